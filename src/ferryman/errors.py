@@ -1,0 +1,74 @@
+"""Every refusal: a stable code, what was expected, what was found and what to do.
+
+Rules know no HTTP; ``api/problems.py`` holds the one table from class to status.
+"""
+
+
+class PlatformError(Exception):
+    """Base of everything the platform raises on purpose.
+
+    ``code`` is stable and may be relied on by programs; the three sentences are for people.
+    They never hold a secret or the content of app data.
+    """
+
+    def __init__(self, code: str, *, expected: str, found: str, fix: str) -> None:
+        self.code = code
+        self.expected = expected
+        self.found = found
+        self.fix = fix
+        super().__init__(f"{code}: expected {expected}; found {found}. {fix}")
+
+
+class RuleError(PlatformError):
+    """The caller may not do this; trying again unchanged gives the same answer."""
+
+
+class NotFound(RuleError):
+    """No such thing, or it is another app's: the two look exactly alike."""
+
+
+class NotAuthenticated(RuleError):
+    """The credentials are missing, unknown, expired or for another surface."""
+
+
+class NotAllowed(RuleError):
+    """The caller is known and may not do this."""
+
+
+class Invalid(RuleError):
+    """The request does not have the form that the call needs."""
+
+
+class LimitExceeded(RuleError):
+    """Well-formed, but larger than a limit of the platform."""
+
+
+class Conflict(RuleError):
+    """Not in this state of the thing addressed."""
+
+
+class Settled(Conflict):
+    """The transfer has its final status and takes no more calls."""
+
+
+class Expired(RuleError):
+    """It was possible once; its time is over."""
+
+
+class OutsideError(PlatformError):
+    """Not the caller's fault: a part the platform relies on did not answer."""
+
+
+class ConfigError(PlatformError):
+    """A setting or an app's definition is wrong; nothing was started or changed."""
+
+
+def not_found(noun: str, identifier: object) -> NotFound:
+    """The one answer for an unknown, malformed or foreign id of ``noun``."""
+    return NotFound(
+        f"{noun.replace(' ', '_')}_not_found",
+        expected=f"the id of a {noun} that this token may see",
+        found=f"{str(identifier)[:64]!r}",
+        fix=f"Take the {noun} id from the event or the answer that announced it, "
+        "and use the token of the app that owns it.",
+    )

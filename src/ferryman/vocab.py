@@ -1,0 +1,94 @@
+"""The closed sets of words that code, URLs, documents and the command line share."""
+
+from enum import StrEnum
+
+
+class AppKind(StrEnum):
+    """How a cloud app takes part: Forge acknowledges messages, Connect settles by itself."""
+
+    FORGE = "forge"
+    CONNECT = "connect"
+
+
+class TransferStatus(StrEnum):
+    """Life of a transfer; see ``domain/transfer.py`` for the moves between them."""
+
+    READY = "READY"
+    IN_PROGRESS = "IN_PROGRESS"
+    CANCELLATION_REQUESTED = "CANCELLATION_REQUESTED"
+    SUCCESS = "SUCCESS"
+    INCOMPLETE = "INCOMPLETE"
+    FAILED = "FAILED"
+    TIMED_OUT = "TIMED_OUT"
+    CANCELLED = "CANCELLED"
+    SKIPPED = "SKIPPED"
+
+    @property
+    def final(self) -> bool:
+        """Whether the transfer is settled: it then never changes and takes no write."""
+        return self not in _LIVE
+
+
+_LIVE = frozenset(
+    {
+        TransferStatus.READY,
+        TransferStatus.IN_PROGRESS,
+        TransferStatus.CANCELLATION_REQUESTED,
+    }
+)
+
+
+class EventType(StrEnum):
+    """The six Forge events of the seed page, by their full name."""
+
+    TRIGGERED = "avi:ecosystem.migration:triggered:listener"
+    UPLOADED = "avi:ecosystem.migration:uploaded:app_data"
+    CANCELLATION = "avi:ecosystem.migration:requested:transfer_cancellation"
+    ERRORED = "avi:ecosystem.migration:errored:listener"
+    EXPORTED = "avi:ecosystem.migration:completed:export_phase"
+    SETTLED = "avi:ecosystem.migration:settled:transfer"
+
+
+class AckStatus(StrEnum):
+    """What a Forge app says of a message (spec/amp.md 6, operation 1)."""
+
+    SUCCESS = "SUCCESS"
+    FAILED = "FAILED"
+
+
+class MessageState(StrEnum):
+    """Where the delivery of a message stands; the acknowledgement is kept apart from it."""
+
+    PENDING = "PENDING"
+    DELIVERED = "DELIVERED"
+    UNDELIVERED = "UNDELIVERED"
+
+
+class ContainerType(StrEnum):
+    """What an admin may select in a plan (spec/seed-forge-events.txt, Parameters)."""
+
+    SITE = "Site"
+    CONFLUENCE_SPACE = "ConfluenceSpace"
+    JIRA_PROJECT = "JiraProject"
+
+
+class Audience(StrEnum):
+    """Which surface a token opens."""
+
+    SERVER = "server"
+    CLOUD = "cloud"
+
+
+class AccessScope(StrEnum):
+    """Kinds of data a listener may declare (spec/amp.md 3.6)."""
+
+    APP_DATA_UGC = "APP_DATA_UGC"
+    APP_DATA_PII = "APP_DATA_PII"
+    APP_DATA_SECURITY = "APP_DATA_SECURITY"
+    APP_DATA_OTHER = "APP_DATA_OTHER"
+    PRODUCT_DATA_UGC = "PRODUCT_DATA_UGC"
+    PRODUCT_DATA_PII = "PRODUCT_DATA_PII"
+    PRODUCT_DATA_SECURITY = "PRODUCT_DATA_SECURITY"
+    PRODUCT_DATA_OTHER = "PRODUCT_DATA_OTHER"
+    MIGRATION_TRACING_IDENTITY = "MIGRATION_TRACING_IDENTITY"
+    MIGRATION_TRACING_PRODUCT = "MIGRATION_TRACING_PRODUCT"
