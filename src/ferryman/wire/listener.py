@@ -1,0 +1,46 @@
+"""The long poll by which an agent takes transfers (server surface)."""
+
+from ferryman.vocab import AppKind
+from ferryman.wire.base import Wire
+from ferryman.wire.migration import MigrationDetails
+
+
+class ClaimRequest(Wire):
+    """``POST /server/v1/listeners/claim``.
+
+    ``agent_id`` names the agent across restarts and ``running`` the transfers whose listener it
+    runs right now: a transfer that this agent claimed before and does not run any more is
+    handed to it again, so that a killed agent goes on without a hand. ``wait_seconds`` ≤ 30.
+    """
+
+    server_app_keys: list[str]
+    agent_id: str | None = None
+    running: list[str] = []
+    wait_seconds: float = 25.0
+
+
+class ClaimedTransfer(Wire):
+    """A transfer whose listener is to be called; ``claims`` counts how often it was handed out."""
+
+    transfer_id: str
+    migration_details: MigrationDetails
+    kind: AppKind
+    server_app_key: str
+    cloud_app_key: str
+    environment: str
+    access_scopes: list[str]
+    original_transfer_id: str | None = None
+    claims: int = 1
+
+
+class ClaimAnswer(Wire):
+    """``transfer`` is null when nothing was to be done within the wait."""
+
+    transfer: ClaimedTransfer | None
+
+
+class ListenerError(Wire):
+    """``POST /server/v1/transfers/{transferId}/error``; frames only, no message text or values."""
+
+    exception_type: str
+    safe_stack_trace: str

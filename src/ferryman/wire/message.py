@@ -1,0 +1,42 @@
+"""Events and what an app answers to them."""
+
+import msgspec
+
+from ferryman.vocab import AckStatus, EventType
+from ferryman.wire.base import Wire
+from ferryman.wire.migration import MigrationDetails
+
+
+class TransferError(Wire):
+    """Of ``errored:listener`` only; the trace holds no message text and no values."""
+
+    exception_type: str
+    safe_stack_trace: str
+
+
+class ForgeEvent(Wire, omit_defaults=True):
+    """The payload handed to a function or remote (spec/seed-forge-events.txt, Payload)."""
+
+    event_type: EventType
+    transfer_id: str
+    migration_details: MigrationDetails
+    message_id: str
+    key: str | msgspec.UnsetType = msgspec.UNSET
+    label: str | msgspec.UnsetType = msgspec.UNSET
+    transfer_error: TransferError | msgspec.UnsetType = msgspec.UNSET
+    server_app_version: str | msgspec.UnsetType = msgspec.UNSET
+    original_transfer_id: str | msgspec.UnsetType = msgspec.UNSET
+    transfer_status: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class MessageStatus(Wire):
+    """``POST message/{transferId}/status``."""
+
+    status: AckStatus
+    message_ids: list[str]
+
+
+class LogMessage(Wire):
+    """``POST log/{transferId}``."""
+
+    message: str

@@ -1,0 +1,72 @@
+"""Migrations and the details of them that every event carries."""
+
+from ferryman.vocab import ContainerType, TransferStatus
+from ferryman.wire.base import Wire
+
+
+class MigrationDetails(Wire):
+    """``migrationDetails`` of every event; ``created_at`` in epoch milliseconds."""
+
+    migration_id: str
+    migration_scope_id: str
+    created_at: int
+    cloud_url: str
+    name: str
+
+
+class Container(Wire):
+    """One thing the admin selected; ``selected_users`` only on a ``Site`` (spec/amp.md 5.5)."""
+
+    type: ContainerType
+    key: str | None = None
+    source_id: str | None = None
+    name: str | None = None
+    selected_users: str | None = None
+
+
+class MigrationRequest(Wire):
+    """``POST /admin/v1/migrations``; ``apps`` are cloud app keys, or ``key@environment``."""
+
+    name: str
+    cloud_url: str
+    source_id: str
+    apps: list[str]
+    containers: list[Container] = []
+
+
+class TransferBrief(Wire):
+    """One app's transfer within a migration."""
+
+    transfer_id: str
+    cloud_app_key: str
+    status: TransferStatus
+    environment: str = "development"
+    original_transfer_id: str | None = None
+
+
+class MigrationView(Wire):
+    """Answer to creating, starting or reading a migration."""
+
+    migration_id: str
+    migration_scope_id: str
+    name: str
+    cloud_url: str
+    source_id: str
+    created_at: int
+    started_at: int | None
+    transfers: list[TransferBrief]
+
+
+class MigrationPage(Wire):
+    """Migrations, newest first."""
+
+    items: list[MigrationView]
+    next_cursor: str | None = None
+
+
+class MappingCounts(Wire):
+    """Answer to a load of mappings: rows read, and distinct keys now written by them."""
+
+    rows: int
+    stored: int
+    namespaces: dict[str, int]

@@ -1,0 +1,97 @@
+"""What an admin sees of a transfer. Times are epoch milliseconds."""
+
+from typing import Any
+
+from ferryman.vocab import AckStatus, AppKind, MessageState, TransferStatus
+from ferryman.wire.base import Wire
+from ferryman.wire.migration import MigrationDetails
+
+
+class TransferView(Wire):
+    """``GET /admin/v1/transfers/{transferId}``.
+
+    ``deadline_moved_by`` is ``start``, ``upload`` or ``acknowledgement``.
+    """
+
+    transfer_id: str
+    original_transfer_id: str | None
+    migration_details: MigrationDetails
+    kind: AppKind
+    server_app_key: str
+    cloud_app_key: str
+    environment: str
+    status: TransferStatus
+    status_message: str | None
+    progress: int
+    started_at: int | None
+    deadline: int | None
+    deadline_moved_by: str | None
+    expires_at: int | None
+    export_completed_at: int | None
+    settled_at: int | None
+    files: int
+    bytes: int
+    messages: int
+    attempts: int
+    acknowledged: int
+    failed: int
+    undelivered: int
+    unacknowledged_message_ids: list[str]
+
+
+class TimelineEntry(Wire):
+    """One thing that happened; ``seq`` orders entries and continues a page."""
+
+    seq: int
+    at: int
+    kind: str
+    data: dict[str, Any]
+
+
+class TimelinePage(Wire):
+    """Entries after ``cursor``, oldest first."""
+
+    items: list[TimelineEntry]
+    next_cursor: str | None = None
+
+
+class RerunAnswer(Wire):
+    """``POST /admin/v1/transfers/{transferId}/rerun``."""
+
+    transfer_id: str
+    original_transfer_id: str
+
+
+class AttemptView(Wire):
+    """One try at delivering a message."""
+
+    number: int
+    started_at: int
+    duration_ms: int | None
+    outcome: str
+    stage: str | None
+    status: int | None
+    error: str | None
+
+
+class MessageView(Wire):
+    """A message with its attempts."""
+
+    message_id: str
+    transfer_id: str
+    event_type: str
+    key: str | None
+    label: str | None
+    state: MessageState
+    acknowledgement: AckStatus | None
+    created_at: int
+    acknowledged_at: int | None
+    next_attempt_at: int | None
+    attempts: list[AttemptView]
+
+
+class MessagePage(Wire):
+    """Messages of a transfer, oldest first."""
+
+    items: list[MessageView]
+    next_cursor: str | None = None

@@ -1,0 +1,97 @@
+"""Uploading app data in parts (server surface). Sizes are bytes, digests lower-case hex."""
+
+from ferryman.wire.base import Wire
+
+
+class UploadRequest(Wire):
+    """``POST /server/v1/transfers/{transferId}/app-data``."""
+
+    label: str | None = None
+
+
+class UploadView(Wire):
+    """A begun upload.
+
+    Every part but the last is at least ``min_part_size``; ``part_size`` is a good first size.
+    ``checksums`` names the digests that the store wants for each part.
+    """
+
+    upload_id: str
+    key: str
+    part_size: int
+    min_part_size: int
+    max_part_size: int
+    max_parts: int
+    checksums: list[str]
+
+
+class PartRequest(Wire):
+    """One part about to be sent; ``md5`` (hex) only where ``checksums`` asks for it."""
+
+    number: int
+    size: int
+    sha256: str
+    md5: str | None = None
+
+
+class PartsRequest(Wire):
+    """``POST /server/v1/uploads/{uploadId}/parts``."""
+
+    parts: list[PartRequest]
+
+
+class PartUrl(Wire):
+    """Where and how to send one part; ``expires_at`` in epoch milliseconds."""
+
+    number: int
+    method: str
+    url: str
+    headers: dict[str, str]
+    expires_at: int
+
+
+class PartUrls(Wire):
+    """Signed URLs in the order asked for."""
+
+    parts: list[PartUrl]
+
+
+class StoredPart(Wire):
+    """A part that the store holds."""
+
+    number: int
+    etag: str
+    size: int
+    sha256: str | None = None
+
+
+class UploadState(Wire):
+    """``GET /server/v1/uploads/{uploadId}``: what is there already, for resuming."""
+
+    upload_id: str
+    transfer_id: str
+    key: str
+    label: str | None
+    state: str
+    parts: list[StoredPart]
+
+
+class CompleteRequest(Wire):
+    """``POST /server/v1/uploads/{uploadId}/complete``.
+
+    ``sha256`` of the whole file saves the platform one reading of it; without it the platform
+    computes it.
+    """
+
+    parts: list[StoredPart]
+    sha256: str | None = None
+
+
+class AppDataReceipt(Wire):
+    """Answer to ``complete``: from now on the file can be read and its event is owed."""
+
+    key: str
+    label: str | None
+    size: int
+    sha256: str
+    message_id: str
