@@ -1,0 +1,138 @@
+"""Conversations with the platform as generators that perform no IO themselves.
+
+A flow yields commands and is sent their results. ``http.HttpTransport.run`` and
+``aio.AsyncHttpTransport.run`` carry the commands out, so retries, paging and resuming are
+written once for both faces. A command that gets no answer raises ``NoAnswerError`` at its ``yield``.
+"""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from itertools import count
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+
+from ferryman.sdk.errors import ClientError
+from ferryman.sdk.operation import Answer, Operation, Request, describe, refusal
+from ferryman.sdk.retry import RetryPolicy, retry_after
+
+T = TypeVar("T")
+
+
+class NoAnswerError(Exception):
+    """The connection failed before a whole answer was there; ``took`` is in seconds.
+
+    ``retryable`` is False where another try cannot help, as with a certificate that is refused.
+    """
+
+    def __init__(self, reason: str, *, took: float = 0.0, retryable: bool = True) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.took = took
+        self.retryable = retryable
+
+
+class OpenedBody(Protocol):
+    """An answer whose body is still to be read; the transport that opened it knows how."""
+
+    status: int
+    headers: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send a request and read the whole answer; results in an ``Answer``."""
+
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """Send a request and leave the body unread; results in an ``OpenedBody``."""
+
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Read up to ``size`` bytes; results in ``bytes``, empty at the end of the body."""
+
+    body: Any
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Let go of an opened body."""
+
+    body: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Let time pass."""
+
+    seconds: float
+
+
+Command = Send | Open | Read | Close | Wait
+Flow = Generator[Command, Any, T]
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """How one client speaks: how patient it is, and which error its caller knows."""
+
+    policy: RetryPolicy
+    error: type[ClientError]
+
+    def call(self, operation: Operation[T]) -> Flow[T]:
+        """Carry out an operation; raises ``self.error`` for all but success."""
+        what = describe(operation.request)
+        try:
+            answer = yield from self.deliver(operation.request)
+        except NoAnswerError as lost:
+            raise self.unanswered(operation.request, lost) from lost
+        if answer.status not in operation.accept:
+            raise refusal(answer, self.error, what)
+        try:
+            return operation.parse(answer)
+        except (msgspec.DecodeError, UnicodeDecodeError) as problem:
+            raise self.error(
+                answer.status,
+                f"{what} was answered with something that is not Ferryman's JSON "
+                f"({problem}). Check that the URL is that of the platform.",
+            ) from problem
+
+    def deliver(self, request: Request) -> Flow[Answer]:
+        """Send until the answer is not worth another try; raises ``NoAnswerError`` without any."""
+        spent = 0.0
+        for tries in count(1):
+            try:
+                answer: Answer = yield Send(request)
+            except NoAnswerError as lost:
+                spent += lost.took
+                pause = self.policy.pause(None, tries=tries, spent=spent)
+                if pause is None or not lost.retryable:
+                    raise
+            else:
+                spent += answer.took
+                pause = self.policy.pause(
+                    answer.status,
+                    tries=tries,
+                    spent=spent,
+                    retry_after=retry_after(answer.headers),
+                )
+                if pause is None:
+                    return answer
+            spent += pause
+            yield Wait(pause)
+        raise AssertionError("count() does not end")
+
+    def unanswered(self, request: Request, lost: NoAnswerError) -> ClientError:
+        """Build the error for a call that never got an answer."""
+        return self.error(
+            None,
+            f"{describe(request)} got no answer ({lost.reason}). "
+            "Check the URL, and that the platform is running.",
+        )

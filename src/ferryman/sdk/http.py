@@ -1,0 +1,180 @@
+"""The synchronous way to the platform, over urllib3. Safe to use from several threads."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TypeVar, cast
+from urllib.parse import urlencode
+
+import urllib3
+from urllib3.exceptions import HTTPError, SSLError
+
+from ferryman.sdk.errors import ClientError
+from ferryman.sdk.exchange import (
+    Close,
+    Command,
+    Exchange,
+    Flow,
+    NoAnswerError,
+    Open,
+    Read,
+    Send,
+    Wait,
+)
+from ferryman.sdk.operation import Answer, Operation, Request
+from ferryman.sdk.retry import RetryPolicy
+
+T = TypeVar("T")
+
+# Python counts a socket's timeout for one sendall as a whole, so a large body goes in pieces:
+# the timeout then means "no progress", whatever the size of the body.
+_PIECE = 1 << 20
+
+
+@dataclass(slots=True)
+class UrllibBody:
+    """An opened answer of urllib3."""
+
+    response: urllib3.BaseHTTPResponse
+    status: int = field(init=False)
+    headers: dict[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.status = self.response.status
+        self.headers = {k.lower(): v for k, v in self.response.headers.items()}
+
+
+class HttpTransport:
+    """Carries operations to a platform and back.
+
+    ``patience`` is how many seconds a call may keep failing before it is an error; failed
+    connections, 408, 429 and 5xx are tried again until then. Raises ``error``.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        token: str | None,
+        *,
+        patience: float = 20.0,
+        error: type[ClientError] = ClientError,
+        policy: RetryPolicy | None = None,
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> None:
+        self.base_url = base_url.rstrip("/")
+        self._token = token
+        self.exchange = Exchange(policy or RetryPolicy(patience=patience), error)
+        self._sleep = sleep
+        self._pool = urllib3.PoolManager(maxsize=16, retries=False)
+
+    def call(self, operation: Operation[T]) -> T:
+        """Carry out one operation, trying again as far as the patience goes."""
+        return self.run(self.exchange.call(operation))
+
+    def run(self, flow: Flow[T]) -> T:
+        """Drive a flow to its end."""
+        try:
+            command = next(flow)
+            while True:
+                try:
+                    result = self._do(command)
+                except NoAnswerError as lost:
+                    command = flow.throw(lost)
+                else:
+                    command = flow.send(result)
+        except StopIteration as end:
+            value: T = end.value
+            return value
+
+    def close(self) -> None:
+        """Let go of the connections; a later call opens new ones."""
+        self._pool.clear()
+
+    def _do(self, command: Command) -> object:
+        match command:
+            case Send(request):
+                return self._send(request)
+            case Open(request):
+                return self._guard(lambda: UrllibBody(self._begin(request)))
+            case Read(body, size):
+                return self._guard(lambda: body.response.read(size))
+            case Close(body):
+                # Closing, not draining: an unread rest may be gigabytes.
+                return body.response.close()
+            case Wait(seconds):
+                return self._sleep(seconds)
+
+    def _send(self, request: Request) -> Answer:
+        started = time.monotonic()
+
+        def send() -> Answer:
+            body = UrllibBody(self._begin(request))
+            data = body.response.read()
+            body.response.release_conn()
+            return Answer(
+                status=body.status,
+                headers=body.headers,
+                body=data,
+                took=time.monotonic() - started,
+            )
+
+        return self._guard(send)
+
+    def _begin(self, request: Request) -> urllib3.BaseHTTPResponse:
+        url, headers = address(self.base_url, self._token, request)
+        body: bytes | Iterator[bytes] | None
+        if isinstance(request.body, memoryview):
+            # urllib3 sends any buffer as it is; its annotation names bytes only.
+            body = cast("Iterator[bytes]", pieces(request.body))
+            headers["content-length"] = str(request.body.nbytes)
+        else:
+            body = request.body
+        return self._pool.request(
+            request.method,
+            url,
+            body=body,
+            headers=headers,
+            timeout=urllib3.Timeout(connect=10.0, read=request.timeout),
+            redirect=False,
+            preload_content=False,
+            decode_content=False,
+        )
+
+    def _guard(self, act: Callable[[], T]) -> T:
+        started = time.monotonic()
+        try:
+            return act()
+        except (HTTPError, OSError) as failure:
+            raise NoAnswerError(
+                reason_of(failure),
+                took=time.monotonic() - started,
+                retryable=not isinstance(failure, SSLError),
+            ) from failure
+
+
+def address(base_url: str, token: str | None, request: Request) -> tuple[str, dict[str, str]]:
+    """Return the whole URL and the headers of a request.
+
+    Header names are lower case, so that none is sent twice.
+    """
+    headers = {"user-agent": "ferryman"}
+    headers |= {name.lower(): value for name, value in request.headers.items()}
+    if not request.url.startswith("/"):
+        return request.url, headers
+    if token:
+        headers["authorization"] = f"Bearer {token}"
+    query = "?" + urlencode(request.query) if request.query else ""
+    return f"{base_url}{request.url}{query}", headers
+
+
+def pieces(body: memoryview) -> Iterator[memoryview]:
+    """Cut a body into views of at most 1 MiB; nothing is copied."""
+    for start in range(0, body.nbytes, _PIECE):
+        yield body[start : start + _PIECE]
+
+
+def reason_of(failure: BaseException) -> str:
+    """Say why a connection failed; only the kind, since the text may hold a signed URL."""
+    cause = failure.__cause__ or failure.__context__ or failure
+    text = cause.strerror if isinstance(cause, OSError) else None
+    return text or type(failure).__name__

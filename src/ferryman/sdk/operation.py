@@ -1,0 +1,139 @@
+"""One call as a value: what to send and how to read the answer. No IO."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+from urllib.parse import quote
+
+import msgspec
+
+from ferryman.sdk.errors import ClientError
+from ferryman.wire.problem import Problem
+
+T = TypeVar("T")
+
+# The platform sends one to five sentences; anything longer is not a problem document.
+_LONGEST_REFUSAL = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What to send.
+
+    ``url`` is a path below the transport's base URL, or a whole URL; the token goes only with a
+    path, so that a signed URL never carries it elsewhere. ``timeout`` is the seconds that the
+    answer may take to begin.
+    """
+
+    method: str
+    url: str
+    query: tuple[tuple[str, str], ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | memoryview | None = None
+    timeout: float = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What came back; header names are lower case, ``took`` is in seconds."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    took: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation(Generic[T]):
+    """A request and the meaning of its answer.
+
+    ``parse`` is called for the statuses in ``accept`` only; every other status is an error.
+    """
+
+    request: Request
+    parse: Callable[[Answer], T]
+    accept: frozenset[int] = frozenset({200})
+
+
+def json_operation(
+    method: str,
+    path: str,
+    result: type[T],
+    *,
+    query: Mapping[str, str | int | None] | None = None,
+    body: object = None,
+    timeout: float = 60.0,
+) -> Operation[T]:
+    """Describe a call that sends ``body`` as JSON (None: no body) and reads a ``result``.
+
+    ``result`` is any type that msgspec can decode. Members of ``query`` that are None are left
+    out. Ids within ``path`` must have been through ``segment``.
+    """
+    return Operation(
+        request=_json_request(method, path, query, body, timeout),
+        parse=lambda answer: msgspec.json.decode(answer.body, type=result),
+    )
+
+
+def plain_operation(
+    method: str, path: str, *, body: object = None, timeout: float = 60.0
+) -> Operation[None]:
+    """Describe a call whose answer says nothing but that it succeeded."""
+    return Operation(
+        request=_json_request(method, path, None, body, timeout), parse=lambda _answer: None
+    )
+
+
+def _json_request(
+    method: str,
+    path: str,
+    query: Mapping[str, str | int | None] | None,
+    body: object,
+    timeout: float,
+) -> Request:
+    headers = {"accept": "application/json"}
+    if body is not None:
+        headers["content-type"] = "application/json"
+    return Request(
+        method=method,
+        url=path,
+        query=tuple((k, str(v)) for k, v in (query or {}).items() if v is not None),
+        headers=headers,
+        body=None if body is None else msgspec.json.encode(body),
+        timeout=timeout,
+    )
+
+
+def segment(value: str) -> str:
+    """Make an id or key safe to stand between two slashes of a path."""
+    return quote(value, safe="")
+
+
+def refusal(answer: Answer, error: type[ClientError], what: str) -> ClientError:
+    """Build the error for an answer that is not a success; ``what`` names the call."""
+    problem = read_problem(answer)
+    if problem is None:
+        return error(answer.status, f"{what} was answered with status {answer.status}.")
+    return error(
+        answer.status,
+        f"{what} was refused with status {answer.status} ({problem.code}): "
+        f"expected {problem.expected}; found {problem.found}. {problem.fix}",
+        code=problem.code,
+        problem=problem,
+    )
+
+
+def read_problem(answer: Answer) -> Problem | None:
+    """Read the problem document in an answer, or None when it holds none."""
+    if not answer.body or len(answer.body) > _LONGEST_REFUSAL:
+        return None
+    try:
+        return msgspec.json.decode(answer.body, type=Problem)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def describe(request: Request) -> str:
+    """Name a request in messages and logs; a signed URL is shortened to its path."""
+    path = request.url.split("?", 1)[0]
+    return f"{request.method} {path}"

@@ -1,0 +1,53 @@
+"""When to try again, and how long to wait before it: a rule without a clock."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from random import SystemRandom
+
+# Every write of the SDK may be repeated, so an answer that never came is worth another try too.
+RETRYABLE = frozenset({408, 429, 500, 502, 503, 504})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """Exponential backoff with jitter. All figures are seconds.
+
+    ``patience`` is how long a call may keep failing, its tries and waits together. ``roll``
+    gives the jitter, from 0 to 1.
+    """
+
+    patience: float = 120.0
+    first: float = 0.2
+    longest: float = 10.0
+    roll: Callable[[], float] = SystemRandom().random
+
+    def pause(
+        self, status: int | None, *, tries: int, spent: float, retry_after: float | None = None
+    ) -> float | None:
+        """Return the wait before the next try, or None to give up.
+
+        ``status`` is None when there was no answer. A wait that the platform asks for is kept in
+        full; when it would outlast the patience, waiting would be for nothing.
+        """
+        if status is not None and status not in RETRYABLE:
+            return None
+        # Beyond 2**32 the doubling says nothing new and would overflow a float.
+        backoff = min(self.longest, self.first * 2 ** min(tries - 1, 32))
+        wait = max(backoff * (0.5 + 0.5 * self.roll()), retry_after or 0.0)
+        return wait if spent + wait <= self.patience else None
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Read ``Retry-After`` as seconds from the answer, or None when absent or unreadable.
+
+    A date is measured against the answer's own ``Date``, so that a wrong clock here is harmless.
+    """
+    value = headers.get("retry-after", "").strip()
+    if value.isascii() and value.isdigit():
+        return float(min(int(value), 86_400))
+    try:
+        wait = parsedate_to_datetime(value) - parsedate_to_datetime(headers.get("date", ""))
+    except (ValueError, TypeError):
+        return None
+    return max(0.0, wait.total_seconds())
