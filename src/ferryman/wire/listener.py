@@ -16,6 +16,7 @@ class ClaimRequest(Wire):
     server_app_keys: list[str]
     agent_id: str | None = None
     running: list[str] = []
+    server_app_version: str | None = None
     wait_seconds: float = 25.0
 
 

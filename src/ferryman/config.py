@@ -1,0 +1,58 @@
+"""Settings: from the command line, else from ``FERRYMAN_*`` variables, else the defaults here."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Everything an operator can choose. Durations are seconds, sizes bytes."""
+
+    model_config = SettingsConfigDict(env_prefix="FERRYMAN_", extra="ignore", frozen=True)
+
+    data_dir: Path = Field(
+        Path(".ferryman"), description="holds the embedded database, app data and operator token"
+    )
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(8400, ge=0, le=65535, description="port to listen on")
+    public_url: str | None = Field(
+        None, description="how apps reach the platform; http://HOST:PORT when not given"
+    )
+    database_url: str | None = Field(
+        None, description="a PostgreSQL address; without it one is started under the data folder"
+    )
+    database_pool: int = Field(10, ge=2, description="connections of one process")
+    clock: Literal["real", "virtual"] = Field(
+        "real", description="virtual: time can be advanced by hand; never in production"
+    )
+    window_seconds: float = Field(900, gt=0, description="time to acknowledge or upload")
+    retry_base_seconds: float = Field(15, gt=0, description="wait before the first retry")
+    max_file_bytes: int = Field(50_000_000_000, gt=0, description="greatest size of one file")
+    part_bytes: int = Field(8 << 20, ge=5 << 20, description="size of an upload's first parts")
+    find_keys: int = Field(100, gt=0, description="keys in one look-up of mappings")
+    mapping_page: int = Field(1200, gt=0, description="default and greatest page of mappings")
+    forge_settled_status: Literal[403, 409] = Field(
+        409, description="what Forge calls for a settled transfer get (older pages say 403)"
+    )
+    max_body_bytes: int = Field(1 << 20, gt=0, description="greatest body of a JSON call")
+    function_seconds: float = Field(25, gt=0, description="limit of one function call")
+    function_concurrency: int = Field(4, gt=0, description="functions running at once")
+    function_memory_bytes: int = Field(1 << 30, gt=0, description="memory of one function")
+    remote_seconds: float = Field(5, gt=0, description="limit of one call to a remote")
+    delivery_concurrency: int = Field(100, gt=0, description="deliveries in flight in one worker")
+    heartbeat_seconds: float = Field(
+        10, gt=0, description="silence after which a dead worker's jobs are taken over"
+    )
+
+    @property
+    def base_url(self) -> str:
+        """How apps reach the platform, without a slash at the end."""
+        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+    @property
+    def window(self) -> timedelta:
+        """The acknowledgement window as a duration."""
+        return timedelta(seconds=self.window_seconds)

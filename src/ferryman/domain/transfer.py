@@ -1,0 +1,269 @@
+"""The life of a transfer (DESIGN section 5; spec/seed-forge-events.txt, Processing events).
+
+    READY ──start──▶ IN_PROGRESS ──all acknowledged──▶ SUCCESS | INCOMPLETE | FAILED
+      │                   │ ├──deadline or 14 days──▶ TIMED_OUT
+      └─cancel▶ SKIPPED   └─cancel──▶ CANCELLATION_REQUESTED ──60 min──▶ CANCELLED
+
+Every function takes the state and ``now`` and returns a :class:`Change`; an illegal command
+raises and changes nothing. Each transfer has one timer, at :func:`next_wake`. Uploads and
+acknowledgements move the deadline but not the timer: when the timer fires too early,
+:func:`wake` changes nothing and the caller sets it anew. So the hot path never touches it.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from ferryman.domain import limits
+from ferryman.errors import Conflict, Settled
+from ferryman.vocab import AckStatus, AppKind, EventType, TransferStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transfer:
+    """What the rules need to know of a transfer; counts are of ``uploaded:app_data`` messages."""
+
+    kind: AppKind = AppKind.FORGE
+    status: TransferStatus = TransferStatus.READY
+    window: timedelta = limits.ACKNOWLEDGEMENT_WINDOW
+    started_at: datetime | None = None
+    last_upload_at: datetime | None = None
+    last_success_at: datetime | None = None
+    export_completed_at: datetime | None = None
+    cancel_requested_at: datetime | None = None
+    settled_at: datetime | None = None
+    listener_errored: bool = False
+    files: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    progress: int = 0
+
+    @property
+    def outstanding(self) -> int:
+        """Messages of app data that nobody has acknowledged."""
+        return self.files - self.succeeded - self.failed
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The transfer as it is from now on, and the events this owes to the cloud app."""
+
+    transfer: Transfer
+    events: tuple[EventType, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """When an unacknowledged transfer times out, and what last moved that instant."""
+
+    at: datetime
+    moved_by: str
+
+
+def deadline(transfer: Transfer) -> Deadline | None:
+    """max(start, last upload, last SUCCESS acknowledgement) + window; None before the start."""
+    moves = [
+        (transfer.started_at, "start"),
+        (transfer.last_upload_at, "upload"),
+        (transfer.last_success_at, "acknowledgement"),
+    ]
+    known = [(at, cause) for at, cause in moves if at is not None]
+    if not known:
+        return None
+    at, cause = max(known)
+    return Deadline(at + transfer.window, cause)
+
+
+def expires_at(transfer: Transfer) -> datetime | None:
+    """The end of the transfer's life: 14 days after the first notification."""
+    return None if transfer.started_at is None else transfer.started_at + limits.TRANSFER_LIFE
+
+
+def data_readable_until(transfer: Transfer) -> datetime | None:
+    """App data can be read for 12 days after the first notification."""
+    return None if transfer.started_at is None else transfer.started_at + limits.DATA_LIFE
+
+
+def next_wake(transfer: Transfer) -> datetime | None:
+    """When :func:`wake` has something to decide; None for a transfer that waits for nobody."""
+    if transfer.started_at is None or transfer.status.final:
+        return None
+    if transfer.cancel_requested_at is not None:
+        return transfer.cancel_requested_at + limits.CANCEL_CLEAN_UP
+    expiry = transfer.started_at + limits.TRANSFER_LIFE
+    limit = deadline(transfer)
+    if transfer.kind is AppKind.CONNECT or limit is None:
+        return expiry
+    return min(expiry, limit.at)
+
+
+def start(transfer: Transfer, now: datetime) -> Change:
+    """The listener is called: the cloud app is told, and the clock of the transfer runs."""
+    if transfer.status is not TransferStatus.READY:
+        return Change(transfer)
+    running = replace(transfer, status=TransferStatus.IN_PROGRESS, started_at=now, progress=1)
+    return Change(running, (EventType.TRIGGERED,))
+
+
+def check_exporting(transfer: Transfer, doing: str) -> None:
+    """Whether the server app may still export; ``doing`` completes the sentence of a refusal.
+
+    Uploading after ``complete_export`` is allowed until the transfer settles: in the seed's
+    timeline the export may be complete while files are still being acknowledged.
+    """
+    check_live(transfer, doing)
+    if transfer.status is TransferStatus.READY:
+        raise Conflict(
+            "transfer_not_started",
+            expected=f"a transfer that is IN_PROGRESS, for {doing}",
+            found="status READY",
+            fix="Start the migration (`ferryman migration start`), then claim the transfer.",
+        )
+    if transfer.status is TransferStatus.CANCELLATION_REQUESTED:
+        raise Conflict(
+            "transfer_cancelled",
+            expected=f"a transfer that is IN_PROGRESS, for {doing}",
+            found="a cancellation that the admin asked for",
+            fix="Stop exporting; the transfer ends as CANCELLED after its clean-up time.",
+        )
+
+
+def check_live(transfer: Transfer, doing: str) -> None:
+    """Refuse ``doing`` on a settled transfer: a final state takes no write."""
+    if transfer.status.final:
+        raise Settled(
+            "transfer_settled",
+            expected=f"a transfer that is not settled, for {doing}",
+            found=f"status {transfer.status}",
+            fix="Nothing more is possible for this transfer; re-run it to go on under a new id.",
+        )
+
+
+def touch_upload(transfer: Transfer, now: datetime) -> Change:
+    """Bytes are on their way: a long file must not time out before it is complete."""
+    check_exporting(transfer, "uploading app data")
+    return Change(replace(transfer, last_upload_at=now))
+
+
+def record_upload(transfer: Transfer, now: datetime) -> Change:
+    """A file is complete: one event is owed, and the deadline moves."""
+    check_exporting(transfer, "uploading app data")
+    grown = replace(transfer, last_upload_at=now, files=transfer.files + 1)
+    return Change(_with_progress(grown), (EventType.UPLOADED,))
+
+
+def complete_export(transfer: Transfer, now: datetime) -> Change:
+    """All files are there. Does not move the deadline; saying it twice is harmless."""
+    if transfer.export_completed_at is not None:
+        return Change(transfer)
+    check_exporting(transfer, "completing the export")
+    done = _with_progress(replace(transfer, export_completed_at=now))
+    return _settle_if_done(Change(done, (EventType.EXPORTED,)), now)
+
+
+def record_error(transfer: Transfer, now: datetime) -> Change:  # noqa: ARG001 - one signature
+    """The listener threw. It does not settle the transfer: the deadline does (spec/amp.md 3.5)."""
+    check_exporting(transfer, "reporting a listener's error")
+    return Change(replace(transfer, listener_errored=True), (EventType.ERRORED,))
+
+
+def acknowledge(transfer: Transfer, status: AckStatus, count: int, now: datetime) -> Change:
+    """``count`` messages of app data are acknowledged for the first time, all as ``status``."""
+    check_live(transfer, "acknowledging messages")
+    if count == 0:
+        return Change(transfer)
+    if status is AckStatus.SUCCESS:
+        counted = replace(transfer, succeeded=transfer.succeeded + count, last_success_at=now)
+    else:
+        counted = replace(transfer, failed=transfer.failed + count)
+    return _settle_if_done(Change(_with_progress(counted)), now)
+
+
+def cancel(transfer: Transfer, now: datetime) -> Change:
+    """The admin cancels: the app has 60 minutes to clean up. A READY transfer is skipped."""
+    check_live(transfer, "cancelling")
+    if transfer.status is TransferStatus.READY:
+        return Change(replace(transfer, status=TransferStatus.SKIPPED, settled_at=now))
+    if transfer.status is TransferStatus.CANCELLATION_REQUESTED:
+        return Change(transfer)
+    asked = replace(
+        transfer, status=TransferStatus.CANCELLATION_REQUESTED, cancel_requested_at=now
+    )
+    return Change(asked, (EventType.CANCELLATION,))
+
+
+def wake(transfer: Transfer, now: datetime) -> Change:
+    """The timer fired: decide what its passing means; too early, nothing."""
+    due = next_wake(transfer)
+    if due is None or now < due:
+        return Change(transfer)
+    if transfer.status is TransferStatus.CANCELLATION_REQUESTED:
+        return _settle(transfer, TransferStatus.CANCELLED, now)
+    expiry = expires_at(transfer)
+    if transfer.kind is AppKind.CONNECT or (expiry is not None and now >= expiry):
+        return _settle(transfer, TransferStatus.TIMED_OUT, now)
+    if transfer.outstanding:
+        return _settle(transfer, TransferStatus.TIMED_OUT, now)
+    # Nothing outstanding: the deadline ends an export that nobody declared complete.
+    ended = replace(transfer, export_completed_at=transfer.export_completed_at or now)
+    return _settle_if_done(Change(ended), now)
+
+
+def outcome(transfer: Transfer) -> TransferStatus:
+    """Final status by acknowledgements; a listener that threw counts as one failed part.
+
+    Without that, a listener that throws before its first file would end as SUCCESS (ADR 0006).
+    """
+    failed = transfer.failed + (1 if transfer.listener_errored else 0)
+    if failed == 0:
+        return TransferStatus.SUCCESS
+    return TransferStatus.INCOMPLETE if transfer.succeeded else TransferStatus.FAILED
+
+
+def check_rerun(transfer: Transfer, original_started_at: datetime | None, now: datetime) -> None:
+    """A FAILED or INCOMPLETE transfer may run again within 12 days (spec/amp.md 2.7)."""
+    if transfer.status not in (TransferStatus.FAILED, TransferStatus.INCOMPLETE):
+        raise Conflict(
+            "rerun_not_possible",
+            expected="a transfer that ended as FAILED or INCOMPLETE",
+            found=f"status {transfer.status}",
+            fix="Only those two can be re-run; otherwise create a new migration.",
+        )
+    if original_started_at is not None and now >= original_started_at + limits.RERUN_WINDOW:
+        raise Conflict(
+            "rerun_window_over",
+            expected="a re-run within 12 days of the original attempt",
+            found=f"an original attempt of {original_started_at:%Y-%m-%d %H:%M} UTC",
+            fix="Create a new migration.",
+        )
+
+
+def _settle_if_done(change: Change, now: datetime) -> Change:
+    transfer = change.transfer
+    if (
+        transfer.kind is not AppKind.FORGE
+        or transfer.status is not TransferStatus.IN_PROGRESS
+        or transfer.export_completed_at is None
+        or transfer.outstanding
+    ):
+        return change
+    settled = _settle(transfer, outcome(transfer), now)
+    return Change(settled.transfer, (*change.events, *settled.events))
+
+
+def _settle(transfer: Transfer, status: TransferStatus, now: datetime) -> Change:
+    progress = 100 if status is TransferStatus.SUCCESS else transfer.progress
+    final = replace(transfer, status=status, settled_at=now, progress=progress)
+    return Change(final, (EventType.SETTLED,))
+
+
+def _with_progress(transfer: Transfer) -> Transfer:
+    """1–99 from acknowledged against uploaded messages; never lower than it was.
+
+    Before the export is complete more files may come, so it then stops short of 80 %.
+    """
+    if transfer.kind is not AppKind.FORGE or not transfer.files:
+        return transfer
+    acknowledged = transfer.succeeded + transfer.failed
+    span = 99 if transfer.export_completed_at is not None else 80
+    percent = span * acknowledged // transfer.files
+    return replace(transfer, progress=max(transfer.progress, min(99, max(1, percent))))

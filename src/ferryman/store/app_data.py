@@ -1,0 +1,57 @@
+"""App data: files that are complete."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from ferryman.store.database import SQL, Transaction
+from ferryman.wire.upload import StoredPart
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppData:
+    """One file."""
+
+    key: UUID
+    transfer_id: UUID
+    upload_id: UUID
+    message_id: UUID
+    label: str | None
+    size: int
+    sha256: str
+
+
+async def insert(tx: Transaction, file: AppData, parts: list[StoredPart]) -> None:
+    """Accept a file; ``parts`` keep the digests it is proven by."""
+    await SQL.insert_app_data(
+        tx.connection,
+        **{name: getattr(file, name) for name in AppData.__dataclass_fields__},
+        parts=msgspec.json.encode(parts).decode(),
+        now=tx.now,
+    )
+
+
+async def of_upload(tx: Transaction, upload_id: UUID) -> AppData | None:
+    """What a completed upload became."""
+    return _app_data(await SQL.app_data_of_upload(tx.connection, upload_id=upload_id))
+
+
+async def by_key(tx: Transaction, key: UUID) -> AppData | None:
+    """One file by its key."""
+    return _app_data(await SQL.app_data_by_key(tx.connection, key=key))
+
+
+async def page(
+    tx: Transaction, transfer_id: UUID, *, after: UUID, size: int
+) -> list[tuple[UUID, str | None, int]]:
+    """Key, label and size of files whose key sorts after ``after``."""
+    rows = SQL.app_data_page(tx.connection, transfer_id=transfer_id, after=after, size=size)
+    return [(row["key"], row["label"], row["size"]) async for row in rows]
+
+
+def _app_data(row: Any) -> AppData | None:
+    if row is None:
+        return None
+    return AppData(**{name: row[name] for name in AppData.__dataclass_fields__})

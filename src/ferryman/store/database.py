@@ -1,0 +1,96 @@
+"""Connections and transactions: one use case is one transaction, with one ``now``."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from importlib.resources import files
+from typing import Any
+
+import aiosql
+import asyncpg
+
+from ferryman.clock import platform_now
+from ferryman.errors import OutsideError
+
+SQL: Any = aiosql.from_path(
+    str(files("ferryman.store") / "sql"), "asyncpg", mandatory_parameters=False
+)
+"""Every statement, by the name it has in its ``.sql`` file."""
+
+_CONNECTION_LOST = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """An open transaction and the platform time at which it began."""
+
+    connection: Any
+    now: datetime
+
+
+class Database:
+    """A pool of connections that survives the loss of the server behind it."""
+
+    def __init__(self, pool: Any, *, virtual: bool) -> None:
+        self.pool = pool
+        self.virtual = virtual
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """Begin, and commit unless the block raises.
+
+        Raises :class:`OutsideError` ``database_unavailable`` when the connection was lost: the
+        work is then undone, or done in full if it was lost while committing.
+        """
+        with _outside():
+            async with self.pool.acquire() as connection, connection.transaction():
+                yield Transaction(connection, await self._now(connection))
+
+    async def now(self) -> datetime:
+        """Platform time."""
+        if not self.virtual:
+            return platform_now(timedelta(0))
+        with _outside():
+            async with self.pool.acquire() as connection:
+                return await self._now(connection)
+
+    async def _now(self, connection: Any) -> datetime:
+        if not self.virtual:
+            return platform_now(timedelta(0))
+        return platform_now(await SQL.clock_offset(connection))
+
+
+class _outside:  # noqa: N801 - reads as a statement
+    """Turn a lost connection into the platform's own error; leave everything else alone."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _type: object, exc: BaseException | None, _trace: object) -> None:
+        if isinstance(exc, _CONNECTION_LOST):
+            raise OutsideError(
+                "database_unavailable",
+                expected="an answer from PostgreSQL",
+                found=type(exc).__name__,
+                fix="Try again shortly; the platform reconnects by itself.",
+            ) from exc
+
+
+async def open_pool(url: str, *, size: int) -> Any:
+    """Connect to ``url``; raises what asyncpg raises when nothing answers there."""
+    return await asyncpg.create_pool(
+        url,
+        min_size=1,
+        max_size=size,
+        command_timeout=60,
+        server_settings={"application_name": "ferryman", "timezone": "UTC"},
+    )

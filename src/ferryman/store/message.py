@@ -1,0 +1,217 @@
+"""Messages and the attempts at delivering them."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from ferryman.clock import epoch_ms
+from ferryman.domain.message import Message
+from ferryman.store.database import SQL, Transaction
+from ferryman.vocab import AckStatus, EventType, MessageState
+from ferryman.wire.message import ForgeEvent
+from ferryman.wire.transfer import AttemptView, MessageView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredMessage:
+    """A message; ``state`` is the part that has rules."""
+
+    message_id: UUID
+    position: int
+    transfer_id: UUID
+    event_type: EventType
+    payload: dict[str, Any]
+    reason: str | None
+    acknowledged_at: datetime | None
+    next_attempt_at: datetime | None
+    created_at: datetime
+    state: Message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptResult:
+    """What is recorded of an attempt; texts are bounded by whoever made them."""
+
+    outcome: str
+    duration: timedelta
+    stage: str | None
+    status: int | None
+    error: str | None
+    output: str | None
+
+
+async def insert(tx: Transaction, event: ForgeEvent) -> None:
+    """A message that is owed from now on."""
+    await SQL.insert_message(
+        tx.connection,
+        message_id=UUID(event.message_id),
+        transfer_id=UUID(event.transfer_id),
+        event_type=event.event_type,
+        payload=msgspec.json.encode(event).decode(),
+        now=tx.now,
+    )
+
+
+async def lock(tx: Transaction, message_id: UUID) -> StoredMessage | None:
+    """One message, locked until the transaction ends."""
+    row = await SQL.lock_message(tx.connection, message_id=message_id)
+    return None if row is None else _stored(row)
+
+
+async def lock_many(
+    tx: Transaction, transfer_id: UUID, message_ids: list[UUID]
+) -> list[StoredMessage]:
+    """Those of the ids that are messages of that transfer, locked."""
+    rows = SQL.lock_messages_of(
+        tx.connection, transfer_id=transfer_id, message_ids=message_ids
+    )
+    return [_stored(row) async for row in rows]
+
+
+async def acknowledge(tx: Transaction, message_ids: list[UUID], status: AckStatus) -> None:
+    """Record the first acknowledgement of these messages."""
+    await SQL.acknowledge_messages(
+        tx.connection, message_ids=message_ids, status=status, now=tx.now
+    )
+
+
+async def save(
+    tx: Transaction,
+    message_id: UUID,
+    state: Message,
+    *,
+    reason: str | None,
+    next_attempt_at: datetime | None,
+) -> None:
+    """Write the delivery state that the rules decided."""
+    await SQL.save_message(
+        tx.connection,
+        message_id=message_id,
+        state=state.state,
+        reason=reason,
+        attempts=state.attempts,
+        open_attempt=state.open_attempt,
+        next_attempt_at=next_attempt_at,
+    )
+
+
+async def insert_attempt(tx: Transaction, message_id: UUID, number: int, target: str) -> None:
+    """An attempt begins."""
+    await SQL.insert_attempt(
+        tx.connection, message_id=message_id, number=number, target=target, now=tx.now
+    )
+
+
+async def finish_attempt(
+    tx: Transaction, message_id: UUID, number: int, result: AttemptResult
+) -> None:
+    """An attempt ended."""
+    await SQL.finish_attempt(
+        tx.connection,
+        message_id=message_id,
+        number=number,
+        outcome=result.outcome,
+        duration_ms=round(result.duration.total_seconds() * 1000),
+        stage=result.stage,
+        status=result.status,
+        error=result.error,
+        output=result.output,
+    )
+
+
+async def lose_attempt(tx: Transaction, message_id: UUID, number: int, error: str) -> None:
+    """An attempt whose worker died."""
+    await SQL.lose_attempt(tx.connection, message_id=message_id, number=number, error=error)
+
+
+async def give_up_app_data(tx: Transaction, transfer_id: UUID, reason: str) -> list[UUID]:
+    """Stop delivering app data of a settled transfer; the messages given up."""
+    rows = SQL.give_up_app_data(tx.connection, transfer_id=transfer_id, reason=reason)
+    return [row["message_id"] async for row in rows]
+
+
+async def outstanding(tx: Transaction, transfer_id: UUID, size: int) -> list[UUID]:
+    """Messages of app data that nobody acknowledged yet, oldest first."""
+    rows = SQL.outstanding_messages(tx.connection, transfer_id=transfer_id, size=size)
+    return [row["message_id"] async for row in rows]
+
+
+async def reset(tx: Transaction, message_id: UUID) -> None:
+    """Allow another round of attempts."""
+    await SQL.reset_message(tx.connection, message_id=message_id, now=tx.now)
+
+
+async def by_id(tx: Transaction, message_id: UUID) -> StoredMessage | None:
+    """One message."""
+    row = await SQL.message_by_id(tx.connection, message_id=message_id)
+    return None if row is None else _stored(row)
+
+
+async def page(
+    tx: Transaction, transfer_id: UUID, *, after: int, size: int
+) -> list[StoredMessage]:
+    """Messages of a transfer after position ``after``, oldest first."""
+    rows = SQL.message_page(tx.connection, transfer_id=transfer_id, after=after, size=size)
+    return [_stored(row) async for row in rows]
+
+
+async def views(tx: Transaction, messages: list[StoredMessage]) -> list[MessageView]:
+    """The messages with their attempts, as an admin sees them."""
+    attempts: dict[UUID, list[AttemptView]] = {message.message_id: [] for message in messages}
+    async for row in SQL.attempts_of(tx.connection, message_ids=list(attempts)):
+        attempts[row["message_id"]].append(
+            AttemptView(
+                number=row["number"],
+                started_at=epoch_ms(row["started_at"]),
+                duration_ms=row["duration_ms"],
+                outcome=row["outcome"],
+                stage=row["stage"],
+                status=row["status"],
+                error=row["error"],
+            )
+        )
+    return [_view(message, attempts[message.message_id]) for message in messages]
+
+
+def _view(message: StoredMessage, attempts: list[AttemptView]) -> MessageView:
+    def ms(moment: datetime | None) -> int | None:
+        return None if moment is None else epoch_ms(moment)
+
+    return MessageView(
+        message_id=str(message.message_id),
+        transfer_id=str(message.transfer_id),
+        event_type=message.event_type,
+        key=message.payload.get("key"),
+        label=message.payload.get("label"),
+        state=message.state.state,
+        acknowledgement=message.state.acknowledgement,
+        created_at=epoch_ms(message.created_at),
+        acknowledged_at=ms(message.acknowledged_at),
+        next_attempt_at=ms(message.next_attempt_at),
+        attempts=attempts,
+    )
+
+
+def _stored(row: Any) -> StoredMessage:
+    acknowledgement = row["acknowledgement"]
+    return StoredMessage(
+        message_id=row["message_id"],
+        position=row["position"],
+        transfer_id=row["transfer_id"],
+        event_type=EventType(row["event_type"]),
+        payload=msgspec.json.decode(row["payload"]),
+        reason=row["reason"],
+        acknowledged_at=row["acknowledged_at"],
+        next_attempt_at=row["next_attempt_at"],
+        created_at=row["created_at"],
+        state=Message(
+            state=MessageState(row["state"]),
+            acknowledgement=None if acknowledgement is None else AckStatus(acknowledgement),
+            attempts=row["attempts"],
+            allowed=row["allowed"],
+            open_attempt=row["open_attempt"],
+        ),
+    )

@@ -1,0 +1,120 @@
+"""Migrations, their scope and their containers."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from ferryman.ids import new_id
+from ferryman.store.database import SQL, Transaction
+from ferryman.vocab import ContainerType
+from ferryman.wire.migration import Container
+
+_END = datetime(9999, 1, 1).astimezone()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Migration:
+    """One run of a plan."""
+
+    migration_id: UUID
+    migration_scope_id: UUID
+    name: str
+    cloud_url: str
+    source_id: str
+    created_at: datetime
+    started_at: datetime | None
+
+
+async def save_scope(tx: Transaction, source_id: str, cloud_url: str) -> UUID:
+    """The scope of this source and site, made when it is new."""
+    scope_id: UUID = await SQL.upsert_scope(
+        tx.connection, migration_scope_id=new_id(), source_id=source_id, cloud_url=cloud_url
+    )
+    return scope_id
+
+
+async def insert(tx: Transaction, scope_id: UUID, name: str) -> UUID:
+    """A new migration that has not started."""
+    migration_id = new_id()
+    await SQL.insert_migration(
+        tx.connection,
+        migration_id=migration_id,
+        migration_scope_id=scope_id,
+        name=name,
+        now=tx.now,
+    )
+    return migration_id
+
+
+async def insert_container(
+    tx: Transaction, migration_id: UUID, position: int, container: Container
+) -> None:
+    """One thing the admin selected; ``position`` keeps the order it was given in."""
+    await SQL.insert_container(
+        tx.connection,
+        container_id=new_id(),
+        migration_id=migration_id,
+        position=position,
+        type=container.type,
+        key=container.key,
+        source_id=container.source_id,
+        name=container.name,
+    )
+
+
+async def by_id(tx: Transaction, migration_id: UUID) -> Migration | None:
+    """One migration."""
+    row = await SQL.migration_by_id(tx.connection, migration_id=migration_id)
+    return None if row is None else _migration(row)
+
+
+async def page(tx: Transaction, before: Migration | None, size: int) -> list[Migration]:
+    """Migrations created before ``before``, newest first."""
+    rows = SQL.migration_page(
+        tx.connection,
+        before_at=before.created_at if before else _END,
+        before_id=before.migration_id if before else UUID(int=(1 << 128) - 1),
+        size=size,
+    )
+    return [_migration(row) async for row in rows]
+
+
+async def start(tx: Transaction, migration_id: UUID) -> None:
+    """Remember the first start."""
+    await SQL.start_migration(tx.connection, migration_id=migration_id, now=tx.now)
+
+
+async def container_page(
+    tx: Transaction,
+    migration_id: UUID,
+    container_type: ContainerType,
+    *,
+    after: UUID | None,
+    size: int,
+) -> list[tuple[UUID, Container]] | None:
+    """Containers of one type after the one with id ``after``; None when there is no such id."""
+    position = -1
+    if after is not None:
+        position = await SQL.container_position(
+            tx.connection, migration_id=migration_id, type=container_type, container_id=after
+        )
+        if position is None:
+            return None
+    rows = SQL.container_page(
+        tx.connection, migration_id=migration_id, type=container_type, after=position, size=size
+    )
+    return [(row["container_id"], _container(row)) async for row in rows]
+
+
+def _migration(row: Any) -> Migration:
+    return Migration(**{name: row[name] for name in Migration.__dataclass_fields__})
+
+
+def _container(row: Any) -> Container:
+    return Container(
+        type=ContainerType(row["type"]),
+        key=row["key"],
+        source_id=row["source_id"],
+        name=row["name"],
+    )

@@ -1,0 +1,37 @@
+-- name: upsert_app^
+-- Registering again under the same key and environment replaces the definition.
+INSERT INTO app (app_id, kind, server_app_key, cloud_app_key, environment, forge_app_id, manifest,
+                 source, descriptor, access_scopes, window_seconds, shared_secret, created_at)
+VALUES (:app_id, :kind, :server_app_key, :cloud_app_key, :environment, :forge_app_id, :manifest,
+        :source, :descriptor, :access_scopes, :window_seconds, :shared_secret, :now)
+ON CONFLICT (cloud_app_key, environment) DO UPDATE SET
+    kind = excluded.kind, server_app_key = excluded.server_app_key,
+    forge_app_id = excluded.forge_app_id, manifest = excluded.manifest, source = excluded.source,
+    descriptor = excluded.descriptor, access_scopes = excluded.access_scopes,
+    window_seconds = excluded.window_seconds,
+    shared_secret = coalesce(app.shared_secret, excluded.shared_secret)
+RETURNING *;
+
+-- name: insert_token!
+INSERT INTO token (digest, app_id, audience, created_at)
+VALUES (:digest, :app_id, :audience, :now);
+
+-- name: app_of_token^
+SELECT app.* FROM token JOIN app USING (app_id)
+WHERE token.digest = :digest AND token.audience = :audience;
+
+-- name: app_by_id^
+SELECT * FROM app WHERE app_id = :app_id;
+
+-- name: apps_by_cloud_key
+SELECT * FROM app WHERE cloud_app_key = :cloud_app_key ORDER BY environment;
+
+-- name: apps_by_server_keys
+-- Only the app that the token belongs to, whatever keys were asked for.
+SELECT * FROM app WHERE app_id = :app_id AND server_app_key = ANY(:server_app_keys);
+
+-- name: app_page
+SELECT * FROM app
+WHERE (created_at, app_id) > (:after_at, :after_id)
+ORDER BY created_at, app_id
+LIMIT :size;

@@ -1,0 +1,5 @@
+-- name: clock_offset$
+SELECT time_offset FROM clock;
+
+-- name: move_clock$
+UPDATE clock SET time_offset = time_offset + :step RETURNING time_offset;

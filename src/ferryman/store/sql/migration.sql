@@ -1,0 +1,41 @@
+-- name: upsert_scope$
+-- The same server and site are the same scope, however often they migrate.
+INSERT INTO migration_scope (migration_scope_id, source_id, cloud_url)
+VALUES (:migration_scope_id, :source_id, :cloud_url)
+ON CONFLICT (source_id, cloud_url) DO UPDATE SET source_id = excluded.source_id
+RETURNING migration_scope_id;
+
+-- name: insert_migration!
+INSERT INTO migration (migration_id, migration_scope_id, name, created_at)
+VALUES (:migration_id, :migration_scope_id, :name, :now);
+
+-- name: insert_container!
+INSERT INTO container (container_id, migration_id, position, type, key, source_id, name)
+VALUES (:container_id, :migration_id, :position, :type, :key, :source_id, :name);
+
+-- name: migration_by_id^
+SELECT migration.*, scope.source_id, scope.cloud_url
+FROM migration JOIN migration_scope scope USING (migration_scope_id)
+WHERE migration_id = :migration_id;
+
+-- name: migration_page
+SELECT migration.*, scope.source_id, scope.cloud_url
+FROM migration JOIN migration_scope scope USING (migration_scope_id)
+WHERE (migration.created_at, migration_id) < (:before_at, :before_id)
+ORDER BY migration.created_at DESC, migration_id DESC
+LIMIT :size;
+
+-- name: start_migration$
+-- The first start counts; saying it again changes nothing.
+UPDATE migration SET started_at = coalesce(started_at, :now)
+WHERE migration_id = :migration_id RETURNING started_at;
+
+-- name: container_page
+SELECT * FROM container
+WHERE migration_id = :migration_id AND type = :type AND position > :after
+ORDER BY position
+LIMIT :size;
+
+-- name: container_position$
+SELECT position FROM container
+WHERE migration_id = :migration_id AND type = :type AND container_id = :container_id;

@@ -1,0 +1,83 @@
+-- name: insert_transfer!
+INSERT INTO transfer (transfer_id, migration_id, app_id, original_transfer_id, created_at,
+                      released_at, status, window_seconds)
+VALUES (:transfer_id, :migration_id, :app_id, :original_transfer_id, :now, :released_at,
+        'READY', :window_seconds);
+
+-- name: transfer_by_id^
+SELECT transfer.*, app.kind, app.server_app_key, app.cloud_app_key, app.environment,
+       app.access_scopes, app.forge_app_id, migration.migration_scope_id, migration.name,
+       migration.created_at AS migration_created_at, scope.cloud_url
+FROM transfer
+JOIN app USING (app_id)
+JOIN migration USING (migration_id)
+JOIN migration_scope scope USING (migration_scope_id)
+WHERE transfer_id = :transfer_id;
+
+-- name: lock_transfer^
+-- Commands on one transfer take their turn here.
+SELECT transfer.*, app.kind, app.server_app_key, app.cloud_app_key, app.environment,
+       app.access_scopes, app.forge_app_id, migration.migration_scope_id, migration.name,
+       migration.created_at AS migration_created_at, scope.cloud_url
+FROM transfer
+JOIN app USING (app_id)
+JOIN migration USING (migration_id)
+JOIN migration_scope scope USING (migration_scope_id)
+WHERE transfer_id = :transfer_id
+FOR NO KEY UPDATE OF transfer;
+
+-- name: transfers_of_migration
+SELECT transfer_id, status, original_transfer_id, cloud_app_key, environment
+FROM transfer JOIN app USING (app_id)
+WHERE migration_id = :migration_id
+ORDER BY transfer.created_at, transfer_id;
+
+-- name: save_transfer!
+UPDATE transfer SET
+    status = :status, started_at = :started_at, last_upload_at = :last_upload_at,
+    last_success_at = :last_success_at, export_completed_at = :export_completed_at,
+    cancel_requested_at = :cancel_requested_at, settled_at = :settled_at,
+    listener_errored = :listener_errored, files = :files, succeeded = :succeeded,
+    failed = :failed, progress = :progress
+WHERE transfer_id = :transfer_id;
+
+-- name: release_transfers
+-- Starting a migration offers its transfers to the agents.
+UPDATE transfer SET released_at = :now
+WHERE migration_id = :migration_id AND released_at IS NULL AND status = 'READY'
+RETURNING transfer_id;
+
+-- name: next_claim$
+-- A new transfer, or one this agent took before and does not run any more.
+SELECT transfer_id FROM transfer
+WHERE app_id = ANY(:app_ids) AND released_at IS NOT NULL AND (
+    (status = 'READY' AND claims = 0)
+    OR (status IN ('READY', 'IN_PROGRESS') AND claimed_by = :agent_id
+        AND export_completed_at IS NULL AND NOT listener_errored
+        AND transfer_id <> ALL(:running)))
+ORDER BY released_at
+LIMIT 1
+FOR NO KEY UPDATE SKIP LOCKED;
+
+-- name: record_claim!
+UPDATE transfer SET claims = claims + 1, claimed_by = :agent_id,
+    server_app_version = coalesce(:server_app_version, server_app_version)
+WHERE transfer_id = :transfer_id;
+
+-- name: record_listener_error!
+UPDATE transfer SET listener_error = :error WHERE transfer_id = :transfer_id;
+
+-- name: set_wake_job!
+UPDATE transfer SET wake_job_id = :job_id WHERE transfer_id = :transfer_id;
+
+-- name: add_bytes!
+UPDATE transfer SET bytes = bytes + :size WHERE transfer_id = :transfer_id;
+
+-- name: transfer_counts^
+SELECT count(*) AS messages,
+       coalesce(sum(attempts), 0)::bigint AS attempts,
+       count(*) FILTER (WHERE state = 'UNDELIVERED') AS undelivered
+FROM message WHERE transfer_id = :transfer_id;
+
+-- name: first_start$
+SELECT started_at FROM transfer WHERE transfer_id = :transfer_id;

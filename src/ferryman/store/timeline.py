@@ -1,0 +1,35 @@
+"""The journal of a transfer, written in the transaction of the thing that happened."""
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from ferryman.clock import epoch_ms
+from ferryman.store.database import SQL, Transaction
+from ferryman.wire.transfer import TimelineEntry
+
+
+async def write(tx: Transaction, transfer_id: UUID, kind: str, **data: Any) -> None:
+    """Add an entry; ``kind`` is ``noun.verbed``."""
+    await SQL.insert_timeline(
+        tx.connection,
+        transfer_id=transfer_id,
+        kind=kind,
+        data=msgspec.json.encode(data).decode(),
+        now=tx.now,
+    )
+
+
+async def page(tx: Transaction, transfer_id: UUID, *, after: int, size: int) -> list[TimelineEntry]:
+    """Entries after ``after``, oldest first."""
+    rows = SQL.timeline_page(tx.connection, transfer_id=transfer_id, after=after, size=size)
+    return [
+        TimelineEntry(
+            seq=row["seq"],
+            at=epoch_ms(row["at"]),
+            kind=row["kind"],
+            data=msgspec.json.decode(row["data"]),
+        )
+        async for row in rows
+    ]

@@ -1,0 +1,205 @@
+"""Transfers: the state that the rules decide on, and what surrounds it."""
+
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from ferryman.domain.transfer import Transfer
+from ferryman.store.database import SQL, Transaction
+from ferryman.vocab import AppKind, TransferStatus
+from ferryman.wire.migration import MigrationDetails, TransferBrief
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredTransfer:
+    """A transfer with its app and migration; ``state`` is the part that has rules."""
+
+    transfer_id: UUID
+    migration_id: UUID
+    migration_scope_id: UUID
+    app_id: UUID
+    original_transfer_id: UUID | None
+    details: MigrationDetails
+    server_app_key: str
+    cloud_app_key: str
+    environment: str
+    forge_app_id: str | None
+    access_scopes: list[str]
+    server_app_version: str
+    claims: int
+    released_at: datetime | None
+    listener_error: dict[str, str] | None
+    feedback: dict[str, Any] | None
+    status_message: str | None
+    wake_job_id: int | None
+    bytes: int
+    state: Transfer
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What a transfer has caused so far."""
+
+    messages: int
+    attempts: int
+    undelivered: int
+
+
+async def insert(
+    tx: Transaction,
+    *,
+    transfer_id: UUID,
+    migration_id: UUID,
+    app_id: UUID,
+    window: timedelta,
+    original_transfer_id: UUID | None = None,
+    released: bool = False,
+) -> None:
+    """A READY transfer; ``released`` when agents may claim it at once."""
+    await SQL.insert_transfer(
+        tx.connection,
+        transfer_id=transfer_id,
+        migration_id=migration_id,
+        app_id=app_id,
+        original_transfer_id=original_transfer_id,
+        window_seconds=window.total_seconds(),
+        released_at=tx.now if released else None,
+        now=tx.now,
+    )
+
+
+async def by_id(tx: Transaction, transfer_id: UUID) -> StoredTransfer | None:
+    """One transfer, as it was last committed."""
+    return _stored(await SQL.transfer_by_id(tx.connection, transfer_id=transfer_id))
+
+
+async def lock(tx: Transaction, transfer_id: UUID) -> StoredTransfer | None:
+    """One transfer, locked until the transaction ends."""
+    return _stored(await SQL.lock_transfer(tx.connection, transfer_id=transfer_id))
+
+
+async def save(tx: Transaction, transfer_id: UUID, state: Transfer) -> None:
+    """Write the state that the rules decided."""
+    await SQL.save_transfer(
+        tx.connection,
+        transfer_id=transfer_id,
+        **{
+            name: getattr(state, name)
+            for name in _STATE_COLUMNS
+            if name not in ("kind", "window")
+        },
+    )
+
+
+async def of_migration(tx: Transaction, migration_id: UUID) -> list[TransferBrief]:
+    """All transfers of a migration, re-runs after their originals."""
+    rows = SQL.transfers_of_migration(tx.connection, migration_id=migration_id)
+    return [
+        TransferBrief(
+            transfer_id=str(row["transfer_id"]),
+            cloud_app_key=row["cloud_app_key"],
+            status=TransferStatus(row["status"]),
+            environment=row["environment"],
+            original_transfer_id=_text(row["original_transfer_id"]),
+        )
+        async for row in rows
+    ]
+
+
+async def release(tx: Transaction, migration_id: UUID) -> list[UUID]:
+    """Offer the migration's transfers to the agents; those offered now for the first time."""
+    rows = SQL.release_transfers(tx.connection, migration_id=migration_id, now=tx.now)
+    return [row["transfer_id"] async for row in rows]
+
+
+async def next_claim(
+    tx: Transaction, app_ids: list[UUID], agent_id: str | None, running: list[UUID]
+) -> UUID | None:
+    """The transfer whose listener is to be called next, locked."""
+    found: UUID | None = await SQL.next_claim(
+        tx.connection, app_ids=app_ids, agent_id=agent_id, running=running
+    )
+    return found
+
+
+async def record_claim(
+    tx: Transaction, transfer_id: UUID, agent_id: str | None, server_app_version: str | None
+) -> None:
+    """Count a claim and remember who made it."""
+    await SQL.record_claim(
+        tx.connection,
+        transfer_id=transfer_id,
+        agent_id=agent_id,
+        server_app_version=server_app_version,
+    )
+
+
+async def record_listener_error(tx: Transaction, transfer_id: UUID, error: object) -> None:
+    """Keep what the listener threw."""
+    await SQL.record_listener_error(
+        tx.connection, transfer_id=transfer_id, error=msgspec.json.encode(error).decode()
+    )
+
+
+async def set_wake_job(tx: Transaction, transfer_id: UUID, job_id: int | None) -> None:
+    """Which job is the transfer's timer."""
+    await SQL.set_wake_job(tx.connection, transfer_id=transfer_id, job_id=job_id)
+
+
+async def add_bytes(tx: Transaction, transfer_id: UUID, size: int) -> None:
+    """Count the bytes of a complete file."""
+    await SQL.add_bytes(tx.connection, transfer_id=transfer_id, size=size)
+
+
+async def counts(tx: Transaction, transfer_id: UUID) -> Counts:
+    """Messages and attempts so far."""
+    row = await SQL.transfer_counts(tx.connection, transfer_id=transfer_id)
+    return Counts(row["messages"], row["attempts"], row["undelivered"])
+
+
+async def first_start(tx: Transaction, transfer_id: UUID) -> datetime | None:
+    """When that transfer's listener was first called."""
+    at: datetime | None = await SQL.first_start(tx.connection, transfer_id=transfer_id)
+    return at
+
+
+_STATE_COLUMNS = [field.name for field in fields(Transfer)]
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _decoded(value: str | None) -> Any:
+    return None if value is None else msgspec.json.decode(value)
+
+
+def _stored(row: Any) -> StoredTransfer | None:
+    if row is None:
+        return None
+    state = {name: row[name] for name in _STATE_COLUMNS if name != "window"}
+    state["kind"] = AppKind(row["kind"])
+    state["status"] = TransferStatus(row["status"])
+    state["window"] = timedelta(seconds=row["window_seconds"])
+    plain = {
+        name: row[name]
+        for name in StoredTransfer.__dataclass_fields__
+        if name not in ("details", "state", "listener_error", "feedback")
+    }
+    details = MigrationDetails(
+        migration_id=str(row["migration_id"]),
+        migration_scope_id=str(row["migration_scope_id"]),
+        created_at=int(row["migration_created_at"].timestamp() * 1000),
+        cloud_url=row["cloud_url"],
+        name=row["name"],
+    )
+    return StoredTransfer(
+        **plain,
+        details=details,
+        listener_error=_decoded(row["listener_error"]),
+        feedback=_decoded(row["feedback"]),
+        state=Transfer(**state),
+    )
