@@ -2,7 +2,8 @@
 
 A flow yields commands and is sent their results. ``http.HttpTransport.run`` and
 ``aio.AsyncHttpTransport.run`` carry the commands out, so retries, paging and resuming are
-written once for both faces. A command that gets no answer raises ``NoAnswerError`` at its ``yield``.
+written once for both faces. A command that gets no answer raises ``NoAnswerError`` at its
+``yield``.
 """
 
 from collections.abc import Generator

@@ -12,7 +12,6 @@ from urllib3.exceptions import HTTPError, SSLError
 from ferryman.sdk.errors import ClientError
 from ferryman.sdk.exchange import (
     Close,
-    Command,
     Exchange,
     Flow,
     NoAnswerError,
@@ -71,13 +70,16 @@ class HttpTransport:
         """Carry out one operation, trying again as far as the patience goes."""
         return self.run(self.exchange.call(operation))
 
-    def run(self, flow: Flow[T]) -> T:
-        """Drive a flow to its end."""
+    def run(self, flow: Flow[T], *, sleep: Callable[[float], object] | None = None) -> T:
+        """Drive a flow to its end; ``sleep`` takes the place of the transport's own."""
+        pause = sleep or self._sleep
         try:
             command = next(flow)
             while True:
                 try:
-                    result = self._do(command)
+                    result = (
+                        pause(command.seconds) if isinstance(command, Wait) else self._do(command)
+                    )
                 except NoAnswerError as lost:
                     command = flow.throw(lost)
                 else:
@@ -90,7 +92,7 @@ class HttpTransport:
         """Let go of the connections; a later call opens new ones."""
         self._pool.clear()
 
-    def _do(self, command: Command) -> object:
+    def _do(self, command: Send | Open | Read | Close) -> object:
         match command:
             case Send(request):
                 return self._send(request)
@@ -101,8 +103,6 @@ class HttpTransport:
             case Close(body):
                 # Closing, not draining: an unread rest may be gigabytes.
                 return body.response.close()
-            case Wait(seconds):
-                return self._sleep(seconds)
 
     def _send(self, request: Request) -> Answer:
         started = time.monotonic()

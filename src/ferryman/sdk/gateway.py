@@ -1,0 +1,122 @@
+"""The server-side door: what a listener is given to export its app's data."""
+
+import sys
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import Any
+from weakref import WeakSet
+
+from ferryman.sdk import server_calls
+from ferryman.sdk.errors import GatewayError
+from ferryman.sdk.http import HttpTransport
+from ferryman.sdk.pages import PaginatedContainers, PaginatedMapping
+from ferryman.sdk.parts import DEFAULT_BUDGET, MOST_PARALLEL, Budget
+from ferryman.sdk.safe_trace import describe_error
+from ferryman.sdk.stream import AppDataStream
+from ferryman.sdk.upload import Upload
+from ferryman.vocab import ContainerType
+
+
+class Gateway:
+    """One transfer, as the server app sees it. Safe to use from several threads.
+
+    ``patience`` is how many seconds a call may keep failing (no connection, 408, 429, 5xx)
+    before it is an error. ``budget`` bounds the bytes of app data held in memory while they are
+    on their way, of all streams together; each open stream fills one more part. All calls raise
+    ``GatewayError``; ``error.settled`` tells that the transfer is over. Example::
+
+        with Gateway(url, token, transfer_id) as gateway:
+            with gateway.create_app_data("notes") as data:
+                data.write(b"...")
+            gateway.complete_export()
+    """
+
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        transfer_id: str,
+        *,
+        patience: float = 120.0,
+        budget: int = DEFAULT_BUDGET,
+    ) -> None:
+        self._transfer_id = transfer_id
+        self._transport = HttpTransport(url, token, patience=patience, error=GatewayError)
+        self._budget = Budget(budget)
+        self._pool = ThreadPoolExecutor(MOST_PARALLEL, thread_name_prefix="ferryman-part")
+        self._uploads: WeakSet[Upload] = WeakSet()
+
+    @property
+    def transfer_id(self) -> str:
+        """The id of the transfer that this gateway exports to."""
+        return self._transfer_id
+
+    def create_app_data(self, label: str | None = None) -> AppDataStream:
+        """Begin a file of app data, of any size; it is sent while it is written.
+
+        Several files may be open at once and may share a label.
+        """
+        upload = Upload(self._transport, self._pool, self._budget, self._transfer_id, label)
+        self._uploads.add(upload)
+        return AppDataStream(upload)
+
+    def complete_export(self) -> None:
+        """Say that all files are up. The cloud app is told; more files are still taken."""
+        self._transport.call(server_calls.complete_export(self._transfer_id))
+
+    def get_mapping_by_id(self, namespace: str, keys: Iterable[str]) -> dict[str, str]:
+        """Translate server ids; an id without a mapping is absent from the result."""
+        path = server_calls.find_path(self._transfer_id)
+        return self._transport.run(
+            server_calls.find_mappings(self._transport.exchange, path, namespace, list(keys))
+        )
+
+    def get_paginated_mapping(
+        self, namespace: str, page_size: int | None = None
+    ) -> PaginatedMapping:
+        """Walk all mappings of a namespace, at most 1,200 a page."""
+        return PaginatedMapping(
+            lambda last: self._transport.call(
+                server_calls.mapping_page(self._transfer_id, namespace, page_size, last)
+            )
+        )
+
+    def get_paginated_containers(
+        self, container_type: ContainerType | str, page_size: int | None = None
+    ) -> PaginatedContainers:
+        """Walk what the admin selected, of one type, at most 250 a page."""
+        return PaginatedContainers(
+            lambda last: self._transport.call(
+                server_calls.container_page(self._transfer_id, container_type, page_size, last)
+            )
+        )
+
+    def get_cloud_feedback_if_present(self) -> Mapping[str, Any] | None:
+        """Return what the cloud app left for the server app, or None."""
+        return self._transport.call(server_calls.feedback(self._transfer_id))
+
+    def report_error(self, error: BaseException) -> None:
+        """Tell the cloud app that the listener failed: by class and frames, without text."""
+        described = describe_error(error, roots=sys.path)
+        self._transport.call(server_calls.report_error(self._transfer_id, described))
+
+    def close(self) -> None:
+        """Let go of connections and threads; files not closed by now are given up."""
+        for upload in list(self._uploads):
+            upload.abandon()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._transport.close()
+
+    def __enter__(self) -> "Gateway":
+        """Use the gateway for the length of a block."""
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close at the end of the block; this says nothing about the export."""
+        self.close()

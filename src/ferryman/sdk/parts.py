@@ -1,0 +1,80 @@
+"""How a stream of unknown length is cut into parts, and how much memory that may take."""
+
+import threading
+from dataclasses import dataclass
+
+from ferryman.wire.upload import UploadView
+
+MIB = 1024 * 1024
+DEFAULT_BUDGET = 96 * MIB
+MOST_PARALLEL = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartPlan:
+    """The sizes, in bytes, of the parts of one file.
+
+    The length of a stream is not known when its first part goes, and the number of parts is
+    limited. So parts grow: each twentieth of the allowed number is larger by one ``first`` than
+    the one before. With 16 MiB and 10,000 parts, 50 GiB is reached with parts of 64 MiB, and
+    1.6 TiB with the last part.
+    """
+
+    first: int
+    smallest: int
+    largest: int
+    max_parts: int
+
+    @classmethod
+    def of(cls, view: UploadView) -> "PartPlan":
+        """Plan an upload as the platform describes it."""
+        return cls(
+            first=max(view.part_size, 1),
+            smallest=view.min_part_size,
+            largest=max(view.max_part_size, 1),
+            max_parts=view.max_parts,
+        )
+
+    def size(self, number: int) -> int:
+        """Return the size of part ``number`` (from 1); the last part may be shorter."""
+        step = max(self.max_parts // 20, 1)
+        grown = self.first * (1 + (number - 1) // step)
+        return min(max(grown, self.smallest), self.largest)
+
+
+def parallelism(budget: int, part_size: int) -> int:
+    """Return how many parts may be on their way at once within ``budget`` bytes."""
+    return min(max(budget // part_size, 1), MOST_PARALLEL)
+
+
+class Budget:
+    """The bytes of parts on their way, of all streams of a gateway together.
+
+    Only full parts count, never those being filled, so the writer that waits here always waits
+    for a part that is going out: streams that share a budget cannot block each other for good.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._parts = 0
+        self._held = 0
+        self._changed = threading.Condition()
+
+    def take(self, size: int) -> None:
+        """Wait until a part of ``size`` bytes fits; a single part always does."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._fits(size))
+            self._held += size
+            self._parts += 1
+
+    def give(self, size: int) -> None:
+        """Return what a part held."""
+        with self._changed:
+            self._held -= size
+            self._parts -= 1
+            self._changed.notify_all()
+
+    def _fits(self, size: int) -> bool:
+        if self._parts == 0:
+            return True
+        return self._held + size <= self.limit and self._parts < MOST_PARALLEL

@@ -1,0 +1,151 @@
+"""The calls of the server surface as values: what a gateway and an agent may ask."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from ferryman.sdk.exchange import Exchange, Flow
+from ferryman.sdk.operation import (
+    Answer,
+    Operation,
+    Request,
+    json_operation,
+    plain_operation,
+    segment,
+)
+from ferryman.vocab import ContainerType
+from ferryman.wire.listener import ClaimAnswer, ClaimRequest, ListenerError
+from ferryman.wire.mapping import ContainerPage, MappingPage
+from ferryman.wire.upload import (
+    AppDataReceipt,
+    CompleteRequest,
+    PartRequest,
+    PartsRequest,
+    PartUrls,
+    UploadRequest,
+    UploadView,
+)
+
+# The platform takes this many keys in one look-up (spec/amp.md 8.3).
+KEYS_PER_CALL = 100
+
+
+def claim(request: ClaimRequest) -> Operation[ClaimAnswer]:
+    """Take a transfer whose listener is due; the answer may take ``wait_seconds``."""
+    return json_operation(
+        "POST",
+        "/server/v1/listeners/claim",
+        ClaimAnswer,
+        body=request,
+        timeout=request.wait_seconds + 15.0,
+    )
+
+
+def begin_upload(transfer_id: str, label: str | None) -> Operation[UploadView]:
+    """Begin a file."""
+    path = f"{_transfer(transfer_id)}/app-data"
+    return json_operation("POST", path, UploadView, body=UploadRequest(label=label))
+
+
+def part_urls(upload_id: str, parts: list[PartRequest]) -> Operation[PartUrls]:
+    """Ask where to send parts."""
+    body = PartsRequest(parts=parts)
+    return json_operation("POST", f"{_upload(upload_id)}/parts", PartUrls, body=body)
+
+
+def complete_upload(upload_id: str, request: CompleteRequest) -> Operation[AppDataReceipt]:
+    """Register the file; may be repeated, and may take long where the store must join parts."""
+    return json_operation(
+        "POST", f"{_upload(upload_id)}/complete", AppDataReceipt, body=request, timeout=600.0
+    )
+
+
+def abort_upload(upload_id: str) -> Operation[None]:
+    """Forget a file that was begun."""
+    return plain_operation("DELETE", _upload(upload_id), timeout=10.0)
+
+
+def complete_export(transfer_id: str) -> Operation[None]:
+    """Say that no more files follow."""
+    return plain_operation("POST", f"{_transfer(transfer_id)}/complete-export")
+
+
+def report_error(transfer_id: str, error: ListenerError) -> Operation[None]:
+    """Say that the listener failed."""
+    return plain_operation("POST", f"{_transfer(transfer_id)}/error", body=error)
+
+
+def feedback(transfer_id: str) -> Operation[dict[str, Any] | None]:
+    """Read what the cloud app left for the server app; None when there is nothing."""
+
+    def parse(answer: Answer) -> dict[str, Any] | None:
+        if answer.status == 404:
+            return None
+        found = msgspec.json.decode(answer.body, type=dict[str, Any])
+        details = found.get("details")
+        return details if isinstance(details, dict) else found
+
+    request = Request(method="GET", url=f"{_transfer(transfer_id)}/feedback")
+    return Operation(request=request, parse=parse, accept=frozenset({200, 404}))
+
+
+def mapping_page(
+    transfer_id: str, namespace: str, page_size: int | None, last_entity: str | None
+) -> Operation[MappingPage]:
+    """Read a page of the mappings of a namespace."""
+    return json_operation(
+        "GET",
+        f"{_transfer(transfer_id)}/mappings/page",
+        MappingPage,
+        query={"namespace": namespace, "pageSize": page_size, "lastEntity": last_entity},
+    )
+
+
+def container_page(
+    transfer_id: str,
+    container_type: ContainerType | str,
+    page_size: int | None,
+    last_entity: str | None,
+) -> Operation[ContainerPage]:
+    """Read a page of what the admin selected."""
+    return json_operation(
+        "GET",
+        f"{_transfer(transfer_id)}/containers/page",
+        ContainerPage,
+        query={
+            "containerType": str(container_type),
+            "pageSize": page_size,
+            "lastEntity": last_entity,
+        },
+    )
+
+
+def find_mappings(
+    exchange: Exchange, path: str, namespace: str, keys: Sequence[str]
+) -> Flow[dict[str, str]]:
+    """Look keys up at ``path``, as many at a time as the platform takes.
+
+    A key without a mapping is absent from the result; a repeated key is asked for once.
+    """
+    found: dict[str, str] = {}
+    wanted = list(dict.fromkeys(keys))
+    for start in range(0, len(wanted), KEYS_PER_CALL):
+        batch = wanted[start : start + KEYS_PER_CALL]
+        found |= yield from exchange.call(
+            json_operation("POST", path, dict[str, str], query={"namespace": namespace}, body=batch)
+        )
+    return found
+
+
+def find_path(transfer_id: str) -> str:
+    """Return where a gateway looks mappings up."""
+    return f"{_transfer(transfer_id)}/mappings/find"
+
+
+def _transfer(transfer_id: str) -> str:
+    return f"/server/v1/transfers/{segment(transfer_id)}"
+
+
+def _upload(upload_id: str) -> str:
+    return f"/server/v1/uploads/{segment(upload_id)}"

@@ -1,0 +1,177 @@
+"""The writable file object of ``create_app_data``."""
+
+import hashlib
+import io
+import mmap
+import sys
+import warnings
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from ferryman.sdk.parts import PartPlan
+from ferryman.sdk.upload import Upload
+from ferryman.wire.upload import AppDataReceipt
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+# Until this much is written nothing is sent and no part's memory is taken, so that many small
+# files are cheap.
+_HEAD = 64 * 1024
+
+
+class AppDataStream(io.BufferedIOBase):
+    """One file of app data: write bytes, of any number, then close.
+
+    ``close()`` returns once the platform holds the whole file, and announces it with exactly
+    one event; ``receipt`` then says what was stored. When a ``with`` block raises, or the object
+    is dropped without ``close()``, nothing is registered and no event is sent. To write text or
+    gzip through it, keep it in a ``with`` of its own, so that an error reaches it::
+
+        with gateway.create_app_data("users") as data, gzip.open(data, "wt") as out:
+            out.write(line)
+
+    Meant for one writing thread. Raises ``GatewayError`` from ``write`` or ``close`` when a part
+    could not be stored, and ``ValueError`` for a write after ``close``.
+    """
+
+    def __init__(self, upload: Upload) -> None:
+        super().__init__()
+        self.receipt: AppDataReceipt | None = None
+        self._upload = upload
+        self._head = bytearray()
+        self._plan: PartPlan | None = None
+        self._part: memoryview | None = None
+        self._filled = 0
+        self._sent = 0
+        self._written = 0
+        self._digest = hashlib.sha256()
+        self._closed = False
+        self._decided = False
+        self._entered = False
+        self._ambient: BaseException | None = None
+
+    def writable(self) -> bool:
+        """Return True: this is what the object is for."""
+        return True
+
+    @property
+    def closed(self) -> bool:
+        """Whether no more can be written."""
+        return self._closed
+
+    def tell(self) -> int:
+        """Return the number of bytes written so far."""
+        return self._written
+
+    def write(self, data: "ReadableBuffer", /) -> int:
+        """Take all of ``data``; waits while the parts on their way fill the budget."""
+        if self._closed:
+            raise ValueError("write to closed app data: create another for more bytes")
+        view = memoryview(data).cast("B")
+        self._upload.check()
+        size = view.nbytes
+        if self._part is None and self._sent == 0 and len(self._head) + size <= _HEAD:
+            self._head += view
+        else:
+            self._spill()
+            self._fill(view)
+        self._written += size
+        return size
+
+    def close(self) -> None:
+        """Store what is left and register the file; closing twice does nothing more."""
+        if self._closed:
+            return
+        self._closed = True
+        # A wrapper inside our `with` closes us also when the block raises. Only `__exit__` knows
+        # how the block ended, so a close during an exception leaves the decision to it.
+        if self._entered and sys.exc_info()[1] is not self._ambient:
+            return
+        self._finish()
+
+    def abandon(self) -> None:
+        """Give the file up: nothing is registered. Does nothing once it is registered."""
+        self._closed = True
+        if not self._decided:
+            self._decided = True
+            self._part = None
+            self._upload.abandon()
+
+    def __enter__(self) -> "AppDataStream":
+        """Register at the end of the block, or not at all if it raises."""
+        if self._closed:
+            raise ValueError("this app data is closed")
+        self._entered = True
+        self._ambient = sys.exc_info()[1]
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Register the file, or give it up if the block raised."""
+        self._closed = True
+        if self._decided:
+            return
+        if exc_type is None:
+            self._finish()
+        else:
+            self.abandon()
+
+    def __del__(self) -> None:
+        """Give an unclosed file up; the base class would close, hence register it."""
+        if not getattr(self, "_decided", True):
+            self._closed = self._decided = True
+            self._upload.abandon_later()
+            warnings.warn(
+                "app data was dropped without close()", ResourceWarning, stacklevel=2, source=self
+            )
+
+    def _spill(self) -> None:
+        """Move the head into the first part."""
+        if self._plan is None:
+            self._plan = self._upload.begin()
+            head, self._head = self._head, bytearray()
+            self._fill(memoryview(head))
+
+    def _fill(self, view: memoryview) -> None:
+        while view.nbytes:
+            if self._part is None:
+                self._part = self._allocate()
+            taken = view[: self._part.nbytes - self._filled]
+            self._part[self._filled : self._filled + taken.nbytes] = taken
+            self._filled += taken.nbytes
+            view = view[taken.nbytes :]
+            if self._filled == self._part.nbytes:
+                self._send(self._part)
+
+    def _allocate(self) -> memoryview:
+        if self._plan is None:
+            raise AssertionError("the head is spilled before a part is filled")
+        # Anonymous pages rather than a bytearray: they are not zeroed by hand, and go back to
+        # the system at once, so that memory stays flat over any number of parts.
+        return memoryview(mmap.mmap(-1, self._plan.size(self._sent + 1)))
+
+    def _send(self, body: memoryview) -> None:
+        self._digest.update(body)
+        # The digest of the first part is that of the file so far: one pass instead of two.
+        sha256 = self._digest.hexdigest() if self._sent == 0 else None
+        self._part = None
+        self._filled = 0
+        self._upload.send(body, sha256=sha256)
+        self._sent += 1
+
+    def _finish(self) -> None:
+        try:
+            if self._part is not None:
+                self._send(self._part[: self._filled])
+            elif self._sent == 0:
+                self._send(memoryview(self._head))
+            self.receipt = self._upload.complete(self._digest.hexdigest())
+        except BaseException:
+            self.abandon()
+            raise
+        self._decided = True

@@ -1,0 +1,212 @@
+"""One file on its way: begun at the platform, its parts sent in the background, registered."""
+
+import hashlib
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import FIRST_EXCEPTION, Executor, Future, wait
+from contextlib import suppress
+from typing import TypeVar
+
+from ferryman.sdk import server_calls
+from ferryman.sdk.errors import GatewayError
+from ferryman.sdk.exchange import Exchange, Flow, NoAnswerError
+from ferryman.sdk.http import HttpTransport
+from ferryman.sdk.operation import Answer, Request, refusal
+from ferryman.sdk.parts import Budget, PartPlan
+from ferryman.sdk.retry import RetryPolicy
+from ferryman.wire.upload import (
+    AppDataReceipt,
+    CompleteRequest,
+    PartRequest,
+    StoredPart,
+    UploadView,
+)
+
+log = logging.getLogger("ferryman.sdk")
+
+T = TypeVar("T")
+
+# A signed URL may have expired while a part waited, and a byte may flip on the way: the store
+# then refuses, and a new URL and another try mend it. A part refused this often is not mended.
+_TRIES_PER_PART = 4
+
+
+class Upload:
+    """Sends the parts of one file; used by one writer, works in the threads of ``pool``."""
+
+    def __init__(
+        self,
+        transport: HttpTransport,
+        pool: Executor,
+        budget: Budget,
+        transfer_id: str,
+        label: str | None,
+    ) -> None:
+        self._transport = transport
+        self._pool = pool
+        self._budget = budget
+        self._transfer_id = transfer_id
+        self._label = label
+        self._view: UploadView | None = None
+        self._futures: list[Future[StoredPart]] = []
+        self._failure: BaseException | None = None
+        self._cancelled = threading.Event()
+        self._done = False
+
+    def begin(self) -> PartPlan:
+        """Begin the file at the platform; repeated calls do nothing more."""
+        if self._view is None:
+            self._view = self._run(
+                lambda exchange: exchange.call(
+                    server_calls.begin_upload(self._transfer_id, self._label)
+                )
+            )
+        return PartPlan.of(self._view)
+
+    def send(self, body: memoryview, *, sha256: str | None) -> None:
+        """Hand over the next part; waits while too much is on its way.
+
+        The memory belongs to the upload until the part is stored. ``sha256`` where it is known
+        already. Raises the failure of an earlier part.
+        """
+        view = self._begun()
+        number = len(self._futures) + 1
+        if number > view.max_parts:
+            raise GatewayError(
+                None,
+                f"The file has more than {view.max_parts} parts: the platform takes no longer one.",
+            )
+        self._budget.take(body.nbytes)
+        try:
+            self.check()
+            future = self._pool.submit(self._send_part, view, number, body, sha256)
+        except BaseException:
+            self._budget.give(body.nbytes)
+            raise
+        future.add_done_callback(self._note)
+        # Runs also for a part that was cancelled before its turn.
+        size = body.nbytes
+        future.add_done_callback(lambda _done: self._budget.give(size))
+        self._futures.append(future)
+
+    def check(self) -> None:
+        """Raise what made an earlier part fail, or that the upload was abandoned."""
+        if self._failure is not None:
+            raise self._failure
+        if self._cancelled.is_set():
+            raise GatewayError(None, "The upload was abandoned.")
+
+    def complete(self, sha256: str) -> AppDataReceipt:
+        """Wait for all parts and register the file of digest ``sha256``."""
+        view = self._begun()
+        request = CompleteRequest(parts=self._stored_parts(), sha256=sha256)
+        receipt = self._run(
+            lambda exchange: exchange.call(server_calls.complete_upload(view.upload_id, request))
+        )
+        self._done = True
+        return receipt
+
+    def abandon(self) -> None:
+        """Stop sending and let the platform forget the file; a part on the wire ends by itself.
+
+        One try only: an upload that is never completed announces nothing, so a platform that
+        does not hear of it merely keeps the parts for a while.
+        """
+        if self._done:
+            return
+        self._done = True
+        self._cancelled.set()
+        for future in self._futures:
+            future.cancel()
+        if self._view is None:
+            return
+        operation = server_calls.abort_upload(self._view.upload_id)
+        once = Exchange(RetryPolicy(patience=0.0), GatewayError)
+        try:
+            self._transport.run(once.call(operation))
+        except GatewayError as failure:
+            log.warning("upload.abort_failed uploadId=%s %s", self._view.upload_id, failure)
+
+    def abandon_later(self) -> None:
+        """Abandon from a finalizer, which must not wait for the network."""
+        self._cancelled.set()
+        # The pool takes no more work once the interpreter shuts down; nothing is lost then.
+        with suppress(RuntimeError):
+            self._pool.submit(self.abandon)
+
+    def _stored_parts(self) -> list[StoredPart]:
+        wait(self._futures, return_when=FIRST_EXCEPTION)
+        failed = [f for f in self._futures if f.done() and not f.cancelled() and f.exception()]
+        if not failed:
+            self.check()
+        return [future.result() for future in failed or self._futures]
+
+    def _begun(self) -> UploadView:
+        if self._view is None:
+            self.begin()
+        if self._view is None:
+            raise AssertionError("begin() either sets the view or raises")
+        return self._view
+
+    def _send_part(
+        self, view: UploadView, number: int, body: memoryview, sha256: str | None
+    ) -> StoredPart:
+        part = PartRequest(
+            number=number,
+            size=body.nbytes,
+            sha256=sha256 or hashlib.sha256(body).hexdigest(),
+            md5=_md5(body) if "md5" in view.checksums else None,
+        )
+        return self._run(lambda exchange: part_flow(exchange, view.upload_id, part, body))
+
+    def _run(self, flow: Callable[[Exchange], Flow[T]]) -> T:
+        return self._transport.run(flow(self._transport.exchange), sleep=self._pause)
+
+    def _pause(self, seconds: float) -> None:
+        if self._cancelled.wait(seconds):
+            raise GatewayError(None, "The upload was abandoned.")
+
+    def _note(self, future: Future[StoredPart]) -> None:
+        if not future.cancelled() and self._failure is None:
+            self._failure = future.exception()
+
+
+def part_flow(
+    exchange: Exchange, upload_id: str, part: PartRequest, body: memoryview
+) -> Flow[StoredPart]:
+    """Ask where a part goes and send it there; a refused URL is replaced by a new one."""
+    for tries in range(1, _TRIES_PER_PART + 1):
+        urls = yield from exchange.call(server_calls.part_urls(upload_id, [part]))
+        if len(urls.parts) != 1:
+            raise exchange.error(200, f"Asked for the URL of one part, got {len(urls.parts)}.")
+        url = urls.parts[0]
+        put = Request(method=url.method, url=url.url, headers=url.headers, body=body)
+        try:
+            answer = yield from exchange.deliver(put)
+        except NoAnswerError as lost:
+            raise exchange.unanswered(put, lost) from lost
+        if answer.status == 200:
+            return _stored(part, answer)
+        log.warning(
+            "part.refused uploadId=%s number=%d status=%d try=%d",
+            upload_id,
+            part.number,
+            answer.status,
+            tries,
+        )
+    raise refusal(answer, exchange.error, f"Part {part.number} of upload {upload_id}")
+
+
+def _stored(part: PartRequest, answer: Answer) -> StoredPart:
+    return StoredPart(
+        number=part.number,
+        etag=answer.headers.get("etag", ""),
+        size=part.size,
+        sha256=part.sha256,
+    )
+
+
+def _md5(body: memoryview) -> str:
+    # Not a safeguard: S3 checks the bytes that arrive with it.
+    return hashlib.md5(body, usedforsecurity=False).hexdigest()
