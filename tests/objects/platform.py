@@ -1,0 +1,113 @@
+"""The pieces that tests of the stores share: one store behind real HTTP, and a plain client."""
+
+import asyncio
+import http.client
+import socket
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from granian.constants import Interfaces
+from granian.server.embed import Server
+
+from ferryman.api.objects import ObjectsApp
+from ferryman.objects.local import LocalStore
+from ferryman.wire.upload import PartRequest, StoredPart
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+LATER = NOW + timedelta(hours=1)
+SECRET = b"s" * 32
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A whole HTTP response."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def request(
+    method: str, url: str, body: bytes = b"", headers: Mapping[str, str] | None = None
+) -> Answer:
+    """Send exactly these headers (and Host); a Content-Length only when given or needed."""
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
+    try:
+        connection.putrequest(method, f"{parts.path}?{parts.query}", skip_accept_encoding=True)
+        for name, value in (headers or {}).items():
+            connection.putheader(name, value)
+        connection.endheaders(body)
+        response = connection.getresponse()
+        return Answer(response.status, _lower(response.getheaders()), response.read())
+    finally:
+        connection.close()
+
+
+def _lower(headers: list[tuple[str, str]]) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers}
+
+
+def part_request(number: int, data: bytes) -> PartRequest:
+    """What a gateway asks a URL for."""
+    return PartRequest(number=number, size=len(data), sha256=sha256(data).hexdigest())
+
+
+def stored(number: int, data: bytes) -> StoredPart:
+    """What a gateway says it sent."""
+    digest = sha256(data).hexdigest()
+    return StoredPart(number=number, size=len(data), sha256=digest, etag=digest)
+
+
+def free_port() -> int:
+    """A port that nobody listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def serving(app: Any, port: int) -> Iterator[None]:
+    """Run an ASGI application in a thread, as ``ferryman serve`` does in a process."""
+    server = Server(app, port=port, interface=Interfaces.ASGINL, log_enabled=False)
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_until_complete, args=(server.serve(),))
+    thread.start()
+    try:
+        _await_port(port)
+        yield
+    finally:
+        loop.call_soon_threadsafe(server.stop)
+        thread.join()
+        loop.close()
+
+
+def _await_port(port: int) -> None:
+    pause = threading.Event()
+    for _ in range(200):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        pause.wait(0.02)
+    raise AssertionError("the server did not start")
+
+
+@contextmanager
+def local_platform(root: Path) -> Iterator[LocalStore]:
+    """A local store whose URLs work; platform time stands still at ``NOW``."""
+
+    async def now() -> datetime:
+        return NOW
+
+    port = free_port()
+    store = LocalStore(root, SECRET, f"http://127.0.0.1:{port}")
+    with serving(ObjectsApp(store, now), port):
+        yield store

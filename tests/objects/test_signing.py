@@ -1,0 +1,111 @@
+"""A signed URL opens one file, for one method, until one instant: nothing near it does."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from ferryman.errors import Expired, NotAllowed
+from ferryman.objects.signing import Grant, Operation, check, is_key, sign
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+SECRET = b"k" * 32
+
+moments = st.integers(1, 10**9).map(lambda seconds: NOW + timedelta(seconds=seconds))
+keys = st.uuids().map(str)
+parts = st.builds(
+    Grant,
+    operation=st.just(Operation.PART),
+    key=keys,
+    expires_at=moments,
+    number=st.integers(1, 10_000),
+    size=st.integers(0, 1 << 40),
+    sha256=st.binary(min_size=32, max_size=32).map(bytes.hex),
+)
+reads = st.builds(
+    Grant,
+    operation=st.just(Operation.READ),
+    key=keys,
+    expires_at=moments,
+    name=st.text(st.characters(exclude_categories=["Cs"]), max_size=40),
+)
+grants = parts | reads
+
+
+@given(grants)
+def test_what_was_signed_comes_back_unchanged(grant: Grant) -> None:
+    query = sign(SECRET, grant)
+    assert query.isascii()
+    assert check(SECRET, grant.operation.method, grant.key, query, NOW) == grant
+
+
+@given(grants, st.data())
+def test_any_changed_character_is_refused(grant: Grant, data: st.DataObject) -> None:
+    query = sign(SECRET, grant)
+    at = data.draw(st.integers(0, len(query) - 1))
+    new = data.draw(st.characters())
+    assume(new != query[at])
+    changed = query[:at] + new + query[at + 1 :]
+    with pytest.raises(NotAllowed) as refused:
+        check(SECRET, grant.operation.method, grant.key, changed, NOW)
+    assert refused.value.code == "signature_invalid"
+
+
+@given(grants, st.data())
+def test_cutting_adding_and_moving_text_is_refused(grant: Grant, data: st.DataObject) -> None:
+    query = sign(SECRET, grant)
+    start = data.draw(st.integers(0, len(query)))
+    end = data.draw(st.integers(start, len(query)))
+    changed = query[:start] + data.draw(st.text(max_size=5)) + query[end:]
+    assume(changed != query)
+    with pytest.raises(NotAllowed):
+        check(SECRET, grant.operation.method, grant.key, changed, NOW)
+
+
+@given(grants, keys, st.sampled_from(["GET", "HEAD", "PUT", "POST", "get", "DELETE", ""]))
+def test_another_key_method_or_secret_is_refused(grant: Grant, key: str, method: str) -> None:
+    query = sign(SECRET, grant)
+    allowed = {"GET", "HEAD"} if grant.operation is Operation.READ else {"PUT"}
+    assume(key != grant.key)
+    with pytest.raises(NotAllowed):
+        check(SECRET, grant.operation.method, key, query, NOW)
+    with pytest.raises(NotAllowed):
+        check(b"other", grant.operation.method, grant.key, query, NOW)
+    if method not in allowed:
+        with pytest.raises(NotAllowed):
+            check(SECRET, method, grant.key, query, NOW)
+
+
+@given(st.text(), st.text(), st.text())
+def test_garbage_is_refused_and_never_breaks(method: str, key: str, query: str) -> None:
+    with pytest.raises(NotAllowed):
+        check(SECRET, method, key, query, NOW)
+
+
+@given(st.text(st.characters(codec=None)))
+def test_a_key_is_a_canonical_uuid_and_nothing_else(text: str) -> None:
+    assert not is_key(text)
+    assert not is_key("0F0E0D0C-0B0A-0908-0706-050403020100")
+    assert not is_key("0f0e0d0c-0b0a-0908-0706-050403020100\n")
+    assert is_key("0f0e0d0c-0b0a-0908-0706-050403020100")
+
+
+@given(grants)
+def test_the_instant_of_expiry_is_already_too_late(grant: Grant) -> None:
+    query = sign(SECRET, grant)
+    method, key = grant.operation.method, grant.key
+    check(SECRET, method, key, query, grant.expires_at - timedelta(microseconds=1))
+    with pytest.raises(Expired) as refused:
+        check(SECRET, method, key, query, grant.expires_at)
+    assert refused.value.code == "url_expired"
+
+
+def test_a_download_name_that_is_no_unicode_text_is_signed_without_breaking() -> None:
+    grant = Grant(
+        operation=Operation.READ,
+        key="0f0e0d0c-0b0a-0908-0706-050403020100",
+        expires_at=NOW + timedelta(1),
+        name="a\ud800b",
+    )
+    assert check(SECRET, "GET", grant.key, sign(SECRET, grant), NOW).name == "a?b"
