@@ -1,0 +1,250 @@
+"""The program that runs a cloud app's functions, one call at a time, away from the worker.
+
+It is started as a file, uses the standard library alone, and becomes two processes. The *warden*
+runs no line of the app's code, so nothing the app does can keep it from its work: when the host
+dies, or the worker does (end of the warden's standard input), it ends every process below it and
+then dies as the host died. The *host* loads the handler and answers the requests of the worker
+on a socket of its own, because standard output belongs to the app.
+
+On Linux the two are subreapers: a child that detached itself by forking twice becomes theirs, not
+init's, so it is found and ended too. Elsewhere what is left in the host's process group is ended.
+
+One JSON object a line. Request: ``call``, ``event``, ``context``, ``environment``. Answers, each
+with the ``call`` of the request: ``{"state": "called"}`` before the function runs, then
+``{"state": "done", "error": null or text, "children": whether it left processes running}``; or
+``{"state": "unloadable", "error": text}`` instead of both.
+"""
+
+import contextlib
+import ctypes
+import fcntl
+import importlib.util
+import json
+import os
+import resource
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import threading
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
+LINUX = sys.platform == "linux"
+ERROR_CHARACTERS = 8192
+
+Handler = Callable[[Any, Any], Any]
+
+
+def main() -> None:
+    """``host.py CHANNEL_FD MEMORY_BYTES SOURCE FILE FUNCTION``; never returns."""
+    channel, memory = int(sys.argv[1]), int(sys.argv[2])
+    source, file, function = Path(sys.argv[3]), Path(sys.argv[4]), sys.argv[5]
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    home = tempfile.mkdtemp(prefix="ferryman-function-")
+    os.environ["HOME"] = os.environ["TMPDIR"] = home
+    tempfile.tempdir = None
+    adopt_orphans()
+    warden = os.getpid()
+    host = os.fork()
+    if host == 0:
+        live_no_longer_than(warden)
+        if memory:
+            resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+        serve(channel, source, file, function)
+        # Not os._exit: what the app registered with atexit may run.
+        sys.exit(0)
+    os.close(channel)
+    code = watch(host)
+    shutil.rmtree(home, ignore_errors=True)
+    die_like(code)
+
+
+# The warden.
+
+
+def watch(host: int) -> int:
+    """Wait for the end of the host, leave no process below this one, and say how it ended."""
+    silence = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 1)
+    os.dup2(silence, 2)
+    threading.Thread(target=end_at_end_of_input, args=(host,), daemon=True).start()
+    pid, status = 0, 0
+    while pid != host:
+        pid, status = os.waitpid(-1, 0)
+    if not LINUX:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(host, signal.SIGKILL)
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            # Children of what dies here become ours, so this comes to an end with none left.
+            for child in descendants(os.getpid()):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(child, signal.SIGKILL)
+            os.waitpid(-1, 0)
+    return os.waitstatus_to_exitcode(status)
+
+
+def end_at_end_of_input(host: int) -> None:
+    """The worker holds the other end and writes nothing: its end is the worker's wish or death."""
+    while os.read(0, 4096):
+        pass
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(host, signal.SIGKILL)
+
+
+def descendants(pid: int) -> list[int]:
+    """Every process below ``pid``; Linux only, none elsewhere."""
+    children: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir() if LINUX else ():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                # The command may hold spaces and brackets; the parent comes after its last one.
+                fields = (entry / "stat").read_bytes().rpartition(b")")[2].split()
+                children.setdefault(int(fields[1]), []).append(int(entry.name))
+    found = [pid]
+    for parent in found:
+        found.extend(children.get(parent, ()))
+    return found[1:]
+
+
+def die_like(code: int) -> None:
+    """End with the host's exit code, or by the signal that ended it."""
+    if code < 0:
+        with contextlib.suppress(OSError):
+            signal.signal(-code, signal.SIG_DFL)
+        os.kill(os.getpid(), -code)
+    os._exit(code)
+
+
+# Both.
+
+
+def adopt_orphans() -> None:
+    """Become the parent of descendants that lose theirs."""
+    if LINUX:
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def live_no_longer_than(warden: int) -> None:
+    """Make this the host: a group of its own that dies with the warden."""
+    os.setpgid(0, 0)
+    adopt_orphans()
+    if LINUX:
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != warden:
+        os._exit(1)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+
+
+# The host.
+
+
+def serve(channel: int, source: Path, file: Path, function: str) -> None:
+    """Answer requests until the worker closes the channel or the handler cannot be loaded."""
+    # Out of the way of programs that use the low descriptors as they please.
+    moved = fcntl.fcntl(channel, fcntl.F_DUPFD_CLOEXEC, 200)
+    os.close(channel)
+    connection = socket.socket(fileno=moved)
+    handler: Handler | None = None
+    for line in connection.makefile("rb"):
+        request = json.loads(line)
+
+        def answer(call: object = request["call"], **members: object) -> None:
+            connection.sendall(json.dumps({"call": call, **members}).encode() + b"\n")
+
+        os.environ.update(request["environment"])
+        if handler is None:
+            try:
+                handler = load(source, file, function)
+            except BaseException as error:  # noqa: BLE001 - whatever the app raises is its answer
+                answer(state="unloadable", error=describe(error))
+                return
+        answer(state="called")
+        failure = run(handler, request["event"], request["context"])
+        answer(state="done", error=failure, children=has_children())
+
+
+def load(source: Path, file: Path, function: str) -> Handler:
+    """Import the handler's file, with the source in front of everything else on the path."""
+    # The SDK of this very installation, should it not be on the path by itself.
+    sys.path.append(str(Path(__file__).resolve().parents[2]))
+    sys.path[:0] = [str(source), str(source / "src")]
+    # A file named like a module that is loaded already must not take its place.
+    name = file.stem if file.stem not in sys.modules else f"ferryman_handler_{file.stem}"
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{file} cannot be imported")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    handler: Handler | None = getattr(module, function, None)
+    if not callable(handler):
+        raise ImportError(f"{file.name} defines no function {function}")
+    return handler
+
+
+def run(handler: Handler, event: object, context: object) -> str | None:
+    """Call the handler; None, or what it raised. Its result means nothing and is dropped."""
+    try:
+        result = handler(event, context)
+        if hasattr(result, "__await__"):
+            # Only here: the import would cost every start of a host that does without.
+            import asyncio
+
+            asyncio.run(_wait_for(result))
+    except BaseException as error:  # noqa: BLE001 - SystemExit too: the event was not processed
+        return describe(error)
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(Exception):
+                stream.flush()
+    return None
+
+
+async def _wait_for(result: Any) -> None:
+    await result
+
+
+def describe(error: BaseException) -> str:
+    """The traceback from the app's first frame on, its middle cut out if it is long."""
+    try:
+        text = "".join(traceback.format_exception(type(error), error, _app_frames(error)))
+    except Exception:  # noqa: BLE001 - a message too large to print, or a __str__ that raises
+        text = type(error).__name__
+    if isinstance(error, SystemExit):
+        text += "The function called exit instead of returning.\n"
+    half = ERROR_CHARACTERS // 2
+    return text if len(text) <= ERROR_CHARACTERS else f"{text[:half]}\n[...]\n{text[-half:]}"
+
+
+def _app_frames(error: BaseException) -> TracebackType | None:
+    frames = error.__traceback__
+    while frames is not None and frames.tb_next is not None:
+        name = frames.tb_frame.f_code.co_filename
+        if not (name == __file__ or name.startswith("<frozen") or "/asyncio/" in name):
+            break
+        frames = frames.tb_next
+    return frames
+
+
+def has_children() -> bool:
+    """Whether processes are left that the app started, after gathering those that ended."""
+    with contextlib.suppress(ChildProcessError):
+        pid = 1
+        while pid:
+            pid, _ = os.waitpid(-1, os.WNOHANG)
+        return True
+    return False
+
+
+if __name__ == "__main__":
+    main()

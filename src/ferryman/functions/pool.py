@@ -1,0 +1,171 @@
+"""Runs the functions of cloud apps in host processes: bounded, kept warm, and apart."""
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from ferryman.domain.outcome import Outcome, failed
+from ferryman.errors import Invalid
+from ferryman.functions.process import HostProcess, Limits
+from ferryman.functions.source import handler_file
+
+# The one variable that is new for every call, and so is no reason for a new host.
+TOKEN_VARIABLE = "FERRYMAN_TOKEN"  # noqa: S105 - the name, not the token
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionCall:
+    """One event for one function.
+
+    ``handler`` is ``file.function`` below ``source``; ``environment`` is everything the function
+    sees beyond PATH and the like; ``timeout`` in seconds counts from when the function is called.
+    Hosts are never shared between different ``owner``\\ s: give the app's id.
+    """
+
+    source: Path
+    handler: str
+    event: Mapping[str, object]
+    context: Mapping[str, object]
+    environment: Mapping[str, str]
+    timeout: float = 25.0
+    owner: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """What two calls must have in common to run in the same host, one after the other."""
+
+    owner: str
+    source: Path
+    file: Path
+    function: str
+    files: frozenset[tuple[str, int, int]]
+    environment: frozenset[tuple[str, str]]
+
+
+class FunctionPool:
+    """At most ``concurrency`` hosts, counting those that wait warm for the next call.
+
+    A host is kept after a call that succeeded and left no process behind, for ``idle_seconds``
+    or until its place is needed; a change to a Python file beside the handler retires it.
+    ``memory_bytes`` limits the address space of each process (Linux). Use it as an async context
+    manager within one event loop: at the end every host and all its descendants are ended.
+    """
+
+    def __init__(
+        self,
+        *,
+        concurrency: int = 8,
+        memory_bytes: int = 1 << 30,
+        log_bytes: int = 8192,
+        start_seconds: float = 25.0,
+        idle_seconds: float = 60.0,
+    ) -> None:
+        self._limits = Limits(
+            memory_bytes=memory_bytes, log_bytes=log_bytes, start_seconds=start_seconds
+        )
+        self._idle_seconds = idle_seconds
+        self._concurrency = concurrency
+        self._slots = asyncio.Semaphore(concurrency)
+        # Insertion order is the order of last use.
+        self._idle: dict[HostProcess, tuple[_Key, asyncio.TimerHandle]] = {}
+        self._busy = 0
+        self._endings: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """End all idle hosts and wait for those that are ending; call it when no call runs."""
+        for host in tuple(self._idle):
+            self._retire(host)
+        await asyncio.gather(*self._endings)
+
+    async def invoke(self, call: FunctionCall) -> Outcome:
+        """Run the function; whatever it does is the outcome's matter and raises nothing.
+
+        Waits for a free place first, which the outcome's duration does not count. When the task
+        is cancelled the function's processes are ended.
+        """
+        async with self._slots:
+            try:
+                key = _key(call)
+                return await self._run(call, key)
+            except Invalid as error:
+                return failed("before", str(error), duration=0.0)
+            except OSError as error:
+                return failed("before", f"No process could be started: {error}", duration=0.0)
+
+    async def _run(self, call: FunctionCall, key: _Key) -> Outcome:
+        warm = self._take(key)
+        if warm is not None:
+            outcome = await self._call(warm, call, key)
+            # It may have died while it waited: nothing was handed over, so begin anew.
+            if outcome.ok or outcome.stage != "before":
+                return outcome
+        while self._idle and len(self._idle) + self._busy >= self._concurrency:
+            self._retire(next(iter(self._idle)))
+        host = await HostProcess.start(key.source, key.file, key.function, self._limits)
+        return await self._call(host, call, key)
+
+    async def _call(self, host: HostProcess, call: FunctionCall, key: _Key) -> Outcome:
+        self._busy += 1
+        try:
+            return await host.call(call.event, call.context, call.environment, call.timeout)
+        finally:
+            self._busy -= 1
+            if host.reusable:
+                loop = asyncio.get_running_loop()
+                self._idle[host] = key, loop.call_later(self._idle_seconds, self._retire, host)
+            else:
+                # Within the slot: a place is free when the processes are gone.
+                await host.end()
+
+    def _take(self, key: _Key) -> HostProcess | None:
+        for host, (other, timer) in reversed(self._idle.items()):
+            if other == key and host.alive:
+                timer.cancel()
+                del self._idle[host]
+                return host
+        return None
+
+    def _retire(self, host: HostProcess) -> None:
+        _, timer = self._idle.pop(host)
+        timer.cancel()
+        task = asyncio.get_running_loop().create_task(host.end())
+        self._endings.add(task)
+        task.add_done_callback(self._endings.discard)
+
+
+def _key(call: FunctionCall) -> _Key:
+    source = call.source.resolve()
+    file, function = handler_file(source, call.handler)
+    environment = {
+        name: value for name, value in call.environment.items() if name != TOKEN_VARIABLE
+    }
+    return _Key(
+        call.owner, source, file, function, _files(file.parent), frozenset(environment.items())
+    )
+
+
+def _files(folder: Path) -> frozenset[tuple[str, int, int]]:
+    found = set()
+    for entry in folder.iterdir():
+        if entry.suffix == ".py":
+            # A file may go between the listing and the look at it.
+            with contextlib.suppress(OSError):
+                stat = entry.stat()
+                found.add((entry.name, stat.st_mtime_ns, stat.st_size))
+    return frozenset(found)

@@ -1,0 +1,179 @@
+"""One host process as the worker sees it: started, called, ended."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from ferryman.domain.outcome import Outcome, Stage, failed, succeeded
+from ferryman.functions.capture import OutputPipe
+
+_PROGRAM = Path(__file__).with_name("host.py")
+_ANSWER_BYTES = 1 << 18
+# What a program needs to run at all; everything else of the worker stays with the worker.
+_INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR")
+_END_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one host may use: bytes of address space (0: no limit), of printed text, seconds."""
+
+    memory_bytes: int
+    log_bytes: int
+    start_seconds: float
+
+
+class _ChannelError(Exception):
+    """The host's answers cannot be understood any more: the app wrote between them."""
+
+
+class HostProcess:
+    """A host, and everything below it, for one handler of one app.
+
+    ``reusable`` is whether it may take another call. ``end`` must be awaited in the end.
+    """
+
+    def __init__(
+        self,
+        process: asyncio.subprocess.Process,
+        channel: tuple[asyncio.StreamReader, asyncio.StreamWriter],
+        output: OutputPipe,
+        limits: Limits,
+    ) -> None:
+        self._process = process
+        self._reader, self._writer = channel
+        self._output = output
+        self._limits = limits
+        self._calls = 0
+        self.reusable = True
+
+    @classmethod
+    async def start(cls, source: Path, file: Path, function: str, limits: Limits) -> Self:
+        """Start a host for ``function`` in ``file``; raises ``OSError`` if that cannot be."""
+        ours, theirs = socket.socketpair()
+        output = OutputPipe(limits.log_bytes)
+        command = [sys.executable, "-P", str(_PROGRAM), str(theirs.fileno())]
+        command += [str(limits.memory_bytes), str(source), str(file), function]
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=output.write_end,
+                stderr=output.write_end,
+                cwd=source,
+                env=_environment(),
+                pass_fds=(theirs.fileno(),),
+                start_new_session=True,
+            )
+        except BaseException:
+            output.close()
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+            output.close_write_end()
+        channel = await asyncio.open_unix_connection(sock=ours, limit=_ANSWER_BYTES)
+        return cls(process, channel, output, limits)
+
+    @property
+    def alive(self) -> bool:
+        """Whether, as far as is known, it can answer."""
+        return self._process.returncode is None and not self._reader.at_eof()
+
+    async def call(
+        self,
+        event: Mapping[str, object],
+        context: Mapping[str, object],
+        environment: Mapping[str, str],
+        seconds: float,
+    ) -> Outcome:
+        """Hand over one event and wait for the function, ``seconds`` from when it is called.
+
+        Never raises for what the app does. After anything but a clean return the host is not
+        ``reusable``; the caller ends it.
+        """
+        loop = asyncio.get_running_loop()
+        self._calls += 1
+        self.reusable = False
+        self._output.begin()
+        request = {"event": event, "context": context, "environment": environment}
+        line = json.dumps({"call": self._calls, **request}).encode() + b"\n"
+        stage: Stage = "before"
+        limit, began = self._limits.start_seconds, loop.time()
+        try:
+            async with asyncio.timeout(limit):
+                self._writer.write(line)
+                await self._writer.drain()
+                answer = await self._answer()
+            if answer["state"] == "called":
+                stage, limit, began = "during", seconds, loop.time()
+                async with asyncio.timeout(limit):
+                    answer = await self._answer()
+                stage = "after"
+            error = answer["error"]
+            self.reusable = error is None and not answer["children"]
+        except TimeoutError:
+            done = "loaded" if stage == "before" else "finished"
+            error = f"The function had not {done} after {limit:g} s; its processes were ended."
+        except (OSError, EOFError):
+            error = await self._how_it_ended()
+        except (_ChannelError, KeyError):
+            error = "The function wrote to the descriptor that Ferryman's answers go through."
+        text, duration = self._output.text(), loop.time() - began
+        if error is None:
+            return succeeded(duration=duration, output=text)
+        return failed(stage, str(error), duration=duration, output=text)
+
+    async def end(self) -> None:
+        """End the host and every process below it; returns when they are gone."""
+        self.reusable = False
+        self._writer.close()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        try:
+            async with asyncio.timeout(_END_SECONDS):
+                await self._process.wait()
+        except TimeoutError:
+            # The warden is stopped or starved; the host dies with it.
+            self._process.kill()
+            await self._process.wait()
+        self._output.close()
+
+    async def _answer(self) -> dict[str, object]:
+        try:
+            answer = json.loads(await self._reader.readuntil(b"\n"))
+        except (ValueError, asyncio.LimitOverrunError, RecursionError) as error:
+            raise _ChannelError from error
+        if not isinstance(answer, dict) or answer.get("call") != self._calls:
+            raise _ChannelError
+        return answer
+
+    async def _how_it_ended(self) -> str:
+        try:
+            async with asyncio.timeout(_END_SECONDS):
+                code = await self._process.wait()
+        except TimeoutError:
+            return "The function closed the descriptor that Ferryman's answers go through."
+        if code < 0:
+            return f"The process of the function was ended by {_signal_name(-code)}."
+        return f"The process of the function ended itself with exit code {code}."
+
+
+def _environment() -> dict[str, str]:
+    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    # Without bytecode files a handler edited twice within a second is never run stale.
+    return inherited | {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -1,0 +1,111 @@
+"""The folder of an app: its manifest file, its handlers, and the variables given to them."""
+
+import ast
+from collections.abc import Mapping
+from pathlib import Path
+
+import yaml
+
+from ferryman.errors import ConfigError, Invalid
+from ferryman.functions.document import describe, malformed
+from ferryman.functions.manifest import Manifest
+from ferryman.functions.routes import FunctionRoute, routes
+
+_MANIFEST_BYTES = 1 << 20
+
+
+def load_manifest(path: Path) -> dict[str, object]:
+    """The document in ``path``, a manifest file or a folder holding ``manifest.yml``.
+
+    It is read as plain YAML and not yet checked: give it to ``parse_manifest``. Raises
+    ``ConfigError`` when there is no such file, ``Invalid`` when it is no YAML mapping.
+    """
+    file = path / "manifest.yml" if path.is_dir() else path
+    try:
+        with file.open("rb") as stream:
+            data = stream.read(_MANIFEST_BYTES + 1)
+    except OSError as error:
+        raise ConfigError(
+            "manifest_unreadable",
+            expected=f"a manifest in {file}",
+            found=error.strerror or type(error).__name__,
+            fix="Name the folder that holds manifest.yml, or the file itself.",
+        ) from error
+    if len(data) > _MANIFEST_BYTES:
+        raise malformed(str(file), "at most 1 MiB", "more")
+    try:
+        document: object = yaml.safe_load(data)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        # ValueError: dates such as 2024-99-99 and bytes that are no text.
+        raise malformed(str(file), "YAML", str(error)[:500]) from error
+    if not isinstance(document, dict) or not all(isinstance(key, str) for key in document):
+        raise malformed(str(file), "a mapping with names as its keys", describe(document))
+    return document
+
+
+def app_variables(manifest: Manifest, environ: Mapping[str, str]) -> dict[str, str]:
+    """The declared variables: ``FORGE_USER_VAR_<KEY>`` of ``environ``, else the default."""
+    values = {variable.key: variable.value(environ) for variable in manifest.variables}
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def check_source(manifest: Manifest, source: Path) -> None:
+    """See that every handler that a migration event goes to is there, without running it.
+
+    Raises ``Invalid`` naming the first that is not.
+    """
+    for event in manifest.events:
+        for route in routes(manifest, event):
+            if isinstance(route, FunctionRoute):
+                _check_handler(source, route.handler)
+
+
+def handler_file(source: Path, handler: str) -> tuple[Path, str]:
+    """The file and the name of the function that ``handler`` (``file.function``) means.
+
+    Looks in ``source`` and then in ``source/src``; raises ``Invalid`` when neither has it or
+    when it lies, by a link, outside the source.
+    """
+    name, _, function = handler.rpartition(".")
+    root = source.resolve()
+    for folder in (root, root / "src"):
+        file = (folder / f"{name}.py").resolve()
+        if not file.is_relative_to(root):
+            raise Invalid(
+                "handler_outside_source",
+                expected=f"the handler {handler[:64]!r} within {source}",
+                found="a path that leads out of it",
+                fix="Keep the file in the source folder, or register the folder that holds it.",
+            )
+        if file.is_file():
+            return file, function
+    raise Invalid(
+        "handler_file_missing",
+        expected=f"{name[:64]}.py in {source} or in {source / 'src'}",
+        found="no such file",
+        fix="Correct the handler in the manifest or the source folder of the registration.",
+    )
+
+
+def _check_handler(source: Path, handler: str) -> None:
+    file, function = handler_file(source, handler)
+    try:
+        tree = ast.parse(file.read_bytes(), filename=str(file))
+    except (SyntaxError, ValueError, RecursionError, MemoryError, OSError) as error:
+        raise Invalid(
+            "handler_syntax_error",
+            expected=f"Python that can be read in {file.name}",
+            found=str(error)[:300],
+            fix="Correct the file; `python -m py_compile` shows the place.",
+        ) from error
+    defined = {
+        node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    if function not in defined:
+        names = ", ".join(sorted(defined)[:10]) or "no function"
+        raise Invalid(
+            "handler_function_missing",
+            expected=f"def {function} at the top level of {file.name}",
+            found=names,
+            fix="Correct the handler in the manifest, or define the function.",
+        )
