@@ -3,7 +3,7 @@
 import random
 import secrets
 from hashlib import sha256
-from uuid import UUID, uuid4
+from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
 
 def new_id() -> UUID:
@@ -29,3 +29,8 @@ def token_digest(token: str) -> bytes:
 def jitter() -> float:
     """A number in [0, 1)."""
     return random.random()  # noqa: S311 - spreads retries, guards nothing
+
+
+def derived_id(*parts: str) -> UUID:
+    """The same identifier for the same parts, always: for things that have no row of their own."""
+    return uuid5(NAMESPACE_URL, "\x1f".join(parts))

@@ -1,1 +1,1 @@
-
+"""Taking messages to the cloud apps: the worker, and the ways a message goes."""

@@ -133,6 +133,11 @@ async def give_up_app_data(tx: Transaction, transfer_id: UUID, reason: str) -> l
     return [row["message_id"] async for row in rows]
 
 
+async def give_up(tx: Transaction, message_id: UUID, reason: str) -> None:
+    """Never deliver a message, visibly."""
+    await SQL.give_up_message(tx.connection, message_id=message_id, reason=reason)
+
+
 async def outstanding(tx: Transaction, transfer_id: UUID, size: int) -> list[UUID]:
     """Messages of app data that nobody acknowledged yet, oldest first."""
     rows = SQL.outstanding_messages(tx.connection, transfer_id=transfer_id, size=size)

@@ -63,3 +63,13 @@ async def _enqueue(
     queries = Queries(AsyncpgDriver(tx.connection))
     [job_id] = await queries.enqueue(entrypoint, payload, execute_after=delay)
     return int(job_id)
+
+
+async def requeue_held(database: Database) -> int:
+    """Put jobs back that the queue set aside; how many there were."""
+    async with database.transaction() as tx:
+        queries = Queries(AsyncpgDriver(tx.connection))
+        held = [job.id for job in await queries.list_failed_jobs(limit=10_000)]
+        if held:
+            await queries.requeue_jobs(held)
+        return len(held)

@@ -66,3 +66,7 @@ SELECT * FROM attempt WHERE message_id = ANY(:message_ids) ORDER BY message_id, 
 UPDATE message SET state = 'PENDING', reason = NULL, next_attempt_at = :now,
     open_attempt = false, allowed = attempts + 5
 WHERE message_id = :message_id;
+
+-- name: give_up_message!
+UPDATE message SET state = 'UNDELIVERED', reason = :reason, next_attempt_at = NULL
+WHERE message_id = :message_id;

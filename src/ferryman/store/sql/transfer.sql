@@ -36,9 +36,11 @@ ORDER BY transfer.created_at, transfer_id;
 UPDATE transfer SET
     status = :status, started_at = :started_at, last_upload_at = :last_upload_at,
     last_success_at = :last_success_at, export_completed_at = :export_completed_at,
-    cancel_requested_at = :cancel_requested_at, settled_at = :settled_at,
+    cancel_requested_at = :cancel_requested_at,
+    settled_at = CAST(:settled_at AS timestamptz),
     listener_errored = :listener_errored, files = :files, succeeded = :succeeded,
-    failed = :failed, progress = :progress
+    failed = :failed, progress = :progress,
+    wake_job_id = CASE WHEN :settled_at IS NULL THEN wake_job_id END
 WHERE transfer_id = :transfer_id;
 
 -- name: release_transfers

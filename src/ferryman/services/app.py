@@ -1,0 +1,202 @@
+"""Registering apps, and who a token speaks for."""
+
+from datetime import datetime
+from pathlib import Path
+from uuid import UUID
+
+from ferryman.clock import epoch_ms
+from ferryman.domain.limits import ADMIN_PAGE, LABEL_CHARACTERS
+from ferryman.errors import Conflict, Invalid, NotAuthenticated, not_found
+from ferryman.functions.manifest import check_environment, parse_manifest
+from ferryman.functions.routes import Route, routes
+from ferryman.functions.source import check_source
+from ferryman.ids import new_id, new_token, token_digest
+from ferryman.services.platform import (
+    Platform,
+    bad_cursor,
+    check_text,
+    decode_cursor,
+    encode_cursor,
+    page_size,
+    parse_id,
+)
+from ferryman.store import app as apps
+from ferryman.store.app import App
+from ferryman.store.database import Transaction
+from ferryman.vocab import AccessScope, AppKind, Audience, EventType
+from ferryman.wire.app import AppCredentials, AppPage, AppRegistration, AppView
+
+
+def routes_of(app: App, event_type: EventType) -> tuple[Route, ...]:
+    """How an event reaches this app; empty when it does not listen for it."""
+    if app.kind is not AppKind.FORGE or app.manifest is None:
+        return ()
+    return routes(parse_manifest(app.manifest), event_type)
+
+
+async def register(platform: Platform, request: AppRegistration) -> AppCredentials:
+    """Register an app, or replace the definition it has in that environment.
+
+    Everything that could never be routed is refused here, not found out days later. Tokens of
+    an earlier registration stay valid. Raises :class:`Invalid` with the first mistake.
+    """
+    _check(request)
+    server_token, cloud_token = new_token("server"), new_token("cloud")
+    secret = new_token("shared") if request.kind is AppKind.CONNECT else None
+    async with platform.database.transaction() as tx:
+        app = await apps.save(tx, _app(request, secret, tx.now))
+        await apps.add_token(tx, app.app_id, Audience.SERVER, token_digest(server_token))
+        await apps.add_token(tx, app.app_id, Audience.CLOUD, token_digest(cloud_token))
+    return AppCredentials(
+        app_id=str(app.app_id),
+        server_token=server_token,
+        cloud_token=cloud_token,
+        shared_secret=app.shared_secret,
+    )
+
+
+async def authenticate(platform: Platform, token: str, audience: Audience) -> App:
+    """Whose opaque token this is, for that surface."""
+    async with platform.database.transaction() as tx:
+        app = await apps.by_token(tx, token_digest(token), audience)
+    if app is None:
+        raise unknown_token(audience)
+    return app
+
+
+async def by_claims(platform: Platform, app_id: str) -> App:
+    """The app that a signed token names."""
+    async with platform.database.transaction() as tx:
+        app = await apps.by_id(tx, parse_id("app", app_id))
+    if app is None:
+        raise unknown_token(Audience.CLOUD)
+    return app
+
+
+def unknown_token(audience: Audience) -> NotAuthenticated:
+    """The one answer to a token that opens nothing here."""
+    return NotAuthenticated(
+        "token_invalid",
+        expected=f"a valid {audience} token in `Authorization: Bearer …`",
+        found="a token that is unknown, expired or for another surface",
+        fix=f"Use the {audience}Token that registering the app gave.",
+    )
+
+
+async def find(tx: Transaction, name: str) -> App:
+    """The app of a ``cloudAppKey`` or ``cloudAppKey@environment``."""
+    key, _, environment = name.partition("@")
+    found = await apps.by_cloud_key(tx, key)
+    if environment:
+        matching = [app for app in found if app.environment == environment]
+    else:
+        matching = found
+    if len(matching) == 1:
+        return matching[0]
+    if matching:
+        raise Conflict(
+            "app_ambiguous",
+            expected=f"one app for {name!r}",
+            found="environments " + ", ".join(app.environment for app in matching),
+            fix=f"Say {key}@{matching[0].environment}, for instance.",
+        )
+    raise not_found("app", name)
+
+
+async def page(platform: Platform, cursor: str | None, size: int | None) -> AppPage:
+    """Registered apps, oldest first."""
+    limit = page_size(size, default=100, greatest=ADMIN_PAGE)
+    text = decode_cursor(cursor)
+    async with platform.database.transaction() as tx:
+        after = None
+        if text is not None:
+            try:
+                after = await apps.by_id(tx, UUID(text))
+            except ValueError:
+                after = None
+            if after is None:
+                raise bad_cursor(cursor or "")
+        found = await apps.page(tx, after, limit + 1)
+    items = [_view(app) for app in found[:limit]]
+    more = len(found) > limit
+    return AppPage(items=items, next_cursor=encode_cursor(items[-1].app_id) if more else None)
+
+
+def _check(request: AppRegistration) -> None:
+    for name, text in (
+        ("server_app_key", request.server_app_key),
+        ("cloud_app_key", request.cloud_app_key),
+        ("environment", request.environment),
+    ):
+        check_text(name, text, longest=LABEL_CHARACTERS)
+        if not text.strip() or "@" in text:
+            raise Invalid(
+                f"{name}_invalid",
+                expected=f"a {name.replace('_', ' ')} that is not empty and holds no @",
+                found=repr(text),
+                fix="Give the key as the app's own definition has it.",
+            )
+    check_environment(request.environment)
+    if unknown := sorted(set(request.access_scopes or []) - {scope.value for scope in AccessScope}):
+        raise Invalid(
+            "access_scope_unknown",
+            expected="scopes out of " + ", ".join(AccessScope),
+            found=", ".join(unknown),
+            fix="Correct the spelling, or leave accessScopes out for all of them.",
+        )
+    if request.window_seconds is not None and request.window_seconds <= 0:
+        raise Invalid(
+            "window_invalid",
+            expected="a windowSeconds above 0",
+            found=str(request.window_seconds),
+            fix="Leave it out for 15 minutes.",
+        )
+    if request.manifest is not None:
+        manifest = parse_manifest(request.manifest)
+        if manifest.functions:
+            check_source(manifest, _source(request))
+
+
+def _source(request: AppRegistration) -> Path:
+    if not request.source or not Path(request.source).is_absolute():
+        raise Invalid(
+            "source_missing",
+            expected="source: the absolute path of the folder that holds the functions",
+            found=repr(request.source),
+            fix="Add it; the workers load the functions from there.",
+        )
+    return Path(request.source)
+
+
+def _app(request: AppRegistration, shared_secret: str | None, now: datetime) -> App:
+    return App(
+        app_id=new_id(),
+        kind=request.kind,
+        server_app_key=request.server_app_key,
+        cloud_app_key=request.cloud_app_key,
+        environment=request.environment,
+        forge_app_id=request.forge_app_id,
+        manifest=request.manifest,
+        source=request.source,
+        descriptor=request.descriptor,
+        access_scopes=(
+            list(AccessScope) if request.access_scopes is None else request.access_scopes
+        ),
+        window_seconds=request.window_seconds,
+        shared_secret=shared_secret,
+        created_at=now,
+    )
+
+
+def _view(app: App) -> AppView:
+    events = [event.value for event in EventType if routes_of(app, event)]
+    return AppView(
+        app_id=str(app.app_id),
+        kind=app.kind,
+        server_app_key=app.server_app_key,
+        cloud_app_key=app.cloud_app_key,
+        environment=app.environment,
+        forge_app_id=app.forge_app_id,
+        events=events,
+        created_at=epoch_ms(app.created_at),
+    )

@@ -1,0 +1,98 @@
+"""Reading app data on the cloud side."""
+
+from collections.abc import AsyncIterator
+from uuid import UUID
+
+import msgspec
+
+from ferryman.domain import transfer as rules
+from ferryman.domain.limits import DATA_PAGE, SIGNED_URL_LIFE
+from ferryman.errors import Expired, not_found
+from ferryman.services import transfer as transfer_service
+from ferryman.services.platform import Platform, bad_cursor, page_size, parse_id
+from ferryman.store import app_data
+from ferryman.store import transfer as transfers
+from ferryman.store.app import App
+from ferryman.store.app_data import AppData
+from ferryman.store.database import Transaction
+from ferryman.store.transfer import StoredTransfer
+from ferryman.wire.app_data import AppDataItem, AppDataPage, DataUrl
+
+
+async def page(
+    platform: Platform, app: App, transfer_id: str, *, cursor: str | None, size: int | None
+) -> AppDataPage:
+    """Files of a transfer, in no order that means anything (labels may carry one)."""
+    limit = page_size(size, default=DATA_PAGE, greatest=DATA_PAGE)
+    try:
+        after = UUID(cursor) if cursor else UUID(int=0)
+    except ValueError:
+        raise bad_cursor(cursor or "") from None
+    async with platform.database.transaction() as tx:
+        stored = await transfer_service.load_live(tx, app, transfer_id, "listing app data")
+        _check_readable(stored, tx)
+        found = await app_data.page(tx, stored.transfer_id, after=after, size=limit + 1)
+    items = [
+        AppDataItem(
+            s3_key=str(key),
+            key=str(key),
+            label=msgspec.UNSET if label is None else label,
+            file_size=file_size,
+        )
+        for key, label, file_size in found[:limit]
+    ]
+    return AppDataPage(
+        items=items, last_evaluated_key=items[-1].key if len(found) > limit else None
+    )
+
+
+async def list_all(platform: Platform, app: App, transfer_id: str) -> list[AppDataItem]:
+    """All files at once: the documented, deprecated call (spec/amp.md 6, operation 5)."""
+    items: list[AppDataItem] = []
+    cursor: str | None = None
+    while True:
+        part = await page(platform, app, transfer_id, cursor=cursor, size=None)
+        items += part.items
+        cursor = part.last_evaluated_key
+        if cursor is None:
+            return items
+
+
+async def url(platform: Platform, app: App, key: str) -> DataUrl:
+    """A signed URL that reads one file for an hour."""
+    async with platform.database.transaction() as tx:
+        file = await _readable(tx, app, key)
+        now = tx.now
+    return DataUrl(
+        url=await platform.objects.read_url(
+            str(file.key), expires_at=now + SIGNED_URL_LIFE, now=now
+        )
+    )
+
+
+async def payload(platform: Platform, app: App, key: str) -> tuple[int, AsyncIterator[bytes]]:
+    """Size and bytes of a file, for apps that read through the platform."""
+    async with platform.database.transaction() as tx:
+        file = await _readable(tx, app, key)
+    return file.size, platform.objects.stream(str(file.key))
+
+
+async def _readable(tx: Transaction, app: App, key: str) -> AppData:
+    file = await app_data.by_key(tx, parse_id("file", key))
+    stored = None if file is None else await transfers.by_id(tx, file.transfer_id)
+    if file is None or stored is None or stored.app_id != app.app_id:
+        raise not_found("file", key)
+    rules.check_live(stored.state, "reading app data")
+    _check_readable(stored, tx)
+    return file
+
+
+def _check_readable(stored: StoredTransfer, tx: Transaction) -> None:
+    until = rules.data_readable_until(stored.state)
+    if until is not None and tx.now >= until:
+        raise Expired(
+            "app_data_expired",
+            expected="a read within 12 days of the first notification",
+            found=f"a lifetime that ended at {until:%Y-%m-%d %H:%M} UTC",
+            fix="Export the data again in a new migration.",
+        )

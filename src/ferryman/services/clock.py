@@ -1,0 +1,74 @@
+"""Moving the virtual clock: time goes from one due instant to the next, as it would by itself."""
+
+import asyncio
+from datetime import timedelta
+from time import monotonic
+
+from ferryman.clock import epoch_ms
+from ferryman.errors import Conflict, Invalid, OutsideError
+from ferryman.services.platform import Platform
+from ferryman.store import clock, queue
+from ferryman.wire.clock import ClockView
+
+_GRAIN = 0.01
+"""Seconds added to each step, so that a job due at its very end is due."""
+
+_POLL_SECONDS = 0.01
+_PATIENCE_SECONDS = 120.0
+_LONGEST = timedelta(days=3660)
+
+
+async def view(platform: Platform) -> ClockView:
+    """The platform's time."""
+    async with platform.database.transaction() as tx:
+        offset = await clock.offset(tx)
+        return ClockView(
+            mode="virtual" if platform.database.virtual else "real",
+            now=epoch_ms(tx.now),
+            offset_seconds=offset.total_seconds(),
+        )
+
+
+async def advance(platform: Platform, seconds: float) -> ClockView:
+    """Move platform time forward; returns when everything that fell due is done.
+
+    Each step ends at the next due job and waits for it, so what a timer causes happens at its
+    own time and may cause more within the same call.
+    """
+    if not platform.database.virtual:
+        raise Conflict(
+            "clock_is_real",
+            expected="a platform started with --clock virtual",
+            found="the real clock",
+            fix="Only development and test platforms can move time.",
+        )
+    if not 0 <= seconds <= _LONGEST.total_seconds():
+        raise Invalid(
+            "seconds_invalid",
+            expected=f"0 to {_LONGEST.total_seconds():.0f} seconds",
+            found=str(seconds),
+            fix="Time only goes forward.",
+        )
+    await _until_done(platform)
+    remaining = seconds
+    while remaining > 0:
+        due = await queue.seconds_to_next(platform.database)
+        step = remaining if due is None else min(remaining, max(due, 0.0) + _GRAIN)
+        async with platform.database.transaction() as tx:
+            await clock.advance(tx, timedelta(seconds=step))
+        remaining -= step
+        await _until_done(platform)
+    return await view(platform)
+
+
+async def _until_done(platform: Platform) -> None:
+    patience = monotonic() + _PATIENCE_SECONDS
+    while await queue.work_due(platform.database):
+        if monotonic() > patience:
+            raise OutsideError(
+                "work_not_done",
+                expected=f"the workers to do what is due within {_PATIENCE_SECONDS:.0f} s",
+                found="jobs that are still waiting or running",
+                fix="See that `ferryman worker` runs; the clock stands where it came to.",
+            )
+        await asyncio.sleep(_POLL_SECONDS)

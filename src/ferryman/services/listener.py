@@ -1,0 +1,57 @@
+"""Handing transfers to the agents that run the listeners."""
+
+from uuid import UUID
+
+from ferryman.domain.transfer import start as start_rule
+from ferryman.services import transfer as transfer_service
+from ferryman.services.platform import Platform, parse_id
+from ferryman.store import timeline
+from ferryman.store import transfer as transfers
+from ferryman.store.app import App
+from ferryman.store.transfer import StoredTransfer
+from ferryman.wire.listener import ClaimedTransfer, ClaimRequest
+
+
+async def claim(platform: Platform, app: App, request: ClaimRequest) -> ClaimedTransfer | None:
+    """The next transfer whose listener is to be called; None when there is nothing to do now.
+
+    A transfer goes to one agent. The same agent gets it again when it claims without naming it
+    as running: then it was killed in between, and the listener is called anew.
+    """
+    if app.server_app_key not in request.server_app_keys:
+        return None
+    running = _known_ids(request.running)
+    async with platform.database.transaction() as tx:
+        found = await transfers.next_claim(tx, [app.app_id], request.agent_id, running)
+        stored = await transfers.lock(tx, found) if found else None
+        if stored is None:
+            return None
+        await transfers.record_claim(
+            tx, stored.transfer_id, request.agent_id, request.server_app_version
+        )
+        await timeline.write(
+            tx, stored.transfer_id, "listener.claimed", agentId=request.agent_id
+        )
+        stored = await transfers.lock(tx, stored.transfer_id) or stored
+        stored = await transfer_service.apply(tx, stored, start_rule(stored.state, tx.now))
+    return _claimed(stored)
+
+
+def _known_ids(texts: list[str]) -> list[UUID]:
+    return [parse_id("transfer", text) for text in texts]
+
+
+def _claimed(stored: StoredTransfer) -> ClaimedTransfer:
+    return ClaimedTransfer(
+        transfer_id=str(stored.transfer_id),
+        migration_details=stored.details,
+        kind=stored.state.kind,
+        server_app_key=stored.server_app_key,
+        cloud_app_key=stored.cloud_app_key,
+        environment=stored.environment,
+        access_scopes=stored.access_scopes,
+        original_transfer_id=(
+            None if stored.original_transfer_id is None else str(stored.original_transfer_id)
+        ),
+        claims=stored.claims,
+    )

@@ -1,0 +1,251 @@
+"""Messages: attempts at delivering them, acknowledgements, redelivery."""
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from uuid import UUID
+
+from ferryman.domain import message as rules
+from ferryman.domain import transfer as transfer_rules
+from ferryman.domain.limits import ADMIN_PAGE, MESSAGE_IDS
+from ferryman.domain.outcome import Outcome
+from ferryman.errors import Conflict, LimitExceeded, not_found
+from ferryman.functions.routes import FunctionRoute, Route
+from ferryman.services import transfer as transfer_service
+from ferryman.services.app import routes_of
+from ferryman.services.platform import (
+    Platform,
+    bad_cursor,
+    decode_cursor,
+    encode_cursor,
+    page_size,
+    parse_id,
+)
+from ferryman.store import app as apps
+from ferryman.store import message as messages
+from ferryman.store import queue, timeline
+from ferryman.store import transfer as transfers
+from ferryman.store.app import App
+from ferryman.store.database import Transaction
+from ferryman.store.message import AttemptResult, StoredMessage
+from ferryman.store.transfer import StoredTransfer
+from ferryman.vocab import EventType, MessageState
+from ferryman.wire.message import MessageStatus
+from ferryman.wire.transfer import MessagePage, MessageView
+
+_LOST = "the process that made this attempt died before its outcome was known"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """An attempt that was begun and is now to be made."""
+
+    message: StoredMessage
+    transfer: StoredTransfer
+    app: App
+    routes: tuple[Route, ...]
+    number: int
+
+
+async def acknowledge(
+    platform: Platform, app: App, transfer_id: str, request: MessageStatus
+) -> None:
+    """The app says that messages are processed or failed; the first word on each one counts.
+
+    All of them, or none when one is unknown. An event other than ``uploaded:app_data`` need not
+    be acknowledged, and may be.
+    """
+    if not 1 <= len(request.message_ids) <= MESSAGE_IDS:
+        raise LimitExceeded(
+            "message_ids_out_of_range",
+            expected=f"1 to {MESSAGE_IDS} message ids",
+            found=str(len(request.message_ids)),
+            fix="Acknowledge in several calls.",
+        )
+    wanted = {parse_id("message", text) for text in request.message_ids}
+    async with platform.database.transaction() as tx:
+        stored = await transfer_service.lock_own(tx, app, transfer_id)
+        transfer_rules.check_live(stored.state, "acknowledging messages")
+        found = await messages.lock_many(tx, stored.transfer_id, list(wanted))
+        if missing := wanted - {message.message_id for message in found}:
+            raise not_found("message", min(missing))
+        fresh = [m for m in found if rules.needs_acknowledgement_change(m.state)]
+        if not fresh:
+            return
+        await messages.acknowledge(tx, [m.message_id for m in fresh], request.status)
+        for message in fresh:
+            await timeline.write(
+                tx,
+                stored.transfer_id,
+                "message.acknowledged",
+                messageId=str(message.message_id),
+                status=request.status,
+            )
+        counted = sum(message.event_type is EventType.UPLOADED for message in fresh)
+        change = transfer_rules.acknowledge(stored.state, request.status, counted, tx.now)
+        await transfer_service.apply(tx, stored, change)
+
+
+async def begin_attempt(platform: Platform, message_id: UUID, number: int) -> Delivery | None:
+    """Record that attempt ``number`` begins; None when nothing is to be sent."""
+    async with platform.database.transaction() as tx:
+        message = await messages.lock(tx, message_id)
+        if message is None:
+            return None
+        decision = rules.begin_attempt(message.state, number)
+        if decision.lost:
+            await _lose(tx, message)
+        if decision.given_up:
+            await _save(tx, message, MessageState.UNDELIVERED, reason=_LOST)
+        if decision.number is None:
+            return None
+        app, stored = await _context(tx, message)
+        routes = routes_of(app, message.event_type)
+        if not routes:
+            await messages.give_up(tx, message_id, "no trigger of the app listens any more")
+            return None
+        begun = replace(message.state, attempts=decision.number, open_attempt=True)
+        await messages.save(tx, message_id, begun, reason=None, next_attempt_at=None)
+        target = ", ".join(_name(route) for route in routes)
+        await messages.insert_attempt(tx, message_id, decision.number, target)
+        message = replace(message, state=begun)
+    return Delivery(message, stored, app, routes, decision.number)
+
+
+async def end_attempt(
+    platform: Platform, delivery: Delivery, outcome: Outcome, delay: timedelta | None
+) -> None:
+    """Record the outcome; ``delay`` is the back-off before the next attempt, if there is one."""
+    message_id, number = delivery.message.message_id, delivery.number
+    async with platform.database.transaction() as tx:
+        message = await messages.lock(tx, message_id)
+        if message is None:
+            return
+        end = rules.end_attempt(message.state, number, delivered=outcome.ok, delay=delay)
+        result = AttemptResult(
+            outcome="DELIVERED" if outcome.ok else "FAILED",
+            duration=timedelta(seconds=outcome.duration),
+            stage=outcome.stage,
+            status=outcome.status,
+            error=outcome.error,
+            output=outcome.output,
+        )
+        await messages.finish_attempt(tx, message_id, number, result)
+        await timeline.write(
+            tx,
+            message.transfer_id,
+            "attempt.delivered" if outcome.ok else "attempt.failed",
+            messageId=str(message_id),
+            number=number,
+            durationMs=round(outcome.duration * 1000),
+            error=outcome.error,
+        )
+        if number != message.state.attempts and end.state is message.state.state:
+            return
+        await _save(tx, message, end.state, reason=outcome.error, retry_after=end.retry_after)
+
+
+async def redeliver(platform: Platform, message_id: str) -> MessageView:
+    """Deliver a message again by hand, under the same id."""
+    wanted = parse_id("message", message_id)
+    async with platform.database.transaction() as tx:
+        message = await messages.lock(tx, wanted)
+        if message is None:
+            raise not_found("message", message_id)
+        stored = await transfers.by_id(tx, message.transfer_id)
+        _check_redeliverable(message, stored)
+        await messages.reset(tx, wanted)
+        await queue.enqueue_delivery(tx, wanted, message.state.attempts + 1)
+        await timeline.write(tx, message.transfer_id, "message.redelivered", messageId=message_id)
+        return (await messages.views(tx, [message]))[0]
+
+
+async def view(platform: Platform, message_id: str) -> MessageView:
+    """One message with its attempts."""
+    async with platform.database.transaction() as tx:
+        message = await messages.by_id(tx, parse_id("message", message_id))
+        if message is None:
+            raise not_found("message", message_id)
+        return (await messages.views(tx, [message]))[0]
+
+
+async def page(
+    platform: Platform, transfer_id: str, *, cursor: str | None, size: int | None
+) -> MessagePage:
+    """Messages of a transfer, oldest first."""
+    limit = page_size(size, default=100, greatest=ADMIN_PAGE)
+    text = decode_cursor(cursor) or "0"
+    if not text.isascii() or not text.isdigit() or len(text) > 18:
+        raise bad_cursor(cursor or "")
+    wanted = parse_id("transfer", transfer_id)
+    async with platform.database.transaction() as tx:
+        if await transfers.by_id(tx, wanted) is None:
+            raise not_found("transfer", transfer_id)
+        found = await messages.page(tx, wanted, after=int(text), size=limit + 1)
+        items = await messages.views(tx, found[:limit])
+    more = len(found) > limit
+    return MessagePage(
+        items=items, next_cursor=encode_cursor(str(found[limit - 1].position)) if more else None
+    )
+
+
+async def _save(
+    tx: Transaction,
+    message: StoredMessage,
+    state: MessageState,
+    *,
+    reason: str | None,
+    retry_after: timedelta | None = None,
+) -> None:
+    done = replace(message.state, state=state, open_attempt=False)
+    due = None if retry_after is None else tx.now + retry_after
+    kept = None if state is MessageState.DELIVERED else reason
+    await messages.save(tx, message.message_id, done, reason=kept, next_attempt_at=due)
+    if retry_after is not None:
+        await queue.enqueue_delivery(
+            tx, message.message_id, done.attempts + 1, delay=retry_after
+        )
+    if state is MessageState.UNDELIVERED:
+        await timeline.write(
+            tx, message.transfer_id, "message.undelivered", messageId=str(message.message_id)
+        )
+
+
+async def _lose(tx: Transaction, message: StoredMessage) -> None:
+    number = message.state.attempts
+    await messages.lose_attempt(tx, message.message_id, number, _LOST)
+    await timeline.write(
+        tx,
+        message.transfer_id,
+        "attempt.lost",
+        messageId=str(message.message_id),
+        number=number,
+    )
+
+
+async def _context(tx: Transaction, message: StoredMessage) -> tuple[App, StoredTransfer]:
+    stored = await transfers.by_id(tx, message.transfer_id)
+    app = None if stored is None else await apps.by_id(tx, stored.app_id)
+    if stored is None or app is None:
+        raise not_found("transfer", message.transfer_id)
+    return app, stored
+
+
+def _check_redeliverable(message: StoredMessage, stored: StoredTransfer | None) -> None:
+    settled = stored is None or stored.state.status.final
+    reasons = {
+        "an acknowledgement of it": message.state.acknowledgement is not None,
+        "a settled transfer": settled and message.event_type is EventType.UPLOADED,
+        "an attempt that is running or due": message.state.state is MessageState.PENDING,
+    }
+    for found, applies in reasons.items():
+        if applies:
+            raise Conflict(
+                "message_not_redeliverable",
+                expected="a delivered or undelivered message that still matters",
+                found=found,
+                fix="Nothing needs to be done for this message.",
+            )
+
+
+def _name(route: Route) -> str:
+    return route.function if isinstance(route, FunctionRoute) else route.endpoint

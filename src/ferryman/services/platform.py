@@ -1,0 +1,90 @@
+"""What every use case works with, and how it reads the ids and texts it is given."""
+
+import base64
+import binascii
+from dataclasses import dataclass
+from uuid import UUID
+
+from ferryman.config import Settings
+from ferryman.errors import Invalid, LimitExceeded, not_found
+from ferryman.objects.port import ObjectStore
+from ferryman.store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """The running platform: where state is kept, where bytes are kept, and the settings."""
+
+    database: Database
+    objects: ObjectStore
+    settings: Settings
+
+
+def parse_id(noun: str, text: str) -> UUID:
+    """The id of a ``noun``; a malformed one looks like an unknown one."""
+    try:
+        value = UUID(text)
+    except ValueError:
+        raise not_found(noun, text) from None
+    if str(value) != text.lower():
+        raise not_found(noun, text)
+    return value
+
+
+def check_text(name: str, text: str, *, longest: int) -> str:
+    """Any Unicode text that PostgreSQL and UTF-8 can carry, up to ``longest`` characters."""
+    if len(text) > longest:
+        raise LimitExceeded(
+            f"{name}_too_long",
+            expected=f"a {name} of at most {longest} characters",
+            found=f"{len(text)} characters",
+            fix=f"Shorten the {name}.",
+        )
+    if "\x00" in text or any("\ud800" <= char <= "\udfff" for char in text):
+        raise Invalid(
+            f"{name}_invalid",
+            expected=f"a {name} of Unicode characters",
+            found="a NUL character or half of a surrogate pair",
+            fix=f"Remove that character from the {name}.",
+        )
+    return text
+
+
+def page_size(asked: int | None, *, default: int, greatest: int) -> int:
+    """The size of a page that was asked for, within its bounds."""
+    if asked is None:
+        return default
+    if not 1 <= asked <= greatest:
+        raise Invalid(
+            "page_size_invalid",
+            expected=f"a page size from 1 to {greatest}",
+            found=str(asked),
+            fix=f"Leave it out for {default}.",
+        )
+    return asked
+
+
+def encode_cursor(text: str) -> str:
+    """An opaque cursor that is safe in a URL."""
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str | None) -> str | None:
+    """What :func:`encode_cursor` was given."""
+    if not cursor:
+        return None
+    try:
+        padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
+        return base64.b64decode(padded, altchars=b"-_", validate=True).decode()
+    except (binascii.Error, ValueError):
+        raise bad_cursor(cursor) from None
+
+
+def bad_cursor(cursor: str) -> Invalid:
+    """The answer to a cursor that no page of this list gave out."""
+    return Invalid(
+        "cursor_invalid",
+        expected="a cursor that an earlier page of the same list gave",
+        found=f"{cursor[:64]!r}",
+        fix="Begin without a cursor, then pass each page's cursor to the next call.",
+    )

@@ -1,0 +1,299 @@
+"""Uploading app data: begin, sign parts, complete, abort.
+
+The object store and the database cannot commit together. So the store completes first, under a
+key that was fixed when the upload began, and completing is repeatable on both sides: killed in
+between, the same call made again finds the file and writes the row.
+"""
+
+from hashlib import sha256 as new_sha256
+
+from ferryman.clock import epoch_ms
+from ferryman.domain import transfer as rules
+from ferryman.domain.limits import LABEL_CHARACTERS, SIGNED_URL_LIFE
+from ferryman.errors import Conflict, Invalid, LimitExceeded, not_found
+from ferryman.ids import new_id
+from ferryman.services import transfer as transfer_service
+from ferryman.services.platform import Platform, check_text, parse_id
+from ferryman.store import app_data, timeline
+from ferryman.store import transfer as transfers
+from ferryman.store import upload as uploads
+from ferryman.store.app import App
+from ferryman.store.app_data import AppData
+from ferryman.store.database import Transaction
+from ferryman.store.upload import Upload
+from ferryman.wire.upload import (
+    AppDataReceipt,
+    CompleteRequest,
+    PartRequest,
+    PartUrl,
+    PartUrls,
+    StoredPart,
+    UploadState,
+    UploadView,
+)
+
+_PARTS_AT_ONCE = 1_000
+_HEX = frozenset("0123456789abcdef")
+
+
+async def begin(platform: Platform, app: App, transfer_id: str, label: str | None) -> UploadView:
+    """Open an upload; nothing is announced before it is complete."""
+    if label is not None:
+        check_text("label", label, longest=LABEL_CHARACTERS)
+    key = new_id()
+    async with platform.database.transaction() as tx:
+        stored = await transfer_service.lock_exporting(tx, app, transfer_id)
+        rules.check_exporting(stored.state, "uploading app data")
+    reference = await platform.objects.begin(str(key))
+    upload = Upload(
+        upload_id=new_id(),
+        transfer_id=stored.transfer_id,
+        key=key,
+        store_ref=reference,
+        label=label,
+        state="OPEN",
+    )
+    async with platform.database.transaction() as tx:
+        await uploads.insert(tx, upload)
+        await timeline.write(
+            tx, stored.transfer_id, "upload.begun", key=str(key), label=label
+        )
+    store = platform.objects
+    return UploadView(
+        upload_id=str(upload.upload_id),
+        key=str(key),
+        part_size=store.part_size,
+        min_part_size=store.min_part_size,
+        max_part_size=store.max_part_size,
+        max_parts=store.max_parts,
+        checksums=list(store.checksums),
+    )
+
+
+async def sign_parts(
+    platform: Platform, app: App, upload_id: str, parts: list[PartRequest]
+) -> PartUrls:
+    """URLs that take exactly these bytes, for an hour. Moves the deadline: bytes are coming."""
+    if not 1 <= len(parts) <= _PARTS_AT_ONCE:
+        raise LimitExceeded(
+            "too_many_parts",
+            expected=f"1 to {_PARTS_AT_ONCE} parts in one call",
+            found=str(len(parts)),
+            fix="Ask for fewer at a time.",
+        )
+    for part in parts:
+        _check_part(platform, part)
+    async with platform.database.transaction() as tx:
+        upload = await _own(tx, app, upload_id)
+        _check_open(upload)
+        stored = await transfer_service.lock_exporting(tx, app, str(upload.transfer_id))
+        touched = rules.touch_upload(stored.state, tx.now)
+        await transfers.save(tx, stored.transfer_id, touched.transfer)
+        now = tx.now
+    expires_at = now + SIGNED_URL_LIFE
+    signed = [
+        await platform.objects.part_url(
+            str(upload.key), upload.store_ref, part, expires_at=expires_at, now=now
+        )
+        for part in parts
+    ]
+    return PartUrls(
+        parts=[
+            PartUrl(
+                number=part.number,
+                method=part.method,
+                url=part.url,
+                headers=part.headers,
+                expires_at=epoch_ms(part.expires_at),
+            )
+            for part in signed
+        ]
+    )
+
+
+async def state(platform: Platform, app: App, upload_id: str) -> UploadState:
+    """What the store holds of an upload."""
+    async with platform.database.transaction() as tx:
+        upload = await _own(tx, app, upload_id)
+    parts: list[StoredPart] = []
+    if upload.state == "OPEN":
+        parts = await platform.objects.list_parts(str(upload.key), upload.store_ref)
+    return UploadState(
+        upload_id=str(upload.upload_id),
+        transfer_id=str(upload.transfer_id),
+        key=str(upload.key),
+        label=upload.label,
+        state=upload.state,
+        parts=parts,
+    )
+
+
+async def complete(
+    platform: Platform, app: App, upload_id: str, request: CompleteRequest
+) -> AppDataReceipt:
+    """Make the file of its parts and owe its event; repeating it gives the same answer."""
+    async with platform.database.transaction() as tx:
+        upload = await _own(tx, app, upload_id)
+        if done := await app_data.of_upload(tx, upload.upload_id):
+            return _receipt(done)
+        _check_not_aborted(upload)
+        stored = await transfer_service.load_own(tx, app, str(upload.transfer_id))
+        rules.check_exporting(stored.state, "uploading app data")
+    size = _check_complete(platform, request)
+    parts = sorted(request.parts, key=lambda part: part.number)
+    await platform.objects.complete(str(upload.key), upload.store_ref, parts)
+    digest = request.sha256 or await _digest(platform, str(upload.key), parts)
+    return await _accept(platform, app, upload, parts, size, digest)
+
+
+async def abort(platform: Platform, app: App, upload_id: str) -> None:
+    """Give an upload up; harmless when it was given up already."""
+    async with platform.database.transaction() as tx:
+        upload = await _own(tx, app, upload_id)
+        # The transfer's lock orders this against a completion of the same upload.
+        await transfers.lock(tx, upload.transfer_id)
+        upload = await _own(tx, app, upload_id)
+        if upload.state == "COMPLETED":
+            raise Conflict(
+                "upload_closed",
+                expected="an upload that is not complete",
+                found="one whose file is app data already",
+                fix="App data cannot be taken back; it goes when the transfer's life ends.",
+            )
+        await uploads.set_state(tx, upload.upload_id, "ABORTED")
+        if upload.state == "OPEN":
+            await timeline.write(tx, upload.transfer_id, "upload.aborted", key=str(upload.key))
+    await platform.objects.abort(str(upload.key), upload.store_ref)
+
+
+async def _accept(
+    platform: Platform,
+    app: App,
+    upload: Upload,
+    parts: list[StoredPart],
+    size: int,
+    digest: str,
+) -> AppDataReceipt:
+    file = AppData(
+        key=upload.key,
+        transfer_id=upload.transfer_id,
+        upload_id=upload.upload_id,
+        message_id=new_id(),
+        label=upload.label,
+        size=size,
+        sha256=digest,
+    )
+    async with platform.database.transaction() as tx:
+        stored = await transfer_service.lock_exporting(tx, app, str(upload.transfer_id))
+        if done := await app_data.of_upload(tx, upload.upload_id):
+            return _receipt(done)
+        _check_not_aborted(await _own(tx, app, str(upload.upload_id)))
+        change = rules.record_upload(stored.state, tx.now)
+        await app_data.insert(tx, file, parts)
+        await uploads.set_state(tx, upload.upload_id, "COMPLETED")
+        await transfers.add_bytes(tx, stored.transfer_id, size)
+        await timeline.write(
+            tx,
+            stored.transfer_id,
+            "app_data.uploaded",
+            key=str(file.key),
+            label=file.label,
+            size=size,
+            sha256=digest,
+        )
+        fields = {"key": str(file.key)}
+        if file.label is not None:
+            fields["label"] = file.label
+        await transfer_service.apply(
+            tx, stored, change, message_id=file.message_id, fields=fields
+        )
+    return _receipt(file)
+
+
+def _check_part(platform: Platform, part: PartRequest) -> None:
+    store = platform.objects
+    wanted = {"sha256": (part.sha256, 64), "md5": (part.md5, 32)}
+    for name in store.checksums:
+        value, length = wanted[name]
+        if value is None or len(value) != length or not set(value) <= _HEX:
+            raise Invalid(
+                "checksum_invalid",
+                expected=f"the {name} of each part as {length} lower-case hex digits",
+                found=repr(value)[:80],
+                fix=f"Compute {name} of the part's bytes before asking for its URL.",
+            )
+    if not 1 <= part.number <= store.max_parts or not 0 <= part.size <= store.max_part_size:
+        raise LimitExceeded(
+            "part_out_of_range",
+            expected=f"part numbers 1 to {store.max_parts}, sizes 0 to {store.max_part_size}",
+            found=f"part {part.number} of {part.size} bytes",
+            fix="Let the part size grow with the stream.",
+        )
+
+
+def _check_complete(platform: Platform, request: CompleteRequest) -> int:
+    size = sum(part.size for part in request.parts)
+    if size > platform.settings.max_file_bytes:
+        raise LimitExceeded(
+            "file_too_large",
+            expected=f"a file of at most {platform.settings.max_file_bytes} bytes",
+            found=f"{size} bytes",
+            fix="Export in several files; labels can carry their order.",
+        )
+    digest = request.sha256
+    if digest is not None and (len(digest) != 64 or not set(digest) <= _HEX):
+        raise Invalid(
+            "checksum_invalid",
+            expected="sha256 of the whole file as 64 lower-case hex digits, or none",
+            found=repr(digest)[:80],
+            fix="Leave it out: the platform then computes it.",
+        )
+    return size
+
+
+async def _digest(platform: Platform, key: str, parts: list[StoredPart]) -> str:
+    """sha256 of a whole file that nobody told us: its only part's, else by reading it once."""
+    if len(parts) == 1 and parts[0].sha256:
+        return parts[0].sha256
+    digest = new_sha256()
+    async for chunk in platform.objects.stream(key):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+async def _own(tx: Transaction, app: App, upload_id: str) -> Upload:
+    upload = await uploads.by_id(tx, parse_id("upload", upload_id), app.app_id)
+    if upload is None:
+        raise not_found("upload", upload_id)
+    return upload
+
+
+def _check_open(upload: Upload) -> None:
+    _check_not_aborted(upload)
+    if upload.state != "OPEN":
+        raise Conflict(
+            "upload_closed",
+            expected="an open upload",
+            found="one that is complete",
+            fix="Begin a new upload for another file.",
+        )
+
+
+def _check_not_aborted(upload: Upload) -> None:
+    if upload.state == "ABORTED":
+        raise Conflict(
+            "upload_closed",
+            expected="an open upload",
+            found="one that was aborted",
+            fix="Begin a new upload.",
+        )
+
+
+def _receipt(file: AppData) -> AppDataReceipt:
+    return AppDataReceipt(
+        key=str(file.key),
+        label=file.label,
+        size=file.size,
+        sha256=file.sha256,
+        message_id=str(file.message_id),
+    )
