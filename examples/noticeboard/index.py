@@ -28,10 +28,10 @@ def run(event: dict[str, Any], context: object) -> None:  # noqa: ARG001 - the p
         values = {"message_id": event["messageId"], "type": event["eventType"]}
         write(db, [("events", {**values, "label": event.get("label")})])
         if event["eventType"] == UPLOADED:
-            migration = Migration()
-            import_file(db, migration, event)
-            # Only now: an acknowledged event is never sent again.
-            migration.message_processed(event["transferId"], event["messageId"])
+            with Migration() as migration:
+                import_file(db, migration, event)
+                # Only now: an acknowledged event is never sent again.
+                migration.message_processed(event["transferId"], event["messageId"])
 
 
 def import_file(db: sqlite3.Connection, migration: Migration, event: dict[str, Any]) -> None:

@@ -1,0 +1,139 @@
+"""Child processes of a command: started with a log, watched, and ended in every case.
+
+A command that is killed leaves its children behind; the note it kept of them lets the next run
+end exactly those.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import psutil
+
+GRACE_SECONDS = 15.0
+TAIL_LINES = 15
+
+
+class ChildEndedError(Exception):
+    """A child is gone that should still be running; the message ends with its last words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A process of ours and the file that holds what it prints."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def said(self) -> str:
+        """Everything it has printed so far."""
+        return self.log.read_text(errors="replace")
+
+
+class Children:
+    """The children of one command, with their logs and notes in ``folder``."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._running: list[Child] = []
+
+    def __enter__(self) -> Self:
+        """End what an earlier run left behind."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        for note in self._folder.glob("*.pid"):
+            end_noted(note)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End all, the last begun first."""
+        while self._running:
+            child = self._running.pop()
+            end(psutil.Process(child.process.pid)) if child.process.poll() is None else None
+            self._note(child.name).unlink(missing_ok=True)
+
+    def start(self, name: str, *arguments: str, cwd: Path, env: Mapping[str, str]) -> Child:
+        """Start ``ferryman`` with these arguments; ``env`` comes on top of our own variables."""
+        log = self._folder / f"{name}.log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "ferryman", *arguments],
+                cwd=cwd,
+                env={**os.environ, **env},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                # Ctrl-C is for us alone: we end the children, and in order.
+                start_new_session=True,
+            )
+        child = Child(name, process, log)
+        self._running.append(child)
+        born = psutil.Process(process.pid).create_time()
+        self._note(name).write_text(json.dumps([process.pid, born]))
+        return child
+
+    def check(self) -> None:
+        """Raise ``ChildEndedError`` if one has ended by itself."""
+        for child in self._running:
+            code = child.process.poll()
+            if code is not None:
+                words = "\n".join(child.said().splitlines()[-TAIL_LINES:])
+                raise ChildEndedError(
+                    f"`ferryman {child.name}` ended with {code}. Its last lines:\n{words}"
+                )
+
+    def _note(self, name: str) -> Path:
+        return self._folder / f"{name}.pid"
+
+
+def end_noted(note: Path) -> None:
+    """End the process that ``note`` tells of, unless its number is another's by now."""
+    try:
+        pid, born = json.loads(note.read_text())
+        process = psutil.Process(pid)
+        if process.create_time() == born:
+            end(process)
+    except (ValueError, psutil.NoSuchProcess):
+        pass
+    note.unlink(missing_ok=True)
+
+
+def end(process: psutil.Process) -> None:
+    """Ask a process to end, wait, and insist."""
+    try:
+        process.terminate()
+        process.wait(GRACE_SECONDS)
+    except psutil.NoSuchProcess:
+        pass
+    except psutil.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def wait_for(child: Child, children: Children, text: str, seconds: float) -> str:
+    """Return the rest of the first line in which the child says ``text``."""
+    limit = time.monotonic() + seconds
+    while True:
+        said = child.said()
+        for line in said.splitlines(keepends=True):
+            if text in line and line.endswith("\n"):
+                return line.partition(text)[2].strip()
+        children.check()
+        if time.monotonic() > limit:
+            words = "\n".join(said.splitlines()[-TAIL_LINES:])
+            raise ChildEndedError(
+                f"`ferryman {child.name}` was not ready in {seconds:.0f} s:\n{words}"
+            )
+        time.sleep(0.05)

@@ -1,0 +1,123 @@
+"""What ``ferryman demo`` does: both apps and the platform as processes, from start to end."""
+
+import json
+import socket
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.filesize import decimal
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+from ferryman.cli import demo_steps as steps
+from ferryman.cli.children import Child, ChildEndedError, Children, wait_for
+from ferryman.sdk.errors import ClientError
+from ferryman.wire.transfer import TransferView
+
+FAILURES = (ChildEndedError, ClientError, steps.StepError)
+READY_SECONDS = 60.0
+# The app is told of the end only after it: there is no other sign that it has heard.
+LAST_EVENT_SECONDS = 5.0
+LOOK_SECONDS = 0.2
+
+
+def run(folder: Path, console: Console, timeout: float) -> dict[str, Any]:
+    """Do all of it and tell what was seen."""
+    began = time.monotonic()
+    with Children(folder / "processes") as children:
+        platform = start_platform(children, folder)
+        steps.make_project(folder)
+        url = wait_for(platform, children, "Ferryman ready on ", READY_SECONDS)
+        plan = steps.Plan(url, folder)
+        state = plan.begin()
+        start_agent(children, folder, url, state.server_token)
+        view = watch(plan, state.transfer_id, children, console, timeout)
+        received = wait_for_events(folder, plan.transfer(state.transfer_id).messages)
+    content = json.loads(steps.compared(folder))
+    return {
+        "status": view.status.value,
+        "equal": not any(content["differing"].values()),
+        **content,
+        "files": view.files,
+        "bytes": view.bytes,
+        "events": view.messages,
+        "received": received,
+        "attempts": view.attempts,
+        "seconds": round(time.monotonic() - began, 1),
+        "transferId": view.transfer_id,
+        "dir": str(folder),
+    }
+
+
+def start_platform(children: Children, folder: Path) -> Child:
+    """Start the platform on a free port, with retries quick enough to watch."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    return children.start(
+        "serve",
+        *("--data-dir", str(folder / "platform"), "--port", str(port)),
+        cwd=folder,
+        env={
+            "FERRYMAN_RETRY_BASE_SECONDS": "1",
+            "FORGE_USER_VAR_NOTICEBOARD_DB": str(folder / "noticeboard.db"),
+        },
+    )
+
+
+def start_agent(children: Children, folder: Path, url: str, token: str) -> None:
+    """Start the agent beside the server app; the token is not for other users' eyes."""
+    children.start(
+        "agent",
+        *("run", "listener:Listener"),
+        cwd=steps.examples() / "trac",
+        env={
+            "FERRYMAN_URL": url,
+            "FERRYMAN_TOKEN": token,
+            "TRAC_ENV": str(folder / "trac"),
+        },
+    )
+
+
+def watch(
+    plan: steps.Plan, transfer_id: str, children: Children, console: Console, timeout: float
+) -> TransferView:
+    """Show how the transfer goes until it is settled."""
+    limit = time.monotonic() + timeout
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[counts]}"),
+    )
+    with Progress(*columns, console=console) as progress:
+        bar = progress.add_task("READY", total=100, counts="")
+        while True:
+            view = plan.transfer(transfer_id)
+            counts = (
+                f"{view.files} files, {decimal(view.bytes)}, {view.messages} events, "
+                f"{view.attempts} attempts, {view.acknowledged} acknowledged"
+            )
+            progress.update(
+                bar, description=view.status.value, completed=view.progress, counts=counts
+            )
+            if view.status.final:
+                return view
+            children.check()
+            if time.monotonic() > limit:
+                raise steps.StepError(f"The transfer was not settled within {timeout:.0f} s.")
+            time.sleep(LOOK_SECONDS)
+
+
+def wait_for_events(folder: Path, events: int) -> int:
+    """Give the last events a moment to arrive; how many the app has received."""
+    limit = time.monotonic() + LAST_EVENT_SECONDS
+    while True:
+        with closing(sqlite3.connect(folder / "noticeboard.db", timeout=5)) as db:
+            received: int = db.execute("SELECT count(*) FROM events").fetchone()[0]
+        if received >= events or time.monotonic() > limit:
+            return received
+        time.sleep(LOOK_SECONDS)

@@ -1,0 +1,143 @@
+"""The steps of ``ferryman demo``, each of which may be repeated after any of them was cut off."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+import ferryman
+from ferryman.sdk.http import HttpTransport
+from ferryman.sdk.operation import Operation, Request, json_operation, segment
+from ferryman.vocab import AppKind, ContainerType, TransferStatus
+from ferryman.wire.app import AppCredentials, AppRegistration
+from ferryman.wire.base import Wire
+from ferryman.wire.migration import Container, MappingCounts, MigrationRequest, MigrationView
+from ferryman.wire.transfer import TransferView
+
+SERVER_APP, CLOUD_APP = "org.example.trac", "org.example.noticeboard"
+
+
+class StepError(Exception):
+    """A step did not succeed; the message says what was seen."""
+
+
+class State(Wire):
+    """What must be known to go on with a demo that was cut off."""
+
+    server_token: str
+    transfer_id: str
+
+
+def examples() -> Path:
+    """The folder of examples: within the installed package, else beside the sources."""
+    package = Path(ferryman.__file__).parent
+    inside = package / "examples"
+    return inside if inside.is_dir() else package.parents[1] / "examples"
+
+
+def script(name: str, *arguments: Path, accept: frozenset[int] = frozenset({0})) -> str:
+    """Run one of the examples' scripts and return what it prints."""
+    done = subprocess.run(
+        [sys.executable, examples() / name, *arguments],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+        check=False,
+    )
+    if done.returncode not in accept or (done.returncode and not done.stdout):
+        raise StepError(f"{name} failed:\n{done.stderr[-2000:]}")
+    return done.stdout
+
+
+def make_project(folder: Path) -> None:
+    """Make the Trac project and the mappings of its ids, unless they are there already."""
+    project, draft = folder / "trac", folder / "trac.draft"
+    if not project.exists():
+        # Under its own name only when it is whole: a half-made one is begun anew.
+        shutil.rmtree(draft, ignore_errors=True)
+        script("trac/project.py", draft)
+        draft.rename(project)
+    rows = script("trac/mappings.py", project)
+    (folder / "mappings.ndjson").write_text(rows, encoding="utf-8")
+
+
+def compared(folder: Path) -> str:
+    """What the comparison of both sides prints: JSON, also when they differ."""
+    both = (folder / "trac", folder / "noticeboard.db", folder / "mappings.ndjson")
+    return script("compare.py", *both, accept=frozenset({0, 1}))
+
+
+class Plan:
+    """The admin's part: registers the app, plans the migration and starts it."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self._folder = folder
+        token = (folder / "platform" / "operator-token").read_text().strip()
+        self._transport = HttpTransport(url, token)
+
+    def begin(self) -> State:
+        """Bring the migration under way, or find the one that is, and return its ids."""
+        kept = self._folder / "demo.json"
+        if kept.exists():
+            state = msgspec.json.decode(kept.read_bytes(), type=State)
+        else:
+            state = self._create()
+            draft = kept.with_suffix(".draft")
+            draft.touch(mode=0o600)  # it holds a token
+            draft.write_bytes(msgspec.json.encode(state))
+            draft.replace(kept)
+        view = self.transfer(state.transfer_id)
+        if view.status is TransferStatus.READY:
+            migration_id = view.migration_details.migration_id
+            self._load_mappings(migration_id)
+            path = f"/admin/v1/migrations/{segment(migration_id)}/start"
+            self._transport.call(json_operation("POST", path, dict[str, Any]))
+        return state
+
+    def transfer(self, transfer_id: str) -> TransferView:
+        """How far the transfer is."""
+        path = f"/admin/v1/transfers/{segment(transfer_id)}"
+        return self._transport.call(json_operation("GET", path, TransferView))
+
+    def _create(self) -> State:
+        # Imported here: the manifest is read with a library of the server's.
+        from ferryman.functions.source import load_manifest
+
+        source = examples() / "noticeboard"
+        registration = AppRegistration(
+            kind=AppKind.FORGE,
+            server_app_key=SERVER_APP,
+            cloud_app_key=CLOUD_APP,
+            manifest=load_manifest(source),
+            source=str(source),
+        )
+        operation = json_operation("POST", "/admin/v1/apps", AppCredentials, body=registration)
+        token = self._transport.call(operation).server_token
+        harbour = Container(type=ContainerType.JIRA_PROJECT, key="HARBOUR", name="Harbour")
+        request = MigrationRequest(
+            name="Harbour moves to the cloud",
+            cloud_url="https://harbour.example",
+            source_id="trac-harbour",
+            apps=[CLOUD_APP],
+            containers=[harbour],
+        )
+        migration = self._transport.call(
+            json_operation("POST", "/admin/v1/migrations", MigrationView, body=request)
+        )
+        return State(server_token=token, transfer_id=migration.transfers[0].transfer_id)
+
+    def _load_mappings(self, migration_id: str) -> None:
+        request = Request(
+            method="PUT",
+            url=f"/admin/v1/migrations/{segment(migration_id)}/mappings",
+            headers={"content-type": "application/x-ndjson", "accept": "application/json"},
+            body=(self._folder / "mappings.ndjson").read_bytes(),
+        )
+        parse = lambda answer: msgspec.json.decode(answer.body, type=MappingCounts)  # noqa: E731
+        self._transport.call(Operation(request=request, parse=parse))
