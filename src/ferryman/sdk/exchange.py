@@ -38,6 +38,7 @@ class OpenedBody(Protocol):
 
     status: int
     headers: dict[str, str]
+    took: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +108,19 @@ class Exchange:
 
     def deliver(self, request: Request) -> Flow[Answer]:
         """Send until the answer is not worth another try; raises ``NoAnswerError`` without any."""
+        answer: Answer = yield from self._persist(Send(request))
+        return answer
+
+    def open(self, request: Request) -> Flow[OpenedBody]:
+        """Do as ``deliver``, leaving the body of the answer unread."""
+        body: OpenedBody = yield from self._persist(Open(request))
+        return body
+
+    def _persist(self, command: Send | Open) -> Flow[Any]:
         spent = 0.0
         for tries in count(1):
             try:
-                answer: Answer = yield Send(request)
+                answer: Answer | OpenedBody = yield command
             except NoAnswerError as lost:
                 spent += lost.took
                 pause = self.policy.pause(None, tries=tries, spent=spent)
@@ -118,14 +128,14 @@ class Exchange:
                     raise
             else:
                 spent += answer.took
+                asked = retry_after(answer.headers)
                 pause = self.policy.pause(
-                    answer.status,
-                    tries=tries,
-                    spent=spent,
-                    retry_after=retry_after(answer.headers),
+                    answer.status, tries=tries, spent=spent, retry_after=asked
                 )
                 if pause is None:
                     return answer
+                if isinstance(command, Open):
+                    yield Close(answer)
             spent += pause
             yield Wait(pause)
         raise AssertionError("count() does not end")

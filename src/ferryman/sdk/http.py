@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeVar, cast
-from urllib.parse import urlencode
 
 import urllib3
 from urllib3.exceptions import HTTPError, SSLError
@@ -20,7 +19,7 @@ from ferryman.sdk.exchange import (
     Send,
     Wait,
 )
-from ferryman.sdk.operation import Answer, Operation, Request
+from ferryman.sdk.operation import Answer, Operation, Request, address
 from ferryman.sdk.retry import RetryPolicy
 
 T = TypeVar("T")
@@ -35,6 +34,7 @@ class UrllibBody:
     """An opened answer of urllib3."""
 
     response: urllib3.BaseHTTPResponse
+    took: float
     status: int = field(init=False)
     headers: dict[str, str] = field(init=False)
 
@@ -95,30 +95,28 @@ class HttpTransport:
     def _do(self, command: Send | Open | Read | Close) -> object:
         match command:
             case Send(request):
-                return self._send(request)
+                return self._guard(lambda: self._send(request))
             case Open(request):
-                return self._guard(lambda: UrllibBody(self._begin(request)))
+                return self._guard(lambda: self._open(request))
             case Read(body, size):
                 return self._guard(lambda: body.response.read(size))
             case Close(body):
                 # Closing, not draining: an unread rest may be gigabytes.
                 return body.response.close()
 
+    def _open(self, request: Request) -> UrllibBody:
+        started = time.monotonic()
+        response = self._begin(request)
+        return UrllibBody(response, time.monotonic() - started)
+
     def _send(self, request: Request) -> Answer:
         started = time.monotonic()
-
-        def send() -> Answer:
-            body = UrllibBody(self._begin(request))
-            data = body.response.read()
-            body.response.release_conn()
-            return Answer(
-                status=body.status,
-                headers=body.headers,
-                body=data,
-                took=time.monotonic() - started,
-            )
-
-        return self._guard(send)
+        body = self._open(request)
+        data = body.response.read()
+        body.response.release_conn()
+        return Answer(
+            status=body.status, headers=body.headers, body=data, took=time.monotonic() - started
+        )
 
     def _begin(self, request: Request) -> urllib3.BaseHTTPResponse:
         url, headers = address(self.base_url, self._token, request)
@@ -150,21 +148,6 @@ class HttpTransport:
                 took=time.monotonic() - started,
                 retryable=not isinstance(failure, SSLError),
             ) from failure
-
-
-def address(base_url: str, token: str | None, request: Request) -> tuple[str, dict[str, str]]:
-    """Return the whole URL and the headers of a request.
-
-    Header names are lower case, so that none is sent twice.
-    """
-    headers = {"user-agent": "ferryman"}
-    headers |= {name.lower(): value for name, value in request.headers.items()}
-    if not request.url.startswith("/"):
-        return request.url, headers
-    if token:
-        headers["authorization"] = f"Bearer {token}"
-    query = "?" + urlencode(request.query) if request.query else ""
-    return f"{base_url}{request.url}{query}", headers
 
 
 def pieces(body: memoryview) -> Iterator[memoryview]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import msgspec
 
@@ -107,6 +107,21 @@ def _json_request(
 def segment(value: str) -> str:
     """Make an id or key safe to stand between two slashes of a path."""
     return quote(value, safe="")
+
+
+def address(base_url: str, token: str | None, request: Request) -> tuple[str, dict[str, str]]:
+    """Return the whole URL and the headers of a request.
+
+    Header names are lower case, so that none is sent twice.
+    """
+    headers = {"user-agent": "ferryman"}
+    headers |= {name.lower(): value for name, value in request.headers.items()}
+    if not request.url.startswith("/"):
+        return request.url, headers
+    if token:
+        headers["authorization"] = f"Bearer {token}"
+    query = "?" + urlencode(request.query) if request.query else ""
+    return f"{base_url}{request.url}{query}", headers
 
 
 def refusal(answer: Answer, error: type[ClientError], what: str) -> ClientError:
