@@ -5,7 +5,7 @@ import pytest
 from ferryman.ids import new_id
 from ferryman.objects.port import ObjectStore
 
-from .platform import local_platform
+from .serving import local_platform
 
 
 @pytest.fixture(scope="session", params=["local"])

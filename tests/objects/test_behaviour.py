@@ -13,7 +13,7 @@ from ferryman.ids import new_id
 from ferryman.objects.port import ObjectStore, SignedPart
 from ferryman.wire.upload import PartRequest, StoredPart
 
-from .platform import LATER, NOW, Answer, part_request, request, stored
+from .serving import LATER, NOW, Answer, part_request, request, stored
 
 MIB = 1 << 20
 FIRST = os.urandom(5 * MIB)

@@ -61,7 +61,8 @@ class ObjectsApp:
         await self._give_file(grant, found, wanted, scope, receive, send)
 
     async def _grant(self, scope: HTTPScope) -> Grant:
-        key = scope["path"].rpartition("/")[2]
+        # A mount may have cut the prefix off and put a slash at the end.
+        key = scope["path"].rstrip("/").rpartition("/")[2]
         query = scope["query_string"].decode("latin-1")
         return self._store.check(scope["method"], key, query, await self._now())
 

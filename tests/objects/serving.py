@@ -100,14 +100,16 @@ def _await_port(port: int) -> None:
     raise AssertionError("the server did not start")
 
 
+async def standing_now() -> datetime:
+    """Platform time of these tests."""
+    return NOW
+
+
 @contextmanager
 def local_platform(root: Path) -> Iterator[LocalStore]:
     """A local store whose URLs work; platform time stands still at ``NOW``."""
 
-    async def now() -> datetime:
-        return NOW
-
     port = free_port()
     store = LocalStore(root, SECRET, f"http://127.0.0.1:{port}")
-    with serving(ObjectsApp(store, now), port):
+    with serving(ObjectsApp(store, standing_now), port):
         yield store

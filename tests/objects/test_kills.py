@@ -1,0 +1,63 @@
+"""Killing the process that writes, at any instant, loses nothing and needs no hand."""
+
+import asyncio
+import random
+import subprocess
+import sys
+import time
+from hashlib import sha256
+from pathlib import Path
+
+from ferryman.errors import Conflict
+from ferryman.objects.local import LocalStore
+
+from . import uploader
+
+KILLS = 40
+
+
+def test_a_kill_at_any_instant_loses_no_completed_file_and_no_accepted_part(tmp_path: Path) -> None:
+    interrupted = 0
+    pauses = random.Random(1)  # noqa: S311 - spreads kills
+    for seed in range(KILLS):
+        completed = run_and_kill(tmp_path, seed, pauses.uniform(0, 0.06))
+        interrupted += asyncio.run(recover(tmp_path, seed, completed))
+    assert interrupted > KILLS / 4, "too few kills fell into an upload: the test proves nothing"
+
+
+def run_and_kill(root: Path, seed: int, after: float) -> list[int]:
+    """The files that the process called complete before it died ``after`` seconds."""
+    command = [sys.executable, uploader.__file__, str(root), str(seed)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        time.sleep(after)
+        process.kill()
+        return [int(line) for line in process.stdout.read().splitlines()]
+
+
+async def recover(root: Path, seed: int, completed: list[int]) -> bool:
+    """Check what is there and finish the file that was cut short; whether it was under way."""
+    store = uploader.open_store(root)
+    assert list((root / "incoming").iterdir()) == []
+    for file in completed:
+        await check_file(store, seed, file)
+    cut_short = len(completed)
+    key, chunks = uploader.key_of(seed, cut_short), uploader.parts_of(seed, cut_short)
+    under_way = (root / "uploads" / key).is_dir()
+    for path in (root / "uploads" / key).glob("*-*"):
+        assert path.name.partition("-")[2] == sha256(path.read_bytes()).hexdigest()
+    for _ in range(2):
+        try:
+            await uploader.upload(store, key, chunks)
+        except Conflict:  # completed already, by the killed process or in the first round
+            parts = [uploader.stored(number, data) for number, data in enumerate(chunks, start=1)]
+            await store.complete(key, key, parts)
+        await check_file(store, seed, cut_short)
+    assert list((root / "uploads").iterdir()) == []
+    return under_way
+
+
+async def check_file(store: LocalStore, seed: int, file: int) -> None:
+    found = b"".join([chunk async for chunk in store.stream(uploader.key_of(seed, file))])
+    assert found == b"".join(uploader.parts_of(seed, file))

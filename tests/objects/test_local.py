@@ -1,0 +1,386 @@
+"""What only the local store does: its disk, its limits and the words of its refusals."""
+
+import asyncio
+import os
+import resource
+import socket
+import stat
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import msgspec
+import pytest
+from litestar import Litestar, asgi
+
+from ferryman.api.objects import ObjectsApp
+from ferryman.errors import Conflict, NotFound, OutsideError
+from ferryman.ids import new_id
+from ferryman.objects.local import LocalStore
+from ferryman.objects.signing import Grant, Operation
+from ferryman.wire.problem import Problem
+
+from .serving import (
+    LATER,
+    NOW,
+    SECRET,
+    Answer,
+    free_port,
+    local_platform,
+    part_request,
+    request,
+    serving,
+    standing_now,
+    stored,
+)
+
+LAST = os.urandom(100_000)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("local")
+
+
+@pytest.fixture(scope="module")
+def store(root: Path) -> Iterator[LocalStore]:
+    with local_platform(root) as local:
+        yield local
+
+
+def part_url(store: LocalStore, key: str, data: bytes = LAST) -> str:
+    asyncio.run(store.begin(key))
+    part = part_request(1, data)
+    return asyncio.run(store.part_url(key, key, part, expires_at=LATER, now=NOW)).url
+
+
+def read_url(store: LocalStore, key: str) -> str:
+    return asyncio.run(store.read_url(key, expires_at=LATER, now=NOW))
+
+
+def send(store: LocalStore, key: str, data: bytes) -> Answer:
+    return request("PUT", part_url(store, key, data), data, {"Content-Length": str(len(data))})
+
+
+def upload(store: LocalStore, key: str, data: bytes) -> None:
+    assert send(store, key, data).status == 200
+    asyncio.run(store.complete(key, key, [stored(1, data)]))
+
+
+def kept(root: Path, key: str) -> list[str]:
+    """Files of an upload and everything on its way in."""
+    uploads = root / "uploads" / key
+    return [path.name for path in [*uploads.iterdir(), *(root / "incoming").iterdir()]]
+
+
+def problem(answer: Answer) -> Problem:
+    assert answer.headers["content-type"] == "application/problem+json"
+    found = msgspec.json.decode(answer.body, type=Problem)
+    assert found.status == answer.status
+    assert all((found.type, found.title, found.detail, found.expected, found.found, found.fix))
+    return found
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    pause = threading.Event()
+    for _ in range(200):
+        if condition():
+            return
+        pause.wait(0.02)
+    raise AssertionError("it did not happen within 4 s")
+
+
+def open_files() -> Iterator[str]:
+    for link in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):
+            yield str(link.readlink())
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status", "code"),
+    [
+        (LAST[:-1] + b"!", {"Content-Length": "100000"}, 400, "checksum_mismatch"),
+        (LAST[:-1], {"Content-Length": "99999"}, 400, "size_mismatch"),
+        (LAST + b"!", {"Content-Length": "100001"}, 400, "size_mismatch"),
+        (b"0\r\n\r\n", {"Transfer-Encoding": "chunked"}, 411, "length_required"),
+        (b"", {}, 411, "length_required"),
+    ],
+)
+def test_a_wrong_body_is_refused_with_a_reason(
+    store: LocalStore,
+    root: Path,
+    key: str,
+    body: bytes,
+    headers: dict[str, str],
+    status: int,
+    code: str,
+) -> None:
+    answer = request("PUT", part_url(store, key), body, headers)
+    assert (answer.status, problem(answer).code) == (status, code)
+    assert answer.headers["connection"] == "close"
+    assert kept(root, key) == []
+
+
+def test_a_request_without_a_signature_is_refused(store: LocalStore, key: str) -> None:
+    for url in (part_url(store, key), read_url(store, key)):
+        bare = url.partition("?")[0]
+        for method in ("PUT", "GET", "HEAD", "DELETE"):
+            answer = request(method, bare + "?", b"", {"Content-Length": "0"})
+            assert answer.status == 403
+    assert problem(answer).code == "signature_invalid" if answer.body else True
+
+
+def test_the_refusal_comes_before_the_body_is_read(store: LocalStore, key: str) -> None:
+    target = urlsplit(part_url(store, key))
+    with socket.create_connection((target.hostname or "", target.port or 0), timeout=5) as client:
+        head = (
+            f"PUT {target.path}?{target.query}0 HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000"
+        )
+        client.sendall(head.encode() + b"\r\n\r\n")
+        assert client.recv(12) == b"HTTP/1.1 403"
+
+
+def test_a_sender_that_goes_away_leaves_nothing(store: LocalStore, root: Path, key: str) -> None:
+    target = urlsplit(part_url(store, key))
+    with socket.create_connection((target.hostname or "", target.port or 0)) as client:
+        head = f"PUT {target.path}?{target.query} HTTP/1.1\r\nHost: x\r\nContent-Length: 100000"
+        client.sendall(head.encode() + b"\r\n\r\n" + LAST[:50_000])
+        eventually(lambda: len(kept(root, key)) == 1)
+    eventually(lambda: kept(root, key) == [])
+    assert send(store, key, LAST).status == 200
+
+
+def test_a_reader_that_goes_away_is_noticed(store: LocalStore, root: Path, key: str) -> None:
+    data = os.urandom(1 << 20) * 48
+    upload(store, key, data)
+    target = urlsplit(read_url(store, key))
+    folder = str(root / "objects" / key[:2] / key)
+
+    def reading() -> bool:
+        return any(link.startswith(folder) for link in open_files())
+
+    with socket.create_connection((target.hostname or "", target.port or 0)) as client:
+        client.sendall(f"GET {target.path}?{target.query} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        assert client.recv(12) == b"HTTP/1.1 200"
+        assert reading()
+    eventually(lambda: not reading())
+
+
+def test_a_file_deleted_while_it_is_read_ends_the_connection(
+    store: LocalStore, root: Path, key: str
+) -> None:
+    data = os.urandom(1 << 20) * 24
+    parts = [stored(1, data), stored(2, data)]
+    asyncio.run(store.begin(key))
+    for part in parts:
+        grant = Grant(
+            operation=Operation.PART,
+            key=key,
+            expires_at=LATER,
+            number=part.number,
+            size=part.size,
+            sha256=part.sha256 or "",
+        )
+        asyncio.run(take(store, grant, data))
+    asyncio.run(store.complete(key, key, parts))
+    target = urlsplit(read_url(store, key))
+    with socket.create_connection((target.hostname or "", target.port or 0), timeout=5) as client:
+        client.sendall(f"GET {target.path}?{target.query} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        received = len(client.recv(1000))
+        asyncio.run(store.delete(key))
+        while chunk := client.recv(1 << 20):
+            received += len(chunk)
+    assert received < 2 * len(data)
+
+
+async def take(store: LocalStore, grant: Grant, data: bytes) -> None:
+    with store.receive(grant) as part:
+        part.write(data)
+        await part.keep()
+
+
+def test_a_sent_part_says_its_etag(store: LocalStore, key: str) -> None:
+    answer = send(store, key, LAST)
+    assert answer.headers["etag"] == f'"{stored(1, LAST).sha256}"'
+
+
+def test_a_late_part_is_told_that_the_upload_is_closed(store: LocalStore, key: str) -> None:
+    url = part_url(store, key)
+    asyncio.run(store.abort(key, key))
+    answer = request("PUT", url, LAST, {"Content-Length": "100000"})
+    assert (answer.status, problem(answer).code) == (409, "upload_closed")
+
+
+def test_an_upload_completed_while_a_part_arrives_refuses_the_part(
+    store: LocalStore, root: Path, key: str
+) -> None:
+    send(store, key, LAST)
+    grant = Grant(
+        operation=Operation.PART,
+        key=key,
+        expires_at=LATER,
+        number=2,
+        size=4,
+        sha256=stored(2, b"late").sha256 or "",
+    )
+
+    async def complete_in_between() -> None:
+        with store.receive(grant) as part:
+            part.write(b"late")
+            await store.complete(key, key, [stored(1, LAST)])
+            await part.keep()
+
+    with pytest.raises(Conflict, match="upload_closed"):
+        asyncio.run(complete_in_between())
+    assert list((root / "incoming").iterdir()) == []
+    assert asyncio.run(store.size(key)) == len(LAST)
+
+
+def test_two_completions_at_once_give_one_file(store: LocalStore, key: str) -> None:
+    parts = [stored(1, LAST)]
+    send(store, key, LAST)
+
+    async def both() -> None:
+        await asyncio.gather(*(store.complete(key, key, parts) for _ in range(4)))
+
+    asyncio.run(both())
+    assert asyncio.run(store.size(key)) == len(LAST)
+
+
+def test_completing_again_with_other_parts_comes_too_late(store: LocalStore, key: str) -> None:
+    upload(store, key, LAST)
+    for parts in ([], [stored(1, LAST), stored(2, LAST)]):
+        with pytest.raises(Conflict, match="upload_closed"):
+            asyncio.run(store.complete(key, key, parts))
+    with pytest.raises(Conflict, match="upload_closed"):
+        asyncio.run(store.begin(key))
+
+
+def test_a_completed_file_has_only_its_parts_and_moves_no_byte(
+    store: LocalStore, root: Path, key: str
+) -> None:
+    other = LAST[::-1]
+    send(store, key, other)
+    send(store, key, LAST)
+    inode = (root / "uploads" / key / f"1-{stored(1, LAST).sha256}").stat().st_ino
+    asyncio.run(store.complete(key, key, [stored(1, LAST)]))
+    folder = root / "objects" / key[:2] / key
+    assert sorted(path.name for path in folder.iterdir()) == [
+        f"1-{stored(1, LAST).sha256}",
+        "parts",
+    ]
+    assert (folder / f"1-{stored(1, LAST).sha256}").stat().st_ino == inode
+
+
+def test_nobody_else_can_look_into_the_folders(store: LocalStore, root: Path, key: str) -> None:
+    upload(store, key, LAST)
+    asyncio.run(store.begin(str(new_id())))
+    for path in root.rglob("*"):
+        if path.is_dir():
+            assert stat.S_IMODE(path.stat().st_mode) == 0o700, path
+
+
+@pytest.mark.parametrize(
+    "bad", ["", ".", "..", "../../etc", "a" * 36, str(new_id()).upper(), f"{new_id()}/x"]
+)
+def test_a_key_that_is_no_uuid_is_unknown(store: LocalStore, bad: str) -> None:
+    with pytest.raises(NotFound):
+        asyncio.run(store.begin(bad))
+    with pytest.raises(NotFound):
+        asyncio.run(store.size(bad))
+    with pytest.raises(NotFound):
+        asyncio.run(store.delete(bad))
+    with pytest.raises(NotFound):
+        asyncio.run(store.read_url(bad, expires_at=LATER, now=NOW))
+
+
+def test_opening_a_store_removes_left_overs_and_spares_parts_on_their_way(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path, SECRET, "http://x")
+    key, incoming = str(new_id()), tmp_path / "incoming"
+    (incoming / "left-over").write_bytes(b"half")
+    (incoming / "doomed").mkdir()
+    (incoming / "doomed" / "1-aa").write_bytes(b"part")
+    part = stored(1, LAST)
+    grant = Grant(
+        operation=Operation.PART,
+        key=key,
+        expires_at=LATER,
+        number=1,
+        size=part.size,
+        sha256=part.sha256 or "",
+    )
+
+    async def send_while_another_process_starts() -> None:
+        await store.begin(key)
+        with store.receive(grant) as incoming_part:
+            incoming_part.write(LAST)
+            LocalStore(tmp_path, SECRET, "http://x")
+            await incoming_part.keep()
+
+    asyncio.run(send_while_another_process_starts())
+    assert list(incoming.iterdir()) == []
+    assert asyncio.run(store.list_parts(key, key)) == [part]
+
+
+def test_a_file_too_large_for_the_disk_leaves_nothing(
+    store: LocalStore, root: Path, key: str
+) -> None:
+    part = stored(1, LAST)
+    asyncio.run(store.begin(key))
+    grant = Grant(
+        operation=Operation.PART,
+        key=key,
+        expires_at=LATER,
+        number=1,
+        size=part.size,
+        sha256=part.sha256 or "",
+    )
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))
+    try:
+        with pytest.raises(OutsideError, match="store_full"):
+            asyncio.run(take(store, grant, LAST))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert kept(root, key) == []
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "ferryman", str(tmp_path)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+        pytest.skip("mounting a small disk needs more rights than this user has")
+    try:
+        yield tmp_path
+    finally:
+        subprocess.run(["umount", str(tmp_path)], check=True)
+
+
+def test_a_full_disk_refuses_the_part_and_takes_it_when_there_is_room(
+    small_disk: Path, key: str
+) -> None:
+    with local_platform(small_disk) as store:
+        filler = small_disk / "filler"
+        filler.write_bytes(b"x" * 990_000)
+        answer = send(store, key, LAST)
+        assert (answer.status, problem(answer).code) == (507, "store_full")
+        assert kept(small_disk, key) == []
+        filler.unlink()
+        upload(store, key, LAST)
+        assert request("GET", read_url(store, key)).body == LAST
+
+
+def test_it_works_mounted_in_the_platform(tmp_path: Path, key: str) -> None:
+    port = free_port()
+    store = LocalStore(tmp_path, SECRET, f"http://127.0.0.1:{port}/")
+    handler = asgi("/objects", is_mount=True, copy_scope=False)(
+        ObjectsApp(store, standing_now).__call__
+    )
+    with serving(Litestar([handler], openapi_config=None), port):
+        upload(store, key, LAST)
+        assert request("GET", read_url(store, key)).body == LAST
+        answer = request("GET", read_url(store, str(new_id())))
+        assert (answer.status, problem(answer).code) == (404, "object_not_found")
