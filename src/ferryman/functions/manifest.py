@@ -249,7 +249,7 @@ def _variable(node: Node) -> Variable:
 
 
 def _unknown(noun: str, node: Node, known: Iterable[str]) -> Invalid:
-    names = sorted(known)
+    names = sorted(map(str, known))
     near = difflib.get_close_matches(node.text()[:200], names, n=1, cutoff=0.5)
     declared = ", ".join(names[:10]) or "none is declared"
     return Invalid(

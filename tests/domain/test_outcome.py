@@ -1,0 +1,22 @@
+"""The texts that an attempt keeps."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ferryman.domain.outcome import ERROR_BYTES, bounded, failed
+
+
+@given(st.text(st.characters(), max_size=300), st.integers(60, 200))
+def test_a_text_is_kept_within_its_bytes_and_fit_for_the_database(text: str, limit: int) -> None:
+    kept = bounded(text, limit)
+    assert len(kept.encode()) <= limit
+    assert "\0" not in kept
+
+
+def test_both_ends_of_a_long_error_are_kept() -> None:
+    outcome = failed("after", "first" + "ü" * 10_000 + "last", duration=0.1)
+    assert outcome.error is not None
+    assert len(outcome.error.encode()) <= ERROR_BYTES
+    assert outcome.error.startswith("first")
+    assert outcome.error.endswith("last")
+    assert "20009 bytes in all" in outcome.error

@@ -1,0 +1,159 @@
+"""A small cloud app that behaves in all the ways a function can behave."""
+
+from pathlib import Path
+
+import pytest
+
+APP = """
+import os, sys
+
+def fine(event, context):
+    print(os.getpid(), event["n"], context["c"], flush=True)
+
+def silent(event, context):
+    pass
+
+async def fine_too(event, context):
+    import asyncio
+    await asyncio.sleep(0)
+    print("awaited", event["n"])
+
+def surprising(event, context):
+    return {object(), lambda: 1}
+
+def variables(event, context):
+    import json
+    print(json.dumps(dict(os.environ)))
+
+def imports(event, context):
+    import ferryman, neighbour
+    print(ferryman.__name__, neighbour.NAME, os.getcwd())
+
+def raises(event, context):
+    print("before it")
+    raise ValueError("no such page: " + "x" * 10)
+
+async def raises_too(event, context):
+    raise LookupError("awaited in vain")
+
+class Unprintable(Exception):
+    def __str__(self):
+        raise RuntimeError("not even this")
+
+def raises_unprintable(event, context):
+    raise Unprintable
+
+def raises_text(event, context):
+    raise ValueError("\\ud800 \\0 " + "x" * 100_000)
+
+def recurses(event, context):
+    recurses(event, context)
+
+def exits(event, context):
+    sys.exit(3)
+
+def exits_at_once(event, context):
+    os._exit(7)
+
+def crashes(event, context):
+    import ctypes
+    ctypes.string_at(0)
+
+def sleeps(event, context):
+    import time
+    print("going to sleep")
+    time.sleep(600)
+
+def ignores_everything(event, context):
+    import signal, time
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    while True:
+        try:
+            time.sleep(600)
+        except BaseException:
+            pass
+
+def spins(event, context):
+    # Backtracking without an end, in C and with the interpreter's lock held.
+    import re
+    re.match(r"(a+)+$", "a" * 64 + "b")
+
+def _daemon(event):
+    # Forks twice into a session of its own and tells its id through the test's pipe.
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            with open(event["fifo"], "w") as fifo:
+                fifo.write(str(os.getpid()))
+            import time
+            time.sleep(600)
+        os._exit(0)
+    os.wait()
+
+def leaves_daemon(event, context):
+    _daemon(event)
+
+def daemon_and_hang(event, context):
+    _daemon(event)
+    sleeps(event, context)
+
+def daemon_and_crash(event, context):
+    _daemon(event)
+    with open(event["fifo"] + ".go") as go:
+        go.read()
+    crashes(event, context)
+
+def daemon_and_spin(event, context):
+    _daemon(event)
+    spins(event, context)
+
+def prints_a_gigabyte(event, context):
+    print("the very first words")
+    block = b"x" * (1 << 20)
+    for _ in range(1024):
+        os.write(1, block)
+    print("the very last words")
+
+def prints_rubbish(event, context):
+    os.write(1, bytes(range(256)) * 10)
+    os.write(2, b"\\xff\\xfe")
+
+def closes_output(event, context):
+    sys.stdout.close()
+    os.close(1)
+    os.close(2)
+
+def devours_memory(event, context):
+    print("hungry", flush=True)
+    hoard = []
+    while True:
+        hoard.append(bytearray(1 << 24))
+
+def _everywhere(act):
+    for descriptor in range(3, 1024):
+        try:
+            act(descriptor)
+        except OSError:
+            pass
+
+def writes_everywhere(event, context):
+    _everywhere(lambda descriptor: os.write(descriptor, b"{}\\n[1, 2"))
+
+def forges_answers(event, context):
+    _everywhere(lambda descriptor: os.write(descriptor, b'{"call": "1", "state": "done"}\\n'))
+
+def closes_everything(event, context):
+    _everywhere(os.close)
+    sleeps(event, context)
+"""
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Path:
+    """The folder of the app."""
+    folder = tmp_path / "app"
+    (folder / "src").mkdir(parents=True)
+    (folder / "index.py").write_text(APP)
+    (folder / "src" / "neighbour.py").write_text("NAME = 'next door'\n")
+    return folder

@@ -1,0 +1,400 @@
+"""Functions of cloud apps in real processes: whatever they do, the worker goes on."""
+
+import asyncio
+import json
+import os
+import select
+import subprocess
+import sys
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from ferryman.domain.outcome import Outcome
+from ferryman.functions.pool import FunctionCall, FunctionPool
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into Linux's processes")
+
+
+Invoke = Callable[..., Coroutine[Any, Any, Outcome]]
+
+
+@pytest.fixture
+def invoke(app: Path) -> Invoke:
+    """Call one of the app's functions by its name, in a pool."""
+
+    async def invoke(
+        pool: FunctionPool,
+        function: str,
+        event: Mapping[str, object] | None = None,
+        environment: Mapping[str, str] | None = None,
+        timeout: float = 25.0,  # noqa: ASYNC109 - handed on
+        owner: str = "",
+    ) -> Outcome:
+        return await pool.invoke(
+            FunctionCall(
+                source=app,
+                handler=f"index.{function}",
+                event={"n": 1} if event is None else event,
+                context={"c": "cloud"},
+                environment={} if environment is None else environment,
+                timeout=timeout,
+                owner=owner,
+            )
+        )
+
+    return invoke
+
+
+@pytest.fixture
+def fifo(tmp_path: Path) -> Path:
+    """A named pipe through which a process tells its id."""
+    path = tmp_path / "fifo"
+    os.mkfifo(path)
+    os.mkfifo(f"{path}.go")
+    return path
+
+
+class Watched:
+    """A process known by its id, held by a descriptor so that the id cannot be reused."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self._descriptor = os.pidfd_open(pid)
+
+    def ended(self, within: float = 20.0) -> bool:
+        """Wait until it is gone; False if it still lives after ``within`` seconds."""
+        poll = select.poll()
+        poll.register(self._descriptor, select.POLLIN)
+        try:
+            return bool(poll.poll(within * 1000))
+        finally:
+            os.close(self._descriptor)
+
+
+async def told_by(fifo: Path) -> Watched:
+    """The process that writes its id to ``fifo``."""
+    return Watched(int(await asyncio.to_thread(fifo.read_text)))
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left() -> Iterator[None]:
+    """Every test leaves as few processes and open descriptors as it found."""
+    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - an open directory counts too
+    yield
+    assert psutil.Process().children(recursive=True) == []
+    assert len(os.listdir("/proc/self/fd")) <= before  # noqa: PTH208
+
+
+def once(invoke: Invoke, function: str, **arguments: object) -> Outcome:
+    """The outcome of the first call of a pool, whose second call must succeed."""
+
+    async def both() -> Outcome:
+        async with FunctionPool(concurrency=2, memory_bytes=1 << 29) as pool:
+            outcome = await invoke(pool, function, **arguments)
+            after = await invoke(pool, "fine")
+            assert after.ok
+            assert after.output.endswith(" 1 cloud\n")
+        return outcome
+
+    return asyncio.run(both())
+
+
+@pytest.mark.parametrize("function", ["fine", "fine_too", "silent", "surprising", "prints_rubbish"])
+def test_a_function_that_returns_has_succeeded(invoke: Invoke, function: str) -> None:
+    outcome = once(invoke, function)
+    assert outcome.ok
+    assert (outcome.stage, outcome.error) == (None, None)
+    assert 0 < outcome.duration < 25
+
+
+def test_a_function_sees_its_own_variables_and_nothing_of_the_workers(
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORKER_SECRET", "s")
+    given = {"FERRYMAN_URL": "http://127.0.0.1:1", "FERRYMAN_TOKEN": "t", "COLOUR": "blue"}
+    seen = json.loads(once(invoke, "variables", environment=given).output)
+    assert given.items() <= seen.items()
+    usual = {"PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "HOME", "TMPDIR"}
+    usual |= {"PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE"}
+    assert seen.keys() - given.keys() <= usual
+    assert not Path(seen["HOME"]).exists()
+
+
+def test_a_function_may_import_the_sdk_and_its_neighbours(invoke: Invoke, app: Path) -> None:
+    outcome = once(invoke, "imports")
+    assert outcome.output == f"ferryman next door {app}\n"
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        ("raises", "ValueError: no such page: xxxxxxxxxx"),
+        ("raises_too", "LookupError: awaited in vain"),
+        ("raises_unprintable", "Unprintable"),
+        ("raises_text", "ValueError: "),
+        ("recurses", "RecursionError"),
+        ("exits", "The function called exit instead of returning."),
+        ("devours_memory", "MemoryError"),
+    ],
+)
+def test_a_function_that_raises_has_failed(invoke: Invoke, function: str, words: str) -> None:
+    outcome = once(invoke, function)
+    assert (outcome.ok, outcome.stage) == (False, "after")
+    assert outcome.error is not None
+    assert words in outcome.error
+    assert outcome.error.startswith("Traceback")
+    assert "host.py" not in outcome.error
+    assert len(outcome.error.encode()) <= 4096
+    assert "\0" not in outcome.error
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        ("exits_at_once", "exit code 7"),
+        ("crashes", "SIGSEGV"),
+        ("writes_everywhere", "wrote to the descriptor"),
+        ("forges_answers", "wrote to the descriptor"),
+    ],
+)
+def test_a_function_whose_process_ends_has_failed(
+    invoke: Invoke, function: str, words: str
+) -> None:
+    outcome = once(invoke, function)
+    assert (outcome.ok, outcome.stage) == (False, "during")
+    assert outcome.error is not None
+    assert words in outcome.error
+
+
+def test_a_function_that_closes_the_channel_has_failed(invoke: Invoke) -> None:
+    outcome = once(invoke, "closes_everything", timeout=10)
+    assert (outcome.ok, outcome.stage) == (False, "during")
+    assert "closed the descriptor" in str(outcome.error)
+
+
+def test_a_function_that_closes_its_output_may_still_succeed(invoke: Invoke) -> None:
+    assert once(invoke, "closes_output").ok
+
+
+@pytest.mark.parametrize("function", ["sleeps", "ignores_everything", "spins"])
+def test_a_function_that_does_not_return_is_ended_at_its_limit(
+    invoke: Invoke, function: str
+) -> None:
+    outcome = once(invoke, function, timeout=1)
+    assert (outcome.ok, outcome.stage) == (False, "during")
+    assert "had not finished after 1 s" in str(outcome.error)
+    assert 0.9 < outcome.duration < 10
+
+
+def test_what_was_printed_before_the_limit_is_kept(invoke: Invoke) -> None:
+    assert once(invoke, "sleeps", timeout=1).output == "going to sleep\n"
+
+
+@pytest.mark.parametrize("function", ["daemon_and_hang", "leaves_daemon"])
+def test_detached_processes_die_with_the_call(invoke: Invoke, fifo: Path, function: str) -> None:
+    async def call() -> Outcome:
+        async with FunctionPool(concurrency=1) as pool:
+            running = invoke(pool, function, event={"fifo": str(fifo)}, timeout=3)
+            task = asyncio.create_task(running)
+            daemon = await told_by(fifo)
+            outcome = await task
+            # Gone by the end of the call, not only with the pool.
+            assert daemon.ended(within=0)
+            return outcome
+
+    assert asyncio.run(call()).ok is (function == "leaves_daemon")
+
+
+def test_detached_processes_die_when_the_host_crashes(invoke: Invoke, fifo: Path) -> None:
+    async def call() -> Outcome:
+        async with FunctionPool(concurrency=1) as pool:
+            running = invoke(pool, "daemon_and_crash", event={"fifo": str(fifo)})
+            task = asyncio.create_task(running)
+            daemon = await told_by(fifo)
+            await asyncio.to_thread(Path(f"{fifo}.go").write_text, "go")
+            outcome = await task
+            assert daemon.ended(within=0)
+            return outcome
+
+    assert "SIGSEGV" in str(asyncio.run(call()).error)
+
+
+def test_a_gigabyte_of_output_is_read_and_dropped(invoke: Invoke) -> None:
+    outcome = once(invoke, "prints_a_gigabyte")
+    assert outcome.ok
+    assert outcome.output.startswith("the very first words\nxxx")
+    assert outcome.output.endswith("xxxthe very last words\n")
+    assert len(outcome.output) <= 8192
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("def silent(:", "SyntaxError"),
+        ("import nowhere", "ModuleNotFoundError"),
+        ("def other(): ...", "defines no function silent"),
+        ("silent = 3", "defines no function silent"),
+        ("import os; os._exit(4)", "exit code 4"),
+        ("raise SystemExit", "SystemExit"),
+    ],
+)
+def test_a_handler_that_cannot_be_loaded_was_not_called(
+    invoke: Invoke, app: Path, content: str, words: str
+) -> None:
+    (app / "index.py").write_text(content)
+
+    async def call() -> Outcome:
+        async with FunctionPool(concurrency=1) as pool:
+            return await invoke(pool, "silent")
+
+    outcome = asyncio.run(call())
+    assert (outcome.ok, outcome.stage) == (False, "before")
+    assert words in str(outcome.error)
+
+
+def test_loading_has_its_own_limit(invoke: Invoke, app: Path) -> None:
+    (app / "index.py").write_text("import time; time.sleep(600)")
+
+    async def call() -> Outcome:
+        async with FunctionPool(concurrency=1, start_seconds=1) as pool:
+            return await invoke(pool, "silent")
+
+    outcome = asyncio.run(call())
+    assert (outcome.ok, outcome.stage) == (False, "before")
+    assert "had not loaded after 1 s" in str(outcome.error)
+
+
+def test_a_missing_source_is_a_failed_attempt(tmp_path: Path) -> None:
+    async def call() -> Outcome:
+        async with FunctionPool() as pool:
+            missing = FunctionCall(
+                source=tmp_path / "gone", handler="index.run", event={}, context={}, environment={}
+            )
+            return await pool.invoke(missing)
+
+    outcome = asyncio.run(call())
+    assert (outcome.ok, outcome.stage) == (False, "before")
+    assert "handler_file_missing" in str(outcome.error)
+
+
+def _pid(outcome: Outcome) -> int:
+    assert outcome.ok, outcome.error
+    return int(outcome.output.split()[0])
+
+
+def test_a_host_is_used_again_for_the_same_app_and_variables(invoke: Invoke, app: Path) -> None:
+    async def calls() -> list[int]:
+        async with FunctionPool(concurrency=2) as pool:
+            first = {"FERRYMAN_TOKEN": "1", "COLOUR": "blue"}
+            other_token = first | {"FERRYMAN_TOKEN": "2"}
+            pids = [_pid(await invoke(pool, "fine", environment=first))]
+            pids.append(_pid(await invoke(pool, "fine", environment=other_token)))
+            other_colour = first | {"COLOUR": "red"}
+            pids.append(_pid(await invoke(pool, "fine", environment=other_colour)))
+            pids.append(_pid(await invoke(pool, "fine", environment=first, owner="another")))
+            return pids
+
+    first, again, coloured, foreign = asyncio.run(calls())
+    assert first == again
+    assert len({first, coloured, foreign}) == 3
+
+
+def test_a_changed_file_is_loaded_anew(invoke: Invoke, app: Path) -> None:
+    async def calls() -> list[str]:
+        async with FunctionPool(concurrency=2) as pool:
+            outputs = []
+            for word in ("one", "two"):
+                (app / "index.py").write_text(f"def run(event, context): print({word!r})")
+                outputs.append((await invoke(pool, "run")).output)
+            return outputs
+
+    assert asyncio.run(calls()) == ["one\n", "two\n"]
+
+
+def test_a_host_that_died_while_it_waited_is_replaced(invoke: Invoke) -> None:
+    async def calls() -> None:
+        async with FunctionPool(concurrency=1) as pool:
+            pid = _pid(await invoke(pool, "fine"))
+            psutil.Process(pid).kill()
+            assert _pid(await invoke(pool, "fine")) != pid
+
+    asyncio.run(calls())
+
+
+def test_calls_never_share_a_host_at_once_and_hosts_stay_within_the_limit(invoke: Invoke) -> None:
+    async def calls() -> int:
+        async with FunctionPool(concurrency=3) as pool:
+            many = (invoke(pool, "fine", event={"n": n}) for n in range(30))
+            outcomes = await asyncio.gather(*many)
+            for n, outcome in enumerate(outcomes):
+                assert outcome.output.split()[1:] == [str(n), "cloud"]
+            return len({_pid(outcome) for outcome in outcomes})
+
+    assert asyncio.run(calls()) <= 3
+
+
+def test_an_idle_host_is_ended_after_a_while(invoke: Invoke) -> None:
+    async def calls() -> bool:
+        async with FunctionPool(concurrency=1, idle_seconds=0.1) as pool:
+            process = psutil.Process(_pid(await invoke(pool, "fine")))
+            gone, _ = await asyncio.to_thread(psutil.wait_procs, [process], 20)
+            return bool(gone)
+
+    assert asyncio.run(calls())
+
+
+def test_the_least_recently_used_host_makes_room(invoke: Invoke) -> None:
+    async def calls() -> None:
+        async with FunctionPool(concurrency=2) as pool:
+            first, second = [_pid(await invoke(pool, "fine", owner=owner)) for owner in "ab"]
+            assert _pid(await invoke(pool, "fine", owner="a")) == first
+            await invoke(pool, "fine", owner="c")
+            assert _pid(await invoke(pool, "fine", owner="a")) == first
+            assert _pid(await invoke(pool, "fine", owner="b")) != second
+
+    asyncio.run(calls())
+
+
+def test_a_cancelled_call_ends_its_processes(invoke: Invoke, fifo: Path) -> None:
+    async def call() -> None:
+        async with FunctionPool(concurrency=1) as pool:
+            running = invoke(pool, "daemon_and_hang", event={"fifo": str(fifo)})
+            task = asyncio.create_task(running)
+            daemon = await told_by(fifo)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert daemon.ended(within=0)
+
+    asyncio.run(call())
+
+
+WORKER = """
+import asyncio, sys
+from pathlib import Path
+from ferryman.functions.pool import FunctionCall, FunctionPool
+
+async def main():
+    async with FunctionPool(concurrency=1) as pool:
+        await pool.invoke(FunctionCall(
+            source=Path(sys.argv[1]), handler="index." + sys.argv[2],
+            event={"fifo": sys.argv[3]}, context={}, environment={}))
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("function", ["daemon_and_hang", "daemon_and_spin"])
+def test_everything_dies_with_a_killed_worker(app: Path, fifo: Path, function: str) -> None:
+    with subprocess.Popen([sys.executable, "-c", WORKER, str(app), function, str(fifo)]) as worker:
+        daemon = asyncio.run(told_by(fifo))
+        below = psutil.Process(worker.pid).children(recursive=True)
+        # The warden, the host and the daemon, which the host has adopted or soon will.
+        assert len(below) >= 2
+        watched = [daemon, *(Watched(process.pid) for process in below)]
+        worker.kill()
+    assert all(process.ended() for process in watched)
