@@ -46,6 +46,7 @@ class Gateway:
         self._budget = Budget(budget)
         self._pool = ThreadPoolExecutor(MOST_PARALLEL, thread_name_prefix="ferryman-part")
         self._uploads: WeakSet[Upload] = WeakSet()
+        self._export_completed = False
 
     @property
     def transfer_id(self) -> str:
@@ -64,6 +65,12 @@ class Gateway:
     def complete_export(self) -> None:
         """Say that all files are up. The cloud app is told; more files are still taken."""
         self._transport.call(server_calls.complete_export(self._transfer_id))
+        self._export_completed = True
+
+    @property
+    def export_completed(self) -> bool:
+        """Whether ``complete_export`` succeeded through this gateway."""
+        return self._export_completed
 
     def get_mapping_by_id(self, namespace: str, keys: Iterable[str]) -> dict[str, str]:
         """Translate server ids; an id without a mapping is absent from the result."""

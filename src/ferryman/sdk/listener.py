@@ -21,6 +21,12 @@ class Listener:
     start: Start
     keys: tuple[str, ...] = ()
 
+    @property
+    def origin(self) -> str:
+        """The file that the listener was loaded from, or its module where there is none."""
+        module = getattr(self.start, "__module__", "")
+        return getattr(sys.modules.get(module), "__file__", None) or module
+
 
 def load_listener(target: str) -> Listener:
     """Import ``module:attribute``, with the working directory on the path.

@@ -16,8 +16,8 @@ class PartPlan:
 
     The length of a stream is not known when its first part goes, and the number of parts is
     limited. So parts grow: each twentieth of the allowed number is larger by one ``first`` than
-    the one before. With 16 MiB and 10,000 parts, 50 GiB is reached with parts of 64 MiB, and
-    1.6 TiB with the last part.
+    the one before. From 8 MiB, with 10,000 parts, 50 GiB is reached with parts of 40 MiB, and
+    820 GiB with the last part.
     """
 
     first: int

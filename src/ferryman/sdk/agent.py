@@ -1,0 +1,198 @@
+"""The process beside the server app: waits for transfers and calls the listener for each.
+
+It only ever connects outwards. A transfer whose listener was cut short, because this process was
+killed, is handed to it again when it claims under the same id.
+"""
+
+import hashlib
+import logging
+import math
+import socket
+import sys
+import threading
+import time
+from collections.abc import Sequence
+
+from ferryman.sdk import server_calls
+from ferryman.sdk.errors import ClientError, GatewayError
+from ferryman.sdk.gateway import Gateway
+from ferryman.sdk.http import HttpTransport
+from ferryman.sdk.listener import Listener
+from ferryman.sdk.retry import RetryPolicy
+from ferryman.sdk.safe_trace import class_name, describe_error
+from ferryman.wire.listener import ClaimedTransfer, ClaimRequest
+
+log = logging.getLogger("ferryman.agent")
+
+# An agent outlives any outage of the platform, so it never gives up; it only slows down.
+_FOREVER = RetryPolicy(patience=math.inf, longest=15.0)
+
+
+class Agent:
+    """Runs one listener for every transfer that the platform hands out.
+
+    ``keys`` add to the server app keys that the listener names. Up to ``concurrency`` transfers
+    run at once, each in its own thread. ``agent_id`` must differ between agents that run at the
+    same time; by default it is made of the host and the listener's file, and so survives a
+    restart. Raises ``ValueError`` where no key is known.
+    """
+
+    def __init__(
+        self,
+        listener: Listener,
+        url: str,
+        token: str,
+        *,
+        keys: Sequence[str] = (),
+        agent_id: str | None = None,
+        app_version: str | None = None,
+        concurrency: int = 4,
+    ) -> None:
+        self._listener = listener
+        self._url = url
+        self._token = token
+        self._keys = list(dict.fromkeys([*keys, *listener.keys]))
+        if not self._keys:
+            raise ValueError(
+                f"expected a server app key; found none. Give the listener {listener.name} "
+                "a get_server_app_key(), or name the key with --key"
+            )
+        self.agent_id = agent_id or default_agent_id(listener)
+        self._app_version = app_version
+        self._slots = threading.Semaphore(concurrency)
+        self._threads: dict[str, threading.Thread] = {}
+        self._idle: set[str] = set()
+        self._gateways: dict[str, Gateway] = {}
+        self._retrying = False
+        self._transport = HttpTransport(
+            url, token, error=GatewayError, policy=_FOREVER, sleep=self._pause
+        )
+
+    def run(self) -> None:
+        """Take transfers until interrupted; raises ``GatewayError`` where the token is refused."""
+        log.info("agent.started agentId=%s keys=%s", self.agent_id, ",".join(self._keys))
+        while True:
+            self._slots.acquire()
+            claimed = self._claim()
+            if claimed is None:
+                self._slots.release()
+                continue
+            thread = threading.Thread(
+                target=self._run_in_slot,
+                args=(claimed,),
+                name=f"transfer-{claimed.transfer_id}",
+                daemon=True,
+            )
+            self._threads[claimed.transfer_id] = thread
+            thread.start()
+
+    def run_once(self) -> bool:
+        """Wait for one transfer and run its listener here; whether it returned normally."""
+        log.info("agent.started agentId=%s keys=%s", self.agent_id, ",".join(self._keys))
+        while True:
+            claimed = self._claim()
+            if claimed is not None:
+                return self._listen(claimed)
+
+    def drain(self, grace: float) -> None:
+        """Wait up to ``grace`` seconds for the running listeners, then cut their uploads."""
+        running = dict(self._threads)
+        if running:
+            log.info("agent.stopping running=%d graceSeconds=%g", len(running), grace)
+        deadline = time.monotonic() + grace
+        for thread in running.values():
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+    def close(self) -> None:
+        """Let go of everything; uploads of listeners that still run are given up."""
+        for gateway in list(self._gateways.values()):
+            gateway.close()
+        self._transport.close()
+        log.info("agent.stopped agentId=%s", self.agent_id)
+
+    def _claim(self) -> ClaimedTransfer | None:
+        request = ClaimRequest(
+            server_app_keys=self._keys,
+            agent_id=self.agent_id,
+            # A listener that returned without completing its export is done as far as this
+            # process knows; unnamed, its transfer would be handed out again at once.
+            running=[*self._threads, *self._idle],
+            server_app_version=self._app_version,
+        )
+        answer = self._transport.call(server_calls.claim(request))
+        if self._retrying:
+            self._retrying = False
+            log.info("platform.reached url=%s", self._url)
+        return answer.transfer
+
+    def _pause(self, seconds: float) -> None:
+        if not self._retrying:
+            self._retrying = True
+            log.warning("platform.unreachable url=%s, trying again until it is back", self._url)
+        time.sleep(seconds)
+
+    def _run_in_slot(self, claimed: ClaimedTransfer) -> None:
+        try:
+            self._listen(claimed)
+        finally:
+            self._threads.pop(claimed.transfer_id, None)
+            self._slots.release()
+
+    def _listen(self, claimed: ClaimedTransfer) -> bool:
+        log.info(
+            "listener.called transferId=%s app=%s environment=%s migration=%s claims=%d",
+            claimed.transfer_id,
+            claimed.cloud_app_key,
+            claimed.environment,
+            claimed.migration_details.migration_id,
+            claimed.claims,
+        )
+        started = time.monotonic()
+        with Gateway(self._url, self._token, claimed.transfer_id) as gateway:
+            self._gateways[claimed.transfer_id] = gateway
+            try:
+                self._listener.start(gateway, claimed.migration_details)
+            except BaseException as error:  # noqa: BLE001 - exiting is failing too
+                _report(gateway, error)
+                return False
+            finally:
+                del self._gateways[claimed.transfer_id]
+            if not gateway.export_completed:
+                self._idle.add(claimed.transfer_id)
+            log.info(
+                "listener.returned transferId=%s exportCompleted=%s seconds=%.1f",
+                claimed.transfer_id,
+                gateway.export_completed,
+                time.monotonic() - started,
+            )
+        return True
+
+
+def _report(gateway: Gateway, error: BaseException) -> None:
+    """Tell the platform of a failed listener; a settled transfer has nobody left to tell."""
+    transfer_id = gateway.transfer_id
+    if isinstance(error, ClientError) and error.settled:
+        log.info("transfer.settled transferId=%s, its listener ends", transfer_id)
+        return
+    # The first frame is the agent's own.
+    if error.__traceback__ is not None and error.__traceback__.tb_next is not None:
+        error = error.with_traceback(error.__traceback__.tb_next)
+    where = describe_error(error, roots=sys.path).safe_stack_trace.splitlines()[1:]
+    log.error(
+        "listener.failed transferId=%s exceptionType=%s at=%s",
+        transfer_id,
+        class_name(error),
+        where[-1].strip() if where else "?",
+    )
+    log.debug("listener.failed transferId=%s", transfer_id, exc_info=error)
+    try:
+        gateway.report_error(error)
+    except GatewayError as failure:
+        log.warning("listener.report_failed transferId=%s %s", transfer_id, failure)
+
+
+def default_agent_id(listener: Listener) -> str:
+    """Name the agent by its host and its listener, the same after every restart."""
+    # The folder may be nobody's business: it only has to tell two installations apart.
+    origin = hashlib.sha256(listener.origin.encode()).hexdigest()[:8]
+    return f"{socket.gethostname()}/{listener.name}/{origin}"
