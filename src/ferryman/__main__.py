@@ -1,4 +1,4 @@
-"""``python -m ferryman``: the command line, where no script is on the path."""
+"""``python -m ferryman``."""
 
 from ferryman.cli import main
 

@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -34,7 +34,7 @@ class Settings(BaseSettings):
     part_bytes: int = Field(8 << 20, ge=5 << 20, description="size of an upload's first parts")
     find_keys: int = Field(100, gt=0, description="keys in one look-up of mappings")
     mapping_page: int = Field(1200, gt=0, description="default and greatest page of mappings")
-    forge_settled_status: Literal[403, 409] = Field(
+    forge_settled_status: Annotated[Literal[403, 409], BeforeValidator(int)] = Field(
         409, description="what Forge calls for a settled transfer get (older pages say 403)"
     )
     max_body_bytes: int = Field(1 << 20, gt=0, description="greatest body of a JSON call")

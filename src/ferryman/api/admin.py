@@ -1,0 +1,181 @@
+"""The admin surface, for the holder of the operator token."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+from litestar import Request, Response, Router, get, post, put
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
+from litestar.response import ServerSentEvent, ServerSentEventMessage
+
+from ferryman.api.auth import Credentials, check_operator
+from ferryman.api.mapping_rows import read_rows
+from ferryman.api.parameters import Cursor, PageSize
+from ferryman.services import app, clock, mapping, message, migration, timeline, transfer
+from ferryman.services.platform import Platform
+from ferryman.wire.app import AppCredentials, AppPage, AppRegistration
+from ferryman.wire.clock import ClockAdvance, ClockView
+from ferryman.wire.migration import MappingCounts, MigrationPage, MigrationRequest, MigrationView
+from ferryman.wire.transfer import (
+    MessagePage,
+    MessageView,
+    RerunAnswer,
+    TransferView,
+)
+
+
+@post("/apps", status_code=200)
+async def register_app(platform: Platform, data: AppRegistration) -> AppCredentials:
+    """Register an app; its tokens are shown this once."""
+    return await app.register(platform, data)
+
+
+@get("/apps")
+async def list_apps(platform: Platform, cursor: Cursor = None, size: PageSize = None) -> AppPage:
+    """Registered apps, oldest first."""
+    return await app.page(platform, cursor, size)
+
+
+@post("/migrations", status_code=200)
+async def create_migration(platform: Platform, data: MigrationRequest) -> MigrationView:
+    """Create a migration with a READY transfer for each app."""
+    return await migration.create(platform, data)
+
+
+@get("/migrations")
+async def list_migrations(
+    platform: Platform, cursor: Cursor = None, size: PageSize = None
+) -> MigrationPage:
+    """Migrations, newest first."""
+    return await migration.page(platform, cursor, size)
+
+
+@get("/migrations/{migration_id:str}")
+async def get_migration(platform: Platform, migration_id: str) -> MigrationView:
+    """One migration."""
+    return await migration.view(platform, migration_id)
+
+
+@put("/migrations/{migration_id:str}/mappings", request_max_body_size=None)
+async def load_mappings(
+    request: Request[Any, Any, Any], platform: Platform, migration_id: str
+) -> MappingCounts:
+    """Load mappings as NDJSON, or as CSV by its Content-Type; the last write of a key wins."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    rows = read_rows(request.stream(), csv_form=kind == "text/csv")
+    return await mapping.load(platform, migration_id, rows)
+
+
+@post("/migrations/{migration_id:str}/start", status_code=200)
+async def start_migration(platform: Platform, migration_id: str) -> MigrationView:
+    """Offer the transfers to their agents; repeatable."""
+    return await migration.start(platform, migration_id)
+
+
+@get("/transfers/{transfer_id:str}")
+async def get_transfer(platform: Platform, transfer_id: str) -> TransferView:
+    """Status, progress, deadline and what last moved it, counts, bytes."""
+    return await transfer.view(platform, transfer_id)
+
+
+@get("/transfers/{transfer_id:str}/timeline")
+async def get_timeline(
+    request: Request[Any, Any, Any],
+    platform: Platform,
+    transfer_id: str,
+    cursor: Cursor = None,
+    size: PageSize = None,
+) -> Response[Any]:
+    """What happened, in order; with ``Accept: text/event-stream`` also what happens next."""
+    if "text/event-stream" not in request.headers.get("accept", ""):
+        page = await timeline.page(platform, transfer_id, cursor=cursor, size=size)
+        return Response(page)
+    await transfer.view(platform, transfer_id)  # refuse before the stream has begun
+    last = request.headers.get("last-event-id", "0")
+    return ServerSentEvent(_events(platform, transfer_id, int(last) if last.isdigit() else 0))
+
+
+async def _events(
+    platform: Platform, transfer_id: str, after: int
+) -> AsyncIterator[ServerSentEventMessage]:
+    async for entry in timeline.follow(platform, transfer_id, after):
+        yield ServerSentEventMessage(
+            data=msgspec.json.encode(entry).decode(), id=str(entry.seq), event=entry.kind
+        )
+
+
+@get("/transfers/{transfer_id:str}/messages")
+async def list_messages(
+    platform: Platform, transfer_id: str, cursor: Cursor = None, size: PageSize = None
+) -> MessagePage:
+    """Messages of a transfer with their attempts."""
+    return await message.page(platform, transfer_id, cursor=cursor, size=size)
+
+
+@post("/transfers/{transfer_id:str}/cancel", status_code=200)
+async def cancel_transfer(platform: Platform, transfer_id: str) -> TransferView:
+    """Ask for cancellation; the app has 60 minutes to clean up."""
+    await transfer.cancel(platform, transfer_id)
+    return await transfer.view(platform, transfer_id)
+
+
+@post("/transfers/{transfer_id:str}/rerun", status_code=200)
+async def rerun_transfer(platform: Platform, transfer_id: str) -> RerunAnswer:
+    """Run a FAILED or INCOMPLETE transfer again, under a new id."""
+    return await transfer.rerun(platform, transfer_id)
+
+
+@get("/messages/{message_id:str}")
+async def get_message(platform: Platform, message_id: str) -> MessageView:
+    """One message with its attempts."""
+    return await message.view(platform, message_id)
+
+
+@post("/messages/{message_id:str}/redeliver", status_code=200)
+async def redeliver_message(platform: Platform, message_id: str) -> MessageView:
+    """Deliver a message again, under the same id."""
+    return await message.redeliver(platform, message_id)
+
+
+@get("/clock")
+async def get_clock(platform: Platform) -> ClockView:
+    """The platform's time."""
+    return await clock.view(platform)
+
+
+@post("/clock/advance", status_code=200)
+async def advance_clock(platform: Platform, data: ClockAdvance) -> ClockView:
+    """Move the virtual clock; returns when all that fell due is done."""
+    return await clock.advance(platform, data.seconds)
+
+
+def admin_router(credentials: Credentials) -> Router:
+    """All of it, for the operator: the guard runs before anything of a request is read."""
+
+    def guard(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
+        check_operator(connection, credentials)
+
+    return Router(
+        path="/admin/v1",
+        guards=[guard],
+        tags=["Admin"],
+        route_handlers=[
+            register_app,
+            list_apps,
+            create_migration,
+            list_migrations,
+            get_migration,
+            load_mappings,
+            start_migration,
+            get_transfer,
+            get_timeline,
+            list_messages,
+            cancel_transfer,
+            rerun_transfer,
+            get_message,
+            redeliver_message,
+            get_clock,
+            advance_clock,
+        ],
+    )

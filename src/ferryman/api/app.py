@@ -1,0 +1,91 @@
+"""The application: all surfaces, the health and key documents, and the object URLs."""
+
+from importlib.metadata import version
+from typing import Any
+
+from litestar import Litestar, Request, get
+from litestar.di import Provide
+from litestar.exceptions import HTTPException
+from litestar.handlers import asgi
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import SwaggerRenderPlugin
+from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
+
+from ferryman.api.admin import admin_router
+from ferryman.api.auth import Credentials
+from ferryman.api.forge import forge_router
+from ferryman.api.objects import ObjectsApp
+from ferryman.api.problems import on_http_error, on_platform_error, on_unexpected
+from ferryman.api.server import server_router
+from ferryman.errors import PlatformError
+from ferryman.objects.local import LocalStore
+from ferryman.services.platform import Platform
+from ferryman.tokens import jwks
+
+
+
+@get("/healthz", include_in_schema=False)
+async def healthz() -> dict[str, str]:
+    """The process answers."""
+    return {"status": "alive"}
+
+
+@get("/readyz", include_in_schema=False)
+async def readyz(platform: Platform) -> dict[str, str]:
+    """The process can be used: the database answers. Else 503."""
+    async with platform.database.transaction() as tx:
+        await tx.connection.fetchval("SELECT 1")
+    return {"status": "ready"}
+
+
+@get("/.well-known/jwks.json", include_in_schema=False)
+async def keys(credentials: Credentials) -> dict[str, Any]:
+    """The public keys by which remotes check our tokens."""
+    return jwks([credentials.key])
+
+
+@get("/openapi.json", include_in_schema=False)
+async def openapi(request: Request[Any, Any, Any]) -> dict[str, Any]:
+    """Every surface, as OpenAPI 3.1."""
+    return request.app.openapi_schema.to_schema()
+
+
+def create_app(platform: Platform, credentials: Credentials) -> Litestar:
+    """The whole API over one platform."""
+    handlers: list[Any] = [
+        forge_router(platform.settings.forge_settled_status),
+        server_router(),
+        admin_router(credentials),
+        healthz,
+        readyz,
+        keys,
+        openapi,
+        PrometheusController,
+    ]
+    if isinstance(platform.objects, LocalStore):
+        objects = ObjectsApp(platform.objects, platform.database.now)
+        handlers.append(asgi("/objects", is_mount=True, copy_scope=True)(objects))
+    return Litestar(
+        route_handlers=handlers,
+        dependencies={
+            "platform": Provide(lambda: platform, sync_to_thread=False),
+            "credentials": Provide(lambda: credentials, sync_to_thread=False),
+        },
+        exception_handlers={
+            PlatformError: on_platform_error,
+            HTTPException: on_http_error,
+            Exception: on_unexpected,
+        },
+        middleware=[PrometheusConfig(app_name="ferryman", group_path=True).middleware],
+        openapi_config=OpenAPIConfig(
+            title="Ferryman",
+            version=version("ferryman"),
+            path="/docs",
+            render_plugins=[SwaggerRenderPlugin()],
+        ),
+        request_max_body_size=platform.settings.max_body_bytes,
+        logging_config=None,
+        debug=False,
+    )
+
+

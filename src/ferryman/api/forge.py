@@ -1,0 +1,131 @@
+"""Forge REST, the nine operations of spec/amp.md section 6; every success is exactly 200."""
+
+from typing import Any
+
+from litestar import Response, Router, get, post
+from litestar.di import Provide
+from litestar.response import Stream
+
+from ferryman.api.auth import cloud_app
+from ferryman.api.parameters import LastEntity, LastKey, PageSize, Type
+from ferryman.api.problems import answer
+from ferryman.errors import Settled
+from ferryman.services import app_data, mapping, message, transfer
+from ferryman.services.platform import Platform
+from ferryman.store.app import App
+from ferryman.wire.app_data import AppDataItem, AppDataPage, DataUrl
+from ferryman.wire.mapping import ContainerPage, MappingPage
+from ferryman.wire.message import LogMessage, MessageStatus
+
+@post("/message/{transfer_id:str}/status", status_code=200)
+async def message_status(
+    caller: App, platform: Platform, transfer_id: str, data: MessageStatus
+) -> None:
+    """Acknowledge messages."""
+    await message.acknowledge(platform, caller, transfer_id, data)
+
+
+@post("/mapping/{transfer_id:str}/find", status_code=200)
+async def find_mappings(
+    caller: App, platform: Platform, transfer_id: str, namespace: str, data: list[str]
+) -> dict[str, str]:
+    """Cloud keys of server keys; keys without one are absent."""
+    return await mapping.find(platform, caller, transfer_id, namespace, data)
+
+
+@get("/mapping/{transfer_id:str}/page")
+async def mapping_page(
+    caller: App,
+    platform: Platform,
+    transfer_id: str,
+    namespace: str,
+    last_entity: LastEntity = None,
+    size: PageSize = None,
+) -> MappingPage:
+    """Pairs of a namespace."""
+    return await mapping.page(
+        platform, caller, transfer_id, namespace, cursor=last_entity, size=size
+    )
+
+
+@post("/log/{transfer_id:str}", status_code=200)
+async def add_log(caller: App, platform: Platform, transfer_id: str, data: LogMessage) -> None:
+    """A line for the customer's progress log."""
+    await transfer.add_log(platform, caller, transfer_id, data.message)
+
+
+@get("/data/{transfer_id:str}/all")
+async def data_all(caller: App, platform: Platform, transfer_id: str) -> list[AppDataItem]:
+    """All files of a transfer at once."""
+    return await app_data.list_all(platform, caller, transfer_id)
+
+
+@get("/data/{transfer_id:str}/page")
+async def data_page(
+    caller: App,
+    platform: Platform,
+    transfer_id: str,
+    last_evaluated_key: LastKey = None,
+    size: PageSize = None,
+) -> AppDataPage:
+    """Files of a transfer by page."""
+    return await app_data.page(
+        platform, caller, transfer_id, cursor=last_evaluated_key, size=size
+    )
+
+
+@get("/data/{file_key:str}")
+async def data_url(caller: App, platform: Platform, file_key: str) -> DataUrl:
+    """A signed URL of one file, good for an hour."""
+    return await app_data.url(platform, caller, file_key)
+
+
+@get("/data/{file_key:str}/payload", media_type="application/octet-stream")
+async def data_payload(caller: App, platform: Platform, file_key: str) -> Stream:
+    """The bytes of one file, as they were written."""
+    size, chunks = await app_data.payload(platform, caller, file_key)
+    return Stream(
+        chunks,
+        media_type="application/octet-stream",
+        headers={"Content-Length": str(size)},
+    )
+
+
+@get("/container/{transfer_id:str}/page")
+async def container_page(
+    caller: App,
+    platform: Platform,
+    transfer_id: str,
+    container_type: Type,
+    last_entity: LastEntity = None,
+    size: PageSize = None,
+) -> ContainerPage:
+    """Containers of one type."""
+    return await mapping.containers(
+        platform, caller, transfer_id, container_type, cursor=last_entity, size=size
+    )
+
+
+def forge_router(settled_status: int) -> Router:
+    """All of it, for Forge apps; ``settled_status`` is what a settled transfer answers."""
+
+    def on_settled(_request: Any, error: Settled) -> Response[bytes]:
+        return answer(error, settled_status)
+
+    return Router(
+        path="/app/migration/forge/v1",
+        dependencies={"caller": Provide(cloud_app)},
+        exception_handlers={Settled: on_settled},
+        tags=["Forge"],
+        route_handlers=[
+            message_status,
+            find_mappings,
+            mapping_page,
+            add_log,
+            data_all,
+            data_page,
+            data_url,
+            data_payload,
+            container_page,
+        ],
+    )

@@ -1,0 +1,139 @@
+"""Refusals as RFC 9457 problem details: the one table from error to HTTP status."""
+
+from typing import Any
+
+import msgspec
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import HTTPException
+from litestar.status_codes import HTTP_500_INTERNAL_SERVER_ERROR
+
+from ferryman.errors import (
+    ConfigError,
+    Conflict,
+    Expired,
+    Invalid,
+    LimitExceeded,
+    NotAllowed,
+    NotAuthenticated,
+    NotFound,
+    OutsideError,
+    PlatformError,
+)
+from ferryman.wire.problem import Problem
+
+log = structlog.get_logger("ferryman.api")
+
+STATUS: dict[type[PlatformError], int] = {
+    Invalid: 400,
+    LimitExceeded: 400,
+    ConfigError: 400,
+    NotAuthenticated: 401,
+    NotAllowed: 403,
+    NotFound: 404,
+    Conflict: 409,
+    Expired: 410,
+    OutsideError: 503,
+}
+"""By class; the first that the error is an instance of."""
+
+STATUS_OF_CODE = {
+    "body_too_large": 413,
+    "length_required": 411,
+    "range_not_satisfiable": 416,
+    "signature_invalid": 403,
+    "store_full": 507,
+    "url_expired": 403,
+}
+"""Where HTTP has a status of its own for a code."""
+
+
+
+def status_of(error: PlatformError) -> int:
+    """The HTTP status of an error."""
+    if error.code in STATUS_OF_CODE:
+        return STATUS_OF_CODE[error.code]
+    return next(status for kind, status in STATUS.items() if isinstance(error, kind))
+
+
+def problem_of(error: PlatformError, status: int) -> Problem:
+    """The document that says what was expected, what was found and what to do."""
+    return Problem(
+        type=f"urn:ferryman:error:{error.code}",
+        title=error.code.replace("_", " ").capitalize(),
+        status=status,
+        detail=f"Expected {error.expected}; found {error.found}. {error.fix}",
+        code=error.code,
+        expected=error.expected,
+        found=error.found,
+        fix=error.fix,
+    )
+
+
+def answer(error: PlatformError, status: int | None = None) -> Response[bytes]:
+    """An error as a response."""
+    status = status or status_of(error)
+    headers = {"Retry-After": "1"} if status == 503 else {}
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    return Response(
+        msgspec.json.encode(problem_of(error, status)),
+        status_code=status,
+        media_type="application/problem+json",
+        headers=headers,
+    )
+
+
+def on_platform_error(_request: Request[Any, Any, Any], error: PlatformError) -> Response[bytes]:
+    """A refusal of ours."""
+    return answer(error)
+
+
+def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+    """A refusal of the framework: wrong path, method, or form of the request."""
+    code, expected, fix = _HTTP.get(
+        error.status_code,
+        ("request_invalid", "a request as the reference describes it", "See /docs."),
+    )
+    found = error.detail if error.status_code == 400 else f"{request.method} {request.url.path}"
+    detail = _detail(error) or found
+    return answer(
+        Invalid(code, expected=expected, found=detail[:500], fix=fix), error.status_code
+    )
+
+
+def on_unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """A mistake of ours: logged in full, answered without a trace of it."""
+    log.error("request.failed", method=request.method, path=request.url.path, exc_info=error)
+    failure = OutsideError(
+        "internal_error",
+        expected="the platform to do what was asked",
+        found="a mistake in the platform",
+        fix="Try again; if it stays, report it with the time of this answer.",
+    )
+    return answer(failure, HTTP_500_INTERNAL_SERVER_ERROR)
+
+
+def _detail(error: HTTPException) -> str:
+    extra = error.extra
+    if isinstance(extra, list) and extra:
+        return "; ".join(
+            f"{item.get('key', '')}: {item.get('message', '')}".strip(": ")
+            for item in extra
+            if isinstance(item, dict)
+        )
+    return error.detail if error.status_code == 400 else ""
+
+
+_HTTP = {
+    400: (
+        "request_invalid",
+        "a body and parameters of the documented form",
+        "Correct what is named; /docs shows the form.",
+    ),
+    404: ("path_not_found", "a path of this API", "See /docs for all paths; mind the base path."),
+    405: ("method_not_allowed", "a method that this path has", "See /docs."),
+    413: ("body_too_large", "a smaller body", "Send less at once; files go by signed URLs."),
+    415: ("media_type_unsupported", "application/json", "Set Content-Type."),
+}
+

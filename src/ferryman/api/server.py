@@ -1,0 +1,156 @@
+"""The server surface: what gateways and agents call."""
+
+import asyncio
+from time import monotonic
+from typing import Any
+
+from litestar import Router, delete, get, post
+from litestar.di import Provide
+
+from ferryman.api.auth import server_app
+from ferryman.api.parameters import LastEntity, PageSize, Type
+from ferryman.services import listener, mapping, transfer, upload
+from ferryman.services.platform import Platform
+from ferryman.store.app import App
+from ferryman.wire.listener import ClaimAnswer, ClaimRequest, ListenerError
+from ferryman.wire.mapping import ContainerPage, MappingPage
+from ferryman.wire.upload import (
+    AppDataReceipt,
+    CompleteRequest,
+    PartsRequest,
+    PartUrls,
+    UploadRequest,
+    UploadState,
+    UploadView,
+)
+
+_LONGEST_WAIT = 30.0
+_POLL_SECONDS = 0.25
+
+
+@post("/listeners/claim", status_code=200)
+async def claim(caller: App, platform: Platform, data: ClaimRequest) -> ClaimAnswer:
+    """Take the next transfer whose listener is to be called, waiting for one up to 30 s."""
+    until = monotonic() + min(max(data.wait_seconds, 0.0), _LONGEST_WAIT)
+    while True:
+        found = await listener.claim(platform, caller, data)
+        if found is not None or monotonic() >= until:
+            return ClaimAnswer(transfer=found)
+        await asyncio.sleep(_POLL_SECONDS)
+
+
+@post("/transfers/{transfer_id:str}/app-data", status_code=200)
+async def begin_upload(
+    caller: App, platform: Platform, transfer_id: str, data: UploadRequest
+) -> UploadView:
+    """Begin a file."""
+    return await upload.begin(platform, caller, transfer_id, data.label)
+
+
+@post("/uploads/{upload_id:str}/parts", status_code=200)
+async def sign_parts(
+    caller: App, platform: Platform, upload_id: str, data: PartsRequest
+) -> PartUrls:
+    """Signed URLs for parts, each bound to its size and digests."""
+    return await upload.sign_parts(platform, caller, upload_id, data.parts)
+
+
+@get("/uploads/{upload_id:str}")
+async def upload_state(caller: App, platform: Platform, upload_id: str) -> UploadState:
+    """What the store already holds, for resuming."""
+    return await upload.state(platform, caller, upload_id)
+
+
+@post("/uploads/{upload_id:str}/complete", status_code=200)
+async def complete_upload(
+    caller: App, platform: Platform, upload_id: str, data: CompleteRequest
+) -> AppDataReceipt:
+    """Make the file of its parts and owe its event; repeatable."""
+    return await upload.complete(platform, caller, upload_id, data)
+
+
+@delete("/uploads/{upload_id:str}", status_code=200)
+async def abort_upload(caller: App, platform: Platform, upload_id: str) -> None:
+    """Give a file up."""
+    await upload.abort(platform, caller, upload_id)
+
+
+@post("/transfers/{transfer_id:str}/complete-export", status_code=200)
+async def complete_export(caller: App, platform: Platform, transfer_id: str) -> None:
+    """Everything is exported; repeatable."""
+    await transfer.complete_export(platform, caller, transfer_id)
+
+
+@post("/transfers/{transfer_id:str}/error", status_code=200)
+async def report_error(
+    caller: App, platform: Platform, transfer_id: str, data: ListenerError
+) -> None:
+    """The listener threw: the cloud app gets ``errored:listener``."""
+    await transfer.record_error(platform, caller, transfer_id, data)
+
+
+@post("/transfers/{transfer_id:str}/mappings/find", status_code=200)
+async def find_mappings(
+    caller: App, platform: Platform, transfer_id: str, namespace: str, data: list[str]
+) -> dict[str, str]:
+    """Cloud keys of server keys."""
+    return await mapping.find(platform, caller, transfer_id, namespace, data)
+
+
+@get("/transfers/{transfer_id:str}/mappings/page")
+async def mapping_page(
+    caller: App,
+    platform: Platform,
+    transfer_id: str,
+    namespace: str,
+    last_entity: LastEntity = None,
+    size: PageSize = None,
+) -> MappingPage:
+    """Pairs of a namespace."""
+    return await mapping.page(
+        platform, caller, transfer_id, namespace, cursor=last_entity, size=size
+    )
+
+
+@get("/transfers/{transfer_id:str}/containers/page")
+async def container_page(
+    caller: App,
+    platform: Platform,
+    transfer_id: str,
+    container_type: Type,
+    last_entity: LastEntity = None,
+    size: PageSize = None,
+) -> ContainerPage:
+    """Containers of one type."""
+    return await mapping.containers(
+        platform, caller, transfer_id, container_type, cursor=last_entity, size=size
+    )
+
+
+@get("/transfers/{transfer_id:str}/feedback")
+async def feedback(caller: App, platform: Platform, transfer_id: str) -> dict[str, Any]:
+    """What the cloud app left for the server app."""
+    return await mapping.feedback(platform, caller, transfer_id)
+
+
+def server_router() -> Router:
+    """All of it, for holders of a server token."""
+    return Router(
+        path="/server/v1",
+        dependencies={"caller": Provide(server_app)},
+        tags=["Server"],
+        route_handlers=[
+            claim,
+            begin_upload,
+            sign_parts,
+            upload_state,
+            complete_upload,
+            abort_upload,
+            complete_export,
+            report_error,
+            find_mappings,
+            mapping_page,
+            container_page,
+            feedback,
+        ],
+    )

@@ -1,0 +1,17 @@
+"""The ``ferryman`` command: every subcommand, by the noun it is about."""
+
+import typer
+
+from ferryman.cli import agent, data, demo, serve
+
+app = typer.Typer(
+    name="ferryman",
+    help="Carry an app's data from a self-hosted server into the cloud.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.command()(demo.demo)
+app.command()(serve.serve)
+app.command()(serve.worker)
+app.add_typer(agent.app, name="agent")
+app.add_typer(data.app, name="data")

@@ -1,0 +1,98 @@
+"""``ferryman serve`` and ``ferryman worker``: the platform itself."""
+
+import asyncio
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+DataDir = Annotated[
+    Path | None,
+    typer.Option(help="Folder of the embedded database, the app data and the operator token."),
+]
+DatabaseUrl = Annotated[
+    str | None,
+    typer.Option(help="A PostgreSQL address; without it one is started in the data folder."),
+]
+ClockMode = Annotated[
+    str | None, typer.Option(help="real, or virtual: time can be advanced by hand (never live).")
+]
+
+
+def serve(
+    data_dir: DataDir = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")] = None,
+    public_url: Annotated[
+        str | None, typer.Option(help="How apps reach the platform, if not by host and port.")
+    ] = None,
+    database_url: DatabaseUrl = None,
+    clock: ClockMode = None,
+    workers: Annotated[int, typer.Option(min=0, help="Worker processes to keep.")] = 1,
+    json_logs: Annotated[bool, typer.Option("--json", help="Log as JSON lines.")] = False,
+) -> None:
+    """Run the platform: API, database and workers. Every option is a FERRYMAN_ variable too."""
+    from ferryman.server import serve as module
+
+    settings = _settings(
+        json_logs=json_logs,
+        data_dir=data_dir,
+        host=host,
+        port=port,
+        public_url=public_url,
+        database_url=database_url,
+        clock=clock,
+    )
+    if settings.port == 0:
+        settings = settings.model_copy(update={"port": module.free_port(settings.host)})
+    _run(module.serve(settings, workers=workers))
+
+
+def worker(
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+    clock: ClockMode = None,
+    json_logs: Annotated[bool, typer.Option("--json", help="Log as JSON lines.")] = False,
+) -> None:
+    """Run one more worker against the same database."""
+    from ferryman.server import work as module
+
+    settings = _settings(
+        json_logs=json_logs, data_dir=data_dir, database_url=database_url, clock=clock
+    )
+    _run(module.work(settings))
+
+
+def _settings(*, json_logs: bool, **given: Any) -> Any:
+    try:
+        from pydantic import ValidationError
+
+        from ferryman import logs
+        from ferryman.config import Settings
+    except ModuleNotFoundError as exc:
+        _fail(f"The platform is not installed ({exc.name} is missing): pip install ferryman[server]")
+    logs.configure(json=json_logs)
+    try:
+        settings = Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as exc:
+        lines = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in exc.errors()]
+        _fail("A setting is wrong. " + "; ".join(lines))
+    return settings.model_copy(update={"data_dir": settings.data_dir.expanduser().resolve()})
+
+
+def _run(work: Coroutine[Any, Any, None]) -> None:
+    from ferryman.errors import PlatformError
+
+    try:
+        asyncio.run(work)
+    except PlatformError as exc:
+        _fail(str(exc))
+    except OSError as exc:
+        _fail(f"The platform could not start: {exc}")
+
+
+def _fail(message: str) -> Any:
+    print(message, file=sys.stderr)
+    raise typer.Exit(2)

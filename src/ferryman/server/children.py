@@ -1,0 +1,93 @@
+"""The processes that ``ferryman serve`` keeps alive beside itself."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import structlog
+
+from ferryman.config import Settings
+from ferryman.store.embedded import EmbeddedPostgres
+
+log = structlog.get_logger("ferryman.serve")
+
+SUPERVISED = "FERRYMAN_SUPERVISED"
+"""Set in a worker whose standard input ends when the process that keeps it dies."""
+
+_LOOK_SECONDS = 0.5
+_STOP_SECONDS = 30.0
+
+
+@asynccontextmanager
+async def keep_worker(settings: Settings, database_url: str, number: int) -> AsyncIterator[None]:
+    """Run a worker, start it again whenever it ends, and stop it in order at the end."""
+    task = asyncio.create_task(_keep_worker(settings, database_url, number))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+@asynccontextmanager
+async def keep_postgres(postgres: EmbeddedPostgres) -> AsyncIterator[None]:
+    """Bring the embedded server back whenever it was killed."""
+    task = asyncio.create_task(_keep_postgres(postgres))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+def environment_of(settings: Settings, database_url: str) -> dict[str, str]:
+    """The settings as variables: they hold secrets, which must not stand on a command line."""
+    chosen = settings.model_dump(mode="json", exclude_none=True) | {"database_url": database_url}
+    chosen["data_dir"] = str(settings.data_dir)
+    chosen["public_url"] = settings.base_url
+    return {f"FERRYMAN_{name.upper()}": str(value) for name, value in chosen.items()}
+
+
+async def _keep_worker(settings: Settings, database_url: str, number: int) -> None:
+    environment = {**os.environ, **environment_of(settings, database_url), SUPERVISED: "1"}
+    pause = 0.1
+    loop = asyncio.get_running_loop()
+    while True:
+        began = loop.time()
+        worker = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "ferryman", "worker", env=environment, stdin=asyncio.subprocess.PIPE
+        )
+        try:
+            code = await worker.wait()
+        finally:
+            # Reached with the worker alive only when this task is cancelled.
+            await _stop(worker)
+        log.warning("worker.ended", number=number, code=code)
+        pause = 0.1 if loop.time() - began > 10 else min(pause * 2, 5.0)
+        await asyncio.sleep(pause)
+
+
+async def _stop(worker: asyncio.subprocess.Process) -> None:
+    if worker.returncode is not None:
+        return
+    with suppress(ProcessLookupError):
+        worker.terminate()
+    try:
+        async with asyncio.timeout(_STOP_SECONDS):
+            await worker.wait()
+    except TimeoutError:
+        with suppress(ProcessLookupError):
+            worker.kill()
+        await worker.wait()
+
+
+async def _keep_postgres(postgres: EmbeddedPostgres) -> None:
+    while True:
+        await asyncio.sleep(_LOOK_SECONDS)
+        if not await asyncio.to_thread(postgres.running):
+            log.warning("postgres.ended")
+            await asyncio.to_thread(postgres.start)

@@ -1,0 +1,38 @@
+"""``ferryman worker``: deliveries and timers, on any number of machines against one database."""
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+
+from ferryman.config import Settings
+from ferryman.delivery import worker
+from ferryman.server.build import build
+from ferryman.server.children import SUPERVISED
+from ferryman.store.embedded import EmbeddedPostgres
+
+_DRAIN_SECONDS = 30.0
+
+
+async def work(settings: Settings) -> None:
+    """Run until SIGTERM or SIGINT, then finish what is in flight."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    if os.environ.get(SUPERVISED):
+        threading.Thread(target=_watch_keeper, args=(loop, stop), daemon=True).start()
+    url = settings.database_url
+    if url is None:
+        url = await asyncio.to_thread(EmbeddedPostgres(settings.data_dir).start)
+    async with build(settings, url) as built:
+        await worker.run(built.platform, built.key, stop)
+
+
+def _watch_keeper(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    """Standard input ends with the process that keeps this one: then stop, within a bound."""
+    sys.stdin.buffer.read()
+    loop.call_soon_threadsafe(stop.set)
+    threading.Event().wait(_DRAIN_SECONDS)
+    os._exit(1)
