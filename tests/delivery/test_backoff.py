@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ferryman.delivery.backoff import ATTEMPTS, retry_delay
@@ -21,6 +21,7 @@ def test_five_attempts_in_all() -> None:
         retry_delay(0, random=lambda: 0.5)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 4), st.floats(0, 1, exclude_max=True))
 def test_jitter_stays_within_its_share(attempt: int, chance: float) -> None:
     wait = retry_delay(attempt, random=lambda: chance)

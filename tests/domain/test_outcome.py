@@ -1,11 +1,12 @@
 """The texts that an attempt keeps."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ferryman.domain.outcome import ERROR_BYTES, bounded, failed
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(), max_size=300), st.integers(60, 200))
 def test_a_text_is_kept_within_its_bytes_and_fit_for_the_database(text: str, limit: int) -> None:
     kept = bounded(text, limit)

@@ -1,11 +1,12 @@
 """What is kept of a function's output."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ferryman.functions.capture import Excerpt
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=40), max_size=20), st.integers(1, 20))
 def test_the_first_and_last_bytes_are_kept_however_they_arrive(
     chunks: list[bytes], half: int

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ferryman.errors import ConfigError, Invalid, PlatformError
@@ -181,6 +181,7 @@ def _refusal(document: Any) -> Invalid | None:
     return None
 
 
+@settings(deadline=None)
 @given(st.sampled_from(PLACES), ANYTHING)
 def test_any_value_in_any_place_is_taken_or_refused(path: str, value: object) -> None:
     document = _changed(path, value)
@@ -193,12 +194,14 @@ def test_any_value_in_any_place_is_taken_or_refused(path: str, value: object) ->
     assert all(routes(manifest, event) for event in manifest.events)
 
 
+@settings(deadline=None)
 @given(ANYTHING)
 def test_any_document_is_taken_or_refused(document: Any) -> None:
     if _refusal(document) is None:
         assert document is None or isinstance(document, Mapping)
 
 
+@settings(deadline=None)
 @given(st.binary() | st.text().map(str.encode))
 def test_any_file_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
     file = tmp_path_factory.getbasetemp() / "any.yml"
@@ -229,6 +232,7 @@ def test_environment_names_are_lower_case() -> None:
             check_environment(name)
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_environment_name_is_taken_or_refused(name: str) -> None:
     try:
