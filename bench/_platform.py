@@ -1,0 +1,109 @@
+"""A real ``ferryman serve`` for benchmarks, and one transfer to upload to."""
+
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+READY_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """A running platform; ``ready_after`` is seconds from its start to its line ``ready``."""
+
+    url: str
+    data_dir: Path
+    pid: int
+    ready_after: float
+
+    def call(self, method: str, path: str, body: object = None) -> Any:
+        """One call of the admin surface, as JSON."""
+        token = (self.data_dir / "operator-token").read_text().strip()
+        request = urllib.request.Request(  # noqa: S310 - loopback only
+            self.url + path,
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
+            return json.load(answer)
+
+
+@contextmanager
+def serving(data_dir: Path) -> Iterator[Platform]:
+    """Start the platform on a free port, end it in order."""
+    port = free_port()
+    command = [sys.executable, "-m", "ferryman", "serve"]
+    command += ["--data-dir", str(data_dir), "--port", str(port)]
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("FERRYMAN_")}
+    log = data_dir.parent / "serve.log"
+    started = time.perf_counter()
+    with log.open("ab") as errors:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, env=environment)
+    try:
+        await_ready(process, log)
+        ready_after = time.perf_counter() - started
+        yield Platform(f"http://127.0.0.1:{port}", data_dir, process.pid, ready_after)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=60)
+        if process.stdout:
+            process.stdout.close()
+
+
+def await_ready(process: subprocess.Popen[bytes], log: Path) -> None:
+    """Return at the line that says the platform can be used."""
+    assert process.stdout is not None
+    seen, until = b"", time.monotonic() + READY_SECONDS
+    while b"Ferryman ready on" not in seen:
+        readable, _, _ = select.select([process.stdout], [], [], until - time.monotonic())
+        chunk = os.read(process.stdout.fileno(), 65536) if readable else b""
+        if not chunk:
+            raise SystemExit(f"ferryman serve did not start; its log:\n{log.read_text()[-4000:]}")
+        seen += chunk
+
+
+def begin_transfer(platform: Platform) -> tuple[str, str]:
+    """Register an app and start a migration of it: server token and transfer id."""
+    app = platform.call(
+        "POST",
+        "/admin/v1/apps",
+        {
+            "kind": "forge",
+            "serverAppKey": "bench.server",
+            "cloudAppKey": "bench.cloud",
+            "windowSeconds": 86_400,
+        },
+    )
+    migration = platform.call(
+        "POST",
+        "/admin/v1/migrations",
+        {
+            "name": "benchmark",
+            "cloudUrl": "https://bench.example",
+            "sourceId": "bench",
+            "apps": ["bench.cloud"],
+            "containers": [],
+        },
+    )
+    platform.call("POST", f"/admin/v1/migrations/{migration['migrationId']}/start")
+    return app["serverToken"], migration["transfers"][0]["transferId"]
+
+
+def free_port() -> int:
+    """A port that nobody listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

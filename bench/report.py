@@ -1,0 +1,62 @@
+"""The form of all benchmark results: ours, a peer's in the same run, and their ratio."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """One thing measured. ``ours`` and ``peer`` are in ``unit``."""
+
+    figure: str
+    unit: str
+    ours: float
+    peer: float
+    peer_name: str
+    less_is_better: bool = True
+
+    @property
+    def ratio(self) -> float:
+        """How many times better ours is: above 1 means better than the peer."""
+        better, worse = (self.peer, self.ours) if self.less_is_better else (self.ours, self.peer)
+        return better / worse
+
+
+def as_lines(figures: Sequence[Figure]) -> str:
+    """A table for people: ``figure  ours  peer  ratio``."""
+    rows = [
+        ("figure", "ours", "peer", "ratio"),
+        *(
+            (
+                each.figure,
+                f"{each.ours:.4g} {each.unit}",
+                f"{each.peer:.4g} {each.unit} ({each.peer_name})",
+                f"{each.ratio:.2f}",
+            )
+            for each in figures
+        ),
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        for row in rows
+    ]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def as_json(figures: Sequence[Figure]) -> str:
+    """The same for programs."""
+    return json.dumps(
+        [
+            {
+                "figure": each.figure,
+                "unit": each.unit,
+                "ours": each.ours,
+                "peer": each.peer,
+                "peerName": each.peer_name,
+                "ratio": each.ratio,
+            }
+            for each in figures
+        ]
+    )
