@@ -85,7 +85,7 @@ def watch(host: int) -> int:
         while True:
             # Children of what dies here become ours, so this comes to an end with none left.
             for child in descendants(os.getpid()):
-                with contextlib.suppress(ProcessLookupError):
+                with contextlib.suppress(OSError):
                     os.kill(child, signal.SIGKILL)
             os.waitpid(-1, 0)
     return os.waitstatus_to_exitcode(status)
