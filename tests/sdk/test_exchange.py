@@ -1,0 +1,211 @@
+"""Calls, retries, look-ups, parts and downloads, without a network."""
+
+import msgspec
+import pytest
+
+from ferryman import ClientError, GatewayError, MigrationAPIError
+from ferryman.sdk import cloud_calls, server_calls
+from ferryman.sdk.download import Download
+from ferryman.sdk.exchange import Exchange, NoAnswerError
+from ferryman.sdk.operation import Request, address, json_operation, segment
+from ferryman.sdk.retry import RetryPolicy
+from ferryman.sdk.upload import part_flow
+from ferryman.wire.upload import PartRequest
+
+from .driving import Body, Event, answer, drive, problem
+
+EXCHANGE = Exchange(RetryPolicy(patience=60, roll=lambda: 1.0), ClientError)
+NUMBERS = json_operation("GET", "/numbers", list[int])
+
+
+def test_a_call_gives_the_typed_result() -> None:
+    done = drive(EXCHANGE.call(NUMBERS), [answer(200, [1, 2])])
+    assert done.result == [1, 2]
+    assert done.waits == []
+
+
+def test_failures_that_pass_are_waited_out() -> None:
+    events: list[Event] = [NoAnswerError("refused"), answer(503, retry_after="7"), answer(200, [3])]
+    done = drive(EXCHANGE.call(NUMBERS), events)
+    assert done.result == [3]
+    assert done.waits == [0.2, 7.0]
+
+
+def test_a_refusal_carries_what_the_platform_said() -> None:
+    with pytest.raises(ClientError, match=r"expected one thing; found another\. Do this") as caught:
+        drive(EXCHANGE.call(NUMBERS), [answer(409, problem(409, "transfer_settled"))])
+    assert caught.value.status == 409
+    assert caught.value.code == "transfer_settled"
+    assert caught.value.settled
+
+
+@pytest.mark.parametrize("status", [201, 204, 302, 404])
+def test_every_status_but_200_is_an_error(status: int) -> None:
+    exchange = Exchange(EXCHANGE.policy, MigrationAPIError)
+    with pytest.raises(MigrationAPIError) as caught:
+        drive(exchange.call(NUMBERS), [answer(status, [1])])
+    assert caught.value.status == status
+    assert caught.value.problem is None
+
+
+def test_no_answer_has_no_status() -> None:
+    exchange = Exchange(RetryPolicy(patience=0), GatewayError)
+    with pytest.raises(GatewayError, match="Connection refused") as caught:
+        drive(exchange.call(NUMBERS), [NoAnswerError("Connection refused")])
+    assert caught.value.status is None
+
+
+def test_a_certificate_that_is_refused_is_not_tried_again() -> None:
+    with pytest.raises(ClientError):
+        drive(EXCHANGE.call(NUMBERS), [NoAnswerError("SSLError", retryable=False)])
+
+
+def test_an_answer_of_another_program_is_an_error() -> None:
+    with pytest.raises(ClientError, match="not Ferryman's JSON"):
+        drive(EXCHANGE.call(NUMBERS), [answer(200, "welcome")])
+
+
+def test_the_token_goes_to_the_platform_only() -> None:
+    own = Request(method="GET", url="/x", query=(("a", "b c"),))
+    url, headers = address("http://p", "secret", own)
+    assert url == "http://p/x?a=b+c"
+    assert headers["authorization"] == "Bearer secret"
+    signed = Request(method="GET", url="http://store/x?sig=1")
+    url, headers = address("http://p", "secret", signed)
+    assert url == "http://store/x?sig=1"
+    assert "authorization" not in headers
+
+
+def test_ids_cannot_leave_their_segment() -> None:
+    assert segment("../a b/c?d#é") == "..%2Fa%20b%2Fc%3Fd%23%C3%A9"
+
+
+def test_keys_are_looked_up_a_hundred_at_a_time_and_once_each() -> None:
+    keys = [str(n) for n in range(250)] + ["1", "2"]
+    flow = server_calls.find_mappings(EXCHANGE, "/find", "jira:issue", keys)
+    done = drive(flow, [answer(200, {"1": "a"}), answer(200, {}), answer(200, {"240": "b"})])
+    assert done.result == {"1": "a", "240": "b"}
+    sent = [msgspec.json.decode(r.body, type=list[str]) for r in done.requests if r.body]
+    assert [len(batch) for batch in sent] == [100, 100, 50]
+    assert [key for batch in sent for key in batch] == [str(n) for n in range(250)]
+    assert done.requests[0].query == (("namespace", "jira:issue"),)
+
+
+def test_no_keys_need_no_call() -> None:
+    done = drive(cloud_calls.mapping_by_id(EXCHANGE, "t", "n", []), [])
+    assert done.result == cloud_calls.MappingResponse({})
+
+
+def test_the_list_of_files_follows_its_pages() -> None:
+    def item(key: str, **label: str) -> dict[str, str]:
+        return {"s3Key": key, "key": key, **label}
+
+    first = {"items": [item("a", label="x"), item("b")], "lastEvaluatedKey": "b"}
+    second = {"items": [item("c")], "lastEvaluatedKey": None}
+    done = drive(
+        cloud_calls.app_data_list(EXCHANGE, "t"), [answer(200, first), answer(200, second)]
+    )
+    assert done.result is not None
+    assert [(f.key, f.label) for f in done.result.result] == [("a", "x"), ("b", None), ("c", None)]
+    assert ("lastEvaluatedKey", "b") in done.requests[1].query
+
+
+def test_feedback_that_is_absent_is_none() -> None:
+    operation = server_calls.feedback("t")
+    missing = answer(404, problem(404, "feedback_not_found"))
+    assert drive(EXCHANGE.call(operation), [missing]).result is None
+    given = answer(200, {"details": {"a": 1}})
+    assert drive(EXCHANGE.call(operation), [given]).result == {"a": 1}
+
+
+PART = PartRequest(number=7, size=3, sha256="ab")
+URLS = answer(
+    200,
+    {
+        "parts": [
+            {
+                "number": 7,
+                "method": "PUT",
+                "url": "http://store/7?sig",
+                "headers": {"X-Sum": "ab"},
+                "expiresAt": 0,
+            }
+        ]
+    },
+)
+
+
+def test_a_part_goes_with_the_headers_it_was_signed_for() -> None:
+    done = drive(part_flow(EXCHANGE, "u", PART, memoryview(b"abc")), [URLS, answer(200, etag="e")])
+    assert done.result is not None
+    assert (done.result.number, done.result.etag, done.result.size) == (7, "e", 3)
+    assert done.requests[1].headers == {"X-Sum": "ab"}
+    assert done.requests[1].body == b"abc"
+
+
+def test_a_refused_url_is_replaced_and_a_lost_connection_is_repeated() -> None:
+    events: list[Event] = [
+        URLS,
+        answer(403),
+        URLS,
+        NoAnswerError("reset"),
+        answer(500),
+        answer(200, etag="e"),
+    ]
+    done = drive(part_flow(EXCHANGE, "u", PART, memoryview(b"abc")), events)
+    assert done.result is not None
+    assert len(done.requests) == 6
+
+
+def test_a_part_that_is_always_refused_is_an_error() -> None:
+    refused = answer(400, problem(400, "checksum_mismatch"))
+    with pytest.raises(ClientError, match=r"Part 7 of upload u.*checksum_mismatch"):
+        drive(part_flow(EXCHANGE, "u", PART, memoryview(b"abc")), [URLS, refused] * 4)
+
+
+FILE = answer(200, {"url": "http://store/f?sig"})
+
+
+def test_a_broken_download_is_resumed_with_a_new_url() -> None:
+    download = Download(EXCHANGE, "k")
+    headers = {"content-length": "6", "etag": '"e"'}
+    drive(download.open(), [FILE, Body(200, headers, [b"abc", NoAnswerError("reset")])])
+    assert drive(download.read(9), []).result == b"abc"
+    resumed = Body(206, {"content-length": "3"}, [b"def"])
+    done = drive(download.read(9), [FILE, resumed])
+    assert done.result == b"def"
+    assert done.requests[1].headers == {"range": "bytes=3-", "if-range": '"e"'}
+    assert drive(download.read(9), []).result == b""
+    assert (download.status, download.size) == (200, 6)
+
+
+def test_an_end_before_the_end_is_a_broken_download() -> None:
+    download = Download(EXCHANGE, "k")
+    drive(download.open(), [FILE, Body(200, {"content-length": "6"}, [b"abc"])])
+    drive(download.read(9), [])
+    assert drive(download.read(9), [FILE, Body(206, {}, [b"def"])]).result == b"def"
+
+
+def test_a_store_without_ranges_is_read_past_what_is_there() -> None:
+    download = Download(EXCHANGE, "k")
+    first = Body(200, {"content-length": "6"}, [b"abc", NoAnswerError("reset")])
+    drive(download.open(), [FILE, first])
+    drive(download.read(9), [])
+    whole = Body(200, {"content-length": "6"}, [b"ab", b"c", b"def"])
+    assert drive(download.read(9), [FILE, whole]).result == b"def"
+    assert first.closed
+
+
+def test_a_download_that_cannot_be_resumed_is_an_error_never_a_short_file() -> None:
+    download = Download(Exchange(RetryPolicy(patience=0), MigrationAPIError), "k")
+    drive(download.open(), [FILE, Body(200, {"content-length": "6"}, [b"abc"])])
+    drive(download.read(9), [])
+    with pytest.raises(MigrationAPIError, match="byte 3 of 6"):
+        drive(download.read(9), [])
+
+
+def test_an_expired_url_is_replaced() -> None:
+    download = Download(EXCHANGE, "k")
+    expired = Body(403, {}, [b"no"])
+    drive(download.open(), [FILE, expired, FILE, Body(200, {}, [])])
+    assert expired.closed

@@ -1,0 +1,206 @@
+"""Both transports against servers that misbehave: the same conversations, sync and async."""
+
+import asyncio
+import gzip
+import socket
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import pytest
+
+from ferryman import AsyncMigration, ClientError, Migration, MigrationAPIError
+from ferryman.sdk.aio import AsyncHttpTransport
+from ferryman.sdk.exchange import Flow
+from ferryman.sdk.http import HttpTransport
+from ferryman.sdk.operation import Operation, Request, json_operation
+
+from .badserver import Reply, bad_server
+
+T = TypeVar("T")
+
+NUMBERS = json_operation("POST", "/numbers", list[int], query={"a": "b&c"}, body={"x": 1})
+Call = Callable[[str, Operation[list[int]], float], list[int]]
+
+
+def call_sync(url: str, operation: Operation[T], patience: float) -> T:
+    transport = HttpTransport(url, "secret", patience=patience)
+    try:
+        return transport.call(operation)
+    finally:
+        transport.close()
+
+
+def call_async(url: str, operation: Operation[T], patience: float) -> T:
+    async def run() -> T:
+        transport = AsyncHttpTransport(url, "secret", patience=patience, error=ClientError)
+        try:
+            return await transport.call(operation)
+        finally:
+            await transport.close()
+
+    return asyncio.run(run())
+
+
+both = pytest.mark.parametrize("call", [call_sync, call_async])
+
+
+@both
+def test_a_request_arrives_as_it_was_meant(call: Call) -> None:
+    with bad_server(Reply(body=b"[1]")) as server:
+        assert call(server.url, NUMBERS, 0) == [1]
+    (seen,) = server.seen
+    assert (seen.method, seen.path, seen.body) == ("POST", "/numbers?a=b%26c", b'{"x":1}')
+    assert seen.headers["authorization"] == "Bearer secret"
+    assert seen.headers["content-type"] == "application/json"
+
+
+@both
+def test_retry_after_is_kept(call: Call) -> None:
+    refused = Reply(503, headers={"Retry-After": "1"})
+    with bad_server(refused, Reply(body=b"[1]")) as server:
+        started = time.monotonic()
+        assert call(server.url, NUMBERS, 10) == [1]
+        assert time.monotonic() - started >= 1
+    assert len(server.seen) == 2
+
+
+@both
+@pytest.mark.parametrize(
+    "reply", [Reply(hang_up=True), Reply(body=b"[1, 2, 3]", cut=4), Reply(body=b"[1]", cut=0)]
+)
+def test_a_connection_that_breaks_is_made_again(call: Call, reply: Reply) -> None:
+    with bad_server(reply, Reply(body=b"[1]")) as server:
+        assert call(server.url, NUMBERS, 10) == [1]
+    assert len(server.seen) == 2
+    assert server.seen[0].body == server.seen[1].body
+
+
+@both
+def test_nobody_there_is_an_error_without_status(call: Call) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}"
+        with pytest.raises(ClientError, match=r"no answer.*Check the URL") as caught:
+            call(url, NUMBERS, 0.3)
+    assert caught.value.status is None
+
+
+@both
+def test_redirects_are_not_followed(call: Call) -> None:
+    with (
+        bad_server(Reply(302, headers={"Location": "/elsewhere"})) as server,
+        pytest.raises(ClientError) as caught,
+    ):
+        call(server.url, NUMBERS, 5)
+    assert caught.value.status == 302
+    assert len(server.seen) == 1
+
+
+@both
+def test_a_server_that_hangs_is_left(call: Call) -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        hurried = json_operation("GET", "/x", list[int], timeout=0.2)
+        with pytest.raises(ClientError) as caught:
+            call(url, hurried, 0)
+    assert caught.value.status is None
+
+
+@pytest.mark.parametrize("size", [0, 1, (1 << 20) - 1, 1 << 20, 3_500_000])
+@pytest.mark.parametrize("face", ["sync", "async"])
+def test_a_part_of_any_size_goes_whole_and_with_its_length(face: str, size: int) -> None:
+    data = bytes(range(256)) * (size // 256) + bytes(size % 256)
+
+    with bad_server() as server:
+        request = Request(method="PUT", url=f"{server.url}/o?s=a%2Fb", body=memoryview(data))
+        if face == "sync":
+            transport = HttpTransport(server.url, "secret")
+            transport.run(transport.exchange.deliver(request))
+            transport.close()
+        else:
+            asyncio.run(_send(server.url, request))
+    (seen,) = server.seen
+    assert seen.body == data
+    assert seen.path == "/o?s=a%2Fb"
+    assert seen.headers["content-length"] == str(size)
+    assert "transfer-encoding" not in seen.headers
+    assert "authorization" not in seen.headers
+
+
+async def _send(url: str, request: Request) -> None:
+    transport = AsyncHttpTransport(url, "secret", patience=0, error=ClientError)
+    flow: Flow[object] = transport.exchange.deliver(request)
+    await transport.run(flow)
+    await transport.close()
+
+
+CONTENT = gzip.compress(bytes(range(256)) * 5000, mtime=0)
+
+
+def replies_of_a_broken_download(url: str) -> list[Reply]:
+    """The URL, the first half of the file, the URL again, the rest."""
+    half = len(CONTENT) // 2
+    signed = Reply(body=b'{"url": "%s/f?sig"}' % url.encode())
+    return [
+        signed,
+        Reply(body=CONTENT, cut=half),
+        signed,
+        Reply(206, body=CONTENT[half:], headers={"Content-Range": "bytes"}),
+    ]
+
+
+def test_a_payload_is_a_file_that_survives_a_broken_connection() -> None:
+    with bad_server() as server:
+        server.replies.extend(replies_of_a_broken_download(server.url))
+        with (
+            Migration(server.url, "secret") as migration,
+            migration.get_app_data_payload("k") as payload,
+            gzip.open(payload) as lines,
+        ):
+            assert (payload.ok, payload.status) == (True, 200)
+            assert lines.read() == gzip.decompress(CONTENT)
+    assert server.seen[3].headers["range"].startswith("bytes=")
+    assert "authorization" not in server.seen[3].headers
+
+
+def test_an_async_payload_survives_a_broken_connection() -> None:
+    async def read(url: str) -> bytes:
+        async with (
+            AsyncMigration(url, "secret") as migration,
+            await migration.get_app_data_payload("k") as payload,
+        ):
+            return b"".join([piece async for piece in payload.iter_bytes(1000)])
+
+    with bad_server() as server:
+        server.replies.extend(replies_of_a_broken_download(server.url))
+        assert asyncio.run(read(server.url)) == CONTENT
+
+
+def test_content_that_says_it_is_encoded_is_not_decoded() -> None:
+    packed = Reply(body=CONTENT, headers={"Content-Encoding": "gzip"})
+    with bad_server() as server:
+        server.replies.extend([Reply(body=b'{"url": "%s/f"}' % server.url.encode()), packed])
+        with Migration(server.url, "secret") as migration:
+            assert migration.get_app_data_payload("k").content() == CONTENT
+
+
+def test_a_client_needs_an_address_and_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FERRYMAN_URL", raising=False)
+    monkeypatch.setenv("FERRYMAN_TOKEN", "t")
+    with pytest.raises(ValueError, match="FERRYMAN_URL"):
+        Migration()
+
+
+def test_errors_never_show_a_signature() -> None:
+    with bad_server() as server:
+        server.replies.append(Reply(body=b'{"url": "%s/f?sig=SECRET"}' % server.url.encode()))
+        server.replies.extend([Reply(404, body=b"SECRET"), Reply(403)])
+        with (
+            Migration(server.url, "SECRET") as migration,
+            pytest.raises(MigrationAPIError) as caught,
+        ):
+            migration.get_app_data_payload("k")
+    assert "SECRET" not in str(caught.value)

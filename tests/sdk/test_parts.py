@@ -1,0 +1,69 @@
+"""How streams are cut, and how much of them is held."""
+
+import threading
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ferryman.sdk.parts import MIB, Budget, PartPlan, parallelism
+
+PLAN = PartPlan(first=8 * MIB, smallest=5 * MIB, largest=1024 * MIB, max_parts=10_000)
+
+
+def test_parts_begin_as_the_platform_says() -> None:
+    assert PLAN.size(1) == PLAN.size(500) == 8 * MIB
+    assert PLAN.size(501) == 16 * MIB
+
+
+def test_ten_thousand_parts_have_no_practical_ceiling() -> None:
+    assert sum(PLAN.size(n) for n in range(1, 10_001)) > 800 * 1024 * MIB
+
+
+def test_the_largest_allowed_file_stays_within_the_default_budget() -> None:
+    total, number = 0, 0
+    while total < 50 * 1024 * MIB:
+        number += 1
+        total += PLAN.size(number)
+    assert PLAN.size(number) <= 48 * MIB
+
+
+@given(
+    st.integers(1, 1 << 30),
+    st.integers(1, 1 << 30),
+    st.integers(1, 1 << 34),
+    st.integers(1, 20_000),
+    st.integers(1, 20_000),
+)
+def test_sizes_never_shrink_and_keep_the_bounds(
+    first: int, smallest: int, largest: int, max_parts: int, number: int
+) -> None:
+    plan = PartPlan(first=first, smallest=smallest, largest=largest, max_parts=max_parts)
+    assert plan.size(number) <= plan.size(number + 1) <= largest
+    assert plan.size(number) >= min(smallest, largest)
+
+
+def test_parallelism_is_what_the_budget_holds() -> None:
+    assert parallelism(96 * MIB, 8 * MIB) == 8
+    assert parallelism(96 * MIB, 40 * MIB) == 2
+    assert parallelism(96 * MIB, 500 * MIB) == 1
+
+
+def test_a_budget_holds_back_what_does_not_fit() -> None:
+    budget = Budget(10)
+    budget.take(6)
+    taken = threading.Event()
+
+    def take() -> None:
+        budget.take(5)
+        taken.set()
+
+    waiting = threading.Thread(target=take)
+    waiting.start()
+    assert not taken.wait(0.05)
+    budget.give(6)
+    assert taken.wait(5)
+    waiting.join()
+
+
+def test_a_single_part_larger_than_the_budget_passes() -> None:
+    Budget(10).take(1000)
