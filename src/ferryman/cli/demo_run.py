@@ -1,7 +1,6 @@
 """What ``ferryman demo`` does: both apps and the platform as processes, from start to end."""
 
 import json
-import socket
 import sqlite3
 import time
 from contextlib import closing
@@ -54,11 +53,9 @@ def run(folder: Path, console: Console, timeout: float) -> dict[str, Any]:
 
 def start_platform(children: Children, folder: Path) -> Child:
     """Start the platform on a free port, with retries quick enough to watch."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
     return children.start(
         "serve",
-        *("--data-dir", str(folder / "platform"), "--port", str(port)),
+        *("--data-dir", str(folder / "platform"), "--port", "0"),
         cwd=folder,
         env={
             "FERRYMAN_RETRY_BASE_SECONDS": "1",
