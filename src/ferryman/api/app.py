@@ -23,7 +23,6 @@ from ferryman.services.platform import Platform
 from ferryman.tokens import jwks
 
 
-
 @get("/healthz", include_in_schema=False)
 async def healthz() -> dict[str, str]:
     """The process answers."""
@@ -87,5 +86,3 @@ def create_app(platform: Platform, credentials: Credentials) -> Litestar:
         logging_config=None,
         debug=False,
     )
-
-

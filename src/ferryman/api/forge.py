@@ -17,6 +17,7 @@ from ferryman.wire.app_data import AppDataItem, AppDataPage, DataUrl
 from ferryman.wire.mapping import ContainerPage, MappingPage
 from ferryman.wire.message import LogMessage, MessageStatus
 
+
 @post("/message/{transfer_id:str}/status", status_code=200)
 async def message_status(
     caller: App, platform: Platform, transfer_id: str, data: MessageStatus
@@ -69,9 +70,7 @@ async def data_page(
     size: PageSize = None,
 ) -> AppDataPage:
     """Files of a transfer by page."""
-    return await app_data.page(
-        platform, caller, transfer_id, cursor=last_evaluated_key, size=size
-    )
+    return await app_data.page(platform, caller, transfer_id, cursor=last_evaluated_key, size=size)
 
 
 @get("/data/{file_key:str}")

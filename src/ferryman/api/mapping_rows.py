@@ -11,7 +11,7 @@ from ferryman.wire.base import Wire
 _LINE_BYTES = 64 << 10
 
 
-class MappingRow(Wire):
+class MappingRow(Wire, frozen=True):
     """One line of NDJSON."""
 
     namespace: str

@@ -48,7 +48,6 @@ STATUS_OF_CODE = {
 """Where HTTP has a status of its own for a code."""
 
 
-
 def status_of(error: PlatformError) -> int:
     """The HTTP status of an error."""
     if error.code in STATUS_OF_CODE:
@@ -97,9 +96,7 @@ def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Resp
     )
     found = error.detail if error.status_code == 400 else f"{request.method} {request.url.path}"
     detail = _detail(error) or found
-    return answer(
-        Invalid(code, expected=expected, found=detail[:500], fix=fix), error.status_code
-    )
+    return answer(Invalid(code, expected=expected, found=detail[:500], fix=fix), error.status_code)
 
 
 def on_unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
@@ -136,4 +133,3 @@ _HTTP = {
     413: ("body_too_large", "a smaller body", "Send less at once; files go by signed URLs."),
     415: ("media_type_unsupported", "application/json", "Set Content-Type."),
 }
-

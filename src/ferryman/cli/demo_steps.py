@@ -25,7 +25,7 @@ class StepError(Exception):
     """A step did not succeed; the message says what was seen."""
 
 
-class State(Wire):
+class State(Wire, frozen=True):
     """What must be known to go on with a demo that was cut off."""
 
     server_token: str

@@ -72,7 +72,9 @@ def _settings(*, json_logs: bool, **given: Any) -> Any:
         from ferryman import logs
         from ferryman.config import Settings
     except ModuleNotFoundError as exc:
-        _fail(f"The platform is not installed ({exc.name} is missing): pip install ferryman[server]")
+        _fail(
+            f"The platform is not installed ({exc.name} is missing): pip install ferryman[server]"
+        )
     logs.configure(json=json_logs)
     try:
         settings = Settings(**{name: value for name, value in given.items() if value is not None})

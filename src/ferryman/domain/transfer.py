@@ -185,9 +185,7 @@ def cancel(transfer: Transfer, now: datetime) -> Change:
         return Change(replace(transfer, status=TransferStatus.SKIPPED, settled_at=now))
     if transfer.status is TransferStatus.CANCELLATION_REQUESTED:
         return Change(transfer)
-    asked = replace(
-        transfer, status=TransferStatus.CANCELLATION_REQUESTED, cancel_requested_at=now
-    )
+    asked = replace(transfer, status=TransferStatus.CANCELLATION_REQUESTED, cancel_requested_at=now)
     return Change(asked, (EventType.CANCELLATION,))
 
 
@@ -257,7 +255,7 @@ def _settle(transfer: Transfer, status: TransferStatus, now: datetime) -> Change
 
 
 def _with_progress(transfer: Transfer) -> Transfer:
-    """1–99 from acknowledged against uploaded messages; never lower than it was.
+    """1 to 99 from acknowledged against uploaded messages; never lower than it was.
 
     Before the export is complete more files may come, so it then stops short of 80 %.
     """

@@ -59,7 +59,9 @@ async def _keep_worker(settings: Settings, database_url: str, number: int) -> No
     while True:
         began = loop.time()
         worker = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "ferryman", "worker", env=environment, stdin=asyncio.subprocess.PIPE
+            *(sys.executable, "-m", "ferryman", "worker"),
+            env=environment,
+            stdin=asyncio.subprocess.PIPE,
         )
         try:
             code = await worker.wait()

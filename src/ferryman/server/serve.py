@@ -37,8 +37,8 @@ async def serve(settings: Settings, *, workers: int) -> None:
     await _wait_for_port(settings.host, settings.port)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    for ending in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(ending, stop.set)
     async with AsyncExitStack() as stack:
         url = settings.database_url
         if url is None:
@@ -65,7 +65,7 @@ async def serve(settings: Settings, *, workers: int) -> None:
         print(f"Ferryman ready on {settings.base_url}", flush=True)
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        server.stop()
+        server.stop()  # type: ignore[no-untyped-call]
         await asyncio.wait({serving}, timeout=10)
 
 
@@ -109,5 +109,3 @@ def free_port(host: str) -> int:
         probe.bind((host, 0))
         port: int = probe.getsockname()[1]
         return port
-
-

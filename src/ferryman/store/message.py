@@ -65,9 +65,7 @@ async def lock_many(
     tx: Transaction, transfer_id: UUID, message_ids: list[UUID]
 ) -> list[StoredMessage]:
     """Those of the ids that are messages of that transfer, locked."""
-    rows = SQL.lock_messages_of(
-        tx.connection, transfer_id=transfer_id, message_ids=message_ids
-    )
+    rows = SQL.lock_messages_of(tx.connection, transfer_id=transfer_id, message_ids=message_ids)
     return [_stored(row) async for row in rows]
 
 
@@ -155,9 +153,7 @@ async def by_id(tx: Transaction, message_id: UUID) -> StoredMessage | None:
     return None if row is None else _stored(row)
 
 
-async def page(
-    tx: Transaction, transfer_id: UUID, *, after: int, size: int
-) -> list[StoredMessage]:
+async def page(tx: Transaction, transfer_id: UUID, *, after: int, size: int) -> list[StoredMessage]:
     """Messages of a transfer after position ``after``, oldest first."""
     rows = SQL.message_page(tx.connection, transfer_id=transfer_id, after=after, size=size)
     return [_stored(row) async for row in rows]

@@ -86,11 +86,7 @@ async def save(tx: Transaction, transfer_id: UUID, state: Transfer) -> None:
     await SQL.save_transfer(
         tx.connection,
         transfer_id=transfer_id,
-        **{
-            name: getattr(state, name)
-            for name in _STATE_COLUMNS
-            if name not in ("kind", "window")
-        },
+        **{name: getattr(state, name) for name in _STATE_COLUMNS if name not in ("kind", "window")},
     )
 
 

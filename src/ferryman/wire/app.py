@@ -6,7 +6,7 @@ from ferryman.vocab import AppKind
 from ferryman.wire.base import Wire
 
 
-class AppRegistration(Wire):
+class AppRegistration(Wire, frozen=True):
     """``POST /admin/v1/apps``.
 
     ``manifest`` is the parsed ``manifest.yml``; ``source`` the folder, on the workers' machines,
@@ -25,7 +25,7 @@ class AppRegistration(Wire):
     window_seconds: int | None = None
 
 
-class AppCredentials(Wire):
+class AppCredentials(Wire, frozen=True):
     """Answer to a registration; the tokens are shown this once."""
 
     app_id: str
@@ -34,7 +34,7 @@ class AppCredentials(Wire):
     shared_secret: str | None = None
 
 
-class AppView(Wire):
+class AppView(Wire, frozen=True):
     """One registered app, without its secrets."""
 
     app_id: str
@@ -47,7 +47,7 @@ class AppView(Wire):
     created_at: int
 
 
-class AppPage(Wire):
+class AppPage(Wire, frozen=True):
     """Registered apps, oldest first."""
 
     items: list[AppView]

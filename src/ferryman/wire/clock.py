@@ -3,7 +3,7 @@
 from ferryman.wire.base import Wire
 
 
-class ClockView(Wire):
+class ClockView(Wire, frozen=True):
     """``mode`` is ``real`` or ``virtual``; ``now`` in epoch milliseconds."""
 
     mode: str
@@ -11,7 +11,7 @@ class ClockView(Wire):
     offset_seconds: float
 
 
-class ClockAdvance(Wire):
+class ClockAdvance(Wire, frozen=True):
     """``POST /admin/v1/clock/advance``."""
 
     seconds: float

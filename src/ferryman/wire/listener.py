@@ -5,7 +5,7 @@ from ferryman.wire.base import Wire
 from ferryman.wire.migration import MigrationDetails
 
 
-class ClaimRequest(Wire):
+class ClaimRequest(Wire, frozen=True):
     """``POST /server/v1/listeners/claim``.
 
     ``agent_id`` names the agent across restarts and ``running`` the transfers whose listener it
@@ -20,7 +20,7 @@ class ClaimRequest(Wire):
     wait_seconds: float = 25.0
 
 
-class ClaimedTransfer(Wire):
+class ClaimedTransfer(Wire, frozen=True):
     """A transfer whose listener is to be called; ``claims`` counts how often it was handed out."""
 
     transfer_id: str
@@ -34,13 +34,13 @@ class ClaimedTransfer(Wire):
     claims: int = 1
 
 
-class ClaimAnswer(Wire):
+class ClaimAnswer(Wire, frozen=True):
     """``transfer`` is null when nothing was to be done within the wait."""
 
     transfer: ClaimedTransfer | None
 
 
-class ListenerError(Wire):
+class ListenerError(Wire, frozen=True):
     """``POST /server/v1/transfers/{transferId}/error``; frames only, no message text or values."""
 
     exception_type: str

@@ -7,14 +7,14 @@ from ferryman.wire.base import Wire
 from ferryman.wire.migration import MigrationDetails
 
 
-class TransferError(Wire):
+class TransferError(Wire, frozen=True):
     """Of ``errored:listener`` only; the trace holds no message text and no values."""
 
     exception_type: str
     safe_stack_trace: str
 
 
-class ForgeEvent(Wire, omit_defaults=True):
+class ForgeEvent(Wire, frozen=True, omit_defaults=True):
     """The payload handed to a function or remote (spec/seed-forge-events.txt, Payload)."""
 
     event_type: EventType
@@ -29,14 +29,14 @@ class ForgeEvent(Wire, omit_defaults=True):
     transfer_status: str | msgspec.UnsetType = msgspec.UNSET
 
 
-class MessageStatus(Wire):
+class MessageStatus(Wire, frozen=True):
     """``POST message/{transferId}/status``."""
 
     status: AckStatus
     message_ids: list[str]
 
 
-class LogMessage(Wire):
+class LogMessage(Wire, frozen=True):
     """``POST log/{transferId}``."""
 
     message: str

@@ -4,7 +4,7 @@ from ferryman.vocab import ContainerType, TransferStatus
 from ferryman.wire.base import Wire
 
 
-class MigrationDetails(Wire):
+class MigrationDetails(Wire, frozen=True):
     """``migrationDetails`` of every event; ``created_at`` in epoch milliseconds."""
 
     migration_id: str
@@ -14,7 +14,7 @@ class MigrationDetails(Wire):
     name: str
 
 
-class Container(Wire):
+class Container(Wire, frozen=True):
     """One thing the admin selected; ``selected_users`` only on a ``Site`` (spec/amp.md 5.5)."""
 
     type: ContainerType
@@ -24,7 +24,7 @@ class Container(Wire):
     selected_users: str | None = None
 
 
-class MigrationRequest(Wire):
+class MigrationRequest(Wire, frozen=True):
     """``POST /admin/v1/migrations``; ``apps`` are cloud app keys, or ``key@environment``."""
 
     name: str
@@ -34,7 +34,7 @@ class MigrationRequest(Wire):
     containers: list[Container] = []
 
 
-class TransferBrief(Wire):
+class TransferBrief(Wire, frozen=True):
     """One app's transfer within a migration."""
 
     transfer_id: str
@@ -44,7 +44,7 @@ class TransferBrief(Wire):
     original_transfer_id: str | None = None
 
 
-class MigrationView(Wire):
+class MigrationView(Wire, frozen=True):
     """Answer to creating, starting or reading a migration."""
 
     migration_id: str
@@ -57,14 +57,14 @@ class MigrationView(Wire):
     transfers: list[TransferBrief]
 
 
-class MigrationPage(Wire):
+class MigrationPage(Wire, frozen=True):
     """Migrations, newest first."""
 
     items: list[MigrationView]
     next_cursor: str | None = None
 
 
-class MappingCounts(Wire):
+class MappingCounts(Wire, frozen=True):
     """Answer to a load of mappings: rows read, and distinct keys now written by them."""
 
     rows: int

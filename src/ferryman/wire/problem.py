@@ -3,7 +3,7 @@
 from ferryman.wire.base import Wire
 
 
-class Problem(Wire):
+class Problem(Wire, frozen=True):
     """``code`` is stable; ``expected``, ``found`` and ``fix`` are sentences for people."""
 
     type: str

@@ -7,7 +7,7 @@ from ferryman.wire.base import Wire
 from ferryman.wire.migration import MigrationDetails
 
 
-class TransferView(Wire):
+class TransferView(Wire, frozen=True):
     """``GET /admin/v1/transfers/{transferId}``.
 
     ``deadline_moved_by`` is ``start``, ``upload`` or ``acknowledgement``.
@@ -39,7 +39,7 @@ class TransferView(Wire):
     unacknowledged_message_ids: list[str]
 
 
-class TimelineEntry(Wire):
+class TimelineEntry(Wire, frozen=True):
     """One thing that happened; ``seq`` orders entries and continues a page."""
 
     seq: int
@@ -48,21 +48,21 @@ class TimelineEntry(Wire):
     data: dict[str, Any]
 
 
-class TimelinePage(Wire):
+class TimelinePage(Wire, frozen=True):
     """Entries after ``cursor``, oldest first."""
 
     items: list[TimelineEntry]
     next_cursor: str | None = None
 
 
-class RerunAnswer(Wire):
+class RerunAnswer(Wire, frozen=True):
     """``POST /admin/v1/transfers/{transferId}/rerun``."""
 
     transfer_id: str
     original_transfer_id: str
 
 
-class AttemptView(Wire):
+class AttemptView(Wire, frozen=True):
     """One try at delivering a message."""
 
     number: int
@@ -74,7 +74,7 @@ class AttemptView(Wire):
     error: str | None
 
 
-class MessageView(Wire):
+class MessageView(Wire, frozen=True):
     """A message with its attempts."""
 
     message_id: str
@@ -90,7 +90,7 @@ class MessageView(Wire):
     attempts: list[AttemptView]
 
 
-class MessagePage(Wire):
+class MessagePage(Wire, frozen=True):
     """Messages of a transfer, oldest first."""
 
     items: list[MessageView]

@@ -3,13 +3,13 @@
 from ferryman.wire.base import Wire
 
 
-class UploadRequest(Wire):
+class UploadRequest(Wire, frozen=True):
     """``POST /server/v1/transfers/{transferId}/app-data``."""
 
     label: str | None = None
 
 
-class UploadView(Wire):
+class UploadView(Wire, frozen=True):
     """A begun upload.
 
     Every part but the last is at least ``min_part_size``; ``part_size`` is a good first size.
@@ -25,7 +25,7 @@ class UploadView(Wire):
     checksums: list[str]
 
 
-class PartRequest(Wire):
+class PartRequest(Wire, frozen=True):
     """One part about to be sent; ``md5`` (hex) only where ``checksums`` asks for it."""
 
     number: int
@@ -34,13 +34,13 @@ class PartRequest(Wire):
     md5: str | None = None
 
 
-class PartsRequest(Wire):
+class PartsRequest(Wire, frozen=True):
     """``POST /server/v1/uploads/{uploadId}/parts``."""
 
     parts: list[PartRequest]
 
 
-class PartUrl(Wire):
+class PartUrl(Wire, frozen=True):
     """Where and how to send one part; ``expires_at`` in epoch milliseconds."""
 
     number: int
@@ -50,13 +50,13 @@ class PartUrl(Wire):
     expires_at: int
 
 
-class PartUrls(Wire):
+class PartUrls(Wire, frozen=True):
     """Signed URLs in the order asked for."""
 
     parts: list[PartUrl]
 
 
-class StoredPart(Wire):
+class StoredPart(Wire, frozen=True):
     """A part that the store holds."""
 
     number: int
@@ -65,7 +65,7 @@ class StoredPart(Wire):
     sha256: str | None = None
 
 
-class UploadState(Wire):
+class UploadState(Wire, frozen=True):
     """``GET /server/v1/uploads/{uploadId}``: what is there already, for resuming."""
 
     upload_id: str
@@ -76,7 +76,7 @@ class UploadState(Wire):
     parts: list[StoredPart]
 
 
-class CompleteRequest(Wire):
+class CompleteRequest(Wire, frozen=True):
     """``POST /server/v1/uploads/{uploadId}/complete``.
 
     ``sha256`` of the whole file saves the platform one reading of it; without it the platform
@@ -87,7 +87,7 @@ class CompleteRequest(Wire):
     sha256: str | None = None
 
 
-class AppDataReceipt(Wire):
+class AppDataReceipt(Wire, frozen=True):
     """Answer to ``complete``: from now on the file can be read and its event is owed."""
 
     key: str
