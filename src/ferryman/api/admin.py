@@ -12,12 +12,13 @@ from litestar.response import ServerSentEvent, ServerSentEventMessage
 from ferryman.api.auth import Credentials, check_operator
 from ferryman.api.mapping_rows import read_rows
 from ferryman.api.parameters import Cursor, PageSize
-from ferryman.services import app, clock, mapping, message, migration, timeline, transfer
+from ferryman.services import app, clock, explain, mapping, message, migration, timeline, transfer
 from ferryman.services.platform import Platform
 from ferryman.wire.app import AppCredentials, AppPage, AppRegistration
 from ferryman.wire.clock import ClockAdvance, ClockView
 from ferryman.wire.migration import MappingCounts, MigrationPage, MigrationRequest, MigrationView
 from ferryman.wire.transfer import (
+    Explanation,
     MessagePage,
     MessageView,
     RerunAnswer,
@@ -138,6 +139,12 @@ async def redeliver_message(platform: Platform, message_id: str) -> MessageView:
     return await message.redeliver(platform, message_id)
 
 
+@get("/messages/{message_id:str}/explain")
+async def explain_message(platform: Platform, message_id: str) -> Explanation:
+    """The chain from transfer to acknowledgement, and the first broken link."""
+    return await explain.explain(platform, message_id)
+
+
 @get("/clock")
 async def get_clock(platform: Platform) -> ClockView:
     """The platform's time."""
@@ -175,6 +182,7 @@ def admin_router(credentials: Credentials) -> Router:
             rerun_transfer,
             get_message,
             redeliver_message,
+            explain_message,
             get_clock,
             advance_clock,
         ],

@@ -95,3 +95,20 @@ class MessagePage(Wire, frozen=True):
 
     items: list[MessageView]
     next_cursor: str | None = None
+
+
+class Link(Wire, frozen=True):
+    """One link of the chain from a transfer to an acknowledgement; ``fix`` where it is broken."""
+
+    name: str
+    holds: bool
+    found: str
+    fix: str | None = None
+
+
+class Explanation(Wire, frozen=True):
+    """``GET /admin/v1/messages/{messageId}/explain``; ``broken`` names the first broken link."""
+
+    message_id: str
+    links: list[Link]
+    broken: str | None

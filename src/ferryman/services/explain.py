@@ -1,0 +1,118 @@
+"""Why a message went where it went: the chain of links, and the first that is broken."""
+
+from ferryman.errors import not_found
+from ferryman.functions.routes import FunctionRoute, Route
+from ferryman.services.app import routes_of
+from ferryman.services.platform import Platform, parse_id
+from ferryman.store import app as apps
+from ferryman.store import message as messages
+from ferryman.store import transfer as transfers
+from ferryman.store.app import App
+from ferryman.store.transfer import StoredTransfer
+from ferryman.vocab import EventType, MessageState
+from ferryman.wire.transfer import AttemptView, Explanation, Link, MessageView
+
+
+async def explain(platform: Platform, message_id: str) -> Explanation:
+    """transfer, app, trigger, target, attempts, delivery, acknowledgement: what holds of each."""
+    async with platform.database.transaction() as tx:
+        message = await messages.by_id(tx, parse_id("message", message_id))
+        if message is None:
+            raise not_found("message", message_id)
+        stored = await transfers.by_id(tx, message.transfer_id)
+        app = None if stored is None else await apps.by_id(tx, stored.app_id)
+        [view] = await messages.views(tx, [message])
+    if stored is None or app is None:
+        raise not_found("message", message_id)
+    routes = routes_of(app, message.event_type)
+    links = [
+        _transfer(stored),
+        _app(app),
+        _trigger(app, message.event_type, routes),
+        *[_attempt(attempt) for attempt in view.attempts],
+        _delivery(view, message.reason),
+        *([_acknowledgement(view)] if message.event_type is EventType.UPLOADED else []),
+    ]
+    if view.state is MessageState.DELIVERED or view.acknowledgement is not None:
+        # What failed on the way to a success is history, not what is broken now.
+        judged = [link for link in links if not link.name.startswith("attempt")]
+    else:
+        judged = links
+    broken = next((link.name for link in judged if not link.holds), None)
+    return Explanation(message_id=message_id, links=links, broken=broken)
+
+
+def _transfer(stored: StoredTransfer) -> Link:
+    site = stored.details.cloud_url
+    return Link(
+        name="transfer",
+        holds=True,
+        found=f"{stored.transfer_id} of {stored.details.name!r} to {site}: {stored.state.status}",
+    )
+
+
+def _app(app: App) -> Link:
+    return Link(
+        name="app", holds=True, found=f"{app.cloud_app_key} in environment {app.environment}"
+    )
+
+
+def _trigger(app: App, event: EventType, routes: tuple[Route, ...]) -> Link:
+    if routes:
+        return Link(name="trigger", holds=True, found="; ".join(_target(app, r) for r in routes))
+    return Link(
+        name="trigger",
+        holds=False,
+        found=f"no trigger of the app's manifest names {event.value}",
+        fix="Add the event to modules.trigger[].events and register the app again.",
+    )
+
+
+def _target(app: App, route: Route) -> str:
+    if isinstance(route, FunctionRoute):
+        return f"trigger {route.trigger}: function {route.handler} in {app.source}"
+    return f"trigger {route.trigger}: endpoint {route.endpoint} at {route.url}"
+
+
+def _attempt(attempt: AttemptView) -> Link:
+    took = "" if attempt.duration_ms is None else f" after {attempt.duration_ms} ms"
+    status = "" if attempt.status is None else f", HTTP {attempt.status}"
+    last = (attempt.error or "").strip().splitlines()
+    reason = f": {last[-1][:300]}" if last else ""
+    return Link(
+        name=f"attempt {attempt.number}",
+        holds=attempt.outcome in ("DELIVERED", "RUNNING"),
+        found=f"{attempt.outcome.lower()}{took}{status}{reason}",
+        fix=_FIX_BY_STAGE.get(attempt.stage or ""),
+    )
+
+
+_FIX_BY_STAGE = {
+    "before": "Nothing reached the app: see that its address, file and function are right.",
+    "during": "The app did not answer in time or died: do less in one call.",
+    "after": "The app refused or raised: mend what its error says.",
+}
+
+
+def _delivery(view: MessageView, reason: str | None) -> Link:
+    if view.state is MessageState.UNDELIVERED:
+        last = (reason or "five attempts failed").strip().splitlines()[-1]
+        return Link(
+            name="delivery",
+            holds=False,
+            found=f"given up: {last[:300]}",
+            fix="Mend the cause, then `ferryman message redeliver` it.",
+        )
+    waits = view.state is MessageState.PENDING
+    return Link(name="delivery", holds=True, found="still trying" if waits else "delivered")
+
+
+def _acknowledgement(view: MessageView) -> Link:
+    if view.acknowledgement is not None:
+        return Link(name="acknowledgement", holds=True, found=view.acknowledgement.value)
+    return Link(
+        name="acknowledgement",
+        holds=False,
+        found="the app has not acknowledged this message",
+        fix="Call message_processed or message_failed with its messageId within the window.",
+    )
