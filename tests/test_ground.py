@@ -1,0 +1,77 @@
+"""The ground everything stands on: lint, types, layers, and what must not be committed."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+BIN = Path(sys.executable).parent
+
+
+def run(*command: str) -> subprocess.CompletedProcess[str]:
+    """A tool of the project, in the project's folder."""
+    return subprocess.run(
+        [str(BIN / command[0]), *command[1:]],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "NO_COLOR": "1"},
+    )
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("ruff", "check", "--no-cache", "."),
+        ("ruff", "format", "--no-cache", "--check", "."),
+        ("lint-imports", "--no-cache"),
+    ],
+    ids=["lint", "format", "layers"],
+)
+def test_make_check_is_clean(command: tuple[str, ...]) -> None:
+    """`make check` finds nothing; CI runs only `make test`."""
+    done = run(*command)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.timeout(300)
+def test_types_are_strict(tmp_path: Path) -> None:
+    """mypy strict finds nothing."""
+    done = run("mypy", "--cache-dir", str(tmp_path))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def tracked() -> list[Path]:
+    """Files that git tracks, or all files of a tree without git."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if listed.returncode != 0:
+        pytest.skip("this tree is no git checkout")
+    return [ROOT / name for name in listed.stdout.split("\0") if name]
+
+
+def test_nothing_names_a_registry_or_this_machine() -> None:
+    """Pins hold names, versions and hashes: no address of a registry, no path of a machine."""
+    forbidden = re.compile(
+        r"--(extra-)?index-url|--find-links|files\.python" + r"hosted\.org|pypi\." + r"org/simple"
+    )
+    # Other trees than ours (documentation cites public pages) are looked at by people.
+    for path in tracked():
+        if path.suffix in {".txt", ".toml", ".cfg"} or path.name in {"Makefile", "run"}:
+            text = path.read_text()
+            assert not forbidden.search(text.replace("--no-emit-find-links", "")), path
+            assert str(ROOT) not in text, path
+
+
+def test_modules_stay_readable() -> None:
+    """No module grows past 500 lines, tests past 600: split it by noun."""
+    for path in tracked():
+        if path.suffix == ".py" and path.exists():
+            limit = 600 if "tests" in path.parts else 500
+            assert len(path.read_text().splitlines()) <= limit, path
