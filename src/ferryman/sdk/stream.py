@@ -56,6 +56,11 @@ class AppDataStream(io.BufferedIOBase):
         return True
 
     @property
+    def name(self) -> str:
+        """Return nothing: a file has a label and a key. Python's text wrapper asks for it."""
+        return ""
+
+    @property
     def closed(self) -> bool:
         """Whether no more can be written."""
         return self._closed

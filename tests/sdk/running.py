@@ -1,0 +1,129 @@
+"""A real platform in a process of its own, and what an operator does with it."""
+
+import itertools
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ferryman.sdk.http import HttpTransport
+from ferryman.sdk.operation import json_operation
+
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Running:
+    """A started transfer and the tokens of its app's two sides."""
+
+    url: str
+    transfer_id: str
+    migration_id: str
+    server_key: str
+    cloud_key: str
+    server_token: str
+    cloud_token: str
+
+
+@dataclass
+class Platform:
+    """A platform that answers at ``url``."""
+
+    url: str
+    data_dir: Path
+    process: subprocess.Popen[str]
+
+    def admin(self, method: str, path: str, body: object = None) -> Any:
+        """Call the admin surface."""
+        token = (self.data_dir / "operator-token").read_text().strip()
+        transport = HttpTransport(self.url, token)
+        try:
+            return transport.call(json_operation(method, f"/admin/v1{path}", object, body=body))
+        finally:
+            transport.close()
+
+    def transfer(self, containers: Sequence[dict[str, str]] = ()) -> Running:
+        """Register an app of its own and start a migration of it."""
+        number = next(_numbers)
+        server_key, cloud_key = f"server.app.{number}", f"cloud.app.{number}"
+        registration = {
+            "kind": "forge",
+            "serverAppKey": server_key,
+            "cloudAppKey": cloud_key,
+            "forgeAppId": f"app-{number}",
+        }
+        app = self.admin("POST", "/apps", registration)
+        request = {
+            "name": "A plan",
+            "cloudUrl": "https://cloud.example",
+            "sourceId": f"server-{number}",
+            "apps": [cloud_key],
+            "containers": list(containers),
+        }
+        migration = self.admin("POST", "/migrations", request)
+        self.admin("POST", f"/migrations/{migration['migrationId']}/start")
+        return Running(
+            url=self.url,
+            transfer_id=migration["transfers"][0]["transferId"],
+            migration_id=migration["migrationId"],
+            server_key=server_key,
+            cloud_key=cloud_key,
+            server_token=app["serverToken"],
+            cloud_token=app["cloudToken"],
+        )
+
+    def view(self, running: Running) -> Any:
+        """What an admin sees of the transfer."""
+        return self.admin("GET", f"/transfers/{running.transfer_id}")
+
+    def events(self, running: Running, event: str) -> list[Any]:
+        """The messages of one event."""
+        page = self.admin("GET", f"/transfers/{running.transfer_id}/messages")
+        return [each for each in page["items"] if each["eventType"].endswith(event)]
+
+    def kill(self) -> None:
+        """End it as a power cut would, its children too."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(timeout=30)
+
+
+@contextmanager
+def serving(data_dir: Path, port: int | None = None) -> Iterator[Platform]:
+    """Start ``ferryman serve`` and wait until it can be used."""
+    port = port or free_port()
+    command = [sys.executable, "-m", "ferryman", "serve", "--data-dir", str(data_dir)]
+    with (data_dir.parent / "serve.log").open("ab") as errors:
+        process = subprocess.Popen(
+            [*command, "--port", str(port), "--clock", "virtual"],
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            start_new_session=True,
+        )
+    assert process.stdout is not None
+    try:
+        for line in process.stdout:
+            if line.startswith("Ferryman ready on"):
+                break
+        else:
+            raise AssertionError((data_dir.parent / "serve.log").read_text()[-4000:])
+        yield Platform(f"http://127.0.0.1:{port}", data_dir, process)
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.wait(timeout=60)
+        process.stdout.close()
+
+
+def free_port() -> int:
+    """Find a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

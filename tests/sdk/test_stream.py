@@ -1,0 +1,197 @@
+"""Streams of app data, written to a real platform and read back."""
+
+import gzip
+import hashlib
+import io
+import random
+import zipfile
+
+import pytest
+
+from ferryman import Gateway, GatewayError, Migration
+
+from .running import Platform, Running
+
+MIB = 1 << 20
+
+
+def noise(size: int) -> bytes:
+    return random.Random(size).randbytes(size)  # noqa: S311 - only has to differ
+
+
+def fail() -> None:
+    """Raise as a listener would in the middle of its export."""
+    raise ZeroDivisionError
+
+
+@pytest.mark.parametrize(
+    "size", [0, 1, 65_536, 65_537, 8 * MIB - 1, 8 * MIB, 8 * MIB + 1, 30 * MIB]
+)
+def test_what_is_written_is_what_is_read(gateway: Gateway, migration: Migration, size: int) -> None:
+    data = noise(size)
+    with gateway.create_app_data("notes") as stream:
+        assert stream.write(data) == size
+        assert stream.tell() == size
+    receipt = stream.receipt
+    assert receipt is not None
+    assert receipt.size == size
+    assert receipt.sha256 == hashlib.sha256(data).hexdigest()
+    assert receipt.label == "notes"
+    with migration.get_app_data_payload(receipt.key) as payload:
+        assert payload.read() == data
+
+
+def test_writes_of_any_size_add_up(gateway: Gateway, migration: Migration) -> None:
+    data = noise(20 * MIB)
+    sizes = random.Random(7)  # noqa: S311
+    with gateway.create_app_data() as stream:
+        left = memoryview(data)
+        while left:
+            taken = left[: sizes.choice([0, 1, 999, 70_000, 3 * MIB, 11 * MIB])]
+            stream.write(taken)
+            left = left[len(taken) :]
+    assert stream.receipt is not None
+    with migration.get_app_data_payload(stream.receipt.key) as payload:
+        digest = hashlib.sha256()
+        for piece in payload.iter_bytes(100_000):
+            digest.update(piece)
+    assert digest.hexdigest() == hashlib.sha256(data).hexdigest()
+
+
+def test_one_event_a_file_and_none_for_the_rest(
+    platform: Platform, running: Running, gateway: Gateway
+) -> None:
+    stream = gateway.create_app_data("a")
+    stream.close()
+    stream.close()
+    failed = gateway.create_app_data("b")
+    failed.write(noise(20 * MIB))
+    with pytest.raises(ZeroDivisionError), failed:
+        fail()
+    assert failed.receipt is None
+    with pytest.raises(ZeroDivisionError), gateway.create_app_data("c"):
+        fail()
+    events = platform.events(running, "uploaded:app_data")
+    assert [event["label"] for event in events] == ["a"]
+    assert platform.view(running)["files"] == 1
+
+
+def test_a_dropped_stream_sends_no_event(
+    platform: Platform, running: Running, gateway: Gateway
+) -> None:
+    stream = gateway.create_app_data()
+    stream.write(noise(9 * MIB))
+    with pytest.warns(ResourceWarning, match="without close"):
+        del stream
+    assert platform.events(running, "uploaded:app_data") == []
+
+
+def test_a_wrapper_does_not_register_what_failed(
+    platform: Platform, running: Running, gateway: Gateway
+) -> None:
+    stream = gateway.create_app_data()
+    with pytest.raises(ZeroDivisionError), stream, io.TextIOWrapper(stream):
+        fail()
+    assert platform.events(running, "uploaded:app_data") == []
+
+
+def test_a_file_closed_while_another_error_is_handled_is_registered(gateway: Gateway) -> None:
+    with gateway.create_app_data() as stream:
+        try:
+            next(iter(()))
+        except StopIteration:
+            stream.close()
+    assert stream.receipt is not None
+
+
+def test_a_closed_stream_takes_nothing(gateway: Gateway) -> None:
+    with gateway.create_app_data() as stream:
+        stream.write(b"x")
+    assert stream.closed
+    with pytest.raises(ValueError, match="closed"):
+        stream.write(b"y")
+    with pytest.raises(ValueError, match="closed"), stream:
+        pass
+
+
+def test_text_is_not_bytes(gateway: Gateway) -> None:
+    stream = gateway.create_app_data()
+    with pytest.raises(TypeError):
+        stream.write("text")  # type: ignore[arg-type]
+    stream.abandon()
+
+
+def test_python_s_own_writers_work_on_it(gateway: Gateway, migration: Migration) -> None:
+    with gateway.create_app_data() as data, gzip.open(data, "wt", encoding="utf-8") as lines:
+        lines.writelines(f"line {n}\n" for n in range(50_000))
+    assert data.receipt is not None
+    with migration.get_app_data_payload(data.receipt.key) as payload, gzip.open(payload) as file:
+        assert sum(1 for _ in file) == 50_000
+    with gateway.create_app_data() as data, zipfile.ZipFile(data, "w") as archive:
+        archive.writestr("a.txt", noise(200_000))
+    assert data.receipt is not None
+    whole = migration.get_app_data_payload(data.receipt.key).content()
+    assert zipfile.ZipFile(io.BytesIO(whole)).read("a.txt") == noise(200_000)
+
+
+def test_many_streams_at_once_stay_apart(gateway: Gateway, migration: Migration) -> None:
+    streams = [gateway.create_app_data("same label") for _ in range(5)]
+    for round_ in range(4):
+        for number, stream in enumerate(streams):
+            stream.write(bytes([number, round_]) * (2 * MIB))
+    for stream in streams:
+        stream.close()
+    for number, stream in enumerate(streams):
+        assert stream.receipt is not None
+        expected = b"".join(bytes([number, round_]) * (2 * MIB) for round_ in range(4))
+        assert migration.get_app_data_payload(stream.receipt.key).content() == expected
+
+
+@pytest.mark.parametrize("label", ["", "ünï ☃ 𝄞", "a/b?c#d%20", "x" * 1000, None])
+def test_labels_are_any_unicode(gateway: Gateway, migration: Migration, label: str | None) -> None:
+    with gateway.create_app_data(label) as data:
+        data.write(b"x")
+    assert data.receipt is not None
+    (listed,) = migration.get_app_data_list(gateway.transfer_id).result
+    assert (listed.key, listed.s3_key) == (data.receipt.key, data.receipt.key)
+    assert listed.label == (label or None)
+
+
+def test_a_transfer_that_is_not_ours_is_refused(running: Running) -> None:
+    with Gateway(running.url, running.server_token, "no-such-transfer") as gateway:
+        stream = gateway.create_app_data()
+        with pytest.raises(GatewayError) as caught:
+            stream.close()
+    assert caught.value.status == 404
+    assert caught.value.code == "transfer_not_found"
+
+
+def test_a_wrong_token_is_refused_at_once(running: Running) -> None:
+    with (
+        Gateway(running.url, "wrong", running.transfer_id) as gateway,
+        pytest.raises(GatewayError) as caught,
+    ):
+        gateway.complete_export()
+    assert caught.value.status == 401
+
+
+def test_closing_the_gateway_gives_open_streams_up(platform: Platform, running: Running) -> None:
+    gateway = Gateway(running.url, running.server_token, running.transfer_id)
+    stream = gateway.create_app_data()
+    stream.write(noise(9 * MIB))
+    gateway.close()
+    with pytest.raises(GatewayError, match="abandoned"):
+        stream.write(b"more")
+    with pytest.raises(GatewayError, match="abandoned"):
+        stream.close()
+    assert platform.events(running, "uploaded:app_data") == []
+
+
+def test_after_settlement_nothing_is_taken(
+    platform: Platform, running: Running, gateway: Gateway
+) -> None:
+    gateway.complete_export()
+    assert platform.view(running)["status"] == "SUCCESS"
+    with pytest.raises(GatewayError) as caught:
+        gateway.create_app_data().close()
+    assert caught.value.settled
