@@ -1,0 +1,1 @@
+"""Programs for working on Ferryman itself; not part of the package."""

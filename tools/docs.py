@@ -1,0 +1,156 @@
+"""Writes those parts of ``docs/`` that the code already says: ``python -m tools.docs``.
+
+They stand between two comments, ``<!-- code: NAME -->`` and ``<!-- end -->``. The tests compare
+them with what this program would write, so they cannot go stale.
+"""
+
+import re
+import sys
+from collections.abc import Callable, Iterator
+from http import HTTPStatus
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from litestar import Litestar
+from typer.main import get_command
+
+from ferryman.api.admin import admin_router
+from ferryman.api.auth import Credentials
+from ferryman.api.forge import forge_router
+from ferryman.api.server import server_router
+from ferryman.cli.app import app
+from ferryman.config import Settings
+from ferryman.tokens import SigningKey
+from tools.error_codes import Refusal, refusals
+
+DOCS = Path(__file__).parents[1] / "docs"
+_PART = re.compile(r"(<!-- code: ([a-z-]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+
+
+def fresh(text: str) -> str:
+    """The page with its generated parts written anew."""
+    return _PART.sub(lambda found: f"{found[1]}\n{PARTS[found[2]]()}\n\n{found[4]}", text)
+
+
+def settings() -> str:
+    """Every setting with its variable, its default and its meaning."""
+    rows = []
+    for name, field in Settings.model_fields.items():
+        default = "" if field.default is None else f"`{field.default}`"
+        rows.append([f"`FERRYMAN_{name.upper()}`", default, field.description or ""])
+    return _table(["variable", "default", "meaning"], rows)
+
+
+def errors() -> str:
+    """Every refusal, by status."""
+
+    def status(refusal: Refusal) -> int:
+        return refusal.status or 0
+
+    parts = []
+    for number, group in groupby(sorted(refusals(), key=status), key=status):
+        title = f"{number} {HTTPStatus(number).phrase}" if number else "Before anything is started"
+        rows = [[f"`{each.code}`", each.expected, each.fix] for each in group]
+        parts.append(f"## {title}\n\n" + _table(["code", "expected", "what to do"], rows))
+    return "\n\n".join(parts)
+
+
+def _calls(prefix: str) -> Callable[[], str]:
+    def part() -> str:
+        credentials = Credentials("", SigningKey("", b""))
+        routers = [forge_router(409), server_router(), admin_router(credentials)]
+        api = Litestar(route_handlers=routers, openapi_config=None)
+        rows = [
+            [f"`{method} {_path(route.path_format)}`", _first_line(handler.fn.__doc__)]
+            for route in api.routes
+            for handler in getattr(route, "route_handlers", [])
+            for method in sorted(handler.http_methods - {"OPTIONS"})
+            if route.path_format.startswith(prefix)
+        ]
+        return _table(["call", "what it does"], rows)
+
+    return part
+
+
+def cli() -> str:
+    """Every command with its arguments and options."""
+    return "\n\n".join(_command(get_command(app), "ferryman"))
+
+
+def _command(command: Any, path: str) -> Iterator[str]:
+    children = getattr(command, "commands", {})
+    lines = " ".join((command.help or "").split())
+    if children:
+        yield f"{lines}" if path == "ferryman" else f"## `{path}`\n\n{lines}"
+        for name, child in children.items():
+            yield from _command(child, f"{path} {name}")
+        return
+    rows = [
+        [_spelling(each), _meaning(each)]
+        for each in command.params
+        if each.name not in ("help", "install_completion", "show_completion")
+    ]
+    level = "##" if path.count(" ") == 1 else "###"
+    table = "\n\n" + _table(["", "meaning"], rows) if rows else ""
+    yield f"{level} `{path}`\n\n{lines}{table}"
+
+
+def _spelling(parameter: Any) -> str:
+    if parameter.param_type_name == "argument":
+        return f"`{parameter.name.upper()}`"
+    return ", ".join(f"`{name}`" for name in [*parameter.opts, *parameter.secondary_opts])
+
+
+def _meaning(parameter: Any) -> str:
+    words = [parameter.help or ""]
+    if parameter.required:
+        words.append("Required.")
+    if parameter.multiple:
+        words.append("May be repeated.")
+    if parameter.envvar:
+        words.append(f"Variable: `{parameter.envvar}`.")
+    default = parameter.default
+    if default is not None and not isinstance(default, bool) and not callable(default):
+        words.append(f"Default: `{default}`.")
+    return " ".join(words)
+
+
+def _path(path: str) -> str:
+    """Parameters as the wire spells them."""
+    return re.sub(r"_([a-z])", lambda found: found[1].upper(), path)
+
+
+def _first_line(docstring: str | None) -> str:
+    return (docstring or "").strip().partition("\n")[0].replace("``", "`")
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(
+        "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines
+    )
+
+
+PARTS: dict[str, Callable[[], str]] = {
+    "settings": settings,
+    "errors": errors,
+    "cli": cli,
+    "forge-calls": _calls("/app/migration/forge/v1"),
+    "server-calls": _calls("/server/v1"),
+    "admin-calls": _calls("/admin/v1"),
+}
+
+
+def main() -> None:
+    """Bring every page up to date."""
+    for page in sorted(DOCS.rglob("*.md")):
+        before = page.read_text(encoding="utf-8")
+        after = fresh(before)
+        if after != before:
+            page.write_text(after, encoding="utf-8")
+            sys.stdout.write(f"{page.relative_to(DOCS.parent)}\n")
+
+
+if __name__ == "__main__":
+    main()
