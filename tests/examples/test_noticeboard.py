@@ -123,7 +123,7 @@ def test_differences_are_found(exported: Path, tmp_path: Path) -> None:
     result = compare(exported / "trac", board, exported / "mappings.ndjson")
     lost = result["differing"].pop("changes")
     assert lost >= 1
-    assert result["differing"] == {"users": 1, "pages": 0, "fields": 0, "attachments": 5}
+    assert result["differing"] == {"users": 1, "pages": 0, "fields": 0, "attachments": 3}
 
 
 def test_an_export_that_fails_is_never_called_complete(
