@@ -28,14 +28,16 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class AttemptStart:
-    """Begin attempt ``number``; None when nothing is to be sent.
+    """Begin attempt ``number``; None when nothing is to be sent by this job.
 
-    ``lost``: the attempt before it has no outcome, since the process that made it died.
-    ``given_up``: it was the last one, so the message is undelivered.
+    ``lost``: the open attempt has no outcome, since the process that made it died. Then either
+    ``follow_up`` is the attempt that a new job is to make at once, or ``given_up``: it was the
+    last one, so the message is undelivered.
     """
 
     number: int | None
     lost: bool = False
+    follow_up: int | None = None
     given_up: bool = False
 
 
@@ -51,17 +53,19 @@ def begin_attempt(message: Message, number: int) -> AttemptStart:
     """A job for attempt ``number`` was taken up, perhaps for the second time.
 
     The queue hands a job out again when its worker died. An attempt that was open then is lost:
-    the app may have seen it or not, so it counts, and the next one follows at once.
+    the app may have seen it or not, so it counts, and a job of its own makes the next one. Each
+    attempt thus belongs to one job, and a job knows its own attempt however often workers die.
     """
+    own = is_current(message, number)
     if message.state is not MessageState.PENDING or message.acknowledgement is not None:
-        return AttemptStart(None, lost=message.open_attempt)
+        return AttemptStart(None, lost=own)
     if message.attempts < number:
         return AttemptStart(message.attempts + 1)
-    if not message.open_attempt or message.attempts > number:
+    if not own:
         return AttemptStart(None)
     if message.attempts >= message.allowed:
         return AttemptStart(None, lost=True, given_up=True)
-    return AttemptStart(message.attempts + 1, lost=True)
+    return AttemptStart(None, lost=True, follow_up=number + 1)
 
 
 def end_attempt(
@@ -73,7 +77,7 @@ def end_attempt(
     """
     if delivered:
         return AttemptEnd(MessageState.DELIVERED)
-    if message.state is not MessageState.PENDING or number != message.attempts:
+    if message.state is not MessageState.PENDING or not is_current(message, number):
         return AttemptEnd(message.state)
     if message.acknowledgement is not None:
         # Acknowledged while the handler then failed: the app has it, nothing is owed any more.
@@ -81,6 +85,11 @@ def end_attempt(
     if number >= message.allowed or delay is None:
         return AttemptEnd(MessageState.UNDELIVERED)
     return AttemptEnd(MessageState.PENDING, delay)
+
+
+def is_current(message: Message, number: int) -> bool:
+    """Whether attempt ``number`` is the open one, so that its outcome decides what follows."""
+    return message.open_attempt and message.attempts == number
 
 
 def needs_acknowledgement_change(message: Message) -> bool:

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, suppress
 import structlog
 
 from ferryman.config import Settings
+from ferryman.errors import ConfigError
 from ferryman.store.embedded import EmbeddedPostgres
 
 log = structlog.get_logger("ferryman.serve")
@@ -92,4 +93,7 @@ async def _keep_postgres(postgres: EmbeddedPostgres) -> None:
         await asyncio.sleep(_LOOK_SECONDS)
         if not await asyncio.to_thread(postgres.running):
             log.warning("postgres.ended")
-            await asyncio.to_thread(postgres.start)
+            try:
+                await asyncio.to_thread(postgres.start)
+            except ConfigError as exc:
+                log.error("postgres.not_started", found=exc.found)

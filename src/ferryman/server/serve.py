@@ -7,12 +7,14 @@ if this process itself dies, its workers end by themselves and the next start fi
 import asyncio
 import signal
 import socket
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import structlog
 from granian.constants import Interfaces
 from granian.http import HTTP1Settings
 from granian.server.embed import Server
+from litestar import Litestar
 
 from ferryman.api.app import create_app
 from ferryman.api.auth import Credentials
@@ -28,6 +30,7 @@ _READ_BUFFER = 4 << 20
 """Bytes taken from a connection at once: large, since most of what arrives is file parts."""
 
 _BIND_SECONDS = 10.0
+_CLOSE_SECONDS = 10.0
 
 
 async def serve(settings: Settings, *, workers: int) -> None:
@@ -47,26 +50,36 @@ async def serve(settings: Settings, *, workers: int) -> None:
             stack.push_async_callback(asyncio.to_thread, postgres.stop)
             await stack.enter_async_context(keep_postgres(postgres))
         built = await stack.enter_async_context(build(settings, url))
+        app = create_app(built.platform, Credentials(token, built.key))
+        serving = await stack.enter_async_context(_listening(app, settings))
+        # Entered last, so ended first: functions that run still need the API to answer them.
         for number in range(workers):
             await stack.enter_async_context(keep_worker(settings, url, number))
-        app = create_app(built.platform, Credentials(token, built.key))
-        server = Server(
-            app,
-            address=settings.host,
-            port=settings.port,
-            interface=Interfaces.ASGI,
-            backlog=1024,
-            log_enabled=False,
-            http1_settings=HTTP1Settings(max_buffer_size=_READ_BUFFER),
-            websockets=False,
-        )
-        serving = asyncio.create_task(server.serve())
-        await _until_listening(settings, serving)
         print(f"Ferryman ready on {settings.base_url}", flush=True)
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+
+
+@asynccontextmanager
+async def _listening(app: Litestar, settings: Settings) -> AsyncIterator["asyncio.Task[None]"]:
+    """Answer requests; the task ends only if the server does."""
+    server = Server(
+        app,
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.ASGI,
+        backlog=1024,
+        log_enabled=False,
+        http1_settings=HTTP1Settings(max_buffer_size=_READ_BUFFER),
+        websockets=False,
+    )
+    serving = asyncio.create_task(server.serve())
+    await _until_listening(settings, serving)
+    try:
+        yield serving
+    finally:
         server.stop()  # type: ignore[no-untyped-call]
-        await asyncio.wait({serving}, timeout=10)
+        await asyncio.wait({serving}, timeout=_CLOSE_SECONDS)
 
 
 async def _wait_for_port(host: str, port: int) -> None:

@@ -96,6 +96,9 @@ async def begin_attempt(platform: Platform, message_id: UUID, number: int) -> De
             await _lose(tx, message)
         if decision.given_up:
             await _save(tx, message, MessageState.UNDELIVERED, reason=_LOST)
+        elif decision.follow_up is not None:
+            at_once = timedelta(0)
+            await _save(tx, message, MessageState.PENDING, reason=_LOST, retry_after=at_once)
         if decision.number is None:
             return None
         app, stored = await _context(tx, message)
@@ -139,7 +142,9 @@ async def end_attempt(
             durationMs=round(outcome.duration * 1000),
             error=outcome.error,
         )
-        if number != message.state.attempts and end.state is message.state.state:
+        if end.state is message.state.state and end.retry_after is None:
+            if rules.is_current(message.state, number):
+                await _close(tx, message)
             return
         await _save(tx, message, end.state, reason=outcome.error, retry_after=end.retry_after)
 
@@ -208,8 +213,21 @@ async def _save(
         )
 
 
+async def _close(tx: Transaction, message: StoredMessage) -> None:
+    """The open attempt is over and changes nothing else of the message."""
+    closed = replace(message.state, open_attempt=False)
+    await messages.save(
+        tx,
+        message.message_id,
+        closed,
+        reason=message.reason,
+        next_attempt_at=message.next_attempt_at,
+    )
+
+
 async def _lose(tx: Transaction, message: StoredMessage) -> None:
     number = message.state.attempts
+    await _close(tx, message)
     await messages.lose_attempt(tx, message.message_id, number, _LOST)
     await timeline.write(
         tx,

@@ -91,6 +91,9 @@ async def open_pool(url: str, *, size: int) -> Any:
         url,
         min_size=1,
         max_size=size,
-        command_timeout=60,
-        server_settings={"application_name": "ferryman", "timezone": "UTC"},
+        server_settings={
+            "application_name": "ferryman",
+            "timezone": "UTC",
+            "statement_timeout": "60s",
+        },
     )

@@ -10,6 +10,9 @@ import time
 import warnings
 from pathlib import Path
 
+import psutil
+from fasteners import InterProcessLock
+
 from ferryman.errors import ConfigError
 
 with warnings.catch_warnings():
@@ -43,9 +46,13 @@ class EmbeddedPostgres:
         """
         if self._server is None:
             self._server = get_server(self._folder, cleanup_mode=None, start=False)
+            # The library's own lock is one file for all users of the machine, whoever made it.
+            lock = InterProcessLock(self._folder.with_suffix(".lock"))
+            self._server._lock = lock  # noqa: SLF001
         problem: Exception | None = None
         for attempt in range(_ATTEMPTS):
             try:
+                self._remove_stale_pid_file()
                 self._server.start()
             except (subprocess.SubprocessError, AssertionError) as exc:
                 problem = exc
@@ -67,6 +74,19 @@ class EmbeddedPostgres:
         """End the server in order."""
         if self._server is not None:
             self._server.stop()
+
+    def _remove_stale_pid_file(self) -> None:
+        """After a kill or a reboot the number in it may belong to any other process by now."""
+        file = self._folder / "postmaster.pid"
+        try:
+            process = psutil.Process(int(file.read_text().split("\n", 1)[0]))
+            stale = process.name() != "postgres"
+        except FileNotFoundError:
+            return
+        except (psutil.NoSuchProcess, ValueError):
+            stale = True
+        if stale:
+            file.unlink(missing_ok=True)
 
     def _last_log_lines(self) -> str:
         log = self._folder / "log"

@@ -13,6 +13,7 @@ async def load(
 
     Returns the number of distinct keys written, by namespace. Memory does not grow with rows.
     """
+    await SQL.lift_time_limit(tx.connection)
     await SQL.create_staging(tx.connection)
 
     async def numbered() -> AsyncIterator[tuple[str, str, str, int]]:
@@ -27,8 +28,7 @@ async def load(
         columns=["namespace", "server_key", "cloud_key", "row"],
     )
     counts = {row["namespace"]: row["stored"] async for row in SQL.staging_counts(tx.connection)}
-    async for _ in SQL.merge_staging(tx.connection, migration_scope_id=scope_id, now=tx.now):
-        pass
+    await SQL.merge_staging(tx.connection, migration_scope_id=scope_id, now=tx.now)
     return counts
 
 

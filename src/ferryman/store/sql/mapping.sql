@@ -4,7 +4,11 @@ CREATE TEMPORARY TABLE mapping_staging (
     namespace text, server_key text, cloud_key text, row bigint
 ) ON COMMIT DROP;
 
--- name: merge_staging
+-- name: lift_time_limit#
+-- Millions of rows may take longer than any other statement is allowed to.
+SET LOCAL statement_timeout = 0;
+
+-- name: merge_staging!
 INSERT INTO mapping (migration_scope_id, namespace, server_key, cloud_key, written_at)
 SELECT :migration_scope_id, namespace, server_key, cloud_key, :now
 FROM (

@@ -1,0 +1,131 @@
+"""The calls of the admin surface, as values. What they mean is in the reference of the API."""
+
+import msgspec
+
+from ferryman.sdk.operation import Answer, Operation, Request, json_operation, segment
+from ferryman.wire.app import AppCredentials, AppPage, AppRegistration
+from ferryman.wire.clock import ClockAdvance, ClockView
+from ferryman.wire.migration import MappingCounts, MigrationPage, MigrationRequest, MigrationView
+from ferryman.wire.transfer import (
+    MessagePage,
+    MessageView,
+    RerunAnswer,
+    TimelinePage,
+    TransferView,
+)
+
+_BASE = "/admin/v1"
+
+ADVANCE_SECONDS = 600.0
+"""Everything that falls due is done before the answer comes."""
+
+
+def register_app(registration: AppRegistration) -> Operation[AppCredentials]:
+    """Register an app, or replace the definition it has in that environment."""
+    return json_operation("POST", f"{_BASE}/apps", AppCredentials, body=registration)
+
+
+def list_apps(cursor: str | None, size: int) -> Operation[AppPage]:
+    """Registered apps, oldest first."""
+    query = {"cursor": cursor, "pageSize": size}
+    return json_operation("GET", f"{_BASE}/apps", AppPage, query=query)
+
+
+def create_migration(request: MigrationRequest) -> Operation[MigrationView]:
+    """Create a migration with a READY transfer for each app."""
+    return json_operation("POST", f"{_BASE}/migrations", MigrationView, body=request)
+
+
+def list_migrations(cursor: str | None, size: int) -> Operation[MigrationPage]:
+    """Migrations, newest first."""
+    query = {"cursor": cursor, "pageSize": size}
+    return json_operation("GET", f"{_BASE}/migrations", MigrationPage, query=query)
+
+
+def get_migration(migration_id: str) -> Operation[MigrationView]:
+    """One migration with its transfers."""
+    return json_operation("GET", f"{_BASE}/migrations/{segment(migration_id)}", MigrationView)
+
+
+def start_migration(migration_id: str) -> Operation[MigrationView]:
+    """Offer the transfers to their agents; repeatable."""
+    path = f"{_BASE}/migrations/{segment(migration_id)}/start"
+    return json_operation("POST", path, MigrationView)
+
+
+def load_mappings(migration_id: str, content_type: str) -> Operation[MappingCounts]:
+    """Load mapping rows; the caller gives the body, which need not fit into memory."""
+    return Operation(
+        request=Request(
+            method="PUT",
+            url=f"{_BASE}/migrations/{segment(migration_id)}/mappings",
+            headers={"accept": "application/json", "content-type": content_type},
+            timeout=600.0,
+        ),
+        parse=_mapping_counts,
+    )
+
+
+def get_transfer(transfer_id: str) -> Operation[TransferView]:
+    """Status, progress, deadline and what last moved it, counts, bytes."""
+    return json_operation("GET", f"{_BASE}/transfers/{segment(transfer_id)}", TransferView)
+
+
+def get_timeline(transfer_id: str, cursor: str | None, size: int) -> Operation[TimelinePage]:
+    """What happened, in order."""
+    path = f"{_BASE}/transfers/{segment(transfer_id)}/timeline"
+    return json_operation("GET", path, TimelinePage, query={"cursor": cursor, "pageSize": size})
+
+
+def follow_timeline(transfer_id: str, after: int, quiet: float) -> Request:
+    """The timeline as a stream of events; ``quiet`` seconds without one break it."""
+    return Request(
+        method="GET",
+        url=f"{_BASE}/transfers/{segment(transfer_id)}/timeline",
+        headers={"accept": "text/event-stream", "last-event-id": str(after)},
+        timeout=quiet,
+    )
+
+
+def list_messages(transfer_id: str, cursor: str | None, size: int) -> Operation[MessagePage]:
+    """Messages of a transfer with their attempts, oldest first."""
+    path = f"{_BASE}/transfers/{segment(transfer_id)}/messages"
+    return json_operation("GET", path, MessagePage, query={"cursor": cursor, "pageSize": size})
+
+
+def cancel_transfer(transfer_id: str) -> Operation[TransferView]:
+    """Ask for cancellation."""
+    path = f"{_BASE}/transfers/{segment(transfer_id)}/cancel"
+    return json_operation("POST", path, TransferView)
+
+
+def rerun_transfer(transfer_id: str) -> Operation[RerunAnswer]:
+    """Run a FAILED or INCOMPLETE transfer again, under a new id."""
+    path = f"{_BASE}/transfers/{segment(transfer_id)}/rerun"
+    return json_operation("POST", path, RerunAnswer)
+
+
+def get_message(message_id: str) -> Operation[MessageView]:
+    """One message with its attempts."""
+    return json_operation("GET", f"{_BASE}/messages/{segment(message_id)}", MessageView)
+
+
+def redeliver_message(message_id: str) -> Operation[MessageView]:
+    """Deliver a message again, under the same id."""
+    path = f"{_BASE}/messages/{segment(message_id)}/redeliver"
+    return json_operation("POST", path, MessageView)
+
+
+def get_clock() -> Operation[ClockView]:
+    """The platform's time."""
+    return json_operation("GET", f"{_BASE}/clock", ClockView)
+
+
+def advance_clock(seconds: float) -> Operation[ClockView]:
+    """Move the virtual clock; answered when all that fell due is done."""
+    path, body = f"{_BASE}/clock/advance", ClockAdvance(seconds=seconds)
+    return json_operation("POST", path, ClockView, body=body, timeout=ADVANCE_SECONDS)
+
+
+def _mapping_counts(answer: Answer) -> MappingCounts:
+    return msgspec.json.decode(answer.body, type=MappingCounts)

@@ -1,0 +1,83 @@
+"""How values look on a terminal: times, sizes, fields, tables, refusals. JSON is never altered."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import typer
+from rich.cells import cell_len
+from rich.filesize import decimal
+
+from ferryman.wire.transfer import TransferView
+
+
+def print_json(value: object) -> None:
+    """Print a value on one line, as it crosses the network."""
+    typer.echo(msgspec.json.encode(value))
+
+
+def instant(epoch_ms: int | None) -> str | None:
+    """Write epoch milliseconds as ISO 8601 in UTC."""
+    if epoch_ms is None:
+        return None
+    at = datetime.fromtimestamp(epoch_ms / 1000, UTC)
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def clean(text: object) -> str:
+    """Make text of others safe for a terminal: what is not printable is spelled out."""
+    return "".join(
+        character
+        if character.isprintable() or character in "\n\t"
+        else character.encode("unicode_escape").decode()
+        for character in str(text)
+    )
+
+
+def lines_of(fields: Mapping[str, object]) -> str:
+    """Write one line for each field that has a value, the values beneath each other."""
+    known = {name: value for name, value in fields.items() if value is not None}
+    width = max(map(len, known), default=0)
+    indent = "\n" + " " * (width + 2)
+    return "\n".join(
+        f"{name:<{width}}  {clean(value).replace(chr(10), indent)}" for name, value in known.items()
+    )
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Align columns and cut nothing, so that every id can be copied from any terminal."""
+    cells = [[clean("" if cell is None else cell) for cell in row] for row in rows]
+    widths = [max(cell_len(row[i]) for row in [list(heads), *cells]) for i in range(len(heads))]
+
+    def line(row: Sequence[str]) -> str:
+        padded = (cell + " " * (widths[i] - cell_len(cell)) for i, cell in enumerate(row))
+        return "  ".join(padded).rstrip()
+
+    return "\n".join([line(heads), *map(line, cells)])
+
+
+def refusal_lines(facts: Mapping[str, Any]) -> str:
+    """Say what was expected, what was found and what to do."""
+    status = f" ({facts['status']})" if facts["status"] else ""
+    three = lines_of({f"  {name}": facts[name] for name in ("expected", "found", "fix")})
+    return f"ferryman: {facts['code']}{status}\n{three}"
+
+
+def place(app: str, environment: str, site: str) -> str:
+    """Name what every screen names: the app, its environment and the site."""
+    return clean(f"{app} ({environment}) on {site}")
+
+
+def place_of(view: TransferView) -> str:
+    """Name the app, environment and site of a transfer."""
+    return place(view.cloud_app_key, view.environment, view.migration_details.cloud_url)
+
+
+def counts_of(view: TransferView) -> str:
+    """Say in one line how much a transfer has done."""
+    return (
+        f"{view.files} files, {decimal(view.bytes)}, {view.messages} messages, "
+        f"{view.attempts} attempts, {view.acknowledged} acknowledged, "
+        f"{view.failed} failed, {view.undelivered} undelivered"
+    )
