@@ -15,6 +15,8 @@ from typing import Any
 from ferryman.sdk.http import HttpTransport
 from ferryman.sdk.operation import json_operation
 
+ERRORED = "avi:ecosystem.migration:errored:listener"
+
 _numbers = itertools.count(1)
 
 
@@ -48,8 +50,10 @@ class Platform:
         finally:
             transport.close()
 
-    def transfer(self, containers: Sequence[dict[str, str]] = ()) -> Running:
-        """Register an app of its own and start a migration of it."""
+    def transfer(
+        self, containers: Sequence[dict[str, str]] = (), *, remote: str | None = None
+    ) -> Running:
+        """Register an app of its own and start a migration of it; events go to ``remote``."""
         number = next(_numbers)
         server_key, cloud_key = f"server.app.{number}", f"cloud.app.{number}"
         registration = {
@@ -57,6 +61,7 @@ class Platform:
             "serverAppKey": server_key,
             "cloudAppKey": cloud_key,
             "forgeAppId": f"app-{number}",
+            "manifest": remote_manifest(remote) if remote else None,
         }
         app = self.admin("POST", "/apps", registration)
         request = {
@@ -119,6 +124,19 @@ def serving(data_dir: Path, port: int | None = None) -> Iterator[Platform]:
             process.terminate()
             process.wait(timeout=60)
         process.stdout.close()
+
+
+def remote_manifest(url: str) -> dict[str, Any]:
+    """Describe an app that takes what goes wrong by HTTP."""
+    trigger = {"key": "trigger", "endpoint": "endpoint", "events": [ERRORED]}
+    return {
+        "modules": {
+            "trigger": [trigger],
+            "endpoint": [{"key": "endpoint", "remote": "remote", "route": {"path": "/events"}}],
+        },
+        "remotes": [{"key": "remote", "baseUrl": url}],
+        "app": {"id": "ari:cloud:ecosystem::app/0"},
+    }
 
 
 def free_port() -> int:

@@ -1,0 +1,195 @@
+"""The agent as a process, against a real platform."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from ferryman import Gateway, MigrationDetails
+from ferryman.sdk.agent import default_agent_id
+from ferryman.sdk.listener import adapt_listener, load_listener
+
+from .badserver import bad_server
+from .running import Platform, Running
+
+HERE = Path(__file__).parent
+SECRET = "customer@example.com"
+
+
+class Named:
+    """A listener that names its key."""
+
+    def get_server_app_key(self) -> str:
+        """Name it."""
+        return "org.example.app"
+
+    def on_start_app_migration(self, gateway: Gateway, migration_details: MigrationDetails) -> None:
+        """Do nothing."""
+
+
+@pytest.mark.parametrize("form", [Named, Named()])
+def test_a_class_and_an_object_are_listeners(form: object) -> None:
+    found = adapt_listener(form)
+    assert found.keys == ("org.example.app",)
+
+
+def test_a_function_is_a_listener() -> None:
+    def listener(gateway: Gateway, details: MigrationDetails) -> None: ...
+
+    found = adapt_listener(listener)
+    assert found.start is listener
+    assert found.keys == ()
+
+
+@pytest.mark.parametrize("form", [3, object(), object])
+def test_other_things_are_not(form: object) -> None:
+    with pytest.raises(ValueError, match="expected an object or class with"):
+        adapt_listener(form)
+
+
+@pytest.mark.parametrize("target", ["", "module", ":x", "json:", "json:nothing", "json:__doc__"])
+def test_a_target_without_a_listener_is_refused(target: str) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        load_listener(target)
+
+
+def test_an_agent_keeps_its_name() -> None:
+    assert default_agent_id(adapt_listener(Named)) == default_agent_id(adapt_listener(Named()))
+
+
+@contextmanager
+def agent(running: Running, listener: str, folder: Path, *options: str) -> Iterator["Agent"]:
+    """Run ``ferryman agent run`` for the transfer's app."""
+    mark, log = folder / "mark", folder / "log"
+    mark.touch()
+    environment = {
+        **os.environ,
+        "FERRYMAN_URL": running.url,
+        "FERRYMAN_SERVER_TOKEN": running.server_token,
+        "FERRYMAN_TEST_MARK": str(mark),
+    }
+    command = [sys.executable, "-m", "ferryman", "agent", "run", f"listeners:{listener}"]
+    with log.open("ab") as errors:
+        process = subprocess.Popen(
+            [*command, "--key", running.server_key, *options],
+            stderr=errors,
+            env=environment,
+            cwd=HERE,
+        )
+    try:
+        yield Agent(process, mark, log)
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait(timeout=30)
+
+
+class Agent:
+    """A running agent and the traces it leaves."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", mark: Path, log: Path) -> None:
+        self.process = process
+        self.mark = mark
+        self.log = log
+
+    def until(self, reached: Callable[[], object]) -> None:
+        """Wait until something is so."""
+        deadline = time.monotonic() + 60
+        while not reached():
+            assert time.monotonic() < deadline, self.log.read_text()
+            time.sleep(0.05)
+
+    def says(self, word: str) -> None:
+        """Wait for a line of the log."""
+        self.until(lambda: word in self.log.read_text())
+
+
+def test_a_transfer_is_carried_and_the_agent_stops_on_a_signal(
+    platform: Platform, running: Running, tmp_path: Path
+) -> None:
+    with agent(running, "Exporter", tmp_path) as process:
+        process.says("listener.returned")
+        process.process.send_signal(signal.SIGTERM)
+        assert process.process.wait(timeout=20) == 0
+        assert "agent.stopped" in process.log.read_text()
+        assert running.server_token not in process.log.read_text()
+    (event,) = platform.events(running, "uploaded:app_data")
+    assert event["label"] == "A plan"
+    assert platform.view(running)["exportCompletedAt"] is not None
+
+
+@pytest.mark.parametrize(
+    ("listener", "kind"), [("failing", "LookupError"), ("exiting", "SystemExit")]
+)
+def test_what_a_listener_raises_becomes_an_event_without_its_text(
+    platform: Platform, tmp_path: Path, listener: str, kind: str
+) -> None:
+    with bad_server() as cloud_app:
+        running = platform.transfer(remote=cloud_app.url)
+        with agent(running, listener, tmp_path, "--once") as process:
+            assert process.process.wait(timeout=60) == 1
+            process.until(lambda: cloud_app.seen)
+            assert SECRET not in process.log.read_text()
+    event = cloud_app.seen[0].body.decode()
+    told = json.loads(event)["transferError"]
+    assert told["exceptionType"] == kind
+    head, frame = told["safeStackTrace"].splitlines()
+    assert head == kind
+    assert re.fullmatch(rf'  File "listeners.py", line \d+, in {listener}', frame)
+    assert SECRET not in event
+    assert platform.view(running)["status"] == "IN_PROGRESS"
+
+
+def test_returning_completes_nothing_and_is_not_called_again(
+    platform: Platform, running: Running, tmp_path: Path
+) -> None:
+    with agent(running, "returning", tmp_path) as process:
+        process.says("listener.returned")
+        time.sleep(1.0)  # a claim that named it wrongly would be answered at once
+        assert process.mark.read_text() == "returned\n"
+    assert platform.view(running)["exportCompletedAt"] is None
+
+
+def test_a_killed_agent_is_given_its_transfer_again(
+    platform: Platform, running: Running, tmp_path: Path
+) -> None:
+    with agent(running, "slow", tmp_path) as first:
+        first.until(lambda: "started" in first.mark.read_text())
+        first.process.kill()
+    with agent(running, "slow", tmp_path) as second:
+        second.until(lambda: "completed" in second.mark.read_text())
+    assert platform.view(running)["exportCompletedAt"] is not None
+
+
+def test_a_signal_lets_a_running_listener_finish(
+    platform: Platform, running: Running, tmp_path: Path
+) -> None:
+    with agent(running, "patient", tmp_path) as process:
+        process.until(lambda: "started" in process.mark.read_text())
+        process.process.send_signal(signal.SIGTERM)
+        assert process.process.wait(timeout=30) == 0
+        assert "completed" in process.mark.read_text()
+
+
+def test_a_settled_transfer_is_no_error(
+    platform: Platform, running: Running, tmp_path: Path
+) -> None:
+    with agent(running, "settled", tmp_path) as process:
+        process.says("transfer.settled")
+        assert process.process.poll() is None
+    timeline = platform.admin("GET", f"/transfers/{running.transfer_id}/timeline")
+    assert "error" not in str(timeline)
+
+
+def test_a_refused_token_ends_the_agent_with_a_reason(running: Running, tmp_path: Path) -> None:
+    with agent(running, "Exporter", tmp_path, "--token", "wrong") as process:
+        assert process.process.wait(timeout=30) == 2
+        assert "401" in process.log.read_text()

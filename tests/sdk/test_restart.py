@@ -1,0 +1,46 @@
+"""A platform that is killed in the middle of an upload, and started again."""
+
+import hashlib
+import random
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from ferryman import Gateway, Migration
+
+from .running import free_port, serving
+
+MIB = 1 << 20
+
+
+def test_a_killed_platform_loses_nothing_of_a_stream() -> None:
+    data = random.Random(1).randbytes(80 * MIB)  # noqa: S311 - only has to differ
+    with tempfile.TemporaryDirectory(prefix="ferryman-sdk-") as name:
+        folder, port = Path(name), free_port()
+        folder.chmod(0o755)
+        with serving(folder / "data", port) as platform:
+            running = platform.transfer()
+            gateway = Gateway(running.url, running.server_token, running.transfer_id)
+            stream = gateway.create_app_data("all of it")
+            stream.write(data[: 40 * MIB])
+            platform.kill()
+
+        def go_on() -> None:
+            stream.write(data[40 * MIB :])
+            stream.close()
+
+        rest = threading.Thread(target=go_on)
+        rest.start()
+        time.sleep(0.5)  # let some calls fail first
+        with serving(folder / "data", port) as platform:
+            rest.join(timeout=100)
+            assert stream.receipt is not None
+            assert stream.receipt.sha256 == hashlib.sha256(data).hexdigest()
+            assert len(platform.events(running, "uploaded:app_data")) == 1
+            with (
+                Migration(running.url, running.cloud_token) as migration,
+                migration.get_app_data_payload(stream.receipt.key) as payload,
+            ):
+                assert payload.read() == data
+            gateway.close()
