@@ -17,6 +17,7 @@ import structlog
 from ferryman.clock import wall_now
 from ferryman.delivery.backoff import retry_delay
 from ferryman.delivery.remote import RemoteSender
+from ferryman.domain.message import number_in_round
 from ferryman.domain.outcome import Outcome
 from ferryman.functions.manifest import parse_manifest
 from ferryman.functions.pool import FunctionCall, FunctionPool
@@ -56,7 +57,9 @@ class Dispatcher:
             return
         outcome = await self._send(delivery)
         delay = retry_delay(
-            delivery.number, base=self._platform.settings.retry_base_seconds, random=jitter
+            number_in_round(delivery.message.state, delivery.number),
+            base=self._platform.settings.retry_base_seconds,
+            random=jitter,
         )
         await messages.end_attempt(self._platform, delivery, outcome, delay)
         log.info(

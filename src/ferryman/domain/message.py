@@ -92,6 +92,11 @@ def is_current(message: Message, number: int) -> bool:
     return message.open_attempt and message.attempts == number
 
 
+def number_in_round(message: Message, number: int) -> int:
+    """Attempt ``number`` counted anew from the latest redelivery by hand, as back-off counts."""
+    return number - (message.allowed - limits.MAX_ATTEMPTS)
+
+
 def needs_acknowledgement_change(message: Message) -> bool:
     """Whether an acknowledgement counts: the first one does, all later ones are harmless."""
     return message.acknowledgement is None

@@ -1,0 +1,116 @@
+"""Jobs handed out twice, workers that die, acknowledgements at any time: a message copes."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from ferryman.domain import message as rules
+from ferryman.domain.limits import MAX_ATTEMPTS
+from ferryman.domain.message import Message
+from ferryman.vocab import AckStatus, MessageState
+
+DELAY = timedelta(seconds=15)
+
+
+class MessageMachine(RuleBasedStateMachine):
+    """``jobs`` are in the queue until a handler returned; ``sending`` are live attempts.
+
+    The queue may hand a job out again while the first worker is still at it, since all it sees
+    is that no heartbeat came.
+    """
+
+    @initialize()
+    def begin(self) -> None:
+        self.message = Message()
+        self.jobs = [1]
+        self.sending: list[int] = []
+        self.sent = 0
+        self.first: AckStatus | None = None
+        self.got_through = False
+
+    @precondition(lambda self: self.jobs)
+    @rule(data=st.data())
+    def take_job(self, data: st.DataObject) -> None:
+        number = data.draw(st.sampled_from(self.jobs))
+        decision = rules.begin_attempt(self.message, number)
+        if decision.lost:
+            self.message = replace(self.message, open_attempt=False)
+        if decision.given_up:
+            self.message = replace(self.message, state=MessageState.UNDELIVERED)
+        if decision.follow_up is not None:
+            self.jobs.append(decision.follow_up)
+        if decision.number is None:
+            self.jobs.remove(number)
+            return
+        assert self.first is None, "sent after its acknowledgement"
+        assert self.message.state is MessageState.PENDING
+        assert decision.number == self.message.attempts + 1 == number
+        self.sent += 1
+        self.message = replace(self.message, attempts=decision.number, open_attempt=True)
+        self.sending.append(decision.number)
+
+    @precondition(lambda self: self.sending)
+    @rule(data=st.data(), delivered=st.booleans())
+    def finish(self, data: st.DataObject, delivered: bool) -> None:
+        number = data.draw(st.sampled_from(self.sending))
+        self.sending.remove(number)
+        end = rules.end_attempt(self.message, number, delivered=delivered, delay=DELAY)
+        if self.message.state is MessageState.DELIVERED:
+            assert end.state is MessageState.DELIVERED, "a delivery was taken back"
+        self.got_through |= delivered
+        if number in self.jobs:
+            self.jobs.remove(number)
+        if end.retry_after is not None:
+            self.jobs.append(number + 1)
+        current = rules.is_current(self.message, number)
+        if current or end.state is not self.message.state:
+            self.message = replace(self.message, state=end.state, open_attempt=False)
+
+    @precondition(lambda self: self.sending)
+    @rule(data=st.data())
+    def die(self, data: st.DataObject) -> None:
+        """The worker is gone without a word; its job stays in the queue."""
+        self.sending.remove(data.draw(st.sampled_from(self.sending)))
+
+    @rule(status=st.sampled_from(AckStatus))
+    def acknowledge(self, status: AckStatus) -> None:
+        if rules.needs_acknowledgement_change(self.message):
+            self.message = replace(self.message, acknowledgement=status)
+            self.first = self.first or status
+
+    @precondition(lambda self: self.message.state is not MessageState.PENDING)
+    @precondition(lambda self: self.first is None)
+    @rule()
+    def redeliver(self) -> None:
+        attempts = self.message.attempts
+        self.message = Message(attempts=attempts, allowed=attempts + MAX_ATTEMPTS)
+        self.jobs.append(attempts + 1)
+        self.got_through = False
+
+    @invariant()
+    def never_more_attempts_than_allowed(self) -> None:
+        assert self.sent == self.message.attempts <= self.message.allowed
+
+    @invariant()
+    def the_first_acknowledgement_stays(self) -> None:
+        assert self.message.acknowledgement is self.first
+
+    @invariant()
+    def a_pending_message_has_a_job_that_moves_it(self) -> None:
+        """At least once or visibly given up: the queue can always bring it forward."""
+        if self.message.state is not MessageState.PENDING or self.first is not None:
+            return
+        moving = [rules.begin_attempt(self.message, number) for number in self.jobs]
+        assert any(step.number or step.follow_up or step.given_up for step in moving)
+
+    @invariant()
+    def undelivered_is_not_said_of_what_got_through(self) -> None:
+        if self.message.state is MessageState.UNDELIVERED:
+            assert not self.got_through
+
+
+TestMessage = MessageMachine.TestCase
+TestMessage.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)

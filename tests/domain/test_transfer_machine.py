@@ -1,0 +1,176 @@
+"""Any order of commands and any passing of time keep the promises of a transfer."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from ferryman.domain import limits
+from ferryman.domain import transfer as rules
+from ferryman.domain.transfer import Change, Transfer
+from ferryman.errors import Conflict
+from ferryman.vocab import AckStatus, AppKind, EventType, TransferStatus
+
+START = datetime(2026, 1, 12, tzinfo=UTC)
+STEPS = st.one_of(
+    st.integers(0, 20).map(lambda minutes: timedelta(minutes=minutes)),
+    st.integers(0, 15).map(lambda days: timedelta(days=days)),
+)
+WINDOWS = st.sampled_from([timedelta(seconds=1), timedelta(minutes=15), timedelta(days=20)])
+
+
+class TransferMachine(RuleBasedStateMachine):
+    """Keeps a record of its own of what moved the deadline, and holds the rules against it."""
+
+    @initialize(window=WINDOWS, kind=st.sampled_from(AppKind))
+    def begin(self, window: timedelta, kind: AppKind) -> None:
+        self.now = START
+        self.transfer = Transfer(window=window, kind=kind)
+        self.moves: list[datetime] = []
+        self.cancelled_at: datetime | None = None
+        self.errored = False
+        self.events: list[EventType] = []
+
+    def take(self, change: Change) -> None:
+        before, after = self.transfer, change.transfer
+        if before.status.final:
+            assert change == Change(before), "a final state changed"
+        assert after.progress >= before.progress, "progress went down"
+        if after.status.final and not before.status.final:
+            self.settled(before, after)
+        self.transfer = after
+        self.events.extend(change.events)
+
+    def settled(self, before: Transfer, after: Transfer) -> None:
+        assert after.settled_at == self.now
+        if after.outstanding:
+            assert after.status in (TransferStatus.TIMED_OUT, TransferStatus.CANCELLED)
+        if after.status is TransferStatus.TIMED_OUT:
+            assert self.now >= min(self.due_by_deadline(), self.started + limits.TRANSFER_LIFE)
+        if after.status is TransferStatus.CANCELLED:
+            assert self.cancelled_at is not None
+            assert self.now >= self.cancelled_at + limits.CANCEL_CLEAN_UP
+        if after.status is TransferStatus.SUCCESS:
+            assert after.succeeded == after.files
+            assert not self.errored
+        if after.status is TransferStatus.SKIPPED:
+            assert before.status is TransferStatus.READY
+
+    @property
+    def started(self) -> datetime:
+        assert self.transfer.started_at is not None
+        return self.transfer.started_at
+
+    def due_by_deadline(self) -> datetime:
+        if self.transfer.kind is AppKind.CONNECT:
+            return self.started + limits.TRANSFER_LIFE
+        return max(self.moves) + self.transfer.window
+
+    def command(self, function: Any, *arguments: Any) -> bool:
+        """Carry a command out; a refusal must leave no trace and have a reason."""
+        try:
+            change = function(self.transfer, *arguments, self.now)
+        except Conflict:
+            assert self.transfer.status is not TransferStatus.IN_PROGRESS
+            return False
+        self.take(change)
+        return True
+
+    @rule()
+    def start(self) -> None:
+        was_ready = self.transfer.status is TransferStatus.READY
+        self.command(rules.start)
+        if was_ready:
+            self.moves.append(self.now)
+
+    @rule()
+    def touch(self) -> None:
+        if self.command(rules.touch_upload):
+            self.moves.append(self.now)
+
+    @rule()
+    def upload(self) -> None:
+        if self.command(rules.record_upload):
+            self.moves.append(self.now)
+
+    @rule()
+    def export(self) -> None:
+        self.command(rules.complete_export)
+
+    @rule()
+    def error(self) -> None:
+        if self.command(rules.record_error):
+            self.errored = True
+
+    @rule(status=st.sampled_from(AckStatus), data=st.data())
+    def acknowledge(self, status: AckStatus, data: st.DataObject) -> None:
+        count = data.draw(st.integers(0, self.transfer.outstanding))
+        if self.transfer.status is TransferStatus.READY:
+            return
+        moving = count > 0 and status is AckStatus.SUCCESS
+        if self.command(rules.acknowledge, status, count) and moving:
+            self.moves.append(self.now)
+
+    @rule()
+    def cancel(self) -> None:
+        if self.command(rules.cancel) and self.cancelled_at is None:
+            self.cancelled_at = self.now
+
+    @rule(step=STEPS)
+    def pass_time(self, step: timedelta) -> None:
+        """Time goes from timer to timer, as on the platform."""
+        until = self.now + step
+        while (due := rules.next_wake(self.transfer)) is not None and due <= until:
+            self.now = max(self.now, due)
+            self.take(rules.wake(self.transfer, self.now))
+            assert self.transfer.status.final, "a due timer decided nothing"
+        self.now = until
+
+    @rule(step=STEPS)
+    def wake_late(self, step: timedelta) -> None:
+        """The worker was away: the timer fires when it fires."""
+        self.now += step
+        self.take(rules.wake(self.transfer, self.now))
+
+    @invariant()
+    def progress_is_100_exactly_on_success(self) -> None:
+        transfer = self.transfer
+        assert (transfer.progress == 100) is (transfer.status is TransferStatus.SUCCESS)
+        if transfer.status is TransferStatus.IN_PROGRESS:
+            assert 1 <= transfer.progress <= 99
+
+    @invariant()
+    def deadline_is_the_latest_move_and_the_window(self) -> None:
+        found = rules.deadline(self.transfer)
+        if not self.moves:
+            assert found is None
+        else:
+            assert found is not None
+            assert found.at == max(self.moves) + self.transfer.window
+
+    @invariant()
+    def a_timer_exactly_while_it_runs(self) -> None:
+        waiting = self.transfer.status in (
+            TransferStatus.IN_PROGRESS,
+            TransferStatus.CANCELLATION_REQUESTED,
+        )
+        due = rules.next_wake(self.transfer)
+        assert (due is not None) is waiting
+        if due is not None and self.transfer.status is TransferStatus.IN_PROGRESS:
+            assert due == min(self.due_by_deadline(), self.started + limits.TRANSFER_LIFE)
+
+    @invariant()
+    def counts_add_up(self) -> None:
+        assert self.transfer.outstanding >= 0
+        assert self.events.count(EventType.UPLOADED) == self.transfer.files
+        skipped = self.transfer.status is TransferStatus.SKIPPED
+        settled = self.transfer.status.final and not skipped
+        assert self.events.count(EventType.SETTLED) == settled
+        for once in (EventType.TRIGGERED, EventType.EXPORTED, EventType.CANCELLATION):
+            assert self.events.count(once) <= 1
+
+
+TestTransfer = TransferMachine.TestCase
+TestTransfer.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
