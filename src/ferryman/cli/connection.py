@@ -3,7 +3,7 @@
 Exit status: 0 done, 1 refused or not reached, 2 typed wrongly, 130 stopped by Ctrl-C.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
@@ -16,7 +16,7 @@ from ferryman.errors import ConfigError, PlatformError
 from ferryman.sdk.errors import ClientError
 from ferryman.sdk.exchange import NoAnswerError
 from ferryman.sdk.http import HttpTransport, reason_of
-from ferryman.sdk.operation import Answer, Operation, Request, address, describe, refusal
+from ferryman.sdk.operation import Answer, Operation, address, describe, refusal
 
 T = TypeVar("T")
 
@@ -83,16 +83,12 @@ class Admin:
                     request.method, url, body=body, headers=headers, timeout=timeout
                 )
         except urllib3.exceptions.HTTPError as failure:
-            raise self.unanswered(request, failure) from failure
+            lost = NoAnswerError(reason_of(failure))
+            raise self.reading.exchange.unanswered(request, lost) from lost
         answer = Answer(status=response.status, headers={}, body=response.data)
         if answer.status not in operation.accept:
             raise refusal(answer, ClientError, describe(request))
         return operation.parse(answer)
-
-    def unanswered(self, request: Request, failure: Exception) -> ClientError:
-        """Build the error for a call that got no answer."""
-        lost = NoAnswerError(reason_of(failure))
-        return self.reading.exchange.unanswered(request, lost)
 
 
 @contextmanager
@@ -141,13 +137,13 @@ def _without_problem(url: str, error: ClientError) -> dict[str, Any]:
             "found": error.message,
             "fix": "Correct --url or FERRYMAN_URL.",
         }
-    cause = error.__cause__
-    reason = cause.reason if isinstance(cause, NoAnswerError) else reason_of(cause or error)
+    lost = error.__cause__
+    reason = f" ({lost.reason})" if isinstance(lost, NoAnswerError) else ""
     return {
         "status": None,
         "code": "platform_unreachable",
         "expected": f"Ferryman at {url}",
-        "found": f"no answer ({reason})",
+        "found": f"no answer{reason}",
         "fix": "Start it with `ferryman serve`, or say where it is: --url or FERRYMAN_URL.",
     }
 
@@ -189,7 +185,3 @@ def _kept_token(data_dir: Path) -> str:
             "or give the token with --token (FERRYMAN_OPERATOR_TOKEN).",
         ) from None
     return token
-
-
-Paged = TypeVar("Paged")
-Fetch = Callable[[str | None, int], Paged]

@@ -58,7 +58,9 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def refusal_lines(facts: Mapping[str, Any]) -> str:
-    """Say what was expected, what was found and what to do."""
+    """Say what was expected, what was found and what to do; one line where nobody answered."""
+    if facts["code"] == "platform_unreachable":
+        return clean(f"ferryman: {facts['found']} from {facts['expected']}. {facts['fix']}")
     status = f" ({facts['status']})" if facts["status"] else ""
     three = lines_of({f"  {name}": facts[name] for name in ("expected", "found", "fix")})
     return f"ferryman: {facts['code']}{status}\n{three}"

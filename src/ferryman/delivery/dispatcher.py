@@ -68,7 +68,7 @@ class Dispatcher:
             environment=delivery.app.environment,
             transfer=str(delivery.transfer.transfer_id),
             message=str(message_id),
-            event=delivery.message.event_type.value,
+            event_type=delivery.message.event_type.value,
             number=delivery.number,
             stage=outcome.stage,
             status=outcome.status,

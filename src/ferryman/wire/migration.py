@@ -14,7 +14,7 @@ class MigrationDetails(Wire, frozen=True):
     name: str
 
 
-class Container(Wire, frozen=True):
+class Container(Wire, frozen=True, omit_defaults=True):
     """One thing the admin selected; ``selected_users`` only on a ``Site`` (spec/amp.md 5.5)."""
 
     type: ContainerType
