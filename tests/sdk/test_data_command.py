@@ -1,0 +1,89 @@
+"""``ferryman data`` against a real platform, and what importing the package costs."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from .running import Running
+
+
+def data(
+    running: Running, *arguments: str, stdin: bytes = b""
+) -> "subprocess.CompletedProcess[bytes]":
+    environment = {
+        **os.environ,
+        "FERRYMAN_URL": running.url,
+        "FERRYMAN_SERVER_TOKEN": running.server_token,
+        "FERRYMAN_TOKEN": running.cloud_token,
+    }
+    command = [sys.executable, "-m", "ferryman", "data", *arguments]
+    return subprocess.run(
+        command, input=stdin, capture_output=True, env=environment, timeout=60, check=False
+    )
+
+
+def test_a_file_is_put_listed_and_got(running: Running, tmp_path: Path) -> None:
+    source = tmp_path / "notes.bin"
+    source.write_bytes(os.urandom(9_000_000))
+    put = data(running, "put", str(source), "--transfer", running.transfer_id, "--label", "ä")
+    assert put.returncode == 0, put.stderr
+    key, size, _, sha256 = put.stdout.decode().split()
+    assert size == "9000000"
+    assert sha256 == hashlib.sha256(source.read_bytes()).hexdigest()
+    listed = data(running, "list", "--transfer", running.transfer_id)
+    assert listed.stdout.decode() == f"{key}  ä\n"
+    copy = tmp_path / "copy"
+    assert data(running, "get", key, "-o", str(copy)).returncode == 0
+    assert copy.read_bytes() == source.read_bytes()
+    assert data(running, "get", key).stdout == source.read_bytes()
+
+
+def test_standard_input_is_put_and_answers_are_json(running: Running) -> None:
+    put = data(running, "put", "-", "--transfer", running.transfer_id, "--json", stdin=b"abc")
+    receipt = json.loads(put.stdout)
+    assert (receipt["size"], receipt["label"], put.stderr) == (3, None, b"")
+    listed = data(running, "list", "--transfer", running.transfer_id, "--json")
+    assert json.loads(listed.stdout) == [{"key": receipt["key"], "label": None}]
+
+
+def test_a_refusal_is_one_sentence_and_status_1(running: Running) -> None:
+    answer = data(running, "put", "-", "--transfer", "nothing")
+    assert answer.returncode == 1
+    assert b"transfer_not_found" in answer.stderr
+    assert b"Traceback" not in answer.stderr
+    missing = data(running, "put", "/no/such/file", "--transfer", running.transfer_id)
+    assert missing.returncode == 1
+    assert b"Traceback" not in missing.stderr
+
+
+HEAVY = "aiohttp typer rich litestar asyncpg pydantic cryptography"
+
+
+def test_the_package_is_light_to_import() -> None:
+    program = (
+        "import sys, ferryman;"
+        f"heavy = '{HEAVY}'.split();"
+        "assert not {'urllib3', *heavy} & set(sys.modules);"
+        "ferryman.Gateway, ferryman.Migration, ferryman.run_agent;"
+        "assert not set(heavy) & set(sys.modules), set(heavy) & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=30)
+
+
+def test_without_aiohttp_the_async_client_says_what_to_install() -> None:
+    program = (
+        "import sys; sys.modules['aiohttp'] = None\n"
+        "import ferryman; ferryman.Migration\n"
+        "try: ferryman.AsyncMigration\n"
+        "except ImportError as error: assert 'pip install ferryman[async]' in str(error)\n"
+        "else: raise SystemExit('no error')"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=30)
+
+
+def test_every_public_name_is_there() -> None:
+    program = "import ferryman; [getattr(ferryman, name) for name in ferryman.__all__]"
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=30)
