@@ -186,9 +186,9 @@ class LocalStore:
                 upload.rename(target)
             else:
                 self._check_same(read_list(target), parts)
-            # Also on a repeat: the first call may have been killed before it got here.
+            # Also on a repeat: the first call may have been killed before it got here. A rename
+            # is one change of both folders to a file system, so the new one is enough.
             sync_folder(target.parent)
-            sync_folder(self._uploads)
 
     def _check_same(self, found: StoredObject | None, parts: Sequence[Part]) -> None:
         """A repeated completion names the same parts; anything else comes too late."""
