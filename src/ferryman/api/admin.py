@@ -1,5 +1,6 @@
 """The admin surface, for the holder of the operator token."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -22,6 +23,7 @@ from ferryman.wire.transfer import (
     MessagePage,
     MessageView,
     RerunAnswer,
+    TimelineEntry,
     TransferView,
 )
 
@@ -84,6 +86,7 @@ async def get_transfer(platform: Platform, transfer_id: str) -> TransferView:
 async def get_timeline(
     request: Request[Any, Any, Any],
     platform: Platform,
+    closing: asyncio.Event,
     transfer_id: str,
     cursor: Cursor = None,
     size: PageSize = None,
@@ -94,13 +97,12 @@ async def get_timeline(
         return Response(page)
     await transfer.view(platform, transfer_id)  # refuse before the stream has begun
     last = request.headers.get("last-event-id", "0")
-    return ServerSentEvent(_events(platform, transfer_id, int(last) if last.isdigit() else 0))
+    after = int(last) if last.isdecimal() and len(last) < 19 else 0
+    return ServerSentEvent(_events(timeline.follow(platform, transfer_id, after, closing)))
 
 
-async def _events(
-    platform: Platform, transfer_id: str, after: int
-) -> AsyncIterator[ServerSentEventMessage]:
-    async for entry in timeline.follow(platform, transfer_id, after):
+async def _events(entries: AsyncIterator[TimelineEntry]) -> AsyncIterator[ServerSentEventMessage]:
+    async for entry in entries:
         yield ServerSentEventMessage(
             data=msgspec.json.encode(entry).decode(), id=str(entry.seq), event=entry.kind
         )

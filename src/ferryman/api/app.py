@@ -1,5 +1,6 @@
 """The application: all surfaces, the health and key documents, and the object URLs."""
 
+import asyncio
 from importlib.metadata import version
 from typing import Any
 
@@ -49,8 +50,8 @@ async def openapi(request: Request[Any, Any, Any]) -> dict[str, Any]:
     return request.app.openapi_schema.to_schema()
 
 
-def create_app(platform: Platform, credentials: Credentials) -> Litestar:
-    """The whole API over one platform."""
+def create_app(platform: Platform, credentials: Credentials, closing: asyncio.Event) -> Litestar:
+    """The whole API over one platform; calls that wait end early once ``closing`` is set."""
     handlers: list[Any] = [
         forge_router(platform.settings.forge_settled_status),
         server_router(),
@@ -69,6 +70,7 @@ def create_app(platform: Platform, credentials: Credentials) -> Litestar:
         dependencies={
             "platform": Provide(lambda: platform, sync_to_thread=False),
             "credentials": Provide(lambda: credentials, sync_to_thread=False),
+            "closing": Provide(lambda: closing, sync_to_thread=False),
         },
         exception_handlers={
             PlatformError: on_platform_error,

@@ -10,7 +10,7 @@ from litestar.di import Provide
 from ferryman.api.auth import server_app
 from ferryman.api.parameters import LastEntity, PageSize, Type
 from ferryman.services import listener, mapping, transfer, upload
-from ferryman.services.platform import Platform
+from ferryman.services.platform import Platform, passed
 from ferryman.store.app import App
 from ferryman.wire.listener import ClaimAnswer, ClaimRequest, ListenerError
 from ferryman.wire.mapping import ContainerPage, MappingPage
@@ -29,14 +29,15 @@ _POLL_SECONDS = 0.25
 
 
 @post("/listeners/claim", status_code=200)
-async def claim(caller: App, platform: Platform, data: ClaimRequest) -> ClaimAnswer:
+async def claim(
+    caller: App, platform: Platform, closing: asyncio.Event, data: ClaimRequest
+) -> ClaimAnswer:
     """Take the next transfer whose listener is to be called, waiting for one up to 30 s."""
     until = monotonic() + min(max(data.wait_seconds, 0.0), _LONGEST_WAIT)
     while True:
         found = await listener.claim(platform, caller, data)
-        if found is not None or monotonic() >= until:
+        if found is not None or monotonic() >= until or await passed(closing, _POLL_SECONDS):
             return ClaimAnswer(transfer=found)
-        await asyncio.sleep(_POLL_SECONDS)
 
 
 @post("/transfers/{transfer_id:str}/app-data", status_code=200)

@@ -22,7 +22,7 @@ from ferryman.delivery.remote import RemoteSender
 from ferryman.errors import OutsideError
 from ferryman.functions.pool import FunctionPool
 from ferryman.services import transfer as transfers
-from ferryman.services.platform import Platform
+from ferryman.services.platform import Platform, passed
 from ferryman.store.queue import DELIVER, WAKE, DeliverJob, WakeJob, requeue_held
 from ferryman.tokens import SigningKey
 
@@ -61,7 +61,7 @@ async def run(platform: Platform, key: SigningKey, stop: asyncio.Event) -> None:
                 log.exception("queue.failed")
             if asyncio.get_running_loop().time() - began > 10:
                 pause = 0.1
-            await _pause(stop, pause)
+            await passed(stop, pause)
             pause = min(pause * 2, 2.0)
 
 
@@ -114,11 +114,3 @@ async def _surely(work: Callable[[], Awaitable[None]], job: Job) -> None:
 async def _pass_on(stop: asyncio.Event, shutdown: asyncio.Event) -> None:
     await stop.wait()
     shutdown.set()
-
-
-async def _pause(stop: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await stop.wait()
-    except TimeoutError:
-        return

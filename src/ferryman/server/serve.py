@@ -50,7 +50,7 @@ async def serve(settings: Settings, *, workers: int) -> None:
             stack.push_async_callback(asyncio.to_thread, postgres.stop)
             await stack.enter_async_context(keep_postgres(postgres))
         built = await stack.enter_async_context(build(settings, url))
-        app = create_app(built.platform, Credentials(token, built.key))
+        app = create_app(built.platform, Credentials(token, built.key), stop)
         serving = await stack.enter_async_context(_listening(app, settings))
         # Entered last, so ended first: functions that run still need the API to answer them.
         for number in range(workers):

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import sys
 import threading
 
 from ferryman.config import Settings
@@ -32,7 +31,9 @@ async def work(settings: Settings) -> None:
 
 def _watch_keeper(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
     """Standard input ends with the process that keeps this one: then stop, within a bound."""
-    sys.stdin.buffer.read()
+    # Not sys.stdin: its lock, held by this thread, would abort the interpreter's own end.
+    while os.read(0, 4096):
+        pass
     loop.call_soon_threadsafe(stop.set)
     threading.Event().wait(_DRAIN_SECONDS)
     os._exit(1)

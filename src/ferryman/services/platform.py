@@ -1,5 +1,6 @@
 """What every use case works with, and how it reads the ids and texts it is given."""
 
+import asyncio
 import base64
 import binascii
 from dataclasses import dataclass
@@ -18,6 +19,15 @@ class Platform:
     database: Database
     objects: ObjectStore
     settings: Settings
+
+
+async def passed(event: asyncio.Event, seconds: float) -> bool:
+    """Wait for ``event``, at most so long; whether it has come."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await event.wait()
+    except TimeoutError:
+        return False
 
 
 def parse_id(noun: str, text: str) -> UUID:

@@ -13,6 +13,7 @@ from ferryman.services.platform import (
     encode_cursor,
     page_size,
     parse_id,
+    passed,
 )
 from ferryman.store import timeline
 from ferryman.store import transfer as transfers
@@ -42,8 +43,12 @@ async def page(
     )
 
 
-async def follow(platform: Platform, transfer_id: str, after: int) -> AsyncIterator[TimelineEntry]:
+async def follow(
+    platform: Platform, transfer_id: str, after: int, closing: asyncio.Event
+) -> AsyncIterator[TimelineEntry]:
     """Entries after ``after`` as they come, until the transfer has settled and all were given.
+
+    Also ends when ``closing`` is set: the caller then follows on elsewhere.
 
     Numbers are drawn before transactions commit, so an entry can appear behind a later one:
     the last seconds are therefore read again, and what was given already is left out.
@@ -69,4 +74,5 @@ async def follow(platform: Platform, transfer_id: str, after: int) -> AsyncItera
             old = [seq for seq, at in given.items() if at < horizon]
             after = max([after, *old])
             given = {seq: at for seq, at in given.items() if seq > after}
-            await asyncio.sleep(_POLL_SECONDS)
+            if await passed(closing, _POLL_SECONDS):
+                return
