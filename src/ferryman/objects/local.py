@@ -37,13 +37,15 @@ class LocalStore:
     its key.
     """
 
-    part_size = 8 << 20
     min_part_size = 5 << 20
     max_part_size = 1 << 30
     max_parts = 10_000
     checksums: tuple[str, ...] = ("sha256",)
 
-    def __init__(self, root: Path, secret: bytes, base_url: str) -> None:
+    def __init__(
+        self, root: Path, secret: bytes, base_url: str, *, part_size: int = 8 << 20
+    ) -> None:
+        self.part_size = part_size
         self._secret = secret
         self._base_url = base_url.rstrip("/")
         self._incoming = root / "incoming"
