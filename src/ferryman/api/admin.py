@@ -12,7 +12,7 @@ from litestar.response import ServerSentEvent, ServerSentEventMessage
 
 from ferryman.api.auth import Credentials, check_operator
 from ferryman.api.mapping_rows import read_rows
-from ferryman.api.parameters import Cursor, PageSize
+from ferryman.api.parameters import LONG_LIST_BYTES, Cursor, PageSize
 from ferryman.services import app, clock, explain, mapping, message, migration, timeline, transfer
 from ferryman.services.platform import Platform
 from ferryman.wire.app import AppCredentials, AppPage, AppRegistration
@@ -40,7 +40,7 @@ async def list_apps(platform: Platform, cursor: Cursor = None, size: PageSize = 
     return await app.page(platform, cursor, size)
 
 
-@post("/migrations", status_code=200)
+@post("/migrations", status_code=200, request_max_body_size=LONG_LIST_BYTES)
 async def create_migration(platform: Platform, data: MigrationRequest) -> MigrationView:
     """Create a migration with a READY transfer for each app."""
     return await migration.create(platform, data)

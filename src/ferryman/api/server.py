@@ -8,7 +8,7 @@ from litestar import Router, delete, get, post
 from litestar.di import Provide
 
 from ferryman.api.auth import server_app
-from ferryman.api.parameters import LastEntity, PageSize, Type
+from ferryman.api.parameters import LONG_LIST_BYTES, LastEntity, PageSize, Type
 from ferryman.services import listener, mapping, transfer, upload
 from ferryman.services.platform import Platform, passed
 from ferryman.store.app import App
@@ -62,7 +62,9 @@ async def upload_state(caller: App, platform: Platform, upload_id: str) -> Uploa
     return await upload.state(platform, caller, upload_id)
 
 
-@post("/uploads/{upload_id:str}/complete", status_code=200)
+@post(
+    "/uploads/{upload_id:str}/complete", status_code=200, request_max_body_size=LONG_LIST_BYTES
+)
 async def complete_upload(
     caller: App, platform: Platform, upload_id: str, data: CompleteRequest
 ) -> AppDataReceipt:

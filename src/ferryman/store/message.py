@@ -166,12 +166,14 @@ async def views(tx: Transaction, messages: list[StoredMessage]) -> list[MessageV
         attempts[row["message_id"]].append(
             AttemptView(
                 number=row["number"],
+                target=row["target"],
                 started_at=epoch_ms(row["started_at"]),
                 duration_ms=row["duration_ms"],
                 outcome=row["outcome"],
                 stage=row["stage"],
                 status=row["status"],
                 error=row["error"],
+                output=row["output"],
             )
         )
     return [_view(message, attempts[message.message_id]) for message in messages]
@@ -188,6 +190,7 @@ def _view(message: StoredMessage, attempts: list[AttemptView]) -> MessageView:
         key=message.payload.get("key"),
         label=message.payload.get("label"),
         state=message.state.state,
+        reason=message.reason,
         acknowledgement=message.state.acknowledgement,
         created_at=epoch_ms(message.created_at),
         acknowledged_at=ms(message.acknowledged_at),

@@ -63,19 +63,24 @@ class RerunAnswer(Wire, frozen=True):
 
 
 class AttemptView(Wire, frozen=True):
-    """One try at delivering a message."""
+    """One try at delivering a message.
+
+    ``target`` names the function or endpoint; ``error`` and ``output`` are cut to kilobytes.
+    """
 
     number: int
+    target: str | None
     started_at: int
     duration_ms: int | None
     outcome: str
     stage: str | None
     status: int | None
     error: str | None
+    output: str | None
 
 
 class MessageView(Wire, frozen=True):
-    """A message with its attempts."""
+    """A message with its attempts; ``reason`` says why the last of them failed."""
 
     message_id: str
     transfer_id: str
@@ -83,6 +88,7 @@ class MessageView(Wire, frozen=True):
     key: str | None
     label: str | None
     state: MessageState
+    reason: str | None
     acknowledgement: AckStatus | None
     created_at: int
     acknowledged_at: int | None
