@@ -7,6 +7,7 @@ from ferryman.wire.app import AppCredentials, AppPage, AppRegistration
 from ferryman.wire.clock import ClockAdvance, ClockView
 from ferryman.wire.migration import MappingCounts, MigrationPage, MigrationRequest, MigrationView
 from ferryman.wire.transfer import (
+    Explanation,
     MessagePage,
     MessageView,
     RerunAnswer,
@@ -114,6 +115,12 @@ def redeliver_message(message_id: str) -> Operation[MessageView]:
     """Deliver a message again, under the same id."""
     path = f"{_BASE}/messages/{segment(message_id)}/redeliver"
     return json_operation("POST", path, MessageView)
+
+
+def explain_message(message_id: str) -> Operation[Explanation]:
+    """Why a message went where it went."""
+    path = f"{_BASE}/messages/{segment(message_id)}/explain"
+    return json_operation("GET", path, Explanation)
 
 
 def get_clock() -> Operation[ClockView]:

@@ -2,7 +2,18 @@
 
 import typer
 
-from ferryman.cli import agent, data, demo, serve
+from ferryman.cli import (
+    agent,
+    apps,
+    clock,
+    data,
+    demo,
+    mapping,
+    message,
+    migration,
+    serve,
+    transfer,
+)
 
 app = typer.Typer(
     name="ferryman",
@@ -14,4 +25,10 @@ app.command()(demo.demo)
 app.command()(serve.serve)
 app.command()(serve.worker)
 app.add_typer(agent.app, name="agent")
+app.add_typer(apps.app, name="app")
+app.add_typer(migration.app, name="migration")
+app.add_typer(mapping.app, name="mapping")
+app.add_typer(transfer.app, name="transfer")
+app.add_typer(message.app, name="message")
 app.add_typer(data.app, name="data")
+app.add_typer(clock.app, name="clock")

@@ -1,0 +1,123 @@
+"""``ferryman mapping``: tell the platform which server id became which cloud id."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, BinaryIO
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TransferSpeedColumn,
+)
+
+from ferryman.cli import admin_calls as calls
+from ferryman.cli.connection import DATA_DIR, URL, Admin, AsJson, DataDir, Token, Url, connected
+from ferryman.cli.render import clean, lines_of, print_json
+from ferryman.wire.migration import MappingCounts
+
+app = typer.Typer(help="Load mappings of server ids to cloud ids.", no_args_is_help=True)
+
+_PIECE = 1 << 20
+
+
+class Form(StrEnum):
+    """How the rows are written."""
+
+    CSV = "csv"
+    NDJSON = "ndjson"
+
+
+_CONTENT_TYPES = {Form.CSV: "text/csv", Form.NDJSON: "application/x-ndjson"}
+
+
+@app.callback()
+def mapping() -> None:
+    """Load mappings of server ids to cloud ids."""
+
+
+@app.command("load")
+def load(
+    migration: Annotated[str, typer.Argument(help="The id of the migration.")],
+    file: Annotated[str, typer.Argument(help="The file, or - for standard input.")],
+    form: Annotated[
+        Form | None,
+        typer.Option(
+            "--format", help="Without it: csv for *.csv, else ndjson.", show_default=False
+        ),
+    ] = None,
+    url: Url = URL,
+    token: Token = None,
+    data_dir: DataDir = DATA_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """Load a file of any size: rows of namespace, serverKey, cloudKey; the last one wins.
+
+    All rows are stored, or none of them when one is wrong.
+    """
+    with connected(url, token, data_dir, as_json=as_json) as admin:
+        # Asked first, so that a wrong id is found before gigabytes are on their way.
+        view = admin.call(calls.get_migration(migration))
+        counts = send_file(admin, migration, file, form)
+    if as_json:
+        print_json(counts)
+        return
+    apps = ", ".join(f"{each.cloud_app_key} ({each.environment})" for each in view.transfers)
+    typer.echo(clean(f"{view.name}: {apps} on {view.cloud_url}"))
+    typer.echo(counted(counts))
+
+
+def send_file(admin: Admin, migration_id: str, file: str, form: Form | None) -> MappingCounts:
+    """Send the rows of a file, piece by piece, with a progress bar on standard error."""
+    if form is None:
+        form = Form.CSV if file.lower().endswith(".csv") else Form.NDJSON
+    operation = calls.load_mappings(migration_id, _CONTENT_TYPES[form])
+    with _opened(file) as (source, size), _progress(file, size) as advance:
+        return admin.stream(operation, _pieces(source, advance))
+
+
+def counted(counts: MappingCounts) -> str:
+    """Say how many rows were read and how many keys they wrote."""
+    namespaces = {f"  {name}": count for name, count in sorted(counts.namespaces.items())}
+    total = f"{counts.rows} rows read, {counts.stored} keys written"
+    return f"{total}\n{lines_of(namespaces)}".rstrip()
+
+
+@contextmanager
+def _opened(file: str) -> Iterator[tuple[BinaryIO, int | None]]:
+    if file == "-":
+        yield sys.stdin.buffer, None
+        return
+    path = Path(file)
+    with path.open("rb") as source:
+        # A pipe or a device has a size of nothing, which is not its length.
+        yield source, path.stat().st_size if path.is_file() else None
+
+
+@contextmanager
+def _progress(file: str, size: int | None) -> Iterator[Callable[[int], None]]:
+    name = "standard input" if file == "-" else Path(file).name
+    columns = (
+        SpinnerColumn(),
+        TextColumn("Loading {task.fields[name]}", markup=False),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+    )
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task("", total=size, name=clean(name))
+        yield lambda count: progress.advance(task, count)
+
+
+def _pieces(source: BinaryIO, advance: Callable[[int], None]) -> Iterator[bytes]:
+    while piece := source.read(_PIECE):
+        yield piece
+        advance(len(piece))
