@@ -53,7 +53,7 @@ WRITE = {
 @contextmanager
 def opened(path: str) -> Iterator[sqlite3.Connection]:
     """Open the database, making it on first use."""
-    with closing(sqlite3.connect(path, BUSY_SECONDS, isolation_level="IMMEDIATE")) as db:
+    with closing(sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level="IMMEDIATE")) as db:
         db.executescript(SCHEMA)
         yield db
 

@@ -53,9 +53,9 @@ FILES = [
     ("README", 700),
     ("video 🎬.mp4", 3_000_000),
     ("table.csv", 60_000),
-    ("Fahrplan 2024–25.pdf", 240_000),
+    ("Fahrplan « été ».pdf", 240_000),
     ("one", 1),
-    ("α β γ.tar.gz", 65_536),
+    ("ж и к.tar.gz", 65_536),
     ("trace.log.1", 9_999),
     ("Screenshot 12:30?.png", 350_000),
 ]

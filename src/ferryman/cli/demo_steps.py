@@ -4,17 +4,18 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 
 import ferryman
+from ferryman.cli import admin_calls
 from ferryman.sdk.http import HttpTransport
-from ferryman.sdk.operation import Operation, Request, json_operation, segment
 from ferryman.vocab import AppKind, ContainerType, TransferStatus
-from ferryman.wire.app import AppCredentials, AppRegistration
+from ferryman.wire.app import AppRegistration
 from ferryman.wire.base import Wire
-from ferryman.wire.migration import Container, MigrationRequest, MigrationView
+from ferryman.wire.migration import Container, MigrationRequest
 from ferryman.wire.transfer import TransferView
 
 SERVER_APP, CLOUD_APP = "org.example.trac", "org.example.noticeboard"
@@ -97,14 +98,12 @@ class Plan:
         if view.status is TransferStatus.READY:
             migration_id = view.migration_details.migration_id
             self._load_mappings(migration_id)
-            path = f"/admin/v1/migrations/{segment(migration_id)}/start"
-            self._transport.call(json_operation("POST", path, MigrationView))
+            self._transport.call(admin_calls.start_migration(migration_id))
         return state
 
     def transfer(self, transfer_id: str) -> TransferView:
         """How far the transfer is."""
-        path = f"/admin/v1/transfers/{segment(transfer_id)}"
-        return self._transport.call(json_operation("GET", path, TransferView))
+        return self._transport.call(admin_calls.get_transfer(transfer_id))
 
     def _kept(self) -> State | None:
         if not self._file.exists():
@@ -129,8 +128,7 @@ class Plan:
             manifest=load_manifest(source),
             source=str(source),
         )
-        operation = json_operation("POST", "/admin/v1/apps", AppCredentials, body=registration)
-        token = self._transport.call(operation).server_token
+        credentials = self._transport.call(admin_calls.register_app(registration))
         harbour = Container(type=ContainerType.JIRA_PROJECT, key="HARBOUR", name="Harbour")
         request = MigrationRequest(
             name="Harbour moves to the cloud",
@@ -139,16 +137,11 @@ class Plan:
             apps=[CLOUD_APP],
             containers=[harbour],
         )
-        migration = self._transport.call(
-            json_operation("POST", "/admin/v1/migrations", MigrationView, body=request)
-        )
-        return State(server_token=token, transfer_id=migration.transfers[0].transfer_id)
+        migration = self._transport.call(admin_calls.create_migration(request))
+        transfer_id = migration.transfers[0].transfer_id
+        return State(server_token=credentials.server_token, transfer_id=transfer_id)
 
     def _load_mappings(self, migration_id: str) -> None:
-        request = Request(
-            method="PUT",
-            url=f"/admin/v1/migrations/{segment(migration_id)}/mappings",
-            headers={"content-type": "application/x-ndjson", "accept": "application/json"},
-            body=self._mappings.read_bytes(),
-        )
-        self._transport.call(Operation(request=request, parse=lambda _answer: None))
+        call = admin_calls.load_mappings(migration_id, "application/x-ndjson")
+        rows = self._mappings.read_bytes()
+        self._transport.call(replace(call, request=replace(call.request, body=rows)))
