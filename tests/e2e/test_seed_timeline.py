@@ -1,0 +1,82 @@
+"""The seed's example timeline, minute by minute, against the running platform."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ferryman import Migration
+from tests.support import Crossing, PlatformProcess
+
+pytestmark = pytest.mark.e2e
+
+
+def read(migration: Migration, key: str) -> bytes:
+    with migration.get_app_data_payload(key) as payload:
+        return payload.content()
+
+
+def test_the_example_timeline(platform_process: PlatformProcess, app_folder: Path) -> None:
+    crossing = Crossing.begin(platform_process, app_folder)
+    migration = crossing.migration()
+    sent: dict[str, str] = {}
+
+    def upload(label: str) -> Callable[[], None]:
+        def step() -> None:
+            sent[label] = crossing.upload(label, f"bytes of {label}".encode())
+
+        return step
+
+    def received(label: str) -> Callable[[], None]:
+        def step() -> None:
+            crossing.advance(0)  # returns when all that is due is delivered
+            [event] = [event for event in crossing.events() if event.get("label") == label]
+            assert event["messageId"] == sent[label]
+            assert read(migration, event["key"]) == f"bytes of {label}".encode()
+
+        return step
+
+    def acknowledge(label: str) -> Callable[[], None]:
+        return lambda: migration.message_processed(crossing.transfer_id, sent[label])
+
+    def nothing() -> None:
+        """The platform cannot see an app that starts processing."""
+
+    steps: list[tuple[int, Callable[[], None], int]] = [
+        (0, nothing, 15),
+        (1, upload("A"), 16),
+        (1, received("A"), 16),
+        (12, upload("B"), 27),
+        (13, received("B"), 27),
+        (22, upload("C"), 37),
+        (22, received("C"), 37),
+        (22, crossing.complete_export, 37),
+        (22, nothing, 37),
+        (32, acknowledge("C"), 47),
+        (33, nothing, 47),
+        (38, nothing, 47),
+        (43, acknowledge("A"), 58),
+    ]
+    progress = 0
+    for minute, step, deadline in steps:
+        crossing.advance_to(minute)
+        step()
+        view = crossing.view()
+        assert view["status"] == "IN_PROGRESS", (minute, view)
+        assert round(crossing.minute_of(view["deadline"])) == deadline, (minute, view)
+        assert progress <= view["progress"] <= 99
+        progress = view["progress"]
+    crossing.advance_to(48)
+    acknowledge("B")()
+
+    view = crossing.view()
+    assert view["status"] == "SUCCESS"
+    assert view["progress"] == 100
+    assert view["deadline"] is None
+    assert round(crossing.minute_of(view["settledAt"])) == 48
+    assert view["unacknowledgedMessageIds"] == []
+    crossing.advance(0)
+    kinds = [
+        event["eventType"].rpartition(":")[0].rpartition(":")[2] for event in crossing.events()
+    ]
+    assert sorted(kinds) == ["completed", "settled", "triggered", *["uploaded"] * 3]
