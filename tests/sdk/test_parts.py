@@ -1,11 +1,13 @@
 """How streams are cut, and how much of them is held."""
 
 import threading
+import time
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ferryman.sdk.parts import MIB, Budget, PartPlan, parallelism
+from ferryman.sdk.parts import MIB, Budget, PartPlan
 
 PLAN = PartPlan(first=8 * MIB, smallest=5 * MIB, largest=1024 * MIB, max_parts=10_000)
 
@@ -42,10 +44,21 @@ def test_sizes_never_shrink_and_keep_the_bounds(
     assert plan.size(number) >= min(smallest, largest)
 
 
-def test_parallelism_is_what_the_budget_holds() -> None:
-    assert parallelism(96 * MIB, 8 * MIB) == 8
-    assert parallelism(96 * MIB, 40 * MIB) == 2
-    assert parallelism(96 * MIB, 500 * MIB) == 1
+@pytest.mark.parametrize(("part", "at_once"), [(8, 8), (40, 2), (96, 1), (500, 1)])
+def test_as_many_parts_go_at_once_as_the_budget_holds(part: int, at_once: int) -> None:
+    budget, taken = Budget(96), []
+
+    def take() -> None:
+        for _ in range(10):
+            budget.take(part)
+            taken.append(part)
+
+    threading.Thread(target=take, daemon=True).start()
+    deadline = time.monotonic() + 5
+    while len(taken) < at_once and time.monotonic() < deadline:
+        time.sleep(0.001)
+    time.sleep(0.02)
+    assert len(taken) == at_once
 
 
 def test_a_budget_holds_back_what_does_not_fit() -> None:
@@ -60,10 +73,25 @@ def test_a_budget_holds_back_what_does_not_fit() -> None:
     waiting = threading.Thread(target=take)
     waiting.start()
     assert not taken.wait(0.05)
-    budget.give(6)
+    budget.give(memoryview(bytes(6)))
     assert taken.wait(5)
     waiting.join()
 
 
 def test_a_single_part_larger_than_the_budget_passes() -> None:
     Budget(10).take(1000)
+
+
+def test_memory_is_lent_again_until_it_is_trimmed() -> None:
+    budget = Budget(100)
+    part = budget.lend(10)
+    budget.take(part.nbytes)
+    memory = part.obj
+    budget.give(part[:7])
+    assert budget.lend(10).obj is memory
+    other = budget.lend(10)
+    assert other.obj is not memory
+    budget.take(other.nbytes)
+    budget.give(other)
+    budget.trim()
+    assert budget.lend(10).obj is not other.obj

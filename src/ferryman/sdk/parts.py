@@ -1,5 +1,6 @@
 """How a stream of unknown length is cut into parts, and how much memory that may take."""
 
+import mmap
 import threading
 from dataclasses import dataclass
 
@@ -42,23 +43,30 @@ class PartPlan:
         return min(max(grown, self.smallest), self.largest)
 
 
-def parallelism(budget: int, part_size: int) -> int:
-    """Return how many parts may be on their way at once within ``budget`` bytes."""
-    return min(max(budget // part_size, 1), MOST_PARALLEL)
-
-
 class Budget:
-    """The bytes of parts on their way, of all streams of a gateway together.
+    """The memory of parts on their way, of all streams of a gateway together.
 
     Only full parts count, never those being filled, so the writer that waits here always waits
     for a part that is going out: streams that share a budget cannot block each other for good.
+    Memory is used again for the next part, since fresh pages cost more than hashing them.
     """
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self._parts = 0
         self._held = 0
+        self._free: list[mmap.mmap] = []
         self._changed = threading.Condition()
+
+    def lend(self, size: int) -> memoryview:
+        """Return memory for a part to be filled; ``give`` takes it back."""
+        with self._changed:
+            while self._free:
+                memory = self._free.pop()
+                if len(memory) == size:
+                    return memoryview(memory)
+        # Anonymous pages go back to the system at once, so memory stays flat as parts grow.
+        return memoryview(mmap.mmap(-1, size))
 
     def take(self, size: int) -> None:
         """Wait until a part of ``size`` bytes fits; a single part always does."""
@@ -67,12 +75,19 @@ class Budget:
             self._held += size
             self._parts += 1
 
-    def give(self, size: int) -> None:
-        """Return what a part held."""
+    def give(self, part: memoryview) -> None:
+        """Take back what a part held; nobody may look at it any more."""
         with self._changed:
-            self._held -= size
+            self._held -= part.nbytes
             self._parts -= 1
+            if isinstance(part.obj, mmap.mmap):
+                self._free.append(part.obj)
             self._changed.notify_all()
+
+    def trim(self) -> None:
+        """Let go of memory that no part uses; for the end of a stream."""
+        with self._changed:
+            self._free.clear()
 
     def _fits(self, size: int) -> bool:
         if self._parts == 0:

@@ -2,13 +2,11 @@
 
 import hashlib
 import io
-import mmap
 import sys
 import warnings
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from ferryman.sdk.parts import PartPlan
 from ferryman.sdk.upload import Upload
 from ferryman.wire.upload import AppDataReceipt
 
@@ -40,7 +38,7 @@ class AppDataStream(io.BufferedIOBase):
         self.receipt: AppDataReceipt | None = None
         self._upload = upload
         self._head = bytearray()
-        self._plan: PartPlan | None = None
+        self._spilled = False
         self._part: memoryview | None = None
         self._filled = 0
         self._sent = 0
@@ -137,28 +135,22 @@ class AppDataStream(io.BufferedIOBase):
 
     def _spill(self) -> None:
         """Move the head into the first part."""
-        if self._plan is None:
-            self._plan = self._upload.begin()
+        if not self._spilled:
+            self._upload.begin()
+            self._spilled = True
             head, self._head = self._head, bytearray()
             self._fill(memoryview(head))
 
     def _fill(self, view: memoryview) -> None:
         while view.nbytes:
             if self._part is None:
-                self._part = self._allocate()
+                self._part = self._upload.lend()
             taken = view[: self._part.nbytes - self._filled]
             self._part[self._filled : self._filled + taken.nbytes] = taken
             self._filled += taken.nbytes
             view = view[taken.nbytes :]
             if self._filled == self._part.nbytes:
                 self._send(self._part)
-
-    def _allocate(self) -> memoryview:
-        if self._plan is None:
-            raise AssertionError("the head is spilled before a part is filled")
-        # Anonymous pages rather than a bytearray: they are not zeroed by hand, and go back to
-        # the system at once, so that memory stays flat over any number of parts.
-        return memoryview(mmap.mmap(-1, self._plan.size(self._sent + 1)))
 
     def _send(self, body: memoryview) -> None:
         self._digest.update(body)

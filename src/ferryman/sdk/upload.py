@@ -4,7 +4,7 @@ import hashlib
 import logging
 import threading
 from collections.abc import Callable
-from concurrent.futures import FIRST_EXCEPTION, Executor, Future, wait
+from concurrent.futures import Executor, Future
 from contextlib import suppress
 from typing import TypeVar
 
@@ -49,20 +49,25 @@ class Upload:
         self._transfer_id = transfer_id
         self._label = label
         self._view: UploadView | None = None
-        self._futures: list[Future[StoredPart]] = []
+        self._numbers = 0
+        self._pending: dict[int, Future[StoredPart]] = {}
+        self._stored: list[StoredPart] = []
         self._failure: BaseException | None = None
+        self._changed = threading.Condition()
         self._cancelled = threading.Event()
         self._done = False
 
-    def begin(self) -> PartPlan:
+    def begin(self) -> UploadView:
         """Begin the file at the platform; repeated calls do nothing more."""
         if self._view is None:
-            self._view = self._run(
-                lambda exchange: exchange.call(
-                    server_calls.begin_upload(self._transfer_id, self._label)
-                )
-            )
-        return PartPlan.of(self._view)
+            operation = server_calls.begin_upload(self._transfer_id, self._label)
+            self._view = self._run(lambda exchange: exchange.call(operation))
+        return self._view
+
+    def lend(self) -> memoryview:
+        """Return the memory of the next part, to be filled and handed to ``send``."""
+        plan = PartPlan.of(self.begin())
+        return self._budget.lend(plan.size(self._numbers + 1))
 
     def send(self, body: memoryview, *, sha256: str | None) -> None:
         """Hand over the next part; waits while too much is on its way.
@@ -70,25 +75,25 @@ class Upload:
         The memory belongs to the upload until the part is stored. ``sha256`` where it is known
         already. Raises the failure of an earlier part.
         """
-        view = self._begun()
-        number = len(self._futures) + 1
-        if number > view.max_parts:
+        view = self.begin()
+        if self._numbers == view.max_parts:
             raise GatewayError(
                 None,
                 f"The file has more than {view.max_parts} parts: the platform takes no longer one.",
             )
+        self._numbers += 1
+        number = self._numbers
         self._budget.take(body.nbytes)
         try:
             self.check()
             future = self._pool.submit(self._send_part, view, number, body, sha256)
         except BaseException:
-            self._budget.give(body.nbytes)
+            self._budget.give(body)
             raise
-        future.add_done_callback(self._note)
+        with self._changed:
+            self._pending[number] = future
         # Runs also for a part that was cancelled before its turn.
-        size = body.nbytes
-        future.add_done_callback(lambda _done: self._budget.give(size))
-        self._futures.append(future)
+        future.add_done_callback(lambda done: self._settle(number, body, done))
 
     def check(self) -> None:
         """Raise what made an earlier part fail, or that the upload was abandoned."""
@@ -99,12 +104,13 @@ class Upload:
 
     def complete(self, sha256: str) -> AppDataReceipt:
         """Wait for all parts and register the file of digest ``sha256``."""
-        view = self._begun()
-        request = CompleteRequest(parts=self._stored_parts(), sha256=sha256)
+        view = self.begin()
+        request = CompleteRequest(parts=self._all_stored(), sha256=sha256)
         receipt = self._run(
             lambda exchange: exchange.call(server_calls.complete_upload(view.upload_id, request))
         )
         self._done = True
+        self._budget.trim()
         return receipt
 
     def abandon(self) -> None:
@@ -117,8 +123,11 @@ class Upload:
             return
         self._done = True
         self._cancelled.set()
-        for future in self._futures:
+        with self._changed:
+            pending = list(self._pending.values())
+        for future in pending:
             future.cancel()
+        self._budget.trim()
         if self._view is None:
             return
         operation = server_calls.abort_upload(self._view.upload_id)
@@ -135,19 +144,24 @@ class Upload:
         with suppress(RuntimeError):
             self._pool.submit(self.abandon)
 
-    def _stored_parts(self) -> list[StoredPart]:
-        wait(self._futures, return_when=FIRST_EXCEPTION)
-        failed = [f for f in self._futures if f.done() and not f.cancelled() and f.exception()]
-        if not failed:
-            self.check()
-        return [future.result() for future in failed or self._futures]
+    def _all_stored(self) -> list[StoredPart]:
+        with self._changed:
+            self._changed.wait_for(lambda: not self._pending or self._failure is not None)
+        self.check()
+        return sorted(self._stored, key=lambda part: part.number)
 
-    def _begun(self) -> UploadView:
-        if self._view is None:
-            self.begin()
-        if self._view is None:
-            raise AssertionError("begin() either sets the view or raises")
-        return self._view
+    def _settle(self, number: int, body: memoryview, future: Future[StoredPart]) -> None:
+        """Note what became of a part. Only the note is kept: a future would keep its memory."""
+        self._budget.give(body)
+        with self._changed:
+            del self._pending[number]
+            if future.cancelled():
+                pass
+            elif (failure := future.exception()) is None:
+                self._stored.append(future.result())
+            elif self._failure is None:
+                self._failure = failure
+            self._changed.notify_all()
 
     def _send_part(
         self, view: UploadView, number: int, body: memoryview, sha256: str | None
@@ -166,10 +180,6 @@ class Upload:
     def _pause(self, seconds: float) -> None:
         if self._cancelled.wait(seconds):
             raise GatewayError(None, "The upload was abandoned.")
-
-    def _note(self, future: Future[StoredPart]) -> None:
-        if not future.cancelled() and self._failure is None:
-            self._failure = future.exception()
 
 
 def part_flow(
