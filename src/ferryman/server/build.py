@@ -1,13 +1,11 @@
 """A platform from settings: database, object store, secrets."""
 
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from ferryman.config import Settings
-from ferryman.ids import new_secret, new_token
+from ferryman.ids import new_secret
 from ferryman.objects.local import LocalStore
 from ferryman.services.platform import Platform
 from ferryman.store import secret
@@ -35,21 +33,15 @@ async def build(settings: Settings, database_url: str) -> AsyncIterator[Built]:
         async with database.transaction() as tx:
             url_secret = await secret.get_or_create(tx, "object-urls", new_secret())
             key = _parse_key(await secret.get_or_create(tx, "signing-key", _new_key()))
-        store = LocalStore(settings.data_dir / "objects", url_secret, settings.base_url)
+        store = LocalStore(
+            settings.data_dir / "objects",
+            url_secret,
+            settings.base_url,
+            part_size=settings.part_bytes,
+        )
         yield Built(Platform(database, store, settings), key)
     finally:
         pool.terminate()
-
-
-def operator_token(data_dir: Path) -> str:
-    """The operator token of a data folder, made at the first start; its file has mode 0600."""
-    path = data_dir / "operator-token"
-    try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(new_token("operator") + "\n")
-    except FileExistsError:
-        path.chmod(0o600)
-    return path.read_text().strip()
 
 
 def _new_key() -> bytes:

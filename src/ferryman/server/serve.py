@@ -7,30 +7,15 @@ if this process itself dies, its workers end by themselves and the next start fi
 import asyncio
 import signal
 import socket
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 
-import structlog
-from granian.constants import Interfaces
-from granian.http import HTTP1Settings
-from granian.server.embed import Server
-from litestar import Litestar
-
-from ferryman.api.app import create_app
-from ferryman.api.auth import Credentials
 from ferryman.config import Settings
 from ferryman.errors import ConfigError
-from ferryman.server.build import build, operator_token
 from ferryman.server.children import keep_postgres, keep_worker
+from ferryman.server.operator import operator_token
 from ferryman.store.embedded import EmbeddedPostgres
 
-log = structlog.get_logger("ferryman.serve")
-
-_READ_BUFFER = 4 << 20
-"""Bytes taken from a connection at once: large, since most of what arrives is file parts."""
-
 _BIND_SECONDS = 10.0
-_CLOSE_SECONDS = 10.0
 
 
 async def serve(settings: Settings, *, workers: int) -> None:
@@ -43,15 +28,13 @@ async def serve(settings: Settings, *, workers: int) -> None:
     for ending in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(ending, stop.set)
     async with AsyncExitStack() as stack:
-        url = settings.database_url
-        if url is None:
-            postgres = EmbeddedPostgres(settings.data_dir)
-            url = await asyncio.to_thread(postgres.start)
-            stack.push_async_callback(asyncio.to_thread, postgres.stop)
-            await stack.enter_async_context(keep_postgres(postgres))
-        built = await stack.enter_async_context(build(settings, url))
-        app = create_app(built.platform, Credentials(token, built.key), stop)
-        serving = await stack.enter_async_context(_listening(app, settings))
+        starting = asyncio.create_task(_database(settings, stack))
+        await asyncio.sleep(0)
+        # Imported while the database starts: each takes about half a second.
+        from ferryman.server.answer import answering
+
+        url = await starting
+        serving = await stack.enter_async_context(answering(settings, url, token, stop))
         # Entered last, so ended first: functions that run still need the API to answer them.
         for number in range(workers):
             await stack.enter_async_context(keep_worker(settings, url, number))
@@ -60,26 +43,15 @@ async def serve(settings: Settings, *, workers: int) -> None:
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
 
 
-@asynccontextmanager
-async def _listening(app: Litestar, settings: Settings) -> AsyncIterator["asyncio.Task[None]"]:
-    """Answer requests; the task ends only if the server does."""
-    server = Server(
-        app,
-        address=settings.host,
-        port=settings.port,
-        interface=Interfaces.ASGI,
-        backlog=1024,
-        log_enabled=False,
-        http1_settings=HTTP1Settings(max_buffer_size=_READ_BUFFER),
-        websockets=False,
-    )
-    serving = asyncio.create_task(server.serve())
-    await _until_listening(settings, serving)
-    try:
-        yield serving
-    finally:
-        server.stop()  # type: ignore[no-untyped-call]
-        await asyncio.wait({serving}, timeout=_CLOSE_SECONDS)
+async def _database(settings: Settings, stack: AsyncExitStack) -> str:
+    """The address given, or that of the embedded server, which then runs as long as we do."""
+    if settings.database_url is not None:
+        return settings.database_url
+    postgres = EmbeddedPostgres(settings.data_dir)
+    url = await asyncio.to_thread(postgres.start)
+    stack.push_async_callback(asyncio.to_thread, postgres.stop)
+    await stack.enter_async_context(keep_postgres(postgres))
+    return url
 
 
 async def _wait_for_port(host: str, port: int) -> None:
@@ -102,18 +74,6 @@ async def _wait_for_port(host: str, port: int) -> None:
             else:
                 return
         await asyncio.sleep(0.1)
-
-
-async def _until_listening(settings: Settings, serving: "asyncio.Task[None]") -> None:
-    while not serving.done():
-        try:
-            _, writer = await asyncio.open_connection(settings.host, settings.port)
-        except OSError:
-            await asyncio.sleep(0.02)
-        else:
-            writer.close()
-            return
-    await serving
 
 
 def free_port(host: str) -> int:

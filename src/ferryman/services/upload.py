@@ -12,6 +12,7 @@ from ferryman.domain import transfer as rules
 from ferryman.domain.limits import LABEL_CHARACTERS, SIGNED_URL_LIFE
 from ferryman.errors import Conflict, Invalid, LimitExceeded, not_found
 from ferryman.ids import new_id
+from ferryman.objects.parts import check_request
 from ferryman.services import transfer as transfer_service
 from ferryman.services.platform import Platform, check_text, parse_id
 from ferryman.store import app_data, timeline
@@ -79,8 +80,9 @@ async def sign_parts(
             found=str(len(parts)),
             fix="Ask for fewer at a time.",
         )
+    store = platform.objects
     for part in parts:
-        _check_part(platform, part)
+        check_request(part, max_part_size=store.max_part_size, max_parts=store.max_parts)
     async with platform.database.transaction() as tx:
         upload = await _own(tx, app, upload_id)
         _check_open(upload)
@@ -90,7 +92,7 @@ async def sign_parts(
         now = tx.now
     expires_at = now + SIGNED_URL_LIFE
     signed = [
-        await platform.objects.part_url(
+        await store.part_url(
             str(upload.key), upload.store_ref, part, expires_at=expires_at, now=now
         )
         for part in parts
@@ -204,27 +206,6 @@ async def _accept(
             fields["label"] = file.label
         await transfer_service.apply(tx, stored, change, message_id=file.message_id, fields=fields)
     return _receipt(file)
-
-
-def _check_part(platform: Platform, part: PartRequest) -> None:
-    store = platform.objects
-    wanted = {"sha256": (part.sha256, 64), "md5": (part.md5, 32)}
-    for name in store.checksums:
-        value, length = wanted[name]
-        if value is None or len(value) != length or not set(value) <= _HEX:
-            raise Invalid(
-                "checksum_invalid",
-                expected=f"the {name} of each part as {length} lower-case hex digits",
-                found=repr(value)[:80],
-                fix=f"Compute {name} of the part's bytes before asking for its URL.",
-            )
-    if not 1 <= part.number <= store.max_parts or not 0 <= part.size <= store.max_part_size:
-        raise LimitExceeded(
-            "part_out_of_range",
-            expected=f"part numbers 1 to {store.max_parts}, sizes 0 to {store.max_part_size}",
-            found=f"part {part.number} of {part.size} bytes",
-            fix="Let the part size grow with the stream.",
-        )
 
 
 def _check_complete(platform: Platform, request: CompleteRequest) -> int:

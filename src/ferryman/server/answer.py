@@ -1,0 +1,57 @@
+"""Answering HTTP: the API over a platform, in this process."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from granian.constants import Interfaces
+from granian.http import HTTP1Settings
+from granian.server.embed import Server
+
+from ferryman.api.app import create_app
+from ferryman.api.auth import Credentials
+from ferryman.config import Settings
+from ferryman.server.build import build
+
+_READ_BUFFER = 4 << 20
+"""Bytes taken from a connection at once: large, since most of what arrives is file parts."""
+
+_CLOSE_SECONDS = 10.0
+
+
+@asynccontextmanager
+async def answering(
+    settings: Settings, database_url: str, operator_token: str, closing: asyncio.Event
+) -> AsyncIterator["asyncio.Task[None]"]:
+    """Answer requests from now on; the task that is given ends only if the server does."""
+    async with build(settings, database_url) as built:
+        app = create_app(built.platform, Credentials(operator_token, built.key), closing)
+        server = Server(
+            app,
+            address=settings.host,
+            port=settings.port,
+            interface=Interfaces.ASGI,
+            backlog=1024,
+            log_enabled=False,
+            http1_settings=HTTP1Settings(max_buffer_size=_READ_BUFFER),
+            websockets=False,
+        )
+        serving = asyncio.create_task(server.serve())
+        await _until_listening(settings, serving)
+        try:
+            yield serving
+        finally:
+            server.stop()  # type: ignore[no-untyped-call]
+            await asyncio.wait({serving}, timeout=_CLOSE_SECONDS)
+
+
+async def _until_listening(settings: Settings, serving: "asyncio.Task[None]") -> None:
+    while not serving.done():
+        try:
+            _, writer = await asyncio.open_connection(settings.host, settings.port)
+        except OSError:
+            await asyncio.sleep(0.02)
+        else:
+            writer.close()
+            return
+    await serving
