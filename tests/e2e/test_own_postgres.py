@@ -38,7 +38,7 @@ def database_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         pytest.skip("no PostgreSQL under /usr/lib/postgresql (apt-get install postgresql)")
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    folder = Path(f"/tmp/ferryman-postgres-{port}")  # noqa: S108 - the server's user must reach it
+    folder = Path(f"/tmp/ferryman-postgres-{port}")
     folder.mkdir(mode=0o700)
     if user := _as_postgres():
         os.chown(folder, pwd.getpwnam(user).pw_uid, -1)

@@ -64,15 +64,7 @@ class Platform:
             "manifest": remote_manifest(remote) if remote else None,
         }
         app = self.admin("POST", "/apps", registration)
-        request = {
-            "name": "A plan",
-            "cloudUrl": "https://cloud.example",
-            "sourceId": f"server-{number}",
-            "apps": [cloud_key],
-            "containers": list(containers),
-        }
-        migration = self.admin("POST", "/migrations", request)
-        self.admin("POST", f"/migrations/{migration['migrationId']}/start")
+        migration = self._start(cloud_key, containers)
         return Running(
             url=self.url,
             transfer_id=migration["transfers"][0]["transferId"],
@@ -82,6 +74,21 @@ class Platform:
             server_token=app["serverToken"],
             cloud_token=app["cloudToken"],
         )
+
+    def start_again(self, running: Running) -> None:
+        """Start another migration of the same app."""
+        self._start(running.cloud_key, ())
+
+    def _start(self, cloud_key: str, containers: Sequence[dict[str, str]]) -> Any:
+        request = {
+            "name": "A plan",
+            "cloudUrl": "https://cloud.example",
+            "sourceId": f"server of {cloud_key}",
+            "apps": [cloud_key],
+            "containers": list(containers),
+        }
+        migration = self.admin("POST", "/migrations", request)
+        return self.admin("POST", f"/migrations/{migration['migrationId']}/start")
 
     def view(self, running: Running) -> Any:
         """What an admin sees of the transfer."""

@@ -6,7 +6,14 @@ import urllib.request
 
 import pytest
 
-from ferryman import AsyncMigration, ContainerType, Gateway, Migration, MigrationAPIError
+from ferryman import (
+    AsyncMigration,
+    ContainerType,
+    Gateway,
+    GatewayError,
+    Migration,
+    MigrationAPIError,
+)
 from ferryman.sdk.cloud_calls import Result
 
 from .running import Platform, Running
@@ -58,8 +65,12 @@ def test_a_gateway_walks_containers(gateway: Gateway) -> None:
     assert {key for page in keys for key in page} == {"P0", "P1", "P2"}
 
 
-def test_feedback_is_none_until_there_is_some(gateway: Gateway) -> None:
+def test_feedback_is_none_until_there_is_some(running: Running, gateway: Gateway) -> None:
     assert gateway.get_cloud_feedback_if_present() is None
+    with Gateway(running.url, running.server_token, "nothing") as lost:
+        with pytest.raises(GatewayError) as caught:
+            lost.get_cloud_feedback_if_present()
+        assert caught.value.status == 404
 
 
 def test_a_cloud_app_translates_and_walks(mapped: Running, migration: Migration) -> None:

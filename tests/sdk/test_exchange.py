@@ -110,14 +110,6 @@ def test_the_list_of_files_follows_its_pages() -> None:
     assert ("lastEvaluatedKey", "b") in done.requests[1].query
 
 
-def test_feedback_that_is_absent_is_none() -> None:
-    operation = server_calls.feedback("t")
-    missing = answer(404, problem(404, "feedback_not_found"))
-    assert drive(EXCHANGE.call(operation), [missing]).result is None
-    given = answer(200, {"details": {"a": 1}})
-    assert drive(EXCHANGE.call(operation), [given]).result == {"a": 1}
-
-
 PART = PartRequest(number=7, size=3, sha256="ab")
 URLS = answer(
     200,

@@ -194,6 +194,15 @@ def test_a_client_needs_an_address_and_a_token(monkeypatch: pytest.MonkeyPatch) 
         Migration()
 
 
+@pytest.mark.parametrize("url", ["localhost:8400", "ftp://x", "/tmp"])
+@pytest.mark.parametrize("client", [Migration, AsyncMigration])
+def test_an_address_that_is_none_is_refused_at_once(
+    client: type[Migration | AsyncMigration], url: str
+) -> None:
+    with pytest.raises(ValueError, match="expected the platform's URL"):
+        client(url, "t")
+
+
 def test_errors_never_show_a_signature() -> None:
     with bad_server() as server:
         server.replies.append(Reply(body=b'{"url": "%s/f?sig=SECRET"}' % server.url.encode()))

@@ -1,5 +1,6 @@
 """A platform that is killed in the middle of an upload, and started again."""
 
+import contextlib
 import hashlib
 import random
 import tempfile
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from ferryman import Gateway, Migration
 
+from .agents import agent
 from .running import free_port, serving
 
 MIB = 1 << 20
@@ -44,3 +46,20 @@ def test_a_killed_platform_loses_nothing_of_a_stream() -> None:
             ):
                 assert payload.read() == data
             gateway.close()
+
+
+def test_an_agent_outlives_the_platform() -> None:
+    with tempfile.TemporaryDirectory(prefix="ferryman-sdk-") as name:
+        folder, port = Path(name), free_port()
+        folder.chmod(0o755)
+        with contextlib.ExitStack() as stack:
+            with serving(folder / "data", port) as platform:
+                running = platform.transfer()
+                process = stack.enter_context(agent(running, "Exporter", folder))
+                process.says("listener.returned")
+                platform.kill()
+            process.says("platform.unreachable")
+            with serving(folder / "data", port) as platform:
+                process.says("platform.reached")
+                platform.start_again(running)
+                process.until(lambda: process.log.read_text().count("listener.returned") == 2)

@@ -17,7 +17,7 @@ from typing import Self
 
 import psutil
 
-GRACE_SECONDS = 15.0
+GRACE_SECONDS = 20.0
 TAIL_LINES = 15
 
 
@@ -32,6 +32,7 @@ class Child:
     name: str
     process: subprocess.Popen[bytes]
     log: Path
+    grace: float
 
     def said(self) -> str:
         """Everything it has printed so far."""
@@ -61,11 +62,23 @@ class Children:
         """End all, the last begun first."""
         while self._running:
             child = self._running.pop()
-            end(psutil.Process(child.process.pid)) if child.process.poll() is None else None
+            if child.process.poll() is None:
+                end(psutil.Process(child.process.pid), child.grace)
             self._note(child.name).unlink(missing_ok=True)
 
-    def start(self, name: str, *arguments: str, cwd: Path, env: Mapping[str, str]) -> Child:
-        """Start ``ferryman`` with these arguments; ``env`` comes on top of our own variables."""
+    def start(
+        self,
+        name: str,
+        *arguments: str,
+        cwd: Path,
+        env: Mapping[str, str],
+        grace: float = GRACE_SECONDS,
+    ) -> Child:
+        """Start ``ferryman NAME`` with these arguments.
+
+        ``env`` comes on top of our own variables; ``grace`` is how many seconds it may take to
+        end once it is asked to.
+        """
         log = self._folder / f"{name}.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
@@ -78,7 +91,7 @@ class Children:
                 # Ctrl-C is for us alone: we end the children, and in order.
                 start_new_session=True,
             )
-        child = Child(name, process, log)
+        child = Child(name, process, log, grace)
         self._running.append(child)
         born = psutil.Process(process.pid).create_time()
         self._note(name).write_text(json.dumps([process.pid, born]))
@@ -104,17 +117,17 @@ def end_noted(note: Path) -> None:
         pid, born = json.loads(note.read_text())
         process = psutil.Process(pid)
         if process.create_time() == born:
-            end(process)
+            end(process, GRACE_SECONDS)
     except (ValueError, psutil.NoSuchProcess):
         pass
     note.unlink(missing_ok=True)
 
 
-def end(process: psutil.Process) -> None:
+def end(process: psutil.Process, grace: float) -> None:
     """Ask a process to end, wait, and insist."""
     try:
         process.terminate()
-        process.wait(GRACE_SECONDS)
+        process.wait(grace)
     except psutil.NoSuchProcess:
         pass
     except psutil.TimeoutExpired:

@@ -135,7 +135,7 @@ def _without_problem(url: str, error: ClientError) -> dict[str, Any]:
             "code": "answer_unexpected",
             "expected": f"Ferryman at {url}",
             "found": error.message,
-            "fix": "Correct --url or FERRYMAN_URL.",
+            "fix": "Correct --url or FERRYMAN_URL, and use one version of Ferryman on both sides.",
         }
     lost = error.__cause__
     reason = f" ({lost.reason})" if isinstance(lost, NoAnswerError) else ""

@@ -120,7 +120,7 @@ def _explained() -> Iterator[None]:
 
     try:
         yield
-    except (ClientError, OSError) as failure:
+    except (ClientError, OSError, ValueError) as failure:
         typer.echo(f"ferryman data: {failure}", err=True)
         raise typer.Exit(1) from None
 

@@ -69,6 +69,7 @@ def check_installed() -> None:
 
 def leave(number: int, _frame: FrameType | None) -> NoReturn:
     """Turn a signal into an exception, so that the children are ended on the way out."""
+    signal.signal(number, signal.SIG_IGN)  # a second one must not cut that short
     sys.exit(128 + number)
 
 

@@ -21,6 +21,8 @@ READY_SECONDS = 60.0
 # The app is told of the end only after it: there is no other sign that it has heard.
 LAST_EVENT_SECONDS = 5.0
 LOOK_SECONDS = 0.2
+# It waits for its listener; but when we leave in the middle, the export is begun anew anyway.
+AGENT_GRACE_SECONDS = 2.0
 
 
 def run(folder: Path, console: Console, timeout: float) -> dict[str, Any]:
@@ -75,6 +77,7 @@ def start_agent(children: Children, folder: Path, url: str, token: str) -> None:
             "FERRYMAN_SERVER_TOKEN": token,
             "TRAC_ENV": str(folder / "trac"),
         },
+        grace=AGENT_GRACE_SECONDS,
     )
 
 

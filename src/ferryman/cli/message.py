@@ -76,6 +76,7 @@ def _print(admin: Admin, view: MessageView, *, as_json: bool) -> None:
         "file": view.key,
         "label": view.label,
         "delivery": view.state.value,
+        "reason": view.reason,
         "acknowledged": _acknowledged(view),
         "created": instant(view.created_at),
         "next attempt": instant(view.next_attempt_at),
@@ -94,6 +95,7 @@ def _acknowledged(view: MessageView) -> str:
 def attempt_line(attempt: AttemptView) -> str:
     """Tell of one attempt: when, how long, and how far it came."""
     facts = (
+        attempt.target and f"to {attempt.target}",
         None if attempt.duration_ms is None else f"in {attempt.duration_ms} ms",
         attempt.stage and f"stage {attempt.stage}",
         None if attempt.status is None else f"HTTP {attempt.status}",
@@ -101,11 +103,12 @@ def attempt_line(attempt: AttemptView) -> str:
     line = f"attempt {attempt.number}, {instant(attempt.started_at)}: {attempt.outcome}"
     said = ", ".join([line, *(fact for fact in facts if fact)])
     error = f": {attempt.error.rstrip()}" if attempt.error else ""
-    return clean(f"{said}{error}").replace("\n", "\n    ")
+    output = f"\noutput: {attempt.output.rstrip()}" if attempt.output else ""
+    return clean(f"{said}{error}{output}").replace("\n", "\n    ")
 
 
 def link_line(link: Link, *, broken: bool) -> str:
-    """Tell of one link; the mark stands at the first that is broken, and so does the fix."""
-    mark = "x" if broken else " "
+    """Tell of one link; a mark stands at each that does not hold, the fix at the first broken."""
+    mark = " " if link.holds else "x"
     fix = f"\n{link.fix}" if broken and link.fix else ""
     return clean(f"{mark} {link.name}: {link.found}{fix}").replace("\n", "\n    ")

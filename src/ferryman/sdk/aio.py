@@ -18,7 +18,7 @@ from ferryman.sdk.exchange import (
     Send,
     Wait,
 )
-from ferryman.sdk.operation import Answer, Operation, Request, address
+from ferryman.sdk.operation import Answer, Operation, Request, address, check_base
 from ferryman.sdk.retry import RetryPolicy
 
 try:
@@ -54,7 +54,7 @@ class AsyncHttpTransport:
     def __init__(
         self, base_url: str, token: str | None, *, patience: float, error: type[ClientError]
     ) -> None:
-        self.base_url = base_url.rstrip("/")
+        self.base_url = check_base(base_url)
         self._token = token
         self.exchange = Exchange(RetryPolicy(patience=patience), error)
         self._session: aiohttp.ClientSession | None = None

@@ -95,7 +95,7 @@ class Exchange:
             answer = yield from self.deliver(operation.request)
         except NoAnswerError as lost:
             raise self.unanswered(operation.request, lost) from lost
-        if answer.status not in operation.accept:
+        if answer.status != 200:
             raise refusal(answer, self.error, what)
         try:
             return operation.parse(answer)

@@ -101,7 +101,12 @@ class Gateway:
 
     def get_cloud_feedback_if_present(self) -> Mapping[str, Any] | None:
         """Return what the cloud app left for the server app, or None."""
-        return self._transport.call(server_calls.feedback(self._transfer_id))
+        try:
+            return self._transport.call(server_calls.feedback(self._transfer_id))
+        except GatewayError as refused:
+            if refused.code == "feedback_not_found":
+                return None
+            raise
 
     def report_error(self, error: BaseException) -> None:
         """Tell the cloud app that the listener failed: by class and frames, without text."""

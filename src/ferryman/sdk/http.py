@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar, cast
 
 import urllib3
-from urllib3.exceptions import HTTPError, SSLError
+from urllib3.exceptions import HTTPError, LocationValueError, SSLError
 
 from ferryman.sdk.errors import ClientError
 from ferryman.sdk.exchange import (
@@ -19,7 +19,7 @@ from ferryman.sdk.exchange import (
     Send,
     Wait,
 )
-from ferryman.sdk.operation import Answer, Operation, Request, address
+from ferryman.sdk.operation import Answer, Operation, Request, address, check_base
 from ferryman.sdk.retry import RetryPolicy
 
 T = TypeVar("T")
@@ -60,7 +60,7 @@ class HttpTransport:
         policy: RetryPolicy | None = None,
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
-        self.base_url = base_url.rstrip("/")
+        self.base_url = check_base(base_url)
         self._token = token
         self.exchange = Exchange(policy or RetryPolicy(patience=patience), error)
         self._sleep = sleep
@@ -146,7 +146,7 @@ class HttpTransport:
             raise NoAnswerError(
                 reason_of(failure),
                 took=time.monotonic() - started,
-                retryable=not isinstance(failure, SSLError),
+                retryable=not isinstance(failure, SSLError | LocationValueError),
             ) from failure
 
 

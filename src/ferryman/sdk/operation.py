@@ -45,14 +45,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation(Generic[T]):
-    """A request and the meaning of its answer.
-
-    ``parse`` is called for the statuses in ``accept`` only; every other status is an error.
-    """
+    """A request and the meaning of its answer; ``parse`` is called for status 200 only."""
 
     request: Request
     parse: Callable[[Answer], T]
-    accept: frozenset[int] = frozenset({200})
 
 
 def json_operation(
@@ -107,6 +103,13 @@ def _json_request(
 def segment(value: str) -> str:
     """Make an id or key safe to stand between two slashes of a path."""
     return quote(value, safe="")
+
+
+def check_base(url: str) -> str:
+    """Return the platform's URL without a slash at its end; ``ValueError`` if it is not one."""
+    if not url.startswith(("http://", "https://")):
+        raise ValueError(f"expected the platform's URL, as http://host:port; found {url!r}")
+    return url.rstrip("/")
 
 
 def address(base_url: str, token: str | None, request: Request) -> tuple[str, dict[str, str]]:

@@ -3,13 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
-
 from ferryman.sdk.exchange import Exchange, Flow
 from ferryman.sdk.operation import (
-    Answer,
     Operation,
-    Request,
     json_operation,
     plain_operation,
     segment,
@@ -76,18 +72,9 @@ def report_error(transfer_id: str, error: ListenerError) -> Operation[None]:
     return plain_operation("POST", f"{_transfer(transfer_id)}/error", body=error)
 
 
-def feedback(transfer_id: str) -> Operation[dict[str, Any] | None]:
-    """Read what the cloud app left for the server app; None when there is nothing."""
-
-    def parse(answer: Answer) -> dict[str, Any] | None:
-        if answer.status == 404:
-            return None
-        found = msgspec.json.decode(answer.body, type=dict[str, Any])
-        details = found.get("details")
-        return details if isinstance(details, dict) else found
-
-    request = Request(method="GET", url=f"{_transfer(transfer_id)}/feedback")
-    return Operation(request=request, parse=parse, accept=frozenset({200, 404}))
+def feedback(transfer_id: str) -> Operation[dict[str, Any]]:
+    """Read what the cloud app left for the server app."""
+    return json_operation("GET", f"{_transfer(transfer_id)}/feedback", dict[str, Any])
 
 
 def mapping_page(
