@@ -86,7 +86,7 @@ class Admin:
             lost = NoAnswerError(reason_of(failure))
             raise self.reading.exchange.unanswered(request, lost) from lost
         answer = Answer(status=response.status, headers={}, body=response.data)
-        if answer.status not in operation.accept:
+        if answer.status != 200:
             raise refusal(answer, ClientError, describe(request))
         return operation.parse(answer)
 
