@@ -60,6 +60,6 @@ def test_an_agent_outlives_the_platform() -> None:
                 platform.kill()
             process.says("platform.unreachable")
             with serving(folder / "data", port) as platform:
-                process.says("platform.reached")
                 platform.start_again(running)
+                process.says("platform.reached")
                 process.until(lambda: process.log.read_text().count("listener.returned") == 2)
