@@ -94,7 +94,7 @@ class Children:
         child = Child(name, process, log, grace)
         self._running.append(child)
         born = psutil.Process(process.pid).create_time()
-        self._note(name).write_text(json.dumps([process.pid, born]))
+        self._note(name).write_text(json.dumps([process.pid, born, grace]))
         return child
 
     def check(self) -> None:
@@ -114,10 +114,10 @@ class Children:
 def end_noted(note: Path) -> None:
     """End the process that ``note`` tells of, unless its number is another's by now."""
     try:
-        pid, born = json.loads(note.read_text())
+        pid, born, grace = json.loads(note.read_text())
         process = psutil.Process(pid)
         if process.create_time() == born:
-            end(process, GRACE_SECONDS)
+            end(process, grace)
     except (ValueError, psutil.NoSuchProcess):
         pass
     note.unlink(missing_ok=True)
