@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from ferryman.domain.transfer import start as start_rule
+from ferryman.errors import NotAllowed
 from ferryman.services import transfer as transfer_service
 from ferryman.services.platform import Platform, parse_id
 from ferryman.store import timeline
@@ -16,10 +17,16 @@ async def claim(platform: Platform, app: App, request: ClaimRequest) -> ClaimedT
     """The next transfer whose listener is to be called; None when there is nothing to do now.
 
     A transfer goes to one agent. The same agent gets it again when it claims without naming it
-    as running: then it was killed in between, and the listener is called anew.
+    as running: then it was killed in between, and the listener is called anew. Raises
+    :class:`NotAllowed` when no key is the token's own: it would wait forever.
     """
     if app.server_app_key not in request.server_app_keys:
-        return None
+        raise NotAllowed(
+            "server_app_key_mismatch",
+            expected=f"serverAppKeys with {app.server_app_key!r}, the app of this token",
+            found=", ".join(map(repr, request.server_app_keys[:5])) or "no key",
+            fix="Claim with the key that the app was registered under, or use its own token.",
+        )
     running = _known_ids(request.running)
     async with platform.database.transaction() as tx:
         found = await transfers.next_claim(tx, [app.app_id], request.agent_id, running)
