@@ -1,0 +1,172 @@
+"""The real services over a real database, without the processes around them."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from hashlib import sha256
+from itertools import count
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import msgspec
+
+from ferryman.config import Settings
+from ferryman.domain.transfer import Transfer
+from ferryman.objects.local import LocalStore
+from ferryman.server.build import build
+from ferryman.services import app as app_service
+from ferryman.services import listener, message, migration, transfer, upload
+from ferryman.services.platform import Platform
+from ferryman.store import clock
+from ferryman.store import transfer as transfers
+from ferryman.store.app import App
+from ferryman.store.queue import DELIVER, WAKE, DeliverJob, WakeJob
+from ferryman.vocab import AckStatus, AppKind, Audience
+from ferryman.wire.app import AppRegistration
+from ferryman.wire.listener import ClaimedTransfer, ClaimRequest
+from ferryman.wire.message import MessageStatus
+from ferryman.wire.migration import MigrationRequest
+from ferryman.wire.upload import AppDataReceipt, CompleteRequest, PartRequest, StoredPart
+from tests.support import CLOUD_APP, manifest
+
+_numbers = count(1)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A platform with one app; ``jobs`` of the queue are done by hand."""
+
+    platform: Platform
+    app: App
+
+    async def begin(self, agent: str = "agent") -> str:
+        """A new transfer that was claimed; its id."""
+        transfer_id = await self.release()
+        claimed = await self.claim(agent)
+        assert claimed is not None
+        assert claimed.transfer_id == transfer_id
+        return transfer_id
+
+    async def release(self) -> str:
+        """A new transfer that waits for an agent; its id."""
+        view = await migration.create(
+            self.platform,
+            MigrationRequest(
+                name="Harbour moves",
+                cloud_url="https://harbour.example",
+                source_id="harbour",
+                apps=[self.app.cloud_app_key],
+            ),
+        )
+        await migration.start(self.platform, view.migration_id)
+        return view.transfers[0].transfer_id
+
+    async def claim(
+        self, agent: str | None, running: tuple[str, ...] = ()
+    ) -> ClaimedTransfer | None:
+        request = ClaimRequest(
+            server_app_keys=[self.app.server_app_key], agent_id=agent, running=list(running)
+        )
+        return await listener.claim(self.platform, self.app, request)
+
+    async def send(self, transfer_id: str, data: bytes = b"harbour") -> tuple[str, StoredPart]:
+        """An upload whose one part is in the store, not yet complete."""
+        begun = await upload.begin(self.platform, self.app, transfer_id, "label")
+        part = PartRequest(number=1, size=len(data), sha256=sha256(data).hexdigest())
+        urls = await upload.sign_parts(self.platform, self.app, begun.upload_id, [part])
+        parts = urlsplit(urls.parts[0].url)
+        store = self.platform.objects
+        assert isinstance(store, LocalStore)
+        now = await self.platform.database.now()
+        with store.receive(store.check("PUT", begun.key, parts.query, now)) as incoming:
+            incoming.write(data)
+            await incoming.keep()
+        return begun.upload_id, StoredPart(
+            number=1, etag=part.sha256, size=part.size, sha256=part.sha256
+        )
+
+    async def complete(self, upload_id: str, part: StoredPart) -> AppDataReceipt:
+        request = CompleteRequest(parts=[part])
+        return await upload.complete(self.platform, self.app, upload_id, request)
+
+    async def upload(self, transfer_id: str, data: bytes = b"harbour") -> AppDataReceipt:
+        return await self.complete(*await self.send(transfer_id, data))
+
+    async def acknowledge(
+        self, transfer_id: str, *message_ids: str, status: AckStatus = AckStatus.SUCCESS
+    ) -> None:
+        request = MessageStatus(status=status, message_ids=list(message_ids))
+        await message.acknowledge(self.platform, self.app, transfer_id, request)
+
+    async def complete_export(self, transfer_id: str) -> None:
+        await transfer.complete_export(self.platform, self.app, transfer_id)
+
+    async def state(self, transfer_id: str) -> Transfer:
+        async with self.platform.database.transaction() as tx:
+            stored = await transfers.by_id(tx, UUID(transfer_id))
+        assert stored is not None
+        return stored.state
+
+    async def fetch(self, query: str, *arguments: object) -> list[Any]:
+        """Rows, read past the services."""
+        async with self.platform.database.transaction() as tx:
+            return list(await tx.connection.fetch(query, *arguments))
+
+    async def pass_time(self, step: timedelta) -> None:
+        """Move the clock, without doing what falls due."""
+        async with self.platform.database.transaction() as tx:
+            await clock.advance(tx, step)
+
+    async def wake_jobs(self, transfer_id: str, *, due: bool = False) -> list[int]:
+        """The queue's timers of a transfer."""
+        rows = await self.fetch(
+            "SELECT id, payload FROM pgqueuer WHERE entrypoint = $1"
+            " AND ($2 OR execute_after <= now()) ORDER BY id",
+            WAKE,
+            not due,
+        )
+        return [
+            row["id"]
+            for row in rows
+            if str(msgspec.json.decode(row["payload"], type=WakeJob).transfer_id) == transfer_id
+        ]
+
+    async def deliver_jobs(self, *, due: bool = False) -> list[tuple[int, DeliverJob]]:
+        """The queue's deliveries, oldest first."""
+        rows = await self.fetch(
+            "SELECT id, payload FROM pgqueuer WHERE entrypoint = $1"
+            " AND ($2 OR execute_after <= now()) ORDER BY id",
+            DELIVER,
+            not due,
+        )
+        return [(row["id"], msgspec.json.decode(row["payload"], type=DeliverJob)) for row in rows]
+
+    async def finish_job(self, job_id: int) -> None:
+        """What the queue does when a handler has returned."""
+        async with self.platform.database.transaction() as tx:
+            await tx.connection.execute("DELETE FROM pgqueuer WHERE id = $1", job_id)
+
+
+@asynccontextmanager
+async def staged(database_url: str, folder: Path, *, pool: int = 10) -> AsyncIterator[Stage]:
+    """A stage over that database, its files under ``folder``."""
+    source = folder / "cloud-app"
+    source.mkdir(parents=True, exist_ok=True)
+    (source / "index.py").write_text(CLOUD_APP)
+    chosen: dict[str, Any] = {"data_dir": folder, "clock": "virtual", "database_pool": pool}
+    settings = Settings(**chosen)
+    async with build(settings, database_url) as built:
+        number = next(_numbers)
+        registration = AppRegistration(
+            kind=AppKind.FORGE,
+            server_app_key=f"server-{number}",
+            cloud_app_key=f"cloud-{number}",
+            manifest=manifest(),
+            source=str(source),
+        )
+        tokens = await app_service.register(built.platform, registration)
+        app = await app_service.authenticate(built.platform, tokens.server_token, Audience.SERVER)
+        yield Stage(built.platform, app)
