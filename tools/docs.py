@@ -61,13 +61,17 @@ def _calls(prefix: str) -> Callable[[], str]:
         credentials = Credentials("", SigningKey("", b""))
         routers = [forge_router(409), server_router(), admin_router(credentials)]
         api = Litestar(route_handlers=routers, openapi_config=None)
-        rows = [
-            [f"`{method} {_path(route.path_format)}`", _first_line(handler.fn.__doc__)]
-            for route in api.routes
-            for handler in getattr(route, "route_handlers", [])
-            for method in sorted(handler.http_methods - {"OPTIONS"})
-            if route.path_format.startswith(prefix)
-        ]
+        rows = []
+        for route in api.routes:
+            found = {
+                method: _first_line(handler.fn.__doc__)
+                for handler in getattr(route, "route_handlers", [])
+                for method in handler.http_methods - {"OPTIONS"}
+                if route.path_format.startswith(prefix)
+            }
+            # Their order is that of a set.
+            for method, line in sorted(found.items()):
+                rows.append([f"`{method} {_path(route.path_format)}`", line])
         return _table(["call", "what it does"], rows)
 
     return part

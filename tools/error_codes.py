@@ -25,7 +25,7 @@ CLASSES = {
 }
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Refusal:
     """One way to be refused; what varies from case to case is an ellipsis."""
 
@@ -55,7 +55,7 @@ def refusals() -> list[Refusal]:
         for code, known in _codes(place.call.args[0], place, places):
             expected, fix = (_text(place, part, known) for part in ("expected", "fix"))
             found.add(Refusal(code, _status(code, kind), expected, fix))
-    return sorted(found, key=lambda refusal: (refusal.code, refusal.status or 0, refusal.expected))
+    return sorted(found, key=lambda each: (each.code, each.status or 0, each.expected, each.fix))
 
 
 def _of_the_framework() -> Iterator[Refusal]:
