@@ -51,7 +51,7 @@ def wait_until(probe: Callable[[], T], seconds: float = 30.0) -> T:
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer of the platform."""
+    """An answer of the platform; names of headers are lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -88,7 +88,8 @@ class Caller:
         answer = self._http.request(
             method, self.url + path, body=raw, headers={**sent, **(headers or {})}, redirect=False
         )
-        return Reply(answer.status, dict(answer.headers.items()), answer.data)
+        names = {name.lower(): value for name, value in answer.headers.items()}
+        return Reply(answer.status, names, answer.data)
 
     def ok(self, method: str, path: str, body: object = None) -> Any:
         """The JSON of a call that succeeds, which is exactly 200."""

@@ -16,7 +16,7 @@ from ferryman.api.admin import admin_router
 from ferryman.api.auth import Credentials
 from ferryman.api.forge import forge_router
 from ferryman.api.objects import ObjectsApp
-from ferryman.api.problems import on_http_error, on_platform_error, on_unexpected
+from ferryman.api.problems import on_http_error, on_platform_error, on_too_deep, on_unexpected
 from ferryman.api.server import server_router
 from ferryman.errors import PlatformError
 from ferryman.objects.local import LocalStore
@@ -53,8 +53,8 @@ async def openapi(request: Request[Any, Any, Any]) -> dict[str, Any]:
 def create_app(platform: Platform, credentials: Credentials, closing: asyncio.Event) -> Litestar:
     """The whole API over one platform; calls that wait end early once ``closing`` is set."""
     handlers: list[Any] = [
-        forge_router(platform.settings.forge_settled_status),
-        server_router(),
+        forge_router(platform, credentials),
+        server_router(platform),
         admin_router(credentials),
         healthz,
         readyz,
@@ -75,6 +75,7 @@ def create_app(platform: Platform, credentials: Credentials, closing: asyncio.Ev
         exception_handlers={
             PlatformError: on_platform_error,
             HTTPException: on_http_error,
+            RecursionError: on_too_deep,
             Exception: on_unexpected,
         },
         middleware=[PrometheusConfig(app_name="ferryman", group_path=True).middleware],

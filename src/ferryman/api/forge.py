@@ -6,7 +6,7 @@ from litestar import Response, Router, get, post
 from litestar.di import Provide
 from litestar.response import Stream
 
-from ferryman.api.auth import cloud_app
+from ferryman.api.auth import Credentials, caller, cloud_app_guard
 from ferryman.api.parameters import LastEntity, LastKey, PageSize, Type
 from ferryman.api.problems import answer
 from ferryman.errors import Settled
@@ -105,15 +105,17 @@ async def container_page(
     )
 
 
-def forge_router(settled_status: int) -> Router:
-    """All of it, for Forge apps; ``settled_status`` is what a settled transfer answers."""
+def forge_router(platform: Platform, credentials: Credentials) -> Router:
+    """All of it, for holders of a cloud token."""
+    settled_status = platform.settings.forge_settled_status
 
     def on_settled(_request: Any, error: Settled) -> Response[bytes]:
         return answer(error, settled_status)
 
     return Router(
         path="/app/migration/forge/v1",
-        dependencies={"caller": Provide(cloud_app)},
+        guards=[cloud_app_guard(platform, credentials)],
+        dependencies={"caller": Provide(caller, sync_to_thread=False)},
         exception_handlers={Settled: on_settled},
         tags=["Forge"],
         route_handlers=[

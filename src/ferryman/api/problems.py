@@ -99,6 +99,18 @@ def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Resp
     return answer(Invalid(code, expected=expected, found=detail[:500], fix=fix), error.status_code)
 
 
+def on_too_deep(_request: Request[Any, Any, Any], _error: RecursionError) -> Response[bytes]:
+    """JSON nested deeper than the decoder goes."""
+    return answer(
+        Invalid(
+            "request_invalid",
+            expected="a body of the documented form",
+            found="brackets within brackets without end",
+            fix=_HTTP[400][2],
+        )
+    )
+
+
 def on_unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """A mistake of ours: logged in full, answered without a trace of it."""
     log.error("request.failed", method=request.method, path=request.url.path, exc_info=error)

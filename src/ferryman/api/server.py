@@ -7,7 +7,7 @@ from typing import Any
 from litestar import Router, delete, get, post
 from litestar.di import Provide
 
-from ferryman.api.auth import server_app
+from ferryman.api.auth import caller, server_app_guard
 from ferryman.api.parameters import LONG_LIST_BYTES, LastEntity, PageSize, Type
 from ferryman.services import listener, mapping, transfer, upload
 from ferryman.services.platform import Platform, passed
@@ -62,9 +62,7 @@ async def upload_state(caller: App, platform: Platform, upload_id: str) -> Uploa
     return await upload.state(platform, caller, upload_id)
 
 
-@post(
-    "/uploads/{upload_id:str}/complete", status_code=200, request_max_body_size=LONG_LIST_BYTES
-)
+@post("/uploads/{upload_id:str}/complete", status_code=200, request_max_body_size=LONG_LIST_BYTES)
 async def complete_upload(
     caller: App, platform: Platform, upload_id: str, data: CompleteRequest
 ) -> AppDataReceipt:
@@ -136,11 +134,12 @@ async def feedback(caller: App, platform: Platform, transfer_id: str) -> dict[st
     return await mapping.feedback(platform, caller, transfer_id)
 
 
-def server_router() -> Router:
+def server_router(platform: Platform) -> Router:
     """All of it, for holders of a server token."""
     return Router(
         path="/server/v1",
-        dependencies={"caller": Provide(server_app)},
+        guards=[server_app_guard(platform)],
+        dependencies={"caller": Provide(caller, sync_to_thread=False)},
         tags=["Server"],
         route_handlers=[
             claim,

@@ -14,6 +14,7 @@ from ferryman.ids import new_id, new_token, token_digest
 from ferryman.services.platform import (
     Platform,
     bad_cursor,
+    check_json,
     check_text,
     decode_cursor,
     encode_cursor,
@@ -25,6 +26,9 @@ from ferryman.store.app import App
 from ferryman.store.database import Transaction
 from ferryman.vocab import AccessScope, AppKind, Audience, EventType
 from ferryman.wire.app import AppCredentials, AppPage, AppRegistration, AppView
+
+_PATH_CHARACTERS = 4_096
+_LONGEST_WINDOW = 366 * 86_400
 
 
 def routes_of(app: App, event_type: EventType) -> tuple[Route, ...]:
@@ -85,6 +89,8 @@ def unknown_token(audience: Audience) -> NotAuthenticated:
 
 async def find(tx: Transaction, name: str) -> App:
     """The app of a ``cloudAppKey`` or ``cloudAppKey@environment``."""
+    if "\0" in name:
+        raise not_found("app", name)
     key, _, environment = name.partition("@")
     found = await apps.by_cloud_key(tx, key)
     matching = [app for app in found if environment in ("", app.environment)]
@@ -134,6 +140,10 @@ def _check(request: AppRegistration) -> None:
                 fix="Give the key as the app's own definition has it.",
             )
     check_environment(request.environment)
+    check_text("source", request.source or "", longest=_PATH_CHARACTERS)
+    check_text("forge_app_id", request.forge_app_id or "", longest=LABEL_CHARACTERS)
+    check_json("manifest", request.manifest)
+    check_json("descriptor", request.descriptor)
     if unknown := sorted(set(request.access_scopes or []) - {scope.value for scope in AccessScope}):
         raise Invalid(
             "access_scope_unknown",
@@ -141,10 +151,10 @@ def _check(request: AppRegistration) -> None:
             found=", ".join(unknown),
             fix="Correct the spelling, or leave accessScopes out for all of them.",
         )
-    if request.window_seconds is not None and request.window_seconds <= 0:
+    if request.window_seconds is not None and not 0 < request.window_seconds <= _LONGEST_WINDOW:
         raise Invalid(
             "window_invalid",
-            expected="a windowSeconds above 0",
+            expected=f"windowSeconds from 1 to {_LONGEST_WINDOW}",
             found=str(request.window_seconds),
             fix="Leave it out for 15 minutes.",
         )

@@ -2,10 +2,11 @@
 
 from uuid import UUID
 
+from ferryman.domain.limits import LABEL_CHARACTERS
 from ferryman.domain.transfer import start as start_rule
 from ferryman.errors import NotAllowed
 from ferryman.services import transfer as transfer_service
-from ferryman.services.platform import Platform, parse_id
+from ferryman.services.platform import Platform, check_text, parse_id
 from ferryman.store import timeline
 from ferryman.store import transfer as transfers
 from ferryman.store.app import App
@@ -27,6 +28,11 @@ async def claim(platform: Platform, app: App, request: ClaimRequest) -> ClaimedT
             found=", ".join(map(repr, request.server_app_keys[:5])) or "no key",
             fix="Claim with the key that the app was registered under, or use its own token.",
         )
+    for name, text in (
+        ("agent_id", request.agent_id),
+        ("server_app_version", request.server_app_version),
+    ):
+        check_text(name, text or "", longest=LABEL_CHARACTERS)
     running = _known_ids(request.running)
     async with platform.database.transaction() as tx:
         found = await transfers.next_claim(tx, [app.app_id], request.agent_id, running)

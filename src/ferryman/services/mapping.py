@@ -160,6 +160,7 @@ def _check_row(number: int, namespace: str, server_key: str, cloud_key: str) -> 
             found=f"{namespace[:80]!r} in row {number}",
             fix="Correct the row; nothing was stored.",
         )
+    check_text("mapping", namespace, longest=_KEY_CHARACTERS)
     for text in (server_key, cloud_key):
         check_text("mapping", text, longest=_KEY_CHARACTERS)
         if not text:

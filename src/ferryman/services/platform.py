@@ -60,6 +60,19 @@ def check_text(name: str, text: str, *, longest: int) -> str:
     return text
 
 
+def check_json(name: str, value: object) -> None:
+    """The texts within a JSON value: PostgreSQL keeps no NUL in them either."""
+    if isinstance(value, str):
+        check_text(name, value, longest=len(value))
+    elif isinstance(value, dict):
+        for key, member in value.items():
+            check_json(name, key)
+            check_json(name, member)
+    elif isinstance(value, list):
+        for member in value:
+            check_json(name, member)
+
+
 def page_size(asked: int | None, *, default: int, greatest: int) -> int:
     """The size of a page that was asked for, within its bounds."""
     if asked is None:

@@ -1,0 +1,114 @@
+"""No admin route answers anyone but the operator, whatever it is asked."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import Caller, Crossing, PlatformProcess, problem
+
+UNKNOWN = "3f3a47f2-a6a2-4204-84bb-d0fc504c9dc6"
+METHODS = ("get", "post", "put", "delete", "patch")
+
+
+def operations(document: Any, base: str) -> Iterator[tuple[str, str]]:
+    """Every method and path below ``base``, ids filled in."""
+    for path, item in document["paths"].items():
+        if path.startswith(base):
+            for method in METHODS:
+                if method in item:
+                    yield method.upper(), re.sub(r"\{[^}]+\}", UNKNOWN, path)
+
+
+@pytest.fixture(scope="module")
+def document(platform_process: PlatformProcess) -> Any:
+    return platform_process.caller(None).ok("GET", "/openapi.json")
+
+
+@pytest.mark.parametrize("case", ["none", "empty", "wrong", "scheme", "server", "cloud", "bytes"])
+def test_every_admin_route_wants_the_operator(
+    platform_process: PlatformProcess, document: Any, app_folder: Path, case: str
+) -> None:
+    crossing = Crossing.begin(platform_process, app_folder, claim=False)
+    operator = platform_process.operator_token
+    header = {
+        "none": None,
+        "empty": "Bearer ",
+        "wrong": f"Bearer {operator[:-1]}",
+        "scheme": f"Basic {operator}",
+        "server": f"Bearer {crossing.tokens['serverToken']}",
+        "cloud": f"Bearer {crossing.tokens['cloudToken']}",
+        "bytes": "Bearer t\xf6ken",
+    }[case]
+    nobody = platform_process.caller(None)
+    found = list(operations(document, "/admin/v1"))
+    assert len(found) >= 16
+    for method, path in found:
+        headers = {} if header is None else {"Authorization": header}
+        # Not even the form of a body is looked at before.
+        reply = nobody.call(method, path, raw=b"{nonsense", headers=headers)
+        assert reply.status == 401, (method, path)
+        assert reply.headers["www-authenticate"] == "Bearer"
+        assert problem(reply)["code"] in ("token_missing", "operator_token_invalid")
+        assert operator.encode() not in reply.body
+    assert crossing.status == "READY"
+
+
+@pytest.mark.parametrize(
+    ("base", "surface"), [("/server/v1", "cloud"), ("/app/migration/forge/v1", "server")]
+)
+def test_every_app_route_wants_a_token_of_its_own_surface(
+    platform_process: PlatformProcess,
+    document: Any,
+    app_folder: Path,
+    base: str,
+    surface: str,
+) -> None:
+    crossing = Crossing.begin(platform_process, app_folder, claim=False)
+    tokens = [None, "", "fm_nothing", platform_process.operator_token]
+    tokens += [crossing.tokens[f"{surface}Token"], "a.b.c", "x" * 9000]
+    callers = [platform_process.caller(token) for token in tokens]
+    found = list(operations(document, base))
+    assert len(found) >= 9
+    for method, path in found:
+        for caller in callers:
+            reply = caller.call(method, path)
+            assert reply.status == 401, (method, path, reply.body)
+            problem(reply)
+    assert crossing.status == "READY"
+
+
+def test_the_right_token_opens_its_surface(
+    platform_process: PlatformProcess, app_folder: Path
+) -> None:
+    crossing = Crossing.begin(platform_process, app_folder)
+    path = f"/app/migration/forge/v1/data/{crossing.transfer_id}/all"
+    assert crossing.cloud.ok("GET", path) == []
+    assert crossing.admin.ok("GET", "/admin/v1/clock")["mode"] == "virtual"
+    assert crossing.claim(running=[crossing.transfer_id]) is None
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/.well-known/jwks.json", "/metrics"])
+def test_open_to_all(platform_process: PlatformProcess, path: str) -> None:
+    caller: Caller = platform_process.caller(None)
+    assert caller.call("GET", path).status == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/nowhere", 404),
+        ("GET", "/admin/v1", 404),
+        ("GET", "/admin/v1/nowhere", 404),
+        ("DELETE", "/healthz", 405),
+        ("PUT", "/admin/v1/apps", 405),
+        ("GET", "/server/v1/listeners/claim", 405),
+    ],
+)
+def test_wrong_paths_and_methods(
+    platform_process: PlatformProcess, method: str, path: str, status: int
+) -> None:
+    caller = platform_process.caller(platform_process.operator_token)
+    caller.refused(status, method, path)
