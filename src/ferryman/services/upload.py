@@ -225,6 +225,15 @@ def _check_complete(platform: Platform, request: CompleteRequest) -> int:
             found=repr(digest)[:80],
             fix="Leave it out: the platform then computes it.",
         )
+    # Of one part the digest is proven; of more it is taken from whoever wrote the file.
+    only = request.parts[0].sha256 if len(request.parts) == 1 else None
+    if digest is not None and only is not None and digest != only:
+        raise Invalid(
+            "checksum_mismatch",
+            expected=f"sha256 {only[:64]}, as the only part has it",
+            found=f"sha256 {digest}",
+            fix="Hash the bytes of the whole file, or leave it out.",
+        )
     return size
 
 

@@ -1,0 +1,210 @@
+"""Uploads over real HTTP: parts that are wrong in every way, and calls made twice."""
+
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import Caller, Crossing, PlatformProcess, Reply, problem
+
+MIN_PART = 5 << 20
+FORGE = "/app/migration/forge/v1"
+
+
+@pytest.fixture
+def crossing(platform_process: PlatformProcess, app_folder: Path) -> Crossing:
+    return Crossing.begin(platform_process, app_folder)
+
+
+class Sender:
+    """One upload, call by call."""
+
+    def __init__(self, crossing: Crossing, label: str | None = None) -> None:
+        path = f"/server/v1/transfers/{crossing.transfer_id}/app-data"
+        self.server = crossing.server
+        self.view = crossing.server.ok("POST", path, {"label": label})
+        self.path = f"/server/v1/uploads/{self.view['uploadId']}"
+        self.nobody = Caller(crossing.server.url, None)
+
+    def signed(self, data: bytes, number: int = 1, **changes: Any) -> Any:
+        part = {"number": number, "size": len(data), "sha256": sha256(data).hexdigest(), **changes}
+        [url] = self.server.ok("POST", f"{self.path}/parts", {"parts": [part]})["parts"]
+        return url
+
+    def put(self, url: Any, data: bytes) -> Reply:
+        path = url["url"].removeprefix(self.server.url)
+        return self.nobody.call(url["method"], path, raw=data, headers=url["headers"])
+
+    def send(self, data: bytes, number: int = 1) -> dict[str, Any]:
+        reply = self.put(self.signed(data, number), data)
+        assert reply.status == 200, reply.body
+        return {
+            "number": number,
+            "size": len(data),
+            "sha256": sha256(data).hexdigest(),
+            "etag": reply.headers["etag"],
+        }
+
+    def complete(self, *parts: dict[str, Any], **fields: Any) -> Any:
+        return self.server.ok("POST", f"{self.path}/complete", {"parts": parts, **fields})
+
+    def refused(self, status: int, *parts: dict[str, Any], **fields: Any) -> str:
+        body = {"parts": parts, **fields}
+        return str(self.server.refused(status, "POST", f"{self.path}/complete", body)["code"])
+
+
+def test_completing_twice_gives_the_same_answer(crossing: Crossing) -> None:
+    sender = Sender(crossing, "twice")
+    part = sender.send(b"once")
+    receipt = sender.complete(part)
+    assert receipt["sha256"] == sha256(b"once").hexdigest()
+    assert (receipt["size"], receipt["label"]) == (4, "twice")
+    assert sender.complete(part) == receipt
+    assert crossing.view()["files"] == 1
+    assert [m["label"] for m in crossing.messages()].count("twice") == 1
+
+    crossing.complete_export()
+    crossing.migration().message_processed(crossing.transfer_id, receipt["messageId"])
+    assert crossing.status == "SUCCESS"
+    assert sender.complete(part) == receipt, "the same answer also when all is over"
+    assert sender.server.ok("GET", sender.path)["state"] == "COMPLETED"
+    sender.server.refused(409, "POST", f"{sender.path}/parts", {"parts": [part]})
+    assert sender.server.refused(409, "DELETE", sender.path)["code"] == "upload_closed"
+
+
+def test_parts_that_make_no_file(crossing: Crossing) -> None:
+    sender = Sender(crossing)
+    small, large, end = sender.send(b"small"), b"\1" * MIN_PART, b"end"
+    first, second = sender.send(large), sender.send(end, 2)
+    assert sender.refused(400) == "part_missing"
+    assert sender.refused(400, second) == "part_missing"
+    assert sender.refused(400, first, {**second, "number": 3}) == "part_missing"
+    assert sender.refused(400, first, first) == "part_repeated"
+    assert sender.refused(400, first, second, second) == "part_repeated"
+    assert sender.refused(400, small, second) == "part_too_small"
+    assert sender.refused(400, {**first, "sha256": "0" * 64}, second) == "part_mismatch"
+    assert sender.refused(400, {**first, "size": 1}, second) == "part_mismatch"
+    assert sender.refused(400, {**first, "number": 0}, second) == "part_repeated"
+    assert sender.refused(400, first, second, sha256="nonsense") == "checksum_invalid"
+    assert crossing.view()["files"] == 0
+    receipt = sender.complete(second, first)
+    assert receipt["sha256"] == sha256(large + end).hexdigest()
+    reply = crossing.cloud.call("GET", f"{FORGE}/data/{receipt['key']}/payload")
+    assert reply.body == large + end
+
+
+def test_a_whole_digest_that_is_not_the_files_is_refused(crossing: Crossing) -> None:
+    sender = Sender(crossing)
+    part = sender.send(b"single part")
+    assert sender.refused(400, part, sha256="0" * 64) == "checksum_mismatch"
+    assert crossing.view()["files"] == 0
+    assert sender.complete(part)["size"] == 11
+
+
+def test_bytes_that_were_not_signed_are_not_taken(crossing: Crossing) -> None:
+    sender = Sender(crossing)
+    data = b"signed bytes"
+    url = sender.signed(data)
+    assert problem(sender.put(url, b"other! bytes"))["code"] == "checksum_mismatch"
+    path = url["url"].removeprefix(sender.server.url)
+    short = sender.nobody.call("PUT", path, raw=data[:-1])
+    assert (short.status, problem(short)["code"]) == (400, "size_mismatch")
+    assert sender.nobody.call("GET", path).status == 403
+    for changed in (path.replace("/objects/", "/objects/0"), path + "0", path[:-1]):
+        assert sender.nobody.call("PUT", changed, raw=data).status in (403, 404)
+    assert sender.server.ok("GET", sender.path)["parts"] == []
+    assert sender.put(url, data).status == 200
+    assert sender.put(url, data).status == 200, "sent again, as after a lost answer"
+    [held] = sender.server.ok("GET", sender.path)["parts"]
+    assert (held["number"], held["size"]) == (1, len(data))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"number": 0},
+        {"number": -1},
+        {"number": 10_001},
+        {"number": 2**70},
+        {"size": -1},
+        {"size": 1 << 40},
+        {"size": 2**70},
+        {"sha256": ""},
+        {"sha256": "A" * 64},
+        {"sha256": "0" * 63},
+        {"sha256": None},
+        {"number": "one"},
+    ],
+    ids=str,
+)
+def test_parts_that_are_not_signed(crossing: Crossing, changes: dict[str, Any]) -> None:
+    sender = Sender(crossing)
+    part = {"number": 1, "size": 1, "sha256": sha256(b"x").hexdigest(), **changes}
+    sender.server.refused(400, "POST", f"{sender.path}/parts", {"parts": [part]})
+    complete = {"parts": [{"etag": "", **part}]}
+    if changes.get("sha256", "") is not None:
+        sender.server.refused(400, "POST", f"{sender.path}/complete", complete)
+
+
+def test_lists_of_parts_have_bounds(crossing: Crossing) -> None:
+    sender = Sender(crossing)
+    part = {"number": 1, "size": 1, "sha256": "0" * 64}
+    for parts in ([], [part] * 1001):
+        sender.server.refused(400, "POST", f"{sender.path}/parts", {"parts": parts})
+    sender.refused(400, *[{**part, "number": n, "etag": ""} for n in range(1, 10_002)])
+
+
+def test_an_aborted_upload_is_gone(crossing: Crossing) -> None:
+    sender = Sender(crossing)
+    url = sender.signed(b"data")
+    part = sender.send(b"data")
+    for _ in range(2):
+        sender.server.ok("DELETE", sender.path)
+    assert sender.put(url, b"data").status == 409
+    assert sender.refused(409, part) == "upload_closed"
+    sender.server.refused(409, "POST", f"{sender.path}/parts", {"parts": [part]})
+    assert sender.server.ok("GET", sender.path)["state"] == "ABORTED"
+    assert crossing.view()["files"] == 0
+
+
+def test_writing_goes_on_after_the_export_until_the_transfer_settles(crossing: Crossing) -> None:
+    first = crossing.upload("before")
+    crossing.complete_export()
+    open_one = Sender(crossing, "never complete")
+    part = open_one.send(b"too late")
+    second = crossing.upload("after")
+    migration = crossing.migration()
+    migration.message_processed(crossing.transfer_id, first)
+    assert crossing.status == "IN_PROGRESS"
+    migration.message_processed(crossing.transfer_id, second)
+    assert crossing.status == "SUCCESS"
+    assert open_one.refused(409, part) == "transfer_settled"
+    path = f"/server/v1/transfers/{crossing.transfer_id}/app-data"
+    assert crossing.server.refused(409, "POST", path, {})["code"] == "transfer_settled"
+    assert crossing.view()["files"] == 2
+
+
+def test_an_empty_file_is_a_file(crossing: Crossing) -> None:
+    message_id = crossing.upload("empty", b"")
+    [key] = [m["key"] for m in crossing.messages() if m["messageId"] == message_id]
+    reply = crossing.cloud.call("GET", f"{FORGE}/data/{key}/payload")
+    assert (reply.status, reply.body) == (200, b"")
+    assert reply.headers["content-length"] == "0"
+
+
+def test_exporting_before_the_start_is_refused(
+    platform_process: PlatformProcess, app_folder: Path
+) -> None:
+    crossing = Crossing.begin(platform_process, app_folder, claim=False)
+    plan = {
+        "name": "not started",
+        "cloudUrl": "https://harbour.example",
+        "sourceId": "s",
+        "apps": [crossing.registration["cloudAppKey"]],
+    }
+    view = crossing.admin.ok("POST", "/admin/v1/migrations", plan)
+    path = f"/server/v1/transfers/{view['transfers'][0]['transferId']}"
+    for call in ("app-data", "complete-export"):
+        document = crossing.server.refused(409, "POST", f"{path}/{call}")
+        assert document["code"] == "transfer_not_started"
