@@ -7,14 +7,14 @@ from litestar.di import Provide
 from litestar.response import Stream
 
 from ferryman.api.auth import Credentials, caller, cloud_app_guard
-from ferryman.api.parameters import LastEntity, LastKey, PageSize, Type
+from ferryman.api.mapping import container_page, find_mappings, mapping_page
+from ferryman.api.parameters import LastKey, PageSize
 from ferryman.api.problems import answer
 from ferryman.errors import Settled
-from ferryman.services import app_data, mapping, message, transfer
+from ferryman.services import app_data, message, transfer
 from ferryman.services.platform import Platform
 from ferryman.store.app import App
 from ferryman.wire.app_data import AppDataItem, AppDataPage, DataUrl
-from ferryman.wire.mapping import ContainerPage, MappingPage
 from ferryman.wire.message import LogMessage, MessageStatus
 
 
@@ -24,29 +24,6 @@ async def message_status(
 ) -> None:
     """Acknowledge messages."""
     await message.acknowledge(platform, caller, transfer_id, data)
-
-
-@post("/mapping/{transfer_id:str}/find", status_code=200)
-async def find_mappings(
-    caller: App, platform: Platform, transfer_id: str, namespace: str, data: list[str]
-) -> dict[str, str]:
-    """Cloud keys of server keys; keys without one are absent."""
-    return await mapping.find(platform, caller, transfer_id, namespace, data)
-
-
-@get("/mapping/{transfer_id:str}/page")
-async def mapping_page(
-    caller: App,
-    platform: Platform,
-    transfer_id: str,
-    namespace: str,
-    last_entity: LastEntity = None,
-    size: PageSize = None,
-) -> MappingPage:
-    """Pairs of a namespace."""
-    return await mapping.page(
-        platform, caller, transfer_id, namespace, cursor=last_entity, size=size
-    )
 
 
 @post("/log/{transfer_id:str}", status_code=200)
@@ -90,21 +67,6 @@ async def data_payload(caller: App, platform: Platform, file_key: str) -> Stream
     )
 
 
-@get("/container/{transfer_id:str}/page")
-async def container_page(
-    caller: App,
-    platform: Platform,
-    transfer_id: str,
-    container_type: Type,
-    last_entity: LastEntity = None,
-    size: PageSize = None,
-) -> ContainerPage:
-    """Containers of one type."""
-    return await mapping.containers(
-        platform, caller, transfer_id, container_type, cursor=last_entity, size=size
-    )
-
-
 def forge_router(platform: Platform, credentials: Credentials) -> Router:
     """All of it, for holders of a cloud token."""
     settled_status = platform.settings.forge_settled_status
@@ -120,13 +82,13 @@ def forge_router(platform: Platform, credentials: Credentials) -> Router:
         tags=["Forge"],
         route_handlers=[
             message_status,
-            find_mappings,
-            mapping_page,
+            post("/mapping/{transfer_id:str}/find", status_code=200)(find_mappings),
+            get("/mapping/{transfer_id:str}/page")(mapping_page),
             add_log,
             data_all,
             data_page,
             data_url,
             data_payload,
-            container_page,
+            get("/container/{transfer_id:str}/page")(container_page),
         ],
     )

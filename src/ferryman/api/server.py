@@ -8,12 +8,12 @@ from litestar import Router, delete, get, post
 from litestar.di import Provide
 
 from ferryman.api.auth import caller, server_app_guard
-from ferryman.api.parameters import LONG_LIST_BYTES, LastEntity, PageSize, Type
+from ferryman.api.mapping import container_page, find_mappings, mapping_page
+from ferryman.api.parameters import LONG_LIST_BYTES
 from ferryman.services import listener, mapping, transfer, upload
 from ferryman.services.platform import Platform, passed
 from ferryman.store.app import App
 from ferryman.wire.listener import ClaimAnswer, ClaimRequest, ListenerError
-from ferryman.wire.mapping import ContainerPage, MappingPage
 from ferryman.wire.upload import (
     AppDataReceipt,
     CompleteRequest,
@@ -90,44 +90,6 @@ async def report_error(
     await transfer.record_error(platform, caller, transfer_id, data)
 
 
-@post("/transfers/{transfer_id:str}/mappings/find", status_code=200)
-async def find_mappings(
-    caller: App, platform: Platform, transfer_id: str, namespace: str, data: list[str]
-) -> dict[str, str]:
-    """Cloud keys of server keys."""
-    return await mapping.find(platform, caller, transfer_id, namespace, data)
-
-
-@get("/transfers/{transfer_id:str}/mappings/page")
-async def mapping_page(
-    caller: App,
-    platform: Platform,
-    transfer_id: str,
-    namespace: str,
-    last_entity: LastEntity = None,
-    size: PageSize = None,
-) -> MappingPage:
-    """Pairs of a namespace."""
-    return await mapping.page(
-        platform, caller, transfer_id, namespace, cursor=last_entity, size=size
-    )
-
-
-@get("/transfers/{transfer_id:str}/containers/page")
-async def container_page(
-    caller: App,
-    platform: Platform,
-    transfer_id: str,
-    container_type: Type,
-    last_entity: LastEntity = None,
-    size: PageSize = None,
-) -> ContainerPage:
-    """Containers of one type."""
-    return await mapping.containers(
-        platform, caller, transfer_id, container_type, cursor=last_entity, size=size
-    )
-
-
 @get("/transfers/{transfer_id:str}/feedback")
 async def feedback(caller: App, platform: Platform, transfer_id: str) -> dict[str, Any]:
     """What the cloud app left for the server app."""
@@ -150,9 +112,9 @@ def server_router(platform: Platform) -> Router:
             abort_upload,
             complete_export,
             report_error,
-            find_mappings,
-            mapping_page,
-            container_page,
+            post("/transfers/{transfer_id:str}/mappings/find", status_code=200)(find_mappings),
+            get("/transfers/{transfer_id:str}/mappings/page")(mapping_page),
+            get("/transfers/{transfer_id:str}/containers/page")(container_page),
             feedback,
         ],
     )

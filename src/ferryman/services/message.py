@@ -14,8 +14,7 @@ from ferryman.services import transfer as transfer_service
 from ferryman.services.app import routes_of
 from ferryman.services.platform import (
     Platform,
-    bad_cursor,
-    decode_cursor,
+    decode_position,
     encode_cursor,
     page_size,
     parse_id,
@@ -178,14 +177,12 @@ async def page(
 ) -> MessagePage:
     """Messages of a transfer, oldest first."""
     limit = page_size(size, default=100, greatest=ADMIN_PAGE)
-    text = decode_cursor(cursor) or "0"
-    if not text.isascii() or not text.isdigit() or len(text) > 18:
-        raise bad_cursor(cursor or "")
+    after = decode_position(cursor)
     wanted = parse_id("transfer", transfer_id)
     async with platform.database.transaction() as tx:
         if await transfers.by_id(tx, wanted) is None:
             raise not_found("transfer", transfer_id)
-        found = await messages.page(tx, wanted, after=int(text), size=limit + 1)
+        found = await messages.page(tx, wanted, after=after, size=limit + 1)
         items = await messages.views(tx, found[:limit])
     more = len(found) > limit
     return MessagePage(

@@ -103,6 +103,14 @@ def decode_cursor(cursor: str | None) -> str | None:
         raise bad_cursor(cursor) from None
 
 
+def decode_position(cursor: str | None) -> int:
+    """The number in a cursor; 0, which is before all, without one."""
+    text = decode_cursor(cursor) or "0"
+    if not text.isascii() or not text.isdigit() or len(text) > 18:
+        raise bad_cursor(cursor or "")
+    return int(text)
+
+
 def bad_cursor(cursor: str) -> Invalid:
     """The answer to a cursor that no page of this list gave out."""
     return Invalid(

@@ -8,8 +8,7 @@ from ferryman.domain.limits import ADMIN_PAGE
 from ferryman.errors import not_found
 from ferryman.services.platform import (
     Platform,
-    bad_cursor,
-    decode_cursor,
+    decode_position,
     encode_cursor,
     page_size,
     parse_id,
@@ -28,14 +27,12 @@ async def page(
 ) -> TimelinePage:
     """Entries after ``cursor``, oldest first."""
     limit = page_size(size, default=ADMIN_PAGE, greatest=ADMIN_PAGE)
-    text = decode_cursor(cursor) or "0"
-    if not text.isascii() or not text.isdigit() or len(text) > 18:
-        raise bad_cursor(cursor or "")
+    after = decode_position(cursor)
     wanted = parse_id("transfer", transfer_id)
     async with platform.database.transaction() as tx:
         if await transfers.by_id(tx, wanted) is None:
             raise not_found("transfer", transfer_id)
-        found = await timeline.page(tx, wanted, after=int(text), size=limit + 1)
+        found = await timeline.page(tx, wanted, after=after, size=limit + 1)
     more = len(found) > limit
     return TimelinePage(
         items=found[:limit],
