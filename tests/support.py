@@ -241,11 +241,12 @@ class Crossing:
         *,
         claim: bool = True,
         handler: str = "index.run",
+        code: str = CLOUD_APP,
         **options: Any,
     ) -> "Crossing":
-        """Register an app of its own, create a migration, start it and claim its transfer."""
+        """Register an app with that code, create a migration, start it and claim its transfer."""
         folder.mkdir(exist_ok=True)
-        (folder / "index.py").write_text(CLOUD_APP)
+        (folder / "index.py").write_text(code)
         number = next(_numbers)
         registration = {
             "kind": "forge",

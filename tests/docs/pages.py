@@ -18,10 +18,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from ferryman.server.serve import free_port
+
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 URL = "http://127.0.0.1:8400"
+REMOTE_PORT = "8500"
 _FENCE = re.compile(r"^```(\S+)?[ ]?([^\n]*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _DONE = "end of block"
 _SAME = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
@@ -56,6 +59,7 @@ class Reader:
     def __init__(self, folder: Path, url: str, data_dir: Path) -> None:
         self._folder = folder
         self._url = url
+        self._remote_port = str(free_port("127.0.0.1"))
         self._said = ""
         self._groups: list[subprocess.Popen[str]] = []
         (folder / ".ferryman").symlink_to(data_dir)
@@ -84,7 +88,7 @@ class Reader:
 
     def follow(self, block: Block) -> None:
         """Do what a block is for."""
-        text = block.text.replace(URL, self._url)
+        text = block.text.replace(URL, self._url).replace(REMOTE_PORT, self._remote_port)
         match block.language, block.kind:
             case "sh", "run":
                 self._run(text)
@@ -108,10 +112,10 @@ class Reader:
         shell.stdin.flush()
         lines: list[str] = []
         for line in shell.stdout:
-            if line.rstrip("\n") == _DONE:
+            lines.append(line.removesuffix(f"{_DONE}\n"))
+            if lines[-1] != line:
                 self._said = "".join(lines)
                 return
-            lines.append(line)
         raise AssertionError(f"the shell ended with {shell.wait()}:\n{''.join(lines)}")
 
     def _start(self, *command: str) -> subprocess.Popen[str]:

@@ -135,7 +135,7 @@ def read_manifest(file: Path) -> dict[str, Any]:
         return msgspec.json.decode(file.read_bytes(), type=dict[str, Any])
     except msgspec.DecodeError as error:
         raise ConfigError(
-            "manifest_invalid",
+            "manifest_malformed",
             expected=f"a JSON object in {file}",
             found=str(error),
             fix="Correct the file.",

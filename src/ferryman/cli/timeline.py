@@ -69,14 +69,15 @@ def line(entry: TimelineEntry) -> str:
 def csv_row(*cells: object) -> str:
     """Write one row of CSV, without the line's end."""
     row = io.StringIO()
-    csv.writer(row, lineterminator="").writerow(cells)
-    return row.getvalue()
+    # The writer quotes what its line's end consists of, so that must be there and then go.
+    csv.writer(row, lineterminator="\r\n").writerow(cells)
+    return row.getvalue().removesuffix("\r\n")
 
 
 def csv_line(entry: TimelineEntry) -> str:
     """Write an entry as CSV: the sentence for people, and the data it was made from."""
     data = json.dumps(entry.data, ensure_ascii=False)
-    return csv_row(entry.seq, instant(entry.at), entry.kind, sentence(entry), data)
+    return csv_row(entry.seq, instant(entry.at), entry.kind, clean(sentence(entry)), data)
 
 
 def _shown(value: object) -> str:

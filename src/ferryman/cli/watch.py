@@ -6,6 +6,7 @@ from queue import Empty, SimpleQueue
 
 import typer
 from rich.console import Console
+from rich.filesize import decimal
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
@@ -107,7 +108,7 @@ class Watch:
             self._tasks[view.transfer_id],
             completed=view.progress,
             description=clean(f"{view.cloud_app_key} {view.status}"),
-            facts=f"{counts_of(view)}{deadline}",
+            facts=f"{view.files} files, {decimal(view.bytes)}{deadline}",
         )
 
 

@@ -54,7 +54,7 @@ class EmbeddedPostgres:
             try:
                 self._remove_stale_pid_file()
                 self._server.start()
-            except (subprocess.SubprocessError, AssertionError) as exc:
+            except (subprocess.SubprocessError, OSError, AssertionError) as exc:
                 problem = exc
                 time.sleep(min(0.1 * 2**attempt, 1.0))
             else:
