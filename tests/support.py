@@ -40,7 +40,7 @@ def refuse(event, context):
 _numbers = itertools.count(1)
 
 
-def wait_until(probe: Callable[[], T], seconds: float = 30.0) -> T:
+def wait_until(probe: Callable[[], T | None], seconds: float = 30.0) -> T:
     """What ``probe`` gives as soon as it is true; fails after ``seconds``."""
     limit = time.monotonic() + seconds
     while not (value := probe()):
@@ -156,7 +156,7 @@ class PlatformProcess:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self.url = wait_until(lambda: self._ready(begin), START_SECONDS) or ""
+        self.url = wait_until(lambda: self._ready(begin), START_SECONDS)
         self.port = int(self.url.rpartition(":")[2])
 
     def _ready(self, begin: int) -> str | None:

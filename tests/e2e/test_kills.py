@@ -1,0 +1,207 @@
+"""Any process is killed at any moment of a migration: nothing is lost, no hand is needed.
+
+The small apps here are slow on purpose, so that there are moments to choose from. The demo has
+tests of its own, with a real server app.
+"""
+
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.support import Crossing, PlatformProcess, wait_until
+
+pytestmark = pytest.mark.e2e
+
+FILES = 12
+NEVER = 1_000_000
+
+SHARED = f"""
+FILES = {FILES}
+
+def content(label):
+    import hashlib
+    return hashlib.shake_256(label.encode()).digest(200_000 + 1000 * int(label))
+"""
+
+LISTENER = (
+    SHARED
+    + """
+import time
+
+class Listener:
+    def get_server_app_key(self):
+        return "KEY"
+
+    def on_start_app_migration(self, gateway, details):
+        for number in range(FILES):
+            with gateway.create_app_data(str(number)) as file:
+                data = content(str(number))
+                for start in range(0, len(data), 50_000):
+                    file.write(data[start : start + 50_000])
+                    time.sleep(0.02)
+        gateway.complete_export()
+"""
+)
+
+IMPORTER = """
+import os, pathlib, time
+from ferryman import Migration
+
+FOLDER = pathlib.Path(__file__).with_name("imported")
+
+def run(event, context):
+    if not event["eventType"].endswith("uploaded:app_data"):
+        return
+    FOLDER.mkdir(exist_ok=True)
+    with Migration() as migration:
+        with migration.get_app_data_payload(event["key"]) as payload:
+            data = payload.content()
+        time.sleep(0.1)
+        draft = FOLDER / event["messageId"]
+        draft.write_bytes(data)
+        draft.rename(FOLDER / ("label-" + event["label"]))
+        migration.message_processed(event["transferId"], event["messageId"])
+"""
+
+
+class Voyage:
+    """A platform, an agent and an importing app, all of which can be killed."""
+
+    def __init__(self, folder: Path, number: int, platform: PlatformProcess) -> None:
+        self.platform = platform
+        self.folder = folder / f"voyage-{number}"
+        self.folder.mkdir()
+        self.crossing = Crossing.begin(
+            platform, self.folder / "cloud-app", claim=False, code=IMPORTER
+        )
+        code = LISTENER.replace("KEY", self.crossing.registration["serverAppKey"])
+        (self.folder / "listener.py").write_text(code)
+        self.start_agent()
+
+    def start_agent(self) -> None:
+        with (self.folder / "agent.log").open("ab") as log:
+            self.agent = subprocess.Popen(
+                [sys.executable, "-m", "ferryman", "agent", "run", "listener:Listener"],
+                cwd=self.folder,
+                env={
+                    **os.environ,
+                    "FERRYMAN_URL": self.platform.url,
+                    "FERRYMAN_SERVER_TOKEN": self.crossing.tokens["serverToken"],
+                },
+                stdout=log,
+                stderr=log,
+            )
+
+    def kill(self, victim: str) -> None:
+        """SIGKILL, and what an operator's supervisor would do about it: start it again."""
+        match victim:
+            case "worker":
+                wait_until(self.platform.workers)[0].kill()
+            case "postgres":
+                wait_until(self.postmaster).kill()
+            case "serve":
+                workers = self.platform.workers()
+                self.platform.kill()
+                self.platform.start()
+                _, alive = psutil.wait_procs(workers, timeout=40)
+                assert not alive, "a worker outlived the platform that kept it"
+            case "agent":
+                self.agent.kill()
+                self.agent.wait()
+                self.start_agent()
+
+    def postmaster(self) -> psutil.Process | None:
+        try:
+            return self.platform.postmaster()
+        except (OSError, psutil.NoSuchProcess):
+            return None
+
+    def reached(self, target: int) -> bool:
+        """Whether it is that far, by files, attempts and acknowledgements; or over."""
+        path = f"/admin/v1/transfers/{self.crossing.transfer_id}"
+        reply = self.crossing.admin.call("GET", path)
+        if reply.status == 503:
+            return False  # the database is on its way back
+        assert reply.status == 200, reply.body
+        view = reply.json
+        if view["status"] not in ("READY", "IN_PROGRESS"):
+            return True
+        return int(view["files"] + view["attempts"] + view["acknowledged"]) >= target
+
+    def check(self) -> None:
+        """It ends well, and everything is there exactly as it was written."""
+        wait_until(partial(self.reached, NEVER), 90)
+        view = self.crossing.view()
+        assert (view["status"], view["undelivered"]) == ("SUCCESS", 0), view
+        scope: dict[str, object] = {}
+        exec(SHARED, scope)  # noqa: S102 - the very function that the listener has
+        for label in map(str, range(FILES)):
+            written = scope["content"](label)  # type: ignore[operator]
+            data = (self.folder / "cloud-app" / "imported" / f"label-{label}").read_bytes()
+            assert sha256(data).digest() == sha256(written).digest(), label
+        messages = self.crossing.messages()
+        files = [m for m in messages if m["key"]]
+        assert len(files) == view["files"] >= FILES
+        for message in files:
+            assert message["acknowledgement"] == "SUCCESS"
+            assert message["attempts"]
+            sent = [attempt["startedAt"] for attempt in message["attempts"]]
+            assert max(sent) <= message["acknowledgedAt"], "sent after its acknowledgement"
+
+    def end(self) -> None:
+        self.agent.kill()
+        self.agent.wait()
+
+
+@contextmanager
+def platform_in(folder: Path) -> Iterator[PlatformProcess]:
+    env = {"FERRYMAN_HEARTBEAT_SECONDS": "2", "FERRYMAN_RETRY_BASE_SECONDS": "1"}
+    platform = PlatformProcess(folder / "data", clock="real", env=env)
+    try:
+        platform.start()
+        yield platform
+    finally:
+        platform.close()
+
+
+def sail(folder: Path, number: int, platform: PlatformProcess, chance: random.Random) -> None:
+    """One migration in which every process is killed once, in any order, at any moment."""
+    victims = ["worker", "postgres", "serve", "agent"]
+    chance.shuffle(victims)
+    moments = sorted(chance.randint(0, 3 * FILES) for _ in victims)
+    print(f"voyage {number}: {list(zip(victims, moments, strict=True))}")
+    voyage = Voyage(folder, number, platform)
+    try:
+        for victim, moment in zip(victims, moments, strict=True):
+            wait_until(partial(voyage.reached, moment), 60)
+            voyage.kill(victim)
+        voyage.check()
+    finally:
+        voyage.end()
+
+
+def test_each_process_is_killed_once_in_one_migration(tmp_path: Path) -> None:
+    seed = random.randrange(2**32)  # noqa: S311 - printed, to go through the same again
+    print(f"seed {seed}")
+    with platform_in(tmp_path) as platform:
+        sail(tmp_path, 0, platform, random.Random(seed))  # noqa: S311
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+def test_every_process_is_killed_over_and_over(tmp_path: Path) -> None:
+    seed = int(os.environ.get("FERRYMAN_SOAK_SEED") or random.randrange(2**32))  # noqa: S311
+    print(f"seed {seed}: FERRYMAN_SOAK_SEED={seed} goes through the same again")
+    chance = random.Random(seed)  # noqa: S311
+    with platform_in(tmp_path) as platform:
+        for number in range(int(os.environ.get("FERRYMAN_SOAK_ROUNDS", "30"))):
+            sail(tmp_path, number, platform, chance)

@@ -1,0 +1,221 @@
+"""The real services on a real database do what the pure rules say, with crashes in between."""
+
+import asyncio
+import tempfile
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any, ClassVar
+from uuid import UUID
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from ferryman.domain import transfer as rules
+from ferryman.domain.outcome import failed, succeeded
+from ferryman.domain.transfer import Change, Transfer
+from ferryman.errors import Conflict
+from ferryman.services import message, transfer
+from ferryman.store.queue import DeliverJob
+from ferryman.vocab import AckStatus, MessageState
+
+from .stage import Stage, staged
+
+START = datetime(2026, 1, 12, tzinfo=UTC)
+DRIFT = timedelta(seconds=45)
+"""Real time goes on while the machine runs; all of its own steps are whole minutes."""
+
+DELAY = timedelta(seconds=15)
+
+_numbers = count(1)
+
+
+class ServicesMachine(RuleBasedStateMachine):
+    """``oracle`` is decided by the rules alone; the stage must come to the same."""
+
+    runner: ClassVar[asyncio.Runner]
+    stage: ClassVar[Stage]
+
+    def run(self, work: Any) -> Any:
+        return self.runner.run(work)
+
+    @initialize()
+    def begin(self) -> None:
+        self.oracle = rules.start(Transfer(), START).transfer
+        self.now = START
+        self.transfer_id: str = self.run(self.stage.begin(f"agent {next(_numbers)}"))
+        self.files: list[str] = []
+        self.acknowledged: set[str] = set()
+        self.old_timers: list[int] = self.run(self.stage.wake_jobs(self.transfer_id))
+
+    def both(self, work: Any, decide: Any) -> bool:
+        """Do it on both sides; both carry it out, or both refuse it with the same code."""
+        expected, found = None, None
+        try:
+            change: Change = decide()
+            self.oracle = change.transfer
+        except Conflict as refusal:
+            expected = refusal.code
+        try:
+            self.run(work)
+        except Conflict as refusal:
+            found = refusal.code
+        assert found == expected
+        return expected is None
+
+    @rule()
+    def upload(self) -> None:
+        async def work() -> None:
+            receipt = await self.stage.upload(self.transfer_id)
+            self.files.append(receipt.message_id)
+
+        self.both(work(), lambda: rules.record_upload(self.oracle, self.now))
+
+    @rule()
+    def export(self) -> None:
+        work = self.stage.complete_export(self.transfer_id)
+        self.both(work, lambda: rules.complete_export(self.oracle, self.now))
+
+    @rule()
+    def cancel(self) -> None:
+        work = transfer.cancel(self.stage.platform, self.transfer_id)
+        self.both(work, lambda: rules.cancel(self.oracle, self.now))
+
+    @precondition(lambda self: self.files)
+    @rule(data=st.data(), status=st.sampled_from(AckStatus))
+    def acknowledge(self, data: st.DataObject, status: AckStatus) -> None:
+        chosen = data.draw(st.lists(st.sampled_from(self.files), min_size=1, max_size=4))
+        fresh = set(chosen) - self.acknowledged
+        work = self.stage.acknowledge(self.transfer_id, *chosen, status=status)
+        if self.both(work, lambda: rules.acknowledge(self.oracle, status, len(fresh), self.now)):
+            self.acknowledged |= fresh
+
+    @rule(minutes=st.sampled_from([1, 4, 10, 15, 60]))
+    def pass_time(self, minutes: int) -> None:
+        step = timedelta(minutes=minutes)
+        self.run(self.stage.pass_time(step))
+        self.now += step
+        self.run(self.do_timers())
+        self.oracle = rules.wake(self.oracle, self.now).transfer
+
+    async def do_timers(self) -> None:
+        for job_id in await self.stage.wake_jobs(self.transfer_id, due=True):
+            await transfer.wake(self.stage.platform, UUID(self.transfer_id), job_id)
+            self.old_timers.append(job_id)
+            await self.stage.finish_job(job_id)
+
+    @rule(data=st.data())
+    def crash_of_a_timer(self, data: st.DataObject) -> None:
+        """The worker died after its commit: the queue hands an old job out again."""
+        live = set(self.run(self.stage.wake_jobs(self.transfer_id)))
+        job_id = data.draw(st.sampled_from(sorted(set(self.old_timers) - live) or [0]))
+        self.run(transfer.wake(self.stage.platform, UUID(self.transfer_id), job_id))
+
+    @rule(data=st.data(), end=st.sampled_from(["delivered", "failed", "crash"]))
+    def deliver(self, data: st.DataObject, end: str) -> None:
+        jobs = self.run(self.own_deliveries(due=True))
+        if not jobs:
+            return
+        job_id, job = data.draw(st.sampled_from(jobs))
+        self.run(self.attempt(job_id, job, end))
+
+    async def attempt(self, job_id: int, job: DeliverJob, end: str) -> None:
+        platform = self.stage.platform
+        delivery = await message.begin_attempt(platform, job.message_id, job.number)
+        if delivery is None:
+            await self.stage.finish_job(job_id)
+            return
+        assert str(job.message_id) not in self.acknowledged, "sent after its acknowledgement"
+        if end == "crash":
+            return
+        outcome = (
+            succeeded(duration=0.1) if end == "delivered" else failed("after", "no", duration=0.1)
+        )
+        await message.end_attempt(platform, delivery, outcome, DELAY)
+        await self.stage.finish_job(job_id)
+
+    async def own_deliveries(self, *, due: bool) -> list[tuple[int, DeliverJob]]:
+        rows = await self.stage.fetch(
+            "SELECT message_id FROM message WHERE transfer_id = $1", UUID(self.transfer_id)
+        )
+        own = {row["message_id"] for row in rows}
+        jobs = await self.stage.deliver_jobs(due=due)
+        return [(job_id, job) for job_id, job in jobs if job.message_id in own]
+
+    @invariant()
+    def the_services_did_what_the_rules_say(self) -> None:
+        found: Transfer = self.run(self.stage.state(self.transfer_id))
+        times = {
+            name: getattr(self.oracle, name)
+            for name in Transfer.__dataclass_fields__
+            if name.endswith("_at")
+        }
+        # An upload asks for URLs first, which moves the deadline too; the times agree all the same.
+        assert replace(found, **times) == self.oracle
+        started = found.started_at
+        assert started is not None
+        for name, expected in times.items():
+            at = getattr(found, name)
+            assert (at is None) == (expected is None), name
+            if at is not None:
+                assert abs((at - started) - (expected - START)) < DRIFT, name
+
+    @invariant()
+    def one_timer_while_it_runs_and_none_afterwards(self) -> None:
+        timers = self.run(self.stage.wake_jobs(self.transfer_id))
+        assert len(timers) == (0 if self.oracle.status.final else 1)
+        if timers and timers[0] not in self.old_timers:
+            self.old_timers.append(timers[0])
+
+    def teardown(self) -> None:
+        """With everything delivered, each message is delivered or visibly given up."""
+        if not hasattr(self, "transfer_id"):
+            return
+        self.run(self.drain())
+
+    async def drain(self) -> None:
+        while jobs := await self.own_deliveries(due=False):
+            for job_id, job in jobs:
+                await self.attempt(job_id, job, "delivered")
+        rows = await self.stage.fetch(
+            "SELECT message_id, state, acknowledgement, attempts, allowed, open_attempt"
+            " FROM message WHERE transfer_id = $1",
+            UUID(self.transfer_id),
+        )
+        for row in rows:
+            assert row["acknowledgement"] or row["state"] != MessageState.PENDING, row
+            assert row["attempts"] <= row["allowed"]
+            assert not row["open_attempt"]
+
+
+@pytest.mark.timeout(180)
+def test_the_services_follow_the_rules(database: str) -> None:
+    with asyncio.Runner() as runner, tempfile.TemporaryDirectory() as folder:
+        stack = AsyncExitStack()
+        ServicesMachine.runner = runner
+        ServicesMachine.stage = runner.run(
+            stack.enter_async_context(staged(database, Path(folder)))
+        )
+        try:
+            run_state_machine_as_test(
+                ServicesMachine,
+                settings=settings(
+                    max_examples=25,
+                    stateful_step_count=20,
+                    deadline=None,
+                    suppress_health_check=list(HealthCheck),
+                ),
+            )
+        finally:
+            runner.run(stack.aclose())
