@@ -1,0 +1,76 @@
+"""``ferryman app``."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ferryman.cli import apps
+from ferryman.errors import ConfigError
+from tests.cli.conftest import Command
+from tests.support import CLOUD_APP, manifest
+
+KEYS = ("--server-key", "server.cli", "--cloud-key", "cloud.cli")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A cloud app, its manifest in JSON, which is YAML too."""
+    (tmp_path / "index.py").write_text(CLOUD_APP)
+    (tmp_path / "manifest.yml").write_text(json.dumps(manifest()))
+    return tmp_path
+
+
+def test_an_app_is_registered_by_its_folder(ferryman: Command, folder: Path) -> None:
+    """The tokens are shown, the app and its environment are named, and it is in the list."""
+    said = ferryman.ok("app", "register", str(folder), *KEYS, "--environment", "staging")
+    assert "cloud.cli (staging)" in said
+    assert "FERRYMAN_SERVER_TOKEN" in said
+    assert str(folder) in said
+    listed = ferryman.ok("app", "list", "--all")
+    rows = [line for line in listed.splitlines() if line.startswith("cloud.cli")]
+    [row] = [row for row in rows if "staging" in row]
+    assert "uploaded:app_data" in row
+
+
+def test_an_app_is_registered_by_its_manifest(ferryman: Command, folder: Path) -> None:
+    """The functions are loaded from the folder that holds the manifest."""
+    (folder / "manifest.yml").rename(folder / "manifest.json")
+    file = str(folder / "manifest.json")
+    assert ferryman.json("app", "register", file, *KEYS, "--window-seconds", "60")["serverToken"]
+
+
+def test_a_wrong_environment_is_refused(ferryman: Command, folder: Path) -> None:
+    """In the platform's words."""
+    said = ferryman.refused(
+        "environment_not_lower_case (400)",
+        *("app", "register", str(folder), *KEYS, "--environment", "PRODUCTION"),
+    )
+    assert "'production'" in said
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "code"),
+    [
+        ("manifest.yml", None, "manifest_unreadable"),
+        ("manifest.yml", "a: [", "manifest_malformed"),
+        ("manifest.json", "[1]", "manifest_malformed"),
+        ("manifest.json", "{", "manifest_malformed"),
+    ],
+)
+def test_a_manifest_that_cannot_be_read(
+    ferryman: Command, tmp_path: Path, name: str, text: str | None, code: str
+) -> None:
+    """It is told of before anything is sent."""
+    if text is not None:
+        (tmp_path / name).write_text(text)
+    ferryman.refused(code, "app", "register", str(tmp_path), *KEYS)
+
+
+def test_without_yaml_json_is_asked_for(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The base install cannot read YAML: it says so, and takes manifest.json where there is one."""
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    with pytest.raises(ConfigError, match=r"manifest\.json"):
+        apps.read_manifest(apps.manifest_file(folder))
+    (folder / "manifest.json").write_text(json.dumps(manifest()))
+    assert apps.read_manifest(apps.manifest_file(folder)) == manifest()

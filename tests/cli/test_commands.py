@@ -1,0 +1,74 @@
+"""Every command: its help, and the JSON that it prints."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.main import get_command
+from typer.testing import CliRunner
+
+from ferryman.cli.app import app
+from tests.cli.conftest import Command
+from tests.support import Crossing
+
+
+def _commands(node: Any, words: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    below = getattr(node, "commands", {})
+    found = [words]
+    for name, command in below.items():
+        found += _commands(command, (*words, name))
+    return found
+
+
+ALL = _commands(get_command(app))
+
+
+@pytest.mark.parametrize("words", ALL, ids=" ".join)
+def test_every_command_has_help(words: tuple[str, ...]) -> None:
+    """It says what the command does and which options it takes."""
+    done = CliRunner().invoke(app, [*words, "--help"])
+    assert done.exit_code == 0
+    assert len(done.stdout.split()) > 10
+
+
+def test_the_nouns_are_there() -> None:
+    """As the design names them."""
+    nouns = {words[0] for words in ALL if words}
+    assert nouns >= {"app", "migration", "mapping", "transfer", "message", "data", "clock"}
+
+
+def test_every_command_prints_json(ferryman: Command, crossing: Crossing, tmp_path: Path) -> None:
+    """One document, or one object a line for a stream; ids and times as the API has them."""
+    transfer, migration = crossing.transfer_id, crossing.migration_id
+    message = crossing.upload("notes")
+    rows = '{"namespace": "jira:issue", "serverKey": "1", "cloudKey": "2"}\n'
+    site = ("--name", "n", "--site", "https://x.example", "--source", "s")
+    key = crossing.registration["cloudAppKey"]
+
+    created = ferryman.json("migration", "create", *site, "--app", key)
+    assert created["transfers"][0]["status"] == "READY"
+    assert ferryman.json("migration", "start", created["migrationId"])["startedAt"]
+    assert ferryman.json("migration", "show", migration)["migrationId"] == migration
+    assert ferryman.json("migration", "list", "--limit", "1")["nextCursor"]
+    assert ferryman.json("mapping", "load", migration, "-", stdin=rows)["stored"] == 1
+    assert ferryman.json("app", "list", "--all")["nextCursor"] is None
+    assert ferryman.json("transfer", "show", transfer)["files"] == 1
+    assert ferryman.json("transfer", "messages", transfer)["items"]
+    assert ferryman.json("message", "show", message)["label"] == "notes"
+    assert ferryman.json("message", "explain", message)["links"]
+    assert ferryman.json("clock", "advance", "1")["mode"] == "virtual"
+    assert ferryman.json("clock", "show")["now"]
+    lines = ferryman.ok("transfer", "timeline", transfer, "--json").splitlines()
+    assert [json.loads(line)["kind"] for line in lines][:2] == [
+        "transfer.created",
+        "transfer.released",
+    ]
+    assert ferryman.json("transfer", "cancel", transfer)["status"] == "CANCELLATION_REQUESTED"
+    ferryman.ok("clock", "advance", "61m")
+    watched = ferryman("transfer", "watch", transfer, "--json")
+    assert watched.returncode == 1
+    entries = [json.loads(line) for line in watched.stdout.splitlines()]
+    assert {"before": "CANCELLATION_REQUESTED", "after": "CANCELLED"} in [
+        entry["data"] for entry in entries
+    ]

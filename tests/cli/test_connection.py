@@ -1,0 +1,119 @@
+"""How commands end when the platform, its address or its token is not what it should be."""
+
+import json
+import signal
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Command, command
+from tests.support import Crossing, PlatformProcess
+
+
+def test_a_platform_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    """What was tried and what to do, in one line, without a traceback."""
+    done = command("http://127.0.0.1:1", tmp_path)("clock", "show", "--token", "any")
+    assert (done.returncode, done.stdout) == (1, "")
+    [line] = done.stderr.splitlines()
+    assert "http://127.0.0.1:1" in line
+    assert "ferryman serve" in line
+    assert "--url" in line
+
+
+def test_a_refusal_is_a_document_too(tmp_path: Path) -> None:
+    """With --json standard output holds the reason, for programs."""
+    done = command("http://127.0.0.1:1", tmp_path)("clock", "show", "--token", "any", "--json")
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["code"] == "platform_unreachable"
+
+
+@pytest.mark.parametrize("url", ["", "platform", "ftp://127.0.0.1", "http://", "http://a b"])
+def test_an_address_that_cannot_be_one(ferryman: Command, url: str) -> None:
+    """It is named before anything is sent."""
+    ferryman.refused("url_invalid", "clock", "show", "--url", url)
+
+
+def test_no_token(ferryman: Command, tmp_path: Path) -> None:
+    """The file that was looked for is named, and the other ways to give the token."""
+    said = ferryman.given(FERRYMAN_DATA_DIR=str(tmp_path)).refused(
+        "operator_token_missing", "clock", "show"
+    )
+    assert str(tmp_path / "operator-token") in said
+    assert "--token" in said
+
+
+def test_a_wrong_token(ferryman: Command) -> None:
+    """The platform's own three sentences are shown."""
+    said = ferryman.refused("operator_token_invalid (401)", "app", "list", "--token", "wrong")
+    assert "wrong" not in said.splitlines()[1]
+
+
+def test_the_token_can_be_given(ferryman: Command, platform_process: PlatformProcess) -> None:
+    """By option and by variable, without the platform's folder."""
+    token = platform_process.operator_token
+    elsewhere = ferryman.given(FERRYMAN_DATA_DIR="/nowhere")
+    elsewhere.ok("clock", "show", "--token", token)
+    elsewhere.given(FERRYMAN_OPERATOR_TOKEN=token).ok("clock", "show")
+
+
+@pytest.fixture
+def other_server() -> Iterator[str]:
+    """A web server that is not Ferryman."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if "clock" in self.path else 404)
+            self.end_headers()
+            self.wfile.write(b"<html>Welcome</html>")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("words", [("clock", "show"), ("app", "list")])
+def test_another_server(ferryman: Command, other_server: str, words: tuple[str, ...]) -> None:
+    """A page of somebody else's is no traceback."""
+    said = ferryman.refused("answer_unexpected", *words, "--url", other_server, "--token", "t")
+    assert "--url" in said
+
+
+def test_ctrl_c_is_clean(ferryman: Command, crossing: Crossing) -> None:
+    """Watching ends at once with 130 and a word; the transfer goes on."""
+    watching = ferryman.begin("transfer", "watch", crossing.transfer_id)
+    assert watching.stdout is not None
+    while "IN_PROGRESS" not in watching.stdout.readline():
+        pass
+    watching.send_signal(signal.SIGINT)
+    _, errors = watching.communicate(timeout=20)
+    assert watching.returncode == 130
+    assert "goes on" in errors
+    assert "Traceback" not in errors
+    assert crossing.status == "IN_PROGRESS"
+
+
+def test_a_reader_that_has_seen_enough(ferryman: Command, crossing: Crossing) -> None:
+    """A closed pipe ends a command without a traceback."""
+    for number in range(40):
+        crossing.cloud.ok(
+            "POST", f"/app/migration/forge/v1/log/{crossing.transfer_id}", {"message": "x" * 8000}
+        )
+        assert number < 40
+    printing = ferryman.begin("transfer", "timeline", crossing.transfer_id)
+    assert printing.stdout is not None
+    assert printing.stderr is not None
+    printing.stdout.readline()
+    printing.stdout.close()
+    errors = printing.stderr.read()
+    printing.stderr.close()
+    printing.wait(timeout=20)
+    assert "Traceback" not in errors

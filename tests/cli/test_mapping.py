@@ -1,0 +1,58 @@
+"""``ferryman mapping``."""
+
+from pathlib import Path
+
+from tests.cli.conftest import Command
+from tests.support import Crossing
+
+NDJSON = '{"namespace": "jira:issue", "serverKey": "%d", "cloudKey": "1%d"}\n'
+
+
+def test_csv_by_its_name(ferryman: Command, crossing: Crossing, tmp_path: Path) -> None:
+    """The rows are counted by namespace; app, environment and site are named."""
+    file = tmp_path / "rows.csv"
+    file.write_text("namespace,serverKey,cloudKey\njira:issue,1,10\njira:project,A,7\n")
+    said = ferryman.ok("mapping", "load", crossing.migration_id, str(file))
+    assert "2 rows read, 2 keys written" in said
+    assert "jira:project  1" in said
+    app = crossing.registration["cloudAppKey"]
+    assert f"{app} (development) on https://harbour.example" in said
+    with crossing.migration() as migration:
+        found = migration.get_mapping_by_id(crossing.transfer_id, "jira:issue", ["1", "2"])
+    assert found.result == {"1": "10"}
+
+
+def test_standard_input(ferryman: Command, crossing: Crossing) -> None:
+    """Rows of NDJSON, or CSV where it is said; many of them, in pieces."""
+    rows = "".join(NDJSON % (number, number) for number in range(60_000))
+    assert ferryman.json("mapping", "load", crossing.migration_id, "-", stdin=rows) == {
+        "rows": 60_000,
+        "stored": 60_000,
+        "namespaces": {"jira:issue": 60_000},
+    }
+    load = ("mapping", "load", crossing.migration_id, "-", "--format", "csv")
+    assert ferryman.json(*load, stdin="jira:issue,1,2\n")["rows"] == 1
+
+
+def test_a_wrong_row_in_a_large_file(ferryman: Command, crossing: Crossing, tmp_path: Path) -> None:
+    """The refusal arrives although most of the file was never read."""
+    file = tmp_path / "rows.ndjson"
+    file.write_text("nonsense\n" + NDJSON % (1, 1) * 100_000)
+    said = ferryman.refused(
+        "mapping_invalid (400)", "mapping", "load", crossing.migration_id, str(file)
+    )
+    assert "line 1" in said
+
+
+def test_a_file_that_is_not_there(ferryman: Command, crossing: Crossing) -> None:
+    """Its name is told."""
+    said = ferryman.refused(
+        "file_unreadable", "mapping", "load", crossing.migration_id, "/nowhere/rows.csv"
+    )
+    assert "/nowhere/rows.csv" in said
+
+
+def test_an_unknown_migration(ferryman: Command) -> None:
+    """It is found out before the file is read."""
+    said = ferryman.refused("migration_not_found (404)", "mapping", "load", "nope", "/nowhere")
+    assert "'nope'" in said

@@ -1,0 +1,159 @@
+"""``ferryman transfer`` and ``ferryman message``."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Command, command
+from tests.support import Crossing, PlatformProcess, wait_until
+
+
+def settle(crossing: Crossing) -> None:
+    """Export one file, let it be acknowledged, and complete."""
+    message = crossing.upload("wiki")
+    with crossing.migration() as migration:
+        migration.add_log(crossing.transfer_id, "two\nlines \x1b[31mred")
+        migration.message_processed(crossing.transfer_id, message)
+    crossing.complete_export()
+
+
+def test_show(ferryman: Command, crossing: Crossing) -> None:
+    """The deadline and what last moved it, and the messages that it waits for."""
+    message = crossing.upload("wiki")
+    said = ferryman.ok("transfer", "show", crossing.transfer_id)
+    app = crossing.registration["cloudAppKey"]
+    assert said.startswith(f"{app} (development) on https://harbour.example\n")
+    assert "last moved by upload" in said
+    assert f"waiting for  {message}" in said
+    assert "IN_PROGRESS" in said
+
+
+def test_watch_until_success(ferryman: Command, crossing: Crossing) -> None:
+    """Every line as it happens, control characters spelled out, and 0 at the end."""
+    watching = ferryman.begin("transfer", "watch", crossing.transfer_id)
+    settle(crossing)
+    said, errors = watching.communicate(timeout=60)
+    assert (watching.returncode, errors) == (0, "")
+    assert "log: two\n    lines \\x1b[31mred" in said
+    assert "\x1b" not in said
+    assert "status IN_PROGRESS -> SUCCESS" in said
+    assert said.splitlines()[-1].startswith("SUCCESS  ")
+
+
+def test_watch_ends_with_1_for_anything_else(ferryman: Command, crossing: Crossing) -> None:
+    """TIMED_OUT, for instance; watching what is over shows all of it again."""
+    crossing.upload("wiki")
+    crossing.advance_to(31)
+    done = ferryman("transfer", "watch", crossing.transfer_id)
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[-1].startswith("TIMED_OUT  ")
+
+
+def test_the_timeline_in_three_forms(ferryman: Command, crossing: Crossing) -> None:
+    """For people, as NDJSON and as CSV: the same entries, nothing cut."""
+    long = "x" * 20_000
+    with crossing.migration() as migration:
+        migration.add_log(crossing.transfer_id, long)
+    settle(crossing)
+    wait_until(lambda: crossing.messages()[-1]["state"] == "DELIVERED")
+    show = ("transfer", "timeline", crossing.transfer_id)
+    lines = [json.loads(line) for line in ferryman.ok(*show, "--json").splitlines()]
+    rows = list(csv.DictReader(io.StringIO(ferryman.ok(*show, "--csv"))))
+    people = ferryman.ok(*show)
+    assert lines == crossing.timeline()
+    assert [int(row["seq"]) for row in rows] == [line["seq"] for line in lines]
+    assert [json.loads(row["data"]) for row in rows] == [line["data"] for line in lines]
+    assert f"log: {long}\n" in people
+    assert len(people.splitlines()) == len(lines) + 2  # the head, and the log of two lines
+    assert ferryman(*show, "--json", "--csv").returncode == 2
+
+
+def test_messages(ferryman: Command, crossing: Crossing) -> None:
+    """A table that cuts no id, page by page."""
+    message = crossing.upload("a label\nof two lines")
+    said = ferryman.ok("transfer", "messages", crossing.transfer_id)
+    assert message in said
+    assert "uploaded:app_data" in said
+    first = ferryman("transfer", "messages", crossing.transfer_id, "--limit", "1")
+    assert "--cursor" in first.stderr
+    assert "triggered:listener" in first.stdout
+
+
+def test_cancel_and_rerun(ferryman: Command, crossing: Crossing) -> None:
+    """A re-run is a new transfer that names the first; what cannot be is refused."""
+    message = crossing.upload("wiki")
+    with crossing.migration() as migration:
+        migration.message_failed(crossing.transfer_id, message)
+    ferryman.refused("rerun_not_possible (409)", "transfer", "rerun", crossing.transfer_id)
+    crossing.complete_export()
+    assert crossing.status == "FAILED"
+    said = ferryman.ok("transfer", "rerun", crossing.transfer_id)
+    assert f"re-run of    {crossing.transfer_id}" in said.replace("re-run of  ", "re-run of    ")
+    again = ferryman.json("transfer", "rerun", crossing.transfer_id)
+    assert again["originalTransferId"] == crossing.transfer_id
+    ferryman.ok("transfer", "cancel", again["transferId"])
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("transfer", "show"),
+        ("transfer", "watch"),
+        ("transfer", "timeline"),
+        ("transfer", "cancel"),
+        ("transfer", "rerun"),
+    ],
+    ids=" ".join,
+)
+def test_an_unknown_transfer(ferryman: Command, words: tuple[str, ...]) -> None:
+    """The same answer from every command."""
+    ferryman.refused("transfer_not_found (404)", *words, "nope")
+
+
+def test_a_message_that_cannot_be_delivered(
+    ferryman: Command, platform_process: PlatformProcess, app_folder: Path
+) -> None:
+    """Its attempts, why it failed, and delivering it again by hand."""
+    crossing = Crossing.begin(platform_process, app_folder, handler="index.refuse")
+    message = crossing.upload("wiki")
+    crossing.advance(600)
+    shown = ferryman.ok("message", "show", message)
+    assert "delivery      UNDELIVERED" in shown
+    assert "attempt 5" in shown
+    assert "no room left" in shown
+    assert "(development) on https://harbour.example" in shown
+    explained = ferryman.ok("message", "explain", message)
+    assert "broken at: attempt 1" in explained
+    assert "index.refuse" in explained
+    assert ferryman.json("message", "explain", message)["broken"] == "attempt 1"
+    (app_folder / "index.py").write_text("def refuse(event, context): pass\n")
+    assert ferryman.json("message", "redeliver", message)["messageId"] == message
+    wait_until(lambda: ferryman.json("message", "show", message)["state"] == "DELIVERED")
+    assert "broken at: acknowledgement" in ferryman.ok("message", "explain", message)
+    ferryman.refused("message_not_found (404)", "message", "redeliver", "nope")
+
+
+@pytest.mark.e2e
+def test_watching_outlives_a_restart_of_the_platform(tmp_path: Path) -> None:
+    """The platform is killed and started again; no entry is lost or shown twice."""
+    platform = PlatformProcess(tmp_path / "data")
+    try:
+        platform.start()
+        crossing = Crossing.begin(platform, tmp_path / "app")
+        ferryman = command(platform.url, platform.data_dir)
+        watching = ferryman.begin("transfer", "watch", crossing.transfer_id, "--json")
+        assert watching.stdout is not None
+        first = [watching.stdout.readline() for _ in range(3)]
+        platform.kill()
+        platform.start()
+        settle(crossing)
+        rest, errors = watching.communicate(timeout=60)
+        assert (watching.returncode, errors) == (0, "")
+        seen = [json.loads(line) for line in [*first, *rest.splitlines()]]
+        expected = [entry for entry in crossing.timeline() if entry["seq"] <= seen[-1]["seq"]]
+        assert seen == expected
+    finally:
+        platform.close()
