@@ -4,6 +4,7 @@ They stand between two comments, ``<!-- code: NAME -->`` and ``<!-- end -->``. T
 them with what this program would write, so they cannot go stale.
 """
 
+import asyncio
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -12,15 +13,13 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from litestar import Litestar
 from typer.main import get_command
 
-from ferryman.api.admin import admin_router
+from ferryman.api.app import create_app
 from ferryman.api.auth import Credentials
-from ferryman.api.forge import forge_router
-from ferryman.api.server import server_router
 from ferryman.cli.app import app
 from ferryman.config import Settings
+from ferryman.services.platform import Platform
 from ferryman.tokens import SigningKey
 from tools.error_codes import Refusal, refusals
 
@@ -58,9 +57,9 @@ def errors() -> str:
 
 def _calls(prefix: str) -> Callable[[], str]:
     def part() -> str:
-        credentials = Credentials("", SigningKey("", b""))
-        routers = [forge_router(409), server_router(), admin_router(credentials)]
-        api = Litestar(route_handlers=routers, openapi_config=None)
+        nothing: Any = None
+        platform = Platform(database=nothing, objects=nothing, settings=Settings())
+        api = create_app(platform, Credentials("", SigningKey("", b"")), asyncio.Event())
         rows = []
         for route in api.routes:
             found = {

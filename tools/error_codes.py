@@ -98,10 +98,14 @@ def _codes(node: ast.expr, place: _Place, places: list[_Place]) -> list[tuple[st
     raise ValueError(f"a code that cannot be worked out: {ast.unparse(node)}")
 
 
-def _values(name: str, place: _Place, places: list[_Place]) -> set[str]:
+def _values(
+    name: str, place: _Place, places: list[_Place], seen: frozenset[object] = frozenset()
+) -> set[str]:
     """What a variable of a function can hold: what its loops and its callers give it."""
     if place.function is None:
         raise ValueError(f"no function around {name}")
+    if (place.function, name) in seen:
+        return set()  # it calls itself with what it was given
     parameters = [argument.arg for argument in place.function.args.args]
     if name not in parameters:
         return set(_looped(name, place.function))
@@ -114,7 +118,7 @@ def _values(name: str, place: _Place, places: list[_Place]) -> set[str]:
             case ast.Constant(value=str(value)):
                 found.add(value)
             case ast.Name(id=passed):
-                found |= _values(passed, other, places)
+                found |= _values(passed, other, places, seen | {(place.function, name)})
             case given:
                 raise ValueError(f"{place.function.name} is called with {ast.unparse(given)}")
     return found
