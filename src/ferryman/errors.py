@@ -67,8 +67,8 @@ def not_found(noun: str, identifier: object) -> NotFound:
     """The one answer for an unknown, malformed or foreign id of ``noun``."""
     return NotFound(
         f"{noun.replace(' ', '_')}_not_found",
-        expected=f"the id of a {noun} that this token may see",
+        expected=f"an existing {noun} that this token may see",
         found=f"{str(identifier)[:64]!r}",
-        fix=f"Take the {noun} id from the event or the answer that announced it, "
-        "and use the token of the app that owns it.",
+        fix="Take the id from the answer or event that announced it; "
+        "the token of an app sees that app's things only.",
     )

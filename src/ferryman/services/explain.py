@@ -33,12 +33,10 @@ async def explain(platform: Platform, message_id: str) -> Explanation:
         _delivery(view, message.reason),
         *([_acknowledgement(view)] if message.event_type is EventType.UPLOADED else []),
     ]
-    if view.state is MessageState.DELIVERED or view.acknowledgement is not None:
-        # What failed on the way to a success is history, not what is broken now.
-        judged = [link for link in links if not link.name.startswith("attempt")]
-    else:
-        judged = links
-    broken = next((link.name for link in judged if not link.holds), None)
+    # What failed on the way to a later attempt or a success is history, not what is broken now.
+    done = view.state is MessageState.DELIVERED or view.acknowledgement is not None
+    past = {f"attempt {attempt.number}" for attempt in view.attempts[: None if done else -1]}
+    broken = next((link.name for link in links if not link.holds and link.name not in past), None)
     return Explanation(message_id=message_id, links=links, broken=broken)
 
 
@@ -77,14 +75,21 @@ def _target(app: App, route: Route) -> str:
 def _attempt(attempt: AttemptView) -> Link:
     took = "" if attempt.duration_ms is None else f" after {attempt.duration_ms} ms"
     status = "" if attempt.status is None else f", HTTP {attempt.status}"
-    last = (attempt.error or "").strip().splitlines()
-    reason = f": {last[-1][:300]}" if last else ""
+    reason = f": {_gist(attempt.error)}" if attempt.error else ""
     return Link(
         name=f"attempt {attempt.number}",
         holds=attempt.outcome in ("DELIVERED", "RUNNING"),
         found=f"{attempt.outcome.lower()}{took}{status}{reason}",
         fix=_FIX_BY_STAGE.get(attempt.stage or ""),
     )
+
+
+def _gist(error: str) -> str:
+    """What a traceback ends with: the exception and its message, behind the indented frames."""
+    lines = error.strip().splitlines()
+    frames = [number for number, line in enumerate(lines) if line.startswith("  ")]
+    behind = lines[frames[-1] + 1 :] if frames else lines
+    return " ".join(behind or lines[-1:])[:300]
 
 
 _FIX_BY_STAGE = {
@@ -96,11 +101,10 @@ _FIX_BY_STAGE = {
 
 def _delivery(view: MessageView, reason: str | None) -> Link:
     if view.state is MessageState.UNDELIVERED:
-        last = (reason or "five attempts failed").strip().splitlines()[-1]
         return Link(
             name="delivery",
             holds=False,
-            found=f"given up: {last[:300]}",
+            found=f"given up: {_gist(reason or 'five attempts failed')}",
             fix="Mend the cause, then `ferryman message redeliver` it.",
         )
     waits = view.state is MessageState.PENDING

@@ -160,7 +160,8 @@ async def redeliver(platform: Platform, message_id: str) -> MessageView:
         await messages.reset(tx, wanted)
         await queue.enqueue_delivery(tx, wanted, message.state.attempts + 1)
         await timeline.write(tx, message.transfer_id, "message.redelivered", messageId=message_id)
-        return (await messages.views(tx, [message]))[0]
+        again = await messages.by_id(tx, wanted) or message
+        return (await messages.views(tx, [again]))[0]
 
 
 async def view(platform: Platform, message_id: str) -> MessageView:
