@@ -8,6 +8,7 @@ import logging
 import subprocess
 import time
 import warnings
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -54,7 +55,7 @@ class EmbeddedPostgres:
             try:
                 self._remove_stale_pid_file()
                 self._server.start()
-            except (subprocess.SubprocessError, OSError, AssertionError) as exc:
+            except (subprocess.SubprocessError, OSError, AssertionError, psutil.Error) as exc:
                 problem = exc
                 time.sleep(min(0.1 * 2**attempt, 1.0))
             else:
@@ -68,19 +69,21 @@ class EmbeddedPostgres:
 
     def running(self) -> bool:
         """Whether the server process is alive."""
-        return self._server is not None and self._server.get_postmaster_info().is_running()
+        process = None if self._server is None else self._server.get_postmaster_info().process
+        return process is not None and _alive(process)
 
     def stop(self) -> None:
-        """End the server in order."""
+        """End the server in order; one that was killed a moment ago has ended already."""
         if self._server is not None:
-            self._server.stop()
+            with suppress(psutil.NoSuchProcess):
+                self._server.stop()
 
     def _remove_stale_pid_file(self) -> None:
         """After a kill or a reboot the number in it may belong to any other process by now."""
         file = self._folder / "postmaster.pid"
         try:
             process = psutil.Process(int(file.read_text().split("\n", 1)[0]))
-            stale = process.name() != "postgres"
+            stale = process.name() != "postgres" or not _alive(process)
         except FileNotFoundError:
             return
         except (psutil.NoSuchProcess, ValueError):
@@ -91,3 +94,11 @@ class EmbeddedPostgres:
     def _last_log_lines(self) -> str:
         log = self._folder / "log"
         return " | ".join(log.read_text().splitlines()[-3:]) if log.exists() else "no log"
+
+
+def _alive(process: psutil.Process) -> bool:
+    """Whether it runs; one that nobody waited for, as in a container without init, does not."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
