@@ -60,7 +60,7 @@ class Reader:
         self._folder = folder
         self._url = url
         self._remote_port = str(free_port("127.0.0.1"))
-        self._said = ""
+        self.said = ""
         self._groups: list[subprocess.Popen[str]] = []
         (folder / ".ferryman").symlink_to(data_dir)
         clean = {k: v for k, v in os.environ.items() if not k.startswith("FERRYMAN_")}
@@ -97,8 +97,8 @@ class Reader:
             case "python", "run":
                 self._run(f"python - <<'END-OF-PYTHON'\n{text}END-OF-PYTHON\n")
             case "text", "output":
-                same = doctest.OutputChecker().check_output(text, self._said, _SAME)
-                assert same, f"expected\n{text}\nfound\n{self._said}"
+                same = doctest.OutputChecker().check_output(text, self.said, _SAME)
+                assert same, f"expected\n{text}\nfound\n{self.said}"
             case _, kind if kind.startswith("file="):
                 file = self._folder / kind.removeprefix("file=")
                 file.parent.mkdir(parents=True, exist_ok=True)
@@ -114,7 +114,7 @@ class Reader:
         for line in shell.stdout:
             lines.append(line.removesuffix(f"{_DONE}\n"))
             if lines[-1] != line:
-                self._said = "".join(lines)
+                self.said = "".join(lines)
                 return
         raise AssertionError(f"the shell ended with {shell.wait()}:\n{''.join(lines)}")
 
