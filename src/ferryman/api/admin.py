@@ -1,6 +1,5 @@
 """The admin surface, for the holder of the operator token."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -8,13 +7,13 @@ import msgspec
 from litestar import Request, Response, Router, get, post, put
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
+from litestar.params import JSONBody
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
 from ferryman.api.auth import Credentials, check_operator
 from ferryman.api.mapping_rows import read_rows
-from ferryman.api.parameters import LONG_LIST_BYTES, Cursor, PageSize
+from ferryman.api.parameters import LONG_LIST_BYTES, Closing, Cursor, Id, OwnPlatform, PageSize
 from ferryman.services import app, clock, explain, mapping, message, migration, timeline, transfer
-from ferryman.services.platform import Platform
 from ferryman.wire.app import AppCredentials, AppPage, AppRegistration
 from ferryman.wire.clock import ClockAdvance, ClockView
 from ferryman.wire.migration import MappingCounts, MigrationPage, MigrationRequest, MigrationView
@@ -29,40 +28,44 @@ from ferryman.wire.transfer import (
 
 
 @post("/apps", status_code=200)
-async def register_app(platform: Platform, data: AppRegistration) -> AppCredentials:
+async def register_app(platform: OwnPlatform, data: JSONBody[AppRegistration]) -> AppCredentials:
     """Register an app; its tokens are shown this once."""
     return await app.register(platform, data)
 
 
 @get("/apps")
-async def list_apps(platform: Platform, cursor: Cursor = None, size: PageSize = None) -> AppPage:
+async def list_apps(platform: OwnPlatform, cursor: Cursor = None, size: PageSize = None) -> AppPage:
     """Registered apps, oldest first."""
     return await app.page(platform, cursor, size)
 
 
 @post("/migrations", status_code=200, request_max_body_size=LONG_LIST_BYTES)
-async def create_migration(platform: Platform, data: MigrationRequest) -> MigrationView:
+async def create_migration(
+    platform: OwnPlatform, data: JSONBody[MigrationRequest]
+) -> MigrationView:
     """Create a migration with a READY transfer for each app."""
     return await migration.create(platform, data)
 
 
 @get("/migrations")
 async def list_migrations(
-    platform: Platform, cursor: Cursor = None, size: PageSize = None
+    platform: OwnPlatform, cursor: Cursor = None, size: PageSize = None
 ) -> MigrationPage:
     """Migrations, newest first."""
     return await migration.page(platform, cursor, size)
 
 
 @get("/migrations/{migration_id:str}")
-async def get_migration(platform: Platform, migration_id: str) -> MigrationView:
+async def get_migration(platform: OwnPlatform, migration_id: Id) -> MigrationView:
     """One migration."""
     return await migration.view(platform, migration_id)
 
 
 @put("/migrations/{migration_id:str}/mappings", request_max_body_size=None)
 async def load_mappings(
-    request: Request[Any, Any, Any], platform: Platform, migration_id: str
+    request: Request[Any, Any, Any],
+    platform: OwnPlatform,
+    migration_id: Id,
 ) -> MappingCounts:
     """Load mappings as NDJSON, or as CSV by its Content-Type; the last write of a key wins."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -71,13 +74,13 @@ async def load_mappings(
 
 
 @post("/migrations/{migration_id:str}/start", status_code=200)
-async def start_migration(platform: Platform, migration_id: str) -> MigrationView:
+async def start_migration(platform: OwnPlatform, migration_id: Id) -> MigrationView:
     """Offer the transfers to their agents; repeatable."""
     return await migration.start(platform, migration_id)
 
 
 @get("/transfers/{transfer_id:str}")
-async def get_transfer(platform: Platform, transfer_id: str) -> TransferView:
+async def get_transfer(platform: OwnPlatform, transfer_id: Id) -> TransferView:
     """Status, progress, deadline and what last moved it, counts, bytes."""
     return await transfer.view(platform, transfer_id)
 
@@ -85,9 +88,9 @@ async def get_transfer(platform: Platform, transfer_id: str) -> TransferView:
 @get("/transfers/{transfer_id:str}/timeline")
 async def get_timeline(
     request: Request[Any, Any, Any],
-    platform: Platform,
-    closing: asyncio.Event,
-    transfer_id: str,
+    platform: OwnPlatform,
+    closing: Closing,
+    transfer_id: Id,
     cursor: Cursor = None,
     size: PageSize = None,
 ) -> Response[Any]:
@@ -110,51 +113,54 @@ async def _events(entries: AsyncIterator[TimelineEntry]) -> AsyncIterator[Server
 
 @get("/transfers/{transfer_id:str}/messages")
 async def list_messages(
-    platform: Platform, transfer_id: str, cursor: Cursor = None, size: PageSize = None
+    platform: OwnPlatform,
+    transfer_id: Id,
+    cursor: Cursor = None,
+    size: PageSize = None,
 ) -> MessagePage:
     """Messages of a transfer with their attempts."""
     return await message.page(platform, transfer_id, cursor=cursor, size=size)
 
 
 @post("/transfers/{transfer_id:str}/cancel", status_code=200)
-async def cancel_transfer(platform: Platform, transfer_id: str) -> TransferView:
+async def cancel_transfer(platform: OwnPlatform, transfer_id: Id) -> TransferView:
     """Ask for cancellation; the app has 60 minutes to clean up."""
     await transfer.cancel(platform, transfer_id)
     return await transfer.view(platform, transfer_id)
 
 
 @post("/transfers/{transfer_id:str}/rerun", status_code=200)
-async def rerun_transfer(platform: Platform, transfer_id: str) -> RerunAnswer:
+async def rerun_transfer(platform: OwnPlatform, transfer_id: Id) -> RerunAnswer:
     """Run a FAILED or INCOMPLETE transfer again, under a new id."""
     return await transfer.rerun(platform, transfer_id)
 
 
 @get("/messages/{message_id:str}")
-async def get_message(platform: Platform, message_id: str) -> MessageView:
+async def get_message(platform: OwnPlatform, message_id: Id) -> MessageView:
     """One message with its attempts."""
     return await message.view(platform, message_id)
 
 
 @post("/messages/{message_id:str}/redeliver", status_code=200)
-async def redeliver_message(platform: Platform, message_id: str) -> MessageView:
+async def redeliver_message(platform: OwnPlatform, message_id: Id) -> MessageView:
     """Deliver a message again, under the same id."""
     return await message.redeliver(platform, message_id)
 
 
 @get("/messages/{message_id:str}/explain")
-async def explain_message(platform: Platform, message_id: str) -> Explanation:
+async def explain_message(platform: OwnPlatform, message_id: Id) -> Explanation:
     """The chain from transfer to acknowledgement, and the first broken link."""
     return await explain.explain(platform, message_id)
 
 
 @get("/clock")
-async def get_clock(platform: Platform) -> ClockView:
+async def get_clock(platform: OwnPlatform) -> ClockView:
     """The platform's time."""
     return await clock.view(platform)
 
 
 @post("/clock/advance", status_code=200)
-async def advance_clock(platform: Platform, data: ClockAdvance) -> ClockView:
+async def advance_clock(platform: OwnPlatform, data: JSONBody[ClockAdvance]) -> ClockView:
     """Move the virtual clock; returns when all that fell due is done."""
     return await clock.advance(platform, data.seconds)
 

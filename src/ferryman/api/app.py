@@ -5,7 +5,7 @@ from importlib.metadata import version
 from typing import Any
 
 from litestar import Litestar, Request, get
-from litestar.di import Provide
+from litestar.di import NamedDependency, Provide
 from litestar.exceptions import HTTPException
 from litestar.handlers import asgi
 from litestar.openapi import OpenAPIConfig
@@ -16,6 +16,7 @@ from ferryman.api.admin import admin_router
 from ferryman.api.auth import Credentials
 from ferryman.api.forge import forge_router
 from ferryman.api.objects import ObjectsApp
+from ferryman.api.parameters import OwnPlatform
 from ferryman.api.problems import on_http_error, on_platform_error, on_too_deep, on_unexpected
 from ferryman.api.server import server_router
 from ferryman.errors import PlatformError
@@ -31,7 +32,7 @@ async def healthz() -> dict[str, str]:
 
 
 @get("/readyz", include_in_schema=False)
-async def readyz(platform: Platform) -> dict[str, str]:
+async def readyz(platform: OwnPlatform) -> dict[str, str]:
     """The process can be used: the database answers. Else 503."""
     async with platform.database.transaction() as tx:
         await tx.connection.fetchval("SELECT 1")
@@ -39,7 +40,7 @@ async def readyz(platform: Platform) -> dict[str, str]:
 
 
 @get("/.well-known/jwks.json", include_in_schema=False)
-async def keys(credentials: Credentials) -> dict[str, Any]:
+async def keys(credentials: NamedDependency[Credentials]) -> dict[str, Any]:
     """The public keys by which remotes check our tokens."""
     return jwks([credentials.key])
 

@@ -4,45 +4,53 @@ from typing import Any
 
 from litestar import Response, Router, get, post
 from litestar.di import Provide
+from litestar.params import JSONBody
 from litestar.response import Stream
 
 from ferryman.api.auth import Credentials, caller, cloud_app_guard
 from ferryman.api.mapping import container_page, find_mappings, mapping_page
-from ferryman.api.parameters import LastKey, PageSize
+from ferryman.api.parameters import Caller, Id, LastKey, OwnPlatform, PageSize
 from ferryman.api.problems import answer
 from ferryman.errors import Settled
 from ferryman.services import app_data, message, transfer
 from ferryman.services.platform import Platform
-from ferryman.store.app import App
 from ferryman.wire.app_data import AppDataItem, AppDataPage, DataUrl
 from ferryman.wire.message import LogMessage, MessageStatus
 
 
 @post("/message/{transfer_id:str}/status", status_code=200)
 async def message_status(
-    caller: App, platform: Platform, transfer_id: str, data: MessageStatus
+    caller: Caller,
+    platform: OwnPlatform,
+    transfer_id: Id,
+    data: JSONBody[MessageStatus],
 ) -> None:
     """Acknowledge messages."""
     await message.acknowledge(platform, caller, transfer_id, data)
 
 
 @post("/log/{transfer_id:str}", status_code=200)
-async def add_log(caller: App, platform: Platform, transfer_id: str, data: LogMessage) -> None:
+async def add_log(
+    caller: Caller,
+    platform: OwnPlatform,
+    transfer_id: Id,
+    data: JSONBody[LogMessage],
+) -> None:
     """A line for the customer's progress log."""
     await transfer.add_log(platform, caller, transfer_id, data.message)
 
 
 @get("/data/{transfer_id:str}/all")
-async def data_all(caller: App, platform: Platform, transfer_id: str) -> list[AppDataItem]:
+async def data_all(caller: Caller, platform: OwnPlatform, transfer_id: Id) -> list[AppDataItem]:
     """All files of a transfer at once."""
     return await app_data.list_all(platform, caller, transfer_id)
 
 
 @get("/data/{transfer_id:str}/page")
 async def data_page(
-    caller: App,
-    platform: Platform,
-    transfer_id: str,
+    caller: Caller,
+    platform: OwnPlatform,
+    transfer_id: Id,
     last_evaluated_key: LastKey = None,
     size: PageSize = None,
 ) -> AppDataPage:
@@ -51,13 +59,13 @@ async def data_page(
 
 
 @get("/data/{file_key:str}")
-async def data_url(caller: App, platform: Platform, file_key: str) -> DataUrl:
+async def data_url(caller: Caller, platform: OwnPlatform, file_key: Id) -> DataUrl:
     """A signed URL of one file, good for an hour."""
     return await app_data.url(platform, caller, file_key)
 
 
 @get("/data/{file_key:str}/payload", media_type="application/octet-stream")
-async def data_payload(caller: App, platform: Platform, file_key: str) -> Stream:
+async def data_payload(caller: Caller, platform: OwnPlatform, file_key: Id) -> Stream:
     """The bytes of one file, as they were written."""
     size, chunks = await app_data.payload(platform, caller, file_key)
     return Stream(

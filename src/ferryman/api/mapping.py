@@ -1,24 +1,28 @@
 """Reading mappings and containers: the same calls on the server surface and for Forge apps."""
 
-from ferryman.api.parameters import LastEntity, PageSize, Type
+from litestar.params import JSONBody
+
+from ferryman.api.parameters import Caller, Id, LastEntity, Namespace, OwnPlatform, PageSize, Type
 from ferryman.services import mapping
-from ferryman.services.platform import Platform
-from ferryman.store.app import App
 from ferryman.wire.mapping import ContainerPage, MappingPage
 
 
 async def find_mappings(
-    caller: App, platform: Platform, transfer_id: str, namespace: str, data: list[str]
+    caller: Caller,
+    platform: OwnPlatform,
+    transfer_id: Id,
+    namespace: Namespace,
+    data: JSONBody[list[str]],
 ) -> dict[str, str]:
     """Cloud keys of server keys; keys without one are absent."""
     return await mapping.find(platform, caller, transfer_id, namespace, data)
 
 
 async def mapping_page(
-    caller: App,
-    platform: Platform,
-    transfer_id: str,
-    namespace: str,
+    caller: Caller,
+    platform: OwnPlatform,
+    transfer_id: Id,
+    namespace: Namespace,
     last_entity: LastEntity = None,
     size: PageSize = None,
 ) -> MappingPage:
@@ -29,9 +33,9 @@ async def mapping_page(
 
 
 async def container_page(
-    caller: App,
-    platform: Platform,
-    transfer_id: str,
+    caller: Caller,
+    platform: OwnPlatform,
+    transfer_id: Id,
     container_type: Type,
     last_entity: LastEntity = None,
     size: PageSize = None,

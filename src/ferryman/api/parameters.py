@@ -1,14 +1,26 @@
-"""What several surfaces share: query parameters by their names on the wire, and a limit."""
+"""What handlers are given: dependencies, and parameters by their names on the wire."""
 
+import asyncio
 from typing import Annotated
 
-from litestar.params import Parameter
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery, QueryParameter
 
-LastEntity = Annotated[str | None, Parameter(query="lastEntity", required=False)]
-PageSize = Annotated[int | None, Parameter(query="pageSize", required=False)]
-LastKey = Annotated[str | None, Parameter(query="lastEvaluatedKey", required=False)]
-Type = Annotated[str, Parameter(query="containerType")]
-Cursor = Annotated[str | None, Parameter(query="cursor", required=False)]
+from ferryman.services.platform import Platform
+from ferryman.store.app import App
+
+OwnPlatform = NamedDependency[Platform]
+Caller = NamedDependency[App]
+Closing = NamedDependency[asyncio.Event]
+
+Id = FromPath[str]
+Namespace = FromQuery[str]
+
+LastEntity = Annotated[str | None, QueryParameter(name="lastEntity")]
+PageSize = Annotated[int | None, QueryParameter(name="pageSize")]
+LastKey = Annotated[str | None, QueryParameter(name="lastEvaluatedKey")]
+Type = Annotated[str, QueryParameter(name="containerType")]
+Cursor = Annotated[str | None, QueryParameter(name="cursor")]
 
 LONG_LIST_BYTES = 8 << 20
 """Body of the calls that list up to 10,000 things, such as the parts of a file."""

@@ -1,18 +1,17 @@
 """The server surface: what gateways and agents call."""
 
-import asyncio
 from time import monotonic
 from typing import Any
 
 from litestar import Router, delete, get, post
 from litestar.di import Provide
+from litestar.params import JSONBody
 
 from ferryman.api.auth import caller, server_app_guard
 from ferryman.api.mapping import container_page, find_mappings, mapping_page
-from ferryman.api.parameters import LONG_LIST_BYTES
+from ferryman.api.parameters import LONG_LIST_BYTES, Caller, Closing, Id, OwnPlatform
 from ferryman.services import listener, mapping, transfer, upload
 from ferryman.services.platform import Platform, passed
-from ferryman.store.app import App
 from ferryman.wire.listener import ClaimAnswer, ClaimRequest, ListenerError
 from ferryman.wire.upload import (
     AppDataReceipt,
@@ -30,7 +29,10 @@ _POLL_SECONDS = 0.25
 
 @post("/listeners/claim", status_code=200)
 async def claim(
-    caller: App, platform: Platform, closing: asyncio.Event, data: ClaimRequest
+    caller: Caller,
+    platform: OwnPlatform,
+    closing: Closing,
+    data: JSONBody[ClaimRequest],
 ) -> ClaimAnswer:
     """Take the next transfer whose listener is to be called, waiting for one up to 30 s."""
     until = monotonic() + min(max(data.wait_seconds, 0.0), _LONGEST_WAIT)
@@ -42,7 +44,10 @@ async def claim(
 
 @post("/transfers/{transfer_id:str}/app-data", status_code=200)
 async def begin_upload(
-    caller: App, platform: Platform, transfer_id: str, data: UploadRequest
+    caller: Caller,
+    platform: OwnPlatform,
+    transfer_id: Id,
+    data: JSONBody[UploadRequest],
 ) -> UploadView:
     """Begin a file."""
     return await upload.begin(platform, caller, transfer_id, data.label)
@@ -50,48 +55,57 @@ async def begin_upload(
 
 @post("/uploads/{upload_id:str}/parts", status_code=200)
 async def sign_parts(
-    caller: App, platform: Platform, upload_id: str, data: PartsRequest
+    caller: Caller,
+    platform: OwnPlatform,
+    upload_id: Id,
+    data: JSONBody[PartsRequest],
 ) -> PartUrls:
     """Signed URLs for parts, each bound to its size and digests."""
     return await upload.sign_parts(platform, caller, upload_id, data.parts)
 
 
 @get("/uploads/{upload_id:str}")
-async def upload_state(caller: App, platform: Platform, upload_id: str) -> UploadState:
+async def upload_state(caller: Caller, platform: OwnPlatform, upload_id: Id) -> UploadState:
     """What the store already holds, for resuming."""
     return await upload.state(platform, caller, upload_id)
 
 
 @post("/uploads/{upload_id:str}/complete", status_code=200, request_max_body_size=LONG_LIST_BYTES)
 async def complete_upload(
-    caller: App, platform: Platform, upload_id: str, data: CompleteRequest
+    caller: Caller,
+    platform: OwnPlatform,
+    upload_id: Id,
+    data: JSONBody[CompleteRequest],
 ) -> AppDataReceipt:
     """Make the file of its parts and owe its event; repeatable."""
     return await upload.complete(platform, caller, upload_id, data)
 
 
 @delete("/uploads/{upload_id:str}", status_code=200)
-async def abort_upload(caller: App, platform: Platform, upload_id: str) -> None:
+async def abort_upload(caller: Caller, platform: OwnPlatform, upload_id: Id) -> None:
     """Give a file up."""
     await upload.abort(platform, caller, upload_id)
 
 
 @post("/transfers/{transfer_id:str}/complete-export", status_code=200)
-async def complete_export(caller: App, platform: Platform, transfer_id: str) -> None:
+async def complete_export(caller: Caller, platform: OwnPlatform, transfer_id: Id) -> None:
     """Everything is exported; repeatable."""
     await transfer.complete_export(platform, caller, transfer_id)
 
 
 @post("/transfers/{transfer_id:str}/error", status_code=200)
 async def report_error(
-    caller: App, platform: Platform, transfer_id: str, data: ListenerError
+    caller: Caller,
+    platform: OwnPlatform,
+    transfer_id: Id,
+    data: JSONBody[ListenerError],
 ) -> None:
     """The listener threw: the cloud app gets ``errored:listener``."""
     await transfer.record_error(platform, caller, transfer_id, data)
 
 
 @get("/transfers/{transfer_id:str}/feedback")
-async def feedback(caller: App, platform: Platform, transfer_id: str) -> dict[str, Any]:
+async def feedback(caller: Caller, platform: OwnPlatform, transfer_id: Id) -> dict[str, Any]:
     """What the cloud app left for the server app."""
     return await mapping.feedback(platform, caller, transfer_id)
 
