@@ -57,6 +57,19 @@ def put(
         typer.echo(f"{data.receipt.key}  {data.receipt.size} bytes  {data.receipt.sha256}")
 
 
+@app.command("complete")
+def complete(url: Url, token: ServerToken, transfer: Transfer, as_json: AsJson = False) -> None:
+    """Say that everything is exported; the transfer settles once all of it is acknowledged."""
+    from ferryman.sdk.gateway import Gateway
+
+    with _explained(), Gateway(url, token, transfer) as gateway:
+        gateway.complete_export()
+    if as_json:
+        _print_json({"transferId": transfer, "exportCompleted": True})
+    else:
+        typer.echo("The export is complete.")
+
+
 @app.command("list")
 def list_files(url: Url, token: CloudToken, transfer: Transfer, as_json: AsJson = False) -> None:
     """List the files of a transfer."""

@@ -12,6 +12,9 @@ DataDir = Annotated[
     Path | None,
     typer.Option(help="Folder of the embedded database, the app data and the operator token."),
 ]
+PublicUrl = Annotated[
+    str | None, typer.Option(help="How apps reach the platform, if not by host and port.")
+]
 DatabaseUrl = Annotated[
     str | None,
     typer.Option(help="A PostgreSQL address; without it one is started in the data folder."),
@@ -25,15 +28,13 @@ def serve(
     data_dir: DataDir = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")] = None,
-    public_url: Annotated[
-        str | None, typer.Option(help="How apps reach the platform, if not by host and port.")
-    ] = None,
+    public_url: PublicUrl = None,
     database_url: DatabaseUrl = None,
     clock: ClockMode = None,
     workers: Annotated[int, typer.Option(min=0, help="Worker processes to keep.")] = 1,
     json_logs: Annotated[bool, typer.Option("--json", help="Log as JSON lines.")] = False,
 ) -> None:
-    """Run the platform: API, database and workers. Every option is a FERRYMAN_ variable too."""
+    """Run the platform: API, database and workers. Every setting is a FERRYMAN_ variable too."""
     from ferryman.server import serve as module
 
     settings = _settings(
@@ -52,6 +53,7 @@ def serve(
 
 def worker(
     data_dir: DataDir = None,
+    public_url: PublicUrl = None,
     database_url: DatabaseUrl = None,
     clock: ClockMode = None,
     json_logs: Annotated[bool, typer.Option("--json", help="Log as JSON lines.")] = False,
@@ -60,7 +62,11 @@ def worker(
     from ferryman.server import work as module
 
     settings = _settings(
-        json_logs=json_logs, data_dir=data_dir, database_url=database_url, clock=clock
+        json_logs=json_logs,
+        data_dir=data_dir,
+        public_url=public_url,
+        database_url=database_url,
+        clock=clock,
     )
     _run(module.work(settings))
 

@@ -166,15 +166,16 @@ def record_error(transfer: Transfer, now: datetime) -> Change:  # noqa: ARG001 -
     return Change(replace(transfer, listener_errored=True), (EventType.ERRORED,))
 
 
-def acknowledge(transfer: Transfer, status: AckStatus, count: int, now: datetime) -> Change:
-    """``count`` messages of app data are acknowledged for the first time, all as ``status``."""
+def acknowledge(transfer: Transfer, status: AckStatus, files: int, now: datetime) -> Change:
+    """Messages are acknowledged for the first time, all as ``status``; ``files`` are of app data.
+
+    A SUCCESS moves the deadline whatever event it is for ("a success message for any event").
+    """
     check_live(transfer, "acknowledging messages")
-    if count == 0:
-        return Change(transfer)
     if status is AckStatus.SUCCESS:
-        counted = replace(transfer, succeeded=transfer.succeeded + count, last_success_at=now)
+        counted = replace(transfer, succeeded=transfer.succeeded + files, last_success_at=now)
     else:
-        counted = replace(transfer, failed=transfer.failed + count)
+        counted = replace(transfer, failed=transfer.failed + files)
     return _settle_if_done(Change(_with_progress(counted)), now)
 
 

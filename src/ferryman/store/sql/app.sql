@@ -26,10 +26,6 @@ SELECT * FROM app WHERE app_id = :app_id;
 -- name: apps_by_cloud_key
 SELECT * FROM app WHERE cloud_app_key = :cloud_app_key ORDER BY environment;
 
--- name: apps_by_server_keys
--- Only the app that the token belongs to, whatever keys were asked for.
-SELECT * FROM app WHERE app_id = :app_id AND server_app_key = ANY(:server_app_keys);
-
 -- name: app_page
 SELECT * FROM app
 WHERE (created_at, app_id) > (:after_at, :after_id)
