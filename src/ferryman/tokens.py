@@ -90,7 +90,7 @@ def invocation_token(
     api_base_url: str,
     now: datetime,
 ) -> str:
-    """The token by which a remote knows that the platform calls (spec/amp.md 11.3), 5 minutes.
+    """The token by which a remote knows that the platform calls (remote-contract), 5 minutes.
 
     ``forge_app_id`` may be a UUID or a whole ARI; without one the app's own id stands in.
     """

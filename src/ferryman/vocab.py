@@ -50,7 +50,7 @@ class EventType(StrEnum):
 
 
 class AckStatus(StrEnum):
-    """What a Forge app says of a message (spec/amp.md 6, operation 1)."""
+    """What a Forge app says of a message (forge-rest)."""
 
     SUCCESS = "SUCCESS"
     FAILED = "FAILED"
@@ -65,7 +65,7 @@ class MessageState(StrEnum):
 
 
 class ContainerType(StrEnum):
-    """What an admin may select in a plan (spec/seed-forge-events.txt, Parameters)."""
+    """What an admin may select in a plan (forge-events, Parameters)."""
 
     SITE = "Site"
     CONFLUENCE_SPACE = "ConfluenceSpace"
@@ -80,7 +80,7 @@ class Audience(StrEnum):
 
 
 class AccessScope(StrEnum):
-    """Kinds of data a listener may declare (spec/amp.md 3.6)."""
+    """Kinds of data a listener may declare (access-scopes)."""
 
     APP_DATA_UGC = "APP_DATA_UGC"
     APP_DATA_PII = "APP_DATA_PII"

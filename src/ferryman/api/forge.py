@@ -1,4 +1,4 @@
-"""Forge REST, the nine operations of spec/amp.md section 6; every success is exactly 200."""
+"""Forge REST, all nine operations (sources: forge-rest); every success is exactly 200."""
 
 from typing import Any
 

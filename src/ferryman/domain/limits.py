@@ -1,51 +1,51 @@
-"""The numbers of the platform, each with the sentence it comes from."""
+"""The numbers of the platform, each with the page it comes from (docs/sources.md)."""
 
 from datetime import timedelta
 
 ACKNOWLEDGEMENT_WINDOW = timedelta(minutes=15)
-"""spec/seed-forge-events.txt, Processing events."""
+"""forge-events, Processing events."""
 
 TRANSFER_LIFE = timedelta(days=14)
-"""From the first notification (spec/seed-export-app-data.txt)."""
+"""From the first notification (export-app-data)."""
 
 DATA_LIFE = timedelta(days=12)
-"""App data can be read this long after the first notification (spec/seed-export-app-data.txt)."""
+"""App data can be read this long after the first notification (export-app-data)."""
 
 RERUN_WINDOW = timedelta(days=12)
-"""From the original attempt (spec/amp.md 2.7)."""
+"""From the original attempt (rerun)."""
 
 SIGNED_URL_LIFE = timedelta(hours=1)
-"""spec/seed-export-app-data.txt, Limits."""
+"""export-app-data, Limits."""
 
 CANCEL_CLEAN_UP = timedelta(minutes=60)
-"""spec/amp.md 2.6."""
+"""cancellation."""
 
 MAX_ATTEMPTS = 5
-"""One and four retries (spec/seed-forge-events.txt, Processing events)."""
+"""One and four retries (forge-events, Processing events)."""
 
 FUNCTION_SECONDS = 25.0
-"""spec/amp.md 4.3."""
+"""function-limits."""
 
 REMOTE_SECONDS = 5.0
-"""spec/amp.md 4.3."""
+"""remote-contract."""
 
 LOG_CHARACTERS = 65_536
-"""spec/amp.md 10."""
+"""forge-rest."""
 
 LABEL_CHARACTERS = 1_024
 """Ours; the documents give none."""
 
 MAPPING_PAGE = 1_200
-"""Default and greatest page of mappings (spec/amp.md 8.3)."""
+"""Default and greatest page of mappings (mapping-page-size)."""
 
 CONTAINER_PAGE = 250
-"""spec/amp.md 8.3."""
+"""connect-rest."""
 
 DATA_PAGE = 1_000
-"""spec/amp.md 8.3."""
+"""forge-rest."""
 
 FIND_KEYS = 100
-"""Keys in one look-up (spec/amp.md 8.3)."""
+"""Keys in one look-up (vendor-practice)."""
 
 MESSAGE_IDS = 1_000
 """Messages acknowledged by one call; ours, the documents give none."""

@@ -1,7 +1,7 @@
 """The life of a message: attempts at delivering it, and its acknowledgement.
 
-The two are independent (spec/amp.md 2.9): an acknowledgement may come before, during or long
-after a delivery. After it nothing is sent again.
+The two are independent (forge-events, Processing events): an acknowledgement may come before,
+during or long after a delivery. After it nothing is sent again.
 """
 
 from dataclasses import dataclass

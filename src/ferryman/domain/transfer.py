@@ -1,4 +1,4 @@
-"""The life of a transfer (DESIGN section 5; spec/seed-forge-events.txt, Processing events).
+"""The life of a transfer (sources: forge-events, Processing events).
 
     READY ──start──▶ IN_PROGRESS ──all acknowledged──▶ SUCCESS | INCOMPLETE | FAILED
       │                   │ ├──deadline or 14 days──▶ TIMED_OUT
@@ -161,7 +161,7 @@ def complete_export(transfer: Transfer, now: datetime) -> Change:
 
 
 def record_error(transfer: Transfer, now: datetime) -> Change:  # noqa: ARG001 - one signature
-    """The listener threw. It does not settle the transfer: the deadline does (spec/amp.md 3.5)."""
+    """The listener threw (server-exceptions). The deadline settles the transfer, not this."""
     check_exporting(transfer, "reporting a listener's error")
     return Change(replace(transfer, listener_errored=True), (EventType.ERRORED,))
 
@@ -219,7 +219,7 @@ def outcome(transfer: Transfer) -> TransferStatus:
 
 
 def check_rerun(transfer: Transfer, original_started_at: datetime | None, now: datetime) -> None:
-    """A FAILED or INCOMPLETE transfer may run again within 12 days (spec/amp.md 2.7)."""
+    """A FAILED or INCOMPLETE transfer may run again within 12 days (rerun)."""
     if transfer.status not in (TransferStatus.FAILED, TransferStatus.INCOMPLETE):
         raise Conflict(
             "rerun_not_possible",

@@ -1,7 +1,7 @@
 """An app's ``manifest.yml``: what it declares, and where an event goes by it.
 
 What could never be routed is refused here, before the first byte is exported, because an event
-that goes nowhere is found out only after days (spec/users.md, 1).
+that goes nowhere is found out only after days (vendor-practice).
 """
 
 import difflib

@@ -23,7 +23,7 @@ from ferryman.wire.upload import (
     UploadView,
 )
 
-# The platform takes this many keys in one look-up (spec/amp.md 8.3).
+# The platform takes this many keys in one look-up (vendor-practice).
 KEYS_PER_CALL = 100
 
 

@@ -47,7 +47,7 @@ async def page(
 
 
 async def list_all(platform: Platform, app: App, transfer_id: str) -> list[AppDataItem]:
-    """All files at once: the documented, deprecated call (spec/amp.md 6, operation 5)."""
+    """All files at once: the documented, deprecated call (forge-rest)."""
     items: list[AppDataItem] = []
     cursor: str | None = None
     while True:

@@ -15,7 +15,7 @@ class TransferError(Wire, frozen=True):
 
 
 class ForgeEvent(Wire, frozen=True, omit_defaults=True):
-    """The payload handed to a function or remote (spec/seed-forge-events.txt, Payload)."""
+    """The payload handed to a function or remote (forge-events, Payload)."""
 
     event_type: EventType
     transfer_id: str

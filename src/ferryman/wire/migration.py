@@ -15,7 +15,7 @@ class MigrationDetails(Wire, frozen=True):
 
 
 class Container(Wire, frozen=True, omit_defaults=True):
-    """One thing the admin selected; ``selected_users`` only on a ``Site`` (spec/amp.md 5.5)."""
+    """One thing the admin selected; ``selected_users`` only on a ``Site`` (connect-rest)."""
 
     type: ContainerType
     key: str | None = None
