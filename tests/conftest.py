@@ -70,7 +70,7 @@ def empty_database(postgres: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def platform_process(
+def running_platform(
     tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Iterator[PlatformProcess]:
     """A platform on the virtual clock, started through the command line and shared by tests.
@@ -92,6 +92,13 @@ def platform_process(
         platform.close()
         if url is not None:
             _execute(postgres, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+def platform_process(running_platform: PlatformProcess) -> Iterator[PlatformProcess]:
+    """The shared platform; what a test left running is settled, or it would slow the next."""
+    yield running_platform
+    running_platform.settle_all()
 
 
 @pytest.fixture

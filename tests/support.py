@@ -134,6 +134,7 @@ class PlatformProcess:
     url: str = ""
     process: subprocess.Popen[bytes] | None = None
     callers: list[Caller] = field(default_factory=list)
+    crossings: list["Crossing"] = field(default_factory=list)
 
     @property
     def log(self) -> Path:
@@ -199,6 +200,13 @@ class PlatformProcess:
     @property
     def operator_token(self) -> str:
         return (self.data_dir / "operator-token").read_text().strip()
+
+    def settle_all(self) -> None:
+        """Bring the migrations begun so far to an end, and let go of their clients."""
+        while self.crossings:
+            self.crossings.pop().settle()
+        while self.callers:
+            self.callers.pop().close()
 
     def close(self) -> None:
         """End what is left of it and of its clients."""
@@ -279,6 +287,7 @@ class Crossing:
             tokens=tokens,
             book=folder / "events.jsonl",
         )
+        platform.crossings.append(crossing)
         admin.ok("POST", f"/admin/v1/migrations/{crossing.migration_id}/start")
         if claim:
             assert crossing.claim()["transferId"] == crossing.transfer_id
@@ -309,6 +318,18 @@ class Crossing:
     def complete_export(self) -> None:
         with self.gateway() as gateway:
             gateway.complete_export()
+
+    def settle(self) -> None:
+        """Bring the transfer to an end, whatever state the test left it in."""
+        view = self.view()
+        if view["status"] == "READY":
+            self.admin.ok("POST", f"/admin/v1/transfers/{self.transfer_id}/cancel")
+        if view["status"] == "IN_PROGRESS":
+            if ids := view["unacknowledgedMessageIds"]:
+                path = f"/app/migration/forge/v1/message/{self.transfer_id}/status"
+                self.cloud.ok("POST", path, {"status": "SUCCESS", "messageIds": ids})
+            path = f"/server/v1/transfers/{self.transfer_id}/complete-export"
+            self.server.call("POST", path)
 
     def message_of(self, label: str) -> str:
         """The message of the file with that label."""

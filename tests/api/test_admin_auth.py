@@ -23,8 +23,8 @@ def operations(document: Any, base: str) -> Iterator[tuple[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def document(platform_process: PlatformProcess) -> Any:
-    return platform_process.caller(None).ok("GET", "/openapi.json")
+def document(running_platform: PlatformProcess) -> Any:
+    return running_platform.caller(None).ok("GET", "/openapi.json")
 
 
 @pytest.mark.parametrize("case", ["none", "empty", "wrong", "scheme", "server", "cloud", "bytes"])
