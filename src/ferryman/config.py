@@ -42,7 +42,7 @@ class Settings(BaseSettings):
     function_concurrency: int = Field(4, gt=0, description="functions running at once")
     function_memory_bytes: int = Field(1 << 30, gt=0, description="memory of one function")
     remote_seconds: float = Field(5, gt=0, description="limit of one call to a remote")
-    delivery_concurrency: int = Field(100, gt=0, description="deliveries in flight in one worker")
+    delivery_concurrency: int = Field(400, gt=0, description="deliveries in flight in one worker")
     heartbeat_seconds: float = Field(
         10, gt=0, description="silence after which a dead worker's jobs are taken over"
     )

@@ -64,6 +64,17 @@ class MessageState(StrEnum):
     UNDELIVERED = "UNDELIVERED"
 
 
+class Lane(StrEnum):
+    """Where a pending message stands on its way into the queue.
+
+    WAITING has no job yet, RELEASED has one that is due or running, DEFERRED one that waits.
+    """
+
+    WAITING = "WAITING"
+    RELEASED = "RELEASED"
+    DEFERRED = "DEFERRED"
+
+
 class ContainerType(StrEnum):
     """What an admin may select in a plan (forge-events, Parameters)."""
 

@@ -8,6 +8,7 @@ sent for a message whose acknowledgement is committed.
 """
 
 import asyncio
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, assert_never
 from uuid import UUID
@@ -51,7 +52,17 @@ class Dispatcher:
         self._environ = environ
 
     async def deliver(self, message_id: UUID, number: int) -> None:
-        """Make attempt ``number``, unless the message needs none any more."""
+        """Make attempt ``number``, unless the message needs none any more.
+
+        A function's place is waited for before the attempt begins: by then the message may be
+        acknowledged, and an attempt that died waiting would count without having reached anyone.
+        """
+        app = await messages.calls_function(self._platform, message_id)
+        place = nullcontext() if app is None else self._functions.place(str(app.app_id))
+        async with place:
+            await self._attempt(message_id, number)
+
+    async def _attempt(self, message_id: UUID, number: int) -> None:
         delivery = await messages.begin_attempt(self._platform, message_id, number)
         if delivery is None:
             return
@@ -94,7 +105,7 @@ class Dispatcher:
     async def _call_function(self, route: FunctionRoute, delivery: Delivery) -> Outcome:
         app, settings = delivery.app, self._platform.settings
         manifest = parse_manifest(app.manifest or {})
-        return await self._functions.invoke(
+        return await self._functions.run(
             FunctionCall(
                 owner=str(app.app_id),
                 source=Path(app.source or "/"),
@@ -141,7 +152,7 @@ class Dispatcher:
         return invocation_token(
             self._key,
             app_id=str(app.app_id),
-            forge_app_id=app.forge_app_id,
+            forge_app_id=app.forge_app_id or parse_manifest(app.manifest or {}).app_id,
             environment=app.environment,
             cloud_url=site,
             cloud_id=str(derived_id("cloud", site)),

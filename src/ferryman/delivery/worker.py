@@ -1,7 +1,9 @@
 """The worker: takes jobs from the queue until it is told to stop.
 
-A job is never lost. While the database is away the job waits for it. Anything unexpected puts
-the job back. A worker that dies leaves its jobs to others after ``heartbeat_seconds``.
+Timers and deliveries are taken by queues of their own, so that no app's slowness delays a
+deadline. A job is never lost. While the database is away the job waits for it. Anything
+unexpected puts the job back. A worker that dies leaves its jobs to others after
+``heartbeat_seconds``.
 """
 
 import asyncio
@@ -23,6 +25,8 @@ from ferryman.errors import OutsideError
 from ferryman.functions.pool import FunctionPool
 from ferryman.services import transfer as transfers
 from ferryman.services.platform import Platform, passed
+from ferryman.services.release import rescue
+from ferryman.store.database import connect
 from ferryman.store.queue import DELIVER, WAKE, DeliverJob, WakeJob, requeue_held
 from ferryman.tokens import SigningKey
 
@@ -30,9 +34,16 @@ log = structlog.get_logger("ferryman.worker")
 
 _BATCH = 50
 _PUT_BACK = timedelta(seconds=30)
+_LOOK = timedelta(seconds=2)
+"""A queue that hears of nothing looks by itself this often, and so finds a lost connection."""
+
+_RESCUE_SECONDS = 1.0
+_TIMERS_AT_ONCE = 100
+
+Handler = Callable[[Job], Awaitable[None]]
 
 
-async def run(platform: Platform, key: SigningKey, stop: asyncio.Event) -> None:
+async def run(platform: Platform, key: SigningKey, database_url: str, stop: asyncio.Event) -> None:
     """Work until ``stop``; then finish what is in flight."""
     settings = platform.settings
     async with (
@@ -49,51 +60,71 @@ async def run(platform: Platform, key: SigningKey, stop: asyncio.Event) -> None:
             remotes=RemoteSender(session),
             environ=dict(os.environ),
         )
-        pause = 0.1
-        while not stop.is_set():
-            began = asyncio.get_running_loop().time()
-            try:
-                await _work(platform, dispatcher, stop)
-            except (OutsideError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as exc:
-                log.warning("queue.lost", error=type(exc).__name__)
-            except Exception:
-                # pgqueuer reports a silent listener by an error of its own; begin again as well.
-                log.exception("queue.failed")
-            if asyncio.get_running_loop().time() - began > 10:
-                pause = 0.1
-            await passed(stop, pause)
-            pause = min(pause * 2, 2.0)
 
+        async def deliver(job: Job) -> None:
+            wanted = msgspec.json.decode(job.payload or b"", type=DeliverJob)
+            await dispatcher.deliver(wanted.message_id, wanted.number)
 
-async def _work(platform: Platform, dispatcher: Dispatcher, stop: asyncio.Event) -> None:
-    settings = platform.settings
-    await requeue_held(platform.database)
-    queue = PgQueuer.from_asyncpg_pool(platform.database.pool)
-    _register(queue, platform, dispatcher)
-    stopper = asyncio.create_task(_pass_on(stop, queue.shutdown))
-    try:
-        await queue.qm.run(
-            batch_size=_BATCH,
-            max_concurrent_tasks=max(settings.delivery_concurrency, 2 * _BATCH),
-            dequeue_timeout=timedelta(seconds=10),
-            heartbeat_timeout=timedelta(seconds=settings.heartbeat_seconds),
-            shutdown_on_listener_failure=True,
-            log_aggregation_interval=timedelta(0),
+        async def wake(job: Job) -> None:
+            wanted = msgspec.json.decode(job.payload or b"", type=WakeJob)
+            await transfers.wake(platform, wanted.transfer_id, job.id)
+
+        queue = _Queue(platform, database_url, stop)
+        await asyncio.gather(
+            queue.work(WAKE, wake, at_once=_TIMERS_AT_ONCE),
+            queue.work(DELIVER, deliver, at_once=settings.delivery_concurrency),
+            _rescue(platform, stop),
         )
-    finally:
-        stopper.cancel()
 
 
-def _register(queue: PgQueuer, platform: Platform, dispatcher: Dispatcher) -> None:
-    @queue.entrypoint(DELIVER, on_failure="hold", accepts_context=False)
-    async def deliver(job: Job) -> None:
-        wanted = msgspec.json.decode(job.payload or b"", type=DeliverJob)
-        await _surely(lambda: dispatcher.deliver(wanted.message_id, wanted.number), job)
+class _Queue:
+    """Takes the jobs of one entrypoint, on a connection of its own, for as long as need be."""
 
-    @queue.entrypoint(WAKE, on_failure="hold", accepts_context=False)
-    async def wake(job: Job) -> None:
-        wanted = msgspec.json.decode(job.payload or b"", type=WakeJob)
-        await _surely(lambda: transfers.wake(platform, wanted.transfer_id, job.id), job)
+    def __init__(self, platform: Platform, database_url: str, stop: asyncio.Event) -> None:
+        self._platform = platform
+        self._url = database_url
+        self._stop = stop
+
+    async def work(self, entrypoint: str, handler: Handler, *, at_once: int) -> None:
+        """Begin again, with growing pauses, whenever the connection is lost."""
+        loop = asyncio.get_running_loop()
+        pause = 0.1
+        while not self._stop.is_set():
+            began = loop.time()
+            try:
+                await self._listen(entrypoint, handler, at_once)
+            except (OutsideError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as exc:
+                log.warning("queue.lost", entrypoint=entrypoint, error=type(exc).__name__)
+            except Exception:
+                log.exception("queue.failed", entrypoint=entrypoint)
+            pause = 0.1 if loop.time() - began > 10 else min(pause * 2, 2.0)
+            await passed(self._stop, pause)
+
+    async def _listen(self, entrypoint: str, handler: Handler, at_once: int) -> None:
+        await requeue_held(self._platform.database)
+        connection = await connect(self._url)
+        queue = PgQueuer.from_asyncpg_connection(connection)
+
+        @queue.entrypoint(entrypoint, on_failure="hold", accepts_context=False)
+        async def handle(job: Job) -> None:
+            await _surely(lambda: handler(job), job)
+
+        stopper = asyncio.create_task(self._pass_on(queue.shutdown))
+        try:
+            await queue.qm.run(
+                batch_size=_BATCH,
+                max_concurrent_tasks=max(at_once, 2 * _BATCH),
+                dequeue_timeout=_LOOK,
+                heartbeat_timeout=timedelta(seconds=self._platform.settings.heartbeat_seconds),
+                log_aggregation_interval=timedelta(0),
+            )
+        finally:
+            stopper.cancel()
+            connection.terminate()
+
+    async def _pass_on(self, shutdown: asyncio.Event) -> None:
+        await self._stop.wait()
+        shutdown.set()
 
 
 async def _surely(work: Callable[[], Awaitable[None]], job: Job) -> None:
@@ -111,6 +142,9 @@ async def _surely(work: Callable[[], Awaitable[None]], job: Job) -> None:
             raise RetryRequested(delay=_PUT_BACK, reason=type(exc).__name__) from exc
 
 
-async def _pass_on(stop: asyncio.Event, shutdown: asyncio.Event) -> None:
-    await stop.wait()
-    shutdown.set()
+async def _rescue(platform: Platform, stop: asyncio.Event) -> None:
+    while not await passed(stop, _RESCUE_SECONDS):
+        try:
+            await rescue(platform)
+        except OutsideError as exc:
+            log.warning("rescue.waits", code=exc.code)

@@ -23,6 +23,9 @@ CANCEL_CLEAN_UP = timedelta(minutes=60)
 MAX_ATTEMPTS = 5
 """One and four retries (forge-events, Processing events)."""
 
+RELEASE_WINDOW = 16
+"""Messages of one app in the queue at a time, so that none keeps the others waiting; ours."""
+
 FUNCTION_SECONDS = 25.0
 """function-limits."""
 

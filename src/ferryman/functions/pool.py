@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -71,6 +72,9 @@ class FunctionPool:
         self._idle_seconds = idle_seconds
         self._concurrency = concurrency
         self._slots = asyncio.Semaphore(concurrency)
+        # Half of the places at most for one app, so that one whose functions hang leaves some.
+        self._share = max(1, concurrency // 2)
+        self._shares: dict[str, tuple[asyncio.Semaphore, int]] = {}
         # Insertion order is the order of last use.
         self._idle: dict[HostProcess, tuple[_Key, asyncio.TimerHandle]] = {}
         self._busy = 0
@@ -93,20 +97,35 @@ class FunctionPool:
             self._retire(host)
         await asyncio.gather(*self._endings)
 
-    async def invoke(self, call: FunctionCall) -> Outcome:
-        """Run the function; whatever it does is the outcome's matter and raises nothing.
+    @asynccontextmanager
+    async def place(self, owner: str) -> AsyncIterator[None]:
+        """Wait for a place to run a function of ``owner``, and hold it."""
+        share, users = self._shares.get(owner, (asyncio.Semaphore(self._share), 0))
+        self._shares[owner] = share, users + 1
+        try:
+            async with share, self._slots:
+                yield
+        finally:
+            share, users = self._shares.pop(owner)
+            if users > 1:
+                self._shares[owner] = share, users - 1
 
-        Waits for a free place first, which the outcome's duration does not count. When the task
-        is cancelled the function's processes are ended.
+    async def invoke(self, call: FunctionCall) -> Outcome:
+        """:meth:`run` in a place of its own."""
+        async with self.place(call.owner):
+            return await self.run(call)
+
+    async def run(self, call: FunctionCall) -> Outcome:
+        """Run the function in a place that is held; whatever it does is the outcome's matter.
+
+        Raises nothing. When the task is cancelled the function's processes are ended.
         """
-        async with self._slots:
-            try:
-                key = _key(call)
-                return await self._run(call, key)
-            except Invalid as error:
-                return failed("before", str(error), duration=0.0)
-            except OSError as error:
-                return failed("before", f"No process could be started: {error}", duration=0.0)
+        try:
+            return await self._run(call, _key(call))
+        except Invalid as error:
+            return failed("before", str(error), duration=0.0)
+        except OSError as error:
+            return failed("before", f"No process could be started: {error}", duration=0.0)
 
     async def _run(self, call: FunctionCall, key: _Key) -> Outcome:
         warm = self._take(key)

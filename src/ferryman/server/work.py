@@ -26,7 +26,7 @@ async def work(settings: Settings) -> None:
     if url is None:
         url = await asyncio.to_thread(EmbeddedPostgres(settings.data_dir).start)
     async with build(settings, url) as built:
-        await worker.run(built.platform, built.key, stop)
+        await worker.run(built.platform, built.key, url, stop)
 
 
 def _watch_keeper(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:

@@ -7,6 +7,7 @@ from uuid import UUID
 from ferryman.domain import message as rules
 from ferryman.domain import transfer as transfer_rules
 from ferryman.domain.limits import ADMIN_PAGE, MESSAGE_IDS
+from ferryman.domain.message import Message
 from ferryman.domain.outcome import Outcome
 from ferryman.errors import Conflict, LimitExceeded, not_found
 from ferryman.functions.routes import FunctionRoute, Route
@@ -19,6 +20,7 @@ from ferryman.services.platform import (
     page_size,
     parse_id,
 )
+from ferryman.services.release import has_room, release
 from ferryman.store import app as apps
 from ferryman.store import message as messages
 from ferryman.store import queue, timeline
@@ -27,7 +29,7 @@ from ferryman.store.app import App
 from ferryman.store.database import Transaction
 from ferryman.store.message import AttemptResult, StoredMessage
 from ferryman.store.transfer import StoredTransfer
-from ferryman.vocab import EventType, MessageState
+from ferryman.vocab import EventType, Lane, MessageState
 from ferryman.wire.message import MessageStatus
 from ferryman.wire.transfer import MessagePage, MessageView
 
@@ -82,10 +84,26 @@ async def acknowledge(
         counted = sum(message.event_type is EventType.UPLOADED for message in fresh)
         change = transfer_rules.acknowledge(stored.state, request.status, counted, tx.now)
         await transfer_service.apply(tx, stored, change)
+        await release(tx, stored.app_id)
+
+
+async def calls_function(platform: Platform, message_id: UUID) -> App | None:
+    """The app, if delivering the message takes a function, and so a place to run it."""
+    async with platform.database.transaction() as tx:
+        message = await messages.by_id(tx, message_id)
+        app = None if message is None else await apps.by_id(tx, message.app_id)
+        if message is None or app is None:
+            return None
+        routes = routes_of(app, message.event_type)
+    return app if any(isinstance(route, FunctionRoute) for route in routes) else None
 
 
 async def begin_attempt(platform: Platform, message_id: UUID, number: int) -> Delivery | None:
-    """Record that attempt ``number`` begins; None when nothing is to be sent."""
+    """Record that attempt ``number`` begins; None when nothing is to be sent.
+
+    To be called when the message can be sent at once: what follows must not wait, since the
+    app may acknowledge meanwhile, and an attempt counts once it has begun.
+    """
     async with platform.database.transaction() as tx:
         message = await messages.lock(tx, message_id)
         if message is None:
@@ -98,15 +116,24 @@ async def begin_attempt(platform: Platform, message_id: UUID, number: int) -> De
         elif decision.follow_up is not None:
             at_once = timedelta(0)
             await _save(tx, message, MessageState.PENDING, reason=_LOST, retry_after=at_once)
-        if decision.number is None:
+        elif decision.lost and message.state.state is MessageState.PENDING:
+            # Acknowledged while the attempt ran: the app has it.
+            await _save(tx, message, MessageState.DELIVERED, reason=None)
+        if decision.number is None or message.lane is Lane.WAITING:
+            return None
+        if message.lane is Lane.DEFERRED and not await has_room(tx, message.app_id):
+            await _keep(tx, message, message.state, Lane.WAITING)
             return None
         app, stored = await _context(tx, message)
         routes = routes_of(app, message.event_type)
         if not routes:
             await messages.give_up(tx, message_id, "no trigger of the app listens any more")
+            await release(tx, message.app_id)
             return None
         begun = replace(message.state, attempts=decision.number, open_attempt=True)
-        await messages.save(tx, message_id, begun, reason=None, next_attempt_at=None)
+        await messages.save(
+            tx, message_id, begun, lane=Lane.RELEASED, reason=None, next_attempt_at=None
+        )
         target = ", ".join(_name(route) for route in routes)
         await messages.insert_attempt(tx, message_id, decision.number, target)
         message = replace(message, state=begun)
@@ -158,7 +185,7 @@ async def redeliver(platform: Platform, message_id: str) -> MessageView:
         stored = await transfers.by_id(tx, message.transfer_id)
         _check_redeliverable(message, stored)
         await messages.reset(tx, wanted)
-        await queue.enqueue_delivery(tx, wanted, message.state.attempts + 1)
+        await release(tx, message.app_id)
         await timeline.write(tx, message.transfer_id, "message.redelivered", messageId=message_id)
         again = await messages.by_id(tx, wanted) or message
         return (await messages.views(tx, [again]))[0]
@@ -202,9 +229,11 @@ async def _save(
     done = replace(message.state, state=state, open_attempt=False)
     due = None if retry_after is None else tx.now + retry_after
     kept = None if state is MessageState.DELIVERED else reason
-    await messages.save(tx, message.message_id, done, reason=kept, next_attempt_at=due)
+    lane = Lane.DEFERRED if retry_after else Lane.RELEASED
+    await messages.save(tx, message.message_id, done, lane=lane, reason=kept, next_attempt_at=due)
     if retry_after is not None:
         await queue.enqueue_delivery(tx, message.message_id, done.attempts + 1, delay=retry_after)
+    await release(tx, message.app_id)
     if state is MessageState.UNDELIVERED:
         await timeline.write(
             tx, message.transfer_id, "message.undelivered", messageId=str(message.message_id)
@@ -213,11 +242,15 @@ async def _save(
 
 async def _close(tx: Transaction, message: StoredMessage) -> None:
     """The open attempt is over and changes nothing else of the message."""
-    closed = replace(message.state, open_attempt=False)
+    await _keep(tx, message, replace(message.state, open_attempt=False), message.lane)
+
+
+async def _keep(tx: Transaction, message: StoredMessage, state: Message, lane: Lane) -> None:
     await messages.save(
         tx,
         message.message_id,
-        closed,
+        state,
+        lane=lane,
         reason=message.reason,
         next_attempt_at=message.next_attempt_at,
     )

@@ -15,6 +15,7 @@ from ferryman.errors import not_found
 from ferryman.ids import new_id
 from ferryman.services.app import routes_of
 from ferryman.services.platform import Platform, check_text, parse_id
+from ferryman.services.release import release
 from ferryman.store import app as apps
 from ferryman.store import message as messages
 from ferryman.store import queue, timeline
@@ -239,10 +240,10 @@ async def _emit(
     if not subscribed and event_type is not EventType.UPLOADED:
         await timeline.write(tx, stored.transfer_id, "message.not_routed", **facts)
         return
-    await messages.insert(tx, event)
+    await messages.insert(tx, stored.app_id, event)
     await timeline.write(tx, stored.transfer_id, "message.created", **facts)
     if subscribed:
-        await queue.enqueue_delivery(tx, message_id, 1)
+        await release(tx, stored.app_id)
     else:
         # App data must have a message to be acknowledged by, even if nobody listens for it.
         await messages.give_up(tx, message_id, "no trigger of the app listens for this event")
@@ -256,6 +257,7 @@ async def _end(tx: Transaction, stored: StoredTransfer) -> StoredTransfer:
         await timeline.write(
             tx, stored.transfer_id, "message.undelivered", messageId=str(message_id)
         )
+    await release(tx, stored.app_id)
     if stored.wake_job_id is not None:
         await queue.delete_job(tx, stored.wake_job_id)
         await transfers.set_wake_job(tx, stored.transfer_id, None)

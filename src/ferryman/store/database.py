@@ -22,6 +22,7 @@ _CONNECTION_LOST = (
     OSError,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
     asyncpg.InternalClientError,  # a connection that broke while something was under way on it
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
@@ -86,15 +87,19 @@ class _outside:  # noqa: N801 - reads as a statement
             ) from exc
 
 
+_SESSION = {"application_name": "ferryman", "timezone": "UTC", "statement_timeout": "60s"}
+
+
 async def open_pool(url: str, *, size: int) -> Any:
     """Connect to ``url``; raises what asyncpg raises when nothing answers there."""
     return await asyncpg.create_pool(
         url,
         min_size=1,
         max_size=size,
-        server_settings={
-            "application_name": "ferryman",
-            "timezone": "UTC",
-            "statement_timeout": "60s",
-        },
+        server_settings=_SESSION,
     )
+
+
+async def connect(url: str) -> Any:
+    """One connection for its own use, such as listening; to be ended by ``terminate``."""
+    return await asyncpg.connect(url, server_settings=_SESSION)

@@ -10,7 +10,7 @@ import msgspec
 from ferryman.clock import epoch_ms
 from ferryman.domain.message import Message
 from ferryman.store.database import SQL, Transaction
-from ferryman.vocab import AckStatus, EventType, MessageState
+from ferryman.vocab import AckStatus, EventType, Lane, MessageState
 from ferryman.wire.message import ForgeEvent
 from ferryman.wire.transfer import AttemptView, MessageView
 
@@ -22,7 +22,9 @@ class StoredMessage:
     message_id: UUID
     position: int
     transfer_id: UUID
+    app_id: UUID
     event_type: EventType
+    lane: Lane
     payload: dict[str, Any]
     reason: str | None
     acknowledged_at: datetime | None
@@ -43,12 +45,13 @@ class AttemptResult:
     output: str | None
 
 
-async def insert(tx: Transaction, event: ForgeEvent) -> None:
-    """A message that is owed from now on."""
+async def insert(tx: Transaction, app_id: UUID, event: ForgeEvent) -> None:
+    """A message that is owed from now on, waiting to be released."""
     await SQL.insert_message(
         tx.connection,
         message_id=UUID(event.message_id),
         transfer_id=UUID(event.transfer_id),
+        app_id=app_id,
         event_type=event.event_type,
         payload=msgspec.json.encode(event).decode(),
         now=tx.now,
@@ -81,6 +84,7 @@ async def save(
     message_id: UUID,
     state: Message,
     *,
+    lane: Lane,
     reason: str | None,
     next_attempt_at: datetime | None,
 ) -> None:
@@ -89,6 +93,7 @@ async def save(
         tx.connection,
         message_id=message_id,
         state=state.state,
+        lane=lane,
         reason=reason,
         attempts=state.attempts,
         open_attempt=state.open_attempt,
@@ -123,6 +128,23 @@ async def finish_attempt(
 async def lose_attempt(tx: Transaction, message_id: UUID, number: int, error: str) -> None:
     """An attempt whose worker died."""
     await SQL.lose_attempt(tx.connection, message_id=message_id, number=number, error=error)
+
+
+async def release(tx: Transaction, app_id: UUID, window: int) -> list[tuple[UUID, int]]:
+    """Release what the app's window has room for: ids, and attempts made so far."""
+    rows = SQL.release_messages(tx.connection, app_id=app_id, window=window)
+    return [(row["message_id"], row["attempts"]) async for row in rows]
+
+
+async def released(tx: Transaction, app_id: UUID) -> int:
+    """How many of the app's messages are in the queue or being delivered."""
+    count: int = await SQL.released_count(tx.connection, app_id=app_id)
+    return count
+
+
+async def apps_with_waiting(tx: Transaction) -> list[UUID]:
+    """Apps that have messages which are not released."""
+    return [row["app_id"] async for row in SQL.apps_with_waiting_messages(tx.connection)]
 
 
 async def give_up_app_data(tx: Transaction, transfer_id: UUID, reason: str) -> list[UUID]:
@@ -205,6 +227,8 @@ def _stored(row: Any) -> StoredMessage:
         message_id=row["message_id"],
         position=row["position"],
         transfer_id=row["transfer_id"],
+        app_id=row["app_id"],
+        lane=Lane(row["lane"]),
         event_type=EventType(row["event_type"]),
         payload=msgspec.json.decode(row["payload"]),
         reason=row["reason"],

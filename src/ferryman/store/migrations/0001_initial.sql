@@ -81,6 +81,7 @@ CREATE TABLE transfer (
     created_at timestamptz NOT NULL,
     released_at timestamptz,
     claims integer NOT NULL DEFAULT 0,
+    claimed_at timestamptz,
     claimed_by text,
     server_app_version text NOT NULL DEFAULT '1.0',
     listener_error jsonb,
@@ -139,9 +140,12 @@ CREATE TABLE message (
     message_id uuid PRIMARY KEY,
     position bigint GENERATED ALWAYS AS IDENTITY,
     transfer_id uuid NOT NULL REFERENCES transfer,
+    app_id uuid NOT NULL REFERENCES app,
     event_type text NOT NULL,
     payload jsonb NOT NULL,
     state text NOT NULL CHECK (state IN ('PENDING', 'DELIVERED', 'UNDELIVERED')),
+    -- WAITING: no job yet; RELEASED: its job is due or running; DEFERRED: its job waits to retry
+    lane text NOT NULL DEFAULT 'WAITING' CHECK (lane IN ('WAITING', 'RELEASED', 'DEFERRED')),
     reason text,
     attempts integer NOT NULL DEFAULT 0,
     allowed integer NOT NULL DEFAULT 5,
@@ -152,6 +156,9 @@ CREATE TABLE message (
     created_at timestamptz NOT NULL
 );
 CREATE INDEX message_of_transfer ON message (transfer_id, position);
+CREATE INDEX message_released ON message (app_id) WHERE state = 'PENDING' AND lane = 'RELEASED';
+CREATE INDEX message_waiting ON message (app_id, position)
+    WHERE state = 'PENDING' AND lane = 'WAITING';
 CREATE INDEX message_outstanding ON message (transfer_id)
     WHERE acknowledgement IS NULL AND event_type = 'avi:ecosystem.migration:uploaded:app_data';
 

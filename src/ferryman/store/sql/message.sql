@@ -1,7 +1,7 @@
 -- name: insert_message!
-INSERT INTO message (message_id, transfer_id, event_type, payload, state, created_at,
+INSERT INTO message (message_id, transfer_id, app_id, event_type, payload, state, created_at,
                      next_attempt_at)
-VALUES (:message_id, :transfer_id, :event_type, :payload, 'PENDING', :now, :now);
+VALUES (:message_id, :transfer_id, :app_id, :event_type, :payload, 'PENDING', :now, :now);
 
 -- name: lock_message^
 SELECT * FROM message WHERE message_id = :message_id FOR UPDATE;
@@ -14,11 +14,13 @@ ORDER BY message_id
 FOR UPDATE;
 
 -- name: acknowledge_messages!
-UPDATE message SET acknowledgement = :status, acknowledged_at = :now, next_attempt_at = NULL
+-- What the app has acknowledged need not be delivered; an attempt that runs ends by itself.
+UPDATE message SET acknowledgement = :status, acknowledged_at = :now, next_attempt_at = NULL,
+    state = CASE WHEN state = 'PENDING' AND NOT open_attempt THEN 'DELIVERED' ELSE state END
 WHERE message_id = ANY(:message_ids);
 
 -- name: save_message!
-UPDATE message SET state = :state, reason = :reason, attempts = :attempts,
+UPDATE message SET state = :state, lane = :lane, reason = :reason, attempts = :attempts,
     open_attempt = :open_attempt, next_attempt_at = :next_attempt_at
 WHERE message_id = :message_id;
 
@@ -63,10 +65,31 @@ SELECT * FROM attempt WHERE message_id = ANY(:message_ids) ORDER BY message_id, 
 
 -- name: reset_message!
 -- Redelivery by hand: the message starts anew under the same id, its attempts stay recorded.
-UPDATE message SET state = 'PENDING', reason = NULL, next_attempt_at = :now,
+UPDATE message SET state = 'PENDING', lane = 'WAITING', reason = NULL, next_attempt_at = :now,
     open_attempt = false, allowed = attempts + 5
 WHERE message_id = :message_id;
 
 -- name: give_up_message!
 UPDATE message SET state = 'UNDELIVERED', reason = :reason, next_attempt_at = NULL
 WHERE message_id = :message_id;
+
+-- name: release_messages
+-- Fair shares: of each app only so many messages are in the queue at a time, the oldest first.
+UPDATE message SET lane = 'RELEASED' WHERE message_id IN (
+    SELECT message_id FROM message
+    WHERE app_id = :app_id AND state = 'PENDING' AND lane = 'WAITING'
+    ORDER BY position
+    LIMIT greatest(0, :window - (
+        SELECT count(*) FROM message
+        WHERE app_id = :app_id AND state = 'PENDING' AND lane = 'RELEASED'))
+    FOR UPDATE SKIP LOCKED)
+RETURNING message_id, attempts;
+
+-- name: released_count$
+SELECT count(*) FROM message
+WHERE app_id = :app_id AND state = 'PENDING' AND lane = 'RELEASED';
+
+-- name: apps_with_waiting_messages
+SELECT app_id FROM app WHERE EXISTS (
+    SELECT FROM message
+    WHERE message.app_id = app.app_id AND state = 'PENDING' AND lane = 'WAITING');
