@@ -17,7 +17,7 @@ from ferryman.api.auth import Credentials
 from ferryman.api.forge import forge_router
 from ferryman.api.objects import ObjectsApp
 from ferryman.api.parameters import OwnPlatform
-from ferryman.api.problems import on_http_error, on_platform_error, on_too_deep, on_unexpected
+from ferryman.api.problems import on_http_error, on_platform_error, on_undecodable, on_unexpected
 from ferryman.api.server import server_router
 from ferryman.errors import PlatformError
 from ferryman.objects.local import LocalStore
@@ -76,7 +76,8 @@ def create_app(platform: Platform, credentials: Credentials, closing: asyncio.Ev
         exception_handlers={
             PlatformError: on_platform_error,
             HTTPException: on_http_error,
-            RecursionError: on_too_deep,
+            RecursionError: on_undecodable,
+            UnicodeDecodeError: on_undecodable,
             Exception: on_unexpected,
         },
         middleware=[PrometheusConfig(app_name="ferryman", group_path=True).middleware],

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from litestar import Response, Router, get, post
+from litestar import MediaType, Response, Router, get, post
 from litestar.di import Provide
 from litestar.params import JSONBody
 from litestar.response import Stream
@@ -18,7 +18,7 @@ from ferryman.wire.app_data import AppDataItem, AppDataPage, DataUrl
 from ferryman.wire.message import LogMessage, MessageStatus
 
 
-@post("/message/{transfer_id:str}/status", status_code=200)
+@post("/message/{transfer_id:str}/status", status_code=200, media_type=MediaType.TEXT)
 async def message_status(
     caller: Caller,
     platform: OwnPlatform,
@@ -29,7 +29,7 @@ async def message_status(
     await message.acknowledge(platform, caller, transfer_id, data)
 
 
-@post("/log/{transfer_id:str}", status_code=200)
+@post("/log/{transfer_id:str}", status_code=200, media_type=MediaType.TEXT)
 async def add_log(
     caller: Caller,
     platform: OwnPlatform,

@@ -27,6 +27,8 @@ async def read_rows(
     number = 0
     async for line in _lines(chunks):
         number += 1
+        if number == 1:
+            line = line.removeprefix(b"\xef\xbb\xbf")  # noqa: PLW2901 - as spreadsheets write it
         if not line.strip():
             continue
         try:

@@ -99,13 +99,14 @@ def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Resp
     return answer(Invalid(code, expected=expected, found=detail[:500], fix=fix), error.status_code)
 
 
-def on_too_deep(_request: Request[Any, Any, Any], _error: RecursionError) -> Response[bytes]:
-    """JSON nested deeper than the decoder goes."""
+def on_undecodable(_request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """JSON that is no text, or nested deeper than the decoder goes: the framework lets both by."""
+    deep = isinstance(error, RecursionError)
     return answer(
         Invalid(
             "request_invalid",
             expected="a body of the documented form",
-            found="brackets within brackets without end",
+            found="brackets within brackets without end" if deep else "bytes that are not UTF-8",
             fix=_HTTP[400][2],
         )
     )

@@ -3,7 +3,7 @@
 from time import monotonic
 from typing import Any
 
-from litestar import Router, delete, get, post
+from litestar import MediaType, Router, delete, get, post
 from litestar.di import Provide
 from litestar.params import JSONBody
 
@@ -81,19 +81,19 @@ async def complete_upload(
     return await upload.complete(platform, caller, upload_id, data)
 
 
-@delete("/uploads/{upload_id:str}", status_code=200)
+@delete("/uploads/{upload_id:str}", status_code=200, media_type=MediaType.TEXT)
 async def abort_upload(caller: Caller, platform: OwnPlatform, upload_id: Id) -> None:
     """Give a file up."""
     await upload.abort(platform, caller, upload_id)
 
 
-@post("/transfers/{transfer_id:str}/complete-export", status_code=200)
+@post("/transfers/{transfer_id:str}/complete-export", status_code=200, media_type=MediaType.TEXT)
 async def complete_export(caller: Caller, platform: OwnPlatform, transfer_id: Id) -> None:
     """Everything is exported; repeatable."""
     await transfer.complete_export(platform, caller, transfer_id)
 
 
-@post("/transfers/{transfer_id:str}/error", status_code=200)
+@post("/transfers/{transfer_id:str}/error", status_code=200, media_type=MediaType.TEXT)
 async def report_error(
     caller: Caller,
     platform: OwnPlatform,

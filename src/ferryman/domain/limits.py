@@ -26,6 +26,9 @@ MAX_ATTEMPTS = 5
 RELEASE_WINDOW = 16
 """Messages of one app in the queue at a time, so that none keeps the others waiting; ours."""
 
+CLAIM_LEASE = timedelta(minutes=2)
+"""After this long a claim that named no agent and was never used is offered again; ours."""
+
 FUNCTION_SECONDS = 25.0
 """function-limits."""
 

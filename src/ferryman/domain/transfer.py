@@ -163,6 +163,8 @@ def complete_export(transfer: Transfer, now: datetime) -> Change:
 def record_error(transfer: Transfer, now: datetime) -> Change:  # noqa: ARG001 - one signature
     """The listener threw (server-exceptions). The deadline settles the transfer, not this."""
     check_exporting(transfer, "reporting a listener's error")
+    if transfer.listener_errored:
+        return Change(transfer)  # the answer to the first report was lost
     return Change(replace(transfer, listener_errored=True), (EventType.ERRORED,))
 
 

@@ -16,6 +16,7 @@ _GRAIN = 0.01
 _POLL_SECONDS = 0.01
 _PATIENCE_SECONDS = 120.0
 _LONGEST = timedelta(days=3660)
+_FARTHEST = timedelta(days=36600)
 
 
 async def view(platform: Platform) -> ClockView:
@@ -49,16 +50,31 @@ async def advance(platform: Platform, seconds: float) -> ClockView:
             found=str(seconds),
             fix="Time only goes forward.",
         )
-    await _until_done(platform)
-    remaining = seconds
-    while remaining > 0:
-        due = await queue.seconds_to_next(platform.database)
-        step = remaining if due is None else min(remaining, max(due, 0.0) + _GRAIN)
-        async with platform.database.transaction() as tx:
-            await clock.advance(tx, timedelta(seconds=step))
-        remaining -= step
+    # Two callers at once would each step over what the other's steps make due.
+    async with clock.moving(platform.database):
+        await _check_reach(platform, seconds)
         await _until_done(platform)
+        remaining = seconds
+        while remaining > 0:
+            due = await queue.seconds_to_next(platform.database)
+            step = remaining if due is None else min(remaining, max(due, 0.0) + _GRAIN)
+            async with platform.database.transaction() as tx:
+                await clock.advance(tx, timedelta(seconds=step))
+            remaining -= step
+            await _until_done(platform)
     return await view(platform)
+
+
+async def _check_reach(platform: Platform, seconds: float) -> None:
+    async with platform.database.transaction() as tx:
+        reached = await clock.offset(tx) + timedelta(seconds=seconds)
+    if reached > _FARTHEST:
+        raise Conflict(
+            "clock_too_far",
+            expected=f"a clock at most {_FARTHEST.days} days ahead of real time",
+            found=f"{reached.days} days",
+            fix="Begin with a fresh data folder.",
+        )
 
 
 async def _until_done(platform: Platform) -> None:

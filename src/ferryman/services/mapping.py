@@ -24,6 +24,10 @@ from ferryman.wire.mapping import ContainerPage, MappingPage, PageMeta
 from ferryman.wire.migration import Container, MappingCounts
 
 _KEY_CHARACTERS = 2_048
+_NAMESPACE_BYTES = 255
+_KEY_BYTES = 2_048
+"""Together they stay within what an index entry of PostgreSQL can hold."""
+
 _NAMESPACE = re.compile(r"[^\s:/][^\s:]*:[^\s:]+")
 
 
@@ -160,8 +164,9 @@ def _check_row(number: int, namespace: str, server_key: str, cloud_key: str) -> 
             found=f"{namespace[:80]!r} in row {number}",
             fix="Correct the row; nothing was stored.",
         )
-    check_text("mapping", namespace, longest=_KEY_CHARACTERS)
-    for text in (server_key, cloud_key):
+    _check_bytes(number, namespace, _NAMESPACE_BYTES)
+    _check_bytes(number, server_key, _KEY_BYTES)
+    for text in (namespace, server_key, cloud_key):
         check_text("mapping", text, longest=_KEY_CHARACTERS)
         if not text:
             raise Invalid(
@@ -170,3 +175,14 @@ def _check_row(number: int, namespace: str, server_key: str, cloud_key: str) -> 
                 found=f"an empty one in row {number}",
                 fix="Correct the row; nothing was stored.",
             )
+
+
+def _check_bytes(number: int, text: str, longest: int) -> None:
+    size = len(text.encode("utf-8", "surrogatepass"))
+    if size > longest:
+        raise LimitExceeded(
+            "mapping_too_long",
+            expected=f"a namespace of at most {_NAMESPACE_BYTES} bytes, keys of {_KEY_BYTES}",
+            found=f"{size} bytes in row {number}",
+            fix="Shorten it; nothing was stored.",
+        )

@@ -33,7 +33,9 @@ async def create(platform: Platform, request: MigrationRequest) -> MigrationView
     """A migration with one READY transfer for each app; nothing runs before it is started."""
     _check(request)
     async with platform.database.transaction() as tx:
-        apps = [await app_service.find(tx, name) for name in request.apps]
+        found = [await app_service.find(tx, name) for name in request.apps]
+        # The same app may be named with and without its environment.
+        apps = list({app.app_id: app for app in found}.values())
         scope = await migrations.save_scope(tx, request.source_id, request.cloud_url.rstrip("/"))
         migration_id = await migrations.insert(tx, scope, request.name)
         for position, container in enumerate(request.containers):
@@ -155,6 +157,12 @@ def _check(request: MigrationRequest) -> None:
 def _is_site(url: str) -> bool:
     try:
         parts = urlsplit(url)
+        parts.port  # noqa: B018 - raises for one that is no port
     except ValueError:
         return False
-    return parts.scheme in ("http", "https") and bool(parts.hostname)
+    return (
+        parts.scheme in ("http", "https")
+        and bool(parts.hostname)
+        and not parts.query
+        and not parts.fragment
+    )

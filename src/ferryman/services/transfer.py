@@ -11,7 +11,7 @@ from ferryman.clock import epoch_ms
 from ferryman.domain import transfer as rules
 from ferryman.domain.limits import LOG_CHARACTERS
 from ferryman.domain.transfer import Change
-from ferryman.errors import not_found
+from ferryman.errors import Conflict, not_found
 from ferryman.ids import new_id
 from ferryman.services.app import routes_of
 from ferryman.services.platform import Platform, check_text, parse_id
@@ -34,12 +34,12 @@ _NAMED_MESSAGES = 100
 
 async def lock_own(tx: Transaction, app: App, transfer_id: str) -> StoredTransfer:
     """The app's own transfer, locked; any other looks like none."""
-    return _own(app, transfer_id, await transfers.lock(tx, parse_id("transfer", transfer_id)))
+    return _own(tx, app, transfer_id, await transfers.lock(tx, parse_id("transfer", transfer_id)))
 
 
 async def load_own(tx: Transaction, app: App, transfer_id: str) -> StoredTransfer:
     """The app's own transfer, as last committed."""
-    return _own(app, transfer_id, await transfers.by_id(tx, parse_id("transfer", transfer_id)))
+    return _own(tx, app, transfer_id, await transfers.by_id(tx, parse_id("transfer", transfer_id)))
 
 
 async def load_live(tx: Transaction, app: App, transfer_id: str, doing: str) -> StoredTransfer:
@@ -144,6 +144,15 @@ async def rerun(platform: Platform, transfer_id: str) -> RerunAnswer:
     async with platform.database.transaction() as tx:
         stored = await _lock_any(tx, transfer_id)
         original = stored.original_transfer_id or stored.transfer_id
+        # Re-runs of one original take their turn, from whichever of its transfers they start.
+        await transfers.lock(tx, original)
+        if running := await transfers.open_rerun(tx, original):
+            raise Conflict(
+                "rerun_running",
+                expected="no re-run that is still going on",
+                found=f"transfer {running}",
+                fix="Watch that one; when it fails it can be re-run again.",
+            )
         first = await transfers.first_start(tx, original)
         rules.check_rerun(stored.state, first, tx.now)
         again = new_id()
@@ -282,10 +291,13 @@ async def _lock_any(tx: Transaction, transfer_id: str) -> StoredTransfer:
     return stored
 
 
-def _own(app: App, transfer_id: str, stored: StoredTransfer | None) -> StoredTransfer:
+def _own(
+    tx: Transaction, app: App, transfer_id: str, stored: StoredTransfer | None
+) -> StoredTransfer:
+    """As it is at this instant: a deadline that has passed counts, even if its timer is late."""
     if stored is None or stored.app_id != app.app_id:
         raise not_found("transfer", transfer_id)
-    return stored
+    return replace(stored, state=rules.wake(stored.state, tx.now).transfer)
 
 
 def _text(value: object) -> str | None:

@@ -151,7 +151,7 @@ async def abort(platform: Platform, app: App, upload_id: str) -> None:
     async with platform.database.transaction() as tx:
         upload = await _own(tx, app, upload_id)
         # The transfer's lock orders this against a completion of the same upload.
-        await transfers.lock(tx, upload.transfer_id)
+        stored = await transfers.lock(tx, upload.transfer_id)
         upload = await _own(tx, app, upload_id)
         if upload.state == "COMPLETED":
             raise Conflict(
@@ -161,7 +161,7 @@ async def abort(platform: Platform, app: App, upload_id: str) -> None:
                 fix="App data cannot be taken back; it goes when the transfer's life ends.",
             )
         await uploads.set_state(tx, upload.upload_id, "ABORTED")
-        if upload.state == "OPEN":
+        if upload.state == "OPEN" and stored is not None and not stored.state.status.final:
             await timeline.write(tx, upload.transfer_id, "upload.aborted", key=str(upload.key))
     await platform.objects.abort(str(upload.key), upload.store_ref)
 

@@ -1,8 +1,24 @@
 """The offset of the virtual clock."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
-from ferryman.store.database import SQL, Transaction
+from ferryman.store.database import SQL, Database, Transaction
+
+_LOCK = 7_302_114_901
+"""Advisory lock of whoever moves the clock."""
+
+
+@asynccontextmanager
+async def moving(database: Database) -> AsyncIterator[None]:
+    """Be the only one that moves the clock, over many transactions."""
+    async with database.pool.acquire() as connection:
+        await SQL.lock_clock(connection, key=_LOCK)
+        try:
+            yield
+        finally:
+            await SQL.unlock_clock(connection, key=_LOCK)
 
 
 async def offset(tx: Transaction) -> timedelta:

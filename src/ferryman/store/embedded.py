@@ -98,11 +98,14 @@ class EmbeddedPostgres:
                 self._server.stop()
 
     def _remove_stale_pid_file(self) -> None:
-        """After a kill or a reboot the number in it may belong to any other process by now."""
+        """After a kill or a reboot the number in it may belong to any other process by now.
+
+        It may even be another platform's server, which must not be taken for ours and stopped.
+        """
         file = self._folder / "postmaster.pid"
         try:
             process = psutil.Process(int(file.read_text().split("\n", 1)[0]))
-            stale = process.name() != "postgres" or not _alive(process)
+            stale = str(self._folder) not in process.cmdline() or not _alive(process)
         except FileNotFoundError:
             return
         except (psutil.NoSuchProcess, ValueError):

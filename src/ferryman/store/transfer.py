@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 
+from ferryman.domain.limits import CLAIM_LEASE
 from ferryman.domain.transfer import Transfer
 from ferryman.store.database import SQL, Transaction
 from ferryman.vocab import AppKind, TransferStatus
@@ -116,7 +117,11 @@ async def next_claim(
 ) -> UUID | None:
     """The transfer whose listener is to be called next, locked."""
     found: UUID | None = await SQL.next_claim(
-        tx.connection, app_ids=app_ids, agent_id=agent_id, running=running
+        tx.connection,
+        app_ids=app_ids,
+        agent_id=agent_id,
+        running=running,
+        unused_since=tx.now - CLAIM_LEASE,
     )
     return found
 
@@ -130,6 +135,7 @@ async def record_claim(
         transfer_id=transfer_id,
         agent_id=agent_id,
         server_app_version=server_app_version,
+        now=tx.now,
     )
 
 
@@ -154,6 +160,14 @@ async def counts(tx: Transaction, transfer_id: UUID) -> Counts:
     """Messages and attempts so far."""
     row = await SQL.transfer_counts(tx.connection, transfer_id=transfer_id)
     return Counts(row["messages"], row["attempts"], row["undelivered"])
+
+
+async def open_rerun(tx: Transaction, original_transfer_id: UUID) -> UUID | None:
+    """A re-run of that transfer which is not settled yet."""
+    found: UUID | None = await SQL.open_rerun(
+        tx.connection, original_transfer_id=original_transfer_id
+    )
+    return found
 
 
 async def first_start(tx: Transaction, transfer_id: UUID) -> datetime | None:

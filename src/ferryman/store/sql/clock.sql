@@ -3,3 +3,9 @@ SELECT time_offset FROM clock;
 
 -- name: move_clock$
 UPDATE clock SET time_offset = time_offset + :step RETURNING time_offset;
+
+-- name: lock_clock$
+SELECT pg_advisory_lock(:key);
+
+-- name: unlock_clock$
+SELECT pg_advisory_unlock(:key);

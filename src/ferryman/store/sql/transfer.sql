@@ -50,19 +50,24 @@ WHERE migration_id = :migration_id AND released_at IS NULL AND status = 'READY'
 RETURNING transfer_id;
 
 -- name: next_claim$
--- A new transfer, or one this agent took before and does not run any more.
+-- A new transfer; or one this agent took before and does not run any more; or one that a nameless
+-- caller took and never used, as when it hung up before the answer.
 SELECT transfer_id FROM transfer
 WHERE app_id = ANY(:app_ids) AND released_at IS NOT NULL AND (
     (status = 'READY' AND claims = 0)
     OR (status IN ('READY', 'IN_PROGRESS') AND claimed_by = :agent_id
         AND export_completed_at IS NULL AND NOT listener_errored
-        AND transfer_id <> ALL(:running)))
+        AND transfer_id <> ALL(:running))
+    OR (status = 'IN_PROGRESS' AND claimed_by IS NULL AND claims > 0 AND claimed_at < :unused_since
+        AND export_completed_at IS NULL AND NOT listener_errored
+        AND transfer_id <> ALL(:running)
+        AND NOT EXISTS (SELECT FROM upload WHERE upload.transfer_id = transfer.transfer_id)))
 ORDER BY released_at
 LIMIT 1
 FOR NO KEY UPDATE SKIP LOCKED;
 
 -- name: record_claim!
-UPDATE transfer SET claims = claims + 1, claimed_by = :agent_id,
+UPDATE transfer SET claims = claims + 1, claimed_by = :agent_id, claimed_at = :now,
     server_app_version = coalesce(:server_app_version, server_app_version)
 WHERE transfer_id = :transfer_id;
 
@@ -80,6 +85,12 @@ SELECT count(*) AS messages,
        coalesce(sum(attempts), 0)::bigint AS attempts,
        count(*) FILTER (WHERE state = 'UNDELIVERED') AS undelivered
 FROM message WHERE transfer_id = :transfer_id;
+
+-- name: open_rerun$
+SELECT transfer_id FROM transfer
+WHERE original_transfer_id = :original_transfer_id
+  AND status IN ('READY', 'IN_PROGRESS', 'CANCELLATION_REQUESTED')
+LIMIT 1;
 
 -- name: first_start$
 SELECT started_at FROM transfer WHERE transfer_id = :transfer_id;
