@@ -28,6 +28,7 @@ from ferryman.ids import derived_id, jitter, new_id
 from ferryman.services import message as messages
 from ferryman.services.message import Delivery
 from ferryman.services.platform import Platform
+from ferryman.services.release import needs_place_of
 from ferryman.tokens import SigningKey, invocation_token, system_token
 
 log = structlog.get_logger("ferryman.delivery")
@@ -57,7 +58,7 @@ class Dispatcher:
         A function's place is waited for before the attempt begins: by then the message may be
         acknowledged, and an attempt that died waiting would count without having reached anyone.
         """
-        app = await messages.calls_function(self._platform, message_id)
+        app = await needs_place_of(self._platform, message_id, number)
         place = nullcontext() if app is None else self._functions.place(str(app.app_id))
         async with place:
             await self._attempt(message_id, number)

@@ -7,7 +7,6 @@ from uuid import UUID
 from ferryman.domain import message as rules
 from ferryman.domain import transfer as transfer_rules
 from ferryman.domain.limits import ADMIN_PAGE, MESSAGE_IDS
-from ferryman.domain.message import Message
 from ferryman.domain.outcome import Outcome
 from ferryman.errors import Conflict, LimitExceeded, not_found
 from ferryman.functions.routes import FunctionRoute, Route
@@ -20,7 +19,7 @@ from ferryman.services.platform import (
     page_size,
     parse_id,
 )
-from ferryman.services.release import has_room, release
+from ferryman.services.release import enter, release
 from ferryman.store import app as apps
 from ferryman.store import message as messages
 from ferryman.store import queue, timeline
@@ -87,17 +86,6 @@ async def acknowledge(
         await release(tx, stored.app_id)
 
 
-async def calls_function(platform: Platform, message_id: UUID) -> App | None:
-    """The app, if delivering the message takes a function, and so a place to run it."""
-    async with platform.database.transaction() as tx:
-        message = await messages.by_id(tx, message_id)
-        app = None if message is None else await apps.by_id(tx, message.app_id)
-        if message is None or app is None:
-            return None
-        routes = routes_of(app, message.event_type)
-    return app if any(isinstance(route, FunctionRoute) for route in routes) else None
-
-
 async def begin_attempt(platform: Platform, message_id: UUID, number: int) -> Delivery | None:
     """Record that attempt ``number`` begins; None when nothing is to be sent.
 
@@ -119,10 +107,7 @@ async def begin_attempt(platform: Platform, message_id: UUID, number: int) -> De
         elif decision.lost and message.state.state is MessageState.PENDING:
             # Acknowledged while the attempt ran: the app has it.
             await _save(tx, message, MessageState.DELIVERED, reason=None)
-        if decision.number is None or message.lane is Lane.WAITING:
-            return None
-        if message.lane is Lane.DEFERRED and not await has_room(tx, message.app_id):
-            await _keep(tx, message, message.state, Lane.WAITING)
+        if decision.number is None or not await enter(tx, message):
             return None
         app, stored = await _context(tx, message)
         routes = routes_of(app, message.event_type)
@@ -242,15 +227,11 @@ async def _save(
 
 async def _close(tx: Transaction, message: StoredMessage) -> None:
     """The open attempt is over and changes nothing else of the message."""
-    await _keep(tx, message, replace(message.state, open_attempt=False), message.lane)
-
-
-async def _keep(tx: Transaction, message: StoredMessage, state: Message, lane: Lane) -> None:
     await messages.save(
         tx,
         message.message_id,
-        state,
-        lane=lane,
+        replace(message.state, open_attempt=False),
+        lane=message.lane,
         reason=message.reason,
         next_attempt_at=message.next_attempt_at,
     )

@@ -7,11 +7,18 @@ spare; the workers look for those every second (:func:`rescue`).
 
 from uuid import UUID
 
+from ferryman.domain import message as rules
 from ferryman.domain.limits import RELEASE_WINDOW
+from ferryman.functions.routes import FunctionRoute
+from ferryman.services.app import routes_of
 from ferryman.services.platform import Platform
+from ferryman.store import app as apps
 from ferryman.store import message as messages
 from ferryman.store import queue
+from ferryman.store.app import App
 from ferryman.store.database import Transaction
+from ferryman.store.message import StoredMessage
+from ferryman.vocab import Lane
 
 
 async def release(tx: Transaction, app_id: UUID) -> None:
@@ -20,9 +27,35 @@ async def release(tx: Transaction, app_id: UUID) -> None:
         await queue.enqueue_delivery(tx, message_id, attempts + 1)
 
 
-async def has_room(tx: Transaction, app_id: UUID) -> bool:
-    """Whether a deferred message of the app may go on at once."""
-    return await messages.released(tx, app_id) < RELEASE_WINDOW
+async def enter(tx: Transaction, message: StoredMessage) -> bool:
+    """Whether a message whose job is due may go on; a retry takes its place in the window.
+
+    Without room it waits for its turn like a new one, and needs this job no more.
+    """
+    if message.lane is Lane.DEFERRED:
+        room = await messages.released(tx, message.app_id) < RELEASE_WINDOW
+        await messages.set_lane(tx, message.message_id, Lane.RELEASED if room else Lane.WAITING)
+        return room
+    return message.lane is Lane.RELEASED
+
+
+async def needs_place_of(platform: Platform, message_id: UUID, number: int) -> App | None:
+    """The app, if attempt ``number`` is to call one of its functions, and so needs a place.
+
+    To be asked before waiting for one: a retry enters the window here, so no more jobs than
+    that wait for the places of one app, however many of its messages failed.
+    """
+    async with platform.database.transaction() as tx:
+        message = await messages.lock(tx, message_id)
+        app = None if message is None else await apps.by_id(tx, message.app_id)
+        if message is None or app is None:
+            return None
+        if rules.begin_attempt(message.state, number).number is None:
+            return None
+        if not await enter(tx, message):
+            return None
+        routes = routes_of(app, message.event_type)
+    return app if any(isinstance(route, FunctionRoute) for route in routes) else None
 
 
 async def rescue(platform: Platform) -> None:

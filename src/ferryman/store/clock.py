@@ -1,5 +1,6 @@
 """The offset of the virtual clock."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -10,15 +11,24 @@ _LOCK = 7_302_114_901
 """Advisory lock of whoever moves the clock."""
 
 
+_LOOK_SECONDS = 0.02
+
+
 @asynccontextmanager
 async def moving(database: Database) -> AsyncIterator[None]:
-    """Be the only one that moves the clock, over many transactions."""
-    async with database.pool.acquire() as connection:
-        await SQL.lock_clock(connection, key=_LOCK)
-        try:
-            yield
-        finally:
-            await SQL.unlock_clock(connection, key=_LOCK)
+    """Be the only one that moves the clock, over many transactions.
+
+    Whoever waits for its turn holds no connection: the one that moves the clock needs two.
+    """
+    while True:
+        async with database.connection() as connection:
+            if await SQL.try_lock_clock(connection, key=_LOCK):
+                try:
+                    yield
+                finally:
+                    await SQL.unlock_clock(connection, key=_LOCK)
+                return
+        await asyncio.sleep(_LOOK_SECONDS)
 
 
 async def offset(tx: Transaction) -> timedelta:

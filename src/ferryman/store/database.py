@@ -22,7 +22,6 @@ _CONNECTION_LOST = (
     OSError,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
     asyncpg.InternalClientError,  # a connection that broke while something was under way on it
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
@@ -56,6 +55,13 @@ class Database:
         with _outside():
             async with self.pool.acquire() as connection, connection.transaction():
                 yield Transaction(connection, await self._now(connection))
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Any]:
+        """A connection of the pool, outside of any transaction; raises as that does."""
+        with _outside():
+            async with self.pool.acquire() as connection:
+                yield connection
 
     async def now(self) -> datetime:
         """Platform time."""

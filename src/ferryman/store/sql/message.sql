@@ -89,6 +89,9 @@ RETURNING message_id, attempts;
 SELECT count(*) FROM message
 WHERE app_id = :app_id AND state = 'PENDING' AND lane = 'RELEASED';
 
+-- name: set_lane!
+UPDATE message SET lane = :lane WHERE message_id = :message_id;
+
 -- name: apps_with_waiting_messages
 SELECT app_id FROM app WHERE EXISTS (
     SELECT FROM message
