@@ -107,8 +107,13 @@ def _delivery(view: MessageView, reason: str | None) -> Link:
             found=f"given up: {_gist(reason or 'five attempts failed')}",
             fix="Mend the cause, then `ferryman message redeliver` it.",
         )
-    waits = view.state is MessageState.PENDING
-    return Link(name="delivery", holds=True, found="still trying" if waits else "delivered")
+    if view.state is MessageState.PENDING:
+        found = "still trying"
+    elif any(attempt.outcome == "DELIVERED" for attempt in view.attempts):
+        found = "delivered"
+    else:
+        found = "not needed: acknowledged before an attempt got through"
+    return Link(name="delivery", holds=True, found=found)
 
 
 def _acknowledgement(view: MessageView) -> Link:
