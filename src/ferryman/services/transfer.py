@@ -174,7 +174,8 @@ async def add_log(platform: Platform, app: App, transfer_id: str, message: str) 
     """A line that the cloud app shows to the customer."""
     check_text("message", message, longest=LOG_CHARACTERS)
     async with platform.database.transaction() as tx:
-        stored = await load_live(tx, app, transfer_id, "adding a log line")
+        stored = await lock_own(tx, app, transfer_id)
+        rules.check_live(stored.state, "adding a log line")
         await timeline.write(tx, stored.transfer_id, "log.added", message=message)
 
 
