@@ -1,0 +1,145 @@
+"""An app whose functions hang harms itself alone."""
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from ferryman.vocab import EventType
+from tests.support import Crossing, PlatformProcess, manifest, wait_until
+
+pytestmark = pytest.mark.e2e
+
+PLACES = 2
+"""Half of the four that there are."""
+
+LIMIT = 3
+"""Seconds that a function may take here."""
+
+HANGING = """\
+import json, pathlib, time
+
+BOOK = pathlib.Path(__file__).with_name("events.jsonl")
+
+def run(event, context):
+    with BOOK.open("a") as book:
+        book.write(json.dumps(event) + "\\n")
+    time.sleep(3600)
+"""
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PlatformProcess]:
+    """A platform of its own: the limit of a function is low, a dead worker soon found."""
+    env = {
+        "FERRYMAN_FUNCTION_SECONDS": str(LIMIT),
+        "FERRYMAN_FUNCTION_CONCURRENCY": str(2 * PLACES),
+        "FERRYMAN_DELIVERY_CONCURRENCY": "20",
+        "FERRYMAN_HEARTBEAT_SECONDS": "1",
+    }
+    platform = PlatformProcess(tmp_path_factory.mktemp("hanging") / "data", env=env)
+    try:
+        platform.start()
+        yield platform
+    finally:
+        platform.close()
+
+
+@pytest.fixture
+def hanging(platform: PlatformProcess, app_folder: Path) -> Iterator[Crossing]:
+    """A transfer of the app that hangs, listening to its files only."""
+    files_only = manifest(events=[EventType.UPLOADED])
+    crossing = Crossing.begin(platform, app_folder, code=HANGING, manifest=files_only)
+    yield crossing
+    if crossing.status == "IN_PROGRESS":
+        acknowledge(crossing, [each["messageId"] for each in crossing.messages()])
+    platform.settle_all()
+
+
+def upload_many(crossing: Crossing, count: int) -> list[str]:
+    """Small files, by as few calls as can be; their messages."""
+    with ThreadPoolExecutor(8) as pool:
+        return list(pool.map(lambda number: upload(crossing, b"%d" % number), range(count)))
+
+
+def upload(crossing: Crossing, data: bytes) -> str:
+    server = crossing.server
+    begun = server.ok("POST", f"/server/v1/transfers/{crossing.transfer_id}/app-data", {})
+    part = {"number": 1, "size": len(data), "sha256": sha256(data).hexdigest()}
+    path = f"/server/v1/uploads/{begun['uploadId']}"
+    [target] = server.ok("POST", f"{path}/parts", {"parts": [part]})["parts"]
+    headers = {**target["headers"], "Authorization": ""}
+    where = target["url"].removeprefix(server.url)
+    sent = server.call(target["method"], where, raw=data, headers=headers)
+    assert sent.status == 200, sent.body
+    done = {"parts": [{**part, "etag": sent.headers["etag"].strip('"')}]}
+    return str(server.ok("POST", f"{path}/complete", done)["messageId"])
+
+
+def acknowledge(crossing: Crossing, message_ids: list[str]) -> None:
+    path = f"/app/migration/forge/v1/message/{crossing.transfer_id}/status"
+    crossing.cloud.ok("POST", path, {"status": "SUCCESS", "messageIds": message_ids})
+
+
+def reached(crossing: Crossing) -> list[str]:
+    """The messages that the function got, once for each time."""
+    lines = crossing.book.read_text().splitlines() if crossing.book.exists() else []
+    return [json.loads(line)["messageId"] for line in lines]
+
+
+def test_what_is_acknowledged_while_it_waits_for_a_place_never_gets_one(
+    platform: PlatformProcess, hanging: Crossing
+) -> None:
+    sent = upload_many(hanging, 30)
+    wait_until(lambda: len(reached(hanging)) == PLACES)
+    acknowledge(hanging, sent)
+    first = reached(hanging)
+    assert len(first) == PLACES, "it took too long to acknowledge"
+
+    def over() -> bool:
+        tried = [a["outcome"] for m in hanging.messages() for a in m["attempts"]]
+        return tried == ["FAILED"] * PLACES
+
+    wait_until(over)
+    hanging.advance(3600)
+    assert reached(hanging) == first
+    by_id = {message["messageId"]: message for message in hanging.messages()}
+    assert all(by_id[each]["state"] == "DELIVERED" for each in sent)
+    assert [each for each in sent if by_id[each]["attempts"]] == [s for s in sent if s in first]
+
+
+def test_killing_the_worker_costs_no_attempt_of_what_only_waited(
+    platform: PlatformProcess, hanging: Crossing
+) -> None:
+    upload_many(hanging, 30)
+    for kills in range(1, 4):
+        # The moment at which all places are taken, and nobody is on the way to one.
+        wait_until(lambda: len(reached(hanging)) >= kills * PLACES)  # noqa: B023
+        [worker] = wait_until(platform.workers)
+        worker.kill()
+        worker.wait(10)
+        assert len(reached(hanging)) == kills * PLACES
+        attempts = {m["messageId"]: len(m["attempts"]) for m in hanging.messages()}
+        tried = {each: reached(hanging).count(each) for each in attempts}
+        assert attempts == tried
+    assert sum(attempts.values()) == 3 * PLACES
+    assert list(attempts.values()).count(0) >= 30 - 3 * PLACES
+
+
+def test_other_apps_and_deadlines_are_served_on_time(
+    platform: PlatformProcess, hanging: Crossing, tmp_path: Path
+) -> None:
+    upload_many(hanging, 150)
+    wait_until(lambda: len(reached(hanging)) >= PLACES)
+    late = Crossing.begin(platform, tmp_path / "late-app", windowSeconds=2)
+    late.upload("nobody acknowledges this")
+    other = Crossing.begin(platform, tmp_path / "other-app")
+    message_id = other.upload("single")
+    wait_until(lambda: message_id in [event["messageId"] for event in other.events()], LIMIT)
+    deadline = late.view()["deadline"] or late.view()["settledAt"]
+    wait_until(lambda: late.status == "TIMED_OUT", 2 + LIMIT)
+    assert abs(late.view()["settledAt"] - deadline) < 1000
+    assert len(reached(hanging)) < 10, "nothing hung"

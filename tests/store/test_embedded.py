@@ -1,0 +1,132 @@
+"""The embedded server: what a kill or a reboot leaves behind is no obstacle, and no victim."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import asyncpg
+import psutil
+import pytest
+
+from ferryman.store.embedded import EmbeddedPostgres
+from tests.support import wait_until
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[EmbeddedPostgres]:
+    """A server that was never started; ended in any case."""
+    server = EmbeddedPostgres(tmp_path)
+    yield server
+    server.stop()
+
+
+def pid_file(folder: Path) -> Path:
+    return folder / "postgres" / "postmaster.pid"
+
+
+def postmaster(folder: Path) -> psutil.Process:
+    return psutil.Process(int(pid_file(folder).read_text().splitlines()[0]))
+
+
+def gone(process: psutil.Process) -> bool:
+    """Whether it has ended, even if nobody waited for it."""
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def kill(folder: Path) -> str:
+    """SIGKILL the server and wait until it is gone; the pid file it leaves behind."""
+    text = pid_file(folder).read_text()
+    process = postmaster(folder)
+    process.kill()
+    wait_until(lambda: gone(process))
+    assert pid_file(folder).read_text() == text
+    return text
+
+
+def answers(server: EmbeddedPostgres) -> bool:
+    async def ask() -> bool:
+        connection = await asyncpg.connect(server.url)
+        try:
+            return bool(await connection.fetchval("SELECT count(*) = 1 FROM kept"))
+        finally:
+            await connection.close()
+
+    return asyncio.run(ask())
+
+
+def keep(server: EmbeddedPostgres) -> None:
+    """Write something that has to be there later."""
+
+    async def write() -> None:
+        connection = await asyncpg.connect(server.url)
+        try:
+            await connection.execute("CREATE TABLE kept AS SELECT 1")
+        finally:
+            await connection.close()
+
+    asyncio.run(write())
+
+
+def test_files_left_by_a_kill_are_no_obstacle(
+    server: EmbeddedPostgres, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """One server, killed again and again, and every kind of pid file it may find then."""
+    server.start()
+    keep(server)
+    other_folder = tmp_path_factory.mktemp("other")
+    other = EmbeddedPostgres(other_folder)
+    other.start()
+    try:
+        their_process = postmaster(other_folder)
+        theirs = pid_file(other_folder).read_text()
+        ours = kill(tmp_path)
+        pid, *rest = ours.split("\n")
+        found = {
+            "its own": ours,
+            "another server's": theirs,
+            "the pid of a process that is no server": "\n".join([str(os.getpid()), *rest]),
+            "cut off in the pid": pid[:1],
+            "cut off behind the pid": pid + "\n",
+            "empty": "",
+        }
+        for name, text in found.items():
+            pid_file(tmp_path).write_text(text)
+            assert not server.running(), name
+            server.start()
+            assert answers(server), name
+            assert not gone(their_process), name
+            assert postmaster(tmp_path).pid != their_process.pid, name
+            kill(tmp_path)
+        assert pid_file(other_folder).read_text() == theirs
+    finally:
+        other.stop()
+    assert gone(their_process)
+
+
+def test_a_server_that_still_runs_is_taken_over(tmp_path: Path) -> None:
+    """The platform was killed, its database was not; by whichever name the folder is called."""
+    link = tmp_path / "link"
+    (tmp_path / "data").mkdir()
+    link.symlink_to("data")
+    program = (
+        "import sys, pathlib; from ferryman.store.embedded import EmbeddedPostgres;"
+        "EmbeddedPostgres(pathlib.Path(sys.argv[1])).start()"
+    )
+    for folder in (tmp_path / "data", link):
+        subprocess.run([sys.executable, "-c", program, str(folder)], check=True, timeout=60)
+        process = postmaster(folder)
+        again = EmbeddedPostgres(link if folder != link else tmp_path / "data")
+        again.start()
+        try:
+            assert again.running()
+            assert postmaster(folder) == process
+        finally:
+            again.stop()
+        assert gone(process)
+        assert not again.running()
