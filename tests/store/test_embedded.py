@@ -92,8 +92,6 @@ def test_files_left_by_a_kill_are_no_obstacle(
             "another server's": theirs,
             "the pid of a process that is no server": "\n".join([str(os.getpid()), *rest]),
             "cut off in the pid": pid[:1],
-            "cut off behind the pid": pid + "\n",
-            "empty": "",
         }
         for name, text in found.items():
             pid_file(tmp_path).write_text(text)
