@@ -151,7 +151,10 @@ def test_watching_outlives_a_restart_of_the_platform(tmp_path: Path) -> None:
         platform.kill()
         platform.start()
         settle(crossing)
-        rest, errors = watching.communicate(timeout=60)
+        assert watching.stderr is not None
+        with watching:
+            # Not communicate(): it would miss what readline() has taken from the pipe already.
+            rest, errors = watching.stdout.read(), watching.stderr.read()
         assert (watching.returncode, errors) == (0, "")
         seen = [json.loads(line) for line in [*first, *rest.splitlines()]]
         expected = [entry for entry in crossing.timeline() if entry["seq"] <= seen[-1]["seq"]]
