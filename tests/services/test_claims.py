@@ -3,7 +3,9 @@
 from datetime import timedelta
 
 from ferryman.domain.limits import CLAIM_LEASE
-from ferryman.services import upload
+from ferryman.services import transfer, upload
+from ferryman.vocab import TransferStatus
+from ferryman.wire.listener import ListenerError
 
 from .conftest import Play
 from .stage import Stage
@@ -50,12 +52,14 @@ def test_a_nameless_claim_with_an_upload_begun_is_kept(play: Play[None]) -> None
     play(scene)
 
 
-def test_a_nameless_claim_with_its_export_complete_is_kept(play: Play[None]) -> None:
+def test_a_nameless_claim_whose_listener_threw_is_not_offered_again(play: Play[None]) -> None:
     async def scene(stage: Stage) -> None:
         transfer_id = await stage.release()
         assert await claim(stage, None) == transfer_id
-        await stage.complete_export(transfer_id)
+        error = ListenerError(exception_type="E", safe_stack_trace="at a")
+        await transfer.record_error(stage.platform, stage.app, transfer_id, error)
         await stage.pass_time(CLAIM_LEASE + SECOND)
         assert await claim(stage, None) is None
+        assert (await stage.state(transfer_id)).status is TransferStatus.IN_PROGRESS
 
     play(scene)
