@@ -107,6 +107,16 @@ def test_files_left_by_a_kill_are_no_obstacle(
     assert gone(their_process)
 
 
+def test_a_folder_without_our_mark_keeps_its_data(server: EmbeddedPostgres, tmp_path: Path) -> None:
+    """As one that an older platform made, or that was restored from a backup."""
+    server.start()
+    keep(server)
+    server.stop()
+    (tmp_path / "postgres.made").unlink()
+    server.start()
+    assert answers(server)
+
+
 def test_a_server_that_still_runs_is_taken_over(tmp_path: Path) -> None:
     """The platform was killed, its database was not; by whichever name the folder is called."""
     link = tmp_path / "link"

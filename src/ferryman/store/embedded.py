@@ -118,9 +118,12 @@ class EmbeddedPostgres:
             file.unlink(missing_ok=True)
 
     def _remove_half_made(self) -> None:
-        """A first start that was killed leaves a folder that looks whole and holds no database."""
-        started = (self._folder / "postmaster.pid").exists()
-        if not self._made.exists() and not started:
+        """A first start that was killed leaves a folder that looks whole and holds no database.
+
+        Not so one whose server ever ran, which is older than our mark or was restored without it.
+        """
+        ran = any((self._folder / name).exists() for name in ("postmaster.pid", "log"))
+        if not self._made.exists() and not ran:
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder.mkdir()
 
