@@ -50,7 +50,7 @@ def check_text(name: str, text: str, *, longest: int) -> str:
             found=f"{len(text)} characters",
             fix=f"Shorten the {name}.",
         )
-    if "\x00" in text or any("\ud800" <= char <= "\udfff" for char in text):
+    if "\x00" in text or not (text.isascii() or _encodable(text)):
         raise Invalid(
             f"{name}_invalid",
             expected=f"Unicode characters as {name}",
@@ -58,6 +58,14 @@ def check_text(name: str, text: str, *, longest: int) -> str:
             fix=f"Remove that character from the {name}.",
         )
     return text
+
+
+def _encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def check_json(name: str, value: object) -> None:
