@@ -13,7 +13,7 @@ from ferryman.api.auth import Credentials
 from ferryman.config import Settings
 from ferryman.server.build import build
 
-_READ_BUFFER = 4 << 20
+_READ_BUFFER = 1 << 20
 """Bytes taken from a connection at once: large, since most of what arrives is file parts."""
 
 _CLOSE_SECONDS = 10.0

@@ -5,7 +5,7 @@ from uuid import UUID
 from ferryman.domain.limits import LABEL_CHARACTERS
 from ferryman.domain.transfer import start as start_rule
 from ferryman.errors import NotAllowed
-from ferryman.services import transfer as transfer_service
+from ferryman.services.decision import apply
 from ferryman.services.platform import Platform, check_text, parse_id
 from ferryman.store import timeline
 from ferryman.store import transfer as transfers
@@ -44,7 +44,7 @@ async def claim(platform: Platform, app: App, request: ClaimRequest) -> ClaimedT
         )
         await timeline.write(tx, stored.transfer_id, "listener.claimed", agentId=request.agent_id)
         stored = await transfers.lock(tx, stored.transfer_id) or stored
-        stored = await transfer_service.apply(tx, stored, start_rule(stored.state, tx.now))
+        stored = await apply(tx, stored, start_rule(stored.state, tx.now))
     return _claimed(stored)
 
 

@@ -12,6 +12,7 @@ from ferryman.errors import Conflict, LimitExceeded, not_found
 from ferryman.functions.routes import FunctionRoute, Route
 from ferryman.services import transfer as transfer_service
 from ferryman.services.app import routes_of
+from ferryman.services.decision import apply
 from ferryman.services.platform import (
     Platform,
     decode_position,
@@ -82,7 +83,7 @@ async def acknowledge(
             )
         counted = sum(message.event_type is EventType.UPLOADED for message in fresh)
         change = transfer_rules.acknowledge(stored.state, request.status, counted, tx.now)
-        await transfer_service.apply(tx, stored, change)
+        await apply(tx, stored, change)
         await release(tx, stored.app_id)
 
 

@@ -14,6 +14,7 @@ from ferryman.errors import Conflict, Invalid, LimitExceeded, not_found
 from ferryman.ids import new_id
 from ferryman.objects.parts import check_request
 from ferryman.services import transfer as transfer_service
+from ferryman.services.decision import apply
 from ferryman.services.platform import Platform, check_text, parse_id
 from ferryman.store import app_data, timeline
 from ferryman.store import transfer as transfers
@@ -204,7 +205,7 @@ async def _accept(
         fields = {"key": str(file.key)}
         if file.label is not None:
             fields["label"] = file.label
-        await transfer_service.apply(tx, stored, change, message_id=file.message_id, fields=fields)
+        await apply(tx, stored, change, message_id=file.message_id, fields=fields)
     return _receipt(file)
 
 

@@ -74,14 +74,17 @@ class EmbeddedPostgres:
         problem: Exception | None = None
         for attempt in range(_ATTEMPTS):
             try:
-                self._remove_stale_pid_file()
-                self._remove_half_made()
-                self._server.start()
+                # A worker may start beside the platform: what one has half made the other
+                # must not take for a left-over.
+                with InterProcessLock(self._folder.with_suffix(".starting")):
+                    self._remove_stale_pid_file()
+                    self._remove_half_made()
+                    self._server.start()
+                    self._made.touch()
             except (subprocess.SubprocessError, OSError, AssertionError, psutil.Error) as exc:
                 problem = exc
                 time.sleep(min(0.1 * 2**attempt, 1.0))
             else:
-                self._made.touch()
                 return self.url
         raise ConfigError(
             "postgres_not_started",

@@ -1,0 +1,118 @@
+"""Writing a decision of the rules, with all that follows from it, in one transaction."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from ferryman.domain import transfer as rules
+from ferryman.domain.transfer import Change
+from ferryman.ids import new_id
+from ferryman.services.app import routes_of
+from ferryman.services.release import release
+from ferryman.store import app as apps
+from ferryman.store import message as messages
+from ferryman.store import queue, timeline
+from ferryman.store import transfer as transfers
+from ferryman.store.database import Transaction
+from ferryman.store.transfer import StoredTransfer
+from ferryman.vocab import EventType
+from ferryman.wire.message import ForgeEvent
+
+_WITH_FIELDS = (EventType.UPLOADED, EventType.ERRORED)
+
+
+async def apply(
+    tx: Transaction,
+    stored: StoredTransfer,
+    change: Change,
+    *,
+    message_id: UUID | None = None,
+    fields: Mapping[str, Any] | None = None,
+) -> StoredTransfer:
+    """Write a decision of the rules, with all that follows from it, in the same transaction.
+
+    ``message_id`` and ``fields`` go to an UPLOADED or ERRORED event of the change.
+    """
+    before, after = stored.state, change.transfer
+    if after == before and not change.events:
+        return stored
+    await transfers.save(tx, stored.transfer_id, after)
+    stored = replace(stored, state=after)
+    if after.status is not before.status:
+        await timeline.write(
+            tx, stored.transfer_id, "transfer.changed", before=before.status, after=after.status
+        )
+    for event in change.events:
+        extra = dict(fields or {}) if event in _WITH_FIELDS else {}
+        own_id = message_id if event is EventType.UPLOADED else None
+        await _emit(tx, stored, event, own_id or new_id(), extra)
+    if after.status.final:
+        return await _end(tx, stored)
+    if stored.wake_job_id is None or after.cancel_requested_at != before.cancel_requested_at:
+        return await set_timer(tx, stored)
+    return stored
+
+
+async def set_timer(tx: Transaction, stored: StoredTransfer) -> StoredTransfer:
+    """Set the one timer of a transfer to when something is next to be decided."""
+    due = rules.next_wake(stored.state)
+    if due is None:
+        return stored
+    if stored.wake_job_id is not None:
+        await queue.delete_job(tx, stored.wake_job_id)
+    job_id = await queue.enqueue_wake(tx, stored.transfer_id, due)
+    await transfers.set_wake_job(tx, stored.transfer_id, job_id)
+    return replace(stored, wake_job_id=job_id)
+
+
+async def _emit(
+    tx: Transaction,
+    stored: StoredTransfer,
+    event_type: EventType,
+    message_id: UUID,
+    extra: dict[str, Any],
+) -> None:
+    """Owe the cloud app an event; one that it does not listen to is noted, not sent."""
+    if event_type is EventType.SETTLED:
+        extra["transfer_status"] = stored.state.status.value
+    original = stored.original_transfer_id
+    event = ForgeEvent(
+        event_type=event_type,
+        transfer_id=str(stored.transfer_id),
+        migration_details=stored.details,
+        message_id=str(message_id),
+        server_app_version=stored.server_app_version,
+        original_transfer_id=msgspec.UNSET if original is None else str(original),
+        **extra,
+    )
+    app = await apps.by_id(tx, stored.app_id)
+    subscribed = app is not None and bool(routes_of(app, event_type))
+    facts = {"messageId": str(message_id), "eventType": event_type.value}
+    if not subscribed and event_type is not EventType.UPLOADED:
+        await timeline.write(tx, stored.transfer_id, "message.not_routed", **facts)
+        return
+    await messages.insert(tx, stored.app_id, event)
+    await timeline.write(tx, stored.transfer_id, "message.created", **facts)
+    if subscribed:
+        await release(tx, stored.app_id)
+    else:
+        # App data must have a message to be acknowledged by, even if nobody listens for it.
+        await messages.give_up(tx, message_id, "no trigger of the app listens for this event")
+
+
+async def _end(tx: Transaction, stored: StoredTransfer) -> StoredTransfer:
+    """A final state owns no timer, and its app data is not announced any more."""
+    for message_id in await messages.give_up_app_data(
+        tx, stored.transfer_id, f"the transfer settled as {stored.state.status}"
+    ):
+        await timeline.write(
+            tx, stored.transfer_id, "message.undelivered", messageId=str(message_id)
+        )
+    await release(tx, stored.app_id)
+    if stored.wake_job_id is not None:
+        await queue.delete_job(tx, stored.wake_job_id)
+        await transfers.set_wake_job(tx, stored.transfer_id, None)
+    return replace(stored, wake_job_id=None)
