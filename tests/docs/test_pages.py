@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from tests.docs.pages import PAGES, ROOT, Reader, blocks, runs
 from tests.support import PlatformProcess
 from tools.docs import fresh

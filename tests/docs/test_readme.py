@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from tests.docs.pages import ROOT, Block, Reader, blocks
 from tests.support import PlatformProcess
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import msgspec
 import yaml
-from tests.docs.pages import ROOT, blocks
 
 from ferryman.delivery.backoff import ATTEMPTS, retry_delay
 from ferryman.domain import limits
@@ -24,6 +23,7 @@ from ferryman.functions.routes import FunctionRoute, RemoteRoute, routes
 from ferryman.vocab import AckStatus, EventType, TransferStatus
 from ferryman.wire.message import ForgeEvent, TransferError
 from ferryman.wire.migration import MigrationDetails
+from tests.docs.pages import ROOT, blocks
 
 EVENTS = ROOT / "docs" / "events.md"
 LIFE = ROOT / "docs" / "life-of-a-transfer.md"
