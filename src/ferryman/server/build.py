@@ -31,8 +31,8 @@ async def build(settings: Settings, database_url: str) -> AsyncIterator[Built]:
             await migrate(connection)
         database = Database(pool, virtual=settings.clock == "virtual")
         async with database.transaction() as tx:
-            url_secret = await secret.get_or_create(tx, "object-urls", new_secret())
-            key = _parse_key(await secret.get_or_create(tx, "signing-key", _new_key()))
+            url_secret = await secret.get_or_create(tx, "object-urls", new_secret)
+            key = _parse_key(await secret.get_or_create(tx, "signing-key", _new_key))
         store = LocalStore(
             settings.data_dir / "objects",
             url_secret,
