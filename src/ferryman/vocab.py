@@ -56,6 +56,15 @@ class AckStatus(StrEnum):
     FAILED = "FAILED"
 
 
+class ReportedStatus(StrEnum):
+    """What a Connect app may say of its transfer (connect-rest); all but the first settle it."""
+
+    IN_PROGRESS = "IN_PROGRESS"
+    SUCCESS = "SUCCESS"
+    FAILED = "FAILED"
+    INCOMPLETE = "INCOMPLETE"
+
+
 class MessageState(StrEnum):
     """Where the delivery of a message stands; the acknowledgement is kept apart from it."""
 

@@ -38,6 +38,15 @@ REMOTE_SECONDS = 5.0
 LOG_CHARACTERS = 65_536
 """forge-rest."""
 
+PROGRESS_CHARACTERS = 65_536
+"""Of the message that comes with a Connect app's progress; longer ones are cut (connect-rest)."""
+
+WEBHOOKS = 5
+"""Addresses an app may register (connect-rest)."""
+
+RECENT_TRANSFERS = 100
+"""connect-rest."""
+
 LABEL_CHARACTERS = 1_024
 """Ours; the documents give none."""
 

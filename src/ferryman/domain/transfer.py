@@ -198,12 +198,12 @@ def wake(transfer: Transfer, now: datetime) -> Change:
     if due is None or now < due:
         return Change(transfer)
     if transfer.status is TransferStatus.CANCELLATION_REQUESTED:
-        return _settle(transfer, TransferStatus.CANCELLED, now)
+        return settle(transfer, TransferStatus.CANCELLED, now)
     expiry = expires_at(transfer)
     if transfer.kind is AppKind.CONNECT or (expiry is not None and now >= expiry):
-        return _settle(transfer, TransferStatus.TIMED_OUT, now)
+        return settle(transfer, TransferStatus.TIMED_OUT, now)
     if transfer.outstanding:
-        return _settle(transfer, TransferStatus.TIMED_OUT, now)
+        return settle(transfer, TransferStatus.TIMED_OUT, now)
     # Nothing outstanding: the deadline ends an export that nobody declared complete.
     ended = replace(transfer, export_completed_at=transfer.export_completed_at or now)
     return _settle_if_done(Change(ended), now)
@@ -247,11 +247,12 @@ def _settle_if_done(change: Change, now: datetime) -> Change:
         or transfer.outstanding
     ):
         return change
-    settled = _settle(transfer, outcome(transfer), now)
+    settled = settle(transfer, outcome(transfer), now)
     return Change(settled.transfer, (*change.events, *settled.events))
 
 
-def _settle(transfer: Transfer, status: TransferStatus, now: datetime) -> Change:
+def settle(transfer: Transfer, status: TransferStatus, now: datetime) -> Change:
+    """The transfer gets its final status, and the app is told."""
     progress = 100 if status is TransferStatus.SUCCESS else transfer.progress
     final = replace(transfer, status=status, settled_at=now, progress=progress)
     return Change(final, (EventType.SETTLED,))
