@@ -140,6 +140,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "errors": errors,
     "cli": cli,
     "forge-calls": _calls("/app/migration/forge/v1"),
+    "connect-calls": _calls("/rest/atlassian-connect/1/migration"),
     "server-calls": _calls("/server/v1"),
     "admin-calls": _calls("/admin/v1"),
 }

@@ -1,11 +1,18 @@
 """The schema comes to be once, whoever asks how often."""
 
 import asyncio
+from importlib.resources import files
 from typing import Any
 
 import asyncpg
 
 from ferryman.store.migrate import migrate
+
+MIGRATIONS = sorted(
+    file.name
+    for file in (files("ferryman.store") / "migrations").iterdir()
+    if file.name.endswith(".sql")
+)
 
 CATALOGUE = """
 SELECT table_name, column_name, data_type, is_nullable, column_default
@@ -17,7 +24,7 @@ def test_migrating_again_is_a_no_op(empty_database: str) -> None:
     async def run() -> None:
         connection: Any = await asyncpg.connect(empty_database)
         try:
-            assert await migrate(connection) == ["0001_initial.sql"]
+            assert await migrate(connection) == MIGRATIONS
             before = await connection.fetch(CATALOGUE)
             assert {"transfer", "message", "pgqueuer"} <= {row["table_name"] for row in before}
             await connection.execute("UPDATE clock SET time_offset = '1 hour'")
@@ -41,6 +48,6 @@ def test_processes_that_start_together_migrate_once(empty_database: str) -> None
 
     async def run() -> None:
         applied = await asyncio.gather(*(one() for _ in range(4)))
-        assert sorted(applied, key=len) == [[], [], [], ["0001_initial.sql"]]
+        assert sorted(applied, key=len) == [[], [], [], MIGRATIONS]
 
     asyncio.run(run())

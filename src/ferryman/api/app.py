@@ -14,6 +14,7 @@ from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
 
 from ferryman.api.admin import admin_router
 from ferryman.api.auth import Credentials
+from ferryman.api.connect import connect_routers
 from ferryman.api.forge import forge_router
 from ferryman.api.objects import ObjectsApp
 from ferryman.api.parameters import OwnPlatform
@@ -55,6 +56,7 @@ def create_app(platform: Platform, credentials: Credentials, closing: asyncio.Ev
     """The whole API over one platform; calls that wait end early once ``closing`` is set."""
     handlers: list[Any] = [
         forge_router(platform, credentials),
+        *connect_routers(platform, credentials),
         server_router(platform),
         admin_router(credentials),
         healthz,

@@ -9,13 +9,14 @@ from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 from litestar.types import Guard
 
+from ferryman import connect_token
 from ferryman.clock import wall_now
-from ferryman.errors import NotAuthenticated
+from ferryman.errors import NotAllowed, NotAuthenticated
 from ferryman.services import app as apps
 from ferryman.services.platform import Platform
 from ferryman.store.app import App
 from ferryman.tokens import SigningKey, verify_system_token
-from ferryman.vocab import Audience
+from ferryman.vocab import AppKind, Audience
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 
@@ -44,16 +45,56 @@ def cloud_app_guard(platform: Platform, credentials: Credentials) -> Guard:
     """The same for a long-lived cloud token, or a system token that the platform signed."""
 
     async def guard(connection: Connection, _handler: BaseRouteHandler) -> None:
-        token = bearer(connection)
-        if token.count(".") != 2:
-            app = await apps.authenticate(platform, token, Audience.CLOUD)
-        else:
-            keys = {credentials.key.kid: credentials.key.public}
-            claims = verify_system_token(token, keys, wall_now())
-            app = await apps.by_claims(platform, str(claims["sub"]))
-        _remember(connection, app)
+        _remember(connection, await _cloud_app(platform, credentials, bearer(connection)))
 
     return guard
+
+
+def connect_app_guard(platform: Platform, credentials: Credentials) -> Guard:
+    """Lets those in who sign their request with the shared secret of a Connect app."""
+
+    async def guard(connection: Connection, _handler: BaseRouteHandler) -> None:
+        scheme, token = _authorization(connection)
+        if scheme == "bearer":
+            app = await _cloud_app(platform, credentials, token)
+            if app.kind is not AppKind.CONNECT:
+                raise NotAllowed(
+                    "connect_apps_only",
+                    expected="a Connect app: this resource is only for Connect apps",
+                    found=f"the {app.kind} app {app.cloud_app_key}",
+                    fix="Call the Forge surface, at /app/migration/forge/v1.",
+                )
+        if scheme != "jwt" or not token:
+            raise NotAuthenticated(
+                "jwt_missing",
+                expected="`Authorization: JWT TOKEN`",
+                found=f"the scheme {scheme[:20]!r}" if scheme else "no Authorization header",
+                fix="Sign each request with the sharedSecret that registering the app gave.",
+            )
+        found = await apps.by_issuer(platform, connect_token.issuer_of(token))
+        secret = connect_token.verify(token, found, _request(connection), wall_now())
+        _remember(connection, found[secret])
+
+    return guard
+
+
+def _request(connection: Connection) -> connect_token.Request:
+    """As it came over the wire: the hash is of what the app wrote."""
+    scope: Any = connection.scope
+    path: bytes = scope.get("raw_path") or scope["path"].encode()
+    return connect_token.Request(
+        scope["method"],
+        path.partition(b"?")[0].decode("latin-1"),
+        scope["query_string"].decode("latin-1"),
+    )
+
+
+async def _cloud_app(platform: Platform, credentials: Credentials, token: str) -> App:
+    if token.count(".") != 2:
+        return await apps.authenticate(platform, token, Audience.CLOUD)
+    keys = {credentials.key.kid: credentials.key.public}
+    claims = verify_system_token(token, keys, wall_now())
+    return await apps.by_claims(platform, str(claims["sub"]))
 
 
 def caller(request: Request[Any, Any, Any]) -> App:
@@ -79,12 +120,18 @@ def check_operator(request: Connection, credentials: Credentials) -> None:
 
 def bearer(request: Connection) -> str:
     """The token of the Authorization header."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
+    scheme, token = _authorization(request)
+    if scheme != "bearer" or not token:
         raise NotAuthenticated(
             "token_missing",
             expected="`Authorization: Bearer TOKEN`",
             found=f"the scheme {scheme[:20]!r}" if scheme else "no Authorization header",
             fix="Send the token that this surface takes.",
         )
-    return token.strip()
+    return token
+
+
+def _authorization(request: Connection) -> tuple[str, str]:
+    """Scheme, in small letters, and token."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return scheme.lower(), token.strip()

@@ -69,12 +69,14 @@ def problem_of(error: PlatformError, status: int) -> Problem:
     )
 
 
-def answer(error: PlatformError, status: int | None = None) -> Response[bytes]:
-    """An error as a response."""
+def answer(
+    error: PlatformError, status: int | None = None, *, scheme: str = "Bearer"
+) -> Response[bytes]:
+    """An error as a response; ``scheme`` is what a 401 asks for."""
     status = status or status_of(error)
     headers = {"Retry-After": "1"} if status == 503 else {}
     if status == 401:
-        headers["WWW-Authenticate"] = "Bearer"
+        headers["WWW-Authenticate"] = scheme
     return Response(
         msgspec.json.encode(problem_of(error, status)),
         status_code=status,

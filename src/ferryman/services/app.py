@@ -77,6 +77,26 @@ async def by_claims(platform: Platform, app_id: str) -> App:
     return app
 
 
+async def by_issuer(platform: Platform, issuer: str) -> dict[str, App]:
+    """The Connect apps that sign as ``issuer``, by shared secret: one for each environment."""
+    async with platform.database.transaction() as tx:
+        found = await apps.by_cloud_key(tx, issuer)
+        if not found and (app := await _by_id(tx, issuer)):
+            found = [app]
+    return {
+        app.shared_secret: app
+        for app in found
+        if app.kind is AppKind.CONNECT and app.shared_secret is not None
+    }
+
+
+async def _by_id(tx: Transaction, text: str) -> App | None:
+    try:
+        return await apps.by_id(tx, UUID(text))
+    except ValueError:
+        return None
+
+
 def unknown_token(audience: Audience) -> NotAuthenticated:
     """The one answer to a token that opens nothing here."""
     return NotAuthenticated(

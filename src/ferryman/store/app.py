@@ -1,6 +1,6 @@
 """Registered apps and their tokens."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -30,6 +30,7 @@ class App:
     window_seconds: int | None
     shared_secret: str | None
     created_at: datetime
+    webhooks: list[str] = field(default_factory=list)
 
 
 async def save(tx: Transaction, app: App) -> App:
@@ -76,6 +77,11 @@ async def by_cloud_key(tx: Transaction, cloud_app_key: str) -> list[App]:
     """The app in all its environments."""
     rows = SQL.apps_by_cloud_key(tx.connection, cloud_app_key=cloud_app_key)
     return [_app(row) async for row in rows]
+
+
+async def set_webhooks(tx: Transaction, app_id: UUID, webhooks: list[str]) -> None:
+    """Replace the addresses that get the app's events."""
+    await SQL.set_webhooks(tx.connection, app_id=app_id, webhooks=webhooks)
 
 
 async def page(tx: Transaction, after: App | None, size: int) -> list[App]:

@@ -146,6 +146,25 @@ async def record_listener_error(tx: Transaction, transfer_id: UUID, error: objec
     )
 
 
+async def set_feedback(tx: Transaction, transfer_id: UUID, feedback: dict[str, Any]) -> None:
+    """Keep what the cloud app leaves for the server app."""
+    await SQL.set_feedback(
+        tx.connection, transfer_id=transfer_id, feedback=msgspec.json.encode(feedback).decode()
+    )
+
+
+async def set_status_message(tx: Transaction, transfer_id: UUID, message: str) -> None:
+    """Keep what a Connect app last said of its progress."""
+    await SQL.set_status_message(tx.connection, transfer_id=transfer_id, message=message)
+
+
+async def recent(tx: Transaction, app_id: UUID, size: int) -> list[StoredTransfer]:
+    """The app's running transfers, newest first."""
+    rows = SQL.recent_transfers(tx.connection, app_id=app_id, size=size)
+    found = [_stored(row) async for row in rows]
+    return [stored for stored in found if stored is not None]
+
+
 async def set_wake_job(tx: Transaction, transfer_id: UUID, job_id: int | None) -> None:
     """Which job is the transfer's timer."""
     await SQL.set_wake_job(tx.connection, transfer_id=transfer_id, job_id=job_id)

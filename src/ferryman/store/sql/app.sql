@@ -31,3 +31,6 @@ SELECT * FROM app
 WHERE (created_at, app_id) > (:after_at, :after_id)
 ORDER BY created_at, app_id
 LIMIT :size;
+
+-- name: set_webhooks!
+UPDATE app SET webhooks = :webhooks WHERE app_id = :app_id;

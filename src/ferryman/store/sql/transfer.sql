@@ -94,3 +94,22 @@ LIMIT 1;
 
 -- name: first_start$
 SELECT started_at FROM transfer WHERE transfer_id = :transfer_id;
+
+-- name: set_feedback!
+UPDATE transfer SET feedback = :feedback WHERE transfer_id = :transfer_id;
+
+-- name: set_status_message!
+UPDATE transfer SET status_message = :message WHERE transfer_id = :transfer_id;
+
+-- name: recent_transfers
+-- An app's running transfers, newest first.
+SELECT transfer.*, app.kind, app.server_app_key, app.cloud_app_key, app.environment,
+       app.access_scopes, app.forge_app_id, migration.migration_scope_id, migration.name,
+       migration.created_at AS migration_created_at, scope.cloud_url
+FROM transfer
+JOIN app USING (app_id)
+JOIN migration USING (migration_id)
+JOIN migration_scope scope USING (migration_scope_id)
+WHERE transfer.app_id = :app_id AND status IN ('IN_PROGRESS', 'CANCELLATION_REQUESTED')
+ORDER BY transfer.created_at DESC, transfer_id
+LIMIT :size;
