@@ -125,3 +125,16 @@ def test_environments_have_secrets_of_their_own(ground: Ground) -> None:
     staging.ok("PUT", "/webhook", {"endpoints": ["https://staging.example/hook"]})
     assert app.ok("GET", "/webhook") == {"endpoints": []}
     assert staging.ok("GET", "/webhook")["endpoints"] == ["https://staging.example/hook"]
+
+
+@pytest.mark.parametrize(
+    "query", ["%", "%ff=%fe", "=", "&&", "a=%00", "a=%zz&a", "jwt", "x" * 4000]
+)
+def test_odd_queries_are_no_mistake_of_ours(ground: Ground, query: str) -> None:
+    """Whatever the query holds, a token for another request is just refused."""
+    _, app = ground
+    token = app.token("GET", f"{BASE}/webhook?other=1")
+    url = f"{BASE}/webhook?{query}"
+    reply = app.caller.call("GET", url, headers={"Authorization": f"JWT {token}"})
+    assert reply.status == 401
+    assert problem(reply)["code"] == "jwt_qsh_mismatch"
