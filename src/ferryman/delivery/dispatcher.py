@@ -9,6 +9,7 @@ sent for a message whose acknowledgement is committed.
 
 import asyncio
 from contextlib import nullcontext
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, assert_never
 from uuid import UUID
@@ -20,6 +21,7 @@ from ferryman.delivery.backoff import retry_delay
 from ferryman.delivery.remote import RemoteSender
 from ferryman.domain.message import number_in_round
 from ferryman.domain.outcome import Outcome
+from ferryman.errors import OutsideError
 from ferryman.functions.manifest import parse_manifest
 from ferryman.functions.pool import FunctionCall, FunctionPool
 from ferryman.functions.routes import FunctionRoute, RemoteRoute, Route
@@ -32,6 +34,10 @@ from ferryman.services.release import needs_place_of
 from ferryman.tokens import SigningKey, invocation_token, system_token
 
 log = structlog.get_logger("ferryman.delivery")
+
+
+class BusyError(Exception):
+    """Enough jobs of this app wait for a function's place; more would crowd others out."""
 
 
 class Dispatcher:
@@ -59,6 +65,8 @@ class Dispatcher:
         acknowledged, and an attempt that died waiting would count without having reached anyone.
         """
         app = await needs_place_of(self._platform, message_id, number)
+        if app is not None and self._functions.crowded(str(app.app_id)):
+            raise BusyError
         place = nullcontext() if app is None else self._functions.place(str(app.app_id))
         async with place:
             await self._attempt(message_id, number)
@@ -73,7 +81,7 @@ class Dispatcher:
             base=self._platform.settings.retry_base_seconds,
             random=jitter,
         )
-        await messages.end_attempt(self._platform, delivery, outcome, delay)
+        await self._record(delivery, outcome, delay)
         log.info(
             "attempt.delivered" if outcome.ok else "attempt.failed",
             app=delivery.app.cloud_app_key,
@@ -86,6 +94,19 @@ class Dispatcher:
             status=outcome.status,
             seconds=round(outcome.duration, 3),
         )
+
+    async def _record(self, delivery: Delivery, outcome: Outcome, delay: timedelta | None) -> None:
+        """Write what came of it, however long the database is away: only we know it."""
+        pause = 0.1
+        while True:
+            try:
+                return await messages.end_attempt(self._platform, delivery, outcome, delay)
+            except OutsideError as exc:
+                log.warning(
+                    "outcome.waits", message=str(delivery.message.message_id), code=exc.code
+                )
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 2.0)
 
     async def _send(self, delivery: Delivery) -> Outcome:
         """Every way the manifest names; the first failure is the attempt's outcome."""

@@ -19,7 +19,7 @@ from pgqueuer import PgQueuer
 from pgqueuer.errors import RetryRequested
 from pgqueuer.models import Job
 
-from ferryman.delivery.dispatcher import Dispatcher
+from ferryman.delivery.dispatcher import BusyError, Dispatcher
 from ferryman.delivery.remote import RemoteSender
 from ferryman.errors import OutsideError
 from ferryman.functions.pool import FunctionPool
@@ -34,6 +34,7 @@ log = structlog.get_logger("ferryman.worker")
 
 _BATCH = 50
 _PUT_BACK = timedelta(seconds=30)
+_BUSY = timedelta(seconds=2)
 _LOOK = timedelta(seconds=2)
 """A queue that hears of nothing looks by itself this often, and so finds a lost connection."""
 
@@ -137,6 +138,8 @@ async def _surely(work: Callable[[], Awaitable[None]], job: Job) -> None:
             log.warning("job.waits", entrypoint=job.entrypoint, job=job.id, code=exc.code)
             await asyncio.sleep(pause)  # the database is away: there is no row to wait by
             pause = min(pause * 2, 2.0)
+        except BusyError as exc:
+            raise RetryRequested(delay=_BUSY, reason="no place is free") from exc
         except Exception as exc:
             log.exception("job.failed", entrypoint=job.entrypoint, job=job.id)
             raise RetryRequested(delay=_PUT_BACK, reason=type(exc).__name__) from exc
@@ -148,3 +151,5 @@ async def _rescue(platform: Platform, stop: asyncio.Event) -> None:
             await rescue(platform)
         except OutsideError as exc:
             log.warning("rescue.waits", code=exc.code)
+        except Exception:
+            log.exception("rescue.failed")

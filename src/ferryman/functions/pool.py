@@ -97,6 +97,11 @@ class FunctionPool:
             self._retire(host)
         await asyncio.gather(*self._endings)
 
+    def crowded(self, owner: str) -> bool:
+        """Whether enough calls of ``owner`` run and wait already: more would only fill memory."""
+        _, users = self._shares.get(owner, (None, 0))
+        return users >= 3 * self._share
+
     @asynccontextmanager
     async def place(self, owner: str) -> AsyncIterator[None]:
         """Wait for a place to run a function of ``owner``, and hold it."""

@@ -7,6 +7,7 @@ from ferryman.domain.transfer import start as start_rule
 from ferryman.errors import NotAllowed
 from ferryman.services.decision import apply
 from ferryman.services.platform import Platform, check_text, parse_id
+from ferryman.services.transfer import settle_late
 from ferryman.store import timeline
 from ferryman.store import transfer as transfers
 from ferryman.store.app import App
@@ -38,6 +39,9 @@ async def claim(platform: Platform, app: App, request: ClaimRequest) -> ClaimedT
         found = await transfers.next_claim(tx, [app.app_id], request.agent_id, running)
         stored = await transfers.lock(tx, found) if found else None
         if stored is None:
+            return None
+        stored = await settle_late(tx, stored)
+        if stored.state.status.final:
             return None
         await transfers.record_claim(
             tx, stored.transfer_id, request.agent_id, request.server_app_version

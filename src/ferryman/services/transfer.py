@@ -27,12 +27,15 @@ _NAMED_MESSAGES = 100
 
 async def lock_own(tx: Transaction, app: App, transfer_id: str) -> StoredTransfer:
     """The app's own transfer, locked; any other looks like none."""
-    return _own(tx, app, transfer_id, await transfers.lock(tx, parse_id("transfer", transfer_id)))
+    stored = await transfers.lock(tx, parse_id("transfer", transfer_id))
+    return await settle_late(tx, _own(app, transfer_id, stored))
 
 
 async def load_own(tx: Transaction, app: App, transfer_id: str) -> StoredTransfer:
     """The app's own transfer, as last committed."""
-    return _own(tx, app, transfer_id, await transfers.by_id(tx, parse_id("transfer", transfer_id)))
+    stored = await transfers.by_id(tx, parse_id("transfer", transfer_id))
+    found = _own(app, transfer_id, stored)
+    return replace(found, state=rules.wake(found.state, tx.now).transfer)
 
 
 async def load_live(tx: Transaction, app: App, transfer_id: str, doing: str) -> StoredTransfer:
@@ -52,6 +55,11 @@ async def lock_exporting(tx: Transaction, app: App, transfer_id: str) -> StoredT
     if stored.state.status is TransferStatus.READY and stored.released_at is not None:
         return await start(tx, stored)
     return stored
+
+
+async def settle_late(tx: Transaction, stored: StoredTransfer) -> StoredTransfer:
+    """A locked transfer as it is at this instant: a passed deadline counts, its timer or not."""
+    return await apply(tx, stored, rules.wake(stored.state, tx.now))
 
 
 async def start(tx: Transaction, stored: StoredTransfer) -> StoredTransfer:
@@ -187,20 +195,13 @@ async def _lock_any(tx: Transaction, transfer_id: str) -> StoredTransfer:
     stored = await transfers.lock(tx, parse_id("transfer", transfer_id))
     if stored is None:
         raise not_found("transfer", transfer_id)
-    return _at(tx, stored)
+    return await settle_late(tx, stored)
 
 
-def _own(
-    tx: Transaction, app: App, transfer_id: str, stored: StoredTransfer | None
-) -> StoredTransfer:
+def _own(app: App, transfer_id: str, stored: StoredTransfer | None) -> StoredTransfer:
     if stored is None or stored.app_id != app.app_id:
         raise not_found("transfer", transfer_id)
-    return _at(tx, stored)
-
-
-def _at(tx: Transaction, stored: StoredTransfer) -> StoredTransfer:
-    """As it is at this instant: a deadline that has passed counts, even if its timer is late."""
-    return replace(stored, state=rules.wake(stored.state, tx.now).transfer)
+    return stored
 
 
 def _text(value: object) -> str | None:

@@ -45,6 +45,10 @@ _ATTEMPTS = 20
 """After a kill the old server's processes need a moment to let go of its shared memory."""
 
 
+# What a start may end with that goes by itself; ValueError: a version file that was cut off.
+_NOT_YET = (subprocess.SubprocessError, OSError, AssertionError, ValueError, psutil.Error)
+
+
 class EmbeddedPostgres:
     """One server per data folder; ``start`` is also what brings a killed one back."""
 
@@ -66,11 +70,6 @@ class EmbeddedPostgres:
 
         Raises :class:`ConfigError` when it does not start, with the last lines of its log.
         """
-        if self._server is None:
-            self._server = get_server(self._folder, cleanup_mode=None, start=False)
-            # The library's own lock is one file for all users of the machine, whoever made it.
-            lock = InterProcessLock(self._folder.with_suffix(".lock"))
-            self._server._lock = lock  # noqa: SLF001
         problem: Exception | None = None
         for attempt in range(_ATTEMPTS):
             try:
@@ -79,9 +78,9 @@ class EmbeddedPostgres:
                 with InterProcessLock(self._folder.with_suffix(".starting")):
                     self._remove_stale_pid_file()
                     self._remove_half_made()
-                    self._server.start()
+                    self._open().start()
                     self._made.touch()
-            except (subprocess.SubprocessError, OSError, AssertionError, psutil.Error) as exc:
+            except _NOT_YET as exc:
                 problem = exc
                 time.sleep(min(0.1 * 2**attempt, 1.0))
             else:
@@ -92,6 +91,14 @@ class EmbeddedPostgres:
             found=self._last_log_lines() or str(problem),
             fix="Mend the cause that its log names, or give --database-url.",
         ) from problem
+
+    def _open(self) -> PostgresServer:
+        if self._server is None:
+            self._server = get_server(self._folder, cleanup_mode=None, start=False)
+            # The library's own lock is one file for all users of the machine, whoever made it.
+            lock = InterProcessLock(self._folder.with_suffix(".lock"))
+            self._server._lock = lock  # noqa: SLF001
+        return self._server
 
     def running(self) -> bool:
         """Whether the server process is alive."""
