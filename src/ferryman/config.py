@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from ferryman.domain import limits
+
 
 class Settings(BaseSettings):
     """Everything an operator can choose. Durations are seconds, sizes bytes."""
@@ -32,16 +34,22 @@ class Settings(BaseSettings):
     retry_base_seconds: float = Field(15, gt=0, description="wait before the first retry")
     max_file_bytes: int = Field(50_000_000_000, gt=0, description="greatest size of one file")
     part_bytes: int = Field(8 << 20, ge=5 << 20, description="size of an upload's first parts")
-    find_keys: int = Field(100, gt=0, description="keys in one look-up of mappings")
-    mapping_page: int = Field(1200, gt=0, description="default and greatest page of mappings")
+    find_keys: int = Field(limits.FIND_KEYS, gt=0, description="keys in one look-up of mappings")
+    mapping_page: int = Field(
+        limits.MAPPING_PAGE, gt=0, description="default and greatest page of mappings"
+    )
     forge_settled_status: Annotated[Literal[403, 409], BeforeValidator(int)] = Field(
         409, description="what Forge calls for a settled transfer get (older pages say 403)"
     )
     max_body_bytes: int = Field(1 << 20, gt=0, description="greatest body of a JSON call")
-    function_seconds: float = Field(25, gt=0, description="limit of one function call")
+    function_seconds: float = Field(
+        limits.FUNCTION_SECONDS, gt=0, description="limit of one function call"
+    )
     function_concurrency: int = Field(4, gt=0, description="functions running at once")
     function_memory_bytes: int = Field(1 << 30, gt=0, description="memory of one function")
-    remote_seconds: float = Field(5, gt=0, description="limit of one call to a remote")
+    remote_seconds: float = Field(
+        limits.REMOTE_SECONDS, gt=0, description="limit of one call to a remote"
+    )
     delivery_concurrency: int = Field(400, gt=0, description="deliveries in flight in one worker")
     heartbeat_seconds: float = Field(
         10, gt=0, description="silence after which a dead worker's jobs are taken over"
