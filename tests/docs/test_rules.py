@@ -25,7 +25,7 @@ from ferryman.wire.message import ForgeEvent, TransferError
 from ferryman.wire.migration import MigrationDetails
 from tests.docs.pages import ROOT, blocks
 
-EVENTS = ROOT / "docs" / "events.md"
+EVENTS = ROOT / "docs" / "reference" / "events.md"
 LIFE = ROOT / "docs" / "life-of-a-transfer.md"
 BEGIN = datetime(2026, 1, 12, tzinfo=UTC)
 

@@ -16,7 +16,7 @@ from ferryman.functions.routes import FunctionRoute, RemoteRoute, routes
 from ferryman.functions.source import app_variables, check_source, load_manifest
 from ferryman.vocab import EventType
 
-# The example of the page forge-events (docs/sources.md).
+# The example of the page forge-events (docs/reference/sources.md).
 SEED = """
 modules:
   function:

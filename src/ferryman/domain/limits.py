@@ -1,4 +1,4 @@
-"""The numbers of the platform, each with the page it comes from (docs/sources.md)."""
+"""The numbers of the platform, each with the page it comes from (docs/reference/sources.md)."""
 
 from datetime import timedelta
 
