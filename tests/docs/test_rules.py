@@ -26,7 +26,7 @@ from ferryman.wire.migration import MigrationDetails
 from tests.docs.pages import ROOT, blocks
 
 EVENTS = ROOT / "docs" / "reference" / "events.md"
-LIFE = ROOT / "docs" / "life-of-a-transfer.md"
+LIFE = ROOT / "docs" / "explanation" / "life-of-a-transfer.md"
 BEGIN = datetime(2026, 1, 12, tzinfo=UTC)
 
 
