@@ -1,7 +1,7 @@
 """Reading a document of unknown shape: every step names the place and what was wrong there."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NoReturn
 from urllib.parse import urlsplit
@@ -51,10 +51,14 @@ def is_web_address(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A value and the path that leads to it. A YAML null counts as absent."""
+    """A value and the path that leads to it. A YAML null counts as absent.
+
+    ``refusal`` makes the error of a place from its path, what is expected and what is found.
+    """
 
     value: object
     path: str = ""
+    refusal: Callable[[str, str, str], Invalid] = malformed
 
     @property
     def absent(self) -> bool:
@@ -65,10 +69,10 @@ class Node:
         """The member ``key``, absent if this node is; ``Invalid`` if this is no mapping."""
         path = f"{self.path}.{key}" if self.path else key
         if self.absent:
-            return Node(None, path)
+            return Node(None, path, self.refusal)
         if not isinstance(self.value, Mapping):
             self.refuse("a mapping")
-        return Node(self.value.get(key), path)
+        return Node(self.value.get(key), path, self.refusal)
 
     def items(self) -> tuple["Node", ...]:
         """The entries of a list; none if absent."""
@@ -76,7 +80,9 @@ class Node:
             return ()
         if not isinstance(self.value, list | tuple):
             self.refuse("a list")
-        return tuple(Node(item, f"{self.path}[{i}]") for i, item in enumerate(self.value))
+        return tuple(
+            Node(item, f"{self.path}[{i}]", self.refusal) for i, item in enumerate(self.value)
+        )
 
     def text(self) -> str:
         """A string that is not empty."""
@@ -94,4 +100,4 @@ class Node:
 
     def refuse(self, expected: str) -> NoReturn:
         """Raise ``Invalid`` for this place."""
-        raise malformed(self.path, expected, describe(self.value))
+        raise self.refusal(self.path, expected, describe(self.value))

@@ -1,0 +1,110 @@
+"""A Connect app's descriptor (``atlassian-connect.json``): where the app is and what it takes.
+
+What is never sent to is tolerated, so that an app can bring the descriptor it has
+(connect-lifecycle).
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ferryman.errors import Invalid
+from ferryman.functions.document import Node, describe, is_web_address
+
+_MODULES = ("cloudAppMigration", "jira:cloudAppMigration", "confluence:cloudAppMigration")
+_PATH_CHARACTERS = 2_048
+# Dot segments would be taken out on the way, and the hash of the request would not fit any more.
+_NO_PATH = re.compile(r"[\s\x00-\x1f\x7f\\#]|(^|/)\.{1,2}(/|\?|$)|%(?![0-9A-Fa-f]{2})")
+
+
+@dataclass(frozen=True, slots=True)
+class Descriptor:
+    """A descriptor that was found to be sound; each path begins with a slash."""
+
+    key: str
+    base_url: str
+    installed: str | None = None
+    uninstalled: str | None = None
+    enabled: str | None = None
+    disabled: str | None = None
+    webhook_path: str | None = None
+
+    def url(self, path: str) -> str:
+        """The whole address of one of the paths."""
+        return self.base_url + path
+
+    def hashed(self, url: str) -> tuple[str, str]:
+        """Path and query of ``url`` as the hash of a request covers them.
+
+        An app knows its paths without the path of its base URL (connect-jwt); an address
+        elsewhere, which no base URL leads to, counts in full.
+        """
+        base = self.base_url
+        if url.startswith((f"{base}/", f"{base}?")) or url == base:
+            rest = url[len(base) :]
+        else:
+            _, _, rest = url.partition("://")
+            rest = re.sub(r"^[^/?#]*", "", rest)
+        path, _, query = rest.partition("#")[0].partition("?")
+        return path or "/", query
+
+
+def parse_descriptor(document: Mapping[str, object]) -> Descriptor:
+    """The descriptor, or ``Invalid`` saying which place is wrong and what to do about it."""
+    root = Node(document, refusal=_malformed)
+    base = root.get("baseUrl")
+    if not is_web_address(base.text()) or not base.text().isascii():
+        base.refuse("an absolute http or https URL without a query")
+    kind = root.get("authentication").get("type")
+    if kind.value != "jwt":
+        kind.refuse("'jwt', by which the platform and the app sign their requests")
+    lifecycle = root.get("lifecycle")
+    return Descriptor(
+        key=root.get("key").text(),
+        base_url=base.text().rstrip("/"),
+        installed=_path(lifecycle.get("installed")),
+        uninstalled=_path(lifecycle.get("uninstalled")),
+        enabled=_path(lifecycle.get("enabled")),
+        disabled=_path(lifecycle.get("disabled")),
+        webhook_path=_webhook_path(root),
+    )
+
+
+def check_key(descriptor: Descriptor, cloud_app_key: str) -> None:
+    """Refuse a descriptor of another app (``Invalid``)."""
+    if descriptor.key != cloud_app_key:
+        raise Invalid(
+            "descriptor_key_mismatch",
+            expected=f"a descriptor with the key {describe(cloud_app_key)}, the cloudAppKey",
+            found=f"one with the key {describe(descriptor.key)}",
+            fix="Register the app under the key that its descriptor has.",
+        )
+
+
+def _webhook_path(root: Node) -> str | None:
+    """At the top, or in ``modules``, where a module is a mapping or a list of them."""
+    places = [root.get("cloudAppMigration")]
+    for name in _MODULES:
+        module = root.get("modules").get(name)
+        places += module.items() if isinstance(module.value, list) else [module]
+    paths = [_path(place.get("migrationWebhookPath")) for place in places]
+    return next(filter(None, paths), None)
+
+
+def _path(node: Node) -> str | None:
+    if node.absent:
+        return None
+    text = node.text()
+    whole = len(text) > _PATH_CHARACTERS or "://" in text.partition("?")[0]
+    if whole or text.startswith("//") or not text.isascii() or _NO_PATH.search(text):
+        node.refuse("a path below baseUrl, such as /installed")
+    return "/" + text.removeprefix("/")
+
+
+def _malformed(path: str, expected: str, found: str) -> Invalid:
+    return Invalid(
+        "descriptor_malformed",
+        expected=f"{path or 'the descriptor'} to be {expected}",
+        found=found,
+        fix="Correct the descriptor and register the app again.",
+    )
