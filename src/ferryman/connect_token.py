@@ -11,8 +11,8 @@ from typing import Any
 
 import jwt
 
-from ferryman.domain.qsh import query_string_hash
 from ferryman.errors import NotAuthenticated
+from ferryman.qsh import query_string_hash
 
 LIFETIME = timedelta(minutes=3)
 """Of the tokens that the platform signs (connect-jwt)."""

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ferryman.domain.qsh import (
+from ferryman.qsh import (
     canonical_path,
     canonical_query,
     canonical_request,
