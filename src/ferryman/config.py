@@ -42,6 +42,12 @@ class Settings(BaseSettings):
         409, description="what Forge calls for a settled transfer get (older pages say 403)"
     )
     max_body_bytes: int = Field(1 << 20, gt=0, description="greatest body of a JSON call")
+    rate_per_second: float = Field(
+        2000, gt=0, description="calls a second that one app may make, in each API process"
+    )
+    rate_burst: int = Field(
+        10_000, gt=0, description="calls that one app may make at once, in each API process"
+    )
     function_seconds: float = Field(
         limits.FUNCTION_SECONDS, gt=0, description="limit of one function call"
     )

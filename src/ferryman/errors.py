@@ -43,6 +43,14 @@ class LimitExceeded(RuleError):
     """Well-formed, but larger than a limit of the platform."""
 
 
+class RateLimited(RuleError):
+    """Too many calls in a short time; trying again after ``retry_after`` seconds is right."""
+
+    def __init__(self, code: str, *, expected: str, found: str, fix: str, retry_after: int) -> None:
+        super().__init__(code, expected=expected, found=found, fix=fix)
+        self.retry_after = retry_after
+
+
 class Conflict(RuleError):
     """Not in this state of the thing addressed."""
 

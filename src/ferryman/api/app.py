@@ -2,6 +2,7 @@
 
 import asyncio
 from importlib.metadata import version
+from time import monotonic
 from typing import Any
 
 from litestar import Litestar, Request, get
@@ -20,6 +21,8 @@ from ferryman.api.objects import ObjectsApp
 from ferryman.api.parameters import OwnPlatform
 from ferryman.api.problems import on_http_error, on_platform_error, on_undecodable, on_unexpected
 from ferryman.api.server import server_router
+from ferryman.api.throttle import Throttle
+from ferryman.domain.rate import Rate
 from ferryman.errors import PlatformError
 from ferryman.objects.local import LocalStore
 from ferryman.services.platform import Platform
@@ -54,10 +57,12 @@ async def openapi(request: Request[Any, Any, Any]) -> dict[str, Any]:
 
 def create_app(platform: Platform, credentials: Credentials, closing: asyncio.Event) -> Litestar:
     """The whole API over one platform; calls that wait end early once ``closing`` is set."""
+    settings = platform.settings
+    throttle = Throttle(Rate(settings.rate_per_second, settings.rate_burst), monotonic)
     handlers: list[Any] = [
-        forge_router(platform, credentials),
-        *connect_routers(platform, credentials),
-        server_router(platform),
+        forge_router(platform, credentials, throttle),
+        *connect_routers(platform, credentials, throttle),
+        server_router(platform, throttle),
         admin_router(credentials),
         healthz,
         readyz,
@@ -89,7 +94,7 @@ def create_app(platform: Platform, credentials: Credentials, closing: asyncio.Ev
             path="/docs",
             render_plugins=[SwaggerRenderPlugin()],
         ),
-        request_max_body_size=platform.settings.max_body_bytes,
+        request_max_body_size=settings.max_body_bytes,
         logging_config=None,
         debug=False,
     )

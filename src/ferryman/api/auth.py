@@ -10,6 +10,7 @@ from litestar.handlers import BaseRouteHandler
 from litestar.types import Guard
 
 from ferryman import connect_token
+from ferryman.api.throttle import Throttle
 from ferryman.clock import wall_now
 from ferryman.errors import NotAllowed, NotAuthenticated
 from ferryman.services import app as apps
@@ -31,26 +32,26 @@ class Credentials:
     key: SigningKey
 
 
-def server_app_guard(platform: Platform) -> Guard:
+def server_app_guard(platform: Platform, throttle: Throttle) -> Guard:
     """Lets holders of a server token in, before anything else of a request is read."""
 
     async def guard(connection: Connection, _handler: BaseRouteHandler) -> None:
         token = bearer(connection)
-        _remember(connection, await apps.authenticate(platform, token, Audience.SERVER))
+        _enter(connection, await apps.authenticate(platform, token, Audience.SERVER), throttle)
 
     return guard
 
 
-def cloud_app_guard(platform: Platform, credentials: Credentials) -> Guard:
+def cloud_app_guard(platform: Platform, credentials: Credentials, throttle: Throttle) -> Guard:
     """The same for a long-lived cloud token, or a system token that the platform signed."""
 
     async def guard(connection: Connection, _handler: BaseRouteHandler) -> None:
-        _remember(connection, await _cloud_app(platform, credentials, bearer(connection)))
+        _enter(connection, await _cloud_app(platform, credentials, bearer(connection)), throttle)
 
     return guard
 
 
-def connect_app_guard(platform: Platform, credentials: Credentials) -> Guard:
+def connect_app_guard(platform: Platform, credentials: Credentials, throttle: Throttle) -> Guard:
     """Lets those in who sign their request with the shared secret of a Connect app."""
 
     async def guard(connection: Connection, _handler: BaseRouteHandler) -> None:
@@ -73,7 +74,7 @@ def connect_app_guard(platform: Platform, credentials: Credentials) -> Guard:
             )
         found = await apps.by_issuer(platform, connect_token.issuer_of(token))
         secret = connect_token.verify(token, found, _request(connection), wall_now())
-        _remember(connection, found[secret])
+        _enter(connection, found[secret], throttle)
 
     return guard
 
@@ -103,7 +104,8 @@ def caller(request: Request[Any, Any, Any]) -> App:
     return app
 
 
-def _remember(connection: Connection, app: App) -> None:
+def _enter(connection: Connection, app: App, throttle: Throttle) -> None:
+    throttle.admit(app.app_id)
     connection.scope["state"][_CALLER] = app
 
 

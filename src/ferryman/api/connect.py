@@ -10,6 +10,7 @@ from ferryman.api.auth import Credentials, caller, connect_app_guard
 from ferryman.api.mapping import container_page, find_mappings, mapping_page
 from ferryman.api.parameters import Caller, Id, OwnPlatform
 from ferryman.api.problems import answer
+from ferryman.api.throttle import Throttle
 from ferryman.errors import Expired, NotAuthenticated, NotFound, PlatformError, Settled
 from ferryman.services import app_data, connect
 from ferryman.services.platform import Platform
@@ -95,12 +96,14 @@ async def listener_error(caller: Caller, platform: OwnPlatform, transfer_id: Id)
     return await connect.listener_error(platform, caller, transfer_id)
 
 
-def connect_routers(platform: Platform, credentials: Credentials) -> list[Router]:
+def connect_routers(
+    platform: Platform, credentials: Credentials, throttle: Throttle
+) -> list[Router]:
     """All of it, for holders of a shared secret, with and without Confluence's context path."""
     return [
         Router(
             path=path,
-            guards=[connect_app_guard(platform, credentials)],
+            guards=[connect_app_guard(platform, credentials, throttle)],
             dependencies={"caller": Provide(caller, sync_to_thread=False)},
             exception_handlers={
                 Settled: _forbidden,

@@ -11,6 +11,7 @@ from ferryman.api.auth import Credentials, caller, cloud_app_guard
 from ferryman.api.mapping import container_page, find_mappings, mapping_page
 from ferryman.api.parameters import Caller, Id, LastKey, OwnPlatform, PageSize
 from ferryman.api.problems import answer
+from ferryman.api.throttle import Throttle
 from ferryman.errors import Settled
 from ferryman.services import app_data, message, transfer
 from ferryman.services.platform import Platform
@@ -75,7 +76,7 @@ async def data_payload(caller: Caller, platform: OwnPlatform, file_key: Id) -> S
     )
 
 
-def forge_router(platform: Platform, credentials: Credentials) -> Router:
+def forge_router(platform: Platform, credentials: Credentials, throttle: Throttle) -> Router:
     """All of it, for holders of a cloud token."""
     settled_status = platform.settings.forge_settled_status
 
@@ -84,7 +85,7 @@ def forge_router(platform: Platform, credentials: Credentials) -> Router:
 
     return Router(
         path="/app/migration/forge/v1",
-        guards=[cloud_app_guard(platform, credentials)],
+        guards=[cloud_app_guard(platform, credentials, throttle)],
         dependencies={"caller": Provide(caller, sync_to_thread=False)},
         exception_handlers={Settled: on_settled},
         tags=["Forge"],

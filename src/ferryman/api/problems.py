@@ -19,6 +19,7 @@ from ferryman.errors import (
     NotFound,
     OutsideError,
     PlatformError,
+    RateLimited,
 )
 from ferryman.wire.problem import Problem
 
@@ -33,6 +34,7 @@ STATUS: dict[type[PlatformError], int] = {
     NotFound: 404,
     Conflict: 409,
     Expired: 410,
+    RateLimited: 429,
     OutsideError: 503,
 }
 """By class; the first that the error is an instance of."""
@@ -75,6 +77,8 @@ def answer(
     """An error as a response; ``scheme`` is what a 401 asks for."""
     status = status or status_of(error)
     headers = {"Retry-After": "1"} if status == 503 else {}
+    if isinstance(error, RateLimited):
+        headers["Retry-After"] = str(error.retry_after)
     if status == 401:
         headers["WWW-Authenticate"] = scheme
     return Response(

@@ -10,6 +10,7 @@ from litestar.params import JSONBody
 from ferryman.api.auth import caller, server_app_guard
 from ferryman.api.mapping import container_page, find_mappings, mapping_page
 from ferryman.api.parameters import LONG_LIST_BYTES, Caller, Closing, Id, OwnPlatform
+from ferryman.api.throttle import Throttle
 from ferryman.services import listener, mapping, transfer, upload
 from ferryman.services.platform import Platform, passed
 from ferryman.wire.listener import ClaimAnswer, ClaimRequest, ListenerError
@@ -110,11 +111,11 @@ async def feedback(caller: Caller, platform: OwnPlatform, transfer_id: Id) -> di
     return await mapping.feedback(platform, caller, transfer_id)
 
 
-def server_router(platform: Platform) -> Router:
+def server_router(platform: Platform, throttle: Throttle) -> Router:
     """All of it, for holders of a server token."""
     return Router(
         path="/server/v1",
-        guards=[server_app_guard(platform)],
+        guards=[server_app_guard(platform, throttle)],
         dependencies={"caller": Provide(caller, sync_to_thread=False)},
         tags=["Server"],
         route_handlers=[
