@@ -49,6 +49,16 @@ class EventType(StrEnum):
     SETTLED = "avi:ecosystem.migration:settled:transfer"
 
 
+class ConnectEventType(StrEnum):
+    """The five events that Connect apps get (connect-webhooks); an export's end has no name there."""
+
+    TRIGGERED = "listener-triggered"
+    UPLOADED = "app-data-uploaded"
+    CANCELLATION = "transfer-cancellation-requested"
+    ERRORED = "listener-errored"
+    SETTLED = "transfer-settled"
+
+
 class AckStatus(StrEnum):
     """What a Forge app says of a message (forge-rest)."""
 
@@ -77,11 +87,13 @@ class Lane(StrEnum):
     """Where a pending message stands on its way into the queue.
 
     WAITING has no job yet, RELEASED has one that is due or running, DEFERRED one that waits.
+    PARKED has none: a Connect app registered no address so far (ADR 0016).
     """
 
     WAITING = "WAITING"
     RELEASED = "RELEASED"
     DEFERRED = "DEFERRED"
+    PARKED = "PARKED"
 
 
 class ContainerType(StrEnum):

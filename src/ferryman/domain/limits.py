@@ -23,6 +23,12 @@ CANCEL_CLEAN_UP = timedelta(minutes=60)
 MAX_ATTEMPTS = 5
 """One and four retries (forge-events, Processing events)."""
 
+SETTLED_ATTEMPTS = 100
+"""At telling a Connect app that its transfer settled, about a day's worth; ours."""
+
+LONGEST_BACKOFF = timedelta(minutes=15)
+"""Between two attempts, before jitter; ours."""
+
 RELEASE_WINDOW = 16
 """Messages of one app in the queue at a time, so that none keeps the others waiting; ours."""
 
@@ -49,6 +55,9 @@ RECENT_TRANSFERS = 100
 
 LABEL_CHARACTERS = 1_024
 """Ours; the documents give none."""
+
+TRANSFER_DEFINITIONS = 100
+"""Transfers that a listener may split its app's part into; ours."""
 
 MAPPING_PAGE = 1_200
 """Default and greatest page of mappings (mapping-page-size)."""

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from ferryman.vocab import ReportedStatus, TransferStatus
+from ferryman.vocab import ConnectEventType, ReportedStatus, TransferStatus
 from ferryman.wire.base import Wire
 from ferryman.wire.migration import MigrationDetails
 
@@ -41,6 +41,19 @@ class ConnectDetails(MigrationDetails, frozen=True):
 
     jira_client_key: str = "unknown"
     confluence_client_key: str = "unknown"
+
+
+class ConnectEvent(Wire, frozen=True, omit_defaults=True):
+    """The payload posted to a webhook (connect-webhooks)."""
+
+    cloud_app_key: str
+    event_type: ConnectEventType
+    transfer_id: str
+    migration_details: ConnectDetails
+    message_id: str
+    s3_key: str | msgspec.UnsetType = msgspec.UNSET
+    label: str | msgspec.UnsetType = msgspec.UNSET
+    original_transfer_id: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class RecentTransfer(Wire, frozen=True):
