@@ -12,7 +12,7 @@ from typing import Any
 import jwt
 
 from ferryman.errors import NotAuthenticated
-from ferryman.qsh import query_string_hash
+from ferryman.qsh import CONTEXT_PATH, query_string_hash
 
 LIFETIME = timedelta(minutes=3)
 """Of the tokens that the platform signs (connect-jwt)."""
@@ -24,16 +24,20 @@ _TOKEN_CHARACTERS = 8192
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a token is bound to: the method, and path and query as they go over the wire."""
+    """What a token is bound to: the method, and path and query as they go over the wire.
+
+    To an app the path is the one below its base URL, and ``context`` empty.
+    """
 
     method: str
     path: str
     query: str
+    context: str = CONTEXT_PATH
 
     @property
     def qsh(self) -> str:
         """The hash of the request."""
-        return query_string_hash(self.method, self.path, self.query)
+        return query_string_hash(self.method, self.path, self.query, self.context)
 
 
 def sign(secret: str, issuer: str, request: Request, now: datetime) -> str:
@@ -125,5 +129,6 @@ def _refusal(found: str) -> NotAuthenticated:
         "jwt_invalid",
         expected="a token signed HS256 with the app's shared secret, with iss, iat, exp and qsh",
         found=found,
-        fix="Use the sharedSecret that registering the app gave, and iss = its cloudAppKey.",
+        fix="Use the sharedSecret of the latest installation, or the one that registering the app "
+        "gave, and iss = its key.",
     )

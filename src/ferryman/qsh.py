@@ -11,20 +11,23 @@ CONTEXT_PATH = "/wiki"
 """Confluence answers behind it, and the hash leaves it out."""
 
 
-def query_string_hash(method: str, path: str, query: str) -> str:
-    """The ``qsh`` of a request, from its path and query exactly as they go over the wire."""
-    return sha256(canonical_request(method, path, query).encode()).hexdigest()
+def query_string_hash(method: str, path: str, query: str, context: str = CONTEXT_PATH) -> str:
+    """The ``qsh`` of a request, from its path and query exactly as they go over the wire.
+
+    ``context`` is the path that the receiver answers behind, if any.
+    """
+    return sha256(canonical_request(method, path, query, context).encode()).hexdigest()
 
 
-def canonical_request(method: str, path: str, query: str) -> str:
+def canonical_request(method: str, path: str, query: str, context: str = CONTEXT_PATH) -> str:
     """What is hashed: the method in capitals, the canonical path and the canonical query."""
-    return f"{method.upper()}&{canonical_path(path)}&{canonical_query(query)}"
+    return f"{method.upper()}&{canonical_path(path, context)}&{canonical_query(query)}"
 
 
-def canonical_path(path: str) -> str:
+def canonical_path(path: str, context: str = CONTEXT_PATH) -> str:
     """Begins with a slash, ends without one, and holds no ``&``, which separates the parts."""
-    if path == CONTEXT_PATH or path.startswith(f"{CONTEXT_PATH}/"):
-        path = path[len(CONTEXT_PATH) :]
+    if context and (path == context or path.startswith(f"{context}/")):
+        path = path[len(context) :]
     return "/" + path.strip("/").replace("&", "%26")
 
 

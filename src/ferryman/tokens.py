@@ -29,6 +29,7 @@ SYSTEM_AUDIENCE = "api"
 SYSTEM_SCOPE = "read:app-system-token"
 INVOCATION_LIFETIME = timedelta(minutes=5)
 SYSTEM_LIFETIME = timedelta(hours=1)
+INSTALL_LIFETIME = timedelta(minutes=3)
 
 _TOKEN_CHARACTERS = 8192
 _FORGE_TYPES = {"development", "staging", "production"}
@@ -75,6 +76,33 @@ def _private(pem: bytes) -> RSAPrivateKey:
 def _sign(key: SigningKey, claims: dict[str, object]) -> str:
     return jwt.encode(
         claims, _private(key.private_pem), algorithm="RS256", headers={"kid": key.kid}
+    )
+
+
+def public_pem(key: SigningKey) -> bytes:
+    """The public half, as the key URL of installs serves it."""
+    return key.public.public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+
+
+def install_token(
+    key: SigningKey, *, client_key: str, audience: str, qsh: str, now: datetime
+) -> str:
+    """The token by which a Connect app knows who installs it, 3 minutes (connect-lifecycle).
+
+    ``audience`` is the app's base URL as its descriptor writes it.
+    """
+    issued = int(now.timestamp())
+    return _sign(
+        key,
+        {
+            "iss": client_key,
+            "aud": audience,
+            "iat": issued,
+            "exp": issued + int(INSTALL_LIFETIME.total_seconds()),
+            "qsh": qsh,
+        },
     )
 
 
@@ -169,8 +197,9 @@ def verify_system_token(
         raise _refusal("a token that is not valid yet")
     if instant >= times[1]:
         raise _refusal("a token that has expired")
-    if not isinstance(claims["sub"], str) or not claims["sub"]:
-        raise _refusal("a token without an app")
+    for name, what in (("sub", "app"), ("environment", "environment"), ("site", "site")):
+        if not isinstance(claims[name], str) or not claims[name]:
+            raise _refusal(f"a token without its {what}")
     if SYSTEM_SCOPE not in str(claims["scope"]).split():
         raise _refusal(f"a token without the scope {SYSTEM_SCOPE}")
     return claims
@@ -191,7 +220,7 @@ def _signed_claims(token: str, keys: Mapping[str, RSAPublicKey]) -> dict[str, An
             audience=SYSTEM_AUDIENCE,
             issuer=SYSTEM_ISSUER,
             options={
-                "require": ["sub", "nbf", "exp", "scope"],
+                "require": ["sub", "environment", "site", "nbf", "exp", "scope"],
                 "verify_exp": False,
                 "verify_nbf": False,
                 "verify_iat": False,
