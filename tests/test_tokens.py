@@ -105,6 +105,10 @@ def _hmac(text: bytes) -> bytes:
         forged({}, {"sub": "absent"}),
         forged({}, {"sub": ""}),
         forged({}, {"sub": 7}),
+        forged({}, {"environment": "absent"}),
+        forged({}, {"environment": ["production"]}),
+        forged({}, {"site": "absent"}),
+        forged({}, {"site": None}),
         forged({}, {"exp": "absent"}),
         forged({}, {"exp": "9999999999"}),
         forged({}, {"exp": float("inf")}),
@@ -128,7 +132,10 @@ SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
 JSON = SCALARS | st.lists(SCALARS, max_size=3) | st.dictionaries(st.text(), SCALARS, max_size=3)
 HEADERS = st.dictionaries(st.sampled_from(["alg", "kid", "typ", "crit", "b64", "jku"]), JSON)
 CLAIMS = st.dictionaries(
-    st.sampled_from(["iss", "aud", "sub", "exp", "nbf", "iat", "jti", "scope"]), JSON
+    st.sampled_from(
+        ["iss", "aud", "sub", "exp", "nbf", "iat", "jti", "scope", "environment", "site"]
+    ),
+    JSON,
 )
 
 

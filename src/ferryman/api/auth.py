@@ -1,7 +1,7 @@
 """Who is calling: the operator, a server app, or a cloud app."""
 
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from litestar import Request
@@ -95,7 +95,10 @@ async def _cloud_app(platform: Platform, credentials: Credentials, token: str) -
         return await apps.authenticate(platform, token, Audience.CLOUD)
     keys = {credentials.key.kid: credentials.key.public}
     claims = verify_system_token(token, keys, wall_now())
-    return await apps.by_claims(platform, str(claims["sub"]))
+    app = await apps.by_claims(platform, claims["sub"])
+    if claims["environment"] != app.environment:
+        raise apps.unknown_token(Audience.CLOUD)
+    return replace(app, site=claims["site"])
 
 
 def caller(request: Request[Any, Any, Any]) -> App:

@@ -7,6 +7,7 @@ import msgspec
 
 from ferryman.domain import transfer as rules
 from ferryman.domain.limits import DATA_PAGE, SIGNED_URL_LIFE
+from ferryman.domain.scope import check_app_data
 from ferryman.errors import Expired, not_found
 from ferryman.services import transfer as transfer_service
 from ferryman.services.platform import Platform, bad_cursor, page_size, parse_id
@@ -25,13 +26,18 @@ async def page(
     """Files of a transfer, in no order that means anything (labels may carry one)."""
     limit = page_size(size, default=DATA_PAGE, greatest=DATA_PAGE)
     try:
-        after = UUID(cursor) if cursor else UUID(int=0)
+        after = UUID(cursor) if cursor else None
     except ValueError:
         raise bad_cursor(cursor or "") from None
     async with platform.database.transaction() as tx:
         stored = await transfer_service.load_live(tx, app, transfer_id, "listing app data")
         _check_readable(stored, tx)
-        found = await app_data.page(tx, stored.transfer_id, after=after, size=limit + 1)
+        last = None if after is None else await app_data.by_key(tx, after)
+        if after is not None and (last is None or last.transfer_id != stored.transfer_id):
+            raise bad_cursor(cursor or "")
+        found = await app_data.page(
+            tx, stored.transfer_id, after=after or UUID(int=0), size=limit + 1
+        )
     items = [
         AppDataItem(
             s3_key=str(key),
@@ -80,7 +86,7 @@ async def payload(platform: Platform, app: App, key: str) -> tuple[int, AsyncIte
 async def _readable(tx: Transaction, app: App, key: str) -> AppData:
     file = await app_data.by_key(tx, parse_id("file", key))
     stored = None if file is None else await transfers.by_id(tx, file.transfer_id)
-    if file is None or stored is None or stored.app_id != app.app_id:
+    if file is None or stored is None or not transfer_service.is_own(app, stored):
         raise not_found("file", key)
     rules.check_live(stored.state, "reading app data")
     _check_readable(stored, tx)
@@ -88,6 +94,7 @@ async def _readable(tx: Transaction, app: App, key: str) -> AppData:
 
 
 def _check_readable(stored: StoredTransfer, tx: Transaction) -> None:
+    check_app_data(stored.access_scopes)
     until = rules.data_readable_until(stored.state)
     if until is not None and tx.now >= until:
         raise Expired(

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from uuid import UUID
 
 from ferryman.domain.limits import CONTAINER_PAGE
+from ferryman.domain.scope import check_mapping
 from ferryman.errors import Invalid, LimitExceeded, not_found
 from ferryman.services import transfer as transfer_service
 from ferryman.services.platform import (
@@ -54,6 +55,7 @@ async def find(
         check_text("key", text, longest=_KEY_CHARACTERS)
     async with platform.database.transaction() as tx:
         stored = await transfer_service.load_live(tx, app, transfer_id, "reading mappings")
+        check_mapping(stored.access_scopes, namespace)
         return await mappings.find(tx, stored.migration_scope_id, namespace, keys)
 
 
@@ -70,9 +72,11 @@ async def page(
     greatest = platform.settings.mapping_page
     limit = page_size(size, default=greatest, greatest=greatest)
     check_text("key", namespace, longest=_KEY_CHARACTERS)
-    after = check_text("cursor", decode_cursor(cursor) or "", longest=_KEY_CHARACTERS)
+    query = ("mappings", parse_id("transfer", transfer_id), namespace)
+    after = check_text("cursor", decode_cursor(cursor, *query) or "", longest=_KEY_CHARACTERS)
     async with platform.database.transaction() as tx:
         stored = await transfer_service.load_live(tx, app, transfer_id, "reading mappings")
+        check_mapping(stored.access_scopes, namespace)
         found = await mappings.page(
             tx, stored.migration_scope_id, namespace, after=after, size=limit + 1
         )
@@ -80,7 +84,7 @@ async def page(
     meta = PageMeta(
         page_size=limit,
         has_next=more,
-        last_entity=encode_cursor(found[limit - 1][0]) if more else None,
+        last_entity=encode_cursor(found[limit - 1][0], *query) if more else None,
     )
     return MappingPage(meta=meta, items=dict(found[:limit]))
 

@@ -191,8 +191,9 @@ async def page(
 ) -> MessagePage:
     """Messages of a transfer, oldest first."""
     limit = page_size(size, default=100, greatest=ADMIN_PAGE)
-    after = decode_position(cursor)
     wanted = parse_id("transfer", transfer_id)
+    query = ("messages", wanted)
+    after = decode_position(cursor, *query)
     async with platform.database.transaction() as tx:
         if await transfers.by_id(tx, wanted) is None:
             raise not_found("transfer", transfer_id)
@@ -200,7 +201,8 @@ async def page(
         items = await messages.views(tx, found[:limit])
     more = len(found) > limit
     return MessagePage(
-        items=items, next_cursor=encode_cursor(str(found[limit - 1].position)) if more else None
+        items=items,
+        next_cursor=encode_cursor(str(found[limit - 1].position), *query) if more else None,
     )
 
 

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from ferryman.clock import epoch_ms
+from ferryman.domain.dependency import Member, app_status
 from ferryman.domain.limits import ADMIN_PAGE, LABEL_CHARACTERS
 from ferryman.errors import Invalid, LimitExceeded, not_found
 from ferryman.ids import new_id
@@ -23,7 +24,13 @@ from ferryman.store import timeline
 from ferryman.store import transfer as transfers
 from ferryman.store.database import Transaction
 from ferryman.store.migration import Migration
-from ferryman.wire.migration import MigrationPage, MigrationRequest, MigrationView
+from ferryman.wire.migration import (
+    AppStatus,
+    MigrationPage,
+    MigrationRequest,
+    MigrationView,
+    TransferBrief,
+)
 
 _APPS = 1_000
 _CONTAINERS = 10_000
@@ -79,7 +86,7 @@ async def view(platform: Platform, migration_id: str) -> MigrationView:
 async def page(platform: Platform, cursor: str | None, size: int | None) -> MigrationPage:
     """Migrations, newest first."""
     limit = page_size(size, default=50, greatest=ADMIN_PAGE)
-    text = decode_cursor(cursor)
+    text = decode_cursor(cursor, "migrations")
     async with platform.database.transaction() as tx:
         before = None
         if text is not None:
@@ -90,7 +97,8 @@ async def page(platform: Platform, cursor: str | None, size: int | None) -> Migr
         items = [await _view(tx, migration.migration_id) for migration in found[:limit]]
     more = len(found) > limit
     return MigrationPage(
-        items=items, next_cursor=encode_cursor(items[-1].migration_id) if more else None
+        items=items,
+        next_cursor=encode_cursor(items[-1].migration_id, "migrations") if more else None,
     )
 
 
@@ -105,6 +113,7 @@ async def _view(tx: Transaction, migration_id: UUID) -> MigrationView:
     migration = await migrations.by_id(tx, migration_id)
     if migration is None:
         raise not_found("migration", migration_id)
+    briefs = await transfers.of_migration(tx, migration_id)
     return MigrationView(
         migration_id=str(migration.migration_id),
         migration_scope_id=str(migration.migration_scope_id),
@@ -113,8 +122,23 @@ async def _view(tx: Transaction, migration_id: UUID) -> MigrationView:
         source_id=migration.source_id,
         created_at=epoch_ms(migration.created_at),
         started_at=None if migration.started_at is None else epoch_ms(migration.started_at),
-        transfers=await transfers.of_migration(tx, migration_id),
+        transfers=briefs,
+        apps=_apps(briefs),
     )
+
+
+def _apps(briefs: list[TransferBrief]) -> list[AppStatus]:
+    """One status for each app: of the newest transfer of each name, which come last."""
+    newest: dict[tuple[str, str], dict[str | None, Member]] = {}
+    for brief in briefs:
+        members = newest.setdefault((brief.cloud_app_key, brief.environment), {})
+        members[brief.transfer_name] = Member(brief.status, brief.blocking)
+    return [
+        AppStatus(
+            cloud_app_key=key, environment=environment, status=app_status([*members.values()])
+        )
+        for (key, environment), members in newest.items()
+    ]
 
 
 def _check(request: MigrationRequest) -> None:

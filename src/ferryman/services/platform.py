@@ -4,6 +4,7 @@ import asyncio
 import base64
 import binascii
 from dataclasses import dataclass
+from hashlib import blake2b
 from uuid import UUID
 
 from ferryman.config import Settings
@@ -95,25 +96,38 @@ def page_size(asked: int | None, *, default: int, greatest: int) -> int:
     return asked
 
 
-def encode_cursor(text: str) -> str:
-    """An opaque cursor that is safe in a URL."""
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+def encode_cursor(text: str, *query: object) -> str:
+    """An opaque cursor that is safe in a URL and good for ``query`` only.
+
+    ``query`` is the name of the list and all that selects what is in it. Pages may be asked for
+    in another size, so the size is no part of it.
+    """
+    return base64.urlsafe_b64encode(_mark(query) + text.encode()).decode().rstrip("=")
 
 
-def decode_cursor(cursor: str | None) -> str | None:
-    """What :func:`encode_cursor` was given."""
+def decode_cursor(cursor: str | None, *query: object) -> str | None:
+    """What :func:`encode_cursor` was given for the same ``query``."""
     if not cursor:
         return None
+    mark = _mark(query)
     try:
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
-        return base64.b64decode(padded, altchars=b"-_", validate=True).decode()
+        found = base64.b64decode(padded, altchars=b"-_", validate=True)
+        if not found.startswith(mark):
+            raise bad_cursor(cursor)
+        return found.removeprefix(mark).decode()
     except (binascii.Error, ValueError):
         raise bad_cursor(cursor) from None
 
 
-def decode_position(cursor: str | None) -> int:
+def _mark(query: tuple[object, ...]) -> bytes:
+    """Tells queries apart. No secret: a forged cursor shows nothing that the query does not."""
+    return blake2b(repr([str(part) for part in query]).encode(), digest_size=6).digest()
+
+
+def decode_position(cursor: str | None, *query: object) -> int:
     """The number in a cursor; 0, which is before all, without one."""
-    text = decode_cursor(cursor) or "0"
+    text = decode_cursor(cursor, *query) or "0"
     if not text.isascii() or not text.isdigit() or len(text) > 18:
         raise bad_cursor(cursor or "")
     return int(text)

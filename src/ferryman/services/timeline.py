@@ -27,8 +27,9 @@ async def page(
 ) -> TimelinePage:
     """Entries after ``cursor``, oldest first."""
     limit = page_size(size, default=ADMIN_PAGE, greatest=ADMIN_PAGE)
-    after = decode_position(cursor)
     wanted = parse_id("transfer", transfer_id)
+    query = ("timeline", wanted)
+    after = decode_position(cursor, *query)
     async with platform.database.transaction() as tx:
         if await transfers.by_id(tx, wanted) is None:
             raise not_found("transfer", transfer_id)
@@ -36,7 +37,7 @@ async def page(
     more = len(found) > limit
     return TimelinePage(
         items=found[:limit],
-        next_cursor=encode_cursor(str(found[limit - 1].seq)) if more else None,
+        next_cursor=encode_cursor(str(found[limit - 1].seq), *query) if more else None,
     )
 
 

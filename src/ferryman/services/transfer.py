@@ -5,12 +5,15 @@ from uuid import UUID
 
 from ferryman.clock import epoch_ms
 from ferryman.domain import transfer as rules
+from ferryman.domain.dependency import Definition
 from ferryman.domain.limits import LOG_CHARACTERS
 from ferryman.errors import Conflict, not_found
 from ferryman.ids import new_id
+from ferryman.services import dependency
 from ferryman.services.decision import apply, set_timer
 from ferryman.services.platform import Platform, check_text, parse_id
 from ferryman.store import message as messages
+from ferryman.store import migration as migrations
 from ferryman.store import timeline
 from ferryman.store import transfer as transfers
 from ferryman.store.app import App
@@ -53,6 +56,7 @@ async def lock_exporting(tx: Transaction, app: App, transfer_id: str) -> StoredT
     """
     stored = await lock_own(tx, app, transfer_id)
     if stored.state.status is TransferStatus.READY and stored.released_at is not None:
+        await dependency.check_may_start(tx, stored)
         return await start(tx, stored)
     return stored
 
@@ -79,10 +83,13 @@ async def wake(platform: Platform, transfer_id: UUID, job_id: int) -> None:
 
 
 async def complete_export(platform: Platform, app: App, transfer_id: str) -> None:
-    """The server app has exported everything."""
+    """The server app has exported everything; of a Connect app: its listener returned."""
     async with platform.database.transaction() as tx:
         stored = await lock_exporting(tx, app, transfer_id)
-        await apply(tx, stored, rules.complete_export(stored.state, tx.now))
+        change = rules.complete_export(stored.state, tx.now)
+        if change.transfer != stored.state and not change.events:
+            await timeline.write(tx, stored.transfer_id, "listener.returned")
+        await apply(tx, stored, change)
 
 
 async def record_error(
@@ -109,12 +116,15 @@ async def cancel(platform: Platform, transfer_id: str) -> None:
 
 
 async def rerun(platform: Platform, transfer_id: str) -> RerunAnswer:
-    """Run a FAILED or INCOMPLETE transfer again, under a new id that agents may claim at once."""
+    """Run a FAILED or INCOMPLETE transfer again, under a new id that agents may claim at once.
+
+    Transfers that its failure had skipped come back with it, as first runs.
+    """
     async with platform.database.transaction() as tx:
+        # Re-runs of one migration take their turn: of one original, and of those they bring back.
+        await migrations.lock(tx, await _migration_of(tx, transfer_id))
         stored = await _lock_any(tx, transfer_id)
         original = stored.original_transfer_id or stored.transfer_id
-        # Re-runs of one original take their turn, from whichever of its transfers they start.
-        await transfers.lock(tx, original)
         if running := await transfers.open_rerun(tx, original):
             raise Conflict(
                 "rerun_running",
@@ -124,6 +134,7 @@ async def rerun(platform: Platform, transfer_id: str) -> RerunAnswer:
             )
         first = await transfers.first_start(tx, original)
         rules.check_rerun(stored.state, first, tx.now)
+        also = await dependency.run_again(tx, stored)
         again = new_id()
         await transfers.insert(
             tx,
@@ -133,10 +144,34 @@ async def rerun(platform: Platform, transfer_id: str) -> RerunAnswer:
             window=stored.state.window,
             original_transfer_id=original,
             released=True,
+            definition=_definition(stored),
         )
         await timeline.write(tx, stored.transfer_id, "transfer.rerun", transferId=str(again))
         await timeline.write(tx, again, "transfer.created", originalTransferId=str(original))
-    return RerunAnswer(transfer_id=str(again), original_transfer_id=str(original))
+    return RerunAnswer(
+        transfer_id=str(again),
+        original_transfer_id=str(original),
+        transfer_name=stored.transfer_name,
+        also=[str(other) for other in also],
+    )
+
+
+async def _migration_of(tx: Transaction, transfer_id: str) -> UUID:
+    stored = await transfers.by_id(tx, parse_id("transfer", transfer_id))
+    if stored is None:
+        raise not_found("transfer", transfer_id)
+    return stored.migration_id
+
+
+def _definition(stored: StoredTransfer) -> Definition | None:
+    if stored.transfer_name is None:
+        return None
+    return Definition(
+        stored.transfer_name,
+        stored.blocking,
+        tuple(stored.depends_on),
+        tuple(stored.access_scopes),
+    )
 
 
 async def add_log(platform: Platform, app: App, transfer_id: str, message: str) -> None:
@@ -187,6 +222,11 @@ async def view(platform: Platform, transfer_id: str) -> TransferView:
         failed=state.failed,
         undelivered=counts.undelivered,
         unacknowledged_message_ids=[str(message_id) for message_id in open_messages],
+        transfer_name=stored.transfer_name,
+        blocking=stored.blocking,
+        depends_on=stored.depends_on,
+        skipped_by=_text(stored.skipped_by),
+        access_scopes=stored.access_scopes,
         **{name: None if at is None else epoch_ms(at) for name, at in times.items()},
     )
 
@@ -198,8 +238,13 @@ async def _lock_any(tx: Transaction, transfer_id: str) -> StoredTransfer:
     return await settle_late(tx, stored)
 
 
+def is_own(app: App, stored: StoredTransfer) -> bool:
+    """Whether the transfer is the app's, and to a site that its token is good for."""
+    return stored.app_id == app.app_id and app.site in (None, stored.details.cloud_url)
+
+
 def _own(app: App, transfer_id: str, stored: StoredTransfer | None) -> StoredTransfer:
-    if stored is None or stored.app_id != app.app_id:
+    if stored is None or not is_own(app, stored):
         raise not_found("transfer", transfer_id)
     return stored
 

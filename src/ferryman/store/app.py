@@ -31,6 +31,8 @@ class App:
     shared_secret: str | None
     created_at: datetime
     webhooks: list[str] = field(default_factory=list)
+    site: str | None = None
+    """The only site that the caller's token is good for; None when it is good for all."""
 
 
 async def save(tx: Transaction, app: App) -> App:
@@ -96,7 +98,7 @@ async def page(tx: Transaction, after: App | None, size: int) -> list[App]:
 
 
 def _app(row: Any) -> App:
-    fields = {name: row[name] for name in App.__dataclass_fields__}
+    fields = {name: row[name] for name in App.__dataclass_fields__ if name != "site"}
     fields["kind"] = AppKind(row["kind"])
     for name in ("manifest", "descriptor"):
         fields[name] = None if row[name] is None else msgspec.json.decode(row[name])
