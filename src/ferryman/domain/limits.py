@@ -62,6 +62,15 @@ TRANSFER_DEFINITIONS = 100
 MAPPING_PAGE = 1_200
 """Default and greatest page of mappings (mapping-page-size)."""
 
+IDENTITY_MAPPING_LIFE = timedelta(days=14)
+"""Users and groups (mapping-life)."""
+
+PRODUCT_MAPPING_LIFE = timedelta(days=730)
+"""Two years (mapping-life)."""
+
+MAPPING_NAMESPACES = 10_000
+"""Namespaces in one load, so that memory stays bounded; ours."""
+
 CONTAINER_PAGE = 250
 """connect-rest."""
 

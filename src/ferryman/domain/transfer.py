@@ -152,12 +152,16 @@ def record_upload(transfer: Transfer, now: datetime) -> Change:
 
 
 def complete_export(transfer: Transfer, now: datetime) -> Change:
-    """All files are there. Does not move the deadline; saying it twice is harmless."""
+    """All files are there. Does not move the deadline; saying it twice is harmless.
+
+    Connect knows no event for it: there it only keeps the listener from being called again.
+    """
     if transfer.export_completed_at is not None:
         return Change(transfer)
     check_exporting(transfer, "completing the export")
     done = _with_progress(replace(transfer, export_completed_at=now))
-    return _settle_if_done(Change(done, (EventType.EXPORTED,)), now)
+    events = (EventType.EXPORTED,) if transfer.kind is AppKind.FORGE else ()
+    return _settle_if_done(Change(done, events), now)
 
 
 def record_error(transfer: Transfer, now: datetime) -> Change:  # noqa: ARG001 - one signature
@@ -185,11 +189,16 @@ def cancel(transfer: Transfer, now: datetime) -> Change:
     """The admin cancels: the app has 60 minutes to clean up. A READY transfer is skipped."""
     check_live(transfer, "cancelling")
     if transfer.status is TransferStatus.READY:
-        return Change(replace(transfer, status=TransferStatus.SKIPPED, settled_at=now))
+        return skip(transfer, now)
     if transfer.status is TransferStatus.CANCELLATION_REQUESTED:
         return Change(transfer)
     asked = replace(transfer, status=TransferStatus.CANCELLATION_REQUESTED, cancel_requested_at=now)
     return Change(asked, (EventType.CANCELLATION,))
+
+
+def skip(transfer: Transfer, now: datetime) -> Change:
+    """A READY transfer ends before its listener was called; the app never heard of it."""
+    return Change(replace(transfer, status=TransferStatus.SKIPPED, settled_at=now))
 
 
 def wake(transfer: Transfer, now: datetime) -> Change:

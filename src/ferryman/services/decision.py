@@ -11,12 +11,14 @@ from ferryman.domain import transfer as rules
 from ferryman.domain.transfer import Change
 from ferryman.ids import new_id
 from ferryman.services.app import routes_of
+from ferryman.services.dependency import dependants_to_skip
 from ferryman.services.release import release
 from ferryman.store import app as apps
 from ferryman.store import message as messages
 from ferryman.store import queue, timeline
 from ferryman.store import transfer as transfers
 from ferryman.store.database import Transaction
+from ferryman.store.dependency import record_skip
 from ferryman.store.transfer import StoredTransfer
 from ferryman.vocab import EventType
 from ferryman.wire.message import ForgeEvent
@@ -86,6 +88,7 @@ async def _emit(
         message_id=str(message_id),
         server_app_version=stored.server_app_version,
         original_transfer_id=msgspec.UNSET if original is None else str(original),
+        transfer_name=msgspec.UNSET if stored.transfer_name is None else stored.transfer_name,
         **extra,
     )
     app = await apps.by_id(tx, stored.app_id)
@@ -115,4 +118,7 @@ async def _end(tx: Transaction, stored: StoredTransfer) -> StoredTransfer:
     if stored.wake_job_id is not None:
         await queue.delete_job(tx, stored.wake_job_id)
         await transfers.set_wake_job(tx, stored.transfer_id, None)
+    for dependant in await dependants_to_skip(tx, stored):
+        await apply(tx, dependant, rules.skip(dependant.state, tx.now))
+        await record_skip(tx, dependant.transfer_id, stored.transfer_id)
     return replace(stored, wake_job_id=None)

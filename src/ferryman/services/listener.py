@@ -2,9 +2,12 @@
 
 from uuid import UUID
 
+from ferryman.domain.dependency import Definition, in_order
 from ferryman.domain.limits import LABEL_CHARACTERS
+from ferryman.domain.scope import check_declared
 from ferryman.domain.transfer import start as start_rule
 from ferryman.errors import NotAllowed
+from ferryman.services import dependency
 from ferryman.services.decision import apply
 from ferryman.services.platform import Platform, check_text, parse_id
 from ferryman.services.transfer import settle_late
@@ -20,7 +23,9 @@ async def claim(platform: Platform, app: App, request: ClaimRequest) -> ClaimedT
 
     A transfer goes to one agent. The same agent gets it again when it claims without naming it
     as running: then it was killed in between, and the listener is called anew. Raises
-    :class:`NotAllowed` when no key is the token's own: it would wait forever.
+    :class:`NotAllowed` when no key is the token's own: it would wait forever, and for scopes
+    that the app was not registered with. Definitions that cannot run are refused and change
+    nothing.
     """
     if app.server_app_key not in request.server_app_keys:
         raise NotAllowed(
@@ -34,6 +39,7 @@ async def claim(platform: Platform, app: App, request: ClaimRequest) -> ClaimedT
         ("server_app_version", request.server_app_version),
     ):
         check_text(name, text or "", longest=LABEL_CHARACTERS)
+    definitions = _definitions(app, request)
     running = _known_ids(request.running)
     async with platform.database.transaction() as tx:
         found = await transfers.next_claim(tx, [app.app_id], request.agent_id, running)
@@ -43,8 +49,13 @@ async def claim(platform: Platform, app: App, request: ClaimRequest) -> ClaimedT
         stored = await settle_late(tx, stored)
         if stored.state.status.final:
             return None
+        stored = await dependency.split(tx, stored, definitions)
         await transfers.record_claim(
-            tx, stored.transfer_id, request.agent_id, request.server_app_version
+            tx,
+            stored.transfer_id,
+            request.agent_id,
+            request.server_app_version,
+            _scopes(stored, definitions, request),
         )
         await timeline.write(tx, stored.transfer_id, "listener.claimed", agentId=request.agent_id)
         stored = await transfers.lock(tx, stored.transfer_id) or stored
@@ -54,6 +65,36 @@ async def claim(platform: Platform, app: App, request: ClaimRequest) -> ClaimedT
 
 def _known_ids(texts: list[str]) -> list[UUID]:
     return [parse_id("transfer", text) for text in texts]
+
+
+def _definitions(app: App, request: ClaimRequest) -> list[Definition]:
+    """What the claim declares, checked, in an order in which it can run."""
+    check_declared(request.access_scopes or (), app.access_scopes)
+    found: list[Definition] = []
+    for said in request.transfer_definitions:
+        for name in (said.transfer_name, *said.depends_on):
+            check_text("transfer_name", name, longest=LABEL_CHARACTERS)
+        check_declared(said.access_scopes or (), app.access_scopes)
+        scopes = request.access_scopes if said.access_scopes is None else said.access_scopes
+        found.append(
+            Definition(
+                said.transfer_name,
+                said.blocking,
+                tuple(dict.fromkeys(said.depends_on)),
+                None if scopes is None else tuple(scopes),
+            )
+        )
+    return in_order(found)
+
+
+def _scopes(
+    stored: StoredTransfer, definitions: list[Definition], request: ClaimRequest
+) -> list[str] | None:
+    """What the listener declares for this transfer; None is all that its app has."""
+    own = next((each for each in definitions if each.name == stored.transfer_name), None)
+    if own is None:
+        return request.access_scopes
+    return None if own.access_scopes is None else list(own.access_scopes)
 
 
 def _claimed(stored: StoredTransfer) -> ClaimedTransfer:
@@ -69,4 +110,5 @@ def _claimed(stored: StoredTransfer) -> ClaimedTransfer:
             None if stored.original_transfer_id is None else str(stored.original_transfer_id)
         ),
         claims=stored.claims,
+        transfer_name=stored.transfer_name,
     )

@@ -85,6 +85,11 @@ async def start(tx: Transaction, migration_id: UUID) -> None:
     await SQL.start_migration(tx.connection, migration_id=migration_id, now=tx.now)
 
 
+async def lock(tx: Transaction, migration_id: UUID) -> None:
+    """Until the transaction ends nobody else re-runs transfers of this migration."""
+    await SQL.lock_migration(tx.connection, migration_id=migration_id)
+
+
 async def container_page(
     tx: Transaction,
     migration_id: UUID,

@@ -7,7 +7,9 @@ from uuid import UUID
 
 import msgspec
 
+from ferryman.domain.dependency import Definition
 from ferryman.domain.limits import CLAIM_LEASE
+from ferryman.domain.scope import effective
 from ferryman.domain.transfer import Transfer
 from ferryman.store.database import SQL, Transaction
 from ferryman.vocab import AppKind, TransferStatus
@@ -16,7 +18,10 @@ from ferryman.wire.migration import MigrationDetails, TransferBrief
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredTransfer:
-    """A transfer with its app and migration; ``state`` is the part that has rules."""
+    """A transfer with its app and migration; ``state`` is the part that has rules.
+
+    ``access_scopes`` are those that hold for it: declared, and never wider than registered.
+    """
 
     transfer_id: UUID
     migration_id: UUID
@@ -29,6 +34,10 @@ class StoredTransfer:
     environment: str
     forge_app_id: str | None
     access_scopes: list[str]
+    transfer_name: str | None
+    blocking: bool
+    depends_on: list[str]
+    skipped_by: UUID | None
     server_app_version: str
     claims: int
     released_at: datetime | None
@@ -58,8 +67,13 @@ async def insert(
     window: timedelta,
     original_transfer_id: UUID | None = None,
     released: bool = False,
+    definition: Definition | None = None,
+    position: int = 0,
 ) -> None:
-    """A READY transfer; ``released`` when agents may claim it at once."""
+    """A READY transfer; ``released`` when agents may claim it at once.
+
+    ``position`` orders transfers that one transaction inserts.
+    """
     await SQL.insert_transfer(
         tx.connection,
         transfer_id=transfer_id,
@@ -68,8 +82,21 @@ async def insert(
         original_transfer_id=original_transfer_id,
         window_seconds=window.total_seconds(),
         released_at=tx.now if released else None,
+        position=position,
         now=tx.now,
+        **defined(definition),
     )
+
+
+def defined(definition: Definition | None) -> dict[str, Any]:
+    """The columns that a definition fills; None is a transfer that was not split."""
+    scopes = None if definition is None else definition.access_scopes
+    return {
+        "transfer_name": None if definition is None else definition.name,
+        "blocking": definition is None or definition.blocking,
+        "depends_on": [] if definition is None else list(definition.depends_on),
+        "declared_scopes": None if scopes is None else list(scopes),
+    }
 
 
 async def by_id(tx: Transaction, transfer_id: UUID) -> StoredTransfer | None:
@@ -101,6 +128,9 @@ async def of_migration(tx: Transaction, migration_id: UUID) -> list[TransferBrie
             status=TransferStatus(row["status"]),
             environment=row["environment"],
             original_transfer_id=_text(row["original_transfer_id"]),
+            transfer_name=row["transfer_name"],
+            blocking=row["blocking"],
+            depends_on=row["depends_on"],
         )
         async for row in rows
     ]
@@ -127,14 +157,19 @@ async def next_claim(
 
 
 async def record_claim(
-    tx: Transaction, transfer_id: UUID, agent_id: str | None, server_app_version: str | None
+    tx: Transaction,
+    transfer_id: UUID,
+    agent_id: str | None,
+    server_app_version: str | None,
+    declared_scopes: list[str] | None,
 ) -> None:
-    """Count a claim and remember who made it."""
+    """Count a claim and remember who made it, and what the listener declared."""
     await SQL.record_claim(
         tx.connection,
         transfer_id=transfer_id,
         agent_id=agent_id,
         server_app_version=server_app_version,
+        declared_scopes=declared_scopes,
         now=tx.now,
     )
 
@@ -218,6 +253,7 @@ def _stored(row: Any) -> StoredTransfer | None:
         for name in StoredTransfer.__dataclass_fields__
         if name not in ("details", "state", "listener_error", "feedback")
     }
+    plain["access_scopes"] = effective(row["access_scopes"], row["declared_scopes"])
     details = MigrationDetails(
         migration_id=str(row["migration_id"]),
         migration_scope_id=str(row["migration_scope_id"]),

@@ -5,12 +5,29 @@ from ferryman.wire.base import Wire
 from ferryman.wire.migration import MigrationDetails
 
 
+class TransferDefinitionRequest(Wire, frozen=True):
+    """One of the transfers that the app's part of a migration is to be split into.
+
+    ``depends_on`` names others of the same claim. Without ``access_scopes`` those of the claim
+    hold.
+    """
+
+    transfer_name: str
+    blocking: bool = True
+    depends_on: list[str] = []
+    access_scopes: list[str] | None = None
+
+
 class ClaimRequest(Wire, frozen=True):
     """``POST /server/v1/listeners/claim``.
 
     ``agent_id`` names the agent across restarts and ``running`` the transfers whose listener it
     runs right now: a transfer that this agent claimed before and does not run any more is
     handed to it again, so that a killed agent goes on without a hand. ``wait_seconds`` ≤ 30.
+
+    ``access_scopes`` are the listener's, null for those of the app's registration. With
+    ``transfer_definitions`` a transfer that nobody claimed yet is split into one for each;
+    of a transfer that was claimed or split before, they change nothing but its scopes.
     """
 
     server_app_keys: list[str]
@@ -18,6 +35,8 @@ class ClaimRequest(Wire, frozen=True):
     running: list[str] = []
     server_app_version: str | None = None
     wait_seconds: float = 25.0
+    access_scopes: list[str] | None = None
+    transfer_definitions: list[TransferDefinitionRequest] = []
 
 
 class ClaimedTransfer(Wire, frozen=True):
@@ -32,6 +51,7 @@ class ClaimedTransfer(Wire, frozen=True):
     access_scopes: list[str]
     original_transfer_id: str | None = None
     claims: int = 1
+    transfer_name: str | None = None
 
 
 class ClaimAnswer(Wire, frozen=True):

@@ -27,6 +27,7 @@ class ForgeEvent(Wire, frozen=True, omit_defaults=True):
     server_app_version: str | msgspec.UnsetType = msgspec.UNSET
     original_transfer_id: str | msgspec.UnsetType = msgspec.UNSET
     transfer_status: str | msgspec.UnsetType = msgspec.UNSET
+    transfer_name: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class MessageStatus(Wire, frozen=True):

@@ -42,6 +42,17 @@ class TransferBrief(Wire, frozen=True):
     status: TransferStatus
     environment: str = "development"
     original_transfer_id: str | None = None
+    transfer_name: str | None = None
+    blocking: bool = True
+    depends_on: list[str] = []
+
+
+class AppStatus(Wire, frozen=True):
+    """How far an app's part is: one status of the newest of its transfers of each name."""
+
+    cloud_app_key: str
+    environment: str
+    status: TransferStatus
 
 
 class MigrationView(Wire, frozen=True):
@@ -55,6 +66,7 @@ class MigrationView(Wire, frozen=True):
     created_at: int
     started_at: int | None
     transfers: list[TransferBrief]
+    apps: list[AppStatus] = []
 
 
 class MigrationPage(Wire, frozen=True):

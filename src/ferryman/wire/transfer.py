@@ -10,7 +10,9 @@ from ferryman.wire.migration import MigrationDetails
 class TransferView(Wire, frozen=True):
     """``GET /admin/v1/transfers/{transferId}``.
 
-    ``deadline_moved_by`` is ``start``, ``upload`` or ``acknowledgement``.
+    ``deadline_moved_by`` is ``start``, ``upload`` or ``acknowledgement``. ``transfer_name``,
+    ``blocking`` and ``depends_on`` are those of its definition; ``skipped_by`` is the transfer
+    whose failure skipped this one.
     """
 
     transfer_id: str
@@ -37,6 +39,11 @@ class TransferView(Wire, frozen=True):
     failed: int
     undelivered: int
     unacknowledged_message_ids: list[str]
+    transfer_name: str | None = None
+    blocking: bool = True
+    depends_on: list[str] = []
+    skipped_by: str | None = None
+    access_scopes: list[str] = []
 
 
 class TimelineEntry(Wire, frozen=True):
@@ -56,10 +63,15 @@ class TimelinePage(Wire, frozen=True):
 
 
 class RerunAnswer(Wire, frozen=True):
-    """``POST /admin/v1/transfers/{transferId}/rerun``."""
+    """``POST /admin/v1/transfers/{transferId}/rerun``.
+
+    ``also`` are new transfers in place of those that the failure had skipped.
+    """
 
     transfer_id: str
     original_transfer_id: str
+    transfer_name: str | None = None
+    also: list[str] = []
 
 
 class AttemptView(Wire, frozen=True):

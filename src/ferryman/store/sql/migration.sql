@@ -39,3 +39,7 @@ LIMIT :size;
 -- name: container_position$
 SELECT position FROM container
 WHERE migration_id = :migration_id AND type = :type AND container_id = :container_id;
+
+-- name: lock_migration!
+-- Re-runs within a migration take their turn here.
+SELECT FROM migration WHERE migration_id = :migration_id FOR NO KEY UPDATE;

@@ -1,8 +1,27 @@
 -- name: insert_transfer!
 INSERT INTO transfer (transfer_id, migration_id, app_id, original_transfer_id, created_at,
-                      released_at, status, window_seconds)
+                      released_at, status, window_seconds, transfer_name, blocking, depends_on,
+                      declared_scopes, position)
 VALUES (:transfer_id, :migration_id, :app_id, :original_transfer_id, :now, :released_at,
-        'READY', :window_seconds);
+        'READY', :window_seconds, :transfer_name, :blocking, :depends_on, :declared_scopes,
+        :position);
+
+-- name: define_transfer!
+-- The first of the transfers that a listener defines takes the place of the undivided one.
+UPDATE transfer SET transfer_name = :transfer_name, blocking = :blocking,
+    depends_on = :depends_on, declared_scopes = :declared_scopes
+WHERE transfer_id = :transfer_id;
+
+-- name: newest_of_each_name
+-- A re-run takes the place of what it repeats.
+SELECT DISTINCT ON (transfer_name) transfer_id, transfer_name, status, blocking, depends_on,
+       declared_scopes, position, skipped_by IS NOT NULL AS skipped
+FROM transfer
+WHERE migration_id = :migration_id AND app_id = :app_id AND transfer_name IS NOT NULL
+ORDER BY transfer_name, created_at DESC, transfer_id;
+
+-- name: record_skip!
+UPDATE transfer SET skipped_by = :skipped_by WHERE transfer_id = :transfer_id;
 
 -- name: transfer_by_id^
 SELECT transfer.*, app.kind, app.server_app_key, app.cloud_app_key, app.environment,
@@ -27,10 +46,11 @@ WHERE transfer_id = :transfer_id
 FOR NO KEY UPDATE OF transfer;
 
 -- name: transfers_of_migration
-SELECT transfer_id, status, original_transfer_id, cloud_app_key, environment
+SELECT transfer_id, status, original_transfer_id, cloud_app_key, environment, transfer_name,
+       blocking, depends_on
 FROM transfer JOIN app USING (app_id)
 WHERE migration_id = :migration_id
-ORDER BY transfer.created_at, transfer_id;
+ORDER BY transfer.created_at, position, transfer_id;
 
 -- name: save_transfer!
 UPDATE transfer SET
@@ -50,11 +70,17 @@ WHERE migration_id = :migration_id AND released_at IS NULL AND status = 'READY'
 RETURNING transfer_id;
 
 -- name: next_claim$
--- A new transfer; or one this agent took before and does not run any more; or one that a nameless
+-- A new transfer whose dependencies are settled; or one this agent took before and does not run any more; or one that a nameless
 -- caller took and never used, as when it hung up before the answer.
 SELECT transfer_id FROM transfer
 WHERE app_id = ANY(:app_ids) AND released_at IS NOT NULL AND (
-    (status = 'READY' AND claims = 0)
+    (status = 'READY' AND claims = 0 AND NOT EXISTS (
+        SELECT FROM unnest(depends_on) AS needed (name), LATERAL (
+            SELECT other.status FROM transfer other
+            WHERE other.migration_id = transfer.migration_id AND other.app_id = transfer.app_id
+                AND other.transfer_name = needed.name
+            ORDER BY other.created_at DESC, other.transfer_id LIMIT 1) newest
+        WHERE newest.status IN ('READY', 'IN_PROGRESS', 'CANCELLATION_REQUESTED')))
     OR (status IN ('READY', 'IN_PROGRESS') AND claimed_by = :agent_id
         AND export_completed_at IS NULL AND NOT listener_errored
         AND transfer_id <> ALL(:running))
@@ -62,12 +88,13 @@ WHERE app_id = ANY(:app_ids) AND released_at IS NOT NULL AND (
         AND export_completed_at IS NULL AND NOT listener_errored
         AND transfer_id <> ALL(:running)
         AND NOT EXISTS (SELECT FROM upload WHERE upload.transfer_id = transfer.transfer_id)))
-ORDER BY released_at
+ORDER BY released_at, created_at, position
 LIMIT 1
 FOR NO KEY UPDATE SKIP LOCKED;
 
 -- name: record_claim!
 UPDATE transfer SET claims = claims + 1, claimed_by = :agent_id, claimed_at = :now,
+    declared_scopes = :declared_scopes,
     server_app_version = coalesce(:server_app_version, server_app_version)
 WHERE transfer_id = :transfer_id;
 

@@ -1,0 +1,108 @@
+"""Splitting an app's part of a migration into transfers, and what their ends mean to others."""
+
+from uuid import UUID
+
+from ferryman.domain.dependency import Definition, Readiness, readiness, to_run_again
+from ferryman.errors import Conflict
+from ferryman.ids import new_id
+from ferryman.store import dependency, timeline
+from ferryman.store import transfer as transfers
+from ferryman.store.database import Transaction
+from ferryman.store.transfer import StoredTransfer
+from ferryman.vocab import TransferStatus
+
+
+async def split(
+    tx: Transaction, stored: StoredTransfer, definitions: list[Definition]
+) -> StoredTransfer:
+    """Make one transfer for each definition; the first takes the place of the locked one.
+
+    ``definitions`` are in an order in which they can run. Nothing is split that was claimed,
+    started, split or run before: what was said to an agent or an app stays true.
+    """
+    untouched = (
+        stored.state.status is TransferStatus.READY
+        and stored.claims == 0
+        and stored.transfer_name is None
+        and stored.original_transfer_id is None
+    )
+    if not definitions or not untouched:
+        return stored
+    first, *others = definitions
+    await dependency.define(tx, stored.transfer_id, first)
+    await timeline.write(tx, stored.transfer_id, "transfer.named", transferName=first.name)
+    for position, definition in enumerate(others, start=1):
+        await add(tx, stored, definition, position)
+    return await transfers.lock(tx, stored.transfer_id) or stored
+
+
+async def add(
+    tx: Transaction, beside: StoredTransfer, definition: Definition, position: int
+) -> UUID:
+    """A READY transfer of a definition, in the migration and of the app of another one."""
+    transfer_id = new_id()
+    await transfers.insert(
+        tx,
+        transfer_id=transfer_id,
+        migration_id=beside.migration_id,
+        app_id=beside.app_id,
+        window=beside.state.window,
+        released=True,
+        definition=definition,
+        position=position,
+    )
+    await timeline.write(
+        tx,
+        transfer_id,
+        "transfer.created",
+        app=beside.cloud_app_key,
+        transferName=definition.name,
+        dependsOn=list(definition.depends_on),
+    )
+    return transfer_id
+
+
+async def dependants_to_skip(tx: Transaction, settled: StoredTransfer) -> list[StoredTransfer]:
+    """READY transfers, locked, that can never run now that this one is settled."""
+    if settled.transfer_name is None:
+        return []
+    members = await dependency.newest_of_each_name(tx, settled.migration_id, settled.app_id)
+    skipped: list[StoredTransfer] = []
+    for named in members.values():
+        needed = named.definition.depends_on
+        if settled.transfer_name not in needed:
+            continue
+        if readiness(members[name].member for name in needed) is Readiness.SKIP:
+            stored = await transfers.lock(tx, named.transfer_id)
+            if stored is not None and stored.state.status is TransferStatus.READY:
+                skipped.append(stored)
+    return skipped
+
+
+async def check_may_start(tx: Transaction, stored: StoredTransfer) -> None:
+    """Refuse a transfer whose turn has not come."""
+    if not stored.depends_on:
+        return
+    members = await dependency.newest_of_each_name(tx, stored.migration_id, stored.app_id)
+    if readiness(members[name].member for name in stored.depends_on) is not Readiness.GO:
+        waiting = [n for n in stored.depends_on if not members[n].member.status.final]
+        raise Conflict(
+            "transfer_dependency_running",
+            expected="a transfer whose dependencies are settled",
+            found=f"{', '.join(map(repr, waiting))[:200]} not settled",
+            fix="Claim transfers: each is handed out when its turn has come.",
+        )
+
+
+async def run_again(tx: Transaction, rerun: StoredTransfer) -> list[UUID]:
+    """New transfers for those that the failure of this one had skipped, before it is re-run.
+
+    They are first runs: their listeners were never called, and the app never heard of them.
+    """
+    if rerun.transfer_name is None:
+        return []
+    members = await dependency.newest_of_each_name(tx, rerun.migration_id, rerun.app_id)
+    names = to_run_again({name: m.member for name, m in members.items()}, rerun.transfer_name)
+    return [
+        await add(tx, rerun, members[name].definition, members[name].position) for name in names
+    ]
