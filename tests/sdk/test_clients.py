@@ -13,8 +13,8 @@ from ferryman import (
     GatewayError,
     Migration,
     MigrationAPIError,
+    Result,
 )
-from ferryman.sdk.cloud_calls import Result
 
 from .running import Platform, Running
 

@@ -92,7 +92,7 @@ def test_keys_are_looked_up_a_hundred_at_a_time_and_once_each() -> None:
 
 
 def test_no_keys_need_no_call() -> None:
-    done = drive(cloud_calls.mapping_by_id(EXCHANGE, "t", "n", []), [])
+    done = drive(cloud_calls.mapping_by_id(EXCHANGE, "/b", "t", "n", []), [])
     assert done.result == cloud_calls.MappingResponse({})
 
 

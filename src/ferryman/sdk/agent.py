@@ -22,7 +22,7 @@ from ferryman.sdk.retry import RetryPolicy
 from ferryman.sdk.safe_trace import class_name, describe_error
 from ferryman.wire.listener import ClaimedTransfer, ClaimRequest
 
-log = logging.getLogger("ferryman.agent")
+log: logging.Logger = logging.getLogger("ferryman.agent")
 
 # An agent outlives any outage of the platform, so it never gives up; it only slows down.
 _FOREVER = RetryPolicy(patience=math.inf, longest=15.0)
@@ -57,7 +57,7 @@ class Agent:
                 f"expected a server app key; found none. Give the listener {listener.name} "
                 "a get_server_app_key(), or name the key with --key"
             )
-        self.agent_id = agent_id or default_agent_id(listener)
+        self.agent_id: str = agent_id or default_agent_id(listener)
         self._app_version = app_version
         self._slots = threading.Semaphore(concurrency)
         self._threads: dict[str, threading.Thread] = {}

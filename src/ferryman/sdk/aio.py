@@ -18,16 +18,23 @@ from ferryman.sdk.exchange import (
     Send,
     Wait,
 )
-from ferryman.sdk.operation import Answer, Operation, Request, address, check_base
+from ferryman.sdk.operation import (
+    Answer,
+    Credentials,
+    Operation,
+    Request,
+    address,
+    check_base,
+)
 from ferryman.sdk.retry import RetryPolicy
 
 try:
     import aiohttp
     from yarl import URL
-except ImportError as missing:
+except ImportError as _missing:
     raise ImportError(
         "The asynchronous client needs aiohttp: pip install ferryman[async]"
-    ) from missing
+    ) from _missing
 
 T = TypeVar("T")
 
@@ -52,11 +59,11 @@ class AsyncHttpTransport:
     """Does what ``HttpTransport`` does, for one event loop at a time."""
 
     def __init__(
-        self, base_url: str, token: str | None, *, patience: float, error: type[ClientError]
+        self, base_url: str, credentials: Credentials, *, patience: float, error: type[ClientError]
     ) -> None:
-        self.base_url = check_base(base_url)
-        self._token = token
-        self.exchange = Exchange(RetryPolicy(patience=patience), error)
+        self.base_url: str = check_base(base_url)
+        self._credentials = credentials
+        self.exchange: Exchange = Exchange(RetryPolicy(patience=patience), error)
         self._session: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -109,7 +116,7 @@ class AsyncHttpTransport:
 
     async def _open(self, request: Request) -> AiohttpBody:
         started = time.monotonic()
-        url, headers = address(self.base_url, self._token, request)
+        url, headers = address(self.base_url, self._credentials, request)
         body: bytes | AsyncIterator[bytes] | None
         if isinstance(request.body, memoryview):
             body = _pieces(request.body)

@@ -1,23 +1,26 @@
-"""The nine calls of the Forge REST API as values, and what is made of their answers."""
+"""What the cloud side of both kinds of app may ask, as values, and what is made of the answers.
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+The two REST APIs share these calls; ``base`` says which one is meant.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
 from ferryman.sdk.exchange import Exchange, Flow
 from ferryman.sdk.operation import Operation, json_operation, plain_operation, segment
+from ferryman.sdk.query import ListResults, Query, Result
 from ferryman.sdk.server_calls import find_mappings
 from ferryman.vocab import AckStatus
 from ferryman.wire.app_data import AppDataPage, DataUrl
 from ferryman.wire.mapping import MappingPage, PageMeta
 from ferryman.wire.message import LogMessage, MessageStatus
 
-BASE = "/app/migration/forge/v1"
+FORGE = "/app/migration/forge/v1"
 _FILES_PER_PAGE = 1000
-
-V = TypeVar("V")
+_MESSAGES_PER_CALL = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +32,15 @@ class MappingResponse:
 
 @dataclass(frozen=True, slots=True)
 class AppData:
-    """One file; ``s3_key`` and ``key`` are the same, ``label`` is None when none was given."""
+    """One file; ``s3_key`` and ``key`` are the same, ``label`` is None when none was given.
+
+    ``file_size`` is in bytes, and None where the API does not tell it (Connect).
+    """
 
     s3_key: str
     key: str
     label: str | None = None
+    file_size: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,44 +51,21 @@ class AppDataListResponse:
 
 
 @dataclass(frozen=True, slots=True)
-class Result(Generic[V]):
-    """One entry of a query."""
+class AppDataResults:
+    """A page of files; ``next_cursor`` is None on the last page."""
 
-    key: str
-    value: V
-
-
-@dataclass(frozen=True, slots=True)
-class ListResults(Generic[V]):
-    """A page of entries; ``next_cursor`` goes into ``cursor()``, and is None on the last page."""
-
-    results: list[Result[V]] = field(default_factory=list)
+    results: list[AppData]
     next_cursor: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Query(Generic[V]):
-    """A paged read that is not sent yet."""
-
-    path: str
-    filter: Mapping[str, str]
-    read: Callable[[bytes], ListResults[V]]
-
-    def page(self, limit: int | None, cursor: str | None) -> Operation[ListResults[V]]:
-        """Describe the read of one page, of at most ``limit`` entries, after ``cursor``."""
-        query = {**self.filter, "pageSize": limit, "lastEntity": cursor}
-        raw = json_operation("GET", self.path, msgspec.Raw, query=query)
-        return Operation(request=raw.request, parse=lambda answer: self.read(answer.body))
-
-
-def mapping_query(transfer_id: str, namespace: str) -> Query[str]:
+def mapping_query(base: str, transfer_id: str, namespace: str) -> Query[str]:
     """Read the mappings of a namespace."""
 
     def read(body: bytes) -> ListResults[str]:
         page = msgspec.json.decode(body, type=MappingPage)
         return ListResults([Result(k, v) for k, v in page.items.items()], _next(page.meta))
 
-    return Query(f"{BASE}/mapping/{segment(transfer_id)}/page", {"namespace": namespace}, read)
+    return Query(f"{base}/mapping/{segment(transfer_id)}/page", {"namespace": namespace}, read)
 
 
 class _ContainerObjects(msgspec.Struct):
@@ -91,7 +75,7 @@ class _ContainerObjects(msgspec.Struct):
     containers: list[dict[str, Any]]
 
 
-def container_query(transfer_id: str, container_type: str) -> Query[dict[str, Any]]:
+def container_query(base: str, transfer_id: str, container_type: str) -> Query[dict[str, Any]]:
     """Read what the admin selected; the key is the container's key, else its source id."""
 
     def read(body: bytes) -> ListResults[dict[str, Any]]:
@@ -99,53 +83,75 @@ def container_query(transfer_id: str, container_type: str) -> Query[dict[str, An
         results = [Result(_name(each), each) for each in page.containers]
         return ListResults(results, _next(page.meta))
 
-    path = f"{BASE}/container/{segment(transfer_id)}/page"
+    path = f"{base}/container/{segment(transfer_id)}/page"
     return Query(path, {"containerType": str(container_type)}, read)
 
 
 def mapping_by_id(
-    exchange: Exchange, transfer_id: str, namespace: str, keys: Sequence[str]
+    exchange: Exchange, base: str, transfer_id: str, namespace: str, keys: Iterable[str]
 ) -> Flow[MappingResponse]:
     """Look keys up."""
-    path = f"{BASE}/mapping/{segment(transfer_id)}/find"
-    found = yield from find_mappings(exchange, path, namespace, keys)
+    path = f"{base}/mapping/{segment(transfer_id)}/find"
+    found = yield from find_mappings(exchange, path, namespace, list(keys))
     return MappingResponse(found)
 
 
-def app_data_list(exchange: Exchange, transfer_id: str) -> Flow[AppDataListResponse]:
-    """Read the list of files, page after page."""
-    files: list[AppData] = []
-    last: str | None = None
-    while True:
-        page = yield from exchange.call(
-            json_operation(
-                "GET",
-                f"{BASE}/data/{segment(transfer_id)}/page",
-                AppDataPage,
-                query={"pageSize": _FILES_PER_PAGE, "lastEvaluatedKey": last},
+def data_url(base: str, key: str) -> Operation[DataUrl]:
+    """Ask for a signed URL of a file, good for an hour."""
+    return json_operation("GET", f"{base}/data/{segment(key)}", DataUrl)
+
+
+def app_data_page(transfer_id: str, cursor: str | None) -> Operation[AppDataResults]:
+    """Read a page of the list of files (Forge)."""
+    raw = json_operation(
+        "GET",
+        f"{FORGE}/data/{segment(transfer_id)}/page",
+        AppDataPage,
+        query={"pageSize": _FILES_PER_PAGE, "lastEvaluatedKey": cursor},
+    )
+
+    def files(page: AppDataPage) -> AppDataResults:
+        found = [
+            AppData(
+                f.s3_key,
+                f.key,
+                f.label or None,
+                None if isinstance(f.file_size, msgspec.UnsetType) else f.file_size,
             )
-        )
-        files += [AppData(f.s3_key, f.key, f.label or None) for f in page.items]
-        last = page.last_evaluated_key
-        if last is None:
+            for f in page.items
+        ]
+        return AppDataResults(found, page.last_evaluated_key)
+
+    return Operation(request=raw.request, parse=lambda answer: files(raw.parse(answer)))
+
+
+def app_data_list(exchange: Exchange, transfer_id: str) -> Flow[AppDataListResponse]:
+    """Read the list of files, page after page (Forge)."""
+    files: list[AppData] = []
+    cursor: str | None = None
+    while True:
+        page = yield from exchange.call(app_data_page(transfer_id, cursor))
+        files += page.results
+        cursor = page.next_cursor
+        if cursor is None:
             return AppDataListResponse(files)
 
 
-def data_url(key: str) -> Operation[DataUrl]:
-    """Ask for a signed URL of a file, good for an hour."""
-    return json_operation("GET", f"{BASE}/data/{segment(key)}", DataUrl)
-
-
-def acknowledge(transfer_id: str, message_id: str, status: AckStatus) -> Operation[None]:
-    """Say what became of a message; saying it twice is harmless."""
-    body = MessageStatus(status=status, message_ids=[message_id])
-    return plain_operation("POST", f"{BASE}/message/{segment(transfer_id)}/status", body=body)
+def acknowledge(
+    exchange: Exchange, transfer_id: str, message_ids: Sequence[str], status: AckStatus
+) -> Flow[None]:
+    """Say what became of messages, in as few calls as the platform takes; repeating is harmless."""
+    path = f"{FORGE}/message/{segment(transfer_id)}/status"
+    for start in range(0, len(message_ids), _MESSAGES_PER_CALL):
+        batch = list(message_ids[start : start + _MESSAGES_PER_CALL])
+        body = MessageStatus(status=status, message_ids=batch)
+        yield from exchange.call(plain_operation("POST", path, body=body))
 
 
 def log_message(transfer_id: str, message: str) -> Operation[None]:
-    """Add a line to the progress log that the customer sees."""
+    """Add a line to the progress log that the customer sees (Forge)."""
     body = LogMessage(message=message)
-    return plain_operation("POST", f"{BASE}/log/{segment(transfer_id)}", body=body)
+    return plain_operation("POST", f"{FORGE}/log/{segment(transfer_id)}", body=body)
 
 
 def _next(meta: PageMeta) -> str | None:

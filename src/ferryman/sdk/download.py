@@ -1,8 +1,9 @@
 """Reading a file of app data: renews its URL and goes on where the connection broke."""
 
+from http import HTTPStatus
 from itertools import count
 
-from ferryman.sdk.cloud_calls import data_url
+from ferryman.sdk.cloud_calls import FORGE, data_url
 from ferryman.sdk.exchange import Close, Exchange, Flow, NoAnswerError, OpenedBody, Read, Wait
 from ferryman.sdk.operation import Answer, Request, refusal
 
@@ -15,12 +16,13 @@ _LONGEST_REFUSAL = 64 * 1024
 class Download:
     """One file being read. Its methods are flows; no two may run at once."""
 
-    def __init__(self, exchange: Exchange, key: str) -> None:
-        self.key = key
-        self.status = 0
+    def __init__(self, exchange: Exchange, key: str, base: str = FORGE) -> None:
+        self.key: str = key
+        self.status: int = 0
         self.headers: dict[str, str] = {}
-        self.offset = 0
+        self.offset: int = 0
         self.size: int | None = None
+        self._base = base
         self._exchange = exchange
         self._body: OpenedBody | None = None
         self._ended = False
@@ -28,7 +30,7 @@ class Download:
     def open(self) -> Flow[None]:
         """Ask for a URL and open the file at ``offset``; raises the exchange's error."""
         for _ in range(_TRIES_PER_URL):
-            url = (yield from self._exchange.call(data_url(self.key))).url
+            url = (yield from self._exchange.call(data_url(self._base, self.key))).url
             request = Request(method="GET", url=url, headers=self._range())
             try:
                 body = yield from self._exchange.open(request)
@@ -104,6 +106,32 @@ class Download:
             f"Download of {self.key} broke off at byte {self.offset}{of} and could not be "
             "resumed. Check that the object store can be reached, and read the file again.",
         )
+
+
+class Opened:
+    """What the file objects of both faces say of the answer they read."""
+
+    _download: Download
+
+    @property
+    def ok(self) -> bool:
+        """Always True: any other answer was raised as ``MigrationAPIError``."""
+        return True
+
+    @property
+    def status(self) -> int:
+        """The HTTP status, 200."""
+        return self._download.status
+
+    @property
+    def status_text(self) -> str:
+        """The words for the status, ``OK``."""
+        return HTTPStatus(self._download.status).phrase
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers of the answer; names are lower case."""
+        return dict(self._download.headers)
 
 
 def _refused(body: OpenedBody) -> Flow[Answer]:

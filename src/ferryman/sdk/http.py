@@ -19,7 +19,14 @@ from ferryman.sdk.exchange import (
     Send,
     Wait,
 )
-from ferryman.sdk.operation import Answer, Operation, Request, address, check_base
+from ferryman.sdk.operation import (
+    Answer,
+    Credentials,
+    Operation,
+    Request,
+    address,
+    check_base,
+)
 from ferryman.sdk.retry import RetryPolicy
 
 T = TypeVar("T")
@@ -53,16 +60,16 @@ class HttpTransport:
     def __init__(
         self,
         base_url: str,
-        token: str | None,
+        credentials: Credentials,
         *,
         patience: float = 20.0,
         error: type[ClientError] = ClientError,
         policy: RetryPolicy | None = None,
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
-        self.base_url = check_base(base_url)
-        self._token = token
-        self.exchange = Exchange(policy or RetryPolicy(patience=patience), error)
+        self.base_url: str = check_base(base_url)
+        self._credentials = credentials
+        self.exchange: Exchange = Exchange(policy or RetryPolicy(patience=patience), error)
         self._sleep = sleep
         self._pool = urllib3.PoolManager(maxsize=16, retries=False)
 
@@ -119,7 +126,7 @@ class HttpTransport:
         )
 
     def _begin(self, request: Request) -> urllib3.BaseHTTPResponse:
-        url, headers = address(self.base_url, self._token, request)
+        url, headers = address(self.base_url, self._credentials, request)
         body: bytes | Iterator[bytes] | None
         if isinstance(request.body, memoryview):
             # urllib3 sends any buffer as it is; its annotation names bytes only.

@@ -1,5 +1,6 @@
 """One call as a value: what to send and how to read the answer. No IO."""
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
@@ -11,6 +12,10 @@ from ferryman.sdk.errors import ClientError
 from ferryman.wire.problem import Problem
 
 T = TypeVar("T")
+
+# A token, or what makes the Authorization header of a request from its method, its path below
+# the base URL and its query; None for no credentials.
+Credentials = str | Callable[[str, str, str], str] | None
 
 # The platform sends one to five sentences; anything longer is not a problem document.
 _LONGEST_REFUSAL = 64 * 1024
@@ -102,7 +107,16 @@ def _json_request(
 
 def segment(value: str) -> str:
     """Make an id or key safe to stand between two slashes of a path."""
-    return quote(value, safe="")
+    # A client would resolve dots that stand alone, and ask for another path.
+    return quote(value, safe="") if value.strip(".") else value.replace(".", "%2E")
+
+
+def setting(value: str | None, variable: str) -> str:
+    """Return ``value``, or what the environment holds; raises ``ValueError`` without either."""
+    found = value or os.environ.get(variable, "")
+    if not found:
+        raise ValueError(f"expected an argument or the variable {variable}; found neither")
+    return found
 
 
 def check_base(url: str) -> str:
@@ -112,19 +126,24 @@ def check_base(url: str) -> str:
     return url.rstrip("/")
 
 
-def address(base_url: str, token: str | None, request: Request) -> tuple[str, dict[str, str]]:
+def address(
+    base_url: str, credentials: Credentials, request: Request
+) -> tuple[str, dict[str, str]]:
     """Return the whole URL and the headers of a request.
 
-    Header names are lower case, so that none is sent twice.
+    Header names are lower case, so that none is sent twice. A request that is sent again is
+    signed again.
     """
     headers = {"user-agent": "ferryman"}
     headers |= {name.lower(): value for name, value in request.headers.items()}
     if not request.url.startswith("/"):
         return request.url, headers
-    if token:
-        headers["authorization"] = f"Bearer {token}"
-    query = "?" + urlencode(request.query) if request.query else ""
-    return f"{base_url}{request.url}{query}", headers
+    query = urlencode(request.query)
+    if callable(credentials):
+        headers["authorization"] = credentials(request.method, request.url, query)
+    elif credentials:
+        headers["authorization"] = f"Bearer {credentials}"
+    return f"{base_url}{request.url}{'?' if query else ''}{query}", headers
 
 
 def refusal(answer: Answer, error: type[ClientError], what: str) -> ClientError:

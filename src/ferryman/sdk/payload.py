@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from ferryman.sdk.download import Download
+from ferryman.sdk.download import Download, Opened
 from ferryman.sdk.http import HttpTransport
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class _RawPayload(io.RawIOBase):
         super().close()
 
 
-class Payload(io.BufferedReader):
+class Payload(Opened, io.BufferedReader):
     """A file of app data: a readable binary file object with the members of an HTTP answer.
 
     The bytes are those the server app wrote, and come as they are read: memory does not grow
@@ -50,21 +50,6 @@ class Payload(io.BufferedReader):
     def __init__(self, transport: HttpTransport, download: Download) -> None:
         super().__init__(_RawPayload(transport, download), _BUFFER)
         self._download = download
-
-    @property
-    def ok(self) -> bool:
-        """Always True: any other answer was raised as ``MigrationAPIError``."""
-        return True
-
-    @property
-    def status(self) -> int:
-        """The HTTP status, 200."""
-        return self._download.status
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """The headers of the answer; names are lower case."""
-        return dict(self._download.headers)
 
     def iter_bytes(self, chunk_size: int = 1 << 20) -> Iterator[bytes]:
         """Yield the rest of the file in pieces of ``chunk_size`` bytes; the last is shorter."""

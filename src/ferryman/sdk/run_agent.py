@@ -8,7 +8,7 @@ from types import FrameType
 
 from ferryman.sdk.agent import Agent
 from ferryman.sdk.listener import adapt_listener, load_listener
-from ferryman.sdk.migration import setting
+from ferryman.sdk.operation import setting
 
 
 def run_agent(

@@ -23,7 +23,7 @@ from ferryman.wire.upload import (
     UploadView,
 )
 
-log = logging.getLogger("ferryman.sdk")
+log: logging.Logger = logging.getLogger("ferryman.sdk")
 
 T = TypeVar("T")
 
