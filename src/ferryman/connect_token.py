@@ -17,7 +17,8 @@ from ferryman.qsh import CONTEXT_PATH, query_string_hash
 LIFETIME = timedelta(minutes=3)
 """Of the tokens that the platform signs (connect-jwt)."""
 
-_LONGEST_LIFETIME = timedelta(minutes=15)
+# Three minutes are advised; libraries that apps use sign for an hour unless told otherwise.
+_LONGEST_LIFETIME = timedelta(hours=1)
 _CLOCK_SKEW = timedelta(minutes=1)
 _TOKEN_CHARACTERS = 8192
 
@@ -102,8 +103,8 @@ def _check_times(claims: dict[str, Any], now: datetime) -> None:
         raise _refusal("times that are no whole numbers")
     if issued > instant + _CLOCK_SKEW.total_seconds():
         raise _refusal("a token from the future")
-    if expires > instant + _LONGEST_LIFETIME.total_seconds():
-        raise _refusal("a token that lives for more than 15 minutes")
+    if expires > instant + (_LONGEST_LIFETIME + _CLOCK_SKEW).total_seconds():
+        raise _refusal("a token that lives for more than an hour")
     if instant >= expires:
         raise NotAuthenticated(
             "jwt_expired",
