@@ -182,7 +182,6 @@ async def owe(built: Built, begun: list[tuple[UUID, UUID]], count: int) -> None:
                     label="records",
                 )
                 await messages.insert(tx, app_id, event)
-            await release(tx, app_id)
 
 
 def _manifest(remote: str) -> dict[str, Any]:

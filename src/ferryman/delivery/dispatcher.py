@@ -1,189 +1,205 @@
-"""One attempt at delivering one message.
+"""The loop of a worker: claims what is due, has it sent, records what came of it.
 
-    begin (transaction) ──▶ send (no transaction) ──▶ end (transaction)
+    look ──▶ claim ──▶ send, many at once ──▶ record
+     ▲ NOTIFY, or the next due time
 
-The attempt is recorded before anything leaves, so a worker that dies in the middle leaves an
-open attempt; whoever takes the job over counts it as lost and makes the next one. Nothing is
-sent for a message whose acknowledgement is committed.
+Of each app only a window of messages is in flight at a time, so a slow app keeps nobody waiting.
+Claims and outcomes go to the database many at a time. Nothing is lost with this process: what it
+claimed others take over once it has been silent for ``heartbeat_seconds``.
 """
 
 import asyncio
-from contextlib import nullcontext
+from collections import Counter
 from datetime import timedelta
-from pathlib import Path
-from typing import Any, assert_never
+from typing import Any
 from uuid import UUID
 
+import asyncpg
 import structlog
 
-from ferryman.clock import wall_now
 from ferryman.delivery.backoff import retry_delay
-from ferryman.delivery.remote import RemoteSender
-from ferryman.domain.message import number_in_round
-from ferryman.domain.outcome import Outcome
+from ferryman.delivery.sender import Sender
+from ferryman.domain.limits import RELEASE_WINDOW
 from ferryman.errors import OutsideError
-from ferryman.functions.manifest import parse_manifest
-from ferryman.functions.pool import FunctionCall, FunctionPool
-from ferryman.functions.routes import FunctionRoute, RemoteRoute, Route
-from ferryman.functions.source import app_variables
-from ferryman.ids import derived_id, jitter, new_id
-from ferryman.services import message as messages
-from ferryman.services.message import Delivery
-from ferryman.services.platform import Platform
-from ferryman.services.release import needs_place_of
-from ferryman.tokens import SigningKey, invocation_token, system_token
+from ferryman.ids import jitter, new_id
+from ferryman.services import delivery as deliveries
+from ferryman.services.delivery import Delivery, Result
+from ferryman.services.platform import Platform, passed
+from ferryman.store.database import connect
+from ferryman.store.delivery import CHANNEL, Lane
+from ferryman.vocab import EventType
 
 log = structlog.get_logger("ferryman.delivery")
 
+_LOOK_SECONDS = 1.0
+"""At least so often all lanes are looked at: a notification may have been lost."""
 
-class BusyError(Exception):
-    """Enough jobs of this app wait for a function's place; more would crowd others out."""
+_BATCH = 200
+"""Outcomes recorded in one transaction."""
 
 
 class Dispatcher:
-    """Makes attempts; ``environ`` is where the variables that apps declare are taken from."""
+    """One worker's deliveries."""
 
     def __init__(
-        self,
-        platform: Platform,
-        key: SigningKey,
-        *,
-        functions: FunctionPool,
-        remotes: RemoteSender,
-        environ: dict[str, str],
+        self, platform: Platform, sender: Sender, database_url: str, stop: asyncio.Event
     ) -> None:
         self._platform = platform
-        self._key = key
-        self._functions = functions
-        self._remotes = remotes
-        self._environ = environ
+        self._sender = sender
+        self._url = database_url
+        self._stop = stop
+        self._worker_id = new_id()
+        self._due: set[Lane] = set()
+        self._in_flight: Counter[UUID] = Counter()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._results: list[Result] = []
+        self._ended = asyncio.Event()
+        self._changed = asyncio.Event()
+        self._next_look = 0.0
 
-    async def deliver(self, message_id: UUID, number: int) -> None:
-        """Make attempt ``number``, unless the message needs none any more.
+    async def run(self) -> None:
+        """Deliver until told to stop; then finish what is in flight."""
+        others = [
+            asyncio.create_task(each()) for each in (self._listen, self._record, self._heed_stop)
+        ]
+        try:
+            while not self._stop.is_set() or self._tasks or self._results:
+                try:
+                    await self._step()
+                except OutsideError as exc:
+                    log.warning("dispatcher.waits", code=exc.code)
+                    await passed(self._stop, 0.5)
+                except Exception:
+                    log.exception("dispatcher.failed")
+                    await passed(self._stop, 1.0)
+            await deliveries.leave(self._platform, self._worker_id)
+        finally:
+            for task in others:
+                task.cancel()
 
-        A function's place is waited for before the attempt begins: by then the message may be
-        acknowledged, and an attempt that died waiting would count without having reached anyone.
-        """
-        app = await needs_place_of(self._platform, message_id, number)
-        if app is not None and self._functions.crowded(str(app.app_id)):
-            raise BusyError
-        place = nullcontext() if app is None else self._functions.place(str(app.app_id))
-        async with place:
-            await self._attempt(message_id, number)
+    async def _step(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._changed.clear()
+        if loop.time() >= self._next_look:
+            await self._look()
+        rooms = {} if self._stop.is_set() else self._rooms()
+        # What becomes due from here on puts its lane back.
+        self._due -= rooms.keys()
+        claimed = await deliveries.claim(self._platform, self._worker_id, rooms) if rooms else []
+        taken = Counter(delivery.message.lane for delivery in claimed)
+        self._due |= {lane for lane, room in rooms.items() if taken[lane] >= room}
+        for delivery in claimed:
+            self._start(delivery)
+        if not claimed:
+            await passed(self._changed, max(0.0, self._next_look - loop.time()))
 
-    async def _attempt(self, message_id: UUID, number: int) -> None:
-        delivery = await messages.begin_attempt(self._platform, message_id, number)
-        if delivery is None:
-            return
-        outcome = await self._send(delivery)
+    async def _look(self) -> None:
+        """Find the lanes with something due, and when to look again."""
+        silence = timedelta(seconds=self._platform.settings.heartbeat_seconds)
+        await deliveries.take_over(self._platform, silence)
+        waits = await deliveries.look(self._platform, self._worker_id)
+        self._due |= {lane for lane, wait in waits.items() if wait <= timedelta(0)}
+        later = [wait.total_seconds() for wait in waits.values() if wait > timedelta(0)]
+        pause = min([_LOOK_SECONDS, *later])
+        self._next_look = asyncio.get_running_loop().time() + pause
+
+    def _rooms(self) -> dict[Lane, int]:
+        """How many messages may be taken of each lane that is due."""
+        left = self._platform.settings.delivery_concurrency - len(self._tasks)
+        rooms = {}
+        for lane in self._due:
+            room = min(RELEASE_WINDOW - self._in_flight[lane.app_id], left)
+            if room > 0:
+                rooms[lane] = room
+                left -= room
+        return rooms
+
+    def _start(self, delivery: Delivery) -> None:
+        app_id = delivery.app.app_id
+        self._in_flight[app_id] += 1
+        task = asyncio.create_task(self._send(delivery))
+        self._tasks.add(task)
+
+        def ended(task: asyncio.Task[None]) -> None:
+            self._tasks.discard(task)
+            self._in_flight[app_id] -= 1
+            if not self._in_flight[app_id]:
+                del self._in_flight[app_id]
+            self._changed.set()
+
+        task.add_done_callback(ended)
+
+    async def _send(self, delivery: Delivery) -> None:
+        outcome = await self._sender.send(delivery)
         delay = retry_delay(
-            number_in_round(delivery.message.state, delivery.number),
+            delivery.message.number - delivery.message.earlier,
             base=self._platform.settings.retry_base_seconds,
             random=jitter,
         )
-        await self._record(delivery, outcome, delay)
-        log.info(
-            "attempt.delivered" if outcome.ok else "attempt.failed",
-            app=delivery.app.cloud_app_key,
-            environment=delivery.app.environment,
-            transfer=str(delivery.transfer.transfer_id),
-            message=str(message_id),
-            event_type=delivery.message.event_type.value,
-            number=delivery.number,
-            stage=outcome.stage,
-            status=outcome.status,
-            seconds=round(outcome.duration, 3),
-        )
+        self._results.append(Result(delivery, outcome, delay))
+        self._ended.set()
 
-    async def _record(self, delivery: Delivery, outcome: Outcome, delay: timedelta | None) -> None:
-        """Write what came of it, however long the database is away: only we know it."""
-        pause = 0.1
+    async def _record(self) -> None:
+        """Write outcomes, however long the database is away: only we know them."""
+        while True:
+            await self._ended.wait()
+            self._ended.clear()
+            while batch := self._results[:_BATCH]:
+                await self._record_batch(batch)
+                del self._results[: len(batch)]
+                for result in batch:
+                    _tell(result)
+
+    async def _record_batch(self, batch: list[Result]) -> None:
         while True:
             try:
-                return await messages.end_attempt(self._platform, delivery, outcome, delay)
+                return await deliveries.record(self._platform, batch)
             except OutsideError as exc:
-                log.warning(
-                    "outcome.waits", message=str(delivery.message.message_id), code=exc.code
-                )
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, 2.0)
+                log.warning("outcomes.wait", count=len(batch), code=exc.code)
+                await asyncio.sleep(0.5)
 
-    async def _send(self, delivery: Delivery) -> Outcome:
-        """Every way the manifest names; the first failure is the attempt's outcome."""
-        outcomes = await asyncio.gather(
-            *(self._send_by(route, delivery) for route in delivery.routes)
-        )
-        return next((outcome for outcome in outcomes if not outcome.ok), outcomes[0])
+    async def _heed_stop(self) -> None:
+        await self._stop.wait()
+        self._changed.set()
 
-    async def _send_by(self, route: Route, delivery: Delivery) -> Outcome:
-        match route:
-            case FunctionRoute():
-                return await self._call_function(route, delivery)
-            case RemoteRoute():
-                return await self._post_remote(route, delivery)
-            case _:
-                assert_never(route)
+    async def _listen(self) -> None:
+        """Hear what becomes due; while that is not possible, looking now and then is enough."""
+        while True:
+            try:
+                connection = await connect(self._url)
+                try:
+                    lost = asyncio.Event()
+                    connection.add_termination_listener(lambda _: lost.set())
+                    await connection.add_listener(CHANNEL, self._hear)
+                    self._hear(connection, 0, CHANNEL, "")
+                    await lost.wait()
+                finally:
+                    connection.terminate()
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as exc:
+                log.warning("notifications.lost", error=type(exc).__name__)
+            await asyncio.sleep(0.5)
 
-    async def _call_function(self, route: FunctionRoute, delivery: Delivery) -> Outcome:
-        app, settings = delivery.app, self._platform.settings
-        manifest = parse_manifest(app.manifest or {})
-        return await self._functions.run(
-            FunctionCall(
-                owner=str(app.app_id),
-                source=Path(app.source or "/"),
-                handler=route.handler,
-                event=delivery.message.payload,
-                context={"installContext": _site(delivery)},
-                environment={
-                    **app_variables(manifest, self._environ),
-                    "FERRYMAN_URL": settings.base_url,
-                    "FERRYMAN_TOKEN": self._system_token(delivery),
-                },
-                timeout=settings.function_seconds,
-            )
-        )
-
-    async def _post_remote(self, route: RemoteRoute, delivery: Delivery) -> Outcome:
-        trace, span = new_id().hex, new_id().hex[:16]
-        headers = {
-            "Authorization": f"Bearer {self._invocation_token(delivery)}",
-            "x-b3-traceid": trace,
-            "x-b3-spanid": span,
-        }
-        if route.system_token:
-            headers["x-forge-oauth-system"] = self._system_token(delivery)
-        return await self._remotes.post(
-            route.url,
-            delivery.message.payload,
-            headers,
-            timeout=self._platform.settings.remote_seconds,
-        )
-
-    def _system_token(self, delivery: Delivery) -> str:
-        return system_token(
-            self._key,
-            app_id=str(delivery.app.app_id),
-            environment=delivery.app.environment,
-            site=delivery.transfer.details.cloud_url,
-            now=wall_now(),
-        )
-
-    def _invocation_token(self, delivery: Delivery) -> str:
-        app, site = delivery.app, delivery.transfer.details.cloud_url
-        base_url = self._platform.settings.base_url
-        return invocation_token(
-            self._key,
-            app_id=str(app.app_id),
-            forge_app_id=app.forge_app_id or parse_manifest(app.manifest or {}).app_id,
-            environment=app.environment,
-            cloud_url=site,
-            cloud_id=str(derived_id("cloud", site)),
-            installation_id=str(derived_id("installation", str(app.app_id), site)),
-            api_base_url=base_url,
-            now=wall_now(),
-        )
+    def _hear(self, _connection: Any, _pid: int, _channel: str, said: str) -> None:
+        app_id, _, event_type = said.partition(" ")
+        if event_type:
+            self._due.add(Lane(UUID(app_id), EventType(event_type)))
+        else:
+            self._next_look = 0.0
+        self._changed.set()
 
 
-def _site(delivery: Delivery) -> Any:
-    site = delivery.transfer.details.cloud_url
-    return f"ari:cloud:ferryman::site/{derived_id('cloud', site)}"
+def _tell(result: Result) -> None:
+    delivery, outcome = result.delivery, result.outcome
+    message = delivery.message
+    log.info(
+        "attempt.delivered" if outcome.ok else "attempt.failed",
+        app=delivery.app.cloud_app_key,
+        environment=delivery.app.environment,
+        transfer=str(message.transfer_id),
+        message=str(message.message_id),
+        event_type=message.lane.event_type.value,
+        number=message.number,
+        stage=outcome.stage,
+        status=outcome.status,
+        seconds=round(outcome.duration, 3),
+    )

@@ -19,7 +19,8 @@ from pgqueuer import PgQueuer
 from pgqueuer.errors import RetryRequested
 from pgqueuer.models import Job
 
-from ferryman.delivery.dispatcher import BusyError, Dispatcher
+from ferryman.delivery.dispatcher import Dispatcher
+from ferryman.delivery.sender import Sender
 from ferryman.delivery.remote import RemoteSender
 from ferryman.errors import OutsideError
 from ferryman.functions.pool import FunctionPool
@@ -54,17 +55,13 @@ async def run(platform: Platform, key: SigningKey, database_url: str, stop: asyn
             memory_bytes=settings.function_memory_bytes,
         ) as functions,
     ):
-        dispatcher = Dispatcher(
+        sender = Sender(
             platform,
             key,
             functions=functions,
             remotes=RemoteSender(session),
             environ=dict(os.environ),
         )
-
-        async def deliver(job: Job) -> None:
-            wanted = msgspec.json.decode(job.payload or b"", type=DeliverJob)
-            await dispatcher.deliver(wanted.message_id, wanted.number)
 
         async def wake(job: Job) -> None:
             wanted = msgspec.json.decode(job.payload or b"", type=WakeJob)
@@ -73,8 +70,7 @@ async def run(platform: Platform, key: SigningKey, database_url: str, stop: asyn
         queue = _Queue(platform, database_url, stop)
         await asyncio.gather(
             queue.work(WAKE, wake, at_once=_TIMERS_AT_ONCE),
-            queue.work(DELIVER, deliver, at_once=settings.delivery_concurrency),
-            _rescue(platform, stop),
+            Dispatcher(platform, sender, database_url, stop).run(),
         )
 
 
@@ -138,7 +134,7 @@ async def _surely(work: Callable[[], Awaitable[None]], job: Job) -> None:
             log.warning("job.waits", entrypoint=job.entrypoint, job=job.id, code=exc.code)
             await asyncio.sleep(pause)  # the database is away: there is no row to wait by
             pause = min(pause * 2, 2.0)
-        except BusyError as exc:
+        except ZeroDivisionError as exc:
             raise RetryRequested(delay=_BUSY, reason="no place is free") from exc
         except Exception as exc:
             log.exception("job.failed", entrypoint=job.entrypoint, job=job.id)

@@ -28,6 +28,10 @@ class RemoteRoute:
 Route = FunctionRoute | RemoteRoute
 
 
+def route_name(route: Route) -> str:
+    return route.function if isinstance(route, FunctionRoute) else route.endpoint
+
+
 def routes(manifest: Manifest, event_type: EventType) -> tuple[Route, ...]:
     """Every way that the event takes, in the manifest's order; none if nobody listens for it."""
     functions = {entry.key: entry for entry in manifest.functions}

@@ -75,6 +75,11 @@ async def by_id(tx: Transaction, app_id: UUID) -> App | None:
     return None if row is None else _app(row)
 
 
+async def by_ids(tx: Transaction, app_ids: Any) -> list[App]:
+    rows = await tx.connection.fetch("SELECT * FROM app WHERE app_id = ANY($1)", list(app_ids))
+    return [_app(row) for row in rows]
+
+
 async def by_cloud_key(tx: Transaction, cloud_app_key: str) -> list[App]:
     """The app in all its environments."""
     rows = SQL.apps_by_cloud_key(tx.connection, cloud_app_key=cloud_app_key)

@@ -24,12 +24,12 @@ class StoredMessage:
     transfer_id: UUID
     app_id: UUID
     event_type: EventType
-    lane: Lane
     payload: dict[str, Any]
     reason: str | None
     acknowledged_at: datetime | None
     next_attempt_at: datetime | None
     created_at: datetime
+    claimed_at: datetime | None
     state: Message
 
 
@@ -61,7 +61,7 @@ async def insert(tx: Transaction, app_id: UUID, event: ForgeEvent) -> None:
 async def lock(tx: Transaction, message_id: UUID) -> StoredMessage | None:
     """One message, locked until the transaction ends."""
     row = await SQL.lock_message(tx.connection, message_id=message_id)
-    return None if row is None else _stored(row)
+    return None if row is None else stored_message(row)
 
 
 async def lock_many(
@@ -69,7 +69,7 @@ async def lock_many(
 ) -> list[StoredMessage]:
     """Those of the ids that are messages of that transfer, locked."""
     rows = SQL.lock_messages_of(tx.connection, transfer_id=transfer_id, message_ids=message_ids)
-    return [_stored(row) async for row in rows]
+    return [stored_message(row) async for row in rows]
 
 
 async def acknowledge(tx: Transaction, message_ids: list[UUID], status: AckStatus) -> None:
@@ -177,13 +177,13 @@ async def reset(tx: Transaction, message_id: UUID) -> None:
 async def by_id(tx: Transaction, message_id: UUID) -> StoredMessage | None:
     """One message."""
     row = await SQL.message_by_id(tx.connection, message_id=message_id)
-    return None if row is None else _stored(row)
+    return None if row is None else stored_message(row)
 
 
 async def page(tx: Transaction, transfer_id: UUID, *, after: int, size: int) -> list[StoredMessage]:
     """Messages of a transfer after position ``after``, oldest first."""
     rows = SQL.message_page(tx.connection, transfer_id=transfer_id, after=after, size=size)
-    return [_stored(row) async for row in rows]
+    return [stored_message(row) async for row in rows]
 
 
 async def views(tx: Transaction, messages: list[StoredMessage]) -> list[MessageView]:
@@ -226,25 +226,25 @@ def _view(message: StoredMessage, attempts: list[AttemptView]) -> MessageView:
     )
 
 
-def _stored(row: Any) -> StoredMessage:
+def stored_message(row: Any) -> StoredMessage:
     acknowledgement = row["acknowledgement"]
     return StoredMessage(
         message_id=row["message_id"],
         position=row["position"],
         transfer_id=row["transfer_id"],
         app_id=row["app_id"],
-        lane=Lane(row["lane"]),
         event_type=EventType(row["event_type"]),
         payload=msgspec.json.decode(row["payload"]),
         reason=row["reason"],
         acknowledged_at=row["acknowledged_at"],
         next_attempt_at=row["next_attempt_at"],
         created_at=row["created_at"],
+        claimed_at=row["claimed_at"],
         state=Message(
             state=MessageState(row["state"]),
             acknowledgement=None if acknowledgement is None else AckStatus(acknowledgement),
             attempts=row["attempts"],
             allowed=row["allowed"],
-            open_attempt=row["open_attempt"],
+            open_attempt=row["worker_id"] is not None,
         ),
     )

@@ -1,7 +1,11 @@
 -- name: insert_message!
-INSERT INTO message (message_id, transfer_id, app_id, event_type, payload, state, created_at,
-                     next_attempt_at)
-VALUES (:message_id, :transfer_id, :app_id, :event_type, :payload, 'PENDING', :now, :now);
+-- The workers hear of it when this commits.
+WITH owed AS (
+    INSERT INTO message (message_id, transfer_id, app_id, event_type, payload, state, created_at,
+                         next_attempt_at)
+    VALUES (:message_id, :transfer_id, :app_id, :event_type, :payload, 'PENDING', :now, :now)
+    RETURNING app_id, event_type)
+SELECT pg_notify('ferryman_due', app_id || ' ' || event_type) FROM owed;
 
 -- name: lock_message^
 SELECT * FROM message WHERE message_id = :message_id FOR UPDATE;

@@ -1,0 +1,152 @@
+"""One attempt at handing a message to a cloud app, by every way that leads to it."""
+
+import asyncio
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, assert_never
+
+import msgspec
+
+from ferryman.clock import wall_now
+from ferryman.delivery.remote import RemoteSender
+from ferryman.domain.outcome import Outcome
+from ferryman.functions.manifest import parse_manifest
+from ferryman.functions.pool import FunctionCall, FunctionPool
+from ferryman.functions.routes import FunctionRoute, RemoteRoute, Route
+from ferryman.functions.source import app_variables
+from ferryman.ids import derived_id, new_id
+from ferryman.services.delivery import Delivery
+from ferryman.services.platform import Platform
+from ferryman.store.app import App
+from ferryman.tokens import SigningKey, invocation_token, system_token
+
+_TOKENS_SECONDS = 60
+"""Tokens are good for longer; signing anew for each event would cost more than sending it."""
+
+
+class Sender:
+    """Makes attempts; ``environ`` is where the variables that apps declare are taken from."""
+
+    def __init__(
+        self,
+        platform: Platform,
+        key: SigningKey,
+        *,
+        functions: FunctionPool,
+        remotes: RemoteSender,
+        environ: dict[str, str],
+    ) -> None:
+        self._platform = platform
+        self._key = key
+        self._functions = functions
+        self._remotes = remotes
+        self._environ = environ
+        self._tokens: dict[tuple[App, str], tuple[datetime, str, str]] = {}
+
+    async def send(self, delivery: Delivery) -> Outcome:
+        """Every way the app registered; the first failure is the attempt's outcome."""
+        if len(delivery.routes) == 1:
+            return await self._send_by(delivery.routes[0], delivery)
+        outcomes = await asyncio.gather(
+            *(self._send_by(route, delivery) for route in delivery.routes)
+        )
+        return next((outcome for outcome in outcomes if not outcome.ok), outcomes[0])
+
+    async def _send_by(self, route: Route, delivery: Delivery) -> Outcome:
+        match route:
+            case FunctionRoute():
+                return await self._call_function(route, delivery)
+            case RemoteRoute():
+                return await self._post_remote(route, delivery)
+            case _:
+                assert_never(route)
+
+    async def _call_function(self, route: FunctionRoute, delivery: Delivery) -> Outcome:
+        app, settings = delivery.app, self._platform.settings
+        manifest = parse_manifest(app.manifest or {})
+        _, system = self._signed(delivery)
+        call = FunctionCall(
+            owner=str(app.app_id),
+            source=Path(app.source or "/"),
+            handler=route.handler,
+            event=msgspec.json.decode(delivery.message.payload),
+            context={"installContext": _site_ari(_site(delivery))},
+            environment={
+                **app_variables(manifest, self._environ),
+                "FERRYMAN_URL": settings.base_url,
+                "FERRYMAN_TOKEN": system,
+            },
+            timeout=settings.function_seconds,
+        )
+        async with self._functions.place(str(app.app_id)):
+            return await self._functions.run(call)
+
+    async def _post_remote(self, route: RemoteRoute, delivery: Delivery) -> Outcome:
+        invocation, system = self._signed(delivery)
+        headers = {
+            "Authorization": f"Bearer {invocation}",
+            "x-b3-traceid": new_id().hex,
+            "x-b3-spanid": new_id().hex[:16],
+        }
+        if route.system_token:
+            headers["x-forge-oauth-system"] = system
+        return await self._remotes.post(
+            route.url,
+            delivery.message.payload,
+            headers,
+            timeout=self._platform.settings.remote_seconds,
+        )
+
+    def _signed(self, delivery: Delivery) -> tuple[str, str]:
+        """An invocation token and a system token, for the app on that site."""
+        site = _site(delivery)
+        now = wall_now()
+        key = (delivery.app.app_id, delivery.app.environment, delivery.app.forge_app_id, site)
+        kept = self._tokens.get(key)
+        if kept is None or now - kept[0] > timedelta(seconds=_TOKENS_SECONDS):
+            if len(self._tokens) > 10_000:
+                self._tokens.clear()
+            kept = now, self._invocation_token(delivery.app, site), self._system_token(delivery.app, site)
+            self._tokens[key] = kept
+        return kept[1:]
+
+    def _system_token(self, app: App, site: str) -> str:
+        return system_token(
+            self._key,
+            app_id=str(app.app_id),
+            environment=app.environment,
+            site=site,
+            now=wall_now(),
+        )
+
+    def _invocation_token(self, app: App, site: str) -> str:
+        return invocation_token(
+            self._key,
+            app_id=str(app.app_id),
+            forge_app_id=app.forge_app_id or parse_manifest(app.manifest or {}).app_id,
+            environment=app.environment,
+            cloud_url=site,
+            cloud_id=str(derived_id("cloud", site)),
+            installation_id=str(derived_id("installation", str(app.app_id), site)),
+            api_base_url=self._platform.settings.base_url,
+            now=wall_now(),
+        )
+
+
+class _Details(msgspec.Struct, rename="camel"):
+    cloud_url: str
+
+
+class _Event(msgspec.Struct, rename="camel"):
+    migration_details: _Details
+
+
+_EVENT = msgspec.json.Decoder(_Event)
+
+
+def _site(delivery: Delivery) -> str:
+    return _EVENT.decode(delivery.message.payload).migration_details.cloud_url
+
+
+def _site_ari(site: str) -> Any:
+    return f"ari:cloud:ferryman::site/{derived_id('cloud', site)}"

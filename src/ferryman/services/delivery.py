@@ -1,0 +1,189 @@
+"""Deliveries as workers see them: claim what is due, then record what came of each attempt.
+
+    claim (transaction) ──▶ send (no transaction) ──▶ record (transaction)
+
+A claim says in the database whose a message is before anything leaves. A worker that dies in the
+middle leaves its claims; another one finds them (:func:`take_over`), counts the attempts as lost
+and tries again. Nothing is claimed once its acknowledgement is committed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from ferryman.domain import message as rules
+from ferryman.domain.outcome import Outcome
+from ferryman.functions.routes import Route, route_name
+from ferryman.services.platform import Platform
+from ferryman.services.routing import routes_of
+from ferryman.store import app as apps
+from ferryman.store import delivery as deliveries
+from ferryman.store.app import App
+from ferryman.store.database import Transaction
+from ferryman.store.delivery import AttemptRow, ClaimedMessage, Ended, Entry, Lane
+from ferryman.store.message import StoredMessage
+from ferryman.vocab import MessageState
+
+_LOST = "the process that made this attempt died before its outcome was known"
+_ORPHANS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """An attempt that was begun and is now to be made."""
+
+    message: ClaimedMessage
+    app: App
+    routes: tuple[Route, ...]
+    claimed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of an attempt; ``delay`` is the back-off before a next one, if there is one."""
+
+    delivery: Delivery
+    outcome: Outcome
+    delay: timedelta
+
+
+async def look(platform: Platform, worker_id: UUID) -> dict[Lane, timedelta]:
+    """Say that this worker lives; in how long the first message of each lane is due."""
+    async with platform.database.transaction() as tx:
+        await deliveries.see_worker(tx, worker_id)
+        return {lane: due - tx.now for lane, due in (await deliveries.due_lanes(tx)).items()}
+
+
+async def claim(platform: Platform, worker_id: UUID, rooms: dict[Lane, int]) -> list[Delivery]:
+    """Begin attempts at due messages, at most so many of each lane.
+
+    What waits in a lane that leads nowhere any more, since the app was registered anew, is given
+    up or parked.
+    """
+    async with platform.database.transaction() as tx:
+        found = {app.app_id: app for app in await apps.by_ids(tx, {lane.app_id for lane in rooms})}
+        ways = {
+            lane: routes_of(found[lane.app_id], lane.event_type)
+            for lane in rooms
+            if lane.app_id in found
+        }
+        for lane, routes in ways.items():
+            if not routes:
+                await _close_lane(tx, found[lane.app_id], lane)
+        open_lanes = {lane: room for lane, room in rooms.items() if ways.get(lane)}
+        claimed = await deliveries.claim(tx, worker_id, open_lanes) if open_lanes else []
+    return [
+        Delivery(message, found[message.lane.app_id], ways[message.lane], tx.now)
+        for message in claimed
+    ]
+
+
+async def record(platform: Platform, results: Sequence[Result]) -> None:
+    """Write the outcomes of attempts, and what the rules make of each message."""
+    by_id = {result.delivery.message.message_id: result for result in results}
+    async with platform.database.transaction() as tx:
+        locked = await deliveries.lock(tx, list(by_id))
+        ended, attempts, entries = [], [], []
+        for message_id, message in locked.items():
+            result = by_id[message_id]
+            ended.append(
+                _ended(
+                    message,
+                    result.delivery.message.number,
+                    tx.now,
+                    delivered=result.outcome.ok,
+                    error=result.outcome.error,
+                    delay=result.delay,
+                )
+            )
+            attempts.append(_attempt(result))
+            entries += _entries(message, result, ended[-1])
+        await _write(tx, ended, attempts, entries)
+
+
+async def take_over(platform: Platform, silence: timedelta) -> int:
+    """Free what workers claimed that were silent so long; how many messages there were."""
+    async with platform.database.transaction() as tx:
+        orphans = await deliveries.orphans(tx, silence, _ORPHANS)
+        ended, attempts, entries = [], [], []
+        for message in orphans:
+            number, began = message.state.attempts, message.claimed_at or tx.now
+            ended.append(
+                _ended(
+                    message, number, tx.now, delivered=False, error=_LOST, delay=timedelta(0)
+                )
+            )
+            attempts.append(AttemptRow(message.message_id, number, None, began, "LOST", None))
+            facts = {"messageId": str(message.message_id), "number": number}
+            entries.append(Entry(message.transfer_id, "attempt.lost", facts))
+            entries += _given_up(message, ended[-1].state)
+        await _write(tx, ended, attempts, entries)
+        return len(orphans)
+
+
+async def leave(platform: Platform, worker_id: UUID) -> None:
+    """The worker ends, with nothing in its hands."""
+    async with platform.database.transaction() as tx:
+        await deliveries.forget_worker(tx, worker_id)
+
+
+async def _close_lane(tx: Transaction, app: App, lane: Lane) -> None:
+    ...
+
+
+async def _write(
+    tx: Transaction, ended: list[Ended], attempts: list[AttemptRow], entries: list[Entry]
+) -> None:
+    if ended:
+        await deliveries.save(tx, ended)
+        await deliveries.record(tx, attempts)
+        await deliveries.write(tx, entries)
+
+
+def _ended(
+    message: StoredMessage, number: int, now: datetime, *, delivered: bool, error: str | None,
+    delay: timedelta,
+) -> Ended:
+    end = rules.end_attempt(message.state, number, delivered=delivered, delay=delay)
+    over = rules.is_current(message.state, number)
+    if end.state is message.state.state and end.retry_after is None:
+        # Nothing new for the message: it was acknowledged, given up or tried again meanwhile.
+        return Ended(message.message_id, end.state, message.reason, message.next_attempt_at, over)
+    reason = None if end.state is MessageState.DELIVERED else error
+    due = None if end.retry_after is None else now + end.retry_after
+    return Ended(message.message_id, end.state, reason, due, over)
+
+
+def _attempt(result: Result) -> AttemptRow:
+    delivery, outcome = result.delivery, result.outcome
+    return AttemptRow(
+        delivery.message.message_id,
+        delivery.message.number,
+        ", ".join(map(route_name, delivery.routes)),
+        delivery.claimed_at,
+        "DELIVERED" if outcome.ok else "FAILED",
+        outcome,
+    )
+
+
+def _entries(message: StoredMessage, result: Result, ended: Ended) -> list[Entry]:
+    outcome = result.outcome
+    entry = Entry(
+        message.transfer_id,
+        "attempt.delivered" if outcome.ok else "attempt.failed",
+        {
+            "messageId": str(message.message_id),
+            "number": result.delivery.message.number,
+            "durationMs": round(outcome.duration * 1000),
+            "error": outcome.error,
+        },
+    )
+    return [entry, *_given_up(message, ended.state)]
+
+
+def _given_up(message: StoredMessage, state: MessageState) -> list[Entry]:
+    if state is not MessageState.UNDELIVERED or message.state.state is state:
+        return []
+    facts = {"messageId": str(message.message_id)}
+    return [Entry(message.transfer_id, "message.undelivered", facts)]

@@ -1,0 +1,1 @@
+from ferryman.services.app import routes_of as routes_of

@@ -1,0 +1,167 @@
+"""What workers do with messages: claim those that are due, and save what came of them.
+
+Everything here is for many messages at once: a worker makes few, large round trips.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from ferryman.domain.outcome import Outcome
+from ferryman.store.database import SQL, Transaction
+from ferryman.store.message import StoredMessage, stored_message
+from ferryman.vocab import EventType, MessageState
+
+CHANNEL = "ferryman_due"
+"""NOTIFY on it says ``APP_ID EVENT_TYPE`` of what has become due, or nothing: look everywhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """The messages of one app that take the same way: those of one event."""
+
+    app_id: UUID
+    event_type: EventType
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedMessage:
+    """A message that this worker is to send now, as attempt ``number``; ``payload`` is JSON."""
+
+    message_id: UUID
+    transfer_id: UUID
+    lane: Lane
+    payload: str
+    number: int
+    earlier: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What an attempt makes of its message. ``over``: the message is in nobody's hands now."""
+
+    message_id: UUID
+    state: MessageState
+    reason: str | None
+    due: datetime | None
+    over: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRow:
+    """An attempt that ended, as it is kept; texts are bounded by whoever made them."""
+
+    message_id: UUID
+    number: int
+    target: str | None
+    started_at: datetime
+    outcome: str
+    what: Outcome | None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An entry of a transfer's timeline."""
+
+    transfer_id: UUID
+    kind: str
+    data: dict[str, Any]
+
+
+async def see_worker(tx: Transaction, worker_id: UUID) -> None:
+    """The worker is alive, and what it claimed stays its own."""
+    await SQL.see_worker(tx.connection, worker_id=worker_id)
+
+
+async def forget_worker(tx: Transaction, worker_id: UUID) -> None:
+    """The worker ended in order."""
+    await SQL.forget_worker(tx.connection, worker_id=worker_id)
+
+
+async def orphans(tx: Transaction, silence: timedelta, size: int) -> list[StoredMessage]:
+    """Forget workers that were silent so long; messages of workers that are gone, locked."""
+    await SQL.forget_silent_workers(tx.connection, silence=silence)
+    return [stored_message(row) async for row in SQL.orphaned_messages(tx.connection, size=size)]
+
+
+async def due_lanes(tx: Transaction) -> dict[Lane, datetime]:
+    """When the first message of each lane is due, be it in the past or to come."""
+    return {
+        Lane(row["app_id"], EventType(row["event_type"])): row["next_attempt_at"]
+        async for row in SQL.due_lanes(tx.connection)
+        if row["next_attempt_at"] is not None
+    }
+
+
+async def claim(tx: Transaction, worker_id: UUID, rooms: dict[Lane, int]) -> list[ClaimedMessage]:
+    """Take so many due messages of each lane."""
+    rows = SQL.claim_messages(
+        tx.connection,
+        app_ids=[lane.app_id for lane in rooms],
+        event_types=[lane.event_type.value for lane in rooms],
+        rooms=list(rooms.values()),
+        worker_id=worker_id,
+        now=tx.now,
+    )
+    return [
+        ClaimedMessage(
+            row["message_id"],
+            row["transfer_id"],
+            Lane(row["app_id"], EventType(row["event_type"])),
+            row["payload"],
+            row["attempts"],
+            row["earlier"],
+        )
+        async for row in rows
+    ]
+
+
+async def lock(tx: Transaction, message_ids: list[UUID]) -> dict[UUID, StoredMessage]:
+    """Those messages, locked."""
+    rows = SQL.lock_messages(tx.connection, message_ids=message_ids)
+    return {row["message_id"]: stored_message(row) async for row in rows}
+
+
+async def save(tx: Transaction, ended: Sequence[Ended]) -> None:
+    """Write what the rules made of each message."""
+    await SQL.save_messages(
+        tx.connection,
+        message_ids=[each.message_id for each in ended],
+        states=[each.state.value for each in ended],
+        reasons=[each.reason for each in ended],
+        due=[each.due for each in ended],
+        over=[each.over for each in ended],
+    )
+
+
+async def record(tx: Transaction, attempts: Sequence[AttemptRow]) -> None:
+    """Keep attempts that ended."""
+    whats = [each.what for each in attempts]
+    await SQL.record_attempts(
+        tx.connection,
+        message_ids=[each.message_id for each in attempts],
+        numbers=[each.number for each in attempts],
+        targets=[each.target for each in attempts],
+        started=[each.started_at for each in attempts],
+        outcomes=[each.outcome for each in attempts],
+        durations=[None if what is None else round(what.duration * 1000) for what in whats],
+        stages=[None if what is None else what.stage for what in whats],
+        statuses=[None if what is None else what.status for what in whats],
+        errors=[None if what is None else what.error for what in whats],
+        outputs=[None if what is None else what.output for what in whats],
+    )
+
+
+async def write(tx: Transaction, entries: Sequence[Entry]) -> None:
+    """Add entries to timelines."""
+    await SQL.write_entries(
+        tx.connection,
+        transfer_ids=[each.transfer_id for each in entries],
+        kinds=[each.kind for each in entries],
+        data=[msgspec.json.encode(each.data).decode() for each in entries],
+        now=tx.now,
+    )

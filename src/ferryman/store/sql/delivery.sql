@@ -1,0 +1,95 @@
+-- name: see_worker!
+-- A worker is alive: what it claimed stays its own.
+INSERT INTO worker (worker_id, seen_at) VALUES (:worker_id, now())
+ON CONFLICT (worker_id) DO UPDATE SET seen_at = now();
+
+-- name: forget_worker!
+DELETE FROM worker WHERE worker_id = :worker_id;
+
+-- name: forget_silent_workers!
+DELETE FROM worker WHERE seen_at < now() - CAST(:silence AS interval);
+
+-- name: orphaned_messages
+-- Claimed by a worker that is gone; nobody else will say what came of the attempt.
+SELECT * FROM message
+WHERE worker_id IS NOT NULL
+  AND NOT EXISTS (SELECT FROM worker WHERE worker.worker_id = message.worker_id)
+ORDER BY message_id
+LIMIT :size
+FOR UPDATE SKIP LOCKED;
+
+-- name: due_lanes
+-- One row for each lane with something to deliver, and when: the index is read once a lane,
+-- however many messages wait in it.
+WITH RECURSIVE lane AS (
+    (SELECT app_id, event_type, next_attempt_at FROM message
+     WHERE state = 'PENDING' AND worker_id IS NULL
+     ORDER BY app_id, event_type, next_attempt_at
+     LIMIT 1)
+    UNION ALL
+    SELECT next.app_id, next.event_type, next.next_attempt_at
+    FROM lane CROSS JOIN LATERAL (
+        SELECT app_id, event_type, next_attempt_at FROM message
+        WHERE state = 'PENDING' AND worker_id IS NULL
+          AND (app_id, event_type) > (lane.app_id, lane.event_type)
+        ORDER BY app_id, event_type, next_attempt_at
+        LIMIT 1) next
+)
+SELECT app_id, event_type, next_attempt_at FROM lane;
+
+-- name: claim_messages
+-- Of each lane so many as it has room for, those that are longest due first. What another
+-- worker or an acknowledgement holds at this moment is left to it.
+WITH wanted AS (
+    SELECT * FROM unnest(
+        CAST(:app_ids AS uuid[]), CAST(:event_types AS text[]), CAST(:rooms AS integer[])
+    ) AS lane (app_id, event_type, room)
+), due AS (
+    SELECT found.message_id FROM wanted CROSS JOIN LATERAL (
+        SELECT message_id FROM message
+        WHERE app_id = wanted.app_id AND event_type = wanted.event_type
+          AND state = 'PENDING' AND worker_id IS NULL AND next_attempt_at <= :now
+        ORDER BY next_attempt_at, position
+        LIMIT wanted.room
+        FOR UPDATE SKIP LOCKED) found
+)
+UPDATE message SET worker_id = :worker_id, claimed_at = :now, attempts = attempts + 1
+FROM due
+WHERE message.message_id = due.message_id
+RETURNING message.message_id, message.transfer_id, message.app_id, message.event_type,
+    message.payload, message.attempts, message.allowed - 5 AS earlier;
+
+-- name: lock_messages
+-- In the order of ids, so that two that lock the same ones cannot block each other.
+SELECT * FROM message WHERE message_id = ANY(:message_ids) ORDER BY message_id FOR UPDATE;
+
+-- name: save_messages!
+UPDATE message SET state = ended.state, reason = ended.reason,
+    next_attempt_at = ended.next_attempt_at,
+    worker_id = CASE WHEN ended.over THEN NULL ELSE message.worker_id END
+FROM unnest(
+    CAST(:message_ids AS uuid[]), CAST(:states AS text[]), CAST(:reasons AS text[]),
+    CAST(:due AS timestamptz[]), CAST(:over AS boolean[])
+) AS ended (message_id, state, reason, next_attempt_at, over)
+WHERE message.message_id = ended.message_id;
+
+-- name: record_attempts!
+-- An attempt that was taken for lost gets its outcome when its worker turns out to be alive.
+INSERT INTO attempt (message_id, number, target, started_at, outcome, duration_ms, stage, status,
+                     error, output)
+SELECT * FROM unnest(
+    CAST(:message_ids AS uuid[]), CAST(:numbers AS integer[]), CAST(:targets AS text[]),
+    CAST(:started AS timestamptz[]), CAST(:outcomes AS text[]), CAST(:durations AS integer[]),
+    CAST(:stages AS text[]), CAST(:statuses AS integer[]), CAST(:errors AS text[]),
+    CAST(:outputs AS text[]))
+ON CONFLICT (message_id, number) DO UPDATE SET
+    target = excluded.target, outcome = excluded.outcome, duration_ms = excluded.duration_ms,
+    stage = excluded.stage, status = excluded.status, error = excluded.error,
+    output = excluded.output
+WHERE attempt.outcome = 'LOST';
+
+-- name: write_entries!
+INSERT INTO timeline (transfer_id, at, kind, data)
+SELECT transfer_id, :now, kind, data FROM unnest(
+    CAST(:transfer_ids AS uuid[]), CAST(:kinds AS text[]), CAST(:data AS jsonb[])
+) AS entry (transfer_id, kind, data);
