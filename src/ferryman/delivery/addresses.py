@@ -1,0 +1,50 @@
+"""Where the platform may connect to on behalf of an app.
+
+An app names the addresses that its events are posted to, so it could have the platform call
+machines that only the platform can reach: a database, a cloud's metadata service. The check is
+made on the address that is connected to, after the name was resolved, so a name that resolves
+differently the second time gains nothing.
+"""
+
+import socket
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from typing import Any
+
+_IPV4_INSIDE = (IPv6Network("::/96"), IPv6Network("64:ff9b::/96"))
+_LOCAL_NAT64 = IPv6Network("64:ff9b:1::/48")
+
+
+class AddressRefusedError(OSError):
+    """The platform does not connect there."""
+
+
+def public_socket(info: tuple[Any, ...]) -> socket.socket:
+    """A socket for an address of the public internet (aiohttp's ``socket_factory``).
+
+    Raises :class:`AddressRefusedError` for every other one.
+    """
+    family, kind, protocol, _, address = info
+    if not is_public(address[0]):
+        raise AddressRefusedError(
+            f"{address[0]} is not an address of the public internet; set "
+            "FERRYMAN_PRIVATE_ADDRESSES=allow if the platform may connect there"
+        )
+    return socket.socket(family=family, type=kind, proto=protocol)
+
+
+def is_public(text: str) -> bool:
+    """Whether an IP address is one that anybody can reach, not only this machine or network."""
+    address = ip_address(text.partition("%")[0])
+    if isinstance(address, IPv6Address):
+        if address in _LOCAL_NAT64:
+            return False
+        address = _inner(address) or address
+    return address.is_global and not address.is_multicast
+
+
+def _inner(address: IPv6Address) -> IPv4Address | None:
+    """The IPv4 address that the network may pass this one on to."""
+    if any(address in network for network in _IPV4_INSIDE):
+        return IPv4Address(int(address) & 0xFFFFFFFF)
+    teredo = address.teredo
+    return address.ipv4_mapped or address.sixtofour or (None if teredo is None else teredo[1])
