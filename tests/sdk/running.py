@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -89,6 +90,19 @@ class Platform:
         }
         migration = self.admin("POST", "/migrations", request)
         return self.admin("POST", f"/migrations/{migration['migrationId']}/start")
+
+    def load_mappings(self, migration_id: str, namespace: str, count: int) -> None:
+        """Write that the id ``n`` is called ``cn`` in the cloud."""
+        rows = [f"{namespace},{n},c{n}" for n in range(count)]
+        token = (self.data_dir / "operator-token").read_text().strip()
+        request = urllib.request.Request(  # noqa: S310 - loopback only
+            f"{self.url}/admin/v1/migrations/{migration_id}/mappings",
+            method="PUT",
+            data="\n".join(["namespace,serverKey,cloudKey", *rows]).encode(),
+            headers={"Authorization": f"Bearer {token}", "Content-Type": "text/csv"},
+        )
+        with urllib.request.urlopen(request, timeout=30):  # noqa: S310
+            pass
 
     def view(self, running: Running) -> Any:
         """What an admin sees of the transfer."""
