@@ -61,7 +61,7 @@ def test_a_library_for_connect_apps_signs_the_same_request() -> None:
 
 
 def test_the_platforms_own_token_is_taken() -> None:
-    request = connect_token.Request("POST", PATH, QUERY)
+    request = connect_token.Request("POST", PATH, QUERY, "")
     made = connect_token.sign(SECRET, "platform", request, datetime.fromtimestamp(NOW, UTC))
     assert verify(f"JWT {made}")["iss"] == "platform"
 
@@ -135,6 +135,14 @@ def test_a_token_opens_one_request() -> None:
     for change in ({"method": "GET"}, {"target": PATH}, {"target": f"/other?{QUERY}"}):
         with pytest.raises(SignatureInvalid, match="qsh"):
             verify(f"JWT {token()}", **change)
+
+
+def test_an_app_has_no_context_path() -> None:
+    """Only the products answer behind `/wiki`; a webhook may really be there."""
+    made = token(qsh=query_string_hash("POST", "/wiki/hook", "", ""))
+    assert verify(f"JWT {made}", target="/wiki/hook")
+    with pytest.raises(SignatureInvalid, match="qsh"):
+        verify(f"JWT {made}", target="/hook")
 
 
 def test_a_signer_does_not_show_its_secret() -> None:
