@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from ferryman.sdk.cloud_client import QueryBuilder
     from ferryman.sdk.connect_migration import ConnectMigration
     from ferryman.sdk.definition import TransferDefinition
-    from ferryman.sdk.definition import TransferDefinition
     from ferryman.sdk.errors import ClientError, GatewayError, MigrationAPIError
     from ferryman.sdk.gateway import Gateway
     from ferryman.sdk.migration import Migration
@@ -69,7 +68,6 @@ __all__ = [
     "Result",
     "SignatureInvalid",
     "TransferDefinition",
-    "TransferDefinition",
     "run_agent",
     "verify_webhook",
 ]
@@ -108,7 +106,6 @@ _HOMES = {
     "ReportedStatus": "ferryman.vocab",
     "Result": "ferryman.sdk.query",
     "SignatureInvalid": "ferryman.sdk.signature",
-    "TransferDefinition": "ferryman.sdk.definition",
     "TransferDefinition": "ferryman.sdk.definition",
     "run_agent": "ferryman.sdk.run_agent",
     "verify_webhook": "ferryman.sdk.signature",
