@@ -21,6 +21,7 @@ from ferryman.api.objects import ObjectsApp
 from ferryman.api.parameters import OwnPlatform
 from ferryman.api.problems import on_http_error, on_platform_error, on_undecodable, on_unexpected
 from ferryman.api.server import server_router
+from ferryman.api.strict import StrictRequest, check_request
 from ferryman.api.throttle import Throttle
 from ferryman.domain.rate import Rate
 from ferryman.errors import PlatformError
@@ -94,6 +95,8 @@ def create_app(platform: Platform, credentials: Credentials, closing: asyncio.Ev
             path="/docs",
             render_plugins=[SwaggerRenderPlugin()],
         ),
+        request_class=StrictRequest,
+        before_request=check_request,
         request_max_body_size=settings.max_body_bytes,
         logging_config=None,
         debug=False,
