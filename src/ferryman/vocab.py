@@ -10,6 +10,14 @@ class AppKind(StrEnum):
     CONNECT = "connect"
 
 
+class InstallationState(StrEnum):
+    """Whether a Connect app shares a secret with the platform, without which it may nothing."""
+
+    NOT_INSTALLED = "NOT_INSTALLED"
+    INSTALLED = "INSTALLED"
+    UNINSTALLED = "UNINSTALLED"
+
+
 class TransferStatus(StrEnum):
     """Life of a transfer; see ``domain/transfer.py`` for the moves between them."""
 
@@ -50,7 +58,7 @@ class EventType(StrEnum):
 
 
 class ConnectEventType(StrEnum):
-    """The five events that Connect apps get (connect-webhooks); an export's end has no name there."""
+    """The five events that Connect apps get (connect-webhooks); none tells of an export's end."""
 
     TRIGGERED = "listener-triggered"
     UPLOADED = "app-data-uploaded"
