@@ -24,7 +24,7 @@ async def answering(
     settings: Settings, database_url: str, operator_token: str, closing: asyncio.Event
 ) -> AsyncIterator["asyncio.Task[None]"]:
     """Answer requests from now on; the task that is given ends only if the server does."""
-    async with build(settings, database_url) as built:
+    async with build(settings, database_url, check_store=True) as built:
         app = create_app(built.platform, Credentials(operator_token, built.key), closing)
         server = Server(
             app,

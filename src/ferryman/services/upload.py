@@ -83,7 +83,12 @@ async def sign_parts(
         )
     store = platform.objects
     for part in parts:
-        check_request(part, max_part_size=store.max_part_size, max_parts=store.max_parts)
+        check_request(
+            part,
+            max_part_size=store.max_part_size,
+            max_parts=store.max_parts,
+            checksums=store.checksums,
+        )
     async with platform.database.transaction() as tx:
         upload = await _own(tx, app, upload_id)
         _check_open(upload)
