@@ -32,6 +32,7 @@ class Running:
     cloud_key: str
     server_token: str
     cloud_token: str
+    shared_secret: str | None = None
 
 
 @dataclass
@@ -52,17 +53,23 @@ class Platform:
             transport.close()
 
     def transfer(
-        self, containers: Sequence[dict[str, str]] = (), *, remote: str | None = None
+        self,
+        containers: Sequence[dict[str, str]] = (),
+        *,
+        remote: str | None = None,
+        kind: str = "forge",
+        scopes: Sequence[str] | None = None,
     ) -> Running:
         """Register an app of its own and start a migration of it; events go to ``remote``."""
         number = next(_numbers)
         server_key, cloud_key = f"server.app.{number}", f"cloud.app.{number}"
         registration = {
-            "kind": "forge",
+            "kind": kind,
             "serverAppKey": server_key,
             "cloudAppKey": cloud_key,
             "forgeAppId": f"app-{number}",
             "manifest": remote_manifest(remote) if remote else None,
+            "accessScopes": None if scopes is None else list(scopes),
         }
         app = self.admin("POST", "/apps", registration)
         migration = self._start(cloud_key, containers)
@@ -74,6 +81,7 @@ class Platform:
             cloud_key=cloud_key,
             server_token=app["serverToken"],
             cloud_token=app["cloudToken"],
+            shared_secret=app.get("sharedSecret"),
         )
 
     def start_again(self, running: Running) -> None:
