@@ -19,18 +19,20 @@ import structlog
 from ferryman.clock import wall_now
 from ferryman.delivery.backoff import retry_delay
 from ferryman.delivery.remote import RemoteSender
+from ferryman.delivery.webhook import post_webhook
 from ferryman.domain.message import number_in_round
 from ferryman.domain.outcome import Outcome
 from ferryman.errors import OutsideError
 from ferryman.functions.manifest import parse_manifest
 from ferryman.functions.pool import FunctionCall, FunctionPool
-from ferryman.functions.routes import FunctionRoute, RemoteRoute, Route
+from ferryman.functions.routes import FunctionRoute, RemoteRoute, Route, WebhookRoute
 from ferryman.functions.source import app_variables
 from ferryman.ids import derived_id, jitter, new_id
 from ferryman.services import message as messages
 from ferryman.services.message import Delivery
 from ferryman.services.platform import Platform
 from ferryman.services.release import needs_place_of
+from ferryman.services.routing import client_key
 from ferryman.tokens import SigningKey, invocation_token, system_token
 
 log = structlog.get_logger("ferryman.delivery")
@@ -75,13 +77,13 @@ class Dispatcher:
         delivery = await messages.begin_attempt(self._platform, message_id, number)
         if delivery is None:
             return
-        outcome = await self._send(delivery)
+        outcome, reached = await self._send(delivery)
         delay = retry_delay(
             number_in_round(delivery.message.state, delivery.number),
             base=self._platform.settings.retry_base_seconds,
             random=jitter,
         )
-        await self._record(delivery, outcome, delay)
+        await self._record(delivery, outcome, delay, reached)
         log.info(
             "attempt.delivered" if outcome.ok else "attempt.failed",
             app=delivery.app.cloud_app_key,
@@ -95,12 +97,14 @@ class Dispatcher:
             seconds=round(outcome.duration, 3),
         )
 
-    async def _record(self, delivery: Delivery, outcome: Outcome, delay: timedelta | None) -> None:
+    async def _record(
+        self, delivery: Delivery, outcome: Outcome, delay: timedelta, reached: list[Route]
+    ) -> None:
         """Write what came of it, however long the database is away: only we know it."""
         pause = 0.1
         while True:
             try:
-                return await messages.end_attempt(self._platform, delivery, outcome, delay)
+                return await messages.end_attempt(self._platform, delivery, outcome, delay, reached)
             except OutsideError as exc:
                 log.warning(
                     "outcome.waits", message=str(delivery.message.message_id), code=exc.code
@@ -108,12 +112,15 @@ class Dispatcher:
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 2.0)
 
-    async def _send(self, delivery: Delivery) -> Outcome:
-        """Every way the manifest names; the first failure is the attempt's outcome."""
+    async def _send(self, delivery: Delivery) -> tuple[Outcome, list[Route]]:
+        """Every way there is; the first failure is the attempt's outcome. And which ways led."""
         outcomes = await asyncio.gather(
             *(self._send_by(route, delivery) for route in delivery.routes)
         )
-        return next((outcome for outcome in outcomes if not outcome.ok), outcomes[0])
+        reached = [
+            route for route, outcome in zip(delivery.routes, outcomes, strict=True) if outcome.ok
+        ]
+        return next((outcome for outcome in outcomes if not outcome.ok), outcomes[0]), reached
 
     async def _send_by(self, route: Route, delivery: Delivery) -> Outcome:
         match route:
@@ -121,6 +128,8 @@ class Dispatcher:
                 return await self._call_function(route, delivery)
             case RemoteRoute():
                 return await self._post_remote(route, delivery)
+            case WebhookRoute():
+                return await self._post_webhook(route, delivery)
             case _:
                 assert_never(route)
 
@@ -157,6 +166,17 @@ class Dispatcher:
             delivery.message.payload,
             headers,
             timeout=self._platform.settings.remote_seconds,
+        )
+
+    async def _post_webhook(self, route: WebhookRoute, delivery: Delivery) -> Outcome:
+        return await post_webhook(
+            self._remotes,
+            route,
+            delivery.message.payload,
+            issuer=client_key(delivery.app),
+            secret=delivery.app.shared_secret,
+            now=wall_now(),
+            seconds=self._platform.settings.remote_seconds,
         )
 
     def _system_token(self, delivery: Delivery) -> str:

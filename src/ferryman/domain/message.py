@@ -2,27 +2,32 @@
 
 The two are independent (forge-events, Processing events): an acknowledgement may come before,
 during or long after a delivery. After it nothing is sent again.
+
+Connect apps acknowledge no message: they get each one until their webhook has answered 200 or
+the transfer has ended (connect-webhooks).
 """
 
 from dataclasses import dataclass
 from datetime import timedelta
 
 from ferryman.domain import limits
-from ferryman.vocab import AckStatus, MessageState
+from ferryman.vocab import AckStatus, AppKind, EventType, MessageState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
     """What the rules need to know.
 
-    ``allowed`` attempts in all; redelivery by hand allows another five.
+    ``allowed`` attempts in all, None for as many as it takes until the transfer ends; ``earlier``
+    ones were made before the latest redelivery by hand, which allows another round.
     ``open_attempt``: the last attempt has no outcome yet.
     """
 
     state: MessageState = MessageState.PENDING
     acknowledgement: AckStatus | None = None
     attempts: int = 0
-    allowed: int = limits.MAX_ATTEMPTS
+    allowed: int | None = limits.MAX_ATTEMPTS
+    earlier: int = 0
     open_attempt: bool = False
 
 
@@ -49,6 +54,13 @@ class AttemptEnd:
     retry_after: timedelta | None = None
 
 
+def attempts_in_round(kind: AppKind, event: EventType, *, settled: bool) -> int | None:
+    """How many attempts are made until a message is given up; None: until the transfer ends."""
+    if kind is AppKind.FORGE:
+        return limits.MAX_ATTEMPTS
+    return limits.SETTLED_ATTEMPTS if settled or event is EventType.SETTLED else None
+
+
 def begin_attempt(message: Message, number: int) -> AttemptStart:
     """A job for attempt ``number`` was taken up, perhaps for the second time.
 
@@ -63,14 +75,12 @@ def begin_attempt(message: Message, number: int) -> AttemptStart:
         return AttemptStart(message.attempts + 1)
     if not own:
         return AttemptStart(None)
-    if message.attempts >= message.allowed:
+    if _is_last(message, number):
         return AttemptStart(None, lost=True, given_up=True)
     return AttemptStart(None, lost=True, follow_up=number + 1)
 
 
-def end_attempt(
-    message: Message, number: int, *, delivered: bool, delay: timedelta | None
-) -> AttemptEnd:
+def end_attempt(message: Message, number: int, *, delivered: bool, delay: timedelta) -> AttemptEnd:
     """Attempt ``number`` ended; ``delay`` is the back-off that a next attempt would wait.
 
     The outcome of an attempt that was given up as lost meanwhile can only improve the message.
@@ -82,7 +92,7 @@ def end_attempt(
     if message.acknowledgement is not None:
         # Acknowledged while the handler then failed: the app has it, nothing is owed any more.
         return AttemptEnd(MessageState.DELIVERED)
-    if number >= message.allowed or delay is None:
+    if _is_last(message, number):
         return AttemptEnd(MessageState.UNDELIVERED)
     return AttemptEnd(MessageState.PENDING, delay)
 
@@ -94,9 +104,13 @@ def is_current(message: Message, number: int) -> bool:
 
 def number_in_round(message: Message, number: int) -> int:
     """Attempt ``number`` counted anew from the latest redelivery by hand, as back-off counts."""
-    return number - (message.allowed - limits.MAX_ATTEMPTS)
+    return number - message.earlier
 
 
 def needs_acknowledgement_change(message: Message) -> bool:
     """Whether an acknowledgement counts: the first one does, all later ones are harmless."""
     return message.acknowledgement is None
+
+
+def _is_last(message: Message, number: int) -> bool:
+    return message.allowed is not None and number >= message.allowed

@@ -1,5 +1,6 @@
 """Messages: attempts at delivering them, acknowledgements, redelivery."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
@@ -9,9 +10,8 @@ from ferryman.domain import transfer as transfer_rules
 from ferryman.domain.limits import ADMIN_PAGE, MESSAGE_IDS
 from ferryman.domain.outcome import Outcome
 from ferryman.errors import Conflict, LimitExceeded, not_found
-from ferryman.functions.routes import FunctionRoute, Route
+from ferryman.functions.routes import Route, WebhookRoute, route_name
 from ferryman.services import transfer as transfer_service
-from ferryman.services.app import routes_of
 from ferryman.services.decision import apply
 from ferryman.services.platform import (
     Platform,
@@ -20,7 +20,8 @@ from ferryman.services.platform import (
     page_size,
     parse_id,
 )
-from ferryman.services.release import enter, release
+from ferryman.services.release import enter, park, release
+from ferryman.services.routing import no_way, routes_of
 from ferryman.store import app as apps
 from ferryman.store import message as messages
 from ferryman.store import queue, timeline
@@ -29,7 +30,7 @@ from ferryman.store.app import App
 from ferryman.store.database import Transaction
 from ferryman.store.message import AttemptResult, StoredMessage
 from ferryman.store.transfer import StoredTransfer
-from ferryman.vocab import EventType, Lane, MessageState
+from ferryman.vocab import AppKind, EventType, Lane, MessageState
 from ferryman.wire.message import MessageStatus
 from ferryman.wire.transfer import MessagePage, MessageView
 
@@ -111,25 +112,30 @@ async def begin_attempt(platform: Platform, message_id: UUID, number: int) -> De
         if decision.number is None or not await enter(tx, message):
             return None
         app, stored = await _context(tx, message)
-        routes = routes_of(app, message.event_type)
+        routes = await _routes(tx, message, app, stored)
         if not routes:
-            await messages.give_up(tx, message_id, "no trigger of the app listens any more")
-            await release(tx, message.app_id)
             return None
         begun = replace(message.state, attempts=decision.number, open_attempt=True)
         await messages.save(
             tx, message_id, begun, lane=Lane.RELEASED, reason=None, next_attempt_at=None
         )
-        target = ", ".join(_name(route) for route in routes)
+        target = ", ".join(map(route_name, routes))
         await messages.insert_attempt(tx, message_id, decision.number, target)
         message = replace(message, state=begun)
     return Delivery(message, stored, app, routes, decision.number)
 
 
 async def end_attempt(
-    platform: Platform, delivery: Delivery, outcome: Outcome, delay: timedelta | None
+    platform: Platform,
+    delivery: Delivery,
+    outcome: Outcome,
+    delay: timedelta,
+    reached: Sequence[Route] = (),
 ) -> None:
-    """Record the outcome; ``delay`` is the back-off before the next attempt, if there is one."""
+    """Record the outcome; ``delay`` is the back-off before the next attempt, if there is one.
+
+    ``reached`` are those of several ways that took the message although the attempt failed.
+    """
     message_id, number = delivery.message.message_id, delivery.number
     async with platform.database.transaction() as tx:
         message = await messages.lock(tx, message_id)
@@ -154,6 +160,8 @@ async def end_attempt(
             durationMs=round(outcome.duration * 1000),
             error=outcome.error,
         )
+        if urls := [route.url for route in reached if isinstance(route, WebhookRoute)]:
+            await messages.reach(tx, message_id, urls)
         if end.state is message.state.state and end.retry_after is None:
             if rules.is_current(message.state, number):
                 await _close(tx, message)
@@ -170,7 +178,10 @@ async def redeliver(platform: Platform, message_id: str) -> MessageView:
             raise not_found("message", message_id)
         stored = await transfers.by_id(tx, message.transfer_id)
         _check_redeliverable(message, stored)
-        await messages.reset(tx, wanted)
+        settled = stored is None or stored.state.status.final
+        kind = AppKind.FORGE if stored is None else stored.state.kind
+        more = rules.attempts_in_round(kind, message.event_type, settled=settled)
+        await messages.reset(tx, wanted, more)
         await release(tx, message.app_id)
         await timeline.write(tx, message.transfer_id, "message.redelivered", messageId=message_id)
         again = await messages.by_id(tx, wanted) or message
@@ -253,6 +264,29 @@ async def _lose(tx: Transaction, message: StoredMessage) -> None:
     )
 
 
+async def _routes(
+    tx: Transaction, message: StoredMessage, app: App, stored: StoredTransfer
+) -> tuple[Route, ...]:
+    """The ways that are left to go; without one the message needs this attempt no more.
+
+    A Connect app that has no address yet may register one as long as the transfer runs.
+    """
+    routes = routes_of(app, message.event_type)
+    if not routes and app.kind is AppKind.CONNECT and not stored.state.status.final:
+        routes = await park(tx, message)
+    elif not routes:
+        await _save(tx, message, MessageState.UNDELIVERED, reason=no_way(app))
+    left = tuple(
+        route
+        for route in routes
+        if not (isinstance(route, WebhookRoute) and route.url in message.reached)
+    )
+    if routes and not left:
+        # The address that had refused it is no longer registered.
+        await _save(tx, message, MessageState.DELIVERED, reason=None)
+    return left
+
+
 async def _context(tx: Transaction, message: StoredMessage) -> tuple[App, StoredTransfer]:
     stored = await transfers.by_id(tx, message.transfer_id)
     app = None if stored is None else await apps.by_id(tx, stored.app_id)
@@ -276,7 +310,3 @@ def _check_redeliverable(message: StoredMessage, stored: StoredTransfer | None) 
                 found=found,
                 fix="Nothing needs to be done for this message.",
             )
-
-
-def _name(route: Route) -> str:
-    return route.function if isinstance(route, FunctionRoute) else route.endpoint

@@ -9,22 +9,47 @@ from uuid import UUID
 
 from ferryman.domain import message as rules
 from ferryman.domain.limits import RELEASE_WINDOW
-from ferryman.functions.routes import FunctionRoute
-from ferryman.services.app import routes_of
+from ferryman.errors import not_found
+from ferryman.functions.routes import FunctionRoute, Route
 from ferryman.services.platform import Platform
+from ferryman.services.routing import no_way, routes_of
 from ferryman.store import app as apps
 from ferryman.store import message as messages
 from ferryman.store import queue
 from ferryman.store.app import App
 from ferryman.store.database import Transaction
 from ferryman.store.message import StoredMessage
-from ferryman.vocab import Lane
+from ferryman.vocab import EventType, Lane
 
 
 async def release(tx: Transaction, app_id: UUID) -> None:
     """Put waiting messages of an app into the queue, as far as its window has room."""
     for message_id, attempts in await messages.release(tx, app_id, RELEASE_WINDOW):
         await queue.enqueue_delivery(tx, message_id, attempts + 1)
+
+
+async def unpark(tx: Transaction, app_id: UUID) -> None:
+    """The app's definition changed: what waited for an address goes on, if there is one now.
+
+    To be called after the change, in its transaction. Whoever parks a message holds the app as
+    it was read (:func:`park`), so that neither misses the other.
+    """
+    app = await apps.by_id(tx, app_id)
+    if app is not None and routes_of(app, EventType.UPLOADED):
+        await messages.unpark(tx, app_id)
+        await release(tx, app_id)
+
+
+async def park(tx: Transaction, message: StoredMessage) -> tuple[Route, ...]:
+    """Let a message wait until its app registers an address; the ways, if it just did."""
+    app = await apps.by_id_shared(tx, message.app_id)
+    if app is None:
+        raise not_found("app", message.app_id)
+    routes = routes_of(app, message.event_type)
+    if not routes:
+        await messages.park(tx, message.message_id, no_way(app))
+        await release(tx, message.app_id)
+    return routes
 
 
 async def enter(tx: Transaction, message: StoredMessage) -> bool:

@@ -75,6 +75,12 @@ async def by_id(tx: Transaction, app_id: UUID) -> App | None:
     return None if row is None else _app(row)
 
 
+async def by_id_shared(tx: Transaction, app_id: UUID) -> App | None:
+    """One app, which nobody changes until the transaction ends."""
+    row = await SQL.app_by_id_shared(tx.connection, app_id=app_id)
+    return None if row is None else _app(row)
+
+
 async def by_cloud_key(tx: Transaction, cloud_app_key: str) -> list[App]:
     """The app in all its environments."""
     rows = SQL.apps_by_cloud_key(tx.connection, cloud_app_key=cloud_app_key)

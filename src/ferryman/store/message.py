@@ -10,14 +10,16 @@ import msgspec
 from ferryman.clock import epoch_ms
 from ferryman.domain.message import Message
 from ferryman.store.database import SQL, Transaction
+from ferryman.store.transfer import StoredTransfer
 from ferryman.vocab import AckStatus, EventType, Lane, MessageState
+from ferryman.wire.connect import ConnectEvent
 from ferryman.wire.message import ForgeEvent
 from ferryman.wire.transfer import AttemptView, MessageView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredMessage:
-    """A message; ``state`` is the part that has rules."""
+    """A message; ``state`` is the part that has rules, ``reached`` are webhooks that took it."""
 
     message_id: UUID
     position: int
@@ -30,6 +32,7 @@ class StoredMessage:
     acknowledged_at: datetime | None
     next_attempt_at: datetime | None
     created_at: datetime
+    reached: list[str]
     state: Message
 
 
@@ -45,15 +48,22 @@ class AttemptResult:
     output: str | None
 
 
-async def insert(tx: Transaction, app_id: UUID, event: ForgeEvent) -> None:
+async def insert(
+    tx: Transaction,
+    stored: StoredTransfer,
+    event_type: EventType,
+    event: ForgeEvent | ConnectEvent,
+    allowed: int | None,
+) -> None:
     """A message that is owed from now on, waiting to be released."""
     await SQL.insert_message(
         tx.connection,
         message_id=UUID(event.message_id),
-        transfer_id=UUID(event.transfer_id),
-        app_id=app_id,
-        event_type=event.event_type,
+        transfer_id=stored.transfer_id,
+        app_id=stored.app_id,
+        event_type=event_type,
         payload=msgspec.json.encode(event).decode(),
+        allowed=allowed,
         now=tx.now,
     )
 
@@ -158,6 +168,27 @@ async def give_up_app_data(tx: Transaction, transfer_id: UUID, reason: str) -> l
     return [row["message_id"] async for row in rows]
 
 
+async def give_up_all_but_settled(tx: Transaction, transfer_id: UUID, reason: str) -> list[UUID]:
+    """Stop delivering what a settled transfer still owed; the messages given up."""
+    rows = SQL.give_up_all_but_settled(tx.connection, transfer_id=transfer_id, reason=reason)
+    return [row["message_id"] async for row in rows]
+
+
+async def park(tx: Transaction, message_id: UUID, reason: str) -> None:
+    """Let a message wait, without a job, until its app has an address."""
+    await SQL.park_message(tx.connection, message_id=message_id, reason=reason)
+
+
+async def unpark(tx: Transaction, app_id: UUID) -> None:
+    """What was parked waits to be released."""
+    await SQL.unpark_messages(tx.connection, app_id=app_id, now=tx.now)
+
+
+async def reach(tx: Transaction, message_id: UUID, urls: list[str]) -> None:
+    """Those webhooks took the message."""
+    await SQL.message_reached(tx.connection, message_id=message_id, urls=urls)
+
+
 async def give_up(tx: Transaction, message_id: UUID, reason: str) -> None:
     """Never deliver a message, visibly."""
     await SQL.give_up_message(tx.connection, message_id=message_id, reason=reason)
@@ -169,9 +200,9 @@ async def outstanding(tx: Transaction, transfer_id: UUID, size: int) -> list[UUI
     return [row["message_id"] async for row in rows]
 
 
-async def reset(tx: Transaction, message_id: UUID) -> None:
-    """Allow another round of attempts."""
-    await SQL.reset_message(tx.connection, message_id=message_id, now=tx.now)
+async def reset(tx: Transaction, message_id: UUID, more: int | None) -> None:
+    """Allow ``more`` attempts, or as many as it takes."""
+    await SQL.reset_message(tx.connection, message_id=message_id, more=more, now=tx.now)
 
 
 async def by_id(tx: Transaction, message_id: UUID) -> StoredMessage | None:
@@ -213,8 +244,8 @@ def _view(message: StoredMessage, attempts: list[AttemptView]) -> MessageView:
     return MessageView(
         message_id=str(message.message_id),
         transfer_id=str(message.transfer_id),
-        event_type=message.event_type,
-        key=message.payload.get("key"),
+        event_type=message.payload["eventType"],
+        key=message.payload.get("key") or message.payload.get("s3Key"),
         label=message.payload.get("label"),
         state=message.state.state,
         reason=message.reason,
@@ -240,11 +271,13 @@ def _stored(row: Any) -> StoredMessage:
         acknowledged_at=row["acknowledged_at"],
         next_attempt_at=row["next_attempt_at"],
         created_at=row["created_at"],
+        reached=row["reached"],
         state=Message(
             state=MessageState(row["state"]),
             acknowledgement=None if acknowledgement is None else AckStatus(acknowledgement),
             attempts=row["attempts"],
             allowed=row["allowed"],
+            earlier=row["earlier"],
             open_attempt=row["open_attempt"],
         ),
     )

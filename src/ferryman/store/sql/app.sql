@@ -23,6 +23,10 @@ WHERE token.digest = :digest AND token.audience = :audience;
 -- name: app_by_id^
 SELECT * FROM app WHERE app_id = :app_id;
 
+-- name: app_by_id_shared^
+-- Kept as it is until the transaction ends: whoever changes it waits.
+SELECT * FROM app WHERE app_id = :app_id FOR SHARE;
+
 -- name: apps_by_cloud_key
 SELECT * FROM app WHERE cloud_app_key = :cloud_app_key ORDER BY environment;
 

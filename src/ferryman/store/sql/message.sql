@@ -1,7 +1,7 @@
 -- name: insert_message!
-INSERT INTO message (message_id, transfer_id, app_id, event_type, payload, state, created_at,
-                     next_attempt_at)
-VALUES (:message_id, :transfer_id, :app_id, :event_type, :payload, 'PENDING', :now, :now);
+INSERT INTO message (message_id, transfer_id, app_id, event_type, payload, state, allowed,
+                     created_at, next_attempt_at)
+VALUES (:message_id, :transfer_id, :app_id, :event_type, :payload, 'PENDING', :allowed, :now, :now);
 
 -- name: lock_message^
 SELECT * FROM message WHERE message_id = :message_id FOR UPDATE;
@@ -44,6 +44,24 @@ WHERE transfer_id = :transfer_id AND state = 'PENDING'
   AND event_type = 'avi:ecosystem.migration:uploaded:app_data' AND acknowledgement IS NULL
 RETURNING message_id;
 
+-- name: give_up_all_but_settled
+UPDATE message SET state = 'UNDELIVERED', reason = :reason, next_attempt_at = NULL
+WHERE transfer_id = :transfer_id AND state = 'PENDING'
+  AND event_type <> 'avi:ecosystem.migration:settled:transfer'
+RETURNING message_id;
+
+-- name: park_message!
+-- No job and no due time: registering an address, or the end of the transfer, moves it on.
+UPDATE message SET lane = 'PARKED', reason = :reason, next_attempt_at = NULL
+WHERE message_id = :message_id;
+
+-- name: unpark_messages!
+UPDATE message SET lane = 'WAITING', reason = NULL, next_attempt_at = :now
+WHERE app_id = :app_id AND state = 'PENDING' AND lane = 'PARKED';
+
+-- name: message_reached!
+UPDATE message SET reached = reached || CAST(:urls AS text[]) WHERE message_id = :message_id;
+
 -- name: outstanding_messages
 SELECT message_id FROM message
 WHERE transfer_id = :transfer_id AND acknowledgement IS NULL
@@ -66,7 +84,8 @@ SELECT * FROM attempt WHERE message_id = ANY(:message_ids) ORDER BY message_id, 
 -- name: reset_message!
 -- Redelivery by hand: the message starts anew under the same id, its attempts stay recorded.
 UPDATE message SET state = 'PENDING', lane = 'WAITING', reason = NULL, next_attempt_at = :now,
-    open_attempt = false, allowed = attempts + 5
+    open_attempt = false, earlier = attempts, allowed = attempts + CAST(:more AS integer),
+    reached = '{}'
 WHERE message_id = :message_id;
 
 -- name: give_up_message!
