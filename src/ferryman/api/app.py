@@ -18,6 +18,7 @@ from ferryman.api.auth import Credentials
 from ferryman.api.connect import connect_routers
 from ferryman.api.forge import forge_router
 from ferryman.api.objects import ObjectsApp
+from ferryman.api.openapi import describe
 from ferryman.api.parameters import OwnPlatform
 from ferryman.api.problems import on_http_error, on_platform_error, on_undecodable, on_unexpected
 from ferryman.api.server import server_router
@@ -30,13 +31,13 @@ from ferryman.services.platform import Platform
 from ferryman.tokens import jwks
 
 
-@get("/healthz", include_in_schema=False)
+@get("/healthz")
 async def healthz() -> dict[str, str]:
     """The process answers."""
     return {"status": "alive"}
 
 
-@get("/readyz", include_in_schema=False)
+@get("/readyz")
 async def readyz(platform: OwnPlatform) -> dict[str, str]:
     """The process can be used: the database answers. Else 503."""
     async with platform.database.transaction() as tx:
@@ -44,16 +45,27 @@ async def readyz(platform: OwnPlatform) -> dict[str, str]:
     return {"status": "ready"}
 
 
-@get("/.well-known/jwks.json", include_in_schema=False)
+@get("/.well-known/jwks.json")
 async def keys(credentials: NamedDependency[Credentials]) -> dict[str, Any]:
     """The public keys by which remotes check our tokens."""
     return jwks([credentials.key])
 
 
-@get("/openapi.json", include_in_schema=False)
+@get("/openapi.json")
 async def openapi(request: Request[Any, Any, Any]) -> dict[str, Any]:
     """Every surface, as OpenAPI 3.1."""
-    return request.app.openapi_schema.to_schema()
+    known: dict[str, Any] | None = request.app.state.get("openapi")
+    if known is None:
+        known = request.app.state["openapi"] = describe(request.app.openapi_schema.to_schema())
+    return known
+
+
+class Docs(SwaggerRenderPlugin):
+    """The page to read it on."""
+
+    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
+        """The page."""
+        return super().render(request, describe(openapi_schema))
 
 
 def create_app(platform: Platform, credentials: Credentials, closing: asyncio.Event) -> Litestar:
@@ -93,7 +105,8 @@ def create_app(platform: Platform, credentials: Credentials, closing: asyncio.Ev
             title="Ferryman",
             version=version("ferryman"),
             path="/docs",
-            render_plugins=[SwaggerRenderPlugin()],
+            render_plugins=[Docs()],
+            use_handler_docstrings=True,
         ),
         request_class=StrictRequest,
         before_request=check_request,
