@@ -59,7 +59,7 @@ def _calls(prefix: str) -> Callable[[], str]:
     def part() -> str:
         nothing: Any = None
         platform = Platform(database=nothing, objects=nothing, settings=Settings())
-        api = create_app(platform, Credentials("", SigningKey("", b"")), asyncio.Event())
+        api = create_app(platform, Credentials("", SigningKey("", b"")), asyncio.Event(), nothing)
         rows = []
         for route in api.routes:
             found = {

@@ -14,6 +14,7 @@ from litestar.openapi.plugins import SwaggerRenderPlugin
 from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
 
 from ferryman.api.admin import admin_router
+from ferryman.api.apps import install_key
 from ferryman.api.auth import Credentials
 from ferryman.api.connect import connect_routers
 from ferryman.api.forge import forge_router
@@ -27,6 +28,7 @@ from ferryman.api.throttle import Throttle
 from ferryman.domain.rate import Rate
 from ferryman.errors import PlatformError
 from ferryman.objects.local import LocalStore
+from ferryman.services.lifecycle import Lifecycle, Post
 from ferryman.services.platform import Platform
 from ferryman.tokens import jwks
 
@@ -68,8 +70,14 @@ class Docs(SwaggerRenderPlugin):
         return super().render(request, describe(openapi_schema))
 
 
-def create_app(platform: Platform, credentials: Credentials, closing: asyncio.Event) -> Litestar:
-    """The whole API over one platform; calls that wait end early once ``closing`` is set."""
+def create_app(
+    platform: Platform, credentials: Credentials, closing: asyncio.Event, send: Post
+) -> Litestar:
+    """The whole API over one platform; calls that wait end early once ``closing`` is set.
+
+    By ``send`` the lifecycle calls of Connect apps leave.
+    """
+    lifecycle = Lifecycle(credentials.key, send)
     settings = platform.settings
     throttle = Throttle(Rate(settings.rate_per_second, settings.rate_burst), monotonic)
     handlers: list[Any] = [
@@ -80,6 +88,7 @@ def create_app(platform: Platform, credentials: Credentials, closing: asyncio.Ev
         healthz,
         readyz,
         keys,
+        install_key,
         openapi,
         PrometheusController,
     ]
@@ -91,6 +100,7 @@ def create_app(platform: Platform, credentials: Credentials, closing: asyncio.Ev
         dependencies={
             "platform": Provide(lambda: platform, sync_to_thread=False),
             "credentials": Provide(lambda: credentials, sync_to_thread=False),
+            "lifecycle": Provide(lambda: lifecycle, sync_to_thread=False),
             "closing": Provide(lambda: closing, sync_to_thread=False),
         },
         exception_handlers={
