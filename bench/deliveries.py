@@ -27,6 +27,7 @@ import procrastinate
 
 from bench.report import Figure
 from ferryman.config import Settings
+from ferryman.domain.limits import MAX_ATTEMPTS
 from ferryman.ids import new_id
 from ferryman.server.build import Built, build
 from ferryman.services import app as apps
@@ -181,7 +182,7 @@ async def owe(built: Built, begun: list[tuple[UUID, UUID]], count: int) -> None:
                     key=str(new_id()),
                     label="records",
                 )
-                await messages.insert(tx, app_id, event)
+                await messages.insert(tx, stored, event.event_type, event, MAX_ATTEMPTS)
             await release(tx, app_id)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-import atlassian_jwt
+import atlassian_jwt  # type: ignore[import-untyped]
 import jwt
 import pytest
 
@@ -72,6 +72,11 @@ class Voyage:
             return view if len(ended) >= attempts else None
 
         return wait_until(failed)
+
+    def until_given_up(self, message_id: str) -> str:
+        """Why it is not delivered any more."""
+        wait_until(lambda: self.message(message_id)["state"] == "UNDELIVERED")
+        return str(self.message(message_id)["reason"])
 
     def until_events(self, *names: str) -> None:
         wait_until(lambda: sorted(self.receiver.events) == sorted(names))
@@ -205,8 +210,7 @@ def test_events_wait_for_an_address(voyage: Voyage) -> None:
         (late, "the transfer settled as FAILED"),
         (settled["messageId"], NO_WEBHOOK),
     ):
-        wait_until(lambda found=message_id: voyage.message(found)["state"] == "UNDELIVERED")
-        assert voyage.message(message_id)["reason"] == reason
+        assert voyage.until_given_up(message_id) == reason
     assert len(receiver.got) == 2
 
 
