@@ -107,7 +107,7 @@ def test_names(forge: Forge, act: Callable[[Forge], object], name: str) -> None:
             "Payload",
             "transferId is always there: a UUID",
             "transferId",
-            lambda value: is_uuid(value),
+            is_uuid,
             name="transferId",
         ),
         case(
@@ -115,7 +115,7 @@ def test_names(forge: Forge, act: Callable[[Forge], object], name: str) -> None:
             "Payload",
             "messageId is always there: a UUID",
             "messageId",
-            lambda value: is_uuid(value),
+            is_uuid,
             name="messageId",
         ),
         case(
@@ -123,7 +123,7 @@ def test_names(forge: Forge, act: Callable[[Forge], object], name: str) -> None:
             "Payload",
             "migrationDetails.migrationId is always there: a UUID",
             "migrationDetails.migrationId",
-            lambda value: is_uuid(value),
+            is_uuid,
             name="migrationId",
         ),
         case(
