@@ -62,7 +62,7 @@ def start_platform(children: Children, folder: Path, object_store: str | None) -
         *("--data-dir", str(folder / "platform"), "--port", "0"),
         cwd=folder,
         env={
-            "FERRYMAN_OBJECT_STORE": object_store or "",
+            **({"FERRYMAN_OBJECT_STORE": object_store} if object_store else {}),
             "FERRYMAN_RETRY_BASE_SECONDS": "1",
             "FORGE_USER_VAR_NOTICEBOARD_DB": str(folder / "noticeboard.db"),
         },
