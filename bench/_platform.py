@@ -41,12 +41,13 @@ class Platform:
 
 
 @contextmanager
-def serving(data_dir: Path) -> Iterator[Platform]:
+def serving(data_dir: Path, *options: str, **settings: object) -> Iterator[Platform]:
     """Start the platform on a free port, end it in order."""
     port = free_port()
     command = [sys.executable, "-m", "ferryman", "serve"]
-    command += ["--data-dir", str(data_dir), "--port", str(port)]
+    command += ["--data-dir", str(data_dir), "--port", str(port), *options]
     environment = {k: v for k, v in os.environ.items() if not k.startswith("FERRYMAN_")}
+    environment |= {f"FERRYMAN_{name.upper()}": str(value) for name, value in settings.items()}
     log = data_dir.parent / "serve.log"
     started = time.perf_counter()
     with log.open("ab") as errors:

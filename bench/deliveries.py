@@ -27,11 +27,11 @@ import procrastinate
 
 from bench.report import Figure
 from ferryman.config import Settings
+from ferryman.domain.limits import MAX_ATTEMPTS
 from ferryman.ids import new_id
 from ferryman.server.build import Built, build
 from ferryman.services import app as apps
 from ferryman.services import migration
-from ferryman.services.release import release
 from ferryman.store import message as messages
 from ferryman.store import transfer as transfers
 from ferryman.store.embedded import EmbeddedPostgres
@@ -167,7 +167,7 @@ async def begin(built: Built, remote: str) -> list[tuple[UUID, UUID]]:
 
 async def owe(built: Built, begun: list[tuple[UUID, UUID]], count: int) -> None:
     """Owe the apps ``count`` events of app data, shared equally."""
-    for app_id, transfer_id in begun:
+    for _app_id, transfer_id in begun:
         async with built.platform.database.transaction() as tx:
             stored = await transfers.by_id(tx, transfer_id)
             assert stored is not None
@@ -181,7 +181,7 @@ async def owe(built: Built, begun: list[tuple[UUID, UUID]], count: int) -> None:
                     key=str(new_id()),
                     label="records",
                 )
-                await messages.insert(tx, app_id, event)
+                await messages.insert(tx, stored, event.event_type, event, MAX_ATTEMPTS)
 
 
 def _manifest(remote: str) -> dict[str, Any]:

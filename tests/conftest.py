@@ -14,6 +14,8 @@ import pytest
 from ferryman.store.embedded import EmbeddedPostgres
 from ferryman.store.migrate import migrate
 from tests.support import PlatformProcess
+from tools.ceph import Ceph, missing
+from tools.ceph import ceph as run_ceph
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -99,6 +101,15 @@ def platform_process(running_platform: PlatformProcess) -> Iterator[PlatformProc
     """The shared platform; what a test left running is settled, or it would slow the next."""
     yield running_platform
     running_platform.settle_all()
+
+
+@pytest.fixture(scope="session")
+def ceph() -> Iterator[Ceph]:
+    """A real S3 server, which checks every signature and digest."""
+    if reason := missing():
+        pytest.skip(reason)
+    with run_ceph() as server:
+        yield server
 
 
 @pytest.fixture

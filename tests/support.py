@@ -129,6 +129,7 @@ class PlatformProcess:
     data_dir: Path
     clock: str = "virtual"
     database_url: str | None = None
+    object_store: str | None = None
     port: int = 0
     env: Mapping[str, str] = field(default_factory=dict)
     url: str = ""
@@ -146,6 +147,8 @@ class PlatformProcess:
         command += ["--port", str(self.port), "--clock", self.clock]
         if self.database_url is not None:
             command += ["--database-url", self.database_url]
+        if self.object_store is not None:
+            command += ["--object-store", self.object_store]
         own = {k: v for k, v in os.environ.items() if not k.startswith("FERRYMAN_")}
         begin = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:

@@ -21,9 +21,11 @@ from ferryman.cli.app import app
 from ferryman.config import Settings
 from ferryman.services.platform import Platform
 from ferryman.tokens import SigningKey
+from tests.contract.frame import Statement, statements
 from tools.error_codes import Refusal, refusals
 
 DOCS = Path(__file__).parents[1] / "docs"
+_SOURCES = DOCS / "reference" / "sources.md"
 _PART = re.compile(r"(<!-- code: ([a-z-]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
 
@@ -59,7 +61,7 @@ def _calls(prefix: str) -> Callable[[], str]:
     def part() -> str:
         nothing: Any = None
         platform = Platform(database=nothing, objects=nothing, settings=Settings())
-        api = create_app(platform, Credentials("", SigningKey("", b"")), asyncio.Event())
+        api = create_app(platform, Credentials("", SigningKey("", b"")), asyncio.Event(), nothing)
         rows = []
         for route in api.routes:
             found = {
@@ -74,6 +76,25 @@ def _calls(prefix: str) -> Callable[[], str]:
         return _table(["call", "what it does"], rows)
 
     return part
+
+
+def contract() -> str:
+    """Every documented statement that is tested, by page."""
+    rows = re.findall(r"^\| ([a-z-]+) \| (.+) \| (.+) \|$", _SOURCES.read_text(), re.MULTILINE)
+
+    def page(each: Statement) -> int:
+        return [name for name, _, _ in rows].index(each.page)
+
+    parts = []
+    found = sorted(statements(), key=lambda each: (page(each), each.section))
+    for number, group in groupby(found, key=page):
+        name, title, date = rows[number]
+        lines = [[each.section, each.text, f"`{each.test}`"] for each in group]
+        parts.append(
+            f"## {title}\n\n`{name}`, last updated: {date}.\n\n"
+            + _table(["section", "statement", "test"], lines)
+        )
+    return "\n\n".join(parts)
 
 
 def cli() -> str:
@@ -139,6 +160,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "settings": settings,
     "errors": errors,
     "cli": cli,
+    "contract": contract,
     "forge-calls": _calls("/app/migration/forge/v1"),
     "connect-calls": _calls("/rest/atlassian-connect/1/migration"),
     "server-calls": _calls("/server/v1"),

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ferryman.sdk.cloud_calls import AppData, AppDataListResponse, MappingResponse
     from ferryman.sdk.cloud_client import QueryBuilder
     from ferryman.sdk.connect_migration import ConnectMigration
+    from ferryman.sdk.definition import TransferDefinition
     from ferryman.sdk.errors import ClientError, GatewayError, MigrationAPIError
     from ferryman.sdk.gateway import Gateway
     from ferryman.sdk.migration import Migration
@@ -66,6 +67,7 @@ __all__ = [
     "ReportedStatus",
     "Result",
     "SignatureInvalid",
+    "TransferDefinition",
     "run_agent",
     "verify_webhook",
 ]
@@ -104,6 +106,7 @@ _HOMES = {
     "ReportedStatus": "ferryman.vocab",
     "Result": "ferryman.sdk.query",
     "SignatureInvalid": "ferryman.sdk.signature",
+    "TransferDefinition": "ferryman.sdk.definition",
     "run_agent": "ferryman.sdk.run_agent",
     "verify_webhook": "ferryman.sdk.signature",
 }

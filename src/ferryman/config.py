@@ -27,6 +27,11 @@ class Settings(BaseSettings):
         None, description="a PostgreSQL address; without it one is started under the data folder"
     )
     database_pool: int = Field(10, ge=2, description="connections of one process")
+    object_store: str = Field(
+        "",
+        description="keep app data in S3: `s3://BUCKET/PREFIX?endpoint=URL&…`; "
+        "in the data folder when empty",
+    )
     clock: Literal["real", "virtual"] = Field(
         "real", description="virtual: time can be advanced by hand; never in production"
     )

@@ -10,6 +10,14 @@ class AppKind(StrEnum):
     CONNECT = "connect"
 
 
+class InstallationState(StrEnum):
+    """Whether a Connect app shares a secret with the platform, without which it may nothing."""
+
+    NOT_INSTALLED = "NOT_INSTALLED"
+    INSTALLED = "INSTALLED"
+    UNINSTALLED = "UNINSTALLED"
+
+
 class TransferStatus(StrEnum):
     """Life of a transfer; see ``domain/transfer.py`` for the moves between them."""
 
@@ -50,7 +58,7 @@ class EventType(StrEnum):
 
 
 class ConnectEventType(StrEnum):
-    """The five events that Connect apps get (connect-webhooks); an export's end has no name there."""
+    """The five events that Connect apps get (connect-webhooks); none tells of an export's end."""
 
     TRIGGERED = "listener-triggered"
     UPLOADED = "app-data-uploaded"
@@ -81,19 +89,6 @@ class MessageState(StrEnum):
     PENDING = "PENDING"
     DELIVERED = "DELIVERED"
     UNDELIVERED = "UNDELIVERED"
-
-
-class Lane(StrEnum):
-    """Where a pending message stands on its way into the queue.
-
-    WAITING has no job yet, RELEASED has one that is due or running, DEFERRED one that waits.
-    PARKED has none: a Connect app registered no address so far (ADR 0016).
-    """
-
-    WAITING = "WAITING"
-    RELEASED = "RELEASED"
-    DEFERRED = "DEFERRED"
-    PARKED = "PARKED"
 
 
 class ContainerType(StrEnum):

@@ -6,25 +6,31 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ferryman.delivery.backoff import ATTEMPTS, retry_delay
+from ferryman.delivery.backoff import retry_delay
+from ferryman.domain.limits import LONGEST_BACKOFF
 
 
-@pytest.mark.parametrize(("attempt", "seconds"), [(1, 15), (2, 30), (3, 60), (4, 120)])
-def test_waits_double(attempt: int, seconds: int) -> None:
+@pytest.mark.parametrize(
+    ("attempt", "seconds"),
+    [(1, 15), (2, 30), (3, 60), (4, 120), (5, 240), (6, 480), (7, 900), (1_345, 900)],
+)
+def test_waits_double_up_to_a_quarter_of_an_hour(attempt: int, seconds: int) -> None:
     assert retry_delay(attempt, random=lambda: 0.5) == timedelta(seconds=seconds)
 
 
-def test_five_attempts_in_all() -> None:
-    assert retry_delay(ATTEMPTS, random=lambda: 0.5) is None
-    assert retry_delay(99, random=lambda: 0.5) is None
+def test_a_longer_first_wait_that_was_chosen_is_kept() -> None:
+    waits = [retry_delay(n, random=lambda: 0.5, base=3600) for n in (1, 2, 3)]
+    assert waits == [timedelta(hours=1)] * 3
+
+
+def test_attempts_are_counted_from_one() -> None:
     with pytest.raises(ValueError, match="counted from 1"):
         retry_delay(0, random=lambda: 0.5)
 
 
 @settings(deadline=None)
-@given(st.integers(1, 4), st.floats(0, 1, exclude_max=True))
+@given(st.integers(1, 10**9), st.floats(0, 1, exclude_max=True))
 def test_jitter_stays_within_its_share(attempt: int, chance: float) -> None:
-    wait = retry_delay(attempt, random=lambda: chance)
-    plain = 15 * 2 ** (attempt - 1)
-    assert wait is not None
-    assert 0.8 * plain <= wait.total_seconds() <= 1.2 * plain
+    wait = retry_delay(attempt, random=lambda: chance).total_seconds()
+    plain = min(15 * 2 ** min(attempt - 1, 30), LONGEST_BACKOFF.total_seconds())
+    assert 0.8 * plain <= wait <= 1.2 * plain

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import yaml
 
-from ferryman.delivery.backoff import ATTEMPTS, retry_delay
+from ferryman.delivery.backoff import retry_delay
 from ferryman.domain import limits
 from ferryman.domain.transfer import (
     Change,
@@ -118,6 +118,6 @@ def test_the_numbers_are_those_of_the_rules() -> None:
         number, unit = re.findall(r"(\d+) (\w+)$", words)[0]
         wanted = {"days": 86_400, "minutes": 60, "hour": 3_600}[unit] * int(number)
         assert length.total_seconds() == wanted
-    waits = [retry_delay(n, random=lambda: 0.5) for n in range(1, ATTEMPTS)]
+    waits = [retry_delay(n, random=lambda: 0.5) for n in range(1, limits.MAX_ATTEMPTS)]
     assert waits == [timedelta(seconds=seconds) for seconds in (15, 30, 60, 120)]
     assert "15, 30, 60 and 120 seconds" in text

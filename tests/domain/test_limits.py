@@ -19,9 +19,3 @@ def test_the_documented_numbers() -> None:
 
 def test_a_file_is_readable_no_longer_than_its_transfer_lives() -> None:
     assert limits.DATA_LIFE <= limits.TRANSFER_LIFE
-
-
-def test_the_retry_ladder_has_as_many_steps_as_the_rules_allow_attempts() -> None:
-    from ferryman.delivery.backoff import ATTEMPTS
-
-    assert ATTEMPTS == limits.MAX_ATTEMPTS

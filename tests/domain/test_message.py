@@ -6,7 +6,7 @@ import pytest
 
 from ferryman.domain import message as rules
 from ferryman.domain.message import AttemptEnd, AttemptStart, Message
-from ferryman.vocab import AckStatus, MessageState
+from ferryman.vocab import AckStatus, AppKind, EventType, MessageState
 
 DELAY = timedelta(seconds=15)
 PENDING, DELIVERED, UNDELIVERED = MessageState
@@ -41,6 +41,13 @@ PENDING, DELIVERED, UNDELIVERED = MessageState
             AttemptStart(None, lost=True),
         ),
         (Message(state=UNDELIVERED, attempts=5), 6, AttemptStart(None)),
+        # a Connect app's: as many as it takes, lost or not
+        (Message(attempts=99, allowed=None), 100, AttemptStart(100)),
+        (
+            Message(attempts=99, allowed=None, open_attempt=True),
+            99,
+            AttemptStart(None, lost=True, follow_up=100),
+        ),
         # redelivered by hand: five more
         (Message(attempts=5, allowed=10), 6, AttemptStart(6)),
     ],
@@ -55,7 +62,20 @@ def test_what_a_job_begins(message: Message, number: int, expected: AttemptStart
         (Message(attempts=1, open_attempt=True), 1, True, DELAY, AttemptEnd(DELIVERED)),
         (Message(attempts=1, open_attempt=True), 1, False, DELAY, AttemptEnd(PENDING, DELAY)),
         (Message(attempts=5, open_attempt=True), 5, False, DELAY, AttemptEnd(UNDELIVERED)),
-        (Message(attempts=2, open_attempt=True), 2, False, None, AttemptEnd(UNDELIVERED)),
+        (
+            Message(attempts=99, allowed=None, open_attempt=True),
+            99,
+            False,
+            DELAY,
+            AttemptEnd(PENDING, DELAY),
+        ),
+        (
+            Message(attempts=2, allowed=2, open_attempt=True),
+            2,
+            False,
+            DELAY,
+            AttemptEnd(UNDELIVERED),
+        ),
         # the handler acknowledged and failed afterwards
         (
             Message(attempts=1, open_attempt=True, acknowledgement=AckStatus.SUCCESS),
@@ -79,7 +99,7 @@ def test_what_an_outcome_makes_of_a_message(
     message: Message,
     number: int,
     delivered: bool,
-    delay: timedelta | None,
+    delay: timedelta,
     expected: AttemptEnd,
 ) -> None:
     assert rules.end_attempt(message, number, delivered=delivered, delay=delay) == expected
@@ -92,9 +112,19 @@ def test_the_first_acknowledgement_counts(first: AckStatus) -> None:
 
 
 @pytest.mark.parametrize(
-    ("allowed", "number", "expected"), [(5, 1, 1), (5, 5, 5), (10, 6, 1), (8, 4, 1), (8, 8, 5)]
+    ("earlier", "number", "expected"), [(0, 1, 1), (0, 5, 5), (5, 6, 1), (3, 4, 1), (3, 8, 5)]
 )
 def test_attempts_are_counted_anew_after_a_redelivery(
-    allowed: int, number: int, expected: int
+    earlier: int, number: int, expected: int
 ) -> None:
-    assert rules.number_in_round(Message(allowed=allowed), number) == expected
+    assert rules.number_in_round(Message(earlier=earlier), number) == expected
+
+
+@pytest.mark.parametrize("event", EventType)
+def test_how_often_a_message_is_tried(event: EventType) -> None:
+    """Connect apps get what is owed until the transfer ends, and its end for about a day."""
+    for settled in (False, True):
+        assert rules.attempts_in_round(AppKind.FORGE, event, settled=settled) == 5
+    assert rules.attempts_in_round(AppKind.CONNECT, event, settled=True) == 100
+    last = 100 if event is EventType.SETTLED else None
+    assert rules.attempts_in_round(AppKind.CONNECT, event, settled=False) == last

@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from ferryman.domain import message as rules
-from ferryman.domain.limits import MAX_ATTEMPTS
 from ferryman.domain.message import Message
-from ferryman.vocab import AckStatus, MessageState
+from ferryman.vocab import AckStatus, AppKind, EventType, MessageState
 
 DELAY = timedelta(seconds=15)
 
@@ -19,12 +18,16 @@ class MessageMachine(RuleBasedStateMachine):
     """``jobs`` are in the queue until a handler returned; ``sending`` are live attempts.
 
     The queue may hand a job out again while the first worker is still at it, since all it sees
-    is that no heartbeat came.
+    is that no heartbeat came. A Connect app's message is ``parked`` while there is no address.
     """
 
-    @initialize()
-    def begin(self) -> None:
-        self.message = Message()
+    @initialize(kind=st.sampled_from(AppKind), event=st.sampled_from(EventType))
+    def begin(self, kind: AppKind, event: EventType) -> None:
+        self.kind, self.event = kind, event
+        self.settled = event is EventType.SETTLED
+        more = rules.attempts_in_round(kind, event, settled=self.settled)
+        self.message = Message(allowed=more)
+        self.parked = False
         self.jobs = [1]
         self.sending: list[int] = []
         self.sent = 0
@@ -32,8 +35,8 @@ class MessageMachine(RuleBasedStateMachine):
         self.got_through = False
 
     @precondition(lambda self: self.jobs)
-    @rule(data=st.data())
-    def take_job(self, data: st.DataObject) -> None:
+    @rule(data=st.data(), address=st.booleans())
+    def take_job(self, data: st.DataObject, address: bool) -> None:
         number = data.draw(st.sampled_from(self.jobs))
         decision = rules.begin_attempt(self.message, number)
         if decision.lost:
@@ -47,10 +50,33 @@ class MessageMachine(RuleBasedStateMachine):
             return
         assert self.first is None, "sent after its acknowledgement"
         assert self.message.state is MessageState.PENDING
+        if self.kind is AppKind.CONNECT and not address:
+            self.jobs.remove(number)
+            if self.settled:
+                self.message = replace(self.message, state=MessageState.UNDELIVERED)
+            else:
+                self.parked = True
+            return
         assert decision.number == self.message.attempts + 1 == number
         self.sent += 1
         self.message = replace(self.message, attempts=decision.number, open_attempt=True)
         self.sending.append(decision.number)
+
+    @precondition(lambda self: self.parked)
+    @rule()
+    def register_an_address(self) -> None:
+        self.parked = False
+        self.jobs.append(self.message.attempts + 1)
+
+    @rule()
+    def settle(self) -> None:
+        """What is owed of the transfer is given up: all of a Connect app's, else app data."""
+        if self.settled:
+            return
+        self.settled, self.parked = True, False
+        ends = self.kind is AppKind.CONNECT or self.event is EventType.UPLOADED
+        if ends and self.message.state is MessageState.PENDING and self.first is None:
+            self.message = replace(self.message, state=MessageState.UNDELIVERED)
 
     @precondition(lambda self: self.sending)
     @rule(data=st.data(), delivered=st.booleans())
@@ -75,6 +101,7 @@ class MessageMachine(RuleBasedStateMachine):
         """The worker is gone without a word; its job stays in the queue."""
         self.sending.remove(data.draw(st.sampled_from(self.sending)))
 
+    @precondition(lambda self: self.kind is AppKind.FORGE and not self.settled)
     @rule(status=st.sampled_from(AckStatus))
     def acknowledge(self, status: AckStatus) -> None:
         if rules.needs_acknowledgement_change(self.message):
@@ -83,16 +110,25 @@ class MessageMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.message.state is not MessageState.PENDING)
     @precondition(lambda self: self.first is None)
+    @precondition(lambda self: not (self.settled and self.event is EventType.UPLOADED))
     @rule()
     def redeliver(self) -> None:
         attempts = self.message.attempts
-        self.message = Message(attempts=attempts, allowed=attempts + MAX_ATTEMPTS)
+        more = rules.attempts_in_round(self.kind, self.event, settled=self.settled)
+        allowed = None if more is None else attempts + more
+        self.message = Message(attempts=attempts, allowed=allowed, earlier=attempts)
         self.jobs.append(attempts + 1)
         self.got_through = False
 
     @invariant()
     def never_more_attempts_than_allowed(self) -> None:
-        assert self.sent == self.message.attempts <= self.message.allowed
+        assert self.sent == self.message.attempts
+        assert self.message.allowed is None or self.sent <= self.message.allowed
+
+    @invariant()
+    def after_its_transfer_nothing_is_tried_for_ever(self) -> None:
+        if self.settled and self.message.state is MessageState.PENDING:
+            assert self.message.allowed is not None
 
     @invariant()
     def the_first_acknowledgement_stays(self) -> None:
@@ -101,7 +137,7 @@ class MessageMachine(RuleBasedStateMachine):
     @invariant()
     def a_pending_message_has_a_job_that_moves_it(self) -> None:
         """At least once or visibly given up: the queue can always bring it forward."""
-        if self.message.state is not MessageState.PENDING or self.first is not None:
+        if self.message.state is not MessageState.PENDING or self.first is not None or self.parked:
             return
         moving = [rules.begin_attempt(self.message, number) for number in self.jobs]
         assert any(step.number or step.follow_up or step.given_up for step in moving)

@@ -4,13 +4,13 @@ import asyncio
 import http.client
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
+from hashlib import md5, sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from granian.constants import Interfaces
@@ -23,6 +23,19 @@ from ferryman.wire.upload import PartRequest, StoredPart
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)
 SECRET = b"s" * 32
+
+T = TypeVar("T")
+_runner = asyncio.Runner()
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Do it in the one event loop of these tests, where the stores keep their connections."""
+    return _runner.run(work)
+
+
+def close_loop() -> None:
+    """At the very end."""
+    _runner.close()
 
 
 @dataclass(frozen=True)
@@ -57,7 +70,8 @@ def _lower(headers: list[tuple[str, str]]) -> dict[str, str]:
 
 def part_request(number: int, data: bytes) -> PartRequest:
     """What a gateway asks a URL for."""
-    return PartRequest(number=number, size=len(data), sha256=sha256(data).hexdigest())
+    digest = md5(data, usedforsecurity=False).hexdigest()
+    return PartRequest(number=number, size=len(data), sha256=sha256(data).hexdigest(), md5=digest)
 
 
 def stored(number: int, data: bytes) -> StoredPart:

@@ -4,7 +4,7 @@ import os
 import time
 from pathlib import Path
 
-from ferryman import Gateway, MigrationDetails
+from ferryman import AccessScope, Gateway, GatewayError, MigrationDetails, TransferDefinition
 
 
 def mark(word: str) -> None:
@@ -63,3 +63,91 @@ def settled(gateway: Gateway, _details: MigrationDetails) -> None:
     """Go on exporting after the transfer is settled."""
     gateway.complete_export()
     gateway.create_app_data().close()
+
+
+class Divided:
+    """Two transfers side by side and one after them; each writes one file of its name."""
+
+    def get_transfer_definitions(self) -> list[TransferDefinition]:
+        """Say so."""
+        return [
+            TransferDefinition("statistics", blocking=False, depends_on=["users", "notes"]),
+            TransferDefinition("users"),
+            TransferDefinition("notes"),
+        ]
+
+    def on_start_app_migration(self, gateway: Gateway, migration_details: MigrationDetails) -> None:
+        """Export."""
+        assert gateway.transfer_name is not None
+        gateway.create_app_data(gateway.transfer_name).close()
+        gateway.complete_export()
+        mark(gateway.transfer_name)
+
+
+class Circular:
+    """Two transfers that wait for each other."""
+
+    def get_transfer_definitions(self) -> list[TransferDefinition]:
+        """Say so."""
+        return [TransferDefinition(a, depends_on=[b]) for a, b in ("ab", "ba")]
+
+    def on_start_app_migration(self, gateway: Gateway, migration_details: MigrationDetails) -> None:
+        """Never come."""
+
+
+class Rerunnable:
+    """Has a method of its own for re-runs."""
+
+    def on_start_app_migration(self, gateway: Gateway, migration_details: MigrationDetails) -> None:
+        """Export."""
+        gateway.create_app_data().close()
+        gateway.complete_export()
+        mark("start")
+
+    def on_rerun_app_migration(
+        self,
+        gateway: Gateway,
+        original_transfer_id: str,
+        rerun_transfer_id: str,
+        migration_details: MigrationDetails,
+    ) -> None:
+        """Export again."""
+        gateway.create_app_data().close()
+        gateway.complete_export()
+        ids = f"{original_transfer_id} {rerun_transfer_id} {gateway.transfer_id}"
+        mark(f"rerun {ids} {migration_details.name}")
+
+
+class Scoped:
+    """May read mappings of product data, and nothing else."""
+
+    def get_data_access_scopes(self) -> set[AccessScope]:
+        """Say so."""
+        return {AccessScope.MIGRATION_TRACING_PRODUCT}
+
+    def on_start_app_migration(self, gateway: Gateway, migration_details: MigrationDetails) -> None:
+        """Try more."""
+        for namespace in ("jira:issue", "identity:user"):
+            try:
+                mark(f"200 {namespace} {gateway.get_mapping_by_id(namespace, ['1'])}")
+            except GatewayError as refused:
+                mark(f"{refused.status} {refused.code} {refused}")
+        try:
+            gateway.create_app_data().close()
+        except GatewayError as refused:
+            mark(f"{refused.status} {refused.code} {refused}")
+
+
+def hanging_once(_gateway: Gateway, _details: MigrationDetails) -> None:
+    """Return, but not the first time."""
+    mark("started")
+    if Path(os.environ["FERRYMAN_TEST_MARK"]).read_text().count("started") == 1:
+        time.sleep(600)
+    mark("returned")
+
+
+def writing(gateway: Gateway, _details: MigrationDetails) -> None:
+    """Write file after file until that is refused."""
+    while True:
+        gateway.create_app_data().close()
+        mark("written")

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ class Running:
     cloud_key: str
     server_token: str
     cloud_token: str
+    shared_secret: str | None = None
 
 
 @dataclass
@@ -51,17 +53,23 @@ class Platform:
             transport.close()
 
     def transfer(
-        self, containers: Sequence[dict[str, str]] = (), *, remote: str | None = None
+        self,
+        containers: Sequence[dict[str, str]] = (),
+        *,
+        remote: str | None = None,
+        kind: str = "forge",
+        scopes: Sequence[str] | None = None,
     ) -> Running:
         """Register an app of its own and start a migration of it; events go to ``remote``."""
         number = next(_numbers)
         server_key, cloud_key = f"server.app.{number}", f"cloud.app.{number}"
         registration = {
-            "kind": "forge",
+            "kind": kind,
             "serverAppKey": server_key,
             "cloudAppKey": cloud_key,
             "forgeAppId": f"app-{number}",
             "manifest": remote_manifest(remote) if remote else None,
+            "accessScopes": None if scopes is None else list(scopes),
         }
         app = self.admin("POST", "/apps", registration)
         migration = self._start(cloud_key, containers)
@@ -73,6 +81,7 @@ class Platform:
             cloud_key=cloud_key,
             server_token=app["serverToken"],
             cloud_token=app["cloudToken"],
+            shared_secret=app.get("sharedSecret"),
         )
 
     def start_again(self, running: Running) -> None:
@@ -89,6 +98,19 @@ class Platform:
         }
         migration = self.admin("POST", "/migrations", request)
         return self.admin("POST", f"/migrations/{migration['migrationId']}/start")
+
+    def load_mappings(self, migration_id: str, namespace: str, count: int) -> None:
+        """Write that the id ``n`` is called ``cn`` in the cloud."""
+        rows = [f"{namespace},{n},c{n}" for n in range(count)]
+        token = (self.data_dir / "operator-token").read_text().strip()
+        request = urllib.request.Request(  # noqa: S310 - loopback only
+            f"{self.url}/admin/v1/migrations/{migration_id}/mappings",
+            method="PUT",
+            data="\n".join(["namespace,serverKey,cloudKey", *rows]).encode(),
+            headers={"Authorization": f"Bearer {token}", "Content-Type": "text/csv"},
+        )
+        with urllib.request.urlopen(request, timeout=30):  # noqa: S310
+            pass
 
     def view(self, running: Running) -> Any:
         """What an admin sees of the transfer."""

@@ -1,8 +1,6 @@
 """Mappings, containers, messages and logs, through both clients against a real platform."""
 
 import asyncio
-import json
-import urllib.request
 
 import pytest
 
@@ -24,16 +22,8 @@ NAMESPACE = "jira:issue"
 @pytest.fixture
 def mapped(platform: Platform, running: Running) -> Running:
     """A transfer whose scope has 250 mappings."""
-    rows = [{"namespace": NAMESPACE, "serverKey": str(n), "cloudKey": f"c{n}"} for n in range(250)]
-    token = (platform.data_dir / "operator-token").read_text().strip()
-    request = urllib.request.Request(  # noqa: S310 - loopback only
-        f"{platform.url}/admin/v1/migrations/{running.migration_id}/mappings",
-        method="PUT",
-        data="\n".join(json.dumps(row) for row in rows).encode(),
-        headers={"Authorization": f"Bearer {token}", "Content-Type": "application/x-ndjson"},
-    )
-    with urllib.request.urlopen(request, timeout=30):  # noqa: S310
-        return running
+    platform.load_mappings(running.migration_id, NAMESPACE, 250)
+    return running
 
 
 def test_a_gateway_translates_more_ids_than_one_call_takes(
@@ -83,6 +73,8 @@ def test_a_cloud_app_translates_and_walks(mapped: Running, migration: Migration)
     first = query.limit(200).get_many()
     rest = query.limit(200).cursor(first.next_cursor).get_many()
     assert len({entry.key for entry in first.results + rest.results}) == 250
+    assert len({entry.key for entry in query.limit(60)}) == 250
+    assert len(list(query.cursor(first.next_cursor))) == 50
     assert rest.next_cursor is None
     assert migration.get_mappings(mapped.transfer_id, "jira:other").get_one() is None
 
@@ -116,6 +108,26 @@ def test_failing_settles_too(
     assert platform.view(running)["status"] == "FAILED"
 
 
+def test_a_cloud_app_lists_by_page_and_acknowledges_many_at_once(
+    platform: Platform, running: Running, gateway: Gateway, migration: Migration
+) -> None:
+    receipts = []
+    for number in range(3):
+        with gateway.create_app_data(f"file {number}") as data:
+            data.write(b"x" * number)
+        assert data.receipt is not None
+        receipts.append(data.receipt)
+    gateway.complete_export()
+    found = list(migration.iter_app_data(running.transfer_id))
+    assert {(f.key, f.label, f.file_size) for f in found} == {
+        (r.key, r.label, r.size) for r in receipts
+    }
+    assert found == migration.get_app_data_list(running.transfer_id).result
+    assert migration.get_app_data_url(found[0].key).startswith("http")
+    migration.message_processed(running.transfer_id, *(r.message_id for r in receipts))
+    assert platform.view(running)["status"] == "SUCCESS"
+
+
 def test_a_refusal_is_a_migration_api_error(platform: Platform, running: Running) -> None:
     with Migration(running.url, running.cloud_token) as migration:
         with pytest.raises(MigrationAPIError) as caught:
@@ -142,6 +154,9 @@ def test_the_async_client_does_the_same(
         async with AsyncMigration(mapped.url, mapped.cloud_token) as migration:
             found = await migration.get_mapping_by_id(transfer_id, NAMESPACE, ["1", "nope"])
             assert found.result == {"1": "c1"}
+            walked = [each async for each in migration.iter_app_data(transfer_id)]
+            assert walked == (await migration.get_app_data_list(transfer_id)).result
+            assert (await migration.get_app_data_url(receipt.key)).startswith("http")
             listed = (await migration.get_app_data_list(transfer_id)).result
             assert [(each.key, each.label) for each in listed] == [(receipt.key, "a")]
             query = migration.get_mappings(transfer_id, NAMESPACE).limit(1)

@@ -10,6 +10,8 @@ from ferryman.sdk.exchange import Exchange, NoAnswerError
 from ferryman.sdk.operation import Request, address, json_operation, segment
 from ferryman.sdk.retry import RetryPolicy
 from ferryman.sdk.upload import part_flow
+from ferryman.vocab import AckStatus
+from ferryman.wire.message import MessageStatus
 from ferryman.wire.upload import PartRequest
 
 from .driving import Body, Event, answer, drive, problem
@@ -76,8 +78,28 @@ def test_the_token_goes_to_the_platform_only() -> None:
     assert "authorization" not in headers
 
 
+def test_each_try_is_signed_anew() -> None:
+    """The hash is of the path below the base URL, and of the query as it is sent."""
+    seen: list[tuple[str, str, str]] = []
+
+    def sign(method: str, path: str, query: str) -> str:
+        seen.append((method, path, query))
+        return f"JWT {len(seen)}"
+
+    own = Request(method="GET", url="/x", query=(("a", "b c"),))
+    assert [address("http://p/wiki", sign, own)[1]["authorization"] for _ in range(2)] == [
+        "JWT 1",
+        "JWT 2",
+    ]
+    assert seen == [("GET", "/x", "a=b+c")] * 2
+    assert (
+        "authorization" not in address("http://p", sign, Request(method="GET", url="http://s"))[1]
+    )
+
+
 def test_ids_cannot_leave_their_segment() -> None:
     assert segment("../a b/c?d#é") == "..%2Fa%20b%2Fc%3Fd%23%C3%A9"
+    assert [segment(each) for each in (".", "..", "...", "")] == ["%2E", "%2E%2E", "%2E%2E%2E", ""]
 
 
 def test_keys_are_looked_up_a_hundred_at_a_time_and_once_each() -> None:
@@ -108,6 +130,22 @@ def test_the_list_of_files_follows_its_pages() -> None:
     assert done.result is not None
     assert [(f.key, f.label) for f in done.result.result] == [("a", "x"), ("b", None), ("c", None)]
     assert ("lastEvaluatedKey", "b") in done.requests[1].query
+
+
+def test_the_list_of_files_is_read_by_page_whatever_the_platform_leaves_out() -> None:
+    page = {"items": [{"s3Key": "a", "key": "a", "fileSize": 0}], "lastEvaluatedKey": None}
+    done = drive(EXCHANGE.call(cloud_calls.app_data_page("t", "c")), [answer(200, page)])
+    assert done.result == cloud_calls.AppDataResults([cloud_calls.AppData("a", "a", None, 0)])
+
+
+def test_messages_are_acknowledged_a_thousand_at_a_time() -> None:
+    ids = [str(n) for n in range(2001)]
+    flow = cloud_calls.acknowledge(EXCHANGE, "t", ids, AckStatus.FAILED)
+    done = drive(flow, [answer(200)] * 3)
+    sent = [msgspec.json.decode(r.body, type=MessageStatus) for r in done.requests if r.body]
+    assert [id_ for each in sent for id_ in each.message_ids] == ids
+    assert {each.status for each in sent} == {AckStatus.FAILED}
+    assert [len(each.message_ids) for each in sent] == [1000, 1000, 1]
 
 
 PART = PartRequest(number=7, size=3, sha256="ab")

@@ -66,6 +66,32 @@ def test_retry_after_is_kept(call: Call) -> None:
 
 
 @both
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
+def test_answers_that_pass_are_waited_out(call: Call, status: int) -> None:
+    with bad_server(Reply(status), Reply(status), Reply(body=b"[1]")) as server:
+        assert call(server.url, NUMBERS, 10) == [1]
+    assert [seen.body for seen in server.seen] == [b'{"x":1}'] * 3
+
+
+@both
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 501])
+def test_answers_that_stay_are_not(call: Call, status: int) -> None:
+    with bad_server(Reply(status)) as server, pytest.raises(ClientError) as caught:
+        call(server.url, NUMBERS, 10)
+    assert caught.value.status == status
+    assert len(server.seen) == 1
+
+
+@both
+def test_a_wait_longer_than_the_patience_is_an_error_at_once(call: Call) -> None:
+    refused = Reply(429, headers={"Retry-After": "600"})
+    with bad_server(refused) as server, pytest.raises(ClientError) as caught:
+        call(server.url, NUMBERS, 10)
+    assert caught.value.status == 429
+    assert len(server.seen) == 1
+
+
+@both
 @pytest.mark.parametrize(
     "reply", [Reply(hang_up=True), Reply(body=b"[1, 2, 3]", cut=4), Reply(body=b"[1]", cut=0)]
 )

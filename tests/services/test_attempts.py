@@ -87,7 +87,7 @@ def test_the_late_outcome_of_a_lost_attempt_changes_nothing_for_the_worse(
 
         second = await begin(stage, message_id, 2)
         assert second is not None
-        await message.end_attempt(stage.platform, slow, succeeded(duration=1), None)
+        await message.end_attempt(stage.platform, slow, succeeded(duration=1), WAIT)
         assert await state(stage, message_id) == "DELIVERED"
         await message.end_attempt(stage.platform, second, failed("after", "no", duration=1), WAIT)
         assert await state(stage, message_id) == "DELIVERED"

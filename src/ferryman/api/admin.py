@@ -10,11 +10,11 @@ from litestar.handlers import BaseRouteHandler
 from litestar.params import JSONBody
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
+from ferryman.api.apps import get_app, install_app, list_apps, register_app, uninstall_app
 from ferryman.api.auth import Credentials, check_operator
 from ferryman.api.mapping_rows import read_rows
 from ferryman.api.parameters import LONG_LIST_BYTES, Closing, Cursor, Id, OwnPlatform, PageSize
-from ferryman.services import app, clock, explain, mapping, message, migration, timeline, transfer
-from ferryman.wire.app import AppCredentials, AppPage, AppRegistration
+from ferryman.services import clock, explain, mapping, message, migration, timeline, transfer
 from ferryman.wire.clock import ClockAdvance, ClockView
 from ferryman.wire.migration import MappingCounts, MigrationPage, MigrationRequest, MigrationView
 from ferryman.wire.transfer import (
@@ -25,18 +25,6 @@ from ferryman.wire.transfer import (
     TimelineEntry,
     TransferView,
 )
-
-
-@post("/apps", status_code=200)
-async def register_app(platform: OwnPlatform, data: JSONBody[AppRegistration]) -> AppCredentials:
-    """Register an app; its tokens are shown this once."""
-    return await app.register(platform, data)
-
-
-@get("/apps")
-async def list_apps(platform: OwnPlatform, cursor: Cursor = None, size: PageSize = None) -> AppPage:
-    """Registered apps, oldest first."""
-    return await app.page(platform, cursor, size)
 
 
 @post("/migrations", status_code=200, request_max_body_size=LONG_LIST_BYTES)
@@ -178,6 +166,9 @@ def admin_router(credentials: Credentials) -> Router:
         route_handlers=[
             register_app,
             list_apps,
+            get_app,
+            install_app,
+            uninstall_app,
             create_migration,
             list_migrations,
             get_migration,

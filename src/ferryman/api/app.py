@@ -14,28 +14,32 @@ from litestar.openapi.plugins import SwaggerRenderPlugin
 from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
 
 from ferryman.api.admin import admin_router
+from ferryman.api.apps import install_key
 from ferryman.api.auth import Credentials
 from ferryman.api.connect import connect_routers
 from ferryman.api.forge import forge_router
 from ferryman.api.objects import ObjectsApp
+from ferryman.api.openapi import describe
 from ferryman.api.parameters import OwnPlatform
 from ferryman.api.problems import on_http_error, on_platform_error, on_undecodable, on_unexpected
 from ferryman.api.server import server_router
+from ferryman.api.strict import StrictRequest, check_request
 from ferryman.api.throttle import Throttle
 from ferryman.domain.rate import Rate
 from ferryman.errors import PlatformError
 from ferryman.objects.local import LocalStore
+from ferryman.services.lifecycle import Lifecycle, Post
 from ferryman.services.platform import Platform
 from ferryman.tokens import jwks
 
 
-@get("/healthz", include_in_schema=False)
+@get("/healthz")
 async def healthz() -> dict[str, str]:
     """The process answers."""
     return {"status": "alive"}
 
 
-@get("/readyz", include_in_schema=False)
+@get("/readyz")
 async def readyz(platform: OwnPlatform) -> dict[str, str]:
     """The process can be used: the database answers. Else 503."""
     async with platform.database.transaction() as tx:
@@ -43,20 +47,37 @@ async def readyz(platform: OwnPlatform) -> dict[str, str]:
     return {"status": "ready"}
 
 
-@get("/.well-known/jwks.json", include_in_schema=False)
+@get("/.well-known/jwks.json")
 async def keys(credentials: NamedDependency[Credentials]) -> dict[str, Any]:
     """The public keys by which remotes check our tokens."""
     return jwks([credentials.key])
 
 
-@get("/openapi.json", include_in_schema=False)
+@get("/openapi.json")
 async def openapi(request: Request[Any, Any, Any]) -> dict[str, Any]:
     """Every surface, as OpenAPI 3.1."""
-    return request.app.openapi_schema.to_schema()
+    known: dict[str, Any] | None = request.app.state.get("openapi")
+    if known is None:
+        known = request.app.state["openapi"] = describe(request.app.openapi_schema.to_schema())
+    return known
 
 
-def create_app(platform: Platform, credentials: Credentials, closing: asyncio.Event) -> Litestar:
-    """The whole API over one platform; calls that wait end early once ``closing`` is set."""
+class Docs(SwaggerRenderPlugin):
+    """The page to read it on."""
+
+    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
+        """The page."""
+        return super().render(request, describe(openapi_schema))
+
+
+def create_app(
+    platform: Platform, credentials: Credentials, closing: asyncio.Event, send: Post
+) -> Litestar:
+    """The whole API over one platform; calls that wait end early once ``closing`` is set.
+
+    By ``send`` the lifecycle calls of Connect apps leave.
+    """
+    lifecycle = Lifecycle(credentials.key, send)
     settings = platform.settings
     throttle = Throttle(Rate(settings.rate_per_second, settings.rate_burst), monotonic)
     handlers: list[Any] = [
@@ -67,6 +88,7 @@ def create_app(platform: Platform, credentials: Credentials, closing: asyncio.Ev
         healthz,
         readyz,
         keys,
+        install_key,
         openapi,
         PrometheusController,
     ]
@@ -78,6 +100,7 @@ def create_app(platform: Platform, credentials: Credentials, closing: asyncio.Ev
         dependencies={
             "platform": Provide(lambda: platform, sync_to_thread=False),
             "credentials": Provide(lambda: credentials, sync_to_thread=False),
+            "lifecycle": Provide(lambda: lifecycle, sync_to_thread=False),
             "closing": Provide(lambda: closing, sync_to_thread=False),
         },
         exception_handlers={
@@ -92,8 +115,11 @@ def create_app(platform: Platform, credentials: Credentials, closing: asyncio.Ev
             title="Ferryman",
             version=version("ferryman"),
             path="/docs",
-            render_plugins=[SwaggerRenderPlugin()],
+            render_plugins=[Docs()],
+            use_handler_docstrings=True,
         ),
+        request_class=StrictRequest,
+        before_request=check_request,
         request_max_body_size=settings.max_body_bytes,
         logging_config=None,
         debug=False,

@@ -14,6 +14,7 @@ from ferryman.api.throttle import Throttle
 from ferryman.clock import wall_now
 from ferryman.errors import NotAllowed, NotAuthenticated
 from ferryman.services import app as apps
+from ferryman.services import installation
 from ferryman.services.platform import Platform
 from ferryman.store.app import App
 from ferryman.tokens import SigningKey, verify_system_token
@@ -74,6 +75,8 @@ def connect_app_guard(platform: Platform, credentials: Credentials, throttle: Th
             )
         found = await apps.by_issuer(platform, connect_token.issuer_of(token))
         secret = connect_token.verify(token, found, _request(connection), wall_now())
+        if secret != found[secret].shared_secret:
+            await installation.used(platform, found[secret], secret)
         _enter(connection, found[secret], throttle)
 
     return guard

@@ -8,7 +8,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime
-from urllib.parse import quote
 
 import msgspec
 from litestar.enums import ScopeType
@@ -18,6 +17,7 @@ from litestar.types.asgi_types import HTTPScope
 from ferryman.api.problems import problem_of, status_of
 from ferryman.api.ranges import byte_range
 from ferryman.errors import Invalid, PlatformError
+from ferryman.objects.disposition import disposition
 from ferryman.objects.folder import StoredObject
 from ferryman.objects.incoming import size_mismatch
 from ferryman.objects.local import LocalStore
@@ -119,21 +119,12 @@ def _file_headers(found: StoredObject, name: str, length: int) -> Headers:
     return [
         (b"content-type", b"application/octet-stream"),
         (b"content-length", str(length).encode("ascii")),
-        (b"content-disposition", _disposition(name)),
+        (b"content-disposition", disposition(name).encode("ascii")),
         (b"accept-ranges", b"bytes"),
         (b"etag", _quoted(found.etag)),
         (b"cache-control", b"private, no-store"),
         (b"x-content-type-options", b"nosniff"),
     ]
-
-
-def _disposition(name: str) -> bytes:
-    """RFC 6266: a plain name for old clients and the exact one for the others."""
-    if not name:
-        return b"attachment"
-    plain = "".join(c if c.isascii() and c.isprintable() and c not in '"\\%' else "_" for c in name)
-    exact = quote(name, safe="", errors="replace")
-    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{exact}".encode("ascii")
 
 
 async def _disconnected(receive: Receive) -> None:

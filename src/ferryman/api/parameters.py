@@ -22,5 +22,10 @@ LastKey = Annotated[str | None, QueryParameter(name="lastEvaluatedKey")]
 Type = Annotated[str, QueryParameter(name="containerType")]
 Cursor = Annotated[str | None, QueryParameter(name="cursor")]
 
+NAMES = frozenset(
+    {"containerType", "cursor", "lastEntity", "lastEvaluatedKey", "namespace", "pageSize"}
+)
+"""All query parameters that any call knows."""
+
 LONG_LIST_BYTES = 8 << 20
 """Body of the calls that list up to 10,000 things, such as the parts of a file."""

@@ -41,7 +41,10 @@ STATUS: dict[type[PlatformError], int] = {
 
 STATUS_OF_CODE = {
     "body_too_large": 413,
+    "install_refused": 502,
+    "install_unanswered": 504,
     "length_required": 411,
+    "media_type_unsupported": 415,
     "range_not_satisfiable": 416,
     "signature_invalid": 403,
     "store_full": 507,

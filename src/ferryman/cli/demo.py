@@ -27,6 +27,9 @@ def demo(
         typer.Option("--dir", help="Work here, keep everything, and go on with what is here."),
     ] = None,
     timeout: Annotated[float, typer.Option(help="Seconds to wait for the transfer.")] = 120.0,
+    object_store: Annotated[
+        str | None, typer.Option(help="Carry the files over S3, as ferryman serve does.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Carry a real Trac project into a small cloud app, and compare the two."""
@@ -40,7 +43,7 @@ def demo(
     with work_folder(folder) as work:
         console.print(f"Working in {work}", soft_wrap=True, highlight=False)
         try:
-            result = demo_run.run(work, console, timeout)
+            result = demo_run.run(work, console, timeout, object_store)
         except demo_run.FAILURES as error:
             console.print(str(error), markup=False, style="red")
             console.print(f"To go on: ferryman demo --dir {work}", soft_wrap=True)

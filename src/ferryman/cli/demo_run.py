@@ -25,11 +25,13 @@ LOOK_SECONDS = 0.2
 AGENT_GRACE_SECONDS = 2.0
 
 
-def run(folder: Path, console: Console, timeout: float) -> dict[str, Any]:
+def run(
+    folder: Path, console: Console, timeout: float, object_store: str | None = None
+) -> dict[str, Any]:
     """Do all of it and tell what was seen."""
     began = time.monotonic()
     with Children(folder / "processes") as children:
-        platform = start_platform(children, folder)
+        platform = start_platform(children, folder, object_store)
         steps.make_project(folder)
         url = wait_for(platform, children, "Ferryman ready on ", READY_SECONDS)
         plan = steps.Plan(url, folder)
@@ -53,13 +55,14 @@ def run(folder: Path, console: Console, timeout: float) -> dict[str, Any]:
     }
 
 
-def start_platform(children: Children, folder: Path) -> Child:
+def start_platform(children: Children, folder: Path, object_store: str | None) -> Child:
     """Start the platform on a free port, with retries quick enough to watch."""
     return children.start(
         "serve",
         *("--data-dir", str(folder / "platform"), "--port", "0"),
         cwd=folder,
         env={
+            **({"FERRYMAN_OBJECT_STORE": object_store} if object_store else {}),
             "FERRYMAN_RETRY_BASE_SECONDS": "1",
             "FORGE_USER_VAR_NOTICEBOARD_DB": str(folder / "noticeboard.db"),
         },

@@ -19,6 +19,12 @@ DatabaseUrl = Annotated[
     str | None,
     typer.Option(help="A PostgreSQL address; without it one is started in the data folder."),
 ]
+ObjectStore = Annotated[
+    str | None,
+    typer.Option(
+        help="Keep app data in S3: s3://BUCKET/PREFIX?endpoint=URL; keys by the AWS variables."
+    ),
+]
 ClockMode = Annotated[
     str | None, typer.Option(help="real, or virtual: time can be advanced by hand (never live).")
 ]
@@ -30,6 +36,7 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")] = None,
     public_url: PublicUrl = None,
     database_url: DatabaseUrl = None,
+    object_store: ObjectStore = None,
     clock: ClockMode = None,
     workers: Annotated[int, typer.Option(min=0, help="Worker processes to keep.")] = 1,
     json_logs: Annotated[bool, typer.Option("--json", help="Log as JSON lines.")] = False,
@@ -44,6 +51,7 @@ def serve(
         port=port,
         public_url=public_url,
         database_url=database_url,
+        object_store=object_store,
         clock=clock,
     )
     if settings.port == 0:
@@ -55,6 +63,7 @@ def worker(
     data_dir: DataDir = None,
     public_url: PublicUrl = None,
     database_url: DatabaseUrl = None,
+    object_store: ObjectStore = None,
     clock: ClockMode = None,
     json_logs: Annotated[bool, typer.Option("--json", help="Log as JSON lines.")] = False,
 ) -> None:
@@ -66,6 +75,7 @@ def worker(
         data_dir=data_dir,
         public_url=public_url,
         database_url=database_url,
+        object_store=object_store,
         clock=clock,
     )
     _run(module.work(settings))

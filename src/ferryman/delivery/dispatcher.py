@@ -19,11 +19,11 @@ import structlog
 
 from ferryman.delivery.backoff import retry_delay
 from ferryman.delivery.sender import Sender
-from ferryman.domain.limits import RELEASE_WINDOW
+from ferryman.domain import limits
 from ferryman.errors import OutsideError
 from ferryman.ids import jitter, new_id
 from ferryman.services import delivery as deliveries
-from ferryman.services.delivery import Delivery, Result
+from ferryman.services.delivery import Delivery, KnownApps, Result
 from ferryman.services.platform import Platform, passed
 from ferryman.store.database import connect
 from ferryman.store.delivery import CHANNEL, Lane
@@ -49,7 +49,8 @@ class Dispatcher:
         self._url = database_url
         self._stop = stop
         self._worker_id = new_id()
-        self._due: set[Lane] = set()
+        self._known = KnownApps()
+        self._due: dict[Lane, None] = {}  # in the order in which they take their turn
         self._in_flight: Counter[UUID] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
         self._results: list[Result] = []
@@ -83,11 +84,13 @@ class Dispatcher:
         if loop.time() >= self._next_look:
             await self._look()
         rooms = {} if self._stop.is_set() else self._rooms()
-        # What becomes due from here on puts its lane back.
-        self._due -= rooms.keys()
-        claimed = await deliveries.claim(self._platform, self._worker_id, rooms) if rooms else []
+        for lane in rooms:
+            del self._due[lane]  # what becomes due from here on puts it back
+        claimed = []
+        if rooms:
+            claimed = await deliveries.claim(self._platform, self._worker_id, self._known, rooms)
         taken = Counter(delivery.message.lane for delivery in claimed)
-        self._due |= {lane for lane, room in rooms.items() if taken[lane] >= room}
+        self._due |= {lane: None for lane, room in rooms.items() if taken[lane] >= room}
         for delivery in claimed:
             self._start(delivery)
         if not claimed:
@@ -98,17 +101,17 @@ class Dispatcher:
         silence = timedelta(seconds=self._platform.settings.heartbeat_seconds)
         await deliveries.take_over(self._platform, silence)
         waits = await deliveries.look(self._platform, self._worker_id)
-        self._due |= {lane for lane, wait in waits.items() if wait <= timedelta(0)}
+        self._due |= {lane: None for lane, wait in waits.items() if wait <= timedelta(0)}
         later = [wait.total_seconds() for wait in waits.values() if wait > timedelta(0)]
         pause = min([_LOOK_SECONDS, *later])
         self._next_look = asyncio.get_running_loop().time() + pause
 
     def _rooms(self) -> dict[Lane, int]:
-        """How many messages may be taken of each lane that is due."""
+        """How many messages may be taken of each lane that is due; whoever waited longest first."""
         left = self._platform.settings.delivery_concurrency - len(self._tasks)
         rooms = {}
-        for lane in self._due:
-            room = min(RELEASE_WINDOW - self._in_flight[lane.app_id], left)
+        for lane in list(self._due):
+            room = min(limits.APP_WINDOW - self._in_flight[lane.app_id], left)
             if room > 0:
                 rooms[lane] = room
                 left -= room
@@ -130,13 +133,13 @@ class Dispatcher:
         task.add_done_callback(ended)
 
     async def _send(self, delivery: Delivery) -> None:
-        outcome = await self._sender.send(delivery)
+        outcome, reached = await self._sender.send(delivery)
         delay = retry_delay(
             delivery.message.number - delivery.message.earlier,
             base=self._platform.settings.retry_base_seconds,
             random=jitter,
         )
-        self._results.append(Result(delivery, outcome, delay))
+        self._results.append(Result(delivery, outcome, delay, reached))
         self._ended.set()
 
     async def _record(self) -> None:
@@ -168,21 +171,24 @@ class Dispatcher:
             try:
                 connection = await connect(self._url)
                 try:
-                    lost = asyncio.Event()
-                    connection.add_termination_listener(lambda _: lost.set())
-                    await connection.add_listener(CHANNEL, self._hear)
-                    self._hear(connection, 0, CHANNEL, "")
-                    await lost.wait()
+                    await self._hear_until_lost(connection)
                 finally:
                     connection.terminate()
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as exc:
                 log.warning("notifications.lost", error=type(exc).__name__)
             await asyncio.sleep(0.5)
 
+    async def _hear_until_lost(self, connection: Any) -> None:
+        lost = asyncio.Event()
+        connection.add_termination_listener(lambda _: lost.set())
+        await connection.add_listener(CHANNEL, self._hear)
+        self._hear(connection, 0, CHANNEL, "")
+        await lost.wait()
+
     def _hear(self, _connection: Any, _pid: int, _channel: str, said: str) -> None:
         app_id, _, event_type = said.partition(" ")
         if event_type:
-            self._due.add(Lane(UUID(app_id), EventType(event_type)))
+            self._due[Lane(UUID(app_id), EventType(event_type))] = None
         else:
             self._next_look = 0.0
         self._changed.set()

@@ -1,14 +1,33 @@
-"""Handing a message to a remote: one HTTP POST, bounded in time and in what is read."""
+"""Handing a message to an address: one HTTP POST, bounded in time and in what is read."""
 
 import asyncio
-import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
 
 import aiohttp
+from yarl import URL
 
 from ferryman.domain.outcome import Outcome, Stage, failed, succeeded
 
 _BODY_BYTES = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """What kind of address it is: which answers count, and the words for those that do not."""
+
+    noun: str
+    accepts: Callable[[int], bool]
+    expected: str
+    final_address: str
+
+
+REMOTE = Receiver(
+    noun="remote",
+    accepts=lambda status: 200 <= status < 300,
+    expected="a status from 200 to 299",
+    final_address="put the final address into the manifest's remotes[].baseUrl",
+)
 
 
 class RemoteSender:
@@ -19,15 +38,17 @@ class RemoteSender:
 
     async def post(
         self,
-        url: str,
+        url: str | URL,
         payload: str,
         headers: Mapping[str, str],
         timeout: float = 5.0,  # noqa: ASYNC109 - the whole attempt's limit, part of the contract
+        receiver: Receiver = REMOTE,
     ) -> Outcome:
-        """One attempt; any 2xx within ``timeout`` seconds, body included, is a success.
+        """One attempt; what ``receiver`` accepts within ``timeout`` seconds is a success.
 
-        Redirects are not followed: the signed token is meant for the address in the manifest
-        alone. At most 64 KiB of the answer are read. Whatever the remote does raises nothing.
+        The time is for the whole answer, body included. Redirects are not followed: the signed
+        token is meant for that address alone. At most 64 KiB of the answer are read. Whatever
+        the other side does raises nothing.
         """
         clock = asyncio.get_running_loop()
         began = clock.time()
@@ -38,25 +59,28 @@ class RemoteSender:
         except TimeoutError:
             return failed(
                 request.stage,
-                f"The remote had not answered in full after {timeout:g} s.",
+                f"The {receiver.noun} had not answered in full after {timeout:g} s.",
                 duration=clock.time() - began,
             )
         except (aiohttp.ClientError, OSError, ValueError) as error:
             # ValueError: an address or an answer that the client cannot make sense of.
-            return failed(request.stage, _reason(error), duration=clock.time() - began)
+            reason = _reason(error, receiver.noun)
+            return failed(request.stage, reason, duration=clock.time() - began)
         duration, text = clock.time() - began, body.decode("utf-8", "replace")
-        if 200 <= status < 300:
+        if receiver.accepts(status):
             return succeeded(duration=duration, status=status, output=text)
-        reason = f"The remote answered {status}"
+        reason = f"The {receiver.noun} answered {status}"
+        if 200 <= status < 300:
+            reason += f", and only {receiver.expected} counts"
         if 300 <= status < 400:
             reason += (
                 f", a redirect to {location[:500]!r}, which is not followed: "
-                "put the final address into the manifest's remotes[].baseUrl"
+                f"{receiver.final_address}"
             )
         return failed("after", f"{reason}.\n{text}", duration=duration, status=status)
 
     async def _exchange(
-        self, url: str, request: "_Body", headers: Mapping[str, str]
+        self, url: str | URL, request: "_Body", headers: Mapping[str, str]
     ) -> tuple[int, str, bytes]:
         async with self._session.post(
             url,
@@ -96,20 +120,20 @@ class _Body:
         yield self.data
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, noun: str) -> str:
     match error:
         case aiohttp.ClientConnectorDNSError():
-            kind = "The name of the remote could not be resolved"
+            kind = f"The name of the {noun} could not be resolved"
         case aiohttp.ClientSSLError():
-            kind = "No secure connection to the remote could be made"
+            kind = f"No secure connection to the {noun} could be made"
         case aiohttp.ClientConnectorError():
-            kind = "No connection to the remote could be made"
+            kind = f"No connection to the {noun} could be made"
         case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError():
-            kind = "The address of the remote is not usable"
+            kind = f"The address of the {noun} is not usable"
         case aiohttp.ClientPayloadError() | aiohttp.ServerDisconnectedError():
-            kind = "The remote closed the connection before its answer was complete"
+            kind = f"The {noun} closed the connection before its answer was complete"
         case aiohttp.ClientOSError():
-            kind = "The connection to the remote broke"
+            kind = f"The connection to the {noun} broke"
         case _:
-            kind = f"The exchange with the remote failed ({type(error).__name__})"
+            kind = f"The exchange with the {noun} failed ({type(error).__name__})"
     return f"{kind}: {error}"

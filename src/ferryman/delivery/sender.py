@@ -9,19 +9,23 @@ import msgspec
 
 from ferryman.clock import wall_now
 from ferryman.delivery.remote import RemoteSender
-from ferryman.domain.outcome import Outcome
+from ferryman.delivery.webhook import post_webhook
+from ferryman.domain.outcome import Outcome, succeeded
 from ferryman.functions.manifest import parse_manifest
 from ferryman.functions.pool import FunctionCall, FunctionPool
-from ferryman.functions.routes import FunctionRoute, RemoteRoute, Route
+from ferryman.functions.routes import FunctionRoute, RemoteRoute, Route, WebhookRoute
 from ferryman.functions.source import app_variables
 from ferryman.ids import derived_id, new_id
 from ferryman.services.delivery import Delivery
 from ferryman.services.platform import Platform
+from ferryman.services.routing import client_key
 from ferryman.store.app import App
 from ferryman.tokens import SigningKey, invocation_token, system_token
 
-_TOKENS_SECONDS = 60
-"""Tokens are good for longer; signing anew for each event would cost more than sending it."""
+_TOKENS_KEPT = timedelta(minutes=1)
+"""They are good for longer; signing anew for each event would cost more than sending it."""
+
+_TOKENS = 10_000
 
 
 class Sender:
@@ -41,16 +45,25 @@ class Sender:
         self._functions = functions
         self._remotes = remotes
         self._environ = environ
-        self._tokens: dict[tuple[App, str], tuple[datetime, str, str]] = {}
+        self._tokens: dict[tuple[Any, ...], tuple[datetime, str, str]] = {}
 
-    async def send(self, delivery: Delivery) -> Outcome:
-        """Every way the app registered; the first failure is the attempt's outcome."""
-        if len(delivery.routes) == 1:
-            return await self._send_by(delivery.routes[0], delivery)
+    async def send(self, delivery: Delivery) -> tuple[Outcome, tuple[str, ...]]:
+        """By every way there is; the first failure is the attempt's outcome.
+
+        And the webhooks that took it. Without a way left there is nothing more to do: those
+        that had not taken the message are no longer registered.
+        """
+        if not delivery.routes:
+            return succeeded(duration=0.0), ()
         outcomes = await asyncio.gather(
             *(self._send_by(route, delivery) for route in delivery.routes)
         )
-        return next((outcome for outcome in outcomes if not outcome.ok), outcomes[0])
+        reached = tuple(
+            route.url
+            for route, outcome in zip(delivery.routes, outcomes, strict=True)
+            if outcome.ok and isinstance(route, WebhookRoute)
+        )
+        return next((outcome for outcome in outcomes if not outcome.ok), outcomes[0]), reached
 
     async def _send_by(self, route: Route, delivery: Delivery) -> Outcome:
         match route:
@@ -58,6 +71,8 @@ class Sender:
                 return await self._call_function(route, delivery)
             case RemoteRoute():
                 return await self._post_remote(route, delivery)
+            case WebhookRoute():
+                return await self._post_webhook(route, delivery)
             case _:
                 assert_never(route)
 
@@ -97,16 +112,26 @@ class Sender:
             timeout=self._platform.settings.remote_seconds,
         )
 
+    async def _post_webhook(self, route: WebhookRoute, delivery: Delivery) -> Outcome:
+        return await post_webhook(
+            self._remotes,
+            route,
+            delivery.message.payload,
+            issuer=client_key(delivery.app),
+            secret=delivery.app.shared_secret,
+            now=wall_now(),
+            seconds=self._platform.settings.remote_seconds,
+        )
+
     def _signed(self, delivery: Delivery) -> tuple[str, str]:
         """An invocation token and a system token, for the app on that site."""
-        site = _site(delivery)
-        now = wall_now()
-        key = (delivery.app.app_id, delivery.app.environment, delivery.app.forge_app_id, site)
+        site, app, now = _site(delivery), delivery.app, wall_now()
+        key = (app.app_id, app.environment, app.forge_app_id, site)
         kept = self._tokens.get(key)
-        if kept is None or now - kept[0] > timedelta(seconds=_TOKENS_SECONDS):
-            if len(self._tokens) > 10_000:
+        if kept is None or now - kept[0] > _TOKENS_KEPT:
+            if len(self._tokens) >= _TOKENS:
                 self._tokens.clear()
-            kept = now, self._invocation_token(delivery.app, site), self._system_token(delivery.app, site)
+            kept = now, self._invocation_token(app, site), self._system_token(app, site)
             self._tokens[key] = kept
         return kept[1:]
 

@@ -20,26 +20,23 @@ from pgqueuer.errors import RetryRequested
 from pgqueuer.models import Job
 
 from ferryman.delivery.dispatcher import Dispatcher
-from ferryman.delivery.sender import Sender
 from ferryman.delivery.remote import RemoteSender
+from ferryman.delivery.sender import Sender
 from ferryman.errors import OutsideError
 from ferryman.functions.pool import FunctionPool
 from ferryman.services import transfer as transfers
 from ferryman.services.platform import Platform, passed
-from ferryman.services.release import rescue
 from ferryman.store.database import connect
-from ferryman.store.queue import DELIVER, WAKE, DeliverJob, WakeJob, requeue_held
+from ferryman.store.queue import WAKE, WakeJob, requeue_held
 from ferryman.tokens import SigningKey
 
 log = structlog.get_logger("ferryman.worker")
 
 _BATCH = 50
 _PUT_BACK = timedelta(seconds=30)
-_BUSY = timedelta(seconds=2)
 _LOOK = timedelta(seconds=2)
 """A queue that hears of nothing looks by itself this often, and so finds a lost connection."""
 
-_RESCUE_SECONDS = 1.0
 _TIMERS_AT_ONCE = 100
 
 Handler = Callable[[Job], Awaitable[None]]
@@ -134,18 +131,6 @@ async def _surely(work: Callable[[], Awaitable[None]], job: Job) -> None:
             log.warning("job.waits", entrypoint=job.entrypoint, job=job.id, code=exc.code)
             await asyncio.sleep(pause)  # the database is away: there is no row to wait by
             pause = min(pause * 2, 2.0)
-        except ZeroDivisionError as exc:
-            raise RetryRequested(delay=_BUSY, reason="no place is free") from exc
         except Exception as exc:
             log.exception("job.failed", entrypoint=job.entrypoint, job=job.id)
             raise RetryRequested(delay=_PUT_BACK, reason=type(exc).__name__) from exc
-
-
-async def _rescue(platform: Platform, stop: asyncio.Event) -> None:
-    while not await passed(stop, _RESCUE_SECONDS):
-        try:
-            await rescue(platform)
-        except OutsideError as exc:
-            log.warning("rescue.waits", code=exc.code)
-        except Exception:
-            log.exception("rescue.failed")

@@ -29,8 +29,20 @@ SETTLED_ATTEMPTS = 100
 LONGEST_BACKOFF = timedelta(minutes=15)
 """Between two attempts, before jitter; ours."""
 
-RELEASE_WINDOW = 16
-"""Messages of one app in the queue at a time, so that none keeps the others waiting; ours."""
+APP_WINDOW = 32
+"""Messages of one app in flight at a time in each worker, so that none keeps others waiting; ours."""
+
+BREAKER_WEIGHT = 20
+"""Failures in a row after which an endpoint is left alone for a while; ours."""
+
+BREAKER_HUNG_WEIGHT = 4
+"""As many failures as one call that was not answered in time counts for; ours."""
+
+BREAKER_PAUSE = timedelta(seconds=5)
+"""For how long at first; it doubles with each time in a row; ours."""
+
+BREAKER_LONGEST_PAUSE = timedelta(minutes=1)
+"""Ours; short beside the window for acknowledging, which goes on."""
 
 CLAIM_LEASE = timedelta(minutes=2)
 """After this long a claim that named no agent and was never used is offered again; ours."""

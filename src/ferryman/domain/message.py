@@ -2,43 +2,33 @@
 
 The two are independent (forge-events, Processing events): an acknowledgement may come before,
 during or long after a delivery. After it nothing is sent again.
+
+Connect apps acknowledge no message: they get each one until their webhook has answered 200 or
+the transfer has ended (connect-webhooks).
 """
 
 from dataclasses import dataclass
 from datetime import timedelta
 
 from ferryman.domain import limits
-from ferryman.vocab import AckStatus, MessageState
+from ferryman.vocab import AckStatus, AppKind, EventType, MessageState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
     """What the rules need to know.
 
-    ``allowed`` attempts in all; redelivery by hand allows another five.
+    ``allowed`` attempts in all, None for as many as it takes until the transfer ends; ``earlier``
+    ones were made before the latest redelivery by hand, which allows another round.
     ``open_attempt``: the last attempt has no outcome yet.
     """
 
     state: MessageState = MessageState.PENDING
     acknowledgement: AckStatus | None = None
     attempts: int = 0
-    allowed: int = limits.MAX_ATTEMPTS
+    allowed: int | None = limits.MAX_ATTEMPTS
+    earlier: int = 0
     open_attempt: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class AttemptStart:
-    """Begin attempt ``number``; None when nothing is to be sent by this job.
-
-    ``lost``: the open attempt has no outcome, since the process that made it died. Then either
-    ``follow_up`` is the attempt that a new job is to make at once, or ``given_up``: it was the
-    last one, so the message is undelivered.
-    """
-
-    number: int | None
-    lost: bool = False
-    follow_up: int | None = None
-    given_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,28 +39,23 @@ class AttemptEnd:
     retry_after: timedelta | None = None
 
 
-def begin_attempt(message: Message, number: int) -> AttemptStart:
-    """A job for attempt ``number`` was taken up, perhaps for the second time.
-
-    The queue hands a job out again when its worker died. An attempt that was open then is lost:
-    the app may have seen it or not, so it counts, and a job of its own makes the next one. Each
-    attempt thus belongs to one job, and a job knows its own attempt however often workers die.
-    """
-    own = is_current(message, number)
-    if message.state is not MessageState.PENDING or message.acknowledgement is not None:
-        return AttemptStart(None, lost=own)
-    if message.attempts < number:
-        return AttemptStart(message.attempts + 1)
-    if not own:
-        return AttemptStart(None)
-    if message.attempts >= message.allowed:
-        return AttemptStart(None, lost=True, given_up=True)
-    return AttemptStart(None, lost=True, follow_up=number + 1)
+def attempts_in_round(kind: AppKind, event: EventType, *, settled: bool) -> int | None:
+    """How many attempts are made until a message is given up; None: until the transfer ends."""
+    if kind is AppKind.FORGE:
+        return limits.MAX_ATTEMPTS
+    return limits.SETTLED_ATTEMPTS if settled or event is EventType.SETTLED else None
 
 
-def end_attempt(
-    message: Message, number: int, *, delivered: bool, delay: timedelta | None
-) -> AttemptEnd:
+def claimable(message: Message) -> bool:
+    """Whether an attempt may begin; the index of due messages holds just those."""
+    return (
+        message.state is MessageState.PENDING
+        and message.acknowledgement is None
+        and not message.open_attempt
+    )
+
+
+def end_attempt(message: Message, number: int, *, delivered: bool, delay: timedelta) -> AttemptEnd:
     """Attempt ``number`` ended; ``delay`` is the back-off that a next attempt would wait.
 
     The outcome of an attempt that was given up as lost meanwhile can only improve the message.
@@ -82,7 +67,7 @@ def end_attempt(
     if message.acknowledgement is not None:
         # Acknowledged while the handler then failed: the app has it, nothing is owed any more.
         return AttemptEnd(MessageState.DELIVERED)
-    if number >= message.allowed or delay is None:
+    if _is_last(message, number):
         return AttemptEnd(MessageState.UNDELIVERED)
     return AttemptEnd(MessageState.PENDING, delay)
 
@@ -94,9 +79,13 @@ def is_current(message: Message, number: int) -> bool:
 
 def number_in_round(message: Message, number: int) -> int:
     """Attempt ``number`` counted anew from the latest redelivery by hand, as back-off counts."""
-    return number - (message.allowed - limits.MAX_ATTEMPTS)
+    return number - message.earlier
 
 
 def needs_acknowledgement_change(message: Message) -> bool:
     """Whether an acknowledgement counts: the first one does, all later ones are harmless."""
     return message.acknowledgement is None
+
+
+def _is_last(message: Message, number: int) -> bool:
+    return message.allowed is not None and number >= message.allowed

@@ -13,8 +13,10 @@ from ferryman.functions.document import Node, describe, is_web_address
 
 _MODULES = ("cloudAppMigration", "jira:cloudAppMigration", "confluence:cloudAppMigration")
 _PATH_CHARACTERS = 2_048
-# Dot segments would be taken out on the way, and the hash of the request would not fit any more.
-_NO_PATH = re.compile(r"[\s\x00-\x1f\x7f\\#]|(^|/)\.{1,2}(/|\?|$)|%(?![0-9A-Fa-f]{2})")
+# What a client would write otherwise on the way, so that the hash of the request would not fit:
+# characters that it encodes, and dot segments, which it takes out.
+_PATH = re.compile(r"(?:[\w\-.~!$&'()*+,;=:@/?]|%[0-9A-Fa-f]{2})*", re.ASCII)
+_DOTS = re.compile(r"(^|/)\.{1,2}(/|\?|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,6 @@ class Descriptor:
     installed: str | None = None
     uninstalled: str | None = None
     enabled: str | None = None
-    disabled: str | None = None
     webhook_path: str | None = None
 
     def url(self, path: str) -> str:
@@ -41,12 +42,19 @@ class Descriptor:
         """
         base = self.base_url
         if url.startswith((f"{base}/", f"{base}?")) or url == base:
-            rest = url[len(base) :]
-        else:
-            _, _, rest = url.partition("://")
-            rest = re.sub(r"^[^/?#]*", "", rest)
-        path, _, query = rest.partition("#")[0].partition("?")
-        return path or "/", query
+            return _path_and_query(url[len(base) :])
+        return hashed_in_full(url)
+
+
+def hashed_in_full(url: str) -> tuple[str, str]:
+    """Path and query of ``url`` as the hash of a request covers them where no base URL counts."""
+    _, _, rest = url.partition("://")
+    return _path_and_query(re.sub(r"^[^/?#]*", "", rest))
+
+
+def _path_and_query(text: str) -> tuple[str, str]:
+    path, _, query = text.partition("#")[0].partition("?")
+    return path or "/", query
 
 
 def parse_descriptor(document: Mapping[str, object]) -> Descriptor:
@@ -65,7 +73,6 @@ def parse_descriptor(document: Mapping[str, object]) -> Descriptor:
         installed=_path(lifecycle.get("installed")),
         uninstalled=_path(lifecycle.get("uninstalled")),
         enabled=_path(lifecycle.get("enabled")),
-        disabled=_path(lifecycle.get("disabled")),
         webhook_path=_webhook_path(root),
     )
 
@@ -95,8 +102,9 @@ def _path(node: Node) -> str | None:
     if node.absent:
         return None
     text = node.text()
-    whole = len(text) > _PATH_CHARACTERS or "://" in text.partition("?")[0]
-    if whole or text.startswith("//") or not text.isascii() or _NO_PATH.search(text):
+    whole = text.startswith("//") or "://" in text.partition("?")[0]
+    long = len(text) > _PATH_CHARACTERS
+    if whole or long or not _PATH.fullmatch(text) or _DOTS.search(text):
         node.refuse("a path below baseUrl, such as /installed")
     return "/" + text.removeprefix("/")
 

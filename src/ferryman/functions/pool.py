@@ -97,10 +97,15 @@ class FunctionPool:
             self._retire(host)
         await asyncio.gather(*self._endings)
 
-    def crowded(self, owner: str) -> bool:
-        """Whether enough calls of ``owner`` run and wait already: more would only fill memory."""
+    def room(self, owner: str) -> int:
+        """How many calls of ``owner`` could begin at this moment without waiting."""
         _, users = self._shares.get(owner, (None, 0))
-        return users >= 3 * self._share
+        taken = sum(users for _, users in self._shares.values())
+        return max(0, min(self._share - users, self._concurrency - taken))
+
+    def warm(self, owner: str) -> bool:
+        """Whether a host waits that could take the next call of ``owner`` at once."""
+        return any(key.owner == owner for key, _ in self._idle.values())
 
     @asynccontextmanager
     async def place(self, owner: str) -> AsyncIterator[None]:

@@ -1,7 +1,9 @@
-"""Where an event goes: the pure rule from manifest and event to functions and remotes."""
+"""Where an event goes: the pure rules from manifest or descriptor and event to all its ways."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ferryman.functions.descriptor import Descriptor, hashed_in_full
 from ferryman.functions.manifest import Manifest
 from ferryman.vocab import EventType
 
@@ -25,11 +27,27 @@ class RemoteRoute:
     system_token: bool
 
 
-Route = FunctionRoute | RemoteRoute
+@dataclass(frozen=True, slots=True)
+class WebhookRoute:
+    """POST to ``url``, signed over ``path`` and ``query`` as the app knows them."""
+
+    url: str
+    path: str
+    query: str
+
+
+Route = FunctionRoute | RemoteRoute | WebhookRoute
 
 
 def route_name(route: Route) -> str:
-    return route.function if isinstance(route, FunctionRoute) else route.endpoint
+    """What an attempt is recorded under; a query may hold a secret and is left out."""
+    match route:
+        case FunctionRoute():
+            return route.function
+        case RemoteRoute():
+            return route.endpoint
+        case WebhookRoute():
+            return route.url.partition("?")[0]
 
 
 def routes(manifest: Manifest, event_type: EventType) -> tuple[Route, ...]:
@@ -49,3 +67,19 @@ def routes(manifest: Manifest, event_type: EventType) -> tuple[Route, ...]:
                 RemoteRoute(trigger.key, endpoint.key, endpoint.url, endpoint.system_token)
             )
     return tuple(found)
+
+
+def webhook_routes(
+    descriptor: Descriptor | None, registered: Sequence[str], event_type: EventType
+) -> tuple[WebhookRoute, ...]:
+    """The descriptor's address, then the registered ones, each once (connect-webhooks).
+
+    None for the end of an export, of which Connect apps are not told.
+    """
+    if event_type is EventType.EXPORTED:
+        return ()
+    urls = list(registered)
+    if descriptor is not None and descriptor.webhook_path is not None:
+        urls.insert(0, descriptor.url(descriptor.webhook_path))
+    hashed = hashed_in_full if descriptor is None else descriptor.hashed
+    return tuple(WebhookRoute(url, *hashed(url)) for url in dict.fromkeys(urls))

@@ -4,7 +4,8 @@
 import asyncio
 import shutil
 from collections.abc import AsyncIterator, Sequence
-from datetime import datetime
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 from ferryman.errors import OutsideError, not_found
@@ -22,7 +23,7 @@ from ferryman.objects.folder import (
 )
 from ferryman.objects.incoming import IncomingPart, clear_incoming, upload_closed
 from ferryman.objects.parts import check_parts, check_request
-from ferryman.objects.port import Part, SignedPart
+from ferryman.objects.port import Part, SignedPart, Unfinished
 from ferryman.objects.signing import Grant, Operation, check, is_key, sign
 from ferryman.wire.upload import PartRequest, StoredPart
 
@@ -167,6 +168,19 @@ class LocalStore:
         """Remove the completed file; a reader inside a part may finish that part."""
         await asyncio.to_thread(self._remove, self._object(key))
 
+    async def unfinished(self) -> AsyncIterator[Unfinished]:
+        """Every open upload and when its last part came."""
+        for key in await asyncio.to_thread(_keys_in, self._uploads):
+            with suppress(FileNotFoundError):
+                changed = (await asyncio.to_thread(self._upload(key).stat)).st_mtime
+                yield Unfinished(key, key, datetime.fromtimestamp(changed, UTC))
+
+    async def files(self) -> AsyncIterator[str]:
+        """The key of every completed file."""
+        for folder in await asyncio.to_thread(lambda: sorted(self._objects.iterdir())):
+            for key in await asyncio.to_thread(_keys_in, folder):
+                yield key
+
     def _begin(self, key: str) -> None:
         if self._object(key).exists():
             raise upload_closed()
@@ -222,6 +236,11 @@ class LocalStore:
 
     def _url(self, grant: Grant) -> str:
         return f"{self._base_url}/objects/{grant.key}?{sign(self._secret, grant)}"
+
+
+def _keys_in(folder: Path) -> list[str]:
+    with disk_errors():
+        return [path.name for path in folder.iterdir() if is_key(path.name)]
 
 
 def _checked(key: str) -> str:

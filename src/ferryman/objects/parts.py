@@ -8,10 +8,19 @@ from ferryman.errors import Invalid, LimitExceeded
 from ferryman.wire.upload import PartRequest, StoredPart
 
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_MD5 = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 
-def check_request(part: PartRequest, *, max_part_size: int, max_parts: int) -> None:
+def check_request(
+    part: PartRequest,
+    *,
+    max_part_size: int,
+    max_parts: int,
+    checksums: Sequence[str] = ("sha256",),
+) -> None:
     """Refuse a part that could never be stored, before anything is signed.
+
+    ``checksums`` names the digests that the store needs.
 
     Raises ``LimitExceeded`` (``too_many_parts``, ``part_too_large``) or ``Invalid``
     (``part_number_invalid``, ``part_size_invalid``, ``part_digest_invalid``).
@@ -45,6 +54,13 @@ def check_request(part: PartRequest, *, max_part_size: int, max_parts: int) -> N
             expected="the sha256 of the part as 64 lower-case hex digits",
             found=f"{part.sha256[:80]!r}",
             fix="Send hashlib.sha256(part).hexdigest().",
+        )
+    if "md5" in checksums and not _MD5.fullmatch(part.md5 or ""):
+        raise Invalid(
+            "part_digest_invalid",
+            expected="the md5 of the part as 32 lower-case hex digits, which this store checks",
+            found=f"{(part.md5 or 'none')[:80]!r}",
+            fix="Send hashlib.md5(part).hexdigest() as md5; checksums of the upload names it.",
         )
 
 

@@ -25,11 +25,21 @@ class SignedPart:
     expires_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """An open upload; ``since`` is real time: when it was begun, or (local) last written."""
+
+    key: str
+    upload_ref: str
+    since: datetime
+
+
 class ObjectStore(Protocol):
     """Files by key, written in parts. Sizes are bytes, moments aware datetimes.
 
     Every method may raise :class:`~ferryman.errors.OutsideError` (``store_full``,
-    ``store_unavailable``): nothing is lost then and the call may be repeated.
+    ``store_unavailable``, ``store_busy``, ``store_refused``): nothing is lost then and the call
+    may be repeated.
     """
 
     @property
@@ -92,3 +102,9 @@ class ObjectStore(Protocol):
 
     async def delete(self, key: str) -> None:
         """Remove a completed file; harmless when there is none."""
+
+    def unfinished(self) -> AsyncIterator[Unfinished]:
+        """Every open upload, in any order."""
+
+    def files(self) -> AsyncIterator[str]:
+        """The key of every completed file, in any order."""

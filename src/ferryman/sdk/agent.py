@@ -20,6 +20,7 @@ from ferryman.sdk.http import HttpTransport
 from ferryman.sdk.listener import Listener
 from ferryman.sdk.retry import RetryPolicy
 from ferryman.sdk.safe_trace import class_name, describe_error
+from ferryman.vocab import AppKind
 from ferryman.wire.listener import ClaimedTransfer, ClaimRequest
 
 log: logging.Logger = logging.getLogger("ferryman.agent")
@@ -111,6 +112,7 @@ class Agent:
         log.info("agent.stopped agentId=%s", self.agent_id)
 
     def _claim(self) -> ClaimedTransfer | None:
+        scopes = self._listener.access_scopes
         request = ClaimRequest(
             server_app_keys=self._keys,
             agent_id=self.agent_id,
@@ -118,6 +120,8 @@ class Agent:
             # process knows; unnamed, its transfer would be handed out again at once.
             running=[*self._threads, *self._idle],
             server_app_version=self._app_version,
+            access_scopes=None if scopes is None else list(scopes),
+            transfer_definitions=list(self._listener.definitions),
         )
         answer = self._transport.call(server_calls.claim(request))
         if self._retrying:
@@ -140,24 +144,28 @@ class Agent:
 
     def _listen(self, claimed: ClaimedTransfer) -> bool:
         log.info(
-            "listener.called transferId=%s app=%s environment=%s migration=%s claims=%d",
+            "listener.called transferId=%s name=%s app=%s environment=%s migration=%s claims=%d",
             claimed.transfer_id,
+            claimed.transfer_name,
             claimed.cloud_app_key,
             claimed.environment,
             claimed.migration_details.migration_id,
             claimed.claims,
         )
         started = time.monotonic()
-        with Gateway(self._url, self._token, claimed.transfer_id) as gateway:
+        with Gateway(
+            self._url, self._token, claimed.transfer_id, transfer_name=claimed.transfer_name
+        ) as gateway:
             self._gateways[claimed.transfer_id] = gateway
+            call = self._listener.call_for(claimed, gateway)
             try:
-                self._listener.start(gateway, claimed.migration_details)
+                call()
             except BaseException as error:  # noqa: BLE001 - exiting is failing too
                 _report(gateway, error)
                 return False
             finally:
                 del self._gateways[claimed.transfer_id]
-            if not gateway.export_completed:
+            if not gateway.export_completed and not self._told_returned(claimed):
                 self._idle.add(claimed.transfer_id)
             log.info(
                 "listener.returned transferId=%s exportCompleted=%s seconds=%.1f",
@@ -167,12 +175,24 @@ class Agent:
             )
         return True
 
+    def _told_returned(self, claimed: ClaimedTransfer) -> bool:
+        """Say that a Connect listener is done: it has no call for it, its cloud app settles."""
+        if claimed.kind is not AppKind.CONNECT:
+            return False
+        try:
+            self._transport.call(server_calls.complete_export(claimed.transfer_id))
+        except GatewayError as refused:
+            log.info("listener.not_recorded transferId=%s %s", claimed.transfer_id, refused)
+            return False
+        return True
+
 
 def _report(gateway: Gateway, error: BaseException) -> None:
-    """Tell the platform of a failed listener; a settled transfer has nobody left to tell."""
+    """Tell the platform of a failed listener; of a transfer that ended nobody wants to know."""
     transfer_id = gateway.transfer_id
-    if isinstance(error, ClientError) and error.settled:
-        log.info("transfer.settled transferId=%s, its listener ends", transfer_id)
+    if isinstance(error, ClientError) and (error.settled or error.code == "transfer_cancelled"):
+        ended = "settled" if error.settled else "cancelled"
+        log.info("transfer.%s transferId=%s, its listener ends", ended, transfer_id)
         return
     # The first frame is the agent's own.
     if error.__traceback__ is not None and error.__traceback__.tb_next is not None:

@@ -38,10 +38,12 @@ class Gateway:
         token: str,
         transfer_id: str,
         *,
+        transfer_name: str | None = None,
         patience: float = 120.0,
         budget: int = DEFAULT_BUDGET,
     ) -> None:
         self._transfer_id = transfer_id
+        self._transfer_name = transfer_name
         self._transport = HttpTransport(url, token, patience=patience, error=GatewayError)
         self._budget = Budget(budget)
         self._pool = ThreadPoolExecutor(MOST_PARALLEL, thread_name_prefix="ferryman-part")
@@ -52,6 +54,11 @@ class Gateway:
     def transfer_id(self) -> str:
         """The id of the transfer that this gateway exports to."""
         return self._transfer_id
+
+    @property
+    def transfer_name(self) -> str | None:
+        """The name of its definition, where the listener has ``get_transfer_definitions``."""
+        return self._transfer_name
 
     def create_app_data(self, label: str | None = None) -> AppDataStream:
         """Begin a file of app data, of any size; it is sent while it is written.

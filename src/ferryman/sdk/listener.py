@@ -2,24 +2,42 @@
 
 import importlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ferryman.sdk.definition import TransferDefinition
 from ferryman.sdk.gateway import Gateway
+from ferryman.wire.listener import ClaimedTransfer, TransferDefinitionRequest
 from ferryman.wire.migration import MigrationDetails
 
 Start = Callable[[Gateway, MigrationDetails], object]
+Rerun = Callable[[Gateway, str, str, MigrationDetails], object]
 
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """What the agent calls; ``keys`` are the server app keys that the listener names itself."""
+    """What the agent calls; ``keys`` are the server app keys that the listener names itself.
+
+    ``rerun`` is called for re-runs instead of ``start``, where there is one. ``access_scopes``
+    None are those of the app's registration.
+    """
 
     name: str
     start: Start
     keys: tuple[str, ...] = ()
+    rerun: Rerun | None = None
+    access_scopes: tuple[str, ...] | None = None
+    definitions: tuple[TransferDefinitionRequest, ...] = ()
+
+    def call_for(self, claimed: ClaimedTransfer, gateway: Gateway) -> Callable[[], object]:
+        """Return the call that this transfer is for, ready to be made."""
+        original, details = claimed.original_transfer_id, claimed.migration_details
+        if self.rerun is None or original is None:
+            return partial(self.start, gateway, details)
+        return partial(self.rerun, gateway, original, claimed.transfer_id, details)
 
     @property
     def origin(self) -> str:
@@ -49,20 +67,72 @@ def load_listener(target: str) -> Listener:
 
 
 def adapt_listener(listener: object, *, name: str | None = None) -> Listener:
-    """Make a listener of an object or class with ``on_start_app_migration``, or of a function."""
+    """Make a listener of an object or class with ``on_start_app_migration``, or of a function.
+
+    What it says of itself, such as its scopes, is asked here, once.
+    """
     if isinstance(listener, type):
         listener = listener()
+    module = getattr(listener, "__module__", type(listener).__module__)
+    own_name = getattr(listener, "__qualname__", type(listener).__qualname__)
+    name = name or f"{module}:{own_name}"
     start = getattr(listener, "on_start_app_migration", None)
-    keys: tuple[str, ...] = ()
     if start is None and callable(listener):
-        start = listener
-    elif (own_key := getattr(listener, "get_server_app_key", None)) is not None:
-        keys = (str(own_key()),)
+        return Listener(name=name, start=listener)
     if not callable(start):
         raise ValueError(
             "expected an object or class with on_start_app_migration(gateway, details), "
             f"or a function of the two; found {type(listener).__qualname__}"
         )
-    own_name = getattr(listener, "__qualname__", type(listener).__qualname__)
-    module = getattr(listener, "__module__", type(listener).__module__)
-    return Listener(name=name or f"{module}:{own_name}", start=start, keys=keys)
+    return Listener(
+        name=name,
+        start=start,
+        keys=tuple(map(str, _asked(listener, "get_server_app_key", lambda key: [key]) or ())),
+        rerun=getattr(listener, "on_rerun_app_migration", None),
+        access_scopes=_asked(listener, "get_data_access_scopes", _texts),
+        definitions=_asked(listener, "get_transfer_definitions", _definitions) or (),
+    )
+
+
+def _asked(listener: object, method: str, taken: Callable[[Any], Any]) -> Any:
+    """What the listener says by that method; None where it has none."""
+    ask = getattr(listener, method, None)
+    if ask is None:
+        return None
+    said = ask()
+    try:
+        return taken(said)
+    except TypeError:
+        raise ValueError(
+            f"{method}(): expected {_FORMS[method]}; found {type(said).__qualname__}"
+        ) from None
+
+
+_FORMS = {
+    "get_server_app_key": "a text",
+    "get_data_access_scopes": "a set of AccessScope",
+    "get_transfer_definitions": "a list of TransferDefinition",
+}
+
+
+def _texts(said: Iterable[object]) -> tuple[str, ...]:
+    if isinstance(said, str):
+        raise TypeError
+    return tuple(sorted(map(str, said)))
+
+
+def _definitions(said: Iterable[object]) -> tuple[TransferDefinitionRequest, ...]:
+    found: list[TransferDefinitionRequest] = []
+    for each in said:
+        if not isinstance(each, TransferDefinition):
+            raise TypeError
+        scopes = each.access_scopes
+        found.append(
+            TransferDefinitionRequest(
+                transfer_name=each.name,
+                blocking=each.blocking,
+                depends_on=list(_texts(each.depends_on)),
+                access_scopes=None if scopes is None else list(_texts(scopes)),
+            )
+        )
+    return tuple(found)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import aiohttp
 from granian.constants import Interfaces
 from granian.http import HTTP1Settings
 from granian.server.embed import Server
@@ -11,6 +12,8 @@ from granian.server.embed import Server
 from ferryman.api.app import create_app
 from ferryman.api.auth import Credentials
 from ferryman.config import Settings
+from ferryman.delivery.lifecycle import LifecycleSender
+from ferryman.delivery.remote import RemoteSender
 from ferryman.server.build import build
 
 _READ_BUFFER = 1 << 20
@@ -24,8 +27,13 @@ async def answering(
     settings: Settings, database_url: str, operator_token: str, closing: asyncio.Event
 ) -> AsyncIterator["asyncio.Task[None]"]:
     """Answer requests from now on; the task that is given ends only if the server does."""
-    async with build(settings, database_url) as built:
-        app = create_app(built.platform, Credentials(operator_token, built.key), closing)
+    async with (
+        build(settings, database_url, check_store=True) as built,
+        aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session,
+    ):
+        credentials = Credentials(operator_token, built.key)
+        send = LifecycleSender(RemoteSender(session), settings.remote_seconds)
+        app = create_app(built.platform, credentials, closing, send)
         server = Server(
             app,
             address=settings.host,

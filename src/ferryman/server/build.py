@@ -1,12 +1,13 @@
 """A platform from settings: database, object store, secrets."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from ferryman.config import Settings
 from ferryman.ids import new_secret
 from ferryman.objects.local import LocalStore
+from ferryman.objects.port import ObjectStore
 from ferryman.services.platform import Platform
 from ferryman.store import secret
 from ferryman.store.database import Database, open_pool
@@ -23,8 +24,14 @@ class Built:
 
 
 @asynccontextmanager
-async def build(settings: Settings, database_url: str) -> AsyncIterator[Built]:
-    """Connect, bring the schema up to date, and take up the shared secrets."""
+async def build(
+    settings: Settings, database_url: str, *, check_store: bool = False
+) -> AsyncIterator[Built]:
+    """Connect, bring the schema up to date, and take up the shared secrets.
+
+    ``check_store`` asks a store outside this machine whether it can be used. Workers do not ask:
+    deliveries go on while a store is down.
+    """
     pool = await open_pool(database_url, size=settings.database_pool)
     try:
         async with pool.acquire() as connection:
@@ -33,15 +40,32 @@ async def build(settings: Settings, database_url: str) -> AsyncIterator[Built]:
         async with database.transaction() as tx:
             url_secret = await secret.get_or_create(tx, "object-urls", new_secret)
             key = _parse_key(await secret.get_or_create(tx, "signing-key", _new_key))
-        store = LocalStore(
+        async with AsyncExitStack() as stack:
+            store = await _open_store(settings, url_secret, stack, check=check_store)
+            yield Built(Platform(database, store, settings), key)
+    finally:
+        pool.terminate()
+
+
+async def _open_store(
+    settings: Settings, url_secret: bytes, stack: AsyncExitStack, *, check: bool
+) -> ObjectStore:
+    if not settings.object_store:
+        return LocalStore(
             settings.data_dir / "objects",
             url_secret,
             settings.base_url,
             part_size=settings.part_bytes,
         )
-        yield Built(Platform(database, store, settings), key)
-    finally:
-        pool.terminate()
+    # Imported only where it is used: S3's client takes half a second.
+    from ferryman.objects.s3.address import parse_address
+    from ferryman.objects.s3.opening import s3_store
+
+    address = parse_address(settings.object_store)
+    store = await stack.enter_async_context(s3_store(address, part_size=settings.part_bytes))
+    if check:
+        await store.check()
+    return store
 
 
 def _new_key() -> bytes:

@@ -4,13 +4,14 @@ from datetime import datetime
 from pathlib import Path
 from uuid import UUID
 
-from ferryman.clock import epoch_ms
 from ferryman.domain.limits import ADMIN_PAGE, LABEL_CHARACTERS
 from ferryman.errors import Conflict, Invalid, NotAuthenticated, not_found
+from ferryman.functions.descriptor import check_key, parse_descriptor
 from ferryman.functions.manifest import check_environment, parse_manifest
-from ferryman.functions.routes import Route, routes
 from ferryman.functions.source import check_source
 from ferryman.ids import new_id, new_token, token_digest
+from ferryman.services.app_view import view_of
+from ferryman.services.delivery import unpark
 from ferryman.services.platform import (
     Platform,
     bad_cursor,
@@ -22,20 +23,14 @@ from ferryman.services.platform import (
     parse_id,
 )
 from ferryman.store import app as apps
+from ferryman.store import installation as installations
 from ferryman.store.app import App
 from ferryman.store.database import Transaction
-from ferryman.vocab import AccessScope, AppKind, Audience, EventType
+from ferryman.vocab import AccessScope, AppKind, Audience
 from ferryman.wire.app import AppCredentials, AppPage, AppRegistration, AppView
 
 _PATH_CHARACTERS = 4_096
 _LONGEST_WINDOW = 366 * 86_400
-
-
-def routes_of(app: App, event_type: EventType) -> tuple[Route, ...]:
-    """How an event reaches this app; empty when it does not listen for it."""
-    if app.kind is not AppKind.FORGE or app.manifest is None:
-        return ()
-    return routes(parse_manifest(app.manifest), event_type)
 
 
 async def register(platform: Platform, request: AppRegistration) -> AppCredentials:
@@ -46,9 +41,11 @@ async def register(platform: Platform, request: AppRegistration) -> AppCredentia
     """
     _check(request)
     server_token, cloud_token = new_token("server"), new_token("cloud")
-    secret = new_token("shared") if request.kind is AppKind.CONNECT else None
+    by_hand = request.kind is AppKind.CONNECT and not installs(request)
+    secret = new_token("shared") if by_hand else None
     async with platform.database.transaction() as tx:
         app = await apps.save(tx, _app(request, secret, tx.now))
+        await unpark(tx, app.app_id)
         await apps.add_token(tx, app.app_id, Audience.SERVER, token_digest(server_token))
         await apps.add_token(tx, app.app_id, Audience.CLOUD, token_digest(cloud_token))
     return AppCredentials(
@@ -78,16 +75,33 @@ async def by_claims(platform: Platform, app_id: str) -> App:
 
 
 async def by_issuer(platform: Platform, issuer: str) -> dict[str, App]:
-    """The Connect apps that sign as ``issuer``, by shared secret: one for each environment."""
+    """The Connect apps that sign as ``issuer``, by each secret that is good for them now.
+
+    Besides the current one that is the one before, for a while, and one that was offered: an
+    app may use it before its answer to the offer is here.
+    """
     async with platform.database.transaction() as tx:
         found = await apps.by_cloud_key(tx, issuer)
         if not found and (app := await _by_id(tx, issuer)):
             found = [app]
-    return {
-        app.shared_secret: app
-        for app in found
-        if app.kind is AppKind.CONNECT and app.shared_secret is not None
-    }
+        found = [app for app in found if app.kind is AppKind.CONNECT]
+        around = await installations.of(tx, [app.app_id for app in found])
+    secrets: dict[str, App] = {}
+    for app in found:
+        kept = [app.shared_secret]
+        if row := around.get(app.app_id):
+            kept.append(row.offered_secret)
+            if row.previous_until is not None and tx.now < row.previous_until:
+                kept.append(row.previous_secret)
+        secrets |= {secret: app for secret in kept if secret is not None}
+    return secrets
+
+
+def installs(request: AppRegistration) -> bool:
+    """Whether the app takes its secret by an ``installed`` call."""
+    if request.kind is not AppKind.CONNECT or request.descriptor is None:
+        return False
+    return parse_descriptor(request.descriptor).installed is not None
 
 
 async def _by_id(tx: Transaction, text: str) -> App | None:
@@ -108,9 +122,11 @@ def unknown_token(audience: Audience) -> NotAuthenticated:
 
 
 async def find(tx: Transaction, name: str) -> App:
-    """The app of a ``cloudAppKey`` or ``cloudAppKey@environment``."""
-    if "\0" in name:
+    """The app of a ``cloudAppKey``, a ``cloudAppKey@environment`` or an id."""
+    if "\0" in name or not name.isascii():
         raise not_found("app", name)
+    if app := await _by_id(tx, name):
+        return app
     key, _, environment = name.partition("@")
     found = await apps.by_cloud_key(tx, key)
     matching = [app for app in found if environment in ("", app.environment)]
@@ -129,7 +145,7 @@ async def find(tx: Transaction, name: str) -> App:
 async def page(platform: Platform, cursor: str | None, size: int | None) -> AppPage:
     """Registered apps, oldest first."""
     limit = page_size(size, default=100, greatest=ADMIN_PAGE)
-    text = decode_cursor(cursor)
+    text = decode_cursor(cursor, "apps")
     async with platform.database.transaction() as tx:
         after = None
         if text is not None:
@@ -140,9 +156,20 @@ async def page(platform: Platform, cursor: str | None, size: int | None) -> AppP
             if after is None:
                 raise bad_cursor(cursor or "")
         found = await apps.page(tx, after, limit + 1)
-    items = [_view(app) for app in found[:limit]]
+        around = await installations.of(tx, [app.app_id for app in found])
+    items = [view_of(app, around.get(app.app_id)) for app in found[:limit]]
     more = len(found) > limit
-    return AppPage(items=items, next_cursor=encode_cursor(items[-1].app_id) if more else None)
+    return AppPage(
+        items=items, next_cursor=encode_cursor(items[-1].app_id, "apps") if more else None
+    )
+
+
+async def view(platform: Platform, name: str) -> AppView:
+    """One app, by key, by key and environment, or by id."""
+    async with platform.database.transaction() as tx:
+        app = await find(tx, name)
+        around = await installations.of(tx, [app.app_id])
+    return view_of(app, around.get(app.app_id))
 
 
 def _check(request: AppRegistration) -> None:
@@ -178,6 +205,8 @@ def _check(request: AppRegistration) -> None:
             found=str(request.window_seconds),
             fix="Leave it out for 15 minutes.",
         )
+    if request.kind is AppKind.CONNECT and request.descriptor is not None:
+        check_key(parse_descriptor(request.descriptor), request.cloud_app_key)
     if request.manifest is not None:
         manifest = parse_manifest(request.manifest)
         if manifest.functions:
@@ -212,18 +241,4 @@ def _app(request: AppRegistration, shared_secret: str | None, now: datetime) -> 
         window_seconds=request.window_seconds,
         shared_secret=shared_secret,
         created_at=now,
-    )
-
-
-def _view(app: App) -> AppView:
-    events = [event.value for event in EventType if routes_of(app, event)]
-    return AppView(
-        app_id=str(app.app_id),
-        kind=app.kind,
-        server_app_key=app.server_app_key,
-        cloud_app_key=app.cloud_app_key,
-        environment=app.environment,
-        forge_app_id=app.forge_app_id,
-        events=events,
-        created_at=epoch_ms(app.created_at),
     )

@@ -7,7 +7,7 @@ from time import monotonic
 from ferryman.clock import epoch_ms
 from ferryman.errors import Conflict, Invalid, OutsideError
 from ferryman.services.platform import Platform
-from ferryman.store import clock, queue
+from ferryman.store import clock, delivery, queue
 from ferryman.wire.clock import ClockView
 
 _GRAIN = 0.01
@@ -56,7 +56,7 @@ async def advance(platform: Platform, seconds: float) -> ClockView:
         await _until_done(platform)
         remaining = seconds
         while remaining > 0:
-            due = await queue.seconds_to_next(platform.database)
+            due = await _seconds_to_next(platform)
             step = remaining if due is None else min(remaining, max(due, 0.0) + _GRAIN)
             async with platform.database.transaction() as tx:
                 await clock.advance(tx, timedelta(seconds=step))
@@ -79,7 +79,7 @@ async def _check_reach(platform: Platform, seconds: float) -> None:
 
 async def _until_done(platform: Platform) -> None:
     patience = monotonic() + _PATIENCE_SECONDS
-    while await queue.work_due(platform.database):
+    while await _work_due(platform):
         if monotonic() > patience:
             raise OutsideError(
                 "work_not_done",
@@ -88,3 +88,14 @@ async def _until_done(platform: Platform) -> None:
                 fix="See that `ferryman worker` runs; the clock stands where it came to.",
             )
         await asyncio.sleep(_POLL_SECONDS)
+
+
+async def _seconds_to_next(platform: Platform) -> float | None:
+    async with platform.database.transaction() as tx:
+        due = [await queue.seconds_to_next(tx), await delivery.seconds_to_next(tx)]
+    return min((seconds for seconds in due if seconds is not None), default=None)
+
+
+async def _work_due(platform: Platform) -> bool:
+    async with platform.database.transaction() as tx:
+        return await queue.work_due(tx) or await delivery.work_due(tx)

@@ -10,14 +10,15 @@ from ferryman.domain.transfer import check_live
 from ferryman.errors import Invalid, LimitExceeded, not_found
 from ferryman.services import transfer as transfer_service
 from ferryman.services.decision import apply
+from ferryman.services.delivery import unpark
+from ferryman.services.event import connect_details
 from ferryman.services.platform import Platform, check_json, check_text
 from ferryman.store import app as apps
 from ferryman.store import timeline
 from ferryman.store import transfer as transfers
 from ferryman.store.app import App
-from ferryman.wire.connect import ConnectDetails, Feedback, ProgressReport, RecentTransfer
+from ferryman.wire.connect import Feedback, ProgressReport, RecentTransfer
 from ferryman.wire.listener import ListenerError
-from ferryman.wire.migration import MigrationDetails
 
 _URL_CHARACTERS = 2_048
 
@@ -36,6 +37,7 @@ async def set_webhooks(platform: Platform, app: App, endpoints: list[str]) -> li
     kept = list(dict.fromkeys(endpoints))
     async with platform.database.transaction() as tx:
         await apps.set_webhooks(tx, app.app_id, kept)
+        await unpark(tx, app.app_id)
     return kept
 
 
@@ -99,22 +101,19 @@ async def recent(platform: Platform, app: App) -> list[RecentTransfer]:
     ]
 
 
-def connect_details(details: MigrationDetails) -> ConnectDetails:
-    """Details of a migration as Connect apps get them."""
-    return ConnectDetails(**msgspec.structs.asdict(details))
-
-
 def _check_endpoint(endpoint: str) -> None:
     check_text("endpoint", endpoint, longest=_URL_CHARACTERS)
     try:
         parts = urlsplit(endpoint)
-        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        whole = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        # Credentials in the address would stand against the token in the header.
+        good = whole and "@" not in parts.netloc and endpoint.isascii()
     except ValueError:
         good = False
     if not good or any(c.isspace() or not c.isprintable() for c in endpoint):
         raise Invalid(
             "endpoint_invalid",
-            expected="an absolute http or https URL",
+            expected="an absolute http or https URL of ASCII characters, without credentials",
             found=repr(endpoint[:200]),
             fix="Write the whole address, as https://app.example/migration.",
         )

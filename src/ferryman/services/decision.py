@@ -5,14 +5,14 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-import msgspec
-
 from ferryman.domain import transfer as rules
+from ferryman.domain.message import attempts_in_round
 from ferryman.domain.transfer import Change
+from ferryman.errors import not_found
 from ferryman.ids import new_id
-from ferryman.services.app import routes_of
 from ferryman.services.dependency import dependants_to_skip
-from ferryman.services.release import release
+from ferryman.services.event import payload_of
+from ferryman.services.routing import no_way, routes_of
 from ferryman.store import app as apps
 from ferryman.store import message as messages
 from ferryman.store import queue, timeline
@@ -20,8 +20,7 @@ from ferryman.store import transfer as transfers
 from ferryman.store.database import Transaction
 from ferryman.store.dependency import record_skip
 from ferryman.store.transfer import StoredTransfer
-from ferryman.vocab import EventType
-from ferryman.wire.message import ForgeEvent
+from ferryman.vocab import AppKind, EventType
 
 _WITH_FIELDS = (EventType.UPLOADED, EventType.ERRORED)
 
@@ -77,44 +76,46 @@ async def _emit(
     message_id: UUID,
     extra: dict[str, Any],
 ) -> None:
-    """Owe the cloud app an event; one that it does not listen to is noted, not sent."""
-    if event_type is EventType.SETTLED:
-        extra["transfer_status"] = stored.state.status.value
-    original = stored.original_transfer_id
-    event = ForgeEvent(
-        event_type=event_type,
-        transfer_id=str(stored.transfer_id),
-        migration_details=stored.details,
-        message_id=str(message_id),
-        server_app_version=stored.server_app_version,
-        original_transfer_id=msgspec.UNSET if original is None else str(original),
-        transfer_name=msgspec.UNSET if stored.transfer_name is None else stored.transfer_name,
-        **extra,
-    )
+    """Owe the cloud app an event; one that it does not listen to is noted, not sent.
+
+    A Connect app may register its address later, so it is owed all that Connect apps are told.
+    """
     app = await apps.by_id(tx, stored.app_id)
-    subscribed = app is not None and bool(routes_of(app, event_type))
+    if app is None:
+        raise not_found("app", stored.app_id)
+    connect = app.kind is AppKind.CONNECT
+    if connect and event_type is EventType.EXPORTED:
+        return
+    subscribed = connect or bool(routes_of(app, event_type))
     facts = {"messageId": str(message_id), "eventType": event_type.value}
     if not subscribed and event_type is not EventType.UPLOADED:
         await timeline.write(tx, stored.transfer_id, "message.not_routed", **facts)
         return
-    await messages.insert(tx, stored.app_id, event)
+    event = payload_of(app, stored, event_type, message_id, extra)
+    allowed = attempts_in_round(app.kind, event_type, settled=False)
+    await messages.insert(tx, stored, event_type, event, allowed)
+    facts["eventType"] = event.event_type.value
     await timeline.write(tx, stored.transfer_id, "message.created", **facts)
-    if subscribed:
-        await release(tx, stored.app_id)
-    else:
+    if not subscribed:
         # App data must have a message to be acknowledged by, even if nobody listens for it.
-        await messages.give_up(tx, message_id, "no trigger of the app listens for this event")
+        await messages.give_up(tx, message_id, no_way(app))
 
 
 async def _end(tx: Transaction, stored: StoredTransfer) -> StoredTransfer:
-    """A final state owns no timer, and its app data is not announced any more."""
-    for message_id in await messages.give_up_app_data(
-        tx, stored.transfer_id, f"the transfer settled as {stored.state.status}"
-    ):
+    """A final state owns no timer, and its app data is not announced any more.
+
+    Of a Connect app's transfer nothing is, but that it settled.
+    """
+    reason = f"the transfer settled as {stored.state.status}"
+    give_up = (
+        messages.give_up_all_but_settled
+        if stored.state.kind is AppKind.CONNECT
+        else messages.give_up_app_data
+    )
+    for message_id in await give_up(tx, stored.transfer_id, reason):
         await timeline.write(
             tx, stored.transfer_id, "message.undelivered", messageId=str(message_id)
         )
-    await release(tx, stored.app_id)
     if stored.wake_job_id is not None:
         await queue.delete_job(tx, stored.wake_job_id)
         await transfers.set_wake_job(tx, stored.transfer_id, None)

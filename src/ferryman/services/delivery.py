@@ -7,26 +7,53 @@ middle leaves its claims; another one finds them (:func:`take_over`), counts the
 and tries again. Nothing is claimed once its acknowledgement is committed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from ferryman.domain import message as rules
 from ferryman.domain.outcome import Outcome
-from ferryman.functions.routes import Route, route_name
+from ferryman.functions.routes import Route, WebhookRoute, route_name
 from ferryman.services.platform import Platform
-from ferryman.services.routing import routes_of
+from ferryman.services.routing import no_way, routes_of
 from ferryman.store import app as apps
 from ferryman.store import delivery as deliveries
+from ferryman.store import message as messages
 from ferryman.store.app import App
 from ferryman.store.database import Transaction
 from ferryman.store.delivery import AttemptRow, ClaimedMessage, Ended, Entry, Lane
 from ferryman.store.message import StoredMessage
-from ferryman.vocab import MessageState
+from ferryman.vocab import AppKind, EventType, MessageState
 
 _LOST = "the process that made this attempt died before its outcome was known"
-_ORPHANS = 500
+_AT_ONCE = 500
+
+
+class KnownApps:
+    """Apps as a worker knows them; those that changed are read anew."""
+
+    def __init__(self) -> None:
+        self.apps: dict[UUID, App] = {}
+        self._versions: dict[UUID, str] = {}
+        self._routes: dict[Lane, tuple[Route, ...]] = {}
+
+    async def refresh(self, tx: Transaction, app_ids: Collection[UUID]) -> None:
+        """Know these apps as they are now."""
+        current = await apps.versions(tx, app_ids)
+        changed = {each for each, version in current.items() if self._versions.get(each) != version}
+        if not changed:
+            return
+        for app in await apps.by_ids(tx, changed):
+            self.apps[app.app_id] = app
+            self._versions[app.app_id] = current[app.app_id]
+            for event_type in EventType:
+                lane = Lane(app.app_id, event_type)
+                self._routes[lane] = routes_of(app, event_type)
+
+    def routes(self, lane: Lane) -> tuple[Route, ...]:
+        """How the messages of a lane reach the app, as far as is known here."""
+        return self._routes.get(lane, ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +68,15 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of an attempt; ``delay`` is the back-off before a next one, if there is one."""
+    """What came of an attempt; ``delay`` is the back-off before a next one, if there is one.
+
+    ``reached`` are webhooks that took the message although another did not.
+    """
 
     delivery: Delivery
     outcome: Outcome
     delay: timedelta
+    reached: tuple[str, ...] = ()
 
 
 async def look(platform: Platform, worker_id: UUID) -> dict[Lane, timedelta]:
@@ -55,26 +86,29 @@ async def look(platform: Platform, worker_id: UUID) -> dict[Lane, timedelta]:
         return {lane: due - tx.now for lane, due in (await deliveries.due_lanes(tx)).items()}
 
 
-async def claim(platform: Platform, worker_id: UUID, rooms: dict[Lane, int]) -> list[Delivery]:
+async def claim(
+    platform: Platform, worker_id: UUID, known: KnownApps, rooms: Mapping[Lane, int]
+) -> list[Delivery]:
     """Begin attempts at due messages, at most so many of each lane.
 
-    What waits in a lane that leads nowhere any more, since the app was registered anew, is given
-    up or parked.
+    What waits in a lane that leads nowhere is given up, or parked until its app registers an
+    address.
     """
     async with platform.database.transaction() as tx:
-        found = {app.app_id: app for app in await apps.by_ids(tx, {lane.app_id for lane in rooms})}
-        ways = {
-            lane: routes_of(found[lane.app_id], lane.event_type)
-            for lane in rooms
-            if lane.app_id in found
-        }
-        for lane, routes in ways.items():
-            if not routes:
-                await _close_lane(tx, found[lane.app_id], lane)
-        open_lanes = {lane: room for lane, room in rooms.items() if ways.get(lane)}
+        await known.refresh(tx, {lane.app_id for lane in rooms})
+        routes = {lane: known.routes(lane) for lane in rooms}
+        for lane in rooms:
+            if not routes[lane]:
+                await _close_lane(tx, lane)
+        open_lanes = {lane: room for lane, room in rooms.items() if routes[lane]}
         claimed = await deliveries.claim(tx, worker_id, open_lanes) if open_lanes else []
     return [
-        Delivery(message, found[message.lane.app_id], ways[message.lane], tx.now)
+        Delivery(
+            message,
+            known.apps[message.lane.app_id],
+            _not_reached(routes[message.lane], message.reached),
+            tx.now,
+        )
         for message in claimed
     ]
 
@@ -100,24 +134,25 @@ async def record(platform: Platform, results: Sequence[Result]) -> None:
             attempts.append(_attempt(result))
             entries += _entries(message, result, ended[-1])
         await _write(tx, ended, attempts, entries)
+        for message_id, result in by_id.items():
+            if result.reached and not result.outcome.ok:
+                await messages.reach(tx, message_id, list(result.reached))
 
 
 async def take_over(platform: Platform, silence: timedelta) -> int:
     """Free what workers claimed that were silent so long; how many messages there were."""
     async with platform.database.transaction() as tx:
-        orphans = await deliveries.orphans(tx, silence, _ORPHANS)
+        orphans = await deliveries.orphans(tx, silence, _AT_ONCE)
         ended, attempts, entries = [], [], []
         for message in orphans:
             number, began = message.state.attempts, message.claimed_at or tx.now
             ended.append(
-                _ended(
-                    message, number, tx.now, delivered=False, error=_LOST, delay=timedelta(0)
-                )
+                _ended(message, number, tx.now, delivered=False, error=_LOST, delay=timedelta(0))
             )
             attempts.append(AttemptRow(message.message_id, number, None, began, "LOST", None))
             facts = {"messageId": str(message.message_id), "number": number}
             entries.append(Entry(message.transfer_id, "attempt.lost", facts))
-            entries += _given_up(message, ended[-1].state)
+            entries += _if_given_up(message, ended[-1].state)
         await _write(tx, ended, attempts, entries)
         return len(orphans)
 
@@ -128,8 +163,34 @@ async def leave(platform: Platform, worker_id: UUID) -> None:
         await deliveries.forget_worker(tx, worker_id)
 
 
-async def _close_lane(tx: Transaction, app: App, lane: Lane) -> None:
-    ...
+async def unpark(tx: Transaction, app_id: UUID) -> None:
+    """The app's definition changed: what waited for an address is due, if there is one now.
+
+    To be called after the change, in its transaction. Whoever parks messages holds the app as
+    it was read, so that neither misses the other.
+    """
+    app = await apps.by_id(tx, app_id)
+    if app is not None and routes_of(app, EventType.UPLOADED):
+        await deliveries.unpark(tx, app_id)
+
+
+async def _close_lane(tx: Transaction, lane: Lane) -> None:
+    app = await apps.by_id_shared(tx, lane.app_id)
+    if app is None or routes_of(app, lane.event_type):
+        return
+    closed = await deliveries.close_lane(
+        tx, lane, no_way(app), park=app.kind is AppKind.CONNECT, size=_AT_ONCE
+    )
+    await deliveries.write(tx, [_given_up(*each) for each in closed])
+
+
+def _not_reached(routes: tuple[Route, ...], reached: Sequence[str]) -> tuple[Route, ...]:
+    """The ways that are left to go: a webhook that took the message is not sent it again."""
+    if not reached:
+        return routes
+    return tuple(
+        route for route in routes if not (isinstance(route, WebhookRoute) and route.url in reached)
+    )
 
 
 async def _write(
@@ -142,7 +203,12 @@ async def _write(
 
 
 def _ended(
-    message: StoredMessage, number: int, now: datetime, *, delivered: bool, error: str | None,
+    message: StoredMessage,
+    number: int,
+    now: datetime,
+    *,
+    delivered: bool,
+    error: str | None,
     delay: timedelta,
 ) -> Ended:
     end = rules.end_attempt(message.state, number, delivered=delivered, delay=delay)
@@ -179,11 +245,14 @@ def _entries(message: StoredMessage, result: Result, ended: Ended) -> list[Entry
             "error": outcome.error,
         },
     )
-    return [entry, *_given_up(message, ended.state)]
+    return [entry, *_if_given_up(message, ended.state)]
 
 
-def _given_up(message: StoredMessage, state: MessageState) -> list[Entry]:
+def _if_given_up(message: StoredMessage, state: MessageState) -> list[Entry]:
     if state is not MessageState.UNDELIVERED or message.state.state is state:
         return []
-    facts = {"messageId": str(message.message_id)}
-    return [Entry(message.transfer_id, "message.undelivered", facts)]
+    return [_given_up(message.message_id, message.transfer_id)]
+
+
+def _given_up(message_id: UUID, transfer_id: UUID) -> Entry:
+    return Entry(transfer_id, "message.undelivered", {"messageId": str(message_id)})

@@ -1,20 +1,20 @@
 """Why a message went where it went: the chain of links, and the first that is broken."""
 
 from ferryman.errors import not_found
-from ferryman.functions.routes import FunctionRoute, Route
-from ferryman.services.app import routes_of
+from ferryman.functions.routes import FunctionRoute, RemoteRoute, Route, route_name
 from ferryman.services.platform import Platform, parse_id
+from ferryman.services.routing import no_way, routes_of
 from ferryman.store import app as apps
 from ferryman.store import message as messages
 from ferryman.store import transfer as transfers
 from ferryman.store.app import App
 from ferryman.store.transfer import StoredTransfer
-from ferryman.vocab import EventType, MessageState
+from ferryman.vocab import AppKind, EventType, MessageState
 from ferryman.wire.transfer import AttemptView, Explanation, Link, MessageView
 
 
 async def explain(platform: Platform, message_id: str) -> Explanation:
-    """transfer, app, trigger, target, attempts, delivery, acknowledgement: what holds of each."""
+    """Transfer, app, trigger or webhook, attempts, delivery, acknowledgement: what holds of it."""
     async with platform.database.transaction() as tx:
         message = await messages.by_id(tx, parse_id("message", message_id))
         if message is None:
@@ -31,7 +31,7 @@ async def explain(platform: Platform, message_id: str) -> Explanation:
         _trigger(app, message.event_type, routes),
         *[_attempt(attempt) for attempt in view.attempts],
         _delivery(view, message.reason),
-        *([_acknowledgement(view)] if message.event_type is EventType.UPLOADED else []),
+        *([_acknowledgement(view)] if _is_acknowledged(app, message.event_type) else []),
     ]
     # What failed on the way to a later attempt or a success is history, not what is broken now.
     done = view.state is MessageState.DELIVERED or view.acknowledgement is not None
@@ -56,6 +56,8 @@ def _app(app: App) -> Link:
 
 
 def _trigger(app: App, event: EventType, routes: tuple[Route, ...]) -> Link:
+    if app.kind is AppKind.CONNECT:
+        return _webhook(app, routes)
     if routes:
         return Link(name="trigger", holds=True, found="; ".join(_target(app, r) for r in routes))
     return Link(
@@ -66,10 +68,26 @@ def _trigger(app: App, event: EventType, routes: tuple[Route, ...]) -> Link:
     )
 
 
+def _webhook(app: App, routes: tuple[Route, ...]) -> Link:
+    if routes:
+        return Link(name="webhook", holds=True, found="; ".join(map(route_name, routes)))
+    fix = (
+        "Install the app: `ferryman app install`."
+        if app.shared_secret is None
+        else "Register an address by PUT /rest/atlassian-connect/1/migration/webhook, or name "
+        "cloudAppMigration.migrationWebhookPath in the descriptor and register the app again."
+    )
+    return Link(name="webhook", holds=False, found=no_way(app), fix=fix)
+
+
 def _target(app: App, route: Route) -> str:
-    if isinstance(route, FunctionRoute):
-        return f"trigger {route.trigger}: function {route.handler} in {app.source}"
-    return f"trigger {route.trigger}: endpoint {route.endpoint} at {route.url}"
+    match route:
+        case FunctionRoute():
+            return f"trigger {route.trigger}: function {route.handler} in {app.source}"
+        case RemoteRoute():
+            return f"trigger {route.trigger}: endpoint {route.endpoint} at {route.url}"
+        case _:
+            return route_name(route)
 
 
 def _attempt(attempt: AttemptView) -> Link:
@@ -104,7 +122,7 @@ def _delivery(view: MessageView, reason: str | None) -> Link:
         return Link(
             name="delivery",
             holds=False,
-            found=f"given up: {_gist(reason or 'five attempts failed')}",
+            found=f"given up: {_gist(reason or 'all attempts failed')}",
             fix="Mend the cause, then `ferryman message redeliver` it.",
         )
     if view.state is MessageState.PENDING:
@@ -114,6 +132,11 @@ def _delivery(view: MessageView, reason: str | None) -> Link:
     else:
         found = "not needed: acknowledged before an attempt got through"
     return Link(name="delivery", holds=True, found=found)
+
+
+def _is_acknowledged(app: App, event: EventType) -> bool:
+    """Connect apps settle the transfer, and acknowledge no message."""
+    return app.kind is AppKind.FORGE and event is EventType.UPLOADED
 
 
 def _acknowledgement(view: MessageView) -> Link:

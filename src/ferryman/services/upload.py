@@ -10,6 +10,7 @@ from hashlib import sha256 as new_sha256
 from ferryman.clock import epoch_ms
 from ferryman.domain import transfer as rules
 from ferryman.domain.limits import LABEL_CHARACTERS, SIGNED_URL_LIFE
+from ferryman.domain.scope import check_app_data
 from ferryman.errors import Conflict, Invalid, LimitExceeded, not_found
 from ferryman.ids import new_id
 from ferryman.objects.parts import check_request
@@ -46,6 +47,7 @@ async def begin(platform: Platform, app: App, transfer_id: str, label: str | Non
     async with platform.database.transaction() as tx:
         stored = await transfer_service.lock_exporting(tx, app, transfer_id)
         rules.check_exporting(stored.state, "uploading app data")
+        check_app_data(stored.access_scopes)
     reference = await platform.objects.begin(str(key))
     upload = Upload(
         upload_id=new_id(),
@@ -83,7 +85,12 @@ async def sign_parts(
         )
     store = platform.objects
     for part in parts:
-        check_request(part, max_part_size=store.max_part_size, max_parts=store.max_parts)
+        check_request(
+            part,
+            max_part_size=store.max_part_size,
+            max_parts=store.max_parts,
+            checksums=store.checksums,
+        )
     async with platform.database.transaction() as tx:
         upload = await _own(tx, app, upload_id)
         _check_open(upload)

@@ -1,5 +1,6 @@
 """Registered apps and their tokens."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -75,9 +76,22 @@ async def by_id(tx: Transaction, app_id: UUID) -> App | None:
     return None if row is None else _app(row)
 
 
-async def by_ids(tx: Transaction, app_ids: Any) -> list[App]:
-    rows = await tx.connection.fetch("SELECT * FROM app WHERE app_id = ANY($1)", list(app_ids))
-    return [_app(row) for row in rows]
+async def by_ids(tx: Transaction, app_ids: Collection[UUID]) -> list[App]:
+    """Several apps."""
+    rows = SQL.apps_by_ids(tx.connection, app_ids=list(app_ids))
+    return [_app(row) async for row in rows]
+
+
+async def versions(tx: Transaction, app_ids: Collection[UUID]) -> dict[UUID, str]:
+    """Something of each app that is another after each change of it."""
+    rows = SQL.app_versions(tx.connection, app_ids=list(app_ids))
+    return {row["app_id"]: row["version"] async for row in rows}
+
+
+async def by_id_shared(tx: Transaction, app_id: UUID) -> App | None:
+    """One app, which nobody changes until the transaction ends."""
+    row = await SQL.app_by_id_shared(tx.connection, app_id=app_id)
+    return None if row is None else _app(row)
 
 
 async def by_cloud_key(tx: Transaction, cloud_app_key: str) -> list[App]:

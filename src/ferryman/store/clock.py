@@ -41,4 +41,5 @@ async def advance(tx: Transaction, step: timedelta) -> None:
     """Move the clock, and every queued job with it, and wake the workers."""
     await SQL.move_clock(tx.connection, step=step)
     await SQL.pull_forward(tx.connection, step=step)
-    await SQL.wake_workers(tx.connection)
+    await SQL.wake_timers(tx.connection)
+    await SQL.tell_workers(tx.connection)

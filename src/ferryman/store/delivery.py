@@ -38,6 +38,7 @@ class ClaimedMessage:
     payload: str
     number: int
     earlier: int
+    reached: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +116,58 @@ async def claim(tx: Transaction, worker_id: UUID, rooms: dict[Lane, int]) -> lis
             row["payload"],
             row["attempts"],
             row["earlier"],
+            row["reached"],
         )
         async for row in rows
     ]
+
+
+async def close_lane(
+    tx: Transaction, lane: Lane, reason: str, *, park: bool, size: int
+) -> list[tuple[UUID, UUID]]:
+    """Give up what waits in a lane, or park it while its transfer runs: (message, transfer) ids.
+
+    Those that were given up are returned.
+    """
+    rows = SQL.close_lane(
+        tx.connection,
+        app_id=lane.app_id,
+        event_type=lane.event_type,
+        reason=reason,
+        park=park,
+        size=size,
+        now=tx.now,
+    )
+    return [
+        (row["message_id"], row["transfer_id"])
+        async for row in rows
+        if row["state"] == MessageState.UNDELIVERED
+    ]
+
+
+async def unpark(tx: Transaction, app_id: UUID) -> None:
+    """What was parked is due."""
+    await SQL.unpark_messages(tx.connection, app_id=app_id, now=tx.now)
+    await tell_workers(tx)
+
+
+async def tell_workers(tx: Transaction) -> None:
+    """Have the workers look at all lanes when this commits."""
+    await SQL.tell_workers(tx.connection)
+
+
+async def seconds_to_next(tx: Transaction) -> float | None:
+    """Until the next message is due, in seconds of platform time; None without one."""
+    lanes = await due_lanes(tx)
+    return min(((due - tx.now).total_seconds() for due in lanes.values()), default=None)
+
+
+async def work_due(tx: Transaction) -> bool:
+    """Whether any message is due or being sent."""
+    if await SQL.any_in_flight(tx.connection):
+        return True
+    seconds = await seconds_to_next(tx)
+    return seconds is not None and seconds <= 0
 
 
 async def lock(tx: Transaction, message_ids: list[UUID]) -> dict[UUID, StoredMessage]:

@@ -1,7 +1,7 @@
 """Messages and the attempts at delivering them."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -10,14 +10,16 @@ import msgspec
 from ferryman.clock import epoch_ms
 from ferryman.domain.message import Message
 from ferryman.store.database import SQL, Transaction
-from ferryman.vocab import AckStatus, EventType, Lane, MessageState
+from ferryman.store.transfer import StoredTransfer
+from ferryman.vocab import AckStatus, EventType, MessageState
+from ferryman.wire.connect import ConnectEvent
 from ferryman.wire.message import ForgeEvent
 from ferryman.wire.transfer import AttemptView, MessageView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredMessage:
-    """A message; ``state`` is the part that has rules."""
+    """A message; ``state`` is the part that has rules, ``reached`` are webhooks that took it."""
 
     message_id: UUID
     position: int
@@ -30,30 +32,26 @@ class StoredMessage:
     next_attempt_at: datetime | None
     created_at: datetime
     claimed_at: datetime | None
+    reached: list[str]
     state: Message
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttemptResult:
-    """What is recorded of an attempt; texts are bounded by whoever made them."""
-
-    outcome: str
-    duration: timedelta
-    stage: str | None
-    status: int | None
-    error: str | None
-    output: str | None
-
-
-async def insert(tx: Transaction, app_id: UUID, event: ForgeEvent) -> None:
-    """A message that is owed from now on, waiting to be released."""
+async def insert(
+    tx: Transaction,
+    stored: StoredTransfer,
+    event_type: EventType,
+    event: ForgeEvent | ConnectEvent,
+    allowed: int | None,
+) -> None:
+    """A message that is owed from now on, due at once; the workers are told."""
     await SQL.insert_message(
         tx.connection,
         message_id=UUID(event.message_id),
-        transfer_id=UUID(event.transfer_id),
-        app_id=app_id,
-        event_type=event.event_type,
+        transfer_id=stored.transfer_id,
+        app_id=stored.app_id,
+        event_type=event_type,
         payload=msgspec.json.encode(event).decode(),
+        allowed=allowed,
         now=tx.now,
     )
 
@@ -79,83 +77,21 @@ async def acknowledge(tx: Transaction, message_ids: list[UUID], status: AckStatu
     )
 
 
-async def save(
-    tx: Transaction,
-    message_id: UUID,
-    state: Message,
-    *,
-    lane: Lane,
-    reason: str | None,
-    next_attempt_at: datetime | None,
-) -> None:
-    """Write the delivery state that the rules decided."""
-    await SQL.save_message(
-        tx.connection,
-        message_id=message_id,
-        state=state.state,
-        lane=lane,
-        reason=reason,
-        attempts=state.attempts,
-        open_attempt=state.open_attempt,
-        next_attempt_at=next_attempt_at,
-    )
-
-
-async def insert_attempt(tx: Transaction, message_id: UUID, number: int, target: str) -> None:
-    """An attempt begins."""
-    await SQL.insert_attempt(
-        tx.connection, message_id=message_id, number=number, target=target, now=tx.now
-    )
-
-
-async def finish_attempt(
-    tx: Transaction, message_id: UUID, number: int, result: AttemptResult
-) -> None:
-    """An attempt ended."""
-    await SQL.finish_attempt(
-        tx.connection,
-        message_id=message_id,
-        number=number,
-        outcome=result.outcome,
-        duration_ms=round(result.duration.total_seconds() * 1000),
-        stage=result.stage,
-        status=result.status,
-        error=result.error,
-        output=result.output,
-    )
-
-
-async def lose_attempt(tx: Transaction, message_id: UUID, number: int, error: str) -> None:
-    """An attempt whose worker died."""
-    await SQL.lose_attempt(tx.connection, message_id=message_id, number=number, error=error)
-
-
-async def release(tx: Transaction, app_id: UUID, window: int) -> list[tuple[UUID, int]]:
-    """Release what the app's window has room for: ids, and attempts made so far."""
-    rows = SQL.release_messages(tx.connection, app_id=app_id, window=window)
-    return [(row["message_id"], row["attempts"]) async for row in rows]
-
-
-async def released(tx: Transaction, app_id: UUID) -> int:
-    """How many of the app's messages are in the queue or being delivered."""
-    count: int = await SQL.released_count(tx.connection, app_id=app_id)
-    return count
-
-
-async def set_lane(tx: Transaction, message_id: UUID, lane: Lane) -> None:
-    """Move a message on its way into the queue."""
-    await SQL.set_lane(tx.connection, message_id=message_id, lane=lane)
-
-
-async def apps_with_waiting(tx: Transaction) -> list[UUID]:
-    """Apps that have messages which are not released."""
-    return [row["app_id"] async for row in SQL.apps_with_waiting_messages(tx.connection)]
-
-
 async def give_up_app_data(tx: Transaction, transfer_id: UUID, reason: str) -> list[UUID]:
     """Stop delivering app data of a settled transfer; the messages given up."""
     rows = SQL.give_up_app_data(tx.connection, transfer_id=transfer_id, reason=reason)
     return [row["message_id"] async for row in rows]
+
+
+async def give_up_all_but_settled(tx: Transaction, transfer_id: UUID, reason: str) -> list[UUID]:
+    """Stop delivering what a settled transfer still owed; the messages given up."""
+    rows = SQL.give_up_all_but_settled(tx.connection, transfer_id=transfer_id, reason=reason)
+    return [row["message_id"] async for row in rows]
+
+
+async def reach(tx: Transaction, message_id: UUID, urls: list[str]) -> None:
+    """Those webhooks took the message."""
+    await SQL.message_reached(tx.connection, message_id=message_id, urls=urls)
 
 
 async def give_up(tx: Transaction, message_id: UUID, reason: str) -> None:
@@ -169,9 +105,9 @@ async def outstanding(tx: Transaction, transfer_id: UUID, size: int) -> list[UUI
     return [row["message_id"] async for row in rows]
 
 
-async def reset(tx: Transaction, message_id: UUID) -> None:
-    """Allow another round of attempts."""
-    await SQL.reset_message(tx.connection, message_id=message_id, now=tx.now)
+async def reset(tx: Transaction, message_id: UUID, more: int | None) -> None:
+    """Allow ``more`` attempts, or as many as it takes."""
+    await SQL.reset_message(tx.connection, message_id=message_id, more=more, now=tx.now)
 
 
 async def by_id(tx: Transaction, message_id: UUID) -> StoredMessage | None:
@@ -213,8 +149,8 @@ def _view(message: StoredMessage, attempts: list[AttemptView]) -> MessageView:
     return MessageView(
         message_id=str(message.message_id),
         transfer_id=str(message.transfer_id),
-        event_type=message.event_type,
-        key=message.payload.get("key"),
+        event_type=message.payload["eventType"],
+        key=message.payload.get("key") or message.payload.get("s3Key"),
         label=message.payload.get("label"),
         state=message.state.state,
         reason=message.reason,
@@ -227,6 +163,7 @@ def _view(message: StoredMessage, attempts: list[AttemptView]) -> MessageView:
 
 
 def stored_message(row: Any) -> StoredMessage:
+    """A row of the table."""
     acknowledgement = row["acknowledgement"]
     return StoredMessage(
         message_id=row["message_id"],
@@ -240,11 +177,13 @@ def stored_message(row: Any) -> StoredMessage:
         next_attempt_at=row["next_attempt_at"],
         created_at=row["created_at"],
         claimed_at=row["claimed_at"],
+        reached=row["reached"],
         state=Message(
             state=MessageState(row["state"]),
             acknowledgement=None if acknowledgement is None else AckStatus(acknowledgement),
             attempts=row["attempts"],
             allowed=row["allowed"],
+            earlier=row["earlier"],
             open_attempt=row["worker_id"] is not None,
         ),
     )

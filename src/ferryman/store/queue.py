@@ -9,28 +9,13 @@ from pgqueuer.adapters.persistence.queries import Queries
 
 from ferryman.store.database import SQL, Database, Transaction
 
-DELIVER = "deliver"
 WAKE = "wake"
-
-
-class DeliverJob(msgspec.Struct, frozen=True):
-    """Make attempt ``number`` at delivering a message."""
-
-    message_id: UUID
-    number: int
 
 
 class WakeJob(msgspec.Struct, frozen=True):
     """The timer of a transfer."""
 
     transfer_id: UUID
-
-
-async def enqueue_delivery(
-    tx: Transaction, message_id: UUID, number: int, *, delay: timedelta | None = None
-) -> None:
-    """Attempt ``number`` is due after ``delay``, or now."""
-    await _enqueue(tx, DELIVER, msgspec.json.encode(DeliverJob(message_id, number)), delay)
 
 
 async def enqueue_wake(tx: Transaction, transfer_id: UUID, due: datetime) -> int:
@@ -44,17 +29,15 @@ async def delete_job(tx: Transaction, job_id: int) -> None:
     await SQL.delete_job(tx.connection, job_id=job_id)
 
 
-async def seconds_to_next(database: Database) -> float | None:
+async def seconds_to_next(tx: Transaction) -> float | None:
     """Until the next queued job is due, in seconds of the database's clock; None without one."""
-    async with database.transaction() as tx:
-        seconds: float | None = await SQL.next_due(tx.connection)
-        return seconds
+    seconds: float | None = await SQL.next_due(tx.connection)
+    return seconds
 
 
-async def work_due(database: Database) -> bool:
+async def work_due(tx: Transaction) -> bool:
     """Whether any job is due or being done."""
-    async with database.transaction() as tx:
-        return bool(await SQL.work_due(tx.connection))
+    return bool(await SQL.work_due(tx.connection))
 
 
 async def _enqueue(

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ferryman.vocab import AppKind
+from ferryman.vocab import AppKind, InstallationState
 from ferryman.wire.base import Wire
 
 
@@ -25,6 +25,28 @@ class AppRegistration(Wire, frozen=True):
     window_seconds: int | None = None
 
 
+class LifecycleCall(Wire, frozen=True):
+    """The latest lifecycle event that was posted to an app; ``error`` is None if it was taken.
+
+    ``status`` is the HTTP status of the answer, None if there was none.
+    """
+
+    event: str
+    at: int
+    status: int | None
+    error: str | None
+
+
+class InstallationView(Wire, frozen=True):
+    """Where the installation of a Connect app stands. ``client_key`` stays what it is."""
+
+    state: InstallationState
+    client_key: str
+    installed_at: int | None = None
+    uninstalled_at: int | None = None
+    last_call: LifecycleCall | None = None
+
+
 class AppCredentials(Wire, frozen=True):
     """Answer to a registration; the tokens are shown this once."""
 
@@ -32,10 +54,11 @@ class AppCredentials(Wire, frozen=True):
     server_token: str
     cloud_token: str
     shared_secret: str | None = None
+    installation: InstallationView | None = None
 
 
 class AppView(Wire, frozen=True):
-    """One registered app, without its secrets."""
+    """One registered app, without its secrets; ``installation`` is None for Forge apps."""
 
     app_id: str
     kind: AppKind
@@ -45,6 +68,7 @@ class AppView(Wire, frozen=True):
     forge_app_id: str | None
     events: list[str]
     created_at: int
+    installation: InstallationView | None = None
 
 
 class AppPage(Wire, frozen=True):

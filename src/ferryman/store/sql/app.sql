@@ -23,6 +23,16 @@ WHERE token.digest = :digest AND token.audience = :audience;
 -- name: app_by_id^
 SELECT * FROM app WHERE app_id = :app_id;
 
+-- name: app_by_id_shared^
+-- Kept as it is until the transaction ends: whoever changes it waits.
+SELECT * FROM app WHERE app_id = :app_id FOR SHARE;
+
+-- name: apps_by_ids
+SELECT * FROM app WHERE app_id = ANY(:app_ids);
+
+-- name: app_versions
+SELECT app_id, CAST(xmin AS text) AS version FROM app WHERE app_id = ANY(:app_ids);
+
 -- name: apps_by_cloud_key
 SELECT * FROM app WHERE cloud_app_key = :cloud_app_key ORDER BY environment;
 

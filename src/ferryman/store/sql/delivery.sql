@@ -57,7 +57,8 @@ UPDATE message SET worker_id = :worker_id, claimed_at = :now, attempts = attempt
 FROM due
 WHERE message.message_id = due.message_id
 RETURNING message.message_id, message.transfer_id, message.app_id, message.event_type,
-    message.payload, message.attempts, message.allowed - 5 AS earlier;
+    message.payload, message.attempts, message.earlier,
+    message.reached;
 
 -- name: lock_messages
 -- In the order of ids, so that two that lock the same ones cannot block each other.
@@ -93,3 +94,27 @@ INSERT INTO timeline (transfer_id, at, kind, data)
 SELECT transfer_id, :now, kind, data FROM unnest(
     CAST(:transfer_ids AS uuid[]), CAST(:kinds AS text[]), CAST(:data AS jsonb[])
 ) AS entry (transfer_id, kind, data);
+
+-- name: close_lane
+-- Nothing leads to the app: give up what is due, or let it wait without a due time.
+UPDATE message SET reason = :reason, next_attempt_at = NULL,
+    state = CASE WHEN :park AND transfer.settled_at IS NULL THEN 'PENDING' ELSE 'UNDELIVERED' END
+FROM transfer
+WHERE transfer.transfer_id = message.transfer_id AND message_id IN (
+    SELECT message_id FROM message
+    WHERE app_id = :app_id AND event_type = :event_type
+      AND state = 'PENDING' AND worker_id IS NULL AND next_attempt_at <= :now
+    ORDER BY next_attempt_at, position
+    LIMIT :size
+    FOR UPDATE SKIP LOCKED)
+RETURNING message_id, message.transfer_id, state;
+
+-- name: unpark_messages!
+UPDATE message SET reason = NULL, next_attempt_at = :now
+WHERE app_id = :app_id AND state = 'PENDING' AND worker_id IS NULL AND next_attempt_at IS NULL;
+
+-- name: tell_workers$
+SELECT pg_notify('ferryman_due', '');
+
+-- name: any_in_flight$
+SELECT EXISTS (SELECT FROM message WHERE worker_id IS NOT NULL);

@@ -18,7 +18,7 @@ SELECT EXISTS (
     SELECT FROM pgqueuer
     WHERE status = 'picked' OR (status = 'queued' AND execute_after <= now()));
 
--- name: wake_workers#
+-- name: wake_timers#
 -- Changing execute_after wakes nobody; this is the notification pgqueuer itself sends.
 SELECT pg_notify('ch_pgqueuer', json_build_object(
     'channel', 'ch_pgqueuer', 'operation', 'update', 'sent_at', now(),

@@ -1,0 +1,234 @@
+"""Requests a second that one API process answers, against the smallest handlers of its kind.
+
+``GET data/{key}`` is what a cloud app calls before it reads a file, ``message status`` what it
+calls after. The peer is Litestar on granian too, asks the same PostgreSQL server as often, and
+does nothing else (``_peer``). Both get the same load (``_load``) in turn, at two concurrencies;
+the best of three rounds counts, because noise only ever takes away.
+"""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from itertools import count
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+
+from bench import _peer
+from bench._platform import Platform, free_port, serving
+from bench.report import Figure
+from ferryman import Gateway
+from ferryman.store.embedded import EmbeddedPostgres
+from ferryman.vocab import EventType
+
+CONNECTIONS = (4, 32)
+REQUESTS = int(os.environ.get("FERRYMAN_BENCH_REQUESTS", "2000"))
+ROUNDS = 3
+TRANSFERS = 20
+# The same rows as real uploads leave, without waiting for so many.
+OWE = """
+INSERT INTO message (transfer_id, message_id, app_id, event_type, payload, state, created_at)
+SELECT transfer_id, $2, app_id, $3, '{}', 'DELIVERED', now() FROM transfer WHERE transfer_id = $1
+"""
+FORGE = "/app/migration/forge/v1"
+_WARM = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A server, and the requests that it has not had yet."""
+
+    port: int
+    reads: Iterator[dict[str, Any]]
+    writes: Iterator[dict[str, Any]]
+
+
+def run() -> list[Figure]:
+    """Both calls at both concurrencies."""
+    with tempfile.TemporaryDirectory(prefix="ferryman-bench-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        postgres = EmbeddedPostgres(folder)
+        url = postgres.start()
+        try:
+            with our_target(folder, url) as ours, peer_target(url) as peer:
+                return [
+                    figure(folder, call, connections, ours, peer)
+                    for call in ("GET data/{key}", "message status")
+                    for connections in CONNECTIONS
+                ]
+        finally:
+            postgres.stop()
+
+
+def figure(folder: Path, call: str, connections: int, ours: Target, peer: Target) -> Figure:
+    """One call at one concurrency."""
+    rounds = [
+        [load(folder, call, connections, target, REQUESTS) for target in (ours, peer)]
+        for _ in range(ROUNDS)
+    ]
+    return Figure(
+        figure=f"{call}, requests/s, {connections} at once",
+        unit="requests/s",
+        ours=max(ours for ours, _ in rounds),
+        peer=max(peer for _, peer in rounds),
+        peer_name="Litestar with as many queries",
+        less_is_better=False,
+    )
+
+
+def load(folder: Path, call: str, connections: int, target: Target, size: int) -> float:
+    """Requests a second."""
+    requests = target.reads if call.startswith("GET") else target.writes
+    file = folder / "requests"
+    with file.open("w", encoding="utf-8") as lines:
+        for _ in range(size):
+            lines.write(json.dumps(next(requests)) + "\n")
+    command = [sys.executable, "-m", "bench._load", str(target.port), str(connections), str(file)]
+    return float(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+
+
+def wanted() -> int:
+    """How many messages are acknowledged in all."""
+    return ROUNDS * len(CONNECTIONS) * REQUESTS + _WARM
+
+
+@contextmanager
+def our_target(folder: Path, url: str) -> Iterator[Target]:
+    """A platform with a file and with messages that wait to be acknowledged."""
+    data_dir = folder / "data"
+    options = ("--workers", "0", "--database-url", url)
+    with serving(data_dir, *options, rate_per_second=1e9, rate_burst=10**9) as platform:
+        token, begun = begin(platform)
+        owed = asyncio.run(owe(url, begun))
+        with Gateway(platform.url, token["serverToken"], str(begun[0])) as gateway:
+            with gateway.create_app_data("records") as data:
+                data.write(b"x")
+            assert data.receipt is not None
+        target = requests_of(
+            int(platform.url.rpartition(":")[2]), FORGE, token["cloudToken"], data.receipt.key, owed
+        )
+        warm(folder, target)
+        yield target
+
+
+def begin(platform: Platform) -> tuple[dict[str, str], list[UUID]]:
+    """Register an app and start transfers of it: tokens and transfer ids."""
+    app = {"kind": "forge", "serverAppKey": "bench.server", "cloudAppKey": "bench.cloud"}
+    token = platform.call("POST", "/admin/v1/apps", app)
+    begun = []
+    for number in range(TRANSFERS):
+        plan = {
+            "name": "benchmark",
+            "cloudUrl": "https://bench.example",
+            "sourceId": f"bench {number}",
+            "apps": ["bench.cloud"],
+        }
+        made = platform.call("POST", "/admin/v1/migrations", plan)
+        platform.call("POST", f"/admin/v1/migrations/{made['migrationId']}/start")
+        begun.append(UUID(made["transfers"][0]["transferId"]))
+    return token, begun
+
+
+async def owe(url: str, begun: list[UUID]) -> list[tuple[UUID, UUID]]:
+    """Write events of app data that are delivered and not acknowledged: (transfer, message) ids."""
+    # One after another, so that few of those in flight wait for the same transfer.
+    owed = [(begun[number % TRANSFERS], uuid4()) for number in range(wanted())]
+    connection: Any = await asyncpg.connect(url)
+    await connection.executemany(OWE, [(*pair, EventType.UPLOADED) for pair in owed])
+    await connection.execute(
+        "UPDATE transfer SET files = (SELECT count(*) FROM message"
+        " WHERE message.transfer_id = transfer.transfer_id)"
+    )
+    await connection.close()
+    return owed
+
+
+@contextmanager
+def peer_target(url: str) -> Iterator[Target]:
+    """The smallest handlers, over tables of their own on the same server."""
+    token, key, port = "peer", uuid4(), free_port()
+    peer_url, owed = asyncio.run(_fill_peer(url, token, key))
+    with subprocess.Popen(
+        [sys.executable, "-m", "bench._peer", str(port)], stdin=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stdin is not None
+            process.stdin.write(peer_url + "\n")
+            process.stdin.flush()
+            target = requests_of(port, "", token, str(key), owed)
+            _await_answer(port)
+            with tempfile.TemporaryDirectory(prefix="ferryman-bench-") as folder:
+                warm(Path(folder), target)
+            yield target
+        finally:
+            process.terminate()
+
+
+async def _fill_peer(url: str, token: str, key: UUID) -> tuple[str, list[tuple[UUID, UUID]]]:
+    connection: Any = await asyncpg.connect(url)
+    await connection.execute("CREATE SCHEMA peer; SET search_path = peer")
+    await connection.execute(_peer.SCHEMA)
+    begun = [uuid4() for _ in range(TRANSFERS)]
+    owed = [(begun[number % TRANSFERS], uuid4()) for number in range(wanted())]
+    digest = sha256(token.encode()).digest()
+    await connection.execute("INSERT INTO app VALUES ($1, 1)", digest)
+    await connection.executemany(
+        "INSERT INTO transfer VALUES ($1, 1, 0)", [(each,) for each in begun]
+    )
+    await connection.execute("INSERT INTO file VALUES ($1, $2)", key, begun[0])
+    await connection.executemany(
+        "INSERT INTO message VALUES ($2, $1, 'PENDING')", [list(pair) for pair in owed]
+    )
+    await connection.execute("CREATE INDEX ON message (state)")
+    await connection.close()
+    return f"{url}{'&' if '?' in url else '?'}options=-csearch_path%3Dpeer", owed
+
+
+def requests_of(
+    port: int, base: str, token: str, key: str, owed: list[tuple[UUID, UUID]]
+) -> Target:
+    """What a server is to be asked: the same read again and again, each acknowledgement once."""
+    read = {"method": "GET", "path": f"{base}/data/{key}", "token": token}
+    writes = (
+        {
+            "method": "POST",
+            "path": f"{base}/message/{transfer_id}/status",
+            "token": token,
+            "body": {"status": "SUCCESS", "messageIds": [str(message_id)]},
+        }
+        for transfer_id, message_id in owed
+    )
+    return Target(port, (read for _ in count()), writes)
+
+
+def warm(folder: Path, target: Target) -> None:
+    """Open the pool's connections and prepare the statements."""
+    for call in ("GET data/{key}", "message status"):
+        load(folder, call, max(CONNECTIONS), target, _WARM)
+
+
+def _await_answer(port: int) -> None:
+    until = time.monotonic() + 30
+    while True:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/"):
+                return
+        except urllib.error.HTTPError:
+            return
+        except OSError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.05)

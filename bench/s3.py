@@ -1,0 +1,129 @@
+"""To and from S3, against boto3's s3transfer on the same server with the same concurrency.
+
+The server is a Ceph RGW of our own that keeps everything in memory, so what was measured is
+deleted before the next. Ours is proven: md5 and sha256 of each part, sha256 of the file; the
+store checks the md5. SIZE=512M makes the large file smaller, COUNT=1000 the small ones fewer.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from hashlib import file_digest
+from pathlib import Path
+
+import boto3
+
+from bench._platform import Platform, begin_transfer, serving
+from bench.report import Figure
+from bench.uploads import parse_size, show_size, write_source
+from tools.ceph import Ceph, ceph, missing
+
+BUCKET = "bench"
+SMALL = 20_000
+PEER = "s3transfer"
+
+
+def run() -> list[Figure]:
+    """A file of SIZE up and down, then COUNT small ones."""
+    if reason := missing():
+        raise SystemExit(reason)
+    size = parse_size(os.environ.get("SIZE", "4G"))
+    count = int(os.environ.get("COUNT", "10000"))
+    with tempfile.TemporaryDirectory(prefix="ferryman-bench-", dir=os.environ.get("DIR")) as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # the embedded database runs as a user of its own under root
+        with ceph() as server:
+            os.environ.update(server.environment)
+            boto3.client("s3", endpoint_url=server.endpoint).create_bucket(Bucket=BUCKET)
+            store = f"s3://{BUCKET}/ours?endpoint={server.endpoint}"
+            with serving(folder / "data", object_store=store) as platform:
+                return [*large(server, platform, folder, size), *small(server, platform, count)]
+
+
+def large(server: Ceph, platform: Platform, folder: Path, size: int) -> list[Figure]:
+    """Seconds up and down, of each side in turn."""
+    source, target = folder / "source", folder / "target"
+    write_source(source, size)
+    with source.open("rb") as file:
+        digest = file_digest(file, "sha256").hexdigest()
+    peer = [transferred(server, "put", str(source)), transferred(server, "get", str(target))]
+    emptied(server, target)
+    token, transfer_id = begin_transfer(platform)
+    ours = [carried("_send", token, platform.url, transfer_id, str(source))]
+    cloud = cloud_token(platform)
+    ours.append(carried("_carry", cloud, "get", platform.url, transfer_id, str(target), digest))
+    emptied(server, target)
+    return [
+        Figure(
+            figure=f"{verb} {show_size(size)}, S3", unit="s", ours=mine, peer=its, peer_name=PEER
+        )
+        for verb, mine, its in zip(("upload", "download"), ours, peer, strict=True)
+    ]
+
+
+def small(server: Ceph, platform: Platform, count: int) -> list[Figure]:
+    """Seconds for many files; then for a tenth of them, whose cost each must be the same."""
+    figures = []
+    each: list[float] = []
+    for number in (count, max(count // 10, 1)):
+        peer = transferred(server, "many", str(number), str(SMALL))
+        emptied(server)
+        token, transfer_id = begin_transfer(platform)
+        told = ("many", platform.url, transfer_id, str(number), str(SMALL))
+        ours = carried("_carry", token, *told)
+        emptied(server)
+        each.append(ours / number * 1000)
+        figures.append(
+            Figure(
+                figure=f"{number:,} files of 20 kB, S3",
+                unit="s",
+                ours=ours,
+                peer=peer,
+                peer_name=PEER,
+            )
+        )
+    growth = Figure(
+        figure=f"cost of a file, {count:,} of them",
+        unit="ms",
+        ours=each[0],
+        peer=each[1],
+        peer_name=f"ours with {max(count // 10, 1):,}",
+    )
+    return [*figures, growth]
+
+
+def cloud_token(platform: Platform) -> str:
+    """A token of the app's other side: registering it again gives new ones."""
+    app = {"kind": "forge", "serverAppKey": "bench.server", "cloudAppKey": "bench.cloud"}
+    answer = platform.call("POST", "/admin/v1/apps", app | {"windowSeconds": 86_400})
+    return str(answer["cloudToken"])
+
+
+def transferred(server: Ceph, verb: str, *rest: str) -> float:
+    """Seconds of the peer."""
+    return timed("_s3transfer", verb, server.endpoint, BUCKET, *rest)
+
+
+def carried(module: str, token: str, *arguments: str) -> float:
+    """Seconds of ours; the token is not for other users' eyes."""
+    return timed(module, *arguments, given=token)
+
+
+def timed(module: str, *arguments: str, given: str = "") -> float:
+    """What a process of this folder prints."""
+    os.sync()
+    command = [sys.executable, "-m", f"bench.{module}", *arguments]
+    done = subprocess.run(
+        command, input=given + "\n", stdout=subprocess.PIPE, text=True, check=True
+    )
+    return float(done.stdout)
+
+
+def emptied(server: Ceph, *files: Path) -> None:
+    """The bucket, and the memory it had."""
+    bucket = boto3.resource("s3", endpoint_url=server.endpoint).Bucket(BUCKET)
+    bucket.objects.all().delete()
+    server.free()
+    for file in files:
+        file.unlink()

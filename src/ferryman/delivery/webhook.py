@@ -1,0 +1,45 @@
+"""Handing a message to a Connect app: one POST to a webhook, signed with the app's secret."""
+
+from datetime import datetime
+
+from yarl import URL
+
+from ferryman.connect_token import Request, sign
+from ferryman.delivery.remote import Receiver, RemoteSender
+from ferryman.domain.outcome import Outcome, failed
+from ferryman.functions.routes import WebhookRoute
+
+WEBHOOK = Receiver(
+    noun="webhook",
+    accepts=lambda status: status == 200,
+    expected="exactly 200",
+    final_address="register the final address",
+)
+"""connect-webhooks, Acknowledging."""
+
+
+async def post_webhook(
+    sender: RemoteSender,
+    route: WebhookRoute,
+    payload: str,
+    *,
+    issuer: str,
+    secret: str | None,
+    now: datetime,
+    seconds: float,
+) -> Outcome:
+    """One attempt; only 200 within ``seconds`` is a success.
+
+    The token covers this one request, and expires after three minutes.
+    """
+    if secret is None:
+        return failed("before", "The app has no shared secret to sign with.", duration=0.0)
+    token = sign(secret, issuer, Request("POST", route.path, route.query, ""), now)
+    return await sender.post(
+        # As it is registered, to the letter: the token is over just that.
+        URL(route.url, encoded=True),
+        payload,
+        {"Authorization": f"JWT {token}"},
+        timeout=seconds,
+        receiver=WEBHOOK,
+    )

@@ -1,0 +1,106 @@
+"""What S3 and the way to it answer when something is wrong, as errors of the platform."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import aiohttp
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as NoConnectionError
+
+from ferryman.errors import OutsideError
+
+_BUSY = frozenset(
+    {"SlowDown", "ServiceUnavailable", "Throttling", "ThrottlingException", "RequestLimitExceeded"}
+    | {"TooManyRequests", "503", "429"}
+)
+_FULL = frozenset({"QuotaExceeded", "InsufficientStorage", "XMinioStorageFull", "507"})
+_REFUSED = frozenset(
+    {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken"}
+    | {"AllAccessDisabled", "AccountProblem", "AuthorizationHeaderMalformed", "403", "401"}
+    | {"KMS.DisabledException", "KMS.NotFoundException", "InvalidArgument"}
+)
+
+
+def code_of(error: ClientError) -> str:
+    """The code that S3 gave; for HEAD, which has no body, the HTTP status."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+@contextmanager
+def store_errors() -> Iterator[None]:
+    """Turn every failure of S3 into the ``OutsideError`` that says what to do.
+
+    ``store_busy`` and ``store_unavailable`` pass by themselves; the others need a person. None
+    names a key: only S3's own code and the name of the call are told.
+    """
+    try:
+        yield
+    except ClientError as error:
+        raise _of(code_of(error), error.operation_name) from error
+    except (HTTPClientError, NoConnectionError) as error:
+        raise _unreachable(type(error).__name__) from error
+    except BotoCoreError as error:
+        # Keys that are half there, a profile that does not exist, a role that cannot be assumed.
+        raise _refused(type(error).__name__) from error
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        raise _unreachable(type(error).__name__) from error
+
+
+def _of(code: str, call: str) -> OutsideError:
+    found = f"{code or 'an error'} from S3 at {call}"
+    if code == "NoSuchBucket":
+        return OutsideError(
+            "bucket_missing",
+            expected="the bucket of --object-store to exist",
+            found=found,
+            fix="Create the bucket, or correct its name, the endpoint or the region.",
+        )
+    if code in ("RequestTimeTooSkewed", "RequestExpired"):
+        return OutsideError(
+            "store_clock_skewed",
+            expected="clocks of the platform and the object store within 15 minutes",
+            found=found,
+            fix="Set the clock of this machine by NTP; signed URLs depend on it.",
+        )
+    if code in _BUSY:
+        return OutsideError(
+            "store_busy",
+            expected="an object store with room for another request",
+            found=found,
+            fix="Try again after a pause that grows.",
+        )
+    if code in _FULL:
+        return OutsideError(
+            "store_full",
+            expected="room in the object store",
+            found=found,
+            fix="Raise the quota of the bucket or its owner; then try again.",
+        )
+    if code in _REFUSED:
+        return _refused(found)
+    return _unreachable(found)
+
+
+def _refused(found: str) -> OutsideError:
+    return OutsideError(
+        "store_refused",
+        expected="an object store that accepts the platform's keys",
+        found=found,
+        fix="Check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY or the role, the region, the key of "
+        "the encryption, and that the policy allows what docs/how-to/use-s3.md lists.",
+    )
+
+
+def _unreachable(found: str) -> OutsideError:
+    return OutsideError(
+        "store_unavailable",
+        expected="an object store that answers",
+        found=found,
+        fix="Check the endpoint and the network; what was stored is safe, so try again.",
+    )
+
+
+def etag_of(answer: dict[str, Any]) -> str:
+    """An etag without its quotes."""
+    return str(answer.get("ETag", "")).strip('"')

@@ -1,0 +1,112 @@
+"""A whole migration into an app that was written without a look at the platform."""
+
+from hashlib import sha256
+
+import pytest
+
+from tests.connect_app.conftest import App
+from tests.support import Crossing, wait_until
+
+NOTES = b"10000 10001 10002 "
+DIGEST = sha256(NOTES).hexdigest()
+
+
+@pytest.fixture
+def crossing(app: App, tmp_path_factory: pytest.TempPathFactory) -> Crossing:
+    """A started migration of the installed app; its mappings are there."""
+    folder = tmp_path_factory.mktemp("nothing")
+    crossing = Crossing.begin(
+        app.platform, folder, **app.registration(manifest=None, source=None), claim=False
+    )
+    rows = b"".join(
+        b'{"namespace":"jira/classic:issue","serverKey":"%d","cloudKey":"%d"}\n' % (n, n + 500)
+        for n in range(10_000, 10_002)
+    )
+    path = f"/admin/v1/migrations/{crossing.migration_id}/mappings"
+    assert crossing.admin.call("PUT", path, raw=rows).status == 200
+    assert crossing.claim() is not None
+    return crossing
+
+
+def arrived(app: App, kind: str) -> list[dict[str, object]]:
+    """The events of a kind that came to each of the app's two addresses."""
+    found = [e for e in app.seen()["events"].values() if e["eventType"] == kind]
+    both = {"/migration", "/hook?from=notification"}
+    return [e for e in found if set(e["paths"]) == both]
+
+
+def test_a_migration(app: App, crossing: Crossing) -> None:
+    """Each event came signed; the app read, translated, reported and settled."""
+    transfer = crossing.transfer_id
+    crossing.upload("notes", NOTES)
+    wait_until(lambda: arrived(app, "listener-triggered"))
+    [event] = wait_until(lambda: arrived(app, "app-data-uploaded"))
+    assert event["cloudAppKey"] == app.key
+    assert event["transferId"] == transfer
+    details = event["migrationDetails"]
+    assert isinstance(details, dict)
+    assert details["migrationId"] == crossing.migration_id
+    files = wait_until(lambda: app.seen()["files"])
+    names = {"10000": "10500", "10001": "10501"}
+    assert files == {event["s3Key"]: {"label": "notes", "sha256": DIGEST, "names": names}}
+    wait_until(lambda: crossing.view()["progress"] == 60)
+    assert crossing.view()["statusMessage"] == "2 notes"
+
+    page = app.ok("GET", f"/mapping/{transfer}/page?namespace=jira%2Fclassic:issue&pageSize=1")
+    assert (page["items"], page["meta"]["hasNext"]) == ({"10000": "10500"}, True)
+    rest = f"&lastEntity={page['meta']['lastEntity']}"
+    page = app.ok("GET", f"/mapping/{transfer}/page?namespace=jira%2Fclassic:issue{rest}")
+    assert (page["items"], page["meta"]["hasNext"]) == ({"10001": "10501"}, False)
+    listed = app.ok("GET", f"/data/{transfer}/all")
+    assert listed == [{"s3Key": event["s3Key"], "label": "notes"}]
+    spaces = app.ok("GET", f"/container/{transfer}/page?containerType=JiraProject&pageSize=5")
+    assert [each["key"] for each in spaces["containers"]] == ["HAR"]
+    [recent] = app.ok("GET", "/transfer/recent")
+    assert (recent["transferId"], recent["status"]) == (transfer, "IN_PROGRESS")
+    assert recent["migrationDetails"] == details
+    assert app.call("GET", f"/error/{transfer}")[0] == 404
+    app.ok("POST", f"/feedback/{transfer}", {"details": {"left": "nothing"}})
+    with crossing.gateway() as gateway:
+        assert gateway.get_cloud_feedback_if_present() == {"left": "nothing"}
+
+    crossing.complete_export()
+    app.ok("POST", f"/progress/{transfer}", {"status": "SUCCESS", "percent": 100})
+    assert crossing.status == "SUCCESS"
+    wait_until(lambda: arrived(app, "transfer-settled"))
+    assert app.call("POST", f"/progress/{transfer}", {"status": "FAILED"})[0] == 403
+    assert app.seen()["refusals"] == []
+
+
+def test_events_go_on_with_the_new_secret(app: App, crossing: Crossing) -> None:
+    """A rotation in the middle of a transfer loses nothing."""
+    crossing.upload("one", NOTES)
+    app.install()
+    crossing.upload("two", NOTES)
+    wait_until(lambda: len(arrived(app, "app-data-uploaded")) == 2)
+    wait_until(lambda: len(app.seen()["files"]) == 2)
+    assert app.seen()["refusals"] == []
+
+
+def test_nothing_is_sent_to_an_uninstalled_app(app: App, crossing: Crossing) -> None:
+    """What it missed comes once it is installed again."""
+    wait_until(lambda: arrived(app, "listener-triggered"))
+    app.uninstall()
+    before = len(app.seen()["events"])
+    message = crossing.upload("late", NOTES)
+    view = crossing.admin.ok("GET", f"/admin/v1/messages/{message}")
+    assert view["state"] == "PENDING"
+    crossing.advance(3600)
+    assert len(app.seen()["events"]) == before
+    chain = crossing.admin.ok("GET", f"/admin/v1/messages/{message}/explain")
+    assert "not installed" in str(chain)
+    app.install()
+    [event] = wait_until(lambda: arrived(app, "app-data-uploaded"))
+    assert event["label"] == "late"
+
+
+@pytest.mark.parametrize("claims", [{"exp": 1_000_000_000}, {"qsh": "0" * 64}, {"iss": "nobody"}])
+def test_what_the_platform_refuses(app: App, claims: dict[str, object]) -> None:
+    """An expired token, one for another request, one of nobody."""
+    app.register()
+    assert app.call("GET", "/webhook", **claims)[0] == 401
+    assert app.call("GET", "/webhook", iss=app.key)[0] == 200

@@ -1,0 +1,64 @@
+"""Which scope a call needs, and what a listener may declare."""
+
+import pytest
+
+from ferryman.domain import scope
+from ferryman.errors import Invalid, NotAllowed
+from ferryman.vocab import AccessScope
+
+IDENTITY = AccessScope.MIGRATION_TRACING_IDENTITY
+PRODUCT = AccessScope.MIGRATION_TRACING_PRODUCT
+
+
+@pytest.mark.parametrize(
+    ("namespace", "needed"),
+    [
+        ("identity:user", IDENTITY),
+        ("identity/classic:user", IDENTITY),
+        ("jira:issue", PRODUCT),
+        ("jira/classic:customField", PRODUCT),
+        ("confluence:page", PRODUCT),
+        ("trac:ticket", PRODUCT),
+        ("identityish:user", PRODUCT),
+        ("Identity:user", PRODUCT),
+        ("", PRODUCT),
+        ("no colon", PRODUCT),
+    ],
+)
+def test_the_scope_of_a_namespace(namespace: str, needed: AccessScope) -> None:
+    """No namespace is open without one."""
+    scope.check_mapping([needed], namespace)
+    others = [each for each in AccessScope if each is not needed]
+    with pytest.raises(NotAllowed) as refused:
+        scope.check_mapping(others, namespace)
+    assert refused.value.code == "access_scope_missing"
+    assert needed in refused.value.expected
+    assert "get_data_access_scopes" in refused.value.fix
+
+
+@pytest.mark.parametrize("one", [each for each in AccessScope if each.startswith("APP_DATA")])
+def test_any_scope_for_app_data_opens_it(one: AccessScope) -> None:
+    scope.check_app_data([one])
+
+
+def test_without_a_scope_for_app_data_it_is_closed() -> None:
+    with pytest.raises(NotAllowed) as refused:
+        scope.check_app_data([each for each in AccessScope if not each.startswith("APP_DATA")])
+    assert "APP_DATA_UGC" in refused.value.expected
+
+
+def test_nothing_wider_than_the_registration_can_be_declared() -> None:
+    scope.check_declared([IDENTITY], [IDENTITY, PRODUCT])
+    scope.check_declared([], [])
+    with pytest.raises(NotAllowed, match="access_scope_not_registered") as refused:
+        scope.check_declared([IDENTITY, PRODUCT], [IDENTITY])
+    assert refused.value.found == PRODUCT
+    with pytest.raises(Invalid, match="access_scope_unknown"):
+        scope.check_declared(["EVERYTHING"], list(AccessScope))
+
+
+def test_a_registration_that_narrows_later_counts() -> None:
+    assert scope.effective([IDENTITY], None) == [IDENTITY]
+    assert scope.effective([IDENTITY], [IDENTITY, PRODUCT]) == [IDENTITY]
+    assert scope.effective([IDENTITY, PRODUCT], [PRODUCT]) == [PRODUCT]
+    assert scope.effective([IDENTITY], []) == []
