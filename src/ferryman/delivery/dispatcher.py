@@ -19,8 +19,10 @@ import structlog
 
 from ferryman.delivery.backoff import retry_delay
 from ferryman.delivery.sender import Sender
-from ferryman.domain import limits
+from ferryman.delivery.turns import Bounds, Turns
 from ferryman.errors import OutsideError
+from ferryman.functions.pool import FunctionPool
+from ferryman.functions.routes import FunctionRoute
 from ferryman.ids import jitter, new_id
 from ferryman.services import delivery as deliveries
 from ferryman.services.delivery import Delivery, KnownApps, Result
@@ -42,16 +44,23 @@ class Dispatcher:
     """One worker's deliveries."""
 
     def __init__(
-        self, platform: Platform, sender: Sender, database_url: str, stop: asyncio.Event
+        self,
+        platform: Platform,
+        sender: Sender,
+        functions: FunctionPool,
+        database_url: str,
+        stop: asyncio.Event,
     ) -> None:
         self._platform = platform
+        self._functions = functions
         self._sender = sender
         self._url = database_url
         self._stop = stop
         self._worker_id = new_id()
         self._known = KnownApps()
-        self._due: dict[Lane, None] = {}  # in the order in which they take their turn
-        self._in_flight: Counter[UUID] = Counter()
+        self._turns = Turns(
+            Bounds(platform.settings.delivery_concurrency, functions.concurrency, functions.share)
+        )
         self._tasks: set[asyncio.Task[None]] = set()
         self._results: list[Result] = []
         self._ended = asyncio.Event()
@@ -83,16 +92,14 @@ class Dispatcher:
         self._changed.clear()
         if loop.time() >= self._next_look:
             await self._look()
-        rooms = {} if self._stop.is_set() else self._rooms()
-        for lane in rooms:
-            del self._due[lane]  # what becomes due from here on puts it back
-        claimed = []
+        claimed: list[Delivery] = []
+        warm = {UUID(owner) for owner in self._functions.warm}
+        rooms = {} if self._stop.is_set() else self._turns.take(self._known.calls_function, warm)
         if rooms:
             claimed = await deliveries.claim(self._platform, self._worker_id, self._known, rooms)
-        taken = Counter(delivery.message.lane for delivery in claimed)
-        self._due |= {lane: None for lane, room in rooms.items() if taken[lane] >= room}
+            self._turns.claimed(rooms, Counter(delivery.message.lane for delivery in claimed))
         for delivery in claimed:
-            self._start(delivery)
+            self._start(delivery, warm=delivery.app.app_id in warm)
         if not claimed:
             await passed(self._changed, max(0.0, self._next_look - loop.time()))
 
@@ -101,33 +108,23 @@ class Dispatcher:
         silence = timedelta(seconds=self._platform.settings.heartbeat_seconds)
         await deliveries.take_over(self._platform, silence)
         waits = await deliveries.look(self._platform, self._worker_id)
-        self._due |= {lane: None for lane, wait in waits.items() if wait <= timedelta(0)}
+        for lane, wait in waits.items():
+            if wait <= timedelta(0):
+                self._turns.due(lane)
         later = [wait.total_seconds() for wait in waits.values() if wait > timedelta(0)]
         pause = min([_LOOK_SECONDS, *later])
         self._next_look = asyncio.get_running_loop().time() + pause
 
-    def _rooms(self) -> dict[Lane, int]:
-        """How many messages may be taken of each lane that is due; whoever waited longest first."""
-        left = self._platform.settings.delivery_concurrency - len(self._tasks)
-        rooms = {}
-        for lane in list(self._due):
-            room = min(limits.APP_WINDOW - self._in_flight[lane.app_id], left)
-            if room > 0:
-                rooms[lane] = room
-                left -= room
-        return rooms
-
-    def _start(self, delivery: Delivery) -> None:
-        app_id = delivery.app.app_id
-        self._in_flight[app_id] += 1
+    def _start(self, delivery: Delivery, *, warm: bool) -> None:
+        lane = delivery.message.lane
+        calls = any(isinstance(route, FunctionRoute) for route in delivery.routes)
+        self._turns.began(lane, calls=calls, warm=warm)
         task = asyncio.create_task(self._send(delivery))
         self._tasks.add(task)
 
         def ended(task: asyncio.Task[None]) -> None:
             self._tasks.discard(task)
-            self._in_flight[app_id] -= 1
-            if not self._in_flight[app_id]:
-                del self._in_flight[app_id]
+            self._turns.ended(lane, calls=calls)
             self._changed.set()
 
         task.add_done_callback(ended)
@@ -188,7 +185,7 @@ class Dispatcher:
     def _hear(self, _connection: Any, _pid: int, _channel: str, said: str) -> None:
         app_id, _, event_type = said.partition(" ")
         if event_type:
-            self._due[Lane(UUID(app_id), EventType(event_type))] = None
+            self._turns.due(Lane(UUID(app_id), EventType(event_type)))
         else:
             self._next_look = 0.0
         self._changed.set()

@@ -67,7 +67,7 @@ async def run(platform: Platform, key: SigningKey, database_url: str, stop: asyn
         queue = _Queue(platform, database_url, stop)
         await asyncio.gather(
             queue.work(WAKE, wake, at_once=_TIMERS_AT_ONCE),
-            Dispatcher(platform, sender, database_url, stop).run(),
+            Dispatcher(platform, sender, functions, database_url, stop).run(),
         )
 
 

@@ -30,7 +30,7 @@ LONGEST_BACKOFF = timedelta(minutes=15)
 """Between two attempts, before jitter; ours."""
 
 APP_WINDOW = 32
-"""Messages of one app in flight at a time in each worker, so that none keeps others waiting; ours."""
+"""Messages of one app in flight at a time in each worker, so that none holds up others; ours."""
 
 BREAKER_WEIGHT = 20
 """Failures in a row after which an endpoint is left alone for a while; ours."""

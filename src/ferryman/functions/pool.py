@@ -70,10 +70,10 @@ class FunctionPool:
             memory_bytes=memory_bytes, log_bytes=log_bytes, start_seconds=start_seconds
         )
         self._idle_seconds = idle_seconds
-        self._concurrency = concurrency
+        self.concurrency = concurrency
         self._slots = asyncio.Semaphore(concurrency)
         # Half of the places at most for one app, so that one whose functions hang leaves some.
-        self._share = max(1, concurrency // 2)
+        self.share = max(1, concurrency // 2)
         self._shares: dict[str, tuple[asyncio.Semaphore, int]] = {}
         # Insertion order is the order of last use.
         self._idle: dict[HostProcess, tuple[_Key, asyncio.TimerHandle]] = {}
@@ -97,20 +97,15 @@ class FunctionPool:
             self._retire(host)
         await asyncio.gather(*self._endings)
 
-    def room(self, owner: str) -> int:
-        """How many calls of ``owner`` could begin at this moment without waiting."""
-        _, users = self._shares.get(owner, (None, 0))
-        taken = sum(users for _, users in self._shares.values())
-        return max(0, min(self._share - users, self._concurrency - taken))
-
-    def warm(self, owner: str) -> bool:
-        """Whether a host waits that could take the next call of ``owner`` at once."""
-        return any(key.owner == owner for key, _ in self._idle.values())
+    @property
+    def warm(self) -> set[str]:
+        """The owners of hosts that wait for their next call."""
+        return {key.owner for key, _ in self._idle.values()}
 
     @asynccontextmanager
     async def place(self, owner: str) -> AsyncIterator[None]:
         """Wait for a place to run a function of ``owner``, and hold it."""
-        share, users = self._shares.get(owner, (asyncio.Semaphore(self._share), 0))
+        share, users = self._shares.get(owner, (asyncio.Semaphore(self.share), 0))
         self._shares[owner] = share, users + 1
         try:
             async with share, self._slots:
@@ -144,7 +139,7 @@ class FunctionPool:
             # It may have died while it waited: nothing was handed over, so begin anew.
             if outcome.ok or outcome.stage != "before":
                 return outcome
-        while self._idle and len(self._idle) + self._busy >= self._concurrency:
+        while self._idle and len(self._idle) + self._busy >= self.concurrency:
             self._retire(next(iter(self._idle)))
         host = await HostProcess.start(key.source, key.file, key.function, self._limits)
         return await self._call(host, call, key)

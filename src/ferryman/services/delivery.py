@@ -14,7 +14,7 @@ from uuid import UUID
 
 from ferryman.domain import message as rules
 from ferryman.domain.outcome import Outcome
-from ferryman.functions.routes import Route, WebhookRoute, route_name
+from ferryman.functions.routes import FunctionRoute, Route, WebhookRoute, route_name
 from ferryman.services.platform import Platform
 from ferryman.services.routing import no_way, routes_of
 from ferryman.store import app as apps
@@ -54,6 +54,12 @@ class KnownApps:
     def routes(self, lane: Lane) -> tuple[Route, ...]:
         """How the messages of a lane reach the app, as far as is known here."""
         return self._routes.get(lane, ())
+
+    def calls_function(self, lane: Lane) -> bool | None:
+        """Whether a lane leads to a function; None for an app that was never read."""
+        if lane.app_id not in self.apps:
+            return None
+        return any(isinstance(route, FunctionRoute) for route in self.routes(lane))
 
 
 @dataclass(frozen=True, slots=True)

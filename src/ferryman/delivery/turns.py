@@ -1,0 +1,107 @@
+"""Whose messages a worker takes next, and how many: fair between apps, without any IO.
+
+Messages wait in lanes, one for each app and event. Lanes with something due take turns. Of each
+app only a window is in flight, so however slow or busy it is, it keeps nobody waiting. Calls of
+functions need a place each; of those an app gets a share.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+from ferryman.domain.limits import APP_WINDOW
+from ferryman.store.delivery import Lane
+
+_STREAK = 32
+"""Calls that a warm function takes before others, in a row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """In one worker: messages in flight, places for functions, and an app's share of those."""
+
+    at_once: int
+    places: int
+    share: int
+
+
+class Turns:
+    """What is due, and what is in flight."""
+
+    def __init__(self, bounds: Bounds) -> None:
+        self._bounds = bounds
+        self._due: dict[Lane, None] = {}  # in the order in which they take their turn
+        self._in_flight: Counter[UUID] = Counter()
+        self._calling: Counter[UUID] = Counter()
+        self._streak: Counter[UUID] = Counter()
+
+    def due(self, lane: Lane) -> None:
+        """The lane holds something to send, as far as is known."""
+        self._due[lane] = None
+
+    def take(
+        self, calls: Callable[[Lane], bool | None], warm: Collection[UUID] = ()
+    ) -> dict[Lane, int]:
+        """So many messages may be claimed of these lanes; they are due no more until told so.
+
+        ``calls`` says whether a lane leads to a function, None for one of which nothing is known
+        yet: a single message is then taken. ``warm`` are apps whose function could be called
+        without being started first; starting one costs more than most calls, so they go on for
+        a while before others take their turn.
+        """
+        rooms: dict[Lane, int] = {}
+        given: Counter[UUID] = Counter()
+        places: Counter[UUID] = Counter()
+        for lane in self._order(warm):
+            app_id = lane.app_id
+            room = min(
+                APP_WINDOW - self._in_flight[app_id] - given[app_id],
+                self._bounds.at_once - self._in_flight.total() - given.total(),
+            )
+            leads = calls(lane)
+            if leads is None:
+                room = min(room, 1)
+            elif leads:
+                room = min(
+                    room,
+                    self._bounds.share - self._calling[app_id] - places[app_id],
+                    self._bounds.places - self._calling.total() - places.total(),
+                )
+                places[app_id] += max(room, 0)
+            if room > 0:
+                rooms[lane] = room
+                given[app_id] += room
+        for lane in rooms:
+            del self._due[lane]
+        return rooms
+
+    def claimed(self, rooms: Mapping[Lane, int], taken: Mapping[Lane, int]) -> None:
+        """So many were found; a lane that filled its room probably holds more."""
+        for lane, room in rooms.items():
+            if taken.get(lane, 0) >= room:
+                self.due(lane)
+
+    def began(self, lane: Lane, *, calls: bool, warm: bool) -> None:
+        """One of them is being sent."""
+        self._in_flight[lane.app_id] += 1
+        if calls:
+            self._calling[lane.app_id] += 1
+            self._streak[lane.app_id] = self._streak[lane.app_id] + 1 if warm else 1
+
+    def ended(self, lane: Lane, *, calls: bool) -> None:
+        """It is sent, or has failed."""
+        for counter in (self._in_flight, self._calling) if calls else (self._in_flight,):
+            counter[lane.app_id] -= 1
+            if not counter[lane.app_id]:
+                del counter[lane.app_id]
+
+    def _order(self, warm: Collection[UUID]) -> list[Lane]:
+        ahead = [
+            lane
+            for lane in self._due
+            if lane.app_id in warm and self._streak[lane.app_id] < _STREAK
+        ]
+        if not ahead:
+            return list(self._due)
+        return [*ahead, *(lane for lane in self._due if lane not in set(ahead))]
