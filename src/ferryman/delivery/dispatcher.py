@@ -28,8 +28,8 @@ from ferryman.functions.pool import FunctionCall, FunctionPool
 from ferryman.functions.routes import FunctionRoute, RemoteRoute, Route, WebhookRoute
 from ferryman.functions.source import app_variables
 from ferryman.ids import derived_id, jitter, new_id
-from ferryman.services import message as messages
-from ferryman.services.message import Delivery
+from ferryman.services import attempt
+from ferryman.services.attempt import Delivery
 from ferryman.services.platform import Platform
 from ferryman.services.release import needs_place_of
 from ferryman.services.routing import client_key
@@ -74,7 +74,7 @@ class Dispatcher:
             await self._attempt(message_id, number)
 
     async def _attempt(self, message_id: UUID, number: int) -> None:
-        delivery = await messages.begin_attempt(self._platform, message_id, number)
+        delivery = await attempt.begin(self._platform, message_id, number)
         if delivery is None:
             return
         outcome, reached = await self._send(delivery)
@@ -104,7 +104,7 @@ class Dispatcher:
         pause = 0.1
         while True:
             try:
-                return await messages.end_attempt(self._platform, delivery, outcome, delay, reached)
+                return await attempt.end(self._platform, delivery, outcome, delay, reached)
             except OutsideError as exc:
                 log.warning(
                     "outcome.waits", message=str(delivery.message.message_id), code=exc.code
