@@ -40,7 +40,7 @@ def cloud_calls(crossing: Crossing, key: str) -> dict[str, tuple[str, str, Any]]
     }
 
 
-NEEDS = {
+NEEDS: dict[str, list[str]] = {
     "identity": ["MIGRATION_TRACING_IDENTITY"],
     "product": ["MIGRATION_TRACING_PRODUCT"],
     "app data": APP_DATA,
@@ -52,7 +52,7 @@ def needs(name: str) -> list[str]:
     return next(scopes for prefix, scopes in NEEDS.items() if name.startswith(prefix))
 
 
-SETS = [
+SETS: list[list[str]] = [
     [],
     ["MIGRATION_TRACING_IDENTITY"],
     ["MIGRATION_TRACING_PRODUCT", "APP_DATA_SECURITY"],
