@@ -13,6 +13,9 @@ _LINE_BYTES = 64 << 10
 _BATCH_BYTES = 2 << 20
 """Of text in one batch: large enough to be copied fast, small enough for memory."""
 
+_TEXT = bytes(set(range(256)) - set(b",\n"))
+"""All that is neither between values nor between lines."""
+
 _HEAD = b"namespace,serverKey,cloudKey"
 
 
@@ -83,8 +86,7 @@ def _parse_csv(text: bytes) -> Columns | None:
     body = text.replace(b"\r\n", b"\n").strip(b"\n")
     if b'"' in body or b"\r" in body:
         return None
-    lines = body.split(b"\n")
-    if any(line.count(b",") != 2 for line in lines):
+    if body.translate(None, _TEXT) != b",,\n" * body.count(b"\n") + b",,":
         return None
     try:
         values = body.decode().replace("\n", ",").split(",")
