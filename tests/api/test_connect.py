@@ -143,7 +143,8 @@ def all_calls(app: ConnectApp, transfer_id: str, key: str) -> dict[str, int]:
 
 def file_key(crossing: Crossing) -> str:
     crossing.upload("export")
-    return str(crossing.messages()[0]["key"])
+    [key] = [each["key"] for each in crossing.messages() if each["label"] == "export"]
+    return str(key)
 
 
 @pytest.mark.parametrize("status", ["SUCCESS", "FAILED", "INCOMPLETE"])
