@@ -10,7 +10,7 @@ from tests.api.connect_app import connect_crossing
 from tests.support import Crossing, PlatformProcess, problem
 
 FORGE = "/app/migration/forge/v1"
-APP_DATA = [scope for scope in AccessScope if scope.startswith("APP_DATA")]
+APP_DATA = [scope.value for scope in AccessScope if scope.startswith("APP_DATA")]
 
 
 def server_calls(crossing: Crossing) -> dict[str, tuple[str, str, Any]]:
