@@ -7,6 +7,8 @@ from typing import Any
 
 import jwt
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from ferryman.connect_token import Request, issuer_of, sign, verify
 from ferryman.errors import NotAuthenticated
@@ -106,3 +108,47 @@ def test_no_issuer(text: str) -> None:
     with pytest.raises(NotAuthenticated) as found:
         issuer_of(text)
     assert found.value.code == "jwt_invalid"
+
+
+NUMBERS = st.integers() | st.floats() | st.sampled_from([10**400, -(10**400), 2**63, ISSUED])
+SCALARS = st.none() | st.booleans() | NUMBERS | st.text()
+JSON = SCALARS | st.lists(SCALARS, max_size=3) | st.dictionaries(st.text(), SCALARS, max_size=3)
+
+
+@settings(deadline=None)
+@given(st.dictionaries(st.sampled_from(["iss", "iat", "exp", "qsh", "nbf", "aud", "sub"]), JSON))
+@example({"exp": -(10**400)})
+@example({"exp": 10**400})
+@example({"iat": -(10**400)})
+def test_any_claims_are_taken_or_refused(changes: dict[str, Any]) -> None:
+    """Even rightly signed ones."""
+    claims = {"iss": "app", "iat": ISSUED, "exp": ISSUED + 180, "qsh": REQUEST.qsh, **changes}
+    signed = jwt.api_jws.encode(json.dumps(claims).encode(), SECRET, algorithm="HS256")
+    try:
+        issuer_of(signed)
+        verify(signed, [OTHER, SECRET], REQUEST, NOW)
+    except NotAuthenticated:
+        return
+    assert claims["qsh"] == REQUEST.qsh
+    assert NOW.timestamp() < claims["exp"] <= ISSUED + 3660
+
+
+@settings(deadline=None)
+@given(st.text() | st.from_regex(r"[\w-]+\.[\w-]+\.[\w-]*", fullmatch=True))
+def test_any_text_is_refused(text: str) -> None:
+    """By both that look at it."""
+    with pytest.raises(NotAuthenticated):
+        issuer_of(text)
+    with pytest.raises(NotAuthenticated):
+        verify(text, [SECRET], REQUEST, NOW)
+
+
+@settings(deadline=None)
+@given(st.data())
+def test_one_changed_character_breaks_the_token(data: st.DataObject) -> None:
+    """Wherever it stands."""
+    signed = token()
+    place = data.draw(st.integers(0, len(signed) - 2))
+    other = data.draw(st.sampled_from("Aaz09-_.").filter(lambda c: c != signed[place]))
+    with pytest.raises(NotAuthenticated):
+        verify(signed[:place] + other + signed[place + 1 :], [SECRET], REQUEST, NOW)

@@ -7,7 +7,7 @@ them with what this program would write, so they cannot go stale.
 import asyncio
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
 from itertools import groupby
 from pathlib import Path
@@ -52,9 +52,21 @@ def errors() -> str:
     parts = []
     for number, group in groupby(sorted(refusals(), key=status), key=status):
         title = f"{number} {HTTPStatus(number).phrase}" if number else "Before anything is started"
-        rows = [[f"`{each.code}`", each.expected, each.fix] for each in group]
-        parts.append(f"## {title}\n\n" + _table(["code", "expected", "what to do"], rows))
+        head = ["code", "expected", "cause: what was found", "what to do"]
+        parts.append(f"## {title}\n\n" + _table(head, _refusals(group)))
     return "\n\n".join(parts)
+
+
+def _refusals(group: Iterable[Refusal]) -> list[list[str]]:
+    """A row for each code and what to do about it, with all that it can be caused by."""
+    causes: dict[tuple[str, str, str], list[str]] = {}
+    for each in group:
+        found = each.found if any(map(str.isalpha, each.found)) else "another; the answer names it"
+        causes.setdefault((each.code, each.expected, each.fix), []).append(found)
+    return [
+        [f"`{code}`", expected, "; or ".join(dict.fromkeys(found)), fix]
+        for (code, expected, fix), found in causes.items()
+    ]
 
 
 def _calls(prefix: str) -> Callable[[], str]:

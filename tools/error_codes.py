@@ -32,6 +32,7 @@ class Refusal:
     code: str
     status: int | None
     expected: str
+    found: str
     fix: str
 
 
@@ -53,14 +54,18 @@ def refusals() -> list[Refusal]:
         if kind is None or not place.call.args:
             continue
         for code, known in _codes(place.call.args[0], place, places):
-            expected, fix = (_text(place, part, known) for part in ("expected", "fix"))
-            found.add(Refusal(code, _status(code, kind), expected, fix))
-    return sorted(found, key=lambda each: (each.code, each.status or 0, each.expected, each.fix))
+            texts = (_text(place, part, known) for part in ("expected", "found", "fix"))
+            found.add(Refusal(code, _status(code, kind), *texts))
+    return sorted(found, key=lambda each: (each.code, each.status or 0, *_sentences(each)))
+
+
+def _sentences(refusal: Refusal) -> tuple[str, str, str]:
+    return refusal.expected, refusal.fix, refusal.found
 
 
 def _of_the_framework() -> Iterator[Refusal]:
     for status, texts in problems._HTTP.items():  # noqa: SLF001 - the one list of them
-        yield Refusal(texts[0], status, texts[1], texts[2])
+        yield Refusal(texts[0], status, texts[1], "…", texts[2])
 
 
 def _places(path: Path) -> Iterator[_Place]:

@@ -21,6 +21,8 @@ LIFETIME = timedelta(minutes=3)
 _LONGEST_LIFETIME = timedelta(hours=1)
 _CLOCK_SKEW = timedelta(minutes=1)
 _TOKEN_CHARACTERS = 8192
+_LONG_AGO = 10**9
+"""Seconds; a whole number in a token may have more digits than a sentence should."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,7 @@ def _check_times(claims: dict[str, Any], now: datetime) -> None:
         raise NotAuthenticated(
             "jwt_expired",
             expected="a token that has not expired",
-            found=f"one that expired {instant - expires:.0f} s ago",
+            found=f"one that expired {min(int(instant) - expires, _LONG_AGO)} s ago",
             fix="Sign a new token for each request; mind the clock of the machine that signs.",
         )
 

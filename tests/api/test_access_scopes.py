@@ -10,7 +10,7 @@ from tests.api.connect_app import connect_crossing
 from tests.support import Crossing, PlatformProcess, problem
 
 FORGE = "/app/migration/forge/v1"
-APP_DATA = [scope for scope in AccessScope if scope.startswith("APP_DATA")]
+APP_DATA = [scope.value for scope in AccessScope if scope.startswith("APP_DATA")]
 
 
 def server_calls(crossing: Crossing) -> dict[str, tuple[str, str, Any]]:
@@ -40,7 +40,7 @@ def cloud_calls(crossing: Crossing, key: str) -> dict[str, tuple[str, str, Any]]
     }
 
 
-NEEDS = {
+NEEDS: dict[str, list[str]] = {
     "identity": ["MIGRATION_TRACING_IDENTITY"],
     "product": ["MIGRATION_TRACING_PRODUCT"],
     "app data": APP_DATA,
@@ -52,7 +52,7 @@ def needs(name: str) -> list[str]:
     return next(scopes for prefix, scopes in NEEDS.items() if name.startswith(prefix))
 
 
-SETS = [
+SETS: list[list[str]] = [
     [],
     ["MIGRATION_TRACING_IDENTITY"],
     ["MIGRATION_TRACING_PRODUCT", "APP_DATA_SECURITY"],

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ferryman.cli import apps
+from ferryman.cli import definition
 from ferryman.errors import ConfigError
 from tests.cli.conftest import Command
 from tests.support import CLOUD_APP, manifest
@@ -71,6 +71,6 @@ def test_without_yaml_json_is_asked_for(folder: Path, monkeypatch: pytest.Monkey
     """The base install cannot read YAML: it says so, and takes manifest.json where there is one."""
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     with pytest.raises(ConfigError, match=r"manifest\.json"):
-        apps.read_manifest(apps.manifest_file(folder))
+        definition.read_manifest(definition.manifest_file(folder))
     (folder / "manifest.json").write_text(json.dumps(manifest()))
-    assert apps.read_manifest(apps.manifest_file(folder)) == manifest()
+    assert definition.read_manifest(definition.manifest_file(folder)) == manifest()

@@ -56,3 +56,33 @@ def test_an_unknown_migration(ferryman: Command) -> None:
     """It is found out before the file is read."""
     said = ferryman.refused("migration_not_found (404)", "mapping", "load", "nope", "/nowhere")
     assert "'nope'" in said
+
+
+def test_keys_of_a_wrong_form(ferryman: Command, crossing: Crossing, tmp_path: Path) -> None:
+    """They are warned of when they are loaded, and named when they are looked up in vain."""
+    file = tmp_path / "rows.csv"
+    file.write_text("identity:user,jsmith,a1\njira:issue,1,10\n")
+    said = ferryman.ok("mapping", "load", crossing.migration_id, str(file))
+    assert "Warning: 1 keys of identity:user, such as 'jsmith'" in said
+    with crossing.migration() as migration:
+        migration.get_mapping_by_id(
+            crossing.transfer_id, "identity:user", ["confluence.username/a"]
+        )
+        migration.get_mapping_by_id(crossing.transfer_id, "jira:issue", ["1", "77"])
+    said = ferryman.ok("mapping", "missing", crossing.transfer_id)
+    assert "nearest: confluence.userkey/<key>" in said
+    assert "77" in said
+    items = ferryman.json("mapping", "missing", crossing.transfer_id)["items"]
+    assert [(each["namespace"], each["count"], each["sample"]) for each in items] == [
+        ("identity:user", 1, ["confluence.username/a"]),
+        ("jira:issue", 1, ["77"]),
+    ]
+
+
+def test_difference_of_a_migration_and_itself(ferryman: Command, crossing: Crossing) -> None:
+    """None; and the other one must be there."""
+    load = ("mapping", "load", crossing.migration_id, "-", "--format", "csv")
+    ferryman.ok(*load, stdin="jira:issue,1,2\n")
+    own = crossing.migration_id
+    assert ferryman.json("mapping", "diff", own, own) == {"items": [], "nextCursor": None}
+    ferryman.refused("migration_not_found (404)", "mapping", "diff", own, "nope")

@@ -20,6 +20,21 @@ def listener(gateway, details):
     gateway.complete_export()
 """
 
+DIVIDED = """\
+from ferryman import TransferDefinition
+
+class Listener:
+    def get_transfer_definitions(self):
+        return [
+            TransferDefinition("people"),
+            TransferDefinition("notes", depends_on=["people"]),
+        ]
+
+    def on_start_app_migration(self, gateway, details):
+        gateway.create_app_data(gateway.transfer_name).close()
+        gateway.complete_export()
+"""
+
 CLOUD_APP = """\
 from ferryman import Migration
 
@@ -66,6 +81,31 @@ def test_one_command_runs_all_of_it(ferryman: Command, app: dict[str, str], tmp_
         assert line in said
     last = said.splitlines()[-1]
     assert last.startswith(f"SUCCESS  {app['key']} (development) on https://cli.example: 2 files")
+
+
+@pytest.mark.e2e
+def test_what_a_listener_splits_is_watched_to_the_end(
+    ferryman: Command, app: dict[str, str], tmp_path: Path
+) -> None:
+    """The second transfer is not there when the command begins to watch."""
+    (tmp_path / "listeners.py").write_text(DIVIDED)
+    running = ferryman.begin("migration", "run", *SITE, "--app", app["key"])
+    agent = ferryman.given(PYTHONPATH=str(tmp_path), FERRYMAN_SERVER_TOKEN=app["token"])
+    for _ in "12":
+        agent.ok("agent", "run", "listeners:Listener", "--key", app["server_key"], "--once")
+    said, errors = running.communicate(timeout=60)
+    assert running.returncode == 0, said + errors
+    *_, people, notes = said.splitlines()
+    place = f"SUCCESS  {app['key']} (development) on https://cli.example"
+    assert people.startswith(f"{place}, people: 1 files")
+    assert notes.startswith(f"{place}, notes: 1 files")
+    migration_id = said.split()[1]
+    shown = ferryman.ok("migration", "show", migration_id)
+    assert "NAME" in shown
+    transfer_id = shown.split()[-1]
+    assert "depends on  people" in ferryman.ok("transfer", "show", transfer_id)
+    [whole] = ferryman.json("migration", "show", migration_id)["apps"]
+    assert whole["status"] == "SUCCESS"
 
 
 @pytest.mark.e2e

@@ -20,7 +20,8 @@ from ferryman.domain.transfer import (
 )
 from ferryman.functions.manifest import parse_manifest
 from ferryman.functions.routes import FunctionRoute, RemoteRoute, routes
-from ferryman.vocab import AckStatus, EventType, TransferStatus
+from ferryman.vocab import AckStatus, ConnectEventType, EventType, TransferStatus
+from ferryman.wire.connect import ConnectDetails, ConnectEvent
 from ferryman.wire.message import ForgeEvent, TransferError
 from ferryman.wire.migration import MigrationDetails
 from tests.docs.pages import ROOT, blocks
@@ -39,7 +40,10 @@ def block(kind: str) -> str:
 def test_every_event_and_every_field_of_it_is_there() -> None:
     """By the name that it has on the wire."""
     text = EVENTS.read_text()
-    assert {event.value for event in EventType} <= set(re.findall(r"\| `([^`]*)`", text))
+    names = {event.value for event in (*EventType, *ConnectEventType)}
+    assert names <= set(re.findall(r"\| `([^`]*)`", text))
+    for field in msgspec.structs.fields(ConnectEvent):
+        assert f"| `{field.encode_name}` |" in text.partition("## Webhooks of Connect apps")[2]
     for struct, prefix in (
         (ForgeEvent, ""),
         (MigrationDetails, "migrationDetails."),
@@ -55,6 +59,11 @@ def test_the_example_of_an_event_is_one() -> None:
     shown: dict[str, Any] = msgspec.json.decode(block("event"))
     event = msgspec.json.decode(block("event"), type=ForgeEvent)
     assert msgspec.to_builtins(event) == shown
+    shown = msgspec.json.decode(block("connect event"))
+    posted = msgspec.json.decode(block("connect event"), type=ConnectEvent)
+    assert msgspec.to_builtins(posted) == shown
+    known = {field.encode_name for field in msgspec.structs.fields(ConnectDetails)}
+    assert set(shown["migrationDetails"]) == known
 
 
 def test_the_example_of_a_manifest_is_sound() -> None:
@@ -121,3 +130,9 @@ def test_the_numbers_are_those_of_the_rules() -> None:
     waits = [retry_delay(n, random=lambda: 0.5) for n in range(1, limits.MAX_ATTEMPTS)]
     assert waits == [timedelta(seconds=seconds) for seconds in (15, 30, 60, 120)]
     assert "15, 30, 60 and 120 seconds" in text
+    page = EVENTS.read_text()
+    assert timedelta(minutes=15) == limits.LONGEST_BACKOFF
+    assert "at most 15 minutes" in page
+    assert (limits.SETTLED_ATTEMPTS, "tried a hundred times" in page) == (100, True)
+    day = sum((retry_delay(n, random=lambda: 0.5) for n in range(1, 100)), timedelta(0))
+    assert timedelta(hours=22) < day < timedelta(hours=26)

@@ -14,6 +14,7 @@ from ferryman.domain.dependency import (
     in_order,
     readiness,
     to_run_again,
+    to_skip,
 )
 from ferryman.domain.limits import TRANSFER_DEFINITIONS
 from ferryman.errors import PlatformError
@@ -128,13 +129,13 @@ class Run:
         self.members[name] = self.member(name, Status.IN_PROGRESS)
         self.started.append(name)
 
-    def end(self, name: str, status: Status, *, skipped: bool = False) -> None:
+    def end(self, name: str, status: Status) -> None:
         """As services do: what can never run any more is skipped with it."""
-        self.members[name] = self.member(name, status, skipped=skipped)
-        for other, its in self.definitions.items():
-            ready = self.members[other].status is Status.READY
-            if name in its.depends_on and ready and self.readiness(other) is Readiness.SKIP:
-                self.end(other, Status.SKIPPED, skipped=True)
+        self.members[name] = self.member(name, status)
+        for other, culprit in to_skip(self.members, name).items():
+            assert culprit in self.definitions[other].depends_on
+            assert self.members[other].status is Status.READY
+            self.members[other] = self.member(other, Status.SKIPPED, skipped=True)
 
     def finish(self, data: Any) -> None:
         while True:

@@ -7,8 +7,8 @@ import pytest
 
 from ferryman.domain.outcome import failed, succeeded
 from ferryman.errors import Conflict
-from ferryman.services import message
-from ferryman.services.message import Delivery
+from ferryman.services import attempt, message
+from ferryman.services.attempt import Delivery
 
 from .conftest import Play
 from .stage import Stage
@@ -26,7 +26,7 @@ async def triggered(stage: Stage) -> UUID:
 
 
 async def begin(stage: Stage, message_id: UUID, number: int) -> Delivery | None:
-    return await message.begin_attempt(stage.platform, message_id, number)
+    return await attempt.begin(stage.platform, message_id, number)
 
 
 async def outcomes(stage: Stage, message_id: UUID) -> list[str]:
@@ -43,7 +43,7 @@ def test_a_job_that_comes_again_after_its_end_sends_nothing(play: Play[None]) ->
         message_id = await triggered(stage)
         delivery = await begin(stage, message_id, 1)
         assert delivery is not None
-        await message.end_attempt(stage.platform, delivery, failed("after", "no", duration=1), WAIT)
+        await attempt.end(stage.platform, delivery, failed("after", "no", duration=1), WAIT)
         assert await begin(stage, message_id, 1) is None
         assert await outcomes(stage, message_id) == ["FAILED"]
         assert [job.number for _, job in await stage.deliver_jobs()] == [2]
@@ -81,15 +81,15 @@ def test_the_late_outcome_of_a_lost_attempt_changes_nothing_for_the_worse(
         assert await begin(stage, message_id, 1) is None
         [(_, job)] = await stage.deliver_jobs()
         assert job.number == 2
-        await message.end_attempt(stage.platform, slow, failed("during", "late", duration=1), WAIT)
+        await attempt.end(stage.platform, slow, failed("during", "late", duration=1), WAIT)
         assert await state(stage, message_id) == "PENDING"
         assert len(await stage.deliver_jobs()) == 1, "one attempt is owed, not two"
 
         second = await begin(stage, message_id, 2)
         assert second is not None
-        await message.end_attempt(stage.platform, slow, succeeded(duration=1), WAIT)
+        await attempt.end(stage.platform, slow, succeeded(duration=1), WAIT)
         assert await state(stage, message_id) == "DELIVERED"
-        await message.end_attempt(stage.platform, second, failed("after", "no", duration=1), WAIT)
+        await attempt.end(stage.platform, second, failed("after", "no", duration=1), WAIT)
         assert await state(stage, message_id) == "DELIVERED"
         assert len(await stage.deliver_jobs()) == 1
 
@@ -118,7 +118,7 @@ def test_acknowledged_by_a_handler_that_then_fails_is_delivered(play: Play[None]
         assert delivery is not None
         await stage.acknowledge(transfer_id, receipt.message_id)
         before = await stage.deliver_jobs()
-        await message.end_attempt(stage.platform, delivery, failed("after", "no", duration=1), WAIT)
+        await attempt.end(stage.platform, delivery, failed("after", "no", duration=1), WAIT)
         assert await state(stage, message_id) == "DELIVERED"
         assert await stage.deliver_jobs() == before
 
@@ -138,7 +138,7 @@ def test_settling_gives_up_what_is_under_way_once(play: Play[None]) -> None:
 
         await transfer.wake(stage.platform, UUID(transfer_id), timer)
         assert await state(stage, message_id) == "UNDELIVERED"
-        await message.end_attempt(stage.platform, delivery, failed("after", "no", duration=1), WAIT)
+        await attempt.end(stage.platform, delivery, failed("after", "no", duration=1), WAIT)
         query = "SELECT count(*) FROM timeline WHERE kind = 'message.undelivered'"
         assert (await stage.fetch(query))[0][0] == 1
         [row] = await stage.fetch(

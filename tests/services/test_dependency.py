@@ -161,6 +161,44 @@ def test_the_failure_of_a_blocking_transfer_skips_all_that_follow(
     play(scene)
 
 
+def test_two_failures_at_once_skip_each_once(play: Play[None]) -> None:
+    """In a graph where they reach the others from different sides; nothing waits in a circle."""
+
+    async def scene(stage: Stage) -> None:
+        definitions = (
+            define("x"),
+            define("y"),
+            define("c", "x"),
+            define("b", "c", "y"),
+            define("a", "b", "y", "x"),
+        )
+        for _ in range(5):
+            await stage.release()
+            await claim(stage, *definitions)
+            await claim(stage, *definitions)
+            rows = await stage.fetch(
+                "SELECT transfer_id FROM transfer WHERE status = 'IN_PROGRESS' AND files = 0"
+            )
+            ids = [str(row["transfer_id"]) for row in rows]
+            assert len(ids) == 2
+            receipts = [await stage.upload(each) for each in ids]
+            for each in ids:
+                await stage.complete_export(each)
+            await asyncio.gather(
+                *(
+                    stage.acknowledge(each, receipt.message_id, status=AckStatus.FAILED)
+                    for each, receipt in zip(ids, receipts, strict=True)
+                )
+            )
+        [[count, ends]] = await stage.fetch(
+            "SELECT count(DISTINCT transfer_id), count(*) FROM timeline"
+            " WHERE kind = 'transfer.changed' AND data->>'after' = 'SKIPPED'"
+        )
+        assert (count, ends) == (15, 15)
+
+    play(scene)
+
+
 def test_what_is_not_blocking_holds_nobody_up(play: Play[None]) -> None:
     async def scene(stage: Stage) -> None:
         await stage.release()

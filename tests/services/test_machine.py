@@ -25,7 +25,7 @@ from ferryman.domain import transfer as rules
 from ferryman.domain.outcome import failed, succeeded
 from ferryman.domain.transfer import Change, Transfer
 from ferryman.errors import Conflict
-from ferryman.services import message, transfer
+from ferryman.services import attempt, transfer
 from ferryman.store.queue import DeliverJob
 from ferryman.vocab import AckStatus, MessageState
 
@@ -141,7 +141,7 @@ class ServicesMachine(RuleBasedStateMachine):
 
     async def attempt(self, job_id: int, job: DeliverJob, end: str) -> None:
         platform = self.stage.platform
-        delivery = await message.begin_attempt(platform, job.message_id, job.number)
+        delivery = await attempt.begin(platform, job.message_id, job.number)
         if delivery is None:
             await self.stage.finish_job(job_id)
             return
@@ -151,7 +151,7 @@ class ServicesMachine(RuleBasedStateMachine):
         outcome = (
             succeeded(duration=0.1) if end == "delivered" else failed("after", "no", duration=0.1)
         )
-        await message.end_attempt(platform, delivery, outcome, DELAY)
+        await attempt.end(platform, delivery, outcome, DELAY)
         await self.stage.finish_job(job_id)
 
     async def own_deliveries(self, *, due: bool) -> list[tuple[int, DeliverJob]]:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from ferryman.domain.limits import RELEASE_WINDOW
 from ferryman.domain.outcome import Outcome, failed, succeeded
-from ferryman.services import explain, message, release, transfer
+from ferryman.services import attempt, explain, message, release, transfer
 from ferryman.store import message as messages
 from ferryman.vocab import Lane, MessageState
 
@@ -46,9 +46,9 @@ async def check_window(stage: Stage) -> None:
 async def take(stage: Stage, job_id: int, message_id: UUID, number: int, outcome: Outcome) -> bool:
     """Do a job as a worker does it; whether an attempt was made."""
     await release.needs_place_of(stage.platform, message_id, number)
-    delivery = await message.begin_attempt(stage.platform, message_id, number)
+    delivery = await attempt.begin(stage.platform, message_id, number)
     if delivery is not None:
-        await message.end_attempt(stage.platform, delivery, outcome, BACK_OFF)
+        await attempt.end(stage.platform, delivery, outcome, BACK_OFF)
     await stage.finish_job(job_id)
     return delivery is not None
 
@@ -118,7 +118,7 @@ def test_a_retry_waits_its_back_off_even_if_its_old_job_comes_again(play: Play[N
         assert await take(stage, job_id, job.message_id, job.number, BAD)
         # The worker died before it could strike the job off.
         assert await release.needs_place_of(stage.platform, job.message_id, job.number) is None
-        assert await message.begin_attempt(stage.platform, job.message_id, job.number) is None
+        assert await attempt.begin(stage.platform, job.message_id, job.number) is None
         assert await lanes(stage) == {"DEFERRED": 1}
         assert await stage.deliver_jobs(due=True) == []
 

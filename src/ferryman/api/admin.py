@@ -7,15 +7,25 @@ import msgspec
 from litestar import Request, Response, Router, get, post, put
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
-from litestar.params import JSONBody
+from litestar.params import FromQuery, JSONBody
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
 from ferryman.api.apps import get_app, install_app, list_apps, register_app, uninstall_app
 from ferryman.api.auth import Credentials, check_operator
 from ferryman.api.mapping_rows import read_rows
 from ferryman.api.parameters import LONG_LIST_BYTES, Closing, Cursor, Id, OwnPlatform, PageSize
-from ferryman.services import clock, explain, mapping, message, migration, timeline, transfer
+from ferryman.services import (
+    clock,
+    explain,
+    mapping_load,
+    mapping_report,
+    message,
+    migration,
+    timeline,
+    transfer,
+)
 from ferryman.wire.clock import ClockAdvance, ClockView
+from ferryman.wire.mapping import DifferencePage, MissingPage
 from ferryman.wire.migration import MappingCounts, MigrationPage, MigrationRequest, MigrationView
 from ferryman.wire.transfer import (
     Explanation,
@@ -58,7 +68,21 @@ async def load_mappings(
     """Load mappings as NDJSON, or as CSV by its Content-Type; the last write of a key wins."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     rows = read_rows(request.stream(), csv_form=kind == "text/csv")
-    return await mapping.load(platform, migration_id, rows)
+    return await mapping_load.load(platform, migration_id, rows)
+
+
+@get("/migrations/{migration_id:str}/mappings/diff")
+async def diff_mappings(
+    platform: OwnPlatform,
+    migration_id: Id,
+    against: FromQuery[str],
+    cursor: Cursor = None,
+    size: PageSize = None,
+) -> DifferencePage:
+    """Mappings that were added, changed or are missing against another migration of the scope."""
+    return await mapping_report.differences(
+        platform, migration_id, against, cursor=cursor, size=size
+    )
 
 
 @post("/migrations/{migration_id:str}/start", status_code=200)
@@ -97,6 +121,14 @@ async def _events(entries: AsyncIterator[TimelineEntry]) -> AsyncIterator[Server
         yield ServerSentEventMessage(
             data=msgspec.json.encode(entry).decode(), id=str(entry.seq), event=entry.kind
         )
+
+
+@get("/transfers/{transfer_id:str}/mappings/missing")
+async def missing_mappings(
+    platform: OwnPlatform, transfer_id: Id, cursor: Cursor = None, size: PageSize = None
+) -> MissingPage:
+    """Keys that were looked up and not found, by namespace, with samples."""
+    return await mapping_report.missing_page(platform, transfer_id, cursor=cursor, size=size)
 
 
 @get("/transfers/{transfer_id:str}/messages")
@@ -173,6 +205,8 @@ def admin_router(credentials: Credentials) -> Router:
             list_migrations,
             get_migration,
             load_mappings,
+            diff_mappings,
+            missing_mappings,
             start_migration,
             get_transfer,
             get_timeline,

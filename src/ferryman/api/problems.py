@@ -153,5 +153,9 @@ _HTTP = {
     404: ("path_not_found", "a path of this API", "See /docs for all paths; mind the base path."),
     405: ("method_not_allowed", "a method that this path has", "See /docs."),
     413: ("body_too_large", "a smaller body", "Send less at once; files go by signed URLs."),
-    415: ("media_type_unsupported", "application/json", "Set Content-Type."),
+    415: (
+        "media_type_unsupported",
+        "Content-Type: application/json",
+        "Send the body as JSON and name it so.",
+    ),
 }

@@ -3,8 +3,9 @@
 import msgspec
 
 from ferryman.sdk.operation import Answer, Operation, Request, json_operation, segment
-from ferryman.wire.app import AppCredentials, AppPage, AppRegistration
+from ferryman.wire.app import AppCredentials, AppPage, AppRegistration, AppView
 from ferryman.wire.clock import ClockAdvance, ClockView
+from ferryman.wire.mapping import DifferencePage, MissingPage
 from ferryman.wire.migration import MappingCounts, MigrationPage, MigrationRequest, MigrationView
 from ferryman.wire.transfer import (
     Explanation,
@@ -30,6 +31,21 @@ def list_apps(cursor: str | None, size: int) -> Operation[AppPage]:
     """Registered apps, oldest first."""
     query = {"cursor": cursor, "pageSize": size}
     return json_operation("GET", f"{_BASE}/apps", AppPage, query=query)
+
+
+def get_app(name: str) -> Operation[AppView]:
+    """One app, by key, key and environment, or id."""
+    return json_operation("GET", f"{_BASE}/apps/{segment(name)}", AppView)
+
+
+def install_app(name: str) -> Operation[AppView]:
+    """Hand a new shared secret to a Connect app."""
+    return json_operation("POST", f"{_BASE}/apps/{segment(name)}/install", AppView)
+
+
+def uninstall_app(name: str) -> Operation[AppView]:
+    """Take its secrets and webhooks from a Connect app."""
+    return json_operation("POST", f"{_BASE}/apps/{segment(name)}/uninstall", AppView)
 
 
 def create_migration(request: MigrationRequest) -> Operation[MigrationView]:
@@ -65,6 +81,21 @@ def load_mappings(migration_id: str, content_type: str) -> Operation[MappingCoun
         ),
         parse=_mapping_counts,
     )
+
+
+def diff_mappings(
+    migration_id: str, against: str, cursor: str | None, size: int
+) -> Operation[DifferencePage]:
+    """Mappings that differ from those of another migration of the scope."""
+    path = f"{_BASE}/migrations/{segment(migration_id)}/mappings/diff"
+    query = {"against": against, "cursor": cursor, "pageSize": size}
+    return json_operation("GET", path, DifferencePage, query=query)
+
+
+def missing_mappings(transfer_id: str, cursor: str | None, size: int) -> Operation[MissingPage]:
+    """Keys that were looked up and not found, by namespace."""
+    path = f"{_BASE}/transfers/{segment(transfer_id)}/mappings/missing"
+    return json_operation("GET", path, MissingPage, query={"cursor": cursor, "pageSize": size})
 
 
 def get_transfer(transfer_id: str) -> Operation[TransferView]:

@@ -1,31 +1,37 @@
-"""``ferryman app``: register apps and list them."""
+"""``ferryman app``: register, install and list apps."""
 
-import importlib.util
 from pathlib import Path
 from typing import Annotated, Any
 
-import msgspec
 import typer
 
 from ferryman.cli import admin_calls as calls
 from ferryman.cli import pages
 from ferryman.cli.connection import DATA_DIR, URL, AsJson, DataDir, Token, Url, connected
+from ferryman.cli.definition import manifest_file, read_descriptor, read_manifest
+from ferryman.cli.installation import fields_of, install, show, uninstall
 from ferryman.cli.render import instant, lines_of, print_json
 from ferryman.errors import ConfigError
 from ferryman.vocab import AppKind
 from ferryman.wire.app import AppRegistration, AppView
 
-app = typer.Typer(help="Register apps and list them.", no_args_is_help=True)
+app = typer.Typer(help="Register, install and list apps.", no_args_is_help=True)
 
 
 @app.command("register")
 def register(
     source: Annotated[
-        Path, typer.Argument(help="The app's folder, or the manifest in it.", show_default=False)
-    ],
+        Path | None,
+        typer.Argument(help="A Forge app's folder, or the manifest in it.", show_default=False),
+    ] = None,
     *,
+    descriptor: Annotated[
+        str | None, typer.Option(help="A Connect app's descriptor: a file or an address.")
+    ] = None,
     server_key: Annotated[str, typer.Option(help="Key of the server app.")],
-    cloud_key: Annotated[str, typer.Option(help="Key of the cloud app.")],
+    cloud_key: Annotated[
+        str | None, typer.Option(help="Key of the cloud app; without it the descriptor's.")
+    ] = None,
     environment: Annotated[str, typer.Option(help="Lower case, as the app names it.")] = (
         "development"
     ),
@@ -38,35 +44,42 @@ def register(
     data_dir: DataDir = DATA_DIR,
     as_json: AsJson = False,
 ) -> None:
-    """Register a cloud app by its manifest, or replace what it has in that environment.
+    """Register a cloud app by its manifest or descriptor, or replace what it has there.
 
-    The tokens are shown this once. The workers load the functions from the manifest's folder.
+    The tokens are shown this once. The workers load functions from the manifest's folder. A
+    Connect app is installed: it gets its shared secret at the installed path of its descriptor.
     """
     with connected(url, token, data_dir, as_json=as_json) as admin:
-        file = manifest_file(source)
+        definition = _definition(source, descriptor, cloud_key)
         registration = AppRegistration(
-            kind=AppKind.FORGE,
             server_app_key=server_key,
-            cloud_app_key=cloud_key,
             forge_app_id=forge_app_id,
             environment=environment,
-            manifest=read_manifest(file),
-            source=str(file.resolve().parent),
             window_seconds=window_seconds,
+            **definition,
         )
         credentials = admin.call(calls.register_app(registration))
     if as_json:
         print_json(credentials)
         return
     fields = {
-        "app": f"{cloud_key} ({environment})",
+        "app": f"{registration.cloud_app_key} ({environment})",
         "app id": credentials.app_id,
         "source": registration.source,
         "server token": f"{credentials.server_token}  (FERRYMAN_SERVER_TOKEN of the agent)",
         "cloud token": f"{credentials.cloud_token}  (FERRYMAN_TOKEN of the cloud app)",
+        **fields_of(credentials.installation),
     }
+    if registration.kind is AppKind.CONNECT:
+        del fields["cloud token"]
+        fields["shared secret"] = credentials.shared_secret
     typer.echo(lines_of(fields))
     typer.echo("The tokens are not shown again.", err=True)
+
+
+app.command("show")(show)
+app.command("install")(install)
+app.command("uninstall")(uninstall)
 
 
 @app.command("list")
@@ -88,12 +101,22 @@ def list_apps(
             view.environment,
             view.server_app_key,
             view.kind.value,
+            view.installation.state.value if view.installation else "",
             instant(view.created_at),
             view.app_id,
             events or "none",
         )
 
-    heads = ("APP", "ENVIRONMENT", "SERVER APP", "KIND", "REGISTERED", "ID", "EVENTS")
+    heads = (
+        "APP",
+        "ENVIRONMENT",
+        "SERVER APP",
+        "KIND",
+        "INSTALLATION",
+        "REGISTERED",
+        "ID",
+        "EVENTS",
+    )
     with connected(url, token, data_dir, as_json=as_json) as admin:
         pages.show_list(
             lambda after, size: admin.call(calls.list_apps(after, size)),
@@ -106,41 +129,31 @@ def list_apps(
         )
 
 
-def manifest_file(source: Path) -> Path:
-    """Find the manifest: the file itself, or manifest.yml or manifest.json in the folder."""
-    if not source.is_dir():
-        return source
-    names = ("manifest.yml", "manifest.json")
-    if not _reads_yaml():
-        # The base install has no YAML: where both are there, JSON is the one it can read.
-        names = names[::-1]
-    files = [source / name for name in names]
-    return next((file for file in files if file.is_file()), files[0])
-
-
-def read_manifest(file: Path) -> dict[str, Any]:
-    """Read a manifest in JSON, or in YAML where the package that reads it is installed."""
-    if file.suffix != ".json":
-        if _reads_yaml():
-            from ferryman.functions.source import load_manifest
-
-            return load_manifest(file)
+def _definition(source: Path | None, descriptor: str | None, key: str | None) -> dict[str, Any]:
+    """The part of a registration that says what the app is."""
+    if (source is None) == (descriptor is None):
         raise ConfigError(
-            "yaml_not_installed",
-            expected="PyYAML, which reads a manifest in YAML",
-            found=f"{file}, and no PyYAML here",
-            fix="pip install 'ferryman[server]', or put the same content into manifest.json.",
+            "app_source_ambiguous",
+            expected="either the folder of a Forge app or --descriptor of a Connect app",
+            found="neither" if source is None else "both",
+            fix="Give one of them.",
         )
-    try:
-        return msgspec.json.decode(file.read_bytes(), type=dict[str, Any])
-    except msgspec.DecodeError as error:
+    if descriptor is not None:
+        document = read_descriptor(descriptor)
+        named = document.get("key")
+        key = key or (named if isinstance(named, str) else "")
+        return {"kind": AppKind.CONNECT, "cloud_app_key": key, "descriptor": document}
+    if source is None or key is None:
         raise ConfigError(
-            "manifest_malformed",
-            expected=f"a JSON object in {file}",
-            found=str(error),
-            fix="Correct the file.",
-        ) from None
-
-
-def _reads_yaml() -> bool:
-    return importlib.util.find_spec("yaml") is not None
+            "cloud_key_missing",
+            expected="--cloud-key: the key of the cloud app",
+            found="a manifest, which does not say it",
+            fix="Add it.",
+        )
+    file = manifest_file(source)
+    return {
+        "kind": AppKind.FORGE,
+        "cloud_app_key": key,
+        "manifest": read_manifest(file),
+        "source": str(file.resolve().parent),
+    }

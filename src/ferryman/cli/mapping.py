@@ -1,4 +1,4 @@
-"""``ferryman mapping``: tell the platform which server id became which cloud id."""
+"""``ferryman mapping``: which server id became which cloud id, and which did not."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -19,11 +19,16 @@ from rich.progress import (
 )
 
 from ferryman.cli import admin_calls as calls
+from ferryman.cli import pages
 from ferryman.cli.connection import DATA_DIR, URL, Admin, AsJson, DataDir, Token, Url, connected
-from ferryman.cli.render import clean, lines_of, print_json
+from ferryman.cli.render import clean, instant, lines_of, print_json
+from ferryman.wire.mapping import MissingKeys
 from ferryman.wire.migration import MappingCounts
 
-app = typer.Typer(help="Load mappings of server ids to cloud ids.", no_args_is_help=True)
+app = typer.Typer(
+    help="Load mappings of server ids to cloud ids; see what is missing or differs.",
+    no_args_is_help=True,
+)
 
 _PIECE = 1 << 20
 
@@ -40,7 +45,7 @@ _CONTENT_TYPES = {Form.CSV: "text/csv", Form.NDJSON: "application/x-ndjson"}
 
 @app.callback()
 def mapping() -> None:
-    """Load mappings of server ids to cloud ids."""
+    """Load mappings of server ids to cloud ids; see what is missing or differs."""
 
 
 @app.command("load")
@@ -74,6 +79,67 @@ def load(
     typer.echo(counted(counts))
 
 
+@app.command("missing")
+def missing(
+    transfer: Annotated[str, typer.Argument(help="The id of the transfer.")],
+    limit: pages.Limit = pages.LIMIT,
+    cursor: pages.Cursor = None,
+    everything: pages.Everything = False,
+    url: Url = URL,
+    token: Token = None,
+    data_dir: DataDir = DATA_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """List by namespace how many distinct keys the transfer looked up in vain, and some of them.
+
+    Keys of a form that no mapping of their namespace has are listed apart, with the nearest
+    form that there is.
+    """
+    heads = ("NAMESPACE", "KEYS", "LAST ASKED FOR", "WRONG FORM", "SUCH AS")
+    with connected(url, token, data_dir, as_json=as_json) as admin:
+        pages.show_list(
+            lambda after, size: admin.call(calls.missing_mappings(transfer, after, size)),
+            heads,
+            _missing_row,
+            limit=limit,
+            cursor=cursor,
+            everything=everything,
+            as_json=as_json,
+        )
+
+
+@app.command("diff")
+def diff(
+    migration: Annotated[str, typer.Argument(help="The id of the migration.")],
+    against: Annotated[str, typer.Argument(help="The id of an earlier one of the same scope.")],
+    limit: pages.Limit = pages.LIMIT,
+    cursor: pages.Cursor = None,
+    everything: pages.Everything = False,
+    url: Url = URL,
+    token: Token = None,
+    data_dir: DataDir = DATA_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """List the mappings that were added, changed or are missing against an earlier migration."""
+    heads = ("WHAT", "NAMESPACE", "SERVER KEY", "OLD", "NEW")
+    with connected(url, token, data_dir, as_json=as_json) as admin:
+        pages.show_list(
+            lambda after, size: admin.call(calls.diff_mappings(migration, against, after, size)),
+            heads,
+            lambda each: (
+                each.kind.value,
+                each.namespace,
+                each.server_key,
+                each.old_cloud_key,
+                each.new_cloud_key,
+            ),
+            limit=limit,
+            cursor=cursor,
+            everything=everything,
+            as_json=as_json,
+        )
+
+
 def send_file(admin: Admin, migration_id: str, file: str, form: Form | None) -> MappingCounts:
     """Send the rows of a file, piece by piece, with a progress bar on standard error."""
     if form is None:
@@ -87,7 +153,18 @@ def counted(counts: MappingCounts) -> str:
     """Say how many rows were read and how many keys they wrote."""
     namespaces = {f"  {name}": count for name, count in sorted(counts.namespaces.items())}
     total = f"{counts.rows} rows read, {counts.stored} keys written"
-    return f"{total}\n{lines_of(namespaces)}".rstrip()
+    warnings = [
+        f"Warning: {each.count} keys of {each.namespace}, such as {each.sample[0]!r}, are not of "
+        f"the form that its keys have: {each.expected}."
+        for each in counts.warnings
+    ]
+    return clean("\n".join([f"{total}\n{lines_of(namespaces)}".rstrip(), *warnings]))
+
+
+def _missing_row(each: MissingKeys) -> tuple[object, ...]:
+    count = str(each.count) if each.exact else f"about {each.count}"
+    form = f"nearest: {each.nearest or each.expected}" if each.wrong_form else None
+    return (each.namespace, count, instant(each.asked_at), form, ", ".join(each.sample[:3]))
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """``ferryman migration``: plan a migration, start it, run it from one command."""
 
+import time
 from typing import Annotated
 
 import typer
@@ -171,16 +172,25 @@ def _request(
 def _watch(
     admin: Admin, migration: MigrationView, *, timeout: float | None, quiet: bool
 ) -> list[TransferView]:
-    several = len(migration.transfers) > 1
+    """Watch all transfers; those that a listener's definitions add come after the first."""
+    until = None if timeout is None else time.monotonic() + timeout
+    ended: dict[str, TransferView] = {}
+    while new := [each for each in migration.transfers if each.transfer_id not in ended]:
+        several = len(migration.transfers) > 1
 
-    def line(view: TransferView, entry: TimelineEntry) -> str | None:
-        if quiet:
-            return None
-        who = clean(f"{view.cloud_app_key} ({view.environment})  ") if several else ""
-        return f"{who}{timeline.line(entry)}"
+        def line(view: TransferView, entry: TimelineEntry, several: bool = several) -> str | None:
+            if quiet:
+                return None
+            name = f" {view.transfer_name}" if view.transfer_name else ""
+            who = f"{view.cloud_app_key} ({view.environment}){name}  " if several or name else ""
+            return f"{clean(who)}{timeline.line(entry)}"
 
-    views = [admin.call(calls.get_transfer(each.transfer_id)) for each in migration.transfers]
-    return Watch(admin, views, line=line, bars=not quiet, timeout=timeout).run()
+        views = [admin.call(calls.get_transfer(each.transfer_id)) for each in new]
+        left = None if until is None else max(0.0, until - time.monotonic())
+        for view in Watch(admin, views, line=line, bars=not quiet, timeout=left).run():
+            ended[view.transfer_id] = view
+        migration = admin.call(calls.get_migration(migration.migration_id))
+    return list(ended.values())
 
 
 def _print(view: MigrationView, *, as_json: bool) -> None:
@@ -196,11 +206,19 @@ def _print(view: MigrationView, *, as_json: bool) -> None:
         "started": instant(view.started_at) or "not yet",
     }
     typer.echo(lines_of(fields))
+    named = any(each.transfer_name for each in view.transfers)
     rows = (
-        (each.cloud_app_key, each.environment, each.status, each.transfer_id)
+        (
+            each.cloud_app_key,
+            each.environment,
+            *([each.transfer_name] if named else []),
+            each.status,
+            each.transfer_id,
+        )
         for each in view.transfers
     )
-    typer.echo(table(("APP", "ENVIRONMENT", "STATUS", "TRANSFER"), rows))
+    name = ["NAME"] if named else []
+    typer.echo(table(("APP", "ENVIRONMENT", *name, "STATUS", "TRANSFER"), rows))
 
 
 def _row(view: MigrationView) -> tuple[object, ...]:

@@ -72,8 +72,9 @@ def place(app: str, environment: str, site: str) -> str:
 
 
 def place_of(view: TransferView) -> str:
-    """Name the app, environment and site of a transfer."""
-    return place(view.cloud_app_key, view.environment, view.migration_details.cloud_url)
+    """Name the app, environment and site of a transfer, and the transfer where it has a name."""
+    where = place(view.cloud_app_key, view.environment, view.migration_details.cloud_url)
+    return f"{where}, {clean(view.transfer_name)}" if view.transfer_name else where
 
 
 def counts_of(view: TransferView) -> str:

@@ -156,6 +156,8 @@ def _print(view: TransferView, *, as_json: bool) -> None:
     fields = {
         "transfer": view.transfer_id,
         "re-run of": view.original_transfer_id,
+        "depends on": ", ".join(view.depends_on) or None,
+        "skipped by": view.skipped_by,
         "migration": f"{details.migration_id}  {details.name}",
         "status": f"{view.status}, {view.progress} %",
         "reason": view.status_message,

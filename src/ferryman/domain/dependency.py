@@ -6,7 +6,7 @@ it repeats.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from ferryman.domain.limits import TRANSFER_DEFINITIONS
@@ -75,6 +75,28 @@ def readiness(dependencies: Iterable[Member]) -> Readiness:
     if all(member.status.final for member in known):
         return Readiness.GO
     return Readiness.WAIT
+
+
+def to_skip(members: Mapping[str, Member], name: str) -> dict[str, str]:
+    """What can never run now that ``name`` is settled: each with the failure that it hangs on.
+
+    ``members`` holds the newest transfer of each name. All that follow from each other are
+    there, so that they can be skipped together.
+    """
+    now = dict(members)
+    skipped: dict[str, str] = {}
+    ended = [name]
+    while ended:
+        failed = ended.pop()
+        if not now[failed].failed:
+            continue
+        for each, member in now.items():
+            if failed in member.depends_on and member.status is TransferStatus.READY:
+                skipped[each] = failed
+                ended.append(each)
+        for each in ended:
+            now[each] = replace(now[each], status=TransferStatus.SKIPPED, skipped=True)
+    return skipped
 
 
 def to_run_again(members: Mapping[str, Member], name: str) -> list[str]:

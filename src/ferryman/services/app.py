@@ -58,7 +58,7 @@ async def register(platform: Platform, request: AppRegistration) -> AppCredentia
 
 async def authenticate(platform: Platform, token: str, audience: Audience) -> App:
     """Whose opaque token this is, for that surface."""
-    async with platform.database.transaction() as tx:
+    async with platform.database.reading() as tx:
         app = await apps.by_token(tx, token_digest(token), audience)
     if app is None:
         raise unknown_token(audience)
@@ -67,7 +67,7 @@ async def authenticate(platform: Platform, token: str, audience: Audience) -> Ap
 
 async def by_claims(platform: Platform, app_id: str) -> App:
     """The app that a signed token names."""
-    async with platform.database.transaction() as tx:
+    async with platform.database.reading() as tx:
         app = await apps.by_id(tx, parse_id("app", app_id))
     if app is None:
         raise unknown_token(Audience.CLOUD)

@@ -66,7 +66,7 @@ async def list_all(platform: Platform, app: App, transfer_id: str) -> list[AppDa
 
 async def url(platform: Platform, app: App, key: str) -> DataUrl:
     """A signed URL that reads one file for an hour."""
-    async with platform.database.transaction() as tx:
+    async with platform.database.reading() as tx:
         file = await _readable(tx, app, key)
         now = tx.now
     return DataUrl(
@@ -78,7 +78,7 @@ async def url(platform: Platform, app: App, key: str) -> DataUrl:
 
 async def payload(platform: Platform, app: App, key: str) -> tuple[int, AsyncIterator[bytes]]:
     """Size and bytes of a file, for apps that read through the platform."""
-    async with platform.database.transaction() as tx:
+    async with platform.database.reading() as tx:
         file = await _readable(tx, app, key)
     return file.size, platform.objects.stream(str(file.key))
 

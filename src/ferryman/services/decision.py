@@ -10,7 +10,7 @@ from ferryman.domain.message import attempts_in_round
 from ferryman.domain.transfer import Change
 from ferryman.errors import not_found
 from ferryman.ids import new_id
-from ferryman.services.dependency import dependants_to_skip
+from ferryman.services.dependency import skip_dependants
 from ferryman.services.event import payload_of
 from ferryman.services.routing import no_way, routes_of
 from ferryman.store import app as apps
@@ -18,7 +18,6 @@ from ferryman.store import message as messages
 from ferryman.store import queue, timeline
 from ferryman.store import transfer as transfers
 from ferryman.store.database import Transaction
-from ferryman.store.dependency import record_skip
 from ferryman.store.transfer import StoredTransfer
 from ferryman.vocab import AppKind, EventType
 
@@ -119,7 +118,5 @@ async def _end(tx: Transaction, stored: StoredTransfer) -> StoredTransfer:
     if stored.wake_job_id is not None:
         await queue.delete_job(tx, stored.wake_job_id)
         await transfers.set_wake_job(tx, stored.transfer_id, None)
-    for dependant in await dependants_to_skip(tx, stored):
-        await apply(tx, dependant, rules.skip(dependant.state, tx.now))
-        await record_skip(tx, dependant.transfer_id, stored.transfer_id)
+    await skip_dependants(tx, stored)
     return replace(stored, wake_job_id=None)

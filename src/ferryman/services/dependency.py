@@ -2,7 +2,8 @@
 
 from uuid import UUID
 
-from ferryman.domain.dependency import Definition, Readiness, readiness, to_run_again
+from ferryman.domain.dependency import Definition, Readiness, readiness, to_run_again, to_skip
+from ferryman.domain.transfer import skip
 from ferryman.errors import Conflict
 from ferryman.ids import new_id
 from ferryman.store import dependency, timeline
@@ -62,21 +63,32 @@ async def add(
     return transfer_id
 
 
-async def dependants_to_skip(tx: Transaction, settled: StoredTransfer) -> list[StoredTransfer]:
-    """READY transfers, locked, that can never run now that this one is settled."""
+async def skip_dependants(tx: Transaction, settled: StoredTransfer) -> None:
+    """Skip the READY transfers that can never run now that this one is settled.
+
+    They are locked in the order of their definitions, which no transaction goes against. Nothing
+    else follows from it: they have no timer and no message, and the app never heard of them.
+    """
     if settled.transfer_name is None:
-        return []
+        return
     members = await dependency.newest_of_each_name(tx, settled.migration_id, settled.app_id)
-    skipped: list[StoredTransfer] = []
-    for named in members.values():
-        needed = named.definition.depends_on
-        if settled.transfer_name not in needed:
+    found = to_skip({name: m.member for name, m in members.items()}, settled.transfer_name)
+    for name in sorted(found, key=lambda name: members[name].position):
+        stored = await transfers.lock(tx, members[name].transfer_id)
+        if stored is None or stored.state.status is not TransferStatus.READY:
             continue
-        if readiness(members[name].member for name in needed) is Readiness.SKIP:
-            stored = await transfers.lock(tx, named.transfer_id)
-            if stored is not None and stored.state.status is TransferStatus.READY:
-                skipped.append(stored)
-    return skipped
+        skipped = skip(stored.state, tx.now).transfer
+        await transfers.save(tx, stored.transfer_id, skipped)
+        culprit = members[found[name]].transfer_id
+        await dependency.record_skip(tx, stored.transfer_id, culprit)
+        await timeline.write(
+            tx,
+            stored.transfer_id,
+            "transfer.changed",
+            before=stored.state.status,
+            after=skipped.status,
+            skippedBy=str(culprit),
+        )
 
 
 async def check_may_start(tx: Transaction, stored: StoredTransfer) -> None:

@@ -1,4 +1,4 @@
-"""Messages: acknowledgements, redelivery, and how they look to an admin."""
+"""Messages: acknowledging them, delivering them again by hand, looking at them."""
 
 from ferryman.domain import message as rules
 from ferryman.domain import transfer as transfer_rules

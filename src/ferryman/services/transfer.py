@@ -145,6 +145,7 @@ async def rerun(platform: Platform, transfer_id: str) -> RerunAnswer:
             original_transfer_id=original,
             released=True,
             definition=_definition(stored),
+            position=stored.position,
         )
         await timeline.write(tx, stored.transfer_id, "transfer.rerun", transferId=str(again))
         await timeline.write(tx, again, "transfer.created", originalTransferId=str(original))

@@ -57,11 +57,30 @@ class Database:
                 yield Transaction(connection, await self._now(connection))
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Any]:
-        """A connection of the pool, outside of any transaction; raises as that does."""
+    async def reading(self) -> AsyncIterator[Transaction]:
+        """For statements that only read: as :meth:`transaction`, without BEGIN and COMMIT.
+
+        Each statement sees what is committed when it runs, in a transaction of ours as well, so
+        what these two trips to the server would buy is nothing.
+        """
         with _outside():
             async with self.pool.acquire() as connection:
-                yield connection
+                yield Transaction(connection, await self._now(connection))
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Any]:
+        """A connection of the pool, outside of any transaction; raises as that does.
+
+        What the block leaves on it, such as a lock, ends with the block.
+        """
+        with _outside():
+            async with self.pool.acquire() as connection:
+                try:
+                    yield connection
+                    await connection.reset()
+                except BaseException:
+                    connection.terminate()
+                    raise
 
     async def now(self) -> datetime:
         """Platform time."""
@@ -103,7 +122,15 @@ async def open_pool(url: str, *, size: int) -> Any:
         min_size=1,
         max_size=size,
         server_settings=_SESSION,
+        reset=_keep,
     )
+
+
+async def _keep(_connection: Any) -> None:
+    """Leave a connection as it is when it comes back: transactions leave nothing on it.
+
+    The pool would ask the server to reset the session, one trip more for every transaction.
+    """
 
 
 async def connect(url: str) -> Any:

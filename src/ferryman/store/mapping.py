@@ -1,50 +1,158 @@
 """Mappings: server key to cloud key within a namespace, kept per migration scope."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import repeat
 from uuid import UUID
 
+import asyncpg
+
+from ferryman.domain.mapping import Rows
 from ferryman.store.database import SQL, Transaction
+
+_COLUMNS = ("namespace_id", "writer", "written_at", "server_key", "cloud_key")
+
+_LONGEST_PAUSE = 64
+"""Batches written row by row, at most, before copying is tried again."""
 
 
 async def load(
-    tx: Transaction, scope_id: UUID, rows: AsyncIterator[tuple[str, str, str]]
+    tx: Transaction, scope_id: UUID, migration_id: UUID, batches: AsyncIterator[Rows]
 ) -> dict[str, int]:
-    """Take (namespace, server key, cloud key) rows, the last of a key winning.
+    """Write the rows of a migration into its scope, the last of a key winning.
 
-    Returns the number of distinct keys written, by namespace. Memory does not grow with rows.
+    Returns the number of distinct keys written, by namespace. A batch of keys that are all new
+    is copied straight into place. Where one is there already, its batch is merged, and so are
+    more and more of those that follow it, before copying is tried again.
     """
     await SQL.lift_time_limit(tx.connection)
-    await SQL.create_staging(tx.connection)
+    await SQL.walk_indexes(tx.connection)
+    await SQL.lock_mappings(tx.connection, migration_scope_id=scope_id)
+    writer = await SQL.writer_number(tx.connection, migration_id=migration_id)
+    load = _Load(tx, scope_id, writer)
+    async with aclosing(_read_ahead(batches)) as ahead:
+        async for rows in ahead:
+            await load.write(rows)
+    return dict(load.counts)
 
-    async def numbered() -> AsyncIterator[tuple[str, str, str, int]]:
-        number = 0
-        async for namespace, server_key, cloud_key in rows:
-            yield namespace, server_key, cloud_key, number
-            number += 1
 
-    await tx.connection.copy_records_to_table(
-        "mapping_staging",
-        records=numbered(),
-        columns=["namespace", "server_key", "cloud_key", "row"],
+@dataclass(slots=True)
+class _Load:
+    """A load under way: distinct keys so far, and how many batches are to be merged unasked."""
+
+    tx: Transaction
+    scope_id: UUID
+    writer: int
+    numbers: dict[str, int] = field(default_factory=dict)
+    counts: Counter[str] = field(default_factory=Counter)
+    pause: int = 0
+    to_merge: int = 0
+
+    async def write(self, rows: Rows) -> None:
+        if new := set(rows.namespaces) - self.numbers.keys():
+            self.numbers |= await _number(self.tx, self.scope_id, new)
+        ids = list(map(self.numbers.__getitem__, rows.namespaces))
+        if not self.to_merge:
+            if await _copied(self.tx, self.writer, ids, rows):
+                self.counts.update(rows.namespaces)
+                self.pause = 0
+                return
+            self.pause = min(2 * self.pause + 1, _LONGEST_PAUSE)
+            self.to_merge = 1 + self.pause
+        self.to_merge -= 1
+        merged = await _merged(self.tx, self.writer, ids, rows)
+        for namespace in set(rows.namespaces):
+            self.counts[namespace] += merged[self.numbers[namespace]]
+
+
+async def _read_ahead(batches: AsyncIterator[Rows]) -> AsyncGenerator[Rows, None]:
+    """Read and check the next batch while the database writes this one."""
+
+    async def following() -> Rows | None:
+        return await anext(batches, None)
+
+    ahead = asyncio.create_task(following())
+    try:
+        while (rows := await ahead) is not None:
+            ahead = asyncio.create_task(following())
+            yield rows
+    finally:
+        ahead.cancel()
+        await asyncio.gather(ahead, return_exceptions=True)
+
+
+async def _number(tx: Transaction, scope_id: UUID, namespaces: set[str]) -> dict[str, int]:
+    rows = SQL.number_namespaces(
+        tx.connection, migration_scope_id=scope_id, namespaces=sorted(namespaces)
     )
-    counts = {row["namespace"]: row["stored"] async for row in SQL.staging_counts(tx.connection)}
-    await SQL.merge_staging(tx.connection, migration_scope_id=scope_id, now=tx.now)
+    return {row["namespace"]: row["namespace_id"] async for row in rows}
+
+
+async def _copied(tx: Transaction, writer: int, ids: list[int], rows: Rows) -> bool:
+    """Whether they could be copied: False, and nothing done, when a key is there already."""
+    records = zip(
+        ids, repeat(writer), repeat(tx.now), rows.server_keys, rows.cloud_keys, strict=False
+    )
+    try:
+        async with tx.connection.transaction():
+            await tx.connection.copy_records_to_table("mapping", records=records, columns=_COLUMNS)
+    except asyncpg.UniqueViolationError:
+        return False
+    return True
+
+
+async def _merged(tx: Transaction, writer: int, ids: list[int], rows: Rows) -> Counter[int]:
+    """Distinct keys by number of their namespace, without those this load had written before."""
+    latest = dict(zip(zip(ids, rows.server_keys, strict=True), rows.cloud_keys, strict=True))
+    repeated = SQL.merge_mappings(
+        tx.connection,
+        namespace_ids=[number for number, _ in latest],
+        server_keys=[key for _, key in latest],
+        cloud_keys=list(latest.values()),
+        writer=writer,
+        now=tx.now,
+    )
+    counts = Counter(number for number, _ in latest)
+    async for row in repeated:
+        counts[row["namespace_id"]] -= row["repeated"]
     return counts
 
 
-async def find(tx: Transaction, scope_id: UUID, namespace: str, keys: list[str]) -> dict[str, str]:
-    """Cloud keys of those server keys that have one."""
+async def find(
+    tx: Transaction, scope_id: UUID, namespace: str, keys: list[str], *, written_after: datetime
+) -> dict[str, str]:
+    """Cloud keys of those server keys that have one which was written after that time."""
     rows = SQL.find_mappings(
-        tx.connection, migration_scope_id=scope_id, namespace=namespace, keys=keys
+        tx.connection,
+        migration_scope_id=scope_id,
+        namespace=namespace,
+        keys=keys,
+        written_after=written_after,
     )
     return {row["server_key"]: row["cloud_key"] async for row in rows}
 
 
 async def page(
-    tx: Transaction, scope_id: UUID, namespace: str, *, after: str, size: int
+    tx: Transaction,
+    scope_id: UUID,
+    namespace: str,
+    *,
+    after: str,
+    size: int,
+    written_after: datetime,
 ) -> list[tuple[str, str]]:
     """Pairs whose server key sorts after ``after``, in order."""
+    await SQL.walk_indexes(tx.connection)
     rows = SQL.mapping_page(
-        tx.connection, migration_scope_id=scope_id, namespace=namespace, after=after, size=size
+        tx.connection,
+        migration_scope_id=scope_id,
+        namespace=namespace,
+        after=after,
+        size=size,
+        written_after=written_after,
     )
     return [(row["server_key"], row["cloud_key"]) async for row in rows]

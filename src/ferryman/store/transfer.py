@@ -37,6 +37,7 @@ class StoredTransfer:
     transfer_name: str | None
     blocking: bool
     depends_on: list[str]
+    position: int
     skipped_by: UUID | None
     server_app_version: str
     claims: int

@@ -76,9 +76,20 @@ class MigrationPage(Wire, frozen=True):
     next_cursor: str | None = None
 
 
-class MappingCounts(Wire, frozen=True):
+class MappingWarning(Wire, frozen=True):
+    """Keys that were loaded although none of their namespace has such a form; ``sample``: some."""
+
+    namespace: str
+    count: int
+    sample: list[str]
+    expected: str
+    nearest: str | None
+
+
+class MappingCounts(Wire, frozen=True, omit_defaults=True):
     """Answer to a load of mappings: rows read, and distinct keys now written by them."""
 
     rows: int
     stored: int
     namespaces: dict[str, int]
+    warnings: list[MappingWarning] = []

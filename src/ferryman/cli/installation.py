@@ -1,0 +1,91 @@
+"""``ferryman app install`` and ``uninstall``, and how the installation of an app reads."""
+
+from typing import Annotated
+
+import typer
+
+from ferryman.cli import admin_calls as calls
+from ferryman.cli.connection import DATA_DIR, URL, AsJson, DataDir, Token, Url, connected
+from ferryman.cli.render import instant, lines_of, print_json
+from ferryman.sdk.operation import Operation
+from ferryman.wire.app import AppView, InstallationView
+
+Name = Annotated[str, typer.Argument(help="The app: its cloud key, KEY@ENVIRONMENT, or its id.")]
+
+
+def show(
+    name: Name,
+    url: Url = URL,
+    token: Token = None,
+    data_dir: DataDir = DATA_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """Show one app, and where its installation stands."""
+    _show(calls.get_app(name), url, token, data_dir, as_json=as_json)
+
+
+def install(
+    name: Name,
+    url: Url = URL,
+    token: Token = None,
+    data_dir: DataDir = DATA_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """Hand a new shared secret to a Connect app; the one before holds for 15 minutes."""
+    _show(calls.install_app(name), url, token, data_dir, as_json=as_json)
+
+
+def uninstall(
+    name: Name,
+    url: Url = URL,
+    token: Token = None,
+    data_dir: DataDir = DATA_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """Take its secrets and webhooks from a Connect app, and tell it."""
+    _show(calls.uninstall_app(name), url, token, data_dir, as_json=as_json)
+
+
+def fields_of(installation: InstallationView | None) -> dict[str, object]:
+    """What is said of an installation; nothing of apps that are not installed."""
+    if installation is None:
+        return {}
+    call = installation.last_call
+    answer = None
+    if call is not None:
+        said = f"answered {call.status}" if call.status is not None else "no answer"
+        answer = f"{call.event} at {instant(call.at)}: {said if call.error else 'taken'}"
+        if call.error:
+            answer += f"\n{call.error}"
+    return {
+        "state": installation.state.value,
+        "client key": installation.client_key,
+        "installed": instant(installation.installed_at),
+        "uninstalled": instant(installation.uninstalled_at),
+        "last call": answer,
+    }
+
+
+def _show(
+    operation: Operation[AppView],
+    url: str,
+    token: str | None,
+    data_dir: DataDir,
+    *,
+    as_json: bool,
+) -> None:
+    with connected(url, token, data_dir, as_json=as_json) as admin:
+        view = admin.call(operation)
+    if as_json:
+        print_json(view)
+        return
+    fields = {
+        "app": f"{view.cloud_app_key} ({view.environment})",
+        "app id": view.app_id,
+        "kind": view.kind.value,
+        "server app": view.server_app_key,
+        "registered": instant(view.created_at),
+        **fields_of(view.installation),
+        "events": "\n".join(view.events) or "none",
+    }
+    typer.echo(lines_of(fields))

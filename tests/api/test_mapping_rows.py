@@ -1,0 +1,81 @@
+"""Reading rows many lines at a time gives what reading them one by one gives."""
+
+import asyncio
+import csv
+import json
+from collections.abc import AsyncIterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ferryman.api.mapping_rows import read_rows
+from ferryman.errors import Invalid
+
+TEXTS = st.text("ab,\"'\\ü🚢\t ;", max_size=4)
+ROWS = st.lists(st.tuples(TEXTS, TEXTS, TEXTS), max_size=8)
+CUTS = st.lists(st.integers(1, 40), max_size=8)
+
+
+def read(data: bytes, cuts: list[int], *, csv_form: bool) -> list[tuple[str, str, str]]:
+    """The rows of these bytes, which arrive in pieces of those sizes, then all at once."""
+
+    async def chunks() -> AsyncIterator[bytes]:
+        rest = data
+        for cut in cuts:
+            yield rest[:cut]
+            rest = rest[cut:]
+        yield rest
+
+    async def whole() -> list[tuple[str, str, str]]:
+        found: list[tuple[str, str, str]] = []
+        async for rows in read_rows(chunks(), csv_form=csv_form):
+            found += zip(rows.namespaces, rows.server_keys, rows.cloud_keys, strict=True)
+        return found
+
+    return asyncio.run(whole())
+
+
+def one_by_one(data: bytes) -> list[list[str]]:
+    """What Python's own reader makes of each line; raises where one has not three values."""
+    lines = [line for line in data.decode().split("\n") if line.strip()]
+    rows = [next(csv.reader([line], strict=True)) for line in lines]
+    assert all(len(row) == 3 for row in rows)
+    return rows
+
+
+@given(ROWS, CUTS, st.booleans())
+def test_json_lines(rows: list[tuple[str, str, str]], cuts: list[int], ascii_only: bool) -> None:
+    names = ("namespace", "serverKey", "cloudKey")
+    lines = [json.dumps(dict(zip(names, r, strict=True)), ensure_ascii=ascii_only) for r in rows]
+    assert read("\n".join(lines).encode(), cuts, csv_form=False) == rows
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            ["a,b,c", "a,b", ",,", "a,b,c,d", "", " ", '"a,x",b,c', '"a,b,c', "ü,b,c\r", "a\rb,c,d"]
+        ),
+        max_size=6,
+    ),
+    CUTS,
+)
+def test_csv_lines(lines: list[str], cuts: list[int]) -> None:
+    data = "\n".join(lines).encode()
+    try:
+        expected = one_by_one(data)
+    except (AssertionError, csv.Error):
+        with pytest.raises(Invalid, match="line"):
+            read(data, cuts, csv_form=True)
+    else:
+        assert [list(row) for row in read(data, cuts, csv_form=True)] == expected
+
+
+def test_the_line_that_is_wrong_is_named() -> None:
+    for csv_form, good in (
+        (True, b"a:b,1,2\n"),
+        (False, b'{"namespace":"a:b","serverKey":"1","cloudKey":"2"}\n'),
+    ):
+        data = good * 50_000 + b"nonsense\n" + good
+        with pytest.raises(Invalid, match="in line 50001"):
+            read(data, [7, 60_000, 1 << 20], csv_form=csv_form)

@@ -1,0 +1,95 @@
+"""Connections come back to the pool as they went out."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from ferryman.errors import OutsideError
+from ferryman.store import clock
+from ferryman.store.database import Database, open_pool
+
+Use = Callable[[Database], Awaitable[None]]
+
+
+def with_one_connection(url: str, use: Use) -> None:
+    """Run ``use`` over a pool of one, so that what one block leaves the next would find."""
+
+    async def run() -> None:
+        pool = await open_pool(url, size=1)
+        try:
+            async with asyncio.timeout(30):
+                await use(Database(pool, virtual=True))
+        finally:
+            pool.terminate()
+
+    asyncio.run(run())
+
+
+def test_a_transaction_that_fails_leaves_nothing(database: str) -> None:
+    async def use(database: Database) -> None:
+        async def fail() -> None:
+            async with database.transaction() as tx:
+                await tx.connection.execute("UPDATE clock SET time_offset = '1 hour'")
+                raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            await fail()
+        async with database.reading() as tx:
+            assert (await clock.offset(tx)).total_seconds() == 0
+            assert not tx.connection.is_in_transaction()
+
+    with_one_connection(database, use)
+
+
+def test_what_a_session_holds_ends_with_its_block(database: str) -> None:
+    """However the block ends: in order, with an error, or cancelled while it waits."""
+    locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
+
+    async def use(database: Database) -> None:
+        async def hold(end: Callable[[], Awaitable[object]]) -> None:
+            async with database.connection() as connection:
+                await connection.execute("SELECT pg_advisory_lock(1); SET timezone = 'Asia/Tokyo'")
+                await end()
+
+        async def fail() -> None:
+            raise ZeroDivisionError
+
+        await hold(lambda: asyncio.sleep(0))
+        await found_clean(database)
+        with pytest.raises(ZeroDivisionError):
+            await hold(fail)
+        await found_clean(database)
+        held = asyncio.Event()
+        forever = asyncio.Event()
+
+        async def wait() -> None:
+            held.set()
+            await forever.wait()
+
+        task = asyncio.create_task(hold(wait))
+        await held.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await found_clean(database)
+
+    async def found_clean(database: Database) -> None:
+        async with database.reading() as tx:
+            assert await tx.connection.fetchval(locks) == 0
+            assert await tx.connection.fetchval("SHOW timezone") == "UTC"
+
+    with_one_connection(database, use)
+
+
+def test_a_lost_connection_is_one_error_whatever_it_was_for(database: str) -> None:
+    async def use(database: Database) -> None:
+        for ways in (database.transaction, database.reading):
+            with pytest.raises(OutsideError) as caught:
+                async with ways() as tx:
+                    await tx.connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+            assert caught.value.code == "database_unavailable"
+        async with database.reading() as tx:
+            assert await tx.connection.fetchval("SELECT 1") == 1
+
+    with_one_connection(database, use)
