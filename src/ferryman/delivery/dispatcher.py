@@ -105,9 +105,9 @@ class Dispatcher:
 
     async def _look(self) -> None:
         """Find the lanes with something due, and when to look again."""
+        waits = await deliveries.look(self._platform, self._worker_id)
         silence = timedelta(seconds=self._platform.settings.heartbeat_seconds)
         await deliveries.take_over(self._platform, silence)
-        waits = await deliveries.look(self._platform, self._worker_id)
         for lane, wait in waits.items():
             if wait <= timedelta(0):
                 self._turns.due(lane)
