@@ -26,7 +26,6 @@ from bench._platform import Platform, serving
 from bench.report import Figure
 from bench.uploads import Watch
 from ferryman.services.platform import encode_cursor
-from ferryman.store.embedded import EmbeddedPostgres
 
 ROWS = int(os.environ.get("FERRYMAN_BENCH_ROWS", "10000000"))
 ROUNDS = 300
@@ -51,7 +50,7 @@ def run() -> list[Figure]:
         folder = Path(name)
         folder.chmod(0o755)
         with serving(folder / "data") as platform:
-            address = EmbeddedPostgres(platform.data_dir).start()
+            address = address_of(platform)
             for rows in (ROWS // 10, ROWS):
                 source = folder / "rows.csv"
                 write_rows(source, rows)
@@ -63,6 +62,12 @@ def run() -> list[Figure]:
             reads = Reads(platform, server_token, migration["transfers"][0]["transferId"])
             figures += asyncio.run(read_figures(reads, address))
     return figures
+
+
+def address_of(platform: Platform) -> str:
+    """The platform's own PostgreSQL, which keeps the folder of its socket beside its number."""
+    socket = (platform.data_dir / "postgres" / "postmaster.pid").read_text().splitlines()[4]
+    return f"postgresql://postgres@/postgres?host={socket}"
 
 
 def load_figures(rows: int, ours: float, peer: float, memory: float) -> list[Figure]:

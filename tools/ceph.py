@@ -28,6 +28,8 @@ ACCESS_KEY = "ferryman"
 SECRET_KEY = "ferryman-secret"  # noqa: S105 - of a server that lives for one test run
 REGION = "us-east-1"
 
+# Ends it with the process that started it, however that one ends.
+_WITH_US = ("setpriv", "--pdeathsig", "KILL") if shutil.which("setpriv") else ()
 _START_SECONDS = 90.0
 _COMMAND_SECONDS = 60.0
 
@@ -133,7 +135,7 @@ def _start(folder: Path, log: IO[bytes], stack: ExitStack) -> str:
 
     def keep(program: str, *arguments: str) -> None:
         process = subprocess.Popen(
-            [program, "-f", "-c", str(conf), *arguments],
+            [*_WITH_US, program, "-f", "-c", str(conf), *arguments],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -26,11 +26,12 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from ferryman.api.parameters import NAMES
 from ferryman.qsh import query_string_hash
 from tests.api.connect_app import ConnectApp, connect_crossing
 from tests.support import Crossing, PlatformProcess, Reply, problem
 
-CASES = int(os.environ.get("FERRYMAN_CASES", "2000" if os.environ.get("FERRYMAN_SOAK") else "8"))
+CASES = int(os.environ.get("FERRYMAN_CASES", "2000" if os.environ.get("FERRYMAN_SOAK") else "5"))
 CHECKS: list[Any] = [
     not_a_server_error,
     status_code_conformance,
@@ -90,7 +91,8 @@ def test_every_operation_is_described(document: Any) -> None:
             assert set(scheme) <= set(document["components"]["securitySchemes"]), where
             assert "401" in operation["responses"], where
         for parameter in operation.get("parameters", []):
-            assert parameter["description"], where
+            assert parameter["description"] != parameter["name"], where
+            assert parameter["in"] != "query" or parameter["name"] in NAMES, where
             assert "_" not in parameter["name"], where
             assert "example" in parameter or path == "/objects/{key}", where
         forms = [operation.get("requestBody", {}), operation["responses"]["200"]]
@@ -187,7 +189,7 @@ def ground(platform: PlatformProcess, tmp_path_factory: pytest.TempPathFactory) 
 
 
 @pytest.mark.parametrize("surface", SURFACES)
-@pytest.mark.timeout(6 * 3600 if CASES > 100 else 120)
+@pytest.mark.timeout(6 * 3600 if CASES > 100 else 600)
 def test_generated_calls_are_answered_or_refused(
     surface: str, document: Any, ground: list[Ground], platform: PlatformProcess
 ) -> None:
@@ -197,9 +199,11 @@ def test_generated_calls_are_answered_or_refused(
     for operation in [result.ok() for result in found]:
         if operation.path.startswith(SURFACES[surface]):
             ground[0] = ground[0].alive()
-            for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
-                if mode is GenerationMode.POSITIVE or operation.method != "head":
-                    _attack(operation, mode, ground, surface)
+            _attack(operation, GenerationMode.POSITIVE, ground, surface)
+            if surface != "Objects":  # there any text is a key, so that none is wrong
+                _attack(operation, GenerationMode.NEGATIVE, ground, surface)
+            # Nothing is to be posted to an address that was made up.
+            ground[0].connect[1].call("DELETE", "/webhook")
 
 
 def _attack(operation: Any, mode: GenerationMode, ground: list[Ground], surface: str) -> None:

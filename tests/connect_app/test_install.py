@@ -2,6 +2,7 @@
 
 import time
 from typing import Any
+from urllib.parse import quote
 
 import jwt
 import pytest
@@ -248,3 +249,19 @@ def test_what_cannot_be_installed(app: App) -> None:
             assert found["code"] == "app_not_found"
     assert app.uninstall()["state"] == "UNINSTALLED"
     assert app.uninstall()["lastCall"] is None
+
+
+def test_one_app_by_each_of_its_names(app: App) -> None:
+    """Key, key and environment, and id; a key may be in any script."""
+    key = f"{app.key}.Häfen"
+    descriptor = {**app.descriptor(), "key": key}
+    made = app.register(descriptor=descriptor, cloudAppKey=key)
+    for name in (key, f"{key}@development", made["appId"]):
+        found = app.admin.ok("GET", f"/admin/v1/apps/{quote(name)}")
+        assert (found["appId"], found["cloudAppKey"]) == (made["appId"], key)
+    app.admin.refused(404, "GET", f"/admin/v1/apps/{quote(key)}@staging")
+    staging = app.register(descriptor=descriptor, cloudAppKey=key, environment="staging")
+    app.admin.refused(409, "GET", f"/admin/v1/apps/{quote(key)}")
+    found = app.admin.ok("GET", f"/admin/v1/apps/{quote(key)}@staging")
+    assert found["installation"]["clientKey"] == staging["installation"]["clientKey"]
+    assert staging["installation"]["clientKey"] != made["installation"]["clientKey"]

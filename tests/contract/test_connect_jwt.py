@@ -317,9 +317,10 @@ def test_events(hooked: Connect, act: Callable[[Connect], object], name: str) ->
 def test_payload(hooked: Connect, path: str, good: Callable[[Any], object]) -> None:
     begin(hooked)
     hooked.upload("x")
+    hooked.advance()
     hooked.report("SUCCESS")
     events = hooked.events()
-    assert len(events) >= 2
+    assert len(events) == 3
     for event in events:
         value = event
         for step in path.split("."):
@@ -480,6 +481,7 @@ def test_webhook_qsh(hooked: Connect) -> None:
 @statement("rerun", "Events", "webhooks of a re-run carry originalTransferId, and no others do")
 def test_original(hooked: Connect) -> None:
     begin(hooked)
+    hooked.advance()
     hooked.report("FAILED")
     original = hooked.transfer_id
     hooked.transfer_id = hooked.rerun()["transferId"]

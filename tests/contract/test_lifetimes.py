@@ -192,6 +192,7 @@ def test_no_rerun(forge: Forge, act: Callable[[Forge], object], status: str) -> 
 @statement("rerun", "Transfer id", "every re-run is a new transfer; the old one stays as it was")
 def test_a_new_transfer(forge: Forge) -> None:
     original = rerunnable(forge)
+    forge.advance()
     before = forge.view()
     found = forge.rerun()
     assert found["originalTransferId"] == original

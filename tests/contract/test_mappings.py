@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.contract.frame import case, statement
-from tests.contract.ground import Connect, Forge
+from tests.contract.ground import DAY, Connect, Forge
 
 
 def find(forge: Forge, namespace: str, *keys: str) -> object:
@@ -367,3 +367,27 @@ def test_case(forge: Forge) -> None:
     forge.load(("jira:fileAttachment", "a", "1"), ("jira:fileAttachment", "A", "2"))
     assert find(forge, "jira:fileAttachment", "a", "A") == {"a": "1", "A": "2"}
     assert find(forge, "jira:fileattachment", "a") == {}
+
+
+@statement("mapping-life", "Answer", "mappings of users and groups can be read for 14 days")
+def test_identity_life(register_forge: Callable[..., Forge]) -> None:
+    forge = register_forge()
+    forge.begin()
+    forge.load(("identity:user", "email/ann@harbour.example", "account"))
+    forge.advance(minutes=14 * DAY - 5)
+    forge.begin(sourceId=forge.plan["sourceId"])
+    assert find(forge, "identity:user", "email/ann@harbour.example") != {}
+    forge.advance(minutes=6)
+    assert find(forge, "identity:user", "email/ann@harbour.example") == {}
+
+
+@statement("mapping-life", "Answer", "mappings of products can be read for two years")
+def test_product_life(register_forge: Callable[..., Forge]) -> None:
+    forge = register_forge()
+    forge.begin()
+    forge.load(("jira:issue", "1", "11"), ("confluence:page", "1", "11"))
+    forge.advance(minutes=730 * DAY - 5)
+    forge.begin(sourceId=forge.plan["sourceId"])
+    assert find(forge, "jira:issue", "1") == find(forge, "confluence:page", "1") == {"1": "11"}
+    forge.advance(minutes=6)
+    assert find(forge, "jira:issue", "1") == find(forge, "confluence:page", "1") == {}

@@ -204,6 +204,7 @@ def test_events_wait_for_an_address(voyage: Voyage) -> None:
     voyage.app.ok("DELETE", "/webhook")
     late = crossing.upload("late")
     assert wait_until(lambda: voyage.message(late)["reason"] == NO_WEBHOOK)
+    assert voyage.explain(waiting)[0] is None, "that went out before the address was removed"
     voyage.report("FAILED", 1)
     [settled] = [each for each in crossing.messages() if each["eventType"] == "transfer-settled"]
     for message_id, reason in (

@@ -213,3 +213,24 @@ def test_keys_that_are_not_there_or_half_there_are_told(monkeypatch: pytest.Monk
     with pytest.raises(ConfigError) as none:
         asyncio.run(scene())
     assert none.value.code == "store_keys_missing"
+
+
+def test_more_parts_than_one_page_are_all_listed() -> None:
+    def page(numbers: range, *, more: bool) -> bytes:
+        part = "<Part><PartNumber>{}</PartNumber><Size>5</Size><ETag>e</ETag></Part>"
+        parts = "".join(part.format(number) for number in numbers)
+        marker = f"<NextPartNumberMarker>{numbers[-1]}</NextPartNumberMarker>"
+        truncated = f"<IsTruncated>{str(more).lower()}</IsTruncated>"
+        return f"<ListPartsResult>{truncated}{marker}{parts}</ListPartsResult>".encode()
+
+    def answer(head: bytes) -> tuple[int, bytes, int]:
+        marked = b"part-number-marker=1000" in head
+        body = page(range(1001, 1500), more=False) if marked else page(range(1, 1001), more=True)
+        return 200, body, len(body)
+
+    async def scene() -> None:
+        async with s3_that(answer, read_seconds=5.0) as store:
+            held = await store.list_parts(KEY, "ref")
+            assert [part.number for part in held] == list(range(1, 1500))
+
+    asyncio.run(scene())

@@ -269,6 +269,36 @@ def test_re_runs_at_once_bring_back_one_of_each(play: Play[None]) -> None:
     play(scene)
 
 
+def test_a_re_run_held_back_by_a_failed_re_run(play: Play[None]) -> None:
+    """It is refused, or skipped and brought back with the id of the first run."""
+
+    async def scene(stage: Stage) -> None:
+        await stage.release()
+        await claim(stage, define("a", blocking=True), define("b", "a"))
+        first = (await newest(stage, "a")).transfer_id
+        receipts = [await stage.upload(first) for _ in "12"]
+        await stage.complete_export(first)
+        await stage.acknowledge(first, receipts[0].message_id)
+        await stage.acknowledge(first, receipts[1].message_id, status=AckStatus.FAILED)
+        assert (await statuses(stage))["a"] is Status.INCOMPLETE
+        assert await name_of_next(stage) == "b"
+        await fail(stage, "b")
+        original = (await newest(stage, "b")).transfer_id
+        await transfer.rerun(stage.platform, first)
+        waiting = (await transfer.rerun(stage.platform, original)).transfer_id
+        assert await name_of_next(stage) == "a"
+        await fail(stage, "a")
+        assert (await stage.state(waiting)).status is Status.SKIPPED
+        with pytest.raises(Conflict, match="transfer_dependency_failed"):
+            await transfer.rerun(stage.platform, original)
+        answer = await transfer.rerun(stage.platform, (await newest(stage, "a")).transfer_id)
+        [again] = answer.also
+        assert (await newest(stage, "b")).original_transfer_id == original
+        assert again == (await newest(stage, "b")).transfer_id
+
+    play(scene)
+
+
 def test_the_days_for_a_re_run_count_from_the_first_attempt(play: Play[None]) -> None:
     async def scene(stage: Stage) -> None:
         await stage.release()

@@ -24,6 +24,7 @@ BY_NAME: dict[str, Any] = {
     **dict.fromkeys(["found", "output", "reason", "statusMessage"], "7 of 9 pages are imported"),
     **dict.fromkeys(["error", "broken", "stage", "fix"], None),
     "accessScopes": ["MIGRATION_TRACING_IDENTITY"],
+    "against": _OTHER_ID,
     "agentId": "agent-1",
     "apps": ["org.example.cloud"],
     "attempts": 1,

@@ -54,6 +54,8 @@ SCHEMES: dict[str, dict[str, str]] = {
 }
 
 PARAMETERS = {
+    "against": "The other migration of a comparison.",
+    "appId": "The app, as registering it named it.",
     "transferId": "The transfer, as its events and the answer that created it name it.",
     "fileKey": "The file, as its event names it.",
     "s3Key": "The file, as its event names it.",

@@ -23,7 +23,15 @@ Type = Annotated[str, QueryParameter(name="containerType")]
 Cursor = Annotated[str | None, QueryParameter(name="cursor")]
 
 NAMES = frozenset(
-    {"containerType", "cursor", "lastEntity", "lastEvaluatedKey", "namespace", "pageSize"}
+    {
+        "against",
+        "containerType",
+        "cursor",
+        "lastEntity",
+        "lastEvaluatedKey",
+        "namespace",
+        "pageSize",
+    }
 )
 """All query parameters that any call knows."""
 

@@ -123,7 +123,7 @@ def unknown_token(audience: Audience) -> NotAuthenticated:
 
 async def find(tx: Transaction, name: str) -> App:
     """The app of a ``cloudAppKey``, a ``cloudAppKey@environment`` or an id."""
-    if "\0" in name or not name.isascii():
+    if "\0" in name or name.encode(errors="replace").decode() != name:
         raise not_found("app", name)
     if app := await _by_id(tx, name):
         return app

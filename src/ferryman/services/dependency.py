@@ -38,7 +38,11 @@ async def split(
 
 
 async def add(
-    tx: Transaction, beside: StoredTransfer, definition: Definition, position: int
+    tx: Transaction,
+    beside: StoredTransfer,
+    definition: Definition,
+    position: int,
+    original_transfer_id: UUID | None = None,
 ) -> UUID:
     """A READY transfer of a definition, in the migration and of the app of another one."""
     transfer_id = new_id()
@@ -48,6 +52,7 @@ async def add(
         migration_id=beside.migration_id,
         app_id=beside.app_id,
         window=beside.state.window,
+        original_transfer_id=original_transfer_id,
         released=True,
         definition=definition,
         position=position,
@@ -109,12 +114,27 @@ async def check_may_start(tx: Transaction, stored: StoredTransfer) -> None:
 async def run_again(tx: Transaction, rerun: StoredTransfer) -> list[UUID]:
     """New transfers for those that the failure of this one had skipped, before it is re-run.
 
-    They are first runs: their listeners were never called, and the app never heard of them.
+    They are first runs where their listeners were never called, and re-runs where those were
+    re-runs. Refused while a failure holds back the one to be re-run itself.
     """
     if rerun.transfer_name is None:
         return []
     members = await dependency.newest_of_each_name(tx, rerun.migration_id, rerun.app_id)
+    if failed := [name for name in rerun.depends_on if members[name].member.failed]:
+        raise Conflict(
+            "transfer_dependency_failed",
+            expected="a transfer whose blocking dependencies did not fail",
+            found=", ".join(f"{name!r} {members[name].member.status}" for name in failed)[:200],
+            fix="Re-run those first.",
+        )
     names = to_run_again({name: m.member for name, m in members.items()}, rerun.transfer_name)
     return [
-        await add(tx, rerun, members[name].definition, members[name].position) for name in names
+        await add(
+            tx,
+            rerun,
+            found.definition,
+            found.position,
+            original_transfer_id=found.original_transfer_id,
+        )
+        for found in map(members.__getitem__, names)
     ]

@@ -36,6 +36,8 @@ async def explain(platform: Platform, message_id: str) -> Explanation:
     # What failed on the way to a later attempt or a success is history, not what is broken now.
     done = view.state is MessageState.DELIVERED or view.acknowledgement is not None
     past = {f"attempt {attempt.number}" for attempt in view.attempts[: None if done else -1]}
+    if done:
+        past |= {"trigger", "webhook"}
     broken = next((link.name for link in links if not link.holds and link.name not in past), None)
     return Explanation(message_id=message_id, links=links, broken=broken)
 

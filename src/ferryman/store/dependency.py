@@ -18,6 +18,7 @@ class Named:
     definition: Definition
     member: Member
     position: int
+    original_transfer_id: UUID | None
 
 
 async def define(tx: Transaction, transfer_id: UUID, definition: Definition) -> None:
@@ -51,4 +52,5 @@ def _named(row: Any) -> Named:
         ),
         member=Member(TransferStatus(row["status"]), row["blocking"], depends_on, row["skipped"]),
         position=row["position"],
+        original_transfer_id=row["original_transfer_id"],
     )

@@ -14,9 +14,11 @@ from ferryman.errors import ConfigError
 from ferryman.objects.s3.address import S3Address, plain_endpoint
 from ferryman.objects.s3.presign import Keys
 from ferryman.objects.s3.refusals import store_errors
+from ferryman.objects.s3.sockets import prompt_socket
 from ferryman.objects.s3.store import S3Store
 
 _CONNECTIONS = 64
+_KEEP_SECONDS = 12
 _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 
 
@@ -59,6 +61,7 @@ async def s3_store(
         read_timeout=read_seconds,
         retries={"mode": "standard", "total_max_attempts": attempts},
         max_pool_connections=_CONNECTIONS,
+        connector_args={"socket_factory": prompt_socket, "keepalive_timeout": _KEEP_SECONDS},
         # Other services than AWS know no CRC trailers; parts carry their md5.
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",

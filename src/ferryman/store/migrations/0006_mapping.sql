@@ -1,6 +1,6 @@
 -- Mappings by numbers in place of texts and uuids: smaller rows, and an index half the size.
 
--- Who wrote a mapping, in four bytes; also the order in which migrations were created.
+-- Who wrote a mapping, in four bytes.
 ALTER TABLE migration ADD COLUMN number integer GENERATED ALWAYS AS IDENTITY UNIQUE;
 
 CREATE TABLE mapping_namespace (

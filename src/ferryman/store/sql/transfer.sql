@@ -15,7 +15,7 @@ WHERE transfer_id = :transfer_id;
 -- name: newest_of_each_name
 -- A re-run takes the place of what it repeats.
 SELECT DISTINCT ON (transfer_name) transfer_id, transfer_name, status, blocking, depends_on,
-       declared_scopes, position, skipped_by IS NOT NULL AS skipped
+       declared_scopes, position, original_transfer_id, skipped_by IS NOT NULL AS skipped
 FROM transfer
 WHERE migration_id = :migration_id AND app_id = :app_id AND transfer_name IS NOT NULL
 ORDER BY transfer_name, created_at DESC, transfer_id;

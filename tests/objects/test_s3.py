@@ -1,0 +1,159 @@
+"""What only a store on S3 does: hosts, encryption, start-up, bulk, and being cut off half-way."""
+
+import asyncio
+import http.client
+import os
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from ferryman.errors import Conflict, OutsideError
+from ferryman.objects.port import SignedPart
+from ferryman.objects.s3.store import S3Store, joined_etag
+from ferryman.wire.upload import StoredPart
+from tools.ceph import Ceph
+
+from .s3_servers import S3Server, s3_at
+from .serving import LATER, NOW, Answer, part_request, request, run, stored
+
+DATA = os.urandom(1000)
+
+
+@pytest.fixture(scope="module")
+def rgw(ceph: Ceph) -> Iterator[S3Store]:
+    with s3_at(ceph) as store:
+        yield store
+
+
+def send(store: S3Store, key: str, ref: str, number: int, data: bytes) -> StoredPart:
+    part = part_request(number, data)
+    signed: SignedPart = run(store.part_url(key, ref, part, expires_at=LATER, now=NOW))
+    answer = request(signed.method, signed.url, data, signed.headers)
+    assert answer.status == 200, answer.body
+    return StoredPart(
+        number=number, size=len(data), sha256=part.sha256, etag=answer.headers["etag"]
+    )
+
+
+def test_a_bucket_may_stand_in_the_host_and_the_public_one_be_another(ceph: Ceph, key: str) -> None:
+    port = urlsplit(ceph.endpoint).port
+    options = f"&public_endpoint=http://s3.localhost:{port}"
+    with s3_at(ceph, options) as store:
+        ref = run(store.begin(key))
+        run(store.complete(key, ref, [send_to_loopback(store, key, ref)]))
+        bucket = store._address.bucket
+        store._base = f"http://{bucket}.s3.localhost:{port}/"
+        url = run(store.read_url(key, expires_at=LATER, now=NOW))
+        assert urlsplit(url).path == f"/some/prefix/{key}"
+        assert by_loopback("GET", url).body == DATA
+
+
+def send_to_loopback(store: S3Store, key: str, ref: str) -> StoredPart:
+    part = part_request(1, DATA)
+    signed = run(store.part_url(key, ref, part, expires_at=LATER, now=NOW))
+    answer = by_loopback(signed.method, signed.url, DATA, signed.headers)
+    assert answer.status == 200, answer.body
+    return StoredPart(number=1, size=len(DATA), sha256=part.sha256, etag=answer.headers["etag"])
+
+
+def by_loopback(method: str, url: str, body: bytes = b"", headers: Any = None) -> Answer:
+    """As ``request``, for names that this machine need not resolve."""
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection("127.0.0.1", parts.port, timeout=30)
+    sent = {"Host": parts.netloc, **(headers or {})}
+    try:
+        connection.request(method, f"{parts.path}?{parts.query}", body, sent)
+        response = connection.getresponse()
+        names = {name.lower(): text for name, text in response.getheaders()}
+        return Answer(response.status, names, response.read())
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize("options", ["&sse=AES256", "&sse=aws:kms&kms_key=one"])
+def test_objects_are_encrypted_as_chosen(moto: S3Server, key: str, options: str) -> None:
+    with s3_at(moto, options) as store:
+        ref = run(store.begin(key))
+        parts = [send(store, key, ref, 1, DATA)]
+        for _ in range(2):
+            run(store.complete(key, ref, parts))
+        found = run(store._head(key))
+        assert found is not None
+        assert found["ServerSideEncryption"] == store._address.sse
+        assert found.get("SSEKMSKeyId") == store._address.kms_key
+
+
+def test_the_check_leaves_nothing_behind(rgw: S3Store) -> None:
+    async def left() -> int:
+        listed = await rgw._client.list_multipart_uploads(Bucket=rgw._address.bucket)
+        return sum(u["Key"].endswith("ferryman-check") for u in listed.get("Uploads", ()))
+
+    run(rgw.check())
+    assert run(left()) == 0
+
+
+def test_the_check_says_that_there_is_no_bucket(ceph: Ceph) -> None:
+    with s3_at(ceph) as store:
+        run(store._client.delete_bucket(Bucket=store._address.bucket))
+        with pytest.raises(OutsideError) as refused:
+            run(store.check())
+        assert refused.value.code == "bucket_missing"
+
+
+def test_the_etag_of_a_file_is_that_of_its_parts_joined(rgw: S3Store, key: str) -> None:
+
+    async def scene() -> None:
+        ref = await rgw.begin(key)
+        data = b"x" * (5 << 20)
+        sizes = [data, data, data, data, b"end"]
+        sent = []
+        for number, body in enumerate(sizes, start=1):
+            answer = await rgw._client.upload_part(
+                Bucket=rgw._address.bucket,
+                Key=f"{rgw._address.prefix}{key}",
+                UploadId=ref,
+                PartNumber=number,
+                Body=body,
+            )
+            sent.append(StoredPart(number=number, size=len(body), etag=answer["ETag"]))
+        assert [p.number for p in await rgw.list_parts(key, ref)] == [1, 2, 3, 4, 5]
+        await rgw.complete(key, ref, sent)
+        found = await rgw._head(key)
+        assert found is not None
+        assert found["ETag"].strip('"') == joined_etag(sent)
+
+    run(scene())
+
+
+def test_two_completions_at_once_both_succeed(rgw: S3Store, key: str) -> None:
+    ref = run(rgw.begin(key))
+    parts = [send(rgw, key, ref, 1, DATA)]
+
+    async def both() -> list[BaseException | None]:
+        calls = (rgw.complete(key, ref, parts) for _ in range(8))
+        return await asyncio.gather(*calls, return_exceptions=True)
+
+    failed = [each for each in run(both()) if each is not None]
+    # S3 may tell one of them to come again, which is no refusal.
+    assert all(isinstance(each, OutsideError) for each in failed), failed
+    run(rgw.complete(key, ref, parts))
+    assert run(rgw.size(key)) == len(DATA)
+
+
+def test_an_upload_that_another_bucket_has_is_unknown(rgw: S3Store, ceph: Ceph, key: str) -> None:
+    ref = run(rgw.begin(key))
+    part = send(rgw, key, ref, 1, DATA)
+    with s3_at(ceph) as other:
+        assert run(other.list_parts(key, ref)) == []
+        with pytest.raises(Conflict):
+            run(other.complete(key, ref, [part]))
+    run(rgw.abort(key, ref))
+
+
+def test_the_etag_of_joined_parts_needs_their_md5() -> None:
+    md5 = "9e107d9d372bb6826bd81d3542a419d6"
+    part = StoredPart(number=1, size=1, etag=f'"{md5}"')
+    assert joined_etag([part]) is not None
+    assert joined_etag([part, stored(2, b"a sha256 is none")]) is None
