@@ -59,7 +59,12 @@ class Settings(BaseSettings):
     function_concurrency: int = Field(4, gt=0, description="functions running at once")
     function_memory_bytes: int = Field(1 << 30, gt=0, description="memory of one function")
     remote_seconds: float = Field(
-        limits.REMOTE_SECONDS, gt=0, description="limit of one call to a remote"
+        limits.REMOTE_SECONDS, gt=0, description="limit of one call to a remote or webhook"
+    )
+    private_addresses: Literal["auto", "allow", "refuse"] = Field(
+        "auto",
+        description="whether events may be posted to this machine and its networks; `auto`: "
+        "only while the platform itself can be reached from this machine alone",
     )
     delivery_concurrency: int = Field(400, gt=0, description="deliveries in flight in one worker")
     heartbeat_seconds: float = Field(
@@ -70,6 +75,13 @@ class Settings(BaseSettings):
     def base_url(self) -> str:
         """How apps reach the platform, without a slash at the end."""
         return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+    @property
+    def posts_to_private_addresses(self) -> bool:
+        """Whether apps may name addresses that not everybody can reach."""
+        if self.private_addresses != "auto":
+            return self.private_addresses == "allow"
+        return self.public_url is None and self.host in ("127.0.0.1", "::1", "localhost")
 
     @property
     def window(self) -> timedelta:

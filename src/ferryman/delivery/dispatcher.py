@@ -27,6 +27,7 @@ from ferryman.ids import jitter, new_id
 from ferryman.services import delivery as deliveries
 from ferryman.services.delivery import Delivery, KnownApps, Result
 from ferryman.services.platform import Platform, passed
+from ferryman.store.breaker import Endpoint
 from ferryman.store.database import connect
 from ferryman.store.delivery import CHANNEL, Lane
 from ferryman.vocab import EventType
@@ -58,6 +59,7 @@ class Dispatcher:
         self._stop = stop
         self._worker_id = new_id()
         self._known = KnownApps()
+        self._failing: frozenset[Endpoint] = frozenset()
         self._turns = Turns(
             Bounds(platform.settings.delivery_concurrency, functions.concurrency, functions.share)
         )
@@ -105,14 +107,21 @@ class Dispatcher:
 
     async def _look(self) -> None:
         """Find the lanes with something due, and when to look again."""
-        waits = await deliveries.look(self._platform, self._worker_id)
+        sight = await deliveries.look(self._platform, self._worker_id)
         silence = timedelta(seconds=self._platform.settings.heartbeat_seconds)
         await deliveries.take_over(self._platform, silence)
-        for lane, wait in waits.items():
-            if wait <= timedelta(0):
+        self._failing = sight.failing
+        self._turns.heed(
+            closed=[lane for lane, due in sight.due.items() if due.closed],
+            probed=[lane for lane, due in sight.due.items() if due.tripped and not due.closed],
+        )
+        pause = _LOOK_SECONDS
+        for lane, due in sight.due.items():
+            wait = (due.at - sight.now).total_seconds()
+            if wait <= 0:
                 self._turns.due(lane)
-        later = [wait.total_seconds() for wait in waits.values() if wait > timedelta(0)]
-        pause = min([_LOOK_SECONDS, *later])
+            else:
+                pause = min(pause, wait)
         self._next_look = asyncio.get_running_loop().time() + pause
 
     def _start(self, delivery: Delivery, *, warm: bool) -> None:
@@ -130,13 +139,13 @@ class Dispatcher:
         task.add_done_callback(ended)
 
     async def _send(self, delivery: Delivery) -> None:
-        outcome, reached = await self._sender.send(delivery)
+        by_route = await self._sender.send(delivery)
         delay = retry_delay(
             delivery.message.number - delivery.message.earlier,
             base=self._platform.settings.retry_base_seconds,
             random=jitter,
         )
-        self._results.append(Result(delivery, outcome, delay, reached))
+        self._results.append(Result(delivery, by_route, delay))
         self._ended.set()
 
     async def _record(self) -> None:
@@ -151,12 +160,19 @@ class Dispatcher:
                     _tell(result)
 
     async def _record_batch(self, batch: list[Result]) -> None:
+        pause = 0.1
         while True:
             try:
-                return await deliveries.record(self._platform, batch)
+                turned = await deliveries.record(self._platform, batch, self._known, self._failing)
             except OutsideError as exc:
                 log.warning("outcomes.wait", count=len(batch), code=exc.code)
-                await asyncio.sleep(0.5)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 2.0)
+            else:
+                if turned:
+                    self._next_look = 0.0
+                    self._changed.set()
+                return
 
     async def _heed_stop(self) -> None:
         await self._stop.wait()

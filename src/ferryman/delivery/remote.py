@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import aiohttp
 from yarl import URL
 
+from ferryman.delivery.addresses import AddressRefusedError
 from ferryman.domain.outcome import Outcome, Stage, failed, succeeded
 
 _BODY_BYTES = 1 << 16
@@ -61,6 +62,7 @@ class RemoteSender:
                 request.stage,
                 f"The {receiver.noun} had not answered in full after {timeout:g} s.",
                 duration=clock.time() - began,
+                hung=True,
             )
         except (aiohttp.ClientError, OSError, ValueError) as error:
             # ValueError: an address or an answer that the client cannot make sense of.
@@ -126,6 +128,8 @@ def _reason(error: Exception, noun: str) -> str:
             kind = f"The name of the {noun} could not be resolved"
         case aiohttp.ClientSSLError():
             kind = f"No secure connection to the {noun} could be made"
+        case aiohttp.ClientConnectorError(os_error=AddressRefusedError() as refused):
+            return f"The {noun} may not be connected to: {refused}"
         case aiohttp.ClientConnectorError():
             kind = f"No connection to the {noun} could be made"
         case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError():

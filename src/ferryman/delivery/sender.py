@@ -10,7 +10,7 @@ import msgspec
 from ferryman.clock import wall_now
 from ferryman.delivery.remote import RemoteSender
 from ferryman.delivery.webhook import post_webhook
-from ferryman.domain.outcome import Outcome, succeeded
+from ferryman.domain.outcome import Outcome
 from ferryman.functions.manifest import parse_manifest
 from ferryman.functions.pool import FunctionCall, FunctionPool
 from ferryman.functions.routes import FunctionRoute, RemoteRoute, Route, WebhookRoute
@@ -47,23 +47,12 @@ class Sender:
         self._environ = environ
         self._tokens: dict[tuple[Any, ...], tuple[datetime, str, str]] = {}
 
-    async def send(self, delivery: Delivery) -> tuple[Outcome, tuple[str, ...]]:
-        """By every way there is; the first failure is the attempt's outcome.
-
-        And the webhooks that took it. Without a way left there is nothing more to do: those
-        that had not taken the message are no longer registered.
-        """
-        if not delivery.routes:
-            return succeeded(duration=0.0), ()
+    async def send(self, delivery: Delivery) -> tuple[tuple[Route, Outcome], ...]:
+        """What came of it, by each way there is."""
         outcomes = await asyncio.gather(
             *(self._send_by(route, delivery) for route in delivery.routes)
         )
-        reached = tuple(
-            route.url
-            for route, outcome in zip(delivery.routes, outcomes, strict=True)
-            if outcome.ok and isinstance(route, WebhookRoute)
-        )
-        return next((outcome for outcome in outcomes if not outcome.ok), outcomes[0]), reached
+        return tuple(zip(delivery.routes, outcomes, strict=True))
 
     async def _send_by(self, route: Route, delivery: Delivery) -> Outcome:
         match route:

@@ -8,6 +8,7 @@ functions need a place each; of those an app gets a share.
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from ferryman.domain.limits import APP_WINDOW
@@ -33,8 +34,15 @@ class Turns:
         self._bounds = bounds
         self._due: dict[Lane, None] = {}  # in the order in which they take their turn
         self._in_flight: Counter[UUID] = Counter()
+        self._in_lane: Counter[Lane] = Counter()
         self._calling: Counter[UUID] = Counter()
         self._streak: Counter[UUID] = Counter()
+        self._closed: frozenset[Lane] = frozenset()
+        self._probed: frozenset[Lane] = frozenset()
+
+    def heed(self, closed: Collection[Lane], probed: Collection[Lane]) -> None:
+        """Leave the closed lanes alone, and send the probed ones one message at a time."""
+        self._closed, self._probed = frozenset(closed), frozenset(probed)
 
     def due(self, lane: Lane) -> None:
         """The lane holds something to send, as far as is known."""
@@ -59,6 +67,8 @@ class Turns:
                 APP_WINDOW - self._in_flight[app_id] - given[app_id],
                 self._bounds.at_once - self._in_flight.total() - given.total(),
             )
+            if lane in self._probed:
+                room = min(room, 1 - self._in_lane[lane])
             leads = calls(lane)
             if leads is None:
                 room = min(room, 1)
@@ -85,16 +95,17 @@ class Turns:
     def began(self, lane: Lane, *, calls: bool, warm: bool) -> None:
         """One of them is being sent."""
         self._in_flight[lane.app_id] += 1
+        self._in_lane[lane] += 1
         if calls:
             self._calling[lane.app_id] += 1
             self._streak[lane.app_id] = self._streak[lane.app_id] + 1 if warm else 1
 
     def ended(self, lane: Lane, *, calls: bool) -> None:
         """It is sent, or has failed."""
-        for counter in (self._in_flight, self._calling) if calls else (self._in_flight,):
-            counter[lane.app_id] -= 1
-            if not counter[lane.app_id]:
-                del counter[lane.app_id]
+        _less(self._in_flight, lane.app_id)
+        _less(self._in_lane, lane)
+        if calls:
+            _less(self._calling, lane.app_id)
 
     def _order(self, warm: Collection[UUID]) -> list[Lane]:
         ahead = [
@@ -105,3 +116,9 @@ class Turns:
         if not ahead:
             return list(self._due)
         return [*ahead, *(lane for lane in self._due if lane not in set(ahead))]
+
+
+def _less(counter: Counter[Any], key: object) -> None:
+    counter[key] -= 1
+    if not counter[key]:
+        del counter[key]

@@ -11,7 +11,6 @@ import os
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
-import aiohttp
 import asyncpg
 import msgspec
 import structlog
@@ -19,6 +18,7 @@ from pgqueuer import PgQueuer
 from pgqueuer.errors import RetryRequested
 from pgqueuer.models import Job
 
+from ferryman.delivery.addresses import open_session
 from ferryman.delivery.dispatcher import Dispatcher
 from ferryman.delivery.remote import RemoteSender
 from ferryman.delivery.sender import Sender
@@ -46,7 +46,7 @@ async def run(platform: Platform, key: SigningKey, database_url: str, stop: asyn
     """Work until ``stop``; then finish what is in flight."""
     settings = platform.settings
     async with (
-        aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session,
+        open_session(settings) as session,
         FunctionPool(
             concurrency=settings.function_concurrency,
             memory_bytes=settings.function_memory_bytes,

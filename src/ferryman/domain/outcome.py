@@ -17,7 +17,7 @@ class Outcome:
     of the message was handed over), ``during`` (handed over, no whole answer came back) or
     ``after`` (the app answered, and the answer was no). ``status`` is the HTTP status of a
     remote; ``duration`` is in seconds; ``output`` is what a function printed, or what a remote
-    wrote with a success.
+    wrote with a success. ``hung``: there was no answer in time.
     """
 
     ok: bool
@@ -26,6 +26,7 @@ class Outcome:
     error: str | None
     duration: float
     output: str
+    hung: bool = False
 
 
 def succeeded(*, duration: float, status: int | None = None, output: str = "") -> Outcome:
@@ -41,7 +42,13 @@ def succeeded(*, duration: float, status: int | None = None, output: str = "") -
 
 
 def failed(
-    stage: Stage, error: str, *, duration: float, status: int | None = None, output: str = ""
+    stage: Stage,
+    error: str,
+    *,
+    duration: float,
+    status: int | None = None,
+    output: str = "",
+    hung: bool = False,
 ) -> Outcome:
     """The attempt failed; ``error`` is kept to its first and last kilobytes."""
     return Outcome(
@@ -51,6 +58,7 @@ def failed(
         error=bounded(error, ERROR_BYTES),
         duration=duration,
         output=bounded(output, OUTPUT_BYTES),
+        hung=hung,
     )
 
 

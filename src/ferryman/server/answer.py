@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import aiohttp
 from granian.constants import Interfaces
 from granian.http import HTTP1Settings
 from granian.server.embed import Server
@@ -12,6 +11,7 @@ from granian.server.embed import Server
 from ferryman.api.app import create_app
 from ferryman.api.auth import Credentials
 from ferryman.config import Settings
+from ferryman.delivery.addresses import open_session
 from ferryman.delivery.lifecycle import LifecycleSender
 from ferryman.delivery.remote import RemoteSender
 from ferryman.server.build import build
@@ -29,7 +29,7 @@ async def answering(
     """Answer requests from now on; the task that is given ends only if the server does."""
     async with (
         build(settings, database_url, check_store=True) as built,
-        aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session,
+        open_session(settings) as session,
     ):
         credentials = Credentials(operator_token, built.key)
         send = LifecycleSender(RemoteSender(session), settings.remote_seconds)

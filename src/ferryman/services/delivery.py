@@ -7,22 +7,26 @@ middle leaves its claims; another one finds them (:func:`take_over`), counts the
 and tries again. Nothing is claimed once its acknowledgement is committed.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from ferryman.domain import message as rules
-from ferryman.domain.outcome import Outcome
+from ferryman.domain.outcome import Outcome, succeeded
 from ferryman.functions.routes import FunctionRoute, Route, WebhookRoute, route_name
+from ferryman.services import breaker
+from ferryman.services.breaker import Contact
 from ferryman.services.platform import Platform
 from ferryman.services.routing import no_way, routes_of
 from ferryman.store import app as apps
+from ferryman.store import breaker as breakers
 from ferryman.store import delivery as deliveries
 from ferryman.store import message as messages
 from ferryman.store.app import App
+from ferryman.store.breaker import Endpoint
 from ferryman.store.database import Transaction
-from ferryman.store.delivery import AttemptRow, ClaimedMessage, Ended, Entry, Lane
+from ferryman.store.delivery import AttemptRow, ClaimedMessage, Due, Ended, Entry, Lane
 from ferryman.store.message import StoredMessage
 from ferryman.vocab import AppKind, EventType, MessageState
 
@@ -55,6 +59,12 @@ class KnownApps:
         """How the messages of a lane reach the app, as far as is known here."""
         return self._routes.get(lane, ())
 
+    def events_to(self, app_id: UUID, route: Route) -> frozenset[EventType]:
+        """The events that take this way."""
+        return frozenset(
+            event_type for event_type in EventType if route in self.routes(Lane(app_id, event_type))
+        )
+
     def calls_function(self, lane: Lane) -> bool | None:
         """Whether a lane leads to a function; None for an app that was never read."""
         if lane.app_id not in self.apps:
@@ -74,22 +84,48 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of an attempt; ``delay`` is the back-off before a next one, if there is one.
+    """What came of an attempt, by each way that was gone.
 
-    ``reached`` are webhooks that took the message although another did not.
+    ``delay`` is the back-off before a next attempt, if there is one.
     """
 
     delivery: Delivery
-    outcome: Outcome
+    by_route: tuple[tuple[Route, Outcome], ...]
     delay: timedelta
-    reached: tuple[str, ...] = ()
+
+    @property
+    def outcome(self) -> Outcome:
+        """The first failure; without a way left to go, those that refused it are gone."""
+        outcomes = [outcome for _, outcome in self.by_route]
+        failures = (outcome for outcome in outcomes if not outcome.ok)
+        return next(failures, outcomes[0] if outcomes else succeeded(duration=0.0))
+
+    @property
+    def reached(self) -> list[str]:
+        """Webhooks that took the message although another way did not lead."""
+        return [
+            route.url
+            for route, outcome in self.by_route
+            if outcome.ok and isinstance(route, WebhookRoute)
+        ]
 
 
-async def look(platform: Platform, worker_id: UUID) -> dict[Lane, timedelta]:
-    """Say that this worker lives; in how long the first message of each lane is due."""
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What a worker sees of all lanes and endpoints."""
+
+    due: dict[Lane, Due]
+    failing: frozenset[Endpoint]
+    now: datetime
+
+
+async def look(platform: Platform, worker_id: UUID) -> Sight:
+    """Say that this worker lives, and see what is due and what fails."""
     async with platform.database.transaction() as tx:
         await deliveries.see_worker(tx, worker_id)
-        return {lane: due - tx.now for lane, due in (await deliveries.due_lanes(tx)).items()}
+        due = await deliveries.due_lanes(tx)
+        failing = frozenset(each.endpoint for each in await breakers.every(tx))
+        return Sight(due, failing, tx.now)
 
 
 async def claim(
@@ -119,21 +155,30 @@ async def claim(
     ]
 
 
-async def record(platform: Platform, results: Sequence[Result]) -> None:
-    """Write the outcomes of attempts, and what the rules make of each message."""
+async def record(
+    platform: Platform,
+    results: Sequence[Result],
+    known: KnownApps,
+    failing: Collection[Endpoint] = (),
+) -> bool:
+    """Write the outcomes of attempts, and what the rules make of each message and endpoint.
+
+    Whether a circuit breaker opened or closed.
+    """
     by_id = {result.delivery.message.message_id: result for result in results}
     async with platform.database.transaction() as tx:
         locked = await deliveries.lock(tx, list(by_id))
         ended, attempts, entries = [], [], []
         for message_id, message in locked.items():
             result = by_id[message_id]
+            outcome = result.outcome
             ended.append(
                 _ended(
                     message,
                     result.delivery.message.number,
                     tx.now,
-                    delivered=result.outcome.ok,
-                    error=result.outcome.error,
+                    delivered=outcome.ok,
+                    error=outcome.error,
                     delay=result.delay,
                 )
             )
@@ -142,7 +187,8 @@ async def record(platform: Platform, results: Sequence[Result]) -> None:
         await _write(tx, ended, attempts, entries)
         for message_id, result in by_id.items():
             if result.reached and not result.outcome.ok:
-                await messages.reach(tx, message_id, list(result.reached))
+                await messages.reach(tx, message_id, result.reached)
+        return await breaker.record(tx, _contacts(results, known), failing)
 
 
 async def take_over(platform: Platform, silence: timedelta) -> int:
@@ -225,6 +271,15 @@ def _ended(
     reason = None if end.state is MessageState.DELIVERED else error
     due = None if end.retry_after is None else now + end.retry_after
     return Ended(message.message_id, end.state, reason, due, over)
+
+
+def _contacts(results: Sequence[Result], known: KnownApps) -> Iterator[Contact]:
+    for result in results:
+        app_id = result.delivery.app.app_id
+        for route, outcome in result.by_route:
+            if not isinstance(route, FunctionRoute):
+                url = route.url.partition("?")[0]
+                yield Contact(Endpoint(app_id, url), known.events_to(app_id, route), outcome)
 
 
 def _attempt(result: Result) -> AttemptRow:

@@ -29,6 +29,15 @@ class Lane:
 
 
 @dataclass(frozen=True, slots=True)
+class Due:
+    """When a lane is due; whether its breaker is open now, or was and may be again."""
+
+    at: datetime
+    closed: bool
+    tripped: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ClaimedMessage:
     """A message that this worker is to send now, as attempt ``number``; ``payload`` is JSON."""
 
@@ -89,13 +98,15 @@ async def orphans(tx: Transaction, silence: timedelta, size: int) -> list[Stored
     return [stored_message(row) async for row in SQL.orphaned_messages(tx.connection, size=size)]
 
 
-async def due_lanes(tx: Transaction) -> dict[Lane, datetime]:
-    """When the first message of each lane is due, be it in the past or to come."""
-    return {
-        Lane(row["app_id"], EventType(row["event_type"])): row["next_attempt_at"]
-        async for row in SQL.due_lanes(tx.connection)
-        if row["next_attempt_at"] is not None
-    }
+async def due_lanes(tx: Transaction) -> dict[Lane, Due]:
+    """When the first message of each lane may be sent, be it in the past or to come."""
+    found = {}
+    async for row in SQL.due_lanes(tx.connection):
+        at, until = row["next_attempt_at"], row["open_until"]
+        closed = until is not None and until > tx.now
+        due = Due(max(at, until) if closed else at, closed=closed, tripped=row["tripped"])
+        found[Lane(row["app_id"], EventType(row["event_type"]))] = due
+    return found
 
 
 async def claim(tx: Transaction, worker_id: UUID, rooms: dict[Lane, int]) -> list[ClaimedMessage]:
@@ -159,7 +170,7 @@ async def tell_workers(tx: Transaction) -> None:
 async def seconds_to_next(tx: Transaction) -> float | None:
     """Until the next message is due, in seconds of platform time; None without one."""
     lanes = await due_lanes(tx)
-    return min(((due - tx.now).total_seconds() for due in lanes.values()), default=None)
+    return min(((due.at - tx.now).total_seconds() for due in lanes.values()), default=None)
 
 
 async def work_due(tx: Transaction) -> bool:

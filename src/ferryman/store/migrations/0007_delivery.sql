@@ -5,6 +5,19 @@ CREATE TABLE worker (
     seen_at timestamptz NOT NULL  -- real time, not the platform's: a worker's life is not moved
 );
 
+-- Endpoints that failed last; one that works has no row.
+CREATE TABLE breaker (
+    app_id uuid NOT NULL REFERENCES app,
+    endpoint text NOT NULL,
+    event_types text[] NOT NULL,
+    weight integer NOT NULL,
+    trips integer NOT NULL,
+    open_until timestamptz,
+    error text,
+    changed_at timestamptz NOT NULL,
+    PRIMARY KEY (app_id, endpoint)
+);
+
 ALTER TABLE message ADD COLUMN worker_id uuid, ADD COLUMN claimed_at timestamptz;
 
 -- What is due, by what it may share an address with; next_attempt_at orders each lane.

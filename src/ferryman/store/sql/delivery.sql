@@ -35,7 +35,15 @@ WITH RECURSIVE lane AS (
         ORDER BY app_id, event_type, next_attempt_at
         LIMIT 1) next
 )
-SELECT app_id, event_type, next_attempt_at FROM lane;
+SELECT lane.app_id, lane.event_type, lane.next_attempt_at, closed.open_until,
+    coalesce(closed.tripped, false) AS tripped
+FROM lane LEFT JOIN (
+    SELECT app_id, unnest(event_types) AS event_type, max(open_until) AS open_until,
+        true AS tripped
+    FROM breaker WHERE trips > 0
+    GROUP BY 1, 2
+) closed ON closed.app_id = lane.app_id AND closed.event_type = lane.event_type
+WHERE lane.next_attempt_at IS NOT NULL;
 
 -- name: claim_messages
 -- Of each lane so many as it has room for, those that are longest due first. What another
