@@ -1,30 +1,35 @@
 """The real services over a real database, without the processes around them."""
 
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from hashlib import sha256
-from itertools import count
+from itertools import count, cycle
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import msgspec
 
 from ferryman.config import Settings
+from ferryman.domain.outcome import Outcome
 from ferryman.domain.transfer import Transfer
 from ferryman.objects.local import LocalStore
 from ferryman.server.build import build
 from ferryman.services import app as app_service
+from ferryman.services import delivery as deliveries
 from ferryman.services import listener, message, migration, transfer, upload
+from ferryman.services.delivery import Delivery, KnownApps, Result
 from ferryman.services.platform import Platform
 from ferryman.store import clock
 from ferryman.store import transfer as transfers
 from ferryman.store.app import App
-from ferryman.store.queue import DELIVER, WAKE, DeliverJob, WakeJob
-from ferryman.vocab import AckStatus, AppKind, Audience
+from ferryman.store.delivery import Lane
+from ferryman.store.queue import WAKE, WakeJob
+from ferryman.vocab import AckStatus, AppKind, Audience, EventType
 from ferryman.wire.app import AppRegistration
 from ferryman.wire.listener import ClaimedTransfer, ClaimRequest
 from ferryman.wire.message import MessageStatus
@@ -32,12 +37,80 @@ from ferryman.wire.migration import MigrationRequest
 from ferryman.wire.upload import AppDataReceipt, CompleteRequest, PartRequest, StoredPart
 from tests.support import CLOUD_APP, manifest
 
+BACK_OFF = timedelta(minutes=1)
+SILENCE = timedelta(seconds=10)
+"""After which a worker's messages are taken over."""
+
 _numbers = count(1)
 
 
 @dataclass(frozen=True)
+class Worker:
+    """What a worker does with the database, one step at a time."""
+
+    platform: Platform
+    worker_id: UUID = field(default_factory=uuid4)
+    known: KnownApps = field(default_factory=KnownApps)
+
+    async def look(self) -> None:
+        """Say that it lives."""
+        await deliveries.look(self.platform, self.worker_id)
+
+    async def take(self, room: int = 1000) -> list[Delivery]:
+        """Claim so many of each lane that is due."""
+        await self.look()
+        rooms = dict.fromkeys(await due_lanes(self.platform), room)
+        return await deliveries.claim(self.platform, self.worker_id, self.known, rooms)
+
+    async def take_only(self) -> Delivery:
+        """Claim the one message that is due."""
+        [delivery] = await self.take()
+        return delivery
+
+    async def record(self, outcome: Outcome, *ended: Delivery) -> None:
+        """These attempts ended like that, by every way."""
+        results = [result(each, outcome) for each in ended]
+        await deliveries.record(self.platform, results, self.known)
+
+    async def work(self, outcome: Outcome) -> int:
+        """Deliver until nothing is due; how many attempts it took."""
+        attempts = 0
+        while await due_lanes(self.platform):
+            taken = await self.take()
+            await self.record(outcome, *taken)
+            attempts += len(taken)
+        return attempts
+
+    async def fall_silent(self) -> None:
+        """It said nothing for as long as others wait, and a moment more."""
+        async with self.platform.database.transaction() as tx:
+            await tx.connection.execute(
+                "UPDATE worker SET seen_at = seen_at - $2::interval WHERE worker_id = $1",
+                self.worker_id,
+                SILENCE + timedelta(seconds=1),
+            )
+
+
+def result(delivery: Delivery, *outcomes: Outcome) -> Result:
+    """An attempt that ended, by each of its ways in turn or by all alike."""
+    by_route = zip(delivery.routes, cycle(outcomes), strict=False)
+    return Result(delivery, tuple(by_route), BACK_OFF)
+
+
+async def due_lanes(platform: Platform) -> list[Lane]:
+    """The lanes in which something is due, seen past the services."""
+    async with platform.database.transaction() as tx:
+        rows = await tx.connection.fetch(
+            "SELECT DISTINCT app_id, event_type FROM message"
+            " WHERE state = 'PENDING' AND worker_id IS NULL AND next_attempt_at <= $1",
+            tx.now,
+        )
+    return [Lane(row["app_id"], EventType(row["event_type"])) for row in rows]
+
+
+@dataclass(frozen=True)
 class Stage:
-    """A platform with one app; ``jobs`` of the queue are done by hand."""
+    """A platform with one app; its workers, and the jobs of its timers, are played by hand."""
 
     platform: Platform
     app: App
@@ -134,15 +207,18 @@ class Stage:
             if str(msgspec.json.decode(row["payload"], type=WakeJob).transfer_id) == transfer_id
         ]
 
-    async def deliver_jobs(self, *, due: bool = False) -> list[tuple[int, DeliverJob]]:
-        """The queue's deliveries, oldest first."""
-        rows = await self.fetch(
-            "SELECT id, payload FROM pgqueuer WHERE entrypoint = $1"
-            " AND ($2 OR execute_after <= now()) ORDER BY id",
-            DELIVER,
-            not due,
-        )
-        return [(row["id"], msgspec.json.decode(row["payload"], type=DeliverJob)) for row in rows]
+    def worker(self) -> Worker:
+        """A worker that begins."""
+        return Worker(self.platform)
+
+    async def take_over(self) -> int:
+        """What workers left that fell silent is free; how many messages."""
+        return await deliveries.take_over(self.platform, SILENCE)
+
+    async def states(self) -> Counter[str]:
+        """How many messages there are in each state."""
+        query = "SELECT state, count(*) FROM message GROUP BY state"
+        return Counter({row["state"]: row["count"] for row in await self.fetch(query)})
 
     async def finish_job(self, job_id: int) -> None:
         """What the queue does when a handler has returned."""
