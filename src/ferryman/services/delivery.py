@@ -165,29 +165,29 @@ async def record(
 
     Whether a circuit breaker opened or closed.
     """
-    by_id = {result.delivery.message.message_id: result for result in results}
     async with platform.database.transaction() as tx:
-        locked = await deliveries.lock(tx, list(by_id))
-        ended, attempts, entries = [], [], []
-        for message_id, message in locked.items():
-            result = by_id[message_id]
-            outcome = result.outcome
-            ended.append(
-                _ended(
-                    message,
-                    result.delivery.message.number,
-                    tx.now,
-                    delivered=outcome.ok,
-                    error=outcome.error,
-                    delay=result.delay,
+        for by_id in _rounds(results):
+            locked = await deliveries.lock(tx, list(by_id))
+            ended, attempts, entries = [], [], []
+            for message_id, message in locked.items():
+                result = by_id[message_id]
+                outcome = result.outcome
+                ended.append(
+                    _ended(
+                        message,
+                        result.delivery.message.number,
+                        tx.now,
+                        delivered=outcome.ok,
+                        error=outcome.error,
+                        delay=result.delay,
+                    )
                 )
-            )
-            attempts.append(_attempt(result))
-            entries += _entries(message, result, ended[-1])
-        await _write(tx, ended, attempts, entries)
-        for message_id, result in by_id.items():
-            if result.reached and not result.outcome.ok:
-                await messages.reach(tx, message_id, result.reached)
+                attempts.append(_attempt(result))
+                entries += _entries(message, result, ended[-1])
+            await _write(tx, ended, attempts, entries)
+            for message_id, result in by_id.items():
+                if result.reached and not result.outcome.ok:
+                    await messages.reach(tx, message_id, result.reached)
         return await breaker.record(tx, _contacts(results, known), failing)
 
 
@@ -243,6 +243,18 @@ def _not_reached(routes: tuple[Route, ...], reached: Sequence[str]) -> tuple[Rou
     return tuple(
         route for route in routes if not (isinstance(route, WebhookRoute) and route.url in reached)
     )
+
+
+def _rounds(results: Sequence[Result]) -> list[dict[UUID, Result]]:
+    """Each message once in each: an attempt taken for lost may end beside the one after it."""
+    rounds: list[dict[UUID, Result]] = []
+    for result in results:
+        message_id = result.delivery.message.message_id
+        free = next((each for each in rounds if message_id not in each), None)
+        if free is None:
+            rounds.append(free := {})
+        free[message_id] = result
+    return rounds
 
 
 async def _write(
