@@ -62,6 +62,8 @@ class Turns:
         given: Counter[UUID] = Counter()
         places: Counter[UUID] = Counter()
         for lane in self._order(warm):
+            if lane in self._closed:
+                continue  # a notification may have said that it is due
             app_id = lane.app_id
             room = min(
                 APP_WINDOW - self._in_flight[app_id] - given[app_id],
