@@ -62,11 +62,9 @@ WITH wanted AS (
         FOR UPDATE SKIP LOCKED) found
 )
 UPDATE message SET worker_id = :worker_id, claimed_at = :now, attempts = attempts + 1
-FROM due
-WHERE message.message_id = due.message_id
-RETURNING message.message_id, message.transfer_id, message.app_id, message.event_type,
-    message.payload, message.attempts, message.earlier,
-    message.reached;
+-- An array, since a join would be planned for far more rows and read the whole table.
+WHERE message_id = ANY(ARRAY(SELECT message_id FROM due))
+RETURNING message_id, transfer_id, app_id, event_type, payload, attempts, earlier, reached;
 
 -- name: lock_messages
 -- In the order of ids, so that two that lock the same ones cannot block each other.

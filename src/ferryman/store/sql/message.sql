@@ -26,15 +26,24 @@ WHERE message_id = ANY(:message_ids);
 
 -- name: give_up_app_data
 -- A settled transfer owes no app data events any more; they are given up visibly.
+-- In the order of ids, as whoever records outcomes locks them.
 UPDATE message SET state = 'UNDELIVERED', reason = :reason, next_attempt_at = NULL
-WHERE transfer_id = :transfer_id AND state = 'PENDING'
-  AND event_type = 'avi:ecosystem.migration:uploaded:app_data' AND acknowledgement IS NULL
+WHERE message_id IN (
+    SELECT message_id FROM message
+    WHERE transfer_id = :transfer_id AND state = 'PENDING'
+      AND event_type = 'avi:ecosystem.migration:uploaded:app_data' AND acknowledgement IS NULL
+    ORDER BY message_id
+    FOR UPDATE)
 RETURNING message_id;
 
 -- name: give_up_all_but_settled
 UPDATE message SET state = 'UNDELIVERED', reason = :reason, next_attempt_at = NULL
-WHERE transfer_id = :transfer_id AND state = 'PENDING'
-  AND event_type <> 'avi:ecosystem.migration:settled:transfer'
+WHERE message_id IN (
+    SELECT message_id FROM message
+    WHERE transfer_id = :transfer_id AND state = 'PENDING'
+      AND event_type <> 'avi:ecosystem.migration:settled:transfer'
+    ORDER BY message_id
+    FOR UPDATE)
 RETURNING message_id;
 
 -- name: message_reached!
