@@ -105,6 +105,13 @@ def test_an_app_that_holds_its_share_leaves_places_to_another() -> None:
     assert turns.take(to_a_function) == {lane(2): 2}
 
 
+def test_two_lanes_of_one_app_have_one_share() -> None:
+    turns = Turns(WIDE)
+    turns.due(lane(0))
+    turns.due(lane(0, SETTLED))
+    assert turns.take(to_a_function) == {lane(0): 2}
+
+
 def test_functions_take_no_place_of_what_goes_to_addresses() -> None:
     turns = Turns(Bounds(at_once=10, places=2, share=2))
     for _ in range(2):

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from ferryman.domain import message as rules
-from ferryman.domain.message import AttemptEnd, AttemptStart, Message
+from ferryman.domain.message import AttemptEnd, Message
 from ferryman.vocab import AckStatus, AppKind, EventType, MessageState
 
 DELAY = timedelta(seconds=15)
@@ -13,47 +13,23 @@ PENDING, DELIVERED, UNDELIVERED = MessageState
 
 
 @pytest.mark.parametrize(
-    ("message", "number", "expected"),
+    ("message", "expected"),
     [
-        # the first job, and the one after a failure
-        (Message(), 1, AttemptStart(1)),
-        (Message(attempts=1), 2, AttemptStart(2)),
-        # the same job again, its outcome already recorded
-        (Message(attempts=1), 1, AttemptStart(None)),
-        # the same job again, after its worker died in the middle
-        (Message(attempts=1, open_attempt=True), 1, AttemptStart(None, lost=True, follow_up=2)),
-        (Message(attempts=5, open_attempt=True), 5, AttemptStart(None, lost=True, given_up=True)),
-        # an old job, while a later attempt is under way
-        (Message(attempts=2, open_attempt=True), 1, AttemptStart(None)),
+        (Message(), True),
+        (Message(attempts=4), True),
+        (Message(attempts=99, allowed=None), True),
+        (Message(attempts=5, allowed=10, earlier=5), True),
+        # in the hands of a worker
+        (Message(attempts=1, open_attempt=True), False),
         # after an acknowledgement nothing is sent
-        (Message(acknowledgement=AckStatus.SUCCESS), 1, AttemptStart(None)),
-        (Message(acknowledgement=AckStatus.FAILED, attempts=1), 2, AttemptStart(None)),
-        (
-            Message(acknowledgement=AckStatus.SUCCESS, attempts=1, open_attempt=True),
-            1,
-            AttemptStart(None, lost=True),
-        ),
-        (Message(state=DELIVERED, attempts=1), 1, AttemptStart(None)),
-        # given up because the transfer settled, while an attempt was under way
-        (
-            Message(state=UNDELIVERED, attempts=1, open_attempt=True),
-            1,
-            AttemptStart(None, lost=True),
-        ),
-        (Message(state=UNDELIVERED, attempts=5), 6, AttemptStart(None)),
-        # a Connect app's: as many as it takes, lost or not
-        (Message(attempts=99, allowed=None), 100, AttemptStart(100)),
-        (
-            Message(attempts=99, allowed=None, open_attempt=True),
-            99,
-            AttemptStart(None, lost=True, follow_up=100),
-        ),
-        # redelivered by hand: five more
-        (Message(attempts=5, allowed=10), 6, AttemptStart(6)),
+        (Message(acknowledgement=AckStatus.SUCCESS), False),
+        (Message(acknowledgement=AckStatus.FAILED, attempts=1), False),
+        (Message(state=DELIVERED, attempts=1), False),
+        (Message(state=UNDELIVERED, attempts=5), False),
     ],
 )
-def test_what_a_job_begins(message: Message, number: int, expected: AttemptStart) -> None:
-    assert rules.begin_attempt(message, number) == expected
+def test_when_an_attempt_may_begin(message: Message, expected: bool) -> None:
+    assert rules.claimable(message) is expected
 
 
 @pytest.mark.parametrize(
@@ -87,7 +63,7 @@ def test_what_a_job_begins(message: Message, number: int, expected: AttemptStart
         # an attempt that was counted as lost: a late success counts, a late failure does not
         (Message(attempts=2, open_attempt=True), 1, True, DELAY, AttemptEnd(DELIVERED)),
         (Message(attempts=2, open_attempt=True), 1, False, DELAY, AttemptEnd(PENDING)),
-        # an attempt that was counted as lost, and whose follow-up did not begin yet
+        # an attempt that was counted as lost, and that nobody claimed again yet
         (Message(attempts=1), 1, False, DELAY, AttemptEnd(PENDING)),
         (Message(attempts=1), 1, True, DELAY, AttemptEnd(DELIVERED)),
         # given up meanwhile

@@ -1,4 +1,4 @@
-"""Jobs handed out twice, workers that die, acknowledgements at any time: a message copes."""
+"""Workers that die or come back late, acknowledgements at any time: a message copes."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -15,10 +15,9 @@ DELAY = timedelta(seconds=15)
 
 
 class MessageMachine(RuleBasedStateMachine):
-    """``jobs`` are in the queue until a handler returned; ``sending`` are live attempts.
+    """``sending`` are live attempts; a worker that is silent may be alive all the same.
 
-    The queue may hand a job out again while the first worker is still at it, since all it sees
-    is that no heartbeat came. A Connect app's message is ``parked`` while there is no address.
+    A Connect app's message is ``parked`` while there is no address.
     """
 
     @initialize(kind=st.sampled_from(AppKind), event=st.sampled_from(EventType))
@@ -28,45 +27,29 @@ class MessageMachine(RuleBasedStateMachine):
         more = rules.attempts_in_round(kind, event, settled=self.settled)
         self.message = Message(allowed=more)
         self.parked = False
-        self.jobs = [1]
         self.sending: list[int] = []
         self.sent = 0
         self.first: AckStatus | None = None
         self.got_through = False
 
-    @precondition(lambda self: self.jobs)
-    @rule(data=st.data(), address=st.booleans())
-    def take_job(self, data: st.DataObject, address: bool) -> None:
-        number = data.draw(st.sampled_from(self.jobs))
-        decision = rules.begin_attempt(self.message, number)
-        if decision.lost:
-            self.message = replace(self.message, open_attempt=False)
-        if decision.given_up:
-            self.message = replace(self.message, state=MessageState.UNDELIVERED)
-        if decision.follow_up is not None:
-            self.jobs.append(decision.follow_up)
-        if decision.number is None:
-            self.jobs.remove(number)
-            return
+    @precondition(lambda self: rules.claimable(self.message) and not self.parked)
+    @rule(address=st.booleans())
+    def claim(self, address: bool) -> None:
         assert self.first is None, "sent after its acknowledgement"
-        assert self.message.state is MessageState.PENDING
         if self.kind is AppKind.CONNECT and not address:
-            self.jobs.remove(number)
             if self.settled:
                 self.message = replace(self.message, state=MessageState.UNDELIVERED)
             else:
                 self.parked = True
             return
-        assert decision.number == self.message.attempts + 1 == number
         self.sent += 1
-        self.message = replace(self.message, attempts=decision.number, open_attempt=True)
-        self.sending.append(decision.number)
+        self.message = replace(self.message, attempts=self.message.attempts + 1, open_attempt=True)
+        self.sending.append(self.message.attempts)
 
     @precondition(lambda self: self.parked)
     @rule()
     def register_an_address(self) -> None:
         self.parked = False
-        self.jobs.append(self.message.attempts + 1)
 
     @rule()
     def settle(self) -> None:
@@ -83,29 +66,33 @@ class MessageMachine(RuleBasedStateMachine):
     def finish(self, data: st.DataObject, delivered: bool) -> None:
         number = data.draw(st.sampled_from(self.sending))
         self.sending.remove(number)
+        self.got_through |= delivered
+        self.end(number, delivered=delivered)
+
+    @precondition(lambda self: self.message.open_attempt)
+    @rule(dead=st.booleans())
+    def take_over(self, dead: bool) -> None:
+        """Its worker is silent: dead, or back later with an outcome."""
+        number = self.message.attempts
+        if dead and number in self.sending:
+            self.sending.remove(number)
+        self.end(number, delivered=False)
+
+    def end(self, number: int, *, delivered: bool) -> None:
         end = rules.end_attempt(self.message, number, delivered=delivered, delay=DELAY)
         if self.message.state is MessageState.DELIVERED:
             assert end.state is MessageState.DELIVERED, "a delivery was taken back"
-        self.got_through |= delivered
-        if number in self.jobs:
-            self.jobs.remove(number)
-        if end.retry_after is not None:
-            self.jobs.append(number + 1)
         current = rules.is_current(self.message, number)
-        if current or end.state is not self.message.state:
-            self.message = replace(self.message, state=end.state, open_attempt=False)
-
-    @precondition(lambda self: self.sending)
-    @rule(data=st.data())
-    def die(self, data: st.DataObject) -> None:
-        """The worker is gone without a word; its job stays in the queue."""
-        self.sending.remove(data.draw(st.sampled_from(self.sending)))
+        open_attempt = self.message.open_attempt and not current
+        self.message = replace(self.message, state=end.state, open_attempt=open_attempt)
 
     @precondition(lambda self: self.kind is AppKind.FORGE and not self.settled)
     @rule(status=st.sampled_from(AckStatus))
     def acknowledge(self, status: AckStatus) -> None:
         if rules.needs_acknowledgement_change(self.message):
             self.message = replace(self.message, acknowledgement=status)
+            if self.message.state is MessageState.PENDING and not self.message.open_attempt:
+                self.message = replace(self.message, state=MessageState.DELIVERED)
             self.first = self.first or status
 
     @precondition(lambda self: self.message.state is not MessageState.PENDING)
@@ -117,7 +104,6 @@ class MessageMachine(RuleBasedStateMachine):
         more = rules.attempts_in_round(self.kind, self.event, settled=self.settled)
         allowed = None if more is None else attempts + more
         self.message = Message(attempts=attempts, allowed=allowed, earlier=attempts)
-        self.jobs.append(attempts + 1)
         self.got_through = False
 
     @invariant()
@@ -135,12 +121,10 @@ class MessageMachine(RuleBasedStateMachine):
         assert self.message.acknowledgement is self.first
 
     @invariant()
-    def a_pending_message_has_a_job_that_moves_it(self) -> None:
-        """At least once or visibly given up: the queue can always bring it forward."""
-        if self.message.state is not MessageState.PENDING or self.first is not None or self.parked:
-            return
-        moving = [rules.begin_attempt(self.message, number) for number in self.jobs]
-        assert any(step.number or step.follow_up or step.given_up for step in moving)
+    def a_pending_message_moves_on(self) -> None:
+        """At least once or visibly given up: it is claimable, in flight or parked, never stuck."""
+        if self.message.state is MessageState.PENDING and not self.parked:
+            assert rules.claimable(self.message) or self.message.open_attempt
 
     @invariant()
     def undelivered_is_not_said_of_what_got_through(self) -> None:

@@ -1,21 +1,28 @@
-"""Events of a Connect app without an address wait, take no place, and are never left behind."""
+"""Events of a Connect app without an address wait, and are never left behind."""
 
 import asyncio
-from uuid import UUID
 
-from ferryman.domain.limits import RELEASE_WINDOW
 from ferryman.domain.outcome import failed, succeeded
 from ferryman.services import app as app_service
-from ferryman.services import attempt, connect, message, release
-from ferryman.vocab import AppKind, Audience, Lane, MessageState, ReportedStatus
+from ferryman.services import connect, message
+from ferryman.services import delivery as deliveries
+from ferryman.vocab import AppKind, Audience, MessageState, ReportedStatus
 from ferryman.wire.app import AppRegistration
 from ferryman.wire.connect import ProgressReport
 
 from .conftest import Play
-from .stage import Stage
-from .test_release import BACK_OFF, GOOD, check_window, lanes, states, work
+from .stage import BACK_OFF, Stage, due_lanes, result
 
 HOOK = "http://127.0.0.1:9/in"
+MANY = 40
+GOOD = succeeded(duration=0.1)
+BAD = failed("after", "no", duration=0.1)
+
+
+async def parked(stage: Stage) -> int:
+    """How many messages are owed without being due at any time."""
+    query = "SELECT count(*) FROM message WHERE state = 'PENDING' AND next_attempt_at IS NULL"
+    return int((await stage.fetch(query))[0][0])
 
 
 async def connect_stage(stage: Stage) -> Stage:
@@ -32,50 +39,65 @@ async def register(stage: Stage, *urls: str) -> None:
     await connect.set_webhooks(stage.platform, stage.app, list(urls))
 
 
-def test_more_than_a_window_is_parked_and_all_of_it_comes_back(play: Play[None]) -> None:
+def test_everything_is_parked_and_all_of_it_comes_back(play: Play[None]) -> None:
     async def scene(forge: Stage) -> None:
         stage = await connect_stage(forge)
+        worker = stage.worker()
         transfer_id = await stage.begin()
-        for _ in range(2 * RELEASE_WINDOW):
+        for _ in range(MANY):
             await stage.upload(transfer_id)
-        assert await work(stage, GOOD) == 0
-        count = 2 * RELEASE_WINDOW + 1
-        assert await lanes(stage) == {Lane.PARKED: count}
-        assert await stage.deliver_jobs() == [], "a parked message owns no job"
-        await release.rescue(stage.platform)
-        assert await lanes(stage) == {Lane.PARKED: count}
+        assert await worker.work(GOOD) == 0
+        assert await parked(stage) == MANY + 1
+        sight = await deliveries.look(stage.platform, worker.worker_id)
+        assert sight.due == {}, "nobody waits for them"
         await register(stage)
-        assert await lanes(stage) == {Lane.PARKED: count}, "no address is none"
+        assert await parked(stage) == MANY + 1, "no address is none"
 
         await register(stage, HOOK)
-        await check_window(stage)
-        assert (await lanes(stage))[Lane.WAITING] == count - RELEASE_WINDOW
-        assert await work(stage, GOOD) == count
-        assert await states(stage) == {MessageState.DELIVERED: count}
+        assert await parked(stage) == 0
+        assert await worker.work(GOOD) == MANY + 1
+        assert await stage.states() == {MessageState.DELIVERED: MANY + 1}
 
     play(scene)
 
 
-def test_an_address_that_comes_while_a_message_is_parked_is_seen(play: Play[None]) -> None:
+def test_an_address_that_comes_while_messages_are_parked_is_seen(play: Play[None]) -> None:
     """Whoever is first: both at once, many times over, leave nothing parked."""
 
     async def scene(forge: Stage) -> None:
         stage = await connect_stage(forge)
+        worker = stage.worker()
         transfer_id = await stage.begin()
         for _ in range(8):
             await register(stage)
             for _ in range(4):
                 await stage.upload(transfer_id)
-            jobs = await stage.deliver_jobs(due=True)
-            takes = [attempt.begin(stage.platform, job.message_id, job.number) for _, job in jobs]
-            *begun, _ = await asyncio.gather(*takes, register(stage, HOOK))
-            for (job_id, _), delivery in zip(jobs, begun, strict=True):
-                if delivery is not None:
-                    await attempt.end(stage.platform, delivery, GOOD, BACK_OFF)
-                await stage.finish_job(job_id)
-            assert (await lanes(stage))[Lane.PARKED] == 0
-            await work(stage, GOOD)
-            assert set(await states(stage)) == {MessageState.DELIVERED}
+            claimed, _ = await asyncio.gather(worker.take(), register(stage, HOOK))
+            await worker.record(GOOD, *claimed)
+            assert await parked(stage) == 0
+            await worker.work(GOOD)
+            assert set(await stage.states()) == {MessageState.DELIVERED}
+
+    play(scene)
+
+
+def test_what_is_in_flight_when_its_address_goes_is_tried_again_and_parked(
+    play: Play[None],
+) -> None:
+    async def scene(forge: Stage) -> None:
+        stage = await connect_stage(forge)
+        worker = stage.worker()
+        await register(stage, HOOK)
+        await stage.begin()
+        delivery = await worker.take_only()
+        await register(stage)
+        await worker.record(BAD, delivery)
+        await stage.pass_time(BACK_OFF)
+        assert await worker.work(GOOD) == 0
+        assert await parked(stage) == 1
+        await register(stage, HOOK)
+        again = await worker.take_only()
+        assert again.message.number == 2
 
     play(scene)
 
@@ -83,16 +105,17 @@ def test_an_address_that_comes_while_a_message_is_parked_is_seen(play: Play[None
 def test_the_end_gives_up_what_is_parked(play: Play[None]) -> None:
     async def scene(forge: Stage) -> None:
         stage = await connect_stage(forge)
+        worker = stage.worker()
         transfer_id = await stage.begin()
         await stage.upload(transfer_id)
-        await work(stage, GOOD)
+        await worker.work(GOOD)
         await connect.report(
             stage.platform, stage.app, transfer_id, ProgressReport(status=ReportedStatus.SUCCESS)
         )
-        await work(stage, GOOD)
-        assert await states(stage) == {MessageState.UNDELIVERED: 3}
+        await worker.work(GOOD)
+        assert await stage.states() == {MessageState.UNDELIVERED: 3}
         await register(stage, HOOK)
-        assert await stage.deliver_jobs() == [], "nothing is sent after the end"
+        assert await due_lanes(stage.platform) == [], "nothing is sent after the end"
 
     play(scene)
 
@@ -102,23 +125,40 @@ def test_an_outcome_after_the_end_is_kept(play: Play[None]) -> None:
 
     async def scene(forge: Stage) -> None:
         stage = await connect_stage(forge)
+        worker = stage.worker()
         await register(stage, HOOK)
         transfer_id = await stage.begin()
-        await work(stage, GOOD)
-        files = [(await stage.upload(transfer_id)).message_id for _ in range(2)]
-        begun = [await attempt.begin(stage.platform, UUID(message_id), 1) for message_id in files]
+        await worker.work(GOOD)
+        for _ in range(2):
+            await stage.upload(transfer_id)
+        good, bad = await worker.take()
         await connect.report(
             stage.platform, stage.app, transfer_id, ProgressReport(status=ReportedStatus.FAILED)
         )
-        outcomes = [succeeded(duration=0.1), failed("during", "gone", duration=0.1)]
-        for delivery, outcome in zip(begun, outcomes, strict=True):
-            assert delivery is not None
-            await attempt.end(stage.platform, delivery, outcome, BACK_OFF)
-        views = [await message.view(stage.platform, message_id) for message_id in files]
+        await worker.record(GOOD, good)
+        await worker.record(failed("during", "gone", duration=0.1), bad)
+        views = [
+            await message.view(stage.platform, str(each.message.message_id)) for each in (good, bad)
+        ]
         assert [view.state for view in views] == [
             MessageState.DELIVERED,
             MessageState.UNDELIVERED,
         ]
+
+    play(scene)
+
+
+def test_an_address_that_took_a_message_is_not_sent_it_again(play: Play[None]) -> None:
+    async def scene(forge: Stage) -> None:
+        stage = await connect_stage(forge)
+        worker = stage.worker()
+        await register(stage, HOOK, f"{HOOK}/bad")
+        await stage.begin()
+        first = await worker.take_only()
+        await deliveries.record(stage.platform, [result(first, GOOD, BAD)], worker.known)
+        await stage.pass_time(BACK_OFF)
+        second = await worker.take_only()
+        assert second.routes == first.routes[1:]
 
     play(scene)
 
@@ -128,19 +168,17 @@ def test_an_address_that_is_removed_is_owed_nothing(play: Play[None]) -> None:
 
     async def scene(forge: Stage) -> None:
         stage = await connect_stage(forge)
+        worker = stage.worker()
         await register(stage, HOOK, f"{HOOK}/bad")
         await stage.begin()
-        [(job_id, job)] = await stage.deliver_jobs(due=True)
-        delivery = await attempt.begin(stage.platform, job.message_id, 1)
-        assert delivery is not None
-        good, _bad = delivery.routes
-        bad = failed("after", "no", duration=0.1)
-        await attempt.end(stage.platform, delivery, bad, BACK_OFF, [good])
-        await stage.finish_job(job_id)
+        delivery = await worker.take_only()
+        await deliveries.record(stage.platform, [result(delivery, GOOD, BAD)], worker.known)
         await register(stage, HOOK)
         await stage.pass_time(BACK_OFF)
-        assert await work(stage, bad) == 0
-        assert await states(stage) == {MessageState.DELIVERED: 1}
+        again = await worker.take_only()
+        assert again.routes == ()
+        await worker.record(BAD, again)
+        assert await stage.states() == {MessageState.DELIVERED: 1}
 
     play(scene)
 
@@ -150,16 +188,18 @@ def test_an_app_that_is_not_installed_is_owed_its_events(play: Play[None]) -> No
 
     async def scene(forge: Stage) -> None:
         stage = await connect_stage(forge)
+        worker = stage.worker()
         await register(stage, HOOK)
         await stage.begin()
         async with stage.platform.database.transaction() as tx:
             await tx.connection.execute("UPDATE app SET shared_secret = NULL")
-        assert await work(stage, GOOD) == 0
-        [row] = await stage.fetch("SELECT lane, reason FROM message")
-        assert (row["lane"], row["reason"]) == (Lane.PARKED, "the app is not installed")
+        assert await worker.work(GOOD) == 0
+        assert await parked(stage) == 1
+        [row] = await stage.fetch("SELECT reason FROM message")
+        assert row["reason"] == "the app is not installed"
         async with stage.platform.database.transaction() as tx:
             await tx.connection.execute("UPDATE app SET shared_secret = 'secret'")
-            await release.unpark(tx, stage.app.app_id)
-        assert await work(stage, GOOD) == 1
+            await deliveries.unpark(tx, stage.app.app_id)
+        assert await worker.work(GOOD) == 1
 
     play(scene)
