@@ -10,6 +10,7 @@ claimed others take over once it has been silent for ``heartbeat_seconds``.
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -20,9 +21,10 @@ import structlog
 from ferryman.delivery.backoff import retry_delay
 from ferryman.delivery.sender import Sender
 from ferryman.delivery.turns import Bounds, Turns
+from ferryman.domain.outcome import Outcome, Stage, failed
 from ferryman.errors import OutsideError
 from ferryman.functions.pool import FunctionPool
-from ferryman.functions.routes import FunctionRoute
+from ferryman.functions.routes import FunctionRoute, Route
 from ferryman.ids import jitter, new_id
 from ferryman.services import delivery as deliveries
 from ferryman.services.delivery import Delivery, KnownApps, Result
@@ -39,6 +41,9 @@ _LOOK_SECONDS = 1.0
 
 _BATCH = 200
 """Outcomes recorded in one transaction."""
+
+_TRIES = 3
+"""At recording an outcome, while the database answers and says no."""
 
 
 class Dispatcher:
@@ -115,7 +120,7 @@ class Dispatcher:
             closed=[lane for lane, due in sight.due.items() if due.closed],
             probed=[lane for lane, due in sight.due.items() if due.tripped and not due.closed],
         )
-        pause = _LOOK_SECONDS
+        pause = min(_LOOK_SECONDS, silence.total_seconds() / 4)
         for lane, due in sight.due.items():
             wait = (due.at - sight.now).total_seconds()
             if wait <= 0:
@@ -139,7 +144,11 @@ class Dispatcher:
         task.add_done_callback(ended)
 
     async def _send(self, delivery: Delivery) -> None:
-        by_route = await self._sender.send(delivery)
+        try:
+            by_route = await self._sender.send(delivery)
+        except Exception as exc:
+            log.exception("attempt.broke", message=str(delivery.message.message_id))
+            by_route = _failed("before", delivery, f"the worker failed: {type(exc).__name__}")
         delay = retry_delay(
             delivery.message.number - delivery.message.earlier,
             base=self._platform.settings.retry_base_seconds,
@@ -160,7 +169,7 @@ class Dispatcher:
                     _tell(result)
 
     async def _record_batch(self, batch: list[Result]) -> None:
-        pause = 0.1
+        pause, failures = 0.1, 0
         while True:
             try:
                 turned = await deliveries.record(self._platform, batch, self._known, self._failing)
@@ -168,6 +177,16 @@ class Dispatcher:
                 log.warning("outcomes.wait", count=len(batch), code=exc.code)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 2.0)
+            except Exception as exc:
+                log.exception("outcomes.failed", count=len(batch))
+                if len(batch) > 1:
+                    for each in batch:
+                        await self._record_batch([each])
+                    return
+                failures += 1
+                if failures == _TRIES:
+                    batch = [_unrecorded(batch[0], exc)]
+                await asyncio.sleep(pause)
             else:
                 if turned:
                     self._next_look = 0.0
@@ -205,6 +224,17 @@ class Dispatcher:
         else:
             self._next_look = 0.0
         self._changed.set()
+
+
+def _failed(stage: Stage, delivery: Delivery, error: str) -> tuple[tuple[Route, Outcome], ...]:
+    outcome = failed(stage, error, duration=0.0)
+    return tuple((route, outcome) for route in delivery.routes)
+
+
+def _unrecorded(result: Result, error: Exception) -> Result:
+    """The same attempt with an outcome that can surely be written, so that it is not stuck."""
+    reason = f"its outcome could not be recorded: {type(error).__name__}"
+    return replace(result, by_route=_failed("during", result.delivery, reason))
 
 
 def _tell(result: Result) -> None:
