@@ -141,7 +141,7 @@ def test_a_warm_function_goes_on_for_a_streak_and_then_others_take_their_turn() 
     turns.ended(lane(0), calls=True)
     turns.due(lane(1))
     turns.due(lane(0))
-    row = []
+    row: list[Lane] = []
     for _ in range(STREAK + 1):
         warm = {(row or [lane(0)])[-1].app_id}
         rooms = turns.take(to_a_function, warm)
@@ -273,7 +273,7 @@ def test_without_functions_each_lane_has_its_turn_before_any_has_two(lanes: int)
     turns = Turns(Bounds(at_once=1, places=1, share=1))
     for each in LANES[:lanes]:
         turns.due(each)
-    row = []
+    row: list[Lane] = []
     for _ in range(2 * lanes):
         rooms = turns.take(to_a_remote)
         turns.claimed(rooms, rooms)

@@ -37,7 +37,8 @@ async def multiply(stage: Stage, count: int, app_id: UUID | None = None) -> None
         " created_at, next_attempt_at)"
         " SELECT gen_random_uuid(), transfer_id, coalesce($2, app_id), event_type, payload,"
         " 'PENDING', created_at, created_at + number * interval '1 microsecond'"
-        " FROM (SELECT * FROM message ORDER BY position LIMIT 1) one, generate_series(1, $1) number",
+        " FROM (SELECT * FROM message ORDER BY position LIMIT 1) one,"
+        " generate_series(1, $1) number",
         count,
         app_id,
     )

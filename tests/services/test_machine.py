@@ -22,20 +22,21 @@ from hypothesis.stateful import (
 )
 
 from ferryman.domain import transfer as rules
-from ferryman.domain.outcome import failed, succeeded
+from ferryman.domain.outcome import Outcome, failed, succeeded
 from ferryman.domain.transfer import Change, Transfer
 from ferryman.errors import Conflict
-from ferryman.services import attempt, transfer
-from ferryman.store.queue import DeliverJob
+from ferryman.services import transfer
+from ferryman.services.delivery import Delivery
 from ferryman.vocab import AckStatus, MessageState
 
-from .stage import Stage, staged
+from .stage import Stage, Worker, staged
 
 START = datetime(2026, 1, 12, tzinfo=UTC)
 DRIFT = timedelta(seconds=45)
 """Real time goes on while the machine runs; all of its own steps are whole minutes."""
 
-DELAY = timedelta(seconds=15)
+GOOD = succeeded(duration=0.1)
+BAD = failed("after", "no", duration=0.1)
 
 _numbers = count(1)
 
@@ -54,8 +55,11 @@ class ServicesMachine(RuleBasedStateMachine):
         self.oracle = rules.start(Transfer(), START).transfer
         self.now = START
         self.transfer_id: str = self.run(self.stage.begin(f"agent {next(_numbers)}"))
-        [triggered] = self.run(self.own_deliveries(due=True))
-        self.messages = [str(triggered[1].message_id)]
+        query = "SELECT message_id FROM message WHERE transfer_id = $1"
+        [triggered] = self.run(self.stage.fetch(query, UUID(self.transfer_id)))
+        self.messages = [str(triggered["message_id"])]
+        self.workers = [self.stage.worker(), self.stage.worker()]
+        self.sending: list[tuple[Worker, Delivery]] = []
         self.files: list[str] = []
         self.acknowledged: set[str] = set()
         self.old_timers: list[int] = self.run(self.stage.wake_jobs(self.transfer_id))
@@ -131,36 +135,35 @@ class ServicesMachine(RuleBasedStateMachine):
         job_id = data.draw(st.sampled_from(sorted(set(self.old_timers) - live) or [0]))
         self.run(transfer.wake(self.stage.platform, UUID(self.transfer_id), job_id))
 
-    @rule(data=st.data(), end=st.sampled_from(["delivered", "failed", "crash"]))
-    def deliver(self, data: st.DataObject, end: str) -> None:
-        jobs = self.run(self.own_deliveries(due=True))
-        if not jobs:
-            return
-        job_id, job = data.draw(st.sampled_from(jobs))
-        self.run(self.attempt(job_id, job, end))
+    @rule(which=st.integers(0, 1), room=st.integers(1, 3))
+    def claim(self, which: int, room: int) -> None:
+        worker = self.workers[which]
+        for delivery in self.run(worker.take(room)):
+            message_id = str(delivery.message.message_id)
+            assert message_id not in self.acknowledged, "sent after its acknowledgement"
+            assert delivery.message.transfer_id == UUID(self.transfer_id), "of an earlier run"
+            self.sending.append((worker, delivery))
 
-    async def attempt(self, job_id: int, job: DeliverJob, end: str) -> None:
-        platform = self.stage.platform
-        delivery = await attempt.begin(platform, job.message_id, job.number)
-        if delivery is None:
-            await self.stage.finish_job(job_id)
+    @rule(data=st.data(), outcome=st.sampled_from([GOOD, BAD]))
+    def record(self, data: st.DataObject, outcome: Outcome) -> None:
+        """Some attempts of a worker end, in any order, late ones among them."""
+        if not self.sending:
             return
-        assert str(job.message_id) not in self.acknowledged, "sent after its acknowledgement"
-        if end == "crash":
-            return
-        outcome = (
-            succeeded(duration=0.1) if end == "delivered" else failed("after", "no", duration=0.1)
-        )
-        await attempt.end(platform, delivery, outcome, DELAY)
-        await self.stage.finish_job(job_id)
+        worker = data.draw(st.sampled_from([worker for worker, _ in self.sending]))
+        own = [each for each in self.sending if each[0] is worker]
+        ended = data.draw(st.permutations(own))[: data.draw(st.integers(1, len(own)))]
+        self.sending = [each for each in self.sending if each not in ended]
+        self.run(worker.record(outcome, *(delivery for _, delivery in ended)))
 
-    async def own_deliveries(self, *, due: bool) -> list[tuple[int, DeliverJob]]:
-        rows = await self.stage.fetch(
-            "SELECT message_id FROM message WHERE transfer_id = $1", UUID(self.transfer_id)
-        )
-        own = {row["message_id"] for row in rows}
-        jobs = await self.stage.deliver_jobs(due=due)
-        return [(job_id, job) for job_id, job in jobs if job.message_id in own]
+    @rule(which=st.integers(0, 1), dead=st.booleans())
+    def fall_silent(self, which: int, dead: bool) -> None:
+        """Others take over; it is dead, or comes back with what it has."""
+        worker = self.workers[which]
+        self.run(worker.fall_silent())
+        self.run(self.stage.take_over())
+        if dead:
+            self.sending = [each for each in self.sending if each[0] is not worker]
+            self.workers[which] = self.stage.worker()
 
     @invariant()
     def the_services_did_what_the_rules_say(self) -> None:
@@ -194,18 +197,24 @@ class ServicesMachine(RuleBasedStateMachine):
         self.run(self.drain())
 
     async def drain(self) -> None:
-        while jobs := await self.own_deliveries(due=False):
-            for job_id, job in jobs:
-                await self.attempt(job_id, job, "delivered")
+        for worker in self.workers:
+            await worker.fall_silent()
+        await self.stage.take_over()
+        last = self.stage.worker()
+        while await last.work(GOOD):
+            await self.stage.pass_time(timedelta(hours=1))
+        await self.stage.pass_time(timedelta(hours=1))
+        await last.work(GOOD)
         rows = await self.stage.fetch(
-            "SELECT message_id, state, acknowledgement, attempts, allowed, open_attempt"
+            "SELECT state, attempts, allowed, worker_id, next_attempt_at,"
+            " (SELECT count(*) FROM attempt WHERE attempt.message_id = message.message_id) AS made"
             " FROM message WHERE transfer_id = $1",
             UUID(self.transfer_id),
         )
         for row in rows:
-            assert row["acknowledgement"] or row["state"] != MessageState.PENDING, row
-            assert row["attempts"] <= row["allowed"]
-            assert not row["open_attempt"]
+            assert row["state"] != MessageState.PENDING, row
+            assert row["made"] == row["attempts"] <= row["allowed"], row
+            assert (row["worker_id"], row["next_attempt_at"]) == (None, None)
 
 
 @pytest.mark.timeout(180)
