@@ -187,7 +187,7 @@ class PlatformProcess:
         """The workers it keeps."""
         assert self.process is not None
         children = psutil.Process(self.process.pid).children()
-        return [child for child in children if "worker" in child.cmdline()]
+        return [child for child in children if "worker" in _command(child)]
 
     def postmaster(self) -> psutil.Process:
         """The embedded PostgreSQL."""
@@ -217,6 +217,14 @@ class PlatformProcess:
             caller.close()
         if self.process is not None:
             self.stop()
+
+
+def _command(process: psutil.Process) -> list[str]:
+    """How it was started; nothing of one that has just ended."""
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:
+        return []
 
 
 def manifest(handler: str = "index.run", events: list[str] | None = None) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """An app whose functions hang harms itself alone."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
@@ -90,6 +91,11 @@ def reached(crossing: Crossing) -> list[str]:
     return [json.loads(line)["messageId"] for line in lines]
 
 
+def outcomes(crossing: Crossing) -> list[str]:
+    """How the attempts at all its messages ended."""
+    return [each["outcome"] for message in crossing.messages() for each in message["attempts"]]
+
+
 def test_what_is_acknowledged_while_it_waits_for_a_place_never_gets_one(
     platform: PlatformProcess, hanging: Crossing
 ) -> None:
@@ -99,11 +105,7 @@ def test_what_is_acknowledged_while_it_waits_for_a_place_never_gets_one(
     first = reached(hanging)
     assert len(first) == PLACES, "it took too long to acknowledge"
 
-    def over() -> bool:
-        tried = [a["outcome"] for m in hanging.messages() for a in m["attempts"]]
-        return tried == ["FAILED"] * PLACES
-
-    wait_until(over)
+    wait_until(lambda: outcomes(hanging) == ["FAILED"] * PLACES)
     hanging.advance(3600)
     assert reached(hanging) == first
     by_id = {message["messageId"]: message for message in hanging.messages()}
@@ -122,9 +124,11 @@ def test_killing_the_worker_costs_no_attempt_of_what_only_waited(
         worker.kill()
         worker.wait(10)
         assert len(reached(hanging)) == kills * PLACES
+        # Another worker finds what this one had begun, and only that.
+        wait_until(lambda: outcomes(hanging).count("LOST") == kills * PLACES)  # noqa: B023
         attempts = {m["messageId"]: len(m["attempts"]) for m in hanging.messages()}
-        tried = {each: reached(hanging).count(each) for each in attempts}
-        assert attempts == tried
+        lost = Counter(reached(hanging)[: kills * PLACES])
+        assert {each: count for each, count in attempts.items() if count} == lost
     assert sum(attempts.values()) == 3 * PLACES
     assert list(attempts.values()).count(0) >= 30 - 3 * PLACES
 
@@ -139,8 +143,6 @@ def test_other_apps_and_deadlines_are_served_on_time(
     other = Crossing.begin(platform, tmp_path / "other-app")
     message_id = other.upload("single")
     wait_until(lambda: message_id in [event["messageId"] for event in other.events()], LIMIT)
-    attempts = [attempt for message in hanging.messages() for attempt in message["attempts"]]
-    assert [a["outcome"] for a in attempts].count("RUNNING") <= PLACES, "no place for others"
     deadline = late.view()["deadline"] or late.view()["settledAt"]
     wait_until(lambda: late.status == "TIMED_OUT", 2 + LIMIT)
     assert abs(late.view()["settledAt"] - deadline) < 1000

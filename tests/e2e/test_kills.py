@@ -196,6 +196,35 @@ def test_each_process_is_killed_once_in_one_migration(tmp_path: Path) -> None:
         sail(tmp_path, 0, platform, random.Random(seed))  # noqa: S311
 
 
+SLOW = """
+import pathlib, time
+
+STARTS = pathlib.Path(__file__).with_name("starts")
+
+def run(event, context):
+    with STARTS.open("a") as starts:
+        starts.write(event["messageId"] + "\\n")
+    if len(STARTS.read_text().splitlines()) == 1:
+        time.sleep(20)
+"""
+
+
+def test_a_delivery_whose_worker_is_killed_is_taken_over_by_another(tmp_path: Path) -> None:
+    with platform_in(tmp_path) as platform:
+        crossing = Crossing.begin(platform, tmp_path / "cloud-app", code=SLOW)
+        starts = tmp_path / "cloud-app" / "starts"
+        wait_until(starts.exists)
+        [message] = crossing.messages()
+        assert message["attempts"] == [], "an attempt is kept when it ended"
+        [worker] = platform.workers()
+        worker.kill()
+        wait_until(lambda: crossing.messages()[0]["state"] == "DELIVERED")
+        [message] = crossing.messages()
+        assert [each["outcome"] for each in message["attempts"]] == ["LOST", "DELIVERED"]
+        assert "attempt.lost" in [each["kind"] for each in crossing.timeline()]
+        assert starts.read_text().split() == [message["messageId"]] * 2
+
+
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
 def test_every_process_is_killed_over_and_over(tmp_path: Path) -> None:
