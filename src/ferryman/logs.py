@@ -3,13 +3,18 @@
 import logging
 import sys
 
+import msgspec
 import structlog
 
 
 def configure(*, json: bool) -> None:
-    """Send our logs and those of libraries to standard error, as JSON lines or for people."""
+    """Send our logs and those of libraries to standard error.
+
+    For people on a terminal; as JSON lines where ``json`` is asked for, and where none is.
+    """
+    json = json or not sys.stderr.isatty()
     renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer()
+        structlog.processors.JSONRenderer(serializer=_encode)
         if json
         else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )
@@ -22,5 +27,10 @@ def configure(*, json: bool) -> None:
         processors=[*shared, structlog.processors.format_exc_info, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
     )
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(name)s: %(message)s")
+
+
+def _encode(entry: object, **_options: object) -> str:
+    return msgspec.json.encode(entry, enc_hook=repr).decode()

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -68,8 +68,6 @@ def worker(
     json_logs: Annotated[bool, typer.Option("--json", help="Log as JSON lines.")] = False,
 ) -> None:
     """Run one more worker against the same database."""
-    from ferryman.server import work as module
-
     settings = _settings(
         json_logs=json_logs,
         data_dir=data_dir,
@@ -78,7 +76,11 @@ def worker(
         object_store=object_store,
         clock=clock,
     )
-    _run(module.work(settings))
+    import uvloop
+
+    from ferryman.server.work import work
+
+    _run(work(settings), uvloop.new_event_loop)
 
 
 def _settings(*, json_logs: bool, **given: Any) -> Any:
@@ -100,11 +102,14 @@ def _settings(*, json_logs: bool, **given: Any) -> Any:
     return settings.model_copy(update={"data_dir": settings.data_dir.expanduser().resolve()})
 
 
-def _run(work: Coroutine[Any, Any, None]) -> None:
+def _run(
+    work: Coroutine[Any, Any, None], loop: Callable[[], asyncio.AbstractEventLoop] | None = None
+) -> None:
     from ferryman.errors import PlatformError
 
     try:
-        asyncio.run(work)
+        with asyncio.Runner(loop_factory=loop) as runner:
+            runner.run(work)
     except PlatformError as exc:
         _fail(str(exc))
     except OSError as exc:

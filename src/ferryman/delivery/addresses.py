@@ -10,23 +10,8 @@ import socket
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Any
 
-import aiohttp
-
-from ferryman.config import Settings
-
 _IPV4_INSIDE = (IPv6Network("::/96"), IPv6Network("64:ff9b::/96"))
 _LOCAL_NAT64 = IPv6Network("64:ff9b:1::/48")
-
-
-def open_session(settings: Settings) -> aiohttp.ClientSession:
-    """The client that posts to apps: it keeps no cookies, and connects where it may.
-
-    The number of connections is bounded by whoever uses it.
-    """
-    connector = aiohttp.TCPConnector(
-        limit=0, socket_factory=None if settings.posts_to_private_addresses else public_socket
-    )
-    return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
 
 
 class AddressRefusedError(OSError):

@@ -1,16 +1,20 @@
 """Handing a message to an address: one HTTP POST, bounded in time and in what is read."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import aiohttp
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.payload import BytesPayload
 from yarl import URL
 
-from ferryman.delivery.addresses import AddressRefusedError
+from ferryman.delivery.addresses import AddressRefusedError, public_socket
 from ferryman.domain.outcome import Outcome, Stage, failed, succeeded
 
 _BODY_BYTES = 1 << 16
+_NO_TIMEOUT = aiohttp.ClientTimeout(total=None)
+"""The whole attempt has one, around all of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +35,18 @@ REMOTE = Receiver(
 )
 
 
+def open_session(*, private: bool) -> aiohttp.ClientSession:
+    """The client that posts to apps; ``private``: also to addresses that not everybody can reach.
+
+    It is shared by all apps, so it keeps no cookies. The number of its connections is bounded by
+    whoever uses it.
+    """
+    connector = aiohttp.TCPConnector(limit=0, socket_factory=None if private else public_socket)
+    return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+
+
 class RemoteSender:
-    """Posts events. The session is shared, so it must keep no cookies (``DummyCookieJar``)."""
+    """Posts events, by a session of :func:`open_session`."""
 
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session
@@ -53,7 +67,7 @@ class RemoteSender:
         """
         clock = asyncio.get_running_loop()
         began = clock.time()
-        request = _Body(payload.encode())
+        request = _Body(payload.encode(), content_type="application/json")
         try:
             async with asyncio.timeout(timeout):
                 status, location, body = await self._exchange(url, request, headers)
@@ -86,17 +100,15 @@ class RemoteSender:
     ) -> tuple[int, str, bytes]:
         async with self._session.post(
             url,
-            data=request.chunks(),
+            data=request,
             headers={
                 # A compressed answer could be small on the wire and huge in memory.
                 "Accept-Encoding": "identity",
                 "User-Agent": "Ferryman",
                 **headers,
-                "Content-Type": "application/json",
-                "Content-Length": str(len(request.data)),
             },
             allow_redirects=False,
-            timeout=aiohttp.ClientTimeout(total=None),
+            timeout=_NO_TIMEOUT,
         ) as response:
             body = bytearray()
             while len(body) < _BODY_BYTES:
@@ -110,16 +122,16 @@ class RemoteSender:
             return response.status, response.headers.get("Location", ""), bytes(body)
 
 
-class _Body:
-    """The request's bytes, and whether the client came as far as asking for them."""
+class _Body(BytesPayload):
+    """The request's bytes, and whether the client came as far as sending them."""
 
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-        self.stage: Stage = "before"
+    stage: Stage = "before"
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    async def write_with_length(
+        self, writer: AbstractStreamWriter, content_length: int | None
+    ) -> None:
         self.stage = "during"
-        yield self.data
+        await super().write_with_length(writer, content_length)
 
 
 def _reason(error: Exception, noun: str) -> str:

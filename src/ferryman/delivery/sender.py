@@ -49,6 +49,9 @@ class Sender:
 
     async def send(self, delivery: Delivery) -> tuple[tuple[Route, Outcome], ...]:
         """What came of it, by each way there is."""
+        if len(delivery.routes) == 1:
+            [route] = delivery.routes
+            return ((route, await self._send_by(route, delivery)),)
         outcomes = await asyncio.gather(
             *(self._send_by(route, delivery) for route in delivery.routes)
         )

@@ -18,9 +18,8 @@ from pgqueuer import PgQueuer
 from pgqueuer.errors import RetryRequested
 from pgqueuer.models import Job
 
-from ferryman.delivery.addresses import open_session
 from ferryman.delivery.dispatcher import Dispatcher
-from ferryman.delivery.remote import RemoteSender
+from ferryman.delivery.remote import RemoteSender, open_session
 from ferryman.delivery.sender import Sender
 from ferryman.errors import OutsideError
 from ferryman.functions.pool import FunctionPool
@@ -46,7 +45,7 @@ async def run(platform: Platform, key: SigningKey, database_url: str, stop: asyn
     """Work until ``stop``; then finish what is in flight."""
     settings = platform.settings
     async with (
-        open_session(settings) as session,
+        open_session(private=settings.posts_to_private_addresses) as session,
         FunctionPool(
             concurrency=settings.function_concurrency,
             memory_bytes=settings.function_memory_bytes,

@@ -11,9 +11,8 @@ from granian.server.embed import Server
 from ferryman.api.app import create_app
 from ferryman.api.auth import Credentials
 from ferryman.config import Settings
-from ferryman.delivery.addresses import open_session
 from ferryman.delivery.lifecycle import LifecycleSender
-from ferryman.delivery.remote import RemoteSender
+from ferryman.delivery.remote import RemoteSender, open_session
 from ferryman.server.build import build
 
 _READ_BUFFER = 1 << 20
@@ -29,7 +28,7 @@ async def answering(
     """Answer requests from now on; the task that is given ends only if the server does."""
     async with (
         build(settings, database_url, check_store=True) as built,
-        open_session(settings) as session,
+        open_session(private=settings.posts_to_private_addresses) as session,
     ):
         credentials = Credentials(operator_token, built.key)
         send = LifecycleSender(RemoteSender(session), settings.remote_seconds)

@@ -50,6 +50,8 @@ def environment_of(settings: Settings, database_url: str) -> dict[str, str]:
     chosen = settings.model_dump(mode="json", exclude_none=True) | {"database_url": database_url}
     chosen["data_dir"] = str(settings.data_dir)
     chosen["public_url"] = settings.base_url
+    # Decided by what the platform listens on, which a worker does not know.
+    chosen["private_addresses"] = "allow" if settings.posts_to_private_addresses else "refuse"
     return {f"FERRYMAN_{name.upper()}": str(value) for name, value in chosen.items()}
 
 

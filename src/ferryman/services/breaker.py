@@ -1,6 +1,6 @@
 """Circuit breakers: what the outcomes at an endpoint make of it, seen by all workers."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 import structlog
@@ -18,20 +18,22 @@ log = structlog.get_logger("ferryman.breaker")
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """An outcome at an endpoint, and the events that are posted there."""
+    """An outcome at an endpoint."""
 
     endpoint: Endpoint
-    event_types: frozenset[EventType]
     outcome: Outcome
 
 
 async def record(
-    tx: Transaction, contacts: Iterable[Contact], failing: Collection[Endpoint]
+    tx: Transaction,
+    contacts: Iterable[Contact],
+    failing: Collection[Endpoint],
+    events_to: Callable[[Endpoint], Collection[EventType]],
 ) -> bool:
     """Count outcomes, in their order; whether any breaker opened or closed.
 
     ``failing`` are endpoints known to have failed before: a success at any other changes
-    nothing, and costs nothing.
+    nothing, and costs nothing. ``events_to`` are the events that a breaker keeps back.
     """
     relevant: dict[Endpoint, list[Contact]] = {}
     for contact in contacts:
@@ -49,7 +51,7 @@ async def record(
         if state == old:
             continue
         error = next((each.outcome.error for each in reversed(own) if not each.outcome.ok), None)
-        await breakers.save(tx, endpoint, own[-1].event_types, state, error)
+        await breakers.save(tx, endpoint, events_to(endpoint), state, error)
         if state.trips != old.trips:
             turned = True
             _tell(endpoint, state)

@@ -59,11 +59,16 @@ class KnownApps:
         """How the messages of a lane reach the app, as far as is known here."""
         return self._routes.get(lane, ())
 
-    def events_to(self, app_id: UUID, route: Route) -> frozenset[EventType]:
-        """The events that take this way."""
-        return frozenset(
-            event_type for event_type in EventType if route in self.routes(Lane(app_id, event_type))
-        )
+    def events_to(self, endpoint: Endpoint) -> list[EventType]:
+        """The events that are posted to an endpoint."""
+        return [
+            event_type
+            for event_type in EventType
+            if any(
+                _url(route) == endpoint.url
+                for route in self.routes(Lane(endpoint.app_id, event_type))
+            )
+        ]
 
     def calls_function(self, lane: Lane) -> bool | None:
         """Whether a lane leads to a function; None for an app that was never read."""
@@ -188,7 +193,7 @@ async def record(
             for message_id, result in by_id.items():
                 if result.reached and not result.outcome.ok:
                     await messages.reach(tx, message_id, result.reached)
-        return await breaker.record(tx, _contacts(results, known), failing)
+        return await breaker.record(tx, _contacts(results), failing, known.events_to)
 
 
 async def take_over(platform: Platform, silence: timedelta) -> int:
@@ -285,13 +290,16 @@ def _ended(
     return Ended(message.message_id, end.state, reason, due, over)
 
 
-def _contacts(results: Sequence[Result], known: KnownApps) -> Iterator[Contact]:
+def _contacts(results: Sequence[Result]) -> Iterator[Contact]:
     for result in results:
-        app_id = result.delivery.app.app_id
         for route, outcome in result.by_route:
-            if not isinstance(route, FunctionRoute):
-                url = route.url.partition("?")[0]
-                yield Contact(Endpoint(app_id, url), known.events_to(app_id, route), outcome)
+            if (url := _url(route)) is not None:
+                yield Contact(Endpoint(result.delivery.app.app_id, url), outcome)
+
+
+def _url(route: Route) -> str | None:
+    """The endpoint that a breaker guards; a function has none."""
+    return None if isinstance(route, FunctionRoute) else route.url.partition("?")[0]
 
 
 def _attempt(result: Result) -> AttemptRow:

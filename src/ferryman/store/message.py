@@ -19,14 +19,17 @@ from ferryman.wire.transfer import AttemptView, MessageView
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredMessage:
-    """A message; ``state`` is the part that has rules, ``reached`` are webhooks that took it."""
+    """A message; ``state`` is the part that has rules, ``payload`` what is sent, as JSON.
+
+    ``reached`` are webhooks that took it.
+    """
 
     message_id: UUID
     position: int
     transfer_id: UUID
     app_id: UUID
     event_type: EventType
-    payload: dict[str, Any]
+    payload: str
     reason: str | None
     acknowledged_at: datetime | None
     next_attempt_at: datetime | None
@@ -146,12 +149,13 @@ def _view(message: StoredMessage, attempts: list[AttemptView]) -> MessageView:
     def ms(moment: datetime | None) -> int | None:
         return None if moment is None else epoch_ms(moment)
 
+    payload = msgspec.json.decode(message.payload)
     return MessageView(
         message_id=str(message.message_id),
         transfer_id=str(message.transfer_id),
-        event_type=message.payload["eventType"],
-        key=message.payload.get("key") or message.payload.get("s3Key"),
-        label=message.payload.get("label"),
+        event_type=payload["eventType"],
+        key=payload.get("key") or payload.get("s3Key"),
+        label=payload.get("label"),
         state=message.state.state,
         reason=message.reason,
         acknowledgement=message.state.acknowledgement,
@@ -171,7 +175,7 @@ def stored_message(row: Any) -> StoredMessage:
         transfer_id=row["transfer_id"],
         app_id=row["app_id"],
         event_type=EventType(row["event_type"]),
-        payload=msgspec.json.decode(row["payload"]),
+        payload=row["payload"],
         reason=row["reason"],
         acknowledged_at=row["acknowledged_at"],
         next_attempt_at=row["next_attempt_at"],
