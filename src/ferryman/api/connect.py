@@ -10,6 +10,7 @@ from ferryman.api.auth import Credentials, caller, connect_app_guard
 from ferryman.api.mapping import container_page, find_mappings, mapping_page
 from ferryman.api.parameters import Caller, Id, OwnPlatform
 from ferryman.api.problems import answer
+from ferryman.api.storage import received_manifest
 from ferryman.api.throttle import Throttle
 from ferryman.errors import Expired, NotAuthenticated, NotFound, PlatformError, Settled
 from ferryman.services import app_data, connect
@@ -120,6 +121,7 @@ def connect_routers(
                 get("/mapping/{transfer_id:str}/page")(mapping_page),
                 data_all,
                 data_url,
+                received_manifest,
                 get("/container/{transfer_id:str}/page")(container_page),
                 recent_transfers,
                 leave_feedback,

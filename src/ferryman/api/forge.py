@@ -11,6 +11,7 @@ from ferryman.api.auth import Credentials, caller, cloud_app_guard
 from ferryman.api.mapping import container_page, find_mappings, mapping_page
 from ferryman.api.parameters import Caller, Id, LastKey, OwnPlatform, PageSize
 from ferryman.api.problems import answer
+from ferryman.api.storage import received_manifest
 from ferryman.api.throttle import Throttle
 from ferryman.errors import Settled
 from ferryman.services import app_data, message, transfer
@@ -98,6 +99,7 @@ def forge_router(platform: Platform, credentials: Credentials, throttle: Throttl
             data_page,
             data_url,
             data_payload,
+            received_manifest,
             get("/container/{transfer_id:str}/page")(container_page),
         ],
     )

@@ -23,11 +23,12 @@ from ferryman.delivery.dispatcher import BusyError, Dispatcher
 from ferryman.delivery.remote import RemoteSender
 from ferryman.errors import OutsideError
 from ferryman.functions.pool import FunctionPool
+from ferryman.services import sweep as sweeps
 from ferryman.services import transfer as transfers
 from ferryman.services.platform import Platform, passed
 from ferryman.services.release import rescue
 from ferryman.store.database import connect
-from ferryman.store.queue import DELIVER, WAKE, DeliverJob, WakeJob, requeue_held
+from ferryman.store.queue import DELIVER, SWEEP, WAKE, DeliverJob, WakeJob, requeue_held
 from ferryman.tokens import SigningKey
 
 log = structlog.get_logger("ferryman.worker")
@@ -70,10 +71,15 @@ async def run(platform: Platform, key: SigningKey, database_url: str, stop: asyn
             wanted = msgspec.json.decode(job.payload or b"", type=WakeJob)
             await transfers.wake(platform, wanted.transfer_id, job.id)
 
+        async def sweep(job: Job) -> None:
+            await sweeps.wake(platform, job.id)
+
         queue = _Queue(platform, database_url, stop)
         await asyncio.gather(
             queue.work(WAKE, wake, at_once=_TIMERS_AT_ONCE),
             queue.work(DELIVER, deliver, at_once=settings.delivery_concurrency),
+            queue.work(SWEEP, sweep, at_once=1),
+            _set_sweep(platform, stop),
             _rescue(platform, stop),
         )
 
@@ -143,6 +149,16 @@ async def _surely(work: Callable[[], Awaitable[None]], job: Job) -> None:
         except Exception as exc:
             log.exception("job.failed", entrypoint=job.entrypoint, job=job.id)
             raise RetryRequested(delay=_PUT_BACK, reason=type(exc).__name__) from exc
+
+
+async def _set_sweep(platform: Platform, stop: asyncio.Event) -> None:
+    while not stop.is_set():
+        try:
+            return await sweeps.keep_timer(platform)
+        except OutsideError as exc:
+            log.warning("sweep.waits", code=exc.code)
+            await passed(stop, _RESCUE_SECONDS)
+    return None
 
 
 async def _rescue(platform: Platform, stop: asyncio.Event) -> None:

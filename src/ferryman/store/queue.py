@@ -11,6 +11,7 @@ from ferryman.store.database import SQL, Database, Transaction
 
 DELIVER = "deliver"
 WAKE = "wake"
+SWEEP = "sweep"
 
 
 class DeliverJob(msgspec.Struct, frozen=True):
@@ -37,6 +38,11 @@ async def enqueue_wake(tx: Transaction, transfer_id: UUID, due: datetime) -> int
     """Set the timer of a transfer; the id of its job."""
     delay = max(due - tx.now, timedelta(0))
     return await _enqueue(tx, WAKE, msgspec.json.encode(WakeJob(transfer_id)), delay)
+
+
+async def enqueue_sweep(tx: Transaction, due: datetime) -> int:
+    """Set the timer of the sweep; the id of its job."""
+    return await _enqueue(tx, SWEEP, b"", max(due - tx.now, timedelta(0)))
 
 
 async def delete_job(tx: Transaction, job_id: int) -> None:
