@@ -51,8 +51,8 @@ async def begin_upload(
     transfer_id: Id,
     data: JSONBody[UploadRequest],
 ) -> UploadView:
-    """Begin a file."""
-    return await upload.begin(platform, caller, transfer_id, data.label)
+    """Begin a file; repeatable with a resume key."""
+    return await upload.begin(platform, caller, transfer_id, data.label, data.resume_key)
 
 
 @post("/uploads/{upload_id:str}/parts", status_code=200)
