@@ -71,6 +71,24 @@ class Settings(BaseSettings):
         10, gt=0, description="silence after which a dead worker's jobs are taken over"
     )
 
+    keep_settled_days: float = Field(
+        12,
+        ge=0,
+        le=3650,
+        description="days for which files are kept after their transfer settled; never longer "
+        "than the 12 days after it started",
+    )
+    keep_unfinished_seconds: float = Field(
+        86_400,
+        ge=0,
+        le=315_360_000,
+        description="time after which an upload that its settled transfer cannot take, or that "
+        "nobody knows, is removed",
+    )
+    sweep_seconds: float = Field(
+        43_200, ge=60, le=31_536_000, description="time between two sweeps of the object store"
+    )
+
     @property
     def base_url(self) -> str:
         """How apps reach the platform, without a slash at the end."""

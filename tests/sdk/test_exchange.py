@@ -5,7 +5,6 @@ import pytest
 
 from ferryman import ClientError, GatewayError, MigrationAPIError
 from ferryman.sdk import cloud_calls, server_calls
-from ferryman.sdk.download import Download
 from ferryman.sdk.exchange import Exchange, NoAnswerError
 from ferryman.sdk.operation import Request, address, json_operation, segment
 from ferryman.sdk.retry import RetryPolicy
@@ -14,7 +13,7 @@ from ferryman.vocab import AckStatus
 from ferryman.wire.message import MessageStatus
 from ferryman.wire.upload import PartRequest
 
-from .driving import Body, Event, answer, drive, problem
+from .driving import Event, answer, drive, problem
 
 EXCHANGE = Exchange(RetryPolicy(patience=60, roll=lambda: 1.0), ClientError)
 NUMBERS = json_operation("GET", "/numbers", list[int])
@@ -191,51 +190,3 @@ def test_a_part_that_is_always_refused_is_an_error() -> None:
     refused = answer(400, problem(400, "checksum_mismatch"))
     with pytest.raises(ClientError, match=r"Part 7 of upload u.*checksum_mismatch"):
         drive(part_flow(EXCHANGE, "u", PART, memoryview(b"abc")), [URLS, refused] * 4)
-
-
-FILE = answer(200, {"url": "http://store/f?sig"})
-
-
-def test_a_broken_download_is_resumed_with_a_new_url() -> None:
-    download = Download(EXCHANGE, "k")
-    headers = {"content-length": "6", "etag": '"e"'}
-    drive(download.open(), [FILE, Body(200, headers, [b"abc", NoAnswerError("reset")])])
-    assert drive(download.read(9), []).result == b"abc"
-    resumed = Body(206, {"content-length": "3"}, [b"def"])
-    done = drive(download.read(9), [FILE, resumed])
-    assert done.result == b"def"
-    assert done.requests[1].headers == {"range": "bytes=3-", "if-range": '"e"'}
-    assert drive(download.read(9), []).result == b""
-    assert (download.status, download.size) == (200, 6)
-
-
-def test_an_end_before_the_end_is_a_broken_download() -> None:
-    download = Download(EXCHANGE, "k")
-    drive(download.open(), [FILE, Body(200, {"content-length": "6"}, [b"abc"])])
-    drive(download.read(9), [])
-    assert drive(download.read(9), [FILE, Body(206, {}, [b"def"])]).result == b"def"
-
-
-def test_a_store_without_ranges_is_read_past_what_is_there() -> None:
-    download = Download(EXCHANGE, "k")
-    first = Body(200, {"content-length": "6"}, [b"abc", NoAnswerError("reset")])
-    drive(download.open(), [FILE, first])
-    drive(download.read(9), [])
-    whole = Body(200, {"content-length": "6"}, [b"ab", b"c", b"def"])
-    assert drive(download.read(9), [FILE, whole]).result == b"def"
-    assert first.closed
-
-
-def test_a_download_that_cannot_be_resumed_is_an_error_never_a_short_file() -> None:
-    download = Download(Exchange(RetryPolicy(patience=0), MigrationAPIError), "k")
-    drive(download.open(), [FILE, Body(200, {"content-length": "6"}, [b"abc"])])
-    drive(download.read(9), [])
-    with pytest.raises(MigrationAPIError, match="byte 3 of 6"):
-        drive(download.read(9), [])
-
-
-def test_an_expired_url_is_replaced() -> None:
-    download = Download(EXCHANGE, "k")
-    expired = Body(403, {}, [b"no"])
-    drive(download.open(), [FILE, expired, FILE, Body(200, {}, [])])
-    assert expired.closed

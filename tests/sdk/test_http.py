@@ -2,6 +2,8 @@
 
 import asyncio
 import gzip
+import hashlib
+import json
 import socket
 import time
 from collections.abc import Callable
@@ -166,12 +168,20 @@ async def _send(url: str, request: Request) -> None:
 CONTENT = gzip.compress(bytes(range(256)) * 5000, mtime=0)
 
 
+def proof(url: str) -> Reply:
+    """What the file has to be, and where it is."""
+    sha256 = hashlib.sha256(CONTENT).hexdigest()
+    part = {"number": 1, "size": len(CONTENT), "sha256": sha256}
+    facts = {"url": f"{url}/f?sig", "size": len(CONTENT), "sha256": sha256, "parts": [part]}
+    return Reply(body=json.dumps(facts).encode())
+
+
 def replies_of_a_broken_download(url: str) -> list[Reply]:
     """The URL, the first half of the file, the URL again, the rest."""
     half = len(CONTENT) // 2
     signed = Reply(body=b'{"url": "%s/f?sig"}' % url.encode())
     return [
-        signed,
+        proof(url),
         Reply(body=CONTENT, cut=half),
         signed,
         Reply(206, body=CONTENT[half:], headers={"Content-Range": "bytes"}),
@@ -208,7 +218,7 @@ def test_an_async_payload_survives_a_broken_connection() -> None:
 def test_content_that_says_it_is_encoded_is_not_decoded() -> None:
     packed = Reply(body=CONTENT, headers={"Content-Encoding": "gzip"})
     with bad_server() as server:
-        server.replies.extend([Reply(body=b'{"url": "%s/f"}' % server.url.encode()), packed])
+        server.replies.extend([proof(server.url), packed])
         with Migration(server.url, "secret") as migration:
             assert migration.get_app_data_payload("k").content() == CONTENT
 

@@ -14,6 +14,13 @@ from ferryman.api.apps import get_app, install_app, list_apps, register_app, uni
 from ferryman.api.auth import Credentials, check_operator
 from ferryman.api.mapping_rows import read_rows
 from ferryman.api.parameters import LONG_LIST_BYTES, Closing, Cursor, Id, OwnPlatform, PageSize
+from ferryman.api.storage import (
+    get_storage,
+    list_files,
+    sweep_storage,
+    transfer_manifest,
+    verify_transfer,
+)
 from ferryman.services import (
     clock,
     explain,
@@ -211,6 +218,11 @@ def admin_router(credentials: Credentials) -> Router:
             get_transfer,
             get_timeline,
             list_messages,
+            list_files,
+            transfer_manifest,
+            verify_transfer,
+            get_storage,
+            sweep_storage,
             cancel_transfer,
             rerun_transfer,
             get_message,

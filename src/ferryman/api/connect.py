@@ -10,11 +10,12 @@ from ferryman.api.auth import Credentials, caller, connect_app_guard
 from ferryman.api.mapping import container_page, find_mappings, mapping_page
 from ferryman.api.parameters import Caller, Id, OwnPlatform
 from ferryman.api.problems import answer
+from ferryman.api.storage import received_manifest
 from ferryman.api.throttle import Throttle
 from ferryman.errors import Expired, NotAuthenticated, NotFound, PlatformError, Settled
 from ferryman.services import app_data, connect
 from ferryman.services.platform import Platform
-from ferryman.wire.app_data import DataUrl
+from ferryman.wire.app_data import DataUrl, FileParts
 from ferryman.wire.connect import DataItem, Feedback, ProgressReport, RecentTransfer, Webhooks
 from ferryman.wire.listener import ListenerError
 
@@ -76,6 +77,12 @@ async def data_url(caller: Caller, platform: OwnPlatform, s3_key: Id) -> DataUrl
     return await app_data.url(platform, caller, s3_key)
 
 
+@get("/data/{s3_key:str}/parts")
+async def data_parts(caller: Caller, platform: OwnPlatform, s3_key: Id) -> FileParts:
+    """Size and sha256 of a file and of each of its parts, and a signed URL of it; ours."""
+    return await app_data.parts(platform, caller, s3_key)
+
+
 @get("/transfer/recent")
 async def recent_transfers(caller: Caller, platform: OwnPlatform) -> list[RecentTransfer]:
     """The app's running transfers, newest first, at most 100."""
@@ -120,6 +127,8 @@ def connect_routers(
                 get("/mapping/{transfer_id:str}/page")(mapping_page),
                 data_all,
                 data_url,
+                received_manifest,
+                data_parts,
                 get("/container/{transfer_id:str}/page")(container_page),
                 recent_transfers,
                 leave_feedback,

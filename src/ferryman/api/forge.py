@@ -11,11 +11,12 @@ from ferryman.api.auth import Credentials, caller, cloud_app_guard
 from ferryman.api.mapping import container_page, find_mappings, mapping_page
 from ferryman.api.parameters import Caller, Id, LastKey, OwnPlatform, PageSize
 from ferryman.api.problems import answer
+from ferryman.api.storage import received_manifest
 from ferryman.api.throttle import Throttle
 from ferryman.errors import Settled
 from ferryman.services import app_data, message, transfer
 from ferryman.services.platform import Platform
-from ferryman.wire.app_data import AppDataItem, AppDataPage, DataUrl
+from ferryman.wire.app_data import AppDataItem, AppDataPage, DataUrl, FileParts
 from ferryman.wire.message import LogMessage, MessageStatus
 
 
@@ -65,6 +66,12 @@ async def data_url(caller: Caller, platform: OwnPlatform, file_key: Id) -> DataU
     return await app_data.url(platform, caller, file_key)
 
 
+@get("/data/{file_key:str}/parts")
+async def data_parts(caller: Caller, platform: OwnPlatform, file_key: Id) -> FileParts:
+    """Size and sha256 of a file and of each of its parts, and a signed URL of it; ours."""
+    return await app_data.parts(platform, caller, file_key)
+
+
 @get("/data/{file_key:str}/payload", media_type="application/octet-stream")
 async def data_payload(caller: Caller, platform: OwnPlatform, file_key: Id) -> Stream:
     """The bytes of one file, as they were written."""
@@ -97,7 +104,9 @@ def forge_router(platform: Platform, credentials: Credentials, throttle: Throttl
             data_all,
             data_page,
             data_url,
+            data_parts,
             data_payload,
+            received_manifest,
             get("/container/{transfer_id:str}/page")(container_page),
         ],
     )

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from ferryman.api.examples import example
+from ferryman.wire.manifest import Manifest
 from ferryman.wire.problem import Problem
 from ferryman.wire.transfer import TimelinePage
 
@@ -88,6 +89,24 @@ ANSWERS: dict[tuple[str, str], dict[str, Any]] = {
         "application/json": {"schema": {"$ref": _REF.format(name="TimelinePage")}},
         "text/event-stream": {"schema": _TEXT, "example": 'id: 1\nevent: started\ndata: {"…": 1}'},
     },
+    **{
+        ("get", f"{base}/{{transferId}}/manifest"): {
+            "application/json": {"schema": {"$ref": _REF.format(name="Manifest")}}
+        }
+        for base in (
+            "/admin/v1/transfers",
+            "/server/v1/transfers",
+            "/app/migration/forge/v1/data",
+            "/rest/atlassian-connect/1/migration/data",
+            "/wiki/rest/atlassian-connect/1/migration/data",
+        )
+    },
+    ("get", "/admin/v1/transfers/{transferId}/verify"): {
+        "application/x-ndjson": {
+            "schema": _TEXT,
+            "example": '{"kind": "file", "key": "…", "outcome": "PROVEN", …}\n',
+        }
+    },
     ("get", "/metrics"): {"text/plain": {"schema": _TEXT, "example": "# HELP …"}},
 }
 """Answers in more than one form, or made by others."""
@@ -97,7 +116,8 @@ def describe(generated: dict[str, Any]) -> dict[str, Any]:
     """The whole document, from the one that the framework makes of the handlers."""
     document = deepcopy(generated)
     components = document["components"]
-    _, schemas = msgspec.json.schema_components([Problem, TimelinePage], ref_template=_REF)
+    shared = [Problem, TimelinePage, Manifest]
+    _, schemas = msgspec.json.schema_components(shared, ref_template=_REF)
     components["schemas"] |= schemas
     components["securitySchemes"] = SCHEMES
     components["responses"] = {_name(s): _refusal(s) for s in _statuses()}

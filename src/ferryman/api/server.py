@@ -10,6 +10,7 @@ from litestar.params import JSONBody
 from ferryman.api.auth import caller, server_app_guard
 from ferryman.api.mapping import container_page, find_mappings, mapping_page
 from ferryman.api.parameters import LONG_LIST_BYTES, Caller, Closing, Id, OwnPlatform
+from ferryman.api.storage import exported_manifest
 from ferryman.api.throttle import Throttle
 from ferryman.services import listener, mapping, transfer, upload
 from ferryman.services.platform import Platform, passed
@@ -50,8 +51,8 @@ async def begin_upload(
     transfer_id: Id,
     data: JSONBody[UploadRequest],
 ) -> UploadView:
-    """Begin a file."""
-    return await upload.begin(platform, caller, transfer_id, data.label)
+    """Begin a file; repeatable with a resume key."""
+    return await upload.begin(platform, caller, transfer_id, data.label, data.resume_key)
 
 
 @post("/uploads/{upload_id:str}/parts", status_code=200)
@@ -131,5 +132,6 @@ def server_router(platform: Platform, throttle: Throttle) -> Router:
             get("/transfers/{transfer_id:str}/mappings/page")(mapping_page),
             get("/transfers/{transfer_id:str}/containers/page")(container_page),
             feedback,
+            exported_manifest,
         ],
     )

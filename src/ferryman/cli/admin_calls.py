@@ -7,6 +7,7 @@ from ferryman.wire.app import AppCredentials, AppPage, AppRegistration, AppView
 from ferryman.wire.clock import ClockAdvance, ClockView
 from ferryman.wire.mapping import DifferencePage, MissingPage
 from ferryman.wire.migration import MappingCounts, MigrationPage, MigrationRequest, MigrationView
+from ferryman.wire.storage import FilePage, StorageView, SweepReport, SweepRequest
 from ferryman.wire.transfer import (
     Explanation,
     MessagePage,
@@ -20,6 +21,9 @@ _BASE = "/admin/v1"
 
 ADVANCE_SECONDS = 600.0
 """Everything that falls due is done before the answer comes."""
+
+SWEEP_SECONDS = 3600.0
+READ_SECONDS = 600.0
 
 
 def register_app(registration: AppRegistration) -> Operation[AppCredentials]:
@@ -123,6 +127,35 @@ def list_messages(transfer_id: str, cursor: str | None, size: int) -> Operation[
     """Messages of a transfer with their attempts, oldest first."""
     path = f"{_BASE}/transfers/{segment(transfer_id)}/messages"
     return json_operation("GET", path, MessagePage, query={"cursor": cursor, "pageSize": size})
+
+
+def list_files(transfer_id: str, cursor: str | None, size: int) -> Operation[FilePage]:
+    """Files of a transfer with the digests of their parts."""
+    path = f"{_BASE}/transfers/{segment(transfer_id)}/app-data"
+    return json_operation("GET", path, FilePage, query={"cursor": cursor, "pageSize": size})
+
+
+def read_manifest(transfer_id: str) -> Request:
+    """The manifest of a transfer, as a stream."""
+    path = f"{_BASE}/transfers/{segment(transfer_id)}/manifest"
+    return Request(method="GET", url=path, timeout=READ_SECONDS)
+
+
+def verify_transfer(transfer_id: str) -> Request:
+    """Read the transfer's files again; a stream of lines."""
+    path = f"{_BASE}/transfers/{segment(transfer_id)}/verify"
+    return Request(method="GET", url=path, timeout=READ_SECONDS)
+
+
+def get_storage() -> Operation[StorageView]:
+    """How much is stored, and what the last sweep did and found."""
+    return json_operation("GET", f"{_BASE}/storage", StorageView)
+
+
+def sweep_storage(*, remove_unknown: bool) -> Operation[SweepReport]:
+    """Sweep now; answered at its end."""
+    path, body = f"{_BASE}/storage/sweep", SweepRequest(remove_unknown=remove_unknown)
+    return json_operation("POST", path, SweepReport, body=body, timeout=SWEEP_SECONDS)
 
 
 def cancel_transfer(transfer_id: str) -> Operation[TransferView]:

@@ -12,6 +12,7 @@ from ferryman.cli import (
     message,
     migration,
     serve,
+    storage,
     transfer,
 )
 
@@ -30,5 +31,8 @@ app.add_typer(migration.app, name="migration")
 app.add_typer(mapping.app, name="mapping")
 app.add_typer(transfer.app, name="transfer")
 app.add_typer(message.app, name="message")
+data.app.command("verify")(storage.verify)
+data.app.command("sweep")(storage.sweep)
+data.app.command("storage")(storage.show)
 app.add_typer(data.app, name="data")
 app.add_typer(clock.app, name="clock")

@@ -2,19 +2,27 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+from ferryman.cli.progress import watched
+
+if TYPE_CHECKING:
+    from ferryman.sdk.errors import ClientError
+    from ferryman.sdk.http import HttpTransport
+    from ferryman.sdk.put import Sent
 
 app = typer.Typer(help="Put, list and get files of app data.", no_args_is_help=True)
 
 _PIECE = 1 << 20
+_PATIENCE = 120.0
+# A part that broke off under a limit took long, which is no sign that nothing will come of it.
+_PATIENCE_BYTES = 32 << 20
 
 Url = Annotated[str, typer.Option(envvar="FERRYMAN_URL", help="Where the platform is.")]
 ServerToken = Annotated[
@@ -26,6 +34,17 @@ CloudToken = Annotated[
 ]
 Transfer = Annotated[str, typer.Option(help="The id of the transfer.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else.")]
+AsEvents = Annotated[
+    bool,
+    typer.Option(
+        "--json",
+        help="Print JSON, one document a line: progress each second, and what was done at the end.",
+    ),
+]
+Bandwidth = Annotated[
+    str | None,
+    typer.Option(help="The most bytes a second, such as 500K or 10M.", show_default=False),
+]
 
 
 @app.command("put")
@@ -35,26 +54,30 @@ def put(
     token: ServerToken,
     transfer: Transfer,
     label: Annotated[str | None, typer.Option(help="Passed on to the cloud app.")] = None,
-    as_json: AsJson = False,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Give up what an earlier try has sent of the file.")
+    ] = False,
+    bandwidth: Bandwidth = None,
+    as_json: AsEvents = False,
 ) -> None:
-    """Send a file of any size; the cloud app is told of it once all of it is stored."""
-    from ferryman.sdk.gateway import Gateway
+    """Send a file of any size; the cloud app is told of it once all of it is stored.
 
-    with _explained(), ExitStack() as stack:
-        source, size = _source(file, stack)
-        advance = stack.enter_context(_progress(f"Sending {file}", size, quiet=as_json))
-        gateway = stack.enter_context(Gateway(url, token, transfer))
-        data = gateway.create_app_data(label)
-        with data:
-            while piece := source.read(_PIECE):
-                data.write(piece)
-                advance(len(piece))
-    if data.receipt is None:
-        raise AssertionError("closing a file either stores it or raises")
+    Killed or cut off, the same command goes on where the last one stopped.
+    """
+    from ferryman.sdk.errors import GatewayError
+
+    with _explained(), _transport(url, token, bandwidth, GatewayError) as transport:
+        sent = _put(transport, transfer, file, label, restart=restart, as_json=as_json)
+    receipt = sent.receipt
     if as_json:
-        _print_json(msgspec.to_builtins(data.receipt))
+        counts = {
+            "partsSent": sent.sent,
+            "bytesSent": sent.sent_bytes,
+            "partsResumed": sent.resumed,
+        }
+        _print_json({"event": "done", **msgspec.to_builtins(receipt), **counts})
     else:
-        typer.echo(f"{data.receipt.key}  {data.receipt.size} bytes  {data.receipt.sha256}")
+        typer.echo(f"{receipt.key}  {receipt.size} bytes  {receipt.sha256}")
 
 
 @app.command("complete")
@@ -92,38 +115,97 @@ def get(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Where to; standard output without.")
     ] = None,
+    bandwidth: Bandwidth = None,
+    as_json: AsEvents = False,
 ) -> None:
-    """Read a file, resuming where a connection breaks."""
-    from ferryman.sdk.migration import Migration
+    """Read a file and prove that every byte is as it was written.
 
-    with _explained(), ExitStack() as stack:
-        migration = stack.enter_context(Migration(url, token))
-        payload = stack.enter_context(migration.get_app_data_payload(key))
-        target: BinaryIO = (
-            sys.stdout.buffer if output is None else stack.enter_context(output.open("wb"))
-        )
-        length = payload.headers.get("content-length", "")
-        size = int(length) if length.isdigit() else None
-        advance = stack.enter_context(_progress(f"Reading {key}", size, quiet=output is None))
-        for piece in payload.iter_bytes(_PIECE):
-            target.write(piece)
-            advance(len(piece))
+    With --output the file gets its name when all of it is there and proven. Killed or cut off,
+    the same command goes on where the last one stopped.
+    """
+    from ferryman.sdk.download import Download, Source
+    from ferryman.sdk.errors import MigrationAPIError
+    from ferryman.sdk.fetch import fetch_file
+    from ferryman.sdk.payload import Payload
+
+    if as_json and output is None:
+        raise typer.BadParameter("--json needs --output: standard output is for the file's bytes")
+    with _explained(), _transport(url, token, bandwidth, MigrationAPIError) as transport:
+        if output is not None and (output.is_file() or not output.exists()):
+            source = Source(transport.exchange, key)
+            transport.run(source.look())
+            with watched(f"Reading {key}", source.size, as_json=as_json) as meter:
+                found = fetch_file(transport, source, output, watch=meter)
+            if as_json:
+                _print_json(
+                    {
+                        "event": "done",
+                        "key": found.key,
+                        "size": found.size,
+                        "sha256": found.sha256,
+                        "bytesResumed": found.resumed,
+                    }
+                )
+            return
+        # Standard output, a pipe or a device: what is proven goes out in its order.
+        download = Download(transport.exchange, key)
+        transport.run(download.open())
+        with ExitStack() as stack:
+            payload = stack.enter_context(Payload(transport, download))
+            target = sys.stdout.buffer if output is None else stack.enter_context(output.open("wb"))
+            for piece in payload.iter_bytes(_PIECE):
+                target.write(piece)
 
 
-def _source(file: str, stack: ExitStack) -> tuple[BinaryIO, int | None]:
-    if file == "-":
-        return sys.stdin.buffer, None
+def _put(
+    transport: "HttpTransport",
+    transfer: str,
+    file: str,
+    label: str | None,
+    *,
+    restart: bool,
+    as_json: bool,
+) -> "Sent":
+    from ferryman.sdk.journal import state_folder, usable
+    from ferryman.sdk.put import put_file, put_stream
+
     path = Path(file)
-    return stack.enter_context(path.open("rb")), path.stat().st_size
+    if file == "-" or (path.exists() and not path.is_file()):
+        # A pipe or a device: of an unknown length, and not to be read twice.
+        with (
+            sys.stdin.buffer if file == "-" else path.open("rb") as source,
+            watched(f"Sending {file}", None, as_json=as_json) as meter,
+        ):
+            return put_stream(transport, transfer, source, label, watch=meter)
+    journals: Path | None = state_folder()
+    if journals is not None and not usable(journals):
+        typer.echo(f"ferryman data: {journals} cannot be written: resuming is off", err=True)
+        journals = None
+    with watched(f"Sending {file}", path.stat().st_size, as_json=as_json) as meter:
+        return put_file(
+            transport, transfer, path, label, watch=meter, journals=journals, restart=restart
+        )
 
 
 @contextmanager
-def _progress(what: str, size: int | None, *, quiet: bool) -> Iterator[Callable[[int], Any]]:
-    console = Console(stderr=True, quiet=quiet)
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-    with Progress(*columns, TransferSpeedColumn(), console=console) as progress:
-        task = progress.add_task(what, total=size)
-        yield lambda count: progress.advance(task, count)
+def _transport(
+    url: str, token: str, bandwidth: str | None, error: "type[ClientError]"
+) -> "Iterator[HttpTransport]":
+    from ferryman.sdk.bandwidth import Throttle, parse_rate
+    from ferryman.sdk.http import HttpTransport
+
+    rate = None if bandwidth is None else parse_rate(bandwidth)
+    transport = HttpTransport(
+        url,
+        token,
+        patience=_PATIENCE + (0 if rate is None else _PATIENCE_BYTES / rate),
+        error=error,
+        throttle=None if rate is None else Throttle(rate),
+    )
+    try:
+        yield transport
+    finally:
+        transport.close()
 
 
 @contextmanager
@@ -133,6 +215,11 @@ def _explained() -> Iterator[None]:
 
     try:
         yield
+    except KeyboardInterrupt:
+        typer.echo("Stopped; the same command goes on from here.", err=True)
+        raise typer.Exit(130) from None
+    except BrokenPipeError:
+        raise  # the reader of our output has seen enough: typer ends quietly
     except (ClientError, OSError, ValueError) as failure:
         typer.echo(f"ferryman data: {failure}", err=True)
         raise typer.Exit(1) from None

@@ -1,5 +1,6 @@
 """``ferryman transfer``: see, follow, cancel and re-run one app's part of a migration."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -7,7 +8,9 @@ import typer
 from ferryman.cli import admin_calls as calls
 from ferryman.cli import pages, timeline
 from ferryman.cli.connection import DATA_DIR, URL, AsJson, DataDir, Token, Url, connected
+from ferryman.cli.manifest_file import write_manifest
 from ferryman.cli.render import counts_of, instant, lines_of, place_of, print_json
+from ferryman.cli.streaming import opened
 from ferryman.cli.watch import Watch, all_succeeded, result_line
 from ferryman.wire.transfer import MessageView, TimelineEntry, TransferView
 
@@ -114,6 +117,29 @@ def messages(
             everything=everything,
             as_json=as_json,
         )
+
+
+@app.command("manifest")
+def manifest(
+    transfer: TransferId,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The file to write.", show_default=False)
+    ],
+    url: Url = URL,
+    token: Token = None,
+    data_dir: DataDir = DATA_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """Write every file of a transfer, with size and digests, into a manifest to keep."""
+    with (
+        connected(url, token, data_dir, as_json=as_json) as admin,
+        opened(admin, calls.read_manifest(transfer)) as chunks,
+    ):
+        digest = write_manifest(chunks, output)
+    if as_json:
+        print_json({"transferId": transfer, "file": str(output), "sha256": digest})
+    else:
+        typer.echo(f"{output}  sha256 {digest}")
 
 
 @app.command("cancel")

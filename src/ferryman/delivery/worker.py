@@ -23,10 +23,11 @@ from ferryman.delivery.remote import RemoteSender, open_session
 from ferryman.delivery.sender import Sender
 from ferryman.errors import OutsideError
 from ferryman.functions.pool import FunctionPool
+from ferryman.services import sweep as sweeps
 from ferryman.services import transfer as transfers
 from ferryman.services.platform import Platform, passed
 from ferryman.store.database import connect
-from ferryman.store.queue import WAKE, WakeJob, requeue_held
+from ferryman.store.queue import SWEEP, WAKE, WakeJob, requeue_held
 from ferryman.tokens import SigningKey
 
 log = structlog.get_logger("ferryman.worker")
@@ -63,9 +64,14 @@ async def run(platform: Platform, key: SigningKey, database_url: str, stop: asyn
             wanted = msgspec.json.decode(job.payload or b"", type=WakeJob)
             await transfers.wake(platform, wanted.transfer_id, job.id)
 
+        async def sweep(job: Job) -> None:
+            await sweeps.wake(platform, job.id)
+
         queue = _Queue(platform, database_url, stop)
         await asyncio.gather(
             queue.work(WAKE, wake, at_once=_TIMERS_AT_ONCE),
+            queue.work(SWEEP, sweep, at_once=1),
+            _set_sweep(platform, stop),
             Dispatcher(platform, sender, functions, database_url, stop).run(),
         )
 
@@ -133,3 +139,13 @@ async def _surely(work: Callable[[], Awaitable[None]], job: Job) -> None:
         except Exception as exc:
             log.exception("job.failed", entrypoint=job.entrypoint, job=job.id)
             raise RetryRequested(delay=_PUT_BACK, reason=type(exc).__name__) from exc
+
+
+async def _set_sweep(platform: Platform, stop: asyncio.Event) -> None:
+    while not stop.is_set():
+        try:
+            return await sweeps.keep_timer(platform)
+        except OutsideError as exc:
+            log.warning("sweep.waits", code=exc.code)
+            await passed(stop, 1.0)
+    return None

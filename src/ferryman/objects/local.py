@@ -176,9 +176,11 @@ class LocalStore:
                 yield Unfinished(key, key, datetime.fromtimestamp(changed, UTC))
 
     async def files(self) -> AsyncIterator[str]:
-        """The key of every completed file."""
-        for folder in await asyncio.to_thread(lambda: sorted(self._objects.iterdir())):
-            for key in await asyncio.to_thread(_keys_in, folder):
+        """The key of every completed file, in order."""
+        with disk_errors():
+            folders = await asyncio.to_thread(lambda: sorted(self._objects.iterdir()))
+        for folder in folders:
+            for key in sorted(await asyncio.to_thread(_keys_in, folder)):
                 yield key
 
     def _begin(self, key: str) -> None:

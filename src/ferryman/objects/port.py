@@ -107,4 +107,4 @@ class ObjectStore(Protocol):
         """Every open upload, in any order."""
 
     def files(self) -> AsyncIterator[str]:
-        """The key of every completed file, in any order."""
+        """The key of every completed file, in the order of the keys."""

@@ -12,9 +12,10 @@ _PIECE = 1 << 20
 
 
 class AsyncPayload(Opened):
-    """A file of app data, read as it comes; ``async with`` closes it.
+    """A file of app data, read part by proven part; ``async with`` closes it. See ``Payload``.
 
-    Raises ``MigrationAPIError`` when the file cannot be read to its end.
+    Raises ``MigrationAPIError`` when the file cannot be read to its end, or a part does not have
+    its sha256.
     """
 
     def __init__(self, transport: AsyncHttpTransport, download: Download) -> None:

@@ -14,7 +14,7 @@ from ferryman.sdk.operation import Operation, json_operation, plain_operation, s
 from ferryman.sdk.query import ListResults, Query, Result
 from ferryman.sdk.server_calls import find_mappings
 from ferryman.vocab import AckStatus
-from ferryman.wire.app_data import AppDataPage, DataUrl
+from ferryman.wire.app_data import AppDataPage, DataUrl, FileParts
 from ferryman.wire.mapping import MappingPage, PageMeta
 from ferryman.wire.message import LogMessage, MessageStatus
 
@@ -99,6 +99,11 @@ def mapping_by_id(
 def data_url(base: str, key: str) -> Operation[DataUrl]:
     """Ask for a signed URL of a file, good for an hour."""
     return json_operation("GET", f"{base}/data/{segment(key)}", DataUrl)
+
+
+def file_parts(base: str, key: str) -> Operation[FileParts]:
+    """Ask what proves a file, and for a signed URL of it."""
+    return json_operation("GET", f"{base}/data/{segment(key)}/parts", FileParts)
 
 
 def app_data_page(transfer_id: str, cursor: str | None) -> Operation[AppDataResults]:

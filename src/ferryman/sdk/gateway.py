@@ -12,6 +12,7 @@ from ferryman.sdk.errors import GatewayError
 from ferryman.sdk.http import HttpTransport
 from ferryman.sdk.pages import PaginatedContainers, PaginatedMapping
 from ferryman.sdk.parts import DEFAULT_BUDGET, MOST_PARALLEL, Budget
+from ferryman.sdk.resume import Resumption
 from ferryman.sdk.safe_trace import describe_error
 from ferryman.sdk.stream import AppDataStream
 from ferryman.sdk.upload import Upload
@@ -60,13 +61,32 @@ class Gateway:
         """The name of its definition, where the listener has ``get_transfer_definitions``."""
         return self._transfer_name
 
-    def create_app_data(self, label: str | None = None) -> AppDataStream:
+    def create_app_data(
+        self, label: str | None = None, *, resume_key: str | None = None
+    ) -> AppDataStream:
         """Begin a file of app data, of any size; it is sent while it is written.
 
-        Several files may be open at once and may share a label.
+        Several files may be open at once and may share a label. With a ``resume_key``, which no
+        other file of the transfer has, a listener that is called anew after it was killed goes
+        on: a file that was registered is recognised, with its ``receipt`` there at once and no
+        second event, and of one in the middle only those parts are sent that the store does not
+        hold with the same bytes. Example::
+
+            with gateway.create_app_data("notes", resume_key="notes") as data:
+                if data.receipt is None:
+                    export_notes(data)
         """
-        upload = Upload(self._transport, self._pool, self._budget, self._transfer_id, label)
+        upload = Upload(
+            self._transport,
+            self._pool,
+            self._budget,
+            self._transfer_id,
+            label,
+            resumption=None if resume_key is None else Resumption(key=resume_key),
+        )
         self._uploads.add(upload)
+        if resume_key is not None:
+            upload.begin()
         return AppDataStream(upload)
 
     def complete_export(self) -> None:
@@ -121,9 +141,12 @@ class Gateway:
         self._transport.call(server_calls.report_error(self._transfer_id, described))
 
     def close(self) -> None:
-        """Let go of connections and threads; files not closed by now are given up."""
+        """Let go of connections and threads; files not closed by now are given up.
+
+        What is stored of a file with a resume key is left, to be gone on with.
+        """
         for upload in list(self._uploads):
-            upload.abandon()
+            upload.release()
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._transport.close()
 

@@ -8,6 +8,7 @@ from typing import TypeVar, cast
 import urllib3
 from urllib3.exceptions import HTTPError, LocationValueError, SSLError
 
+from ferryman.sdk.bandwidth import Throttle
 from ferryman.sdk.errors import ClientError
 from ferryman.sdk.exchange import (
     Close,
@@ -54,7 +55,8 @@ class HttpTransport:
     """Carries operations to a platform and back.
 
     ``patience`` is how many seconds a call may keep failing before it is an error; failed
-    connections, 408, 429 and 5xx are tried again until then. Raises ``error``.
+    connections, 408, 429 and 5xx are tried again until then. ``throttle`` bounds how fast parts
+    and files go, of all threads together. Raises ``error``.
     """
 
     def __init__(
@@ -66,11 +68,13 @@ class HttpTransport:
         error: type[ClientError] = ClientError,
         policy: RetryPolicy | None = None,
         sleep: Callable[[float], object] = time.sleep,
+        throttle: Throttle | None = None,
     ) -> None:
         self.base_url: str = check_base(base_url)
         self._credentials = credentials
         self.exchange: Exchange = Exchange(policy or RetryPolicy(patience=patience), error)
         self._sleep = sleep
+        self._throttle = throttle
         self._pool = urllib3.PoolManager(maxsize=16, retries=False)
 
     def call(self, operation: Operation[T]) -> T:
@@ -106,7 +110,7 @@ class HttpTransport:
             case Open(request):
                 return self._guard(lambda: self._open(request))
             case Read(body, size):
-                return self._guard(lambda: body.response.read(size))
+                return self._guard(lambda: self._read(body, size))
             case Close(body):
                 # Closing, not draining: an unread rest may be gigabytes.
                 return body.response.close()
@@ -115,6 +119,14 @@ class HttpTransport:
         started = time.monotonic()
         response = self._begin(request)
         return UrllibBody(response, time.monotonic() - started)
+
+    def _read(self, body: UrllibBody, size: int) -> bytes:
+        if self._throttle is not None:
+            size = min(size, self._throttle.piece)
+        data: bytes = body.response.read(size)
+        if self._throttle is not None:
+            self._throttle.spend(len(data))
+        return data
 
     def _send(self, request: Request) -> Answer:
         started = time.monotonic()
@@ -130,7 +142,7 @@ class HttpTransport:
         body: bytes | Iterator[bytes] | None
         if isinstance(request.body, memoryview):
             # urllib3 sends any buffer as it is; its annotation names bytes only.
-            body = cast("Iterator[bytes]", pieces(request.body))
+            body = cast("Iterator[bytes]", pieces(request.body, self._throttle))
             headers["content-length"] = str(request.body.nbytes)
         else:
             body = request.body
@@ -157,10 +169,14 @@ class HttpTransport:
             ) from failure
 
 
-def pieces(body: memoryview) -> Iterator[memoryview]:
-    """Cut a body into views of at most 1 MiB; nothing is copied."""
-    for start in range(0, body.nbytes, _PIECE):
-        yield body[start : start + _PIECE]
+def pieces(body: memoryview, throttle: Throttle | None = None) -> Iterator[memoryview]:
+    """Cut a body into views of at most 1 MiB, each when it may go; nothing is copied."""
+    size = _PIECE if throttle is None else throttle.piece
+    for start in range(0, body.nbytes, size):
+        piece = body[start : start + size]
+        if throttle is not None:
+            throttle.spend(piece.nbytes)
+        yield piece
 
 
 def reason_of(failure: BaseException) -> str:

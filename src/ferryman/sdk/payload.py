@@ -38,13 +38,16 @@ class _RawPayload(io.RawIOBase):
 class Payload(Opened, io.BufferedReader):
     """A file of app data: a readable binary file object with the members of an HTTP answer.
 
-    The bytes are those the server app wrote, and come as they are read: memory does not grow
-    with the file. A connection that breaks is resumed with a new signed URL. Example::
+    The bytes are those the server app wrote: no byte of a part is given before the sha256 of the
+    whole part is proven, and a part that comes wrong is fetched again. Memory does not grow with
+    the file: at most one part is held, and one beyond 32 MiB waits in a temporary file. A
+    connection that breaks is resumed with a new signed URL. Example::
 
         with migration.get_app_data_payload(key) as payload, gzip.open(payload) as lines:
             for line in lines: ...
 
-    Raises ``MigrationAPIError`` when the file cannot be read to its end.
+    Raises ``MigrationAPIError`` when the file cannot be read to its end, or a part does not have
+    its sha256.
     """
 
     def __init__(self, transport: HttpTransport, download: Download) -> None:

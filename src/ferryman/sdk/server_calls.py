@@ -20,6 +20,7 @@ from ferryman.wire.upload import (
     PartsRequest,
     PartUrls,
     UploadRequest,
+    UploadState,
     UploadView,
 )
 
@@ -38,10 +39,18 @@ def claim(request: ClaimRequest) -> Operation[ClaimAnswer]:
     )
 
 
-def begin_upload(transfer_id: str, label: str | None) -> Operation[UploadView]:
-    """Begin a file."""
+def begin_upload(
+    transfer_id: str, label: str | None, resume_key: str | None = None
+) -> Operation[UploadView]:
+    """Begin a file, or find the one that was begun under the same resume key."""
     path = f"{_transfer(transfer_id)}/app-data"
-    return json_operation("POST", path, UploadView, body=UploadRequest(label=label))
+    body = UploadRequest(label=label, resume_key=resume_key)
+    return json_operation("POST", path, UploadView, body=body)
+
+
+def upload_state(upload_id: str) -> Operation[UploadState]:
+    """Ask what the store holds of a file."""
+    return json_operation("GET", _upload(upload_id), UploadState)
 
 
 def part_urls(upload_id: str, parts: list[PartRequest]) -> Operation[PartUrls]:

@@ -4,9 +4,12 @@ import hashlib
 import io
 import sys
 import warnings
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from ferryman.sdk.errors import GatewayError
+from ferryman.sdk.resume import SOURCE_CHANGED
 from ferryman.sdk.upload import Upload
 from ferryman.wire.upload import AppDataReceipt
 
@@ -20,6 +23,9 @@ _HEAD = 64 * 1024
 
 class AppDataStream(io.BufferedIOBase):
     """One file of app data: write bytes, of any number, then close.
+
+    With a resume key, ``receipt`` is there from the start when an earlier stream of the key was
+    completed: nothing is sent then, and what is written must be the same file; or write nothing.
 
     ``close()`` returns once the platform holds the whole file, and announces it with exactly
     one event; ``receipt`` then says what was stored. When a ``with`` block raises, or the object
@@ -35,7 +41,7 @@ class AppDataStream(io.BufferedIOBase):
 
     def __init__(self, upload: Upload) -> None:
         super().__init__()
-        self.receipt: AppDataReceipt | None = None
+        self.receipt: AppDataReceipt | None = upload.receipt
         self._upload = upload
         self._head = bytearray()
         self._spilled = False
@@ -46,6 +52,7 @@ class AppDataStream(io.BufferedIOBase):
         self._digest = hashlib.sha256()
         self._closed = False
         self._decided = False
+        self._complete = upload.receipt is not None
         self._entered = False
         self._ambient: BaseException | None = None
 
@@ -74,7 +81,9 @@ class AppDataStream(io.BufferedIOBase):
         view = memoryview(data).cast("B")
         self._upload.check()
         size = view.nbytes
-        if self._part is None and self._sent == 0 and len(self._head) + size <= _HEAD:
+        if self._complete:
+            self._digest.update(view)
+        elif self._part is None and self._sent == 0 and len(self._head) + size <= _HEAD:
             self._head += view
         else:
             self._spill()
@@ -94,12 +103,12 @@ class AppDataStream(io.BufferedIOBase):
         self._finish()
 
     def abandon(self) -> None:
-        """Give the file up: nothing is registered. Does nothing once it is registered."""
-        self._closed = True
-        if not self._decided:
-            self._decided = True
-            self._part = None
-            self._upload.abandon()
+        """Give the file up: nothing is registered. Does nothing once it is registered.
+
+        A resume key begins from the start afterwards; an error in a ``with`` block leaves what
+        is stored, to be gone on with.
+        """
+        self._give_up(self._upload.abandon)
 
     def __enter__(self) -> "AppDataStream":
         """Register at the end of the block, or not at all if it raises."""
@@ -122,13 +131,13 @@ class AppDataStream(io.BufferedIOBase):
         if exc_type is None:
             self._finish()
         else:
-            self.abandon()
+            self._give_up(self._upload.release)
 
     def __del__(self) -> None:
         """Give an unclosed file up; the base class would close, hence register it."""
         if not getattr(self, "_decided", True):
             self._closed = self._decided = True
-            self._upload.abandon_later()
+            self._upload.release_later()
             warnings.warn(
                 "app data was dropped without close()", ResourceWarning, stacklevel=2, source=self
             )
@@ -161,14 +170,38 @@ class AppDataStream(io.BufferedIOBase):
         self._upload.send(body, sha256=sha256)
         self._sent += 1
 
+    def _give_up(self, how: Callable[[], None]) -> None:
+        self._closed = True
+        if not self._decided:
+            self._decided = True
+            self._part = None
+            how()
+
     def _finish(self) -> None:
         try:
-            if self._part is not None:
+            if self._complete:
+                self._check_same()
+            elif self._part is not None:
                 self._send(self._part[: self._filled])
             elif self._sent == 0:
                 self._send(memoryview(self._head))
-            self.receipt = self._upload.complete(self._digest.hexdigest())
+            if not self._complete:
+                self.receipt = self._upload.complete(self._digest.hexdigest())
         except BaseException:
-            self.abandon()
+            self._give_up(self._upload.release)
             raise
         self._decided = True
+
+    def _check_same(self) -> None:
+        """Refuse other bytes under the key of a file that is registered; none is no difference."""
+        if self.receipt is None or self._written == 0:
+            return
+        written = self._digest.hexdigest()
+        if written != self.receipt.sha256:
+            raise GatewayError(
+                None,
+                f"Under this resume key the file {self.receipt.key} was registered already, with "
+                f"sha256 {self.receipt.sha256}; what was written now has {written}. App data "
+                "cannot be taken back: use another resume key for another file.",
+                code=SOURCE_CHANGED,
+            )

@@ -14,6 +14,7 @@ from ferryman.sdk.exchange import Exchange, Flow, NoAnswerError
 from ferryman.sdk.http import HttpTransport
 from ferryman.sdk.operation import Answer, Request, refusal
 from ferryman.sdk.parts import Budget, PartPlan
+from ferryman.sdk.resume import SOURCE_CHANGED, Resumption, by_number, held_part
 from ferryman.sdk.retry import RetryPolicy
 from ferryman.wire.upload import (
     AppDataReceipt,
@@ -33,7 +34,11 @@ _TRIES_PER_PART = 4
 
 
 class Upload:
-    """Sends the parts of one file; used by one writer, works in the threads of ``pool``."""
+    """Sends the parts of one file; used by one writer, works in the threads of ``pool``.
+
+    ``on_part`` is told of each part that the store holds, and whether it was sent just now; it
+    is called in any thread.
+    """
 
     def __init__(
         self,
@@ -42,12 +47,18 @@ class Upload:
         budget: Budget,
         transfer_id: str,
         label: str | None,
+        *,
+        resumption: Resumption | None = None,
+        on_part: Callable[[StoredPart, bool], object] | None = None,
     ) -> None:
         self._transport = transport
         self._pool = pool
         self._budget = budget
         self._transfer_id = transfer_id
         self._label = label
+        self._resumption = resumption
+        self._on_part = on_part
+        self._held: dict[int, list[StoredPart]] = {}
         self._view: UploadView | None = None
         self._numbers = 0
         self._pending: dict[int, Future[StoredPart]] = {}
@@ -60,9 +71,22 @@ class Upload:
     def begin(self) -> UploadView:
         """Begin the file at the platform; repeated calls do nothing more."""
         if self._view is None:
-            operation = server_calls.begin_upload(self._transfer_id, self._label)
-            self._view = self._run(lambda exchange: exchange.call(operation))
+            key = None if self._resumption is None else self._resumption.key
+            operation = server_calls.begin_upload(self._transfer_id, self._label, key)
+            view = self._run(lambda exchange: exchange.call(operation))
+            if view.receipt is not None:
+                self._done = True
+            elif view.resumed:
+                there = server_calls.upload_state(view.upload_id)
+                state = self._run(lambda exchange: exchange.call(there))
+                self._held = by_number(state.parts)
+            self._view = view
         return self._view
+
+    @property
+    def receipt(self) -> AppDataReceipt | None:
+        """What an earlier process completed under the resume key, once this one has begun."""
+        return None if self._view is None else self._view.receipt
 
     def lend(self) -> memoryview:
         """Return the memory of the next part, to be filled and handed to ``send``."""
@@ -119,16 +143,7 @@ class Upload:
         One try only: an upload that is never completed announces nothing, so a platform that
         does not hear of it merely keeps the parts for a while.
         """
-        if self._done:
-            return
-        self._done = True
-        self._cancelled.set()
-        with self._changed:
-            pending = list(self._pending.values())
-        for future in pending:
-            future.cancel()
-        self._budget.trim()
-        if self._view is None:
+        if not self._stop() or self._view is None:
             return
         operation = server_calls.abort_upload(self._view.upload_id)
         once = Exchange(RetryPolicy(patience=0.0), GatewayError)
@@ -137,12 +152,32 @@ class Upload:
         except GatewayError as failure:
             log.warning("upload.abort_failed uploadId=%s %s", self._view.upload_id, failure)
 
-    def abandon_later(self) -> None:
-        """Abandon from a finalizer, which must not wait for the network."""
+    def release(self) -> None:
+        """Stop sending: for good, or until somebody goes on under the resume key."""
+        if self._resumption is None:
+            self.abandon()
+        else:
+            self._stop()
+
+    def release_later(self) -> None:
+        """Release from a finalizer, which must not wait for the network."""
         self._cancelled.set()
         # The pool takes no more work once the interpreter shuts down; nothing is lost then.
         with suppress(RuntimeError):
-            self._pool.submit(self.abandon)
+            self._pool.submit(self.release)
+
+    def _stop(self) -> bool:
+        """Cancel what waits; False when there is nothing left to stop."""
+        if self._done:
+            return False
+        self._done = True
+        self._cancelled.set()
+        with self._changed:
+            pending = list(self._pending.values())
+        for future in pending:
+            future.cancel()
+        self._budget.trim()
+        return True
 
     def _all_stored(self) -> list[StoredPart]:
         with self._changed:
@@ -172,7 +207,27 @@ class Upload:
             sha256=sha256 or hashlib.sha256(body).hexdigest(),
             md5=_md5(body) if "md5" in view.checksums else None,
         )
-        return self._run(lambda exchange: part_flow(exchange, view.upload_id, part, body))
+        stored = self._stored_before(part)
+        sent = stored is None
+        if stored is None:
+            stored = self._run(lambda exchange: part_flow(exchange, view.upload_id, part, body))
+        if self._on_part is not None:
+            self._on_part(stored, sent)
+        return stored
+
+    def _stored_before(self, part: PartRequest) -> StoredPart | None:
+        if self._resumption is None:
+            return None
+        known = self._resumption.known.get(part.number)
+        differs = known is not None and known.size == part.size and known.sha256 != part.sha256
+        if self._resumption.same and differs:
+            raise GatewayError(
+                None,
+                f"Part {part.number} is not what it was when it was sent: the source was changed "
+                "in between. Send it from the start.",
+                code=SOURCE_CHANGED,
+            )
+        return held_part(part, self._held.get(part.number, ()), known)
 
     def _run(self, flow: Callable[[Exchange], Flow[T]]) -> T:
         return self._transport.run(flow(self._transport.exchange), sleep=self._pause)

@@ -17,7 +17,7 @@ from ferryman.store.app import App
 from ferryman.store.app_data import AppData
 from ferryman.store.database import Transaction
 from ferryman.store.transfer import StoredTransfer
-from ferryman.wire.app_data import AppDataItem, AppDataPage, DataUrl
+from ferryman.wire.app_data import AppDataItem, AppDataPage, DataUrl, FilePart, FileParts
 
 
 async def page(
@@ -73,6 +73,22 @@ async def url(platform: Platform, app: App, key: str) -> DataUrl:
         url=await platform.objects.read_url(
             str(file.key), expires_at=now + SIGNED_URL_LIFE, now=now
         )
+    )
+
+
+async def parts(platform: Platform, app: App, key: str) -> FileParts:
+    """What proves a file, and where to read it."""
+    async with platform.database.reading() as tx:
+        file = await _readable(tx, app, key)
+        stored = await app_data.parts_of(tx, file.key)
+        now = tx.now
+    return FileParts(
+        url=await platform.objects.read_url(
+            str(file.key), expires_at=now + SIGNED_URL_LIFE, now=now
+        ),
+        size=file.size,
+        sha256=file.sha256,
+        parts=[FilePart(number=part.number, size=part.size, sha256=part.sha256) for part in stored],
     )
 
 

@@ -39,10 +39,24 @@ _PARTS_AT_ONCE = 1_000
 _HEX = frozenset("0123456789abcdef")
 
 
-async def begin(platform: Platform, app: App, transfer_id: str, label: str | None) -> UploadView:
-    """Open an upload; nothing is announced before it is complete."""
+async def begin(
+    platform: Platform,
+    app: App,
+    transfer_id: str,
+    label: str | None,
+    resume_key: str | None = None,
+) -> UploadView:
+    """Open an upload, or find the one that was opened under the same resume key.
+
+    Nothing is announced before it is complete. One that is complete is found also after its
+    transfer has ended, so that whoever was killed before it read the receipt gets it.
+    """
     if label is not None:
         check_text("label", label, longest=LABEL_CHARACTERS)
+    if resume_key is not None:
+        check_text("resumeKey", resume_key, longest=LABEL_CHARACTERS)
+        if found := await _begun(platform, app, transfer_id, label, resume_key):
+            return found
     key = new_id()
     async with platform.database.transaction() as tx:
         stored = await transfer_service.lock_exporting(tx, app, transfer_id)
@@ -55,20 +69,56 @@ async def begin(platform: Platform, app: App, transfer_id: str, label: str | Non
         key=key,
         store_ref=reference,
         label=label,
+        resume_key=resume_key,
         state="OPEN",
     )
     async with platform.database.transaction() as tx:
         await uploads.insert(tx, upload)
-        await timeline.write(tx, stored.transfer_id, "upload.begun", key=str(key), label=label)
+        kept = await uploads.by_id(tx, upload.upload_id, app.app_id)
+        if kept is not None:
+            await timeline.write(tx, stored.transfer_id, "upload.begun", key=str(key), label=label)
+    if kept is None:
+        # Another process began under the same key in the meantime: its upload is the one.
+        await platform.objects.abort(str(key), reference)
+        return await begin(platform, app, transfer_id, label, resume_key)
+    return _view(platform, upload)
+
+
+async def _begun(
+    platform: Platform, app: App, transfer_id: str, label: str | None, resume_key: str
+) -> UploadView | None:
+    async with platform.database.transaction() as tx:
+        stored = await transfer_service.load_own(tx, app, transfer_id)
+        upload = await uploads.to_resume(tx, stored.transfer_id, resume_key)
+        if upload is None:
+            return None
+        if upload.label != label:
+            raise Conflict(
+                "resume_key_taken",
+                expected=f"the label that this resume key began with, {upload.label!r}",
+                found=repr(label),
+                fix="Give every file of a transfer a resume key of its own.",
+            )
+        done = await app_data.of_upload(tx, upload.upload_id)
+        if done is None:
+            rules.check_exporting(stored.state, "uploading app data")
+    return _view(platform, upload, resumed=True, done=done)
+
+
+def _view(
+    platform: Platform, upload: Upload, *, resumed: bool = False, done: AppData | None = None
+) -> UploadView:
     store = platform.objects
     return UploadView(
         upload_id=str(upload.upload_id),
-        key=str(key),
+        key=str(upload.key),
         part_size=store.part_size,
         min_part_size=store.min_part_size,
         max_part_size=store.max_part_size,
         max_parts=store.max_parts,
         checksums=list(store.checksums),
+        resumed=resumed,
+        receipt=None if done is None else _receipt(done),
     )
 
 

@@ -43,6 +43,12 @@ async def by_key(tx: Transaction, key: UUID) -> AppData | None:
     return _app_data(await SQL.app_data_by_key(tx.connection, key=key))
 
 
+async def parts_of(tx: Transaction, key: UUID) -> list[StoredPart]:
+    """The parts of a file in its order, as they were accepted."""
+    found: Any = await SQL.app_data_parts(tx.connection, key=key)
+    return msgspec.json.decode(found, type=list[StoredPart])
+
+
 async def page(
     tx: Transaction, transfer_id: UUID, *, after: UUID, size: int
 ) -> list[tuple[UUID, str | None, int]]:

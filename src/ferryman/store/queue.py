@@ -10,6 +10,7 @@ from pgqueuer.adapters.persistence.queries import Queries
 from ferryman.store.database import SQL, Database, Transaction
 
 WAKE = "wake"
+SWEEP = "sweep"
 
 
 class WakeJob(msgspec.Struct, frozen=True):
@@ -22,6 +23,11 @@ async def enqueue_wake(tx: Transaction, transfer_id: UUID, due: datetime) -> int
     """Set the timer of a transfer; the id of its job."""
     delay = max(due - tx.now, timedelta(0))
     return await _enqueue(tx, WAKE, msgspec.json.encode(WakeJob(transfer_id)), delay)
+
+
+async def enqueue_sweep(tx: Transaction, due: datetime) -> int:
+    """Set the timer of the sweep; the id of its job."""
+    return await _enqueue(tx, SWEEP, b"", max(due - tx.now, timedelta(0)))
 
 
 async def delete_job(tx: Transaction, job_id: int) -> None:

@@ -16,11 +16,12 @@ class Upload:
     key: UUID
     store_ref: str
     label: str | None
+    resume_key: str | None = None
     state: str
 
 
 async def insert(tx: Transaction, upload: Upload) -> None:
-    """Remember an upload that the store has begun."""
+    """Remember an upload that the store has begun, unless another has its resume key."""
     await SQL.insert_upload(
         tx.connection,
         upload_id=upload.upload_id,
@@ -28,18 +29,29 @@ async def insert(tx: Transaction, upload: Upload) -> None:
         key=upload.key,
         store_ref=upload.store_ref,
         label=upload.label,
+        resume_key=upload.resume_key,
         now=tx.now,
     )
 
 
 async def by_id(tx: Transaction, upload_id: UUID, app_id: UUID) -> Upload | None:
     """An upload of that app; another app's looks like none."""
-    row: Any = await SQL.upload_by_id(tx.connection, upload_id=upload_id, app_id=app_id)
-    if row is None:
-        return None
-    return Upload(**{name: row[name] for name in Upload.__dataclass_fields__})
+    return _upload(await SQL.upload_by_id(tx.connection, upload_id=upload_id, app_id=app_id))
+
+
+async def to_resume(tx: Transaction, transfer_id: UUID, resume_key: str) -> Upload | None:
+    """The upload of a transfer that was begun under that key and not aborted."""
+    return _upload(
+        await SQL.upload_to_resume(tx.connection, transfer_id=transfer_id, resume_key=resume_key)
+    )
 
 
 async def set_state(tx: Transaction, upload_id: UUID, state: str) -> None:
     """COMPLETED or ABORTED."""
     await SQL.set_upload_state(tx.connection, upload_id=upload_id, state=state)
+
+
+def _upload(row: Any) -> Upload | None:
+    if row is None:
+        return None
+    return Upload(**{name: row[name] for name in Upload.__dataclass_fields__})

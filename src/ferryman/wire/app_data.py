@@ -21,6 +21,27 @@ class AppDataPage(Wire, frozen=True):
     last_evaluated_key: str | None
 
 
+class FilePart(Wire, frozen=True):
+    """A stretch of a file; ``sha256`` is null where its uploader named none."""
+
+    number: int
+    size: int
+    sha256: str | None
+
+
+class FileParts(Wire, frozen=True):
+    """``GET data/{fileKey}/parts``, ours: what proves a file, part by part in its order.
+
+    ``url`` is a signed URL as ``GET data/{fileKey}`` gives it; ``size`` and ``sha256`` are those
+    of the whole file.
+    """
+
+    url: str
+    size: int
+    sha256: str
+    parts: list[FilePart]
+
+
 class DataUrl(Wire, frozen=True):
     """``GET data/{fileKey}``: a signed URL, good for one hour."""
 

@@ -4,16 +4,23 @@ from ferryman.wire.base import Wire
 
 
 class UploadRequest(Wire, frozen=True):
-    """``POST /server/v1/transfers/{transferId}/app-data``."""
+    """``POST /server/v1/transfers/{transferId}/app-data``.
+
+    With a ``resume_key`` of the caller's choice the call is repeatable: the same key of the same
+    transfer gives the same upload, until that is aborted.
+    """
 
     label: str | None = None
+    resume_key: str | None = None
 
 
 class UploadView(Wire, frozen=True):
     """A begun upload.
 
     Every part but the last is at least ``min_part_size``; ``part_size`` is a good first size.
-    ``checksums`` names the digests that the store wants for each part.
+    ``checksums`` names the digests that the store wants for each part. ``resumed`` tells that
+    the upload was begun before, under the same resume key, and ``receipt`` is there when it is
+    complete already.
     """
 
     upload_id: str
@@ -23,6 +30,8 @@ class UploadView(Wire, frozen=True):
     max_part_size: int
     max_parts: int
     checksums: list[str]
+    resumed: bool = False
+    receipt: "AppDataReceipt | None" = None
 
 
 class PartRequest(Wire, frozen=True):

@@ -9,6 +9,9 @@ SELECT * FROM app_data WHERE upload_id = :upload_id;
 -- name: app_data_by_key^
 SELECT * FROM app_data WHERE key = :key;
 
+-- name: app_data_parts$
+SELECT parts FROM app_data WHERE key = :key;
+
 -- name: app_data_page
 SELECT key, label, size FROM app_data
 WHERE transfer_id = :transfer_id AND key > :after

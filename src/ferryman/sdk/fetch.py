@@ -1,0 +1,178 @@
+"""Reading a file to disk: parts in parallel, each proven, in as many processes as it takes.
+
+The bytes gather in a hidden file beside the target, which nobody is to read: only when all of it
+is proven, and on disk, does it get its name. What a killed process fetched is proven again by
+its digest, so no other state is kept.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from io import FileIO
+from pathlib import Path
+from threading import Event, Lock
+
+from ferryman.sdk.download import PartReader, Source, Stretch
+from ferryman.sdk.errors import MigrationAPIError
+from ferryman.sdk.http import HttpTransport
+
+if sys.platform != "win32":
+    import fcntl
+
+MOST_RANGES = 8
+_PIECE = 1 << 20
+_FILE_PER_RANGE = 16 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A file on disk; ``resumed`` counts its bytes that an earlier process had fetched."""
+
+    key: str
+    size: int
+    sha256: str
+    resumed: int
+
+
+Watch = Callable[[int, bool], object]
+"""Told of bytes that came (fewer again by a negative number), and whether just now."""
+
+
+def ranges_at_once(size: int) -> int:
+    """Return how many ranges of a file are read at once: one for each 16 MiB of it, at most 8.
+
+    Each takes 1 MiB of memory, since what it reads goes to disk at once.
+    """
+    return min(MOST_RANGES, max(size // _FILE_PER_RANGE, 1))
+
+
+def fetch_file(transport: HttpTransport, source: Source, target: Path, *, watch: Watch) -> Fetched:
+    """Read the file of ``source``, which has looked already, to ``target``.
+
+    Raises ``MigrationAPIError`` when it cannot be had or is not what was written, ``OSError``
+    for what the disk refuses, and ``BlockingIOError`` while another process reads it to the same
+    place. What is there already stays for the next try.
+    """
+    target = Path(os.path.realpath(target))
+    if target.is_dir():
+        raise IsADirectoryError(f"{target} is a folder: name a file in it")
+    partial = target.with_name(f".{target.name}.{source.key[:8]}.partial")
+    with _alone(partial):
+        had = [_has(partial, stretch) for stretch in source.stretches]
+        resumed = sum(s.end - s.start for s, has in zip(source.stretches, had, strict=True) if has)
+        if resumed:
+            watch(resumed, False)
+        digest = _Fetching(transport, source, partial, watch).run(had)
+        if digest != source.sha256:
+            raise MigrationAPIError(
+                None,
+                f"Every part of {source.key} is as it was written, but the whole has the sha256 "
+                f"{digest}, and its sender named {source.sha256}. The bytes are in {partial}.",
+            )
+        with partial.open("rb+") as file:
+            file.truncate(source.size)
+            os.fsync(file.fileno())
+        partial.replace(target)
+    return Fetched(source.key, source.size, source.sha256, resumed)
+
+
+class _Fetching:
+    """The fetching of what is missing, by several threads."""
+
+    def __init__(
+        self, transport: HttpTransport, source: Source, partial: Path, watch: Watch
+    ) -> None:
+        self._transport = transport
+        self._source = source
+        self._partial = partial
+        self._watch = watch
+        self._stopped = Event()
+        self._lock = Lock()
+
+    def run(self, had: list[bool]) -> str:
+        """Fetch, and return the sha256 of the whole, which is read behind the fetching."""
+        digest = sha256()
+        pool = ThreadPoolExecutor(ranges_at_once(self._source.size), "ferryman-range")
+        try:
+            coming: list[Future[None] | None] = [
+                None if has else pool.submit(self._fetch, stretch)
+                for stretch, has in zip(self._source.stretches, had, strict=True)
+            ]
+            with self._partial.open("rb", buffering=0) as file:
+                for stretch, future in zip(self._source.stretches, coming, strict=True):
+                    if future is not None:
+                        future.result()
+                    for piece in _pieces(file, stretch):
+                        digest.update(piece)
+        finally:
+            self._stopped.set()
+            pool.shutdown(cancel_futures=True)
+        return digest.hexdigest()
+
+    def _fetch(self, stretch: Stretch) -> None:
+        reader = PartReader(self._source)
+        with self._partial.open("rb+") as file:
+            came = 0
+
+            def write(data: bytes) -> None:
+                nonlocal came
+                if self._stopped.is_set():
+                    raise InterruptedError("another part of the file failed")
+                file.write(data)
+                came += len(data)
+                self._count(len(data))
+
+            def rewind() -> None:
+                nonlocal came
+                file.seek(stretch.start)
+                self._count(-came)
+                came = 0
+
+            file.seek(stretch.start)
+            self._transport.run(
+                reader.take(stretch, write, rewind, end=stretch.end), sleep=self._pause
+            )
+
+    def _pause(self, seconds: float) -> None:
+        if self._stopped.wait(seconds):
+            raise InterruptedError("another part of the file failed")
+
+    def _count(self, size: int) -> None:
+        with self._lock:
+            self._watch(size, True)
+
+
+def _has(partial: Path, stretch: Stretch) -> bool:
+    digest = sha256()
+    with partial.open("rb", buffering=0) as file:
+        if os.fstat(file.fileno()).st_size < stretch.end:
+            return False
+        for piece in _pieces(file, stretch):
+            digest.update(piece)
+    return digest.hexdigest() == stretch.sha256
+
+
+def _pieces(file: FileIO, stretch: Stretch) -> Iterator[bytes]:
+    file.seek(stretch.start)
+    left = stretch.end - stretch.start
+    while left and (piece := file.read(min(left, _PIECE))):
+        left -= len(piece)
+        yield piece
+
+
+@contextmanager
+def _alone(partial: Path) -> Iterator[None]:
+    """Let one process at a time write; the lock ends with the process."""
+    with partial.open("ab") as file:
+        if sys.platform != "win32":
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise BlockingIOError(
+                    f"{partial} is locked: another process reads the same file"
+                ) from None
+        yield

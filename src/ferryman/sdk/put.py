@@ -1,0 +1,163 @@
+"""Sending a file from disk so that a killed process is gone on with by the next."""
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import BinaryIO
+
+from ferryman.sdk import server_calls
+from ferryman.sdk.http import HttpTransport
+from ferryman.sdk.journal import Journal, Sending, changed, opened
+from ferryman.sdk.parts import DEFAULT_BUDGET, MOST_PARALLEL, Budget
+from ferryman.sdk.resume import Resumption
+from ferryman.sdk.stream import AppDataStream
+from ferryman.sdk.upload import Upload
+from ferryman.wire.upload import AppDataReceipt, StoredPart
+
+_PIECE = 1 << 20
+
+
+@dataclass(slots=True)
+class Sent:
+    """What became of a file; ``sent`` and ``resumed`` count parts, ``sent_bytes`` bytes."""
+
+    receipt: AppDataReceipt
+    sent: int
+    sent_bytes: int
+    resumed: int
+
+
+Watch = Callable[[int, bool], object]
+"""Told of bytes that the store holds, and whether they were sent just now; in any thread."""
+
+
+def put_file(
+    transport: HttpTransport,
+    transfer_id: str,
+    path: Path,
+    label: str | None,
+    *,
+    watch: Watch,
+    journals: Path | None,
+    restart: bool = False,
+    budget: int = DEFAULT_BUDGET,
+) -> Sent:
+    """Send a file; a part that the store holds since an earlier try is read and not sent.
+
+    ``journals`` is the folder where the state of the sending is kept; without one nothing can be
+    gone on with. ``restart`` begins anew. Raises ``GatewayError``, with the code
+    ``source_changed`` when the file was changed since the first try or while it was sent, and
+    what opening the file raises.
+    """
+    count = _Count(watch)
+    path = Path(os.path.realpath(path))
+    with ThreadPoolExecutor(MOST_PARALLEL, thread_name_prefix="ferryman-part") as pool:
+
+        def begin(journal: Journal | None) -> Upload:
+            def note(part: StoredPart, sent: bool) -> None:
+                if journal is not None and sent:
+                    journal.note(part)
+                count.add(part, sent)
+
+            resumption = None
+            if journal is not None:
+                resumption = Resumption(
+                    key=journal.sending.resume_key, known=journal.known, same=True
+                )
+            shared = Budget(budget)
+            return Upload(
+                transport, pool, shared, transfer_id, label, resumption=resumption, on_part=note
+            )
+
+        sending = _sending(transport.base_url, transfer_id, path, label)
+        if journals is None:
+            return count.of(_send(begin(None), path, sending))
+        if restart:
+            _forget(transport, journals, sending)
+        with opened(journals, sending) as journal:
+            receipt = _send(begin(journal), path, sending)
+            journal.forget()
+            return count.of(receipt)
+
+
+def put_stream(
+    transport: HttpTransport,
+    transfer_id: str,
+    source: BinaryIO,
+    label: str | None,
+    *,
+    watch: Watch,
+    budget: int = DEFAULT_BUDGET,
+) -> Sent:
+    """Send what can be read only once, to its end."""
+    count = _Count(watch)
+    with ThreadPoolExecutor(MOST_PARALLEL, thread_name_prefix="ferryman-part") as pool:
+        upload = Upload(transport, pool, Budget(budget), transfer_id, label, on_part=count.add)
+        with AppDataStream(upload) as stream:
+            while piece := source.read(_PIECE):
+                stream.write(piece)
+    return count.of(_receipt(stream))
+
+
+def _send(upload: Upload, path: Path, sending: Sending) -> AppDataReceipt:
+    done = upload.begin().receipt
+    if done is not None:
+        # Registered by a process that was killed before it could say so.
+        return done
+    with AppDataStream(upload) as stream, path.open("rb", buffering=0) as file:
+        while piece := file.read(_PIECE):
+            stream.write(piece)
+        now = _sending(sending.url, sending.transfer_id, path, sending.label)
+        if now != sending or stream.tell() != sending.size:
+            raise changed(sending, now)
+    return _receipt(stream)
+
+
+def _receipt(stream: AppDataStream) -> AppDataReceipt:
+    if stream.receipt is None:
+        raise AssertionError("closing a file either stores it or raises")
+    return stream.receipt
+
+
+def _sending(url: str, transfer_id: str, path: Path, label: str | None) -> Sending:
+    facts = path.stat()
+    return Sending(
+        url=url,
+        transfer_id=transfer_id,
+        label=label,
+        path=str(path),
+        size=facts.st_size,
+        mtime_ns=facts.st_mtime_ns,
+    )
+
+
+def _forget(transport: HttpTransport, journals: Path, sending: Sending) -> None:
+    """Give up what was sent before, unless it is registered: that cannot be taken back."""
+    with opened(journals, sending, forgiving=True) as journal:
+        operation = server_calls.begin_upload(
+            sending.transfer_id, sending.label, journal.sending.resume_key
+        )
+        view = transport.call(operation)
+        if view.receipt is None:
+            transport.call(server_calls.abort_upload(view.upload_id))
+        journal.forget()
+
+
+class _Count:
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+        self._lock = Lock()
+        self._sent = self._sent_bytes = self._resumed = 0
+
+    def add(self, part: StoredPart, sent: bool, /) -> None:
+        with self._lock:
+            self._sent += sent
+            self._sent_bytes += part.size if sent else 0
+            self._resumed += not sent
+            self._watch(part.size, sent)
+
+    def of(self, receipt: AppDataReceipt) -> Sent:
+        return Sent(receipt, self._sent, self._sent_bytes, self._resumed)

@@ -1,0 +1,67 @@
+-- name: try_lock_storage$
+SELECT pg_try_advisory_lock(:key);
+
+-- name: unlock_storage$
+SELECT pg_advisory_unlock(:key);
+
+-- name: end_app_data
+-- The rows first: whoever asks from now on is refused, and the objects can go.
+WITH over AS (
+    SELECT key FROM app_data JOIN transfer USING (transfer_id)
+    WHERE deleted_at IS NULL
+        AND (started_at <= :started_before OR settled_at <= :settled_before)
+    LIMIT :size)
+UPDATE app_data SET deleted_at = :now FROM over
+WHERE app_data.key = over.key AND deleted_at IS NULL
+RETURNING app_data.key, size;
+
+-- name: close_uploads
+-- Of transfers that take none any more; a final state never changes, so no lock is needed.
+WITH over AS (
+    SELECT upload_id FROM upload JOIN transfer USING (transfer_id)
+    WHERE state = 'OPEN' AND settled_at <= :settled_before
+    LIMIT :size)
+UPDATE upload SET state = 'ABORTED' FROM over
+WHERE upload.upload_id = over.upload_id AND state = 'OPEN'
+RETURNING key, store_ref;
+
+-- name: records_of_keys
+SELECT upload.key, store_ref, state, app_data.key IS NOT NULL AS is_file,
+       app_data.deleted_at IS NOT NULL AS deleted
+FROM upload LEFT JOIN app_data USING (upload_id)
+WHERE upload.key = ANY(:keys);
+
+-- name: kept_between
+SELECT key, transfer_id, label FROM app_data
+WHERE key > :after AND key <= :last AND deleted_at IS NULL
+ORDER BY key
+LIMIT :size;
+
+-- name: is_kept$
+SELECT EXISTS (SELECT FROM app_data WHERE key = :key AND deleted_at IS NULL);
+
+-- name: storage_counts^
+SELECT count(*) FILTER (WHERE deleted_at IS NULL) AS files,
+       coalesce(sum(size) FILTER (WHERE deleted_at IS NULL), 0)::bigint AS bytes,
+       count(*) FILTER (WHERE deleted_at IS NOT NULL) AS deleted_files,
+       (SELECT count(*) FROM upload WHERE state = 'OPEN') AS open_uploads
+FROM app_data;
+
+-- name: sweep_state^
+SELECT job_id, due_at, report, error FROM sweep;
+
+-- name: lock_sweep^
+-- Whether the timer is in the queue, and no later than the setting has it.
+SELECT sweep.job_id, EXISTS (
+    SELECT FROM pgqueuer
+    WHERE id = sweep.job_id AND (status <> 'queued' OR execute_after <= now() + :longest)) AS alive
+FROM sweep FOR UPDATE OF sweep;
+
+-- name: set_sweep_timer!
+UPDATE sweep SET job_id = :job_id, due_at = :due_at;
+
+-- name: set_sweep_report!
+UPDATE sweep SET report = :report, error = NULL;
+
+-- name: set_sweep_error!
+UPDATE sweep SET error = :error;
