@@ -68,7 +68,7 @@ class Settings(BaseSettings):
     )
     delivery_concurrency: int = Field(400, gt=0, description="deliveries in flight in one worker")
     heartbeat_seconds: float = Field(
-        10, gt=0, description="silence after which a dead worker's jobs are taken over"
+        10, gt=0, description="silence after which a worker's messages and timers are taken over"
     )
 
     keep_settled_days: float = Field(
