@@ -51,9 +51,12 @@ async def delete_job(tx: Transaction, job_id: int) -> None:
 
 
 async def seconds_to_next(database: Database) -> float | None:
-    """Until the next queued job is due, in seconds of the database's clock; None without one."""
+    """Until the next queued job is due, in seconds of the database's clock; None without one.
+
+    Sweeps are left out: they are done once where the clock comes to stand.
+    """
     async with database.transaction() as tx:
-        seconds: float | None = await SQL.next_due(tx.connection)
+        seconds: float | None = await SQL.next_due(tx.connection, passed_by=SWEEP)
         return seconds
 
 
