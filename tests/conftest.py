@@ -11,6 +11,8 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
+from ferryman.errors import ConfigError
+from ferryman.functions import toolchain
 from ferryman.store.embedded import EmbeddedPostgres
 from ferryman.store.migrate import migrate
 from tests.support import PlatformProcess
@@ -110,6 +112,16 @@ def ceph() -> Iterator[Ceph]:
         pytest.skip(reason)
     with run_ceph() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def javascript() -> None:
+    """What runs functions in JavaScript; esbuild is installed where it is used first."""
+    try:
+        toolchain.node()
+        toolchain.esbuild()
+    except ConfigError as missing:
+        pytest.skip(str(missing))
 
 
 @pytest.fixture

@@ -261,11 +261,12 @@ class Crossing:
         claim: bool = True,
         handler: str = "index.run",
         code: str = CLOUD_APP,
+        file: str = "index.py",
         **options: Any,
     ) -> "Crossing":
         """Register an app with that code, create a migration, start it and claim its transfer."""
         folder.mkdir(exist_ok=True)
-        (folder / "index.py").write_text(code)
+        (folder / file).write_text(code)
         number = next(_numbers)
         registration = {
             "kind": "forge",

@@ -98,7 +98,7 @@ def _codes(node: ast.expr, place: _Place, places: list[_Place]) -> list[tuple[st
             [name] = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
             known: list[_Names] = [{name: value} for value in _values(name, place, places)]
             return [(eval(ast.unparse(node), dict(each)), each) for each in known]  # noqa: S307
-        case ast.Name(id="code") if place.function and place.function.name == "on_http_error":
+        case ast.Name(id="code") if place.function and place.function.name == "http_refusal":
             return []  # they are in the framework's table
     raise ValueError(f"a code that cannot be worked out: {ast.unparse(node)}")
 

@@ -1,5 +1,6 @@
 """A small cloud app that behaves in all the ways a function can behave."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -157,3 +158,12 @@ def app(tmp_path: Path) -> Path:
     (folder / "index.py").write_text(APP)
     (folder / "src" / "neighbour.py").write_text("NAME = 'next door'\n")
     return folder
+
+
+@pytest.fixture
+def fifo(tmp_path: Path) -> Path:
+    """A named pipe through which a process tells its id."""
+    path = tmp_path / "fifo"
+    os.mkfifo(path)
+    os.mkfifo(f"{path}.go")
+    return path

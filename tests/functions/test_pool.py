@@ -49,15 +49,6 @@ def invoke(app: Path) -> Invoke:
     return invoke
 
 
-@pytest.fixture
-def fifo(tmp_path: Path) -> Path:
-    """A named pipe through which a process tells its id."""
-    path = tmp_path / "fifo"
-    os.mkfifo(path)
-    os.mkfifo(f"{path}.go")
-    return path
-
-
 class Watched:
     """A process known by its id, held by a descriptor so that the id cannot be reused."""
 

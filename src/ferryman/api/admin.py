@@ -24,6 +24,7 @@ from ferryman.api.storage import (
 from ferryman.services import (
     clock,
     explain,
+    explain_transfer,
     mapping_load,
     mapping_report,
     message,
@@ -40,6 +41,7 @@ from ferryman.wire.transfer import (
     MessageView,
     RerunAnswer,
     TimelineEntry,
+    TransferExplanation,
     TransferView,
 )
 
@@ -180,6 +182,12 @@ async def explain_message(platform: OwnPlatform, message_id: Id) -> Explanation:
     return await explain.explain(platform, message_id)
 
 
+@get("/transfers/{transfer_id:str}/explain")
+async def explain_whole_transfer(platform: OwnPlatform, transfer_id: Id) -> TransferExplanation:
+    """The chain from migration to end, of a transfer that nothing came of too."""
+    return await explain_transfer.explain(platform, transfer_id)
+
+
 @get("/clock")
 async def get_clock(platform: OwnPlatform) -> ClockView:
     """The platform's time."""
@@ -228,6 +236,7 @@ def admin_router(credentials: Credentials) -> Router:
             get_message,
             redeliver_message,
             explain_message,
+            explain_whole_transfer,
             get_clock,
             advance_clock,
         ],

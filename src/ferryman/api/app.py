@@ -25,6 +25,7 @@ from ferryman.api.problems import on_http_error, on_platform_error, on_undecodab
 from ferryman.api.server import server_router
 from ferryman.api.strict import StrictRequest, check_request
 from ferryman.api.throttle import Throttle
+from ferryman.api.traces import tracer
 from ferryman.domain.rate import Rate
 from ferryman.errors import PlatformError
 from ferryman.objects.local import LocalStore
@@ -110,6 +111,7 @@ def create_app(
             UnicodeDecodeError: on_undecodable,
             Exception: on_unexpected,
         },
+        after_exception=[tracer(platform)],
         middleware=[PrometheusConfig(app_name="ferryman", group_path=True).middleware],
         openapi_config=OpenAPIConfig(
             title="Ferryman",

@@ -7,7 +7,7 @@ from typing import Any
 from litestar import Request
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
-from litestar.types import Guard
+from litestar.types import Guard, Scope
 
 from ferryman import connect_token
 from ferryman.api.throttle import Throttle
@@ -56,7 +56,7 @@ def connect_app_guard(platform: Platform, credentials: Credentials, throttle: Th
     """Lets those in who sign their request with the shared secret of a Connect app."""
 
     async def guard(connection: Connection, _handler: BaseRouteHandler) -> None:
-        scheme, token = _authorization(connection)
+        scheme, token = authorization(connection)
         if scheme == "bearer":
             app = await _cloud_app(platform, credentials, token)
             if app.kind is not AppKind.CONNECT:
@@ -110,9 +110,15 @@ def caller(request: Request[Any, Any, Any]) -> App:
     return app
 
 
+def caller_of(scope: Scope) -> App | None:
+    """The same of any connection; None when no guard let anyone in."""
+    state: dict[str, Any] = scope.get("state") or {}
+    return state.get(_CALLER)
+
+
 def _enter(connection: Connection, app: App, throttle: Throttle) -> None:
-    throttle.admit(app.app_id)
     connection.scope["state"][_CALLER] = app
+    throttle.admit(app.app_id)
 
 
 def check_operator(request: Connection, credentials: Credentials) -> None:
@@ -128,7 +134,7 @@ def check_operator(request: Connection, credentials: Credentials) -> None:
 
 def bearer(request: Connection) -> str:
     """The token of the Authorization header."""
-    scheme, token = _authorization(request)
+    scheme, token = authorization(request)
     if scheme != "bearer" or not token:
         raise NotAuthenticated(
             "token_missing",
@@ -139,7 +145,7 @@ def bearer(request: Connection) -> str:
     return token
 
 
-def _authorization(request: Connection) -> tuple[str, str]:
+def authorization(request: Connection) -> tuple[str, str]:
     """Scheme, in small letters, and token."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     return scheme.lower(), token.strip()

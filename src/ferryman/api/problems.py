@@ -99,13 +99,19 @@ def on_platform_error(_request: Request[Any, Any, Any], error: PlatformError) ->
 
 def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
     """A refusal of the framework: wrong path, method, or form of the request."""
+    refusal = http_refusal(error, request.method, request.url.path)
+    return answer(refusal, error.status_code)
+
+
+def http_refusal(error: HTTPException, method: str, path: str) -> Invalid:
+    """A refusal of the framework in our own form."""
     code, expected, fix = _HTTP.get(
         error.status_code,
         ("request_invalid", "a request as the reference describes it", "See /docs."),
     )
-    found = error.detail if error.status_code == 400 else f"{request.method} {request.url.path}"
+    found = error.detail if error.status_code == 400 else f"{method} {path}"
     detail = _detail(error) or found
-    return answer(Invalid(code, expected=expected, found=detail[:500], fix=fix), error.status_code)
+    return Invalid(code, expected=expected, found=detail[:500], fix=fix)
 
 
 def on_undecodable(_request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:

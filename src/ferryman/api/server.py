@@ -38,8 +38,12 @@ async def claim(
 ) -> ClaimAnswer:
     """Take the next transfer whose listener is to be called, waiting for one up to 30 s."""
     until = monotonic() + min(max(data.wait_seconds, 0.0), _LONGEST_WAIT)
+    noted = False
     while True:
         found = await listener.claim(platform, caller, data)
+        if found is None and not noted:
+            await listener.note_asking(platform, caller, data.agent_id)
+            noted = True
         if found is not None or monotonic() >= until or await passed(closing, _POLL_SECONDS):
             return ClaimAnswer(transfer=found)
 

@@ -14,6 +14,7 @@ from ferryman.wire.transfer import (
     MessageView,
     RerunAnswer,
     TimelinePage,
+    TransferExplanation,
     TransferView,
 )
 
@@ -185,6 +186,12 @@ def explain_message(message_id: str) -> Operation[Explanation]:
     """Why a message went where it went."""
     path = f"{_BASE}/messages/{segment(message_id)}/explain"
     return json_operation("GET", path, Explanation)
+
+
+def explain_transfer(transfer_id: str) -> Operation[TransferExplanation]:
+    """Why a transfer is where it is."""
+    path = f"{_BASE}/transfers/{segment(transfer_id)}/explain"
+    return json_operation("GET", path, TransferExplanation)
 
 
 def get_clock() -> Operation[ClockView]:

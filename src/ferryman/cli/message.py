@@ -5,9 +5,10 @@ from typing import Annotated
 import typer
 
 from ferryman.cli import admin_calls as calls
+from ferryman.cli.chain import print_chain
 from ferryman.cli.connection import DATA_DIR, URL, Admin, AsJson, DataDir, Token, Url, connected
 from ferryman.cli.render import clean, instant, lines_of, place_of, print_json
-from ferryman.wire.transfer import AttemptView, Link, MessageView
+from ferryman.wire.transfer import AttemptView, MessageView
 
 app = typer.Typer(help="See messages and deliver them again.", no_args_is_help=True)
 
@@ -59,9 +60,7 @@ def explain(
         view = admin.call(calls.get_message(message))
         typer.echo(place_of(admin.call(calls.get_transfer(view.transfer_id))))
     typer.echo(lines_of({"message": view.message_id, "event": view.event_type}))
-    for link in explanation.links:
-        typer.echo(link_line(link, broken=link.name == explanation.broken))
-    typer.echo(f"broken at: {explanation.broken}" if explanation.broken else "nothing is broken")
+    print_chain(explanation.links, explanation.broken)
 
 
 def _print(admin: Admin, view: MessageView, *, as_json: bool) -> None:
@@ -105,10 +104,3 @@ def attempt_line(attempt: AttemptView) -> str:
     error = f": {attempt.error.rstrip()}" if attempt.error else ""
     output = f"\noutput: {attempt.output.rstrip()}" if attempt.output else ""
     return clean(f"{said}{error}{output}").replace("\n", "\n    ")
-
-
-def link_line(link: Link, *, broken: bool) -> str:
-    """Tell of one link; a mark stands at each that does not hold, the fix at the first broken."""
-    mark = " " if link.holds else "x"
-    fix = f"\n{link.fix}" if broken and link.fix else ""
-    return clean(f"{mark} {link.name}: {link.found}{fix}").replace("\n", "\n    ")

@@ -7,6 +7,7 @@ import typer
 
 from ferryman.cli import admin_calls as calls
 from ferryman.cli import pages, timeline
+from ferryman.cli.chain import print_chain
 from ferryman.cli.connection import DATA_DIR, URL, AsJson, DataDir, Token, Url, connected
 from ferryman.cli.manifest_file import write_manifest
 from ferryman.cli.render import counts_of, instant, lines_of, place_of, print_json
@@ -14,7 +15,7 @@ from ferryman.cli.streaming import opened
 from ferryman.cli.watch import Watch, all_succeeded, result_line
 from ferryman.wire.transfer import MessageView, TimelineEntry, TransferView
 
-app = typer.Typer(help="See, follow, cancel and re-run transfers.", no_args_is_help=True)
+app = typer.Typer(help="See, follow, explain, cancel and re-run transfers.", no_args_is_help=True)
 
 TransferId = Annotated[str, typer.Argument(help="The id of the transfer.", show_default=False)]
 AsLines = Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")]
@@ -117,6 +118,25 @@ def messages(
             everything=everything,
             as_json=as_json,
         )
+
+
+@app.command("explain")
+def explain(
+    transfer: TransferId,
+    url: Url = URL,
+    token: Token = None,
+    data_dir: DataDir = DATA_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """Say why a transfer is where it is, and which link of the chain is broken first."""
+    with connected(url, token, data_dir, as_json=as_json) as admin:
+        explanation = admin.call(calls.explain_transfer(transfer))
+        if as_json:
+            print_json(explanation)
+            return
+        typer.echo(place_of(admin.call(calls.get_transfer(transfer))))
+    typer.echo(lines_of({"transfer": explanation.transfer_id, "status": explanation.status.value}))
+    print_chain(explanation.links, explanation.broken)
 
 
 @app.command("manifest")

@@ -1,6 +1,7 @@
 """The program that runs a cloud app's functions, one call at a time, away from the worker.
 
-It is started as a file, uses the standard library alone, and becomes two processes. The *warden*
+It runs Python itself; for JavaScript the host becomes Node.js with ``node/host.mjs``. It is
+started as a file, uses the standard library alone, and becomes two processes. The *warden*
 runs no line of the app's code, so nothing the app does can keep it from its work: when the host
 dies, or the worker does (end of the warden's standard input), it ends every process below it and
 then dies as the host died. The *host* loads the handler and answers the requests of the worker
@@ -9,7 +10,8 @@ on a socket of its own, because standard output belongs to the app.
 On Linux the two are subreapers: a child that detached itself by forking twice becomes theirs, not
 init's, so it is found and ended too. Elsewhere what is left in the host's process group is ended.
 
-One JSON object a line. Request: ``call``, ``event``, ``context``, ``environment``. Answers, each
+One JSON object a line. Request: ``call``, ``event``, ``context``, ``environment``, ``seconds``
+(how long the function may take) and, the first time for JavaScript, ``program``. Answers, each
 with the ``call`` of the request: ``{"state": "called"}`` before the function runs, then
 ``{"state": "done", "error": null or text, "children": whether it left processes running}``; or
 ``{"state": "unloadable", "error": text}`` instead of both.
@@ -32,20 +34,24 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, NoReturn
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 LINUX = sys.platform == "linux"
 ERROR_CHARACTERS = 8192
+BECOME_CHANNEL = 3
+OWN_MEMORY = 128 << 20
 
 Handler = Callable[[Any, Any], Any]
 
 
 def main() -> None:
-    """``host.py CHANNEL_FD MEMORY_BYTES SOURCE FILE FUNCTION``; never returns."""
-    channel, memory = int(sys.argv[1]), int(sys.argv[2])
-    source, file, function = Path(sys.argv[3]), Path(sys.argv[4]), sys.argv[5]
+    """``host.py CHANNEL_FD MEMORY_BYTES python SOURCE FILE FUNCTION``; never returns.
+
+    Or ``… become PROGRAM ARGUMENTS``.
+    """
+    channel, memory, how = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     home = tempfile.mkdtemp(prefix="ferryman-function-")
     os.environ["HOME"] = os.environ["TMPDIR"] = home
@@ -55,6 +61,9 @@ def main() -> None:
     host = os.fork()
     if host == 0:
         live_no_longer_than(warden)
+        if how == "become":
+            become(sys.argv[4:], channel, memory)
+        source, file, function = Path(sys.argv[4]), Path(sys.argv[5]), sys.argv[6]
         if memory:
             resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
         serve(channel, source, file, function)
@@ -146,6 +155,21 @@ def live_no_longer_than(warden: int) -> None:
 
 
 # The host.
+
+
+def become(command: list[str], channel: int, memory: int) -> NoReturn:
+    """Be another program, which finds the channel at descriptor 3."""
+    if memory and LINUX:
+        # V8 reserves far more addresses than it uses, so only what can be written to is
+        # limited; what its threads have for their stacks is no matter of the app's.
+        limit = memory + OWN_MEMORY
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+    if channel != BECOME_CHANNEL:
+        os.dup2(channel, BECOME_CHANNEL)
+        os.close(channel)
+    os.set_inheritable(BECOME_CHANNEL, True)
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+    os.execve(command[0], command, environment)  # noqa: S606 - the worker says which
 
 
 def serve(channel: int, source: Path, file: Path, function: str) -> None:

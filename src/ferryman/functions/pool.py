@@ -4,15 +4,17 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from ferryman.domain.outcome import Outcome, failed
-from ferryman.errors import Invalid
+from ferryman.errors import PlatformError
+from ferryman.functions.bundle import Bundles, Stamps
 from ferryman.functions.process import HostProcess, Limits
-from ferryman.functions.source import handler_file
+from ferryman.functions.program import NodeProgram, Program, PythonProgram
+from ferryman.functions.source import handler_file, in_python
 
 # The one variable that is new for every call, and so is no reason for a new host.
 TOKEN_VARIABLE = "FERRYMAN_TOKEN"  # noqa: S105 - the name, not the token
@@ -41,18 +43,19 @@ class _Key:
     """What two calls must have in common to run in the same host, one after the other."""
 
     owner: str
-    source: Path
     file: Path
     function: str
-    files: frozenset[tuple[str, int, int]]
+    files: Stamps
     environment: frozenset[tuple[str, str]]
+    program: Program = field(compare=False)
 
 
 class FunctionPool:
     """At most ``concurrency`` hosts, counting those that wait warm for the next call.
 
     A host is kept after a call that succeeded and left no process behind, for ``idle_seconds``
-    or until its place is needed; a change to a Python file beside the handler retires it.
+    or until its place is needed; a change to a Python file beside the handler, or to anything that
+    went into the bundle of one in JavaScript, retires it.
     ``memory_bytes`` limits the address space of each process (Linux). Use it as an async context
     manager within one event loop: at the end every host and all its descendants are ended.
     """
@@ -78,6 +81,7 @@ class FunctionPool:
         # Insertion order is the order of last use.
         self._idle: dict[HostProcess, tuple[_Key, asyncio.TimerHandle]] = {}
         self._busy = 0
+        self._bundles = Bundles()
         self._endings: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
@@ -126,8 +130,8 @@ class FunctionPool:
         Raises nothing. When the task is cancelled the function's processes are ended.
         """
         try:
-            return await self._run(call, _key(call))
-        except Invalid as error:
+            return await self._run(call, await self._key(call))
+        except PlatformError as error:
             return failed("before", str(error), duration=0.0)
         except OSError as error:
             return failed("before", f"No process could be started: {error}", duration=0.0)
@@ -141,7 +145,7 @@ class FunctionPool:
                 return outcome
         while self._idle and len(self._idle) + self._busy >= self.concurrency:
             self._retire(next(iter(self._idle)))
-        host = await HostProcess.start(key.source, key.file, key.function, self._limits)
+        host = await HostProcess.start(key.program, self._limits)
         return await self._call(host, call, key)
 
     async def _call(self, host: HostProcess, call: FunctionCall, key: _Key) -> Outcome:
@@ -172,19 +176,24 @@ class FunctionPool:
         self._endings.add(task)
         task.add_done_callback(self._endings.discard)
 
+    async def _key(self, call: FunctionCall) -> _Key:
+        source = call.source.resolve()
+        file, function = handler_file(source, call.handler)
+        program: Program
+        if in_python(file):
+            files = _files(file.parent)
+            program = PythonProgram(source, file, function)
+        else:
+            bundle = await self._bundles.of(source, file)
+            files = bundle.stamps
+            program = NodeProgram(source, bundle, function)
+        environment = {
+            name: value for name, value in call.environment.items() if name != TOKEN_VARIABLE
+        }
+        return _Key(call.owner, file, function, files, frozenset(environment.items()), program)
 
-def _key(call: FunctionCall) -> _Key:
-    source = call.source.resolve()
-    file, function = handler_file(source, call.handler)
-    environment = {
-        name: value for name, value in call.environment.items() if name != TOKEN_VARIABLE
-    }
-    return _Key(
-        call.owner, source, file, function, _files(file.parent), frozenset(environment.items())
-    )
 
-
-def _files(folder: Path) -> frozenset[tuple[str, int, int]]:
+def _files(folder: Path) -> Stamps:
     found = set()
     for entry in folder.iterdir():
         if entry.suffix == ".py":

@@ -13,12 +13,15 @@ from typing import Self
 
 from ferryman.domain.outcome import Outcome, Stage, failed, succeeded
 from ferryman.functions.capture import OutputPipe
+from ferryman.functions.program import Program
 
 _PROGRAM = Path(__file__).with_name("host.py")
 _ANSWER_BYTES = 1 << 18
 # What a program needs to run at all; everything else of the worker stays with the worker.
 _INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR")
 _END_SECONDS = 5.0
+# What V8 says last.
+_OUT_OF_MEMORY = "JavaScript heap out of memory"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,28 +49,31 @@ class HostProcess:
         channel: tuple[asyncio.StreamReader, asyncio.StreamWriter],
         output: OutputPipe,
         limits: Limits,
+        program: Mapping[str, object] | None,
     ) -> None:
         self._process = process
         self._reader, self._writer = channel
         self._output = output
         self._limits = limits
+        self._program = program
         self._calls = 0
         self.reusable = True
 
     @classmethod
-    async def start(cls, source: Path, file: Path, function: str, limits: Limits) -> Self:
-        """Start a host for ``function`` in ``file``; raises ``OSError`` if that cannot be."""
+    async def start(cls, program: Program, limits: Limits) -> Self:
+        """Start a host for ``program``; ``OSError`` or ``ConfigError`` if that cannot be."""
+        task = program.command(limits.memory_bytes)
         ours, theirs = socket.socketpair()
         output = OutputPipe(limits.log_bytes)
         command = [sys.executable, "-P", str(_PROGRAM), str(theirs.fileno())]
-        command += [str(limits.memory_bytes), str(source), str(file), function]
+        command += [str(limits.memory_bytes), *task]
         try:
             process = await asyncio.create_subprocess_exec(
                 *command,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=output.write_end,
                 stderr=output.write_end,
-                cwd=source,
+                cwd=program.source,
                 env=_environment(),
                 pass_fds=(theirs.fileno(),),
                 start_new_session=True,
@@ -80,7 +86,7 @@ class HostProcess:
             theirs.close()
             output.close_write_end()
         channel = await asyncio.open_unix_connection(sock=ours, limit=_ANSWER_BYTES)
-        return cls(process, channel, output, limits)
+        return cls(process, channel, output, limits, program.first())
 
     @property
     def alive(self) -> bool:
@@ -103,8 +109,11 @@ class HostProcess:
         self._calls += 1
         self.reusable = False
         self._output.begin()
-        request = {"event": event, "context": context, "environment": environment}
-        line = json.dumps({"call": self._calls, **request}).encode() + b"\n"
+        request: dict[str, object] = {"call": self._calls, "event": event, "context": context}
+        request |= {"environment": environment, "seconds": seconds}
+        if self._program is not None:
+            request["program"], self._program = self._program, None
+        line = json.dumps(request).encode() + b"\n"
         stage: Stage = "before"
         limit, began = self._limits.start_seconds, loop.time()
         try:
@@ -161,6 +170,9 @@ class HostProcess:
                 code = await self._process.wait()
         except TimeoutError:
             return "The function closed the descriptor that Ferryman's answers go through."
+        if code == -signal.SIGABRT and _OUT_OF_MEMORY in self._output.text():
+            megabytes = self._limits.memory_bytes >> 20
+            return f"The function used all its memory ({megabytes} MiB): {_OUT_OF_MEMORY}."
         if code < 0:
             return f"The process of the function was ended by {_signal_name(-code)}."
         return f"The process of the function ended itself with exit code {code}."

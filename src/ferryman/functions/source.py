@@ -1,4 +1,8 @@
-"""The folder of an app: its manifest file, its handlers, and the variables given to them."""
+"""The folder of an app: its manifest file, its handlers, and the variables given to them.
+
+A handler ``index.run`` is a file of Python in the folder or in ``src``, or one of JavaScript or
+TypeScript in ``src`` or in the folder, which is the layout of Forge apps.
+"""
 
 import ast
 from collections.abc import Mapping
@@ -7,11 +11,14 @@ from pathlib import Path
 import yaml
 
 from ferryman.errors import ConfigError, Invalid
+from ferryman.functions.bundle import check_export
 from ferryman.functions.document import describe, malformed
 from ferryman.functions.manifest import Manifest
 from ferryman.functions.routes import FunctionRoute, routes
 
 _MANIFEST_BYTES = 1 << 20
+_PYTHON = (".py",)
+_JAVASCRIPT = (".js", ".mjs", ".cjs", ".jsx", ".ts", ".tsx")
 
 
 def load_manifest(path: Path) -> dict[str, object]:
@@ -52,7 +59,8 @@ def app_variables(manifest: Manifest, environ: Mapping[str, str]) -> dict[str, s
 def check_source(manifest: Manifest, source: Path) -> None:
     """See that every handler that a migration event goes to is there, without running it.
 
-    Raises ``Invalid`` naming the first that is not.
+    Raises ``Invalid`` naming the first that is not, ``ConfigError`` when what it takes to tell
+    is not installed. May take seconds: what is in JavaScript is compiled.
     """
     for event in manifest.events:
         for route in routes(manifest, event):
@@ -63,32 +71,56 @@ def check_source(manifest: Manifest, source: Path) -> None:
 def handler_file(source: Path, handler: str) -> tuple[Path, str]:
     """The file and the name of the function that ``handler`` (``file.function``) means.
 
-    Looks in ``source`` and then in ``source/src``; raises ``Invalid`` when neither has it or
-    when it lies, by a link, outside the source.
+    Raises ``Invalid`` when there is none, when there are several, or when it lies, by a link,
+    outside the source.
     """
     name, _, function = handler.rpartition(".")
     root = source.resolve()
-    for folder in (root, root / "src"):
-        file = (folder / f"{name}.py").resolve()
-        if not file.is_relative_to(root):
-            raise Invalid(
-                "handler_outside_source",
-                expected=f"the handler {handler[:64]!r} within {source}",
-                found="a path that leads out of it",
-                fix="Keep the file in the source folder, or register the folder that holds it.",
-            )
-        if file.is_file():
-            return file, function
-    raise Invalid(
-        "handler_file_missing",
-        expected=f"{name[:64]}.py in {source} or in {source / 'src'}",
-        found="no such file",
-        fix="Correct the handler in the manifest or the source folder of the registration.",
-    )
+    found = _first(root, ("", "src"), name, _PYTHON) + _first(root, ("src", ""), name, _JAVASCRIPT)
+    if len(found) > 1:
+        raise Invalid(
+            "handler_file_ambiguous",
+            expected=f"one file for the handler {handler[:64]!r}",
+            found=", ".join(str(file.relative_to(root)) for file in found),
+            fix="Keep the one that is meant under this name.",
+        )
+    if not found:
+        raise Invalid(
+            "handler_file_missing",
+            expected=f"{name[:64]}.py, {', '.join(_JAVASCRIPT)} in {source} or in {source / 'src'}",
+            found="no such file",
+            fix="Correct the handler in the manifest or the source folder of the registration.",
+        )
+    file = found[0].resolve()
+    if not file.is_relative_to(root):
+        raise Invalid(
+            "handler_outside_source",
+            expected=f"the handler {handler[:64]!r} within {source}",
+            found="a path that leads out of it",
+            fix="Keep the file in the source folder, or register the folder that holds it.",
+        )
+    return file, function
+
+
+def in_python(file: Path) -> bool:
+    """Whether a handler's file is Python; else it is JavaScript or TypeScript."""
+    return file.suffix in _PYTHON
+
+
+def _first(root: Path, folders: tuple[str, ...], name: str, endings: tuple[str, ...]) -> list[Path]:
+    """All files of that name in the first folder that has one."""
+    for folder in folders:
+        files = [root / folder / f"{name}{ending}" for ending in endings]
+        if there := [file for file in files if file.is_file()]:
+            return there
+    return []
 
 
 def _check_handler(source: Path, handler: str) -> None:
     file, function = handler_file(source, handler)
+    if not in_python(file):
+        check_export(source.resolve(), file, function)
+        return
     try:
         tree = ast.parse(file.read_bytes(), filename=str(file))
     except (SyntaxError, ValueError, RecursionError, MemoryError, OSError) as error:

@@ -1,11 +1,13 @@
 """Registering apps, and who a token speaks for."""
 
+import asyncio
 from datetime import datetime
+from difflib import get_close_matches
 from pathlib import Path
 from uuid import UUID
 
 from ferryman.domain.limits import ADMIN_PAGE, LABEL_CHARACTERS
-from ferryman.errors import Conflict, Invalid, NotAuthenticated, not_found
+from ferryman.errors import Conflict, Invalid, NotAuthenticated, NotFound, not_found
 from ferryman.functions.descriptor import check_key, parse_descriptor
 from ferryman.functions.manifest import check_environment, parse_manifest
 from ferryman.functions.source import check_source
@@ -39,7 +41,8 @@ async def register(platform: Platform, request: AppRegistration) -> AppCredentia
     Everything that could never be routed is refused here, not found out days later. Tokens of
     an earlier registration stay valid. Raises :class:`Invalid` with the first mistake.
     """
-    _check(request)
+    # In a thread: functions in JavaScript are compiled.
+    await asyncio.to_thread(_check, request)
     server_token, cloud_token = new_token("server"), new_token("cloud")
     by_hand = request.kind is AppKind.CONNECT and not installs(request)
     secret = new_token("shared") if by_hand else None
@@ -139,7 +142,22 @@ async def find(tx: Transaction, name: str) -> App:
             found="environments " + ", ".join(app.environment for app in matching),
             fix=f"Say {key}@{matching[0].environment}, for instance.",
         )
+    if found:
+        raise _unknown_environment(key, environment, [app.environment for app in found])
     raise not_found("app", name)
+
+
+def _unknown_environment(key: str, environment: str, known: list[str]) -> NotFound:
+    """An app that is registered, only not there: told from one that is not registered at all."""
+    near = get_close_matches(environment.lower(), known, n=1, cutoff=0.5)
+    return NotFound(
+        "environment_unknown",
+        expected=f"{key} in one of its environments: {', '.join(known)[:200]}",
+        found=repr(environment)[:80],
+        fix=f"Did you mean {key}@{near[0]}?"
+        if near
+        else f"Say {key}@{known[0]}, for instance, or register the app in that environment.",
+    )
 
 
 async def page(platform: Platform, cursor: str | None, size: int | None) -> AppPage:

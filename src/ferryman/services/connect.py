@@ -63,6 +63,14 @@ async def report(
             if taken.message is not None:
                 await transfers.set_status_message(tx, stored.transfer_id, taken.message)
             await apply(tx, stored, change)
+        else:
+            await timeline.write(
+                tx,
+                stored.transfer_id,
+                "progress.ignored",
+                percent=taken.percent,
+                progress=stored.state.progress,
+            )
     return ProgressReport(status=taken.status, percent=taken.percent, message=taken.message)
 
 

@@ -1,9 +1,11 @@
 """Why a message went where it went: the chain of links, and the first that is broken."""
 
+from ferryman.domain.cause import broken, whole
+from ferryman.domain.failure import gist, link_of
 from ferryman.errors import not_found
 from ferryman.functions.routes import FunctionRoute, RemoteRoute, Route, route_name
 from ferryman.services.platform import Platform, parse_id
-from ferryman.services.routing import no_way, routes_of
+from ferryman.services.routing import routes_of
 from ferryman.store import app as apps
 from ferryman.store import message as messages
 from ferryman.store import transfer as transfers
@@ -29,7 +31,7 @@ async def explain(platform: Platform, message_id: str) -> Explanation:
         _transfer(stored),
         _app(app),
         _trigger(app, message.event_type, routes),
-        *[_attempt(attempt) for attempt in view.attempts],
+        *[_attempt(app, message_id, attempt) for attempt in view.attempts],
         _delivery(view, message.reason),
         *([_acknowledgement(view)] if _is_acknowledged(app, message.event_type) else []),
     ]
@@ -58,28 +60,16 @@ def _app(app: App) -> Link:
 
 
 def _trigger(app: App, event: EventType, routes: tuple[Route, ...]) -> Link:
+    name = f"{app.cloud_app_key}@{app.environment}"
     if app.kind is AppKind.CONNECT:
-        return _webhook(app, routes)
+        if routes:
+            return whole("webhook", "; ".join(map(route_name, routes)))
+        cause = "app_not_installed" if app.shared_secret is None else "no_webhook"
+        return broken("webhook", cause, app=name)
     if routes:
-        return Link(name="trigger", holds=True, found="; ".join(_target(app, r) for r in routes))
-    return Link(
-        name="trigger",
-        holds=False,
-        found=f"no trigger of the app's manifest names {event.value}",
-        fix="Add the event to modules.trigger[].events and register the app again.",
-    )
-
-
-def _webhook(app: App, routes: tuple[Route, ...]) -> Link:
-    if routes:
-        return Link(name="webhook", holds=True, found="; ".join(map(route_name, routes)))
-    fix = (
-        "Install the app: `ferryman app install`."
-        if app.shared_secret is None
-        else "Register an address by PUT /rest/atlassian-connect/1/migration/webhook, or name "
-        "cloudAppMigration.migrationWebhookPath in the descriptor and register the app again."
-    )
-    return Link(name="webhook", holds=False, found=no_way(app), fix=fix)
+        return whole("trigger", "; ".join(_target(app, route) for route in routes))
+    cause = "no_manifest" if app.manifest is None else "no_trigger"
+    return broken("trigger", cause, app=name, event=event.value)
 
 
 def _target(app: App, route: Route) -> str:
@@ -92,48 +82,30 @@ def _target(app: App, route: Route) -> str:
             return route_name(route)
 
 
-def _attempt(attempt: AttemptView) -> Link:
+def _attempt(app: App, message_id: str, attempt: AttemptView) -> Link:
+    name = f"attempt {attempt.number}"
     took = "" if attempt.duration_ms is None else f" after {attempt.duration_ms} ms"
     status = "" if attempt.status is None else f", HTTP {attempt.status}"
-    reason = f": {_gist(attempt.error)}" if attempt.error else ""
-    return Link(
-        name=f"attempt {attempt.number}",
-        holds=attempt.outcome in ("DELIVERED", "RUNNING"),
-        found=f"{attempt.outcome.lower()}{took}{status}{reason}",
-        fix=_FIX_BY_STAGE.get(attempt.stage or ""),
-    )
-
-
-def _gist(error: str) -> str:
-    """What a traceback ends with: the exception and its message, behind the indented frames."""
-    lines = error.strip().splitlines()
-    frames = [number for number, line in enumerate(lines) if line.startswith("  ")]
-    behind = lines[frames[-1] + 1 :] if frames else lines
-    return " ".join(behind or lines[-1:])[:300]
-
-
-_FIX_BY_STAGE = {
-    "before": "Nothing reached the app: see that its address, file and function are right.",
-    "during": "The app did not answer in time or died: do less in one call.",
-    "after": "The app refused or raised: mend what its error says.",
-}
+    reason = f": {gist(attempt.error)}" if attempt.error else ""
+    found = f"{attempt.outcome.lower()}{took}{status}{reason}"
+    if attempt.outcome in ("DELIVERED", "RUNNING"):
+        return whole(name, found)
+    connect = app.kind is AppKind.CONNECT
+    link = link_of(name, attempt, connect=connect, message=message_id)
+    return Link(name=name, holds=False, found=found, fix=link.fix, cause=link.cause)
 
 
 def _delivery(view: MessageView, reason: str | None) -> Link:
     if view.state is MessageState.UNDELIVERED:
-        return Link(
-            name="delivery",
-            holds=False,
-            found=f"given up: {_gist(reason or 'all attempts failed')}",
-            fix="Mend the cause, then `ferryman message redeliver` it.",
-        )
+        why = gist(reason or "all attempts failed")
+        return broken("delivery", "undelivered", reason=why, message=view.message_id)
     if view.state is MessageState.PENDING:
         found = "still trying"
     elif any(attempt.outcome == "DELIVERED" for attempt in view.attempts):
         found = "delivered"
     else:
         found = "not needed: acknowledged before an attempt got through"
-    return Link(name="delivery", holds=True, found=found)
+    return whole("delivery", found)
 
 
 def _is_acknowledged(app: App, event: EventType) -> bool:
@@ -143,10 +115,5 @@ def _is_acknowledged(app: App, event: EventType) -> bool:
 
 def _acknowledgement(view: MessageView) -> Link:
     if view.acknowledgement is not None:
-        return Link(name="acknowledgement", holds=True, found=view.acknowledgement.value)
-    return Link(
-        name="acknowledgement",
-        holds=False,
-        found="the app has not acknowledged this message",
-        fix="Call message_processed or message_failed with its messageId within the window.",
-    )
+        return whole("acknowledgement", view.acknowledgement.value)
+    return broken("acknowledgement", "message_unacknowledged", message=view.message_id)

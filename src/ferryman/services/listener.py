@@ -11,6 +11,7 @@ from ferryman.services import dependency
 from ferryman.services.decision import apply
 from ferryman.services.platform import Platform, check_text, parse_id
 from ferryman.services.transfer import settle_late
+from ferryman.store import refusal as refusals
 from ferryman.store import timeline
 from ferryman.store import transfer as transfers
 from ferryman.store.app import App
@@ -61,6 +62,12 @@ async def claim(platform: Platform, app: App, request: ClaimRequest) -> ClaimedT
         stored = await transfers.lock(tx, stored.transfer_id) or stored
         stored = await apply(tx, stored, start_rule(stored.state, tx.now))
     return _claimed(stored)
+
+
+async def note_asking(platform: Platform, app: App, agent_id: str | None) -> None:
+    """An agent asks for work and there is none yet: a trace of it, written now and then."""
+    async with platform.database.transaction() as tx:
+        await refusals.record_asking(tx, app.app_id, agent_id)
 
 
 def _known_ids(texts: list[str]) -> list[UUID]:

@@ -36,8 +36,11 @@ async def delete_job(tx: Transaction, job_id: int) -> None:
 
 
 async def seconds_to_next(tx: Transaction) -> float | None:
-    """Until the next queued job is due, in seconds of the database's clock; None without one."""
-    seconds: float | None = await SQL.next_due(tx.connection)
+    """Until the next queued job is due, in seconds of the database's clock; None without one.
+
+    Sweeps are left out: they are done once where the clock comes to stand.
+    """
+    seconds: float | None = await SQL.next_due(tx.connection, passed_by=SWEEP)
     return seconds
 
 

@@ -116,17 +116,30 @@ class MessagePage(Wire, frozen=True):
 
 
 class Link(Wire, frozen=True):
-    """One link of the chain from a transfer to an acknowledgement; ``fix`` where it is broken."""
+    """One link of a chain; where it is broken ``cause`` names why, and ``fix`` what to do.
+
+    A cause is stable: programs may rely on it.
+    """
 
     name: str
     holds: bool
     found: str
     fix: str | None = None
+    cause: str | None = None
 
 
 class Explanation(Wire, frozen=True):
     """``GET /admin/v1/messages/{messageId}/explain``; ``broken`` names the first broken link."""
 
     message_id: str
+    links: list[Link]
+    broken: str | None
+
+
+class TransferExplanation(Wire, frozen=True):
+    """``GET /admin/v1/transfers/{transferId}/explain``; ``broken`` names the first broken link."""
+
+    transfer_id: str
+    status: TransferStatus
     links: list[Link]
     broken: str | None

@@ -3,9 +3,10 @@
 DELETE FROM pgqueuer WHERE id = :job_id AND status = 'queued';
 
 -- name: next_due$
--- Seconds until the first queued job is due; null when there is none.
+-- Seconds until the first queued job is due; null when there is none. Time does not stop for a
+-- sweep, which nothing else follows from: over two years it would stop 1,460 times.
 SELECT extract(epoch FROM min(execute_after) - now())::float8 FROM pgqueuer
-WHERE status = 'queued';
+WHERE status = 'queued' AND entrypoint <> :passed_by;
 
 -- name: pull_forward!
 -- Virtual time: every queued job comes nearer by as much as the clock moved.

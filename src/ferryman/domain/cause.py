@@ -1,0 +1,267 @@
+"""Why a chain is broken: each cause with what is found and what to do, in one place.
+
+Texts are filled in by the one who finds the cause. Beside these, the code of a refused call is a
+cause: its words come with the refusal.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from ferryman.wire.transfer import Link
+
+CAUSES: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        # migration
+        "migration_not_started": (
+            "migration {migration} was created and not started",
+            "Start it: `ferryman migration start {migration}`.",
+        ),
+        "dependency_failed": (
+            "skipped, because transfer {transfer} did not succeed",
+            "Mend that one first: `ferryman transfer explain {transfer}`; re-running it brings "
+            "this one back.",
+        ),
+        "dependency_running": (
+            "waits for {names}, on which it depends",
+            "Wait for them, or explain the one that stands still.",
+        ),
+        # app
+        "app_not_installed": (
+            "{app} is registered and not installed, so nothing can be signed for it",
+            "Install it: `ferryman app install {app}`.",
+        ),
+        "app_uninstalled": (
+            "{app} was uninstalled at {at}",
+            "Install it again: `ferryman app install {app}`.",
+        ),
+        "install_failed": (
+            "the installed call to {app} failed: {error}",
+            "Mend the app or the baseUrl of its descriptor, then `ferryman app install {app}`.",
+        ),
+        # agent
+        "agent_never_asked": (
+            "no agent ever asked for work of {app}",
+            "Run the server app's listener beside it: `ferryman agent run MODULE:CLASS` with the "
+            "serverToken of {app}.",
+        ),
+        "agent_gone": (
+            "agent {agent} last asked for work of {app} at {at}",
+            "Start the agent again: `ferryman agent run MODULE:CLASS`.",
+        ),
+        "agent_of_other_environment": (
+            "nobody asks for work of {app}; an agent asks for environment {other}",
+            "Give the agent the serverToken of environment {environment}, or migrate with "
+            "{key}@{other}.",
+        ),
+        # listener
+        "listener_threw": (
+            "the listener threw {exception}",
+            "Mend the listener by its stack trace (`ferryman transfer timeline`), then re-run: "
+            "`ferryman transfer rerun {transfer}`.",
+        ),
+        # uploads
+        "upload_not_completed": (
+            "{uploads} begun since {at} and never completed",
+            "Finish each file: send its parts and call complete; an agent that died resumes when "
+            "it is started again.",
+        ),
+        "no_file": (
+            "the listener exported nothing: no file was uploaded",
+            "See that the listener finds its data and writes to create_app_data(); the cloud app "
+            "got no uploaded:app_data event.",
+        ),
+        # export
+        "export_not_completed": (
+            "complete_export() was not called",
+            "Call gateway.complete_export() as the last thing of the listener; else the transfer "
+            "waits for its deadline.",
+        ),
+        # events
+        "no_trigger": (
+            "no trigger of {app}'s manifest names {event}",
+            "Add {event} to modules.trigger[].events, register {app} again and redeliver.",
+        ),
+        "no_manifest": (
+            "{app} was registered without a manifest, so no event has a way to it",
+            "Register it again with its manifest.",
+        ),
+        "no_webhook": (
+            "no webhook is registered",
+            "Register an address by PUT /rest/atlassian-connect/1/migration/webhook, or name "
+            "cloudAppMigration.migrationWebhookPath in the descriptor and register {app} again.",
+        ),
+        # delivery
+        "name_not_resolved": (
+            "{target}: its name could not be resolved",
+            "Correct the host name in {where}, or mend the DNS of the platform's machine.",
+        ),
+        "connection_refused": (
+            "{target}: no connection could be made",
+            "See that the app listens at the address in {where} and that no firewall is between.",
+        ),
+        "tls_failed": (
+            "{target}: no secure connection could be made",
+            "Mend the certificate, or write http:// in {where} if the app speaks no TLS.",
+        ),
+        "connection_broke": (
+            "{target}: the connection ended before the answer was complete",
+            "See the app's own log: it closed the connection or died on this event.",
+        ),
+        "address_refused": (
+            "{target}: the platform may not connect to that address",
+            "Use a public address, or allow this one in the platform's settings.",
+        ),
+        "not_answered_in_time": (
+            "{target}: no answer within the limit",
+            "Answer first and work afterwards: take the event, put it aside, return.",
+        ),
+        "redirected": (
+            "{target}: answered {status}, a redirect, and redirects are not followed",
+            "Put the final address into {where}.",
+        ),
+        "answered_not_200": (
+            "{target}: answered {status}, and only 200 counts",
+            "Answer webhooks with exactly 200.",
+        ),
+        "credentials_refused": (
+            "{target}: answered {status}, so the app did not accept the platform's token",
+            "See how the app checks the token: its audience, keys and shared secret must be those "
+            "of this platform.",
+        ),
+        "path_unknown": (
+            "{target}: answered {status}, so nothing is at that path",
+            "Correct the path in {where}; mind a base path such as /wiki.",
+        ),
+        "app_failed": (
+            "{target}: answered {status}",
+            "See the app's own log: it failed on this event.",
+        ),
+        "handler_missing": (
+            "{target}: the file or the function of the handler is not there any more",
+            "Put it back into the app's source folder, or register the app again with what is "
+            "there.",
+        ),
+        "dependency_missing": (
+            "{target}: {error}",
+            "Install the missing module beside the platform's workers, or put it into the app's "
+            "source folder.",
+        ),
+        "function_not_loaded": (
+            "{target}: the file of the handler cannot be loaded: {error}",
+            "Mend what its error says; it failed before the handler was called.",
+        ),
+        "function_raised": (
+            "{target}: raised {error}",
+            "Mend the handler by its traceback: `ferryman message explain {message}`.",
+        ),
+        "function_timed_out": (
+            "{target}: had not finished within the limit",
+            "Do less in one call: take the event, store it, and work through it elsewhere.",
+        ),
+        "function_exited": (
+            "{target}: its process ended: {error}",
+            "The handler must return, not exit; a process ended by SIGKILL used too much memory.",
+        ),
+        "worker_died": (
+            "{target}: the worker died before the outcome was known",
+            "Nothing to mend: it is tried again.",
+        ),
+        "delivery_failed": ("{target}: {error}", "Mend what the error says."),
+        "not_tried": (
+            "{event} was given up before it was tried: {reason}",
+            "See that `ferryman worker` runs; then re-run or redeliver.",
+        ),
+        "undelivered": (
+            "given up: {reason}",
+            "Mend the cause, then `ferryman message redeliver {message}`.",
+        ),
+        # mappings
+        "mapping_key_form": (
+            "{namespace} was asked for keys of a form that none has, such as {key}",
+            "Ask with {expected}; this one is most like {nearest}. "
+            "`ferryman mapping missing {transfer}` lists the rest.",
+        ),
+        # calls
+        "other_apps_token": (
+            "{call} was made with the token of {other}: {code}",
+            "Call with the token of {app}, whose transfer this is.",
+        ),
+        # acknowledgement
+        "unacknowledged": (
+            "{messages} unacknowledged since {at}, {percent} % of the window is gone",
+            "Call message_processed(transferId, messageId) for each uploaded:app_data event "
+            "before {deadline}.",
+        ),
+        "message_unacknowledged": (
+            "the app has not acknowledged this message",
+            "Call message_processed or message_failed with messageId {message} within the window.",
+        ),
+        "never_acknowledged": (
+            "{messages} were never acknowledged: {names}",
+            "Acknowledge each uploaded:app_data event within {window}; where processing takes "
+            "longer, register the app with a larger windowSeconds.",
+        ),
+        "acknowledged_too_late": (
+            "acknowledged after the transfer had ended",
+            "Acknowledge within {window} of the last upload or acknowledgement, or register the "
+            "app with a larger windowSeconds.",
+        ),
+        "acknowledged_failed": (
+            "the app acknowledged {messages} as FAILED",
+            "See the app's log lines (`ferryman transfer timeline {transfer}`), mend the cause, "
+            "then `ferryman transfer rerun {transfer}`.",
+        ),
+        # progress
+        "percent_ignored": (
+            "a report at {at} was ignored: its percent was lower than the one before",
+            "Report a percent that never goes down.",
+        ),
+        "never_settled": (
+            "{report}, and the app has not settled the transfer",
+            "A Connect app settles by itself: POST /progress/{transfer} with status SUCCESS, "
+            "FAILED or INCOMPLETE.",
+        ),
+        "settled_by_app": (
+            "the app reported {status}: {message}",
+            "Mend what it says, then `ferryman transfer rerun {transfer}`.",
+        ),
+        # end
+        "cancelled": (
+            "an admin cancelled it at {at}",
+            "A cancelled transfer cannot go on: create a new migration.",
+        ),
+        "skipped": (
+            "skipped before its listener was called",
+            "An admin cancelled it while it was READY: create a new migration.",
+        ),
+        "expired": (
+            "its life of 14 days was over",
+            "Create a new migration.",
+        ),
+        "timed_out": (
+            "timed out at {at}",
+            "Create a new migration; nothing else of it can go on.",
+        ),
+        "ended_unwell": (
+            "ended as {status}",
+            "Re-run it: `ferryman transfer rerun {transfer}`.",
+        ),
+    }
+)
+
+
+def broken(name: str, cause: str, **facts: object) -> Link:
+    """A link that does not hold, in the words of its cause."""
+    found, fix = CAUSES[cause]
+    return Link(
+        name=name,
+        holds=False,
+        cause=cause,
+        found=found.format(**facts),
+        fix=fix.format(**facts),
+    )
+
+
+def whole(name: str, found: str) -> Link:
+    """A link that holds."""
+    return Link(name=name, holds=True, found=found)

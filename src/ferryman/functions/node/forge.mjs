@@ -1,0 +1,74 @@
+// The globals through which the `@forge/…` packages reach their platform, as the packages from
+// npm use them (`@forge/api` 8): `__forge_fetch__` for calls, `__forge_runtime__` for the rest.
+
+const NAMES = { jira: 'requestJira', confluence: 'requestConfluence', bitbucket: 'requestBitbucket' };
+const MIGRATION = '/app/migration/';
+
+const nothing = () => {};
+const metrics = {
+  counter: () => ({ incr: nothing, decr: nothing }),
+  gauge: () => ({ set: nothing, incr: nothing, decr: nothing }),
+  timing: () => ({ set: nothing, measure: () => ({ stop: nothing }) }),
+};
+
+export function provide(calls, { source, products }) {
+  const call = () => calls.getStore() ?? {};
+
+  async function forgeFetch(target, path, init = {}) {
+    const base = baseOf(target, path);
+    const headers = new Headers(init.headers);
+    // Of the call in which the fetch began, whichever call runs by now.
+    const token = call().token ?? process.env.FERRYMAN_TOKEN;
+    if (base === process.env.FERRYMAN_URL) headers.set('Authorization', `Bearer ${token}`);
+    return fetch(base.replace(/\/+$/, '') + path, { ...init, headers });
+  }
+
+  function baseOf({ type, remote }, path) {
+    if (path.startsWith(MIGRATION)) return process.env.FERRYMAN_URL;
+    if (Object.hasOwn(products, remote)) return products[remote];
+    if (type === 'fpp' && remote in NAMES) {
+      throw new Error(
+        `${NAMES[remote]}(${path}): nothing stands in for this product here. Give the address of ` +
+          `something that does as ${remote} = "http://…" under [products] in ferryman.toml.`,
+      );
+    }
+    throw new Error(
+      `Ferryman has no stand-in for the Forge service ${remote ?? type} (${path}). Name a file of ` +
+        `your own for the module that calls it under [alias] in ferryman.toml.`,
+    );
+  }
+
+  function runtime() {
+    const { deadline, context, token } = call();
+    const claims = claimsOf(token ?? process.env.FERRYMAN_TOKEN);
+    return {
+      metrics,
+      contextAri: context?.installContext,
+      externalAuth: [],
+      container: { appCodeDir: source },
+      lambdaContext: {
+        getRemainingTimeInMillis: () => Math.max(0, Math.round(deadline - performance.now())),
+      },
+      appContext: {
+        appId: claims.sub,
+        appVersion: '1.0.0',
+        environmentId: claims.environment,
+        environmentType: String(claims.environment).toUpperCase(),
+        installationId: context?.installContext,
+        invocationId: String(call().call),
+        permissions: { scopes: [], external: {} },
+      },
+    };
+  }
+
+  globalThis.__forge_fetch__ = forgeFetch;
+  Object.defineProperty(globalThis, '__forge_runtime__', { configurable: true, get: runtime });
+}
+
+function claimsOf(token = '') {
+  try {
+    return JSON.parse(Buffer.from(token.split('.')[1], 'base64url'));
+  } catch {
+    return {}; // an opaque token says nothing of itself
+  }
+}

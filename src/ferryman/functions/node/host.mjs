@@ -1,0 +1,138 @@
+// The program that runs a cloud app's JavaScript, one call at a time. `host.py` starts it below
+// the warden and says what the two sides write to each other; the first request brings the
+// bundle. Standard output belongs to the app, so the answers have a descriptor of their own.
+
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { readFileSync, readdirSync, writeSync } from 'node:fs';
+import Module from 'node:module';
+import net from 'node:net';
+import { dirname } from 'node:path';
+import { inspect } from 'node:util';
+
+import { provide } from './forge.mjs';
+
+const CHANNEL = 3;
+const ERROR_CHARACTERS = 8192;
+// What still runs after the function returned would run on in the middle of the next call.
+const RUNNING = new Set(['Timeout', 'ProcessWrap', 'MessagePort', 'TCPServerWrap', 'PipeServerWrap']);
+const { parse, stringify } = JSON;
+
+const calls = new AsyncLocalStorage();
+let current = null; // the call in progress: its number, its state, and `fail`
+let loaded = null; // kept, for the source map goes with it
+
+function answer(state, members) {
+  let rest = Buffer.from(`${stringify({ call: current.call, state, ...members })}\n`);
+  while (rest.length > 0) {
+    try {
+      rest = rest.subarray(writeSync(CHANNEL, rest));
+    } catch (error) {
+      if (error.code !== 'EAGAIN') throw error;
+    }
+  }
+}
+
+async function serve(request) {
+  const { call, event, context, environment, program, seconds } = request;
+  Object.assign(process.env, environment);
+  let escaped;
+  const failure = new Promise((resolve, reject) => { escaped = reject; });
+  failure.catch(() => {});
+  current = { call, ending: 'unloadable', escaped };
+  if (loaded === null) {
+    try {
+      provide(calls, program);
+      await Promise.race([load(program), failure]);
+    } catch (error) {
+      answer('unloadable', { error: describe(error) });
+      current = null;
+      process.exit(0);
+    }
+  }
+  const token = process.env.FERRYMAN_TOKEN;
+  const deadline = performance.now() + seconds * 1000;
+  current.ending = 'done';
+  answer('called', {});
+  let error = null;
+  try {
+    const { run: handler } = loaded;
+    const run = async () => handler(event, context);
+    await Promise.race([calls.run({ call, token, deadline, context }, run), failure]);
+  } catch (thrown) {
+    error = describe(thrown);
+  }
+  answer('done', { error, children: leftSomethingRunning() });
+  current = null;
+  delete process.env.FERRYMAN_TOKEN;
+}
+
+function load({ code, file, function: name }) {
+  const module = new Module(file, null);
+  module.filename = file;
+  module.paths = Module._nodeModulePaths(dirname(file));
+  module._compile(code, file);
+  const run = module.exports[name];
+  if (typeof run !== 'function') throw new Error(`${file} exports no function ${name}`);
+  loaded = { run, module };
+}
+
+// What was thrown where nobody waits for it: the call in progress has failed. Between two calls
+// it ends the host, and the next call gets a new one.
+function escape(what) {
+  return (thrown) => {
+    if (current === null) {
+      console.error(`${what} after the function had returned:`, thrown);
+      process.exit(1);
+    }
+    current.escaped(thrown);
+  };
+}
+
+process.on('uncaughtException', escape('Thrown'));
+process.on('unhandledRejection', escape('Rejected'));
+process.on('exit', (code) => {
+  if (current === null) return;
+  const exit = new Error(`the function called process.exit(${code}) instead of returning`);
+  answer(current.ending, { error: describe(exit), children: true });
+});
+
+function describe(thrown) {
+  let text;
+  try {
+    text = inspect(thrown);
+    if (thrown instanceof Error || typeof thrown?.stack === 'string') {
+      text = text.replaceAll(OURS, '$1');
+    } else {
+      text = `The function threw ${text}, which is no Error and says not where it was thrown.`;
+    }
+  } catch {
+    text = 'The function threw something that cannot be printed.';
+  }
+  const half = ERROR_CHARACTERS / 2;
+  return text.length <= ERROR_CHARACTERS ? text : `${text.slice(0, half)}\n[...]\n${text.slice(-half)}`;
+}
+
+// Lines of a trace, each with its break before it; after the last may follow more of the error.
+const OURS = /\n\s+at [^\n]*(?:\/functions\/node\/host\.mjs|\bnode:)[^\n]*?( \{)?(?=\n|$)/g;
+
+function leftSomethingRunning() {
+  if (process.getActiveResourcesInfo().some((kind) => RUNNING.has(kind))) return true;
+  try {
+    const tasks = readdirSync('/proc/self/task');
+    return tasks.some((task) => readFileSync(`/proc/self/task/${task}/children`).length > 0);
+  } catch {
+    return false; // no Linux, or a thread that has just ended
+  }
+}
+
+const channel = new net.Socket({ fd: CHANNEL, readable: true, writable: false });
+let pieces = [];
+channel.on('data', (data) => {
+  pieces.push(data);
+  if (data[data.length - 1] !== 10) return;
+  const line = Buffer.concat(pieces);
+  pieces = [];
+  serve(parse(line));
+});
+channel.on('end', () => process.exit(0));
+channel.on('error', () => process.exit(1));

@@ -1,0 +1,130 @@
+"""The programs that functions in JavaScript need: Node.js, and esbuild, which makes one file of
+an app's sources.
+
+Node is the operator's to install. esbuild is taken from npm on first use, in the version and
+with the digest that ``node/package-lock.json`` pins, into a cache folder of Ferryman's own;
+``FERRYMAN_ESBUILD`` and ``FERRYMAN_NODE`` name programs to use instead.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from functools import lru_cache
+from pathlib import Path
+from platform import machine, system
+
+from ferryman.errors import ConfigError
+
+NODE_MAJOR = 20
+HERE = Path(__file__).with_name("node")
+
+_INSTALL_SECONDS = 120
+_MACHINES = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm64"}
+
+
+def node() -> Path:
+    """Where a Node.js that is new enough is; ``ConfigError`` if there is none."""
+    found = _program("node", "FERRYMAN_NODE")
+    if found is None:
+        raise _no_node("none on the PATH, or no program at FERRYMAN_NODE")
+    version = _version(found, found.stat().st_mtime_ns)
+    number = re.match(r"v(\d+)\.", version)
+    if number is None or int(number[1]) < NODE_MAJOR:
+        raise _no_node(f"{version or 'a program that says no version'} at {found}")
+    return found
+
+
+def _no_node(found: str) -> ConfigError:
+    return ConfigError(
+        "node_missing",
+        expected=f"Node.js {NODE_MAJOR} or newer, which runs functions in JavaScript",
+        found=found,
+        fix="Install it, or name it by FERRYMAN_NODE.",
+    )
+
+
+@lru_cache(maxsize=8)
+def _version(program: Path, _changed: int) -> str:
+    try:
+        done = subprocess.run([program, "--version"], capture_output=True, check=False, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.decode(errors="replace").strip()[:40]
+
+
+def esbuild() -> Path:
+    """Where esbuild is, installing it if need be, which takes seconds; else ``ConfigError``."""
+    if os.environ.get("FERRYMAN_ESBUILD"):
+        given = _program("", "FERRYMAN_ESBUILD")
+        if given is None:
+            raise _no_esbuild("no program at FERRYMAN_ESBUILD")
+        return given
+    package = f"@esbuild/{system().lower()}-{_MACHINES.get(machine().lower(), machine())}"
+    pins = json.loads((HERE / "package-lock.json").read_bytes())["packages"]
+    pin = pins.get(f"node_modules/{package}")
+    if pin is None:
+        raise _no_esbuild(f"no pinned version for this machine ({package})")
+    folder = _cache() / f"esbuild-{pin['version']}"
+    program = folder / "node_modules" / package / "bin" / "esbuild"
+    if not program.is_file():
+        try:
+            _install(folder)
+        except OSError as error:
+            raise _no_esbuild(f"{folder} cannot be made: {error.strerror}") from error
+    return program
+
+
+def _install(folder: Path) -> None:
+    npm = shutil.which("npm")
+    if npm is None:
+        raise _no_esbuild("no npm to install it with")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix="installing-") as name:
+        for file in ("package.json", "package-lock.json"):
+            shutil.copyfile(HERE / file, Path(name) / file)
+        # `ci`: exactly what is pinned, refused where the digest is another.
+        command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+        try:
+            done = subprocess.run(
+                command, cwd=name, capture_output=True, check=False, timeout=_INSTALL_SECONDS
+            )
+        except subprocess.TimeoutExpired as error:
+            raise _no_esbuild(f"npm had not installed it after {_INSTALL_SECONDS} s") from error
+        if done.returncode != 0:
+            said = " ".join(done.stderr.decode(errors="replace").split())
+            raise _no_esbuild(f"npm could not install it: {said[:300]}")
+        # Whole or not at all. Another process may have been faster: what it has is the same.
+        whole = Path(name, "whole")
+        whole.mkdir()
+        Path(name, "node_modules").replace(whole / "node_modules")
+        try:
+            whole.rename(folder)
+        except OSError:
+            if not folder.is_dir():
+                raise
+
+
+def _no_esbuild(found: str) -> ConfigError:
+    return ConfigError(
+        "esbuild_missing",
+        expected="esbuild, which makes one file of a function's sources",
+        found=found,
+        fix="Give this machine npm and, once, its registry; or name an esbuild by "
+        "FERRYMAN_ESBUILD.",
+    )
+
+
+def _cache() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME")
+    # A folder that is not absolute counts as none.
+    root = Path(base) if base and Path(base).is_absolute() else Path.home() / ".cache"
+    return root / "ferryman"
+
+
+def _program(name: str, variable: str) -> Path | None:
+    given = os.environ.get(variable)
+    found = shutil.which(given or name)
+    return None if found is None else Path(found).absolute()

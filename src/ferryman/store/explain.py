@@ -1,0 +1,77 @@
+"""What a transfer is explained by, counted where it is: sums and samples, never all of it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from ferryman.store.database import SQL, Transaction
+from ferryman.vocab import EventType
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventCount:
+    """Messages of one type."""
+
+    event_type: EventType
+    created: int
+    delivered: int
+    undelivered: int
+
+
+async def events(tx: Transaction, transfer_id: UUID) -> list[EventCount]:
+    """By type, in the order in which they first came."""
+    rows = SQL.events_of_transfer(tx.connection, transfer_id=transfer_id)
+    return [
+        EventCount(
+            event_type=EventType(row["event_type"]),
+            created=row["created"],
+            delivered=row["delivered"],
+            undelivered=row["undelivered"],
+        )
+        async for row in rows
+    ]
+
+
+async def not_routed(tx: Transaction, transfer_id: UUID) -> list[str]:
+    """Types of events that nobody listened for when they happened."""
+    rows = SQL.events_not_routed(tx.connection, transfer_id=transfer_id)
+    return [row["event_type"] async for row in rows]
+
+
+async def in_trouble(tx: Transaction, transfer_id: UUID, size: int) -> list[UUID]:
+    """Messages that did not get through, the oldest first."""
+    rows = SQL.messages_in_trouble(tx.connection, transfer_id=transfer_id, size=size)
+    return [row["message_id"] async for row in rows]
+
+
+async def outstanding_since(tx: Transaction, transfer_id: UUID) -> datetime | None:
+    """When the oldest message of app data was created that nobody acknowledged."""
+    at: datetime | None = await SQL.oldest_outstanding(tx.connection, transfer_id=transfer_id)
+    return at
+
+
+async def open_uploads(tx: Transaction, transfer_id: UUID) -> tuple[int, datetime | None]:
+    """How many are begun and not complete, and since when."""
+    row = await SQL.open_uploads(tx.connection, transfer_id=transfer_id)
+    return row["uploads"], row["since"]
+
+
+async def last_reports(tx: Transaction, transfer_id: UUID) -> dict[str, datetime]:
+    """When a Connect app last reported progress, and when a report was last ignored."""
+    rows = SQL.last_reports(tx.connection, transfer_id=transfer_id)
+    return {row["kind"]: row["at"] async for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """When a transfer was created, and which agent last took it."""
+
+    created_at: datetime
+    at: datetime | None
+    by: str | None
+
+
+async def claim_of(tx: Transaction, transfer_id: UUID) -> Claim:
+    """Of a transfer that there is."""
+    row = await SQL.claim_of_transfer(tx.connection, transfer_id=transfer_id)
+    return Claim(row["created_at"], row["claimed_at"], row["claimed_by"])

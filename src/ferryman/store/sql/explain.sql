@@ -1,0 +1,41 @@
+-- name: events_of_transfer
+SELECT event_type, count(*) AS created,
+       count(*) FILTER (WHERE state = 'DELIVERED') AS delivered,
+       count(*) FILTER (WHERE state = 'UNDELIVERED') AS undelivered
+FROM message WHERE transfer_id = :transfer_id
+GROUP BY event_type
+ORDER BY min(position);
+
+-- name: events_not_routed
+SELECT data->>'eventType' AS event_type, min(at) AS at FROM timeline
+WHERE transfer_id = :transfer_id AND kind = 'message.not_routed'
+GROUP BY 1
+ORDER BY 2
+LIMIT 20;
+
+-- name: messages_in_trouble
+-- Not through and not acknowledged, the oldest first.
+SELECT message_id FROM message
+WHERE transfer_id = :transfer_id AND acknowledgement IS NULL
+  AND (state = 'UNDELIVERED' OR (state = 'PENDING' AND reason IS NOT NULL))
+ORDER BY position
+LIMIT :size;
+
+-- name: oldest_outstanding$
+SELECT created_at FROM message
+WHERE transfer_id = :transfer_id AND acknowledgement IS NULL
+  AND event_type = 'avi:ecosystem.migration:uploaded:app_data'
+ORDER BY position
+LIMIT 1;
+
+-- name: open_uploads^
+SELECT count(*) AS uploads, min(created_at) AS since FROM upload
+WHERE transfer_id = :transfer_id AND state = 'OPEN';
+
+-- name: last_reports
+SELECT kind, max(at) AS at FROM timeline
+WHERE transfer_id = :transfer_id AND kind IN ('progress.reported', 'progress.ignored')
+GROUP BY kind;
+
+-- name: claim_of_transfer^
+SELECT created_at, claimed_at, claimed_by FROM transfer WHERE transfer_id = :transfer_id;

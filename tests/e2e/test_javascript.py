@@ -1,0 +1,162 @@
+"""Forge apps in JavaScript and TypeScript on the running platform, as their vendors write them."""
+
+import gzip
+import json
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ferryman.functions.source import load_manifest
+from tests.support import Crossing, PlatformProcess, manifest, wait_until
+
+pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("javascript")]
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+ISSUES = 250
+
+
+def begin(platform: PlatformProcess, example: str, folder: Path) -> Crossing:
+    """A transfer of that example, run from a copy."""
+    app = folder / example
+    shutil.copytree(EXAMPLES / example, app)
+    (folder / "unused").mkdir()
+    crossing = Crossing.begin(
+        platform, folder / "unused", source=str(app), manifest=load_manifest(app)
+    )
+    rows = [("jira:issue", str(number), f"1{number}") for number in range(ISSUES - 10)]
+    rows += [("identity:user", f"jira.userkey/{name}", f"account-{name}") for name in "abcde"]
+    keys = ("namespace", "serverKey", "cloudKey")
+    lines = "".join(json.dumps(dict(zip(keys, row, strict=True))) + "\n" for row in rows)
+    path = f"/admin/v1/migrations/{crossing.migration_id}/mappings"
+    reply = crossing.admin.call(
+        "PUT", path, raw=lines.encode(), headers={"Content-Type": "application/x-ndjson"}
+    )
+    assert reply.status == 200, reply.body
+    return crossing
+
+
+def export(crossing: Crossing, label: str, records: Iterable[object]) -> None:
+    """Send one file of JSON lines, as a server app would."""
+    with crossing.gateway() as gateway, gateway.create_app_data(label) as file:
+        file.write(gzip.compress("".join(json.dumps(each) + "\n" for each in records).encode()))
+
+
+def logs(crossing: Crossing) -> list[str]:
+    """What the app added to the progress log."""
+    return [entry["data"]["message"] for entry in _entries(crossing, "log.added")]
+
+
+def _entries(crossing: Crossing, kind: str) -> list[Any]:
+    return [entry for entry in crossing.timeline() if entry["kind"] == kind]
+
+
+def test_a_javascript_app_imports_a_real_export(
+    platform_process: PlatformProcess, tmp_path: Path
+) -> None:
+    crossing = begin(platform_process, "forge-js", tmp_path)
+    notes = [
+        {"id": number, "issue": str(number), "author": "abcdefg"[number % 7], "text": f"♥ {number}"}
+        for number in range(ISSUES)
+    ]
+    export(crossing, "notes", notes)
+    export(crossing, "settings", [{"name": "colour", "value": {"paper": "yellow"}}])
+    export(crossing, "unheard-of", [])
+    crossing.complete_export()
+    wait_until(lambda: crossing.status == "INCOMPLETE" or None)
+    assert sorted(logs(crossing)) == [
+        "Imported 1 settings",
+        "Imported 240 notes; 10 belong to issues that were not migrated",
+        "Nothing in this app imports files labelled unheard-of",
+    ]
+    kept = {
+        file.name: json.loads(file.read_text())
+        for file in (tmp_path / "forge-js" / ".kvs").iterdir()
+    }
+    expected: dict[str, object] = {"setting%3Acolour": {"paper": "yellow"}}
+    for number in range(ISSUES - 10):
+        name = "abcdefg"[number % 7]
+        author = f"account-{name}" if name in "abcde" else None
+        expected[f"note%3A{number}"] = {
+            "issue": f"1{number}",
+            "author": author,
+            "text": f"♥ {number}",
+        }
+    assert kept == expected
+
+
+def test_a_typescript_app_imports_a_real_export(
+    platform_process: PlatformProcess, tmp_path: Path
+) -> None:
+    crossing = begin(platform_process, "forge-ts", tmp_path)
+    worklogs = [
+        {"issue": str(number), "author": "abcdefg"[number % 7], "seconds": 1800}
+        for number in range(70)
+    ]
+    export(crossing, "worklogs", worklogs)
+    crossing.complete_export()
+    wait_until(lambda: crossing.status == "SUCCESS" or None)
+    [line] = logs(crossing)
+    project, _, hours = line.partition(": ")
+    assert project == "Project HAR"
+    assert json.loads(hours) == {f"account-{name}": 5 for name in "abcde"} | {"unknown": 10}
+
+
+def test_every_method_of_the_migration_package_does_what_is_documented(
+    platform_process: PlatformProcess, tmp_path: Path
+) -> None:
+    code = Path(__file__).with_name("every_call.js").read_text()
+    crossing = Crossing.begin(platform_process, tmp_path, code=code, file="index.js")
+    rows = "".join(f"jira:issue,{number},1{number}\n" for number in range(250))
+    path = f"/admin/v1/migrations/{crossing.migration_id}/mappings"
+    reply = crossing.admin.call(
+        "PUT",
+        path,
+        raw=f"namespace,serverKey,cloudKey\n{rows}".encode(),
+        headers={"Content-Type": "text/csv"},
+    )
+    assert reply.status == 200, reply.body
+    crossing.upload("data", b'{"a": [1]}')
+    crossing.complete_export()
+    wait_until(lambda: crossing.status == "SUCCESS" or None)
+    [line] = logs(crossing)
+    said = json.loads(line)
+    assert said["context"]["installContext"].startswith("ari:cloud:")
+    assert said["forge"] == ["MigrationAPIError", "default", "migration"]
+    assert said["same"] is True
+    assert (said["ids"], said["keys"]) == ({"1": "11", "2": "12"}, ["1", "2"])
+    assert said["result"] == [True, "11", "12", 2]
+    assert said["pages"] == [100, 150, False]
+    assert set(said["one"]) == {"key", "value"}
+    assert said["nothing"] == "undefined"
+    [container] = said["containers"]["results"]
+    assert (container["key"], container["value"]["type"]) == ("HAR", "JiraProject")
+    assert said["files"][:2] == [True, 1]
+    assert {"key", "s3Key", "label"} <= set(said["files"][2])
+    assert said["payload"] == [True, True, 200, "OK", "application/octet-stream", {"a": [1]}]
+    error = [True, True, "MigrationAPIError"]
+    statuses = ["404", "404", "400", "400", "undefined"]
+    assert said["errors"] == [[*error, status] for status in statuses]
+
+
+def test_registering_refuses_what_does_not_compile(
+    platform_process: PlatformProcess, tmp_path: Path
+) -> None:
+    (tmp_path / "index.ts").write_text("export const run = (: number) => 1;\n")
+    admin = platform_process.caller(platform_process.operator_token)
+    document = admin.refused(
+        400,
+        "POST",
+        "/admin/v1/apps",
+        {
+            "kind": "forge",
+            "serverAppKey": "org.example.broken-server",
+            "cloudAppKey": "org.example.broken",
+            "manifest": manifest(),
+            "source": str(tmp_path),
+        },
+    )
+    assert document["code"] == "handler_does_not_compile"
+    assert "index.ts:1:20" in document["found"]

@@ -1,0 +1,423 @@
+"""Functions in JavaScript and TypeScript, in real Node processes: the worker goes on."""
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from pathlib import Path
+
+import psutil
+import pytest
+
+from ferryman.domain.outcome import Outcome
+from ferryman.functions import toolchain
+from ferryman.functions.pool import FunctionCall, FunctionPool
+from tests.functions.test_pool import WORKER, Watched, told_by
+
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="looks into Linux's processes"),
+    pytest.mark.usefixtures("javascript"),
+]
+
+APP = """\
+import { spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { fail } from './helper';
+import common from './common.cjs';
+
+interface Event { n: number; fifo: string }
+const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+export function fine(event: Event, context: { c: string }) {
+  console.log(process.pid, event.n, context.c);
+}
+export const fineToo = async (event: Event) => { await wait(1); console.log('awaited', event.n); };
+export const surprising = () => { const loop: any = {}; loop.loop = loop; return loop; };
+export const variables = () => console.log(JSON.stringify(process.env));
+export const neighbours = () => console.log(common.name, import.meta.url, __dirname);
+
+export const raises = () => { console.log('before it'); fail('no such page'); };
+export const rejects = async () => { await wait(1); fail('in vain'); };
+export const raisesText = () => { throw 'only words'; };
+export const rejectsNothing = () => Promise.reject();
+export const raisesUnprintable = () => {
+  throw { [Symbol.for('nodejs.util.inspect.custom')]() { throw new Error('not even this'); } };
+};
+export const raisesLong = () => { throw new Error('\\ud800 \\0 ' + 'x'.repeat(100_000)); };
+export const recurses = (): void => recurses();
+export const exits = async () => { await wait(1); process.exit(0); };
+export const rejectsAside = async () => { Promise.reject(new Error('aside')); await wait(5000); };
+export const raisesAside = () => { setTimeout(() => fail('aside'), 1); return wait(5000); };
+export const devoursBuffers = () => {
+  const hoard = [];
+  for (;;) hoard.push(Buffer.alloc(1 << 24, 1));
+};
+
+export const devoursObjects = () => { const hoard = []; for (;;) hoard.push({ more: [1, 2] }); };
+export const aborts = () => process.abort();
+export const killsItself = () => process.kill(process.pid, 'SIGKILL');
+export const neverReturns = () => { console.log('waiting'); return new Promise(() => {}); };
+export const spins = () => { for (;;); };
+export const spinsAside = async () => { for (;;) await null; };
+export const printsWithoutEnd = () => {
+  console.log('first');
+  for (;;) console.log('x'.repeat(999));
+};
+
+export const leavesTimers = () => { console.log(process.pid); setInterval(() => fail('late'), 1); };
+export const rejectsLate = () => { console.log(process.pid); wait(1).then(() => fail('late')); };
+
+const daemon = ({ fifo }: Event) => {
+  const child = spawn('sleep', ['600'], { detached: true, stdio: 'ignore' });
+  child.unref();
+  writeFileSync(fifo, String(child.pid));
+};
+export const leaves_daemon = daemon;
+export const daemon_and_hang = (event: Event) => { daemon(event); return new Promise(() => {}); };
+export const daemon_and_spin = (event: Event) => { daemon(event); for (;;); };
+
+let calls = 0;
+export const tokens = async () => {
+  const mine = ++calls;
+  console.log(process.pid, process.env.FERRYMAN_TOKEN);
+  // Not waited for: goes on when the next call is there.
+  (async () => { while (calls === mine) await new Promise(setImmediate); say(`late ${mine}`); })();
+};
+const say = (what: string) => {
+  const fetched = (globalThis as any).__forge_fetch__({}, '/app/migration/x', { method: 'POST' });
+  fetched.catch((error: Error) => error);
+};
+"""
+HELPER = """\
+type Words = string;
+
+export function fail(words: Words): never {
+  throw new TypeError(words);
+}
+"""
+RAISES_LINE = 1 + next(n for n, line in enumerate(APP.splitlines()) if "const raises " in line)
+
+Invoke = Callable[..., Awaitable[Outcome]]
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Path:
+    """The folder of the app, laid out as Forge has it."""
+    folder = tmp_path / "app"
+    (folder / "src").mkdir(parents=True)
+    (folder / "src" / "index.ts").write_text(APP)
+    (folder / "src" / "helper.ts").write_text(HELPER)
+    (folder / "src" / "common.cjs").write_text("exports.name = 'next door';\n")
+    return folder
+
+
+@pytest.fixture
+def invoke(app: Path) -> Invoke:
+    """Call one of the app's functions by its name, in a pool."""
+
+    async def invoke(
+        pool: FunctionPool,
+        function: str,
+        event: Mapping[str, object] | None = None,
+        environment: Mapping[str, str] | None = None,
+        timeout: float = 25.0,  # noqa: ASYNC109 - handed on
+    ) -> Outcome:
+        return await pool.invoke(
+            FunctionCall(
+                source=app,
+                handler=f"index.{function}",
+                event={"n": 1} if event is None else event,
+                context={"c": "cloud"},
+                environment={} if environment is None else environment,
+                timeout=timeout,
+            )
+        )
+
+    return invoke
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left() -> Iterator[None]:
+    """Every test leaves as few processes as it found."""
+    running = set(psutil.Process().children())
+    yield
+    assert set(psutil.Process().children()) <= running
+
+
+def once(invoke: Invoke, function: str, **arguments: object) -> Outcome:
+    """The outcome of the first call of a pool, whose second call must succeed."""
+
+    async def both() -> Outcome:
+        async with FunctionPool(concurrency=2, memory_bytes=1 << 29) as pool:
+            outcome = await invoke(pool, function, **arguments)
+            after = await invoke(pool, "fine")
+            assert after.ok, after.error
+            assert after.output.endswith(" 1 cloud\n")
+        return outcome
+
+    return asyncio.run(both())
+
+
+@pytest.mark.parametrize("function", ["fine", "fineToo", "surprising"])
+def test_a_function_that_returns_has_succeeded(invoke: Invoke, function: str) -> None:
+    outcome = once(invoke, function)
+    assert (outcome.ok, outcome.stage, outcome.error) == (True, None, None)
+
+
+def test_a_function_sees_its_own_variables_and_nothing_of_the_workers(
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORKER_SECRET", "s")
+    monkeypatch.setenv("NODE_OPTIONS", "--no-deprecation")
+    given = {"FERRYMAN_URL": "http://127.0.0.1:9", "FERRYMAN_TOKEN": "t", "COLOUR": "blue"}
+    seen = json.loads(once(invoke, "variables", environment=given).output)
+    assert given.items() <= seen.items()
+    assert seen.keys() - given.keys() <= {"PATH", "LANG", "LC_ALL", "TZ", "HOME", "TMPDIR"}
+    assert not Path(seen["HOME"]).exists()
+
+
+def test_modules_of_both_kinds_are_neighbours(invoke: Invoke, app: Path) -> None:
+    source = app / "src"
+    expected = f"next door {(source / 'index.ts').as_uri()} {source}\n"
+    assert once(invoke, "neighbours").output == expected
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        ("raises", "TypeError: no such page\n    at fail ("),
+        ("rejects", "TypeError: in vain"),
+        ("raisesText", "The function threw 'only words', which is no Error"),
+        ("rejectsNothing", "The function threw undefined, which is no Error"),
+        ("raisesUnprintable", "cannot be printed"),
+        ("raisesLong", "Error: "),
+        ("recurses", "RangeError: Maximum call stack size exceeded"),
+        ("exits", "called process.exit(0) instead of returning\n    at exits ("),
+        ("rejectsAside", "Error: aside"),
+        ("raisesAside", "TypeError: aside"),
+        ("devoursBuffers", "RangeError: Array buffer allocation failed"),
+    ],
+)
+def test_a_function_that_throws_has_failed(invoke: Invoke, function: str, words: str) -> None:
+    outcome = once(invoke, function)
+    assert (outcome.ok, outcome.stage) == (False, "after")
+    assert outcome.error is not None
+    assert words in outcome.error
+    assert "host.mjs" not in outcome.error
+    assert "node:internal" not in outcome.error
+    assert len(outcome.error.encode()) <= 4096
+    assert "\0" not in outcome.error
+
+
+def test_traces_name_the_lines_of_the_source(invoke: Invoke, app: Path) -> None:
+    outcome = once(invoke, "raises")
+    assert outcome.output == "before it\n"
+    assert f"at fail ({app}/src/helper.ts:4:" in str(outcome.error)
+    assert f"at raises ({app}/src/index.ts:{RAISES_LINE}:" in str(outcome.error)
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        ("devoursObjects", "used all its memory (512 MiB): JavaScript heap out of memory"),
+        ("aborts", "SIGABRT"),
+        ("killsItself", "SIGKILL"),
+    ],
+)
+def test_a_function_whose_process_ends_has_failed(
+    invoke: Invoke, function: str, words: str
+) -> None:
+    outcome = once(invoke, function)
+    assert (outcome.ok, outcome.stage) == (False, "during")
+    assert words in str(outcome.error)
+
+
+@pytest.mark.parametrize("function", ["neverReturns", "spins", "spinsAside", "printsWithoutEnd"])
+def test_a_function_that_does_not_return_is_ended_at_its_limit(
+    invoke: Invoke, function: str
+) -> None:
+    outcome = once(invoke, function, timeout=1)
+    assert (outcome.ok, outcome.stage) == (False, "during")
+    assert "had not finished after 1 s" in str(outcome.error)
+    assert outcome.output[:7] in ("waiting", "first\nx", "")
+
+
+@pytest.mark.parametrize("function", ["leavesTimers", "rejectsLate"])
+def test_what_runs_on_after_the_return_harms_no_later_call(invoke: Invoke, function: str) -> None:
+    async def calls() -> list[Outcome]:
+        async with FunctionPool(concurrency=1) as pool:
+            first = await invoke(pool, function)
+            return [first, *[await invoke(pool, "fine") for _ in range(5)]]
+
+    first, *others = asyncio.run(calls())
+    assert first.ok, first.error
+    for other in others:
+        assert other.ok, other.error
+        assert other.output.split()[0] != first.output.strip()
+
+
+def test_a_host_is_used_again_and_keeps_no_token(invoke: Invoke) -> None:
+    async def calls() -> list[str]:
+        async with FunctionPool(concurrency=1) as pool:
+            return [
+                (await invoke(pool, "tokens", environment={"FERRYMAN_TOKEN": token})).output
+                for token in ("1", "2", "3")
+            ]
+
+    outputs = [line.split() for line in asyncio.run(calls())]
+    assert len({pid for pid, _ in outputs}) == 1
+    assert [token for _, token in outputs] == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("export const fine = (: number) => 1;", "src/index.ts:1:"),
+        ("import pad from 'left-pad';\nexport const fine = pad;", "left-pad"),
+        ("import './nowhere';\nexport const fine = 1;", 'Could not resolve "./nowhere"'),
+        ("export const other = () => 1;", "exports no function fine"),
+        ("export const fine = 3;", "exports no function fine"),
+        ("process.exit(4); export const fine = () => 1;", "called process.exit(4)"),
+        ("throw null; export const fine = () => 1;", "threw null"),
+        ("export const fine = await 1;", "Top-level await"),
+    ],
+)
+def test_a_handler_that_cannot_be_loaded_was_not_called(
+    invoke: Invoke, app: Path, content: str, words: str
+) -> None:
+    async def calls() -> tuple[Outcome, Outcome]:
+        async with FunctionPool(concurrency=1) as pool:
+            (app / "src" / "index.ts").write_text(content)
+            broken = await invoke(pool, "fine")
+            (app / "src" / "index.ts").write_text(APP)
+            return broken, await invoke(pool, "fine")
+
+    broken, mended = asyncio.run(calls())
+    assert (broken.ok, broken.stage) == (False, "before")
+    assert words in str(broken.error)
+    assert mended.ok, mended.error
+
+
+def test_a_module_that_is_missing_is_named_with_the_fix(invoke: Invoke, app: Path) -> None:
+    (app / "src" / "helper.ts").write_text(
+        "import kvs from '@forge/kvs';\nexport const fail = kvs;"
+    )
+
+    async def call() -> Outcome:
+        async with FunctionPool(concurrency=1) as pool:
+            return await invoke(pool, "fine")
+
+    error = str(asyncio.run(call()).error)
+    assert "missing: @forge/kvs" in error
+    assert "src/helper.ts:1:16" in error
+    assert "npm install" in error
+    assert "[alias] in ferryman.toml" in error
+    assert "external" not in error
+
+
+@pytest.mark.parametrize("name", ["src/helper.ts", "node_modules/deep/index.js"])
+def test_a_change_in_anything_that_is_imported_is_seen(
+    invoke: Invoke, app: Path, name: str
+) -> None:
+    (app / "src" / "index.ts").write_text(
+        f"import words from '{'./helper' if 'src' in name else 'deep'}';\n"
+        "export const fine = () => console.log(words);"
+    )
+
+    async def calls() -> list[str]:
+        async with FunctionPool(concurrency=2) as pool:
+            outputs = []
+            for word in ("one", "two", "six"):
+                (app / name).parent.mkdir(parents=True, exist_ok=True)
+                (app / name).write_text(f"export default '{word}';")
+                outputs.append((await invoke(pool, "fine")).output)
+            return outputs
+
+    assert asyncio.run(calls()) == ["one\n", "two\n", "six\n"]
+
+
+def test_the_folder_of_the_app_is_left_as_it_is(invoke: Invoke, app: Path) -> None:
+    before = sorted(app.rglob("*"))
+    once(invoke, "fine")
+    assert sorted(app.rglob("*")) == before
+
+
+@pytest.mark.parametrize("function", ["daemon_and_hang", "leaves_daemon"])
+def test_detached_processes_die_with_the_call(invoke: Invoke, fifo: Path, function: str) -> None:
+    async def call() -> Outcome:
+        async with FunctionPool(concurrency=1) as pool:
+            running = invoke(pool, function, event={"fifo": str(fifo)}, timeout=3)
+            task = asyncio.ensure_future(running)
+            daemon = await told_by(fifo)
+            outcome = await task
+            assert daemon.ended(within=0)
+            return outcome
+
+    assert asyncio.run(call()).ok is (function == "leaves_daemon")
+
+
+def test_everything_dies_with_a_killed_worker(app: Path, fifo: Path) -> None:
+    command = [sys.executable, "-c", WORKER, str(app), "daemon_and_spin", str(fifo)]
+    with subprocess.Popen(command) as worker:
+        daemon = asyncio.run(told_by(fifo))
+        below = psutil.Process(worker.pid).children(recursive=True)
+        assert len(below) >= 2
+        watched = [daemon, *(Watched(process.pid) for process in below)]
+        worker.kill()
+    assert all(process.ended() for process in watched)
+
+
+def test_calls_at_once_share_one_bundle_and_no_host(invoke: Invoke) -> None:
+    async def calls() -> None:
+        async with FunctionPool(concurrency=4) as pool:
+            many = (invoke(pool, "fine", event={"n": n}) for n in range(40))
+            for n, outcome in enumerate(await asyncio.gather(*many)):
+                assert outcome.ok, outcome.error
+                assert outcome.output.split()[1:] == [str(n), "cloud"]
+
+    asyncio.run(calls())
+
+
+def _refused(invoke: Invoke) -> str:
+    async def call() -> Outcome:
+        async with FunctionPool(concurrency=1) as pool:
+            return await invoke(pool, "fine")
+
+    outcome = asyncio.run(call())
+    assert (outcome.ok, outcome.stage) == (False, "before")
+    return str(outcome.error)
+
+
+def test_without_a_node_that_is_new_enough_the_attempt_says_so(
+    invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = tmp_path / "node"
+    old.write_text("#!/bin/sh\necho v18.19.1\n")
+    old.chmod(0o755)
+    monkeypatch.setenv("FERRYMAN_NODE", str(old))
+    assert "node_missing: expected Node.js 20 or newer" in _refused(invoke)
+    assert "v18.19.1" in _refused(invoke)
+    monkeypatch.setenv("FERRYMAN_NODE", str(tmp_path / "none"))
+    assert "node_missing" in _refused(invoke)
+
+
+def test_without_an_esbuild_the_attempt_says_so(
+    invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = str(toolchain.node())
+    esbuild = toolchain.esbuild()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("FERRYMAN_NODE", node)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "esbuild_missing" in _refused(invoke)
+    assert "no npm to install it with" in _refused(invoke)
+    npm = tmp_path / "npm"
+    npm.write_text("#!/bin/sh\necho 'npm error network' >&2\nexit 1\n")
+    npm.chmod(0o755)
+    assert "npm could not install it: npm error network" in _refused(invoke)
+    monkeypatch.setenv("FERRYMAN_ESBUILD", str(tmp_path / "none"))
+    assert "no program at FERRYMAN_ESBUILD" in _refused(invoke)
+    monkeypatch.setenv("FERRYMAN_ESBUILD", str(esbuild))
+    monkeypatch.delenv("PATH")
+    assert once(invoke, "fine").ok

@@ -1,0 +1,456 @@
+"""Files whose sender or reader was killed, and stores that are ill: real processes and HTTP."""
+
+import hashlib
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ferryman import Gateway, GatewayError, Migration, MigrationAPIError
+from ferryman.sdk.journal import Sending
+
+from .proxy import Passed, proxy
+from .running import Platform, Running, serving
+
+MIB = 1 << 20
+PART = 5 * MIB
+KILLS = [5, pytest.param(50, marks=pytest.mark.soak)]
+CHANCE = random.Random(20)  # noqa: S311 - spreads kills
+
+Put = Callable[..., "subprocess.CompletedProcess[bytes]"]
+
+
+@pytest.fixture(scope="module")
+def way() -> Iterator[Passed]:
+    """What lies between an app and the store."""
+    with proxy() as passed:
+        yield passed
+
+
+@pytest.fixture(scope="module")
+def near(way: Passed) -> Iterator[Platform]:
+    """A platform whose object URLs lead through the proxy."""
+    own = {"FERRYMAN_PUBLIC_URL": way.url, "FERRYMAN_PART_BYTES": str(PART)}
+    with (
+        tempfile.TemporaryDirectory(prefix="ferryman-resume-") as name,
+        pytest.MonkeyPatch.context() as env,
+    ):
+        Path(name).chmod(0o755)
+        for variable, value in own.items():
+            env.setenv(variable, value)
+        with serving(Path(name) / "data") as platform:
+            way.target = platform.url
+            yield platform
+
+
+@pytest.fixture
+def running(near: Platform, way: Passed) -> Running:
+    way.reset()
+    return near.transfer()
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    return tmp_path / "state"
+
+
+def noise(size: int, seed: int = 0) -> bytes:
+    return random.Random(seed).randbytes(size)  # noqa: S311
+
+
+def command(running: Running, state: Path, *arguments: str) -> "subprocess.Popen[bytes]":
+    environment = {
+        **os.environ,
+        "FERRYMAN_URL": running.url,
+        "FERRYMAN_SERVER_TOKEN": running.server_token,
+        "FERRYMAN_TOKEN": running.cloud_token,
+        "XDG_STATE_HOME": str(state),
+    }
+    return subprocess.Popen(
+        [sys.executable, "-m", "ferryman", "data", *arguments],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+def put(running: Running, state: Path, source: Path, *more: str) -> "subprocess.Popen[bytes]":
+    own = ("--transfer", running.transfer_id, "--label", "dump", "--json")
+    return command(running, state, "put", str(source), *own, *more)
+
+
+def done(process: "subprocess.Popen[bytes]") -> Any:
+    """The last event of a command that succeeds."""
+    out, errors = process.communicate(timeout=100)
+    assert process.returncode == 0, errors
+    last = json.loads(out.splitlines()[-1])
+    assert last["event"] == "done"
+    return last
+
+
+def failed(process: "subprocess.Popen[bytes]") -> str:
+    _, errors = process.communicate(timeout=100)
+    assert process.returncode == 1
+    assert b"Traceback" not in errors
+    return errors.decode()
+
+
+def kill_after(way: Passed, process: "subprocess.Popen[bytes]", size: int) -> None:
+    """Kill a sender once so many bytes of its parts have come through."""
+    come = 0
+
+    def watch(piece: int) -> None:
+        nonlocal come
+        come += piece
+        if come >= size:
+            process.kill()
+
+    with way.lock:
+        way.watch = watch
+    process.communicate(timeout=100)
+    # What had come whole is stored by now: a store is not slower than a restart.
+    way.idle()
+    with way.lock:
+        way.watch = None
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("kills", KILLS)
+def test_a_sender_killed_anywhere_is_gone_on_with(
+    near: Platform, running: Running, way: Passed, state: Path, tmp_path: Path, kills: int
+) -> None:
+    source = tmp_path / "source"
+    resumed = 0
+    for kill in range(kills):
+        way.parts.clear()
+        data = noise(8 * PART + 17, kill)
+        source.write_bytes(data)
+        first = put(running, state, source)
+        kill_after(way, first, CHANCE.randrange(1, len(data)))
+        assert first.returncode == -9
+        receipt = done(put(running, state, source))
+        assert receipt["sha256"] == hashlib.sha256(data).hexdigest()
+        assert receipt["partsSent"] + receipt["partsResumed"] == 9
+        assert way.again <= 1
+        assert len(way.parts) == 9
+        resumed += receipt["partsResumed"]
+        assert len(near.events(running, "uploaded:app_data")) == kill + 1
+        with Migration(running.url, running.cloud_token) as migration:
+            assert migration.get_app_data_payload(receipt["key"]).content() == data
+    assert resumed > kills, "too few kills left parts behind: the test proves nothing"
+    assert [path.suffix for path in (state / "ferryman/uploads").iterdir()] == [".lock"]
+
+
+def test_a_kill_after_the_last_byte_gives_the_same_file(
+    near: Platform, running: Running, state: Path, tmp_path: Path
+) -> None:
+    """The journal is there and the file is registered: nothing is sent and nothing announced."""
+    source = tmp_path / "source"
+    source.write_bytes(noise(PART + 1))
+    folder = state / "ferryman/uploads"
+    first = put(running, state, source, "--bandwidth", "20M")
+    # Keep a copy of the journal, as if the process had died just before it removed it.
+    kept: dict[str, bytes] = {}
+    while first.poll() is None:
+        for path in folder.glob("*.jsonl"):
+            with suppress(FileNotFoundError):
+                kept[path.name] = path.read_bytes()
+    receipt = done(first)
+    [(name, journal)] = kept.items()
+    (folder / name).write_bytes(journal)
+    again = done(put(running, state, source))
+    assert (again["key"], again["messageId"]) == (receipt["key"], receipt["messageId"])
+    assert again["partsSent"] == 0
+    assert len(near.events(running, "uploaded:app_data")) == 1
+    assert not (folder / name).exists()
+    # And a file that is put once more on purpose is another file.
+    assert done(put(running, state, source))["key"] != receipt["key"]
+
+
+@pytest.mark.parametrize("times", ["new", "old"])
+def test_a_source_that_was_changed_is_refused(
+    running: Running, way: Passed, state: Path, tmp_path: Path, times: str
+) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(noise(6 * PART))
+    before = source.stat()
+    kill_after(way, killed := put(running, state, source, "--bandwidth", "20M"), 3 * PART)
+    assert killed.returncode == -9
+    journal = next((state / "ferryman/uploads").glob("*.jsonl"))
+    assert len(journal.read_bytes().splitlines()) > 1
+    with source.open("r+b") as file:
+        file.write(b"changed")
+    if times == "old":
+        os.utime(source, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert "changed" in failed(put(running, state, source))
+    again = done(put(running, state, source, "--restart"))
+    assert again["sha256"] == hashlib.sha256(source.read_bytes()).hexdigest()
+
+
+def test_two_processes_do_not_send_the_same_file_at_once(
+    running: Running, way: Passed, state: Path, tmp_path: Path
+) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(noise(3 * PART))
+    first = put(running, state, source, "--bandwidth", "6M")
+    seen = threading.Event()
+    way.watch = lambda _size: seen.set()
+    assert seen.wait(60)
+    assert "another process" in failed(put(running, state, source))
+    done(first)
+
+
+def test_a_torn_or_foreign_journal_is_no_obstacle(
+    running: Running, state: Path, tmp_path: Path
+) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(b"abc")
+    facts = source.stat()
+    sending = Sending(
+        url=running.url,
+        transfer_id=running.transfer_id,
+        label="dump",
+        path=str(source.resolve()),
+        size=3,
+        mtime_ns=facts.st_mtime_ns,
+        resume_key="k",
+    )
+    folder = state / "ferryman/uploads"
+    folder.mkdir(parents=True)
+    for text in (b"", b"nonsense", b'{"url": 1}'):
+        (folder / sending.name).write_bytes(text)
+        assert done(put(running, state, source))["size"] == 3
+
+
+def test_a_listener_that_is_called_anew_goes_on(
+    near: Platform, running: Running, way: Passed
+) -> None:
+    data = noise(6 * PART + 5)
+    with Gateway(running.url, running.server_token, running.transfer_id) as gateway:
+        stream = gateway.create_app_data("notes", resume_key="notes")
+        assert stream.receipt is None
+        stream.write(data[: 5 * PART])
+    with pytest.raises(GatewayError, match="abandoned"):
+        stream.close()
+    # Parts on the wire end by themselves.
+    for thread in threading.enumerate():
+        if thread.name.startswith("ferryman-part"):
+            thread.join()
+    assert 0 < len(way.parts) < 7
+    with Gateway(running.url, running.server_token, running.transfer_id) as gateway:
+        with gateway.create_app_data("notes", resume_key="notes") as stream:
+            stream.write(data)
+        receipt = stream.receipt
+        assert receipt is not None
+        assert receipt.sha256 == hashlib.sha256(data).hexdigest()
+        assert way.again <= 1
+        # Called once more, it finds the file registered, whether it writes it again or not.
+        for written in (data, b""):
+            with gateway.create_app_data("notes", resume_key="notes") as stream:
+                assert stream.receipt == receipt
+                stream.write(written)
+            assert stream.receipt == receipt
+        other = gateway.create_app_data("notes", resume_key="notes")
+        other.write(b"something else")
+        with pytest.raises(GatewayError) as caught:
+            other.close()
+        assert caught.value.code == "source_changed"
+        with pytest.raises(GatewayError) as relabelled:
+            gateway.create_app_data("others", resume_key="notes")
+        assert relabelled.value.code == "resume_key_taken"
+    assert len(near.events(running, "uploaded:app_data")) == 1
+
+
+def test_a_stream_that_is_made_anew_may_differ(running: Running, way: Passed) -> None:
+    """What was not announced is nobody's file: parts that differ are sent again."""
+    old, new = noise(3 * PART), noise(3 * PART, 1)
+    data = old[:PART] + new[PART:]
+    gateway = Gateway(running.url, running.server_token, running.transfer_id)
+    with pytest.raises(TypeError), gateway.create_app_data(resume_key="k") as stream:
+        stream.writelines([old, None])  # type: ignore[list-item]
+    with gateway.create_app_data(resume_key="k") as stream:
+        stream.write(data)
+    assert stream.receipt is not None
+    with Migration(running.url, running.cloud_token) as migration:
+        assert migration.get_app_data_payload(stream.receipt.key).content() == data
+    gateway.close()
+
+
+def test_an_abandoned_file_begins_from_the_start(running: Running, near: Platform) -> None:
+    with Gateway(running.url, running.server_token, running.transfer_id) as gateway:
+        stream = gateway.create_app_data(resume_key="k")
+        stream.write(noise(2 * PART))
+        stream.abandon()
+        with gateway.create_app_data(resume_key="k") as again:
+            again.write(b"x")
+    assert again.receipt is not None
+    assert len(near.events(running, "uploaded:app_data")) == 1
+
+
+@pytest.fixture
+def stored(running: Running, way: Passed) -> tuple[str, bytes]:
+    """A file of five parts."""
+    data = noise(4 * PART + 99)
+    with (
+        Gateway(running.url, running.server_token, running.transfer_id) as gateway,
+        gateway.create_app_data("f") as stream,
+    ):
+        stream.write(data)
+    assert stream.receipt is not None
+    way.reset()
+    return stream.receipt.key, data
+
+
+def test_a_reader_killed_in_the_middle_is_gone_on_with(
+    running: Running, way: Passed, stored: tuple[str, bytes], state: Path, tmp_path: Path
+) -> None:
+    key, data = stored
+    target = tmp_path / "copy"
+    target.write_bytes(b"the old one")
+    first = command(running, state, "get", key, "-o", str(target), "--bandwidth", "12M")
+    partial = tmp_path / f".copy.{key[:8]}.partial"
+    while not partial.exists() or partial.stat().st_size < PART + MIB:
+        assert first.poll() is None
+    first.kill()
+    first.communicate()
+    assert target.read_bytes() == b"the old one"
+    with partial.open("r+b") as file:
+        file.seek(17)
+        file.write(b"rot")
+    last = done(command(running, state, "get", key, "-o", str(target), "--json"))
+    assert target.read_bytes() == data
+    assert last["sha256"] == hashlib.sha256(data).hexdigest()
+    assert not partial.exists()
+
+
+def flip(body: bytes) -> bytes:
+    at = len(body) // 2
+    return body[:at] + bytes([body[at] ^ 1]) + body[at + 1 :]
+
+
+SPOILED: dict[str, Callable[[bytes], bytes]] = {
+    "flipped": flip,
+    "truncated": lambda body: body[:-1],
+    "swapped": lambda body: body[PART:] + body[:PART],
+    "empty": lambda _body: b"",
+}
+
+
+@pytest.mark.parametrize("how", SPOILED)
+def test_what_is_spoiled_on_the_way_is_fetched_again(
+    running: Running, way: Passed, stored: tuple[str, bytes], how: str
+) -> None:
+    key, data = stored
+    way.spoil_gets.append(SPOILED[how])
+    with Migration(running.url, running.cloud_token) as migration:
+        assert migration.get_app_data_payload(key).content() == data
+    assert len(way.gets) > 1
+
+
+@pytest.mark.parametrize("how", SPOILED)
+def test_what_stays_spoiled_reaches_no_reader(
+    running: Running, way: Passed, stored: tuple[str, bytes], how: str, state: Path, tmp_path: Path
+) -> None:
+    key, data = stored
+    way.spoil_gets.extend([SPOILED[how]] * 100)
+    given = bytearray()
+    migration = Migration(running.url, running.cloud_token, patience=0.5)
+    with pytest.raises(MigrationAPIError):
+        read_into(given, migration, key)
+    assert data.startswith(given)
+    assert len(given) < len(data)
+    migration.close()
+    if how == "flipped":
+        target = tmp_path / "copy"
+        assert "sha256" in failed(command(running, state, "get", key, "-o", str(target)))
+        assert not target.exists()
+
+
+def read_into(given: bytearray, migration: Migration, key: str) -> None:
+    """Take every byte that is given, until the end or the error."""
+    with migration.get_app_data_payload(key) as payload:
+        while piece := payload.read(1000):
+            given += piece
+
+
+@pytest.mark.parametrize("how", ["flipped", "truncated", "empty"])
+def test_what_is_spoiled_on_the_way_up_is_sent_again(
+    running: Running, way: Passed, how: str
+) -> None:
+    data = noise(3 * PART)
+    way.spoil_puts.append(SPOILED[how])
+    with (
+        Gateway(running.url, running.server_token, running.transfer_id) as gateway,
+        gateway.create_app_data() as stream,
+    ):
+        stream.write(data)
+    assert stream.receipt is not None
+    with Migration(running.url, running.cloud_token) as migration:
+        assert migration.get_app_data_payload(stream.receipt.key).content() == data
+
+
+def test_a_busy_store_and_broken_connections_are_waited_out(
+    running: Running, way: Passed, stored: tuple[str, bytes], state: Path, tmp_path: Path
+) -> None:
+    key, data = stored
+    source, target = tmp_path / "source", tmp_path / "copy"
+    source.write_bytes(data)
+    way.busy = 7
+    assert done(put(running, state, source))["partsSent"] == 5
+    way.busy = 4
+    way.cut.extend([MIB, 0, 17, 3 * MIB])
+    done(command(running, state, "get", key, "-o", str(target), "--json"))
+    assert target.read_bytes() == data
+
+
+def test_progress_is_told_to_scripts(
+    running: Running, stored: tuple[str, bytes], state: Path, tmp_path: Path
+) -> None:
+    key, data = stored
+    process = command(
+        running, state, "get", key, "-o", str(tmp_path / "copy"), "--json", "--bandwidth", "8M"
+    )
+    out, _ = process.communicate(timeout=100)
+    *progress, last = map(json.loads, out.splitlines())
+    assert progress
+    for event in progress:
+        assert set(event) == {
+            *("event", "bytes", "totalBytes", "bytesPerSecond", "secondsLeft"),
+        }
+        assert (event["event"], event["totalBytes"]) == ("progress", len(data))
+        assert 0 < event["bytesPerSecond"] < 12e6
+    assert [e["bytes"] for e in progress] == sorted(e["bytes"] for e in progress)
+    assert (last["event"], last["size"]) == ("done", len(data))
+
+
+def test_a_pipe_gets_proven_bytes(running: Running, stored: tuple[str, bytes], state: Path) -> None:
+    key, data = stored
+    out, _ = command(running, state, "get", key).communicate(timeout=100)
+    assert out == data
+    assert (
+        "standard output" in command(running, state, "get", key, "--json").communicate()[1].decode()
+    )
+
+
+def test_another_app_learns_nothing_of_parts(
+    near: Platform, running: Running, stored: tuple[str, bytes]
+) -> None:
+    key, _ = stored
+    other = near.transfer()
+    with Migration(running.url, other.cloud_token) as migration:
+        with pytest.raises(MigrationAPIError) as foreign:
+            migration.get_app_data_payload(key)
+        with pytest.raises(MigrationAPIError) as nothing:
+            migration.get_app_data_payload("0" * 8 + key[8:])
+    assert (foreign.value.status, foreign.value.code) == (nothing.value.status, nothing.value.code)
+    assert foreign.value.status == 404
