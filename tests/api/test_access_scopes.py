@@ -35,6 +35,7 @@ def cloud_calls(crossing: Crossing, key: str) -> dict[str, tuple[str, str, Any]]
         "app data all": ("GET", f"/data/{one}/all", None),
         "app data page": ("GET", f"/data/{one}/page", None),
         "app data url": ("GET", f"/data/{key}", None),
+        "app data parts": ("GET", f"/data/{key}/parts", None),
         "app data payload": ("GET", f"/data/{key}/payload", None),
         "containers": ("GET", f"/container/{one}/page?containerType=JiraProject", None),
     }

@@ -49,6 +49,7 @@ def forge_calls(transfer: str, key: str) -> list[tuple[str, str, object]]:
         ("GET", f"/data/{transfer}/all", None),
         ("GET", f"/data/{transfer}/page", None),
         ("GET", f"/data/{key}", None),
+        ("GET", f"/data/{key}/parts", None),
         ("GET", f"/data/{key}/payload", None),
         ("GET", f"/container/{transfer}/page?containerType=Site", None),
     ]

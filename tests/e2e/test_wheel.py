@@ -12,15 +12,46 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.e2e
-def test_the_demo_runs_from_the_built_wheel(tmp_path: Path) -> None:
-    """The wheel brings its SQL, its migrations and the examples that the demo uses."""
-    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+CALL = """
+import asyncio, pathlib, sys
+from ferryman.functions.pool import FunctionCall, FunctionPool
+
+async def main():
+    async with FunctionPool(concurrency=1) as pool:
+        source = pathlib.Path(sys.argv[1])
+        event = {"eventType": "none", "transferId": "T1"}
+        print((await pool.invoke(FunctionCall(source=source, handler="index.run", event=event,
+            context={"installContext": "here"}, environment={}))).output)
+
+asyncio.run(main())
+"""
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what the wheel holds."""
+    folder = tmp_path_factory.mktemp("wheel")
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
-    [wheel] = tmp_path.glob("*.whl")
-    installed = tmp_path / "installed"
+    [wheel] = folder.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(installed)
+        archive.extractall(folder / "installed")
+    return folder / "installed"
+
+
+@pytest.mark.e2e
+@pytest.mark.usefixtures("javascript")
+def test_the_wheel_runs_functions_in_javascript(installed: Path) -> None:
+    """It brings the program for Node, the stand-ins and the pins of what is installed."""
+    environment = {**os.environ, "PYTHONPATH": str(installed)}
+    command = [sys.executable, "-c", CALL, str(installed / "ferryman/examples/forge-js")]
+    done = subprocess.run(command, env=environment, cwd="/", check=True, capture_output=True)
+    assert done.stdout == b"none of T1 at here\n\n"
+
+
+@pytest.mark.e2e
+def test_the_demo_runs_from_the_built_wheel(installed: Path) -> None:
+    """The wheel brings its SQL, its migrations and the examples that the demo uses."""
     environment = {**os.environ, "PYTHONPATH": str(installed)}
     where = [sys.executable, "-c", "import ferryman; print(ferryman.__file__)"]
     found = subprocess.run(where, env=environment, cwd="/", check=True, capture_output=True)

@@ -1,7 +1,10 @@
 """A small cloud app that behaves in all the ways a function can behave."""
 
 import os
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -167,3 +170,31 @@ def fifo(tmp_path: Path) -> Path:
     os.mkfifo(path)
     os.mkfifo(f"{path}.go")
     return path
+
+
+class Product(BaseHTTPRequestHandler):
+    """Says what it was asked, and with which credentials."""
+
+    def do_GET(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+        told = f"{self.command} {self.path} {body} {self.headers['Authorization']}".encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(told)))
+        self.end_headers()
+        self.wfile.write(told)
+
+    do_POST = do_PUT = do_GET  # noqa: N815 - as the base class has them
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def product() -> Iterator[str]:
+    """The address of what stands in for Jira."""
+    with HTTPServer(("127.0.0.1", 0), Product) as server:
+        thread = Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()

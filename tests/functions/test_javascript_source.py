@@ -1,10 +1,7 @@
 """What registering an app says of its JavaScript, and what ``ferryman.toml`` may say."""
 
 import asyncio
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from threading import Thread
 
 import pytest
 
@@ -163,32 +160,6 @@ def test_a_folder_without_ferryman_toml_replaces_nothing(app: Path) -> None:
     assert (overrides.alias, overrides.products) == ({}, {})
 
 
-class Product(BaseHTTPRequestHandler):
-    """Says what it was asked, and by whom."""
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        answer = f"{self.path} {body.decode()} {self.headers['Authorization']}".encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(answer)))
-        self.end_headers()
-        self.wfile.write(answer)
-
-    def log_message(self, *_: object) -> None:
-        """Nothing."""
-
-
-@pytest.fixture
-def product() -> Iterator[str]:
-    """The address of what stands in for Jira."""
-    with HTTPServer(("127.0.0.1", 0), Product) as server:
-        thread = Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/base/"
-        server.shutdown()
-        thread.join()
-
-
 FORGE = """\
 // As the package from npm does it.
 const call = (remote) => globalThis.__forge_fetch__(
@@ -208,9 +179,9 @@ export const runtime = async () => {
 
 @pytest.mark.usefixtures("javascript")
 def test_calls_of_a_product_go_where_ferryman_toml_says(app: Path, product: str) -> None:
-    write(app, {"src/index.js": FORGE, "ferryman.toml": f'[products]\njira = "{product}"\n'})
+    write(app, {"src/index.js": FORGE, "ferryman.toml": f'[products]\njira = "{product}/base/"\n'})
     # Whoever stands in for a product is given no token of the platform.
-    assert call(app, "index.jira").output == "/base/rest/api/3/issue {} None\n"
+    assert call(app, "index.jira").output == "POST /base/rest/api/3/issue {} None\n"
     refused = call(app, "index.wiki")
     assert "requestConfluence(/rest/api/3/issue): nothing stands in" in str(refused.error)
     assert "[products] in ferryman.toml" in str(refused.error)

@@ -4,10 +4,12 @@ import hashlib
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -16,7 +18,9 @@ from typing import Any
 import pytest
 
 from ferryman import Gateway, GatewayError, Migration, MigrationAPIError
+from ferryman.sdk.fetch import ranges_at_once
 from ferryman.sdk.journal import Sending
+from ferryman.sdk.parts import DEFAULT_BUDGET, MOST_PARALLEL
 
 from .proxy import Passed, proxy
 from .running import Platform, Running, serving
@@ -454,3 +458,40 @@ def test_another_app_learns_nothing_of_parts(
             migration.get_app_data_payload("0" * 8 + key[8:])
     assert (foreign.value.status, foreign.value.code) == (nothing.value.status, nothing.value.code)
     assert foreign.value.status == 404
+
+
+SLACK = 24 * MIB
+"""What an interpreter, its threads and its allocator vary by."""
+
+
+def most_memory(process: "subprocess.Popen[bytes]") -> int:
+    """Run a command to its end; the greatest resident memory that it had, in bytes."""
+    status, most = Path(f"/proc/{process.pid}/status"), 0
+    while process.poll() is None:
+        # The system keeps the greatest itself; `wait4` would count ours before the exec, too.
+        found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text())
+        most = int(found[1]) * 1024 if found else most
+        time.sleep(0.01)
+    _, errors = process.communicate()
+    assert process.returncode == 0, errors
+    return most
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the greatest memory")
+def test_memory_is_parts_in_flight_and_does_not_grow_with_the_file(
+    running: Running, state: Path, tmp_path: Path
+) -> None:
+    """Up: (parts in flight + 1) x part size. Down: a mebibyte for each range."""
+    target = tmp_path / "copy"
+    small, large = tmp_path / "small", tmp_path / "large"
+    small.write_bytes(b"x")
+    large.touch()
+    os.truncate(large, 30 * PART)
+    least = most_memory(put(running, state, small))
+    in_flight = min(MOST_PARALLEL, DEFAULT_BUDGET // PART)
+    assert most_memory(put(running, state, large)) - least <= (in_flight + 1) * PART + SLACK
+    with Migration(running.url, running.cloud_token) as migration:
+        [key] = [f.key for f in migration.iter_app_data(running.transfer_id) if f.file_size != 1]
+    down = most_memory(command(running, state, "get", key, "-o", str(target)))
+    assert down - least <= ranges_at_once(30 * PART) * MIB + SLACK
+    assert target.stat().st_size == 30 * PART

@@ -5,6 +5,7 @@ TypeScript in ``src`` or in the folder, which is the layout of Forge apps.
 """
 
 import ast
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -110,8 +111,9 @@ def in_python(file: Path) -> bool:
 def _first(root: Path, folders: tuple[str, ...], name: str, endings: tuple[str, ...]) -> list[Path]:
     """All files of that name in the first folder that has one."""
     for folder in folders:
-        files = [root / folder / f"{name}{ending}" for ending in endings]
-        if there := [file for file in files if file.is_file()]:
+        # Before every call, so without a Path for each place that is only looked at.
+        stem = os.path.join(root, folder, name)  # noqa: PTH118
+        if there := [Path(stem + end) for end in endings if os.path.isfile(stem + end)]:  # noqa: PTH113
             return there
     return []
 

@@ -21,7 +21,8 @@ from ferryman.wire.app_data import FileParts
 _TRIES_PER_URL = 3
 # A byte may flip on the way, and fetching the part again mends that; more is another fault.
 _TRIES_PER_PART = 3
-_PIECE = 1 << 20
+# urllib3 holds three times as much while it reads, and a reader of ranges has eight of them.
+_PIECE = 256 * 1024
 _LONGEST_REFUSAL = 64 * 1024
 
 Write = Callable[[bytes], object]

@@ -45,7 +45,7 @@ Watch = Callable[[int, bool], object]
 def ranges_at_once(size: int) -> int:
     """Return how many ranges of a file are read at once: one for each 16 MiB of it, at most 8.
 
-    Each takes 1 MiB of memory, since what it reads goes to disk at once.
+    Each takes about 1 MiB of memory, since what it reads goes to disk at once.
     """
     return min(MOST_RANGES, max(size // _FILE_PER_RANGE, 1))
 

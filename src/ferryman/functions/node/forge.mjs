@@ -2,6 +2,7 @@
 // npm use them (`@forge/api` 8): `__forge_fetch__` for calls, `__forge_runtime__` for the rest.
 
 const NAMES = { jira: 'requestJira', confluence: 'requestConfluence', bitbucket: 'requestBitbucket' };
+const FORGE_TYPES = new Set(['development', 'staging', 'production']);
 const MIGRATION = '/app/migration/';
 
 const nothing = () => {};
@@ -53,7 +54,9 @@ export function provide(calls, { source, products }) {
         appId: claims.sub,
         appVersion: '1.0.0',
         environmentId: claims.environment,
-        environmentType: String(claims.environment).toUpperCase(),
+        environmentType: FORGE_TYPES.has(claims.environment)
+          ? claims.environment.toUpperCase()
+          : 'DEVELOPMENT',
         installationId: context?.installContext,
         invocationId: String(call().call),
         permissions: { scopes: [], external: {} },

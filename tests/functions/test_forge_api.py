@@ -1,0 +1,81 @@
+"""The real ``@forge/api`` from npm, unchanged, reaches what Ferryman puts in Forge's place."""
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from ferryman.functions.pool import FunctionCall, FunctionPool
+
+PACKAGE = "@forge/api@8.3.0"
+APP = """\
+import api, { asApp, fetch, getAppContext, requestJira, route } from '@forge/api';
+
+export const run = async () => {
+  const said = [];
+  const tell = async (answer) => said.push([answer.status, await answer.text()]);
+  await tell(await requestJira(route`/rest/api/3/issue/${'a b'}`));
+  await tell(await api.asApp().requestJira(route`/rest/x`, { method: 'PUT', body: '{"a":1}' }));
+  await tell(await fetch(process.env.ELSEWHERE));
+  const { invocationId, environmentType } = getAppContext();
+  said.push([invocationId, environmentType]);
+  await asApp().requestConfluence(route`/wiki`).catch((error) => said.push(error.message));
+  console.log(JSON.stringify(said));
+};
+"""
+
+
+@pytest.fixture(scope="session")
+def forge_api(javascript: None) -> Path:
+    """A folder with the package and what it needs, kept from run to run."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    folder = cache / "ferryman" / "tests" / PACKAGE.replace("/", "-")
+    if not (folder / "done").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "package.json").write_text('{"private": true}')
+        npm = shutil.which("npm")
+        if npm is None:
+            pytest.skip("no npm here")
+        command = [npm, "install", "--ignore-scripts", "--no-audit", "--no-fund", PACKAGE]
+        done = subprocess.run(command, cwd=folder, capture_output=True, check=False, text=True)
+        if done.returncode != 0:
+            pytest.skip(f"npm could not install {PACKAGE}: {done.stderr[-300:]}")
+        (folder / "done").touch()
+    return folder
+
+
+def test_the_package_from_npm_works_unchanged(
+    forge_api: Path, product: str, tmp_path: Path
+) -> None:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "index.js").write_text(APP)
+    (tmp_path / "node_modules").symlink_to(forge_api / "node_modules")
+    (tmp_path / "ferryman.toml").write_text(f'[products]\njira = "{product}"\n')
+
+    async def call() -> str:
+        async with FunctionPool(concurrency=1) as pool:
+            environment = {"ELSEWHERE": f"{product}/elsewhere"}
+            outcome = await pool.invoke(
+                FunctionCall(
+                    source=tmp_path,
+                    handler="index.run",
+                    event={},
+                    context={},
+                    environment=environment,
+                )
+            )
+            assert outcome.ok, outcome.error
+            return outcome.output
+
+    *said, refused = json.loads(asyncio.run(call()))
+    assert said == [
+        [200, "GET /rest/api/3/issue/a%20b  None"],
+        [200, 'PUT /rest/x {"a":1} None'],
+        [200, "GET /elsewhere  None"],
+        ["1", "DEVELOPMENT"],
+    ]
+    assert "requestConfluence(/wiki): nothing stands in for this product here" in refused
