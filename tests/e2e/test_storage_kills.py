@@ -1,8 +1,10 @@
 """The platform is killed, or its disk is full, where the store and the database could part."""
 
 import asyncio
+import os
 import shutil
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -252,6 +254,43 @@ def test_a_platform_killed_in_the_middle_of_a_sweep(
 def swept(crossing: Crossing) -> bool:
     """The lock of a killed sweep ends with its connection, which may take a moment."""
     return crossing.admin.call("POST", "/admin/v1/storage/sweep").status == 200
+
+
+def test_a_worker_without_the_files_does_not_sweep(
+    platform: PlatformProcess, database: str, tmp_path: Path, app_folder: Path
+) -> None:
+    """On another machine it would take every file for missing."""
+    crossing = Crossing.begin(platform, app_folder)
+    assert Upload(crossing).complete().status == 200
+    env = {
+        **os.environ,
+        "FERRYMAN_DATABASE_URL": database,
+        "FERRYMAN_DATA_DIR": str(tmp_path / "elsewhere"),
+        "FERRYMAN_CLOCK": "virtual",
+        "FERRYMAN_SWEEP_SECONDS": "3600",
+    }
+    log = tmp_path / "elsewhere.log"
+    with log.open("wb") as output:
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "ferryman", "worker"],
+            env=env,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        wait_until(lambda: b"sweep.not_here" in log.read_bytes())
+        for _ in range(3):
+            crossing.advance(13 * DAY / 4)
+        view = crossing.admin.ok("GET", "/admin/v1/storage")
+        assert (view["files"], view["lastError"]) == (1, None)
+        assert view["lastSweep"] is None or view["lastSweep"]["findings"] == []
+        crossing.advance(13 * DAY / 4 + 60)
+        view = crossing.admin.ok("GET", "/admin/v1/storage")
+        assert (view["files"], view["lastSweep"]["findings"]) == (0, [])
+        assert objects(platform) == []
+    finally:
+        worker.terminate()
+        worker.wait()
 
 
 @contextmanager

@@ -384,3 +384,18 @@ def test_it_works_mounted_in_the_platform(tmp_path: Path, key: str) -> None:
         assert request("GET", read_url(store, key)).body == LAST
         answer = request("GET", read_url(store, str(new_id())))
         assert (answer.status, problem(answer).code) == (404, "object_not_found")
+
+
+def test_a_folder_is_that_of_the_platform_that_claimed_it(tmp_path: Path) -> None:
+    """Whoever else opens it, or another folder, must not take the files for all there are."""
+    mine = LocalStore(tmp_path / "mine", SECRET, "http://harbour.example")
+    assert not asyncio.run(mine.is_own())
+    mine.claim()
+    mine.claim()
+    assert asyncio.run(mine.is_own())
+    other = LocalStore(tmp_path / "mine", b"another", "http://harbour.example")
+    other.claim()
+    assert not asyncio.run(other.is_own())
+    elsewhere = LocalStore(tmp_path / "elsewhere", SECRET, "http://harbour.example")
+    assert not asyncio.run(elsewhere.is_own())
+    assert [*(tmp_path / "mine" / "incoming").iterdir()] == []

@@ -70,8 +70,7 @@ async def run(platform: Platform, key: SigningKey, database_url: str, stop: asyn
         queue = _Queue(platform, database_url, stop)
         await asyncio.gather(
             queue.work(WAKE, wake, at_once=_TIMERS_AT_ONCE),
-            queue.work(SWEEP, sweep, at_once=1),
-            _set_sweep(platform, stop),
+            _sweep(platform, stop, queue, sweep),
             Dispatcher(platform, sender, functions, database_url, stop).run(),
         )
 
@@ -141,11 +140,16 @@ async def _surely(work: Callable[[], Awaitable[None]], job: Job) -> None:
             raise RetryRequested(delay=_PUT_BACK, reason=type(exc).__name__) from exc
 
 
-async def _set_sweep(platform: Platform, stop: asyncio.Event) -> None:
+async def _sweep(platform: Platform, stop: asyncio.Event, queue: _Queue, handler: Handler) -> None:
+    """Set the timer of the sweep and take it; not where the files are out of reach."""
+    if not await platform.objects.is_own():
+        log.warning("sweep.not_here", reason="the files are not in this worker's data folder")
+        return
     while not stop.is_set():
         try:
-            return await sweeps.keep_timer(platform)
+            await sweeps.keep_timer(platform)
+            break
         except OutsideError as exc:
             log.warning("sweep.waits", code=exc.code)
             await passed(stop, 1.0)
-    return None
+    await queue.work(SWEEP, handler, at_once=1)

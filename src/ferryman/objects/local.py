@@ -6,6 +6,7 @@ import shutil
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 
 from ferryman.errors import OutsideError, not_found
@@ -49,6 +50,7 @@ class LocalStore:
         self.part_size = part_size
         self._secret = secret
         self._base_url = base_url.rstrip("/")
+        self._mark = root / "platform"
         self._incoming = root / "incoming"
         self._uploads = root / "uploads"
         self._objects = root / "objects"
@@ -168,6 +170,22 @@ class LocalStore:
         """Remove the completed file; a reader inside a part may finish that part."""
         await asyncio.to_thread(self._remove, self._object(key))
 
+    def claim(self) -> None:
+        """Mark the folder as that of the platform whose secret this is, unless it is marked."""
+        draft = self._incoming / str(new_id())
+        with disk_errors():
+            draft.write_text(self._name())
+            with suppress(FileExistsError):
+                self._mark.hardlink_to(draft)
+            draft.unlink()
+
+    async def is_own(self) -> bool:
+        """Whether the platform of this secret claimed it; a worker elsewhere has another folder."""
+        try:
+            return self._mark.read_text() == self._name()
+        except OSError:
+            return False
+
     async def unfinished(self) -> AsyncIterator[Unfinished]:
         """Every open upload and when its last part came."""
         for key in await asyncio.to_thread(_keys_in, self._uploads):
@@ -235,6 +253,9 @@ class LocalStore:
 
     def _object(self, key: str) -> Path:
         return self._objects / _checked(key)[:2] / key
+
+    def _name(self) -> str:
+        return sha256(b"platform" + self._secret).hexdigest()
 
     def _url(self, grant: Grant) -> str:
         return f"{self._base_url}/objects/{grant.key}?{sign(self._secret, grant)}"

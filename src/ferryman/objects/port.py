@@ -103,6 +103,9 @@ class ObjectStore(Protocol):
     async def delete(self, key: str) -> None:
         """Remove a completed file; harmless when there is none."""
 
+    async def is_own(self) -> bool:
+        """Whether this is what the platform's API stores into: a folder is not, elsewhere."""
+
     def unfinished(self) -> AsyncIterator[Unfinished]:
         """Every open upload, in any order."""
 

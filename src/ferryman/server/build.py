@@ -29,8 +29,8 @@ async def build(
 ) -> AsyncIterator[Built]:
     """Connect, bring the schema up to date, and take up the shared secrets.
 
-    ``check_store`` asks a store outside this machine whether it can be used. Workers do not ask:
-    deliveries go on while a store is down.
+    ``check_store`` asks a store outside this machine whether it can be used, and claims a folder
+    for this platform. Workers do not: deliveries go on while a store is down, or out of reach.
     """
     pool = await open_pool(database_url, size=settings.database_pool)
     try:
@@ -51,12 +51,15 @@ async def _open_store(
     settings: Settings, url_secret: bytes, stack: AsyncExitStack, *, check: bool
 ) -> ObjectStore:
     if not settings.object_store:
-        return LocalStore(
+        folder = LocalStore(
             settings.data_dir / "objects",
             url_secret,
             settings.base_url,
             part_size=settings.part_bytes,
         )
+        if check:
+            folder.claim()
+        return folder
     # Imported only where it is used: S3's client takes half a second.
     from ferryman.objects.s3.address import parse_address
     from ferryman.objects.s3.opening import s3_store

@@ -172,6 +172,10 @@ class S3Store:
         with store_errors():
             await self._client.delete_object(**self._object(key))
 
+    async def is_own(self) -> bool:
+        """Always: its address is the same from everywhere."""
+        return True
+
     async def unfinished(self) -> AsyncIterator[Unfinished]:
         """Every open upload under the prefix."""
         with store_errors():
