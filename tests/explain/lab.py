@@ -36,7 +36,7 @@ class Lab:
         return self._keep(Connect.register(self.platform, self.receiver, **options))
 
     def function(self, body: str) -> Forge:
-        """A Forge app with one function for all events; begun and delivered to once."""
+        """A Forge app with one function for all events."""
         (self.folder / "index.py").write_text(
             f"import os, time\ndef run(event, context):\n    {body}\n"
         )
@@ -96,6 +96,8 @@ class Lab:
         return ground.admin.ok("GET", path)
 
     def end(self) -> None:
+        """Mend what can be mended and cancel the rest, or its retries would slow the next one."""
+        (self.folder / "index.py").write_text("def run(event, context): ...\n")
         for ground in self.grounds:
             ground.inbox.hang = False
             ground.inbox.answers.clear()

@@ -1,11 +1,31 @@
 """Every situation is brought about on the real platform, and named."""
 
+import re
+
 import pytest
 
+from ferryman.domain.cause import CAUSES
+from tests.docs.pages import ROOT
+from tests.explain import calling, delivering, starting
 from tests.explain.lab import Lab
 from tests.explain.situations import SITUATIONS, Broken
 
-_FOUND: set[str] = set()
+LINKS = {each.link for each in SITUATIONS}
+PARTS = (starting, delivering, calling)
+
+ELSEWHERE = {
+    "address_refused",
+    "app_not_installed",
+    "delivery_failed",
+    "ended_unwell",
+    "expired",
+    "message_unacknowledged",
+    "not_tried",
+    "timed_out",
+    "undelivered",
+    "worker_died",
+}
+"""Causes that come first in no situation here."""
 
 
 @pytest.mark.parametrize("expected", SITUATIONS, ids=lambda each: each.name)
@@ -13,7 +33,6 @@ def test_the_first_broken_link_is_named(lab: Lab, expected: Broken) -> None:
     """With its cause, and a fix that names the right thing."""
     ground = expected.bring_about(lab)
     explanation = lab.explain(ground)
-    _FOUND.update(link["cause"] for link in explanation["links"] if link.get("cause"))
     first = next((link for link in explanation["links"] if not link["holds"]), None)
     assert explanation["broken"] == expected.link, explanation
     [link] = [each for each in explanation["links"] if each["name"] == expected.link]
@@ -23,7 +42,15 @@ def test_the_first_broken_link_is_named(lab: Lab, expected: Broken) -> None:
     assert expected.fix in link["fix"], link
 
 
-def test_enough_situations_are_known() -> None:
-    """At least the forty that were asked for, and no two of one name."""
-    assert len(SITUATIONS) >= 40
-    assert len({each.name for each in SITUATIONS}) == len(SITUATIONS)
+def test_every_cause_is_brought_about() -> None:
+    """But for those that never come first, or take a worker that dies or an address to guard."""
+    assert {each.bring_about.__module__ for each in SITUATIONS} == {p.__name__ for p in PARTS}
+    assert len({each.name for each in SITUATIONS}) == len(SITUATIONS) >= 40
+    found = {each.cause for each in SITUATIONS}
+    assert set(CAUSES) - found == ELSEWHERE
+
+
+def test_every_cause_is_on_the_page() -> None:
+    """And none that there is not."""
+    page = (ROOT / "docs" / "how-to" / "find-out-why.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"`(\w+)`", page.partition("## The causes")[2])) - LINKS == set(CAUSES)

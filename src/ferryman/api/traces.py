@@ -14,7 +14,7 @@ from ferryman.api.auth import authorization, caller_of
 from ferryman.api.problems import http_refusal
 from ferryman.api.throttle import Throttle
 from ferryman.domain.rate import Rate
-from ferryman.errors import PlatformError, RateLimited, RuleError
+from ferryman.errors import RateLimited, RuleError
 from ferryman.services import trace
 from ferryman.services.platform import Platform
 
@@ -46,9 +46,8 @@ def tracer(platform: Platform) -> Callable[[Exception, Scope], Awaitable[None]]:
                 await trace.record_stranger(platform, *authorization(connection), refused)
         except RateLimited:
             return
-        except PlatformError as failure:
-            # The refusal is the answer, whether its trace could be kept or not.
-            log.warning("refusal.untraced", code=refused.code, cause=failure.code)
+        except Exception as failure:  # noqa: BLE001 - the refusal is the answer, traced or not
+            log.warning("refusal.untraced", code=refused.code, cause=type(failure).__name__)
 
     return record
 

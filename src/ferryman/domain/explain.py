@@ -29,7 +29,8 @@ def chain(found: Snapshot) -> tuple[list[Link], str | None]:
 def _ended_by_hand(found: Snapshot) -> bool:
     """Whether an admin ended it: what it had not done by then is nobody's fault."""
     skipped = found.transfer.status is TransferStatus.SKIPPED and found.skipped_by is None
-    return skipped or found.transfer.cancel_requested_at is not None
+    cancelled = found.transfer.cancel_requested_at is not None
+    return skipped or (cancelled and not found.settled_well)
 
 
 def _migration(found: Snapshot) -> Link:

@@ -1,0 +1,216 @@
+"""Explanations hold for any state that a transfer can be in, and any way an attempt can fail."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ferryman.domain.cause import CAUSES
+from ferryman.domain.explain import chain
+from ferryman.domain.failure import link_of
+from ferryman.domain.snapshot import AppFacts, Asked, Events, Refused, Snapshot
+from ferryman.domain.transfer import Transfer
+from ferryman.vocab import AppKind, EventType, MessageState, TransferStatus
+from ferryman.wire.transfer import AttemptView, MessageView
+
+NOW = datetime(2026, 1, 12, 12, tzinfo=UTC)
+instants = st.integers(0, 20 * 24 * 60).map(lambda minutes: NOW - timedelta(minutes=minutes))
+maybe = st.none() | instants
+
+
+def attempt(
+    stage: str | None = None, status: int | None = None, error: str = "", outcome: str = "FAILED"
+) -> AttemptView:
+    return AttemptView(
+        number=1,
+        target="events",
+        started_at=0,
+        duration_ms=1,
+        outcome=outcome,
+        stage=stage,
+        status=status,
+        error=error,
+        output=None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("failed", "cause"),
+    [
+        (attempt("after", 302), "redirected"),
+        (attempt("after", 204), "answered_not_200"),
+        (attempt("after", 401), "credentials_refused"),
+        (attempt("after", 405), "path_unknown"),
+        (attempt("after", 429), "app_failed"),
+        (attempt("after", 503, "ModuleNotFoundError: said the remote"), "app_failed"),
+        (attempt("before", None, "The remote's address is not allowed"), "address_refused"),
+        (attempt("during", None, "The connection to the remote broke: reset"), "connection_broke"),
+        (
+            attempt("before", None, "ImportError: it defines no function run"),
+            "handler_missing",
+        ),
+        (attempt("after", None, "Traceback …\nValueError: no"), "function_raised"),
+        (
+            attempt(
+                None,
+                None,
+                "the process that made this attempt died before its outcome was known",
+                "LOST",
+            ),
+            "worker_died",
+        ),
+        (attempt("during", None, "something else"), "delivery_failed"),
+        (attempt(None, None, ""), "delivery_failed"),
+    ],
+)
+def test_a_failed_attempt_has_one_cause(failed: AttemptView, cause: str) -> None:
+    link = link_of("delivery", failed, connect=False, message="m")
+    assert (link.cause, link.holds) == (cause, False)
+    assert link.found
+    assert link.fix
+
+
+@st.composite
+def transfers(draw: st.DrawFn) -> Transfer:
+    files = draw(st.integers(0, 5))
+    succeeded = draw(st.integers(0, files))
+    status = draw(st.sampled_from(TransferStatus))
+    return Transfer(
+        kind=draw(st.sampled_from(AppKind)),
+        status=status,
+        started_at=draw(maybe),
+        last_upload_at=draw(maybe),
+        last_success_at=draw(maybe),
+        export_completed_at=draw(maybe),
+        cancel_requested_at=draw(maybe),
+        settled_at=draw(instants) if status.final else None,
+        listener_errored=draw(st.booleans()),
+        files=files,
+        succeeded=succeeded,
+        failed=draw(st.integers(0, files - succeeded)),
+    )
+
+
+def facts(kind: AppKind) -> st.SearchStrategy[AppFacts]:
+    return st.builds(
+        AppFacts,
+        key=st.just("shop"),
+        environment=st.just("production"),
+        kind=st.just(kind),
+        installed=st.booleans(),
+        uninstalled_at=maybe,
+        install_error=st.none() | st.text(max_size=5),
+        has_manifest=st.booleans(),
+        routed=st.frozensets(st.sampled_from(EventType)),
+        others=st.just(("staging",)),
+    )
+
+
+refusals = st.builds(
+    Refused,
+    app=st.just("other@staging"),
+    own=st.booleans(),
+    call=st.sampled_from(
+        [
+            "POST /server/v1/listeners/claim",
+            "POST /server/v1/transfers/{transfer_id}/app-data",
+            "POST /server/v1/transfers/{transfer_id}/complete-export",
+            "POST /app/migration/forge/v1/message/{transfer_id}/status",
+        ]
+    ),
+    code=st.sampled_from(["token_invalid", "transfer_settled"]),
+    found=st.text(max_size=5),
+    fix=st.text(max_size=5),
+    times=st.integers(1, 3),
+    at=instants,
+)
+messages = st.builds(
+    MessageView,
+    message_id=st.just("m"),
+    transfer_id=st.just("t"),
+    event_type=st.sampled_from([event.value for event in EventType]),
+    key=st.none(),
+    label=st.none(),
+    state=st.sampled_from(MessageState),
+    reason=st.none() | st.text(max_size=5),
+    acknowledgement=st.none(),
+    created_at=st.just(0),
+    acknowledged_at=st.none(),
+    next_attempt_at=st.none(),
+    attempts=st.lists(
+        st.builds(
+            attempt,
+            st.sampled_from([None, "before", "during", "after"]),
+            st.none() | st.integers(100, 599),
+            st.text(max_size=20) | st.just("a {brace} and {0}"),
+            st.sampled_from(["DELIVERED", "FAILED", "LOST"]),
+        ),
+        max_size=2,
+    ),
+)
+
+
+@st.composite
+def snapshots(draw: st.DrawFn) -> Snapshot:
+    transfer = draw(transfers())
+    return Snapshot(
+        now=NOW,
+        transfer_id="t",
+        transfer=transfer,
+        migration_id="m",
+        migration_started_at=draw(maybe),
+        released_at=draw(maybe),
+        skipped_by=draw(st.sampled_from([None, "other"])),
+        waits_for=draw(st.sampled_from([(), ("other",)])),
+        app=draw(facts(transfer.kind)),
+        asked=draw(st.none() | st.builds(Asked, st.sampled_from([None, "agent"]), instants)),
+        asked_elsewhere=draw(st.sampled_from([(), ("staging",)])),
+        claimed_at=draw(maybe),
+        claimed_by=draw(st.sampled_from([None, "agent"])),
+        exception=draw(st.sampled_from([None, "ValueError"])),
+        open_uploads=draw(st.integers(0, 2)),
+        open_since=draw(maybe),
+        events=tuple(
+            draw(st.lists(st.builds(Events, st.sampled_from(EventType), *[st.integers(0, 2)] * 3)))
+        ),
+        not_routed=draw(st.sampled_from([(), (EventType.SETTLED.value,)])),
+        troubled=tuple(draw(st.lists(messages, max_size=2))),
+        refusals=tuple(draw(st.lists(refusals, max_size=3))),
+        wrong_keys=(),
+        outstanding=("a",) * transfer.outstanding,
+        outstanding_since=draw(maybe),
+        reported_at=draw(maybe),
+        ignored_at=draw(maybe),
+        status_message=draw(st.none() | st.text(max_size=5)),
+    )
+
+
+@given(snapshots())
+def test_any_state_can_be_explained(found: Snapshot) -> None:
+    """Each link once; the broken one is there, does not hold and says what to do."""
+    links, broken = chain(found)
+    names = [link.name for link in links]
+    assert len(set(names)) == len(names)
+    for link in links:
+        assert link.found
+        assert link.holds == (link.cause is None)
+        assert link.cause is None or link.cause in {*CAUSES, *(r.code for r in found.refusals)}
+    if broken is None:
+        assert all(link.holds for link in links)
+    else:
+        [link] = [link for link in links if link.name == broken]
+        assert not link.holds
+
+
+@given(snapshots())
+def test_what_ended_unwell_is_broken_somewhere(found: Snapshot) -> None:
+    """No transfer that is settled as anything but SUCCESS is said to be well."""
+    state = found.transfer
+    if state.status.final and state.status is not TransferStatus.SUCCESS:
+        assert chain(found)[1] is not None
+    well = replace(
+        state, status=TransferStatus.SUCCESS, settled_at=NOW, cancel_requested_at=None, failed=0
+    )
+    assert chain(replace(found, transfer=well))[0][-1].holds
