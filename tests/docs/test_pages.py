@@ -23,13 +23,18 @@ def _name(page: Path) -> str:
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("page", [*filter(runs, PAGES)], ids=_name)
 def test_a_reader_can_follow_the_page(
-    page: Path, platform_process: PlatformProcess, tmp_path: Path
+    page: Path,
+    platform_process: PlatformProcess,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
 ) -> None:
     """Every block that is marked so runs in order, and prints what the page says."""
     text = page.read_text(encoding="utf-8")
     missing = [tool for tool in ("curl", "sha256sum") if tool in text and not shutil.which(tool)]
     if missing:
         pytest.skip(f"not installed here: {', '.join(missing)}")
+    if "npm" in text:
+        request.getfixturevalue("javascript")
     with Reader(tmp_path, platform_process.url, platform_process.data_dir) as reader:
         for block in blocks(page):
             try:
