@@ -1,5 +1,6 @@
 """Explanations hold for any state that a transfer can be in, and any way an attempt can fail."""
 
+import socket
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -7,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ferryman.delivery.addresses import AddressRefusedError, public_socket
 from ferryman.domain.cause import CAUSES
 from ferryman.domain.explain import chain
 from ferryman.domain.failure import link_of
-from ferryman.domain.snapshot import AppFacts, Asked, Events, Refused, Snapshot
+from ferryman.domain.snapshot import AppFacts, Asked, Events, LeftAlone, Refused, Snapshot
 from ferryman.domain.transfer import Transfer
 from ferryman.vocab import AppKind, EventType, MessageState, TransferStatus
 from ferryman.wire.transfer import AttemptView, MessageView
@@ -45,7 +47,6 @@ def attempt(
         (attempt("after", 405), "path_unknown"),
         (attempt("after", 429), "app_failed"),
         (attempt("after", 503, "ModuleNotFoundError: said the remote"), "app_failed"),
-        (attempt("before", None, "The remote's address is not allowed"), "address_refused"),
         (attempt("during", None, "The connection to the remote broke: reset"), "connection_broke"),
         (
             attempt("before", None, "ImportError: it defines no function run"),
@@ -70,6 +71,16 @@ def test_a_failed_attempt_has_one_cause(failed: AttemptView, cause: str) -> None
     assert (link.cause, link.holds) == (cause, False)
     assert link.found
     assert link.fix
+
+
+def test_an_address_that_the_platform_keeps_from_is_named_as_one() -> None:
+    """By what the guard itself says of it."""
+    with pytest.raises(AddressRefusedError) as caught:
+        public_socket((socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", 80)))
+    failed = attempt("before", None, f"No connection to the remote could be made: {caught.value}")
+    link = link_of("delivery", failed, connect=False, message="m")
+    assert link.cause == "address_refused"
+    assert "FERRYMAN_PRIVATE_ADDRESSES" in str(link.fix)
 
 
 @st.composite
@@ -177,6 +188,7 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
         ),
         not_routed=draw(st.sampled_from([(), (EventType.SETTLED.value,)])),
         troubled=tuple(draw(st.lists(messages, max_size=2))),
+        left_alone=draw(st.sampled_from([(), (LeftAlone("https://a.example", NOW, None),)])),
         refusals=tuple(draw(st.lists(refusals, max_size=3))),
         wrong_keys=(),
         outstanding=("a",) * transfer.outstanding,

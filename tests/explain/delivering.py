@@ -1,5 +1,6 @@
 """Events that have no way to the app, or that it does not take."""
 
+from ferryman.domain.limits import BREAKER_WEIGHT
 from tests.contract.ground import EVENTS, TRIGGERED, UPLOADED, Ground, manifest
 from tests.explain.lab import Lab, free_port, hanging_up
 from tests.explain.situations import begun, breaks, exported, webhook
@@ -194,4 +195,16 @@ def the_time_is_over_while_a_retry_waits(lab: Lab) -> Ground:
     exported(ground)
     ground.advance(minutes=0.5)
     assert ground.status == "TIMED_OUT"
+    return ground
+
+
+@breaks("delivery", "endpoint_left_alone", "tried again by itself")
+def the_remote_failed_on_and_on_for_another_transfer(lab: Lab) -> Ground:
+    ground = lab.forge()
+    ground.inbox.refused |= set(EVENTS)
+    ground.begin()
+    for _ in range(BREAKER_WEIGHT):
+        ground.upload()
+    ground.advance()
+    ground.begin()
     return ground

@@ -109,7 +109,8 @@ CAUSES: Mapping[str, tuple[str, str]] = MappingProxyType(
         ),
         "address_refused": (
             "{target}: the platform may not connect to that address",
-            "Use a public address, or allow this one in the platform's settings.",
+            "Use a public address in {where}, or start the platform with "
+            "FERRYMAN_PRIVATE_ADDRESSES=allow.",
         ),
         "not_answered_in_time": (
             "{target}: no answer within the limit",
@@ -167,6 +168,10 @@ CAUSES: Mapping[str, tuple[str, str]] = MappingProxyType(
             "Nothing to mend: it is tried again.",
         ),
         "delivery_failed": ("{target}: {error}", "Mend what the error says."),
+        "endpoint_left_alone": (
+            "{target} failed on and on, so nothing is sent there until {at}; last: {error}",
+            "Mend the app at that address; it is tried again by itself.",
+        ),
         "not_tried": (
             "{event} was given up before it was tried: {reason}",
             "See that `ferryman worker` runs; then re-run or redeliver.",

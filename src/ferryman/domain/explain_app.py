@@ -49,6 +49,16 @@ def deliveries(found: Snapshot) -> Link | None:
     for message in found.troubled:
         if link := _trouble(found, message):
             return link
+    waiting = any(each.created > each.delivered + each.undelivered for each in found.events)
+    if waiting and found.left_alone:
+        alone = found.left_alone[0]
+        return broken(
+            "delivery",
+            "endpoint_left_alone",
+            target=alone.target,
+            at=instant(alone.until),
+            error=gist(alone.error or "no reason was kept"),
+        )
     delivered = sum(each.delivered for each in found.events)
     return whole("delivery", f"{delivered} of {sum(each.created for each in found.events)}")
 

@@ -36,7 +36,7 @@ _ROWS = (
     _Row("app_failed", status=lambda status: status >= 400),
     _Row("name_not_resolved", text="could not be resolved"),
     _Row("tls_failed", text="No secure connection"),
-    _Row("address_refused", text=r"(?i)address.*(not allowed|refused|may not|blocked)"),
+    _Row("address_refused", text="not an address of the public internet"),
     _Row("connection_refused", text="No connection to the"),
     _Row("connection_broke", text="closed the connection|connection to the .* broke"),
     _Row("not_answered_in_time", text="had not answered in full"),

@@ -82,6 +82,15 @@ class Events:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftAlone:
+    """An endpoint that failed on and on, so that nothing is sent there until then."""
+
+    target: str
+    until: datetime
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class WrongKey:
     """A key of a form that none of its namespace has, and the forms that they have."""
 
@@ -114,6 +123,7 @@ class Snapshot:
     events: tuple[Events, ...]
     not_routed: tuple[str, ...]
     troubled: tuple[MessageView, ...]
+    left_alone: tuple[LeftAlone, ...]
     refusals: tuple[Refused, ...]
     wrong_keys: tuple[WrongKey, ...]
     outstanding: tuple[str, ...]
