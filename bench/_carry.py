@@ -3,20 +3,22 @@
     python -m bench._carry many URL TRANSFER COUNT SIZE < TOKEN
     python -m bench._carry get URL TRANSFER FILE SHA256 < TOKEN
 
-Prints the seconds: of sending COUNT files, or of reading the first file and proving its digest.
+Prints the seconds: of sending COUNT files, or of reading the file of that
+digest to disk.
 """
 
 import os
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from hashlib import sha256
 from pathlib import Path
 
-from ferryman import Gateway, Migration
+from ferryman import Gateway, Migration, MigrationAPIError
+from ferryman.sdk.download import Source
+from ferryman.sdk.fetch import fetch_file
+from ferryman.sdk.http import HttpTransport
 
 PARALLEL = 8
-CHUNK = 1 << 20
 
 
 def main(verb: str, url: str, transfer_id: str, *rest: str) -> None:
@@ -42,22 +44,18 @@ def many(url: str, token: str, transfer_id: str, count: int, size: int) -> float
 
 
 def get(url: str, token: str, transfer_id: str, target: str, wanted: str) -> float:
-    """All of a file into another, hashed on the way."""
+    """The newest file that has the digest, as ``ferryman data get -o`` reads it: all is proven."""
     with Migration(url, token) as migration:
-        [file] = migration.iter_app_data(transfer_id)
+        keys = [file.key for file in migration.iter_app_data(transfer_id)]
+    transport = HttpTransport(url, token, error=MigrationAPIError)
+    for key in keys:
+        source = Source(transport.exchange, key)
         started = time.perf_counter()
-        digest = sha256()
-        with (
-            migration.get_app_data_payload(file.key) as payload,
-            Path(target).open("wb", buffering=0) as out,
-        ):
-            for chunk in payload.iter_bytes(CHUNK):
-                digest.update(chunk)
-                out.write(chunk)
-        seconds = time.perf_counter() - started
-    if digest.hexdigest() != wanted:
-        raise SystemExit("what was read is not what was written")
-    return seconds
+        transport.run(source.look())
+        if source.sha256 == wanted:
+            fetch_file(transport, source, Path(target), watch=lambda _size, _moved: None)
+            return time.perf_counter() - started
+    raise SystemExit("no file has the digest that was written")
 
 
 if __name__ == "__main__":

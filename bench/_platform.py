@@ -108,3 +108,10 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def cloud_token(platform: Platform) -> str:
+    """A token of the app's other side: registering it again gives new ones."""
+    app = {"kind": "forge", "serverAppKey": "bench.server", "cloudAppKey": "bench.cloud"}
+    answer = platform.call("POST", "/admin/v1/apps", app | {"windowSeconds": 86_400})
+    return str(answer["cloudToken"])

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import boto3
 
-from bench._platform import Platform, begin_transfer, serving
+from bench._platform import Platform, begin_transfer, cloud_token, serving
 from bench.report import Figure
 from bench.uploads import parse_size, show_size, write_source
 from tools.ceph import Ceph, ceph, missing
@@ -91,13 +91,6 @@ def small(server: Ceph, platform: Platform, count: int) -> list[Figure]:
         peer_name=f"ours with {max(count // 10, 1):,}",
     )
     return [*figures, growth]
-
-
-def cloud_token(platform: Platform) -> str:
-    """A token of the app's other side: registering it again gives new ones."""
-    app = {"kind": "forge", "serverAppKey": "bench.server", "cloudAppKey": "bench.cloud"}
-    answer = platform.call("POST", "/admin/v1/apps", app | {"windowSeconds": 86_400})
-    return str(answer["cloudToken"])
 
 
 def transferred(server: Ceph, verb: str, *rest: str) -> float:

@@ -1,8 +1,9 @@
-"""Gateway to local store: a stream of unknown length against ``cp`` and ``sha256sum``.
+"""Gateway to local store and back, against ``cp`` and ``sha256sum``.
 
 Both sides get the same bytes in the same run, from the page cache. Ours crosses two processes,
 is hashed three times (part and file by the sender, part by the store) and is on disk at the end;
-``cp`` leaves its copy in the page cache.
+``cp`` leaves its copy in the page cache. Going back it is hashed twice by the reader, part and
+file, and is on disk at the end, too.
 """
 
 import os
@@ -12,11 +13,12 @@ import sys
 import tempfile
 import threading
 import time
+from hashlib import file_digest
 from pathlib import Path
 
 import psutil
 
-from bench._platform import Platform, begin_transfer, serving
+from bench._platform import Platform, begin_transfer, cloud_token, serving
 from bench.report import Figure
 
 MIB = 1 << 20
@@ -49,6 +51,17 @@ def run() -> list[Figure]:
                         peer_name="cp + sha256sum",
                     )
                 )
+                seconds, reader_mib = download(platform, transfer_id, source, folder / "copy")
+                figures.append(
+                    Figure(
+                        figure=f"download {shown}, local",
+                        unit="s",
+                        ours=seconds,
+                        peer=peer,
+                        peer_name="cp + sha256sum",
+                    )
+                )
+                figures.append(memory(f"reader memory at {shown}", reader_mib))
                 figures.append(memory(f"gateway memory at {shown}", gateway_mib))
                 figures.append(memory(f"platform memory at {shown}", platform_mib))
     return figures
@@ -76,6 +89,30 @@ def upload(
     if process.returncode:
         raise SystemExit("the upload failed, see above")
     return float(out), gateway.most / MIB, server.most / MIB
+
+
+def download(
+    platform: Platform, transfer_id: str, source: Path, target: Path
+) -> tuple[float, float]:
+    """Seconds, and the greatest resident MiB of the reader."""
+    with source.open("rb") as file:
+        digest = file_digest(file, "sha256").hexdigest()
+    os.sync()
+    command = [sys.executable, "-m", "bench._carry", "get", platform.url, transfer_id]
+    with (
+        subprocess.Popen(
+            [*command, str(target), digest],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as process,
+        Watch(process.pid) as reader,
+    ):
+        out, _ = process.communicate(cloud_token(platform) + "\n")
+    if process.returncode:
+        raise SystemExit("the download failed, see above")
+    target.unlink()
+    return float(out), reader.most / MIB
 
 
 def copy_and_hash(source: Path, copy: Path) -> float:

@@ -216,7 +216,7 @@ def _explained() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        typer.echo("Stopped; the same command goes on from here.", err=True)
+        typer.echo("Stopped.", err=True)
         raise typer.Exit(130) from None
     except BrokenPipeError:
         raise  # the reader of our output has seen enough: typer ends quietly
