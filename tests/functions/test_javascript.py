@@ -65,6 +65,11 @@ export const printsWithoutEnd = () => {
   for (;;) console.log('x'.repeat(999));
 };
 
+export const goesRound = () => {
+  console.log(process.pid);
+  const round = () => setImmediate(round);
+  round();
+};
 export const leavesTimers = () => { console.log(process.pid); setInterval(() => fail('late'), 1); };
 export const rejectsLate = () => { console.log(process.pid); wait(1).then(() => fail('late')); };
 
@@ -77,16 +82,24 @@ export const leaves_daemon = daemon;
 export const daemon_and_hang = (event: Event) => { daemon(event); return new Promise(() => {}); };
 export const daemon_and_spin = (event: Event) => { daemon(event); for (;;); };
 
-let calls = 0;
-export const tokens = async () => {
-  const mine = ++calls;
-  console.log(process.pid, process.env.FERRYMAN_TOKEN);
-  // Not waited for: goes on when the next call is there.
-  (async () => { while (calls === mine) await new Promise(setImmediate); say(`late ${mine}`); })();
+const two: { comes?: () => void; heard?: () => void } = {};
+const comes = new Promise<void>((resolve) => { two.comes = resolve; });
+const heard = new Promise<void>((resolve) => { two.heard = resolve; });
+const late = async () => {
+  await comes;
+  const fetch = (globalThis as any).__forge_fetch__;
+  const answer = await fetch({}, '/app/migration/x', {});
+  console.log(await answer.text());
+  two.heard!();
 };
-const say = (what: string) => {
-  const fetched = (globalThis as any).__forge_fetch__({}, '/app/migration/x', { method: 'POST' });
-  fetched.catch((error: Error) => error);
+export const tokens = async ({ n }: Event) => {
+  console.log(process.pid, process.env.FERRYMAN_TOKEN);
+  if (n === 1) {
+    late(); // not waited for: it goes on when the next call is there
+  } else {
+    two.comes!();
+    await heard;
+  }
 };
 """
 HELPER = """\
@@ -243,7 +256,7 @@ def test_a_function_that_does_not_return_is_ended_at_its_limit(
     assert outcome.output[:7] in ("waiting", "first\nx", "")
 
 
-@pytest.mark.parametrize("function", ["leavesTimers", "rejectsLate"])
+@pytest.mark.parametrize("function", ["leavesTimers", "rejectsLate", "goesRound"])
 def test_what_runs_on_after_the_return_harms_no_later_call(invoke: Invoke, function: str) -> None:
     async def calls() -> list[Outcome]:
         async with FunctionPool(concurrency=1) as pool:
@@ -257,17 +270,22 @@ def test_what_runs_on_after_the_return_harms_no_later_call(invoke: Invoke, funct
         assert other.output.split()[0] != first.output.strip()
 
 
-def test_a_host_is_used_again_and_keeps_no_token(invoke: Invoke) -> None:
+def test_a_host_is_used_again_and_each_call_has_its_own_token(invoke: Invoke, product: str) -> None:
+    """What a call left undone goes on with the token of that call, never with the next one's."""
+
     async def calls() -> list[str]:
         async with FunctionPool(concurrency=1) as pool:
-            return [
-                (await invoke(pool, "tokens", environment={"FERRYMAN_TOKEN": token})).output
-                for token in ("1", "2", "3")
-            ]
+            outputs = []
+            for n, token in ((1, "one"), (2, "two")):
+                environment = {"FERRYMAN_URL": product, "FERRYMAN_TOKEN": token}
+                outcome = await invoke(pool, "tokens", event={"n": n}, environment=environment)
+                outputs.append(outcome.output)
+            return outputs
 
-    outputs = [line.split() for line in asyncio.run(calls())]
-    assert len({pid for pid, _ in outputs}) == 1
-    assert [token for _, token in outputs] == ["1", "2", "3"]
+    first, second = asyncio.run(calls())
+    pid = first.split()[0]
+    assert first == f"{pid} one\n"
+    assert second == f"{pid} two\nGET /app/migration/x  Bearer one\n"
 
 
 @pytest.mark.parametrize(

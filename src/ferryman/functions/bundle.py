@@ -55,15 +55,16 @@ class Bundles:
     """The newest bundle of each handler's file, each made by one call at a time."""
 
     def __init__(self) -> None:
-        self._made: dict[Path, Bundle] = {}
-        self._locks: dict[Path, asyncio.Lock] = {}
+        self._made: dict[tuple[Path, Path], Bundle] = {}
+        self._locks: dict[tuple[Path, Path], asyncio.Lock] = {}
 
     async def of(self, source: Path, file: Path) -> Bundle:
         """One that is up to date; ``Invalid`` with the compiler's words if there can be none."""
-        async with self._locks.setdefault(file, asyncio.Lock()):
-            made = self._made.get(file)
+        key = source, file
+        async with self._locks.setdefault(key, asyncio.Lock()):
+            made = self._made.get(key)
             if made is None or not made.fresh:
-                made = self._made[file] = await asyncio.to_thread(bundle, source, file)
+                made = self._made[key] = await asyncio.to_thread(bundle, source, file)
             return made
 
 
@@ -73,7 +74,10 @@ def bundle(source: Path, file: Path) -> Bundle:
         with tempfile.TemporaryDirectory(prefix="ferryman-bundle-") as name:
             folder = Path(name)
             began = folder.stat().st_mtime_ns
-            made = _bundle(source, file, folder)
+            try:
+                made = _bundle(source, file, folder)
+            except (OSError, ValueError, LookupError) as error:
+                raise _unusable(f"no bundle: {error}") from error
         # By the clock that dates the files: nothing was written while esbuild read.
         if all(changed < began for _, changed, _ in made.stamps):
             break
@@ -162,14 +166,19 @@ def _esbuild(source: Path, *arguments: str, stdin: str = "") -> None:
         found = f"esbuild had not finished after {_BUILD_SECONDS:g} s"
         raise _does_not_compile(source, found) from error
     except OSError as error:
-        raise ConfigError(
-            "esbuild_unusable",
-            expected=f"an esbuild that can be started at {command[0]}",
-            found=error.strerror or type(error).__name__,
-            fix="Correct FERRYMAN_ESBUILD, or remove the file so that it is installed again.",
-        ) from error
+        raise _unusable(f"{command[0]}: {error.strerror or type(error).__name__}") from error
     if done.returncode != 0:
         raise _does_not_compile(source, done.stderr.decode(errors="replace"))
+
+
+def _unusable(found: str) -> ConfigError:
+    return ConfigError(
+        "esbuild_unusable",
+        expected="an esbuild that can be started and writes what it is asked for",
+        found=found,
+        fix="Correct FERRYMAN_ESBUILD, or remove the folder ferryman of the cache so that it is "
+        "installed again.",
+    )
 
 
 def _does_not_compile(source: Path, said: str) -> Invalid:

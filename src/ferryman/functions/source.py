@@ -63,10 +63,9 @@ def check_source(manifest: Manifest, source: Path) -> None:
     Raises ``Invalid`` naming the first that is not, ``ConfigError`` when what it takes to tell
     is not installed. May take seconds: what is in JavaScript is compiled.
     """
-    for event in manifest.events:
-        for route in routes(manifest, event):
-            if isinstance(route, FunctionRoute):
-                _check_handler(source, route.handler)
+    ways = [route for event in manifest.events for route in routes(manifest, event)]
+    for handler in dict.fromkeys(way.handler for way in ways if isinstance(way, FunctionRoute)):
+        _check_handler(source, handler)
 
 
 def handler_file(source: Path, handler: str) -> tuple[Path, str]:

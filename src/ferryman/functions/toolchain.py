@@ -67,7 +67,10 @@ def esbuild() -> Path:
     pin = pins.get(f"node_modules/{package}")
     if pin is None:
         raise _no_esbuild(f"no pinned version for this machine ({package})")
-    folder = _cache() / f"esbuild-{pin['version']}"
+    try:
+        folder = _cache() / f"esbuild-{pin['version']}"
+    except RuntimeError as error:
+        raise _no_esbuild("no folder to keep it in: neither HOME nor XDG_CACHE_HOME") from error
     program = folder / "node_modules" / package / "bin" / "esbuild"
     if not program.is_file():
         try:

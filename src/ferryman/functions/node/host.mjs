@@ -14,8 +14,11 @@ import { provide } from './forge.mjs';
 const CHANNEL = 3;
 const ERROR_CHARACTERS = 8192;
 // What still runs after the function returned would run on in the middle of the next call.
-const RUNNING = new Set(['Timeout', 'ProcessWrap', 'MessagePort', 'TCPServerWrap', 'PipeServerWrap']);
+const RUNNING = new Set(
+  ['Timeout', 'Immediate', 'ProcessWrap', 'MessagePort', 'TCPServerWrap', 'PipeServerWrap'],
+);
 const { parse, stringify } = JSON;
+const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 const calls = new AsyncLocalStorage();
 let current = null; // the call in progress: its number, its state, and `fail`
@@ -61,6 +64,7 @@ async function serve(request) {
   } catch (thrown) {
     error = describe(thrown);
   }
+  await turn(); // what it only put off to the next turn of the loop is done by then
   answer('done', { error, children: leftSomethingRunning() });
   current = null;
   delete process.env.FERRYMAN_TOKEN;
