@@ -168,7 +168,8 @@ def _esbuild(source: Path, *arguments: str, stdin: str = "") -> None:
     except OSError as error:
         raise _unusable(f"{command[0]}: {error.strerror or type(error).__name__}") from error
     if done.returncode != 0:
-        raise _does_not_compile(source, done.stderr.decode(errors="replace"))
+        said = done.stderr.decode(errors="replace")
+        raise _does_not_compile(source, said or f"esbuild ended with {done.returncode}")
 
 
 def _unusable(found: str) -> ConfigError:
