@@ -236,6 +236,27 @@ def test_a_torn_or_foreign_journal_is_no_obstacle(
         assert done(put(running, state, source))["size"] == 3
 
 
+def test_a_refused_file_leaves_no_journal(running: Running, state: Path, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(b"abc")
+    nowhere = command(running, state, "put", str(source), "--transfer", "nothing")
+    assert "transfer_not_found" in failed(nowhere)
+    assert not list((state / "ferryman/uploads").glob("*.jsonl"))
+
+
+def test_without_a_place_for_its_journal_a_file_is_sent_all_the_same(
+    running: Running, tmp_path: Path
+) -> None:
+    source, blocked = tmp_path / "source", tmp_path / "blocked"
+    source.write_bytes(b"abc")
+    blocked.write_bytes(b"a file where a folder should be")
+    process = put(running, blocked, source)
+    out, errors = process.communicate(timeout=100)
+    assert process.returncode == 0
+    assert b"resuming is off" in errors
+    assert json.loads(out)["size"] == 3
+
+
 def test_a_listener_that_is_called_anew_goes_on(
     near: Platform, running: Running, way: Passed
 ) -> None:

@@ -9,6 +9,7 @@ from threading import Lock
 from typing import BinaryIO
 
 from ferryman.sdk import server_calls
+from ferryman.sdk.errors import GatewayError
 from ferryman.sdk.http import HttpTransport
 from ferryman.sdk.journal import Journal, Sending, changed, opened
 from ferryman.sdk.parts import DEFAULT_BUDGET, MOST_PARALLEL, Budget
@@ -78,7 +79,12 @@ def put_file(
         if restart:
             _forget(transport, journals, sending)
         with opened(journals, sending) as journal:
-            receipt = _send(begin(journal), path, sending)
+            try:
+                receipt = _send(begin(journal), path, sending)
+            except GatewayError as refused:
+                if refused.settled or refused.status == 404:
+                    journal.forget()  # there is nothing to go on with, nor will there be
+                raise
             journal.forget()
             return count.of(receipt)
 
