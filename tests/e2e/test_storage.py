@@ -30,6 +30,8 @@ class Store(Protocol):
     def keys(self) -> set[str]: ...
     def write(self, key: str, data: bytes) -> None: ...
     def remove(self, key: str) -> None: ...
+    def begin(self, key: str) -> None: ...
+    def unfinished(self) -> list[str]: ...
 
 
 class Folder:
@@ -53,6 +55,12 @@ class Folder:
     def remove(self, key: str) -> None:
         (self.root / key[:2] / key).rename(self.root.parent / key)
 
+    def begin(self, key: str) -> None:
+        (self.root.parent / "uploads" / key).mkdir()
+
+    def unfinished(self) -> list[str]:
+        return sorted(path.name for path in (self.root.parent / "uploads").iterdir())
+
 
 class Bucket:
     """A bucket of S3."""
@@ -69,6 +77,13 @@ class Bucket:
     def remove(self, key: str) -> None:
         self.bucket.Object(f"files/{key}").delete()
 
+    def begin(self, key: str) -> None:
+        self.bucket.Object(f"files/{key}").initiate_multipart_upload()
+
+    def unfinished(self) -> list[str]:
+        found = (each.object_key for each in self.bucket.multipart_uploads.all())
+        return sorted(key.removeprefix("files/") for key in found)
+
 
 @pytest.fixture(scope="module", params=["local", "ceph"])
 def ground(
@@ -76,6 +91,7 @@ def ground(
 ) -> Iterator[tuple[PlatformProcess, Store]]:
     folder = tmp_path_factory.mktemp("storage") / "data"
     env, object_store = {"FERRYMAN_PART_BYTES": str(PART)}, None
+    env["FERRYMAN_KEEP_UNFINISHED_SECONDS"] = "0"
     store: Store = Folder(folder / "objects" / "objects")
     if request.param == "ceph":
         ceph = request.getfixturevalue("ceph")
@@ -270,6 +286,22 @@ def rewrite(path: Path, document: Any, files: list[Any]) -> None:
     text += ',"totals":' + json.dumps(document["totals"]) + ",\n"
     digest = sha256(text.encode()).hexdigest()
     path.write_text(text + f'"sha256":"{digest}"}}\n')
+
+
+def test_uploads_that_nobody_can_finish_are_given_up(
+    platform: PlatformProcess, store: Store, ferryman: Command, tmp_path: Path
+) -> None:
+    """One of a settled transfer, and one without a row; one that may go on is kept."""
+    over, running = (Crossing.begin(platform, tmp_path / name) for name in ("over", "running"))
+    path = "/server/v1/transfers/{}/app-data"
+    gone = over.server.ok("POST", path.format(over.transfer_id))["key"]
+    kept = running.server.ok("POST", path.format(running.transfer_id))["key"]
+    strange = str(uuid4())
+    store.begin(strange)
+    assert store.unfinished() == sorted([gone, kept, strange])
+    over.settle()
+    ferryman("data", "sweep")
+    assert store.unfinished() == [kept]
 
 
 def test_thirteen_days_later_nothing_is_left(
