@@ -60,7 +60,7 @@ async def page(
     )
 
 
-async def verify(platform: Platform, transfer_id: str) -> AsyncIterator[ProofLine]:
+async def verify(platform: Platform, transfer_id: str) -> AsyncGenerator[ProofLine, None]:
     """Read a transfer again, file by file; any refusal comes before the first line."""
     lines = _verify(platform, await _known(platform, transfer_id))
     first = await anext(lines)
@@ -69,7 +69,7 @@ async def verify(platform: Platform, transfer_id: str) -> AsyncIterator[ProofLin
 
 async def _with_first(
     first: ProofLine, lines: AsyncGenerator[ProofLine, None]
-) -> AsyncIterator[ProofLine]:
+) -> AsyncGenerator[ProofLine, None]:
     async with aclosing(lines):
         yield first
         async for line in lines:
