@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -23,6 +24,9 @@ pytestmark = [
 APP = """\
 import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
 import { fail } from './helper';
 import common from './common.cjs';
 
@@ -81,6 +85,14 @@ const daemon = ({ fifo }: Event) => {
 export const leaves_daemon = daemon;
 export const daemon_and_hang = (event: Event) => { daemon(event); return new Promise(() => {}); };
 export const daemon_and_spin = (event: Event) => { daemon(event); for (;;); };
+
+export const calls = async () => {
+  for (const path of ['/app/migration/x', '/app/migration/y']) {
+    await (await (globalThis as any).__forge_fetch__({}, path, {})).text();
+  }
+  await promisify(gzip)(await readFile(__filename));
+  console.log(process.pid);
+};
 
 const two: { comes?: () => void; heard?: () => void } = {};
 const comes = new Promise<void>((resolve) => { two.comes = resolve; });
@@ -288,6 +300,17 @@ def test_a_host_is_used_again_and_each_call_has_its_own_token(invoke: Invoke, pr
     assert second == f"{pid} two\nGET /app/migration/x  Bearer one\n"
 
 
+def test_a_handler_that_calls_the_platform_stays_warm(invoke: Invoke, product: str) -> None:
+    async def calls() -> set[str]:
+        async with FunctionPool(concurrency=1) as pool:
+            environment = {"FERRYMAN_URL": product, "FERRYMAN_TOKEN": "t"}
+            outcomes = [await invoke(pool, "calls", environment=environment) for _ in range(5)]
+            return {outcome.output for outcome in outcomes}
+
+    [pid] = asyncio.run(calls())
+    assert pid.strip().isdigit()
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
@@ -439,3 +462,33 @@ def test_without_an_esbuild_the_attempt_says_so(
     monkeypatch.setenv("FERRYMAN_ESBUILD", str(esbuild))
     monkeypatch.delenv("PATH")
     assert once(invoke, "fine").ok
+
+
+def test_every_program_that_is_installed_is_pinned_by_its_digest() -> None:
+    pins = json.loads((toolchain.HERE / "package-lock.json").read_bytes())["packages"]
+    wanted = pins.pop("")["optionalDependencies"]
+    assert set(pins) == {f"node_modules/{name}" for name in wanted}
+    for name, version in wanted.items():
+        pin = pins[f"node_modules/{name}"]
+        assert pin["version"] == version
+        assert pin["integrity"].startswith("sha512-")
+        assert "resolved" not in pin, "the registry is the operator's to choose"
+
+
+def test_esbuild_is_installed_whole_by_whoever_is_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = toolchain.esbuild()
+    target = real.relative_to(real.parents[4])
+    npm = tmp_path / "npm"
+    npm.write_text(f"#!/bin/sh\nmkdir -p {target.parent} && cp {real} {target}\n")
+    npm.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    with ThreadPoolExecutor(4) as threads:
+        found = set(threads.map(lambda _: toolchain.esbuild(), range(8)))
+    [program] = found
+    assert program.read_bytes() == real.read_bytes()
+    assert [each.name for each in (tmp_path / "cache" / "ferryman").iterdir()] == [
+        program.parents[4].name
+    ]
