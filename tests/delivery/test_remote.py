@@ -17,7 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from ferryman.delivery.remote import RemoteSender
+from ferryman.delivery.remote import RemoteSender, open_session
 from ferryman.domain.outcome import Outcome
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -42,7 +42,7 @@ async def serving(answer: Answer, security: ssl.SSLContext | None = None) -> Asy
 
 @contextlib.asynccontextmanager
 async def sender() -> AsyncIterator[RemoteSender]:
-    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
+    async with open_session(private=True) as session:
         yield RemoteSender(session)
 
 
@@ -51,7 +51,9 @@ def post(answer: Answer, *, timeout: float = 5.0) -> Outcome:
 
     async def attempt() -> Outcome:
         async with serving(answer) as url, sender() as remote:
-            return await remote.post(url, PAYLOAD, {"Authorization": "Bearer x"}, timeout)
+            return await remote.post(
+                url, json.dumps(PAYLOAD), {"Authorization": "Bearer x"}, timeout
+            )
 
     return asyncio.run(attempt())
 
@@ -61,7 +63,7 @@ def post_to(url: str, timeout: float = 5.0) -> Outcome:
 
     async def attempt() -> Outcome:
         async with sender() as remote:
-            return await remote.post(url, PAYLOAD, {}, timeout)
+            return await remote.post(url, json.dumps(PAYLOAD), {}, timeout)
 
     return asyncio.run(attempt())
 
@@ -190,7 +192,7 @@ async def _raw(data: bytes) -> Outcome:
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
     async with server, sender() as remote:
         port = server.sockets[0].getsockname()[1]
-        outcome = await remote.post(f"http://127.0.0.1:{port}/", PAYLOAD, {})
+        outcome = await remote.post(f"http://127.0.0.1:{port}/", json.dumps(PAYLOAD), {})
         await gone.wait()
         return outcome
 
@@ -240,7 +242,9 @@ def test_an_unknown_name_sent_nothing() -> None:
     async def attempt() -> Outcome:
         connector = aiohttp.TCPConnector(resolver=NoNames())
         async with aiohttp.ClientSession(connector=connector) as session:
-            return await RemoteSender(session).post("http://nowhere.invalid/", PAYLOAD, {})
+            return await RemoteSender(session).post(
+                "http://nowhere.invalid/", json.dumps(PAYLOAD), {}
+            )
 
     outcome = asyncio.run(attempt())
     assert (outcome.ok, outcome.stage) == (False, "before")
@@ -261,7 +265,7 @@ def test_a_connection_that_is_never_accepted_sent_nothing() -> None:
         server = await asyncio.start_server(stall, "127.0.0.1", 0)
         async with server, sender() as remote:
             port = server.sockets[0].getsockname()[1]
-            outcome = await remote.post(f"https://127.0.0.1:{port}/", PAYLOAD, {}, 0.5)
+            outcome = await remote.post(f"https://127.0.0.1:{port}/", json.dumps(PAYLOAD), {}, 0.5)
             await gone.wait()
             return outcome
 
@@ -299,7 +303,7 @@ def test_a_certificate_nobody_vouches_for_sent_nothing(tmp_path: Path) -> None:
             raise AssertionError
 
         async with serving(answer, security) as url, sender() as remote:
-            return await remote.post(url, PAYLOAD, {})
+            return await remote.post(url, json.dumps(PAYLOAD), {})
 
     outcome = asyncio.run(attempt())
     assert (outcome.ok, outcome.stage) == (False, "before")

@@ -88,12 +88,6 @@ def test_the_window_is_of_the_app_over_all_its_lanes() -> None:
     assert turns.take(to_a_remote) == {lane(0, SETTLED): 1}
 
 
-def test_an_app_of_which_nothing_is_known_gives_one_message() -> None:
-    turns = Turns(WIDE)
-    turns.due(lane(0))
-    assert turns.take(lambda _: None) == {lane(0): 1}
-
-
 def test_an_app_that_holds_its_share_leaves_places_to_another() -> None:
     turns = Turns(WIDE)
     for number in range(4):
@@ -159,11 +153,9 @@ class TurnsMachine(RuleBasedStateMachine):
         at_once=st.integers(1, 80),
         places=st.integers(1, 6),
         data=st.data(),
-        kinds=st.lists(st.sampled_from([True, False, None]), min_size=6, max_size=6),
+        kinds=st.lists(st.booleans(), min_size=6, max_size=6),
     )
-    def begin(
-        self, at_once: int, places: int, data: st.DataObject, kinds: list[bool | None]
-    ) -> None:
+    def begin(self, at_once: int, places: int, data: st.DataObject, kinds: list[bool]) -> None:
         self.bounds = Bounds(at_once, places, data.draw(st.integers(1, places)))
         self.turns = Turns(self.bounds)
         self.kinds = dict(zip(APPS, kinds, strict=True))
@@ -185,14 +177,12 @@ class TurnsMachine(RuleBasedStateMachine):
         assert sum(rooms.values()) + len(self.sent) <= self.bounds.at_once
         taken = {}
         for each, room in rooms.items():
-            if self.kinds[each.app_id] is None:
-                assert room == 1
             # Another worker may have been faster.
             taken[each] = data.draw(st.integers(0, min(room, self.waiting[each])))
             self.waiting[each] -= taken[each]
             for _ in range(taken[each]):
                 self.sent.append(each)
-                calls = bool(self.kinds[each.app_id])
+                calls = self.kinds[each.app_id]
                 self.turns.began(each, calls=calls, warm=each.app_id in warm)
         self.turns.claimed(rooms, taken)
         self.due -= {each for each, room in rooms.items() if taken[each] < room}
@@ -202,7 +192,7 @@ class TurnsMachine(RuleBasedStateMachine):
     def end(self, data: st.DataObject) -> None:
         for _ in range(data.draw(st.integers(1, len(self.sent)))):
             each = self.sent.pop(data.draw(st.integers(0, len(self.sent) - 1)))
-            self.turns.ended(each, calls=bool(self.kinds[each.app_id]))
+            self.turns.ended(each, calls=self.kinds[each.app_id])
 
     @invariant()
     def no_bound_is_passed(self) -> None:
@@ -220,7 +210,7 @@ class TurnsMachine(RuleBasedStateMachine):
         if not hasattr(self, "sent"):
             return
         for each in self.sent:
-            self.turns.ended(each, calls=bool(self.kinds[each.app_id]))
+            self.turns.ended(each, calls=self.kinds[each.app_id])
         offered: set[Lane] = set()
         for _ in LANES:
             offered |= set(self.turns.take(lambda each: self.kinds[each.app_id]))

@@ -10,7 +10,6 @@ claimed others take over once it has been silent for ``heartbeat_seconds``.
 
 import asyncio
 from collections import Counter
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -19,17 +18,16 @@ import asyncpg
 import structlog
 
 from ferryman.delivery.backoff import retry_delay
+from ferryman.delivery.recorder import Recorder, all_failed
 from ferryman.delivery.sender import Sender
 from ferryman.delivery.turns import Bounds, Turns
-from ferryman.domain.outcome import Outcome, Stage, failed
 from ferryman.errors import OutsideError
 from ferryman.functions.pool import FunctionPool
-from ferryman.functions.routes import FunctionRoute, Route
+from ferryman.functions.routes import FunctionRoute
 from ferryman.ids import jitter, new_id
 from ferryman.services import delivery as deliveries
 from ferryman.services.delivery import Delivery, KnownApps, Result
 from ferryman.services.platform import Platform, passed
-from ferryman.store.breaker import Endpoint
 from ferryman.store.database import connect
 from ferryman.store.delivery import CHANNEL, Lane
 from ferryman.vocab import EventType
@@ -38,12 +36,6 @@ log = structlog.get_logger("ferryman.delivery")
 
 _LOOK_SECONDS = 1.0
 """At least so often all lanes are looked at: a notification may have been lost."""
-
-_BATCH = 200
-"""Outcomes recorded in one transaction."""
-
-_TRIES = 3
-"""At recording an outcome, while the database answers and says no."""
 
 
 class Dispatcher:
@@ -64,27 +56,28 @@ class Dispatcher:
         self._stop = stop
         self._worker_id = new_id()
         self._known = KnownApps()
-        self._failing: frozenset[Endpoint] = frozenset()
         self._turns = Turns(
             Bounds(platform.settings.delivery_concurrency, functions.concurrency, functions.share)
         )
         self._tasks: set[asyncio.Task[None]] = set()
-        self._results: list[Result] = []
-        self._ended = asyncio.Event()
+        self._recorder = Recorder(platform, self._known, self._look_soon)
         self._changed = asyncio.Event()
         self._next_look = 0.0
+        self._in_touch_since = 0.0
 
     async def run(self) -> None:
         """Deliver until told to stop; then finish what is in flight."""
         others = [
-            asyncio.create_task(each()) for each in (self._listen, self._record, self._heed_stop)
+            asyncio.create_task(each())
+            for each in (self._listen, self._recorder.run, self._heed_stop)
         ]
         try:
-            while not self._stop.is_set() or self._tasks or self._results:
+            while not self._stop.is_set() or self._tasks or self._recorder.busy:
                 try:
                     await self._step()
                 except OutsideError as exc:
                     log.warning("dispatcher.waits", code=exc.code)
+                    self._in_touch_since = asyncio.get_running_loop().time()
                     await passed(self._stop, 0.5)
                 except Exception:
                     log.exception("dispatcher.failed")
@@ -101,7 +94,11 @@ class Dispatcher:
             await self._look()
         claimed: list[Delivery] = []
         warm = {UUID(owner) for owner in self._functions.warm}
-        rooms = {} if self._stop.is_set() else self._turns.take(self._known.calls_function, warm)
+        rooms: dict[Lane, int] = {}
+        if not self._stop.is_set():
+            if unknown := self._turns.apps - self._known.apps.keys():
+                await deliveries.learn(self._platform, self._known, unknown)
+            rooms = self._turns.take(self._known.calls_function, warm)
         if rooms:
             claimed = await deliveries.claim(self._platform, self._worker_id, self._known, rooms)
             self._turns.claimed(rooms, Counter(delivery.message.lane for delivery in claimed))
@@ -114,8 +111,10 @@ class Dispatcher:
         """Find the lanes with something due, and when to look again."""
         sight = await deliveries.look(self._platform, self._worker_id)
         silence = timedelta(seconds=self._platform.settings.heartbeat_seconds)
-        await deliveries.take_over(self._platform, silence)
-        self._failing = sight.failing
+        if asyncio.get_running_loop().time() - self._in_touch_since > silence.total_seconds():
+            # Whoever was silent while we heard nothing either may be as well as we are.
+            await deliveries.take_over(self._platform, silence)
+        self._recorder.failing = sight.failing
         self._turns.heed(
             closed=[lane for lane, due in sight.due.items() if due.closed],
             probed=[lane for lane, due in sight.due.items() if due.tripped and not due.closed],
@@ -148,50 +147,13 @@ class Dispatcher:
             by_route = await self._sender.send(delivery)
         except Exception as exc:
             log.exception("attempt.broke", message=str(delivery.message.message_id))
-            by_route = _failed("before", delivery, f"the worker failed: {type(exc).__name__}")
+            by_route = all_failed("before", delivery, f"the worker failed: {type(exc).__name__}")
         delay = retry_delay(
             delivery.message.number - delivery.message.earlier,
             base=self._platform.settings.retry_base_seconds,
             random=jitter,
         )
-        self._results.append(Result(delivery, by_route, delay))
-        self._ended.set()
-
-    async def _record(self) -> None:
-        """Write outcomes, however long the database is away: only we know them."""
-        while True:
-            await self._ended.wait()
-            self._ended.clear()
-            while batch := self._results[:_BATCH]:
-                await self._record_batch(batch)
-                del self._results[: len(batch)]
-                for result in batch:
-                    _tell(result)
-
-    async def _record_batch(self, batch: list[Result]) -> None:
-        pause, failures = 0.1, 0
-        while True:
-            try:
-                turned = await deliveries.record(self._platform, batch, self._known, self._failing)
-            except OutsideError as exc:
-                log.warning("outcomes.wait", count=len(batch), code=exc.code)
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, 2.0)
-            except Exception as exc:
-                log.exception("outcomes.failed", count=len(batch))
-                if len(batch) > 1:
-                    for each in batch:
-                        await self._record_batch([each])
-                    return
-                failures += 1
-                if failures == _TRIES:
-                    batch = [_unrecorded(batch[0], exc)]
-                await asyncio.sleep(pause)
-            else:
-                if turned:
-                    self._next_look = 0.0
-                    self._changed.set()
-                return
+        self._recorder.add(Result(delivery, by_route, delay))
 
     async def _heed_stop(self) -> None:
         await self._stop.wait()
@@ -221,34 +183,10 @@ class Dispatcher:
         app_id, _, event_type = said.partition(" ")
         if event_type:
             self._turns.due(Lane(UUID(app_id), EventType(event_type)))
+            self._changed.set()
         else:
-            self._next_look = 0.0
+            self._look_soon()
+
+    def _look_soon(self) -> None:
+        self._next_look = 0.0
         self._changed.set()
-
-
-def _failed(stage: Stage, delivery: Delivery, error: str) -> tuple[tuple[Route, Outcome], ...]:
-    outcome = failed(stage, error, duration=0.0)
-    return tuple((route, outcome) for route in delivery.routes)
-
-
-def _unrecorded(result: Result, error: Exception) -> Result:
-    """The same attempt with an outcome that can surely be written, so that it is not stuck."""
-    reason = f"its outcome could not be recorded: {type(error).__name__}"
-    return replace(result, by_route=_failed("during", result.delivery, reason))
-
-
-def _tell(result: Result) -> None:
-    delivery, outcome = result.delivery, result.outcome
-    message = delivery.message
-    log.info(
-        "attempt.delivered" if outcome.ok else "attempt.failed",
-        app=delivery.app.cloud_app_key,
-        environment=delivery.app.environment,
-        transfer=str(message.transfer_id),
-        message=str(message.message_id),
-        event_type=message.lane.event_type.value,
-        number=message.number,
-        stage=outcome.stage,
-        status=outcome.status,
-        seconds=round(outcome.duration, 3),
-    )

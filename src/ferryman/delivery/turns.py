@@ -48,42 +48,40 @@ class Turns:
         """The lane holds something to send, as far as is known."""
         self._due[lane] = None
 
-    def take(
-        self, calls: Callable[[Lane], bool | None], warm: Collection[UUID] = ()
-    ) -> dict[Lane, int]:
+    @property
+    def apps(self) -> set[UUID]:
+        """The apps of which something is due."""
+        return {lane.app_id for lane in self._due}
+
+    def take(self, calls: Callable[[Lane], bool], warm: Collection[UUID] = ()) -> dict[Lane, int]:
         """So many messages may be claimed of these lanes; they are due no more until told so.
 
-        ``calls`` says whether a lane leads to a function, None for one of which nothing is known
-        yet: a single message is then taken. ``warm`` are apps whose function could be called
-        without being started first; starting one costs more than most calls, so they go on for
-        a while before others take their turn.
+        ``calls`` says whether a lane leads to a function. ``warm`` are apps whose function could
+        be called without being started first; starting one costs more than most calls, so they
+        go on for a while before others take their turn.
         """
+        self._streak = Counter({app_id: self._streak[app_id] for app_id in warm})
+        left = self._bounds.at_once - self._in_flight.total()
+        places = self._bounds.places - self._calling.total()
         rooms: dict[Lane, int] = {}
         given: Counter[UUID] = Counter()
-        places: Counter[UUID] = Counter()
+        calling = self._calling.copy()
         for lane in self._order(warm):
             if lane in self._closed:
                 continue  # a notification may have said that it is due
             app_id = lane.app_id
-            room = min(
-                APP_WINDOW - self._in_flight[app_id] - given[app_id],
-                self._bounds.at_once - self._in_flight.total() - given.total(),
-            )
+            room = min(left, APP_WINDOW - self._in_flight[app_id] - given[app_id])
             if lane in self._probed:
                 room = min(room, 1 - self._in_lane[lane])
-            leads = calls(lane)
-            if leads is None:
-                room = min(room, 1)
-            elif leads:
-                room = min(
-                    room,
-                    self._bounds.share - self._calling[app_id] - places[app_id],
-                    self._bounds.places - self._calling.total() - places.total(),
-                )
-                places[app_id] += max(room, 0)
+            if function := calls(lane):
+                room = min(room, self._bounds.share - calling[app_id], places)
             if room > 0:
                 rooms[lane] = room
                 given[app_id] += room
+                left -= room
+                if function:
+                    calling[app_id] += room
+                    places -= room
         for lane in rooms:
             del self._due[lane]
         return rooms
@@ -110,14 +108,12 @@ class Turns:
             _less(self._calling, lane.app_id)
 
     def _order(self, warm: Collection[UUID]) -> list[Lane]:
-        ahead = [
-            lane
+        ahead = {
+            lane: None
             for lane in self._due
             if lane.app_id in warm and self._streak[lane.app_id] < _STREAK
-        ]
-        if not ahead:
-            return list(self._due)
-        return [*ahead, *(lane for lane in self._due if lane not in set(ahead))]
+        }
+        return [*ahead, *(lane for lane in self._due if lane not in ahead)]
 
 
 def _less(counter: Counter[Any], key: object) -> None:

@@ -70,10 +70,8 @@ class KnownApps:
             )
         ]
 
-    def calls_function(self, lane: Lane) -> bool | None:
-        """Whether a lane leads to a function; None for an app that was never read."""
-        if lane.app_id not in self.apps:
-            return None
+    def calls_function(self, lane: Lane) -> bool:
+        """Whether a lane leads to a function, as far as is known here."""
         return any(isinstance(route, FunctionRoute) for route in self.routes(lane))
 
 
@@ -131,6 +129,12 @@ async def look(platform: Platform, worker_id: UUID) -> Sight:
         due = await deliveries.due_lanes(tx)
         failing = frozenset(each.endpoint for each in await breakers.every(tx))
         return Sight(due, failing, tx.now)
+
+
+async def learn(platform: Platform, known: KnownApps, app_ids: Collection[UUID]) -> None:
+    """Get to know apps before anything of theirs is claimed."""
+    async with platform.database.reading() as tx:
+        await known.refresh(tx, app_ids)
 
 
 async def claim(

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 
+from ferryman import tracing
 from ferryman.clock import epoch_ms
 from ferryman.domain.message import Message
 from ferryman.store.database import SQL, Transaction
@@ -55,6 +56,7 @@ async def insert(
         event_type=event_type,
         payload=msgspec.json.encode(event).decode(),
         allowed=allowed,
+        trace=tracing.current(),
         now=tx.now,
     )
 
@@ -142,7 +144,24 @@ async def views(tx: Transaction, messages: list[StoredMessage]) -> list[MessageV
                 output=row["output"],
             )
         )
+    for message in messages:
+        if message.state.open_attempt:
+            attempts[message.message_id].append(_running(message))
     return [_view(message, attempts[message.message_id]) for message in messages]
+
+
+def _running(message: StoredMessage) -> AttemptView:
+    return AttemptView(
+        number=message.state.attempts,
+        target=None,
+        started_at=epoch_ms(message.claimed_at or message.created_at),
+        duration_ms=None,
+        outcome="RUNNING",
+        stage=None,
+        status=None,
+        error=None,
+        output=None,
+    )
 
 
 def _view(message: StoredMessage, attempts: list[AttemptView]) -> MessageView:

@@ -1,0 +1,112 @@
+"""Writing down what came of attempts, many at a time: until it is written only we know it."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+
+import structlog
+
+from ferryman.domain.outcome import Outcome, Stage, failed
+from ferryman.errors import OutsideError
+from ferryman.functions.routes import Route
+from ferryman.services import delivery as deliveries
+from ferryman.services.delivery import Delivery, KnownApps, Result
+from ferryman.services.platform import Platform
+from ferryman.store.breaker import Endpoint
+
+log = structlog.get_logger("ferryman.delivery")
+
+_BATCH = 200
+"""Outcomes recorded in one transaction."""
+
+_TRIES = 3
+"""At recording an outcome, while the database answers and says no."""
+
+
+class Recorder:
+    """The results of one worker; ``turned`` is called when a circuit breaker opened or closed.
+
+    ``failing`` are the endpoints of which a success is news.
+    """
+
+    def __init__(self, platform: Platform, known: KnownApps, turned: Callable[[], None]) -> None:
+        self._platform = platform
+        self._known = known
+        self._turned = turned
+        self._results: list[Result] = []
+        self._added = asyncio.Event()
+        self.failing: frozenset[Endpoint] = frozenset()
+
+    @property
+    def busy(self) -> bool:
+        """Whether results wait to be written."""
+        return bool(self._results)
+
+    def add(self, result: Result) -> None:
+        """An attempt ended."""
+        self._results.append(result)
+        self._added.set()
+
+    async def run(self) -> None:
+        """Write results as they come, however long the database is away."""
+        while True:
+            await self._added.wait()
+            self._added.clear()
+            while batch := self._results[:_BATCH]:
+                await self._write(batch)
+                del self._results[: len(batch)]
+                for result in batch:
+                    _tell(result)
+
+    async def _write(self, batch: list[Result]) -> None:
+        pause, failures = 0.1, 0
+        while True:
+            try:
+                turned = await deliveries.record(self._platform, batch, self._known, self.failing)
+            except OutsideError as exc:
+                log.warning("outcomes.wait", count=len(batch), code=exc.code)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 2.0)
+            except Exception as exc:
+                log.exception("outcomes.failed", count=len(batch))
+                if len(batch) > 1:
+                    for each in batch:
+                        await self._write([each])
+                    return
+                failures += 1
+                if failures == _TRIES:
+                    batch = [_unrecorded(batch[0], exc)]
+                await asyncio.sleep(pause)
+            else:
+                if turned:
+                    self._turned()
+                return
+
+
+def all_failed(stage: Stage, delivery: Delivery, error: str) -> tuple[tuple[Route, Outcome], ...]:
+    """The outcome of an attempt that the worker itself could not make, by every way."""
+    outcome = failed(stage, error, duration=0.0)
+    return tuple((route, outcome) for route in delivery.routes)
+
+
+def _unrecorded(result: Result, error: Exception) -> Result:
+    """The same attempt with an outcome that can surely be written, so that it is not stuck."""
+    reason = f"its outcome could not be recorded: {type(error).__name__}"
+    return replace(result, by_route=all_failed("during", result.delivery, reason))
+
+
+def _tell(result: Result) -> None:
+    delivery, outcome = result.delivery, result.outcome
+    message = delivery.message
+    log.info(
+        "attempt.delivered" if outcome.ok else "attempt.failed",
+        app=delivery.app.cloud_app_key,
+        environment=delivery.app.environment,
+        transfer=str(message.transfer_id),
+        message=str(message.message_id),
+        event_type=message.lane.event_type.value,
+        number=message.number,
+        stage=outcome.stage,
+        status=outcome.status,
+        seconds=round(outcome.duration, 3),
+    )
