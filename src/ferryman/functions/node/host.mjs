@@ -3,7 +3,7 @@
 // bundle. Standard output belongs to the app, so the answers have a descriptor of their own.
 
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { readFileSync, readdirSync, writeSync } from 'node:fs';
+import { readFileSync, writeSync } from 'node:fs';
 import Module from 'node:module';
 import net from 'node:net';
 import { dirname } from 'node:path';
@@ -122,10 +122,10 @@ const OURS = /\n\s+at [^\n]*(?:\/functions\/node\/host\.mjs|\bnode:)[^\n]*?( \{)
 function leftSomethingRunning() {
   if (process.getActiveResourcesInfo().some((kind) => RUNNING.has(kind))) return true;
   try {
-    const tasks = readdirSync('/proc/self/task');
-    return tasks.some((task) => readFileSync(`/proc/self/task/${task}/children`).length > 0);
+    // Of the main thread, which starts them, and which inherits what its children leave behind.
+    return readFileSync(`/proc/self/task/${process.pid}/children`).length > 0;
   } catch {
-    return false; // no Linux, or a thread that has just ended
+    return false; // no Linux
   }
 }
 
