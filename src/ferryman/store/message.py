@@ -7,7 +7,6 @@ from uuid import UUID
 
 import msgspec
 
-from ferryman import tracing
 from ferryman.clock import epoch_ms
 from ferryman.domain.message import Message
 from ferryman.store.database import SQL, Transaction
@@ -56,7 +55,6 @@ async def insert(
         event_type=event_type,
         payload=msgspec.json.encode(event).decode(),
         allowed=allowed,
-        trace=tracing.current(),
         now=tx.now,
     )
 
