@@ -11,17 +11,19 @@ from litestar.exceptions import HTTPException
 from litestar.handlers import asgi
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import SwaggerRenderPlugin
-from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
+from litestar.plugins.prometheus import PrometheusConfig
 
 from ferryman.api.admin import admin_router
 from ferryman.api.apps import install_key
 from ferryman.api.auth import Credentials
 from ferryman.api.connect import connect_routers
 from ferryman.api.forge import forge_router
+from ferryman.api.health import healthz, readyz
+from ferryman.api.metrics import get_metrics
 from ferryman.api.objects import ObjectsApp
 from ferryman.api.openapi import describe
-from ferryman.api.parameters import OwnPlatform
 from ferryman.api.problems import on_http_error, on_platform_error, on_undecodable, on_unexpected
+from ferryman.api.request_log import RequestLog
 from ferryman.api.server import server_router
 from ferryman.api.strict import StrictRequest, check_request
 from ferryman.api.throttle import Throttle
@@ -29,23 +31,11 @@ from ferryman.api.traces import tracer
 from ferryman.domain.rate import Rate
 from ferryman.errors import PlatformError
 from ferryman.objects.local import LocalStore
+from ferryman.services.health import HealthCheck
 from ferryman.services.lifecycle import Lifecycle, Post
+from ferryman.services.metrics import Scraper
 from ferryman.services.platform import Platform
 from ferryman.tokens import jwks
-
-
-@get("/healthz")
-async def healthz() -> dict[str, str]:
-    """The process answers."""
-    return {"status": "alive"}
-
-
-@get("/readyz")
-async def readyz(platform: OwnPlatform) -> dict[str, str]:
-    """The process can be used: the database answers. Else 503."""
-    async with platform.database.transaction() as tx:
-        await tx.connection.fetchval("SELECT 1")
-    return {"status": "ready"}
 
 
 @get("/.well-known/jwks.json")
@@ -79,7 +69,7 @@ def create_app(
     By ``send`` the lifecycle calls of Connect apps leave.
     """
     lifecycle = Lifecycle(credentials.key, send)
-    settings = platform.settings
+    settings, health, scraper = platform.settings, HealthCheck(platform), Scraper(platform)
     throttle = Throttle(Rate(settings.rate_per_second, settings.rate_burst), monotonic)
     handlers: list[Any] = [
         forge_router(platform, credentials, throttle),
@@ -91,17 +81,19 @@ def create_app(
         keys,
         install_key,
         openapi,
-        PrometheusController,
+        get_metrics,
     ]
     if isinstance(platform.objects, LocalStore):
         objects = ObjectsApp(platform.objects, platform.database.now)
         handlers.append(asgi("/objects", is_mount=True, copy_scope=True)(objects))
-    return Litestar(
+    api = Litestar(
         route_handlers=handlers,
         dependencies={
             "platform": Provide(lambda: platform, sync_to_thread=False),
             "credentials": Provide(lambda: credentials, sync_to_thread=False),
             "lifecycle": Provide(lambda: lifecycle, sync_to_thread=False),
+            "health": Provide(lambda: health, sync_to_thread=False),
+            "scraper": Provide(lambda: scraper, sync_to_thread=False),
             "closing": Provide(lambda: closing, sync_to_thread=False),
         },
         exception_handlers={
@@ -126,3 +118,6 @@ def create_app(
         logging_config=None,
         debug=False,
     )
+    # Around all of it, so that what no route takes is told of as well.
+    api.asgi_handler = RequestLog(api.asgi_handler)
+    return api

@@ -87,13 +87,14 @@ def _settings(*, json_logs: bool, **given: Any) -> Any:
     try:
         from pydantic import ValidationError
 
-        from ferryman import logs
+        from ferryman import logs, tracing
         from ferryman.config import Settings
     except ModuleNotFoundError as exc:
         _fail(
             f"The platform is not installed ({exc.name} is missing): pip install ferryman[server]"
         )
     logs.configure(json=json_logs)
+    tracing.configure()
     try:
         settings = Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as exc:

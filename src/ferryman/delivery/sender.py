@@ -7,6 +7,7 @@ from typing import Any, assert_never
 
 import msgspec
 
+from ferryman import tracing
 from ferryman.clock import wall_now
 from ferryman.delivery.remote import RemoteSender
 from ferryman.delivery.webhook import post_webhook
@@ -15,7 +16,7 @@ from ferryman.functions.manifest import parse_manifest
 from ferryman.functions.pool import FunctionCall, FunctionPool
 from ferryman.functions.routes import FunctionRoute, RemoteRoute, Route, WebhookRoute
 from ferryman.functions.source import app_variables
-from ferryman.ids import derived_id, new_id
+from ferryman.ids import derived_id
 from ferryman.services.delivery import Delivery
 from ferryman.services.platform import Platform
 from ferryman.services.routing import client_key
@@ -49,6 +50,16 @@ class Sender:
 
     async def send(self, delivery: Delivery) -> tuple[tuple[Route, Outcome], ...]:
         """What came of it, by each way there is."""
+        message = delivery.message
+        name = f"deliver {message.lane.event_type}"
+        facts = {"ferryman.message": str(message.message_id), "ferryman.attempt": message.number}
+        with tracing.span(name, message.trace, "client", **facts) as span:
+            outcomes = await self._send_all(delivery)
+            if span is not None:
+                span.set_attribute("ferryman.delivered", all(each.ok for _, each in outcomes))
+            return outcomes
+
+    async def _send_all(self, delivery: Delivery) -> tuple[tuple[Route, Outcome], ...]:
         if len(delivery.routes) == 1:
             [route] = delivery.routes
             return ((route, await self._send_by(route, delivery)),)
@@ -92,8 +103,7 @@ class Sender:
         invocation, system = self._signed(delivery)
         headers = {
             "Authorization": f"Bearer {invocation}",
-            "x-b3-traceid": new_id().hex,
-            "x-b3-spanid": new_id().hex[:16],
+            **tracing.outgoing(),
         }
         if route.system_token:
             headers["x-forge-oauth-system"] = system

@@ -60,6 +60,14 @@ async def run(platform: Platform, key: SigningKey, database_url: str, stop: asyn
             environ=dict(os.environ),
         )
 
+        def watch() -> None:
+            busy, idle = functions.hosts
+            platform.figures.level("ferryman_function_hosts", busy, "busy")
+            platform.figures.level("ferryman_function_hosts", idle, "idle")
+            platform.figures.level("ferryman_function_places", functions.concurrency)
+
+        platform.figures.watch(watch)
+
         async def wake(job: Job) -> None:
             wanted = msgspec.json.decode(job.payload or b"", type=WakeJob)
             await transfers.wake(platform, wanted.transfer_id, job.id)

@@ -106,6 +106,11 @@ class FunctionPool:
         """The owners of hosts that wait for their next call."""
         return {key.owner for key, _ in self._idle.values()}
 
+    @property
+    def hosts(self) -> tuple[int, int]:
+        """How many run a function, and how many wait for the next call."""
+        return self._busy, len(self._idle)
+
     @asynccontextmanager
     async def place(self, owner: str) -> AsyncIterator[None]:
         """Wait for a place to run a function of ``owner``, and hold it."""

@@ -39,6 +39,17 @@ class WebhookRoute:
 Route = FunctionRoute | RemoteRoute | WebhookRoute
 
 
+def kind_of(route: Route) -> str:
+    """Which of the three ways it is."""
+    match route:
+        case FunctionRoute():
+            return "function"
+        case RemoteRoute():
+            return "remote"
+        case WebhookRoute():
+            return "webhook"
+
+
 def route_name(route: Route) -> str:
     """What an attempt is recorded under; a query may hold a secret and is left out."""
     match route:

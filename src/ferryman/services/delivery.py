@@ -14,9 +14,11 @@ from uuid import UUID
 
 from ferryman.domain import message as rules
 from ferryman.domain.outcome import Outcome, succeeded
-from ferryman.functions.routes import FunctionRoute, Route, WebhookRoute, route_name
+from ferryman.figures import Figures
+from ferryman.functions.routes import FunctionRoute, Route, WebhookRoute, kind_of, route_name
 from ferryman.services import breaker
 from ferryman.services.breaker import Contact
+from ferryman.services.metrics import own_series
 from ferryman.services.platform import Platform
 from ferryman.services.routing import no_way, routes_of
 from ferryman.store import app as apps
@@ -125,7 +127,7 @@ class Sight:
 async def look(platform: Platform, worker_id: UUID) -> Sight:
     """Say that this worker lives, and see what is due and what fails."""
     async with platform.database.transaction() as tx:
-        await deliveries.see_worker(tx, worker_id)
+        await deliveries.see_worker(tx, worker_id, own_series(platform))
         due = await deliveries.due_lanes(tx)
         failing = frozenset(each.endpoint for each in await breakers.every(tx))
         return Sight(due, failing, tx.now)
@@ -153,6 +155,7 @@ async def claim(
                 await _close_lane(tx, lane)
         open_lanes = {lane: room for lane, room in rooms.items() if routes[lane]}
         claimed = await deliveries.claim(tx, worker_id, open_lanes) if open_lanes else []
+    _count_claims(platform.figures, claimed, tx.now)
     return [
         Delivery(
             message,
@@ -197,7 +200,9 @@ async def record(
             for message_id, result in by_id.items():
                 if result.reached and not result.outcome.ok:
                     await messages.reach(tx, message_id, result.reached)
-        return await breaker.record(tx, _contacts(results), failing, known.events_to)
+        turned = await breaker.record(tx, _contacts(results), failing, known.events_to)
+    _count_results(platform.figures, results)
+    return turned
 
 
 async def take_over(platform: Platform, silence: timedelta) -> int:
@@ -215,7 +220,9 @@ async def take_over(platform: Platform, silence: timedelta) -> int:
             entries.append(Entry(message.transfer_id, "attempt.lost", facts))
             entries += _if_given_up(message, ended[-1].state)
         await _write(tx, ended, attempts, entries)
-        return len(orphans)
+    if orphans:
+        platform.figures.count("ferryman_attempts_total", "lost", "", by=len(orphans))
+    return len(orphans)
 
 
 async def leave(platform: Platform, worker_id: UUID) -> None:
@@ -292,6 +299,24 @@ def _ended(
     reason = None if end.state is MessageState.DELIVERED else error
     due = None if end.retry_after is None else now + end.retry_after
     return Ended(message.message_id, end.state, reason, due, over)
+
+
+def _count_claims(figures: Figures, claimed: Sequence[ClaimedMessage], now: datetime) -> None:
+    figures.shift("ferryman_deliveries_in_flight", len(claimed))
+    for message in claimed:
+        if message.number == 1:
+            waited = (now - message.created_at).total_seconds()
+            figures.observe("ferryman_first_attempt_seconds", max(waited, 0.0))
+
+
+def _count_results(figures: Figures, results: Sequence[Result]) -> None:
+    figures.shift("ferryman_deliveries_in_flight", -len(results))
+    for result in results:
+        for route, outcome in result.by_route:
+            target = kind_of(route)
+            said = "delivered" if outcome.ok else "failed"
+            figures.count("ferryman_attempts_total", said, target)
+            figures.observe("ferryman_attempt_seconds", outcome.duration, target)
 
 
 def _contacts(results: Sequence[Result]) -> Iterator[Contact]:

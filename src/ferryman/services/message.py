@@ -61,6 +61,10 @@ async def acknowledge(
         counted = sum(message.event_type is EventType.UPLOADED for message in fresh)
         change = transfer_rules.acknowledge(stored.state, request.status, counted, tx.now)
         await apply(tx, stored, change)
+    due = transfer_rules.deadline(stored.state)
+    if due is not None and counted:
+        slack = (due.at - tx.now).total_seconds()
+        platform.figures.observe("ferryman_deadline_slack_seconds", max(slack, 0.0))
 
 
 async def redeliver(platform: Platform, message_id: str) -> MessageView:

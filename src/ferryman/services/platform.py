@@ -3,23 +3,25 @@
 import asyncio
 import base64
 import binascii
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from uuid import UUID
 
 from ferryman.config import Settings
 from ferryman.errors import Invalid, LimitExceeded, not_found
+from ferryman.figures import Figures
 from ferryman.objects.port import ObjectStore
 from ferryman.store.database import Database
 
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """The running platform: where state is kept, where bytes are kept, and the settings."""
+    """The running platform: where state and bytes are kept, the settings, what is counted."""
 
     database: Database
     objects: ObjectStore
     settings: Settings
+    figures: Figures = field(default_factory=Figures)
 
 
 async def passed(event: asyncio.Event, seconds: float) -> bool:

@@ -263,6 +263,8 @@ async def _accept(
         if file.label is not None:
             fields["label"] = file.label
         await apply(tx, stored, change, message_id=file.message_id, fields=fields)
+    platform.figures.count("ferryman_uploads_total")
+    platform.figures.count("ferryman_uploaded_bytes_total", by=size)
     return _receipt(file)
 
 

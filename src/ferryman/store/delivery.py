@@ -12,6 +12,7 @@ from uuid import UUID
 import msgspec
 
 from ferryman.domain.outcome import Outcome
+from ferryman.figures import Series
 from ferryman.store.database import SQL, Transaction
 from ferryman.store.message import StoredMessage, stored_message
 from ferryman.vocab import EventType, MessageState
@@ -48,6 +49,8 @@ class ClaimedMessage:
     number: int
     earlier: int
     reached: list[str]
+    created_at: datetime
+    trace: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +85,10 @@ class Entry:
     data: dict[str, Any]
 
 
-async def see_worker(tx: Transaction, worker_id: UUID) -> None:
-    """The worker is alive, and what it claimed stays its own."""
-    await SQL.see_worker(tx.connection, worker_id=worker_id)
+async def see_worker(tx: Transaction, worker_id: UUID, figures: Sequence[Series]) -> None:
+    """The worker is alive, and what it claimed stays its own; ``figures`` are what it counted."""
+    counted = msgspec.json.encode(figures).decode()
+    await SQL.see_worker(tx.connection, worker_id=worker_id, figures=counted)
 
 
 async def forget_worker(tx: Transaction, worker_id: UUID) -> None:
@@ -128,6 +132,8 @@ async def claim(tx: Transaction, worker_id: UUID, rooms: dict[Lane, int]) -> lis
             row["attempts"],
             row["earlier"],
             row["reached"],
+            row["created_at"],
+            row["trace"],
         )
         async for row in rows
     ]

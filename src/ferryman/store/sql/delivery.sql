@@ -1,7 +1,7 @@
 -- name: see_worker!
 -- A worker is alive: what it claimed stays its own.
-INSERT INTO worker (worker_id, seen_at) VALUES (:worker_id, now())
-ON CONFLICT (worker_id) DO UPDATE SET seen_at = now();
+INSERT INTO worker (worker_id, seen_at, figures) VALUES (:worker_id, now(), :figures)
+ON CONFLICT (worker_id) DO UPDATE SET seen_at = now(), figures = excluded.figures;
 
 -- name: forget_worker!
 DELETE FROM worker WHERE worker_id = :worker_id;
@@ -64,7 +64,8 @@ WITH wanted AS (
 UPDATE message SET worker_id = :worker_id, claimed_at = :now, attempts = attempts + 1
 -- An array, since a join would be planned for far more rows and read the whole table.
 WHERE message_id = ANY(ARRAY(SELECT message_id FROM due))
-RETURNING message_id, transfer_id, app_id, event_type, payload, attempts, earlier, reached;
+RETURNING message_id, transfer_id, app_id, event_type, payload, attempts, earlier, reached,
+    created_at, trace;
 
 -- name: lock_messages
 -- In the order of ids, so that two that lock the same ones cannot block each other.

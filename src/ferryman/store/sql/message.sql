@@ -2,9 +2,9 @@
 -- The workers hear of it when this commits.
 WITH owed AS (
     INSERT INTO message (message_id, transfer_id, app_id, event_type, payload, state, allowed,
-                         created_at, next_attempt_at)
+                         created_at, next_attempt_at, trace)
     VALUES (:message_id, :transfer_id, :app_id, :event_type, :payload, 'PENDING', :allowed, :now,
-            :now)
+            :now, :trace)
     RETURNING app_id, event_type)
 SELECT pg_notify('ferryman_due', app_id || ' ' || event_type) FROM owed;
 

@@ -1,0 +1,76 @@
+"""``/metrics``, in the text format of Prometheus."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from litestar import Request, Response, get
+from litestar.di import NamedDependency
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import (
+    REGISTRY,
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+
+from ferryman.api.auth import Credentials, check_operator
+from ferryman.figures import METRICS, Series
+from ferryman.services.metrics import Scraper
+
+
+@get("/metrics")
+async def get_metrics(
+    request: Request[Any, Any, Any],
+    scraper: NamedDependency[Scraper],
+    credentials: NamedDependency[Credentials],
+) -> Response[bytes]:
+    """Metrics of all processes; with the operator token the queues are told apart by app."""
+    by_app = "authorization" in request.headers
+    if by_app:
+        check_operator(request, credentials)
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Collector(await scraper.scrape(by_app=by_app)))
+    text = generate_latest(REGISTRY) + generate_latest(registry)
+    return Response(text, media_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+
+class _Collector:
+    def __init__(self, series: Sequence[Series]) -> None:
+        self._series = series
+
+    def describe(self) -> Iterator[Metric]:
+        yield from ()
+
+    def collect(self) -> Iterator[Metric]:
+        families: dict[str, Any] = {}
+        for each in self._series:
+            metric = METRICS[each.name]
+            if each.name not in families:
+                labels = (("process",) if metric.of == "process" else ()) + metric.labels
+                families[each.name] = _FAMILIES[metric.kind](each.name, metric.help, labels=labels)
+            if metric.kind == "histogram":
+                *counts, total = each.values
+                families[each.name].add_metric(
+                    each.labels, _cumulative(metric.buckets, counts), total
+                )
+            else:
+                families[each.name].add_metric(each.labels, each.values[0])
+        yield from families.values()
+
+
+_FAMILIES: dict[str, Any] = {
+    "counter": CounterMetricFamily,
+    "gauge": GaugeMetricFamily,
+    "histogram": HistogramMetricFamily,
+}
+
+
+def _cumulative(buckets: Sequence[float], counts: Sequence[float]) -> list[tuple[str, float]]:
+    """As the format has it: each bucket counts all that is no greater than its bound."""
+    reached, found = 0.0, []
+    for bound, count in zip([*map(str, map(float, buckets)), "+Inf"], counts, strict=True):
+        reached += count
+        found.append((bound, reached))
+    return found

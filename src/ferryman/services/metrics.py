@@ -1,0 +1,115 @@
+"""All metrics at this moment: of the platform, of this process and of every worker."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from ferryman.figures import METRICS, Series
+from ferryman.services.platform import Platform
+from ferryman.store import metrics
+from ferryman.store.metrics import Queue
+
+_APPS = 50
+"""Apps that are told apart, those with most due first; the others are one."""
+
+_OTHERS = "(others)"
+_ALL = "(all)"
+_MOST_UNDELIVERED = 10_000
+_SECONDS = 5.0
+"""For so long an answer stands: however many ask, the database is asked no more often."""
+
+
+class Scraper:
+    """Answers those that collect metrics."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+        self._lock = asyncio.Lock()
+        self._until = 0.0
+        self._kept: tuple[list[Queue], list[Series], datetime]
+
+    async def scrape(self, *, by_app: bool) -> list[Series]:
+        """Every series; with ``by_app`` those of the queue name the apps."""
+        async with self._lock:
+            loop = asyncio.get_running_loop()
+            if loop.time() >= self._until:
+                self._kept = await self._read()
+                self._until = loop.time() + _SECONDS
+        queues, series, now = self._kept
+        queues = bounded(queues) if by_app else [_sum(queues, _ALL)]
+        own = [_of(each, "api") for each in own_series(self._platform)]
+        return [*_queue_series(queues, now), *series, *own]
+
+    async def _read(self) -> tuple[list[Queue], list[Series], datetime]:
+        silence = timedelta(seconds=self._platform.settings.heartbeat_seconds)
+        async with self._platform.database.reading() as tx:
+            queues = await metrics.queues(tx)
+            given_up = await metrics.undelivered(tx, _MOST_UNDELIVERED)
+            breakers = await metrics.breakers(tx)
+            workers = await metrics.workers(tx, silence)
+        found = [
+            Series("ferryman_undelivered_messages", (), (given_up,)),
+            Series("ferryman_workers", (), (len(workers),)),
+        ]
+        found += [
+            Series("ferryman_breakers", (state,), (breakers.get(state, 0),))
+            for state in ("counting", "open", "half_open")
+        ]
+        for worker_id, counted in workers.items():
+            # A worker of another version may know other metrics, or other labels of them.
+            found += [_of(each, str(worker_id)) for each in counted if _known(each)]
+        return queues, found, tx.now
+
+
+def own_series(platform: Platform) -> list[Series]:
+    """What this process counted, and how it stands with the database."""
+    pool, figures = platform.database.pool, platform.figures
+    idle = pool.get_idle_size()
+    figures.level("ferryman_database_connections", pool.get_size() - idle, "used")
+    figures.level("ferryman_database_connections", idle, "idle")
+    figures.level("ferryman_database_connections_max", pool.get_max_size())
+    return figures.series()
+
+
+def bounded(queues: Sequence[Queue]) -> list[Queue]:
+    """The apps with most to do, and the sum of all the others."""
+    ordered = sorted(queues, key=lambda each: (-each.due - each.in_flight, each.app))
+    rest = ordered[_APPS:]
+    return ordered if not rest else [*ordered[:_APPS], _sum(rest, _OTHERS)]
+
+
+def _sum(queues: Sequence[Queue], name: str) -> Queue:
+    return Queue(
+        name,
+        name,
+        sum(each.due for each in queues),
+        sum(each.deferred for each in queues),
+        sum(each.parked for each in queues),
+        sum(each.in_flight for each in queues),
+        min((each.oldest for each in queues if each.oldest is not None), default=None),
+    )
+
+
+def _queue_series(queues: Sequence[Queue], now: datetime) -> list[Series]:
+    found = []
+    for each in queues:
+        app = each.app, each.environment
+        for state in ("due", "deferred", "parked", "in_flight"):
+            value = float(getattr(each, state))
+            found.append(Series("ferryman_queue_messages", (*app, state), (value,)))
+        age = 0.0 if each.oldest is None else (now - each.oldest).total_seconds()
+        found.append(Series("ferryman_queue_age_seconds", app, (max(age, 0.0),)))
+    return found
+
+
+def _of(series: Series, process: str) -> Series:
+    return Series(series.name, (process, *series.labels), series.values)
+
+
+def _known(series: Series) -> bool:
+    metric = METRICS.get(series.name)
+    return (
+        metric is not None
+        and len(metric.labels) == len(series.labels)
+        and len(series.values) == (len(metric.buckets) + 2 if metric.buckets else 1)
+    )

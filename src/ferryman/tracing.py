@@ -1,0 +1,103 @@
+"""One trace from a call through the message it owes to the call of the app (W3C trace context).
+
+The context is passed on whether or not anybody collects spans: a text kept with the message.
+Spans are made where ``ferryman[otel]`` is installed and ``OTEL_EXPORTER_OTLP_ENDPOINT`` is set.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, Literal
+
+import structlog
+
+from ferryman.ids import new_id
+
+log = structlog.get_logger("ferryman.tracing")
+
+_FORM = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+_ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+
+_current: ContextVar[str | None] = ContextVar("trace", default=None)
+_tracers: list[Any] = []
+"""The one of OpenTelemetry, where spans are made."""
+
+
+def configure() -> None:
+    """Make spans from now on, if that is asked for by the variables of OpenTelemetry."""
+    if _tracers or not any(os.environ.get(name) for name in _ENDPOINTS):
+        return
+    try:
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+        from opentelemetry.sdk.resources import Resource
+        from opentelemetry.sdk.trace import TracerProvider
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor
+    except ModuleNotFoundError as exc:
+        log.warning("traces.not_installed", missing=exc.name, fix="pip install ferryman[otel]")
+        return
+    name = os.environ.get("OTEL_SERVICE_NAME", "ferryman")
+    provider = TracerProvider(resource=Resource.create({"service.name": name}))
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    _tracers.append(provider.get_tracer("ferryman"))
+
+
+def current() -> str | None:
+    """The ``traceparent`` of what is being done; None outside of any trace."""
+    return _current.get()
+
+
+def parse(header: str | None) -> str | None:
+    """A ``traceparent`` that a caller sent, if it is one."""
+    return header if header is not None and _FORM.fullmatch(header) else None
+
+
+@contextmanager
+def span(
+    name: str, parent: str | None, kind: Literal["server", "client"], **attributes: object
+) -> Iterator[Any]:
+    """Within the block :func:`current` is of a span under ``parent``.
+
+    Gives the span of OpenTelemetry, or None where none is made; the trace is then only passed
+    on, and a trace that nobody began is not begun.
+    """
+    if not _tracers:
+        token = _current.set(parent)
+        try:
+            yield None
+        finally:
+            _current.reset(token)
+        return
+    from opentelemetry import trace
+    from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+    carrier = {} if parent is None else {"traceparent": parent}
+    context = TraceContextTextMapPropagator().extract(carrier)
+    with _tracers[0].start_as_current_span(
+        name, context=context, kind=trace.SpanKind[kind.upper()], attributes=attributes
+    ) as made:
+        own = made.get_span_context()
+        flags = f"{int(own.trace_flags):02x}"
+        token = _current.set(f"00-{own.trace_id:032x}-{own.span_id:016x}-{flags}")
+        try:
+            yield made
+        finally:
+            _current.reset(token)
+
+
+def outgoing() -> dict[str, str]:
+    """The headers by which another service goes on with the trace, in both usual forms.
+
+    Without a trace one is begun: the apps that remotes are written for are sent its ids always.
+    """
+    known = _current.get()
+    trace_id = new_id().hex if known is None else known[3:35]
+    # A span of ours is the parent of what the app does; without one the attempt gets an id.
+    span_id = known[36:52] if known is not None and _tracers else new_id().hex[16:]
+    flags = "00" if known is None else known[53:]
+    return {
+        "traceparent": f"00-{trace_id}-{span_id}-{flags}",
+        "x-b3-traceid": trace_id,
+        "x-b3-spanid": span_id,
+    }
