@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 
+from ferryman import tracing
 from ferryman.clock import epoch_ms
 from ferryman.domain.message import Message
 from ferryman.store.database import SQL, Transaction
@@ -55,6 +56,7 @@ async def insert(
         event_type=event_type,
         payload=msgspec.json.encode(event).decode(),
         allowed=allowed,
+        trace=tracing.current(),
         now=tx.now,
     )
 
