@@ -1,12 +1,17 @@
 """A small cloud app that behaves in all the ways a function can behave."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
 
+import psutil
 import pytest
+
+from ferryman.domain.outcome import Outcome
+from ferryman.functions.pool import FunctionCall, FunctionPool
+from tests.functions.calling import Invoke
 
 APP = """
 import os, sys
@@ -198,3 +203,41 @@ def product() -> Iterator[str]:
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def invoke(app: Path) -> Invoke:
+    """Call one of the app's functions by its name, in a pool."""
+
+    async def invoke(
+        pool: FunctionPool,
+        function: str,
+        event: Mapping[str, object] | None = None,
+        environment: Mapping[str, str] | None = None,
+        timeout: float = 25.0,  # noqa: ASYNC109 - handed on
+        owner: str = "",
+    ) -> Outcome:
+        return await pool.invoke(
+            FunctionCall(
+                source=app,
+                handler=f"index.{function}",
+                event={"n": 1} if event is None else event,
+                context={"c": "cloud"},
+                environment={} if environment is None else environment,
+                timeout=timeout,
+                owner=owner,
+            )
+        )
+
+    return invoke
+
+
+@pytest.fixture
+def nothing_left() -> Iterator[None]:
+    """Every test leaves as few processes and open descriptors as it found."""
+    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - an open directory counts too
+    # A platform that other tests share may be among them, with children that come and go.
+    running = set(psutil.Process().children())
+    yield
+    assert set(psutil.Process().children()) <= running
+    assert len(os.listdir("/proc/self/fd")) <= before  # noqa: PTH208

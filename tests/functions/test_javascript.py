@@ -4,7 +4,6 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,12 +12,12 @@ import pytest
 
 from ferryman.domain.outcome import Outcome
 from ferryman.functions import toolchain
-from ferryman.functions.pool import FunctionCall, FunctionPool
-from tests.functions.test_pool import WORKER, Watched, told_by
+from ferryman.functions.pool import FunctionPool
+from tests.functions.calling import WORKER, Invoke, Watched, once, told_by
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="looks into Linux's processes"),
-    pytest.mark.usefixtures("javascript"),
+    pytest.mark.usefixtures("javascript", "nothing_left"),
 ]
 
 APP = """\
@@ -123,8 +122,6 @@ export function fail(words: Words): never {
 """
 RAISES_LINE = 1 + next(n for n, line in enumerate(APP.splitlines()) if "const raises " in line)
 
-Invoke = Callable[..., Awaitable[Outcome]]
-
 
 @pytest.fixture
 def app(tmp_path: Path) -> Path:
@@ -135,53 +132,6 @@ def app(tmp_path: Path) -> Path:
     (folder / "src" / "helper.ts").write_text(HELPER)
     (folder / "src" / "common.cjs").write_text("exports.name = 'next door';\n")
     return folder
-
-
-@pytest.fixture
-def invoke(app: Path) -> Invoke:
-    """Call one of the app's functions by its name, in a pool."""
-
-    async def invoke(
-        pool: FunctionPool,
-        function: str,
-        event: Mapping[str, object] | None = None,
-        environment: Mapping[str, str] | None = None,
-        timeout: float = 25.0,  # noqa: ASYNC109 - handed on
-    ) -> Outcome:
-        return await pool.invoke(
-            FunctionCall(
-                source=app,
-                handler=f"index.{function}",
-                event={"n": 1} if event is None else event,
-                context={"c": "cloud"},
-                environment={} if environment is None else environment,
-                timeout=timeout,
-            )
-        )
-
-    return invoke
-
-
-@pytest.fixture(autouse=True)
-def _nothing_left() -> Iterator[None]:
-    """Every test leaves as few processes as it found."""
-    running = set(psutil.Process().children())
-    yield
-    assert set(psutil.Process().children()) <= running
-
-
-def once(invoke: Invoke, function: str, **arguments: object) -> Outcome:
-    """The outcome of the first call of a pool, whose second call must succeed."""
-
-    async def both() -> Outcome:
-        async with FunctionPool(concurrency=2, memory_bytes=1 << 29) as pool:
-            outcome = await invoke(pool, function, **arguments)
-            after = await invoke(pool, "fine")
-            assert after.ok, after.error
-            assert after.output.endswith(" 1 cloud\n")
-        return outcome
-
-    return asyncio.run(both())
 
 
 @pytest.mark.parametrize("function", ["fine", "fineToo", "surprising"])
@@ -338,6 +288,18 @@ def test_a_handler_that_cannot_be_loaded_was_not_called(
     assert (broken.ok, broken.stage) == (False, "before")
     assert words in str(broken.error)
     assert mended.ok, mended.error
+
+
+def test_loading_has_its_own_limit(invoke: Invoke, app: Path) -> None:
+    (app / "src" / "index.ts").write_text("for (;;); export const fine = () => 1;")
+
+    async def call() -> Outcome:
+        async with FunctionPool(concurrency=1, start_seconds=1) as pool:
+            return await invoke(pool, "fine")
+
+    outcome = asyncio.run(call())
+    assert (outcome.ok, outcome.stage) == (False, "before")
+    assert "had not loaded after 1 s" in str(outcome.error)
 
 
 def test_a_module_that_is_missing_is_named_with_the_fix(invoke: Invoke, app: Path) -> None:

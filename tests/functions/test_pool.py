@@ -2,98 +2,21 @@
 
 import asyncio
 import json
-import os
-import select
 import subprocess
 import sys
-from collections.abc import Callable, Coroutine, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 
 from ferryman.domain.outcome import Outcome
 from ferryman.functions.pool import FunctionCall, FunctionPool
+from tests.functions.calling import WORKER, Invoke, Watched, once, told_by
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into Linux's processes")
-
-
-Invoke = Callable[..., Coroutine[Any, Any, Outcome]]
-
-
-@pytest.fixture
-def invoke(app: Path) -> Invoke:
-    """Call one of the app's functions by its name, in a pool."""
-
-    async def invoke(
-        pool: FunctionPool,
-        function: str,
-        event: Mapping[str, object] | None = None,
-        environment: Mapping[str, str] | None = None,
-        timeout: float = 25.0,  # noqa: ASYNC109 - handed on
-        owner: str = "",
-    ) -> Outcome:
-        return await pool.invoke(
-            FunctionCall(
-                source=app,
-                handler=f"index.{function}",
-                event={"n": 1} if event is None else event,
-                context={"c": "cloud"},
-                environment={} if environment is None else environment,
-                timeout=timeout,
-                owner=owner,
-            )
-        )
-
-    return invoke
-
-
-class Watched:
-    """A process known by its id, held by a descriptor so that the id cannot be reused."""
-
-    def __init__(self, pid: int) -> None:
-        self.pid = pid
-        self._descriptor = os.pidfd_open(pid)
-
-    def ended(self, within: float = 20.0) -> bool:
-        """Wait until it is gone; False if it still lives after ``within`` seconds."""
-        poll = select.poll()
-        poll.register(self._descriptor, select.POLLIN)
-        try:
-            return bool(poll.poll(within * 1000))
-        finally:
-            os.close(self._descriptor)
-
-
-async def told_by(fifo: Path) -> Watched:
-    """The process that writes its id to ``fifo``."""
-    return Watched(int(await asyncio.to_thread(fifo.read_text)))
-
-
-@pytest.fixture(autouse=True)
-def _nothing_left() -> Iterator[None]:
-    """Every test leaves as few processes and open descriptors as it found."""
-    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - an open directory counts too
-    # A platform that other tests share may be among them, with children that come and go.
-    running = set(psutil.Process().children())
-    yield
-    assert set(psutil.Process().children()) <= running
-    assert len(os.listdir("/proc/self/fd")) <= before  # noqa: PTH208
-
-
-def once(invoke: Invoke, function: str, **arguments: object) -> Outcome:
-    """The outcome of the first call of a pool, whose second call must succeed."""
-
-    async def both() -> Outcome:
-        async with FunctionPool(concurrency=2, memory_bytes=1 << 29) as pool:
-            outcome = await invoke(pool, function, **arguments)
-            after = await invoke(pool, "fine")
-            assert after.ok
-            assert after.output.endswith(" 1 cloud\n")
-        return outcome
-
-    return asyncio.run(both())
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="looks into Linux's processes"),
+    pytest.mark.usefixtures("nothing_left"),
+]
 
 
 @pytest.mark.parametrize("function", ["fine", "fine_too", "silent", "surprising", "prints_rubbish"])
@@ -364,21 +287,6 @@ def test_a_cancelled_call_ends_its_processes(invoke: Invoke, fifo: Path) -> None
             assert daemon.ended(within=0)
 
     asyncio.run(call())
-
-
-WORKER = """
-import asyncio, sys
-from pathlib import Path
-from ferryman.functions.pool import FunctionCall, FunctionPool
-
-async def main():
-    async with FunctionPool(concurrency=1) as pool:
-        await pool.invoke(FunctionCall(
-            source=Path(sys.argv[1]), handler="index." + sys.argv[2],
-            event={"fifo": sys.argv[3]}, context={}, environment={}))
-
-asyncio.run(main())
-"""
 
 
 @pytest.mark.parametrize("function", ["daemon_and_hang", "daemon_and_spin"])

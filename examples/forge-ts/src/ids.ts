@@ -5,7 +5,7 @@ export async function allIds(transferId: string, namespace: string): Promise<Map
   const ids = new Map<string, string>();
   let cursor: string | undefined;
   do {
-    let query = migration.getMappings(transferId, namespace).limit(2);
+    let query = migration.getMappings(transferId, namespace).limit(1000);
     if (cursor) query = query.cursor(cursor);
     const page = await query.getMany();
     for (const { key, value } of page.results) ids.set(key, String(value));
