@@ -10,9 +10,23 @@ from litestar.handlers import BaseRouteHandler
 from litestar.params import FromQuery, JSONBody
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
-from ferryman.api.apps import get_app, install_app, list_apps, register_app, uninstall_app
+from ferryman.api.apps import (
+    get_app,
+    install_app,
+    list_apps,
+    register_app,
+    retry_app,
+    uninstall_app,
+)
 from ferryman.api.auth import Credentials, check_operator
 from ferryman.api.mapping_rows import read_rows
+from ferryman.api.messages import (
+    explain_message,
+    get_message,
+    list_undelivered,
+    redeliver_all,
+    redeliver_message,
+)
 from ferryman.api.parameters import LONG_LIST_BYTES, Closing, Cursor, Id, OwnPlatform, PageSize
 from ferryman.api.storage import (
     get_storage,
@@ -23,7 +37,6 @@ from ferryman.api.storage import (
 )
 from ferryman.services import (
     clock,
-    explain,
     explain_transfer,
     mapping_load,
     mapping_report,
@@ -36,9 +49,7 @@ from ferryman.wire.clock import ClockAdvance, ClockView
 from ferryman.wire.mapping import DifferencePage, MissingPage
 from ferryman.wire.migration import MappingCounts, MigrationPage, MigrationRequest, MigrationView
 from ferryman.wire.transfer import (
-    Explanation,
     MessagePage,
-    MessageView,
     RerunAnswer,
     TimelineEntry,
     TransferExplanation,
@@ -164,24 +175,6 @@ async def rerun_transfer(platform: OwnPlatform, transfer_id: Id) -> RerunAnswer:
     return await transfer.rerun(platform, transfer_id)
 
 
-@get("/messages/{message_id:str}")
-async def get_message(platform: OwnPlatform, message_id: Id) -> MessageView:
-    """One message with its attempts."""
-    return await message.view(platform, message_id)
-
-
-@post("/messages/{message_id:str}/redeliver", status_code=200)
-async def redeliver_message(platform: OwnPlatform, message_id: Id) -> MessageView:
-    """Deliver a message again, under the same id."""
-    return await message.redeliver(platform, message_id)
-
-
-@get("/messages/{message_id:str}/explain")
-async def explain_message(platform: OwnPlatform, message_id: Id) -> Explanation:
-    """The chain from transfer to acknowledgement, and the first broken link."""
-    return await explain.explain(platform, message_id)
-
-
 @get("/transfers/{transfer_id:str}/explain")
 async def explain_whole_transfer(platform: OwnPlatform, transfer_id: Id) -> TransferExplanation:
     """The chain from migration to end, of a transfer that nothing came of too."""
@@ -215,6 +208,7 @@ def admin_router(credentials: Credentials) -> Router:
             list_apps,
             get_app,
             install_app,
+            retry_app,
             uninstall_app,
             create_migration,
             list_migrations,
@@ -233,6 +227,8 @@ def admin_router(credentials: Credentials) -> Router:
             sweep_storage,
             cancel_transfer,
             rerun_transfer,
+            list_undelivered,
+            redeliver_all,
             get_message,
             redeliver_message,
             explain_message,

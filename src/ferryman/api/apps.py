@@ -34,6 +34,12 @@ async def get_app(platform: OwnPlatform, app_id: Id) -> AppView:
     return await app.view(platform, app_id)
 
 
+@post("/apps/{app_id:str}/retry", status_code=200)
+async def retry_app(platform: OwnPlatform, app_id: Id) -> AppView:
+    """Close the circuit breakers of its endpoints: what waits for them is sent at once."""
+    return await app.retry(platform, app_id)
+
+
 @post("/apps/{app_id:str}/install", status_code=200)
 async def install_app(platform: OwnPlatform, lifecycle: OwnLifecycle, app_id: Id) -> AppView:
     """Hand a new shared secret to a Connect app; the one before holds for 15 minutes."""

@@ -25,6 +25,8 @@ BY_NAME: dict[str, Any] = {
     **dict.fromkeys(["error", "broken", "stage", "fix"], None),
     "accessScopes": ["MIGRATION_TRACING_IDENTITY"],
     "against": _OTHER_ID,
+    "from": _AT,
+    "to": _AT + 60_000,
     "agentId": "agent-1",
     "apps": ["org.example.cloud"],
     "attempts": 1,

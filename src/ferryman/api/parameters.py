@@ -25,12 +25,17 @@ Cursor = Annotated[str | None, QueryParameter(name="cursor")]
 NAMES = frozenset(
     {
         "against",
+        "cloudAppKey",
         "containerType",
         "cursor",
+        "from",
         "lastEntity",
         "lastEvaluatedKey",
         "namespace",
         "pageSize",
+        "state",
+        "to",
+        "transferId",
     }
 )
 """All query parameters that any call knows."""

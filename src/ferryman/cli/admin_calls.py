@@ -7,6 +7,7 @@ from ferryman.wire.app import AppCredentials, AppPage, AppRegistration, AppView
 from ferryman.wire.clock import ClockAdvance, ClockView
 from ferryman.wire.mapping import DifferencePage, MissingPage
 from ferryman.wire.migration import MappingCounts, MigrationPage, MigrationRequest, MigrationView
+from ferryman.wire.redelivery import RedeliveryAnswer, RedeliveryRequest
 from ferryman.wire.storage import FilePage, StorageView, SweepReport, SweepRequest
 from ferryman.wire.transfer import (
     Explanation,
@@ -41,6 +42,11 @@ def list_apps(cursor: str | None, size: int) -> Operation[AppPage]:
 def get_app(name: str) -> Operation[AppView]:
     """One app, by key, key and environment, or id."""
     return json_operation("GET", f"{_BASE}/apps/{segment(name)}", AppView)
+
+
+def retry_app(name: str) -> Operation[AppView]:
+    """Close the circuit breakers of an app's endpoints."""
+    return json_operation("POST", f"{_BASE}/apps/{segment(name)}/retry", AppView)
 
 
 def install_app(name: str) -> Operation[AppView]:
@@ -180,6 +186,28 @@ def redeliver_message(message_id: str) -> Operation[MessageView]:
     """Deliver a message again, under the same id."""
     path = f"{_BASE}/messages/{segment(message_id)}/redeliver"
     return json_operation("POST", path, MessageView)
+
+
+def list_undelivered(
+    wanted: RedeliveryRequest, cursor: str | None, size: int
+) -> Operation[MessagePage]:
+    """Messages that were given up, oldest first."""
+    query = {
+        "state": "UNDELIVERED",
+        "transferId": wanted.transfer_id,
+        "cloudAppKey": wanted.cloud_app_key,
+        "from": wanted.since,
+        "to": wanted.to,
+        "cursor": cursor,
+        "pageSize": size,
+    }
+    return json_operation("GET", f"{_BASE}/messages", MessagePage, query=query)
+
+
+def redeliver_all(wanted: RedeliveryRequest) -> Operation[RedeliveryAnswer]:
+    """Deliver again all that fit; answered when they are owed again."""
+    path = f"{_BASE}/redeliver"
+    return json_operation("POST", path, RedeliveryAnswer, body=wanted, timeout=READ_SECONDS)
 
 
 def explain_message(message_id: str) -> Operation[Explanation]:

@@ -9,7 +9,7 @@ from ferryman.cli import admin_calls as calls
 from ferryman.cli import pages
 from ferryman.cli.connection import DATA_DIR, URL, AsJson, DataDir, Token, Url, connected
 from ferryman.cli.definition import manifest_file, read_descriptor, read_manifest
-from ferryman.cli.installation import fields_of, install, show, uninstall
+from ferryman.cli.installation import fields_of, install, retry, show, uninstall
 from ferryman.cli.render import instant, lines_of, print_json
 from ferryman.errors import ConfigError
 from ferryman.vocab import AppKind
@@ -80,6 +80,7 @@ def register(
 app.command("show")(show)
 app.command("install")(install)
 app.command("uninstall")(uninstall)
+app.command("retry")(retry)
 
 
 @app.command("list")

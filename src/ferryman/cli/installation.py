@@ -8,7 +8,7 @@ from ferryman.cli import admin_calls as calls
 from ferryman.cli.connection import DATA_DIR, URL, AsJson, DataDir, Token, Url, connected
 from ferryman.cli.render import instant, lines_of, print_json
 from ferryman.sdk.operation import Operation
-from ferryman.wire.app import AppView, InstallationView
+from ferryman.wire.app import AppView, BreakerView, InstallationView
 
 Name = Annotated[str, typer.Argument(help="The app: its cloud key, KEY@ENVIRONMENT, or its id.")]
 
@@ -20,8 +20,19 @@ def show(
     data_dir: DataDir = DATA_DIR,
     as_json: AsJson = False,
 ) -> None:
-    """Show one app, and where its installation stands."""
+    """Show one app, where its installation stands, and which of its endpoints fail."""
     _show(calls.get_app(name), url, token, data_dir, as_json=as_json)
+
+
+def retry(
+    name: Name,
+    url: Url = URL,
+    token: Token = None,
+    data_dir: DataDir = DATA_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """Close the circuit breakers of an app's endpoints: what waits for them is sent at once."""
+    _show(calls.retry_app(name), url, token, data_dir, as_json=as_json)
 
 
 def install(
@@ -87,5 +98,15 @@ def _show(
         "registered": instant(view.created_at),
         **fields_of(view.installation),
         "events": "\n".join(view.events) or "none",
+        "failing": "\n".join(map(_failing, view.failing)) or None,
     }
     typer.echo(lines_of(fields))
+
+
+def _failing(view: BreakerView) -> str:
+    left_alone = {
+        "OPEN": f"left alone until {instant(view.open_until)}",
+        "HALF_OPEN": "one message at a time is sent, as a probe",
+        "COUNTING": "failed lately",
+    }
+    return f"{view.endpoint}: {left_alone[view.breaker]}\n  {view.last_error or ''}".rstrip()

@@ -5,13 +5,24 @@ from typing import Annotated
 import typer
 
 from ferryman.cli import admin_calls as calls
+from ferryman.cli import pages
 from ferryman.cli.chain import print_chain
+from ferryman.cli.clock import parse_duration
 from ferryman.cli.connection import DATA_DIR, URL, Admin, AsJson, DataDir, Token, Url, connected
 from ferryman.cli.render import clean, instant, lines_of, place_of, print_json
-from ferryman.wire.transfer import AttemptView, MessageView
+from ferryman.wire.redelivery import RedeliveryRequest
+from ferryman.wire.transfer import AttemptView, MessagePage, MessageView
 
 app = typer.Typer(help="See messages and deliver them again.", no_args_is_help=True)
 
+OfTransfer = Annotated[str | None, typer.Option("--transfer", help="Only of this transfer.")]
+OfApp = Annotated[
+    str | None, typer.Option("--app", help="Only of this app: its key, KEY@ENVIRONMENT, or its id.")
+]
+Since = Annotated[
+    str | None,
+    typer.Option("--since", help="Only what was created so long ago at most, such as 2h or 3d."),
+]
 MessageId = Annotated[str, typer.Argument(help="The id of the message.", show_default=False)]
 
 
@@ -29,18 +40,103 @@ def show(
         _print(admin, view, as_json=as_json)
 
 
-@app.command("redeliver")
-def redeliver(
-    message: MessageId,
+@app.command("list")
+def list_messages(
+    *,
+    undelivered: Annotated[
+        bool, typer.Option("--undelivered", help="Those that were given up; the only list so far.")
+    ] = False,
+    transfer: OfTransfer = None,
+    app_name: OfApp = None,
+    since: Since = None,
+    limit: pages.Limit = pages.LIMIT,
+    cursor: pages.Cursor = None,
+    everything: pages.Everything = False,
     url: Url = URL,
     token: Token = None,
     data_dir: DataDir = DATA_DIR,
     as_json: AsJson = False,
 ) -> None:
-    """Deliver a message again, under the same id."""
+    """List the messages that were given up, oldest first, and say how many there are."""
+    if not undelivered:
+        raise typer.BadParameter(
+            "say --undelivered; `ferryman transfer messages` lists all of a transfer."
+        )
+
+    def row(view: MessageView) -> tuple[object, ...]:
+        event = view.event_type.rpartition("migration:")[2]
+        reason = (view.reason or "").partition("\n")[0]
+        return (
+            *(view.message_id, view.transfer_id, event, instant(view.created_at)),
+            *(len(view.attempts), reason),
+        )
+
+    heads = ("MESSAGE", "TRANSFER", "EVENT", "CREATED", "ATTEMPTS", "REASON")
     with connected(url, token, data_dir, as_json=as_json) as admin:
-        view = admin.call(calls.redeliver_message(message))
-        _print(admin, view, as_json=as_json)
+        wanted = _wanted(admin, transfer, app_name, since)
+        totals: list[int] = []
+
+        def fetch(after: str | None, size: int) -> MessagePage:
+            page = admin.call(calls.list_undelivered(wanted, after, size))
+            totals.extend([] if page.total is None else [page.total])
+            return page
+
+        pages.show_list(
+            fetch,
+            heads,
+            row,
+            limit=limit,
+            cursor=cursor,
+            everything=everything,
+            as_json=as_json,
+        )
+    if totals and not as_json:
+        typer.echo(f"{totals[0]} undelivered.", err=True)
+
+
+@app.command("redeliver")
+def redeliver(
+    message: Annotated[
+        str | None, typer.Argument(help="The id of one message.", show_default=False)
+    ] = None,
+    *,
+    transfer: OfTransfer = None,
+    app_name: OfApp = None,
+    since: Since = None,
+    url: Url = URL,
+    token: Token = None,
+    data_dir: DataDir = DATA_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """Deliver a message again, or all undelivered ones of a transfer, an app, a time.
+
+    They keep their ids.
+    """
+    several = (transfer, app_name, since) != (None, None, None)
+    if several == (message is not None):
+        raise typer.BadParameter(
+            "say either the id of one message, or --transfer, --app, --since for many."
+        )
+    with connected(url, token, data_dir, as_json=as_json) as admin:
+        if message is not None:
+            view = admin.call(calls.redeliver_message(message))
+            _print(admin, view, as_json=as_json)
+            return
+        answer = admin.call(calls.redeliver_all(_wanted(admin, transfer, app_name, since)))
+    if as_json:
+        print_json(answer)
+        return
+    typer.echo(lines_of({"redelivered": answer.redelivered, "left undelivered": answer.left}))
+
+
+def _wanted(
+    admin: Admin, transfer: str | None, app_name: str | None, since: str | None
+) -> RedeliveryRequest:
+    begin = None
+    if since is not None:
+        back = round(parse_duration(since) * 1000)
+        begin = max(0, admin.call(calls.get_clock()).now - back)
+    return RedeliveryRequest(transfer_id=transfer, cloud_app_key=app_name, since=begin)
 
 
 @app.command("explain")

@@ -25,6 +25,7 @@ from ferryman.services.platform import (
     parse_id,
 )
 from ferryman.store import app as apps
+from ferryman.store import breaker as breakers
 from ferryman.store import installation as installations
 from ferryman.store.app import App
 from ferryman.store.database import Transaction
@@ -175,7 +176,11 @@ async def page(platform: Platform, cursor: str | None, size: int | None) -> AppP
                 raise bad_cursor(cursor or "")
         found = await apps.page(tx, after, limit + 1)
         around = await installations.of(tx, [app.app_id for app in found])
-    items = [view_of(app, around.get(app.app_id)) for app in found[:limit]]
+        failing = await breakers.of_apps(tx, [app.app_id for app in found])
+    items = [
+        view_of(app, around.get(app.app_id), failing.get(app.app_id, []), tx.now)
+        for app in found[:limit]
+    ]
     more = len(found) > limit
     return AppPage(
         items=items, next_cursor=encode_cursor(items[-1].app_id, "apps") if more else None
@@ -186,8 +191,20 @@ async def view(platform: Platform, name: str) -> AppView:
     """One app, by key, by key and environment, or by id."""
     async with platform.database.transaction() as tx:
         app = await find(tx, name)
-        around = await installations.of(tx, [app.app_id])
-    return view_of(app, around.get(app.app_id))
+        return await _view(tx, app)
+
+
+async def retry(platform: Platform, name: str) -> AppView:
+    """Close the breakers of an app's endpoints by hand; what they kept back is due at once."""
+    async with platform.database.transaction() as tx:
+        app = await find(tx, name)
+        await breakers.close(tx, app.app_id)
+        return await _view(tx, app)
+
+
+async def _view(tx: Transaction, app: App) -> AppView:
+    around = await installations.of(tx, [app.app_id])
+    return view_of(app, around.get(app.app_id), await breakers.of_app(tx, app.app_id), tx.now)
 
 
 def _check(request: AppRegistration) -> None:

@@ -1,19 +1,23 @@
 """An app as the operator sees it: nothing of it is secret."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from ferryman.clock import epoch_ms
+from ferryman.domain.breaker import is_open
 from ferryman.services.routing import client_key, routes_of
 from ferryman.store.app import App
+from ferryman.store.breaker import StoredBreaker
 from ferryman.store.installation import Installation
 from ferryman.vocab import AppKind, EventType, InstallationState
-from ferryman.wire.app import AppView, InstallationView, LifecycleCall
+from ferryman.wire.app import AppView, BreakerView, InstallationView, LifecycleCall
 
 
-def view_of(app: App, row: Installation | None) -> AppView:
-    """An app, with what is known of its installation."""
+def view_of(
+    app: App, row: Installation | None, failing: Sequence[StoredBreaker], now: datetime
+) -> AppView:
+    """An app, with what is known of its installation and of the endpoints that failed last."""
     events = [event.value for event in EventType if routes_of(app, event)]
-    known = row or Installation(app_id=app.app_id)
     return AppView(
         app_id=str(app.app_id),
         kind=app.kind,
@@ -23,11 +27,29 @@ def view_of(app: App, row: Installation | None) -> AppView:
         forge_app_id=app.forge_app_id,
         events=events,
         created_at=epoch_ms(app.created_at),
-        installation=_installation(app, known) if app.kind is AppKind.CONNECT else None,
+        installation=installation_of(app, row),
+        failing=[_breaker(each, now) for each in failing],
     )
 
 
-def _installation(app: App, row: Installation) -> InstallationView:
+def _breaker(stored: StoredBreaker, now: datetime) -> BreakerView:
+    state = stored.state
+    word = "OPEN" if is_open(state, now) else "HALF_OPEN" if state.trips else "COUNTING"
+    return BreakerView(
+        endpoint=stored.endpoint.url,
+        breaker=word,
+        open_until=_ms(state.open_until),
+        trips=state.trips,
+        last_error=stored.error,
+        changed_at=epoch_ms(stored.changed_at),
+    )
+
+
+def installation_of(app: App, known: Installation | None) -> InstallationView | None:
+    """Where the installation of an app stands; None for an app that is not installed."""
+    if app.kind is not AppKind.CONNECT:
+        return None
+    row = known or Installation(app_id=app.app_id)
     gone = row.uninstalled_at is not None
     state = InstallationState.UNINSTALLED if gone else InstallationState.NOT_INSTALLED
     if app.shared_secret is not None:

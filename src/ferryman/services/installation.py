@@ -17,7 +17,7 @@ from ferryman.errors import Conflict, Invalid, PlatformError
 from ferryman.functions.descriptor import Descriptor, parse_descriptor
 from ferryman.ids import new_id, new_token
 from ferryman.services import app as app_service
-from ferryman.services.app_view import view_of
+from ferryman.services.app_view import installation_of
 from ferryman.services.delivery import unpark
 from ferryman.services.lifecycle import Call, Lifecycle, error_of, failure, post_event
 from ferryman.services.platform import Platform
@@ -55,7 +55,7 @@ async def register(
             log.warning("installation.failed", app=request.cloud_app_key, code=error.code)
     async with platform.database.transaction() as tx:
         app, row = await _locked(tx, credentials.app_id)
-    view = view_of(app, row).installation
+    view = installation_of(app, row)
     return msgspec.structs.replace(credentials, shared_secret=app.shared_secret, installation=view)
 
 

@@ -116,16 +116,21 @@ async def page(
 
 def _check_redeliverable(message: StoredMessage, stored: StoredTransfer | None) -> None:
     settled = stored is None or stored.state.status.final
+    found = obstacle(message, settled=settled)
+    if found is not None:
+        raise Conflict(
+            "message_not_redeliverable",
+            expected="a delivered or undelivered message that still matters",
+            found=found,
+            fix="Nothing needs to be done for this message.",
+        )
+
+
+def obstacle(message: StoredMessage, *, settled: bool) -> str | None:
+    """Why a message is not delivered again by hand, if it is not."""
     reasons = {
         "an acknowledgement of it": message.state.acknowledgement is not None,
         "a settled transfer": settled and message.event_type is EventType.UPLOADED,
         "an attempt that is running or due": message.state.state is MessageState.PENDING,
     }
-    for found, applies in reasons.items():
-        if applies:
-            raise Conflict(
-                "message_not_redeliverable",
-                expected="a delivered or undelivered message that still matters",
-                found=found,
-                fix="Nothing needs to be done for this message.",
-            )
+    return next((found for found, applies in reasons.items() if applies), None)

@@ -74,6 +74,20 @@ async def of_app(tx: Transaction, app_id: UUID) -> list[StoredBreaker]:
     return [_stored(row) async for row in SQL.breakers_of(tx.connection, app_id=app_id)]
 
 
+async def of_apps(tx: Transaction, app_ids: Collection[UUID]) -> dict[UUID, list[StoredBreaker]]:
+    """Those of several apps."""
+    found: dict[UUID, list[StoredBreaker]] = {}
+    async for row in SQL.breakers_of_apps(tx.connection, app_ids=list(app_ids)):
+        found.setdefault(row["app_id"], []).append(_stored(row))
+    return found
+
+
+async def close(tx: Transaction, app_id: UUID) -> None:
+    """Forget that endpoints of an app failed; the workers are told."""
+    await SQL.delete_breakers_of(tx.connection, app_id=app_id)
+    await SQL.tell_workers(tx.connection)
+
+
 def _stored(row: Any) -> StoredBreaker:
     return StoredBreaker(
         Endpoint(row["app_id"], row["endpoint"]),

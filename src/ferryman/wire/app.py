@@ -57,8 +57,26 @@ class AppCredentials(Wire, frozen=True):
     installation: InstallationView | None = None
 
 
+class BreakerView(Wire, frozen=True):
+    """An endpoint of an app that failed last.
+
+    ``breaker`` is ``OPEN`` (nothing is sent there until ``open_until``), ``HALF_OPEN`` (one
+    message at a time is, as a probe) or ``COUNTING``. ``trips``: how often it opened in a row.
+    """
+
+    endpoint: str
+    breaker: str
+    open_until: int | None
+    trips: int
+    last_error: str | None
+    changed_at: int
+
+
 class AppView(Wire, frozen=True):
-    """One registered app, without its secrets; ``installation`` is None for Forge apps."""
+    """One registered app, without its secrets; ``installation`` is None for Forge apps.
+
+    ``failing`` are endpoints that failed last.
+    """
 
     app_id: str
     kind: AppKind
@@ -69,6 +87,7 @@ class AppView(Wire, frozen=True):
     events: list[str]
     created_at: int
     installation: InstallationView | None = None
+    failing: list[BreakerView] = []
 
 
 class AppPage(Wire, frozen=True):

@@ -109,10 +109,11 @@ class MessageView(Wire, frozen=True):
 
 
 class MessagePage(Wire, frozen=True):
-    """Messages of a transfer, oldest first."""
+    """Messages, oldest first; ``total`` on the first page of a list of those given up."""
 
     items: list[MessageView]
     next_cursor: str | None = None
+    total: int | None = None
 
 
 class Link(Wire, frozen=True):

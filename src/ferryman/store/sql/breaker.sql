@@ -21,3 +21,9 @@ SELECT * FROM breaker ORDER BY app_id, endpoint;
 
 -- name: breakers_of
 SELECT * FROM breaker WHERE app_id = :app_id ORDER BY endpoint;
+
+-- name: breakers_of_apps
+SELECT * FROM breaker WHERE app_id = ANY(:app_ids) ORDER BY app_id, endpoint;
+
+-- name: delete_breakers_of!
+DELETE FROM breaker WHERE app_id = :app_id;

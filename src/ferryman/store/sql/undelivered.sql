@@ -1,0 +1,33 @@
+-- name: undelivered_page
+-- Messages that were given up, in the order in which they were owed; every filter may be null.
+SELECT * FROM message
+WHERE state = 'UNDELIVERED' AND position > :after
+  AND (CAST(:app_id AS uuid) IS NULL OR app_id = :app_id)
+  AND (CAST(:transfer_id AS uuid) IS NULL OR transfer_id = :transfer_id)
+  AND (CAST(:since AS timestamptz) IS NULL OR created_at >= :since)
+  AND (CAST(:until AS timestamptz) IS NULL OR created_at < :until)
+ORDER BY position
+LIMIT :size;
+
+-- name: undelivered_total$
+SELECT count(*) FROM message
+WHERE state = 'UNDELIVERED'
+  AND (CAST(:app_id AS uuid) IS NULL OR app_id = :app_id)
+  AND (CAST(:transfer_id AS uuid) IS NULL OR transfer_id = :transfer_id)
+  AND (CAST(:since AS timestamptz) IS NULL OR created_at >= :since)
+  AND (CAST(:until AS timestamptz) IS NULL OR created_at < :until);
+
+-- name: hold_transfers
+-- Whether they are settled, which nobody changes before this transaction ends.
+SELECT transfer_id, settled_at IS NOT NULL AS settled, kind
+FROM transfer JOIN app USING (app_id)
+WHERE transfer_id = ANY(:transfer_ids)
+ORDER BY transfer_id
+FOR SHARE OF transfer;
+
+-- name: reset_messages!
+-- As reset_message, for many at once; null: as many attempts as it takes.
+UPDATE message SET state = 'PENDING', reason = NULL, next_attempt_at = :now, worker_id = NULL,
+    earlier = attempts, allowed = attempts + again.more, reached = '{}'
+FROM unnest(CAST(:message_ids AS uuid[]), CAST(:more AS integer[])) AS again (message_id, more)
+WHERE message.message_id = again.message_id;
