@@ -68,7 +68,7 @@ class Caller:
     def __init__(self, url: str, token: str | None) -> None:
         self.url = url
         self._token = token
-        self._http = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(90))
+        self._http = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(90), maxsize=8)
 
     def call(
         self,

@@ -18,6 +18,14 @@ class Settings(BaseSettings):
     data_dir: Path = Field(
         Path(".ferryman"), description="holds the embedded database, app data and operator token"
     )
+    operator_token: str | None = Field(
+        None,
+        min_length=20,
+        pattern="^[!-~]+$",
+        repr=False,
+        description="the operator token, the same for all replicas of the API; without it, one "
+        "is made in the data folder",
+    )
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8400, ge=0, le=65535, description="port to listen on")
     public_url: str | None = Field(

@@ -18,7 +18,8 @@ SUPERVISED = "FERRYMAN_SUPERVISED"
 """Set in a worker whose standard input ends when the process that keeps it dies."""
 
 _LOOK_SECONDS = 0.5
-_STOP_SECONDS = 30.0
+_STOP_SECONDS = 35.0
+"""A worker has 30 to finish what is in flight."""
 
 
 @asynccontextmanager
@@ -47,7 +48,8 @@ async def keep_postgres(postgres: EmbeddedPostgres) -> AsyncIterator[None]:
 
 def environment_of(settings: Settings, database_url: str) -> dict[str, str]:
     """The settings as variables: they hold secrets, which must not stand on a command line."""
-    chosen = settings.model_dump(mode="json", exclude_none=True) | {"database_url": database_url}
+    chosen = settings.model_dump(mode="json", exclude_none=True, exclude={"operator_token"})
+    chosen["database_url"] = database_url
     chosen["data_dir"] = str(settings.data_dir)
     chosen["public_url"] = settings.base_url
     # Decided by what the platform listens on, which a worker does not know.
@@ -57,6 +59,7 @@ def environment_of(settings: Settings, database_url: str) -> dict[str, str]:
 
 async def _keep_worker(settings: Settings, database_url: str, number: int) -> None:
     environment = {**os.environ, **environment_of(settings, database_url), SUPERVISED: "1"}
+    environment.pop("FERRYMAN_OPERATOR_TOKEN", None)  # it needs none
     pause = 0.1
     loop = asyncio.get_running_loop()
     while True:

@@ -24,7 +24,7 @@ _BIND_SECONDS = 10.0
 async def serve(settings: Settings, *, workers: int) -> None:
     """Run until SIGTERM or SIGINT. Prints one line when the platform can be used."""
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    token = operator_token(settings.data_dir)
+    token = operator_token(settings.data_dir, settings.operator_token)
     await _wait_for_port(settings.host, settings.port)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

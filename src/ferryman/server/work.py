@@ -5,6 +5,9 @@ import gc
 import os
 import signal
 import threading
+from contextlib import suppress
+
+import structlog
 
 from ferryman.config import Settings
 from ferryman.delivery import worker
@@ -12,11 +15,14 @@ from ferryman.server.build import build
 from ferryman.server.children import SUPERVISED
 from ferryman.store.embedded import EmbeddedPostgres
 
+log = structlog.get_logger("ferryman.worker")
+
 _DRAIN_SECONDS = 30.0
+"""For what is in flight when we are told to end; what is not done then is done by others."""
 
 
 async def work(settings: Settings) -> None:
-    """Run until SIGTERM or SIGINT, then finish what is in flight."""
+    """Run until SIGTERM or SIGINT, then finish what is in flight, within a bound."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -31,7 +37,15 @@ async def work(settings: Settings) -> None:
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 20, 20)
-        await worker.run(built.platform, built.key, url, stop)
+        working = asyncio.create_task(worker.run(built.platform, built.key, url, stop))
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        _, late = await asyncio.wait({working}, timeout=_DRAIN_SECONDS)
+        if late:
+            log.warning("worker.cut_off", seconds=_DRAIN_SECONDS)
+            working.cancel()
+        with suppress(asyncio.CancelledError):
+            await working
 
 
 def _watch_keeper(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
@@ -40,5 +54,5 @@ def _watch_keeper(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
     while os.read(0, 4096):
         pass
     loop.call_soon_threadsafe(stop.set)
-    threading.Event().wait(_DRAIN_SECONDS)
+    threading.Event().wait(_DRAIN_SECONDS + 5)
     os._exit(1)

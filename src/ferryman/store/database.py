@@ -12,13 +12,14 @@ import asyncpg
 
 from ferryman.clock import platform_now
 from ferryman.errors import OutsideError
+from ferryman.store.servers import Servers
 
 SQL: Any = aiosql.from_path(
     str(files("ferryman.store") / "sql"), "asyncpg", mandatory_parameters=False
 )
 """Every statement, by the name it has in its ``.sql`` file."""
 
-_CONNECTION_LOST = (
+CONNECTION_LOST = (
     OSError,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
@@ -27,7 +28,9 @@ _CONNECTION_LOST = (
     asyncpg.CrashShutdownError,
     asyncpg.CannotConnectNowError,
     asyncpg.TooManyConnectionsError,
+    asyncpg.ReadOnlySQLTransactionError,  # a server that is the primary no more, or not yet
 )
+"""Not our mistake: there is no server, or another one than a moment ago."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,11 @@ class Database:
         """
         with _outside():
             async with self.pool.acquire() as connection, connection.transaction():
-                yield Transaction(connection, await self._now(connection))
+                try:
+                    yield Transaction(connection, await self._now(connection))
+                except asyncpg.ReadOnlySQLTransactionError:
+                    connection.terminate()  # the next one leads to whoever is the primary
+                    raise
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Transaction]:
@@ -103,7 +110,7 @@ class _outside:  # noqa: N801 - reads as a statement
         return None
 
     def __exit__(self, _type: object, exc: BaseException | None, _trace: object) -> None:
-        if isinstance(exc, _CONNECTION_LOST):
+        if isinstance(exc, CONNECTION_LOST):
             raise OutsideError(
                 "database_unavailable",
                 expected="an answer from PostgreSQL",
@@ -119,6 +126,7 @@ async def open_pool(url: str, *, size: int) -> Any:
     """Connect to ``url``; raises what asyncpg raises when nothing answers there."""
     return await asyncpg.create_pool(
         url,
+        connect=Servers(url).connect,
         min_size=1,
         max_size=size,
         server_settings=_SESSION,
@@ -135,4 +143,4 @@ async def _keep(_connection: Any) -> None:
 
 async def connect(url: str) -> Any:
     """One connection for its own use, such as listening; to be ended by ``terminate``."""
-    return await asyncpg.connect(url, server_settings=_SESSION)
+    return await Servers(url).connect(server_settings=_SESSION)

@@ -1,0 +1,75 @@
+"""Connecting to the one server, of those that an address names, that can be used now.
+
+``postgresql://a:5432,b:5432/db?target_session_attrs=read-write`` names a primary and a standby
+that may take its place. Each is given a while of its own: a machine that is gone answers nothing
+at all, and would use up the time of the others.
+"""
+
+import socket
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+
+_SECONDS = 10.0
+"""For one server to answer."""
+
+_ELSEWHERE = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InternalClientError,  # among them: it is not of the kind that the address asks for
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+)
+
+# A machine that is gone closes no connection: after this silence the kernel does.
+_SILENCE = (
+    ("SO_KEEPALIVE", socket.SOL_SOCKET, 1),
+    ("TCP_KEEPIDLE", socket.IPPROTO_TCP, 10),
+    ("TCP_KEEPINTVL", socket.IPPROTO_TCP, 5),
+    ("TCP_KEEPCNT", socket.IPPROTO_TCP, 3),
+    ("TCP_USER_TIMEOUT", socket.IPPROTO_TCP, 25_000),
+)
+
+
+class Servers:
+    """The servers of an address; the one that was connected to last is tried first."""
+
+    def __init__(self, url: str) -> None:
+        self.urls = urls_of(url)
+
+    async def connect(self, _url: str = "", **options: Any) -> Any:
+        """A connection, as :func:`asyncpg.connect` gives it; raises the last server's error."""
+        problem: BaseException | None = None
+        for url in tuple(self.urls):
+            try:
+                connection = await asyncpg.connect(url, timeout=_SECONDS, **options)
+            except _ELSEWHERE as exc:
+                problem = exc
+            else:
+                self.urls.remove(url)
+                self.urls.insert(0, url)
+                _bound_silence(connection)
+                return connection
+        assert problem is not None  # noqa: S101 - there is at least one server
+        raise problem
+
+
+def urls_of(url: str) -> list[str]:
+    """An address for each server that ``url`` names."""
+    parts = urlsplit(url)
+    if "," not in parts.netloc:
+        return [url]
+    login, at, hosts = parts.netloc.rpartition("@")
+    return [urlunsplit(parts._replace(netloc=login + at + host)) for host in hosts.split(",")]
+
+
+def _bound_silence(connection: Any) -> None:
+    # asyncpg has no way of its own to say this.
+    own = connection._transport.get_extra_info("socket")  # noqa: SLF001
+    if own is None or own.family not in (socket.AF_INET, socket.AF_INET6):
+        return
+    for name, level, value in _SILENCE:
+        if (option := getattr(socket, name, None)) is not None:
+            own.setsockopt(level, option, value)
