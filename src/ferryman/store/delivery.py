@@ -180,11 +180,15 @@ async def seconds_to_next(tx: Transaction) -> float | None:
 
 
 async def work_due(tx: Transaction) -> bool:
-    """Whether any message is due or being sent."""
-    if await SQL.any_in_flight(tx.connection):
-        return True
+    """Whether any message is due or being sent.
+
+    Asked in this order: a message that is claimed between the two questions is seen by the
+    second one, and by neither the other way round.
+    """
     seconds = await seconds_to_next(tx)
-    return seconds is not None and seconds <= 0
+    if seconds is not None and seconds <= 0:
+        return True
+    return bool(await SQL.any_in_flight(tx.connection))
 
 
 async def lock(tx: Transaction, message_ids: list[UUID]) -> dict[UUID, StoredMessage]:
