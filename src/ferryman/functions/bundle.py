@@ -126,7 +126,7 @@ def _exports(source: Path, file: Path) -> list[str]:
         meta = Path(folder, "meta.json")
         _esbuild(source, str(file), f"--outdir={folder}", f"--metafile={meta}", "--format=esm")
         outputs = json.loads(meta.read_bytes())["outputs"]
-    return sorted(name for each in outputs.values() for name in each["exports"])
+    return sorted(name for each in outputs.values() for name in each.get("exports", ()))
 
 
 def stamps(files: Iterable[str]) -> Stamps:

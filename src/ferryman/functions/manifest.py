@@ -95,11 +95,11 @@ class Manifest:
 
 _SEGMENT = r"[A-Za-z_][A-Za-z0-9_-]*"
 # No dots and no empty segments in the path, so a handler can never climb out of the source.
-_HANDLER = re.compile(rf"{_SEGMENT}(/{_SEGMENT})*\.[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+HANDLER = re.compile(rf"{_SEGMENT}(/{_SEGMENT})*\.[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _ENVIRONMENT = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.ASCII)
 # Product events that an app may listen for elsewhere: never sent by Ferryman, no mistake either.
-_ELSEWHERE = ("avi:bitbucket:", "avi:compass:", "avi:confluence:", "avi:forge:", "avi:jira")
+PRODUCT_EVENTS = ("avi:bitbucket:", "avi:compass:", "avi:confluence:", "avi:forge:", "avi:jira")
 
 
 def parse_manifest(document: Mapping[str, object]) -> Manifest:
@@ -164,7 +164,7 @@ def _entries(node: Node, parse: Callable[[Node], Entry]) -> tuple[Entry, ...]:
 
 def _function(node: Node) -> Function:
     key, handler = node.get("key").text(), node.get("handler")
-    if not _HANDLER.fullmatch(handler.text()):
+    if not HANDLER.fullmatch(handler.text()):
         raise Invalid(
             "manifest_handler_malformed",
             expected=f"{handler.path} as file.function, such as index.run",
@@ -236,7 +236,7 @@ def _events(node: Node) -> tuple[EventType, ...]:
         )
     known = set(EventType)
     for item, name in zip(node.items(), names, strict=True):
-        if name not in known and not name.startswith(_ELSEWHERE):
+        if name not in known and not name.startswith(PRODUCT_EVENTS):
             raise _unknown("event", item, known)
     return tuple(dict.fromkeys(EventType(name) for name in names if name in known))
 

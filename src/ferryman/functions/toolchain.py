@@ -74,22 +74,30 @@ def esbuild() -> Path:
     program = folder / "node_modules" / package / "bin" / "esbuild"
     if not program.is_file():
         try:
-            _install(folder)
+            _install(folder, package, pin)
         except OSError as error:
             raise _no_esbuild(f"{folder} cannot be made: {error.strerror}") from error
+        if not program.is_file():
+            raise _no_esbuild(f"{folder} without it; remove that folder")
     return program
 
 
-def _install(folder: Path) -> None:
+def _install(folder: Path, package: str, pin: dict[str, str]) -> None:
     npm = shutil.which("npm")
     if npm is None:
         raise _no_esbuild("no npm to install it with")
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix="installing-") as name:
-        for file in ("package.json", "package-lock.json"):
-            shutil.copyfile(HERE / file, Path(name) / file)
+        # This machine's package alone: npm passes over optional ones that it cannot get.
+        wanted = {"dependencies": {package: pin["version"]}}
+        pinned = {key: pin[key] for key in ("version", "integrity")}
+        packages = {"": wanted, f"node_modules/{package}": pinned}
+        lock = {"lockfileVersion": 3, "requires": True, "packages": packages}
+        Path(name, "package.json").write_text(json.dumps({"private": True, **wanted}))
+        Path(name, "package-lock.json").write_text(json.dumps(lock))
         # `ci`: exactly what is pinned, refused where the digest is another.
         command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+        command.append("--fetch-retries=1")
         try:
             done = subprocess.run(
                 command, cwd=name, capture_output=True, check=False, timeout=_INSTALL_SECONDS

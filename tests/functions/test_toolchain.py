@@ -1,0 +1,92 @@
+"""Where esbuild comes from: npm, once, exactly as it is pinned, whole or not at all."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+from urllib.parse import unquote
+
+import pytest
+
+from ferryman.errors import ConfigError
+from ferryman.functions import toolchain
+
+pytestmark = pytest.mark.usefixtures("javascript")
+
+
+def test_every_program_that_is_installed_is_pinned_by_its_digest() -> None:
+    pins = json.loads((toolchain.HERE / "package-lock.json").read_bytes())["packages"]
+    wanted = pins.pop("")["optionalDependencies"]
+    assert set(pins) == {f"node_modules/{name}" for name in wanted}
+    for name, version in wanted.items():
+        pin = pins[f"node_modules/{name}"]
+        assert pin["version"] == version
+        assert pin["integrity"].startswith("sha512-")
+        assert "resolved" not in pin, "the registry is the operator's to choose"
+
+
+def test_esbuild_is_installed_whole_by_whoever_is_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = toolchain.esbuild()
+    target = real.relative_to(real.parents[4])
+    npm = tmp_path / "npm"
+    npm.write_text(f"#!/bin/sh\nmkdir -p {target.parent} && cp {real} {target}\n")
+    npm.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    with ThreadPoolExecutor(4) as threads:
+        found = set(threads.map(lambda _: toolchain.esbuild(), range(8)))
+    [program] = found
+    assert program.read_bytes() == real.read_bytes()
+    assert [each.name for each in (tmp_path / "cache" / "ferryman").iterdir()] == [
+        program.parents[4].name
+    ]
+
+
+class Registry(BaseHTTPRequestHandler):
+    """A registry of packages whose files are not those that are pinned."""
+
+    def do_GET(self) -> None:
+        name = unquote(self.path).strip("/")
+        pins = json.loads((toolchain.HERE / "package-lock.json").read_bytes())["packages"]
+        version = pins.get(f"node_modules/{name}", {"version": "0"})["version"]
+        only = {
+            "name": name,
+            "version": version,
+            "dist": {"tarball": f"http://{self.headers['Host']}/file.tgz"},
+        }
+        package = {"name": name, "versions": {version: only}}
+        body = b"not what was pinned" if self.path == "/file.tgz" else json.dumps(package).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@pytest.mark.parametrize(
+    ("reachable", "words"), [(True, "EINTEGRITY"), (False, "ECONNREFUSED")], ids=["other", "gone"]
+)
+def test_what_npm_does_not_give_as_pinned_is_not_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reachable: bool, words: str
+) -> None:
+    good = toolchain.esbuild()
+    with HTTPServer(("127.0.0.1", 0), Registry) as server:
+        thread = Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        port = server.server_port if reachable else 9
+        with monkeypatch.context() as patch:
+            patch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+            patch.setenv("npm_config_cache", str(tmp_path / "npm"))
+            patch.setenv("npm_config_registry", f"http://127.0.0.1:{port}")
+            patch.setenv("npm_config_fetch_retry_mintimeout", "1")
+            with pytest.raises(ConfigError, match=f"esbuild_missing.*{words}"):
+                toolchain.esbuild()
+        server.shutdown()
+        thread.join()
+    assert list((tmp_path / "cache" / "ferryman").iterdir()) == []
+    assert toolchain.esbuild() == good
