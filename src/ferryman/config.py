@@ -93,6 +93,19 @@ class Settings(BaseSettings):
         description="time after which an upload that its settled transfer cannot take, or that "
         "nobody knows, is removed",
     )
+    keep_attempts_days: float = Field(
+        60,
+        ge=30,
+        le=36_500,
+        description="days for which attempts and timeline are kept after their transfer settled",
+    )
+    keep_transfers_days: float = Field(
+        365,
+        ge=30,
+        le=36_500,
+        description="days for which messages, transfers and migrations are kept after the last "
+        "transfer of the migration settled",
+    )
     sweep_seconds: float = Field(
         43_200, ge=60, le=31_536_000, description="time between two sweeps of the object store"
     )

@@ -19,6 +19,7 @@ from ferryman.clock import epoch_ms, wall_now
 from ferryman.domain.retention import Due, Fate, Retention, due, fate_of_file, fate_of_upload
 from ferryman.errors import Conflict, NotFound, OutsideError
 from ferryman.objects.port import Unfinished
+from ferryman.services import maintenance
 from ferryman.services.platform import Platform
 from ferryman.store import storage
 from ferryman.store.storage import Kept
@@ -86,6 +87,7 @@ async def wake(platform: Platform, job_id: int) -> None:
             return
     pause = timedelta(seconds=platform.settings.sweep_seconds)
     try:
+        await _maintain(platform)
         await sweep(platform)
     except Conflict:
         pass  # an operator has just begun one
@@ -97,6 +99,16 @@ async def wake(platform: Platform, job_id: int) -> None:
     async with platform.database.transaction() as tx:
         if await storage.is_timer(tx, job_id):
             await storage.set_timer(tx, tx.now + pause)
+
+
+async def _maintain(platform: Platform) -> None:
+    """A mistake of ours in it keeps nothing from being swept."""
+    try:
+        await maintenance.run(platform)
+    except OutsideError:
+        raise
+    except Exception:
+        log.exception("maintenance.failed")
 
 
 async def sweep(platform: Platform, *, remove_unknown: bool = False) -> SweepReport:
