@@ -117,11 +117,22 @@ def to_run_again(members: Mapping[str, Member], name: str) -> list[str]:
             and readiness(now[other] for other in member.depends_on) is not Readiness.SKIP
         ]
         if not found:
-            return again
+            return _after_dependencies(again, members)
         for each in found:
             now[each] = Member(TransferStatus.READY, now[each].blocking, now[each].depends_on)
         again += found
         revived |= set(found)
+
+
+def _after_dependencies(names: Sequence[str], members: Mapping[str, Member]) -> list[str]:
+    """The names again, each after those of them that it depends on."""
+    ordered: list[str] = []
+    left = list(names)
+    while left:
+        free = [each for each in left if not set(left) & set(members[each].depends_on)]
+        ordered += free
+        left = [each for each in left if each not in free]
+    return ordered
 
 
 def app_status(members: Sequence[Member]) -> TransferStatus:
