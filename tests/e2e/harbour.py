@@ -29,7 +29,8 @@ _SHARES = (3, 4, 4, 4, 10, 75)
 
 @dataclass
 class Harbour:
-    """A path is ``/app/STATUS``: how that app acknowledges; ``NONE`` refuses all and never does.
+    """A path is ``/app/STATUS``: how that app acknowledges; ``NONE`` refuses all and never does,
+    ``MIXED`` says that every other message failed.
 
     ``received`` holds a wall time, in milliseconds, for each time that a message came whole;
     ``acknowledged`` the time at which the platform had answered that it took the first one.
@@ -80,6 +81,8 @@ class Harbour:
         if status == "NONE":
             writer.write(ERROR)
             return True
+        if status == "MIXED":
+            status = "FAILED" if int(event["messageId"][-1], 16) % 2 else "SUCCESS"
         self._plan(event["transferId"], status, event["messageId"])
         if bad == _UNANSWERED:
             self.counts["unanswered"] += 1

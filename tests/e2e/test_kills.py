@@ -4,11 +4,13 @@ The small apps here are slow on purpose, so that there are moments to choose fro
 tests of its own, with a real server app.
 """
 
+import math
 import os
 import random
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import partial
 from hashlib import sha256
@@ -17,6 +19,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.e2e.flow import Flow
 from tests.support import Crossing, PlatformProcess, wait_until
 
 pytestmark = pytest.mark.e2e
@@ -190,10 +193,71 @@ def sail(folder: Path, number: int, platform: PlatformProcess, chance: random.Ra
 
 
 def test_each_process_is_killed_once_in_one_migration(tmp_path: Path) -> None:
-    seed = random.randrange(2**32)  # noqa: S311 - printed, to go through the same again
-    print(f"seed {seed}")
     with platform_in(tmp_path) as platform:
-        sail(tmp_path, 0, platform, random.Random(seed))  # noqa: S311
+        sail(tmp_path, 0, platform, chosen())
+
+
+@pytest.mark.timeout(300)
+def test_messages_flow_while_anything_is_killed(tmp_path: Path) -> None:
+    """Two replicas of the API, three workers, their functions, the database; see ``Flow``."""
+    flow = Flow(tmp_path, chosen())
+    flow.run(450, gap=(0.2, 0.8), at_most=25)
+    assert flow.killed.total() >= 10
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(0)
+def test_many_messages_flow_while_anything_is_killed(tmp_path: Path) -> None:
+    """The same for as long as it takes: ``FERRYMAN_SOAK_MESSAGES``, 20,000 by default."""
+    messages = int(os.environ.get("FERRYMAN_SOAK_MESSAGES", "20000"))
+    Flow(tmp_path, chosen()).run(messages, gap=(0.2, 0.8), at_most=math.inf)
+
+
+def chosen() -> random.Random:
+    """By the seed that was given, or a new one."""
+    seed = int(os.environ.get("FERRYMAN_SOAK_SEED") or random.randrange(2**32))  # noqa: S311
+    print(f"seed {seed}: FERRYMAN_SOAK_SEED={seed} chooses the same again")
+    return random.Random(seed)  # noqa: S311
+
+
+HASTY = """
+def run(event, context):
+    if event["eventType"].endswith("uploaded:app_data") and "refused" in event["label"]:
+        raise ValueError("no")
+"""
+
+
+def test_the_clock_jumps_while_workers_are_killed(tmp_path: Path) -> None:
+    """Hours pass within seconds: each retry and deadline comes, in its order, and once."""
+    env = {"FERRYMAN_HEARTBEAT_SECONDS": "1"}
+    platform = PlatformProcess(tmp_path / "data", env=env)
+    try:
+        platform.start()
+        crossing = Crossing.begin(platform, tmp_path / "cloud-app", code=HASTY)
+        for number in range(10):
+            crossing.upload(f"{'refused' if number % 2 else 'taken'} {number}")
+        deadline = crossing.view()["deadline"]
+        with ThreadPoolExecutor(1) as pool:
+            jumps = pool.submit(crossing.advance, 1200)
+            for _ in range(3):
+                for worker in platform.workers():
+                    worker.kill()
+                wait([jumps], timeout=3)
+            jumps.result()
+        view = crossing.view()
+        assert view["status"] == "TIMED_OUT"
+        assert 0 <= view["settledAt"] - deadline < 60_000, "the deadline was passed over"
+        for message in crossing.messages():
+            refused = "refused" in (message["label"] or "")
+            tried = [each["number"] for each in message["attempts"]]
+            assert tried == list(range(1, len(tried) + 1))
+            assert len(tried) <= 5
+            if refused:
+                assert (message["state"], len(tried)) == ("UNDELIVERED", 5)
+            else:
+                assert message["state"] == "DELIVERED" or len(tried) == 5
+    finally:
+        platform.close()
 
 
 SLOW = """
@@ -228,9 +292,7 @@ def test_a_delivery_whose_worker_is_killed_is_taken_over_by_another(tmp_path: Pa
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
 def test_every_process_is_killed_over_and_over(tmp_path: Path) -> None:
-    seed = int(os.environ.get("FERRYMAN_SOAK_SEED") or random.randrange(2**32))  # noqa: S311
-    print(f"seed {seed}: FERRYMAN_SOAK_SEED={seed} goes through the same again")
-    chance = random.Random(seed)  # noqa: S311
+    chance = chosen()
     with platform_in(tmp_path) as platform:
         for number in range(int(os.environ.get("FERRYMAN_SOAK_ROUNDS", "30"))):
             sail(tmp_path, number, platform, chance)
