@@ -1,0 +1,153 @@
+"""What an operator sees and does: metrics, readiness, the log, dead letters, breakers."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ferryman.figures import METRICS
+from tests.support import Crossing, PlatformProcess, wait_until
+
+BROKEN = "def run(event, context):\n    raise RuntimeError('no')\n"
+
+
+def metrics(platform: PlatformProcess, token: str | None) -> dict[str, float]:
+    """Samples by name and labels."""
+    reply = platform.caller(token).call("GET", "/metrics")
+    assert reply.status == 200
+    assert reply.headers["content-type"].startswith("text/plain")
+    lines = [line for line in reply.body.decode().splitlines() if not line.startswith("#")]
+    return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
+
+
+def lines_of_log(platform: PlatformProcess) -> list[dict[str, Any]]:
+    return [
+        json.loads(line) for line in platform.log.read_text().splitlines() if line.startswith("{")
+    ]
+
+
+def total(found: dict[str, float], name: str, label: str = "") -> float:
+    return sum(
+        value for key, value in found.items() if re.match(rf"{name}(\{{|$)", key) and label in key
+    )
+
+
+def test_metrics_tell_of_all_processes(platform_process: PlatformProcess, app_folder: Path) -> None:
+    before = metrics(platform_process, None)
+    crossing = Crossing.begin(platform_process, app_folder)
+    crossing.upload("pages", b"12345678")
+    crossing.advance(1)
+    token = platform_process.operator_token
+
+    def seen() -> dict[str, float] | None:
+        """A worker leaves its figures with its signs of life, and an answer stands a while."""
+        found = metrics(platform_process, token)
+        attempts = total(found, "ferryman_attempts_total", 'outcome="delivered"')
+        more = attempts - total(before, "ferryman_attempts_total", 'outcome="delivered"')
+        return found if more >= 2 else None
+
+    found = wait_until(seen)
+    for name in ("ferryman_uploads_total", "ferryman_first_attempt_seconds_count"):
+        assert total(found, name) > total(before, name), name
+    assert total(found, "ferryman_uploaded_bytes_total") >= 8
+    assert total(found, "ferryman_workers") == 1
+    assert total(found, "ferryman_database_connections_max", 'process="api"') > 0
+    assert total(found, "ferryman_function_places") > 0
+    whole = total(found, "ferryman_attempt_seconds_bucket", 'le="+Inf"')
+    assert whole == total(found, "ferryman_attempt_seconds_count") > 0
+    known = {re.sub(r"_(bucket|count|sum)$", "", key.partition("{")[0]) for key in found}
+    ours = {name for name in known if name.startswith("ferryman_") and "request" not in name}
+    assert ours - {"ferryman_uploads", "ferryman_uploaded_bytes"} <= METRICS.keys() | {
+        f"{name.removesuffix('_total')}_created" for name in METRICS
+    }
+
+
+def test_only_the_operator_sees_names_of_apps(
+    platform_process: PlatformProcess, app_folder: Path
+) -> None:
+    crossing = Crossing.begin(platform_process, app_folder, code=BROKEN)
+    key = crossing.registration["cloudAppKey"]
+    token = platform_process.operator_token
+
+    def named() -> bool:
+        return any(key in name for name in metrics(platform_process, token))
+
+    wait_until(named)
+    assert not any(key in name for name in metrics(platform_process, None))
+    assert platform_process.caller("wrong").call("GET", "/metrics").status == 401
+
+
+def test_readiness_names_each_check(platform_process: PlatformProcess) -> None:
+    found = platform_process.caller(None).ok("GET", "/readyz")
+    assert found["status"] == "ready"
+    assert set(found["checks"]) == {"database", "migrations", "workers", "objectStore"}
+    assert all(check["ok"] for check in found["checks"].values())
+
+
+def test_each_request_is_one_line_of_the_log(
+    platform_process: PlatformProcess, app_folder: Path
+) -> None:
+    crossing = Crossing.begin(platform_process, app_folder)
+    headers = {"X-Request-Id": "harbour-42", "X-Other": "secret-header"}
+    path = f"/app/migration/forge/v1/mapping/{crossing.transfer_id}/page?namespace=jira:hidden"
+    reply = crossing.cloud.call("GET", path, headers=headers)
+    assert reply.headers["x-request-id"] == "harbour-42"
+    crossing.cloud.call("GET", "/nowhere", headers={"X-Request-Id": "bad id\x7f"})
+
+    def told() -> list[dict[str, Any]]:
+        return [
+            each for each in lines_of_log(platform_process) if each.get("request") == "harbour-42"
+        ]
+
+    [line] = wait_until(told)
+    assert line["event"] == "request.answered"
+    assert line["method"] == "GET"
+    assert line["status"] == reply.status
+    assert line["route"] == "/app/migration/forge/v1/mapping/{transfer_id}/page"
+    assert line["app"] == crossing.registration["cloudAppKey"]
+    assert line["environment"] == "development"
+    assert line["seconds"] >= 0
+    text = platform_process.log.read_text()
+    for secret in ("jira:hidden", "secret-header", "bad id", *crossing.tokens.values()):
+        assert str(secret) not in text or secret == crossing.tokens["appId"]
+
+
+def test_dead_letters_over_http(platform_process: PlatformProcess, app_folder: Path) -> None:
+    crossing = Crossing.begin(platform_process, app_folder, code=BROKEN)
+    key, transfer_id = crossing.registration["cloudAppKey"], crossing.transfer_id
+    crossing.advance(600)
+    path = f"/admin/v1/messages?state=UNDELIVERED&cloudAppKey={key}"
+    found = crossing.admin.ok("GET", path)
+    assert found["total"] == 1
+    [message] = found["items"]
+    assert message["state"] == "UNDELIVERED"
+    assert crossing.admin.ok("GET", f"{path}&transferId={transfer_id}&from=0")["total"] == 1
+    assert crossing.admin.ok("GET", f"{path}&to=1")["items"] == []
+    for query, code in (
+        ("", "request_invalid"),
+        ("state=PENDING", "message_state_invalid"),
+        ("state=UNDELIVERED&from=x", "request_invalid"),
+        ("state=UNDELIVERED&from=-1", "instant_invalid"),
+        ("state=UNDELIVERED&cursor=x", "cursor_invalid"),
+    ):
+        assert crossing.admin.refused(400, "GET", f"/admin/v1/messages?{query}")["code"] == code
+    redeliver = "/admin/v1/redeliver"
+    assert crossing.admin.refused(400, "POST", redeliver)["code"] == "redelivery_unbounded"
+    crossing.admin.refused(404, "POST", redeliver, {"transferId": "x"})
+    (app_folder / "index.py").write_text("def run(event, context):\n    return {}\n")
+    answer = crossing.admin.ok("POST", redeliver, {"transferId": transfer_id, "from": 0})
+    assert answer == {"redelivered": 1, "left": 0}
+    crossing.advance(1)
+    view = crossing.admin.ok("GET", f"/admin/v1/messages/{message['messageId']}")
+    assert view["state"] == "DELIVERED"
+    answer = crossing.admin.ok("POST", redeliver, {"cloudAppKey": key})
+    assert answer == {"redelivered": 0, "left": 0}
+    assert crossing.admin.ok("POST", f"/admin/v1/apps/{key}/retry")["failing"] == []
+
+
+@pytest.mark.parametrize("path", ["/admin/v1/messages?state=UNDELIVERED", "/admin/v1/redeliver"])
+def test_for_the_operator_alone(platform_process: PlatformProcess, path: str) -> None:
+    method = "GET" if "?" in path else "POST"
+    platform_process.caller(None).refused(401, method, path)
