@@ -8,9 +8,11 @@ from ferryman.cli import (
     clock,
     data,
     demo,
+    doctor,
     mapping,
     message,
     migration,
+    plan,
     serve,
     storage,
     transfer,
@@ -25,6 +27,8 @@ app = typer.Typer(
 app.command()(demo.demo)
 app.command()(serve.serve)
 app.command()(serve.worker)
+app.command()(doctor.doctor)
+app.add_typer(plan.app, name="plan")
 app.add_typer(agent.app, name="agent")
 app.add_typer(apps.app, name="app")
 app.add_typer(migration.app, name="migration")

@@ -1,0 +1,225 @@
+"""What can be wrong in the code of an app and in what it needs to run."""
+
+import re
+from collections.abc import Iterator
+
+from ferryman.doctor.finding import Finding, Where, error, warning
+from ferryman.doctor.place import Broken, Place
+from ferryman.doctor.snapshot import Snapshot, Source
+from ferryman.errors import PlatformError
+from ferryman.vocab import EventType
+
+_SUCCESS = re.compile(
+    r"\b(messagesProcessed|messageProcessed|messages_processed|message_processed)\b"
+    r"|/message/[^\s'\"`]*/status"
+)
+_NOT_AWAITED = re.compile(
+    r"^[ \t]*(?:[\w$]+\.)*(messageProcessed|messageFailed|addLog)\(", re.MULTILINE
+)
+_OPEN_END = re.compile(r"(?:await|return|=>|[(\[,=&|?:+]|void)\s*$")
+_FETCH = re.compile(
+    r"(?:\bfetch|\baxios(?:\.\w+)?|\bgot(?:\.\w+)?)\s*\(\s*"
+    r"(?:([\"'`])(https?://[^\"'`\s]*)|([A-Za-z_$][\w$]*)\s*[,)])"
+)
+_HOST = re.compile(r"https?://([^/:?#\s\"'`$]+)")
+_STAND_IN = "@forge/migrations"
+_PLACE = re.compile(r"([\w./@-]+\.(?:jsx?|mjs|cjs|tsx?|toml)):(\d+)")
+_LINE = re.compile(r"line (\d+)")
+
+
+def handlers(seen: Snapshot) -> Iterator[Finding]:
+    """A handler whose file or function is not there, or does not compile."""
+    for function in seen.functions_used():
+        place = function.get("handler")
+        handler = seen.handlers.get(place.text)
+        refusal = handler.refusal if handler is not None else None
+        if refusal is None or (refusal.code == "handler_module_missing" and seen.missing):
+            continue
+        if refusal.code.startswith(("node_", "alias_", "overrides_")):
+            continue  # told of once, not for each handler
+        file = handler.file if handler is not None else None
+        yield error(
+            refusal.code,
+            _where(refusal, file) or place.where,
+            f"The handler {place.text!r}: expected {refusal.expected}; found {refusal.found}.",
+            why="Every event that goes to this function fails, is tried five times and given up.",
+            fix=refusal.fix,
+        )
+
+
+def acknowledgement(seen: Snapshot) -> Iterator[Finding]:
+    """Files that are never said to be processed."""
+    uploads = [
+        event
+        for trigger in seen.migration_triggers()
+        if trigger.get("function").there
+        for event in trigger.get("events").items()
+        if event.text == EventType.UPLOADED
+    ]
+    if uploads and seen.sources and not seen.matches(_says_done):
+        yield error(
+            "never_acknowledged",
+            uploads[0].where,
+            "No source of the app calls messageProcessed (message_processed in Python).",
+            why="Each uploaded file must be acknowledged; a transfer with one that is not times "
+            "out 15 minutes after the last sign of life (forge-events).",
+            fix="Call await migration.messageProcessed(event.transferId, event.messageId) once "
+            "the file is imported.",
+        )
+
+
+def not_awaited(seen: Snapshot) -> Iterator[Finding]:
+    """Calls whose promise nobody waits for."""
+    for source in seen.sources:
+        if source.python:
+            continue
+        for found in _NOT_AWAITED.finditer(source.text):
+            if not _OPEN_END.search(source.text[: found.start()].rstrip()[-40:]):
+                yield warning(
+                    "not_awaited",
+                    source.where(found.start(1)),
+                    f"{found[1]} is called without await.",
+                    why="The process may be ended as soon as the handler returns, with the call "
+                    "still on its way; and what it throws is lost.",
+                    fix="Write await before it, or return its promise.",
+                )
+
+
+def modules(seen: Snapshot) -> Iterator[Finding]:
+    """Modules that are not there."""
+    for name, where in seen.missing:
+        yield error(
+            "module_missing",
+            where,
+            f"The module {name!r} is not installed, and no alias stands for it.",
+            why="The handler does not compile without it, so every event fails.",
+            fix="Run npm install in the app's folder, or name a file for it under [alias] in "
+            "ferryman.toml.",
+        )
+
+
+def egress(seen: Snapshot) -> Iterator[Finding]:
+    """Addresses that Forge would not let the app call."""
+    if not seen.root.is_mapping:
+        return
+    allowed = [_allowed(entry, seen) for entry in _backends(seen)]
+    for source in seen.sources:
+        if source.python:
+            continue
+        for found in _FETCH.finditer(source.text):
+            url = found[2] or _constant(source, found[3] or "")
+            host = _HOST.match(url)
+            if host and not any(_covers(pattern, host[1]) for pattern in allowed):
+                yield warning(
+                    "egress_not_permitted",
+                    source.where(found.start()),
+                    f"{host[1]} is called, and permissions.external.fetch.backend does not name "
+                    "it.",
+                    why="It works here; Forge refuses calls to hosts that are not named.",
+                    fix=f"Add - address: https://{host[1]} to permissions.external.fetch.backend.",
+                )
+
+
+def node(seen: Snapshot) -> Iterator[Finding]:
+    """Node.js that is missing or too old."""
+    if seen.node is not None:
+        yield error(
+            seen.node.code,
+            seen.root.get("app", "runtime", "name").where,
+            f"Expected {seen.node.expected}; found {seen.node.found}.",
+            why="Functions in JavaScript or TypeScript are run by it.",
+            fix=seen.node.fix,
+        )
+
+
+def overrides(seen: Snapshot) -> Iterator[Finding]:
+    """A ferryman.toml that cannot be used."""
+    if seen.overrides is not None:
+        yield error(
+            seen.overrides.code,
+            Where("ferryman.toml"),
+            f"Expected {seen.overrides.expected}; found {seen.overrides.found}.",
+            why="No handler is loaded while it is wrong.",
+            fix=seen.overrides.fix,
+        )
+
+
+def package(seen: Snapshot) -> Iterator[Finding]:
+    """A package.json that npm cannot read, or that leaves out what is imported."""
+    if isinstance(seen.package, Broken):
+        yield error(
+            "package_json_invalid",
+            seen.package.where,
+            f"package.json cannot be read: {seen.package.reason}.",
+            why="npm and esbuild read it.",
+            fix="Correct the JSON at this line.",
+        )
+    if not isinstance(seen.package, Place):
+        return
+    wanted = re.compile(rf"[\"']{_STAND_IN}[\"']")
+    user = next((s for s in seen.sources if not s.python and wanted.search(s.text)), None)
+    names = ("dependencies", "devDependencies", "peerDependencies")
+    if user and not any(seen.package.get(name, _STAND_IN).there for name in names):
+        found = wanted.search(user.text)
+        yield warning(
+            "dependency_not_declared",
+            user.where(found.start() if found else 0),
+            f"{_STAND_IN} is imported, and package.json does not name it.",
+            why="Ferryman has a stand-in for it; `forge deploy` needs the package.",
+            fix=f"Run npm install {_STAND_IN}.",
+        )
+
+
+def _says_done(source: Source) -> bool:
+    return _SUCCESS.search(source.text) is not None
+
+
+def _where(refusal: PlatformError, file: str | None) -> Where | None:
+    if place := _PLACE.search(refusal.found):
+        return Where(place[1], int(place[2]))
+    line = _LINE.search(refusal.found)
+    if file is None:
+        return None
+    return Where(file, int(line[1]) if line else None)
+
+
+def _backends(seen: Snapshot) -> list[Place]:
+    return seen.root.get("permissions", "external", "fetch", "backend").items()
+
+
+def _allowed(entry: Place, seen: Snapshot) -> str:
+    """The host of an entry: an address, as a text or a member, or the key of a remote."""
+    if remote := entry.get("remote").text:
+        bases = (each for each in seen.entries("remotes") if each.get("key").text == remote)
+        return _host(next((each.get("baseUrl").text for each in bases), ""))
+    return _host(entry.text or entry.get("address").text)
+
+
+def _host(address: str) -> str:
+    return re.sub(r"^\w+://", "", address).partition("/")[0].partition(":")[0]
+
+
+def _covers(pattern: str, host: str) -> bool:
+    if pattern.startswith("*"):
+        return host.endswith(pattern[1:])
+    return pattern == host
+
+
+def _constant(source: Source, name: str) -> str:
+    """The address that a name stands for, where the same file says so."""
+    found = re.search(
+        rf"\b(?:const|let|var)\s+{re.escape(name)}\s*=\s*[\"'`](https?://[^\"'`]*)", source.text
+    )
+    return found[1] if found and name else ""
+
+
+CHECKS = (
+    handlers,
+    acknowledgement,
+    not_awaited,
+    modules,
+    egress,
+    node,
+    overrides,
+    package,
+)

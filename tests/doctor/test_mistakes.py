@@ -1,0 +1,547 @@
+"""Mistakes as people make them, each named with its file and its line."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from ferryman.cli import doctor
+from ferryman.doctor.finding import Finding
+from tests.docs.pages import ROOT
+
+MANIFEST = """\
+app:
+  id: ari:cloud:ecosystem::app/0d3c7a58-5d0b-4a37-9a51-6b5f0a2f4f11
+  runtime:
+    name: nodejs22.x
+permissions:
+  external:
+    fetch:
+      backend:
+        - address: https://api.example.com
+modules:
+  function:
+    - key: migration-fn
+      handler: index.run
+      timeoutSeconds: 25
+  trigger:
+    - key: on-migration
+      function: migration-fn
+      events:
+        - avi:ecosystem.migration:uploaded:app_data
+        - avi:ecosystem.migration:settled:transfer
+"""
+SOURCE = """\
+import { migration } from '@forge/migrations';
+import { inspect } from 'util';
+
+export async function run(event) {
+  // migration.messageProcessed( is called below
+  await fetch('https://api.example.com/notes');
+  console.log(inspect(event));
+  await migration.messageProcessed(event.transferId, event.messageId);
+}
+"""
+PYTHON = """\
+from ferryman import Migration
+
+
+def run(event, context):
+    Migration().message_processed(event["transferId"], event["messageId"])
+"""
+REMOTE = """\
+app:
+  id: ari:cloud:ecosystem::app/0d3c7a58-5d0b-4a37-9a51-6b5f0a2f4f11
+remotes:
+  - key: backend
+    baseUrl: https://app.example.com
+modules:
+  endpoint:
+    - key: hook
+      remote: backend
+      route:
+        path: /events
+      auth:
+        appSystemToken:
+          enabled: true
+  trigger:
+    - key: on-migration
+      endpoint: hook
+      events:
+        - avi:ecosystem.migration:uploaded:app_data
+"""
+DESCRIPTOR = """\
+{
+  "key": "org.example.connect",
+  "baseUrl": "https://connect.example.com",
+  "authentication": { "type": "jwt" },
+  "lifecycle": { "installed": "/installed" },
+  "modules": {
+    "jira:cloudAppMigration": { "migrationWebhookPath": "/migration" }
+  }
+}
+"""
+PLAN = """\
+name = "A plan"
+app = "org.example.connect"
+server-app = "org.example.server"
+environment = "production"
+"""
+LISTENER = """\
+class Listener:
+    def get_server_app_key(self) -> str:
+        return "org.example.server"
+"""
+PACKAGE = '{\n  "dependencies": { "@forge/migrations": "^2.1.2" }\n}\n'
+
+FORGE = {"manifest.yml": MANIFEST, "src/index.js": SOURCE, "package.json": PACKAGE}
+PYTHON_APP = {"manifest.yml": MANIFEST, "index.py": PYTHON}
+REMOTE_APP = {"manifest.yml": REMOTE}
+CONNECT = {"atlassian-connect.json": DESCRIPTOR}
+PLANNED = {**CONNECT, "plan.toml": PLAN, "listener.py": LISTENER}
+SOUND = {
+    "forge": FORGE,
+    "python": PYTHON_APP,
+    "remote": REMOTE_APP,
+    "connect": CONNECT,
+    "planned": PLANNED,
+}
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """In ``file`` of a sound app, ``old`` became ``new``; found on the line that holds ``at``."""
+
+    check: str
+    app: dict[str, str]
+    file: str
+    old: str
+    new: str
+    at: str | None = None
+    found_in: str | None = None
+    says: str = ""
+    severity: str = "error"
+
+
+M, S, P, D = "manifest.yml", "src/index.js", "index.py", "atlassian-connect.json"
+UPLOADED = "avi:ecosystem.migration:uploaded:app_data"
+MISTAKES = [
+    Mistake("yaml_invalid", FORGE, M, "  trigger:\n", "   trigger:\n", "   trigger:"),
+    Mistake("yaml_invalid", FORGE, M, "  runtime:\n", "\truntime:\n", "\truntime:"),
+    Mistake("modules_missing", FORGE, M, "modules:", "module:"),
+    Mistake("yaml_name_repeated", FORGE, M, "  trigger:", "  function: []\n  trigger:", "[]"),
+    Mistake(
+        "migration_module",
+        FORGE,
+        M,
+        "modules:\n",
+        "modules:\n  migration:\n    - key: m\n",
+        "migration:",
+    ),
+    Mistake(
+        "event_unknown",
+        FORGE,
+        M,
+        UPLOADED,
+        "avi:ecosystem.migration:uploaded:appdata",
+        "uploaded:appdata",
+        says=UPLOADED,
+    ),
+    Mistake(
+        "event_unknown",
+        FORGE,
+        M,
+        "avi:ecosystem.migration:settled",
+        "avi:ecosystem:migration:settled",
+        "ecosystem:migration",
+        says="settled:transfer",
+    ),
+    Mistake("event_unknown", REMOTE_APP, M, UPLOADED, "app-data-uploaded", "app-data-uploaded"),
+    Mistake(
+        "events_missing",
+        FORGE,
+        M,
+        f"        - {UPLOADED}\n        - avi:ecosystem.migration:settled:transfer\n",
+        "",
+        "on-migration",
+    ),
+    Mistake(
+        "no_migration_events",
+        FORGE,
+        M,
+        f"- {UPLOADED}\n        - avi:ecosystem.migration:settled:transfer",
+        "- avi:jira:created:issue",
+        "trigger:",
+    ),
+    Mistake(
+        "uploads_not_heard",
+        FORGE,
+        M,
+        f"        - {UPLOADED}\n",
+        "",
+        "on-migration",
+        severity="warning",
+    ),
+    Mistake(
+        "event_twice",
+        FORGE,
+        M,
+        "        - avi:ecosystem.migration:settled:transfer\n",
+        "    - key: again\n      function: migration-fn\n      events:\n"
+        f"        - {UPLOADED} # again\n",
+        "# again",
+        severity="warning",
+    ),
+    Mistake("trigger_target", FORGE, M, "      function: migration-fn\n", "", "on-migration"),
+    Mistake(
+        "trigger_target",
+        REMOTE_APP,
+        M,
+        "      endpoint: hook\n",
+        "      endpoint: hook\n      function: run\n",
+        "on-migration",
+    ),
+    Mistake(
+        "function_unknown",
+        FORGE,
+        M,
+        "function: migration-fn",
+        "function: migrations-fn",
+        "migrations-fn",
+        says="'migration-fn'",
+    ),
+    Mistake(
+        "endpoint_unknown",
+        REMOTE_APP,
+        M,
+        "endpoint: hook",
+        "endpoint: hooks",
+        "hooks",
+        says="'hook'",
+    ),
+    Mistake(
+        "remote_unknown",
+        REMOTE_APP,
+        M,
+        "remote: backend",
+        "remote: back-end",
+        "back-end",
+        says="'backend'",
+    ),
+    Mistake("key_missing", FORGE, M, "- key: migration-fn\n      handler", "- handler", "handler"),
+    Mistake(
+        "key_repeated",
+        FORGE,
+        M,
+        "  trigger:\n",
+        "    - key: migration-fn # b\n      handler: index.run\n  trigger:\n",
+        "# b",
+    ),
+    Mistake("handler_malformed", FORGE, M, "index.run", "index.js.run", "index.js.run"),
+    Mistake("handler_malformed", FORGE, M, "      handler: index.run\n", "", "key: migration-fn"),
+    Mistake("handler_file_missing", FORGE, M, "index.run", "main.run", "main.run"),
+    Mistake("handler_file_missing", PYTHON_APP, M, "index.run", "main.run", "main.run"),
+    Mistake(
+        "handler_function_missing", FORGE, M, "index.run", "index.handler", says="run", found_in=S
+    ),
+    Mistake("handler_function_missing", PYTHON_APP, P, "def run", "def handle", found_in=P),
+    Mistake(
+        "handler_does_not_compile",
+        FORGE,
+        S,
+        "console.log(",
+        "console.log((",
+        "inspect(event)",
+        found_in=S,
+    ),
+    Mistake(
+        "handler_syntax_error",
+        PYTHON_APP,
+        P,
+        "def run(event, context):",
+        "def run(event, context)",
+        "def run",
+        found_in=P,
+    ),
+    Mistake(
+        "handler_file_ambiguous",
+        FORGE,
+        "index.py",
+        "",
+        PYTHON,
+        "index.run",
+        M,
+        says="index.py, src/index.js",
+    ),
+    Mistake(
+        "environment_not_lower_case",
+        PLANNED,
+        "plan.toml",
+        "production",
+        "PRODUCTION",
+        "environment",
+        says="'production'",
+    ),
+    Mistake(
+        "environment_unknown",
+        PLANNED,
+        "plan.toml",
+        '"production"',
+        '"prodution"',
+        "environment",
+        says="'production'",
+        severity="warning",
+    ),
+    Mistake(
+        "environment_malformed", PLANNED, "plan.toml", '"production"', '"my env!"', "environment"
+    ),
+    Mistake(
+        "cloud_key_mismatch",
+        PLANNED,
+        "plan.toml",
+        "org.example.connect",
+        "org.example.conect",
+        "app =",
+        says="line 2",
+    ),
+    Mistake(
+        "server_key_mismatch", PLANNED, "listener.py", "example.server", "example.sever", "return"
+    ),
+    Mistake(
+        "forge_app_id_mismatch",
+        FORGE,
+        "plan.toml",
+        "",
+        'forge-app-id = "ari:other"\n',
+        "forge-app-id",
+    ),
+    Mistake("timeout_too_long", FORGE, M, "timeoutSeconds: 25", "timeoutSeconds: 900", "900"),
+    Mistake("timeout_malformed", FORGE, M, "timeoutSeconds: 25", "timeoutSeconds: soon", "soon"),
+    Mistake(
+        "app_system_token_missing",
+        REMOTE_APP,
+        M,
+        "      auth:\n        appSystemToken:\n          enabled: true\n",
+        "",
+        "key: hook",
+    ),
+    Mistake(
+        "app_system_token_missing", REMOTE_APP, M, "enabled: true", "enabled: false", "enabled"
+    ),
+    Mistake("remote_url", REMOTE_APP, M, "https://app.example.com", "app.example.com", "baseUrl"),
+    Mistake("remote_url", REMOTE_APP, M, "    baseUrl: https://app.example.com\n", "", "backend"),
+    Mistake(
+        "remote_not_https",
+        REMOTE_APP,
+        M,
+        "https://app",
+        "http://app",
+        "baseUrl",
+        severity="warning",
+    ),
+    Mistake(
+        "never_acknowledged",
+        FORGE,
+        S,
+        "  await migration.messageProcessed(event.transferId, event.messageId);\n",
+        "",
+        UPLOADED,
+        M,
+    ),
+    Mistake(
+        "never_acknowledged",
+        PYTHON_APP,
+        P,
+        "Migration().message_processed(",
+        "print(  # message_processed\n        ",
+        UPLOADED,
+        M,
+    ),
+    Mistake(
+        "not_awaited",
+        FORGE,
+        S,
+        "await migration.m",
+        "migration.m",
+        "migration.messageP",
+        severity="warning",
+    ),
+    Mistake(
+        "egress_not_permitted",
+        FORGE,
+        S,
+        "https://api.example.com",
+        "https://evil.example.com",
+        "evil.",
+        severity="warning",
+    ),
+    Mistake(
+        "egress_not_permitted",
+        FORGE,
+        M,
+        "api.example.com",
+        "www.example.com",
+        "fetch(",
+        S,
+        severity="warning",
+    ),
+    Mistake("module_missing", FORGE, S, "from 'util'", "from '@forge/kvs'", "@forge/kvs"),
+    Mistake("module_missing", FORGE, S, "from 'util'", "from 'lodash/fp'", "lodash/fp"),
+    Mistake("handler_does_not_compile", FORGE, S, "from 'util'", "from './helpers'", "./helpers"),
+    Mistake("overrides_malformed", FORGE, "ferryman.toml", "", "[alias\n"),
+    Mistake("alias_file_missing", FORGE, "ferryman.toml", "", '[alias]\n"a" = "b.js"\n'),
+    Mistake("package_json_invalid", FORGE, "package.json", '"^2.1.2" }', '"^2.1.2"', "}"),
+    Mistake(
+        "dependency_not_declared",
+        FORGE,
+        "package.json",
+        "@forge/migrations",
+        "left-pad",
+        "@forge/migrations",
+        S,
+        severity="warning",
+    ),
+    Mistake(
+        "app_id_missing",
+        FORGE,
+        M,
+        "  id: ari:cloud:ecosystem::app/0d3c7a58-5d0b-4a37-9a51-6b5f0a2f4f11\n",
+        "",
+        severity="warning",
+    ),
+    Mistake(
+        "app_id_malformed", FORGE, M, "ari:cloud:ecosystem::app/", "", "id:", severity="warning"
+    ),
+    Mistake(
+        "runtime_unknown",
+        FORGE,
+        M,
+        "nodejs22.x",
+        "nodejs22",
+        "nodejs22",
+        says="'nodejs22.x'",
+        severity="warning",
+    ),
+    Mistake(
+        "variable_name",
+        FORGE,
+        M,
+        "permissions:",
+        "environment:\n  variables:\n    - key: my-key\npermissions:",
+        "my-key",
+    ),
+    Mistake("descriptor_invalid", CONNECT, D, '"jwt" },', '"jwt" ', "lifecycle"),
+    Mistake("descriptor_key_missing", CONNECT, D, '  "key": "org.example.connect",\n', ""),
+    Mistake(
+        "descriptor_base_url",
+        CONNECT,
+        D,
+        "https://connect.example.com",
+        "{{localBaseUrl}}",
+        "baseUrl",
+    ),
+    Mistake("descriptor_authentication", CONNECT, D, '"jwt"', '"none"', '"none"'),
+    Mistake("descriptor_lifecycle", CONNECT, D, '"installed"', '"enabled"', "lifecycle"),
+    Mistake(
+        "descriptor_webhook",
+        CONNECT,
+        D,
+        "migrationWebhookPath",
+        "webhookPath",
+        "modules",
+        severity="warning",
+    ),
+]
+
+
+def write(folder: Path, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+
+
+def examined(folder: Path, files: dict[str, str]) -> list[Finding]:
+    write(folder, files)
+    return doctor.check(folder)
+
+
+@pytest.mark.usefixtures("javascript")
+@pytest.mark.parametrize("app", SOUND.values(), ids=SOUND)
+def test_a_sound_app_has_nothing_wrong(tmp_path: Path, app: dict[str, str]) -> None:
+    assert examined(tmp_path, app) == []
+
+
+@pytest.mark.usefixtures("javascript")
+@pytest.mark.parametrize("name", ["forge-js", "forge-ts", "noticeboard"])
+def test_the_examples_have_nothing_wrong(name: str) -> None:
+    assert doctor.check(ROOT / "examples" / name) == []
+
+
+@pytest.mark.usefixtures("javascript")
+@pytest.mark.parametrize(
+    "mistake", MISTAKES, ids=[f"{n}-{each.check}" for n, each in enumerate(MISTAKES)]
+)
+def test_a_mistake_is_named(tmp_path: Path, mistake: Mistake) -> None:
+    """By its check, its file, its line, and what to do; and nothing is told of what is right."""
+    before = mistake.app.get(mistake.file, "")
+    assert mistake.old in before
+    after = before.replace(mistake.old, mistake.new, 1) if mistake.old else mistake.new
+    findings = examined(tmp_path, {**mistake.app, mistake.file: after})
+    named = [each for each in findings if each.check == mistake.check]
+    assert named, findings
+    [found, *_] = named
+    file = mistake.found_in or mistake.file
+    assert (found.severity.value, found.file) == (mistake.severity, file), findings
+    if mistake.at is not None:
+        assert found.line is not None
+        assert mistake.at in (tmp_path / file).read_text().splitlines()[found.line - 1], found
+    assert mistake.says in f"{found.what} {found.fix}", found
+    assert found.why
+    assert found.fix
+    allowed = {mistake.check, *ALSO.get(mistake.check, ())}
+    assert {each.check for each in findings} <= allowed, findings
+
+
+ALSO = {
+    "package_json_invalid": ("handler_does_not_compile",),
+    "module_missing": ("dependency_not_declared",),
+    "no_migration_events": (),
+    "events_missing": ("no_migration_events",),
+    "event_unknown": ("uploads_not_heard", "no_migration_events"),
+    "yaml_name_repeated": ("function_unknown",),
+    "migration_module": ("key_repeated",),
+    "key_missing": ("function_unknown",),
+    "trigger_target": ("function_unknown", "never_acknowledged"),
+}
+"""What follows from a mistake and is told besides."""
+
+
+def test_node_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FERRYMAN_NODE", str(tmp_path / "no-node"))
+    [found] = examined(tmp_path, FORGE)
+    assert (found.check, found.file) == ("node_missing", M)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "- a",
+        "a: b",
+        "modules: 3",
+        "modules: {trigger: 7}",
+        "modules: {trigger: [3, null, {}]}",
+        "&a [*a]",
+        "? {a: b}\n: c",
+        "modules: &m {trigger: [*m]}",
+        "a: !!python/object:os.system x",
+        "modules: {function: [{key: 3, handler: [x]}]}",
+        "\0",
+        "é" * 9,
+    ],
+)
+def test_nonsense_is_survived(tmp_path: Path, text: str) -> None:
+    """With at least one finding, whatever it is."""
+    assert examined(tmp_path, {M: text})
