@@ -14,6 +14,7 @@ from litestar.enums import ScopeType
 from litestar.types import Receive, Scope, Send
 from litestar.types.asgi_types import HTTPScope
 
+from ferryman.api.disconnection import disconnected
 from ferryman.api.problems import problem_of, status_of
 from ferryman.api.ranges import byte_range
 from ferryman.errors import Invalid, PlatformError
@@ -92,7 +93,7 @@ class ObjectsApp:
         await _start(send, 206 if wanted else 200, headers)
         if scope["method"] == "HEAD":
             end = start
-        gone = asyncio.create_task(_disconnected(receive))
+        gone = asyncio.create_task(disconnected(receive))
         try:
             async for chunk in self._store.read(found, start, end):
                 await _body(send, chunk, more=True)
@@ -125,12 +126,6 @@ def _file_headers(found: StoredObject, name: str, length: int) -> Headers:
         (b"cache-control", b"private, no-store"),
         (b"x-content-type-options", b"nosniff"),
     ]
-
-
-async def _disconnected(receive: Receive) -> None:
-    """Return when the client has gone: sending to it does not fail, so somebody has to look."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 async def _refuse(error: PlatformError, receive: Receive, send: Send) -> None:

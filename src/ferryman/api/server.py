@@ -1,13 +1,15 @@
 """The server surface: what gateways and agents call."""
 
+import asyncio
 from time import monotonic
 from typing import Any
 
-from litestar import MediaType, Router, delete, get, post
+from litestar import MediaType, Request, Router, delete, get, post
 from litestar.di import Provide
 from litestar.params import JSONBody
 
 from ferryman.api.auth import caller, server_app_guard
+from ferryman.api.disconnection import disconnected
 from ferryman.api.mapping import container_page, find_mappings, mapping_page
 from ferryman.api.parameters import LONG_LIST_BYTES, Caller, Closing, Id, OwnPlatform
 from ferryman.api.storage import exported_manifest
@@ -34,18 +36,26 @@ async def claim(
     caller: Caller,
     platform: OwnPlatform,
     closing: Closing,
+    request: Request[Any, Any, Any],
     data: JSONBody[ClaimRequest],
 ) -> ClaimAnswer:
     """Take the next transfer whose listener is to be called, waiting for one up to 30 s."""
     until = monotonic() + min(max(data.wait_seconds, 0.0), _LONGEST_WAIT)
     noted = False
-    while True:
-        found = await listener.claim(platform, caller, data)
-        if found is None and not noted:
-            await listener.note_asking(platform, caller, data.agent_id)
-            noted = True
-        if found is not None or monotonic() >= until or await passed(closing, _POLL_SECONDS):
-            return ClaimAnswer(transfer=found)
+    # Nothing is taken for an agent that was killed: started under another name, it would
+    # never get it.
+    gone = asyncio.create_task(disconnected(request.receive))
+    try:
+        while not gone.done():
+            found = await listener.claim(platform, caller, data)
+            if found is None and not noted:
+                await listener.note_asking(platform, caller, data.agent_id)
+                noted = True
+            if found is not None or monotonic() >= until or await passed(closing, _POLL_SECONDS):
+                return ClaimAnswer(transfer=found)
+    finally:
+        gone.cancel()
+    return ClaimAnswer(transfer=None)
 
 
 @post("/transfers/{transfer_id:str}/app-data", status_code=200)

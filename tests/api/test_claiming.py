@@ -1,0 +1,46 @@
+"""The long poll of an agent that is gone takes nothing for it."""
+
+import json
+import socket
+from pathlib import Path
+
+from tests.support import Crossing, PlatformProcess
+
+
+def test_a_killed_agent_is_given_nothing(
+    platform_process: PlatformProcess, app_folder: Path
+) -> None:
+    """Started again under another name it would never get what its poll took."""
+    bystander = Crossing.begin(platform_process, app_folder)
+    crossing = Crossing.begin(platform_process, app_folder)
+    plan = {
+        "name": "Later",
+        "cloudUrl": "https://harbour.example",
+        "sourceId": "source-later",
+        "apps": [crossing.registration["cloudAppKey"]],
+    }
+    later = crossing.admin.ok("POST", "/admin/v1/migrations", plan)
+    transfer_id = later["transfers"][0]["transferId"]
+    body = json.dumps(
+        {
+            "serverAppKeys": [crossing.registration["serverAppKey"]],
+            "agentId": "killed",
+            "waitSeconds": 30,
+        }
+    )
+    head = (
+        "POST /server/v1/listeners/claim HTTP/1.1",
+        "Host: ferryman.example",
+        f"Authorization: Bearer {crossing.tokens['serverToken']}",
+        "Content-Type: application/json",
+        f"Content-Length: {len(body)}",
+    )
+    with socket.create_connection(("127.0.0.1", platform_process.port)) as agent:
+        agent.sendall("\r\n".join((*head, "", body)).encode())
+        # Its poll is under way: two turns of another one take longer than its first.
+        assert bystander.claim(waitSeconds=0.3, running=[bystander.transfer_id]) is None
+    crossing.admin.ok("POST", f"/admin/v1/migrations/{later['migrationId']}/start")
+    # For as long as the abandoned poll would need to look again, nobody else asks.
+    assert bystander.claim(waitSeconds=0.6, running=[bystander.transfer_id]) is None
+    assert crossing.claim(agentId="another")["transferId"] == transfer_id
+    crossing.admin.ok("POST", f"/admin/v1/transfers/{transfer_id}/cancel")
