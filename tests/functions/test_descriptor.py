@@ -48,6 +48,71 @@ def test_the_webhook_may_be_a_module(modules: dict[str, Any]) -> None:
     assert parse_descriptor(document).webhook_path == "/hook"
 
 
+MANIFEST: dict[str, Any] = {
+    "app": {
+        "id": "ari:cloud:ecosystem::app/1",
+        "connect": {"key": "org.example.notes", "remote": "c"},
+    },
+    "remotes": [
+        {"key": "other", "baseUrl": "https://other.example"},
+        {"key": "c", "baseUrl": "https://notes.example/connect/"},
+    ],
+    "connectModules": {
+        "jira:lifecycle": [{"key": "life", "installed": "/installed"}],
+        "jira:cloudAppMigration": [{"key": "m", "migrationWebhookPath": "/migration"}],
+    },
+    "permissions": {"scopes": ["read:connect-jira"]},
+}
+
+
+@pytest.mark.parametrize(
+    ("connect", "product"), [({}, "jira"), ({"authentication": "jwt"}, "confluence")]
+)
+def test_a_manifest_with_connect_modules_is_a_descriptor(
+    connect: dict[str, Any], product: str
+) -> None:
+    """As an app has it that moved from Connect to Forge (forge-manifest)."""
+    app = {**MANIFEST["app"], "connect": {**MANIFEST["app"]["connect"], **connect}}
+    modules = {
+        name.replace("jira", product): module for name, module in MANIFEST["connectModules"].items()
+    }
+    found = parse_descriptor({**MANIFEST, "app": app, "connectModules": modules})
+    assert found == Descriptor(
+        key="org.example.notes",
+        base_url="https://notes.example/connect",
+        installed="/installed",
+        webhook_path="/migration",
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "place"),
+    [
+        ({"app": None}, "app.connect.remote"),
+        ({"app": {"connect": {"remote": "c"}}}, "app.connect.key"),
+        ({"app": {"connect": {"key": "k", "remote": "gone"}}}, "app.connect.remote"),
+        (
+            {"app": {"connect": {"key": "k", "remote": "c", "authentication": "none"}}},
+            "app.connect.authentication",
+        ),
+        ({"remotes": [{"key": "c"}]}, "remotes[0].baseUrl"),
+        ({"remotes": {"key": "c"}}, "remotes"),
+        ({"connectModules": []}, "connectModules"),
+        ({"connectModules": {"jira:lifecycle": ["x"]}}, "jira:lifecycle[0]"),
+        (
+            {"connectModules": {"jira:cloudAppMigration": {"migrationWebhookPath": "//x"}}},
+            "migrationWebhookPath",
+        ),
+    ],
+)
+def test_a_manifest_is_refused(changes: dict[str, Any], place: str) -> None:
+    """The place that is wrong is named."""
+    with pytest.raises(Invalid) as refused:
+        parse_descriptor({**MANIFEST, **changes})
+    assert refused.value.code == "descriptor_malformed"
+    assert place in refused.value.expected
+
+
 @pytest.mark.parametrize(
     ("changes", "place"),
     [

@@ -8,7 +8,7 @@ import typer
 from ferryman.cli import admin_calls as calls
 from ferryman.cli import pages
 from ferryman.cli.connection import DATA_DIR, URL, AsJson, DataDir, Token, Url, connected
-from ferryman.cli.definition import manifest_file, read_descriptor, read_manifest
+from ferryman.cli.definition import descriptor_key, manifest_file, read_descriptor, read_manifest
 from ferryman.cli.installation import fields_of, install, retry, show, uninstall
 from ferryman.cli.render import instant, lines_of, print_json
 from ferryman.errors import ConfigError
@@ -141,8 +141,7 @@ def _definition(source: Path | None, descriptor: str | None, key: str | None) ->
         )
     if descriptor is not None:
         document = read_descriptor(descriptor)
-        named = document.get("key")
-        key = key or (named if isinstance(named, str) else "")
+        key = key or descriptor_key(document)
         return {"kind": AppKind.CONNECT, "cloud_app_key": key, "descriptor": document}
     if source is None or key is None:
         raise ConfigError(

@@ -13,7 +13,12 @@ _DESCRIPTOR_BYTES = 1 << 20
 
 
 def read_descriptor(where: str) -> dict[str, Any]:
-    """Read a Connect app's descriptor from a file, or from where the app serves it."""
+    """Read a Connect app's descriptor from a file, or from where the app serves it.
+
+    A Forge manifest with ``connectModules`` says the same, and may be in YAML.
+    """
+    if "://" not in where and Path(where).suffix in (".yml", ".yaml"):
+        return read_manifest(Path(where))
     data = _fetched(where) if "://" in where else Path(where).read_bytes()
     try:
         return msgspec.json.decode(data, type=dict[str, Any])
@@ -24,6 +29,14 @@ def read_descriptor(where: str) -> dict[str, Any]:
             found=str(error)[:200],
             fix="Give the file or the address of the app's atlassian-connect.json.",
         ) from None
+
+
+def descriptor_key(document: dict[str, Any]) -> str:
+    """Return the key that a descriptor has, or the manifest of a Connect app; empty if none."""
+    app = document.get("app")
+    places = [document, app.get("connect") if isinstance(app, dict) else None]
+    keys = [place.get("key") for place in places if isinstance(place, dict)]
+    return next((key for key in keys if isinstance(key, str)), "")
 
 
 def _fetched(url: str) -> bytes:

@@ -1,5 +1,8 @@
 """A Connect app's descriptor (``atlassian-connect.json``): where the app is and what it takes.
 
+A Connect app that has moved to Forge says the same in its manifest: ``app.connect``, the
+remote that it names, and ``connectModules`` (forge-manifest).
+
 What is never sent to is tolerated, so that an app can bring the descriptor it has
 (connect-lifecycle).
 """
@@ -12,6 +15,7 @@ from ferryman.errors import Invalid
 from ferryman.functions.document import Node, describe, is_web_address
 
 _MODULES = ("cloudAppMigration", "jira:cloudAppMigration", "confluence:cloudAppMigration")
+_LIFECYCLES = ("jira:lifecycle", "confluence:lifecycle")
 _PATH_CHARACTERS = 2_048
 # What a client would write otherwise on the way, so that the hash of the request would not fit:
 # characters that it encodes, and dot segments, which it takes out.
@@ -60,20 +64,42 @@ def _path_and_query(text: str) -> tuple[str, str]:
 def parse_descriptor(document: Mapping[str, object]) -> Descriptor:
     """The descriptor, or ``Invalid`` saying which place is wrong and what to do about it."""
     root = Node(document, refusal=_malformed)
-    base = root.get("baseUrl")
-    if not is_web_address(base.text()) or not base.text().isascii():
-        base.refuse("an absolute http or https URL without a query")
+    if not root.get("connectModules").absent:
+        return _of_manifest(root)
     kind = root.get("authentication").get("type")
     if kind.value != "jwt":
-        kind.refuse("'jwt', by which the platform and the app sign their requests")
-    lifecycle = root.get("lifecycle")
+        kind.refuse(_JWT)
+    lifecycle = [root.get("lifecycle")]
+    modules = _modules(root.get("modules"), _MODULES)
+    return _descriptor(root, root.get("baseUrl"), lifecycle, [root.get(_MODULES[0]), *modules])
+
+
+_JWT = "'jwt', by which the platform and the app sign their requests"
+
+
+def _of_manifest(root: Node) -> Descriptor:
+    connect, modules = root.get("app").get("connect"), root.get("connectModules")
+    kind, name = connect.get("authentication"), connect.get("remote")
+    if kind.value not in (None, "jwt"):
+        kind.refuse(_JWT)
+    remotes = [each for each in root.get("remotes").items() if each.get("key").value == name.text()]
+    if not remotes:
+        name.refuse("the key of one of the remotes")
+    base = remotes[0].get("baseUrl")
+    return _descriptor(connect, base, _modules(modules, _LIFECYCLES), _modules(modules, _MODULES))
+
+
+def _descriptor(root: Node, base: Node, lifecycle: list[Node], migration: list[Node]) -> Descriptor:
+    """What the places say that may name each path; the first that does counts."""
+    if not is_web_address(base.text()) or not base.text().isascii():
+        base.refuse("an absolute http or https URL without a query")
     return Descriptor(
         key=root.get("key").text(),
         base_url=base.text().rstrip("/"),
-        installed=_path(lifecycle.get("installed")),
-        uninstalled=_path(lifecycle.get("uninstalled")),
-        enabled=_path(lifecycle.get("enabled")),
-        webhook_path=_webhook_path(root),
+        installed=_first(lifecycle, "installed"),
+        uninstalled=_first(lifecycle, "uninstalled"),
+        enabled=_first(lifecycle, "enabled"),
+        webhook_path=_first(migration, "migrationWebhookPath"),
     )
 
 
@@ -88,13 +114,17 @@ def check_key(descriptor: Descriptor, cloud_app_key: str) -> None:
         )
 
 
-def _webhook_path(root: Node) -> str | None:
-    """At the top, or in ``modules``, where a module is a mapping or a list of them."""
-    places = [root.get("cloudAppMigration")]
-    for name in _MODULES:
-        module = root.get("modules").get(name)
-        places += module.items() if isinstance(module.value, list) else [module]
-    paths = [_path(place.get("migrationWebhookPath")) for place in places]
+def _modules(modules: Node, names: tuple[str, ...]) -> list[Node]:
+    """The modules of those names; each may be a mapping or a list of them."""
+    found: list[Node] = []
+    for name in names:
+        module = modules.get(name)
+        found += module.items() if isinstance(module.value, list) else [module]
+    return found
+
+
+def _first(places: list[Node], name: str) -> str | None:
+    paths = [_path(place.get(name)) for place in places]
     return next(filter(None, paths), None)
 
 
