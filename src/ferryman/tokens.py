@@ -148,6 +148,8 @@ def invocation_token(
                 },
             },
             "context": {"cloudId": cloud_id, "siteUrl": cloud_url},
+            # No user stands behind an event.
+            "principal": None,
         },
     )
 

@@ -390,6 +390,14 @@ def test_jwks(quiet: Forge) -> None:
             lambda value: value == "https://harbour.example",
             name="siteUrl",
         ),
+        case(
+            "remote-contract",
+            "Invocation token",
+            "principal is the user who acts; nobody does for an event",
+            "principal",
+            lambda value: value is None,
+            name="principal",
+        ),
     ],
 )
 def test_claims(quiet: Forge, path: str, good: Callable[[Any], object]) -> None:
