@@ -142,12 +142,17 @@ def on_unexpected(request: Request[Any, Any, Any], error: Exception) -> Response
 def _detail(error: HTTPException) -> str:
     extra = error.extra
     if isinstance(extra, list) and extra:
-        return "; ".join(
-            f"{item.get('key', '')}: {item.get('message', '')}".strip(": ")
-            for item in extra
-            if isinstance(item, dict)
-        )
+        return "; ".join(_named(item) for item in extra if isinstance(item, dict))
     return error.detail if error.status_code == 400 else ""
+
+
+def _named(item: dict[str, Any]) -> str:
+    """What is wrong with one parameter, by its name on the wire."""
+    name, message = str(item.get("key", "")), str(item.get("message", ""))
+    if message == repr(name) == "'data'":
+        return "no body"
+    name = "pageSize" if name == "size" else name
+    return f"{name}: {message}".strip(": ")
 
 
 _HTTP = {

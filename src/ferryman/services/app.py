@@ -230,7 +230,7 @@ def _check(request: AppRegistration) -> None:
         raise Invalid(
             "access_scope_unknown",
             expected="scopes out of " + ", ".join(AccessScope),
-            found=", ".join(unknown),
+            found=", ".join(map(ascii, unknown))[:200],
             fix="Correct the spelling, or leave accessScopes out for all of them.",
         )
     if request.window_seconds is not None and not 0 < request.window_seconds <= _LONGEST_WINDOW:

@@ -118,7 +118,7 @@ def _check_endpoint(endpoint: str) -> None:
         good = whole and "@" not in parts.netloc and endpoint.isascii()
     except ValueError:
         good = False
-    if not good or any(c.isspace() or not c.isprintable() for c in endpoint):
+    if not good or any(c.isspace() or not c.isprintable() or c == "\\" for c in endpoint):
         raise Invalid(
             "endpoint_invalid",
             expected="an absolute http or https URL of ASCII characters, without credentials",
