@@ -8,9 +8,11 @@ from ferryman.cli import (
     clock,
     data,
     demo,
+    dev,
     doctor,
     mapping,
     message,
+    migrate,
     migration,
     plan,
     serve,
@@ -25,6 +27,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(demo.demo)
+app.command()(dev.dev)
+app.command()(migrate.migrate)
 app.command()(serve.serve)
 app.command()(serve.worker)
 app.command()(doctor.doctor)

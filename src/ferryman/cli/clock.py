@@ -2,17 +2,31 @@
 
 import re
 from datetime import timedelta
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from ferryman.cli import admin_calls as calls
-from ferryman.cli.connection import DATA_DIR, URL, AsJson, DataDir, Token, Url, connected
+from ferryman.cli.connection import DATA_DIR, URL, Admin, AsJson, DataDir, Token, Url, connected
 from ferryman.cli.render import instant, lines_of, print_json
+from ferryman.cli.watch import result_line
+from ferryman.errors import ConfigError
+from ferryman.vocab import TransferStatus
 from ferryman.wire.clock import ClockView
 
 app = typer.Typer(help="See the platform's time, and move it.", no_args_is_help=True)
+
+_NEWEST = 100
+_MOMENT = 0.001
+
+
+class Until(StrEnum):
+    """Moments of a transfer that the clock can be moved to."""
+
+    DEADLINE = "deadline"
+
 
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _FIGURE = r"(?:\d{1,12}(?:\.\d{1,6})?)"
@@ -44,6 +58,68 @@ def advance(
     with connected(url, token, data_dir, as_json=as_json) as admin, waiting:
         view = admin.call(calls.advance_clock(seconds))
     _print(url, view, as_json=as_json)
+
+
+@app.command("until")
+def until(
+    what: Annotated[Until, typer.Argument(help="What to move to.")],
+    transfer: Annotated[
+        str | None,
+        typer.Argument(help="Its id; without it, the only one that runs.", show_default=False),
+    ] = None,
+    url: Url = URL,
+    token: Token = None,
+    data_dir: DataDir = DATA_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """Move the virtual clock to a transfer's deadline; done when all that fell due is done.
+
+    What happens on the way may move the deadline; then the transfer goes on, and its new one is
+    shown.
+    """
+    del what  # there is but one thing so far
+    with connected(url, token, data_dir, as_json=as_json) as admin:
+        transfer = transfer or _only_running(admin)
+        view = admin.call(calls.get_transfer(transfer))
+        now = admin.call(calls.get_clock())
+        if view.deadline is None:
+            raise ConfigError(
+                "deadline_not_set",
+                expected=f"a transfer that has a deadline, as {transfer} would while it runs",
+                found=f"the status {view.status}",
+                fix="Name one that is in progress; `ferryman migration list` shows them.",
+            )
+        # A moment later, so that it has passed.
+        seconds = max(0.0, (view.deadline - now.now) / 1000) + _MOMENT
+        with Console(stderr=True).status(f"Advancing by {timedelta(seconds=seconds)}"):
+            moved = admin.call(calls.advance_clock(seconds))
+        view = admin.call(calls.get_transfer(transfer))
+    if as_json:
+        print_json(view)
+        return
+    _print(url, moved, as_json=False)
+    typer.echo(result_line(view))
+    if view.deadline is not None and not view.status.final:
+        typer.echo(f"The deadline is {instant(view.deadline)} now.")
+
+
+def _only_running(admin: Admin) -> str:
+    """The one transfer with a deadline, of the newest migrations; ``ConfigError`` otherwise."""
+    page = admin.call(calls.list_migrations(None, _NEWEST))
+    briefs = [each for migration in page.items for each in migration.transfers]
+    running = [
+        each.transfer_id
+        for each in briefs
+        if not each.status.final and each.status is not TransferStatus.READY
+    ]
+    if len(running) != 1:
+        raise ConfigError(
+            "transfer_ambiguous" if running else "transfer_not_running",
+            expected="one transfer that is running",
+            found=", ".join(running[:10]) or "none",
+            fix="Name one." if running else "Start a migration.",
+        )
+    return running[0]
 
 
 def parse_duration(text: str) -> float:

@@ -1,0 +1,76 @@
+"""What ``ferryman dev`` keeps in the app's folder, for ``ferryman migrate`` to find."""
+
+import re
+from pathlib import Path
+
+import msgspec
+
+from ferryman.errors import ConfigError
+from ferryman.wire.app import AppCredentials, AppRegistration
+from ferryman.wire.base import Wire
+
+FOLDER = ".ferryman"
+_FILE = "dev.json"
+
+
+class Running(Wire, frozen=True):
+    """The app that `ferryman dev` runs, and the tokens it was given; kept with mode 0600."""
+
+    url: str
+    cloud_app_key: str
+    server_app_key: str
+    environment: str
+    app_id: str
+    server_token: str
+    cloud_token: str
+    shared_secret: str | None = None
+
+
+def prepare(folder: Path) -> Path:
+    """Make the folder, which no version control is to take; its path."""
+    own = folder / FOLDER
+    own.mkdir(mode=0o700, exist_ok=True)
+    (own / ".gitignore").write_text("*\n", encoding="utf-8")
+    return own
+
+
+def keep(
+    data_dir: Path, url: str, registration: AppRegistration, credentials: AppCredentials
+) -> Running:
+    """Write down what was registered; whole or not at all, as it holds tokens."""
+    running = Running(
+        url=url,
+        cloud_app_key=registration.cloud_app_key,
+        server_app_key=registration.server_app_key,
+        environment=registration.environment,
+        app_id=credentials.app_id,
+        server_token=credentials.server_token,
+        cloud_token=credentials.cloud_token,
+        shared_secret=credentials.shared_secret,
+    )
+    draft = data_dir / f"{_FILE}.draft"
+    draft.touch(mode=0o600)
+    draft.write_bytes(msgspec.json.format(msgspec.json.encode(running)))
+    draft.replace(data_dir / _FILE)
+    return running
+
+
+def running_app(data_dir: Path) -> Running:
+    """The app that runs; raises ``ConfigError`` (``dev_not_running``) if none was registered."""
+    file = data_dir / _FILE
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=Running)
+    except (OSError, msgspec.DecodeError):
+        raise ConfigError(
+            "dev_not_running",
+            expected=f"an app that `ferryman dev` runs; it is written down in {file}",
+            found="none",
+            fix="Start `ferryman dev` in the app's folder, and run this there too, or name its "
+            "folder .ferryman by --data-dir.",
+        ) from None
+
+
+def default_key(folder: Path) -> str:
+    """The key of an app that names none: from its folder."""
+    name = re.sub(r"[^a-z0-9-]+", "-", folder.resolve().name.lower()).strip("-")
+    return f"dev.{name or 'app'}"
