@@ -19,6 +19,7 @@ from ferryman.api.app import create_app
 from ferryman.api.auth import Credentials
 from ferryman.cli.app import app
 from ferryman.config import Settings
+from ferryman.figures import METRICS
 from ferryman.services.platform import Platform
 from ferryman.tokens import SigningKey
 from tests.contract.frame import Statement, statements
@@ -41,6 +42,17 @@ def settings() -> str:
         default = "" if field.default is None else f"`{field.default}`"
         rows.append([f"`FERRYMAN_{name.upper()}`", default, field.description or ""])
     return _table(["variable", "default", "meaning"], rows)
+
+
+def metrics() -> str:
+    """Every metric with its labels and its meaning."""
+    rows = []
+    for name, metric in METRICS.items():
+        labels = (("process",) if metric.of == "process" else ()) + metric.labels
+        rows.append(
+            [f"`{name}`", metric.kind, " ".join(f"`{each}`" for each in labels), metric.help]
+        )
+    return _table(["metric", "kind", "labels", "meaning"], rows)
 
 
 def errors() -> str:
@@ -169,6 +181,7 @@ def _table(head: list[str], rows: list[list[str]]) -> str:
 
 
 PARTS: dict[str, Callable[[], str]] = {
+    "metrics": metrics,
     "settings": settings,
     "errors": errors,
     "cli": cli,
