@@ -10,7 +10,6 @@ digest to disk.
 import os
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from ferryman import Gateway, Migration, MigrationAPIError
@@ -30,16 +29,12 @@ def main(verb: str, url: str, transfer_id: str, *rest: str) -> None:
 
 
 def many(url: str, token: str, transfer_id: str, count: int, size: int) -> float:
-    """Files at the same time, as an exporter with a thread for each would."""
+    """Files beside each other, as an exporter of many would."""
     bodies = [os.urandom(size) for _ in range(64)]
-    with Gateway(url, token, transfer_id) as gateway, ThreadPoolExecutor(PARALLEL) as pool:
-
-        def put(number: int) -> None:
-            with gateway.create_app_data(str(number)) as data:
-                data.write(bodies[number % 64])
-
+    with Gateway(url, token, transfer_id) as gateway:
+        files = ((str(number), bodies[number % 64]) for number in range(count))
         started = time.perf_counter()
-        list(pool.map(put, range(count)))
+        gateway.upload_many(files, concurrency=PARALLEL)
         return time.perf_counter() - started
 
 

@@ -65,8 +65,8 @@ async def begin_upload(
     transfer_id: Id,
     data: JSONBody[UploadRequest],
 ) -> UploadView:
-    """Begin a file; repeatable with a resume key."""
-    return await upload.begin(platform, caller, transfer_id, data.label, data.resume_key)
+    """Begin a file; repeatable with a resume key. A small file may ask for its only URL at once."""
+    return await upload.begin(platform, caller, transfer_id, data.label, data.resume_key, data.part)
 
 
 @post("/uploads/{upload_id:str}/parts", status_code=200)

@@ -17,6 +17,8 @@ from ferryman.domain import limits
 from ferryman.errors import Conflict, Settled
 from ferryman.vocab import AckStatus, AppKind, EventType, TransferStatus
 
+_TOUCH_STEP = timedelta(seconds=1)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transfer:
@@ -142,6 +144,15 @@ def touch_upload(transfer: Transfer, now: datetime) -> Change:
     """Bytes are on their way: a long file must not time out before it is complete."""
     check_exporting(transfer, "uploading app data")
     return Change(replace(transfer, last_upload_at=now))
+
+
+def needs_touch(transfer: Transfer, now: datetime) -> bool:
+    """Whether bytes on their way move the deadline by enough to be written down.
+
+    Many small files would otherwise wait for each other, to move it by milliseconds each.
+    """
+    last = transfer.last_upload_at
+    return last is None or now - last >= _TOUCH_STEP
 
 
 def record_upload(transfer: Transfer, now: datetime) -> Change:

@@ -64,6 +64,14 @@ class LocalStore:
         await asyncio.to_thread(self._begin, key)
         return key
 
+    async def begin_single(self, part: PartRequest) -> str | None:
+        """None: an upload is a folder, and there is no shorter way."""
+        return None
+
+    async def widened(self, key: str, upload_ref: str, parts: Sequence[PartRequest]) -> str:
+        """The same: an upload takes any part."""
+        return upload_ref
+
     async def part_url(
         self,
         key: str,

@@ -65,6 +65,18 @@ class ObjectStore(Protocol):
     async def begin(self, key: str) -> str:
         """Open an upload and return the store's reference to it; repeatable for a local store."""
 
+    async def begin_single(self, part: PartRequest) -> str | None:
+        """A reference for a file that is to be this one part, where that spares the store work.
+
+        Nothing is opened. None where it spares nothing, or the part is too large: then ``begin``.
+        """
+
+    async def widened(self, key: str, upload_ref: str, parts: Sequence[PartRequest]) -> str:
+        """``upload_ref`` if these parts can go under it, else the reference of a new upload.
+
+        Only a reference of ``begin_single`` is ever too narrow: for any part but its own.
+        """
+
     async def part_url(
         self,
         key: str,

@@ -10,6 +10,7 @@ from weakref import WeakSet
 from ferryman.sdk import server_calls
 from ferryman.sdk.errors import GatewayError
 from ferryman.sdk.http import HttpTransport
+from ferryman.sdk.many import Content, send_many
 from ferryman.sdk.pages import PaginatedContainers, PaginatedMapping
 from ferryman.sdk.parts import DEFAULT_BUDGET, MOST_PARALLEL, Budget
 from ferryman.sdk.resume import Resumption
@@ -17,6 +18,7 @@ from ferryman.sdk.safe_trace import describe_error
 from ferryman.sdk.stream import AppDataStream
 from ferryman.sdk.upload import Upload
 from ferryman.vocab import ContainerType
+from ferryman.wire.upload import AppDataReceipt
 
 
 class Gateway:
@@ -88,6 +90,23 @@ class Gateway:
         if resume_key is not None:
             upload.begin()
         return AppDataStream(upload)
+
+    def upload_many(
+        self,
+        files: Iterable[tuple[str | None, Content]],
+        *,
+        concurrency: int = MOST_PARALLEL,
+    ) -> list[AppDataReceipt]:
+        """Send many files, ``concurrency`` (1 to 8) at the same time; their receipts in order.
+
+        ``files`` yields a label and the bytes, or the path, of each; it is asked for the next one
+        when a thread is free, so it may be a generator. When a file fails, or ``files`` raises,
+        no more are begun, those on their way end, and its error is raised: what was registered
+        by then stays. Example::
+
+            gateway.upload_many((row.id, row.dump()) for row in rows)
+        """
+        return send_many(self.create_app_data, files, concurrency)
 
     def complete_export(self) -> None:
         """Say that all files are up. The cloud app is told; more files are still taken."""

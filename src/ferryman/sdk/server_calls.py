@@ -40,11 +40,17 @@ def claim(request: ClaimRequest) -> Operation[ClaimAnswer]:
 
 
 def begin_upload(
-    transfer_id: str, label: str | None, resume_key: str | None = None
+    transfer_id: str,
+    label: str | None,
+    resume_key: str | None = None,
+    part: PartRequest | None = None,
 ) -> Operation[UploadView]:
-    """Begin a file, or find the one that was begun under the same resume key."""
+    """Begin a file, or find the one that was begun under the same resume key.
+
+    ``part`` when it is to be the only one: the answer then tells where it goes.
+    """
     path = f"{_transfer(transfer_id)}/app-data"
-    body = UploadRequest(label=label, resume_key=resume_key)
+    body = UploadRequest(label=label, resume_key=resume_key, part=part)
     return json_operation("POST", path, UploadView, body=body)
 
 

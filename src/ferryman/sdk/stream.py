@@ -183,6 +183,12 @@ class AppDataStream(io.BufferedIOBase):
                 self._check_same()
             elif self._part is not None:
                 self._send(self._part[: self._filled])
+            elif self._sent == 0 and not self._upload.may_resume:
+                # Never begun: the platform is told of the file and its only part in one call.
+                self._digest.update(self._head)
+                digest = self._digest.hexdigest()
+                self.receipt = self._upload.send_only(memoryview(self._head), digest)
+                self._complete = True
             elif self._sent == 0:
                 self._send(memoryview(self._head))
             if not self._complete:

@@ -20,6 +20,7 @@ from ferryman.wire.upload import (
     AppDataReceipt,
     CompleteRequest,
     PartRequest,
+    PartUrl,
     StoredPart,
     UploadView,
 )
@@ -31,6 +32,7 @@ T = TypeVar("T")
 # A signed URL may have expired while a part waited, and a byte may flip on the way: the store
 # then refuses, and a new URL and another try mend it. A part refused this often is not mended.
 _TRIES_PER_PART = 4
+_THERE_ALREADY = 412
 
 
 class Upload:
@@ -118,6 +120,32 @@ class Upload:
             self._pending[number] = future
         # Runs also for a part that was cancelled before its turn.
         future.add_done_callback(lambda done: self._settle(number, body, done))
+
+    def send_only(self, body: memoryview, sha256: str) -> AppDataReceipt:
+        """Send a file that is one small part and register it, in three calls and in this thread.
+
+        Instead of ``begin``, ``send`` and ``complete``; without a resume key.
+        """
+        self._budget.take(body.nbytes)
+        try:
+            self.check()
+            part = PartRequest(number=1, size=body.nbytes, sha256=sha256, md5=_md5(body))
+            begin = server_calls.begin_upload(self._transfer_id, self._label, part=part)
+            view = self._view = self._run(lambda exchange: exchange.call(begin))
+            stored = self._run(
+                lambda exchange: part_flow(exchange, view.upload_id, part, body, view.part)
+            )
+        finally:
+            self._budget.give(body)
+        self._stored.append(stored)
+        if self._on_part is not None:
+            self._on_part(stored, True)
+        return self.complete(sha256)
+
+    @property
+    def may_resume(self) -> bool:
+        """Whether the file can be gone on with by another process."""
+        return self._resumption is not None
 
     def check(self) -> None:
         """Raise what made an earlier part fail, or that the upload was abandoned."""
@@ -238,14 +266,18 @@ class Upload:
 
 
 def part_flow(
-    exchange: Exchange, upload_id: str, part: PartRequest, body: memoryview
+    exchange: Exchange,
+    upload_id: str,
+    part: PartRequest,
+    body: memoryview,
+    url: PartUrl | None = None,
 ) -> Flow[StoredPart]:
-    """Ask where a part goes and send it there; a refused URL is replaced by a new one."""
+    """Ask where a part goes and send it there; a refused URL is replaced by a new one.
+
+    ``url`` where the platform has told it already.
+    """
     for tries in range(1, _TRIES_PER_PART + 1):
-        urls = yield from exchange.call(server_calls.part_urls(upload_id, [part]))
-        if len(urls.parts) != 1:
-            raise exchange.error(200, f"Asked for the URL of one part, got {len(urls.parts)}.")
-        url = urls.parts[0]
+        url = url or (yield from _where(exchange, upload_id, part))
         put = Request(method=url.method, url=url.url, headers=url.headers, body=body)
         try:
             answer = yield from exchange.deliver(put)
@@ -253,6 +285,12 @@ def part_flow(
             raise exchange.unanswered(put, lost) from lost
         if answer.status == 200:
             return _stored(part, answer)
+        if answer.status == _THERE_ALREADY:
+            # It arrived before, and the answer was lost: the store replaces nothing.
+            state = yield from exchange.call(server_calls.upload_state(upload_id))
+            if there := held_part(part, state.parts, None):
+                return there
+        url = None
         log.warning(
             "part.refused uploadId=%s number=%d status=%d try=%d",
             upload_id,
@@ -261,6 +299,13 @@ def part_flow(
             tries,
         )
     raise refusal(answer, exchange.error, f"Part {part.number} of upload {upload_id}")
+
+
+def _where(exchange: Exchange, upload_id: str, part: PartRequest) -> Flow[PartUrl]:
+    urls = yield from exchange.call(server_calls.part_urls(upload_id, [part]))
+    if len(urls.parts) != 1:
+        raise exchange.error(200, f"Asked for the URL of one part, got {len(urls.parts)}.")
+    return urls.parts[0]
 
 
 def _stored(part: PartRequest, answer: Answer) -> StoredPart:

@@ -5,7 +5,12 @@ key that was fixed when the upload began, and completing is repeatable on both s
 between, the same call made again finds the file and writes the row.
 """
 
+from dataclasses import replace
+from datetime import datetime
 from hashlib import sha256 as new_sha256
+from uuid import UUID
+
+import msgspec
 
 from ferryman.clock import epoch_ms
 from ferryman.domain import transfer as rules
@@ -23,7 +28,9 @@ from ferryman.store import upload as uploads
 from ferryman.store.app import App
 from ferryman.store.app_data import AppData
 from ferryman.store.database import Transaction
+from ferryman.store.transfer import StoredTransfer
 from ferryman.store.upload import Upload
+from ferryman.vocab import TransferStatus
 from ferryman.wire.upload import (
     AppDataReceipt,
     CompleteRequest,
@@ -45,8 +52,11 @@ async def begin(
     transfer_id: str,
     label: str | None,
     resume_key: str | None = None,
+    part: PartRequest | None = None,
 ) -> UploadView:
     """Open an upload, or find the one that was opened under the same resume key.
+
+    A new one that is begun with its only ``part`` tells where that goes, which moves the deadline.
 
     Nothing is announced before it is complete. One that is complete is found also after its
     transfer has ended, so that whoever was killed before it read the receipt gets it.
@@ -58,30 +68,64 @@ async def begin(
         if found := await _begun(platform, app, transfer_id, label, resume_key):
             return found
     key = new_id()
+    reference = await _open(platform, app, transfer_id, key, part)
     async with platform.database.transaction() as tx:
-        stored = await transfer_service.lock_exporting(tx, app, transfer_id)
-        rules.check_exporting(stored.state, "uploading app data")
-        check_app_data(stored.access_scopes)
-    reference = await platform.objects.begin(str(key))
-    upload = Upload(
-        upload_id=new_id(),
-        transfer_id=stored.transfer_id,
-        key=key,
-        store_ref=reference,
-        label=label,
-        resume_key=resume_key,
-        state="OPEN",
-    )
-    async with platform.database.transaction() as tx:
-        await uploads.insert(tx, upload)
-        kept = await uploads.by_id(tx, upload.upload_id, app.app_id)
-        if kept is not None:
+        stored = await _check_begin(tx, app, transfer_id, touch=part is not None)
+        upload = Upload(
+            upload_id=new_id(),
+            transfer_id=stored.transfer_id,
+            key=key,
+            store_ref=reference,
+            label=label,
+            resume_key=resume_key,
+            state="OPEN",
+        )
+        kept = await uploads.insert(tx, upload)
+        if kept:
             await timeline.write(tx, stored.transfer_id, "upload.begun", key=str(key), label=label)
-    if kept is None:
+        now = tx.now
+    if not kept:
         # Another process began under the same key in the meantime: its upload is the one.
         await platform.objects.abort(str(key), reference)
-        return await begin(platform, app, transfer_id, label, resume_key)
-    return _view(platform, upload)
+        return await begin(platform, app, transfer_id, label, resume_key, part)
+    view = _view(platform, upload)
+    if part is None:
+        return view
+    [signed] = await _signed(platform, upload, [part], now)
+    return msgspec.structs.replace(view, part=signed)
+
+
+async def _open(
+    platform: Platform, app: App, transfer_id: str, key: UUID, part: PartRequest | None
+) -> str:
+    """A reference of the store, without asking it for anything where one part is all."""
+    if part is not None:
+        _check_parts(platform, [part])
+        if single := await platform.objects.begin_single(part):
+            return single
+    # Nothing is opened on behalf of a transfer that takes no files.
+    async with platform.database.transaction() as tx:
+        await _check_begin(tx, app, transfer_id)
+    return await platform.objects.begin(str(key))
+
+
+async def _check_begin(
+    tx: Transaction, app: App, transfer_id: str, *, touch: bool = False
+) -> StoredTransfer:
+    """The transfer, if it takes files; locked only to start it or to move its deadline.
+
+    So files that begin at the same time do not wait for each other's commit. One that begins
+    while its transfer settles is none: completing it is refused.
+    """
+    stored = await transfer_service.load_own(tx, app, transfer_id)
+    touch = touch and rules.needs_touch(stored.state, tx.now)
+    if touch or stored.state.status is TransferStatus.READY:
+        stored = await transfer_service.lock_exporting(tx, app, transfer_id)
+    rules.check_exporting(stored.state, "uploading app data")
+    check_app_data(stored.access_scopes)
+    if touch:
+        await _touch(tx, stored)
+    return stored
 
 
 async def _begun(
@@ -133,6 +177,36 @@ async def sign_parts(
             found=str(len(parts)),
             fix="Ask for fewer at a time.",
         )
+    _check_parts(platform, parts)
+    async with platform.database.transaction() as tx:
+        upload = await _own(tx, app, upload_id)
+        _check_open(upload)
+        stored = await transfer_service.lock_exporting(tx, app, str(upload.transfer_id))
+        await _touch(tx, stored)
+        now = tx.now
+    reference = await platform.objects.widened(str(upload.key), upload.store_ref, parts)
+    if reference != upload.store_ref:
+        if not await _widen(platform, upload, reference):
+            # Another call did the same, or completed or aborted it: begin anew with what is now.
+            await platform.objects.abort(str(upload.key), reference)
+            return await sign_parts(platform, app, upload_id, parts)
+        upload = replace(upload, store_ref=reference)
+    return PartUrls(parts=await _signed(platform, upload, parts, now))
+
+
+async def _widen(platform: Platform, upload: Upload, reference: str) -> bool:
+    async with platform.database.transaction() as tx:
+        # The transfer's lock orders this against a completion under the old reference.
+        await transfers.lock(tx, upload.transfer_id)
+        return await uploads.set_store_ref(tx, upload, reference)
+
+
+async def _touch(tx: Transaction, stored: StoredTransfer) -> None:
+    touched = rules.touch_upload(stored.state, tx.now)
+    await transfers.save(tx, stored.transfer_id, touched.transfer)
+
+
+def _check_parts(platform: Platform, parts: list[PartRequest]) -> None:
     store = platform.objects
     for part in parts:
         check_request(
@@ -141,32 +215,28 @@ async def sign_parts(
             max_parts=store.max_parts,
             checksums=store.checksums,
         )
-    async with platform.database.transaction() as tx:
-        upload = await _own(tx, app, upload_id)
-        _check_open(upload)
-        stored = await transfer_service.lock_exporting(tx, app, str(upload.transfer_id))
-        touched = rules.touch_upload(stored.state, tx.now)
-        await transfers.save(tx, stored.transfer_id, touched.transfer)
-        now = tx.now
-    expires_at = now + SIGNED_URL_LIFE
+
+
+async def _signed(
+    platform: Platform, upload: Upload, parts: list[PartRequest], now: datetime
+) -> list[PartUrl]:
+    store, expires_at = platform.objects, now + SIGNED_URL_LIFE
     signed = [
         await store.part_url(
             str(upload.key), upload.store_ref, part, expires_at=expires_at, now=now
         )
         for part in parts
     ]
-    return PartUrls(
-        parts=[
-            PartUrl(
-                number=part.number,
-                method=part.method,
-                url=part.url,
-                headers=part.headers,
-                expires_at=epoch_ms(part.expires_at),
-            )
-            for part in signed
-        ]
-    )
+    return [
+        PartUrl(
+            number=part.number,
+            method=part.method,
+            url=part.url,
+            headers=part.headers,
+            expires_at=epoch_ms(part.expires_at),
+        )
+        for part in signed
+    ]
 
 
 async def state(platform: Platform, app: App, upload_id: str) -> UploadState:
@@ -190,9 +260,9 @@ async def complete(
     platform: Platform, app: App, upload_id: str, request: CompleteRequest
 ) -> AppDataReceipt:
     """Make the file of its parts and owe its event; repeating it gives the same answer."""
-    async with platform.database.transaction() as tx:
+    async with platform.database.reading() as tx:
         upload = await _own(tx, app, upload_id)
-        if done := await app_data.of_upload(tx, upload.upload_id):
+        if done := await _completed(tx, upload):
             return _receipt(done)
         _check_not_aborted(upload)
         stored = await transfer_service.load_own(tx, app, str(upload.transfer_id))
@@ -201,7 +271,15 @@ async def complete(
     parts = sorted(request.parts, key=lambda part: part.number)
     await platform.objects.complete(str(upload.key), upload.store_ref, parts)
     digest = request.sha256 or await _digest(platform, str(upload.key), parts)
-    return await _accept(platform, app, upload, parts, size, digest)
+    receipt = await _accept(platform, app, upload, parts, size, digest)
+    return await complete(platform, app, upload_id, request) if receipt is None else receipt
+
+
+async def _completed(tx: Transaction, upload: Upload) -> AppData | None:
+    """The file that an upload became; its state and its file were written together."""
+    if upload.state != "COMPLETED":
+        return None
+    return await app_data.of_upload(tx, upload.upload_id)
 
 
 async def abort(platform: Platform, app: App, upload_id: str) -> None:
@@ -231,7 +309,8 @@ async def _accept(
     parts: list[StoredPart],
     size: int,
     digest: str,
-) -> AppDataReceipt:
+) -> AppDataReceipt | None:
+    """None when the upload got another reference in the store: what was completed is not its."""
     file = AppData(
         key=upload.key,
         transfer_id=upload.transfer_id,
@@ -243,13 +322,14 @@ async def _accept(
     )
     async with platform.database.transaction() as tx:
         stored = await transfer_service.lock_exporting(tx, app, str(upload.transfer_id))
-        if done := await app_data.of_upload(tx, upload.upload_id):
+        found = await _own(tx, app, str(upload.upload_id))
+        if done := await _completed(tx, found):
             return _receipt(done)
-        _check_not_aborted(await _own(tx, app, str(upload.upload_id)))
+        _check_not_aborted(found)
+        if found.store_ref != upload.store_ref:
+            return None
         change = rules.record_upload(stored.state, tx.now)
-        await app_data.insert(tx, file, parts)
-        await uploads.set_state(tx, upload.upload_id, "COMPLETED")
-        await transfers.add_bytes(tx, stored.transfer_id, size)
+        await app_data.accept(tx, file, parts)
         await timeline.write(
             tx,
             stored.transfer_id,

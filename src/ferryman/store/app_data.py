@@ -23,9 +23,9 @@ class AppData:
     sha256: str
 
 
-async def insert(tx: Transaction, file: AppData, parts: list[StoredPart]) -> None:
-    """Accept a file; ``parts`` keep the digests it is proven by."""
-    await SQL.insert_app_data(
+async def accept(tx: Transaction, file: AppData, parts: list[StoredPart]) -> None:
+    """Accept the file of an upload; ``parts`` keep the digests it is proven by."""
+    await SQL.accept_app_data(
         tx.connection,
         **{name: getattr(file, name) for name in AppData.__dataclass_fields__},
         parts=msgspec.json.encode(parts).decode(),

@@ -206,11 +206,6 @@ async def set_wake_job(tx: Transaction, transfer_id: UUID, job_id: int | None) -
     await SQL.set_wake_job(tx.connection, transfer_id=transfer_id, job_id=job_id)
 
 
-async def add_bytes(tx: Transaction, transfer_id: UUID, size: int) -> None:
-    """Count the bytes of a complete file."""
-    await SQL.add_bytes(tx.connection, transfer_id=transfer_id, size=size)
-
-
 async def counts(tx: Transaction, transfer_id: UUID) -> Counts:
     """Messages and attempts so far."""
     row = await SQL.transfer_counts(tx.connection, transfer_id=transfer_id)

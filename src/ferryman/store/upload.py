@@ -20,9 +20,9 @@ class Upload:
     state: str
 
 
-async def insert(tx: Transaction, upload: Upload) -> None:
-    """Remember an upload that the store has begun, unless another has its resume key."""
-    await SQL.insert_upload(
+async def insert(tx: Transaction, upload: Upload) -> bool:
+    """Remember an upload that the store has begun; False where another has its resume key."""
+    found: Any = await SQL.insert_upload(
         tx.connection,
         upload_id=upload.upload_id,
         transfer_id=upload.transfer_id,
@@ -32,6 +32,7 @@ async def insert(tx: Transaction, upload: Upload) -> None:
         resume_key=upload.resume_key,
         now=tx.now,
     )
+    return found is not None
 
 
 async def by_id(tx: Transaction, upload_id: UUID, app_id: UUID) -> Upload | None:
@@ -44,6 +45,14 @@ async def to_resume(tx: Transaction, transfer_id: UUID, resume_key: str) -> Uplo
     return _upload(
         await SQL.upload_to_resume(tx.connection, transfer_id=transfer_id, resume_key=resume_key)
     )
+
+
+async def set_store_ref(tx: Transaction, upload: Upload, store_ref: str) -> bool:
+    """Whether the reference could be replaced: it is still ``upload``'s, and that is open."""
+    found: Any = await SQL.set_upload_store_ref(
+        tx.connection, upload_id=upload.upload_id, before=upload.store_ref, after=store_ref
+    )
+    return found is not None
 
 
 async def set_state(tx: Transaction, upload_id: UUID, state: str) -> None:

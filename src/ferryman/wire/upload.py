@@ -8,10 +8,15 @@ class UploadRequest(Wire, frozen=True):
 
     With a ``resume_key`` of the caller's choice the call is repeatable: the same key of the same
     transfer gives the same upload, until that is aborted.
+
+    ``part``, number 1, says that the file is to be this one part; the answer then tells where it
+    goes. A store may answer 412 to its PUT when the part is there already, as it is when an
+    answer was lost: ``GET /server/v1/uploads/{uploadId}`` shows it.
     """
 
     label: str | None = None
     resume_key: str | None = None
+    part: "PartRequest | None" = None
 
 
 class UploadView(Wire, frozen=True):
@@ -20,7 +25,7 @@ class UploadView(Wire, frozen=True):
     Every part but the last is at least ``min_part_size``; ``part_size`` is a good first size.
     ``checksums`` names the digests that the store wants for each part. ``resumed`` tells that
     the upload was begun before, under the same resume key, and ``receipt`` is there when it is
-    complete already.
+    complete already. ``part`` tells where the part goes that a new upload was begun with.
     """
 
     upload_id: str
@@ -32,6 +37,7 @@ class UploadView(Wire, frozen=True):
     checksums: list[str]
     resumed: bool = False
     receipt: "AppDataReceipt | None" = None
+    part: "PartUrl | None" = None
 
 
 class PartRequest(Wire, frozen=True):

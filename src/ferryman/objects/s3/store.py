@@ -1,5 +1,9 @@
-"""The object store on S3. A file is one object, ``prefix`` + key, written by multipart upload."""
+"""The object store on S3. A file is one object, ``prefix`` + key.
 
+It is written by a multipart upload, or, when it is small, by one plain PUT (``single.py``).
+"""
+
+import asyncio
 import re
 from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -11,6 +15,7 @@ from botocore.exceptions import ClientError
 
 from ferryman.clock import wall_now
 from ferryman.errors import OutsideError, not_found
+from ferryman.ids import new_id
 from ferryman.objects.disposition import disposition
 from ferryman.objects.incoming import upload_closed
 from ferryman.objects.parts import check_parts, check_request
@@ -18,6 +23,7 @@ from ferryman.objects.port import Part, SignedPart, Unfinished
 from ferryman.objects.s3.address import S3Address, base_of
 from ferryman.objects.s3.presign import Keys, presign
 from ferryman.objects.s3.refusals import code_of, etag_of, store_errors
+from ferryman.objects.s3.single import MARK, Single, keeps_to_condition, read_single
 from ferryman.objects.signing import is_key
 from ferryman.wire.upload import PartRequest, StoredPart
 
@@ -58,6 +64,8 @@ class S3Store:
         self._region = region
         self._base = base_of(address, public_endpoint)
         self._wall = wall
+        self._exclusive: bool | None = None
+        self._trying = asyncio.Lock()
 
     async def begin(self, key: str) -> str:
         """Open a multipart upload; its reference is S3's upload id."""
@@ -66,6 +74,18 @@ class S3Store:
                 **self._object(key), **self._encryption(), ContentType="application/octet-stream"
             )
         return str(answer["UploadId"])
+
+    async def begin_single(self, part: PartRequest) -> str | None:
+        """A reference to one plain PUT of exactly these bytes, for a part below 5 MiB."""
+        self._check_request(part)
+        if part.number != 1 or part.size >= self.min_part_size or not await self._is_exclusive():
+            return None
+        return str(Single(part.size, part.md5 or ""))
+
+    async def widened(self, key: str, upload_ref: str, parts: Sequence[PartRequest]) -> str:
+        """A multipart upload is opened for parts that are not the one of a plain PUT."""
+        single = read_single(upload_ref)
+        return upload_ref if single is None or single.is_all(parts) else await self.begin(key)
 
     async def part_url(
         self,
@@ -77,17 +97,18 @@ class S3Store:
         now: datetime,
     ) -> SignedPart:
         """Sign the sending of one part: S3 itself refuses another length or other bytes."""
-        check_request(
-            part,
-            max_part_size=self.max_part_size,
-            max_parts=self.max_parts,
-            checksums=self.checksums,
-        )
-        headers = {
-            "Content-Length": str(part.size),
-            "Content-MD5": b64encode(bytes.fromhex(part.md5 or "")).decode(),
-        }
-        query = {"partNumber": str(part.number), "uploadId": upload_ref}
+        self._check_request(part)
+        single = read_single(upload_ref)
+        if single is not None:
+            if not single.is_all([part]):
+                raise upload_closed()
+            query, headers = {}, single.headers(self._encryption())
+        else:
+            query = {"partNumber": str(part.number), "uploadId": upload_ref}
+            headers = {
+                "Content-Length": str(part.size),
+                "Content-MD5": b64encode(bytes.fromhex(part.md5 or "")).decode(),
+            }
         url = await self._sign("PUT", key, query, headers, expires_at - now)
         return SignedPart(
             number=part.number, method="PUT", url=url, headers=headers, expires_at=expires_at
@@ -118,6 +139,9 @@ class S3Store:
         if held is None:
             await self._check_same(key, parts)
             return
+        if read_single(upload_ref):
+            check_parts(parts, min_part_size=0, max_parts=self.max_parts, held=held)
+            return
         chosen = check_parts(
             parts, min_part_size=self.min_part_size, max_parts=self.max_parts, held=held
         )
@@ -134,7 +158,14 @@ class S3Store:
         await self._check_same(key, parts)
 
     async def abort(self, key: str, upload_ref: str) -> None:
-        """Close the upload and free its parts; a completed file stays."""
+        """Close the upload and free its parts; a completed file stays.
+
+        Of a plain PUT the object is removed: whoever aborts knows that it is not accepted. Its
+        URL may bring it again, until it expires; a sweep finds that.
+        """
+        if read_single(upload_ref):
+            await self.delete(key)
+            return
         with store_errors():
             try:
                 await self._client.abort_multipart_upload(**self._object(key), UploadId=upload_ref)
@@ -215,6 +246,8 @@ class S3Store:
 
     async def _held(self, key: str, upload_ref: str) -> list[Part] | None:
         """The parts of an upload by number; None when it is closed."""
+        if single := read_single(upload_ref):
+            return await self._held_single(key, single)
         held: list[Part] = []
         with store_errors():
             try:
@@ -232,10 +265,36 @@ class S3Store:
                 return None
         return sorted(held, key=lambda part: part.number)
 
+    async def _held_single(self, key: str, single: Single) -> list[Part]:
+        """The object as the only part.
+
+        No other bytes than those of ``single`` were ever signed for it, so its size and mark
+        tell; its etag need not be an md5 (KMS), so the one that was signed is given.
+        """
+        found = await self._head(key)
+        if found is None or found["ContentLength"] != single.size or not _is_single(found):
+            return []
+        return [StoredPart(number=1, size=single.size, etag=single.md5)]
+
+    async def _is_exclusive(self) -> bool:
+        """Whether a conditional PUT replaces nothing here; tried out once, with three calls."""
+        async with self._trying:
+            if self._exclusive is None:
+                name = f"{self._address.prefix}ferryman-check-{new_id()}"
+                with store_errors():
+                    self._exclusive = await keeps_to_condition(
+                        self._client,
+                        {"Bucket": self._address.bucket, "Key": name},
+                        self._encryption(),
+                    )
+        return self._exclusive
+
     async def _check_same(self, key: str, parts: Sequence[Part]) -> None:
         found = await self._head(key)
         if found is None or found["ContentLength"] != sum(part.size for part in parts):
             raise upload_closed()
+        if _is_single(found):
+            raise upload_closed()  # sent before this upload was opened in its place
         made = etag_of(found)
         # Under a key of KMS, and in stores of another habit, an etag says nothing of the bytes.
         telling = found.get("ServerSideEncryption") != "aws:kms" and _JOINED.fullmatch(made)
@@ -288,6 +347,14 @@ class S3Store:
             life=life,
         )
 
+    def _check_request(self, part: PartRequest) -> None:
+        check_request(
+            part,
+            max_part_size=self.max_part_size,
+            max_parts=self.max_parts,
+            checksums=self.checksums,
+        )
+
     def _object(self, key: str) -> dict[str, str]:
         if not is_key(key):
             raise not_found("object", key)
@@ -299,6 +366,10 @@ class S3Store:
             "SSEKMSKeyId": self._address.kms_key,
         }
         return {name: value for name, value in chosen.items() if value}
+
+
+def _is_single(found: dict[str, Any]) -> bool:
+    return bool(found.get("Metadata", {}).get("upload") == MARK)
 
 
 def joined_etag(parts: Sequence[Part]) -> str | None:

@@ -104,9 +104,6 @@ UPDATE transfer SET listener_error = :error WHERE transfer_id = :transfer_id;
 -- name: set_wake_job!
 UPDATE transfer SET wake_job_id = :job_id WHERE transfer_id = :transfer_id;
 
--- name: add_bytes!
-UPDATE transfer SET bytes = bytes + :size WHERE transfer_id = :transfer_id;
-
 -- name: transfer_counts^
 SELECT count(*) AS messages,
        coalesce(sum(attempts), 0)::bigint AS attempts,

@@ -1,9 +1,10 @@
--- name: insert_upload!
+-- name: insert_upload$
 -- Nothing is inserted where another upload of the transfer has the resume key already.
 INSERT INTO upload (upload_id, transfer_id, key, store_ref, label, resume_key, state, created_at)
 VALUES (:upload_id, :transfer_id, :key, :store_ref, :label, :resume_key, 'OPEN', :now)
 ON CONFLICT (transfer_id, resume_key) WHERE resume_key IS NOT NULL AND state <> 'ABORTED'
-DO NOTHING;
+DO NOTHING
+RETURNING upload_id;
 
 -- name: upload_by_id^
 SELECT upload.* FROM upload JOIN transfer USING (transfer_id)
@@ -12,6 +13,11 @@ WHERE upload_id = :upload_id AND app_id = :app_id;
 -- name: upload_to_resume^
 SELECT * FROM upload
 WHERE transfer_id = :transfer_id AND resume_key = :resume_key AND state <> 'ABORTED';
+
+-- name: set_upload_store_ref$
+UPDATE upload SET store_ref = :after
+WHERE upload_id = :upload_id AND store_ref = :before AND state = 'OPEN'
+RETURNING upload_id;
 
 -- name: set_upload_state!
 UPDATE upload SET state = :state WHERE upload_id = :upload_id;
