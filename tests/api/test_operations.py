@@ -80,8 +80,10 @@ def test_only_the_operator_sees_names_of_apps(
 
 
 def test_readiness_names_each_check(platform_process: PlatformProcess) -> None:
-    found = platform_process.caller(None).ok("GET", "/readyz")
-    assert found["status"] == "ready"
+    caller = platform_process.caller(None)
+    # The worker begins a moment after the API.
+    wait_until(lambda: caller.ok("GET", "/readyz")["status"] == "ready")
+    found = caller.ok("GET", "/readyz")
     assert set(found["checks"]) == {"database", "migrations", "workers", "objectStore"}
     assert all(check["ok"] for check in found["checks"].values())
 
