@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
 from ferryman.delivery import worker
+from ferryman.services import delivery as deliveries
 from ferryman.tokens import SigningKey
 from tests.services.stage import Stage, staged
 
@@ -81,3 +83,35 @@ def test_a_message_that_cannot_even_be_prepared_has_failed(database: str, tmp_pa
     file, triggered = play(database, tmp_path, spoil, TELLS)
     assert triggered == ("DELIVERED", "")
     assert file == ("FAILED", "the worker failed: ValidationError")
+
+
+SLEEPS = """\
+def run(event, context):
+    import time
+    time.sleep(60)
+"""
+
+
+def test_what_a_worker_held_that_was_cut_off_is_free_at_once(database: str, tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with staged(database, tmp_path) as stage:
+            (tmp_path / "cloud-app" / "index.py").write_text(SLEEPS)
+            await stage.begin()
+
+            async def held() -> bool:
+                return await stage.fetch("SELECT FROM message WHERE worker_id IS NOT NULL") != []
+
+            run = worker.run(stage.platform, SigningKey.generate(), database, asyncio.Event())
+            task = asyncio.create_task(run)
+            await until(held)
+            task.cancel()
+            await asyncio.wait({task})
+            assert await held()
+            assert await stage.fetch("SELECT FROM worker") == []
+            # As any other worker does when it looks, however short the silence was.
+            assert await deliveries.take_over(stage.platform, timedelta(hours=1)) == 1
+            assert not await held()
+            [attempt] = await stage.fetch("SELECT outcome FROM attempt")
+            assert attempt["outcome"] == "LOST"
+
+    asyncio.run(scene())

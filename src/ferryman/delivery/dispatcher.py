@@ -10,6 +10,7 @@ claimed others take over once it has been silent for ``heartbeat_seconds``.
 
 import asyncio
 from collections import Counter
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -36,6 +37,8 @@ log = structlog.get_logger("ferryman.delivery")
 
 _LOOK_SECONDS = 1.0
 """At least so often all lanes are looked at: a notification may have been lost."""
+
+_LEAVE_SECONDS = 5.0
 
 
 class Dispatcher:
@@ -78,14 +81,19 @@ class Dispatcher:
                 except OutsideError as exc:
                     log.warning("dispatcher.waits", code=exc.code)
                     self._in_touch_since = asyncio.get_running_loop().time()
-                    await passed(self._stop, 0.5)
+                    await passed(self._changed, 0.5)
                 except Exception:
                     log.exception("dispatcher.failed")
-                    await passed(self._stop, 1.0)
-            await deliveries.leave(self._platform, self._worker_id)
+                    await passed(self._changed, 1.0)
         finally:
-            for task in others:
+            ended = [*others, *self._tasks]
+            for task in ended:
                 task.cancel()
+            await asyncio.gather(*ended, return_exceptions=True)
+            # Cut off, it still holds messages: once it has left, others need not wait for them.
+            with suppress(OutsideError, TimeoutError):
+                async with asyncio.timeout(_LEAVE_SECONDS):
+                    await deliveries.leave(self._platform, self._worker_id)
 
     async def _step(self) -> None:
         loop = asyncio.get_running_loop()

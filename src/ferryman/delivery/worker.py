@@ -76,11 +76,11 @@ async def run(platform: Platform, key: SigningKey, database_url: str, stop: asyn
             await sweeps.wake(platform, job.id)
 
         queue = _Queue(platform, database_url, stop)
-        await asyncio.gather(
-            queue.work(WAKE, wake, at_once=_TIMERS_AT_ONCE),
-            _sweep(platform, stop, queue, sweep),
-            Dispatcher(platform, sender, functions, database_url, stop).run(),
-        )
+        # All of them come to their end before the rest does, also when this is cancelled.
+        async with asyncio.TaskGroup() as group:
+            group.create_task(queue.work(WAKE, wake, at_once=_TIMERS_AT_ONCE))
+            group.create_task(_sweep(platform, stop, queue, sweep))
+            group.create_task(Dispatcher(platform, sender, functions, database_url, stop).run())
 
 
 class _Queue:
