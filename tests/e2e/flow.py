@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psutil
 
+from ferryman.errors import ConfigError
 from ferryman.store.embedded import EmbeddedPostgres
 from ferryman.vocab import EventType
 from tests.e2e.cargo import Cargo, fetch
@@ -50,12 +51,14 @@ class Flow:
         self.chance = chance
         self.killed: Counter[str] = Counter()
         self.redelivered = 0
-        self._restart: threading.Thread | None = None
+        self._over = threading.Event()
 
     def run(self, messages: int, *, gap: tuple[float, float], at_most: float) -> None:
         """Kills end with the sending, or after ``at_most`` seconds."""
         self.postgres = EmbeddedPostgres(self.folder / "database")
         self.url = self.postgres.start()
+        keeper = threading.Thread(target=self._keep_postgres)
+        keeper.start()
         try:
             with fleet_in(self.folder, self.url, ENV) as self.fleet:
                 self.cargo = Cargo(self.fleet, self.folder)
@@ -69,7 +72,16 @@ class Flow:
             for table in ("worker", "message WHERE worker_id IS NOT NULL"):
                 assert fetch(self.url, f"SELECT FROM {table}") == [], table
         finally:
+            self._over.set()
+            keeper.join()
             self.postgres.stop()
+
+    def _keep_postgres(self) -> None:
+        """As ``serve`` does where it has an embedded one."""
+        while not self._over.wait(0.2):
+            if not self.postgres.running():
+                with suppress(ConfigError):
+                    self.postgres.start()
 
     def _sail(self, messages: int, gap: tuple[float, float], at_most: float) -> None:
         remote = f"{self.harbour.url}/a/"
@@ -107,8 +119,6 @@ class Flow:
             time.sleep(self.chance.uniform(*gap))
             [victim] = self.chance.choices(list(VICTIMS), list(VICTIMS.values()))
             self.killed[victim] += self._kill(victim)
-        if self._restart is not None:
-            self._restart.join()
         sent = sum(map(len, self.cargo.sent.values()))
         print(f"{self.killed.total()} kills while {sent} messages were sent")
 
@@ -126,12 +136,15 @@ class Flow:
                 with suppress(psutil.NoSuchProcess):
                     self.chance.choice(hosts).kill()
             case "postgres":
-                if self._restart is not None:
-                    self._restart.join()
-                file = self.folder / "database" / "postgres" / "postmaster.pid"
-                psutil.Process(int(file.read_text().split("\n", 1)[0])).kill()
-                self._restart = threading.Thread(target=self.postgres.start)
-                self._restart.start()
+                data = self.folder / "database" / "postgres"
+                try:
+                    pid = int((data / "postmaster.pid").read_text().split("\n", 1)[0])
+                    postmaster = psutil.Process(pid)
+                    if str(data) not in postmaster.cmdline():
+                        return False
+                    postmaster.kill()
+                except (OSError, ValueError, psutil.Error):
+                    return False  # it is on its way back
         return True
 
     def _settled(self) -> bool:

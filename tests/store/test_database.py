@@ -93,3 +93,22 @@ def test_a_lost_connection_is_one_error_whatever_it_was_for(database: str) -> No
             assert await tx.connection.fetchval("SELECT 1") == 1
 
     with_one_connection(database, use)
+
+
+def test_a_server_that_takes_no_writes_is_left(database: str) -> None:
+    """A standby, or a primary of before, to which an address led."""
+
+    async def use(database: Database) -> None:
+        async def write() -> None:
+            async with database.transaction() as tx:
+                await tx.connection.execute("UPDATE clock SET time_offset = '1 hour'")
+
+        async with database.reading() as tx:
+            session = "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY"
+            await tx.connection.execute(session)
+        with pytest.raises(OutsideError) as refused:
+            await write()
+        assert refused.value.code == "database_unavailable"
+        await write()
+
+    with_one_connection(database, use)

@@ -1,0 +1,89 @@
+"""Of the servers that an address names, the one that can be used is found."""
+
+import asyncio
+import socket
+from contextlib import closing
+
+import pytest
+
+from ferryman.store import servers
+from ferryman.store.servers import Servers, urls_of
+from tests.e2e.servers import Server, free_port, needs_postgresql
+
+OPTIONS = "db?target_session_attrs=read-write"
+
+
+@pytest.mark.parametrize(
+    ("url", "found"),
+    [
+        (
+            f"postgresql://me:pw@a:1,b:2/{OPTIONS}",
+            [f"postgresql://me:pw@a:1/{OPTIONS}", f"postgresql://me:pw@b:2/{OPTIONS}"],
+        ),
+        ("postgresql://[::1]:1,[::2]/db", ["postgresql://[::1]:1/db", "postgresql://[::2]/db"]),
+        ("postgresql://me@h/db?host=/run/a", ["postgresql://me@h/db?host=/run/a"]),
+        ("postgres:///db", ["postgres:///db"]),
+    ],
+)
+def test_each_server_of_an_address_has_one_of_its_own(url: str, found: list[str]) -> None:
+    assert urls_of(url) == found
+
+
+def connect_twice(*urls: str) -> list[str]:
+    """The order of the servers after two connections."""
+
+    async def run() -> list[str]:
+        found = Servers("postgresql://a,b/db")
+        found.urls[:] = urls
+        for _ in range(2):
+            connection = await found.connect()
+            assert await connection.fetchval("SELECT 1") == 1
+            await connection.close()
+        return found.urls
+
+    return asyncio.run(run())
+
+
+def test_a_server_that_is_gone_costs_no_more_than_its_own_time(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(servers, "_SECONDS", 2.0)
+    with closing(socket.create_server(("127.0.0.1", 0))) as silent:
+        port = silent.getsockname()[1]
+        gone, closed = (
+            f"postgresql://me@127.0.0.1:{port}/db",
+            f"postgresql://127.0.0.1:{free_port()}",
+        )
+        assert connect_twice(gone, closed, database) == [database, gone, closed]
+
+
+def test_a_server_of_another_kind_is_passed_over(database: str) -> None:
+    mark = "&" if "?" in database else "?"
+    standby = f"{database}{mark}target_session_attrs=standby"
+    assert connect_twice(standby, database) == [database, standby]
+
+
+@pytest.mark.parametrize("suffix", ["", "/db?target_session_attrs=standby"])
+def test_without_any_the_last_error_says_why(suffix: str) -> None:
+    url = f"postgresql://127.0.0.1:{free_port()},127.0.0.1:{free_port()}{suffix}"
+    with pytest.raises(OSError, match="Connect"):
+        asyncio.run(Servers(url).connect())
+
+
+@needs_postgresql
+def test_a_connection_that_is_silent_for_long_is_ended_by_the_kernel() -> None:
+    server = Server("silent")
+    try:
+        server.create()
+        server.start("fsync=off")
+
+        async def run() -> None:
+            connection = await Servers(server.url).connect()
+            own = connection._transport.get_extra_info("socket")
+            assert own.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+            assert own.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 25_000
+            await connection.close()
+
+        asyncio.run(run())
+    finally:
+        server.close()
