@@ -6,6 +6,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+# Tests mostly wait for the processes they start, so two at a time take little more than half as long.
+JOBS   ?= 2
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -29,7 +31,7 @@ dev: $(STAMP) ## a platform on the virtual clock, for working on an app
 	@$(BIN)/ferryman serve --data-dir .ferryman --port 8400 --clock virtual $(ARGS)
 
 test: $(STAMP) ## all tests
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
 
 check: $(STAMP) ## lint, types and layers
 	@$(BIN)/ruff check .
