@@ -22,7 +22,8 @@ from ferryman.server.build import build
 from ferryman.services import app as app_service
 from ferryman.services import delivery as deliveries
 from ferryman.services import listener, message, migration, transfer, upload
-from ferryman.services.delivery import Delivery, KnownApps, Result
+from ferryman.services.delivery import Delivery, Result
+from ferryman.services.known_apps import KnownApps
 from ferryman.services.platform import Platform
 from ferryman.store import clock
 from ferryman.store import transfer as transfers

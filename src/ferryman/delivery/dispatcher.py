@@ -27,7 +27,8 @@ from ferryman.functions.pool import FunctionPool
 from ferryman.functions.routes import FunctionRoute
 from ferryman.ids import jitter, new_id
 from ferryman.services import delivery as deliveries
-from ferryman.services.delivery import Delivery, KnownApps, Result
+from ferryman.services.delivery import Delivery, Result
+from ferryman.services.known_apps import KnownApps
 from ferryman.services.platform import Platform, passed
 from ferryman.store.database import connect
 from ferryman.store.delivery import CHANNEL, Lane

@@ -10,7 +10,8 @@ from ferryman.domain.outcome import Outcome, Stage, failed
 from ferryman.errors import OutsideError
 from ferryman.functions.routes import Route
 from ferryman.services import delivery as deliveries
-from ferryman.services.delivery import Delivery, KnownApps, Result
+from ferryman.services.delivery import Delivery, Result
+from ferryman.services.known_apps import KnownApps
 from ferryman.services.platform import Platform
 from ferryman.store.breaker import Endpoint
 

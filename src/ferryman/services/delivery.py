@@ -15,9 +15,10 @@ from uuid import UUID
 from ferryman.domain import message as rules
 from ferryman.domain.outcome import Outcome, succeeded
 from ferryman.figures import Figures
-from ferryman.functions.routes import FunctionRoute, Route, WebhookRoute, kind_of, route_name
+from ferryman.functions.routes import Route, WebhookRoute, kind_of, route_name
 from ferryman.services import breaker
 from ferryman.services.breaker import Contact
+from ferryman.services.known_apps import KnownApps, endpoint_of
 from ferryman.services.metrics import own_series
 from ferryman.services.platform import Platform
 from ferryman.services.routing import no_way, routes_of
@@ -34,47 +35,6 @@ from ferryman.vocab import AppKind, EventType, MessageState
 
 _LOST = "the process that made this attempt died before its outcome was known"
 _AT_ONCE = 500
-
-
-class KnownApps:
-    """Apps as a worker knows them; those that changed are read anew."""
-
-    def __init__(self) -> None:
-        self.apps: dict[UUID, App] = {}
-        self._versions: dict[UUID, str] = {}
-        self._routes: dict[Lane, tuple[Route, ...]] = {}
-
-    async def refresh(self, tx: Transaction, app_ids: Collection[UUID]) -> None:
-        """Know these apps as they are now."""
-        current = await apps.versions(tx, app_ids)
-        changed = {each for each, version in current.items() if self._versions.get(each) != version}
-        if not changed:
-            return
-        for app in await apps.by_ids(tx, changed):
-            self.apps[app.app_id] = app
-            self._versions[app.app_id] = current[app.app_id]
-            for event_type in EventType:
-                lane = Lane(app.app_id, event_type)
-                self._routes[lane] = routes_of(app, event_type)
-
-    def routes(self, lane: Lane) -> tuple[Route, ...]:
-        """How the messages of a lane reach the app, as far as is known here."""
-        return self._routes.get(lane, ())
-
-    def events_to(self, endpoint: Endpoint) -> list[EventType]:
-        """The events that are posted to an endpoint."""
-        return [
-            event_type
-            for event_type in EventType
-            if any(
-                _url(route) == endpoint.url
-                for route in self.routes(Lane(endpoint.app_id, event_type))
-            )
-        ]
-
-    def calls_function(self, lane: Lane) -> bool:
-        """Whether a lane leads to a function, as far as is known here."""
-        return any(isinstance(route, FunctionRoute) for route in self.routes(lane))
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,13 +282,8 @@ def _count_results(figures: Figures, results: Sequence[Result]) -> None:
 def _contacts(results: Sequence[Result]) -> Iterator[Contact]:
     for result in results:
         for route, outcome in result.by_route:
-            if (url := _url(route)) is not None:
+            if (url := endpoint_of(route)) is not None:
                 yield Contact(Endpoint(result.delivery.app.app_id, url), outcome)
-
-
-def _url(route: Route) -> str | None:
-    """The endpoint that a breaker guards; a function has none."""
-    return None if isinstance(route, FunctionRoute) else route.url.partition("?")[0]
 
 
 def _attempt(result: Result) -> AttemptRow:
