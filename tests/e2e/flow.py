@@ -26,6 +26,9 @@ ENV = {"FERRYMAN_HEARTBEAT_SECONDS": "2", "FERRYMAN_RETRY_BASE_SECONDS": "0.5"}
 VICTIMS = {"worker": 3, "api": 2, "host": 5, "postgres": 1}
 """By how often; to start a replica or worker again takes seconds."""
 
+STEP, PATIENCE = 8, 2.0
+"""Messages that come in between two kills, or the seconds after which none is waited for."""
+
 REFUSED = 3
 """Files of the app that refuses all and acknowledges none."""
 
@@ -116,11 +119,19 @@ class Flow:
     ) -> None:
         until = time.monotonic() + at_most
         while time.monotonic() < until and not all(each.done() for each in sending):
-            time.sleep(self.chance.uniform(*gap))
+            self._let_flow(gap)
             [victim] = self.chance.choices(list(VICTIMS), list(VICTIMS.values()))
             self.killed[victim] += self._kill(victim)
         sent = sum(map(len, self.cargo.sent.values()))
         print(f"{self.killed.total()} kills while {sent} messages were sent")
+
+    def _let_flow(self, gap: tuple[float, float]) -> None:
+        """Without it, on a slow machine all would be about to start, all of the time."""
+        before = len(self.harbour.received)
+        time.sleep(self.chance.uniform(*gap))
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until and len(self.harbour.received) < before + STEP:
+            time.sleep(0.02)
 
     def _kill(self, victim: str) -> bool:
         """SIGKILL to one of that kind, and whether there was any; it is started again."""

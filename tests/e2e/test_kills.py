@@ -201,8 +201,8 @@ def test_each_process_is_killed_once_in_one_migration(tmp_path: Path) -> None:
 def test_messages_flow_while_anything_is_killed(tmp_path: Path) -> None:
     """Two replicas of the API, three workers, their functions, the database; see ``Flow``."""
     flow = Flow(tmp_path, chosen())
-    flow.run(450, gap=(0.2, 0.8), at_most=25)
-    assert flow.killed.total() >= 10
+    flow.run(450, gap=(0.2, 0.8), at_most=30)
+    assert flow.killed.total() >= 5
 
 
 @pytest.mark.soak
