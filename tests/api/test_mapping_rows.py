@@ -79,3 +79,13 @@ def test_the_line_that_is_wrong_is_named() -> None:
         data = good * 50_000 + b"nonsense\n" + good
         with pytest.raises(Invalid, match="in line 50001"):
             read(data, [7, 60_000, 1 << 20], csv_form=csv_form)
+
+
+def test_what_is_wrong_with_a_line_is_said() -> None:
+    good = b"a:b,1,2\n"
+    with pytest.raises(Invalid, match=r"found 2 values in line 3\."):
+        read(good * 2 + b"a:b,1\n", [], csv_form=True)
+    long = b"a:b," + b"1" * 70_000
+    for cuts in ([], [len(good), 1], [len(good), 66_000]):
+        with pytest.raises(Invalid, match=r"more than 65536 bytes in line 3\."):
+            read(good * 2 + long, cuts, csv_form=True)

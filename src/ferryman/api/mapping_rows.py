@@ -16,6 +16,7 @@ _BATCH_BYTES = 2 << 20
 _TEXT = bytes(set(range(256)) - set(b",\n"))
 """All that is neither between values nor between lines."""
 
+_VALUES = 3
 _HEAD = b"namespace,serverKey,cloudKey"
 
 
@@ -37,6 +38,9 @@ async def read_rows(chunks: AsyncIterator[bytes], *, csv_form: bool) -> AsyncIte
     parse = _parse_csv if csv_form else _parse_json
     rows, size, number = Rows([], [], []), 0, 0
     async for text in _whole_lines(chunks):
+        if len(text) > _LINE_BYTES and b"\n" not in text:
+            long = f"a line of more than {_LINE_BYTES} bytes"
+            raise _bad_line(number + 1, long, csv_form=csv_form)
         text = _without_head(text, csv_form=csv_form) if number == 0 else text  # noqa: PLW2901
         rows.add(*(parse(text) or _line_by_line(text, number, csv_form=csv_form)))
         number += text.count(b"\n")
@@ -49,14 +53,14 @@ async def read_rows(chunks: AsyncIterator[bytes], *, csv_form: bool) -> AsyncIte
 
 
 async def _whole_lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The same bytes, cut behind line ends only."""
+    """The same bytes, cut behind line ends only; the beginning of a line that is too long."""
     rest = b""
     async for chunk in chunks:
         text, end, rest = (rest + chunk).rpartition(b"\n")
         if end:
             yield text + end
         if len(rest) > _LINE_BYTES:
-            raise _bad_line(0, f"a line of more than {_LINE_BYTES} bytes", csv_form=False)
+            break
     if rest:
         yield rest
 
@@ -109,7 +113,10 @@ def _line_by_line(text: bytes, before: int, *, csv_form: bool) -> Columns:
 
 
 def _csv_line(line: bytes) -> tuple[str, str, str]:
-    namespace, server_key, cloud_key = next(csv.reader([line.decode()], strict=True))
+    values = next(csv.reader([line.decode()], strict=True))
+    if len(values) != _VALUES:
+        raise ValueError(f"{len(values)} values")
+    namespace, server_key, cloud_key = values
     return namespace, server_key, cloud_key
 
 
