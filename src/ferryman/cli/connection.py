@@ -65,10 +65,6 @@ class Admin:
         """The same for following a transfer, which outlives a restart of the platform."""
         return Admin(self.url, self._token, patience=WATCHING_PATIENCE)
 
-    def at(self, url: str) -> "Admin":
-        """The same at another address."""
-        return Admin(url, self._token)
-
     def call(self, operation: Operation[T]) -> T:
         """Carry out an operation; raises ``ClientError``."""
         transport = self.reading if operation.request.method == "GET" else self._writing

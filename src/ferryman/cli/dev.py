@@ -155,13 +155,12 @@ def _empty(own: Path) -> None:
         pass
     _end_database(own / "postgres")
     for path in own.iterdir():
-        if path.name == "dev.lock":
+        if path.name in ("dev.lock", ".gitignore"):
             continue
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:
             path.unlink()
-    dev_folder.prepare(own.parent)
 
 
 def _end_database(folder: Path) -> None:

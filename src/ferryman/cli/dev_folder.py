@@ -1,6 +1,8 @@
 """What ``ferryman dev`` keeps in the app's folder, for ``ferryman migrate`` to find."""
 
+import os
 import re
+from hashlib import sha256
 from pathlib import Path
 
 import msgspec
@@ -11,6 +13,7 @@ from ferryman.wire.base import Wire
 
 FOLDER = ".ferryman"
 _FILE = "dev.json"
+_PLAIN = re.compile(r"[\w./+@%,:=-]+")
 
 
 class Running(Wire, frozen=True):
@@ -27,11 +30,28 @@ class Running(Wire, frozen=True):
 
 
 def prepare(folder: Path) -> Path:
-    """Make the folder, which no version control is to take; its path."""
+    """Make the folder, which no version control is to take; its path, without links.
+
+    PostgreSQL does not start where a name on the way has a space in it, so there the folder is a
+    link to one of the cache.
+    """
     own = folder / FOLDER
-    own.mkdir(mode=0o700, exist_ok=True)
+    if not own.exists():
+        if _PLAIN.fullmatch(str(own)):
+            own.mkdir(mode=0o700)
+        else:
+            own.unlink(missing_ok=True)  # a link that leads nowhere
+            own.symlink_to(_elsewhere(own), target_is_directory=True)
     (own / ".gitignore").write_text("*\n", encoding="utf-8")
-    return own
+    return own.resolve()
+
+
+def _elsewhere(own: Path) -> Path:
+    base = os.environ.get("XDG_CACHE_HOME")
+    root = Path(base) if base and Path(base).is_absolute() else Path.home() / ".cache"
+    cache = root / "ferryman" / f"dev-{sha256(str(own).encode()).hexdigest()[:12]}"
+    cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return cache
 
 
 def keep(
@@ -68,6 +88,14 @@ def running_app(data_dir: Path) -> Running:
             fix="Start `ferryman dev` in the app's folder, and run this there too, or name its "
             "folder .ferryman by --data-dir.",
         ) from None
+
+
+def url_of(data_dir: Path, otherwise: str) -> str:
+    """Where the platform of `ferryman dev` is, if one was started in the folder."""
+    try:
+        return running_app(data_dir).url
+    except ConfigError:
+        return otherwise
 
 
 def default_key(folder: Path) -> str:

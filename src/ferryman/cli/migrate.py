@@ -15,7 +15,7 @@ import typer
 from ferryman.cli import admin_calls as calls
 from ferryman.cli import timeline
 from ferryman.cli.connection import DATA_DIR, URL, Admin, DataDir, Token, connected
-from ferryman.cli.dev_folder import Running, running_app
+from ferryman.cli.dev_folder import Running, running_app, url_of
 from ferryman.cli.mapping import counted, send_file
 from ferryman.cli.migration import parse_container
 from ferryman.cli.plan import FILE, Plan, label_of, read_plan
@@ -76,9 +76,8 @@ def migrate(
 
     The exit status is 0 only if it ends in SUCCESS. What is left out is taken from the plan.
     """
-    with connected(url or URL, token, data_dir, as_json=as_json) as operator:
+    with connected(url or url_of(data_dir, URL), token, data_dir, as_json=as_json) as admin:
         app = running_app(data_dir)
-        admin = operator if url else operator.at(app.url)
         given = _plan(plan)
         base = (plan or Path(FILE)).parent
         _check_app(given, app)

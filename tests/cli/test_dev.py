@@ -1,0 +1,286 @@
+"""``ferryman dev`` and ``ferryman migrate``, as a developer uses them."""
+
+import json
+import signal
+import stat
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from ferryman.cli.plan import label_of
+from tests.cli.conftest import Command, command
+from tests.support import CLOUD_APP, manifest, wait_until
+
+HANDLER = """\
+from ferryman import Migration
+
+def run(event, context):
+    print("got", event["eventType"], event.get("label"))
+    if event.get("label") == "silent" or "uploaded" not in event["eventType"]:
+        return
+    with Migration() as migration:
+        with migration.get_app_data_payload(event["key"]) as lines:
+            print("read", len(list(lines)), "lines")
+        found = migration.get_mapping_by_id(event["transferId"], "identity:user", ["ann"])
+        migration.add_log(event["transferId"], f"ann is {found.result.get('ann')}")
+        migration.message_processed(event["transferId"], event["messageId"])
+"""
+UPLOADED = ["avi:ecosystem.migration:uploaded:app_data"]
+
+
+@dataclass
+class Dev:
+    """A running `ferryman dev`, its folder and what it has printed."""
+
+    ferryman: Command
+    folder: Path
+    log: Path
+    process: "subprocess.Popen[bytes] | None" = None
+
+    @classmethod
+    def begin(cls, folder: Path, *options: str) -> "Dev":
+        log = folder.with_name(f"{folder.name}.log")
+        ferryman = command("", folder / ".ferryman")
+        env = {k: v for k, v in ferryman.env.items() if not k.startswith("FERRYMAN_")}
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [*ferryman.words, "dev", str(folder), "--port", "0", *options],
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        dev = cls(ferryman, folder, log, process)
+        try:
+            dev.says("registered ", 60)
+        except BaseException:
+            dev.end()
+            raise
+        url = dev.kept["url"]
+        dev.ferryman = command(url, folder / ".ferryman")
+        return dev
+
+    @property
+    def kept(self) -> dict[str, str]:
+        found: dict[str, str] = json.loads((self.folder / ".ferryman" / "dev.json").read_text())
+        return found
+
+    def said(self) -> str:
+        return self.log.read_text()
+
+    def says(self, text: str, seconds: float = 30, after: int = 0) -> None:
+        def look() -> bool:
+            assert self.process is not None
+            assert self.process.poll() is None, self.said()
+            return text in self.said()[after:]
+
+        wait_until(look, seconds)
+
+    def end(self) -> int:
+        assert self.process is not None
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+        return self.process.wait(60)
+
+    def migrate(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return self.ferryman("migrate", *arguments)
+
+
+def app(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    document = {**manifest(events=UPLOADED), "permissions": {}}
+    (folder / "manifest.yml").write_text(json.dumps(document))
+    (folder / "index.py").write_text(HANDLER)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dev]:
+    running = Dev.begin(app(tmp_path_factory.mktemp("dev") / "Sticky Notes"))
+    yield running
+    running.end()
+
+
+@pytest.fixture
+def export(tmp_path: Path) -> Path:
+    """Two files of notes in a folder, settings beside it, and what is never sent."""
+    (tmp_path / "files" / "notes").mkdir(parents=True)
+    for number in (1, 2):
+        (tmp_path / "files" / "notes" / f"{number}.ndjson").write_text("{}\n" * number)
+    (tmp_path / "files" / "settings.ndjson").write_text("{}\n")
+    (tmp_path / "files" / ".DS_Store").write_text("x")
+    (tmp_path / "m.csv").write_text("namespace,serverKey,cloudKey\nidentity:user,ann,712020:ann\n")
+    return tmp_path / "files"
+
+
+@pytest.mark.e2e
+def test_a_migration_of_ones_own_files(dev: Dev, export: Path) -> None:
+    """Ends in SUCCESS; the log has events, calls, output, logs and acknowledgements."""
+    before = len(dev.said())
+    mappings = ("--mappings", str(export.parent / "m.csv"))
+    chosen = ("--containers", "JiraProject:HAR:Harbour", "--containers", "Site")
+    done = dev.migrate("--files", str(export), *mappings, *chosen, "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    view = json.loads(done.stdout)
+    assert (view["status"], view["files"], view["acknowledged"]) == ("SUCCESS", 3, 3)
+    dev.says("status IN_PROGRESS -> SUCCESS", after=before)
+    dev.says("| read 2 lines", after=before)
+    for text in (
+        "label notes",
+        "label settings",
+        "attempt 1: delivered",
+        "| got avi:ecosystem.migration:uploaded:app_data notes",
+        "log: ann is 712020:ann",
+        "acknowledged: SUCCESS",
+        "call      POST /app/migration/forge/v1/message/{transfer_id}/status: 200",
+    ):
+        assert text in dev.said()[before:]
+    assert dev.kept["serverToken"] not in dev.said()
+    assert dev.kept["cloudToken"] not in dev.said()
+    assert stat.S_IMODE((dev.folder / ".ferryman" / "dev.json").stat().st_mode) == 0o600
+
+
+@pytest.mark.e2e
+def test_time_is_moved_to_the_deadline(dev: Dev, export: Path) -> None:
+    """A file that is never acknowledged is the end of its transfer, without 15 minutes of wait."""
+    (export / "silent.bin").write_bytes(b"x")
+    done = dev.migrate("--files", str(export / "silent.bin"), "--timeout", "1")
+    assert done.returncode == 1
+    assert "watch_timed_out" in done.stderr
+    view = dev.ferryman.json("clock", "until", "deadline")
+    assert view["status"] == "TIMED_OUT"
+    dev.ferryman.refused("transfer_not_running", "clock", "until", "deadline")
+    dev.ferryman.refused("deadline_not_set", "clock", "until", "deadline", view["transferId"])
+
+
+@pytest.mark.e2e
+def test_what_is_wrong_is_said_and_mended(dev: Dev, export: Path) -> None:
+    """A handler that cannot be read is named with its line; the next save counts."""
+    before, token = len(dev.said()), dev.kept["serverToken"]
+    (dev.folder / "index.py").write_text(HANDLER + "def oh(:\n")
+    try:
+        dev.says("not registered", after=before)
+    finally:
+        line, told = HANDLER.count("\n") + 1, dev.said()[before:]
+        before += len(told)
+        (dev.folder / "index.py").write_text(HANDLER)
+    assert "changed: index.py" in told
+    assert f"index.py:{line}: error" in told
+    dev.says("registered dev.sticky-notes (development)", after=before)
+    wait_until(lambda: dev.kept["serverToken"] != token)
+    assert dev.migrate("--files", str(export)).returncode == 0
+
+
+@pytest.mark.e2e
+def test_a_plan_says_it_all(dev: Dev, export: Path) -> None:
+    """Seen from the plan's folder; options come first; a plan for another app is refused."""
+    plan = export.parent / "plan.toml"
+    assert str(plan) in dev.ferryman.ok("plan", "init", str(plan))
+    dev.ferryman.refused("plan_exists", "plan", "init", str(plan))
+    text = plan.read_text().replace("# mappings", "mappings").replace("mappings.csv", "m.csv")
+    plan.write_text(text + '"notes/*" = "pinned"\n')
+    done = dev.migrate("--plan", str(plan), "--name", "By plan")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("label pinned") >= 2
+    page = dev.ferryman.json("migration", "list")
+    assert page["items"][0]["name"] == "By plan"
+    plan.write_text(text.replace("# app =", "app ="))
+    dev.ferryman.refused("plan_for_another_app", "migrate", "--plan", str(plan))
+    plan.write_text(text.replace("containers", "container"))
+    dev.ferryman.refused("plan_invalid", "migrate", "--plan", str(plan))
+    dev.ferryman.refused("files_missing", "migrate", "--files", str(export / "none"))
+
+
+@pytest.mark.e2e
+def test_one_at_a_time_and_an_end_of_all(tmp_path: Path) -> None:
+    """A second one is refused; Ctrl-C ends every process; --reset forgets."""
+    dev = Dev.begin(app(tmp_path / "app"))
+    try:
+        second = command("", tmp_path)("dev", str(dev.folder), "--port", "0")
+        assert second.returncode == 1
+        assert "dev_running" in second.stderr
+        export = tmp_path / "notes.txt"
+        export.write_text("a\n")
+        assert dev.migrate("--files", str(export)).returncode == 0
+        assert dev.process is not None
+        children = psutil.Process(dev.process.pid).children(recursive=True)
+        assert len(children) >= 2
+        assert dev.end() == 130
+        assert not [each for each in children if each.is_running()]
+        assert "Traceback" not in dev.said()
+        alone = dev.migrate("--files", str(export))
+        assert (alone.returncode, alone.stdout) == (1, "")
+        assert f"from Ferryman at {dev.kept['url']}" in alone.stderr
+        dev = Dev.begin(dev.folder, "--reset")
+        assert dev.ferryman.json("migration", "list")["items"] == []
+    finally:
+        dev.end()
+
+
+@pytest.mark.e2e
+def test_a_killed_one_is_gone_on_with(tmp_path: Path) -> None:
+    """What it left running is ended by the next, and what it kept is there."""
+    dev = Dev.begin(app(tmp_path / "app"))
+    assert dev.process is not None
+    export = tmp_path / "notes.txt"
+    export.write_text("a\n")
+    assert dev.migrate("--files", str(export)).returncode == 0
+    dev.process.kill()
+    dev.process.wait()
+    dev = Dev.begin(dev.folder)
+    try:
+        assert len(dev.ferryman.json("migration", "list")["items"]) == 1
+        assert dev.migrate("--files", str(export)).returncode == 0
+    finally:
+        dev.end()
+
+
+def test_without_dev_there_is_nothing_to_migrate_to(ferryman: Command, tmp_path: Path) -> None:
+    """Said before anything is created."""
+    (tmp_path / "operator-token").write_text("t")
+    said = ferryman.refused("dev_not_running", "migrate", "--data-dir", str(tmp_path))
+    assert "ferryman dev" in said
+
+
+def test_a_folder_without_an_app(ferryman: Command, tmp_path: Path) -> None:
+    ferryman.refused("app_not_found", "doctor", str(tmp_path))
+    ferryman.refused("app_not_found", "dev", str(tmp_path / "none"), "--port", "0")
+
+
+def test_the_doctors_status(ferryman: Command, tmp_path: Path) -> None:
+    """0 for warnings, 1 for errors and, if asked for, for warnings; JSON has every part."""
+    folder = app(tmp_path / "app")
+    (folder / "manifest.yml").write_text(json.dumps(manifest(events=UPLOADED)))
+    assert ferryman.json("doctor", str(folder)) == []
+    text = (folder / "manifest.yml").read_text()
+    (folder / "manifest.yml").write_text(text.replace("ari:cloud:ecosystem::app/", ""))
+    [warning] = ferryman.json("doctor", str(folder))
+    assert set(warning) == {"severity", "check", "what", "file", "line", "why", "fix"}
+    assert ferryman("doctor", str(folder), "--strict").returncode == 1
+    (folder / "index.py").write_text(CLOUD_APP)
+    done = ferryman("doctor", str(folder), "--environment", "Production")
+    assert done.returncode == 1
+    assert "[never_acknowledged]" in done.stdout
+    assert "(command line): error: The environment is 'Production'." in done.stdout
+    assert "2 errors, 1 warning" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("path", "label"),
+    [
+        ("notes.ndjson.gz", "notes"),
+        ("notes/1.ndjson.gz", "notes"),
+        ("notes/deep/1.ndjson.gz", "notes"),
+        ("noext", "noext"),
+        ("a-1.csv", "a"),
+        ("x/b.bin", "bin"),
+        (".hidden", ".hidden"),
+    ],
+)
+def test_labels(path: str, label: str) -> None:
+    assert label_of(path, {"a-*": "a", "*.bin": "bin"}) == label
