@@ -65,7 +65,8 @@ def test_files_go_by_the_store_and_come_back_as_they_were(
     stored = {each.key.removeprefix("app-data/"): each.size for each in bucket.objects.all()}
     with crossing.migration() as migration:
         files = {file.label: file.key for file in migration.iter_app_data(crossing.transfer_id)}
-        assert {files[label]: size for label, size in SIZES.items()} == stored
+        # Other tests of this module leave files of their own in the bucket.
+        assert {files[label]: size for label, size in SIZES.items()}.items() <= stored.items()
         for label, data in sent.items():
             url = migration.get_app_data_url(files[label])
             assert url.startswith(f"{resource_of(bucket)}/{bucket.name}/app-data/{files[label]}?")
