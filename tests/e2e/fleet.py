@@ -163,6 +163,8 @@ def fleet_in(
     fleet = Fleet(folder, database_url, env, apis=apis, workers=workers)
     try:
         yield fleet
+        for port in fleet.ports:  # one that has not yet begun does not end in order
+            wait_until(lambda: fleet.ready(port) == 200, 60)  # noqa: B023
     finally:
         codes = fleet.close()
     assert codes == [0] * len(codes), f"ended with {codes}"
