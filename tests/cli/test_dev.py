@@ -46,6 +46,7 @@ class Dev:
         log = folder.with_name(f"{folder.name}.log")
         ferryman = command("", folder / ".ferryman")
         env = {k: v for k, v in ferryman.env.items() if not k.startswith("FERRYMAN_")}
+        env["XDG_CACHE_HOME"] = str(folder.parent / "cache")
         with log.open("wb") as output:
             process = subprocess.Popen(
                 [*ferryman.words, "dev", str(folder), "--port", "0", *options],
