@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from ferryman.clock import wall_now
+from ferryman.errors import OutsideError
 from ferryman.figures import METRICS, Series
 from ferryman.services.platform import Platform
 from ferryman.store import metrics
@@ -33,12 +35,15 @@ class Scraper:
         async with self._lock:
             loop = asyncio.get_running_loop()
             if loop.time() >= self._until:
-                self._kept = await self._read()
+                try:
+                    self._kept = await self._read()
+                except OutsideError:  # what this process counted can be told all the same
+                    self._kept = [], [], wall_now()
                 self._until = loop.time() + _SECONDS
         queues, series, now = self._kept
         queues = bounded(queues) if by_app else [_sum(queues, _ALL)]
         own = [_of(each, "api") for each in own_series(self._platform)]
-        return [*_queue_series(queues, now), *series, *own]
+        return [*(_queue_series(queues, now) if series else ()), *series, *own]
 
     async def _read(self) -> tuple[list[Queue], list[Series], datetime]:
         silence = timedelta(seconds=self._platform.settings.heartbeat_seconds)
