@@ -285,6 +285,7 @@ def test_a_worker_without_the_files_does_not_sweep(
         assert (view["files"], view["lastError"]) == (1, None)
         assert view["lastSweep"] is None or view["lastSweep"]["findings"] == []
         crossing.advance(13 * DAY / 4 + 60)
+        wait_until(lambda: crossing.admin.ok("GET", "/admin/v1/storage")["lastSweep"])
         view = crossing.admin.ok("GET", "/admin/v1/storage")
         assert (view["files"], view["lastSweep"]["findings"]) == (0, [])
         assert objects(platform) == []
