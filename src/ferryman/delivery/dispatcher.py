@@ -22,9 +22,9 @@ from ferryman.delivery.backoff import retry_delay
 from ferryman.delivery.recorder import Recorder, all_failed
 from ferryman.delivery.sender import Sender
 from ferryman.delivery.turns import Bounds, Turns
+from ferryman.domain.message import Message, number_in_round
 from ferryman.errors import OutsideError
 from ferryman.functions.pool import FunctionPool
-from ferryman.functions.routes import FunctionRoute
 from ferryman.ids import jitter, new_id
 from ferryman.services import delivery as deliveries
 from ferryman.services.delivery import Delivery, Result
@@ -139,7 +139,7 @@ class Dispatcher:
 
     def _start(self, delivery: Delivery, *, warm: bool) -> None:
         lane = delivery.message.lane
-        calls = any(isinstance(route, FunctionRoute) for route in delivery.routes)
+        calls = self._known.calls_function(lane)
         self._turns.began(lane, calls=calls, warm=warm)
         task = asyncio.create_task(self._send(delivery))
         self._tasks.add(task)
@@ -158,7 +158,7 @@ class Dispatcher:
             log.exception("attempt.broke", message=str(delivery.message.message_id))
             by_route = all_failed("before", delivery, f"the worker failed: {type(exc).__name__}")
         delay = retry_delay(
-            delivery.message.number - delivery.message.earlier,
+            number_in_round(Message(earlier=delivery.message.earlier), delivery.message.number),
             base=self._platform.settings.retry_base_seconds,
             random=jitter,
         )
