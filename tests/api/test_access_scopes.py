@@ -62,8 +62,11 @@ SETS: list[list[str]] = [
 
 
 def reclaim(crossing: Crossing, scopes: list[str] | None) -> None:
-    """The agent was killed, and now its listener declares that."""
-    claimed = crossing.claim(accessScopes=scopes)
+    """The agent was killed, and now its listener declares that.
+
+    A claim passes over a transfer that an upload holds just then, so this one waits.
+    """
+    claimed = crossing.claim(accessScopes=scopes, waitSeconds=20)
     assert claimed["transferId"] == crossing.transfer_id
     assert crossing.view()["accessScopes"] == claimed["accessScopes"]
 

@@ -174,7 +174,21 @@ class Flow:
                 self.redelivered += 1
         return len(over) == len(states)
 
+    def _nothing_under_way(self) -> bool:
+        """No settled transfer owes anything; what killed workers held is taken over by and by."""
+        # The sweep of the object store is the one timer that no transfer owns.
+        owed = (
+            "SELECT message_id::text, state FROM message"
+            " WHERE state = 'PENDING' OR worker_id IS NOT NULL"
+            " UNION ALL SELECT entrypoint, status::text FROM pgqueuer WHERE entrypoint <> 'sweep'"
+        )
+        found = fetch(self.url, owed)
+        if found:
+            print(f"{len(found)} still owed: {found[:5]}")
+        return not found
+
     def _check(self) -> None:
+        wait_until(self._nothing_under_way, 60)
         rows = fetch(
             self.url,
             "SELECT message_id::text AS id, transfer_id::text, state, attempts,"
@@ -199,12 +213,6 @@ class Flow:
             assert last is None or float(last) <= at, f"{each} was sent after it was acknowledged"
         refused = [row["state"] for row in rows if self.expected[row["transfer_id"]] == "TIMED_OUT"]
         assert refused == ["UNDELIVERED"] * REFUSED
-        settled = {row["id"] for row in rows if row["state"] == "PENDING"}
-        assert settled == set(), "a settled transfer owes messages"
-        # The sweep of the object store is the one timer that no transfer owns.
-        left = "SELECT entrypoint, status FROM pgqueuer WHERE entrypoint <> 'sweep'"
-        assert fetch(self.url, left) == []
-        assert fetch(self.url, "SELECT FROM message WHERE worker_id IS NOT NULL") == []
         wait_until(lambda: len(fetch(self.url, "SELECT FROM worker")) == len(self.fleet.workers))
         self._tell(len(accepted), received, len(never))
 
