@@ -31,7 +31,9 @@ from ferryman.qsh import query_string_hash
 from tests.api.connect_app import ConnectApp, connect_crossing
 from tests.support import Crossing, PlatformProcess, Reply, problem
 
-CASES = int(os.environ.get("FERRYMAN_CASES", "2000" if os.environ.get("FERRYMAN_SOAK") else "5"))
+SOAK = bool(os.environ.get("FERRYMAN_SOAK"))
+CASES = int(os.environ.get("FERRYMAN_CASES", "2000" if SOAK else "5"))
+pytestmark = [pytest.mark.soak] if SOAK else []  # this one has a short form as well
 CHECKS: list[Any] = [
     not_a_server_error,
     status_code_conformance,
