@@ -43,7 +43,7 @@ fix: $(STAMP) ## format and mend what can be mended
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: $(STAMP) ## all benchmarks, or one: make bench NAME=uploads; JSON=1 for machines
+bench: $(STAMP) ## all benchmarks, or one: make bench NAME=uploads; JSON=1 for machines, SAVE=1 for bench/RESULTS.md
 	@$(BIN)/python -m bench $(NAME)
 
 soak: $(STAMP) ## the long form of the crash tests

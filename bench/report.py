@@ -23,9 +23,13 @@ class Figure:
         return better / worse
 
 
-def as_lines(figures: Sequence[Figure]) -> str:
-    """A table for people: ``figure  ours  peer  ratio``."""
-    rows = [
+class MissingError(Exception):
+    """What a benchmark compares with is not on this machine; the text says how to have it."""
+
+
+def as_cells(figures: Sequence[Figure]) -> list[tuple[str, ...]]:
+    """Rows for people, the first of them the header."""
+    return [
         ("figure", "ours", "peer", "ratio"),
         *(
             (
@@ -37,6 +41,11 @@ def as_lines(figures: Sequence[Figure]) -> str:
             for each in figures
         ),
     ]
+
+
+def as_lines(figures: Sequence[Figure]) -> str:
+    """A table for people: ``figure  ours  peer  ratio``."""
+    rows = as_cells(figures)
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))

@@ -15,7 +15,7 @@ from pathlib import Path
 import boto3
 
 from bench._platform import Platform, begin_transfer, cloud_token, serving
-from bench.report import Figure
+from bench.report import Figure, MissingError
 from bench.uploads import parse_size, show_size, write_source
 from tools.ceph import Ceph, ceph, missing
 
@@ -27,7 +27,7 @@ PEER = "s3transfer"
 def run() -> list[Figure]:
     """A file of SIZE up and down, then COUNT small ones."""
     if reason := missing():
-        raise SystemExit(reason)
+        raise MissingError(reason)
     size = parse_size(os.environ.get("SIZE", "4G"))
     count = int(os.environ.get("COUNT", "10000"))
     with tempfile.TemporaryDirectory(prefix="ferryman-bench-", dir=os.environ.get("DIR")) as name:
