@@ -43,6 +43,12 @@ class Settings(BaseSettings):
     clock: Literal["real", "virtual"] = Field(
         "real", description="virtual: time can be advanced by hand; never in production"
     )
+    seed: str | None = Field(
+        None,
+        max_length=200,
+        description="virtual clock only: ids and jitter are drawn from this text, and time "
+        "begins at 2026-01-01 and stands still, so that two runs of one plan are alike",
+    )
     window_seconds: float = Field(900, gt=0, description="time to acknowledge or upload")
     retry_base_seconds: float = Field(15, gt=0, description="wait before the first retry")
     max_file_bytes: int = Field(50_000_000_000, gt=0, description="greatest size of one file")

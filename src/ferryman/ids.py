@@ -1,13 +1,34 @@
-"""The home of randomness: identifiers, tokens and jitter come from here and nowhere else."""
+"""The home of randomness: identifiers, tokens and jitter come from here and nowhere else.
+
+A platform for tests can be seeded, so that two runs of one plan give the same identifiers. What
+has to be secret, and what nobody sees again, is random in every case.
+"""
 
 import random
 import secrets
 from hashlib import sha256
 from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
+_source: random.Random = random.SystemRandom()
+"""Of identifiers and jitter, for the whole process."""
+
+
+def seed(text: str) -> None:
+    """Draw identifiers and jitter of this process from ``text`` from now on. For tests only."""
+    global _source  # noqa: PLW0603 - as with the seed of the standard library
+    _source = random.Random(text)  # noqa: S311 - secrets do not come from it
+
 
 def new_id() -> UUID:
-    """A fresh identifier."""
+    """A fresh identifier of something that is kept and shown."""
+    return UUID(bytes=_source.randbytes(16), version=4)
+
+
+def passing_id() -> UUID:
+    """A fresh identifier of something that passes: a request, a process, a draft.
+
+    How many of those there are differs from run to run, so they take nothing from the seed.
+    """
     return uuid4()
 
 
@@ -28,7 +49,7 @@ def token_digest(token: str) -> bytes:
 
 def jitter() -> float:
     """A number in [0, 1)."""
-    return random.random()  # noqa: S311 - spreads retries, guards nothing
+    return _source.random()
 
 
 def derived_id(*parts: str) -> UUID:

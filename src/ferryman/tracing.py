@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import structlog
 
-from ferryman.ids import new_id
+from ferryman.ids import passing_id
 
 log = structlog.get_logger("ferryman.tracing")
 
@@ -92,9 +92,9 @@ def outgoing() -> dict[str, str]:
     Without a trace one is begun: the apps that remotes are written for are sent its ids always.
     """
     known = _current.get()
-    trace_id = new_id().hex if known is None else known[3:35]
+    trace_id = passing_id().hex if known is None else known[3:35]
     # A span of ours is the parent of what the app does; without one the attempt gets an id.
-    span_id = known[36:52] if known is not None and _tracers else new_id().hex[16:]
+    span_id = known[36:52] if known is not None and _tracers else passing_id().hex[16:]
     flags = "00" if known is None else known[53:]
     return {
         "traceparent": f"00-{trace_id}-{span_id}-{flags}",

@@ -28,6 +28,12 @@ from ferryman.api.messages import (
     redeliver_message,
 )
 from ferryman.api.parameters import LONG_LIST_BYTES, Closing, Cursor, Id, OwnPlatform, PageSize
+from ferryman.api.recording import (
+    begin_replay,
+    record_transfer,
+    recorded_payload,
+    replay_file,
+)
 from ferryman.api.storage import (
     get_storage,
     list_files,
@@ -193,6 +199,18 @@ async def advance_clock(platform: OwnPlatform, data: JSONBody[ClockAdvance]) -> 
     return await clock.advance(platform, data.seconds)
 
 
+@post("/clock/freeze", status_code=200)
+async def freeze_clock(platform: OwnPlatform) -> ClockView:
+    """Have the virtual clock stand still until it is advanced or resumed; repeatable."""
+    return await clock.freeze(platform)
+
+
+@post("/clock/resume", status_code=200)
+async def resume_clock(platform: OwnPlatform) -> ClockView:
+    """Have the virtual clock go on from where it stands; repeatable."""
+    return await clock.resume(platform)
+
+
 def admin_router(credentials: Credentials) -> Router:
     """All of it, for the operator: the guard runs before anything of a request is read."""
 
@@ -223,6 +241,10 @@ def admin_router(credentials: Credentials) -> Router:
             list_files,
             transfer_manifest,
             verify_transfer,
+            record_transfer,
+            recorded_payload,
+            begin_replay,
+            replay_file,
             get_storage,
             sweep_storage,
             cancel_transfer,
@@ -235,5 +257,7 @@ def admin_router(credentials: Credentials) -> Router:
             explain_whole_transfer,
             get_clock,
             advance_clock,
+            freeze_clock,
+            resume_clock,
         ],
     )

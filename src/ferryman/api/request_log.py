@@ -13,7 +13,7 @@ from structlog.contextvars import bound_contextvars
 
 from ferryman import tracing
 from ferryman.api.auth import caller_of
-from ferryman.ids import new_id
+from ferryman.ids import passing_id
 
 log = structlog.get_logger("ferryman.api")
 
@@ -69,7 +69,7 @@ def _named(headers: list[tuple[bytes, bytes]]) -> tuple[str, str | None]:
             request_id = value.decode("ascii")
         elif name == b"traceparent":
             parent = tracing.parse(value.decode("latin-1"))
-    return request_id or str(new_id()), parent
+    return request_id or str(passing_id()), parent
 
 
 def _route(scope: Any) -> str:

@@ -233,5 +233,15 @@ def advance_clock(seconds: float) -> Operation[ClockView]:
     return json_operation("POST", path, ClockView, body=body, timeout=ADVANCE_SECONDS)
 
 
+def freeze_clock() -> Operation[ClockView]:
+    """Have the virtual clock stand still."""
+    return json_operation("POST", f"{_BASE}/clock/freeze", ClockView)
+
+
+def resume_clock() -> Operation[ClockView]:
+    """Have the virtual clock go on."""
+    return json_operation("POST", f"{_BASE}/clock/resume", ClockView)
+
+
 def _mapping_counts(answer: Answer) -> MappingCounts:
     return msgspec.json.decode(answer.body, type=MappingCounts)

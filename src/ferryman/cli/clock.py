@@ -103,6 +103,26 @@ def until(
         typer.echo(f"The deadline is {instant(view.deadline)} now.")
 
 
+@app.command("freeze")
+def freeze(
+    url: Url = URL, token: Token = None, data_dir: DataDir = DATA_DIR, as_json: AsJson = False
+) -> None:
+    """Have the virtual clock stand still: it moves by `clock advance` and `until` alone."""
+    with connected(url, token, data_dir, as_json=as_json) as admin:
+        view = admin.call(calls.freeze_clock())
+    _print(url, view, as_json=as_json)
+
+
+@app.command("resume")
+def resume(
+    url: Url = URL, token: Token = None, data_dir: DataDir = DATA_DIR, as_json: AsJson = False
+) -> None:
+    """Have the virtual clock go on from where it stands."""
+    with connected(url, token, data_dir, as_json=as_json) as admin:
+        view = admin.call(calls.resume_clock())
+    _print(url, view, as_json=as_json)
+
+
 def _only_running(admin: Admin) -> str:
     """The one transfer with a deadline, of the newest migrations; ``ConfigError`` otherwise."""
     page = admin.call(calls.list_migrations(None, _NEWEST))
@@ -148,8 +168,13 @@ def _print(url: str, view: ClockView, *, as_json: bool) -> None:
         return
     fields = {
         "platform": url,
-        "clock": view.mode,
+        "clock": f"{view.mode}, frozen" if view.frozen else view.mode,
         "now": instant(view.now),
-        "ahead by": timedelta(seconds=view.offset_seconds) if view.mode == "virtual" else None,
+        "ahead by": timedelta(seconds=view.offset_seconds) if _ahead(view) else None,
     }
     typer.echo(lines_of(fields))
+
+
+def _ahead(view: ClockView) -> bool:
+    """A clock that stands still is ahead by less with every look, or behind."""
+    return view.mode == "virtual" and not view.frozen

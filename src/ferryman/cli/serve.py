@@ -31,6 +31,7 @@ ClockMode = Annotated[
 
 
 def serve(
+    *,
     data_dir: DataDir = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")] = None,
@@ -38,6 +39,10 @@ def serve(
     database_url: DatabaseUrl = None,
     object_store: ObjectStore = None,
     clock: ClockMode = None,
+    seed: Annotated[
+        str | None,
+        typer.Option(help="Virtual clock only: draw ids from this; time begins fixed and frozen."),
+    ] = None,
     workers: Annotated[int, typer.Option(min=0, help="Worker processes to keep.")] = 1,
     json_logs: Annotated[bool, typer.Option("--json", help="Log as JSON lines.")] = False,
 ) -> None:
@@ -53,6 +58,7 @@ def serve(
         database_url=database_url,
         object_store=object_store,
         clock=clock,
+        seed=seed,
     )
     if settings.port == 0:
         settings = settings.model_copy(update={"port": module.free_port(settings.host)})

@@ -25,7 +25,7 @@ from ferryman.delivery.turns import Bounds, Turns
 from ferryman.domain.message import Message, number_in_round
 from ferryman.errors import OutsideError
 from ferryman.functions.pool import FunctionPool
-from ferryman.ids import jitter, new_id
+from ferryman.ids import jitter, passing_id
 from ferryman.services import delivery as deliveries
 from ferryman.services.delivery import Delivery, Result
 from ferryman.services.known_apps import KnownApps
@@ -58,7 +58,7 @@ class Dispatcher:
         self._sender = sender
         self._url = database_url
         self._stop = stop
-        self._worker_id = new_id()
+        self._worker_id = passing_id()
         self._known = KnownApps()
         self._turns = Turns(
             Bounds(platform.settings.delivery_concurrency, functions.concurrency, functions.share)

@@ -10,7 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from ferryman.errors import OutsideError, not_found
-from ferryman.ids import new_id
+from ferryman.ids import passing_id
 from ferryman.objects.folder import (
     StoredObject,
     disk_errors,
@@ -121,7 +121,7 @@ class LocalStore:
             number=grant.number, size=grant.size, sha256=grant.sha256, etag=grant.sha256
         )
         return IncomingPart(
-            self._incoming / str(new_id()),
+            self._incoming / str(passing_id()),
             part_path(self._upload(grant.key), part),
             size=grant.size,
             digest=grant.sha256,
@@ -180,7 +180,7 @@ class LocalStore:
 
     def claim(self) -> None:
         """Mark the folder as that of the platform whose secret this is, unless it is marked."""
-        draft = self._incoming / str(new_id())
+        draft = self._incoming / str(passing_id())
         with disk_errors():
             draft.write_text(self._name())
             with suppress(FileExistsError):
@@ -248,7 +248,7 @@ class LocalStore:
 
     def _remove(self, folder: Path) -> None:
         """Out of sight in one move, then piece by piece: no part can arrive in between."""
-        doomed = self._incoming / str(new_id())
+        doomed = self._incoming / str(passing_id())
         with disk_errors():
             try:
                 folder.rename(doomed)

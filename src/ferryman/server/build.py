@@ -8,13 +8,14 @@ from typing import Any
 
 import structlog
 
+from ferryman import ids
 from ferryman.config import Settings
 from ferryman.errors import OutsideError
 from ferryman.ids import new_secret
 from ferryman.objects.local import LocalStore
 from ferryman.objects.port import ObjectStore
 from ferryman.services.platform import Platform
-from ferryman.store import secret
+from ferryman.store import clock, secret
 from ferryman.store.database import CONNECTION_LOST, Database, open_pool
 from ferryman.store.migrate import migrate
 from ferryman.tokens import SigningKey
@@ -50,6 +51,11 @@ async def build(
         async with database.transaction() as tx:
             url_secret = await secret.get_or_create(tx, "object-urls", new_secret)
             key = _parse_key(await secret.get_or_create(tx, "signing-key", _new_key))
+            if not database.virtual:
+                await clock.resume(tx)
+            if settings.seed is not None:
+                # No two processes draw the same ids, nor one and its successor.
+                ids.seed(f"{settings.seed}/{await clock.count_start(tx)}")
         async with AsyncExitStack() as stack:
             store = await _open_store(settings, url_secret, stack, check=check_store)
             yield Built(Platform(database, store, settings), key)

@@ -23,6 +23,7 @@ _BIND_SECONDS = 10.0
 
 async def serve(settings: Settings, *, workers: int) -> None:
     """Run until SIGTERM or SIGINT. Prints one line when the platform can be used."""
+    _check_seed(settings)
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     token = operator_token(settings.data_dir, settings.operator_token)
     await _wait_for_port(settings.host, settings.port)
@@ -56,6 +57,16 @@ async def _database(settings: Settings, stack: AsyncExitStack) -> str:
     stack.push_async_callback(asyncio.to_thread, postgres.stop)
     await stack.enter_async_context(keep_postgres(postgres))
     return url
+
+
+def _check_seed(settings: Settings) -> None:
+    if settings.seed is not None and settings.clock != "virtual":
+        raise ConfigError(
+            "seed_on_real_clock",
+            expected="a seed on the virtual clock only: it is for tests",
+            found="a seed, and the real clock",
+            fix="Add --clock virtual, or leave --seed out.",
+        )
 
 
 @contextmanager

@@ -27,7 +27,24 @@ async def view(platform: Platform) -> ClockView:
             mode="virtual" if platform.database.virtual else "real",
             now=epoch_ms(tx.now),
             offset_seconds=offset.total_seconds(),
+            frozen=tx.frozen,
         )
+
+
+async def freeze(platform: Platform) -> ClockView:
+    """Have time stand still until it is moved or resumed; repeatable."""
+    _check_virtual(platform)
+    async with clock.moving(platform.database), platform.database.transaction() as tx:
+        await clock.freeze(tx, tx.now)
+    return await view(platform)
+
+
+async def resume(platform: Platform) -> ClockView:
+    """Have time go on from where it stands; repeatable."""
+    _check_virtual(platform)
+    async with clock.moving(platform.database), platform.database.transaction() as tx:
+        await clock.resume(tx)
+    return await view(platform)
 
 
 async def advance(platform: Platform, seconds: float) -> ClockView:
@@ -36,13 +53,7 @@ async def advance(platform: Platform, seconds: float) -> ClockView:
     Each step ends at the next due job and waits for it, so what a timer causes happens at its
     own time and may cause more within the same call.
     """
-    if not platform.database.virtual:
-        raise Conflict(
-            "clock_is_real",
-            expected="a platform started with --clock virtual",
-            found="the real clock",
-            fix="Only development and test platforms can move time.",
-        )
+    _check_virtual(platform)
     if not 0 <= seconds <= _LONGEST.total_seconds():
         raise Invalid(
             "seconds_invalid",
@@ -63,6 +74,16 @@ async def advance(platform: Platform, seconds: float) -> ClockView:
             remaining -= step
             await _until_done(platform)
     return await view(platform)
+
+
+def _check_virtual(platform: Platform) -> None:
+    if not platform.database.virtual:
+        raise Conflict(
+            "clock_is_real",
+            expected="a platform started with --clock virtual",
+            found="the real clock",
+            fix="Only development and test platforms can move time.",
+        )
 
 
 async def _check_reach(platform: Platform, seconds: float) -> None:

@@ -39,6 +39,8 @@ class Transaction:
 
     connection: Any
     now: datetime
+    frozen: bool = False
+    """Whether time stands still until somebody moves it."""
 
 
 class Database:
@@ -58,7 +60,7 @@ class Database:
         with _outside():
             async with self.pool.acquire() as connection, connection.transaction():
                 try:
-                    yield Transaction(connection, await self._now(connection))
+                    yield await self._at(connection)
                 except asyncpg.ReadOnlySQLTransactionError:
                     connection.terminate()  # the next one leads to whoever is the primary
                     raise
@@ -72,7 +74,7 @@ class Database:
         """
         with _outside():
             async with self.pool.acquire() as connection:
-                yield Transaction(connection, await self._now(connection))
+                yield await self._at(connection)
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Any]:
@@ -95,12 +97,14 @@ class Database:
             return platform_now(timedelta(0))
         with _outside():
             async with self.pool.acquire() as connection:
-                return await self._now(connection)
+                return (await self._at(connection)).now
 
-    async def _now(self, connection: Any) -> datetime:
+    async def _at(self, connection: Any) -> Transaction:
         if not self.virtual:
-            return platform_now(timedelta(0))
-        return platform_now(await SQL.clock_offset(connection))
+            return Transaction(connection, platform_now(timedelta(0)))
+        row = await SQL.read_clock(connection)
+        now = platform_now(row["time_offset"], row["frozen_at"])
+        return Transaction(connection, now, row["frozen_at"] is not None)
 
 
 class _outside:  # noqa: N801 - reads as a statement

@@ -12,6 +12,9 @@ from ferryman.store.database import SQL, Database, Transaction
 WAKE = "wake"
 SWEEP = "sweep"
 
+FAR = timedelta(days=365_000)
+"""How far off jobs are put while time stands still: a thousand years later than their time."""
+
 
 class WakeJob(msgspec.Struct, frozen=True):
     """The timer of a transfer."""
@@ -21,13 +24,12 @@ class WakeJob(msgspec.Struct, frozen=True):
 
 async def enqueue_wake(tx: Transaction, transfer_id: UUID, due: datetime) -> int:
     """Set the timer of a transfer; the id of its job."""
-    delay = max(due - tx.now, timedelta(0))
-    return await _enqueue(tx, WAKE, msgspec.json.encode(WakeJob(transfer_id)), delay)
+    return await _enqueue(tx, WAKE, msgspec.json.encode(WakeJob(transfer_id)), due)
 
 
 async def enqueue_sweep(tx: Transaction, due: datetime) -> int:
     """Set the timer of the sweep; the id of its job."""
-    return await _enqueue(tx, SWEEP, b"", max(due - tx.now, timedelta(0)))
+    return await _enqueue(tx, SWEEP, b"", due)
 
 
 async def delete_job(tx: Transaction, job_id: int) -> None:
@@ -36,11 +38,11 @@ async def delete_job(tx: Transaction, job_id: int) -> None:
 
 
 async def seconds_to_next(tx: Transaction) -> float | None:
-    """Until the next queued job is due, in seconds of the database's clock; None without one.
+    """Until the next queued job is due, in seconds; None without one.
 
     Sweeps are left out: they are done once where the clock comes to stand.
     """
-    seconds: float | None = await SQL.next_due(tx.connection, passed_by=SWEEP)
+    seconds: float | None = await SQL.next_due(tx.connection, passed_by=SWEEP, far=FAR, now=tx.now)
     return seconds
 
 
@@ -49,11 +51,12 @@ async def work_due(tx: Transaction) -> bool:
     return bool(await SQL.work_due(tx.connection))
 
 
-async def _enqueue(
-    tx: Transaction, entrypoint: str, payload: bytes, delay: timedelta | None
-) -> int:
+async def _enqueue(tx: Transaction, entrypoint: str, payload: bytes, due: datetime) -> int:
     queries = Queries(AsyncpgDriver(tx.connection))
+    delay = max(due - tx.now, timedelta(0))
     [job_id] = await queries.enqueue(entrypoint, payload, execute_after=delay)
+    if tx.frozen and delay:
+        await SQL.park_job(tx.connection, job_id=job_id, due=due, far=FAR)
     return int(job_id)
 
 

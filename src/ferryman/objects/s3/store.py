@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from ferryman.clock import wall_now
 from ferryman.errors import OutsideError, not_found
-from ferryman.ids import new_id
+from ferryman.ids import passing_id
 from ferryman.objects.disposition import disposition
 from ferryman.objects.incoming import upload_closed
 from ferryman.objects.parts import check_parts, check_request
@@ -280,7 +280,7 @@ class S3Store:
         """Whether a conditional PUT replaces nothing here; tried out once, with three calls."""
         async with self._trying:
             if self._exclusive is None:
-                name = f"{self._address.prefix}ferryman-check-{new_id()}"
+                name = f"{self._address.prefix}ferryman-check-{passing_id()}"
                 with store_errors():
                     self._exclusive = await keeps_to_condition(
                         self._client,
