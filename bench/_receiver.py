@@ -1,7 +1,8 @@
 """A remote that costs as little as can be: ``python -m bench._receiver`` prints its port.
 
 Every POST is answered 200 and its time of arrival kept; ``GET /seen`` gives them as JSON, oldest
-first: ``[[seconds since the epoch, messageId], …]``, and ``GET /count`` how many there are.
+first: ``[[seconds since the epoch, messageId], …]``, and ``GET /count`` how many there are. A POST
+below ``/hang`` is never answered.
 """
 
 import asyncio
@@ -30,7 +31,8 @@ class _Remote(asyncio.Protocol):
             if len(self._rest) < size:
                 return
             request, self._rest = self._rest[:size], self._rest[size:]
-            self._transport.write(self._answer(request))
+            if not request.startswith(b"POST /hang"):
+                self._transport.write(self._answer(request))
 
     def _answer(self, request: bytes) -> bytes:
         body = b""

@@ -34,7 +34,9 @@ from ferryman.services import app as apps
 from ferryman.services import migration
 from ferryman.store import message as messages
 from ferryman.store import transfer as transfers
+from ferryman.store.database import Transaction
 from ferryman.store.embedded import EmbeddedPostgres
+from ferryman.store.transfer import StoredTransfer
 from ferryman.vocab import AppKind, EventType
 from ferryman.wire.app import AppRegistration
 from ferryman.wire.message import ForgeEvent
@@ -141,28 +143,30 @@ async def _ours(folder: Path, url: str) -> float:
                 return await receiver.rate(MESSAGES)
 
 
-async def begin(built: Built, remote: str) -> list[tuple[UUID, UUID]]:
-    """Register the apps and make a transfer of each: (app, transfer) ids."""
-    begun = []
-    for number in range(APPS):
-        registration = AppRegistration(
-            kind=AppKind.FORGE,
-            server_app_key=f"bench.server.{number}",
-            cloud_app_key=f"bench.cloud.{number}",
-            window_seconds=86_400,
-            manifest=_manifest(remote),
-        )
-        credentials = await apps.register(built.platform, registration)
-        request = MigrationRequest(
-            name="benchmark",
-            cloud_url="https://bench.example",
-            source_id="bench",
-            apps=[registration.cloud_app_key],
-            containers=[],
-        )
-        view = await migration.create(built.platform, request)
-        begun.append((UUID(credentials.app_id), UUID(view.transfers[0].transfer_id)))
-    return begun
+async def begin(built: Built, remote: str, count: int = APPS) -> list[tuple[UUID, UUID]]:
+    """Register apps and make a transfer of each: (app, transfer) ids."""
+    return [await begin_one(built, remote, str(number)) for number in range(count)]
+
+
+async def begin_one(built: Built, remote: str, name: str) -> tuple[UUID, UUID]:
+    """Register one app and make a transfer of it."""
+    registration = AppRegistration(
+        kind=AppKind.FORGE,
+        server_app_key=f"bench.server.{name}",
+        cloud_app_key=f"bench.cloud.{name}",
+        window_seconds=86_400,
+        manifest=_manifest(remote),
+    )
+    credentials = await apps.register(built.platform, registration)
+    request = MigrationRequest(
+        name="benchmark",
+        cloud_url="https://bench.example",
+        source_id="bench",
+        apps=[registration.cloud_app_key],
+        containers=[],
+    )
+    view = await migration.create(built.platform, request)
+    return UUID(credentials.app_id), UUID(view.transfers[0].transfer_id)
 
 
 async def owe(built: Built, begun: list[tuple[UUID, UUID]], count: int) -> None:
@@ -172,16 +176,22 @@ async def owe(built: Built, begun: list[tuple[UUID, UUID]], count: int) -> None:
             stored = await transfers.by_id(tx, transfer_id)
             assert stored is not None
             for _ in range(count // len(begun)):
-                event = ForgeEvent(
-                    event_type=EventType.UPLOADED,
-                    transfer_id=str(transfer_id),
-                    migration_details=stored.details,
-                    message_id=str(new_id()),
-                    server_app_version="1.0",
-                    key=str(new_id()),
-                    label="records",
-                )
-                await messages.insert(tx, stored, event.event_type, event, MAX_ATTEMPTS)
+                await owe_one(tx, stored)
+
+
+async def owe_one(tx: Transaction, stored: StoredTransfer) -> str:
+    """Owe an app one event; the id of the message."""
+    event = ForgeEvent(
+        event_type=EventType.UPLOADED,
+        transfer_id=str(stored.transfer_id),
+        migration_details=stored.details,
+        message_id=str(new_id()),
+        server_app_version="1.0",
+        key=str(new_id()),
+        label="records",
+    )
+    await messages.insert(tx, stored, event.event_type, event, MAX_ATTEMPTS)
+    return event.message_id
 
 
 def _manifest(remote: str) -> dict[str, Any]:

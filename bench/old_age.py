@@ -38,7 +38,7 @@ _PAYLOAD = json.dumps({"eventType": EventType.UPLOADED.value, "key": "0" * 36, "
 
 def run() -> list[Figure]:
     """Messages a second, with and without them; the median of rounds."""
-    with _postgres() as (folder, url):
+    with postgres() as (folder, url):
         none, some = asyncio.run(_compare(folder, url))
     return [
         Figure(
@@ -53,7 +53,7 @@ def run() -> list[Figure]:
 
 
 @contextmanager
-def _postgres() -> Iterator[tuple[Path, str]]:
+def postgres() -> Iterator[tuple[Path, str]]:
     with tempfile.TemporaryDirectory(prefix="ferryman-bench-") as name:
         folder = Path(name)
         folder.chmod(0o755)

@@ -1,0 +1,181 @@
+"""From the commit that owes an event to its arrival at the app: steady load, real processes.
+
+Events are owed at a steady pace, each in a transaction of its own; one ``ferryman worker`` posts
+them to a remote in a process of its own, which keeps the time of each. The same pace is held on
+three databases of one server, in turns: with twenty apps; with one more that hangs, behind which a
+backlog waits; and with a thousand apps that share the events.
+"""
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from bench.deliveries import APPS, Receiver, begin, begin_one, owe_one, receiving, working
+from bench.old_age import postgres
+from bench.report import Figure
+from ferryman.config import Settings
+from ferryman.server.build import Built, build
+from ferryman.store import transfer as transfers
+from ferryman.store.transfer import StoredTransfer
+
+RATE = int(os.environ.get("FERRYMAN_BENCH_RATE", "200"))
+BACKLOG = int(os.environ.get("FERRYMAN_BENCH_BACKLOG", "100000"))
+MANY = 1000
+GOAL_MS = 50.0
+_ROUNDS = int(os.environ.get("FERRYMAN_BENCH_ROUNDS", "5"))
+_SECONDS = 10.0
+_PATIENCE = 60.0
+
+
+@dataclass(slots=True)
+class Side:
+    """A database, what is owed to whom there, and what came of it."""
+
+    name: str
+    built: Built
+    url: str
+    owed: list[StoredTransfer]
+    hanging: UUID | None = None
+    halves: list[float] = field(default_factory=list)
+    tails: list[float] = field(default_factory=list)
+
+    @property
+    def p50(self) -> float:
+        """Milliseconds, the median of rounds."""
+        return median(self.halves)
+
+    @property
+    def p99(self) -> float:
+        """Milliseconds, the median of rounds."""
+        return median(self.tails)
+
+
+def run() -> list[Figure]:
+    """Latencies in milliseconds."""
+    with postgres() as (folder, url):
+        plain, hung, many = asyncio.run(_compare(folder, url))
+    return [
+        _figure(f"latency p50 at {RATE} events/s", plain.p50, GOAL_MS, "the goal for p99"),
+        _figure(f"latency p99 at {RATE} events/s", plain.p99, GOAL_MS, "the goal"),
+        _figure("latency p50 beside a hanging app", hung.p50, plain.p50, "none hangs"),
+        _figure("latency p99 beside a hanging app", hung.p99, plain.p99, "none hangs"),
+        _figure(f"latency p99 of {MANY:,} apps", many.p99, plain.p99, f"{APPS} apps"),
+    ]
+
+
+def _figure(figure: str, ours: float, peer: float, peer_name: str) -> Figure:
+    return Figure(figure=figure, unit="ms", ours=ours, peer=peer, peer_name=peer_name)
+
+
+async def _compare(folder: Path, url: str) -> list[Side]:
+    async with AsyncExitStack() as stack:
+        receiver = stack.enter_context(receiving())
+        sides = [
+            await stack.enter_async_context(_side(name, folder, url, receiver, apps))
+            for name, apps in (("plain", APPS), ("hanging", APPS), ("many", MANY))
+        ]
+        await _let_hang(sides[1], receiver)
+        for _ in range(_ROUNDS):
+            for side in sides:
+                half, tail = await _round(side, folder, receiver)
+                side.halves.append(half)
+                side.tails.append(tail)
+                print(f"{side.name}: p50 {half:.1f} ms, p99 {tail:.1f} ms", file=sys.stderr)
+        return sides
+
+
+@asynccontextmanager
+async def _side(
+    name: str, folder: Path, url: str, receiver: Receiver, apps: int
+) -> AsyncIterator[Side]:
+    connection: Any = await asyncpg.connect(url)
+    await connection.execute(f"CREATE DATABASE {name}")
+    await connection.close()
+    own = url.replace("/postgres?", f"/{name}?")
+    async with build(Settings(data_dir=folder), own) as built:
+        begun = await begin(built, receiver.url, apps)
+        async with built.platform.database.reading() as tx:
+            found = [await transfers.by_id(tx, transfer_id) for _, transfer_id in begun]
+        yield Side(name, built, own, [each for each in found if each is not None])
+
+
+async def _let_hang(side: Side, receiver: Receiver) -> None:
+    """One more app, which takes what it is sent and says nothing, and much that is owed to it."""
+    app_id, transfer_id = await begin_one(side.built, f"{receiver.url}/hang", "hanging")
+    async with side.built.platform.database.transaction() as tx:
+        stored = await transfers.by_id(tx, transfer_id)
+        assert stored is not None
+        first = UUID(await owe_one(tx, stored))
+        await tx.connection.execute(
+            "INSERT INTO message (message_id, transfer_id, app_id, event_type, payload, state,"
+            " allowed, created_at, next_attempt_at)"
+            " SELECT gen_random_uuid(), transfer_id, app_id, event_type, payload, state, 1000,"
+            " created_at, next_attempt_at FROM message, generate_series(1, $2)"
+            " WHERE message_id = $1",
+            first,
+            BACKLOG,
+        )
+    async with side.built.platform.database.connection() as connection:
+        await connection.execute("VACUUM ANALYZE message")
+    side.hanging = app_id
+
+
+async def _round(side: Side, folder: Path, receiver: Receiver) -> tuple[float, float]:
+    """p50 and p99 in milliseconds; a breaker begins each round as if nothing had happened."""
+    async with side.built.platform.database.transaction() as tx:
+        await tx.connection.execute("DELETE FROM breaker")
+    committed: dict[str, float] = {}
+    with working(folder, side.url):
+        first: dict[str, float] = {}
+        for stored in side.owed:
+            await _owe(side, stored, first)
+        await _arrived(receiver, first)
+        await _owe_steadily(side, committed)
+        arrived = await _arrived(receiver, committed)
+    waits = sorted(1000 * (arrived[each] - at) for each, at in committed.items())
+    return waits[len(waits) // 2], waits[len(waits) * 99 // 100]
+
+
+async def _arrived(receiver: Receiver, committed: dict[str, float]) -> dict[str, float]:
+    """When messages came, once all of these have."""
+    until = time.monotonic() + _PATIENCE
+    while not committed.keys() <= (arrived := await asyncio.to_thread(_first, receiver)).keys():
+        if time.monotonic() > until:
+            raise SystemExit(f"some of {len(committed)} messages did not arrive")
+        await asyncio.sleep(0.5)
+    return arrived
+
+
+async def _owe_steadily(side: Side, committed: dict[str, float]) -> None:
+    """Owe events at the pace, whether or not the ones before are through."""
+    begun = time.monotonic()
+    tasks = []
+    for number in range(int(RATE * _SECONDS)):
+        await asyncio.sleep(max(0.0, begun + number / RATE - time.monotonic()))
+        stored = side.owed[number % len(side.owed)]
+        tasks.append(asyncio.create_task(_owe(side, stored, committed)))
+    await asyncio.gather(*tasks)
+
+
+async def _owe(side: Side, stored: StoredTransfer, committed: dict[str, float]) -> None:
+    async with side.built.platform.database.transaction() as tx:
+        message_id = await owe_one(tx, stored)
+        at = time.time()  # the commit itself is counted: nobody can hear of it before
+    committed[message_id] = at
+
+
+def _first(receiver: Receiver) -> dict[str, float]:
+    arrived: dict[str, float] = {}
+    for at, message_id in receiver.seen():
+        arrived.setdefault(message_id, at)
+    return arrived
