@@ -17,6 +17,8 @@ from typing import Self
 
 import psutil
 
+from ferryman.server.keeper import SUPERVISED
+
 GRACE_SECONDS = 20.0
 TAIL_LINES = 15
 
@@ -64,6 +66,8 @@ class Children:
             child = self._running.pop()
             if child.process.poll() is None:
                 end(psutil.Process(child.process.pid), child.grace)
+            if child.process.stdin is not None:
+                child.process.stdin.close()
             self._note(child.name).unlink(missing_ok=True)
 
     def start(
@@ -73,19 +77,20 @@ class Children:
         cwd: Path,
         env: Mapping[str, str],
         grace: float = GRACE_SECONDS,
+        kept: bool = False,
     ) -> Child:
         """Start ``ferryman NAME`` with these arguments.
 
         ``env`` comes on top of our own variables; ``grace`` is how many seconds it may take to
-        end once it is asked to.
+        end once it is asked to. One that is ``kept`` ends by itself when we are killed.
         """
         log = self._folder / f"{name}.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
                 [sys.executable, "-m", "ferryman", name, *arguments],
                 cwd=cwd,
-                env={**os.environ, **env},
-                stdin=subprocess.DEVNULL,
+                env={**os.environ, **env, **({SUPERVISED: "1"} if kept else {})},
+                stdin=subprocess.PIPE if kept else subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 # Ctrl-C is for us alone: we end the children, and in order.

@@ -82,19 +82,28 @@ class Log:
 
     def _calls(self) -> Iterator[Line]:
         """The calls of apps, which the platform's process writes into its log."""
-        with self._served.open("rb") as file:
-            file.seek(self._read)
-            whole, end, _ = file.read(1 << 20).rpartition(b"\n")
-        self._read += len(whole) + len(end)
-        for text in whole.splitlines():
-            try:
-                entry = json.loads(text)
-                route = entry["route"] if entry.get("event") == "request.answered" else ""
-            except (ValueError, KeyError, TypeError, AttributeError):
-                continue
-            if str(route).startswith(_SURFACES):
-                status = entry.get("status")
-                milliseconds = round(1000 * entry.get("seconds", 0))
-                said = f"{entry.get('method')} {route}: {status} in {milliseconds} ms"
-                who = entry.get("app") or "an app that is not known"
-                yield clean(f"call      {said}, by {who}"), "" if status == 200 else "red"
+        lines, self._read = calls_in(self._served, self._read)
+        yield from lines
+
+
+def calls_in(served: Path, begin: int) -> tuple[list[Line], int]:
+    """Find the calls of apps in the platform's log from ``begin`` on, and where to go on."""
+    with served.open("rb") as file:
+        file.seek(begin)
+        whole, end, _ = file.read(1 << 20).rpartition(b"\n")
+    return list(_told_calls(whole)), begin + len(whole) + len(end)
+
+
+def _told_calls(log: bytes) -> Iterator[Line]:
+    for text in log.splitlines():
+        try:
+            entry = json.loads(text)
+            route = entry["route"] if entry.get("event") == "request.answered" else ""
+        except (ValueError, KeyError, TypeError, AttributeError):
+            continue
+        if str(route).startswith(_SURFACES):
+            status = entry.get("status")
+            milliseconds = round(1000 * entry.get("seconds", 0))
+            said = f"{entry.get('method')} {route}: {status} in {milliseconds} ms"
+            who = entry.get("app") or "an app that is not known"
+            yield clean(f"call      {said}, by {who}"), "" if status == 200 else "red"

@@ -1,46 +1,28 @@
-"""``ferryman migrate``: a whole migration of files on this machine, with `ferryman dev` or serve.
+"""``ferryman migrate``: a whole migration of files on this machine, with `ferryman dev`."""
 
-It does the part of the admin and that of the server app: plan, mappings, files, the end of the
-export.
-"""
-
+import time
 from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ferryman.cli import admin_calls as calls
-from ferryman.cli import timeline
+from ferryman.cli import carry, timeline
+from ferryman.cli.carry import Export, export_of
 from ferryman.cli.connection import DATA_DIR, URL, Admin, DataDir, Token, connected
 from ferryman.cli.dev_folder import Running, running_app, url_of
-from ferryman.cli.mapping import counted, send_file
+from ferryman.cli.junit import Case, write_report
 from ferryman.cli.migration import parse_container
-from ferryman.cli.plan import FILE, Plan, label_of, read_plan
-from ferryman.cli.render import clean, lines_of, print_json
-from ferryman.cli.watch import Watch, all_succeeded, result_line
-from ferryman.errors import ConfigError, OutsideError
-from ferryman.ids import new_id
-from ferryman.sdk import server_calls
-from ferryman.sdk.errors import GatewayError
-from ferryman.sdk.gateway import Gateway
-from ferryman.sdk.http import HttpTransport
-from ferryman.wire.listener import ClaimRequest
+from ferryman.cli.plan import FILE, Plan, read_plan, refusal_facts
+from ferryman.cli.render import print_json, refusal_lines
+from ferryman.cli.transcript import transcript
+from ferryman.cli.watch import Watch, result_line
+from ferryman.errors import ConfigError
+from ferryman.vocab import TransferStatus
 from ferryman.wire.migration import MigrationRequest
 from ferryman.wire.transfer import TransferView
-
-_PIECE = 1 << 20
-_MOST_CLAIMS = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Export:
-    """What is sent: each file with its label, in the order of their paths."""
-
-    files: tuple[tuple[Path, str], ...]
-    mappings: Path | None
 
 
 def migrate(
@@ -62,6 +44,17 @@ def migrate(
     name: Annotated[str | None, typer.Option(help="What people call it.")] = None,
     site: Annotated[str | None, typer.Option(help="URL of the cloud site.")] = None,
     source: Annotated[str | None, typer.Option(help="Id of the source server.")] = None,
+    settle: Annotated[
+        bool,
+        typer.Option("--settle", help="Move the virtual clock until it ends, rather than wait."),
+    ] = False,
+    expect: Annotated[
+        TransferStatus,
+        typer.Option(help="How it has to end for the exit status 0.", case_sensitive=False),
+    ] = TransferStatus.SUCCESS,
+    junit: Annotated[
+        Path | None, typer.Option(help="Write what came of it as JUnit XML, for CI.")
+    ] = None,
     timeout: Annotated[
         float | None, typer.Option(min=0, help="Stop watching after so many seconds.")
     ] = None,
@@ -74,27 +67,62 @@ def migrate(
 ) -> None:
     """Carry files to the app that `ferryman dev` runs, as a whole migration, and watch it.
 
-    The exit status is 0 only if it ends in SUCCESS. What is left out is taken from the plan.
+    The exit status is 0 only if it ends as expected. What is left out is taken from the plan.
     """
-    with connected(url or url_of(data_dir, URL), token, data_dir, as_json=as_json) as admin:
+    at = url or url_of(data_dir, URL)
+    with _reported(junit, expect) as case, connected(at, token, data_dir, as_json=as_json) as admin:
         app = running_app(data_dir)
         given = _plan(plan)
         base = (plan or Path(FILE)).parent
-        _check_app(given, app)
+        check_app(given, app)
         export = _export(files, mappings, given, base)
-        request = MigrationRequest(
-            name=name or given.name or "A try",
-            cloud_url=site or given.site or "https://cloud.example",
-            source_id=source or given.source or "server-1",
-            apps=[f"{app.cloud_app_key}@{app.environment}"],
-            containers=[parse_container(text) for text in containers or given.containers],
-        )
-        view = _carry(admin, app, request, export, quiet=as_json, timeout=timeout)
+        chosen = Plan(name=name, site=site, source=source, containers=containers or [])
+        request = request_of(app, chosen, given)
+        case.name = request.name
+        view = _carry(admin, app, request, export, settle=settle, quiet=as_json, timeout=timeout)
+        case.ended = view.status
+        if junit is not None:
+            case.output = "\n".join(transcript(admin, view.transfer_id))
     if as_json:
         print_json(view)
     else:
         typer.echo(result_line(view))
-    raise typer.Exit(0 if all_succeeded([view]) else 1)
+    raise typer.Exit(0 if view.status is expect else 1)
+
+
+def request_of(app: Running, chosen: Plan, otherwise: Plan) -> MigrationRequest:
+    """Say what the migration is: by what was chosen, else the plan, else as it does no harm."""
+    return MigrationRequest(
+        name=chosen.name or otherwise.name or "A try",
+        cloud_url=chosen.site or otherwise.site or "https://cloud.example",
+        source_id=chosen.source or otherwise.source or "server-1",
+        apps=[f"{app.cloud_app_key}@{app.environment}"],
+        containers=[parse_container(text) for text in chosen.containers or otherwise.containers],
+    )
+
+
+@contextmanager
+def _reported(file: Path | None, expect: TransferStatus) -> Iterator[Case]:
+    """Write the report in every case: also of a migration that could not be carried."""
+    case, began = Case("A migration", expect), time.monotonic()
+    try:
+        yield case
+    except typer.Exit as left:
+        # The context of the exit is the refusal that led to it.
+        case.error = str(left.__context__ or "refused before anything was carried")
+        raise
+    finally:
+        case.seconds = time.monotonic() - began
+        if file is not None:
+            _write(file, case)
+
+
+def _write(file: Path, case: Case) -> None:
+    try:
+        write_report(file, case)
+    except ConfigError as refused:
+        typer.echo(refusal_lines(refusal_facts(refused)), err=True)
+        raise typer.Exit(1) from None
 
 
 def _carry(
@@ -103,25 +131,21 @@ def _carry(
     request: MigrationRequest,
     export: Export,
     *,
+    settle: bool,
     quiet: bool,
     timeout: float | None,
 ) -> TransferView:
-    migration = admin.call(calls.create_migration(request))
+    def say(text: str) -> None:
+        typer.echo(text, err=quiet)
+
+    migration = carry.create(admin, request, export, say)
+    carry.send(admin, app, migration, export, say)
     transfer_id = migration.transfers[0].transfer_id
-    facts = {"migration": migration.migration_id, "transfer": transfer_id, "files": None}
-    typer.echo(lines_of({**facts, "files": len(export.files)}), err=quiet)
-    if export.mappings is not None:
-        counts = send_file(admin, migration.migration_id, str(export.mappings), None)
-        typer.echo(counted(counts), err=quiet)
-    admin.call(calls.start_migration(migration.migration_id))
-    _claim(admin, app, transfer_id)
-    with Gateway(admin.url, app.server_token, transfer_id) as gateway:
-        for file, label in export.files:
-            with file.open("rb") as source, gateway.create_app_data(label) as data:
-                while piece := source.read(_PIECE):
-                    data.write(piece)
-        _complete(gateway)
+    if settle:
+        carry.settle(admin, transfer_id)
     view = admin.call(calls.get_transfer(transfer_id))
+    if not view.status.final and admin.call(calls.get_clock()).frozen:
+        typer.echo("Time stands still: move it by `ferryman clock`, or use --settle.", err=True)
     watch = Watch(
         admin,
         [view],
@@ -132,46 +156,14 @@ def _carry(
     return watch.run()[0]
 
 
-def _complete(gateway: Gateway) -> None:
-    """Say that all is exported, unless the transfer was settled before it could be said."""
-    try:
-        gateway.complete_export()
-    except GatewayError as refused:
-        if not refused.settled:
-            raise
-
-
-def _claim(admin: Admin, app: Running, transfer_id: str) -> None:
-    """Be the listener of this transfer; those that killed runs left waiting are cancelled."""
-    agent = f"ferryman-migrate-{new_id()}"
-    with ExitStack() as stack:
-        transport = HttpTransport(admin.url, app.server_token, patience=10.0, error=GatewayError)
-        stack.callback(transport.close)
-        for _ in range(_MOST_CLAIMS):
-            request = ClaimRequest(
-                server_app_keys=[app.server_app_key], agent_id=agent, wait_seconds=5
-            )
-            claimed = transport.call(server_calls.claim(request)).transfer
-            if claimed is not None and claimed.transfer_id == transfer_id:
-                return
-            if claimed is not None:
-                typer.echo(f"Cancelling {claimed.transfer_id}, left by an earlier run.", err=True)
-                admin.call(calls.cancel_transfer(claimed.transfer_id))
-    raise OutsideError(
-        "transfer_not_offered",
-        expected=f"to be offered the transfer {transfer_id}",
-        found="that it was not; an agent of the same server app may have taken it",
-        fix="Stop the agent, or let it do the export.",
-    )
-
-
 def _plan(file: Path | None) -> Plan:
     if file is not None:
         return read_plan(file)
     return read_plan(Path(FILE)) if Path(FILE).is_file() else Plan()
 
 
-def _check_app(plan: Plan, app: Running) -> None:
+def check_app(plan: Plan, app: Running) -> None:
+    """Refuse a plan for another app than the one that is there."""
     for named, runs in (
         (plan.app, app.cloud_app_key),
         (plan.server_app, app.server_app_key),
@@ -196,30 +188,5 @@ def _export(files: Path | None, mappings: Path | None, plan: Plan, base: Path) -
             found="neither",
             fix="Name the folder of the exported files.",
         )
-    found = tuple(_labelled(root, plan))
-    if not found:
-        raise ConfigError(
-            "files_missing",
-            expected=f"at least one file in {root}",
-            found="no such folder" if not root.exists() else "none",
-            fix="Name the folder of the exported files.",
-        )
     rows = mappings or (base / plan.mappings if plan.mappings is not None else None)
-    if rows is not None and not rows.exists():
-        raise ConfigError(
-            "mappings_missing",
-            expected=f"a file of mappings at {rows}",
-            found="no such file",
-            fix="Correct the path.",
-        )
-    return Export(found, rows)
-
-
-def _labelled(root: Path, plan: Plan) -> Iterator[tuple[Path, str]]:
-    if root.is_file():
-        yield root, label_of(root.name, plan.labels)
-        return
-    for path in sorted(root.rglob("*")):
-        inside = path.relative_to(root)
-        if path.is_file() and not any(part.startswith(".") for part in inside.parts):
-            yield path, clean(label_of(inside.as_posix(), plan.labels))
+    return export_of(root, rows, plan.labels)

@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from collections.abc import Mapping
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Annotated
@@ -104,7 +105,7 @@ def read_plan(file: Path) -> Plan:
         ) from None
 
 
-def label_of(path: str, labels: dict[str, str]) -> str:
+def label_of(path: str, labels: Mapping[str, str]) -> str:
     """The label of a file, given by its path within the folder of files."""
     for pattern, label in labels.items():
         if fnmatch(path, pattern) or fnmatch(path.rpartition("/")[2], pattern):

@@ -10,12 +10,10 @@ import structlog
 
 from ferryman.config import Settings
 from ferryman.errors import ConfigError
+from ferryman.server.keeper import SUPERVISED
 from ferryman.store.embedded import EmbeddedPostgres
 
 log = structlog.get_logger("ferryman.serve")
-
-SUPERVISED = "FERRYMAN_SUPERVISED"
-"""Set in a worker whose standard input ends when the process that keeps it dies."""
 
 _LOOK_SECONDS = 0.5
 _STOP_SECONDS = 35.0

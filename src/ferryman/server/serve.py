@@ -15,10 +15,13 @@ from pathlib import Path
 from ferryman.config import Settings
 from ferryman.errors import ConfigError
 from ferryman.server.children import keep_postgres, keep_worker
+from ferryman.server.keeper import end_with_keeper
 from ferryman.server.operator import operator_token
 from ferryman.store.embedded import EmbeddedPostgres
 
 _BIND_SECONDS = 10.0
+_END_SECONDS = 90.0
+"""For answers, workers and the database, one after the other."""
 
 
 async def serve(settings: Settings, *, workers: int) -> None:
@@ -31,6 +34,7 @@ async def serve(settings: Settings, *, workers: int) -> None:
     loop = asyncio.get_running_loop()
     for ending in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(ending, stop.set)
+    end_with_keeper(stop, _END_SECONDS)
     async with AsyncExitStack() as stack:
         starting = asyncio.create_task(_database(settings, stack))
         await asyncio.sleep(0)

@@ -2,9 +2,7 @@
 
 import asyncio
 import gc
-import os
 import signal
-import threading
 from contextlib import suppress
 
 import structlog
@@ -12,7 +10,7 @@ import structlog
 from ferryman.config import Settings
 from ferryman.delivery import worker
 from ferryman.server.build import build
-from ferryman.server.children import SUPERVISED
+from ferryman.server.keeper import end_with_keeper
 from ferryman.store.embedded import EmbeddedPostgres
 
 log = structlog.get_logger("ferryman.worker")
@@ -27,8 +25,7 @@ async def work(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    if os.environ.get(SUPERVISED):
-        threading.Thread(target=_watch_keeper, args=(loop, stop), daemon=True).start()
+    end_with_keeper(stop, _DRAIN_SECONDS + 5)
     url = settings.database_url
     if url is None:
         url = await asyncio.to_thread(EmbeddedPostgres(settings.data_dir).start)
@@ -46,13 +43,3 @@ async def work(settings: Settings) -> None:
             working.cancel()
         with suppress(asyncio.CancelledError):
             await working
-
-
-def _watch_keeper(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
-    """Standard input ends with the process that keeps this one: then stop, within a bound."""
-    # Not sys.stdin: its lock, held by this thread, would abort the interpreter's own end.
-    while os.read(0, 4096):
-        pass
-    loop.call_soon_threadsafe(stop.set)
-    threading.Event().wait(_DRAIN_SECONDS + 5)
-    os._exit(1)

@@ -1,0 +1,153 @@
+"""Carrying files on this machine to an app, as a whole migration.
+
+It does the part of the admin and that of the server app: plan, mappings, files, the end of the
+export. `ferryman migrate` and the pytest plugin both do it here.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from ferryman.cli import admin_calls as calls
+from ferryman.cli.connection import Admin
+from ferryman.cli.dev_folder import Running
+from ferryman.cli.mapping import counted, send_file
+from ferryman.cli.plan import label_of
+from ferryman.cli.render import clean, lines_of
+from ferryman.errors import ConfigError, OutsideError
+from ferryman.sdk import server_calls
+from ferryman.sdk.errors import GatewayError
+from ferryman.sdk.gateway import Gateway
+from ferryman.sdk.http import HttpTransport
+from ferryman.wire.listener import ClaimRequest
+from ferryman.wire.migration import MigrationRequest, MigrationView
+from ferryman.wire.transfer import TransferView
+
+_PIECE = 1 << 20
+_MOST_CLAIMS = 20
+_MOMENT = 0.001
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """What is sent: each file with its label, in the order of their paths."""
+
+    files: tuple[tuple[Path, str], ...]
+    mappings: Path | None
+
+
+def export_of(root: Path, mappings: Path | None, labels: Mapping[str, str]) -> Export:
+    """Find what there is to send; raises ``ConfigError`` where that is nothing."""
+    found = tuple(_labelled(root, labels))
+    if not found:
+        raise ConfigError(
+            "files_missing",
+            expected=f"at least one file in {root}",
+            found="no such folder" if not root.exists() else "none",
+            fix="Name the folder of the exported files.",
+        )
+    if mappings is not None and not mappings.exists():
+        raise ConfigError(
+            "mappings_missing",
+            expected=f"a file of mappings at {mappings}",
+            found="no such file",
+            fix="Correct the path.",
+        )
+    return Export(found, mappings)
+
+
+def create(admin: Admin, request: MigrationRequest, export: Export, say: Say) -> MigrationView:
+    """Create the migration and load its mappings."""
+    migration = admin.call(calls.create_migration(request))
+    transfer_id = migration.transfers[0].transfer_id
+    facts = {"migration": migration.migration_id, "transfer": transfer_id}
+    say(lines_of({**facts, "files": len(export.files)}))
+    if export.mappings is not None:
+        say(counted(send_file(admin, migration.migration_id, str(export.mappings), None)))
+    return migration
+
+
+def send(admin: Admin, app: Running, migration: MigrationView, export: Export, say: Say) -> None:
+    """Start it, and be its listener: send the files, and say that this was all.
+
+    While the clock stands still each step waits for what the one before it caused, so that
+    everything happens in one order.
+    """
+    transfer_id = migration.transfers[0].transfer_id
+    frozen = admin.call(calls.get_clock()).frozen
+    admin.call(calls.start_migration(migration.migration_id))
+    _claim(admin, app, transfer_id, say)
+    with Gateway(admin.url, app.server_token, transfer_id) as gateway:
+        for file, label in export.files:
+            if frozen:
+                finish_due(admin)
+            with file.open("rb") as source, gateway.create_app_data(label) as data:
+                while piece := source.read(_PIECE):
+                    data.write(piece)
+        if frozen:
+            finish_due(admin)
+        _complete(gateway)
+    if frozen:
+        finish_due(admin)
+
+
+def finish_due(admin: Admin) -> None:
+    """Wait until all that is due by now is done. Virtual clock only."""
+    admin.call(calls.advance_clock(0))
+
+
+def settle(admin: Admin, transfer_id: str) -> TransferView:
+    """Move the virtual clock from one deadline to the next until the transfer is settled."""
+    finish_due(admin)
+    while not (view := admin.call(calls.get_transfer(transfer_id))).status.final:
+        now = admin.call(calls.get_clock()).now
+        known = (at for at in (view.deadline, view.expires_at) if at is not None)
+        until = min((at for at in known if at > now), default=now)
+        admin.call(calls.advance_clock((until - now) / 1000 + _MOMENT))
+    return view
+
+
+def _complete(gateway: Gateway) -> None:
+    """Say that all is exported, unless the transfer was settled before it could be said."""
+    try:
+        gateway.complete_export()
+    except GatewayError as refused:
+        if not refused.settled:
+            raise
+
+
+def _claim(admin: Admin, app: Running, transfer_id: str, say: Say) -> None:
+    """Be the listener of this transfer; those that killed runs left waiting are cancelled."""
+    agent = f"ferryman-migrate-{transfer_id}"
+    with ExitStack() as stack:
+        transport = HttpTransport(admin.url, app.server_token, patience=10.0, error=GatewayError)
+        stack.callback(transport.close)
+        for _ in range(_MOST_CLAIMS):
+            request = ClaimRequest(
+                server_app_keys=[app.server_app_key], agent_id=agent, wait_seconds=5
+            )
+            claimed = transport.call(server_calls.claim(request)).transfer
+            if claimed is not None and claimed.transfer_id == transfer_id:
+                return
+            if claimed is not None:
+                say(f"Cancelling {claimed.transfer_id}, left by an earlier run.")
+                admin.call(calls.cancel_transfer(claimed.transfer_id))
+    raise OutsideError(
+        "transfer_not_offered",
+        expected=f"to be offered the transfer {transfer_id}",
+        found="that it was not; an agent of the same server app may have taken it",
+        fix="Stop the agent, or let it do the export.",
+    )
+
+
+def _labelled(root: Path, labels: Mapping[str, str]) -> Iterator[tuple[Path, str]]:
+    if root.is_file():
+        yield root, label_of(root.name, labels)
+        return
+    for path in sorted(root.rglob("*")):
+        inside = path.relative_to(root)
+        if path.is_file() and not any(part.startswith(".") for part in inside.parts):
+            yield path, clean(label_of(inside.as_posix(), labels))
