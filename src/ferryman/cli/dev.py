@@ -46,6 +46,10 @@ def dev(
     environment: Annotated[str, typer.Option(help="Lower case, as the app names it.")] = (
         "development"
     ),
+    seed: Annotated[
+        str | None,
+        typer.Option(help="Draw ids from this; time begins fixed and stands still."),
+    ] = None,
     reset: Annotated[
         bool, typer.Option("--reset", help="Begin with nothing: all that was kept is deleted.")
     ] = False,
@@ -64,7 +68,14 @@ def dev(
     try:
         _check_installed()
         with _held(folder, reset=reset) as data_dir:
-            _run(folder.resolve(), data_dir, port, (cloud_key, server_key, environment), console)
+            _run(
+                folder.resolve(),
+                data_dir,
+                port,
+                (cloud_key, server_key, environment),
+                seed,
+                console,
+            )
     except KeyboardInterrupt:
         typer.echo("Stopped.", err=True)
         raise typer.Exit(130) from None
@@ -81,6 +92,7 @@ def _run(
     data_dir: Path,
     port: int,
     names: tuple[str | None, str | None, str],
+    seed: str | None,
     console: Console,
 ) -> None:
     from ferryman.cli.children import Children, wait_for
@@ -92,6 +104,7 @@ def _run(
         platform = children.start(
             "serve",
             *("--data-dir", str(data_dir), "--port", str(port), "--clock", "virtual", "--json"),
+            *(() if seed is None else (f"--seed={seed}",)),
             cwd=folder,
             env={},
             grace=_GRACE_SECONDS,
