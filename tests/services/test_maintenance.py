@@ -212,6 +212,7 @@ def test_no_hot_statement_reads_finished_messages(play: Play[None]) -> None:
             (SQL.save_messages, (ids, ["PENDING"], [None], [now], [True])),
             (SQL.orphaned_messages, (100,)),
             (SQL.any_in_flight, ()),
+            (SQL.count_in_flight, ()),
             (SQL.outstanding_messages, (UUID(transfer_id), 100)),
             (SQL.close_lane, ("no", True, app[0], event[0], now, 100)),
             (SQL.unpark_messages, (now, app[0])),

@@ -67,20 +67,31 @@ async def run(platform: Platform, key: SigningKey, database_url: str, stop: asyn
             platform.figures.level("ferryman_function_places", functions.concurrency)
 
         platform.figures.watch(watch)
+        await work(platform, database_url, stop, sender, functions)
 
-        async def wake(job: Job) -> None:
-            wanted = msgspec.json.decode(job.payload or b"", type=WakeJob)
-            await transfers.wake(platform, wanted.transfer_id, job.id)
 
-        async def sweep(job: Job) -> None:
-            await sweeps.wake(platform, job.id)
+async def work(
+    platform: Platform,
+    database_url: str,
+    stop: asyncio.Event,
+    sender: Sender,
+    functions: FunctionPool,
+) -> None:
+    """Take what is due, by that sender, until ``stop``; then finish what is in flight."""
 
-        queue = _Queue(platform, database_url, stop)
-        # All of them come to their end before the rest does, also when this is cancelled.
-        async with asyncio.TaskGroup() as group:
-            group.create_task(queue.work(WAKE, wake, at_once=_TIMERS_AT_ONCE))
-            group.create_task(_sweep(platform, stop, queue, sweep))
-            group.create_task(Dispatcher(platform, sender, functions, database_url, stop).run())
+    async def wake(job: Job) -> None:
+        wanted = msgspec.json.decode(job.payload or b"", type=WakeJob)
+        await transfers.wake(platform, wanted.transfer_id, job.id)
+
+    async def sweep(job: Job) -> None:
+        await sweeps.wake(platform, job.id)
+
+    queue = _Queue(platform, database_url, stop)
+    # All of them come to their end before the rest does, also when this is cancelled.
+    async with asyncio.TaskGroup() as group:
+        group.create_task(queue.work(WAKE, wake, at_once=_TIMERS_AT_ONCE))
+        group.create_task(_sweep(platform, stop, queue, sweep))
+        group.create_task(Dispatcher(platform, sender, functions, database_url, stop).run())
 
 
 class _Queue:

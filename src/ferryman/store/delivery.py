@@ -191,6 +191,11 @@ async def work_due(tx: Transaction) -> bool:
     return bool(await SQL.any_in_flight(tx.connection))
 
 
+async def in_flight(tx: Transaction) -> int:
+    """How many messages are in a worker's hands."""
+    return int(await SQL.count_in_flight(tx.connection))
+
+
 async def lock(tx: Transaction, message_ids: list[UUID]) -> dict[UUID, StoredMessage]:
     """Those messages, locked."""
     rows = SQL.lock_messages(tx.connection, message_ids=message_ids)

@@ -125,3 +125,6 @@ SELECT pg_notify('ferryman_due', '');
 
 -- name: any_in_flight$
 SELECT EXISTS (SELECT FROM message WHERE worker_id IS NOT NULL);
+
+-- name: count_in_flight$
+SELECT count(*) FROM message WHERE worker_id IS NOT NULL;
