@@ -16,6 +16,7 @@ from litestar.plugins.prometheus import PrometheusConfig
 from ferryman.api.admin import admin_router
 from ferryman.api.apps import install_key
 from ferryman.api.auth import Credentials
+from ferryman.api.call_log import CallLog
 from ferryman.api.connect import connect_routers
 from ferryman.api.forge import forge_router
 from ferryman.api.health import healthz, readyz
@@ -118,6 +119,8 @@ def create_app(
         logging_config=None,
         debug=False,
     )
+    if platform.database.virtual:
+        api.asgi_handler = CallLog(api.asgi_handler, platform)
     # Around all of it, so that what no route takes is told of as well.
     api.asgi_handler = RequestLog(api.asgi_handler)
     return api

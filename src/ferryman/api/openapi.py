@@ -111,6 +111,12 @@ ANSWERS: dict[tuple[str, str], dict[str, Any]] = {
             "example": '{"kind": "file", "key": "…", "outcome": "PROVEN", …}\n',
         }
     },
+    ("get", "/admin/v1/transfers/{transferId}/recording"): {
+        "application/x-ndjson": {
+            "schema": _TEXT,
+            "example": '{"line": "run", "version": 1, …}\n{"line": "message", …}\n',
+        }
+    },
     ("get", "/metrics"): {"text/plain": {"schema": _TEXT, "example": "# HELP …"}},
 }
 """Answers in more than one form, or made by others."""

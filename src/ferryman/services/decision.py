@@ -9,7 +9,7 @@ from ferryman.domain import transfer as rules
 from ferryman.domain.message import attempts_in_round
 from ferryman.domain.transfer import Change
 from ferryman.errors import not_found
-from ferryman.ids import new_id
+from ferryman.ids import derived_id
 from ferryman.services.dependency import skip_dependants
 from ferryman.services.event import payload_of
 from ferryman.services.routing import no_way, routes_of
@@ -29,12 +29,11 @@ async def apply(
     stored: StoredTransfer,
     change: Change,
     *,
-    message_id: UUID | None = None,
     fields: Mapping[str, Any] | None = None,
 ) -> StoredTransfer:
     """Write a decision of the rules, with all that follows from it, in the same transaction.
 
-    ``message_id`` and ``fields`` go to an UPLOADED or ERRORED event of the change.
+    ``fields`` go to an UPLOADED or ERRORED event of the change.
     """
     before, after = stored.state, change.transfer
     if after == before and not change.events:
@@ -47,13 +46,20 @@ async def apply(
         )
     for event in change.events:
         extra = dict(fields or {}) if event in _WITH_FIELDS else {}
-        own_id = message_id if event is EventType.UPLOADED else None
-        await _emit(tx, stored, event, own_id or new_id(), extra)
+        await _emit(tx, stored, event, message_id_of(stored.transfer_id, event, extra), extra)
     if after.status.final:
         return await _end(tx, stored)
     if stored.wake_job_id is None or after.cancel_requested_at != before.cancel_requested_at:
         return await set_timer(tx, stored)
     return stored
+
+
+def message_id_of(transfer_id: UUID, event: EventType, fields: Mapping[str, Any]) -> UUID:
+    """The id of an event's message: the same one whenever the same thing happens (ADR 0035).
+
+    A transfer has an event of each kind once, and one of each file.
+    """
+    return derived_id("message", str(transfer_id), event, str(fields.get("key", "")))
 
 
 async def set_timer(tx: Transaction, stored: StoredTransfer) -> StoredTransfer:

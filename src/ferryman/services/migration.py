@@ -38,7 +38,7 @@ _CONTAINERS = 10_000
 
 async def create(platform: Platform, request: MigrationRequest) -> MigrationView:
     """A migration with one READY transfer for each app; nothing runs before it is started."""
-    _check(request)
+    check(request)
     async with platform.database.transaction() as tx:
         found = [await app_service.find(tx, name) for name in request.apps]
         # The same app may be named with and without its environment.
@@ -141,7 +141,8 @@ def _apps(briefs: list[TransferBrief]) -> list[AppStatus]:
     ]
 
 
-def _check(request: MigrationRequest) -> None:
+def check(request: MigrationRequest) -> None:
+    """Refuse a plan that does not have the form of one."""
     for name, text in (("name", request.name), ("source_id", request.source_id)):
         check_text(name, text, longest=LABEL_CHARACTERS)
         if not text.strip():

@@ -26,17 +26,24 @@ class Migration:
     started_at: datetime | None
 
 
-async def save_scope(tx: Transaction, source_id: str, cloud_url: str) -> UUID:
+async def save_scope(
+    tx: Transaction, source_id: str, cloud_url: str, scope_id: UUID | None = None
+) -> UUID:
     """The scope of this source and site, made when it is new."""
-    scope_id: UUID = await SQL.upsert_scope(
-        tx.connection, migration_scope_id=new_id(), source_id=source_id, cloud_url=cloud_url
+    kept: UUID = await SQL.upsert_scope(
+        tx.connection,
+        migration_scope_id=scope_id or new_id(),
+        source_id=source_id,
+        cloud_url=cloud_url,
     )
-    return scope_id
+    return kept
 
 
-async def insert(tx: Transaction, scope_id: UUID, name: str) -> UUID:
+async def insert(
+    tx: Transaction, scope_id: UUID, name: str, migration_id: UUID | None = None
+) -> UUID:
     """A new migration that has not started."""
-    migration_id = new_id()
+    migration_id = migration_id or new_id()
     await SQL.insert_migration(
         tx.connection,
         migration_id=migration_id,

@@ -1,0 +1,122 @@
+"""What apps call and what they are answered, kept on platforms for development and tests.
+
+The last piece of an answer waits until its call is kept: what an app saw can be recorded.
+"""
+
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any
+from uuid import UUID
+
+import structlog
+from litestar.types import ASGIApp, Message, Receive, Send
+
+from ferryman.api.auth import caller_of
+from ferryman.services.platform import Platform
+from ferryman.services.recording import keep
+from ferryman.store.recording import AppCall
+
+log = structlog.get_logger("ferryman.api")
+
+SURFACES = (
+    "/app/migration/forge/",
+    "/rest/atlassian-connect/1/migration/",
+    "/wiki/rest/atlassian-connect/1/migration/",
+)
+_NAMES = ("transfer_id", "file_key", "s3_key")
+_KEPT_BYTES = 64 << 10
+
+
+@dataclass
+class _Body:
+    """A body as it passes by: its digest, and the whole of it if it is short."""
+
+    size: int = 0
+    digest: Any = field(default_factory=sha256)
+    pieces: list[bytes] = field(default_factory=list)
+
+    def add(self, piece: bytes) -> None:
+        self.size += len(piece)
+        self.digest.update(piece)
+        if self.size <= _KEPT_BYTES:
+            self.pieces.append(piece)
+        else:
+            self.pieces.clear()
+
+    def text(self) -> str | None:
+        """None for none, and for what is too long or no text."""
+        try:
+            text = b"".join(self.pieces).decode()
+        except UnicodeDecodeError:
+            return None
+        return text if text and "\x00" not in text else None
+
+
+class CallLog:
+    """An ASGI application before another."""
+
+    def __init__(self, app: ASGIApp, platform: Platform) -> None:
+        self._app = app
+        self._platform = platform
+
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+        """Pass the request on, and keep it when it has been answered."""
+        if scope["type"] != "http" or not scope["path"].startswith(SURFACES):
+            await self._app(scope, receive, send)
+            return
+        status, asked, answered = 0, _Body(), _Body()
+
+        async def hear() -> Any:
+            message = await receive()
+            if message["type"] == "http.request":
+                asked.add(message.get("body", b""))
+            return message
+
+        async def answer(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            elif message["type"] == "http.response.body":
+                answered.add(message.get("body", b""))
+                if not message.get("more_body", False):
+                    await self._keep(scope, status, asked, answered)
+            await send(message)
+
+        await self._app(scope, hear, answer)
+
+    async def _keep(self, scope: Any, status: int, asked: _Body, answered: _Body) -> None:
+        app, named = caller_of(scope), _named(scope.get("path_params") or {})
+        if app is None or named is None:
+            return
+        call = AppCall(
+            app_id=app.app_id,
+            named=named,
+            method=scope["method"],
+            path=scope["path"],
+            query=scope["query_string"].decode("latin-1").replace("\x00", ""),
+            status=status,
+            request=asked.text(),
+            request_size=asked.size,
+            request_sha256=asked.digest.hexdigest(),
+            answer=_text_of(scope, answered),
+            answer_size=answered.size,
+            answer_sha256=answered.digest.hexdigest(),
+        )
+        try:
+            await keep(self._platform, call)
+        except Exception as failure:  # noqa: BLE001 - the call is answered, kept or not
+            log.warning("call.not_kept", cause=type(failure).__name__)
+
+
+def _text_of(scope: Any, answered: _Body) -> str | None:
+    # App data is in the recording by itself.
+    return None if str(scope["path"]).endswith("/payload") else answered.text()
+
+
+def _named(values: dict[str, Any]) -> UUID | None:
+    for name in _NAMES:
+        try:
+            return UUID(str(values[name]))
+        except (KeyError, ValueError):
+            continue
+    return None

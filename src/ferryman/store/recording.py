@@ -1,0 +1,107 @@
+"""What a recording is read from, and what a replay begins with."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from ferryman.clock import epoch_ms
+from ferryman.store.database import SQL, Transaction
+from ferryman.store.message import StoredMessage, stored_message
+from ferryman.vocab import ContainerType
+from ferryman.wire.migration import Container
+from ferryman.wire.recording import RecordedCall
+
+BEGINNING = (datetime(1970, 1, 1, tzinfo=UTC), 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppCall:
+    """A call of an app; ``named`` is the transfer or file in its path."""
+
+    app_id: UUID
+    named: UUID
+    method: str
+    path: str
+    query: str
+    status: int
+    request: str | None
+    request_size: int
+    request_sha256: str
+    answer: str | None
+    answer_size: int
+    answer_sha256: str
+
+
+async def insert_call(tx: Transaction, call: AppCall) -> None:
+    """Keep a call."""
+    values = {name: getattr(call, name) for name in AppCall.__dataclass_fields__}
+    await SQL.insert_app_call(tx.connection, now=tx.now, **values)
+
+
+async def calls(
+    tx: Transaction, transfer_id: UUID, *, after: int, size: int
+) -> list[tuple[int, RecordedCall]]:
+    """Calls about a transfer in the order of their answers, each with its number."""
+    rows = SQL.app_call_page(tx.connection, transfer_id=transfer_id, after=after, size=size)
+    names = [name for name in RecordedCall.__struct_fields__ if name != "at"]
+    return [
+        (
+            row["call_id"],
+            RecordedCall(at=epoch_ms(row["at"]), **{name: row[name] for name in names}),
+        )
+        async for row in rows
+    ]
+
+
+async def messages(
+    tx: Transaction, transfer_id: UUID, *, after: tuple[datetime, int], size: int
+) -> list[tuple[tuple[datetime, int], StoredMessage]]:
+    """Messages in the order of their first attempt, each with its place in it."""
+    rows = SQL.messages_by_first_attempt(
+        tx.connection,
+        transfer_id=transfer_id,
+        after_at=after[0],
+        after_position=after[1],
+        size=size,
+    )
+    return [((row["first_at"], row["position"]), stored_message(row)) async for row in rows]
+
+
+async def containers(tx: Transaction, migration_id: UUID) -> list[Container]:
+    """All that the admin selected, in the order in which it was given."""
+    return [
+        Container(
+            type=ContainerType(row["type"]),
+            key=row["key"],
+            source_id=row["source_id"],
+            name=row["name"],
+        )
+        async for row in SQL.containers_of(tx.connection, migration_id=migration_id)
+    ]
+
+
+async def namespaces(tx: Transaction, scope_id: UUID) -> list[str]:
+    """The namespaces of a scope, in order."""
+    rows = SQL.scope_namespaces(tx.connection, migration_scope_id=scope_id, from_namespace="")
+    return [row["namespace"] async for row in rows]
+
+
+async def is_empty(tx: Transaction) -> bool:
+    """Whether the platform never had a migration, or has none any more."""
+    found: Any = await SQL.any_migration(tx.connection)
+    return not found
+
+
+async def insert_original(
+    tx: Transaction, transfer_id: UUID, *, migration_id: UUID, app_id: UUID, window: timedelta
+) -> None:
+    """A transfer that another one re-runs, of which nothing else is known."""
+    await SQL.replayed_original(
+        tx.connection,
+        transfer_id=transfer_id,
+        migration_id=migration_id,
+        app_id=app_id,
+        window_seconds=window.total_seconds(),
+        now=tx.now,
+    )
