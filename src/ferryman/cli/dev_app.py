@@ -72,7 +72,7 @@ class App:
             yield _refused(failure.problem), "red"
 
     def _register(self) -> str:
-        registration = self._registration()
+        registration = self.registration()
         credentials = self._admin.call(calls.register_app(registration))
         running = dev_folder.keep(self._data_dir, self._admin.url, registration, credentials)
         view = self._admin.call(calls.get_app(credentials.app_id))
@@ -82,7 +82,8 @@ class App:
             f"{running.server_app_key}, events: {events or 'none'}"
         )
 
-    def _registration(self) -> AppRegistration:
+    def registration(self) -> AppRegistration:
+        """What the folder says of the app."""
         definition = self._definition()
         key = self._cloud_key or definition.pop("named") or dev_folder.default_key(self._folder)
         definition.pop("named", None)
