@@ -72,10 +72,10 @@ def migrate(
     at = url or url_of(data_dir, URL)
     with _reported(junit, expect) as case, connected(at, token, data_dir, as_json=as_json) as admin:
         app = running_app(data_dir)
-        given = _plan(plan)
+        given = plan_at(plan)
         base = (plan or Path(FILE)).parent
         check_app(given, app)
-        export = _export(files, mappings, given, base)
+        export = chosen_export(files, mappings, given, base)
         chosen = Plan(name=name, site=site, source=source, containers=containers or [])
         request = request_of(app, chosen, given)
         case.name = request.name
@@ -156,7 +156,8 @@ def _carry(
     return watch.run()[0]
 
 
-def _plan(file: Path | None) -> Plan:
+def plan_at(file: Path | None) -> Plan:
+    """Read the plan that was named, or the one that is here; an empty one without either."""
     if file is not None:
         return read_plan(file)
     return read_plan(Path(FILE)) if Path(FILE).is_file() else Plan()
@@ -179,7 +180,10 @@ def check_app(plan: Plan, app: Running) -> None:
             )
 
 
-def _export(files: Path | None, mappings: Path | None, plan: Plan, base: Path) -> Export:
+def chosen_export(
+    files: Path | None, mappings: Path | None, plan: Plan, base: Path
+) -> Export:
+    """Find what is to be sent: what was named, else what the plan in ``base`` names."""
     root = files or (base / plan.files if plan.files is not None else None)
     if root is None:
         raise ConfigError(
