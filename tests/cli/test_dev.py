@@ -141,6 +141,7 @@ def test_a_migration_of_ones_own_files(dev: Dev, export: Path) -> None:
         "call      POST /app/migration/forge/v1/message/{transfer_id}/status: 200",
     ):
         assert text in dev.said()[before:]
+    assert not (dev.folder / ".ferryman").is_symlink()
     assert dev.kept["serverToken"] not in dev.said()
     assert dev.kept["cloudToken"] not in dev.said()
     assert stat.S_IMODE((dev.folder / ".ferryman" / "dev.json").stat().st_mode) == 0o600

@@ -2,16 +2,21 @@
 
 import asyncio
 import os
+import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
 import asyncpg
 import psutil
 import pytest
 
+from ferryman.errors import ConfigError
 from ferryman.store.embedded import EmbeddedPostgres
+from ferryman.store.place import socket_folder
 from tests.support import wait_until
 
 
@@ -138,3 +143,58 @@ def test_a_server_that_still_runs_is_taken_over(tmp_path: Path) -> None:
             again.stop()
         assert gone(process)
         assert not again.running()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a b", "Bücher, drei 本 & it's", f"{'x' * 60}/{'y' * 90}"],
+    ids=["space", "signs", "long"],
+)
+def test_a_folder_of_any_usual_name_will_do(tmp_path: Path, name: str) -> None:
+    """The server is found by its own folder, which nobody else may enter, or by a link to it."""
+    folder = tmp_path / name
+    folder.mkdir(parents=True)
+    server = EmbeddedPostgres(folder)
+    try:
+        url = server.start()
+        assert EmbeddedPostgres(folder).start() == url
+        asyncio.run(_execute(url, "CREATE TABLE kept AS SELECT 1"))
+        assert answers(server)
+        assert stat.S_IMODE((folder / "postgres").stat().st_mode) == 0o700
+    finally:
+        server.stop()
+    assert not list(Path(tempfile.gettempdir()).glob(f"ferryman-*-{_digest(folder)}"))
+
+
+@pytest.mark.parametrize("name", ["a$b", 'a"b', "a`b", "a\\b", "a\nb"])
+def test_a_folder_that_would_mean_something_else_is_refused(tmp_path: Path, name: str) -> None:
+    """With the reason, before anything is made in it."""
+    with pytest.raises(ConfigError, match="data_dir_unusable"):
+        EmbeddedPostgres(tmp_path / name).start()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_link_of_someone_else_is_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It could lead to a server that is not ours."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    folder = (tmp_path / ("x" * 120)).resolve()
+    link = socket_folder(folder)
+    assert link.readlink() == folder
+    link.unlink()
+    link.symlink_to(tmp_path)
+    with pytest.raises(ConfigError, match="socket_link_foreign"):
+        socket_folder(folder)
+
+
+async def _execute(url: str, statement: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+def _digest(folder: Path) -> str:
+    return sha256(os.fsencode(folder.resolve() / "postgres")).hexdigest()[:16]

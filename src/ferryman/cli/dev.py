@@ -66,7 +66,7 @@ def dev(
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, leave)
     try:
-        _check_installed()
+        check_installed()
         with _held(folder, reset=reset) as data_dir:
             _run(
                 folder.resolve(),
@@ -166,7 +166,7 @@ def _empty(own: Path) -> None:
 
     with Children(own / "processes"):
         pass
-    _end_database(own / "postgres")
+    dev_folder.end_database(own / "postgres", _GRACE_SECONDS)
     for path in own.iterdir():
         if path.name in ("dev.lock", ".gitignore"):
             continue
@@ -176,22 +176,8 @@ def _empty(own: Path) -> None:
             path.unlink()
 
 
-def _end_database(folder: Path) -> None:
-    """An embedded database outlives a killed platform."""
-    import psutil
-
-    from ferryman.cli.children import end
-
-    try:
-        first = (folder / "postmaster.pid").read_text().splitlines()[0]
-        process = psutil.Process(int(first))
-        if "postgres" in process.name():
-            end(process, _GRACE_SECONDS)
-    except (OSError, ValueError, IndexError, psutil.NoSuchProcess):
-        pass
-
-
-def _check_installed() -> None:
+def check_installed() -> None:
+    """Refuse where the platform's packages are not there."""
     if importlib.util.find_spec("granian") is None:
         raise ConfigError(
             "server_not_installed",

@@ -8,12 +8,12 @@ from pathlib import Path
 import msgspec
 
 from ferryman.errors import ConfigError
+from ferryman.store.place import usable
 from ferryman.wire.app import AppCredentials, AppRegistration
 from ferryman.wire.base import Wire
 
 FOLDER = ".ferryman"
 _FILE = "dev.json"
-_PLAIN = re.compile(r"[\w./+@%,:=-]+")
 
 
 class Running(Wire, frozen=True):
@@ -32,12 +32,12 @@ class Running(Wire, frozen=True):
 def prepare(folder: Path) -> Path:
     """Make the folder, which no version control is to take; its path, without links.
 
-    PostgreSQL does not start where a name on the way has a space in it, so there the folder is a
-    link to one of the cache.
+    Where PostgreSQL cannot be started in it, for a sign in the name of a folder on the way, it is
+    a link to one of the cache.
     """
     own = folder / FOLDER
     if not own.exists():
-        if _PLAIN.fullmatch(str(own)):
+        if usable(own):
             own.mkdir(mode=0o700)
         else:
             own.unlink(missing_ok=True)  # a link that leads nowhere
@@ -102,3 +102,18 @@ def default_key(folder: Path) -> str:
     """The key of an app that names none: from its folder."""
     name = re.sub(r"[^a-z0-9-]+", "-", folder.resolve().name.lower()).strip("-")
     return f"dev.{name or 'app'}"
+
+
+def end_database(folder: Path, grace: float) -> None:
+    """End the embedded database in ``folder``, which outlives a killed platform."""
+    import psutil
+
+    from ferryman.cli.children import end
+
+    try:
+        first = (folder / "postmaster.pid").read_text().splitlines()[0]
+        process = psutil.Process(int(first))
+        if "postgres" in process.name():
+            end(process, grace)
+    except (OSError, ValueError, IndexError, psutil.NoSuchProcess):
+        pass

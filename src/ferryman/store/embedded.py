@@ -12,11 +12,13 @@ import time
 import warnings
 from contextlib import suppress
 from pathlib import Path
+from urllib.parse import quote
 
 import psutil
 from fasteners import InterProcessLock
 
 from ferryman.errors import ConfigError
+from ferryman.store.place import check_usable, remove_link, socket_folder
 
 with warnings.catch_warnings():
     # It looks for the folder of a login session, which servers and containers do not have.
@@ -39,7 +41,33 @@ def _let_pass(path: Path) -> None:
             folder.chmod(stat.S_IMODE(mode) | _PASS)
 
 
+class _Here:
+    """The folder of a server, which is written as the server sees it from within."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __eq__(self, other: object) -> bool:
+        return other == self._folder
+
+    def __hash__(self) -> int:
+        return hash(self._folder)
+
+    def __str__(self) -> str:
+        return "."
+
+
+def _own_folder(pgdata: Path, _runtime_path: Path) -> _Here:
+    """Have the socket in the server's own folder, which is closed to everybody else.
+
+    The server is told so from within: no blank of the path has to pass the shell between, and
+    no length of it counts. The library would go to a folder for all users.
+    """
+    return _Here(pgdata)
+
+
 postgres_server.ensure_prefix_permissions = _let_pass  # type: ignore[attr-defined]
+postgres_server.find_suitable_socket_dir = _own_folder  # type: ignore[attr-defined, assignment]
 
 _ATTEMPTS = 20
 """After a kill the old server's processes need a moment to let go of its shared memory."""
@@ -63,13 +91,16 @@ class EmbeddedPostgres:
         """Where the running server answers."""
         if self._server is None:
             raise RuntimeError("the embedded server was not started")
-        return str(self._server.get_uri())
+        host = quote(str(socket_folder(self._folder)), safe="/")
+        return f"postgresql://postgres:@/postgres?host={host}"
 
     def start(self) -> str:
         """Create the server's folder if need be, start it if it is not running; its address.
 
         Raises :class:`ConfigError` when it does not start, with the last lines of its log.
         """
+        check_usable(self._folder)
+        socket_folder(self._folder)
         problem: Exception | None = None
         for attempt in range(_ATTEMPTS):
             try:
@@ -110,6 +141,7 @@ class EmbeddedPostgres:
         if self._server is not None:
             with suppress(psutil.NoSuchProcess):
                 self._server.stop()
+            remove_link(self._folder)
 
     def _remove_stale_pid_file(self) -> None:
         """After a kill or a reboot the number in it may belong to any other process by now.
