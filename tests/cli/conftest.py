@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ class Command:
 
     env: Mapping[str, str]
     words: tuple[str, ...] = field(default=(sys.executable, "-m", "ferryman"))
+    seconds: float = SECONDS
 
     def __call__(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """What the command printed and how it ended."""
@@ -31,7 +32,7 @@ class Command:
             capture_output=True,
             text=True,
             encoding="utf-8",
-            timeout=SECONDS,
+            timeout=self.seconds,
             env=self.env,
             check=False,
         )
@@ -71,7 +72,7 @@ class Command:
 
     def given(self, **env: str) -> "Command":
         """The same with other variables."""
-        return Command({**self.env, **env})
+        return replace(self, env={**self.env, **env})
 
 
 def command(url: str, data_dir: Path) -> Command:

@@ -7,6 +7,7 @@ from ferryman.wire.app import AppCredentials, AppPage, AppRegistration, AppView
 from ferryman.wire.clock import ClockAdvance, ClockView
 from ferryman.wire.mapping import DifferencePage, MissingPage
 from ferryman.wire.migration import MappingCounts, MigrationPage, MigrationRequest, MigrationView
+from ferryman.wire.recording import ReplayedFile, ReplayRequest
 from ferryman.wire.redelivery import RedeliveryAnswer, RedeliveryRequest
 from ferryman.wire.storage import FilePage, StorageView, SweepReport, SweepRequest
 from ferryman.wire.transfer import (
@@ -18,6 +19,7 @@ from ferryman.wire.transfer import (
     TransferExplanation,
     TransferView,
 )
+from ferryman.wire.upload import UploadView
 
 _BASE = "/admin/v1"
 
@@ -241,6 +243,29 @@ def freeze_clock() -> Operation[ClockView]:
 def resume_clock() -> Operation[ClockView]:
     """Have the virtual clock go on."""
     return json_operation("POST", f"{_BASE}/clock/resume", ClockView)
+
+
+def read_recording(transfer_id: str) -> Request:
+    """All that the app of a transfer saw and did, line by line."""
+    path = f"{_BASE}/transfers/{segment(transfer_id)}/recording"
+    return Request(method="GET", url=path, timeout=READ_SECONDS)
+
+
+def read_recorded_payload(transfer_id: str, key: str) -> Request:
+    """The bytes of one file of a transfer."""
+    path = f"{_BASE}/transfers/{segment(transfer_id)}/recording/{segment(key)}"
+    return Request(method="GET", url=path, timeout=READ_SECONDS)
+
+
+def begin_replay(request: ReplayRequest) -> Operation[MigrationView]:
+    """Begin a transfer under the ids of a recorded one."""
+    return json_operation("POST", f"{_BASE}/replays", MigrationView, body=request)
+
+
+def replay_file(transfer_id: str, file: ReplayedFile) -> Operation[UploadView]:
+    """Open the upload of a recorded file under its key."""
+    path = f"{_BASE}/replays/{segment(transfer_id)}/files"
+    return json_operation("POST", path, UploadView, body=file)
 
 
 def _mapping_counts(answer: Answer) -> MappingCounts:

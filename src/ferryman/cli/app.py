@@ -15,6 +15,8 @@ from ferryman.cli import (
     migrate,
     migration,
     plan,
+    record,
+    replay,
     serve,
     storage,
     transfer,
@@ -29,6 +31,8 @@ app = typer.Typer(
 app.command()(demo.demo)
 app.command()(dev.dev)
 app.command()(migrate.migrate)
+app.command()(record.record)
+app.command()(replay.replay)
 app.command()(serve.serve)
 app.command()(serve.worker)
 app.command()(doctor.doctor)

@@ -1,0 +1,183 @@
+"""``ferryman replay``: a recorded transfer again, with the handler as it is now."""
+
+import signal
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import msgspec
+import typer
+
+from ferryman.cli import admin_calls as calls
+from ferryman.cli.connection import Admin, Token, connected
+from ferryman.cli.demo import leave
+from ferryman.cli.plan import refusal_facts
+from ferryman.cli.render import clean, print_json, refusal_lines
+from ferryman.errors import ConfigError, PlatformError
+from ferryman.recording.comparison import CallDifference, Report
+from ferryman.recording.reading import Recording, opened
+from ferryman.sdk.errors import ClientError
+
+_READY_SECONDS = 60.0
+_GRACE_SECONDS = 20.0
+DIFFERENT = 3
+
+
+def replay(
+    recording: Annotated[
+        Path, typer.Argument(help="What `ferryman record` wrote.", show_default=False)
+    ],
+    app: Annotated[
+        Path, typer.Option("--app", metavar="APP_DIR", help="The folder of the app.")
+    ] = Path(),
+    *,
+    patience: Annotated[
+        float, typer.Option(min=0, help="Real seconds that a remote or Connect app may take.")
+    ] = 10.0,
+    url: Annotated[
+        str | None,
+        typer.Option(help="An empty platform on the virtual clock, in place of one of its own."),
+    ] = None,
+    token: Token = None,
+    data_dir: Annotated[
+        Path, typer.Option("--data-dir", help="With --url: the folder of its operator token.")
+    ] = Path(".ferryman"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Do a recorded transfer again, with the app of this folder, and say what it did differently.
+
+    Ids, keys, events, app data and times are those of the recording. The exit status is 0 if the
+    app did the same, 3 if it did not.
+    """
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, leave)
+    try:
+        with opened(recording) as found:
+            if url is not None:
+                with connected(url, token, data_dir, as_json=as_json) as admin:
+                    report = _replay(admin, found, app, patience)
+            else:
+                with _platform(app) as admin:
+                    report = _replay(admin, found, app, patience)
+    except KeyboardInterrupt:
+        typer.echo("Stopped.", err=True)
+        raise typer.Exit(130) from None
+    except PlatformError as refused:
+        _fail(refusal_facts(refused), as_json=as_json)
+    except ClientError as failure:
+        if failure.problem is None:
+            _fail({**_NO_FACTS, "found": str(failure)}, as_json=as_json)
+        names = ("code", "expected", "found", "fix")
+        problem = {name: getattr(failure.problem, name) for name in names}
+        _fail({"status": None, **problem}, as_json=as_json)
+    if as_json:
+        print_json(report)
+    else:
+        typer.echo("\n".join(map(clean, _told(report))))
+    raise typer.Exit(0 if report.same else DIFFERENT)
+
+
+_NO_FACTS: dict[str, str | None] = {
+    "status": None,
+    "code": "replay_broke_off",
+    "expected": "a platform that answers",
+    "fix": "Look at what it says; replay again.",
+}
+
+
+def _replay(admin: Admin, recording: Recording, folder: Path, patience: float) -> Report:
+    from ferryman.cli.dev_app import App
+    from ferryman.cli.replaying import Replay
+
+    known, folder = recording.run.app, folder.resolve()
+    app = App(admin, folder, folder, known.cloud_app_key, known.server_app_key, known.environment)
+    registration = app.registration()
+    if registration.kind is not known.kind:
+        raise ConfigError(
+            "replay_other_kind",
+            expected=f"a {known.kind} app in {folder}, as the recorded one was",
+            found=f"a {registration.kind} app",
+            fix="Name the folder of that app by --app.",
+        )
+    registration = msgspec.structs.replace(
+        registration,
+        forge_app_id=known.forge_app_id,
+        window_seconds=known.window_seconds,
+        access_scopes=known.access_scopes,
+    )
+    credentials = admin.call(calls.register_app(registration))
+    return Replay(admin, credentials.server_token, recording, patience).run()
+
+
+@contextmanager
+def _platform(folder: Path) -> Iterator[Admin]:
+    """A platform of its own, of which nothing is left."""
+    from ferryman.cli.children import ChildEndedError, Children, wait_for
+    from ferryman.cli.dev import check_installed
+    from ferryman.cli.dev_folder import end_database
+
+    check_installed()
+    with tempfile.TemporaryDirectory(prefix="ferryman-replay-", ignore_cleanup_errors=True) as name:
+        data_dir = Path(name).resolve() / "data"
+        try:
+            with Children(Path(name) / "processes") as children:
+                platform = children.start(
+                    "serve",
+                    *("--data-dir", str(data_dir), "--port", "0", "--clock", "virtual", "--json"),
+                    cwd=folder if folder.is_dir() else Path.cwd(),
+                    env={},
+                    grace=_GRACE_SECONDS,
+                )
+                url = wait_for(platform, children, "Ferryman ready on ", _READY_SECONDS)
+                yield Admin(url, (data_dir / "operator-token").read_text().strip())
+        except ChildEndedError as failure:
+            raise ConfigError(
+                "platform_not_started",
+                expected="a platform of its own",
+                found=str(failure)[-2000:],
+                fix="Mend what it names.",
+            ) from failure
+        finally:
+            end_database(data_dir / "postgres", _GRACE_SECONDS)
+
+
+def _told(report: Report) -> Iterator[str]:
+    status = report.status
+    if report.same:
+        yield f"The same: {status.replayed}, with the same events, acknowledgements and calls."
+        return
+    if status.recorded is not status.replayed:
+        yield f"status  {status.recorded} was recorded, now {status.replayed}"
+    for event in report.events:
+        what = "new" if event.recorded is None else "gone" if event.replayed is None else "changed"
+        yield f"event   {event.event_type} {event.message_id}: {what}"
+    for each in report.messages:
+        label = f" ({each.label})" if each.label else ""
+        yield f"event   {each.event_type} {each.message_id}{label}"
+        yield _pair(each.recorded_attempts, each.recorded_acknowledgement, "recorded")
+        yield _pair(each.replayed_attempts, each.replayed_acknowledgement, "now     ")
+        yield from (f"        | {line}" for line in (each.error or "").splitlines())
+    yield from map(_call, report.calls)
+    yield from (f"refused {text}" for text in report.refused)
+    if not report.calls_compared:
+        yield "Calls were not compared: none were recorded."
+
+
+def _pair(attempts: list[str], acknowledgement: str | None, when: str) -> str:
+    return f"        {when}  {', '.join(attempts) or 'no attempt'}; {acknowledgement or 'no word'}"
+
+
+def _call(call: CallDifference) -> str:
+    query = f"?{call.query}" if call.query else ""
+    said = f" {call.request[:200]}" if call.request else ""
+    times = f"{call.recorded} recorded, {call.replayed} now"
+    return f"call    {call.method} {call.path}{query}{said}: {call.status}, {times}"
+
+
+def _fail(facts: dict[str, str | None], *, as_json: bool) -> NoReturn:
+    if as_json:
+        print_json(facts)
+    typer.echo(refusal_lines(facts), err=True)
+    raise typer.Exit(1)

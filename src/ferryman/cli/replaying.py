@@ -1,0 +1,230 @@
+"""Doing again to a platform what happened to a recorded transfer, at the same instants."""
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+import msgspec
+
+from ferryman.cli import admin_calls as calls
+from ferryman.cli.connection import Admin
+from ferryman.cli.record import recorded_lines
+from ferryman.errors import Conflict
+from ferryman.recording.comparison import Report, Seen, compare, seen
+from ferryman.recording.reading import Recording
+from ferryman.recording.redaction import FILLER_PIECE, filler
+from ferryman.sdk import server_calls
+from ferryman.sdk.errors import ClientError, GatewayError
+from ferryman.sdk.gateway import Gateway
+from ferryman.sdk.http import HttpTransport
+from ferryman.vocab import AppKind, ConnectEventType, EventType, TransferStatus
+from ferryman.wire.listener import ClaimRequest, ListenerError
+from ferryman.wire.recording import RecordedEntry, RecordedFile, ReplayedFile, ReplayRequest
+from ferryman.wire.transfer import TransferView
+
+_LOOK_SECONDS = 0.1
+_AFTERWARDS_SECONDS = 900.0
+"""Of platform time: for the event that the transfer settled, and its attempts."""
+_MOST_ROUNDS = 50
+
+
+@dataclass(frozen=True, order=True)
+class Step:
+    """Something done to the transfer at an instant; of one instant, in order of ``rank``."""
+
+    at: int
+    rank: int
+    kind: str = field(compare=False)
+    file: RecordedFile | None = field(default=None, compare=False)
+    message_id: str = field(default="", compare=False)
+
+
+def steps(recording: Recording) -> list[Step]:
+    """What happened to the recorded transfer from outside, in its order."""
+    view = recording.run.transfer
+    found = [Step(file.created_at, 1, "upload", file) for file in recording.files]
+    if view.started_at is not None:
+        found.append(Step(view.started_at, 0, "claim"))
+    elif view.status is TransferStatus.SKIPPED and view.settled_at is not None:
+        found.append(Step(view.settled_at, 4, "cancel"))
+    found += [step for entry in recording.entries for step in _of_entry(entry)]
+    return sorted(found)
+
+
+def _of_entry(entry: RecordedEntry) -> Iterator[Step]:
+    """An entry that tells of something from outside."""
+    kind, data = entry.kind, entry.data
+    if kind in ("message.created", "message.not_routed"):
+        if data.get("eventType") == EventType.EXPORTED:
+            yield Step(entry.at, 3, "complete")
+        elif data.get("eventType") in (EventType.ERRORED, ConnectEventType.ERRORED):
+            yield Step(entry.at, 2, "error")
+    elif kind == "listener.returned":
+        yield Step(entry.at, 3, "complete")
+    elif kind == "transfer.changed":
+        if data.get("after") == TransferStatus.CANCELLATION_REQUESTED:
+            yield Step(entry.at, 4, "cancel")
+    elif kind == "message.redelivered":
+        yield Step(entry.at, 5, "redeliver", message_id=str(data.get("messageId")))
+
+
+class Replay:
+    """One replay on a platform; ``patience`` is how many real seconds an app elsewhere may take."""
+
+    def __init__(
+        self, admin: Admin, server_token: str, recording: Recording, patience: float
+    ) -> None:
+        self._admin = admin
+        self._token = server_token
+        self._recording = recording
+        self._patience = patience
+        self._id = recording.run.transfer.transfer_id
+        self._refused: list[str] = []
+
+    def run(self) -> Report:
+        """Do it all; what the app did differently."""
+        run, recording = self._recording.run, self._recording
+        self._begin()
+        with ExitStack() as stack:
+            transport = HttpTransport(
+                self._admin.url, self._token, patience=10.0, error=GatewayError
+            )
+            stack.callback(transport.close)
+            gateway = stack.enter_context(Gateway(self._admin.url, self._token, self._id))
+            for step in steps(recording):
+                self._advance_to(step.at)
+                self._do(step, transport, gateway)
+        self._end()
+        before = Seen(run, recording.messages, recording.calls)
+        after = seen(recorded_lines(self._admin, self._id))
+        bare = bool(recording.redacted)
+        return compare(before, after, bare=bare, refused=self._refused)
+
+    def _begin(self) -> None:
+        run = self._recording.run
+        details, app = run.transfer.migration_details, run.app
+        request = ReplayRequest(
+            migration_id=details.migration_id,
+            migration_scope_id=details.migration_scope_id,
+            transfer_id=self._id,
+            name=details.name,
+            cloud_url=details.cloud_url,
+            source_id=run.source_id,
+            created_at=details.created_at,
+            app=f"{app.cloud_app_key}@{app.environment}",
+            window_seconds=run.window_seconds,
+            containers=run.containers,
+            original_transfer_id=run.transfer.original_transfer_id,
+            transfer_name=run.transfer.transfer_name,
+        )
+        self._admin.call(calls.begin_replay(request))
+        rows = (
+            msgspec.json.encode(
+                {
+                    "namespace": each.namespace,
+                    "serverKey": each.server_key,
+                    "cloudKey": each.cloud_key,
+                }
+            )
+            + b"\n"
+            for each in self._recording.mappings()
+        )
+        loading = calls.load_mappings(details.migration_id, "application/x-ndjson")
+        self._admin.stream(loading, rows)
+
+    def _do(self, step: Step, transport: HttpTransport, gateway: Gateway) -> None:
+        try:
+            match step.kind:
+                case "claim":
+                    self._claim(transport)
+                case "upload" if step.file is not None:
+                    self._upload(step.file, gateway)
+                case "error":
+                    error = msgspec.convert(self._recording.run.listener_error, ListenerError)
+                    transport.call(server_calls.report_error(self._id, error))
+                case "complete":
+                    gateway.complete_export()
+                case "cancel":
+                    self._admin.call(calls.cancel_transfer(self._id))
+                case _:
+                    self._admin.call(calls.redeliver_message(step.message_id))
+        except ClientError as refused:
+            if refused.problem is None:
+                raise
+            # The app has brought the transfer elsewhere by now; what follows may still be told.
+            what = f" of {step.file.key}" if step.file is not None else ""
+            self._refused.append(f"{step.kind}{what}: {refused.problem.code}")
+
+    def _claim(self, transport: HttpTransport) -> None:
+        run = self._recording.run
+        request = ClaimRequest(
+            server_app_keys=[run.app.server_app_key],
+            agent_id="ferryman-replay",
+            wait_seconds=5,
+            server_app_version=run.server_app_version,
+            access_scopes=run.transfer.access_scopes,
+        )
+        claimed = transport.call(server_calls.claim(request)).transfer
+        if claimed is None or claimed.transfer_id != self._id:
+            raise Conflict(
+                "transfer_not_offered",
+                expected=f"to be offered the transfer {self._id}",
+                found="that it was not; an agent of the same server app may have taken it",
+                fix="Replay without --url, or stop the agent.",
+            )
+
+    def _upload(self, file: RecordedFile, gateway: Gateway) -> None:
+        opening = ReplayedFile(key=file.key, label=file.label)
+        self._admin.call(calls.replay_file(self._id, opening))
+        with gateway.create_app_data(file.label, resume_key=file.key) as data:
+            for piece in self._bytes(file):
+                data.write(piece)
+
+    def _bytes(self, file: RecordedFile) -> Iterator[bytes]:
+        if file.key in self._recording.payloads:
+            yield from self._recording.payload(file.key)
+            return
+        for begin in range(0, file.size, FILLER_PIECE):
+            yield filler(min(FILLER_PIECE, file.size - begin))
+
+    def _advance_to(self, at: int) -> None:
+        now = self._admin.call(calls.get_clock()).now
+        self._admin.call(calls.advance_clock(max(0.0, (at - now) / 1000)))
+
+    def _end(self) -> None:
+        """Let time pass until the transfer has settled and its app knows."""
+        self._await_app()
+        recorded_end = self._recording.run.transfer.settled_at
+        view = self._view()
+        if recorded_end is not None and not view.status.final:
+            self._advance_to(recorded_end)
+        for _ in range(_MOST_ROUNDS):
+            view = self._view()
+            if view.status.final:
+                break
+            due = view.deadline or view.expires_at
+            if view.status is TransferStatus.CANCELLATION_REQUESTED or due is None:
+                self._admin.call(calls.advance_clock(3600.0))
+            else:
+                self._advance_to(due + 1)
+        self._admin.call(calls.advance_clock(_AFTERWARDS_SECONDS))
+
+    def _await_app(self) -> None:
+        """Time stands still for an app elsewhere until it has done what it did before."""
+        run = self._recording.run
+        manifest = run.app.manifest or {}
+        if run.app.kind is AppKind.FORGE and not manifest.get("remotes"):
+            return
+        until = time.monotonic() + self._patience
+        while time.monotonic() < until:
+            self._admin.call(calls.advance_clock(0.0))
+            view = self._view()
+            if view.status.final or (
+                run.transfer.acknowledged and view.acknowledged >= run.transfer.acknowledged
+            ):
+                return
+            time.sleep(_LOOK_SECONDS)
+
+    def _view(self) -> TransferView:
+        return self._admin.call(calls.get_transfer(self._id))

@@ -1,0 +1,1 @@
+"""Recordings of transfers as files: written, read with suspicion, made anonymous, compared."""

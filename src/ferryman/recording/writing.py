@@ -1,0 +1,158 @@
+"""Writing a recording: member by member, in memory that does not grow with it."""
+
+import zipfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryFile
+from types import TracebackType
+from typing import IO, Any, Self
+
+import msgspec
+
+from ferryman.recording import form
+from ferryman.recording.form import Bundle, Digest, Member
+from ferryman.recording.redaction import Redactor
+from ferryman.wire.recording import RecordedEnd, RecordedLine, RecordedRun
+
+_NEWEST = (1980, 1, 1, 0, 0, 0)
+"""The date of every member: the same recording is the same bytes."""
+
+
+class Count:
+    """Size and sha256 of what passes by."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._digest = sha256()
+
+    def add(self, piece: bytes) -> None:
+        """The next bytes."""
+        self.size += len(piece)
+        self._digest.update(piece)
+
+    @property
+    def sha256(self) -> str:
+        """Of all so far."""
+        return self._digest.hexdigest()
+
+
+class Writer:
+    """A recording that is being written; ``finish`` makes it whole."""
+
+    def __init__(self, target: IO[bytes], redactor: Redactor) -> None:
+        self._zip = zipfile.ZipFile(target, "w")
+        self._redactor = redactor
+        self._members: list[Member] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Let go of the target; without ``finish`` what is in it is nothing."""
+        self._zip.close()
+
+    def write_lines(self, lines: Iterable[RecordedLine], folder: Path) -> RecordedRun:
+        """Take the lines; gives the first. Lists wait in unnamed files in ``folder``."""
+        spools: dict[type, _List] = {}
+        run: RecordedRun | None = None
+        try:
+            for kind in form.LISTS:
+                spools[kind] = _List(folder)
+            for line in lines:
+                redacted = self._redactor.redact(line)
+                if isinstance(line, RecordedRun) and isinstance(redacted, RecordedRun):
+                    run = redacted
+                elif not isinstance(line, RecordedEnd):
+                    spools[type(line)].add(line, redacted)
+            if run is None:
+                raise ValueError("no first line")
+            self._write_document(form.RUN, msgspec.json.encode(run))
+            for kind, name in form.LISTS.items():
+                spool = spools[kind]
+                same = spool.original.sha256 == spool.count.sha256
+                original = (
+                    None if same else Digest(size=spool.original.size, sha256=spool.original.sha256)
+                )
+                spool.file.seek(0)
+                self._write(name, _pieces(spool.file), original)
+        finally:
+            for spool in spools.values():
+                spool.file.close()
+        return run
+
+    def write_payload(self, key: str, chunks: Iterable[bytes]) -> tuple[int, str]:
+        """Take the bytes of a file; gives their number and sha256."""
+        member = self._write(form.PAYLOADS + key, chunks, None, zipfile.ZIP_STORED)
+        return member.size, member.sha256
+
+    def finish(self, ferryman: str) -> None:
+        """Write what lists all members, and end the file."""
+        bundle = Bundle(
+            format=form.FORMAT,
+            version=form.VERSION,
+            ferryman=ferryman,
+            redacted=self._redactor.wanted,
+            members=self._members,
+        )
+        self._write_document(form.BUNDLE, msgspec.json.encode(bundle))
+        self._zip.close()
+
+    def _write_document(self, name: str, document: bytes) -> None:
+        self._write(name, [msgspec.json.format(document)], None)
+
+    def _write(
+        self,
+        name: str,
+        chunks: Iterable[bytes],
+        original: Digest | None,
+        method: int = zipfile.ZIP_DEFLATED,
+    ) -> Member:
+        info = zipfile.ZipInfo(name, _NEWEST)
+        info.compress_type = method
+        count = Count()
+        with self._zip.open(info, "w", force_zip64=True) as member:
+            for chunk in chunks:
+                count.add(chunk)
+                member.write(chunk)
+        written = Member(name=name, size=count.size, sha256=count.sha256, original=original)
+        self._members.append(written)
+        return written
+
+
+class _List:
+    """Lines of one kind, as they were and as they leave."""
+
+    def __init__(self, folder: Path) -> None:
+        self.file: Any = TemporaryFile(dir=folder)  # noqa: SIM115 - closed by its owner
+        self.count, self.original = Count(), Count()
+
+    def add(self, line: RecordedLine, redacted: RecordedLine) -> None:
+        self.original.add(msgspec.json.encode(line) + b"\n")
+        text = msgspec.json.encode(redacted) + b"\n"
+        self.count.add(text)
+        self.file.write(text)
+
+
+def _pieces(file: IO[bytes]) -> Iterator[bytes]:
+    while piece := file.read(1 << 20):
+        yield piece
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[IO[bytes]]:
+    """A file that appears under its name when it is whole, and not before."""
+    draft = path.with_name(f".{path.name}.draft")
+    try:
+        with draft.open("wb") as target:
+            yield target
+            target.flush()
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)

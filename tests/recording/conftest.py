@@ -1,0 +1,100 @@
+"""A transfer on one platform, recorded, and its app in a folder of its own."""
+
+import json
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Command, command
+from tests.support import Crossing, PlatformProcess, manifest
+
+HANDLER = """\
+import hashlib, json, pathlib
+from ferryman import Migration
+
+HERE = pathlib.Path(__file__).parent
+
+def run(event, context):
+    seen = {"event": json.dumps(event), "context": context}
+    transfer_id = event["transferId"]
+    with Migration() as migration:
+        if "uploaded" in event["eventType"]:
+            with migration.get_app_data_payload(event["key"]) as payload:
+                seen["sha256"] = hashlib.sha256(payload.read()).hexdigest()
+            seen["ann"] = migration.get_mapping_by_id(transfer_id, "identity:user", ["ann"]).result
+        with (HERE / "seen.jsonl").open("a") as book:
+            book.write(json.dumps(seen) + "\\n")
+        if "uploaded" not in event["eventType"]:
+            return
+        print("my token is", migration_token())
+        if event.get("label") == "shaky" and not (HERE / "tried").exists():
+            (HERE / "tried").touch()
+            raise ValueError("the first time fails")
+        migration.add_log(transfer_id, "took " + str(event.get("label")))
+        migration.message_processed(transfer_id, event["messageId"])
+
+def migration_token():
+    import os
+    return os.environ["FERRYMAN_TOKEN"]
+"""
+_REPLAY_SECONDS = 300
+BINARY = bytes(range(256)) * 40_000
+FILES = {"notes": b'{"title": "Ebb and flood"}\n' * 50, "binary": BINARY, "shaky": b"", None: b"x"}
+
+
+@dataclass
+class Recorded:
+    """A settled transfer on the shared platform, and the folder of its app."""
+
+    ferryman: Command
+    crossing: Crossing
+    folder: Path
+    file: Path
+
+    def seen(self, folder: Path | None = None) -> list[Any]:
+        """What the handler in a folder was given, in no order."""
+        lines = ((folder or self.folder) / "seen.jsonl").read_text().splitlines()
+        return sorted(lines)
+
+    def app(self, folder: Path, code: str = HANDLER) -> Path:
+        """The same app elsewhere, with other code."""
+        folder.mkdir()
+        shutil.copy(self.folder / "manifest.yml", folder)
+        (folder / "index.py").write_text(code)
+        return folder
+
+
+@pytest.fixture(scope="module")
+def recorded(
+    running_platform: PlatformProcess, tmp_path_factory: pytest.TempPathFactory
+) -> Recorded:
+    """Four files and mappings; one attempt fails; recorded with everything."""
+    folder = tmp_path_factory.mktemp("recorded")
+    code = folder / "app"
+    crossing = Crossing.begin(running_platform, code, code=HANDLER, claim=False)
+    (code / "manifest.yml").write_text(json.dumps(manifest()))
+    rows = '{"namespace": "identity:user", "serverKey": "ann", "cloudKey": "712020:ann"}\n'
+    path = f"/admin/v1/migrations/{crossing.migration_id}/mappings"
+    crossing.admin.call("PUT", path, raw=rows.encode())
+    crossing.advance(60)
+    crossing.claim(serverAppVersion="7.1")
+    with crossing.gateway() as gateway:
+        for label, content in FILES.items():
+            crossing.advance(60)
+            with gateway.create_app_data(label) as data:
+                data.write(content)
+        crossing.advance(120)
+        gateway.complete_export()
+    crossing.advance(120)
+    assert crossing.status == "SUCCESS", crossing.timeline()
+    # A replay starts a platform of its own.
+    ferryman = replace(
+        command(running_platform.url, running_platform.data_dir), seconds=_REPLAY_SECONDS
+    )
+    file = folder / "run.ferry"
+    said = ferryman.json("record", crossing.transfer_id, "-o", str(file))
+    assert (said["status"], said["files"], said["redacted"]) == ("SUCCESS", 4, [])
+    return Recorded(ferryman, crossing, code, file)

@@ -1,0 +1,111 @@
+"""``ferryman record`` and ``ferryman replay``: the same again, elsewhere, with other code."""
+
+import json
+import re
+import zipfile
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from tests.recording.conftest import BINARY, HANDLER, Recorded
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
+
+CHANGED = HANDLER.replace(
+    '        migration.add_log(transfer_id, "took " + str(event.get("label")))\n',
+    '        if event.get("label") == "notes":\n'
+    '            return migration.message_failed(transfer_id, event["messageId"])\n',
+)
+
+
+def test_the_same_code_sees_the_same_bytes_and_does_the_same(
+    recorded: Recorded, tmp_path: Path
+) -> None:
+    """On a second platform with a folder of its own."""
+    again = recorded.app(tmp_path / "My App")
+    done = recorded.ferryman("replay", str(recorded.file), "--app", str(again), "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = json.loads(done.stdout)
+    assert report["same"]
+    assert report["callsCompared"]
+    assert recorded.seen(again) == recorded.seen()
+    digests = [json.loads(line).get("sha256") for line in recorded.seen(again)]
+    assert sha256(BINARY).hexdigest() in digests
+    assert len(recorded.seen()) == 8  # four files, one of them twice, and three other events
+
+
+def test_other_code_is_told_from_it(recorded: Recorded, tmp_path: Path) -> None:
+    """Acknowledgements, calls and status, by a status of its own."""
+    again = recorded.app(tmp_path / "changed", CHANGED)
+    done = recorded.ferryman("replay", str(recorded.file), "--app", str(again), "--json")
+    assert done.returncode == 3, done.stdout + done.stderr
+    report = json.loads(done.stdout)
+    assert report["status"] == {"recorded": "SUCCESS", "replayed": "INCOMPLETE"}
+    [told] = report["messages"]
+    assert (told["label"], told["recordedAcknowledgement"], told["replayedAcknowledgement"]) == (
+        *("notes", "SUCCESS", "FAILED"),
+    )
+    paths = {call["path"].split("/")[5] for call in report["calls"]}
+    assert paths == {"log", "message"}
+    [settled] = report["events"]
+    assert "settled:transfer" in settled["eventType"]
+    assert json.loads(settled["replayed"])["transferStatus"] == "INCOMPLETE"
+
+
+def test_no_secret_and_no_token_is_in_a_recording(recorded: Recorded) -> None:
+    """Not in what a function printed either, nor a URL that opens a file."""
+    tokens = recorded.crossing.tokens
+    operator = recorded.crossing.admin._token
+    with zipfile.ZipFile(recorded.file) as archive:
+        whole = b"".join(archive.read(name) for name in archive.namelist())
+    assert b"my token is [secret]" in whole
+    for secret in (tokens["serverToken"], tokens["cloudToken"], operator):
+        assert secret is not None
+        assert secret.encode() not in whole
+    assert not re.search(rb"eyJ[\w-]+\.[\w-]+\.", whole)
+    assert not re.search(rb"[?&](signature|expires|X-Amz)", whole)
+    assert b"/objects/" in whole
+
+
+def test_what_is_redacted_is_not_there(recorded: Recorded, tmp_path: Path) -> None:
+    """Sizes and digests stay; the same text has the same stand-in."""
+    file = tmp_path / "redacted.ferry"
+    kinds = [part for kind in ("payloads", "labels", "mappings") for part in ("--redact", kind)]
+    recorded.ferryman.ok("record", recorded.crossing.transfer_id, "-o", str(file), *kinds)
+    with zipfile.ZipFile(file) as archive:
+        texts = {name: archive.read(name) for name in archive.namelist()}
+    assert not any(name.startswith("payloads/") for name in texts)
+    whole = b"".join(texts.values())
+    for gone in (b"notes", b"shaky", b"712020:ann", b"my token", b"Ebb"):
+        assert gone not in whole
+    lines = [json.loads(line) for line in texts["files.ndjson"].splitlines()]
+    assert {line["sha256"] for line in lines} >= {sha256(BINARY).hexdigest()}
+    assert len(BINARY) in {line["size"] for line in lines}
+    labels = {line["label"] for line in lines if line["label"]}
+    assert len(labels) == 3
+    events = [
+        json.loads(json.loads(line)["body"]) for line in texts["messages.ndjson"].splitlines()
+    ]
+    assert {event["label"] for event in events if "label" in event} == labels
+    bundle = json.loads(texts["bundle.json"])
+    assert bundle["redacted"] == ["labels", "mappings", "payloads"]
+    changed = {each["name"] for each in bundle["members"] if each["original"]}
+    assert changed >= {"files.ndjson", "mappings.ndjson", "messages.ndjson", "calls.ndjson"}
+
+
+def test_what_cannot_be_recorded_or_replayed(recorded: Recorded, tmp_path: Path) -> None:
+    """Nothing is written, and nothing is begun on a platform that has something."""
+    ferryman = recorded.ferryman
+    ferryman.refused("transfer_not_found", "record", str(tmp_path), "-o", str(tmp_path / "x"))
+    ferryman.refused("output_exists", "record", "x", "-o", str(recorded.file))
+    assert list(tmp_path.iterdir()) == []
+    url = ("--url", ferryman.env["FERRYMAN_URL"])
+    data = ("--data-dir", ferryman.env["FERRYMAN_DATA_DIR"], "--app", str(recorded.folder))
+    before = recorded.crossing.admin.ok("GET", "/admin/v1/clock")["now"]
+    ferryman.refused("platform_not_empty", "replay", str(recorded.file), *url, *data)
+    assert recorded.crossing.admin.ok("GET", "/admin/v1/clock")["now"] >= before
+    ferryman.refused(
+        "app_not_found", "replay", str(recorded.file), *url, *data[:2], "--app", str(tmp_path)
+    )
+    ferryman.refused("recording_unreadable", "replay", str(recorded.folder / "index.py"))
