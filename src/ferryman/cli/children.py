@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -78,18 +78,22 @@ class Children:
         env: Mapping[str, str],
         grace: float = GRACE_SECONDS,
         kept: bool = False,
+        without: Sequence[str] = (),
     ) -> Child:
         """Start ``ferryman NAME`` with these arguments.
 
         ``env`` comes on top of our own variables; ``grace`` is how many seconds it may take to
-        end once it is asked to. One that is ``kept`` ends by itself when we are killed.
+        end once it is asked to. One that is ``kept`` ends by itself when we are killed. Of our
+        settings those in ``without`` are kept from it.
         """
+        hidden = {f"FERRYMAN_{name}" for name in without}
+        own = {name: value for name, value in os.environ.items() if name not in hidden}
         log = self._folder / f"{name}.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
                 [sys.executable, "-m", "ferryman", name, *arguments],
                 cwd=cwd,
-                env={**os.environ, **env, **({SUPERVISED: "1"} if kept else {})},
+                env={**own, **env, **({SUPERVISED: "1"} if kept else {})},
                 stdin=subprocess.PIPE if kept else subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -101,6 +105,12 @@ class Children:
         born = psutil.Process(process.pid).create_time()
         self._note(name).write_text(json.dumps([process.pid, born, grace]))
         return child
+
+    def forget(self, child: Child) -> None:
+        """Leave one out of sight that has ended, so that it can be started again."""
+        self._running.remove(child)
+        if child.process.stdin is not None:
+            child.process.stdin.close()
 
     def check(self) -> None:
         """Raise ``ChildEndedError`` if one has ended by itself."""

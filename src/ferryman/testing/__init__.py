@@ -1,0 +1,29 @@
+"""Tests of an app against a real platform: what the pytest plugin gives, and what it is made of.
+
+The fixtures are in :mod:`ferryman.testing.plugin`, which pytest finds by itself. The names below
+are imported when they are first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ferryman.testing.app import App
+    from ferryman.testing.migration import Migration, assert_settled
+    from ferryman.testing.platform import Platform
+
+__all__ = ["App", "Migration", "Platform", "assert_settled"]
+
+_HOMES = {
+    "App": "ferryman.testing.app",
+    "Migration": "ferryman.testing.migration",
+    "Platform": "ferryman.testing.platform",
+    "assert_settled": "ferryman.testing.migration",
+}
+
+
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'ferryman.testing' has no attribute {name!r}")
+    return getattr(import_module(home), name)

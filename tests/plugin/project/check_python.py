@@ -1,0 +1,48 @@
+"""Tests of an app as its developer would write them; `tests/plugin/test_plugin.py` runs them."""
+
+from datetime import timedelta
+
+import pytest
+
+from ferryman.testing import App, Migration, Platform, assert_settled
+
+
+@pytest.mark.ferryman_migration(
+    files="python/export", mappings="python/mappings.csv", containers=["JiraProject:HAR:Harbour"]
+)
+def test_a_migration_that_is_declared(ferryman_migration: Migration) -> None:
+    assert_settled(ferryman_migration, "SUCCESS")
+    assert ferryman_migration.logs == ["ann is 712020:ann"] * 2
+    assert ferryman_migration.output == "got notes\ngot notes\n"
+    assert ferryman_migration.view.files == 2
+
+
+def test_time_is_moved_by_the_test_alone(ferryman_platform: Platform, ferryman_app: App) -> None:
+    migration = ferryman_platform.run_migration(files={"silent.txt": "a"})
+    before = ferryman_platform.now
+    assert ferryman_platform.advance("14m") == before + timedelta(minutes=14)
+    assert migration.status == "IN_PROGRESS"
+    ferryman_platform.advance(60)
+    assert_settled(migration, "TIMED_OUT")
+
+
+def test_retries_are_a_matter_of_time(ferryman_platform: Platform, ferryman_app: App) -> None:
+    migration = ferryman_platform.run_migration(
+        ferryman_app, files={"a/flawed.txt": b"a", "b/2.txt": ""}, labels={"a/*": "flawed"}
+    )
+    counts = {message.label: len(message.attempts) for message in migration.messages}
+    assert counts.pop("flawed") == 1
+    assert migration.settle() == "TIMED_OUT"
+    [flawed] = [message for message in migration.messages if message.label == "flawed"]
+    assert len(flawed.attempts) == 5
+    assert flawed.state == "UNDELIVERED"
+    assert migration.logs == ["ann is None"]
+
+
+@pytest.mark.ferryman_migration(files={"flawed.txt": "a"})
+def test_to_fail(ferryman_migration: Migration) -> None:
+    assert_settled(ferryman_migration, "SUCCESS")
+
+
+def test_to_fail_too(ferryman_migration: Migration) -> None:
+    """The marker is missing."""
