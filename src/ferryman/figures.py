@@ -51,6 +51,13 @@ METRICS: dict[str, Metric] = {
         "platform",
     ),
     "ferryman_workers": Metric("gauge", "Workers that were seen lately.", (), "platform"),
+    "ferryman_workers_failing": Metric(
+        "gauge",
+        "Those of them that fail at their own work over and over; `ferryman transfer explain` "
+        "says at what.",
+        (),
+        "platform",
+    ),
     "ferryman_attempts_total": Metric(
         "counter",
         "Attempts at delivering: delivered, failed or lost, to a function, remote or webhook. "

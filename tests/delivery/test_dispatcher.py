@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from ferryman.delivery import worker
-from ferryman.services import delivery as deliveries
+from ferryman.services import worker as workers
 from ferryman.tokens import SigningKey
 from tests.services.stage import Stage, staged
 
@@ -35,12 +35,12 @@ async def working(stage: Stage, database: str) -> AsyncIterator[None]:
         yield
     finally:
         stop.set()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             await task
 
 
 async def until(probe: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while not await probe():  # noqa: ASYNC110 - the database tells nobody
             await asyncio.sleep(0.05)
 
@@ -109,7 +109,7 @@ def test_what_a_worker_held_that_was_cut_off_is_free_at_once(database: str, tmp_
             assert await held()
             assert await stage.fetch("SELECT FROM worker") == []
             # As any other worker does when it looks, however short the silence was.
-            assert await deliveries.take_over(stage.platform, timedelta(hours=1)) == 1
+            assert await workers.take_over(stage.platform, timedelta(hours=1)) == 1
             assert not await held()
             [attempt] = await stage.fetch("SELECT outcome FROM attempt")
             assert attempt["outcome"] == "LOST"

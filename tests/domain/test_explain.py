@@ -12,7 +12,16 @@ from ferryman.delivery.addresses import AddressRefusedError, public_socket
 from ferryman.domain.cause import CAUSES
 from ferryman.domain.explain import chain
 from ferryman.domain.failure import link_of
-from ferryman.domain.snapshot import AppFacts, Asked, Events, LeftAlone, Refused, Snapshot
+from ferryman.domain.snapshot import (
+    AppFacts,
+    Asked,
+    Events,
+    Failing,
+    LeftAlone,
+    Refused,
+    Snapshot,
+    Workers,
+)
 from ferryman.domain.transfer import Transfer
 from ferryman.vocab import AppKind, EventType, MessageState, TransferStatus
 from ferryman.wire.transfer import AttemptView, MessageView
@@ -163,6 +172,17 @@ messages = st.builds(
 )
 
 
+SILENCE = timedelta(seconds=10)
+WORKERS = st.sampled_from(
+    [
+        Workers(0, (), SILENCE),
+        Workers(1, (), SILENCE),
+        Workers(1, (Failing("w", NOW, "a {brace}"),), SILENCE),
+        Workers(2, (Failing("w", NOW, ""),), SILENCE),
+    ]
+)
+
+
 @st.composite
 def snapshots(draw: st.DrawFn) -> Snapshot:
     transfer = draw(transfers())
@@ -187,6 +207,7 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
             draw(st.lists(st.builds(Events, st.sampled_from(EventType), *[st.integers(0, 2)] * 3)))
         ),
         not_routed=draw(st.sampled_from([(), (EventType.SETTLED.value,)])),
+        workers=draw(WORKERS),
         troubled=tuple(draw(st.lists(messages, max_size=2))),
         left_alone=draw(st.sampled_from([(), (LeftAlone("https://a.example", NOW, None),)])),
         refusals=tuple(draw(st.lists(refusals, max_size=3))),

@@ -10,7 +10,7 @@ from tests.explain import calling, delivering, starting
 from tests.explain.lab import Lab
 from tests.explain.situations import SITUATIONS, Broken
 
-LINKS = {each.link for each in SITUATIONS}
+LINKS = {each.link for each in SITUATIONS} | {"workers"}
 PARTS = (starting, delivering, calling)
 
 ELSEWHERE = {
@@ -20,12 +20,14 @@ ELSEWHERE = {
     "ended_unwell",
     "expired",
     "message_unacknowledged",
+    "no_worker",
     "not_tried",
     "timed_out",
     "undelivered",
     "worker_died",
+    "worker_failing",
 }
-"""Causes that come first in no situation here."""
+"""Causes that come first in no situation here; ``test_workers`` has those of workers."""
 
 
 @pytest.mark.parametrize("expected", SITUATIONS, ids=lambda each: each.name)

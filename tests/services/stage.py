@@ -20,9 +20,12 @@ from ferryman.domain.transfer import Transfer
 from ferryman.objects.local import LocalStore
 from ferryman.server.build import build
 from ferryman.services import app as app_service
+from ferryman.services import attempt as attempts
 from ferryman.services import delivery as deliveries
 from ferryman.services import listener, message, migration, transfer, upload
-from ferryman.services.delivery import Delivery, Result
+from ferryman.services import worker as workers
+from ferryman.services.attempt import Result
+from ferryman.services.delivery import Delivery
 from ferryman.services.known_apps import KnownApps
 from ferryman.services.platform import Platform
 from ferryman.store import clock
@@ -55,7 +58,7 @@ class Worker:
 
     async def look(self) -> None:
         """Say that it lives."""
-        await deliveries.look(self.platform, self.worker_id)
+        await workers.look(self.platform, self.worker_id)
 
     async def take(self, room: int = 1000) -> list[Delivery]:
         """Claim so many of each lane that is due."""
@@ -71,7 +74,7 @@ class Worker:
     async def record(self, outcome: Outcome, *ended: Delivery) -> None:
         """These attempts ended like that, by every way."""
         results = [result(each, outcome) for each in ended]
-        await deliveries.record(self.platform, results, self.known)
+        await attempts.record(self.platform, results, self.known)
 
     async def work(self, outcome: Outcome) -> int:
         """Deliver until nothing is due; how many attempts it took."""
@@ -214,7 +217,7 @@ class Stage:
 
     async def take_over(self) -> int:
         """What workers left that fell silent is free; how many messages."""
-        return await deliveries.take_over(self.platform, SILENCE)
+        return await workers.take_over(self.platform, SILENCE)
 
     async def states(self) -> Counter[str]:
         """How many messages there are in each state."""

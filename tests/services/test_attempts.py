@@ -7,8 +7,8 @@ import pytest
 
 from ferryman.domain.outcome import Outcome, failed, succeeded
 from ferryman.errors import Conflict
-from ferryman.services import delivery as deliveries
 from ferryman.services import message, transfer
+from ferryman.services import worker as workers
 from ferryman.services.delivery import Delivery
 
 from .conftest import Play
@@ -318,10 +318,10 @@ def test_a_worker_that_ends_in_order_leaves_no_row(play: Play[None]) -> None:
         worker, other = stage.worker(), stage.worker()
         await worker.look()
         await other.look()
-        await deliveries.leave(stage.platform, worker.worker_id)
+        await workers.leave(stage.platform, worker.worker_id)
         rows = await stage.fetch("SELECT worker_id FROM worker")
         assert [row["worker_id"] for row in rows] == [other.worker_id]
-        await deliveries.take_over(stage.platform, SILENCE)
+        await workers.take_over(stage.platform, SILENCE)
         assert len(await stage.fetch("SELECT FROM worker")) == 1
 
     play(scene)

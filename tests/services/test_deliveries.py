@@ -9,8 +9,8 @@ from uuid import UUID
 
 from ferryman.domain.outcome import failed, succeeded
 from ferryman.services import app as app_service
-from ferryman.services import delivery as deliveries
 from ferryman.services import explain, transfer
+from ferryman.services import worker as workers
 from ferryman.store.database import SQL
 from ferryman.store.delivery import Lane
 from ferryman.vocab import AppKind, EventType
@@ -255,7 +255,7 @@ def test_a_look_says_when_each_lane_is_due(play: Play[None]) -> None:
         triggered = await worker.take_only()
         await worker.record(BAD, triggered)
         await stage.upload(transfer_id)
-        sight = await deliveries.look(stage.platform, worker.worker_id)
+        sight = await workers.look(stage.platform, worker.worker_id)
         app_id = stage.app.app_id
         late = sight.due[Lane(app_id, EventType.TRIGGERED)].at - sight.now
         assert timedelta(0) < late <= BACK_OFF

@@ -4,8 +4,10 @@ import asyncio
 
 from ferryman.domain.outcome import failed, succeeded
 from ferryman.services import app as app_service
+from ferryman.services import attempt as attempts
 from ferryman.services import connect, message
 from ferryman.services import delivery as deliveries
+from ferryman.services import worker as workers
 from ferryman.vocab import AppKind, Audience, MessageState, ReportedStatus
 from ferryman.wire.app import AppRegistration
 from ferryman.wire.connect import ProgressReport
@@ -48,7 +50,7 @@ def test_everything_is_parked_and_all_of_it_comes_back(play: Play[None]) -> None
             await stage.upload(transfer_id)
         assert await worker.work(GOOD) == 0
         assert await parked(stage) == MANY + 1
-        sight = await deliveries.look(stage.platform, worker.worker_id)
+        sight = await workers.look(stage.platform, worker.worker_id)
         assert sight.due == {}, "nobody waits for them"
         await register(stage)
         assert await parked(stage) == MANY + 1, "no address is none"
@@ -155,7 +157,7 @@ def test_an_address_that_took_a_message_is_not_sent_it_again(play: Play[None]) -
         await register(stage, HOOK, f"{HOOK}/bad")
         await stage.begin()
         first = await worker.take_only()
-        await deliveries.record(stage.platform, [result(first, GOOD, BAD)], worker.known)
+        await attempts.record(stage.platform, [result(first, GOOD, BAD)], worker.known)
         await stage.pass_time(BACK_OFF)
         second = await worker.take_only()
         assert second.routes == first.routes[1:]
@@ -172,7 +174,7 @@ def test_an_address_that_is_removed_is_owed_nothing(play: Play[None]) -> None:
         await register(stage, HOOK, f"{HOOK}/bad")
         await stage.begin()
         delivery = await worker.take_only()
-        await deliveries.record(stage.platform, [result(delivery, GOOD, BAD)], worker.known)
+        await attempts.record(stage.platform, [result(delivery, GOOD, BAD)], worker.known)
         await register(stage, HOOK)
         await stage.pass_time(BACK_OFF)
         again = await worker.take_only()

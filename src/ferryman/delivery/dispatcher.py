@@ -11,7 +11,6 @@ claimed others take over once it has been silent for ``heartbeat_seconds``.
 import asyncio
 from collections import Counter
 from contextlib import suppress
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -21,13 +20,16 @@ import structlog
 from ferryman.delivery.backoff import retry_delay
 from ferryman.delivery.recorder import Recorder, all_failed
 from ferryman.delivery.sender import Sender
+from ferryman.delivery.trouble import Trouble
 from ferryman.delivery.turns import Bounds, Turns
 from ferryman.domain.message import Message, number_in_round
 from ferryman.errors import OutsideError
 from ferryman.functions.pool import FunctionPool
 from ferryman.ids import jitter, passing_id
 from ferryman.services import delivery as deliveries
-from ferryman.services.delivery import Delivery, Result
+from ferryman.services import worker as workers
+from ferryman.services.attempt import Result
+from ferryman.services.delivery import Delivery
 from ferryman.services.known_apps import KnownApps
 from ferryman.services.platform import Platform, passed
 from ferryman.store.database import connect
@@ -40,6 +42,12 @@ _LOOK_SECONDS = 1.0
 """At least so often all lanes are looked at: a notification may have been lost."""
 
 _LEAVE_SECONDS = 5.0
+
+_DOUBT_SECONDS = 60.0
+"""For so long after a claim whose commit got no answer it may still come to be."""
+
+_PAUSE_SECONDS = 1.0
+"""After a failure that nobody foresaw."""
 
 
 class Dispatcher:
@@ -63,11 +71,13 @@ class Dispatcher:
         self._turns = Turns(
             Bounds(platform.settings.delivery_concurrency, functions.concurrency, functions.share)
         )
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._recorder = Recorder(platform, self._known, self._look_soon)
+        self._tasks: dict[asyncio.Task[None], UUID] = {}
+        self._trouble = Trouble(platform, self._worker_id)
+        self._recorder = Recorder(platform, self._known, self._look_soon, self._trouble)
         self._changed = asyncio.Event()
         self._next_look = 0.0
         self._in_touch_since = 0.0
+        self._in_doubt_until = 0.0
 
     async def run(self) -> None:
         """Deliver until told to stop; then finish what is in flight."""
@@ -83,9 +93,11 @@ class Dispatcher:
                     log.warning("dispatcher.waits", code=exc.code)
                     self._in_touch_since = asyncio.get_running_loop().time()
                     await passed(self._changed, 0.5)
-                except Exception:
+                except Exception as exc:
                     log.exception("dispatcher.failed")
-                    await passed(self._changed, 1.0)
+                    await self._trouble.failed("delivering", exc)
+                    await asyncio.sleep(_PAUSE_SECONDS)
+                    self._look_soon()  # what was not claimed is not known to be due any more
         finally:
             ended = [*others, *self._tasks]
             for task in ended:
@@ -94,7 +106,7 @@ class Dispatcher:
             # Cut off, it still holds messages: once it has left, others need not wait for them.
             with suppress(OutsideError, TimeoutError):
                 async with asyncio.timeout(_LEAVE_SECONDS):
-                    await deliveries.leave(self._platform, self._worker_id)
+                    await workers.leave(self._platform, self._worker_id)
 
     async def _step(self) -> None:
         loop = asyncio.get_running_loop()
@@ -109,20 +121,33 @@ class Dispatcher:
                 await deliveries.learn(self._platform, self._known, unknown)
             rooms = self._turns.take(self._known.calls_function, warm)
         if rooms:
-            claimed = await deliveries.claim(self._platform, self._worker_id, self._known, rooms)
-            self._turns.claimed(rooms, Counter(delivery.message.lane for delivery in claimed))
+            claimed = await self._claim(rooms)
         for delivery in claimed:
             self._start(delivery, warm=delivery.app.app_id in warm)
+        await self._trouble.well("delivering")
         if not claimed:
             await passed(self._changed, max(0.0, self._next_look - loop.time()))
 
+    async def _claim(self, rooms: dict[Lane, int]) -> list[Delivery]:
+        try:
+            claimed = await deliveries.claim(self._platform, self._worker_id, self._known, rooms)
+        except OutsideError:
+            # It may be committed all the same, and nobody else takes what a live worker holds.
+            self._in_doubt_until = asyncio.get_running_loop().time() + _DOUBT_SECONDS
+            raise
+        self._turns.claimed(rooms, Counter(delivery.message.lane for delivery in claimed))
+        return claimed
+
     async def _look(self) -> None:
         """Find the lanes with something due, and when to look again."""
-        sight = await deliveries.look(self._platform, self._worker_id)
-        silence = timedelta(seconds=self._platform.settings.heartbeat_seconds)
+        if asyncio.get_running_loop().time() < self._in_doubt_until:
+            held = {*self._tasks.values(), *self._recorder.held}
+            await workers.let_go(self._platform, self._worker_id, held)
+        sight = await workers.look(self._platform, self._worker_id)
+        silence = self._platform.silence
         if asyncio.get_running_loop().time() - self._in_touch_since > silence.total_seconds():
             # Whoever was silent while we heard nothing either may be as well as we are.
-            await deliveries.take_over(self._platform, silence)
+            await workers.take_over(self._platform, silence)
         self._recorder.failing = sight.failing
         self._turns.heed(
             closed=[lane for lane, due in sight.due.items() if due.closed],
@@ -142,10 +167,10 @@ class Dispatcher:
         calls = self._known.calls_function(lane)
         self._turns.began(lane, calls=calls, warm=warm)
         task = asyncio.create_task(self._send(delivery))
-        self._tasks.add(task)
+        self._tasks[task] = delivery.message.message_id
 
         def ended(task: asyncio.Task[None]) -> None:
-            self._tasks.discard(task)
+            del self._tasks[task]
             self._turns.ended(lane, calls=calls)
             self._changed.set()
 

@@ -3,14 +3,17 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from uuid import UUID
 
 import structlog
 
+from ferryman.delivery.trouble import Trouble
 from ferryman.domain.outcome import Outcome, Stage, failed
 from ferryman.errors import OutsideError
 from ferryman.functions.routes import Route
-from ferryman.services import delivery as deliveries
-from ferryman.services.delivery import Delivery, Result
+from ferryman.services import attempt as attempts
+from ferryman.services.attempt import Result
+from ferryman.services.delivery import Delivery
 from ferryman.services.known_apps import KnownApps
 from ferryman.services.platform import Platform
 from ferryman.store.breaker import Endpoint
@@ -30,10 +33,17 @@ class Recorder:
     ``failing`` are the endpoints of which a success is news.
     """
 
-    def __init__(self, platform: Platform, known: KnownApps, turned: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        platform: Platform,
+        known: KnownApps,
+        turned: Callable[[], None],
+        trouble: Trouble,
+    ) -> None:
         self._platform = platform
         self._known = known
         self._turned = turned
+        self._trouble = trouble
         self._results: list[Result] = []
         self._added = asyncio.Event()
         self.failing: frozenset[Endpoint] = frozenset()
@@ -42,6 +52,11 @@ class Recorder:
     def busy(self) -> bool:
         """Whether results wait to be written."""
         return bool(self._results)
+
+    @property
+    def held(self) -> set[UUID]:
+        """The messages whose results wait."""
+        return {result.delivery.message.message_id for result in self._results}
 
     def add(self, result: Result) -> None:
         """An attempt ended."""
@@ -63,7 +78,7 @@ class Recorder:
         pause, failures = 0.1, 0
         while True:
             try:
-                turned = await deliveries.record(self._platform, batch, self._known, self.failing)
+                turned = await attempts.record(self._platform, batch, self._known, self.failing)
             except OutsideError as exc:
                 log.warning("outcomes.wait", count=len(batch), code=exc.code)
                 await asyncio.sleep(pause)
@@ -77,8 +92,12 @@ class Recorder:
                 failures += 1
                 if failures == _TRIES:
                     batch = [_unrecorded(batch[0], exc)]
+                elif failures > _TRIES:
+                    await self._trouble.failed("recording outcomes", exc)
                 await asyncio.sleep(pause)
+                pause = min(pause * 2, 2.0)
             else:
+                await self._trouble.well("recording outcomes")
                 if turned:
                     self._turned()
                 return

@@ -90,6 +90,17 @@ CAUSES: Mapping[str, tuple[str, str]] = MappingProxyType(
             "Register an address by PUT /rest/atlassian-connect/1/migration/webhook, or name "
             "cloudAppMigration.migrationWebhookPath in the descriptor and register {app} again.",
         ),
+        # workers
+        "no_worker": (
+            "no worker gave a sign of life for {silence}, so nothing is delivered or settled",
+            "Start one: `ferryman worker`, with the database of the API; if one runs, its log "
+            "says why it does not reach it.",
+        ),
+        "worker_failing": (
+            "no worker is well; {worker} has failed since {at}: {error}",
+            "Mend what the error names: most often the database is full, locked, lacks a right "
+            "or is of another version than the worker. It tries again every second by itself.",
+        ),
         # delivery
         "name_not_resolved": (
             "{target}: its name could not be resolved",

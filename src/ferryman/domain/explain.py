@@ -9,6 +9,7 @@ from collections.abc import Callable
 from ferryman.domain import transfer as rules
 from ferryman.domain.cause import broken, whole
 from ferryman.domain.explain_app import acknowledgement, calls, deliveries, events, progress
+from ferryman.domain.explain_worker import workers
 from ferryman.domain.snapshot import Asked, Snapshot
 from ferryman.domain.text import instant, plural
 from ferryman.vocab import AppKind, TransferStatus
@@ -179,6 +180,7 @@ _CHECKS: tuple[Callable[[Snapshot], Link | None], ...] = (
     _listener,
     _uploads,
     events,
+    workers,
     deliveries,
     calls,
     acknowledgement,

@@ -18,8 +18,7 @@ def events(found: Snapshot) -> Link | None:
     if found.transfer.started_at is None:
         return None
     lost = next((each for each in found.events if each.undelivered), None)
-    waiting = any(each.created > each.delivered + each.undelivered for each in found.events)
-    wanted = bool(found.transfer.outstanding) or lost is not None or waiting
+    wanted = bool(found.transfer.outstanding) or lost is not None or found.waiting
     if wanted and not found.settled_well and (link := _no_way(found)):
         return link
     parts = [_summary(each.event, each.created, each.undelivered) for each in found.events]
@@ -49,8 +48,7 @@ def deliveries(found: Snapshot) -> Link | None:
     for message in found.troubled:
         if link := _trouble(found, message):
             return link
-    waiting = any(each.created > each.delivered + each.undelivered for each in found.events)
-    if waiting and found.left_alone:
+    if found.waiting and found.left_alone:
         alone = found.left_alone[0]
         return broken(
             "delivery",

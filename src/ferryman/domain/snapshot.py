@@ -1,7 +1,7 @@
 """What a transfer is explained by, as it was at one instant."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from ferryman.domain import transfer as rules
 from ferryman.domain.cause import broken
@@ -100,6 +100,24 @@ class WrongKey:
     nearest: str
 
 
+@dataclass(frozen=True, slots=True)
+class Failing:
+    """A worker that fails at its own work over and over, and what it says of it."""
+
+    worker: str
+    since: datetime
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """How many gave a sign of life within ``silence``, and those of them that fail."""
+
+    alive: int
+    failing: tuple[Failing, ...]
+    silence: timedelta
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """All of it. ``troubled`` are the oldest messages that did not get through."""
@@ -122,6 +140,7 @@ class Snapshot:
     open_since: datetime | None
     events: tuple[Events, ...]
     not_routed: tuple[str, ...]
+    workers: Workers
     troubled: tuple[MessageView, ...]
     left_alone: tuple[LeftAlone, ...]
     refusals: tuple[Refused, ...]
@@ -136,6 +155,11 @@ class Snapshot:
         """The last one of such calls by the app itself."""
         own = (each for each in self.refusals if each.own)
         return next((each for each in own if any(call in each.call for call in calls)), None)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether any message is neither through nor given up."""
+        return any(each.created > each.delivered + each.undelivered for each in self.events)
 
     @property
     def settled_well(self) -> bool:

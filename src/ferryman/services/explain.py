@@ -1,7 +1,9 @@
 """Why a message went where it went: the chain of links, and the first that is broken."""
 
 from ferryman.domain.cause import broken, whole
+from ferryman.domain.explain_worker import link_of_workers
 from ferryman.domain.failure import gist, link_of
+from ferryman.domain.snapshot import Workers
 from ferryman.errors import not_found
 from ferryman.functions.routes import FunctionRoute, RemoteRoute, Route, route_name
 from ferryman.services.platform import Platform, parse_id
@@ -9,6 +11,7 @@ from ferryman.services.routing import routes_of
 from ferryman.store import app as apps
 from ferryman.store import message as messages
 from ferryman.store import transfer as transfers
+from ferryman.store import worker as workers
 from ferryman.store.app import App
 from ferryman.store.transfer import StoredTransfer
 from ferryman.vocab import AppKind, EventType, MessageState
@@ -16,7 +19,7 @@ from ferryman.wire.transfer import AttemptView, Explanation, Link, MessageView
 
 
 async def explain(platform: Platform, message_id: str) -> Explanation:
-    """Transfer, app, trigger or webhook, attempts, delivery, acknowledgement: what holds of it."""
+    """Transfer, app, trigger or webhook, workers, attempts, delivery, acknowledgement."""
     async with platform.database.transaction() as tx:
         message = await messages.by_id(tx, parse_id("message", message_id))
         if message is None:
@@ -24,6 +27,7 @@ async def explain(platform: Platform, message_id: str) -> Explanation:
         stored = await transfers.by_id(tx, message.transfer_id)
         app = None if stored is None else await apps.by_id(tx, stored.app_id)
         [view] = await messages.views(tx, [message])
+        alive = await workers.alive(tx, platform.silence)
     if stored is None or app is None:
         raise not_found("message", message_id)
     routes = routes_of(app, message.event_type)
@@ -31,6 +35,7 @@ async def explain(platform: Platform, message_id: str) -> Explanation:
         _transfer(stored),
         _app(app),
         _trigger(app, message.event_type, routes),
+        *_workers(view, alive),
         *[_attempt(app, message_id, attempt) for attempt in view.attempts],
         _delivery(view, message.reason),
         *([_acknowledgement(view)] if _is_acknowledged(app, message.event_type) else []),
@@ -80,6 +85,12 @@ def _target(app: App, route: Route) -> str:
             return f"trigger {route.trigger}: endpoint {route.endpoint} at {route.url}"
         case _:
             return route_name(route)
+
+
+def _workers(view: MessageView, alive: Workers) -> list[Link]:
+    waits = view.state is MessageState.PENDING and view.acknowledgement is None
+    link = link_of_workers(alive) if waits else None
+    return [] if link is None else [link]
 
 
 def _attempt(app: App, message_id: str, attempt: AttemptView) -> Link:

@@ -6,7 +6,16 @@ from uuid import UUID
 from ferryman.domain.breaker import is_open
 from ferryman.domain.explain import chain
 from ferryman.domain.mapping import expected_form, nearest_form
-from ferryman.domain.snapshot import AppFacts, Asked, Events, LeftAlone, Refused, Snapshot, WrongKey
+from ferryman.domain.snapshot import (
+    AppFacts,
+    Asked,
+    Events,
+    LeftAlone,
+    Refused,
+    Snapshot,
+    Workers,
+    WrongKey,
+)
 from ferryman.errors import not_found
 from ferryman.services.platform import Platform, parse_id
 from ferryman.services.routing import routes_of
@@ -18,6 +27,7 @@ from ferryman.store import message as messages
 from ferryman.store import migration as migrations
 from ferryman.store import refusal as refusals
 from ferryman.store import transfer as transfers
+from ferryman.store import worker as workers
 from ferryman.store.app import App
 from ferryman.store.database import Transaction
 from ferryman.store.refusal import Asking
@@ -38,7 +48,8 @@ async def explain(platform: Platform, transfer_id: str) -> TransferExplanation:
         app = None if stored is None else await apps.by_id(tx, stored.app_id)
         if stored is None or app is None:
             raise not_found("transfer", transfer_id)
-        snapshot = await _snapshot(tx, stored, app)
+        alive = await workers.alive(tx, platform.silence)
+        snapshot = await _snapshot(tx, stored, app, alive)
     links, broken = chain(snapshot)
     return TransferExplanation(
         transfer_id=str(stored.transfer_id),
@@ -48,7 +59,7 @@ async def explain(platform: Platform, transfer_id: str) -> TransferExplanation:
     )
 
 
-async def _snapshot(tx: Transaction, stored: StoredTransfer, app: App) -> Snapshot:
+async def _snapshot(tx: Transaction, stored: StoredTransfer, app: App, alive: Workers) -> Snapshot:
     transfer_id = stored.transfer_id
     migration = await migrations.by_id(tx, stored.migration_id)
     if migration is None:
@@ -80,6 +91,7 @@ async def _snapshot(tx: Transaction, stored: StoredTransfer, app: App) -> Snapsh
             for each in await facts.events(tx, transfer_id)
         ),
         not_routed=tuple(await facts.not_routed(tx, transfer_id)),
+        workers=alive,
         troubled=tuple(await _troubled(tx, transfer_id)),
         left_alone=tuple(await _left_alone(tx, app)),
         refusals=tuple(await _refusals(tx, app, transfer_id, claim.created_at)),

@@ -1,11 +1,12 @@
 """Whether the platform can be used: each thing that it needs, looked at by itself."""
 
 import asyncio
-from datetime import timedelta
 
+from ferryman.domain.snapshot import Workers
 from ferryman.errors import PlatformError
 from ferryman.services.platform import Platform
 from ferryman.store import health
+from ferryman.store import worker as workers
 from ferryman.wire.health import Check, Readiness
 
 _SECONDS = 2.0
@@ -17,6 +18,9 @@ _KEPT_SECONDS = 5.0
 _NEEDED = frozenset({"database", "migrations"})
 """Without these no call succeeds. All the others are shared by all replicas and fail for part of
 the calls only: to take every replica out for them would stop acknowledgements as well."""
+
+
+_UNKNOWN = Check(ok=False, found="unknown: the database does not answer, or is older")
 
 
 class HealthCheck:
@@ -47,11 +51,11 @@ async def _look(platform: Platform) -> Readiness:
 
 
 async def _database(platform: Platform) -> dict[str, Check]:
-    silence = timedelta(seconds=platform.settings.heartbeat_seconds)
+    silence = platform.silence
     try:
         async with asyncio.timeout(_SECONDS), platform.database.reading() as tx:
             missing = await health.missing_migrations(tx)
-            workers = await health.workers_seen(tx, silence)
+            seen = None if missing else await workers.alive(tx, silence)
     except TimeoutError:
         return _unanswered(f"no answer within {_SECONDS:g} s")
     except PlatformError as exc:
@@ -61,18 +65,22 @@ async def _database(platform: Platform) -> dict[str, Check]:
         "migrations": Check(
             ok=not missing, found=f"missing: {', '.join(missing)}" if missing else "up to date"
         ),
-        "workers": Check(
-            ok=workers > 0, found=f"{workers} seen within {silence.total_seconds():g} s"
-        ),
+        "workers": _UNKNOWN if seen is None else _workers(seen),
     }
 
 
+def _workers(seen: Workers) -> Check:
+    """At what they fail is told to operators only, by an explanation."""
+    failing = len(seen.failing)
+    found = f"{seen.alive} seen within {seen.silence.total_seconds():g} s"
+    return Check(ok=seen.alive > failing, found=f"{found}, {failing} failing" if failing else found)
+
+
 def _unanswered(found: str) -> dict[str, Check]:
-    unknown = Check(ok=False, found="unknown: the database does not answer")
     return {
         "database": Check(ok=False, found=found),
-        "migrations": unknown,
-        "workers": unknown,
+        "migrations": _UNKNOWN,
+        "workers": _UNKNOWN,
     }
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from ferryman.clock import wall_now
 from ferryman.errors import OutsideError
@@ -10,6 +10,7 @@ from ferryman.figures import METRICS, Series
 from ferryman.services.platform import Platform
 from ferryman.store import metrics
 from ferryman.store.metrics import Queue
+from ferryman.store.worker import alive
 
 _APPS = 50
 """Apps that are told apart, those with most due first; the others are one."""
@@ -46,15 +47,17 @@ class Scraper:
         return [*(_queue_series(queues, now) if series else ()), *series, *own]
 
     async def _read(self) -> tuple[list[Queue], list[Series], datetime]:
-        silence = timedelta(seconds=self._platform.settings.heartbeat_seconds)
+        silence = self._platform.silence
         async with self._platform.database.reading() as tx:
             queues = await metrics.queues(tx)
             given_up = await metrics.undelivered(tx, _MOST_UNDELIVERED)
             breakers = await metrics.breakers(tx)
             workers = await metrics.workers(tx, silence)
+            failing = (await alive(tx, silence)).failing
         found = [
             Series("ferryman_undelivered_messages", (), (given_up,)),
             Series("ferryman_workers", (), (len(workers),)),
+            Series("ferryman_workers_failing", (), (len(failing),)),
         ]
         found += [
             Series("ferryman_breakers", (state,), (breakers.get(state, 0),))

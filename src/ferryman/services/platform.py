@@ -4,6 +4,7 @@ import asyncio
 import base64
 import binascii
 from dataclasses import dataclass, field
+from datetime import timedelta
 from hashlib import blake2b
 from uuid import UUID
 
@@ -22,6 +23,11 @@ class Platform:
     objects: ObjectStore
     settings: Settings
     figures: Figures = field(default_factory=Figures)
+
+    @property
+    def silence(self) -> timedelta:
+        """A worker that gave no sign of life for so long is taken for dead."""
+        return timedelta(seconds=self.settings.heartbeat_seconds)
 
 
 async def passed(event: asyncio.Event, seconds: float) -> bool:

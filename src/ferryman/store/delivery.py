@@ -5,14 +5,13 @@ Everything here is for many messages at once: a worker makes few, large round tr
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
 from ferryman.domain.outcome import Outcome
-from ferryman.figures import Series
 from ferryman.store.database import SQL, Transaction
 from ferryman.store.message import StoredMessage, stored_message
 from ferryman.vocab import EventType, MessageState
@@ -83,23 +82,6 @@ class Entry:
     transfer_id: UUID
     kind: str
     data: dict[str, Any]
-
-
-async def see_worker(tx: Transaction, worker_id: UUID, figures: Sequence[Series]) -> None:
-    """The worker is alive, and what it claimed stays its own; ``figures`` are what it counted."""
-    counted = msgspec.json.encode(figures).decode()
-    await SQL.see_worker(tx.connection, worker_id=worker_id, figures=counted)
-
-
-async def forget_worker(tx: Transaction, worker_id: UUID) -> None:
-    """The worker ended in order."""
-    await SQL.forget_worker(tx.connection, worker_id=worker_id)
-
-
-async def orphans(tx: Transaction, silence: timedelta, size: int) -> list[StoredMessage]:
-    """Forget workers that were silent so long; messages of workers that are gone, locked."""
-    await SQL.forget_silent_workers(tx.connection, silence=silence)
-    return [stored_message(row) async for row in SQL.orphaned_messages(tx.connection, size=size)]
 
 
 async def due_lanes(tx: Transaction) -> dict[Lane, Due]:

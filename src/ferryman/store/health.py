@@ -1,6 +1,5 @@
 """What the database says of the state of the platform."""
 
-from datetime import timedelta
 from importlib.resources import files
 
 from ferryman.store.database import SQL, Transaction
@@ -11,8 +10,3 @@ async def missing_migrations(tx: Transaction) -> list[str]:
     done = {row["name"] async for row in SQL.applied_migrations(tx.connection)}
     names = (entry.name for entry in (files("ferryman.store") / "migrations").iterdir())
     return sorted(name for name in names if name.endswith(".sql") and name not in done)
-
-
-async def workers_seen(tx: Transaction, silence: timedelta) -> int:
-    """Workers that gave a sign of life within that time."""
-    return int(await SQL.workers_seen(tx.connection, silence=silence))
