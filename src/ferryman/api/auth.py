@@ -2,6 +2,7 @@
 
 import hmac
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from litestar import Request
@@ -10,6 +11,7 @@ from litestar.handlers import BaseRouteHandler
 from litestar.types import Guard, Scope
 
 from ferryman import connect_token
+from ferryman.api.known import KnownTokens
 from ferryman.api.throttle import Throttle
 from ferryman.clock import wall_now
 from ferryman.errors import NotAllowed, NotAuthenticated
@@ -45,9 +47,12 @@ def server_app_guard(platform: Platform, throttle: Throttle) -> Guard:
 
 def cloud_app_guard(platform: Platform, credentials: Credentials, throttle: Throttle) -> Guard:
     """The same for a long-lived cloud token, or a system token that the platform signed."""
+    known = KnownTokens()
 
     async def guard(connection: Connection, _handler: BaseRouteHandler) -> None:
-        _enter(connection, await _cloud_app(platform, credentials, bearer(connection)), throttle)
+        token, now = bearer(connection), wall_now()
+        app = await known.app_of(token, now, lambda: _cloud_app(platform, credentials, token, now))
+        _enter(connection, app, throttle)
 
     return guard
 
@@ -58,7 +63,7 @@ def connect_app_guard(platform: Platform, credentials: Credentials, throttle: Th
     async def guard(connection: Connection, _handler: BaseRouteHandler) -> None:
         scheme, token = authorization(connection)
         if scheme == "bearer":
-            app = await _cloud_app(platform, credentials, token)
+            app, _ = await _cloud_app(platform, credentials, token, wall_now())
             if app.kind is not AppKind.CONNECT:
                 raise NotAllowed(
                     "connect_apps_only",
@@ -93,15 +98,18 @@ def _request(connection: Connection) -> connect_token.Request:
     )
 
 
-async def _cloud_app(platform: Platform, credentials: Credentials, token: str) -> App:
+async def _cloud_app(
+    platform: Platform, credentials: Credentials, token: str, now: datetime
+) -> tuple[App, datetime | None]:
+    """Whose token it is, and when it expires."""
     if token.count(".") != 2:
-        return await apps.authenticate(platform, token, Audience.CLOUD)
+        return await apps.authenticate(platform, token, Audience.CLOUD), None
     keys = {credentials.key.kid: credentials.key.public}
-    claims = verify_system_token(token, keys, wall_now())
+    claims = verify_system_token(token, keys, now)
     app = await apps.by_claims(platform, claims["sub"])
     if claims["environment"] != app.environment:
         raise apps.unknown_token(Audience.CLOUD)
-    return replace(app, site=claims["site"])
+    return replace(app, site=claims["site"]), datetime.fromtimestamp(claims["exp"], UTC)
 
 
 def caller(request: Request[Any, Any, Any]) -> App:

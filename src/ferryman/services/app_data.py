@@ -12,7 +12,6 @@ from ferryman.errors import Expired, not_found
 from ferryman.services import transfer as transfer_service
 from ferryman.services.platform import Platform, bad_cursor, page_size, parse_id
 from ferryman.store import app_data
-from ferryman.store import transfer as transfers
 from ferryman.store.app import App
 from ferryman.store.app_data import AppData
 from ferryman.store.database import Transaction
@@ -100,10 +99,10 @@ async def payload(platform: Platform, app: App, key: str) -> tuple[int, AsyncIte
 
 
 async def _readable(tx: Transaction, app: App, key: str) -> AppData:
-    file = await app_data.by_key(tx, parse_id("file", key))
-    stored = None if file is None else await transfers.by_id(tx, file.transfer_id)
-    if file is None or stored is None or not transfer_service.is_own(app, stored):
+    found = await app_data.with_transfer(tx, parse_id("file", key))
+    if found is None or not transfer_service.is_own(app, found[1]):
         raise not_found("file", key)
+    file, stored = found
     rules.check_live(stored.state, "reading app data")
     _check_readable(stored, tx)
     return file

@@ -49,15 +49,9 @@ async def acknowledge(
         fresh = [m for m in found if rules.needs_acknowledgement_change(m.state)]
         if not fresh:
             return
-        await messages.acknowledge(tx, [m.message_id for m in fresh], request.status)
-        for message in fresh:
-            await timeline.write(
-                tx,
-                stored.transfer_id,
-                "message.acknowledged",
-                messageId=str(message.message_id),
-                status=request.status,
-            )
+        await messages.acknowledge(
+            tx, stored.transfer_id, [m.message_id for m in fresh], request.status
+        )
         counted = sum(message.event_type is EventType.UPLOADED for message in fresh)
         change = transfer_rules.acknowledge(stored.state, request.status, counted, tx.now)
         await apply(tx, stored, change)

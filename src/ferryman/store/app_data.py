@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from ferryman.store.database import SQL, Transaction
+from ferryman.store.transfer import StoredTransfer, stored_transfer
 from ferryman.wire.upload import StoredPart
 
 
@@ -41,6 +42,13 @@ async def of_upload(tx: Transaction, upload_id: UUID) -> AppData | None:
 async def by_key(tx: Transaction, key: UUID) -> AppData | None:
     """One file by its key."""
     return _app_data(await SQL.app_data_by_key(tx.connection, key=key))
+
+
+async def with_transfer(tx: Transaction, key: UUID) -> tuple[AppData, StoredTransfer] | None:
+    """One file and its transfer, in one trip."""
+    row = await SQL.app_data_with_transfer(tx.connection, key=key)
+    file, transfer = _app_data(row), stored_transfer(row)
+    return None if file is None or transfer is None else (file, transfer)
 
 
 async def parts_of(tx: Transaction, key: UUID) -> list[StoredPart]:

@@ -12,10 +12,13 @@ import asyncpg
 
 from ferryman.clock import platform_now
 from ferryman.errors import OutsideError
+from ferryman.store.adapter import ConnectionAdapter
 from ferryman.store.servers import Servers
 
+_ADAPTER: Any = ConnectionAdapter
+
 SQL: Any = aiosql.from_path(
-    str(files("ferryman.store") / "sql"), "asyncpg", mandatory_parameters=False
+    str(files("ferryman.store") / "sql"), _ADAPTER, mandatory_parameters=False
 )
 """Every statement, by the name it has in its ``.sql`` file."""
 

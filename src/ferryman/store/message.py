@@ -75,10 +75,16 @@ async def lock_many(
     return [stored_message(row) async for row in rows]
 
 
-async def acknowledge(tx: Transaction, message_ids: list[UUID], status: AckStatus) -> None:
-    """Record the first acknowledgement of these messages."""
+async def acknowledge(
+    tx: Transaction, transfer_id: UUID, message_ids: list[UUID], status: AckStatus
+) -> None:
+    """Record the first acknowledgement of these messages, in the timeline as well."""
     await SQL.acknowledge_messages(
-        tx.connection, message_ids=message_ids, status=status, now=tx.now
+        tx.connection,
+        transfer_id=transfer_id,
+        message_ids=message_ids,
+        status=status,
+        now=tx.now,
     )
 
 

@@ -102,12 +102,12 @@ def defined(definition: Definition | None) -> dict[str, Any]:
 
 async def by_id(tx: Transaction, transfer_id: UUID) -> StoredTransfer | None:
     """One transfer, as it was last committed."""
-    return _stored(await SQL.transfer_by_id(tx.connection, transfer_id=transfer_id))
+    return stored_transfer(await SQL.transfer_by_id(tx.connection, transfer_id=transfer_id))
 
 
 async def lock(tx: Transaction, transfer_id: UUID) -> StoredTransfer | None:
     """One transfer, locked until the transaction ends."""
-    return _stored(await SQL.lock_transfer(tx.connection, transfer_id=transfer_id))
+    return stored_transfer(await SQL.lock_transfer(tx.connection, transfer_id=transfer_id))
 
 
 async def save(tx: Transaction, transfer_id: UUID, state: Transfer) -> None:
@@ -197,7 +197,7 @@ async def set_status_message(tx: Transaction, transfer_id: UUID, message: str) -
 async def recent(tx: Transaction, app_id: UUID, size: int) -> list[StoredTransfer]:
     """The app's running transfers, newest first."""
     rows = SQL.recent_transfers(tx.connection, app_id=app_id, size=size)
-    found = [_stored(row) async for row in rows]
+    found = [stored_transfer(row) async for row in rows]
     return [stored for stored in found if stored is not None]
 
 
@@ -237,7 +237,8 @@ def _decoded(value: str | None) -> Any:
     return None if value is None else msgspec.json.decode(value)
 
 
-def _stored(row: Any) -> StoredTransfer | None:
+def stored_transfer(row: Any) -> StoredTransfer | None:
+    """A row of the table, with what surrounds it; None for none."""
     if row is None:
         return None
     state = {name: row[name] for name in _STATE_COLUMNS if name != "window"}

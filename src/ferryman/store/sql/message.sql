@@ -20,6 +20,11 @@ FOR UPDATE;
 
 -- name: acknowledge_messages!
 -- What the app has acknowledged need not be delivered; an attempt that runs ends by itself.
+WITH told AS (
+    INSERT INTO timeline (transfer_id, at, kind, data)
+    SELECT :transfer_id, :now, 'message.acknowledged',
+        jsonb_build_object('messageId', message_id, 'status', CAST(:status AS text))
+    FROM unnest(CAST(:message_ids AS uuid[])) AS message_id)
 UPDATE message SET acknowledgement = :status, acknowledged_at = :now, next_attempt_at = NULL,
     state = CASE WHEN state = 'PENDING' AND worker_id IS NULL THEN 'DELIVERED' ELSE state END
 WHERE message_id = ANY(:message_ids);
