@@ -5,6 +5,7 @@ import re
 import zipfile
 from hashlib import sha256
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -97,7 +98,7 @@ def test_what_is_redacted_is_not_there(recorded: Recorded, tmp_path: Path) -> No
 def test_what_cannot_be_recorded_or_replayed(recorded: Recorded, tmp_path: Path) -> None:
     """Nothing is written, and nothing is begun on a platform that has something."""
     ferryman = recorded.ferryman
-    ferryman.refused("transfer_not_found", "record", str(tmp_path), "-o", str(tmp_path / "x"))
+    ferryman.refused("transfer_not_found", "record", str(uuid4()), "-o", str(tmp_path / "x"))
     ferryman.refused("output_exists", "record", "x", "-o", str(recorded.file))
     assert list(tmp_path.iterdir()) == []
     url = ("--url", ferryman.env["FERRYMAN_URL"])

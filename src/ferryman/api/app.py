@@ -119,7 +119,7 @@ def create_app(
         logging_config=None,
         debug=False,
     )
-    if platform.database.virtual:
+    if settings.clock == "virtual":
         api.asgi_handler = CallLog(api.asgi_handler, platform)
     # Around all of it, so that what no route takes is told of as well.
     api.asgi_handler = RequestLog(api.asgi_handler)
