@@ -190,7 +190,7 @@ async def owe_one(tx: Transaction, stored: StoredTransfer) -> str:
         key=str(new_id()),
         label="records",
     )
-    await messages.insert(tx, stored, event.event_type, event, MAX_ATTEMPTS)
+    await messages.insert(tx, stored, event.event_type, [event], MAX_ATTEMPTS)
     return event.message_id
 
 

@@ -27,6 +27,7 @@ from ferryman.services import worker as workers
 from ferryman.services.attempt import Result
 from ferryman.services.delivery import Delivery
 from ferryman.services.known_apps import KnownApps
+from ferryman.services.part import sign_parts
 from ferryman.services.platform import Platform
 from ferryman.store import clock
 from ferryman.store import transfer as transfers
@@ -153,7 +154,7 @@ class Stage:
         """An upload whose one part is in the store, not yet complete."""
         begun = await upload.begin(self.platform, self.app, transfer_id, "label")
         part = PartRequest(number=1, size=len(data), sha256=sha256(data).hexdigest())
-        urls = await upload.sign_parts(self.platform, self.app, begun.upload_id, [part])
+        urls = await sign_parts(self.platform, self.app, begun.upload_id, [part])
         parts = urlsplit(urls.parts[0].url)
         store = self.platform.objects
         assert isinstance(store, LocalStore)

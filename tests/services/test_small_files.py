@@ -15,6 +15,7 @@ from ferryman.errors import Conflict, Invalid
 from ferryman.objects.s3.address import parse_address
 from ferryman.objects.s3.opening import s3_store
 from ferryman.services import sweep, upload
+from ferryman.services.part import sign_parts
 from ferryman.wire.upload import CompleteRequest, PartRequest, PartUrl, StoredPart, UploadView
 from tests.objects.s3_servers import keys_of, moto_server
 
@@ -125,7 +126,7 @@ def test_other_bytes_for_the_part_are_taken_until_it_is_complete(play: Play) -> 
             view = await begin(stage, await stage.begin())
             await send(view.part)
             asked = [
-                upload.sign_parts(stage.platform, stage.app, view.upload_id, [requested(OTHER)])
+                sign_parts(stage.platform, stage.app, view.upload_id, [requested(OTHER)])
                 for _ in range(3)
             ]
             urls = [answer.parts[0] for answer in await asyncio.gather(*asked)]
@@ -138,7 +139,7 @@ def test_other_bytes_for_the_part_are_taken_until_it_is_complete(play: Play) -> 
             await complete(stage, view, OTHER)
             assert await content(stage, view.key) == OTHER
             with pytest.raises(Conflict):
-                await upload.sign_parts(stage.platform, stage.app, view.upload_id, [requested()])
+                await sign_parts(stage.platform, stage.app, view.upload_id, [requested()])
 
     play(scene)
 
@@ -156,7 +157,7 @@ def test_a_file_widened_while_it_is_completed_is_what_it_was_widened_to(play: Pl
                 await done(key, ref, parts)
                 if ref.startswith("put:"):
                     asked = [requested(OTHER)]
-                    await upload.sign_parts(stage.platform, stage.app, view.upload_id, asked)
+                    await sign_parts(stage.platform, stage.app, view.upload_id, asked)
 
             store.complete = widened_meanwhile  # type: ignore[method-assign, assignment]
             with pytest.raises(Invalid) as refused:

@@ -14,7 +14,7 @@ from ferryman.api.mapping import container_page, find_mappings, mapping_page
 from ferryman.api.parameters import LONG_LIST_BYTES, Caller, Closing, Id, OwnPlatform
 from ferryman.api.storage import exported_manifest
 from ferryman.api.throttle import Throttle
-from ferryman.services import listener, mapping, transfer, upload
+from ferryman.services import listener, mapping, part, transfer, upload
 from ferryman.services.platform import Platform, passed
 from ferryman.wire.listener import ClaimAnswer, ClaimRequest, ListenerError
 from ferryman.wire.upload import (
@@ -77,7 +77,7 @@ async def sign_parts(
     data: JSONBody[PartsRequest],
 ) -> PartUrls:
     """Signed URLs for parts, each bound to its size and digests."""
-    return await upload.sign_parts(platform, caller, upload_id, data.parts)
+    return await part.sign_parts(platform, caller, upload_id, data.parts)
 
 
 @get("/uploads/{upload_id:str}")

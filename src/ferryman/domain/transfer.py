@@ -155,11 +155,11 @@ def needs_touch(transfer: Transfer, now: datetime) -> bool:
     return last is None or now - last >= _TOUCH_STEP
 
 
-def record_upload(transfer: Transfer, now: datetime) -> Change:
-    """A file is complete: one event is owed, and the deadline moves."""
+def record_upload(transfer: Transfer, now: datetime, files: int = 1) -> Change:
+    """So many files are complete: an event is owed for each, and the deadline moves."""
     check_exporting(transfer, "uploading app data")
-    grown = replace(transfer, last_upload_at=now, files=transfer.files + 1)
-    return Change(_with_progress(grown), (EventType.UPLOADED,))
+    grown = replace(transfer, last_upload_at=now, files=transfer.files + files)
+    return Change(_with_progress(grown), (EventType.UPLOADED,) * files)
 
 
 def complete_export(transfer: Transfer, now: datetime) -> Change:

@@ -1,6 +1,6 @@
 """Writing a decision of the rules, with all that follows from it, in one transaction."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -29,11 +29,11 @@ async def apply(
     stored: StoredTransfer,
     change: Change,
     *,
-    fields: Mapping[str, Any] | None = None,
+    fields: Sequence[Mapping[str, Any]] = (),
 ) -> StoredTransfer:
     """Write a decision of the rules, with all that follows from it, in the same transaction.
 
-    ``fields`` go to an UPLOADED or ERRORED event of the change.
+    ``fields`` go to the UPLOADED or ERRORED events of the change, to each its own.
     """
     before, after = stored.state, change.transfer
     if after == before and not change.events:
@@ -44,9 +44,10 @@ async def apply(
         await timeline.write(
             tx, stored.transfer_id, "transfer.changed", before=before.status, after=after.status
         )
-    for event in change.events:
-        extra = dict(fields or {}) if event in _WITH_FIELDS else {}
-        await _emit(tx, stored, event, message_id_of(stored.transfer_id, event, extra), extra)
+    own = iter(fields)
+    extras = [(event, next(own) if event in _WITH_FIELDS else {}) for event in change.events]
+    for event in dict.fromkeys(change.events):
+        await _emit(tx, stored, event, [extra for each, extra in extras if each is event])
     if after.status.final:
         return await _end(tx, stored)
     if stored.wake_job_id is None or after.cancel_requested_at != before.cancel_requested_at:
@@ -78,10 +79,9 @@ async def _emit(
     tx: Transaction,
     stored: StoredTransfer,
     event_type: EventType,
-    message_id: UUID,
-    extra: dict[str, Any],
+    extras: Sequence[Mapping[str, Any]],
 ) -> None:
-    """Owe the cloud app an event; one that it does not listen to is noted, not sent.
+    """Owe the cloud app an event for each of ``extras``; what it does not listen to is noted.
 
     A Connect app may register its address later, so it is owed all that Connect apps are told.
     """
@@ -92,18 +92,22 @@ async def _emit(
     if connect and event_type is EventType.EXPORTED:
         return
     subscribed = connect or bool(routes_of(app, event_type))
-    facts = {"messageId": str(message_id), "eventType": event_type.value}
-    if not subscribed and event_type is not EventType.UPLOADED:
-        await timeline.write(tx, stored.transfer_id, "message.not_routed", **facts)
-        return
-    event = payload_of(app, stored, event_type, message_id, extra)
-    allowed = attempts_in_round(app.kind, event_type, settled=False)
-    await messages.insert(tx, stored, event_type, event, allowed)
-    facts["eventType"] = event.event_type.value
-    await timeline.write(tx, stored.transfer_id, "message.created", **facts)
-    if not subscribed:
-        # App data must have a message to be acknowledged by, even if nobody listens for it.
-        await messages.give_up(tx, message_id, no_way(app))
+    ids = [message_id_of(stored.transfer_id, event_type, extra) for extra in extras]
+    name = event_type.value
+    # App data must have a message to be acknowledged by, even if nobody listens for it.
+    owed = subscribed or event_type is EventType.UPLOADED
+    if owed:
+        events = [
+            payload_of(app, stored, event_type, message_id, dict(extra))
+            for message_id, extra in zip(ids, extras, strict=True)
+        ]
+        name = events[0].event_type.value
+        allowed = attempts_in_round(app.kind, event_type, settled=False)
+        reason = None if subscribed else no_way(app)
+        await messages.insert(tx, stored, event_type, events, allowed, reason)
+    kind = "message.created" if owed else "message.not_routed"
+    facts = [{"messageId": str(message_id), "eventType": name} for message_id in ids]
+    await timeline.write_many(tx, stored.transfer_id, [(kind, each) for each in facts])
 
 
 async def _end(tx: Transaction, stored: StoredTransfer) -> StoredTransfer:

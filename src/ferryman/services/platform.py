@@ -12,6 +12,7 @@ from ferryman.config import Settings
 from ferryman.errors import Invalid, LimitExceeded, not_found
 from ferryman.figures import Figures
 from ferryman.objects.port import ObjectStore
+from ferryman.services.gathering import Gathering
 from ferryman.store.database import Database
 
 
@@ -23,6 +24,7 @@ class Platform:
     objects: ObjectStore
     settings: Settings
     figures: Figures = field(default_factory=Figures)
+    gathering: Gathering = field(default_factory=Gathering)
 
     @property
     def silence(self) -> timedelta:

@@ -105,7 +105,7 @@ async def record_error(
         transfer_error = TransferError(
             exception_type=error.exception_type, safe_stack_trace=error.safe_stack_trace
         )
-        await apply(tx, stored, change, fields={"transfer_error": transfer_error})
+        await apply(tx, stored, change, fields=[{"transfer_error": transfer_error}])
 
 
 async def cancel(platform: Platform, transfer_id: str) -> None:

@@ -1,5 +1,6 @@
 """App data: files that are complete."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -24,12 +25,20 @@ class AppData:
     sha256: str
 
 
-async def accept(tx: Transaction, file: AppData, parts: list[StoredPart]) -> None:
-    """Accept the file of an upload; ``parts`` keep the digests it is proven by."""
+async def accept(
+    tx: Transaction, transfer_id: UUID, files: Sequence[tuple[AppData, list[StoredPart]]]
+) -> None:
+    """Accept files of a transfer's uploads; their parts keep the digests they are proven by."""
     await SQL.accept_app_data(
         tx.connection,
-        **{name: getattr(file, name) for name in AppData.__dataclass_fields__},
-        parts=msgspec.json.encode(parts).decode(),
+        transfer_id=transfer_id,
+        keys=[file.key for file, _ in files],
+        upload_ids=[file.upload_id for file, _ in files],
+        message_ids=[file.message_id for file, _ in files],
+        labels=[file.label for file, _ in files],
+        sizes=[file.size for file, _ in files],
+        digests=[file.sha256 for file, _ in files],
+        parts=[msgspec.json.encode(parts).decode() for _, parts in files],
         now=tx.now,
     )
 

@@ -1,7 +1,7 @@
 """Connections and transactions: one use case is one transaction, with one ``now``."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib.resources import files
@@ -77,7 +77,15 @@ class Database:
         """
         with _outside():
             async with self.pool.acquire() as connection:
-                yield await self._at(connection)
+                try:
+                    yield await self._at(connection)
+                except asyncpg.ReadOnlySQLTransactionError:
+                    connection.terminate()  # as in a transaction
+                    raise
+
+    def statement(self) -> AbstractAsyncContextManager[Transaction]:
+        """For one statement that writes: it is a transaction by itself, without those trips."""
+        return self.reading()
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Any]:

@@ -1,5 +1,6 @@
 """Messages and the attempts at delivering them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -44,18 +45,23 @@ async def insert(
     tx: Transaction,
     stored: StoredTransfer,
     event_type: EventType,
-    event: ForgeEvent | ConnectEvent,
+    events: Sequence[ForgeEvent | ConnectEvent],
     allowed: int | None,
+    reason: str | None = None,
 ) -> None:
-    """A message that is owed from now on, due at once; the workers are told."""
-    await SQL.insert_message(
+    """Messages that are owed from now on, due at once; the workers are told.
+
+    With a ``reason`` they are given up from the start, visibly.
+    """
+    await SQL.insert_messages(
         tx.connection,
-        message_id=UUID(event.message_id),
+        message_ids=[UUID(event.message_id) for event in events],
+        payloads=[msgspec.json.encode(event).decode() for event in events],
         transfer_id=stored.transfer_id,
         app_id=stored.app_id,
         event_type=event_type,
-        payload=msgspec.json.encode(event).decode(),
         allowed=allowed,
+        reason=reason,
         trace=tracing.current(),
         now=tx.now,
     )
@@ -103,11 +109,6 @@ async def give_up_all_but_settled(tx: Transaction, transfer_id: UUID, reason: st
 async def reach(tx: Transaction, message_id: UUID, urls: list[str]) -> None:
     """Those webhooks took the message."""
     await SQL.message_reached(tx.connection, message_id=message_id, urls=urls)
-
-
-async def give_up(tx: Transaction, message_id: UUID, reason: str) -> None:
-    """Never deliver a message, visibly."""
-    await SQL.give_up_message(tx.connection, message_id=message_id, reason=reason)
 
 
 async def outstanding(tx: Transaction, transfer_id: UUID, size: int) -> list[UUID]:

@@ -1,5 +1,6 @@
 """The journal of a transfer, written in the transaction of the thing that happened."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +18,19 @@ async def write(tx: Transaction, transfer_id: UUID, kind: str, **data: Any) -> N
         transfer_id=transfer_id,
         kind=kind,
         data=msgspec.json.encode(data).decode(),
+        now=tx.now,
+    )
+
+
+async def write_many(
+    tx: Transaction, transfer_id: UUID, entries: Sequence[tuple[str, Mapping[str, Any]]]
+) -> None:
+    """Add several entries, in this order: kind and data of each."""
+    await SQL.insert_timeline_entries(
+        tx.connection,
+        transfer_id=transfer_id,
+        kinds=[kind for kind, _ in entries],
+        datas=[msgspec.json.encode(data).decode() for _, data in entries],
         now=tx.now,
     )
 

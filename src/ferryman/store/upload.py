@@ -1,8 +1,11 @@
 """Uploads that were begun."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
+
+import msgspec
 
 from ferryman.store.database import SQL, Transaction
 
@@ -21,7 +24,10 @@ class Upload:
 
 
 async def insert(tx: Transaction, upload: Upload) -> bool:
-    """Remember an upload that the store has begun; False where another has its resume key."""
+    """Remember an upload that the store has begun; False where another has its resume key.
+
+    One statement, so it needs no transaction around it.
+    """
     found: Any = await SQL.insert_upload(
         tx.connection,
         upload_id=upload.upload_id,
@@ -30,6 +36,7 @@ async def insert(tx: Transaction, upload: Upload) -> bool:
         store_ref=upload.store_ref,
         label=upload.label,
         resume_key=upload.resume_key,
+        told=msgspec.json.encode({"key": upload.key, "label": upload.label}).decode(),
         now=tx.now,
     )
     return found is not None
@@ -38,6 +45,12 @@ async def insert(tx: Transaction, upload: Upload) -> bool:
 async def by_id(tx: Transaction, upload_id: UUID, app_id: UUID) -> Upload | None:
     """An upload of that app; another app's looks like none."""
     return _upload(await SQL.upload_by_id(tx.connection, upload_id=upload_id, app_id=app_id))
+
+
+async def by_ids(tx: Transaction, upload_ids: Sequence[UUID], app_id: UUID) -> dict[UUID, Upload]:
+    """Several, by id, as :func:`by_id`."""
+    rows = SQL.uploads_by_ids(tx.connection, upload_ids=upload_ids, app_id=app_id)
+    return {row["upload_id"]: _read(row) async for row in rows}
 
 
 async def to_resume(tx: Transaction, transfer_id: UUID, resume_key: str) -> Upload | None:
@@ -61,6 +74,8 @@ async def set_state(tx: Transaction, upload_id: UUID, state: str) -> None:
 
 
 def _upload(row: Any) -> Upload | None:
-    if row is None:
-        return None
+    return None if row is None else _read(row)
+
+
+def _read(row: Any) -> Upload:
     return Upload(**{name: row[name] for name in Upload.__dataclass_fields__})

@@ -1,12 +1,19 @@
 -- name: accept_app_data!
--- Its upload is complete, and its bytes count: one trip while the transfer is locked.
+-- Their uploads are complete, and their bytes count: one trip while the transfer is locked.
 WITH file AS (
     INSERT INTO app_data (key, transfer_id, upload_id, message_id, label, size, sha256, parts,
                           created_at)
-    VALUES (:key, :transfer_id, :upload_id, :message_id, :label, :size, :sha256, :parts, :now)),
+    SELECT file.key, :transfer_id, file.upload_id, file.message_id, file.label, file.size,
+           file.sha256, file.parts, :now
+    FROM unnest(CAST(:keys AS uuid[]), CAST(:upload_ids AS uuid[]), CAST(:message_ids AS uuid[]),
+                CAST(:labels AS text[]), CAST(:sizes AS bigint[]), CAST(:digests AS text[]),
+                CAST(:parts AS jsonb[]))
+        AS file (key, upload_id, message_id, label, size, sha256, parts)),
 done AS (
-    UPDATE upload SET state = 'COMPLETED' WHERE upload_id = :upload_id)
-UPDATE transfer SET bytes = bytes + :size WHERE transfer_id = :transfer_id;
+    UPDATE upload SET state = 'COMPLETED' WHERE upload_id = ANY(:upload_ids))
+UPDATE transfer
+SET bytes = bytes + (SELECT sum(size) FROM unnest(CAST(:sizes AS bigint[])) AS size)
+WHERE transfer_id = :transfer_id;
 
 -- name: app_data_of_upload^
 SELECT * FROM app_data WHERE upload_id = :upload_id;

@@ -1,12 +1,19 @@
--- name: insert_message!
--- The workers hear of it when this commits.
+-- name: insert_messages!
+-- The workers hear of them when this commits.
 WITH owed AS (
-    INSERT INTO message (message_id, transfer_id, app_id, event_type, payload, state, allowed,
-                         created_at, next_attempt_at, trace)
-    VALUES (:message_id, :transfer_id, :app_id, :event_type, :payload, 'PENDING', :allowed, :now,
-            :now, :trace)
-    RETURNING app_id, event_type)
-SELECT pg_notify('ferryman_due', app_id || ' ' || event_type) FROM owed;
+    INSERT INTO message (message_id, transfer_id, app_id, event_type, payload, state, reason,
+                         allowed, created_at, next_attempt_at, trace)
+    SELECT event.message_id, :transfer_id, :app_id, :event_type, event.payload,
+           CASE WHEN CAST(:reason AS text) IS NULL THEN 'PENDING' ELSE 'UNDELIVERED' END,
+           :reason, :allowed, :now,
+           CASE WHEN CAST(:reason AS text) IS NULL THEN CAST(:now AS timestamptz) END, :trace
+    FROM unnest(CAST(:message_ids AS uuid[]), CAST(:payloads AS jsonb[]))
+        WITH ORDINALITY AS event (message_id, payload, place)
+    ORDER BY place
+    RETURNING app_id, event_type, state)
+SELECT pg_notify('ferryman_due', app_id || ' ' || event_type) FROM owed
+WHERE state = 'PENDING'
+LIMIT 1;
 
 -- name: lock_message^
 SELECT * FROM message WHERE message_id = :message_id FOR UPDATE;
@@ -82,6 +89,3 @@ WITH again AS (
     RETURNING app_id, event_type)
 SELECT pg_notify('ferryman_due', app_id || ' ' || event_type) FROM again;
 
--- name: give_up_message!
-UPDATE message SET state = 'UNDELIVERED', reason = :reason, next_attempt_at = NULL
-WHERE message_id = :message_id;
