@@ -73,6 +73,11 @@ def sleeps(event, context):
     print("going to sleep")
     time.sleep(600)
 
+def tells_and_sleeps(event, context):
+    with open(event["fifo"], "w") as fifo:
+        fifo.write(str(os.getpid()))
+    sleeps(event, context)
+
 def ignores_everything(event, context):
     import signal, time
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -123,6 +128,28 @@ def prints_a_gigabyte(event, context):
     for _ in range(1024):
         os.write(1, block)
     print("the very last words")
+
+def prints_without_end(event, context):
+    print("the very first words", flush=True)
+    while True:
+        print("x" * 999)
+
+def leaves_timer(event, context):
+    import threading
+    print(os.getpid(), flush=True)
+    def late():
+        os.write(1, b"late")
+        os._exit(5)
+    threading.Timer(0.2, late).start()
+
+def leaves_pool(event, context):
+    from concurrent.futures import ThreadPoolExecutor
+    global pool
+    pool = ThreadPoolExecutor(2)
+    pool.submit(print, os.getpid()).result()
+
+def throws_text(event, context):
+    raise "only words"
 
 def prints_rubbish(event, context):
     os.write(1, bytes(range(256)) * 10)

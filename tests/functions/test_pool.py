@@ -4,12 +4,14 @@ import asyncio
 import json
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import psutil
 import pytest
 
 from ferryman.domain.outcome import Outcome
+from ferryman.functions.host import HOME_PREFIX
 from ferryman.functions.pool import FunctionCall, FunctionPool
 from tests.functions.calling import WORKER, Invoke, Watched, once, told_by
 
@@ -53,6 +55,7 @@ def test_a_function_may_import_the_sdk_and_its_neighbours(invoke: Invoke, app: P
         ("raises_unprintable", "Unprintable"),
         ("raises_text", "ValueError: "),
         ("recurses", "RecursionError"),
+        ("throws_text", "exceptions must derive from BaseException"),
         ("exits", "The function called exit instead of returning."),
         ("devours_memory", "MemoryError"),
     ],
@@ -96,7 +99,9 @@ def test_a_function_that_closes_its_output_may_still_succeed(invoke: Invoke) -> 
     assert once(invoke, "closes_output").ok
 
 
-@pytest.mark.parametrize("function", ["sleeps", "ignores_everything", "spins"])
+@pytest.mark.parametrize(
+    "function", ["sleeps", "ignores_everything", "spins", "prints_without_end"]
+)
 def test_a_function_that_does_not_return_is_ended_at_its_limit(
     invoke: Invoke, function: str
 ) -> None:
@@ -140,7 +145,7 @@ def test_detached_processes_die_when_the_host_crashes(invoke: Invoke, fifo: Path
 
 
 def test_a_gigabyte_of_output_is_read_and_dropped(invoke: Invoke) -> None:
-    outcome = once(invoke, "prints_a_gigabyte")
+    outcome = once(invoke, "prints_a_gigabyte", timeout=100)
     assert outcome.ok
     assert outcome.output.startswith("the very first words\nxxx")
     assert outcome.output.endswith("xxxthe very last words\n")
@@ -299,3 +304,54 @@ def test_everything_dies_with_a_killed_worker(app: Path, fifo: Path, function: s
         watched = [daemon, *(Watched(process.pid) for process in below)]
         worker.kill()
     assert all(process.ended() for process in watched)
+
+
+@pytest.mark.parametrize(("function", "again"), [("leaves_timer", False), ("leaves_pool", True)])
+def test_a_host_with_a_timer_left_takes_no_other_call(
+    invoke: Invoke, function: str, again: bool
+) -> None:
+    """It would go off in the middle of it; threads that wait for work do not count."""
+
+    async def calls() -> tuple[Outcome, Outcome]:
+        async with FunctionPool(concurrency=1) as pool:
+            return await invoke(pool, function), await invoke(pool, function)
+
+    first, second = asyncio.run(calls())
+    assert first.ok, first.error
+    assert second.ok, second.error
+    assert (second.output.split()[0] == first.output.strip()) is again
+
+
+def test_what_a_killed_warden_left_is_removed_at_the_next_start(
+    invoke: Invoke, fifo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And nothing of one that lives, nor of anything else there."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    (tmp_path / f"{HOME_PREFIX}file").touch()
+    (tmp_path / f"{HOME_PREFIX}link").symlink_to(fifo.parent)
+
+    def homes() -> set[Path]:
+        found = tmp_path.glob(f"{HOME_PREFIX}*")
+        return {path for path in found if path.is_dir() and not path.is_symlink()}
+
+    async def call() -> None:
+        async with FunctionPool(concurrency=2) as pool:
+            await invoke(pool, "fine")
+            [warm] = homes()
+            hanging = invoke(pool, "tells_and_sleeps", event={"fifo": str(fifo)})
+            task = asyncio.create_task(hanging)
+            host = await told_by(fifo)
+            [left] = homes() - {warm}
+            warden = psutil.Process(host.pid).parent()
+            assert warden is not None
+            warden.kill()
+            assert not (await task).ok
+            assert host.ended()
+            assert left.is_dir()
+            async with FunctionPool():
+                assert homes() == {warm}
+
+    asyncio.run(call())
+    assert homes() == set()
+    assert len(list(tmp_path.glob(f"{HOME_PREFIX}*"))) == 2

@@ -42,6 +42,7 @@ LINUX = sys.platform == "linux"
 ERROR_CHARACTERS = 8192
 BECOME_CHANNEL = 3
 OWN_MEMORY = 128 << 20
+HOME_PREFIX = "ferryman-host-"
 
 Handler = Callable[[Any, Any], Any]
 
@@ -53,7 +54,7 @@ def main() -> None:
     """
     channel, memory, how = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    home = tempfile.mkdtemp(prefix="ferryman-function-")
+    home = locked_home()
     os.environ["HOME"] = os.environ["TMPDIR"] = home
     tempfile.tempdir = None
     adopt_orphans()
@@ -73,6 +74,18 @@ def main() -> None:
     code = watch(host)
     shutil.rmtree(home, ignore_errors=True)
     die_like(code)
+
+
+def locked_home() -> str:
+    """A folder for what the app writes, locked for as long as this process or the host lives.
+
+    It gets its name when it is locked, so that one of that name without a lock has nobody.
+    """
+    draft = tempfile.mkdtemp(prefix=".ferryman-host-")
+    fcntl.flock(os.open(draft, os.O_RDONLY), fcntl.LOCK_EX)
+    home = str(Path(draft).with_name(HOME_PREFIX + Path(draft).name.rpartition("-")[2]))
+    os.rename(draft, home)  # noqa: PTH104 - the name of a folder, not a path, is what is wanted
+    return home
 
 
 # The warden.
@@ -194,7 +207,7 @@ def serve(channel: int, source: Path, file: Path, function: str) -> None:
                 return
         answer(state="called")
         failure = run(handler, request["event"], request["context"])
-        answer(state="done", error=failure, children=has_children())
+        answer(state="done", error=failure, children=has_children() or has_threads())
 
 
 def load(source: Path, file: Path, function: str) -> Handler:
@@ -268,6 +281,19 @@ def has_children() -> bool:
             pid, _ = os.waitpid(-1, os.WNOHANG)
         return True
     return False
+
+
+def has_threads() -> bool:
+    """Whether the app left a thread or a timer, which would go on in the middle of the next call.
+
+    Those of a pool do not count: they wait for work.
+    """
+    pools = ("ThreadPoolExecutor", "asyncio_")
+    main_thread = threading.main_thread()
+    return any(
+        thread is not main_thread and not thread.name.startswith(pools)
+        for thread in threading.enumerate()
+    )
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from typing import Self
 from ferryman.domain.outcome import Outcome, failed
 from ferryman.errors import PlatformError
 from ferryman.functions.bundle import Bundles, Stamps
+from ferryman.functions.homes import remove_left_behind
 from ferryman.functions.process import HostProcess, Limits
 from ferryman.functions.program import NodeProgram, Program, PythonProgram
 from ferryman.functions.source import handler_file, in_python
@@ -85,6 +86,8 @@ class FunctionPool:
         self._endings: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
+        """Begin by removing what hosts left that were killed together with their wardens."""
+        await asyncio.to_thread(remove_left_behind)
         return self
 
     async def __aexit__(
