@@ -10,6 +10,7 @@ from ferryman.cli import (
     demo,
     dev,
     doctor,
+    handler_test,
     mapping,
     message,
     migrate,
@@ -20,6 +21,7 @@ from ferryman.cli import (
     serve,
     storage,
     transfer,
+    weather,
 )
 
 app = typer.Typer(
@@ -36,6 +38,8 @@ app.command()(replay.replay)
 app.command()(serve.serve)
 app.command()(serve.worker)
 app.command()(doctor.doctor)
+app.command("test-handler")(handler_test.run_handler)
+app.command()(weather.weather)
 app.add_typer(plan.app, name="plan")
 app.add_typer(agent.app, name="agent")
 app.add_typer(apps.app, name="app")

@@ -6,7 +6,7 @@ import shutil
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -50,6 +50,10 @@ def dev(
         str | None,
         typer.Option(help="Draw ids from this; time begins fixed and stands still."),
     ] = None,
+    weather: Annotated[
+        str | None,
+        typer.Option(help="Disturb events and calls: a script, as `ferryman weather` lists it."),
+    ] = None,
     reset: Annotated[
         bool, typer.Option("--reset", help="Begin with nothing: all that was kept is deleted.")
     ] = False,
@@ -74,6 +78,7 @@ def dev(
                 port,
                 (cloud_key, server_key, environment),
                 seed,
+                weather,
                 console,
             )
     except KeyboardInterrupt:
@@ -93,33 +98,41 @@ def _run(
     port: int,
     names: tuple[str | None, str | None, str],
     seed: str | None,
+    weather: str | None,
     console: Console,
 ) -> None:
     from ferryman.cli.children import Children, wait_for
     from ferryman.cli.connection import Admin
     from ferryman.cli.dev_app import App
     from ferryman.cli.dev_log import Log
+    from ferryman.cli.dev_weather import forecast
 
-    with Children(data_dir / "processes") as children:
+    sky = None if weather is None else forecast(weather, data_dir, port)
+    with Children(data_dir / "processes") as children, ExitStack() as stack:
         platform = children.start(
             "serve",
-            *("--data-dir", str(data_dir), "--port", str(port), "--clock", "virtual", "--json"),
+            *("--data-dir", str(data_dir), "--clock", "virtual", "--json"),
             *(() if seed is None else (f"--seed={seed}",)),
+            *(("--port", str(port)) if sky is None else sky.options),
             cwd=folder,
-            env={},
+            env={} if sky is None else {"FERRYMAN_PRIVATE_ADDRESSES": "allow"},
             grace=_GRACE_SECONDS,
         )
         url = wait_for(platform, children, "Ferryman ready on ", _READY_SECONDS)
+        if sky is not None:
+            url = stack.enter_context(sky).url
         admin = Admin(url, (data_dir / "operator-token").read_text().strip())
         app, log = App(admin, folder, data_dir, *names), Log(admin, platform.log)
 
         lines = _greeting(url, data_dir)
         while True:
-            lines += [*app.refresh(), *log.news()]
+            lines += [*app.refresh(), *log.news(), *(() if sky is None else sky.news())]
             if lines:
                 console.print(Text("\n").join(Text(text, style=style) for text, style in lines))
             lines = []
             children.check()
+            if sky is not None:
+                sky.check()
             time.sleep(_LOOK_SECONDS)
 
 

@@ -1,0 +1,309 @@
+"""``ferryman test-handler``: an app's own handler, in one bad weather after the other."""
+
+import asyncio
+import importlib.util
+import logging
+import shutil
+import signal
+import tempfile
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+import typer
+from rich.console import Console
+
+from ferryman.cli import weather_report as report
+from ferryman.cli.demo import leave
+from ferryman.cli.migrate import chosen_export, plan_at
+from ferryman.cli.migration import parse_container
+from ferryman.cli.plan import FILE, refusal_facts
+from ferryman.cli.render import print_json, refusal_lines
+from ferryman.errors import ConfigError, PlatformError
+from ferryman.vocab import AppKind
+
+if TYPE_CHECKING:
+    from ferryman.weather.bench import Bench, Trial
+    from ferryman.weather.hunt import Found
+
+_NOT_TESTED = 2
+_TABLE = "test-handler"
+_SAVED = Path("failing-weather.json")
+
+
+class Chosen(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
+    """How the app's state is seen: from the command line, else ``[test-handler]`` of its file."""
+
+    state: str | None = None
+    state_function: str | None = None
+    reset: str | None = None
+    unordered: bool = False
+
+
+class Saved(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A script that failed, as it is kept in a file; the rest of the file is for people."""
+
+    script: list[str]
+    seed: int = 0
+
+
+def run_handler(
+    folder: Annotated[
+        Path, typer.Argument(metavar="APP_DIR", help="The app's folder.", show_default=False)
+    ] = Path(),
+    *,
+    files: Annotated[
+        Path | None, typer.Option(help="The exported files: a folder, or one file. Keep it small.")
+    ] = None,
+    mappings: Annotated[
+        Path | None, typer.Option(help="Rows of namespace,serverKey,cloudKey: *.csv, or NDJSON.")
+    ] = None,
+    containers: Annotated[
+        list[str] | None,
+        typer.Option(help="What is selected: TYPE:KEY[:NAME], or Site; repeatable."),
+    ] = None,
+    plan: Annotated[
+        Path | None, typer.Option(help=f"A plan as `ferryman plan init` writes it; {FILE} if here.")
+    ] = None,
+    state: Annotated[
+        str | None,
+        typer.Option(help="A command that prints what the app has stored; run in its folder."),
+    ] = None,
+    state_function: Annotated[
+        str | None, typer.Option(help="A function of the app (FILE.NAME) that prints it.")
+    ] = None,
+    reset: Annotated[
+        str | None,
+        typer.Option(help="A command run before each run, to delete what is kept elsewhere."),
+    ] = None,
+    unordered: Annotated[
+        bool, typer.Option("--unordered", help="The state's lines may come in any order.")
+    ] = False,
+    script: Annotated[
+        str | None,
+        typer.Option(help="Run this weather alone, such as uploaded:1=twice,payload:1=503."),
+    ] = None,
+    replay: Annotated[
+        Path | None, typer.Option(help="Run the script of this file again, which --save wrote.")
+    ] = None,
+    save: Annotated[Path, typer.Option(help="Where to write a script that fails.")] = _SAVED,
+    budget: Annotated[int, typer.Option(min=1, help="Scripts to try at most.")] = 100,
+    seed: Annotated[int, typer.Option(help="Chooses the longer scripts, and shares.")] = 1,
+    limit: Annotated[float, typer.Option(min=1, help="Seconds that a function may take.")] = 25.0,
+    cloud_key: Annotated[str | None, typer.Option(help="Key of the cloud app.")] = None,
+    server_key: Annotated[str | None, typer.Option(help="Key of the server app.")] = None,
+    environment: Annotated[str, typer.Option(help="Lower case, as the app names it.")] = (
+        "development"
+    ),
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Run an app's handler through a small migration again and again, in bad weather each time.
+
+    Events come twice, at the same time, late or in another order; calls are refused, cut off or
+    their answers lost; functions are killed. After each run the app's state has to be that of a
+    calm run. The exit status is 0 if it always is, 1 if not: then the shortest script that does
+    it is told and written to a file. It is 2 where nothing could be tested.
+    """
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, leave)
+    try:
+        _check_installed()
+        given = plan_at(plan)
+        export = chosen_export(files, mappings, given, (plan or Path(FILE)).parent)
+        chosen = _chosen(
+            folder,
+            Chosen(state=state, state_function=state_function, reset=reset, unordered=unordered),
+        )
+        scripts = _scripts(script, replay)
+        names = (cloud_key, server_key, environment)
+        work = Path(tempfile.mkdtemp(prefix="ferryman-weather-"))
+        try:
+            trial = _trial(
+                folder.resolve(), work, names, chosen, export, [*(containers or given.containers)]
+            )
+            passed = asyncio.run(
+                _test(trial, work, scripts, budget, seed, limit, save, as_json=as_json)
+            )
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+    except KeyboardInterrupt:
+        typer.echo("Stopped.", err=True)
+        raise typer.Exit(130) from None
+    except PlatformError as refused:
+        if as_json:
+            print_json(refusal_facts(refused))
+        typer.echo(refusal_lines(refusal_facts(refused)), err=True)
+        raise typer.Exit(_NOT_TESTED) from None
+    raise typer.Exit(0 if passed else 1)
+
+
+async def _test(
+    trial: "Trial",
+    work: Path,
+    given: "tuple[Saved, ...]",
+    budget: int,
+    seed: int,
+    limit: float,
+    save: Path,
+    *,
+    as_json: bool,
+) -> bool:
+    import structlog
+
+    from ferryman.weather.bench import Bench
+    from ferryman.weather.stage import open_stage
+
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    logging.getLogger("aiohttp").setLevel(logging.CRITICAL)
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    with console.status("Starting a platform of its own") as status:
+        async with open_stage(work / "platform", function_seconds=limit) as stage:
+            bench = Bench(stage, trial)
+            status.update("Two calm runs")
+            calm = await bench.begin()
+            if not as_json:
+                typer.echo(report.calm_line(calm))
+
+            def progress(script: Any, number: int) -> None:
+                status.update(f"{number} of {budget}: {report.spelled(script)}")
+
+            found = await _found(bench, given, budget, seed, progress)
+    if found is not None and not given:
+        _save(save, found, seed)
+    if as_json:
+        print_json(report.document(calm, found, bench.runs))
+    else:
+        typer.echo(report.told(calm, found, bench.runs, None if given else save))
+    return found is None
+
+
+async def _found(
+    bench: "Bench", given: "tuple[Saved, ...]", budget: int, seed: int, progress: Any
+) -> "Found | None":
+    from ferryman.domain.weather import parse
+    from ferryman.weather.hunt import attempt, hunt
+
+    for each in given:
+        return await attempt(bench, parse(",".join(each.script)), each.seed)
+    return await hunt(bench, budget=budget, seed=seed, progress=progress)
+
+
+def _scripts(script: str | None, replay: Path | None) -> tuple[Saved, ...]:
+    """The one script that was asked for; nothing where one is to be searched for."""
+    from ferryman.domain.weather import parse
+
+    if script is not None and replay is not None:
+        raise ConfigError(
+            "weather_ambiguous",
+            expected="--script or --replay",
+            found="both",
+            fix="Give one of them.",
+        )
+    saved = None
+    if replay is not None:
+        try:
+            saved = msgspec.json.decode(replay.read_bytes(), type=Saved)
+        except (OSError, msgspec.DecodeError) as error:
+            raise ConfigError(
+                "weather_unreadable",
+                expected=f"a file in {replay} that --save wrote",
+                found=str(error)[:200],
+                fix="Correct the path, or give the script by --script.",
+            ) from None
+    elif script is not None:
+        saved = Saved(script=[script])
+    if saved is None:
+        return ()
+    if not parse(",".join(saved.script)):
+        raise ConfigError(
+            "weather_empty",
+            expected="at least one step, such as uploaded:1=twice",
+            found="none",
+            fix="Give one, or leave the option out to have scripts searched for.",
+        )
+    return (saved,)
+
+
+def _save(file: Path, found: "Found", seed: int) -> None:
+    saved = {**report.failure(found), "seed": seed}
+    try:
+        file.write_bytes(msgspec.json.format(msgspec.json.encode(saved)))
+    except OSError as error:
+        typer.echo(f"Not written to {file}: {error.strerror}", err=True)
+
+
+def _chosen(folder: Path, given: Chosen) -> Chosen:
+    from ferryman.functions.overrides import FILE as OVERRIDES
+
+    file = folder / OVERRIDES
+    try:
+        table = tomllib.loads(file.read_text(encoding="utf-8")).get(_TABLE, {})
+        kept = msgspec.convert(table, Chosen)
+    except FileNotFoundError:
+        kept = Chosen()
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise ConfigError(
+            "test_handler_malformed",
+            expected=f"[{_TABLE}] of {file} to hold state, state-function, reset, unordered",
+            found=str(error)[:200],
+            fix="Correct the file.",
+        ) from None
+    by_hand = given.state is not None or given.state_function is not None
+    if given.state is not None and given.state_function is not None:
+        raise ConfigError(
+            "state_ambiguous",
+            expected="--state or --state-function",
+            found="both",
+            fix="Give one of them.",
+        )
+    return Chosen(
+        state=given.state if by_hand else kept.state,
+        state_function=given.state_function if by_hand else kept.state_function,
+        reset=given.reset or kept.reset,
+        unordered=given.unordered or kept.unordered,
+    )
+
+
+def _trial(
+    folder: Path,
+    work: Path,
+    names: tuple[str | None, str | None, str],
+    chosen: Chosen,
+    export: Any,
+    containers: list[str],
+) -> "Trial":
+    from ferryman.cli.connection import URL, Admin
+    from ferryman.cli.dev_app import App
+    from ferryman.weather.bench import Trial
+
+    registration = App(Admin(URL, ""), folder, work, *names).registration()
+    if registration.kind is AppKind.CONNECT:
+        raise ConfigError(
+            "app_not_testable",
+            expected="a Forge app, whose functions or remote can be begun anew",
+            found="the descriptor of a Connect app",
+            fix="Try it in bad weather with `ferryman dev --weather`.",
+        )
+    return Trial(
+        source=folder,
+        work=work / "app",
+        registration=registration,
+        files=export.files,
+        mappings=export.mappings,
+        containers=tuple(parse_container(text) for text in containers),
+        state=chosen.state,
+        state_function=chosen.state_function,
+        reset=chosen.reset,
+        unordered=chosen.unordered,
+    )
+
+
+def _check_installed() -> None:
+    if importlib.util.find_spec("granian") is None:
+        raise ConfigError(
+            "server_not_installed",
+            expected="the platform, which is in the extra `server`",
+            found="the client alone",
+            fix="pip install 'ferryman[server]'.",
+        )

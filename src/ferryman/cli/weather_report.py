@@ -1,0 +1,84 @@
+"""What ``ferryman test-handler`` says: the script that fails, what it breaks, and what to do."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ferryman.cli.render import clean
+
+if TYPE_CHECKING:
+    from ferryman.domain.weather import Script
+    from ferryman.domain.weather_verdict import Seen
+    from ferryman.weather.hunt import Found
+
+_NO_STATE = "No state was compared: name what the app has stored by --state or --state-function.\n"
+
+
+def spelled(script: "Script") -> str:
+    """A script in one line."""
+    return ", ".join(map(str, script))
+
+
+def calm_line(calm: "Seen") -> str:
+    """How the calm runs went."""
+    events, calls = len(calm.sent), calm.counts.get("any", 0)
+    said = "" if calm.state is None else f", {len(calm.state.splitlines())} lines of state"
+    return f"Two calm runs: {calm.status.value}, {events} events, {calls} calls{said}."
+
+
+def told(calm: "Seen", found: "Found | None", runs: int, save: Path | None) -> str:
+    """All of it, for people."""
+    from ferryman.domain.weather import words
+
+    unseen = _NO_STATE if calm.state is None else ""
+    if found is None:
+        return f"{unseen}The handler came through: {runs} runs, nothing wrong."
+    parts = [f"{unseen}The handler does not come through this weather ({runs} runs):"]
+    parts += [f"  {n}. {words(step)}  [{step}]" for n, step in enumerate(found.script, 1)]
+    parts += ["", "What went wrong"]
+    for complaint in found.complaints:
+        parts += [f"  {complaint.what}", f"    fix  {complaint.fix}"]
+    if lines := _difference(calm, found):
+        parts += ["", "The state: - calm, + in this weather", *(f"  {line}" for line in lines)]
+    parts += ["", "What happened", *(f"  {line}" for line in _lines(found))]
+    if save is not None:
+        parts += ["", f"Written to {save}; to run it again: --replay {save}"]
+    return clean("\n".join(parts))
+
+
+def failure(found: "Found") -> dict[str, Any]:
+    """A script that failed, for programs and for files."""
+    from ferryman.domain.weather import words
+
+    return {
+        "script": [str(step) for step in found.script],
+        "steps": [words(step) for step in found.script],
+        "complaints": [
+            {"kind": each.kind, "what": each.what, "fix": each.fix} for each in found.complaints
+        ],
+        "timeline": _lines(found),
+    }
+
+
+def document(calm: "Seen", found: "Found | None", runs: int) -> dict[str, Any]:
+    """All of it, as one JSON document."""
+    said: dict[str, Any] = {
+        "passed": found is None,
+        "runs": runs,
+        "stateCompared": calm.state is not None,
+    }
+    if found is not None:
+        said |= {**failure(found), "difference": _difference(calm, found)}
+        said["status"] = found.seen.status.value
+    return said
+
+
+def _difference(calm: "Seen", found: "Found") -> list[str]:
+    from ferryman.domain.weather_verdict import difference
+
+    if calm.state is None or found.seen.state is None:
+        return []
+    return difference(calm.state, found.seen.state).splitlines()
+
+
+def _lines(found: "Found") -> list[str]:
+    return [line for text in found.seen.timeline for line in text.splitlines()]

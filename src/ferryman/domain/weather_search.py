@@ -1,0 +1,113 @@
+"""Which scripts of bad weather to try, and how to make one that fails shorter."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import combinations
+from random import Random
+
+from ferryman.domain.weather import ANY, CALLS, EVENTS, Script, Step
+
+Counts = Mapping[str, int]
+"""How many events and calls of each name there were in a calm run."""
+
+MOST_STEPS = 4
+"""Of a script made at random: an event has five attempts, and each step may cost one."""
+
+_EVENT_HOWS = ("twice", "after-all", "at-once", "last", "first", "late")
+_CALL_HOWS = ("kill-after", "kill", "503", "429", "lost", "404", "403", "500", "409")
+_READ_HOWS = ("cut", *_CALL_HOWS, "slow", "limit")
+_HOWS_OF = {
+    "acknowledge": _CALL_HOWS,
+    "progress": _CALL_HOWS,
+    "url": ("expired", *_CALL_HOWS),
+    "payload": _READ_HOWS,
+    "file": _READ_HOWS,
+}
+_OTHER_HOWS = ("503", "kill", *(how for how in _CALL_HOWS if how not in ("503", "kill")), "cut")
+_BEHIND = 5
+"""How much later the second of a name has its turn than the first, and the last than that."""
+
+_GENTLE = ("twice", "at-once", "after-all", "kill", "kill-after", "503", "429", "lost", "cut")
+"""Of these any few may come together, and a sound handler still does all of its work."""
+
+
+def singles(counts: Counts) -> list[Script]:
+    """Every step that makes a difference, those that find most first.
+
+    Of each name the first, the second and the last one.
+    """
+    found: list[Step] = []
+    if counts.get("uploaded", 0) > 1:
+        found.append(Step("uploaded", "together"))
+    rounds: dict[int, list[Step]] = {}
+    for name in (*EVENTS, *CALLS):
+        hows = _EVENT_HOWS if name in EVENTS else _HOWS_OF.get(name, _OTHER_HOWS)
+        if name == "settled":
+            hows = ("twice", "at-once")  # nothing comes after it
+        for place, number in enumerate(_chosen(0 if name == ANY else counts.get(name, 0))):
+            for rank, how in enumerate(hows):
+                rounds.setdefault(rank + _BEHIND * place, []).append(Step(name, how, number))
+    for rank in sorted(rounds):
+        found += rounds[rank]
+    return [(step,) for step in found]
+
+
+def pairs(counts: Counts, random: Random) -> Iterator[Script]:
+    """Two gentle steps at a time, in an order that depends on the seed alone."""
+    found = list(combinations(_gentle(counts), 2))
+    random.shuffle(found)
+    yield from found
+
+
+def several(counts: Counts, random: Random) -> Iterator[Script]:
+    """Scripts of three and four gentle steps, without end where there are so many."""
+    steps = _gentle(counts)
+    if len(steps) <= MOST_STEPS:
+        return
+    while True:
+        yield tuple(random.sample(steps, random.randint(3, MOST_STEPS)))
+
+
+def scripts(counts: Counts, random: Random) -> Iterator[Script]:
+    """Single steps, then pairs, then longer ones: each script once."""
+    seen: set[frozenset[Step]] = set()
+    repeated = 0
+    for source in (singles(counts), pairs(counts, random), several(counts, random)):
+        for script in source:
+            if frozenset(script) in seen:
+                repeated += 1
+                if repeated > 1000:
+                    return
+                continue
+            repeated = 0
+            seen.add(frozenset(script))
+            yield script
+
+
+def simpler(script: Script) -> Iterator[Script]:
+    """Scripts that say less than this one: with a step fewer, then with a plainer step."""
+    if len(script) > 1:
+        for i in range(len(script)):
+            yield script[:i] + script[i + 1 :]
+    for i, step in enumerate(script):
+        for plainer in _plainer(step):
+            if plainer not in script:
+                yield (*script[:i], plainer, *script[i + 1 :])
+
+
+def _plainer(step: Step) -> Iterator[Step]:
+    if step.nth is not None and step.nth > 1:
+        yield Step(step.target, step.how, 1)
+    if step.nth is None and step.how != "together":
+        yield Step(step.target, step.how, 1)
+
+
+def _gentle(counts: Counts) -> list[Step]:
+    return [
+        step
+        for (step,) in singles(counts)
+        if step.how in _GENTLE and step.target not in ("triggered", "exported", "settled")
+    ]
+
+
+def _chosen(count: int) -> Iterable[int]:
+    return sorted({n for n in (1, 2, count) if 1 <= n <= count})

@@ -1,0 +1,172 @@
+"""The door by which an app under test reaches the platform: what goes through may be disturbed."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import aiohttp
+import msgspec
+from aiohttp import web
+from yarl import URL
+
+from ferryman.domain.weather import call_name
+from ferryman.weather.sending import MARK
+from ferryman.weather.sky import Copy, Sky
+from ferryman.wire.problem import Problem
+
+_HOP = {"connection", "keep-alive", "transfer-encoding", "upgrade", "te", "trailer", "host"}
+_EXPIRED = "&weather=expired"
+_SLOW_SECONDS = 1.0
+_OBJECT_URL = re.compile(rb'(https?://[^"\s]+/objects/[^"\s]+)')
+_REFUSALS = {
+    "403": ("scope_missing", "an app that may do this", "one that may not"),
+    "404": ("app_data_not_found", "something that is there", "nothing of that id"),
+    "409": ("transfer_settled", "a transfer that is not settled", "one that is"),
+    "429": ("rate_limited", "fewer calls in a second", "more than that"),
+    "500": ("internal_error", "the platform to do what was asked", "a mistake in the platform"),
+    "503": ("database_unavailable", "an answer from the database", "none"),
+    "expired": ("url_expired", "a request before the URL's end", "one after it"),
+}
+
+
+class Door:
+    """Passes requests on to the platform at ``upstream``, in the weather of ``sky``."""
+
+    def __init__(self, sky: Sky, upstream: str) -> None:
+        self._sky = sky
+        self._upstream = upstream
+        self._session: aiohttp.ClientSession | None = None
+
+    @asynccontextmanager
+    async def listening(self, host: str, port: int) -> AsyncIterator[None]:
+        """Answer at that address for the length of a block."""
+        site = web.Application(client_max_size=1 << 30)
+        site.router.add_route("*", "/{path:.*}", self._answer)
+        runner = web.AppRunner(site, access_log=None, shutdown_timeout=0.2)
+        timeout = aiohttp.ClientTimeout(total=None)
+        async with aiohttp.ClientSession(timeout=timeout, auto_decompress=False) as session:
+            self._session = session
+            await runner.setup()
+            try:
+                await web.TCPSite(runner, host, port).start()
+                yield
+            finally:
+                await runner.cleanup()
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        headers, copy = self._headers(request)
+        name = call_name(request.method, request.path)
+        hows: list[str] = []
+        if name is not None:
+            if copy is not None and copy.lockstep is not None:
+                await copy.lockstep.meet(copy.number)
+            hows = self._sky.called(name, copy)
+        path = request.path_qs
+        if path.endswith(_EXPIRED):
+            self._sky.disturb(f"  call {name}: 403, the URL has expired")
+            return _refused("expired", 403)
+        how = hows[0] if hows else None
+        if name is not None:
+            called = f"  call {name}:{self._sky.counts[name]}"
+            if how is None:
+                self._sky.tell(called)
+            else:
+                self._sky.disturb(f"{called}: {how}")
+        if how == "kill":
+            return await _kill(request, copy)
+        if how in _REFUSALS and how != "expired":
+            return _refused(how, int(how))
+        return await self._pass_on(request, headers, how, copy)
+
+    def _headers(self, request: web.Request) -> tuple[dict[str, str], Copy | None]:
+        """The headers to send on; the copy whose token it is, if it is a function's."""
+        headers = {k: v for k, v in request.headers.items() if k.lower() not in _HOP}
+        token, mark, number = headers.get("Authorization", "").rpartition(MARK)
+        if not mark or not number.isdigit():
+            return headers, None
+        return {**headers, "Authorization": token}, self._sky.copies.get(int(number))
+
+    async def _pass_on(
+        self, request: web.Request, headers: dict[str, str], how: str | None, copy: Copy | None
+    ) -> web.StreamResponse:
+        if self._session is None:
+            raise RuntimeError("the door is shut")
+        body = await request.read() if request.can_read_body else None
+        async with self._session.request(
+            request.method,
+            URL(self._upstream + request.raw_path, encoded=True),  # to the letter: it may be signed
+            headers=headers,
+            data=body,
+            allow_redirects=False,
+        ) as answer:
+            kept = {k: v for k, v in answer.headers.items() if k.lower() not in _HOP}
+            if request.method == "HEAD":
+                return web.Response(status=answer.status, headers=kept)
+            if how is not None and answer.status < 400:
+                data = await answer.read()
+                return await _disturbed(request, how, copy, kept, data)
+            response = web.StreamResponse(status=answer.status, headers=kept)
+            await response.prepare(request)
+            async for chunk in answer.content.iter_any():
+                await response.write(chunk)
+            await response.write_eof()
+            return response
+
+
+async def _disturbed(
+    request: web.Request, how: str, copy: Copy | None, headers: dict[str, str], data: bytes
+) -> web.StreamResponse:
+    """Answer what the platform answered, but not as it did."""
+    if how == "kill-after":
+        return await _kill(request, copy)
+    if how == "lost":
+        return _break(request)
+    headers = {k: v for k, v in headers.items() if k.lower() != "content-length"}
+    if how == "expired":
+        data = _OBJECT_URL.sub(lambda found: found[1] + _EXPIRED.encode(), data)
+        return web.Response(status=200, headers=headers, body=data)
+    response = web.StreamResponse(status=200, headers={**headers, "Content-Length": str(len(data))})
+    await response.prepare(request)
+    await response.write(data[: len(data) // 2])
+    if how == "slow":
+        await asyncio.sleep(_SLOW_SECONDS)
+        await response.write(data[len(data) // 2 :])
+        await response.write_eof()
+        return response
+    return await _kill(request, copy) if how == "limit" else _break(request)
+
+
+def _refused(how: str, status: int) -> web.Response:
+    code, expected, found = _REFUSALS[how]
+    problem = Problem(
+        type=f"urn:ferryman:error:{code}",
+        title=code.replace("_", " ").capitalize(),
+        status=status,
+        detail=f"Expected {expected}; found {found}. This is bad weather, made on purpose.",
+        code=code,
+        expected=expected,
+        found=found,
+        fix="This is bad weather, made on purpose.",
+    )
+    headers = {"Retry-After": "1"} if status == 429 else None
+    return web.Response(
+        status=status,
+        body=msgspec.json.encode(problem),
+        content_type="application/problem+json",
+        headers=headers,
+    )
+
+
+async def _kill(request: web.Request, copy: Copy | None) -> web.StreamResponse:
+    """End the function that called; of an app that runs by itself, only the connection."""
+    if copy is not None:
+        copy.kill()
+    return _break(request)
+
+
+def _break(request: web.Request) -> web.StreamResponse:
+    """Answer nothing more: what was written arrives, then the connection ends."""
+    if request.transport is not None:
+        request.transport.close()
+    return web.Response()

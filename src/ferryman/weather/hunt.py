@@ -1,0 +1,63 @@
+"""The search for the shortest script of bad weather that an app does not come through."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+
+from ferryman.domain.weather import Script
+from ferryman.domain.weather_search import scripts, simpler
+from ferryman.domain.weather_verdict import Complaint, Seen
+from ferryman.weather.bench import Bench
+
+MOST_SHORTENING = 30
+"""Runs that are spent on making a script shorter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A script, what the app made of it, and what is wrong with that."""
+
+    script: Script
+    seen: Seen
+    complaints: tuple[Complaint, ...]
+
+
+Progress = Callable[[Script, int], None]
+"""Told of each script before it is run, and of how many were run before."""
+
+
+async def hunt(bench: Bench, *, budget: int, seed: int, progress: Progress) -> Found | None:
+    """Try scripts, at most ``budget`` of them; the first that fails, made as short as it goes."""
+    calm = bench.calm or await bench.begin()
+    random = Random(seed)  # noqa: S311 - chooses which scripts are tried
+    for number, script in enumerate(scripts(calm.counts, random)):
+        if number >= budget:
+            return None
+        progress(script, number)
+        found = await attempt(bench, script, seed)
+        if found is not None:
+            return await shortened(bench, found, seed, progress)
+    return None
+
+
+async def attempt(bench: Bench, script: Script, seed: int) -> Found | None:
+    """One run; None if the app came through."""
+    seen, complaints = await bench.judge(script, seed)
+    return Found(script, seen, complaints) if complaints else None
+
+
+async def shortened(bench: Bench, found: Found, seed: int, progress: Progress) -> Found:
+    """The same with fewer and plainer steps, as long as it still fails."""
+    tried = 0
+    while True:
+        for script in simpler(found.script):
+            if tried >= MOST_SHORTENING:
+                return found
+            tried += 1
+            progress(script, tried)
+            smaller = await attempt(bench, script, seed)
+            if smaller is not None:
+                found = smaller
+                break
+        else:
+            return found

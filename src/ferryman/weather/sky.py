@@ -1,0 +1,109 @@
+"""What is known of the run in progress: the script, what happened so far, and what may follow."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from random import Random
+from uuid import UUID
+
+from ferryman.domain.weather import ANY, Caller, Script, hits
+from ferryman.services.delivery import Delivery
+from ferryman.weather.lockstep import Lockstep
+
+_LINES = 400
+
+
+@dataclass(eq=False)
+class Copy:
+    """One delivery of an event under way; a function's calls name it by their token."""
+
+    number: int
+    name: str
+    lockstep: Lockstep | None = None
+    tasks: set["asyncio.Task[object]"] = field(default_factory=set)
+    killed: bool = False
+    disturbed: bool = False
+
+    def kill(self) -> None:
+        """End the process of the function, as at its time limit."""
+        self.killed = True
+        for task in self.tasks:
+            task.cancel()
+
+
+COPY: ContextVar[Copy | None] = ContextVar("weather_copy", default=None)
+
+
+class Sky:
+    """The weather of one transfer after the other; counts begin anew with each."""
+
+    def __init__(
+        self, script: Script = (), seed: int = 0, say: Callable[[str], None] | None = None
+    ) -> None:
+        self._say = say
+        self._transfers: set[UUID] = set()
+        self.begin(script, seed)
+
+    def begin(self, script: Script, seed: int) -> None:
+        """A new run."""
+        self.script = script
+        self.counts: Counter[str] = Counter()
+        self.lines: list[str] = []
+        self.copies: dict[int, Copy] = {}
+        self._random = Random(seed)  # noqa: S311 - chooses which calls of an app under test fail
+        self._seed = seed
+        self._names: dict[UUID, Caller] = {}
+        self._last = 0
+        self._begun = False
+
+    def caller(self, delivery: Delivery, name: str) -> Caller:
+        """The event's place among those of its name, and how it is disturbed."""
+        message = delivery.message
+        if message.transfer_id not in self._transfers:
+            self._transfers.add(message.transfer_id)
+            if self._begun:  # `ferryman dev` has one transfer after another
+                self.begin(self.script, self._seed)
+        self._begun = True
+        known = self._names.get(message.message_id)
+        if known is None:
+            self.counts[name] += 1
+            number = self.counts[name]
+            hows = tuple(hits(self.script, name, number, draw=self._random.random()))
+            known = self._names[message.message_id] = Caller(name, number, hows)
+        return known if message.number == 1 else Caller(known.name, known.number)
+
+    def copy(self, name: str) -> Copy:
+        """One more delivery is under way."""
+        self._last += 1
+        self.copies[self._last] = made = Copy(self._last, name)
+        return made
+
+    def called(self, name: str, copy: Copy | None) -> list[str]:
+        """A call of the app has come: how it is disturbed."""
+        self.counts[name] += 1
+        self.counts[ANY] += 1
+        found = hits(
+            self.script,
+            name,
+            self.counts[name],
+            total=self.counts[ANY],
+            draw=self._random.random(),
+        )
+        if found and copy is not None:
+            copy.disturbed = True
+        return found
+
+    def disturb(self, text: str) -> None:
+        """A line of the timeline that is about the weather."""
+        self.tell(text)
+        if self._say is not None:
+            self._say(text.strip())
+
+    def tell(self, text: str) -> None:
+        """A line of the timeline."""
+        if len(self.lines) < _LINES:
+            self.lines.append(text)
+        elif len(self.lines) == _LINES:
+            self.lines.append("…")

@@ -1,0 +1,264 @@
+"""Scripts of bad weather: how they are read, what they do, how they are searched and shortened."""
+
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ferryman.domain.weather import (
+    ANY,
+    CALLS,
+    EVENTS,
+    HOWS,
+    Caller,
+    Script,
+    Step,
+    call_name,
+    hits,
+    parse,
+    turn,
+    words,
+)
+from ferryman.domain.weather_search import MOST_STEPS, scripts, simpler, singles
+from ferryman.domain.weather_verdict import Seen, Sent, canonical, difference, judge
+from ferryman.errors import ConfigError
+from ferryman.vocab import TransferStatus
+
+COUNTS = {"triggered": 1, "uploaded": 3, "settled": 1, "payload": 3, "acknowledge": 3, ANY: 6}
+FORGE = "/app/migration/forge/v1"
+CONNECT = "/rest/atlassian-connect/1/migration"
+
+
+@st.composite
+def steps(draw: st.DrawFn) -> Step:
+    """Any step that can be written."""
+    target = draw(st.sampled_from([*EVENTS, *CALLS]))
+    kind = "event" if target in EVENTS else "call"
+    hows = [name for name, how in HOWS.items() if how.of == kind and name != "expired"]
+    how = draw(st.sampled_from(hows))
+    if how == "together":
+        return Step(target, how)
+    nth = draw(st.none() | st.integers(1, 999_999))
+    if nth is None and how not in ("first", "last", "late"):
+        return Step(target, how, None, draw(st.none() | st.integers(1, 100)))
+    return Step(target, how, nth)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(steps(), max_size=6))
+def test_what_is_written_is_read_again(script: list[Step]) -> None:
+    """And every step can be told in words."""
+    assert parse(", ".join(map(str, script))) == tuple(script)
+    assert all(words(step) for step in script)
+
+
+@pytest.mark.parametrize(
+    ("text", "fix"),
+    [
+        ("upload:1=twice", "uploaded"),
+        ("uploaded:1=twise", "twice"),
+        ("payload:0=503", "`ferryman weather`"),
+        ("payload=twice", "`ferryman weather`"),
+        ("uploaded:1=503", "`ferryman weather`"),
+        ("uploaded:1=together", "`ferryman weather`"),
+        ("payload:101%=503", "`ferryman weather`"),
+        ("payload:1=expired", "`ferryman weather`"),
+        ("payload:1503", "`ferryman weather`"),
+        ("=", "`ferryman weather`"),
+    ],
+)
+def test_what_is_no_step_is_refused(text: str, fix: str) -> None:
+    """With the nearest that there is."""
+    with pytest.raises(ConfigError) as refused:
+        parse(text)
+    assert refused.value.code == "weather_invalid"
+    assert fix in refused.value.fix
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "name"),
+    [
+        ("POST", f"{FORGE}/message/t/status", "acknowledge"),
+        ("POST", f"{FORGE}/mapping/t/find", "find"),
+        ("GET", f"{FORGE}/data/t/all", "files"),
+        ("GET", f"{FORGE}/data/k", "url"),
+        ("GET", f"{FORGE}/data/k/parts", "url"),
+        ("GET", f"{FORGE}/data/k/payload", "payload"),
+        ("HEAD", "/objects/k", "file"),
+        ("PUT", "/objects/k", None),
+        ("POST", f"{CONNECT}/progress/t", "progress"),
+        ("GET", f"/wiki{CONNECT}/data/k", "url"),
+        ("POST", "/server/v1/transfers/t/complete-export", None),
+        ("GET", "/admin/v1/apps", None),
+    ],
+)
+def test_only_calls_of_apps_have_names(method: str, path: str, name: str | None) -> None:
+    assert call_name(method, path) == name
+
+
+@settings(deadline=None, max_examples=40)
+@given(steps(), st.integers(1, 50), st.integers(1, 50), st.floats(0, 1, exclude_max=True))
+def test_a_step_hits_what_it_names_and_nothing_else(
+    step: Step, number: int, total: int, draw: float
+) -> None:
+    for name in (*EVENTS, *CALLS[1:]):
+        hit = hits((step,), name, number, total=total, draw=draw)
+        named = step.target == name or (step.target == ANY and name not in EVENTS)
+        count = total if step.target == ANY else number
+        if step.percent is not None:
+            assert hit == ([step.how] if named and draw < step.percent / 100 else [])
+        else:
+            assert hit == ([step.how] if named and step.nth in (None, count) else [])
+
+
+def test_a_share_is_a_share() -> None:
+    random = Random(1)  # noqa: S311
+    script = parse("find:20%=503")
+    count = sum(bool(hits(script, "find", n, draw=random.random())) for n in range(5000))
+    assert 900 < count < 1100
+
+
+callers = st.lists(
+    st.builds(
+        Caller,
+        st.sampled_from(["triggered", "uploaded", "exported", "settled"]),
+        st.integers(1, 4),
+        st.sampled_from([(), ("first",), ("last",), ("late",), ("together",), ("twice",)]),
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+@settings(deadline=None, max_examples=40)
+@given(callers)
+def test_everything_has_its_turn_once(waiting: list[Caller]) -> None:
+    """Whatever is held back goes in the end."""
+    left = list(waiting)
+    while left:
+        indexes, late = turn(left)
+        assert indexes == sorted(set(indexes))
+        assert indexes
+        assert not late or "late" in left[indexes[0]].hows
+        for i in reversed(indexes):
+            del left[i]
+
+
+def test_turns() -> None:
+    """As they came; first, last and late; together; and what needs no acknowledgement in time."""
+
+    def order(**hows: str) -> list[str]:
+        names = ["triggered1", "uploaded1", "uploaded2", "exported1", "settled1"]
+        left = [Caller(n[:-1], int(n[-1]), (hows[n],) if n in hows else ()) for n in names]
+        said = []
+        while left:
+            indexes, late = turn(left)
+            said.append("+".join(f"{left[i].name}{left[i].number}" for i in indexes))
+            said[-1] += "*" * late
+            for i in reversed(indexes):
+                del left[i]
+        return said
+
+    calm = ["triggered1", "uploaded1", "uploaded2", "exported1", "settled1"]
+    assert order() == calm
+    assert order(uploaded2="first")[0] == "uploaded2"
+    assert order(uploaded1="last")[-2:] == ["uploaded1", "settled1"]
+    assert order(uploaded1="late")[-2:] == ["uploaded1*", "settled1"]
+    assert order(uploaded1="together", uploaded2="together")[1] == "uploaded1+uploaded2"
+    assert order(triggered1="last")[:3] == ["uploaded1", "triggered1", "uploaded2"]
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.dictionaries(st.sampled_from([*EVENTS, *CALLS]), st.integers(0, 6)), st.integers())
+def test_scripts_are_searched_in_order_and_each_once(counts: dict[str, int], seed: int) -> None:
+    """Single steps first; the same for the same seed; nothing that was not there is disturbed."""
+    found, again = (
+        _take(scripts(counts, Random(seed)), 300)  # noqa: S311
+        for _ in range(2)
+    )
+    assert found == again
+    assert len({frozenset(script) for script in found}) == len(found)
+    sizes = [len(script) for script in found]
+    assert all(1 <= size <= MOST_STEPS for size in sizes)
+    alone = len(singles(counts))
+    assert sizes[:alone] == [1] * min(alone, 300)
+    for script in found:
+        for step in script:
+            assert step.how == "together" or step.nth in range(1, counts[step.target] + 1)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(steps(), min_size=1, max_size=5, unique=True))
+def test_shortening_comes_to_an_end(script: list[Step]) -> None:
+    """Whatever fails, each simpler script is smaller, down to one step that cannot be."""
+    found: Script = tuple(script)
+    for _ in range(100):
+        smaller = next(iter(simpler(found)), None)
+        if smaller is None:
+            break
+        assert _size(smaller) < _size(found)
+        found = smaller
+    assert len(found) == 1
+
+
+def _size(script: Script) -> tuple[int, int]:
+    return len(script), sum(999_999_999 if s.nth is None else s.nth for s in script)
+
+
+def _take(source: object, count: int) -> list[Script]:
+    return [script for script, _ in zip(source, range(count), strict=False)]  # type: ignore[call-overload]
+
+
+def seen(**changes: object) -> Seen:
+    facts: dict[str, object] = {
+        "status": TransferStatus.SUCCESS,
+        "sent": (Sent("uploaded:1", True, "SUCCESS"), Sent("settled:1", True, None)),
+        "state": "a",
+    }
+    return Seen(**{**facts, **changes})  # type: ignore[arg-type]
+
+
+UNACKNOWLEDGED = (Sent("uploaded:1", True, None), Sent("settled:1", True, None))
+UNDELIVERED = (Sent("uploaded:1", True, "SUCCESS"), Sent("settled:1", False, None))
+
+
+@pytest.mark.parametrize(
+    ("run", "lasting", "kinds"),
+    [
+        (seen(), False, []),
+        (seen(state="b"), False, ["state"]),
+        (seen(state="b"), True, ["silent"]),
+        (seen(status=TransferStatus.FAILED), False, ["status"]),
+        (seen(status=TransferStatus.FAILED, state="b"), True, []),
+        (seen(status=TransferStatus.TIMED_OUT, sent=UNACKNOWLEDGED), False, None),
+        (seen(sent=UNDELIVERED), False, ["undelivered"]),
+        (seen(sent=UNDELIVERED), True, []),
+        (seen(threw=("ValueError",)), True, ["threw"]),
+        (seen(state=None), False, []),
+    ],
+)
+def test_the_verdict(run: Seen, lasting: bool, kinds: list[str] | None) -> None:
+    """An app may give up where asking again is in vain, but not behind anybody's back."""
+    found = judge(seen(), run, lasting=lasting)
+    assert [each.kind for each in found] == (
+        kinds or ["status", "unacknowledged"] * (kinds is None)
+    )
+    assert all(each.what and each.fix for each in found)
+
+
+def test_states_are_compared_in_one_form() -> None:
+    """Ids of a run have names, JSON has its keys in order, lines only if asked for."""
+    assert canonical('{"b": 1, "a": "t-1"}', {"t-1": "<transfer>"}) == (
+        '{\n "a": "<transfer>",\n "b": 1\n}'
+    )
+    assert canonical('x {"b": 1}\n{"b": 1, "a": 2}  \n', {}) == 'x {"b": 1}\n{"a": 2, "b": 1}'
+    assert canonical("b\na", {}) != canonical("a\nb", {})
+    assert canonical("b\na", {}, unordered=True) == canonical("a\nb", {}, unordered=True)
+    assert canonical("", {}) == ""
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.text(), st.text())
+def test_a_difference_is_told_where_there_is_one(one: str, other: str) -> None:
+    assert bool(difference(one, other)) == (one.splitlines() != other.splitlines())

@@ -1,0 +1,122 @@
+"""Handlers with a planted mistake each, and a sound one: what bad weather finds in them."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from ferryman.domain.weather import parse
+from ferryman.vocab import AppKind, EventType
+from ferryman.weather.bench import Bench, Trial
+from ferryman.weather.hunt import Found, attempt, hunt
+from ferryman.weather.stage import Stage, open_stage
+from ferryman.wire.app import AppRegistration
+from tests.support import manifest
+from tests.weather.handlers import PLANTED, SOUND
+
+STATE = "cat store/* 2>/dev/null || true"
+MAPPINGS = "namespace,serverKey,cloudKey\nidentity:user,jira.userkey/ann,712020:ann\n"
+EVERY_KIND = """
+uploaded=together; uploaded:1=twice, uploaded:2=after-all; uploaded:1=at-once, url:2=expired;
+uploaded:1=late, uploaded:2=first, file:1=cut; uploaded:1=last, file:1=limit, find:2=429;
+url:1=404, find:2=403; acknowledge:1=lost, acknowledge:2=kill-after; file:2=slow, acknowledge:1=409;
+find:1=503, file:2=500, any:7=kill
+"""
+
+
+class Lab:
+    """A stage on which one app after another is tried."""
+
+    def __init__(self, folder: Path, runner: asyncio.Runner, stage: Stage) -> None:
+        self._folder = folder
+        self._runner = runner
+        self._stage = stage
+
+    def bench(self, name: str, events: list[str] | None = None) -> Bench:
+        """The app of that name, and a migration of two notes and two comments."""
+        folder = self._folder / name
+        source, files = folder / "app", folder / "files"
+        source.mkdir(parents=True)
+        files.mkdir()
+        (source / "sound.py").write_text(SOUND)
+        (source / "index.py").write_text(PLANTED[name][0] if name in PLANTED else SOUND)
+        notes = [{"id": f"note-{n}", "text": f"note {n}", "author": "ann"} for n in (1, 2)]
+        comments = [{**each, "id": f"c-{each['id']}", "note": each["id"]} for each in notes]
+        for label, records in (("1-notes", notes), ("2-comments", comments)):
+            (files / label).write_text("".join(json.dumps(each) + "\n" for each in records))
+        (folder / "mappings.csv").write_text(MAPPINGS)
+        registration = AppRegistration(
+            kind=AppKind.FORGE,
+            server_app_key=f"{name}.server",
+            cloud_app_key=name,
+            manifest=manifest(events=events or [EventType.UPLOADED.value]),
+        )
+        trial = Trial(
+            source=source,
+            work=folder / "work",
+            registration=registration,
+            files=tuple((file, file.name) for file in sorted(files.iterdir())),
+            mappings=folder / "mappings.csv",
+            state=STATE,
+        )
+        return Bench(self._stage, trial)
+
+    def hunt(self, bench: Bench, *, budget: int) -> Found | None:
+        async def run() -> Found | None:
+            bench.calm = await bench.run((), 1)
+            return await hunt(bench, budget=budget, seed=1, progress=lambda *_: None)
+
+        return self._runner.run(run())
+
+    def attempt(self, bench: Bench, script: str) -> Found | None:
+        async def run() -> Found | None:
+            if bench.calm is None:
+                await bench.begin()
+            return await attempt(bench, parse(script), 1)
+
+        return self._runner.run(run())
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    folder = tmp_path_factory.mktemp("weather")
+    with asyncio.Runner() as runner:
+        stack = AsyncExitStack()
+        stage = runner.run(stack.enter_async_context(open_stage(folder)))
+        try:
+            yield Lab(folder, runner, stage)
+        finally:
+            runner.run(stack.aclose())
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", PLANTED)
+def test_a_planted_mistake_is_found(lab: Lab, name: str) -> None:
+    """By a script of one step, and told of as what it is."""
+    events = [each.value for each in EventType] if name == "in_memory" else None
+    bench = lab.bench(name, events)
+    found = lab.hunt(bench, budget=20)
+    assert found is not None
+    assert len(found.script) == 1, found.script
+    assert PLANTED[name][1] in [each.kind for each in found.complaints], found
+    assert found.seen.timeline
+
+
+@pytest.mark.timeout(300)
+def test_a_sound_handler_comes_through(lab: Lab) -> None:
+    """One script of each kind, and one of three steps."""
+    bench = lab.bench("sound")
+    for script in EVERY_KIND.split(";"):
+        found = lab.attempt(bench, script)
+        assert found is None, (script, found)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+def test_a_sound_handler_comes_through_all(lab: Lab) -> None:
+    """All single steps with all events, pairs, and longer scripts."""
+    found = lab.hunt(lab.bench("sound", [each.value for each in EventType]), budget=500)
+    assert found is None, found
