@@ -43,6 +43,9 @@ def ferryman_platform(pytestconfig: pytest.Config) -> "Iterator[Platform]":
     It has a database of its own in a temporary folder. Its clock stands still until a test moves
     it by ``advance``.
     """
+    from ferryman.cli.dev import check_installed
+
+    check_installed()
     from ferryman.testing.platform import running
 
     with running(seed=pytestconfig.getini("ferryman_seed") or None) as platform:
