@@ -473,7 +473,7 @@ def test_a_sound_app_has_nothing_wrong(tmp_path: Path, app: dict[str, str]) -> N
 
 
 @pytest.mark.usefixtures("javascript")
-@pytest.mark.parametrize("name", ["forge-js", "forge-ts", "noticeboard"])
+@pytest.mark.parametrize("name", ["connect", "forge-js", "forge-ts", "noticeboard", "remote"])
 def test_the_examples_have_nothing_wrong(name: str) -> None:
     assert doctor.check(ROOT / "examples" / name) == []
 
