@@ -1,0 +1,86 @@
+"""``ferryman test-handler`` and ``ferryman dev --weather`` as commands; the page shows the rest."""
+
+import json
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Command, command
+from tests.cli.test_dev import HANDLER, UPLOADED
+from tests.support import manifest, wait_until
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Path:
+    """An app, and a file for it."""
+    folder = tmp_path / "app"
+    folder.mkdir()
+    (folder / "manifest.yml").write_text(json.dumps(manifest(events=UPLOADED)))
+    (folder / "index.py").write_text(HANDLER)
+    (tmp_path / "notes").write_text("a note\n")
+    return folder
+
+
+@pytest.fixture
+def ferryman(tmp_path: Path) -> Command:
+    return command("", tmp_path)
+
+
+def test_what_cannot_be_tested_is_refused_before_anything_starts(
+    ferryman: Command, app: Path, tmp_path: Path
+) -> None:
+    """With status 2, which is not that of a handler that broke."""
+    files = ("--files", str(tmp_path / "notes"))
+    (tmp_path / "empty.json").write_text('{"script": []}')
+    for code, arguments in (
+        ("weather_invalid", (*files, "--script", "uploaded:1=twise")),
+        ("weather_empty", (*files, "--replay", str(tmp_path / "empty.json"))),
+        ("state_ambiguous", (*files, "--state", "true", "--state-function", "index.state")),
+    ):
+        done = ferryman("test-handler", str(app), *arguments)
+        assert (done.returncode, done.stdout) == (2, ""), done.stdout + done.stderr
+        assert done.stderr.startswith(f"ferryman: {code}"), done.stderr
+    (app / "ferryman.toml").write_text("[test-handler]\nstates = 'x'\n")
+    done = ferryman("test-handler", str(app), *files, "--json")
+    assert done.returncode == 2
+    assert json.loads(done.stdout)["code"] == "test_handler_malformed"
+
+
+@pytest.mark.e2e
+@pytest.mark.timeout(600)
+def test_dev_in_bad_weather(app: Path, tmp_path: Path, ferryman: Command) -> None:
+    """What was disturbed is shown; the migration succeeds all the same, and so does the next."""
+    log, script = tmp_path / "log", "uploaded:1=twice, find:1=lost, acknowledge:2=409"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [*ferryman.words, "dev", str(app), "--port", "0", "--weather", script],
+            env=ferryman.env,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+    def says(text: str, after: int) -> None:
+        def look() -> bool:
+            assert process.poll() is None, log.read_text()
+            return text in log.read_text()[after:]
+
+        wait_until(look, 200)
+
+    try:
+        says("registered ", 0)
+        here = ferryman.given(FERRYMAN_DATA_DIR=str(app / ".ferryman"), FERRYMAN_URL="")
+        kept = json.loads((app / ".ferryman" / "dev.json").read_text())
+        for _ in range(2):
+            before = len(log.read_text())
+            done = here("migrate", "--files", str(tmp_path / "notes"), "--url", kept["url"])
+            assert done.returncode == 0, done.stdout + done.stderr
+            says("weather   call find:1: lost", before)
+            says("weather   event uploaded:1 comes a second time", before)
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+        assert process.wait(200) == 130
