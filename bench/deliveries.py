@@ -32,6 +32,7 @@ from ferryman.ids import new_id
 from ferryman.server.build import Built, build
 from ferryman.services import app as apps
 from ferryman.services import migration
+from ferryman.services.decision import message_id_of
 from ferryman.store import message as messages
 from ferryman.store import transfer as transfers
 from ferryman.store.database import Transaction
@@ -181,13 +182,14 @@ async def owe(built: Built, begun: list[tuple[UUID, UUID]], count: int) -> None:
 
 async def owe_one(tx: Transaction, stored: StoredTransfer) -> str:
     """Owe an app one event; the id of the message."""
+    key = str(new_id())
     event = ForgeEvent(
         event_type=EventType.UPLOADED,
         transfer_id=str(stored.transfer_id),
         migration_details=stored.details,
-        message_id=str(new_id()),
+        message_id=str(message_id_of(stored.transfer_id, EventType.UPLOADED, {"key": key})),
         server_app_version="1.0",
-        key=str(new_id()),
+        key=key,
         label="records",
     )
     await messages.insert(tx, stored, event.event_type, [event], MAX_ATTEMPTS)

@@ -119,7 +119,9 @@ async def _let_hang(side: Side, receiver: Receiver) -> None:
         await tx.connection.execute(
             "INSERT INTO message (message_id, transfer_id, app_id, event_type, payload, state,"
             " allowed, created_at, next_attempt_at)"
-            " SELECT gen_random_uuid(), transfer_id, app_id, event_type, payload, state, 1000,"
+            # As ids of messages are: they begin as their transfer's.
+            " SELECT CAST(left(transfer_id::text, 13) || right(gen_random_uuid()::text, 23)"
+            " AS uuid), transfer_id, app_id, event_type, payload, state, 1000,"
             " created_at, next_attempt_at FROM message, generate_series(1, $2)"
             " WHERE message_id = $1",
             first,

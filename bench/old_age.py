@@ -1,9 +1,9 @@
-"""Deliveries a second beside finished messages: does a platform that is years old slow down?
+"""Deliveries a second on a platform that is years old: does it slow down?
 
-The same backlog is worked off by one ``ferryman worker`` as on the first day, and beside so many
-messages, with their attempts, that were delivered and acknowledged (FERRYMAN_BENCH_FINISHED, one
-million by default), copied into the real tables. Every statement of the way must then read a
-handful of rows.
+The same backlog is worked off by one ``ferryman worker`` on an empty platform and on one with so
+many messages that were delivered and acknowledged (FERRYMAN_BENCH_FINISHED, ten million by
+default), each with its attempt, and so many transfers that run, each with its timer
+(FERRYMAN_BENCH_TIMERS, a million). Every statement of the way must then read a handful of rows.
 """
 
 import asyncio
@@ -30,9 +30,9 @@ from ferryman.store.database import SQL
 from ferryman.store.embedded import EmbeddedPostgres
 from ferryman.vocab import EventType
 
-FINISHED = int(os.environ.get("FERRYMAN_BENCH_FINISHED", "1000000"))
+FINISHED = int(os.environ.get("FERRYMAN_BENCH_FINISHED", "10000000"))
+TIMERS = int(os.environ.get("FERRYMAN_BENCH_TIMERS", "1000000"))
 _ROUNDS = 3
-_EACH = 50_000
 _PAYLOAD = json.dumps({"eventType": EventType.UPLOADED.value, "key": "0" * 36, "label": "records"})
 
 
@@ -42,7 +42,7 @@ def run() -> list[Figure]:
         none, some = asyncio.run(_compare(folder, url))
     return [
         Figure(
-            figure=f"deliveries/s with {FINISHED:,} finished messages vs none",
+            figure=f"deliveries/s beside {FINISHED:,} finished messages and {TIMERS:,} timers",
             unit="messages/s",
             ours=some,
             peer=none,
@@ -90,9 +90,22 @@ async def _compare(folder: Path, url: str) -> tuple[float, float]:
 async def _rate(built: Built, begun: list[tuple[UUID, UUID]], url: str, folder: Path) -> float:
     with receiving() as receiver:
         await _lead_to(built, receiver.url)
+        before = await _wal(url)
         await owe(built, begun, MESSAGES)
         with working(folder, url):
-            return await receiver.rate(MESSAGES)
+            rate = await receiver.rate(MESSAGES)
+        # What else the machine does changes no byte of the log, so growth shows here first.
+        each = (await _wal(url) - before) / MESSAGES
+        print(f"{rate:.0f} a second, {each:.0f} bytes of WAL each", file=sys.stderr, flush=True)
+        return rate
+
+
+async def _wal(url: str) -> int:
+    connection: Any = await asyncpg.connect(url)
+    try:
+        return int(await connection.fetchval("SELECT pg_current_wal_lsn() - '0/0'::pg_lsn"))
+    finally:
+        await connection.close()
 
 
 async def _lead_to(built: Built, address: str) -> None:
@@ -108,26 +121,47 @@ async def _lead_to(built: Built, address: str) -> None:
 async def _age(url: str, begun: list[tuple[UUID, UUID]]) -> None:
     """Finished messages of the same apps and transfers, which is the worst place for them."""
     connection: Any = await asyncpg.connect(url)
+    # No look at each row that is referred to, and no notification for each job.
+    await connection.execute("SET session_replication_role = replica; SET work_mem = '256MB'")
     then = datetime.now(UTC) - timedelta(days=30)
-    columns = "message_id transfer_id app_id event_type payload state attempts acknowledgement"
-    for number in range(0, FINISHED, _EACH):
-        app_id, transfer_id = begun[number // _EACH % len(begun)]
-        ids = [new_id() for _ in range(min(_EACH, FINISHED - number))]
-        same = (transfer_id, app_id, EventType.UPLOADED.value, _PAYLOAD, "DELIVERED", 1, "SUCCESS")
-        await connection.copy_records_to_table(
-            "message",
-            columns=[*columns.split(), "acknowledged_at", "created_at"],
-            records=((each, *same, then, then) for each in ids),
+    for number, (app_id, transfer_id) in enumerate(begun):
+        count = FINISHED // len(begun)
+        await connection.execute(
+            _MESSAGES, transfer_id, app_id, EventType.UPLOADED.value, _PAYLOAD, then, count
         )
-        await connection.copy_records_to_table(
-            "attempt",
-            columns=["message_id", "number", "target", "started_at", "duration_ms", "outcome"],
-            records=((each, 1, "endpoint", then, 12, "DELIVERED") for each in ids),
-        )
+        await connection.execute(_ATTEMPTS, transfer_id, then)
+        print(f"{(number + 1) * count:,} finished messages", file=sys.stderr, flush=True)
+    await connection.execute(_TIMERS.format(begun[0][1], TIMERS))
     # As autovacuum has left them over the years: it would begin now, for all of them at once.
-    await connection.execute("VACUUM (ANALYZE) message, attempt")
+    await connection.execute("VACUUM (ANALYZE) message, attempt, transfer, pgqueuer")
     await connection.execute("CHECKPOINT")
     await connection.close()
+
+
+# In the order of their ids, since their index grows faster that way; it looks the same.
+_MESSAGES = """
+INSERT INTO message (message_id, transfer_id, app_id, event_type, payload, state, attempts,
+                     acknowledgement, acknowledged_at, created_at)
+SELECT id, $1, $2, $3, $4, 'DELIVERED', 1, 'SUCCESS', $5, $5
+FROM (SELECT gen_random_uuid() AS id FROM generate_series(1, $6) ORDER BY 1) AS finished
+"""
+_ATTEMPTS = """
+INSERT INTO attempt (message_id, number, target, started_at, duration_ms, outcome)
+SELECT message_id, 1, 'endpoint', $2, 12, 'DELIVERED' FROM message
+WHERE transfer_id = $1 AND state = 'DELIVERED' ORDER BY message_id
+"""
+_TIMERS = """
+CREATE TEMP TABLE timer AS SELECT gen_random_uuid() AS id, nextval('pgqueuer_id_seq') AS job_id,
+    now() + interval '1 hour' + random() * interval '13 days' AS due
+FROM generate_series(1, {1});
+INSERT INTO transfer (transfer_id, migration_id, app_id, created_at, status, window_seconds,
+                      started_at, wake_job_id)
+SELECT timer.id, migration_id, app_id, created_at, 'IN_PROGRESS', 1209600, now(), job_id
+FROM timer, transfer WHERE transfer_id = '{0}';
+INSERT INTO pgqueuer (id, priority, status, entrypoint, execute_after, payload)
+SELECT job_id, 0, 'queued', 'wake', due,
+    convert_to('{{"transfer_id":"' || id || '"}}', 'UTF8') FROM timer
+"""
 
 
 async def _check_plans(built: Built, owed: tuple[UUID, UUID]) -> None:

@@ -55,3 +55,12 @@ def jitter() -> float:
 def derived_id(*parts: str) -> UUID:
     """The same identifier for the same parts, always: for things that have no row of their own."""
     return uuid5(NAMESPACE_URL, "\x1f".join(parts))
+
+
+def derived_within(whole: UUID, *parts: str) -> UUID:
+    """As :func:`derived_id`, of a part of ``whole``: it begins with the same 48 bits.
+
+    So the parts stand side by side in an index, however many others are in it (ADR 0032).
+    """
+    own = derived_id(str(whole), *parts)
+    return UUID(bytes=whole.bytes[:6] + own.bytes[6:])

@@ -263,3 +263,16 @@ def test_a_look_says_when_each_lane_is_due(play: Play[None]) -> None:
         assert len(sight.due) == 2
 
     play(scene)
+
+
+def test_the_messages_of_a_transfer_stand_together(play: Play[None]) -> None:
+    """Their ids begin as its own, so that the index of all is written where it was a moment ago."""
+
+    async def scene(stage: Stage) -> None:
+        transfer_id = await stage.begin()
+        found = await upload_many(stage, transfer_id, 3)
+        assert len(set(found)) == 3
+        assert {each[:13] for each in found} == {transfer_id[:13]}
+        assert all(str(UUID(each)) == each for each in found)
+
+    play(scene)

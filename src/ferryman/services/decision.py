@@ -9,7 +9,7 @@ from ferryman.domain import transfer as rules
 from ferryman.domain.message import attempts_in_round
 from ferryman.domain.transfer import Change
 from ferryman.errors import not_found
-from ferryman.ids import derived_id
+from ferryman.ids import derived_within
 from ferryman.services.dependency import skip_dependants
 from ferryman.services.event import payload_of
 from ferryman.services.routing import no_way, routes_of
@@ -60,7 +60,7 @@ def message_id_of(transfer_id: UUID, event: EventType, fields: Mapping[str, Any]
 
     A transfer has an event of each kind once, and one of each file.
     """
-    return derived_id("message", str(transfer_id), event, str(fields.get("key", "")))
+    return derived_within(transfer_id, event, str(fields.get("key", "")))
 
 
 async def set_timer(tx: Transaction, stored: StoredTransfer) -> StoredTransfer:
