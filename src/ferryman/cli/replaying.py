@@ -10,7 +10,7 @@ import msgspec
 from ferryman.cli import admin_calls as calls
 from ferryman.cli.connection import Admin
 from ferryman.cli.record import recorded_lines
-from ferryman.errors import Conflict
+from ferryman.errors import OutsideError
 from ferryman.recording.comparison import Report, Seen, compare, seen
 from ferryman.recording.reading import Recording
 from ferryman.recording.redaction import FILLER_PIECE, filler
@@ -167,7 +167,7 @@ class Replay:
         )
         claimed = transport.call(server_calls.claim(request)).transfer
         if claimed is None or claimed.transfer_id != self._id:
-            raise Conflict(
+            raise OutsideError(
                 "transfer_not_offered",
                 expected=f"to be offered the transfer {self._id}",
                 found="that it was not; an agent of the same server app may have taken it",
