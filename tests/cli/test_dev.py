@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import psutil
 import pytest
@@ -199,6 +200,65 @@ def test_a_plan_says_it_all(dev: Dev, export: Path) -> None:
 
 
 @pytest.mark.e2e
+def test_a_report_for_ci(dev: Dev, export: Path, tmp_path: Path) -> None:
+    """JUnit XML in every case; the status tells whether it ended as expected, without waiting."""
+    (export / "silent.bin").write_bytes(b"x")
+    report = tmp_path / "report.xml"
+    silent = ("--files", str(export / "silent.bin"), "--settle", "--junit", str(report))
+    assert dev.migrate(*silent, "--name", "Nobody\x1b", "--expect", "timed_out").returncode == 0
+    case = junit_case(report, failures=0, errors=0)
+    assert case.get("name") == "Nobody\N{REPLACEMENT CHARACTER}"
+    assert "status IN_PROGRESS -> TIMED_OUT" in case.findtext("system-out", "")
+
+    assert dev.migrate(*silent).returncode == 1
+    failure = junit_case(report, failures=1, errors=0).find("failure")
+    assert failure is not None
+    assert failure.get("message") == "expected SUCCESS, ended as TIMED_OUT"
+    assert "    | got avi:ecosystem.migration:uploaded:app_data silent" in (failure.text or "")
+
+    assert dev.migrate("--files", str(export / "none"), "--junit", str(report)).returncode == 1
+    error = junit_case(report, failures=0, errors=1).find("error")
+    assert error is not None
+    assert "files_missing" in error.get("message", "")
+    done = dev.migrate("--files", str(export), "--junit", str(tmp_path / "none" / "report.xml"))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "report_unwritable" in done.stderr
+
+
+def junit_case(report: Path, *, failures: int, errors: int) -> ET.Element:
+    """The one case of a report, which has the form that readers of JUnit XML rely on."""
+    root = ET.parse(report).getroot()  # noqa: S314 - written a moment ago
+    [suite] = root
+    [case] = suite
+    assert (root.tag, suite.tag, case.tag) == ("testsuites", "testsuite", "testcase")
+    counts = {"tests": 1, "failures": failures, "errors": errors, "skipped": 0}
+    for each in (root, suite):
+        assert {name: int(each.attrib[name]) for name in counts} == counts
+        assert float(each.attrib["time"]) >= 0
+    assert set(case.attrib) == {"name", "classname", "time"}
+    assert len(case.findall("failure")) == failures
+    assert len(case.findall("error")) == errors
+    assert {each.tag for each in case} <= {"failure", "error", "system-out"}
+    return case
+
+
+@pytest.mark.e2e
+def test_time_stands_still_when_it_is_told_to(dev: Dev) -> None:
+    """It moves by `clock advance` alone then, by exactly as much."""
+    try:
+        frozen = dev.ferryman.json("clock", "freeze")
+        assert frozen["frozen"]
+        assert dev.ferryman.json("clock", "show")["now"] == frozen["now"]
+        assert dev.ferryman.json("clock", "advance", "2h")["now"] == frozen["now"] + 7_200_000
+        assert "virtual, frozen" in dev.ferryman.ok("clock", "show")
+    finally:
+        resumed = dev.ferryman.json("clock", "resume")
+    assert not resumed["frozen"]
+    assert resumed["now"] >= frozen["now"] + 7_200_000
+    wait_until(lambda: dev.ferryman.json("clock", "show")["now"] > resumed["now"])
+
+
+@pytest.mark.e2e
 def test_one_at_a_time_and_an_end_of_all(tmp_path: Path) -> None:
     """A second one is refused; Ctrl-C ends every process; --reset forgets."""
     dev = Dev.begin(app(tmp_path / "app"))
@@ -247,6 +307,13 @@ def test_without_dev_there_is_nothing_to_migrate_to(ferryman: Command, tmp_path:
     (tmp_path / "operator-token").write_text("t")
     said = ferryman.refused("dev_not_running", "migrate", "--data-dir", str(tmp_path))
     assert "ferryman dev" in said
+
+
+def test_a_seed_is_for_tests(ferryman: Command, tmp_path: Path) -> None:
+    """On real time ids are never drawn from a text that others may know."""
+    done = ferryman("serve", "--data-dir", str(tmp_path), "--clock", "real", "--seed", "harbour")
+    assert done.returncode == 2
+    assert "seed_on_real_clock" in done.stderr
 
 
 def test_a_folder_without_an_app(ferryman: Command, tmp_path: Path) -> None:

@@ -105,6 +105,8 @@ def request_of(app: Running, chosen: Plan, otherwise: Plan) -> MigrationRequest:
 def _reported(file: Path | None, expect: TransferStatus) -> Iterator[Case]:
     """Write the report in every case: also of a migration that could not be carried."""
     case, began = Case("A migration", expect), time.monotonic()
+    if file is not None:
+        _write(file, case)  # found out before hours of work, and left behind by one that is killed
     try:
         yield case
     except typer.Exit as left:
@@ -180,9 +182,7 @@ def check_app(plan: Plan, app: Running) -> None:
             )
 
 
-def chosen_export(
-    files: Path | None, mappings: Path | None, plan: Plan, base: Path
-) -> Export:
+def chosen_export(files: Path | None, mappings: Path | None, plan: Plan, base: Path) -> Export:
     """Find what is to be sent: what was named, else what the plan in ``base`` names."""
     root = files or (base / plan.files if plan.files is not None else None)
     if root is None:
