@@ -20,7 +20,7 @@ def _name(page: Path) -> str:
 
 
 @pytest.mark.e2e
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("page", [*filter(runs, PAGES)], ids=_name)
 def test_a_reader_can_follow_the_page(
     page: Path,
