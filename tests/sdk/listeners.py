@@ -151,3 +151,17 @@ def writing(gateway: Gateway, _details: MigrationDetails) -> None:
     while True:
         gateway.create_app_data().close()
         mark("written")
+
+
+def long(gateway: Gateway, _details: MigrationDetails) -> None:
+    """Write two large files, each until the test has seen it on its way."""
+    seen = Path(os.environ["FERRYMAN_TEST_MARK"])
+    for label, size in (("known", 4 << 30), ("unknown", None)):
+        with gateway.create_app_data(label, size=size) as data:
+            parts = 0
+            while f"seen {label}" not in seen.read_text():
+                if parts < 40:
+                    data.write(bytes(8 << 20))
+                    parts += 1
+                time.sleep(0.25)
+    gateway.complete_export()

@@ -1,7 +1,8 @@
 """``ferryman agent``: runs beside the server app and calls its listener."""
 
 import logging
-from typing import Annotated
+import sys
+from typing import Annotated, TextIO
 
 import typer
 
@@ -14,7 +15,7 @@ def agent() -> None:
 
 
 @app.command("run")
-def run(
+def run(  # noqa: PLR0917 - each is an option of the command
     listener: Annotated[str, typer.Argument(help="The listener, as module:attribute.")],
     url: Annotated[str, typer.Option(envvar="FERRYMAN_URL", help="Where the platform is.")],
     token: Annotated[
@@ -38,37 +39,56 @@ def run(
     once: Annotated[
         bool, typer.Option("--once", help="Run one transfer, then stop; 1 if it failed.")
     ] = False,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json",
+            help="Print JSON, one document a line: progress of each file each second, and its end.",
+        ),
+    ] = False,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Show also what a failed listener raised.")
     ] = False,
 ) -> None:
     """Wait for transfers and call the listener for each, until stopped.
 
-    Only outbound connections are made. Stop it with Ctrl-C or SIGTERM.
+    Only outbound connections are made. Stop it with Ctrl-C or SIGTERM. On a terminal it shows how
+    far large files are, with rate and, where the size is known, the time that remains.
     """
+    from ferryman.cli.uploads import watched_uploads
     from ferryman.sdk.errors import ClientError
     from ferryman.sdk.run_agent import run_agent
 
     _log_to_stderr(logging.DEBUG if verbose else logging.INFO)
     try:
-        succeeded = run_agent(
-            listener,
-            url=url,
-            token=token,
-            keys=key or (),
-            agent_id=agent_id,
-            app_version=app_version,
-            concurrency=concurrency,
-            once=once,
-        )
+        with watched_uploads(as_json=as_json) as watch:
+            succeeded = run_agent(
+                listener,
+                url=url,
+                token=token,
+                keys=key or (),
+                agent_id=agent_id,
+                app_version=app_version,
+                concurrency=concurrency,
+                once=once,
+                watch=watch,
+            )
     except (ClientError, ValueError, ImportError) as failure:
         typer.echo(f"ferryman agent: {failure}", err=True)
         raise typer.Exit(2) from None
     raise typer.Exit(0 if succeeded else 1)
 
 
+class _Stderr(logging.StreamHandler[TextIO]):
+    """Writes to what standard error is at that moment: bars on a terminal let lines pass above."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.stream = sys.stderr
+        super().emit(record)
+
+
 def _log_to_stderr(level: int) -> None:
-    handler = logging.StreamHandler()
+    handler = _Stderr()
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     ours = logging.getLogger("ferryman")
     ours.addHandler(handler)

@@ -10,6 +10,7 @@ from rich.progress import (
     BarColumn,
     DownloadColumn,
     Progress,
+    ProgressColumn,
     TaskID,
     TextColumn,
     TimeRemainingColumn,
@@ -36,15 +37,19 @@ def watched(what: str, total: int | None, *, as_json: bool, quiet: bool = False)
         return
     console = Console(stderr=True)
     shown = console.is_terminal and not quiet
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-    with Progress(
-        *columns,
+    with Progress(*columns(), console=console, disable=not shown) as progress:
+        yield _Bar(progress, progress.add_task(what, total=total), total)
+
+
+def columns() -> tuple[ProgressColumn, ...]:
+    """What a bar shows: what, how far, bytes, rate, and how long still where that is known."""
+    return (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        DownloadColumn(),
         TransferSpeedColumn(),
         TimeRemainingColumn(),
-        console=console,
-        disable=not shown,
-    ) as progress:
-        yield _Bar(progress, progress.add_task(what, total=total), total)
+    )
 
 
 class Events:

@@ -20,6 +20,7 @@ from ferryman.sdk.http import HttpTransport
 from ferryman.sdk.listener import Listener
 from ferryman.sdk.retry import RetryPolicy
 from ferryman.sdk.safe_trace import class_name, describe_error
+from ferryman.sdk.watch import Watch
 from ferryman.vocab import AppKind
 from ferryman.wire.listener import ClaimedTransfer, ClaimRequest
 
@@ -35,7 +36,8 @@ class Agent:
     ``keys`` add to the server app keys that the listener names. Up to ``concurrency`` transfers
     run at once, each in its own thread. ``agent_id`` must differ between agents that run at the
     same time; by default it is made of the host and the listener's file, and so survives a
-    restart. Raises ``ValueError`` where no key is known.
+    restart. ``watch`` is called for each file, as by ``Gateway``. Raises ``ValueError`` where no
+    key is known.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class Agent:
         agent_id: str | None = None,
         app_version: str | None = None,
         concurrency: int = 4,
+        watch: Watch | None = None,
     ) -> None:
         self._listener = listener
         self._url = url
@@ -60,6 +63,7 @@ class Agent:
             )
         self.agent_id: str = agent_id or default_agent_id(listener)
         self._app_version = app_version
+        self._watch = watch
         self._slots = threading.Semaphore(concurrency)
         self._threads: dict[str, threading.Thread] = {}
         self._idle: set[str] = set()
@@ -154,7 +158,11 @@ class Agent:
         )
         started = time.monotonic()
         with Gateway(
-            self._url, self._token, claimed.transfer_id, transfer_name=claimed.transfer_name
+            self._url,
+            self._token,
+            claimed.transfer_id,
+            transfer_name=claimed.transfer_name,
+            watch=self._watch,
         ) as gateway:
             self._gateways[claimed.transfer_id] = gateway
             call = self._listener.call_for(claimed, gateway)

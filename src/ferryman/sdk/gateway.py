@@ -17,6 +17,7 @@ from ferryman.sdk.resume import Resumption
 from ferryman.sdk.safe_trace import describe_error
 from ferryman.sdk.stream import AppDataStream
 from ferryman.sdk.upload import Upload
+from ferryman.sdk.watch import Watch
 from ferryman.vocab import ContainerType
 from ferryman.wire.upload import AppDataReceipt
 
@@ -26,7 +27,8 @@ class Gateway:
 
     ``patience`` is how many seconds a call may keep failing (no connection, 408, 429, 5xx)
     before it is an error. ``budget`` bounds the bytes of app data held in memory while they are
-    on their way, of all streams together; each open stream fills one more part. All calls raise
+    on their way, of all streams together; each open stream fills one more part. ``watch`` is
+    called for each file that begins, and what it returns is told how far that is. All calls raise
     ``GatewayError``; ``error.settled`` tells that the transfer is over. Example::
 
         with Gateway(url, token, transfer_id) as gateway:
@@ -44,11 +46,13 @@ class Gateway:
         transfer_name: str | None = None,
         patience: float = 120.0,
         budget: int = DEFAULT_BUDGET,
+        watch: Watch | None = None,
     ) -> None:
         self._transfer_id = transfer_id
         self._transfer_name = transfer_name
         self._transport = HttpTransport(url, token, patience=patience, error=GatewayError)
         self._budget = Budget(budget)
+        self._watch = watch
         self._pool = ThreadPoolExecutor(MOST_PARALLEL, thread_name_prefix="ferryman-part")
         self._uploads: WeakSet[Upload] = WeakSet()
         self._export_completed = False
@@ -64,7 +68,7 @@ class Gateway:
         return self._transfer_name
 
     def create_app_data(
-        self, label: str | None = None, *, resume_key: str | None = None
+        self, label: str | None = None, *, resume_key: str | None = None, size: int | None = None
     ) -> AppDataStream:
         """Begin a file of app data, of any size; it is sent while it is written.
 
@@ -72,12 +76,14 @@ class Gateway:
         other file of the transfer has, a listener that is called anew after it was killed goes
         on: a file that was registered is recognised, with its ``receipt`` there at once and no
         second event, and of one in the middle only those parts are sent that the store does not
-        hold with the same bytes. Example::
+        hold with the same bytes. ``size`` in bytes, where it is known, is only for showing what
+        remains; the file may turn out to have another. Example::
 
             with gateway.create_app_data("notes", resume_key="notes") as data:
                 if data.receipt is None:
                     export_notes(data)
         """
+        watch = None if self._watch is None else self._watch(self._transfer_id, label, size)
         upload = Upload(
             self._transport,
             self._pool,
@@ -85,6 +91,8 @@ class Gateway:
             self._transfer_id,
             label,
             resumption=None if resume_key is None else Resumption(key=resume_key),
+            on_part=None if watch is None else lambda part, sent: watch.part(part.size, sent),
+            on_end=None if watch is None else watch.end,
         )
         self._uploads.add(upload)
         if resume_key is not None:
@@ -106,7 +114,9 @@ class Gateway:
 
             gateway.upload_many((row.id, row.dump()) for row in rows)
         """
-        return send_many(self.create_app_data, files, concurrency)
+        return send_many(
+            lambda label, size: self.create_app_data(label, size=size), files, concurrency
+        )
 
     def complete_export(self) -> None:
         """Say that all files are up. The cloud app is told; more files are still taken."""

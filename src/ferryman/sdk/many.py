@@ -16,7 +16,7 @@ _PIECE = 1 << 20
 
 
 def send_many(
-    create: Callable[[str | None], AppDataStream],
+    create: Callable[[str | None, int], AppDataStream],
     files: Iterable[tuple[str | None, Content]],
     concurrency: int,
 ) -> list[AppDataReceipt]:
@@ -38,7 +38,7 @@ def send_many(
                 if taken is None:
                     return
                 number, (label, content) = taken
-                receipts[number] = _send(create(label), content)
+                receipts[number] = _send(create(label, _size(content)), content)
         except BaseException:
             failed = True
             raise
@@ -52,6 +52,10 @@ def send_many(
     for thread in threads:
         thread.result()
     return [receipts[number] for number in range(len(receipts))]
+
+
+def _size(content: Content) -> int:
+    return content.stat().st_size if isinstance(content, Path) else memoryview(content).nbytes
 
 
 def _send(stream: AppDataStream, content: Content) -> AppDataReceipt:

@@ -9,6 +9,7 @@ from types import FrameType
 from ferryman.sdk.agent import Agent
 from ferryman.sdk.listener import adapt_listener, load_listener
 from ferryman.sdk.operation import setting
+from ferryman.sdk.watch import Watch
 
 
 def run_agent(
@@ -22,6 +23,7 @@ def run_agent(
     concurrency: int = 4,
     once: bool = False,
     grace: float = 30.0,
+    watch: Watch | None = None,
 ) -> bool:
     """Run ``listener`` for the transfers that the platform hands out, until SIGTERM or Ctrl-C.
 
@@ -29,7 +31,8 @@ def run_agent(
     function of the two, or the name of one as ``module:attribute``. ``url`` and ``token`` default
     to ``FERRYMAN_URL`` and ``FERRYMAN_SERVER_TOKEN``. With ``once`` it runs one transfer and
     returns whether the listener returned normally. On a signal it takes no more transfers and
-    gives running listeners ``grace`` seconds; a second signal cuts that short. Raises
+    gives running listeners ``grace`` seconds; a second signal cuts that short. ``watch`` is called
+    for each file that a listener begins, to show how far it is. Raises
     ``GatewayError`` where the token is refused, ``ValueError`` where a setting is missing.
     """
     found = load_listener(listener) if isinstance(listener, str) else adapt_listener(listener)
@@ -41,6 +44,7 @@ def run_agent(
         agent_id=agent_id,
         app_version=app_version,
         concurrency=concurrency,
+        watch=watch,
     )
     with _stopped_by_signals():
         try:

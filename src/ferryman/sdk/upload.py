@@ -38,8 +38,8 @@ _THERE_ALREADY = 412
 class Upload:
     """Sends the parts of one file; used by one writer, works in the threads of ``pool``.
 
-    ``on_part`` is told of each part that the store holds, and whether it was sent just now; it
-    is called in any thread.
+    ``on_part`` is told of each part that the store holds, and whether it was sent just now;
+    ``on_end`` of the receipt, or of None when the file is given up. Both are called in any thread.
     """
 
     def __init__(
@@ -52,6 +52,7 @@ class Upload:
         *,
         resumption: Resumption | None = None,
         on_part: Callable[[StoredPart, bool], object] | None = None,
+        on_end: Callable[[AppDataReceipt | None], object] | None = None,
     ) -> None:
         self._transport = transport
         self._pool = pool
@@ -60,6 +61,7 @@ class Upload:
         self._label = label
         self._resumption = resumption
         self._on_part = on_part
+        self._on_end = on_end
         self._held: dict[int, list[StoredPart]] = {}
         self._view: UploadView | None = None
         self._numbers = 0
@@ -163,6 +165,7 @@ class Upload:
         )
         self._done = True
         self._budget.trim()
+        self._tell_end(receipt)
         return receipt
 
     def abandon(self) -> None:
@@ -205,7 +208,12 @@ class Upload:
         for future in pending:
             future.cancel()
         self._budget.trim()
+        self._tell_end(None)
         return True
+
+    def _tell_end(self, receipt: AppDataReceipt | None) -> None:
+        if self._on_end is not None:
+            self._on_end(receipt)
 
     def _all_stored(self) -> list[StoredPart]:
         with self._changed:
