@@ -2,13 +2,15 @@
 
 The server is a Ceph RGW of our own that keeps everything in memory, so what was measured is
 deleted before the next. Ours is proven: md5 and sha256 of each part, sha256 of the file; the
-store checks the md5. SIZE=512M makes the large file smaller, COUNT=1000 the small ones fewer.
+store checks the md5. Of two sizes, SIZE and a tenth of it; SIZE=512M makes them smaller.
 """
 
 import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import file_digest
 from pathlib import Path
 
@@ -20,16 +22,24 @@ from bench.uploads import parse_size, show_size, write_source
 from tools.ceph import Ceph, ceph, missing
 
 BUCKET = "bench"
-SMALL = 20_000
 PEER = "s3transfer"
 
 
 def run() -> list[Figure]:
-    """A file of SIZE up and down, then COUNT small ones."""
+    """A file of a tenth of SIZE (default 400 MiB of 4 GiB) up and down, then one of SIZE."""
+    size = parse_size(os.environ.get("SIZE", "4G"))
+    with on_ceph() as (server, platform, folder):
+        tenth = 400 << 20 if size == 4 << 30 else max(size // 10, 1 << 20)
+        return [
+            figure for each in (tenth, size) for figure in large(server, platform, folder, each)
+        ]
+
+
+@contextmanager
+def on_ceph() -> Iterator[tuple[Ceph, Platform, Path]]:
+    """A platform on a Ceph, and a folder."""
     if reason := missing():
         raise MissingError(reason)
-    size = parse_size(os.environ.get("SIZE", "4G"))
-    count = int(os.environ.get("COUNT", "10000"))
     with tempfile.TemporaryDirectory(prefix="ferryman-bench-", dir=os.environ.get("DIR")) as name:
         folder = Path(name)
         folder.chmod(0o755)  # the embedded database runs as a user of its own under root
@@ -38,7 +48,7 @@ def run() -> list[Figure]:
             boto3.client("s3", endpoint_url=server.endpoint).create_bucket(Bucket=BUCKET)
             store = f"s3://{BUCKET}/ours?endpoint={server.endpoint}"
             with serving(folder / "data", object_store=store) as platform:
-                return [*large(server, platform, folder, size), *small(server, platform, count)]
+                yield server, platform, folder
 
 
 def large(server: Ceph, platform: Platform, folder: Path, size: int) -> list[Figure]:
@@ -60,37 +70,6 @@ def large(server: Ceph, platform: Platform, folder: Path, size: int) -> list[Fig
         )
         for verb, mine, its in zip(("upload", "download"), ours, peer, strict=True)
     ]
-
-
-def small(server: Ceph, platform: Platform, count: int) -> list[Figure]:
-    """Seconds for many files; then for a tenth of them, whose cost each must be the same."""
-    figures = []
-    each: list[float] = []
-    for number in (count, max(count // 10, 1)):
-        peer = transferred(server, "many", str(number), str(SMALL))
-        emptied(server)
-        token, transfer_id = begin_transfer(platform)
-        told = ("many", platform.url, transfer_id, str(number), str(SMALL))
-        ours = carried("_carry", token, *told)
-        emptied(server)
-        each.append(ours / number * 1000)
-        figures.append(
-            Figure(
-                figure=f"{number:,} files of 20 kB, S3",
-                unit="s",
-                ours=ours,
-                peer=peer,
-                peer_name=PEER,
-            )
-        )
-    growth = Figure(
-        figure=f"cost of a file, {count:,} of them",
-        unit="ms",
-        ours=each[0],
-        peer=each[1],
-        peer_name=f"ours with {max(count // 10, 1):,}",
-    )
-    return [*figures, growth]
 
 
 def transferred(server: Ceph, verb: str, *rest: str) -> float:

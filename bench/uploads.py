@@ -27,9 +27,9 @@ UNITS = {"K": 1 << 10, "M": MIB, "G": 1 << 30}
 
 
 def run() -> list[Figure]:
-    """Upload a tenth of SIZE (default 200 MiB of 2 GiB), then SIZE."""
-    size = parse_size(os.environ.get("SIZE", "2G"))
-    small = 200 * MIB if size == 2 << 30 else max(size // 10, MIB)
+    """Upload and read a tenth of SIZE (default 400 MiB of 4 GiB), then SIZE."""
+    size = parse_size(os.environ.get("SIZE", "4G"))
+    small = 400 * MIB if size == 4 << 30 else max(size // 10, MIB)
     figures: list[Figure] = []
     with tempfile.TemporaryDirectory(prefix="ferryman-bench-", dir=os.environ.get("DIR")) as name:
         folder = Path(name)
