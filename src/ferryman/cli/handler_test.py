@@ -1,6 +1,7 @@
 """``ferryman test-handler``: an app's own handler, in one bad weather after the other."""
 
 import asyncio
+import atexit
 import importlib.util
 import logging
 import shutil
@@ -118,6 +119,8 @@ def run_handler(
         scripts = _scripts(script, replay)
         names = (cloud_key, server_key, environment)
         work = Path(tempfile.mkdtemp(prefix="ferryman-weather-"))
+        # The last of all: the embedded server's library writes there when the process ends.
+        atexit.register(shutil.rmtree, work, ignore_errors=True)
         try:
             trial = _trial(
                 folder.resolve(), work, names, chosen, export, [*(containers or given.containers)]
