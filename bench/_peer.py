@@ -3,7 +3,8 @@
     python -m bench._peer PORT < DATABASE-URL
 
 Litestar on granian in one process, as ours, with a pool of as many connections. They ask the
-same PostgreSQL server as often as ours and check nothing: no rules, no time, no signed URL.
+same PostgreSQL server for each thing by a query of its own, and check nothing: no rules, no time,
+no signed URL.
 """
 
 import asyncio
@@ -53,7 +54,7 @@ async def app_of(connection: Any, request: Request[Any, Any, Any]) -> int:
 
 @get("/data/{key:uuid}")
 async def data_url(request: Request[Any, Any, Any], key: UUID) -> Answer:
-    """Three queries, as ours."""
+    """Three queries: whose token, which file, of which transfer."""
     async with request.app.state.pool.acquire() as connection:
         app_id = await app_of(connection, request)
         file = await connection.fetchrow("SELECT * FROM file WHERE key = $1", key)
@@ -68,7 +69,7 @@ async def data_url(request: Request[Any, Any, Any], key: UUID) -> Answer:
 async def message_status(
     request: Request[Any, Any, Any], transfer_id: UUID, data: JSONBody[Status]
 ) -> None:
-    """Seven queries, six of them in one transaction, as ours."""
+    """Seven queries, six of them in one transaction."""
     async with request.app.state.pool.acquire() as connection:
         app_id = await app_of(connection, request)
         async with connection.transaction():

@@ -1,8 +1,8 @@
 """Loading and reading mappings over HTTP, against the bare statements on the same PostgreSQL.
 
 Loads a tenth of FERRYMAN_BENCH_ROWS (default 10 million rows), then all of them, each into a scope
-of its own; the peer copies the same CSV into a table without an index or a key. Then keys are
-looked up and pages read through the API, and by the bare queries through asyncpg.
+of its own; the peer copies the same CSV into a table without an index or a key. After each of them
+keys are looked up and pages read through the API, and by the bare queries through asyncpg.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from statistics import quantiles
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 from uuid import UUID
 
 import asyncpg
@@ -26,6 +26,7 @@ from bench._platform import Platform, serving
 from bench.report import Figure
 from bench.uploads import Watch
 from ferryman.services.platform import encode_cursor
+from ferryman.store.place import socket_folder
 
 ROWS = int(os.environ.get("FERRYMAN_BENCH_ROWS", "10000000"))
 ROUNDS = 300
@@ -44,7 +45,7 @@ ORDER BY server_key LIMIT 1201"""
 
 
 def run() -> list[Figure]:
-    """Load two sizes, a factor ten apart; read from the larger one."""
+    """Load two sizes, a factor ten apart, and read from each."""
     figures: list[Figure] = []
     with tempfile.TemporaryDirectory(prefix="ferryman-bench-", dir=os.environ.get("DIR")) as name:
         folder = Path(name)
@@ -59,23 +60,22 @@ def run() -> list[Figure]:
                 with Watch(platform.pid) as watch:
                     loaded = load(platform, migration["migrationId"], source)
                 figures += load_figures(rows, loaded, copied, watch.most / MIB)
-            reads = Reads(platform, server_token, migration["transfers"][0]["transferId"])
-            figures += asyncio.run(read_figures(reads, address))
+                reads = Reads(platform, server_token, migration["transfers"][0]["transferId"])
+                figures += asyncio.run(read_figures(reads, address, rows))
     return figures
 
 
 def address_of(platform: Platform) -> str:
-    """The platform's own PostgreSQL, which keeps the folder of its socket beside its number."""
-    socket = (platform.data_dir / "postgres" / "postmaster.pid").read_text().splitlines()[4]
+    """The platform's own PostgreSQL."""
+    socket = quote(str(socket_folder((platform.data_dir / "postgres").resolve())), safe="/")
     return f"postgresql://postgres@/postgres?host={socket}"
 
 
 def load_figures(rows: int, ours: float, peer: float, memory: float) -> list[Figure]:
     """Rows a second, and what the platform's process grew to."""
-    what = "mapping load vs COPY" if rows == ROWS else f"mapping load vs COPY, {rows} rows"
     return [
         Figure(
-            figure=what,
+            figure=f"mapping load vs COPY{_of(rows)}",
             unit="rows/s",
             ours=rows / ours,
             peer=rows / peer,
@@ -90,6 +90,11 @@ def load_figures(rows: int, ours: float, peer: float, memory: float) -> list[Fig
             peer_name="limit",
         ),
     ]
+
+
+def _of(rows: int) -> str:
+    """Tells the smaller size from the one that counts."""
+    return "" if rows == ROWS else f", {rows} rows"
 
 
 def write_rows(path: Path, rows: int) -> None:
@@ -207,7 +212,7 @@ class Reads:
         return found
 
 
-async def read_figures(reads: Reads, address: str) -> list[Figure]:
+async def read_figures(reads: Reads, address: str, rows: int) -> list[Figure]:
     """p50 and p99 of look-ups, and of pages at both ends."""
     connection: Any = await asyncpg.connect(address)
     try:
@@ -224,17 +229,17 @@ async def read_figures(reads: Reads, address: str) -> list[Figure]:
         )
         chance = random.Random(7)
         asked = [
-            [str(n) for n in chance.sample(range(FIRST, FIRST + ROWS), KEYS)] for _ in range(ROUNDS)
+            [str(n) for n in chance.sample(range(FIRST, FIRST + rows), KEYS)] for _ in range(ROUNDS)
         ]
         figures = await compare(
-            f"mapping find {KEYS} keys",
+            f"mapping find {KEYS} keys{_of(rows)}",
             [partial(reads.find, keys) for keys in asked],
             [partial(connection.fetch, BARE_FIND, number, keys) for keys in asked],
             KEYS,
         )
         for where, after in (("start", ""), ("end", ends[0]["server_key"])):
             figures += await compare(
-                f"mapping page {PAGE} at the {where}",
+                f"mapping page {PAGE} at the {where}{_of(rows)}",
                 [partial(reads.page, after)] * ROUNDS,
                 [partial(connection.fetch, BARE_PAGE, number, after)] * ROUNDS,
                 PAGE,

@@ -1,9 +1,10 @@
 """Requests a second that one API process answers, against the smallest handlers of its kind.
 
 ``GET data/{key}`` is what a cloud app calls before it reads a file, ``message status`` what it
-calls after. The peer is Litestar on granian too, asks the same PostgreSQL server as often, and
-does nothing else (``_peer``). Both get the same load (``_load``) in turn, at two concurrencies;
-the best of three rounds counts, because noise only ever takes away.
+calls after. The peer is Litestar on granian too, asks the same PostgreSQL server for each thing
+that is checked or written by a query of its own, and does nothing else (``_peer``). Both get the
+same load (``_load``) in turn, at two concurrencies; the best of three rounds counts, because noise
+only ever takes away.
 """
 
 import asyncio
@@ -84,7 +85,7 @@ def figure(folder: Path, call: str, connections: int, ours: Target, peer: Target
         unit="requests/s",
         ours=max(ours for ours, _ in rounds),
         peer=max(peer for _, peer in rounds),
-        peer_name="Litestar with as many queries",
+        peer_name="Litestar, a query for each thing",
         less_is_better=False,
     )
 

@@ -47,7 +47,7 @@ async def find(
         )
     for text in (namespace, *keys):
         check_text("key", text, longest=KEY_CHARACTERS)
-    async with platform.database.transaction() as tx:
+    async with platform.database.reading() as tx:
         stored = await transfer_service.load_live(tx, app, transfer_id, "reading mappings")
         check_mapping(stored.access_scopes, namespace)
         found = await mappings.find(
