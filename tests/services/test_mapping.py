@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from ferryman.domain.mapping import Rows
 from ferryman.errors import Invalid, LimitExceeded
 from ferryman.services import mapping, mapping_load, mapping_report
-from ferryman.store import mapping_table
 from ferryman.store.database import SQL
 from ferryman.wire.migration import MappingCounts
 
@@ -77,16 +76,12 @@ ROWS = st.tuples(
 LOADS = st.lists(st.lists(st.lists(ROWS, min_size=1, max_size=12), max_size=4), max_size=4)
 
 
-@pytest.mark.parametrize("own", [True, False])
-def test_what_was_written_last_is_read(
-    database: str, tmp_path: Path, own: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_was_written_last_is_read(database: str, tmp_path: Path) -> None:
     """Any loads, in any batches: a dictionary knows what is found, paged and counted."""
-    monkeypatch.setattr(mapping_table, "OWN_TABLE_ROWS", 1 if own else 10**9)
 
     async def scene(stage: Stage, loads: list[list[list[Row]]], size: int) -> None:
         transfer_id = await stage.release()
-        await stage.fetch("TRUNCATE mapping, mapping_earlier, mapping_namespace")
+        await stage.fetch("TRUNCATE mapping, mapping_earlier")
         known: dict[tuple[str, str], str] = {}
         for groups in loads:
             counts = await load(stage, transfer_id, *groups)
@@ -105,7 +100,7 @@ def test_what_was_written_last_is_read(
         stack = AsyncExitStack()
         stage = runner.run(stack.enter_async_context(staged(database, tmp_path)))
 
-        @settings(max_examples=25, deadline=None)
+        @settings(max_examples=40, deadline=None)
         @given(LOADS, st.integers(1, 5))
         def examples(loads: list[list[list[Row]]], size: int) -> None:
             runner.run(scene(stage, loads, size))
@@ -194,29 +189,25 @@ def test_identity_lives_two_weeks_and_products_two_years(play: Play[None]) -> No
     play(scene)
 
 
-@pytest.mark.parametrize(("analyzed", "own"), [(False, True), (True, True), (False, False)])
-def test_pages_walk_the_index(
-    play: Play[None], analyzed: bool, own: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("analyzed", [False, True])
+def test_pages_walk_the_index(play: Play[None], analyzed: bool) -> None:
     """No page sorts, and none reads more than itself: deep ones cost what the first costs."""
-
-    monkeypatch.setattr(mapping_table, "OWN_TABLE_ROWS", 1 if own else 10**9)
 
     async def scene(stage: Stage) -> None:
         transfer_id = await stage.release()
         rows = [("a:b", f"{number:05}", "x") for number in range(20_000)]
         await load(stage, transfer_id, rows, [("c:d", key, "x") for _, key, _ in rows])
-        number = (await stage.fetch("SELECT max(namespace_id) FROM mapping_namespace"))[0][0]
+        scope = (await stage.fetch("SELECT migration_scope_id FROM migration_scope"))[0][0]
         if analyzed:
             await stage.fetch("ANALYZE mapping")
         for after in ("", "00500", "19000"):
-            query = (number, after, datetime(2020, 1, 1, tzinfo=UTC), 1_201)
+            query = ("c:d", after, datetime(2020, 1, 1, tzinfo=UTC), 1_201)
             async with stage.platform.database.transaction() as tx:
                 await SQL.walk_indexes(tx.connection)
                 explain = "EXPLAIN (ANALYZE, FORMAT JSON, TIMING OFF) " + SQL.mapping_page.sql
-                plan = [await tx.connection.fetchval(explain, *query)]
+                plan = [await tx.connection.fetchval(explain, scope, *query)]
             nodes = list(nodes_of(msgspec.json.decode(plan[0])[0]["Plan"]))
-            scans = [node for node in nodes if "mapping" in node.get("Relation Name", "")]
+            scans = [node for node in nodes if node.get("Relation Name") == "mapping"]
             assert [node["Node Type"] for node in scans] == ["Index Scan"]
             assert "server_key >" in scans[0]["Index Cond"]
             assert scans[0]["Actual Rows"] <= 1_201

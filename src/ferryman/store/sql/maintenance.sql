@@ -99,15 +99,13 @@ DELETE FROM migration WHERE migration_id = :migration_id;
 SELECT namespace_id, namespace FROM mapping_namespace;
 
 -- name: remove_mappings$
--- What a load holds at this moment is written anew. By key: a place is one of many tables.
-WITH chosen AS MATERIALIZED (
-    SELECT namespace_id, server_key FROM mapping
-    WHERE written_at <= :before AND namespace_id = ANY(:namespace_ids)
-    LIMIT :size
-    FOR UPDATE SKIP LOCKED
-), gone AS (
-    DELETE FROM mapping USING chosen
-    WHERE mapping.namespace_id = chosen.namespace_id AND mapping.server_key = chosen.server_key
+-- What a load holds at this moment is written anew.
+WITH gone AS (
+    DELETE FROM mapping WHERE ctid = ANY(ARRAY(
+        SELECT ctid FROM mapping
+        WHERE written_at <= :before AND namespace_id = ANY(:namespace_ids)
+        LIMIT :size
+        FOR UPDATE SKIP LOCKED))
     RETURNING 1)
 SELECT count(*) FROM gone;
 

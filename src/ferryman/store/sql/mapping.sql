@@ -32,44 +32,6 @@ UNION ALL
 SELECT namespace, namespace_id FROM mapping_namespace
 WHERE migration_scope_id = :migration_scope_id AND namespace = ANY(:namespaces);
 
--- name: scope_has_namespaces$
-SELECT EXISTS (SELECT FROM mapping_namespace WHERE migration_scope_id = :migration_scope_id);
-
--- name: next_mapping_table$
-SELECT nextval('mapping_table');
-
--- name: create_mapping_table#
--- In braces are numbers and a time of ours.
-CREATE TABLE mapping_{first} (LIKE mapping);
-ALTER TABLE mapping_{first}
-    ALTER writer SET DEFAULT {writer}, ALTER written_at SET DEFAULT '{now}';
-
--- name: insert_namespaces!
-INSERT INTO mapping_namespace (namespace_id, migration_scope_id, namespace)
-OVERRIDING SYSTEM VALUE
-SELECT namespace_id, :migration_scope_id, namespace
-FROM unnest(cast(:namespace_ids AS integer[]), cast(:namespaces AS text[]))
-    AS made (namespace_id, namespace);
-
--- name: index_mapping_table#
-ALTER TABLE mapping_{first} ADD PRIMARY KEY (namespace_id, server_key);
-
--- name: drop_repeated_mappings
--- The last of each key stays: rows of a new table lie in the order in which they were copied.
-WITH gone AS (
-    DELETE FROM mapping_{first} WHERE ctid IN (
-        SELECT ctid FROM (
-            SELECT ctid, row_number() OVER (
-                PARTITION BY namespace_id, server_key ORDER BY ctid DESC) AS place
-            FROM mapping_{first}) numbered
-        WHERE place > 1)
-    RETURNING namespace_id)
-SELECT namespace_id, count(*) AS repeated FROM gone GROUP BY namespace_id;
-
--- name: attach_mapping_table#
-ALTER TABLE mapping_{first} ALTER writer DROP DEFAULT, ALTER written_at DROP DEFAULT;
-ALTER TABLE mapping ATTACH PARTITION mapping_{first} FOR VALUES FROM ({first}) TO ({last});
-
 -- name: merge_mappings
 -- Write rows of which some may be there already; what other migrations wrote is kept beside.
 -- Answers how many of them this same load had written before.
@@ -97,18 +59,19 @@ SELECT namespace_id, count(*) AS repeated
 FROM present WHERE writer = :writer AND written_at = :now
 GROUP BY namespace_id;
 
--- name: namespace_number$
--- By itself, so that the plan of what follows is made for one table and not for all.
-SELECT namespace_id FROM mapping_namespace
-WHERE migration_scope_id = :migration_scope_id AND namespace = :namespace;
-
 -- name: find_mappings
 SELECT server_key, cloud_key FROM mapping
-WHERE namespace_id = :namespace_id AND server_key = ANY(:keys) AND written_at > :written_after;
+WHERE namespace_id = (
+    SELECT namespace_id FROM mapping_namespace
+    WHERE migration_scope_id = :migration_scope_id AND namespace = :namespace
+) AND server_key = ANY(:keys) AND written_at > :written_after;
 
 -- name: mapping_page
 SELECT server_key, cloud_key FROM mapping
-WHERE namespace_id = :namespace_id AND server_key > :after AND written_at > :written_after
+WHERE namespace_id = (
+    SELECT namespace_id FROM mapping_namespace
+    WHERE migration_scope_id = :migration_scope_id AND namespace = :namespace
+) AND server_key > :after AND written_at > :written_after
 ORDER BY server_key
 LIMIT :size;
 
