@@ -54,6 +54,7 @@ class Cut:
                 if claims and COMMIT in asked and not self.done:
                     self.done = True
                     answers.cancel()
+                    await asyncio.wait([answers])  # two cannot read the same answers
                     there[1].write(asked)
                     await there[0].read(1 << 16)  # it is committed when this comes
                     writer.transport.abort()

@@ -1,6 +1,6 @@
 import { gunzipSync } from 'node:zlib';
 
-import { migration } from '@forge/migrations';
+import { migration, MigrationAPIError } from '@forge/migrations';
 
 import { importNotes } from './notes';
 import { importSettings } from './settings';
@@ -10,9 +10,18 @@ const importers = { notes: importNotes, settings: importSettings };
 
 export async function run(event, context) {
   if (event.eventType === UPLOADED) {
-    await importFile(event);
+    await unlessOver(importFile(event));
   } else {
     console.log(`${event.eventType} of ${event.transferId} at ${context.installContext}`);
+  }
+}
+
+// An event may come again when its transfer has ended: what it asks for was done, and calls are refused.
+async function unlessOver(work) {
+  try {
+    await work;
+  } catch (error) {
+    if (!(error instanceof MigrationAPIError && error.status === 409)) throw error;
   }
 }
 
