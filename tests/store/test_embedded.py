@@ -174,18 +174,17 @@ def test_a_folder_that_would_mean_something_else_is_refused(tmp_path: Path, name
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_link_of_someone_else_is_not_followed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_link_of_someone_else_is_not_followed(monkeypatch: pytest.MonkeyPatch) -> None:
     """It could lead to a server that is not ours."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    folder = (tmp_path / ("x" * 120)).resolve()
-    link = socket_folder(folder)
-    assert link.readlink() == folder
-    link.unlink()
-    link.symlink_to(tmp_path)
-    with pytest.raises(ConfigError, match="socket_link_foreign"):
-        socket_folder(folder)
+    with tempfile.TemporaryDirectory() as short:
+        monkeypatch.setattr(tempfile, "tempdir", short)
+        folder = Path(short, "x" * 120)
+        link = socket_folder(folder)
+        assert link.readlink() == folder
+        link.unlink()
+        link.symlink_to(short)
+        with pytest.raises(ConfigError, match="socket_link_foreign"):
+            socket_folder(folder)
 
 
 async def _execute(url: str, statement: str) -> None:
