@@ -65,7 +65,9 @@ class Reader:
         (folder / ".ferryman").symlink_to(data_dir)
         clean = {k: v for k, v in os.environ.items() if not k.startswith("FERRYMAN_")}
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        self._env = {**clean, "PATH": path, "FERRYMAN_URL": url, "COLUMNS": "200"}
+        # A pytest that begins closes the folder of all sessions to other users, as PostgreSQL's.
+        own = {"PYTEST_DEBUG_TEMPROOT": str(folder.parent)}
+        self._env = {**clean, **own, "PATH": path, "FERRYMAN_URL": url, "COLUMNS": "200"}
         self._shell = self._start("bash", "-euo", "pipefail")
 
     def __enter__(self) -> Self:

@@ -23,13 +23,17 @@ ENV = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST_", "FERR
 
 
 def run_pytest(folder: Path, *options: str) -> tuple[str, ET.Element]:
-    """What it printed and its report."""
+    """What it printed and its report.
+
+    Its temporary folders are apart from ours: a pytest that begins closes that of all sessions to
+    other users, and PostgreSQL is one where root runs the tests.
+    """
     report = folder / "report.xml"
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--timeout=0"]
     done = subprocess.run(
         [*command, f"--junit-xml={report}", "-o", "junit_family=xunit2", *options],
         cwd=folder,
-        env=ENV,
+        env={**ENV, "PYTEST_DEBUG_TEMPROOT": str(folder.parent)},
         capture_output=True,
         text=True,
         check=False,

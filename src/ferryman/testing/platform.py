@@ -129,7 +129,8 @@ class Platform:
         NDJSON), or cloud ids by namespace and server id; ``containers`` such as
         ``"JiraProject:HAR:Harbour"``. ``plan`` says what is left out, as for the command. The
         app's events are delivered one by one, each file after what the one before it caused.
-        Without ``app`` it is the one that was registered or asked for last.
+        Without ``app`` it is the one that was registered or asked for last. Without ``source`` it
+        comes from a server of its own, so that it finds no mappings of the ones before it.
         """
         app = app or self._latest
         if app is None:
@@ -137,8 +138,9 @@ class Platform:
         given = read_plan(Path(plan)) if plan is not None else Plan()
         base = Path(plan).parent if plan is not None else Path()
         check_app(given, app.registered)
-        chosen = Plan(name=name, site=site, source=source, containers=list(containers))
         scratch = self._new_folder()
+        source = source or given.source or f"server-{scratch.name}"
+        chosen = Plan(name=name, site=site, source=source, containers=list(containers))
         root = self._files(files, given, base, scratch)
         rows = self._mappings(mappings, given, base, scratch)
         export = export_of(root, rows, given.labels if labels is None else labels)
