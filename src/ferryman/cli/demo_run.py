@@ -14,7 +14,6 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from ferryman.cli import demo_steps as steps
 from ferryman.cli.children import Child, ChildEndedError, Children, wait_for
 from ferryman.sdk.errors import ClientError
-from ferryman.wire.transfer import TransferView
 
 FAILURES = (ChildEndedError, ClientError, steps.StepError)
 READY_SECONDS = 60.0
@@ -37,8 +36,9 @@ def run(
         plan = steps.Plan(url, folder)
         state = plan.begin()
         start_agent(children, folder, url, state.server_token)
-        view = watch(plan, state.transfer_id, children, console, timeout)
+        watch(plan, state.transfer_id, children, console, timeout)
         received = wait_for_events(folder, plan.transfer(state.transfer_id).messages)
+        view = plan.transfer(state.transfer_id)  # now with the attempts of the last events
     content = json.loads(steps.compared(folder))
     return {
         "status": view.status.value,
@@ -86,7 +86,7 @@ def start_agent(children: Children, folder: Path, url: str, token: str) -> None:
 
 def watch(
     plan: steps.Plan, transfer_id: str, children: Children, console: Console, timeout: float
-) -> TransferView:
+) -> None:
     """Show how the transfer goes until it is settled."""
     limit = time.monotonic() + timeout
     columns = (
@@ -108,7 +108,7 @@ def watch(
                 bar, description=view.status.value, completed=view.progress, counts=counts
             )
             if view.status.final:
-                return view
+                return
             children.check()
             if time.monotonic() > limit:
                 raise steps.StepError(f"The transfer was not settled within {timeout:.0f} s.")
