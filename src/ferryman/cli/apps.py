@@ -17,6 +17,8 @@ from ferryman.wire.app import AppRegistration, AppView
 
 app = typer.Typer(help="Register, install and list apps.", no_args_is_help=True)
 
+Environment = Annotated[str, typer.Option(help="Lower case, as the app names it.")]
+
 
 @app.command("register")
 def register(
@@ -32,9 +34,7 @@ def register(
     cloud_key: Annotated[
         str | None, typer.Option(help="Key of the cloud app; without it the descriptor's.")
     ] = None,
-    environment: Annotated[str, typer.Option(help="Lower case, as the app names it.")] = (
-        "development"
-    ),
+    environment: Environment = "development",
     forge_app_id: Annotated[str | None, typer.Option(help="Id of the Forge app.")] = None,
     window_seconds: Annotated[
         int | None, typer.Option(help="Time to upload or acknowledge; 900 without it.")

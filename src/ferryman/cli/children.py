@@ -21,6 +21,7 @@ from ferryman.server.keeper import SUPERVISED
 
 GRACE_SECONDS = 20.0
 TAIL_LINES = 15
+READY_SECONDS = 60.0
 
 
 class ChildEndedError(Exception):
@@ -148,6 +149,11 @@ def end(process: psutil.Process, grace: float) -> None:
     except psutil.TimeoutExpired:
         process.kill()
         process.wait()
+
+
+def ready(platform: Child, children: Children, seconds: float = READY_SECONDS) -> str:
+    """Return the address of ``ferryman serve`` as soon as it takes calls there."""
+    return wait_for(platform, children, "Ferryman ready on ", seconds)
 
 
 def wait_for(child: Child, children: Children, text: str, seconds: float) -> str:

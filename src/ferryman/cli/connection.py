@@ -6,12 +6,12 @@ Exit status: 0 done, 1 refused or not reached, 2 typed wrongly, 130 stopped by C
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Annotated, Any, TypeVar
 from urllib.parse import urlsplit
 
 import typer
 
-from ferryman.cli.render import print_json, refusal_lines
+from ferryman.cli.render import refusal_facts, refuse
 from ferryman.errors import ConfigError, PlatformError
 from ferryman.sdk.errors import ClientError
 from ferryman.sdk.exchange import NoAnswerError
@@ -101,16 +101,16 @@ def connected(
     error in every case.
     """
     try:
-        yield Admin(_checked(url), token or _kept_token(data_dir))
+        yield Admin(_checked(url), token or kept_token(data_dir))
     except KeyboardInterrupt:
         typer.echo("Stopped.", err=True)
         raise typer.Exit(130) from None
     except PlatformError as error:
-        _leave(_facts(None, error), as_json=as_json)
+        refuse(refusal_facts(error), as_json=as_json)
     except ClientError as error:
         if error.problem is not None:
-            _leave(_facts(error.status, error.problem), as_json=as_json)
-        _leave(_without_problem(url, error), as_json=as_json)
+            refuse(refusal_facts(error.problem, error.status), as_json=as_json)
+        refuse(_without_problem(url, error), as_json=as_json)
     except BrokenPipeError:
         raise  # the reader of our output has seen enough: typer ends quietly
     except OSError as error:
@@ -119,12 +119,7 @@ def connected(
         unreadable = ConfigError(
             "file_unreadable", expected="a file that can be read", found=found, fix="Check it."
         )
-        _leave(_facts(None, unreadable), as_json=as_json)
-
-
-def _facts(status: int | None, refused: Any) -> dict[str, Any]:
-    names = ("code", "expected", "found", "fix")
-    return {"status": status, **{name: getattr(refused, name) for name in names}}
+        refuse(refusal_facts(unreadable), as_json=as_json)
 
 
 def _without_problem(url: str, error: ClientError) -> dict[str, Any]:
@@ -148,13 +143,6 @@ def _without_problem(url: str, error: ClientError) -> dict[str, Any]:
     }
 
 
-def _leave(facts: dict[str, Any], *, as_json: bool) -> NoReturn:
-    if as_json:
-        print_json(facts)
-    typer.echo(refusal_lines(facts), err=True)
-    raise typer.Exit(1)
-
-
 def _checked(url: str) -> str:
     try:
         parts = urlsplit(url)
@@ -171,7 +159,8 @@ def _checked(url: str) -> str:
     return url.rstrip("/")
 
 
-def _kept_token(data_dir: Path) -> str:
+def kept_token(data_dir: Path) -> str:
+    """The operator token in the platform's data folder."""
     file = data_dir.expanduser() / "operator-token"
     try:
         token = file.read_text(encoding="utf-8").strip()

@@ -12,11 +12,10 @@ from rich.filesize import decimal
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from ferryman.cli import demo_steps as steps
-from ferryman.cli.children import Child, ChildEndedError, Children, wait_for
+from ferryman.cli.children import Child, ChildEndedError, Children, ready
 from ferryman.sdk.errors import ClientError
 
 FAILURES = (ChildEndedError, ClientError, steps.StepError)
-READY_SECONDS = 60.0
 # The app is told of the end only after it: there is no other sign that it has heard.
 LAST_EVENT_SECONDS = 5.0
 LOOK_SECONDS = 0.2
@@ -32,7 +31,7 @@ def run(
     with Children(folder / "processes") as children:
         platform = start_platform(children, folder, object_store)
         steps.make_project(folder)
-        url = wait_for(platform, children, "Ferryman ready on ", READY_SECONDS)
+        url = ready(platform, children)
         plan = steps.Plan(url, folder)
         state = plan.begin()
         start_agent(children, folder, url, state.server_token)

@@ -15,12 +15,11 @@ from rich.console import Console
 from rich.text import Text
 
 from ferryman.cli import dev_folder
+from ferryman.cli.apps import Environment
 from ferryman.cli.demo import leave
-from ferryman.cli.plan import refusal_facts
-from ferryman.cli.render import refusal_lines
+from ferryman.cli.render import refusal_facts, refuse
 from ferryman.errors import ConfigError, OutsideError, PlatformError
 
-_READY_SECONDS = 60.0
 _LOOK_SECONDS = 0.25
 _GRACE_SECONDS = 20.0
 
@@ -43,9 +42,7 @@ def dev(
         str | None, typer.Option(help="Key of the cloud app, where its definition has none.")
     ] = None,
     server_key: Annotated[str | None, typer.Option(help="Key of the server app.")] = None,
-    environment: Annotated[str, typer.Option(help="Lower case, as the app names it.")] = (
-        "development"
-    ),
+    environment: Environment = "development",
     seed: Annotated[
         str | None,
         typer.Option(help="Draw ids from this; time begins fixed and stands still."),
@@ -85,7 +82,7 @@ def dev(
         typer.echo("Stopped.", err=True)
         raise typer.Exit(130) from None
     except PlatformError as refused:
-        _fail(refusal_lines(refusal_facts(refused)))
+        refuse(refusal_facts(refused))
     except (ChildEndedError, ClientError) as failure:
         _fail(str(failure))
     except OSError as failure:
@@ -101,8 +98,8 @@ def _run(
     weather: str | None,
     console: Console,
 ) -> None:
-    from ferryman.cli.children import Children, wait_for
-    from ferryman.cli.connection import Admin
+    from ferryman.cli.children import Children, ready
+    from ferryman.cli.connection import Admin, kept_token
     from ferryman.cli.dev_app import App
     from ferryman.cli.dev_log import Log
     from ferryman.cli.dev_weather import forecast
@@ -118,10 +115,10 @@ def _run(
             env={} if sky is None else {"FERRYMAN_PRIVATE_ADDRESSES": "allow"},
             grace=_GRACE_SECONDS,
         )
-        url = wait_for(platform, children, "Ferryman ready on ", _READY_SECONDS)
+        url = ready(platform, children)
         if sky is not None:
             url = stack.enter_context(sky).url
-        admin = Admin(url, (data_dir / "operator-token").read_text().strip())
+        admin = Admin(url, kept_token(data_dir))
         app, log = App(admin, folder, data_dir, *names), Log(admin, platform.log)
 
         lines = _greeting(url, data_dir)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ferryman.cli.connection import AsJson
-from ferryman.cli.plan import FILE, Plan, read_plan, refusal_facts
-from ferryman.cli.render import clean, print_json, refusal_lines
+from ferryman.cli.plan import FILE, Plan, read_plan
+from ferryman.cli.render import clean, print_json, refusal_facts, refuse
 from ferryman.errors import ConfigError, PlatformError
 
 if TYPE_CHECKING:
@@ -40,10 +40,7 @@ def doctor(
     try:
         findings = check(folder, environment, cloud_key, server_key, plan)
     except PlatformError as refused:
-        if as_json:
-            print_json(refusal_facts(refused))
-        typer.echo(refusal_lines(refusal_facts(refused)), err=True)
-        raise typer.Exit(1) from None
+        refuse(refusal_facts(refused), as_json=as_json)
     errors = sum(each.severity.value == "error" for each in findings)
     if as_json:
         print_json(findings)

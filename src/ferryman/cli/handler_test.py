@@ -2,7 +2,6 @@
 
 import asyncio
 import atexit
-import importlib.util
 import logging
 import shutil
 import signal
@@ -16,11 +15,13 @@ import typer
 from rich.console import Console
 
 from ferryman.cli import weather_report as report
+from ferryman.cli.apps import Environment
 from ferryman.cli.demo import leave
+from ferryman.cli.dev import check_installed
 from ferryman.cli.migrate import chosen_export, plan_at
 from ferryman.cli.migration import parse_container
-from ferryman.cli.plan import FILE, refusal_facts
-from ferryman.cli.render import print_json, refusal_lines
+from ferryman.cli.plan import FILE, Containers, Mappings
+from ferryman.cli.render import print_json, refusal_facts, refuse
 from ferryman.errors import ConfigError, PlatformError
 from ferryman.vocab import AppKind
 
@@ -57,13 +58,8 @@ def run_handler(
     files: Annotated[
         Path | None, typer.Option(help="The exported files: a folder, or one file. Keep it small.")
     ] = None,
-    mappings: Annotated[
-        Path | None, typer.Option(help="Rows of namespace,serverKey,cloudKey: *.csv, or NDJSON.")
-    ] = None,
-    containers: Annotated[
-        list[str] | None,
-        typer.Option(help="What is selected: TYPE:KEY[:NAME], or Site; repeatable."),
-    ] = None,
+    mappings: Mappings = None,
+    containers: Containers = None,
     plan: Annotated[
         Path | None, typer.Option(help=f"A plan as `ferryman plan init` writes it; {FILE} if here.")
     ] = None,
@@ -94,9 +90,7 @@ def run_handler(
     limit: Annotated[float, typer.Option(min=1, help="Seconds that a function may take.")] = 25.0,
     cloud_key: Annotated[str | None, typer.Option(help="Key of the cloud app.")] = None,
     server_key: Annotated[str | None, typer.Option(help="Key of the server app.")] = None,
-    environment: Annotated[str, typer.Option(help="Lower case, as the app names it.")] = (
-        "development"
-    ),
+    environment: Environment = "development",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Run an app's handler through a small migration again and again, in bad weather each time.
@@ -109,7 +103,7 @@ def run_handler(
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, leave)
     try:
-        _check_installed()
+        check_installed()
         given = plan_at(plan)
         export = chosen_export(files, mappings, given, (plan or Path(FILE)).parent)
         chosen = _chosen(
@@ -134,10 +128,7 @@ def run_handler(
         typer.echo("Stopped.", err=True)
         raise typer.Exit(130) from None
     except PlatformError as refused:
-        if as_json:
-            print_json(refusal_facts(refused))
-        typer.echo(refusal_lines(refusal_facts(refused)), err=True)
-        raise typer.Exit(_NOT_TESTED) from None
+        refuse(refusal_facts(refused), as_json=as_json, status=_NOT_TESTED)
     raise typer.Exit(0 if passed else 1)
 
 
@@ -300,13 +291,3 @@ def _trial(
         reset=chosen.reset,
         unordered=chosen.unordered,
     )
-
-
-def _check_installed() -> None:
-    if importlib.util.find_spec("granian") is None:
-        raise ConfigError(
-            "server_not_installed",
-            expected="the platform, which is in the extra `server`",
-            found="the client alone",
-            fix="pip install 'ferryman[server]'.",
-        )

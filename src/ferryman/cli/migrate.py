@@ -15,8 +15,8 @@ from ferryman.cli.connection import DATA_DIR, URL, Admin, DataDir, Token, connec
 from ferryman.cli.dev_folder import Running, running_app, url_of
 from ferryman.cli.junit import Case, write_report
 from ferryman.cli.migration import parse_container
-from ferryman.cli.plan import FILE, Plan, read_plan, refusal_facts
-from ferryman.cli.render import print_json, refusal_lines
+from ferryman.cli.plan import FILE, Containers, Mappings, Plan, read_plan
+from ferryman.cli.render import print_json, refusal_facts, refuse
 from ferryman.cli.transcript import transcript
 from ferryman.cli.watch import Watch, result_line
 from ferryman.errors import ConfigError
@@ -30,13 +30,8 @@ def migrate(
     files: Annotated[
         Path | None, typer.Option(help="The exported files: a folder, or one file.")
     ] = None,
-    mappings: Annotated[
-        Path | None, typer.Option(help="Rows of namespace,serverKey,cloudKey: *.csv, or NDJSON.")
-    ] = None,
-    containers: Annotated[
-        list[str] | None,
-        typer.Option(help="What is selected: TYPE:KEY[:NAME], or Site; repeatable."),
-    ] = None,
+    mappings: Mappings = None,
+    containers: Containers = None,
     plan: Annotated[
         Path | None,
         typer.Option(help=f"A plan as `ferryman plan init` writes it; {FILE} if it is here."),
@@ -123,8 +118,7 @@ def _write(file: Path, case: Case) -> None:
     try:
         write_report(file, case)
     except ConfigError as refused:
-        typer.echo(refusal_lines(refusal_facts(refused)), err=True)
-        raise typer.Exit(1) from None
+        refuse(refusal_facts(refused))
 
 
 def _carry(

@@ -10,8 +10,8 @@ from typing import Annotated
 import msgspec
 import typer
 
-from ferryman.cli.render import refusal_lines
-from ferryman.errors import ConfigError, PlatformError
+from ferryman.cli.render import refusal_facts, refuse
+from ferryman.errors import ConfigError
 
 FILE = "plan.toml"
 
@@ -45,6 +45,14 @@ files = "files"
 [labels]
 # "notes-*.ndjson.gz" = "notes"
 """
+
+Mappings = Annotated[
+    Path | None, typer.Option(help="Rows of namespace,serverKey,cloudKey: *.csv, or NDJSON.")
+]
+Containers = Annotated[
+    list[str] | None,
+    typer.Option(help="What is selected: TYPE:KEY[:NAME], or Site; repeatable."),
+]
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
@@ -87,8 +95,7 @@ def init(
             found="a file of that name" if there else f"{error.strerror}",
             fix="Give another name, or --force." if there else "Give a file that can be written.",
         )
-        typer.echo(refusal_lines(refusal_facts(refused)), err=True)
-        raise typer.Exit(1) from None
+        refuse(refusal_facts(refused))
     typer.echo(f"Written: {file}. Edit it, then say: ferryman migrate --plan {file}")
 
 
@@ -112,9 +119,3 @@ def label_of(path: str, labels: Mapping[str, str]) -> str:
             return label
     folder, _, name = path.rpartition("/")
     return folder.partition("/")[0] or name.partition(".")[0] or name
-
-
-def refusal_facts(refused: PlatformError) -> dict[str, str | None]:
-    """A refusal of the command itself, as those of the platform are told."""
-    names = ("code", "expected", "found", "fix")
-    return {"status": None, **{name: getattr(refused, name) for name in names}}

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 import typer
@@ -64,6 +64,20 @@ def refusal_lines(facts: Mapping[str, Any]) -> str:
     status = f" ({facts['status']})" if facts["status"] else ""
     three = lines_of({f"  {name}": facts[name] for name in ("expected", "found", "fix")})
     return f"ferryman: {facts['code']}{status}\n{three}"
+
+
+def refusal_facts(refused: Any, status: int | None = None) -> dict[str, Any]:
+    """What is told of a refusal: of the command itself, or of the platform with its status."""
+    names = ("code", "expected", "found", "fix")
+    return {"status": status, **{name: getattr(refused, name) for name in names}}
+
+
+def refuse(facts: Mapping[str, Any], *, as_json: bool = False, status: int = 1) -> NoReturn:
+    """Tell people of a refusal, programs too ``as_json``, and leave with that exit status."""
+    if as_json:
+        print_json(facts)
+    typer.echo(refusal_lines(facts), err=True)
+    raise typer.Exit(status)
 
 
 def place(app: str, environment: str, site: str) -> str:

@@ -5,22 +5,20 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import msgspec
 import typer
 
 from ferryman.cli import admin_calls as calls
-from ferryman.cli.connection import Admin, Token, connected
+from ferryman.cli.connection import Admin, Token, connected, kept_token
 from ferryman.cli.demo import leave
-from ferryman.cli.plan import refusal_facts
-from ferryman.cli.render import clean, print_json, refusal_lines
+from ferryman.cli.render import clean, print_json, refusal_facts, refuse
 from ferryman.errors import ConfigError, PlatformError
 from ferryman.recording.comparison import CallDifference, Report
 from ferryman.recording.reading import Recording, opened
 from ferryman.sdk.errors import ClientError
 
-_READY_SECONDS = 60.0
 _GRACE_SECONDS = 20.0
 DIFFERENT = 3
 
@@ -65,13 +63,11 @@ def replay(
         typer.echo("Stopped.", err=True)
         raise typer.Exit(130) from None
     except PlatformError as refused:
-        _fail(refusal_facts(refused), as_json=as_json)
+        refuse(refusal_facts(refused), as_json=as_json)
     except ClientError as failure:
         if failure.problem is None:
-            _fail({**_NO_FACTS, "found": str(failure)}, as_json=as_json)
-        names = ("code", "expected", "found", "fix")
-        problem = {name: getattr(failure.problem, name) for name in names}
-        _fail({"status": None, **problem}, as_json=as_json)
+            refuse({**_NO_FACTS, "found": str(failure)}, as_json=as_json)
+        refuse(refusal_facts(failure.problem), as_json=as_json)
     if as_json:
         print_json(report)
     else:
@@ -114,7 +110,7 @@ def _replay(admin: Admin, recording: Recording, folder: Path, patience: float) -
 @contextmanager
 def _platform(folder: Path) -> Iterator[Admin]:
     """A platform of its own, of which nothing is left."""
-    from ferryman.cli.children import ChildEndedError, Children, wait_for
+    from ferryman.cli.children import ChildEndedError, Children, ready
     from ferryman.cli.dev import check_installed
     from ferryman.cli.dev_folder import end_database
 
@@ -130,8 +126,8 @@ def _platform(folder: Path) -> Iterator[Admin]:
                     env={},
                     grace=_GRACE_SECONDS,
                 )
-                url = wait_for(platform, children, "Ferryman ready on ", _READY_SECONDS)
-                yield Admin(url, (data_dir / "operator-token").read_text().strip())
+                url = ready(platform, children)
+                yield Admin(url, kept_token(data_dir))
         except ChildEndedError as failure:
             raise ConfigError(
                 "platform_not_started",
@@ -174,10 +170,3 @@ def _call(call: CallDifference) -> str:
     said = f" {call.request[:200]}" if call.request else ""
     times = f"{call.recorded} recorded, {call.replayed} now"
     return f"call    {call.method} {call.path}{query}{said}: {call.status}, {times}"
-
-
-def _fail(facts: dict[str, str | None], *, as_json: bool) -> NoReturn:
-    if as_json:
-        print_json(facts)
-    typer.echo(refusal_lines(facts), err=True)
-    raise typer.Exit(1)

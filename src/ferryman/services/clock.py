@@ -33,7 +33,7 @@ async def view(platform: Platform) -> ClockView:
 
 async def freeze(platform: Platform) -> ClockView:
     """Have time stand still until it is moved or resumed; repeatable."""
-    _check_virtual(platform)
+    check_virtual(platform)
     async with clock.moving(platform.database), platform.database.transaction() as tx:
         await clock.freeze(tx, tx.now)
     return await view(platform)
@@ -41,7 +41,7 @@ async def freeze(platform: Platform) -> ClockView:
 
 async def resume(platform: Platform) -> ClockView:
     """Have time go on from where it stands; repeatable."""
-    _check_virtual(platform)
+    check_virtual(platform)
     async with clock.moving(platform.database), platform.database.transaction() as tx:
         await clock.resume(tx)
     return await view(platform)
@@ -53,7 +53,7 @@ async def advance(platform: Platform, seconds: float) -> ClockView:
     Each step ends at the next due job and waits for it, so what a timer causes happens at its
     own time and may cause more within the same call.
     """
-    _check_virtual(platform)
+    check_virtual(platform)
     if not 0 <= seconds <= _LONGEST.total_seconds():
         raise Invalid(
             "seconds_invalid",
@@ -76,13 +76,14 @@ async def advance(platform: Platform, seconds: float) -> ClockView:
     return await view(platform)
 
 
-def _check_virtual(platform: Platform) -> None:
+def check_virtual(platform: Platform, do: str = "move time") -> None:
+    """Refuse on the real clock."""
     if not platform.database.virtual:
         raise Conflict(
             "clock_is_real",
             expected="a platform started with --clock virtual",
             found="the real clock",
-            fix="Only development and test platforms can move time.",
+            fix=f"Only development and test platforms can {do}.",
         )
 
 

@@ -13,6 +13,7 @@ from ferryman.errors import Conflict, Invalid
 from ferryman.services import app as app_service
 from ferryman.services import migration as migration_service
 from ferryman.services import upload
+from ferryman.services.clock import check_virtual
 from ferryman.services.platform import Platform
 from ferryman.store import app as apps
 from ferryman.store import clock, recording, timeline
@@ -90,7 +91,7 @@ async def begin(platform: Platform, request: ReplayRequest) -> MigrationView:
 async def open_file(platform: Platform, transfer_id: str, file: ReplayedFile) -> UploadView:
     """Open the upload of a file under the key it had; its key is its resume key as well."""
     async with platform.database.transaction() as tx:
-        await _check_virtual(platform)
+        check_virtual(platform, "replay")
         stored = await transfers.by_id(tx, _own_id("transfer_id", transfer_id))
         app = None if stored is None else await apps.by_id(tx, stored.app_id)
     if app is None:
@@ -104,18 +105,8 @@ async def open_file(platform: Platform, transfer_id: str, file: ReplayedFile) ->
     return await upload.begin(platform, app, transfer_id, file.label, file.key, key=key)
 
 
-async def _check_virtual(platform: Platform) -> None:
-    if not platform.database.virtual:
-        raise Conflict(
-            "clock_is_real",
-            expected="a platform started with --clock virtual",
-            found="the real clock",
-            fix="Only development and test platforms can replay.",
-        )
-
-
 async def _check_fit(platform: Platform, tx: Transaction) -> None:
-    await _check_virtual(platform)
+    check_virtual(platform, "replay")
     if not await recording.is_empty(tx):
         raise Conflict(
             "platform_not_empty",

@@ -11,9 +11,9 @@ from ferryman.cli import admin_calls as calls
 from ferryman.cli import carry
 from ferryman.cli import dev_app as definitions
 from ferryman.cli.carry import export_of
-from ferryman.cli.children import Child, ChildEndedError, Children, wait_for
+from ferryman.cli.children import Child, ChildEndedError, Children, ready
 from ferryman.cli.clock import parse_duration
-from ferryman.cli.connection import Admin
+from ferryman.cli.connection import Admin, kept_token
 from ferryman.cli.dev_folder import keep
 from ferryman.cli.migrate import check_app, request_of
 from ferryman.cli.plan import Plan, read_plan
@@ -39,7 +39,7 @@ class Platform:
         self._latest: App | None = None
         self.url = url
         self.data_dir = folder / "data"
-        self.operator_token = (self.data_dir / "operator-token").read_text().strip()
+        self.operator_token = kept_token(self.data_dir)
         self.touched: list[Migration] = []
         """The migrations that the running test had to do with, for its report."""
         self._admin = Admin(url, self.operator_token)
@@ -222,7 +222,7 @@ def _started(children: Children, folder: Path, seed: str | None) -> tuple[Child,
             "serve", *options, cwd=folder, env={}, kept=True, without=_SETTINGS
         )
         try:
-            return process, wait_for(process, children, "Ferryman ready on ", _READY_SECONDS)
+            return process, ready(process, children, _READY_SECONDS)
         except ChildEndedError as ended:
             if not left or "port_taken" not in str(ended):
                 raise
