@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.error import URLError
 
 READY_SECONDS = 60.0
 
@@ -115,3 +116,15 @@ def cloud_token(platform: Platform) -> str:
     app = {"kind": "forge", "serverAppKey": "bench.server", "cloudAppKey": "bench.cloud"}
     answer = platform.call("POST", "/admin/v1/apps", app | {"windowSeconds": 86_400})
     return str(answer["cloudToken"])
+
+
+def await_answer(url: str, what: str) -> None:
+    """Return as soon as a server of a benchmark answers there."""
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        try:
+            with urllib.request.urlopen(url, timeout=5):  # noqa: S310 - loopback only
+                return
+        except URLError:
+            time.sleep(0.1)
+    raise SystemExit(f"{what} did not start")

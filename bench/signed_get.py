@@ -7,14 +7,11 @@ import os
 import shutil
 import subprocess
 import tempfile
-import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.error import URLError
 
-from bench._platform import begin_transfer, cloud_token, free_port, serving
+from bench._platform import await_answer, begin_transfer, cloud_token, free_port, serving
 from bench.report import Figure, MissingError
 from bench.s3 import carried, timed
 from bench.uploads import parse_size, show_size, write_source
@@ -78,19 +75,8 @@ def _nginx(program: str, folder: Path) -> Iterator[str]:
     conf.write_text(_CONF.format(user=user, folder=folder, port=port))
     process = subprocess.Popen([program, "-c", str(conf), "-e", str(folder / "nginx.log")])
     try:
-        _await(f"http://127.0.0.1:{port}/nginx.conf")
+        await_answer(f"http://127.0.0.1:{port}/nginx.conf", "nginx")
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
         process.wait(timeout=60)
-
-
-def _await(url: str) -> None:
-    until = time.monotonic() + 30
-    while time.monotonic() < until:
-        try:
-            with urllib.request.urlopen(url, timeout=5):  # noqa: S310 - loopback only
-                return
-        except URLError:
-            time.sleep(0.1)
-    raise SystemExit("nginx did not start")

@@ -14,9 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
-from urllib.error import URLError
 
-from bench._platform import begin_transfer, free_port, serving
+from bench._platform import await_answer, begin_transfer, free_port, serving
 from bench.report import Figure
 from bench.uploads import MIB, Watch, memory, parse_size, show_size
 
@@ -88,19 +87,8 @@ def discarding() -> Iterator[str]:
     process = subprocess.Popen([sys.executable, "-m", "bench._discard", str(port)])
     try:
         endpoint = f"http://127.0.0.1:{port}"
-        _await(endpoint)
+        await_answer(endpoint, "the store that discards")
         yield endpoint
     finally:
         process.kill()
         process.wait()
-
-
-def _await(endpoint: str) -> None:
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        try:
-            with urllib.request.urlopen(endpoint, timeout=5):  # noqa: S310 - loopback only
-                return
-        except URLError:
-            time.sleep(0.1)
-    raise SystemExit("the store that discards did not start")

@@ -137,6 +137,18 @@ class PlatformProcess:
     callers: list[Caller] = field(default_factory=list)
     crossings: list["Crossing"] = field(default_factory=list)
 
+    def __enter__(self) -> "PlatformProcess":
+        """Start it; what is left of one that does not start is ended."""
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     @property
     def log(self) -> Path:
         return self.data_dir.with_name(self.data_dir.name + ".log")

@@ -60,12 +60,8 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PlatformProce
     """A platform of its own, on real time: nothing that is generated can move its clock."""
     env = {"FERRYMAN_RATE_BURST": "1000000", "FERRYMAN_RATE_PER_SECOND": "100000"}
     folder = tmp_path_factory.mktemp("schema")
-    platform = PlatformProcess(folder / "data", clock="real", env=env)
-    try:
-        platform.start()
+    with PlatformProcess(folder / "data", clock="real", env=env) as platform:
         yield platform
-    finally:
-        platform.close()
 
 
 @pytest.fixture(scope="module")

@@ -28,12 +28,8 @@ KEEPS_ITS_TOKEN = CLOUD_APP.replace(
 @pytest.fixture
 def platform(empty_database: str, tmp_path: Path) -> Iterator[PlatformProcess]:
     """A platform whose database, and so its signing key, the test can read."""
-    platform = PlatformProcess(tmp_path / "data", database_url=empty_database)
-    try:
-        platform.start()
+    with PlatformProcess(tmp_path / "data", database_url=empty_database) as platform:
         yield platform
-    finally:
-        platform.close()
 
 
 def signing_key(url: str) -> SigningKey:

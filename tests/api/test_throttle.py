@@ -36,12 +36,8 @@ def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PlatformProcess
     """A platform that lets an app call 12 times at once and twice a second."""
     folder = tmp_path_factory.mktemp("strict")
     env = {"FERRYMAN_RATE_PER_SECOND": "2", "FERRYMAN_RATE_BURST": str(BURST)}
-    platform = PlatformProcess(folder / "data", env=env)
-    try:
-        platform.start()
+    with PlatformProcess(folder / "data", env=env) as platform:
         yield platform
-    finally:
-        platform.close()
         shutil.rmtree(folder)
 
 

@@ -19,12 +19,8 @@ OLD = {
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PlatformProcess]:
     """A platform of its own."""
-    platform = PlatformProcess(tmp_path_factory.mktemp("variants") / "data", env=OLD)
-    try:
-        platform.start()
+    with PlatformProcess(tmp_path_factory.mktemp("variants") / "data", env=OLD) as platform:
         yield platform
-    finally:
-        platform.close()
 
 
 @pytest.fixture

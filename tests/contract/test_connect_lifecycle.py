@@ -125,12 +125,8 @@ def test_uninstalled(installed: Connect) -> None:
 @pytest.fixture(scope="module")
 def slow_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PlatformProcess]:
     """A platform of its own, since no other test must meet its limit."""
-    platform = PlatformProcess(tmp_path_factory.mktemp("slow") / "data", env=FEW)
-    try:
-        platform.start()
+    with PlatformProcess(tmp_path_factory.mktemp("slow") / "data", env=FEW) as platform:
         yield platform
-    finally:
-        platform.close()
 
 
 @pytest.fixture

@@ -41,12 +41,8 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PlatformProce
         "FERRYMAN_DELIVERY_CONCURRENCY": "20",
         "FERRYMAN_HEARTBEAT_SECONDS": "1",
     }
-    platform = PlatformProcess(tmp_path_factory.mktemp("hanging") / "data", env=env)
-    try:
-        platform.start()
+    with PlatformProcess(tmp_path_factory.mktemp("hanging") / "data", env=env) as platform:
         yield platform
-    finally:
-        platform.close()
 
 
 @pytest.fixture

@@ -168,12 +168,8 @@ class Voyage:
 @contextmanager
 def platform_in(folder: Path) -> Iterator[PlatformProcess]:
     env = {"FERRYMAN_HEARTBEAT_SECONDS": "2", "FERRYMAN_RETRY_BASE_SECONDS": "1"}
-    platform = PlatformProcess(folder / "data", clock="real", env=env)
-    try:
-        platform.start()
+    with PlatformProcess(folder / "data", clock="real", env=env) as platform:
         yield platform
-    finally:
-        platform.close()
 
 
 def sail(folder: Path, number: int, platform: PlatformProcess, chance: random.Random) -> None:

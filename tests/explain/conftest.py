@@ -20,12 +20,8 @@ _SHORT = {
 @pytest.fixture(scope="session")
 def short_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PlatformProcess]:
     """A platform of its own, on the virtual clock."""
-    platform = PlatformProcess(tmp_path_factory.mktemp("explain") / "data", env=_SHORT)
-    try:
-        platform.start()
+    with PlatformProcess(tmp_path_factory.mktemp("explain") / "data", env=_SHORT) as platform:
         yield platform
-    finally:
-        platform.close()
 
 
 @pytest.fixture(scope="session")
