@@ -327,8 +327,9 @@ class Crossing:
         }
         return self.server.ok("POST", "/server/v1/listeners/claim", request)["transfer"]
 
-    def gateway(self) -> Gateway:
-        return Gateway(self.server.url, self.tokens["serverToken"], self.transfer_id, patience=10)
+    def gateway(self, patience: float = 10) -> Gateway:
+        token = self.tokens["serverToken"]
+        return Gateway(self.server.url, token, self.transfer_id, patience=patience)
 
     def migration(self) -> Migration:
         return Migration(self.cloud.url, self.tokens["cloudToken"], patience=10)

@@ -101,7 +101,8 @@ def test_an_export_outlasts_a_store_that_is_down(
             crossing = Crossing.begin(platform, app_folder)
             with (
                 ThreadPoolExecutor(1) as pool,
-                crossing.gateway() as gateway,
+                # Ten seconds would be the length of the outage itself on a slow machine.
+                crossing.gateway(patience=120) as gateway,
                 gateway.create_app_data("patient") as file,
             ):
                 file.write(data[: 2 * PART])
