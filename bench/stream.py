@@ -31,7 +31,7 @@ def run() -> list[Figure]:
         with discarding() as endpoint:
             os.environ.update(AWS_ACCESS_KEY_ID="bench", AWS_SECRET_ACCESS_KEY="bench")  # noqa: S106 - not checked
             store = f"s3://bench?endpoint={endpoint}"
-            with serving(folder / "data", object_store=store) as platform:
+            with serving(folder / "data", object_store=store, max_file_bytes=size) as platform:
                 token, transfer_id = begin_transfer(platform)
                 command = [sys.executable, "-m", "bench._generate"]
                 with (
