@@ -32,7 +32,7 @@ from ferryman.vocab import EventType
 
 FINISHED = int(os.environ.get("FERRYMAN_BENCH_FINISHED", "10000000"))
 TIMERS = int(os.environ.get("FERRYMAN_BENCH_TIMERS", "1000000"))
-_ROUNDS = 3
+_ROUNDS = 5
 _PAYLOAD = json.dumps({"eventType": EventType.UPLOADED.value, "key": "0" * 36, "label": "records"})
 
 
