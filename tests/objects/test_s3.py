@@ -2,8 +2,10 @@
 
 import asyncio
 import http.client
+import json
 import os
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,6 +13,7 @@ import pytest
 
 from ferryman.errors import Conflict, OutsideError
 from ferryman.objects.port import SignedPart
+from ferryman.objects.s3.checking import check_rights
 from ferryman.objects.s3.store import S3Store, joined_etag
 from ferryman.wire.upload import StoredPart
 from tools.ceph import Ceph
@@ -85,13 +88,48 @@ def test_objects_are_encrypted_as_chosen(moto: S3Server, key: str, options: str)
         assert found.get("SSEKMSKeyId") == store._address.kms_key
 
 
-def test_the_check_leaves_nothing_behind(rgw: S3Store) -> None:
-    async def left() -> int:
-        listed = await rgw._client.list_multipart_uploads(Bucket=rgw._address.bucket)
-        return sum(u["Key"].endswith("ferryman-check") for u in listed.get("Uploads", ()))
+def test_a_check_leaves_nothing_behind_and_removes_what_a_killed_one_left(rgw: S3Store) -> None:
+    name = {"Bucket": rgw._address.bucket, "Key": "some/prefix/ferryman-check-of-before"}
+
+    async def left() -> list[str]:
+        bucket = rgw._address.bucket
+        uploads = await rgw._client.list_multipart_uploads(Bucket=bucket)
+        files = await rgw._client.list_objects_v2(Bucket=bucket)
+        found = [*uploads.get("Uploads", ()), *files.get("Contents", ())]
+        return [each["Key"] for each in found if "check" in each["Key"]]
+
+    async def leave() -> None:
+        await rgw._client.create_multipart_upload(**name)
+        await rgw._client.put_object(**name, Body=b"")
 
     run(rgw.check())
-    assert run(left()) == 0
+    assert run(left()) == []
+    run(leave())
+    run(rgw.check())
+    assert run(left()) == [name["Key"]] * 2, "another platform may be at it"
+    later = datetime.now(UTC) + timedelta(hours=2)
+    run(check_rights(rgw._client, name["Bucket"], "some/prefix/", {}, later))
+    assert run(left()) == []
+
+
+@pytest.mark.parametrize(
+    "right", ["GetObject", "DeleteObject", "ListBucketMultipartUploads", "AbortMultipartUpload"]
+)
+def test_the_check_misses_no_right(ceph: Ceph, right: str) -> None:
+    with s3_at(ceph) as store:
+        bucket = store._address.bucket
+        refuse = {
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": f"s3:{right}",
+            "Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"],
+        }
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [refuse]})
+        run(store.check())
+        run(store._client.put_bucket_policy(Bucket=bucket, Policy=policy))
+        with pytest.raises(OutsideError) as refused:
+            run(store.check())
+        assert refused.value.code == "store_refused"
 
 
 def test_the_check_says_that_there_is_no_bucket(ceph: Ceph) -> None:
@@ -131,11 +169,11 @@ def test_two_completions_at_once_both_succeed(rgw: S3Store, key: str) -> None:
     ref = run(rgw.begin(key))
     parts = [send(rgw, key, ref, 1, DATA)]
 
-    async def both() -> list[BaseException | None]:
+    async def both() -> list[object]:
         calls = (rgw.complete(key, ref, parts) for _ in range(8))
         return await asyncio.gather(*calls, return_exceptions=True)
 
-    failed = [each for each in run(both()) if each is not None]
+    failed = [each for each in run(both()) if isinstance(each, BaseException)]
     # S3 may tell one of them to come again, which is no refusal.
     assert all(isinstance(each, OutsideError) for each in failed), failed
     run(rgw.complete(key, ref, parts))

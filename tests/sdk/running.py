@@ -128,8 +128,8 @@ class Platform:
 
 
 @contextmanager
-def serving(data_dir: Path, port: int | None = None) -> Iterator[Platform]:
-    """Start ``ferryman serve`` and wait until it can be used."""
+def serving(data_dir: Path, port: int | None = None, **settings: object) -> Iterator[Platform]:
+    """Start ``ferryman serve`` and wait until it can be used; ``settings`` are as in config.py."""
     port = port or free_port()
     command = [sys.executable, "-m", "ferryman", "serve", "--data-dir", str(data_dir)]
     with (data_dir.parent / "serve.log").open("ab") as errors:
@@ -139,6 +139,7 @@ def serving(data_dir: Path, port: int | None = None) -> Iterator[Platform]:
             stderr=errors,
             text=True,
             start_new_session=True,
+            env=os.environ | {f"FERRYMAN_{n.upper()}": str(value) for n, value in settings.items()},
         )
     assert process.stdout is not None
     try:

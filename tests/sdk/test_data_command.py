@@ -62,6 +62,17 @@ def test_a_refusal_is_one_sentence_and_status_1(running: Running) -> None:
 HEAVY = "aiohttp typer rich litestar asyncpg pydantic cryptography"
 
 
+def test_a_file_larger_than_the_platform_takes_is_not_even_read(
+    running: Running, tmp_path: Path
+) -> None:
+    source = tmp_path / "vast"
+    source.touch()
+    os.truncate(source, 50_000_000_001)
+    answer = data(running, "put", str(source), "--transfer", running.transfer_id)
+    assert answer.returncode == 1
+    assert b"at most 50000000000 bytes" in answer.stderr
+
+
 def test_the_package_is_light_to_import() -> None:
     program = (
         "import sys, ferryman;"

@@ -6,9 +6,9 @@ import pytest
 from ferryman import ClientError, GatewayError, MigrationAPIError
 from ferryman.sdk import cloud_calls, server_calls
 from ferryman.sdk.exchange import Exchange, NoAnswerError
-from ferryman.sdk.operation import Request, address, json_operation, segment
+from ferryman.sdk.operation import Answer, Request, address, json_operation, segment
+from ferryman.sdk.part import part_flow
 from ferryman.sdk.retry import RetryPolicy
-from ferryman.sdk.upload import part_flow
 from ferryman.vocab import AckStatus
 from ferryman.wire.message import MessageStatus
 from ferryman.wire.upload import PartRequest
@@ -184,6 +184,35 @@ def test_a_refused_url_is_replaced_and_a_lost_connection_is_repeated() -> None:
     done = drive(part_flow(EXCHANGE, "u", PART, memoryview(b"abc")), events)
     assert done.result is not None
     assert len(done.requests) == 6
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("RequestTimeTooSkewed", r"expected clocks .*; found RequestTimeTooSkewed\. Set the clock"),
+        ("AccessDenied", r"found AccessDenied\. .*check the keys"),
+        ("Odd.Code", r"found Odd\.Code\. Look the code up"),
+    ],
+)
+def test_a_refusal_of_s3_says_what_to_do_and_repeats_nothing_signed(code: str, told: str) -> None:
+    text = f"<?xml?><Error><Code>{code}</Code><Message>m</Message><Sig>secret</Sig></Error>"
+    refused = Answer(status=403, headers={}, body=text.encode())
+    with pytest.raises(ClientError, match=told) as caught:
+        drive(part_flow(EXCHANGE, "u", PART, memoryview(b"abc")), [URLS, refused] * 4)
+    assert "secret" not in str(caught.value)
+
+
+def test_what_only_looks_like_a_refusal_of_s3_is_told_by_its_status() -> None:
+    for body in (b"<Code>", b"<Code></Code>", b"<Code>a b</Code>", b"<Code>A</Code>" * 10_000):
+        refused = Answer(status=403, headers={}, body=body)
+        with pytest.raises(ClientError, match="answered with status 403"):
+            drive(part_flow(EXCHANGE, "u", PART, memoryview(b"abc")), [URLS, refused] * 4)
+
+
+def test_a_full_store_is_waited_for() -> None:
+    full = answer(507, problem(507, "store_full"))
+    events: list[Event] = [URLS, full, full, answer(200, etag="e")]
+    assert drive(part_flow(EXCHANGE, "u", PART, memoryview(b"abc")), events).result is not None
 
 
 def test_a_part_that_is_always_refused_is_an_error() -> None:

@@ -5,12 +5,14 @@ import hashlib
 import io
 import random
 import zipfile
+from pathlib import Path
 
 import pytest
 
 from ferryman import Gateway, GatewayError, Migration
+from ferryman.sdk.bandwidth import Throttle
 
-from .running import Platform, Running
+from .running import Platform, Running, serving
 
 MIB = 1 << 20
 
@@ -74,6 +76,39 @@ def test_one_event_a_file_and_none_for_the_rest(
     events = platform.events(running, "uploaded:app_data")
     assert [event["label"] for event in events] == ["a"]
     assert platform.view(running)["files"] == 1
+
+
+def test_a_file_that_grows_too_large_is_given_up_before_it_is_sent(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    most = 20 * MIB
+    with serving(tmp_path / "data", max_file_bytes=most) as platform:
+        running = platform.transfer([])
+        with Gateway(running.url, running.server_token, running.transfer_id) as gateway:
+            with gateway.create_app_data("just") as stream:
+                stream.write(noise(most))
+            with (
+                pytest.raises(GatewayError, match=f"at most {most} bytes") as caught,
+                gateway.create_app_data("more") as stream,
+            ):
+                stream.write(noise(most + 1))
+        assert caught.value.code == "file_too_large"
+        assert platform.view(running)["files"] == 1
+
+
+def test_gateways_that_share_a_throttle_spend_from_it(running: Running) -> None:
+    waits: list[float] = []
+    throttle = Throttle(8.0 * MIB, clock=lambda: 0.0, sleep=waits.append)
+    for _ in range(2):
+        with (
+            Gateway(
+                running.url, running.server_token, running.transfer_id, throttle=throttle
+            ) as gateway,
+            gateway.create_app_data() as stream,
+        ):
+            stream.write(noise(3 * MIB))
+    # At an instant that does not pass each piece waits for all before it: 6 less the 2 saved up.
+    assert max(waits) == pytest.approx(3 / 8)
+    assert len(waits) == 3
 
 
 def test_a_dropped_stream_sends_no_event(

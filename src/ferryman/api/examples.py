@@ -53,6 +53,7 @@ BY_NAME: dict[str, Any] = {
     "label": "pages",
     "lastEntity": "T3BhcXVlLg",
     "manifest": None,
+    "maxFileSize": 50_000_000_000,
     "maxParts": 10_000,
     "md5": None,
     "message": "7 of 9 pages are imported",

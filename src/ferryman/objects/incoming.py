@@ -64,7 +64,10 @@ class IncomingPart:
                 rest = rest[self._file.write(rest) :]
 
     async def keep(self) -> None:
-        """Accept the part: when this returns it is on disk under its name.
+        """Accept the part: when this returns its bytes are on disk.
+
+        Its name is there after a kill, and after a power cut once the file is complete: until
+        then a sender that goes on asks which parts are there.
 
         Raises ``Invalid`` (``size_mismatch``, ``checksum_mismatch``), or ``Conflict``
         (``upload_closed``) when the upload was completed or aborted meanwhile.

@@ -131,9 +131,9 @@ class LocalStore:
         """Parts accepted so far; a number sent twice with other bytes is there twice."""
         return await asyncio.to_thread(parts_in, self._upload(key))
 
-    async def complete(self, key: str, upload_ref: str, parts: Sequence[Part]) -> None:
+    async def complete(self, key: str, upload_ref: str, parts: Sequence[Part]) -> list[Part]:
         """Make the file of exactly ``parts``, on disk when this returns."""
-        await asyncio.to_thread(self._complete, key, parts)
+        return await asyncio.to_thread(self._complete, key, parts)
 
     async def abort(self, key: str, upload_ref: str) -> None:
         """Close the upload and remove its parts; a completed file stays."""
@@ -180,12 +180,14 @@ class LocalStore:
 
     def claim(self) -> None:
         """Mark the folder as that of the platform whose secret this is, unless it is marked."""
-        draft = self._incoming / str(passing_id())
         with disk_errors():
-            draft.write_text(self._name())
-            with suppress(FileExistsError):
-                self._mark.hardlink_to(draft)
-            draft.unlink()
+            while not self._mark.exists():
+                draft = self._incoming / str(passing_id())
+                draft.write_text(self._name())
+                # A process that starts beside this one may mark it first, or clear the draft away.
+                with suppress(FileExistsError, FileNotFoundError):
+                    self._mark.hardlink_to(draft)
+                draft.unlink(missing_ok=True)
 
     async def is_own(self) -> bool:
         """Whether the platform of this secret claimed it; a worker elsewhere has another folder."""
@@ -215,7 +217,7 @@ class LocalStore:
         with disk_errors():
             self._upload(key).mkdir(mode=0o700, exist_ok=True)
 
-    def _complete(self, key: str, parts: Sequence[Part]) -> None:
+    def _complete(self, key: str, parts: Sequence[Part]) -> list[Part]:
         upload, target = self._upload(key), self._object(key)
         with disk_errors(), locked(upload) as is_open:
             if is_open:
@@ -229,16 +231,17 @@ class LocalStore:
                 make_folder(target.parent)
                 upload.rename(target)
             else:
-                self._check_same(read_list(target), parts)
+                chosen = self._same(read_list(target), parts)
             # Also on a repeat: the first call may have been killed before it got here. A rename
             # is one change of both folders to a file system, so the new one is enough.
             sync_folder(target.parent)
+        return chosen
 
-    def _check_same(self, found: StoredObject | None, parts: Sequence[Part]) -> None:
+    def _same(self, found: StoredObject | None, parts: Sequence[Part]) -> list[Part]:
         """A repeated completion names the same parts; anything else comes too late."""
         if found is None or len(parts) != len(found.parts):
             raise upload_closed()
-        check_parts(parts, min_part_size=0, max_parts=self.max_parts, held=found.parts)
+        return check_parts(parts, min_part_size=0, max_parts=self.max_parts, held=found.parts)
 
     def _abort(self, key: str) -> None:
         upload = self._upload(key)

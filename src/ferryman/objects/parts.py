@@ -49,12 +49,7 @@ def check_request(
             fix="Divide the file into smaller parts.",
         )
     if not _SHA256.fullmatch(part.sha256):
-        raise Invalid(
-            "part_digest_invalid",
-            expected="the sha256 of the part as 64 lower-case hex digits",
-            found=f"{part.sha256[:80]!r}",
-            fix="Send hashlib.sha256(part).hexdigest().",
-        )
+        raise _not_hex(part.sha256)
     if "md5" in checksums and not _MD5.fullmatch(part.md5 or ""):
         raise Invalid(
             "part_digest_invalid",
@@ -62,6 +57,13 @@ def check_request(
             found=f"{(part.md5 or 'none')[:80]!r}",
             fix="Send hashlib.md5(part).hexdigest() as md5; checksums of the upload names it.",
         )
+
+
+def check_digests(parts: Sequence[StoredPart]) -> None:
+    """Refuse a digest that no reader could ever find again; raises ``part_digest_invalid``."""
+    for part in parts:
+        if part.sha256 is not None and not _SHA256.fullmatch(part.sha256):
+            raise _not_hex(part.sha256)
 
 
 def check_parts(
@@ -137,6 +139,15 @@ def _same_bytes(part: StoredPart, stored: StoredPart) -> bool:
     if part.sha256 is not None and stored.sha256 is not None:
         return part.sha256 == stored.sha256
     return part.etag.strip('"') == stored.etag.strip('"')
+
+
+def _not_hex(found: str) -> Invalid:
+    return Invalid(
+        "part_digest_invalid",
+        expected="the sha256 of the part as 64 lower-case hex digits",
+        found=f"{found[:80]!r}",
+        fix="Send hashlib.sha256(part).hexdigest().",
+    )
 
 
 def _digest(part: StoredPart) -> str:

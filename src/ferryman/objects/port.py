@@ -91,9 +91,10 @@ class ObjectStore(Protocol):
     async def list_parts(self, key: str, upload_ref: str) -> list[Part]:
         """Parts that an open upload holds, by number; empty when it is closed."""
 
-    async def complete(self, key: str, upload_ref: str, parts: Sequence[Part]) -> None:
+    async def complete(self, key: str, upload_ref: str, parts: Sequence[Part]) -> list[Part]:
         """Make the file of exactly these parts; repeating it with the same parts is harmless.
 
+        Returns them in order, with the sha256 of those for which only the store knows it.
         Raises ``Invalid`` for missing or wrong parts, ``Conflict`` (``upload_closed``) when the
         upload was aborted or completed with other parts.
         """

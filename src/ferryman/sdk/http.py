@@ -72,6 +72,7 @@ class HttpTransport:
     ) -> None:
         self.base_url: str = check_base(base_url)
         self._credentials = credentials
+        patience += 0.0 if throttle is None else throttle.patience
         self.exchange: Exchange = Exchange(policy or RetryPolicy(patience=patience), error)
         self._sleep = sleep
         self._throttle = throttle
@@ -142,7 +143,7 @@ class HttpTransport:
         body: bytes | Iterator[bytes] | None
         if isinstance(request.body, memoryview):
             # urllib3 sends any buffer as it is; its annotation names bytes only.
-            body = cast("Iterator[bytes]", pieces(request.body, self._throttle))
+            body = cast("Iterator[bytes]", pieces(request.body, self._throttle, request.meanwhile))
             headers["content-length"] = str(request.body.nbytes)
         else:
             body = request.body
@@ -169,10 +170,16 @@ class HttpTransport:
             ) from failure
 
 
-def pieces(body: memoryview, throttle: Throttle | None = None) -> Iterator[memoryview]:
+def pieces(
+    body: memoryview,
+    throttle: Throttle | None = None,
+    meanwhile: Callable[[], object] | None = None,
+) -> Iterator[memoryview]:
     """Cut a body into views of at most 1 MiB, each when it may go; nothing is copied."""
     size = _PIECE if throttle is None else throttle.piece
     for start in range(0, body.nbytes, size):
+        if meanwhile is not None:
+            meanwhile()
         piece = body[start : start + size]
         if throttle is not None:
             throttle.spend(piece.nbytes)

@@ -9,6 +9,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from ferryman.sdk.errors import ClientError
+from ferryman.sdk.store_refusal import read_store_refusal
 from ferryman.wire.problem import Problem
 
 T = TypeVar("T")
@@ -27,7 +28,7 @@ class Request:
 
     ``url`` is a path below the transport's base URL, or a whole URL; the token goes only with a
     path, so that a signed URL never carries it elsewhere. ``timeout`` is the seconds that the
-    answer may take to begin.
+    answer may take to begin. ``meanwhile`` is called before each piece of a body that is a view.
     """
 
     method: str
@@ -36,6 +37,7 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | memoryview | None = None
     timeout: float = 60.0
+    meanwhile: Callable[[], object] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +151,12 @@ def address(
 def refusal(answer: Answer, error: type[ClientError], what: str) -> ClientError:
     """Build the error for an answer that is not a success; ``what`` names the call."""
     problem = read_problem(answer)
+    if problem is None and (store := read_store_refusal(answer.body)):
+        return error(
+            answer.status,
+            f"{what} was refused by the object store with status {answer.status}: "
+            f"expected {store.expected}; found {store.code}. {store.fix}",
+        )
     if problem is None:
         return error(answer.status, f"{what} was answered with status {answer.status}.")
     return error(

@@ -82,7 +82,7 @@ def put_file(
             try:
                 receipt = _send(begin(journal), path, sending)
             except GatewayError as refused:
-                if refused.settled or refused.status == 404:
+                if refused.settled or refused.status == 404 or refused.code == "file_too_large":
                     journal.forget()  # there is nothing to go on with, nor will there be
                 raise
             journal.forget()
@@ -113,6 +113,11 @@ def _send(upload: Upload, path: Path, sending: Sending) -> AppDataReceipt:
     if done is not None:
         # Registered by a process that was killed before it could say so.
         return done
+    try:
+        upload.check_size(sending.size)
+    except GatewayError:
+        upload.abandon()
+        raise
     with AppDataStream(upload) as stream, path.open("rb", buffering=0) as file:
         while piece := file.read(_PIECE):
             stream.write(piece)

@@ -6,7 +6,8 @@ from email.utils import parsedate_to_datetime
 from random import SystemRandom
 
 # Every write of the SDK may be repeated, so an answer that never came is worth another try too.
-RETRYABLE = frozenset({408, 429, 500, 502, 503, 504})
+# 507 is a full store: somebody makes room, or the caller is told in the end.
+RETRYABLE = frozenset({408, 429, 500, 502, 503, 504, 507})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,17 +10,17 @@ from typing import TypeVar
 
 from ferryman.sdk import server_calls
 from ferryman.sdk.errors import GatewayError
-from ferryman.sdk.exchange import Exchange, Flow, NoAnswerError
+from ferryman.sdk.exchange import Exchange, Flow
 from ferryman.sdk.http import HttpTransport
-from ferryman.sdk.operation import Answer, Request, refusal
+from ferryman.sdk.part import md5_of, part_flow
 from ferryman.sdk.parts import Budget, PartPlan
 from ferryman.sdk.resume import SOURCE_CHANGED, Resumption, by_number, held_part
 from ferryman.sdk.retry import RetryPolicy
+from ferryman.sdk.stay import Stay
 from ferryman.wire.upload import (
     AppDataReceipt,
     CompleteRequest,
     PartRequest,
-    PartUrl,
     StoredPart,
     UploadView,
 )
@@ -28,11 +28,6 @@ from ferryman.wire.upload import (
 log: logging.Logger = logging.getLogger("ferryman.sdk")
 
 T = TypeVar("T")
-
-# A signed URL may have expired while a part waited, and a byte may flip on the way: the store
-# then refuses, and a new URL and another try mend it. A part refused this often is not mended.
-_TRIES_PER_PART = 4
-_THERE_ALREADY = 412
 
 
 class Upload:
@@ -62,9 +57,11 @@ class Upload:
         self._resumption = resumption
         self._on_part = on_part
         self._on_end = on_end
+        self._stay = Stay(transport)
         self._held: dict[int, list[StoredPart]] = {}
         self._view: UploadView | None = None
         self._numbers = 0
+        self._bytes = 0
         self._pending: dict[int, Future[StoredPart]] = {}
         self._stored: list[StoredPart] = []
         self._failure: BaseException | None = None
@@ -109,7 +106,9 @@ class Upload:
                 None,
                 f"The file has more than {view.max_parts} parts: the platform takes no longer one.",
             )
+        self.check_size(self._bytes + body.nbytes)
         self._numbers += 1
+        self._bytes += body.nbytes
         number = self._numbers
         self._budget.take(body.nbytes)
         try:
@@ -131,7 +130,7 @@ class Upload:
         self._budget.take(body.nbytes)
         try:
             self.check()
-            part = PartRequest(number=1, size=body.nbytes, sha256=sha256, md5=_md5(body))
+            part = PartRequest(number=1, size=body.nbytes, sha256=sha256, md5=md5_of(body))
             begin = server_calls.begin_upload(self._transfer_id, self._label, part=part)
             view = self._view = self._run(lambda exchange: exchange.call(begin))
             stored = self._run(
@@ -155,6 +154,17 @@ class Upload:
             raise self._failure
         if self._cancelled.is_set():
             raise GatewayError(None, "The upload was abandoned.")
+
+    def check_size(self, size: int) -> None:
+        """Raise, before more is sent, if the platform would refuse a file of so many bytes."""
+        most = self.begin().max_file_size
+        if most is not None and size > most:
+            raise GatewayError(
+                None,
+                f"Expected a file of at most {most} bytes, found at least {size}. Export in "
+                "several files; labels can carry their order.",
+                code="file_too_large",
+            )
 
     def complete(self, sha256: str) -> AppDataReceipt:
         """Wait for all parts and register the file of digest ``sha256``."""
@@ -241,12 +251,21 @@ class Upload:
             number=number,
             size=body.nbytes,
             sha256=sha256 or hashlib.sha256(body).hexdigest(),
-            md5=_md5(body) if "md5" in view.checksums else None,
+            md5=md5_of(body) if "md5" in view.checksums else None,
         )
+
+        def stay() -> None:
+            self._stay.beat(view.upload_id, part)
+
         stored = self._stored_before(part)
         sent = stored is None
         if stored is None:
-            stored = self._run(lambda exchange: part_flow(exchange, view.upload_id, part, body))
+            self._stay.asked()
+            stored = self._run(
+                lambda exchange: part_flow(exchange, view.upload_id, part, body, meanwhile=stay)
+            )
+        else:
+            stay()
         if self._on_part is not None:
             self._on_part(stored, sent)
         return stored
@@ -271,60 +290,3 @@ class Upload:
     def _pause(self, seconds: float) -> None:
         if self._cancelled.wait(seconds):
             raise GatewayError(None, "The upload was abandoned.")
-
-
-def part_flow(
-    exchange: Exchange,
-    upload_id: str,
-    part: PartRequest,
-    body: memoryview,
-    url: PartUrl | None = None,
-) -> Flow[StoredPart]:
-    """Ask where a part goes and send it there; a refused URL is replaced by a new one.
-
-    ``url`` where the platform has told it already.
-    """
-    for tries in range(1, _TRIES_PER_PART + 1):
-        url = url or (yield from _where(exchange, upload_id, part))
-        put = Request(method=url.method, url=url.url, headers=url.headers, body=body)
-        try:
-            answer = yield from exchange.deliver(put)
-        except NoAnswerError as lost:
-            raise exchange.unanswered(put, lost) from lost
-        if answer.status == 200:
-            return _stored(part, answer)
-        if answer.status == _THERE_ALREADY:
-            # It arrived before, and the answer was lost: the store replaces nothing.
-            state = yield from exchange.call(server_calls.upload_state(upload_id))
-            if there := held_part(part, state.parts, None):
-                return there
-        url = None
-        log.warning(
-            "part.refused uploadId=%s number=%d status=%d try=%d",
-            upload_id,
-            part.number,
-            answer.status,
-            tries,
-        )
-    raise refusal(answer, exchange.error, f"Part {part.number} of upload {upload_id}")
-
-
-def _where(exchange: Exchange, upload_id: str, part: PartRequest) -> Flow[PartUrl]:
-    urls = yield from exchange.call(server_calls.part_urls(upload_id, [part]))
-    if len(urls.parts) != 1:
-        raise exchange.error(200, f"Asked for the URL of one part, got {len(urls.parts)}.")
-    return urls.parts[0]
-
-
-def _stored(part: PartRequest, answer: Answer) -> StoredPart:
-    return StoredPart(
-        number=part.number,
-        etag=answer.headers.get("etag", ""),
-        size=part.size,
-        sha256=part.sha256,
-    )
-
-
-def _md5(body: memoryview) -> str:
-    # Not a safeguard: S3 checks the bytes that arrive with it.
-    return hashlib.md5(body, usedforsecurity=False).hexdigest()

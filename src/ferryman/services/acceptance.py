@@ -9,6 +9,7 @@ from uuid import UUID
 
 from ferryman.domain import transfer as rules
 from ferryman.errors import Invalid, LimitExceeded, RuleError
+from ferryman.objects.parts import check_digests
 from ferryman.services import transfer as transfer_service
 from ferryman.services.decision import apply, message_id_of
 from ferryman.services.own_upload import check_not_aborted, completed, receipt_of
@@ -136,6 +137,7 @@ def check_whole(platform: Platform, request: CompleteRequest) -> int:
             found=f"{size} bytes",
             fix="Export in several files; labels can carry their order.",
         )
+    check_digests(request.parts)
     digest = request.sha256
     if digest is not None and (len(digest) != 64 or not set(digest) <= _HEX):
         raise Invalid(

@@ -13,6 +13,7 @@ from ferryman.errors import Invalid, LimitExceeded, not_found
 from ferryman.figures import Figures
 from ferryman.objects.port import ObjectStore
 from ferryman.services.gathering import Gathering
+from ferryman.services.once import Once
 from ferryman.store.database import Database
 
 
@@ -25,6 +26,7 @@ class Platform:
     settings: Settings
     figures: Figures = field(default_factory=Figures)
     gathering: Gathering = field(default_factory=Gathering)
+    once: Once = field(default_factory=Once)
 
     @property
     def silence(self) -> timedelta:

@@ -23,6 +23,7 @@ class UploadView(Wire, frozen=True):
     """A begun upload.
 
     Every part but the last is at least ``min_part_size``; ``part_size`` is a good first size.
+    A file of more than ``max_file_size`` is refused at its completion, whatever was sent of it.
     ``checksums`` names the digests that the store wants for each part. ``resumed`` tells that
     the upload was begun before, under the same resume key, and ``receipt`` is there when it is
     complete already. ``part`` tells where the part goes that a new upload was begun with.
@@ -35,6 +36,7 @@ class UploadView(Wire, frozen=True):
     max_part_size: int
     max_parts: int
     checksums: list[str]
+    max_file_size: int | None = None
     resumed: bool = False
     receipt: "AppDataReceipt | None" = None
     part: "PartUrl | None" = None

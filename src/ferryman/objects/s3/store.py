@@ -21,6 +21,7 @@ from ferryman.objects.incoming import upload_closed
 from ferryman.objects.parts import check_parts, check_request
 from ferryman.objects.port import Part, SignedPart, Unfinished
 from ferryman.objects.s3.address import S3Address, base_of
+from ferryman.objects.s3.checking import CHECK_NAME, check_rights
 from ferryman.objects.s3.presign import Keys, presign
 from ferryman.objects.s3.refusals import code_of, etag_of, store_errors
 from ferryman.objects.s3.single import MARK, Single, keeps_to_condition, read_single
@@ -129,19 +130,20 @@ class S3Store:
         """Parts that an open upload holds; S3 keeps their md5 as etag, and no sha256."""
         return await self._held(key, upload_ref) or []
 
-    async def complete(self, key: str, upload_ref: str, parts: Sequence[Part]) -> None:
+    async def complete(self, key: str, upload_ref: str, parts: Sequence[Part]) -> list[Part]:
         """Make the object of exactly ``parts``.
 
         Killed or cut off after S3 had done it, the same call finds no upload any more but the
         object, which has the size and the etag that these parts make: then it is done.
         """
+        ordered = sorted(parts, key=lambda part: part.number)
         held = await self._held(key, upload_ref)
         if held is None:
             await self._check_same(key, parts)
-            return
+            return ordered
         if read_single(upload_ref):
             check_parts(parts, min_part_size=0, max_parts=self.max_parts, held=held)
-            return
+            return ordered
         chosen = check_parts(
             parts, min_part_size=self.min_part_size, max_parts=self.max_parts, held=held
         )
@@ -151,11 +153,12 @@ class S3Store:
                 await self._client.complete_multipart_upload(
                     **self._object(key), UploadId=upload_ref, MultipartUpload={"Parts": listed}
                 )
-                return
+                return ordered
             except ClientError as error:
                 if code_of(error) not in _GONE:
                     raise
         await self._check_same(key, parts)
+        return ordered
 
     async def abort(self, key: str, upload_ref: str) -> None:
         """Close the upload and free its parts; a completed file stays.
@@ -232,17 +235,13 @@ class S3Store:
                         yield key
 
     async def check(self) -> None:
-        """Begin an upload and give it up: all rights, keys, clock and encryption in two calls.
+        """Try all that will be needed: bucket, rights, keys, clock and encryption.
 
         Raises ``OutsideError`` (``bucket_missing`` and what every call may raise).
         """
+        own, now = self._address, self._wall()
         with store_errors():
-            await self._client.list_objects_v2(
-                Bucket=self._address.bucket, Prefix=self._address.prefix, MaxKeys=1
-            )
-            name = {"Bucket": self._address.bucket, "Key": f"{self._address.prefix}ferryman-check"}
-            answer = await self._client.create_multipart_upload(**name, **self._encryption())
-            await self._client.abort_multipart_upload(**name, UploadId=answer["UploadId"])
+            await check_rights(self._client, own.bucket, own.prefix, self._encryption(), now)
 
     async def _held(self, key: str, upload_ref: str) -> list[Part] | None:
         """The parts of an upload by number; None when it is closed."""
@@ -280,7 +279,7 @@ class S3Store:
         """Whether a conditional PUT replaces nothing here; tried out once, with three calls."""
         async with self._trying:
             if self._exclusive is None:
-                name = f"{self._address.prefix}ferryman-check-{passing_id()}"
+                name = f"{self._address.prefix}{CHECK_NAME}-{passing_id()}"
                 with store_errors():
                     self._exclusive = await keeps_to_condition(
                         self._client,

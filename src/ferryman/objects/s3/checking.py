@@ -1,0 +1,49 @@
+"""What is tried once, when a platform starts: each right that its keys will need."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from ferryman.ids import passing_id
+from ferryman.objects.s3.refusals import code_of
+
+CHECK_NAME = "ferryman-check"
+"""How the keys begin of whatever is only tried."""
+
+_LEFT_BEHIND = timedelta(hours=1)
+
+
+async def check_rights(
+    client: Any, bucket: str, prefix: str, encryption: dict[str, str], now: datetime
+) -> None:
+    """Begin an upload and give it up; write a file, read it and delete it; list both.
+
+    What a check that was killed left in the bucket is removed. Raises what ``client`` raises.
+    """
+    stem = f"{prefix}{CHECK_NAME}"
+    uploads = await client.list_multipart_uploads(Bucket=bucket, Prefix=stem)
+    for each in uploads.get("Uploads", ()):
+        if now - each["Initiated"] > _LEFT_BEHIND:
+            await _abort(client, bucket, each["Key"], each["UploadId"])
+    files = await client.list_objects_v2(Bucket=bucket, Prefix=stem)
+    for each in files.get("Contents", ()):
+        if now - each["LastModified"] > _LEFT_BEHIND:
+            await client.delete_object(Bucket=bucket, Key=each["Key"])
+    name = {"Bucket": bucket, "Key": f"{stem}-{passing_id()}"}
+    begun = await client.create_multipart_upload(**name, **encryption)
+    await client.abort_multipart_upload(**name, UploadId=begun["UploadId"])
+    await client.put_object(**name, **encryption, Body=b"")
+    try:
+        async with (await client.get_object(**name))["Body"] as body:
+            await body.read()
+    finally:
+        await client.delete_object(**name)
+
+
+async def _abort(client: Any, bucket: str, key: str, upload_id: str) -> None:
+    try:
+        await client.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=upload_id)
+    except ClientError as error:
+        if code_of(error) != "NoSuchUpload":  # another platform that starts was faster
+            raise
