@@ -22,6 +22,13 @@ from .running import Running
 SECONDS = 120
 
 
+def test_a_bandwidth_that_is_none_is_refused(running: Running, tmp_path: Path) -> None:
+    process = run(running, tmp_path / "mark", "--bandwidth", "fast", out=None, err=subprocess.PIPE)
+    _, errors = process.communicate(timeout=SECONDS)
+    assert process.returncode == 2
+    assert b"expected bytes a second" in errors
+
+
 def run(
     running: Running, mark: Path, *options: str, out: Any, err: Any
 ) -> "subprocess.Popen[bytes]":

@@ -46,6 +46,12 @@ def run(  # noqa: PLR0917 - each is an option of the command
             help="Print JSON, one document a line: progress of each file each second, and its end.",
         ),
     ] = False,
+    bandwidth: Annotated[
+        str | None,
+        typer.Option(
+            help="The most bytes of app data a second, such as 500K or 10M.", show_default=False
+        ),
+    ] = None,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Show also what a failed listener raised.")
     ] = False,
@@ -56,6 +62,7 @@ def run(  # noqa: PLR0917 - each is an option of the command
     far large files are, with rate and, where the size is known, the time that remains.
     """
     from ferryman.cli.uploads import watched_uploads
+    from ferryman.sdk.bandwidth import parse_rate
     from ferryman.sdk.errors import ClientError
     from ferryman.sdk.run_agent import run_agent
 
@@ -72,6 +79,7 @@ def run(  # noqa: PLR0917 - each is an option of the command
                 concurrency=concurrency,
                 once=once,
                 watch=watch,
+                bandwidth=None if bandwidth is None else parse_rate(bandwidth),
             )
     except (ClientError, ValueError, ImportError) as failure:
         typer.echo(f"ferryman agent: {failure}", err=True)

@@ -21,8 +21,6 @@ app = typer.Typer(help="Put, list and get files of app data.", no_args_is_help=T
 
 _PIECE = 1 << 20
 _PATIENCE = 120.0
-# A part that broke off under a limit took long, which is no sign that nothing will come of it.
-_PATIENCE_BYTES = 32 << 20
 
 Url = Annotated[str, typer.Option(envvar="FERRYMAN_URL", help="Where the platform is.")]
 ServerToken = Annotated[
@@ -194,14 +192,8 @@ def _transport(
     from ferryman.sdk.bandwidth import Throttle, parse_rate
     from ferryman.sdk.http import HttpTransport
 
-    rate = None if bandwidth is None else parse_rate(bandwidth)
-    transport = HttpTransport(
-        url,
-        token,
-        patience=_PATIENCE + (0 if rate is None else _PATIENCE_BYTES / rate),
-        error=error,
-        throttle=None if rate is None else Throttle(rate),
-    )
+    throttle = None if bandwidth is None else Throttle(parse_rate(bandwidth))
+    transport = HttpTransport(url, token, patience=_PATIENCE, error=error, throttle=throttle)
     try:
         yield transport
     finally:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Sequence
 
 from ferryman.sdk import server_calls
+from ferryman.sdk.bandwidth import Throttle
 from ferryman.sdk.errors import ClientError, GatewayError
 from ferryman.sdk.gateway import Gateway
 from ferryman.sdk.http import HttpTransport
@@ -36,8 +37,8 @@ class Agent:
     ``keys`` add to the server app keys that the listener names. Up to ``concurrency`` transfers
     run at once, each in its own thread. ``agent_id`` must differ between agents that run at the
     same time; by default it is made of the host and the listener's file, and so survives a
-    restart. ``watch`` is called for each file, as by ``Gateway``. Raises ``ValueError`` where no
-    key is known.
+    restart. ``watch`` is called for each file, and ``throttle`` bounds the bandwidth, as by
+    ``Gateway``. Raises ``ValueError`` where no key is known.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Agent:
         app_version: str | None = None,
         concurrency: int = 4,
         watch: Watch | None = None,
+        throttle: Throttle | None = None,
     ) -> None:
         self._listener = listener
         self._url = url
@@ -64,6 +66,7 @@ class Agent:
         self.agent_id: str = agent_id or default_agent_id(listener)
         self._app_version = app_version
         self._watch = watch
+        self._throttle = throttle
         self._slots = threading.Semaphore(concurrency)
         self._threads: dict[str, threading.Thread] = {}
         self._idle: set[str] = set()
@@ -163,6 +166,7 @@ class Agent:
             claimed.transfer_id,
             transfer_name=claimed.transfer_name,
             watch=self._watch,
+            throttle=self._throttle,
         ) as gateway:
             self._gateways[claimed.transfer_id] = gateway
             call = self._listener.call_for(claimed, gateway)

@@ -11,6 +11,8 @@ _RATE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMG]?)(?:i?B)?(?:/s)?", re.IGNORECASE |
 _BURST_SECONDS = 0.25
 _LARGEST_PIECE = 1 << 20
 _SMALLEST_PIECE = 1 << 10
+# A part that broke off under a limit took long, which is no sign that nothing will come of it.
+_PATIENCE_BYTES = 32 << 20
 
 
 class Bucket:
@@ -47,6 +49,8 @@ class Throttle:
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         self.piece: int = piece_of(rate)
+        self.patience: float = _PATIENCE_BYTES / rate
+        """Seconds for which a call may fail longer than without a limit."""
         self._bucket = Bucket(rate)
         self._clock = clock
         self._sleep = sleep

@@ -8,6 +8,7 @@ from typing import Any
 from weakref import WeakSet
 
 from ferryman.sdk import server_calls
+from ferryman.sdk.bandwidth import Throttle
 from ferryman.sdk.errors import GatewayError
 from ferryman.sdk.http import HttpTransport
 from ferryman.sdk.many import Content, send_many
@@ -28,7 +29,8 @@ class Gateway:
     ``patience`` is how many seconds a call may keep failing (no connection, 408, 429, 5xx)
     before it is an error. ``budget`` bounds the bytes of app data held in memory while they are
     on their way, of all streams together; each open stream fills one more part. ``watch`` is
-    called for each file that begins, and what it returns is told how far that is. All calls raise
+    called for each file that begins, and what it returns is told how far that is. ``throttle``
+    (``Throttle(bytes a second)``) bounds the bandwidth, of all gateways that share it. All raise
     ``GatewayError``; ``error.settled`` tells that the transfer is over. Example::
 
         with Gateway(url, token, transfer_id) as gateway:
@@ -47,10 +49,13 @@ class Gateway:
         patience: float = 120.0,
         budget: int = DEFAULT_BUDGET,
         watch: Watch | None = None,
+        throttle: Throttle | None = None,
     ) -> None:
         self._transfer_id = transfer_id
         self._transfer_name = transfer_name
-        self._transport = HttpTransport(url, token, patience=patience, error=GatewayError)
+        self._transport = HttpTransport(
+            url, token, patience=patience, error=GatewayError, throttle=throttle
+        )
         self._budget = Budget(budget)
         self._watch = watch
         self._pool = ThreadPoolExecutor(MOST_PARALLEL, thread_name_prefix="ferryman-part")

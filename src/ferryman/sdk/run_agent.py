@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from ferryman.sdk.agent import Agent
+from ferryman.sdk.bandwidth import Throttle
 from ferryman.sdk.listener import adapt_listener, load_listener
 from ferryman.sdk.operation import setting
 from ferryman.sdk.watch import Watch
@@ -24,6 +25,7 @@ def run_agent(
     once: bool = False,
     grace: float = 30.0,
     watch: Watch | None = None,
+    bandwidth: float | None = None,
 ) -> bool:
     """Run ``listener`` for the transfers that the platform hands out, until SIGTERM or Ctrl-C.
 
@@ -32,8 +34,9 @@ def run_agent(
     to ``FERRYMAN_URL`` and ``FERRYMAN_SERVER_TOKEN``. With ``once`` it runs one transfer and
     returns whether the listener returned normally. On a signal it takes no more transfers and
     gives running listeners ``grace`` seconds; a second signal cuts that short. ``watch`` is called
-    for each file that a listener begins, to show how far it is. Raises
-    ``GatewayError`` where the token is refused, ``ValueError`` where a setting is missing.
+    for each file that a listener begins, to show how far it is. ``bandwidth`` bounds the bytes
+    that all of them send in a second. Raises ``GatewayError`` where the token is refused,
+    ``ValueError`` where a setting is missing.
     """
     found = load_listener(listener) if isinstance(listener, str) else adapt_listener(listener)
     agent = Agent(
@@ -45,6 +48,7 @@ def run_agent(
         app_version=app_version,
         concurrency=concurrency,
         watch=watch,
+        throttle=None if bandwidth is None else Throttle(bandwidth),
     )
     with _stopped_by_signals():
         try:
