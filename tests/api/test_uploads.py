@@ -3,6 +3,7 @@
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -208,3 +209,25 @@ def test_exporting_before_the_start_is_refused(
     for call in ("app-data", "complete-export"):
         document = crossing.server.refused(409, "POST", f"{path}/{call}")
         assert document["code"] == "transfer_not_started"
+
+
+@pytest.mark.parametrize(
+    ("label", "name"),
+    [
+        ("notes.json", "notes.json"),
+        ("a/b\\c\td", "a_b_c_d"),
+        (" .. ", None),
+        (None, None),
+        pytest.param("é" * 1024, "é" * 100, id="long"),
+    ],
+)
+def test_a_file_downloads_under_its_label_as_far_as_that_is_a_name(
+    crossing: Crossing, label: str | None, name: str | None
+) -> None:
+    sender = Sender(crossing, label)
+    key = sender.complete(sender.send(b"data"))["key"]
+    url = crossing.cloud.ok("GET", f"{FORGE}/data/{key}")["url"]
+    reply = sender.nobody.call("GET", url.removeprefix(sender.server.url))
+    assert (reply.status, reply.body) == (200, b"data")
+    exact = reply.headers["content-disposition"].rpartition("filename*=UTF-8''")[2]
+    assert unquote(exact) == (name or key)

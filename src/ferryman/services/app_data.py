@@ -18,6 +18,9 @@ from ferryman.store.database import Transaction
 from ferryman.store.transfer import StoredTransfer
 from ferryman.wire.app_data import AppDataItem, AppDataPage, DataUrl, FilePart, FileParts
 
+_LONGEST_NAME = 100
+"""Characters: each may be twelve in a URL, and more than a file system takes is of no use."""
+
 
 async def page(
     platform: Platform, app: App, transfer_id: str, *, cursor: str | None, size: int | None
@@ -70,9 +73,18 @@ async def url(platform: Platform, app: App, key: str) -> DataUrl:
         now = tx.now
     return DataUrl(
         url=await platform.objects.read_url(
-            str(file.key), expires_at=now + SIGNED_URL_LIFE, now=now
+            str(file.key),
+            expires_at=now + SIGNED_URL_LIFE,
+            now=now,
+            download_name=_download_name(file),
         )
     )
+
+
+def _download_name(file: AppData) -> str:
+    """Its label, as far as it can name a file; else its key."""
+    name = "".join("_" if c in "/\\" or not c.isprintable() else c for c in file.label or "")
+    return name.strip(" .")[:_LONGEST_NAME] or str(file.key)
 
 
 async def parts(platform: Platform, app: App, key: str) -> FileParts:
