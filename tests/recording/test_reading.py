@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ferryman.errors import ConfigError
+from ferryman.recording.form import Redaction
 from ferryman.recording.reading import DOCUMENT_BYTES, LINE_BYTES, opened
 from ferryman.recording.redaction import Redactor, filler
 from ferryman.recording.writing import Writer
@@ -98,11 +100,18 @@ MAPPING = RecordedMapping(namespace="jira:issue", server_key="1", cloud_key="2")
 LINES: list[RecordedLine] = [run(), message(), FILE, MAPPING, RecordedEnd()]
 
 
-def recording(folder: Path, lines: list[RecordedLine] | None = None) -> bytes:
+def recording(
+    folder: Path,
+    lines: list[RecordedLine] | None = None,
+    *,
+    payload: bool = True,
+    redact: Sequence[Redaction] = (),
+) -> bytes:
     target = io.BytesIO()
-    with Writer(target, Redactor([])) as writer:
+    with Writer(target, Redactor(redact)) as writer:
         writer.write_lines(LINES if lines is None else lines, folder)
-        writer.write_payload(KEY, [DATA[:7], DATA[7:]])
+        if payload:
+            writer.write_payload(KEY, [DATA[:7], DATA[7:]])
         writer.finish("0.1.0")
     return target.getvalue()
 
@@ -147,6 +156,17 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
         assert list(found.mappings()) == [MAPPING]
         assert b"".join(found.payload(KEY)) == DATA
         assert list(found.payload("another")) == []
+        assert found.absent == []
+
+
+def test_bytes_that_are_not_there_are_known(tmp_path: Path) -> None:
+    """Deleted before the recording was made; a file without bytes lacks none."""
+    gone = msgspec.structs.replace(FILE, kept=False)
+    empty = msgspec.structs.replace(FILE, key=f"{KEY[:-1]}0", size=0, kept=False)
+    data = recording(tmp_path, [run(), gone, empty], payload=False)
+    (tmp_path / "run.ferry").write_bytes(data)
+    with opened(tmp_path / "run.ferry") as found:
+        assert found.absent == [KEY]
 
 
 REFUSALS = ("recording_unreadable", "recording_version_unknown")

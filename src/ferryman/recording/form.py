@@ -48,22 +48,12 @@ class Redaction(StrEnum):
 
 
 class Member(Wire, frozen=True):
-    """Size and sha256 of a member's bytes.
-
-    ``original`` is those that it would have had if nothing had been replaced in it.
-    """
+    """Size and sha256 of a member's bytes; ``redacted`` if anything was replaced in it."""
 
     name: str
     size: int
     sha256: str
-    original: "Digest | None" = None
-
-
-class Digest(Wire, frozen=True):
-    """Of bytes that are not there."""
-
-    size: int
-    sha256: str
+    redacted: bool = False
 
 
 class Bundle(Wire, frozen=True):

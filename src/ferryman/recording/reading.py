@@ -89,6 +89,11 @@ class Recording:
                 while piece := member.read(_PIECE):
                     yield piece
 
+    @property
+    def absent(self) -> list[str]:
+        """Keys of files whose bytes were left out, or deleted before it was made."""
+        return [file.key for file in self.files if file.size and file.key not in self.payloads]
+
     def _run(self) -> RecordedRun:
         with self._archive.open(form.RUN) as member:
             return msgspec.json.decode(member.read(DOCUMENT_BYTES + 1), type=RecordedRun)

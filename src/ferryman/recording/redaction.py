@@ -1,19 +1,23 @@
-"""Replacing what must not leave: content goes, sizes and digests stay.
+"""Replacing what must not leave: content goes, sizes of all and digests of files stay.
 
 Labels and mapped keys become ``redacted-`` and sixteen hex digits, the same ones for the same
 text within one recording; they are made with a key that nobody keeps. Of app data nothing is
-there. With any of the three, texts that may repeat it go too: bodies and queries of calls (but not
-acknowledgements), what functions printed, log lines, feedback.
+there. With any of the three, whatever may repeat it goes too: of calls all but what they were and
+which messages they acknowledged, what functions printed and threw, reasons, log lines, feedback.
+Digests of such texts go with them: the few that a short one can be are soon tried.
 """
 
 from collections.abc import Collection
 from hashlib import blake2b
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
 from ferryman.ids import new_secret
 from ferryman.recording.form import Redaction
+from ferryman.vocab import AckStatus
+from ferryman.wire.base import Wire
 from ferryman.wire.recording import (
     RecordedCall,
     RecordedEntry,
@@ -24,7 +28,15 @@ from ferryman.wire.recording import (
     RecordedRun,
 )
 
-_TEXTS = frozenset({"message", "label"})
+_FACTS = frozenset(
+    (
+        *("messageId", "eventType", "number", "durationMs"),
+        *("key", "size", "sha256"),
+        *("before", "after", "skippedBy", "status", "percent", "progress"),
+        *("app", "agentId", "transferId", "originalTransferId", "transferName", "dependsOn"),
+    )
+)
+"""What stays of an entry of the timeline. All else may be a text of the app, or repeat one."""
 _FILLER = b"This content was left out of the recording.\n"
 
 
@@ -46,17 +58,18 @@ class Redactor:
                 redacted = replace(line, transfer=view, feedback=None)
             case RecordedMessage():
                 bare = [replace(each, output=None, error=None) for each in line.attempts]
-                redacted = replace(line, body=self._body(line.body), attempts=bare)
+                body = self._body(line.body)
+                redacted = replace(line, body=body, attempts=bare, reason=None)
             case RecordedFile():
                 redacted = replace(line, label=self._label(line.label))
             case RecordedCall():
-                request = line.request if line.path.endswith("/status") else None
-                redacted = replace(line, query="", request=request, answer=None)
+                bared = {"query": "", "request_sha256": "", "answer": None, "answer_sha256": ""}
+                redacted = replace(line, request=_acknowledgement(line), **bared)
             case RecordedMapping() if Redaction.MAPPINGS in self.wanted:
                 keys = self._hidden(line.server_key), self._hidden(line.cloud_key)
                 redacted = replace(line, server_key=keys[0], cloud_key=keys[1])
             case RecordedEntry():
-                kept = {name: value for name, value in line.data.items() if name not in _TEXTS}
+                kept = {name: value for name, value in line.data.items() if name in _FACTS}
                 redacted = replace(line, data=kept)
             case _:
                 pass
@@ -76,6 +89,24 @@ class Redactor:
     def _hidden(self, text: str) -> str:
         digest = blake2b(text.encode(), digest_size=8, key=self._key)
         return f"redacted-{digest.hexdigest()}"
+
+
+class _Acknowledgement(Wire, frozen=True):
+    """What an acknowledgement says that anyone may know; an app may have written more."""
+
+    status: AckStatus
+    message_ids: list[UUID]
+
+
+def _acknowledgement(call: RecordedCall) -> str | None:
+    if call.request is None or not call.path.endswith("/status"):
+        return None
+    try:
+        return msgspec.json.encode(
+            msgspec.json.decode(call.request, type=_Acknowledgement)
+        ).decode()
+    except msgspec.DecodeError:
+        return None
 
 
 def filler(size: int) -> bytes:

@@ -12,7 +12,7 @@ from typing import IO, Any, Self
 import msgspec
 
 from ferryman.recording import form
-from ferryman.recording.form import Bundle, Digest, Member
+from ferryman.recording.form import Bundle, Member
 from ferryman.recording.redaction import Redactor
 from ferryman.wire.recording import RecordedEnd, RecordedLine, RecordedRun
 
@@ -70,18 +70,14 @@ class Writer:
                 if isinstance(line, RecordedRun) and isinstance(redacted, RecordedRun):
                     run = redacted
                 elif not isinstance(line, RecordedEnd):
-                    spools[type(line)].add(line, redacted)
+                    spools[type(line)].add(redacted, changed=redacted != line)
             if run is None:
                 raise ValueError("no first line")
             self._write_document(form.RUN, msgspec.json.encode(run))
             for kind, name in form.LISTS.items():
                 spool = spools[kind]
-                same = spool.original.sha256 == spool.count.sha256
-                original = (
-                    None if same else Digest(size=spool.original.size, sha256=spool.original.sha256)
-                )
                 spool.file.seek(0)
-                self._write(name, _pieces(spool.file), original)
+                self._write(name, _pieces(spool.file), redacted=spool.redacted)
         finally:
             for spool in spools.values():
                 spool.file.close()
@@ -89,7 +85,7 @@ class Writer:
 
     def write_payload(self, key: str, chunks: Iterable[bytes]) -> tuple[int, str]:
         """Take the bytes of a file; gives their number and sha256."""
-        member = self._write(form.PAYLOADS + key, chunks, None, zipfile.ZIP_STORED)
+        member = self._write(form.PAYLOADS + key, chunks, method=zipfile.ZIP_STORED)
         return member.size, member.sha256
 
     def finish(self, ferryman: str) -> None:
@@ -105,14 +101,15 @@ class Writer:
         self._zip.close()
 
     def _write_document(self, name: str, document: bytes) -> None:
-        self._write(name, [msgspec.json.format(document)], None)
+        self._write(name, [msgspec.json.format(document)])
 
     def _write(
         self,
         name: str,
         chunks: Iterable[bytes],
-        original: Digest | None,
+        *,
         method: int = zipfile.ZIP_DEFLATED,
+        redacted: bool = False,
     ) -> Member:
         info = zipfile.ZipInfo(name, _NEWEST)
         info.compress_type = method
@@ -121,23 +118,21 @@ class Writer:
             for chunk in chunks:
                 count.add(chunk)
                 member.write(chunk)
-        written = Member(name=name, size=count.size, sha256=count.sha256, original=original)
+        written = Member(name=name, size=count.size, sha256=count.sha256, redacted=redacted)
         self._members.append(written)
         return written
 
 
 class _List:
-    """Lines of one kind, as they were and as they leave."""
+    """Lines of one kind, as they leave; ``redacted`` if that is not as they were."""
 
     def __init__(self, folder: Path) -> None:
         self.file: Any = TemporaryFile(dir=folder)  # noqa: SIM115 - closed by its owner
-        self.count, self.original = Count(), Count()
+        self.redacted = False
 
-    def add(self, line: RecordedLine, redacted: RecordedLine) -> None:
-        self.original.add(msgspec.json.encode(line) + b"\n")
-        text = msgspec.json.encode(redacted) + b"\n"
-        self.count.add(text)
-        self.file.write(text)
+    def add(self, line: RecordedLine, *, changed: bool) -> None:
+        self.redacted = self.redacted or changed
+        self.file.write(msgspec.json.encode(line) + b"\n")
 
 
 def _pieces(file: IO[bytes]) -> Iterator[bytes]:
