@@ -124,14 +124,14 @@ def test_rows_stay_until_a_sweep_has_looked_for_their_objects(play: Play[None]) 
     play(scene)
 
 
-def test_mappings_go_at_the_end_of_their_lives(play: Play[None]) -> None:
+def test_mappings_go_when_their_lives_are_over_and_recorded(play: Play[None]) -> None:
     async def scene(stage: Stage) -> None:
         now = await stage.platform.database.now()
         scope = (await stage.fetch("SELECT migration_scope_id FROM migration_scope LIMIT 1")) or (
             await _scope(stage)
         )
         for number, (namespace, days) in enumerate(
-            (("identity:user", 13), ("identity:user", 15), ("jira:issue", 15), ("jira:issue", 731))
+            (("identity:user", 41), ("identity:user", 43), ("jira:issue", 43), ("jira:issue", 759))
         ):
             [row] = await stage.fetch(
                 "INSERT INTO mapping_namespace (migration_scope_id, namespace) VALUES ($1, $2)"

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import structlog
 
-from ferryman.domain.limits import IDENTITY_MAPPING_LIFE, PRODUCT_MAPPING_LIFE
+from ferryman.domain.limits import IDENTITY_MAPPING_LIFE, PRODUCT_MAPPING_LIFE, TRANSFER_LIFE
 from ferryman.domain.mapping import life
 from ferryman.services.platform import Platform
 from ferryman.store import maintenance, storage
@@ -23,6 +23,9 @@ log = structlog.get_logger("ferryman.maintenance")
 _BATCH = 2_000
 _TRANSFERS = 100
 _QUEUE_LOG = timedelta(days=1)
+_RECORDABLE = 2 * TRANSFER_LIFE
+"""How long a mapping is kept that no app can read any more: for a recording of the last transfer
+that could, and a while to make it in."""
 
 
 async def run(platform: Platform) -> Counter[str]:
@@ -95,7 +98,7 @@ async def _mappings(platform: Platform, now: datetime, removed: Counter[str]) ->
         known = await maintenance.namespaces(tx)
     for length in (IDENTITY_MAPPING_LIFE, PRODUCT_MAPPING_LIFE):
         numbers = [number for number, name in known if life(name) == length]
-        before = now - length
+        before = now - length - _RECORDABLE
 
         async def mappings(
             tx: Transaction, numbers: list[int] = numbers, before: datetime = before

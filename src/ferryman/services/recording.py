@@ -1,29 +1,27 @@
 """A recording of a transfer, line by line: all that its app saw and did, without any secret."""
 
-import re
+import os
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from uuid import UUID
-
-import msgspec
 
 from ferryman.clock import epoch_ms
 from ferryman.domain.mapping import life
 from ferryman.errors import Conflict, not_found
 from ferryman.services import transfer as transfer_service
 from ferryman.services.platform import Platform, parse_id
+from ferryman.services.recorded_line import Secrets, leaving
 from ferryman.store import app as apps
-from ferryman.store import app_data, mapping, migration, proof, recording, storage, timeline
+from ferryman.store import app_data, migration, proof, recording, storage, timeline
 from ferryman.store import message as messages
 from ferryman.store import transfer as transfers
 from ferryman.store.app import App
-from ferryman.store.recording import AppCall
+from ferryman.store.recording import AppCall, Span
 from ferryman.store.transfer import StoredTransfer
 from ferryman.wire.app import AppRegistration
 from ferryman.wire.recording import (
     VERSION,
-    RecordedCall,
     RecordedEnd,
     RecordedEntry,
     RecordedFile,
@@ -32,14 +30,8 @@ from ferryman.wire.recording import (
     RecordedMessage,
     RecordedRun,
 )
-from ferryman.wire.transfer import AttemptView
 
 _PAGE = 500
-_HIDDEN = b"[secret]"
-# What we give out as tokens, and JSON web tokens of anyone.
-_TOKEN = re.compile(rb"fm_[a-z]+_[\w-]{20,}|eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*")
-# A signed URL opens a file: of addresses in what an app said or was told, the query is left out.
-_QUERY = re.compile(rb"(https?://[^\s\"\\?]+)\?[^\s\"\\]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +40,7 @@ class _Subject:
 
     stored: StoredTransfer
     app: App
+    span: Span
 
     @property
     def transfer_id(self) -> UUID:
@@ -60,13 +53,6 @@ async def lines(platform: Platform, transfer_id: str) -> AsyncIterator[bytes]:
     Raises ``NotFound``, and ``Conflict`` while it runs, before the first line.
     """
     subject = await _subject(platform, transfer_id)
-    if not subject.stored.state.status.final:
-        raise Conflict(
-            "transfer_running",
-            expected="a transfer that has its final status",
-            found=f"status {subject.stored.state.status}",
-            fix="Wait, cancel it, or move a virtual clock: `ferryman clock until deadline`.",
-        )
     first = await _run(platform, subject, transfer_id)
     return _encoded(first, _rest(platform, subject), subject.app.shared_secret)
 
@@ -93,9 +79,23 @@ async def _subject(platform: Platform, transfer_id: str) -> _Subject:
     async with platform.database.reading() as tx:
         stored = await transfers.by_id(tx, parse_id("transfer", transfer_id))
         app = None if stored is None else await apps.by_id(tx, stored.app_id)
-    if stored is None or app is None:
-        raise not_found("transfer", transfer_id)
-    return _Subject(stored, app)
+        if stored is None or app is None:
+            raise not_found("transfer", transfer_id)
+        state = stored.state
+        if state.settled_at is None:
+            raise Conflict(
+                "transfer_running",
+                expected="a transfer that has its final status",
+                found=f"status {state.status}",
+                fix="Wait, cancel it, or move a virtual clock: `ferryman clock until deadline`.",
+            )
+        span = Span(
+            stored.migration_scope_id,
+            await recording.writer(tx, stored.migration_id),
+            state.started_at or state.settled_at,
+            state.settled_at,
+        )
+    return _Subject(stored, app, span)
 
 
 async def _run(platform: Platform, subject: _Subject, transfer_id: str) -> RecordedRun:
@@ -104,7 +104,7 @@ async def _run(platform: Platform, subject: _Subject, transfer_id: str) -> Recor
     async with platform.database.reading() as tx:
         migrated = await migration.by_id(tx, stored.migration_id)
         containers = await recording.containers(tx, stored.migration_id)
-        now = tx.now
+        unsure, now = await recording.unsure_mappings(tx, subject.span), tx.now
     if migrated is None:
         raise not_found("transfer", transfer_id)
     return RecordedRun(
@@ -128,6 +128,7 @@ async def _run(platform: Platform, subject: _Subject, transfer_id: str) -> Recor
             window_seconds=app.window_seconds,
         ),
         containers=containers,
+        unsure_mappings=unsure,
         listener_error=stored.listener_error,
         feedback=stored.feedback,
     )
@@ -193,15 +194,14 @@ async def _calls(platform: Platform, subject: _Subject) -> AsyncIterator[Recorde
 
 
 async def _mappings(platform: Platform, subject: _Subject) -> AsyncIterator[RecordedLine]:
-    scope = subject.stored.migration_scope_id
     async with platform.database.reading() as tx:
-        names, now = await recording.namespaces(tx, scope), tx.now
+        names = await recording.namespaces(tx, subject.span.scope_id)
     for name in names:
         after = ""
         while True:
             async with platform.database.transaction() as tx:
-                found = await mapping.page(
-                    tx, scope, name, after=after, size=_PAGE, written_after=now - life(name)
+                found = await recording.mappings(
+                    tx, subject.span, name, after=after, size=_PAGE, life=life(name)
                 )
             for after, cloud_key in found:
                 yield RecordedMapping(namespace=name, server_key=after, cloud_key=cloud_key)
@@ -224,25 +224,7 @@ async def _entries(platform: Platform, subject: _Subject) -> AsyncIterator[Recor
 async def _encoded(
     first: RecordedRun, rest: AsyncGenerator[RecordedLine, None], secret: str | None
 ) -> AsyncIterator[bytes]:
-    hidden = [secret.encode()] if secret else []
-    yield _without_secrets(first, hidden) + b"\n"
+    secrets = Secrets.of(os.environ, secret)
+    yield leaving(first, secrets) + b"\n"
     async for line in rest:
-        yield _without_secrets(line, hidden) + b"\n"
-
-
-def _without_secrets(line: RecordedLine, secrets: list[bytes]) -> bytes:
-    if isinstance(line, RecordedMapping | RecordedFile):
-        return msgspec.json.encode(line)
-    if isinstance(line, RecordedMessage):
-        # The event itself stays as it is to the byte; it holds no address with a query of ours.
-        attempts = _QUERY.sub(rb"\1?" + _HIDDEN, msgspec.json.encode(line.attempts))
-        line = msgspec.structs.replace(
-            line, attempts=msgspec.json.decode(attempts, type=list[AttemptView])
-        )
-    text = msgspec.json.encode(line)
-    for secret in secrets:
-        text = text.replace(secret, _HIDDEN)
-    text = _TOKEN.sub(_HIDDEN, text)
-    if isinstance(line, RecordedCall | RecordedEntry):
-        text = _QUERY.sub(rb"\1?" + _HIDDEN, text)
-    return text
+        yield leaving(line, secrets) + b"\n"

@@ -15,6 +15,16 @@ from ferryman.wire.recording import RecordedCall
 BEGINNING = (datetime(1970, 1, 1, tzinfo=UTC), 0)
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A transfer's time; ``writer`` is its migration, as mappings name who wrote them."""
+
+    scope_id: UUID
+    writer: int
+    started_at: datetime
+    ended_at: datetime
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppCall:
     """A call of an app; ``named`` is the transfer or file in its path."""
@@ -85,6 +95,42 @@ async def namespaces(tx: Transaction, scope_id: UUID) -> list[str]:
     """The namespaces of a scope, in order."""
     rows = SQL.scope_namespaces(tx.connection, migration_scope_id=scope_id, from_namespace="")
     return [row["namespace"] async for row in rows]
+
+
+async def writer(tx: Transaction, migration_id: UUID) -> int:
+    """What the mappings of a migration have as their writer."""
+    number: int = await SQL.writer_number(tx.connection, migration_id=migration_id)
+    return number
+
+
+async def mappings(
+    tx: Transaction, span: Span, namespace: str, *, after: str, size: int, life: timedelta
+) -> list[tuple[str, str]]:
+    """Pairs that were good in that time, as they stood at its end, sorted by server key."""
+    await SQL.walk_indexes(tx.connection)
+    rows = SQL.mapping_page_as_of(
+        tx.connection,
+        migration_scope_id=span.scope_id,
+        namespace=namespace,
+        writer=span.writer,
+        ended_at=span.ended_at,
+        written_after=span.started_at - life,
+        after=after,
+        size=size,
+    )
+    return [(row["server_key"], row["cloud_key"]) async for row in rows]
+
+
+async def unsure_mappings(tx: Transaction, span: Span) -> int:
+    """How many keys of the scope may have stood for something else in that time."""
+    count: int = await SQL.unsure_mappings(
+        tx.connection,
+        migration_scope_id=span.scope_id,
+        writer=span.writer,
+        started_at=span.started_at,
+        ended_at=span.ended_at,
+    )
+    return count
 
 
 async def is_empty(tx: Transaction) -> bool:

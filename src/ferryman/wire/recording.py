@@ -20,6 +20,8 @@ class RecordedRun(Wire, frozen=True, tag_field="line", tag="run"):
 
     ``app`` is its registration without secrets and without the folder of its functions.
     ``calls_recorded`` is False where calls were not kept, as on a platform with the real clock.
+    ``unsure_mappings`` are mappings that may have stood for something else in the transfer's
+    time, since they were written after it began.
     """
 
     version: int
@@ -34,6 +36,7 @@ class RecordedRun(Wire, frozen=True, tag_field="line", tag="run"):
     containers: list[Container]
     listener_error: dict[str, Any] | None
     feedback: dict[str, Any] | None
+    unsure_mappings: int = 0
 
 
 class RecordedMessage(Wire, frozen=True, tag_field="line", tag="message"):
@@ -82,7 +85,7 @@ class RecordedCall(Wire, frozen=True, tag_field="line", tag="call"):
 
 
 class RecordedMapping(Wire, frozen=True, tag_field="line", tag="mapping"):
-    """A mapping of the scope that is good."""
+    """A mapping of the scope, as it stood when the transfer ended."""
 
     namespace: str
     server_key: str

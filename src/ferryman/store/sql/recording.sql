@@ -26,6 +26,46 @@ LIMIT :size;
 -- name: containers_of
 SELECT * FROM container WHERE migration_id = :migration_id ORDER BY position;
 
+-- name: mapping_page_as_of
+-- What stood for each key when the transfer ended, key by key in the index's own order. What was
+-- written later, or at that instant by a later migration, covers what an earlier one wrote.
+SELECT mapping.server_key, stood.cloud_key FROM mapping
+CROSS JOIN LATERAL (
+    SELECT written.cloud_key, written.written_at FROM (
+        SELECT mapping.cloud_key, mapping.written_at, mapping.writer
+        UNION ALL
+        SELECT earlier.cloud_key, earlier.written_at, earlier.writer
+        FROM mapping_earlier earlier
+        WHERE earlier.namespace_id = mapping.namespace_id
+            AND earlier.server_key = mapping.server_key
+    ) written
+    WHERE written.written_at < :ended_at
+        OR (written.written_at = :ended_at AND written.writer <= :writer)
+    ORDER BY written.written_at DESC, written.writer DESC
+    LIMIT 1
+) stood
+WHERE mapping.namespace_id = (
+    SELECT namespace_id FROM mapping_namespace
+    WHERE migration_scope_id = :migration_scope_id AND namespace = :namespace
+) AND mapping.server_key > :after AND stood.written_at > :written_after
+ORDER BY mapping.server_key
+LIMIT :size;
+
+-- name: unsure_mappings$
+-- Those that may have stood for something else, or for nothing, while the transfer ran: written
+-- since it started, and not by a migration that began after its end, which covers nothing that
+-- is not kept beside it.
+SELECT count(*) FROM (
+    SELECT namespace_id, writer, written_at FROM mapping
+    UNION ALL
+    SELECT namespace_id, writer, written_at FROM mapping_earlier
+) written
+JOIN mapping_namespace USING (namespace_id)
+LEFT JOIN migration ON migration.number = written.writer
+WHERE mapping_namespace.migration_scope_id = :migration_scope_id
+    AND (written_at = :ended_at AND writer > :writer
+        OR written_at > :started_at AND (migration.created_at > :ended_at) IS NOT TRUE);
+
 -- name: any_migration$
 SELECT EXISTS (SELECT FROM migration);
 
