@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ def run(event, context):
     with Migration() as migration:
         if "uploaded" in event["eventType"]:
             with migration.get_app_data_payload(event["key"]) as payload:
-                seen["sha256"] = hashlib.sha256(payload.read()).hexdigest()
+                content = payload.read()
+            seen["sha256"] = hashlib.sha256(content).hexdigest()
             seen["ann"] = migration.get_mapping_by_id(transfer_id, "identity:user", ["ann"]).result
         with (HERE / "seen.jsonl").open("a") as book:
             book.write(json.dumps(seen) + "\\n")
@@ -32,7 +34,8 @@ def run(event, context):
         print("my token is", migration_token())
         if event.get("label") == "shaky" and not (HERE / "tried").exists():
             (HERE / "tried").touch()
-            raise ValueError("the first time fails")
+            url = "/objects/x?expires=1&signature=" + "5e" * 20
+            raise ValueError(f"the first time fails at {content!r}: retries exceeded with {url}")
         migration.add_log(transfer_id, "took " + str(event.get("label")))
         migration.message_processed(transfer_id, event["messageId"])
 
@@ -42,7 +45,13 @@ def migration_token():
 """
 _REPLAY_SECONDS = 300
 BINARY = bytes(range(256)) * 40_000
-FILES = {"notes": b'{"title": "Ebb and flood"}\n' * 50, "binary": BINARY, "shaky": b"", None: b"x"}
+FILES = {
+    "notes": b'{"title": "Ebb and flood"}\n' * 50,
+    "binary": BINARY,
+    "shaky": b"row 4711",
+    None: b"x",
+}
+SLOW = b"what took long"
 
 
 @dataclass
@@ -71,7 +80,7 @@ class Recorded:
 def recorded(
     running_platform: PlatformProcess, tmp_path_factory: pytest.TempPathFactory
 ) -> Recorded:
-    """Four files and mappings; one attempt fails; recorded with everything."""
+    """Five files, one of which takes 20 minutes, and mappings; one attempt fails; all recorded."""
     folder = tmp_path_factory.mktemp("recorded")
     code = folder / "app"
     crossing = Crossing.begin(running_platform, code, code=HANDLER, claim=False)
@@ -81,7 +90,18 @@ def recorded(
     crossing.admin.call("PUT", path, raw=rows.encode())
     crossing.advance(60)
     crossing.claim(serverAppVersion="7.1")
+    upload = {"label": "slow", "resumeKey": "slow"}
+    path = f"/server/v1/transfers/{crossing.transfer_id}/app-data"
+    begun = crossing.server.ok("POST", path, upload)
+    part = {"number": 1, "size": len(SLOW), "sha256": sha256(SLOW).hexdigest()}
+    for _ in range(2):
+        crossing.server.ok(
+            "POST", f"/server/v1/uploads/{begun['uploadId']}/parts", {"parts": [part]}
+        )
+        crossing.advance(600)
     with crossing.gateway() as gateway:
+        with gateway.create_app_data("slow", resume_key="slow") as data:
+            data.write(SLOW)
         for label, content in FILES.items():
             crossing.advance(60)
             with gateway.create_app_data(label) as data:
@@ -96,5 +116,5 @@ def recorded(
     )
     file = folder / "run.ferry"
     said = ferryman.json("record", crossing.transfer_id, "-o", str(file))
-    assert (said["status"], said["files"], said["redacted"]) == ("SUCCESS", 4, [])
+    assert (said["status"], said["files"], said["redacted"]) == ("SUCCESS", 5, [])
     return Recorded(ferryman, crossing, code, file)

@@ -33,7 +33,8 @@ def test_the_same_code_sees_the_same_bytes_and_does_the_same(
     assert recorded.seen(again) == recorded.seen()
     digests = [json.loads(line).get("sha256") for line in recorded.seen(again)]
     assert sha256(BINARY).hexdigest() in digests
-    assert len(recorded.seen()) == 8  # four files, one of them twice, and three other events
+    assert len(recorded.seen()) == 9  # five files, one of them twice, and three other events
+    assert (report["filled"], report["unsureMappings"]) == ([], 0)
 
 
 def test_other_code_is_told_from_it(recorded: Recorded, tmp_path: Path) -> None:
@@ -78,20 +79,28 @@ def test_what_is_redacted_is_not_there(recorded: Recorded, tmp_path: Path) -> No
         texts = {name: archive.read(name) for name in archive.namelist()}
     assert not any(name.startswith("payloads/") for name in texts)
     whole = b"".join(texts.values())
-    for gone in (b"notes", b"shaky", b"712020:ann", b"my token", b"Ebb"):
+    for gone in (
+        b"notes",
+        b"shaky",
+        b"712020:ann",
+        b"my token",
+        b"Ebb",
+        b"the first time",
+        b"row 4711",
+    ):
         assert gone not in whole
     lines = [json.loads(line) for line in texts["files.ndjson"].splitlines()]
     assert {line["sha256"] for line in lines} >= {sha256(BINARY).hexdigest()}
     assert len(BINARY) in {line["size"] for line in lines}
     labels = {line["label"] for line in lines if line["label"]}
-    assert len(labels) == 3
+    assert len(labels) == 4
     events = [
         json.loads(json.loads(line)["body"]) for line in texts["messages.ndjson"].splitlines()
     ]
     assert {event["label"] for event in events if "label" in event} == labels
     bundle = json.loads(texts["bundle.json"])
     assert bundle["redacted"] == ["labels", "mappings", "payloads"]
-    changed = {each["name"] for each in bundle["members"] if each["original"]}
+    changed = {each["name"] for each in bundle["members"] if each["redacted"]}
     assert changed >= {"files.ndjson", "mappings.ndjson", "messages.ndjson", "calls.ndjson"}
 
 

@@ -60,7 +60,16 @@ def record(
     if as_json:
         print_json(facts)
     else:
-        typer.echo(lines_of({**facts, "bytes": decimal(output.stat().st_size)}))
+        size, unsure = decimal(output.stat().st_size), facts["unsureMappings"] or None
+        typer.echo(lines_of({**facts, "bytes": size, "unsureMappings": unsure}))
+    if facts["unsureMappings"]:
+        typer.echo(_UNSURE, err=True)
+
+
+_UNSURE = (
+    "Mappings were written while the transfer ran, or written over since: what is recorded of "
+    "them stood at its end as far as it is known, and may not be what its app saw."
+)
 
 
 def write(
@@ -96,6 +105,7 @@ def write(
         "files": files,
         "bytes": size,
         "redacted": redactor.wanted,
+        "unsureMappings": run.unsure_mappings,
     }
 
 

@@ -1,7 +1,6 @@
 """``ferryman replay``: a recorded transfer again, with the handler as it is now."""
 
 import signal
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,8 @@ from ferryman.cli import admin_calls as calls
 from ferryman.cli.connection import Admin, Token, connected, kept_token
 from ferryman.cli.demo import leave
 from ferryman.cli.render import clean, print_json, refusal_facts, refuse
+from ferryman.cli.work_folder import work_folder
+from ferryman.domain.text import plural
 from ferryman.errors import ConfigError, PlatformError
 from ferryman.recording.comparison import CallDifference, Report
 from ferryman.recording.reading import Recording, opened
@@ -115,10 +116,10 @@ def _platform(folder: Path) -> Iterator[Admin]:
     from ferryman.cli.dev_folder import end_database
 
     check_installed()
-    with tempfile.TemporaryDirectory(prefix="ferryman-replay-", ignore_cleanup_errors=True) as name:
-        data_dir = Path(name).resolve() / "data"
+    with work_folder("ferryman-replay-") as work:
+        data_dir = work / "data"
         try:
-            with Children(Path(name) / "processes") as children:
+            with Children(work / "processes") as children:
                 platform = children.start(
                     "serve",
                     *("--data-dir", str(data_dir), "--port", "0", "--clock", "virtual", "--json"),
@@ -142,8 +143,8 @@ def _platform(folder: Path) -> Iterator[Admin]:
 def _told(report: Report) -> Iterator[str]:
     status = report.status
     if report.same:
-        yield f"The same: {status.replayed}, with the same events, acknowledgements and calls."
-        return
+        calls = " and calls" if report.calls_compared else ""
+        yield f"The same: {status.replayed}, with the same events, acknowledgements{calls}."
     if status.recorded is not status.replayed:
         yield f"status  {status.recorded} was recorded, now {status.replayed}"
     for event in report.events:
@@ -159,6 +160,12 @@ def _told(report: Report) -> Iterator[str]:
     yield from (f"refused {text}" for text in report.refused)
     if not report.calls_compared:
         yield "Calls were not compared: none were recorded."
+    if report.filled:
+        count = plural(len(report.filled), "file")
+        yield f"Filler stood in for {count} whose bytes the recording does not have."
+    if report.unsure_mappings:
+        count = plural(report.unsure_mappings, "mapping")
+        yield f"Not sure: {count} of the recording may have been others, or not there, in its time."
 
 
 def _pair(attempts: list[str], acknowledgement: str | None, when: str) -> str:

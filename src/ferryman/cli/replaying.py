@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from hashlib import new
 
 import msgspec
 
@@ -14,14 +14,16 @@ from ferryman.errors import OutsideError
 from ferryman.recording.comparison import Report, Seen, compare, seen
 from ferryman.recording.reading import Recording
 from ferryman.recording.redaction import FILLER_PIECE, filler
+from ferryman.recording.steps import Step, steps
 from ferryman.sdk import server_calls
 from ferryman.sdk.errors import ClientError, GatewayError
 from ferryman.sdk.gateway import Gateway
 from ferryman.sdk.http import HttpTransport
-from ferryman.vocab import AppKind, ConnectEventType, EventType, TransferStatus
+from ferryman.vocab import AppKind, TransferStatus
 from ferryman.wire.listener import ClaimRequest, ListenerError
-from ferryman.wire.recording import RecordedEntry, RecordedFile, ReplayedFile, ReplayRequest
+from ferryman.wire.recording import RecordedFile, ReplayedFile, ReplayRequest
 from ferryman.wire.transfer import TransferView
+from ferryman.wire.upload import PartRequest
 
 _LOOK_SECONDS = 0.1
 _AFTERWARDS_SECONDS = 900.0
@@ -29,44 +31,8 @@ _AFTERWARDS_SECONDS = 900.0
 _MOST_ROUNDS = 50
 
 
-@dataclass(frozen=True, order=True)
-class Step:
-    """Something done to the transfer at an instant; of one instant, in order of ``rank``."""
-
-    at: int
-    rank: int
-    kind: str = field(compare=False)
-    file: RecordedFile | None = field(default=None, compare=False)
-    message_id: str = field(default="", compare=False)
-
-
-def steps(recording: Recording) -> list[Step]:
-    """What happened to the recorded transfer from outside, in its order."""
-    view = recording.run.transfer
-    found = [Step(file.created_at, 1, "upload", file) for file in recording.files]
-    if view.started_at is not None:
-        found.append(Step(view.started_at, 0, "claim"))
-    elif view.status is TransferStatus.SKIPPED and view.settled_at is not None:
-        found.append(Step(view.settled_at, 4, "cancel"))
-    found += [step for entry in recording.entries for step in _of_entry(entry)]
-    return sorted(found)
-
-
-def _of_entry(entry: RecordedEntry) -> Iterator[Step]:
-    """An entry that tells of something from outside."""
-    kind, data = entry.kind, entry.data
-    if kind in ("message.created", "message.not_routed"):
-        if data.get("eventType") == EventType.EXPORTED:
-            yield Step(entry.at, 3, "complete")
-        elif data.get("eventType") in (EventType.ERRORED, ConnectEventType.ERRORED):
-            yield Step(entry.at, 2, "error")
-    elif kind == "listener.returned":
-        yield Step(entry.at, 3, "complete")
-    elif kind == "transfer.changed":
-        if data.get("after") == TransferStatus.CANCELLATION_REQUESTED:
-            yield Step(entry.at, 4, "cancel")
-    elif kind == "message.redelivered":
-        yield Step(entry.at, 5, "redeliver", message_id=str(data.get("messageId")))
+_COMING = "ferryman replay"
+"""The resume key of an upload that is never completed: it only moves the deadline."""
 
 
 class Replay:
@@ -99,7 +65,7 @@ class Replay:
         before = Seen(run, recording.messages, recording.calls)
         after = seen(recorded_lines(self._admin, self._id))
         bare = bool(recording.redacted)
-        return compare(before, after, bare=bare, refused=self._refused)
+        return compare(before, after, bare=bare, refused=self._refused, filled=recording.absent)
 
     def _begin(self) -> None:
         run = self._recording.run
@@ -140,6 +106,8 @@ class Replay:
                     self._claim(transport)
                 case "upload" if step.file is not None:
                     self._upload(step.file, gateway)
+                case "touch":
+                    self._touch(transport)
                 case "error":
                     error = msgspec.convert(self._recording.run.listener_error, ListenerError)
                     transport.call(server_calls.report_error(self._id, error))
@@ -180,6 +148,13 @@ class Replay:
         with gateway.create_app_data(file.label, resume_key=file.key) as data:
             for piece in self._bytes(file):
                 data.write(piece)
+
+    def _touch(self, transport: HttpTransport) -> None:
+        """Ask where bytes may go, as for a file that takes longer than the window."""
+        begun = transport.call(server_calls.begin_upload(self._id, None, _COMING))
+        digests = {name: new(name, b"-").hexdigest() for name in ("sha256", "md5")}
+        part = PartRequest(number=1, size=1, **digests)
+        transport.call(server_calls.part_urls(begun.upload_id, [part]))
 
     def _bytes(self, file: RecordedFile) -> Iterator[bytes]:
         if file.key in self._recording.payloads:

@@ -59,7 +59,12 @@ class CallDifference(Wire, frozen=True):
 
 
 class Report(Wire, frozen=True):
-    """All differences; ``calls_compared`` is False where none were recorded."""
+    """All differences; ``calls_compared`` is False where none were recorded.
+
+    Two things make a replay less than the recorded run, whatever the app did: ``filled``, keys of
+    files whose bytes the recording does not have, and ``unsure_mappings``, how many may have
+    stood for something else then.
+    """
 
     transfer_id: str
     same: bool
@@ -69,6 +74,8 @@ class Report(Wire, frozen=True):
     calls: list[CallDifference]
     calls_compared: bool
     refused: list[str]
+    filled: list[str]
+    unsure_mappings: int
 
 
 @dataclass
@@ -100,11 +107,18 @@ def seen(lines: Iterable[RecordedLine]) -> Seen:
     return Seen(run, messages, calls)
 
 
-def compare(before: Seen, after: Seen, *, bare: bool, refused: Sequence[str] = ()) -> Report:
+def compare(
+    before: Seen,
+    after: Seen,
+    *,
+    bare: bool,
+    refused: Sequence[str] = (),
+    filled: Sequence[str] = (),
+) -> Report:
     """The differences; ``bare`` where bodies and queries of calls were left out of the recording.
 
-    The order of calls is not compared: attempts run beside each other. ``refused`` is what could
-    not be done again.
+    The order of calls is not compared: attempts run beside each other; nor are the instants of
+    what the app did. ``refused`` is what could not be done again.
     """
     old = {message.message_id: message for message in before.messages}
     new = {message.message_id: message for message in after.messages}
@@ -128,6 +142,8 @@ def compare(before: Seen, after: Seen, *, bare: bool, refused: Sequence[str] = (
         calls=calls,
         calls_compared=compared,
         refused=list(refused),
+        filled=list(filled),
+        unsure_mappings=before.run.unsure_mappings,
     )
 
 

@@ -1,0 +1,104 @@
+"""What happened to a recorded transfer from outside, in its order."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from ferryman.recording.reading import Recording
+from ferryman.vocab import AckStatus, AppKind, ConnectEventType, EventType, TransferStatus
+from ferryman.wire.recording import RecordedEntry, RecordedFile
+
+_BEFORE_DEADLINE_MS = 1000
+_MOST_TOUCHES = 10_000
+"""Fourteen days have some 1,350 windows; a recording may say anything."""
+
+_SUCCESS = "success"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Something done to the transfer, ``at`` an instant in epoch milliseconds."""
+
+    at: int
+    kind: str
+    file: RecordedFile | None = None
+    message_id: str = ""
+
+
+def steps(recording: Recording) -> list[Step]:
+    """All of them.
+
+    The timeline has them in their order; instants alone do not tell it where time stands still,
+    or where files were accepted together. A file whose entry is gone stands at its instant.
+    """
+    view = recording.run.transfer
+    files = {file.key: file for file in recording.files}
+    told: list[Step] = []
+    latest = 0
+    for entry in recording.entries:
+        # A transaction has the time of its beginning, and may have waited for another one.
+        latest = max(latest, entry.at)
+        told += [replace(step, at=latest) for step in _of_entry(entry, files)]
+    known = {step.file.key for step in told if step.file is not None}
+    found = [Step(file.created_at, "upload", file) for file in files.values()]
+    found = [step for step in found if step.file is not None and step.file.key not in known]
+    if view.started_at is not None:
+        found.insert(0, Step(view.started_at, "claim"))
+    elif view.status is TransferStatus.SKIPPED and view.settled_at is not None:
+        found.append(Step(view.settled_at, "cancel"))
+    ordered = sorted([*found, *told], key=lambda step: step.at)
+    return _kept_alive(recording, ordered)
+
+
+def _of_entry(entry: RecordedEntry, files: Mapping[str, RecordedFile]) -> Iterator[Step]:
+    """An entry that tells of something from outside."""
+    kind, data = entry.kind, entry.data
+    if kind == "app_data.uploaded":
+        file = files.get(str(data.get("key")))
+        if file is not None:
+            yield Step(entry.at, "upload", file)
+    elif kind in ("message.created", "message.not_routed"):
+        if data.get("eventType") == EventType.EXPORTED:
+            yield Step(entry.at, "complete")
+        elif data.get("eventType") in (EventType.ERRORED, ConnectEventType.ERRORED):
+            yield Step(entry.at, "error")
+    elif kind == "listener.returned":
+        yield Step(entry.at, "complete")
+    elif kind == "transfer.changed":
+        if data.get("after") == TransferStatus.CANCELLATION_REQUESTED:
+            yield Step(entry.at, "cancel")
+    elif kind == "message.redelivered":
+        yield Step(entry.at, "redeliver", message_id=str(data.get("messageId")))
+
+
+def _kept_alive(recording: Recording, ordered: Sequence[Step]) -> list[Step]:
+    """The steps, and among them ``touch``: bytes that were on their way.
+
+    Whoever uploads a long file asks where its parts go, which moves the deadline and is not
+    written down. Where the transfer lived on past every deadline that is known, that must have
+    happened; when exactly does not matter.
+    """
+    run, view = recording.run, recording.run.transfer
+    if run.app.kind is not AppKind.FORGE or view.started_at is None:
+        return list(ordered)
+    window = round(run.window_seconds * 1000)
+    early = min(_BEFORE_DEADLINE_MS, window // 2)
+    successes = [
+        Step(message.acknowledged_at, _SUCCESS)
+        for message in recording.messages
+        if message.acknowledgement is AckStatus.SUCCESS and message.acknowledged_at is not None
+    ]
+    moved, touches, found = view.started_at, 0, list[Step]()
+    for step in sorted([*successes, *ordered], key=lambda step: step.at):
+        # What is redelivered may be the news that it settled.
+        lives = step.kind != "redeliver" or step.at < (view.settled_at or 0)
+        while lives and moved + window <= step.at and touches < _MOST_TOUCHES:
+            moved += window - early
+            touches += 1
+            found.append(Step(moved, "touch"))
+        if step.kind in ("upload", _SUCCESS):
+            moved = max(moved, step.at)
+        elif step.kind == "cancel":
+            touches = _MOST_TOUCHES  # from here on there is no such deadline
+        if step.kind != _SUCCESS:
+            found.append(step)
+    return found
