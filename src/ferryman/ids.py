@@ -10,11 +10,11 @@ from hashlib import sha256
 from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
 _source: random.Random = random.SystemRandom()
-"""Of identifiers and jitter, for the whole process."""
+"""Of identifiers, for the whole process."""
 
 
 def seed(text: str) -> None:
-    """Draw identifiers and jitter of this process from ``text`` from now on. For tests only."""
+    """Draw identifiers of this process from ``text`` from now on. For tests only."""
     global _source  # noqa: PLW0603 - as with the seed of the standard library
     _source = random.Random(text)  # noqa: S311 - secrets do not come from it
 
@@ -47,9 +47,12 @@ def token_digest(token: str) -> bytes:
     return sha256(token.encode()).digest()
 
 
-def jitter() -> float:
-    """A number in [0, 1)."""
-    return _source.random()
+def jitter(*parts: str) -> float:
+    """A number in [0, 1): the same one for the same parts, always, and as if by chance.
+
+    So a transfer that is replayed under its ids has the same waits, however many others wait.
+    """
+    return int.from_bytes(derived_id(*parts).bytes[:6]) / (1 << 48)
 
 
 def derived_id(*parts: str) -> UUID:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from ferryman.delivery.backoff import retry_delay
 from ferryman.domain.limits import LONGEST_BACKOFF
+from ferryman.ids import jitter
 
 
 @pytest.mark.parametrize(
@@ -26,6 +27,17 @@ def test_a_longer_first_wait_that_was_chosen_is_kept() -> None:
 def test_attempts_are_counted_from_one() -> None:
     with pytest.raises(ValueError, match="counted from 1"):
         retry_delay(0, random=lambda: 0.5)
+
+
+def test_a_message_waits_the_same_whenever_it_is_replayed() -> None:
+    """And as if by chance: those that failed together do not come back together."""
+    chances = [jitter(f"message {n}", "1") for n in range(1000)]
+    assert chances == [jitter(f"message {n}", "1") for n in range(1000)]
+    assert len(set(chances)) == 1000
+    tenths = [sum(n / 10 <= chance < (n + 1) / 10 for chance in chances) for n in range(10)]
+    assert sum(tenths) == 1000
+    assert all(60 < count < 140 for count in tenths), tenths
+    assert jitter("message 1", "2") not in chances
 
 
 @settings(deadline=None)

@@ -182,10 +182,11 @@ class Dispatcher:
         except Exception as exc:
             log.exception("attempt.broke", message=str(delivery.message.message_id))
             by_route = all_failed("before", delivery, f"the worker failed: {type(exc).__name__}")
+        message = delivery.message
         delay = retry_delay(
-            number_in_round(Message(earlier=delivery.message.earlier), delivery.message.number),
+            number_in_round(Message(earlier=message.earlier), message.number),
             base=self._platform.settings.retry_base_seconds,
-            random=jitter,
+            random=lambda: jitter(str(message.message_id), str(message.number)),
         )
         self._recorder.add(Result(delivery, by_route, delay))
 
