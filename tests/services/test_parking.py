@@ -201,7 +201,7 @@ def test_an_app_that_is_not_installed_is_owed_its_events(play: Play[None]) -> No
         assert row["reason"] == "the app is not installed"
         async with stage.platform.database.transaction() as tx:
             await tx.connection.execute("UPDATE app SET shared_secret = 'secret'")
-            await deliveries.unpark(tx, stage.app.app_id)
+            await deliveries.redefined(tx, stage.app.app_id)
         assert await worker.work(GOOD) == 1
 
     play(scene)

@@ -3,7 +3,7 @@
 from ferryman.domain import transfer as rules
 from ferryman.domain.cause import broken, whole
 from ferryman.domain.failure import gist, link_of
-from ferryman.domain.snapshot import Refused, Snapshot
+from ferryman.domain.snapshot import LeftAlone, Refused, Snapshot
 from ferryman.domain.text import instant, plural, span
 from ferryman.vocab import AppKind, EventType, MessageState, TransferStatus
 from ferryman.wire.transfer import Link, MessageView
@@ -49,16 +49,20 @@ def deliveries(found: Snapshot) -> Link | None:
         if link := _trouble(found, message):
             return link
     if found.waiting and found.left_alone:
-        alone = found.left_alone[0]
-        return broken(
-            "delivery",
-            "endpoint_left_alone",
-            target=alone.target,
-            at=instant(alone.until),
-            error=gist(alone.error or "no reason was kept"),
-        )
+        return link_of_left_alone(found.left_alone[0])
     delivered = sum(each.delivered for each in found.events)
     return whole("delivery", f"{delivered} of {sum(each.created for each in found.events)}")
+
+
+def link_of_left_alone(alone: LeftAlone) -> Link:
+    """An endpoint at which a circuit breaker is open."""
+    return broken(
+        "delivery",
+        "endpoint_left_alone",
+        target=alone.target,
+        at=instant(alone.until),
+        error=gist(alone.error or "no reason was kept"),
+    )
 
 
 def _trouble(found: Snapshot, message: MessageView) -> Link | None:
@@ -79,6 +83,8 @@ def _trouble(found: Snapshot, message: MessageView) -> Link | None:
     if message.state is not MessageState.UNDELIVERED or found.settled_well:
         return None
     reason = gist(message.reason or "no reason was kept")
+    if found.details_removed:
+        return broken("delivery", "undelivered", reason=reason, message=message.message_id)
     return broken("delivery", "not_tried", event=_short(message.event_type), reason=reason)
 
 
@@ -180,6 +186,8 @@ def progress(found: Snapshot) -> Link | None:
         return broken("progress", "percent_ignored", at=instant(ignored))
     reported = found.reported_at
     report = "no progress was reported" if reported is None else f"reported {instant(reported)}"
+    if found.details_removed:
+        report = "what it reported was removed meanwhile"
     exported = state.export_completed_at
     late = exported is not None and found.now - max(exported, reported or exported) > state.window
     if state.status is TransferStatus.TIMED_OUT or late:

@@ -150,6 +150,8 @@ class Snapshot:
     reported_at: datetime | None
     ignored_at: datetime | None
     status_message: str | None
+    details_removed: bool = False
+    """Whether attempts and timeline are gone, as some time after it settled."""
 
     def refusal(self, *calls: str) -> Refused | None:
         """The last one of such calls by the app itself."""

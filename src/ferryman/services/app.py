@@ -13,7 +13,7 @@ from ferryman.functions.manifest import check_environment, parse_manifest
 from ferryman.functions.source import check_source
 from ferryman.ids import new_id, new_token, token_digest
 from ferryman.services.app_view import view_of
-from ferryman.services.delivery import unpark
+from ferryman.services.delivery import redefined
 from ferryman.services.platform import (
     Platform,
     bad_cursor,
@@ -49,7 +49,7 @@ async def register(platform: Platform, request: AppRegistration) -> AppCredentia
     secret = new_token("shared") if by_hand else None
     async with platform.database.transaction() as tx:
         app = await apps.save(tx, _app(request, secret, tx.now))
-        await unpark(tx, app.app_id)
+        await redefined(tx, app.app_id)
         await apps.add_token(tx, app.app_id, Audience.SERVER, token_digest(server_token))
         await apps.add_token(tx, app.app_id, Audience.CLOUD, token_digest(cloud_token))
     return AppCredentials(

@@ -56,13 +56,18 @@ async def record(
     results: Sequence[Result],
     known: KnownApps,
     failing: Collection[Endpoint] = (),
+    *,
+    again: bool = False,
 ) -> bool:
     """Write the outcomes of attempts, and what the rules make of each message and endpoint.
 
-    Whether a circuit breaker opened or closed.
+    Whether a circuit breaker opened or closed, or may have. ``again``: an earlier call broke off,
+    perhaps when all was written; what was is left alone.
     """
     async with platform.database.transaction() as tx:
-        for by_id in _rounds(results):
+        fresh = await _unwritten(tx, results) if again else results
+        turned = await breaker.record(tx, _contacts(fresh), failing, known)
+        for by_id in _rounds(fresh):
             locked = await deliveries.lock(tx, list(by_id))
             ended, attempts, entries = [], [], []
             for message_id, message in locked.items():
@@ -84,9 +89,14 @@ async def record(
             for message_id, result in by_id.items():
                 if result.reached and not result.outcome.ok:
                     await messages.reach(tx, message_id, result.reached)
-        turned = await breaker.record(tx, _contacts(results), failing, known.events_to)
     _count_results(platform.figures, results)
-    return turned
+    return turned or again
+
+
+async def _unwritten(tx: Transaction, results: Sequence[Result]) -> list[Result]:
+    keys = [(each.delivery.message.message_id, each.delivery.message.number) for each in results]
+    written = await deliveries.recorded(tx, keys)
+    return [each for each, key in zip(results, keys, strict=True) if key not in written]
 
 
 async def write(

@@ -10,7 +10,7 @@ from ferryman.domain.transfer import check_live
 from ferryman.errors import Invalid, LimitExceeded, not_found
 from ferryman.services import transfer as transfer_service
 from ferryman.services.decision import apply
-from ferryman.services.delivery import unpark
+from ferryman.services.delivery import redefined
 from ferryman.services.event import connect_details
 from ferryman.services.platform import Platform, check_json, check_text
 from ferryman.store import app as apps
@@ -37,7 +37,7 @@ async def set_webhooks(platform: Platform, app: App, endpoints: list[str]) -> li
     kept = list(dict.fromkeys(endpoints))
     async with platform.database.transaction() as tx:
         await apps.set_webhooks(tx, app.app_id, kept)
-        await unpark(tx, app.app_id)
+        await redefined(tx, app.app_id)
     return kept
 
 

@@ -14,10 +14,11 @@ from uuid import UUID
 
 from ferryman.figures import Figures
 from ferryman.functions.routes import Route, WebhookRoute
-from ferryman.services.known_apps import KnownApps
+from ferryman.services.known_apps import KnownApps, endpoint_of
 from ferryman.services.platform import Platform
 from ferryman.services.routing import no_way, routes_of
 from ferryman.store import app as apps
+from ferryman.store import breaker as breakers
 from ferryman.store import delivery as deliveries
 from ferryman.store.app import App
 from ferryman.store.database import Transaction
@@ -71,15 +72,28 @@ async def claim(
     ]
 
 
-async def unpark(tx: Transaction, app_id: UUID) -> None:
+async def redefined(tx: Transaction, app_id: UUID) -> None:
     """The app's definition changed: what waited for an address is due, if there is one now.
 
-    To be called after the change, in its transaction. Whoever parks messages holds the app as
-    it was read, so that neither misses the other.
+    What an address failed with that is its no more keeps nothing back. To be called after the
+    change, in its transaction. Whoever parks messages or counts failures holds the app as it was
+    read, so that neither misses the other.
     """
     app = await apps.by_id(tx, app_id)
-    if app is not None and routes_of(app, EventType.UPLOADED):
+    if app is None:
+        return
+    routes = {event_type: routes_of(app, event_type) for event_type in EventType}
+    ways = [
+        (url, event_type)
+        for event_type, found in routes.items()
+        for url in {endpoint_of(route) for route in found}
+        if url is not None
+    ]
+    await breakers.fit(tx, app_id, ways)
+    if routes[EventType.UPLOADED]:
         await deliveries.unpark(tx, app_id)
+    else:
+        await deliveries.tell_workers(tx)
 
 
 def given_up(message_id: UUID, transfer_id: UUID) -> Entry:

@@ -1,11 +1,14 @@
 """Why a message went where it went: the chain of links, and the first that is broken."""
 
 from ferryman.domain.cause import broken, whole
+from ferryman.domain.explain_app import link_of_left_alone
 from ferryman.domain.explain_worker import link_of_workers
 from ferryman.domain.failure import gist, link_of
-from ferryman.domain.snapshot import Workers
+from ferryman.domain.snapshot import LeftAlone, Workers
+from ferryman.domain.text import plural
 from ferryman.errors import not_found
 from ferryman.functions.routes import FunctionRoute, RemoteRoute, Route, route_name
+from ferryman.services import breaker
 from ferryman.services.platform import Platform, parse_id
 from ferryman.services.routing import routes_of
 from ferryman.store import app as apps
@@ -13,6 +16,7 @@ from ferryman.store import message as messages
 from ferryman.store import transfer as transfers
 from ferryman.store import worker as workers
 from ferryman.store.app import App
+from ferryman.store.message import StoredMessage
 from ferryman.store.transfer import StoredTransfer
 from ferryman.vocab import AppKind, EventType, MessageState
 from ferryman.wire.transfer import AttemptView, Explanation, Link, MessageView
@@ -28,6 +32,7 @@ async def explain(platform: Platform, message_id: str) -> Explanation:
         app = None if stored is None else await apps.by_id(tx, stored.app_id)
         [view] = await messages.views(tx, [message])
         alive = await workers.alive(tx, platform.silence)
+        alone = await breaker.left_alone(tx, message.app_id, message.event_type)
     if stored is None or app is None:
         raise not_found("message", message_id)
     routes = routes_of(app, message.event_type)
@@ -36,8 +41,9 @@ async def explain(platform: Platform, message_id: str) -> Explanation:
         _app(app),
         _trigger(app, message.event_type, routes),
         *_workers(view, alive),
+        *_removed(view, message),
         *[_attempt(app, message_id, attempt) for attempt in view.attempts],
-        _delivery(view, message.reason),
+        _delivery(view, message, alone),
         *([_acknowledgement(view)] if _is_acknowledged(app, message.event_type) else []),
     ]
     # What failed on the way to a later attempt or a success is history, not what is broken now.
@@ -93,6 +99,15 @@ def _workers(view: MessageView, alive: Workers) -> list[Link]:
     return [] if link is None else [link]
 
 
+def _removed(view: MessageView, message: StoredMessage) -> list[Link]:
+    """What became of attempts that are counted and not listed."""
+    gone = message.state.attempts - len(view.attempts)
+    if gone <= 0:
+        return []
+    found = f"{plural(gone, 'attempt')} made; what came of each is removed some time after the end"
+    return [whole("attempts", found)]
+
+
 def _attempt(app: App, message_id: str, attempt: AttemptView) -> Link:
     name = f"attempt {attempt.number}"
     took = "" if attempt.duration_ms is None else f" after {attempt.duration_ms} ms"
@@ -106,17 +121,25 @@ def _attempt(app: App, message_id: str, attempt: AttemptView) -> Link:
     return Link(name=name, holds=False, found=found, fix=link.fix, cause=link.cause)
 
 
-def _delivery(view: MessageView, reason: str | None) -> Link:
+def _delivery(view: MessageView, message: StoredMessage, alone: list[LeftAlone]) -> Link:
     if view.state is MessageState.UNDELIVERED:
-        why = gist(reason or "all attempts failed")
+        why = gist(message.reason or "all attempts failed")
         return broken("delivery", "undelivered", reason=why, message=view.message_id)
     if view.state is MessageState.PENDING:
+        if alone and not message.state.open_attempt:
+            return link_of_left_alone(alone[0])
         found = "still trying"
-    elif any(attempt.outcome == "DELIVERED" for attempt in view.attempts):
+    elif view.acknowledgement is None or _got_through(view):
         found = "delivered"
+    elif _removed(view, message):
+        found = "delivered, or acknowledged before an attempt got through"
     else:
         found = "not needed: acknowledged before an attempt got through"
     return whole("delivery", found)
+
+
+def _got_through(view: MessageView) -> bool:
+    return any(attempt.outcome == "DELIVERED" for attempt in view.attempts)
 
 
 def _is_acknowledged(app: App, event: EventType) -> bool:
@@ -127,4 +150,6 @@ def _is_acknowledged(app: App, event: EventType) -> bool:
 def _acknowledgement(view: MessageView) -> Link:
     if view.acknowledgement is not None:
         return whole("acknowledgement", view.acknowledgement.value)
+    if view.state is MessageState.PENDING and not view.attempts:
+        return whole("acknowledgement", "not awaited before a first attempt")
     return broken("acknowledgement", "message_unacknowledged", message=view.message_id)

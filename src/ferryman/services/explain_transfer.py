@@ -3,24 +3,23 @@
 from datetime import datetime
 from uuid import UUID
 
-from ferryman.domain.breaker import is_open
 from ferryman.domain.explain import chain
 from ferryman.domain.mapping import expected_form, nearest_form
 from ferryman.domain.snapshot import (
     AppFacts,
     Asked,
     Events,
-    LeftAlone,
     Refused,
     Snapshot,
     Workers,
     WrongKey,
 )
 from ferryman.errors import not_found
+from ferryman.services import breaker
 from ferryman.services.platform import Platform, parse_id
 from ferryman.services.routing import routes_of
 from ferryman.store import app as apps
-from ferryman.store import breaker, dependency, mapping_report
+from ferryman.store import dependency, mapping_report
 from ferryman.store import explain as facts
 from ferryman.store import installation as installations
 from ferryman.store import message as messages
@@ -93,7 +92,7 @@ async def _snapshot(tx: Transaction, stored: StoredTransfer, app: App, alive: Wo
         not_routed=tuple(await facts.not_routed(tx, transfer_id)),
         workers=alive,
         troubled=tuple(await _troubled(tx, transfer_id)),
-        left_alone=tuple(await _left_alone(tx, app)),
+        left_alone=tuple(await breaker.left_alone(tx, app.app_id)),
         refusals=tuple(await _refusals(tx, app, transfer_id, claim.created_at)),
         wrong_keys=tuple(await _wrong_keys(tx, transfer_id)),
         outstanding=tuple(map(str, outstanding)),
@@ -101,6 +100,7 @@ async def _snapshot(tx: Transaction, stored: StoredTransfer, app: App, alive: Wo
         reported_at=reports.get("progress.reported"),
         ignored_at=reports.get("progress.ignored"),
         status_message=stored.status_message,
+        details_removed=claim.details_removed,
     )
 
 
@@ -157,15 +157,6 @@ async def _troubled(tx: Transaction, transfer_id: UUID) -> list[MessageView]:
     ids = await facts.in_trouble(tx, transfer_id, _TROUBLED)
     found = [await messages.by_id(tx, message_id) for message_id in ids]
     return await messages.views(tx, [each for each in found if each is not None])
-
-
-async def _left_alone(tx: Transaction, app: App) -> list[LeftAlone]:
-    """Open breakers of the app; what a query of an address says is not shown."""
-    return [
-        LeftAlone(each.endpoint.url.partition("?")[0], each.state.open_until, each.error)
-        for each in await breaker.of_app(tx, app.app_id)
-        if each.state.open_until is not None and is_open(each.state, tx.now)
-    ]
 
 
 async def _refusals(tx: Transaction, app: App, transfer_id: UUID, since: datetime) -> list[Refused]:

@@ -18,7 +18,7 @@ from ferryman.functions.descriptor import Descriptor, parse_descriptor
 from ferryman.ids import new_id, new_token
 from ferryman.services import app as app_service
 from ferryman.services.app_view import installation_of
-from ferryman.services.delivery import unpark
+from ferryman.services.delivery import redefined
 from ferryman.services.lifecycle import Call, Lifecycle, error_of, failure, post_event
 from ferryman.services.platform import Platform
 from ferryman.store import app as apps
@@ -95,6 +95,7 @@ async def uninstall(platform: Platform, lifecycle: Lifecycle, name: str) -> AppV
         descriptor = _descriptor(app)
         call = Call(new_id(), app, descriptor)
         await installations.cut_off(tx, app.app_id)
+        await redefined(tx, app.app_id)
         if descriptor.uninstalled is not None:
             await _begin(tx, call)
     if descriptor.uninstalled is not None:
@@ -117,7 +118,7 @@ async def used(platform: Platform, app: App, secret: str) -> None:
 
 async def _take(tx: Transaction, app_id: UUID, secret: str) -> None:
     await installations.accept_offer(tx, app_id, secret, previous_until=tx.now + GRACE)
-    await unpark(tx, app_id)
+    await redefined(tx, app_id)
 
 
 async def _locked(tx: Transaction, name: str) -> tuple[App, Installation]:

@@ -34,6 +34,11 @@ class KnownApps:
                 lane = Lane(app.app_id, event_type)
                 self._routes[lane] = routes_of(app, event_type)
 
+    async def hold(self, tx: Transaction, app_ids: Collection[UUID]) -> None:
+        """Know these apps as they are until the transaction ends."""
+        await apps.hold(tx, app_ids)
+        await self.refresh(tx, app_ids)
+
     def routes(self, lane: Lane) -> tuple[Route, ...]:
         """How the messages of a lane reach the app, as far as is known here."""
         return self._routes.get(lane, ())

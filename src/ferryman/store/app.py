@@ -94,6 +94,11 @@ async def by_id_shared(tx: Transaction, app_id: UUID) -> App | None:
     return None if row is None else _app(row)
 
 
+async def hold(tx: Transaction, app_ids: Collection[UUID]) -> None:
+    """Have whoever changes one of these apps wait until the transaction ends."""
+    await SQL.hold_apps(tx.connection, app_ids=list(app_ids))
+
+
 async def by_cloud_key(tx: Transaction, cloud_app_key: str) -> list[App]:
     """The app in all its environments."""
     rows = SQL.apps_by_cloud_key(tx.connection, cloud_app_key=cloud_app_key)

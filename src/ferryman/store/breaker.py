@@ -31,11 +31,15 @@ class StoredBreaker:
 
 
 async def lock(tx: Transaction, endpoints: Collection[Endpoint]) -> dict[Endpoint, Breaker]:
-    """The breakers of endpoints that failed before, locked."""
+    """The breakers of these endpoints, locked until the transaction ends.
+
+    Each has a row from then on, to be written by :func:`save` or taken away again.
+    """
     rows = SQL.lock_breakers(
         tx.connection,
         app_ids=[each.app_id for each in endpoints],
         endpoints=[each.url for each in endpoints],
+        now=tx.now,
     )
     return {each.endpoint: each.state for each in [_stored(row) async for row in rows]}
 
@@ -47,7 +51,7 @@ async def save(
     state: Breaker,
     error: str | None,
 ) -> None:
-    """Write a breaker; one with nothing to remember goes."""
+    """Write a breaker that is locked; one with nothing to remember goes."""
     if state.resting:
         await SQL.delete_breaker(tx.connection, app_id=endpoint.app_id, endpoint=endpoint.url)
         return
@@ -86,6 +90,17 @@ async def close(tx: Transaction, app_id: UUID) -> None:
     """Forget that endpoints of an app failed; the workers are told."""
     await SQL.delete_breakers_of(tx.connection, app_id=app_id)
     await SQL.tell_workers(tx.connection)
+
+
+async def fit(tx: Transaction, app_id: UUID, ways: Collection[tuple[str, EventType]]) -> None:
+    """These events are posted to these endpoints of an app now; no others keep anything back."""
+    await SQL.fit_breakers(
+        tx.connection,
+        app_id=app_id,
+        endpoints=[url for url, _ in ways],
+        event_types=[event_type.value for _, event_type in ways],
+    )
+    await SQL.delete_stray_breakers(tx.connection, app_id=app_id)
 
 
 def _stored(row: Any) -> StoredBreaker:

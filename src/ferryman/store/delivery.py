@@ -3,7 +3,7 @@
 Everything here is for many messages at once: a worker makes few, large round trips.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -212,6 +212,18 @@ async def record(tx: Transaction, attempts: Sequence[AttemptRow]) -> None:
         errors=[None if what is None else what.error for what in whats],
         outputs=[None if what is None else what.output for what in whats],
     )
+
+
+async def recorded(
+    tx: Transaction, attempts: Collection[tuple[UUID, int]]
+) -> set[tuple[UUID, int]]:
+    """Those of the attempts, by message and number, of which an outcome is kept."""
+    rows = SQL.recorded_attempts(
+        tx.connection,
+        message_ids=[message_id for message_id, _ in attempts],
+        numbers=[number for _, number in attempts],
+    )
+    return {(row["message_id"], row["number"]) async for row in rows}
 
 
 async def write(tx: Transaction, entries: Sequence[Entry]) -> None:

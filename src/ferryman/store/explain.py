@@ -64,14 +64,16 @@ async def last_reports(tx: Transaction, transfer_id: UUID) -> dict[str, datetime
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """When a transfer was created, and which agent last took it."""
+    """When a transfer was created, which agent last took it, whether its details are gone."""
 
     created_at: datetime
     at: datetime | None
     by: str | None
+    details_removed: bool
 
 
 async def claim_of(tx: Transaction, transfer_id: UUID) -> Claim:
     """Of a transfer that there is."""
     row = await SQL.claim_of_transfer(tx.connection, transfer_id=transfer_id)
-    return Claim(row["created_at"], row["claimed_at"], row["claimed_by"])
+    removed = row["details_removed_at"] is not None
+    return Claim(row["created_at"], row["claimed_at"], row["claimed_by"], removed)

@@ -27,6 +27,9 @@ SELECT * FROM app WHERE app_id = :app_id;
 -- Kept as it is until the transaction ends: whoever changes it waits.
 SELECT * FROM app WHERE app_id = :app_id FOR SHARE;
 
+-- name: hold_apps!
+SELECT FROM app WHERE app_id = ANY(:app_ids) ORDER BY app_id FOR SHARE;
+
 -- name: apps_by_ids
 SELECT * FROM app WHERE app_id = ANY(:app_ids);
 

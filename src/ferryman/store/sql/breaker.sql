@@ -1,20 +1,33 @@
 -- name: lock_breakers
-SELECT * FROM breaker
-WHERE (app_id, endpoint) IN (
-    SELECT * FROM unnest(CAST(:app_ids AS uuid[]), CAST(:endpoints AS text[])))
+-- The rows are made where there are none: two workers that both found nothing to lock would each
+-- begin anew, and the second undo what the first wrote. In order, or the two could block each other.
+INSERT INTO breaker (app_id, endpoint, event_types, weight, trips, changed_at)
+SELECT app_id, endpoint, '{}', 0, 0, :now
+FROM unnest(CAST(:app_ids AS uuid[]), CAST(:endpoints AS text[])) AS wanted (app_id, endpoint)
 ORDER BY app_id, endpoint
-FOR UPDATE;
+ON CONFLICT (app_id, endpoint) DO UPDATE SET app_id = excluded.app_id
+RETURNING *;
 
 -- name: save_breaker!
-INSERT INTO breaker (app_id, endpoint, event_types, weight, trips, open_until, error, changed_at)
-VALUES (:app_id, :endpoint, :event_types, :weight, :trips, :open_until, :error, :now)
-ON CONFLICT (app_id, endpoint) DO UPDATE SET
-    event_types = excluded.event_types, weight = excluded.weight, trips = excluded.trips,
-    open_until = excluded.open_until, error = coalesce(excluded.error, breaker.error),
-    changed_at = excluded.changed_at;
+UPDATE breaker SET event_types = :event_types, weight = :weight, trips = :trips,
+    open_until = :open_until, error = coalesce(:error, error), changed_at = :now
+WHERE app_id = :app_id AND endpoint = :endpoint;
 
 -- name: delete_breaker!
 DELETE FROM breaker WHERE app_id = :app_id AND endpoint = :endpoint;
+
+-- name: fit_breakers!
+-- Each keeps back just the events that are posted to its endpoint.
+UPDATE breaker SET event_types = ARRAY(
+    SELECT way.event_type
+    FROM unnest(CAST(:endpoints AS text[]), CAST(:event_types AS text[]))
+        AS way (endpoint, event_type)
+    WHERE way.endpoint = breaker.endpoint
+    ORDER BY 1)
+WHERE app_id = :app_id;
+
+-- name: delete_stray_breakers!
+DELETE FROM breaker WHERE app_id = :app_id AND event_types = '{}';
 
 -- name: breakers
 SELECT * FROM breaker ORDER BY app_id, endpoint;
@@ -26,4 +39,6 @@ SELECT * FROM breaker WHERE app_id = :app_id ORDER BY endpoint;
 SELECT * FROM breaker WHERE app_id = ANY(:app_ids) ORDER BY app_id, endpoint;
 
 -- name: delete_breakers_of!
-DELETE FROM breaker WHERE app_id = :app_id;
+-- In order, as whoever counts failures locks them.
+DELETE FROM breaker WHERE app_id = :app_id AND endpoint IN (
+    SELECT endpoint FROM breaker WHERE app_id = :app_id ORDER BY endpoint FOR UPDATE);

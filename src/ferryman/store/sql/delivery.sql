@@ -76,6 +76,11 @@ ON CONFLICT (message_id, number) DO UPDATE SET
     output = excluded.output
 WHERE attempt.outcome = 'LOST';
 
+-- name: recorded_attempts
+SELECT message_id, number FROM attempt
+WHERE outcome <> 'LOST' AND (message_id, number) IN (
+    SELECT * FROM unnest(CAST(:message_ids AS uuid[]), CAST(:numbers AS integer[])));
+
 -- name: write_entries!
 INSERT INTO timeline (transfer_id, at, kind, data)
 SELECT transfer_id, :now, kind, data FROM unnest(

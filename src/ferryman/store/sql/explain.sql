@@ -38,4 +38,4 @@ WHERE transfer_id = :transfer_id AND kind IN ('progress.reported', 'progress.ign
 GROUP BY kind;
 
 -- name: claim_of_transfer^
-SELECT created_at, claimed_at, claimed_by FROM transfer WHERE transfer_id = :transfer_id;
+SELECT created_at, claimed_at, claimed_by, details_removed_at FROM transfer WHERE transfer_id = :transfer_id;
