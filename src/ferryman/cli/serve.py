@@ -82,6 +82,9 @@ def worker(
         object_store=object_store,
         clock=clock,
     )
+    if settings.private_addresses == "auto":
+        # What the platform listens on, by which that is decided, is not known here.
+        settings = settings.model_copy(update={"private_addresses": "refuse"})
     import uvloop
 
     from ferryman.server.work import work

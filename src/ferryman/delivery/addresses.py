@@ -7,11 +7,24 @@ differently the second time gains nothing.
 """
 
 import socket
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Any
 
-_IPV4_INSIDE = (IPv6Network("::/96"), IPv6Network("64:ff9b::/96"))
-_LOCAL_NAT64 = IPv6Network("64:ff9b:1::/48")
+_IPV4_INSIDE = (
+    IPv6Network("::/96"),
+    IPv6Network("::ffff:0:0:0/96"),  # as a translator writes IPv4 addresses
+    IPv6Network("64:ff9b::/96"),
+)
+_NOT_PUBLIC = (
+    IPv6Network("64:ff9b:1::/48"),  # a translator to IPv4 of the own network
+    IPv6Network("fec0::/10"),  # the own site, as it was called before fc00::/7
+    IPv4Network("168.63.129.16/32"),  # a public one by its number; what hosts Azure's machines
+    # Special ones that not every version of Python knows of.
+    IPv4Network("192.0.0.0/24"),
+    IPv4Network("192.88.99.0/24"),
+    IPv6Network("3fff::/20"),
+    IPv6Network("5f00::/16"),
+)
 
 
 class AddressRefusedError(OSError):
@@ -36,9 +49,11 @@ def is_public(text: str) -> bool:
     """Whether an IP address is one that anybody can reach, not only this machine or network."""
     address = ip_address(text.partition("%")[0])
     if isinstance(address, IPv6Address):
-        if address in _LOCAL_NAT64:
-            return False
-        address = _inner(address) or address
+        inner = _inner(address)
+        if inner is not None:
+            return is_public(str(inner))
+    if any(address in network for network in _NOT_PUBLIC):
+        return False
     return address.is_global and not address.is_multicast
 
 

@@ -14,7 +14,6 @@ from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 import structlog
 
 from ferryman.delivery.backoff import retry_delay
@@ -32,7 +31,7 @@ from ferryman.services.attempt import Result
 from ferryman.services.delivery import Delivery
 from ferryman.services.known_apps import KnownApps
 from ferryman.services.platform import Platform, passed
-from ferryman.store.database import connect
+from ferryman.store.database import CONNECTION_LOST, connect
 from ferryman.store.delivery import CHANNEL, Lane
 from ferryman.vocab import EventType
 
@@ -73,18 +72,27 @@ class Dispatcher:
         )
         self._tasks: dict[asyncio.Task[None], UUID] = {}
         self._trouble = Trouble(platform, self._worker_id)
-        self._recorder = Recorder(platform, self._known, self._look_soon, self._trouble)
         self._changed = asyncio.Event()
+        self._recorder = Recorder(
+            platform, self._known, self._look_soon, self._changed.set, self._trouble
+        )
         self._next_look = 0.0
         self._in_touch_since = 0.0
         self._in_doubt_until = 0.0
 
     async def run(self) -> None:
-        """Deliver until told to stop; then finish what is in flight."""
-        others = [
-            asyncio.create_task(each())
-            for each in (self._listen, self._recorder.run, self._heed_stop)
-        ]
+        """Deliver until told to stop; then finish what is in flight.
+
+        A part that ends by a mistake of ours ends all of it, so that nobody works half.
+        """
+        async with asyncio.TaskGroup() as group:
+            others = [
+                group.create_task(each())
+                for each in (self._listen, self._recorder.run, self._heed_stop)
+            ]
+            await self._deliver(others)
+
+    async def _deliver(self, others: list[asyncio.Task[None]]) -> None:
         try:
             while not self._stop.is_set() or self._tasks or self._recorder.busy:
                 try:
@@ -114,16 +122,18 @@ class Dispatcher:
         if loop.time() >= self._next_look:
             await self._look()
         claimed: list[Delivery] = []
+        # From before the claim: whoever takes us for dead counts from then at the earliest.
+        until = loop.time() + self._platform.silence.total_seconds() / 2
         warm = {UUID(owner) for owner in self._functions.warm}
         rooms: dict[Lane, int] = {}
-        if not self._stop.is_set():
+        if not self._stop.is_set() and not self._recorder.full:
             if unknown := self._turns.apps - self._known.apps.keys():
                 await deliveries.learn(self._platform, self._known, unknown)
             rooms = self._turns.take(self._known.calls_function, warm)
         if rooms:
             claimed = await self._claim(rooms)
         for delivery in claimed:
-            self._start(delivery, warm=delivery.app.app_id in warm)
+            self._start(delivery, until, warm=delivery.app.app_id in warm)
         await self._trouble.well("delivering")
         if not claimed:
             await passed(self._changed, max(0.0, self._next_look - loop.time()))
@@ -162,11 +172,11 @@ class Dispatcher:
                 pause = min(pause, wait)
         self._next_look = asyncio.get_running_loop().time() + pause
 
-    def _start(self, delivery: Delivery, *, warm: bool) -> None:
+    def _start(self, delivery: Delivery, until: float, *, warm: bool) -> None:
         lane = delivery.message.lane
         calls = self._known.calls_function(lane)
         self._turns.began(lane, calls=calls, warm=warm)
-        task = asyncio.create_task(self._send(delivery))
+        task = asyncio.create_task(self._send(delivery, until))
         self._tasks[task] = delivery.message.message_id
 
         def ended(task: asyncio.Task[None]) -> None:
@@ -176,9 +186,12 @@ class Dispatcher:
 
         task.add_done_callback(ended)
 
-    async def _send(self, delivery: Delivery) -> None:
+    async def _send(self, delivery: Delivery, until: float) -> None:
+        if asyncio.get_running_loop().time() > until:
+            await self._give_back(delivery)
+            return
         try:
-            by_route = await self._sender.send(delivery)
+            by_route = await self._sender.send(delivery, until)
         except Exception as exc:
             log.exception("attempt.broke", message=str(delivery.message.message_id))
             by_route = all_failed("before", delivery, f"the worker failed: {type(exc).__name__}")
@@ -189,6 +202,16 @@ class Dispatcher:
             random=lambda: jitter(str(message.message_id), str(message.number)),
         )
         self._recorder.add(Result(delivery, by_route, delay))
+
+    async def _give_back(self, delivery: Delivery) -> None:
+        """This process stood still: others may have it by now, or its acknowledgement."""
+        log.warning("claim.too_old", message=str(delivery.message.message_id))
+        try:
+            await workers.give_back(self._platform, self._worker_id, delivery.message)
+        except Exception:
+            log.exception("claim.kept")
+            self._in_doubt_until = asyncio.get_running_loop().time() + _DOUBT_SECONDS
+        self._look_soon()
 
     async def _heed_stop(self) -> None:
         await self._stop.wait()
@@ -203,8 +226,10 @@ class Dispatcher:
                     await self._hear_until_lost(connection)
                 finally:
                     connection.terminate()
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as exc:
+            except CONNECTION_LOST as exc:
                 log.warning("notifications.lost", error=type(exc).__name__)
+            except Exception:
+                log.exception("notifications.failed")
             await asyncio.sleep(0.5)
 
     async def _hear_until_lost(self, connection: Any) -> None:

@@ -23,12 +23,16 @@ log = structlog.get_logger("ferryman.delivery")
 _BATCH = 200
 """Outcomes recorded in one transaction."""
 
+_FULL = 2_000
+"""Results that wait, after which no more messages are claimed: each holds what was sent."""
+
 _TRIES = 3
 """At recording an outcome, while the database answers and says no."""
 
 
 class Recorder:
-    """The results of one worker; ``turned`` is called when a circuit breaker opened or closed.
+    """The results of one worker; ``turned`` is called when a circuit breaker opened or closed,
+    ``eased`` when it is full no more.
 
     ``failing`` are the endpoints of which a success is news.
     """
@@ -38,11 +42,13 @@ class Recorder:
         platform: Platform,
         known: KnownApps,
         turned: Callable[[], None],
+        eased: Callable[[], None],
         trouble: Trouble,
     ) -> None:
         self._platform = platform
         self._known = known
         self._turned = turned
+        self._eased = eased
         self._trouble = trouble
         self._results: list[Result] = []
         self._added = asyncio.Event()
@@ -52,6 +58,11 @@ class Recorder:
     def busy(self) -> bool:
         """Whether results wait to be written."""
         return bool(self._results)
+
+    @property
+    def full(self) -> bool:
+        """Whether so many results wait that nothing more should be begun."""
+        return len(self._results) >= _FULL
 
     @property
     def held(self) -> set[UUID]:
@@ -70,16 +81,23 @@ class Recorder:
             self._added.clear()
             while batch := self._results[:_BATCH]:
                 await self._write(batch)
+                full = self.full
                 del self._results[: len(batch)]
+                if full and not self.full:
+                    self._eased()
                 for result in batch:
                     _tell(result)
 
-    async def _write(self, batch: list[Result]) -> None:
+    async def _write(self, batch: list[Result], *, again: bool = False) -> None:
+        """``again``: they may be written already, and nobody was told."""
         pause, failures = 0.1, 0
         while True:
             try:
-                turned = await attempts.record(self._platform, batch, self._known, self.failing)
+                turned = await attempts.record(
+                    self._platform, batch, self._known, self.failing, again=again
+                )
             except OutsideError as exc:
+                again = True
                 log.warning("outcomes.wait", count=len(batch), code=exc.code)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 2.0)
@@ -87,7 +105,7 @@ class Recorder:
                 log.exception("outcomes.failed", count=len(batch))
                 if len(batch) > 1:
                     for each in batch:
-                        await self._write([each])
+                        await self._write([each], again=again)
                     return
                 failures += 1
                 if failures == _TRIES:

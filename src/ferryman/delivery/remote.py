@@ -5,11 +5,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import aiohttp
-from aiohttp.abc import AbstractStreamWriter
+from aiohttp.abc import AbstractResolver, AbstractStreamWriter
 from aiohttp.payload import BytesPayload
 from yarl import URL
 
 from ferryman.delivery.addresses import AddressRefusedError, public_socket
+from ferryman.delivery.names import Names
 from ferryman.domain.outcome import Outcome, Stage, failed, succeeded
 
 _BODY_BYTES = 1 << 16
@@ -35,13 +36,15 @@ REMOTE = Receiver(
 )
 
 
-def open_session(*, private: bool) -> aiohttp.ClientSession:
+def open_session(*, private: bool, names: AbstractResolver | None = None) -> aiohttp.ClientSession:
     """The client that posts to apps; ``private``: also to addresses that not everybody can reach.
 
     It is shared by all apps, so it keeps no cookies. The number of its connections is bounded by
     whoever uses it.
     """
-    connector = aiohttp.TCPConnector(limit=0, socket_factory=None if private else public_socket)
+    connector = aiohttp.TCPConnector(
+        limit=0, resolver=names or Names(), socket_factory=None if private else public_socket
+    )
     return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
 
 

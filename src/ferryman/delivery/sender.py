@@ -1,6 +1,7 @@
 """One attempt at handing a message to a cloud app, by every way that leads to it."""
 
 import asyncio
+import math
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, assert_never
@@ -9,9 +10,10 @@ import msgspec
 
 from ferryman import tracing
 from ferryman.clock import wall_now
+from ferryman.delivery.names import OWNER
 from ferryman.delivery.remote import RemoteSender
 from ferryman.delivery.webhook import post_webhook
-from ferryman.domain.outcome import Outcome
+from ferryman.domain.outcome import Outcome, failed
 from ferryman.functions.manifest import parse_manifest
 from ferryman.functions.pool import FunctionCall, FunctionPool
 from ferryman.functions.routes import FunctionRoute, RemoteRoute, Route, WebhookRoute
@@ -48,30 +50,38 @@ class Sender:
         self._environ = environ
         self._tokens: dict[tuple[Any, ...], tuple[datetime, str, str]] = {}
 
-    async def send(self, delivery: Delivery) -> tuple[tuple[Route, Outcome], ...]:
-        """What came of it, by each way there is."""
+    async def send(
+        self, delivery: Delivery, until: float = math.inf
+    ) -> tuple[tuple[Route, Outcome], ...]:
+        """What came of it, by each way there is.
+
+        ``until``, by the loop's clock, nobody else can have taken it over: later nothing is begun.
+        """
         message = delivery.message
+        OWNER.set(str(delivery.app.app_id))
         name = f"deliver {message.lane.event_type}"
         facts = {"ferryman.message": str(message.message_id), "ferryman.attempt": message.number}
         with tracing.span(name, message.trace, "client", **facts) as span:
-            outcomes = await self._send_all(delivery)
+            outcomes = await self._send_all(delivery, until)
             if span is not None:
                 span.set_attribute("ferryman.delivered", all(each.ok for _, each in outcomes))
             return outcomes
 
-    async def _send_all(self, delivery: Delivery) -> tuple[tuple[Route, Outcome], ...]:
+    async def _send_all(
+        self, delivery: Delivery, until: float
+    ) -> tuple[tuple[Route, Outcome], ...]:
         if len(delivery.routes) == 1:
             [route] = delivery.routes
-            return ((route, await self._send_by(route, delivery)),)
+            return ((route, await self._send_by(route, delivery, until)),)
         outcomes = await asyncio.gather(
-            *(self._send_by(route, delivery) for route in delivery.routes)
+            *(self._send_by(route, delivery, until) for route in delivery.routes)
         )
         return tuple(zip(delivery.routes, outcomes, strict=True))
 
-    async def _send_by(self, route: Route, delivery: Delivery) -> Outcome:
+    async def _send_by(self, route: Route, delivery: Delivery, until: float) -> Outcome:
         match route:
             case FunctionRoute():
-                return await self._call_function(route, delivery)
+                return await self._call_function(route, delivery, until)
             case RemoteRoute():
                 return await self._post_remote(route, delivery)
             case WebhookRoute():
@@ -79,7 +89,9 @@ class Sender:
             case _:
                 assert_never(route)
 
-    async def _call_function(self, route: FunctionRoute, delivery: Delivery) -> Outcome:
+    async def _call_function(
+        self, route: FunctionRoute, delivery: Delivery, until: float
+    ) -> Outcome:
         app, settings = delivery.app, self._platform.settings
         manifest = parse_manifest(app.manifest or {})
         _, system = self._signed(delivery)
@@ -97,6 +109,8 @@ class Sender:
             timeout=settings.function_seconds,
         )
         async with self._functions.place(str(app.app_id)):
+            if asyncio.get_running_loop().time() > until:
+                return failed("before", "No place to run the function came free.", duration=0.0)
             return await self._functions.run(call)
 
     async def _post_remote(self, route: RemoteRoute, delivery: Delivery) -> Outcome:

@@ -5,16 +5,22 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+import structlog
+
 from ferryman.services.attempt import ended_by, if_given_up, write
 from ferryman.services.metrics import own_series
 from ferryman.services.platform import Platform
+from ferryman.store import app as apps
 from ferryman.store import breaker as breakers
 from ferryman.store import delivery as deliveries
 from ferryman.store import worker as workers
+from ferryman.store.app import App
 from ferryman.store.breaker import Endpoint
 from ferryman.store.database import Transaction
-from ferryman.store.delivery import AttemptRow, Due, Entry, Lane
+from ferryman.store.delivery import AttemptRow, ClaimedMessage, Due, Entry, Lane
 from ferryman.store.message import StoredMessage
+
+log = structlog.get_logger("ferryman.delivery")
 
 _DIED = "the process that made this attempt died before its outcome was known"
 _UNKNOWN = "the connection to the database broke before this attempt could begin"
@@ -43,8 +49,8 @@ async def take_over(platform: Platform, silence: timedelta) -> int:
     """Free what workers claimed that were silent so long; how many messages there were."""
     async with platform.database.transaction() as tx:
         orphans = await workers.orphans(tx, silence, _AT_ONCE)
-        await _lose(tx, orphans, _DIED)
-    _count(platform, orphans)
+        known = await _lose(tx, orphans, _DIED)
+    _tell(platform, orphans, known)
     return len(orphans)
 
 
@@ -56,9 +62,19 @@ async def let_go(platform: Platform, worker_id: UUID, held: Collection[UUID]) ->
     """
     async with platform.database.transaction() as tx:
         unknown = await workers.unheld(tx, worker_id, held)
-        await _lose(tx, unknown, _UNKNOWN)
-    _count(platform, unknown)
+        known = await _lose(tx, unknown, _UNKNOWN)
+    _tell(platform, unknown, known)
     return len(unknown)
+
+
+async def give_back(platform: Platform, worker_id: UUID, message: ClaimedMessage) -> None:
+    """Nothing was begun with what this worker claimed: it is due again, at the same attempt.
+
+    Nothing changes if it is the worker's no more.
+    """
+    async with platform.database.statement() as tx:
+        await workers.give_back(tx, worker_id, message.message_id, message.number)
+    platform.figures.shift("ferryman_deliveries_in_flight", -1)
 
 
 async def tell(platform: Platform, worker_id: UUID, error: str | None) -> None:
@@ -73,7 +89,8 @@ async def leave(platform: Platform, worker_id: UUID) -> None:
         await workers.forget(tx, worker_id)
 
 
-async def _lose(tx: Transaction, lost: Sequence[StoredMessage], error: str) -> None:
+async def _lose(tx: Transaction, lost: Sequence[StoredMessage], error: str) -> dict[UUID, App]:
+    """Count their attempts as lost; the apps that they are of."""
     ended, attempts, entries = [], [], []
     for message in lost:
         number, began = message.state.attempts, message.claimed_at or tx.now
@@ -85,8 +102,20 @@ async def _lose(tx: Transaction, lost: Sequence[StoredMessage], error: str) -> N
         entries.append(Entry(message.transfer_id, "attempt.lost", facts))
         entries += if_given_up(message, ended[-1].state)
     await write(tx, ended, attempts, entries)
+    found = await apps.by_ids(tx, {message.app_id for message in lost}) if lost else []
+    return {app.app_id: app for app in found}
 
 
-def _count(platform: Platform, lost: Sequence[StoredMessage]) -> None:
-    if lost:
-        platform.figures.count("ferryman_attempts_total", "lost", "", by=len(lost))
+def _tell(platform: Platform, lost: Sequence[StoredMessage], known: dict[UUID, App]) -> None:
+    for message in lost:
+        platform.figures.count("ferryman_attempts_total", "lost", "")
+        app = known[message.app_id]
+        log.warning(
+            "attempt.lost",
+            app=app.cloud_app_key,
+            environment=app.environment,
+            transfer=str(message.transfer_id),
+            message=str(message.message_id),
+            event_type=message.event_type.value,
+            number=message.state.attempts,
+        )

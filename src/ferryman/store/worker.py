@@ -51,5 +51,12 @@ async def unheld(tx: Transaction, worker_id: UUID, held: Collection[UUID]) -> li
     return [stored_message(row) async for row in rows]
 
 
+async def give_back(tx: Transaction, worker_id: UUID, message_id: UUID, number: int) -> None:
+    """Attempt ``number``, if it is this worker's still, has not begun."""
+    await SQL.give_back_message(
+        tx.connection, worker_id=worker_id, message_id=message_id, number=number
+    )
+
+
 def _failing(worker_id: UUID, since: datetime, error: str) -> Failing:
     return Failing(str(worker_id), since, error)

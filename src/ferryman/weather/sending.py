@@ -1,6 +1,7 @@
 """Deliveries in bad weather: each waits for its turn, and may go more than once or be killed."""
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
@@ -53,7 +54,11 @@ class WeatherSender(Sender):
 
     gate: Gate
 
-    async def send(self, delivery: Delivery) -> ByRoute:
+    async def send(
+        self,
+        delivery: Delivery,
+        until: float = math.inf,  # noqa: ARG002 - nobody else is there to take it over
+    ) -> ByRoute:
         """Leave it to the conductor."""
         return await self.gate.enter(delivery)
 

@@ -37,3 +37,10 @@ SELECT * FROM message
 WHERE worker_id = :worker_id AND NOT message_id = ANY(CAST(:held AS uuid[]))
 ORDER BY message_id
 FOR UPDATE;
+
+-- name: give_back_message!
+-- An acknowledgement leaves a message that is being sent to whoever sends it.
+UPDATE message SET worker_id = NULL, attempts = attempts - 1,
+    state = CASE WHEN state = 'PENDING' AND acknowledgement IS NOT NULL THEN 'DELIVERED'
+        ELSE state END
+WHERE message_id = :message_id AND worker_id = :worker_id AND attempts = :number;
