@@ -54,6 +54,8 @@ async def _database(platform: Platform) -> dict[str, Check]:
     silence = platform.silence
     try:
         async with asyncio.timeout(_SECONDS), platform.database.reading() as tx:
+            if await health.read_only(tx):
+                return _unanswered("a server that takes no writes: a standby, or read-only")
             missing = await health.missing_migrations(tx)
             seen = None if missing else await workers.alive(tx, silence)
     except TimeoutError:
