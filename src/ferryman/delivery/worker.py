@@ -11,7 +11,6 @@ import os
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
-import asyncpg
 import msgspec
 import structlog
 from pgqueuer import PgQueuer
@@ -26,7 +25,7 @@ from ferryman.functions.pool import FunctionPool
 from ferryman.services import sweep as sweeps
 from ferryman.services import transfer as transfers
 from ferryman.services.platform import Platform, passed
-from ferryman.store.database import connect
+from ferryman.store.database import CONNECTION_LOST, connect
 from ferryman.store.queue import SWEEP, WAKE, WakeJob, requeue_held
 from ferryman.tokens import SigningKey
 
@@ -36,6 +35,9 @@ _BATCH = 50
 _PUT_BACK = timedelta(seconds=30)
 _LOOK = timedelta(seconds=2)
 """A queue that hears of nothing looks by itself this often, and so finds a lost connection."""
+
+_REACH_SECONDS = 60.0
+"""Between two looks for the folder of files."""
 
 _TIMERS_AT_ONCE = 100
 
@@ -110,7 +112,7 @@ class _Queue:
             began = loop.time()
             try:
                 await self._listen(entrypoint, handler, at_once)
-            except (OutsideError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as exc:
+            except (OutsideError, *CONNECTION_LOST) as exc:
                 log.warning("queue.lost", entrypoint=entrypoint, error=type(exc).__name__)
             except Exception:
                 log.exception("queue.failed", entrypoint=entrypoint)
@@ -160,14 +162,24 @@ async def _surely(work: Callable[[], Awaitable[None]], job: Job) -> None:
 
 
 async def _sweep(platform: Platform, stop: asyncio.Event, queue: _Queue, handler: Handler) -> None:
-    """Set the timer of the sweep and take it; not where the files are out of reach."""
-    if not await platform.objects.is_own():
-        log.warning("sweep.not_here", reason="the files are not in this worker's data folder")
-        return
+    """Set the timer of the sweep and take it.
+
+    Where the files are out of reach, only rows are removed, if nobody else does; a folder may
+    come within reach.
+    """
+    # Twice as long as a sweep waits, which removes them as well.
+    overdue = timedelta(seconds=2 * platform.settings.sweep_seconds)
+    told = False
     while not stop.is_set():
         try:
-            await sweeps.keep_timer(platform)
-            break
+            if await platform.objects.is_own():
+                await sweeps.keep_timer(platform)
+                break
+            if not told:
+                told = True
+                log.warning("sweep.not_here", reason="the files are not in this worker's folder")
+            await sweeps.maintain(platform, overdue)
+            await passed(stop, _REACH_SECONDS)
         except OutsideError as exc:
             log.warning("sweep.waits", code=exc.code)
             await passed(stop, 1.0)

@@ -22,6 +22,8 @@ log = structlog.get_logger("ferryman.maintenance")
 
 _BATCH = 2_000
 _TRANSFERS = 100
+_PAGE = 1_000
+_FIRST = datetime.fromtimestamp(0, UTC), UUID(int=0)
 _QUEUE_LOG = timedelta(days=1)
 _RECORDABLE = 2 * TRANSFER_LIFE
 """How long a mapping is kept that no app can read any more: for a recording of the last transfer
@@ -70,13 +72,14 @@ async def _migrations(platform: Platform, before: datetime, removed: Counter[str
     async with platform.database.reading() as tx:
         report = (await storage.sweep_state(tx)).report
     swept = None if report is None else datetime.fromtimestamp(report.started_at / 1000, UTC)
-    while True:
+    # By pages to the end: those that must stay, however many and old, keep no others.
+    after: maintenance.Settled | None = _FIRST
+    while after is not None:
         async with platform.database.reading() as tx:
-            chosen = await maintenance.over(tx, before, swept, _TRANSFERS)
+            ended, after = await maintenance.settled_page(tx, before, after, _PAGE)
+            chosen = await maintenance.over(tx, ended, before, swept)
         for migration_id in chosen:
             await _migration(platform, migration_id, removed)
-        if len(chosen) < _TRANSFERS:
-            return
 
 
 async def _migration(platform: Platform, migration_id: UUID, removed: Counter[str]) -> None:

@@ -87,7 +87,7 @@ async def wake(platform: Platform, job_id: int) -> None:
             return
     pause = timedelta(seconds=platform.settings.sweep_seconds)
     try:
-        await _maintain(platform)
+        await maintain(platform, timedelta(0))
         await sweep(platform)
     except Conflict:
         pass  # an operator has just begun one
@@ -101,8 +101,14 @@ async def wake(platform: Platform, job_id: int) -> None:
             await storage.set_timer(tx, tx.now + pause)
 
 
-async def _maintain(platform: Platform) -> None:
-    """A mistake of ours in it keeps nothing from being swept."""
+async def maintain(platform: Platform, pause: timedelta) -> None:
+    """Remove rows whose time is over, unless that was done within ``pause``.
+
+    A mistake of ours in it keeps nothing from being swept.
+    """
+    async with platform.database.transaction() as tx:
+        if not await storage.take_maintenance(tx, tx.now - pause):
+            return
     try:
         await maintenance.run(platform)
     except OutsideError:

@@ -30,10 +30,30 @@ async def details_removed(tx: Transaction, transfer_ids: Collection[UUID]) -> No
     await SQL.details_removed(tx.connection, transfer_ids=list(transfer_ids), now=tx.now)
 
 
-async def over(tx: Transaction, before: datetime, swept: datetime | None, size: int) -> list[UUID]:
-    """Migrations that ended by then, with no file in the store since the sweep at ``swept``."""
+Settled = tuple[datetime, UUID]
+"""When a transfer settled, and its id: where a page of them ends."""
+
+
+async def settled_page(
+    tx: Transaction, before: datetime, after: Settled, size: int
+) -> tuple[set[UUID], Settled | None]:
+    """The migrations of the transfers that settled next, by then; and where to go on, if at all."""
+    rows = [
+        row
+        async for row in SQL.settled_page(
+            tx.connection, before=before, after_at=after[0], after_id=after[1], size=size
+        )
+    ]
+    more = (rows[-1]["settled_at"], rows[-1]["transfer_id"]) if len(rows) == size else None
+    return {row["migration_id"] for row in rows}, more
+
+
+async def over(
+    tx: Transaction, migration_ids: Collection[UUID], before: datetime, swept: datetime | None
+) -> list[UUID]:
+    """Those that ended by then, with no file in the store since the sweep at ``swept``."""
     rows = SQL.migrations_over(
-        tx.connection, before=before, swept=swept, size=size, among=100 * size
+        tx.connection, migration_ids=list(migration_ids), before=before, swept=swept
     )
     return [row["migration_id"] async for row in rows]
 

@@ -127,6 +127,11 @@ async def set_timer(tx: Transaction, due_at: datetime) -> None:
     await SQL.set_sweep_timer(tx.connection, job_id=job_id, due_at=due_at)
 
 
+async def take_maintenance(tx: Transaction, before: datetime) -> bool:
+    """Whether nobody removed what is over since then; from now on somebody has."""
+    return bool(await SQL.take_maintenance(tx.connection, before=before, now=tx.now))
+
+
 async def set_report(tx: Transaction, report: SweepReport) -> None:
     """A sweep came to its end."""
     await SQL.set_sweep_report(tx.connection, report=msgspec.json.encode(report).decode())

@@ -29,13 +29,17 @@ SELECT count(*) FROM gone;
 -- name: remove_missing_mappings!
 DELETE FROM mapping_missing WHERE transfer_id = ANY(:transfer_ids);
 
+-- name: settled_page
+SELECT settled_at, transfer_id, migration_id FROM transfer
+WHERE settled_at <= :before AND (settled_at, transfer_id) > (:after_at, :after_id)
+ORDER BY settled_at, transfer_id
+LIMIT :size;
+
 -- name: migrations_over
 -- All of their transfers settled so long ago, with nothing owed, and no file that the store may
 -- still hold: the sweep after the one that ended it has looked for its object.
 SELECT migration_id FROM migration
-WHERE migration_id IN (
-    SELECT migration_id FROM transfer WHERE settled_at <= :before
-    ORDER BY settled_at LIMIT :among)
+WHERE migration_id = ANY(:migration_ids)
   AND NOT EXISTS (
       SELECT FROM transfer
       WHERE transfer.migration_id = migration.migration_id
@@ -50,8 +54,7 @@ WHERE migration_id IN (
                   AND (state = 'OPEN' OR CAST(:swept AS timestamptz) IS NULL
                       OR settled_at + interval '1 day' > :swept
                       OR (app_data.key IS NOT NULL
-                          AND (deleted_at IS NULL OR deleted_at >= :swept))))))
-LIMIT :size;
+                          AND (deleted_at IS NULL OR deleted_at >= :swept))))));
 
 -- name: remove_messages$
 -- Together with attempts that were recorded late.

@@ -60,6 +60,11 @@ FROM sweep FOR UPDATE OF sweep;
 -- name: set_sweep_timer!
 UPDATE sweep SET job_id = :job_id, due_at = :due_at;
 
+-- name: take_maintenance$
+UPDATE sweep SET maintained_at = :now
+WHERE maintained_at IS NULL OR maintained_at <= :before
+RETURNING true;
+
 -- name: set_sweep_report!
 UPDATE sweep SET report = :report, error = NULL;
 
