@@ -14,12 +14,11 @@ from ferryman.services.platform import (
     parse_id,
 )
 from ferryman.store import message as messages
-from ferryman.store import timeline
+from ferryman.store import timeline, undelivered
 from ferryman.store import transfer as transfers
 from ferryman.store.app import App
 from ferryman.store.message import StoredMessage
-from ferryman.store.transfer import StoredTransfer
-from ferryman.vocab import AppKind, EventType, MessageState
+from ferryman.vocab import EventType, MessageState
 from ferryman.wire.message import MessageStatus
 from ferryman.wire.transfer import MessagePage, MessageView
 
@@ -65,14 +64,15 @@ async def redeliver(platform: Platform, message_id: str) -> MessageView:
     """Deliver a message again by hand, under the same id."""
     wanted = parse_id("message", message_id)
     async with platform.database.transaction() as tx:
+        found = await messages.by_id(tx, wanted)
+        # The transfer before the message, as everybody locks them who needs both.
+        held = await undelivered.hold(tx, [found.transfer_id] if found else [])
         message = await messages.lock(tx, wanted)
         if message is None:
             raise not_found("message", message_id)
-        stored = await transfers.by_id(tx, message.transfer_id)
-        _check_redeliverable(message, stored)
-        settled = stored is None or stored.state.status.final
-        kind = AppKind.FORGE if stored is None else stored.state.kind
-        more = rules.attempts_in_round(kind, message.event_type, settled=settled)
+        transfer = held[message.transfer_id]
+        _check_redeliverable(message, settled=transfer.settled)
+        more = rules.attempts_in_round(transfer.kind, message.event_type, settled=transfer.settled)
         await messages.reset(tx, wanted, more)
         await timeline.write(tx, message.transfer_id, "message.redelivered", messageId=message_id)
         again = await messages.by_id(tx, wanted) or message
@@ -108,8 +108,7 @@ async def page(
     )
 
 
-def _check_redeliverable(message: StoredMessage, stored: StoredTransfer | None) -> None:
-    settled = stored is None or stored.state.status.final
+def _check_redeliverable(message: StoredMessage, *, settled: bool) -> None:
     found = obstacle(message, settled=settled)
     if found is not None:
         raise Conflict(
