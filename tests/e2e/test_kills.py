@@ -27,6 +27,9 @@ pytestmark = pytest.mark.e2e
 FILES = 12
 NEVER = 1_000_000
 
+KILL_SECONDS = int(os.environ.get("FERRYMAN_KILL_SECONDS", "30"))
+"""For about so long something is killed while messages flow."""
+
 SHARED = f"""
 FILES = {FILES}
 
@@ -193,11 +196,11 @@ def test_each_process_is_killed_once_in_one_migration(tmp_path: Path) -> None:
         sail(tmp_path, 0, platform, chosen())
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(270 + KILL_SECONDS)
 def test_messages_flow_while_anything_is_killed(tmp_path: Path) -> None:
     """Two replicas of the API, three workers, their functions, the database; see ``Flow``."""
     flow = Flow(tmp_path, chosen())
-    flow.run(450, gap=(0.2, 0.8), at_most=30)
+    flow.run(15 * KILL_SECONDS, gap=(0.2, 0.8), at_most=KILL_SECONDS)
     assert flow.killed.total() >= 5
 
 
