@@ -36,6 +36,19 @@ class Relay(socketserver.ThreadingTCPServer):
         self.down = threading.Event()
         self.refused = 0
 
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Nobody gets through for as long as this lasts."""
+        self.refused = 0
+        self.down.set()
+        try:
+            yield
+        finally:
+            self.down.clear()
+
+    def await_refusals(self, count: int) -> None:
+        wait_until(lambda: self.refused >= count, seconds=120)
+
 
 class Passage(socketserver.BaseRequestHandler):
     """One connection."""
@@ -106,20 +119,31 @@ def test_an_export_outlasts_a_store_that_is_down(
                 gateway.create_app_data("patient") as file,
             ):
                 file.write(data[: 2 * PART])
-                relay.down.set()
-                writing = pool.submit(file.write, data[2 * PART :])
-                wait_until(lambda: relay.refused >= 2)
-                # What needs no store goes on, and what needs one says what is wrong.
-                assert crossing.view()["status"] == "IN_PROGRESS"
-                path = f"/server/v1/transfers/{crossing.transfer_id}/app-data"
-                reply = crossing.server.refused(503, "POST", path, {"label": "not now"})
-                assert reply["code"] == "store_unavailable"
-                relay.down.clear()
+                with relay.away():
+                    writing = pool.submit(file.write, data[2 * PART :])
+                    relay.await_refusals(2)
+                    # What needs no store goes on, and what needs one says what is wrong.
+                    assert crossing.view()["status"] == "IN_PROGRESS"
+                    path = f"/server/v1/transfers/{crossing.transfer_id}/app-data"
+                    reply = crossing.server.refused(503, "POST", path, {"label": "not now"})
+                    assert reply["code"] == "store_unavailable"
                 writing.result()
-            with crossing.migration() as migration:
+                with relay.away():
+                    closing = pool.submit(file.close)
+                    relay.await_refusals(2)
+                closing.result()
+            with (
+                ThreadPoolExecutor(1) as pool,
+                crossing.migration(patience=120) as migration,
+            ):
                 [stored] = migration.iter_app_data(crossing.transfer_id)
                 with migration.get_app_data_payload(stored.key) as payload:
-                    assert sha256(payload.read()).digest() == sha256(data).digest()
+                    digest = sha256(payload.read(1000))
+                    with relay.away():
+                        reading = pool.submit(payload.read)
+                        relay.await_refusals(2)
+                    digest.update(reading.result())
+                    assert digest.digest() == sha256(data).digest()
             assert [m["label"] for m in crossing.messages() if m["label"]] == ["patient"]
         finally:
             platform.close()

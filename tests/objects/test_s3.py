@@ -10,11 +10,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from msgspec.structs import replace
 
 from ferryman.errors import Conflict, OutsideError
 from ferryman.objects.port import SignedPart
 from ferryman.objects.s3.checking import check_rights
 from ferryman.objects.s3.store import S3Store, joined_etag
+from ferryman.sdk.store_refusal import read_store_refusal
 from ferryman.wire.upload import StoredPart
 from tools.ceph import Ceph
 
@@ -130,6 +132,22 @@ def test_the_check_misses_no_right(ceph: Ceph, right: str) -> None:
         with pytest.raises(OutsideError) as refused:
             run(store.check())
         assert refused.value.code == "store_refused"
+
+
+def test_urls_of_a_platform_whose_clock_is_behind_are_refused_with_what_to_do(
+    ceph: Ceph, key: str
+) -> None:
+    with s3_at(ceph) as store:
+        ref = run(store.begin(key))
+        part = send(store, key, ref, 1, DATA)
+        store._wall = lambda: datetime.now(UTC) - timedelta(hours=2)
+        signed = run(store.part_url(key, ref, part_request(1, DATA), expires_at=LATER, now=NOW))
+        answer = request(signed.method, signed.url, DATA, signed.headers)
+        refusal = read_store_refusal(answer.body)
+        assert (answer.status, refusal and refusal.code) == (403, "AccessDenied")
+        assert refusal is not None
+        assert "clock" in refusal.fix
+        assert run(store.list_parts(key, ref)) == [replace(part, sha256=None, etag=part.etag[1:-1])]
 
 
 def test_the_check_says_that_there_is_no_bucket(ceph: Ceph) -> None:

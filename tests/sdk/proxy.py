@@ -3,7 +3,7 @@
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
@@ -19,9 +19,10 @@ Spoil = Callable[[bytes], bytes]
 class Passed:
     """What went through; ``parts`` counts the times that a part was stored, by key and number.
 
-    ``busy`` answers so many requests with 503; ``spoil_puts`` and ``spoil_gets`` change the next
-    bodies, one after another; ``cut`` breaks a GET off after so many bytes, once for each.
-    ``watch`` is told of the bytes of parts as they come.
+    ``busy`` answers so many requests with 503, and ``silent`` so many PUTs not at all;
+    ``spoil_puts`` and ``spoil_gets`` change the next bodies, one after another; ``cut`` breaks a
+    GET off after so many bytes, once for each. ``watch`` is told of the bytes of parts as they
+    come.
     """
 
     url: str = ""
@@ -29,6 +30,7 @@ class Passed:
     parts: Counter[tuple[str, str]] = field(default_factory=Counter)
     gets: list[str | None] = field(default_factory=list)
     busy: int = 0
+    silent: int = 0
     spoil_puts: list[Spoil] = field(default_factory=list)
     spoil_gets: list[Spoil] = field(default_factory=list)
     cut: list[int] = field(default_factory=list)
@@ -48,7 +50,7 @@ class Passed:
     def reset(self) -> None:
         """Forget all and spoil nothing."""
         self.parts.clear()
-        self.busy = 0
+        self.busy = self.silent = 0
         self.watch = None
         for each in (self.gets, self.spoil_puts, self.spoil_gets, self.cut):
             each.clear()
@@ -67,7 +69,7 @@ class _Handler(BaseHTTPRequestHandler):
         if body is None:
             self.close_connection = True
             return
-        if self._is_busy():
+        if self._is_silent() or self._is_busy():
             return
         with self.passed.lock:
             self.passed.passing += 1
@@ -94,6 +96,16 @@ class _Handler(BaseHTTPRequestHandler):
                 data = self.passed.spoil_gets.pop(0)(data)
             cut = self.passed.cut.pop(0) if self.passed.cut else None
         self._answer(answer.status, answer.headers, data, cut)
+
+    def _is_silent(self) -> bool:
+        with self.passed.lock:
+            silent = self.passed.silent > 0
+            self.passed.silent -= silent
+        if silent:
+            self.close_connection = True
+            with suppress(OSError):
+                self.rfile.read(1)  # until the other side has enough of waiting
+        return silent
 
     def _is_busy(self) -> bool:
         with self.passed.lock:

@@ -12,14 +12,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ferryman import Gateway, GatewayError, Migration, MigrationAPIError
+from ferryman.sdk import part
 from ferryman.sdk.fetch import ranges_at_once
 from ferryman.sdk.journal import Sending
+from ferryman.sdk.operation import Request
 from ferryman.sdk.parts import DEFAULT_BUDGET, MOST_PARALLEL
 
 from .proxy import Passed, proxy
@@ -422,6 +425,40 @@ def test_what_is_spoiled_on_the_way_up_is_sent_again(
     assert stream.receipt is not None
     with Migration(running.url, running.cloud_token) as migration:
         assert migration.get_app_data_payload(stream.receipt.key).content() == data
+
+
+def test_parts_that_are_swapped_on_the_way_up_are_sent_again(running: Running, way: Passed) -> None:
+    data = noise(2 * PART)
+    first, second = data[:PART], data[PART:]
+    swapped = {first: second, second: first}
+    way.spoil_puts.extend([swapped.__getitem__] * 2)
+    with (
+        Gateway(running.url, running.server_token, running.transfer_id) as gateway,
+        gateway.create_app_data() as stream,
+    ):
+        stream.write(data)
+    assert not way.spoil_puts
+    assert stream.receipt is not None
+    with Migration(running.url, running.cloud_token) as migration:
+        assert migration.get_app_data_payload(stream.receipt.key).content() == data
+
+
+def test_a_store_that_does_not_answer_is_asked_again(
+    running: Running, way: Passed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The minute after which a sender stops to wait is made a second."""
+    monkeypatch.setattr(part, "Request", partial(Request, timeout=1.0))
+    data = noise(2 * PART)
+    way.silent = 3
+    with (
+        Gateway(running.url, running.server_token, running.transfer_id) as gateway,
+        gateway.create_app_data() as stream,
+    ):
+        stream.write(data)
+    assert way.silent == 0
+    assert stream.receipt is not None
+    assert stream.receipt.sha256 == hashlib.sha256(data).hexdigest()
+    assert way.again == 0
 
 
 def test_a_busy_store_and_broken_connections_are_waited_out(

@@ -100,7 +100,9 @@ def test_it_is_read_once_and_accepted_though_its_callers_went_away(play: Play[No
     play(scene)
 
 
-def test_its_transfer_waits_while_it_is_read(play: Play[None], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_its_transfer_waits_while_it_is_read(
+    play: Play[None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(digest, "TOUCH_BYTES", MIB)
 
     async def scene(first: Stage) -> None:
