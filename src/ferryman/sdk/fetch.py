@@ -71,7 +71,8 @@ def fetch_file(transport: HttpTransport, source: Source, target: Path, *, watch:
             raise MigrationAPIError(
                 None,
                 f"Every part of {source.key} is as it was written, but the whole has the sha256 "
-                f"{digest}, and its sender named {source.sha256}. The bytes are in {partial}.",
+                f"{digest}, and its sender named {source.sha256}. The bytes are in {partial}. "
+                "The sender hashed something else than it sent: export the file again.",
             )
         with partial.open("rb+") as file:
             file.truncate(source.size)
@@ -173,6 +174,7 @@ def _alone(partial: Path) -> Iterator[None]:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise BlockingIOError(
-                    f"{partial} is locked: another process reads the same file"
+                    f"{partial} is locked: another process reads the same file. "
+                    "Wait for it, or end it"
                 ) from None
         yield

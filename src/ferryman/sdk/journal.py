@@ -152,7 +152,9 @@ def _tidy(folder: Path) -> None:
 def _alone(path: Path) -> Iterator[None]:
     with path.open("ab") as file:
         os.utime(path)
-        _lock(file, f"{path} is locked: another process sends the same file")
+        _lock(
+            file, f"{path} is locked: another process sends the same file. Wait for it, or end it"
+        )
         yield
 
 

@@ -29,6 +29,11 @@ log: logging.Logger = logging.getLogger("ferryman.sdk")
 
 T = TypeVar("T")
 
+_ABANDONED = (
+    "The upload was abandoned, by abandon() or as its gateway was closed: create the file again, "
+    "under its resume key if it has one."
+)
+
 
 class Upload:
     """Sends the parts of one file; used by one writer, works in the threads of ``pool``.
@@ -104,7 +109,8 @@ class Upload:
         if self._numbers == view.max_parts:
             raise GatewayError(
                 None,
-                f"The file has more than {view.max_parts} parts: the platform takes no longer one.",
+                f"Expected a file of at most {view.max_parts} parts, found one more. Export in "
+                "several files; labels can carry their order.",
             )
         self.check_size(self._bytes + body.nbytes)
         self._numbers += 1
@@ -153,7 +159,7 @@ class Upload:
         if self._failure is not None:
             raise self._failure
         if self._cancelled.is_set():
-            raise GatewayError(None, "The upload was abandoned.")
+            raise GatewayError(None, _ABANDONED)
 
     def check_size(self, size: int) -> None:
         """Raise, before more is sent, if the platform would refuse a file of so many bytes."""
@@ -289,4 +295,4 @@ class Upload:
 
     def _pause(self, seconds: float) -> None:
         if self._cancelled.wait(seconds):
-            raise GatewayError(None, "The upload was abandoned.")
+            raise GatewayError(None, _ABANDONED)
