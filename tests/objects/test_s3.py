@@ -4,7 +4,9 @@ import asyncio
 import http.client
 import json
 import os
+import socket
 from collections.abc import Iterator
+from dataclasses import replace as replace_fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -53,6 +55,27 @@ def test_a_bucket_may_stand_in_the_host_and_the_public_one_be_another(ceph: Ceph
         url = run(store.read_url(key, expires_at=LATER, now=NOW))
         assert urlsplit(url).path == f"/some/prefix/{key}"
         assert by_loopback("GET", url).body == DATA
+
+
+def test_the_bucket_stands_in_the_host_for_the_platform_too(
+    ceph: Ceph, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look_up = socket.getaddrinfo
+
+    def local(host: str, *rest: Any, **more: Any) -> Any:
+        """Not every machine knows the names below localhost."""
+        return look_up("127.0.0.1" if host.endswith(".localhost") else host, *rest, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", local)
+    named = replace_fields(ceph, endpoint=f"http://s3.localhost:{urlsplit(ceph.endpoint).port}")
+    with s3_at(named, "&style=virtual") as store:
+        run(store.check())
+        ref = run(store.begin(key))
+        run(store.complete(key, ref, [send_to_loopback(store, key, ref)]))
+        url = urlsplit(run(store.read_url(key, expires_at=LATER, now=NOW)))
+        assert url.hostname == f"{store._address.bucket}.s3.localhost"
+        assert url.path == f"/some/prefix/{key}"
+        assert by_loopback("GET", url.geturl()).body == DATA
 
 
 def send_to_loopback(store: S3Store, key: str, ref: str) -> StoredPart:
