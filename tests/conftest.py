@@ -15,7 +15,7 @@ from ferryman.errors import ConfigError
 from ferryman.functions import toolchain
 from ferryman.store.embedded import EmbeddedPostgres
 from ferryman.store.migrate import migrate
-from tests.support import PlatformProcess
+from tests.support import PlatformProcess, unavailable
 from tools.ceph import Ceph, missing
 from tools.ceph import ceph as run_ceph
 
@@ -121,7 +121,7 @@ def javascript() -> None:
         toolchain.node()
         toolchain.esbuild()
     except ConfigError as missing:
-        pytest.skip(str(missing))
+        unavailable(str(missing))
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ def test_a_reader_can_follow_the_page(
     missing = [tool for tool in ("curl", "sha256sum") if tool in text and not shutil.which(tool)]
     if missing:
         pytest.skip(f"not installed here: {', '.join(missing)}")
-    if "npm" in text:
+    if "@forge/migrations" in text:
         request.getfixturevalue("javascript")
     with Reader(tmp_path, platform_process.url, platform_process.data_dir) as reader:
         for block in blocks(page):

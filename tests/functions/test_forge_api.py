@@ -3,13 +3,14 @@
 import asyncio
 import json
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from ferryman.functions import toolchain
 from ferryman.functions.pool import FunctionCall, FunctionPool
+from tests.support import unavailable
 
 PACKAGE = "@forge/api@8.3.0"
 APP = """\
@@ -37,13 +38,13 @@ def forge_api(javascript: None) -> Path:
     if not (folder / "done").exists():
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "package.json").write_text('{"private": true}')
-        npm = shutil.which("npm")
+        npm = toolchain.npm()
         if npm is None:
-            pytest.skip("no npm here")
-        command = [npm, "install", "--ignore-scripts", "--no-audit", "--no-fund", PACKAGE]
+            unavailable("no npm here")
+        command = [*npm, "install", "--ignore-scripts", "--no-audit", "--no-fund", PACKAGE]
         done = subprocess.run(command, cwd=folder, capture_output=True, check=False, text=True)
         if done.returncode != 0:
-            pytest.skip(f"npm could not install {PACKAGE}: {done.stderr[-300:]}")
+            unavailable(f"npm could not install {PACKAGE}: {done.stderr[-300:]}")
         (folder / "done").touch()
     return folder
 

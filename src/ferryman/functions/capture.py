@@ -67,6 +67,12 @@ class OutputPipe:
         self._drain()
         return self._excerpt.text()
 
+    def take(self) -> str:
+        """:meth:`text`, which is then forgotten."""
+        text = self.text()
+        self._excerpt = Excerpt(self._limit)
+        return text
+
     def close_write_end(self) -> None:
         """Give the writing to the process alone."""
         os.close(self.write_end)

@@ -13,8 +13,8 @@ init's, so it is found and ended too. Elsewhere what is left in the host's proce
 One JSON object a line. Request: ``call``, ``event``, ``context``, ``environment``, ``seconds``
 (how long the function may take) and, the first time for JavaScript, ``program``. Answers, each
 with the ``call`` of the request: ``{"state": "called"}`` before the function runs, then
-``{"state": "done", "error": null or text, "children": whether it left processes running}``; or
-``{"state": "unloadable", "error": text}`` instead of both.
+``{"state": "done", "error": null or text, "left": what the function left running, or nothing}``;
+or ``{"state": "unloadable", "error": text}`` instead of both.
 """
 
 import contextlib
@@ -41,7 +41,7 @@ PR_SET_CHILD_SUBREAPER = 36
 LINUX = sys.platform == "linux"
 ERROR_CHARACTERS = 8192
 BECOME_CHANNEL = 3
-OWN_MEMORY = 128 << 20
+OWN_MEMORY = 80 << 20
 HOME_PREFIX = "ferryman-host-"
 
 Handler = Callable[[Any, Any], Any]
@@ -50,7 +50,7 @@ Handler = Callable[[Any, Any], Any]
 def main() -> None:
     """``host.py CHANNEL_FD MEMORY_BYTES python SOURCE FILE FUNCTION``; never returns.
 
-    Or ``… become PROGRAM ARGUMENTS``.
+    Or ``… become RESERVED_BYTES PROGRAM ARGUMENTS``.
     """
     channel, memory, how = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -63,7 +63,7 @@ def main() -> None:
     if host == 0:
         live_no_longer_than(warden)
         if how == "become":
-            become(sys.argv[4:], channel, memory)
+            become(sys.argv[5:], channel, memory, reserved=int(sys.argv[4]))
         source, file, function = Path(sys.argv[4]), Path(sys.argv[5]), sys.argv[6]
         if memory:
             resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
@@ -170,12 +170,13 @@ def live_no_longer_than(warden: int) -> None:
 # The host.
 
 
-def become(command: list[str], channel: int, memory: int) -> NoReturn:
+def become(command: list[str], channel: int, memory: int, reserved: int) -> NoReturn:
     """Be another program, which finds the channel at descriptor 3."""
     if memory and LINUX:
         # V8 reserves far more addresses than it uses, so only what can be written to is
-        # limited; what its threads have for their stacks is no matter of the app's.
-        limit = memory + OWN_MEMORY
+        # limited; what it has of that from the start, and then for itself, is no matter of the
+        # app's.
+        limit = memory + reserved + OWN_MEMORY
         resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     if channel != BECOME_CHANNEL:
         os.dup2(channel, BECOME_CHANNEL)
@@ -207,7 +208,7 @@ def serve(channel: int, source: Path, file: Path, function: str) -> None:
                 return
         answer(state="called")
         failure = run(handler, request["event"], request["context"])
-        answer(state="done", error=failure, children=has_children() or has_threads())
+        answer(state="done", error=failure, left=left_running())
 
 
 def load(source: Path, file: Path, function: str) -> Handler:
@@ -271,6 +272,12 @@ def _app_frames(error: BaseException) -> TracebackType | None:
             break
         frames = frames.tb_next
     return frames
+
+
+def left_running() -> str:
+    """What would go on in the middle of the next call."""
+    found = [(has_children, "a process"), (has_threads, "a thread or timer")]
+    return ", ".join(what for is_left, what in found if is_left())
 
 
 def has_children() -> bool:

@@ -2,12 +2,17 @@
 
 import asyncio
 import contextlib
+import os
+from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+import structlog
 
 from ferryman.domain.outcome import Outcome, failed
 from ferryman.errors import PlatformError
@@ -17,8 +22,15 @@ from ferryman.functions.process import HostProcess, Limits
 from ferryman.functions.program import NodeProgram, Program, PythonProgram
 from ferryman.functions.source import handler_file, in_python
 
+log = structlog.get_logger("ferryman.functions")
+
 # The one variable that is new for every call, and so is no reason for a new host.
 TOKEN_VARIABLE = "FERRYMAN_TOKEN"  # noqa: S105 - the name, not the token
+
+_INSTALLED = {"__pycache__", "node_modules", "site-packages"}
+_MOST_ENTRIES = 4_000
+_MOST_OF_A_FOLDER = 1_000
+_LOOK_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,8 +67,8 @@ class FunctionPool:
     """At most ``concurrency`` hosts, counting those that wait warm for the next call.
 
     A host is kept after a call that succeeded and left no process behind, for ``idle_seconds``
-    or until its place is needed; a change to a Python file beside the handler, or to anything that
-    went into the bundle of one in JavaScript, retires it.
+    or until its place is needed; a change to a Python file of the app, or to anything that went
+    into the bundle of one in JavaScript, retires it.
     ``memory_bytes`` limits the address space of each process (Linux). Use it as an async context
     manager within one event loop: at the end every host and all its descendants are ended.
     """
@@ -163,11 +175,23 @@ class FunctionPool:
         finally:
             self._busy -= 1
             if host.reusable:
-                loop = asyncio.get_running_loop()
-                self._idle[host] = key, loop.call_later(self._idle_seconds, self._retire, host)
+                until = asyncio.get_running_loop().time() + self._idle_seconds
+                self._idle[host] = key, self._watch(host, until)
             else:
                 # Within the slot: a place is free when the processes are gone.
                 await host.end()
+
+    def _watch(self, host: HostProcess, until: float) -> asyncio.TimerHandle:
+        """Look at an idle host again, and soon: what goes wrong in it is told while it counts."""
+        loop = asyncio.get_running_loop()
+        return loop.call_at(min(until, loop.time() + _LOOK_SECONDS), self._look, host, until)
+
+    def _look(self, host: HostProcess, until: float) -> None:
+        key, _ = self._idle[host]
+        if host.alive and asyncio.get_running_loop().time() < until:
+            self._idle[host] = key, self._watch(host, until)
+        else:
+            self._retire(host)
 
     def _take(self, key: _Key) -> HostProcess | None:
         for host, (other, timer) in reversed(self._idle.items()):
@@ -178,8 +202,12 @@ class FunctionPool:
         return None
 
     def _retire(self, host: HostProcess) -> None:
-        _, timer = self._idle.pop(host)
+        key, timer = self._idle.pop(host)
         timer.cancel()
+        if not host.alive:
+            # The attempt it belongs to is over and recorded: this is all there is left to tell.
+            where = f"{key.file.name}, {key.function}"
+            log.warning("function.failed_late", app=key.owner, function=where, said=host.said)
         task = asyncio.get_running_loop().create_task(host.end())
         self._endings.add(task)
         task.add_done_callback(self._endings.discard)
@@ -189,7 +217,7 @@ class FunctionPool:
         file, function = handler_file(source, call.handler)
         program: Program
         if in_python(file):
-            files = _files(file.parent)
+            files = _files(source)
             program = PythonProgram(source, file, function)
         else:
             bundle = await self._bundles.of(source, file)
@@ -201,12 +229,28 @@ class FunctionPool:
         return _Key(call.owner, file, function, files, frozenset(environment.items()), program)
 
 
-def _files(folder: Path) -> Stamps:
-    found = set()
-    for entry in folder.iterdir():
-        if entry.suffix == ".py":
-            # A file may go between the listing and the look at it.
-            with contextlib.suppress(OSError):
-                stat = entry.stat()
-                found.add((entry.name, stat.st_mtime_ns, stat.st_size))
+def _files(source: Path) -> Stamps:
+    """Time and size of the app's Python files, in its packages too, but not of what is installed.
+
+    Before every call, so within bounds: folders of more than ``_MOST_OF_A_FOLDER`` entries, which
+    hold data, are not read to their end, and of a huge source what lies deepest is not looked at.
+    """
+    found, folders, left = set(), deque([str(source)]), _MOST_ENTRIES
+    while folders and left > 0:
+        # A file or folder may go between the listing and the look at it.
+        with contextlib.suppress(OSError), os.scandir(folders.popleft()) as entries:
+            for entry in islice(entries, min(left, _MOST_OF_A_FOLDER)):
+                left -= 1
+                if entry.name.endswith(".py"):
+                    with contextlib.suppress(OSError):
+                        stat = entry.stat()
+                        found.add((entry.path, stat.st_mtime_ns, stat.st_size))
+                elif _leads_on(entry):
+                    folders.append(entry.path)
     return frozenset(found)
+
+
+def _leads_on(entry: "os.DirEntry[str]") -> bool:
+    own = not entry.name.startswith(".") and entry.name not in _INSTALLED
+    # Links are not followed, or they could lead in a circle.
+    return own and entry.is_dir(follow_symlinks=False)

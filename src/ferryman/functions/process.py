@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import socket
 import sys
@@ -20,8 +21,9 @@ _ANSWER_BYTES = 1 << 18
 # What a program needs to run at all; everything else of the worker stays with the worker.
 _INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR")
 _END_SECONDS = 5.0
+_LEFT = "{}[Ferryman: the function returned and left {} running, which was ended then.]\n"
 # What V8 says last.
-_OUT_OF_MEMORY = "JavaScript heap out of memory"
+_OUT_OF_MEMORY = re.compile("JavaScript heap out of memory|Fatal process out of memory")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +91,11 @@ class HostProcess:
         return cls(process, channel, output, limits, program.first())
 
     @property
+    def said(self) -> str:
+        """What it printed since its last call was over; not to be asked after ``end``."""
+        return self._output.text()
+
+    @property
     def alive(self) -> bool:
         """Whether, as far as is known, it can answer."""
         return self._process.returncode is None and not self._reader.at_eof()
@@ -115,6 +122,7 @@ class HostProcess:
             request["program"], self._program = self._program, None
         line = json.dumps(request).encode() + b"\n"
         stage: Stage = "before"
+        left: object = ""
         limit, began = self._limits.start_seconds, loop.time()
         try:
             async with asyncio.timeout(limit):
@@ -127,7 +135,8 @@ class HostProcess:
                     answer = await self._answer()
                 stage = "after"
             error = answer["error"]
-            self.reusable = error is None and not answer["children"]
+            left = answer["left"] if error is None else ""
+            self.reusable = error is None and not left
         except TimeoutError:
             done = "loaded" if stage == "before" else "finished"
             error = f"The function had not {done} after {limit:g} s; its processes were ended."
@@ -135,7 +144,9 @@ class HostProcess:
             error = await self._how_it_ended()
         except (_ChannelError, KeyError):
             error = "The function wrote to the descriptor that Ferryman's answers go through."
-        text, duration = self._output.text(), loop.time() - began
+        text, duration = self._output.take(), loop.time() - began
+        if left:
+            text += _LEFT.format("" if text.endswith("\n") or not text else "\n", left)
         if error is None:
             return succeeded(duration=duration, output=text)
         return failed(stage, str(error), duration=duration, output=text)
@@ -170,9 +181,10 @@ class HostProcess:
                 code = await self._process.wait()
         except TimeoutError:
             return "The function closed the descriptor that Ferryman's answers go through."
-        if code == -signal.SIGABRT and _OUT_OF_MEMORY in self._output.text():
+        said = _OUT_OF_MEMORY.search(self._output.text())
+        if said and code in (-signal.SIGABRT, -signal.SIGTRAP):
             megabytes = self._limits.memory_bytes >> 20
-            return f"The function used all its memory ({megabytes} MiB): {_OUT_OF_MEMORY}."
+            return f"The function used all its memory ({megabytes} MiB): {said[0]}."
         if code < 0:
             return f"The process of the function was ended by {_signal_name(-code)}."
         return f"The process of the function ended itself with exit code {code}."

@@ -39,7 +39,9 @@ class NodeProgram:
         if memory_bytes:
             # A quarter is for what is not on the heap, such as buffers.
             options.append(f"--max-old-space-size={max(16, (memory_bytes >> 20) * 3 // 4)}")
-        return ["become", str(toolchain.node()), *options, str(toolchain.HERE / "host.mjs")]
+        node = toolchain.node()
+        own = str(toolchain.reserved(node))
+        return ["become", own, str(node), *options, str(toolchain.HERE / "host.mjs")]
 
     def first(self) -> Mapping[str, object] | None:
         """The program itself."""

