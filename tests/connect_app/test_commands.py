@@ -71,5 +71,6 @@ def test_what_is_not_there_or_not_enough(ferryman: Command, tmp_path: Path) -> N
     ferryman.refused("descriptor_unreachable", *register, "--descriptor", nobody)
     ferryman.refused("app_source_ambiguous", *register)
     ferryman.refused("app_source_ambiguous", *register, str(tmp_path), "--descriptor", nobody)
+    (tmp_path / "manifest.json").write_text("{}")
     ferryman.refused("cloud_key_missing", *register, str(tmp_path))
     ferryman.refused("app_not_found (404)", "app", "show", "nobody")

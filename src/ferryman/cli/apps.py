@@ -7,11 +7,12 @@ import typer
 
 from ferryman.cli import admin_calls as calls
 from ferryman.cli import pages
-from ferryman.cli.connection import DATA_DIR, URL, AsJson, DataDir, Token, Url, connected
+from ferryman.cli.connection import DATA_DIR, AsJson, DataDir, Token, Url, connected
 from ferryman.cli.definition import descriptor_key, manifest_file, read_descriptor, read_manifest
 from ferryman.cli.installation import fields_of, install, retry, show, uninstall
 from ferryman.cli.render import instant, lines_of, print_json
 from ferryman.errors import ConfigError
+from ferryman.functions.descriptor import on_connect
 from ferryman.vocab import AppKind
 from ferryman.wire.app import AppRegistration, AppView
 
@@ -39,7 +40,7 @@ def register(
     window_seconds: Annotated[
         int | None, typer.Option(help="Time to upload or acknowledge; 900 without it.")
     ] = None,
-    url: Url = URL,
+    url: Url = None,
     token: Token = None,
     data_dir: DataDir = DATA_DIR,
     as_json: AsJson = False,
@@ -88,7 +89,7 @@ def list_apps(
     limit: pages.Limit = pages.LIMIT,
     cursor: pages.Cursor = None,
     everything: pages.Everything = False,
-    url: Url = URL,
+    url: Url = None,
     token: Token = None,
     data_dir: DataDir = DATA_DIR,
     as_json: AsJson = False,
@@ -139,21 +140,21 @@ def _definition(source: Path | None, descriptor: str | None, key: str | None) ->
             found="neither" if source is None else "both",
             fix="Give one of them.",
         )
-    if descriptor is not None:
-        document = read_descriptor(descriptor)
+    file = manifest_file(source) if source is not None else None
+    document = read_descriptor(descriptor or "") if file is None else read_manifest(file)
+    if file is None or on_connect(document):
         key = key or descriptor_key(document)
         return {"kind": AppKind.CONNECT, "cloud_app_key": key, "descriptor": document}
-    if source is None or key is None:
+    if key is None:
         raise ConfigError(
             "cloud_key_missing",
             expected="--cloud-key: the key of the cloud app",
             found="a manifest, which does not say it",
             fix="Add it.",
         )
-    file = manifest_file(source)
     return {
         "kind": AppKind.FORGE,
         "cloud_app_key": key,
-        "manifest": read_manifest(file),
+        "manifest": document,
         "source": str(file.resolve().parent),
     }

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from ferryman.cli import admin_calls as calls
-from ferryman.cli.connection import DATA_DIR, URL, Admin, AsJson, DataDir, Token, Url, connected
+from ferryman.cli.connection import DATA_DIR, Admin, AsJson, DataDir, Token, Url, connected
 from ferryman.cli.render import instant, lines_of, print_json
 from ferryman.cli.watch import result_line
 from ferryman.errors import ConfigError
@@ -36,18 +36,18 @@ _DURATION = re.compile(rf"{_FIGURE}|(?:{_FIGURE}[smhdw])+", re.ASCII)
 
 @app.command("show")
 def show(
-    url: Url = URL, token: Token = None, data_dir: DataDir = DATA_DIR, as_json: AsJson = False
+    url: Url = None, token: Token = None, data_dir: DataDir = DATA_DIR, as_json: AsJson = False
 ) -> None:
     """Show the platform's time."""
     with connected(url, token, data_dir, as_json=as_json) as admin:
         view = admin.call(calls.get_clock())
-    _print(url, view, as_json=as_json)
+    _print(admin.url, view, as_json=as_json)
 
 
 @app.command("advance")
 def advance(
     duration: Annotated[str, typer.Argument(help="Such as 90 (seconds), 15m, 2h, 14d or 1h30m.")],
-    url: Url = URL,
+    url: Url = None,
     token: Token = None,
     data_dir: DataDir = DATA_DIR,
     as_json: AsJson = False,
@@ -57,7 +57,7 @@ def advance(
     waiting = Console(stderr=True).status(f"Advancing by {timedelta(seconds=seconds)}")
     with connected(url, token, data_dir, as_json=as_json) as admin, waiting:
         view = admin.call(calls.advance_clock(seconds))
-    _print(url, view, as_json=as_json)
+    _print(admin.url, view, as_json=as_json)
 
 
 @app.command("until")
@@ -67,7 +67,7 @@ def until(
         str | None,
         typer.Argument(help="Its id; without it, the only one that runs.", show_default=False),
     ] = None,
-    url: Url = URL,
+    url: Url = None,
     token: Token = None,
     data_dir: DataDir = DATA_DIR,
     as_json: AsJson = False,
@@ -97,7 +97,7 @@ def until(
     if as_json:
         print_json(view)
         return
-    _print(url, moved, as_json=False)
+    _print(admin.url, moved, as_json=False)
     typer.echo(result_line(view))
     if view.deadline is not None and not view.status.final:
         typer.echo(f"The deadline is {instant(view.deadline)} now.")
@@ -105,22 +105,22 @@ def until(
 
 @app.command("freeze")
 def freeze(
-    url: Url = URL, token: Token = None, data_dir: DataDir = DATA_DIR, as_json: AsJson = False
+    url: Url = None, token: Token = None, data_dir: DataDir = DATA_DIR, as_json: AsJson = False
 ) -> None:
     """Have the virtual clock stand still: it moves by `clock advance` and `until` alone."""
     with connected(url, token, data_dir, as_json=as_json) as admin:
         view = admin.call(calls.freeze_clock())
-    _print(url, view, as_json=as_json)
+    _print(admin.url, view, as_json=as_json)
 
 
 @app.command("resume")
 def resume(
-    url: Url = URL, token: Token = None, data_dir: DataDir = DATA_DIR, as_json: AsJson = False
+    url: Url = None, token: Token = None, data_dir: DataDir = DATA_DIR, as_json: AsJson = False
 ) -> None:
     """Have the virtual clock go on from where it stands."""
     with connected(url, token, data_dir, as_json=as_json) as admin:
         view = admin.call(calls.resume_clock())
-    _print(url, view, as_json=as_json)
+    _print(admin.url, view, as_json=as_json)
 
 
 def _only_running(admin: Admin) -> str:

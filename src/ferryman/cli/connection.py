@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import typer
 
+from ferryman.cli.dev_folder import url_of
 from ferryman.cli.render import refusal_facts, refuse
 from ferryman.errors import ConfigError, PlatformError
 from ferryman.sdk.errors import ClientError
@@ -23,7 +24,15 @@ T = TypeVar("T")
 URL = "http://127.0.0.1:8400"
 DATA_DIR = Path(".ferryman")
 
-Url = Annotated[str, typer.Option("--url", envvar="FERRYMAN_URL", help="Where the platform is.")]
+Url = Annotated[
+    str | None,
+    typer.Option(
+        "--url",
+        envvar="FERRYMAN_URL",
+        help=f"Where the platform is; without it, where `ferryman dev` runs it, else {URL}.",
+        show_default=False,
+    ),
+]
 Token = Annotated[
     str | None,
     typer.Option(
@@ -38,7 +47,7 @@ DataDir = Annotated[
     typer.Option(
         "--data-dir",
         envvar="FERRYMAN_DATA_DIR",
-        help="The platform's data folder; only its operator-token is read.",
+        help="The platform's data folder; only its operator-token and dev.json are read.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, nothing else.")]
@@ -93,13 +102,15 @@ class Admin:
 
 @contextmanager
 def connected(
-    url: str, token: str | None, data_dir: Path, *, as_json: bool = False
+    given: str | None, token: str | None, data_dir: Path, *, as_json: bool = False
 ) -> Iterator[Admin]:
     """Give the admin surface for the length of a command, and explain what goes wrong in it.
 
-    With ``as_json`` a refusal is the one document on standard output; people read standard
-    error in every case.
+    Without a URL it is that of the platform that `ferryman dev` runs in the folder. With
+    ``as_json`` a refusal is the one document on standard output; people read standard error in
+    every case.
     """
+    url = url_of(data_dir, URL) if given is None else given
     try:
         yield Admin(_checked(url), token or kept_token(data_dir))
     except KeyboardInterrupt:
@@ -139,7 +150,8 @@ def _without_problem(url: str, error: ClientError) -> dict[str, Any]:
         "code": "platform_unreachable",
         "expected": f"Ferryman at {url}",
         "found": f"no answer{reason}",
-        "fix": "Start it with `ferryman serve`, or say where it is: --url or FERRYMAN_URL.",
+        "fix": "Start it with `ferryman dev` or `ferryman serve`, or say where it is: --url or "
+        "FERRYMAN_URL.",
     }
 
 

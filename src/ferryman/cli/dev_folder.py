@@ -1,4 +1,4 @@
-"""What ``ferryman dev`` keeps in the app's folder, for ``ferryman migrate`` to find."""
+"""What ``ferryman dev`` keeps in the app's folder, for other commands to find."""
 
 import os
 import re
@@ -77,7 +77,7 @@ def keep(
 
 def running_app(data_dir: Path) -> Running:
     """The app that runs; raises ``ConfigError`` (``dev_not_running``) if none was registered."""
-    file = data_dir / _FILE
+    file = data_dir.expanduser() / _FILE
     try:
         return msgspec.json.decode(file.read_bytes(), type=Running)
     except (OSError, msgspec.DecodeError):

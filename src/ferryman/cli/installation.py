@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from ferryman.cli import admin_calls as calls
-from ferryman.cli.connection import DATA_DIR, URL, AsJson, DataDir, Token, Url, connected
+from ferryman.cli.connection import DATA_DIR, AsJson, DataDir, Token, Url, connected
 from ferryman.cli.render import instant, lines_of, print_json
 from ferryman.sdk.operation import Operation
 from ferryman.wire.app import AppView, BreakerView, InstallationView
@@ -15,7 +15,7 @@ Name = Annotated[str, typer.Argument(help="The app: its cloud key, KEY@ENVIRONME
 
 def show(
     name: Name,
-    url: Url = URL,
+    url: Url = None,
     token: Token = None,
     data_dir: DataDir = DATA_DIR,
     as_json: AsJson = False,
@@ -26,7 +26,7 @@ def show(
 
 def retry(
     name: Name,
-    url: Url = URL,
+    url: Url = None,
     token: Token = None,
     data_dir: DataDir = DATA_DIR,
     as_json: AsJson = False,
@@ -37,7 +37,7 @@ def retry(
 
 def install(
     name: Name,
-    url: Url = URL,
+    url: Url = None,
     token: Token = None,
     data_dir: DataDir = DATA_DIR,
     as_json: AsJson = False,
@@ -48,7 +48,7 @@ def install(
 
 def uninstall(
     name: Name,
-    url: Url = URL,
+    url: Url = None,
     token: Token = None,
     data_dir: DataDir = DATA_DIR,
     as_json: AsJson = False,
@@ -79,7 +79,7 @@ def fields_of(installation: InstallationView | None) -> dict[str, object]:
 
 def _show(
     operation: Operation[AppView],
-    url: str,
+    url: str | None,
     token: str | None,
     data_dir: DataDir,
     *,

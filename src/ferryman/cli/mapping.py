@@ -20,7 +20,7 @@ from rich.progress import (
 
 from ferryman.cli import admin_calls as calls
 from ferryman.cli import pages
-from ferryman.cli.connection import DATA_DIR, URL, Admin, AsJson, DataDir, Token, Url, connected
+from ferryman.cli.connection import DATA_DIR, Admin, AsJson, DataDir, Token, Url, connected
 from ferryman.cli.render import clean, instant, lines_of, print_json
 from ferryman.wire.mapping import MissingKeys
 from ferryman.wire.migration import MappingCounts
@@ -58,7 +58,7 @@ def load(
             "--format", help="Without it: csv for *.csv, else ndjson.", show_default=False
         ),
     ] = None,
-    url: Url = URL,
+    url: Url = None,
     token: Token = None,
     data_dir: DataDir = DATA_DIR,
     as_json: AsJson = False,
@@ -85,7 +85,7 @@ def missing(
     limit: pages.Limit = pages.LIMIT,
     cursor: pages.Cursor = None,
     everything: pages.Everything = False,
-    url: Url = URL,
+    url: Url = None,
     token: Token = None,
     data_dir: DataDir = DATA_DIR,
     as_json: AsJson = False,
@@ -115,7 +115,7 @@ def diff(
     limit: pages.Limit = pages.LIMIT,
     cursor: pages.Cursor = None,
     everything: pages.Everything = False,
-    url: Url = URL,
+    url: Url = None,
     token: Token = None,
     data_dir: DataDir = DATA_DIR,
     as_json: AsJson = False,

@@ -8,7 +8,7 @@ from ferryman.cli import admin_calls as calls
 from ferryman.cli import pages
 from ferryman.cli.chain import print_chain
 from ferryman.cli.clock import parse_duration
-from ferryman.cli.connection import DATA_DIR, URL, Admin, AsJson, DataDir, Token, Url, connected
+from ferryman.cli.connection import DATA_DIR, Admin, AsJson, DataDir, Token, Url, connected
 from ferryman.cli.render import clean, instant, lines_of, place_of, print_json
 from ferryman.wire.redelivery import RedeliveryRequest
 from ferryman.wire.transfer import AttemptView, MessagePage, MessageView
@@ -29,7 +29,7 @@ MessageId = Annotated[str, typer.Argument(help="The id of the message.", show_de
 @app.command("show")
 def show(
     message: MessageId,
-    url: Url = URL,
+    url: Url = None,
     token: Token = None,
     data_dir: DataDir = DATA_DIR,
     as_json: AsJson = False,
@@ -52,7 +52,7 @@ def list_messages(
     limit: pages.Limit = pages.LIMIT,
     cursor: pages.Cursor = None,
     everything: pages.Everything = False,
-    url: Url = URL,
+    url: Url = None,
     token: Token = None,
     data_dir: DataDir = DATA_DIR,
     as_json: AsJson = False,
@@ -103,7 +103,7 @@ def redeliver(
     transfer: OfTransfer = None,
     app_name: OfApp = None,
     since: Since = None,
-    url: Url = URL,
+    url: Url = None,
     token: Token = None,
     data_dir: DataDir = DATA_DIR,
     as_json: AsJson = False,
@@ -142,7 +142,7 @@ def _wanted(
 @app.command("explain")
 def explain(
     message: MessageId,
-    url: Url = URL,
+    url: Url = None,
     token: Token = None,
     data_dir: DataDir = DATA_DIR,
     as_json: AsJson = False,

@@ -11,8 +11,8 @@ import typer
 from ferryman.cli import admin_calls as calls
 from ferryman.cli import carry, timeline
 from ferryman.cli.carry import Export, export_of
-from ferryman.cli.connection import DATA_DIR, URL, Admin, DataDir, Token, connected
-from ferryman.cli.dev_folder import Running, running_app, url_of
+from ferryman.cli.connection import DATA_DIR, Admin, DataDir, Token, Url, connected
+from ferryman.cli.dev_folder import Running, running_app
 from ferryman.cli.junit import Case, write_report
 from ferryman.cli.migration import parse_container
 from ferryman.cli.plan import FILE, Containers, Mappings, Plan, read_plan
@@ -53,9 +53,7 @@ def migrate(
     timeout: Annotated[
         float | None, typer.Option(min=0, help="Stop watching after so many seconds.")
     ] = None,
-    url: Annotated[
-        str | None, typer.Option(help="Where the platform is, if not where `ferryman dev` runs it.")
-    ] = None,
+    url: Url = None,
     token: Token = None,
     data_dir: DataDir = DATA_DIR,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
@@ -64,8 +62,10 @@ def migrate(
 
     The exit status is 0 only if it ends as expected. What is left out is taken from the plan.
     """
-    at = url or url_of(data_dir, URL)
-    with _reported(junit, expect) as case, connected(at, token, data_dir, as_json=as_json) as admin:
+    with (
+        _reported(junit, expect) as case,
+        connected(url, token, data_dir, as_json=as_json) as admin,
+    ):
         app = running_app(data_dir)
         given = plan_at(plan)
         base = (plan or Path(FILE)).parent

@@ -7,7 +7,7 @@ import typer
 
 from ferryman.cli import admin_calls as calls
 from ferryman.cli import pages, timeline
-from ferryman.cli.connection import DATA_DIR, URL, Admin, AsJson, DataDir, Token, Url, connected
+from ferryman.cli.connection import DATA_DIR, Admin, AsJson, DataDir, Token, Url, connected
 from ferryman.cli.mapping import Form, counted, send_file
 from ferryman.cli.render import clean, instant, lines_of, print_json, table
 from ferryman.cli.watch import Watch, all_succeeded, result_line
@@ -39,7 +39,7 @@ def create(
     source: Source,
     apps: Apps,
     containers: Containers = None,
-    url: Url = URL,
+    url: Url = None,
     token: Token = None,
     data_dir: DataDir = DATA_DIR,
     as_json: AsJson = False,
@@ -53,7 +53,7 @@ def create(
 @app.command("start")
 def start(
     migration: MigrationId,
-    url: Url = URL,
+    url: Url = None,
     token: Token = None,
     data_dir: DataDir = DATA_DIR,
     as_json: AsJson = False,
@@ -66,7 +66,7 @@ def start(
 @app.command("show")
 def show(
     migration: MigrationId,
-    url: Url = URL,
+    url: Url = None,
     token: Token = None,
     data_dir: DataDir = DATA_DIR,
     as_json: AsJson = False,
@@ -81,7 +81,7 @@ def list_migrations(
     limit: pages.Limit = pages.LIMIT,
     cursor: pages.Cursor = None,
     everything: pages.Everything = False,
-    url: Url = URL,
+    url: Url = None,
     token: Token = None,
     data_dir: DataDir = DATA_DIR,
     as_json: AsJson = False,
@@ -118,7 +118,7 @@ def run(
     timeout: Annotated[
         float | None, typer.Option(min=0, help="Stop watching after so many seconds.")
     ] = None,
-    url: Url = URL,
+    url: Url = None,
     token: Token = None,
     data_dir: DataDir = DATA_DIR,
     as_json: AsJson = False,

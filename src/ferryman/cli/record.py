@@ -11,8 +11,7 @@ import typer
 from rich.filesize import decimal
 
 from ferryman.cli import admin_calls as calls
-from ferryman.cli.connection import DATA_DIR, URL, Admin, AsJson, DataDir, Token, connected
-from ferryman.cli.dev_folder import url_of
+from ferryman.cli.connection import DATA_DIR, Admin, AsJson, DataDir, Token, Url, connected
 from ferryman.cli.render import lines_of, print_json
 from ferryman.cli.streaming import lines, opened
 from ferryman.errors import ConfigError, OutsideError
@@ -32,13 +31,7 @@ def record(
         list[Redaction] | None, typer.Option(help="Leave this out; repeatable.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over one that is there.")] = False,
-    url: Annotated[
-        str | None,
-        typer.Option(
-            envvar="FERRYMAN_URL",
-            help="Where the platform is, if not where `ferryman dev` runs it.",
-        ),
-    ] = None,
+    url: Url = None,
     token: Token = None,
     data_dir: DataDir = DATA_DIR,
     as_json: AsJson = False,
@@ -48,7 +41,7 @@ def record(
     No secret or token is in it. With --redact, sizes and digests stay and content goes: payloads
     are left out, labels and mapped keys become redacted-…, and so does what may repeat them.
     """
-    with connected(url or url_of(data_dir, URL), token, data_dir, as_json=as_json) as admin:
+    with connected(url, token, data_dir, as_json=as_json) as admin:
         if output.exists() and not force:
             raise ConfigError(
                 "output_exists",

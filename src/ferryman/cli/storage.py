@@ -10,7 +10,7 @@ import typer
 from rich.filesize import decimal
 
 from ferryman.cli import admin_calls as calls
-from ferryman.cli.connection import DATA_DIR, URL, AsJson, DataDir, Token, Url, connected
+from ferryman.cli.connection import DATA_DIR, AsJson, DataDir, Token, Url, connected
 from ferryman.cli.manifest_file import read_manifest
 from ferryman.cli.progress import watched
 from ferryman.cli.render import clean, instant, lines_of, print_json
@@ -36,7 +36,7 @@ def verify(
         Path | None,
         typer.Option(help="Compare with this manifest too, as `transfer manifest` wrote it."),
     ] = None,
-    url: Url = URL,
+    url: Url = None,
     token: Token = None,
     data_dir: DataDir = DATA_DIR,
     as_json: AsLines = False,
@@ -60,7 +60,7 @@ def sweep(
             help="Also delete objects that no row of the database knows.",
         ),
     ] = False,
-    url: Url = URL,
+    url: Url = None,
     token: Token = None,
     data_dir: DataDir = DATA_DIR,
     as_json: AsJson = False,
@@ -80,7 +80,7 @@ def sweep(
 
 
 def show(
-    url: Url = URL, token: Token = None, data_dir: DataDir = DATA_DIR, as_json: AsJson = False
+    url: Url = None, token: Token = None, data_dir: DataDir = DATA_DIR, as_json: AsJson = False
 ) -> None:
     """Show how much is stored, and what the last sweep did and found."""
     with connected(url, token, data_dir, as_json=as_json) as admin:

@@ -8,7 +8,7 @@ import typer
 from ferryman.cli import admin_calls as calls
 from ferryman.cli import pages, timeline
 from ferryman.cli.chain import print_chain
-from ferryman.cli.connection import DATA_DIR, URL, AsJson, DataDir, Token, Url, connected
+from ferryman.cli.connection import DATA_DIR, AsJson, DataDir, Token, Url, connected
 from ferryman.cli.manifest_file import write_manifest
 from ferryman.cli.render import counts_of, instant, lines_of, place_of, print_json
 from ferryman.cli.streaming import opened
@@ -26,7 +26,7 @@ _NAMED = 10
 @app.command("show")
 def show(
     transfer: TransferId,
-    url: Url = URL,
+    url: Url = None,
     token: Token = None,
     data_dir: DataDir = DATA_DIR,
     as_json: AsJson = False,
@@ -42,7 +42,7 @@ def watch(
     timeout: Annotated[
         float | None, typer.Option(min=0, help="Give up after so many seconds.")
     ] = None,
-    url: Url = URL,
+    url: Url = None,
     token: Token = None,
     data_dir: DataDir = DATA_DIR,
     as_json: AsLines = False,
@@ -68,7 +68,7 @@ def watch(
 @app.command("timeline")
 def show_timeline(
     transfer: TransferId,
-    url: Url = URL,
+    url: Url = None,
     token: Token = None,
     data_dir: DataDir = DATA_DIR,
     as_json: AsLines = False,
@@ -99,7 +99,7 @@ def messages(
     limit: pages.Limit = pages.LIMIT,
     cursor: pages.Cursor = None,
     everything: pages.Everything = False,
-    url: Url = URL,
+    url: Url = None,
     token: Token = None,
     data_dir: DataDir = DATA_DIR,
     as_json: AsJson = False,
@@ -123,7 +123,7 @@ def messages(
 @app.command("explain")
 def explain(
     transfer: TransferId,
-    url: Url = URL,
+    url: Url = None,
     token: Token = None,
     data_dir: DataDir = DATA_DIR,
     as_json: AsJson = False,
@@ -145,7 +145,7 @@ def manifest(
     output: Annotated[
         Path, typer.Option("--output", "-o", help="The file to write.", show_default=False)
     ],
-    url: Url = URL,
+    url: Url = None,
     token: Token = None,
     data_dir: DataDir = DATA_DIR,
     as_json: AsJson = False,
@@ -165,7 +165,7 @@ def manifest(
 @app.command("cancel")
 def cancel(
     transfer: TransferId,
-    url: Url = URL,
+    url: Url = None,
     token: Token = None,
     data_dir: DataDir = DATA_DIR,
     as_json: AsJson = False,
@@ -178,7 +178,7 @@ def cancel(
 @app.command("rerun")
 def rerun(
     transfer: TransferId,
-    url: Url = URL,
+    url: Url = None,
     token: Token = None,
     data_dir: DataDir = DATA_DIR,
     as_json: AsJson = False,

@@ -103,6 +103,24 @@ def _descriptor(root: Node, base: Node, lifecycle: list[Node], migration: list[N
     )
 
 
+def on_connect(manifest: Mapping[str, object]) -> bool:
+    """Whether a manifest is that of a Connect app, which gets its events at a webhook.
+
+    An app that listens for events of a migration in a trigger has moved to Forge in this, too,
+    whatever else its ``connectModules`` still hold.
+    """
+    modules = manifest.get("modules")
+    triggers = modules.get("trigger") if isinstance(modules, Mapping) else None
+    events = [
+        event
+        for trigger in (triggers if isinstance(triggers, list) else ())
+        if isinstance(trigger, Mapping) and isinstance(trigger.get("events"), list)
+        for event in trigger["events"]
+    ]
+    moved = any(isinstance(event, str) and "migration" in event for event in events)
+    return isinstance(manifest.get("connectModules"), Mapping) and not moved
+
+
 def check_key(descriptor: Descriptor, cloud_app_key: str) -> None:
     """Refuse a descriptor of another app (``Invalid``)."""
     if descriptor.key != cloud_app_key:
