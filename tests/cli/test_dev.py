@@ -4,7 +4,7 @@ import json
 import signal
 import stat
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -149,6 +149,21 @@ def test_a_migration_of_ones_own_files(dev: Dev, export: Path) -> None:
 
 
 @pytest.mark.e2e
+def test_commands_find_it_on_any_port(dev: Dev) -> None:
+    """By what is kept in the folder; a variable or an option that names another comes first."""
+    told = dev.ferryman.given(FERRYMAN_URL="")
+    assert dev.kept["url"] in told.ok("clock", "show")
+    assert told.json("app", "list")["items"]
+    nowhere = "http://127.0.0.1:1"
+    for done in (
+        dev.ferryman.given(FERRYMAN_URL=nowhere)("clock", "show"),
+        dev.ferryman("clock", "show", "--url", nowhere),
+    ):
+        assert done.returncode == 1
+        assert nowhere in done.stderr
+
+
+@pytest.mark.e2e
 def test_time_is_moved_to_the_deadline(dev: Dev, export: Path) -> None:
     """A file that is never acknowledged is the end of its transfer, without 15 minutes of wait."""
     (export / "silent.bin").write_bytes(b"x")
@@ -177,6 +192,48 @@ def test_what_is_wrong_is_said_and_mended(dev: Dev, export: Path) -> None:
     dev.says("registered dev.sticky-notes (development)", after=before)
     wait_until(lambda: dev.kept["serverToken"] != token)
     assert dev.migrate("--files", str(export)).returncode == 0
+
+
+def registered_again(dev: Dev, change: Callable[[], object]) -> str:
+    """What it says from a change of one file to the end of what that led to."""
+    before = len(dev.said())
+    change()
+    dev.says("registered dev.sticky-notes", after=before, seconds=60)
+    return dev.said()[before:]
+
+
+@pytest.mark.e2e
+def test_a_plan_that_is_wrong_keeps_no_app_away(dev: Dev) -> None:
+    """It is named with its line; the app is registered, and the plan is looked at when mended."""
+    plan = dev.folder / "plan.toml"
+    try:
+        said = registered_again(dev, lambda: plan.write_text("name = A plan\n"))
+        assert "changed: plan.toml" in said
+        assert "plan.toml:1: error: " in said
+        said = registered_again(dev, lambda: plan.write_text('name = "A plan"\n'))
+        assert "changed: plan.toml" in said
+        assert "plan.toml:1" not in said
+    finally:
+        registered_again(dev, plan.unlink)
+
+
+@pytest.mark.e2e
+def test_a_module_of_the_app_is_loaded_anew(dev: Dev, export: Path) -> None:
+    """What is warm runs the code that was registered last, in packages too."""
+    module, handler = dev.folder / "importer" / "notes.py", dev.folder / "index.py"
+    module.parent.mkdir()
+    registered_again(dev, lambda: module.write_text("WORD = 'ebb'\n"))
+    code = HANDLER.replace("def run", "from importer.notes import WORD\n\ndef run")
+    try:
+        registered_again(dev, lambda: handler.write_text(code.replace('"read"', "WORD")))
+        for word in ("ebb", "flood"):
+            before = len(dev.said())
+            if word != "ebb":
+                registered_again(dev, lambda: module.write_text("WORD = 'flood'\n"))
+            assert dev.migrate("--files", str(export)).returncode == 0
+            dev.says(f"| {word} 2 lines", after=before, seconds=60)
+    finally:
+        registered_again(dev, lambda: handler.write_text(HANDLER))
 
 
 @pytest.mark.e2e
@@ -278,7 +335,8 @@ def test_one_at_a_time_and_an_end_of_all(tmp_path: Path) -> None:
         alone = dev.migrate("--files", str(export))
         assert (alone.returncode, alone.stdout) == (1, "")
         assert f"from Ferryman at {dev.kept['url']}" in alone.stderr
-        dev = Dev.begin(dev.folder, "--reset")
+        dev = Dev.begin(dev.folder, "--reset", "--seed", "harbour")
+        assert "goes on with what is kept" not in dev.said()
         assert dev.ferryman.json("migration", "list")["items"] == []
     finally:
         dev.end()
@@ -294,8 +352,9 @@ def test_a_killed_one_is_gone_on_with(tmp_path: Path) -> None:
     assert dev.migrate("--files", str(export)).returncode == 0
     dev.process.kill()
     dev.process.wait()
-    dev = Dev.begin(dev.folder)
+    dev = Dev.begin(dev.folder, "--seed", "harbour")
     try:
+        assert "goes on with what is kept, under other ids; --reset" in dev.said()
         assert len(dev.ferryman.json("migration", "list")["items"]) == 1
         assert dev.migrate("--files", str(export)).returncode == 0
     finally:

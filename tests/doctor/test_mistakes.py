@@ -52,6 +52,9 @@ def run(event, context):
 REMOTE = """\
 app:
   id: ari:cloud:ecosystem::app/0d3c7a58-5d0b-4a37-9a51-6b5f0a2f4f11
+permissions:
+  scopes:
+    - read:app-system-token
 remotes:
   - key: backend
     baseUrl: https://app.example.com
@@ -69,6 +72,23 @@ modules:
       endpoint: hook
       events:
         - avi:ecosystem.migration:uploaded:app_data
+"""
+MOVED = """\
+app:
+  id: ari:cloud:ecosystem::app/0d3c7a58-5d0b-4a37-9a51-6b5f0a2f4f11
+  connect:
+    key: org.example.connect
+    remote: backend
+remotes:
+  - key: backend
+    baseUrl: https://connect.example.com
+connectModules:
+  jira:lifecycle:
+    - key: lifecycle
+      installed: /installed
+  jira:cloudAppMigration:
+    - key: migration
+      migrationWebhookPath: /migration
 """
 DESCRIPTOR = """\
 {
@@ -94,8 +114,44 @@ class Listener:
 """
 PACKAGE = '{\n  "dependencies": { "@forge/migrations": "^2.1.2" }\n}\n'
 
+# A handler in TypeScript, what it takes by the paths of tsconfig.json, and much that only looks as
+# if it were part of it: types, tests, a front end, and things called as the platform's are.
+TYPED = """\
+import { migration as platform } from '@forge/migrations';
+import { importNote } from '@/notes';
+import { Note } from 'types-only';
+
+class Book {
+  addLog(id: string, text: string) {
+    console.log(id, text);
+  }
+}
+function addLog(text: string) {
+  new Book().addLog('book', text);
+}
+
+export async function run(event: any) {
+  addLog('begun');
+  const note: Note = importNote(event);
+  await platform.addLog(event.transferId, note);
+  await platform.messageProcessed(event.transferId, event.messageId);
+}
+"""
+TYPESCRIPT_APP = {
+    "manifest.yml": MANIFEST,
+    "src/index.ts": TYPED,
+    "src/notes/index.ts": "export const importNote = (event: any) => String(event.key);\n",
+    "tsconfig.json": '{"compilerOptions": {"baseUrl": ".", "paths": {"@/*": ["src/*"]}}}\n',
+    "package.json": PACKAGE,
+    "eslint.config.js": "import js from '@eslint/js';\nexport default [js];\n",
+    "src/index.test.ts": "import { jest } from '@jest/globals';\njest.fn();\n",
+    "src/__tests__/notes.js": "import chai from 'chai';\nchai.should();\n",
+    "web/src/index.jsx": "import React from 'react';\nconsole.log(React);\n",
+}
+
 FORGE = {"manifest.yml": MANIFEST, "src/index.js": SOURCE, "package.json": PACKAGE}
 PYTHON_APP = {"manifest.yml": MANIFEST, "index.py": PYTHON}
+MOVED_APP = {"manifest.yml": MOVED}
 REMOTE_APP = {"manifest.yml": REMOTE}
 CONNECT = {"atlassian-connect.json": DESCRIPTOR}
 PLANNED = {**CONNECT, "plan.toml": PLAN, "listener.py": LISTENER}
@@ -103,6 +159,8 @@ SOUND = {
     "forge": FORGE,
     "python": PYTHON_APP,
     "remote": REMOTE_APP,
+    "typescript": TYPESCRIPT_APP,
+    "moved": MOVED_APP,
     "connect": CONNECT,
     "planned": PLANNED,
 }
@@ -158,6 +216,15 @@ MISTAKES = [
     ),
     Mistake("event_unknown", REMOTE_APP, M, UPLOADED, "app-data-uploaded", "app-data-uploaded"),
     Mistake(
+        "event_not_sent",
+        FORGE,
+        M,
+        "settled:transfer",
+        "uploaded:event_file_list",
+        "event_file_list",
+        severity="warning",
+    ),
+    Mistake(
         "events_missing",
         FORGE,
         M,
@@ -171,6 +238,14 @@ MISTAKES = [
         M,
         f"- {UPLOADED}\n        - avi:ecosystem.migration:settled:transfer",
         "- avi:jira:created:issue",
+        "trigger:",
+    ),
+    Mistake(
+        "no_migration_events",
+        FORGE,
+        M,
+        f"- {UPLOADED}\n        - avi:ecosystem.migration:settled:transfer",
+        "- avi:ecosystem.migration:uploaded:sql",
         "trigger:",
     ),
     Mistake(
@@ -328,6 +403,24 @@ MISTAKES = [
     Mistake(
         "app_system_token_missing", REMOTE_APP, M, "enabled: true", "enabled: false", "enabled"
     ),
+    Mistake(
+        "scope_missing",
+        REMOTE_APP,
+        M,
+        "read:app-system-token",
+        "read:jira-work",
+        "scopes",
+        severity="warning",
+    ),
+    Mistake(
+        "scope_missing",
+        REMOTE_APP,
+        M,
+        "permissions:\n  scopes:\n    - read:app-system-token\n",
+        "",
+        "enabled",
+        severity="warning",
+    ),
     Mistake("remote_url", REMOTE_APP, M, "https://app.example.com", "app.example.com", "baseUrl"),
     Mistake("remote_url", REMOTE_APP, M, "    baseUrl: https://app.example.com\n", "", "backend"),
     Mistake(
@@ -342,6 +435,15 @@ MISTAKES = [
     Mistake(
         "never_acknowledged",
         FORGE,
+        S,
+        "  await migration.messageProcessed(event.transferId, event.messageId);\n",
+        "",
+        UPLOADED,
+        M,
+    ),
+    Mistake(
+        "never_acknowledged",
+        {**FORGE, "src/index.test.js": SOURCE, "src/__tests__/index.js": SOURCE},
         S,
         "  await migration.messageProcessed(event.transferId, event.messageId);\n",
         "",
@@ -365,6 +467,28 @@ MISTAKES = [
         "migration.m",
         "migration.messageP",
         severity="warning",
+    ),
+    Mistake(
+        "not_awaited",
+        TYPESCRIPT_APP,
+        "src/index.ts",
+        "await platform.addLog",
+        "platform.addLog",
+        "platform.addLog",
+        severity="warning",
+    ),
+    *(
+        Mistake(
+            "egress_not_permitted",
+            FORGE,
+            S,
+            "await fetch('https://api.example.com/notes')",
+            f"const BASE = 'https://evil.example.com';\n  await fetch({called})",
+            "fetch(",
+            says="evil.example.com",
+            severity="warning",
+        )
+        for called in ("`${BASE}/notes`", "BASE + '/notes'", "BASE", "`${ BASE }`, {}")
     ),
     Mistake(
         "egress_not_permitted",
@@ -429,6 +553,20 @@ MISTAKES = [
         "permissions:",
         "environment:\n  variables:\n    - key: my-key\npermissions:",
         "my-key",
+    ),
+    Mistake("plan_invalid", PLANNED, "plan.toml", '"A plan"', "A plan", "name"),
+    Mistake("plan_invalid", PLANNED, "plan.toml", "environment", "enviroment", says="enviroment"),
+    Mistake("descriptor_malformed", MOVED_APP, M, "remote: backend", "remote: back", "back"),
+    Mistake("descriptor_malformed", MOVED_APP, M, "baseUrl: https", "baseUrl: ftp", "connectM"),
+    Mistake("descriptor_lifecycle", MOVED_APP, M, "installed: /", "enabled: /", "connectModules"),
+    Mistake(
+        "descriptor_webhook",
+        MOVED_APP,
+        M,
+        "migrationWebhookPath",
+        "webhookPath",
+        "connectModules",
+        severity="warning",
     ),
     Mistake("descriptor_invalid", CONNECT, D, '"jwt" },', '"jwt" ', "lifecycle"),
     Mistake("descriptor_key_missing", CONNECT, D, '  "key": "org.example.connect",\n', ""),
@@ -506,7 +644,8 @@ def test_a_mistake_is_named(tmp_path: Path, mistake: Mistake) -> None:
 ALSO = {
     "package_json_invalid": ("handler_does_not_compile",),
     "module_missing": ("dependency_not_declared",),
-    "no_migration_events": (),
+    "no_migration_events": ("event_not_sent",),
+    "descriptor_malformed": ("remote_url",),
     "events_missing": ("no_migration_events",),
     "event_unknown": ("uploads_not_heard", "no_migration_events"),
     "yaml_name_repeated": ("function_unknown",),

@@ -45,7 +45,10 @@ def dev(
     environment: Environment = "development",
     seed: Annotated[
         str | None,
-        typer.Option(help="Draw ids from this; time begins fixed and stands still."),
+        typer.Option(
+            help="Draw ids from this; time begins fixed and stands still. With --reset, every run "
+            "has the same."
+        ),
     ] = None,
     weather: Annotated[
         str | None,
@@ -104,7 +107,8 @@ def _run(
     from ferryman.cli.dev_log import Log
     from ferryman.cli.dev_weather import forecast
 
-    sky = None if weather is None else forecast(weather, data_dir, port)
+    sky = None if weather is None else forecast(weather, data_dir, port, seed)
+    goes_on = seed is not None and (data_dir / "operator-token").exists()
     with Children(data_dir / "processes") as children, ExitStack() as stack:
         platform = children.start(
             "serve",
@@ -121,7 +125,7 @@ def _run(
         admin = Admin(url, kept_token(data_dir))
         app, log = App(admin, folder, data_dir, *names), Log(admin, platform.log)
 
-        lines = _greeting(url, data_dir)
+        lines = _greeting(url, data_dir, goes_on=goes_on)
         while True:
             lines += [*app.refresh(), *log.news(), *(() if sky is None else sky.news())]
             if lines:
@@ -133,7 +137,8 @@ def _run(
             time.sleep(_LOOK_SECONDS)
 
 
-def _greeting(url: str, data_dir: Path) -> list[Line]:
+def _greeting(url: str, data_dir: Path, *, goes_on: bool) -> list[Line]:
+    kept = "  seed            goes on with what is kept, under other ids; --reset begins anew"
     return [
         (f"Ferryman ready on {url}, on the virtual clock", "bold"),
         (f"  API             {url}/docs", ""),
@@ -141,6 +146,7 @@ def _greeting(url: str, data_dir: Path) -> list[Line]:
         (f"  app's tokens    {data_dir / 'dev.json'}", ""),
         ("  next            ferryman migrate --files DIR, from this folder, elsewhere", ""),
         ("  time            ferryman clock advance 15m; ferryman clock until deadline", ""),
+        *([(kept, "yellow")] if goes_on else []),
     ]
 
 

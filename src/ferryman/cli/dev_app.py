@@ -8,18 +8,20 @@ from typing import Any
 from ferryman.cli import admin_calls as calls
 from ferryman.cli import dev_folder
 from ferryman.cli.connection import Admin
-from ferryman.cli.definition import read_descriptor, read_manifest
+from ferryman.cli.definition import descriptor_key, read_descriptor, read_manifest
 from ferryman.cli.doctor import check, told
+from ferryman.cli.plan import FILE as PLAN
 from ferryman.cli.render import clean, refusal_lines
 from ferryman.doctor.take import DESCRIPTORS, MANIFESTS, code_files
 from ferryman.errors import ConfigError, PlatformError
+from ferryman.functions.descriptor import on_connect
 from ferryman.functions.overrides import FILE as OVERRIDES
 from ferryman.sdk.errors import ClientError
 from ferryman.vocab import AppKind
 from ferryman.wire.app import AppRegistration
 
 _LOOK_SECONDS = 0.5
-_BESIDE = (*MANIFESTS, *DESCRIPTORS, OVERRIDES, "package.json", "tsconfig.json")
+_BESIDE = (*MANIFESTS, *DESCRIPTORS, OVERRIDES, PLAN, "package.json", "tsconfig.json")
 
 Line = tuple[str, str]
 
@@ -99,26 +101,22 @@ class App:
             file = self._folder / name
             if file.is_file():
                 manifest = read_manifest(file)
-                app = manifest.get("app")
-                connect = app.get("connect") if isinstance(app, dict) else None
-                named = connect.get("key") if isinstance(connect, dict) else None
+                named = descriptor_key(manifest) or None
+                if on_connect(manifest):
+                    return {"kind": AppKind.CONNECT, "descriptor": manifest, "named": named}
                 source = str(self._folder)
                 return {
                     "kind": AppKind.FORGE,
                     "manifest": manifest,
                     "source": source,
-                    "named": named if isinstance(named, str) else None,
+                    "named": named,
                 }
         for name in DESCRIPTORS:
             file = self._folder / name
             if file.is_file():
                 document = read_descriptor(str(file))
-                named = document.get("key")
-                return {
-                    "kind": AppKind.CONNECT,
-                    "descriptor": document,
-                    "named": named if isinstance(named, str) else None,
-                }
+                named = descriptor_key(document) or None
+                return {"kind": AppKind.CONNECT, "descriptor": document, "named": named}
         raise ConfigError(
             "app_not_found",
             expected=f"manifest.yml or atlassian-connect.json in {self._folder}",

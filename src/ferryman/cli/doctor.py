@@ -72,17 +72,23 @@ def check(
     given = Keys(Where("(command line)"), cloud_key, server_key, None, environment)
     file = plan or folder / FILE
     keys = [given] if {environment, cloud_key, server_key} - {None} else []
+    wrong = None
     if plan is not None or file.is_file():
         try:
             keys += _keys_of(read_plan(file), file, folder)
+        except ConfigError as refused:
+            wrong = Where(_named(file, folder)), refused
         except OSError as error:
-            raise ConfigError(
+            unreadable = ConfigError(
                 "plan_unreadable",
                 expected=f"a plan in {file}",
                 found=error.strerror or type(error).__name__,
                 fix="Correct --plan, or write one with `ferryman plan init`.",
-            ) from None
-    seen = take(folder, tuple(keys))
+            )
+            if plan is not None:
+                raise unreadable from None
+            wrong = Where(_named(file, folder)), unreadable
+    seen = take(folder, tuple(keys), wrong)
     if seen.manifest is None and seen.descriptor is None:
         raise ConfigError(
             "app_not_found",
@@ -117,8 +123,7 @@ def _keys_of(plan: Plan, file: Path, folder: Path) -> "list[Keys]":
     from ferryman.doctor.snapshot import Keys
 
     text = file.read_text(encoding="utf-8")
-    inside = file.resolve().is_relative_to(folder.resolve())
-    name = str(file.resolve().relative_to(folder.resolve()) if inside else file)
+    name = _named(file, folder)
 
     def where(key: str) -> Where:
         found = re.search(rf"^[ \t]*{key}[ \t]*=", text, re.MULTILINE)
@@ -130,3 +135,9 @@ def _keys_of(plan: Plan, file: Path, folder: Path) -> "list[Keys]":
         Keys(where("forge-app-id"), forge_app_id=plan.forge_app_id),
         Keys(where("environment"), environment=plan.environment),
     ]
+
+
+def _named(file: Path, folder: Path) -> str:
+    """A file as seen from the app's folder, if it is in it."""
+    inside = file.resolve().is_relative_to(folder.resolve())
+    return str(file.resolve().relative_to(folder.resolve()) if inside else file)

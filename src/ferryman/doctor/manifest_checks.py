@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 from ferryman.doctor.finding import Finding, did_you_mean, error, warning
 from ferryman.doctor.place import Broken, Place
-from ferryman.doctor.snapshot import Snapshot
-from ferryman.functions.manifest import HANDLER, PRODUCT_EVENTS
+from ferryman.doctor.snapshot import Snapshot, sent
+from ferryman.functions.manifest import HANDLER, PRODUCT_EVENTS, UNSENT_EVENTS
 from ferryman.vocab import EventType
 
 _LONGEST_SECONDS = 25
@@ -29,7 +29,7 @@ def yaml_invalid(seen: Snapshot) -> Iterator[Finding]:
 
 def not_a_manifest(seen: Snapshot) -> Iterator[Finding]:
     """It is YAML, but says nothing of modules."""
-    if isinstance(seen.manifest, Place) and not seen.modules.is_mapping:
+    if isinstance(seen.manifest, Place) and not seen.modules.is_mapping and not seen.on_connect:
         yield error(
             "modules_missing",
             seen.modules.where,
@@ -66,11 +66,20 @@ def migration_module(seen: Snapshot) -> Iterator[Finding]:
 
 
 def unknown_events(seen: Snapshot) -> Iterator[Finding]:
-    """An event that does not exist."""
+    """An event that does not exist, or not here."""
     for trigger in seen.entries("modules", "trigger"):
         for event in trigger.get("events").items():
             known = event.text in set(EventType) or event.text.startswith(PRODUCT_EVENTS)
-            if not known:
+            if event.text in UNSENT_EVENTS:
+                yield warning(
+                    "event_not_sent",
+                    event.where,
+                    f"{event.text} is never sent here.",
+                    why="It belongs to a way to export that Ferryman does not have; what the app "
+                    "does for it is not tried.",
+                    fix="Leave it, if the app does without it here.",
+                )
+            elif not known:
                 yield error(
                     "event_unknown",
                     event.where,
@@ -92,7 +101,7 @@ def events_missing(seen: Snapshot) -> Iterator[Finding]:
                 why="Nothing is ever routed to it.",
                 fix=f"Add a list of events, such as - {EventType.UPLOADED}.",
             )
-    if not seen.modules.is_mapping or seen.modules.get("migration").there:
+    if not seen.modules.is_mapping or seen.modules.get("migration").there or seen.on_connect:
         return
     if not seen.migration_triggers():
         yield error(
@@ -102,7 +111,7 @@ def events_missing(seen: Snapshot) -> Iterator[Finding]:
             why="The app would not be told of anything, and every transfer with a file times out.",
             fix=f"Add a trigger for {EventType.UPLOADED}.",
         )
-    elif not any("uploaded" in e.text for t in triggers for e in t.get("events").items()):
+    elif not any("uploaded" in e.text for t in triggers for e in sent(t)):
         yield warning(
             "uploads_not_heard",
             seen.migration_triggers()[0].where,

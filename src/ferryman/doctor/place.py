@@ -45,6 +45,17 @@ class Place:
         return found
 
     @property
+    def document(self) -> object:
+        """All that is here as Python has it; None where that cannot be."""
+        if self.node is None:
+            return None
+        try:
+            found: object = self.loader.construct_object(self.node, deep=True)
+        except (yaml.YAMLError, ValueError, TypeError, RecursionError):
+            return None
+        return found
+
+    @property
     def text(self) -> str:
         """The string here, or nothing."""
         return self.value if isinstance(self.value, str) else ""

@@ -8,6 +8,7 @@ from ferryman.doctor.place import Place
 from ferryman.doctor.snapshot import Snapshot
 from ferryman.functions.document import is_web_address
 
+_TOKEN_SCOPE = "read:app-system-token"
 _NOWHERE = "The event has nowhere to go, so the app never hears of it and the transfer times out."
 
 
@@ -80,6 +81,25 @@ def system_tokens(seen: Snapshot) -> Iterator[Finding]:
             )
 
 
+def scopes(seen: Snapshot) -> Iterator[Finding]:
+    """A system token that is asked for, and that Forge would not give."""
+    named = seen.root.get("permissions", "scopes")
+    # Each may be a mapping of one name to its settings.
+    given = [name for each in named.items() for name in (each.text, *dict(each.members()))]
+    for endpoint in seen.endpoints_used():
+        enabled = endpoint.get("auth", "appSystemToken", "enabled")
+        if enabled.value is True and _TOKEN_SCOPE not in given:
+            yield warning(
+                "scope_missing",
+                named.where if named.there else enabled.where,
+                f"permissions.scopes does not name {_TOKEN_SCOPE}.",
+                why="It works here; Forge sends no app system token to a remote without it "
+                "(remote-contract).",
+                fix=f"Add - {_TOKEN_SCOPE} to permissions.scopes.",
+            )
+            return
+
+
 def _keys(entries: Iterable[Place], noun: str) -> Iterator[Finding]:
     first: dict[str, Place] = {}
     for entry in entries:
@@ -122,4 +142,4 @@ def _local(url: str) -> bool:
     return re.match(r"http://(localhost|127\.|\[::1\])", url) is not None
 
 
-CHECKS = (targets, keys, remotes, system_tokens)
+CHECKS = (targets, keys, remotes, system_tokens, scopes)

@@ -4,10 +4,11 @@ import difflib
 import re
 from collections.abc import Iterator
 
-from ferryman.doctor.finding import Finding, error, warning
+from ferryman.doctor.finding import Finding, Where, error, warning
 from ferryman.doctor.place import Broken, Place
 from ferryman.doctor.snapshot import Snapshot
 from ferryman.errors import Invalid
+from ferryman.functions.descriptor import parse_descriptor
 from ferryman.functions.document import is_web_address
 from ferryman.functions.manifest import check_environment
 
@@ -17,6 +18,20 @@ _LISTENER_KEY = re.compile(
     r"def get_server_app_key\([^)]*\)[^:]*:\s*(?:\"\"\".*?\"\"\"\s*)?return\s+[\"']([^\"']+)",
     re.DOTALL,
 )
+
+
+def plan(seen: Snapshot) -> Iterator[Finding]:
+    """A plan that cannot be read."""
+    if seen.plan is not None:
+        where, wrong = seen.plan
+        line = re.search(r"line (\d+)", wrong.found)
+        yield error(
+            wrong.code,
+            Where(where.file, int(line[1]) if line else None),
+            f"Expected {wrong.expected}; found {wrong.found}.",
+            why="`ferryman migrate` reads it, and refuses to go on.",
+            fix=wrong.fix,
+        )
 
 
 def environments(seen: Snapshot) -> Iterator[Finding]:
@@ -133,24 +148,57 @@ def descriptor(seen: Snapshot) -> Iterator[Finding]:
             fix='Write "authentication": {"type": "jwt"}.',
         )
     if not root.get("lifecycle", "installed").text:
-        yield error(
-            "descriptor_lifecycle",
-            root.get("lifecycle").where,
-            "The descriptor has no lifecycle.installed.",
-            why="The app gets its shared secret there; without one it may call nothing "
-            "(connect-lifecycle).",
-            fix='Add "lifecycle": {"installed": "/installed"} and store what is posted there.',
-        )
+        yield _without_lifecycle(root.get("lifecycle"))
     if not _webhook(root):
-        yield warning(
-            "descriptor_webhook",
-            root.get("modules").where,
-            "The descriptor has no migrationWebhookPath.",
-            why="Events wait until the app registers a webhook by a call of its own "
-            "(connect-webhooks).",
-            fix='Add "cloudAppMigration": {"migrationWebhookPath": "/migration"}, if the app '
-            "does not register one.",
+        yield _without_webhook(root.get("modules"))
+
+
+def _without_lifecycle(place: Place) -> Finding:
+    return error(
+        "descriptor_lifecycle",
+        place.where,
+        "The descriptor has no lifecycle.installed.",
+        why="The app gets its shared secret there; without one it may call nothing "
+        "(connect-lifecycle).",
+        fix='Add "lifecycle": {"installed": "/installed"} and store what is posted there.',
+    )
+
+
+def _without_webhook(place: Place) -> Finding:
+    return warning(
+        "descriptor_webhook",
+        place.where,
+        "The descriptor has no migrationWebhookPath.",
+        why="Events wait until the app registers a webhook by a call of its own "
+        "(connect-webhooks).",
+        fix='Add "cloudAppMigration": {"migrationWebhookPath": "/migration"}, if the app '
+        "does not register one.",
+    )
+
+
+def moved_to_forge(seen: Snapshot) -> Iterator[Finding]:
+    """What the manifest of a Connect app lacks."""
+    document = seen.root.document
+    if not seen.on_connect or not isinstance(document, dict):
+        return
+    try:
+        parsed = parse_descriptor(document)
+    except Invalid as wrong:
+        # It begins with the path to the place.
+        place = seen.root.get(*wrong.expected.partition(" ")[0].split("."))
+        yield error(
+            wrong.code,
+            place.where if place.there else seen.root.get("connectModules").where,
+            f"Expected {wrong.expected}; found {wrong.found}.",
+            why="The app has connectModules and no trigger for events of a migration, so it is a "
+            "Connect app; it could not be registered.",
+            fix=wrong.fix,
         )
+        return
+    if parsed.installed is None:
+        yield _without_lifecycle(seen.root.get("connectModules"))
+    if parsed.webhook_path is None:
+        yield _without_webhook(seen.root.get("connectModules"))
 
 
 def _webhook(root: Place) -> bool:
@@ -161,4 +209,4 @@ def _webhook(root: Place) -> bool:
     return any(place.get("migrationWebhookPath").text for place in places)
 
 
-CHECKS = (environments, app_keys, listener_keys, descriptor)
+CHECKS = (plan, environments, app_keys, listener_keys, descriptor, moved_to_forge)

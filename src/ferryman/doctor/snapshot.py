@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from ferryman.doctor.finding import Where
 from ferryman.doctor.place import Broken, Place
 from ferryman.errors import PlatformError
+from ferryman.functions.descriptor import on_connect
+from ferryman.functions.manifest import UNSENT_EVENTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +50,17 @@ class Keys:
     environment: str | None = None
 
 
+def sent(trigger: Place) -> list[Place]:
+    """The events of a trigger, without those that are never sent here."""
+    return [each for each in trigger.get("events").items() if each.text not in UNSENT_EVENTS]
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """One app's folder at one moment.
 
-    ``handlers`` are by the manifest's name for them, ``imports`` the modules that no file of the
-    folder, no alias and no installed package gives; ``node`` is why Node.js cannot be used.
+    ``handlers`` are by the manifest's name for them; ``node`` is why Node.js cannot be used;
+    ``plan`` is where a plan lies that cannot be read, and why.
     """
 
     manifest: Place | Broken | None = None
@@ -62,14 +69,20 @@ class Snapshot:
     overrides: PlatformError | None = None
     sources: tuple[Source, ...] = ()
     handlers: dict[str, Handler] = field(default_factory=dict)
-    missing: tuple[tuple[str, Where], ...] = ()
     node: PlatformError | None = None
     keys: tuple[Keys, ...] = ()
+    plan: tuple[Where, PlatformError] | None = None
 
     @property
     def root(self) -> Place:
         """The manifest's document; absent if it cannot be read."""
         return self.manifest if isinstance(self.manifest, Place) else Place("manifest.yml", 1)
+
+    @property
+    def on_connect(self) -> bool:
+        """Whether the manifest is that of a Connect app."""
+        document = self.root.document
+        return isinstance(document, dict) and on_connect(document)
 
     @property
     def modules(self) -> Place:
@@ -85,7 +98,7 @@ class Snapshot:
         return [
             trigger
             for trigger in self.entries("modules", "trigger")
-            if any("migration" in event.text for event in trigger.get("events").items())
+            if any("migration" in event.text for event in sent(trigger))
         ]
 
     def functions_used(self) -> list[Place]:

@@ -13,16 +13,24 @@ _SUCCESS = re.compile(
     r"\b(messagesProcessed|messageProcessed|messages_processed|message_processed)\b"
     r"|/message/[^\s'\"`]*/status"
 )
-_NOT_AWAITED = re.compile(
-    r"^[ \t]*(?:[\w$]+\.)*(messageProcessed|messageFailed|addLog)\(", re.MULTILINE
+_CALL_ALONE = re.compile(
+    r"^[ \t]*(?:[\w$]+\.)*([\w$]+)\.(messageProcessed|messageFailed|addLog)\(", re.MULTILINE
+)
+# What a file calls the object whose calls have to be awaited.
+_CALLED = re.compile(
+    r"\bimport\s+([\w$]+)\s*(?:,[^;'\"]*)?from\s*[\"']@forge/migrations[\"']"
+    r"|\bmigration\s*(?:\bas\b|:)\s*([\w$]+)"
 )
 _OPEN_END = re.compile(r"(?:await|return|=>|[(\[,=&|?:+]|void)\s*$")
 _FETCH = re.compile(
     r"(?:\bfetch|\baxios(?:\.\w+)?|\bgot(?:\.\w+)?)\s*\(\s*"
-    r"(?:([\"'`])(https?://[^\"'`\s]*)|([A-Za-z_$][\w$]*)\s*[,)])"
+    r"(?:([\"'`])(https?://[^\"'`\s]*)|(?:`\$\{)?\s*([A-Za-z_$][\w$]*)\s*[,)+}])"
 )
 _HOST = re.compile(r"https?://([^/:?#\s\"'`$]+)")
 _STAND_IN = "@forge/migrations"
+_MODULE_MISSING = "handler_module_missing"
+_UNRESOLVED = re.compile(r'Could not resolve "([^"]+)"\s+([^\n]+?):(\d+):\d+:')
+_FAILS = "Every event that goes to this function fails, is tried five times and given up."
 _PLACE = re.compile(r"([\w./@-]+\.(?:jsx?|mjs|cjs|tsx?|toml)):(\d+)")
 _LINE = re.compile(r"line (\d+)")
 
@@ -33,16 +41,16 @@ def handlers(seen: Snapshot) -> Iterator[Finding]:
         place = function.get("handler")
         handler = seen.handlers.get(place.text)
         refusal = handler.refusal if handler is not None else None
-        if refusal is None or (refusal.code == "handler_module_missing" and seen.missing):
-            continue
-        if refusal.code.startswith(("node_", "alias_", "overrides_")):
+        if refusal is None or refusal.code.startswith(("node_", "alias_", "overrides_")):
             continue  # told of once, not for each handler
+        if refusal.code == _MODULE_MISSING and _UNRESOLVED.search(refusal.found):
+            continue  # told of for each module
         file = handler.file if handler is not None else None
         yield error(
             refusal.code,
             _where(refusal, file) or place.where,
             f"The handler {place.text!r}: expected {refusal.expected}; found {refusal.found}.",
-            why="Every event that goes to this function fails, is tried five times and given up.",
+            why=_FAILS,
             fix=refusal.fix,
         )
 
@@ -73,12 +81,14 @@ def not_awaited(seen: Snapshot) -> Iterator[Finding]:
     for source in seen.sources:
         if source.python:
             continue
-        for found in _NOT_AWAITED.finditer(source.text):
-            if not _OPEN_END.search(source.text[: found.start()].rstrip()[-40:]):
+        names = {"migration", *(name for pair in _CALLED.findall(source.text) for name in pair)}
+        for found in _CALL_ALONE.finditer(source.text):
+            alone = not _OPEN_END.search(source.text[: found.start()].rstrip()[-40:])
+            if found[1] in names and alone:
                 yield warning(
                     "not_awaited",
-                    source.where(found.start(1)),
-                    f"{found[1]} is called without await.",
+                    source.where(found.start(2)),
+                    f"{found[2]} is called without await.",
                     why="The process may be ended as soon as the handler returns, with the call "
                     "still on its way; and what it throws is lost.",
                     fix="Write await before it, or return its promise.",
@@ -86,16 +96,31 @@ def not_awaited(seen: Snapshot) -> Iterator[Finding]:
 
 
 def modules(seen: Snapshot) -> Iterator[Finding]:
-    """Modules that are not there."""
-    for name, where in seen.missing:
-        yield error(
-            "module_missing",
-            where,
-            f"The module {name!r} is not installed, and no alias stands for it.",
-            why="The handler does not compile without it, so every event fails.",
-            fix="Run npm install in the app's folder, or name a file for it under [alias] in "
-            "ferryman.toml.",
-        )
+    """Modules that a handler reaches, and that are not there: esbuild says which, and where."""
+    for function in seen.functions_used():
+        handler = seen.handlers.get(function.get("handler").text)
+        refusal = handler.refusal if handler is not None else None
+        if refusal is None or refusal.code != _MODULE_MISSING:
+            continue
+        for found in _UNRESOLVED.finditer(refusal.found):
+            name, where = found[1], Where(found[2], int(found[3]))
+            if name.startswith((".", "/")):
+                yield error(
+                    "handler_does_not_compile",
+                    where,
+                    f"There is no file {name!r}.",
+                    why=_FAILS,
+                    fix="Correct the path.",
+                )
+                continue
+            yield error(
+                "module_missing",
+                where,
+                f"The module {name!r} is not installed, and no alias stands for it.",
+                why="The handler does not compile without it, so every event fails.",
+                fix="Run npm install in the app's folder, or name a file for it under [alias] in "
+                "ferryman.toml.",
+            )
 
 
 def egress(seen: Snapshot) -> Iterator[Finding]:

@@ -19,39 +19,33 @@ from ferryman.vocab import EventType
 MANIFESTS = ("manifest.yml", "manifest.yaml", "manifest.json")
 DESCRIPTORS = ("atlassian-connect.json", "descriptor.json")
 _CODE = (".py", ".js", ".mjs", ".cjs", ".jsx", ".ts", ".tsx")
-_LEFT_OUT = {"node_modules", "__pycache__", "dist", "build", "static", "test", "tests"}
+_LEFT_OUT = {
+    *("node_modules", "__pycache__", "dist", "build", "static"),
+    *("test", "tests", "__tests__", "__mocks__"),
+}
+_TEST = re.compile(r".+\.(test|spec)\.[a-z]+|test_.*\.py|.*_test\.py|conftest\.py")
 _MOST_BYTES = 1 << 20
 _MOST_FILES = 2_000
-_IMPORT = re.compile(
-    r"^[ \t]*(?:import|export)\s[^;'\"`]*?from\s*[\"']([^\"']+)[\"']"
-    r"|^[ \t]*import\s*[\"']([^\"']+)[\"']|\brequire\(\s*[\"']([^\"']+)[\"']\s*\)",
-    re.MULTILINE,
-)
-_TYPES_ALONE = re.compile(r"\s*(?:import|export)\s+type\s")
 _STRING_OR_COMMENT = re.compile(
     r"(\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`)|//[^\n]*|/\*.*?\*/", re.DOTALL
 )
-_BUILT_IN = frozenset(
-    re.findall(
-        r"\w+",
-        """assert async_hooks buffer child_process cluster console constants crypto dgram dns domain
-        diagnostics_channel events fs http http2 https inspector module net os path perf_hooks
-        process punycode querystring readline repl stream string_decoder sys timers tls
-        trace_events tty url util v8 vm wasi worker_threads zlib""",
-    )
-)
-_STAND_INS = ("@forge/migrations",)
 
 
-def take(folder: Path, keys: tuple[Keys, ...] = ()) -> Snapshot:
-    """See what is in ``folder``; compiles the handlers, which may take seconds."""
+def take(
+    folder: Path,
+    keys: tuple[Keys, ...] = (),
+    plan: tuple[Where, PlatformError] | None = None,
+) -> Snapshot:
+    """See what is in ``folder``; compiles the handlers, which may take seconds.
+
+    ``plan`` is where a plan lies that could not be read, and why.
+    """
     manifest = _document(folder, MANIFESTS)
     descriptor = _document(folder, DESCRIPTORS)
-    sources = tuple(_sources(folder))
     handlers = _handlers(folder, manifest) if isinstance(manifest, Place) else {}
-    wrong, alias = None, frozenset[str]()
+    wrong = None
     try:
-        alias = frozenset(read_overrides(folder).alias)
+        read_overrides(folder)
     except PlatformError as error:
         wrong = error
     refusals = (each.refusal for each in handlers.values())
@@ -61,11 +55,11 @@ def take(folder: Path, keys: tuple[Keys, ...] = ()) -> Snapshot:
         descriptor=descriptor,
         package=_document(folder, ("package.json",)),
         overrides=wrong,
-        sources=sources,
+        sources=tuple(_sources(folder)),
         handlers=handlers,
-        missing=tuple(_missing(folder, sources, alias)) if manifest else (),
         node=node,
         keys=keys,
+        plan=plan,
     )
 
 
@@ -75,7 +69,8 @@ def code_files(folder: Path) -> Iterator[Path]:
     for here, folders, names in os.walk(folder):
         folders[:] = sorted(n for n in folders if n not in _LEFT_OUT and not n.startswith("."))
         for name in sorted(names):
-            if name.endswith(_CODE) and count < _MOST_FILES:
+            code = name.endswith(_CODE) and not _TEST.fullmatch(name)
+            if code and count < _MOST_FILES:
                 count += 1
                 yield Path(here, name)
 
@@ -139,28 +134,3 @@ def _handler(folder: Path, name: str) -> Handler:
     except PlatformError as refusal:
         return Handler(file, refusal)
     return Handler(file)
-
-
-def _missing(
-    folder: Path, sources: tuple[Source, ...], alias: frozenset[str]
-) -> Iterator[tuple[str, Where]]:
-    told: set[str] = set()
-    for source in sources:
-        if source.python:
-            continue
-        for found in _IMPORT.finditer(source.text):
-            name = found[1] or found[2] or found[3]
-            package = "/".join(name.split("/")[: 2 if name.startswith("@") else 1])
-            given = name.startswith((".", "/", "#", "node:")) or package in _BUILT_IN
-            given = given or bool({name, package} & {*alias, *_STAND_INS})
-            given = given or _TYPES_ALONE.match(found[0]) is not None
-            if given or name in told or _installed(folder, package):
-                continue
-            told.add(name)
-            start = found.start() + len(found[0]) - len(found[0].lstrip())
-            yield name, source.where(start)
-
-
-def _installed(folder: Path, package: str) -> bool:
-    whole = folder.resolve()
-    return any((each / "node_modules" / package).exists() for each in (whole, *whole.parents))

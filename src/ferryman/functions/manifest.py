@@ -47,7 +47,7 @@ class Endpoint:
 class Trigger:
     """``modules.trigger``: exactly one of ``function`` and ``endpoint`` is set.
 
-    ``events`` has only the migration events; a trigger of product events alone has none.
+    ``events`` has only those that are sent here; a trigger of product events alone has none.
     """
 
     key: str
@@ -100,6 +100,15 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _ENVIRONMENT = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.ASCII)
 # Product events that an app may listen for elsewhere: never sent by Ferryman, no mistake either.
 PRODUCT_EVENTS = ("avi:bitbucket:", "avi:compass:", "avi:confluence:", "avi:forge:", "avi:jira")
+# Events of other ways to export than files (forge-storage, managed-exports, building-blocks). There
+# are none of them here, so they are never sent; an app may list them all the same.
+UNSENT_EVENTS = frozenset(
+    {
+        "avi:ecosystem.migration:uploaded:sql",
+        "avi:ecosystem.migration:uploaded:event_file_list",
+        "avi:ecosystem.migration:started:forge_app_export",
+    }
+)
 
 
 def parse_manifest(document: Mapping[str, object]) -> Manifest:
@@ -236,7 +245,7 @@ def _events(node: Node) -> tuple[EventType, ...]:
         )
     known = set(EventType)
     for item, name in zip(node.items(), names, strict=True):
-        if name not in known and not name.startswith(PRODUCT_EVENTS):
+        if name not in known | UNSENT_EVENTS and not name.startswith(PRODUCT_EVENTS):
             raise _unknown("event", item, known)
     return tuple(dict.fromkeys(EventType(name) for name in names if name in known))
 
