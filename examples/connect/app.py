@@ -17,7 +17,7 @@ from urllib.request import urlopen
 
 import jwt
 
-from ferryman import ConnectMigration, SignatureInvalid, verify_webhook
+from ferryman import ConnectMigration, MigrationAPIError, SignatureInvalid, verify_webhook
 from ferryman.qsh import query_string_hash
 
 DESCRIPTOR = json.loads(Path(__file__).with_name("atlassian-connect.json").read_text())
@@ -81,24 +81,29 @@ def process(event: dict[str, Any]) -> None:
         return
     _, secret, url = found
     migration = ConnectMigration(url, DESCRIPTOR["key"], secret)
-    transfer_id = event["transferId"]
+    transfer_id, keys = event["transferId"], {event["s3Key"]}
+    # The server app gives the last file this label. Events come in any order and may be lost with
+    # this process, so all files are imported then; importing one again leaves one.
+    last = event.get("label") == "last"
     try:
-        count = import_notes(migration, event)
+        if last:
+            keys = {file.key for file in migration.get_app_data_list(transfer_id).result}
+        count = sum(import_notes(migration, transfer_id, key) for key in keys)
+        status, percent = ("SUCCESS", 100) if last else ("IN_PROGRESS", 50)
+        migration.report_progress(transfer_id, status, percent=percent, message=f"{count} notes")
     except Exception as failure:
+        if isinstance(failure, MigrationAPIError) and failure.settled:
+            return  # by the event of the last file, which has imported this one
         migration.report_progress(transfer_id, "FAILED", message=str(failure)[:200])
         raise
-    # The server app gives the last file this label.
-    last = event.get("label") == "last"
-    status, percent = ("SUCCESS", 100) if last else ("IN_PROGRESS", 50)
-    migration.report_progress(transfer_id, status, percent=percent, message=f"{count} notes")
 
 
-def import_notes(migration: ConnectMigration, event: dict[str, Any]) -> int:
+def import_notes(migration: ConnectMigration, transfer_id: str, key: str) -> int:
     """A JSON object a line; importing one twice leaves one."""
-    with migration.get_app_data_payload(event["s3Key"]) as payload:
+    with migration.get_app_data_payload(key) as payload:
         notes = [json.loads(line) for line in payload.read().splitlines()]
     authors = sorted({note["author"] for note in notes})
-    people = migration.get_mapping_by_id(event["transferId"], "identity:user", authors).result
+    people = migration.get_mapping_by_id(transfer_id, "identity:user", authors).result
     with database() as db:
         for note in notes:
             row = (note["id"], people.get(note["author"]), note["title"])

@@ -9,13 +9,14 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from kinds import KINDS
 from store import opened, write
 from translate import Translator
 
-from ferryman import Migration
+from ferryman import Migration, MigrationAPIError
 
 UPLOADED = "avi:ecosystem.migration:uploaded:app_data"
 BATCH_RECORDS = 100
@@ -28,10 +29,20 @@ def run(event: dict[str, Any], context: object) -> None:  # noqa: ARG001 - the p
         values = {"message_id": event["messageId"], "type": event["eventType"]}
         write(db, [("events", {**values, "label": event.get("label")})])
         if event["eventType"] == UPLOADED:
-            with Migration() as migration:
+            with Migration() as migration, unless_over():
                 import_file(db, migration, event)
                 # Only now: an acknowledged event is never sent again.
                 migration.message_processed(event["transferId"], event["messageId"])
+
+
+@contextmanager
+def unless_over() -> Iterator[None]:
+    """An event may come again when its transfer has ended: what it asks for was done."""
+    try:
+        yield
+    except MigrationAPIError as refused:
+        if not refused.settled:
+            raise
 
 
 def import_file(db: sqlite3.Connection, migration: Migration, event: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import jwt
 
-from ferryman import Migration
+from ferryman import Migration, MigrationAPIError
 
 PLATFORM = os.environ.get("FERRYMAN_URL", "http://127.0.0.1:8400")
 APP = "ari:cloud:ecosystem::app/6f1d6a2e-94d9-4c5c-8f4e-1f2f9d3a7b10"
@@ -53,6 +53,8 @@ def process(event: dict[str, Any], system_token: str) -> None:
         try:
             count = import_notes(migration, event)
         except Exception as failure:
+            if isinstance(failure, MigrationAPIError) and failure.settled:
+                return  # the transfer has ended; nothing more is asked for
             migration.add_log(transfer_id, f"A file could not be imported: {failure}"[:200])
             migration.message_failed(transfer_id, message_id)
             raise

@@ -1,5 +1,6 @@
-"""The Connect app and the remote of the examples: whole migrations into processes of their own."""
+"""The examples on a platform: whole migrations into services, and functions after the end."""
 
+import asyncio
 import json
 import os
 import socket
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from ferryman.cli.definition import read_manifest
+from ferryman.functions.pool import FunctionCall, FunctionPool
 from tests.support import Crossing, PlatformProcess, wait_until
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -104,7 +106,7 @@ def test_the_connect_app(platform_process: PlatformProcess, tmp_path: Path) -> N
         carry(crossing)
         wait_until(lambda: crossing.status == "SUCCESS", 90)
         assert imported(notes) == [("1", "712020:ann", "Ebb"), ("2", None, "é")]
-        assert crossing.view()["statusMessage"] == "2 notes"
+        assert crossing.view()["statusMessage"] == "4 notes"
         assert refused(f"{address}/migration", "JWT e30.e30.x") == 401
         assert refused(f"{address}/installed", "JWT e30.e30.x") == 401
 
@@ -125,3 +127,44 @@ def test_the_remote(platform_process: PlatformProcess, tmp_path: Path) -> None:
         logs = [entry["data"]["message"] for entry in crossing.timeline() if "log" in entry["kind"]]
         assert sorted(logs) == ["2 notes of last are imported", "2 notes of notes are imported"]
         assert refused(f"{address}/migration/events", "Bearer e30.e30.x") == 401
+
+
+@pytest.mark.usefixtures("javascript")
+@pytest.mark.parametrize(
+    ("name", "label"), [("forge-js", "notes"), ("forge-ts", "worklogs"), ("noticeboard", "users")]
+)
+def test_an_event_that_comes_again_after_the_end_is_no_failure(
+    platform_process: PlatformProcess, tmp_path: Path, name: str, label: str
+) -> None:
+    """An attempt that seemed to fail may have ended the transfer; calls for it are refused then."""
+    crossing = Crossing.begin(platform_process, tmp_path / "unused")
+    message_id = crossing.upload(label)
+    path = f"/app/migration/forge/v1/data/{crossing.transfer_id}/all"
+    [file] = crossing.cloud.ok("GET", path)
+    crossing.settle()
+    wait_until(lambda: crossing.status == "SUCCESS", 90)
+    event = {
+        "eventType": "avi:ecosystem.migration:uploaded:app_data",
+        "transferId": crossing.transfer_id,
+        "messageId": message_id,
+        "key": file["key"],
+        "label": label,
+    }
+    call = FunctionCall(
+        source=EXAMPLES / name,
+        handler="index.run",
+        event=event,
+        context={},
+        environment={
+            "FERRYMAN_URL": platform_process.url,
+            "FERRYMAN_TOKEN": crossing.tokens["cloudToken"],
+            "NOTICEBOARD_DB": str(tmp_path / "board.db"),
+        },
+    )
+
+    async def again() -> None:
+        async with FunctionPool(concurrency=1) as pool:
+            outcome = await pool.invoke(call)
+            assert outcome.ok, outcome.error
+
+    asyncio.run(again())

@@ -18,6 +18,8 @@ export const run = async (event: UploadedEvent): Promise<void> => {
   } catch (error) {
     if (error instanceof MigrationAPIError) {
       console.error('the platform answered', error.status, error.message);
+      // An event may come again when its transfer has ended: what it asks for was done.
+      if (error.status === 409) return;
     }
     throw error; // the platform sends the event again
   }
