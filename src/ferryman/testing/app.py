@@ -32,6 +32,10 @@ class App:
         """Its environment, in lower case."""
         return self.registered.environment
 
+    def replaces(self, other: "App") -> bool:
+        """Whether the platform takes both for the same app."""
+        return (self.cloud_key, self.environment) == (other.cloud_key, other.environment)
+
     @property
     def server_token(self) -> str:
         """Opens the server surface: for ``ferryman.Gateway``."""

@@ -99,11 +99,13 @@ class Platform:
             registration = based_at(registration, base_url)
         credentials = self._admin.call(calls.register_app(registration))
         running = keep(self.data_dir, self.url, registration, credentials)
-        self._latest = App(root, registration.kind, running)
-        return self._latest
+        app = self._latest = App(root, registration.kind, running)
+        # The platform keeps one app of a key and environment: this one takes another's place.
+        self._apps = {key: each for key, each in self._apps.items() if not app.replaces(each)}
+        return app
 
     def app(self, folder: Path, options: Mapping[str, str]) -> App:
-        """The app of a folder, registered once."""
+        """The app of a folder, registered once, and again when another took its place."""
         key = (folder, *sorted(options.items()))
         if key not in self._apps:
             self._apps[key] = self.register(folder, **options)

@@ -1,10 +1,14 @@
 """Tests of an app as its developer would write them; `tests/plugin/test_plugin.py` runs them."""
 
+import shutil
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from ferryman.testing import App, Migration, Platform, assert_settled
+
+HERE = Path(__file__).parent
 
 
 @pytest.mark.ferryman_migration(
@@ -37,6 +41,21 @@ def test_retries_are_a_matter_of_time(ferryman_platform: Platform, ferryman_app:
     assert len(flawed.attempts) == 5
     assert flawed.state == "UNDELIVERED"
     assert migration.logs == ["ann is None"]
+
+
+def test_of_two_versions_the_one_that_is_asked_for_runs(
+    ferryman_platform: Platform, tmp_path: Path
+) -> None:
+    """Their keys are the same, so registering one takes the place of the other."""
+    for version in ("one", "two"):
+        folder = tmp_path / version / "versioned"
+        shutil.copytree(HERE / "python", folder)
+        (folder / "index.py").write_text(f"def run(event, context):\n    print({version!r})\n")
+    outputs = []
+    for version in ("one", "two", "one", "one"):
+        app = ferryman_platform.app(tmp_path / version / "versioned", {})
+        outputs.append(ferryman_platform.run_migration(app, files={"a.txt": ""}).output)
+    assert outputs == ["one\n", "two\n", "one\n", "one\n"]
 
 
 @pytest.mark.ferryman_migration(files={"flawed.txt": "a"})
