@@ -1,12 +1,18 @@
-"""A worker's loop goes on whatever one message does to it, and gives each back."""
+"""A worker's loop goes on whatever happens to it, and gives each message back."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
+
+import pytest
+import structlog
 
 from ferryman.delivery import worker
+from ferryman.delivery.recorder import Recorder
 from ferryman.services import worker as workers
 from ferryman.tokens import SigningKey
 from tests.services.stage import Stage, staged
@@ -27,10 +33,11 @@ def run(event, context):
 
 
 @asynccontextmanager
-async def working(stage: Stage, database: str) -> AsyncIterator[None]:
-    """A worker of this platform, in this process."""
+async def working(stage: Stage, database: str, listening: str | None = None) -> AsyncIterator[None]:
+    """A worker of this platform, in this process; it may hear of messages by another address."""
     stop = asyncio.Event()
-    task = asyncio.create_task(worker.run(stage.platform, SigningKey.generate(), database, stop))
+    key = SigningKey.generate()
+    task = asyncio.create_task(worker.run(stage.platform, key, listening or database, stop))
     try:
         yield
     finally:
@@ -113,5 +120,132 @@ def test_what_a_worker_held_that_was_cut_off_is_free_at_once(database: str, tmp_
             assert not await held()
             [attempt] = await stage.fetch("SELECT outcome FROM attempt")
             assert attempt["outcome"] == "LOST"
+
+    asyncio.run(scene())
+
+
+SLOWLY = """
+CREATE SEQUENCE claims;
+CREATE FUNCTION claim_slowly() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF nextval('claims') = 1 THEN PERFORM pg_sleep(2.5); END IF;
+    RETURN new;
+END $$;
+CREATE TRIGGER claim_slowly BEFORE UPDATE ON message FOR EACH ROW
+    WHEN (new.worker_id IS NOT NULL) EXECUTE FUNCTION claim_slowly();
+"""
+
+
+def test_what_was_claimed_too_long_ago_is_given_back_and_costs_no_attempt(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By then another worker may have it; here there is none, and it is claimed again."""
+    monkeypatch.setenv("FERRYMAN_HEARTBEAT_SECONDS", "4")
+
+    async def scene() -> None:
+        async with staged(database, tmp_path) as stage:
+            await stage.begin()
+            async with stage.platform.database.transaction() as tx:
+                await tx.connection.execute(SLOWLY)
+
+            async def through() -> bool:
+                return await stage.fetch("SELECT FROM message WHERE state <> 'DELIVERED'") == []
+
+            async with working(stage, database):
+                await until(through)
+            [claims] = await stage.fetch("SELECT last_value FROM claims")
+            assert claims["last_value"] > 1
+            rows = await stage.fetch("SELECT number, outcome FROM attempt")
+            assert [tuple(row) for row in rows] == [(1, "DELIVERED")]
+            figures = {each.name: each.values for each in stage.platform.figures.series()}
+            assert figures["ferryman_deliveries_in_flight"] == (0.0,)
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize("acknowledged", [False, True])
+def test_only_a_worker_that_has_a_message_gives_it_back(
+    database: str, tmp_path: Path, acknowledged: bool
+) -> None:
+    async def scene() -> None:
+        async with staged(database, tmp_path) as stage:
+            transfer_id = await stage.begin()
+            worker, other = stage.worker(), stage.worker()
+            mine = (await worker.take_only()).message
+            await workers.give_back(stage.platform, other.worker_id, mine)
+            [row] = await stage.fetch("SELECT worker_id FROM message")
+            assert row["worker_id"] == worker.worker_id
+            if acknowledged:
+                await stage.acknowledge(transfer_id, str(mine.message_id))
+            await workers.give_back(stage.platform, worker.worker_id, mine)
+            [row] = await stage.fetch("SELECT state, worker_id, attempts FROM message")
+            state = "DELIVERED" if acknowledged else "PENDING"
+            assert tuple(row) == (state, None, 0)
+            assert len(await other.take()) == (0 if acknowledged else 1)
+
+    asyncio.run(scene())
+
+
+def test_it_listens_again_when_the_server_is_of_the_right_kind_again(
+    database: str, tmp_path: Path
+) -> None:
+    """A standby that is not promoted yet takes connections, and the address says no to it."""
+    role = f"listener_{uuid4().hex[:8]}"
+    parts = urlsplit(database)
+    query = "&".join(filter(None, (parts.query, "target_session_attrs=read-write")))
+    address = parts.netloc.rpartition("@")[2]
+    url = urlunsplit(parts._replace(netloc=f"{role}:x@{address}", query=query))
+
+    async def scene() -> None:
+        async with staged(database, tmp_path) as stage:
+            await stage.fetch(f"CREATE ROLE {role} LOGIN PASSWORD 'x'")
+            read_only = "default_transaction_read_only"
+            await stage.fetch(f"ALTER ROLE {role} SET {read_only} = on")
+            try:
+                with structlog.testing.capture_logs() as told:
+                    async with working(stage, database, listening=url):
+
+                        async def refused() -> bool:
+                            return any(
+                                each.get("error") == "TargetServerAttributeNotMatched"
+                                and each["event"] == "notifications.lost"
+                                for each in told
+                            )
+
+                        async def listens() -> bool:
+                            found = await stage.fetch(
+                                "SELECT FROM pg_stat_activity"
+                                " WHERE usename = $1 AND query LIKE 'LISTEN%'",
+                                role,
+                            )
+                            return found != []
+
+                        await until(refused)
+                        await stage.fetch(f"ALTER ROLE {role} RESET {read_only}")
+                        await until(listens)
+            finally:
+                await stage.fetch(f"DROP ROLE {role}")
+
+    asyncio.run(scene())
+
+
+def test_a_part_of_a_worker_that_dies_ends_the_worker(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever keeps it starts another; one that records nothing would only hold messages."""
+
+    async def die(_: Recorder) -> None:
+        raise ArithmeticError
+
+    monkeypatch.setattr(Recorder, "run", die)
+
+    async def scene() -> None:
+        async with staged(database, tmp_path) as stage:
+            run = worker.run(stage.platform, SigningKey.generate(), database, asyncio.Event())
+            async with asyncio.timeout(120):
+                with pytest.raises(ExceptionGroup) as caught:
+                    await run
+            assert caught.value.subgroup(ArithmeticError) is not None
+            assert await stage.fetch("SELECT FROM worker") == [], "it left in order"
 
     asyncio.run(scene())

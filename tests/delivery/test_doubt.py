@@ -1,4 +1,4 @@
-"""A claim whose commit is answered to nobody, since the connection breaks at that moment."""
+"""A commit that is answered to nobody, since the connection breaks at that moment."""
 
 import asyncio
 from asyncio import StreamReader, StreamWriter
@@ -14,14 +14,16 @@ from tests.delivery.test_dispatcher import until
 from tests.services.stage import staged
 
 CLAIM = b"UPDATE message SET worker_id"
+RECORD = b"INSERT INTO attempt"
 COMMIT = b"COMMIT;"
 
 
 class Cut:
-    """Stands between a worker and its database; cuts the answer to the first commit of a claim."""
+    """Stands between a worker and its database; cuts the answer to the first commit of that."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, what: bytes) -> None:
         self._url = urlsplit(url)
+        self._what = what
         self._ends: list[StreamWriter] = []
         self.done = False
 
@@ -46,12 +48,12 @@ class Cut:
         else:
             there = await asyncio.open_connection(self._url.hostname, self._url.port or 5432)
         self._ends += writer, there[1]
-        claims = False
+        does = False
         answers = asyncio.create_task(_copy(there[0], writer))
         with suppress(OSError):
             while asked := await reader.read(1 << 16):
-                claims = claims or CLAIM in asked
-                if claims and COMMIT in asked and not self.done:
+                does = does or self._what in asked
+                if does and COMMIT in asked and not self.done:
                     self.done = True
                     answers.cancel()
                     await asyncio.wait([answers])  # two cannot read the same answers
@@ -71,12 +73,12 @@ async def _copy(reader: StreamReader, writer: StreamWriter) -> None:
         writer.close()
 
 
-def test_what_a_worker_took_without_knowing_it_is_sent(database: str, tmp_path: Path) -> None:
-    """By that same worker, which lives on; the attempt that nobody made counts as lost."""
+def attempts_of(database: str, folder: Path, what: bytes) -> tuple[list[str], list[str]]:
+    """Outcomes of the attempts at one message, and what the timeline tells of them."""
 
-    async def scene() -> None:
-        cut = Cut(database)
-        async with staged(database, tmp_path) as stage, cut.standing() as url:
+    async def scene() -> tuple[list[str], list[str]]:
+        cut = Cut(database, what)
+        async with staged(database, folder) as stage, cut.standing() as url:
             await stage.begin()
 
             async def through() -> bool:
@@ -93,6 +95,24 @@ def test_what_a_worker_took_without_knowing_it_is_sent(database: str, tmp_path: 
                     await task
             assert cut.done
             rows = await stage.fetch("SELECT outcome FROM attempt ORDER BY number")
-            assert [row["outcome"] for row in rows] == ["LOST", "DELIVERED"]
+            told = await stage.fetch(
+                "SELECT kind FROM timeline WHERE kind LIKE 'attempt.%' ORDER BY seq"
+            )
+            return [row["outcome"] for row in rows], [row["kind"] for row in told]
 
-    asyncio.run(scene())
+    return asyncio.run(scene())
+
+
+def test_what_a_worker_took_without_knowing_it_is_sent(database: str, tmp_path: Path) -> None:
+    """By that same worker, which lives on; the attempt that nobody made counts as lost."""
+    outcomes, told = attempts_of(database, tmp_path, CLAIM)
+    assert outcomes == ["LOST", "DELIVERED"]
+    assert told == ["attempt.lost", "attempt.delivered"]
+
+
+def test_what_a_worker_wrote_without_knowing_it_is_not_written_twice(
+    database: str, tmp_path: Path
+) -> None:
+    outcomes, told = attempts_of(database, tmp_path, RECORD)
+    assert outcomes == ["DELIVERED"]
+    assert told == ["attempt.delivered"]

@@ -9,8 +9,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from ferryman.domain.outcome import failed, succeeded
-from ferryman.services import maintenance, message, redelivery
+from ferryman.services import explain, explain_transfer, maintenance, message, redelivery
 from ferryman.services import sweep as sweeps
+from ferryman.store import storage
 from ferryman.store.database import SQL
 from ferryman.vocab import AckStatus, EventType
 from ferryman.wire.redelivery import RedeliveryRequest
@@ -107,6 +108,82 @@ def test_what_is_owed_keeps_its_migration(play: Play[None]) -> None:
         assert await counts(stage) == before
         await stage.fetch("UPDATE message SET state = 'UNDELIVERED' WHERE state = 'PENDING'")
         assert (await maintain(stage))["migrations"] == 1
+
+    play(scene)
+
+
+def test_what_must_stay_keeps_nothing_else(
+    play: Play[None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many of those that settled first are of a migration that is not over."""
+    monkeypatch.setattr(maintenance, "_PAGE", 1)
+
+    async def stays_and_goes(stage: Stage) -> None:
+        stays = [await settle(stage, f"stays {number}") for number in range(3)]
+        goes = await settle(stage, "goes")
+        await stage.fetch(
+            "INSERT INTO transfer (transfer_id, migration_id, app_id, created_at, status,"
+            " window_seconds, depends_on)"
+            " SELECT gen_random_uuid(), migration_id, app_id, created_at, 'READY',"
+            " window_seconds, depends_on FROM transfer WHERE transfer_id = ANY($1)",
+            [UUID(each) for each in stays],
+        )
+        await stage.pass_time(timedelta(days=400))
+        await sweeps.sweep(stage.platform)
+        await stage.pass_time(timedelta(hours=12))
+        removed = await maintain(stage)
+        assert removed["migrations"] == 1
+        left = await stage.fetch("SELECT transfer_id FROM transfer WHERE settled_at IS NOT NULL")
+        assert {str(row["transfer_id"]) for row in left} == set(stays)
+        assert goes not in stays
+
+    play(stays_and_goes)
+
+
+def test_rows_go_also_where_nobody_sweeps(play: Play[None]) -> None:
+    """A worker without the files removes them, if nobody did for long."""
+
+    async def scene(stage: Stage) -> None:
+        await settle(stage, "old")
+        await stage.pass_time(timedelta(days=61))
+        await sweeps.maintain(stage.platform, timedelta(days=1))
+        assert (await counts(stage))["attempt"] == 0
+        await settle(stage, "another")
+        await stage.pass_time(timedelta(days=61))
+        async with stage.platform.database.transaction() as tx:
+            assert await storage.take_maintenance(tx, tx.now), "a sweep began"
+        await sweeps.maintain(stage.platform, timedelta(days=1))
+        assert (await counts(stage))["attempt"] > 0, "whoever sweeps does it"
+        await stage.pass_time(timedelta(days=1))
+        await sweeps.maintain(stage.platform, timedelta(days=1))
+        assert (await counts(stage))["attempt"] == 0
+
+    play(scene)
+
+
+def test_explanations_know_of_what_was_removed(play: Play[None]) -> None:
+    """A message that was delivered, and one that was given up, each once tried."""
+
+    async def scene(stage: Stage) -> None:
+        transfer_id = await settle(stage, "old", AckStatus.FAILED)
+        [given_up, delivered, *_] = [
+            row["message_id"]
+            for row in await stage.fetch("SELECT message_id FROM message WHERE attempts = 1")
+        ]
+        await stage.fetch(
+            "UPDATE message SET state = 'UNDELIVERED', reason = 'it hangs' WHERE message_id = $1",
+            given_up,
+        )
+        await stage.pass_time(timedelta(days=61))
+        assert (await maintain(stage))["attempts"] > 0
+        told = await explain.explain(stage.platform, str(delivered))
+        found = {link.name: link.found for link in told.links}
+        assert found["delivery"] == "delivered"
+        assert found["attempts"].startswith("1 attempt made")
+        whole = await explain_transfer.explain(stage.platform, transfer_id)
+        [link] = [link for link in whole.links if link.name == "delivery"]
+        assert link.cause == "undelivered", link
+        assert "it hangs" in link.found
 
     play(scene)
 

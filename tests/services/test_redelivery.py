@@ -1,5 +1,6 @@
 """What was given up is listed, counted and delivered again, many at a time, under its ids."""
 
+import asyncio
 from datetime import timedelta
 from uuid import UUID
 
@@ -7,9 +8,10 @@ import pytest
 
 from ferryman.clock import epoch_ms
 from ferryman.domain.outcome import failed, succeeded
-from ferryman.errors import Invalid, NotFound
+from ferryman.errors import Conflict, Invalid, NotFound
 from ferryman.services import app as apps
 from ferryman.services import message, redelivery, transfer
+from ferryman.store import transfer as transfers
 from ferryman.vocab import MessageState
 from ferryman.wire.redelivery import RedeliveryRequest
 
@@ -146,6 +148,37 @@ def test_what_is_refused(play: Play[None], request_: RedeliveryRequest, code: st
     async def scene(stage: Stage) -> None:
         with pytest.raises((Invalid, NotFound), match=code):
             await redelivery.redeliver(stage.platform, request_)
+
+    play(scene)
+
+
+def test_a_transfer_that_settles_meanwhile_is_waited_for(play: Play[None]) -> None:
+    """Or the message would be owed again by a transfer that has given it up."""
+
+    async def scene(stage: Stage) -> None:
+        transfer_id = await stage.begin()
+        receipt = await stage.upload(transfer_id)
+        await give_up(stage, stage.worker())
+        async with stage.platform.database.transaction() as tx:
+            stored = await transfers.lock(tx, UUID(transfer_id))
+            assert stored is not None
+            again = asyncio.create_task(message.redeliver(stage.platform, receipt.message_id))
+            waits = (
+                "SELECT FROM pg_stat_activity WHERE datname = current_database()"
+                " AND wait_event_type = 'Lock'"
+            )
+            async with asyncio.timeout(60):
+                # The database tells nobody that somebody waits.
+                while not again.done() and not await stage.fetch(waits):  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+            await tx.connection.execute(
+                "UPDATE transfer SET status = 'TIMED_OUT', settled_at = $2,"
+                " wake_job_id = NULL WHERE transfer_id = $1",
+                UUID(transfer_id),
+                tx.now,
+            )
+        with pytest.raises(Conflict, match="message_not_redeliverable"):
+            await again
 
     play(scene)
 
