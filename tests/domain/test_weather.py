@@ -16,8 +16,10 @@ from ferryman.domain.weather import (
     Step,
     call_name,
     hits,
+    longest_run,
     parse,
     turn,
+    without_shares,
     words,
 )
 from ferryman.domain.weather_search import MOST_STEPS, scripts, simpler, singles
@@ -103,13 +105,15 @@ def test_a_step_hits_what_it_names_and_nothing_else(
     step: Step, number: int, total: int, draw: float
 ) -> None:
     for name in (*EVENTS, *CALLS[1:]):
-        hit = hits((step,), name, number, total=total, draw=draw)
+        struck = hits((step,), name, number, total=total, draw=draw)
+        hit = [each.how for each in struck]
         named = step.target == name or (step.target == ANY and name not in EVENTS)
         count = total if step.target == ANY else number
         if step.percent is not None:
             assert hit == ([step.how] if named and draw < step.percent / 100 else [])
         else:
             assert hit == ([step.how] if named and step.nth in (None, count) else [])
+        assert [hits((each,), name, number, total=total) for each in struck] == [struck] * len(hit)
 
 
 def test_a_share_is_a_share() -> None:
@@ -117,6 +121,21 @@ def test_a_share_is_a_share() -> None:
     script = parse("find:20%=503")
     count = sum(bool(hits(script, "find", n, draw=random.random())) for n in range(5000))
     assert 900 < count < 1100
+
+
+def test_a_share_can_be_told_as_what_it_struck() -> None:
+    """In its place, each once; what is no share stays."""
+    script = parse("uploaded:1=twice, find:50%=503, any:10%=kill")
+    struck = parse("uploaded:1=twice, find:2=503, any:7=kill, find:5=503, find:2=503")
+    exact = parse("uploaded:1=twice, find:2=503, find:5=503, any:7=kill")
+    assert without_shares(script, struck) == exact
+    assert without_shares(exact, struck) == exact
+
+
+def test_a_run_may_take_as_long_as_a_handler_that_hangs() -> None:
+    """At each of five attempts at each file, up to its limit."""
+    assert longest_run(3, 25.0) > 3 * 5 * 25.0 + 60
+    assert longest_run(100, 25.0) > 100 * 5 * 25.0 + 60
 
 
 callers = st.lists(
@@ -172,20 +191,39 @@ def test_turns() -> None:
 @settings(deadline=None, max_examples=40)
 @given(st.dictionaries(st.sampled_from([*EVENTS, *CALLS]), st.integers(0, 6)), st.integers())
 def test_scripts_are_searched_in_order_and_each_once(counts: dict[str, int], seed: int) -> None:
-    """Single steps first; the same for the same seed; nothing that was not there is disturbed."""
+    """The same for the same seed; nothing that was not there is disturbed."""
     found, again = (
         _take(scripts(counts, Random(seed)), 300)  # noqa: S311
         for _ in range(2)
     )
     assert found == again
     assert len({frozenset(script) for script in found}) == len(found)
-    sizes = [len(script) for script in found]
-    assert all(1 <= size <= MOST_STEPS for size in sizes)
-    alone = len(singles(counts))
-    assert sizes[:alone] == [1] * min(alone, 300)
+    assert all(1 <= len(script) <= MOST_STEPS for script in found)
+    first = singles(counts)[:40]
+    assert found[: len(first)] == first
     for script in found:
         for step in script:
-            assert step.how == "together" or step.nth in range(1, counts[step.target] + 1)
+            most = counts[step.target]
+            if len({each.target for each in script}) == 1 and most:
+                most = max(most, MOST_STEPS)  # a call that is refused comes again
+            assert step.how == "together" or step.nth in range(1, most + 1)
+
+
+def test_a_search_of_the_usual_length_reaches_every_kind_of_script() -> None:
+    """For two files and five kinds of calls, whose single steps alone are more than that."""
+    calls = dict.fromkeys(("find", "files", "file", "url", "acknowledge"), 2)
+    counts = {"uploaded": 2, "settled": 1, **calls, ANY: 10}
+    assert len(singles(counts)) > 100
+    found = _take(scripts(counts, Random(1)), 100)  # noqa: S311
+    assert {len(script) for script in found} == {1, 2, 3, 4}
+    for target in ("uploaded", *calls):
+        first = next(script for script in found if script[0].target == target)
+        assert found.index(first) < 20
+        assert any(script[0].target == target for script in found if len(script) == 1)
+    for name in calls:
+        assert parse(f"{name}:1=503, {name}:2=503") in found
+    mixed = [script for script in found if len({step.target for step in script}) > 1]
+    assert len(mixed) > 10
 
 
 @settings(deadline=None, max_examples=40)

@@ -278,6 +278,42 @@ def run(event, context):
             store(record["id"], record["text"])
 '''
 
+ASKS_TWICE = '''\
+"""Asks once more when the platform is busy, and then goes on without the answer."""
+
+from sound import UPLOADED, Refused, acknowledge, people, records, store
+
+
+def run(event, context):
+    if event["eventType"] != UPLOADED:
+        return
+    found = records(event)
+    ids = {}
+    for _ in range(2):
+        try:
+            ids = people(event, [record["author"] for record in found])
+            break
+        except Refused as refused:
+            if refused.status < 429:
+                raise
+    for record in found:
+        store(record["id"], ids)
+    acknowledge(event)
+'''
+
+JAVASCRIPT = """\
+// Adds each file to the end of one: a second delivery doubles it.
+import { appendFileSync, mkdirSync } from 'node:fs';
+import { migration } from '@forge/migrations';
+
+export async function run(event) {
+  const payload = await migration.getAppDataPayload(event.key);
+  mkdirSync('store', { recursive: true });
+  appendFileSync('store/notes', await payload.text());
+  await migration.messageProcessed(event.transferId, event.messageId);
+}
+"""
+
 PLANTED = {
     "not_idempotent": (NOT_IDEMPOTENT, "state"),
     "needs_order": (NEEDS_ORDER, "state"),

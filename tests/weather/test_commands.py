@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from ferryman.cli.weather_file import given_weather
+from ferryman.domain.weather import parse
 from tests.cli.conftest import Command, command
 from tests.cli.test_dev import HANDLER, UPLOADED
 from tests.support import manifest, wait_until
@@ -46,6 +48,19 @@ def test_what_cannot_be_tested_is_refused_before_anything_starts(
     done = ferryman("test-handler", str(app), *files, "--json")
     assert done.returncode == 2
     assert json.loads(done.stdout)["code"] == "test_handler_malformed"
+
+
+def test_a_script_has_the_seed_of_the_command_and_a_file_its_own(tmp_path: Path) -> None:
+    """It decides which calls a share strikes."""
+    (tmp_path / "saved.json").write_text('{"script": ["find:20%=503"], "seed": 3}')
+    given = [
+        given_weather("find:20%=503", None, 7),
+        given_weather(None, tmp_path / "saved.json", 7),
+    ]
+    assert [each and (each.seed, each.steps) for each in given] == [
+        (seed, parse("find:20%=503")) for seed in (7, 3)
+    ]
+    assert given_weather(None, None, 7) is None
 
 
 @pytest.mark.e2e

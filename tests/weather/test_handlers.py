@@ -4,18 +4,21 @@ import asyncio
 import json
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from ferryman.domain.weather import parse
 from ferryman.vocab import AppKind, EventType
 from ferryman.weather.bench import Bench, Trial
-from ferryman.weather.hunt import Found, attempt, hunt
+from ferryman.weather.hunt import Found, attempt, hunt, shortest
 from ferryman.weather.stage import Stage, open_stage
 from ferryman.wire.app import AppRegistration
 from tests.support import manifest
-from tests.weather.handlers import PLANTED, SOUND
+from tests.weather import later
+from tests.weather.handlers import ASKS_TWICE, JAVASCRIPT, PLANTED, SOUND
 
 STATE = "cat store/* 2>/dev/null || true"
 MAPPINGS = "namespace,serverKey,cloudKey\nidentity:user,jira.userkey/ann,712020:ann\n"
@@ -35,14 +38,16 @@ class Lab:
         self._runner = runner
         self._stage = stage
 
-    def bench(self, name: str, events: list[str] | None = None) -> Bench:
+    def bench(
+        self, name: str, events: list[str] | None = None, code: str = "", file: str = "index.py"
+    ) -> Bench:
         """The app of that name, and a migration of two notes and two comments."""
         folder = self._folder / name
         source, files = folder / "app", folder / "files"
         source.mkdir(parents=True)
         files.mkdir()
         (source / "sound.py").write_text(SOUND)
-        (source / "index.py").write_text(PLANTED[name][0] if name in PLANTED else SOUND)
+        (source / file).write_text(code or (PLANTED[name][0] if name in PLANTED else SOUND))
         notes = [{"id": f"note-{n}", "text": f"note {n}", "author": "ann"} for n in (1, 2)]
         comments = [{**each, "id": f"c-{each['id']}", "note": each["id"]} for each in notes]
         for label, records in (("1-notes", notes), ("2-comments", comments)):
@@ -63,6 +68,39 @@ class Lab:
             state=STATE,
         )
         return Bench(self._stage, trial)
+
+    def remote(self, store: Path) -> tuple[Found | None, float]:
+        """An app that runs by itself, in one bad weather; seconds of platform time for it all."""
+        bench = self.bench("remote")
+        store.mkdir()
+
+        async def run() -> tuple[Found | None, float]:
+            async with later.Remote(store).answering() as url:
+                registration = msgspec.structs.replace(
+                    bench.trial.registration,
+                    manifest=later.manifest(url, EventType.UPLOADED.value),
+                )
+                bench.trial = replace(
+                    bench.trial,
+                    registration=registration,
+                    state=f"cat {store}/*",
+                    reset=f"rm -f {store}/*",
+                    patience=60.0,
+                )
+                before = await self._stage.platform.database.now()
+                await bench.begin()
+                found = await attempt(bench, parse("uploaded:1=twice"), 1)
+                passed = await self._stage.platform.database.now() - before
+                return found, passed.total_seconds()
+
+        return self._runner.run(run())
+
+    def shortest(self, bench: Bench, script: str) -> Found | None:
+        async def run() -> Found | None:
+            await bench.begin()
+            return await shortest(bench, parse(script), 1, lambda *_: None)
+
+        return self._runner.run(run())
 
     def hunt(self, bench: Bench, *, budget: int) -> Found | None:
         async def run() -> Found | None:
@@ -103,6 +141,36 @@ def test_a_planted_mistake_is_found(lab: Lab, name: str) -> None:
     assert len(found.script) == 1, found.script
     assert PLANTED[name][1] in [each.kind for each in found.complaints], found
     assert found.seen.timeline
+
+
+@pytest.mark.timeout(300)
+def test_a_mistake_that_takes_two_steps_is_made_as_short(lab: Lab) -> None:
+    """From a share: what it struck, and of that what it takes."""
+    found = lab.shortest(lab.bench("asks_twice", code=ASKS_TWICE), "uploaded:1=twice, find:90%=503")
+    assert found is not None
+    assert [(step.target, step.how) for step in found.script] == [("find", "503")] * 2
+    assert all(step.nth is not None for step in found.script)
+    assert found.shortest
+    assert [each.kind for each in found.complaints] == ["state"]
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.usefixtures("javascript")
+def test_a_mistake_in_javascript_is_found(lab: Lab) -> None:
+    """With what the platform gives to functions in Node."""
+    bench = lab.bench("javascript", code=JAVASCRIPT, file="index.js")
+    found = lab.hunt(bench, budget=20)
+    assert found is not None
+    assert [each.kind for each in found.complaints] == ["state"]
+    assert found.script[0].target == "uploaded"
+
+
+@pytest.mark.timeout(300)
+def test_a_remote_may_answer_first_and_import_later(lab: Lab, tmp_path: Path) -> None:
+    """Time stands still until it has acknowledged what it took."""
+    found, passed = lab.remote(tmp_path / "store")
+    assert found is None, found
+    assert passed < 3600  # the first timer that it could have been moved to is hours away
 
 
 @pytest.mark.timeout(300)

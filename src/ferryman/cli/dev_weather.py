@@ -25,8 +25,11 @@ Line = tuple[str, str]
 class Weather:
     """Runs in a thread of its own; ``url`` is where the platform is, ``door_url`` where apps go."""
 
-    def __init__(self, script: "Script", data_dir: Path, url: str, door_url: str) -> None:
+    def __init__(
+        self, script: "Script", data_dir: Path, url: str, door_url: str, seed: str | None
+    ) -> None:
         self._script = script
+        self._seed = seed
         self._data_dir = data_dir
         self.url = url
         self._door_url = door_url
@@ -108,23 +111,24 @@ class Weather:
             public_url=self._door_url,
             clock="virtual",
             private_addresses="allow",
+            seed=self._seed,
         )
         database = settings.database_url
         if database is None:
             database = await asyncio.to_thread(EmbeddedPostgres(self._data_dir).start)
         async with build(settings, database) as built, AsyncExitStack() as stack:
-            sky = Sky(self._script, say=self._said.put)
+            sky = Sky(self._script, seed=self._seed or 0, say=self._said.put)
             stage = await assemble(stack, built, database, self.url, sky)
             stage.conductor.open()
             self._ready.set()
             await self._stop.wait()
 
 
-def forecast(text: str, data_dir: Path, port: int) -> Weather:
+def forecast(text: str, data_dir: Path, port: int, seed: str | None) -> Weather:
     """Read a script, and choose where the platform and the door will be."""
     from ferryman.domain.weather import parse
     from ferryman.server.serve import free_port
 
     script = parse(text)
     url = f"http://{_HOST}:{port or free_port(_HOST)}"
-    return Weather(script, data_dir, url, f"http://{_HOST}:{free_port(_HOST)}")
+    return Weather(script, data_dir, url, f"http://{_HOST}:{free_port(_HOST)}", seed)

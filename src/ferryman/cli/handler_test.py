@@ -1,12 +1,10 @@
 """``ferryman test-handler``: an app's own handler, in one bad weather after the other."""
 
 import asyncio
-import atexit
 import logging
-import shutil
 import signal
-import tempfile
 import tomllib
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,6 +20,8 @@ from ferryman.cli.migrate import chosen_export, plan_at
 from ferryman.cli.migration import parse_container
 from ferryman.cli.plan import FILE, Containers, Mappings
 from ferryman.cli.render import print_json, refusal_facts, refuse
+from ferryman.cli.weather_file import Saved, given_weather, save
+from ferryman.cli.work_folder import work_folder
 from ferryman.errors import ConfigError, PlatformError
 from ferryman.vocab import AppKind
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 _NOT_TESTED = 2
 _TABLE = "test-handler"
 _SAVED = Path("failing-weather.json")
+_PREFIX = "ferryman-weather-"
 
 
 class Chosen(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
@@ -43,11 +44,16 @@ class Chosen(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid_u
     unordered: bool = False
 
 
-class Saved(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """A script that failed, as it is kept in a file; the rest of the file is for people."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What is to be run: one weather, or a search; ``save`` is where what fails is written."""
 
-    script: list[str]
-    seed: int = 0
+    given: Saved | None
+    budget: int
+    seed: int
+    limit: float
+    save: Path | None
+    as_json: bool
 
 
 def run_handler(
@@ -84,10 +90,16 @@ def run_handler(
     replay: Annotated[
         Path | None, typer.Option(help="Run the script of this file again, which --save wrote.")
     ] = None,
-    save: Annotated[Path, typer.Option(help="Where to write a script that fails.")] = _SAVED,
+    save_to: Annotated[
+        Path, typer.Option("--save", help="Where to write a script that fails.")
+    ] = _SAVED,
     budget: Annotated[int, typer.Option(min=1, help="Scripts to try at most.")] = 100,
     seed: Annotated[int, typer.Option(help="Chooses the longer scripts, and shares.")] = 1,
     limit: Annotated[float, typer.Option(min=1, help="Seconds that a function may take.")] = 25.0,
+    patience: Annotated[
+        float,
+        typer.Option(min=0, help="Real seconds a remote may be silent with work it took."),
+    ] = 10.0,
     cloud_key: Annotated[str | None, typer.Option(help="Key of the cloud app.")] = None,
     server_key: Annotated[str | None, typer.Option(help="Key of the server app.")] = None,
     environment: Environment = "development",
@@ -110,20 +122,22 @@ def run_handler(
             folder,
             Chosen(state=state, state_function=state_function, reset=reset, unordered=unordered),
         )
-        scripts = _scripts(script, replay)
+        task = Task(
+            given=given_weather(script, replay, seed),
+            budget=budget,
+            seed=seed,
+            limit=limit,
+            # What a file says is run as it is; what is made shorter is kept in a file.
+            save=None if replay is not None else save_to,
+            as_json=as_json,
+        )
         names = (cloud_key, server_key, environment)
-        work = Path(tempfile.mkdtemp(prefix="ferryman-weather-"))
-        # The last of all: the embedded server's library writes there when the process ends.
-        atexit.register(shutil.rmtree, work, ignore_errors=True)
-        try:
+        with work_folder(_PREFIX) as work:
             trial = _trial(
                 folder.resolve(), work, names, chosen, export, [*(containers or given.containers)]
             )
-            passed = asyncio.run(
-                _test(trial, work, scripts, budget, seed, limit, save, as_json=as_json)
-            )
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
+            trial = replace(trial, patience=patience)
+            passed = asyncio.run(_test(trial, work, task))
     except KeyboardInterrupt:
         typer.echo("Stopped.", err=True)
         raise typer.Exit(130) from None
@@ -132,17 +146,7 @@ def run_handler(
     raise typer.Exit(0 if passed else 1)
 
 
-async def _test(
-    trial: "Trial",
-    work: Path,
-    given: "tuple[Saved, ...]",
-    budget: int,
-    seed: int,
-    limit: float,
-    save: Path,
-    *,
-    as_json: bool,
-) -> bool:
+async def _test(trial: "Trial", work: Path, task: Task) -> bool:
     import structlog
 
     from ferryman.weather.bench import Bench
@@ -152,79 +156,34 @@ async def _test(
     logging.getLogger("aiohttp").setLevel(logging.CRITICAL)
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     with console.status("Starting a platform of its own") as status:
-        async with open_stage(work / "platform", function_seconds=limit) as stage:
+        async with open_stage(work / "platform", function_seconds=task.limit) as stage:
             bench = Bench(stage, trial)
             status.update("Two calm runs")
             calm = await bench.begin()
-            if not as_json:
+            if not task.as_json:
                 typer.echo(report.calm_line(calm))
 
             def progress(script: Any, number: int) -> None:
-                status.update(f"{number} of {budget}: {report.spelled(script)}")
+                status.update(f"{number} of {task.budget}: {report.spelled(script)}")
 
-            found = await _found(bench, given, budget, seed, progress)
-    if found is not None and not given:
-        _save(save, found, seed)
-    if as_json:
+            found = await _found(bench, task, progress)
+    if found is not None and task.save is not None:
+        save(task.save, found, task.seed)
+    if task.as_json:
         print_json(report.document(calm, found, bench.runs))
     else:
-        typer.echo(report.told(calm, found, bench.runs, None if given else save))
+        typer.echo(report.told(calm, found, bench.runs, task.save))
     return found is None
 
 
-async def _found(
-    bench: "Bench", given: "tuple[Saved, ...]", budget: int, seed: int, progress: Any
-) -> "Found | None":
-    from ferryman.domain.weather import parse
-    from ferryman.weather.hunt import attempt, hunt
+async def _found(bench: "Bench", task: Task, progress: Any) -> "Found | None":
+    from ferryman.weather.hunt import attempt, hunt, shortest
 
-    for each in given:
-        return await attempt(bench, parse(",".join(each.script)), each.seed)
-    return await hunt(bench, budget=budget, seed=seed, progress=progress)
-
-
-def _scripts(script: str | None, replay: Path | None) -> tuple[Saved, ...]:
-    """The one script that was asked for; nothing where one is to be searched for."""
-    from ferryman.domain.weather import parse
-
-    if script is not None and replay is not None:
-        raise ConfigError(
-            "weather_ambiguous",
-            expected="--script or --replay",
-            found="both",
-            fix="Give one of them.",
-        )
-    saved = None
-    if replay is not None:
-        try:
-            saved = msgspec.json.decode(replay.read_bytes(), type=Saved)
-        except (OSError, msgspec.DecodeError) as error:
-            raise ConfigError(
-                "weather_unreadable",
-                expected=f"a file in {replay} that --save wrote",
-                found=str(error)[:200],
-                fix="Correct the path, or give the script by --script.",
-            ) from None
-    elif script is not None:
-        saved = Saved(script=[script])
-    if saved is None:
-        return ()
-    if not parse(",".join(saved.script)):
-        raise ConfigError(
-            "weather_empty",
-            expected="at least one step, such as uploaded:1=twice",
-            found="none",
-            fix="Give one, or leave the option out to have scripts searched for.",
-        )
-    return (saved,)
-
-
-def _save(file: Path, found: "Found", seed: int) -> None:
-    saved = {**report.failure(found), "seed": seed}
-    try:
-        file.write_bytes(msgspec.json.format(msgspec.json.encode(saved)))
-    except OSError as error:
-        typer.echo(f"Not written to {file}: {error.strerror}", err=True)
+    if task.given is None:
+        return await hunt(bench, budget=task.budget, seed=task.seed, progress=progress)
+    if task.save is None:
+        return await attempt(bench, task.given.steps, task.given.seed)
+    return await shortest(bench, task.given.steps, task.given.seed, progress)
 
 
 def _chosen(folder: Path, given: Chosen) -> Chosen:
@@ -270,6 +229,7 @@ def _trial(
     from ferryman.cli.connection import URL, Admin
     from ferryman.cli.dev_app import App
     from ferryman.weather.bench import Trial
+    from ferryman.weather.folder import surround
 
     registration = App(Admin(URL, ""), folder, work, *names).registration()
     if registration.kind is AppKind.CONNECT:
@@ -281,7 +241,7 @@ def _trial(
         )
     return Trial(
         source=folder,
-        work=work / "app",
+        work=surround(folder, work / "around"),
         registration=registration,
         files=export.files,
         mappings=export.mappings,

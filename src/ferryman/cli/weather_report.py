@@ -40,6 +40,8 @@ def told(calm: "Seen", found: "Found | None", runs: int, save: Path | None) -> s
     if lines := _difference(calm, found):
         parts += ["", "The state: - calm, + in this weather", *(f"  {line}" for line in lines)]
     parts += ["", "What happened", *(f"  {line}" for line in _lines(found))]
+    if not found.shortest:
+        parts += ["", "It may go shorter: the runs for shortening it were used up."]
     if save is not None:
         parts += ["", f"Written to {save}; to run it again: --replay {save}"]
     return clean("\n".join(parts))
@@ -51,6 +53,7 @@ def failure(found: "Found") -> dict[str, Any]:
 
     return {
         "script": [str(step) for step in found.script],
+        "shortest": found.shortest,
         "steps": [words(step) for step in found.script],
         "complaints": [
             {"kind": each.kind, "what": each.what, "fix": each.fix} for each in found.complaints

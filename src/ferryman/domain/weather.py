@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Literal
 
+from ferryman.domain.limits import MAX_ATTEMPTS
 from ferryman.errors import ConfigError
 from ferryman.vocab import EventType
 
@@ -23,6 +24,8 @@ EVENTS = {
     "settled": EventType.SETTLED,
 }
 EVENT_NAMES = {event: name for name, event in EVENTS.items()}
+
+_RUN_SECONDS = 300.0
 
 ANY = "any"
 """The name of every call of the app, counted together."""
@@ -151,8 +154,10 @@ def call_name(method: str, path: str) -> str | None:
     return None
 
 
-def hits(script: Script, name: str, number: int, *, total: int = 0, draw: float = 1.0) -> list[str]:
-    """How the ``number``-th thing of that name is disturbed.
+def hits(
+    script: Script, name: str, number: int, *, total: int = 0, draw: float = 1.0
+) -> list[Step]:
+    """How the ``number``-th thing of that name is disturbed; each as a step for it alone.
 
     ``total`` counts all calls, this one included; ``draw`` in [0, 1) decides on shares.
     """
@@ -163,8 +168,24 @@ def hits(script: Script, name: str, number: int, *, total: int = 0, draw: float 
             continue
         drawn = step.percent is not None and draw * 100 < step.percent
         if drawn or (step.percent is None and step.nth in (None, count)):
-            found.append(step.how)
+            found.append(Step(step.target, step.how, count))
     return found
+
+
+def without_shares(script: Script, struck: Sequence[Step]) -> Script:
+    """The script with what its shares have ``struck`` in place of them."""
+    found: list[Step] = []
+    for step in script:
+        if step.percent is None:
+            found.append(step)
+        else:
+            found += [each for each in struck if (each.target, each.how) == (step.target, step.how)]
+    return tuple(dict.fromkeys(found))
+
+
+def longest_run(files: int, limit: float) -> float:
+    """Seconds that a run may take where every delivery takes ``limit``, each made twice."""
+    return _RUN_SECONDS + 2 * MAX_ATTEMPTS * limit * (files + len(EVENTS))
 
 
 def lasting(script: Script) -> bool:

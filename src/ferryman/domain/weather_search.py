@@ -1,7 +1,7 @@
 """Which scripts of bad weather to try, and how to make one that fails shorter."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import combinations
+from itertools import chain, combinations
 from random import Random
 
 from ferryman.domain.weather import ANY, CALLS, EVENTS, Script, Step
@@ -23,6 +23,11 @@ _HOWS_OF = {
     "file": _READ_HOWS,
 }
 _OTHER_HOWS = ("503", "kill", *(how for how in _CALL_HOWS if how not in ("503", "kill")), "cut")
+_ALONE_FIRST = 40
+"""Single steps before others have their turn: most mistakes are found by one of them."""
+
+_BUSY = ("503", "429")
+
 _BEHIND = 5
 """How much later the second of a name has its turn than the first, and the last than that."""
 
@@ -51,6 +56,18 @@ def singles(counts: Counts) -> list[Script]:
     return [(step,) for step in found]
 
 
+def bursts(counts: Counts) -> Iterator[Script]:
+    """The same call refused two, three and four times in a row, as by a platform that is busy.
+
+    A handler that asks again by itself comes through one refusal, and may not through the next.
+    """
+    names = [name for name in CALLS if name != ANY and counts.get(name, 0)]
+    for length in range(2, MOST_STEPS + 1):
+        for how in _BUSY:
+            for name in names:
+                yield tuple(Step(name, how, number) for number in range(1, length + 1))
+
+
 def pairs(counts: Counts, random: Random) -> Iterator[Script]:
     """Two gentle steps at a time, in an order that depends on the seed alone."""
     found = list(combinations(_gentle(counts), 2))
@@ -68,23 +85,43 @@ def several(counts: Counts, random: Random) -> Iterator[Script]:
 
 
 def scripts(counts: Counts, random: Random) -> Iterator[Script]:
-    """Single steps, then pairs, then longer ones: each script once."""
+    """The single steps that find most; then by turns the others, bursts, pairs, longer ones.
+
+    Each script once.
+    """
     seen: set[frozenset[Step]] = set()
     repeated = 0
-    for source in (singles(counts), pairs(counts, random), several(counts, random)):
-        for script in source:
-            if frozenset(script) in seen:
-                repeated += 1
-                if repeated > 1000:
-                    return
-                continue
-            repeated = 0
-            seen.add(frozenset(script))
-            yield script
+    alone = singles(counts)
+    others = alone[_ALONE_FIRST:], bursts(counts), pairs(counts, random), several(counts, random)
+    for script in chain(alone[:_ALONE_FIRST], _by_turns(*others)):
+        if frozenset(script) in seen:
+            repeated += 1
+            if repeated > 1000:
+                return
+            continue
+        repeated = 0
+        seen.add(frozenset(script))
+        yield script
+
+
+def _by_turns(*sources: Iterable[Script]) -> Iterator[Script]:
+    """One of each, as long as any has more."""
+    left = [iter(source) for source in sources]
+    while left:
+        for source in tuple(left):
+            script = next(source, None)
+            if script is None:
+                left.remove(source)
+            else:
+                yield script
 
 
 def simpler(script: Script) -> Iterator[Script]:
-    """Scripts that say less than this one: with a step fewer, then with a plainer step."""
+    """Scripts that say less than this one: half of it, a step fewer, then with a plainer step."""
+    half = len(script) // 2
+    if half > 1:
+        yield script[:half]
+        yield script[half:]
     if len(script) > 1:
         for i in range(len(script)):
             yield script[:i] + script[i + 1 :]

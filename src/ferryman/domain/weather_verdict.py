@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from difflib import unified_diff
 from typing import Any
 
+from ferryman.domain.weather import Step
 from ferryman.vocab import TransferStatus
 
 _DIFFERENCE_LINES = 40
@@ -25,7 +26,8 @@ class Seen:
     """What a run came to. ``state`` is what the app declares, None where it declares none.
 
     ``threw`` are deliveries of what was acknowledged, or over, in which the handler threw although
-    no call of it was disturbed. ``counts`` are events and calls by name.
+    no call of it was disturbed. ``counts`` are events and calls by name, ``struck`` each
+    disturbance that there was.
     """
 
     status: TransferStatus
@@ -34,6 +36,7 @@ class Seen:
     threw: tuple[str, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
     timeline: tuple[str, ...] = ()
+    struck: tuple[Step, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from ferryman.api.mapping_rows import read_rows
-from ferryman.domain.weather import EVENT_NAMES, Script, lasting
+from ferryman.domain.weather import EVENT_NAMES, Script, lasting, longest_run
 from ferryman.domain.weather_verdict import Complaint, Seen, Sent, canonical, judge
 from ferryman.errors import ConfigError, OutsideError, PlatformError
 from ferryman.functions.manifest import parse_manifest
@@ -30,7 +30,6 @@ from ferryman.wire.migration import Container, MigrationRequest
 from ferryman.wire.transfer import MessageView
 
 _COMMAND_SECONDS = 60.0
-_RUN_SECONDS = 300.0
 _MOST_MESSAGES = 1000
 _WINDOW_SECONDS = 86_400
 """A day to acknowledge: what is under test is the app, not its haste."""
@@ -45,7 +44,8 @@ class Trial:
 
     ``state`` is a command that prints what the app has stored, ``state_function`` a function
     (``file.name``) of the app that does; ``reset`` is run before each run, in the app's folder.
-    ``unordered``: lines of the state may come in any order.
+    ``unordered``: lines of the state may come in any order. ``patience`` is how many real seconds
+    a remote may do nothing before time goes on.
     """
 
     source: Path
@@ -58,6 +58,12 @@ class Trial:
     state_function: str | None = None
     reset: str | None = None
     unordered: bool = False
+    patience: float = 10.0
+
+    @property
+    def runs_by_itself(self) -> bool:
+        """Whether it is a remote, which may answer before it has done its work."""
+        return bool((self.registration.manifest or {}).get("remotes"))
 
 
 class Bench:
@@ -65,7 +71,7 @@ class Bench:
 
     def __init__(self, stage: Stage, trial: Trial) -> None:
         self._stage = stage
-        self._trial = trial
+        self.trial = trial
         self._credentials: AppCredentials | None = None
         self.calm: Seen | None = None
         self.runs = 0
@@ -101,7 +107,7 @@ class Bench:
     async def run(self, script: Script, seed: int) -> Seen:
         """One migration from its beginning to its end, and what it came to."""
         self.runs += 1
-        stage, trial = self._stage, self._trial
+        stage, trial = self._stage, self.trial
         stage.conductor.shut()
         stage.sky.begin(script, seed)
         await asyncio.to_thread(restore, trial.source, trial.work)
@@ -109,14 +115,17 @@ class Bench:
             await self._command(trial.reset, "reset")
         credentials = await self._registered()
         transfer_id, names = await self._exported(credentials)
-        stage.conductor.open(transfer_id)
+        patience = trial.patience if trial.runs_by_itself else 0.0
+        limit = stage.platform.settings.function_seconds + patience
+        longest = longest_run(len(trial.files), limit)
+        stage.conductor.open(transfer_id, patience=patience)
         try:
-            async with asyncio.timeout(_RUN_SECONDS):
+            async with asyncio.timeout(longest):
                 await stage.conductor.finished.wait()
         except TimeoutError:
             raise OutsideError(
                 "run_not_ended",
-                expected=f"a run to end within {_RUN_SECONDS:.0f} s",
+                expected=f"a run to end within {longest:.0f} s",
                 found="\n".join(stage.sky.lines[-20:]),
                 fix="See what the handler waits for; --limit shortens what a function may take.",
             ) from None
@@ -134,13 +143,14 @@ class Bench:
             threw=tuple(stage.conductor.threw),
             counts=dict(stage.sky.counts),
             timeline=tuple(stage.sky.lines),
+            struck=tuple(stage.sky.struck),
         )
 
     async def _registered(self) -> AppCredentials:
         if self._credentials is None:
             registration = msgspec.structs.replace(
-                self._trial.registration,
-                source=str(self._trial.work),
+                self.trial.registration,
+                source=str(self.trial.work),
                 window_seconds=_WINDOW_SECONDS,
             )
             self._credentials = await apps.register(self._stage.platform, registration)
@@ -148,7 +158,7 @@ class Bench:
 
     async def _exported(self, credentials: AppCredentials) -> tuple[str, dict[str, str]]:
         """Bring a migration to where all its files are up; ids that are new in each run."""
-        platform, trial = self._stage.platform, self._trial
+        platform, trial = self._stage.platform, self.trial
         registration = trial.registration
         view = await migration.create(
             platform,
@@ -180,7 +190,7 @@ class Bench:
 
     def _export(self, token: str, transfer_id: str) -> None:
         with Gateway(self._stage.url, token, transfer_id, patience=10.0) as gateway:
-            for file, label in self._trial.files:
+            for file, label in self.trial.files:
                 with gateway.create_app_data(label) as data:
                     data.write(file.read_bytes())
             try:
@@ -194,7 +204,7 @@ class Bench:
         return (await message.page(platform, transfer_id, cursor=None, size=_MOST_MESSAGES)).items
 
     async def _state(self, credentials: AppCredentials) -> str | None:
-        trial = self._trial
+        trial = self.trial
         if trial.state is not None:
             return await self._command(trial.state, "state")
         if trial.state_function is None:
@@ -226,7 +236,7 @@ class Bench:
             return subprocess.run(  # noqa: S602
                 command,
                 shell=True,
-                cwd=self._trial.work,
+                cwd=self.trial.work,
                 env={**os.environ},
                 stdin=subprocess.DEVNULL,
                 capture_output=True,

@@ -11,6 +11,7 @@ from ferryman.services import message, transfer
 from ferryman.services.delivery import Delivery
 from ferryman.services.platform import Platform, passed
 from ferryman.store import clock, delivery, queue
+from ferryman.vocab import MessageState
 from ferryman.weather.lockstep import Lockstep
 from ferryman.weather.sending import ByRoute, Gate, Waiting, WeatherSender
 from ferryman.weather.sky import COPY, Copy, Sky
@@ -19,6 +20,9 @@ _LATE = timedelta(hours=6)
 _LOOK_SECONDS = 0.02
 _GRAIN = timedelta(milliseconds=10)
 _ERROR_CHARACTERS = 600
+_MOST_MESSAGES = 1000
+_QUIET_SECONDS = 0.5
+"""Of an app that runs by itself and owes nothing: it may be about an event that came twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,7 @@ class Conductor:
         self._again: list[Again] = []
         self._open = asyncio.Event()
         self._transfer: str | None = None
+        self._patience = 0.0
         self.finished = asyncio.Event()
         self.threw: list[str] = []
 
@@ -54,9 +59,14 @@ class Conductor:
         self._again.clear()
         self.threw = []
 
-    def open(self, transfer_id: str | None = None) -> None:
-        """Let deliveries go, until that transfer has come to its end, if one is given."""
+    def open(self, transfer_id: str | None = None, *, patience: float = 0.0) -> None:
+        """Let deliveries go, until that transfer has come to its end, if one is given.
+
+        An app that runs by itself may answer first and do its work then: time stands still until
+        it has acknowledged what it took, or has called nothing for ``patience`` real seconds.
+        """
         self._transfer = transfer_id
+        self._patience = patience
         self._open.set()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -93,7 +103,7 @@ class Conductor:
 
     async def _go_on(self) -> bool:
         """All is quiet: the run is at its end, or time is moved to what comes next."""
-        if self._transfer is None:
+        if self._transfer is None or await self._at_work(self._transfer):
             return False
         async with self._platform.database.transaction() as tx:
             timer, owed = await queue.seconds_to_next(tx), await delivery.seconds_to_next(tx)
@@ -105,6 +115,24 @@ class Conductor:
             return False
         await self._move(timedelta(seconds=max(wait, 0.0)) + _GRAIN)
         return True
+
+    async def _at_work(self, transfer_id: str) -> bool:
+        """Whether an app that runs by itself may be in the middle of something."""
+        quiet = asyncio.get_running_loop().time() - self._sky.stirred_at
+        if quiet < min(self._patience, _QUIET_SECONDS):
+            return True
+        return quiet < self._patience and await self._is_awaited(transfer_id)
+
+    async def _is_awaited(self, transfer_id: str) -> bool:
+        """Whether the app took app data that it has not acknowledged."""
+        if await self._is_over(transfer_id):
+            return False
+        views = await message.page(self._platform, transfer_id, cursor=None, size=_MOST_MESSAGES)
+        return any(
+            view.state is MessageState.DELIVERED and view.acknowledgement is None
+            for view in views.items
+            if view.key is not None
+        )
 
     async def _is_over(self, transfer_id: str) -> bool:
         return (await transfer.view(self._platform, transfer_id)).status.final
@@ -173,6 +201,7 @@ class Conductor:
         finally:
             if copy.lockstep is not None:
                 copy.lockstep.left(copy.number)
+        self._sky.stir()
         for _, outcome in by_route:
             self._note(copy, outcome, done=done)
         return by_route

@@ -111,6 +111,7 @@ class Door:
             async for chunk in answer.content.iter_any():
                 await response.write(chunk)
             await response.write_eof()
+            self._sky.stir()
             return response
 
 

@@ -1,7 +1,12 @@
-"""A copy of an app's folder for it to work in, as it was at the beginning of every run."""
+"""A copy of an app's folder for it to work in, as it was at the beginning of every run.
+
+Around the copy stands what stands around the app: modules of a workspace, a shared configuration,
+files that ``ferryman.toml`` names above it. Those, and other large or foreign things, are links.
+"""
 
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 _LINKED = {"node_modules", ".venv"}
@@ -9,35 +14,84 @@ _LINKED = {"node_modules", ".venv"}
 
 _LEFT_OUT = {".git", ".ferryman", "__pycache__"}
 
+_MARKS = (".git", "package.json", "node_modules", "pnpm-workspace.yaml")
+"""What a folder has that an app in it may reach up to."""
+
+
+def surround(source: Path, folder: Path) -> Path:
+    """Make ``folder`` hold links to all that is around the app; where its copy is to be.
+
+    That is what is beside it, and beside each folder above it up to the top of its project.
+    """
+    top = _top(source)
+    here, there = top, folder
+    for name in source.relative_to(top).parts:
+        there.mkdir(parents=True, exist_ok=True)
+        with suppress(PermissionError):  # some may be passed through, and not listed
+            for entry in _entries(here):
+                if entry.name != name:
+                    (there / entry.name).symlink_to(entry)
+        here, there = here / name, there / name
+    return there
+
+
+def _top(source: Path) -> Path:
+    """The highest folder that has a mark of a project, and at least the one above the app."""
+    top = source.parent
+    for folder in source.parents:
+        if folder in (folder.parent, Path.home()):
+            break
+        if any((folder / mark).exists() for mark in _MARKS):
+            top = folder
+        if (folder / ".git").exists():
+            break
+    return top
+
 
 def restore(source: Path, work: Path) -> None:
     """Make ``work`` what ``source`` is: what a run wrote goes, what it changed comes back.
 
     Times are kept, so what was compiled from an unchanged file stays good.
     """
+    _restore(source, work, (source.resolve(), work))
+
+
+def _restore(source: Path, work: Path, roots: tuple[Path, Path]) -> None:
     work.mkdir(parents=True, exist_ok=True)
     wanted = {entry.name: entry for entry in _entries(source)}
+    links = {name: found for name, entry in wanted.items() if (found := _link(entry, roots))}
     for entry in work.iterdir():
-        if entry.name not in wanted or _unlike(entry, wanted[entry.name]):
+        if entry.name not in wanted or _unlike(entry, wanted[entry.name], links.get(entry.name)):
             _remove(entry)
     for name, entry in wanted.items():
         target = work / name
-        if entry.is_dir() and not entry.is_symlink() and name not in _LINKED:
-            restore(entry, target)
-        elif name in _LINKED:
+        if name in links:
             if not target.is_symlink():
-                target.symlink_to(entry.resolve(), target_is_directory=True)
+                target.symlink_to(links[name], target_is_directory=True)
+        elif entry.is_dir():
+            _restore(entry, target, roots)
         elif entry.is_file() and not _same(entry, target):
             shutil.copy2(entry, target)
+
+
+def _link(entry: Path, roots: tuple[Path, Path]) -> Path | None:
+    """Where a link to a folder leads in the copy: to the copy of what is in the app itself."""
+    if not entry.is_dir() or not (entry.is_symlink() or entry.name in _LINKED):
+        return None
+    source, work = roots
+    found = entry.resolve()
+    inside = found.is_relative_to(source) and entry.name not in _LINKED
+    return work / found.relative_to(source) if inside else found
 
 
 def _entries(folder: Path) -> Iterator[Path]:
     return (entry for entry in folder.iterdir() if entry.name not in _LEFT_OUT)
 
 
-def _unlike(entry: Path, wanted: Path) -> bool:
-    linked = wanted.name in _LINKED
-    return entry.is_symlink() != linked or entry.is_dir() != wanted.is_dir()
+def _unlike(entry: Path, wanted: Path, link: Path | None) -> bool:
+    if link is not None or entry.is_symlink():
+        return not entry.is_symlink() or link is None or entry.readlink() != link
+    return entry.is_dir() != wanted.is_dir()
 
 
 def _same(entry: Path, target: Path) -> bool:

@@ -1,10 +1,10 @@
 """The search for the shortest script of bad weather that an app does not come through."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
-from ferryman.domain.weather import Script
+from ferryman.domain.weather import Script, without_shares
 from ferryman.domain.weather_search import scripts, simpler
 from ferryman.domain.weather_verdict import Complaint, Seen
 from ferryman.weather.bench import Bench
@@ -15,11 +15,15 @@ MOST_SHORTENING = 30
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A script, what the app made of it, and what is wrong with that."""
+    """A script, what the app made of it, and what is wrong with that.
+
+    ``shortest`` unless shortening it came to the end of its runs.
+    """
 
     script: Script
     seen: Seen
     complaints: tuple[Complaint, ...]
+    shortest: bool = True
 
 
 Progress = Callable[[Script, int], None]
@@ -46,13 +50,27 @@ async def attempt(bench: Bench, script: Script, seed: int) -> Found | None:
     return Found(script, seen, complaints) if complaints else None
 
 
+async def shortest(bench: Bench, script: Script, seed: int, progress: Progress) -> Found | None:
+    """A run in a chosen weather; if it fails, the shortest part of it that does.
+
+    What its shares happened to strike is put in their place, if that fails as well.
+    """
+    found = await attempt(bench, script, seed)
+    if found is None:
+        return None
+    exact = without_shares(script, found.seen.struck)
+    if exact != script:
+        found = await attempt(bench, exact, seed) or found
+    return await shortened(bench, found, seed, progress)
+
+
 async def shortened(bench: Bench, found: Found, seed: int, progress: Progress) -> Found:
     """The same with fewer and plainer steps, as long as it still fails."""
     tried = 0
     while True:
         for script in simpler(found.script):
             if tried >= MOST_SHORTENING:
-                return found
+                return replace(found, shortest=False)
             tried += 1
             progress(script, tried)
             smaller = await attempt(bench, script, seed)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from random import Random
 from uuid import UUID
 
-from ferryman.domain.weather import ANY, Caller, Script, hits
+from ferryman.domain.weather import ANY, Caller, Script, Step, hits
 from ferryman.services.delivery import Delivery
 from ferryman.weather.lockstep import Lockstep
 
@@ -40,15 +40,17 @@ class Sky:
     """The weather of one transfer after the other; counts begin anew with each."""
 
     def __init__(
-        self, script: Script = (), seed: int = 0, say: Callable[[str], None] | None = None
+        self, script: Script = (), seed: int | str = 0, say: Callable[[str], None] | None = None
     ) -> None:
         self._say = say
+        self.stirred_at = 0.0
         self._transfers: set[UUID] = set()
         self.begin(script, seed)
 
-    def begin(self, script: Script, seed: int) -> None:
+    def begin(self, script: Script, seed: int | str) -> None:
         """A new run."""
         self.script = script
+        self.struck: list[Step] = []
         self.counts: Counter[str] = Counter()
         self.lines: list[str] = []
         self.copies: dict[int, Copy] = {}
@@ -70,7 +72,9 @@ class Sky:
         if known is None:
             self.counts[name] += 1
             number = self.counts[name]
-            hows = tuple(hits(self.script, name, number, draw=self._random.random()))
+            found = hits(self.script, name, number, draw=self._random.random())
+            self.struck += found
+            hows = tuple(step.how for step in found)
             known = self._names[message.message_id] = Caller(name, number, hows)
         return known if message.number == 1 else Caller(known.name, known.number)
 
@@ -84,6 +88,7 @@ class Sky:
         """A call of the app has come: how it is disturbed."""
         self.counts[name] += 1
         self.counts[ANY] += 1
+        self.stir()
         found = hits(
             self.script,
             name,
@@ -93,7 +98,12 @@ class Sky:
         )
         if found and copy is not None:
             copy.disturbed = True
-        return found
+        self.struck += found
+        return [step.how for step in found]
+
+    def stir(self) -> None:
+        """The app does something, or was just asked to."""
+        self.stirred_at = asyncio.get_running_loop().time()
 
     def disturb(self, text: str) -> None:
         """A line of the timeline that is about the weather."""
