@@ -38,8 +38,9 @@ def record(
 ) -> None:
     """Write down what the app of a settled transfer saw and did, for `ferryman replay`.
 
-    No secret or token is in it. With --redact, sizes and digests stay and content goes: payloads
-    are left out, labels and mapped keys become redacted-…, and so does what may repeat them.
+    No token is in it, and nothing that signs a URL. With --redact, sizes stay and content goes:
+    payloads are left out, labels and mapped keys become redacted-…, and texts and digests that
+    may repeat any of them are left out as well.
     """
     with connected(url, token, data_dir, as_json=as_json) as admin:
         if output.exists() and not force:

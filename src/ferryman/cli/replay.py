@@ -47,8 +47,8 @@ def replay(
 ) -> None:
     """Do a recorded transfer again, with the app of this folder, and say what it did differently.
 
-    Ids, keys, events, app data and times are those of the recording. The exit status is 0 if the
-    app did the same, 3 if it did not.
+    Ids, keys, events, app data and the times of what came from outside are those of the
+    recording. The exit status is 0 if the app did the same, 3 if it did not.
     """
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, leave)
