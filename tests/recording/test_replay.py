@@ -9,14 +9,28 @@ from uuid import uuid4
 
 import pytest
 
-from tests.recording.conftest import BINARY, HANDLER, Recorded
+from tests.recording.conftest import BINARY, Recorded
+from tests.support import Crossing, PlatformProcess, manifest
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 
-CHANGED = HANDLER.replace(
-    '        migration.add_log(transfer_id, "took " + str(event.get("label")))\n',
-    '        if event.get("label") == "notes":\n'
-    '            return migration.message_failed(transfer_id, event["messageId"])\n',
+JAVASCRIPT = """\
+import { migration } from '@forge/migrations';
+
+export async function run(event) {
+  if (!event.eventType.includes('uploaded')) return;
+  const payload = await migration.getAppDataPayload(event.key);
+  const { length } = await payload.text();
+  await migration.addLog(event.transferId, `took ${event.label} of ${length} characters`);
+  await migration.messageProcessed(event.transferId, event.messageId);
+}
+"""
+CHANGED = JAVASCRIPT.replace(
+    "  await migration.addLog",
+    "  if (event.label === 'notes') {\n"
+    "    return migration.messageFailed(event.transferId, event.messageId);\n"
+    "  }\n"
+    "  await migration.addLog",
 )
 
 
@@ -37,10 +51,22 @@ def test_the_same_code_sees_the_same_bytes_and_does_the_same(
     assert (report["filled"], report["unsureMappings"]) == ([], 0)
 
 
-def test_other_code_is_told_from_it(recorded: Recorded, tmp_path: Path) -> None:
-    """Acknowledgements, calls and status, by a status of its own."""
-    again = recorded.app(tmp_path / "changed", CHANGED)
-    done = recorded.ferryman("replay", str(recorded.file), "--app", str(again), "--json")
+@pytest.mark.usefixtures("javascript")
+def test_other_code_is_told_from_it(
+    running_platform: PlatformProcess, recorded: Recorded, tmp_path: Path
+) -> None:
+    """Acknowledgements, calls and status, by a status of its own; of an app in JavaScript."""
+    folder, file = tmp_path / "app", tmp_path / "run.ferry"
+    crossing = Crossing.begin(running_platform, folder, code=JAVASCRIPT, file="index.js")
+    crossing.upload("notes", "Ebb und Flut — Gezeiten".encode())
+    crossing.upload("others")
+    crossing.complete_export()
+    crossing.advance(0)
+    assert crossing.status == "SUCCESS", crossing.timeline()
+    recorded.ferryman.ok("record", crossing.transfer_id, "-o", str(file))
+    (folder / "manifest.yml").write_text(json.dumps(manifest()))
+    (folder / "index.js").write_text(CHANGED)
+    done = recorded.ferryman("replay", str(file), "--app", str(folder), "--json")
     assert done.returncode == 3, done.stdout + done.stderr
     report = json.loads(done.stdout)
     assert report["status"] == {"recorded": "SUCCESS", "replayed": "INCOMPLETE"}
