@@ -287,18 +287,25 @@ from sound import UPLOADED, Refused, acknowledge, people, records, store
 def run(event, context):
     if event["eventType"] != UPLOADED:
         return
-    found = records(event)
-    ids = {}
+    try:
+        found = records(event)
+        ids = ask(event, [record["author"] for record in found])
+        for record in found:
+            store(record["id"], ids)
+        acknowledge(event)
+    except Refused as refused:
+        if refused.status != 409:
+            raise
+
+
+def ask(event, names):
     for _ in range(2):
         try:
-            ids = people(event, [record["author"] for record in found])
-            break
+            return people(event, names)
         except Refused as refused:
             if refused.status < 429:
                 raise
-    for record in found:
-        store(record["id"], ids)
-    acknowledge(event)
+    return {}
 '''
 
 JAVASCRIPT = """\
