@@ -78,7 +78,8 @@ class Settings(BaseSettings):
     private_addresses: Literal["auto", "allow", "refuse"] = Field(
         "auto",
         description="whether events may be posted to this machine and its networks; `auto`: "
-        "only while the platform itself can be reached from this machine alone",
+        "only while the platform itself can be reached from this machine alone, and not by a "
+        "worker that was started by itself",
     )
     delivery_concurrency: int = Field(400, gt=0, description="deliveries in flight in one worker")
     heartbeat_seconds: float = Field(

@@ -35,7 +35,9 @@ def test_what_was_given_up_is_listed_and_delivered_again(
     (app_folder / "index.py").write_text("def run(event, context):\n    return {}\n")
     said = ferryman.json("message", "redeliver", "--app", key, "--since", "1s")
     assert said == {"redelivered": 0, "left": 0}
-    said = ferryman.ok("message", "redeliver", "--transfer", transfer_id, "--since", "1d")
+    assert ferryman.ok("message", "list", *chosen, "--until", "1d").strip() == "None."
+    times = ("--since", "1d", "--until", "1s")
+    said = ferryman.ok("message", "redeliver", "--transfer", transfer_id, *times)
     assert said.split() == ["redelivered", "1", "left", "undelivered", "0"]
     broken.advance(1)
     assert ferryman.json("message", "show", message["messageId"])["state"] == "DELIVERED"
@@ -50,6 +52,7 @@ def test_what_was_given_up_is_listed_and_delivered_again(
         ("redeliver",),
         ("redeliver", "some-id", "--app", "some.app"),
         ("list", "--undelivered", "--since", "yesterday"),
+        ("redeliver", "some-id", "--until", "1d"),
     ],
 )
 def test_what_says_too_little_or_too_much(ferryman: Command, words: tuple[str, ...]) -> None:

@@ -23,6 +23,10 @@ Since = Annotated[
     str | None,
     typer.Option("--since", help="Only what was created so long ago at most, such as 2h or 3d."),
 ]
+Until = Annotated[
+    str | None,
+    typer.Option("--until", help="Only what was created so long ago at least, such as 2h or 3d."),
+]
 MessageId = Annotated[str, typer.Argument(help="The id of the message.", show_default=False)]
 
 
@@ -49,6 +53,7 @@ def list_messages(
     transfer: OfTransfer = None,
     app_name: OfApp = None,
     since: Since = None,
+    until: Until = None,
     limit: pages.Limit = pages.LIMIT,
     cursor: pages.Cursor = None,
     everything: pages.Everything = False,
@@ -73,7 +78,7 @@ def list_messages(
 
     heads = ("MESSAGE", "TRANSFER", "EVENT", "CREATED", "ATTEMPTS", "REASON")
     with connected(url, token, data_dir, as_json=as_json) as admin:
-        wanted = _wanted(admin, transfer, app_name, since)
+        wanted = _wanted(admin, transfer, app_name, since, until)
         totals: list[int] = []
 
         def fetch(after: str | None, size: int) -> MessagePage:
@@ -103,6 +108,7 @@ def redeliver(
     transfer: OfTransfer = None,
     app_name: OfApp = None,
     since: Since = None,
+    until: Until = None,
     url: Url = None,
     token: Token = None,
     data_dir: DataDir = DATA_DIR,
@@ -112,17 +118,18 @@ def redeliver(
 
     They keep their ids.
     """
-    several = (transfer, app_name, since) != (None, None, None)
+    several = any((transfer, app_name, since, until))
     if several == (message is not None):
         raise typer.BadParameter(
-            "say either the id of one message, or --transfer, --app, --since for many."
+            "say either the id of one message, or --transfer, --app, --since, --until for many."
         )
     with connected(url, token, data_dir, as_json=as_json) as admin:
         if message is not None:
             view = admin.call(calls.redeliver_message(message))
             _print(admin, view, as_json=as_json)
             return
-        answer = admin.call(calls.redeliver_all(_wanted(admin, transfer, app_name, since)))
+        wanted = _wanted(admin, transfer, app_name, since, until)
+        answer = admin.call(calls.redeliver_all(wanted))
     if as_json:
         print_json(answer)
         return
@@ -130,13 +137,25 @@ def redeliver(
 
 
 def _wanted(
-    admin: Admin, transfer: str | None, app_name: str | None, since: str | None
+    admin: Admin,
+    transfer: str | None,
+    app_name: str | None,
+    since: str | None,
+    until: str | None,
 ) -> RedeliveryRequest:
-    begin = None
-    if since is not None:
-        back = round(parse_duration(since) * 1000)
-        begin = max(0, admin.call(calls.get_clock()).now - back)
-    return RedeliveryRequest(transfer_id=transfer, cloud_app_key=app_name, since=begin)
+    return RedeliveryRequest(
+        transfer_id=transfer,
+        cloud_app_key=app_name,
+        since=_instant(admin, since),
+        to=_instant(admin, until),
+    )
+
+
+def _instant(admin: Admin, ago: str | None) -> int | None:
+    if ago is None:
+        return None
+    back = round(parse_duration(ago) * 1000)
+    return max(0, admin.call(calls.get_clock()).now - back)
 
 
 @app.command("explain")

@@ -192,7 +192,7 @@ class LocalStore:
     async def is_own(self) -> bool:
         """Whether the platform of this secret claimed it; a worker elsewhere has another folder."""
         try:
-            return self._mark.read_text() == self._name()
+            return await asyncio.to_thread(self._mark.read_text) == self._name()
         except OSError:
             return False
 
