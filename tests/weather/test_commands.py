@@ -1,14 +1,20 @@
 """``ferryman test-handler`` and ``ferryman dev --weather`` as commands; the page shows the rest."""
 
+import asyncio
 import json
 import signal
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from ferryman.cli import weather_report
 from ferryman.cli.weather_file import given_weather
 from ferryman.domain.weather import parse
+from ferryman.domain.weather_verdict import Complaint, Seen
+from ferryman.vocab import TransferStatus
+from ferryman.weather import hunt
 from tests.cli.conftest import Command, command
 from tests.cli.test_dev import HANDLER, UPLOADED
 from tests.support import manifest, wait_until
@@ -61,6 +67,20 @@ def test_a_script_has_the_seed_of_the_command_and_a_file_its_own(tmp_path: Path)
         (seed, parse("find:20%=503")) for seed in (7, 3)
     ]
     assert given_weather(None, None, 7) is None
+
+
+def test_a_script_that_may_go_shorter_is_told_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shortening has an end, also where it has not come to one."""
+    monkeypatch.setattr(hunt, "MOST_SHORTENING", 0)
+    seen = Seen(status=TransferStatus.FAILED, sent=())
+    script = parse("uploaded:1=twice, find:1=503")
+    whole = hunt.Found(script, seen, (Complaint("state", "it differs", "mend it"),))
+    bench: Any = None  # no run is left
+    found = asyncio.run(hunt.shortened(bench, whole, 1, lambda *_: None))
+    assert (found.script, found.shortest, whole.shortest) == (script, False, True)
+    assert "It may go shorter" in weather_report.told(seen, found, 3, None)
+    assert "It may go shorter" not in weather_report.told(seen, whole, 3, None)
+    assert weather_report.document(seen, found, 3)["shortest"] is False
 
 
 @pytest.mark.e2e
