@@ -1,14 +1,28 @@
 """The trace of a call goes on with the message that it owes, to the app that gets it."""
 
+import asyncio
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from ferryman import tracing
+from ferryman.api.app import create_app
+from ferryman.api.auth import Credentials
+from ferryman.domain.outcome import Outcome
+from ferryman.services import app as app_service
+from ferryman.tokens import SigningKey
 from ferryman.vocab import EventType
+from ferryman.wire.app import AppRegistration
+from tests.services.stage import staged
 from tests.support import Crossing, PlatformProcess
 
 from .receiver import receiving
+from .test_dispatcher import until, working
 
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT = f"00-{TRACE_ID}-00f067aa0ba902b7-01"
@@ -53,6 +67,61 @@ def test_a_remote_goes_on_with_the_trace_of_the_call(
     assert first["x-b3-traceid"] == TRACE_ID
     assert first["traceparent"].endswith("-01")
     assert second["x-b3-traceid"] != TRACE_ID
+
+
+def test_a_call_its_message_and_its_delivery_are_spans_of_one_trace(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The API and a worker in this process, where OpenTelemetry keeps what they made."""
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    monkeypatch.setattr(tracing, "_tracers", [provider.get_tracer("ferryman")])
+
+    async def post(*_: object, **__: object) -> Outcome:
+        raise AssertionError("no Connect app is here")
+
+    async def scene(url: str) -> None:
+        async with staged(database, tmp_path) as stage:
+            request = AppRegistration(
+                kind=stage.app.kind,
+                server_app_key=stage.app.server_app_key,
+                cloud_app_key=stage.app.cloud_app_key,
+                manifest=listening_at(url),
+            )
+            token = (await app_service.register(stage.platform, request)).server_token
+            await stage.release()
+            credentials = Credentials("an operator's token", SigningKey.generate())
+            api: Any = create_app(stage.platform, credentials, asyncio.Event(), post)
+            async with httpx.AsyncClient(
+                transport=httpx.ASGITransport(app=api), base_url="http://platform"
+            ) as client:
+                answer = await client.post(
+                    "/server/v1/listeners/claim",
+                    json={"serverAppKeys": [stage.app.server_app_key], "waitSeconds": 0},
+                    headers={"Authorization": f"Bearer {token}", "traceparent": PARENT},
+                )
+            assert answer.status_code == 200
+
+            async def delivered() -> bool:
+                return (await stage.states())["DELIVERED"] == 1
+
+            async with working(stage, database):
+                await until(delivered)
+
+    with receiving() as receiver:
+        asyncio.run(scene(receiver.url))
+    call, delivery = exporter.get_finished_spans()
+    assert call.name == "POST /server/v1/listeners/claim"
+    assert delivery.name == f"deliver {EventType.TRIGGERED.value}"
+    assert delivery.attributes is not None
+    assert delivery.attributes["ferryman.delivered"] is True
+    for span, parent in ((call, int(PARENT[36:52], 16)), (delivery, call.context.span_id)):
+        assert f"{span.context.trace_id:032x}" == TRACE_ID
+        assert span.parent is not None
+        assert span.parent.span_id == parent
+    [got] = receiver.got
+    headers = {name.lower(): value for name, value in got.headers.items()}
+    assert headers["traceparent"] == f"00-{TRACE_ID}-{delivery.context.span_id:016x}-01"
 
 
 @pytest.mark.parametrize(
