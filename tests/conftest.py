@@ -117,11 +117,15 @@ def ceph() -> Iterator[Ceph]:
 @pytest.fixture(scope="session")
 def javascript() -> None:
     """What runs functions in JavaScript; esbuild is installed where it is used first."""
-    try:
-        toolchain.node()
-        toolchain.esbuild()
-    except ConfigError as missing:
-        unavailable(str(missing))
+    for left in (2, 1, 0):
+        try:
+            toolchain.node()
+            toolchain.esbuild()
+            return
+        except ConfigError as missing:
+            # A registry that is not reached once may be the next time.
+            if not left or not os.environ.get("CI"):
+                unavailable(str(missing))
 
 
 @pytest.fixture

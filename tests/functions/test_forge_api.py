@@ -41,7 +41,8 @@ def forge_api(javascript: None) -> Path:
         npm = toolchain.npm()
         if npm is None:
             unavailable("no npm here")
-        command = [*npm, "install", "--ignore-scripts", "--no-audit", "--no-fund", PACKAGE]
+        command = [*npm, "install", "--ignore-scripts", "--no-audit", "--no-fund"]
+        command += ["--fetch-retries=5", PACKAGE]
         done = subprocess.run(command, cwd=folder, capture_output=True, check=False, text=True)
         if done.returncode != 0:
             unavailable(f"npm could not install {PACKAGE}: {done.stderr[-300:]}")

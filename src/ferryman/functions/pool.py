@@ -1,13 +1,9 @@
 """Runs the functions of cloud apps in host processes: bounded, kept warm, and apart."""
 
 import asyncio
-import contextlib
-import os
-from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -20,16 +16,13 @@ from ferryman.functions.bundle import Bundles, Stamps
 from ferryman.functions.homes import remove_left_behind
 from ferryman.functions.process import HostProcess, Limits
 from ferryman.functions.program import NodeProgram, Program, PythonProgram
-from ferryman.functions.source import handler_file, in_python
+from ferryman.functions.source import handler_file, in_python, python_files
 
 log = structlog.get_logger("ferryman.functions")
 
 # The one variable that is new for every call, and so is no reason for a new host.
 TOKEN_VARIABLE = "FERRYMAN_TOKEN"  # noqa: S105 - the name, not the token
 
-_INSTALLED = {"__pycache__", "node_modules", "site-packages"}
-_MOST_ENTRIES = 4_000
-_MOST_OF_A_FOLDER = 1_000
 _LOOK_SECONDS = 1.0
 
 
@@ -217,7 +210,7 @@ class FunctionPool:
         file, function = handler_file(source, call.handler)
         program: Program
         if in_python(file):
-            files = _files(source)
+            files = python_files(source)
             program = PythonProgram(source, file, function)
         else:
             bundle = await self._bundles.of(source, file)
@@ -227,30 +220,3 @@ class FunctionPool:
             name: value for name, value in call.environment.items() if name != TOKEN_VARIABLE
         }
         return _Key(call.owner, file, function, files, frozenset(environment.items()), program)
-
-
-def _files(source: Path) -> Stamps:
-    """Time and size of the app's Python files, in its packages too, but not of what is installed.
-
-    Before every call, so within bounds: folders of more than ``_MOST_OF_A_FOLDER`` entries, which
-    hold data, are not read to their end, and of a huge source what lies deepest is not looked at.
-    """
-    found, folders, left = set(), deque([str(source)]), _MOST_ENTRIES
-    while folders and left > 0:
-        # A file or folder may go between the listing and the look at it.
-        with contextlib.suppress(OSError), os.scandir(folders.popleft()) as entries:
-            for entry in islice(entries, min(left, _MOST_OF_A_FOLDER)):
-                left -= 1
-                if entry.name.endswith(".py"):
-                    with contextlib.suppress(OSError):
-                        stat = entry.stat()
-                        found.add((entry.path, stat.st_mtime_ns, stat.st_size))
-                elif _leads_on(entry):
-                    folders.append(entry.path)
-    return frozenset(found)
-
-
-def _leads_on(entry: "os.DirEntry[str]") -> bool:
-    own = not entry.name.startswith(".") and entry.name not in _INSTALLED
-    # Links are not followed, or they could lead in a circle.
-    return own and entry.is_dir(follow_symlinks=False)

@@ -5,20 +5,26 @@ TypeScript in ``src`` or in the folder, which is the layout of Forge apps.
 """
 
 import ast
+import contextlib
 import os
+from collections import deque
 from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 
 import yaml
 
 from ferryman.errors import ConfigError, Invalid
-from ferryman.functions.bundle import check_export
+from ferryman.functions.bundle import Stamps, check_export
 from ferryman.functions.document import describe, malformed
 from ferryman.functions.manifest import Manifest
 from ferryman.functions.routes import FunctionRoute, routes
 
 _MANIFEST_BYTES = 1 << 20
 _PYTHON = (".py",)
+_INSTALLED = {"__pycache__", "node_modules", "site-packages"}
+_MOST_ENTRIES = 4_000
+_MOST_OF_A_FOLDER = 1_000
 _JAVASCRIPT = (".js", ".mjs", ".cjs", ".jsx", ".ts", ".tsx")
 
 
@@ -105,6 +111,33 @@ def handler_file(source: Path, handler: str) -> tuple[Path, str]:
 def in_python(file: Path) -> bool:
     """Whether a handler's file is Python; else it is JavaScript or TypeScript."""
     return file.suffix in _PYTHON
+
+
+def python_files(source: Path) -> Stamps:
+    """Time and size of the app's Python files, in its packages too, but not of what is installed.
+
+    Before every call, so within bounds: folders of more than ``_MOST_OF_A_FOLDER`` entries, which
+    hold data, are not read to their end, and of a huge source what lies deepest is not looked at.
+    """
+    found, folders, left = set(), deque([str(source)]), _MOST_ENTRIES
+    while folders and left > 0:
+        # A file or folder may go between the listing and the look at it.
+        with contextlib.suppress(OSError), os.scandir(folders.popleft()) as entries:
+            for entry in islice(entries, min(left, _MOST_OF_A_FOLDER)):
+                left -= 1
+                if entry.name.endswith(".py"):
+                    with contextlib.suppress(OSError):
+                        stat = entry.stat()
+                        found.add((entry.path, stat.st_mtime_ns, stat.st_size))
+                elif _leads_on(entry):
+                    folders.append(entry.path)
+    return frozenset(found)
+
+
+def _leads_on(entry: "os.DirEntry[str]") -> bool:
+    own = not entry.name.startswith(".") and entry.name not in _INSTALLED
+    # Links are not followed, or they could lead in a circle.
+    return own and entry.is_dir(follow_symlinks=False)
 
 
 def _first(root: Path, folders: tuple[str, ...], name: str, endings: tuple[str, ...]) -> list[Path]:
