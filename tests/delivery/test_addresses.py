@@ -1,7 +1,10 @@
 """Addresses that only the platform can reach are not connected to on behalf of an app."""
 
 import asyncio
+import os
 import socket
+import sys
+from pathlib import Path
 
 import pytest
 from aiohttp import web
@@ -11,8 +14,13 @@ from ferryman.config import Settings
 from ferryman.delivery.addresses import is_public
 from ferryman.delivery.remote import RemoteSender, open_session
 from ferryman.domain.outcome import Outcome
+from ferryman.services import app as app_service
+from ferryman.wire.app import AppRegistration
+from tests.services.stage import staged
 
+from .receiver import receiving
 from .test_remote import serving
+from .test_traces import listening_at
 
 
 @pytest.mark.parametrize(
@@ -140,3 +148,40 @@ def test_what_a_setting_leaves_open_is_decided_by_who_can_reach_the_platform(
     for name in ("PUBLIC_URL", "HOST", "PRIVATE_ADDRESSES"):
         monkeypatch.delenv(f"FERRYMAN_{name}", raising=False)
     assert Settings.model_validate(chosen).posts_to_private_addresses is allowed
+
+
+def test_a_worker_that_was_started_by_itself_connects_to_nothing_inside(
+    database: str, tmp_path: Path
+) -> None:
+    """It does not know who can reach the platform, so it has to be told that it may."""
+
+    async def scene(url: str) -> str:
+        async with staged(database, tmp_path) as stage:
+            request = AppRegistration(
+                kind=stage.app.kind,
+                server_app_key=stage.app.server_app_key,
+                cloud_app_key=stage.app.cloud_app_key,
+                manifest=listening_at(url),
+            )
+            await app_service.register(stage.platform, request)
+            await stage.begin()
+            own = {k: v for k, v in os.environ.items() if not k.startswith("FERRYMAN_")}
+            own |= {"FERRYMAN_DATABASE_URL": database, "FERRYMAN_CLOCK": "virtual"}
+            own |= {"FERRYMAN_DATA_DIR": str(tmp_path)}
+            command = (sys.executable, "-m", "ferryman", "worker")
+            worker = await asyncio.create_subprocess_exec(*command, env=own)
+            query = "SELECT error FROM attempt"
+            try:
+                async with asyncio.timeout(100):
+                    # The database tells nobody.
+                    while not (found := await stage.fetch(query)):  # noqa: ASYNC110
+                        await asyncio.sleep(0.1)
+            finally:
+                worker.terminate()
+                await worker.wait()
+            return str(found[0]["error"])
+
+    with receiving() as receiver:
+        error = asyncio.run(scene(receiver.url))
+    assert "may not be connected to" in error
+    assert receiver.got == []

@@ -11,11 +11,13 @@ from uuid import uuid4
 import pytest
 import structlog
 
-from ferryman.delivery import worker
+from ferryman.delivery import recorder, worker
 from ferryman.delivery.recorder import Recorder
+from ferryman.delivery.trouble import Trouble
+from ferryman.domain.outcome import succeeded
 from ferryman.services import worker as workers
 from ferryman.tokens import SigningKey
-from tests.services.stage import Stage, staged
+from tests.services.stage import Stage, result, staged
 
 REFUSE = """
 CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -116,7 +118,12 @@ def test_what_a_worker_held_that_was_cut_off_is_free_at_once(database: str, tmp_
             assert await held()
             assert await stage.fetch("SELECT FROM worker") == []
             # As any other worker does when it looks, however short the silence was.
-            assert await workers.take_over(stage.platform, timedelta(hours=1)) == 1
+            with structlog.testing.capture_logs() as told:
+                assert await workers.take_over(stage.platform, timedelta(hours=1)) == 1
+            [line] = told
+            assert (line["event"], line["number"]) == ("attempt.lost", 1)
+            assert line["app"] == stage.app.cloud_app_key
+            assert line["environment"] == stage.app.environment
             assert not await held()
             [attempt] = await stage.fetch("SELECT outcome FROM attempt")
             assert attempt["outcome"] == "LOST"
@@ -247,5 +254,43 @@ def test_a_part_of_a_worker_that_dies_ends_the_worker(
                     await run
             assert caught.value.subgroup(ArithmeticError) is not None
             assert await stage.fetch("SELECT FROM worker") == [], "it left in order"
+
+    asyncio.run(scene())
+
+
+def test_a_recorder_says_when_it_is_full_and_when_no_more(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is claimed meanwhile: each result that waits holds what was sent."""
+    monkeypatch.setattr(recorder, "_FULL", 3)
+
+    async def scene() -> None:
+        async with staged(database, tmp_path) as stage:
+            await stage.begin()
+            await stage.begin("another agent")
+            await stage.begin("a third")
+            worker = stage.worker()
+            taken = await worker.take()
+            eased = asyncio.Event()
+            results = Recorder(
+                stage.platform,
+                worker.known,
+                lambda: None,
+                eased.set,
+                Trouble(stage.platform, worker.worker_id),
+            )
+            for delivery in taken[:2]:
+                results.add(result(delivery, succeeded(duration=0.1)))
+            seen = [results.full]
+            results.add(result(taken[2], succeeded(duration=0.1)))
+            seen.append(results.full)
+            running = asyncio.create_task(results.run())
+            async with asyncio.timeout(120):
+                await eased.wait()
+            seen.append(results.full)
+            assert seen == [False, True, False]
+            running.cancel()
+            await asyncio.wait([running])
+            assert (await stage.states())["DELIVERED"] == 3
 
     asyncio.run(scene())

@@ -216,10 +216,16 @@ class Flow:
         wait_until(lambda: len(fetch(self.url, "SELECT FROM worker")) == len(self.fleet.workers))
         self._tell(len(accepted), received, len(never))
 
+    def _after_acknowledgement(self) -> int:
+        """Messages that came once more after their acknowledgement: what was on its way then."""
+        last = {each: max(at) for each, at in self.harbour.received.items()}
+        return sum(last.get(each, 0) > at for each, at in self.harbour.acknowledged.items())
+
     def _tell(self, accepted: int, received: "Counter[str]", never: int) -> None:
         outcomes = fetch(self.url, "SELECT outcome, count(*) AS n FROM attempt GROUP BY 1")
         print(
             f"{accepted} messages accepted, {received.total()} sendings received, {never} never,"
+            f" {self._after_acknowledgement()} after their acknowledgement,"
             f" {self.redelivered} redelivered by hand;"
             f" killed {dict(self.killed)};"
             f" attempts { {row['outcome']: row['n'] for row in outcomes} };"
