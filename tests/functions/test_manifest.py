@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ferryman.errors import ConfigError, Invalid, PlatformError
-from ferryman.functions.manifest import check_environment, parse_manifest
+from ferryman.functions.manifest import UNSENT_EVENTS, check_environment, parse_manifest
 from ferryman.functions.routes import FunctionRoute, RemoteRoute, routes
 from ferryman.functions.source import app_variables, check_source, load_manifest
 from ferryman.vocab import EventType
@@ -90,6 +90,17 @@ def test_variables_come_from_the_worker_or_the_default() -> None:
     assert app_variables(manifest, {"SECRET": "not this one"}) == {"COLOUR": "blue"}
     given_here = {"FORGE_USER_VAR_COLOUR": "red", "FORGE_USER_VAR_SECRET": "s"}
     assert app_variables(manifest, given_here) == {"COLOUR": "red", "SECRET": "s"}
+
+
+def test_documented_events_that_are_never_sent_may_be_listed() -> None:
+    """They go nowhere; what is almost one of them is still a mistake."""
+    document = _changed(f"{TRIGGER}/events", [*sorted(UNSENT_EVENTS), str(EventType.SETTLED)])
+    [first, *_] = parse_manifest(document).triggers
+    assert first.events == (EventType.SETTLED,)
+    alone = parse_manifest(_changed(f"{TRIGGER}/events", sorted(UNSENT_EVENTS)))
+    assert alone.triggers[0].events == ()
+    with pytest.raises(Invalid, match="manifest_unknown_event"):
+        parse_manifest(_changed(f"{TRIGGER}/events", ["avi:ecosystem.migration:uploaded:sqls"]))
 
 
 def _changed(path: str, value: object) -> dict[str, Any]:
