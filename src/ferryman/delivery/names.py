@@ -17,7 +17,7 @@ from weakref import WeakValueDictionary
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 OWNER: ContextVar[str] = ContextVar("owner", default="")
-"""For whom names are looked up here."""
+"""For whom names are looked up here; without anybody, each host is one by itself."""
 
 _THREADS = 64
 _SHARE = 4
@@ -35,7 +35,7 @@ class Names(AbstractResolver):
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
         """Every address of the host; raises ``OSError`` for a name that has none."""
-        share = self._shares.setdefault(OWNER.get(), asyncio.Semaphore(_SHARE))
+        share = self._shares.setdefault(OWNER.get() or host, asyncio.Semaphore(_SHARE))
         await share.acquire()
         look = self._threads.submit(_look, host, port, family)
         # Its thread is free when the look-up ends, not when nobody waits for it any more.
