@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import pty
 import random
 import re
 import subprocess
@@ -11,6 +12,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -74,7 +76,9 @@ def noise(size: int, seed: int = 0) -> bytes:
     return random.Random(seed).randbytes(size)  # noqa: S311
 
 
-def command(running: Running, state: Path, *arguments: str) -> "subprocess.Popen[bytes]":
+def command(
+    running: Running, state: Path, *arguments: str, stderr: int = subprocess.PIPE
+) -> "subprocess.Popen[bytes]":
     environment = {
         **os.environ,
         "FERRYMAN_URL": running.url,
@@ -87,7 +91,7 @@ def command(running: Running, state: Path, *arguments: str) -> "subprocess.Popen
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=stderr,
     )
 
 
@@ -502,6 +506,30 @@ def test_a_pipe_gets_proven_bytes(running: Running, stored: tuple[str, bytes], s
     assert (
         "standard output" in command(running, state, "get", key, "--json").communicate()[1].decode()
     )
+
+
+def test_a_pipe_leaves_the_terminal_to_the_bar(
+    running: Running, stored: tuple[str, bytes], state: Path
+) -> None:
+    key, data = stored
+    here, there = pty.openpty()
+    with command(running, state, "get", key, stderr=there) as process:
+        os.close(there)
+        assert process.stdout is not None
+        with ThreadPoolExecutor(1) as pool:
+            shown = pool.submit(until_closed, here)
+            assert process.stdout.read() == data
+            assert f"Reading {key}" in shown.result()
+
+
+def until_closed(terminal: int) -> str:
+    """What a terminal was sent until its other side closed."""
+    text = b""
+    with suppress(OSError):
+        while piece := os.read(terminal, 65_536):
+            text += piece
+    os.close(terminal)
+    return text.decode()
 
 
 def test_another_app_learns_nothing_of_parts(

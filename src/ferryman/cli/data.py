@@ -151,8 +151,15 @@ def get(
         with ExitStack() as stack:
             payload = stack.enter_context(Payload(transport, download))
             target = sys.stdout.buffer if output is None else stack.enter_context(output.open("wb"))
+            meter = stack.enter_context(
+                # A bar among the bytes of a terminal would be for nobody.
+                watched(
+                    f"Reading {key}", download.source.size, as_json=False, quiet=target.isatty()
+                )
+            )
             for piece in payload.iter_bytes(_PIECE):
                 target.write(piece)
+                meter(len(piece), True)
 
 
 def _put(
