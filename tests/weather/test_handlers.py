@@ -146,7 +146,7 @@ def test_a_planted_mistake_is_found(lab: Lab, name: str) -> None:
 @pytest.mark.timeout(300)
 def test_a_mistake_that_takes_two_steps_is_made_as_short(lab: Lab) -> None:
     """From a share: what it struck, and of that what it takes."""
-    found = lab.shortest(lab.bench("asks_twice", code=ASKS_TWICE), "uploaded:1=twice, find:90%=503")
+    found = lab.shortest(lab.bench("asks_twice", code=ASKS_TWICE), "find:90%=503, url:1=lost")
     assert found is not None
     assert [(step.target, step.how) for step in found.script] == [("find", "503")] * 2
     assert all(step.nth is not None for step in found.script)
