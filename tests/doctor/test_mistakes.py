@@ -126,8 +126,9 @@ class Book {
     console.log(id, text);
   }
 }
+const book = new Book();
 function addLog(text: string) {
-  new Book().addLog('book', text);
+  book.addLog('book', text);
 }
 
 export async function run(event: any) {
