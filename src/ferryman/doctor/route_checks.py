@@ -8,7 +8,7 @@ from ferryman.doctor.place import Place
 from ferryman.doctor.snapshot import Snapshot
 from ferryman.functions.document import is_web_address
 
-_TOKEN_SCOPE = "read:app-system-token"
+_SCOPE = "read:app-system-token"
 _NOWHERE = "The event has nowhere to go, so the app never hears of it and the transfer times out."
 
 
@@ -88,14 +88,14 @@ def scopes(seen: Snapshot) -> Iterator[Finding]:
     given = [name for each in named.items() for name in (each.text, *dict(each.members()))]
     for endpoint in seen.endpoints_used():
         enabled = endpoint.get("auth", "appSystemToken", "enabled")
-        if enabled.value is True and _TOKEN_SCOPE not in given:
+        if enabled.value is True and _SCOPE not in given:
             yield warning(
                 "scope_missing",
                 named.where if named.there else enabled.where,
-                f"permissions.scopes does not name {_TOKEN_SCOPE}.",
+                f"permissions.scopes does not name {_SCOPE}.",
                 why="It works here; Forge sends no app system token to a remote without it "
                 "(remote-contract).",
-                fix=f"Add - {_TOKEN_SCOPE} to permissions.scopes.",
+                fix=f"Add - {_SCOPE} to permissions.scopes.",
             )
             return
 
