@@ -4,7 +4,7 @@ import json
 import signal
 import stat
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -194,10 +194,15 @@ def test_what_is_wrong_is_said_and_mended(dev: Dev, export: Path) -> None:
     assert dev.migrate("--files", str(export)).returncode == 0
 
 
-def registered_again(dev: Dev, change: Callable[[], object]) -> str:
-    """What it says from a change of one file to the end of what that led to."""
+def saved(dev: Dev, file: Path, text: str | None) -> str:
+    """What it says from the change of a file to the end of what that led to; None removes it."""
     before = len(dev.said())
-    change()
+    if text is None:
+        file.unlink()
+    else:
+        draft = file.with_name(f"{file.name}.draft")  # the half of it that is written is never seen
+        draft.write_text(text)
+        draft.replace(file)
     dev.says("registered dev.sticky-notes", after=before, seconds=60)
     return dev.said()[before:]
 
@@ -207,14 +212,14 @@ def test_a_plan_that_is_wrong_keeps_no_app_away(dev: Dev) -> None:
     """It is named with its line; the app is registered, and the plan is looked at when mended."""
     plan = dev.folder / "plan.toml"
     try:
-        said = registered_again(dev, lambda: plan.write_text("name = A plan\n"))
+        said = saved(dev, plan, "name = A plan\n")
         assert "changed: plan.toml" in said
         assert "plan.toml:1: error: " in said
-        said = registered_again(dev, lambda: plan.write_text('name = "A plan"\n'))
+        said = saved(dev, plan, 'name = "A plan"\n')
         assert "changed: plan.toml" in said
         assert "plan.toml:1" not in said
     finally:
-        registered_again(dev, plan.unlink)
+        saved(dev, plan, None)
 
 
 @pytest.mark.e2e
@@ -222,18 +227,18 @@ def test_a_module_of_the_app_is_loaded_anew(dev: Dev, export: Path) -> None:
     """What is warm runs the code that was registered last, in packages too."""
     module, handler = dev.folder / "importer" / "notes.py", dev.folder / "index.py"
     module.parent.mkdir()
-    registered_again(dev, lambda: module.write_text("WORD = 'ebb'\n"))
+    saved(dev, module, "WORD = 'ebb'\n")
     code = HANDLER.replace("def run", "from importer.notes import WORD\n\ndef run")
     try:
-        registered_again(dev, lambda: handler.write_text(code.replace('"read"', "WORD")))
+        saved(dev, handler, code.replace('"read"', "WORD"))
         for word in ("ebb", "flood"):
             before = len(dev.said())
             if word != "ebb":
-                registered_again(dev, lambda: module.write_text("WORD = 'flood'\n"))
+                saved(dev, module, "WORD = 'flood'\n")
             assert dev.migrate("--files", str(export)).returncode == 0
             dev.says(f"| {word} 2 lines", after=before, seconds=60)
     finally:
-        registered_again(dev, lambda: handler.write_text(HANDLER))
+        saved(dev, handler, HANDLER)
 
 
 @pytest.mark.e2e
