@@ -55,7 +55,8 @@ async def claim(
     async with platform.database.transaction() as tx:
         await known.refresh(tx, {lane.app_id for lane in rooms})
         routes = {lane: known.routes(lane) for lane in rooms}
-        for lane in rooms:
+        # In the order of ids, as whoever counts failures holds apps.
+        for lane in sorted(rooms, key=lambda lane: lane.app_id):
             if not routes[lane]:
                 await _close_lane(tx, lane)
         open_lanes = {lane: room for lane, room in rooms.items() if routes[lane]}

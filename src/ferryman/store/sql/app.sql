@@ -28,7 +28,8 @@ SELECT * FROM app WHERE app_id = :app_id;
 SELECT * FROM app WHERE app_id = :app_id FOR SHARE;
 
 -- name: hold_apps!
-SELECT FROM app WHERE app_id = ANY(:app_ids) ORDER BY app_id FOR SHARE;
+-- One holder after the other: many that share would let nobody change the app.
+SELECT FROM app WHERE app_id = ANY(:app_ids) ORDER BY app_id FOR NO KEY UPDATE;
 
 -- name: apps_by_ids
 SELECT * FROM app WHERE app_id = ANY(:app_ids);
