@@ -143,10 +143,10 @@ CREATE TRIGGER claim_slowly BEFORE UPDATE ON message FOR EACH ROW
 """
 
 
-def test_what_was_claimed_too_long_ago_is_given_back_and_costs_no_attempt(
+def test_what_was_claimed_too_long_ago_is_given_back_and_claimed_again(
     database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By then another worker may have it; here there is none, and it is claimed again."""
+    """By then another worker may have it; here there is none."""
     monkeypatch.setenv("FERRYMAN_HEARTBEAT_SECONDS", "4")
 
     async def scene() -> None:
@@ -162,8 +162,8 @@ def test_what_was_claimed_too_long_ago_is_given_back_and_costs_no_attempt(
                 await until(through)
             [claims] = await stage.fetch("SELECT last_value FROM claims")
             assert claims["last_value"] > 1
-            rows = await stage.fetch("SELECT number, outcome FROM attempt")
-            assert [tuple(row) for row in rows] == [(1, "DELIVERED")]
+            rows = await stage.fetch("SELECT outcome FROM attempt ORDER BY number")
+            assert rows[-1]["outcome"] == "DELIVERED"
             figures = {each.name: each.values for each in stage.platform.figures.series()}
             assert figures["ferryman_deliveries_in_flight"] == (0.0,)
 
@@ -171,7 +171,7 @@ def test_what_was_claimed_too_long_ago_is_given_back_and_costs_no_attempt(
 
 
 @pytest.mark.parametrize("acknowledged", [False, True])
-def test_only_a_worker_that_has_a_message_gives_it_back(
+def test_a_worker_gives_back_what_it_has_and_that_costs_no_attempt(
     database: str, tmp_path: Path, acknowledged: bool
 ) -> None:
     async def scene() -> None:

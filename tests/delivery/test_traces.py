@@ -73,6 +73,8 @@ def test_a_call_its_message_and_its_delivery_are_spans_of_one_trace(
     database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The API and a worker in this process, where OpenTelemetry keeps what they made."""
+    for name in ("REMOTE", "HEARTBEAT"):  # one attempt is enough, however slow the machine
+        monkeypatch.setenv(f"FERRYMAN_{name}_SECONDS", "60")
     exporter, provider = InMemorySpanExporter(), TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     monkeypatch.setattr(tracing, "_tracers", [provider.get_tracer("ferryman")])

@@ -95,6 +95,14 @@ def at(url: str, events: Sequence[EventType] = tuple(EventType)) -> dict[str, An
     }
 
 
+@pytest.fixture
+def slowly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing closes and nobody is taken for dead by itself, however slow the machine."""
+    monkeypatch.setattr(limits, "BREAKER_PAUSE", timedelta(hours=1))
+    monkeypatch.setattr(limits, "BREAKER_LONGEST_PAUSE", timedelta(hours=1))
+    monkeypatch.setenv("FERRYMAN_HEARTBEAT_SECONDS", "600")
+
+
 async def register(stage: Stage, manifest: dict[str, Any]) -> None:
     request = AppRegistration(
         kind=stage.app.kind,
@@ -122,6 +130,7 @@ async def states(stage: Stage) -> dict[str, Any]:
     return {row["endpoint"]: row for row in rows}
 
 
+@pytest.mark.usefixtures("slowly")
 def test_workers_count_together_also_when_they_begin_at_once(play: Play[None]) -> None:
     """One after the other would be counted as well; none may undo what another has written."""
 
@@ -157,6 +166,7 @@ async def due(stage: Stage, event: EventType) -> Due:
     return sight.due[Lane(stage.app.app_id, event)]
 
 
+@pytest.mark.usefixtures("slowly")
 def test_what_waits_behind_it_uses_up_no_attempts_and_is_explained(play: Play[None]) -> None:
     async def scene(stage: Stage) -> None:
         await register(stage, at(HERE))
@@ -188,6 +198,7 @@ def test_what_waits_behind_it_uses_up_no_attempts_and_is_explained(play: Play[No
     play(scene)
 
 
+@pytest.mark.usefixtures("slowly")
 def test_a_corrected_address_is_not_kept_back_for_the_old_one(play: Play[None]) -> None:
     """Nor is an event that is posted elsewhere now, nor by what a slow worker records later."""
 

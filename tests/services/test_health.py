@@ -8,6 +8,7 @@ import asyncpg
 import pytest
 
 from ferryman.objects.local import LocalStore
+from ferryman.services import health
 from ferryman.services.health import HealthCheck
 from ferryman.services.platform import Platform
 from ferryman.store.database import Database
@@ -17,6 +18,13 @@ from .conftest import Play
 from .stage import Stage
 
 NAME = "SELECT quote_ident(current_database())"
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is there is found, however slow the machine."""
+    monkeypatch.setattr(health, "_SECONDS", 60.0)
+    monkeypatch.setenv("FERRYMAN_HEARTBEAT_SECONDS", "600")
 
 
 async def look(platform: Platform) -> Readiness:
