@@ -8,6 +8,8 @@ from uuid import UUID
 
 import pytest
 
+from ferryman.api import auth
+from ferryman.api.call_log import CallLog
 from ferryman.domain.mapping import Rows
 from ferryman.domain.outcome import failed
 from ferryman.services import clock, maintenance, mapping_load, recording, transfer
@@ -124,5 +126,51 @@ def test_no_signed_url_and_no_variable_is_recorded(
         messages = [line for line in lines if line["line"] == "message"]
         assert said in [message["reason"] for message in messages]
         assert lines[0]["transfer"]["migrationDetails"]["cloudUrl"] == "https://harbour.example"
+
+    play(scene)
+
+
+def test_a_call_is_kept_before_its_answer_is_whole_to_its_client(play: Play[None]) -> None:
+    """A client that has as many bytes as were announced goes on at once; another goes earlier."""
+
+    async def scene(stage: Stage) -> None:
+        transfer_id = await stage.begin()
+        scope = {
+            "type": "http",
+            "method": "GET",
+            "path": "/app/migration/forge/v1/data/x/all",
+            "query_string": b"",
+            "path_params": {"transfer_id": transfer_id},
+            "state": {auth._CALLER: stage.app},
+        }
+        kept: list[list[int]] = []
+
+        async def sizes() -> list[int]:
+            rows = await stage.fetch("SELECT answer_size FROM app_call ORDER BY call_id")
+            return [row["answer_size"] for row in rows]
+
+        async def answered(scope: Any, receive: Any, send: Any) -> None:
+            headers = [(b"Content-Length", b"6")]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            for piece in (b"abc", b"def", b""):
+                body = {"type": "http.response.body", "body": piece, "more_body": bool(piece)}
+                await send(body)
+
+        async def broken(scope: Any, receive: Any, send: Any) -> None:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b"abc", "more_body": True})
+            raise ConnectionResetError
+
+        async def send(message: Any) -> None:
+            kept.append(await sizes())
+
+        async def receive() -> Any:
+            return {"type": "http.request", "body": b""}
+
+        await CallLog(answered, stage.platform)(scope, receive, send)
+        assert kept == [[], [], [6], [6]]
+        with pytest.raises(ConnectionResetError):
+            await CallLog(broken, stage.platform)(scope, receive, send)
+        assert await sizes() == [6, 3]
 
     play(scene)

@@ -1,8 +1,10 @@
 """What apps call and what they are answered, kept on platforms for development and tests.
 
-The last piece of an answer waits until its call is kept: what an app saw can be recorded.
+The last piece of an answer waits until its call is kept: what an app saw can be recorded. That is
+the piece with which the answer is as long as it says, for its client does not wait for more.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
@@ -64,27 +66,55 @@ class CallLog:
         if scope["type"] != "http" or not scope["path"].startswith(SURFACES):
             await self._app(scope, receive, send)
             return
-        status, asked, answered = 0, _Body(), _Body()
+        exchange = _Exchange(scope, self._platform)
 
         async def hear() -> Any:
             message = await receive()
-            if message["type"] == "http.request":
-                asked.add(message.get("body", b""))
+            exchange.hear(message)
             return message
 
         async def answer(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            elif message["type"] == "http.response.body":
-                answered.add(message.get("body", b""))
-                if not message.get("more_body", False):
-                    await self._keep(scope, status, asked, answered)
+            await exchange.answer(message)
             await send(message)
 
-        await self._app(scope, hear, answer)
+        try:
+            await self._app(scope, hear, answer)
+        finally:
+            await exchange.end()
 
-    async def _keep(self, scope: Any, status: int, asked: _Body, answered: _Body) -> None:
+
+@dataclass
+class _Exchange:
+    """A request and its answer."""
+
+    scope: Any
+    platform: Platform
+    status: int = 0
+    length: int | None = None
+    asked: _Body = field(default_factory=_Body)
+    answered: _Body = field(default_factory=_Body)
+    kept: bool = False
+
+    def hear(self, message: Any) -> None:
+        """What is asked."""
+        if message["type"] == "http.request":
+            self.asked.add(message.get("body", b""))
+
+    async def answer(self, message: Any) -> None:
+        """What is about to be answered."""
+        if message["type"] == "http.response.start":
+            self.status, self.length = message["status"], _length(message["headers"])
+        elif message["type"] == "http.response.body":
+            self.answered.add(message.get("body", b""))
+            if self.answered.size == self.length or not message.get("more_body", False):
+                await self.end()
+
+    async def end(self) -> None:
+        """All was answered, or whoever asked has gone before; nothing that was not answered."""
+        if self.kept or not self.status:
+            return
+        self.kept = True
+        scope, asked, answered = self.scope, self.asked, self.answered
         app, named = caller_of(scope), _named(scope.get("path_params") or {})
         if app is None or named is None:
             return
@@ -94,7 +124,7 @@ class CallLog:
             method=scope["method"],
             path=scope["path"],
             query=scope["query_string"].decode("latin-1").replace("\x00", ""),
-            status=status,
+            status=self.status,
             request=asked.text(),
             request_size=asked.size,
             request_sha256=asked.digest.hexdigest(),
@@ -103,9 +133,14 @@ class CallLog:
             answer_sha256=answered.digest.hexdigest(),
         )
         try:
-            await keep(self._platform, call)
+            await keep(self.platform, call)
         except Exception as failure:  # noqa: BLE001 - the call is answered, kept or not
             log.warning("call.not_kept", cause=type(failure).__name__)
+
+
+def _length(headers: Iterable[tuple[bytes, bytes]]) -> int | None:
+    said = next((value for name, value in headers if name.lower() == b"content-length"), b"")
+    return int(said) if said.isdigit() else None
 
 
 def _text_of(scope: Any, answered: _Body) -> str | None:
