@@ -81,9 +81,8 @@ export const goesRound = () => {
 };
 export const leavesTimers = () => { console.log(process.pid); setInterval(() => fail('late'), 1); };
 export const rejectsLate = () => { console.log(process.pid); wait(1).then(() => fail('late')); };
-export const rejectsAfterwards = () => {
-  const fetch = (globalThis as any).__forge_fetch__;
-  fetch({}, '/app/migration/x', {}).then(() => fail('too late')); // not waited for
+export const rejectsAfterwards = ({ fifo }: Event) => {
+  readFile(fifo).then(() => fail('too late')); // not waited for
 };
 
 const daemon = ({ fifo }: Event) => {
@@ -248,15 +247,15 @@ def test_what_runs_on_after_the_return_harms_no_later_call(invoke: Invoke, funct
         assert "[Ferryman" not in other.output
 
 
-def test_a_rejection_after_the_return_is_told_in_the_log(invoke: Invoke, product: str) -> None:
+def test_a_rejection_after_the_return_is_told_in_the_log(invoke: Invoke, fifo: Path) -> None:
     """The attempt is recorded by then; the next call gets a host of its own."""
 
     async def calls() -> list[Outcome]:
         async with FunctionPool(concurrency=1) as pool:
-            environment = {"FERRYMAN_URL": product, "FERRYMAN_TOKEN": "t"}
-            first = await invoke(pool, "rejectsAfterwards", environment=environment)
+            first = await invoke(pool, "rejectsAfterwards", event={"fifo": str(fifo)})
+            await asyncio.to_thread(fifo.write_text, "go on")
             await asyncio.to_thread(wait_until, lambda: pool.hosts == (0, 0), 60)
-            return [first, await invoke(pool, "fine", environment=environment)]
+            return [first, await invoke(pool, "fine")]
 
     with capture_logs() as told:
         outcomes = asyncio.run(calls())

@@ -23,6 +23,9 @@ const RUNNING = {
   PipeServerWrap: 'a server',
 };
 const { parse, stringify } = JSON;
+// Node.js itself puts off the end of a request or two; what goes round for ever is the app's.
+const TURNS = 10;
+const active = () => process.getActiveResourcesInfo();
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 const calls = new AsyncLocalStorage();
@@ -73,6 +76,7 @@ async function serve(request) {
     error = describe(thrown);
   }
   await turn(); // what it only put off to the next turn of the loop is done by then
+  for (let more = TURNS; more > 0 && active().includes('Immediate'); more -= 1) await turn();
   answer('done', { error: error ?? current.aside, left: leftRunning() });
   current = null;
   delete process.env.FERRYMAN_TOKEN;
@@ -129,7 +133,7 @@ function describe(thrown) {
 const OURS = /\n\s+at [^\n]*(?:\/functions\/node\/host\.mjs|\bnode:)[^\n]*?( \{)?(?=\n|$)/g;
 
 function leftRunning() {
-  const left = new Set(process.getActiveResourcesInfo().map((kind) => RUNNING[kind]));
+  const left = new Set(active().map((kind) => RUNNING[kind]));
   try {
     // Of the main thread, which starts them, and which inherits what its children leave behind.
     if (readFileSync(`/proc/self/task/${process.pid}/children`).length > 0) left.add('a process');
