@@ -1,7 +1,7 @@
 """Files that are one small part: begun with it, widened when it is another."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -153,13 +153,16 @@ def test_a_file_widened_while_it_is_completed_is_what_it_was_widened_to(play: Pl
             store = stage.platform.objects
             done = store.complete
 
-            async def widened_meanwhile(key: str, ref: str, parts: list[StoredPart]) -> None:
-                await done(key, ref, parts)
+            async def widened_meanwhile(
+                key: str, ref: str, parts: Sequence[StoredPart]
+            ) -> list[StoredPart]:
+                whole = await done(key, ref, parts)
                 if ref.startswith("put:"):
                     asked = [requested(OTHER)]
                     await sign_parts(stage.platform, stage.app, view.upload_id, asked)
+                return whole
 
-            store.complete = widened_meanwhile  # type: ignore[method-assign, assignment]
+            store.complete = widened_meanwhile  # type: ignore[method-assign]
             with pytest.raises(Invalid) as refused:
                 await complete(stage, view)
             assert refused.value.code == "part_missing"
