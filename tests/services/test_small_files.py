@@ -162,7 +162,7 @@ def test_a_file_widened_while_it_is_completed_is_what_it_was_widened_to(play: Pl
                     await sign_parts(stage.platform, stage.app, view.upload_id, asked)
                 return whole
 
-            store.complete = widened_meanwhile  # type: ignore[method-assign]
+            store.complete = widened_meanwhile  # type: ignore[method-assign, assignment]
             with pytest.raises(Invalid) as refused:
                 await complete(stage, view)
             assert refused.value.code == "part_missing"
