@@ -12,6 +12,7 @@ import pytest
 from ferryman.domain.outcome import Outcome
 from ferryman.functions.pool import FunctionCall, FunctionPool
 from tests.functions.calling import Invoke
+from tests.support import wait_until
 
 APP = """
 import os, sys
@@ -267,4 +268,5 @@ def nothing_left() -> Iterator[None]:
     running = set(psutil.Process().children())
     yield
     assert set(psutil.Process().children()) <= running
-    assert len(os.listdir("/proc/self/fd")) <= before  # noqa: PTH208
+    # Threads of what other tests share may hold one for a moment; a lost one stays.
+    wait_until(lambda: len(os.listdir("/proc/self/fd")) <= before, seconds=60)  # noqa: PTH208
