@@ -27,7 +27,7 @@ pytestmark = pytest.mark.e2e
 FILES = 12
 NEVER = 1_000_000
 
-KILL_SECONDS = int(os.environ.get("FERRYMAN_KILL_SECONDS", "30"))
+KILL_SECONDS = int(os.environ.get("FERRYMAN_KILL_SECONDS", "120"))
 """For about so long something is killed while messages flow."""
 
 SHARED = f"""
