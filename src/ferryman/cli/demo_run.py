@@ -19,6 +19,8 @@ FAILURES = (ChildEndedError, ClientError, steps.StepError)
 # The app is told of the end only after it: there is no other sign that it has heard.
 LAST_EVENT_SECONDS = 5.0
 LOOK_SECONDS = 0.2
+# How the platform answers while its database, or its store, is away.
+_AWAY = 503
 # It waits for its listener; but when we leave in the middle, the export is begun anew anyway.
 AGENT_GRACE_SECONDS = 2.0
 
@@ -98,7 +100,13 @@ def watch(
     with Progress(*columns, console=console) as progress:
         bar = progress.add_task("READY", total=100, counts="")
         while True:
-            view = plan.transfer(transfer_id)
+            try:
+                view = plan.transfer(transfer_id)
+            except ClientError as refused:
+                children.check()
+                if refused.status != _AWAY or time.monotonic() > limit:
+                    raise
+                continue  # the platform starts its database again
             counts = (
                 f"{view.files} files, {decimal(view.bytes)}, {view.messages} events, "
                 f"{view.attempts} attempts, {view.acknowledged} acknowledged"
