@@ -14,13 +14,11 @@ from ferryman.config import Settings
 from ferryman.delivery.addresses import is_public
 from ferryman.delivery.remote import RemoteSender, open_session
 from ferryman.domain.outcome import Outcome
-from ferryman.services import app as app_service
-from ferryman.wire.app import AppRegistration
 from tests.services.stage import staged
 
 from .receiver import receiving
 from .test_remote import serving
-from .test_traces import listening_at
+from .test_traces import have_listen_at
 
 
 @pytest.mark.parametrize(
@@ -157,13 +155,7 @@ def test_a_worker_that_was_started_by_itself_connects_to_nothing_inside(
 
     async def scene(url: str) -> str:
         async with staged(database, tmp_path) as stage:
-            request = AppRegistration(
-                kind=stage.app.kind,
-                server_app_key=stage.app.server_app_key,
-                cloud_app_key=stage.app.cloud_app_key,
-                manifest=listening_at(url),
-            )
-            await app_service.register(stage.platform, request)
+            await have_listen_at(stage, url)
             await stage.begin()
             own = {k: v for k, v in os.environ.items() if not k.startswith("FERRYMAN_")}
             own |= {"FERRYMAN_DATABASE_URL": database, "FERRYMAN_CLOCK": "virtual"}

@@ -17,8 +17,8 @@ from ferryman.domain.outcome import Outcome
 from ferryman.services import app as app_service
 from ferryman.tokens import SigningKey
 from ferryman.vocab import EventType
-from ferryman.wire.app import AppRegistration
-from tests.services.stage import staged
+from ferryman.wire.app import AppCredentials, AppRegistration
+from tests.services.stage import Stage, staged
 from tests.support import Crossing, PlatformProcess
 
 from .receiver import receiving
@@ -40,6 +40,17 @@ def listening_at(url: str) -> dict[str, object]:
             ],
         },
     }
+
+
+async def have_listen_at(stage: Stage, url: str) -> AppCredentials:
+    """The app of the stage gets its events there from now on."""
+    request = AppRegistration(
+        kind=stage.app.kind,
+        server_app_key=stage.app.server_app_key,
+        cloud_app_key=stage.app.cloud_app_key,
+        manifest=listening_at(url),
+    )
+    return await app_service.register(stage.platform, request)
 
 
 def test_a_remote_goes_on_with_the_trace_of_the_call(
@@ -84,13 +95,7 @@ def test_a_call_its_message_and_its_delivery_are_spans_of_one_trace(
 
     async def scene(url: str) -> None:
         async with staged(database, tmp_path) as stage:
-            request = AppRegistration(
-                kind=stage.app.kind,
-                server_app_key=stage.app.server_app_key,
-                cloud_app_key=stage.app.cloud_app_key,
-                manifest=listening_at(url),
-            )
-            token = (await app_service.register(stage.platform, request)).server_token
+            token = (await have_listen_at(stage, url)).server_token
             await stage.release()
             credentials = Credentials("an operator's token", SigningKey.generate())
             api: Any = create_app(stage.platform, credentials, asyncio.Event(), post)

@@ -48,7 +48,7 @@ def check_request(
             found=f"part {part.number} of {part.size} bytes",
             fix="Divide the file into smaller parts.",
         )
-    if not _SHA256.fullmatch(part.sha256):
+    if not is_sha256(part.sha256):
         raise _not_hex(part.sha256)
     if "md5" in checksums and not _MD5.fullmatch(part.md5 or ""):
         raise Invalid(
@@ -59,10 +59,15 @@ def check_request(
         )
 
 
+def is_sha256(text: str) -> bool:
+    """Whether it is one as all of the platform writes it: 64 lower-case hex digits."""
+    return _SHA256.fullmatch(text) is not None
+
+
 def check_digests(parts: Sequence[StoredPart]) -> None:
     """Refuse a digest that no reader could ever find again; raises ``part_digest_invalid``."""
     for part in parts:
-        if part.sha256 is not None and not _SHA256.fullmatch(part.sha256):
+        if part.sha256 is not None and not is_sha256(part.sha256):
             raise _not_hex(part.sha256)
 
 

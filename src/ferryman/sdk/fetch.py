@@ -6,7 +6,6 @@ its digest, so no other state is kept.
 """
 
 import os
-import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -19,9 +18,7 @@ from threading import Event, Lock
 from ferryman.sdk.download import PartReader, Source, Stretch
 from ferryman.sdk.errors import MigrationAPIError
 from ferryman.sdk.http import HttpTransport
-
-if sys.platform != "win32":
-    import fcntl
+from ferryman.sdk.journal import lock
 
 MOST_RANGES = 8
 _PIECE = 1 << 20
@@ -169,12 +166,8 @@ def _pieces(file: FileIO, stretch: Stretch) -> Iterator[bytes]:
 def _alone(partial: Path) -> Iterator[None]:
     """Let one process at a time write; the lock ends with the process."""
     with partial.open("ab") as file:
-        if sys.platform != "win32":
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise BlockingIOError(
-                    f"{partial} is locked: another process reads the same file. "
-                    "Wait for it, or end it"
-                ) from None
+        lock(
+            file,
+            f"{partial} is locked: another process reads the same file. Wait for it, or end it",
+        )
         yield

@@ -152,13 +152,11 @@ def _tidy(folder: Path) -> None:
 def _alone(path: Path) -> Iterator[None]:
     with path.open("ab") as file:
         os.utime(path)
-        _lock(
-            file, f"{path} is locked: another process sends the same file. Wait for it, or end it"
-        )
+        lock(file, f"{path} is locked: another process sends the same file. Wait for it, or end it")
         yield
 
 
-def _lock(file: BinaryIO, reason: str) -> None:
+def lock(file: BinaryIO, reason: str) -> None:
     """Lock a file until it is closed or the process is killed; on Windows nothing is locked."""
     if sys.platform != "win32":
         try:

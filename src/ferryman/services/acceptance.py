@@ -9,7 +9,7 @@ from uuid import UUID
 
 from ferryman.domain import transfer as rules
 from ferryman.errors import Invalid, LimitExceeded, RuleError
-from ferryman.objects.parts import check_digests
+from ferryman.objects.parts import check_digests, is_sha256
 from ferryman.services import transfer as transfer_service
 from ferryman.services.decision import apply, message_id_of
 from ferryman.services.own_upload import check_not_aborted, completed, receipt_of
@@ -23,8 +23,6 @@ from ferryman.store.transfer import StoredTransfer
 from ferryman.store.upload import Upload
 from ferryman.vocab import EventType
 from ferryman.wire.upload import AppDataReceipt, CompleteRequest, StoredPart
-
-_HEX = frozenset("0123456789abcdef")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +137,7 @@ def check_whole(platform: Platform, request: CompleteRequest) -> int:
         )
     check_digests(request.parts)
     digest = request.sha256
-    if digest is not None and (len(digest) != 64 or not set(digest) <= _HEX):
+    if digest is not None and not is_sha256(digest):
         raise Invalid(
             "checksum_invalid",
             expected="sha256 of the whole file as 64 lower-case hex digits, or none",
