@@ -143,19 +143,18 @@ def _wanted(
     since: str | None,
     until: str | None,
 ) -> RedeliveryRequest:
+    # Asked once: both ends of the range count from the same moment.
+    now = admin.call(calls.get_clock()).now if since or until else 0
     return RedeliveryRequest(
         transfer_id=transfer,
         cloud_app_key=app_name,
-        since=_instant(admin, since),
-        to=_instant(admin, until),
+        since=_instant(since, now),
+        to=_instant(until, now),
     )
 
 
-def _instant(admin: Admin, ago: str | None) -> int | None:
-    if ago is None:
-        return None
-    back = round(parse_duration(ago) * 1000)
-    return max(0, admin.call(calls.get_clock()).now - back)
+def _instant(ago: str | None, now: int) -> int | None:
+    return None if ago is None else max(0, now - round(parse_duration(ago) * 1000))
 
 
 @app.command("explain")
