@@ -67,6 +67,19 @@ class ConnectEventType(StrEnum):
     SETTLED = "transfer-settled"
 
 
+class GivenUp(StrEnum):
+    """Why a file that was begun will not come (ADR 0038).
+
+    ``WRITER_FAILED`` blocks ``complete_export``: the file is missing. ``DELIBERATE`` is the
+    listener's own decision to do without it. ``SUPERSEDED`` files were replaced by a later claim
+    or by a complete file of the same label.
+    """
+
+    WRITER_FAILED = "writer_failed"
+    DELIBERATE = "deliberate"
+    SUPERSEDED = "superseded"
+
+
 class AckStatus(StrEnum):
     """What a Forge app says of a message (forge-rest)."""
 

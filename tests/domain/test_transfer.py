@@ -23,6 +23,7 @@ COMMANDS: dict[str, Command] = {
     "record_upload": rules.record_upload,
     "complete_export": rules.complete_export,
     "record_error": rules.record_error,
+    "record_return": rules.record_return,
     "acknowledge": lambda t, now: rules.acknowledge(t, AckStatus.SUCCESS, 1, now),
     "cancel": rules.cancel,
 }
@@ -186,8 +187,39 @@ def test_uploading_after_the_export_is_allowed_until_settled() -> None:
             minute(15),
             TransferStatus.TIMED_OUT,
         ),
-        (running(), minute(15), TransferStatus.SUCCESS),
+        # Neither a file nor a word of the listener.
+        (running(), minute(15), TransferStatus.TIMED_OUT),
+        (running(heartbeats=True), minute(15), TransferStatus.TIMED_OUT),
+        # It came back, and there was nothing to export.
+        (rules.record_return(running(), minute(1)).transfer, minute(15), TransferStatus.SUCCESS),
         (running(listener_errored=True), minute(15), TransferStatus.FAILED),
+        (running(listener_errored=True, unfinished=2), minute(15), TransferStatus.FAILED),
+        (
+            uploaded(1, succeeded=1, listener_errored=True, unfinished=1),
+            minute(15),
+            TransferStatus.INCOMPLETE,
+        ),
+        # A plain client that reports nothing, as in the documents.
+        (uploaded(1, succeeded=1), minute(15), TransferStatus.SUCCESS),
+        # A listener that was seen at work and never came back.
+        (uploaded(1, succeeded=1, heartbeats=True), minute(15), TransferStatus.TIMED_OUT),
+        (
+            rules.record_return(uploaded(1, succeeded=1, heartbeats=True), minute(2)).transfer,
+            minute(15),
+            TransferStatus.SUCCESS,
+        ),
+        # Files that were begun are missing.
+        (uploaded(1, succeeded=1, unfinished=1), minute(15), TransferStatus.TIMED_OUT),
+        (
+            rules.record_return(running(unfinished=1), minute(2)).transfer,
+            minute(15),
+            TransferStatus.TIMED_OUT,
+        ),
+        (
+            uploaded(1, succeeded=1, unfinished=1, export_completed_at=minute(1)),
+            minute(15),
+            TransferStatus.TIMED_OUT,
+        ),
         (
             rules.acknowledge(uploaded(1), AckStatus.SUCCESS, 1, minute(5)).transfer,
             minute(20),
@@ -227,6 +259,38 @@ def test_what_the_passing_of_time_decides(
     assert rules.next_wake(change.transfer) is None
 
 
+def test_completing_the_export_is_refused_while_a_file_is_unfinished() -> None:
+    transfer = uploaded(1, unfinished=2)
+    with pytest.raises(Conflict, match="export_incomplete") as refused:
+        rules.complete_export(transfer, minute(1))
+    assert "2 unfinished" in refused.value.found
+
+
+def test_a_file_begun_after_the_export_is_waited_for() -> None:
+    done = rules.complete_export(uploaded(1), minute(1)).transfer
+    begun = replace(done, unfinished=1)
+    acknowledged = rules.acknowledge(begun, AckStatus.SUCCESS, 1, minute(2)).transfer
+    assert acknowledged.status is TransferStatus.IN_PROGRESS
+    assert rules.give_up_file(acknowledged, minute(3)) == Change(acknowledged)
+    settled = rules.give_up_file(replace(acknowledged, unfinished=0), minute(3)).transfer
+    assert settled.status is TransferStatus.SUCCESS
+
+
+def test_a_decision_that_may_settle_needs_the_count_of_unfinished_files() -> None:
+    uncounted = uploaded(1, unfinished=None)
+    assert rules.acknowledge(uncounted, AckStatus.SUCCESS, 1, minute(1)).transfer.succeeded == 1
+    exported = replace(uncounted, export_completed_at=minute(1))
+    with pytest.raises(AssertionError, match="count the unfinished"):
+        rules.acknowledge(exported, AckStatus.SUCCESS, 1, minute(2))
+
+
+def test_a_return_is_kept_once_and_moves_no_deadline() -> None:
+    back = rules.record_return(running(), minute(3)).transfer
+    assert back.returned_at == minute(3)
+    assert rules.record_return(back, minute(4)) == Change(back)
+    assert rules.next_wake(back) == minute(15)
+
+
 def test_cancelling_what_did_not_start_skips_it() -> None:
     change = rules.cancel(Transfer(), START)
     assert change.transfer.status is TransferStatus.SKIPPED
@@ -248,7 +312,8 @@ def test_acknowledging_during_clean_up_does_not_settle() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["touch_upload", "record_upload", "complete_export", "record_error"]
+    "command",
+    ["touch_upload", "record_upload", "complete_export", "record_error", "record_return"],
 )
 def test_exporting_needs_a_transfer_in_progress(command: str) -> None:
     with pytest.raises(Conflict, match="transfer_not_started"):
@@ -303,7 +368,10 @@ def test_progress_does_not_fall_when_more_files_come() -> None:
     assert transfer.progress == 80
 
 
-@pytest.mark.parametrize("status", [TransferStatus.FAILED, TransferStatus.INCOMPLETE])
+RERUNNABLE = (TransferStatus.FAILED, TransferStatus.INCOMPLETE, TransferStatus.TIMED_OUT)
+
+
+@pytest.mark.parametrize("status", RERUNNABLE)
 def test_a_rerun_is_possible_for_twelve_days(status: TransferStatus) -> None:
     transfer = replace(running(), status=status)
     last = START + limits.RERUN_WINDOW - TICK
@@ -314,7 +382,7 @@ def test_a_rerun_is_possible_for_twelve_days(status: TransferStatus) -> None:
 
 @pytest.mark.parametrize(
     "status",
-    [s for s in TransferStatus if s not in (TransferStatus.FAILED, TransferStatus.INCOMPLETE)],
+    [s for s in TransferStatus if s not in RERUNNABLE],
 )
 def test_no_rerun_of_anything_else(status: TransferStatus) -> None:
     with pytest.raises(Conflict, match="rerun_not_possible"):

@@ -1,5 +1,6 @@
 """Any order of commands and any passing of time keep the promises of a transfer."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -30,7 +31,7 @@ class TransferMachine(RuleBasedStateMachine):
         self.transfer = Transfer(window=window, kind=kind)
         self.moves: list[datetime] = []
         self.cancelled_at: datetime | None = None
-        self.errored = False
+        self.errored = self.exported = self.returned = False
         self.events: list[EventType] = []
 
     def take(self, change: Change) -> None:
@@ -55,6 +56,8 @@ class TransferMachine(RuleBasedStateMachine):
         if after.status is TransferStatus.SUCCESS:
             assert after.succeeded == after.files
             assert not self.errored
+            assert not after.unfinished, "a file that was begun is missing"
+            assert self.exported or self.returned or (after.files and not after.heartbeats)
         if after.status is TransferStatus.SKIPPED:
             assert before.status is TransferStatus.READY
 
@@ -72,8 +75,9 @@ class TransferMachine(RuleBasedStateMachine):
         """Carry a command out; a refusal must leave no trace and have a reason."""
         try:
             change = function(self.transfer, *arguments, self.now)
-        except Conflict:
-            assert self.transfer.status is not TransferStatus.IN_PROGRESS
+        except Conflict as refused:
+            unfinished = refused.code == "export_incomplete" and self.transfer.unfinished
+            assert unfinished or self.transfer.status is not TransferStatus.IN_PROGRESS
             return False
         self.take(change)
         return True
@@ -97,7 +101,31 @@ class TransferMachine(RuleBasedStateMachine):
 
     @rule()
     def export(self) -> None:
+        # Said before the command, which may settle the transfer.
+        self.exported |= self.transfer.export_completed_at is None and not self.transfer.unfinished
         self.command(rules.complete_export)
+
+    @rule()
+    def come_back(self) -> None:
+        if self.command(rules.record_return):
+            self.returned = True
+
+    @rule()
+    def begin_file(self) -> None:
+        """Or its writer fails, which counts the same."""
+        if self.transfer.status is TransferStatus.IN_PROGRESS:
+            self.transfer = replace(self.transfer, unfinished=(self.transfer.unfinished or 0) + 1)
+
+    @rule()
+    def give_up_file(self) -> None:
+        if self.transfer.unfinished and self.transfer.status is TransferStatus.IN_PROGRESS:
+            self.transfer = replace(self.transfer, unfinished=self.transfer.unfinished - 1)
+            self.command(rules.give_up_file)
+
+    @rule()
+    def heartbeat(self) -> None:
+        if self.transfer.status is TransferStatus.IN_PROGRESS:
+            self.transfer = replace(self.transfer, heartbeats=True)
 
     @rule()
     def error(self) -> None:

@@ -15,6 +15,7 @@ from uuid import UUID, uuid4
 import msgspec
 
 from ferryman.config import Settings
+from ferryman.domain.limits import ACKNOWLEDGEMENT_WINDOW
 from ferryman.domain.outcome import Outcome
 from ferryman.domain.transfer import Transfer
 from ferryman.objects.local import LocalStore
@@ -197,6 +198,21 @@ class Stage:
         """Move the clock, without doing what falls due."""
         async with self.platform.database.transaction() as tx:
             await clock.advance(tx, step)
+
+    async def fall_silent(self, transfer_id: str, time: timedelta) -> None:
+        """Let real time pass for the client of a claim, which says nothing meanwhile."""
+        await self.fetch(
+            "UPDATE transfer SET claim_seen_at = claim_seen_at - $2::interval"
+            " WHERE transfer_id = $1",
+            UUID(transfer_id),
+            time,
+        )
+
+    async def time_out(self, transfer_id: str) -> None:
+        """Let the deadline pass, and its timer fire."""
+        await self.pass_time(ACKNOWLEDGEMENT_WINDOW)
+        for job_id in await self.wake_jobs(transfer_id, due=True):
+            await transfer.wake(self.platform, UUID(transfer_id), job_id)
 
     async def wake_jobs(self, transfer_id: str, *, due: bool = False) -> list[int]:
         """The queue's timers of a transfer."""

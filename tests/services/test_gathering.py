@@ -11,6 +11,7 @@ from ferryman.services import acceptance
 from ferryman.services.acceptance import Whole
 from ferryman.services.gathering import Gathering
 from ferryman.store import upload as uploads
+from ferryman.vocab import GivenUp
 from ferryman.wire.upload import AppDataReceipt
 
 from .conftest import Play
@@ -129,7 +130,7 @@ def test_files_that_are_complete_at_once_are_accepted_in_one_transaction(play: P
         wholes = [await whole(stage, transfer_id) for _ in range(8)]
         given_up = wholes[5]
         async with stage.platform.database.transaction() as tx:
-            await uploads.set_state(tx, given_up.upload.upload_id, "ABORTED")
+            await uploads.give_up(tx, given_up.upload.upload_id, GivenUp.DELIBERATE)
         answers = await asyncio.gather(
             *(
                 acceptance.accept(stage.platform, stage.app, each)

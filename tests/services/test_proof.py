@@ -56,7 +56,7 @@ def test_an_object_that_is_no_file_is_found(play: Play[None]) -> None:
         [key] = [each.key async for each in store.unfinished()]
         await store.complete(key, key, [part])
         assert isinstance((await verified(stage, transfer_id))[-1], ProofEnd)
-        await stage.complete_export(transfer_id)
+        await stage.time_out(transfer_id)
         *_, extra, end = await verified(stage, transfer_id)
         assert isinstance(extra, FileProof)
         assert (extra.outcome, extra.key) == ("EXTRA", key)

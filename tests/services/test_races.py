@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from ferryman.errors import Conflict, NotFound, PlatformError
+from ferryman.errors import Conflict, NotFound
 from ferryman.services import app_data, upload
 from ferryman.vocab import AckStatus, TransferStatus
 
@@ -73,7 +73,7 @@ def test_completing_against_aborting_leaves_a_whole_file_or_none(play: Play[None
             upload_id, part = await stage.send(transfer_id, b"bytes %d" % number)
             done, aborted = await asyncio.gather(
                 stage.complete(upload_id, part),
-                upload.abort(stage.platform, stage.app, upload_id),
+                upload.give_up(stage.platform, stage.app, upload_id),
                 return_exceptions=True,
             )
             view = await upload.state(stage.platform, stage.app, upload_id)
@@ -95,25 +95,52 @@ def test_completing_against_aborting_leaves_a_whole_file_or_none(play: Play[None
     play(scene)
 
 
-def test_settling_against_uploading_never_settles_with_an_unknown_file(play: Play[None]) -> None:
+def test_completing_the_export_against_completing_a_file_loses_nothing(play: Play[None]) -> None:
+    """The export waits for the file, or is refused because of it; it never ends without it."""
+
     async def scene(stage: Stage) -> None:
-        for _ in range(ROUNDS):
-            transfer_id = await stage.begin()
+        for number in range(ROUNDS):
+            transfer_id = await stage.begin(f"agent {number}")
             receipt = await stage.upload(transfer_id)
             upload_id, part = await stage.send(transfer_id)
-            results = await asyncio.gather(
+            acknowledged, exported, completed = await asyncio.gather(
                 stage.acknowledge(transfer_id, receipt.message_id),
                 stage.complete_export(transfer_id),
                 stage.complete(upload_id, part),
                 return_exceptions=True,
             )
-            unexpected = [r for r in results if isinstance(r, BaseException)]
-            assert all(isinstance(r, PlatformError) for r in unexpected), unexpected
+            assert acknowledged is None
+            assert not isinstance(completed, BaseException), completed
+            if exported is not None:
+                assert isinstance(exported, Conflict)
+                assert exported.code == "export_incomplete"
             state = await stage.state(transfer_id)
-            if isinstance(results[2], BaseException):
-                assert (state.status, state.files) == (TransferStatus.SUCCESS, 1)
+            assert (state.status, state.outstanding) == (TransferStatus.IN_PROGRESS, 1)
+
+    play(scene)
+
+
+def test_settling_against_beginning_never_succeeds_without_the_file(play: Play[None]) -> None:
+    """A file that could begin is waited for; one that comes too late is refused at once."""
+
+    async def scene(stage: Stage) -> None:
+        for number in range(3 * ROUNDS):
+            transfer_id = await stage.begin(f"agent {number}")
+            receipt = await stage.upload(transfer_id)
+            await stage.complete_export(transfer_id)
+            _, begun = await asyncio.gather(
+                stage.acknowledge(transfer_id, receipt.message_id),
+                upload.begin(stage.platform, stage.app, transfer_id, "late"),
+                return_exceptions=True,
+            )
+            status = (await stage.state(transfer_id)).status
+            if isinstance(begun, BaseException):
+                assert isinstance(begun, Conflict)
+                assert (begun.code, status) == ("transfer_settled", TransferStatus.SUCCESS)
             else:
-                assert (state.status, state.outstanding) == (TransferStatus.IN_PROGRESS, 1)
+                assert status is TransferStatus.IN_PROGRESS
+                await stage.time_out(transfer_id)
+                assert (await stage.state(transfer_id)).status is TransferStatus.TIMED_OUT
 
     play(scene)
 

@@ -47,7 +47,7 @@ def test_an_aborted_upload_gives_its_key_free(play: Play) -> None:
     async def scene(stage: Stage) -> None:
         transfer_id = await stage.begin()
         first = await begin(stage, transfer_id, "k")
-        await upload.abort(stage.platform, stage.app, first.upload_id)
+        await upload.give_up(stage.platform, stage.app, first.upload_id)
         again = await begin(stage, transfer_id, "k", "another label")
         assert (again.resumed, again.upload_id == first.upload_id) == (False, False)
 

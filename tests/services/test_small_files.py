@@ -175,7 +175,7 @@ def test_what_comes_after_an_abort_is_swept(play: Play) -> None:
     async def scene(local: Stage) -> None:
         async with on_s3(local) as stage:
             view = await begin(stage, await stage.begin())
-            await upload.abort(stage.platform, stage.app, view.upload_id)
+            await upload.give_up(stage.platform, stage.app, view.upload_id)
             await send(view.part)
             open_one = await begin(stage, await stage.begin("other"))
             await send(open_one.part)

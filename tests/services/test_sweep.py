@@ -112,7 +112,7 @@ def test_an_upload_is_kept_while_its_transfer_may_take_it(play: Play[None]) -> N
         report = await sweep.sweep(stage.platform)
         assert (report.closed_uploads, report.stray_uploads) == (0, 0)
         assert await open_in_store(stage) == [key]
-        await settled(stage, transfer_id)
+        await stage.time_out(transfer_id)
         assert (await sweep.sweep(stage.platform)).closed_uploads == 0
         await stage.pass_time(DAY)
         assert (await sweep.sweep(stage.platform)).closed_uploads == 1
@@ -145,7 +145,7 @@ def test_a_file_completed_when_its_transfer_had_settled_goes(play: Play[None]) -
         upload_id, part = await stage.send(transfer_id)
         [key] = await open_in_store(stage)
         await store_of(stage).complete(key, key, [part])
-        await settled(stage, transfer_id)
+        await stage.time_out(transfer_id)
         with pytest.raises(PlatformError, match="transfer_settled"):
             await stage.complete(upload_id, part)
         assert (await sweep.sweep(stage.platform)).stray_files == 0

@@ -14,7 +14,7 @@ from ferryman import connect_token
 from ferryman.api.known import KnownTokens
 from ferryman.api.throttle import Throttle
 from ferryman.clock import wall_now
-from ferryman.errors import NotAllowed, NotAuthenticated
+from ferryman.errors import Invalid, NotAllowed, NotAuthenticated
 from ferryman.services import app as apps
 from ferryman.services import installation
 from ferryman.services.platform import Platform
@@ -39,10 +39,23 @@ def server_app_guard(platform: Platform, throttle: Throttle) -> Guard:
     """Lets holders of a server token in, before anything else of a request is read."""
 
     async def guard(connection: Connection, _handler: BaseRouteHandler) -> None:
-        token = bearer(connection)
-        _enter(connection, await apps.authenticate(platform, token, Audience.SERVER), throttle)
+        app = await apps.authenticate(platform, bearer(connection), Audience.SERVER)
+        _enter(connection, replace(app, claim=_claim_of(connection)), throttle)
 
     return guard
+
+
+def _claim_of(connection: Connection) -> int:
+    """The number in the header ``Ferryman-Claim``; 0 without one."""
+    text = connection.headers.get("ferryman-claim", "0")
+    if not text.isascii() or not text.isdigit() or len(text) > 9:
+        raise Invalid(
+            "claim_invalid",
+            expected="Ferryman-Claim: the number `claims` that the claim was answered with",
+            found=f"{text[:32]!r}",
+            fix="Send the number as it was given, or leave the header out.",
+        )
+    return int(text)
 
 
 def cloud_app_guard(platform: Platform, credentials: Credentials, throttle: Throttle) -> Guard:

@@ -20,6 +20,9 @@ LastEntity = Annotated[str | None, QueryParameter(name="lastEntity")]
 PageSize = Annotated[int | None, QueryParameter(name="pageSize")]
 LastKey = Annotated[str | None, QueryParameter(name="lastEvaluatedKey")]
 Type = Annotated[str, QueryParameter(name="containerType")]
+Reason = Annotated[str | None, QueryParameter(name="reason")]
+Detail = Annotated[str | None, QueryParameter(name="detail")]
+Unfinished = Annotated[str | None, QueryParameter(name="unfinished")]
 Cursor = Annotated[str | None, QueryParameter(name="cursor")]
 
 NAMES = frozenset(
@@ -28,14 +31,17 @@ NAMES = frozenset(
         "cloudAppKey",
         "containerType",
         "cursor",
+        "detail",
         "from",
         "lastEntity",
         "lastEvaluatedKey",
         "namespace",
         "pageSize",
+        "reason",
         "state",
         "to",
         "transferId",
+        "unfinished",
     }
 )
 """All query parameters that any call knows."""

@@ -11,12 +11,23 @@ from litestar.params import JSONBody
 from ferryman.api.auth import caller, server_app_guard
 from ferryman.api.disconnection import disconnected
 from ferryman.api.mapping import container_page, find_mappings, mapping_page
-from ferryman.api.parameters import LONG_LIST_BYTES, Caller, Closing, Id, OwnPlatform
+from ferryman.api.parameters import (
+    LONG_LIST_BYTES,
+    Caller,
+    Closing,
+    Detail,
+    Id,
+    OwnPlatform,
+    Reason,
+    Unfinished,
+)
 from ferryman.api.storage import exported_manifest
 from ferryman.api.throttle import Throttle
+from ferryman.errors import Invalid
 from ferryman.services import listener, mapping, part, transfer, upload
 from ferryman.services.platform import Platform, passed
-from ferryman.wire.listener import ClaimAnswer, ClaimRequest, ListenerError
+from ferryman.vocab import GivenUp
+from ferryman.wire.listener import ClaimAnswer, ClaimRequest, HeartbeatAnswer, ListenerError
 from ferryman.wire.upload import (
     AppDataReceipt,
     CompleteRequest,
@@ -98,15 +109,58 @@ async def complete_upload(
 
 
 @delete("/uploads/{upload_id:str}", status_code=200, media_type=MediaType.TEXT)
-async def abort_upload(caller: Caller, platform: OwnPlatform, upload_id: Id) -> None:
-    """Give a file up."""
-    await upload.abort(platform, caller, upload_id)
+async def give_up_upload(
+    caller: Caller,
+    platform: OwnPlatform,
+    upload_id: Id,
+    reason: Reason = None,
+    detail: Detail = None,
+) -> None:
+    """Give a file up: `writer_failed`, `deliberate` (the default) or `superseded`."""
+    await upload.give_up(platform, caller, upload_id, _reason(reason), detail)
+
+
+def _reason(text: str | None) -> GivenUp:
+    try:
+        return GivenUp.DELIBERATE if text is None else GivenUp(text)
+    except ValueError:
+        raise Invalid(
+            "reason_invalid",
+            expected=f"a reason out of {', '.join(GivenUp)}",
+            found=f"{text!r}"[:48],
+            fix="Leave it out if the file is given up on purpose.",
+        ) from None
 
 
 @post("/transfers/{transfer_id:str}/complete-export", status_code=200, media_type=MediaType.TEXT)
-async def complete_export(caller: Caller, platform: OwnPlatform, transfer_id: Id) -> None:
-    """Everything is exported; repeatable."""
-    await transfer.complete_export(platform, caller, transfer_id)
+async def complete_export(
+    caller: Caller, platform: OwnPlatform, transfer_id: Id, unfinished: Unfinished = None
+) -> None:
+    """Everything is exported; repeatable. Refused while a file is unfinished.
+
+    With `unfinished=abandon` such files are given up on purpose.
+    """
+    if unfinished not in (None, "abandon"):
+        raise Invalid(
+            "unfinished_invalid",
+            expected="unfinished=abandon, or no such parameter",
+            found=f"{unfinished!r}"[:48],
+            fix="Leave it out to be told of unfinished files.",
+        )
+    abandon = unfinished is not None
+    await transfer.complete_export(platform, caller, transfer_id, abandon=abandon)
+
+
+@post("/transfers/{transfer_id:str}/heartbeat", status_code=200)
+async def heartbeat(caller: Caller, platform: OwnPlatform, transfer_id: Id) -> HeartbeatAnswer:
+    """The listener runs. Without a call for two minutes the transfer is offered again."""
+    return await listener.heartbeat(platform, caller, transfer_id)
+
+
+@post("/transfers/{transfer_id:str}/returned", status_code=200, media_type=MediaType.TEXT)
+async def returned(caller: Caller, platform: OwnPlatform, transfer_id: Id) -> None:
+    """The listener came back without an exception; it is not called again. Repeatable."""
+    await transfer.record_return(platform, caller, transfer_id)
 
 
 @post("/transfers/{transfer_id:str}/error", status_code=200, media_type=MediaType.TEXT)
@@ -139,8 +193,10 @@ def server_router(platform: Platform, throttle: Throttle) -> Router:
             sign_parts,
             upload_state,
             complete_upload,
-            abort_upload,
+            give_up_upload,
             complete_export,
+            heartbeat,
+            returned,
             report_error,
             post("/transfers/{transfer_id:str}/mappings/find", status_code=200)(find_mappings),
             get("/transfers/{transfer_id:str}/mappings/page")(mapping_page),

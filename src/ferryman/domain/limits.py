@@ -44,8 +44,11 @@ BREAKER_PAUSE = timedelta(seconds=5)
 BREAKER_LONGEST_PAUSE = timedelta(minutes=1)
 """Ours; short beside the window for acknowledging, which goes on."""
 
-CLAIM_LEASE = timedelta(minutes=2)
-"""After this long a claim that named no agent and was never used is offered again; ours."""
+CLAIM_CONFIRMATION = timedelta(seconds=10)
+"""Within this time the agent that got a claim has to make a call, or it is offered again; ours."""
+
+CLAIM_SILENCE = timedelta(minutes=2)
+"""After so long without a call or heartbeat a confirmed claim is offered again; ours."""
 
 FUNCTION_SECONDS = 25.0
 """function-limits."""

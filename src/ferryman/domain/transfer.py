@@ -4,6 +4,9 @@
       │                   │ ├──deadline or 14 days──▶ TIMED_OUT
       └─cancel▶ SKIPPED   └─cancel──▶ CANCELLATION_REQUESTED ──60 min──▶ CANCELLED
 
+SUCCESS is proof that nothing which was begun is missing (ADR 0038): an unfinished file, or a
+listener that was seen at work and never came back, keeps a transfer from it.
+
 Every function takes the state and ``now`` and returns a :class:`Change`; an illegal command
 raises and changes nothing. Each transfer has one timer, at :func:`next_wake`. Uploads and
 acknowledgements move the deadline but not the timer: when the timer fires too early,
@@ -18,11 +21,19 @@ from ferryman.errors import Conflict, Settled
 from ferryman.vocab import AckStatus, AppKind, EventType, TransferStatus
 
 _TOUCH_STEP = timedelta(seconds=1)
+_RERUNNABLE = (TransferStatus.FAILED, TransferStatus.INCOMPLETE, TransferStatus.TIMED_OUT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transfer:
-    """What the rules need to know of a transfer; counts are of ``uploaded:app_data`` messages."""
+    """What the rules need to know of a transfer; counts are of ``uploaded:app_data`` messages.
+
+    ``unfinished`` counts the files of the current claim that were begun, and neither completed
+    nor given up on purpose: open uploads, and those whose writer failed. None is not counted yet,
+    which is right for decisions that cannot settle the transfer. ``heartbeats`` tells
+    that the client of the current claim reports that its listener runs, so that it would also
+    report its return, which sets ``returned_at``.
+    """
 
     kind: AppKind = AppKind.FORGE
     status: TransferStatus = TransferStatus.READY
@@ -31,9 +42,12 @@ class Transfer:
     last_upload_at: datetime | None = None
     last_success_at: datetime | None = None
     export_completed_at: datetime | None = None
+    returned_at: datetime | None = None
     cancel_requested_at: datetime | None = None
     settled_at: datetime | None = None
     listener_errored: bool = False
+    heartbeats: bool = False
+    unfinished: int | None = 0
     files: int = 0
     succeeded: int = 0
     failed: int = 0
@@ -43,6 +57,17 @@ class Transfer:
     def outstanding(self) -> int:
         """Messages of app data that nobody has acknowledged."""
         return self.files - self.succeeded - self.failed
+
+    @property
+    def export_ended(self) -> bool:
+        """Whether the deadline ends the export, if ``complete_export`` was not called.
+
+        It does when the listener reported its return, or, of a client that reports none, when
+        there is at least one file.
+        """
+        if self.export_completed_at is not None or self.returned_at is not None:
+            return True
+        return self.files > 0 and not self.heartbeats
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,13 +191,41 @@ def complete_export(transfer: Transfer, now: datetime) -> Change:
     """All files are there. Does not move the deadline; saying it twice is harmless.
 
     Connect knows no event for it: there it only keeps the listener from being called again.
+    Raises :class:`Conflict` (``export_incomplete``) while a file of this claim is unfinished; the
+    caller names the files.
     """
     if transfer.export_completed_at is not None:
         return Change(transfer)
     check_exporting(transfer, "completing the export")
+    if _unfinished(transfer):
+        raise export_incomplete(f"{transfer.unfinished} unfinished")
     done = _with_progress(replace(transfer, export_completed_at=now))
     events = (EventType.EXPORTED,) if transfer.kind is AppKind.FORGE else ()
     return _settle_if_done(Change(done, events), now)
+
+
+def export_incomplete(found: str) -> Conflict:
+    """The refusal of ``complete_export``; ``found`` names the files."""
+    return Conflict(
+        "export_incomplete",
+        expected="every file that this export began to be complete",
+        found=found,
+        fix="Write each of these files again under its label and close it, outside of any except "
+        "block; complete() registers a file that you closed while an exception was handled. "
+        "To do without a file, call abandon() on its stream, or complete the export with "
+        "unfinished=abandon.",
+    )
+
+
+def record_return(transfer: Transfer, now: datetime) -> Change:
+    """The listener came back without an exception; it is not called again.
+
+    Without ``complete_export`` the deadline still has to pass: files may follow from elsewhere.
+    """
+    if transfer.returned_at is not None:
+        return Change(transfer)
+    check_exporting(transfer, "reporting the listener's return")
+    return Change(replace(transfer, returned_at=now))
 
 
 def record_error(transfer: Transfer, now: datetime) -> Change:  # noqa: ARG001 - one signature
@@ -214,19 +267,32 @@ def skip(transfer: Transfer, now: datetime) -> Change:
 
 def wake(transfer: Transfer, now: datetime) -> Change:
     """The timer fired: decide what its passing means; too early, nothing."""
-    due = next_wake(transfer)
-    if due is None or now < due:
+    if not is_due(transfer, now):
         return Change(transfer)
     if transfer.status is TransferStatus.CANCELLATION_REQUESTED:
         return settle(transfer, TransferStatus.CANCELLED, now)
     expiry = expires_at(transfer)
-    if transfer.kind is AppKind.CONNECT or (expiry is not None and now >= expiry):
+    expired = transfer.kind is AppKind.CONNECT or (expiry is not None and now >= expiry)
+    if expired or transfer.outstanding:
         return settle(transfer, TransferStatus.TIMED_OUT, now)
-    if transfer.outstanding:
+    # A listener that threw has failed, whatever files it left unfinished. Else these are missing.
+    if not transfer.listener_errored and (_unfinished(transfer) or not transfer.export_ended):
         return settle(transfer, TransferStatus.TIMED_OUT, now)
-    # Nothing outstanding: the deadline ends an export that nobody declared complete.
+    # The deadline ends an export that nobody declared complete.
     ended = replace(transfer, export_completed_at=transfer.export_completed_at or now)
-    return _settle_if_done(Change(ended), now)
+    return settle(ended, outcome(ended), now)
+
+
+def is_due(transfer: Transfer, now: datetime) -> bool:
+    """Whether :func:`wake` has something to decide at ``now``."""
+    due = next_wake(transfer)
+    return due is not None and now >= due
+
+
+def give_up_file(transfer: Transfer, now: datetime) -> Change:
+    """A file was given up on purpose, which may be all that the transfer waited for."""
+    check_live(transfer, "giving up an upload")
+    return _settle_if_done(Change(transfer), now)
 
 
 def outcome(transfer: Transfer) -> TransferStatus:
@@ -241,13 +307,16 @@ def outcome(transfer: Transfer) -> TransferStatus:
 
 
 def check_rerun(transfer: Transfer, original_started_at: datetime | None, now: datetime) -> None:
-    """A FAILED or INCOMPLETE transfer may run again within 12 days (rerun)."""
-    if transfer.status not in (TransferStatus.FAILED, TransferStatus.INCOMPLETE):
+    """A FAILED or INCOMPLETE transfer may run again within 12 days (rerun).
+
+    So may one that TIMED_OUT, which is an extension of ours: a listener that was lost needs it.
+    """
+    if transfer.status not in _RERUNNABLE:
         raise Conflict(
             "rerun_not_possible",
-            expected="a transfer that ended as FAILED or INCOMPLETE",
+            expected=f"a transfer that ended as {', '.join(_RERUNNABLE)}",
             found=f"status {transfer.status}",
-            fix="Only those two can be re-run; otherwise create a new migration.",
+            fix="Create a new migration.",
         )
     if original_started_at is not None and now >= original_started_at + limits.RERUN_WINDOW:
         raise Conflict(
@@ -265,6 +334,7 @@ def _settle_if_done(change: Change, now: datetime) -> Change:
         or transfer.status is not TransferStatus.IN_PROGRESS
         or transfer.export_completed_at is None
         or transfer.outstanding
+        or _unfinished(transfer)
     ):
         return change
     settled = settle(transfer, outcome(transfer), now)
@@ -276,6 +346,12 @@ def settle(transfer: Transfer, status: TransferStatus, now: datetime) -> Change:
     progress = 100 if status is TransferStatus.SUCCESS else transfer.progress
     final = replace(transfer, status=status, settled_at=now, progress=progress)
     return Change(final, (EventType.SETTLED,))
+
+
+def _unfinished(transfer: Transfer) -> int:
+    if transfer.unfinished is None:
+        raise AssertionError("count the unfinished files before a decision that may settle")
+    return transfer.unfinished
 
 
 def _with_progress(transfer: Transfer) -> Transfer:

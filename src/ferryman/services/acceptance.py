@@ -12,7 +12,7 @@ from ferryman.errors import Invalid, LimitExceeded, RuleError
 from ferryman.objects.parts import check_digests, is_sha256
 from ferryman.services import transfer as transfer_service
 from ferryman.services.decision import apply, message_id_of
-from ferryman.services.own_upload import check_not_aborted, completed, receipt_of
+from ferryman.services.own_upload import check_current, completed, receipt_of
 from ferryman.services.platform import Platform
 from ferryman.store import app_data, timeline
 from ferryman.store import upload as uploads
@@ -42,7 +42,8 @@ async def accept(platform: Platform, app: App, whole: Whole) -> AppDataReceipt |
     async def together(files: list[Whole]) -> list[_Answer]:
         return await _accept(platform, app, transfer_id, files)
 
-    return await platform.gathering.do(transfer_id, whole, together)
+    # Calls of another claim are refused together, so they do not share a transaction with ours.
+    return await platform.gathering.do((transfer_id, app.claim), whole, together)
 
 
 _Answer = AppDataReceipt | Exception | None
@@ -58,7 +59,7 @@ async def _accept(
     async with platform.database.transaction() as tx:
         stored = await transfer_service.lock_exporting(tx, app, str(transfer_id))
         found = await uploads.by_ids(tx, list(first), app.app_id)
-        answers = {id_: await _known(tx, upload) for id_, upload in found.items()}
+        answers = {id_: await _known(tx, upload, stored) for id_, upload in found.items()}
         new = [whole for whole in first.values() if _is_new(found, answers, whole)]
         try:
             answers |= await _record(tx, stored, new)
@@ -92,12 +93,12 @@ async def _record(
     return {file.upload_id: receipt_of(file) for file in files}
 
 
-async def _known(tx: Transaction, upload: Upload) -> _Answer:
+async def _known(tx: Transaction, upload: Upload, stored: StoredTransfer) -> _Answer:
     """What there is to say of an upload that is not open any more."""
     if done := await completed(tx, upload):
         return receipt_of(done)
     try:
-        check_not_aborted(upload)
+        check_current(upload, stored)
     except RuleError as refused:
         return refused
     return None

@@ -17,6 +17,7 @@ from ferryman.store import app as apps
 from ferryman.store import message as messages
 from ferryman.store import queue, timeline
 from ferryman.store import transfer as transfers
+from ferryman.store import upload as uploads
 from ferryman.store.database import Transaction
 from ferryman.store.transfer import StoredTransfer
 from ferryman.vocab import AppKind, EventType
@@ -53,6 +54,17 @@ async def apply(
     if stored.wake_job_id is None or after.cancel_requested_at != before.cancel_requested_at:
         return await set_timer(tx, stored)
     return stored
+
+
+async def count_unfinished(tx: Transaction, stored: StoredTransfer) -> StoredTransfer:
+    """A locked transfer with its unfinished files counted; none begins until the transaction ends.
+
+    Needed before a decision that may settle it. Take no other lock between that of the transfer
+    and this one.
+    """
+    await uploads.hold_intake(tx, stored.transfer_id)
+    unfinished = await uploads.count_unfinished(tx, stored.transfer_id)
+    return replace(stored, state=replace(stored.state, unfinished=unfinished))
 
 
 def message_id_of(transfer_id: UUID, event: EventType, fields: Mapping[str, Any]) -> UUID:
@@ -128,5 +140,6 @@ async def _end(tx: Transaction, stored: StoredTransfer) -> StoredTransfer:
     if stored.wake_job_id is not None:
         await queue.delete_job(tx, stored.wake_job_id)
         await transfers.set_wake_job(tx, stored.transfer_id, None)
+    await uploads.close_intake(tx, stored.transfer_id)
     await skip_dependants(tx, stored)
     return replace(stored, wake_job_id=None)

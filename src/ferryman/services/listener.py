@@ -5,25 +5,31 @@ from uuid import UUID
 from ferryman.domain.dependency import Definition, in_order
 from ferryman.domain.limits import LABEL_CHARACTERS
 from ferryman.domain.scope import check_declared
+from ferryman.domain.transfer import check_live
 from ferryman.domain.transfer import start as start_rule
 from ferryman.errors import NotAllowed
 from ferryman.services import dependency
+from ferryman.services import transfer as transfer_service
 from ferryman.services.decision import apply
 from ferryman.services.platform import Platform, check_text, parse_id
-from ferryman.services.transfer import settle_late
+from ferryman.services.transfer import settle_late, tell_given_up
 from ferryman.store import refusal as refusals
 from ferryman.store import timeline
 from ferryman.store import transfer as transfers
+from ferryman.store import upload as uploads
 from ferryman.store.app import App
 from ferryman.store.transfer import StoredTransfer
-from ferryman.wire.listener import ClaimedTransfer, ClaimRequest
+from ferryman.vocab import GivenUp
+from ferryman.wire.listener import ClaimedTransfer, ClaimRequest, HeartbeatAnswer
 
 
 async def claim(platform: Platform, app: App, request: ClaimRequest) -> ClaimedTransfer | None:
     """The next transfer whose listener is to be called; None when there is nothing to do now.
 
     A transfer goes to one agent. The same agent gets it again when it claims without naming it
-    as running: then it was killed in between, and the listener is called anew. Raises
+    as running: it was killed in between, and the listener is called again. Any agent gets one
+    whose claim was not confirmed by a call, or whose client fell silent. A new claim fences the
+    one before: its calls are refused, and what it left open is given up. Raises
     :class:`NotAllowed` when no key is the token's own: it would wait forever, and for scopes
     that the app was not registered with. Definitions that cannot run are refused and change
     nothing.
@@ -51,17 +57,31 @@ async def claim(platform: Platform, app: App, request: ClaimRequest) -> ClaimedT
         if stored.state.status.final:
             return None
         stored = await dependency.split(tx, stored, definitions)
-        await transfers.record_claim(
+        number = await transfers.record_claim(
             tx,
             stored.transfer_id,
             request.agent_id,
             request.server_app_version,
             _scopes(stored, definitions, request),
         )
-        await timeline.write(tx, stored.transfer_id, "listener.claimed", agentId=request.agent_id)
+        await uploads.claim_intake(tx, stored.transfer_id, number)
+        left = await uploads.supersede(tx, stored.transfer_id, number, resumable=False)
+        await timeline.write(
+            tx, stored.transfer_id, "listener.claimed", agentId=request.agent_id, claim=number
+        )
+        await tell_given_up(tx, stored.transfer_id, left, GivenUp.SUPERSEDED)
         stored = await transfers.lock(tx, stored.transfer_id) or stored
         stored = await apply(tx, stored, start_rule(stored.state, tx.now))
     return _claimed(stored)
+
+
+async def heartbeat(platform: Platform, app: App, transfer_id: str) -> HeartbeatAnswer:
+    """The listener of the current claim runs; whoever reports that will report its return, too."""
+    async with platform.database.transaction() as tx:
+        stored = await transfer_service.load_own(tx, app, transfer_id)
+        check_live(stored.state, "reporting that its listener runs")
+        await transfers.record_heartbeat(tx, stored)
+    return HeartbeatAnswer(status=stored.state.status)
 
 
 async def note_asking(platform: Platform, app: App, agent_id: str | None) -> None:

@@ -5,7 +5,7 @@ from ferryman.domain import transfer as transfer_rules
 from ferryman.domain.limits import ADMIN_PAGE, MESSAGE_IDS
 from ferryman.errors import Conflict, LimitExceeded, not_found
 from ferryman.services import transfer as transfer_service
-from ferryman.services.decision import apply
+from ferryman.services.decision import apply, count_unfinished
 from ferryman.services.platform import (
     Platform,
     decode_position,
@@ -42,6 +42,8 @@ async def acknowledge(
     async with platform.database.transaction() as tx:
         stored = await transfer_service.lock_own(tx, app, transfer_id)
         transfer_rules.check_live(stored.state, "acknowledging messages")
+        if stored.state.export_completed_at is not None:
+            stored = await count_unfinished(tx, stored)
         found = await messages.lock_many(tx, stored.transfer_id, list(wanted))
         if missing := wanted - {message.message_id for message in found}:
             raise not_found("message", min(missing))

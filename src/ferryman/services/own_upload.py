@@ -2,12 +2,15 @@
 
 from ferryman.errors import Conflict, not_found
 from ferryman.services.platform import parse_id
+from ferryman.services.transfer import check_claim
 from ferryman.store import app_data
 from ferryman.store import upload as uploads
 from ferryman.store.app import App
 from ferryman.store.app_data import AppData
 from ferryman.store.database import Transaction
+from ferryman.store.transfer import StoredTransfer
 from ferryman.store.upload import Upload
+from ferryman.vocab import GivenUp
 from ferryman.wire.upload import AppDataReceipt
 
 
@@ -26,9 +29,9 @@ async def completed(tx: Transaction, upload: Upload) -> AppData | None:
     return await app_data.of_upload(tx, upload.upload_id)
 
 
-def check_open(upload: Upload) -> None:
+def check_open(upload: Upload, stored: StoredTransfer) -> None:
     """It takes parts."""
-    check_not_aborted(upload)
+    check_current(upload, stored)
     if upload.state != "OPEN":
         raise Conflict(
             "upload_closed",
@@ -38,13 +41,20 @@ def check_open(upload: Upload) -> None:
         )
 
 
-def check_not_aborted(upload: Upload) -> None:
-    """It is a file, or may become one."""
+def check_current(upload: Upload, stored: StoredTransfer) -> None:
+    """It is a file of the transfer, or may become one.
+
+    Raises :class:`Conflict`: ``claim_superseded`` for a file that an earlier claim left open,
+    ``upload_closed`` for one that was given up.
+    """
+    if upload.state == "OPEN" or upload.reason is GivenUp.SUPERSEDED:
+        check_claim(upload.claim, stored)
     if upload.state == "ABORTED":
+        why = "" if upload.reason is None else f" ({upload.reason})"
         raise Conflict(
             "upload_closed",
             expected="an open upload",
-            found="one that was aborted",
+            found=f"one that was given up{why}",
             fix="Begin a new upload.",
         )
 

@@ -36,8 +36,8 @@ async def sign_parts(
     check_parts(platform, parts)
     async with platform.database.transaction() as tx:
         upload = await own(tx, app, upload_id)
-        check_open(upload)
         stored = await transfer_service.lock_exporting(tx, app, str(upload.transfer_id))
+        check_open(upload, stored)
         await touch(tx, stored)
         now = tx.now
     reference = await platform.objects.widened(str(upload.key), upload.store_ref, parts)

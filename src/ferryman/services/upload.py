@@ -1,4 +1,4 @@
-"""Uploading app data: begin, complete, abort.
+"""Uploading app data: begin, complete, give up.
 
 The object store and the database cannot commit together. So the store completes first, under a
 key that was fixed when the upload began, and completing is repeatable on both sides: killed in
@@ -16,18 +16,19 @@ from ferryman.errors import Conflict
 from ferryman.ids import new_id
 from ferryman.services import transfer as transfer_service
 from ferryman.services.acceptance import Whole, accept, check_whole
+from ferryman.services.decision import apply, count_unfinished
 from ferryman.services.digest import digest_of
-from ferryman.services.own_upload import check_not_aborted, completed, own, receipt_of
+from ferryman.services.own_upload import check_current, completed, own, receipt_of
 from ferryman.services.part import check_parts, signed, touch
 from ferryman.services.platform import Platform, check_text
 from ferryman.store import app_data, timeline
-from ferryman.store import transfer as transfers
 from ferryman.store import upload as uploads
 from ferryman.store.app import App
 from ferryman.store.app_data import AppData
+from ferryman.store.database import Transaction
 from ferryman.store.transfer import StoredTransfer
 from ferryman.store.upload import Upload
-from ferryman.vocab import TransferStatus
+from ferryman.vocab import GivenUp, TransferStatus
 from ferryman.wire.upload import (
     AppDataReceipt,
     CompleteRequest,
@@ -78,10 +79,11 @@ async def begin(
         state="OPEN",
     )
     async with platform.database.statement() as tx:
-        kept = await uploads.insert(tx, upload)
+        kept = await uploads.insert(tx, upload, app.claim or None)
         now = tx.now
     if not kept:
-        # Another process began under the same key in the meantime: its upload is the one.
+        # Another process began under the same key meanwhile, and its upload is found; or the
+        # transfer was settled or claimed again, which refuses the next try.
         await platform.objects.abort(str(key), upload.store_ref)
         return await begin(platform, app, transfer_id, label, resume_key, part)
     view = _view(platform, upload)
@@ -136,6 +138,7 @@ async def _begun(
         done = await app_data.of_upload(tx, upload.upload_id)
         if done is None:
             rules.check_exporting(stored.state, "uploading app data")
+            await uploads.adopt(tx, upload.upload_id)
     return _view(platform, upload, resumed=True, done=done)
 
 
@@ -161,6 +164,9 @@ async def state(platform: Platform, app: App, upload_id: str) -> UploadState:
     """What the store holds of an upload."""
     async with platform.database.transaction() as tx:
         upload = await own(tx, app, upload_id)
+        stored = await transfer_service.load_own(tx, app, str(upload.transfer_id))
+        if upload.state == "OPEN":
+            transfer_service.check_claim(upload.claim, stored)
     parts: list[StoredPart] = []
     if upload.state == "OPEN":
         parts = await platform.objects.list_parts(str(upload.key), upload.store_ref)
@@ -182,8 +188,8 @@ async def complete(
         upload = await own(tx, app, upload_id)
         if done := await completed(tx, upload):
             return receipt_of(done)
-        check_not_aborted(upload)
         stored = await transfer_service.load_own(tx, app, str(upload.transfer_id))
+        check_current(upload, stored)
         rules.check_exporting(stored.state, "uploading app data")
     size = check_whole(platform, request)
     parts = await platform.objects.complete(str(upload.key), upload.store_ref, request.parts)
@@ -201,12 +207,23 @@ async def complete(
     return await complete(platform, app, upload_id, request) if receipt is None else receipt
 
 
-async def abort(platform: Platform, app: App, upload_id: str) -> None:
-    """Give an upload up; harmless when it was given up already."""
+async def give_up(
+    platform: Platform,
+    app: App,
+    upload_id: str,
+    reason: GivenUp = GivenUp.DELIBERATE,
+    detail: str | None = None,
+) -> None:
+    """Give an upload up; harmless when it was given up already.
+
+    ``detail`` says what the writer failed with: class and place of an exception. A failed file
+    may be done without later, deliberately; otherwise the first reason stays.
+    """
+    check_text("detail", detail or "", longest=LABEL_CHARACTERS)
     async with platform.database.transaction() as tx:
         upload = await own(tx, app, upload_id)
         # The transfer's lock orders this against a completion of the same upload.
-        stored = await transfers.lock(tx, upload.transfer_id)
+        stored = await transfer_service.lock_own(tx, app, str(upload.transfer_id))
         upload = await own(tx, app, upload_id)
         if upload.state == "COMPLETED":
             raise Conflict(
@@ -215,7 +232,20 @@ async def abort(platform: Platform, app: App, upload_id: str) -> None:
                 found="one whose file is app data already",
                 fix="App data cannot be taken back; it goes when the transfer's life ends.",
             )
-        await uploads.set_state(tx, upload.upload_id, "ABORTED")
-        if upload.state == "OPEN" and stored is not None and not stored.state.status.final:
-            await timeline.write(tx, upload.transfer_id, "upload.aborted", key=str(upload.key))
+        if await uploads.give_up(tx, upload.upload_id, reason, detail):
+            await _note_given_up(tx, stored, upload, reason, detail)
     await platform.objects.abort(str(upload.key), upload.store_ref)
+
+
+async def _note_given_up(
+    tx: Transaction, stored: StoredTransfer, upload: Upload, reason: GivenUp, detail: str | None
+) -> None:
+    if stored.state.status.final:
+        return
+    why = {} if detail is None else {"detail": detail}
+    facts = {"key": str(upload.key), "label": upload.label, "reason": reason, **why}
+    await timeline.write(tx, upload.transfer_id, "upload.aborted", **facts)
+    if stored.state.export_completed_at is not None:
+        # It may be all that the transfer waited for.
+        stored = await count_unfinished(tx, stored)
+        await apply(tx, stored, rules.give_up_file(stored.state, tx.now))

@@ -34,6 +34,9 @@ class App:
     webhooks: list[str] = field(default_factory=list)
     site: str | None = None
     """The only site that the caller's token is good for; None when it is good for all."""
+    claim: int | None = None
+    """Of a call of the server app: the number of the claim it is made under, 0 where it names
+    none; None for all other callers."""
 
 
 async def save(tx: Transaction, app: App) -> App:
@@ -122,7 +125,7 @@ async def page(tx: Transaction, after: App | None, size: int) -> list[App]:
 
 
 def _app(row: Any) -> App:
-    fields = {name: row[name] for name in App.__dataclass_fields__ if name != "site"}
+    fields = {name: row[name] for name in App.__dataclass_fields__ if name not in ("site", "claim")}
     fields["kind"] = AppKind(row["kind"])
     for name in ("manifest", "descriptor"):
         fields[name] = None if row[name] is None else msgspec.json.decode(row[name])

@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 
 from ferryman.domain.dependency import Definition
-from ferryman.domain.limits import CLAIM_LEASE
+from ferryman.domain.limits import CLAIM_CONFIRMATION, CLAIM_SILENCE
 from ferryman.domain.scope import effective
 from ferryman.domain.transfer import Transfer
 from ferryman.store.database import SQL, Transaction
@@ -41,6 +41,7 @@ class StoredTransfer:
     skipped_by: UUID | None
     server_app_version: str
     claims: int
+    claim_noted: bool | None
     released_at: datetime | None
     listener_error: dict[str, str] | None
     feedback: dict[str, Any] | None
@@ -115,7 +116,7 @@ async def save(tx: Transaction, transfer_id: UUID, state: Transfer) -> None:
     await SQL.save_transfer(
         tx.connection,
         transfer_id=transfer_id,
-        **{name: getattr(state, name) for name in _STATE_COLUMNS if name not in ("kind", "window")},
+        **{name: getattr(state, name) for name in _SAVED_COLUMNS},
     )
 
 
@@ -152,7 +153,8 @@ async def next_claim(
         app_ids=app_ids,
         agent_id=agent_id,
         running=running,
-        unused_since=tx.now - CLAIM_LEASE,
+        silence=CLAIM_SILENCE,
+        confirmation=CLAIM_CONFIRMATION,
     )
     return found
 
@@ -163,9 +165,9 @@ async def record_claim(
     agent_id: str | None,
     server_app_version: str | None,
     declared_scopes: list[str] | None,
-) -> None:
-    """Count a claim and remember who made it, and what the listener declared."""
-    await SQL.record_claim(
+) -> int:
+    """Count a claim and remember who made it, and what the listener declared; its number."""
+    claim: int = await SQL.record_claim(
         tx.connection,
         transfer_id=transfer_id,
         agent_id=agent_id,
@@ -173,6 +175,18 @@ async def record_claim(
         declared_scopes=declared_scopes,
         now=tx.now,
     )
+    return claim
+
+
+async def see_claim(tx: Transaction, stored: StoredTransfer) -> None:
+    """The client of the current claim made a call: it lives. Noted every few seconds."""
+    if not stored.claim_noted:
+        await SQL.see_claim(tx.connection, transfer_id=stored.transfer_id, claim=stored.claims)
+
+
+async def record_heartbeat(tx: Transaction, stored: StoredTransfer) -> None:
+    """The client of the current claim reports that its listener runs."""
+    await SQL.record_heartbeat(tx.connection, transfer_id=stored.transfer_id, claim=stored.claims)
 
 
 async def record_listener_error(tx: Transaction, transfer_id: UUID, error: object) -> None:
@@ -226,7 +240,8 @@ async def first_start(tx: Transaction, transfer_id: UUID) -> datetime | None:
     return at
 
 
-_STATE_COLUMNS = [field.name for field in fields(Transfer)]
+_STATE_COLUMNS = [field.name for field in fields(Transfer) if field.name != "unfinished"]
+_SAVED_COLUMNS = [name for name in _STATE_COLUMNS if name not in ("kind", "window")]
 
 
 def _text(value: object) -> str | None:
@@ -263,5 +278,5 @@ def stored_transfer(row: Any) -> StoredTransfer | None:
         details=details,
         listener_error=_decoded(row["listener_error"]),
         feedback=_decoded(row["feedback"]),
-        state=Transfer(**state),
+        state=Transfer(**state, unfinished=None),
     )

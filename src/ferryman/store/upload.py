@@ -2,17 +2,22 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
 from ferryman.store.database import SQL, Transaction
+from ferryman.vocab import GivenUp
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
-    """One upload; ``state`` is OPEN, COMPLETED or ABORTED, ``store_ref`` the store's own name."""
+    """One upload; ``state`` is OPEN, COMPLETED or ABORTED, ``store_ref`` the store's own name.
+
+    ``claim`` is the number of the claim whose listener writes it, ``reason`` why it was given up.
+    """
 
     upload_id: UUID
     transfer_id: UUID
@@ -21,12 +26,30 @@ class Upload:
     label: str | None
     resume_key: str | None = None
     state: str
+    claim: int = 0
+    reason: GivenUp | None = None
 
 
-async def insert(tx: Transaction, upload: Upload) -> bool:
-    """Remember an upload that the store has begun; False where another has its resume key.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unfinished:
+    """A file that was begun, and neither completed nor given up on purpose.
 
-    One statement, so it needs no transaction around it.
+    ``detail`` is what its writer failed with, None for one that is still open.
+    """
+
+    upload_id: UUID
+    label: str | None
+    failed: bool
+    detail: str | None
+    since: datetime
+
+
+async def insert(tx: Transaction, upload: Upload, claim: int | None) -> bool:
+    """Remember an upload that the store has begun, as one of the current claim.
+
+    False where another has its resume key, where the transfer takes no files any more, and where
+    the caller's ``claim`` (None: it named none) is not the current one. One statement, so it
+    needs no transaction around it.
     """
     found: Any = await SQL.insert_upload(
         tx.connection,
@@ -36,6 +59,7 @@ async def insert(tx: Transaction, upload: Upload) -> bool:
         store_ref=upload.store_ref,
         label=upload.label,
         resume_key=upload.resume_key,
+        claim=claim,
         told=msgspec.json.encode({"key": upload.key, "label": upload.label}).decode(),
         now=tx.now,
     )
@@ -68,9 +92,75 @@ async def set_store_ref(tx: Transaction, upload: Upload, store_ref: str) -> bool
     return found is not None
 
 
-async def set_state(tx: Transaction, upload_id: UUID, state: str) -> None:
-    """COMPLETED or ABORTED."""
-    await SQL.set_upload_state(tx.connection, upload_id=upload_id, state=state)
+async def adopt(tx: Transaction, upload_id: UUID) -> int:
+    """Make it a file of the transfer's current claim, whose number is returned."""
+    claim: int = await SQL.adopt_upload(tx.connection, upload_id=upload_id)
+    return claim
+
+
+async def give_up(
+    tx: Transaction, upload_id: UUID, reason: GivenUp, detail: str | None = None
+) -> bool:
+    """Give an open upload up; False where it was not open."""
+    found: Any = await SQL.give_up_upload(
+        tx.connection, upload_id=upload_id, reason=reason, detail=detail, now=tx.now
+    )
+    return found is not None
+
+
+async def unfinished(tx: Transaction, transfer_id: UUID, size: int) -> list[Unfinished]:
+    """The oldest unfinished files of the current claim."""
+    rows = SQL.unfinished_uploads(tx.connection, transfer_id=transfer_id, size=size)
+    return [
+        Unfinished(
+            upload_id=row["upload_id"],
+            label=row["label"],
+            failed=row["reason"] is not None,
+            detail=row["detail"],
+            since=row["created_at"],
+        )
+        async for row in rows
+    ]
+
+
+async def count_unfinished(tx: Transaction, transfer_id: UUID) -> int:
+    """How many files of the current claim are unfinished, as last committed."""
+    count: int = await SQL.count_unfinished(tx.connection, transfer_id=transfer_id)
+    return count
+
+
+async def hold_intake(tx: Transaction, transfer_id: UUID) -> None:
+    """Let no file begin until the transaction ends. Lock the transfer before."""
+    await SQL.hold_intake(tx.connection, transfer_id=transfer_id)
+
+
+async def close_intake(tx: Transaction, transfer_id: UUID) -> None:
+    """Let no file begin any more: the transfer is settled."""
+    await SQL.close_intake(tx.connection, transfer_id=transfer_id)
+
+
+async def claim_intake(tx: Transaction, transfer_id: UUID, claim: int) -> None:
+    """From now on files begin as those of ``claim``."""
+    await SQL.claim_intake(tx.connection, transfer_id=transfer_id, claim=claim)
+
+
+async def supersede(
+    tx: Transaction, transfer_id: UUID, claim: int, *, resumable: bool
+) -> list[UUID]:
+    """Give up what claims before ``claim`` left open; the keys of it.
+
+    ``resumable`` says whether files with a resume key, which the listener may still resume, too.
+    """
+    rows = SQL.supersede_uploads(
+        tx.connection, transfer_id=transfer_id, claim=claim, resumable=resumable, now=tx.now
+    )
+    return [row["key"] async for row in rows]
+
+
+async def abandon_unfinished(tx: Transaction, transfer_id: UUID, claim: int) -> list[UUID]:
+    """Do without the unfinished files of that claim; their keys."""
+    rows = SQL.abandon_unfinished(tx.connection, transfer_id=transfer_id, claim=claim, now=tx.now)
+    return [row["key"] async for row in rows]
 
 
 def _upload(row: Any) -> Upload | None:
@@ -78,4 +168,6 @@ def _upload(row: Any) -> Upload | None:
 
 
 def _read(row: Any) -> Upload:
-    return Upload(**{name: row[name] for name in Upload.__dataclass_fields__})
+    plain = {name: row[name] for name in Upload.__dataclass_fields__}
+    plain["reason"] = None if row["reason"] is None else GivenUp(row["reason"])
+    return Upload(**plain)

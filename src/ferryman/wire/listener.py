@@ -1,6 +1,6 @@
 """The long poll by which an agent takes transfers (server surface)."""
 
-from ferryman.vocab import AppKind
+from ferryman.vocab import AppKind, TransferStatus
 from ferryman.wire.base import Wire
 from ferryman.wire.migration import MigrationDetails
 
@@ -40,7 +40,12 @@ class ClaimRequest(Wire, frozen=True):
 
 
 class ClaimedTransfer(Wire, frozen=True):
-    """A transfer whose listener is to be called; ``claims`` counts how often it was handed out."""
+    """A transfer whose listener is to be called; ``claims`` counts how often it was handed out.
+
+    The claim is unconfirmed until the first call on the transfer: after 10 seconds without one
+    it is offered again. Send ``claims`` as the header ``Ferryman-Claim`` of each call, so that
+    calls are refused (409 ``claim_superseded``) once another agent has the transfer.
+    """
 
     transfer_id: str
     migration_details: MigrationDetails
@@ -58,6 +63,15 @@ class ClaimAnswer(Wire, frozen=True):
     """``transfer`` is null when nothing was to be done within the wait."""
 
     transfer: ClaimedTransfer | None
+
+
+class HeartbeatAnswer(Wire, frozen=True):
+    """``POST /server/v1/transfers/{transferId}/heartbeat``: the listener runs, and is to go on.
+
+    ``status`` is ``IN_PROGRESS``, or ``CANCELLATION_REQUESTED`` once an admin cancelled.
+    """
+
+    status: TransferStatus
 
 
 class ListenerError(Wire, frozen=True):

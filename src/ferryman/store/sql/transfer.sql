@@ -1,10 +1,13 @@
 -- name: insert_transfer!
-INSERT INTO transfer (transfer_id, migration_id, app_id, original_transfer_id, created_at,
-                      released_at, status, window_seconds, transfer_name, blocking, depends_on,
-                      declared_scopes, position)
-VALUES (:transfer_id, :migration_id, :app_id, :original_transfer_id, :now, :released_at,
-        'READY', :window_seconds, :transfer_name, :blocking, :depends_on, :declared_scopes,
-        :position);
+WITH made AS (
+    INSERT INTO transfer (transfer_id, migration_id, app_id, original_transfer_id, created_at,
+                          released_at, status, window_seconds, transfer_name, blocking, depends_on,
+                          declared_scopes, position)
+    VALUES (:transfer_id, :migration_id, :app_id, :original_transfer_id, :now, :released_at,
+            'READY', :window_seconds, :transfer_name, :blocking, :depends_on, :declared_scopes,
+            :position)
+    RETURNING transfer_id)
+INSERT INTO intake (transfer_id) SELECT transfer_id FROM made;
 
 -- name: define_transfer!
 -- The first of the transfers that a listener defines takes the place of the undivided one.
@@ -26,7 +29,8 @@ UPDATE transfer SET skipped_by = :skipped_by WHERE transfer_id = :transfer_id;
 -- name: transfer_by_id^
 SELECT transfer.*, app.kind, app.server_app_key, app.cloud_app_key, app.environment,
        app.access_scopes, app.forge_app_id, migration.migration_scope_id, migration.name,
-       migration.created_at AS migration_created_at, scope.cloud_url
+       migration.created_at AS migration_created_at, scope.cloud_url,
+       claim_confirmed AND claim_seen_at > now() - interval '5 seconds' AS claim_noted
 FROM transfer
 JOIN app USING (app_id)
 JOIN migration USING (migration_id)
@@ -37,7 +41,8 @@ WHERE transfer_id = :transfer_id;
 -- Commands on one transfer take their turn here.
 SELECT transfer.*, app.kind, app.server_app_key, app.cloud_app_key, app.environment,
        app.access_scopes, app.forge_app_id, migration.migration_scope_id, migration.name,
-       migration.created_at AS migration_created_at, scope.cloud_url
+       migration.created_at AS migration_created_at, scope.cloud_url,
+       claim_confirmed AND claim_seen_at > now() - interval '5 seconds' AS claim_noted
 FROM transfer
 JOIN app USING (app_id)
 JOIN migration USING (migration_id)
@@ -56,6 +61,7 @@ ORDER BY transfer.created_at, position, transfer_id;
 UPDATE transfer SET
     status = :status, started_at = :started_at, last_upload_at = :last_upload_at,
     last_success_at = :last_success_at, export_completed_at = :export_completed_at,
+    returned_at = :returned_at, heartbeats = :heartbeats,
     cancel_requested_at = :cancel_requested_at,
     settled_at = CAST(:settled_at AS timestamptz),
     listener_errored = :listener_errored, files = :files, succeeded = :succeeded,
@@ -70,8 +76,9 @@ WHERE migration_id = :migration_id AND released_at IS NULL AND status = 'READY'
 RETURNING transfer_id;
 
 -- name: next_claim$
--- A new transfer whose dependencies are settled; or one this agent took before and does not run any more; or one that a nameless
--- caller took and never used, as when it hung up before the answer.
+-- A new transfer whose dependencies are settled; or one whose listener has not come back and that
+-- this agent took before and does not run any more, or whose claim nobody confirmed, or whose
+-- client fell silent.
 SELECT transfer_id FROM transfer
 WHERE app_id = ANY(:app_ids) AND released_at IS NOT NULL AND (
     (status = 'READY' AND claims = 0 AND NOT EXISTS (
@@ -81,22 +88,33 @@ WHERE app_id = ANY(:app_ids) AND released_at IS NOT NULL AND (
                 AND other.transfer_name = needed.name
             ORDER BY other.created_at DESC, other.transfer_id LIMIT 1) newest
         WHERE newest.status IN ('READY', 'IN_PROGRESS', 'CANCELLATION_REQUESTED')))
-    OR (status IN ('READY', 'IN_PROGRESS') AND claimed_by = :agent_id
-        AND export_completed_at IS NULL AND NOT listener_errored
-        AND transfer_id <> ALL(:running))
-    OR (status = 'IN_PROGRESS' AND claimed_by IS NULL AND claims > 0 AND claimed_at < :unused_since
-        AND export_completed_at IS NULL AND NOT listener_errored
+    OR (status IN ('READY', 'IN_PROGRESS') AND claims > 0
+        AND export_completed_at IS NULL AND returned_at IS NULL AND NOT listener_errored
         AND transfer_id <> ALL(:running)
-        AND NOT EXISTS (SELECT FROM upload WHERE upload.transfer_id = transfer.transfer_id)))
+        AND (claimed_by = :agent_id OR claim_seen_at < now() - CASE
+            WHEN claim_confirmed THEN CAST(:silence AS interval)
+            ELSE CAST(:confirmation AS interval) END)))
 ORDER BY released_at, created_at, position
 LIMIT 1
 FOR NO KEY UPDATE SKIP LOCKED;
 
--- name: record_claim!
+-- name: record_claim$
+-- What the client of the claim before reported says nothing of the new one.
 UPDATE transfer SET claims = claims + 1, claimed_by = :agent_id, claimed_at = :now,
+    claim_seen_at = now(), claim_confirmed = false, heartbeats = false,
     declared_scopes = :declared_scopes,
     server_app_version = coalesce(:server_app_version, server_app_version)
-WHERE transfer_id = :transfer_id;
+WHERE transfer_id = :transfer_id
+RETURNING claims;
+
+-- name: see_claim!
+-- Its client made a call, and the last one that was noted is some seconds ago.
+UPDATE transfer SET claim_seen_at = now(), claim_confirmed = true
+WHERE transfer_id = :transfer_id AND claims = :claim;
+
+-- name: record_heartbeat!
+UPDATE transfer SET claim_seen_at = now(), claim_confirmed = true, heartbeats = true
+WHERE transfer_id = :transfer_id AND claims = :claim;
 
 -- name: record_listener_error!
 UPDATE transfer SET listener_error = :error WHERE transfer_id = :transfer_id;
@@ -129,7 +147,8 @@ UPDATE transfer SET status_message = :message WHERE transfer_id = :transfer_id;
 -- An app's running transfers, newest first.
 SELECT transfer.*, app.kind, app.server_app_key, app.cloud_app_key, app.environment,
        app.access_scopes, app.forge_app_id, migration.migration_scope_id, migration.name,
-       migration.created_at AS migration_created_at, scope.cloud_url
+       migration.created_at AS migration_created_at, scope.cloud_url,
+       claim_confirmed AND claim_seen_at > now() - interval '5 seconds' AS claim_noted
 FROM transfer
 JOIN app USING (app_id)
 JOIN migration USING (migration_id)
