@@ -175,3 +175,8 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def labelled(platform: Platform, running: Running) -> list[str]:
+    """The labels of the files that the cloud app was told of, sorted."""
+    return sorted(event["label"] for event in platform.events(running, "uploaded:app_data"))

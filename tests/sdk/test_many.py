@@ -119,4 +119,5 @@ def test_something_else_in_its_place_is_not(held: str | None) -> None:
             stream.close()
         assert refused.value.status == 412
         assert calls(server).count(("PUT", "store")) == 4
-        assert calls(server)[-1] == ("DELETE", "u")
+        why = "reason=writer_failed&detail=ferryman.sdk.errors.GatewayError+%28412%29"
+        assert calls(server)[-1] == ("DELETE", f"u?{why}")

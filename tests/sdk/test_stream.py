@@ -111,34 +111,6 @@ def test_gateways_that_share_a_throttle_spend_from_it(running: Running) -> None:
     assert len(waits) == 3
 
 
-def test_a_dropped_stream_sends_no_event(
-    platform: Platform, running: Running, gateway: Gateway
-) -> None:
-    stream = gateway.create_app_data()
-    stream.write(noise(9 * MIB))
-    with pytest.warns(ResourceWarning, match="without close"):
-        del stream
-    assert platform.events(running, "uploaded:app_data") == []
-
-
-def test_a_wrapper_does_not_register_what_failed(
-    platform: Platform, running: Running, gateway: Gateway
-) -> None:
-    stream = gateway.create_app_data()
-    with pytest.raises(ZeroDivisionError), stream, io.TextIOWrapper(stream):
-        fail()
-    assert platform.events(running, "uploaded:app_data") == []
-
-
-def test_a_file_closed_while_another_error_is_handled_is_registered(gateway: Gateway) -> None:
-    with gateway.create_app_data() as stream:
-        try:
-            next(iter(()))
-        except StopIteration:
-            stream.close()
-    assert stream.receipt is not None
-
-
 def test_a_closed_stream_takes_nothing(gateway: Gateway) -> None:
     with gateway.create_app_data() as stream:
         stream.write(b"x")

@@ -1,5 +1,6 @@
 """Whom a transfer is offered to, and when again; what an earlier claim may still do."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -137,7 +138,7 @@ def test_an_earlier_claim_is_fenced(play: Play[None]) -> None:
         await stage.fall_silent(transfer_id, CLAIM_SILENCE + SECOND)
         assert await claim(stage, "another") == transfer_id
         platform = stage.platform
-        calls = {
+        calls: dict[str, Callable[[], Awaitable[object]]] = {
             "begin": lambda: upload.begin(platform, old, transfer_id, None),
             "complete": lambda: stage.complete(upload_id, part),
             "state": lambda: upload.state(platform, old, upload_id),

@@ -79,8 +79,9 @@ def send(admin: Admin, app: Running, migration: MigrationView, export: Export, s
     transfer_id = migration.transfers[0].transfer_id
     frozen = admin.call(calls.get_clock()).frozen
     admin.call(calls.start_migration(migration.migration_id))
-    _claim(admin, app, transfer_id, say)
-    with Gateway(admin.url, app.server_token, transfer_id) as gateway:
+    claim = _claim(admin, app, transfer_id, say)
+    with Gateway(admin.url, app.server_token, transfer_id, claim=claim) as gateway:
+        gateway.keep_claim()
         for file, label in export.files:
             if frozen:
                 finish_due(admin)
@@ -119,8 +120,11 @@ def _complete(gateway: Gateway) -> None:
             raise
 
 
-def _claim(admin: Admin, app: Running, transfer_id: str, say: Say) -> None:
-    """Be the listener of this transfer; those that killed runs left waiting are cancelled."""
+def _claim(admin: Admin, app: Running, transfer_id: str, say: Say) -> int:
+    """Be the listener of this transfer, under the claim of the returned number.
+
+    Transfers that killed runs left waiting are cancelled.
+    """
     agent = f"ferryman-migrate-{transfer_id}"
     with ExitStack() as stack:
         transport = HttpTransport(admin.url, app.server_token, patience=10.0, error=GatewayError)
@@ -131,7 +135,7 @@ def _claim(admin: Admin, app: Running, transfer_id: str, say: Say) -> None:
             )
             claimed = transport.call(server_calls.claim(request)).transfer
             if claimed is not None and claimed.transfer_id == transfer_id:
-                return
+                return claimed.claims
             if claimed is not None:
                 say(f"Cancelling {claimed.transfer_id}, left by an earlier run.")
                 admin.call(calls.cancel_transfer(claimed.transfer_id))

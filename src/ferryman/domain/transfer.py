@@ -221,11 +221,15 @@ def record_return(transfer: Transfer, now: datetime) -> Change:
     """The listener came back without an exception; it is not called again.
 
     Without ``complete_export`` the deadline still has to pass: files may follow from elsewhere.
+    A Connect listener has no such call: its return completes the export.
     """
     if transfer.returned_at is not None:
         return Change(transfer)
     check_exporting(transfer, "reporting the listener's return")
-    return Change(replace(transfer, returned_at=now))
+    exported = transfer.export_completed_at
+    if transfer.kind is AppKind.CONNECT:
+        exported = exported or now
+    return Change(replace(transfer, returned_at=now, export_completed_at=exported))
 
 
 def record_error(transfer: Transfer, now: datetime) -> Change:  # noqa: ARG001 - one signature

@@ -1,7 +1,8 @@
 """The process beside the server app: waits for transfers and calls the listener for each.
 
-It only ever connects outwards. A transfer whose listener was cut short, because this process was
-killed, is handed to it again when it claims under the same id.
+It only ever connects outwards. It confirms each claim before it calls the listener, and reports
+every 20 seconds that the listener runs: one that was cut short, because this process was killed or
+lost its network, is called again by whatever agent asks next.
 """
 
 import hashlib
@@ -17,12 +18,14 @@ from ferryman.sdk import server_calls
 from ferryman.sdk.bandwidth import Throttle
 from ferryman.sdk.errors import ClientError, GatewayError
 from ferryman.sdk.gateway import Gateway
+from ferryman.sdk.heartbeat import CLAIM_SUPERSEDED
 from ferryman.sdk.http import HttpTransport
 from ferryman.sdk.listener import Listener
+from ferryman.sdk.open_files import EXPORT_INCOMPLETE
+from ferryman.sdk.resume import UPLOAD_RESTARTED
 from ferryman.sdk.retry import RetryPolicy
 from ferryman.sdk.safe_trace import class_name, describe_error
 from ferryman.sdk.watch import Watch
-from ferryman.vocab import AppKind
 from ferryman.wire.listener import ClaimedTransfer, ClaimRequest
 
 log: logging.Logger = logging.getLogger("ferryman.agent")
@@ -99,8 +102,9 @@ class Agent:
         log.info("agent.started agentId=%s keys=%s", self.agent_id, ",".join(self._keys))
         while True:
             claimed = self._claim()
-            if claimed is not None:
-                return self._listen(claimed)
+            ended = None if claimed is None else self._listen(claimed)
+            if ended is not None:
+                return ended
 
     def drain(self, grace: float) -> None:
         """Wait up to ``grace`` seconds for the running listeners, then cut their uploads."""
@@ -149,7 +153,8 @@ class Agent:
             self._threads.pop(claimed.transfer_id, None)
             self._slots.release()
 
-    def _listen(self, claimed: ClaimedTransfer) -> bool:
+    def _listen(self, claimed: ClaimedTransfer) -> bool | None:
+        """Run the listener: whether it returned normally; None when it has to be called again."""
         log.info(
             "listener.called transferId=%s name=%s app=%s environment=%s migration=%s claims=%d",
             claimed.transfer_id,
@@ -167,17 +172,18 @@ class Agent:
             transfer_name=claimed.transfer_name,
             watch=self._watch,
             throttle=self._throttle,
+            claim=claimed.claims,
         ) as gateway:
             self._gateways[claimed.transfer_id] = gateway
-            call = self._listener.call_for(claimed, gateway)
             try:
-                call()
+                gateway.keep_claim()
+                self._listener.call_for(claimed, gateway)()
+                gateway.check_finished()
             except BaseException as error:  # noqa: BLE001 - exiting is failing too
-                _report(gateway, error)
-                return False
+                return _report(gateway, error)
             finally:
                 del self._gateways[claimed.transfer_id]
-            if not gateway.export_completed and not self._told_returned(claimed):
+            if not gateway.export_completed and not _report_return(gateway):
                 self._idle.add(claimed.transfer_id)
             log.info(
                 "listener.returned transferId=%s exportCompleted=%s seconds=%.1f",
@@ -187,25 +193,34 @@ class Agent:
             )
         return True
 
-    def _told_returned(self, claimed: ClaimedTransfer) -> bool:
-        """Say that a Connect listener is done: it has no call for it, its cloud app settles."""
-        if claimed.kind is not AppKind.CONNECT:
-            return False
-        try:
-            self._transport.call(server_calls.complete_export(claimed.transfer_id))
-        except GatewayError as refused:
-            log.info("listener.not_recorded transferId=%s %s", claimed.transfer_id, refused)
-            return False
-        return True
+
+def _report_return(gateway: Gateway) -> bool:
+    """Whether the platform knows that the listener is done, and does not have it called again."""
+    try:
+        gateway.report_return()
+    except GatewayError as refused:
+        log.info("listener.not_recorded transferId=%s %s", gateway.transfer_id, refused)
+        return False
+    return True
 
 
-def _report(gateway: Gateway, error: BaseException) -> None:
-    """Tell the platform of a failed listener; of a transfer that ended nobody wants to know."""
+# Why a listener ended that did not fail: nobody wants its error, or it has to be called again.
+_ENDED = {
+    "transfer_cancelled": "transfer.cancelled",
+    CLAIM_SUPERSEDED: "claim.superseded",
+    UPLOAD_RESTARTED: "upload.restarted",
+}
+
+
+def _report(gateway: Gateway, error: BaseException) -> bool | None:
+    """Tell the platform of a failed listener; False, or None where it has to be called again."""
     transfer_id = gateway.transfer_id
-    if isinstance(error, ClientError) and (error.settled or error.code == "transfer_cancelled"):
-        ended = "settled" if error.settled else "cancelled"
-        log.info("transfer.%s transferId=%s, its listener ends", ended, transfer_id)
-        return
+    code = error.code if isinstance(error, ClientError) else None
+    settled = isinstance(error, ClientError) and error.settled
+    if settled or code in _ENDED:
+        event = "transfer.settled" if settled else _ENDED[code or ""]
+        log.info("%s transferId=%s, its listener ends", event, transfer_id)
+        return None if code == UPLOAD_RESTARTED else False
     # The first frame is the agent's own.
     if error.__traceback__ is not None and error.__traceback__.tb_next is not None:
         error = error.with_traceback(error.__traceback__.tb_next)
@@ -216,11 +231,14 @@ def _report(gateway: Gateway, error: BaseException) -> None:
         class_name(error),
         where[-1].strip() if where else "?",
     )
+    if code == EXPORT_INCOMPLETE:
+        log.error("export.incomplete transferId=%s %s", transfer_id, error)
     log.debug("listener.failed transferId=%s", transfer_id, exc_info=error)
     try:
         gateway.report_error(error)
     except GatewayError as failure:
         log.warning("listener.report_failed transferId=%s %s", transfer_id, failure)
+    return False
 
 
 def default_agent_id(listener: Listener) -> str:

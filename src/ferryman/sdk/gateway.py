@@ -1,4 +1,4 @@
-"""The server-side door: what a listener is given to export its app's data."""
+"""The server side of a transfer: what a listener is given to export its app's data."""
 
 import sys
 from collections.abc import Iterable, Mapping
@@ -10,8 +10,10 @@ from weakref import WeakSet
 from ferryman.sdk import server_calls
 from ferryman.sdk.bandwidth import Throttle
 from ferryman.sdk.errors import GatewayError
+from ferryman.sdk.heartbeat import Heartbeat
 from ferryman.sdk.http import HttpTransport
 from ferryman.sdk.many import Content, send_many
+from ferryman.sdk.open_files import OpenFiles
 from ferryman.sdk.pages import PaginatedContainers, PaginatedMapping
 from ferryman.sdk.parts import DEFAULT_BUDGET, MOST_PARALLEL, Budget
 from ferryman.sdk.resume import Resumption
@@ -30,8 +32,10 @@ class Gateway:
     before it is an error. ``budget`` bounds the bytes of app data held in memory while they are
     on their way, of all streams together; each open stream fills one more part. ``watch`` is
     called for each file that begins, and what it returns is told how far that is. ``throttle``
-    (``Throttle(bytes a second)``) bounds the bandwidth, of all gateways that share it. All raise
-    ``GatewayError``; ``error.settled`` tells that the transfer is over. Example::
+    (``Throttle(bytes a second)``) bounds the bandwidth, of all gateways that share it. ``claim``
+    is the number of the claim (``ClaimedTransfer.claims``) that the export runs under: once
+    another agent has the transfer, its calls are refused. All raise ``GatewayError``;
+    ``error.settled`` tells that the transfer is over. Example::
 
         with Gateway(url, token, transfer_id) as gateway:
             with gateway.create_app_data("notes") as data:
@@ -50,12 +54,20 @@ class Gateway:
         budget: int = DEFAULT_BUDGET,
         watch: Watch | None = None,
         throttle: Throttle | None = None,
+        claim: int | None = None,
     ) -> None:
         self._transfer_id = transfer_id
         self._transfer_name = transfer_name
         self._transport = HttpTransport(
-            url, token, patience=patience, error=GatewayError, throttle=throttle
+            url,
+            token,
+            patience=patience,
+            error=GatewayError,
+            throttle=throttle,
+            headers={} if claim is None else {"ferryman-claim": str(claim)},
         )
+        self._heartbeat = Heartbeat(self._transport, transfer_id, self._cut)
+        self._files = OpenFiles()
         self._budget = Budget(budget)
         self._watch = watch
         self._pool = ThreadPoolExecutor(MOST_PARALLEL, thread_name_prefix="ferryman-part")
@@ -95,6 +107,7 @@ class Gateway:
             self._budget,
             self._transfer_id,
             label,
+            files=self._files,
             resumption=None if resume_key is None else Resumption(key=resume_key),
             on_part=None if watch is None else lambda part, sent: watch.part(part.size, sent),
             on_end=None if watch is None else watch.end,
@@ -123,10 +136,37 @@ class Gateway:
             lambda label, size: self.create_app_data(label, size=size), files, concurrency
         )
 
-    def complete_export(self) -> None:
-        """Say that all files are up. The cloud app is told; more files are still taken."""
-        self._transport.call(server_calls.complete_export(self._transfer_id))
+    def complete_export(self, *, abandon_unfinished: bool = False) -> None:
+        """Say that all files are up. The cloud app is told; more files are still taken.
+
+        Raises ``GatewayError`` (``export_incomplete``) while a file is unfinished: still open, or
+        given up because its writer failed. ``abandon_unfinished`` does without such files.
+        """
+        if not abandon_unfinished:
+            self._files.check()
+        self._transport.call(
+            server_calls.complete_export(self._transfer_id, abandon_unfinished=abandon_unfinished)
+        )
+        if abandon_unfinished:
+            self._files.clear()
         self._export_completed = True
+
+    def check_finished(self) -> None:
+        """Raise what would refuse ``complete_export``, if a file is unfinished."""
+        self._files.check()
+
+    def keep_claim(self) -> None:
+        """Confirm the claim, and keep it by a heartbeat every 20 seconds until ``close``.
+
+        Whoever does so also calls ``report_return`` or ``report_error`` in the end, as the agent
+        does; otherwise the transfer times out. Raises ``GatewayError``: with the code
+        ``claim_superseded`` another agent has the transfer.
+        """
+        self._heartbeat.start()
+
+    def report_return(self) -> None:
+        """Say that the listener came back without an exception; it is not called again."""
+        self._transport.call(server_calls.returned(self._transfer_id))
 
     @property
     def export_completed(self) -> bool:
@@ -177,12 +217,18 @@ class Gateway:
     def close(self) -> None:
         """Let go of connections and threads; files not closed by now are given up.
 
-        What is stored of a file with a resume key is left, to be gone on with.
+        What is stored of a file with a resume key is left, to be resumed.
         """
+        self._heartbeat.stop()
         for upload in list(self._uploads):
-            upload.release()
+            upload.fail("never closed")
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._transport.close()
+
+    def _cut(self, failure: GatewayError) -> None:
+        """Let the uploads of a superseded claim end at once."""
+        for upload in list(self._uploads):
+            upload.cut(failure)
 
     def __enter__(self) -> "Gateway":
         """Use the gateway for the length of a block."""

@@ -1,7 +1,7 @@
 """The synchronous way to the platform, over urllib3. Safe to use from several threads."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar, cast
 
@@ -56,7 +56,8 @@ class HttpTransport:
 
     ``patience`` is how many seconds a call may keep failing before it is an error; failed
     connections, 408, 429 and 5xx are tried again until then. ``throttle`` bounds how fast parts
-    and files go, of all threads together. Raises ``error``.
+    and files go, of all threads together. ``headers`` go with each call of the platform. Raises
+    ``error``.
     """
 
     def __init__(
@@ -69,9 +70,11 @@ class HttpTransport:
         policy: RetryPolicy | None = None,
         sleep: Callable[[float], object] = time.sleep,
         throttle: Throttle | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         self.base_url: str = check_base(base_url)
         self._credentials = credentials
+        self._headers = headers
         patience += 0.0 if throttle is None else throttle.patience
         self.exchange: Exchange = Exchange(policy or RetryPolicy(patience=patience), error)
         self._sleep = sleep
@@ -139,7 +142,7 @@ class HttpTransport:
         )
 
     def _begin(self, request: Request) -> urllib3.BaseHTTPResponse:
-        url, headers = address(self.base_url, self._credentials, request)
+        url, headers = address(self.base_url, self._credentials, request, self._headers)
         body: bytes | Iterator[bytes] | None
         if isinstance(request.body, memoryview):
             # urllib3 sends any buffer as it is; its annotation names bytes only.

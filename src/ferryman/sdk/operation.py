@@ -79,11 +79,16 @@ def json_operation(
 
 
 def plain_operation(
-    method: str, path: str, *, body: object = None, timeout: float = 60.0
+    method: str,
+    path: str,
+    *,
+    query: Mapping[str, str | int | None] | None = None,
+    body: object = None,
+    timeout: float = 60.0,
 ) -> Operation[None]:
     """Describe a call whose answer says nothing but that it succeeded."""
     return Operation(
-        request=_json_request(method, path, None, body, timeout), parse=lambda _answer: None
+        request=_json_request(method, path, query, body, timeout), parse=lambda _answer: None
     )
 
 
@@ -129,17 +134,21 @@ def check_base(url: str) -> str:
 
 
 def address(
-    base_url: str, credentials: Credentials, request: Request
+    base_url: str,
+    credentials: Credentials,
+    request: Request,
+    common: Mapping[str, str] | None = None,
 ) -> tuple[str, dict[str, str]]:
     """Return the whole URL and the headers of a request.
 
-    Header names are lower case, so that none is sent twice. A request that is sent again is
-    signed again.
+    ``common`` headers go with each call of the platform, and not with a signed URL. Header names
+    are lower case, so that none is sent twice. A request that is sent again is signed again.
     """
     headers = {"user-agent": "ferryman"}
     headers |= {name.lower(): value for name, value in request.headers.items()}
     if not request.url.startswith("/"):
         return request.url, headers
+    headers |= common or {}
     query = urlencode(request.query)
     if callable(credentials):
         headers["authorization"] = credentials(request.method, request.url, query)

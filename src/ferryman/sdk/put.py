@@ -16,6 +16,7 @@ from ferryman.sdk.parts import DEFAULT_BUDGET, MOST_PARALLEL, Budget
 from ferryman.sdk.resume import Resumption
 from ferryman.sdk.stream import AppDataStream
 from ferryman.sdk.upload import Upload
+from ferryman.vocab import GivenUp
 from ferryman.wire.upload import AppDataReceipt, StoredPart
 
 _PIECE = 1 << 20
@@ -153,7 +154,7 @@ def _forget(transport: HttpTransport, journals: Path, sending: Sending) -> None:
         )
         view = transport.call(operation)
         if view.receipt is None:
-            transport.call(server_calls.abort_upload(view.upload_id))
+            transport.call(server_calls.give_up_upload(view.upload_id, GivenUp.SUPERSEDED))
         journal.forget()
 
 

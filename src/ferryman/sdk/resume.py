@@ -9,6 +9,9 @@ from ferryman.wire.upload import PartRequest, StoredPart
 SOURCE_CHANGED = "source_changed"
 """The code of the error for a file that is not what it was when its sending began."""
 
+UPLOAD_RESTARTED = "upload_restarted"
+"""The code of the refusal of a store that cannot shorten a file: it has to be sent as a whole."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resumption:

@@ -12,6 +12,7 @@ from ferryman.wire.listener import ListenerError
 
 _MOST_FRAMES = 60
 _MOST_CAUSES = 20
+_SDK = PurePath(__file__).parent
 
 
 def describe_error(error: BaseException, *, roots: Sequence[str] = ()) -> ListenerError:
@@ -28,6 +29,16 @@ def describe_error(error: BaseException, *, roots: Sequence[str] = ()) -> Listen
     return ListenerError(
         exception_type=class_name(error), safe_stack_trace="\n".join([class_name(error), *lines])
     )
+
+
+def error_place(error: BaseException, *, roots: Sequence[str] = ()) -> str:
+    """Say where an exception was raised: its class, and the innermost line outside of the SDK."""
+    found = [
+        f"{_short(frame.f_code.co_filename, roots)}:{line}"
+        for frame, line in walk_tb(error.__traceback__)
+        if not PurePath(frame.f_code.co_filename).is_relative_to(_SDK)
+    ]
+    return f"{class_name(error)} at {found[-1]}" if found else class_name(error)
 
 
 def class_name(error: BaseException) -> str:

@@ -10,8 +10,8 @@ from ferryman.sdk.operation import (
     plain_operation,
     segment,
 )
-from ferryman.vocab import ContainerType
-from ferryman.wire.listener import ClaimAnswer, ClaimRequest, ListenerError
+from ferryman.vocab import ContainerType, GivenUp
+from ferryman.wire.listener import ClaimAnswer, ClaimRequest, HeartbeatAnswer, ListenerError
 from ferryman.wire.mapping import ContainerPage, MappingPage
 from ferryman.wire.upload import (
     AppDataReceipt,
@@ -72,14 +72,31 @@ def complete_upload(upload_id: str, request: CompleteRequest) -> Operation[AppDa
     )
 
 
-def abort_upload(upload_id: str) -> Operation[None]:
-    """Forget a file that was begun."""
-    return plain_operation("DELETE", _upload(upload_id), timeout=10.0)
+def give_up_upload(upload_id: str, reason: GivenUp, detail: str | None = None) -> Operation[None]:
+    """Give up a file that was begun; ``detail`` says what its writer failed with."""
+    return plain_operation(
+        "DELETE", _upload(upload_id), query={"reason": reason, "detail": detail}, timeout=10.0
+    )
 
 
-def complete_export(transfer_id: str) -> Operation[None]:
-    """Say that no more files follow."""
-    return plain_operation("POST", f"{_transfer(transfer_id)}/complete-export")
+def complete_export(transfer_id: str, *, abandon_unfinished: bool = False) -> Operation[None]:
+    """Say that no more files follow; refused while one of them is unfinished."""
+    return plain_operation(
+        "POST",
+        f"{_transfer(transfer_id)}/complete-export",
+        query={"unfinished": "abandon" if abandon_unfinished else None},
+    )
+
+
+def heartbeat(transfer_id: str) -> Operation[HeartbeatAnswer]:
+    """Say that the listener runs."""
+    path = f"{_transfer(transfer_id)}/heartbeat"
+    return json_operation("POST", path, HeartbeatAnswer, timeout=10.0)
+
+
+def returned(transfer_id: str) -> Operation[None]:
+    """Say that the listener came back without an exception."""
+    return plain_operation("POST", f"{_transfer(transfer_id)}/returned")
 
 
 def report_error(transfer_id: str, error: ListenerError) -> Operation[None]:

@@ -2,14 +2,15 @@
 
 import hashlib
 import io
+import logging
 import sys
 import warnings
-from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from ferryman.sdk.errors import GatewayError
 from ferryman.sdk.resume import SOURCE_CHANGED
+from ferryman.sdk.safe_trace import error_place
 from ferryman.sdk.upload import Upload
 from ferryman.wire.upload import AppDataReceipt
 
@@ -21,6 +22,19 @@ if TYPE_CHECKING:
 _HEAD = 64 * 1024
 
 
+log: logging.Logger = logging.getLogger("ferryman.sdk")
+
+
+def _handled() -> tuple[BaseException, ...]:
+    """The exceptions that are handled where the caller stands, the innermost first."""
+    found: list[BaseException] = []
+    error = sys.exc_info()[1]
+    while error is not None and not any(error is each for each in found):
+        found.append(error)
+        error = error.__context__
+    return tuple(found)
+
+
 class AppDataStream(io.BufferedIOBase):
     """One file of app data: write bytes, of any number, then close.
 
@@ -28,9 +42,12 @@ class AppDataStream(io.BufferedIOBase):
     completed: nothing is sent then, and what is written must be the same file; or write nothing.
 
     ``close()`` returns once the platform holds the whole file, and announces it with exactly
-    one event; ``receipt`` then says what was stored. When a ``with`` block raises, or the object
-    is dropped without ``close()``, nothing is registered and no event is sent. To write text or
-    gzip through it, keep it in a ``with`` of its own, so that an error reaches it::
+    one event; ``receipt`` then says what was stored. When a ``with`` block raises, when the file
+    is closed while an exception that came after its creation is handled, through whatever
+    wrapper, or when the object is dropped without ``close()``, nothing is registered and no event
+    is sent. Such a file is missing: ``Gateway.complete_export`` is refused until it is written
+    again under its label, or ``abandon()`` says that you do without it. ``complete()`` registers
+    a good file in an ``except`` block, too::
 
         with gateway.create_app_data("users") as data, gzip.open(data, "wt") as out:
             out.write(line)
@@ -51,10 +68,8 @@ class AppDataStream(io.BufferedIOBase):
         self._written = 0
         self._digest = hashlib.sha256()
         self._closed = False
-        self._decided = False
         self._complete = upload.receipt is not None
-        self._entered = False
-        self._ambient: BaseException | None = None
+        self._ambient = _handled()
 
     def writable(self) -> bool:
         """Return True: this is what the object is for."""
@@ -92,30 +107,51 @@ class AppDataStream(io.BufferedIOBase):
         return size
 
     def close(self) -> None:
-        """Store what is left and register the file; closing twice does nothing more."""
+        """Store what is left and register the file; closing twice does nothing more.
+
+        While an exception that came after the file's creation is handled, the file is given up
+        in its place, with a warning: its writer may have failed in the middle.
+        """
         if self._closed:
             return
-        self._closed = True
-        # A wrapper inside our `with` closes us also when the block raises. Only `__exit__` knows
-        # how the block ended, so a close during an exception leaves the decision to it.
-        if self._entered and sys.exc_info()[1] is not self._ambient:
+        error = self._in_flight()
+        if error is None:
+            self._finish()
             return
-        self._finish()
+        self._fail(error)
+        log.warning(
+            "app_data.given_up label=%r: it was closed while %s was handled, so it may end in the "
+            "middle. Write it again under its label; or close a good file outside of the except "
+            "block, or by complete()",
+            self._upload.label,
+            error_place(error, roots=sys.path),
+        )
+
+    def complete(self) -> AppDataReceipt:
+        """Store what is left and register the file, also while an exception is handled.
+
+        Raises ``ValueError`` for a file that was given up before.
+        """
+        if not self._closed:
+            self._finish()
+        if self.receipt is None:
+            raise ValueError("this app data was given up: create it again")
+        return self.receipt
 
     def abandon(self) -> None:
-        """Give the file up: nothing is registered. Does nothing once it is registered.
+        """Do without the file, on purpose: nothing is registered, and the export can complete.
 
-        A resume key begins from the start afterwards; an error in a ``with`` block leaves what
-        is stored, to be gone on with.
+        Does nothing once it is registered. A resume key begins from the start afterwards; an
+        error in a ``with`` block leaves what is stored, to be resumed.
         """
-        self._give_up(self._upload.abandon)
+        self._end()
+        self._upload.abandon()
 
     def __enter__(self) -> "AppDataStream":
         """Register at the end of the block, or not at all if it raises."""
         if self._closed:
             raise ValueError("this app data is closed")
-        self._entered = True
-        self._ambient = sys.exc_info()[1]
+        self._ambient = _handled()
         return self
 
     def __exit__(
@@ -125,22 +161,38 @@ class AppDataStream(io.BufferedIOBase):
         traceback: TracebackType | None,
     ) -> None:
         """Register the file, or give it up if the block raised."""
-        self._closed = True
-        if self._decided:
-            return
-        if exc_type is None:
+        if exc is not None:
+            self._fail(exc)
+        elif not self._closed:
             self._finish()
-        else:
-            self._give_up(self._upload.release)
 
     def __del__(self) -> None:
         """Give an unclosed file up; the base class would close, hence register it."""
-        if not getattr(self, "_decided", True):
-            self._closed = self._decided = True
-            self._upload.release_later()
-            warnings.warn(
-                "app data was dropped without close()", ResourceWarning, stacklevel=2, source=self
-            )
+        if getattr(self, "_closed", True):
+            return
+        self._end()
+        self._upload.fail_later("dropped without close()")
+        log.warning("app_data.given_up label=%r: it was never closed", self._upload.label)
+        warnings.warn(
+            "app data was dropped without close()", ResourceWarning, stacklevel=2, source=self
+        )
+
+    def _in_flight(self) -> BaseException | None:
+        """The exception that is handled now, if the file is older than it."""
+        error = sys.exc_info()[1]
+        return None if any(error is each for each in self._ambient) else error
+
+    def _fail(self, error: BaseException) -> None:
+        self._end()
+        why = error_place(error, roots=sys.path)
+        if isinstance(error, GatewayError):
+            why += f" ({error.code or error.status or 'no answer'})"
+        self._upload.fail(why, error)
+
+    def _end(self) -> None:
+        self._closed = True
+        self._part = None
+        self._ambient = ()
 
     def _spill(self) -> None:
         """Move the head into the first part."""
@@ -170,13 +222,6 @@ class AppDataStream(io.BufferedIOBase):
         self._upload.send(body, sha256=sha256)
         self._sent += 1
 
-    def _give_up(self, how: Callable[[], None]) -> None:
-        self._closed = True
-        if not self._decided:
-            self._decided = True
-            self._part = None
-            how()
-
     def _finish(self) -> None:
         try:
             if self._complete:
@@ -193,10 +238,10 @@ class AppDataStream(io.BufferedIOBase):
                 self._send(memoryview(self._head))
             if not self._complete:
                 self.receipt = self._upload.complete(self._digest.hexdigest())
-        except BaseException:
-            self._give_up(self._upload.release)
+        except BaseException as error:
+            self._fail(error)
             raise
-        self._decided = True
+        self._end()
 
     def _check_same(self) -> None:
         """Refuse other bytes under the key of a file that is registered; none is no difference."""

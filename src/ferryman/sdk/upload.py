@@ -11,12 +11,16 @@ from typing import TypeVar
 from ferryman.sdk import server_calls
 from ferryman.sdk.errors import GatewayError
 from ferryman.sdk.exchange import Exchange, Flow
+from ferryman.sdk.heartbeat import CLAIM_SUPERSEDED
 from ferryman.sdk.http import HttpTransport
+from ferryman.sdk.open_files import OpenFiles
+from ferryman.sdk.operation import Operation
 from ferryman.sdk.part import md5_of, part_flow
 from ferryman.sdk.parts import Budget, PartPlan
 from ferryman.sdk.resume import SOURCE_CHANGED, Resumption, by_number, held_part
 from ferryman.sdk.retry import RetryPolicy
 from ferryman.sdk.stay import Stay
+from ferryman.vocab import GivenUp
 from ferryman.wire.upload import (
     AppDataReceipt,
     CompleteRequest,
@@ -38,8 +42,9 @@ _ABANDONED = (
 class Upload:
     """Sends the parts of one file; used by one writer, works in the threads of ``pool``.
 
-    ``on_part`` is told of each part that the store holds, and whether it was sent just now;
-    ``on_end`` of the receipt, or of None when the file is given up. Both are called in any thread.
+    ``files`` keeps account of it. ``on_part`` is told of each part that the store holds, and
+    whether it was sent just now; ``on_end`` of the receipt, or of None when the file is given up.
+    Both are called in any thread.
     """
 
     def __init__(
@@ -50,6 +55,7 @@ class Upload:
         transfer_id: str,
         label: str | None,
         *,
+        files: OpenFiles | None = None,
         resumption: Resumption | None = None,
         on_part: Callable[[StoredPart, bool], object] | None = None,
         on_end: Callable[[AppDataReceipt | None], object] | None = None,
@@ -59,7 +65,9 @@ class Upload:
         self._budget = budget
         self._transfer_id = transfer_id
         self._label = label
+        self._files = files or OpenFiles()
         self._resumption = resumption
+        self._file = self._files.begin(label, None if resumption is None else resumption.key)
         self._on_part = on_part
         self._on_end = on_end
         self._stay = Stay(transport)
@@ -73,6 +81,7 @@ class Upload:
         self._changed = threading.Condition()
         self._cancelled = threading.Event()
         self._done = False
+        self._registered = self._abandoned = False
 
     def begin(self) -> UploadView:
         """Begin the file at the platform; repeated calls do nothing more."""
@@ -81,7 +90,8 @@ class Upload:
             operation = server_calls.begin_upload(self._transfer_id, self._label, key)
             view = self._run(lambda exchange: exchange.call(operation))
             if view.receipt is not None:
-                self._done = True
+                self._done = self._registered = True
+                self._files.end(self._file, registered=True)
             elif view.resumed:
                 there = server_calls.upload_state(view.upload_id)
                 state = self._run(lambda exchange: exchange.call(there))
@@ -150,6 +160,11 @@ class Upload:
         return self.complete(sha256)
 
     @property
+    def label(self) -> str | None:
+        """The label of the file."""
+        return self._label
+
+    @property
     def may_resume(self) -> bool:
         """Whether the file can be gone on with by another process."""
         return self._resumption is not None
@@ -179,44 +194,87 @@ class Upload:
         receipt = self._run(
             lambda exchange: exchange.call(server_calls.complete_upload(view.upload_id, request))
         )
-        self._done = True
+        self._done = self._registered = True
+        self._files.end(self._file, registered=True)
         self._budget.trim()
         self._tell_end(receipt)
         return receipt
 
     def abandon(self) -> None:
-        """Stop sending and let the platform forget the file; a part on the wire ends by itself.
-
-        One try only: an upload that is never completed announces nothing, so a platform that
-        does not hear of it merely keeps the parts for a while.
-        """
-        if not self._stop() or self._view is None:
+        """Do without the file, on purpose: the platform forgets it. A registered one stays."""
+        if self._registered or self._abandoned:
             return
-        operation = server_calls.abort_upload(self._view.upload_id)
-        once = Exchange(RetryPolicy(patience=0.0), GatewayError)
-        try:
-            self._transport.run(once.call(operation))
-        except GatewayError as failure:
-            log.warning("upload.abort_failed uploadId=%s %s", self._view.upload_id, failure)
+        self._abandoned = True
+        self._stop()
+        self._files.end(self._file, registered=False)
+        if self._view is not None:
+            self._tell_given_up(self._view, GivenUp.DELIBERATE)
 
-    def release(self) -> None:
-        """Stop sending: for good, or until somebody goes on under the resume key."""
-        if self._resumption is None:
-            self.abandon()
-        else:
-            self._stop()
+    def fail(self, why: str, error: BaseException | None = None) -> None:
+        """Stop sending: the writer failed, and the file is missing until it is written again.
 
-    def release_later(self) -> None:
-        """Release from a finalizer, which must not wait for the network."""
+        What the store holds of a file with a resume key is left, to be resumed.
+        """
+        if self._registered:
+            if isinstance(error, GatewayError) and error.code == SOURCE_CHANGED:
+                # What was registered under the resume key is not this file, which is missing.
+                self._files.fail(self._files.begin(self._label), why)
+            return
+        if not self._files.fail(self._file, why):
+            return
+        self._stop()
+        over = isinstance(error, GatewayError) and (error.settled or error.code == CLAIM_SUPERSEDED)
+        if self._resumption is None and not over:
+            self._tell_failed(why)
+
+    def fail_later(self, why: str) -> None:
+        """Fail from a finalizer, which must not wait for the network."""
+        if self._registered or not self._files.fail(self._file, why):
+            return
         self._cancelled.set()
         # The pool takes no more work once the interpreter shuts down; nothing is lost then.
         with suppress(RuntimeError):
-            self._pool.submit(self.release)
+            self._pool.submit(self._fail_in_pool, why)
 
-    def _stop(self) -> bool:
-        """Cancel what waits; False when there is nothing left to stop."""
+    def cut(self, failure: GatewayError) -> None:
+        """Raise ``failure`` at whatever its writer does next: the transfer is another agent's."""
+        with self._changed:
+            self._failure = self._failure or failure
+            self._changed.notify_all()
+        self._cancelled.set()
+
+    def _fail_in_pool(self, why: str) -> None:
+        self._stop()
+        if self._resumption is None:
+            self._tell_failed(why)
+
+    def _tell_failed(self, why: str) -> None:
+        """Tell the platform of a file that is missing, also of one that it never heard of."""
+        try:
+            view = self._view = self._view or self._once(
+                server_calls.begin_upload(self._transfer_id, self._label)
+            )
+        except GatewayError as failure:
+            # The gateway remembers it, and refuses to complete the export.
+            log.warning("upload.failure_not_recorded label=%r %s", self._label, failure)
+            return
+        self._tell_given_up(view, GivenUp.WRITER_FAILED, why)
+
+    def _tell_given_up(self, view: UploadView, reason: GivenUp, why: str | None = None) -> None:
+        """One try only: a file that is never completed announces nothing, and stays unfinished."""
+        try:
+            self._once(server_calls.give_up_upload(view.upload_id, reason, why))
+        except GatewayError as failure:
+            log.warning("upload.abort_failed uploadId=%s %s", view.upload_id, failure)
+
+    def _once(self, operation: Operation[T]) -> T:
+        once = Exchange(RetryPolicy(patience=0.0), GatewayError)
+        return self._transport.run(once.call(operation))
+
+    def _stop(self) -> None:
+        """Cancel what waits to be sent; a part on the wire ends by itself."""
         if self._done:
-            return False
+            return
         self._done = True
         self._cancelled.set()
         with self._changed:
@@ -225,7 +283,6 @@ class Upload:
             future.cancel()
         self._budget.trim()
         self._tell_end(None)
-        return True
 
     def _tell_end(self, receipt: AppDataReceipt | None) -> None:
         if self._on_end is not None:

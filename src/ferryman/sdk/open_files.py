@@ -1,0 +1,100 @@
+"""Which files of a gateway were begun, and are neither registered nor given up on purpose.
+
+The platform counts them too, but knows nothing of a small file before it is closed.
+"""
+
+from dataclasses import dataclass, field
+from itertools import count
+from threading import Lock
+
+from ferryman.sdk.errors import GatewayError
+
+EXPORT_INCOMPLETE = "export_incomplete"
+"""The code of the refusal to complete an export that has unfinished files."""
+
+_NAMED = 10
+
+
+@dataclass(eq=False, slots=True)
+class OpenFile:
+    """One file; ``failed`` says what its writer failed with, None while it is open.
+
+    ``key`` is its resume key; two of one key are the same file.
+    """
+
+    label: str | None
+    key: str | None
+    begun: int
+    failed: str | None = None
+    failed_at: int = 0
+
+    def __str__(self) -> str:
+        name = "a file without a label" if self.label is None else f"{self.label!r}"[:80]
+        return f"{name} ({'still open' if self.failed is None else self.failed})"
+
+
+@dataclass(slots=True)
+class OpenFiles:
+    """The files of one gateway; safe to use from several threads."""
+
+    _lock: Lock = field(default_factory=Lock)
+    _moments: "count[int]" = field(default_factory=lambda: count(1))
+    _files: list[OpenFile] = field(default_factory=list)
+
+    def begin(self, label: str | None, key: str | None = None) -> OpenFile:
+        """Note that a file is open."""
+        with self._lock:
+            file = OpenFile(label, key, next(self._moments))
+            self._files.append(file)
+        return file
+
+    def fail(self, file: OpenFile, why: str) -> bool:
+        """Note that its writer failed; False where it failed or ended before."""
+        with self._lock:
+            if file not in self._files or file.failed is not None:
+                return False
+            file.failed, file.failed_at = why, next(self._moments)
+        return True
+
+    def end(self, file: OpenFile, *, registered: bool) -> None:
+        """Note that a file is registered, or given up on purpose.
+
+        A registered file takes the place of a failed one of its resume key or its label, if that
+        failed before this one was begun: its writer tried again.
+        """
+        with self._lock:
+            self._files = [each for each in self._files if each is not file]
+            if registered:
+                again = next((each for each in self._files if _repeats(file, each)), None)
+                self._files = [each for each in self._files if each is not again]
+
+    def clear(self) -> None:
+        """Do without all of them."""
+        with self._lock:
+            self._files.clear()
+
+    def check(self) -> None:
+        """Raise ``GatewayError`` (``export_incomplete``) while a file is unfinished."""
+        with self._lock:
+            files = list(self._files)
+        if not files:
+            return
+        names = ", ".join(map(str, files[:_NAMED]))
+        more = f" and {len(files) - _NAMED} more" if len(files) > _NAMED else ""
+        raise GatewayError(
+            None,
+            f"expected every file that this export began to be complete; found {len(files)} "
+            f"unfinished: {names}{more}. Write each of them again under its label and close it, "
+            "outside of any except block; complete() registers a file that you close while an "
+            "exception is handled. To do without a file, call abandon() on its stream, or "
+            "complete_export(abandon_unfinished=True).",
+            code=EXPORT_INCOMPLETE,
+        )
+
+
+def _repeats(file: OpenFile, failed: OpenFile) -> bool:
+    if failed.failed is None or failed.failed_at > file.begun:
+        return False
+    if file.key is not None or failed.key is not None:
+        return file.key == failed.key
+    return file.label is not None and file.label == failed.label
