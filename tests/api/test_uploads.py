@@ -170,20 +170,48 @@ def test_an_aborted_upload_is_gone(crossing: Crossing) -> None:
 
 
 def test_writing_goes_on_after_the_export_until_the_transfer_settles(crossing: Crossing) -> None:
+    """A file that was begun is waited for; without it the transfer does not end well."""
     first = crossing.upload("before")
     crossing.complete_export()
-    open_one = Sender(crossing, "never complete")
-    part = open_one.send(b"too late")
+    open_one = Sender(crossing, "complete late")
+    part = open_one.send(b"in time")
     second = crossing.upload("after")
     migration = crossing.migration()
     migration.message_processed(crossing.transfer_id, first)
-    assert crossing.status == "IN_PROGRESS"
     migration.message_processed(crossing.transfer_id, second)
+    assert crossing.status == "IN_PROGRESS"
+    receipt = open_one.complete(part)
+    migration.message_processed(crossing.transfer_id, receipt["messageId"])
     assert crossing.status == "SUCCESS"
-    assert open_one.refused(409, part) == "transfer_settled"
     path = f"/server/v1/transfers/{crossing.transfer_id}/app-data"
     assert crossing.server.refused(409, "POST", path, {})["code"] == "transfer_settled"
-    assert crossing.view()["files"] == 2
+    assert crossing.view()["files"] == 3
+
+
+def test_giving_up_names_its_reason(crossing: Crossing) -> None:
+    sender = Sender(crossing, "half")
+    path = sender.path
+    refused = crossing.server.refused(400, "DELETE", f"{path}?reason=tired")
+    assert refused["code"] == "reason_invalid"
+    crossing.server.ok("DELETE", f"{path}?reason=writer_failed&detail=ValueError+at+export.py:12")
+    export = f"/server/v1/transfers/{crossing.transfer_id}/complete-export"
+    refused = crossing.server.refused(409, "POST", export)
+    assert refused["code"] == "export_incomplete"
+    assert "'half' (writer failed with ValueError at export.py:12)" in refused["found"]
+    told = [entry for entry in crossing.timeline() if entry["kind"] == "upload.aborted"]
+    assert [entry["data"]["reason"] for entry in told] == ["writer_failed"]
+    assert crossing.server.refused(400, "POST", f"{export}?unfinished=yes")["code"] == (
+        "unfinished_invalid"
+    )
+    crossing.server.ok("POST", f"{export}?unfinished=abandon")
+    assert crossing.status == "SUCCESS"
+
+
+@pytest.mark.parametrize("claim", ["x", "-1", "1" * 10, "1.0", ""])
+def test_a_claim_is_a_number(crossing: Crossing, claim: str) -> None:
+    path = f"/server/v1/transfers/{crossing.transfer_id}/heartbeat"
+    reply = crossing.server.call("POST", path, headers={"Ferryman-Claim": claim})
+    assert (reply.status, reply.json["code"]) == (400, "claim_invalid")
 
 
 def test_an_empty_file_is_a_file(crossing: Crossing) -> None:

@@ -79,12 +79,42 @@ def test_no_file(forge: Forge) -> None:
 @statement(
     "containers",
     "Exporting",
-    "without a file and without completeExport a transfer takes 15 minutes to settle",
+    "without a file and without completeExport a transfer takes 15 minutes to settle, once its "
+    "listener came back",
 )
 def test_no_file_takes_long(forge: Forge) -> None:
+    assert forge.export("/returned").status == 200
     forge.advance_to(14.9)
     assert forge.status == "IN_PROGRESS"
     forge.advance_to(15.1)
+    assert forge.status == "SUCCESS"
+
+
+@statement(
+    "containers",
+    "Exporting",
+    "with neither a file nor a word of its listener a transfer is TIMED_OUT after 15 minutes "
+    "(ours: the pages do not say); it can be re-run",
+)
+def test_not_a_word(forge: Forge) -> None:
+    forge.advance_to(15.1)
+    assert forge.status == "TIMED_OUT"
+    again = forge.admin.ok("POST", f"/admin/v1/transfers/{forge.transfer_id}/rerun")
+    assert again["originalTransferId"] == forge.transfer_id
+
+
+@statement(
+    "forge-progress",
+    "Export",
+    "the export is not complete while a file of it is begun and not complete (ours: strict)",
+)
+def test_unfinished_file(forge: Forge) -> None:
+    begun = forge.export("/app-data", body={"label": "half"})
+    refused = forge.export("/complete-export")
+    assert (refused.status, refused.json["code"]) == (409, "export_incomplete")
+    upload = begun.json["uploadId"]
+    assert forge.server.call("DELETE", f"/server/v1/uploads/{upload}").status == 200
+    assert forge.export("/complete-export").status == 200
     assert forge.status == "SUCCESS"
 
 

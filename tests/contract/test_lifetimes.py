@@ -167,14 +167,6 @@ def test_rerun(forge: Forge, acknowledged: list[str]) -> None:
         case(
             "rerun",
             "Before you re-run",
-            "a transfer that timed out cannot be re-run",
-            lambda forge: (forge.upload(), forge.advance_to(15.1)),
-            "TIMED_OUT",
-            name="TIMED_OUT",
-        ),
-        case(
-            "rerun",
-            "Before you re-run",
             "a transfer that is still running cannot be re-run",
             Forge.view,
             "IN_PROGRESS",

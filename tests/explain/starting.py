@@ -123,7 +123,8 @@ def an_upload_is_never_completed(lab: Lab) -> Ground:
     ground = lab.forge()
     ground.begin()
     assert ground.export("/app-data", body={"label": "half"}).status == 200
-    ground.complete_export()
+    assert ground.export("/complete-export").status == 409
+    ground.advance(minutes=16)
     return ground
 
 

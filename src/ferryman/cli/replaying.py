@@ -1,9 +1,10 @@
 """Doing again to a platform what happened to a recorded transfer, at the same instants."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from hashlib import new
+from typing import Any
 
 import msgspec
 
@@ -19,7 +20,8 @@ from ferryman.sdk import server_calls
 from ferryman.sdk.errors import ClientError, GatewayError
 from ferryman.sdk.gateway import Gateway
 from ferryman.sdk.http import HttpTransport
-from ferryman.vocab import AppKind, TransferStatus
+from ferryman.sdk.operation import Operation
+from ferryman.vocab import AppKind, GivenUp, TransferStatus
 from ferryman.wire.listener import ClaimRequest, ListenerError
 from ferryman.wire.recording import RecordedFile, ReplayedFile, ReplayRequest
 from ferryman.wire.transfer import TransferView
@@ -31,8 +33,12 @@ _AFTERWARDS_SECONDS = 900.0
 _MOST_ROUNDS = 50
 
 
-_COMING = "ferryman replay"
-"""The resume key of an upload that is never completed: it only moves the deadline."""
+_OWN_CALLS: Mapping[str, Callable[[str], Operation[Any]]] = {
+    "run": server_calls.heartbeat,
+    "return": server_calls.returned,
+    "complete": server_calls.complete_export,
+}
+"""Steps that are one call of the listener's."""
 
 
 class Replay:
@@ -101,6 +107,9 @@ class Replay:
 
     def _do(self, step: Step, transport: HttpTransport, gateway: Gateway) -> None:
         try:
+            if (own := _OWN_CALLS.get(step.kind)) is not None:
+                transport.call(own(self._id))
+                return
             match step.kind:
                 case "claim":
                     self._claim(transport)
@@ -108,11 +117,11 @@ class Replay:
                     self._upload(step.file, gateway)
                 case "touch":
                     self._touch(transport)
+                case "begin" | "fail":
+                    self._leave_unfinished(step, transport)
                 case "error":
                     error = msgspec.convert(self._recording.run.listener_error, ListenerError)
                     transport.call(server_calls.report_error(self._id, error))
-                case "complete":
-                    gateway.complete_export()
                 case "cancel":
                     self._admin.call(calls.cancel_transfer(self._id))
                 case _:
@@ -151,10 +160,17 @@ class Replay:
 
     def _touch(self, transport: HttpTransport) -> None:
         """Ask where bytes may go, as for a file that takes longer than the window."""
-        begun = transport.call(server_calls.begin_upload(self._id, None, _COMING))
+        begun = transport.call(server_calls.begin_upload(self._id, None))
         digests = {name: new(name, b"-").hexdigest() for name in ("sha256", "md5")}
         part = PartRequest(number=1, size=1, **digests)
         transport.call(server_calls.part_urls(begun.upload_id, [part]))
+        transport.call(server_calls.give_up_upload(begun.upload_id, GivenUp.SUPERSEDED))
+
+    def _leave_unfinished(self, step: Step, transport: HttpTransport) -> None:
+        begun = transport.call(server_calls.begin_upload(self._id, step.label))
+        if step.kind == "fail":
+            failed = GivenUp.WRITER_FAILED
+            transport.call(server_calls.give_up_upload(begun.upload_id, failed))
 
     def _bytes(self, file: RecordedFile) -> Iterator[bytes]:
         if file.key in self._recording.payloads:

@@ -1,10 +1,17 @@
 """What happened to a recorded transfer from outside, in its order."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ferryman.recording.reading import Recording
-from ferryman.vocab import AckStatus, AppKind, ConnectEventType, EventType, TransferStatus
+from ferryman.vocab import (
+    AckStatus,
+    AppKind,
+    ConnectEventType,
+    EventType,
+    GivenUp,
+    TransferStatus,
+)
 from ferryman.wire.recording import RecordedEntry, RecordedFile
 
 _BEFORE_DEADLINE_MS = 1000
@@ -12,6 +19,12 @@ _MOST_TOUCHES = 10_000
 """Fourteen days have some 1,350 windows; a recording may say anything."""
 
 _SUCCESS = "success"
+_LISTENER = {"listener.running": "run", "listener.returned": "return"}
+_EVENTS: Mapping[str, str] = {
+    EventType.EXPORTED: "complete",
+    EventType.ERRORED: "error",
+    ConnectEventType.ERRORED: "error",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +35,7 @@ class Step:
     kind: str
     file: RecordedFile | None = None
     message_id: str = ""
+    label: str | None = None
 
 
 def steps(recording: Recording) -> list[Step]:
@@ -34,10 +48,11 @@ def steps(recording: Recording) -> list[Step]:
     files = {file.key: file for file in recording.files}
     told: list[Step] = []
     latest = 0
+    ended = _ended_uploads(recording.entries)
     for entry in recording.entries:
         # A transaction has the time of its beginning, and may have waited for another one.
         latest = max(latest, entry.at)
-        told += [replace(step, at=latest) for step in _of_entry(entry, files)]
+        told += [replace(step, at=latest) for step in _of_entry(entry, files, ended)]
     known = {step.file.key for step in told if step.file is not None}
     found = [Step(file.created_at, "upload", file) for file in files.values()]
     found = [step for step in found if step.file is not None and step.file.key not in known]
@@ -49,25 +64,45 @@ def steps(recording: Recording) -> list[Step]:
     return _kept_alive(recording, ordered)
 
 
-def _of_entry(entry: RecordedEntry, files: Mapping[str, RecordedFile]) -> Iterator[Step]:
+def _ended_uploads(entries: Iterable[RecordedEntry]) -> Mapping[str, str]:
+    """Why, by key, uploads that were begun are not waited for: registered, or the reason."""
+    return {
+        str(entry.data.get("key")): str(entry.data.get("reason", "registered"))
+        for entry in entries
+        if entry.kind in ("app_data.uploaded", "upload.aborted")
+    }
+
+
+def _of_entry(
+    entry: RecordedEntry, files: Mapping[str, RecordedFile], ended: Mapping[str, str]
+) -> Iterator[Step]:
     """An entry that tells of something from outside."""
     kind, data = entry.kind, entry.data
-    if kind == "app_data.uploaded":
+    if kind in _LISTENER:
+        yield Step(entry.at, _LISTENER[kind])
+    elif kind in ("upload.begun", "upload.aborted"):
+        yield from _unfinished(entry, ended)
+    elif kind == "app_data.uploaded":
         file = files.get(str(data.get("key")))
         if file is not None:
             yield Step(entry.at, "upload", file)
     elif kind in ("message.created", "message.not_routed"):
-        if data.get("eventType") == EventType.EXPORTED:
-            yield Step(entry.at, "complete")
-        elif data.get("eventType") in (EventType.ERRORED, ConnectEventType.ERRORED):
-            yield Step(entry.at, "error")
-    elif kind == "listener.returned":
-        yield Step(entry.at, "complete")
+        if step := _EVENTS.get(str(data.get("eventType"))):
+            yield Step(entry.at, step)
     elif kind == "transfer.changed":
         if data.get("after") == TransferStatus.CANCELLATION_REQUESTED:
             yield Step(entry.at, "cancel")
     elif kind == "message.redelivered":
         yield Step(entry.at, "redeliver", message_id=str(data.get("messageId")))
+
+
+def _unfinished(entry: RecordedEntry, ended: Mapping[str, str]) -> Iterator[Step]:
+    """A file that was left open, or whose writer failed."""
+    label = entry.data.get("label")
+    if entry.data.get("reason") == GivenUp.WRITER_FAILED:
+        yield Step(entry.at, "fail", label=label)
+    elif entry.kind == "upload.begun" and str(entry.data.get("key")) not in ended:
+        yield Step(entry.at, "begin", label=label)
 
 
 def _kept_alive(recording: Recording, ordered: Sequence[Step]) -> list[Step]:

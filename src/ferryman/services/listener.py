@@ -80,6 +80,8 @@ async def heartbeat(platform: Platform, app: App, transfer_id: str) -> Heartbeat
     async with platform.database.transaction() as tx:
         stored = await transfer_service.load_own(tx, app, transfer_id)
         check_live(stored.state, "reporting that its listener runs")
+        if not stored.state.heartbeats:
+            await timeline.write(tx, stored.transfer_id, "listener.running")
         await transfers.record_heartbeat(tx, stored)
     return HeartbeatAnswer(status=stored.state.status)
 
