@@ -20,6 +20,7 @@ from ferryman.domain.snapshot import (
     LeftAlone,
     Refused,
     Snapshot,
+    UnfinishedFile,
     Workers,
 )
 from ferryman.domain.transfer import Transfer
@@ -201,8 +202,21 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
         claimed_at=draw(maybe),
         claimed_by=draw(st.sampled_from([None, "agent"])),
         exception=draw(st.sampled_from([None, "ValueError"])),
-        open_uploads=draw(st.integers(0, 2)),
-        open_since=draw(maybe),
+        claim_confirmed=draw(st.booleans()),
+        claim_silence=draw(st.sampled_from([timedelta(0), timedelta(seconds=11), timedelta(1)])),
+        unfinished=tuple(
+            draw(
+                st.lists(
+                    st.builds(
+                        UnfinishedFile,
+                        st.sampled_from([None, "a {brace}"]),
+                        st.sampled_from([None, "ValueError at a.py:1"]),
+                        instants,
+                    ),
+                    max_size=2,
+                )
+            )
+        ),
         events=tuple(
             draw(st.lists(st.builds(Events, st.sampled_from(EventType), *[st.integers(0, 2)] * 3)))
         ),

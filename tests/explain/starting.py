@@ -128,6 +128,36 @@ def an_upload_is_never_completed(lab: Lab) -> Ground:
     return ground
 
 
+@breaks("uploads", "writer_failed", "under its label")
+def the_writer_of_a_file_failed(lab: Lab) -> Ground:
+    ground = lab.forge()
+    ground.begin()
+    begun = ground.export("/app-data", body={"label": "half"}).json["uploadId"]
+    why = "reason=writer_failed&detail=ValueError+at+export.py:12"
+    ground.server.ok("DELETE", f"/server/v1/uploads/{begun}?{why}")
+    return ground
+
+
+@breaks("listener", "listener_silent", "complete_export()")
+def the_listener_never_says_a_word(lab: Lab) -> Ground:
+    ground = lab.forge()
+    ground.begin()
+    ground.advance(minutes=16)
+    assert ground.status == "TIMED_OUT"
+    return ground
+
+
+@breaks("listener", "listener_lost", "ferryman transfer rerun")
+def the_listener_is_lost_after_its_first_file(lab: Lab) -> Ground:
+    ground = lab.forge()
+    ground.begin()
+    assert ground.export("/heartbeat").status == 200
+    ground.acknowledge(ground.upload()["messageId"])
+    ground.advance(minutes=16)
+    assert ground.status == "TIMED_OUT"
+    return ground
+
+
 @breaks("uploads", "no_file", "create_app_data()")
 def the_listener_finds_nothing_and_it_is_a_success(lab: Lab) -> Ground:
     ground = lab.forge()

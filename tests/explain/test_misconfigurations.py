@@ -14,6 +14,8 @@ LINKS = {each.link for each in SITUATIONS} | {"workers"}
 PARTS = (starting, delivering, calling)
 
 ELSEWHERE = {
+    "agent_silent",
+    "claim_unconfirmed",
     "address_refused",
     "app_not_installed",
     "delivery_failed",
@@ -45,7 +47,7 @@ def test_the_first_broken_link_is_named(lab: Lab, expected: Broken) -> None:
 
 
 def test_every_cause_is_brought_about() -> None:
-    """But for those that never come first, or take a worker that dies or an address to guard."""
+    """But for those that never come first, or take a process that dies or an address to guard."""
     assert {each.bring_about.__module__ for each in SITUATIONS} == {p.__name__ for p in PARTS}
     assert len({each.name for each in SITUATIONS}) == len(SITUATIONS) >= 40
     found = {each.cause for each in SITUATIONS}

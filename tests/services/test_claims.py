@@ -8,7 +8,7 @@ import pytest
 
 from ferryman.domain.limits import CLAIM_CONFIRMATION, CLAIM_SILENCE
 from ferryman.errors import Conflict
-from ferryman.services import listener, mapping, transfer, upload
+from ferryman.services import explain_transfer, listener, mapping, transfer, upload
 from ferryman.store.app import App
 from ferryman.vocab import GivenUp, TransferStatus
 from ferryman.wire.listener import ListenerError
@@ -187,5 +187,30 @@ def test_a_new_claim_resumes_by_key_and_supersedes_the_rest(play: Play[None]) ->
             failed.upload_id: ("ABORTED", "writer_failed"),
         }
         assert (await stage.state(transfer_id)).status is TransferStatus.SUCCESS
+
+    play(scene)
+
+
+@pytest.mark.parametrize(
+    ("confirmed", "silence", "cause"),
+    [
+        (False, CLAIM_CONFIRMATION - SECOND, None),
+        (False, CLAIM_CONFIRMATION + SECOND, "claim_unconfirmed"),
+        (True, CLAIM_SILENCE - SECOND, None),
+        (True, CLAIM_SILENCE + SECOND, "agent_silent"),
+    ],
+)
+def test_silence_is_explained(
+    play: Play[None], confirmed: bool, silence: timedelta, cause: str | None
+) -> None:
+    async def scene(stage: Stage) -> None:
+        transfer_id = await stage.begin("agent 7")
+        if confirmed:
+            await listener.heartbeat(stage.platform, under(stage, 1), transfer_id)
+        await stage.fall_silent(transfer_id, silence)
+        found = await explain_transfer.explain(stage.platform, transfer_id)
+        link = next(link for link in found.links if link.name == "agent")
+        assert link.cause == cause
+        assert "agent 7" in link.found
 
     play(scene)

@@ -79,12 +79,26 @@ def put(
 
 
 @app.command("complete")
-def complete(url: Url, token: ServerToken, transfer: Transfer, as_json: AsJson = False) -> None:
-    """Say that everything is exported; the transfer settles once all of it is acknowledged."""
+def complete(
+    url: Url,
+    token: ServerToken,
+    transfer: Transfer,
+    abandon_unfinished: Annotated[
+        bool,
+        typer.Option(
+            "--abandon-unfinished", help="Do without files that were begun and not completed."
+        ),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say that everything is exported; the transfer settles once all of it is acknowledged.
+
+    Refused while a file is unfinished: still open, or missing because its writer failed.
+    """
     from ferryman.sdk.gateway import Gateway
 
     with _explained(), Gateway(url, token, transfer) as gateway:
-        gateway.complete_export()
+        gateway.complete_export(abandon_unfinished=abandon_unfinished)
     if as_json:
         _print_json({"transferId": transfer, "exportCompleted": True})
     else:

@@ -53,17 +53,42 @@ CAUSES: Mapping[str, tuple[str, str]] = MappingProxyType(
             "Give the agent the serverToken of environment {environment}, or migrate with "
             "{key}@{other}.",
         ),
+        "claim_unconfirmed": (
+            "{agent} was given the transfer at {at} and has not confirmed it for {silence}",
+            "Nothing is lost: any agent that asks gets it now. Start one: "
+            "`ferryman agent run MODULE:CLASS`.",
+        ),
+        "agent_silent": (
+            "{agent}, which took it at {at}, has been silent for {silence}",
+            "Any agent that asks gets it now. Start one, or see the log of {agent}: "
+            "`ferryman agent run MODULE:CLASS`.",
+        ),
         # listener
+        "listener_lost": (
+            "it was at work, and never reported that it returned or failed",
+            "See that an agent runs, then re-run: `ferryman transfer rerun {transfer}`.",
+        ),
+        "listener_silent": (
+            "there was neither a file nor a word of it before the deadline",
+            "See that the listener finds its data, calls complete_export() and reaches the "
+            "platform; then re-run: `ferryman transfer rerun {transfer}`.",
+        ),
         "listener_threw": (
             "the listener threw {exception}",
             "Mend the listener by its stack trace (`ferryman transfer timeline`), then re-run: "
             "`ferryman transfer rerun {transfer}`.",
         ),
         # uploads
+        "writer_failed": (
+            "{uploads} missing, because the writer failed or never closed it: {names}",
+            "Fix the listener at that line, and have it write the file again under its label. "
+            "complete() registers a good file that is closed in an except block; abandon() does "
+            "without one on purpose.",
+        ),
         "upload_not_completed": (
-            "{uploads} begun since {at} and never completed",
-            "Finish each file: send its parts and call complete; an agent that died resumes when "
-            "it is started again.",
+            "{uploads} begun since {at} and not complete: {names}",
+            "Close each file, or over HTTP send its parts and call complete; an agent that died "
+            "resumes when it is started again.",
         ),
         "no_file": (
             "the listener exported nothing: no file was uploaded",
@@ -256,7 +281,7 @@ CAUSES: Mapping[str, tuple[str, str]] = MappingProxyType(
         ),
         "timed_out": (
             "timed out at {at}",
-            "Create a new migration; nothing else of it can go on.",
+            "Fix what the links above name, then re-run: `ferryman transfer rerun {transfer}`.",
         ),
         "ended_unwell": (
             "ended as {status}",

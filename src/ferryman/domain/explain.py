@@ -5,11 +5,13 @@ mended since, or what the transfer did not need in the end, is history and break
 """
 
 from collections.abc import Callable
+from datetime import datetime
 
 from ferryman.domain import transfer as rules
 from ferryman.domain.cause import broken, whole
 from ferryman.domain.explain_app import acknowledgement, calls, deliveries, events, progress
 from ferryman.domain.explain_worker import workers
+from ferryman.domain.limits import CLAIM_CONFIRMATION, CLAIM_SILENCE
 from ferryman.domain.snapshot import Asked, Snapshot
 from ferryman.domain.text import instant, plural
 from ferryman.vocab import AppKind, TransferStatus
@@ -17,6 +19,8 @@ from ferryman.wire.transfer import Link
 
 _AGENT_GONE_SECONDS = 120
 _CLAIM = "/listeners/claim"
+_ENDED_CALLS = frozenset({"transfer_settled", "claim_superseded"})
+"""Refusals of a listener that is over, whose transfer goes on or has ended without it."""
 
 
 def chain(found: Snapshot) -> tuple[list[Link], str | None]:
@@ -63,8 +67,7 @@ def _app(found: Snapshot) -> Link:
 
 def _agent(found: Snapshot) -> Link | None:
     if found.claimed_at is not None:
-        by = found.claimed_by or "an agent without a name"
-        return whole("agent", f"{by} took it at {instant(found.claimed_at)}")
+        return _claimed(found, found.claimed_at)
     if found.transfer.started_at is not None:
         return whole("agent", "none: the server app called by itself")
     if found.transfer.status.final or found.released_at is None:
@@ -73,6 +76,22 @@ def _agent(found: Snapshot) -> Link | None:
     if refused and (asked is None or asked.at <= refused.at):
         return refused.link("agent")
     return _nobody_asked(found) if asked is None else _asked(found, asked)
+
+
+def _claimed(found: Snapshot, at: datetime) -> Link:
+    by = found.claimed_by or "an agent without a name"
+    lease = CLAIM_SILENCE if found.claim_confirmed else CLAIM_CONFIRMATION
+    if found.transfer.status.final or _listener_ended(found) or found.claim_silence <= lease:
+        return whole("agent", f"{by} took it at {instant(at)}")
+    cause = "agent_silent" if found.claim_confirmed else "claim_unconfirmed"
+    silence = plural(round(found.claim_silence.total_seconds()), "second")
+    return broken("agent", cause, agent=by, at=instant(at), silence=silence)
+
+
+def _listener_ended(found: Snapshot) -> bool:
+    state = found.transfer
+    ended = state.export_completed_at or state.returned_at
+    return ended is not None or state.listener_errored
 
 
 def _nobody_asked(found: Snapshot) -> Link:
@@ -107,7 +126,11 @@ def _listener(found: Snapshot) -> Link | None:
         )
     if state.started_at is None:
         return None
-    if state.export_completed_at is not None:
+    wordless = not (state.export_ended or state.unfinished)
+    if state.status is TransferStatus.TIMED_OUT and wordless:
+        cause = "listener_lost" if state.heartbeats else "listener_silent"
+        return broken("listener", cause, transfer=found.transfer_id)
+    if _listener_ended(found):
         return whole("listener", "was called and returned")
     return whole("listener", f"running since {instant(state.started_at)}")
 
@@ -118,20 +141,33 @@ def _uploads(found: Snapshot) -> Link | None:
         return None
     refused = found.refusal("/app-data", "/uploads/")
     last = state.last_upload_at
-    if refused and refused.code != "transfer_settled" and (last is None or last <= refused.at):
+    if refused and refused.code not in _ENDED_CALLS and (last is None or last <= refused.at):
         return refused.link("uploads")
     ended = state.status.final or state.export_completed_at is not None
-    if found.open_uploads and found.open_since and (ended or found.half_gone):
-        return broken(
-            "uploads",
-            "upload_not_completed",
-            uploads=plural(found.open_uploads, "upload"),
-            at=instant(found.open_since),
-        )
+    if link := _unfinished(found, late=ended or found.half_gone):
+        return link
     if not state.files and (ended or found.half_gone):
         return broken("uploads", "no_file")
-    under_way = f", {found.open_uploads} under way" if found.open_uploads else ""
+    under_way = f", {state.unfinished} under way" if state.unfinished else ""
     return whole("uploads", f"{plural(state.files, 'file')}{under_way}")
+
+
+def _unfinished(found: Snapshot, *, late: bool) -> Link | None:
+    """Files whose writer failed, and, once it is late, those that are still open."""
+    failed = [each for each in found.unfinished if each.failed is not None]
+    named = failed or (list(found.unfinished) if late else [])
+    if not named:
+        return None
+    count = found.transfer.unfinished or len(named)
+    more = count - len(named)
+    names = ", ".join(map(str, named)) + (f" and {more} more" if more > 0 else "")
+    return broken(
+        "uploads",
+        "writer_failed" if failed else "upload_not_completed",
+        uploads=plural(len(named) if failed else count, "file"),
+        names=names if not failed else ", ".join(map(str, named)),
+        at=instant(named[0].since),
+    )
 
 
 def _export(found: Snapshot) -> Link | None:
@@ -139,7 +175,7 @@ def _export(found: Snapshot) -> Link | None:
     if state.started_at is None:
         return None
     refused = found.refusal("/complete-export")
-    if refused and state.export_completed_at is None and refused.code != "transfer_settled":
+    if refused and state.export_completed_at is None and refused.code not in _ENDED_CALLS:
         return refused.link("export")
     if state.export_completed_at is not None and not found.export_by_deadline:
         return whole("export", f"complete since {instant(state.export_completed_at)}")

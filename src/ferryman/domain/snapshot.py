@@ -118,9 +118,26 @@ class Workers:
     silence: timedelta
 
 
+@dataclass(frozen=True, slots=True)
+class UnfinishedFile:
+    """A file that was begun; ``failed`` says what its writer failed with, None while it is open."""
+
+    label: str | None
+    failed: str | None
+    since: datetime
+
+    def __str__(self) -> str:
+        name = "one without a label" if self.label is None else f"{self.label!r}"[:80]
+        return name if self.failed is None else f"{name}: {self.failed}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """All of it. ``troubled`` are the oldest messages that did not get through."""
+    """All of it. ``troubled`` are the oldest messages that did not get through.
+
+    ``claim_silence`` is how long ago the client of the claim made a call, and ``unfinished`` are
+    the oldest of the ``transfer.unfinished`` files.
+    """
 
     now: datetime
     transfer_id: str
@@ -135,9 +152,10 @@ class Snapshot:
     asked_elsewhere: tuple[str, ...]
     claimed_at: datetime | None
     claimed_by: str | None
+    claim_confirmed: bool
+    claim_silence: timedelta
     exception: str | None
-    open_uploads: int
-    open_since: datetime | None
+    unfinished: tuple[UnfinishedFile, ...]
     events: tuple[Events, ...]
     not_routed: tuple[str, ...]
     workers: Workers

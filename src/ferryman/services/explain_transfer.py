@@ -1,5 +1,6 @@
 """Why a transfer is where it is: the snapshot that the rules look at, read in one transaction."""
 
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from ferryman.domain.snapshot import (
     Events,
     Refused,
     Snapshot,
+    UnfinishedFile,
     Workers,
     WrongKey,
 )
@@ -26,6 +28,7 @@ from ferryman.store import message as messages
 from ferryman.store import migration as migrations
 from ferryman.store import refusal as refusals
 from ferryman.store import transfer as transfers
+from ferryman.store import upload as uploads
 from ferryman.store import worker as workers
 from ferryman.store.app import App
 from ferryman.store.database import Transaction
@@ -36,6 +39,7 @@ from ferryman.wire.transfer import MessageView, TransferExplanation
 
 _TROUBLED = 20
 _OUTSTANDING = 5
+_UNFINISHED = 5
 _NAMESPACES = 200
 _UPLOADED = EventType.UPLOADED
 
@@ -64,14 +68,15 @@ async def _snapshot(tx: Transaction, stored: StoredTransfer, app: App, alive: Wo
     if migration is None:
         raise not_found("migration", stored.migration_id)
     askings = await refusals.askings(tx, app.cloud_app_key)
-    uploads, upload_since = await facts.open_uploads(tx, transfer_id)
+    unfinished = await uploads.unfinished(tx, transfer_id, _UNFINISHED)
+    count = await uploads.count_unfinished(tx, transfer_id)
     reports = await facts.last_reports(tx, transfer_id)
     claim = await facts.claim_of(tx, transfer_id)
     outstanding = await messages.outstanding(tx, transfer_id, _OUTSTANDING)
     return Snapshot(
         now=tx.now,
         transfer_id=str(transfer_id),
-        transfer=stored.state,
+        transfer=replace(stored.state, unfinished=count),
         migration_id=str(stored.migration_id),
         migration_started_at=migration.started_at,
         released_at=stored.released_at,
@@ -82,9 +87,17 @@ async def _snapshot(tx: Transaction, stored: StoredTransfer, app: App, alive: Wo
         asked_elsewhere=_elsewhere(app, askings, stored.released_at),
         claimed_at=claim.at,
         claimed_by=claim.by,
+        claim_confirmed=claim.confirmed,
+        claim_silence=claim.silence,
         exception=_exception(stored),
-        open_uploads=uploads,
-        open_since=upload_since,
+        unfinished=tuple(
+            UnfinishedFile(
+                each.label,
+                (each.detail or "its writer failed") if each.failed else None,
+                each.since,
+            )
+            for each in unfinished
+        ),
         events=tuple(
             Events(each.event_type, each.created, each.delivered, each.undelivered)
             for each in await facts.events(tx, transfer_id)

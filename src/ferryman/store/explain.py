@@ -1,7 +1,7 @@
 """What a transfer is explained by, counted where it is: sums and samples, never all of it."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from ferryman.store.database import SQL, Transaction
@@ -50,12 +50,6 @@ async def outstanding_since(tx: Transaction, transfer_id: UUID) -> datetime | No
     return at
 
 
-async def open_uploads(tx: Transaction, transfer_id: UUID) -> tuple[int, datetime | None]:
-    """How many are begun and not complete, and since when."""
-    row = await SQL.open_uploads(tx.connection, transfer_id=transfer_id)
-    return row["uploads"], row["since"]
-
-
 async def last_reports(tx: Transaction, transfer_id: UUID) -> dict[str, datetime]:
     """When a Connect app last reported progress, and when a report was last ignored."""
     rows = SQL.last_reports(tx.connection, transfer_id=transfer_id)
@@ -64,16 +58,27 @@ async def last_reports(tx: Transaction, transfer_id: UUID) -> dict[str, datetime
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """When a transfer was created, which agent last took it, whether its details are gone."""
+    """When a transfer was created, which agent last took it, whether its details are gone.
+
+    ``silence`` is how long ago its client made a call, in real time.
+    """
 
     created_at: datetime
     at: datetime | None
     by: str | None
+    confirmed: bool
+    silence: timedelta
     details_removed: bool
 
 
 async def claim_of(tx: Transaction, transfer_id: UUID) -> Claim:
     """Of a transfer that there is."""
     row = await SQL.claim_of_transfer(tx.connection, transfer_id=transfer_id)
-    removed = row["details_removed_at"] is not None
-    return Claim(row["created_at"], row["claimed_at"], row["claimed_by"], removed)
+    return Claim(
+        created_at=row["created_at"],
+        at=row["claimed_at"],
+        by=row["claimed_by"],
+        confirmed=row["claim_confirmed"],
+        silence=row["silence"] or timedelta(0),
+        details_removed=row["details_removed_at"] is not None,
+    )

@@ -28,14 +28,13 @@ WHERE transfer_id = :transfer_id AND acknowledgement IS NULL
 ORDER BY position
 LIMIT 1;
 
--- name: open_uploads^
-SELECT count(*) AS uploads, min(created_at) AS since FROM upload
-WHERE transfer_id = :transfer_id AND state = 'OPEN';
-
 -- name: last_reports
 SELECT kind, max(at) AS at FROM timeline
 WHERE transfer_id = :transfer_id AND kind IN ('progress.reported', 'progress.ignored')
 GROUP BY kind;
 
 -- name: claim_of_transfer^
-SELECT created_at, claimed_at, claimed_by, details_removed_at FROM transfer WHERE transfer_id = :transfer_id;
+-- Silence is real time.
+SELECT created_at, claimed_at, claimed_by, claim_confirmed, now() - claim_seen_at AS silence,
+       details_removed_at
+FROM transfer WHERE transfer_id = :transfer_id;

@@ -21,7 +21,8 @@ WITH over AS (
     SELECT upload_id FROM upload JOIN transfer USING (transfer_id)
     WHERE state = 'OPEN' AND settled_at <= :settled_before
     LIMIT :size)
-UPDATE upload SET state = 'ABORTED' FROM over
+UPDATE upload SET state = 'ABORTED', reason = 'writer_failed', detail = 'never completed'
+FROM over
 WHERE upload.upload_id = over.upload_id AND state = 'OPEN'
 RETURNING key, store_ref;
 
