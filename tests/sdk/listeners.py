@@ -34,6 +34,16 @@ def returning(_gateway: Gateway, _details: MigrationDetails) -> None:
     mark("returned")
 
 
+KEPT: list[object] = []
+
+
+def forgetful(gateway: Gateway, _details: MigrationDetails) -> None:
+    """Complete one file, and forget about another."""
+    gateway.create_app_data("whole").close()
+    KEPT.append(gateway.create_app_data("forgotten"))
+    mark("returned")
+
+
 def exiting(_gateway: Gateway, _details: MigrationDetails) -> None:
     """Leave as no listener should."""
     raise SystemExit(3)

@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ferryman.sdk import server_calls
 from ferryman.sdk.http import HttpTransport
 from ferryman.sdk.operation import json_operation
+from ferryman.wire.listener import ClaimRequest
 
 ERRORED = "avi:ecosystem.migration:errored:listener"
 
@@ -115,6 +117,25 @@ class Platform:
     def view(self, running: Running) -> Any:
         """What an admin sees of the transfer."""
         return self.admin("GET", f"/transfers/{running.transfer_id}")
+
+    def timeline(self, running: Running) -> list[Any]:
+        """All that happened to the transfer, in order."""
+        path = f"/transfers/{running.transfer_id}/timeline"
+        return list(self.admin("GET", path)["items"])
+
+    def claim(self, running: Running, agent_id: str = "agent") -> int:
+        """Be the agent of that name; the number of the claim."""
+        transport = HttpTransport(self.url, running.server_token)
+        request = ClaimRequest(
+            server_app_keys=[running.server_key], agent_id=agent_id, wait_seconds=5
+        )
+        try:
+            claimed = transport.call(server_calls.claim(request)).transfer
+        finally:
+            transport.close()
+        assert claimed is not None
+        assert claimed.transfer_id == running.transfer_id
+        return claimed.claims
 
     def events(self, running: Running, event: str) -> list[Any]:
         """The messages of one event."""

@@ -3,7 +3,6 @@
 import json
 import re
 import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -99,11 +98,37 @@ def test_what_a_listener_raises_becomes_an_event_without_its_text(
 def test_returning_completes_nothing_and_is_not_called_again(
     platform: Platform, running: Running, tmp_path: Path
 ) -> None:
-    with agent(running, "returning", tmp_path) as process:
-        process.says("listener.returned")
-        time.sleep(1.0)  # a claim that named it wrongly would be answered at once
-        assert process.mark.read_text() == "returned\n"
+    """Also by the next process of the agent: it gets the next transfer, and not this one."""
+    with agent(running, "returning", tmp_path) as first:
+        first.says("listener.returned")
+        first.process.kill()
     assert platform.view(running)["exportCompletedAt"] is None
+    platform.start_again(running)
+    with agent(running, "returning", tmp_path) as second:
+        second.until(lambda: second.log.read_text().count("listener.returned") == 2)
+    kinds = [entry["kind"] for entry in platform.timeline(running)]
+    assert kinds.count("listener.claimed") == 1
+    assert [kind for kind in kinds if kind.startswith("listener.")] == [
+        "listener.claimed",
+        "listener.running",
+        "listener.returned",
+    ]
+
+
+def test_a_listener_that_leaves_a_file_unfinished_has_failed(
+    platform: Platform, running: Running, tmp_path: Path
+) -> None:
+    with agent(running, "forgetful", tmp_path, "--once") as process:
+        assert process.process.wait(timeout=60) == 1
+        log = process.log.read_text()
+    assert "export.incomplete" in log
+    assert "'forgotten' (still open)" in log
+    told = [e["data"] for e in platform.timeline(running) if e["kind"] == "upload.aborted"]
+    assert [(each["label"], each["reason"], each["detail"]) for each in told] == [
+        ("forgotten", "writer_failed", "never closed")
+    ]
+    platform.admin("POST", "/clock/advance", {"seconds": 1_000})
+    assert platform.view(running)["status"] == "TIMED_OUT", "its one message is unacknowledged"
 
 
 def test_a_killed_agent_is_given_its_transfer_again(
