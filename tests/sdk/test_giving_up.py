@@ -6,6 +6,7 @@ import io
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from pathlib import Path
 
 import pytest
 
@@ -324,4 +325,26 @@ def test_another_file_under_a_key_that_is_registered_is_missing(gateway: Gateway
     with suppress(GatewayError), gateway.create_app_data("k", resume_key="k") as data:
         data.write(b"another")
     with pytest.raises(GatewayError, match="'k' "):
+        gateway.complete_export()
+
+
+def test_a_path_that_is_gone_is_a_missing_file(gateway: Gateway, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        gateway.upload_many([("gone", tmp_path / "gone")])
+    with pytest.raises(GatewayError, match=r"'upload_many' \(stopped by .*'gone' \(") as refused:
+        gateway.complete_export()
+    assert "found 2 unfinished" in str(refused.value)
+    gateway.upload_many([("gone", b"here")])
+    gateway.complete_export()
+
+
+def test_what_a_broken_source_did_not_come_to_is_missing(gateway: Gateway) -> None:
+    def files() -> Iterator[tuple[str, bytes]]:
+        yield "a", b"1"
+        fail()
+        yield "b", b"2"
+
+    with suppress(CursorGoneError):
+        gateway.upload_many(files())
+    with pytest.raises(GatewayError, match="'upload_many'"):
         gateway.complete_export()

@@ -128,13 +128,16 @@ class Gateway:
         ``files`` yields a label and the bytes, or the path, of each; it is asked for the next one
         when a thread is free, so it may be a generator. When a file fails, or ``files`` raises,
         no more are begun, those on their way end, and its error is raised: what was registered
-        by then stays. Example::
+        by then stays, and ``complete_export`` is refused until a later call sends all of its
+        files. Example::
 
             gateway.upload_many((row.id, row.dump()) for row in rows)
         """
-        return send_many(
-            lambda label, size: self.create_app_data(label, size=size), files, concurrency
-        )
+        # What it did not come to is missing, too.
+        with self._files.whole("upload_many"):
+            return send_many(
+                lambda label, size: self.create_app_data(label, size=size), files, concurrency
+            )
 
     def complete_export(self, *, abandon_unfinished: bool = False) -> None:
         """Say that all files are up. The cloud app is told; more files are still taken.

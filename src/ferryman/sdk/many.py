@@ -16,7 +16,7 @@ _PIECE = 1 << 20
 
 
 def send_many(
-    create: Callable[[str | None, int], AppDataStream],
+    create: Callable[[str | None, int | None], AppDataStream],
     files: Iterable[tuple[str | None, Content]],
     concurrency: int,
 ) -> list[AppDataReceipt]:
@@ -54,8 +54,12 @@ def send_many(
     return [receipts[number] for number in range(len(receipts))]
 
 
-def _size(content: Content) -> int:
-    return content.stat().st_size if isinstance(content, Path) else memoryview(content).nbytes
+def _size(content: Content) -> int | None:
+    """None where there is no such file: then its stream fails as it is opened."""
+    try:
+        return content.stat().st_size if isinstance(content, Path) else memoryview(content).nbytes
+    except OSError:
+        return None
 
 
 def _send(stream: AppDataStream, content: Content) -> AppDataReceipt:

@@ -3,11 +3,15 @@
 The platform counts them too, but knows nothing of a small file before it is closed.
 """
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from threading import Lock
 
 from ferryman.sdk.errors import GatewayError
+from ferryman.sdk.safe_trace import error_place
 
 EXPORT_INCOMPLETE = "export_incomplete"
 """The code of the refusal to complete an export that has unfinished files."""
@@ -67,6 +71,17 @@ class OpenFiles:
             if registered:
                 again = next((each for each in self._files if _repeats(file, each)), None)
                 self._files = [each for each in self._files if each is not again]
+
+    @contextmanager
+    def whole(self, what: str) -> Iterator[None]:
+        """Keep account of work on many files, which fails as a whole and can be repeated."""
+        work = self.begin(what, key=f"\0{what}")  # a key that no listener gives
+        try:
+            yield
+        except BaseException as error:
+            self.fail(work, f"stopped by {error_place(error, roots=sys.path)}")
+            raise
+        self.end(work, registered=True)
 
     def clear(self) -> None:
         """Do without all of them."""

@@ -116,8 +116,8 @@ def _send(upload: Upload, path: Path, sending: Sending) -> AppDataReceipt:
         return done
     try:
         upload.check_size(sending.size)
-    except GatewayError:
-        upload.abandon()
+    except GatewayError as refused:
+        upload.fail(refused.code or "too large", refused)
         raise
     with AppDataStream(upload) as stream, path.open("rb", buffering=0) as file:
         while piece := file.read(_PIECE):
