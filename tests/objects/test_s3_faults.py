@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 
+from ferryman.api import problems
 from ferryman.errors import ConfigError, OutsideError, PlatformError
 from ferryman.ids import new_id
 from ferryman.objects.s3.address import parse_address
 from ferryman.objects.s3.opening import s3_store
+from ferryman.objects.s3.refusals import refusal_of
 from ferryman.objects.s3.store import S3Store
+from ferryman.sdk.retry import RETRYABLE
 from ferryman.wire.upload import StoredPart
 from tools.ceph import Ceph
 
@@ -112,6 +115,16 @@ def failure(call: Awaitable[object]) -> Awaitable[PlatformError]:
         (403, "RequestTimeTooSkewed", "store_clock_skewed"),
         (403, "QuotaExceeded", "store_full"),
         (404, "NoSuchBucket", "bucket_missing"),
+        (400, "RequestTimeout", "store_unavailable"),
+        (409, "OperationAborted", "store_unavailable"),
+        (502, "BadGateway", "store_unavailable"),
+        (400, "InvalidPart", "store_unsuitable"),
+        (400, "EntityTooSmall", "store_unsuitable"),
+        (400, "InvalidArgument", "store_unsuitable"),
+        (400, "MalformedXML", "store_unsuitable"),
+        (400, "InvalidRequest", "store_unsuitable"),
+        (405, "MethodNotAllowed", "store_unsuitable"),
+        (501, "NotImplemented", "store_unsuitable"),
     ],
 )
 def test_every_call_says_what_s3_answered(status: int, code: str, ours: str) -> None:
@@ -124,6 +137,33 @@ def test_every_call_says_what_s3_answered(status: int, code: str, ours: str) -> 
                 assert "ferryman-secret" not in str(error)
 
     asyncio.run(scene())
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "passes"),
+    [
+        (503, "SlowDown", True),
+        (500, "InternalError", True),
+        (400, "RequestTimeout", True),
+        (400, "InvalidPart", False),
+    ],
+)
+def test_the_sdk_repeats_only_what_may_pass(status: int, code: str, passes: bool) -> None:
+    error = refusal_of(code, status, "CompleteMultipartUpload")
+    assert (problems.status_of(error) in RETRYABLE) is passes
+    assert ("again gives the same answer" in error.fix) is not passes
+
+
+def test_a_redirect_is_a_wrong_region() -> None:
+    assert refusal_of("PermanentRedirect", 301, "PutObject").code == "store_refused"
+
+
+@pytest.mark.parametrize("status", [400, 404, 405, 501])
+def test_a_refusal_without_a_code_is_told_by_its_status(status: int) -> None:
+    """An answer to HEAD has no body."""
+    error = refusal_of(str(status), status, "HeadObject")
+    assert error.code == "store_unsuitable"
+    assert str(status) in error.found
 
 
 def test_a_store_that_is_down_is_unavailable() -> None:

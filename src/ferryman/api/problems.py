@@ -48,6 +48,7 @@ STATUS_OF_CODE = {
     "range_not_satisfiable": 416,
     "signature_invalid": 403,
     "store_full": 507,
+    "store_unsuitable": 501,
     "url_expired": 403,
 }
 """Where HTTP has a status of its own for a code."""

@@ -39,7 +39,7 @@ class ObjectStore(Protocol):
 
     Every method may raise :class:`~ferryman.errors.OutsideError` (``store_full``,
     ``store_unavailable``, ``store_busy``, ``store_refused``): nothing is lost then and the call
-    may be repeated.
+    may be repeated. A repeated call meets ``store_unsuitable`` again.
     """
 
     @property

@@ -18,8 +18,12 @@ _FULL = frozenset({"QuotaExceeded", "InsufficientStorage", "XMinioStorageFull", 
 _REFUSED = frozenset(
     {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken"}
     | {"AllAccessDisabled", "AccountProblem", "AuthorizationHeaderMalformed", "403", "401"}
-    | {"KMS.DisabledException", "KMS.NotFoundException", "InvalidArgument"}
+    | {"PermanentRedirect", "TemporaryRedirect", "IllegalLocationConstraintException", "301", "307"}
+    | {"KMS.DisabledException", "KMS.NotFoundException"}
 )
+# Refusals with a status of 4xx that the same call, repeated, need not meet again.
+_PASSING = frozenset({"RequestTimeout", "IncompleteBody", "BadDigest"})
+_PASSING_STATUS = frozenset({408, 409, 425, 429})
 
 
 def code_of(error: ClientError) -> str:
@@ -27,17 +31,23 @@ def code_of(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
+def status_of(error: ClientError) -> int:
+    """The HTTP status of the answer; 0 when it is not known."""
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+
+
 @contextmanager
 def store_errors() -> Iterator[None]:
     """Turn every failure of S3 into the ``OutsideError`` that says what to do.
 
-    ``store_busy`` and ``store_unavailable`` pass by themselves; the others need a person. None
-    names a key: only S3's own code and the name of the call are told.
+    ``store_busy`` and ``store_unavailable`` pass by themselves; ``store_unsuitable`` never does;
+    the others need a person. None names a key: only S3's own code and the name of the call
+    are told.
     """
     try:
         yield
     except ClientError as error:
-        raise _of(code_of(error), error.operation_name) from error
+        raise refusal_of(code_of(error), status_of(error), error.operation_name) from error
     except (HTTPClientError, NoConnectionError) as error:
         raise _unreachable(type(error).__name__) from error
     except BotoCoreError as error:
@@ -47,8 +57,9 @@ def store_errors() -> Iterator[None]:
         raise _unreachable(type(error).__name__) from error
 
 
-def _of(code: str, call: str) -> OutsideError:
-    found = f"{code or 'an error'} from S3 at {call}"
+def refusal_of(code: str, status: int, call: str) -> OutsideError:
+    """What S3's answer to ``call`` means: its ``code`` first, else the HTTP ``status``."""
+    found = f"{code or f'status {status}'} from S3 at {call}"
     if code == "NoSuchBucket":
         return OutsideError(
             "bucket_missing",
@@ -79,7 +90,13 @@ def _of(code: str, call: str) -> OutsideError:
         )
     if code in _REFUSED:
         return _refused(found)
-    return _unreachable(found)
+    return _unsuitable(found) if _is_permanent(code, status) else _unreachable(found)
+
+
+def _is_permanent(code: str, status: int) -> bool:
+    if code in _PASSING or status in _PASSING_STATUS:
+        return False
+    return 400 <= status < 500 or status == 501
 
 
 def _refused(found: str) -> OutsideError:
@@ -89,6 +106,16 @@ def _refused(found: str) -> OutsideError:
         found=found,
         fix="Check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY or the role, the region, the key of "
         "the encryption, and that the policy allows what docs/how-to/use-s3.md lists.",
+    )
+
+
+def _unsuitable(found: str) -> OutsideError:
+    return OutsideError(
+        "store_unsuitable",
+        expected="an object store that takes this call",
+        found=found,
+        fix="Sending it again gives the same answer. Look the code up in the documentation "
+        "of the object store; docs/how-to/use-s3.md lists what Ferryman needs of one.",
     )
 
 
