@@ -34,6 +34,10 @@ class Unfinished:
     since: datetime
 
 
+class HoldsMoreError(Exception):
+    """The upload holds parts beyond those named, and the store completes no such upload."""
+
+
 class ObjectStore(Protocol):
     """Files by key, written in parts. Sizes are bytes, moments aware datetimes.
 
@@ -96,7 +100,7 @@ class ObjectStore(Protocol):
 
         Returns them in order, with the sha256 of those for which only the store knows it.
         Raises ``Invalid`` for missing or wrong parts, ``Conflict`` (``upload_closed``) when the
-        upload was aborted or completed with other parts.
+        upload was aborted or completed with other parts, and ``HoldsMoreError``.
         """
 
     async def abort(self, key: str, upload_ref: str) -> None:

@@ -60,6 +60,11 @@ class Journal:
         with self.path.open("ab", buffering=0) as file:
             file.write(b"\n" + msgspec.json.encode(part))
 
+    def forget_parts(self) -> None:
+        """Keep the resume key alone: the store holds no part any more."""
+        self.known = {}
+        _begin(self)
+
     def forget(self) -> None:
         """Remove it: the file is stored, or is to be sent from the start."""
         self.path.unlink(missing_ok=True)

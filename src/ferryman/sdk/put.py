@@ -1,5 +1,6 @@
 """Sending a file from disk so that a killed process is gone on with by the next."""
 
+import logging
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,13 +14,14 @@ from ferryman.sdk.errors import GatewayError
 from ferryman.sdk.http import HttpTransport
 from ferryman.sdk.journal import Journal, Sending, changed, opened
 from ferryman.sdk.parts import DEFAULT_BUDGET, MOST_PARALLEL, Budget
-from ferryman.sdk.resume import Resumption
+from ferryman.sdk.resume import UPLOAD_RESTARTED, Resumption
 from ferryman.sdk.stream import AppDataStream
 from ferryman.sdk.upload import Upload
 from ferryman.vocab import GivenUp
 from ferryman.wire.upload import AppDataReceipt, StoredPart
 
 _PIECE = 1 << 20
+_RESTARTS = 3
 
 
 @dataclass(slots=True)
@@ -34,6 +36,8 @@ class Sent:
 
 Watch = Callable[[int, bool], object]
 """Told of bytes that the store holds, and whether they were sent just now; in any thread."""
+
+log: logging.Logger = logging.getLogger("ferryman.sdk")
 
 
 def put_file(
@@ -50,7 +54,8 @@ def put_file(
     """Send a file; a part that the store holds since an earlier try is read and not sent.
 
     ``journals`` is the folder where the state of the sending is kept; without one nothing can be
-    gone on with. ``restart`` begins anew. Raises ``GatewayError``, with the code
+    gone on with. ``restart`` begins anew. A file whose parts the platform had to drop is sent
+    again from the start. Raises ``GatewayError``, with the code
     ``source_changed`` when the file was changed since the first try or while it was sent, and
     what opening the file raises.
     """
@@ -81,7 +86,7 @@ def put_file(
             _forget(transport, journals, sending)
         with opened(journals, sending) as journal:
             try:
-                receipt = _send(begin(journal), path, sending)
+                receipt = _send_again(begin, journal, path, sending, count)
             except GatewayError as refused:
                 if refused.settled or refused.status == 404 or refused.code == "file_too_large":
                     journal.forget()  # there is nothing to go on with, nor will there be
@@ -107,6 +112,26 @@ def put_stream(
             while piece := source.read(_PIECE):
                 stream.write(piece)
     return count.of(_receipt(stream))
+
+
+def _send_again(
+    begin: Callable[[Journal], Upload],
+    journal: Journal,
+    path: Path,
+    sending: Sending,
+    count: "_Count",
+) -> AppDataReceipt:
+    """Send a file, again from the start when the platform had to drop its parts."""
+    for _ in range(_RESTARTS):
+        try:
+            return _send(begin(journal), path, sending)
+        except GatewayError as refused:
+            if refused.code != UPLOAD_RESTARTED:
+                raise
+            log.warning("upload.restarted path=%s", path)
+            journal.forget_parts()
+            count.restart()
+    return _send(begin(journal), path, sending)
 
 
 def _send(upload: Upload, path: Path, sending: Sending) -> AppDataReceipt:
@@ -163,13 +188,23 @@ class _Count:
         self._watch = watch
         self._lock = Lock()
         self._sent = self._sent_bytes = self._resumed = 0
+        self._there = {True: 0, False: 0}
 
     def add(self, part: StoredPart, sent: bool, /) -> None:
         with self._lock:
             self._sent += sent
             self._sent_bytes += part.size if sent else 0
             self._resumed += not sent
+            self._there[sent] += part.size
             self._watch(part.size, sent)
+
+    def restart(self) -> None:
+        """Take back what was told of bytes that the store holds: it dropped them."""
+        with self._lock:
+            self._resumed = 0
+            for sent, size in self._there.items():
+                self._there[sent] = 0
+                self._watch(-size, sent)
 
     def of(self, receipt: AppDataReceipt) -> Sent:
         return Sent(receipt, self._sent, self._sent_bytes, self._resumed)

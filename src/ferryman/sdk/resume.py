@@ -10,7 +10,7 @@ SOURCE_CHANGED = "source_changed"
 """The code of the error for a file that is not what it was when its sending began."""
 
 UPLOAD_RESTARTED = "upload_restarted"
-"""The code of the refusal of a store that cannot shorten a file: it has to be sent as a whole."""
+"""The code of the error for a file whose stored parts are gone: send it again from the start."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,13 @@ from ferryman.sdk.open_files import OpenFiles
 from ferryman.sdk.operation import Operation
 from ferryman.sdk.part import md5_of, part_flow
 from ferryman.sdk.parts import Budget, PartPlan
-from ferryman.sdk.resume import SOURCE_CHANGED, Resumption, by_number, held_part
+from ferryman.sdk.resume import (
+    SOURCE_CHANGED,
+    UPLOAD_RESTARTED,
+    Resumption,
+    by_number,
+    held_part,
+)
 from ferryman.sdk.retry import RetryPolicy
 from ferryman.sdk.stay import Stay
 from ferryman.vocab import GivenUp
@@ -188,12 +194,25 @@ class Upload:
             )
 
     def complete(self, sha256: str) -> AppDataReceipt:
-        """Wait for all parts and register the file of digest ``sha256``."""
+        """Wait for all parts and register the file of digest ``sha256``.
+
+        Raises ``GatewayError`` with the code ``upload_restarted`` when an object store cannot
+        make the file beside parts of an earlier try: it has to be sent again from the start.
+        """
         view = self.begin()
         request = CompleteRequest(parts=self._all_stored(), sha256=sha256)
-        receipt = self._run(
-            lambda exchange: exchange.call(server_calls.complete_upload(view.upload_id, request))
-        )
+        try:
+            receipt = self._run(
+                lambda exchange: exchange.call(
+                    server_calls.complete_upload(view.upload_id, request)
+                )
+            )
+        except GatewayError as refused:
+            # The store confirmed every part that is named. One that is missing went when the
+            # upload was restarted, and the answer that said so was lost.
+            if refused.code == "part_missing":
+                refused.code = UPLOAD_RESTARTED
+            raise
         self._done = self._registered = True
         self._files.end(self._file, registered=True)
         self._budget.trim()

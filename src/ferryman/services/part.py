@@ -42,7 +42,7 @@ async def sign_parts(
         now = tx.now
     reference = await platform.objects.widened(str(upload.key), upload.store_ref, parts)
     if reference != upload.store_ref:
-        if not await _widen(platform, upload, reference):
+        if not await _replace(platform, upload, reference):
             # Another call did the same, or completed or aborted it: begin anew with what is now.
             await platform.objects.abort(str(upload.key), reference)
             return await sign_parts(platform, app, upload_id, parts)
@@ -50,7 +50,19 @@ async def sign_parts(
     return PartUrls(parts=await signed(platform, upload, parts, now))
 
 
-async def _widen(platform: Platform, upload: Upload, reference: str) -> bool:
+async def restart(platform: Platform, upload: Upload) -> bool:
+    """Give an upload another one in the store, without the parts that the first one holds.
+
+    False when another call replaced, completed or aborted it in the meantime.
+    """
+    key = str(upload.key)
+    reference = await platform.objects.begin(key)
+    replaced = await _replace(platform, upload, reference)
+    await platform.objects.abort(key, upload.store_ref if replaced else reference)
+    return replaced
+
+
+async def _replace(platform: Platform, upload: Upload, reference: str) -> bool:
     async with platform.database.transaction() as tx:
         # The transfer's lock orders this against a completion under the old reference.
         await transfers.lock(tx, upload.transfer_id)

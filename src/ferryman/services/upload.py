@@ -14,12 +14,13 @@ from ferryman.domain.limits import LABEL_CHARACTERS
 from ferryman.domain.scope import check_app_data
 from ferryman.errors import Conflict
 from ferryman.ids import new_id
+from ferryman.objects.port import HoldsMoreError
 from ferryman.services import transfer as transfer_service
 from ferryman.services.acceptance import Whole, accept, check_whole
 from ferryman.services.decision import apply, count_unfinished
 from ferryman.services.digest import digest_of
 from ferryman.services.own_upload import check_current, completed, own, receipt_of
-from ferryman.services.part import check_parts, signed, touch
+from ferryman.services.part import check_parts, restart, signed, touch
 from ferryman.services.platform import Platform, check_text
 from ferryman.store import app_data, timeline
 from ferryman.store import upload as uploads
@@ -192,7 +193,17 @@ async def complete(
         check_current(upload, stored)
         rules.check_exporting(stored.state, "uploading app data")
     size = check_whole(platform, request)
-    parts = await platform.objects.complete(str(upload.key), upload.store_ref, request.parts)
+    try:
+        parts = await platform.objects.complete(str(upload.key), upload.store_ref, request.parts)
+    except HoldsMoreError:
+        if not await restart(platform, upload):
+            return await complete(platform, app, upload_id, request)
+        raise Conflict(
+            "upload_restarted",
+            expected="an upload that holds no parts beyond those named",
+            found="one that holds more, from an earlier try, which the object store refuses",
+            fix="The upload is empty now: send the whole file again, then complete it.",
+        ) from None
     digest = request.sha256 or (parts[0].sha256 if len(parts) == 1 else None)
     if digest is not None:
         receipt = await accept(platform, app, Whole(upload, parts, size, digest))

@@ -19,7 +19,7 @@ from ferryman.ids import passing_id
 from ferryman.objects.disposition import disposition
 from ferryman.objects.incoming import upload_closed
 from ferryman.objects.parts import check_parts, check_request
-from ferryman.objects.port import Part, SignedPart, Unfinished
+from ferryman.objects.port import HoldsMoreError, Part, SignedPart, Unfinished
 from ferryman.objects.s3.address import S3Address, base_of
 from ferryman.objects.s3.checking import CHECK_NAME, check_rights
 from ferryman.objects.s3.presign import Keys, presign
@@ -147,18 +147,31 @@ class S3Store:
         chosen = check_parts(
             parts, min_part_size=self.min_part_size, max_parts=self.max_parts, held=held
         )
-        listed = [{"PartNumber": part.number, "ETag": f'"{part.etag}"'} for part in chosen]
+        try:
+            done = await self._join(key, upload_ref, chosen)
+        except OutsideError as refused:
+            # Ceph RGW completes no upload that holds more; its parts cannot be deleted singly.
+            more = any(part.number > len(chosen) for part in held)
+            if more and refused.code == "store_unsuitable":
+                raise HoldsMoreError from refused
+            raise
+        if not done:
+            await self._check_same(key, parts)
+        return ordered
+
+    async def _join(self, key: str, upload_ref: str, parts: Sequence[Part]) -> bool:
+        """Complete the multipart upload; False when there is none any more."""
+        listed = [{"PartNumber": part.number, "ETag": f'"{part.etag}"'} for part in parts]
         with store_errors():
             try:
                 await self._client.complete_multipart_upload(
                     **self._object(key), UploadId=upload_ref, MultipartUpload={"Parts": listed}
                 )
-                return ordered
             except ClientError as error:
                 if code_of(error) not in _GONE:
                     raise
-        await self._check_same(key, parts)
-        return ordered
+                return False
+        return True
 
     async def abort(self, key: str, upload_ref: str) -> None:
         """Close the upload and free its parts; a completed file stays.
