@@ -2,12 +2,16 @@
 
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ferryman.sdk.parts import MIB, Budget, PartPlan
+from ferryman.wire.upload import UploadView
+
+GIB = 1024 * MIB
 
 PLAN = PartPlan(first=8 * MIB, smallest=5 * MIB, largest=1024 * MIB, max_parts=10_000)
 
@@ -27,6 +31,38 @@ def test_the_largest_allowed_file_stays_within_the_default_budget() -> None:
         number += 1
         total += PLAN.size(number)
     assert PLAN.size(number) <= 48 * MIB
+
+
+@given(st.integers(1, 12_000), st.integers(5 * MIB, 64 * MIB), st.integers(0, 1 << 50))
+def test_the_greatest_file_fits_whatever_the_number_of_parts(
+    max_parts: int, part_size: int, greatest: int
+) -> None:
+    greatest = min(greatest, max_parts * GIB)
+    plan = PartPlan.of(view(max_parts, part_size, greatest))
+    assert plan.room == sum(plan.size(number) for number in range(1, max_parts + 1))
+    assert plan.room >= greatest
+
+
+def test_parts_are_no_larger_than_the_greatest_file_needs() -> None:
+    """At the defaults a store that takes 1,000 parts changes nothing but how soon they grow."""
+    greatest = 50_000_000_000
+    assert PartPlan.of(view(10_000, 8 * MIB, greatest)) == replace(PLAN, largest=GIB)
+    assert PartPlan.of(view(1_000, 8 * MIB, greatest)).first == 8 * MIB
+    assert PartPlan.of(view(1_000, 8 * MIB, 2 * greatest)).first == 16 * MIB
+    assert PartPlan.of(view(1_000, 8 * MIB, None)).first == 8 * MIB
+
+
+def view(max_parts: int, part_size: int, greatest: int | None) -> UploadView:
+    return UploadView(
+        upload_id="u",
+        key="k",
+        part_size=part_size,
+        min_part_size=5 * MIB,
+        max_part_size=GIB,
+        max_parts=max_parts,
+        checksums=[],
+        max_file_size=greatest,
+    )
 
 
 @given(

@@ -2,7 +2,7 @@
 
 import mmap
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ferryman.wire.upload import UploadView
 
@@ -18,7 +18,7 @@ class PartPlan:
     The length of a stream is not known when its first part goes, and the number of parts is
     limited. So parts grow: each twentieth of the allowed number is larger by one ``first`` than
     the one before. From 8 MiB, with 10,000 parts, 50 GiB is reached with parts of 40 MiB, and
-    820 GiB with the last part.
+    820 GiB with the last part. Where that is less than the greatest file, ``first`` is larger.
     """
 
     first: int
@@ -28,13 +28,23 @@ class PartPlan:
 
     @classmethod
     def of(cls, view: UploadView) -> "PartPlan":
-        """Plan an upload as the platform describes it."""
-        return cls(
+        """Plan an upload as the platform describes it; its greatest file fits, if any may."""
+        plan = cls(
             first=max(view.part_size, 1),
             smallest=view.min_part_size,
             largest=max(view.max_part_size, 1),
             max_parts=view.max_parts,
         )
+        while plan.room < (view.max_file_size or 0) and plan.first < plan.largest:
+            plan = replace(plan, first=min(plan.first * 2, plan.largest))
+        return plan
+
+    @property
+    def room(self) -> int:
+        """The size of a file of as many parts as there may be."""
+        step = max(self.max_parts // 20, 1)
+        starts = range(1, self.max_parts + 1, step)
+        return sum(self.size(n) * min(step, self.max_parts + 1 - n) for n in starts)
 
     def size(self, number: int) -> int:
         """Return the size of part ``number`` (from 1); the last part may be shorter."""
