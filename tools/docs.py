@@ -20,6 +20,7 @@ from ferryman.api.auth import Credentials
 from ferryman.cli.app import app
 from ferryman.config import Settings
 from ferryman.figures import METRICS
+from ferryman.objects.s3.trials import TRIALS
 from ferryman.services.platform import Platform
 from ferryman.tokens import SigningKey
 from tests.contract.frame import Statement, statements
@@ -42,6 +43,19 @@ def settings() -> str:
         default = "" if field.default is None else f"`{field.default}`"
         rows.append([f"`FERRYMAN_{name.upper()}`", default, field.description or ""])
     return _table(["variable", "default", "meaning"], rows)
+
+
+def store_trials() -> str:
+    """Every habit of an object store that is tried, and what one that differs leads to."""
+    rows = [
+        [
+            trial.s3,
+            "refuse: it does not start" if trial.refusal else f"degrade: {trial.otherwise}",
+            f"`{trial.option}=allow` warns: {trial.otherwise}" if trial.refusal else "",
+        ]
+        for trial in TRIALS
+    ]
+    return _table(["S3 itself", "what the platform does where a store does not", "option"], rows)
 
 
 def metrics() -> str:
@@ -183,6 +197,7 @@ def _table(head: list[str], rows: list[list[str]]) -> str:
 PARTS: dict[str, Callable[[], str]] = {
     "metrics": metrics,
     "settings": settings,
+    "store-trials": store_trials,
     "errors": errors,
     "cli": cli,
     "contract": contract,

@@ -32,6 +32,11 @@ from ferryman.objects.s3.address import S3Address, base_of, parse_address
             "s3://bucket?sse=aws:kms&kms_key=arn:aws:kms:eu-1:1:key/a",
             S3Address(bucket="bucket", sse="aws:kms", kms_key="arn:aws:kms:eu-1:1:key/a"),
         ),
+        (
+            "s3://bucket?max_parts=1000&unverified=allow&late_parts=allow",
+            S3Address(bucket="bucket", max_parts=1000, unverified=True, late_parts=True),
+        ),
+        ("s3://bucket?max_parts=&unverified=", S3Address(bucket="bucket")),
         ("s3://bucket?sse=AES256&style=&region=", S3Address(bucket="bucket", sse="AES256")),
     ],
 )
@@ -65,6 +70,11 @@ def test_an_address_is_read(text: str, address: S3Address) -> None:
         ("s3://bucket?sse=kms", "sse=AES256 or aws:kms"),
         ("s3://bucket?kms_key=k", "sse=aws:kms"),
         ("s3://bucket?region=a/b", "region"),
+        ("s3://bucket?max_parts=0", "max_parts=1 to 10000"),
+        ("s3://bucket?max_parts=10001", "max_parts=1 to 10000"),
+        ("s3://bucket?max_parts=many", "max_parts=1 to 10000"),
+        ("s3://bucket?unverified=yes", "unverified=allow"),
+        ("s3://bucket?late_parts=1", "late_parts=allow"),
         ("s3://[bucket", "an address s3://"),
     ],
 )

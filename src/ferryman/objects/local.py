@@ -42,6 +42,7 @@ class LocalStore:
     min_part_size = 5 << 20
     max_part_size = 1 << 30
     max_parts = 10_000
+    compare_etags = False
     checksums: tuple[str, ...] = ("sha256",)
 
     def __init__(

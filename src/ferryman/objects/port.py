@@ -66,6 +66,10 @@ class ObjectStore(Protocol):
     def checksums(self) -> tuple[str, ...]:
         """The digests of each part that a request for its URL has to name."""
 
+    @property
+    def compare_etags(self) -> bool:
+        """Whether the store checks no digest, so that clients compare the etag of each part."""
+
     async def begin(self, key: str) -> str:
         """Open an upload and return the store's reference to it; repeatable for a local store."""
 

@@ -8,8 +8,9 @@ class ClientError(Exception):
 
     ``status`` is the HTTP status, or None when there was no answer at all. ``code`` is the
     stable code of the platform's refusal and ``problem`` all it said; both are None when the
-    answer did not come from the platform. The SDK has one code of its own, ``source_changed``: a
-    file that was sent in part, or in whole, is not what it was. The message never holds a token
+    answer did not come from the platform. The SDK has codes of its own: ``source_changed``,
+    a file that was sent in part, or in whole, is not what it was; ``part_altered``, an object
+    store took a part with other bytes than were sent. The message never holds a token
     or a signed URL.
     """
 

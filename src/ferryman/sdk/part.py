@@ -17,6 +17,9 @@ log: logging.Logger = logging.getLogger("ferryman.sdk")
 _TRIES = 4
 _THERE_ALREADY = 412
 
+PART_ALTERED = "part_altered"
+"""The code of the error for a part that a store took with other bytes than were sent."""
+
 
 def md5_of(body: memoryview) -> str:
     """Return the md5 of a part, for stores that check it, as hex."""
@@ -31,12 +34,15 @@ def part_flow(
     body: memoryview,
     url: PartUrl | None = None,
     *,
+    compare_etag: bool = False,
     meanwhile: Callable[[], object] | None = None,
 ) -> Flow[StoredPart]:
     """Ask where a part goes and send it there; a refused URL is replaced by a new one.
 
-    ``url`` where the platform has told it already. ``meanwhile`` is called now and then while
-    the bytes are on their way.
+    ``url`` where the platform has told it already. With ``compare_etag`` the store checks no
+    digest, and its etag has to be the md5 of the part. ``meanwhile`` is called now and then while
+    the bytes are on their way. Raises the exchange's error, with the code ``part_altered`` when
+    the bytes changed on the way each time.
     """
     for tries in range(1, _TRIES + 1):
         url = url or (yield from _where(exchange, upload_id, part))
@@ -47,8 +53,10 @@ def part_flow(
             answer = yield from exchange.deliver(put)
         except NoAnswerError as lost:
             raise exchange.unanswered(put, lost) from lost
-        if answer.status == 200:
-            return _stored(part, answer)
+        stored = _stored(part, answer)
+        altered = compare_etag and stored.etag.strip('"') != part.md5
+        if answer.status == 200 and not altered:
+            return stored
         if answer.status == _THERE_ALREADY:
             # It arrived before, and the answer was lost: the store replaces nothing.
             state = yield from exchange.call(server_calls.upload_state(upload_id))
@@ -62,7 +70,15 @@ def part_flow(
             answer.status,
             tries,
         )
-    raise refusal(answer, exchange.error, f"Part {part.number} of upload {upload_id}")
+    what = f"Part {part.number} of upload {upload_id}"
+    if answer.status == 200:
+        raise exchange.error(
+            200,
+            f"{what} changed on the way, {_TRIES} times: expected an etag {part.md5}, found "
+            f"{stored.etag[:64]!r}. Look for a faulty line, proxy or memory.",
+            code=PART_ALTERED,
+        )
+    raise refusal(answer, exchange.error, what)
 
 
 def _where(exchange: Exchange, upload_id: str, part: PartRequest) -> Flow[PartUrl]:

@@ -156,7 +156,14 @@ class Upload:
             begin = server_calls.begin_upload(self._transfer_id, self._label, part=part)
             view = self._view = self._run(lambda exchange: exchange.call(begin))
             stored = self._run(
-                lambda exchange: part_flow(exchange, view.upload_id, part, body, view.part)
+                lambda exchange: part_flow(
+                    exchange,
+                    view.upload_id,
+                    part,
+                    body,
+                    view.part,
+                    compare_etag=view.compare_etags,
+                )
             )
         finally:
             self._budget.give(body)
@@ -344,7 +351,14 @@ class Upload:
         if stored is None:
             self._stay.asked()
             stored = self._run(
-                lambda exchange: part_flow(exchange, view.upload_id, part, body, meanwhile=stay)
+                lambda exchange: part_flow(
+                    exchange,
+                    view.upload_id,
+                    part,
+                    body,
+                    compare_etag=view.compare_etags,
+                    meanwhile=stay,
+                )
             )
         else:
             stay()

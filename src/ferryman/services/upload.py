@@ -156,6 +156,7 @@ def _view(
         max_parts=store.max_parts,
         max_file_size=platform.settings.max_file_bytes,
         checksums=list(store.checksums),
+        compare_etags=store.compare_etags,
         resumed=resumed,
         receipt=None if done is None else receipt_of(done),
     )

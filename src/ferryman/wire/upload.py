@@ -27,6 +27,9 @@ class UploadView(Wire, frozen=True):
     ``checksums`` names the digests that the store wants for each part. ``resumed`` tells that
     the upload was begun before, under the same resume key, and ``receipt`` is there when it is
     complete already. ``part`` tells where the part goes that a new upload was begun with.
+
+    With ``compare_etags`` the store checks no digest: whoever sends a part compares the ``ETag``
+    that answers its PUT with the md5 of the part, and sends it again when they differ.
     """
 
     upload_id: str
@@ -40,6 +43,7 @@ class UploadView(Wire, frozen=True):
     resumed: bool = False
     receipt: "AppDataReceipt | None" = None
     part: "PartUrl | None" = None
+    compare_etags: bool = False
 
 
 class PartRequest(Wire, frozen=True):

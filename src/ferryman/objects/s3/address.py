@@ -10,7 +10,11 @@ from ferryman.errors import ConfigError
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
 _PREFIX = re.compile(r"([A-Za-z0-9_-][A-Za-z0-9._-]*/)*", re.ASCII)
 _REGION = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
-_OPTIONS = ("endpoint", "public_endpoint", "region", "style", "sse", "kms_key")
+_OPTIONS = (
+    *("endpoint", "public_endpoint", "region", "style", "sse", "kms_key"),
+    *("max_parts", "unverified", "late_parts"),
+)
+_MOST_PARTS = 10_000
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -19,7 +23,8 @@ class S3Address:
     """A bucket and how to reach it; what is None is left to the usual AWS configuration.
 
     ``prefix`` is empty or ends with a slash. Endpoints have a scheme and no slash at the end;
-    ``public_endpoint`` is the one that stands in signed URLs.
+    ``public_endpoint`` is the one that stands in signed URLs. ``unverified`` allows a store that
+    does not check digests, ``late_parts`` one that takes parts of a completed upload.
     """
 
     bucket: str
@@ -30,10 +35,13 @@ class S3Address:
     style: str | None = None
     sse: str | None = None
     kms_key: str | None = None
+    max_parts: int | None = None
+    unverified: bool = False
+    late_parts: bool = False
 
 
 def parse_address(text: str) -> S3Address:
-    """Read ``s3://bucket/prefix?endpoint=…&public_endpoint=…&region=…&style=…&sse=…&kms_key=…``.
+    """Read ``s3://bucket/prefix?endpoint=…&region=…`` and the like; ``S3Address`` has the options.
 
     Raises ``ConfigError`` (``object_store_invalid``).
     """
@@ -69,6 +77,9 @@ def parse_address(text: str) -> S3Address:
         style=_one_of("style", given, ("path", "virtual")),
         sse=sse,
         kms_key=given.get("kms_key") or None,
+        max_parts=_max_parts(given),
+        unverified=_one_of("unverified", given, ("allow",)) is not None,
+        late_parts=_one_of("late_parts", given, ("allow",)) is not None,
     )
 
 
@@ -111,6 +122,15 @@ def _endpoint(name: str, given: Mapping[str, str]) -> str | None:
     if parts.scheme not in _PORTS or not parts.hostname or rest:
         raise _invalid(expected, f"{text[:64]!r}")
     return plain_endpoint(parts.scheme, parts.hostname, port)
+
+
+def _max_parts(given: Mapping[str, str]) -> int | None:
+    text = given.get("max_parts")
+    if not text:
+        return None
+    if not re.fullmatch(r"[0-9]{1,5}", text, re.ASCII) or not 1 <= int(text) <= _MOST_PARTS:
+        raise _invalid(f"max_parts=1 to {_MOST_PARTS}", f"{text[:32]!r}")
+    return int(text)
 
 
 def _one_of(name: str, given: Mapping[str, str], known: tuple[str, ...]) -> str | None:

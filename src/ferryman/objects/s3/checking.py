@@ -1,15 +1,10 @@
-"""What is tried once, when a platform starts: each right that its keys will need."""
+"""Whether the platform's keys have each right that they will need."""
 
 from datetime import datetime, timedelta
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from ferryman.ids import passing_id
-from ferryman.objects.s3.refusals import code_of
-
-CHECK_NAME = "ferryman-check"
-"""How the keys begin of whatever is only tried."""
+from ferryman.objects.s3.bench import CHECK_NAME, abort
 
 _LEFT_BEHIND = timedelta(hours=1)
 
@@ -25,7 +20,7 @@ async def check_rights(
     uploads = await client.list_multipart_uploads(Bucket=bucket, Prefix=stem)
     for each in uploads.get("Uploads", ()):
         if now - each["Initiated"] > _LEFT_BEHIND:
-            await _abort(client, bucket, each["Key"], each["UploadId"])
+            await abort(client, {"Bucket": bucket, "Key": each["Key"]}, each["UploadId"])
     files = await client.list_objects_v2(Bucket=bucket, Prefix=stem)
     for each in files.get("Contents", ()):
         if now - each["LastModified"] > _LEFT_BEHIND:
@@ -39,11 +34,3 @@ async def check_rights(
             await body.read()
     finally:
         await client.delete_object(**name)
-
-
-async def _abort(client: Any, bucket: str, key: str, upload_id: str) -> None:
-    try:
-        await client.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=upload_id)
-    except ClientError as error:
-        if code_of(error) != "NoSuchUpload":  # another platform that starts was faster
-            raise

@@ -79,12 +79,14 @@ async def s3_store(
                     "s3", region_name=region, endpoint_url=address.endpoint, config=config
                 )
             )
+        endpoint = _endpoint(client.meta.endpoint_url)
         yield S3Store(
             client,
             keys,
             address,
             region=region,
-            public_endpoint=address.public_endpoint or _endpoint(client.meta.endpoint_url),
+            endpoint=endpoint,
+            public_endpoint=address.public_endpoint or endpoint,
             part_size=part_size,
         )
 

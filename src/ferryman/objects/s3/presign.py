@@ -7,6 +7,7 @@ botocore's, and Ceph checks every signature in the behaviour suite.
 """
 
 import hmac
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -72,6 +73,16 @@ def presign(
     wanted = "\n".join((_ALGORITHM, stamp, scope, sha256(canonical.encode()).hexdigest()))
     key = _signing_key(keys.secret, stamp[:8], region)
     return f"{url}?{text}&X-Amz-Signature={hmac.new(key, wanted.encode(), sha256).hexdigest()}"
+
+
+def part_fields(
+    number: int, upload_id: str, size: int, digest: str
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Query and headers that the URL of a part signs; ``digest`` is the md5 of its bytes."""
+    return {"partNumber": str(number), "uploadId": upload_id}, {
+        "Content-Length": str(size),
+        "Content-MD5": b64encode(bytes.fromhex(digest)).decode(),
+    }
 
 
 @lru_cache(maxsize=4)

@@ -21,6 +21,9 @@ _REFUSED = frozenset(
     | {"PermanentRedirect", "TemporaryRedirect", "IllegalLocationConstraintException", "301", "307"}
     | {"KMS.DisabledException", "KMS.NotFoundException"}
 )
+GONE = frozenset({"NoSuchUpload", "NoSuchKey", "404", "NotFound"})
+"""What is asked for is not there; Swift calls also an upload that is closed a key."""
+
 # Refusals with a status of 4xx that the same call, repeated, need not meet again.
 _PASSING = frozenset({"RequestTimeout", "IncompleteBody", "BadDigest"})
 _PASSING_STATUS = frozenset({408, 409, 425, 429})
@@ -29,11 +32,6 @@ _PASSING_STATUS = frozenset({408, 409, 425, 429})
 def code_of(error: ClientError) -> str:
     """The code that S3 gave; for HEAD, which has no body, the HTTP status."""
     return str(error.response.get("Error", {}).get("Code", ""))
-
-
-def status_of(error: ClientError) -> int:
-    """The HTTP status of the answer; 0 when it is not known."""
-    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
 
 
 @contextmanager
@@ -47,7 +45,7 @@ def store_errors() -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        raise refusal_of(code_of(error), status_of(error), error.operation_name) from error
+        raise error_of(error) from error
     except (HTTPClientError, NoConnectionError) as error:
         raise _unreachable(type(error).__name__) from error
     except BotoCoreError as error:
@@ -55,6 +53,12 @@ def store_errors() -> Iterator[None]:
         raise _refused(type(error).__name__) from error
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         raise _unreachable(type(error).__name__) from error
+
+
+def error_of(error: ClientError) -> OutsideError:
+    """What an answer of S3 that botocore raises means."""
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return refusal_of(code_of(error), int(status), error.operation_name)
 
 
 def refusal_of(code: str, status: int, call: str) -> OutsideError:

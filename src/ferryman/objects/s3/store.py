@@ -5,7 +5,6 @@ It is written by a multipart upload, or, when it is small, by one plain PUT (``s
 
 import asyncio
 import re
-from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from hashlib import md5
@@ -21,16 +20,18 @@ from ferryman.objects.incoming import upload_closed
 from ferryman.objects.parts import check_parts, check_request
 from ferryman.objects.port import HoldsMoreError, Part, SignedPart, Unfinished
 from ferryman.objects.s3.address import S3Address, base_of
-from ferryman.objects.s3.checking import CHECK_NAME, check_rights
-from ferryman.objects.s3.presign import Keys, presign
-from ferryman.objects.s3.refusals import code_of, etag_of, store_errors
+from ferryman.objects.s3.bench import CHECK_NAME, Bench
+from ferryman.objects.s3.checking import check_rights
+from ferryman.objects.s3.presign import Keys, part_fields, presign
+from ferryman.objects.s3.refusals import GONE, code_of, etag_of, store_errors
 from ferryman.objects.s3.single import MARK, Single, keeps_to_condition, read_single
+from ferryman.objects.s3.trials import MAX_PARTS, try_habits
 from ferryman.objects.signing import is_key
 from ferryman.wire.upload import PartRequest, StoredPart
 
 _READ = 1 << 20
 _STREAM_TRIES = 3
-_GONE = frozenset({"NoSuchUpload", "NoSuchKey", "404", "NotFound"})
+_TRIAL_LIFE = timedelta(minutes=5)
 _MD5 = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _JOINED = re.compile(r"[0-9a-f]{32}-[0-9]+", re.ASCII)
 
@@ -44,7 +45,6 @@ class S3Store:
 
     min_part_size = 5 << 20
     max_part_size = 1 << 30
-    max_parts = 10_000
     checksums: tuple[str, ...] = ("sha256", "md5")
 
     def __init__(
@@ -54,15 +54,19 @@ class S3Store:
         address: S3Address,
         *,
         region: str,
+        endpoint: str,
         public_endpoint: str,
         part_size: int = 8 << 20,
         wall: Callable[[], datetime] = wall_now,
     ) -> None:
         self.part_size = part_size
+        self.max_parts = address.max_parts or MAX_PARTS
+        self.compare_etags = False
         self._client = client
         self._keys = keys
         self._address = address
         self._region = region
+        self._own_base = base_of(address, endpoint)
         self._base = base_of(address, public_endpoint)
         self._wall = wall
         self._exclusive: bool | None = None
@@ -103,14 +107,11 @@ class S3Store:
         if single is not None:
             if not single.is_all([part]):
                 raise upload_closed()
-            query, headers = {}, single.headers(self._encryption())
+            query: dict[str, str] = {}
+            headers = single.headers(self._encryption())
         else:
-            query = {"partNumber": str(part.number), "uploadId": upload_ref}
-            headers = {
-                "Content-Length": str(part.size),
-                "Content-MD5": b64encode(bytes.fromhex(part.md5 or "")).decode(),
-            }
-        url = await self._sign("PUT", key, query, headers, expires_at - now)
+            query, headers = part_fields(part.number, upload_ref, part.size, part.md5 or "")
+        url = await self._sign("PUT", self._url(key), query, headers, expires_at - now)
         return SignedPart(
             number=part.number, method="PUT", url=url, headers=headers, expires_at=expires_at
         )
@@ -124,7 +125,7 @@ class S3Store:
             "response-content-disposition": disposition(download_name or ""),
             "response-content-type": "application/octet-stream",
         }
-        return await self._sign("GET", key, query, {}, expires_at - now)
+        return await self._sign("GET", self._url(key), query, {}, expires_at - now)
 
     async def list_parts(self, key: str, upload_ref: str) -> list[Part]:
         """Parts that an open upload holds; S3 keeps their md5 as etag, and no sha256."""
@@ -168,7 +169,7 @@ class S3Store:
                     **self._object(key), UploadId=upload_ref, MultipartUpload={"Parts": listed}
                 )
             except ClientError as error:
-                if code_of(error) not in _GONE:
+                if code_of(error) not in GONE:
                     raise
                 return False
         return True
@@ -186,7 +187,7 @@ class S3Store:
             try:
                 await self._client.abort_multipart_upload(**self._object(key), UploadId=upload_ref)
             except ClientError as error:
-                if code_of(error) not in _GONE:
+                if code_of(error) not in GONE:
                     raise
 
     async def size(self, key: str) -> int:
@@ -248,13 +249,24 @@ class S3Store:
                         yield key
 
     async def check(self) -> None:
-        """Try all that will be needed: bucket, rights, keys, clock and encryption.
+        """Try all that will be needed: bucket, rights, keys, clock, encryption; then its habits.
 
-        Raises ``OutsideError`` (``bucket_missing`` and what every call may raise).
+        Raises ``OutsideError`` (``bucket_missing`` and what every call may raise), and
+        ``ConfigError`` (``store_unsuitable``) for a store that must not be used as it is.
         """
         own, now = self._address, self._wall()
+
+        async def sign(name: str, query: dict[str, str], headers: dict[str, str]) -> str:
+            # The public endpoint need not be reachable from here.
+            return await self._sign("PUT", self._own_base + name, query, headers, _TRIAL_LIFE)
+
+        bench = Bench(self._client, own, self._encryption(), sign)
         with store_errors():
             await check_rights(self._client, own.bucket, own.prefix, self._encryption(), now)
+            habits = await try_habits(bench)
+        self.max_parts = habits.max_parts
+        self.compare_etags = not habits.checks_digests
+        self._exclusive = habits.replaces_nothing and habits.checks_digests
 
     async def _held(self, key: str, upload_ref: str) -> list[Part] | None:
         """The parts of an upload by number; None when it is closed."""
@@ -272,7 +284,7 @@ class S3Store:
                         for each in page.get("Parts", ())
                     ]
             except ClientError as error:
-                if code_of(error) not in _GONE:
+                if code_of(error) not in GONE:
                     raise
                 return None
         return sorted(held, key=lambda part: part.number)
@@ -318,7 +330,7 @@ class S3Store:
             try:
                 found: dict[str, Any] = await self._client.head_object(**self._object(key))
             except ClientError as error:
-                if code_of(error) not in _GONE:
+                if code_of(error) not in GONE:
                     raise
                 return None
         return found
@@ -331,7 +343,7 @@ class S3Store:
             try:
                 answer = await self._client.get_object(**self._object(key), **wanted)
             except ClientError as error:
-                if code_of(error) not in _GONE:
+                if code_of(error) not in GONE:
                     raise
                 raise not_found("object", key) from None
             async with answer["Body"] as body:
@@ -341,7 +353,7 @@ class S3Store:
     async def _sign(
         self,
         method: str,
-        key: str,
+        url: str,
         query: dict[str, str],
         headers: dict[str, str],
         life: timedelta,
@@ -350,7 +362,7 @@ class S3Store:
             keys = await self._keys()
         return presign(
             method,
-            self._base + self._object(key)["Key"],
+            url,
             query=query,
             headers=headers,
             keys=keys,
@@ -366,6 +378,9 @@ class S3Store:
             max_parts=self.max_parts,
             checksums=self.checksums,
         )
+
+    def _url(self, key: str) -> str:
+        return self._base + self._object(key)["Key"]
 
     def _object(self, key: str) -> dict[str, str]:
         if not is_key(key):
