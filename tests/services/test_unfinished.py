@@ -175,3 +175,19 @@ def test_a_listener_that_threw_has_failed_whatever_it_left(play: Play[None]) -> 
         assert (await stage.state(transfer_id)).status is TransferStatus.FAILED
 
     play(scene)
+
+
+def test_what_was_begun_after_the_export_can_be_done_without(play: Play[None]) -> None:
+    async def scene(stage: Stage) -> None:
+        transfer_id = await stage.begin()
+        receipt = await stage.upload(transfer_id)
+        await export(stage, transfer_id)
+        await begin(stage, transfer_id, "late")
+        await stage.acknowledge(transfer_id, receipt.message_id)
+        await export(stage, transfer_id)
+        view = await transfer.view(stage.platform, transfer_id)
+        assert (view.status, view.unfinished_files) == (TransferStatus.IN_PROGRESS, 1)
+        await export(stage, transfer_id, abandon=True)
+        assert (await stage.state(transfer_id)).status is TransferStatus.SUCCESS
+
+    play(scene)

@@ -16,7 +16,9 @@ BY_NAME: dict[str, Any] = {
     **{name: [_ID] for name in ("messageIds", "running", "unacknowledgedMessageIds")},
     **dict.fromkeys(["originalTransferId", "skippedBy"], _OTHER_ID),
     **dict.fromkeys(["createdAt", "startedAt", "now"], _AT),
-    **dict.fromkeys(["acknowledgedAt", "at", "exportCompletedAt", "settledAt"], _AT + 60_000),
+    **dict.fromkeys(
+        ["acknowledgedAt", "at", "exportCompletedAt", "returnedAt", "settledAt"], _AT + 60_000
+    ),
     **dict.fromkeys(["deadline", "expiresAt", "nextAttemptAt"], _AT + 900_000),
     **dict.fromkeys(["sha256", "etag"], _SHA256),
     **dict.fromkeys(["size", "fileSize", "bytes"], 8_388_608),
@@ -24,9 +26,11 @@ BY_NAME: dict[str, Any] = {
     **dict.fromkeys(["found", "output", "statusMessage"], "7 of 9 pages are imported"),
     "reason": "writer_failed",
     "unfinished": "abandon",
+    "unfinishedFiles": 0,
     **dict.fromkeys(["error", "broken", "stage", "fix"], None),
     "accessScopes": ["MIGRATION_TRACING_IDENTITY"],
     "against": _OTHER_ID,
+    "Ferryman-Claim": "1",
     "from": _AT,
     "to": _AT + 60_000,
     "agentId": "agent-1",

@@ -78,6 +78,16 @@ PARAMETERS = {
     "lastEvaluatedKey": "What the last page called lastEvaluatedKey; nothing for the first.",
 }
 
+_CLAIM = {
+    "name": "Ferryman-Claim",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string"},
+    "description": "The number `claims` of the claim that the call is made under; it is refused "
+    "(`claim_superseded`) once another agent has the transfer.",
+}
+"""Taken by each call of the server surface on a transfer or an upload."""
+
 _ROWS = '{"namespace": "jira:issue", "serverKey": "10000", "cloudKey": "10152"}\n'
 _TEXT = {"type": "string"}
 BODIES: dict[tuple[str, str], dict[str, Any]] = {
@@ -155,6 +165,8 @@ def _complete(path: str, method: str, operation: dict[str, Any], schemas: dict[s
     operation["description"] = text
     operation["summary"] = re.split(r"[.;:] |\.$", text)[0]
     operation.pop("deprecated", None)
+    if tag == "Server" and "{" in path:
+        operation.setdefault("parameters", []).append(deepcopy(_CLAIM))
     for parameter in operation.get("parameters", []):
         _parameter(parameter, schemas)
     if body := BODIES.get((method, path)):

@@ -93,8 +93,9 @@ def place_of(view: TransferView) -> str:
 
 def counts_of(view: TransferView) -> str:
     """Say in one line how much a transfer has done."""
+    unfinished = f", {view.unfinished_files} unfinished" if view.unfinished_files else ""
     return (
-        f"{view.files} files, {decimal(view.bytes)}, {view.messages} messages, "
+        f"{view.files} files{unfinished}, {decimal(view.bytes)}, {view.messages} messages, "
         f"{view.attempts} attempts, {view.acknowledged} acknowledged, "
         f"{view.failed} failed, {view.undelivered} undelivered"
     )

@@ -209,6 +209,7 @@ def _print(view: TransferView, *, as_json: bool) -> None:
         "reason": view.status_message,
         "started": instant(view.started_at),
         "exported": instant(view.export_completed_at),
+        "returned": instant(view.returned_at),
         "deadline": f"{instant(view.deadline)}{moved}" if view.deadline else None,
         "expires": instant(view.expires_at),
         "settled": instant(view.settled_at),

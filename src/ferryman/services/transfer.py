@@ -109,7 +109,8 @@ async def complete_export(
     """
     async with platform.database.transaction() as tx:
         stored = await lock_exporting(tx, app, transfer_id)
-        if stored.state.export_completed_at is not None:
+        exported = stored.state.export_completed_at is not None
+        if exported and not abandon:
             return
         await uploads.hold_intake(tx, stored.transfer_id)
         if abandon:
@@ -120,7 +121,8 @@ async def complete_export(
             rules.check_exporting(stored.state, "completing the export")
             files = await uploads.unfinished(tx, stored.transfer_id, _NAMED_FILES)
             raise rules.export_incomplete(_in_words(files, stored.state.unfinished))
-        change = rules.complete_export(stored.state, tx.now)
+        decide = rules.give_up_file if exported else rules.complete_export
+        change = decide(stored.state, tx.now)
         old = await uploads.supersede(tx, stored.transfer_id, stored.claims, resumable=True)
         await tell_given_up(tx, stored.transfer_id, old, GivenUp.SUPERSEDED)
         if change.transfer != stored.state and not change.events:
@@ -265,6 +267,7 @@ async def view(platform: Platform, transfer_id: str) -> TransferView:
         open_messages: list[UUID] = []
         if not stored.state.status.final:
             open_messages = await messages.outstanding(tx, stored.transfer_id, _NAMED_MESSAGES)
+        unfinished = await uploads.count_unfinished(tx, stored.transfer_id)
     state = stored.state
     limit = None if state.status.final else rules.deadline(state)
     times = {
@@ -272,6 +275,7 @@ async def view(platform: Platform, transfer_id: str) -> TransferView:
         "deadline": limit.at if limit else None,
         "expires_at": rules.expires_at(state),
         "export_completed_at": state.export_completed_at,
+        "returned_at": state.returned_at,
         "settled_at": state.settled_at,
     }
     return TransferView(
@@ -287,6 +291,7 @@ async def view(platform: Platform, transfer_id: str) -> TransferView:
         progress=state.progress,
         deadline_moved_by=limit.moved_by if limit else None,
         files=state.files,
+        unfinished_files=unfinished,
         bytes=stored.bytes,
         messages=counts.messages,
         attempts=counts.attempts,

@@ -10,7 +10,9 @@ from ferryman.wire.migration import MigrationDetails
 class TransferView(Wire, frozen=True):
     """``GET /admin/v1/transfers/{transferId}``.
 
-    ``deadline_moved_by`` is ``start``, ``upload`` or ``acknowledgement``. ``transfer_name``,
+    ``deadline_moved_by`` is ``start``, ``upload`` or ``acknowledgement``.
+    ``unfinished_files`` counts files that were begun and are missing: still open, or their writer
+    failed. ``returned_at`` is when the listener reported that it came back. ``transfer_name``,
     ``blocking`` and ``depends_on`` are those of its definition; ``skipped_by`` is the transfer
     whose failure skipped this one.
     """
@@ -44,6 +46,8 @@ class TransferView(Wire, frozen=True):
     depends_on: list[str] = []
     skipped_by: str | None = None
     access_scopes: list[str] = []
+    returned_at: int | None = None
+    unfinished_files: int = 0
 
 
 class TimelineEntry(Wire, frozen=True):
