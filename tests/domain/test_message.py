@@ -87,6 +87,16 @@ def test_the_first_acknowledgement_counts(first: AckStatus) -> None:
     assert not rules.needs_acknowledgement_change(Message(acknowledgement=first))
 
 
+def test_an_attempt_fails_late_after_its_message_was_processed() -> None:
+    """A message that the app itself called failed is known to have failed."""
+    processed = Message(acknowledgement=AckStatus.SUCCESS, attempts=1, open_attempt=True)
+    assert rules.failed_late(processed, delivered=False)
+    assert not rules.failed_late(processed, delivered=True)
+    refused = Message(acknowledgement=AckStatus.FAILED, attempts=1, open_attempt=True)
+    assert not rules.failed_late(refused, delivered=False)
+    assert not rules.failed_late(Message(attempts=1, open_attempt=True), delivered=False)
+
+
 @pytest.mark.parametrize(
     ("earlier", "number", "expected"), [(0, 1, 1), (0, 5, 5), (5, 6, 1), (3, 4, 1), (3, 8, 5)]
 )

@@ -6,6 +6,14 @@ from tests.contract.ground import Ground
 from tests.explain.lab import WRONG_ID, Lab
 from tests.explain.situations import acknowledge, breaks, connected, exported
 
+ACKNOWLEDGES_FIRST = """\
+    if "uploaded" in event["eventType"]:
+        from ferryman import Migration
+        with Migration() as migration:
+            migration.message_processed(event["transferId"], event["messageId"])
+        raise ValueError("the space is full")
+""".strip()
+
 # What the app calls.
 
 
@@ -141,6 +149,26 @@ def the_app_signs_another_path(lab: Lab) -> Ground:
 def half_of_the_time_to_acknowledge_is_over(lab: Lab) -> Ground:
     ground = exported(lab.forge())
     ground.advance(minutes=8)
+    return ground
+
+
+@breaks("acknowledgement", "returned_unacknowledged", "ferryman message redeliver")
+def the_function_returns_without_acknowledging(lab: Lab) -> Ground:
+    return exported(lab.function("return"))
+
+
+@breaks("acknowledgement", "returned_unacknowledged", "before it returns")
+def the_function_never_acknowledges(lab: Lab) -> Ground:
+    ground = exported(lab.function("return"))
+    ground.advance(minutes=16)
+    assert ground.status == "TIMED_OUT"
+    return ground
+
+
+@breaks("handler", "failed_after_acknowledgement", "the last step")
+def the_handler_fails_after_its_acknowledgement(lab: Lab) -> Ground:
+    ground = exported(lab.function(ACKNOWLEDGES_FIRST))
+    assert ground.status == "SUCCESS"
     return ground
 
 

@@ -2,11 +2,14 @@
 
 from uuid import uuid4
 
+import pytest
 from typer.testing import CliRunner
 
 from ferryman.cli.app import app as command
 from tests.contract.ground import Forge
+from tests.explain.calling import ACKNOWLEDGES_FIRST
 from tests.explain.lab import WRONG_ID, Lab
+from tests.explain.situations import exported
 
 STATUS = "/app/migration/forge/v1/message/{}/status"
 
@@ -44,6 +47,72 @@ def test_what_was_mended_is_history(lab: Lab) -> None:
     assert lab.explain(ground)["broken"] == "calls"
     ground.acknowledge(receipt["messageId"])
     assert lab.explain(ground)["broken"] is None
+
+
+TIMER = "import threading; threading.Timer(60, print).start()"
+TASK = """\
+import asyncio
+    async def main():
+        asyncio.create_task(asyncio.sleep(60))
+        await asyncio.sleep(0)
+    return main()"""
+
+
+@pytest.mark.parametrize(
+    ("body", "left"), [(TIMER, "a thread or timer"), (TASK, "a task of asyncio")]
+)
+def test_what_a_function_left_running_is_the_likely_cause(lab: Lab, body: str, left: str) -> None:
+    """The function, the file and the timer are named, by the transfer and by the message."""
+    ground = exported(lab.function(body))
+    [message] = ground.view()["unacknowledgedMessageIds"]
+    for path in (f"transfers/{ground.transfer_id}", f"messages/{message}"):
+        told = ground.admin.ok("GET", f"/admin/v1/{path}/explain")
+        assert told["broken"] == "acknowledgement", told
+        [link] = [each for each in told["links"] if each["name"] == "acknowledgement"]
+        assert link["cause"] == "returned_unacknowledged"
+        for text in ("function fn returned", message, f"it left {left} running"):
+            assert text in link["found"]
+
+
+def test_a_function_may_wait_for_the_end_of_the_export(lab: Lab) -> None:
+    """Where it listens for it: until then nothing is broken."""
+    ground = lab.function("return")
+    ground.begin()
+    ground.upload()
+    ground.advance()
+    assert lab.explain(ground)["broken"] is None
+    ground.complete_export()
+    ground.advance()
+    assert lab.explain(ground)["broken"] == "acknowledgement"
+
+
+def test_a_remote_may_acknowledge_after_it_answered(lab: Lab) -> None:
+    """So its message is pending until then."""
+    ground = exported(lab.forge())
+    [message] = ground.view()["unacknowledgedMessageIds"]
+    told = ground.admin.ok("GET", f"/admin/v1/messages/{message}/explain")
+    assert told["broken"] is None
+    assert "pending" in told["links"][-1]["found"]
+
+
+def test_a_message_tells_that_its_handler_failed_late(lab: Lab) -> None:
+    """Both it and its transfer, which succeeded; one that was acknowledged as FAILED does not."""
+    ground = exported(lab.function(ACKNOWLEDGES_FIRST))
+    explanation = lab.explain(ground)
+    assert (explanation["status"], explanation["broken"]) == ("SUCCESS", "handler")
+    [link] = [each for each in explanation["links"] if each["name"] == "handler"]
+    assert "1 attempt failed after its message was acknowledged" in link["found"]
+    assert "ValueError: the space is full" in link["found"]
+    messages = ground.admin.ok("GET", f"/admin/v1/transfers/{ground.transfer_id}/messages")["items"]
+    [file] = [each for each in messages if each["acknowledgement"]]
+    assert file["attempts"][0]["afterAcknowledgement"]
+    told = ground.admin.ok("GET", f"/admin/v1/messages/{file['messageId']}/explain")
+    assert told["broken"] == "handler"
+    (lab.folder / "index.py").unlink()
+    refuses = ACKNOWLEDGES_FIRST.replace("message_processed", "message_failed")
+    ground = exported(lab.function(refuses))
+    assert lab.explain(ground)["broken"] == "acknowledgement"
+    assert "handler" not in {each["name"] for each in lab.explain(ground)["links"]}
 
 
 def test_a_stranger_is_told_nothing_and_leaves_nothing(lab: Lab) -> None:

@@ -237,6 +237,12 @@ CAUSES: Mapping[str, tuple[str, str]] = MappingProxyType(
             "the app has not acknowledged this message",
             "Call message_processed or message_failed with messageId {message} within the window.",
         ),
+        "returned_unacknowledged": (
+            "{function} returned without acknowledging {messages}: {names}{left}",
+            "Await message_processed(transferId, messageId) on every way through the function "
+            "before it returns (messageProcessed in JavaScript): nothing of a function runs on "
+            "after that.{again}",
+        ),
         "never_acknowledged": (
             "{messages} were never acknowledged: {names}",
             "Acknowledge each uploaded:app_data event within {window}; where processing takes "
@@ -251,6 +257,12 @@ CAUSES: Mapping[str, tuple[str, str]] = MappingProxyType(
             "the app acknowledged {messages} as FAILED",
             "See the app's log lines (`ferryman transfer timeline {transfer}`), mend the cause, "
             "then `ferryman transfer rerun {transfer}`.",
+        ),
+        "failed_after_acknowledgement": (
+            "{attempts} failed after {its} message was acknowledged: {names}",
+            "Acknowledge as the last step of the handler. An acknowledged message is not "
+            "delivered again, so what the handler had not done yet is missing: fix it, then "
+            "migrate again.",
         ),
         # progress
         "percent_ignored": (

@@ -9,7 +9,14 @@ from datetime import datetime
 
 from ferryman.domain import transfer as rules
 from ferryman.domain.cause import broken, whole
-from ferryman.domain.explain_app import acknowledgement, calls, deliveries, events, progress
+from ferryman.domain.explain_app import (
+    acknowledgement,
+    calls,
+    deliveries,
+    events,
+    failed_late,
+    progress,
+)
 from ferryman.domain.explain_worker import workers
 from ferryman.domain.limits import CLAIM_CONFIRMATION, CLAIM_SILENCE
 from ferryman.domain.snapshot import Asked, Snapshot
@@ -220,6 +227,7 @@ _CHECKS: tuple[Callable[[Snapshot], Link | None], ...] = (
     deliveries,
     calls,
     acknowledgement,
+    failed_late,
     _export,
     progress,
     _end,

@@ -1,9 +1,11 @@
 """The links of the chain that the cloud app has a part in."""
 
+from collections.abc import Callable
+
 from ferryman.domain import transfer as rules
 from ferryman.domain.cause import broken, whole
 from ferryman.domain.failure import gist, link_of
-from ferryman.domain.snapshot import LeftAlone, Refused, Snapshot
+from ferryman.domain.snapshot import Handled, LeftAlone, Refused, Sample, Snapshot
 from ferryman.domain.text import instant, plural, span
 from ferryman.vocab import AppKind, EventType, MessageState, TransferStatus
 from ferryman.wire.transfer import Link, MessageView
@@ -135,6 +137,23 @@ def acknowledgement(found: Snapshot) -> Link | None:
     state = found.transfer
     if state.kind is not AppKind.FORGE or not state.files:
         return None
+    if link := _returned(found) or _overdue(found):
+        return link
+    if state.failed:
+        failed = plural(state.failed, "message")
+        return broken(
+            "acknowledgement", "acknowledged_failed", messages=failed, transfer=found.transfer_id
+        )
+    limit = rules.deadline(state)
+    if state.outstanding and limit is not None and not state.status.final:
+        waiting = f"{found.outstanding_messages} outstanding"
+        return whole("acknowledgement", f"{waiting}, to be acknowledged before {instant(limit.at)}")
+    return whole("acknowledgement", f"{state.succeeded} of {plural(state.files, 'message')}")
+
+
+def _overdue(found: Snapshot) -> Link | None:
+    """Messages whose window is over, or half of it."""
+    state = found.transfer
     messages, limit = found.outstanding_messages, rules.deadline(state)
     if state.outstanding and state.status is TransferStatus.TIMED_OUT:
         named = found.outstanding[:_NAMED]
@@ -154,15 +173,61 @@ def acknowledgement(found: Snapshot) -> Link | None:
             percent=percent,
             deadline=instant(limit.at),
         )
-    if state.failed:
-        failed = plural(state.failed, "message")
-        return broken(
-            "acknowledgement", "acknowledged_failed", messages=failed, transfer=found.transfer_id
-        )
-    if state.outstanding and limit is not None and not state.status.final:
-        at = instant(limit.at)
-        return whole("acknowledgement", f"{messages} outstanding, to be acknowledged before {at}")
-    return whole("acknowledgement", f"{state.succeeded} of {plural(state.files, 'message')}")
+    return None
+
+
+def _returned(found: Snapshot) -> Link | None:
+    """Functions that returned and left their messages unacknowledged, once nothing else is due.
+
+    A remote or an app that listens for the end of the export may still acknowledge.
+    """
+    state = found.transfer
+    timed_out = state.status is TransferStatus.TIMED_OUT
+    to_come = EventType.EXPORTED in found.app.routed and state.export_completed_at is None
+    if not timed_out and (state.status.final or found.waiting or to_come):
+        return None
+    return link_of_returned(found.returned, again=not timed_out) if found.returned.first else None
+
+
+def link_of_returned(sample: Sample, *, again: bool) -> Link:
+    """Functions that returned without acknowledging; ``again``: they can be called again."""
+    first = sample.first[0]
+    left = next((each.left for each in sample.first if each.left), None)
+    return broken(
+        "acknowledgement",
+        "returned_unacknowledged",
+        function=f"function {first.target}",
+        messages=plural(sample.count, "message"),
+        names=_names(sample, lambda each: f"{each.file!r} ({each.message_id})"),
+        left=f"; it left {left} running, which was ended then: the likely cause" if left else "",
+        again=f" Then `ferryman message redeliver {first.message_id}`." if again else "",
+    )
+
+
+def failed_late(found: Snapshot) -> Link | None:
+    """Attempts that failed after the acknowledgement, so that the transfer succeeded anyway."""
+    return link_of_failed_late(found.failed_late) if found.failed_late.first else None
+
+
+def link_of_failed_late(sample: Sample) -> Link:
+    """Handlers that said they were done, and then failed."""
+
+    def named(each: Handled) -> str:
+        why = gist(each.error or "no reason was kept")
+        return f"{each.target}, {each.file!r} ({each.message_id}): {why}"
+
+    return broken(
+        "handler",
+        "failed_after_acknowledgement",
+        attempts=plural(sample.count, "attempt"),
+        its="its" if sample.count == 1 else "their",
+        names=_names(sample, named),
+    )
+
+
+def _names(sample: Sample, name: Callable[[Handled], str]) -> str:
+    more = sample.count - len(sample.first)
+    return "; ".join(map(name, sample.first)) + (f"; and {more} more" if more > 0 else "")
 
 
 def progress(found: Snapshot) -> Link | None:

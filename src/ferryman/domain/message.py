@@ -72,6 +72,14 @@ def end_attempt(message: Message, number: int, *, delivered: bool, delay: timede
     return AttemptEnd(MessageState.PENDING, delay)
 
 
+def failed_late(message: Message, *, delivered: bool) -> bool:
+    """Whether an attempt failed that had said before that the message is processed.
+
+    Nothing is sent again then, so whatever the handler had not done by that time stays undone.
+    """
+    return not delivered and message.acknowledgement is AckStatus.SUCCESS
+
+
 def is_current(message: Message, number: int) -> bool:
     """Whether attempt ``number`` is the open one, so that its outcome decides what follows."""
     return message.open_attempt and message.attempts == number

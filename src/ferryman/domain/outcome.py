@@ -17,7 +17,8 @@ class Outcome:
     of the message was handed over), ``during`` (handed over, no whole answer came back) or
     ``after`` (the app answered, and the answer was no). ``status`` is the HTTP status of a
     remote; ``duration`` is in seconds; ``output`` is what a function printed, or what a remote
-    wrote with a success. ``hung``: there was no answer in time.
+    wrote with a success. ``hung``: there was no answer in time. ``left`` names what a function
+    left running when it returned, which was ended then; empty if nothing.
     """
 
     ok: bool
@@ -27,9 +28,12 @@ class Outcome:
     duration: float
     output: str
     hung: bool = False
+    left: str = ""
 
 
-def succeeded(*, duration: float, status: int | None = None, output: str = "") -> Outcome:
+def succeeded(
+    *, duration: float, status: int | None = None, output: str = "", left: str = ""
+) -> Outcome:
     """The app took the message (which is not yet an acknowledgement)."""
     return Outcome(
         ok=True,
@@ -38,6 +42,7 @@ def succeeded(*, duration: float, status: int | None = None, output: str = "") -
         error=None,
         duration=duration,
         output=bounded(output, OUTPUT_BYTES),
+        left=left,
     )
 
 

@@ -91,6 +91,28 @@ class LeftAlone:
 
 
 @dataclass(frozen=True, slots=True)
+class Handled:
+    """The last attempt at a message, and ``file``: the label of its app data, or its event.
+
+    ``error`` is why it failed; ``left`` what a function left running, which was ended then.
+    """
+
+    message_id: str
+    file: str
+    target: str
+    error: str | None = None
+    left: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The oldest few of ``count``."""
+
+    count: int = 0
+    first: tuple[Handled, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class WrongKey:
     """A key of a form that none of its namespace has, and the forms that they have."""
 
@@ -137,6 +159,9 @@ class Snapshot:
 
     ``claim_silence`` is how long ago the client of the claim made a call, and ``unfinished`` are
     the oldest of the ``transfer.unfinished`` files.
+
+    ``returned`` are outstanding messages of app data whose function returned, ``failed_late``
+    messages whose last attempt failed though the app had said that they are processed.
     """
 
     now: datetime
@@ -168,6 +193,8 @@ class Snapshot:
     reported_at: datetime | None
     ignored_at: datetime | None
     status_message: str | None
+    returned: Sample = Sample()
+    failed_late: Sample = Sample()
     details_removed: bool = False
     """Whether attempts and timeline are gone, as some time after it settled."""
 

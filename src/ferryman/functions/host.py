@@ -13,8 +13,8 @@ init's, so it is found and ended too. Elsewhere what is left in the host's proce
 One JSON object a line. Request: ``call``, ``event``, ``context``, ``environment``, ``seconds``
 (how long the function may take) and, the first time for JavaScript, ``program``. Answers, each
 with the ``call`` of the request: ``{"state": "called"}`` before the function runs, then
-``{"state": "done", "error": null or text, "left": what the function left running, or nothing}``;
-or ``{"state": "unloadable", "error": text}`` instead of both.
+``{"state": "done", "error": null or text, "left": what the function left running, or nothing,
+"ended": what else ended with it}``; or ``{"state": "unloadable", "error": text}`` instead of both.
 """
 
 import contextlib
@@ -207,8 +207,9 @@ def serve(channel: int, source: Path, file: Path, function: str) -> None:
                 answer(state="unloadable", error=describe(error))
                 return
         answer(state="called")
-        failure = run(handler, request["event"], request["context"])
-        answer(state="done", error=failure, left=left_running())
+        ended: list[str] = []
+        failure = run(handler, request["event"], request["context"], ended)
+        answer(state="done", error=failure, left=left_running(), ended=", ".join(ended))
 
 
 def load(source: Path, file: Path, function: str) -> Handler:
@@ -230,15 +231,18 @@ def load(source: Path, file: Path, function: str) -> Handler:
     return handler
 
 
-def run(handler: Handler, event: object, context: object) -> str | None:
-    """Call the handler; None, or what it raised. Its result means nothing and is dropped."""
+def run(handler: Handler, event: object, context: object, ended: list[str]) -> str | None:
+    """Call the handler; None, or what it raised. Its result means nothing and is dropped.
+
+    What is cancelled because the handler returned is added to ``ended``.
+    """
     try:
         result = handler(event, context)
         if hasattr(result, "__await__"):
             # Only here: the import would cost every start of a host that does without.
             import asyncio
 
-            asyncio.run(_wait_for(result))
+            asyncio.run(_wait_for(result, ended))
     except BaseException as error:  # noqa: BLE001 - SystemExit too: the event was not processed
         return describe(error)
     finally:
@@ -248,8 +252,12 @@ def run(handler: Handler, event: object, context: object) -> str | None:
     return None
 
 
-async def _wait_for(result: Any) -> None:
+async def _wait_for(result: Any, ended: list[str]) -> None:
+    import asyncio
+
     await result
+    if asyncio.all_tasks() - {asyncio.current_task()}:
+        ended.append("a task of asyncio")
 
 
 def describe(error: BaseException) -> str:

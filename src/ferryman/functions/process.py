@@ -137,6 +137,8 @@ class HostProcess:
             error = answer["error"]
             left = answer["left"] if error is None else ""
             self.reusable = error is None and not left
+            if error is None:
+                left = ", ".join(filter(None, (str(left), str(answer.get("ended", "")))))
         except TimeoutError:
             done = "loaded" if stage == "before" else "finished"
             error = f"The function had not {done} after {limit:g} s; its processes were ended."
@@ -148,7 +150,7 @@ class HostProcess:
         if left:
             text += _LEFT.format("" if text.endswith("\n") or not text else "\n", left)
         if error is None:
-            return succeeded(duration=duration, output=text)
+            return succeeded(duration=duration, output=text, left=str(left))
         return failed(stage, str(error), duration=duration, output=text)
 
     async def end(self) -> None:

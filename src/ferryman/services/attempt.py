@@ -1,14 +1,14 @@
 """What came of attempts, written down many at a time, and what the rules make of it."""
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from ferryman.domain import message as rules
 from ferryman.domain.outcome import Outcome, succeeded
 from ferryman.figures import Figures
-from ferryman.functions.routes import Route, WebhookRoute, kind_of, route_name
+from ferryman.functions.routes import FunctionRoute, Route, WebhookRoute, kind_of, route_name
 from ferryman.services import breaker
 from ferryman.services.breaker import Contact
 from ferryman.services.delivery import Delivery, given_up
@@ -39,7 +39,16 @@ class Result:
         """The first failure; without a way left to go, those that refused it are gone."""
         outcomes = [outcome for _, outcome in self.by_route]
         failures = (outcome for outcome in outcomes if not outcome.ok)
-        return next(failures, outcomes[0] if outcomes else succeeded(duration=0.0))
+        whole = outcomes[0] if outcomes else succeeded(duration=0.0)
+        left = ", ".join(dict.fromkeys(each.left for each in outcomes if each.left))
+        return next(failures, replace(whole, left=left))
+
+    @property
+    def returned(self) -> bool:
+        """Whether functions alone had the message, and all of them returned."""
+        return bool(self.by_route) and all(
+            outcome.ok and isinstance(route, FunctionRoute) for route, outcome in self.by_route
+        )
 
     @property
     def reached(self) -> list[str]:
@@ -83,7 +92,7 @@ async def record(
                         delay=result.delay,
                     )
                 )
-                attempts.append(_attempt(result))
+                attempts.append(_attempt(message, result, outcome))
                 entries += _entries(message, result, ended[-1])
             await write(tx, ended, attempts, entries)
             for message_id, result in by_id.items():
@@ -165,8 +174,8 @@ def _contacts(results: Sequence[Result]) -> Iterator[Contact]:
                 yield Contact(Endpoint(result.delivery.app.app_id, url), outcome)
 
 
-def _attempt(result: Result) -> AttemptRow:
-    delivery, outcome = result.delivery, result.outcome
+def _attempt(message: StoredMessage, result: Result, outcome: Outcome) -> AttemptRow:
+    delivery = result.delivery
     return AttemptRow(
         delivery.message.message_id,
         delivery.message.number,
@@ -174,6 +183,8 @@ def _attempt(result: Result) -> AttemptRow:
         delivery.claimed_at,
         "DELIVERED" if outcome.ok else "FAILED",
         outcome,
+        rules.failed_late(message.state, delivered=outcome.ok),
+        result.returned,
     )
 
 

@@ -1,11 +1,12 @@
 """Why a message went where it went: the chain of links, and the first that is broken."""
 
+from ferryman.domain import transfer as transfer_rules
 from ferryman.domain.cause import broken, whole
-from ferryman.domain.explain_app import link_of_left_alone
+from ferryman.domain.explain_app import link_of_failed_late, link_of_left_alone, link_of_returned
 from ferryman.domain.explain_worker import link_of_workers
 from ferryman.domain.failure import gist, link_of
-from ferryman.domain.snapshot import LeftAlone, Workers
-from ferryman.domain.text import plural
+from ferryman.domain.snapshot import Handled, LeftAlone, Sample, Workers
+from ferryman.domain.text import instant, plural
 from ferryman.errors import not_found
 from ferryman.functions.routes import FunctionRoute, RemoteRoute, Route, route_name
 from ferryman.services import breaker
@@ -44,7 +45,8 @@ async def explain(platform: Platform, message_id: str) -> Explanation:
         *_removed(view, message),
         *[_attempt(app, message_id, attempt) for attempt in view.attempts],
         _delivery(view, message, alone),
-        *([_acknowledgement(view)] if _is_acknowledged(app, message.event_type) else []),
+        *([_acknowledgement(view, stored)] if _is_acknowledged(app, message) else []),
+        *_failed_late(view),
     ]
     # What failed on the way to a later attempt or a success is history, not what is broken now.
     done = view.state is MessageState.DELIVERED or view.acknowledgement is not None
@@ -142,14 +144,36 @@ def _got_through(view: MessageView) -> bool:
     return any(attempt.outcome == "DELIVERED" for attempt in view.attempts)
 
 
-def _is_acknowledged(app: App, event: EventType) -> bool:
+def _is_acknowledged(app: App, message: StoredMessage) -> bool:
     """Connect apps settle the transfer, and acknowledge no message."""
-    return app.kind is AppKind.FORGE and event is EventType.UPLOADED
+    return app.kind is AppKind.FORGE and message.event_type is EventType.UPLOADED
 
 
-def _acknowledgement(view: MessageView) -> Link:
+def _acknowledgement(view: MessageView, stored: StoredTransfer) -> Link:
     if view.acknowledgement is not None:
         return whole("acknowledgement", view.acknowledgement.value)
     if view.state is MessageState.PENDING and not view.attempts:
         return whole("acknowledgement", "not awaited before a first attempt")
-    return broken("acknowledgement", "message_unacknowledged", message=view.message_id)
+    state = stored.state
+    limit = transfer_rules.deadline(state)
+    if limit is None or state.status.final:
+        return broken("acknowledgement", "message_unacknowledged", message=view.message_id)
+    last = view.attempts[-1] if view.attempts else None
+    if last is not None and last.returned:
+        return link_of_returned(Sample(1, (_handled(view, last),)), again=True)
+    return whole("acknowledgement", f"pending: the app may acknowledge until {instant(limit.at)}")
+
+
+def _failed_late(view: MessageView) -> list[Link]:
+    late = [attempt for attempt in view.attempts if attempt.after_acknowledgement]
+    return [link_of_failed_late(Sample(1, (_handled(view, late[-1]),)))] if late else []
+
+
+def _handled(view: MessageView, attempt: AttemptView) -> Handled:
+    return Handled(
+        view.message_id,
+        view.label or view.key or view.event_type,
+        attempt.target or "the app",
+        attempt.error,
+        attempt.left_running,
+    )

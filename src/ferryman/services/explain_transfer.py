@@ -40,6 +40,7 @@ from ferryman.wire.transfer import MessageView, TransferExplanation
 _TROUBLED = 20
 _OUTSTANDING = 5
 _UNFINISHED = 5
+_SAMPLE = 5
 _NAMESPACES = 200
 _UPLOADED = EventType.UPLOADED
 
@@ -53,12 +54,14 @@ async def explain(platform: Platform, transfer_id: str) -> TransferExplanation:
             raise not_found("transfer", transfer_id)
         alive = await workers.alive(tx, platform.silence)
         snapshot = await _snapshot(tx, stored, app, alive)
+        running = await facts.running(tx, stored.transfer_id)
     links, broken = chain(snapshot)
     return TransferExplanation(
         transfer_id=str(stored.transfer_id),
         status=stored.state.status,
         links=links,
         broken=broken,
+        running_attempts=running,
     )
 
 
@@ -113,6 +116,8 @@ async def _snapshot(tx: Transaction, stored: StoredTransfer, app: App, alive: Wo
         reported_at=reports.get("progress.reported"),
         ignored_at=reports.get("progress.ignored"),
         status_message=stored.status_message,
+        returned=await facts.returned(tx, transfer_id, _SAMPLE),
+        failed_late=await facts.failed_late(tx, transfer_id, _SAMPLE),
         details_removed=claim.details_removed,
     )
 

@@ -65,7 +65,11 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class AttemptRow:
-    """An attempt that ended, as it is kept; texts are bounded by whoever made them."""
+    """An attempt that ended, as it is kept; texts are bounded by whoever made them.
+
+    ``after_acknowledgement``: it failed, and the app had said that the message is processed.
+    ``returned``: functions alone had the message and returned, so nothing of them runs on.
+    """
 
     message_id: UUID
     number: int
@@ -73,6 +77,8 @@ class AttemptRow:
     started_at: datetime
     outcome: str
     what: Outcome | None
+    after_acknowledgement: bool = False
+    returned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +217,9 @@ async def record(tx: Transaction, attempts: Sequence[AttemptRow]) -> None:
         statuses=[None if what is None else what.status for what in whats],
         errors=[None if what is None else what.error for what in whats],
         outputs=[None if what is None else what.output for what in whats],
+        late=[each.after_acknowledgement for each in attempts],
+        returned=[each.returned for each in attempts],
+        left=[None if what is None else what.left or None for what in whats],
     )
 
 

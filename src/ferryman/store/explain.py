@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
+from ferryman.domain.snapshot import Handled, Sample
 from ferryman.store.database import SQL, Transaction
 from ferryman.vocab import EventType
 
@@ -48,6 +50,37 @@ async def outstanding_since(tx: Transaction, transfer_id: UUID) -> datetime | No
     """When the oldest message of app data was created that nobody acknowledged."""
     at: datetime | None = await SQL.oldest_outstanding(tx.connection, transfer_id=transfer_id)
     return at
+
+
+async def returned(tx: Transaction, transfer_id: UUID, size: int) -> Sample:
+    """Outstanding messages of app data whose function returned."""
+    rows = SQL.returned_unacknowledged(tx.connection, transfer_id=transfer_id, size=size)
+    return _sample([row async for row in rows])
+
+
+async def failed_late(tx: Transaction, transfer_id: UUID, size: int) -> Sample:
+    """Attempts that failed after their message was acknowledged."""
+    rows = SQL.failed_after_acknowledgement(tx.connection, transfer_id=transfer_id, size=size)
+    return _sample([row async for row in rows])
+
+
+async def running(tx: Transaction, transfer_id: UUID) -> int:
+    """How many attempts of the transfer have not ended."""
+    return int(await SQL.running_attempts(tx.connection, transfer_id=transfer_id))
+
+
+def _sample(rows: list[Any]) -> Sample:
+    first = [
+        Handled(
+            message_id=str(row["message_id"]),
+            file=row["file"],
+            target=row["target"] or "the app",
+            error=row.get("error"),
+            left=row.get("left_running"),
+        )
+        for row in rows
+    ]
+    return Sample(rows[0]["found"] if rows else 0, tuple(first))
 
 
 async def last_reports(tx: Transaction, transfer_id: UUID) -> dict[str, datetime]:

@@ -149,6 +149,9 @@ async def views(tx: Transaction, messages: list[StoredMessage]) -> list[MessageV
                 status=row["status"],
                 error=row["error"],
                 output=row["output"],
+                after_acknowledgement=row["after_acknowledgement"],
+                returned=row["returned"],
+                left_running=row["left_running"],
             )
         )
     for message in messages:

@@ -82,6 +82,9 @@ class AttemptView(Wire, frozen=True):
     """One try at delivering a message.
 
     ``target`` names the function or endpoint; ``error`` and ``output`` are cut to kilobytes.
+    ``after_acknowledgement``: it failed though the app had acknowledged the message.
+    ``returned``: it was handled by functions alone, and they returned; ``left_running`` names
+    what they left running, which was ended then.
     """
 
     number: int
@@ -93,6 +96,9 @@ class AttemptView(Wire, frozen=True):
     status: int | None
     error: str | None
     output: str | None
+    after_acknowledgement: bool = False
+    returned: bool = False
+    left_running: str | None = None
 
 
 class MessageView(Wire, frozen=True):
@@ -142,9 +148,13 @@ class Explanation(Wire, frozen=True):
 
 
 class TransferExplanation(Wire, frozen=True):
-    """``GET /admin/v1/transfers/{transferId}/explain``; ``broken`` names the first broken link."""
+    """``GET /admin/v1/transfers/{transferId}/explain``; ``broken`` names the first broken link.
+
+    ``running_attempts`` have not ended yet: what comes of them is not in it.
+    """
 
     transfer_id: str
     status: TransferStatus
     links: list[Link]
     broken: str | None
+    running_attempts: int = 0

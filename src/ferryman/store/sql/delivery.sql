@@ -64,16 +64,18 @@ WHERE message.message_id = ended.message_id;
 -- name: record_attempts!
 -- An attempt that was taken for lost gets its outcome when its worker turns out to be alive.
 INSERT INTO attempt (message_id, number, target, started_at, outcome, duration_ms, stage, status,
-                     error, output)
+                     error, output, after_acknowledgement, returned, left_running)
 SELECT * FROM unnest(
     CAST(:message_ids AS uuid[]), CAST(:numbers AS integer[]), CAST(:targets AS text[]),
     CAST(:started AS timestamptz[]), CAST(:outcomes AS text[]), CAST(:durations AS integer[]),
     CAST(:stages AS text[]), CAST(:statuses AS integer[]), CAST(:errors AS text[]),
-    CAST(:outputs AS text[]))
+    CAST(:outputs AS text[]), CAST(:late AS boolean[]), CAST(:returned AS boolean[]),
+    CAST(:left AS text[]))
 ON CONFLICT (message_id, number) DO UPDATE SET
     target = excluded.target, outcome = excluded.outcome, duration_ms = excluded.duration_ms,
     stage = excluded.stage, status = excluded.status, error = excluded.error,
-    output = excluded.output
+    output = excluded.output, after_acknowledgement = excluded.after_acknowledgement,
+    returned = excluded.returned, left_running = excluded.left_running
 WHERE attempt.outcome = 'LOST';
 
 -- name: recorded_attempts

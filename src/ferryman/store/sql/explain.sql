@@ -38,3 +38,25 @@ GROUP BY kind;
 SELECT created_at, claimed_at, claimed_by, claim_confirmed, now() - claim_seen_at AS silence,
        details_removed_at
 FROM transfer WHERE transfer_id = :transfer_id;
+
+-- name: returned_unacknowledged
+-- Delivered to functions alone, which returned; ``found`` is how many there are.
+SELECT message_id, coalesce(payload->>'label', payload->>'key', message.event_type) AS file,
+       target, left_running, count(*) OVER () AS found
+FROM message JOIN attempt USING (message_id)
+WHERE transfer_id = :transfer_id AND acknowledgement IS NULL
+  AND event_type = 'avi:ecosystem.migration:uploaded:app_data'
+  AND attempt.number = message.attempts AND attempt.returned
+ORDER BY position
+LIMIT :size;
+
+-- name: failed_after_acknowledgement
+SELECT message_id, coalesce(payload->>'label', payload->>'key', message.event_type) AS file,
+       target, error, count(*) OVER () AS found
+FROM attempt JOIN message USING (message_id)
+WHERE attempt.after_acknowledgement AND transfer_id = :transfer_id
+ORDER BY position
+LIMIT :size;
+
+-- name: running_attempts$
+SELECT count(*) FROM message WHERE transfer_id = :transfer_id AND worker_id IS NOT NULL;
