@@ -130,6 +130,9 @@ def test_a_migration_of_ones_own_files(dev: Dev, export: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     view = json.loads(done.stdout)
     assert (view["status"], view["files"], view["acknowledged"]) == ("SUCCESS", 3, 3)
+    hidden = {"path": ".DS_Store", "reason": "its name begins with a dot"}
+    assert view["leftOut"] == {"count": 1, "first": [hidden]}
+    assert ".DS_Store" in done.stderr
     dev.says("status IN_PROGRESS -> SUCCESS", after=before)
     dev.says("| read 2 lines", after=before)
     for text in (

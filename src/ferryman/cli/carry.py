@@ -4,18 +4,16 @@ It does the part of the admin and that of the server app: plan, mappings, files,
 export. `ferryman migrate` and the pytest plugin both do it here.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
-from pathlib import Path
 
 from ferryman.cli import admin_calls as calls
 from ferryman.cli.connection import Admin
 from ferryman.cli.dev_folder import Running
+from ferryman.cli.export import Export, told
 from ferryman.cli.mapping import counted, send_file
-from ferryman.cli.plan import label_of
-from ferryman.cli.render import clean, lines_of
-from ferryman.errors import ConfigError, OutsideError
+from ferryman.cli.render import lines_of
+from ferryman.errors import OutsideError
 from ferryman.sdk import server_calls
 from ferryman.sdk.errors import GatewayError
 from ferryman.sdk.gateway import Gateway
@@ -31,40 +29,13 @@ _MOMENT = 0.001
 Say = Callable[[str], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Export:
-    """What is sent: each file with its label, in the order of their paths."""
-
-    files: tuple[tuple[Path, str], ...]
-    mappings: Path | None
-
-
-def export_of(root: Path, mappings: Path | None, labels: Mapping[str, str]) -> Export:
-    """Find what there is to send; raises ``ConfigError`` where that is nothing."""
-    found = tuple(_labelled(root, labels))
-    if not found:
-        raise ConfigError(
-            "files_missing",
-            expected=f"at least one file in {root}",
-            found="no such folder" if not root.exists() else "none",
-            fix="Name the folder of the exported files.",
-        )
-    if mappings is not None and not mappings.exists():
-        raise ConfigError(
-            "mappings_missing",
-            expected=f"a file of mappings at {mappings}",
-            found="no such file",
-            fix="Correct the path.",
-        )
-    return Export(found, mappings)
-
-
 def create(admin: Admin, request: MigrationRequest, export: Export, say: Say) -> MigrationView:
     """Create the migration and load its mappings."""
     migration = admin.call(calls.create_migration(request))
     transfer_id = migration.transfers[0].transfer_id
     facts = {"migration": migration.migration_id, "transfer": transfer_id}
-    say(lines_of({**facts, "files": len(export.files)}))
+    left_out = told(export.left_out) if export.left_out else None
+    say(lines_of({**facts, "files": len(export.files), "left out": left_out}))
     if export.mappings is not None:
         say(counted(send_file(admin, migration.migration_id, str(export.mappings), None)))
     return migration
@@ -145,13 +116,3 @@ def _claim(admin: Admin, app: Running, transfer_id: str, say: Say) -> int:
         found="that it was not; an agent of the same server app may have taken it",
         fix="Stop the agent, or let it do the export.",
     )
-
-
-def _labelled(root: Path, labels: Mapping[str, str]) -> Iterator[tuple[Path, str]]:
-    if root.is_file():
-        yield root, label_of(root.name, labels)
-        return
-    for path in sorted(root.rglob("*")):
-        inside = path.relative_to(root)
-        if path.is_file() and not any(part.startswith(".") for part in inside.parts):
-            yield path, clean(label_of(inside.as_posix(), labels))

@@ -16,6 +16,7 @@ from ferryman.cli import weather_report as report
 from ferryman.cli.apps import Environment
 from ferryman.cli.demo import leave
 from ferryman.cli.dev import check_installed
+from ferryman.cli.export import told
 from ferryman.cli.migrate import chosen_export, plan_at
 from ferryman.cli.migration import parse_container
 from ferryman.cli.plan import FILE, Containers, Mappings
@@ -118,6 +119,8 @@ def run_handler(
         check_installed()
         given = plan_at(plan)
         export = chosen_export(files, mappings, given, (plan or Path(FILE)).parent)
+        if export.left_out:
+            typer.echo(f"Left out: {told(export.left_out)}", err=True)
         chosen = _chosen(
             folder,
             Chosen(state=state, state_function=state_function, reset=reset, unordered=unordered),

@@ -6,13 +6,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 
 from ferryman.cli import admin_calls as calls
 from ferryman.cli import carry, timeline
-from ferryman.cli.carry import Export, export_of
 from ferryman.cli.connection import DATA_DIR, Admin, DataDir, Token, Url, connected
 from ferryman.cli.dev_folder import Running, running_app
+from ferryman.cli.export import Export, export_of, summary
 from ferryman.cli.junit import Case, write_report
 from ferryman.cli.migration import parse_container
 from ferryman.cli.plan import FILE, Containers, Mappings, Plan, read_plan
@@ -79,7 +80,7 @@ def migrate(
         if junit is not None:
             case.output = "\n".join(transcript(admin, view.transfer_id))
     if as_json:
-        print_json(view)
+        print_json({**msgspec.to_builtins(view), "leftOut": summary(export.left_out)})
     else:
         typer.echo(result_line(view))
     raise typer.Exit(0 if view.status is expect else 1)

@@ -57,6 +57,12 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     return "\n".join([line(heads), *map(line, cells)])
 
 
+def pretty_list(names: Sequence[str], most: int) -> str:
+    """Name the first few, and say how many more there are."""
+    more = len(names) - most
+    return clean(", ".join(names[:most]) + (f", and {more} more" if more > 0 else ""))
+
+
 def refusal_lines(facts: Mapping[str, Any]) -> str:
     """Say what was expected, what was found and what to do; one line where nobody answered."""
     if facts["code"] == "platform_unreachable":

@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -10,11 +11,11 @@ from pathlib import Path
 from ferryman.cli import admin_calls as calls
 from ferryman.cli import carry
 from ferryman.cli import dev_app as definitions
-from ferryman.cli.carry import export_of
 from ferryman.cli.children import Child, ChildEndedError, Children, ready
 from ferryman.cli.clock import parse_duration
 from ferryman.cli.connection import Admin, kept_token
 from ferryman.cli.dev_folder import keep
+from ferryman.cli.export import Export, exactly, export_of, told
 from ferryman.cli.migrate import check_app, request_of
 from ferryman.cli.plan import Plan, read_plan
 from ferryman.testing.app import App, based_at
@@ -127,9 +128,10 @@ class Platform:
     ) -> Migration:
         """Carry files to the app, as ``ferryman migrate`` does; all that is due then is done.
 
-        ``files`` is a folder, a file, or contents by name; ``mappings`` a file (``*.csv`` or
-        NDJSON), or cloud ids by namespace and server id; ``containers`` such as
-        ``"JiraProject:HAR:Harbour"``. ``plan`` says what is left out, as for the command. The
+        ``files`` is a folder, a file, or contents by name, each of which is sent, whatever its
+        name; what of a folder is not sent is told by a warning. ``mappings`` is a file (``*.csv``
+        or NDJSON), or cloud ids by namespace and server id; ``containers`` such as
+        ``"JiraProject:HAR:Harbour"``. ``plan`` says what is not given, as for the command. The
         app's events are delivered one by one, each file after what the one before it caused.
         Without ``app`` it is the one that was registered or asked for last. Without ``source`` it
         comes from a server of its own, so that it finds no mappings of the ones before it.
@@ -143,9 +145,11 @@ class Platform:
         scratch = self._new_folder()
         source = source or given.source or f"server-{scratch.name}"
         chosen = Plan(name=name, site=site, source=source, containers=list(containers))
-        root = self._files(files, given, base, scratch)
         rows = self._mappings(mappings, given, base, scratch)
-        export = export_of(root, rows, given.labels if labels is None else labels)
+        names = given.labels if labels is None else labels
+        export = self._export(files, given, base, scratch, rows, names)
+        if export.left_out:
+            warnings.warn(f"not sent: {told(export.left_out)}", stacklevel=2)
         request = request_of(app.registered, chosen, given)
         created = carry.create(self._admin, request, export, _quiet)
         [transfer] = created.transfers
@@ -164,18 +168,31 @@ class Platform:
         self._number += 1
         return self._scratch / str(self._number)
 
-    def _files(self, files: Files | None, plan: Plan, base: Path, scratch: Path) -> Path:
+    def _export(
+        self,
+        files: Files | None,
+        plan: Plan,
+        base: Path,
+        scratch: Path,
+        mappings: Path | None,
+        labels: Mapping[str, str],
+    ) -> Export:
         if files is None:
             if plan.files is None:
                 raise TypeError("run_migration() needs files, or a plan that names them")
-            return base / plan.files
+            return export_of(base / plan.files, mappings, labels)
         if isinstance(files, Path | str):
-            return Path(files)
-        for name, content in files.items():
-            file = scratch / "files" / name
-            file.parent.mkdir(parents=True, exist_ok=True)
+            return export_of(Path(files), mappings, labels)
+        if not files:
+            raise TypeError("run_migration() needs at least one file")
+        scratch.mkdir(parents=True, exist_ok=True)
+        written = []
+        for number, (name, content) in enumerate(sorted(files.items())):
+            # A name is for labels alone: on disk it could be that of another file, or of none.
+            file = scratch / f"file-{number}"
             file.write_bytes(content.encode() if isinstance(content, str) else content)
-        return scratch / "files"
+            written.append((file, name))
+        return exactly(written, mappings, labels)
 
     def _mappings(
         self, mappings: Mappings | None, plan: Plan, base: Path, scratch: Path
