@@ -29,6 +29,8 @@ def run(event, context):
         found = migration.get_mapping_by_id(event["transferId"], "identity:user", ["ann"])
         migration.add_log(event["transferId"], f"ann is {found.result.get('ann')}")
         migration.message_processed(event["transferId"], event["messageId"])
+    if event["label"] == "late":
+        raise ValueError("the space is full")
 """
 UPLOADED = ["avi:ecosystem.migration:uploaded:app_data"]
 
@@ -130,6 +132,7 @@ def test_a_migration_of_ones_own_files(dev: Dev, export: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     view = json.loads(done.stdout)
     assert (view["status"], view["files"], view["acknowledged"]) == ("SUCCESS", 3, 3)
+    assert view["findings"] == []
     hidden = {"path": ".DS_Store", "reason": "its name begins with a dot"}
     assert view["leftOut"] == {"count": 1, "first": [hidden]}
     assert ".DS_Store" in done.stderr
@@ -177,6 +180,24 @@ def test_time_is_moved_to_the_deadline(dev: Dev, export: Path) -> None:
     assert view["status"] == "TIMED_OUT"
     dev.ferryman.refused("transfer_not_running", "clock", "until", "deadline")
     dev.ferryman.refused("deadline_not_set", "clock", "until", "deadline", view["transferId"])
+
+
+@pytest.mark.e2e
+def test_a_migration_that_waits_in_vain_says_so(dev: Dev, export: Path, tmp_path: Path) -> None:
+    """While it waits, and not only when its time is over."""
+    (export / "silent.bin").write_bytes(b"x")
+    words = [*dev.ferryman.words, "migrate", "--files", str(export / "silent.bin")]
+    said = tmp_path / "said"
+    with said.open("wb") as output:
+        process = subprocess.Popen(words, env=dev.ferryman.env, stdout=output)
+    try:
+        told = "x acknowledgement: function fn returned without acknowledging 1 message: 'silent'"
+        wait_until(lambda: told in said.read_text(), 120)
+        assert dev.ferryman.json("clock", "until", "deadline")["status"] == "TIMED_OUT"
+        assert process.wait(120) == 1
+    finally:
+        process.kill()
+        process.wait()
 
 
 @pytest.mark.e2e
@@ -278,7 +299,9 @@ def test_a_report_for_ci(dev: Dev, export: Path, tmp_path: Path) -> None:
     assert dev.migrate(*silent).returncode == 1
     failure = junit_case(report, failures=1, errors=0).find("failure")
     assert failure is not None
-    assert failure.get("message") == "expected SUCCESS, ended as TIMED_OUT"
+    assert failure.get("message", "").startswith(
+        "expected SUCCESS, ended as TIMED_OUT; broken at acknowledgement: function fn returned"
+    )
     assert "    | got avi:ecosystem.migration:uploaded:app_data silent" in (failure.text or "")
 
     assert dev.migrate("--files", str(export / "none"), "--junit", str(report)).returncode == 1
@@ -288,6 +311,34 @@ def test_a_report_for_ci(dev: Dev, export: Path, tmp_path: Path) -> None:
     done = dev.migrate("--files", str(export), "--junit", str(tmp_path / "none" / "report.xml"))
     assert (done.returncode, done.stdout) == (1, "")
     assert "report_unwritable" in done.stderr
+
+
+@pytest.mark.e2e
+def test_success_after_a_failed_attempt_fails(dev: Dev, export: Path, tmp_path: Path) -> None:
+    """The exit status, the last lines, the JSON and the report say it; an option allows it."""
+    (export / "late.bin").write_bytes(b"x")
+    report = tmp_path / "report.xml"
+    late = ("--files", str(export / "late.bin"), "--junit", str(report))
+    told = "1 attempt failed after its message was acknowledged"
+    done = dev.migrate(*late)
+    assert done.returncode == 1
+    lines = done.stdout.splitlines()
+    [at] = [number for number, line in enumerate(lines) if line.startswith("SUCCESS  ")]
+    assert lines[at + 1].startswith(f"x handler: {told}")
+    assert "'late'" in lines[at + 1]
+    assert "ValueError: the space is full" in lines[at + 1]
+    failure = junit_case(report, failures=1, errors=0).find("failure")
+    assert failure is not None
+    assert failure.get("message", "").startswith(f"ended as SUCCESS, but {told}")
+    done = dev.migrate(*late, "--allow-failed-attempts", "--json")
+    assert done.returncode == 0, done.stderr
+    junit_case(report, failures=0, errors=0)
+    view = json.loads(done.stdout)
+    [finding] = view["findings"]
+    assert finding["cause"] == "failed_after_acknowledgement"
+    watched = dev.ferryman("transfer", "watch", view["transferId"])
+    assert watched.returncode == 0
+    assert told in watched.stderr
 
 
 def junit_case(report: Path, *, failures: int, errors: int) -> ET.Element:

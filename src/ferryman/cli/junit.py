@@ -13,19 +13,33 @@ _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]
 
 @dataclass
 class Case:
-    """One migration; ``ended`` is None, and ``error`` why, where it could not be carried."""
+    """One migration; ``ended`` is None, and ``error`` why, where it could not be carried.
+
+    ``broken`` is the link of its explanation that is broken first; ``complaint`` is what makes it
+    fail although it ended as expected.
+    """
 
     name: str
     expect: TransferStatus
     ended: TransferStatus | None = None
     error: str = "it was broken off"
+    broken: str | None = None
+    complaint: str | None = None
     output: str = ""
     seconds: float = 0.0
 
     @property
     def failed(self) -> bool:
-        """Whether it came to an end, but to another one."""
-        return self.ended is not None and self.ended is not self.expect
+        """Whether it came to an end, but to another one, or with something to complain of."""
+        return self.ended is not None and (self.ended is not self.expect or bool(self.complaint))
+
+    @property
+    def said(self) -> str:
+        """Why it failed, in a line."""
+        if self.ended is self.expect:
+            return f"ended as {self.ended}, but {self.complaint}"
+        why = f"; broken at {self.broken}" if self.broken else ""
+        return f"expected {self.expect}, ended as {self.ended}{why}"
 
 
 def write_report(file: Path, case: Case) -> None:
@@ -45,8 +59,8 @@ def write_report(file: Path, case: Case) -> None:
         first = case.error.partition("\n")[0]
         ET.SubElement(test, "error", {"message": _text(first)}).text = _text(case.error)
     elif case.failed:
-        said = f"expected {case.expect}, ended as {case.ended}"
-        ET.SubElement(test, "failure", {"message": said}).text = _text(case.output)
+        facts = {"message": _text(case.said)}
+        ET.SubElement(test, "failure", facts).text = _text(case.output)
     if case.output:
         ET.SubElement(test, "system-out").text = _text(case.output)
     ET.indent(root)

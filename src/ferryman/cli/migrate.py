@@ -11,6 +11,7 @@ import typer
 
 from ferryman.cli import admin_calls as calls
 from ferryman.cli import carry, timeline
+from ferryman.cli.chain import link_line
 from ferryman.cli.connection import DATA_DIR, Admin, DataDir, Token, Url, connected
 from ferryman.cli.dev_folder import Running, running_app
 from ferryman.cli.export import Export, export_of, summary
@@ -19,11 +20,12 @@ from ferryman.cli.migration import parse_container
 from ferryman.cli.plan import FILE, Containers, Mappings, Plan, read_plan
 from ferryman.cli.render import print_json, refusal_facts, refuse
 from ferryman.cli.transcript import transcript
+from ferryman.cli.verdict import explained, findings, first_broken, late_failure
 from ferryman.cli.watch import Watch, result_line
 from ferryman.errors import ConfigError
 from ferryman.vocab import TransferStatus
 from ferryman.wire.migration import MigrationRequest
-from ferryman.wire.transfer import TransferView
+from ferryman.wire.transfer import TransferExplanation, TransferView
 
 
 def migrate(
@@ -48,6 +50,13 @@ def migrate(
         TransferStatus,
         typer.Option(help="How it has to end for the exit status 0.", case_sensitive=False),
     ] = TransferStatus.SUCCESS,
+    allow_failed_attempts: Annotated[
+        bool,
+        typer.Option(
+            "--allow-failed-attempts",
+            help="Pass where a handler failed after it had acknowledged its message.",
+        ),
+    ] = False,
     junit: Annotated[
         Path | None, typer.Option(help="Write what came of it as JUnit XML, for CI.")
     ] = None,
@@ -61,7 +70,8 @@ def migrate(
 ) -> None:
     """Carry files to the app that `ferryman dev` runs, as a whole migration, and watch it.
 
-    The exit status is 0 only if it ends as expected. What is left out is taken from the plan.
+    The exit status is 0 only if it ends as expected, and no handler failed after it had
+    acknowledged its message. Options that are not given are taken from the plan.
     """
     with (
         _reported(junit, expect) as case,
@@ -76,14 +86,28 @@ def migrate(
         request = request_of(app, chosen, given)
         case.name = request.name
         view = _carry(admin, app, request, export, settle=settle, quiet=as_json, timeout=timeout)
-        case.ended = view.status
+        explanation = explained(admin, view.transfer_id)
+        _judge(case, view, explanation, lenient=allow_failed_attempts)
         if junit is not None:
             case.output = "\n".join(transcript(admin, view.transfer_id))
     if as_json:
-        print_json({**msgspec.to_builtins(view), "leftOut": summary(export.left_out)})
+        more = {"findings": findings(explanation), "leftOut": summary(export.left_out)}
+        print_json({**msgspec.to_builtins(view), **more})
     else:
         typer.echo(result_line(view))
-    raise typer.Exit(0 if view.status is expect else 1)
+        for link in findings(explanation):
+            if link.name == explanation.broken or link == late_failure(explanation):
+                typer.echo(link_line(link, broken=True))
+    raise typer.Exit(1 if case.failed else 0)
+
+
+def _judge(case: Case, view: TransferView, found: TransferExplanation, *, lenient: bool) -> None:
+    """Put into the report how it ended, and what there is to complain of."""
+    case.ended = view.status
+    if link := first_broken(found):
+        case.broken = f"{link.name}: {link.found}"
+    if (late := late_failure(found)) and not lenient:
+        case.complaint = late.found
 
 
 def request_of(app: Running, chosen: Plan, otherwise: Plan) -> MigrationRequest:
@@ -143,12 +167,26 @@ def _carry(
     view = admin.call(calls.get_transfer(transfer_id))
     if not view.status.final and admin.call(calls.get_clock()).frozen:
         typer.echo("Time stands still: move it by `ferryman clock`, or use --settle.", err=True)
+    said: set[str] = set()
+
+    def notice() -> str | None:
+        """What keeps a quiet transfer from going on, each thing once."""
+        link = first_broken(admin.call(calls.explain_transfer(transfer_id)))
+        text = "" if link is None else link_line(link, broken=True)
+        if text in said or not text:
+            return None
+        said.add(text)
+        if quiet:
+            say(text)
+        return None if quiet else text
+
     watch = Watch(
         admin,
         [view],
         line=lambda _, entry: None if quiet else timeline.line(entry),
         bars=not quiet,
         timeout=timeout,
+        notice=notice,
     )
     return watch.run()[0]
 

@@ -10,6 +10,7 @@ from ferryman.cli import pages, timeline
 from ferryman.cli.connection import DATA_DIR, Admin, AsJson, DataDir, Token, Url, connected
 from ferryman.cli.mapping import Form, counted, send_file
 from ferryman.cli.render import clean, instant, lines_of, print_json, table
+from ferryman.cli.verdict import say_late_failures
 from ferryman.cli.watch import Watch, all_succeeded, result_line
 from ferryman.vocab import ContainerType
 from ferryman.wire.migration import Container, MigrationRequest, MigrationView
@@ -137,6 +138,7 @@ def run(
             typer.echo(counted(counts), err=as_json)
         view = admin.call(calls.start_migration(view.migration_id))
         ended = _watch(admin, view, timeout=timeout, quiet=as_json)
+        say_late_failures(admin, ended)
         if as_json:
             migration = admin.call(calls.get_migration(view.migration_id))
             print_json({"migration": migration, "transfers": ended})

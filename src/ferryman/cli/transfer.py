@@ -12,6 +12,7 @@ from ferryman.cli.connection import DATA_DIR, AsJson, DataDir, Token, Url, conne
 from ferryman.cli.manifest_file import write_manifest
 from ferryman.cli.render import counts_of, instant, lines_of, place_of, print_json
 from ferryman.cli.streaming import opened
+from ferryman.cli.verdict import say_late_failures
 from ferryman.cli.watch import Watch, all_succeeded, result_line
 from ferryman.wire.transfer import MessageView, TimelineEntry, TransferView
 
@@ -60,6 +61,7 @@ def watch(
         if not as_json:
             typer.echo(place_of(view))
         [view] = Watch(admin, [view], line=line, bars=not as_json, timeout=timeout).run()
+        say_late_failures(admin, [view])
     if not as_json:
         typer.echo(result_line(view))
     raise typer.Exit(0 if all_succeeded([view]) else 1)

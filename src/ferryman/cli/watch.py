@@ -20,13 +20,17 @@ from ferryman.wire.transfer import TimelineEntry, TransferView
 
 _TICK_SECONDS = 0.3
 _MOST_LINES = 500
+_QUIET_SECONDS = 2.0
 
 Line = Callable[[TransferView, TimelineEntry], str | None]
 """How an entry is printed; None leaves it out."""
 
 
 class Watch:
-    """Some transfers, followed side by side. ``timeout`` is in seconds; None waits for ever."""
+    """Some transfers, followed side by side. ``timeout`` is in seconds; None waits for ever.
+
+    ``notice`` is asked for a line to print once nothing has happened for a while.
+    """
 
     def __init__(
         self,
@@ -36,7 +40,10 @@ class Watch:
         line: Line,
         bars: bool,
         timeout: float | None = None,
+        notice: Callable[[], str | None] = lambda: None,
     ) -> None:
+        self._notice = notice
+        self._last_news: float | None = time.monotonic()
         self._admin = admin.patient()
         self._views = {view.transfer_id: view for view in views}
         self._line = line
@@ -73,6 +80,11 @@ class Watch:
             if item.entry is not None:
                 said = self._line(self._views[item.transfer_id], item.entry)
                 lines += [] if said is None else [said]
+        if news:
+            self._last_news = time.monotonic()
+        elif self._last_news and time.monotonic() - self._last_news > _QUIET_SECONDS:
+            self._last_news = None
+            lines += filter(None, [self._notice()])
         if lines:
             # All at once: a bar is drawn anew for each print.
             self._console.print(Text("\n".join(lines)), soft_wrap=True)

@@ -7,12 +7,19 @@ from typing import Protocol
 
 from ferryman.cli import admin_calls as calls
 from ferryman.cli import carry, pages
+from ferryman.cli.chain import link_line
 from ferryman.cli.connection import Admin
 from ferryman.cli.transcript import messages_of, transcript
+from ferryman.cli.verdict import explained, first_broken, late_failure
 from ferryman.cli.watch import result_line
 from ferryman.testing.app import App
 from ferryman.vocab import TransferStatus
-from ferryman.wire.transfer import MessageView, TimelineEntry, TransferView
+from ferryman.wire.transfer import (
+    MessageView,
+    TimelineEntry,
+    TransferExplanation,
+    TransferView,
+)
 
 _LOOK_SECONDS = 0.05
 
@@ -62,6 +69,12 @@ class Migration:
         return [entry for page in pages.pages(fetch) for entry in page]
 
     @property
+    def explanation(self) -> TransferExplanation:
+        """Its chain of links, and which is broken first, once no attempt runs any more."""
+        self._touched(self)
+        return explained(self._admin, self.transfer_id)
+
+    @property
     def logs(self) -> list[str]:
         """What the app logged (``addLog``), in order."""
         added = [entry for entry in self.timeline if entry.kind == "log.added"]
@@ -97,11 +110,21 @@ class Migration:
         return f"<Migration of {self.app.cloud_key}, transfer {self.transfer_id}>"
 
 
-def assert_settled(migration: Migration, status: str = "SUCCESS", within: float = 0.0) -> None:
+def assert_settled(
+    migration: Migration,
+    status: str = "SUCCESS",
+    within: float = 0.0,
+    *,
+    allow_failed_attempts: bool = False,
+) -> None:
     """Assert that the migration has ended, and as ``status``.
 
     ``within`` waits so many real seconds for an app that acknowledges after it answered. Time
     is not moved: ``platform.advance("15m")`` and ``migration.settle()`` do that.
+
+    It fails as well where a handler acknowledged a message and then failed: the message is not
+    delivered again, so what the handler had not done is missing. ``allow_failed_attempts`` is
+    for apps that need nothing of a handler after its acknowledgement.
     """
     __tracebackhide__ = True
     wanted = TransferStatus(status)
@@ -110,12 +133,21 @@ def assert_settled(migration: Migration, status: str = "SUCCESS", within: float 
     if within:
         with suppress(AssertionError):  # said better below
             migration.wait(lambda each: each.status.final, within)
-    view = migration.view
-    if view.status is wanted:
+    view, found = migration.view, migration.explanation
+    late = late_failure(found)
+    if view.status is wanted and (late is None or allow_failed_attempts):
         return
+    if view.status is wanted and late is not None:
+        raise AssertionError(
+            f"{result_line(view)}, but {late.found}. {late.fix} Where that is meant so: "
+            "assert_settled(..., allow_failed_attempts=True)."
+        )
+    link = first_broken(found)
+    why = f"\n{link_line(link, broken=True)}" if link is not None else ""
     if view.status.final:
-        raise AssertionError(f"expected {wanted}, found {result_line(view)}")
+        raise AssertionError(f"expected {wanted}, found {result_line(view)}{why}")
     raise AssertionError(
         f"expected {wanted}, found a transfer that goes on: {result_line(view)}. Nothing more is "
-        "due now; platform.advance(...) moves time to retries, migration.settle() to the end."
+        "due now; platform.advance(...) moves time to retries, migration.settle() to the "
+        f"end.{why}"
     )

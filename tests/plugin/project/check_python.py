@@ -43,6 +43,32 @@ def test_retries_are_a_matter_of_time(ferryman_platform: Platform, ferryman_app:
     assert migration.logs == ["ann is None"]
 
 
+def test_a_handler_that_fails_late_fails_the_test(
+    ferryman_platform: Platform, ferryman_app: App
+) -> None:
+    migration = ferryman_platform.run_migration(ferryman_app, files={"late.txt": "a"})
+    with pytest.raises(AssertionError, match="1 attempt failed after its message was ack") as said:
+        assert_settled(migration)
+    assert "allow_failed_attempts=True" in str(said.value)
+    assert_settled(migration, allow_failed_attempts=True)
+    migration = ferryman_platform.run_migration(ferryman_app, files={"silent.txt": "a"})
+    with pytest.raises(AssertionError, match="x acknowledgement: function migration-fn returned"):
+        assert_settled(migration)
+
+
+def test_what_is_named_is_sent(
+    ferryman_platform: Platform, ferryman_app: App, tmp_path: Path
+) -> None:
+    """Whatever its name; what of a folder is not sent is a warning."""
+    files = {".env": "x", "../up.txt": "y", "a": "1", "a/b.txt": "2"}
+    migration = ferryman_platform.run_migration(ferryman_app, files=files)
+    assert [each.label for each in migration.messages] == ["..", ".env", "a", "a"]
+    (tmp_path / ".part").write_text("x")
+    (tmp_path / "a.txt").write_text("x")
+    with pytest.warns(UserWarning, match=r"not sent: 1 .*: \.part"):
+        ferryman_platform.run_migration(ferryman_app, files=tmp_path)
+
+
 def test_of_two_versions_the_one_that_is_asked_for_runs(
     ferryman_platform: Platform, tmp_path: Path
 ) -> None:

@@ -11,3 +11,5 @@ def run(event: dict[str, str], context: object) -> None:
         found = migration.get_mapping_by_id(event["transferId"], "identity:user", ["ann"])
         migration.add_log(event["transferId"], f"ann is {found.result.get('ann')}")
         migration.message_processed(event["transferId"], event["messageId"])
+    if event["label"] == "late":
+        raise ValueError("the space is full")
