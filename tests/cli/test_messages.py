@@ -45,6 +45,20 @@ def test_what_was_given_up_is_listed_and_delivered_again(
     assert ferryman.json("app", "retry", key)["failing"] == []
 
 
+def test_what_can_no_longer_be_redelivered_is_no_success(
+    ferryman: Command, platform_process: PlatformProcess, app_folder: Path
+) -> None:
+    """Of a transfer that has settled, no file is announced again."""
+    code = BROKEN.replace("raise", "if 'uploaded' in event['eventType']: raise")
+    crossing = Crossing.begin(platform_process, app_folder, code=code)
+    crossing.upload("wiki")
+    crossing.advance(3_600)
+    done = ferryman("message", "redeliver", "--transfer", crossing.transfer_id)
+    assert done.returncode == 1, done.stdout
+    assert "left undelivered  1" in done.stdout
+    assert "1 stay undelivered" in done.stderr
+
+
 @pytest.mark.parametrize(
     "words",
     [

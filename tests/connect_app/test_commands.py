@@ -37,13 +37,24 @@ def test_an_app_is_installed_shown_and_uninstalled(
     file.write_text(json.dumps(app.descriptor()))
     words = ("app", "register", "--descriptor", str(file), "--server-key", "server.connect")
     app.control("answer", **{"/installed": 500})
-    assert ferryman.json(*words)["installation"]["state"] == "NOT_INSTALLED"
+    done = ferryman(*words, "--json")
+    assert json.loads(done.stdout)["installation"]["state"] == "NOT_INSTALLED"
+    retry = f"ferryman app install {app.key}@development"
+    for done in (done, ferryman(*words)):  # noqa: B020
+        assert done.returncode == 1
+        assert done.stderr.count("ferryman: app_registered_not_installed") == 1
+        assert "answered 500" in done.stderr
+        assert retry in done.stderr
+    assert "server token" in done.stdout
     assert "answered 500" in ferryman.refused("install_refused (502)", "app", "install", app.key)
     assert "installed at" in ferryman.ok("app", "show", app.key)
     app.control("answer", **{"/installed": 200})
     view = ferryman.json("app", "install", f"{app.key}@development")
     assert view["installation"]["state"] == "INSTALLED"
     assert ferryman.json("app", "show", view["appId"]) == view
+    app.control("answer", **{"/installed": 500})
+    assert ferryman(*words).returncode == 1, "it keeps the secret before, and says so"
+    app.control("answer", **{"/installed": 200})
     said = ferryman.ok("app", "uninstall", app.key)
     assert "UNINSTALLED" in said
     assert view["installation"]["clientKey"] in said

@@ -9,12 +9,12 @@ from ferryman.cli import admin_calls as calls
 from ferryman.cli import pages
 from ferryman.cli.connection import DATA_DIR, AsJson, DataDir, Token, Url, connected
 from ferryman.cli.definition import descriptor_key, manifest_file, read_descriptor, read_manifest
-from ferryman.cli.installation import fields_of, install, retry, show, uninstall
-from ferryman.cli.render import instant, lines_of, print_json
+from ferryman.cli.installation import fields_of, install, retry, show, uninstall, untaken
+from ferryman.cli.render import instant, lines_of, print_json, refusal_facts, refuse
 from ferryman.errors import ConfigError
 from ferryman.functions.descriptor import on_connect
 from ferryman.vocab import AppKind
-from ferryman.wire.app import AppRegistration, AppView
+from ferryman.wire.app import AppCredentials, AppRegistration, AppView
 
 app = typer.Typer(help="Register, install and list apps.", no_args_is_help=True)
 
@@ -49,6 +49,7 @@ def register(
 
     The tokens are shown this once. The workers load functions from the manifest's folder. A
     Connect app is installed: it gets its shared secret at the installed path of its descriptor.
+    The exit status is 1 if it does not take it; the registration stays.
     """
     with connected(url, token, data_dir, as_json=as_json) as admin:
         definition = _definition(source, descriptor, cloud_key)
@@ -62,9 +63,22 @@ def register(
         credentials = admin.call(calls.register_app(registration))
     if as_json:
         print_json(credentials)
-        return
+    else:
+        _print(registration, credentials)
+    if why := untaken(credentials.installation):
+        name = f"{registration.cloud_app_key}@{registration.environment}"
+        refused = ConfigError(
+            "app_registered_not_installed",
+            expected=f"{name} to take its shared secret at the installed path of its descriptor",
+            found=why,
+            fix=f"It is registered. Fix the app, then run `ferryman app install {name}`.",
+        )
+        refuse(refusal_facts(refused))
+
+
+def _print(registration: AppRegistration, credentials: AppCredentials) -> None:
     fields = {
-        "app": f"{registration.cloud_app_key} ({environment})",
+        "app": f"{registration.cloud_app_key} ({registration.environment})",
         "app id": credentials.app_id,
         "source": registration.source,
         "server token": f"{credentials.server_token}  (FERRYMAN_SERVER_TOKEN of the agent)",

@@ -6,8 +6,9 @@ import typer
 
 from ferryman.cli import admin_calls as calls
 from ferryman.cli.connection import DATA_DIR, AsJson, DataDir, Token, Url, connected
-from ferryman.cli.render import instant, lines_of, print_json
+from ferryman.cli.render import clean, instant, lines_of, print_json
 from ferryman.sdk.operation import Operation
+from ferryman.vocab import InstallationState
 from ferryman.wire.app import AppView, BreakerView, InstallationView
 
 Name = Annotated[str, typer.Argument(help="The app: its cloud key, KEY@ENVIRONMENT, or its id.")]
@@ -43,7 +44,7 @@ def install(
     as_json: AsJson = False,
 ) -> None:
     """Hand a new shared secret to a Connect app; the one before holds for 15 minutes."""
-    _show(calls.install_app(name), url, token, data_dir, as_json=as_json)
+    _show(calls.install_app(name), url, token, data_dir, as_json=as_json, told=True)
 
 
 def uninstall(
@@ -54,7 +55,19 @@ def uninstall(
     as_json: AsJson = False,
 ) -> None:
     """Take its secrets and webhooks from a Connect app, and tell it."""
-    _show(calls.uninstall_app(name), url, token, data_dir, as_json=as_json)
+    _show(calls.uninstall_app(name), url, token, data_dir, as_json=as_json, told=True)
+
+
+def untaken(installation: InstallationView | None) -> str | None:
+    """Why an app that was to be installed just now did not take its secret; None if it did."""
+    if installation is None:
+        return None
+    call = installation.last_call
+    if call is not None and call.event == "installed" and call.error:
+        return call.error
+    if installation.state is InstallationState.INSTALLED:
+        return None
+    return "another lifecycle call to the app is under way"
 
 
 def fields_of(installation: InstallationView | None) -> dict[str, object]:
@@ -84,13 +97,22 @@ def _show(
     data_dir: DataDir,
     *,
     as_json: bool,
+    told: bool = False,
 ) -> None:
+    """Show an app; ``told``: a lifecycle call was made, so say if the app did not take it."""
     with connected(url, token, data_dir, as_json=as_json) as admin:
         view = admin.call(operation)
     if as_json:
         print_json(view)
-        return
-    fields = {
+    else:
+        typer.echo(lines_of(_fields(view)))
+    call = view.installation.last_call if view.installation else None
+    if told and call is not None and call.error:
+        typer.echo(f"Warning: the app did not take {call.event}: {clean(call.error)}", err=True)
+
+
+def _fields(view: AppView) -> dict[str, object]:
+    return {
         "app": f"{view.cloud_app_key} ({view.environment})",
         "app id": view.app_id,
         "kind": view.kind.value,
@@ -100,7 +122,6 @@ def _show(
         "events": "\n".join(view.events) or "none",
         "failing": "\n".join(map(_failing, view.failing)) or None,
     }
-    typer.echo(lines_of(fields))
 
 
 def _failing(view: BreakerView) -> str:

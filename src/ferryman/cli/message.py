@@ -116,7 +116,7 @@ def redeliver(
 ) -> None:
     """Deliver a message again, or all undelivered ones of a transfer, an app, a time.
 
-    They keep their ids.
+    They keep their ids. The exit status is 1 if there are some and none could be redelivered.
     """
     several = any((transfer, app_name, since, until))
     if several == (message is not None):
@@ -132,8 +132,14 @@ def redeliver(
         answer = admin.call(calls.redeliver_all(wanted))
     if as_json:
         print_json(answer)
-        return
-    typer.echo(lines_of({"redelivered": answer.redelivered, "left undelivered": answer.left}))
+    else:
+        typer.echo(lines_of({"redelivered": answer.redelivered, "left undelivered": answer.left}))
+    if answer.left:
+        typer.echo(
+            f"{answer.left} stay undelivered: acknowledged, or of transfers that have settled.",
+            err=True,
+        )
+    raise typer.Exit(1 if answer.left and not answer.redelivered else 0)
 
 
 def _wanted(

@@ -16,6 +16,7 @@ from ferryman.cli.clock import parse_duration
 from ferryman.cli.connection import Admin, kept_token
 from ferryman.cli.dev_folder import keep
 from ferryman.cli.export import Export, exactly, export_of, told
+from ferryman.cli.installation import untaken
 from ferryman.cli.migrate import check_app, request_of
 from ferryman.cli.plan import Plan, read_plan
 from ferryman.testing.app import App, based_at
@@ -99,6 +100,8 @@ class Platform:
         if base_url is not None:
             registration = based_at(registration, base_url)
         credentials = self._admin.call(calls.register_app(registration))
+        if why := untaken(credentials.installation):
+            warnings.warn(f"{registration.cloud_app_key} is not installed: {why}", stacklevel=2)
         running = keep(self.data_dir, self.url, registration, credentials)
         app = self._latest = App(root, registration.kind, running)
         # The platform keeps one app of a key and environment: this one takes another's place.
