@@ -33,6 +33,16 @@ def test_an_app_is_registered_by_its_folder(ferryman: Command, folder: Path) -> 
     assert "uploaded:app_data" in row
 
 
+def test_an_app_that_is_told_of_nothing_is_warned_of(ferryman: Command, folder: Path) -> None:
+    """One for product events alone; one for events that are never sent is refused."""
+    for event, code in (("avi:jira:created:issue", 0), ("avi:ecosystem.migration:uploaded:sql", 1)):
+        (folder / "manifest.yml").write_text(json.dumps(manifest(events=[event])))
+        done = ferryman("app", "register", str(folder), *KEYS, "--environment", "untold")
+        assert done.returncode == code, done.stderr
+        said = "manifest_events_unsent" if code else "Warning: no trigger of the manifest names"
+        assert said in done.stderr
+
+
 def test_an_app_is_registered_by_its_manifest(ferryman: Command, folder: Path) -> None:
     """The functions are loaded from the folder that holds the manifest."""
     (folder / "manifest.yml").rename(folder / "manifest.json")

@@ -97,12 +97,12 @@ MISTAKES = [
         "trigger:",
     ),
     Mistake(
-        "no_migration_events",
+        "manifest_events_unsent",
         FORGE,
         M,
         f"- {UPLOADED}\n        - avi:ecosystem.migration:settled:transfer",
         "- avi:ecosystem.migration:uploaded:sql",
-        "trigger:",
+        "uploaded:sql",
     ),
     Mistake(
         "uploads_not_heard",
@@ -500,7 +500,7 @@ def test_a_mistake_is_named(tmp_path: Path, mistake: Mistake) -> None:
 ALSO = {
     "package_json_invalid": ("handler_does_not_compile",),
     "module_missing": ("dependency_not_declared",),
-    "no_migration_events": ("event_not_sent",),
+    "manifest_events_unsent": ("event_not_sent",),
     "descriptor_malformed": ("remote_url",),
     "events_missing": ("no_migration_events",),
     "event_unknown": ("uploads_not_heard", "no_migration_events"),

@@ -42,6 +42,11 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
         "manifest_unknown_event",
         TRIGGERED,
     ),
+    "events of managed exports alone": (
+        {"manifest": _trigger(events=["avi:ecosystem.migration:uploaded:event_file_list"])},
+        "manifest_events_unsent",
+        "cannot be tried here",
+    ),
     "a trigger without events": (
         {"manifest": _trigger(events=[])},
         "manifest_no_events",

@@ -11,7 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ferryman.errors import ConfigError, Invalid, PlatformError
-from ferryman.functions.manifest import UNSENT_EVENTS, check_environment, parse_manifest
+from ferryman.functions.manifest import (
+    UNSENT_EVENTS,
+    check_environment,
+    check_events,
+    event_names,
+    parse_manifest,
+)
 from ferryman.functions.routes import FunctionRoute, RemoteRoute, routes
 from ferryman.functions.source import app_variables, check_source, load_manifest
 from ferryman.vocab import EventType
@@ -101,6 +107,16 @@ def test_documented_events_that_are_never_sent_may_be_listed() -> None:
     assert alone.triggers[0].events == ()
     with pytest.raises(Invalid, match="manifest_unknown_event"):
         parse_manifest(_changed(f"{TRIGGER}/events", ["avi:ecosystem.migration:uploaded:sqls"]))
+
+
+def test_an_app_for_events_that_are_never_sent_is_refused() -> None:
+    """Whatever else of the product it listens for; by the same words as the doctor's."""
+    check_events([*UNSENT_EVENTS, EventType.SETTLED])
+    check_events(["avi:jira:created:issue"])
+    for names in (UNSENT_EVENTS, {*UNSENT_EVENTS, "avi:jira:created:issue"}):
+        trigger = {"key": "a", "endpoint": "end", "events": sorted(names)}
+        with pytest.raises(Invalid, match="manifest_events_unsent"):
+            check_events(event_names(_changed("modules/trigger", [trigger])))
 
 
 def _changed(path: str, value: object) -> dict[str, Any]:

@@ -13,7 +13,8 @@ from ferryman.cli.installation import fields_of, install, retry, show, uninstall
 from ferryman.cli.render import instant, lines_of, print_json, refusal_facts, refuse
 from ferryman.errors import ConfigError
 from ferryman.functions.descriptor import on_connect
-from ferryman.vocab import AppKind
+from ferryman.functions.manifest import event_names
+from ferryman.vocab import AppKind, EventType
 from ferryman.wire.app import AppCredentials, AppRegistration, AppView
 
 app = typer.Typer(help="Register, install and list apps.", no_args_is_help=True)
@@ -65,6 +66,14 @@ def register(
         print_json(credentials)
     else:
         _print(registration, credentials)
+    if registration.kind is AppKind.FORGE and not set(EventType) & set(
+        event_names(registration.manifest or {})
+    ):
+        typer.echo(
+            "Warning: no trigger of the manifest names an event of a migration, so the app is told "
+            f"of nothing. Add a trigger for {EventType.UPLOADED}.",
+            err=True,
+        )
     if why := untaken(credentials.installation):
         name = f"{registration.cloud_app_key}@{registration.environment}"
         refused = ConfigError(

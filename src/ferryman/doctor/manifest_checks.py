@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from ferryman.doctor.finding import Finding, did_you_mean, error, warning
 from ferryman.doctor.place import Broken, Place
 from ferryman.doctor.snapshot import Snapshot, sent
-from ferryman.functions.manifest import HANDLER, PRODUCT_EVENTS, UNSENT_EVENTS
+from ferryman.errors import Invalid
+from ferryman.functions.manifest import HANDLER, PRODUCT_EVENTS, UNSENT_EVENTS, check_events
 from ferryman.vocab import EventType
 
 _LONGEST_SECONDS = 25
@@ -102,6 +103,19 @@ def events_missing(seen: Snapshot) -> Iterator[Finding]:
                 fix=f"Add a list of events, such as - {EventType.UPLOADED}.",
             )
     if not seen.modules.is_mapping or seen.modules.get("migration").there or seen.on_connect:
+        return
+    events = [event for trigger in triggers for event in trigger.get("events").items()]
+    try:
+        check_events(event.text for event in events)
+    except Invalid as refusal:
+        yield error(
+            refusal.code,
+            next(event.where for event in events if event.text in UNSENT_EVENTS),
+            f"Expected {refusal.expected}; found {refusal.found}.",
+            why="The app is refused at registration: it would not be told of anything, and every "
+            "transfer with a file would time out.",
+            fix=refusal.fix,
+        )
         return
     if not seen.migration_triggers():
         yield error(

@@ -142,6 +142,30 @@ def parse_manifest(document: Mapping[str, object]) -> Manifest:
     )
 
 
+def check_events(names: Iterable[str]) -> None:
+    """Refuse an app all of whose migration events are never sent here (``Invalid``).
+
+    ``names`` are the events of all its triggers. Registering and the doctor both ask here.
+    """
+    named = set(names)
+    unsent = sorted(UNSENT_EVENTS & named)
+    if unsent and not set(EventType) & named:
+        raise Invalid(
+            "manifest_events_unsent",
+            expected="a trigger for an event that is sent here, such as " + EventType.UPLOADED,
+            found="only events of other ways to export, which Ferryman does not have: "
+            + ", ".join(unsent),
+            fix="An app for managed exports or Forge storage alone cannot be tried here. If it "
+            f"takes exported files as well, add {EventType.UPLOADED} to a trigger.",
+        )
+
+
+def event_names(document: Mapping[str, object]) -> list[str]:
+    """The events of all triggers of a sound manifest, product events and unsent ones too."""
+    triggers = Node(document).get("modules").get("trigger").items()
+    return [event.text() for trigger in triggers for event in trigger.get("events").items()]
+
+
 def check_environment(name: str) -> None:
     """Refuse an environment name that no event would ever be routed to (``Invalid``)."""
     if _ENVIRONMENT.fullmatch(name):

@@ -9,7 +9,12 @@ from uuid import UUID
 from ferryman.domain.limits import ADMIN_PAGE, LABEL_CHARACTERS
 from ferryman.errors import Conflict, Invalid, NotAuthenticated, NotFound, not_found
 from ferryman.functions.descriptor import check_key, parse_descriptor
-from ferryman.functions.manifest import check_environment, parse_manifest
+from ferryman.functions.manifest import (
+    check_environment,
+    check_events,
+    event_names,
+    parse_manifest,
+)
 from ferryman.functions.source import check_source
 from ferryman.ids import new_id, new_token, token_digest
 from ferryman.services.app_view import view_of
@@ -244,6 +249,8 @@ def _check(request: AppRegistration) -> None:
         check_key(parse_descriptor(request.descriptor), request.cloud_app_key)
     if request.manifest is not None:
         manifest = parse_manifest(request.manifest)
+        if request.kind is AppKind.FORGE:
+            check_events(event_names(request.manifest))
         if manifest.functions:
             check_source(manifest, _source(request))
 
