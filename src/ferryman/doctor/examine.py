@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from ferryman.doctor import manifest_checks, route_checks, setup_checks, source_checks
+from ferryman.doctor import manifest_checks, order_checks, route_checks, setup_checks, source_checks
 from ferryman.doctor.finding import Finding, Severity
 from ferryman.doctor.snapshot import Snapshot
 
@@ -12,6 +12,7 @@ CHECKS: tuple[Check, ...] = (
     *manifest_checks.CHECKS,
     *route_checks.CHECKS,
     *source_checks.CHECKS,
+    *order_checks.CHECKS,
     *setup_checks.CHECKS,
 )
 
