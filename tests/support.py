@@ -362,7 +362,7 @@ class Crossing:
                 path = f"/app/migration/forge/v1/message/{self.transfer_id}/status"
                 self.cloud.ok("POST", path, {"status": "SUCCESS", "messageIds": ids})
             path = f"/server/v1/transfers/{self.transfer_id}/complete-export"
-            self.server.call("POST", path)
+            self.server.call("POST", f"{path}?unfinished=abandon")
 
     def message_of(self, label: str) -> str:
         """The message of the file with that label."""

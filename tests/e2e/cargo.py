@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import asyncpg
 
@@ -48,7 +49,8 @@ class Cargo:
     def send(self, crossing: Crossing, count: int) -> None:
         """So many files, one after the other, each insisted on until the answer is 200."""
         for _ in range(count):
-            self.sent[crossing.transfer_id].append(insist(lambda: _upload(crossing)))
+            key = str(uuid4())
+            self.sent[crossing.transfer_id].append(insist(lambda: _upload(crossing, key)))  # noqa: B023
         path = f"/server/v1/transfers/{crossing.transfer_id}/complete-export"
         insist(lambda: crossing.server.ok("POST", path))
 
@@ -75,9 +77,13 @@ class Cargo:
         return found
 
 
-def _upload(crossing: Crossing) -> str:
+def _upload(crossing: Crossing, key: str) -> str:
+    """One file under a resume key, by which trying again finds what an earlier try began."""
     server, data = crossing.server, b"harbour"
-    begun = server.ok("POST", f"/server/v1/transfers/{crossing.transfer_id}/app-data", {})
+    path = f"/server/v1/transfers/{crossing.transfer_id}/app-data"
+    begun = server.ok("POST", path, {"resumeKey": key})
+    if begun["receipt"] is not None:
+        return str(begun["receipt"]["messageId"])
     part = {"number": 1, "size": len(data), "sha256": sha256(data).hexdigest()}
     path = f"/server/v1/uploads/{begun['uploadId']}"
     [target] = server.ok("POST", f"{path}/parts", {"parts": [part]})["parts"]

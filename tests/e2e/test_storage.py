@@ -291,7 +291,7 @@ def rewrite(path: Path, document: Any, files: list[Any]) -> None:
 def test_uploads_that_nobody_can_finish_are_given_up(
     platform: PlatformProcess, store: Store, ferryman: Command, tmp_path: Path
 ) -> None:
-    """One of a settled transfer, and one without a row; one that may go on is kept."""
+    """One of a settled transfer, and one without a row; one that may be resumed is kept."""
     over, running = (Crossing.begin(platform, tmp_path / name) for name in ("over", "running"))
     path = "/server/v1/transfers/{}/app-data"
     gone = over.server.ok("POST", path.format(over.transfer_id))["key"]

@@ -8,6 +8,7 @@ from concurrent.futures import Executor, Future
 from contextlib import suppress
 from typing import TypeVar
 
+from ferryman.ids import new_id
 from ferryman.sdk import server_calls
 from ferryman.sdk.errors import GatewayError
 from ferryman.sdk.exchange import Exchange, Flow
@@ -38,6 +39,9 @@ from ferryman.wire.upload import (
 log: logging.Logger = logging.getLogger("ferryman.sdk")
 
 T = TypeVar("T")
+
+_GIVING_UP_SECONDS = 10.0
+"""How long the platform is tried to be told of a file that will not come."""
 
 _ABANDONED = (
     "The upload was abandoned, by abandon() or as its gateway was closed: create the file again, "
@@ -74,6 +78,8 @@ class Upload:
         self._files = files or OpenFiles()
         self._resumption = resumption
         self._file = self._files.begin(label, None if resumption is None else resumption.key)
+        # Also without one of the listener's: a beginning whose answer was lost is made again.
+        self._key = f"begin:{new_id()}" if resumption is None else resumption.key
         self._on_part = on_part
         self._on_end = on_end
         self._stay = Stay(transport)
@@ -92,13 +98,12 @@ class Upload:
     def begin(self) -> UploadView:
         """Begin the file at the platform; repeated calls do nothing more."""
         if self._view is None:
-            key = None if self._resumption is None else self._resumption.key
-            operation = server_calls.begin_upload(self._transfer_id, self._label, key)
+            operation = server_calls.begin_upload(self._transfer_id, self._label, self._key)
             view = self._run(lambda exchange: exchange.call(operation))
             if view.receipt is not None:
                 self._done = self._registered = True
                 self._files.end(self._file, registered=True)
-            elif view.resumed:
+            elif view.resumed and self._resumption is not None:
                 there = server_calls.upload_state(view.upload_id)
                 state = self._run(lambda exchange: exchange.call(there))
                 self._held = by_number(state.parts)
@@ -153,7 +158,7 @@ class Upload:
         try:
             self.check()
             part = PartRequest(number=1, size=body.nbytes, sha256=sha256, md5=md5_of(body))
-            begin = server_calls.begin_upload(self._transfer_id, self._label, part=part)
+            begin = server_calls.begin_upload(self._transfer_id, self._label, self._key, part)
             view = self._view = self._run(lambda exchange: exchange.call(begin))
             stored = self._run(
                 lambda exchange: part_flow(
@@ -277,8 +282,8 @@ class Upload:
     def _tell_failed(self, why: str) -> None:
         """Tell the platform of a file that is missing, also of one that it never heard of."""
         try:
-            view = self._view = self._view or self._once(
-                server_calls.begin_upload(self._transfer_id, self._label)
+            view = self._view = self._view or self._briefly(
+                server_calls.begin_upload(self._transfer_id, self._label, self._key)
             )
         except GatewayError as failure:
             # The gateway remembers it, and refuses to complete the export.
@@ -287,15 +292,15 @@ class Upload:
         self._tell_given_up(view, GivenUp.WRITER_FAILED, why)
 
     def _tell_given_up(self, view: UploadView, reason: GivenUp, why: str | None = None) -> None:
-        """One try only: a file that is never completed announces nothing, and stays unfinished."""
+        """For a while only: a file that is never completed announces nothing, and is unfinished."""
         try:
-            self._once(server_calls.give_up_upload(view.upload_id, reason, why))
+            self._briefly(server_calls.give_up_upload(view.upload_id, reason, why))
         except GatewayError as failure:
             log.warning("upload.abort_failed uploadId=%s %s", view.upload_id, failure)
 
-    def _once(self, operation: Operation[T]) -> T:
-        once = Exchange(RetryPolicy(patience=0.0), GatewayError)
-        return self._transport.run(once.call(operation))
+    def _briefly(self, operation: Operation[T]) -> T:
+        brief = Exchange(RetryPolicy(patience=_GIVING_UP_SECONDS), GatewayError)
+        return self._transport.run(brief.call(operation))
 
     def _stop(self) -> None:
         """Cancel what waits to be sent; a part on the wire ends by itself."""

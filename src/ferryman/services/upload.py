@@ -49,11 +49,13 @@ async def begin(
     part: PartRequest | None = None,
     *,
     key: UUID | None = None,
+    look_first: bool | None = None,
 ) -> UploadView:
     """Open an upload, or find the one that was opened under the same resume key.
 
     A new one that is begun with its only ``part`` tells where that goes, which moves the deadline.
-    ``key`` is given where a transfer is replayed.
+    ``key`` is given where a transfer is replayed. ``look_first`` for an upload of the resume key:
+    by default where there is no ``part``, since such small files are hardly ever begun twice.
 
     Nothing is announced before it is complete. One that is complete is found also after its
     transfer has ended, so that whoever was killed before it read the receipt gets it.
@@ -62,7 +64,8 @@ async def begin(
         check_text("label", label, longest=LABEL_CHARACTERS)
     if resume_key is not None:
         check_text("resumeKey", resume_key, longest=LABEL_CHARACTERS)
-        if found := await _begun(platform, app, transfer_id, label, resume_key):
+        look_first = part is None if look_first is None else look_first
+        if look_first and (found := await _begun(platform, app, transfer_id, label, resume_key)):
             return found
     key = key or new_id()
     if part is not None:
@@ -86,7 +89,7 @@ async def begin(
         # Another process began under the same key meanwhile, and its upload is found; or the
         # transfer was settled or claimed again, which refuses the next try.
         await platform.objects.abort(str(key), upload.store_ref)
-        return await begin(platform, app, transfer_id, label, resume_key, part)
+        return await begin(platform, app, transfer_id, label, resume_key, part, look_first=True)
     view = _view(platform, upload)
     if part is None:
         return view

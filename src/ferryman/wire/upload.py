@@ -7,7 +7,9 @@ class UploadRequest(Wire, frozen=True):
     """``POST /server/v1/transfers/{transferId}/app-data``.
 
     With a ``resume_key`` of the caller's choice the call is repeatable: the same key of the same
-    transfer gives the same upload, until that is aborted.
+    transfer gives the same upload, until that is aborted. Without one, a call that is made again
+    because its answer was lost leaves an open upload behind, which refuses ``complete-export``. A
+    key that begins with ``begin:`` serves only that: a later claim cannot resume the file.
 
     ``part``, number 1, says that the file is to be this one part; the answer then tells where it
     goes. A store may answer 412 to its PUT when the part is there already, as it is when an

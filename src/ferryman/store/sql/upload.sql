@@ -82,10 +82,11 @@ UPDATE intake SET open = false WHERE transfer_id = :transfer_id AND open;
 UPDATE intake SET claim = :claim WHERE transfer_id = :transfer_id;
 
 -- name: supersede_uploads
--- Open files of earlier claims; :resumable says whether those with a resume key, too.
+-- Open files of earlier claims; :resumable says whether those with a resume key, too. A key that
+-- begins so was made only to repeat the beginning, and nobody resumes the file.
 UPDATE upload SET state = 'ABORTED', reason = 'superseded', given_up_at = :now
 WHERE transfer_id = :transfer_id AND state = 'OPEN' AND claim < :claim
-    AND (resume_key IS NULL OR :resumable)
+    AND (resume_key IS NULL OR resume_key LIKE 'begin:%' OR :resumable)
 RETURNING key;
 
 -- name: abandon_unfinished
