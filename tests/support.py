@@ -22,8 +22,8 @@ from ferryman.vocab import EventType
 T = TypeVar("T")
 
 READY = "Ferryman ready on "
-START_SECONDS = 60.0
-STOP_SECONDS = 40.0
+START_SECONDS = 100.0
+STOP_SECONDS = 60.0
 
 CLOUD_APP = """\
 import json, pathlib
@@ -48,7 +48,7 @@ def unavailable(what: str) -> NoReturn:
     pytest.skip(what)
 
 
-def wait_until(probe: Callable[[], T | None], seconds: float = 30.0) -> T:
+def wait_until(probe: Callable[[], T | None], seconds: float = 90.0) -> T:
     """What ``probe`` gives as soon as it is true; fails after ``seconds``."""
     limit = time.monotonic() + seconds
     while not (value := probe()):

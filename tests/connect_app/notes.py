@@ -38,6 +38,8 @@ class Notes(atlassian_jwt.Authenticator):  # type: ignore[misc]
         self.answers: dict[str, Any] = {}
         self.call_while_installing = False
         self.tokens: dict[str, str] = {}
+        self.held: list[str] = []
+        self.resumed = threading.Event()
 
     def descriptor(self) -> Json:
         return {
@@ -61,7 +63,7 @@ class Notes(atlassian_jwt.Authenticator):  # type: ignore[misc]
     def check_install(self, token: str, path: str, body: Json) -> None:
         """As the page on signed installs says: the key by its id, audience, hash, issuer."""
         kid = jwt.get_unverified_header(token)["kid"]
-        with urllib.request.urlopen(f"{self.key_server}/{kid}", timeout=10) as answer:  # noqa: S310
+        with urllib.request.urlopen(f"{self.key_server}/{kid}", timeout=60) as answer:  # noqa: S310
             pem = answer.read()
         claims = jwt.decode(
             token,
@@ -114,7 +116,7 @@ class Notes(atlassian_jwt.Authenticator):  # type: ignore[misc]
         """Download the file, translate the ids in it, and report on it."""
         transfer, key = event["transferId"], event["s3Key"]
         found = self.call("GET", f"/data/{key}")
-        with urllib.request.urlopen(found["body"]["url"], timeout=10) as answer:  # noqa: S310
+        with urllib.request.urlopen(found["body"]["url"], timeout=60) as answer:  # noqa: S310
             data = answer.read()
         ids = data.decode().split()
         path = f"/mapping/{transfer}/find?namespace=jira%2Fclassic:issue"
@@ -139,7 +141,7 @@ class Notes(atlassian_jwt.Authenticator):  # type: ignore[misc]
             headers={"Authorization": f"JWT {token}", "Content-Type": "application/json"},
         )
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+            with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
                 text, status = answer.read(), answer.status
         except urllib.error.HTTPError as refused:
             text, status = refused.read(), refused.code
@@ -155,7 +157,9 @@ class Notes(atlassian_jwt.Authenticator):  # type: ignore[misc]
             case "/control/set":
                 for name, value in body.items():
                     setattr(self, name, value)
-        kept = ("lifecycle", "events", "files", "refusals", "answers", "tokens", "tenant")
+            case "/control/resume":
+                self.resumed.set()
+        kept = ("lifecycle", "events", "files", "refusals", "answers", "tokens", "tenant", "held")
         return {name: getattr(self, name) for name in kept}
 
 
@@ -177,6 +181,10 @@ class Handler(BaseHTTPRequestHandler):
         match self.app.answers.get(path.partition("?")[0], 200):
             case "hang up":
                 self.close_connection = True
+            case "hold":
+                self.app.held.append(path)
+                self.app.resumed.wait()
+                self.take(path, body)
             case 200:
                 self.take(path, body)
             case status:

@@ -35,6 +35,12 @@ def arrived(app: App, kind: str) -> list[dict[str, object]]:
     return [e for e in found if set(e["paths"]) == both]
 
 
+def statuses(crossing: Crossing, message: str) -> list[int | None]:
+    """How the attempts at delivering a message were answered."""
+    view = crossing.admin.ok("GET", f"/admin/v1/messages/{message}")
+    return [attempt["status"] for attempt in view["attempts"]]
+
+
 def test_a_migration(app: App, crossing: Crossing) -> None:
     """Each event came signed; the app read, translated, reported and settled."""
     transfer = crossing.transfer_id
@@ -78,13 +84,33 @@ def test_a_migration(app: App, crossing: Crossing) -> None:
 
 
 def test_events_go_on_with_the_new_secret(app: App, crossing: Crossing) -> None:
-    """A rotation in the middle of a transfer loses nothing."""
+    """What is sent once the app has its new secret is signed with that."""
     crossing.upload("one", NOTES)
+    wait_until(lambda: arrived(app, "listener-triggered") and arrived(app, "app-data-uploaded"))
     app.install()
     crossing.upload("two", NOTES)
     wait_until(lambda: len(arrived(app, "app-data-uploaded")) == 2)
     wait_until(lambda: len(app.seen()["files"]) == 2)
     assert app.seen()["refusals"] == []
+
+
+def test_an_event_on_its_way_while_the_secret_changes_is_sent_again(
+    app: App, crossing: Crossing
+) -> None:
+    """It was signed with the secret before, so that an app may refuse it; nothing is lost."""
+    wait_until(lambda: arrived(app, "listener-triggered"))
+    app.control("answer", **{"/migration": "hold"})
+    message = crossing.upload("one", NOTES)
+    wait_until(lambda: app.seen()["held"])
+    app.install()
+    app.control("answer", **{"/migration": 200})
+    app.control("resume")
+    wait_until(lambda: 401 in statuses(crossing, message))
+    crossing.advance(60)
+    wait_until(lambda: arrived(app, "app-data-uploaded"))
+    wait_until(lambda: app.seen()["files"])
+    [refusal] = app.seen()["refusals"]
+    assert refusal.startswith("/migration: InvalidSignatureError")
 
 
 def test_nothing_is_sent_to_an_uninstalled_app(app: App, crossing: Crossing) -> None:

@@ -22,7 +22,7 @@ class Passed:
     ``busy`` answers so many requests with 503, and ``silent`` so many PUTs not at all;
     ``spoil_puts`` and ``spoil_gets`` change the next bodies, one after another; ``cut`` breaks a
     GET off after so many bytes, once for each. ``watch`` is told of the bytes of parts as they
-    come.
+    come. Of the parts that are stored their sender is told as often as ``answers`` can be acquired.
     """
 
     url: str = ""
@@ -35,6 +35,7 @@ class Passed:
     spoil_gets: list[Spoil] = field(default_factory=list)
     cut: list[int] = field(default_factory=list)
     watch: Callable[[int], None] | None = None
+    answers: threading.Semaphore | None = None
     passing: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -49,6 +50,7 @@ class Passed:
 
     def reset(self) -> None:
         """Forget all and spoil nothing."""
+        self.answers = None
         self.parts.clear()
         self.busy = self.silent = 0
         self.watch = None
@@ -65,6 +67,16 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
     def do_PUT(self) -> None:
+        # From its first byte: what came whole from a sender that was killed will be stored.
+        with self.passed.lock:
+            self.passed.passing += 1
+        try:
+            self._put()
+        finally:
+            with self.passed.lock:
+                self.passed.passing -= 1
+
+    def _put(self) -> None:
         body = self._whole_body()
         if body is None:
             self.close_connection = True
@@ -72,17 +84,14 @@ class _Handler(BaseHTTPRequestHandler):
         if self._is_silent() or self._is_busy():
             return
         with self.passed.lock:
-            self.passed.passing += 1
             if self.passed.spoil_puts:
                 body = self.passed.spoil_puts.pop(0)(body)
-        try:
-            answer = self._ask(body)
-        finally:
-            with self.passed.lock:
-                self.passed.passing -= 1
+        answer = self._ask(body)
         with self.passed.lock:
             if answer.status == 200:
                 self.passed.parts[part_of(self.path)] += 1
+        if (answers := self.passed.answers) is not None:
+            answers.acquire()
         self._answer(answer.status, answer.headers, answer.data)
 
     def do_GET(self) -> None:
