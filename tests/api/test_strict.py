@@ -172,7 +172,7 @@ def test_queries_that_two_readers_could_read_differently(crossing: Crossing, que
 
 def raw_call(port: int, head: str, body: bytes = b"") -> Reply:
     """The answer to a request as it is written, and to as much of its body as is taken."""
-    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
         connection.sendall(head.encode("latin-1") + b"\r\n\r\n" + body)
         answer = b""
         while chunk := connection.recv(65536):

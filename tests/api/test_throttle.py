@@ -33,9 +33,9 @@ def test_full_buckets_are_forgotten() -> None:
 
 @pytest.fixture(scope="module")
 def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PlatformProcess]:
-    """A platform that lets an app call 12 times at once and twice a second."""
+    """A platform that lets an app call 12 times at once and once a second."""
     folder = tmp_path_factory.mktemp("strict")
-    env = {"FERRYMAN_RATE_PER_SECOND": "2", "FERRYMAN_RATE_BURST": str(BURST)}
+    env = {"FERRYMAN_RATE_PER_SECOND": "1", "FERRYMAN_RATE_BURST": str(BURST)}
     with PlatformProcess(folder / "data", env=env) as platform:
         yield platform
         shutil.rmtree(folder)

@@ -94,7 +94,7 @@ def test_ctrl_c_is_clean(ferryman: Command, crossing: Crossing) -> None:
     while "IN_PROGRESS" not in watching.stdout.readline():
         pass
     watching.send_signal(signal.SIGINT)
-    _, errors = watching.communicate(timeout=20)
+    _, errors = watching.communicate(timeout=90)
     assert watching.returncode == 130
     assert "goes on" in errors
     assert "Traceback" not in errors
@@ -115,5 +115,5 @@ def test_a_reader_that_has_seen_enough(ferryman: Command, crossing: Crossing) ->
     printing.stdout.close()
     errors = printing.stderr.read()
     printing.stderr.close()
-    printing.wait(timeout=20)
+    printing.wait(timeout=90)
     assert "Traceback" not in errors

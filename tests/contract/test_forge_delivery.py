@@ -220,7 +220,7 @@ def test_five_seconds(quiet: Forge) -> None:
     quiet.advance()
     [attempt] = quiet.message(message)["attempts"]
     assert (attempt["outcome"], attempt["stage"]) == ("FAILED", "during")
-    assert 5_000 <= attempt["durationMs"] < 10_000
+    assert 5_000 <= attempt["durationMs"] < 25_000
     quiet.acknowledge(message)
 
 

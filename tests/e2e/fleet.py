@@ -70,12 +70,12 @@ class Kept:
         self._closed = True
         self.process.terminate()
         try:
-            return self.process.wait(50)
+            return self.process.wait(90)
         except subprocess.TimeoutExpired:
             self.process.kill()
             raise
         finally:
-            self._thread.join(10)
+            self._thread.join(60)
 
 
 class Balancer:
@@ -136,7 +136,7 @@ class Fleet:
         self.workers = [Kept(f"worker-{n}", ["worker"], folder, own) for n in range(workers)]
         self.platform = PlatformProcess(self.data_dir, clock="real", url=self.balancer.url)
         for port in self.ports:
-            wait_until(lambda: self.ready(port) == 200, 60)  # noqa: B023
+            wait_until(lambda: self.ready(port) == 200)  # noqa: B023
 
     def ready(self, port: int) -> int | None:
         """What ``/readyz`` of a replica says; None while there is none."""
@@ -164,7 +164,7 @@ def fleet_in(
     try:
         yield fleet
         for port in fleet.ports:  # one that has not yet begun does not end in order
-            wait_until(lambda: fleet.ready(port) == 200, 60)  # noqa: B023
+            wait_until(lambda: fleet.ready(port) == 200)  # noqa: B023
     finally:
         codes = fleet.close()
     assert codes == [0] * len(codes), f"ended with {codes}"

@@ -62,7 +62,7 @@ class Harbour:
         self._closed.set()
         self._listening.close()
         for thread in self._threads:
-            thread.join(30)
+            thread.join(60)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while await self._take(reader, writer):

@@ -56,7 +56,7 @@ class Server:
     def start(self, *options: str) -> None:
         """Start it, and wait until it answers; an earlier one's memory may still be in use."""
         self._options = options
-        wait_until(self._started, 60)
+        wait_until(self._started)
 
     def restart(self) -> None:
         """Bring it back after a kill, as it was."""

@@ -118,7 +118,7 @@ class Voyage:
                 workers = self.platform.workers()
                 self.platform.kill()
                 self.platform.start()
-                _, alive = psutil.wait_procs(workers, timeout=40)
+                _, alive = psutil.wait_procs(workers, timeout=90)
                 assert not alive, "a worker outlived the platform that kept it"
             case "agent":
                 self.agent.kill()
@@ -184,7 +184,7 @@ def sail(folder: Path, number: int, platform: PlatformProcess, chance: random.Ra
     voyage = Voyage(folder, number, platform)
     try:
         for victim, moment in zip(victims, moments, strict=True):
-            wait_until(partial(voyage.reached, moment), 60)
+            wait_until(partial(voyage.reached, moment), 90)
             voyage.kill(victim)
         voyage.check()
     finally:

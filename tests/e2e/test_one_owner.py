@@ -53,7 +53,7 @@ def test_a_data_folder_takes_one_platform_and_is_free_after_a_kill(tmp_path: Pat
         platform.start()
         assert admin.ok("GET", "/admin/v1/clock")["mode"] == "real"
         assert platform.postmaster() == server, "the database that was running is used again"
-        _, alive = psutil.wait_procs(workers, timeout=40)
+        _, alive = psutil.wait_procs(workers, timeout=90)
         assert not alive
     finally:
         platform.close()

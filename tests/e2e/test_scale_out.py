@@ -66,11 +66,11 @@ def carry(fleet: Fleet, folder: Path, disturb: "Disturb") -> Cargo:
         crossings = [cargo.to_remote(f"{harbour.url}/a/success") for _ in range(4)]
         with ThreadPoolExecutor(4) as pool:
             sending = [pool.submit(cargo.send, each, FILES) for each in crossings]
-            wait_until(lambda: sum(map(len, cargo.sent.values())) >= FILES, 60)
+            wait_until(lambda: sum(map(len, cargo.sent.values())) >= FILES)
             disturb()
             for each in sending:
                 each.result()
-        wait_until(lambda: set(cargo.states().values()) == {"SUCCESS"}, 60)
+        wait_until(lambda: set(cargo.states().values()) == {"SUCCESS"})
     finally:
         harbour.close()
     assert harbour.problems == []
@@ -136,13 +136,13 @@ def test_all_are_restarted_one_by_one_under_load(primary: Server, tmp_path: Path
             def __call__(self) -> None:
                 for kept, port in zip(fleet.apis, fleet.ports, strict=True):
                     kept.process.send_signal(signal.SIGTERM)
-                    wait_until(lambda: kept.codes, 60)  # noqa: B023
-                    wait_until(lambda: fleet.ready(port) == 200, 60)  # noqa: B023
+                    wait_until(lambda: kept.codes)  # noqa: B023
+                    wait_until(lambda: fleet.ready(port) == 200)  # noqa: B023
                 for kept in fleet.workers:
                     known = _workers(primary)
                     kept.process.send_signal(signal.SIGTERM)
-                    wait_until(lambda: kept.codes, 60)  # noqa: B023
-                    wait_until(lambda: _workers(primary) - known, 60)  # noqa: B023
+                    wait_until(lambda: kept.codes)  # noqa: B023
+                    wait_until(lambda: _workers(primary) - known)  # noqa: B023
 
         carry(fleet, tmp_path, Roll())
         assert [each.codes for each in (*fleet.apis, *fleet.workers)] == [[0]] * 4
@@ -171,13 +171,13 @@ def test_a_replica_that_ends_answers_what_it_began_and_refuses_the_rest(
         def rows() -> Iterator[bytes]:
             yield b'{"namespace": "jira:issue", "serverKey": "1", "cloudKey": "2"}\n'
             begun.set()
-            more.wait(60)
+            more.wait(90)
             yield b'{"namespace": "jira:issue", "serverKey": "3", "cloudKey": "4"}\n'
 
         with ThreadPoolExecutor(1) as pool:
             headers = {"Content-Type": "application/x-ndjson"}
             loading = pool.submit(caller.call, "PUT", path, raw=rows(), headers=headers)  # type: ignore[arg-type]
-            begun.wait(60)
+            begun.wait(90)
             wait_until(lambda: caller.call("GET", "/readyz").status == 200)
             fleet.apis[0].process.send_signal(signal.SIGTERM)
             wait_until(lambda: caller.call("GET", "/readyz").status == 503)

@@ -92,5 +92,5 @@ def test_a_signal_ends_everything_that_was_started(tmp_path: Path) -> None:
     demo.process.send_signal(signal.SIGTERM)
     demo.process.communicate()
     assert demo.process.returncode == 128 + signal.SIGTERM
-    _, alive = psutil.wait_procs(started, timeout=10)
+    _, alive = psutil.wait_procs(started, timeout=90)
     assert alive == []

@@ -50,13 +50,13 @@ def service(name: str, folder: Path, port: int, **variables: str) -> Iterator[Pa
             return client.connect_ex(("127.0.0.1", port)) == 0
 
     try:
-        wait_until(listens, 60)
+        wait_until(listens)
         yield notes
         assert process.poll() is None, log.read_text()
         assert "Traceback" not in log.read_text()
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(90)
 
 
 def imported(notes: Path) -> list[tuple[str, str | None, str]]:
@@ -72,7 +72,7 @@ def refused(url: str, authorization: str) -> int:
         headers={"Authorization": authorization},
     )
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=90) as answer:  # noqa: S310
             return int(answer.status)
     except urllib.error.HTTPError as error:
         with error:
@@ -92,7 +92,7 @@ def test_the_connect_app(platform_process: PlatformProcess, tmp_path: Path) -> N
     address = f"http://127.0.0.1:{port}"
     keys = f"{platform_process.url}/connect/install-keys"
     with service("connect", tmp_path, port, BASE_URL=address, INSTALL_KEYS=keys) as notes:
-        with urllib.request.urlopen(f"{address}/", timeout=30) as answer:  # noqa: S310
+        with urllib.request.urlopen(f"{address}/", timeout=90) as answer:  # noqa: S310
             descriptor = json.load(answer)
         crossing = Crossing.begin(
             platform_process,

@@ -89,7 +89,7 @@ def a_forge_app_calls_the_connect_surface(lab: Lab) -> Ground:
 @breaks("calls", "rate_limited", "Retry-After")
 def the_app_is_limited_in_its_calls(lab: Lab) -> Ground:
     ground = exported(lab.forge())
-    until = time.monotonic() + 30
+    until = time.monotonic() + 90
     while ground.call("GET", f"/data/{ground.transfer_id}/all").status != 429:
         assert time.monotonic() < until
     return ground

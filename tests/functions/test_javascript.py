@@ -383,7 +383,7 @@ def test_the_folder_of_the_app_is_left_as_it_is(invoke: Invoke, app: Path) -> No
 def test_detached_processes_die_with_the_call(invoke: Invoke, fifo: Path, function: str) -> None:
     async def call() -> Outcome:
         async with FunctionPool(concurrency=1) as pool:
-            running = invoke(pool, function, event={"fifo": str(fifo)}, timeout=3)
+            running = invoke(pool, function, event={"fifo": str(fifo)}, timeout=10)
             task = asyncio.ensure_future(running)
             daemon = await told_by(fifo)
             outcome = await task

@@ -52,7 +52,7 @@ def request(
 ) -> Answer:
     """Send exactly these headers (and Host); a Content-Length only when given or needed."""
     parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=90)
     try:
         connection.putrequest(method, f"{parts.path}?{parts.query}", skip_accept_encoding=True)
         for name, value in (headers or {}).items():
@@ -106,7 +106,7 @@ def serving(app: Any, port: int) -> Iterator[None]:
 
 def _await_port(port: int) -> None:
     pause = threading.Event()
-    for _ in range(200):
+    for _ in range(3000):
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return

@@ -88,11 +88,11 @@ def problem(answer: Answer) -> Problem:
 
 def eventually(condition: Callable[[], bool]) -> None:
     pause = threading.Event()
-    for _ in range(200):
+    for _ in range(3000):
         if condition():
             return
         pause.wait(0.02)
-    raise AssertionError("it did not happen within 4 s")
+    raise AssertionError("it did not happen within a minute")
 
 
 def open_files() -> Iterator[str]:
@@ -137,7 +137,7 @@ def test_a_request_without_a_signature_is_refused(store: LocalStore, key: str) -
 
 def test_the_refusal_comes_before_the_body_is_read(store: LocalStore, key: str) -> None:
     target = urlsplit(part_url(store, key))
-    with socket.create_connection((target.hostname or "", target.port or 0), timeout=5) as client:
+    with socket.create_connection((target.hostname or "", target.port or 0), timeout=60) as client:
         head = (
             f"PUT {target.path}?{target.query}0 HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000"
         )
@@ -189,7 +189,7 @@ def test_a_file_deleted_while_it_is_read_ends_the_connection(
         asyncio.run(take(store, grant, data))
     asyncio.run(store.complete(key, key, parts))
     target = urlsplit(read_url(store, key))
-    with socket.create_connection((target.hostname or "", target.port or 0), timeout=5) as client:
+    with socket.create_connection((target.hostname or "", target.port or 0), timeout=60) as client:
         client.sendall(f"GET {target.path}?{target.query} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         received = len(client.recv(1000))
         asyncio.run(store.delete(key))

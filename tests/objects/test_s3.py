@@ -89,7 +89,7 @@ def send_to_loopback(store: S3Store, key: str, ref: str) -> StoredPart:
 def by_loopback(method: str, url: str, body: bytes = b"", headers: Any = None) -> Answer:
     """As ``request``, for names that this machine need not resolve."""
     parts = urlsplit(url)
-    connection = http.client.HTTPConnection("127.0.0.1", parts.port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", parts.port, timeout=90)
     sent = {"Host": parts.netloc, **(headers or {})}
     try:
         connection.request(method, f"{parts.path}?{parts.query}", body, sent)

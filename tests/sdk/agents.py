@@ -37,7 +37,7 @@ def agent(running: Running, listener: str, folder: Path, *options: str) -> Itera
     finally:
         if process.poll() is None:
             process.kill()
-        process.wait(timeout=30)
+        process.wait(timeout=90)
 
 
 class Agent:
@@ -50,7 +50,7 @@ class Agent:
 
     def until(self, reached: Callable[[], object]) -> None:
         """Wait until something is so."""
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 90
         while not reached():
             assert time.monotonic() < deadline, self.log.read_text()
             time.sleep(0.05)

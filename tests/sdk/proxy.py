@@ -22,7 +22,8 @@ class Passed:
     ``busy`` answers so many requests with 503, and ``silent`` so many PUTs not at all;
     ``spoil_puts`` and ``spoil_gets`` change the next bodies, one after another; ``cut`` breaks a
     GET off after so many bytes, once for each. ``watch`` is told of the bytes of parts as they
-    come. Of the parts that are stored their sender is told as often as ``answers`` can be acquired.
+    come. Where ``answers`` is set, each part that was stored or read is answered once it can be
+    acquired.
     """
 
     url: str = ""
@@ -90,8 +91,7 @@ class _Handler(BaseHTTPRequestHandler):
         with self.passed.lock:
             if answer.status == 200:
                 self.passed.parts[part_of(self.path)] += 1
-        if (answers := self.passed.answers) is not None:
-            answers.acquire()
+        self._wait()
         self._answer(answer.status, answer.headers, answer.data)
 
     def do_GET(self) -> None:
@@ -104,7 +104,12 @@ class _Handler(BaseHTTPRequestHandler):
             if self.passed.spoil_gets:
                 data = self.passed.spoil_gets.pop(0)(data)
             cut = self.passed.cut.pop(0) if self.passed.cut else None
+        self._wait()
         self._answer(answer.status, answer.headers, data, cut)
+
+    def _wait(self) -> None:
+        if (answers := self.passed.answers) is not None:
+            answers.acquire()
 
     def _is_silent(self) -> bool:
         with self.passed.lock:

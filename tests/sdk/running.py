@@ -111,7 +111,7 @@ class Platform:
             data="\n".join(["namespace,serverKey,cloudKey", *rows]).encode(),
             headers={"Authorization": f"Bearer {token}", "Content-Type": "text/csv"},
         )
-        with urllib.request.urlopen(request, timeout=30):  # noqa: S310
+        with urllib.request.urlopen(request, timeout=90):  # noqa: S310
             pass
 
     def view(self, running: Running) -> Any:
@@ -145,7 +145,7 @@ class Platform:
     def kill(self) -> None:
         """End it as a power cut would, its children too."""
         os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait(timeout=30)
+        self.process.wait(timeout=90)
 
 
 @contextmanager
@@ -173,7 +173,7 @@ def serving(data_dir: Path, port: int | None = None, **settings: object) -> Iter
     finally:
         if process.poll() is None:
             process.terminate()
-            process.wait(timeout=60)
+            process.wait(timeout=90)
         process.stdout.close()
 
 

@@ -65,7 +65,7 @@ def test_a_transfer_is_carried_and_the_agent_stops_on_a_signal(
     with agent(running, "Exporter", tmp_path) as process:
         process.says("listener.returned")
         process.process.send_signal(signal.SIGTERM)
-        assert process.process.wait(timeout=20) == 0
+        assert process.process.wait(timeout=90) == 0
         assert "agent.stopped" in process.log.read_text()
         assert running.server_token not in process.log.read_text()
     (event,) = platform.events(running, "uploaded:app_data")
@@ -82,7 +82,7 @@ def test_what_a_listener_raises_becomes_an_event_without_its_text(
     with bad_server() as cloud_app:
         running = platform.transfer(remote=cloud_app.url)
         with agent(running, listener, tmp_path, "--once") as process:
-            assert process.process.wait(timeout=60) == 1
+            assert process.process.wait(timeout=90) == 1
             process.until(lambda: cloud_app.seen)
             assert SECRET not in process.log.read_text()
     event = cloud_app.seen[0].body.decode()
@@ -148,7 +148,7 @@ def test_a_signal_lets_a_running_listener_finish(
     with agent(running, "patient", tmp_path) as process:
         process.until(lambda: "started" in process.mark.read_text())
         process.process.send_signal(signal.SIGTERM)
-        assert process.process.wait(timeout=30) == 0
+        assert process.process.wait(timeout=90) == 0
         assert "completed" in process.mark.read_text()
 
 
@@ -164,5 +164,5 @@ def test_a_settled_transfer_is_no_error(
 
 def test_a_refused_token_ends_the_agent_with_a_reason(running: Running, tmp_path: Path) -> None:
     with agent(running, "Exporter", tmp_path, "--token", "wrong") as process:
-        assert process.process.wait(timeout=30) == 2
+        assert process.process.wait(timeout=90) == 2
         assert "401" in process.log.read_text()

@@ -71,7 +71,7 @@ def test_definitions_that_cannot_run_end_the_agent_with_a_reason(
     platform: Platform, running: Running, tmp_path: Path
 ) -> None:
     with agent(running, "Circular", tmp_path) as process:
-        assert process.process.wait(timeout=30) == 2
+        assert process.process.wait(timeout=90) == 2
         assert "transfer_definition_cycle" in process.log.read_text()
     assert platform.view(running)["status"] == "READY"
 
@@ -131,7 +131,7 @@ def test_more_scopes_than_registered_end_the_agent_with_a_reason(
 ) -> None:
     running = platform.transfer(scopes=[AccessScope.APP_DATA_UGC])
     with agent(running, "Scoped", tmp_path) as process:
-        assert process.process.wait(timeout=30) == 2
+        assert process.process.wait(timeout=90) == 2
         said = process.log.read_text()
     assert "access_scope_not_registered" in said
     assert "MIGRATION_TRACING_PRODUCT" in said

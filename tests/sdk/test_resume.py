@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -164,21 +163,20 @@ def test_a_sender_killed_anywhere_is_gone_on_with(
 
 
 def test_a_kill_after_the_last_byte_gives_the_same_file(
-    near: Platform, running: Running, state: Path, tmp_path: Path
+    near: Platform, running: Running, way: Passed, state: Path, tmp_path: Path
 ) -> None:
     """The journal is there and the file is registered: nothing is sent and nothing announced."""
     source = tmp_path / "source"
     source.write_bytes(noise(PART + 1))
     folder = state / "ferryman/uploads"
-    first = put(running, state, source, "--bandwidth", "20M")
     # Keep a copy of the journal, as if the process had died just before it removed it.
-    kept: dict[str, bytes] = {}
-    while first.poll() is None:
-        for path in folder.glob("*.jsonl"):
-            with suppress(FileNotFoundError):
-                kept[path.name] = path.read_bytes()
+    answers = way.answers = threading.Semaphore(1)
+    first = put(running, state, source)
+    wait_until(lambda: noted_parts(state))
+    [(name, journal)] = [(path.name, path.read_bytes()) for path in folder.glob("*.jsonl")]
+    answers.release()
     receipt = done(first)
-    [(name, journal)] = kept.items()
+    way.answers = None
     (folder / name).write_bytes(journal)
     again = done(put(running, state, source))
     assert (again["key"], again["messageId"]) == (receipt["key"], receipt["messageId"])
@@ -228,11 +226,11 @@ def test_two_processes_do_not_send_the_same_file_at_once(
 ) -> None:
     source = tmp_path / "source"
     source.write_bytes(noise(3 * PART))
-    first = put(running, state, source, "--bandwidth", "6M")
-    seen = threading.Event()
-    way.watch = lambda _size: seen.set()
-    assert seen.wait(60)
+    answers = way.answers = threading.Semaphore(0)
+    first = put(running, state, source)
+    wait_until(lambda: way.parts)
     assert "another process" in failed(put(running, state, source))
+    answers.release(3)
     done(first)
 
 
@@ -364,12 +362,15 @@ def test_a_reader_killed_in_the_middle_is_gone_on_with(
     key, data = stored
     target = tmp_path / "copy"
     target.write_bytes(b"the old one")
-    first = command(running, state, "get", key, "-o", str(target), "--bandwidth", "12M")
+    # Two parts come, and the reader waits for the third.
+    answers = way.answers = threading.Semaphore(2)
+    first = command(running, state, "get", key, "-o", str(target))
     partial = tmp_path / f".copy.{key[:8]}.partial"
-    while not partial.exists() or partial.stat().st_size < PART + MIB:
-        assert first.poll() is None
+    wait_until(lambda: partial.exists() and partial.stat().st_size == 2 * PART)
     first.kill()
     first.communicate()
+    way.answers = None
+    answers.release(3)
     assert target.read_bytes() == b"the old one"
     with partial.open("r+b") as file:
         file.seek(17)
@@ -465,10 +466,11 @@ def test_parts_that_are_swapped_on_the_way_up_are_sent_again(running: Running, w
 def test_a_store_that_does_not_answer_is_asked_again(
     running: Running, way: Passed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The minute after which a sender stops to wait is made a second."""
-    monkeypatch.setattr(part, "Request", partial(Request, timeout=1.0))
+    """The minute after which a sender stops to wait is made a second for its first two tries."""
+    seconds = iter([1.0, 1.0])
+    monkeypatch.setattr(part, "Request", lambda **of: Request(**of, timeout=next(seconds, 60.0)))
     data = noise(2 * PART)
-    way.silent = 3
+    way.silent = 2
     with (
         Gateway(running.url, running.server_token, running.transfer_id) as gateway,
         gateway.create_app_data() as stream,

@@ -15,7 +15,7 @@ from .stage import Stage, staged
 def test_more_callers_than_connections_all_move_the_clock(play: Play[None]) -> None:
     async def scene(stage: Stage) -> None:
         callers = 2 * stage.platform.settings.database_pool
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await asyncio.gather(*(clock.advance(stage.platform, 60) for _ in range(callers)))
         view = await clock.view(stage.platform)
         assert view.offset_seconds == callers * 60

@@ -105,7 +105,7 @@ def test_what_another_holds_is_left_to_it(play: Play[None]) -> None:
         async with stage.platform.database.transaction() as tx:
             query = "SELECT FROM message WHERE message_id = $1 FOR UPDATE"
             await tx.connection.execute(query, UUID(sent[0]))
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 claimed = await worker.take()
         assert {str(each.message.message_id) for each in claimed} == set(sent[1:])
 
@@ -147,7 +147,7 @@ def test_settling_against_recording_blocks_neither(play: Play[None]) -> None:
             claimed = await worker.take()
             await stage.pass_time(timedelta(minutes=15))
             [timer] = await stage.wake_jobs(transfer_id, due=True)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 await asyncio.gather(
                     worker.record(BAD, *claimed),
                     transfer.wake(stage.platform, UUID(transfer_id), timer),

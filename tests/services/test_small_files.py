@@ -45,7 +45,7 @@ async def send(url: PartUrl | None, data: bytes = DATA) -> None:
     # urllib would say that it is a form, whose body moto does not keep.
     headers = url.headers | {"Content-Type": "application/octet-stream"}
     request = Request(url.url, data=data, method=url.method, headers=headers)  # noqa: S310
-    await asyncio.to_thread(lambda: urlopen(request, timeout=30).close())  # noqa: S310
+    await asyncio.to_thread(lambda: urlopen(request, timeout=90).close())  # noqa: S310
 
 
 async def complete(stage: Stage, view: UploadView, data: bytes = DATA) -> str:

@@ -18,7 +18,7 @@ def with_one_connection(url: str, use: Use) -> None:
     async def run() -> None:
         pool = await open_pool(url, size=1)
         try:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(90):
                 await use(Database(pool, virtual=True))
         finally:
             pool.terminate()
