@@ -278,13 +278,17 @@ class Crossing:
         platform: PlatformProcess,
         folder: Path,
         *,
+        start: bool = True,
         claim: bool = True,
         handler: str = "index.run",
         code: str = CLOUD_APP,
         file: str = "index.py",
         **options: Any,
     ) -> "Crossing":
-        """Register an app with that code, create a migration, start it and claim its transfer."""
+        """Register an app with that code, create a migration, start it and claim its transfer.
+
+        ``start`` and ``claim`` leave out what follows.
+        """
         folder.mkdir(exist_ok=True)
         (folder / file).write_text(code)
         number = next(_numbers)
@@ -320,10 +324,15 @@ class Crossing:
             book=folder / "events.jsonl",
         )
         platform.crossings.append(crossing)
-        admin.ok("POST", f"/admin/v1/migrations/{crossing.migration_id}/start")
-        if claim:
+        if start:
+            crossing.start()
+        if start and claim:
             assert crossing.claim()["transferId"] == crossing.transfer_id
         return crossing
+
+    def start(self) -> None:
+        """Start the migration."""
+        self.admin.ok("POST", f"/admin/v1/migrations/{self.migration_id}/start")
 
     def claim(self, **fields: Any) -> Any:
         """What an agent gets without waiting."""
