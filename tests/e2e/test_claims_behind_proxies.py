@@ -1,13 +1,15 @@
 """An agent dies or is paused behind a proxy: another one exports in its place."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ferryman.domain.limits import CLAIM_CONFIRMATION
+from ferryman.domain.limits import CLAIM_CONFIRMATION, CLAIM_SILENCE
 from ferryman.store.embedded import EmbeddedPostgres
 from tests.e2e.cargo import fetch
 from tests.e2e.pods import PATIENCE, pod
@@ -63,14 +65,23 @@ def claimants(crossing: Crossing) -> list[str]:
     return [each["data"]["agentId"] for each in claims]
 
 
-def finish(crossing: Crossing) -> list[str]:
-    """Acknowledge all once the export is complete, which ends it well; the labels of its files."""
+def digest(data: bytes) -> str:
+    return sha256(data).hexdigest()
+
+
+def finish(crossing: Crossing) -> dict[str, str]:
+    """Take in all files once the export is complete, which ends it well; their digests by label."""
     wait_until(lambda: crossing.view()["exportCompletedAt"], PATIENCE)
-    labels = sorted(message["label"] for message in crossing.messages() if message["key"])
+    files = [message for message in crossing.messages() if message["key"]]
+    found = {}
+    with crossing.migration() as migration:
+        for message in files:
+            with migration.get_app_data_payload(message["key"]) as payload:
+                found[message["label"]] = digest(payload.content())
     crossing.settle()
     view = crossing.view()
-    assert (view["status"], view["files"]) == ("SUCCESS", len(labels)), view
-    return labels
+    assert (view["status"], view["files"]) == ("SUCCESS", len(found)), view
+    return found
 
 
 WHOLE = """
@@ -103,5 +114,128 @@ def test_an_agent_that_died_while_it_waited(
                 PATIENCE,
             )
             fall_silent(platform, "pod-1", CLAIM_CONFIRMATION)
-            assert finish(crossing) == ["of pod-2"]
+            assert finish(crossing) == {"of pod-2": digest(b"whole")}
     assert claimants(crossing)[-1] == "pod-2"
+
+
+BIG = bytes(9 << 20)
+"""More than one part."""
+
+SLOW = """
+import os, pathlib, time
+
+POD = os.environ["FERRYMAN_TEST_POD"]
+GO = pathlib.Path(__file__).with_name("go-" + POD)
+BIG = bytes(9 << 20)
+
+def mark(word):
+    with open(os.environ["FERRYMAN_TEST_MARKS"], "a") as marks:
+        marks.write(word + "\\n")
+
+def wait():
+    mark("waiting")
+    while not GO.exists():
+        time.sleep(0.05)
+"""
+
+ONE_FILE = (
+    SLOW
+    + """
+def export(gateway, details):
+    with gateway.create_app_data("notes", resume_key=KEY) as data:
+        data.write(BIG)
+        wait()
+        data.write(POD.encode())
+    mark("written")
+    gateway.complete_export()
+    mark("completed")
+"""
+)
+
+
+@pytest.mark.parametrize("key", [None, "notes"], ids=["plain", "resumed"])
+def test_an_agent_that_is_paused_in_the_middle_of_a_file(
+    platform: PlatformProcess, tmp_path: Path, key: str | None
+) -> None:
+    """Another one exports; what the first one does when it wakes up is refused, and it lives on."""
+    (tmp_path / "listener.py").write_text(f"KEY = {key!r}\n{ONE_FILE}")
+    with proxy("haproxy", platform.port) as url:
+        crossing = Crossing.begin(platform, tmp_path / "cloud-app", claim=False)
+        with pod("pod-1", crossing, tmp_path, url) as first:
+            first.marked("waiting")
+            first.pause()
+            with pod("pod-2", crossing, tmp_path, url) as second:
+                wait_until(lambda: asks(platform, crossing, "pod-2"), PATIENCE)
+                assert claimants(crossing) == ["pod-1"]
+                fall_silent(platform, "pod-1", CLAIM_SILENCE)
+                second.marked("waiting")
+                (tmp_path / "go-pod-1").touch()
+                first.wake()
+                first.says("claim.superseded")
+                first.says("its listener ends")
+                (tmp_path / "go-pod-2").touch()
+                assert finish(crossing) == {"notes": digest(BIG + b"pod-2")}
+            assert claimants(crossing) == ["pod-1", "pod-2"]
+            assert first.marks == ["waiting"], "it wrote on"
+            assert not [each for each in crossing.messages() if "errored" in each["eventType"]]
+            assert "listener.failed" not in first.log
+            assert finish(another(crossing)) == {"notes": digest(BIG + b"pod-1")}
+            assert first.marks == ["waiting", "waiting", "written", "completed"]
+
+
+def another(crossing: Crossing) -> Crossing:
+    """Another migration of the same app, started."""
+    request = {
+        "name": "Another",
+        "cloudUrl": "https://harbour.example",
+        "sourceId": "another source",
+        "apps": [crossing.registration["cloudAppKey"]],
+        "containers": [],
+    }
+    made = crossing.admin.ok("POST", "/admin/v1/migrations", request)
+    [transfer] = made["transfers"]
+    crossing = replace(
+        crossing, migration_id=made["migrationId"], transfer_id=transfer["transferId"]
+    )
+    crossing.start()
+    return crossing
+
+
+THREE_FILES = (
+    SLOW
+    + """
+def export(gateway, details):
+    with gateway.create_app_data("done", resume_key="done") as done:
+        if done.receipt is None:
+            done.write(b"done")
+        else:
+            mark("recognised")
+    plain = gateway.create_app_data("plain")
+    half = gateway.create_app_data("half", resume_key="half")
+    for each in (plain, half):
+        each.write(BIG)
+    wait()
+    for each in (plain, half):
+        each.write(POD.encode())
+        each.close()
+    gateway.complete_export()
+"""
+)
+
+
+def test_an_agent_that_is_killed_in_the_middle_of_files(
+    platform: PlatformProcess, tmp_path: Path
+) -> None:
+    """Another one resumes what has a key, and writes the rest again."""
+    (tmp_path / "listener.py").write_text(THREE_FILES)
+    (tmp_path / "go-pod-2").touch()
+    with proxy("haproxy", platform.port) as url:
+        crossing = Crossing.begin(platform, tmp_path / "cloud-app", claim=False)
+        with pod("pod-1", crossing, tmp_path, url) as first:
+            first.marked("waiting")
+            first.kill()
+        fall_silent(platform, "pod-1", CLAIM_SILENCE)
+        with pod("pod-2", crossing, tmp_path, url) as second:
+            big = digest(BIG + b"pod-2")
+            assert finish(crossing) == {"done": digest(b"done"), "half": big, "plain": big}
+            assert second.marks == ["recognised", "waiting"]
