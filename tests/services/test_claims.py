@@ -191,6 +191,28 @@ def test_a_new_claim_resumes_by_key_and_supersedes_the_rest(play: Play[None]) ->
     play(scene)
 
 
+@pytest.mark.parametrize("reports", [True, False], ids=["reports", "plain"])
+def test_a_deadline_does_not_end_an_export_that_was_taken_over(
+    play: Play[None], reports: bool
+) -> None:
+    """What the first client exported is a part of it, and the second one said nothing."""
+
+    async def scene(stage: Stage) -> None:
+        transfer_id = await stage.begin("agent")
+        if reports:
+            await listener.heartbeat(stage.platform, under(stage, 1), transfer_id)
+        else:
+            await mapping.find(stage.platform, under(stage, 0), transfer_id, "jira:issue", [])
+        receipt = await stage.upload(transfer_id)
+        await stage.acknowledge(transfer_id, receipt.message_id)
+        await stage.fall_silent(transfer_id, CLAIM_SILENCE + SECOND)
+        assert await claim(stage, "another") == transfer_id
+        await stage.time_out(transfer_id)
+        assert (await stage.state(transfer_id)).status is TransferStatus.TIMED_OUT
+
+    play(scene)
+
+
 @pytest.mark.parametrize(
     ("confirmed", "silence", "cause"),
     [

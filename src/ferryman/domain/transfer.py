@@ -31,8 +31,8 @@ class Transfer:
     ``unfinished`` counts the files of the current claim that were begun, and neither completed
     nor given up on purpose: open uploads, and those whose writer failed. None is not counted yet,
     which is right for decisions that cannot settle the transfer. ``heartbeats`` tells
-    that the client of the current claim reports that its listener runs, so that it would also
-    report its return, which sets ``returned_at``.
+    that a client reported that its listener runs, so that it would also report its return, which
+    sets ``returned_at``; or that the transfer was claimed again, because a listener was lost.
     """
 
     kind: AppKind = AppKind.FORGE
@@ -62,8 +62,8 @@ class Transfer:
     def export_ended(self) -> bool:
         """Whether the deadline ends the export, if ``complete_export`` was not called.
 
-        It does when the listener reported its return, or, of a client that reports none, when
-        there is at least one file.
+        It does when the listener reported its return, or, of a client that reports none and was
+        never lost, when there is at least one file.
         """
         if self.export_completed_at is not None or self.returned_at is not None:
             return True

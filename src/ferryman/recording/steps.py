@@ -73,13 +73,19 @@ def _ended_uploads(entries: Iterable[RecordedEntry]) -> Mapping[str, str]:
     }
 
 
+def _of_listener(entry: RecordedEntry) -> str | None:
+    """After a second claim the deadline alone ends no export, as with a listener that reports."""
+    again = entry.kind == "listener.claimed" and entry.data.get("claim", 1) != 1
+    return "run" if again else _LISTENER.get(entry.kind)
+
+
 def _of_entry(
     entry: RecordedEntry, files: Mapping[str, RecordedFile], ended: Mapping[str, str]
 ) -> Iterator[Step]:
     """An entry that tells of something from outside."""
     kind, data = entry.kind, entry.data
-    if kind in _LISTENER:
-        yield Step(entry.at, _LISTENER[kind])
+    if step := _of_listener(entry):
+        yield Step(entry.at, step)
     elif kind in ("upload.begun", "upload.aborted"):
         yield from _unfinished(entry, ended)
     elif kind == "app_data.uploaded":

@@ -99,9 +99,10 @@ LIMIT 1
 FOR NO KEY UPDATE SKIP LOCKED;
 
 -- name: record_claim$
--- What the client of the claim before reported says nothing of the new one.
+-- After a claim that was lost, some files say nothing of the whole: the new client has to tell.
 UPDATE transfer SET claims = claims + 1, claimed_by = :agent_id, claimed_at = :now,
-    claim_seen_at = now(), claim_confirmed = false, heartbeats = false,
+    claim_seen_at = now(), claim_confirmed = false,
+    heartbeats = heartbeats OR claim_confirmed,
     declared_scopes = :declared_scopes,
     server_app_version = coalesce(:server_app_version, server_app_version)
 WHERE transfer_id = :transfer_id
