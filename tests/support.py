@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -328,6 +328,23 @@ class Crossing:
             crossing.start()
         if start and claim:
             assert crossing.claim()["transferId"] == crossing.transfer_id
+        return crossing
+
+    def another(self) -> "Crossing":
+        """Another migration of the same app, started."""
+        number = next(_numbers)
+        request = {
+            "name": f"Crossing {number}",
+            "cloudUrl": "https://harbour.example",
+            "sourceId": f"source-{number}",
+            "apps": [self.registration["cloudAppKey"]],
+        }
+        made = self.admin.ok("POST", "/admin/v1/migrations", request)
+        [transfer] = made["transfers"]
+        crossing = replace(
+            self, migration_id=made["migrationId"], transfer_id=transfer["transferId"]
+        )
+        crossing.start()
         return crossing
 
     def start(self) -> None:

@@ -1,7 +1,6 @@
 """An agent dies or is paused behind a proxy: another one exports in its place."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -179,26 +178,8 @@ def test_an_agent_that_is_paused_in_the_middle_of_a_file(
             assert first.marks == ["waiting"], "it wrote on"
             assert not [each for each in crossing.messages() if "errored" in each["eventType"]]
             assert "listener.failed" not in first.log
-            assert finish(another(crossing)) == {"notes": digest(BIG + b"pod-1")}
+            assert finish(crossing.another()) == {"notes": digest(BIG + b"pod-1")}
             assert first.marks == ["waiting", "waiting", "written", "completed"]
-
-
-def another(crossing: Crossing) -> Crossing:
-    """Another migration of the same app, started."""
-    request = {
-        "name": "Another",
-        "cloudUrl": "https://harbour.example",
-        "sourceId": "another source",
-        "apps": [crossing.registration["cloudAppKey"]],
-        "containers": [],
-    }
-    made = crossing.admin.ok("POST", "/admin/v1/migrations", request)
-    [transfer] = made["transfers"]
-    crossing = replace(
-        crossing, migration_id=made["migrationId"], transfer_id=transfer["transferId"]
-    )
-    crossing.start()
-    return crossing
 
 
 THREE_FILES = (
