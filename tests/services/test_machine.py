@@ -25,9 +25,9 @@ from ferryman.domain import transfer as rules
 from ferryman.domain.outcome import Outcome, failed, succeeded
 from ferryman.domain.transfer import Change, Transfer
 from ferryman.errors import Conflict
-from ferryman.services import transfer
+from ferryman.services import listener, transfer, upload
 from ferryman.services.delivery import Delivery
-from ferryman.vocab import AckStatus, MessageState
+from ferryman.vocab import AckStatus, GivenUp, MessageState
 
 from .stage import Stage, Worker, staged
 
@@ -61,6 +61,7 @@ class ServicesMachine(RuleBasedStateMachine):
         self.workers = [self.stage.worker(), self.stage.worker()]
         self.sending: list[tuple[Worker, Delivery]] = []
         self.files: list[str] = []
+        self.unfinished: list[str] = []
         self.acknowledged: set[str] = set()
         self.old_timers: list[int] = self.run(self.stage.wake_jobs(self.transfer_id))
 
@@ -87,6 +88,51 @@ class ServicesMachine(RuleBasedStateMachine):
             self.messages.append(receipt.message_id)
 
         self.both(work(), lambda: rules.record_upload(self.oracle, self.now))
+
+    @rule()
+    def begin_file(self) -> None:
+        async def work() -> None:
+            view = await upload.begin(self.stage.platform, self.stage.app, self.transfer_id, "late")
+            self.unfinished.append(view.upload_id)
+
+        def decide() -> Change:
+            rules.check_exporting(self.oracle, "uploading app data")
+            return Change(replace(self.oracle, unfinished=(self.oracle.unfinished or 0) + 1))
+
+        self.both(work(), decide)
+
+    @rule(data=st.data(), failed=st.booleans())
+    def give_up_file(self, data: st.DataObject, failed: bool) -> None:
+        """On purpose, or because its writer failed, which leaves it unfinished."""
+        if not self.unfinished or self.oracle.status.final:
+            return
+        chosen = data.draw(st.sampled_from(self.unfinished))
+        reason = GivenUp.WRITER_FAILED if failed else GivenUp.DELIBERATE
+        work = upload.give_up(self.stage.platform, self.stage.app, chosen, reason)
+        if failed:
+            self.run(work)
+            return
+
+        def decide() -> Change:
+            less = replace(self.oracle, unfinished=(self.oracle.unfinished or 0) - 1)
+            return rules.give_up_file(less, self.now)
+
+        self.both(work, decide)
+        self.unfinished.remove(chosen)
+
+    @rule()
+    def come_back(self) -> None:
+        work = transfer.record_return(self.stage.platform, self.stage.app, self.transfer_id)
+        self.both(work, lambda: rules.record_return(self.oracle, self.now))
+
+    @rule()
+    def heartbeat(self) -> None:
+        def decide() -> Change:
+            rules.check_live(self.oracle, "reporting that its listener runs")
+            return Change(replace(self.oracle, heartbeats=True))
+
+        work = listener.heartbeat(self.stage.platform, self.stage.app, self.transfer_id)
+        self.both(work, decide)
 
     @rule()
     def export(self) -> None:
@@ -167,6 +213,8 @@ class ServicesMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_services_did_what_the_rules_say(self) -> None:
+        view = self.run(transfer.view(self.stage.platform, self.transfer_id))
+        assert view.unfinished_files == self.oracle.unfinished
         found: Transfer = self.run(self.stage.state(self.transfer_id))
         times = {
             name: getattr(self.oracle, name)

@@ -97,7 +97,7 @@ class OpenFiles:
         names = ", ".join(map(str, files[:_NAMED]))
         more = f" and {len(files) - _NAMED} more" if len(files) > _NAMED else ""
         raise GatewayError(
-            None,
+            409,  # as the platform refuses it
             f"expected every file that this export began to be complete; found {len(files)} "
             f"unfinished: {names}{more}. Write each of them again under its label and close it, "
             "outside of any except block; complete() registers a file that you close while an "
