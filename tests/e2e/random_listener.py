@@ -7,6 +7,7 @@ is on the disk before anything is done of which it tells:
     mean            a file: label, sha256
     done without    a label that the run gave up on purpose
     recognised      a label of which an earlier run registered the file
+    completing      the run is about to complete its export
     end             how the run ended: completed, returned, raised or incomplete
 """
 
@@ -220,8 +221,10 @@ def finish(run: Run, missing: list[File]) -> str:
     if chosen < 0.25:
         for file in missing:
             run.write_down("done without", label=file.label)
+        run.write_down("completing")
         run.gateway.complete_export(abandon_unfinished=True)
         return "completed"
+    run.write_down("completing")
     try:
         run.gateway.complete_export()
     except GatewayError as refused:
