@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ferryman import Gateway, GatewayError
+from ferryman import Gateway, GatewayError, Migration
 from ferryman.sdk.stream import AppDataStream
 
 from .running import Platform, Running, labelled
@@ -98,8 +98,8 @@ def left_open(gateway: Gateway, size: int) -> None:
     KEPT.append(data)
 
 
-def dropped(gateway: Gateway, size: int) -> None:
-    data = gateway.create_app_data("x")
+def dropped(gateway: Gateway, size: int, label: str = "x") -> None:
+    data = gateway.create_app_data(label)
     data.write(b"x" * size)
     del data
     gc.collect()
@@ -219,6 +219,36 @@ def test_writing_it_again_cures_it(platform: Platform, running: Running, gateway
                 gateway.complete_export()
     gateway.complete_export()
     assert labelled(platform, running) == ["x", "x", "x"]
+
+
+@pytest.mark.filterwarnings("ignore:app data was dropped:ResourceWarning")
+@pytest.mark.parametrize("size", [5, 9 * MIB], ids=["small", "large"])
+def test_writing_a_dropped_one_again_cures_it(
+    platform: Platform, running: Running, gateway: Gateway, size: int
+) -> None:
+    """The platform is told of a dropped one before the one after it."""
+    for number in range(8):
+        dropped(gateway, size, f"x {number}")
+        with gateway.create_app_data(f"x {number}") as data:
+            data.write(b"whole")
+    gateway.complete_export()
+    assert labelled(platform, running) == [f"x {number}" for number in range(8)]
+
+
+@pytest.mark.filterwarnings("ignore:app data was dropped:ResourceWarning")
+def test_a_dropped_one_can_be_done_without_at_once(
+    platform: Platform, running: Running, gateway: Gateway
+) -> None:
+    with gateway.create_app_data("good") as good:
+        good.write(b"whole")
+    for _ in range(40):
+        dropped(gateway, 5)
+    gateway.complete_export(abandon_unfinished=True)
+    gateway.close()
+    [event] = platform.events(running, "uploaded:app_data")
+    with Migration(running.url, running.cloud_token) as migration:
+        migration.message_processed(running.transfer_id, event["messageId"])
+    assert platform.view(running)["status"] == "SUCCESS"
 
 
 def test_one_without_a_label_is_not_taken_for_another(gateway: Gateway) -> None:

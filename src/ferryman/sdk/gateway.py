@@ -100,6 +100,7 @@ class Gateway:
                 if data.receipt is None:
                     export_notes(data)
         """
+        self._files.tell_dropped()
         watch = None if self._watch is None else self._watch(self._transfer_id, label, size)
         upload = Upload(
             self._transport,
@@ -145,6 +146,7 @@ class Gateway:
         Raises ``GatewayError`` (``export_incomplete``) while a file is unfinished: still open, or
         given up because its writer failed. ``abandon_unfinished`` does without such files.
         """
+        self._files.tell_dropped()
         if not abandon_unfinished:
             self._files.check()
         self._transport.call(
@@ -223,6 +225,7 @@ class Gateway:
         What is stored of a file with a resume key is left, to be resumed.
         """
         self._heartbeat.stop()
+        self._files.tell_dropped()
         for upload in list(self._uploads):
             upload.fail("never closed")
         self._pool.shutdown(wait=False, cancel_futures=True)

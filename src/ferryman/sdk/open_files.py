@@ -4,7 +4,8 @@ The platform counts them too, but knows nothing of a small file before it is clo
 """
 
 import sys
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -44,6 +45,7 @@ class OpenFiles:
     _lock: Lock = field(default_factory=Lock)
     _moments: "count[int]" = field(default_factory=lambda: count(1))
     _files: list[OpenFile] = field(default_factory=list)
+    _dropped: deque[Callable[[], object]] = field(default_factory=deque)
 
     def begin(self, label: str | None, key: str | None = None) -> OpenFile:
         """Note that a file is open."""
@@ -83,6 +85,23 @@ class OpenFiles:
             raise
         self.end(work, registered=True)
 
+    def drop(self, fail: Callable[[], object]) -> None:
+        """Remember, from a finalizer, how to fail a file that nobody can close any more."""
+        self._dropped.append(fail)
+
+    def tell_dropped(self) -> None:
+        """Fail the files that were dropped, and let the platform know.
+
+        Before anything follows: told after the file that replaces it, or after the export is
+        complete, the platform would miss it for ever.
+        """
+        while True:
+            try:
+                fail = self._dropped.popleft()
+            except IndexError:
+                return
+            fail()
+
     def clear(self) -> None:
         """Do without all of them."""
         with self._lock:
@@ -90,6 +109,7 @@ class OpenFiles:
 
     def check(self) -> None:
         """Raise ``GatewayError`` (``export_incomplete``) while a file is unfinished."""
+        self.tell_dropped()
         with self._lock:
             files = list(self._files)
         if not files:

@@ -5,7 +5,6 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
-from contextlib import suppress
 from typing import TypeVar
 
 from ferryman.ids import new_id
@@ -259,13 +258,9 @@ class Upload:
             self._tell_failed(why)
 
     def fail_later(self, why: str) -> None:
-        """Fail from a finalizer, which must not wait for the network."""
-        if self._registered or not self._files.fail(self._file, why):
-            return
+        """Fail from a finalizer, which may run anywhere: it takes no lock and waits for nothing."""
         self._cancelled.set()
-        # The pool takes no more work once the interpreter shuts down; nothing is lost then.
-        with suppress(RuntimeError):
-            self._pool.submit(self._fail_in_pool, why)
+        self._files.drop(lambda: self.fail(why))
 
     def cut(self, failure: GatewayError) -> None:
         """Raise ``failure`` at whatever its writer does next: the transfer is another agent's."""
@@ -273,11 +268,6 @@ class Upload:
             self._failure = self._failure or failure
             self._changed.notify_all()
         self._cancelled.set()
-
-    def _fail_in_pool(self, why: str) -> None:
-        self._stop()
-        if self._resumption is None:
-            self._tell_failed(why)
 
     def _tell_failed(self, why: str) -> None:
         """Tell the platform of a file that is missing, also of one that it never heard of."""
