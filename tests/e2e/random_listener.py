@@ -8,7 +8,8 @@ is on the disk before anything is done of which it tells:
     done without    a label that the run gave up on purpose
     recognised      a label of which an earlier run registered the file
     completing      the run is about to complete its export
-    end             how the run ended: completed, returned, raised or incomplete
+    end             how the run ended: completed, returned, raised, incomplete (returned without a
+                    file), or refused, though no file was missing
 """
 
 import gc
@@ -228,11 +229,20 @@ def finish(run: Run, missing: list[File]) -> str:
     try:
         run.gateway.complete_export()
     except GatewayError as refused:
-        if refused.code != "export_incomplete" or run.chance.random() < 0.3:
+        if refused.code != "export_incomplete":
+            raise
+        if not missing and "'http " not in str(refused):
+            return "refused"
+        if run.chance.random() < 0.3:
             raise
     else:
         assert not missing, "completed though a file was forgotten"
         return "completed"
+    return send_again(run, missing)
+
+
+def send_again(run: Run, missing: list[File]) -> str:
+    """What the refusal asks for."""
     KEPT.clear()
     for file in missing:
         send_well(run, file)

@@ -311,7 +311,7 @@ class Soak:
             return
         [run] = last
         self.counts[f"last run {run.end}"] += 1
-        if (status == "SUCCESS") != (run.end in ("completed", "returned")):
+        if run.end == "refused" or (status == "SUCCESS") != (run.end in ("completed", "returned")):
             self.problems.append(f"{what}: its last run ended as {run.end}")
         if status != "SUCCESS":
             return
