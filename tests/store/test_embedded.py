@@ -9,12 +9,14 @@ import tempfile
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
 
 import asyncpg
 import psutil
 import pytest
 
 from ferryman.errors import ConfigError
+from ferryman.store import embedded
 from ferryman.store.embedded import EmbeddedPostgres
 from ferryman.store.place import socket_folder
 from tests.support import wait_until
@@ -164,6 +166,72 @@ def test_a_folder_of_any_usual_name_will_do(tmp_path: Path, name: str) -> None:
     finally:
         server.stop()
     assert not list(Path(tempfile.gettempdir()).glob(f"ferryman-*-{_digest(folder)}"))
+
+
+STRANGE = {
+    "LANG": "xx_XX.UTF-8",
+    "LC_ALL": "xx_XX.ISO-8859-1",
+    "LANGUAGE": "xx",
+    "PGDATA": "/nowhere",
+    "PGDATABASE": "nothing",
+    "PGDATESTYLE": "nonsense",
+    "PGHOST": "nowhere.invalid",
+    "PGOPTIONS": "-c nonsense=1",
+    "PGPASSFILE": "/nowhere",
+    "PGPORT": "1",
+    "PGSERVICE": "nothing",
+    "PGSSLMODE": "verify-full",
+    "PGTARGETSESSIONATTRS": "standby",
+    "PGUSER": "nobody",
+}
+
+
+@pytest.mark.parametrize("mask", [0o077, 0o000])
+def test_it_starts_in_any_surroundings(
+    server: EmbeddedPostgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mask: int
+) -> None:
+    """A locale that the machine lacks, variables that are meant for another server, a umask."""
+    for name, value in STRANGE.items():
+        monkeypatch.setenv(name, value)
+    before = os.umask(mask)
+    try:
+        server.start()
+    finally:
+        os.umask(before)
+    keep(server)
+    assert answers(server)
+    assert stat.S_IMODE((tmp_path / "postgres").stat().st_mode) == 0o700
+
+
+def test_what_initdb_refuses_is_told_in_its_words_at_once(
+    server: EmbeddedPostgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here a folder that holds something else, which no waiting changes."""
+    (tmp_path / "postgres").mkdir()
+    (tmp_path / "postgres" / "log").touch()
+    monkeypatch.setattr(embedded, "time", SimpleNamespace(sleep=pytest.fail))
+    with pytest.raises(ConfigError) as refused:
+        server.start()
+    assert refused.value.code == "postgres_not_started"
+    assert "initdb" in refused.value.found
+    assert "not empty" in refused.value.found
+
+
+def test_a_server_that_cannot_start_is_soon_given_up(
+    server: EmbeddedPostgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the words of its log; no earlier server is left that could be in its way."""
+    server.start()
+    server.stop()
+    waits: list[float] = []
+    monkeypatch.setattr(embedded, "time", SimpleNamespace(sleep=waits.append))
+    with (tmp_path / "postgres" / "postgresql.conf").open("a") as settings:
+        settings.write("\nwork_mem = 'nonsense'\n")
+    with pytest.raises(ConfigError) as refused:
+        server.start()
+    assert refused.value.code == "postgres_not_started"
+    assert "work_mem" in refused.value.found
+    assert len(waits) < 5
 
 
 @pytest.mark.parametrize("name", ["a$b", 'a"b', "a`b", "a\\b", "a\nb"])

@@ -4,7 +4,9 @@ It listens on a socket inside its own folder only. It outlives a killed platform
 again by the next one, which is why the platform stops it explicitly when it ends in order.
 """
 
+import errno
 import logging
+import os
 import shutil
 import stat
 import subprocess
@@ -19,6 +21,7 @@ from fasteners import InterProcessLock
 
 from ferryman.errors import ConfigError
 from ferryman.store.place import check_usable, remove_link, socket_folder
+from ferryman.store.programs import ProgramError, ensure_user, last_lines, let_read, run_program
 
 with warnings.catch_warnings():
     # It looks for the folder of a login session, which servers and containers do not have.
@@ -68,13 +71,24 @@ def _own_folder(pgdata: Path, _runtime_path: Path) -> _Here:
 
 postgres_server.ensure_prefix_permissions = _let_pass  # type: ignore[attr-defined]
 postgres_server.find_suitable_socket_dir = _own_folder  # type: ignore[attr-defined, assignment]
+postgres_server.ensure_folder_permissions = let_read  # type: ignore[attr-defined]
+postgres_server.ensure_user_exists = ensure_user  # type: ignore[attr-defined, assignment]
+postgres_server.pgexec = run_program  # type: ignore[attr-defined]
 
 _ATTEMPTS = 20
 """After a kill the old server's processes need a moment to let go of its shared memory."""
 
+_ATTEMPTS_ALONE = 3
+"""As often a start may fail although no process of an earlier server is left."""
 
 # What a start may end with that goes by itself; ValueError: a version file that was cut off.
 _NOT_YET = (subprocess.SubprocessError, OSError, AssertionError, ValueError, psutil.Error)
+
+_STAYS = frozenset(
+    {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR}
+    | {errno.ENOEXEC, errno.ENAMETOOLONG}
+)
+"""Errors of the system that waiting does not end."""
 
 
 class EmbeddedPostgres:
@@ -92,16 +106,19 @@ class EmbeddedPostgres:
         if self._server is None:
             raise RuntimeError("the embedded server was not started")
         host = quote(str(socket_folder(self._folder)), safe="/")
-        return f"postgresql://postgres:@/postgres?host={host}"
+        # All that a variable of libpq would say otherwise, such as PGPORT or PGSSLMODE.
+        given = f"host={host}&port=5432&sslmode=disable&target_session_attrs=any"
+        return f"postgresql://postgres:@/postgres?{given}"
 
     def start(self) -> str:
         """Create the server's folder if need be, start it if it is not running; its address.
 
-        Raises :class:`ConfigError` when it does not start, with the last lines of its log.
+        Raises :class:`ConfigError` when it does not start, with the last lines that it said.
         """
         check_usable(self._folder)
         socket_folder(self._folder)
         problem: Exception | None = None
+        alone = 0
         for attempt in range(_ATTEMPTS):
             try:
                 # A worker may start beside the platform: what one has half made the other
@@ -113,19 +130,26 @@ class EmbeddedPostgres:
                     self._made.touch()
             except _NOT_YET as exc:
                 problem = exc
+                if isinstance(exc, ProgramError) and not self._left_over():
+                    alone += 1
+                if alone == _ATTEMPTS_ALONE or _is_permanent(exc):
+                    break
                 time.sleep(min(0.1 * 2**attempt, 1.0))
             else:
                 return self.url
         raise ConfigError(
             "postgres_not_started",
             expected=f"PostgreSQL to start in {self._folder}",
-            found=self._last_log_lines() or str(problem),
-            fix="Mend the cause that its log names, or give --database-url.",
+            found=self._reason(problem),
+            fix="Fix what it says, or give --database-url.",
         ) from problem
 
     def _open(self) -> PostgresServer:
         if self._server is None:
             self._server = get_server(self._folder, cleanup_mode=None, start=False)
+            if os.geteuid() == 0:
+                # What the library forgets: installed under umask 077, only root could read it.
+                let_read(self._server.bin_path.parent / "share", stat.S_IRGRP | stat.S_IROTH)
             # The library's own lock is one file for all users of the machine, whoever made it.
             lock = InterProcessLock(self._folder.with_suffix(".lock"))
             self._server._lock = lock  # noqa: SLF001
@@ -158,6 +182,8 @@ class EmbeddedPostgres:
             stale = True
         if stale:
             file.unlink(missing_ok=True)
+            # It names the same process, which the server takes for alive until it is reaped.
+            (self._folder / ".s.PGSQL.5432.lock").unlink(missing_ok=True)
 
     def _remove_half_made(self) -> None:
         """A first start that was killed leaves a folder that looks whole and holds no database.
@@ -169,9 +195,35 @@ class EmbeddedPostgres:
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder.mkdir()
 
-    def _last_log_lines(self) -> str:
+    def _left_over(self) -> bool:
+        """Whether a process of an earlier server is left, which works in the server's folder."""
+        folder = str(self._folder)
+        for process in psutil.process_iter():
+            with suppress(psutil.Error, OSError):
+                if process.cwd() == folder and _alive(process):
+                    return True
+        return False
+
+    def _reason(self, problem: Exception | None) -> str:
+        """What pg_ctl has to say is in the server's log; other programs say it themselves."""
+        if isinstance(problem, ProgramError) and problem.program != "pg_ctl":
+            return str(problem)
         log = self._folder / "log"
-        return " | ".join(log.read_text().splitlines()[-3:]) if log.exists() else ""
+        with suppress(OSError):
+            if words := last_lines(log.read_text(errors="replace")):
+                return words
+        return str(problem)
+
+
+def _is_permanent(problem: Exception) -> bool:
+    """Whether the next attempt would end in the same way."""
+    match problem:
+        case ProgramError(program="initdb", returncode=status):
+            return status > 0  # below 0 it was killed
+        case OSError(errno=number):
+            return number in _STAYS
+        case _:
+            return False
 
 
 def _alive(process: psutil.Process) -> bool:
