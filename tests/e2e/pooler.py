@@ -1,4 +1,4 @@
-"""A real PgBouncer in transaction mode before a PostgreSQL of this machine."""
+"""A real PgBouncer before a PostgreSQL of this machine."""
 
 import os
 import shutil
@@ -28,7 +28,7 @@ listen_addr = 127.0.0.1
 listen_port = {own}
 unix_socket_dir =
 auth_type = any
-pool_mode = transaction
+pool_mode = {mode}
 default_pool_size = 5
 min_pool_size = 5
 server_round_robin = 1
@@ -36,13 +36,13 @@ server_round_robin = 1
 
 
 @contextmanager
-def pooling(server: Server) -> Iterator[str]:
-    """Start it and give its address, for any database of ``server``."""
+def pooling(server: Server, mode: str = "transaction") -> Iterator[str]:
+    """Start it in ``mode`` and give its address, for any database of ``server``."""
     assert PROGRAM is not None
     port = free_port()
     folder = Path(mkdtemp(prefix="ferryman-pooler-"))
     settings = folder / "pgbouncer.ini"
-    settings.write_text(SETTINGS.format(server=server.port, own=port))
+    settings.write_text(SETTINGS.format(server=server.port, own=port, mode=mode))
     for path in (folder, settings):
         path.chmod(0o755)
     with (folder / "log").open("ab") as log:

@@ -14,6 +14,8 @@ from tests.support import wait_until
 
 _FOUND = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
 
+_TEXT = ("-E", "UTF8", "--locale", "C")
+
 needs_postgresql = pytest.mark.skipif(
     not _FOUND, reason="no PostgreSQL under /usr/lib/postgresql (apt-get install postgresql)"
 )
@@ -46,7 +48,7 @@ class Server:
         return f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
 
     def create(self) -> None:
-        self._run("initdb", "-D", self._data, "-A", "trust", "-U", "postgres", "-N")
+        self._run("initdb", "-D", self._data, "-A", "trust", "-U", "postgres", "-N", *_TEXT)
 
     def copy(self, primary: "Server") -> None:
         """Become a standby of ``primary``, which streams to it under the name ``standby``."""
@@ -74,6 +76,7 @@ class Server:
                     stderr=log,
                     user=self._user,
                     cwd="/",
+                    env={**os.environ, "LC_ALL": "C"},
                     start_new_session=True,
                 )
         ready = [
@@ -112,5 +115,6 @@ class Server:
             capture_output=True,
             user=self._user,
             cwd="/",
+            env={**os.environ, "LC_ALL": "C"},
             stdin=subprocess.DEVNULL,
         )

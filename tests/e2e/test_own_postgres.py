@@ -26,6 +26,7 @@ def _pg(command: str, *arguments: str) -> None:
         capture_output=True,
         user=_as_postgres(),
         cwd="/",
+        env={**os.environ, "LC_ALL": "C"},
         # pg_ctl leaves the server behind with our pipes open otherwise.
         stdin=subprocess.DEVNULL,
     )
@@ -43,7 +44,8 @@ def database_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if user := _as_postgres():
         os.chown(folder, pwd.getpwnam(user).pw_uid, -1)
     data = folder / "data"
-    _pg("initdb", "-D", str(data), "-A", "trust", "-U", "postgres", "-N")
+    text = ("-E", "UTF8", "--locale", "C")
+    _pg("initdb", "-D", str(data), "-A", "trust", "-U", "postgres", "-N", *text)
     options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
     _pg("pg_ctl", "-D", str(data), "-w", "-l", str(folder / "log"), "-o", options, "start")
     try:

@@ -1,29 +1,22 @@
 """A platform from settings: database, object store, secrets."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
 
-import structlog
+import asyncpg
 
 from ferryman import ids
 from ferryman.config import Settings
-from ferryman.errors import OutsideError
 from ferryman.ids import new_secret
 from ferryman.objects.local import LocalStore
 from ferryman.objects.port import ObjectStore
 from ferryman.services.platform import Platform
 from ferryman.store import clock, secret
-from ferryman.store.database import CONNECTION_LOST, Database, open_pool
+from ferryman.store.database import Database
 from ferryman.store.migrate import migrate
+from ferryman.store.reaching import can_pass, reach, refused
 from ferryman.tokens import SigningKey
-
-log = structlog.get_logger("ferryman.database")
-
-_PATIENCE_SECONDS = 30.0
-"""For a database to be there: its primary may be replaced at the moment at which we start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +36,14 @@ async def build(
     ``check_store`` asks a store outside this machine whether it can be used, and claims a folder
     for this platform. Workers do not: deliveries go on while a store is down, or out of reach.
     """
-    pool = await _reach(database_url, settings.database_pool)
+    pool = await reach(database_url, size=settings.database_pool)
     try:
         database = Database(pool, virtual=settings.clock == "virtual")
         async with database.connection() as connection:
-            await migrate(connection)
+            try:
+                await migrate(connection)
+            except asyncpg.PostgresError as exc:
+                raise exc if can_pass(exc) else refused(exc) from exc
         async with database.transaction() as tx:
             url_secret = await secret.get_or_create(tx, "object-urls", new_secret)
             key = _parse_key(await secret.get_or_create(tx, "signing-key", _new_key))
@@ -61,24 +57,6 @@ async def build(
             yield Built(Platform(database, store, settings), key)
     finally:
         pool.terminate()
-
-
-async def _reach(database_url: str, size: int) -> Any:
-    loop = asyncio.get_running_loop()
-    until = loop.time() + _PATIENCE_SECONDS
-    while True:
-        try:
-            return await open_pool(database_url, size=size)
-        except CONNECTION_LOST as exc:
-            if loop.time() > until:
-                raise OutsideError(
-                    "database_unavailable",
-                    expected="an answer from PostgreSQL",
-                    found=type(exc).__name__,
-                    fix="See that it runs, and that --database-url names it.",
-                ) from exc
-            log.warning("database.waits", error=type(exc).__name__)
-            await asyncio.sleep(1.0)
 
 
 async def _open_store(

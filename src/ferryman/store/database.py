@@ -14,6 +14,7 @@ from ferryman.clock import platform_now
 from ferryman.errors import OutsideError
 from ferryman.store.adapter import ConnectionAdapter
 from ferryman.store.servers import Servers
+from ferryman.store.session import clear
 
 _ADAPTER: Any = ConnectionAdapter
 
@@ -97,7 +98,7 @@ class Database:
             async with self.pool.acquire() as connection:
                 try:
                     yield connection
-                    await connection.reset()
+                    await clear(connection)
                 except BaseException:
                     connection.terminate()
                     raise
@@ -134,9 +135,6 @@ class _outside:  # noqa: N801 - reads as a statement
             ) from exc
 
 
-_SESSION = {"application_name": "ferryman", "timezone": "UTC", "statement_timeout": "60s"}
-
-
 async def open_pool(url: str, *, size: int) -> Any:
     """Connect to ``url``; raises what asyncpg raises when nothing answers there."""
     return await asyncpg.create_pool(
@@ -144,7 +142,6 @@ async def open_pool(url: str, *, size: int) -> Any:
         connect=Servers(url).connect,
         min_size=1,
         max_size=size,
-        server_settings=_SESSION,
         reset=_keep,
     )
 
@@ -158,4 +155,4 @@ async def _keep(_connection: Any) -> None:
 
 async def connect(url: str) -> Any:
     """One connection for its own use, such as listening; to be ended by ``terminate``."""
-    return await Servers(url).connect(server_settings=_SESSION)
+    return await Servers(url).connect()

@@ -51,6 +51,8 @@ async def migrate(connection: Any, *, patience: float = PATIENCE_SECONDS) -> lis
         async with schema_lock(connection, patience=patience):
             await SQL.create_schema_history(connection)
             if file.name not in await _applied(connection):
+                # It may take longer than a statement of ours otherwise.
+                await connection.execute("SET LOCAL statement_timeout = 0")
                 await connection.execute(file.read_text())
                 await SQL.note_migration(connection, name=file.name)
                 applied.append(file.name)

@@ -5,11 +5,14 @@ that may take its place. Each is given a while of its own: a machine that is gon
 at all, and would use up the time of the others.
 """
 
+import asyncio
 import socket
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
+
+from ferryman.store.session import settle
 
 _SECONDS = 10.0
 """For one server to answer."""
@@ -40,11 +43,11 @@ class Servers:
         self.urls = urls_of(url)
 
     async def connect(self, _url: str = "", **options: Any) -> Any:
-        """A connection, as :func:`asyncpg.connect` gives it; raises the last server's error."""
+        """A connection whose session has our values; raises the last server's error."""
         problem: BaseException | None = None
         for url in tuple(self.urls):
             try:
-                connection = await asyncpg.connect(url, timeout=_SECONDS, **options)
+                connection = await _connect(url, options)
             except _ELSEWHERE as exc:
                 problem = exc
             else:
@@ -54,6 +57,17 @@ class Servers:
                 return connection
         assert problem is not None  # noqa: S101 - there is at least one server
         raise problem
+
+
+async def _connect(url: str, options: dict[str, Any]) -> Any:
+    connection = await asyncpg.connect(url, timeout=_SECONDS, **options)
+    try:
+        async with asyncio.timeout(_SECONDS):
+            await settle(connection)
+    except BaseException:
+        connection.terminate()
+        raise
+    return connection
 
 
 def urls_of(url: str) -> list[str]:
