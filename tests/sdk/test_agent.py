@@ -142,14 +142,39 @@ def test_a_killed_agent_is_given_its_transfer_again(
     assert platform.view(running)["exportCompletedAt"] is not None
 
 
+@pytest.mark.parametrize("options", [(), ("--once",)], ids=["many", "once"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_lets_a_running_listener_finish(
-    platform: Platform, running: Running, tmp_path: Path
+    platform: Platform,
+    running: Running,
+    tmp_path: Path,
+    options: tuple[str, ...],
+    number: signal.Signals,
 ) -> None:
-    with agent(running, "patient", tmp_path) as process:
+    """As a Kubernetes Job, ``timeout`` or Ctrl-C end it."""
+    with agent(running, "patient", tmp_path, *options) as process:
         process.until(lambda: "started" in process.mark.read_text())
-        process.process.send_signal(signal.SIGTERM)
+        process.process.send_signal(number)
         assert process.process.wait(timeout=90) == 0
         assert "completed" in process.mark.read_text()
+
+
+@pytest.mark.parametrize(("options", "status"), [((), 0), (("--once",), 1)], ids=["many", "once"])
+def test_a_listener_that_is_cut_short_is_given_to_the_next_agent(
+    platform: Platform, running: Running, tmp_path: Path, options: tuple[str, ...], status: int
+) -> None:
+    """A second signal ends the grace; that is no error of the listener."""
+    with agent(running, "slow", tmp_path, *options) as first:
+        first.until(lambda: "started" in first.mark.read_text())
+        first.process.send_signal(signal.SIGTERM)
+        first.says("agent.stopping")
+        first.process.send_signal(signal.SIGTERM)
+        assert first.process.wait(timeout=90) == status
+        assert "listener.failed" not in first.log.read_text()
+    assert platform.view(running)["status"] == "IN_PROGRESS"
+    with agent(running, "slow", tmp_path, "--once") as second:
+        assert second.process.wait(timeout=90) == 0
+    assert platform.view(running)["exportCompletedAt"] is not None
 
 
 def test_a_settled_transfer_is_no_error(

@@ -37,7 +37,10 @@ def run(  # noqa: PLR0917 - each is an option of the command
     ] = None,
     concurrency: Annotated[int, typer.Option(min=1, help="Transfers run at once.")] = 4,
     once: Annotated[
-        bool, typer.Option("--once", help="Run one transfer, then stop; 1 if it failed.")
+        bool,
+        typer.Option(
+            "--once", help="Run one transfer, then stop; 1 if it failed or was cut short."
+        ),
     ] = False,
     as_json: Annotated[
         bool,

@@ -74,6 +74,10 @@ class Agent:
         self._threads: dict[str, threading.Thread] = {}
         self._idle: set[str] = set()
         self._gateways: dict[str, Gateway] = {}
+        self.succeeded: bool | None = None
+        """Whether the last listener that ended returned normally; None: it is called again."""
+        self._ended = threading.Event()
+        self._closed = False
         self._retrying = False
         self._transport = HttpTransport(
             url, token, error=GatewayError, policy=_FOREVER, sleep=self._pause
@@ -88,23 +92,41 @@ class Agent:
             if claimed is None:
                 self._slots.release()
                 continue
-            thread = threading.Thread(
-                target=self._run_in_slot,
-                args=(claimed,),
-                name=f"transfer-{claimed.transfer_id}",
-                daemon=True,
-            )
-            self._threads[claimed.transfer_id] = thread
-            thread.start()
+            self._start(claimed)
 
     def run_once(self) -> bool:
-        """Wait for one transfer and run its listener here; whether it returned normally."""
+        """Wait for one transfer and run its listener; whether it returned normally.
+
+        It runs in a thread of its own here too: an interrupt is for the agent, which then gives
+        the listener its time (:meth:`drain`), and no error of the listener.
+        """
         log.info("agent.started agentId=%s keys=%s", self.agent_id, ",".join(self._keys))
-        while True:
+        while self.succeeded is None:
+            self._slots.acquire()
             claimed = self._claim()
-            ended = None if claimed is None else self._listen(claimed)
-            if ended is not None:
-                return ended
+            if claimed is None:
+                self._slots.release()
+            else:
+                self._start(claimed)
+                # Not by join(): an exception within it has the thread taken for ended.
+                self._ended.wait()
+                self._ended.clear()
+        return self.succeeded
+
+    def _start(self, claimed: ClaimedTransfer) -> None:
+        thread = threading.Thread(
+            target=self._run_in_slot,
+            args=(claimed,),
+            name=f"transfer-{claimed.transfer_id}",
+            daemon=True,
+        )
+        self._threads[claimed.transfer_id] = thread
+        thread.start()
+
+    @property
+    def running(self) -> int:
+        """How many listeners run now."""
+        return len(self._threads)
 
     def drain(self, grace: float) -> None:
         """Wait up to ``grace`` seconds for the running listeners, then cut their uploads."""
@@ -116,7 +138,11 @@ class Agent:
             thread.join(max(0.0, deadline - time.monotonic()))
 
     def close(self) -> None:
-        """Let go of everything; uploads of listeners that still run are given up."""
+        """Let go of everything; uploads of listeners that still run are cut off.
+
+        Their transfers are given to the next agent, which resumes them.
+        """
+        self._closed = True
         for gateway in list(self._gateways.values()):
             gateway.close()
         self._transport.close()
@@ -148,10 +174,11 @@ class Agent:
 
     def _run_in_slot(self, claimed: ClaimedTransfer) -> None:
         try:
-            self._listen(claimed)
+            self.succeeded = self._listen(claimed)
         finally:
             self._threads.pop(claimed.transfer_id, None)
             self._slots.release()
+            self._ended.set()
 
     def _listen(self, claimed: ClaimedTransfer) -> bool | None:
         """Run the listener: whether it returned normally; None when it has to be called again."""
@@ -180,6 +207,9 @@ class Agent:
                 self._listener.call_for(claimed, gateway)()
                 gateway.check_finished()
             except BaseException as error:  # noqa: BLE001 - exiting is failing too
+                if self._closed:
+                    log.info("listener.cut_off transferId=%s", claimed.transfer_id)
+                    return None
                 return _report(gateway, error)
             finally:
                 del self._gateways[claimed.transfer_id]

@@ -33,7 +33,8 @@ def run_agent(
     function of the two, or the name of one as ``module:attribute``. ``url`` and ``token`` default
     to ``FERRYMAN_URL`` and ``FERRYMAN_SERVER_TOKEN``. With ``once`` it runs one transfer and
     returns whether the listener returned normally. On a signal it takes no more transfers and
-    gives running listeners ``grace`` seconds; a second signal cuts that short. ``watch`` is called
+    gives running listeners ``grace`` seconds; a second signal cuts that short. What was cut short
+    is not reported as an error: the next agent is given the transfer again. ``watch`` is called
     for each file that a listener begins, to show how far it is. ``bandwidth`` bounds the bytes
     that all of them send in a second. Raises ``GatewayError`` where the token is refused,
     ``ValueError`` where a setting is missing.
@@ -56,8 +57,9 @@ def run_agent(
                 return agent.run_once()
             agent.run()
         except KeyboardInterrupt:
+            running = agent.running
             _drain(agent, grace)
-            return True
+            return not once or not running or agent.succeeded is True
         finally:
             agent.close()
     return True
