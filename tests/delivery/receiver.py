@@ -36,6 +36,7 @@ class Receiver:
 
     url: str = ""
     answer: Answer = yes
+    headers: dict[str, str] = field(default_factory=dict)
     got: list[Got] = field(default_factory=list)
 
     def of(self, message_id: str) -> list[Got]:
@@ -64,6 +65,8 @@ def receiving() -> Iterator[Receiver]:
                 self.send_response(status)
                 self.send_header("Location", "/elsewhere")
                 self.send_header("Content-Length", "0")
+                for name, value in receiver.headers.items():
+                    self.send_header(name, value)
                 self.end_headers()
             except OSError:
                 pass  # whoever asked is gone

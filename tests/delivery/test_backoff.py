@@ -1,12 +1,12 @@
 """When a failed delivery is tried again."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ferryman.delivery.backoff import retry_delay
+from ferryman.delivery.backoff import asked_delay, later_of, retry_delay
 from ferryman.domain.limits import LONGEST_BACKOFF
 from ferryman.ids import jitter
 
@@ -46,3 +46,52 @@ def test_jitter_stays_within_its_share(attempt: int, chance: float) -> None:
     wait = retry_delay(attempt, random=lambda: chance).total_seconds()
     plain = min(15 * 2 ** min(attempt - 1, 30), LONGEST_BACKOFF.total_seconds())
     assert 0.8 * plain <= wait <= 1.2 * plain
+
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("status", "header", "seconds"),
+    [
+        (429, "40", 40),
+        (503, " 40 ", 40),
+        (503, "0", 0),
+        (503, "Sun, 01 Mar 2026 12:00:40 GMT", 40),
+        (429, "Sunday, 01-Mar-26 12:01:00 GMT", 60),
+        (429, "Sun Mar  1 12:02:00 2026", 120),
+        (503, "Sun, 01 Mar 2026 11:00:00 GMT", 0),
+        (503, "Sun, 01 Mar 2026 13:00:40 +0100", 40),
+        (429, None, None),
+        (429, "", None),
+        (429, "-5", None),
+        (429, "soon", None),
+        (429, "Sun, 99 Mar 2026 12:00:40 GMT", None),
+        (429, "9" * 5000, None),
+        (429, "\u0664\u0660", None),
+        (500, "40", None),
+        (301, "40", None),
+    ],
+)
+def test_what_retry_after_asks_for(status: int, header: str | None, seconds: int | None) -> None:
+    asked = None if seconds is None else timedelta(seconds=seconds)
+    assert asked_delay(status, header, NOW) == asked
+
+
+@pytest.mark.parametrize(
+    ("delay", "asked", "wait"),
+    [
+        (15, None, 15),
+        (15, 40, 40),
+        (60, 40, 60),
+        (15, 0, 15),
+        (15, 900, 900),
+        (15, 86_400, 900),
+        (3600, 40, 3600),
+    ],
+)
+def test_the_longer_wait_counts_up_to_a_quarter_of_an_hour(
+    delay: int, asked: int | None, wait: int
+) -> None:
+    wanted = None if asked is None else timedelta(seconds=asked)
+    assert later_of(timedelta(seconds=delay), wanted) == timedelta(seconds=wait)

@@ -241,6 +241,23 @@ def test_an_event_is_sent_until_the_answer_is_200(voyage: Voyage) -> None:
     assert bodies == [bodies[0]] * (failures + 1)
 
 
+@pytest.mark.parametrize(("asked", "wait"), [("40", 40), ("5000", 900)])
+def test_an_app_that_asks_for_time_gets_it(voyage: Voyage, asked: str, wait: int) -> None:
+    """Up to a quarter of an hour, and never less than the back-off."""
+    voyage.answer(lambda _got: 503)
+    voyage.receiver.headers["Retry-After"] = asked
+    voyage.register("/in")
+    message_id = voyage.crossing.upload("busy")
+    view = voyage.until_failed(message_id)
+    [attempt] = view["attempts"]
+    waited = (view["nextAttemptAt"] - attempt["startedAt"]) / 1000
+    assert wait <= waited <= wait + 30
+    voyage.receiver.headers.clear()
+    voyage.answer(yes)
+    voyage.crossing.advance(wait + 60)
+    assert voyage.message(message_id)["state"] == "DELIVERED"
+
+
 @pytest.mark.parametrize(
     ("status", "says"),
     [

@@ -1,12 +1,17 @@
-"""When to try again: exponential backoff with jitter."""
+"""When to try again: exponential backoff with jitter, or later if the receiver asks for it."""
 
+import re
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 
 from ferryman.domain.limits import LONGEST_BACKOFF
 
 _DOUBLINGS = 64
 """More change nothing, and a float does not hold all that a message may wait for."""
+
+_ASKING = frozenset({429, 503})
+_SECONDS = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 
 def retry_delay(
@@ -30,3 +35,29 @@ def retry_delay(
     plain = base * factor ** min(attempt - 1, _DOUBLINGS)
     spread = 1.0 + jitter * (2.0 * random() - 1.0)
     return timedelta(seconds=min(plain, max(base, longest.total_seconds())) * spread)
+
+
+def asked_delay(status: int, header: str | None, now: datetime) -> timedelta | None:
+    """How long an answer of 429 or 503 asks to be left alone, by its ``Retry-After``.
+
+    The header has seconds or a date, which is compared with ``now`` of the real clock. None for
+    other answers and for a header that says neither.
+    """
+    if status not in _ASKING or header is None:
+        return None
+    text = header.strip()
+    if _SECONDS.fullmatch(text):
+        return timedelta(seconds=int(text))
+    try:
+        at = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return None
+    at = at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+    return max(at - now, timedelta(0))
+
+
+def later_of(
+    delay: timedelta, asked: timedelta | None, *, longest: timedelta = LONGEST_BACKOFF
+) -> timedelta:
+    """The back-off ``delay``, or what was ``asked`` for if that is longer, up to ``longest``."""
+    return delay if asked is None else max(delay, min(asked, longest))

@@ -9,7 +9,9 @@ from aiohttp.abc import AbstractResolver, AbstractStreamWriter
 from aiohttp.payload import BytesPayload
 from yarl import URL
 
+from ferryman.clock import wall_now
 from ferryman.delivery.addresses import AddressRefusedError, public_socket
+from ferryman.delivery.backoff import asked_delay
 from ferryman.delivery.names import Names
 from ferryman.domain.outcome import Outcome, Stage, failed, succeeded
 
@@ -73,7 +75,7 @@ class RemoteSender:
         request = _Body(payload.encode(), content_type="application/json")
         try:
             async with asyncio.timeout(timeout):
-                status, location, body = await self._exchange(url, request, headers)
+                status, told, body = await self._exchange(url, request, headers)
         except TimeoutError:
             return failed(
                 request.stage,
@@ -93,14 +95,20 @@ class RemoteSender:
             reason += f", and only {receiver.expected} counts"
         if 300 <= status < 400:
             reason += (
-                f", a redirect to {location[:500]!r}, which is not followed: "
+                f", a redirect to {told.get('Location', '')[:500]!r}, which is not followed: "
                 f"{receiver.final_address}"
             )
-        return failed("after", f"{reason}.\n{text}", duration=duration, status=status)
+        return failed(
+            "after",
+            f"{reason}.\n{text}",
+            duration=duration,
+            status=status,
+            retry_after=asked_delay(status, told.get("Retry-After"), wall_now()),
+        )
 
     async def _exchange(
         self, url: str | URL, request: "_Body", headers: Mapping[str, str]
-    ) -> tuple[int, str, bytes]:
+    ) -> tuple[int, Mapping[str, str], bytes]:
         async with self._session.post(
             url,
             data=request,
@@ -122,7 +130,7 @@ class RemoteSender:
             else:
                 # More may be coming; without this the client would read on to reuse the line.
                 response.close()
-            return response.status, response.headers.get("Location", ""), bytes(body)
+            return response.status, response.headers, bytes(body)
 
 
 class _Body(BytesPayload):

@@ -1,6 +1,7 @@
 """What came of one attempt to hand a message to a cloud app."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Literal
 
 Stage = Literal["before", "during", "after"]
@@ -18,7 +19,8 @@ class Outcome:
     ``after`` (the app answered, and the answer was no). ``status`` is the HTTP status of a
     remote; ``duration`` is in seconds; ``output`` is what a function printed, or what a remote
     wrote with a success. ``hung``: there was no answer in time. ``left`` names what a function
-    left running when it returned, which was ended then; empty if nothing.
+    left running when it returned, which was ended then; empty if nothing. ``retry_after`` is how
+    long a remote asked to be left alone.
     """
 
     ok: bool
@@ -29,6 +31,7 @@ class Outcome:
     output: str
     hung: bool = False
     left: str = ""
+    retry_after: timedelta | None = None
 
 
 def succeeded(
@@ -54,6 +57,7 @@ def failed(
     status: int | None = None,
     output: str = "",
     hung: bool = False,
+    retry_after: timedelta | None = None,
 ) -> Outcome:
     """The attempt failed; ``error`` is kept to its first and last kilobytes."""
     return Outcome(
@@ -64,6 +68,7 @@ def failed(
         duration=duration,
         output=bounded(output, OUTPUT_BYTES),
         hung=hung,
+        retry_after=retry_after,
     )
 
 
