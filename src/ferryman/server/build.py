@@ -11,9 +11,11 @@ from ferryman.config import Settings
 from ferryman.ids import new_secret
 from ferryman.objects.local import LocalStore
 from ferryman.objects.port import ObjectStore
+from ferryman.server.starting import tells_wait
 from ferryman.services.platform import Platform
 from ferryman.store import clock, secret
 from ferryman.store.database import Database
+from ferryman.store.database_address import check_address, servers_named
 from ferryman.store.migrate import migrate
 from ferryman.store.reaching import can_pass, reach, refused
 from ferryman.tokens import SigningKey
@@ -36,7 +38,10 @@ async def build(
     ``check_store`` asks a store outside this machine whether it can be used, and claims a folder
     for this platform. Workers do not: deliveries go on while a store is down, or out of reach.
     """
-    pool = await reach(database_url, size=settings.database_pool)
+    check_address(database_url)
+    server = servers_named(database_url)
+    with tells_wait("database.waits", server=server, reason="no answer yet"):
+        pool = await reach(database_url, size=settings.database_pool)
     try:
         database = Database(pool, virtual=settings.clock == "virtual")
         async with database.connection() as connection:
@@ -79,7 +84,8 @@ async def _open_store(
     address = parse_address(settings.object_store)
     store = await stack.enter_async_context(s3_store(address, part_size=settings.part_bytes))
     if check:
-        await store.check()
+        with tells_wait("store.waits", bucket=address.bucket, endpoint=store.endpoint):
+            await store.check()
     return store
 
 

@@ -9,14 +9,15 @@ import fcntl
 import signal
 import socket
 from collections.abc import Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, contextmanager, suppress
 from pathlib import Path
 
 from ferryman.config import Settings
-from ferryman.errors import ConfigError
+from ferryman.errors import ConfigError, PlatformError
 from ferryman.server.children import keep_postgres, keep_worker
 from ferryman.server.keeper import end_with_keeper
 from ferryman.server.operator import operator_token
+from ferryman.server.starting import unless_stopped
 from ferryman.store.embedded import EmbeddedPostgres
 
 _BIND_SECONDS = 10.0
@@ -36,19 +37,39 @@ async def serve(settings: Settings, *, workers: int) -> None:
         loop.add_signal_handler(ending, stop.set)
     end_with_keeper(stop, _END_SECONDS)
     async with AsyncExitStack() as stack:
-        starting = asyncio.create_task(_database(settings, stack))
-        await asyncio.sleep(0)
-        # Imported while the database starts: each takes about half a second.
-        from ferryman.server.answer import answering
-
-        url = await starting
-        serving = await stack.enter_async_context(answering(settings, url, token, stop))
+        started = await unless_stopped(stop, _start(settings, token, stop, stack))
+        if started is None:
+            return
+        url, serving = started
         # Entered last, so ended first: functions that run still need the API to answer them.
         for number in range(workers):
             await stack.enter_async_context(keep_worker(settings, url, number))
         print(f"Ferryman ready on {settings.base_url}", flush=True)
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+
+
+async def _start(
+    settings: Settings, token: str, stop: asyncio.Event, stack: AsyncExitStack
+) -> tuple[str, "asyncio.Task[None]"]:
+    """The address of the database, and the API, which ``stack`` ends."""
+    starting = asyncio.create_task(_database(settings, stack))
+    try:
+        await asyncio.sleep(0)
+        # Imported while the database starts: each takes about half a second.
+        from ferryman.server.answer import answering
+
+        url = await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        await _ended(starting)
+        raise
+    return url, await stack.enter_async_context(answering(settings, url, token, stop))
+
+
+async def _ended(starting: "asyncio.Task[str]") -> None:
+    """An embedded server that is about to start cannot be left to itself."""
+    with suppress(PlatformError):
+        await starting
 
 
 async def _database(settings: Settings, stack: AsyncExitStack) -> str:

@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import signal
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 
 import structlog
 
@@ -11,6 +11,7 @@ from ferryman.config import Settings
 from ferryman.delivery import worker
 from ferryman.server.build import build
 from ferryman.server.keeper import end_with_keeper
+from ferryman.server.starting import unless_stopped
 from ferryman.store.embedded import EmbeddedPostgres
 
 log = structlog.get_logger("ferryman.worker")
@@ -29,7 +30,10 @@ async def work(settings: Settings) -> None:
     url = settings.database_url
     if url is None:
         url = await asyncio.to_thread(EmbeddedPostgres(settings.data_dir).start)
-    async with build(settings, url) as built:
+    async with AsyncExitStack() as stack:
+        built = await unless_stopped(stop, stack.enter_async_context(build(settings, url)))
+        if built is None:
+            return
         # What is there now stays: looking through it again and again finds no garbage.
         gc.collect()
         gc.freeze()

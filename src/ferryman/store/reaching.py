@@ -36,7 +36,7 @@ async def reach(url: str, *, size: int) -> Any:
     Raises :class:`ConfigError` at once for what stays as it is, :class:`OutsideError`
     (``database_unavailable``) for what did not pass in time.
     """
-    check_address(url)
+    check_address(url)  # of others, parts could be shown that are a password
     loop = asyncio.get_running_loop()
     until = loop.time() + _PATIENCE_SECONDS
     while True:

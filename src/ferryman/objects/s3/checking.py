@@ -9,6 +9,11 @@ from ferryman.objects.s3.bench import CHECK_NAME, abort
 _LEFT_BEHIND = timedelta(hours=1)
 
 
+async def check_answer(client: Any, bucket: str, prefix: str) -> None:
+    """One call that changes nothing. Raises what ``client`` raises."""
+    await client.list_objects_v2(Bucket=bucket, Prefix=f"{prefix}{CHECK_NAME}", MaxKeys=1)
+
+
 async def check_rights(
     client: Any, bucket: str, prefix: str, encryption: dict[str, str], now: datetime
 ) -> None:

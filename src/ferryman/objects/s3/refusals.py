@@ -51,7 +51,9 @@ def store_errors() -> Iterator[None]:
     except BotoCoreError as error:
         # Keys that are half there, a profile that does not exist, a role that cannot be assumed.
         raise _refused(type(error).__name__) from error
-    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+    except TimeoutError as error:
+        raise _unreachable("no answer in time") from error
+    except (aiohttp.ClientError, OSError) as error:
         raise _unreachable(type(error).__name__) from error
 
 

@@ -21,7 +21,7 @@ from ferryman.objects.parts import check_parts, check_request
 from ferryman.objects.port import HoldsMoreError, Part, SignedPart, Unfinished
 from ferryman.objects.s3.address import S3Address, base_of
 from ferryman.objects.s3.bench import CHECK_NAME, Bench
-from ferryman.objects.s3.checking import check_rights
+from ferryman.objects.s3.checking import check_answer, check_rights
 from ferryman.objects.s3.presign import Keys, part_fields, presign
 from ferryman.objects.s3.refusals import GONE, code_of, etag_of, store_errors
 from ferryman.objects.s3.single import MARK, Single, keeps_to_condition, read_single
@@ -31,6 +31,9 @@ from ferryman.wire.upload import PartRequest, StoredPart
 
 _READ = 1 << 20
 _STREAM_TRIES = 3
+_ANSWER_SECONDS, _CHECK_SECONDS = 15.0, 120.0
+"""For a store's first answer when the platform starts, and for all that is tried then."""
+
 _TRIAL_LIFE = timedelta(minutes=5)
 _MD5 = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _JOINED = re.compile(r"[0-9a-f]{32}-[0-9]+", re.ASCII)
@@ -60,6 +63,7 @@ class S3Store:
         wall: Callable[[], datetime] = wall_now,
     ) -> None:
         self.part_size = part_size
+        self.endpoint = endpoint
         self.max_parts = address.max_parts or MAX_PARTS
         self.compare_etags = False
         self._client = client
@@ -262,8 +266,11 @@ class S3Store:
 
         bench = Bench(self._client, own, self._encryption(), sign)
         with store_errors():
-            await check_rights(self._client, own.bucket, own.prefix, self._encryption(), now)
-            habits = await try_habits(bench)
+            async with asyncio.timeout(_CHECK_SECONDS):
+                async with asyncio.timeout(_ANSWER_SECONDS):
+                    await check_answer(self._client, own.bucket, own.prefix)
+                await check_rights(self._client, own.bucket, own.prefix, self._encryption(), now)
+                habits = await try_habits(bench)
         self.max_parts = habits.max_parts
         self.compare_etags = not habits.checks_digests
         self._exclusive = habits.replaces_nothing and habits.checks_digests

@@ -1,0 +1,43 @@
+"""Starting what may take long: a line says what is waited for, and a signal ends the wait."""
+
+import asyncio
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import structlog
+
+log = structlog.get_logger("ferryman.serve")
+
+T = TypeVar("T")
+
+_QUIET_SECONDS = 3.0
+
+
+@contextmanager
+def tells_wait(event: str, **facts: str) -> Iterator[None]:
+    """Log ``event`` if the block takes longer than a few seconds."""
+    timer = asyncio.get_running_loop().call_later(
+        _QUIET_SECONDS, lambda: log.warning(event, **facts)
+    )
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+async def unless_stopped(stop: asyncio.Event, starting: Coroutine[Any, Any, T]) -> T | None:
+    """What ``starting`` gives, or None if ``stop`` is set first: then it is cancelled."""
+    work = asyncio.create_task(starting)
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({work, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if work.done():
+            return await work
+        return None
+    finally:
+        stopping.cancel()
+        work.cancel()
+        await asyncio.wait({work})
+        if not work.cancelled():
+            work.exception()  # which is raised above, or came too late for anybody
