@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from .running import Running
 
 
@@ -47,6 +49,49 @@ def test_standard_input_is_put_and_answers_are_json(running: Running) -> None:
     assert (receipt["size"], receipt["label"], put.stderr) == (3, None, b"")
     listed = data(running, "list", "--transfer", running.transfer_id, "--json")
     assert json.loads(listed.stdout) == [{"key": receipt["key"], "label": None}]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("NAME", "--label", "good"), ("plain", "--label", os.fsdecode(b"caf\xe9"))],
+    ids=["name", "label"],
+)
+def test_what_is_not_utf8_is_refused_before_anything_is_sent(
+    running: Running, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    for name in (b"caf\xe9", b"plain"):
+        (tmp_path / os.fsdecode(name)).write_bytes(b"x")
+    file = str(tmp_path / arguments[0].replace("NAME", os.fsdecode(b"caf\xe9")))
+    put = data(running, "put", file, *arguments[1:], "--transfer", running.transfer_id)
+    assert put.returncode == 1
+    assert b"UTF-8" in put.stderr
+    assert rb"\udce9" in put.stderr
+    assert len(put.stderr.splitlines()) == 1
+    listed = data(running, "list", "--transfer", running.transfer_id, "--json")
+    assert json.loads(listed.stdout) == []
+
+
+@pytest.mark.parametrize(
+    "terminal", [{"PYTHONIOENCODING": "ascii"}, {"COLUMNS": "20"}], ids=["ascii", "narrow"]
+)
+def test_a_terminal_that_lacks_signs_or_room_ends_no_command(
+    running: Running, tmp_path: Path, terminal: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What cannot be shown is shown by its number; JSON stays JSON."""
+    for name, value in terminal.items():
+        monkeypatch.setenv(name, value)
+    source = tmp_path / "Bücher"
+    source.write_bytes(b"x")
+    transfer = ("--transfer", running.transfer_id)
+    put = data(running, "put", str(source), "--label", "☃", *transfer)
+    assert put.returncode == 0, put.stderr
+    listed = data(running, "list", *transfer)
+    assert listed.returncode == 0, listed.stderr
+    assert "☃".encode() in listed.stdout or rb"\u2603" in listed.stdout
+    as_json = data(running, "list", *transfer, "--json")
+    assert [each["label"] for each in json.loads(as_json.stdout)] == ["☃"]
+    helped = data(running, "put", "--help")
+    assert helped.returncode == 0, helped.stderr
 
 
 def test_a_refusal_is_one_sentence_and_status_1(running: Running) -> None:

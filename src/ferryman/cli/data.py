@@ -188,6 +188,8 @@ def _put(
     from ferryman.sdk.journal import state_folder, usable
     from ferryman.sdk.put import put_file, put_stream
 
+    _check_utf8("a file whose name is UTF-8", file, "Rename it, or send it by standard input.")
+    _check_utf8("a label in UTF-8", label or "", "Correct --label.")
     path = Path(file)
     if file == "-" or (path.exists() and not path.is_file()):
         # A pipe or a device: of an unknown length, and not to be read twice.
@@ -204,6 +206,14 @@ def _put(
         return put_file(
             transport, transfer, path, label, watch=meter, journals=journals, restart=restart
         )
+
+
+def _check_utf8(expected: str, text: str, fix: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        shown = text.encode("utf-8", "backslashreplace").decode()
+        raise ValueError(f"expected {expected}; found {shown}. {fix}") from None
 
 
 @contextmanager
@@ -239,4 +249,5 @@ def _explained() -> Iterator[None]:
 
 
 def _print_json(value: object) -> None:
-    typer.echo(json.dumps(value, ensure_ascii=False))
+    # Bytes: JSON is in UTF-8 on every terminal.
+    typer.echo(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))

@@ -52,7 +52,7 @@ def demo(
         if good and folder is None:
             shutil.rmtree(work)
     if as_json:
-        typer.echo(json.dumps(result, ensure_ascii=False))
+        typer.echo(json.dumps(result, ensure_ascii=False).encode())
     else:
         summary(console, result)
     raise typer.Exit(0 if good else 1)
