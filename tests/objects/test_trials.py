@@ -9,6 +9,8 @@ from ferryman.objects.s3.store import S3Store
 from tools.ceph import Ceph
 
 from .odd_store import (
+    Asked,
+    Said,
     Twist,
     busy_at_first,
     mixes_parts,
@@ -73,6 +75,35 @@ def test_it_is_refused_in_any_case_where_etags_tell_nothing(ceph: Ceph) -> None:
         error = refused(store)
     assert (type(error), error.code) == (ConfigError, "store_unsuitable")
     assert "etags" in error.expected
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        (501, {}, b"<Error><Code>NotImplemented</Code></Error>"),
+        (404, {}, b""),
+        (500, {}, b"<Error><Code>InternalError</Code></Error>"),
+        (200, {}, b"<html>no such page"),
+        (200, {}, b"<ListBucketResult></ListBucketResult>"),
+    ],
+    ids=["not implemented", "not found", "broken", "no XML", "a list of files"],
+)
+def test_a_store_that_lists_no_uploads_is_refused_by_that_name(ceph: Ceph, said: Said) -> None:
+    """As s3rver and localbucket, which are there and answer."""
+
+    def lists_none(asked: Asked) -> Said | None:
+        return said if asked.method == "GET" and "uploads" in asked.query else None
+
+    with (
+        odd_store(ceph, lists_none) as odd,
+        s3_at(odd) as store,
+        pytest.raises(ConfigError) as caught,
+    ):
+        run(store.check())
+    with s3_at(ceph) as store:
+        assert run(left_behind(store)) == []
+    assert caught.value.code == "store_unsuitable"
+    assert "ListMultipartUploads" in caught.value.expected
 
 
 @pytest.mark.parametrize("twist", [takes_late_parts, refuses_late_parts_and_is_harmed])

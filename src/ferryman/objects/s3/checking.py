@@ -3,8 +3,13 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+from botocore.exceptions import ClientError
+from botocore.parsers import ResponseParserError
+
+from ferryman.errors import ConfigError
 from ferryman.ids import passing_id
 from ferryman.objects.s3.bench import CHECK_NAME, abort
+from ferryman.objects.s3.refusals import code_of, error_of
 
 _LEFT_BEHIND = timedelta(hours=1)
 
@@ -19,11 +24,11 @@ async def check_rights(
 ) -> None:
     """Begin an upload and give it up; write a file, read it and delete it; list both.
 
-    What a check that was killed left in the bucket is removed. Raises what ``client`` raises.
+    What a check that was killed left in the bucket is removed. Raises what ``client`` raises, and
+    ``ConfigError`` (``store_unsuitable``) for a store that does not list uploads.
     """
     stem = f"{prefix}{CHECK_NAME}"
-    uploads = await client.list_multipart_uploads(Bucket=bucket, Prefix=stem)
-    for each in uploads.get("Uploads", ()):
+    for each in await _uploads(client, bucket, stem):
         if now - each["Initiated"] > _LEFT_BEHIND:
             await abort(client, {"Bucket": bucket, "Key": each["Key"]}, each["UploadId"])
     files = await client.list_objects_v2(Bucket=bucket, Prefix=stem)
@@ -32,10 +37,45 @@ async def check_rights(
             await client.delete_object(Bucket=bucket, Key=each["Key"])
     name = {"Bucket": bucket, "Key": f"{stem}-{passing_id()}"}
     begun = await client.create_multipart_upload(**name, **encryption)
-    await client.abort_multipart_upload(**name, UploadId=begun["UploadId"])
+    try:
+        open_now = await _uploads(client, bucket, name["Key"])
+        if begun["UploadId"] not in [each["UploadId"] for each in open_now]:
+            raise _lists_no_uploads("a list without an upload that is open")
+    finally:
+        await client.abort_multipart_upload(**name, UploadId=begun["UploadId"])
     await client.put_object(**name, **encryption, Body=b"")
     try:
         async with (await client.get_object(**name))["Body"] as body:
             await body.read()
     finally:
         await client.delete_object(**name)
+
+
+async def _uploads(client: Any, bucket: str, prefix: str) -> list[Any]:
+    """The open uploads whose keys begin with ``prefix``.
+
+    Small stores lack the call, and answer it with an error of any kind, or with something else.
+    They have answered another call before, so it is not the network.
+    """
+    try:
+        answer = await client.list_multipart_uploads(Bucket=bucket, Prefix=prefix)
+    except ClientError as error:
+        if error_of(error).code in _LACKING:
+            raise _lists_no_uploads(code_of(error) or "an error without a code") from error
+        raise
+    except ResponseParserError as error:
+        raise _lists_no_uploads("an answer that is not S3's") from error
+    return list(answer.get("Uploads", ()))
+
+
+_LACKING = ("store_unsuitable", "store_unavailable")
+
+
+def _lists_no_uploads(found: str) -> ConfigError:
+    return ConfigError(
+        "store_unsuitable",
+        expected="an object store that has the call ListMultipartUploads, by which Ferryman "
+        "finds uploads that were never completed",
+        found=found,
+        fix="Use another store; docs/how-to/use-s3.md lists what Ferryman needs of one.",
+    )
