@@ -67,6 +67,40 @@ class ConnectEventType(StrEnum):
     SETTLED = "transfer-settled"
 
 
+class FailureCause(StrEnum):
+    """Why an attempt at delivering a message failed, said by whoever saw it fail.
+
+    Each is a cause of ``domain/cause.py``, which has the words for it.
+    """
+
+    # The way to the app
+    NAME_NOT_RESOLVED = "name_not_resolved"
+    CONNECTION_REFUSED = "connection_refused"
+    TLS_FAILED = "tls_failed"
+    CONNECTION_BROKE = "connection_broke"
+    ADDRESS_REFUSED = "address_refused"
+    ADDRESS_UNUSABLE = "address_unusable"
+    # What a remote or a webhook answered
+    NOT_ANSWERED_IN_TIME = "not_answered_in_time"
+    REDIRECTED = "redirected"
+    ANSWERED_NOT_200 = "answered_not_200"
+    CREDENTIALS_REFUSED = "credentials_refused"
+    PATH_UNKNOWN = "path_unknown"
+    APP_FAILED = "app_failed"
+    # Functions
+    HANDLER_MISSING = "handler_missing"
+    DEPENDENCY_MISSING = "dependency_missing"
+    FUNCTION_NOT_LOADED = "function_not_loaded"
+    FUNCTION_RAISED = "function_raised"
+    FUNCTION_TIMED_OUT = "function_timed_out"
+    FUNCTION_EXITED = "function_exited"
+    FUNCTION_OUT_OF_MEMORY = "function_out_of_memory"
+    NO_FREE_PLACE = "no_free_place"
+    # The platform itself, and what has no cause of its own
+    WORKER_DIED = "worker_died"
+    DELIVERY_FAILED = "delivery_failed"
+
+
 class GivenUp(StrEnum):
     """Why a file that was begun will not come (ADR 0038).
 

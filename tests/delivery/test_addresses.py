@@ -91,7 +91,11 @@ def post(*hosts: str, names: AbstractResolver | None = None, private: bool = Fal
                 await remote.post(url.replace("127.0.0.1", host), "{}", {}, 60) for host in hosts
             ]
 
-    errors = [outcome.error or "" for outcome in asyncio.run(run())]
+    outcomes = asyncio.run(run())
+    for outcome in outcomes:
+        guarded = "not an address of the public internet" in (outcome.error or "")
+        assert (outcome.cause == "address_refused") is guarded
+    errors = [outcome.error or "" for outcome in outcomes]
     return [*errors, *came]
 
 

@@ -125,8 +125,8 @@ def test_what_a_worker_held_that_was_cut_off_is_free_at_once(database: str, tmp_
             assert line["app"] == stage.app.cloud_app_key
             assert line["environment"] == stage.app.environment
             assert not await held()
-            [attempt] = await stage.fetch("SELECT outcome FROM attempt")
-            assert attempt["outcome"] == "LOST"
+            [attempt] = await stage.fetch("SELECT outcome, cause FROM attempt")
+            assert (attempt["outcome"], attempt["cause"]) == ("LOST", "worker_died")
 
     asyncio.run(scene())
 

@@ -95,13 +95,27 @@ def test_any_2xx_is_a_success(status: int) -> None:
     assert (outcome.ok, outcome.status, outcome.stage) == (True, status, None)
 
 
-@pytest.mark.parametrize("status", [400, 401, 404, 409, 429, 500, 503])
-def test_other_answers_are_failures_with_their_words(status: int) -> None:
+@pytest.mark.parametrize(
+    ("status", "cause"),
+    [
+        (400, "app_failed"),
+        (401, "credentials_refused"),
+        (403, "credentials_refused"),
+        (404, "path_unknown"),
+        (405, "path_unknown"),
+        (409, "app_failed"),
+        (429, "app_failed"),
+        (500, "app_failed"),
+        (503, "app_failed"),
+    ],
+)
+def test_other_answers_are_failures_with_their_words(status: int, cause: str) -> None:
     async def answer(request: web.Request) -> web.Response:
         return web.Response(status=status, text="the reason\0" + "x" * 10_000)
 
     outcome = post(answer)
     assert (outcome.ok, outcome.status, outcome.stage) == (False, status, "after")
+    assert (outcome.cause, outcome.reason) == (cause, f"The remote answered {status}.")
     assert outcome.error is not None
     assert outcome.error.startswith(f"The remote answered {status}.\nthe reason")
     assert len(outcome.error.encode()) <= 4096
@@ -117,6 +131,7 @@ def test_redirects_are_not_followed(status: int) -> None:
 
     outcome = post(answer)
     assert (outcome.ok, outcome.status, outcome.stage) == (False, status, "after")
+    assert outcome.cause == "redirected"
     assert "redirect to '/elsewhere', which is not followed" in str(outcome.error)
     assert paths == ["/events"]
 
@@ -147,6 +162,7 @@ def test_a_remote_that_hangs_is_given_up() -> None:
 
     outcome = post(answer, timeout=0.5)
     assert (outcome.ok, outcome.stage, outcome.status) == (False, "during", None)
+    assert outcome.cause == "not_answered_in_time"
     assert "had not answered in full after 0.5 s" in str(outcome.error)
     assert outcome.duration > 0.4
 
@@ -174,6 +190,7 @@ def test_a_remote_that_hangs_up_is_a_failure() -> None:
 
     outcome = post(answer)
     assert (outcome.ok, outcome.stage) == (False, "during")
+    assert outcome.cause == "connection_broke"
     assert "closed the connection" in str(outcome.error)
 
 
@@ -216,13 +233,14 @@ def test_what_is_no_whole_answer_is_a_failure(data: bytes) -> None:
 def test_a_refused_connection_sent_nothing(unused_port: int) -> None:
     outcome = post_to(f"http://127.0.0.1:{unused_port}/")
     assert (outcome.ok, outcome.stage) == (False, "before")
+    assert outcome.cause == "connection_refused"
     assert "No connection to the remote could be made" in str(outcome.error)
 
 
 @pytest.mark.parametrize("url", ["not an address", "ftp://127.0.0.1/", "http://[", "", "http://"])
 def test_an_unusable_address_sent_nothing(url: str) -> None:
     outcome = post_to(url)
-    assert (outcome.ok, outcome.stage) == (False, "before")
+    assert (outcome.ok, outcome.stage, outcome.cause) == (False, "before", "address_unusable")
 
 
 class NoNames(aiohttp.abc.AbstractResolver):
@@ -247,6 +265,7 @@ def test_an_unknown_name_sent_nothing() -> None:
 
     outcome = asyncio.run(attempt())
     assert (outcome.ok, outcome.stage) == (False, "before")
+    assert outcome.cause == "name_not_resolved"
     assert "could not be resolved" in str(outcome.error)
 
 
@@ -305,6 +324,7 @@ def test_a_certificate_nobody_vouches_for_sent_nothing(tmp_path: Path) -> None:
 
     outcome = asyncio.run(attempt())
     assert (outcome.ok, outcome.stage) == (False, "before")
+    assert outcome.cause == "tls_failed"
     assert "No secure connection" in str(outcome.error)
 
 

@@ -1,6 +1,5 @@
 """Explanations hold for any state that a transfer can be in, and any way an attempt can fail."""
 
-import socket
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -8,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ferryman.delivery.addresses import AddressRefusedError, public_socket
 from ferryman.domain.cause import CAUSES
 from ferryman.domain.explain import chain
 from ferryman.domain.failure import link_of
+from ferryman.domain.outcome import Raised
 from ferryman.domain.snapshot import (
     AppFacts,
     Asked,
@@ -24,7 +23,7 @@ from ferryman.domain.snapshot import (
     Workers,
 )
 from ferryman.domain.transfer import Transfer
-from ferryman.vocab import AppKind, EventType, MessageState, TransferStatus
+from ferryman.vocab import AppKind, EventType, FailureCause, MessageState, TransferStatus
 from ferryman.wire.transfer import AttemptView, MessageView
 
 NOW = datetime(2026, 1, 12, 12, tzinfo=UTC)
@@ -33,7 +32,7 @@ maybe = st.none() | instants
 
 
 def attempt(
-    stage: str | None = None, status: int | None = None, error: str = "", outcome: str = "FAILED"
+    cause: str | None, error: str = "", what: Raised | None = None, outcome: str = "FAILED"
 ) -> AttemptView:
     return AttemptView(
         number=1,
@@ -41,56 +40,48 @@ def attempt(
         started_at=0,
         duration_ms=1,
         outcome=outcome,
-        stage=stage,
-        status=status,
+        stage="after",
+        status=None,
         error=error,
         output=None,
+        cause=cause,
+        error_class=what.error_class if what else None,
+        error_message=what.message if what else None,
+        error_frame=what.frame if what else None,
     )
 
 
-@pytest.mark.parametrize(
-    ("failed", "cause"),
-    [
-        (attempt("after", 302), "redirected"),
-        (attempt("after", 204), "answered_not_200"),
-        (attempt("after", 401), "credentials_refused"),
-        (attempt("after", 405), "path_unknown"),
-        (attempt("after", 429), "app_failed"),
-        (attempt("after", 503, "ModuleNotFoundError: said the remote"), "app_failed"),
-        (attempt("during", None, "The connection to the remote broke: reset"), "connection_broke"),
-        (
-            attempt("before", None, "ImportError: it defines no function run"),
-            "handler_missing",
-        ),
-        (attempt("after", None, "Traceback …\nValueError: no"), "function_raised"),
-        (
-            attempt(
-                None,
-                None,
-                "the process that made this attempt died before its outcome was known",
-                "LOST",
-            ),
-            "worker_died",
-        ),
-        (attempt("during", None, "something else"), "delivery_failed"),
-        (attempt(None, None, ""), "delivery_failed"),
-    ],
-)
-def test_a_failed_attempt_has_one_cause(failed: AttemptView, cause: str) -> None:
-    link = link_of("delivery", failed, connect=False, message="m")
+@pytest.mark.parametrize("cause", FailureCause)
+def test_every_cause_of_a_failure_has_words(cause: FailureCause) -> None:
+    link = link_of("delivery", attempt(cause, "no"), connect=False, message="m")
     assert (link.cause, link.holds) == (cause, False)
     assert link.found
     assert link.fix
 
 
-def test_an_address_that_the_platform_keeps_from_is_named_as_one() -> None:
-    """By what the guard itself says of it."""
-    with pytest.raises(AddressRefusedError) as caught:
-        public_socket((socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", 80)))
-    failed = attempt("before", None, f"No connection to the remote could be made: {caught.value}")
+@pytest.mark.parametrize("cause", [None, "", "of_a_newer_release"])
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        ("", "no reason was kept"),
+        ("\n  The name of the remote could not be resolved: x\nmore", "could not be resolved: x"),
+        ("ModuleNotFoundError: x", "ModuleNotFoundError: x"),
+        ("the process that made this attempt died", "died"),
+    ],
+)
+def test_no_cause_is_found_in_words(cause: str | None, error: str, said: str) -> None:
+    """An attempt of an earlier or a newer release: its first line that says something."""
+    link = link_of("delivery", attempt(cause, error), connect=False, message="m")
+    assert link.cause == "delivery_failed"
+    assert link.found.startswith("events: ")
+    assert link.found.endswith(said)
+
+
+def test_what_was_raised_is_said_in_one_line() -> None:
+    what = Raised("Missing", "page 7\n  is gone", "src/index.ts:7 in run")
+    failed = attempt("function_raised", "Traceback", what)
     link = link_of("delivery", failed, connect=False, message="m")
-    assert link.cause == "address_refused"
-    assert "FERRYMAN_PRIVATE_ADDRESSES" in str(link.fix)
+    assert link.found == "events: raised Missing: page 7 is gone (src/index.ts:7 in run)"
 
 
 @st.composite
@@ -163,9 +154,9 @@ messages = st.builds(
     attempts=st.lists(
         st.builds(
             attempt,
-            st.sampled_from([None, "before", "during", "after"]),
-            st.none() | st.integers(100, 599),
+            st.none() | st.sampled_from(FailureCause),
             st.text(max_size=20) | st.just("a {brace} and {0}"),
+            st.none() | st.builds(Raised, st.text(max_size=5), st.just("{0}"), st.none()),
             st.sampled_from(["DELIVERED", "FAILED", "LOST"]),
         ),
         max_size=2,

@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ferryman.domain.outcome import ERROR_BYTES, bounded, failed
+from ferryman.vocab import FailureCause
 
 
 @settings(deadline=None)
@@ -15,7 +16,9 @@ def test_a_text_is_kept_within_its_bytes_and_fit_for_the_database(text: str, lim
 
 
 def test_both_ends_of_a_long_error_are_kept() -> None:
-    outcome = failed("after", "first" + "ü" * 10_000 + "last", duration=0.1)
+    outcome = failed(
+        "after", FailureCause.APP_FAILED, "first" + "ü" * 10_000 + "last", duration=0.1
+    )
     assert outcome.error is not None
     assert len(outcome.error.encode()) <= ERROR_BYTES
     assert outcome.error.startswith("first")

@@ -188,6 +188,11 @@ def the_function_exits(lab: Lab) -> Ground:
     return begun(lab.function("os._exit(3)"))
 
 
+@breaks("delivery", "function_out_of_memory", "in pieces")
+def the_function_takes_all_the_memory(lab: Lab) -> Ground:
+    return begun(lab.function("bytearray(1 << 40)"))
+
+
 @breaks("delivery", "app_failed", "the app's own log")
 def the_time_is_over_while_a_retry_waits(lab: Lab) -> Ground:
     ground = lab.forge(windowSeconds=20)

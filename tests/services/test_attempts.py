@@ -10,12 +10,13 @@ from ferryman.errors import Conflict
 from ferryman.services import message, transfer
 from ferryman.services import worker as workers
 from ferryman.services.delivery import Delivery
+from ferryman.vocab import FailureCause
 
 from .conftest import Play
 from .stage import BACK_OFF, SILENCE, Stage, Worker
 
 GOOD = succeeded(duration=0.1)
-BAD = failed("after", "no", duration=0.1)
+BAD = failed("after", FailureCause.APP_FAILED, "no", duration=0.1)
 
 
 async def outcomes(stage: Stage, delivery: Delivery) -> list[str]:
@@ -127,7 +128,7 @@ def test_the_late_outcome_of_a_lost_attempt_changes_nothing_for_the_worse(
         await stage.begin()
         slow = await late.take_only()
         assert await die(stage, late) == 1
-        await late.record(failed("during", "late", duration=1), slow)
+        await late.record(failed("during", FailureCause.CONNECTION_BROKE, "late", duration=1), slow)
         assert await state(stage, slow) == "PENDING"
         assert await outcomes(stage, slow) == ["FAILED"], "it is known now"
 

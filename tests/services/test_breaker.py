@@ -22,15 +22,15 @@ from ferryman.store.app import App
 from ferryman.store.breaker import Endpoint
 from ferryman.store.delivery import Due, Lane
 from ferryman.tokens import SigningKey
-from ferryman.vocab import AppKind, EventType
+from ferryman.vocab import AppKind, EventType, FailureCause
 from ferryman.wire.app import AppRegistration
 
 from .conftest import Play
 from .stage import Stage
 
 GOOD = succeeded(duration=0.1)
-BAD = failed("after", "no", duration=0.1)
-HUNG = failed("during", "no answer", duration=5.0, hung=True)
+BAD = failed("after", FailureCause.APP_FAILED, "no", duration=0.1)
+HUNG = failed("during", FailureCause.NOT_ANSWERED_IN_TIME, "no answer", duration=5.0, hung=True)
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 MANY = limits.BREAKER_WEIGHT
 HERE, THERE = "http://127.0.0.1:1/events", "http://127.0.0.1:2/events"

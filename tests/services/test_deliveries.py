@@ -13,7 +13,7 @@ from ferryman.services import explain, transfer
 from ferryman.services import worker as workers
 from ferryman.store.database import SQL
 from ferryman.store.delivery import Lane
-from ferryman.vocab import AppKind, EventType
+from ferryman.vocab import AppKind, EventType, FailureCause
 from ferryman.wire.app import AppRegistration
 from tests.support import manifest
 
@@ -21,7 +21,7 @@ from .conftest import Play
 from .stage import BACK_OFF, Stage, due_lanes
 
 GOOD = succeeded(duration=0.1)
-BAD = failed("after", "no", duration=0.1)
+BAD = failed("after", FailureCause.APP_FAILED, "no", duration=0.1)
 BACKLOG = 20_000
 
 

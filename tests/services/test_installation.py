@@ -14,7 +14,7 @@ from ferryman.services import installation
 from ferryman.services.installation import GRACE
 from ferryman.services.lifecycle import Lifecycle
 from ferryman.tokens import SigningKey
-from ferryman.vocab import AppKind, InstallationState
+from ferryman.vocab import AppKind, FailureCause, InstallationState
 from ferryman.wire.app import AppRegistration
 from tests.services.conftest import Play
 from tests.services.stage import Stage
@@ -28,9 +28,13 @@ DESCRIPTOR = {
     "lifecycle": {"installed": "/installed", "uninstalled": "/uninstalled"},
 }
 TAKEN = succeeded(duration=0.0, status=200)
-REFUSED = failed("after", "The app answered 500.", duration=0.0, status=500)
-UNREACHED = failed("before", "No connection.", duration=0.0)
-UNANSWERED = failed("during", "The app had not answered.", duration=0.0)
+REFUSED = failed(
+    "after", FailureCause.APP_FAILED, "The app answered 500.", duration=0.0, status=500
+)
+UNREACHED = failed("before", FailureCause.CONNECTION_REFUSED, "No connection.", duration=0.0)
+UNANSWERED = failed(
+    "during", FailureCause.NOT_ANSWERED_IN_TIME, "The app had not answered.", duration=0.0
+)
 
 
 class DeadError(Exception):
@@ -222,7 +226,9 @@ def test_secrets_are_shown_nowhere(on_ground: Callable[[Scene], None]) -> None:
 
         async def echo(url: str, payload: Mapping[str, Any], headers: Mapping[str, str]) -> Outcome:
             ground.sent.append(payload["sharedSecret"])
-            return failed("after", f"no: {payload}", duration=0.0, status=400)
+            return failed(
+                "after", FailureCause.APP_FAILED, f"no: {payload}", duration=0.0, status=400
+            )
 
         with pytest.raises(OutsideError) as refused:
             await installation.install(ground.platform, Lifecycle(KEY, echo), APP)

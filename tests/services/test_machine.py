@@ -27,7 +27,7 @@ from ferryman.domain.transfer import Change, Transfer
 from ferryman.errors import Conflict
 from ferryman.services import listener, transfer, upload
 from ferryman.services.delivery import Delivery
-from ferryman.vocab import AckStatus, GivenUp, MessageState
+from ferryman.vocab import AckStatus, FailureCause, GivenUp, MessageState
 
 from .stage import Stage, Worker, staged
 
@@ -36,7 +36,7 @@ DRIFT = timedelta(seconds=45)
 """Real time goes on while the machine runs; all of its own steps are whole minutes."""
 
 GOOD = succeeded(duration=0.1)
-BAD = failed("after", "no", duration=0.1)
+BAD = failed("after", FailureCause.APP_FAILED, "no", duration=0.1)
 
 _numbers = count(1)
 

@@ -13,7 +13,7 @@ from ferryman.services import explain, explain_transfer, maintenance, message, r
 from ferryman.services import sweep as sweeps
 from ferryman.store import storage
 from ferryman.store.database import SQL
-from ferryman.vocab import AckStatus, EventType
+from ferryman.vocab import AckStatus, EventType, FailureCause
 from ferryman.wire.redelivery import RedeliveryRequest
 
 from .conftest import Play
@@ -21,7 +21,7 @@ from .stage import Stage
 from .test_deliveries import on_message, plan_of
 
 GOOD = succeeded(duration=0.1)
-BAD = failed("after", "no", duration=0.1)
+BAD = failed("after", FailureCause.APP_FAILED, "no", duration=0.1)
 TABLES = "attempt timeline message upload app_data transfer container migration mapping_missing"
 FINISHED = 20_000
 

@@ -4,6 +4,7 @@ from ferryman.domain.outcome import failed
 from ferryman.figures import Figures
 from ferryman.services.metrics import Scraper, bounded
 from ferryman.store.metrics import Queue
+from ferryman.vocab import FailureCause
 
 from .conftest import Play
 from .stage import Stage
@@ -35,7 +36,7 @@ def test_attempts_and_queues_add_up(play: Play[None]) -> None:
         worker = stage.worker()
         await stage.begin()
         first = await worker.take_only()
-        await worker.record(failed("after", "no", duration=2.0), first)
+        await worker.record(failed("after", FailureCause.APP_FAILED, "no", duration=2.0), first)
         await worker.look()
         found = {
             (each.name, *each.labels): each.values

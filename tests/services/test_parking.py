@@ -8,7 +8,7 @@ from ferryman.services import attempt as attempts
 from ferryman.services import connect, message
 from ferryman.services import delivery as deliveries
 from ferryman.services import worker as workers
-from ferryman.vocab import AppKind, Audience, MessageState, ReportedStatus
+from ferryman.vocab import AppKind, Audience, FailureCause, MessageState, ReportedStatus
 from ferryman.wire.app import AppRegistration
 from ferryman.wire.connect import ProgressReport
 
@@ -18,7 +18,7 @@ from .stage import BACK_OFF, Stage, due_lanes, result
 HOOK = "http://127.0.0.1:9/in"
 MANY = 40
 GOOD = succeeded(duration=0.1)
-BAD = failed("after", "no", duration=0.1)
+BAD = failed("after", FailureCause.APP_FAILED, "no", duration=0.1)
 
 
 async def parked(stage: Stage) -> int:
@@ -138,7 +138,9 @@ def test_an_outcome_after_the_end_is_kept(play: Play[None]) -> None:
             stage.platform, stage.app, transfer_id, ProgressReport(status=ReportedStatus.FAILED)
         )
         await worker.record(GOOD, good)
-        await worker.record(failed("during", "gone", duration=0.1), bad)
+        await worker.record(
+            failed("during", FailureCause.CONNECTION_BROKE, "gone", duration=0.1), bad
+        )
         views = [
             await message.view(stage.platform, str(each.message.message_id)) for each in (good, bad)
         ]

@@ -13,6 +13,7 @@ from ferryman.api.call_log import CallLog
 from ferryman.domain.mapping import Rows
 from ferryman.domain.outcome import failed
 from ferryman.services import clock, maintenance, mapping_load, recording, transfer
+from ferryman.vocab import FailureCause
 
 from .conftest import Play
 from .stage import Stage
@@ -113,7 +114,9 @@ def test_no_signed_url_and_no_variable_is_recorded(
         transfer_id = await stage.begin()
         await stage.upload(transfer_id)
         error = f"Max retries exceeded with url: {URL}; key a-key-of-the-vendor"
-        await stage.worker().work(failed("during", error, duration=0.1))
+        await stage.worker().work(
+            failed("during", FailureCause.DELIVERY_FAILED, error, duration=0.1)
+        )
         await transfer.cancel(stage.platform, transfer_id)
         await stage.pass_time(timedelta(hours=2))
         for job in await stage.wake_jobs(transfer_id, due=True):

@@ -12,14 +12,14 @@ from ferryman.errors import Conflict, Invalid, NotFound
 from ferryman.services import app as apps
 from ferryman.services import message, redelivery, transfer
 from ferryman.store import transfer as transfers
-from ferryman.vocab import MessageState
+from ferryman.vocab import FailureCause, MessageState
 from ferryman.wire.redelivery import RedeliveryRequest
 
 from .conftest import Play
 from .stage import BACK_OFF, Stage, Worker
 
 GOOD = succeeded(duration=0.1)
-BAD = failed("after", "no", duration=0.1)
+BAD = failed("after", FailureCause.APP_FAILED, "no", duration=0.1)
 ALL = RedeliveryRequest(since=0)
 
 

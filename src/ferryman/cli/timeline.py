@@ -58,9 +58,12 @@ def sentence(entry: TimelineEntry) -> str:
         for name, value in entry.data.items()
         if name not in values.used and value is not None
     }
-    error = rest.pop("error", None)
+    told = [str(text) for name in ("reason", "error") if (text := rest.pop(name, None))]
+    # The error begins with the reason, unless that was taken out of a traceback.
+    if len(told) > 1 and told[1].startswith(told[0]):
+        del told[0]
     extras = "".join(f", {name} {_shown(value)}" for name, value in rest.items())
-    return f"{said}{extras}" + (f": {error}" if error else "")
+    return f"{said}{extras}" + (": " + "\n".join(told) if told else "")
 
 
 def line(entry: TimelineEntry) -> str:

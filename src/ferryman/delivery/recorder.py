@@ -17,6 +17,7 @@ from ferryman.services.delivery import Delivery
 from ferryman.services.known_apps import KnownApps
 from ferryman.services.platform import Platform
 from ferryman.store.breaker import Endpoint
+from ferryman.vocab import FailureCause
 
 log = structlog.get_logger("ferryman.delivery")
 
@@ -123,7 +124,7 @@ class Recorder:
 
 def all_failed(stage: Stage, delivery: Delivery, error: str) -> tuple[tuple[Route, Outcome], ...]:
     """The outcome of an attempt that the worker itself could not make, by every way."""
-    outcome = failed(stage, error, duration=0.0)
+    outcome = failed(stage, FailureCause.DELIVERY_FAILED, error, duration=0.0)
     return tuple((route, outcome) for route in delivery.routes)
 
 

@@ -14,6 +14,7 @@ from ferryman.delivery.addresses import AddressRefusedError, public_socket
 from ferryman.delivery.backoff import asked_delay
 from ferryman.delivery.names import Names
 from ferryman.domain.outcome import Outcome, Stage, failed, succeeded
+from ferryman.vocab import FailureCause
 
 _BODY_BYTES = 1 << 16
 _NO_TIMEOUT = aiohttp.ClientTimeout(total=None)
@@ -79,14 +80,15 @@ class RemoteSender:
         except TimeoutError:
             return failed(
                 request.stage,
+                FailureCause.NOT_ANSWERED_IN_TIME,
                 f"The {receiver.noun} had not answered in full after {timeout:g} s.",
                 duration=clock.time() - began,
                 hung=True,
             )
         except (aiohttp.ClientError, OSError, ValueError) as error:
             # ValueError: an address or an answer that the client cannot make sense of.
-            reason = _reason(error, receiver.noun)
-            return failed(request.stage, reason, duration=clock.time() - began)
+            cause, reason = _reason(error, receiver.noun)
+            return failed(request.stage, cause, reason, duration=clock.time() - began)
         duration, text = clock.time() - began, body.decode("utf-8", "replace")
         if receiver.accepts(status):
             return succeeded(duration=duration, status=status, output=text)
@@ -100,6 +102,7 @@ class RemoteSender:
             )
         return failed(
             "after",
+            cause_of(status),
             f"{reason}.\n{text}",
             duration=duration,
             status=status,
@@ -145,22 +148,63 @@ class _Body(BytesPayload):
         await super().write_with_length(writer, content_length)
 
 
-def _reason(error: Exception, noun: str) -> str:
-    match error:
-        case aiohttp.ClientConnectorDNSError():
-            kind = f"The name of the {noun} could not be resolved"
-        case aiohttp.ClientSSLError():
-            kind = f"No secure connection to the {noun} could be made"
-        case aiohttp.ClientConnectorError(os_error=AddressRefusedError() as refused):
-            return f"The {noun} may not be connected to: {refused}"
-        case aiohttp.ClientConnectorError():
-            kind = f"No connection to the {noun} could be made"
-        case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError():
-            kind = f"The address of the {noun} is not usable"
-        case aiohttp.ClientPayloadError() | aiohttp.ServerDisconnectedError():
-            kind = f"The {noun} closed the connection before its answer was complete"
-        case aiohttp.ClientOSError():
-            kind = f"The connection to the {noun} broke"
-        case _:
-            kind = f"The exchange with the {noun} failed ({type(error).__name__})"
-    return f"{kind}: {error}"
+def cause_of(status: int) -> FailureCause:
+    """Why an answer of this status does not count."""
+    match status:
+        case 401 | 403:
+            return FailureCause.CREDENTIALS_REFUSED
+        case 404 | 405:
+            return FailureCause.PATH_UNKNOWN
+    if 200 <= status < 300:
+        return FailureCause.ANSWERED_NOT_200
+    return FailureCause.REDIRECTED if 300 <= status < 400 else FailureCause.APP_FAILED
+
+
+_KINDS: tuple[tuple[type[Exception], FailureCause, str], ...] = (
+    (AddressRefusedError, FailureCause.ADDRESS_REFUSED, "The {} may not be connected to"),
+    (
+        aiohttp.ClientConnectorDNSError,
+        FailureCause.NAME_NOT_RESOLVED,
+        "The name of the {} could not be resolved",
+    ),
+    (
+        aiohttp.ClientSSLError,
+        FailureCause.TLS_FAILED,
+        "No secure connection to the {} could be made",
+    ),
+    (
+        aiohttp.ClientConnectorError,
+        FailureCause.CONNECTION_REFUSED,
+        "No connection to the {} could be made",
+    ),
+    (aiohttp.InvalidURL, FailureCause.ADDRESS_UNUSABLE, "The address of the {} is not usable"),
+    (
+        aiohttp.NonHttpUrlClientError,
+        FailureCause.ADDRESS_UNUSABLE,
+        "The address of the {} is not usable",
+    ),
+    (
+        aiohttp.ClientPayloadError,
+        FailureCause.CONNECTION_BROKE,
+        "The {} closed the connection before its answer was complete",
+    ),
+    (
+        aiohttp.ServerDisconnectedError,
+        FailureCause.CONNECTION_BROKE,
+        "The {} closed the connection before its answer was complete",
+    ),
+    (aiohttp.ClientOSError, FailureCause.CONNECTION_BROKE, "The connection to the {} broke"),
+    (ConnectionError, FailureCause.CONNECTION_BROKE, "The connection to the {} broke"),
+)
+"""What the client raises, by the first class that fits."""
+
+
+def _reason(error: Exception, noun: str) -> tuple[FailureCause, str]:
+    if isinstance(error, aiohttp.ClientConnectorError):
+        refused = error.os_error
+        error = refused if isinstance(refused, AddressRefusedError) else error
+    for kind, cause, words in _KINDS:
+        if isinstance(error, kind):
+            return cause, f"{words.format(noun)}: {error}"
+    text = f"The exchange with the {noun} failed ({type(error).__name__}): {error}"
+    return FailureCause.DELIVERY_FAILED, text

@@ -24,6 +24,7 @@ from ferryman.services.platform import Platform
 from ferryman.services.routing import client_key
 from ferryman.store.app import App
 from ferryman.tokens import SigningKey, invocation_token, system_token
+from ferryman.vocab import FailureCause
 
 _TOKENS_KEPT = timedelta(minutes=1)
 """They are good for longer; signing anew for each event would cost more than sending it."""
@@ -110,7 +111,12 @@ class Sender:
         )
         async with self._functions.place(str(app.app_id)):
             if asyncio.get_running_loop().time() > until:
-                return failed("before", "No place to run the function came free.", duration=0.0)
+                return failed(
+                    "before",
+                    FailureCause.NO_FREE_PLACE,
+                    "No place to run the function came free.",
+                    duration=0.0,
+                )
             return await self._functions.run(call)
 
     async def _post_remote(self, route: RemoteRoute, delivery: Delivery) -> Outcome:

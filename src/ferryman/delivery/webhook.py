@@ -8,6 +8,7 @@ from ferryman.connect_token import Request, sign
 from ferryman.delivery.remote import Receiver, RemoteSender
 from ferryman.domain.outcome import Outcome, failed
 from ferryman.functions.routes import WebhookRoute
+from ferryman.vocab import FailureCause
 
 WEBHOOK = Receiver(
     noun="webhook",
@@ -33,7 +34,12 @@ async def post_webhook(
     The token covers this one request, and expires after three minutes.
     """
     if secret is None:
-        return failed("before", "The app has no shared secret to sign with.", duration=0.0)
+        return failed(
+            "before",
+            FailureCause.DELIVERY_FAILED,
+            "The app has no shared secret to sign with.",
+            duration=0.0,
+        )
     token = sign(secret, issuer, Request("POST", route.path, route.query, ""), now)
     return await sender.post(
         # As it is registered, to the letter: the token is over just that.

@@ -148,6 +148,10 @@ CAUSES: Mapping[str, tuple[str, str]] = MappingProxyType(
             "Use a public address in {where}, or start the platform with "
             "FERRYMAN_PRIVATE_ADDRESSES=allow.",
         ),
+        "address_unusable": (
+            "{target}: not an address that anything can be sent to: {error}",
+            "Correct the address in {where}.",
+        ),
         "not_answered_in_time": (
             "{target}: no answer within the limit",
             "Answer first and work afterwards: take the event, put it aside, return.",
@@ -189,7 +193,7 @@ CAUSES: Mapping[str, tuple[str, str]] = MappingProxyType(
         ),
         "function_raised": (
             "{target}: raised {error}",
-            "Mend the handler by its traceback: `ferryman message explain {message}`.",
+            "Fix the handler; see the whole traceback: `ferryman message show {message}`.",
         ),
         "function_timed_out": (
             "{target}: had not finished within the limit",
@@ -197,7 +201,16 @@ CAUSES: Mapping[str, tuple[str, str]] = MappingProxyType(
         ),
         "function_exited": (
             "{target}: its process ended: {error}",
-            "The handler must return, not exit; a process ended by SIGKILL used too much memory.",
+            "The handler must return, not exit.",
+        ),
+        "function_out_of_memory": (
+            "{target}: ran out of memory: {error}",
+            "Read and write in pieces instead of holding a whole file; the limit is "
+            "FERRYMAN_FUNCTION_MEMORY_BYTES. A process ended by SIGKILL took what the machine had.",
+        ),
+        "no_free_place": (
+            "{target}: no place to run the function came free in time",
+            "Run more workers, or raise FERRYMAN_FUNCTION_CONCURRENCY; it is tried again.",
         ),
         "worker_died": (
             "{target}: the worker died before the outcome was known",

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from ferryman.domain import transfer as rules
 from ferryman.domain.cause import broken, whole
-from ferryman.domain.failure import gist, link_of
+from ferryman.domain.failure import link_of
+from ferryman.domain.outcome import reason_of
 from ferryman.domain.snapshot import Handled, LeftAlone, Refused, Sample, Snapshot
 from ferryman.domain.text import instant, plural, span
 from ferryman.vocab import AppKind, EventType, MessageState, TransferStatus
@@ -63,7 +64,7 @@ def link_of_left_alone(alone: LeftAlone) -> Link:
         "endpoint_left_alone",
         target=alone.target,
         at=instant(alone.until),
-        error=gist(alone.error or "no reason was kept"),
+        error=reason_of(None, alone.error),
     )
 
 
@@ -84,7 +85,7 @@ def _trouble(found: Snapshot, message: MessageView) -> Link | None:
         )
     if message.state is not MessageState.UNDELIVERED or found.settled_well:
         return None
-    reason = gist(message.reason or "no reason was kept")
+    reason = reason_of(None, message.reason)
     if found.details_removed:
         return broken("delivery", "undelivered", reason=reason, message=message.message_id)
     return broken("delivery", "not_tried", event=_short(message.event_type), reason=reason)
@@ -213,7 +214,7 @@ def link_of_failed_late(sample: Sample) -> Link:
     """Handlers that said they were done, and then failed."""
 
     def named(each: Handled) -> str:
-        why = gist(each.error or "no reason was kept")
+        why = each.error or "no reason was kept"
         return f"{each.target}, {each.file!r} ({each.message_id}): {why}"
 
     return broken(

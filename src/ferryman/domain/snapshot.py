@@ -94,7 +94,8 @@ class LeftAlone:
 class Handled:
     """The last attempt at a message, and ``file``: the label of its app data, or its event.
 
-    ``error`` is why it failed; ``left`` what a function left running, which was ended then.
+    ``error`` is why it failed, in one line; ``left`` what a function left running, which was
+    ended then.
     """
 
     message_id: str

@@ -13,8 +13,11 @@ init's, so it is found and ended too. Elsewhere what is left in the host's proce
 One JSON object a line. Request: ``call``, ``event``, ``context``, ``environment``, ``seconds``
 (how long the function may take) and, the first time for JavaScript, ``program``. Answers, each
 with the ``call`` of the request: ``{"state": "called"}`` before the function runs, then
-``{"state": "done", "error": null or text, "left": what the function left running, or nothing,
-"ended": what else ended with it}``; or ``{"state": "unloadable", "error": text}`` instead of both.
+``{"state": "done", "error": null, "left": what the function left running, or nothing, "ended":
+what else ended with it}``. Where it raised, ``error`` is the traceback, and beside it are ``cause``
+(see ``FailureCause``), ``class`` and ``message`` of what was raised, and ``frame``, null or the
+innermost place in the app's own files. ``{"state": "unloadable"}`` with the same members comes
+instead of both where the function cannot be called.
 """
 
 import contextlib
@@ -40,11 +43,20 @@ PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 LINUX = sys.platform == "linux"
 ERROR_CHARACTERS = 8192
+MESSAGE_CHARACTERS = 1000
+LEAVES = 3
+# Folders of what the app has installed, whose frames are not its own.
+INSTALLED = {"site-packages", "dist-packages", "node_modules"}
 BECOME_CHANNEL = 3
 OWN_MEMORY = 80 << 20
 HOME_PREFIX = "ferryman-host-"
 
 Handler = Callable[[Any, Any], Any]
+Failure = dict[str, object]
+
+
+class HandlerMissingError(ImportError):
+    """The file of the handler is there, and no such function in it."""
 
 
 def main() -> None:
@@ -204,12 +216,13 @@ def serve(channel: int, source: Path, file: Path, function: str) -> None:
             try:
                 handler = load(source, file, function)
             except BaseException as error:  # noqa: BLE001 - whatever the app raises is its answer
-                answer(state="unloadable", error=describe(error))
+                answer(state="unloadable", **failure(error, source, LOAD_CAUSES))
                 return
         answer(state="called")
         ended: list[str] = []
-        failure = run(handler, request["event"], request["context"], ended)
-        answer(state="done", error=failure, left=left_running(), ended=", ".join(ended))
+        thrown = run(handler, request["event"], request["context"], ended)
+        failed = {"error": None} if thrown is None else failure(thrown, source, RUN_CAUSES)
+        answer(state="done", left=left_running(), ended=", ".join(ended), **failed)
 
 
 def load(source: Path, file: Path, function: str) -> Handler:
@@ -227,11 +240,11 @@ def load(source: Path, file: Path, function: str) -> Handler:
     spec.loader.exec_module(module)
     handler: Handler | None = getattr(module, function, None)
     if not callable(handler):
-        raise ImportError(f"{file.name} defines no function {function}")
+        raise HandlerMissingError(f"{file.name} defines no function {function}")
     return handler
 
 
-def run(handler: Handler, event: object, context: object, ended: list[str]) -> str | None:
+def run(handler: Handler, event: object, context: object, ended: list[str]) -> BaseException | None:
     """Call the handler; None, or what it raised. Its result means nothing and is dropped.
 
     What is cancelled because the handler returned is added to ``ended``.
@@ -244,7 +257,7 @@ def run(handler: Handler, event: object, context: object, ended: list[str]) -> s
 
             asyncio.run(_wait_for(result, ended))
     except BaseException as error:  # noqa: BLE001 - SystemExit too: the event was not processed
-        return describe(error)
+        return error
     finally:
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(Exception):
@@ -258,6 +271,79 @@ async def _wait_for(result: Any, ended: list[str]) -> None:
     await result
     if asyncio.all_tasks() - {asyncio.current_task()}:
         ended.append("a task of asyncio")
+
+
+# By the first class that fits.
+LOAD_CAUSES = (
+    (HandlerMissingError, "handler_missing"),
+    (ModuleNotFoundError, "dependency_missing"),
+    (MemoryError, "function_out_of_memory"),
+    (BaseException, "function_not_loaded"),
+)
+RUN_CAUSES = (
+    (SystemExit, "function_exited"),
+    (MemoryError, "function_out_of_memory"),
+    (BaseException, "function_raised"),
+)
+
+
+def failure(
+    error: BaseException, source: Path, causes: tuple[tuple[type[BaseException], str], ...]
+) -> Failure:
+    """What was raised, as the answer to a request has it."""
+    return {
+        "error": describe(error),
+        "cause": next(cause for kind, cause in causes if isinstance(error, kind)),
+        "class": class_of(error),
+        "message": message_of(error)[:MESSAGE_CHARACTERS],
+        "frame": frame_of(error, source),
+    }
+
+
+def class_of(error: BaseException) -> str:
+    """The class of what was raised, as a traceback names it."""
+    kind = type(error)
+    hidden = kind.__module__ in ("builtins", "__main__")
+    return kind.__qualname__ if hidden else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def message_of(error: BaseException) -> str:
+    """What it says, and what the first few exceptions of a group say."""
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 - a message too large to print, or a __str__ that raises
+        return ""
+    if isinstance(error, BaseExceptionGroup):
+        first = error.exceptions[:LEAVES]
+        text += ": " + "; ".join(f"{class_of(each)}: {message_of(each)}" for each in first)
+    return text
+
+
+def frame_of(error: BaseException, source: Path) -> str | None:
+    """The innermost place in the app's own files; of a group's first exception."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    if isinstance(error, SyntaxError) and error.filename and error.lineno:
+        file = own_file(error.filename, source)
+        if file is not None:
+            return f"{file}:{error.lineno}"
+    found, frames = None, error.__traceback__
+    while frames is not None:
+        code = frames.tb_frame.f_code
+        file = own_file(code.co_filename, source)
+        if file is not None:
+            found = f"{file}:{frames.tb_lineno} in {code.co_name}"
+        frames = frames.tb_next
+    return found
+
+
+def own_file(name: str, source: Path) -> str | None:
+    """The file from the source folder on, if the app's authors wrote it."""
+    prefix = f"{source}/"
+    if not name.startswith(prefix):
+        return None
+    file = name.removeprefix(prefix)
+    return None if INSTALLED.intersection(file.split("/")) else file
 
 
 def describe(error: BaseException) -> str:

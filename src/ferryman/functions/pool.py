@@ -10,13 +10,14 @@ from typing import Self
 
 import structlog
 
-from ferryman.domain.outcome import Outcome, failed
+from ferryman.domain.outcome import Outcome, failed, raised
 from ferryman.errors import PlatformError
 from ferryman.functions.bundle import Bundles, Stamps
 from ferryman.functions.homes import remove_left_behind
 from ferryman.functions.process import HostProcess, Limits
 from ferryman.functions.program import NodeProgram, Program, PythonProgram
 from ferryman.functions.source import handler_file, in_python, python_files
+from ferryman.vocab import FailureCause
 
 log = structlog.get_logger("ferryman.functions")
 
@@ -24,6 +25,16 @@ log = structlog.get_logger("ferryman.functions")
 TOKEN_VARIABLE = "FERRYMAN_TOKEN"  # noqa: S105 - the name, not the token
 
 _LOOK_SECONDS = 1.0
+
+_CAUSES = {
+    "handler_file_missing": FailureCause.HANDLER_MISSING,
+    "handler_file_ambiguous": FailureCause.HANDLER_MISSING,
+    "handler_outside_source": FailureCause.HANDLER_MISSING,
+    "handler_function_missing": FailureCause.HANDLER_MISSING,
+    "handler_module_missing": FailureCause.DEPENDENCY_MISSING,
+    "handler_does_not_compile": FailureCause.FUNCTION_NOT_LOADED,
+}
+"""Why a function could not be called, by the code of the refusal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,9 +156,12 @@ class FunctionPool:
         try:
             return await self._run(call, await self._key(call))
         except PlatformError as error:
-            return failed("before", str(error), duration=0.0)
+            cause = _CAUSES.get(error.code, FailureCause.DELIVERY_FAILED)
+            what = raised(error.code, f"expected {error.expected}; found {error.found}")
+            return failed("before", cause, str(error), duration=0.0, what=what)
         except OSError as error:
-            return failed("before", f"No process could be started: {error}", duration=0.0)
+            text = f"No process could be started: {error}"
+            return failed("before", FailureCause.DELIVERY_FAILED, text, duration=0.0)
 
     async def _run(self, call: FunctionCall, key: _Key) -> Outcome:
         warm = self._take(key)

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from ferryman.domain.outcome import Outcome, Stage, failed, succeeded
+from ferryman.domain.outcome import Outcome, Raised, Stage, failed, raised, succeeded
 from ferryman.functions.capture import OutputPipe
 from ferryman.functions.program import Program
+from ferryman.vocab import FailureCause
 
 _PROGRAM = Path(__file__).with_name("host.py")
 _ANSWER_BYTES = 1 << 18
@@ -22,6 +23,7 @@ _ANSWER_BYTES = 1 << 18
 _INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR")
 _END_SECONDS = 5.0
 _LEFT = "{}[Ferryman: the function returned and left {} running, which was ended then.]\n"
+_PROCESS = "The process of the function"
 # What V8 says last.
 _OUT_OF_MEMORY = re.compile("JavaScript heap out of memory|Fatal process out of memory")
 
@@ -123,6 +125,7 @@ class HostProcess:
         line = json.dumps(request).encode() + b"\n"
         stage: Stage = "before"
         left: object = ""
+        cause, what = FailureCause.DELIVERY_FAILED, None
         limit, began = self._limits.start_seconds, loop.time()
         try:
             async with asyncio.timeout(limit):
@@ -135,23 +138,26 @@ class HostProcess:
                     answer = await self._answer()
                 stage = "after"
             error = answer["error"]
+            if error is not None:
+                cause, what = _failure(answer)
             left = answer["left"] if error is None else ""
             self.reusable = error is None and not left
             if error is None:
                 left = ", ".join(filter(None, (str(left), str(answer.get("ended", "")))))
         except TimeoutError:
             done = "loaded" if stage == "before" else "finished"
+            cause = FailureCause.FUNCTION_TIMED_OUT
             error = f"The function had not {done} after {limit:g} s; its processes were ended."
         except (OSError, EOFError):
-            error = await self._how_it_ended()
-        except (_ChannelError, KeyError):
+            cause, error = await self._how_it_ended()
+        except (_ChannelError, KeyError, ValueError, TypeError):
             error = "The function wrote to the descriptor that Ferryman's answers go through."
         text, duration = self._output.take(), loop.time() - began
         if left:
             text += _LEFT.format("" if text.endswith("\n") or not text else "\n", left)
         if error is None:
             return succeeded(duration=duration, output=text, left=str(left))
-        return failed(stage, str(error), duration=duration, output=text)
+        return failed(stage, cause, str(error), duration=duration, output=text, what=what)
 
     async def end(self) -> None:
         """End the host and every process below it; returns when they are gone."""
@@ -177,19 +183,32 @@ class HostProcess:
             raise _ChannelError
         return answer
 
-    async def _how_it_ended(self) -> str:
+    async def _how_it_ended(self) -> tuple[FailureCause, str]:
         try:
             async with asyncio.timeout(_END_SECONDS):
                 code = await self._process.wait()
         except TimeoutError:
-            return "The function closed the descriptor that Ferryman's answers go through."
+            text = "The function closed the descriptor that Ferryman's answers go through."
+            return FailureCause.DELIVERY_FAILED, text
+        if code == -signal.SIGKILL:
+            # Nobody else ends a host in the middle of a call but the system, short of memory.
+            return FailureCause.FUNCTION_OUT_OF_MEMORY, f"{_PROCESS} was ended by SIGKILL."
         said = _OUT_OF_MEMORY.search(self._output.text())
         if said and code in (-signal.SIGABRT, -signal.SIGTRAP):
             megabytes = self._limits.memory_bytes >> 20
-            return f"The function used all its memory ({megabytes} MiB): {said[0]}."
+            text = f"The function used all its memory ({megabytes} MiB): {said[0]}."
+            return FailureCause.FUNCTION_OUT_OF_MEMORY, text
         if code < 0:
-            return f"The process of the function was ended by {_signal_name(-code)}."
-        return f"The process of the function ended itself with exit code {code}."
+            return FailureCause.FUNCTION_EXITED, f"{_PROCESS} was ended by {_signal_name(-code)}."
+        return FailureCause.FUNCTION_EXITED, f"{_PROCESS} ended itself with exit code {code}."
+
+
+def _failure(answer: dict[str, object]) -> tuple[FailureCause, Raised]:
+    """What the host says the function raised; ``ValueError`` or ``TypeError`` if it is no host."""
+    name, message, frame = answer["class"], answer["message"], answer["frame"]
+    if not isinstance(name, str) or not isinstance(message, str):
+        raise TypeError
+    return FailureCause(str(answer["cause"])), raised(name, message, str(frame) if frame else None)
 
 
 def _environment() -> dict[str, str]:

@@ -172,7 +172,7 @@ def _answer(message: RecordedMessage) -> object:
 def _message(old: RecordedMessage, new: RecordedMessage) -> MessageDifference:
     event: dict[str, Any] = msgspec.json.decode(new.body)
     label = event.get("label")
-    errors = [each.error for each in new.attempts if each.error]
+    errors = [each.error for each in new.attempts if each.error and each.outcome != "LOST"]
     return MessageDifference(
         message_id=new.message_id,
         event_type=new.event_type,

@@ -88,7 +88,7 @@ async def record(
                         result.delivery.message.number,
                         tx.now,
                         delivered=outcome.ok,
-                        error=outcome.error,
+                        error=outcome.reason,
                         delay=result.delay,
                     )
                 )
@@ -185,6 +185,7 @@ def _attempt(message: StoredMessage, result: Result, outcome: Outcome) -> Attemp
         outcome,
         rules.failed_late(message.state, delivered=outcome.ok),
         result.returned,
+        outcome.cause,
     )
 
 
@@ -197,6 +198,8 @@ def _entries(message: StoredMessage, result: Result, ended: Ended) -> list[Entry
             "messageId": str(message.message_id),
             "number": result.delivery.message.number,
             "durationMs": round(outcome.duration * 1000),
+            "cause": outcome.cause,
+            "reason": outcome.reason,
             "error": outcome.error,
         },
     )

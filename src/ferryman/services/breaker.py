@@ -59,7 +59,7 @@ async def record(
             state = Breaker()
         if state == old and not state.resting:
             continue
-        error = next((each.outcome.error for each in reversed(own) if not each.outcome.ok), None)
+        error = next((each.outcome.reason for each in reversed(own) if not each.outcome.ok), None)
         await breakers.save(tx, endpoint, events[endpoint], state, error)
         if state.trips != old.trips:
             turned = True

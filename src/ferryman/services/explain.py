@@ -4,7 +4,8 @@ from ferryman.domain import transfer as transfer_rules
 from ferryman.domain.cause import broken, whole
 from ferryman.domain.explain_app import link_of_failed_late, link_of_left_alone, link_of_returned
 from ferryman.domain.explain_worker import link_of_workers
-from ferryman.domain.failure import gist, link_of
+from ferryman.domain.failure import link_of, why
+from ferryman.domain.outcome import reason_of
 from ferryman.domain.snapshot import Handled, LeftAlone, Sample, Workers
 from ferryman.domain.text import instant, plural
 from ferryman.errors import not_found
@@ -114,7 +115,7 @@ def _attempt(app: App, message_id: str, attempt: AttemptView) -> Link:
     name = f"attempt {attempt.number}"
     took = "" if attempt.duration_ms is None else f" after {attempt.duration_ms} ms"
     status = "" if attempt.status is None else f", HTTP {attempt.status}"
-    reason = f": {gist(attempt.error)}" if attempt.error else ""
+    reason = f": {why(attempt)}" if attempt.error else ""
     found = f"{attempt.outcome.lower()}{took}{status}{reason}"
     if attempt.outcome in ("DELIVERED", "RUNNING"):
         return whole(name, found)
@@ -125,8 +126,8 @@ def _attempt(app: App, message_id: str, attempt: AttemptView) -> Link:
 
 def _delivery(view: MessageView, message: StoredMessage, alone: list[LeftAlone]) -> Link:
     if view.state is MessageState.UNDELIVERED:
-        why = gist(message.reason or "all attempts failed")
-        return broken("delivery", "undelivered", reason=why, message=view.message_id)
+        reason = reason_of(None, message.reason or "all attempts failed")
+        return broken("delivery", "undelivered", reason=reason, message=view.message_id)
     if view.state is MessageState.PENDING:
         if alone and not message.state.open_attempt:
             return link_of_left_alone(alone[0])
@@ -174,6 +175,6 @@ def _handled(view: MessageView, attempt: AttemptView) -> Handled:
         view.message_id,
         view.label or view.key or view.event_type,
         attempt.target or "the app",
-        attempt.error,
+        why(attempt),
         attempt.left_running,
     )

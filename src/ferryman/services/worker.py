@@ -19,6 +19,7 @@ from ferryman.store.breaker import Endpoint
 from ferryman.store.database import Transaction
 from ferryman.store.delivery import AttemptRow, ClaimedMessage, Due, Entry, Lane
 from ferryman.store.message import StoredMessage
+from ferryman.vocab import FailureCause
 
 log = structlog.get_logger("ferryman.delivery")
 
@@ -49,7 +50,7 @@ async def take_over(platform: Platform, silence: timedelta) -> int:
     """Free what workers claimed that were silent so long; how many messages there were."""
     async with platform.database.transaction() as tx:
         orphans = await workers.orphans(tx, silence, _AT_ONCE)
-        known = await _lose(tx, orphans, _DIED)
+        known = await _lose(tx, orphans, _DIED, FailureCause.WORKER_DIED)
     _tell(platform, orphans, known)
     return len(orphans)
 
@@ -62,7 +63,7 @@ async def let_go(platform: Platform, worker_id: UUID, held: Collection[UUID]) ->
     """
     async with platform.database.transaction() as tx:
         unknown = await workers.unheld(tx, worker_id, held)
-        known = await _lose(tx, unknown, _UNKNOWN)
+        known = await _lose(tx, unknown, _UNKNOWN, FailureCause.DELIVERY_FAILED)
     _tell(platform, unknown, known)
     return len(unknown)
 
@@ -89,7 +90,9 @@ async def leave(platform: Platform, worker_id: UUID) -> None:
         await workers.forget(tx, worker_id)
 
 
-async def _lose(tx: Transaction, lost: Sequence[StoredMessage], error: str) -> dict[UUID, App]:
+async def _lose(
+    tx: Transaction, lost: Sequence[StoredMessage], error: str, cause: FailureCause
+) -> dict[UUID, App]:
     """Count their attempts as lost; the apps that they are of."""
     ended, attempts, entries = [], [], []
     for message in lost:
@@ -97,8 +100,12 @@ async def _lose(tx: Transaction, lost: Sequence[StoredMessage], error: str) -> d
         ended.append(
             ended_by(message, number, tx.now, delivered=False, error=error, delay=timedelta(0))
         )
-        attempts.append(AttemptRow(message.message_id, number, None, began, "LOST", None))
-        facts = {"messageId": str(message.message_id), "number": number}
+        attempts.append(
+            AttemptRow(
+                message.message_id, number, None, began, "LOST", None, cause=cause, error=error
+            )
+        )
+        facts = {"messageId": str(message.message_id), "number": number, "cause": cause}
         entries.append(Entry(message.transfer_id, "attempt.lost", facts))
         entries += if_given_up(message, ended[-1].state)
     await write(tx, ended, attempts, entries)

@@ -14,7 +14,7 @@ import msgspec
 from ferryman.domain.outcome import Outcome
 from ferryman.store.database import SQL, Transaction
 from ferryman.store.message import StoredMessage, stored_message
-from ferryman.vocab import EventType, MessageState
+from ferryman.vocab import EventType, FailureCause, MessageState
 
 CHANNEL = "ferryman_due"
 """NOTIFY on it says ``APP_ID EVENT_TYPE`` of what has become due, or nothing: look everywhere."""
@@ -69,6 +69,7 @@ class AttemptRow:
 
     ``after_acknowledgement``: it failed, and the app had said that the message is processed.
     ``returned``: functions alone had the message and returned, so nothing of them runs on.
+    ``cause`` is why it failed, and ``error`` too where there is no outcome.
     """
 
     message_id: UUID
@@ -79,6 +80,8 @@ class AttemptRow:
     what: Outcome | None
     after_acknowledgement: bool = False
     returned: bool = False
+    cause: FailureCause | None = None
+    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +208,7 @@ async def save(tx: Transaction, ended: Sequence[Ended]) -> None:
 async def record(tx: Transaction, attempts: Sequence[AttemptRow]) -> None:
     """Keep attempts that ended."""
     whats = [each.what for each in attempts]
+    raised = [None if what is None else what.raised for what in whats]
     await SQL.record_attempts(
         tx.connection,
         message_ids=[each.message_id for each in attempts],
@@ -215,11 +219,15 @@ async def record(tx: Transaction, attempts: Sequence[AttemptRow]) -> None:
         durations=[None if what is None else round(what.duration * 1000) for what in whats],
         stages=[None if what is None else what.stage for what in whats],
         statuses=[None if what is None else what.status for what in whats],
-        errors=[None if what is None else what.error for what in whats],
+        errors=[each.error if each.what is None else each.what.error for each in attempts],
         outputs=[None if what is None else what.output for what in whats],
         late=[each.after_acknowledgement for each in attempts],
         returned=[each.returned for each in attempts],
         left=[None if what is None else what.left or None for what in whats],
+        causes=[each.cause for each in attempts],
+        classes=[None if what is None else what.error_class for what in raised],
+        messages=[None if what is None else what.message for what in raised],
+        frames=[None if what is None else what.frame for what in raised],
     )
 
 

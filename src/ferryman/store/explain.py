@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from ferryman.domain.outcome import Raised, reason_of
 from ferryman.domain.snapshot import Handled, Sample
 from ferryman.store.database import SQL, Transaction
 from ferryman.vocab import EventType
@@ -75,12 +76,18 @@ def _sample(rows: list[Any]) -> Sample:
             message_id=str(row["message_id"]),
             file=row["file"],
             target=row["target"] or "the app",
-            error=row.get("error"),
+            error=_why(row) if row.get("error") else None,
             left=row.get("left_running"),
         )
         for row in rows
     ]
     return Sample(rows[0]["found"] if rows else 0, tuple(first))
+
+
+def _why(row: Any) -> str:
+    name = row["error_class"]
+    what = None if name is None else Raised(name, row["error_message"] or "", row["error_frame"])
+    return reason_of(what, row["error"])
 
 
 async def last_reports(tx: Transaction, transfer_id: UUID) -> dict[str, datetime]:

@@ -152,6 +152,10 @@ async def views(tx: Transaction, messages: list[StoredMessage]) -> list[MessageV
                 after_acknowledgement=row["after_acknowledgement"],
                 returned=row["returned"],
                 left_running=row["left_running"],
+                cause=row["cause"],
+                error_class=row["error_class"],
+                error_message=row["error_message"],
+                error_frame=row["error_frame"],
             )
         )
     for message in messages:

@@ -219,6 +219,4 @@ class Conductor:
         error = (outcome.error or "").strip()
         self._sky.tell("  failed: " + error[-_ERROR_CHARACTERS:].replace("\n", "\n    "))
         if done and not copy.disturbed:
-            lines = error.splitlines() or ["nothing said"]
-            last = lines[-1] if "Traceback" in lines[0] else lines[0]
-            self.threw.append(f"{last} (at event {copy.name}, which was done with)")
+            self.threw.append(f"{outcome.reason} (at event {copy.name}, which was done with)")

@@ -10,6 +10,7 @@ from ferryman.domain.outcome import Outcome, failed
 from ferryman.functions.pool import TOKEN_VARIABLE, FunctionCall, FunctionPool
 from ferryman.functions.routes import Route
 from ferryman.services.delivery import Delivery
+from ferryman.vocab import FailureCause
 from ferryman.weather.sky import COPY
 
 MARK = "~"
@@ -85,6 +86,7 @@ class WeatherPool(FunctionPool):
             if not copy.killed:
                 raise
             text = f"The function had not finished after {call.timeout:g} s; killed by the weather."
-            return failed("during", text, duration=call.timeout)
+            cause = FailureCause.FUNCTION_TIMED_OUT
+            return failed("during", cause, text, duration=call.timeout)
         finally:
             copy.tasks.discard(task)

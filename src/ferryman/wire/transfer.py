@@ -82,6 +82,9 @@ class AttemptView(Wire, frozen=True):
     """One try at delivering a message.
 
     ``target`` names the function or endpoint; ``error`` and ``output`` are cut to kilobytes.
+    ``cause`` is why it failed, one of the causes of an explanation. ``error_class``,
+    ``error_message`` and ``error_frame`` are what the app's code raised and where: the innermost
+    place in its own files, as ``file:line in function``.
     ``after_acknowledgement``: it failed though the app had acknowledged the message.
     ``returned``: it was handled by functions alone, and they returned; ``left_running`` names
     what they left running, which was ended then.
@@ -99,6 +102,10 @@ class AttemptView(Wire, frozen=True):
     after_acknowledgement: bool = False
     returned: bool = False
     left_running: str | None = None
+    cause: str | None = None
+    error_class: str | None = None
+    error_message: str | None = None
+    error_frame: str | None = None
 
 
 class MessageView(Wire, frozen=True):

@@ -13,6 +13,9 @@ import { provide } from './forge.mjs';
 
 const CHANNEL = 3;
 const ERROR_CHARACTERS = 8192;
+const MESSAGE_CHARACTERS = 1000;
+const LEAVES = 3;
+const INSTALLED = '/node_modules/';
 // What still runs after the function returned would run on in the middle of the next call.
 const RUNNING = {
   Timeout: 'a timer',
@@ -28,12 +31,18 @@ const TURNS = 10;
 const active = () => process.getActiveResourcesInfo();
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
+// The app's own frame may lie below many of its packages.
+Error.stackTraceLimit = 50;
+
 const calls = new AsyncLocalStorage();
 // Written at once: what waits to be written would be the app's memory, and be lost at its end.
 for (const stream of [process.stdout, process.stderr]) stream._handle?.setBlocking?.(true);
 
 let current = null; // the call in progress: its number, its state, what was thrown aside
 let loaded = null; // kept, for the source map goes with it
+let root = null; // the app's source folder, ending in a slash
+
+class HandlerMissing extends Error {}
 
 function answer(state, members) {
   let rest = Buffer.from(`${stringify({ call: current.call, state, ...members })}\n`);
@@ -55,10 +64,11 @@ async function serve(request) {
   current = { call, ending: 'unloadable', escaped, aside: null };
   if (loaded === null) {
     try {
+      root = `${program.source}/`;
       provide(calls, program);
       await Promise.race([load(program), failure]);
     } catch (error) {
-      answer('unloadable', { error: describe(error) });
+      answer('unloadable', failureOf(error, loadCause(error)));
       current = null;
       process.exit(0);
     }
@@ -67,17 +77,17 @@ async function serve(request) {
   const deadline = performance.now() + seconds * 1000;
   current.ending = 'done';
   answer('called', {});
-  let error = null;
+  let failed = null;
   try {
     const { run: handler } = loaded;
     const run = async () => handler(event, context);
     await Promise.race([calls.run({ call, token, deadline, context }, run), failure]);
   } catch (thrown) {
-    error = describe(thrown);
+    failed = failureOf(thrown, 'function_raised');
   }
   await turn(); // what it only put off to the next turn of the loop is done by then
   for (let more = TURNS; more > 0 && active().includes('Immediate'); more -= 1) await turn();
-  answer('done', { error: error ?? current.aside, left: leftRunning() });
+  answer('done', { error: null, ...(failed ?? current.aside), left: leftRunning() });
   current = null;
   delete process.env.FERRYMAN_TOKEN;
 }
@@ -88,7 +98,7 @@ function load({ code, file, function: name }) {
   module.paths = Module._nodeModulePaths(dirname(file));
   module._compile(code, file);
   const run = module.exports[name];
-  if (typeof run !== 'function') throw new Error(`${file} exports no function ${name}`);
+  if (typeof run !== 'function') throw new HandlerMissing(`${file} exports no function ${name}`);
   loaded = { run, module };
 }
 
@@ -100,7 +110,7 @@ function escape(what) {
       console.error(`${what} after the function had returned:`, thrown);
       process.exit(1);
     }
-    current.aside ??= describe(thrown);
+    current.aside ??= failureOf(thrown, 'function_raised');
     current.escaped(thrown);
   };
 }
@@ -110,8 +120,77 @@ process.on('unhandledRejection', escape('Rejected'));
 process.on('exit', (code) => {
   if (current === null) return;
   const exit = new Error(`the function called process.exit(${code}) instead of returning`);
-  answer(current.ending, { error: describe(exit), left: '' });
+  const cause = current.ending === 'done' ? 'function_exited' : 'function_not_loaded';
+  answer(current.ending, { ...failureOf(exit, cause), left: '' });
 });
+
+function loadCause(error) {
+  if (error instanceof HandlerMissing) return 'handler_missing';
+  const code = attempt(() => error.code);
+  const missing = code === 'MODULE_NOT_FOUND' || code === 'ERR_MODULE_NOT_FOUND';
+  return missing ? 'dependency_missing' : 'function_not_loaded';
+}
+
+// What was thrown, as the answer to a request has it.
+function failureOf(thrown, cause) {
+  const message = String(attempt(() => messageOf(thrown)) ?? '').slice(0, MESSAGE_CHARACTERS);
+  const name = String(attempt(() => classOf(thrown)) ?? typeof thrown);
+  const frame = attempt(() => frameOf(thrown)) ?? null;
+  return { error: describe(thrown), cause, class: name, message, frame };
+}
+
+// Whatever was thrown may have accessors that throw.
+function attempt(read) {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}
+
+const isError = (thrown) => thrown instanceof Error || typeof thrown?.stack === 'string';
+
+// The class of an Error, or what kind of value was thrown in its place. `name` says more where the
+// class is a general one, and is seldom set where it is not.
+function classOf(thrown) {
+  if (thrown === null) return 'null';
+  if (typeof thrown !== 'object' && typeof thrown !== 'function') return typeof thrown;
+  const own = attempt(() => thrown.constructor?.name) || 'Object';
+  if (!isError(thrown)) return own;
+  const general = own === 'Error' || own === 'DOMException' || own === 'Object';
+  return general && typeof thrown.name === 'string' && thrown.name ? thrown.name : own;
+}
+
+function messageOf(thrown) {
+  if (thrown === null || thrown === undefined) return '';
+  if (typeof thrown === 'string') return thrown;
+  if (!isError(thrown)) return inspect(thrown, { breakLength: Infinity });
+  const text = String(thrown.message ?? '');
+  if (!(thrown instanceof AggregateError)) return text;
+  const first = thrown.errors.slice(0, LEAVES);
+  return `${text}: ${first.map((each) => `${classOf(each)}: ${messageOf(each)}`).join('; ')}`;
+}
+
+// The innermost place in the app's own files; of an AggregateError's first error.
+function frameOf(thrown) {
+  if (thrown instanceof AggregateError && thrown.errors.length > 0) return frameOf(thrown.errors[0]);
+  const stack = thrown?.stack;
+  if (typeof stack !== 'string') return null;
+  // The message comes first, and may look like anything.
+  const message = String(thrown.message ?? '');
+  const begin = message === '' ? -1 : stack.indexOf(message);
+  const frames = begin === -1 ? stack : stack.slice(begin + message.length);
+  for (const [, name, file, line] of frames.matchAll(FRAME)) {
+    if (!file.startsWith(root) || file.includes(INSTALLED)) continue;
+    const place = `${file.slice(root.length)}:${line}`;
+    const named = name && !name.includes('<anonymous>');
+    return named ? `${place} in ${name.replace(ALIAS, '')}` : place;
+  }
+  return null;
+}
+
+const FRAME = /^ +at (?:async )?(?:(.+?) \()?(?:file:\/\/)?(\/[^\n]*?):(\d+):\d+\)?$/gm;
+const ALIAS = / \[as [^\]]*\]$/;
 
 function describe(thrown) {
   let text;

@@ -64,18 +64,22 @@ WHERE message.message_id = ended.message_id;
 -- name: record_attempts!
 -- An attempt that was taken for lost gets its outcome when its worker turns out to be alive.
 INSERT INTO attempt (message_id, number, target, started_at, outcome, duration_ms, stage, status,
-                     error, output, after_acknowledgement, returned, left_running)
+                     error, output, after_acknowledgement, returned, left_running,
+                     cause, error_class, error_message, error_frame)
 SELECT * FROM unnest(
     CAST(:message_ids AS uuid[]), CAST(:numbers AS integer[]), CAST(:targets AS text[]),
     CAST(:started AS timestamptz[]), CAST(:outcomes AS text[]), CAST(:durations AS integer[]),
     CAST(:stages AS text[]), CAST(:statuses AS integer[]), CAST(:errors AS text[]),
     CAST(:outputs AS text[]), CAST(:late AS boolean[]), CAST(:returned AS boolean[]),
-    CAST(:left AS text[]))
+    CAST(:left AS text[]), CAST(:causes AS text[]), CAST(:classes AS text[]),
+    CAST(:messages AS text[]), CAST(:frames AS text[]))
 ON CONFLICT (message_id, number) DO UPDATE SET
     target = excluded.target, outcome = excluded.outcome, duration_ms = excluded.duration_ms,
     stage = excluded.stage, status = excluded.status, error = excluded.error,
     output = excluded.output, after_acknowledgement = excluded.after_acknowledgement,
-    returned = excluded.returned, left_running = excluded.left_running
+    returned = excluded.returned, left_running = excluded.left_running, cause = excluded.cause,
+    error_class = excluded.error_class, error_message = excluded.error_message,
+    error_frame = excluded.error_frame
 WHERE attempt.outcome = 'LOST';
 
 -- name: recorded_attempts

@@ -52,7 +52,7 @@ LIMIT :size;
 
 -- name: failed_after_acknowledgement
 SELECT message_id, coalesce(payload->>'label', payload->>'key', message.event_type) AS file,
-       target, error, count(*) OVER () AS found
+       target, error, error_class, error_message, error_frame, count(*) OVER () AS found
 FROM attempt JOIN message USING (message_id)
 WHERE attempt.after_acknowledgement AND transfer_id = :transfer_id
 ORDER BY position

@@ -1,0 +1,91 @@
+"""What a handler raised is told the same way wherever one looks, in any language."""
+
+import re
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from ferryman.cli.app import app as command
+from tests.contract.ground import Forge
+from tests.explain.lab import Lab
+from tests.explain.situations import begun
+
+PYTHON = """\
+def save(page):
+    raise ValueError(f"the author of {page}\\ncould not be resolved")
+
+
+def run(event, context):
+    print("begun")
+    save("page 7")
+"""
+TYPESCRIPT = """\
+class Missing extends Error {
+  page: number = 7;
+}
+const save = (page: string): never => {
+  throw new Missing(`the author of ${page}\\ncould not be resolved`);
+};
+export const run = async () => {
+  console.log('begun');
+  save('page 7');
+};
+"""
+SAID = "the author of page 7 could not be resolved"
+
+
+def _say(lab: Lab, *arguments: str) -> str:
+    options = ["--url", lab.platform.url, "--data-dir", str(lab.platform.data_dir)]
+    said = CliRunner().invoke(command, [*arguments, *options], env={"COLUMNS": "400"})
+    assert said.exit_code == 0, said.output
+    return said.output
+
+
+@pytest.mark.parametrize(
+    ("file", "code", "raised", "frame"),
+    [
+        ("index.py", PYTHON, "ValueError", "index.py:2 in save"),
+        ("src/index.ts", TYPESCRIPT, "Missing", "src/index.ts:5 in save"),
+    ],
+    ids=["python", "typescript"],
+)
+@pytest.mark.usefixtures("javascript")
+def test_the_class_the_message_and_the_place_are_told(
+    lab: Lab, file: str, code: str, raised: str, frame: str
+) -> None:
+    """By both explanations, the message, the list of those given up and the timeline."""
+    (lab.folder / file).parent.mkdir(exist_ok=True)
+    (lab.folder / file).write_text(code)
+    ground = begun(lab.source())
+    line = f"{raised}: {SAID} ({frame})"
+    explanation = lab.explain(ground)
+    [link] = [each for each in explanation["links"] if each["name"] == "delivery"]
+    assert link["cause"] == "function_raised"
+    assert link["found"].endswith(f"raised {line}")
+    [message] = _messages(ground)
+    [attempt] = message["attempts"]
+    assert (attempt["cause"], attempt["errorClass"]) == ("function_raised", raised)
+    assert " ".join(attempt["errorMessage"].split()) == SAID
+    assert attempt["errorFrame"] == frame
+    assert message["reason"] == line
+    assert line in _say(lab, "message", "explain", message["messageId"])
+    assert line in _say(lab, "transfer", "timeline", ground.transfer_id)
+    # What the fix names is followed, and shows what it promises.
+    [(promised, identifier)] = re.findall(r"`ferryman message (\w+) (\S+)`", link["fix"])
+    shown = _say(lab, "message", promised, identifier)
+    assert str(lab.folder / file) in shown
+    assert "output: begun" in shown
+    _give_up(ground)
+    listed = _say(lab, "message", "list", "--undelivered", "--transfer", ground.transfer_id)
+    assert line in listed
+
+
+def _messages(ground: Forge) -> Any:
+    path = f"/admin/v1/transfers/{ground.transfer_id}/messages"
+    return ground.admin.ok("GET", path)["items"]
+
+
+def _give_up(ground: Forge) -> None:
+    ground.advance(minutes=60)
+    assert _messages(ground)[0]["state"] == "UNDELIVERED"
