@@ -4,12 +4,11 @@ import re
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
-from ferryman.cli.app import app as command
 from tests.contract.ground import Forge
 from tests.explain.lab import Lab
 from tests.explain.situations import begun
+from tests.explain.test_promises import say
 
 PYTHON = """\
 def save(page):
@@ -33,13 +32,6 @@ export const run = async () => {
 };
 """
 SAID = "the author of page 7 could not be resolved"
-
-
-def _say(lab: Lab, *arguments: str) -> str:
-    options = ["--url", lab.platform.url, "--data-dir", str(lab.platform.data_dir)]
-    said = CliRunner().invoke(command, [*arguments, *options], env={"COLUMNS": "400"})
-    assert said.exit_code == 0, said.output
-    return said.output
 
 
 @pytest.mark.parametrize(
@@ -69,15 +61,15 @@ def test_the_class_the_message_and_the_place_are_told(
     assert " ".join(attempt["errorMessage"].split()) == SAID
     assert attempt["errorFrame"] == frame
     assert message["reason"] == line
-    assert line in _say(lab, "message", "explain", message["messageId"])
-    assert line in _say(lab, "transfer", "timeline", ground.transfer_id)
+    assert line in say(lab, "message", "explain", message["messageId"])
+    assert line in say(lab, "transfer", "timeline", ground.transfer_id)
     # What the fix names is followed, and shows what it promises.
     [(promised, identifier)] = re.findall(r"`ferryman message (\w+) (\S+)`", link["fix"])
-    shown = _say(lab, "message", promised, identifier)
+    shown = say(lab, "message", promised, identifier)
     assert str(lab.folder / file) in shown
     assert "output: begun" in shown
     _give_up(ground)
-    listed = _say(lab, "message", "list", "--undelivered", "--transfer", ground.transfer_id)
+    listed = say(lab, "message", "list", "--undelivered", "--transfer", ground.transfer_id)
     assert line in listed
 
 

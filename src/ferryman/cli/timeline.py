@@ -16,6 +16,7 @@ _SENTENCES = {
     "listener.claimed": "listener called by agent {agentId}, claim {claim}",
     "listener.running": "listener runs, as its agent reports",
     "listener.returned": "listener returned",
+    "listener.threw": "listener threw {exceptionType}",
     "upload.begun": "file {key} begun",
     "upload.aborted": "file {key} given up: {reason}",
     "app_data.uploaded": "file {key} stored, {size} bytes",

@@ -41,12 +41,12 @@ CAUSES: Mapping[str, tuple[str, str]] = MappingProxyType(
         # agent
         "agent_never_asked": (
             "no agent ever asked for work of {app}",
-            "Run the server app's listener beside it: `ferryman agent run MODULE:CLASS` with the "
-            "serverToken of {app}.",
+            "Run the server app's listener beside it: `ferryman agent run MODULE:CLASS --url URL` "
+            "with the serverToken of {app} in FERRYMAN_SERVER_TOKEN.",
         ),
         "agent_gone": (
             "agent {agent} last asked for work of {app} at {at}",
-            "Start the agent again: `ferryman agent run MODULE:CLASS`.",
+            "Start the agent again: `ferryman agent run MODULE:CLASS --url URL`.",
         ),
         "agent_of_other_environment": (
             "nobody asks for work of {app}; an agent asks for environment {other}",
@@ -56,12 +56,12 @@ CAUSES: Mapping[str, tuple[str, str]] = MappingProxyType(
         "claim_unconfirmed": (
             "{agent} was given the transfer at {at} and has not confirmed it for {silence}",
             "Nothing is lost: any agent that asks gets it now. Start one: "
-            "`ferryman agent run MODULE:CLASS`.",
+            "`ferryman agent run MODULE:CLASS --url URL`.",
         ),
         "agent_silent": (
             "{agent}, which took it at {at}, has been silent for {silence}",
             "Any agent that asks gets it now. Start one, or see the log of {agent}: "
-            "`ferryman agent run MODULE:CLASS`.",
+            "`ferryman agent run MODULE:CLASS --url URL`.",
         ),
         # listener
         "listener_lost": (
@@ -75,8 +75,8 @@ CAUSES: Mapping[str, tuple[str, str]] = MappingProxyType(
         ),
         "listener_threw": (
             "the listener threw {exception}",
-            "Mend the listener by its stack trace (`ferryman transfer timeline`), then re-run: "
-            "`ferryman transfer rerun {transfer}`.",
+            "Fix the listener; see its stack trace: `ferryman transfer timeline {transfer}`. Then "
+            "re-run: `ferryman transfer rerun {transfer}`.",
         ),
         # uploads
         "writer_failed": (

@@ -178,6 +178,13 @@ async def record_error(
         transfer_error = TransferError(
             exception_type=error.exception_type, safe_stack_trace=error.safe_stack_trace
         )
+        await timeline.write(
+            tx,
+            stored.transfer_id,
+            "listener.threw",
+            exceptionType=error.exception_type,
+            error=error.safe_stack_trace,
+        )
         await apply(tx, stored, change, fields=[{"transfer_error": transfer_error}])
 
 
