@@ -106,6 +106,11 @@ def install_token(
     )
 
 
+def bare_app_id(forge_app_id: str | None, app_id: str) -> str:
+    """The UUID of an app, which its manifest may give as a whole ARI; else the app's own id."""
+    return (forge_app_id or app_id).rpartition("/")[2]
+
+
 def invocation_token(
     key: SigningKey,
     *,
@@ -122,7 +127,7 @@ def invocation_token(
 
     ``forge_app_id`` may be a UUID or a whole ARI; without one the app's own id stands in.
     """
-    uuid = (forge_app_id or app_id).rpartition("/")[2]
+    uuid = bare_app_id(forge_app_id, app_id)
     ari = f"ari:cloud:ecosystem::app/{uuid}"
     issued = int(now.timestamp())
     kind = environment if environment in _FORGE_TYPES else "development"

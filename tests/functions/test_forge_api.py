@@ -13,6 +13,7 @@ from ferryman.functions.pool import FunctionCall, FunctionPool
 from tests.support import unavailable
 
 PACKAGE = "@forge/api@8.3.0"
+IDENTITY = {"appId": "app-1", "environment": "production", "installationId": "installation-1"}
 APP = """\
 import api, { asApp, fetch, getAppContext, requestJira, route } from '@forge/api';
 
@@ -22,8 +23,9 @@ export const run = async () => {
   await tell(await requestJira(route`/rest/api/3/issue/${'a b'}`));
   await tell(await api.asApp().requestJira(route`/rest/x`, { method: 'PUT', body: '{"a":1}' }));
   await tell(await fetch(process.env.ELSEWHERE));
-  const { invocationId, environmentType } = getAppContext();
-  said.push([invocationId, environmentType]);
+  const { appAri, environmentAri, installationAri, ...rest } = getAppContext();
+  said.push([rest.invocationId, rest.environmentType]);
+  said.push([appAri, environmentAri, installationAri].map(String));
   await asApp().requestConfluence(route`/wiki`).catch((error) => said.push(error.message));
   console.log(JSON.stringify(said));
 };
@@ -68,6 +70,7 @@ def test_the_package_from_npm_works_unchanged(
                     event={},
                     context={},
                     environment=environment,
+                    identity=IDENTITY,
                 )
             )
             assert outcome.ok, outcome.error
@@ -78,6 +81,11 @@ def test_the_package_from_npm_works_unchanged(
         [200, "GET /rest/api/3/issue/a%20b  None"],
         [200, 'PUT /rest/x {"a":1} None'],
         [200, "GET /elsewhere  None"],
-        ["1", "DEVELOPMENT"],
+        ["1", "PRODUCTION"],
+        [
+            "ari:cloud:ecosystem::app/app-1",
+            "ari:cloud:ecosystem::environment/app-1/production",
+            "ari:cloud:ecosystem::installation/installation-1",
+        ],
     ]
     assert "requestConfluence(/wiki): nothing stands in for this product here" in refused

@@ -23,7 +23,7 @@ from ferryman.services.delivery import Delivery
 from ferryman.services.platform import Platform
 from ferryman.services.routing import client_key
 from ferryman.store.app import App
-from ferryman.tokens import SigningKey, invocation_token, system_token
+from ferryman.tokens import SigningKey, bare_app_id, invocation_token, system_token
 from ferryman.vocab import FailureCause
 
 _TOKENS_KEPT = timedelta(minutes=1)
@@ -108,6 +108,11 @@ class Sender:
                 "FERRYMAN_TOKEN": system,
             },
             timeout=settings.function_seconds,
+            identity={
+                "appId": bare_app_id(_forge_app_id(app), str(app.app_id)),
+                "environment": app.environment,
+                "installationId": _installation_id(app, _site(delivery)),
+            },
         )
         async with self._functions.place(str(app.app_id)):
             if asyncio.get_running_loop().time() > until:
@@ -170,11 +175,11 @@ class Sender:
         return invocation_token(
             self._key,
             app_id=str(app.app_id),
-            forge_app_id=app.forge_app_id or parse_manifest(app.manifest or {}).app_id,
+            forge_app_id=_forge_app_id(app),
             environment=app.environment,
             cloud_url=site,
             cloud_id=str(derived_id("cloud", site)),
-            installation_id=str(derived_id("installation", str(app.app_id), site)),
+            installation_id=_installation_id(app, site),
             api_base_url=self._platform.settings.base_url,
             now=wall_now(),
         )
@@ -193,6 +198,14 @@ _EVENT = msgspec.json.Decoder(_Event)
 
 def _site(delivery: Delivery) -> str:
     return _EVENT.decode(delivery.message.payload).migration_details.cloud_url
+
+
+def _forge_app_id(app: App) -> str | None:
+    return app.forge_app_id or parse_manifest(app.manifest or {}).app_id
+
+
+def _installation_id(app: App, site: str) -> str:
+    return str(derived_id("installation", str(app.app_id), site))
 
 
 def _site_ari(site: str) -> Any:

@@ -11,7 +11,8 @@ On Linux the two are subreapers: a child that detached itself by forking twice b
 init's, so it is found and ended too. Elsewhere what is left in the host's process group is ended.
 
 One JSON object a line. Request: ``call``, ``event``, ``context``, ``environment``, ``seconds``
-(how long the function may take) and, the first time for JavaScript, ``program``. Answers, each
+(how long the function may take), ``identity`` (what the app is told of itself) and, the first
+time for JavaScript, ``program``. Answers, each
 with the ``call`` of the request: ``{"state": "called"}`` before the function runs, then
 ``{"state": "done", "error": null, "left": what the function left running, or nothing, "ended":
 what else ended with it}``. Where it raised, ``error`` is the traceback, and beside it are ``cause``

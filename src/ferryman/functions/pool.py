@@ -43,7 +43,9 @@ class FunctionCall:
 
     ``handler`` is ``file.function`` below ``source``; ``environment`` is everything the function
     sees beyond PATH and the like; ``timeout`` in seconds counts from when the function is called.
-    Hosts are never shared between different ``owner``\\ s: give the app's id.
+    ``identity`` is what ``getAppContext()`` of ``@forge/api`` tells: ``appId``, ``environment`` and
+    ``installationId``, each a bare id. Hosts are never shared between different ``owner``\\ s:
+    give the app's id.
     """
 
     source: Path
@@ -53,6 +55,7 @@ class FunctionCall:
     environment: Mapping[str, str]
     timeout: float = 25.0
     owner: str = ""
+    identity: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +181,9 @@ class FunctionPool:
     async def _call(self, host: HostProcess, call: FunctionCall, key: _Key) -> Outcome:
         self._busy += 1
         try:
-            return await host.call(call.event, call.context, call.environment, call.timeout)
+            return await host.call(
+                call.event, call.context, call.environment, call.timeout, call.identity
+            )
         finally:
             self._busy -= 1
             if host.reusable:

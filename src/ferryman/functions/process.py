@@ -108,6 +108,7 @@ class HostProcess:
         context: Mapping[str, object],
         environment: Mapping[str, str],
         seconds: float,
+        identity: Mapping[str, str],
     ) -> Outcome:
         """Hand over one event and wait for the function, ``seconds`` from when it is called.
 
@@ -119,7 +120,7 @@ class HostProcess:
         self.reusable = False
         self._output.begin()
         request: dict[str, object] = {"call": self._calls, "event": event, "context": context}
-        request |= {"environment": environment, "seconds": seconds}
+        request |= {"environment": environment, "seconds": seconds, "identity": identity}
         if self._program is not None:
             request["program"], self._program = self._program, None
         line = json.dumps(request).encode() + b"\n"

@@ -39,9 +39,9 @@ export function provide(calls, { source, products }) {
     );
   }
 
+  // `@forge/api` makes ARIs of the ids by putting a prefix before them, so they must be bare.
   function runtime() {
-    const { deadline, context, token } = call();
-    const claims = claimsOf(token ?? process.env.FERRYMAN_TOKEN);
+    const { deadline, context, identity = {} } = call();
     return {
       metrics,
       contextAri: context?.installContext,
@@ -51,13 +51,13 @@ export function provide(calls, { source, products }) {
         getRemainingTimeInMillis: () => Math.max(0, Math.round(deadline - performance.now())),
       },
       appContext: {
-        appId: claims.sub,
+        appId: identity.appId,
         appVersion: '1.0.0',
-        environmentId: claims.environment,
-        environmentType: FORGE_TYPES.has(claims.environment)
-          ? claims.environment.toUpperCase()
+        environmentId: identity.environment,
+        environmentType: FORGE_TYPES.has(identity.environment)
+          ? identity.environment.toUpperCase()
           : 'DEVELOPMENT',
-        installationId: context?.installContext,
+        installationId: identity.installationId,
         invocationId: String(call().call),
         permissions: { scopes: [], external: {} },
       },
@@ -66,12 +66,4 @@ export function provide(calls, { source, products }) {
 
   globalThis.__forge_fetch__ = forgeFetch;
   Object.defineProperty(globalThis, '__forge_runtime__', { configurable: true, get: runtime });
-}
-
-function claimsOf(token = '') {
-  try {
-    return JSON.parse(Buffer.from(token.split('.')[1], 'base64url'));
-  } catch {
-    return {}; // an opaque token says nothing of itself
-  }
 }

@@ -56,7 +56,7 @@ function answer(state, members) {
 }
 
 async function serve(request) {
-  const { call, event, context, environment, program, seconds } = request;
+  const { call, event, context, environment, program, seconds, identity } = request;
   Object.assign(process.env, environment);
   let escaped;
   const failure = new Promise((resolve, reject) => { escaped = reject; });
@@ -81,7 +81,7 @@ async function serve(request) {
   try {
     const { run: handler } = loaded;
     const run = async () => handler(event, context);
-    await Promise.race([calls.run({ call, token, deadline, context }, run), failure]);
+    await Promise.race([calls.run({ call, token, deadline, context, identity }, run), failure]);
   } catch (thrown) {
     failed = failureOf(thrown, 'function_raised');
   }
