@@ -11,6 +11,7 @@ from tests.docs.pages import ROOT
 from tests.doctor.apps import (
     CONNECT,
     FORGE,
+    MANIFEST,
     MOVED_APP,
     PLANNED,
     PYTHON,
@@ -35,6 +36,11 @@ class Mistake:
     found_in: str | None = None
     says: str = ""
     severity: str = "error"
+
+
+def _named(handler: str) -> dict[str, str]:
+    """The sound app with its handler in another file."""
+    return {handler if name == "src/index.js" else name: text for name, text in FORGE.items()}
 
 
 M, S, P, D = "manifest.yml", "src/index.js", "index.py", "atlassian-connect.json"
@@ -371,6 +377,36 @@ MISTAKES = [
     Mistake("overrides_malformed", FORGE, "ferryman.toml", "", "[alias\n"),
     Mistake("alias_file_missing", FORGE, "ferryman.toml", "", '[alias]\n"a" = "b.js"\n'),
     Mistake("package_json_invalid", FORGE, "package.json", '"^2.1.2" }', '"^2.1.2"', "}"),
+    Mistake(
+        "handler_refused_at_deploy",
+        _named("src/index.mjs"),
+        M,
+        "",
+        MANIFEST,
+        "index.run",
+        says="src/index.js",
+        severity="warning",
+    ),
+    Mistake(
+        "handler_refused_at_deploy",
+        _named("index.js"),
+        M,
+        "",
+        MANIFEST,
+        "index.run",
+        says="src/index.js",
+        severity="warning",
+    ),
+    Mistake(
+        "handler_refused_at_deploy",
+        _named("index.mjs"),
+        M,
+        "",
+        MANIFEST,
+        "index.run",
+        says="src/index.js",
+        severity="warning",
+    ),
     Mistake(
         "dependency_not_declared",
         FORGE,

@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 from ferryman.doctor.finding import Finding, Where, error, warning
 from ferryman.doctor.place import Broken, Place
 from ferryman.doctor.snapshot import Snapshot, Source
 from ferryman.errors import PlatformError
+from ferryman.functions.source import in_python
 from ferryman.vocab import EventType
 
 _SUCCESS = re.compile(
@@ -53,6 +55,27 @@ def handlers(seen: Snapshot) -> Iterator[Finding]:
             why=_FAILS,
             fix=refusal.fix,
         )
+
+
+def refused_at_deploy(seen: Snapshot) -> Iterator[Finding]:
+    """A handler in JavaScript that runs here, in a file that Forge's validator does not take."""
+    for function in seen.functions_used():
+        place = function.get("handler")
+        handler = seen.handlers.get(place.text)
+        file = handler.file if handler is not None else None
+        if file is None or in_python(Path(file)):
+            continue
+        moved = file if file.startswith("src/") else f"src/{file}"
+        named = f"{moved.removesuffix('.mjs')}.js" if moved.endswith(".mjs") else moved
+        if named != file:
+            yield warning(
+                "handler_refused_at_deploy",
+                place.where,
+                f"The handler {place.text!r} is in {file}.",
+                why="It runs here; `forge deploy` takes a handler only below src, as .js, .jsx, "
+                ".cjs, .ts or .tsx, and not as .mjs.",
+                fix=f"Move the file to {named}.",
+            )
 
 
 def acknowledgement(seen: Snapshot) -> Iterator[Finding]:
@@ -240,6 +263,7 @@ def _constant(source: Source, name: str) -> str:
 
 CHECKS = (
     handlers,
+    refused_at_deploy,
     acknowledgement,
     not_awaited,
     modules,
