@@ -95,6 +95,7 @@ class FailureCause(StrEnum):
     FUNCTION_TIMED_OUT = "function_timed_out"
     FUNCTION_EXITED = "function_exited"
     FUNCTION_OUT_OF_MEMORY = "function_out_of_memory"
+    RETRY_REQUESTED = "retry_requested"
     NO_FREE_PLACE = "no_free_place"
     # The platform itself, and what has no cause of its own
     WORKER_DIED = "worker_died"

@@ -26,6 +26,7 @@ ELSEWHERE = {
     "no_free_place",
     "no_worker",
     "not_tried",
+    "retry_requested",
     "timed_out",
     "undelivered",
     "worker_died",

@@ -1,11 +1,13 @@
 """When to try again: exponential backoff with jitter, or later if the receiver asks for it."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 from ferryman.domain.limits import LONGEST_BACKOFF
+from ferryman.domain.outcome import Outcome
+from ferryman.vocab import FailureCause
 
 _DOUBLINGS = 64
 """More change nothing, and a float does not hold all that a message may wait for."""
@@ -61,3 +63,16 @@ def later_of(
 ) -> timedelta:
     """The back-off ``delay``, or what was ``asked`` for if that is longer, up to ``longest``."""
     return delay if asked is None else max(delay, min(asked, longest))
+
+
+def next_delay(delay: timedelta, outcomes: Iterable[Outcome]) -> timedelta:
+    """In how long the next attempt is made; ``delay`` is the back-off.
+
+    A function that asks to be called again is called when it says; a remote that asks to be left
+    alone is left alone at least for that long.
+    """
+    asked = [(each.cause, each.retry_after) for each in outcomes if each.retry_after is not None]
+    by_function = [after for cause, after in asked if cause is FailureCause.RETRY_REQUESTED]
+    if by_function:
+        return max(by_function)
+    return later_of(delay, max((after for _, after in asked), default=None))

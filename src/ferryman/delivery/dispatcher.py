@@ -16,7 +16,7 @@ from uuid import UUID
 
 import structlog
 
-from ferryman.delivery.backoff import later_of, retry_delay
+from ferryman.delivery.backoff import next_delay, retry_delay
 from ferryman.delivery.recorder import Recorder, all_failed
 from ferryman.delivery.sender import Sender
 from ferryman.delivery.trouble import Trouble
@@ -201,8 +201,8 @@ class Dispatcher:
             base=self._platform.settings.retry_base_seconds,
             random=lambda: jitter(str(message.message_id), str(message.number)),
         )
-        asked = [each.retry_after for _, each in by_route if each.retry_after is not None]
-        self._recorder.add(Result(delivery, by_route, later_of(delay, max(asked, default=None))))
+        wait = next_delay(delay, (outcome for _, outcome in by_route))
+        self._recorder.add(Result(delivery, by_route, wait))
 
     async def _give_back(self, delivery: Delivery) -> None:
         """This process stood still: others may have it by now, or its acknowledgement."""

@@ -208,6 +208,11 @@ CAUSES: Mapping[str, tuple[str, str]] = MappingProxyType(
             "Read and write in pieces instead of holding a whole file; the limit is "
             "FERRYMAN_FUNCTION_MEMORY_BYTES. A process ended by SIGKILL took what the machine had.",
         ),
+        "retry_requested": (
+            "{target}: {error}",
+            "Nothing to fix: it is called again as it asked, at most five times in all. Then see "
+            "why it asks, and `ferryman message redeliver {message}`.",
+        ),
         "no_free_place": (
             "{target}: no place to run the function came free in time",
             "Run more workers, or raise FERRYMAN_FUNCTION_CONCURRENCY; it is tried again.",

@@ -20,6 +20,10 @@ SIGNED_URL_LIFE = timedelta(hours=1)
 CANCEL_CLEAN_UP = timedelta(minutes=60)
 """cancellation."""
 
+MIN_RETRY_AFTER = timedelta(seconds=1)
+MAX_RETRY_AFTER = timedelta(seconds=900)
+"""Between these a function may choose when it is called again (Forge's InvocationError)."""
+
 MAX_ATTEMPTS = 5
 """One and four retries (forge-events, Processing events)."""
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
+from ferryman.domain.limits import MAX_RETRY_AFTER, MIN_RETRY_AFTER
 from ferryman.vocab import FailureCause
 
 Stage = Literal["before", "during", "after"]
@@ -38,6 +39,14 @@ def raised(error_class: str, message: str, frame: str | None = None) -> Raised:
     )
 
 
+def requested_delay(asked: object) -> timedelta:
+    """In how long a function that asked for a retry gets it, whatever it wrote there as seconds."""
+    if isinstance(asked, bool) or not isinstance(asked, int | float):
+        return MIN_RETRY_AFTER
+    seconds = min(max(asked, MIN_RETRY_AFTER.total_seconds()), MAX_RETRY_AFTER.total_seconds())
+    return timedelta(seconds=seconds)
+
+
 def reason_of(what: Raised | None, error: str | None) -> str:
     """One line that says why: class, message and place, else the first line of ``error``."""
     if what is None:
@@ -57,9 +66,9 @@ class Outcome:
     ``after`` (the app answered, and the answer was no). ``status`` is the HTTP status of a
     remote; ``cause`` is why it failed and ``raised`` what the app's code raised, if it did;
     ``duration`` is in seconds; ``output`` is what a function printed, or what a remote wrote with
-    a success. ``hung``: there was no answer in time. ``left`` names what a function
-    left running when it returned, which was ended then; empty if nothing. ``retry_after`` is
-    how long a remote asked to be left alone.
+    a success. ``hung``: there was no answer in time. ``retry_after`` is how long a remote asked to
+    be left alone, or in how long a function asked to be called again. ``left`` names what a
+    function left running when it returned, which was ended then; empty if nothing.
     """
 
     ok: bool

@@ -15,7 +15,8 @@ One JSON object a line. Request: ``call``, ``event``, ``context``, ``environment
 time for JavaScript, ``program``. Answers, each
 with the ``call`` of the request: ``{"state": "called"}`` before the function runs, then
 ``{"state": "done", "error": null, "left": what the function left running, or nothing, "ended":
-what else ended with it}``. Where it raised, ``error`` is the traceback, and beside it are ``cause``
+what else ended with it}``, and ``retry`` with ``after`` and ``reason`` where it asked to be called
+again (JavaScript only). Where it raised, ``error`` is the traceback, and beside it are ``cause``
 (see ``FailureCause``), ``class`` and ``message`` of what was raised, and ``frame``, null or the
 innermost place in the app's own files. ``{"state": "unloadable"}`` with the same members comes
 instead of both where the function cannot be called.

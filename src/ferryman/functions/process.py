@@ -9,10 +9,19 @@ import socket
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Self
 
-from ferryman.domain.outcome import Outcome, Raised, Stage, failed, raised, succeeded
+from ferryman.domain.outcome import (
+    Outcome,
+    Raised,
+    Stage,
+    failed,
+    raised,
+    requested_delay,
+    succeeded,
+)
 from ferryman.functions.capture import OutputPipe
 from ferryman.functions.program import Program
 from ferryman.vocab import FailureCause
@@ -22,6 +31,7 @@ _ANSWER_BYTES = 1 << 18
 # What a program needs to run at all; everything else of the worker stays with the worker.
 _INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR")
 _END_SECONDS = 5.0
+_REASON_CHARACTERS = 100
 _LEFT = "{}[Ferryman: the function returned and left {} running, which was ended then.]\n"
 _PROCESS = "The process of the function"
 # What V8 says last.
@@ -126,7 +136,7 @@ class HostProcess:
         line = json.dumps(request).encode() + b"\n"
         stage: Stage = "before"
         left: object = ""
-        cause, what = FailureCause.DELIVERY_FAILED, None
+        cause, what, after = FailureCause.DELIVERY_FAILED, None, None
         limit, began = self._limits.start_seconds, loop.time()
         try:
             async with asyncio.timeout(limit):
@@ -145,6 +155,8 @@ class HostProcess:
             self.reusable = error is None and not left
             if error is None:
                 left = ", ".join(filter(None, (str(left), str(answer.get("ended", "")))))
+                after, error = _retry(answer)
+                cause = FailureCause.RETRY_REQUESTED
         except TimeoutError:
             done = "loaded" if stage == "before" else "finished"
             cause = FailureCause.FUNCTION_TIMED_OUT
@@ -158,7 +170,9 @@ class HostProcess:
             text += _LEFT.format("" if text.endswith("\n") or not text else "\n", left)
         if error is None:
             return succeeded(duration=duration, output=text, left=str(left))
-        return failed(stage, cause, str(error), duration=duration, output=text, what=what)
+        return failed(
+            stage, cause, str(error), duration=duration, output=text, what=what, retry_after=after
+        )
 
     async def end(self) -> None:
         """End the host and every process below it; returns when they are gone."""
@@ -210,6 +224,17 @@ def _failure(answer: dict[str, object]) -> tuple[FailureCause, Raised]:
     if not isinstance(name, str) or not isinstance(message, str):
         raise TypeError
     return FailureCause(str(answer["cause"])), raised(name, message, str(frame) if frame else None)
+
+
+def _retry(answer: dict[str, object]) -> tuple[timedelta | None, str | None]:
+    """In how long the function asked to be called again, and the words for it."""
+    asked = answer.get("retry")
+    if not isinstance(asked, dict):
+        return None, None
+    after = requested_delay(asked.get("after"))
+    reason = asked.get("reason")
+    why = f" ({reason[:_REASON_CHARACTERS]})" if isinstance(reason, str) else ""
+    return after, f"The function asked to be called again in {after.total_seconds():g} s{why}."
 
 
 def _environment() -> dict[str, str]:

@@ -78,18 +78,28 @@ async function serve(request) {
   current.ending = 'done';
   answer('called', {});
   let failed = null;
+  let retry;
   try {
     const { run: handler } = loaded;
     const run = async () => handler(event, context);
-    await Promise.race([calls.run({ call, token, deadline, context, identity }, run), failure]);
+    const inside = { call, token, deadline, context, identity };
+    retry = retryOf(await Promise.race([calls.run(inside, run), failure]));
   } catch (thrown) {
     failed = failureOf(thrown, 'function_raised');
   }
   await turn(); // what it only put off to the next turn of the loop is done by then
   for (let more = TURNS; more > 0 && active().includes('Immediate'); more -= 1) await turn();
-  answer('done', { error: null, ...(failed ?? current.aside), left: leftRunning() });
+  answer('done', { error: null, ...(failed ?? current.aside), left: leftRunning(), retry });
   current = null;
   delete process.env.FERRYMAN_TOKEN;
+}
+
+// The InvocationError of `@forge/api` and `@forge/events` is a plain object that is returned; what
+// else a function returns means nothing.
+function retryOf(result) {
+  if (attempt(() => result._retry) !== true) return undefined;
+  const asked = attempt(() => parse(stringify(result)).retryOptions) ?? {};
+  return { after: asked.retryAfter, reason: asked.retryReason };
 }
 
 function load({ code, file, function: name }) {
