@@ -315,6 +315,11 @@ JAVASCRIPT = {
         "handler_does_not_compile: expected sources that esbuild can make one file of; "
         'found Expected identifier but found "=" src/index.ts:2:8:',
     ),
+    "a syntax error beside words of the compiler": (
+        "const said = 'Could not resolve \"left-pad\"';;; = 1;\nexport const run = () => said;",
+        "function_not_loaded",
+        "handler_does_not_compile: ",
+    ),
     "a module that is missing": (
         "import pad from 'left-pad';\nexport const run = pad;",
         "dependency_missing",

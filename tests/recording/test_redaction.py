@@ -31,7 +31,12 @@ ATTEMPT = AttemptView(
     status=None,
     error=f"ValueError: {PAYLOAD}",
     output=PAYLOAD,
+    cause="function_raised",
+    error_class=PAYLOAD,
+    error_message=PAYLOAD,
+    error_frame=PAYLOAD,
 )
+TEXTS = ("output", "error", "error_class", "error_message", "error_frame")
 FACTS: dict[str, Any] = {"messageId": KEY, "number": 1, "durationMs": 3}
 
 
@@ -65,7 +70,8 @@ LINES: list[RecordedLine] = [
     *(
         RecordedEntry(at=2, kind=kind, data={**FACTS, **data})
         for kind, data in (
-            ("attempt.failed", {"error": PAYLOAD}),
+            ("attempt.failed", {"error": PAYLOAD, "reason": PAYLOAD}),
+            ("listener.threw", {"exceptionType": PAYLOAD, "error": PAYLOAD}),
             ("log.added", {"message": PAYLOAD}),
             ("progress.reported", {"status": "IN_PROGRESS", "percent": 3, "message": PAYLOAD}),
             ("app_data.uploaded", {"key": KEY, "label": PAYLOAD, "size": 3, "sha256": "3" * 64}),
@@ -91,8 +97,8 @@ def test_no_text_of_the_app_is_left(wanted: Redaction) -> None:
     assert all(not (each.request_sha256 or each.answer_sha256 or each.query) for each in calls)
     entries = [line.data for line in lines if isinstance(line, RecordedEntry)]
     assert all(entry.items() >= FACTS.items() for entry in entries)
-    assert entries[2]["percent"] == 3
-    assert entries[3]["sha256"] == "3" * 64
+    assert entries[3]["percent"] == 3
+    assert entries[4]["sha256"] == "3" * 64
 
 
 def test_an_acknowledgement_says_what_was_acknowledged_and_no_more() -> None:
@@ -120,4 +126,4 @@ def test_a_message_is_what_it_was_but_for_texts() -> None:
     found = Redactor([Redaction.PAYLOADS]).redact(MESSAGE)
     assert isinstance(found, RecordedMessage)
     assert found.body == MESSAGE.body
-    assert found.attempts == [msgspec.structs.replace(ATTEMPT, error=None, output=None)]
+    assert found.attempts == [msgspec.structs.replace(ATTEMPT, **dict.fromkeys(TEXTS))]

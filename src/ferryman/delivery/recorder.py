@@ -146,6 +146,7 @@ def _tell(result: Result) -> None:
         event_type=message.lane.event_type.value,
         number=message.number,
         stage=outcome.stage,
+        cause=outcome.cause,
         status=outcome.status,
         seconds=round(outcome.duration, 3),
     )

@@ -26,7 +26,9 @@ _MESSAGE_CHARACTERS = 2000
 _BESIDE = ("package.json", "tsconfig.json", FILE)
 # In CommonJS, which Node and Forge can load in the middle of a program, there is no import.meta.
 _BANNER = 'const __ferryman_url = require("node:url").pathToFileURL(__filename).href;'
-_UNRESOLVED = re.compile(r'Could not resolve "([^"]+)"')
+_ERROR = "✘ [ERROR] "
+# The head of a message; below it esbuild shows lines of the sources, which may say anything.
+_UNRESOLVED = re.compile(rf'^{re.escape(_ERROR)}Could not resolve "([^"]+)"', re.MULTILINE)
 _ADVICE = re.compile(r"\n\n  You can mark the path .*?(?=\n\n|\Z)", re.DOTALL)
 
 Stamps = frozenset[tuple[str, int, int]]
@@ -183,8 +185,8 @@ def _unusable(found: str) -> ConfigError:
 
 
 def _does_not_compile(source: Path, said: str) -> Invalid:
-    said = _ADVICE.sub("", said.replace("✘ [ERROR] ", "")).strip()
     modules = [name for name in _UNRESOLVED.findall(said) if not name.startswith((".", "/"))]
+    said = _ADVICE.sub("", said.replace(_ERROR, "")).strip()
     if not modules:
         return Invalid(
             "handler_does_not_compile",

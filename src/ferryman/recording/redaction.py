@@ -30,13 +30,15 @@ from ferryman.wire.recording import (
 
 _FACTS = frozenset(
     (
-        *("messageId", "eventType", "number", "durationMs"),
+        *("messageId", "eventType", "number", "durationMs", "cause"),
         *("key", "size", "sha256"),
         *("before", "after", "skippedBy", "status", "percent", "progress"),
         *("app", "agentId", "transferId", "originalTransferId", "transferName", "dependsOn"),
     )
 )
 """What stays of an entry of the timeline. All else may be a text of the app, or repeat one."""
+_TEXTS = ("output", "error", "error_class", "error_message", "error_frame")
+"""What goes of an attempt. Its cause stays: that is a word of ours."""
 _FILLER = b"This content was left out of the recording.\n"
 
 
@@ -57,7 +59,8 @@ class Redactor:
                 view = replace(line.transfer, status_message=None)
                 redacted = replace(line, transfer=view, feedback=None)
             case RecordedMessage():
-                bare = [replace(each, output=None, error=None) for each in line.attempts]
+                texts = dict.fromkeys(_TEXTS)
+                bare = [replace(each, **texts) for each in line.attempts]
                 body = self._body(line.body)
                 redacted = replace(line, body=body, attempts=bare, reason=None)
             case RecordedFile():

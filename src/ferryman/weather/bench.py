@@ -226,7 +226,7 @@ class Bench:
         if not outcome.ok or _CUT in outcome.output:
             raise _state_failed(
                 trial.state_function,
-                outcome.error or "more than 8 KiB: print less, or a digest",
+                outcome.reason or "more than 8 KiB: print less, or a digest",
             )
         return outcome.output
 
