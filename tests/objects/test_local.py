@@ -10,8 +10,9 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
+import aiohttp
 import msgspec
 import pytest
 from litestar import Litestar, asgi
@@ -133,6 +134,63 @@ def test_a_request_without_a_signature_is_refused(store: LocalStore, key: str) -
             answer = request(method, bare + "?", b"", {"Content-Length": "0"})
             assert answer.status == 403
     assert problem(answer).code == "signature_invalid" if answer.body else True
+
+
+@pytest.mark.parametrize("name", ["attachments (1).zip", "a&b=c+d%20e ü'*!,@$:?;/.zip"])
+def test_a_client_that_writes_queries_in_its_own_way_reads_the_file(
+    store: LocalStore, key: str, name: str
+) -> None:
+    """aiohttp takes the URL apart and puts it together again, unless it is told not to."""
+    upload(store, key, LAST)
+    url = asyncio.run(store.read_url(key, expires_at=LATER, now=NOW, download_name=name))
+    status, headers, body = asyncio.run(get_by_aiohttp(url))
+    assert (status, body) == (200, LAST)
+    assert headers["content-disposition"].endswith("UTF-8''" + quote(name, safe=""))
+
+
+async def get_by_aiohttp(url: str) -> tuple[int, dict[str, str], bytes]:
+    async with aiohttp.ClientSession() as session, session.get(url) as answer:
+        headers = {name.lower(): value for name, value in answer.headers.items()}
+        return answer.status, headers, await answer.read()
+
+
+@pytest.mark.parametrize("before", ["x/y/", "objects/", "/", "%2F", "x%2F"])
+def test_a_signature_is_for_the_whole_path(store: LocalStore, key: str, before: str) -> None:
+    upload(store, key, LAST)
+    url = read_url(store, key)
+    assert request("GET", url.replace("/objects/", f"/objects/{before}")).status == 403
+    assert request("GET", url.replace("?", "/?")).status == 403
+    assert request("GET", url.replace("/objects/", "/%6fbjects/")).status == 200
+
+
+def test_a_range_beyond_the_end_is_told_the_size(store: LocalStore, key: str) -> None:
+    upload(store, key, LAST)
+    answer = request("GET", read_url(store, key), b"", {"Range": "bytes=100000-"})
+    assert (answer.status, answer.headers["content-range"]) == (416, "bytes */100000")
+
+
+@pytest.mark.parametrize(
+    ("if_range", "status"),
+    [("ETAG", 206), ('"other"', 200), ("Sat, 01 Jan 2000 00:00:00 GMT", 200), ("W/ETAG", 200)],
+)
+def test_a_range_of_another_file_is_answered_with_the_whole(
+    store: LocalStore, key: str, if_range: str, status: int
+) -> None:
+    upload(store, key, LAST)
+    url = read_url(store, key)
+    etag = request("HEAD", url).headers["etag"]
+    asked = {"Range": "bytes=1-9", "If-Range": if_range.replace("ETAG", etag)}
+    answer = request("GET", url, b"", asked)
+    assert (answer.status, answer.body) == (status, LAST if status == 200 else LAST[1:10])
+
+
+@pytest.mark.parametrize("length", ["", "Content-Length: 0\r\n"])
+def test_an_empty_part_needs_no_length(store: LocalStore, key: str, length: str) -> None:
+    target = urlsplit(part_url(store, key, b""))
+    with socket.create_connection((target.hostname or "", target.port or 0), timeout=30) as client:
+        head = f"PUT {target.path}?{target.query} HTTP/1.1\r\nHost: x\r\n{length}\r\n"
+        client.sendall(head.encode())
+        assert client.recv(12) == b"HTTP/1.1 200"
 
 
 def test_the_refusal_comes_before_the_body_is_read(store: LocalStore, key: str) -> None:

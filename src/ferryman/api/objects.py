@@ -5,9 +5,10 @@ whole, nothing is read before the signature is known to be ours, and nothing is 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
+from urllib.parse import unquote_to_bytes
 
 import msgspec
 from litestar.enums import ScopeType
@@ -47,22 +48,27 @@ class ObjectsApp:
                 await self._take_part(grant, scope, receive, send)
                 return
             found = await self._store.find(grant.key)
-            wanted = byte_range(_header(scope, b"range"), found.size)
         except PlatformError as error:
             await _refuse(error, receive, send)
+            return
+        try:
+            wanted = byte_range(_wanted_range(scope, found), found.size)
+        except PlatformError as error:
+            size = (b"content-range", b"bytes */%d" % found.size)
+            await _refuse(error, receive, send, [size])
             return
         await self._give_file(grant, found, wanted, scope, receive, send)
 
     async def _grant(self, scope: HTTPScope) -> Grant:
-        # A mount may have cut the prefix off and put a slash at the end.
-        key = scope["path"].rstrip("/").rpartition("/")[2]
+        # As it was sent: a mount cuts the prefix off ``path`` and puts a slash at its end.
+        key = unquote_to_bytes(scope["raw_path"]).decode("latin-1").removeprefix("/objects/")
         query = scope["query_string"].decode("latin-1")
         return self._store.check(scope["method"], key, query, await self._now())
 
     async def _take_part(
         self, grant: Grant, scope: HTTPScope, receive: Receive, send: Send
     ) -> None:
-        _check_length(_header(scope, b"content-length"), grant.size)
+        _check_length(scope, grant.size)
         with self._store.receive(grant) as part:
             more = True
             while more:
@@ -104,8 +110,18 @@ class ObjectsApp:
         await _body(send, b"", more=False)
 
 
-def _check_length(header: str | None, size: int) -> None:
+def _wanted_range(scope: HTTPScope, found: StoredObject) -> str | None:
+    """The header ``Range``, unless ``If-Range`` names another file (RFC 9110, section 13.1.5)."""
+    same = _header(scope, b"if-range") in {None, _quoted(found.etag).decode("ascii")}
+    return _header(scope, b"range") if same else None
+
+
+def _check_length(scope: HTTPScope, size: int) -> None:
+    header = _header(scope, b"content-length")
     if header is None:
+        # Without both headers a request has no body (RFC 9112, section 6.3): an empty part.
+        if size == 0 and _header(scope, b"transfer-encoding") is None:
+            return
         raise Invalid(
             "length_required",
             expected=f"Content-Length: {size}",
@@ -128,13 +144,16 @@ def _file_headers(found: StoredObject, name: str, length: int) -> Headers:
     ]
 
 
-async def _refuse(error: PlatformError, receive: Receive, send: Send) -> None:
+async def _refuse(
+    error: PlatformError, receive: Receive, send: Send, more: Sequence[tuple[bytes, bytes]] = ()
+) -> None:
     status = status_of(error)
     body = msgspec.json.encode(problem_of(error, status))
     headers: Headers = [
         (b"content-type", b"application/problem+json"),
         (b"content-length", str(len(body)).encode("ascii")),
         (b"connection", b"close"),
+        *more,
     ]
     await _start(send, status, headers)
     await _body(send, body, more=False)

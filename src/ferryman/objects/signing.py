@@ -1,21 +1,23 @@
 """Signed URLs of the local store: one file, one method, one operation, until one instant.
 
-The signature is an HMAC-SHA256 over method, key and the query string exactly as it is sent, so
-nothing has to be parsed, normalised or ordered before it is known to be ours.
+All that a URL allows is in one query parameter of letters, digits, ``-``, ``_`` and ``.``: a
+base64url text and the HMAC-SHA256 over method, key and that text. Clients sort the parameters of a
+query and escape its characters as they like; here there is nothing to sort or to escape.
 """
 
+import base64
 import hmac
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from hashlib import sha256
-from urllib.parse import parse_qs, quote, urlencode
+from urllib.parse import parse_qs, parse_qsl, urlencode
 
 from ferryman.errors import Expired, NotAllowed
 
-_SCHEME = "ferryman-url-1"
-_MARK = "&signature="
+_SCHEME = "ferryman-url-2"
+_PARAMETER = "signature"
 _KEY = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 
 
@@ -59,8 +61,10 @@ def sign(secret: bytes, grant: Grant) -> str:
         fields |= {"part": str(grant.number), "size": str(grant.size), "sha256": grant.sha256}
     elif grant.name:
         fields["name"] = grant.name
-    query = urlencode(fields, quote_via=quote, errors="replace")
-    return query + _MARK + _mac(secret, grant.operation.method, grant.key, query)
+    text = urlencode(fields, errors="replace").encode("ascii")
+    allowed = base64.urlsafe_b64encode(text).rstrip(b"=").decode("ascii")
+    mac = _mac(secret, grant.operation.method, grant.key, allowed)
+    return f"{_PARAMETER}={allowed}.{mac}"
 
 
 def check(secret: bytes, method: str, key: str, query: str, now: datetime) -> Grant:
@@ -69,16 +73,18 @@ def check(secret: bytes, method: str, key: str, query: str, now: datetime) -> Gr
     Raises ``NotAllowed`` (``signature_invalid``) unless all of it is exactly as signed, and
     ``Expired`` (``url_expired``) from the instant of expiry on.
     """
-    signed, _, signature = query.rpartition(_MARK)
-    wanted = _mac(secret, "GET" if method == "HEAD" else method, key, signed)
-    if not is_key(key) or not hmac.compare_digest(wanted.encode(), _bytes(signature)):
+    signature = _signature(query)
+    allowed, _, mac = signature.partition(".")
+    wanted = _mac(secret, "GET" if method == "HEAD" else method, key, allowed)
+    if not is_key(key) or not hmac.compare_digest(wanted.encode(), _bytes(mac)):
         raise NotAllowed(
             "signature_invalid",
             expected="a URL signed by this platform, with its own method, unchanged",
             found="no signature" if not signature else "a signature that does not fit",
-            fix="Ask the platform for a URL and use it exactly as it was given.",
+            fix="Ask the platform for a URL, and use it with the path, the query and the method "
+            "that it was given for.",
         )
-    grant = _grant(key, signed)
+    grant = _grant(key, allowed)
     if now >= grant.expires_at:
         raise Expired(
             "url_expired",
@@ -89,8 +95,16 @@ def check(secret: bytes, method: str, key: str, query: str, now: datetime) -> Gr
     return grant
 
 
-def _mac(secret: bytes, method: str, key: str, query: str) -> str:
-    text = "\n".join((_SCHEME, method, key, query))
+def _signature(query: str) -> str:
+    """The one parameter, however a client wrote it; empty if there is another or none."""
+    match parse_qsl(query):
+        case [(name, value)] if name == _PARAMETER:
+            return value
+    return ""
+
+
+def _mac(secret: bytes, method: str, key: str, allowed: str) -> str:
+    text = "\n".join((_SCHEME, method, key, allowed))
     return hmac.new(secret, _bytes(text), sha256).hexdigest()
 
 
@@ -98,9 +112,10 @@ def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def _grant(key: str, signed: str) -> Grant:
+def _grant(key: str, allowed: str) -> Grant:
     """Only ever called with text that carries our signature."""
-    fields = {name: values[0] for name, values in parse_qs(signed).items()}
+    text = base64.urlsafe_b64decode(allowed + "=" * (-len(allowed) % 4)).decode("ascii")
+    fields = {name: values[0] for name, values in parse_qs(text).items()}
     return Grant(
         operation=Operation(fields["operation"]),
         key=key,
