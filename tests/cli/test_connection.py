@@ -4,6 +4,7 @@ import json
 import signal
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -72,12 +73,20 @@ def other_server() -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+    with serving(Handler) as url:
+        yield url
+
+
+@contextmanager
+def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    with HTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 @pytest.mark.parametrize("words", [("clock", "show"), ("app", "list")])
@@ -85,6 +94,43 @@ def test_another_server(ferryman: Command, other_server: str, words: tuple[str, 
     """A page of somebody else's is no traceback."""
     said = ferryman.refused("answer_unexpected", *words, "--url", other_server, "--token", "t")
     assert "--url" in said
+
+
+def test_the_body_limit_of_a_proxy(ferryman: Command, small_proxy: str, tmp_path: Path) -> None:
+    """A load of mappings that nginx refuses says which of its settings is too small."""
+    rows = tmp_path / "rows.csv"
+    rows.write_text("jira:issue,1,2\n" * 1000)
+    words = ("mapping", "load", "m", str(rows), "--url", small_proxy, "--token", "t")
+    said = ferryman.refused("answer_unexpected", *words)
+    assert "client_max_body_size" in said
+    assert "one version" not in said
+
+
+@pytest.fixture
+def small_proxy() -> Iterator[str]:
+    """A proxy that passes no body on, and says so after it has read it."""
+    view = {"migrationId": "m", "migrationScopeId": "s", "name": "n", "cloudUrl": "u"}
+    more = {"sourceId": "s", "createdAt": 0, "startedAt": None, "transfers": []}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps(view | more).encode())
+
+        def do_PUT(self) -> None:
+            while size := int(self.rfile.readline(), 16):
+                self.rfile.read(size + 2)
+            self.rfile.readline()
+            self.send_response(413)
+            self.end_headers()
+            self.wfile.write(b"<html>413 Request Entity Too Large</html>")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with serving(Handler) as url:
+        yield url
 
 
 def test_ctrl_c_is_clean(ferryman: Command, crossing: Crossing) -> None:

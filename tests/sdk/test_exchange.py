@@ -209,6 +209,25 @@ def test_what_only_looks_like_a_refusal_of_s3_is_told_by_its_status() -> None:
             drive(part_flow(EXCHANGE, "u", PART, memoryview(b"abc")), [URLS, refused] * 4)
 
 
+def test_the_body_limit_of_a_proxy_is_named() -> None:
+    """nginx answers 413 with a page of its own; a part and any other call say what to set."""
+    page = Answer(status=413, headers={"server": "nginx"}, body=b"<html>413 Too Large</html>")
+    with pytest.raises(ClientError, match=r"Part 7 .*413, and not by Ferryman.*client_max_body"):
+        drive(part_flow(EXCHANGE, "u", PART, memoryview(b"abc")), [URLS, page] * 4)
+    with pytest.raises(ClientError, match="client_max_body_size") as caught:
+        drive(EXCHANGE.call(json_operation("GET", "/x", dict)), [page])
+    assert (caught.value.status, caught.value.code) == (413, None)
+
+
+def test_our_own_413_names_no_proxy() -> None:
+    with pytest.raises(ClientError) as caught:
+        drive(
+            EXCHANGE.call(json_operation("GET", "/x", dict)),
+            [answer(413, problem(413, "body_too_large"))],
+        )
+    assert (caught.value.code, "proxy" in str(caught.value)) == ("body_too_large", False)
+
+
 def test_a_full_store_is_waited_for() -> None:
     full = answer(507, problem(507, "store_full"))
     events: list[Event] = [URLS, full, full, answer(200, etag="e")]

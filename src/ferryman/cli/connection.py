@@ -14,6 +14,7 @@ import typer
 from ferryman.cli.dev_folder import url_of
 from ferryman.cli.render import refusal_facts, refuse
 from ferryman.errors import ConfigError, PlatformError
+from ferryman.sdk.between import read_between
 from ferryman.sdk.errors import ClientError
 from ferryman.sdk.exchange import NoAnswerError
 from ferryman.sdk.http import HttpTransport, reason_of
@@ -136,12 +137,15 @@ def connected(
 def _without_problem(url: str, error: ClientError) -> dict[str, Any]:
     """Explain an answer that is not Ferryman's, or no answer at all."""
     if error.status is not None:
+        between = read_between(error.status)
         return {
             "status": error.status,
             "code": "answer_unexpected",
-            "expected": f"Ferryman at {url}",
-            "found": error.message,
-            "fix": "Correct --url or FERRYMAN_URL, and use one version of Ferryman on both sides.",
+            "expected": between.expected if between else f"Ferryman at {url}",
+            "found": f"status {error.status}, not from Ferryman" if between else error.message,
+            "fix": between.fix
+            if between
+            else "Correct --url or FERRYMAN_URL, and use one version of Ferryman on both sides.",
         }
     lost = error.__cause__
     reason = f" ({lost.reason})" if isinstance(lost, NoAnswerError) else ""

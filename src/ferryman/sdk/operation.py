@@ -8,6 +8,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
+from ferryman.sdk.between import read_between
 from ferryman.sdk.errors import ClientError
 from ferryman.sdk.store_refusal import read_store_refusal
 from ferryman.wire.problem import Problem
@@ -167,7 +168,13 @@ def refusal(answer: Answer, error: type[ClientError], what: str) -> ClientError:
             f"expected {store.expected}; found {store.code}. {store.fix}",
         )
     if problem is None:
-        return error(answer.status, f"{what} was answered with status {answer.status}.")
+        said = f"{what} was answered with status {answer.status}"
+        if between := read_between(answer.status):
+            return error(
+                answer.status,
+                f"{said}, and not by Ferryman: expected {between.expected}. {between.fix}",
+            )
+        return error(answer.status, f"{said}.")
     return error(
         answer.status,
         f"{what} was refused with status {answer.status} ({problem.code}): "
