@@ -4,6 +4,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -179,3 +180,33 @@ def test_cloud_urls_that_name_no_site(crossing: Crossing, url: str) -> None:
     }
     document = crossing.admin.refused(400, "POST", "/admin/v1/migrations", plan)
     assert document["code"] == "cloud_url_invalid"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/healthz", "/readyz", "/metrics", "/.well-known/jwks.json", "/openapi.json"),
+        *("/admin/v1/apps", "/admin/v1/nothing", "/nothing", "/objects/nothing"),
+    ],
+)
+def test_no_cache_may_keep_an_answer(platform_process: PlatformProcess, path: str) -> None:
+    """A cache that answered for a readiness, a key or a list would give an old one."""
+    answer = platform_process.caller(platform_process.operator_token).call("GET", path)
+    assert answer.headers["cache-control"] == "no-store"
+
+
+def test_the_metrics_say_their_charset_once(platform_process: PlatformProcess) -> None:
+    answer = platform_process.caller(None).call("GET", "/metrics")
+    assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+
+
+def test_an_event_stream_is_kept_by_no_cache(
+    crossing: Crossing, platform_process: PlatformProcess
+) -> None:
+    url = f"{crossing.admin.url}/admin/v1/transfers/{crossing.transfer_id}/timeline"
+    token = f"Bearer {platform_process.operator_token}"
+    asked = Request(url, headers={"Accept": "text/event-stream", "Authorization": token})  # noqa: S310
+    with urlopen(asked, timeout=60) as answer:  # noqa: S310
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        assert "no-store" in answer.headers.get_all("cache-control")
+        assert answer.headers["x-accel-buffering"] == "no"

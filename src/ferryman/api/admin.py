@@ -19,6 +19,7 @@ from ferryman.api.apps import (
     uninstall_app,
 )
 from ferryman.api.auth import Credentials, check_operator
+from ferryman.api.heartbeat import with_heartbeat
 from ferryman.api.mapping_rows import read_rows
 from ferryman.api.messages import (
     explain_message,
@@ -143,7 +144,10 @@ async def get_timeline(
 
 
 async def _events(entries: AsyncIterator[TimelineEntry]) -> AsyncIterator[ServerSentEventMessage]:
-    async for entry in entries:
+    async for entry in with_heartbeat(entries):
+        if entry is None:
+            yield ServerSentEventMessage(data=None, comment="")
+            continue
         yield ServerSentEventMessage(
             data=msgspec.json.encode(entry).decode(), id=str(entry.seq), event=entry.kind
         )

@@ -6,6 +6,7 @@ from time import monotonic
 from typing import Any
 
 from litestar import Litestar, Request, get
+from litestar.datastructures import CacheControlHeader
 from litestar.di import NamedDependency, Provide
 from litestar.exceptions import HTTPException
 from litestar.handlers import asgi
@@ -113,6 +114,8 @@ def create_app(
             render_plugins=[Docs()],
             use_handler_docstrings=True,
         ),
+        # Whatever is between: an old readiness, key or list is a wrong one.
+        cache_control=CacheControlHeader(no_store=True),
         request_class=StrictRequest,
         before_request=check_request,
         request_max_body_size=settings.max_body_bytes,

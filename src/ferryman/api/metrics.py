@@ -19,6 +19,9 @@ from ferryman.api.auth import Credentials, check_operator
 from ferryman.figures import METRICS, Series
 from ferryman.services.metrics import Scraper
 
+# The framework adds the charset of text itself.
+_MEDIA_TYPE = CONTENT_TYPE_PLAIN_0_0_4.removesuffix("; charset=utf-8")
+
 
 @get("/metrics")
 async def get_metrics(
@@ -33,7 +36,7 @@ async def get_metrics(
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Collector(await scraper.scrape(by_app=by_app)))
     text = generate_latest(REGISTRY) + generate_latest(registry)
-    return Response(text, media_type=CONTENT_TYPE_PLAIN_0_0_4)
+    return Response(text, media_type=_MEDIA_TYPE)
 
 
 class _Collector:

@@ -152,6 +152,7 @@ async def _refuse(
     headers: Headers = [
         (b"content-type", b"application/problem+json"),
         (b"content-length", str(len(body)).encode("ascii")),
+        (b"cache-control", b"no-store"),
         (b"connection", b"close"),
         *more,
     ]

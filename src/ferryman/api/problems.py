@@ -80,7 +80,7 @@ def answer(
 ) -> Response[bytes]:
     """An error as a response; ``scheme`` is what a 401 asks for."""
     status = status or status_of(error)
-    headers = {"Retry-After": "1"} if status == 503 else {}
+    headers = {"Cache-Control": "no-store"} | ({"Retry-After": "1"} if status == 503 else {})
     if isinstance(error, RateLimited):
         headers["Retry-After"] = str(error.retry_after)
     if status == 401:

@@ -37,8 +37,18 @@ class Stretch:
     sha256: str
 
 
+class RangesIgnoredError(Exception):
+    """A range of a file was asked for, and all of it began to come: something between does so.
+
+    A cache that fetches a whole file to answer one range is such a thing.
+    """
+
+
 class Source:
-    """One file: what it must be, and a signed URL of it; may be shared by readers."""
+    """One file: what it must be, and a signed URL of it; may be shared by readers.
+
+    ``ranged`` until a range was answered with the whole file.
+    """
 
     def __init__(self, exchange: Exchange, key: str, base: str = FORGE) -> None:
         self.exchange: Exchange = exchange
@@ -47,6 +57,7 @@ class Source:
         self.sha256: str = ""
         self.stretches: list[Stretch] = []
         self.url: str = ""
+        self.ranged: bool = True
         self._base = base
 
     def look(self) -> Flow[None]:
@@ -94,7 +105,14 @@ class PartReader:
         self._offset = 0
 
     def open(self, offset: int, end: int | None = None) -> Flow[None]:
-        """Open the file from ``offset`` up to ``end``; raises the exchange's error."""
+        """Open the file from ``offset`` up to ``end``; raises the exchange's error.
+
+        With an ``end`` short of the file's, raises ``RangesIgnoredError`` where ranges are not
+        kept, before a byte is read.
+        """
+        bounded = end is not None and (offset, end) != (0, self._source.size)
+        if bounded and not self._source.ranged:
+            raise RangesIgnoredError
         for _ in range(_TRIES_PER_URL):
             url = self._source.url
             request = Request(method="GET", url=url, headers=self._range(offset, end))
@@ -102,6 +120,11 @@ class PartReader:
                 body = yield from self._exchange.open(request)
             except NoAnswerError as lost:
                 raise self._exchange.unanswered(request, lost) from lost
+            if body.status == 200 and (offset or bounded):
+                self._source.ranged = False
+                if bounded:
+                    yield Close(body)
+                    raise RangesIgnoredError
             if body.status in {200, 206}:
                 self._body, self._offset = body, offset
                 if not self.status:
@@ -124,7 +147,8 @@ class PartReader:
         """Fetch a stretch by ``write``, and return once it is proven.
 
         ``rewind`` is called before all of it is written once more. ``end`` bounds what the store
-        is asked for. Raises the exchange's error when it comes wrong again and again.
+        is asked for. Raises the exchange's error when it comes wrong again and again, and
+        ``RangesIgnoredError`` as ``open`` does.
         """
         for tries in range(1, _TRIES_PER_PART + 1):
             digest = sha256()
@@ -151,6 +175,9 @@ class PartReader:
         at, spent = wanted.start, 0.0
         tries = count(1)
         while at < wanted.end:
+            if self._body is not None and self._offset < at and not self._source.ranged:
+                yield from self._skip(at - self._offset)
+                self._offset = at
             if self._body is None or self._offset != at:
                 yield from self.close()
                 yield from self.open(at, end)

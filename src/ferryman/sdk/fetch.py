@@ -5,6 +5,7 @@ is proven, and on disk, does it get its name. What a killed process fetched is p
 its digest, so no other state is kept.
 """
 
+import logging
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,10 +16,12 @@ from io import FileIO
 from pathlib import Path
 from threading import Event, Lock
 
-from ferryman.sdk.download import PartReader, Source, Stretch
+from ferryman.sdk.download import PartReader, RangesIgnoredError, Source, Stretch
 from ferryman.sdk.errors import MigrationAPIError
 from ferryman.sdk.http import HttpTransport
 from ferryman.sdk.journal import lock
+
+log: logging.Logger = logging.getLogger("ferryman.sdk")
 
 MOST_RANGES = 8
 _PIECE = 1 << 20
@@ -93,11 +96,21 @@ class _Fetching:
 
     def run(self, had: list[bool]) -> str:
         """Fetch, and return the sha256 of the whole, which is read behind the fetching."""
+        try:
+            return self._in_ranges(had)
+        except RangesIgnoredError:
+            log.warning("download.ranges_ignored key=%s", self._source.key)
+        return self._in_one_stream(had)
+
+    def _in_ranges(self, had: list[bool]) -> str:
         digest = sha256()
         pool = ThreadPoolExecutor(ranges_at_once(self._source.size), "ferryman-range")
+        coming: list[Future[None] | None] = []
         try:
-            coming: list[Future[None] | None] = [
-                None if has else pool.submit(self._fetch, stretch)
+            coming += [
+                None
+                if has
+                else pool.submit(self._fetch, stretch, PartReader(self._source), stretch.end)
                 for stretch, has in zip(self._source.stretches, had, strict=True)
             ]
             with self._partial.open("rb", buffering=0) as file:
@@ -109,10 +122,26 @@ class _Fetching:
         finally:
             self._stopped.set()
             pool.shutdown(cancel_futures=True)
+            for at, future in enumerate(coming):
+                had[at] |= future is not None and _succeeded(future)
         return digest.hexdigest()
 
-    def _fetch(self, stretch: Stretch) -> None:
-        reader = PartReader(self._source)
+    def _in_one_stream(self, had: list[bool]) -> str:
+        """Read the file from its beginning, once: for a way that keeps no ranges."""
+        self._stopped.clear()
+        digest, reader = sha256(), PartReader(self._source)
+        try:
+            with self._partial.open("rb", buffering=0) as file:
+                for stretch, has in zip(self._source.stretches, had, strict=True):
+                    if not has:
+                        self._fetch(stretch, reader)
+                    for piece in _pieces(file, stretch):
+                        digest.update(piece)
+        finally:
+            self._transport.run(reader.close())
+        return digest.hexdigest()
+
+    def _fetch(self, stretch: Stretch, reader: PartReader, end: int | None = None) -> None:
         with self._partial.open("rb+") as file:
             came = 0
 
@@ -131,9 +160,11 @@ class _Fetching:
                 came = 0
 
             file.seek(stretch.start)
-            self._transport.run(
-                reader.take(stretch, write, rewind, end=stretch.end), sleep=self._pause
-            )
+            try:
+                self._transport.run(reader.take(stretch, write, rewind, end=end), sleep=self._pause)
+            except (InterruptedError, RangesIgnoredError):
+                rewind()
+                raise
 
     def _pause(self, seconds: float) -> None:
         if self._stopped.wait(seconds):
@@ -142,6 +173,10 @@ class _Fetching:
     def _count(self, size: int) -> None:
         with self._lock:
             self._watch(size, True)
+
+
+def _succeeded(future: Future[None]) -> bool:
+    return future.done() and not future.cancelled() and future.exception() is None
 
 
 def _has(partial: Path, stretch: Stretch) -> bool:
