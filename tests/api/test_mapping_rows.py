@@ -41,7 +41,7 @@ def one_by_one(data: bytes) -> list[list[str]]:
     lines = [line for line in data.decode().split("\n") if line.strip()]
     rows = [next(csv.reader([line], strict=True)) for line in lines]
     assert all(len(row) == 3 for row in rows)
-    return rows
+    return [[value.strip() for value in row] for row in rows]
 
 
 @given(ROWS, CUTS, st.booleans())
@@ -54,7 +54,10 @@ def test_json_lines(rows: list[tuple[str, str, str]], cuts: list[int], ascii_onl
 @given(
     st.lists(
         st.sampled_from(
-            ["a,b,c", "a,b", ",,", "a,b,c,d", "", " ", '"a,x",b,c', '"a,b,c', "ü,b,c\r", "a\rb,c,d"]
+            [
+                *("a,b,c", "a,b", ",,", "a,b,c,d", "", " ", '"a,x",b,c', '"a,b,c', "ü,b,c\r"),
+                *("a\rb,c,d", "a ,\tb b,c ", "a,b,c\u00a0", '" a","b ",c '),
+            ]
         ),
         max_size=6,
     ),
@@ -89,3 +92,44 @@ def test_what_is_wrong_with_a_line_is_said() -> None:
     for cuts in ([], [len(good), 1], [len(good), 66_000]):
         with pytest.raises(Invalid, match=r"more than 65536 bytes in line 3\."):
             read(good * 2 + long, cuts, csv_form=True)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "namespace,serverKey,cloudKey",
+        '"namespace","serverKey","cloudKey"',
+        "\ufeffentityType,serverId,cloudId",
+        "entityType, serverId, cloudId \r",
+        "Namespace,Server Key,cloud_key",
+    ],
+)
+def test_the_names_of_columns_are_no_row(head: str) -> None:
+    """Ours and those that the migration assistants export, however a spreadsheet writes them."""
+    data = f"{head}\njira:issue,1,2\n{head}\n".encode()
+    first, *others = read(data, [], csv_form=True)
+    assert first == ("jira:issue", "1", "2")
+    assert len(others) == 1, "only the first line is a head"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "jira/classic:project, 10000, 10007",
+        "jira/classic:project,10000 ,10007 ",
+        "jira/classic:project\t,\t10000,10007\u00a0\r",
+        '"jira/classic:project", "10000", "10007"',
+    ],
+)
+def test_blanks_around_values_are_no_part_of_them(line: str) -> None:
+    data = f"a:b,1,2\n{line}\n".encode()
+    assert read(data, [], csv_form=True)[1] == ("jira/classic:project", "10000", "10007")
+
+
+@pytest.mark.parametrize(
+    ("separator", "name"), [(";", "semicolons"), ("\t", "tabs"), ("|", "vertical bars")]
+)
+def test_another_separator_is_named(separator: str, name: str) -> None:
+    for first in (["namespace", "serverKey", "cloudKey"], ["jira:issue", "1", "2"]):
+        with pytest.raises(Invalid, match=rf"commas; found {name} between .* in line 1\."):
+            read(separator.join(first).encode() + b"\n", [], csv_form=True)

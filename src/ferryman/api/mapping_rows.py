@@ -1,6 +1,7 @@
 """Rows of a mapping upload: NDJSON or CSV, read many lines at a time as they arrive."""
 
 import csv
+import re
 from collections.abc import AsyncIterator, Callable
 
 import msgspec
@@ -17,7 +18,10 @@ _TEXT = bytes(set(range(256)) - set(b",\n"))
 """All that is neither between values nor between lines."""
 
 _VALUES = 3
-_HEAD = b"namespace,serverKey,cloudKey"
+_HEADS = {("namespace", "serverkey", "cloudkey"), ("entitytype", "serverid", "cloudid")}
+"""Names of columns, ours and those of the migration assistants; letters only, in lower case."""
+
+_OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 
 
 class MappingRow(Wire, frozen=True):
@@ -69,7 +73,15 @@ def _without_head(text: bytes, *, csv_form: bool) -> bytes:
     """Without the mark that spreadsheets begin with; the names of columns become an empty line."""
     text = text.removeprefix(b"\xef\xbb\xbf")
     first, end, rest = text.partition(b"\n")
-    return end + rest if csv_form and first.rstrip() == _HEAD else text
+    return end + rest if csv_form and _is_head(first) else text
+
+
+def _is_head(line: bytes) -> bool:
+    try:
+        names = _csv_line(line)
+    except (ValueError, csv.Error):
+        return False
+    return tuple(re.sub(r"[^a-z]", "", name.lower()) for name in names) in _HEADS
 
 
 def _parse_json(text: bytes) -> Columns | None:
@@ -96,6 +108,8 @@ def _parse_csv(text: bytes) -> Columns | None:
         values = body.decode().replace("\n", ",").split(",")
     except UnicodeDecodeError:
         return None
+    if b" " in body or b"\t" in body or not body.isascii():
+        values = [value.strip() for value in values]
     return values[0::3], values[1::3], values[2::3]
 
 
@@ -113,10 +127,15 @@ def _line_by_line(text: bytes, before: int, *, csv_form: bool) -> Columns:
 
 
 def _csv_line(line: bytes) -> tuple[str, str, str]:
-    values = next(csv.reader([line.decode()], strict=True))
+    """Blanks around a value are of whoever typed it; NDJSON keeps those that belong to a key."""
+    text = line.decode()
+    values = next(csv.reader([text], strict=True, skipinitialspace=True))
     if len(values) != _VALUES:
+        for separator, name in _OTHER_SEPARATORS.items():
+            if len(values) == 1 and text.count(separator) == _VALUES - 1:
+                raise ValueError(f"{name} between the values")
         raise ValueError(f"{len(values)} values")
-    namespace, server_key, cloud_key = values
+    namespace, server_key, cloud_key = (value.strip() for value in values)
     return namespace, server_key, cloud_key
 
 
@@ -127,7 +146,7 @@ def _json_line(line: bytes) -> tuple[str, str, str]:
 
 def _bad_line(number: int, found: str, *, csv_form: bool) -> Invalid:
     form = (
-        "namespace,serverKey,cloudKey"
+        "namespace,serverKey,cloudKey, separated by commas"
         if csv_form
         else '{"namespace": …, "serverKey": …, "cloudKey": …}'
     )

@@ -65,7 +65,9 @@ def load(
 ) -> None:
     """Load a file of any size: rows of namespace, serverKey, cloudKey; the last one wins.
 
-    All rows are stored, or none of them when one is wrong.
+    All rows are stored, or none of them when one is wrong. In CSV a first line may name the
+    columns, also as the migration assistants do (entityType,serverId,cloudId), and blanks around
+    a value are dropped; NDJSON keeps them.
     """
     with connected(url, token, data_dir, as_json=as_json) as admin:
         # Asked first, so that a wrong id is found before gigabytes are on their way.
