@@ -252,8 +252,23 @@ MISTAKES = [
         'forge-app-id = "ari:other"\n',
         "forge-app-id",
     ),
-    Mistake("timeout_too_long", FORGE, M, "timeoutSeconds: 25", "timeoutSeconds: 900", "900"),
-    Mistake("timeout_malformed", FORGE, M, "timeoutSeconds: 25", "timeoutSeconds: soon", "soon"),
+    *(
+        Mistake(
+            check, FORGE, M, "timeoutSeconds: 25", f"timeoutSeconds: {v}", v, severity="warning"
+        )
+        for check, v in (("timeout_too_long", "900"), ("timeout_malformed", "soon"))
+    ),
+    Mistake(
+        "manifest_endpoint_service", REMOTE_APP, M, "remote: backend", "service: s", "service: s"
+    ),
+    Mistake(
+        "descriptor_invalid",
+        CONNECT,
+        D,
+        "{",
+        "{ // the app",
+        "// the app",
+    ),
     Mistake(
         "app_system_token_missing",
         REMOTE_APP,

@@ -1,6 +1,7 @@
 """What an app is by its own definition: reading manifests, and descriptors from anywhere."""
 
 import importlib.util
+from codecs import BOM_UTF8
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ def read_descriptor(where: str) -> dict[str, Any]:
         return read_manifest(Path(where))
     data = _fetched(where) if "://" in where else Path(where).read_bytes()
     try:
-        return msgspec.json.decode(data, type=dict[str, Any])
+        return msgspec.json.decode(data.removeprefix(BOM_UTF8), type=dict[str, Any])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(
             "descriptor_unreadable",
@@ -85,8 +86,8 @@ def read_manifest(file: Path) -> dict[str, Any]:
             fix="pip install 'ferryman[server]', or put the same content into manifest.json.",
         )
     try:
-        return msgspec.json.decode(file.read_bytes(), type=dict[str, Any])
-    except msgspec.DecodeError as error:
+        return msgspec.json.decode(file.read_bytes().removeprefix(BOM_UTF8), type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(
             "manifest_malformed",
             expected=f"a JSON object in {file}",

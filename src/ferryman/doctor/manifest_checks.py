@@ -177,7 +177,7 @@ def time_limits(seen: Snapshot) -> Iterator[Finding]:
             continue
         number = isinstance(value, int | float) and not isinstance(value, bool)
         if not isinstance(value, int | float) or not number or not 0 < value <= _LONGEST_SECONDS:
-            yield error(
+            yield warning(
                 "timeout_too_long" if number else "timeout_malformed",
                 seconds.where,
                 f"timeoutSeconds is {seconds.text or value!r}.",

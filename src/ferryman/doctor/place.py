@@ -3,6 +3,7 @@
 Nothing is refused here: what has not the form that a reader asks for is simply not there.
 """
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import yaml
 
 from ferryman.doctor.finding import Where
+from ferryman.functions.yaml_reader import Loader
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +124,19 @@ class Broken:
 
 
 def read(file: str, text: str) -> Place | Broken:
-    """The document in ``text``; JSON is read as the YAML that it is."""
-    # A tab is white space in JSON; in YAML it is none.
-    text = text.replace("\t", "  ") if file.endswith(".json") else text
-    loader = yaml.SafeLoader("")
+    """The document in ``text``; JSON, once it is known to be JSON, as the YAML that it is too."""
+    if file.endswith(".json"):
+        try:
+            json.loads(text)
+        except json.JSONDecodeError as failure:
+            return Broken(Where(file, min(failure.lineno, _last_line(text))), failure.msg)
+        except (ValueError, RecursionError) as failure:
+            return Broken(Where(file), str(failure)[:200])
+        # A tab is white space in JSON; in YAML it is none.
+        text = text.replace("\t", "  ")
+    loader = Loader("")
     try:
-        loader = yaml.SafeLoader(text)
+        loader = Loader(text)
         node = loader.get_single_node()
     except yaml.MarkedYAMLError as failure:
         mark = failure.problem_mark or failure.context_mark
@@ -140,4 +149,8 @@ def read(file: str, text: str) -> Place | Broken:
 
 def _line(mark: yaml.Mark | None, text: str) -> int | None:
     """Where it was found; a document that just ends is wrong on its last line."""
-    return min(mark.line + 1, text.rstrip().count("\n") + 1) if mark else None
+    return min(mark.line + 1, _last_line(text)) if mark else None
+
+
+def _last_line(text: str) -> int:
+    return text.rstrip().count("\n") + 1

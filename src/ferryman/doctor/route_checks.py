@@ -27,8 +27,17 @@ def targets(seen: Snapshot) -> Iterator[Finding]:
             )
         for name in named:
             yield from _leads_on(seen, trigger.get(name), name, ("modules", name))
+    for endpoint in seen.endpoints_used():
+        if endpoint.get("service").there and not endpoint.get("remote").there:
+            yield error(
+                "manifest_endpoint_service",
+                endpoint.get("service").where,
+                f"The endpoint {endpoint.get('key').text!r} is of a container service.",
+                why="Container services are not run here, and the app is refused at registration.",
+                fix="Send the events of a migration to a function or to a remote.",
+            )
     for endpoint in seen.entries("modules", "endpoint"):
-        if not endpoint.get("service").there:
+        if endpoint.get("remote").there or not endpoint.get("service").there:
             yield from _leads_on(seen, endpoint.get("remote"), "remote", ("remotes",))
 
 

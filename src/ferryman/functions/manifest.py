@@ -36,7 +36,10 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """``modules.endpoint``, with the whole ``url`` that its remote and route give."""
+    """``modules.endpoint``, with the whole ``url`` that its remote and route give.
+
+    ``url`` is empty for one of a container service, which is not run here.
+    """
 
     key: str
     url: str
@@ -224,6 +227,8 @@ def _remote(node: Node) -> Remote:
 def _endpoint(node: Node, remotes: Iterable[Remote]) -> Endpoint:
     key, remote, route = node.get("key").text(), node.get("remote"), node.get("route")
     path = route if isinstance(route.value, str) else route.get("path")
+    if remote.absent and not node.get("service").absent:
+        return Endpoint(key, "", False)
     by_key = {entry.key: entry for entry in remotes}
     if remote.text() not in by_key:
         raise _unknown("remote", remote, by_key)
@@ -250,11 +255,19 @@ def _trigger(node: Node, functions: Iterable[Function], endpoints: Iterable[Endp
     ):
         if not target.absent and target.text() not in entries:
             raise _unknown(noun, target, entries)
+    events = _events(node.get("events"))
+    if events and any(each.key == endpoint.value and not each.url for each in endpoints):
+        raise Invalid(
+            "manifest_endpoint_service",
+            expected=f"{endpoint.path} to name an endpoint of a remote, or a function instead",
+            found=f"{describe(endpoint.value)}, of a container service, which is not run here",
+            fix="Send the events of a migration to a function or to a remote.",
+        )
     return Trigger(
         key,
         None if function.absent else function.text(),
         None if endpoint.absent else endpoint.text(),
-        _events(node.get("events")),
+        events,
     )
 
 

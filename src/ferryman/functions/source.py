@@ -19,6 +19,7 @@ from ferryman.functions.bundle import Stamps, check_export
 from ferryman.functions.document import describe, malformed
 from ferryman.functions.manifest import Manifest
 from ferryman.functions.routes import FunctionRoute, routes
+from ferryman.functions.yaml_reader import StrictLoader
 
 _MANIFEST_BYTES = 1 << 20
 _PYTHON = (".py",)
@@ -31,7 +32,7 @@ _JAVASCRIPT = (".js", ".mjs", ".cjs", ".jsx", ".ts", ".tsx")
 def load_manifest(path: Path) -> dict[str, object]:
     """The document in ``path``, a manifest file or a folder holding ``manifest.yml``.
 
-    It is read as plain YAML and not yet checked: give it to ``parse_manifest``. Raises
+    It is read as YAML 1.2 and not yet checked: give it to ``parse_manifest``. Raises
     ``ConfigError`` when there is no such file, ``Invalid`` when it is no YAML mapping.
     """
     file = path / "manifest.yml" if path.is_dir() else path
@@ -48,9 +49,9 @@ def load_manifest(path: Path) -> dict[str, object]:
     if len(data) > _MANIFEST_BYTES:
         raise malformed(str(file), "at most 1 MiB", "more")
     try:
-        document: object = yaml.safe_load(data)
+        document: object = yaml.load(data, StrictLoader)  # noqa: S506 - a safe one
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        # ValueError: dates such as 2024-99-99 and bytes that are no text.
+        # ValueError: numbers of thousands of digits, and bytes that are no text.
         raise malformed(str(file), "YAML", str(error)[:500]) from error
     if not isinstance(document, dict) or not all(isinstance(key, str) for key in document):
         raise malformed(str(file), "a mapping with names as its keys", describe(document))

@@ -1,0 +1,84 @@
+"""YAML 1.2, as the tools of Forge read it; PyYAML by itself reads YAML 1.1.
+
+The differences that show in manifests: ``on``, ``yes``, dates and ``12:30`` are texts, ``010`` is
+ten, and a plain text in a flow list may hold a question mark, as addresses do.
+"""
+
+import re
+from typing import Any
+
+import yaml
+
+_END = "\0 \t\r\n\x85\u2028\u2029"
+
+
+class Loader(yaml.SafeLoader):
+    """The core schema of YAML 1.2, and nothing that makes objects."""
+
+    yaml_implicit_resolvers = {}
+
+    def scan_plain(self) -> yaml.ScalarToken:
+        """As PyYAML does it, but without the restriction that it adds for question marks."""
+        chunks: list[str] = []
+        spaces: list[str] = []
+        start = end = self.get_mark()
+        indent = self.indent + 1
+        while self.peek() != "#":
+            length = 0
+            while not self._ends_plain(length):
+                length += 1
+            if length == 0:
+                break
+            self.allow_simple_key = False
+            chunks += [*spaces, self.prefix(length)]
+            self.forward(length)
+            end = self.get_mark()
+            spaces = self.scan_plain_spaces(indent, start) or []
+            if not spaces or (not self.flow_level and self.column < indent):
+                break
+        return yaml.ScalarToken("".join(chunks), True, start, end)
+
+    def _ends_plain(self, length: int) -> bool:
+        character = self.peek(length)
+        if character == ":":
+            return self.peek(length + 1) in _END + (",[]{}" if self.flow_level else "")
+        return character in _END or bool(self.flow_level and character in ",[]{}")
+
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        """A whole number; a zero before it means nothing."""
+        text = str(self.construct_scalar(node))
+        base = {"0o": 8, "0x": 16}.get(text[:2], 10)
+        return int(text if base == 10 else text[2:], base)
+
+
+for _tag, _form, _first in (
+    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("int", r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", "-+0123456789"),
+    (
+        "float",
+        r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+        "-+.0123456789",
+    ),
+    ("merge", r"<<", "<"),
+):
+    Loader.add_implicit_resolver(
+        f"tag:yaml.org,2002:{_tag}", re.compile(rf"(?:{_form})\Z", re.ASCII), list(_first)
+    )
+Loader.add_constructor("tag:yaml.org,2002:int", Loader.construct_yaml_int)
+
+
+class StrictLoader(Loader):
+    """Refuses a name that stands twice in one mapping, of which only the last would count."""
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        """The mapping, before anything is merged into it."""
+        node = super().compose_mapping_node(anchor)
+        names: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in names and key.tag != "tag:yaml.org,2002:merge":
+                    problem = f"found the name {key.value!r} twice"
+                    raise yaml.composer.ComposerError(None, None, problem, key.start_mark)
+                names.add(key.value)
+        return node
