@@ -2,7 +2,14 @@
 
 from collections.abc import Callable, Iterator
 
-from ferryman.doctor import manifest_checks, order_checks, route_checks, setup_checks, source_checks
+from ferryman.doctor import (
+    forge_services,
+    manifest_checks,
+    order_checks,
+    route_checks,
+    setup_checks,
+    source_checks,
+)
 from ferryman.doctor.finding import Finding, Severity
 from ferryman.doctor.snapshot import Snapshot
 
@@ -12,6 +19,7 @@ CHECKS: tuple[Check, ...] = (
     *manifest_checks.CHECKS,
     *route_checks.CHECKS,
     *source_checks.CHECKS,
+    *forge_services.CHECKS,
     *order_checks.CHECKS,
     *setup_checks.CHECKS,
 )

@@ -108,8 +108,24 @@ def listener_keys(seen: Snapshot) -> Iterator[Finding]:
             )
 
 
+def two_definitions(seen: Snapshot) -> Iterator[Finding]:
+    """A manifest and a descriptor in one folder."""
+    if seen.manifest is not None and seen.descriptor is not None:
+        place = seen.descriptor
+        yield warning(
+            "two_definitions",
+            Where(place.file if isinstance(place, Place) else place.where.file),
+            f"{seen.root.file} lies beside it, and the app is registered by that.",
+            why="An app has one definition; one that is moved to Forge has the manifest, which "
+            "says all that the descriptor did.",
+            fix="Remove the descriptor, or register it by `ferryman app register --descriptor`.",
+        )
+
+
 def descriptor(seen: Snapshot) -> Iterator[Finding]:
-    """What a Connect app's descriptor lacks."""
+    """What a Connect app's descriptor lacks; not looked at beside a manifest."""
+    if seen.manifest is not None:
+        return
     if isinstance(seen.descriptor, Broken):
         yield error(
             "descriptor_invalid",
@@ -209,4 +225,4 @@ def _webhook(root: Place) -> bool:
     return any(place.get("migrationWebhookPath").text for place in places)
 
 
-CHECKS = (plan, environments, app_keys, listener_keys, descriptor, moved_to_forge)
+CHECKS = (plan, environments, app_keys, listener_keys, two_definitions, descriptor, moved_to_forge)

@@ -8,6 +8,7 @@ from ferryman.doctor.place import Broken, Place
 from ferryman.errors import PlatformError
 from ferryman.functions.descriptor import on_connect
 from ferryman.functions.manifest import UNSENT_EVENTS
+from ferryman.functions.overrides import Overrides
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +61,16 @@ class Snapshot:
     """One app's folder at one moment.
 
     ``handlers`` are by the manifest's name for them; ``node`` is why Node.js cannot be used;
-    ``plan`` is where a plan lies that cannot be read, and why.
+    ``plan`` is where a plan lies that cannot be read, and why; ``overrides`` is why
+    ferryman.toml cannot be used, ``stand_ins`` what it says; ``typescript`` is tsconfig.json.
     """
 
     manifest: Place | Broken | None = None
     descriptor: Place | Broken | None = None
     package: Place | Broken | None = None
     overrides: PlatformError | None = None
+    stand_ins: Overrides = field(default_factory=lambda: Overrides({}, {}))
+    typescript: Source | None = None
     sources: tuple[Source, ...] = ()
     handlers: dict[str, Handler] = field(default_factory=dict)
     node: PlatformError | None = None

@@ -34,6 +34,8 @@ _MODULE_MISSING = "handler_module_missing"
 _UNRESOLVED = re.compile(r'Could not resolve "([^"]+)"\s+([^\n]+?):(\d+):\d+:')
 _FAILS = "Every event that goes to this function fails, is tried five times and given up."
 _PLACE = re.compile(r"([\w./@-]+\.(?:jsx?|mjs|cjs|tsx?|toml)):(\d+)")
+_DECORATORS = re.compile(r"\"emitDecoratorMetadata\"\s*:\s*true\b")
+_META = re.compile(r"\bimport\.meta\.(?!url\b)[A-Za-z]+")
 _LINE = re.compile(r"line (\d+)")
 
 
@@ -180,6 +182,31 @@ def node(seen: Snapshot) -> Iterator[Finding]:
         )
 
 
+def left_out(seen: Snapshot) -> Iterator[Finding]:
+    """What a handler would find on Forge, and esbuild leaves out without a word."""
+    found = _DECORATORS.search(seen.typescript.text) if seen.typescript else None
+    if seen.typescript and found:
+        yield warning(
+            "decorator_metadata",
+            seen.typescript.where(found.start()),
+            "emitDecoratorMetadata is on.",
+            why="esbuild, which compiles the handlers here, emits no metadata of types: what asks "
+            "for design:type, such as an injector of dependencies, finds nothing.",
+            fix="Name the types in the decorators, or compile with tsc and let the manifest name "
+            "the compiled handlers.",
+        )
+    for source in () if seen.on_connect else seen.sources:
+        for meta in () if source.python else _META.finditer(source.text):
+            yield warning(
+                "import_meta",
+                source.where(meta.start()),
+                f"{meta[0]} is undefined here.",
+                why="Handlers are bundled as CommonJS, which has import.meta.url and no other "
+                "member of import.meta.",
+                fix="Take import.meta.url, or import the file that is to be read.",
+            )
+
+
 def overrides(seen: Snapshot) -> Iterator[Finding]:
     """A ferryman.toml that cannot be used."""
     if seen.overrides is not None:
@@ -269,6 +296,7 @@ CHECKS = (
     modules,
     egress,
     node,
+    left_out,
     overrides,
     package,
 )

@@ -12,7 +12,7 @@ from ferryman.doctor.place import Broken, Place, read
 from ferryman.doctor.snapshot import Handler, Keys, Snapshot, Source
 from ferryman.errors import PlatformError
 from ferryman.functions.manifest import HANDLER, Function, Manifest, Trigger
-from ferryman.functions.overrides import read_overrides
+from ferryman.functions.overrides import Overrides, read_overrides
 from ferryman.functions.source import check_source, handler_file
 from ferryman.vocab import EventType
 
@@ -43,9 +43,9 @@ def take(
     manifest = _document(folder, MANIFESTS)
     descriptor = _document(folder, DESCRIPTORS)
     handlers = _handlers(folder, manifest) if isinstance(manifest, Place) else {}
-    wrong = None
+    wrong, stand_ins = None, Overrides({}, {})
     try:
-        read_overrides(folder)
+        stand_ins = read_overrides(folder)
     except PlatformError as error:
         wrong = error
     refusals = (each.refusal for each in handlers.values())
@@ -55,6 +55,8 @@ def take(
         descriptor=descriptor,
         package=_document(folder, ("package.json",)),
         overrides=wrong,
+        stand_ins=stand_ins,
+        typescript=_source(folder, folder / "tsconfig.json"),
         sources=tuple(_sources(folder)),
         handlers=handlers,
         node=node,
@@ -88,14 +90,19 @@ def _document(folder: Path, names: tuple[str, ...]) -> Place | Broken | None:
 
 def _sources(folder: Path) -> Iterator[Source]:
     for path in code_files(folder):
-        try:
-            if path.stat().st_size > _MOST_BYTES:
-                continue
-            text = path.read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            continue
-        bare = _without_comments(text) if path.suffix == ".py" else _bare_javascript(text)
-        yield Source(path.relative_to(folder).as_posix(), bare)
+        if source := _source(folder, path):
+            yield source
+
+
+def _source(folder: Path, path: Path) -> Source | None:
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            return None
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    bare = _without_comments(text) if path.suffix == ".py" else _bare_javascript(text)
+    return Source(path.relative_to(folder).as_posix(), bare)
 
 
 def _without_comments(text: str) -> str:
