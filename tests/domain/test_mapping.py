@@ -93,6 +93,23 @@ def test_keys_of_a_wrong_form(namespace: str, key: str, nearest: str) -> None:
     assert nearest_form(namespace, key) == nearest
 
 
+@pytest.mark.parametrize(
+    ("key", "loaded", "nearest"),
+    [
+        ("jira.user/ann", ["confluence.userkey/"], "confluence.userkey/<key>"),
+        ("confluence.username/ann", ["confluence.userkey/"], "confluence.userkey/<key>"),
+        ("ann", ["confluence.userkey/"], "confluence.userkey/<key>"),
+        ("ann", ["email/", "jira.username/"], "jira.username/<name>"),
+        ("ann@x.org", ["email/", "jira.username/"], "email/<mail>"),
+        ("ann@x.org", [], "email/<mail>"),
+        ("ann", ["trac.username/"], "jira.username/<name>"),
+    ],
+)
+def test_a_form_that_is_loaded_is_nearer(key: str, loaded: list[str], nearest: str) -> None:
+    """Keys of a form that nobody loaded would not be found either."""
+    assert nearest_form("identity:user", key, loaded) == nearest
+
+
 @given(st.lists(st.text()), st.lists(st.text()))
 def test_a_sample_does_not_depend_on_the_order(first: list[str], second: list[str]) -> None:
     together = sample(first, second)

@@ -279,6 +279,21 @@ def test_what_is_kept_of_missing_keys_is_bounded(play: Play[None]) -> None:
     play(scene)
 
 
+def test_the_nearest_form_is_one_that_is_loaded(play: Play[None]) -> None:
+    """A Confluence migration has no key of Jira's forms: a key of one would not be found."""
+
+    async def scene(stage: Stage) -> None:
+        transfer_id = await stage.release()
+        await load(stage, transfer_id, [("identity:user", "confluence.userkey/ann", "10")])
+        await find(stage, transfer_id, "identity:user", "jsmith")
+        page = await mapping_report.missing_page(
+            stage.platform, transfer_id, cursor=None, size=None
+        )
+        assert [each.nearest for each in page.items] == ["confluence.userkey/<key>"]
+
+    play(scene)
+
+
 def test_wrong_forms_are_told_at_the_load(play: Play[None]) -> None:
     async def scene(stage: Stage) -> None:
         transfer_id = await stage.release()

@@ -8,6 +8,7 @@ from urllib.parse import unquote_plus, unquote_to_bytes
 
 import msgspec
 from litestar import Request
+from litestar.exceptions import SerializationException
 
 from ferryman.api.parameters import NAMES
 from ferryman.errors import Invalid
@@ -26,7 +27,11 @@ class StrictRequest(Request[Any, Any, Any]):
     async def json(self) -> Any:
         """The value of the body; raises :class:`Invalid` for what is not plain JSON."""
         check_media_type(self.headers.get("content-type"))
-        value = await super().json()
+        try:
+            value = await super().json()
+        except SerializationException:
+            check_surrogates(await self.body())
+            raise
         check_members(await self.body(), value)
         return value
 
@@ -61,6 +66,15 @@ def check_members(raw: bytes, value: object) -> None:
         json.loads(raw, parse_int=_integer)
     if b"\\u0000" in written:
         check_json("text", value)
+
+
+def check_surrogates(raw: bytes) -> None:
+    """Say which character a body has that the decoder calls truncated data, if that is it."""
+    try:
+        value = json.loads(raw)
+    except (ValueError, RecursionError):
+        return
+    check_json("text", value)
 
 
 def _integer(digits: str) -> int:

@@ -2,7 +2,7 @@
 
 import heapq
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from difflib import get_close_matches
@@ -93,20 +93,35 @@ def expected_form(namespace: str) -> str:
     return form.expected if form else "a namespace of the form family:entity"
 
 
-def nearest_form(namespace: str, key: str) -> str | None:
-    """The documented form that a key of the wrong form is most like."""
+def form_heads(namespace: str) -> list[str]:
+    """What keys of a namespace may begin with, where there are several forms, as ``email/``."""
+    form = FORMS.get(namespace)
+    return [_head(each) for each in form.prefixes] if form else []
+
+
+def nearest_form(namespace: str, key: str, loaded: Collection[str] = ()) -> str | None:
+    """The documented form that a key of the wrong form is most like.
+
+    Of the heads of forms that are ``loaded``, if any is: a key of another form finds nothing.
+    """
     form = FORMS.get(namespace)
     if form is None:
         near = get_close_matches(namespace, FORMS, n=1)
         return near[0] if near else None
     if not form.prefixes:
         return form.expected
+    choice = [each for each in form.prefixes if _head(each) in loaded] or form.prefixes
     prefix, slash, _ = key.partition("/")
     if not slash:
-        return form.prefixes[0] if "@" in key or len(form.prefixes) == 1 else form.prefixes[2]
-    known = {each.partition("/")[0]: each for each in form.prefixes}
+        likely = form.prefixes[0] if "@" in key or len(form.prefixes) == 1 else form.prefixes[2]
+        return likely if likely in choice else choice[0]
+    known = {each.partition("/")[0]: each for each in choice}
     near = get_close_matches(prefix.lower(), known, n=1, cutoff=0)
     return known[near[0]]
+
+
+def _head(form: str) -> str:
+    return form.partition("<")[0]
 
 
 SAMPLE_KEYS = 100

@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from ferryman.domain.explain import chain
-from ferryman.domain.mapping import expected_form, nearest_form
+from ferryman.domain.mapping import expected_form
 from ferryman.domain.snapshot import (
     AppFacts,
     Asked,
@@ -18,6 +18,7 @@ from ferryman.domain.snapshot import (
 )
 from ferryman.errors import not_found
 from ferryman.services import breaker
+from ferryman.services.mapping_report import nearest_forms
 from ferryman.services.platform import Platform, parse_id
 from ferryman.services.routing import routes_of
 from ferryman.store import app as apps
@@ -110,7 +111,7 @@ async def _snapshot(tx: Transaction, stored: StoredTransfer, app: App, alive: Wo
         troubled=tuple(await _troubled(tx, transfer_id)),
         left_alone=tuple(await breaker.left_alone(tx, app.app_id)),
         refusals=tuple(await _refusals(tx, app, transfer_id, claim.created_at)),
-        wrong_keys=tuple(await _wrong_keys(tx, transfer_id)),
+        wrong_keys=tuple(await _wrong_keys(tx, transfer_id, migration.migration_scope_id)),
         outstanding=tuple(map(str, outstanding)),
         outstanding_since=await facts.outstanding_since(tx, transfer_id),
         reported_at=reports.get("progress.reported"),
@@ -193,14 +194,15 @@ async def _refusals(tx: Transaction, app: App, transfer_id: UUID, since: datetim
     ]
 
 
-async def _wrong_keys(tx: Transaction, transfer_id: UUID) -> list[WrongKey]:
+async def _wrong_keys(tx: Transaction, transfer_id: UUID, scope_id: UUID) -> list[WrongKey]:
     rows = await mapping_report.missing_page(tx, transfer_id, after=("", False), size=_NAMESPACES)
+    nearest = await nearest_forms(tx, scope_id, rows)
     return [
         WrongKey(
             each.namespace,
             each.keys[0],
             expected_form(each.namespace),
-            nearest_form(each.namespace, each.keys[0]) or "none of them",
+            nearest[each.namespace] or "none of them",
         )
         for each in rows
         if each.wrong_form and each.keys

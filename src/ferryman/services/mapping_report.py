@@ -1,6 +1,6 @@
 """Which keys were asked for in vain, and what two migrations of a scope wrote differently."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 from uuid import UUID
 
@@ -11,6 +11,7 @@ from ferryman.domain.mapping import (
     SAMPLE_KEYS,
     estimate,
     expected_form,
+    form_heads,
     life,
     nearest_form,
     sample,
@@ -74,18 +75,33 @@ async def missing_page(
     query = ("missing mappings", wanted)
     after = _decode(cursor, tuple[str, bool], *query) or ("", False)
     async with platform.database.transaction() as tx:
-        if await transfers.by_id(tx, wanted) is None:
+        stored = await transfers.by_id(tx, wanted)
+        if stored is None:
             raise not_found("transfer", transfer_id)
         found = await reports.missing_page(tx, wanted, after=after, size=limit + 1)
+        nearest = await nearest_forms(tx, stored.migration_scope_id, found)
     more = len(found) > limit
     last = found[limit - 1] if more else None
     return MissingPage(
-        items=[_missing(each) for each in found[:limit]],
+        items=[_missing(each, nearest) for each in found[:limit]],
         next_cursor=_encode((last.namespace, last.wrong_form), *query) if last else None,
     )
 
 
-def _missing(each: reports.Missing) -> MissingKeys:
+async def nearest_forms(
+    tx: Transaction, scope_id: UUID, found: Sequence[reports.Missing]
+) -> dict[str, str | None]:
+    """By namespace, what the first key of a wrong form is most like, of what was loaded."""
+    nearest = {}
+    for each in found:
+        if each.wrong_form and each.keys:
+            heads = form_heads(each.namespace)
+            loaded = await reports.loaded_heads(tx, scope_id, each.namespace, heads)
+            nearest[each.namespace] = nearest_form(each.namespace, each.keys[0], loaded)
+    return nearest
+
+
+def _missing(each: reports.Missing, nearest: Mapping[str, str | None]) -> MissingKeys:
     shown = each.keys[:_SAMPLES]
     return MissingKeys(
         namespace=each.namespace,
@@ -95,7 +111,7 @@ def _missing(each: reports.Missing) -> MissingKeys:
         sample=shown,
         asked_at=int(each.asked_at.timestamp() * 1000),
         expected=expected_form(each.namespace) if each.wrong_form else None,
-        nearest=nearest_form(each.namespace, shown[0]) if each.wrong_form else None,
+        nearest=nearest.get(each.namespace) if each.wrong_form else None,
     )
 
 

@@ -1,5 +1,6 @@
 """What was asked for in vain, and what two migrations wrote differently."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -73,6 +74,16 @@ async def namespaces(tx: Transaction, scope_id: UUID, start: str) -> list[tuple[
     await SQL.walk_indexes(tx.connection)
     rows = SQL.scope_namespaces(tx.connection, migration_scope_id=scope_id, from_namespace=start)
     return [(row["namespace"], row["namespace_id"]) async for row in rows]
+
+
+async def loaded_heads(
+    tx: Transaction, scope_id: UUID, namespace: str, heads: Sequence[str]
+) -> list[str]:
+    """Those of ``heads``, each ending in a slash, that keys of the namespace begin with."""
+    rows = SQL.loaded_heads(
+        tx.connection, migration_scope_id=scope_id, namespace=namespace, heads=list(heads)
+    )
+    return [row["head"] async for row in rows]
 
 
 async def key_ahead(tx: Transaction, namespace_id: int, after: str, places: int) -> str | None:

@@ -80,6 +80,15 @@ SELECT namespace, namespace_id FROM mapping_namespace
 WHERE migration_scope_id = :migration_scope_id AND namespace >= :from_namespace
 ORDER BY namespace;
 
+-- name: loaded_heads
+-- Those of the heads, each ending in a slash, that keys of a namespace begin with.
+SELECT head FROM unnest(CAST(:heads AS text[])) AS head
+WHERE EXISTS (
+    SELECT 1 FROM mapping JOIN mapping_namespace USING (namespace_id)
+    WHERE migration_scope_id = :migration_scope_id AND namespace = :namespace
+      AND server_key > head COLLATE "C" AND server_key < (left(head, -1) || '0') COLLATE "C"
+);
+
 -- name: mapping_key_ahead$
 -- The key so many places further on, or null when fewer are left.
 SELECT server_key FROM mapping
