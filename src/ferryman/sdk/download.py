@@ -237,6 +237,7 @@ class Download:
     """
 
     def __init__(self, exchange: Exchange, key: str, base: str = FORGE) -> None:
+        self._base = base
         self.source: Source = Source(exchange, key, base)
         self.reader: PartReader = PartReader(self.source)
         self._next = 0
@@ -261,6 +262,10 @@ class Download:
             self._next += 1
             self._hold.prove()
         return data
+
+    def from_the_beginning(self) -> "Download":
+        """Make another one of the same file, still to be opened."""
+        return Download(self.source.exchange, self.source.key, self._base)
 
     def close(self) -> Flow[None]:
         """Let go of the connection and of what is held."""
