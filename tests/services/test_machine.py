@@ -243,6 +243,9 @@ class ServicesMachine(RuleBasedStateMachine):
         if not hasattr(self, "transfer_id"):
             return
         self.run(self.drain())
+        # Nobody confirmed its claim: after 10 seconds the agent of the next run would get it.
+        withdraw = "UPDATE transfer SET released_at = NULL WHERE transfer_id = $1"
+        self.run(self.stage.fetch(withdraw, UUID(self.transfer_id)))
 
     async def drain(self) -> None:
         for worker in self.workers:
