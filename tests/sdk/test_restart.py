@@ -8,6 +8,8 @@ import threading
 import time
 from pathlib import Path
 
+import pytest
+
 from ferryman import Gateway, Migration
 
 from .agents import agent
@@ -46,6 +48,33 @@ def test_a_killed_platform_loses_nothing_of_a_stream() -> None:
             ):
                 assert payload.read() == data
             gateway.close()
+
+
+@pytest.mark.parametrize("how", ["written again", "abandoned"])
+def test_a_file_that_failed_during_an_outage_is_not_missing(
+    monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """The platform was gone for longer than it is told at once that a file will not come."""
+    monkeypatch.setattr("ferryman.sdk.upload._GIVING_UP_SECONDS", 0.0)
+    with tempfile.TemporaryDirectory(prefix="ferryman-sdk-") as name:
+        folder, port = Path(name), free_port()
+        folder.chmod(0o755)
+        with serving(folder / "data", port) as platform:
+            running = platform.transfer()
+            gateway = Gateway(running.url, running.server_token, running.transfer_id)
+            stream = gateway.create_app_data("notes")
+            stream.write(bytes(MIB))  # it has begun
+            platform.kill()
+        if how == "abandoned":
+            stream.abandon()
+        else:
+            with contextlib.suppress(LookupError), stream:
+                raise LookupError
+        with serving(folder / "data", port) as platform, gateway:
+            if how == "written again":
+                gateway.create_app_data("notes").close()
+            gateway.complete_export()
+            assert platform.view(running)["exportCompletedAt"]
 
 
 def test_an_agent_outlives_the_platform() -> None:

@@ -46,6 +46,7 @@ class OpenFiles:
     _moments: "count[int]" = field(default_factory=lambda: count(1))
     _files: list[OpenFile] = field(default_factory=list)
     _dropped: deque[Callable[[], object]] = field(default_factory=deque)
+    _untold: deque[Callable[[], object]] = field(default_factory=deque)
 
     def begin(self, label: str | None, key: str | None = None) -> OpenFile:
         """Note that a file is open."""
@@ -102,17 +103,27 @@ class OpenFiles:
                 return
             fail()
 
+    def tell_again(self, give_up: Callable[[], object]) -> None:
+        """Remember how to give up a file for which the platform may still wait."""
+        self._untold.append(give_up)
+
     def clear(self) -> None:
         """Do without all of them."""
         with self._lock:
             self._files.clear()
 
     def check(self) -> None:
-        """Raise ``GatewayError`` (``export_incomplete``) while a file is unfinished."""
+        """Raise ``GatewayError`` (``export_incomplete``) while a file is unfinished.
+
+        If none is, the platform is told of those that it could not be told of before.
+        """
         self.tell_dropped()
         with self._lock:
             files = list(self._files)
         if not files:
+            while self._untold:
+                self._untold[0]()  # all of them are registered again, or abandoned
+                self._untold.popleft()
             return
         names = ", ".join(map(str, files[:_NAMED]))
         more = f" and {len(files) - _NAMED} more" if len(files) > _NAMED else ""

@@ -278,15 +278,28 @@ class Upload:
         except GatewayError as failure:
             # The gateway remembers it, and refuses to complete the export.
             log.warning("upload.failure_not_recorded label=%r %s", self._label, failure)
+            self._files.tell_again(self._forget)
             return
         self._tell_given_up(view, GivenUp.WRITER_FAILED, why)
 
     def _tell_given_up(self, view: UploadView, reason: GivenUp, why: str | None = None) -> None:
-        """For a while only: a file that is never completed announces nothing, and is unfinished."""
+        """For a while only: nobody needs it before the export is to be complete."""
         try:
             self._briefly(server_calls.give_up_upload(view.upload_id, reason, why))
         except GatewayError as failure:
             log.warning("upload.abort_failed uploadId=%s %s", view.upload_id, failure)
+            self._files.tell_again(self._forget)
+
+    def _forget(self) -> None:
+        """Have the platform wait no more, as patiently as with any call; it may refuse."""
+        begin = server_calls.begin_upload(self._transfer_id, self._label, self._key)
+        try:
+            view = self._view = self._view or self._transport.call(begin)
+            self._transport.call(server_calls.give_up_upload(view.upload_id, GivenUp.DELIBERATE))
+        except GatewayError as failure:
+            if failure.status is None:
+                raise
+            log.warning("upload.abort_refused label=%r %s", self._label, failure)
 
     def _briefly(self, operation: Operation[T]) -> T:
         brief = Exchange(RetryPolicy(patience=_GIVING_UP_SECONDS), GatewayError)
