@@ -45,18 +45,6 @@ def _named(handler: str) -> dict[str, str]:
 
 M, S, P, D = "manifest.yml", "src/index.js", "index.py", "atlassian-connect.json"
 UPLOADED = "avi:ecosystem.migration:uploaded:app_data"
-SERVICES = (
-    ("import kvs, { WhereConditions } from '@forge/kvs';", "@forge/kvs", "local/kvs.js"),
-    ('const { sql } = require("@forge/sql");', "@forge/sql", "local/sql.js"),
-    ("import {\n  Queue,\n} from '@forge/events';", "@forge/events", "local/events.js"),
-    ("import api, { storage } from '@forge/api';", "storage", "local/api.js"),
-    ("import api from '@forge/api';\napi.asApp().requestJira(x);", "requestJira", "jira ="),
-    (
-        "import { requestConfluence } from '@forge/api';\nrequestConfluence (x);",
-        "requestConfluence (",
-        "confluence =",
-    ),
-)
 MISTAKES = [
     Mistake("yaml_invalid", FORGE, M, "  trigger:\n", "   trigger:\n", "   trigger:"),
     Mistake("yaml_invalid", FORGE, M, "  runtime:\n", "\truntime:\n", "\truntime:"),
@@ -272,28 +260,6 @@ MISTAKES = [
     ),
     Mistake(
         "manifest_endpoint_service", REMOTE_APP, M, "remote: backend", "service: s", "service: s"
-    ),
-    *(
-        Mistake(
-            "forge_service_missing",
-            FORGE,
-            "src/queue.js",
-            "",
-            f"{code}\n",
-            at,
-            says=says,
-            severity="warning",
-        )
-        for code, at, says in SERVICES
-    ),
-    Mistake(
-        "consumer_not_called",
-        FORGE,
-        M,
-        "modules:\n",
-        "modules:\n  consumer:\n    - key: later\n      queue: q\n",
-        "key: later",
-        severity="warning",
     ),
     Mistake(
         "decorator_metadata",
@@ -569,31 +535,6 @@ def examined(folder: Path, files: dict[str, str]) -> list[Finding]:
 @pytest.mark.parametrize("app", SOUND.values(), ids=SOUND)
 def test_a_sound_app_has_nothing_wrong(tmp_path: Path, app: dict[str, str]) -> None:
     assert examined(tmp_path, app) == []
-
-
-STOOD_IN = """\
-[alias]
-"@forge/kvs" = "local.js"
-"@forge/api" = "local.js"
-
-[products]
-jira = "http://127.0.0.1:2990"
-"""
-
-
-@pytest.mark.usefixtures("javascript")
-@pytest.mark.parametrize(
-    "code",
-    [
-        "import kvs from '@forge/kvs';",
-        "import api, { storage } from '@forge/api';\napi.asApp().requestJira(storage);",
-        "import { requestConfluence } from '@forge/bridge';\nrequestConfluence('/');",
-        "// import kvs from '@forge/sql';",
-    ],
-)
-def test_a_service_with_a_stand_in_is_not_named(tmp_path: Path, code: str) -> None:
-    more = {"src/other.js": code, "local.js": "", "ferryman.toml": STOOD_IN}
-    assert examined(tmp_path, {**FORGE, **more}) == []
 
 
 @pytest.mark.usefixtures("javascript")

@@ -1,0 +1,65 @@
+"""Services of Forge that Ferryman lacks: each use is named, unless something stands in for it."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.doctor.apps import FORGE
+from tests.doctor.test_mistakes import M, examined
+
+SERVICES = (
+    ("import kvs, { WhereConditions } from '@forge/kvs';", "@forge/kvs", "local/kvs.js"),
+    ('const { sql } = require("@forge/sql");', "@forge/sql", "local/sql.js"),
+    ("import {\n  Queue,\n} from '@forge/events';", "@forge/events", "local/events.js"),
+    ("import api, { storage } from '@forge/api';", "storage", "local/api.js"),
+    ("import api from '@forge/api';\napi.asApp().requestJira(x);", "requestJira", "jira ="),
+    (
+        "import { requestConfluence } from '@forge/api';\nrequestConfluence (x);",
+        "requestConfluence (",
+        "confluence =",
+    ),
+)
+
+
+@pytest.mark.usefixtures("javascript")
+@pytest.mark.parametrize(("code", "at", "says"), SERVICES, ids=[at for _, at, _ in SERVICES])
+def test_each_use_is_named_with_its_stand_in(tmp_path: Path, code: str, at: str, says: str) -> None:
+    [found] = examined(tmp_path, {**FORGE, "src/queue.js": f"\n{code}\n"})
+    assert (found.check, found.severity.value) == ("forge_service_missing", "warning")
+    assert found.file == "src/queue.js"
+    assert found.line is not None
+    assert at in f"\n{code}".splitlines()[found.line - 1]
+    assert says in found.fix
+
+
+@pytest.mark.usefixtures("javascript")
+def test_a_consumer_is_never_called(tmp_path: Path) -> None:
+    consumer = "modules:\n  consumer:\n    - key: later\n      queue: q\n"
+    [found] = examined(tmp_path, {**FORGE, M: FORGE[M].replace("modules:\n", consumer)})
+    assert found.check == "consumer_not_called"
+    assert "'later'" in found.what
+
+
+STOOD_IN = """\
+[alias]
+"@forge/kvs" = "local.js"
+"@forge/api" = "local.js"
+
+[products]
+jira = "http://127.0.0.1:2990"
+"""
+
+
+@pytest.mark.usefixtures("javascript")
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import kvs from '@forge/kvs';",
+        "import api, { storage } from '@forge/api';\napi.asApp().requestJira(storage);",
+        "import { requestConfluence } from '@forge/bridge';\nrequestConfluence('/');",
+        "// import kvs from '@forge/sql';",
+    ],
+)
+def test_a_service_with_a_stand_in_is_not_named(tmp_path: Path, code: str) -> None:
+    more = {"src/other.js": code, "local.js": "", "ferryman.toml": STOOD_IN}
+    assert examined(tmp_path, {**FORGE, **more}) == []
