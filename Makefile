@@ -1,6 +1,6 @@
 # The only door: every command a person or CI needs. `make` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test check fix bench soak lock
+.PHONY: help setup demo dev test check fix bench soak lowest lock
 
 PYTHON ?= python3
 VENV   := .venv
@@ -48,6 +48,13 @@ bench: $(STAMP) ## all benchmarks, or one: make bench NAME=uploads; JSON=1 for m
 
 soak: $(STAMP) ## the long form of the crash tests
 	@FERRYMAN_SOAK=1 $(BIN)/python -m pytest -m soak --timeout 3600 $(ARGS)
+
+lowest: ## tests of the SDK and the API with the lowest versions that pyproject.toml allows
+	@$(PYTHON) -m venv .lowest && .lowest/bin/python -m pip install --quiet uv
+	@.lowest/bin/uv pip install --quiet --python .lowest/bin/python --resolution lowest-direct '.[server,async]'
+	@.lowest/bin/uv pip install --quiet --python .lowest/bin/python --group dev
+	@.lowest/bin/python -m pytest -p no:cacheprovider tests/sdk tests/api tests/objects tests/test_bounds.py $(ARGS)
+	@rm -rf .lowest
 
 lock: ## write constraints.txt anew from pyproject.toml
 	@$(PYTHON) -m venv .lock && .lock/bin/python -m pip install --quiet uv
