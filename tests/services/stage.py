@@ -23,7 +23,7 @@ from ferryman.server.build import build
 from ferryman.services import app as app_service
 from ferryman.services import attempt as attempts
 from ferryman.services import delivery as deliveries
-from ferryman.services import listener, message, migration, transfer, upload
+from ferryman.services import export, listener, message, migration, transfer, upload
 from ferryman.services import worker as workers
 from ferryman.services.attempt import Result
 from ferryman.services.delivery import Delivery
@@ -181,7 +181,7 @@ class Stage:
         await message.acknowledge(self.platform, self.app, transfer_id, request)
 
     async def complete_export(self, transfer_id: str) -> None:
-        await transfer.complete_export(self.platform, self.app, transfer_id)
+        await export.complete(self.platform, self.app, transfer_id)
 
     async def state(self, transfer_id: str) -> Transfer:
         async with self.platform.database.transaction() as tx:

@@ -8,7 +8,7 @@ import pytest
 
 from ferryman.domain.limits import CLAIM_CONFIRMATION, CLAIM_SILENCE
 from ferryman.errors import Conflict
-from ferryman.services import explain_transfer, listener, mapping, transfer, upload
+from ferryman.services import explain_transfer, export, listener, mapping, upload
 from ferryman.store.app import App
 from ferryman.vocab import GivenUp, TransferStatus
 from ferryman.wire.listener import ListenerError
@@ -115,9 +115,9 @@ def test_what_its_listener_ended_is_not_offered_again(play: Play[None], end: str
         await stage.upload(transfer_id)
         if end == "threw":
             error = ListenerError(exception_type="E", safe_stack_trace="at a")
-            await transfer.record_error(stage.platform, stage.app, transfer_id, error)
+            await export.record_error(stage.platform, stage.app, transfer_id, error)
         elif end == "returned":
-            await transfer.record_return(stage.platform, stage.app, transfer_id)
+            await export.record_return(stage.platform, stage.app, transfer_id)
         else:
             await stage.complete_export(transfer_id)
         await stage.fall_silent(transfer_id, CLAIM_SILENCE + SECOND)
@@ -143,8 +143,8 @@ def test_an_earlier_claim_is_fenced(play: Play[None]) -> None:
             "complete": lambda: stage.complete(upload_id, part),
             "state": lambda: upload.state(platform, old, upload_id),
             "give up": lambda: upload.give_up(platform, old, upload_id),
-            "complete export": lambda: transfer.complete_export(platform, old, transfer_id),
-            "return": lambda: transfer.record_return(platform, old, transfer_id),
+            "complete export": lambda: export.complete(platform, old, transfer_id),
+            "return": lambda: export.record_return(platform, old, transfer_id),
             "heartbeat": lambda: listener.heartbeat(platform, old, transfer_id),
             "mappings": lambda: mapping.find(platform, old, transfer_id, "jira:issue", []),
         }

@@ -25,7 +25,7 @@ from ferryman.domain import transfer as rules
 from ferryman.domain.outcome import Outcome, failed, succeeded
 from ferryman.domain.transfer import Change, Transfer
 from ferryman.errors import Conflict
-from ferryman.services import listener, transfer, upload
+from ferryman.services import export, listener, transfer, upload
 from ferryman.services.delivery import Delivery
 from ferryman.vocab import AckStatus, FailureCause, GivenUp, MessageState
 
@@ -122,7 +122,7 @@ class ServicesMachine(RuleBasedStateMachine):
 
     @rule()
     def come_back(self) -> None:
-        work = transfer.record_return(self.stage.platform, self.stage.app, self.transfer_id)
+        work = export.record_return(self.stage.platform, self.stage.app, self.transfer_id)
         self.both(work, lambda: rules.record_return(self.oracle, self.now))
 
     @rule()

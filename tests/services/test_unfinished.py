@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from ferryman.errors import Conflict
+from ferryman.services import export as exports
 from ferryman.services import transfer, upload
 from ferryman.vocab import GivenUp, TransferStatus
 from ferryman.wire.listener import ListenerError
@@ -23,7 +24,7 @@ async def fail(stage: Stage, upload_id: str, detail: str | None = None) -> None:
 
 
 async def export(stage: Stage, transfer_id: str, *, abandon: bool = False) -> None:
-    await transfer.complete_export(stage.platform, stage.app, transfer_id, abandon=abandon)
+    await exports.complete(stage.platform, stage.app, transfer_id, abandon=abandon)
 
 
 async def kinds(stage: Stage, transfer_id: str) -> list[tuple[str, str]]:
@@ -139,7 +140,7 @@ def test_the_deadline_does_not_end_it_well_either(play: Play[None], reason: Give
         missing = await begin(stage, transfer_id, "missing")
         if reason is not None:
             await upload.give_up(stage.platform, stage.app, missing, reason)
-        await transfer.record_return(stage.platform, stage.app, transfer_id)
+        await exports.record_return(stage.platform, stage.app, transfer_id)
         await stage.time_out(transfer_id)
         assert (await stage.state(transfer_id)).status is TransferStatus.TIMED_OUT
         again = await transfer.rerun(stage.platform, transfer_id)
@@ -170,7 +171,7 @@ def test_a_listener_that_threw_has_failed_whatever_it_left(play: Play[None]) -> 
         transfer_id = await stage.begin()
         await begin(stage, transfer_id, "half")
         error = ListenerError(exception_type="E", safe_stack_trace="at a")
-        await transfer.record_error(stage.platform, stage.app, transfer_id, error)
+        await exports.record_error(stage.platform, stage.app, transfer_id, error)
         await stage.time_out(transfer_id)
         assert (await stage.state(transfer_id)).status is TransferStatus.FAILED
 

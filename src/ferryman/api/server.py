@@ -24,7 +24,7 @@ from ferryman.api.parameters import (
 from ferryman.api.storage import exported_manifest
 from ferryman.api.throttle import Throttle
 from ferryman.errors import Invalid
-from ferryman.services import listener, mapping, part, transfer, upload
+from ferryman.services import export, listener, mapping, part, upload
 from ferryman.services.platform import Platform, passed
 from ferryman.vocab import GivenUp
 from ferryman.wire.listener import ClaimAnswer, ClaimRequest, HeartbeatAnswer, ListenerError
@@ -148,7 +148,7 @@ async def complete_export(
             fix="Leave it out to be told of unfinished files.",
         )
     abandon = unfinished is not None
-    await transfer.complete_export(platform, caller, transfer_id, abandon=abandon)
+    await export.complete(platform, caller, transfer_id, abandon=abandon)
 
 
 @post("/transfers/{transfer_id:str}/heartbeat", status_code=200)
@@ -160,7 +160,7 @@ async def heartbeat(caller: Caller, platform: OwnPlatform, transfer_id: Id) -> H
 @post("/transfers/{transfer_id:str}/returned", status_code=200, media_type=MediaType.TEXT)
 async def returned(caller: Caller, platform: OwnPlatform, transfer_id: Id) -> None:
     """The listener came back without an exception; it is not called again. Repeatable."""
-    await transfer.record_return(platform, caller, transfer_id)
+    await export.record_return(platform, caller, transfer_id)
 
 
 @post("/transfers/{transfer_id:str}/error", status_code=200, media_type=MediaType.TEXT)
@@ -171,7 +171,7 @@ async def report_error(
     data: JSONBody[ListenerError],
 ) -> None:
     """The listener threw: the cloud app gets ``errored:listener``."""
-    await transfer.record_error(platform, caller, transfer_id, data)
+    await export.record_error(platform, caller, transfer_id, data)
 
 
 @get("/transfers/{transfer_id:str}/feedback")

@@ -11,8 +11,9 @@ from ferryman.errors import NotAllowed
 from ferryman.services import dependency
 from ferryman.services import transfer as transfer_service
 from ferryman.services.decision import apply
+from ferryman.services.export import tell_given_up
 from ferryman.services.platform import Platform, check_text, parse_id
-from ferryman.services.transfer import settle_late, tell_given_up
+from ferryman.services.transfer import settle_late
 from ferryman.store import refusal as refusals
 from ferryman.store import timeline
 from ferryman.store import transfer as transfers

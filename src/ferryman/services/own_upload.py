@@ -1,8 +1,8 @@
 """An app's own upload, and what it has to be for a call."""
 
 from ferryman.errors import Conflict, not_found
+from ferryman.services.claim import check_claim
 from ferryman.services.platform import parse_id
-from ferryman.services.transfer import check_claim
 from ferryman.store import app_data
 from ferryman.store import upload as uploads
 from ferryman.store.app import App

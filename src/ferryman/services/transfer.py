@@ -1,6 +1,5 @@
 """Transfers: every change of state goes through :func:`apply`."""
 
-from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from uuid import UUID
 
@@ -8,10 +7,10 @@ from ferryman.clock import epoch_ms
 from ferryman.domain import transfer as rules
 from ferryman.domain.dependency import Definition
 from ferryman.domain.limits import LOG_CHARACTERS
-from ferryman.domain.text import plural
 from ferryman.errors import Conflict, not_found
 from ferryman.ids import new_id
 from ferryman.services import dependency
+from ferryman.services.claim import see_caller
 from ferryman.services.decision import apply, count_unfinished, set_timer
 from ferryman.services.platform import Platform, check_text, parse_id
 from ferryman.store import message as messages
@@ -22,14 +21,8 @@ from ferryman.store import upload as uploads
 from ferryman.store.app import App
 from ferryman.store.database import Transaction
 from ferryman.store.transfer import StoredTransfer
-from ferryman.store.upload import Unfinished
-from ferryman.vocab import GivenUp, TransferStatus
-from ferryman.wire.listener import ListenerError
-from ferryman.wire.message import TransferError
+from ferryman.vocab import TransferStatus
 from ferryman.wire.transfer import RerunAnswer, TransferView
-
-_NAMED_FILES = 10
-"""How many unfinished files a refusal names."""
 
 _NAMED_MESSAGES = 100
 """How many unacknowledged messages a transfer's view names."""
@@ -97,95 +90,6 @@ async def wake(platform: Platform, transfer_id: UUID, job_id: int) -> None:
         stored = await settle_late(tx, stored)
         if not stored.state.status.final:
             await set_timer(tx, replace(stored, wake_job_id=None))
-
-
-async def complete_export(
-    platform: Platform, app: App, transfer_id: str, *, abandon: bool = False
-) -> None:
-    """The server app has exported everything; of a Connect app: its listener returned.
-
-    ``abandon`` does without the files of this claim that are unfinished; otherwise they refuse it.
-    Files of earlier claims that the listener did not resume are not part of what it exported.
-    """
-    async with platform.database.transaction() as tx:
-        stored = await lock_exporting(tx, app, transfer_id)
-        exported = stored.state.export_completed_at is not None
-        if exported and not abandon:
-            return
-        await uploads.hold_intake(tx, stored.transfer_id)
-        if abandon:
-            keys = await uploads.abandon_unfinished(tx, stored.transfer_id, stored.claims)
-            await tell_given_up(tx, stored.transfer_id, keys, GivenUp.DELIBERATE)
-        stored = await count_unfinished(tx, stored)
-        if stored.state.unfinished and not stored.state.status.final:
-            rules.check_exporting(stored.state, "completing the export")
-            files = await uploads.unfinished(tx, stored.transfer_id, _NAMED_FILES)
-            raise rules.export_incomplete(_in_words(files, stored.state.unfinished))
-        decide = rules.give_up_file if exported else rules.complete_export
-        change = decide(stored.state, tx.now)
-        old = await uploads.supersede(tx, stored.transfer_id, stored.claims, resumable=True)
-        await tell_given_up(tx, stored.transfer_id, old, GivenUp.SUPERSEDED)
-        if change.transfer != stored.state and not change.events:
-            await timeline.write(tx, stored.transfer_id, "listener.returned")
-        await apply(tx, stored, change)
-
-
-async def record_return(platform: Platform, app: App, transfer_id: str) -> None:
-    """The listener came back without an exception, whether or not it completed its export."""
-    async with platform.database.transaction() as tx:
-        stored = await lock_exporting(tx, app, transfer_id)
-        change = rules.record_return(stored.state, tx.now)
-        if change.transfer != stored.state:
-            await timeline.write(tx, stored.transfer_id, "listener.returned")
-        await apply(tx, stored, change)
-
-
-async def tell_given_up(
-    tx: Transaction, transfer_id: UUID, keys: Iterable[UUID], reason: GivenUp
-) -> None:
-    """Note in the timeline which files will not come, and why."""
-    told = [("upload.aborted", {"key": str(key), "reason": reason}) for key in keys]
-    if told:
-        await timeline.write_many(tx, transfer_id, told)
-
-
-def _in_words(files: Sequence[Unfinished], count: int) -> str:
-    named = [
-        f"{each.label!r}"[:80] if each.label is not None else f"upload {each.upload_id}"
-        for each in files
-    ]
-    whys = [
-        f"writer failed{'' if each.detail is None else f' with {each.detail}'}"
-        if each.failed
-        else "still open"
-        for each in files
-    ]
-    words = [f"{name} ({why})" for name, why in zip(named, whys, strict=True)]
-    more = f" and {count - len(files)} more" if count > len(files) else ""
-    return f"{plural(count, 'file')} unfinished: {', '.join(words)}{more}"
-
-
-async def record_error(
-    platform: Platform, app: App, transfer_id: str, error: ListenerError
-) -> None:
-    """The listener threw."""
-    check_text("exception_type", error.exception_type, longest=LOG_CHARACTERS)
-    check_text("stack_trace", error.safe_stack_trace, longest=LOG_CHARACTERS)
-    async with platform.database.transaction() as tx:
-        stored = await lock_exporting(tx, app, transfer_id)
-        change = rules.record_error(stored.state, tx.now)
-        await transfers.record_listener_error(tx, stored.transfer_id, error)
-        transfer_error = TransferError(
-            exception_type=error.exception_type, safe_stack_trace=error.safe_stack_trace
-        )
-        await timeline.write(
-            tx,
-            stored.transfer_id,
-            "listener.threw",
-            exceptionType=error.exception_type,
-            error=error.safe_stack_trace,
-        )
-        await apply(tx, stored, change, fields=[{"transfer_error": transfer_error}])
 
 
 async def cancel(platform: Platform, transfer_id: str) -> None:
@@ -325,29 +229,6 @@ async def _lock_any(tx: Transaction, transfer_id: str) -> StoredTransfer:
 def is_own(app: App, stored: StoredTransfer) -> bool:
     """Whether the transfer is the app's, and to a site that its token is good for."""
     return stored.app_id == app.app_id and app.site in (None, stored.details.cloud_url)
-
-
-async def see_caller(tx: Transaction, app: App, stored: StoredTransfer) -> None:
-    """Take a call of the server app for a sign of life of its claim.
-
-    Raises :class:`Conflict` (``claim_superseded``) where another agent has the transfer by now.
-    """
-    if app.claim is None or stored.claims == 0:
-        return
-    check_claim(app.claim or stored.claims, stored)
-    await transfers.see_claim(tx, stored)
-
-
-def check_claim(claim: int, stored: StoredTransfer) -> None:
-    """Refuse what is done under a claim that is not the current one."""
-    if claim < stored.claims:
-        raise Conflict(
-            "claim_superseded",
-            expected=f"a call under claim {stored.claims}, the current one of this transfer",
-            found=f"claim {claim}, which fell silent or was never confirmed",
-            fix="Stop this export: the listener runs again elsewhere. Heartbeats keep a claim: "
-            "POST /server/v1/transfers/{transferId}/heartbeat at least once a minute.",
-        )
 
 
 def _own(app: App, transfer_id: str, stored: StoredTransfer | None) -> StoredTransfer:

@@ -17,6 +17,7 @@ from ferryman.ids import new_id
 from ferryman.objects.port import HoldsMoreError
 from ferryman.services import transfer as transfer_service
 from ferryman.services.acceptance import Whole, accept, check_whole
+from ferryman.services.claim import check_claim
 from ferryman.services.decision import apply, count_unfinished
 from ferryman.services.digest import digest_of
 from ferryman.services.own_upload import check_current, completed, own, receipt_of
@@ -171,7 +172,7 @@ async def state(platform: Platform, app: App, upload_id: str) -> UploadState:
         upload = await own(tx, app, upload_id)
         stored = await transfer_service.load_own(tx, app, str(upload.transfer_id))
         if upload.state == "OPEN":
-            transfer_service.check_claim(upload.claim, stored)
+            check_claim(upload.claim, stored)
     parts: list[StoredPart] = []
     if upload.state == "OPEN":
         parts = await platform.objects.list_parts(str(upload.key), upload.store_ref)
