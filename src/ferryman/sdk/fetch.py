@@ -164,6 +164,7 @@ class _Fetching:
                 self._transport.run(reader.take(stretch, write, rewind, end=end), sleep=self._pause)
             except (InterruptedError, RangesIgnoredError):
                 rewind()
+                self._transport.run(reader.close())
                 raise
 
     def _pause(self, seconds: float) -> None:
