@@ -17,6 +17,8 @@ from .conftest import Play
 from .stage import Stage
 
 SECOND = timedelta(seconds=1)
+# The silence of a claim is measured in real time, of which a busy machine takes seconds for a few
+# calls: what must not be over yet is half of it away.
 
 
 async def claim(stage: Stage, agent: str | None, running: tuple[str, ...] = ()) -> str | None:
@@ -34,9 +36,9 @@ def test_a_claim_that_nobody_confirms_is_offered_again(play: Play[None], agent: 
     async def scene(stage: Stage) -> None:
         transfer_id = await stage.release()
         assert await claim(stage, agent) == transfer_id
-        await stage.fall_silent(transfer_id, CLAIM_CONFIRMATION - SECOND)
+        await stage.fall_silent(transfer_id, CLAIM_CONFIRMATION / 2)
         assert await claim(stage, "another") is None
-        await stage.fall_silent(transfer_id, 2 * SECOND)
+        await stage.fall_silent(transfer_id, CLAIM_CONFIRMATION)
         assert await claim(stage, "another", (transfer_id,)) is None, "the caller says it runs it"
         assert await claim(stage, "another") == transfer_id
         assert await claim(stage, None) is None, "it was offered a moment ago"
@@ -69,9 +71,9 @@ def test_any_call_confirms_a_claim(play: Play[None], call: str) -> None:
             await mapping.find(stage.platform, app, transfer_id, "jira:issue", [])
         else:
             await listener.heartbeat(stage.platform, app, transfer_id)
-        await stage.fall_silent(transfer_id, CLAIM_SILENCE - SECOND)
+        await stage.fall_silent(transfer_id, CLAIM_SILENCE / 2)
         assert await claim(stage, "another") is None
-        await stage.fall_silent(transfer_id, 2 * SECOND)
+        await stage.fall_silent(transfer_id, CLAIM_SILENCE)
         assert await claim(stage, "another") == transfer_id
 
     play(scene)
@@ -92,7 +94,7 @@ def test_heartbeats_keep_a_claim(play: Play[None]) -> None:
         transfer_id = await stage.begin()
         for _ in range(5):
             await listener.heartbeat(stage.platform, under(stage, 1), transfer_id)
-            await stage.fall_silent(transfer_id, CLAIM_SILENCE - SECOND)
+            await stage.fall_silent(transfer_id, CLAIM_SILENCE * 3 / 4)
             assert await claim(stage, "another") is None
 
     play(scene)
@@ -216,9 +218,9 @@ def test_a_deadline_does_not_end_an_export_that_was_taken_over(
 @pytest.mark.parametrize(
     ("confirmed", "silence", "cause"),
     [
-        (False, CLAIM_CONFIRMATION - SECOND, None),
+        (False, CLAIM_CONFIRMATION / 2, None),
         (False, CLAIM_CONFIRMATION + SECOND, "claim_unconfirmed"),
-        (True, CLAIM_SILENCE - SECOND, None),
+        (True, CLAIM_SILENCE / 2, None),
         (True, CLAIM_SILENCE + SECOND, "agent_silent"),
     ],
 )
