@@ -12,7 +12,7 @@ from tests.support import PlatformProcess
 _SHORT = {
     "FERRYMAN_REMOTE_SECONDS": "1",
     "FERRYMAN_FUNCTION_SECONDS": "3",
-    "FERRYMAN_RATE_BURST": "60",
+    "FERRYMAN_RATE_BURST": "150",
     "FERRYMAN_RATE_PER_SECOND": "2",
 }
 
