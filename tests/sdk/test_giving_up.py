@@ -349,6 +349,38 @@ def test_a_file_with_a_resume_key_is_resumed(
     assert labelled(platform, running) == ["k"]
 
 
+@pytest.mark.parametrize("size", [5, 9 * MIB], ids=["small", "large"])
+def test_a_resume_key_names_one_file_however_often_it_failed(
+    platform: Platform, running: Running, gateway: Gateway, size: int
+) -> None:
+    for _ in range(3):
+        with suppress(CursorGoneError), gateway.create_app_data("k", resume_key="k") as data:
+            data.write(b"x" * size)
+            fail()
+    with gateway.create_app_data("k", resume_key="k") as data:
+        data.write(b"x" * size)
+    gateway.complete_export()
+    assert labelled(platform, running) == ["k"]
+
+
+def test_a_file_with_a_key_takes_the_place_of_one_of_its_label(gateway: Gateway) -> None:
+    """As the platform has it; a failed one that has a key is told by that alone."""
+    with suppress(CursorGoneError):
+        text_wrapper(gateway, 5)
+    with gateway.create_app_data("x", resume_key="k") as data:
+        data.write(b"whole")
+    gateway.complete_export()
+
+
+def test_a_file_without_the_key_is_another_file(gateway: Gateway) -> None:
+    with suppress(CursorGoneError), gateway.create_app_data("k", resume_key="k"):
+        fail()
+    with gateway.create_app_data("k") as data:
+        data.write(b"whole")
+    with pytest.raises(GatewayError, match="resume key"):
+        gateway.complete_export()
+
+
 def test_another_file_under_a_key_that_is_registered_is_missing(gateway: Gateway) -> None:
     with gateway.create_app_data("k", resume_key="k") as data:
         data.write(b"one")

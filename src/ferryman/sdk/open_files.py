@@ -66,14 +66,17 @@ class OpenFiles:
     def end(self, file: OpenFile, *, registered: bool) -> None:
         """Note that a file is registered, or given up on purpose.
 
-        A registered file takes the place of a failed one of its resume key or its label, if that
-        failed before this one was begun: its writer tried again.
+        A registered file takes the place of those of its resume key that failed before this one
+        was begun, and of one that has its label and no key: its writer tried again.
         """
         with self._lock:
             self._files = [each for each in self._files if each is not file]
             if registered:
-                again = next((each for each in self._files if _repeats(file, each)), None)
-                self._files = [each for each in self._files if each is not again]
+                tries = [each for each in self._files if _is_try(file, each)]
+                again = next((each for each in self._files if _has_label(file, each)), None)
+                self._files = [
+                    each for each in self._files if each is not again and each not in tries
+                ]
 
     @contextmanager
     def whole(self, what: str) -> Iterator[None]:
@@ -130,17 +133,24 @@ class OpenFiles:
         raise GatewayError(
             409,  # as the platform refuses it
             f"expected every file that this export began to be complete; found {len(files)} "
-            f"unfinished: {names}{more}. Write each of them again under its label and close it, "
-            "outside of any except block; complete() registers a file that you close while an "
-            "exception is handled. To do without a file, call abandon() on its stream, or "
-            "complete_export(abandon_unfinished=True).",
+            f"unfinished: {names}{more}. Write each of them again under its label, or its "
+            "resume key if it has one, and close it outside of any except block; complete() "
+            "registers a file that you close while an exception is handled. To do without a file, "
+            "call abandon() on its stream, or complete_export(abandon_unfinished=True).",
             code=EXPORT_INCOMPLETE,
         )
 
 
-def _repeats(file: OpenFile, failed: OpenFile) -> bool:
-    if failed.failed is None or failed.failed_at > file.begun:
-        return False
-    if file.key is not None or failed.key is not None:
-        return file.key == failed.key
-    return file.label is not None and file.label == failed.label
+def _is_try(file: OpenFile, failed: OpenFile) -> bool:
+    """Whether it was an earlier try of the same file: a resume key names one file."""
+    return failed.key is not None and failed.key == file.key and _was_before(failed, file)
+
+
+def _has_label(file: OpenFile, failed: OpenFile) -> bool:
+    """Whether the file may be another try of it; labels are shared, so each is one of one."""
+    same = failed.key is None and failed.label is not None and failed.label == file.label
+    return same and _was_before(failed, file)
+
+
+def _was_before(failed: OpenFile, file: OpenFile) -> bool:
+    return failed.failed is not None and failed.failed_at <= file.begun
