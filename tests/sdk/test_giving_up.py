@@ -410,3 +410,58 @@ def test_what_a_broken_source_did_not_come_to_is_missing(gateway: Gateway) -> No
         gateway.upload_many(files())
     with pytest.raises(GatewayError, match="'upload_many'"):
         gateway.complete_export()
+
+
+def test_another_upload_many_does_not_stand_for_one_that_failed(gateway: Gateway) -> None:
+    """The exporter swallows the error and goes on with the next kind."""
+
+    def users() -> Iterator[tuple[str, bytes]]:
+        yield "user 1", b"1"
+        fail()
+
+    with suppress(CursorGoneError):
+        gateway.upload_many(users())
+    gateway.upload_many([("group 1", b"1"), ("group 2", b"2")])
+    with pytest.raises(GatewayError, match="'upload_many'"):
+        gateway.complete_export()
+    gateway.upload_many([("user 1", b"1"), ("user 2", b"2")])
+    gateway.complete_export()
+
+
+@pytest.mark.parametrize(
+    ("labels", "name"), [(("a", "b"), None), ((None, None), "users")], ids=["labels", "name"]
+)
+def test_upload_many_is_repeated_until_it_is_done(
+    platform: Platform,
+    running: Running,
+    gateway: Gateway,
+    labels: tuple[str | None, str | None],
+    name: str | None,
+    tmp_path: Path,
+) -> None:
+    """However often it fails; without labels, its name tells that it is the same."""
+    first, second = labels
+    for _ in range(3):
+        with pytest.raises(FileNotFoundError):
+            gateway.upload_many([(first, b"1"), (second, tmp_path / "gone")], name=name)
+    gateway.upload_many([("other", b"1")])
+    with pytest.raises(GatewayError, match="found 6 unfinished"):
+        gateway.complete_export()
+    gateway.upload_many([(first, b"1"), (second, b"2")], name=name)
+    gateway.complete_export()
+    assert platform.view(running)["unfinishedFiles"] == 0
+
+
+def test_upload_many_of_a_source_that_never_began_needs_a_name(gateway: Gateway) -> None:
+    def users(*, broken: bool) -> Iterator[tuple[str, bytes]]:
+        if broken:
+            fail()
+        yield "user 1", b"1"
+
+    with suppress(CursorGoneError):
+        gateway.upload_many(users(broken=True), name="users")
+    gateway.upload_many(users(broken=False))
+    with pytest.raises(GatewayError, match="under its name"):
+        gateway.complete_export()
+    gateway.upload_many(users(broken=False), name="users")
+    gateway.complete_export()

@@ -13,7 +13,7 @@ from ferryman.sdk.errors import GatewayError
 from ferryman.sdk.heartbeat import Heartbeat
 from ferryman.sdk.http import HttpTransport
 from ferryman.sdk.many import Content, send_many
-from ferryman.sdk.open_files import OpenFiles
+from ferryman.sdk.open_files import OpenFile, OpenFiles
 from ferryman.sdk.pages import PaginatedContainers, PaginatedMapping
 from ferryman.sdk.parts import DEFAULT_BUDGET, MOST_PARALLEL, Budget
 from ferryman.sdk.resume import Resumption
@@ -100,6 +100,15 @@ class Gateway:
                 if data.receipt is None:
                     export_notes(data)
         """
+        return self._create(label, resume_key, size)
+
+    def _create(
+        self,
+        label: str | None,
+        resume_key: str | None,
+        size: int | None,
+        many: OpenFile | None = None,
+    ) -> AppDataStream:
         self._files.tell_dropped()
         watch = None if self._watch is None else self._watch(self._transfer_id, label, size)
         upload = Upload(
@@ -109,6 +118,7 @@ class Gateway:
             self._transfer_id,
             label,
             files=self._files,
+            many=many,
             resumption=None if resume_key is None else Resumption(key=resume_key),
             on_part=None if watch is None else lambda part, sent: watch.part(part.size, sent),
             on_end=None if watch is None else watch.end,
@@ -123,21 +133,23 @@ class Gateway:
         files: Iterable[tuple[str | None, Content]],
         *,
         concurrency: int = MOST_PARALLEL,
+        name: str | None = None,
     ) -> list[AppDataReceipt]:
         """Send many files, ``concurrency`` (1 to 8) at the same time; their receipts in order.
 
         ``files`` yields a label and the bytes, or the path, of each; it is asked for the next one
         when a thread is free, so it may be a generator. When a file fails, or ``files`` raises,
         no more are begun, those on their way end, and its error is raised: what was registered
-        by then stays, and ``complete_export`` is refused until a later call sends all of its
-        files. Example::
+        by then stays, and ``complete_export`` is refused until a later call repeats it: one of
+        the same ``name``, or, of two without a name, one that sends all labels that this one came
+        to. What you repeat without labels needs a name. Example::
 
             gateway.upload_many((row.id, row.dump()) for row in rows)
         """
         # What it did not come to is missing, too.
-        with self._files.whole("upload_many"):
+        with self._files.work_on_many(name) as work:
             return send_many(
-                lambda label, size: self.create_app_data(label, size=size), files, concurrency
+                lambda label, size: self._create(label, None, size, work), files, concurrency
             )
 
     def complete_export(self, *, abandon_unfinished: bool = False) -> None:

@@ -18,13 +18,16 @@ EXPORT_INCOMPLETE = "export_incomplete"
 """The code of the refusal to complete an export that has unfinished files."""
 
 _NAMED = 10
+_MANY = "upload_many"
 
 
 @dataclass(eq=False, slots=True)
 class OpenFile:
     """One file; ``failed`` says what its writer failed with, None while it is open.
 
-    ``key`` is its resume key; two of one key are the same file.
+    ``key`` is its resume key; two of one key are the same file. ``many`` is the work on many
+    files that it is one of; such work is kept here like a file, with the labels that it came to.
+    ``replaced`` lets the platform know that the failed file is not missing any more.
     """
 
     label: str | None
@@ -32,6 +35,9 @@ class OpenFile:
     begun: int
     failed: str | None = None
     failed_at: int = 0
+    many: "OpenFile | None" = None
+    labels: set[str] | None = None
+    replaced: Callable[[], object] | None = None
 
     def __str__(self) -> str:
         name = "a file without a label" if self.label is None else f"{self.label!r}"[:80]
@@ -48,19 +54,24 @@ class OpenFiles:
     _dropped: deque[Callable[[], object]] = field(default_factory=deque)
     _untold: deque[Callable[[], object]] = field(default_factory=deque)
 
-    def begin(self, label: str | None, key: str | None = None) -> OpenFile:
+    def begin(
+        self, label: str | None, key: str | None = None, many: OpenFile | None = None
+    ) -> OpenFile:
         """Note that a file is open."""
         with self._lock:
-            file = OpenFile(label, key, next(self._moments))
+            file = OpenFile(label, key, next(self._moments), many=many)
             self._files.append(file)
+            if many is not None and many.labels is not None and label is not None:
+                many.labels.add(label)
         return file
 
-    def fail(self, file: OpenFile, why: str) -> bool:
+    def fail(self, file: OpenFile, why: str, replaced: Callable[[], object] | None = None) -> bool:
         """Note that its writer failed; False where it failed or ended before."""
         with self._lock:
             if file not in self._files or file.failed is not None:
                 return False
             file.failed, file.failed_at = why, next(self._moments)
+            file.replaced = replaced
         return True
 
     def end(self, file: OpenFile, *, registered: bool) -> None:
@@ -79,15 +90,27 @@ class OpenFiles:
                 ]
 
     @contextmanager
-    def whole(self, what: str) -> Iterator[None]:
-        """Keep account of work on many files, which fails as a whole and can be repeated."""
-        work = self.begin(what, key=f"\0{what}")  # a key that no listener gives
+    def work_on_many(self, name: str | None) -> Iterator[OpenFile]:
+        """Keep account of work on many files, which fails as a whole and can be repeated.
+
+        Whoever repeats it gives it the same name, or comes to all of its labels again.
+        """
+        # A key that no listener gives to a file.
+        work = self.begin(_MANY, key=None if name is None else f"\0{name}")
+        work.labels = set()
         try:
-            yield
+            yield work
         except BaseException as error:
-            self.fail(work, f"stopped by {error_place(error, roots=sys.path)}")
+            why = f"stopped by {error_place(error, roots=sys.path)}; repeat it with all of its "
+            self.fail(work, f"{why}labels, or under its name")
             raise
-        self.end(work, registered=True)
+        with self._lock:
+            again = [each for each in self._files if _is_repeated(work, each)]
+            gone = [each for each in self._files if each in again or each.many in again]
+            self._files = [each for each in self._files if each not in [*gone, work]]
+        for each in gone:
+            if each.replaced is not None:
+                self.tell_again(each.replaced)
 
     def drop(self, fail: Callable[[], object]) -> None:
         """Remember, from a finalizer, how to fail a file that nobody can close any more."""
@@ -149,7 +172,16 @@ def _is_try(file: OpenFile, failed: OpenFile) -> bool:
 def _has_label(file: OpenFile, failed: OpenFile) -> bool:
     """Whether the file may be another try of it; labels are shared, so each is one of one."""
     same = failed.key is None and failed.label is not None and failed.label == file.label
-    return same and _was_before(failed, file)
+    return failed.labels is None and same and _was_before(failed, file)
+
+
+def _is_repeated(work: OpenFile, failed: OpenFile) -> bool:
+    """Whether the work on many files did all of the failed one, as far as that came."""
+    if failed.labels is None or work.labels is None or not _was_before(failed, work):
+        return False
+    if work.key is not None or failed.key is not None:
+        return work.key == failed.key
+    return bool(failed.labels) and failed.labels <= work.labels
 
 
 def _was_before(failed: OpenFile, file: OpenFile) -> bool:

@@ -13,7 +13,7 @@ from ferryman.sdk.errors import GatewayError
 from ferryman.sdk.exchange import Exchange, Flow
 from ferryman.sdk.heartbeat import CLAIM_SUPERSEDED
 from ferryman.sdk.http import HttpTransport
-from ferryman.sdk.open_files import OpenFiles
+from ferryman.sdk.open_files import OpenFile, OpenFiles
 from ferryman.sdk.operation import Operation
 from ferryman.sdk.part import md5_of, part_flow
 from ferryman.sdk.parts import Budget, PartPlan
@@ -51,9 +51,9 @@ _ABANDONED = (
 class Upload:
     """Sends the parts of one file; used by one writer, works in the threads of ``pool``.
 
-    ``files`` keeps account of it. ``on_part`` is told of each part that the store holds, and
-    whether it was sent just now; ``on_end`` of the receipt, or of None when the file is given up.
-    Both are called in any thread.
+    ``files`` keeps account of it, as one of ``many`` if that is given. ``on_part`` is told of
+    each part that the store holds, and whether it was sent just now; ``on_end`` of the receipt, or
+    of None when the file is given up. Both are called in any thread.
     """
 
     def __init__(
@@ -65,6 +65,7 @@ class Upload:
         label: str | None,
         *,
         files: OpenFiles | None = None,
+        many: OpenFile | None = None,
         resumption: Resumption | None = None,
         on_part: Callable[[StoredPart, bool], object] | None = None,
         on_end: Callable[[AppDataReceipt | None], object] | None = None,
@@ -76,7 +77,7 @@ class Upload:
         self._label = label
         self._files = files or OpenFiles()
         self._resumption = resumption
-        self._file = self._files.begin(label, None if resumption is None else resumption.key)
+        self._file = self._files.begin(label, None if resumption is None else resumption.key, many)
         # Also without one of the listener's: a beginning whose answer was lost is made again.
         self._key = f"begin:{new_id()}" if resumption is None else resumption.key
         self._on_part = on_part
@@ -250,7 +251,7 @@ class Upload:
                 # What was registered under the resume key is not this file, which is missing.
                 self._files.fail(self._files.begin(self._label), why)
             return
-        if not self._files.fail(self._file, why):
+        if not self._files.fail(self._file, why, self._forget):
             return
         self._stop()
         over = isinstance(error, GatewayError) and (error.settled or error.code == CLAIM_SUPERSEDED)
