@@ -78,6 +78,24 @@ def closing_block(gateway: Gateway, size: int) -> None:
         fail()
 
 
+def raised_again(gateway: Gateway, size: int) -> None:
+    """The error is older than the file, but a source keeps it and raises it again."""
+    try:
+        fail()
+    except CursorGoneError as error:
+        kept = error
+
+    def read() -> bytes:
+        raise kept
+
+    try:
+        read()
+    except CursorGoneError:
+        with closing(gateway.create_app_data("x")) as data:
+            data.write(b"x" * size)
+            data.write(read())
+
+
 def own_context(gateway: Gateway, size: int) -> None:
     @contextmanager
     def opened() -> Iterator[AppDataStream]:
@@ -134,6 +152,7 @@ WAYS = [
     closed_at_last,
     closed_in_except,
     closing_block,
+    raised_again,
     own_context,
     left_open,
     dropped,

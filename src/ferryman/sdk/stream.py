@@ -25,12 +25,16 @@ _HEAD = 64 * 1024
 log: logging.Logger = logging.getLogger("ferryman.sdk")
 
 
-def _handled() -> tuple[BaseException, ...]:
+_Handled = tuple[BaseException, TracebackType | None]
+"""An exception and how far it had come: one that is raised again has another traceback."""
+
+
+def _handled() -> tuple[_Handled, ...]:
     """The exceptions that are handled where the caller stands, the innermost first."""
-    found: list[BaseException] = []
+    found: list[_Handled] = []
     error = sys.exc_info()[1]
-    while error is not None and not any(error is each for each in found):
-        found.append(error)
+    while error is not None and not any(error is each for each, _ in found):
+        found.append((error, error.__traceback__))
         error = error.__context__
     return tuple(found)
 
@@ -178,9 +182,13 @@ class AppDataStream(io.BufferedIOBase):
         )
 
     def _in_flight(self) -> BaseException | None:
-        """The exception that is handled now, if the file is older than it."""
+        """The exception that is handled now, if it was raised after the file was created."""
         error = sys.exc_info()[1]
-        return None if any(error is each for each in self._ambient) else error
+        if error is None:
+            return None
+        place = error.__traceback__
+        same = any(error is each and place is known for each, known in self._ambient)
+        return None if same else error
 
     def _fail(self, error: BaseException) -> None:
         self._end()
