@@ -176,7 +176,7 @@ def test_a_new_claim_resumes_by_key_and_supersedes_the_rest(play: Play[None]) ->
         assert (again.upload_id, again.resumed) == (resumed.upload_id, True)
         with pytest.raises(Conflict, match="export_incomplete") as refused:
             await stage.complete_export(transfer_id)
-        assert "'a' (still open)" in refused.value.found
+        assert "'a' (still open as upload " in refused.value.found
         assert "1 file" in refused.value.found, "only what this claim resumed"
         await upload.give_up(platform, app, again.upload_id)
         await stage.complete_export(transfer_id)

@@ -210,10 +210,11 @@ def export_incomplete(found: str) -> Conflict:
         "export_incomplete",
         expected="every file that this export began to be complete",
         found=found,
-        fix="Write each of these files again under its label, or its resume key if it has one, and "
-        "close it outside of any except block; complete() registers a file that you closed while "
-        "an exception was handled. To do without a file, call abandon() on its stream, or complete "
-        "the export with unfinished=abandon.",
+        fix="Complete those that are still open, or DELETE their uploads. Write each failed file "
+        "again under its label, or its resume key if it has one, and close it outside of any "
+        "except block; complete() registers a file that you closed while an exception was handled. "
+        "To do without a file, call abandon() on its stream. To do without all of them, complete "
+        "the export with unfinished=abandon (`ferryman data complete --abandon-unfinished`).",
     )
 
 

@@ -82,6 +82,8 @@ def _in_words(files: Sequence[Unfinished], count: int) -> str:
         f"writer failed{'' if each.detail is None else f' with {each.detail}'}"
         if each.failed
         else "still open"
+        if each.label is None
+        else f"still open as upload {each.upload_id}"
         for each in files
     ]
     words = [f"{name} ({why})" for name, why in zip(named, whys, strict=True)]
