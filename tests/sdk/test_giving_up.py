@@ -326,6 +326,33 @@ def test_complete_registers_a_good_file_in_an_except_block(
     assert labelled(platform, running) == ["rows"]
 
 
+def test_what_a_wrapper_still_held_at_complete_is_missing(gateway: Gateway) -> None:
+    """Told that its file is closed, a text wrapper would drop it without a word."""
+    data = gateway.create_app_data("x")
+    text = io.TextIOWrapper(data, encoding="utf-8")
+    text.write("row 1")
+    data.complete()
+    with pytest.raises(ValueError, match="flush"):
+        text.close()
+    with pytest.raises(GatewayError, match=r"'x' \(bytes came after complete"):
+        gateway.complete_export()
+    with io.TextIOWrapper(gateway.create_app_data("x"), encoding="utf-8") as text:
+        text.write("row 1")
+    gateway.complete_export()
+
+
+def test_a_wrapper_that_was_flushed_may_be_closed_after_complete(gateway: Gateway) -> None:
+    with (
+        gateway.create_app_data("x") as data,
+        io.TextIOWrapper(data, encoding="utf-8") as text,
+    ):
+        text.write("row 1")
+        text.flush()
+        assert data.complete().size == 5
+    assert data.closed
+    gateway.complete_export()
+
+
 def test_a_file_that_was_given_up_cannot_be_completed(gateway: Gateway) -> None:
     data = gateway.create_app_data("rows")
     try:

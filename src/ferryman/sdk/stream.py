@@ -74,6 +74,8 @@ class AppDataStream(io.BufferedIOBase):
         self._closed = False
         self._complete = upload.receipt is not None
         self._ambient = _handled()
+        # By complete(): a wrapper must not take the file for closed, or it drops what it holds.
+        self._sealed = False
 
     def writable(self) -> bool:
         """Return True: this is what the object is for."""
@@ -87,7 +89,7 @@ class AppDataStream(io.BufferedIOBase):
     @property
     def closed(self) -> bool:
         """Whether no more can be written."""
-        return self._closed
+        return self._closed and not self._sealed
 
     def tell(self) -> int:
         """Return the number of bytes written so far."""
@@ -95,9 +97,14 @@ class AppDataStream(io.BufferedIOBase):
 
     def write(self, data: "ReadableBuffer", /) -> int:
         """Take all of ``data``; waits while the parts on their way fill the budget."""
-        if self._closed:
-            raise ValueError("write to closed app data: create another for more bytes")
         view = memoryview(data).cast("B")
+        if self._closed:
+            if self._sealed and view.nbytes:
+                self._upload.fail_registered("bytes came after complete()")
+            raise ValueError(
+                "write to app data that is closed or complete: create another for more bytes, and "
+                "flush what wraps the file before complete()"
+            )
         self._upload.check()
         size = view.nbytes
         if self._complete:
@@ -117,6 +124,7 @@ class AppDataStream(io.BufferedIOBase):
         in its place, with a warning: its writer may have failed in the middle.
         """
         if self._closed:
+            self._sealed = False
             return
         error = self._in_flight()
         if error is None:
@@ -134,10 +142,12 @@ class AppDataStream(io.BufferedIOBase):
     def complete(self) -> AppDataReceipt:
         """Store what is left and register the file, also while an exception is handled.
 
-        Raises ``ValueError`` for a file that was given up before.
+        Flush what wraps the file first: bytes that it hands over later are refused, and the file
+        then counts as missing. Raises ``ValueError`` for a file that was given up before.
         """
         if not self._closed:
             self._finish()
+            self._sealed = True
         if self.receipt is None:
             raise ValueError("this app data was given up: create it again")
         return self.receipt
@@ -169,6 +179,7 @@ class AppDataStream(io.BufferedIOBase):
             self._fail(exc)
         elif not self._closed:
             self._finish()
+        self._sealed = False
 
     def __del__(self) -> None:
         """Give an unclosed file up; the base class would close, hence register it."""

@@ -248,8 +248,7 @@ class Upload:
         """
         if self._registered:
             if isinstance(error, GatewayError) and error.code == SOURCE_CHANGED:
-                # What was registered under the resume key is not this file, which is missing.
-                self._files.fail(self._files.begin(self._label), why)
+                self.fail_registered(why)
             return
         if not self._files.fail(self._file, why, self._forget):
             return
@@ -257,6 +256,10 @@ class Upload:
         over = isinstance(error, GatewayError) and (error.settled or error.code == CLAIM_SUPERSEDED)
         if self._resumption is None and not over:
             self._tell_failed(why)
+
+    def fail_registered(self, why: str) -> None:
+        """Count the file as missing: what was registered for it is not all of it, or another."""
+        self._files.fail(self._files.begin(self._label), why)
 
     def fail_later(self, why: str) -> None:
         """Fail from a finalizer, which may run anywhere: it takes no lock and waits for nothing."""
