@@ -22,7 +22,7 @@ from ferryman.domain.weather import (
     without_shares,
     words,
 )
-from ferryman.domain.weather_search import MOST_STEPS, scripts, simpler, singles
+from ferryman.domain.weather_search import MOST_STEPS, covers, scripts, simpler, singles
 from ferryman.domain.weather_verdict import Seen, Sent, canonical, difference, judge
 from ferryman.errors import ConfigError
 from ferryman.vocab import TransferStatus
@@ -255,6 +255,20 @@ def seen(**changes: object) -> Seen:
         "state": "a",
     }
     return Seen(**{**facts, **changes})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("known", "script", "covered"),
+    [
+        ("uploaded:1=twice", "find:1=503, uploaded:2=twice", True),
+        ("uploaded:1=twice", "uploaded:1=late", False),
+        ("find:1=503, find:2=503", "find:1=503, uploaded:1=twice", False),
+        ("find:1=503, find:2=503", "find:2=503, uploaded:1=twice, find:3=503", True),
+    ],
+)
+def test_a_script_with_all_of_a_known_one_is_known(known: str, script: str, covered: bool) -> None:
+    """Whichever event or call of a name its steps disturb."""
+    assert covers(parse(known), parse(script)) is covered
 
 
 UNACKNOWLEDGED = (Sent("uploaded:1", True, None), Sent("settled:1", True, None))

@@ -308,6 +308,28 @@ def ask(event, names):
     return {}
 '''
 
+PASSES_ON = '''\
+"""Lets the refusal of a settled transfer pass on, and gives a file up where it should wait."""
+
+from sound import UPLOADED, Refused, acknowledge, people, records, store
+
+
+def run(event, context):
+    if event["eventType"] != UPLOADED:
+        return
+    found = records(event)
+    try:
+        ids = people(event, [record["author"] for record in found])
+    except Refused as refused:
+        if refused.status != 429:
+            raise
+        acknowledge(event, "FAILED")
+        return
+    for record in found:
+        store(record["id"], ids)
+    acknowledge(event)
+'''
+
 JAVASCRIPT = """\
 // Adds each file to the end of one: a second delivery doubles it.
 import { appendFileSync, mkdirSync } from 'node:fs';

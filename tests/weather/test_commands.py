@@ -45,6 +45,7 @@ def test_what_cannot_be_tested_is_refused_before_anything_starts(
     for code, arguments in (
         ("weather_invalid", (*files, "--script", "uploaded:1=twise")),
         ("weather_empty", (*files, "--replay", str(tmp_path / "empty.json"))),
+        ("complaint_unknown", (*files, "--ignore", "thrown")),
         ("state_ambiguous", (*files, "--state", "true", "--state-function", "index.state")),
     ):
         done = ferryman("test-handler", str(app), *arguments)
@@ -78,9 +79,10 @@ def test_a_script_that_may_go_shorter_is_told_as_one(monkeypatch: pytest.MonkeyP
     bench: Any = None  # no run is left
     found = asyncio.run(hunt.shortened(bench, whole, 1, lambda *_: None))
     assert (found.script, found.shortest, whole.shortest) == (script, False, True)
-    assert "It may go shorter" in weather_report.told(seen, found, 3, None)
-    assert "It may go shorter" not in weather_report.told(seen, whole, 3, None)
-    assert weather_report.document(seen, found, 3)["shortest"] is False
+    assert "It may go shorter" in weather_report.told(seen, [found], 3, None)
+    assert "It may go shorter" not in weather_report.told(seen, [whole], 3, None)
+    (told,) = weather_report.document(seen, [found], 3)["finds"]
+    assert told["shortest"] is False
 
 
 @pytest.mark.e2e

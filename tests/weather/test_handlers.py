@@ -18,7 +18,7 @@ from ferryman.weather.stage import Stage, open_stage
 from ferryman.wire.app import AppRegistration
 from tests.support import manifest
 from tests.weather import later
-from tests.weather.handlers import ASKS_TWICE, JAVASCRIPT, PLANTED, SOUND
+from tests.weather.handlers import ASKS_TWICE, JAVASCRIPT, PASSES_ON, PLANTED, SOUND
 
 STATE = "cat store/* 2>/dev/null || true"
 MAPPINGS = "namespace,serverKey,cloudKey\nidentity:user,jira.userkey/ann,712020:ann\n"
@@ -102,10 +102,12 @@ class Lab:
 
         return self._runner.run(run())
 
-    def hunt(self, bench: Bench, *, budget: int) -> Found | None:
-        async def run() -> Found | None:
+    def hunt(self, bench: Bench, *, budget: int, finds: int = 1) -> list[Found]:
+        async def run() -> list[Found]:
             bench.calm = await bench.run((), 1)
-            return await hunt(bench, budget=budget, seed=1, progress=lambda *_: None)
+            return [
+                *await hunt(bench, budget=budget, seed=1, finds=finds, progress=lambda *_: None)
+            ]
 
         return self._runner.run(run())
 
@@ -136,11 +138,28 @@ def test_a_planted_mistake_is_found(lab: Lab, name: str) -> None:
     """By a script of one step, and told of as what it is."""
     events = [each.value for each in EventType] if name == "in_memory" else None
     bench = lab.bench(name, events)
-    found = lab.hunt(bench, budget=20)
-    assert found is not None
+    (found,) = lab.hunt(bench, budget=20)
     assert len(found.script) == 1, found.script
     assert PLANTED[name][1] in [each.kind for each in found.complaints], found
     assert found.seen.timeline
+
+
+@pytest.mark.timeout(300)
+def test_the_search_goes_on_after_a_find(lab: Lab) -> None:
+    """To what is another one, for as many as were asked for."""
+    bench = lab.bench("passes_on", code=PASSES_ON)
+    found = lab.hunt(bench, budget=30, finds=2)
+    kinds = [{each.kind for each in one.complaints} for one in found]
+    assert kinds == [{"threw"}, {"status", "state"}], found
+
+
+@pytest.mark.timeout(300)
+def test_what_is_ignored_is_not_reported(lab: Lab) -> None:
+    """And no script is one that fails because of it."""
+    bench = lab.bench("ignored", code=PASSES_ON)
+    bench.trial = replace(bench.trial, ignored=frozenset({"threw"}))
+    (found,) = lab.hunt(bench, budget=30)
+    assert {each.kind for each in found.complaints} == {"status", "state"}, found
 
 
 @pytest.mark.timeout(300)
@@ -159,8 +178,7 @@ def test_a_mistake_that_takes_two_steps_is_made_as_short(lab: Lab) -> None:
 def test_a_mistake_in_javascript_is_found(lab: Lab) -> None:
     """With what the platform gives to functions in Node."""
     bench = lab.bench("javascript", code=JAVASCRIPT, file="index.js")
-    found = lab.hunt(bench, budget=20)
-    assert found is not None
+    (found,) = lab.hunt(bench, budget=20)
     assert [each.kind for each in found.complaints] == ["state"]
     assert found.script[0].target == "uploaded"
 
@@ -187,4 +205,4 @@ def test_a_sound_handler_comes_through(lab: Lab) -> None:
 def test_a_sound_handler_comes_through_all(lab: Lab) -> None:
     """All single steps with all events, pairs, and longer scripts."""
     found = lab.hunt(lab.bench("sound", [each.value for each in EventType]), budget=500)
-    assert found is None, found
+    assert found == [], found

@@ -43,16 +43,21 @@ class Chosen(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid_u
     state_function: str | None = None
     reset: str | None = None
     unordered: bool = False
+    ignore: list[str] = []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """What is to be run: one weather, or a search; ``save`` is where what fails is written."""
+    """What is to be run: one weather, or a search for up to ``finds`` that fail.
+
+    ``save`` is where the first that fails is written.
+    """
 
     given: Saved | None
     budget: int
     seed: int
     limit: float
+    finds: int
     save: Path | None
     as_json: bool
 
@@ -95,6 +100,13 @@ def run_handler(
         Path, typer.Option("--save", help="Where to write a script that fails.")
     ] = _SAVED,
     budget: Annotated[int, typer.Option(min=1, help="Scripts to try at most.")] = 100,
+    finds: Annotated[
+        int, typer.Option(min=1, help="Stop the search after so many scripts that fail.")
+    ] = 3,
+    ignore: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CODE", help="Do not report what has this code, such as threw."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Chooses the longer scripts, and shares.")] = 1,
     limit: Annotated[float, typer.Option(min=1, help="Seconds that a function may take.")] = 25.0,
     patience: Annotated[
@@ -110,8 +122,8 @@ def run_handler(
 
     Events come twice, at the same time, late or in another order; calls are refused, cut off or
     their answers lost; functions are killed. After each run the app's state has to be that of a
-    calm run. The exit status is 0 if it always is, 1 if not: then the shortest script that does
-    it is told and written to a file. It is 2 where nothing could be tested.
+    calm run. The exit status is 0 if it always is, 1 if not: then the shortest scripts that do
+    it are told, and the first is written to a file. It is 2 where nothing could be tested.
     """
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, leave)
@@ -123,11 +135,18 @@ def run_handler(
             typer.echo(f"Left out: {told(export.left_out)}", err=True)
         chosen = _chosen(
             folder,
-            Chosen(state=state, state_function=state_function, reset=reset, unordered=unordered),
+            Chosen(
+                state=state,
+                state_function=state_function,
+                reset=reset,
+                unordered=unordered,
+                ignore=ignore or [],
+            ),
         )
         task = Task(
             given=given_weather(script, replay, seed),
             budget=budget,
+            finds=finds,
             seed=seed,
             limit=limit,
             # What a file says is run as it is; what is made shorter is kept in a file.
@@ -170,23 +189,27 @@ async def _test(trial: "Trial", work: Path, task: Task) -> bool:
                 status.update(f"{number} of {task.budget}: {report.spelled(script)}")
 
             found = await _found(bench, task, progress)
-    if found is not None and task.save is not None:
-        save(task.save, found, task.seed)
+    if found and task.save is not None:
+        save(task.save, found[0], task.seed)
     if task.as_json:
         print_json(report.document(calm, found, bench.runs))
     else:
         typer.echo(report.told(calm, found, bench.runs, task.save))
-    return found is None
+    return not found
 
 
-async def _found(bench: "Bench", task: Task, progress: Any) -> "Found | None":
+async def _found(bench: "Bench", task: Task, progress: Any) -> "tuple[Found, ...]":
     from ferryman.weather.hunt import attempt, hunt, shortest
 
     if task.given is None:
-        return await hunt(bench, budget=task.budget, seed=task.seed, progress=progress)
+        return await hunt(
+            bench, budget=task.budget, finds=task.finds, seed=task.seed, progress=progress
+        )
     if task.save is None:
-        return await attempt(bench, task.given.steps, task.given.seed)
-    return await shortest(bench, task.given.steps, task.given.seed, progress)
+        found = await attempt(bench, task.given.steps, task.given.seed)
+    else:
+        found = await shortest(bench, task.given.steps, task.given.seed, progress)
+    return () if found is None else (found,)
 
 
 def _chosen(folder: Path, given: Chosen) -> Chosen:
@@ -201,7 +224,8 @@ def _chosen(folder: Path, given: Chosen) -> Chosen:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise ConfigError(
             "test_handler_malformed",
-            expected=f"[{_TABLE}] of {file} to hold state, state-function, reset, unordered",
+            expected=f"[{_TABLE}] of {file} to hold state, state-function, reset, unordered, "
+            "ignore",
             found=str(error)[:200],
             fix="Correct the file.",
         ) from None
@@ -214,11 +238,26 @@ def _chosen(folder: Path, given: Chosen) -> Chosen:
             fix="Give one of them.",
         )
     return Chosen(
+        ignore=_codes([*kept.ignore, *given.ignore]),
         state=given.state if by_hand else kept.state,
         state_function=given.state_function if by_hand else kept.state_function,
         reset=given.reset or kept.reset,
         unordered=given.unordered or kept.unordered,
     )
+
+
+def _codes(given: list[str]) -> list[str]:
+    from ferryman.domain.weather_verdict import CODES
+
+    for code in given:
+        if code not in CODES:
+            raise ConfigError(
+                "complaint_unknown",
+                expected=f"--ignore with one of {', '.join(CODES)}",
+                found=repr(code)[:80],
+                fix="Take the code that is printed behind what went wrong.",
+            )
+    return given
 
 
 def _trial(
@@ -253,4 +292,5 @@ def _trial(
         state_function=chosen.state_function,
         reset=chosen.reset,
         unordered=chosen.unordered,
+        ignored=frozenset(chosen.ignore),
     )

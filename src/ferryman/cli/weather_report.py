@@ -1,5 +1,6 @@
 """What ``ferryman test-handler`` says: the script that fails, what it breaks, and what to do."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,26 +26,35 @@ def calm_line(calm: "Seen") -> str:
     return f"Two calm runs: {calm.status.value}, {events} events, {calls} calls{said}."
 
 
-def told(calm: "Seen", found: "Found | None", runs: int, save: Path | None) -> str:
+def told(calm: "Seen", finds: "Sequence[Found]", runs: int, save: Path | None) -> str:
     """All of it, for people."""
-    from ferryman.domain.weather import words
-
     unseen = _NO_STATE if calm.state is None else ""
-    if found is None:
+    if not finds:
         return f"{unseen}The handler came through: {runs} runs, nothing wrong."
     parts = [f"{unseen}The handler does not come through this weather ({runs} runs):"]
-    parts += [f"  {n}. {words(step)}  [{step}]" for n, step in enumerate(found.script, 1)]
+    for number, found in enumerate(finds):
+        if number:
+            parts += ["", "Nor through this:"]
+        parts += _told(calm, found)
+    if save is not None:
+        what = "The first is written" if len(finds) > 1 else "Written"
+        parts += ["", f"{what} to {save}; to run it again: --replay {save}"]
+    return clean("\n".join(parts))
+
+
+def _told(calm: "Seen", found: "Found") -> list[str]:
+    from ferryman.domain.weather import words
+
+    parts = [f"  {n}. {words(step)}  [{step}]" for n, step in enumerate(found.script, 1)]
     parts += ["", "What went wrong"]
     for complaint in found.complaints:
-        parts += [f"  {complaint.what}", f"    fix  {complaint.fix}"]
+        parts += [f"  {complaint.what}  [{complaint.kind}]", f"    fix  {complaint.fix}"]
     if lines := _difference(calm, found):
         parts += ["", "The state: - calm, + in this weather", *(f"  {line}" for line in lines)]
     parts += ["", "What happened", *(f"  {line}" for line in _lines(found))]
     if not found.shortest:
         parts += ["", "It may go shorter: the runs for shortening it were used up."]
-    if save is not None:
-        parts += ["", f"Written to {save}; to run it again: --replay {save}"]
-    return clean("\n".join(parts))
+    return parts
 
 
 def failure(found: "Found") -> dict[str, Any]:
@@ -62,17 +72,21 @@ def failure(found: "Found") -> dict[str, Any]:
     }
 
 
-def document(calm: "Seen", found: "Found | None", runs: int) -> dict[str, Any]:
+def document(calm: "Seen", finds: "Sequence[Found]", runs: int) -> dict[str, Any]:
     """All of it, as one JSON document."""
-    said: dict[str, Any] = {
-        "passed": found is None,
+    return {
+        "passed": not finds,
         "runs": runs,
         "stateCompared": calm.state is not None,
+        "finds": [
+            {
+                **failure(found),
+                "difference": _difference(calm, found),
+                "status": found.seen.status.value,
+            }
+            for found in finds
+        ],
     }
-    if found is not None:
-        said |= {**failure(found), "difference": _difference(calm, found)}
-        said["status"] = found.seen.status.value
-    return said
 
 
 def _difference(calm: "Seen", found: "Found") -> list[str]:

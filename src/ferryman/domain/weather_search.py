@@ -1,5 +1,6 @@
 """Which scripts of bad weather to try, and how to make one that fails shorter."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, combinations
 from random import Random
@@ -129,6 +130,15 @@ def simpler(script: Script) -> Iterator[Script]:
         for plainer in _plainer(step):
             if plainer not in script:
                 yield (*script[:i], plainer, *script[i + 1 :])
+
+
+def covers(known: Script, script: Script) -> bool:
+    """Whether a script has each step of a known one, of whichever event or call of that name."""
+    return _kinds(known) <= _kinds(script)
+
+
+def _kinds(script: Script) -> "Counter[tuple[str, str]]":
+    return Counter((step.target, step.how) for step in script)
 
 
 def _plainer(step: Step) -> Iterator[Step]:

@@ -64,6 +64,9 @@ _FIXES = {
     "settled (409): see that it is done with, and return.",
 }
 
+CODES = tuple(_FIXES)
+"""Every ``kind`` of complaint that there is."""
+
 
 def canonical(text: str, names: Mapping[str, str], *, unordered: bool = False) -> str:
     """A state in the one form in which it is compared.

@@ -45,7 +45,7 @@ class Trial:
     ``state`` is a command that prints what the app has stored, ``state_function`` a function
     (``file.name``) of the app that does; ``reset`` is run before each run, in the app's folder.
     ``unordered``: lines of the state may come in any order. ``patience`` is how many real seconds
-    a remote may do nothing before time goes on.
+    a remote may do nothing before time goes on. ``ignored`` are kinds of complaints to leave out.
     """
 
     source: Path
@@ -59,6 +59,7 @@ class Trial:
     reset: str | None = None
     unordered: bool = False
     patience: float = 10.0
+    ignored: frozenset[str] = frozenset()
 
     @property
     def runs_by_itself(self) -> bool:
@@ -81,7 +82,8 @@ class Bench:
         if self.calm is None:
             raise RuntimeError("there was no calm run yet")
         seen = await self.run(script, seed)
-        return seen, judge(self.calm, seen, lasting=lasting(script))
+        complaints = judge(self.calm, seen, lasting=lasting(script))
+        return seen, tuple(each for each in complaints if each.kind not in self.trial.ignored)
 
     async def begin(self) -> Seen:
         """Two calm runs, which must end well and alike; raises ``PlatformError`` otherwise."""

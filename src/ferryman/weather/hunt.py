@@ -1,16 +1,19 @@
-"""The search for the shortest script of bad weather that an app does not come through."""
+"""The search for the shortest scripts of bad weather that an app does not come through."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
 from ferryman.domain.weather import Script, without_shares
-from ferryman.domain.weather_search import scripts, simpler
+from ferryman.domain.weather_search import covers, scripts, simpler
 from ferryman.domain.weather_verdict import Complaint, Seen
 from ferryman.weather.bench import Bench
 
 MOST_SHORTENING = 30
 """Runs that are spent on making a script shorter."""
+
+_MOST_SKIPPED = 1000
+"""Scripts in a row that have what was found already, before the search ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +33,35 @@ Progress = Callable[[Script, int], None]
 """Told of each script before it is run, and of how many were run before."""
 
 
-async def hunt(bench: Bench, *, budget: int, seed: int, progress: Progress) -> Found | None:
-    """Try scripts, at most ``budget`` of them; the first that fails, made as short as it goes."""
+async def hunt(
+    bench: Bench, *, budget: int, seed: int, progress: Progress, finds: int = 1
+) -> tuple[Found, ...]:
+    """Try scripts, at most ``budget`` of them, until ``finds`` failed; each as short as it goes.
+
+    What has all steps of a script that failed is not tried: it would fail again.
+    """
     calm = bench.calm or await bench.begin()
     random = Random(seed)  # noqa: S311 - chooses which scripts are tried
-    for number, script in enumerate(scripts(calm.counts, random)):
-        if number >= budget:
-            return None
-        progress(script, number)
-        found = await attempt(bench, script, seed)
-        if found is not None:
-            return await shortened(bench, found, seed, progress)
-    return None
+    found: list[Found] = []
+    tried = skipped = 0
+    for script in scripts(calm.counts, random):
+        if tried >= budget or len(found) >= finds or skipped >= _MOST_SKIPPED:
+            break
+        if _known(found, script):
+            skipped += 1
+            continue
+        progress(script, tried)
+        tried, skipped = tried + 1, 0
+        new = await attempt(bench, script, seed)
+        if new is not None:
+            new = await shortened(bench, new, seed, progress)
+            if not _known(found, new.script):
+                found.append(new)
+    return tuple(found)
+
+
+def _known(found: Sequence[Found], script: Script) -> bool:
+    return any(covers(each.script, script) for each in found)
 
 
 async def attempt(bench: Bench, script: Script, seed: int) -> Found | None:
