@@ -330,6 +330,22 @@ def run(event, context):
     acknowledge(event)
 '''
 
+REFUSED_IN_THE_CALM = '''\
+"""Asks for a file that is not there, and goes on without it."""
+
+from sound import UPLOADED, Refused, acknowledge, call
+
+
+def run(event, context):
+    if event["eventType"] != UPLOADED:
+        return
+    try:
+        call("GET", "/data/no-such-file")
+    except Refused:
+        pass
+    acknowledge(event)
+'''
+
 JAVASCRIPT = """\
 // Adds each file to the end of one: a second delivery doubles it.
 import { appendFileSync, mkdirSync } from 'node:fs';

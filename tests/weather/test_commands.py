@@ -4,6 +4,7 @@ import asyncio
 import json
 import signal
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from ferryman.cli import weather_report
 from ferryman.cli.weather_file import given_weather
 from ferryman.domain.weather import parse
-from ferryman.domain.weather_verdict import Complaint, Seen
+from ferryman.domain.weather_verdict import Complaint, Refusal, Seen
 from ferryman.vocab import TransferStatus
 from ferryman.weather import hunt
 from tests.cli.conftest import Command, command
@@ -83,6 +84,21 @@ def test_a_script_that_may_go_shorter_is_told_as_one(monkeypatch: pytest.MonkeyP
     assert "It may go shorter" not in weather_report.told(seen, [whole], 3, None)
     (told,) = weather_report.document(seen, [found], 3)["finds"]
     assert told["shortest"] is False
+
+
+def test_refusals_of_the_calm_run_are_told() -> None:
+    """For people and for programs; nothing where there were none."""
+    calm = Seen(status=TransferStatus.SUCCESS, sent=())
+    assert "\n" not in weather_report.calm_line(calm)
+    calm = replace(
+        calm, refused=(Refusal("find:1", 403, "scope_missing"), Refusal("any:2", 502, ""))
+    )
+    line = "Refused in the calm run: find:1 403 scope_missing, any:2 502."
+    assert weather_report.calm_line(calm).splitlines()[1:] == [line]
+    assert weather_report.document(calm, (), 2)["refusedInCalmRun"] == [
+        {"call": "find:1", "status": 403, "code": "scope_missing"},
+        {"call": "any:2", "status": 502, "code": ""},
+    ]
 
 
 @pytest.mark.e2e

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from ferryman.domain.weather import parse
+from ferryman.domain.weather_verdict import Refusal, Seen
 from ferryman.vocab import AppKind, EventType
 from ferryman.weather.bench import Bench, Trial
 from ferryman.weather.hunt import Found, attempt, hunt, shortest
@@ -18,7 +19,14 @@ from ferryman.weather.stage import Stage, open_stage
 from ferryman.wire.app import AppRegistration
 from tests.support import manifest
 from tests.weather import later
-from tests.weather.handlers import ASKS_TWICE, JAVASCRIPT, PASSES_ON, PLANTED, SOUND
+from tests.weather.handlers import (
+    ASKS_TWICE,
+    JAVASCRIPT,
+    PASSES_ON,
+    PLANTED,
+    REFUSED_IN_THE_CALM,
+    SOUND,
+)
 
 STATE = "cat store/* 2>/dev/null || true"
 MAPPINGS = "namespace,serverKey,cloudKey\nidentity:user,jira.userkey/ann,712020:ann\n"
@@ -95,6 +103,9 @@ class Lab:
 
         return self._runner.run(run())
 
+    def calm(self, bench: Bench) -> Seen:
+        return self._runner.run(bench.begin())
+
     def shortest(self, bench: Bench, script: str) -> Found | None:
         async def run() -> Found | None:
             await bench.begin()
@@ -160,6 +171,17 @@ def test_what_is_ignored_is_not_reported(lab: Lab) -> None:
     bench.trial = replace(bench.trial, ignored=frozenset({"threw"}))
     (found,) = lab.hunt(bench, budget=30)
     assert {each.kind for each in found.complaints} == {"status", "state"}, found
+
+
+@pytest.mark.timeout(300)
+def test_the_calm_run_says_which_calls_were_refused(lab: Lab) -> None:
+    """By the platform itself, with its code: a handler that goes on hides them."""
+    calm = lab.calm(lab.bench("refused", code=REFUSED_IN_THE_CALM))
+    assert calm.refused == (
+        Refusal("url:1", 404, "file_not_found"),
+        Refusal("url:2", 404, "file_not_found"),
+    )
+    assert "    refused: url:1 404 file_not_found" in calm.timeline
 
 
 @pytest.mark.timeout(300)

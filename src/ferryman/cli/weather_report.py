@@ -20,10 +20,13 @@ def spelled(script: "Script") -> str:
 
 
 def calm_line(calm: "Seen") -> str:
-    """How the calm runs went."""
+    """How the calm runs went, and which calls the platform refused in the first of them."""
     events, calls = len(calm.sent), calm.counts.get("any", 0)
     said = "" if calm.state is None else f", {len(calm.state.splitlines())} lines of state"
-    return f"Two calm runs: {calm.status.value}, {events} events, {calls} calls{said}."
+    line = f"Two calm runs: {calm.status.value}, {events} events, {calls} calls{said}."
+    if calm.refused:
+        line += f"\nRefused in the calm run: {', '.join(map(str, calm.refused))}."
+    return clean(line)
 
 
 def told(calm: "Seen", finds: "Sequence[Found]", runs: int, save: Path | None) -> str:
@@ -78,6 +81,9 @@ def document(calm: "Seen", finds: "Sequence[Found]", runs: int) -> dict[str, Any
         "passed": not finds,
         "runs": runs,
         "stateCompared": calm.state is not None,
+        "refusedInCalmRun": [
+            {"call": each.call, "status": each.status, "code": each.code} for each in calm.refused
+        ],
         "finds": [
             {
                 **failure(found),

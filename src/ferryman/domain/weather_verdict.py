@@ -21,13 +21,26 @@ class Sent:
     acknowledgement: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A call that the platform itself refused; ``code`` is empty if the answer has none."""
+
+    call: str
+    status: int
+    code: str
+
+    def __str__(self) -> str:
+        """In a few words, such as ``find:1 403 scope_missing``."""
+        return f"{self.call} {self.status} {self.code}".rstrip()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
     """What a run came to. ``state`` is what the app declares, None where it declares none.
 
     ``threw`` are deliveries of what was acknowledged, or over, in which the handler threw although
     no call of it was disturbed. ``counts`` are events and calls by name, ``struck`` each
-    disturbance that there was.
+    disturbance that there was, ``refused`` the calls that the platform refused by itself.
     """
 
     status: TransferStatus
@@ -37,6 +50,7 @@ class Seen:
     counts: Mapping[str, int] = field(default_factory=dict)
     timeline: tuple[str, ...] = ()
     struck: tuple[Step, ...] = ()
+    refused: tuple[Refusal, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,6 +146,7 @@ class Bench:
             counts=dict(stage.sky.counts),
             timeline=tuple(stage.sky.lines),
             struck=tuple(stage.sky.struck),
+            refused=tuple(stage.sky.refused),
         )
 
     async def _registered(self) -> AppCredentials:

@@ -11,6 +11,7 @@ from aiohttp import web
 from yarl import URL
 
 from ferryman.domain.weather import call_name
+from ferryman.domain.weather_verdict import Refusal
 from ferryman.weather.sending import MARK
 from ferryman.weather.sky import Copy, Sky
 from ferryman.wire.problem import Problem
@@ -28,6 +29,10 @@ _REFUSALS = {
     "503": ("database_unavailable", "an answer from the database", "none"),
     "expired": ("url_expired", "a request before the URL's end", "one after it"),
 }
+
+
+class _Coded(msgspec.Struct, frozen=True):
+    code: str = ""
 
 
 class Door:
@@ -68,16 +73,19 @@ class Door:
             return _refused("expired", 403)
         how = hows[0] if hows else None
         if name is not None:
-            called = f"  call {name}:{self._sky.counts[name]}"
+            name = f"{name}:{self._sky.counts[name]}"
             if how is None:
-                self._sky.tell(called)
+                self._sky.tell(f"  call {name}")
             else:
-                self._sky.disturb(f"{called}: {how}")
+                self._sky.disturb(f"  call {name}: {how}")
         if how == "kill":
             return await _kill(request, copy)
         if how in _REFUSALS and how != "expired":
             return _refused(how, int(how))
-        return await self._pass_on(request, headers, how, copy)
+        response = await self._pass_on(request, headers, how, copy)
+        if name is not None and response.status >= 400:
+            self._sky.refuse(Refusal(name, response.status, _code(response)))
+        return response
 
     def _headers(self, request: web.Request) -> tuple[dict[str, str], Copy | None]:
         """The headers to send on; the copy whose token it is, if it is a function's."""
@@ -106,6 +114,9 @@ class Door:
             if how is not None and answer.status < 400:
                 data = await answer.read()
                 return await _disturbed(request, how, copy, kept, data)
+            if answer.status >= 400:
+                kept.pop("Content-Length", None)
+                return web.Response(status=answer.status, headers=kept, body=await answer.read())
             response = web.StreamResponse(status=answer.status, headers=kept)
             await response.prepare(request)
             async for chunk in answer.content.iter_any():
@@ -136,6 +147,15 @@ async def _disturbed(
         await response.write_eof()
         return response
     return await _kill(request, copy) if how == "limit" else _break(request)
+
+
+def _code(response: web.StreamResponse) -> str:
+    """The code in a refusal of the platform; empty if there is none."""
+    body = response.body if isinstance(response, web.Response) else None
+    try:
+        return msgspec.json.decode(body if isinstance(body, bytes) else b"", type=_Coded).code
+    except msgspec.DecodeError:
+        return ""
 
 
 def _refused(how: str, status: int) -> web.Response:

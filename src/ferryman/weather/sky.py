@@ -9,6 +9,7 @@ from random import Random
 from uuid import UUID
 
 from ferryman.domain.weather import ANY, Caller, Script, Step, hits
+from ferryman.domain.weather_verdict import Refusal
 from ferryman.services.delivery import Delivery
 from ferryman.weather.lockstep import Lockstep
 
@@ -52,6 +53,7 @@ class Sky:
         self.script = script
         self.struck: list[Step] = []
         self.counts: Counter[str] = Counter()
+        self.refused: list[Refusal] = []
         self.lines: list[str] = []
         self.copies: dict[int, Copy] = {}
         self._random = Random(seed)  # noqa: S311 - chooses which calls of an app under test fail
@@ -100,6 +102,11 @@ class Sky:
             copy.disturbed = True
         self.struck += found
         return [step.how for step in found]
+
+    def refuse(self, refusal: Refusal) -> None:
+        """The platform has refused a call of the app; not the weather."""
+        self.refused.append(refusal)
+        self.tell(f"    refused: {refusal}")
 
     def stir(self) -> None:
         """The app does something, or was just asked to."""
