@@ -23,7 +23,15 @@ from ferryman.domain.weather import (
     words,
 )
 from ferryman.domain.weather_search import MOST_STEPS, covers, scripts, simpler, singles
-from ferryman.domain.weather_verdict import Seen, Sent, canonical, difference, judge
+from ferryman.domain.weather_verdict import (
+    Refusal,
+    Seen,
+    Sent,
+    Thrown,
+    canonical,
+    difference,
+    judge,
+)
 from ferryman.errors import ConfigError
 from ferryman.vocab import TransferStatus
 
@@ -272,6 +280,8 @@ def test_a_script_with_all_of_a_known_one_is_known(known: str, script: str, cove
 
 
 UNACKNOWLEDGED = (Sent("uploaded:1", True, None), Sent("settled:1", True, None))
+SETTLED = Refusal("acknowledge:2", 409, "transfer_settled")
+OTHER = Refusal("acknowledge:2", 409, "message_unknown")
 UNDELIVERED = (Sent("uploaded:1", True, "SUCCESS"), Sent("settled:1", False, None))
 
 
@@ -286,7 +296,11 @@ UNDELIVERED = (Sent("uploaded:1", True, "SUCCESS"), Sent("settled:1", False, Non
         (seen(status=TransferStatus.TIMED_OUT, sent=UNACKNOWLEDGED), False, None),
         (seen(sent=UNDELIVERED), False, ["undelivered"]),
         (seen(sent=UNDELIVERED), True, []),
-        (seen(threw=("ValueError",)), True, ["threw"]),
+        (seen(threw=(Thrown("ValueError"),)), True, ["threw"]),
+        (seen(threw=(Thrown("409", SETTLED),)), False, ["threw_settled"]),
+        (seen(threw=(Thrown("it cannot be transfer_settled", OTHER),)), False, ["threw"]),
+        (seen(threw=(Thrown("409", SETTLED),), state="b"), False, ["state", "threw_settled"]),
+        (seen(threw=(Thrown("409", SETTLED), Thrown("x"))), False, ["threw", "threw_settled"]),
         (seen(state=None), False, []),
     ],
 )
@@ -297,6 +311,7 @@ def test_the_verdict(run: Seen, lasting: bool, kinds: list[str] | None) -> None:
         kinds or ["status", "unacknowledged"] * (kinds is None)
     )
     assert all(each.what and each.fix for each in found)
+    assert [each.harmless for each in found] == [each.kind == "threw_settled" for each in found]
 
 
 def test_states_are_compared_in_one_form() -> None:

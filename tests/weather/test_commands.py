@@ -86,6 +86,26 @@ def test_a_script_that_may_go_shorter_is_told_as_one(monkeypatch: pytest.MonkeyP
     assert told["shortest"] is False
 
 
+def test_a_harmless_find_is_told_as_one() -> None:
+    """After what does harm; each with the code that --ignore takes."""
+    seen = Seen(status=TransferStatus.SUCCESS, sent=())
+    harm = hunt.Found(parse("find:1=503"), seen, (Complaint("state", "it differs", "fix it"),))
+    complaint = Complaint("threw_settled", "it threw", "return")
+    harmless = hunt.Found(parse("uploaded:1=after-all"), seen, (complaint,))
+    told = weather_report.told(seen, (harm, harmless), 9, Path("saved.json"))
+    wanted = (
+        "does not come through this weather (9 runs):",
+        "it differs  [state]",
+        "No harm was seen, but the handler fails in this weather:",
+        "it threw  [threw_settled]",
+        "The first is written to saved.json",
+    )
+    places = [told.index(each) for each in wanted]
+    assert places == sorted(places)
+    document = weather_report.document(seen, (harm, harmless), 9)
+    assert [each["harmless"] for each in document["finds"]] == [False, True]
+
+
 def test_refusals_of_the_calm_run_are_told() -> None:
     """For people and for programs; nothing where there were none."""
     calm = Seen(status=TransferStatus.SUCCESS, sent=())

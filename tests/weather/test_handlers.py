@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from ferryman.domain.weather import parse
+from ferryman.domain.weather_search import covers
 from ferryman.domain.weather_verdict import Refusal, Seen
 from ferryman.vocab import AppKind, EventType
 from ferryman.weather.bench import Bench, Trial
@@ -22,6 +23,7 @@ from tests.weather import later
 from tests.weather.handlers import (
     ASKS_TWICE,
     JAVASCRIPT,
+    NOT_IDEMPOTENT,
     PASSES_ON,
     PLANTED,
     REFUSED_IN_THE_CALM,
@@ -156,21 +158,30 @@ def test_a_planted_mistake_is_found(lab: Lab, name: str) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_the_search_goes_on_after_a_find(lab: Lab) -> None:
-    """To what is another one, for as many as were asked for."""
+def test_the_search_goes_on_after_a_harmless_find(lab: Lab) -> None:
+    """To one that does harm, which comes first, though it was found later."""
     bench = lab.bench("passes_on", code=PASSES_ON)
-    found = lab.hunt(bench, budget=30, finds=2)
-    kinds = [{each.kind for each in one.complaints} for one in found]
-    assert kinds == [{"threw"}, {"status", "state"}], found
+    found = lab.hunt(bench, budget=30)
+    assert [each.kinds for each in found] == [{"status", "state"}, {"threw_settled"}], found
+    assert [each.harmless for each in found] == [False, True]
+
+
+@pytest.mark.timeout(300)
+def test_the_search_goes_on_after_a_find_that_does_harm(lab: Lab) -> None:
+    """To one that is another, for as many as were asked for."""
+    found = lab.hunt(lab.bench("twice", code=NOT_IDEMPOTENT), budget=20, finds=2)
+    assert [each.kinds - {"threw_settled"} for each in found] == [{"state"}] * 2, found
+    first, second = (each.script for each in found)
+    assert not covers(first, second)
 
 
 @pytest.mark.timeout(300)
 def test_what_is_ignored_is_not_reported(lab: Lab) -> None:
     """And no script is one that fails because of it."""
     bench = lab.bench("ignored", code=PASSES_ON)
-    bench.trial = replace(bench.trial, ignored=frozenset({"threw"}))
+    bench.trial = replace(bench.trial, ignored=frozenset({"threw_settled"}))
     (found,) = lab.hunt(bench, budget=30)
-    assert {each.kind for each in found.complaints} == {"status", "state"}, found
+    assert found.kinds == {"status", "state"}, found
 
 
 @pytest.mark.timeout(300)

@@ -101,11 +101,13 @@ def run_handler(
     ] = _SAVED,
     budget: Annotated[int, typer.Option(min=1, help="Scripts to try at most.")] = 100,
     finds: Annotated[
-        int, typer.Option(min=1, help="Stop the search after so many scripts that fail.")
+        int, typer.Option(min=1, help="Stop the search after so many scripts that do harm.")
     ] = 3,
     ignore: Annotated[
         list[str] | None,
-        typer.Option(metavar="CODE", help="Do not report what has this code, such as threw."),
+        typer.Option(
+            metavar="CODE", help="Do not report what has this code, such as threw_settled."
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Chooses the longer scripts, and shares.")] = 1,
     limit: Annotated[float, typer.Option(min=1, help="Seconds that a function may take.")] = 25.0,

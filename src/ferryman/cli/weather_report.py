@@ -34,10 +34,15 @@ def told(calm: "Seen", finds: "Sequence[Found]", runs: int, save: Path | None) -
     unseen = _NO_STATE if calm.state is None else ""
     if not finds:
         return f"{unseen}The handler came through: {runs} runs, nothing wrong."
-    parts = [f"{unseen}The handler does not come through this weather ({runs} runs):"]
+    parts = []
     for number, found in enumerate(finds):
-        if number:
-            parts += ["", "Nor through this:"]
+        if found.harmless:
+            head = "No harm was seen, but the handler fails in this weather"
+        else:
+            head = (
+                "Nor through this" if number else "The handler does not come through this weather"
+            )
+        parts += ["", f"{head}:"] if number else [f"{unseen}{head} ({runs} runs):"]
         parts += _told(calm, found)
     if save is not None:
         what = "The first is written" if len(finds) > 1 else "Written"
@@ -67,6 +72,7 @@ def failure(found: "Found") -> dict[str, Any]:
     return {
         "script": [str(step) for step in found.script],
         "shortest": found.shortest,
+        "harmless": found.harmless,
         "steps": [words(step) for step in found.script],
         "complaints": [
             {"kind": each.kind, "what": each.what, "fix": each.fix} for each in found.complaints

@@ -10,6 +10,8 @@ from ferryman.domain.weather import Step
 from ferryman.vocab import TransferStatus
 
 _DIFFERENCE_LINES = 40
+_SETTLED = "transfer_settled"
+_HARMLESS = frozenset({"threw_settled"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,20 @@ class Refusal:
         return f"{self.call} {self.status} {self.code}".rstrip()
 
 
+@dataclass(frozen=True, slots=True)
+class Thrown:
+    """A throw of the handler; ``refusal`` of the delivery's last call, None if that succeeded."""
+
+    what: str
+    refusal: Refusal | None = None
+
+    @property
+    def kind(self) -> str:
+        """As a complaint: a refusal that only says that the transfer is over does no harm."""
+        settled = self.refusal is not None and self.refusal.code == _SETTLED
+        return "threw_settled" if settled else "threw"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
     """What a run came to. ``state`` is what the app declares, None where it declares none.
@@ -46,7 +62,7 @@ class Seen:
     status: TransferStatus
     sent: tuple[Sent, ...]
     state: str | None = None
-    threw: tuple[str, ...] = ()
+    threw: tuple[Thrown, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
     timeline: tuple[str, ...] = ()
     struck: tuple[Step, ...] = ()
@@ -61,6 +77,11 @@ class Complaint:
     what: str
     fix: str
 
+    @property
+    def harmless(self) -> bool:
+        """Whether it is an error after which nothing is lost or wrong."""
+        return self.kind in _HARMLESS
+
 
 _REPEATABLE = (
     "Make every write repeatable: write by the id of the record, acknowledge after all is "
@@ -74,8 +95,10 @@ _FIXES = {
     "unacknowledged": "Call messageProcessed or messageFailed on every way through the handler, "
     "or throw, so that the event comes again.",
     "undelivered": "See the error in the timeline: the handler threw at each of five attempts.",
-    "threw": "An event may come again after its acknowledgement, and after the transfer has "
-    "settled (409): see that it is done with, and return.",
+    "threw": "An event may come again after its acknowledgement, and after the end of the "
+    "transfer: see that it is done with, and return.",
+    "threw_settled": "Return where a call is refused with 409 transfer_settled: nothing is left "
+    "to do. Or accept it by --ignore threw_settled.",
 }
 
 CODES = tuple(_FIXES)
@@ -126,7 +149,7 @@ def difference(calm: str, found: str) -> str:
 
 
 def judge(calm: Seen, run: Seen, *, lasting: bool) -> tuple[Complaint, ...]:
-    """What is wrong with ``run``; nothing, if the app came through.
+    """What is wrong with ``run``, harmless things last; nothing, if the app came through.
 
     Where the weather is ``lasting``, an app may give up, but not behind the admin's back: a
     transfer that ends as the calm one did has to have done the same.
@@ -149,8 +172,9 @@ def judge(calm: Seen, run: Seen, *, lasting: bool) -> tuple[Complaint, ...]:
     if calm.state is not None and run.state is not None and run.state != calm.state:
         kind = "silent" if lasting else "state"
         found.append((kind, "the app's state is not that of the calm run"))
-    found += [("threw", f"the handler threw: {text}") for text in run.threw]
-    return tuple(Complaint(kind, what, _FIXES[kind]) for kind, what in found)
+    found += [(thrown.kind, f"the handler threw: {thrown.what}") for thrown in run.threw]
+    complaints = [Complaint(kind, what, _FIXES[kind]) for kind, what in found]
+    return tuple(sorted(complaints, key=lambda each: each.harmless))
 
 
 def _unacknowledged(sent: Sequence[Sent]) -> list[str]:

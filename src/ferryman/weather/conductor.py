@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from ferryman.domain.outcome import Outcome
 from ferryman.domain.weather import EVENT_NAMES, Caller, turn
+from ferryman.domain.weather_verdict import Thrown
 from ferryman.services import message, transfer
 from ferryman.services.delivery import Delivery
 from ferryman.services.platform import Platform, passed
@@ -50,7 +51,7 @@ class Conductor:
         self._transfer: str | None = None
         self._patience = 0.0
         self.finished = asyncio.Event()
-        self.threw: list[str] = []
+        self.threw: list[Thrown] = []
 
     def shut(self) -> None:
         """A new run: nothing goes until :meth:`open`."""
@@ -191,6 +192,7 @@ class Conductor:
     async def _make(self, delivery: Delivery, copy: Copy, *, ghost: bool) -> ByRoute:
         """One delivery; a ghost is one that the platform knows nothing of."""
         done = ghost and await self._is_done(delivery)
+        self._sky.unclaimed = None
 
         async def really() -> ByRoute:
             COPY.set(copy)
@@ -219,4 +221,5 @@ class Conductor:
         error = (outcome.error or "").strip()
         self._sky.tell("  failed: " + error[-_ERROR_CHARACTERS:].replace("\n", "\n    "))
         if done and not copy.disturbed:
-            self.threw.append(f"{outcome.reason} (at event {copy.name}, which was done with)")
+            what = f"{outcome.reason} (at event {copy.name}, which was done with)"
+            self.threw.append(Thrown(what, copy.refusal or self._sky.unclaimed))

@@ -83,8 +83,10 @@ class Door:
         if how in _REFUSALS and how != "expired":
             return _refused(how, int(how))
         response = await self._pass_on(request, headers, how, copy)
-        if name is not None and response.status >= 400:
-            self._sky.refuse(Refusal(name, response.status, _code(response)))
+        if name is not None:
+            refused = response.status >= 400
+            refusal = Refusal(name, response.status, _code(response)) if refused else None
+            self._sky.answered(copy, refusal)
         return response
 
     def _headers(self, request: web.Request) -> tuple[dict[str, str], Copy | None]:

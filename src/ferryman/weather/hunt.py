@@ -28,6 +28,16 @@ class Found:
     complaints: tuple[Complaint, ...]
     shortest: bool = True
 
+    @property
+    def harmless(self) -> bool:
+        """Whether its only effects are errors that do no harm."""
+        return all(each.harmless for each in self.complaints)
+
+    @property
+    def kinds(self) -> set[str]:
+        """Those of its complaints."""
+        return {each.kind for each in self.complaints}
+
 
 Progress = Callable[[Script, int], None]
 """Told of each script before it is run, and of how many were run before."""
@@ -36,32 +46,40 @@ Progress = Callable[[Script, int], None]
 async def hunt(
     bench: Bench, *, budget: int, seed: int, progress: Progress, finds: int = 1
 ) -> tuple[Found, ...]:
-    """Try scripts, at most ``budget`` of them, until ``finds`` failed; each as short as it goes.
+    """Try scripts, at most ``budget`` of them, until ``finds`` did harm; each as short as it goes.
 
-    What has all steps of a script that failed is not tried: it would fail again.
+    What has all steps of a script that did harm is not tried: it would do so again. Those that
+    are harmless come last, one of each kind, and do not count.
     """
     calm = bench.calm or await bench.begin()
     random = Random(seed)  # noqa: S311 - chooses which scripts are tried
     found: list[Found] = []
     tried = skipped = 0
     for script in scripts(calm.counts, random):
-        if tried >= budget or len(found) >= finds or skipped >= _MOST_SKIPPED:
+        harmful = [each for each in found if not each.harmless]
+        if tried >= budget or len(harmful) >= finds or skipped >= _MOST_SKIPPED:
             break
-        if _known(found, script):
+        if _known(harmful, script):
             skipped += 1
             continue
         progress(script, tried)
         tried, skipped = tried + 1, 0
         new = await attempt(bench, script, seed)
-        if new is not None:
-            new = await shortened(bench, new, seed, progress)
-            if not _known(found, new.script):
-                found.append(new)
-    return tuple(found)
+        if new is None or _repeats(found, new):
+            continue
+        new = await shortened(bench, new, seed, progress)
+        if not _known(harmful, new.script):
+            found.append(new)
+    return tuple(sorted(found, key=lambda each: each.harmless))
 
 
 def _known(found: Sequence[Found], script: Script) -> bool:
     return any(covers(each.script, script) for each in found)
+
+
+def _repeats(found: Sequence[Found], new: Found) -> bool:
+    """Whether it is harmless, and there is one of its kinds already."""
+    return new.harmless and any(new.kinds <= each.kinds for each in found if each.harmless)
 
 
 async def attempt(bench: Bench, script: Script, seed: int) -> Found | None:
@@ -85,7 +103,7 @@ async def shortest(bench: Bench, script: Script, seed: int, progress: Progress) 
 
 
 async def shortened(bench: Bench, found: Found, seed: int, progress: Progress) -> Found:
-    """The same with fewer and plainer steps, as long as it still fails."""
+    """The same with fewer and plainer steps, as long as it still fails, and does as much harm."""
     tried = 0
     while True:
         for script in simpler(found.script):
@@ -94,7 +112,7 @@ async def shortened(bench: Bench, found: Found, seed: int, progress: Progress) -
             tried += 1
             progress(script, tried)
             smaller = await attempt(bench, script, seed)
-            if smaller is not None:
+            if smaller is not None and (found.harmless or not smaller.harmless):
                 found = smaller
                 break
         else:

@@ -18,7 +18,10 @@ _LINES = 400
 
 @dataclass(eq=False)
 class Copy:
-    """One delivery of an event under way; a function's calls name it by their token."""
+    """One delivery of an event under way; a function's calls name it by their token.
+
+    ``refusal`` is that of its last call, None if that one succeeded.
+    """
 
     number: int
     name: str
@@ -26,6 +29,7 @@ class Copy:
     tasks: set["asyncio.Task[object]"] = field(default_factory=set)
     killed: bool = False
     disturbed: bool = False
+    refusal: Refusal | None = None
 
     def kill(self) -> None:
         """End the process of the function, as at its time limit."""
@@ -54,6 +58,7 @@ class Sky:
         self.struck: list[Step] = []
         self.counts: Counter[str] = Counter()
         self.refused: list[Refusal] = []
+        self.unclaimed: Refusal | None = None
         self.lines: list[str] = []
         self.copies: dict[int, Copy] = {}
         self._random = Random(seed)  # noqa: S311 - chooses which calls of an app under test fail
@@ -103,10 +108,18 @@ class Sky:
         self.struck += found
         return [step.how for step in found]
 
-    def refuse(self, refusal: Refusal) -> None:
-        """The platform has refused a call of the app; not the weather."""
-        self.refused.append(refusal)
-        self.tell(f"    refused: {refusal}")
+    def answered(self, copy: Copy | None, refusal: Refusal | None) -> None:
+        """The platform itself has answered a call of the app, by that refusal if there is one.
+
+        Calls of an app that runs by itself do not name their delivery.
+        """
+        if copy is None:
+            self.unclaimed = refusal
+        else:
+            copy.refusal = refusal
+        if refusal is not None:
+            self.refused.append(refusal)
+            self.tell(f"    refused: {refusal}")
 
     def stir(self) -> None:
         """The app does something, or was just asked to."""
