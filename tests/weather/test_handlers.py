@@ -233,6 +233,12 @@ def test_a_sound_handler_comes_through(lab: Lab) -> None:
         assert found is None, (script, found)
 
 
+@pytest.mark.timeout(300)
+def test_a_throw_because_of_a_signed_url_is_no_mistake(lab: Lab) -> None:
+    """Its request names no delivery; the one that it disturbed may be one that comes again."""
+    assert lab.attempt(lab.bench("signed"), "uploaded:1=twice, file:2=503") is None
+
+
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
 def test_a_sound_handler_comes_through_all(lab: Lab) -> None:

@@ -192,7 +192,7 @@ class Conductor:
     async def _make(self, delivery: Delivery, copy: Copy, *, ghost: bool) -> ByRoute:
         """One delivery; a ghost is one that the platform knows nothing of."""
         done = ghost and await self._is_done(delivery)
-        self._sky.unclaimed = None
+        self._sky.forget_unclaimed()
 
         async def really() -> ByRoute:
             COPY.set(copy)
@@ -220,6 +220,7 @@ class Conductor:
             return
         error = (outcome.error or "").strip()
         self._sky.tell("  failed: " + error[-_ERROR_CHARACTERS:].replace("\n", "\n    "))
-        if done and not copy.disturbed:
+        unclaimed = self._sky.unclaimed
+        if done and not copy.disturbed and not unclaimed.disturbed:
             what = f"{outcome.reason} (at event {copy.name}, which was done with)"
-            self.threw.append(Thrown(what, copy.refusal or self._sky.unclaimed))
+            self.threw.append(Thrown(what, copy.refusal or unclaimed.refusal))

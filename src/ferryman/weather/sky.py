@@ -58,7 +58,7 @@ class Sky:
         self.struck: list[Step] = []
         self.counts: Counter[str] = Counter()
         self.refused: list[Refusal] = []
-        self.unclaimed: Refusal | None = None
+        self.forget_unclaimed()
         self.lines: list[str] = []
         self.copies: dict[int, Copy] = {}
         self._random = Random(seed)  # noqa: S311 - chooses which calls of an app under test fail
@@ -103,20 +103,21 @@ class Sky:
             total=self.counts[ANY],
             draw=self._random.random(),
         )
-        if found and copy is not None:
-            copy.disturbed = True
+        if found:
+            (copy or self.unclaimed).disturbed = True
         self.struck += found
         return [step.how for step in found]
 
-    def answered(self, copy: Copy | None, refusal: Refusal | None) -> None:
-        """The platform itself has answered a call of the app, by that refusal if there is one.
+    def forget_unclaimed(self) -> None:
+        """A delivery begins: calls that name none are taken for its own from here on.
 
-        Calls of an app that runs by itself do not name their delivery.
+        They are those of an app that runs by itself, and those of signed URLs.
         """
-        if copy is None:
-            self.unclaimed = refusal
-        else:
-            copy.refusal = refusal
+        self.unclaimed = Copy(0, "")
+
+    def answered(self, copy: Copy | None, refusal: Refusal | None) -> None:
+        """The platform itself has answered a call of the app, by that refusal if there is one."""
+        (copy or self.unclaimed).refusal = refusal
         if refusal is not None:
             self.refused.append(refusal)
             self.tell(f"    refused: {refusal}")
