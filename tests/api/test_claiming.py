@@ -44,3 +44,17 @@ def test_a_killed_agent_is_given_nothing(
     assert bystander.claim(waitSeconds=0.6, running=[bystander.transfer_id]) is None
     assert crossing.claim(agentId="another")["transferId"] == transfer_id
     crossing.admin.ok("POST", f"/admin/v1/transfers/{transfer_id}/cancel")
+
+
+def test_a_claim_that_nobody_made_is_refused(
+    platform_process: PlatformProcess, app_folder: Path
+) -> None:
+    """As of another transfer: it would not be fenced by the next claims of this one."""
+    crossing = Crossing.begin(platform_process, app_folder)
+    claim = crossing.claim()["claims"]
+    for call in ("heartbeat", "app-data"):
+        path = f"/server/v1/transfers/{crossing.transfer_id}/{call}"
+        headers = {"Ferryman-Claim": str(claim + 1)}
+        reply = crossing.server.call("POST", path, {}, headers=headers)
+        assert (reply.status, reply.json["code"]) == (400, "claim_invalid")
+        assert f"at most {claim}" in reply.json["expected"]
