@@ -49,11 +49,11 @@ bench: $(STAMP) ## all benchmarks, or one: make bench NAME=uploads; JSON=1 for m
 soak: $(STAMP) ## the long form of the crash tests
 	@FERRYMAN_SOAK=1 $(BIN)/python -m pytest -m soak --timeout 3600 $(ARGS)
 
-lowest: ## tests of the SDK and the API with the lowest versions that pyproject.toml allows
+lowest: ## tests of the SDK, store and API with the lowest versions allowed; before a release and when a bound changes
 	@$(PYTHON) -m venv .lowest && .lowest/bin/python -m pip install --quiet uv
 	@.lowest/bin/uv pip install --quiet --python .lowest/bin/python --resolution lowest-direct '.[server,async]'
-	@.lowest/bin/uv pip install --quiet --python .lowest/bin/python --group dev
-	@.lowest/bin/python -m pytest -p no:cacheprovider tests/sdk tests/api tests/objects tests/test_bounds.py $(ARGS)
+	@.lowest/bin/uv pip install --quiet --python .lowest/bin/python --group dev '.[server,async]'
+	@.lowest/bin/python -m pytest -p no:cacheprovider --numprocesses $(JOBS) --dist loadfile tests/sdk tests/api tests/objects tests/store tests/test_bounds.py $(ARGS)
 	@rm -rf .lowest
 
 lock: ## write constraints.txt anew from pyproject.toml

@@ -165,6 +165,25 @@ async def _send(url: str, request: Request) -> None:
     await transport.close()
 
 
+def test_a_kept_connection_cut_during_a_part_has_the_whole_part_sent_again() -> None:
+    data = bytes(range(256)) * 10_000
+
+    async def work(url: str) -> None:
+        transport = AsyncHttpTransport(url, "secret", patience=60, error=ClientError)
+        try:
+            assert await transport.call(NUMBERS) == [1]
+            request = Request(method="PUT", url=f"{url}/o", body=memoryview(data))
+            flow: Flow[object] = transport.exchange.deliver(request)
+            await transport.run(flow)
+        finally:
+            await transport.close()
+
+    with bad_server(Reply(body=b"[1]"), Reply(hang_up=True)) as server:
+        asyncio.run(work(server.url))
+    assert [seen.method for seen in server.seen] == ["POST", "PUT", "PUT"]
+    assert [seen.body == data for seen in server.seen[1:]] == [True, True]
+
+
 CONTENT = gzip.compress(bytes(range(256)) * 5000, mtime=0)
 
 
