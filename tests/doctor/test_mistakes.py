@@ -587,30 +587,3 @@ def test_node_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("FERRYMAN_NODE", str(tmp_path / "no-node"))
     [found] = examined(tmp_path, FORGE)
     assert (found.check, found.file) == ("node_missing", M)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "[]",
-        "- a",
-        "a: b",
-        "modules: 3",
-        "modules: {trigger: 7}",
-        "modules: {trigger: [3, null, {}]}",
-        "connectModules: &c {a: *c}",
-        "connectModules: {}",
-        "connectModules: {? [a] : b}\napp: {connect: {key: [3], remote: {}}}\nremotes: [3]",
-        "&a [*a]",
-        "? {a: b}\n: c",
-        "modules: &m {trigger: [*m]}",
-        "a: !!python/object:os.system x",
-        "modules: {function: [{key: 3, handler: [x]}]}",
-        "\0",
-        "é" * 9,
-    ],
-)
-def test_nonsense_is_survived(tmp_path: Path, text: str) -> None:
-    """With at least one finding, whatever it is."""
-    assert examined(tmp_path, {M: text})
