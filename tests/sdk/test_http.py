@@ -165,7 +165,7 @@ async def _send(url: str, request: Request) -> None:
     await transport.close()
 
 
-def test_a_kept_connection_cut_during_a_part_has_the_whole_part_sent_again() -> None:
+def test_a_part_whose_answer_is_lost_is_sent_again_in_whole() -> None:
     data = bytes(range(256)) * 10_000
 
     async def work(url: str) -> None:
