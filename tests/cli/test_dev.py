@@ -318,7 +318,10 @@ def test_success_after_a_failed_attempt_fails(dev: Dev, export: Path, tmp_path: 
     """The exit status, the last lines, the JSON and the report say it; an option allows it."""
     (export / "late.bin").write_bytes(b"x")
     report = tmp_path / "report.xml"
-    late = ("--files", str(export / "late.bin"), "--junit", str(report))
+    # With the mapping that the handler asks for, whichever other tests have loaded it.
+    rows = tmp_path / "m.csv"
+    rows.write_text("namespace,serverKey,cloudKey\nidentity:user,ann,712020:ann\n")
+    late = ("--files", str(export / "late.bin"), "--mappings", str(rows), "--junit", str(report))
     told = "1 attempt failed after its message was acknowledged"
     done = dev.migrate(*late)
     assert done.returncode == 1
