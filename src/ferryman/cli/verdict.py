@@ -35,7 +35,7 @@ def first_broken(found: TransferExplanation) -> Link | None:
 
 
 def late_failure(found: TransferExplanation) -> Link | None:
-    """The link that tells of attempts that failed after an acknowledgement (ADR 0041)."""
+    """The link that reports attempts that failed after an acknowledgement (ADR 0041)."""
     return next((link for link in found.links if link.cause == _LATE), None)
 
 

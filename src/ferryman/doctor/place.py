@@ -132,7 +132,7 @@ def read(file: str, text: str) -> Place | Broken:
             return Broken(Where(file, min(failure.lineno, _last_line(text))), failure.msg)
         except (ValueError, RecursionError) as failure:
             return Broken(Where(file), str(failure)[:200])
-        # A tab is white space in JSON; in YAML it is none.
+        # A tab is white space in JSON; in YAML it is not.
         text = text.replace("\t", "  ")
     loader = Loader("")
     try:

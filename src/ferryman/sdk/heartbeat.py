@@ -6,9 +6,7 @@ from collections.abc import Callable
 
 from ferryman.sdk import server_calls
 from ferryman.sdk.errors import GatewayError
-from ferryman.sdk.exchange import Exchange
 from ferryman.sdk.http import HttpTransport
-from ferryman.sdk.retry import RetryPolicy
 
 log: logging.Logger = logging.getLogger("ferryman.sdk")
 
@@ -55,10 +53,9 @@ class Heartbeat:
         self._stopped.set()
 
     def _run(self) -> None:
-        once = Exchange(RetryPolicy(patience=0.0), GatewayError)
         while not self._stopped.wait(self._seconds):
             try:
-                self._transport.run(once.call(self._operation))
+                self._transport.call(self._operation, patience=0.0)
             except GatewayError as refused:
                 if self._stopped.is_set() or refused.settled:
                     return

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar, cast
 
 import urllib3
@@ -81,9 +81,15 @@ class HttpTransport:
         self._throttle = throttle
         self._pool = urllib3.PoolManager(maxsize=16, retries=False)
 
-    def call(self, operation: Operation[T]) -> T:
-        """Carry out one operation, trying again as far as the patience goes."""
-        return self.run(self.exchange.call(operation))
+    def call(self, operation: Operation[T], *, patience: float | None = None) -> T:
+        """Carry out one operation, trying again as far as the patience goes.
+
+        ``patience`` in seconds takes the place of the transport's own; 0 is one try.
+        """
+        exchange = self.exchange
+        if patience is not None:
+            exchange = replace(exchange, policy=RetryPolicy(patience=patience))
+        return self.run(exchange.call(operation))
 
     def run(self, flow: Flow[T], *, sleep: Callable[[float], object] | None = None) -> T:
         """Drive a flow to its end; ``sleep`` takes the place of the transport's own."""

@@ -54,7 +54,7 @@ def put_file(
     """Send a file; a part that the store holds since an earlier try is read and not sent.
 
     ``journals`` is the folder where the state of the sending is kept; without one nothing can be
-    gone on with. ``restart`` begins anew. A file whose parts the platform had to drop is sent
+    resumed. ``restart`` begins from the start. A file whose parts the platform had to drop is sent
     again from the start. Raises ``GatewayError``, with the code
     ``source_changed`` when the file was changed since the first try or while it was sent, and
     what opening the file raises.

@@ -6,9 +6,7 @@ from threading import Lock
 
 from ferryman.sdk import server_calls
 from ferryman.sdk.errors import GatewayError
-from ferryman.sdk.exchange import Exchange
 from ferryman.sdk.http import HttpTransport
-from ferryman.sdk.retry import RetryPolicy
 from ferryman.wire.upload import PartRequest
 
 log: logging.Logger = logging.getLogger("ferryman.sdk")
@@ -42,9 +40,8 @@ class Stay:
             if now - self._asked_at < STAY_SECONDS:
                 return
             self._asked_at = now
-        once = Exchange(RetryPolicy(patience=0.0), GatewayError)
         try:
-            self._transport.run(once.call(server_calls.part_urls(upload_id, [part])))
+            self._transport.call(server_calls.part_urls(upload_id, [part]), patience=0.0)
         except GatewayError as failure:
             # Whether it matters shows when the part is there, or the file complete.
             log.warning("upload.stay_failed uploadId=%s %s", upload_id, failure)

@@ -14,7 +14,6 @@ from ferryman.sdk.exchange import Exchange, Flow
 from ferryman.sdk.heartbeat import CLAIM_SUPERSEDED
 from ferryman.sdk.http import HttpTransport
 from ferryman.sdk.open_files import OpenFile, OpenFiles
-from ferryman.sdk.operation import Operation
 from ferryman.sdk.part import md5_of, part_flow
 from ferryman.sdk.parts import Budget, PartPlan
 from ferryman.sdk.resume import (
@@ -24,7 +23,6 @@ from ferryman.sdk.resume import (
     by_number,
     held_part,
 )
-from ferryman.sdk.retry import RetryPolicy
 from ferryman.sdk.stay import Stay
 from ferryman.vocab import GivenUp
 from ferryman.wire.upload import (
@@ -276,8 +274,9 @@ class Upload:
     def _tell_failed(self, why: str) -> None:
         """Tell the platform of a file that is missing, also of one that it never heard of."""
         try:
-            view = self._view = self._view or self._briefly(
-                server_calls.begin_upload(self._transfer_id, self._label, self._key)
+            view = self._view = self._view or self._transport.call(
+                server_calls.begin_upload(self._transfer_id, self._label, self._key),
+                patience=_GIVING_UP_SECONDS,
             )
         except GatewayError as failure:
             # The gateway remembers it, and refuses to complete the export.
@@ -289,7 +288,10 @@ class Upload:
     def _tell_given_up(self, view: UploadView, reason: GivenUp, why: str | None = None) -> None:
         """For a while only: nobody needs it before the export is to be complete."""
         try:
-            self._briefly(server_calls.give_up_upload(view.upload_id, reason, why))
+            self._transport.call(
+                server_calls.give_up_upload(view.upload_id, reason, why),
+                patience=_GIVING_UP_SECONDS,
+            )
         except GatewayError as failure:
             log.warning("upload.abort_failed uploadId=%s %s", view.upload_id, failure)
             self._files.tell_again(self._forget)
@@ -304,10 +306,6 @@ class Upload:
             if failure.status is None:
                 raise
             log.warning("upload.abort_refused label=%r %s", self._label, failure)
-
-    def _briefly(self, operation: Operation[T]) -> T:
-        brief = Exchange(RetryPolicy(patience=_GIVING_UP_SECONDS), GatewayError)
-        return self._transport.run(brief.call(operation))
 
     def _stop(self) -> None:
         """Cancel what waits to be sent; a part on the wire ends by itself."""

@@ -36,8 +36,8 @@ async def complete(
         exported = stored.state.export_completed_at is not None
         if exported and not abandon:
             return
-        await uploads.hold_intake(tx, stored.transfer_id)
         if abandon:
+            await uploads.hold_intake(tx, stored.transfer_id)
             keys = await uploads.abandon_unfinished(tx, stored.transfer_id, stored.claims)
             await tell_given_up(tx, stored.transfer_id, keys, GivenUp.DELIBERATE)
         stored = await count_unfinished(tx, stored)

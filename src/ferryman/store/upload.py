@@ -92,10 +92,9 @@ async def set_store_ref(tx: Transaction, upload: Upload, store_ref: str) -> bool
     return found is not None
 
 
-async def adopt(tx: Transaction, upload_id: UUID) -> int:
-    """Make it a file of the transfer's current claim, whose number is returned."""
-    claim: int = await SQL.adopt_upload(tx.connection, upload_id=upload_id)
-    return claim
+async def adopt(tx: Transaction, upload_id: UUID) -> None:
+    """Make it a file of the transfer's current claim."""
+    await SQL.adopt_upload(tx.connection, upload_id=upload_id)
 
 
 async def give_up(

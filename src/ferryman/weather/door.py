@@ -152,7 +152,7 @@ async def _disturbed(
 
 
 def _code(response: web.StreamResponse) -> str:
-    """The code in a refusal of the platform; empty if there is none."""
+    """The code in a refusal of the platform; or an empty text."""
     body = response.body if isinstance(response, web.Response) else None
     try:
         return msgspec.json.decode(body if isinstance(body, bytes) else b"", type=_Coded).code

@@ -36,11 +36,10 @@ UPDATE upload SET store_ref = :after
 WHERE upload_id = :upload_id AND store_ref = :before AND state = 'OPEN'
 RETURNING upload_id;
 
--- name: adopt_upload$
+-- name: adopt_upload!
 -- A claim resumes a file of an earlier one, which is from now on its own.
 UPDATE upload SET claim = transfer.claims FROM transfer
-WHERE upload_id = :upload_id AND transfer.transfer_id = upload.transfer_id
-RETURNING claim;
+WHERE upload_id = :upload_id AND transfer.transfer_id = upload.transfer_id;
 
 -- name: give_up_upload$
 -- Of one that was given up already the first reason stays, unless a failed one is now done without.
