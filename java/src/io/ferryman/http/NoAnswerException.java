@@ -1,0 +1,16 @@
+package io.ferryman.http;
+
+import java.io.IOException;
+
+/** The connection failed before a whole answer was there; the message holds no signed URL. */
+final class NoAnswerException extends IOException {
+    private static final long serialVersionUID = 1L;
+
+    /** False where another try cannot help, as with a certificate that is refused. */
+    final boolean retryable;
+
+    NoAnswerException(String reason, boolean retryable) {
+        super(reason);
+        this.retryable = retryable;
+    }
+}

@@ -1,0 +1,92 @@
+package io.ferryman.http;
+
+import io.ferryman.GatewayException;
+import io.ferryman.json.JsonException;
+import io.ferryman.json.JsonObject;
+import io.ferryman.json.JsonReader;
+import java.nio.charset.StandardCharsets;
+import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/** Says what a refusal means, whether the platform, an object store or a proxy refused. */
+final class Refusals {
+    /** What the original says, by which listeners know that they may try again. */
+    private static final String RATE_LIMITED = "App migration API rate limit exceeded.";
+
+    // S3 answers in XML, and only its code is read: the rest may repeat what was signed.
+    private static final Pattern STORE_CODE = Pattern.compile("<Code>([A-Za-z0-9.]{1,64})</Code>");
+    private static final int LONGEST = 64 * 1024;
+
+    private static final String UPSTREAM =
+            "expected a proxy that reaches the platform. Check that the platform runs, and the"
+                    + " address and the timeouts that the proxy has for it.";
+    private static final Map<Integer, String> PROXIES =
+            Map.of(
+                    407,
+                    "expected a forward proxy that lets the request pass. Give its user and"
+                            + " password in HTTPS_PROXY, or name the host in NO_PROXY.",
+                    413,
+                    "expected a proxy that passes a body of this size on. Raise its limit of"
+                            + " request bodies; parts have up to 1 GiB.",
+                    502,
+                    UPSTREAM,
+                    503,
+                    UPSTREAM,
+                    504,
+                    UPSTREAM);
+
+    private Refusals() {}
+
+    /** Returns the exception for an answer that is no success. */
+    static GatewayException of(Answer answer, String what) {
+        JsonObject problem = problem(answer);
+        if (problem != null || answer.status == 429) {
+            return of(answer.status, problem, what);
+        }
+        return new GatewayException(answer.status, null, message(answer, what));
+    }
+
+    /** Returns the exception for a refusal of the platform; null for one that said nothing. */
+    static GatewayException of(int status, JsonObject problem, String what) {
+        String code = problem == null ? null : problem.text("code");
+        if (status == 429) {
+            return new GatewayException(429, code, RATE_LIMITED);
+        }
+        String message =
+                String.format(
+                        "%s was refused with status %d (%s): expected %s; found %s. %s",
+                        what,
+                        status,
+                        code,
+                        problem.text("expected"),
+                        problem.text("found"),
+                        problem.text("fix"));
+        return new GatewayException(status, code, message);
+    }
+
+    private static String message(Answer answer, String what) {
+        String answered = what + " was answered with status " + answer.status;
+        if (answer.body.length <= LONGEST) {
+            String text = new String(answer.body, StandardCharsets.ISO_8859_1);
+            Matcher code = STORE_CODE.matcher(text);
+            if (code.find()) {
+                return answered + " by the object store (" + code.group(1) + "). See its log.";
+            }
+        }
+        String proxy = PROXIES.get(answer.status);
+        return answered + (proxy == null ? "." : ", and not by Ferryman: " + proxy);
+    }
+
+    private static JsonObject problem(Answer answer) {
+        if (answer.body.length == 0 || answer.body.length > LONGEST) {
+            return null;
+        }
+        try {
+            JsonObject problem = JsonObject.of(JsonReader.read(answer.body));
+            return problem.text("code") == null ? null : problem;
+        } catch (JsonException notOurs) {
+            return null;
+        }
+    }
+}

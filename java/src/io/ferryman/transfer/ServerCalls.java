@@ -1,0 +1,231 @@
+package io.ferryman.transfer;
+
+import io.ferryman.AppDataReceipt;
+import io.ferryman.GatewayException;
+import io.ferryman.http.Platform;
+import io.ferryman.http.RetryPolicy;
+import io.ferryman.json.JsonObject;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Function;
+import java.util.function.Supplier;
+
+/** The calls of the server surface for one transfer; all throw {@link GatewayException}. */
+public final class ServerCalls {
+    /** The platform takes this many keys in one look-up. */
+    private static final int KEYS_PER_CALL = 100;
+
+    private static final double COMPLETE_TIMEOUT = 600;
+    static final RetryPolicy AS_EVER = new RetryPolicy(120, 10);
+
+    /** While a writer waits to be told that its file failed. */
+    static final RetryPolicy BRIEFLY = new RetryPolicy(10, 10);
+
+
+    final Platform platform;
+    private final String transfer;
+    private final Grouped<Map<String, Object>, Upload> begins = new Grouped<>(this::beginAll);
+    private final Grouped<Map<String, Object>, AppDataReceipt> completes =
+            new Grouped<>(this::completeAll);
+
+    /**
+     * Makes calls for a transfer.
+     *
+     * @param platform where
+     * @param transferId which
+     */
+    public ServerCalls(Platform platform, String transferId) {
+        this.platform = platform;
+        this.transfer = "/server/v1/transfers/" + Platform.segment(transferId);
+    }
+
+    /**
+     * Reports that the listener runs, which confirms the claim.
+     *
+     * @param policy how long to retry
+     */
+    public void heartbeat(RetryPolicy policy) {
+        platform.call("POST", transfer + "/heartbeat", null, null, policy, 10);
+    }
+
+    /** Reports that the listener returned. */
+    public void returned() {
+        platform.call("POST", transfer + "/returned", null, null);
+    }
+
+    /**
+     * Reports that the listener failed.
+     *
+     * @param description class, frames, and perhaps a message
+     */
+    public void failed(Map<String, ?> description) {
+        platform.call("POST", transfer + "/error", null, description);
+    }
+
+    /** Says that all files are written. */
+    public void completeExport() {
+        platform.call("POST", transfer + "/complete-export", null, null);
+    }
+
+    /**
+     * Translates server ids, as many at a time as the platform takes.
+     *
+     * @param namespace such as {@code jira:issue}
+     * @param keys the server ids
+     * @return server id to cloud id, for those that have a mapping
+     */
+    public Map<String, String> mappings(String namespace, Collection<String> keys) {
+        Map<String, String> found = new LinkedHashMap<>();
+        List<String> wanted = new ArrayList<>(new LinkedHashSet<>(keys));
+        Map<String, String> query = Map.of("namespace", namespace);
+        for (int start = 0; start < wanted.size(); start += KEYS_PER_CALL) {
+            int end = Math.min(start + KEYS_PER_CALL, wanted.size());
+            List<String> some = wanted.subList(start, end);
+            found.putAll(platform.call("POST", transfer + "/mappings/find", query, some).asTexts());
+        }
+        return found;
+    }
+
+    JsonObject page(String kind, Map<String, String> query) {
+        return platform.call("GET", transfer + kind, query, null);
+    }
+
+    /**
+     * Returns what the cloud app left for the server app.
+     *
+     * @return the feedback, if there is any
+     */
+    public Optional<Map<String, Object>> feedback() {
+        try {
+            return Optional.of(platform.call("GET", transfer + "/feedback", null, null).members());
+        } catch (GatewayException refused) {
+            if (refused.is("feedback_not_found")) {
+                return Optional.empty();
+            }
+            throw refused;
+        }
+    }
+
+    /** Begins a file, or finds the one begun under the key. */
+    Upload begin(String label, String key, RetryPolicy policy) {
+        Object body = beginning(label, key, null);
+        return new Upload(
+                platform.call("POST", transfer + "/app-data", null, body, policy, 60));
+    }
+
+    /** Begins a file of one small part, together with others that begin at the same time. */
+    Upload beginSmall(String label, String key, Part part) {
+        return begins.ask(beginning(label, key, part));
+    }
+
+    private static Map<String, Object> beginning(String label, String key, Part part) {
+        Map<String, Object> body = new LinkedHashMap<>();
+        body.put("label", label);
+        body.put("resumeKey", key);
+        body.put("part", part == null ? null : part.request());
+        return body;
+    }
+
+    private Upload beginAlone(Map<String, Object> file) {
+        return new Upload(post(transfer + "/app-data", file));
+    }
+
+    private List<Supplier<Upload>> beginAll(List<Map<String, Object>> files) {
+        Function<JsonObject, Upload> read = answer -> new Upload(answer.object("upload"));
+        return answers(transfer + "/app-data/batch", files, this::beginAlone, read);
+    }
+
+    private AppDataReceipt completeAlone(Map<String, Object> file) {
+        String uploadId = (String) file.get("uploadId");
+        return Upload.receipt(post(upload(uploadId) + "/complete", file));
+    }
+
+    private List<Supplier<AppDataReceipt>> completeAll(List<Map<String, Object>> files) {
+        Function<JsonObject, AppDataReceipt> read =
+                answer -> Upload.receipt(answer.object("receipt"));
+        return answers("/server/v1/uploads/complete", files, this::completeAlone, read);
+    }
+
+    /**
+     * Asks for several files in one call, or for one alone. Each has its own answer, or its own
+     * refusal; one that is worth another try has that alone.
+     */
+    private <T> List<Supplier<T>> answers(
+            String path,
+            List<Map<String, Object>> files,
+            Function<Map<String, Object>, T> alone,
+            Function<JsonObject, T> read) {
+        if (files.size() == 1) {
+            T only = alone.apply(files.get(0));
+            return List.of(() -> only);
+        }
+        List<JsonObject> found = post(path, Map.of("files", files)).objects("files");
+        if (found.size() != files.size()) {
+            throw new GatewayException(
+                    200, null, "asked for " + files.size() + " files, got " + found.size());
+        }
+        List<Supplier<T>> answers = new ArrayList<>();
+        for (int at = 0; at < found.size(); at++) {
+            JsonObject answer = found.get(at);
+            JsonObject problem = answer.object("problem");
+            Map<String, Object> file = files.get(at);
+            if (problem == null) {
+                answers.add(() -> read.apply(answer));
+            } else if (RetryPolicy.isRetryable((int) problem.number("status", 0))) {
+                answers.add(() -> alone.apply(file));
+            } else {
+                answers.add(Platform.refusing(problem, "POST " + path));
+            }
+        }
+        return answers;
+    }
+
+    private JsonObject post(String path, Object body) {
+        return platform.call("POST", path, null, body, AS_EVER, COMPLETE_TIMEOUT);
+    }
+
+    Upload.PartUrl partUrl(String uploadId, Part part, RetryPolicy policy) {
+        Object body = Map.of("parts", List.of(part.request()));
+        JsonObject answer =
+                platform.call("POST", upload(uploadId) + "/parts", null, body, policy, 60);
+        return new Upload.PartUrl(answer.objects("parts").get(0));
+    }
+
+    List<Part> heldParts(String uploadId) {
+        List<Part> parts = new ArrayList<>();
+        JsonObject state = platform.call("GET", upload(uploadId), null, null);
+        state.objects("parts").forEach(part -> parts.add(Part.of(part)));
+        return parts;
+    }
+
+    /** Registers a file, together with others that end at the same time. */
+    AppDataReceipt complete(String uploadId, List<Part> parts, String sha256) {
+        List<Object> completed = new ArrayList<>();
+        parts.forEach(part -> completed.add(part.completed()));
+        Map<String, Object> body = new LinkedHashMap<>();
+        body.put("uploadId", uploadId);
+        body.put("parts", completed);
+        body.put("sha256", sha256);
+        if (parts.size() == 1) {
+            return completes.ask(body);
+        }
+        return completeAlone(body);
+    }
+
+    /** Gives a file up, retrying only for a while: a writer waits for it. */
+    void giveUp(String uploadId, String reason, String detail) {
+        Map<String, String> query = new LinkedHashMap<>();
+        query.put("reason", reason);
+        query.put("detail", detail);
+        platform.call("DELETE", upload(uploadId), query, null, BRIEFLY, 10);
+    }
+
+    private static String upload(String uploadId) {
+        return "/server/v1/uploads/" + Platform.segment(uploadId);
+    }
+}
