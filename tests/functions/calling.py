@@ -15,7 +15,8 @@ Invoke = Callable[..., Coroutine[Any, Any, Outcome]]
 WORKER = """
 import asyncio, sys
 from pathlib import Path
-from ferryman.functions.pool import FunctionCall, FunctionPool
+from ferryman.functions.call import FunctionCall
+from ferryman.functions.pool import FunctionPool
 
 async def main():
     async with FunctionPool(concurrency=1) as pool:

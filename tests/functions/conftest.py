@@ -10,9 +10,10 @@ import psutil
 import pytest
 
 from ferryman.domain.outcome import Outcome
-from ferryman.functions.pool import FunctionCall, FunctionPool
+from ferryman.functions.call import FunctionCall
+from ferryman.functions.pool import FunctionPool
 from tests.functions.calling import Invoke
-from tests.support import wait_until
+from tests.kit.platform import wait_until
 
 APP = """
 import os, sys

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ferryman.errors import Invalid
-from ferryman.functions.descriptor import Descriptor, check_key, parse_descriptor
+from ferryman.functions.descriptor import Descriptor, check_key, parse_descriptor, product_of
 
 SOUND: dict[str, Any] = {
     "key": "org.example.notes",
@@ -172,6 +172,24 @@ def test_the_key_is_the_apps() -> None:
 def test_the_hash_leaves_the_path_of_the_base_out(url: str, hashed: tuple[str, str]) -> None:
     """An app knows its paths without it."""
     assert parse_descriptor(SOUND).hashed(url) == hashed
+
+
+@pytest.mark.parametrize(
+    ("document", "product"),
+    [
+        (SOUND, "jira"),
+        (MANIFEST, "jira"),
+        ({"modules": {"confluence:cloudAppMigration": {}}}, "confluence"),
+        ({"modules": {"dynamicContentMacros": []}}, "confluence"),
+        ({"modules": {"jiraIssueContents": [], "dynamicContentMacros": []}}, "jira"),
+        ({"connectModules": {"confluence:lifecycle": []}, "modules": {}}, "confluence"),
+        ({"modules": {"macro": []}, "connectModules": {"confluence:lifecycle": []}}, "confluence"),
+        ({"modules": "nonsense"}, "jira"),
+        ({}, "jira"),
+    ],
+)
+def test_the_product_is_that_of_the_modules(document: dict[str, Any], product: str) -> None:
+    assert product_of(document) == product
 
 
 _LEAF = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)

@@ -312,7 +312,7 @@ JAVASCRIPT = {
     "a syntax error": (
         "export const run = () => {\n  const = 1;\n};",
         "function_not_loaded",
-        "handler_does_not_compile: expected sources that esbuild can make one file of; "
+        "handler_does_not_compile: expected sources that esbuild can bundle into one file; "
         'found Expected identifier but found "=" src/index.ts:2:8:',
     ),
     "a syntax error beside words of the compiler": (
@@ -323,7 +323,7 @@ JAVASCRIPT = {
     "a module that is missing": (
         "import pad from 'left-pad';\nexport const run = pad;",
         "dependency_missing",
-        "handler_module_missing: expected every module that is imported; missing: left-pad; ",
+        "handler_module_missing: expected every imported module; missing: left-pad; ",
     ),
     "a module that is required and missing": (
         "const name = 'left' + '-pad';\nrequire(name);\nexport const run = () => {};",

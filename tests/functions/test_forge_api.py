@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from ferryman.functions import toolchain
-from ferryman.functions.pool import FunctionCall, FunctionPool
-from tests.support import unavailable
+from ferryman.functions.call import FunctionCall
+from ferryman.functions.pool import FunctionPool
+from tests.kit.platform import unavailable
 
 PACKAGE = "@forge/api@8.3.0"
 IDENTITY = {"appId": "app-1", "environment": "production", "installationId": "installation-1"}

@@ -14,7 +14,7 @@ from ferryman.domain.outcome import Outcome
 from ferryman.functions import toolchain
 from ferryman.functions.pool import FunctionPool
 from tests.functions.calling import WORKER, Invoke, Watched, once, told_by
-from tests.support import wait_until
+from tests.kit.platform import wait_until
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="looks into Linux's processes"),
@@ -266,7 +266,7 @@ def test_a_rejection_after_the_return_is_told_in_the_log(invoke: Invoke, fifo: P
 
 
 def test_a_host_is_used_again_and_each_call_has_its_own_token(invoke: Invoke, product: str) -> None:
-    """What a call left undone goes on with the token of that call, never with the next one's."""
+    """What a call left undone runs with the token of that call, never with the next one's."""
 
     async def calls() -> list[str]:
         async with FunctionPool(concurrency=1) as pool:

@@ -7,11 +7,12 @@ import pytest
 
 from ferryman.domain.outcome import Outcome
 from ferryman.errors import ConfigError, Invalid
+from ferryman.functions.call import FunctionCall
 from ferryman.functions.manifest import parse_manifest
 from ferryman.functions.overrides import read_overrides
-from ferryman.functions.pool import FunctionCall, FunctionPool
+from ferryman.functions.pool import FunctionPool
 from ferryman.functions.source import check_source, handler_file
-from tests.support import manifest
+from tests.kit.manifests import function_manifest
 
 RUN = "export const run = () => console.log('ran');"
 
@@ -24,7 +25,7 @@ def app(tmp_path: Path) -> Path:
 
 
 def check(app: Path, handler: str = "index.run") -> None:
-    check_source(parse_manifest(manifest(handler)), app)
+    check_source(parse_manifest(function_manifest(handler)), app)
 
 
 def call(app: Path, handler: str = "index.run") -> Outcome:
@@ -100,9 +101,9 @@ def test_a_sound_handler_passes(app: Path, files: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("export const other = 1, more = 2;", "index.ts to export run; found it exports more, o"),
-        ("export default { run() {} };", "found it exports default"),
-        ("export {};", "found it exports nothing"),
+        ("export const other = 1, more = 2;", "export run in index.ts; found exports more, o"),
+        ("export default { run() {} };", "found exports default"),
+        ("export {};", "found exports nothing"),
         ("export const run = (: number) => 1;", r"(?s)handler_does_not_compile.*index.ts:1:20"),
         ("import x from './gone'; export const run = x;", r'(?s)not resolve "./gone".*index.ts:1'),
         ("import x from 'left-pad'; export const run = x;", r"handler_module_missing.*left-pad"),
@@ -143,10 +144,16 @@ def test_a_module_is_replaced_by_a_file(app: Path) -> None:
     ("text", "words"),
     [
         ("[alias", r"overrides_malformed.*ferryman\.toml to be TOML"),
-        ("alias = 3", "alias to be a table"),
+        ("alias = 3", "alias to be a mapping"),
         ('[alias]\n"@forge/kvs" = 3', "@forge/kvs to be a string"),
         ('[alias]\n"@forge/kvs" = "gone.js"', "alias_file_missing.*gone.js"),
         ('[products]\njira = "localhost"', "overrides_malformed.*http"),
+        ("[aliases]", "aliases to be one of alias, products, test-handler.*nearest is 'alias'"),
+        ("[test-handler]\nresets = ''", r"test-handler\.resets to be one of.*nearest is 'reset'"),
+        ("[test-handler]\nunordered = 'yes'", r"test-handler\.unordered to be true or false"),
+        ("[test-handler]\nignore = ['thrown']", r"test-handler\.ignore\[0\] to be one of"),
+        ("[test-handler]\nstate = 'a'\nstate-function = 'b.c'", "not both"),
+        ("\ufeff[alias]\n'a' = 'gone.js'", "alias_file_missing"),
     ],
 )
 def test_a_mistake_in_ferryman_toml_is_named(app: Path, text: str, words: str) -> None:

@@ -11,8 +11,9 @@ import psutil
 import pytest
 
 from ferryman.domain.outcome import Outcome
-from ferryman.functions.host import HOME_PREFIX
-from ferryman.functions.pool import FunctionCall, FunctionPool
+from ferryman.functions.call import FunctionCall
+from ferryman.functions.enter import HOME_PREFIX
+from ferryman.functions.pool import FunctionPool
 from tests.functions.calling import WORKER, Invoke, Watched, once, told_by
 
 pytestmark = [
@@ -323,7 +324,7 @@ def test_everything_dies_with_a_killed_worker(app: Path, fifo: Path, function: s
     with subprocess.Popen([sys.executable, "-c", WORKER, str(app), function, str(fifo)]) as worker:
         daemon = asyncio.run(told_by(fifo))
         below = psutil.Process(worker.pid).children(recursive=True)
-        # The warden, the host and the daemon, which the host has adopted or soon will.
+        # The supervisor, the host and the daemon, which the host has adopted or soon will.
         assert len(below) >= 2
         watched = [daemon, *(Watched(process.pid) for process in below)]
         worker.kill()
@@ -348,7 +349,7 @@ def test_a_host_with_a_timer_left_takes_no_other_call(
     assert (note in first.output) is not again
 
 
-def test_what_a_killed_warden_left_is_removed_at_the_next_start(
+def test_what_a_killed_supervisor_left_is_removed_at_the_next_start(
     invoke: Invoke, fifo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And nothing of one that lives, nor of anything else there."""
@@ -369,9 +370,9 @@ def test_what_a_killed_warden_left_is_removed_at_the_next_start(
             task = asyncio.create_task(hanging)
             host = await told_by(fifo)
             [left] = homes() - {warm}
-            warden = psutil.Process(host.pid).parent()
-            assert warden is not None
-            warden.kill()
+            supervisor = psutil.Process(host.pid).parent()
+            assert supervisor is not None
+            supervisor.kill()
             assert not (await task).ok
             assert host.ended()
             assert left.is_dir()

@@ -1,12 +1,14 @@
 """What a function returns to ask for a retry, as `InvocationError` of `@forge/events` does."""
 
 import asyncio
+import json
 import sys
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from ferryman.domain.limits import MAX_RETRY_DATA_BYTES
 from ferryman.domain.outcome import Outcome
 from ferryman.functions.pool import FunctionPool
 from tests.functions.calling import Invoke
@@ -62,6 +64,40 @@ def test_a_retry_is_granted_within_bounds(
     assert f"asked to be called again in {seconds:g} s" in str(outcome.reason)
     assert (REASON in str(outcome.reason)) is (REASON in value)
     assert warm
+
+
+@pytest.mark.parametrize(
+    ("options", "context"),
+    [
+        ("{}", {"retryReason": "FUNCTION_RETRY_REQUEST"}),
+        (
+            "{ retryReason: 'FUNCTION_UPSTREAM_RATE_LIMITED', retryData: { page: 7 } }",
+            {"retryReason": "FUNCTION_UPSTREAM_RATE_LIMITED", "retryData": {"page": 7}},
+        ),
+        ("{ retryData: null }", {"retryReason": "FUNCTION_RETRY_REQUEST", "retryData": None}),
+        (
+            f"{{ retryData: 'x'.repeat({MAX_RETRY_DATA_BYTES - 2}) }}",
+            {
+                "retryReason": "FUNCTION_RETRY_REQUEST",
+                "retryData": "x" * (MAX_RETRY_DATA_BYTES - 2),
+            },
+        ),
+    ],
+)
+def test_what_the_next_call_gets(
+    invoke: Invoke, app: Path, options: str, context: dict[str, object]
+) -> None:
+    outcome, _ = returning(invoke, app, f"{{ _retry: true, retryOptions: {options} }}")
+    assert json.loads(str(outcome.retry_context)) == context
+
+
+def test_data_over_the_limit_is_not_kept_and_says_so(invoke: Invoke, app: Path) -> None:
+    data = f"'é'.repeat({MAX_RETRY_DATA_BYTES // 2})"
+    outcome, _ = returning(
+        invoke, app, f"{{ _retry: true, retryOptions: {{ retryData: {data} }} }}"
+    )
+    assert json.loads(str(outcome.retry_context)) == {"retryReason": "FUNCTION_RETRY_REQUEST"}
+    assert "retryData of 4098 bytes is not kept: the limit is 4096" in str(outcome.error)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
-"""One file of an app's JavaScript or TypeScript, made by esbuild, and made anew when it changes.
+"""Bundle an app's JavaScript or TypeScript into one file with esbuild, and again when it changes.
 
-The app's folder is only read. What npm has that only Forge can run is replaced: the package
+The app's folder is only read. Packages from npm that run only on Forge are replaced:
 ``@forge/migrations`` by ``node/migrations.mjs``, others as ``ferryman.toml`` says.
 """
 
@@ -15,19 +15,22 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ferryman.errors import ConfigError, Invalid
+from ferryman import refusals
+from ferryman.errors import Invalid
 from ferryman.functions import toolchain
+from ferryman.functions.compiler import Compiler
 from ferryman.functions.overrides import FILE, read_overrides
+from ferryman.functions.sandbox.sandbox import Sandbox
 
 _BUILD_SECONDS = 25.0
 _TIMES = 3
 _MESSAGE_CHARACTERS = 2000
-# Read by npm, esbuild or us, though no import leads to them.
+# Inputs that no import leads to.
 _BESIDE = ("package.json", "tsconfig.json", FILE)
-# In CommonJS, which Node and Forge can load in the middle of a program, there is no import.meta.
+# The bundle is CommonJS, which Node and Forge can load at any time, and has no import.meta.
 _BANNER = 'const __ferryman_url = require("node:url").pathToFileURL(__filename).href;'
 _ERROR = "✘ [ERROR] "
-# The head of a message; below it esbuild shows lines of the sources, which may say anything.
+# The first line of a message; the source lines that esbuild shows below may contain anything.
 _UNRESOLVED = re.compile(rf'^{re.escape(_ERROR)}Could not resolve "([^"]+)"', re.MULTILINE)
 _ADVICE = re.compile(r"\n\n  You can mark the path .*?(?=\n\n|\Z)", re.DOTALL)
 
@@ -36,9 +39,9 @@ Stamps = frozenset[tuple[str, int, int]]
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """The program, and what it was made of: ``inputs`` are whole paths.
+    """A bundled program; ``inputs`` are the absolute paths of the files that it was built from.
 
-    ``stamps`` are their time and size; ``products`` are the addresses in ``ferryman.toml``.
+    ``stamps`` are their times and sizes; ``products`` are the URLs in ``ferryman.toml``.
     """
 
     file: Path
@@ -49,49 +52,56 @@ class Bundle:
 
     @property
     def fresh(self) -> bool:
-        """Whether making it again would give the same."""
+        """Return whether no input has changed."""
         return stamps(self.inputs) == self.stamps
 
 
 class Bundles:
-    """The newest bundle of each handler's file, each made by one call at a time."""
+    """A cache of the newest bundle of each handler's file; each is built once at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, sandbox: Sandbox | None = None) -> None:
+        self._sandbox = sandbox
         self._made: dict[tuple[Path, Path], Bundle] = {}
         self._locks: dict[tuple[Path, Path], asyncio.Lock] = {}
 
     async def of(self, source: Path, file: Path) -> Bundle:
-        """One that is up to date; ``Invalid`` with the compiler's words if there can be none."""
+        """Return an up-to-date bundle; raise ``Invalid`` with the compiler's output."""
         key = source, file
         async with self._locks.setdefault(key, asyncio.Lock()):
             made = self._made.get(key)
             if made is None or not made.fresh:
-                made = self._made[key] = await asyncio.to_thread(bundle, source, file)
+                made = self._made[key] = await asyncio.to_thread(
+                    bundle, source, file, self._sandbox
+                )
             return made
 
 
-def bundle(source: Path, file: Path) -> Bundle:
-    """Make one; takes a tenth of a second and more, and reads everything that is imported."""
+def bundle(source: Path, file: Path, sandbox: Sandbox | None = None) -> Bundle:
+    """Build a bundle, which takes at least a tenth of a second and reads all imported files.
+
+    In a ``sandbox``, those in the source alone.
+    """
     for _ in range(_TIMES):
         with tempfile.TemporaryDirectory(prefix="ferryman-bundle-") as name:
             folder = Path(name)
             began = folder.stat().st_mtime_ns
             try:
-                made = _bundle(source, file, folder)
+                made = _bundle(source, file, folder, sandbox)
             except (OSError, ValueError, LookupError) as error:
-                raise _unusable(f"no bundle: {error}") from error
-        # By the clock that dates the files: nothing was written while esbuild read.
+                raise refusals.function.ESBUILD_UNUSABLE(found=f"no bundle: {error}") from error
+        # By the clock of the file system: no input was written while esbuild read.
         if all(changed < began for _, changed, _ in made.stamps):
             break
     return made
 
 
-def _bundle(source: Path, file: Path, folder: Path) -> Bundle:
+def _bundle(source: Path, file: Path, folder: Path, sandbox: Sandbox | None) -> Bundle:
     overrides = read_overrides(source)
     out, meta = folder / "bundle.js", folder / "meta.json"
-    _esbuild(source, str(file), f"--outfile={out}", f"--metafile={meta}", "--sourcemap=external")
-    told = json.loads(meta.read_bytes())
-    inputs = [os.path.join(source, name) for name in told["inputs"]]  # noqa: PTH118 - many, fast
+    options = (f"--outfile={out}", f"--metafile={meta}", "--sourcemap=external")
+    _esbuild(Compiler(source, sandbox, folder), str(file), *options)
+    metadata = json.loads(meta.read_bytes())
+    inputs = [os.path.join(source, name) for name in metadata["inputs"]]  # noqa: PTH118 - many, fast
     inputs += [str(source / name) for name in _BESIDE]
     return Bundle(
         file=file,
@@ -102,37 +112,37 @@ def _bundle(source: Path, file: Path, folder: Path) -> Bundle:
     )
 
 
-def check_export(source: Path, file: Path, function: str) -> None:
-    """See that the file compiles and exports the function, as far as that shows without running.
+def check_export(source: Path, file: Path, function: str, sandbox: Sandbox | None = None) -> None:
+    """Check, as far as possible without running it, that a file compiles and exports a function.
 
-    Raises ``Invalid``; ``ConfigError`` where Node or esbuild is missing.
+    Raises ``Invalid``, or ``ConfigError`` if Node or esbuild is missing.
     """
     toolchain.node()
     wanted = f"import {{ {function} }} from {json.dumps(str(file))};\nconsole.log({function});"
     try:
-        # What CommonJS exports shows only when it runs; esbuild knows when that is the case.
-        _esbuild(source, stdin=wanted)
+        # Exports of CommonJS show only at run time; esbuild knows when that is the case.
+        _esbuild(Compiler(source, sandbox), stdin=wanted)
     except Invalid as error:
         if "<stdin>:" not in error.found:
             raise
-        raise Invalid(
-            "handler_function_missing",
-            expected=f"{file.name} to export {function}",
-            found=f"it exports {', '.join(_exports(source, file)[:10]) or 'nothing'}",
-            fix="Correct the handler in the manifest, or export the function.",
+        raise refusals.function.MISSING_IN_JAVASCRIPT(
+            function=function,
+            file=file.name,
+            found=", ".join(_exports(source, file, sandbox)[:10]) or "nothing",
         ) from error
 
 
-def _exports(source: Path, file: Path) -> list[str]:
-    with tempfile.TemporaryDirectory(prefix="ferryman-bundle-") as folder:
-        meta = Path(folder, "meta.json")
-        _esbuild(source, str(file), f"--outdir={folder}", f"--metafile={meta}", "--format=esm")
+def _exports(source: Path, file: Path, sandbox: Sandbox | None) -> list[str]:
+    with tempfile.TemporaryDirectory(prefix="ferryman-bundle-") as name:
+        folder, meta = Path(name), Path(name, "meta.json")
+        options = (f"--outdir={folder}", f"--metafile={meta}", "--format=esm")
+        _esbuild(Compiler(source, sandbox, folder), str(file), *options)
         outputs = json.loads(meta.read_bytes())["outputs"]
     return sorted(name for each in outputs.values() for name in each.get("exports", ()))
 
 
 def stamps(files: Iterable[str]) -> Stamps:
-    """Name, time of change and size of each; a file that is not there has a stamp too."""
+    """Return name, modification time and size of each file; a missing file has a stamp too."""
     found = []
     for name in files:
         try:
@@ -143,11 +153,11 @@ def stamps(files: Iterable[str]) -> Stamps:
     return frozenset(found)
 
 
-def _esbuild(source: Path, *arguments: str, stdin: str = "") -> None:
+def _esbuild(compiler: Compiler, *arguments: str, stdin: str = "") -> None:
+    source = compiler.source
     alias = {"@forge/migrations": toolchain.HERE / "migrations.mjs"}
     alias |= read_overrides(source).alias
-    command = [
-        str(toolchain.esbuild()),
+    options = [
         *("--bundle", "--platform=node", f"--target=node{toolchain.NODE_MAJOR}", "--format=cjs"),
         *("--keep-names", "--loader:.js=jsx", "--sources-content=false"),
         *("--log-level=error", "--log-limit=10", "--color=false"),
@@ -156,55 +166,34 @@ def _esbuild(source: Path, *arguments: str, stdin: str = "") -> None:
         *arguments,
     ]
     try:
-        done = subprocess.run(
-            command,
-            cwd=source,
-            input=stdin.encode(),
-            capture_output=True,
-            check=False,
-            timeout=_BUILD_SECONDS,
-        )
+        done = compiler.run(options, stdin.encode(), _BUILD_SECONDS)
     except subprocess.TimeoutExpired as error:
         found = f"esbuild had not finished after {_BUILD_SECONDS:g} s"
         raise _does_not_compile(source, found) from error
     except OSError as error:
-        raise _unusable(f"{command[0]}: {error.strerror or type(error).__name__}") from error
+        raise refusals.function.ESBUILD_UNUSABLE(
+            found=f"{toolchain.esbuild()}: {error.strerror or type(error).__name__}"
+        ) from error
     if done.returncode != 0:
-        said = done.stderr.decode(errors="replace")
-        raise _does_not_compile(source, said or f"esbuild ended with {done.returncode}")
+        output = done.stderr.decode(errors="replace")
+        raise _does_not_compile(source, output or f"esbuild ended with {done.returncode}")
 
 
-def _unusable(found: str) -> ConfigError:
-    return ConfigError(
-        "esbuild_unusable",
-        expected="an esbuild that can be started and writes what it is asked for",
-        found=found,
-        fix="Correct FERRYMAN_ESBUILD, or remove the folder ferryman of the cache so that it is "
-        "installed again.",
-    )
-
-
-def _does_not_compile(source: Path, said: str) -> Invalid:
-    modules = [name for name in _UNRESOLVED.findall(said) if not name.startswith((".", "/"))]
-    said = _ADVICE.sub("", said.replace(_ERROR, "")).strip()
+def _does_not_compile(source: Path, output: str) -> Invalid:
+    modules = [name for name in _UNRESOLVED.findall(output) if not name.startswith((".", "/"))]
+    output = _ADVICE.sub("", output.replace(_ERROR, "")).strip()
     if not modules:
-        return Invalid(
-            "handler_does_not_compile",
-            expected="sources that esbuild can make one file of",
-            found=said[:_MESSAGE_CHARACTERS],
-            fix="Correct the place that it names.",
-        )
-    return Invalid(
-        "handler_module_missing",
-        expected=f"every module that is imported; missing: {', '.join(dict.fromkeys(modules))}",
-        found=said[:_MESSAGE_CHARACTERS],
-        fix=f"Run npm install in {source}, or name a file that stands in for the module under "
-        f"[alias] in {FILE}.",
+        return refusals.function.DOES_NOT_COMPILE(found=output[:_MESSAGE_CHARACTERS])
+    return refusals.function.MODULE_MISSING(
+        modules=", ".join(dict.fromkeys(modules)),
+        found=output[:_MESSAGE_CHARACTERS],
+        source=source,
+        overrides=FILE,
     )
 
 
 def _source_map(folder: Path, file: Path) -> str:
-    """The map as a comment, its sources by whole paths: the bundle pretends to lie elsewhere."""
+    """Return the source map as a comment, with absolute paths."""
     document = json.loads(file.read_bytes())
     real = folder.resolve()
     document["sources"] = [os.path.normpath(real / name) for name in document["sources"]]

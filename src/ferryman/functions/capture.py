@@ -1,24 +1,31 @@
-"""What a function prints: its beginning and its end are kept, the rest is read and dropped."""
+"""Capture what a function prints, keeping the beginning and the end."""
 
 import asyncio
 import os
 from collections import deque
+from collections.abc import Callable
+
+from ferryman.domain.outcome import cut, storable
 
 _CHUNK = 1 << 16
+LIVE_BYTES = 1 << 16
+"""Most output of a call that is logged live, so that it cannot fill a log."""
 
 
 class Excerpt:
-    """The first and the last half of ``limit`` bytes of a stream of any length."""
+    """The beginning and the end of a stream of any length, in at most ``limit`` bytes."""
 
     def __init__(self, limit: int) -> None:
-        self._half = limit // 2
+        self._limit = limit
+        # This much of each end is enough to fill the excerpt of a longer stream.
+        self._half = limit - limit // 2
         self._head = bytearray()
         self._tail: deque[bytes] = deque()
         self._tail_size = 0
         self._dropped = 0
 
     def add(self, data: bytes) -> None:
-        """Take the next bytes."""
+        """Add the next bytes."""
         room = self._half - len(self._head)
         self._head += data[:room]
         rest = data[room:]
@@ -35,46 +42,86 @@ class Excerpt:
             self._dropped += gone
 
     def text(self) -> str:
-        """What was kept, as text; bytes that are no UTF-8 become replacement characters."""
+        """Return the excerpt as text that can be stored; bytes that are not UTF-8 are replaced.
+
+        Omitted output is replaced by a note with the total number of bytes.
+        """
         tail = b"".join(self._tail)
-        dropped = self._dropped + max(0, len(tail) - self._half)
-        gap = f"\n[... {dropped} bytes left out ...]\n".encode() if dropped else b""
-        return (bytes(self._head) + gap + tail[-self._half :]).decode("utf-8", "replace")
+        size = len(self._head) + self._dropped + len(tail)
+        if size <= 2 * self._half:
+            whole = _readable(bytes(self._head) + tail)
+            if len(whole) <= self._limit:
+                return whole.decode()
+            return cut(whole, whole, size, self._limit)
+        return cut(_readable(bytes(self._head)), _readable(tail), size, self._limit)
+
+
+def _readable(data: bytes) -> bytes:
+    return storable(data.decode("utf-8", "replace"))
+
+
+class Live:
+    """A filter that passes on whole lines of a stream as they come, up to ``limit`` bytes."""
+
+    def __init__(self, tell: Callable[[str], None], limit: int = LIVE_BYTES) -> None:
+        self._tell = tell
+        self._room = limit
+        self._open = bytearray()
+
+    def add(self, data: bytes) -> None:
+        """Add the next bytes."""
+        self._open += data[: self._room]
+        self._room -= min(self._room, len(data))
+        whole, line_end, rest = self._open.rpartition(b"\n")
+        self._open = rest
+        if line_end:
+            self._tell(_readable(bytes(whole)).decode())
+
+    def end(self) -> None:
+        """Pass on a last line without a line end."""
+        if self._open:
+            self._tell(_readable(bytes(self._open)).decode())
+            self._open.clear()
 
 
 class OutputPipe:
-    """A pipe that a process writes to and that never fills up.
+    """A pipe for the output of a process, drained so that it never fills up.
 
-    Belongs to the running event loop. ``write_end`` is handed to the process and then closed
-    here; ``close`` closes the rest.
+    It belongs to the running event loop. Hand ``write_end`` to the process, then close it here;
+    ``close`` closes the rest.
     """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._excerpt = Excerpt(limit)
+        self._live: Live | None = None
         self._read_end, self.write_end = os.pipe()
         os.set_blocking(self._read_end, False)
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._read_end, self._read)
 
-    def begin(self) -> None:
-        """Forget what was printed so far."""
+    def begin(self, tell: Callable[[str], None] | None = None) -> None:
+        """Discard the output so far; ``tell`` gets the output from now on, line by line."""
         self._drain()
         self._excerpt = Excerpt(self._limit)
+        self._live = None if tell is None else Live(tell)
 
     def text(self) -> str:
-        """What was printed since ``begin``, all that was written before this call included."""
+        """Return all output since ``begin``, including what the pipe still holds."""
         self._drain()
         return self._excerpt.text()
 
     def take(self) -> str:
-        """:meth:`text`, which is then forgotten."""
+        """Return :meth:`text`, and discard it."""
         text = self.text()
         self._excerpt = Excerpt(self._limit)
+        if self._live is not None:
+            self._live.end()
+            self._live = None
         return text
 
     def close_write_end(self) -> None:
-        """Give the writing to the process alone."""
+        """Close our copy of the write end, so that only the process holds it."""
         os.close(self.write_end)
 
     def close(self) -> None:
@@ -83,8 +130,8 @@ class OutputPipe:
         os.close(self._read_end)
 
     def _drain(self) -> None:
-        # A pipe holds 64 KiB unless it was enlarged, at most to 1 MiB: bounded even if a
-        # process that is still running writes as fast as this reads.
+        # A pipe holds 64 KiB, or 1 MiB at most if enlarged. The loop ends even if a process writes
+        # as fast as this reads.
         for _ in range(16):
             if not self._read():
                 return
@@ -98,4 +145,6 @@ class OutputPipe:
             self._loop.remove_reader(self._read_end)
             return False
         self._excerpt.add(data)
+        if self._live is not None:
+            self._live.add(data)
         return True

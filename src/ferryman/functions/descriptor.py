@@ -1,9 +1,9 @@
-"""A Connect app's descriptor (``atlassian-connect.json``): where the app is and what it takes.
+"""Parse a Connect app's descriptor (``atlassian-connect.json``).
 
-A Connect app that has moved to Forge says the same in its manifest: ``app.connect``, the
-remote that it names, and ``connectModules`` (forge-manifest).
+A Connect app that moved to Forge says the same in its manifest: ``app.connect``, the remote it
+names, and ``connectModules`` (forge-manifest).
 
-What is never sent to is tolerated, so that an app can bring the descriptor it has
+Fields that the platform does not use are ignored, so that an app can bring its existing descriptor
 (connect-lifecycle).
 """
 
@@ -11,21 +11,22 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ferryman import refusals
 from ferryman.errors import Invalid
 from ferryman.functions.document import Node, describe, is_web_address
 
 _MODULES = ("cloudAppMigration", "jira:cloudAppMigration", "confluence:cloudAppMigration")
 _LIFECYCLES = ("jira:lifecycle", "confluence:lifecycle")
 _PATH_CHARACTERS = 2_048
-# What a client would write otherwise on the way, so that the hash of the request would not fit:
-# characters that it encodes, and dot segments, which it takes out.
+# Anything that HTTP clients rewrite, which would break the hash of the request: characters that
+# they encode, and dot segments, which they remove.
 _PATH = re.compile(r"(?:[\w\-.~!$&'()*+,;=:@/?]|%[0-9A-Fa-f]{2})*", re.ASCII)
 _DOTS = re.compile(r"(^|/)\.{1,2}(/|\?|$)")
 
 
 @dataclass(frozen=True, slots=True)
 class Descriptor:
-    """A descriptor that was found to be sound; each path begins with a slash."""
+    """A validated descriptor; each path begins with a slash."""
 
     key: str
     base_url: str
@@ -35,14 +36,14 @@ class Descriptor:
     webhook_path: str | None = None
 
     def url(self, path: str) -> str:
-        """The whole address of one of the paths."""
+        """Return the full URL of a path."""
         return self.base_url + path
 
     def hashed(self, url: str) -> tuple[str, str]:
-        """Path and query of ``url`` as the hash of a request covers them.
+        """Return path and query of ``url`` as the hash of a request covers them.
 
-        An app knows its paths without the path of its base URL (connect-jwt); an address
-        elsewhere, which no base URL leads to, counts in full.
+        An app sees its paths without the path of its base URL (connect-jwt); a URL that is not
+        below the base URL counts in full.
         """
         base = self.base_url
         if url.startswith((f"{base}/", f"{base}?")) or url == base:
@@ -51,7 +52,7 @@ class Descriptor:
 
 
 def hashed_in_full(url: str) -> tuple[str, str]:
-    """Path and query of ``url`` as the hash of a request covers them where no base URL counts."""
+    """Return path and query of ``url`` as the hash of a request covers them without a base URL."""
     _, _, rest = url.partition("://")
     return _path_and_query(re.sub(r"^[^/?#]*", "", rest))
 
@@ -62,7 +63,7 @@ def _path_and_query(text: str) -> tuple[str, str]:
 
 
 def parse_descriptor(document: Mapping[str, object]) -> Descriptor:
-    """The descriptor, or ``Invalid`` saying which place is wrong and what to do about it."""
+    """Return the descriptor; raise ``Invalid`` naming the malformed place and the fix."""
     root = Node(document, refusal=_malformed)
     if not root.get("connectModules").absent:
         return _of_manifest(root)
@@ -90,7 +91,7 @@ def _of_manifest(root: Node) -> Descriptor:
 
 
 def _descriptor(root: Node, base: Node, lifecycle: list[Node], migration: list[Node]) -> Descriptor:
-    """What the places say that may name each path; the first that does counts."""
+    """Build the descriptor; for each path, the first place that names it counts."""
     if not is_web_address(base.text()) or not base.text().isascii():
         base.refuse("an absolute http or https URL without a query")
     return Descriptor(
@@ -104,10 +105,10 @@ def _descriptor(root: Node, base: Node, lifecycle: list[Node], migration: list[N
 
 
 def on_connect(manifest: Mapping[str, object]) -> bool:
-    """Whether a manifest is that of a Connect app, which gets its events at a webhook.
+    """Return whether a manifest is that of a Connect app, which gets its events at a webhook.
 
-    An app that listens for events of a migration in a trigger has moved to Forge in this, too,
-    whatever else its ``connectModules`` still hold.
+    An app with a trigger for migration events has moved them to Forge, whatever its
+    ``connectModules`` still hold.
     """
     modules = manifest.get("modules")
     triggers = modules.get("trigger") if isinstance(modules, Mapping) else None
@@ -121,19 +122,42 @@ def on_connect(manifest: Mapping[str, object]) -> bool:
     return isinstance(manifest.get("connectModules"), Mapping) and not moved
 
 
+# Modules that only Confluence has; its Connect modules have no prefix.
+_CONFLUENCE = frozenset(
+    {
+        "blueprints",
+        "confluenceContentProperties",
+        "contentBylineItems",
+        "customContent",
+        "dynamicContentMacros",
+        "spaceToolsTabs",
+        "staticContentMacros",
+    }
+)
+
+
+def product_of(document: Mapping[str, object]) -> str:
+    """Return the product that the app's modules belong to: ``confluence``, otherwise ``jira``."""
+    modules: set[str] = set()
+    for name in ("modules", "connectModules"):
+        found = document.get(name)
+        modules |= set(found) if isinstance(found, Mapping) else set()
+    if any(name.startswith("jira") for name in modules):
+        return "jira"
+    confluence = any(name.startswith("confluence:") for name in modules) or modules & _CONFLUENCE
+    return "confluence" if confluence else "jira"
+
+
 def check_key(descriptor: Descriptor, cloud_app_key: str) -> None:
-    """Refuse a descriptor of another app (``Invalid``)."""
+    """Refuse the descriptor of another app (``Invalid``)."""
     if descriptor.key != cloud_app_key:
-        raise Invalid(
-            "descriptor_key_mismatch",
-            expected=f"a descriptor with the key {describe(cloud_app_key)}, the cloudAppKey",
-            found=f"one with the key {describe(descriptor.key)}",
-            fix="Register the app under the key that its descriptor has.",
+        raise refusals.manifest.DESCRIPTOR_KEY_MISMATCH(
+            key=describe(cloud_app_key), found=describe(descriptor.key)
         )
 
 
 def _modules(modules: Node, names: tuple[str, ...]) -> list[Node]:
-    """The modules of those names; each may be a mapping or a list of them."""
+    """Return the modules with those names; each may be a mapping or a list of mappings."""
     found: list[Node] = []
     for name in names:
         module = modules.get(name)
@@ -158,9 +182,6 @@ def _path(node: Node) -> str | None:
 
 
 def _malformed(path: str, expected: str, found: str) -> Invalid:
-    return Invalid(
-        "descriptor_malformed",
-        expected=f"{path or 'the descriptor'} to be {expected}",
-        found=found,
-        fix="Correct the descriptor and register the app again.",
+    return refusals.manifest.DESCRIPTOR_MALFORMED(
+        path=path or "the descriptor", expected=expected, found=found
     )

@@ -1,26 +1,29 @@
-"""Reading a document of unknown shape: every step names the place and what was wrong there."""
+"""Read a document of unknown shape; errors name the path and the fault."""
 
 import re
-from collections.abc import Callable, Mapping
+import tomllib
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
 from typing import NoReturn
 from urllib.parse import urlsplit
 
-from ferryman.errors import Invalid
+from ferryman import refusals
+from ferryman.errors import Invalid, PlatformError
 
 
 def malformed(path: str, expected: str, found: str) -> Invalid:
-    """The refusal of a value that has not the form its place needs."""
-    return Invalid(
-        "manifest_malformed",
-        expected=f"{path or 'the manifest'} to be {expected}",
-        found=found,
-        fix="Correct the manifest and register the app again.",
-    )
+    """Return the error for a value of the wrong form."""
+    return refusals.manifest.MALFORMED(path=path or "the manifest", expected=expected, found=found)
+
+
+MakeError = Callable[[str, str, str], PlatformError]
+"""Create the error for a path, from the path, what is expected and what is found."""
 
 
 def describe(value: object) -> str:
-    """A short, printable description; containers are named, not printed."""
+    """Return a short, printable description; containers are named, not printed."""
     match value:
         case None:
             return "nothing"
@@ -37,7 +40,7 @@ def describe(value: object) -> str:
 
 
 def is_web_address(text: str) -> bool:
-    """Whether ``text`` is scheme, host and at most a path: what a route can be added to."""
+    """Return whether ``text`` is scheme, host and optional path, without a query."""
     if re.search(r"[\s\x00-\x1f\x7f\\]", text):
         return False
     try:
@@ -51,22 +54,19 @@ def is_web_address(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A value and the path that leads to it. A YAML null counts as absent.
-
-    ``refusal`` makes the error of a place from its path, what is expected and what is found.
-    """
+    """A value in a document, with its path. A YAML null counts as absent."""
 
     value: object
     path: str = ""
-    refusal: Callable[[str, str, str], Invalid] = malformed
+    refusal: MakeError = malformed
 
     @property
     def absent(self) -> bool:
-        """Whether the document says nothing here."""
+        """Return whether the document has no value here."""
         return self.value is None
 
     def get(self, key: str) -> "Node":
-        """The member ``key``, absent if this node is; ``Invalid`` if this is no mapping."""
+        """Return the member ``key``; absent if this node is, ``Invalid`` if it is not a mapping."""
         path = f"{self.path}.{key}" if self.path else key
         if self.absent:
             return Node(None, path, self.refusal)
@@ -74,8 +74,26 @@ class Node:
             self.refuse("a mapping")
         return Node(self.value.get(key), path, self.refusal)
 
+    def members(self, known: Collection[str] | None = None) -> tuple[tuple[str, "Node"], ...]:
+        """Return names and values of a mapping; nothing if absent.
+
+        Raises ``Invalid`` for a name that is not in ``known``, suggesting the nearest one that is.
+        """
+        if self.absent:
+            return ()
+        if not isinstance(self.value, Mapping):
+            self.refuse("a mapping")
+        for name in self.value:
+            if known is not None and name not in known:
+                near = get_close_matches(str(name)[:64], known, n=1, cutoff=0.5)
+                hint = f"; the nearest is {near[0]!r}" if near else ""
+                raise self.refusal(
+                    self.get(name).path, f"one of {', '.join(known)}", f"an unknown name{hint}"
+                )
+        return tuple((name, self.get(name)) for name in self.value)
+
     def items(self) -> tuple["Node", ...]:
-        """The entries of a list; none if absent."""
+        """Return the entries of a list; nothing if absent."""
         if self.absent:
             return ()
         if not isinstance(self.value, list | tuple):
@@ -85,13 +103,13 @@ class Node:
         )
 
     def text(self) -> str:
-        """A string that is not empty."""
+        """Return a non-empty string."""
         if not isinstance(self.value, str) or not self.value:
             self.refuse("a string that is not empty")
         return self.value
 
     def flag(self) -> bool:
-        """True or false; false if absent."""
+        """Return a boolean; False if absent."""
         if self.absent:
             return False
         if not isinstance(self.value, bool):
@@ -99,5 +117,18 @@ class Node:
         return self.value
 
     def refuse(self, expected: str) -> NoReturn:
-        """Raise ``Invalid`` for this place."""
+        """Raise ``Invalid`` for this node."""
         raise self.refusal(self.path, expected, describe(self.value))
+
+
+def read_toml(file: Path, refusal: MakeError) -> Node:
+    """Read a TOML file, with or without a byte order mark.
+
+    Raises ``OSError``, or ``refusal`` if it is not TOML.
+    """
+    try:
+        return Node(tomllib.loads(file.read_text(encoding="utf-8-sig")), refusal=refusal)
+    except tomllib.TOMLDecodeError as error:
+        raise refusal(str(file), "TOML", str(error)) from error
+    except UnicodeDecodeError as error:
+        raise refusal(str(file), "a text in UTF-8", str(error)) from error

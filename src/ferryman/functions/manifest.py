@@ -1,110 +1,40 @@
-"""An app's ``manifest.yml``: what it declares, and where an event goes by it.
+"""Parse and validate an app's ``manifest.yml``.
 
-What could never be routed is refused here, before the first byte is exported, because an event
-that goes nowhere is found out only after days (vendor-practice).
+Events that could never be routed are refused here, before the first byte is exported, because
+otherwise the mistake shows only after days (vendor-practice).
 """
 
-import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
+from ferryman import refusals
+from ferryman.domain.near import nearest
 from ferryman.errors import Invalid
 from ferryman.functions.document import Node, describe, is_web_address
+from ferryman.functions.manifest_model import (
+    Endpoint,
+    Function,
+    Keyed,
+    Manifest,
+    Remote,
+    Trigger,
+    Variable,
+)
 from ferryman.vocab import EventType
-
-
-class Keyed(Protocol):
-    """An entry of a module list."""
-
-    @property
-    def key(self) -> str:
-        """Unique among the entries of its kind."""
-
 
 Entry = TypeVar("Entry", bound=Keyed)
 
-
-@dataclass(frozen=True, slots=True)
-class Function:
-    """``modules.function``: ``handler`` is ``file.function``, the file without its ending."""
-
-    key: str
-    handler: str
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """``modules.endpoint``, with the whole ``url`` that its remote and route give.
-
-    ``url`` is empty for one of a container service, which is not run here.
-    """
-
-    key: str
-    url: str
-    system_token: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Trigger:
-    """``modules.trigger``: exactly one of ``function`` and ``endpoint`` is set.
-
-    ``events`` has only those that are sent here; a trigger of product events alone has none.
-    """
-
-    key: str
-    function: str | None
-    endpoint: str | None
-    events: tuple[EventType, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Remote:
-    """``remotes``: a server of the app's vendor."""
-
-    key: str
-    base_url: str
-
-
-@dataclass(frozen=True, slots=True)
-class Variable:
-    """``environment.variables``: a variable that the app's functions see."""
-
-    key: str
-    default: str | None
-
-    def value(self, environ: Mapping[str, str]) -> str | None:
-        """``FORGE_USER_VAR_<key>`` of the worker's environment, else the default."""
-        return environ.get(f"FORGE_USER_VAR_{self.key}", self.default)
-
-
-@dataclass(frozen=True, slots=True)
-class Manifest:
-    """A manifest that was found to be sound; every name in it leads somewhere."""
-
-    app_id: str | None
-    functions: tuple[Function, ...]
-    endpoints: tuple[Endpoint, ...]
-    triggers: tuple[Trigger, ...]
-    remotes: tuple[Remote, ...]
-    variables: tuple[Variable, ...]
-
-    @property
-    def events(self) -> tuple[EventType, ...]:
-        """The events that go somewhere, each once, in the manifest's order."""
-        return tuple(dict.fromkeys(event for trigger in self.triggers for event in trigger.events))
-
-
 _SEGMENT = r"[A-Za-z_][A-Za-z0-9_-]*"
-# No dots and no empty segments in the path, so a handler can never climb out of the source.
+# No dots and no empty segments, so that a handler cannot escape the source folder.
 HANDLER = re.compile(rf"{_SEGMENT}(/{_SEGMENT})*\.[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _ENVIRONMENT = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.ASCII)
-# Product events that an app may listen for elsewhere: never sent by Ferryman, no mistake either.
+_ADDRESS = re.compile(r"(https?://)?(\*|(\*\.)?[\w.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?(/\S*)?")
+# Product events, which an app may list; Ferryman never sends them.
 PRODUCT_EVENTS = ("avi:bitbucket:", "avi:compass:", "avi:confluence:", "avi:forge:", "avi:jira")
-# Events of other ways to export than files (forge-storage, managed-exports, building-blocks). There
-# are none of them here, so they are never sent; an app may list them all the same.
+# Events of exports other than files (forge-storage, managed-exports, building-blocks), which an app
+# may list; Ferryman never sends them.
 UNSENT_EVENTS = frozenset(
     {
         "avi:ecosystem.migration:uploaded:sql",
@@ -115,20 +45,15 @@ UNSENT_EVENTS = frozenset(
 
 
 def parse_manifest(document: Mapping[str, object]) -> Manifest:
-    """The manifest, or ``Invalid`` saying which place is wrong and what to do about it.
+    """Return the manifest; raise ``Invalid`` naming the malformed place and the fix.
 
-    Modules other than function, trigger and endpoint are tolerated, so that an app can bring
-    the manifest it has.
+    Modules other than function, trigger and endpoint are ignored, so that an app can bring its
+    existing manifest.
     """
     root = Node(document)
     modules = root.get("modules")
     if not modules.get("migration").absent:
-        raise Invalid(
-            "manifest_migration_module",
-            expected="migration events to be listened for in modules.trigger",
-            found="a migration: module, which lint accepts and no event is ever routed to",
-            fix="Remove it, and name the events in modules.trigger[].events with a function.",
-        )
+        raise refusals.manifest.MIGRATION_MODULE()
     app_id = root.get("app").get("id")
     functions = _entries(modules.get("function"), _function)
     remotes = _entries(root.get("remotes"), _remote)
@@ -142,45 +67,36 @@ def parse_manifest(document: Mapping[str, object]) -> Manifest:
         ),
         remotes=remotes,
         variables=_entries(root.get("environment").get("variables"), _variable),
+        fetched=_fetched(root.value, remotes),
     )
 
 
 def check_events(names: Iterable[str]) -> None:
-    """Refuse an app all of whose migration events are never sent here (``Invalid``).
+    """Raise ``Invalid`` for an app that only listens for migration events never sent here.
 
-    ``names`` are the events of all its triggers. Registering and the doctor both ask here.
+    ``names`` are the events of all its triggers.
     """
     named = set(names)
     unsent = sorted(UNSENT_EVENTS & named)
     if unsent and not set(EventType) & named:
-        raise Invalid(
-            "manifest_events_unsent",
-            expected="a trigger for an event that is sent here, such as " + EventType.UPLOADED,
-            found="only events of other ways to export, which Ferryman does not have: "
-            + ", ".join(unsent),
-            fix="An app for managed exports or Forge storage alone cannot be tried here. If it "
-            f"takes exported files as well, add {EventType.UPLOADED} to a trigger.",
-        )
+        raise refusals.manifest.EVENTS_UNSENT(example=EventType.UPLOADED, events=", ".join(unsent))
 
 
 def event_names(document: Mapping[str, object]) -> list[str]:
-    """The events of all triggers of a sound manifest, product events and unsent ones too."""
+    """Return the events of all triggers of a valid manifest, product and unsent ones included."""
     triggers = Node(document).get("modules").get("trigger").items()
     return [event.text() for trigger in triggers for event in trigger.get("events").items()]
 
 
 def check_environment(name: str) -> None:
-    """Refuse an environment name that no event would ever be routed to (``Invalid``)."""
+    """Raise ``Invalid`` for an environment name to which no event could be routed."""
     if _ENVIRONMENT.fullmatch(name):
         return
     lower = name.strip().lower()
     fits = _ENVIRONMENT.fullmatch(lower) is not None
-    raise Invalid(
-        "environment_not_lower_case" if fits else "environment_malformed",
-        expected="an environment in lower-case letters, digits, - and _, such as production",
-        found=describe(name),
-        fix=f"Write {lower!r}." if fits else "Write development, staging or production.",
-    )
+    if fits:
+        raise refusals.app.ENVIRONMENT_NOT_LOWER_CASE(found=describe(name), lower=lower)
+    raise refusals.app.ENVIRONMENT_MALFORMED(found=describe(name))
 
 
 def _entries(node: Node, parse: Callable[[Node], Entry]) -> tuple[Entry, ...]:
@@ -188,11 +104,8 @@ def _entries(node: Node, parse: Callable[[Node], Entry]) -> tuple[Entry, ...]:
     for item in node.items():
         entry = parse(item)
         if entry.key in entries:
-            raise Invalid(
-                "manifest_duplicate_key",
-                expected=f"every key in {node.path} once",
-                found=f"{describe(entry.key)} again in {item.path}",
-                fix="Give each entry a key of its own.",
+            raise refusals.manifest.DUPLICATE_KEY(
+                path=node.path, key=describe(entry.key), again=item.path
             )
         entries[entry.key] = entry
     return tuple(entries.values())
@@ -201,12 +114,7 @@ def _entries(node: Node, parse: Callable[[Node], Entry]) -> tuple[Entry, ...]:
 def _function(node: Node) -> Function:
     key, handler = node.get("key").text(), node.get("handler")
     if not HANDLER.fullmatch(handler.text()):
-        raise Invalid(
-            "manifest_handler_malformed",
-            expected=f"{handler.path} as file.function, such as index.run",
-            found=describe(handler.value),
-            fix="Name a file within the source, without its ending, a dot and the function.",
-        )
+        raise refusals.manifest.HANDLER_MALFORMED(path=handler.path, found=describe(handler.value))
     return Function(key, handler.text())
 
 
@@ -215,13 +123,25 @@ def _remote(node: Node) -> Remote:
     for operation in node.get("operations").items():
         operation.text()
     if not is_web_address(base.text()):
-        raise Invalid(
-            "manifest_remote_url",
-            expected=f"{base.path} as a whole http(s) address, such as https://example.com",
-            found=describe(base.value),
-            fix="Write scheme and host, and neither a query nor a fragment.",
-        )
+        raise refusals.manifest.REMOTE_URL(path=base.path, found=describe(base.value))
     return Remote(key, base.text())
+
+
+def _fetched(manifest: object, remotes: Iterable[Remote]) -> tuple[str, ...]:
+    """Return the addresses that functions may fetch from; what is malformed permits nothing."""
+    by_key = {entry.key: entry.base_url for entry in remotes}
+    backend = manifest
+    for name in ("permissions", "external", "fetch", "backend"):
+        backend = backend.get(name) if isinstance(backend, Mapping) else None
+    found = []
+    for entry in backend if isinstance(backend, list) else ():
+        if isinstance(entry, Mapping):
+            address = by_key.get(str(entry.get("remote"))) or entry.get("address")
+        else:
+            address = entry
+        if isinstance(address, str) and _ADDRESS.fullmatch(address):
+            found.append(address)
+    return tuple(found)
 
 
 def _endpoint(node: Node, remotes: Iterable[Remote]) -> Endpoint:
@@ -243,11 +163,8 @@ def _endpoint(node: Node, remotes: Iterable[Remote]) -> Endpoint:
 def _trigger(node: Node, functions: Iterable[Function], endpoints: Iterable[Endpoint]) -> Trigger:
     key, function, endpoint = node.get("key").text(), node.get("function"), node.get("endpoint")
     if function.absent == endpoint.absent:
-        raise Invalid(
-            "manifest_trigger_target",
-            expected=f"{node.path} to name either a function or an endpoint",
-            found="neither" if function.absent else "both",
-            fix="Name the one that the events are to go to.",
+        raise refusals.manifest.TRIGGER_TARGET(
+            path=node.path, found="neither" if function.absent else "both"
         )
     for noun, target, entries in (
         ("function", function, {entry.key for entry in functions}),
@@ -257,12 +174,7 @@ def _trigger(node: Node, functions: Iterable[Function], endpoints: Iterable[Endp
             raise _unknown(noun, target, entries)
     events = _events(node.get("events"))
     if events and any(each.key == endpoint.value and not each.url for each in endpoints):
-        raise Invalid(
-            "manifest_endpoint_service",
-            expected=f"{endpoint.path} to name an endpoint of a remote, or a function instead",
-            found=f"{describe(endpoint.value)}, of a container service, which is not run here",
-            fix="Send the events of a migration to a function or to a remote.",
-        )
+        raise refusals.manifest.ENDPOINT_SERVICE(path=endpoint.path, found=describe(endpoint.value))
     return Trigger(
         key,
         None if function.absent else function.text(),
@@ -274,12 +186,7 @@ def _trigger(node: Node, functions: Iterable[Function], endpoints: Iterable[Endp
 def _events(node: Node) -> tuple[EventType, ...]:
     names = [item.text() for item in node.items()]
     if not names:
-        raise Invalid(
-            "manifest_no_events",
-            expected=f"{node.path} to name at least one event",
-            found="none, so that nothing would ever be routed here",
-            fix=f"Add an event, such as {EventType.UPLOADED}.",
-        )
+        raise refusals.manifest.NO_EVENTS(path=node.path, example=EventType.UPLOADED)
     known = set(EventType)
     for item, name in zip(node.items(), names, strict=True):
         if name not in known | UNSENT_EVENTS and not name.startswith(PRODUCT_EVENTS):
@@ -296,11 +203,9 @@ def _variable(node: Node) -> Variable:
 
 def _unknown(noun: str, node: Node, known: Iterable[str]) -> Invalid:
     names = sorted(map(str, known))
-    near = difflib.get_close_matches(node.text()[:200], names, n=1, cutoff=0.5)
+    near = nearest(node.text(), names)
     declared = ", ".join(names[:10]) or "none is declared"
-    return Invalid(
-        f"manifest_unknown_{noun}",
-        expected=f"{node.path} to be a known {noun} ({declared})",
-        found=describe(node.value),
-        fix=f"Did you mean {near[0]!r}?" if near else f"Name a {noun} that exists.",
-    )
+    values = {"path": node.path, "declared": declared, "found": describe(node.value)}
+    if near:
+        return refusals.manifest.UNKNOWN_BUT_NEAR[noun](near=near, **values)
+    return refusals.manifest.UNKNOWN[noun](**values)

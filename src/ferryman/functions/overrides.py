@@ -1,68 +1,90 @@
-"""``ferryman.toml`` beside the manifest: what an app has here instead of what Forge gives it.
+"""Read ``ferryman.toml``, which replaces parts of Forge for an app on this platform.
 
-``[alias]`` names a file for a module, ``[products]`` an address for a product. Neither is known
-to Forge, so the app itself stays as it is.
+``[alias]`` maps a module to a file, ``[products]`` a product to a URL, and ``[test-handler]`` holds
+options of that command. Forge ignores the file, so the app itself stays unchanged.
 """
 
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
+from ferryman import refusals
+from ferryman.domain.fault_oracle import CODES
 from ferryman.errors import Invalid
-from ferryman.functions.document import Node, is_web_address
+from ferryman.functions.document import Node, is_web_address, read_toml
 
 FILE = "ferryman.toml"
+_SECTIONS = ("alias", "products", "test-handler")
+_HANDLER_TEST = ("state", "state-function", "reset", "unordered", "ignore")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandlerTest:
+    """How `ferryman test-handler` reads the app's state, and what it does not report."""
+
+    state: str | None = None
+    state_function: str | None = None
+    reset: str | None = None
+    unordered: bool = False
+    ignore: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Overrides:
-    """Modules and the files they stand for; products and the addresses they are called at."""
+    """Files by the modules that they replace, and URLs by product."""
 
     alias: dict[str, Path]
     products: dict[str, str]
+    handler_test: HandlerTest = HandlerTest()
 
 
 def read_overrides(source: Path) -> Overrides:
-    """What the file in ``source`` says, nothing if there is none; ``Invalid`` if it is wrong."""
+    """Return the overrides of ``source``, empty without a file; raise ``Invalid`` if malformed."""
+    file = source / FILE
+    # Its errors quote it, so a link must not lead to a file that is somebody else's.
+    if not file.resolve().is_relative_to(source.resolve()):
+        raise _malformed(str(file), "a file in the app's folder", "a link that leads out of it")
     try:
-        text = (source / FILE).read_text(encoding="utf-8")
+        root = read_toml(file, _malformed)
     except FileNotFoundError:
         return Overrides({}, {})
-    except (OSError, UnicodeDecodeError) as error:
-        raise _malformed(str(source / FILE), "a text that can be read", str(error)) from error
-    try:
-        root = Node(tomllib.loads(text), refusal=_malformed)
-    except tomllib.TOMLDecodeError as error:
-        raise _malformed(str(source / FILE), "TOML", str(error)) from error
-    alias = {name: source / place.text() for name, place in _members(root.get("alias"))}
+    except OSError as error:
+        raise _malformed(str(source / FILE), "a file that can be read", str(error)) from error
+    root.members(_SECTIONS)
+    alias = {name: source / place.text() for name, place in root.get("alias").members()}
     for name, file in alias.items():
         if not file.is_file():
-            raise Invalid(
-                "alias_file_missing",
-                expected=f"the file that {FILE} names for {name[:64]}",
-                found=f"no file at {file}",
-                fix="Name a file, as seen from the folder that holds the manifest.",
-            )
+            raise refusals.manifest.ALIAS_FILE_MISSING(overrides=FILE, module=name, file=file)
     products = {}
-    for name, place in _members(root.get("products")):
+    for name, place in root.get("products").members():
         if not is_web_address(place.text()):
             place.refuse("a whole http(s) address, such as http://127.0.0.1:2990")
         products[name] = place.text()
-    return Overrides(alias, products)
+    return Overrides(alias, products, _handler_test(root.get("test-handler")))
 
 
-def _members(node: Node) -> list[tuple[str, Node]]:
-    if node.absent:
-        return []
-    if not isinstance(node.value, dict):
-        node.refuse("a table")
-    return [(name, node.get(name)) for name in node.value]
+def _handler_test(node: Node) -> HandlerTest:
+    node.members(_HANDLER_TEST)
+    state, function = (_optional(node.get(name)) for name in ("state", "state-function"))
+    if state is not None and function is not None:
+        node.refuse("a table with state or state-function, not both")
+    codes = [each.text() for each in node.get("ignore").items()]
+    for code, place in zip(codes, node.get("ignore").items(), strict=True):
+        if code not in CODES:
+            place.refuse(f"one of {', '.join(CODES)}")
+    return HandlerTest(
+        state=state,
+        state_function=function,
+        reset=_optional(node.get("reset")),
+        unordered=node.get("unordered").flag(),
+        ignore=tuple(codes),
+    )
+
+
+def _optional(node: Node) -> str | None:
+    return None if node.absent else node.text()
 
 
 def _malformed(path: str, expected: str, found: str) -> Invalid:
-    return Invalid(
-        "overrides_malformed",
-        expected=f"{path} to be {expected}",
-        found=found,
-        fix=f"Correct {FILE}.",
+    return refusals.manifest.OVERRIDES_MALFORMED(
+        path=path, expected=expected, found=found, file=FILE
     )

@@ -1,115 +1,105 @@
-"""One host process as the worker sees it: started, called, ended."""
+"""Start a host process, call the function in it, and end it."""
 
 import asyncio
 import json
-import os
 import re
 import signal
-import socket
-import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
-from pathlib import Path
 from typing import Self
 
-from ferryman.domain.outcome import (
-    Outcome,
-    Raised,
-    Stage,
-    failed,
-    raised,
-    requested_delay,
-    succeeded,
-)
+from ferryman import refusals
+from ferryman.domain.outcome import Outcome, Stage, failed, succeeded
+from ferryman.functions.answer import read_failure, read_retry
 from ferryman.functions.capture import OutputPipe
+from ferryman.functions.launch import Launched, launch
 from ferryman.functions.program import Program
+from ferryman.functions.sandbox.access import NOWHERE, Access
+from ferryman.functions.sandbox.launch import launch_sandboxed
+from ferryman.functions.sandbox.sandbox import Sandbox
 from ferryman.vocab import FailureCause
 
-_PROGRAM = Path(__file__).with_name("host.py")
 _ANSWER_BYTES = 1 << 18
-# What a program needs to run at all; everything else of the worker stays with the worker.
-_INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR")
 _END_SECONDS = 5.0
-_REASON_CHARACTERS = 100
 _LEFT = "{}[Ferryman: the function returned and left {} running, which was ended then.]\n"
+# Reserved in the kept output for the sentence above.
+_OWN_BYTES = 512
 _PROCESS = "The process of the function"
-# What V8 says last.
+# The last words of V8.
 _OUT_OF_MEMORY = re.compile("JavaScript heap out of memory|Fatal process out of memory")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What one host may use: bytes of address space (0: no limit), of printed text, seconds."""
+    """Limits of a host: bytes of address space (0: none) and of output, seconds to start.
+
+    Without a ``sandbox`` it can do whatever the worker's user can.
+    """
 
     memory_bytes: int
     log_bytes: int
     start_seconds: float
+    sandbox: Sandbox | None = None
 
 
 class _ChannelError(Exception):
-    """The host's answers cannot be understood any more: the app wrote between them."""
+    """The host's answers are garbled, because the app wrote to its channel."""
 
 
 class HostProcess:
-    """A host, and everything below it, for one handler of one app.
+    """A host and all processes below it, for one handler of one app.
 
-    ``reusable`` is whether it may take another call. ``end`` must be awaited in the end.
+    ``reusable`` is whether it can take another call. Await ``end`` when you are done.
     """
 
     def __init__(
         self,
-        process: asyncio.subprocess.Process,
+        host: Launched,
         channel: tuple[asyncio.StreamReader, asyncio.StreamWriter],
         output: OutputPipe,
         limits: Limits,
-        program: Mapping[str, object] | None,
+        program: Program,
     ) -> None:
-        self._process = process
+        self._host = host
+        self._process = host.process
         self._reader, self._writer = channel
         self._output = output
         self._limits = limits
-        self._program = program
+        self._program, self._first = program, program.first()
         self._calls = 0
         self.reusable = True
 
     @classmethod
-    async def start(cls, program: Program, limits: Limits) -> Self:
-        """Start a host for ``program``; ``OSError`` or ``ConfigError`` if that cannot be."""
-        task = program.command(limits.memory_bytes)
-        ours, theirs = socket.socketpair()
-        output = OutputPipe(limits.log_bytes)
-        command = [sys.executable, "-P", str(_PROGRAM), str(theirs.fileno())]
-        command += [str(limits.memory_bytes), *task]
+    async def start(cls, program: Program, limits: Limits, access: Access = NOWHERE) -> Self:
+        """Start a host for ``program``; raise ``OSError`` or ``ConfigError`` if that fails.
+
+        In a sandbox it has ``access`` alone.
+        """
+        output = OutputPipe(limits.log_bytes - _OWN_BYTES)
         try:
-            process = await asyncio.create_subprocess_exec(
-                *command,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=output.write_end,
-                stderr=output.write_end,
-                cwd=program.source,
-                env=_environment(),
-                pass_fds=(theirs.fileno(),),
-                start_new_session=True,
-            )
+            host = await _launch(program, limits, access, output.write_end)
+        except OSError as error:
+            said = output.text().strip()
+            output.close()
+            if limits.sandbox is None:
+                raise
+            raise refusals.function.SANDBOX_FAILED(found=f"{error}: {said}") from error
         except BaseException:
             output.close()
-            ours.close()
             raise
         finally:
-            theirs.close()
             output.close_write_end()
-        channel = await asyncio.open_unix_connection(sock=ours, limit=_ANSWER_BYTES)
-        return cls(process, channel, output, limits, program.first())
+        channel = await asyncio.open_unix_connection(sock=host.channel, limit=_ANSWER_BYTES)
+        return cls(host, channel, output, limits, program)
 
     @property
     def said(self) -> str:
-        """What it printed since its last call was over; not to be asked after ``end``."""
+        """Return the output since its last call; not available after ``end``."""
         return self._output.text()
 
     @property
     def alive(self) -> bool:
-        """Whether, as far as is known, it can answer."""
+        """Return whether it can still answer, as far as known."""
         return self._process.returncode is None and not self._reader.at_eof()
 
     async def call(
@@ -119,24 +109,28 @@ class HostProcess:
         environment: Mapping[str, str],
         seconds: float,
         identity: Mapping[str, str],
+        printed: Callable[[str], None] | None = None,
+        begun: Callable[[], None] = lambda: None,
     ) -> Outcome:
-        """Hand over one event and wait for the function, ``seconds`` from when it is called.
+        """Send one event and wait for the function, ``seconds`` from when it is called.
 
         Never raises for what the app does. After anything but a clean return the host is not
-        ``reusable``; the caller ends it.
+        ``reusable``; the caller ends it. ``printed`` is called with each line of output, as the
+        function prints it, and ``begun`` when the function is called.
         """
         loop = asyncio.get_running_loop()
         self._calls += 1
         self.reusable = False
-        self._output.begin()
+        self._output.begin(printed)
         request: dict[str, object] = {"call": self._calls, "event": event, "context": context}
         request |= {"environment": environment, "seconds": seconds, "identity": identity}
-        if self._program is not None:
-            request["program"], self._program = self._program, None
-        line = json.dumps(request).encode() + b"\n"
+        if self._first is not None:
+            request["program"], self._first = self._first, None
+        line = self._program.encode(request)
         stage: Stage = "before"
         left: object = ""
-        cause, what, after = FailureCause.DELIVERY_FAILED, None, None
+        cause, what = FailureCause.DELIVERY_FAILED, None
+        after = retry_context = None
         limit, began = self._limits.start_seconds, loop.time()
         try:
             async with asyncio.timeout(limit):
@@ -145,17 +139,18 @@ class HostProcess:
                 answer = await self._answer()
             if answer["state"] == "called":
                 stage, limit, began = "during", seconds, loop.time()
+                begun()
                 async with asyncio.timeout(limit):
                     answer = await self._answer()
                 stage = "after"
             error = answer["error"]
             if error is not None:
-                cause, what = _failure(answer)
+                cause, what = read_failure(answer)
             left = answer["left"] if error is None else ""
             self.reusable = error is None and not left
             if error is None:
                 left = ", ".join(filter(None, (str(left), str(answer.get("ended", "")))))
-                after, error = _retry(answer)
+                after, retry_context, error = read_retry(answer)
                 cause = FailureCause.RETRY_REQUESTED
         except TimeoutError:
             done = "loaded" if stage == "before" else "finished"
@@ -171,11 +166,19 @@ class HostProcess:
         if error is None:
             return succeeded(duration=duration, output=text, left=str(left))
         return failed(
-            stage, cause, str(error), duration=duration, output=text, what=what, retry_after=after
+            stage,
+            cause,
+            str(error),
+            duration=duration,
+            output=text,
+            what=what,
+            hung=cause is FailureCause.FUNCTION_TIMED_OUT,
+            retry_after=after,
+            retry_context=retry_context,
         )
 
     async def end(self) -> None:
-        """End the host and every process below it; returns when they are gone."""
+        """End the host and every process below it; return once they have ended."""
         self.reusable = False
         self._writer.close()
         if self._process.stdin is not None:
@@ -184,10 +187,11 @@ class HostProcess:
             async with asyncio.timeout(_END_SECONDS):
                 await self._process.wait()
         except TimeoutError:
-            # The warden is stopped or starved; the host dies with it.
+            # The supervisor is stopped or starved; the host dies with it.
             self._process.kill()
             await self._process.wait()
         self._output.close()
+        await self._host.close()
 
     async def _answer(self) -> dict[str, object]:
         try:
@@ -201,12 +205,12 @@ class HostProcess:
     async def _how_it_ended(self) -> tuple[FailureCause, str]:
         try:
             async with asyncio.timeout(_END_SECONDS):
-                code = await self._process.wait()
+                code = await self._host.exit_code()
         except TimeoutError:
             text = "The function closed the descriptor that Ferryman's answers go through."
             return FailureCause.DELIVERY_FAILED, text
         if code == -signal.SIGKILL:
-            # Nobody else ends a host in the middle of a call but the system, short of memory.
+            # Only the kernel kills a host during a call, when memory is short.
             return FailureCause.FUNCTION_OUT_OF_MEMORY, f"{_PROCESS} was ended by SIGKILL."
         said = _OUT_OF_MEMORY.search(self._output.text())
         if said and code in (-signal.SIGABRT, -signal.SIGTRAP):
@@ -218,29 +222,12 @@ class HostProcess:
         return FailureCause.FUNCTION_EXITED, f"{_PROCESS} ended itself with exit code {code}."
 
 
-def _failure(answer: dict[str, object]) -> tuple[FailureCause, Raised]:
-    """What the host says the function raised; ``ValueError`` or ``TypeError`` if it is no host."""
-    name, message, frame = answer["class"], answer["message"], answer["frame"]
-    if not isinstance(name, str) or not isinstance(message, str):
-        raise TypeError
-    return FailureCause(str(answer["cause"])), raised(name, message, str(frame) if frame else None)
-
-
-def _retry(answer: dict[str, object]) -> tuple[timedelta | None, str | None]:
-    """In how long the function asked to be called again, and the words for it."""
-    asked = answer.get("retry")
-    if not isinstance(asked, dict):
-        return None, None
-    after = requested_delay(asked.get("after"))
-    reason = asked.get("reason")
-    why = f" ({reason[:_REASON_CHARACTERS]})" if isinstance(reason, str) else ""
-    return after, f"The function asked to be called again in {after.total_seconds():g} s{why}."
-
-
-def _environment() -> dict[str, str]:
-    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-    # Without bytecode files a handler edited twice within a second is never run stale.
-    return inherited | {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+async def _launch(program: Program, limits: Limits, access: Access, output: int) -> Launched:
+    memory = limits.memory_bytes
+    if limits.sandbox is None:
+        return await launch(program.command(memory), program.source, memory, output)
+    async with asyncio.timeout(limits.start_seconds):
+        return await launch_sandboxed(limits.sandbox, program, access, memory, output)
 
 
 def _signal_name(number: int) -> str:

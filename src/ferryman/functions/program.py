@@ -1,11 +1,14 @@
-"""What a host runs, by language: how it is started and what it is told first."""
+"""The programs that a host process runs, by language."""
 
+import json
+import marshal
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from ferryman.functions import toolchain
 from ferryman.functions.bundle import Bundle
+from ferryman.functions.enter import LENGTH_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,13 +19,26 @@ class PythonProgram:
     file: Path
     function: str
 
+    @property
+    def readable(self) -> tuple[Path, ...]:
+        """Return the files that the program needs besides its source and Python."""
+        return ()
+
     def command(self, memory_bytes: int) -> list[str]:  # noqa: ARG002 - the kernel limits it
-        """What ``host.py`` is to do."""
+        """Return the arguments of ``host.py``."""
         return ["python", str(self.source), str(self.file), self.function]
 
     def first(self) -> Mapping[str, object] | None:
-        """Nothing: it loads the file itself."""
+        """Return None, since the host loads the file itself."""
         return None
+
+    def encode(self, request: Mapping[str, object]) -> bytes:
+        """Return a request as the host reads it."""
+        try:
+            data = marshal.dumps(request)  # type: ignore[arg-type]
+        except ValueError:  # a subclass of a type that it knows
+            data = marshal.dumps(json.loads(json.dumps(request)))
+        return len(data).to_bytes(LENGTH_BYTES) + data
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +49,23 @@ class NodeProgram:
     bundle: Bundle
     function: str
 
+    @property
+    def readable(self) -> tuple[Path, ...]:
+        """Return the files that the program needs besides its source and Python."""
+        return (toolchain.node().resolve(),)
+
     def command(self, memory_bytes: int) -> list[str]:
-        """What ``host.py`` is to do; ``ConfigError`` without a Node.js that is new enough."""
+        """Return the arguments of ``host.py``; raise ``ConfigError`` without a recent Node.js."""
         options = ["--enable-source-maps"]
         if memory_bytes:
-            # A quarter is for what is not on the heap, such as buffers.
+            # A quarter is left for memory outside the heap, such as buffers.
             options.append(f"--max-old-space-size={max(16, (memory_bytes >> 20) * 3 // 4)}")
         node = toolchain.node()
         own = str(toolchain.reserved(node))
         return ["become", own, str(node), *options, str(toolchain.HERE / "host.mjs")]
 
     def first(self) -> Mapping[str, object] | None:
-        """The program itself."""
+        """Return the program, which the first request carries."""
         return {
             "code": self.bundle.code,
             "file": str(self.bundle.file),
@@ -52,6 +73,10 @@ class NodeProgram:
             "source": str(self.source),
             "products": self.bundle.products,
         }
+
+    def encode(self, request: Mapping[str, object]) -> bytes:
+        """Return a request as the host reads it."""
+        return json.dumps(request).encode() + b"\n"
 
 
 Program = PythonProgram | NodeProgram

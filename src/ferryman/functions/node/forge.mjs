@@ -1,5 +1,5 @@
-// The globals through which the `@forge/…` packages reach their platform, as the packages from
-// npm use them (`@forge/api` 8): `__forge_fetch__` for calls, `__forge_runtime__` for the rest.
+// The globals through which the `@forge/…` packages from npm (`@forge/api` 8) reach their platform:
+// `__forge_fetch__` for calls, `__forge_runtime__` for the rest.
 
 const NAMES = { jira: 'requestJira', confluence: 'requestConfluence', bitbucket: 'requestBitbucket' };
 const FORGE_TYPES = new Set(['development', 'staging', 'production']);
@@ -18,7 +18,7 @@ export function provide(calls, { source, products }) {
   async function forgeFetch(target, path, init = {}) {
     const base = baseOf(target, path);
     const headers = new Headers(init.headers);
-    // Of the call in which the fetch began, whichever call runs by now.
+    // The token of the call that began the fetch, even if another call runs by now.
     const token = call().token ?? process.env.FERRYMAN_TOKEN;
     if (base === process.env.FERRYMAN_URL) headers.set('Authorization', `Bearer ${token}`);
     return fetch(base.replace(/\/+$/, '') + path, { ...init, headers });
@@ -39,7 +39,7 @@ export function provide(calls, { source, products }) {
     );
   }
 
-  // `@forge/api` makes ARIs of the ids by putting a prefix before them, so they must be bare.
+  // `@forge/api` prefixes the ids to make ARIs, so they must be bare.
   function runtime() {
     const { deadline, context, identity = {} } = call();
     return {

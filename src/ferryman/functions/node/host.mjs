@@ -1,6 +1,6 @@
-// The program that runs a cloud app's JavaScript, one call at a time. `host.py` starts it below
-// the warden and says what the two sides write to each other; the first request brings the
-// bundle. Standard output belongs to the app, so the answers have a descriptor of their own.
+// Runs a cloud app's JavaScript, one call at a time. `host.py` starts it below the supervisor and
+// documents the protocol; the first request carries the bundle. Standard output belongs to the app,
+// so answers have their own descriptor.
 
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { readFileSync, writeSync } from 'node:fs';
@@ -16,7 +16,7 @@ const ERROR_CHARACTERS = 8192;
 const MESSAGE_CHARACTERS = 1000;
 const LEAVES = 3;
 const INSTALLED = '/node_modules/';
-// What still runs after the function returned would run on in the middle of the next call.
+// Whatever still runs after the function returned would interfere with the next call.
 const RUNNING = {
   Timeout: 'a timer',
   Immediate: 'an immediate',
@@ -26,16 +26,17 @@ const RUNNING = {
   PipeServerWrap: 'a server',
 };
 const { parse, stringify } = JSON;
-// Node.js itself puts off the end of a request or two; what goes round for ever is the app's.
+// Node.js itself defers some cleanup by a few turns; an endless loop is the app's.
 const TURNS = 10;
+const RETRY_DATA_BYTES = 4096; // MAX_RETRY_DATA_BYTES of domain/limits.py
 const active = () => process.getActiveResourcesInfo();
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
-// The app's own frame may lie below many of its packages.
+// The app's own frame may be below many frames of its packages.
 Error.stackTraceLimit = 50;
 
 const calls = new AsyncLocalStorage();
-// Written at once: what waits to be written would be the app's memory, and be lost at its end.
+// Blocking: queued output would count as the app's memory, and be lost when it exits.
 for (const stream of [process.stdout, process.stderr]) stream._handle?.setBlocking?.(true);
 
 let current = null; // the call in progress: its number, its state, what was thrown aside
@@ -94,12 +95,15 @@ async function serve(request) {
   delete process.env.FERRYMAN_TOKEN;
 }
 
-// The InvocationError of `@forge/api` and `@forge/events` is a plain object that is returned; what
-// else a function returns means nothing.
+// The InvocationError of `@forge/api` and `@forge/events` is a plain object that functions return;
+// any other return value means nothing.
 function retryOf(result) {
   if (attempt(() => result._retry) !== true) return undefined;
   const asked = attempt(() => parse(stringify(result)).retryOptions) ?? {};
-  return { after: asked.retryAfter, reason: asked.retryReason };
+  const data = asked.retryData;
+  const size = data === undefined ? 0 : Buffer.byteLength(stringify(data));
+  const fits = size <= RETRY_DATA_BYTES;
+  return { after: asked.retryAfter, reason: asked.retryReason, data: fits ? data : undefined, size };
 }
 
 function load({ code, file, function: name }) {
@@ -112,8 +116,8 @@ function load({ code, file, function: name }) {
   loaded = { run, module };
 }
 
-// What was thrown where nobody waits for it: the call in progress has failed. Between two calls
-// it ends the host, and the next call gets a new one.
+// An error that nobody awaits fails the call in progress. Between two calls it ends the host, and
+// the next call gets a new one.
 function escape(what) {
   return (thrown) => {
     if (current === null) {
@@ -141,7 +145,7 @@ function loadCause(error) {
   return missing ? 'dependency_missing' : 'function_not_loaded';
 }
 
-// What was thrown, as the answer to a request has it.
+// Describe a thrown value for the answer to a request.
 function failureOf(thrown, cause) {
   const message = String(attempt(() => messageOf(thrown)) ?? '').slice(0, MESSAGE_CHARACTERS);
   const name = String(attempt(() => classOf(thrown)) ?? typeof thrown);
@@ -149,7 +153,7 @@ function failureOf(thrown, cause) {
   return { error: describe(thrown), cause, class: name, message, frame };
 }
 
-// Whatever was thrown may have accessors that throw.
+// The accessors of a thrown value may throw too.
 function attempt(read) {
   try {
     return read();
@@ -160,8 +164,8 @@ function attempt(read) {
 
 const isError = (thrown) => thrown instanceof Error || typeof thrown?.stack === 'string';
 
-// The class of an Error, or what kind of value was thrown in its place. `name` says more where the
-// class is a general one, and is seldom set where it is not.
+// The class of an Error, or the type of another thrown value. `name` says more if the class is a
+// general one, and is rarely set otherwise.
 function classOf(thrown) {
   if (thrown === null) return 'null';
   if (typeof thrown !== 'object' && typeof thrown !== 'function') return typeof thrown;
@@ -181,12 +185,12 @@ function messageOf(thrown) {
   return `${text}: ${first.map((each) => `${classOf(each)}: ${messageOf(each)}`).join('; ')}`;
 }
 
-// The innermost place in the app's own files; of an AggregateError's first error.
+// The innermost frame in the app's own files; for an AggregateError, in its first error.
 function frameOf(thrown) {
   if (thrown instanceof AggregateError && thrown.errors.length > 0) return frameOf(thrown.errors[0]);
   const stack = thrown?.stack;
   if (typeof stack !== 'string') return null;
-  // The message comes first, and may look like anything.
+  // The message precedes the frames, and may look like one.
   const message = String(thrown.message ?? '');
   const begin = message === '' ? -1 : stack.indexOf(message);
   const frames = begin === -1 ? stack : stack.slice(begin + message.length);
@@ -218,16 +222,17 @@ function describe(thrown) {
   return text.length <= ERROR_CHARACTERS ? text : `${text.slice(0, half)}\n[...]\n${text.slice(-half)}`;
 }
 
-// Lines of a trace, each with its break before it; after the last may follow more of the error.
+// Lines of a stack trace, each with its preceding line break; more of the error may follow the
+// last.
 const OURS = /\n\s+at [^\n]*(?:\/functions\/node\/host\.mjs|\bnode:)[^\n]*?( \{)?(?=\n|$)/g;
 
 function leftRunning() {
   const left = new Set(active().map((kind) => RUNNING[kind]));
   try {
-    // Of the main thread, which starts them, and which inherits what its children leave behind.
+    // The main thread starts child processes, and inherits orphans of its children.
     if (readFileSync(`/proc/self/task/${process.pid}/children`).length > 0) left.add('a process');
   } catch {
-    // No Linux.
+    // Not Linux.
   }
   return [...left].filter(Boolean).join(', ');
 }

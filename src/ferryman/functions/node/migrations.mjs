@@ -1,5 +1,5 @@
-// Stands in for `@forge/migrations`, written from the interface that the page forge-events
-// documents; what each method calls is in forge-rest (docs/reference/sources.md).
+// Replaces `@forge/migrations`, following the interface documented in forge-events; the calls of
+// each method are in forge-rest (docs/reference/sources.md).
 
 const BASE = '/app/migration/forge/v1';
 const PLATFORM = { provider: 'app', remote: 'stargate', type: 'fpp' };
@@ -45,7 +45,7 @@ async function reason(response) {
 const json = async (...request) => (await call(...request)).json();
 const part = encodeURIComponent;
 
-// Of a page: what to call, and its results as {key, value}.
+// Query pages; results are {key, value}.
 class QueryBuilder {
   #path;
   #query;
@@ -82,8 +82,8 @@ class QueryBuilder {
   }
 }
 
-// The documentation says `{result: Map}`; apps have met plain objects, too, at either place. So
-// this is an object of the ids that has a `result`, which is a Map and such an object as well.
+// The documentation says `{result: Map}`, but apps have also met plain objects in either place. So
+// this is an object of the ids, whose `result` is both a Map and such an object.
 function mappingResponse(ids) {
   const result = new Map(Object.entries(ids));
   for (const [key, value] of result) {

@@ -1,4 +1,4 @@
-"""Folders of processes that are no more: one that was killed cannot remove its own."""
+"""Remove the folders of dead processes, which could not remove their own when they were killed."""
 
 import fcntl
 import os
@@ -7,11 +7,11 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from ferryman.functions.host import HOME_PREFIX
+from ferryman.functions.enter import HOME_PREFIX
 
 
 def remove_left_behind() -> int:
-    """Remove the folders of our user that no warden or host holds locked; how many."""
+    """Remove our user's folders that no supervisor or host holds locked; return their number."""
     removed = 0
     for folder in unlocked(HOME_PREFIX):
         shutil.rmtree(folder, ignore_errors=True)
@@ -20,9 +20,9 @@ def remove_left_behind() -> int:
 
 
 def unlocked(prefix: str) -> Iterator[Path]:
-    """Folders of our user for what passes that nobody holds locked; each locked while it is ours.
+    """Yield our user's temporary folders that nobody holds locked, locking each meanwhile.
 
-    A process locks its own for as long as it lives.
+    A process keeps its own folder locked while it lives.
     """
     for folder in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
         try:

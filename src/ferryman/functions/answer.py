@@ -1,0 +1,39 @@
+"""Parse the answers of a host: what the function raised, or when it asked to be called again."""
+
+import json
+from datetime import timedelta
+
+from ferryman.domain.limits import MAX_RETRY_DATA_BYTES
+from ferryman.domain.outcome import Raised, raised, requested_delay
+from ferryman.vocab import FailureCause
+
+_REASON_CHARACTERS = 100
+_NO_REASON = "FUNCTION_RETRY_REQUEST"
+
+
+def read_failure(answer: dict[str, object]) -> tuple[FailureCause, Raised]:
+    """Parse the exception in an answer; raise ``ValueError`` or ``TypeError`` if malformed."""
+    name, message, frame = answer["class"], answer["message"], answer["frame"]
+    if not isinstance(name, str) or not isinstance(message, str):
+        raise TypeError
+    return FailureCause(str(answer["cause"])), raised(name, message, str(frame) if frame else None)
+
+
+def read_retry(answer: dict[str, object]) -> tuple[timedelta | None, str | None, str | None]:
+    """Parse a request to be called again: its delay, retry context and reason.
+
+    All three are None if there is none.
+    """
+    asked = answer.get("retry")
+    if not isinstance(asked, dict):
+        return None, None, None
+    after, reason, size = requested_delay(asked.get("after")), asked.get("reason"), asked["size"]
+    why = f" ({reason[:_REASON_CHARACTERS]})" if isinstance(reason, str) else ""
+    error = f"The function asked to be called again in {after.total_seconds():g} s{why}."
+    if size > MAX_RETRY_DATA_BYTES:
+        error += f" Its retryData of {size} bytes is not kept: the limit is {MAX_RETRY_DATA_BYTES}."
+    context = {
+        "retryReason": reason[:_REASON_CHARACTERS] if isinstance(reason, str) else _NO_REASON,
+        **({"retryData": asked["data"]} if "data" in asked else {}),
+    }
+    return after, json.dumps(context), error

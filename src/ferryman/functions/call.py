@@ -1,0 +1,74 @@
+"""A call of an app's function, and what decides whether a running host can take it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ferryman.functions.bundle import Bundles, Stamps
+from ferryman.functions.program import NodeProgram, Program, PythonProgram
+from ferryman.functions.sandbox.access import NOWHERE, Access
+from ferryman.functions.source import handler_file, in_python, python_files
+
+# The only variable that changes with every call; a new value does not need a new host.
+TOKEN_VARIABLE = "FERRYMAN_TOKEN"  # noqa: S105 - the name, not the token
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionCall:
+    """One event for one function.
+
+    ``handler`` is ``file.function`` below ``source``. ``environment`` is all the function sees
+    besides PATH and the like. ``timeout``, in seconds, runs from the call of the function.
+    ``identity`` is what ``getAppContext()`` of ``@forge/api`` returns: ``appId``, ``environment``
+    and ``installationId``, each a bare id. Hosts are never shared between owners: pass the app's id
+    as ``owner``. ``printed`` is called with the lines the function prints, as it prints them, and
+    ``begun`` once the function is called. ``access`` is the network of a function in a sandbox.
+    """
+
+    source: Path
+    handler: str
+    event: Mapping[str, object]
+    context: Mapping[str, object]
+    environment: Mapping[str, str]
+    timeout: float = 25.0
+    owner: str = ""
+    identity: Mapping[str, str] = field(default_factory=dict)
+    printed: Callable[[str], None] | None = None
+    begun: Callable[[], None] = lambda: None
+    access: Access = NOWHERE
+
+
+@dataclass(frozen=True, slots=True)
+class HostKey:
+    """What two calls must have in common to reuse a host."""
+
+    owner: str
+    file: Path
+    function: str
+    files: Stamps
+    environment: frozenset[tuple[str, str]]
+    access: Access
+    program: Program = field(compare=False)
+
+
+async def host_key(call: FunctionCall, bundles: Bundles) -> HostKey:
+    """Return what a host must have been started with to take the call.
+
+    Raises :class:`PlatformError` if the handler cannot be found or bundled.
+    """
+    source = call.source.resolve()
+    file, function = handler_file(source, call.handler)
+    program: Program
+    access = call.access
+    if in_python(file):
+        files = python_files(source)
+        program = PythonProgram(source, file, function)
+    else:
+        bundle = await bundles.of(source, file)
+        files, access = bundle.stamps, access.granting(bundle.products.values())
+        program = NodeProgram(source, bundle, function)
+    environment = {
+        name: value for name, value in call.environment.items() if name != TOKEN_VARIABLE
+    }
+    variables = frozenset(environment.items())
+    return HostKey(call.owner, file, function, files, variables, access, program)

@@ -1,0 +1,61 @@
+"""Start esbuild, in a sandbox of its own where functions have one.
+
+It reads whatever an app's sources import, so outside a sandbox an app could have any file of the
+worker's user put into its bundle.
+"""
+
+import os
+import subprocess
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ferryman.functions import toolchain
+from ferryman.functions.sandbox import limits
+from ferryman.functions.sandbox.command import View, bundler_command
+from ferryman.functions.sandbox.sandbox import Sandbox
+
+_MEMORY_BYTES = 1 << 30
+_PATH = {"PATH": "/nonexistent"}
+
+
+@dataclass(frozen=True, slots=True)
+class Compiler:
+    """Runs esbuild on ``source``; what it writes goes to ``output``."""
+
+    source: Path
+    sandbox: Sandbox | None = None
+    output: Path | None = None
+
+    def run(
+        self, options: list[str], text: bytes, seconds: float
+    ) -> "subprocess.CompletedProcess[bytes]":
+        """Return the result for ``text`` as standard input.
+
+        Raises ``OSError`` if it cannot be started, ``TimeoutExpired`` after ``seconds``.
+        """
+        program = toolchain.esbuild()
+        if self.sandbox is None:
+            return _run([str(program), *options], text, seconds, cwd=self.source, env=os.environ)
+        view = View(
+            source=self.source,
+            readable=(toolchain.HERE / "migrations.mjs", *self.sandbox.readable),
+            writable=() if self.output is None else (self.output,),
+            hidden=(*self.sandbox.hidden, self.source / ".ferryman"),
+        )
+        with ExitStack() as stack:
+            group = limits.new_cgroup(self.sandbox.cgroups, _MEMORY_BYTES)
+            stack.callback(group.remove)
+            command = bundler_command(self.sandbox.program, view, program, self.sandbox.rules)
+            stack.callback(command.close)
+            words = group.joining([*command.words, "--", "/esbuild", *options])
+            return _run(words, text, seconds, env=_PATH, pass_fds=command.descriptors)
+
+
+def _run(
+    words: list[str], text: bytes, seconds: float, **how: Any
+) -> "subprocess.CompletedProcess[bytes]":
+    return subprocess.run(
+        words, input=text, capture_output=True, check=False, timeout=seconds, **how
+    )

@@ -1,0 +1,78 @@
+"""Start the processes of a host without a sandbox, as the worker's own user."""
+
+import asyncio
+import os
+import socket
+import sys
+import tempfile
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.machinery import SourceFileLoader
+from pathlib import Path
+
+_HERE = Path(__file__).parent
+ENTER, HOST = _HERE / "enter.py", _HERE / "host.py"
+_MODULES = (
+    "host.py",
+    "supervisor.py",
+    "host_errors.py",
+    "host_home.py",
+    "host_channel.py",
+    "sandbox/init.py",
+)
+# Variables that any program needs; functions see no other variable of the worker.
+_INHERITED = ("PATH", "LANG", "LC_ALL", "TZ")
+# No bytecode files, so that a handler edited twice within a second never runs stale.
+PYTHON = {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+@dataclass(slots=True)
+class Launched:
+    """A started host: the worker's end of its channel, and how it ended."""
+
+    process: asyncio.subprocess.Process
+    channel: socket.socket
+
+    async def exit_code(self) -> int:
+        """Wait for the host's end; return its exit code, or the signal that ended it, negated."""
+        return await self.process.wait()
+
+    async def close(self) -> None:
+        """Release what it used, once its processes have ended."""
+
+
+def entering(file: Path) -> list[str]:
+    """Return the command that runs a file of the host's program, without installed packages."""
+    _compile()
+    return [sys.executable, "-P", "-S", str(ENTER), str(file)]
+
+
+@lru_cache(maxsize=1)
+def _compile() -> None:
+    """Compile the program, where the installation has not, so that no host has to."""
+    for name in _MODULES:
+        SourceFileLoader(name, str(_HERE / name)).get_code(name)
+
+
+async def launch(task: list[str], source: Path, memory_bytes: int, output: int) -> Launched:
+    """Start ``host.py`` with ``task``, printing to ``output``; raise ``OSError`` if that fails."""
+    ours, theirs = socket.socketpair()
+    command = [*entering(HOST), str(theirs.fileno()), str(memory_bytes), *task]
+    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=output,
+            stderr=output,
+            cwd=source,
+            env={**inherited, "TMPDIR": tempfile.gettempdir(), **PYTHON},
+            pass_fds=(theirs.fileno(),),
+            start_new_session=True,
+        )
+    except BaseException:
+        ours.close()
+        raise
+    finally:
+        theirs.close()
+    return Launched(process, ours)

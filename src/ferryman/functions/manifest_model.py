@@ -1,0 +1,87 @@
+"""The parts of an app's ``manifest.yml`` that Ferryman uses."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from ferryman.vocab import EventType
+
+
+class Keyed(Protocol):
+    """An entry of a module list."""
+
+    @property
+    def key(self) -> str:
+        """Return the key, which is unique among entries of its kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """``modules.function``: ``handler`` is ``file.function``, the file without its extension."""
+
+    key: str
+    handler: str
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """``modules.endpoint``, with the full ``url`` from its remote and route.
+
+    ``url`` is empty for an endpoint of a container service, which does not run here.
+    """
+
+    key: str
+    url: str
+    system_token: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """``modules.trigger``: exactly one of ``function`` and ``endpoint`` is set.
+
+    ``events`` holds only those sent here; it is empty for a trigger of product events.
+    """
+
+    key: str
+    function: str | None
+    endpoint: str | None
+    events: tuple[EventType, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """``remotes``: a server of the app's vendor."""
+
+    key: str
+    base_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """``environment.variables``: a variable that the app's functions see."""
+
+    key: str
+    default: str | None
+
+    def value(self, environ: Mapping[str, str]) -> str | None:
+        """Return ``FORGE_USER_VAR_<key>`` of the worker's environment, else the default."""
+        return environ.get(f"FORGE_USER_VAR_{self.key}", self.default)
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A validated manifest; every reference in it resolves."""
+
+    app_id: str | None
+    functions: tuple[Function, ...]
+    endpoints: tuple[Endpoint, ...]
+    triggers: tuple[Trigger, ...]
+    remotes: tuple[Remote, ...]
+    variables: tuple[Variable, ...]
+    fetched: tuple[str, ...] = ()
+    """``permissions.external.fetch.backend``: URLs, and hosts that may begin with ``*.``."""
+
+    @property
+    def events(self) -> tuple[EventType, ...]:
+        """Return the events that have a route, without repeats, in the manifest's order."""
+        return tuple(dict.fromkeys(event for trigger in self.triggers for event in trigger.events))

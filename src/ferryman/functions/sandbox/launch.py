@@ -1,0 +1,148 @@
+"""Start the processes of a host in a sandbox."""
+
+import asyncio
+import marshal
+import os
+import socket
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from ferryman.functions import launch
+from ferryman.functions.program import Program
+from ferryman.functions.sandbox import limits
+from ferryman.functions.sandbox.access import Access
+from ferryman.functions.sandbox.command import function_command
+from ferryman.functions.sandbox.listeners import ForwardedListeners
+from ferryman.functions.sandbox.sandbox import Sandbox
+
+INIT = Path(__file__).with_name("init.py")
+_PATH = "/usr/local/bin:/usr/bin:/bin"
+_MOST_SOCKETS = 250
+_SAID_BYTES = 4096
+_KILLED = 137
+"""The exit code of bubblewrap if the kernel killed the first process, for want of memory."""
+
+
+@dataclass(slots=True)
+class SandboxedHost(launch.Launched):
+    """A host in a sandbox, with its network."""
+
+    listeners: ForwardedListeners
+    report: int
+    uid: limits.UserId
+    group: limits.Cgroup
+
+    async def exit_code(self) -> int:
+        """Wait for the host's end; its words count, for bubblewrap's own code tells less."""
+        code = await self.process.wait()
+        said = os.read(self.report, _SAID_BYTES).partition(b"\n")[0]
+        return int(said) if said else -9 if code == _KILLED else code
+
+    async def close(self) -> None:
+        """Close the network and the report, and give user id and group back."""
+        self.listeners.close()
+        os.close(self.report)
+        self.uid.close()
+        self.group.remove()
+
+
+async def launch_sandboxed(
+    sandbox: Sandbox,
+    program: Program,
+    access: Access,
+    memory_bytes: int,
+    output: int,
+) -> SandboxedHost:
+    """Start ``host.py`` for ``program`` in a sandbox.
+
+    Raises ``OSError`` if it cannot be started, or ends before it is complete: why, it printed.
+    """
+    with ExitStack() as failed:
+        uid = _user_id(sandbox, access.folder)
+        failed.callback(uid.close)
+        plan = sandbox.plan(access, memory_bytes, uid.number)
+        group = limits.new_cgroup(sandbox.cgroups, sandbox.memory_in_sum(memory_bytes))
+        failed.callback(group.remove)
+        report, tell = os.pipe()
+        failed.callback(os.close, report)
+        setup, theirs = socket.socketpair()
+        ours, channel = socket.socketpair()
+        failed.callback(ours.close)
+        passed = (theirs.fileno(), tell, channel.fileno())
+        command = function_command(
+            sandbox.program,
+            sandbox.view(program.source, program.readable, access.folder),
+            uid.number,
+        )
+        inner = [*launch.entering(INIT), *map(str, passed), str(memory_bytes)]
+        inner += program.command(memory_bytes)
+        setup.send(marshal.dumps(plan))
+        with setup:
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    *group.joining([*command.words, "--", *inner]),
+                    stdin=asyncio.subprocess.PIPE,
+                    stdout=output,
+                    stderr=output,
+                    env=_environment(),
+                    pass_fds=(*passed, *command.descriptors),
+                    start_new_session=True,
+                )
+            finally:
+                command.close()
+                theirs.close()
+                channel.close()
+                os.close(tell)
+            failed.callback(_kill, process)
+            sockets = await _received(setup)
+        if sockets is None:
+            code = await process.wait()
+            raise OSError(f"bubblewrap ended with {code}")
+        listeners = ForwardedListeners(sockets, access, private=sandbox.private)
+        failed.pop_all()
+    return SandboxedHost(process, ours, listeners, report, uid, group)
+
+
+def _user_id(sandbox: Sandbox, folder: Path | None) -> limits.UserId:
+    """Return the user of a function: for one that writes to a folder, its owner."""
+    if not sandbox.user_id:
+        return limits.UserId(0)
+    if folder is None:
+        return limits.take_user_id(sandbox.user_id)
+    owner = folder.stat().st_uid
+    if owner == 0:
+        raise OSError(f"{folder} belongs to root, as which no function runs: give it a user")
+    return limits.UserId(owner)
+
+
+async def _received(setup: socket.socket) -> list[socket.socket] | None:
+    """Return the listening sockets of a new sandbox; None if it ended without them."""
+    loop = asyncio.get_running_loop()
+    ready = loop.create_future()
+    loop.add_reader(setup.fileno(), _set, ready)
+    try:
+        await ready
+    finally:
+        loop.remove_reader(setup.fileno())
+    try:
+        _, descriptors, _, _ = socket.recv_fds(setup, _SAID_BYTES, _MOST_SOCKETS)
+    except ConnectionResetError:  # it ended before it had read its plan
+        return None
+    return [socket.socket(fileno=each) for each in descriptors] or None
+
+
+def _kill(process: asyncio.subprocess.Process) -> None:
+    with suppress(ProcessLookupError):
+        process.kill()
+
+
+def _set(ready: "asyncio.Future[None]") -> None:
+    if not ready.done():
+        ready.set_result(None)
+
+
+def _environment() -> dict[str, str]:
+    """Return the variables inside; the worker's own PATH names folders of the operator."""
+    own = {name: os.environ[name] for name in ("LANG", "LC_ALL", "TZ") if name in os.environ}
+    return {**own, "PATH": _PATH, "TMPDIR": "/scratch", **launch.PYTHON}
