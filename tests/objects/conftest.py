@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
@@ -9,9 +10,9 @@ from ferryman.objects.port import ObjectStore
 from ferryman.objects.s3.store import S3Store
 
 from .s3_servers import S3Server, moto_server, s3_at
-from .serving import close_loop, local_platform
+from .serving import close_loop, local_platform, run
 
-KINDS = ("local", "ceph", "moto")
+KINDS = ("local", "ceph", "ceph sha256", "moto")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -35,8 +36,19 @@ def store(
         with local_platform(tmp_path_factory.mktemp("store")) as local:
             yield local
         return
-    server: S3Server = request.getfixturevalue(request.param)
+    with s3_of_kind(request) as remote:
+        yield remote
+
+
+@contextmanager
+def s3_of_kind(request: pytest.FixtureRequest) -> Iterator[S3Store]:
+    """A store by the name of its server; with ``sha256`` it was tried, and verifies that."""
+    name, _, digest = request.param.partition(" ")
+    server: S3Server = request.getfixturevalue(name)
     with s3_at(server) as remote:
+        if digest:
+            run(remote.check())
+            assert remote.checksums == (digest,)
         yield remote
 
 
@@ -46,9 +58,9 @@ def two_hours_ago(store: ObjectStore) -> Iterator[ObjectStore]:
     if not isinstance(store, S3Store):
         yield store
         return
-    wall, store._wall = store._wall, lambda: wall_now() - timedelta(hours=2)
+    wall, store._bucket.wall = store._bucket.wall, lambda: wall_now() - timedelta(hours=2)
     yield store
-    store._wall = wall
+    store._bucket.wall = wall
 
 
 @pytest.fixture(autouse=True)

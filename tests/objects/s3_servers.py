@@ -9,7 +9,7 @@ from uuid import uuid4
 from moto.server import ThreadedMotoServer
 
 from ferryman.objects.s3.address import parse_address
-from ferryman.objects.s3.opening import s3_store
+from ferryman.objects.s3.client import s3_store
 from ferryman.objects.s3.store import S3Store
 from tools.ceph import Ceph
 
@@ -47,7 +47,7 @@ def s3_at(server: S3Server, options: str = "", **changes: float) -> Iterator[S3S
         opened = s3_store(parse_address(text), **changes)  # type: ignore[arg-type]
         store = run(opened.__aenter__())
         try:
-            run(store._client.create_bucket(Bucket=bucket))
+            run(store._bucket.client.create_bucket(Bucket=bucket))
             yield store
         finally:
             run(opened.__aexit__(None, None, None))

@@ -15,10 +15,12 @@ from urllib.parse import urlsplit
 
 from granian.constants import Interfaces
 from granian.server.embed import Server
+from litestar import Litestar
 
 from ferryman.api.objects import ObjectsApp
 from ferryman.objects.local import LocalStore
 from ferryman.wire.upload import PartRequest, StoredPart
+from tests.kit.platform import free_port
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)
@@ -80,14 +82,6 @@ def stored(number: int, data: bytes) -> StoredPart:
     return StoredPart(number=number, size=len(data), sha256=digest, etag=digest)
 
 
-def free_port() -> int:
-    """A port that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @contextmanager
 def serving(app: Any, port: int) -> Iterator[None]:
     """Run an ASGI application in a thread, as ``ferryman serve`` does in a process."""
@@ -121,9 +115,9 @@ async def standing_now() -> datetime:
 
 @contextmanager
 def local_platform(root: Path) -> Iterator[LocalStore]:
-    """A local store whose URLs work; platform time stands still at ``NOW``."""
+    """A local store whose URLs work; platform time is frozen at ``NOW``."""
 
     port = free_port()
     store = LocalStore(root, SECRET, f"http://127.0.0.1:{port}")
-    with serving(ObjectsApp(store, standing_now), port):
+    with serving(ObjectsApp(store, standing_now, Litestar([], openapi_config=None)), port):
         yield store

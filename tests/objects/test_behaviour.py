@@ -11,7 +11,7 @@ import pytest
 
 from ferryman.errors import Conflict, Invalid, LimitExceeded, NotFound
 from ferryman.ids import new_id
-from ferryman.objects.port import ObjectStore, SignedPart, Unfinished
+from ferryman.objects.port import ObjectStore, OpenUpload, SignedPart
 from ferryman.wire.upload import PartRequest, StoredPart
 
 from .serving import LATER, NOW, Answer, part_request, request, run, stored
@@ -379,7 +379,7 @@ def test_open_uploads_and_files_are_listed(store: ObjectStore, key: str) -> None
     assert other not in run(files(store))
 
 
-async def unfinished(store: ObjectStore) -> list[Unfinished]:
+async def unfinished(store: ObjectStore) -> list[OpenUpload]:
     return [each async for each in store.unfinished()]
 
 

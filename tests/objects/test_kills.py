@@ -1,7 +1,9 @@
 """Killing the process that writes, at any instant, loses nothing and needs no hand."""
 
 import asyncio
+import os
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -19,21 +21,24 @@ KILLS = 40
 def test_a_kill_at_any_instant_loses_no_completed_file_and_no_accepted_part(tmp_path: Path) -> None:
     interrupted = 0
     pauses = random.Random(1)  # noqa: S311 - spreads kills
-    for seed in range(KILLS):
-        completed = run_and_kill(tmp_path, seed, pauses.uniform(0, 0.06))
-        interrupted += asyncio.run(recover(tmp_path, seed, completed))
+    command = [sys.executable, uploader.__file__, str(tmp_path)]
+    ends = subprocess.PIPE
+    with subprocess.Popen(command, stdin=ends, stdout=ends, text=True, bufsize=1) as process:
+        for seed in range(KILLS):
+            completed = run_and_kill(process, seed, pauses.uniform(0, 0.06))
+            interrupted += asyncio.run(recover(tmp_path, seed, completed))
     assert interrupted > KILLS / 4, "too few kills fell into an upload: the test proves nothing"
 
 
-def run_and_kill(root: Path, seed: int, after: float) -> list[int]:
-    """The files that the process called complete before it died ``after`` seconds."""
-    command = [sys.executable, uploader.__file__, str(root), str(seed)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-        time.sleep(after)
-        process.kill()
-        return [int(line) for line in process.stdout.read().splitlines()]
+def run_and_kill(process: "subprocess.Popen[str]", seed: int, after: float) -> list[int]:
+    """Return the files that a fork called complete before it died, ``after`` seconds old."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(f"{seed}\n")
+    fork = int(process.stdout.readline())
+    time.sleep(after)
+    os.kill(fork, signal.SIGKILL)
+    return [int(line) for line in iter(process.stdout.readline, f"{uploader.KILLED}\n")]
 
 
 async def recover(root: Path, seed: int, completed: list[int]) -> bool:

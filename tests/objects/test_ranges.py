@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ferryman.api.ranges import byte_range
+from ferryman.api.http import byte_range
 from ferryman.errors import Invalid
 
 

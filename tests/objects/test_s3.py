@@ -16,9 +16,10 @@ from msgspec.structs import replace
 
 from ferryman.errors import Conflict, OutsideError
 from ferryman.objects.port import SignedPart
-from ferryman.objects.s3.checking import check_rights
-from ferryman.objects.s3.store import S3Store, joined_etag
-from ferryman.sdk.store_refusal import read_store_refusal
+from ferryman.objects.s3.etags import joined_etag
+from ferryman.objects.s3.permissions import check_rights
+from ferryman.objects.s3.store import S3Store
+from ferryman.sdk.refusals import read_store_refusal
 from ferryman.wire.upload import StoredPart
 from tools.ceph import Ceph
 
@@ -50,8 +51,8 @@ def test_a_bucket_may_stand_in_the_host_and_the_public_one_be_another(ceph: Ceph
     with s3_at(ceph, options) as store:
         ref = run(store.begin(key))
         run(store.complete(key, ref, [send_to_loopback(store, key, ref)]))
-        bucket = store._address.bucket
-        store._base = f"http://{bucket}.s3.localhost:{port}/"
+        bucket = store._bucket.address.bucket
+        store._bucket.public_base = f"http://{bucket}.s3.localhost:{port}/"
         url = run(store.read_url(key, expires_at=LATER, now=NOW))
         assert urlsplit(url).path == f"/some/prefix/{key}"
         assert by_loopback("GET", url).body == DATA
@@ -73,7 +74,7 @@ def test_the_bucket_stands_in_the_host_for_the_platform_too(
         ref = run(store.begin(key))
         run(store.complete(key, ref, [send_to_loopback(store, key, ref)]))
         url = urlsplit(run(store.read_url(key, expires_at=LATER, now=NOW)))
-        assert url.hostname == f"{store._address.bucket}.s3.localhost"
+        assert url.hostname == f"{store._bucket.address.bucket}.s3.localhost"
         assert url.path == f"/some/prefix/{key}"
         assert by_loopback("GET", url.geturl()).body == DATA
 
@@ -107,25 +108,25 @@ def test_objects_are_encrypted_as_chosen(moto: S3Server, key: str, options: str)
         parts = [send(store, key, ref, 1, DATA)]
         for _ in range(2):
             run(store.complete(key, ref, parts))
-        found = run(store._head(key))
+        found = run(store._bucket.head(key))
         assert found is not None
-        assert found["ServerSideEncryption"] == store._address.sse
-        assert found.get("SSEKMSKeyId") == store._address.kms_key
+        assert found["ServerSideEncryption"] == store._bucket.address.sse
+        assert found.get("SSEKMSKeyId") == store._bucket.address.kms_key
 
 
 def test_a_check_leaves_nothing_behind_and_removes_what_a_killed_one_left(rgw: S3Store) -> None:
-    name = {"Bucket": rgw._address.bucket, "Key": "some/prefix/ferryman-check-of-before"}
+    name = {"Bucket": rgw._bucket.address.bucket, "Key": "some/prefix/ferryman-check-of-before"}
 
     async def left() -> list[str]:
-        bucket = rgw._address.bucket
-        uploads = await rgw._client.list_multipart_uploads(Bucket=bucket)
-        files = await rgw._client.list_objects_v2(Bucket=bucket)
+        bucket = rgw._bucket.address.bucket
+        uploads = await rgw._bucket.client.list_multipart_uploads(Bucket=bucket)
+        files = await rgw._bucket.client.list_objects_v2(Bucket=bucket)
         found = [*uploads.get("Uploads", ()), *files.get("Contents", ())]
         return [each["Key"] for each in found if "check" in each["Key"]]
 
     async def leave() -> None:
-        await rgw._client.create_multipart_upload(**name)
-        await rgw._client.put_object(**name, Body=b"")
+        await rgw._bucket.client.create_multipart_upload(**name)
+        await rgw._bucket.client.put_object(**name, Body=b"")
 
     run(rgw.check())
     assert run(left()) == []
@@ -133,7 +134,7 @@ def test_a_check_leaves_nothing_behind_and_removes_what_a_killed_one_left(rgw: S
     run(rgw.check())
     assert run(left()) == [name["Key"]] * 2, "another platform may be at it"
     later = datetime.now(UTC) + timedelta(hours=2)
-    run(check_rights(rgw._client, name["Bucket"], "some/prefix/", {}, later))
+    run(check_rights(rgw._bucket.client, name["Bucket"], "some/prefix/", {}, later))
     assert run(left()) == []
 
 
@@ -142,7 +143,7 @@ def test_a_check_leaves_nothing_behind_and_removes_what_a_killed_one_left(rgw: S
 )
 def test_the_check_misses_no_right(ceph: Ceph, right: str) -> None:
     with s3_at(ceph) as store:
-        bucket = store._address.bucket
+        bucket = store._bucket.address.bucket
         refuse = {
             "Effect": "Deny",
             "Principal": "*",
@@ -151,7 +152,7 @@ def test_the_check_misses_no_right(ceph: Ceph, right: str) -> None:
         }
         policy = json.dumps({"Version": "2012-10-17", "Statement": [refuse]})
         run(store.check())
-        run(store._client.put_bucket_policy(Bucket=bucket, Policy=policy))
+        run(store._bucket.client.put_bucket_policy(Bucket=bucket, Policy=policy))
         with pytest.raises(OutsideError) as refused:
             run(store.check())
         assert refused.value.code == "store_refused"
@@ -163,7 +164,7 @@ def test_urls_of_a_platform_whose_clock_is_behind_are_refused_with_what_to_do(
     with s3_at(ceph) as store:
         ref = run(store.begin(key))
         part = send(store, key, ref, 1, DATA)
-        store._wall = lambda: datetime.now(UTC) - timedelta(hours=2)
+        store._bucket.wall = lambda: datetime.now(UTC) - timedelta(hours=2)
         signed = run(store.part_url(key, ref, part_request(1, DATA), expires_at=LATER, now=NOW))
         answer = request(signed.method, signed.url, DATA, signed.headers)
         refusal = read_store_refusal(answer.body)
@@ -175,7 +176,7 @@ def test_urls_of_a_platform_whose_clock_is_behind_are_refused_with_what_to_do(
 
 def test_the_check_says_that_there_is_no_bucket(ceph: Ceph) -> None:
     with s3_at(ceph) as store:
-        run(store._client.delete_bucket(Bucket=store._address.bucket))
+        run(store._bucket.client.delete_bucket(Bucket=store._bucket.address.bucket))
         with pytest.raises(OutsideError) as refused:
             run(store.check())
         assert refused.value.code == "bucket_missing"
@@ -189,9 +190,9 @@ def test_the_etag_of_a_file_is_that_of_its_parts_joined(rgw: S3Store, key: str) 
         sizes = [data, data, data, data, b"end"]
         sent = []
         for number, body in enumerate(sizes, start=1):
-            answer = await rgw._client.upload_part(
-                Bucket=rgw._address.bucket,
-                Key=f"{rgw._address.prefix}{key}",
+            answer = await rgw._bucket.client.upload_part(
+                Bucket=rgw._bucket.address.bucket,
+                Key=f"{rgw._bucket.address.prefix}{key}",
                 UploadId=ref,
                 PartNumber=number,
                 Body=body,
@@ -199,7 +200,7 @@ def test_the_etag_of_a_file_is_that_of_its_parts_joined(rgw: S3Store, key: str) 
             sent.append(StoredPart(number=number, size=len(body), etag=answer["ETag"]))
         assert [p.number for p in await rgw.list_parts(key, ref)] == [1, 2, 3, 4, 5]
         await rgw.complete(key, ref, sent)
-        found = await rgw._head(key)
+        found = await rgw._bucket.head(key)
         assert found is not None
         assert found["ETag"].strip('"') == joined_etag(sent)
 

@@ -11,15 +11,15 @@ from ferryman.api import problems
 from ferryman.errors import ConfigError, OutsideError, PlatformError
 from ferryman.ids import new_id
 from ferryman.objects.s3.address import parse_address
-from ferryman.objects.s3.opening import s3_store
-from ferryman.objects.s3.refusals import refusal_of
+from ferryman.objects.s3.client import s3_store
+from ferryman.objects.s3.errors import refusal_of
 from ferryman.objects.s3.store import S3Store
 from ferryman.sdk.retry import RETRYABLE
 from ferryman.wire.upload import StoredPart
+from tests.kit.platform import free_port
 from tools.ceph import Ceph
 
 from .s3_servers import keys_of
-from .serving import free_port
 
 KEY = str(new_id())
 Answering = Callable[[bytes], tuple[int, bytes, int] | None]

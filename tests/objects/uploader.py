@@ -1,12 +1,14 @@
 # ruff: noqa: S311 - the bytes have to be the same in every process
-"""A process that uploads file after file until it is killed; it says which ones it completed.
+"""Processes that upload file after file until they are killed, and say which ones they completed.
 
-    python uploader.py ROOT SEED
+    python uploader.py ROOT
 
-Prints ``ready``, then the number of each file whose completion returned.
+Forks for each line of standard input, which is a seed. The fork prints its process id, then the
+number of each file whose completion returned; after its end a line says so.
 """
 
 import asyncio
+import os
 import random
 import sys
 from datetime import UTC, datetime
@@ -16,10 +18,11 @@ from pathlib import Path
 from uuid import UUID
 
 from ferryman.objects.local import LocalStore
-from ferryman.objects.signing import Grant, Operation
+from ferryman.objects.signed_url import Grant, UrlOperation
 from ferryman.wire.upload import StoredPart
 
 MIN_PART = 20_000
+KILLED = "killed"
 
 
 def key_of(seed: int, file: int) -> str:
@@ -49,7 +52,7 @@ def stored(number: int, data: bytes) -> StoredPart:
 async def send(store: LocalStore, key: str, part: StoredPart, data: bytes) -> None:
     """One part, in the pieces that a network would make of it."""
     grant = Grant(
-        operation=Operation.PART,
+        operation=UrlOperation.PART,
         key=key,
         expires_at=datetime(2100, 1, 1, tzinfo=UTC),
         number=part.number,
@@ -73,13 +76,22 @@ async def upload(store: LocalStore, key: str, chunks: list[bytes]) -> None:
     await store.complete(key, key, parts)
 
 
-async def main(root: Path, seed: int) -> None:
+async def run(root: Path, seed: int) -> None:
     store = open_store(root)
-    print("ready", flush=True)
+    print(os.getpid(), flush=True)
     for file in count():
         await upload(store, key_of(seed, file), parts_of(seed, file))
         print(file, flush=True)
 
 
+def main(root: Path) -> None:
+    for line in sys.stdin:
+        pid = os.fork()
+        if pid == 0:
+            asyncio.run(run(root, int(line)))
+        os.waitpid(pid, 0)
+        print(KILLED, flush=True)
+
+
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), int(sys.argv[2])))
+    main(Path(sys.argv[1]))

@@ -1,4 +1,4 @@
-"""Listeners that the agent is tested with; ``FERRYMAN_TEST_MARK`` is a file they append to."""
+"""Listeners that the agent is tested with; ``FERRYMAN_TEST_MARKS`` is a file they append to."""
 
 import os
 import time
@@ -9,7 +9,7 @@ from ferryman import AccessScope, Gateway, GatewayError, MigrationDetails, Trans
 
 def mark(word: str) -> None:
     """Leave a trace of what happened for the test to read."""
-    with Path(os.environ["FERRYMAN_TEST_MARK"]).open("a") as file:
+    with Path(os.environ["FERRYMAN_TEST_MARKS"]).open("a") as file:
         file.write(f"{word}\n")
 
 
@@ -26,6 +26,12 @@ class Exporter:
 
 def failing(_gateway: Gateway, _details: MigrationDetails) -> None:
     """Raise something whose text must not leave."""
+    raise LookupError("customer@example.com")
+
+
+def failing_twice(gateway: Gateway, _details: MigrationDetails) -> None:
+    """Raise the same beside a file that the platform refuses."""
+    gateway.create_app_data("x" * 2_000).close()
     raise LookupError("customer@example.com")
 
 
@@ -52,7 +58,7 @@ def exiting(_gateway: Gateway, _details: MigrationDetails) -> None:
 def slow(gateway: Gateway, _details: MigrationDetails) -> None:
     """Take two seconds, the first time for ever."""
     mark("started")
-    if Path(os.environ["FERRYMAN_TEST_MARK"]).read_text().count("started") == 1:
+    if Path(os.environ["FERRYMAN_TEST_MARKS"]).read_text().count("started") == 1:
         time.sleep(600)
     gateway.complete_export()
     mark("completed")
@@ -143,7 +149,7 @@ class Scoped:
             except GatewayError as refused:
                 mark(f"{refused.status} {refused.code} {refused}")
         try:
-            gateway.create_app_data().close()
+            gateway.create_app_data().complete()
         except GatewayError as refused:
             mark(f"{refused.status} {refused.code} {refused}")
 
@@ -151,7 +157,7 @@ class Scoped:
 def hanging_once(_gateway: Gateway, _details: MigrationDetails) -> None:
     """Return, but not the first time."""
     mark("started")
-    if Path(os.environ["FERRYMAN_TEST_MARK"]).read_text().count("started") == 1:
+    if Path(os.environ["FERRYMAN_TEST_MARKS"]).read_text().count("started") == 1:
         time.sleep(600)
     mark("returned")
 
@@ -165,7 +171,7 @@ def writing(gateway: Gateway, _details: MigrationDetails) -> None:
 
 def long(gateway: Gateway, _details: MigrationDetails) -> None:
     """Write two large files, each until the test has seen it on its way."""
-    seen = Path(os.environ["FERRYMAN_TEST_MARK"])
+    seen = Path(os.environ["FERRYMAN_TEST_MARKS"])
     for label, size in (("known", 4 << 30), ("unknown", None)):
         with gateway.create_app_data(label, size=size) as data:
             parts = 0

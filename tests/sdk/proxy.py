@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import urllib3
 
-from tests.support import wait_until
+from tests.kit.platform import wait_until
 
 Spoil = Callable[[bytes], bytes]
 

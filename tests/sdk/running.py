@@ -3,7 +3,6 @@
 import itertools
 import os
 import signal
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -13,10 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ferryman.sdk import server_calls
 from ferryman.sdk.http import HttpTransport
 from ferryman.sdk.operation import json_operation
+from ferryman.sdk.operations import server
 from ferryman.wire.listener import ClaimRequest
+from tests.kit import forked
+from tests.kit.embedded_copy import copy_embedded
+from tests.kit.platform import free_port
 
 ERRORED = "avi:ecosystem.migration:errored:listener"
 
@@ -130,7 +132,7 @@ class Platform:
             server_app_keys=[running.server_key], agent_id=agent_id, wait_seconds=5
         )
         try:
-            claimed = transport.call(server_calls.claim(request)).transfer
+            claimed = transport.call(server.claim(request)).transfer
         finally:
             transport.close()
         assert claimed is not None
@@ -152,9 +154,11 @@ class Platform:
 def serving(data_dir: Path, port: int | None = None, **settings: object) -> Iterator[Platform]:
     """Start ``ferryman serve`` and wait until it can be used; ``settings`` are as in config.py."""
     port = port or free_port()
+    if not data_dir.exists():
+        copy_embedded(data_dir)
     command = [sys.executable, "-m", "ferryman", "serve", "--data-dir", str(data_dir)]
     with (data_dir.parent / "serve.log").open("ab") as errors:
-        process = subprocess.Popen(
+        process = forked.Popen(
             [*command, "--port", str(port), "--clock", "virtual"],
             stdout=subprocess.PIPE,
             stderr=errors,
@@ -188,14 +192,6 @@ def remote_manifest(url: str) -> dict[str, Any]:
         "remotes": [{"key": "remote", "baseUrl": url}],
         "app": {"id": "ari:cloud:ecosystem::app/0"},
     }
-
-
-def free_port() -> int:
-    """Find a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def labelled(platform: Platform, running: Running) -> list[str]:

@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from tests.kit import forked
+
 from .agents import HERE
 from .running import Running
 
@@ -39,10 +41,10 @@ def run(
         **os.environ,
         "FERRYMAN_URL": running.url,
         "FERRYMAN_SERVER_TOKEN": running.server_token,
-        "FERRYMAN_TEST_MARK": str(mark),
+        "FERRYMAN_TEST_MARKS": str(mark),
         "TERM": "xterm",
     }
-    return subprocess.Popen(
+    return forked.Popen(
         [*command, "--key", running.server_key, *options],
         stdout=out,
         stderr=err,

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ferryman.sdk.bandwidth import Bucket, Throttle, parse_rate, piece_of
+from ferryman.sdk.bandwidth import ByteBucket, Throttle, parse_rate, piece_of
 
 
 @given(st.lists(st.integers(1, 1 << 20), min_size=1, max_size=50), st.floats(1e3, 1e9))
@@ -12,7 +12,7 @@ def test_no_more_goes_than_the_rate_and_a_quarter_second_allow(
     sizes: list[int], rate: float
 ) -> None:
     """Each waits as it is told: what went before the last piece fits into the time."""
-    bucket, now, gone = Bucket(rate), 0.0, 0
+    bucket, now, gone = ByteBucket(rate), 0.0, 0
     for size in sizes:
         now += bucket.take(size, now)
         assert gone <= rate * (now + 0.25) * (1 + 1e-9) + 1e-3
@@ -20,7 +20,7 @@ def test_no_more_goes_than_the_rate_and_a_quarter_second_allow(
 
 
 def test_what_was_not_used_is_not_saved_for_long() -> None:
-    bucket = Bucket(100)
+    bucket = ByteBucket(100)
     assert bucket.take(25, 0) == 0
     assert bucket.take(25, 1000) == 0
     assert bucket.take(1, 1000) == 0

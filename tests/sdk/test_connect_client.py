@@ -21,7 +21,7 @@ HOOK = "https://app.example/migration"
 
 
 @dataclass
-class Ground:
+class ConnectApp:
     """A started transfer of a new Connect app."""
 
     url: str
@@ -32,7 +32,7 @@ class Ground:
 
 
 @pytest.fixture
-def ground(platform: Platform) -> Iterator[Ground]:
+def connect(platform: Platform) -> Iterator[ConnectApp]:
     number = next(_numbers)
     key = f"connect.app.{number}"
     registration = {"kind": "connect", "serverAppKey": f"connect.server.{number}"}
@@ -52,17 +52,17 @@ def ground(platform: Platform) -> Iterator[Ground]:
     platform.load_mappings(made["migrationId"], "jira:issue", 250)
     transfer_id = made["transfers"][0]["transferId"]
     with Gateway(platform.url, app["serverToken"], transfer_id) as gateway:
-        yield Ground(platform.url, transfer_id, key, app["sharedSecret"], gateway)
+        yield ConnectApp(platform.url, transfer_id, key, app["sharedSecret"], gateway)
 
 
 @pytest.mark.parametrize("context", ["", "/wiki"])
-def test_a_connect_app_does_all_it_may(ground: Ground, context: str) -> None:
+def test_a_connect_app_does_all_it_may(connect: ConnectApp, context: str) -> None:
     """Every call, at both base paths, until the transfer is settled."""
-    transfer_id = ground.transfer_id
-    with ground.gateway.create_app_data("a") as data:
+    transfer_id = connect.transfer_id
+    with connect.gateway.create_app_data("a") as data:
         data.write(b'{"n": 1}')
     assert data.receipt is not None
-    with ConnectMigration(ground.url + context, ground.key, ground.secret) as migration:
+    with ConnectMigration(connect.url + context, connect.key, connect.secret) as migration:
         assert migration.set_webhooks([HOOK]) == migration.get_webhooks() == [HOOK]
         migration.clear_webhooks()
         assert migration.get_webhooks() == []
@@ -84,12 +84,12 @@ def test_a_connect_app_does_all_it_may(ground: Ground, context: str) -> None:
             assert (payload.ok, payload.status, payload.status_text) == (True, 200, "OK")
             assert payload.json() == {"n": 1}
         assert migration.get_listener_error(transfer_id) is None
-        ground.gateway.report_error(RuntimeError("secret"))
+        connect.gateway.report_error(RuntimeError("secret"))
         error = migration.get_listener_error(transfer_id)
         assert error is not None
         assert error.exception_type.endswith("RuntimeError")
         migration.leave_feedback(transfer_id, {"skipped": [1, 2]})
-        assert ground.gateway.get_cloud_feedback_if_present() == {"skipped": [1, 2]}
+        assert connect.gateway.get_cloud_feedback_if_present() == {"skipped": [1, 2]}
         said = migration.report_progress(transfer_id, "IN_PROGRESS", 40, "40 of 100")
         assert (said.percent, said.message) == (40, "40 of 100")
         migration.report_progress(transfer_id, "SUCCESS", percent=100)
@@ -99,13 +99,13 @@ def test_a_connect_app_does_all_it_may(ground: Ground, context: str) -> None:
         assert caught.value.settled
 
 
-def test_the_async_client_does_the_same(ground: Ground) -> None:
-    transfer_id = ground.transfer_id
-    with ground.gateway.create_app_data("a") as data:
+def test_the_async_client_does_the_same(connect: ConnectApp) -> None:
+    transfer_id = connect.transfer_id
+    with connect.gateway.create_app_data("a") as data:
         data.write(b'{"n": 1}')
 
     async def work() -> None:
-        async with AsyncConnectMigration(ground.url, ground.key, ground.secret) as migration:
+        async with AsyncConnectMigration(connect.url, connect.key, connect.secret) as migration:
             assert await migration.set_webhooks([HOOK]) == await migration.get_webhooks()
             await migration.clear_webhooks()
             assert len(await migration.get_recent_transfers()) == 1
@@ -131,49 +131,49 @@ def test_the_async_client_does_the_same(ground: Ground) -> None:
     asyncio.run(work())
 
 
-def test_a_wrong_secret_or_key_opens_nothing(ground: Ground) -> None:
-    for key, secret in ((ground.key, "x" * 40), ("another.app", ground.secret)):
+def test_a_wrong_secret_or_key_opens_nothing(connect: ConnectApp) -> None:
+    for key, secret in ((connect.key, "x" * 40), ("another.app", connect.secret)):
         with (
-            ConnectMigration(ground.url, key, secret) as migration,
+            ConnectMigration(connect.url, key, secret) as migration,
             pytest.raises(MigrationAPIError) as caught,
         ):
             migration.get_webhooks()
         assert caught.value.status == 401
-        assert ground.secret not in str(caught.value)
+        assert connect.secret not in str(caught.value)
 
 
 @pytest.mark.parametrize("hostile", ["..", ".", "a/b", "a?b=c", "ä", "%2e%2e", "x" * 5000])
-def test_any_text_as_an_id_is_signed_as_it_is_sent(ground: Ground, hostile: str) -> None:
+def test_any_text_as_an_id_is_signed_as_it_is_sent(connect: ConnectApp, hostile: str) -> None:
     """The id never leaves its place in the path, and the hash is of what went over the wire."""
 
     async def work() -> int | None:
-        async with AsyncConnectMigration(ground.url, ground.key, ground.secret) as migration:
+        async with AsyncConnectMigration(connect.url, connect.key, connect.secret) as migration:
             with pytest.raises(MigrationAPIError) as caught:
                 await migration.get_mapping_by_id(hostile, "a b+c&d=ä", ["1"])
             return caught.value.status
 
-    with ConnectMigration(ground.url, ground.key, ground.secret) as migration:
+    with ConnectMigration(connect.url, connect.key, connect.secret) as migration:
         with pytest.raises(MigrationAPIError) as caught:
             migration.get_mapping_by_id(hostile, "a b+c&d=ä", ["1"])
         assert caught.value.status == asyncio.run(work())
         assert caught.value.status in {400, 404}
 
 
-def test_a_status_that_is_none_is_refused_before_it_is_sent(ground: Ground) -> None:
+def test_a_status_that_is_none_is_refused_before_it_is_sent(connect: ConnectApp) -> None:
     with (
-        ConnectMigration(ground.url, ground.key, ground.secret) as migration,
+        ConnectMigration(connect.url, connect.key, connect.secret) as migration,
         pytest.raises(ValueError, match="DONE"),
     ):
-        migration.report_progress(ground.transfer_id, "DONE")
+        migration.report_progress(connect.transfer_id, "DONE")
 
 
 def test_settings_come_from_the_environment(
-    ground: Ground, monkeypatch: pytest.MonkeyPatch
+    connect: ConnectApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("FERRYMAN_URL", ground.url)
-    monkeypatch.setenv("FERRYMAN_APP_KEY", ground.key)
+    monkeypatch.setenv("FERRYMAN_URL", connect.url)
+    monkeypatch.setenv("FERRYMAN_APP_KEY", connect.key)
     with pytest.raises(ValueError, match="FERRYMAN_SHARED_SECRET"):
         ConnectMigration()
-    monkeypatch.setenv("FERRYMAN_SHARED_SECRET", ground.secret)
+    monkeypatch.setenv("FERRYMAN_SHARED_SECRET", connect.secret)
     with ConnectMigration() as migration:
         assert migration.get_webhooks() == []

@@ -3,13 +3,18 @@
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from .running import Running
+from tests.kit import forked
+from tests.kit.digests import parts_sha256
+from tests.kit.platform import wait_until
+
+from .running import Platform, Running
 
 
 def data(
@@ -22,7 +27,7 @@ def data(
         "FERRYMAN_TOKEN": running.cloud_token,
     }
     command = [sys.executable, "-m", "ferryman", "data", *arguments]
-    return subprocess.run(
+    return forked.run(
         command, input=stdin, capture_output=True, env=environment, timeout=60, check=False
     )
 
@@ -32,11 +37,14 @@ def test_a_file_is_put_listed_and_got(running: Running, tmp_path: Path) -> None:
     source.write_bytes(os.urandom(9_000_000))
     put = data(running, "put", str(source), "--transfer", running.transfer_id, "--label", "ä")
     assert put.returncode == 0, put.stderr
-    key, size, _, sha256 = put.stdout.decode().split()
-    assert size == "9000000"
-    assert sha256 == hashlib.sha256(source.read_bytes()).hexdigest()
+    key, size, _, name, digest = put.stdout.decode().split()
+    assert (size, name) == ("9000000", "partsSha256")
+    assert digest == parts_sha256(source.read_bytes(), 8 << 20)
+    whole = data(running, "put", str(source), "--transfer", running.transfer_id, "--whole-sha256")
+    digest = whole.stdout.decode().split()[-1]
+    assert digest == hashlib.sha256(source.read_bytes()).hexdigest()
     listed = data(running, "list", "--transfer", running.transfer_id)
-    assert listed.stdout.decode() == f"{key}  ä\n"
+    assert f"{key}  ä" in listed.stdout.decode().splitlines()
     copy = tmp_path / "copy"
     assert data(running, "get", key, "-o", str(copy)).returncode == 0
     assert copy.read_bytes() == source.read_bytes()
@@ -49,6 +57,58 @@ def test_standard_input_is_put_and_answers_are_json(running: Running) -> None:
     assert (receipt["size"], receipt["label"], put.stderr) == (3, None, b"")
     listed = data(running, "list", "--transfer", running.transfer_id, "--json")
     assert json.loads(listed.stdout) == [{"key": receipt["key"], "label": None}]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_while_standard_input_is_read_gives_the_file_up(
+    platform: Platform, running: Running, number: signal.Signals
+) -> None:
+    """The file counts as missing, with a reason; it does not stay open until the deadline."""
+    command = [sys.executable, "-m", "ferryman", "data", "put", "-", "--label", "cut"]
+    command += ["--transfer", running.transfer_id, "--url", running.url]
+    command += ["--token", running.server_token]
+    with forked.Popen[bytes](command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        process.stdin.write(bytes(9_000_000))
+        process.stdin.flush()
+        wait_until(lambda: "upload.begun" in kinds(platform, running))
+        process.send_signal(number)
+        assert process.wait(timeout=60) == 128 + number
+    told = [each["data"] for each in platform.timeline(running) if each["kind"] == "upload.aborted"]
+    assert [(each["label"], each["reason"]) for each in told] == [("cut", "writer_failed")]
+
+
+@pytest.mark.parametrize("size", [3, 9_000_000])
+@pytest.mark.parametrize("option", ["--size", "--sha256"])
+def test_a_pipe_that_ends_too_early_is_refused(
+    platform: Platform, running: Running, option: str, size: int
+) -> None:
+    """A pipe says nothing of a writer that failed; all that tells is what was to come."""
+    whole = bytes(size)
+    put = ("put", "-", "--transfer", running.transfer_id, "--label", "dump", option)
+    expected = str(size) if option == "--size" else hashlib.sha256(whole).hexdigest().upper()
+    cut = data(running, *put, expected, stdin=whole[:-1])
+    assert cut.returncode == 1
+    assert f"{size - 1} bytes in all" in cut.stderr.decode()
+    listed = data(running, "list", "--transfer", running.transfer_id, "--json")
+    assert json.loads(listed.stdout) == []
+    incomplete = data(running, "complete", "--transfer", running.transfer_id)
+    assert "export_incomplete" in incomplete.stderr.decode()
+    assert data(running, *put, expected, stdin=whole).returncode == 0
+    assert data(running, "complete", "--transfer", running.transfer_id).returncode == 0
+
+
+def test_what_a_pipe_is_to_hold_is_checked_first(running: Running, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"x")
+    for given in (("-", "--sha256", "abc"), (str(file), "--size", "1")):
+        put = data(running, "put", *given, "--transfer", running.transfer_id)
+        assert put.returncode == 1
+        assert b"expected --s" in put.stderr
+
+
+def kinds(platform: Platform, running: Running) -> list[str]:
+    return [each["kind"] for each in platform.timeline(running)]
 
 
 @pytest.mark.parametrize(
@@ -134,7 +194,7 @@ def test_without_aiohttp_the_async_client_says_what_to_install() -> None:
         "import sys; sys.modules['aiohttp'] = None\n"
         "import ferryman; ferryman.Migration\n"
         "try: ferryman.AsyncMigration\n"
-        "except ImportError as error: assert 'pip install ferryman[async]' in str(error)\n"
+        "except ImportError as error: assert 'WHEEL[async]' in str(error)\n"
         "else: raise SystemExit('no error')"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=90)

@@ -16,17 +16,8 @@ from ferryman import (
 )
 from ferryman.sdk.listener import adapt_listener
 
-from .agents import Agent, agent
+from .agents import agent
 from .running import Platform, Running
-
-
-def lines(path: Path) -> list[str]:
-    return path.read_text().splitlines()
-
-
-def wait_for(process: Agent, line: str) -> None:
-    """Wait until the listener wrote that."""
-    process.until(lambda: line in lines(process.mark))
 
 
 def transfers(platform: Platform, running: Running) -> list[dict[str, Any]]:
@@ -46,11 +37,11 @@ def acknowledge(platform: Platform, running: Running, transfer_id: str, *, well:
 def test_a_listener_with_definitions_is_called_for_each_in_its_turn(
     platform: Platform, running: Running, tmp_path: Path
 ) -> None:
-    """Killed in between and started again, the agent goes on with what is left."""
+    """Killed in between and started again, the agent resumes what is left."""
     with agent(running, "Divided", tmp_path) as process:
-        wait_for(process, "notes")
-        wait_for(process, "users")
-        assert "statistics" not in process.mark.read_text()
+        process.marked("notes")
+        process.marked("users")
+        assert "statistics" not in process.marks
         process.process.kill()
     found = {each["transferName"]: each for each in transfers(platform, running)}
     assert found["statistics"]["status"] == "READY"
@@ -59,7 +50,7 @@ def test_a_listener_with_definitions_is_called_for_each_in_its_turn(
     with agent(running, "Divided", tmp_path) as process:
         for name in ("notes", "users"):
             acknowledge(platform, running, found[name]["transferId"], well=True)
-        process.until(lambda: "statistics" in lines(process.mark))
+        process.marked("statistics")
         process.says(f"listener.called transferId={found['statistics']['transferId']}")
     for name in ("notes", "users", "statistics"):
         page = platform.admin("GET", f"/transfers/{found[name]['transferId']}/messages")
@@ -72,31 +63,31 @@ def test_definitions_that_cannot_run_end_the_agent_with_a_reason(
 ) -> None:
     with agent(running, "Circular", tmp_path) as process:
         assert process.process.wait(timeout=90) == 2
-        assert "transfer_definition_cycle" in process.log.read_text()
+        assert "transfer_definition_cycle" in process.log
     assert platform.view(running)["status"] == "READY"
 
 
 def test_a_re_run_calls_the_method_for_it(
     platform: Platform, running: Running, tmp_path: Path
 ) -> None:
-    """With the first id, however often; a listener without that method is started anew."""
+    """With the first id, however often; a listener without that method is started again."""
     first = latest = running.transfer_id
     said = "start"
     # One name: the last poll of a killed agent may still take a transfer for it.
     with agent(running, "Rerunnable", tmp_path, "--agent-id", "one") as process:
         for _ in range(3):
-            wait_for(process, said)
+            process.marked(said)
             acknowledge(platform, running, latest, well=False)
             answer = platform.admin("POST", f"/transfers/{latest}/rerun")
             assert answer["originalTransferId"] == first
             latest = answer["transferId"]
             said = f"rerun {first} {latest} {latest} A plan"
-        wait_for(process, said)
-        assert lines(process.mark).count("start") == 1
+        process.marked(said)
+        assert process.marks.count("start") == 1
     acknowledge(platform, running, latest, well=False)
     answer = platform.admin("POST", f"/transfers/{latest}/rerun")
     with agent(running, "Exporter", tmp_path, "--agent-id", "one") as process:
-        wait_for(process, "exporting")
+        process.marked("exporting")
         process.says(f"listener.called transferId={answer['transferId']}")
 
 
@@ -106,8 +97,8 @@ def test_the_scopes_of_a_listener_hold_on_both_sides(
     """The refusal names the scope and what to do; what was declared is open."""
     rows = {"jira:issue": "JiraIssue", "identity:user": "User"}
     with agent(running, "Scoped", tmp_path) as process:
-        process.until(lambda: len(lines(process.mark)) == 3)
-        product, identity, data = lines(process.mark)
+        process.until(lambda: len(process.marks) == 3)
+        product, identity, data = process.marks
     assert product == "200 jira:issue {}"
     assert identity.startswith("403 access_scope_missing")
     assert "MIGRATION_TRACING_IDENTITY" in identity
@@ -116,7 +107,7 @@ def test_the_scopes_of_a_listener_hold_on_both_sides(
     assert "APP_DATA_UGC" in data
     view = platform.view(running)
     assert view["accessScopes"] == ["MIGRATION_TRACING_PRODUCT"]
-    with Migration(running.url, running.cloud_token, patience=0) as migration:
+    with Migration(running.url, running.cloud_token, retry_seconds=0) as migration:
         for namespace in rows:
             call = migration.get_mapping_by_id
             if namespace == "jira:issue":
@@ -132,7 +123,7 @@ def test_more_scopes_than_registered_end_the_agent_with_a_reason(
     running = platform.transfer(scopes=[AccessScope.APP_DATA_UGC])
     with agent(running, "Scoped", tmp_path) as process:
         assert process.process.wait(timeout=90) == 2
-        said = process.log.read_text()
+        said = process.log
     assert "access_scope_not_registered" in said
     assert "MIGRATION_TRACING_PRODUCT" in said
     assert platform.view(running)["status"] == "READY"
@@ -144,10 +135,10 @@ def test_a_connect_listener_that_returned_is_not_called_again(
     """Killed before it returned it is; the cloud app alone settles the transfer."""
     running = platform.transfer(kind="connect")
     with agent(running, "hanging_once", tmp_path) as process:
-        process.until(lambda: lines(process.mark) == ["started"])
+        process.until(lambda: process.marks == ["started"])
         process.process.kill()
     with agent(running, "hanging_once", tmp_path) as process:
-        process.until(lambda: lines(process.mark) == ["started", "started", "returned"])
+        process.until(lambda: process.marks == ["started", "started", "returned"])
         process.says("listener.returned")
         process.process.kill()
     view = platform.view(running)
@@ -156,11 +147,9 @@ def test_a_connect_listener_that_returned_is_not_called_again(
     platform.start_again(running)
     with agent(running, "hanging_once", tmp_path) as process:
         # Agents take what was released first: the new one is called, so the old one is not.
-        process.until(lambda: lines(process.mark).count("returned") == 2)
+        process.until(lambda: process.marks.count("returned") == 2)
         process.says("listener.returned")
-        assert f"listener.called transferId={running.transfer_id}" not in lines_after(
-            process.log.read_text()
-        )
+        assert f"listener.called transferId={running.transfer_id}" not in lines_after(process.log)
     with ConnectMigration(running.url, running.cloud_key, running.shared_secret) as cloud:
         cloud.report_progress(running.transfer_id, "SUCCESS", percent=100)
     assert platform.view(running)["status"] == "SUCCESS"
@@ -175,10 +164,10 @@ def test_a_cancelled_listener_ends_without_an_error(
     platform: Platform, running: Running, tmp_path: Path
 ) -> None:
     with agent(running, "writing", tmp_path) as process:
-        process.until(lambda: lines(process.mark))
+        process.until(lambda: process.marks)
         platform.admin("POST", f"/transfers/{running.transfer_id}/cancel")
         process.says("transfer.cancelled")
-        assert "listener.failed" not in process.log.read_text()
+        assert "listener.failed" not in process.log
     assert platform.view(running)["status"] == "CANCELLATION_REQUESTED"
 
 
@@ -227,5 +216,8 @@ def test_declarations_of_another_form_are_refused(method: str, said: object) -> 
 def test_a_gateway_of_a_script_has_no_name() -> None:
     with Gateway("http://127.0.0.1:9", "t", "x") as gateway:
         assert gateway.transfer_name is None
-    with pytest.raises(GatewayError), Gateway("http://127.0.0.1:9", "t", "x", patience=0) as gone:
+    with (
+        pytest.raises(GatewayError),
+        Gateway("http://127.0.0.1:9", "t", "x", retry_seconds=0) as gone,
+    ):
         gone.complete_export()

@@ -1,22 +1,24 @@
 """No byte is given that is not proven, and what breaks is taken up: without a network."""
 
+from collections.abc import Iterator
 from hashlib import sha256
+from io import BytesIO
 from typing import Any
 
 import pytest
 
 from ferryman import MigrationAPIError
-from ferryman.sdk.download import Download, Source, Stretch, stretches
+from ferryman.sdk.download import HELD_IN_MEMORY, Download
 from ferryman.sdk.exchange import Exchange, Flow, NoAnswerError, Open, Read, Send
-from ferryman.sdk.hold import HELD_IN_MEMORY
 from ferryman.sdk.operation import Answer
+from ferryman.sdk.remote_file import ByteRange, RemoteFile, byte_ranges
 from ferryman.sdk.retry import RetryPolicy
 from ferryman.wire.app_data import FilePart, FileParts
 
 from .driving import Body, answer, drive
 
-EXCHANGE = Exchange(RetryPolicy(patience=60, roll=lambda: 1.0), MigrationAPIError)
-AT_ONCE = Exchange(RetryPolicy(patience=0), MigrationAPIError)
+EXCHANGE = Exchange(RetryPolicy(retry_seconds=60, roll=lambda: 1.0))
+AT_ONCE = Exchange(RetryPolicy(retry_seconds=0))
 URL = answer(200, {"url": "http://store/f?new"})
 LENGTH = {"content-length": "6", "etag": '"e"'}
 
@@ -36,8 +38,14 @@ def facts(*parts: bytes, **changes: Any) -> Answer:
     return answer(200, {**said, "parts": named, **changes})
 
 
-def test_a_part_comes_once_it_is_whole_and_a_broken_one_by_a_new_url() -> None:
+@pytest.fixture
+def download() -> Iterator[Download]:
     download = Download(EXCHANGE, "k")
+    yield download
+    drive(download.close(), [])
+
+
+def test_a_part_comes_once_it_is_whole_and_a_broken_one_by_a_new_url(download: Download) -> None:
     first = Body(200, LENGTH, [b"ab", NoAnswerError("reset")])
     drive(download.open(), [facts(b"abc", b"def"), first])
     resumed = Body(206, {"content-length": "4"}, [b"c", b"def"])
@@ -52,14 +60,12 @@ def test_a_part_comes_once_it_is_whole_and_a_broken_one_by_a_new_url() -> None:
     assert (download.reader.status, download.source.size) == (200, 6)
 
 
-def test_an_end_before_the_end_is_a_broken_download() -> None:
-    download = Download(EXCHANGE, "k")
+def test_an_end_before_the_end_is_a_broken_download(download: Download) -> None:
     drive(download.open(), [facts(b"abcdef"), Body(200, LENGTH, [b"abc"])])
     assert drive(download.read(9), [URL, Body(206, {}, [b"def"])]).result == b"abcdef"
 
 
-def test_a_store_without_ranges_is_read_past_what_is_there() -> None:
-    download = Download(EXCHANGE, "k")
+def test_a_store_without_ranges_is_read_past_what_is_there(download: Download) -> None:
     first = Body(200, LENGTH, [b"abc", NoAnswerError("reset")])
     drive(download.open(), [facts(b"abcdef"), first])
     whole = Body(200, LENGTH, [b"ab", b"c", b"def"])
@@ -71,18 +77,17 @@ def test_a_download_that_cannot_be_resumed_is_an_error_never_a_short_file() -> N
     drive(download.open(), [facts(b"abcdef"), Body(200, LENGTH, [b"abc"])])
     with pytest.raises(MigrationAPIError, match="byte 3 of 6"):
         drive(download.read(9), [])
+    drive(download.close(), [])
 
 
-def test_an_expired_url_is_replaced() -> None:
-    download = Download(EXCHANGE, "k")
+def test_an_expired_url_is_replaced(download: Download) -> None:
     expired = Body(403, {}, [b"no"])
     drive(download.open(), [facts(b"abcdef"), expired, URL, Body(200, {}, [])])
     assert expired.closed
 
 
 @pytest.mark.parametrize("wrong", [b"abX", b"Abc", b"\0\0\0"])
-def test_a_flipped_part_is_fetched_again(wrong: bytes) -> None:
-    download = Download(EXCHANGE, "k")
+def test_a_flipped_part_is_fetched_again(wrong: bytes, download: Download) -> None:
     drive(download.open(), [facts(b"abc", b"def"), Body(200, LENGTH, [wrong, b"def"])])
     again = Body(200, {}, [b"abc", b"def"])
     assert drive(download.read(9), [again]).result == b"abc"
@@ -94,9 +99,10 @@ def test_a_flipped_part_is_fetched_again(wrong: bytes) -> None:
     [b"abXdef", b"abcdeX", b"defabc", b"abcabc", b"abcde\0", b"\0" * 6],
     ids=["flipped", "flipped-later", "swapped", "twice", "one-byte", "empty"],
 )
-def test_what_stays_wrong_is_an_error_before_a_wrong_byte(stored: bytes) -> None:
+def test_what_stays_wrong_is_an_error_before_a_wrong_byte(
+    stored: bytes, download: Download
+) -> None:
     """Also after the error nothing wrong comes, however often it is read."""
-    download = Download(EXCHANGE, "k")
     drive(download.open(), [facts(b"abc", b"def"), Body(200, LENGTH, [])])
     given = b""
     for _ in range(3):
@@ -140,29 +146,38 @@ def from_store(flow: Flow[bytes], stored: bytes) -> bytes:
 def test_what_proves_a_file_are_its_parts_or_the_whole() -> None:
     parts = [FilePart(number=1, size=3, sha256="a"), FilePart(number=2, size=0, sha256="b")]
     told = FileParts(url="u", size=3, sha256="w", parts=parts)
-    assert stretches(told) == [Stretch(0, 3, "a"), Stretch(3, 3, "b")]
+    assert byte_ranges(told) == [ByteRange(0, 3, "a"), ByteRange(3, 3, "b")]
     parts[1] = FilePart(number=2, size=0, sha256=None)
-    assert stretches(told) == [Stretch(0, 3, "w")]
+    assert byte_ranges(told) == [ByteRange(0, 3, "w")]
+
+
+def test_what_nobody_named_a_digest_of_is_no_file() -> None:
+    parts = [FilePart(number=1, size=3, sha256=None)]
+    assert byte_ranges(FileParts(url="u", size=3, sha256=None, parts=parts)) == []
+
+
+def test_digests_of_parts_that_are_not_those_of_the_file_are_an_error() -> None:
+    source = RemoteFile(EXCHANGE, "k")
+    with pytest.raises(MigrationAPIError, match="digest"):
+        drive(source.look(), [facts(b"abc", partsSha256="0" * 64)])
 
 
 def test_parts_that_do_not_make_the_file_are_an_error() -> None:
-    source = Source(EXCHANGE, "k")
-    with pytest.raises(MigrationAPIError, match="make 3 bytes, and the file has 4"):
+    source = RemoteFile(EXCHANGE, "k")
+    with pytest.raises(MigrationAPIError, match=r"make 3 bytes .* the file has 4"):
         drive(source.look(), [facts(b"abc", size=4)])
 
 
-def test_a_closed_file_is_not_an_empty_one() -> None:
-    download = Download(EXCHANGE, "k")
+def test_a_closed_file_is_not_an_empty_one(download: Download) -> None:
     drive(download.open(), [facts(b"abc"), Body(200, {}, [b"abc"])])
     drive(download.close(), [])
     with pytest.raises(ValueError, match="closed"):
         drive(download.read(9), [])
 
 
-def test_a_long_part_waits_on_disk() -> None:
-    download = Download(EXCHANGE, "k")
+def test_a_long_part_waits_on_disk(download: Download) -> None:
     part = bytes(HELD_IN_MEMORY + 1)
     drive(download.open(), [facts(part), Body(200, {}, [part])])
     assert drive(download.read(1), []).result == b"\0"
-    assert download._hold._on_disk
-    drive(download.close(), [])
+    assert download._part is not None
+    assert not isinstance(download._part._file, BytesIO)

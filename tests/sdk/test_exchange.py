@@ -4,9 +4,9 @@ import msgspec
 import pytest
 
 from ferryman import ClientError, GatewayError, MigrationAPIError
-from ferryman.sdk import cloud_calls, server_calls
 from ferryman.sdk.exchange import Exchange, NoAnswerError
 from ferryman.sdk.operation import Answer, Request, address, json_operation, segment
+from ferryman.sdk.operations import cloud, server
 from ferryman.sdk.part import part_flow
 from ferryman.sdk.retry import RetryPolicy
 from ferryman.vocab import AckStatus
@@ -15,7 +15,7 @@ from ferryman.wire.upload import PartRequest
 
 from .driving import Event, answer, drive, problem
 
-EXCHANGE = Exchange(RetryPolicy(patience=60, roll=lambda: 1.0), ClientError)
+EXCHANGE = Exchange(RetryPolicy(retry_seconds=60, roll=lambda: 1.0))
 NUMBERS = json_operation("GET", "/numbers", list[int])
 
 
@@ -42,7 +42,7 @@ def test_a_refusal_carries_what_the_platform_said() -> None:
 
 @pytest.mark.parametrize("status", [201, 204, 302, 404])
 def test_every_status_but_200_is_an_error(status: int) -> None:
-    exchange = Exchange(EXCHANGE.policy, MigrationAPIError)
+    exchange = Exchange(EXCHANGE.policy)
     with pytest.raises(MigrationAPIError) as caught:
         drive(exchange.call(NUMBERS), [answer(status, [1])])
     assert caught.value.status == status
@@ -50,7 +50,7 @@ def test_every_status_but_200_is_an_error(status: int) -> None:
 
 
 def test_no_answer_has_no_status() -> None:
-    exchange = Exchange(RetryPolicy(patience=0), GatewayError)
+    exchange = Exchange(RetryPolicy(retry_seconds=0))
     with pytest.raises(GatewayError, match="Connection refused") as caught:
         drive(exchange.call(NUMBERS), [NoAnswerError("Connection refused")])
     assert caught.value.status is None
@@ -103,7 +103,7 @@ def test_ids_cannot_leave_their_segment() -> None:
 
 def test_keys_are_looked_up_a_hundred_at_a_time_and_once_each() -> None:
     keys = [str(n) for n in range(250)] + ["1", "2"]
-    flow = server_calls.find_mappings(EXCHANGE, "/find", "jira:issue", keys)
+    flow = server.find_mappings(EXCHANGE, "/find", "jira:issue", keys)
     done = drive(flow, [answer(200, {"1": "a"}), answer(200, {}), answer(200, {"240": "b"})])
     assert done.result == {"1": "a", "240": "b"}
     sent = [msgspec.json.decode(r.body, type=list[str]) for r in done.requests if r.body]
@@ -113,8 +113,8 @@ def test_keys_are_looked_up_a_hundred_at_a_time_and_once_each() -> None:
 
 
 def test_no_keys_need_no_call() -> None:
-    done = drive(cloud_calls.mapping_by_id(EXCHANGE, "/b", "t", "n", []), [])
-    assert done.result == cloud_calls.MappingResponse({})
+    done = drive(cloud.mapping_by_id(EXCHANGE, "/b", "t", "n", []), [])
+    assert done.result == cloud.MappingResponse({})
 
 
 def test_the_list_of_files_follows_its_pages() -> None:
@@ -123,9 +123,7 @@ def test_the_list_of_files_follows_its_pages() -> None:
 
     first = {"items": [item("a", label="x"), item("b")], "lastEvaluatedKey": "b"}
     second = {"items": [item("c")], "lastEvaluatedKey": None}
-    done = drive(
-        cloud_calls.app_data_list(EXCHANGE, "t"), [answer(200, first), answer(200, second)]
-    )
+    done = drive(cloud.app_data_list(EXCHANGE, "t"), [answer(200, first), answer(200, second)])
     assert done.result is not None
     assert [(f.key, f.label) for f in done.result.result] == [("a", "x"), ("b", None), ("c", None)]
     assert ("lastEvaluatedKey", "b") in done.requests[1].query
@@ -133,13 +131,13 @@ def test_the_list_of_files_follows_its_pages() -> None:
 
 def test_the_list_of_files_is_read_by_page_whatever_the_platform_leaves_out() -> None:
     page = {"items": [{"s3Key": "a", "key": "a", "fileSize": 0}], "lastEvaluatedKey": None}
-    done = drive(EXCHANGE.call(cloud_calls.app_data_page("t", "c")), [answer(200, page)])
-    assert done.result == cloud_calls.AppDataResults([cloud_calls.AppData("a", "a", None, 0)])
+    done = drive(EXCHANGE.call(cloud.app_data_page("t", "c")), [answer(200, page)])
+    assert done.result == cloud.AppDataResults([cloud.AppData("a", "a", None, 0)])
 
 
 def test_messages_are_acknowledged_a_thousand_at_a_time() -> None:
     ids = [str(n) for n in range(2001)]
-    flow = cloud_calls.acknowledge(EXCHANGE, "t", ids, AckStatus.FAILED)
+    flow = cloud.acknowledge(EXCHANGE, "t", ids, AckStatus.FAILED)
     done = drive(flow, [answer(200)] * 3)
     sent = [msgspec.json.decode(r.body, type=MessageStatus) for r in done.requests if r.body]
     assert [id_ for each in sent for id_ in each.message_ids] == ids

@@ -141,7 +141,7 @@ def generator(gateway: Gateway, size: int) -> None:
 def refused_by_the_platform(gateway: Gateway, size: int) -> None:
     data = gateway.create_app_data("x" * 2_000)
     data.write(b"x" * size)
-    data.close()
+    data.complete()
 
 
 KEPT: list[AppDataStream] = []
@@ -179,7 +179,7 @@ def test_a_file_that_failed_refuses_the_export(
     way: Callable[[Gateway, int], None],
     size: int,
 ) -> None:
-    """The exporter swallows the error and goes on with the next kind, as exporters do."""
+    """The exporter swallows the error and continues with the next kind, as exporters do."""
     with suppress(CursorGoneError, GatewayError):
         way(gateway, size)
     with gateway.create_app_data("good") as good:
@@ -432,6 +432,7 @@ def test_another_file_under_a_key_that_is_registered_is_missing(gateway: Gateway
         data.write(b"one")
     with suppress(GatewayError), gateway.create_app_data("k", resume_key="k") as data:
         data.write(b"another")
+        data.complete()
     with pytest.raises(GatewayError, match="'k' "):
         gateway.complete_export()
 
@@ -459,7 +460,7 @@ def test_what_a_broken_source_did_not_come_to_is_missing(gateway: Gateway) -> No
 
 
 def test_another_upload_many_does_not_stand_for_one_that_failed(gateway: Gateway) -> None:
-    """The exporter swallows the error and goes on with the next kind."""
+    """The exporter swallows the error and continues with the next kind."""
 
     def users() -> Iterator[tuple[str, bytes]]:
         yield "user 1", b"1"

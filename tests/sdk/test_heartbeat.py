@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from ferryman import Gateway, GatewayError
-from ferryman.sdk.heartbeat import Heartbeat
 from ferryman.sdk.http import HttpTransport
+from ferryman.sdk.keepalive import Heartbeat
 
 from .running import Platform, Running, labelled
 
@@ -42,7 +42,7 @@ def test_a_gateway_of_an_earlier_claim_can_do_nothing(platform: Platform, runnin
         calls: list[Callable[[], object]] = [
             file.close,
             old.keep_claim,
-            old.create_app_data("new").close,
+            old.create_app_data("new").complete,
             old.complete_export,
             old.report_return,
             lambda: old.complete_export(abandon_unfinished=True),
@@ -70,7 +70,6 @@ def test_uploads_end_when_another_agent_has_the_transfer(
         transport = HttpTransport(
             running.url,
             running.server_token,
-            error=GatewayError,
             headers={"ferryman-claim": str(claim)},
         )
         lost: list[GatewayError] = []
@@ -99,14 +98,14 @@ def test_a_heartbeat_outlives_an_outage_and_ends_with_the_transfer(
     platform: Platform, running: Running
 ) -> None:
     claim = platform.claim(running)
-    away = HttpTransport("http://127.0.0.1:9", "token", error=GatewayError)
+    away = HttpTransport("http://127.0.0.1:9", "token")
     missed = Heartbeat(away, running.transfer_id, lambda _: None, seconds=0.01)
     thread = threading.Thread(target=missed._run)
     thread.start()
     missed.stop()
     thread.join(PATIENCE)
     assert not thread.is_alive()
-    transport = HttpTransport(running.url, running.server_token, error=GatewayError)
+    transport = HttpTransport(running.url, running.server_token)
     with gateway_of(running, claim) as gateway:
         gateway.complete_export()
         beat = Heartbeat(transport, running.transfer_id, lambda _: None, seconds=0.01)

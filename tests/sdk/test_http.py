@@ -12,12 +12,13 @@ from typing import TypeVar
 import pytest
 
 from ferryman import AsyncMigration, ClientError, Migration, MigrationAPIError
-from ferryman.sdk.aio import AsyncHttpTransport
+from ferryman.sdk.async_http import AsyncHttpTransport
 from ferryman.sdk.exchange import Flow
 from ferryman.sdk.http import HttpTransport
 from ferryman.sdk.operation import Operation, Request, json_operation
 
 from .badserver import Reply, bad_server
+from .cutting import cutting_proxy
 
 T = TypeVar("T")
 
@@ -25,17 +26,17 @@ NUMBERS = json_operation("POST", "/numbers", list[int], query={"a": "b&c"}, body
 Call = Callable[[str, Operation[list[int]], float], list[int]]
 
 
-def call_sync(url: str, operation: Operation[T], patience: float) -> T:
-    transport = HttpTransport(url, "secret", patience=patience)
+def call_sync(url: str, operation: Operation[T], retry_seconds: float) -> T:
+    transport = HttpTransport(url, "secret", retry_seconds=retry_seconds)
     try:
         return transport.call(operation)
     finally:
         transport.close()
 
 
-def call_async(url: str, operation: Operation[T], patience: float) -> T:
+def call_async(url: str, operation: Operation[T], retry_seconds: float) -> T:
     async def run() -> T:
-        transport = AsyncHttpTransport(url, "secret", patience=patience, error=ClientError)
+        transport = AsyncHttpTransport(url, "secret", retry_seconds=retry_seconds)
         try:
             return await transport.call(operation)
         finally:
@@ -159,7 +160,7 @@ def test_a_part_of_any_size_goes_whole_and_with_its_length(face: str, size: int)
 
 
 async def _send(url: str, request: Request) -> None:
-    transport = AsyncHttpTransport(url, "secret", patience=0, error=ClientError)
+    transport = AsyncHttpTransport(url, "secret", retry_seconds=0)
     flow: Flow[object] = transport.exchange.deliver(request)
     await transport.run(flow)
     await transport.close()
@@ -169,7 +170,7 @@ def test_a_part_whose_answer_is_lost_is_sent_again_in_whole() -> None:
     data = bytes(range(256)) * 10_000
 
     async def work(url: str) -> None:
-        transport = AsyncHttpTransport(url, "secret", patience=60, error=ClientError)
+        transport = AsyncHttpTransport(url, "secret", retry_seconds=60)
         try:
             assert await transport.call(NUMBERS) == [1]
             request = Request(method="PUT", url=f"{url}/o", body=memoryview(data))
@@ -182,6 +183,53 @@ def test_a_part_whose_answer_is_lost_is_sent_again_in_whole() -> None:
         asyncio.run(work(server.url))
     assert [seen.method for seen in server.seen] == ["POST", "PUT", "PUT"]
     assert [seen.body == data for seen in server.seen[1:]] == [True, True]
+
+
+def put_sync(url: str, ready: Callable[[], None], data: bytes) -> None:
+    transport = HttpTransport(url, "secret", retry_seconds=60)
+    try:
+        assert transport.call(NUMBERS) == [1]
+        ready()
+        request = Request(method="PUT", url=f"{url}/o", body=memoryview(data))
+        transport.run(transport.exchange.deliver(request))
+    finally:
+        transport.close()
+
+
+def put_async(url: str, ready: Callable[[], None], data: bytes) -> None:
+    async def work() -> None:
+        transport = AsyncHttpTransport(url, "secret", retry_seconds=60)
+        try:
+            assert await transport.call(NUMBERS) == [1]
+            ready()
+            request = Request(method="PUT", url=f"{url}/o", body=memoryview(data))
+            flow: Flow[object] = transport.exchange.deliver(request)
+            await transport.run(flow)
+        finally:
+            await transport.close()
+
+    asyncio.run(work())
+
+
+@pytest.mark.parametrize("put", [put_sync, put_async])
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
+def test_a_part_on_a_kept_connection_that_is_cut_is_sent_again_in_whole(
+    put: Callable[[str, Callable[[], None], bytes], None], share: float
+) -> None:
+    """By the next connection. aiohttp before 3.14.4 made one with a body that was used up."""
+    data = bytes(range(256)) * 16_000
+
+    with bad_server(Reply(body=b"[1]")) as server, cutting_proxy(server.url) as proxy:
+
+        def cut() -> None:
+            assert proxy.came
+            proxy.cut_after = 1 + int(len(data) * share)
+
+        put(proxy.url, cut, data)
+    assert len(proxy.came) == 2
+    assert proxy.came[0] < len(data) < proxy.came[1] < len(data) + 1000
+    whole = [seen for seen in server.seen if len(seen.body) == len(data)]
+    assert [hashlib.sha256(each.body).digest() for each in whole] == [hashlib.sha256(data).digest()]
 
 
 CONTENT = gzip.compress(bytes(range(256)) * 5000, mtime=0)

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ferryman.sdk.parts import MIB, Budget, PartPlan
+from ferryman.sdk.budget import MemoryBudget
+from ferryman.sdk.part import MIB, PartPlan
 from ferryman.wire.upload import UploadView
 
 GIB = 1024 * MIB
@@ -82,7 +83,7 @@ def test_sizes_never_shrink_and_keep_the_bounds(
 
 @pytest.mark.parametrize(("part", "at_once"), [(8, 8), (40, 2), (96, 1), (500, 1)])
 def test_as_many_parts_go_at_once_as_the_budget_holds(part: int, at_once: int) -> None:
-    budget, taken = Budget(96), []
+    budget, taken = MemoryBudget(96), []
 
     def take() -> None:
         for _ in range(10):
@@ -98,7 +99,7 @@ def test_as_many_parts_go_at_once_as_the_budget_holds(part: int, at_once: int) -
 
 
 def test_a_budget_holds_back_what_does_not_fit() -> None:
-    budget = Budget(10)
+    budget = MemoryBudget(10)
     budget.take(6)
     taken = threading.Event()
 
@@ -109,25 +110,25 @@ def test_a_budget_holds_back_what_does_not_fit() -> None:
     waiting = threading.Thread(target=take)
     waiting.start()
     assert not taken.wait(0.05)
-    budget.give(memoryview(bytes(6)))
+    budget.release(memoryview(bytes(6)))
     assert taken.wait(60)
     waiting.join()
 
 
 def test_a_single_part_larger_than_the_budget_passes() -> None:
-    Budget(10).take(1000)
+    MemoryBudget(10).take(1000)
 
 
 def test_memory_is_lent_again_until_it_is_trimmed() -> None:
-    budget = Budget(100)
-    part = budget.lend(10)
+    budget = MemoryBudget(100)
+    part = budget.acquire(10)
     budget.take(part.nbytes)
     memory = part.obj
-    budget.give(part[:7])
-    assert budget.lend(10).obj is memory
-    other = budget.lend(10)
+    budget.release(part[:7])
+    assert budget.acquire(10).obj is memory
+    other = budget.acquire(10)
     assert other.obj is not memory
     budget.take(other.nbytes)
-    budget.give(other)
+    budget.release(other)
     budget.trim()
-    assert budget.lend(10).obj is not other.obj
+    assert budget.acquire(10).obj is not other.obj

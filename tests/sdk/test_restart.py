@@ -1,7 +1,6 @@
 """A platform that is killed in the middle of an upload, and started again."""
 
 import contextlib
-import hashlib
 import random
 import tempfile
 import threading
@@ -11,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from ferryman import Gateway, Migration
+from tests.kit.digests import parts_sha256
+from tests.kit.platform import free_port
 
 from .agents import agent
-from .running import free_port, serving
+from .running import serving
 
 MIB = 1 << 20
 
@@ -40,7 +41,7 @@ def test_a_killed_platform_loses_nothing_of_a_stream() -> None:
         with serving(folder / "data", port) as platform:
             rest.join(timeout=100)
             assert stream.receipt is not None
-            assert stream.receipt.sha256 == hashlib.sha256(data).hexdigest()
+            assert stream.receipt.parts_sha256 == parts_sha256(data, 8 * MIB)
             assert len(platform.events(running, "uploaded:app_data")) == 1
             with (
                 Migration(running.url, running.cloud_token) as migration,
@@ -55,7 +56,7 @@ def test_a_file_that_failed_during_an_outage_is_not_missing(
     monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     """The platform was gone for longer than it is told at once that a file will not come."""
-    monkeypatch.setattr("ferryman.sdk.upload._GIVING_UP_SECONDS", 0.0)
+    monkeypatch.setattr("ferryman.sdk.remote_upload._GIVING_UP_SECONDS", 0.0)
     with tempfile.TemporaryDirectory(prefix="ferryman-sdk-") as name:
         folder, port = Path(name), free_port()
         folder.chmod(0o755)
@@ -91,4 +92,4 @@ def test_an_agent_outlives_the_platform() -> None:
             with serving(folder / "data", port) as platform:
                 platform.start_again(running)
                 process.says("platform.reached")
-                process.until(lambda: process.log.read_text().count("listener.returned") == 2)
+                process.until(lambda: process.log.count("listener.returned") == 2)

@@ -1,16 +1,13 @@
 """Files whose sender or reader was killed, and stores that are ill: real processes and HTTP."""
 
-import hashlib
 import json
 import os
 import pty
 import random
-import re
 import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -21,17 +18,19 @@ import pytest
 
 from ferryman import Gateway, GatewayError, Migration, MigrationAPIError
 from ferryman.sdk import part
-from ferryman.sdk.fetch import ranges_at_once
-from ferryman.sdk.journal import Sending
+from ferryman.sdk.budget import DEFAULT_BUDGET, MAX_PARALLEL
+from ferryman.sdk.download_file import ranges_at_once
 from ferryman.sdk.operation import Request
-from ferryman.sdk.parts import DEFAULT_BUDGET, MOST_PARALLEL
-from tests.support import wait_until
+from ferryman.sdk.resume import SendRecord
+from tests.kit import forked
+from tests.kit.digests import parts_sha256
+from tests.kit.memory import most_memory
+from tests.kit.platform import wait_until
 
 from .proxy import Passed, proxy
 from .running import Platform, Running, serving
 
-MIB = 1 << 20
-PART = 5 * MIB
+MIB, PART = 1 << 20, 5 << 20
 KILLS = [5, pytest.param(50, marks=pytest.mark.soak)]
 CHANCE = random.Random(20)  # noqa: S311 - spreads kills
 
@@ -86,7 +85,7 @@ def command(
         "FERRYMAN_TOKEN": running.cloud_token,
         "XDG_STATE_HOME": str(state),
     }
-    return subprocess.Popen(
+    return forked.Popen(
         [sys.executable, "-m", "ferryman", "data", *arguments],
         env=environment,
         stdin=subprocess.DEVNULL,
@@ -150,7 +149,7 @@ def test_a_sender_killed_anywhere_is_gone_on_with(
         kill_after(way, first, CHANCE.randrange(1, len(data)))
         assert first.returncode == -9
         receipt = done(put(running, state, source))
-        assert receipt["sha256"] == hashlib.sha256(data).hexdigest()
+        assert receipt["partsSha256"] == parts_sha256(data, PART)
         assert receipt["partsSent"] + receipt["partsResumed"] == 9
         assert way.again <= 1
         assert len(way.parts) == 9
@@ -211,7 +210,7 @@ def test_a_source_that_was_changed_is_refused(
         os.utime(source, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert "changed" in failed(put(running, state, source))
     again = done(put(running, state, source, "--restart"))
-    assert again["sha256"] == hashlib.sha256(source.read_bytes()).hexdigest()
+    assert again["partsSha256"] == parts_sha256(source.read_bytes(), PART)
 
 
 def noted_parts(state: Path) -> list[int]:
@@ -240,7 +239,7 @@ def test_a_torn_or_foreign_journal_is_no_obstacle(
     source = tmp_path / "source"
     source.write_bytes(b"abc")
     facts = source.stat()
-    sending = Sending(
+    sending = SendRecord(
         url=running.url,
         transfer_id=running.transfer_id,
         label="dump",
@@ -297,7 +296,7 @@ def test_a_listener_that_is_called_anew_goes_on(
             stream.write(data)
         receipt = stream.receipt
         assert receipt is not None
-        assert receipt.sha256 == hashlib.sha256(data).hexdigest()
+        assert receipt.parts_sha256 == parts_sha256(data, PART)
         assert way.again <= 1
         # Called once more, it finds the file registered, whether it writes it again or not.
         for written in (data, b""):
@@ -308,10 +307,10 @@ def test_a_listener_that_is_called_anew_goes_on(
         other = gateway.create_app_data("notes", resume_key="notes")
         other.write(b"something else")
         with pytest.raises(GatewayError) as caught:
-            other.close()
+            other.complete()
         assert caught.value.code == "source_changed"
         with pytest.raises(GatewayError) as relabelled:
-            gateway.create_app_data("others", resume_key="notes")
+            gateway.create_app_data("others", resume_key="notes").complete()
         assert relabelled.value.code == "resume_key_taken"
     assert len(near.events(running, "uploaded:app_data")) == 1
 
@@ -377,7 +376,7 @@ def test_a_reader_killed_in_the_middle_is_gone_on_with(
         file.write(b"rot")
     last = done(command(running, state, "get", key, "-o", str(target), "--json"))
     assert target.read_bytes() == data
-    assert last["sha256"] == hashlib.sha256(data).hexdigest()
+    assert last["partsSha256"] == parts_sha256(data, PART)
     assert not partial.exists()
 
 
@@ -412,7 +411,7 @@ def test_what_stays_spoiled_reaches_no_reader(
     key, data = stored
     way.spoil_gets.extend([SPOILED[how]] * 100)
     given = bytearray()
-    migration = Migration(running.url, running.cloud_token, patience=0.5)
+    migration = Migration(running.url, running.cloud_token, retry_seconds=0.5)
     with pytest.raises(MigrationAPIError):
         read_into(given, migration, key)
     assert data.startswith(given)
@@ -478,7 +477,7 @@ def test_a_store_that_does_not_answer_is_asked_again(
         stream.write(data)
     assert way.silent == 0
     assert stream.receipt is not None
-    assert stream.receipt.sha256 == hashlib.sha256(data).hexdigest()
+    assert stream.receipt.parts_sha256 == parts_sha256(data, PART)
     assert way.again == 0
 
 
@@ -567,19 +566,6 @@ SLACK = 24 * MIB
 """What an interpreter, its threads and its allocator vary by."""
 
 
-def most_memory(process: "subprocess.Popen[bytes]") -> int:
-    """Run a command to its end; the greatest resident memory that it had, in bytes."""
-    status, most = Path(f"/proc/{process.pid}/status"), 0
-    while process.poll() is None:
-        # The system keeps the greatest itself; `wait4` would count ours before the exec, too.
-        found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text())
-        most = int(found[1]) * 1024 if found else most
-        time.sleep(0.01)
-    _, errors = process.communicate()
-    assert process.returncode == 0, errors
-    return most
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the greatest memory")
 def test_memory_is_parts_in_flight_and_does_not_grow_with_the_file(
     running: Running, state: Path, tmp_path: Path
@@ -591,7 +577,7 @@ def test_memory_is_parts_in_flight_and_does_not_grow_with_the_file(
     large.touch()
     os.truncate(large, 30 * PART)
     least = most_memory(put(running, state, small))
-    in_flight = min(MOST_PARALLEL, DEFAULT_BUDGET // PART)
+    in_flight = min(MAX_PARALLEL, DEFAULT_BUDGET // PART)
     assert most_memory(put(running, state, large)) - least <= (in_flight + 1) * PART + SLACK
     with Migration(running.url, running.cloud_token) as migration:
         [key] = [f.key for f in migration.iter_app_data(running.transfer_id) if f.file_size != 1]

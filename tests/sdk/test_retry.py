@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from ferryman.sdk.retry import RETRYABLE, RetryPolicy, retry_after
 
-HIGH = RetryPolicy(patience=120, first=0.2, longest=10, roll=lambda: 1.0)
-LOW = RetryPolicy(patience=120, first=0.2, longest=10, roll=lambda: 0.0)
+HIGH = RetryPolicy(retry_seconds=120, first=0.2, longest=10, roll=lambda: 1.0)
+LOW = RetryPolicy(retry_seconds=120, first=0.2, longest=10, roll=lambda: 0.0)
 
 
 @pytest.mark.parametrize("status", [None, 408, 429, 500, 502, 503, 504])
@@ -47,9 +47,9 @@ def test_a_wait_beyond_the_patience_gives_up_at_once() -> None:
     st.none() | st.floats(0, 900),
 )
 def test_a_call_never_outlasts_its_patience(
-    status: int | None, patience: float, took: float, roll: float, asked: float | None
+    status: int | None, retry_seconds: float, took: float, roll: float, asked: float | None
 ) -> None:
-    policy = RetryPolicy(patience=patience, roll=lambda: roll)
+    policy = RetryPolicy(retry_seconds=retry_seconds, roll=lambda: roll)
     spent = 0.0
     for tries in range(1, 10_000):
         spent += took
@@ -58,7 +58,7 @@ def test_a_call_never_outlasts_its_patience(
             break
         assert pause >= max(asked or 0, 0.1)
         spent += pause
-        assert spent <= patience
+        assert spent <= retry_seconds
     else:
         pytest.fail("it never gave up")
 

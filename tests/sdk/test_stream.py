@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ferryman import Gateway, GatewayError, Migration
-from ferryman.sdk.bandwidth import Throttle
+from ferryman import Gateway, GatewayError, Migration, Throttle
+from tests.kit.digests import parts_sha256
 
 from .running import Platform, Running, serving
 
@@ -37,10 +37,24 @@ def test_what_is_written_is_what_is_read(gateway: Gateway, migration: Migration,
     receipt = stream.receipt
     assert receipt is not None
     assert receipt.size == size
-    assert receipt.sha256 == hashlib.sha256(data).hexdigest()
+    assert receipt.parts_sha256 == parts_sha256(data, 8 * MIB)
+    whole = hashlib.sha256(data).hexdigest()
+    assert receipt.sha256 == (whole if size <= 8 * MIB else None)
     assert receipt.label == "notes"
     with migration.get_app_data_payload(receipt.key) as payload:
         assert payload.read() == data
+
+
+@pytest.mark.parametrize("size", [1, 8 * MIB, 8 * MIB + 1])
+def test_the_digest_of_the_whole_is_there_for_who_asks_for_it(gateway: Gateway, size: int) -> None:
+    data = noise(size)
+    with gateway.create_app_data(whole_sha256=True) as stream:
+        stream.write(data[:1])
+        stream.write(data[1:])
+        assert stream.whole_sha256 == hashlib.sha256(data).hexdigest()
+    assert stream.receipt is not None
+    assert stream.receipt.sha256 == stream.whole_sha256
+    assert stream.receipt.parts_sha256 == parts_sha256(data, 8 * MIB)
 
 
 def test_writes_of_any_size_add_up(gateway: Gateway, migration: Migration) -> None:
@@ -168,7 +182,7 @@ def test_a_transfer_that_is_not_ours_is_refused(running: Running) -> None:
     with Gateway(running.url, running.server_token, "no-such-transfer") as gateway:
         stream = gateway.create_app_data()
         with pytest.raises(GatewayError) as caught:
-            stream.close()
+            stream.complete()
     assert caught.value.status == 404
     assert caught.value.code == "transfer_not_found"
 
@@ -200,5 +214,5 @@ def test_after_settlement_nothing_is_taken(
     gateway.complete_export()
     assert platform.view(running)["status"] == "SUCCESS"
     with pytest.raises(GatewayError) as caught:
-        gateway.create_app_data().close()
+        gateway.create_app_data().complete()
     assert caught.value.settled

@@ -1,23 +1,29 @@
-"""How the local store lies on disk, and the moves on it that survive a kill at any instant.
+"""The layout of the local store on disk, and operations on it that survive a kill at any instant.
 
     incoming/                    bytes on their way in or out; only left-overs after a kill
     uploads/KEY/NUMBER-SHA256    accepted parts of an open upload, whole and on disk
     objects/KE/KEY/              a completed file: its parts and the list of them, ``parts``
+    objects/KE/KEY               a file of one part that was begun with it, from its arrival on
 
-A file is its ordered parts: completing renames one folder and copies no byte. Everything here is
-blocking and knows no event loop.
+A file is its ordered parts: completing it renames one folder and copies no byte. All functions here
+block and use no event loop.
 """
 
 import errno
 import fcntl
 import os
+import shutil
+import stat
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from ferryman import refusals
 from ferryman.errors import OutsideError
+from ferryman.ids import ephemeral_id
+from ferryman.objects.signed_url import is_key
 from ferryman.wire.upload import StoredPart
 
 _LIST = "parts"
@@ -26,54 +32,63 @@ _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """A completed file: its folder, its parts in order and a digest of the list of them."""
+    """A completed file: the files on disk that make it up, with their sizes, and its etag."""
 
-    folder: Path
-    parts: tuple[StoredPart, ...]
+    pieces: tuple[tuple[Path, int], ...]
     etag: str
 
     @property
     def size(self) -> int:
-        """Bytes of the whole file."""
-        return sum(part.size for part in self.parts)
+        """Return the size of the whole file in bytes."""
+        return sum(size for _, size in self.pieces)
 
     def slices(self, start: int, end: int) -> Iterator[tuple[Path, int, int]]:
-        """The files, offsets and lengths that make up the bytes from ``start`` to ``end``."""
+        """Yield the files, offsets and lengths that make up the bytes from ``start`` to ``end``."""
         begins = 0
-        for part in self.parts:
-            first, last = max(start, begins), min(end, begins + part.size)
+        for path, size in self.pieces:
+            first, last = max(start, begins), min(end, begins + size)
             if first < last:
-                yield part_path(self.folder, part), first - begins, last - first
-            begins += part.size
+                yield path, first - begins, last - first
+            begins += size
+
+
+def stored_part(number: int, size: int, digest: str) -> StoredPart:
+    """Return a part whose etag is its digest, as the local store has it."""
+    return StoredPart(number=number, size=size, sha256=digest, etag=digest)
 
 
 def part_path(folder: Path, part: StoredPart) -> Path:
-    """Where ``folder`` keeps ``part``; the name says what the file must contain."""
+    """Return the path of ``part`` in ``folder``; the name states what the file must contain."""
     return folder / f"{part.number}-{part.sha256}"
 
 
 def parts_in(folder: Path) -> list[StoredPart]:
-    """The accepted parts of an upload, by number; empty when there is no such upload."""
+    """Return the accepted parts of an upload, by number; empty if there is no such upload."""
     parts = []
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
                 number, dash, digest = entry.name.partition("-")
                 if dash:
-                    parts.append(_part(int(number), entry.stat().st_size, digest))
+                    parts.append(stored_part(int(number), entry.stat().st_size, digest))
     except FileNotFoundError:
         return []
     return sorted(parts, key=lambda part: part.number)
 
 
-def write_list(folder: Path, parts: Sequence[StoredPart]) -> None:
-    """Write down what the file consists of and remove every other part; then all is on disk.
+def same_number(path: Path) -> list[Path]:
+    """Return the other bodies that came for the number of the part at ``path``."""
+    number = path.name.partition("-")[0] + "-"
+    return [o for o in path.parent.iterdir() if o.name.startswith(number) and o != path]
 
-    The list counts only under ``objects/``, so one cut short by a kill is just written again.
+
+def write_list(folder: Path, parts: Sequence[StoredPart]) -> None:
+    """Write the list of a file's parts, remove every other part, and sync both to disk.
+
+    The list counts only under ``objects/``, so one cut short by a kill is simply written again.
     """
-    text = "".join(f"{part.number} {part.size} {part.sha256}\n" for part in parts)
     with (folder / _LIST).open("wb") as file:
-        file.write(text.encode())
+        file.write(_listed(parts))
         file.flush()
         os.fsync(file.fileno())
     wanted = {part_path(folder, part).name for part in parts} | {_LIST}
@@ -83,19 +98,57 @@ def write_list(folder: Path, parts: Sequence[StoredPart]) -> None:
     sync_folder(folder)
 
 
-def read_list(folder: Path) -> StoredObject | None:
-    """The completed file in ``folder``, or None when there is none."""
+def _listed(parts: Sequence[StoredPart]) -> bytes:
+    return "".join(f"{part.number} {part.size} {part.sha256}\n" for part in parts).encode()
+
+
+def read_list(folder: Path) -> list[StoredPart] | None:
+    """Return the parts of the completed file in ``folder``; None if there is none."""
     try:
-        text = (folder / _LIST).read_bytes()
+        text = (folder / _LIST).read_text("ascii")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    rows = (line.split() for line in text.splitlines())
+    return [stored_part(int(number), int(size), digest) for number, size, digest in rows]
+
+
+def find_object(path: Path) -> StoredObject | None:
+    """Return the file under the name ``path``; None if there is none."""
+    try:
+        found = path.stat()
     except FileNotFoundError:
         return None
-    rows = (line.split() for line in text.decode().splitlines())
-    parts = tuple(_part(int(number), int(size), digest) for number, size, digest in rows)
-    return StoredObject(folder, parts, sha256(text).hexdigest())
+    if stat.S_ISREG(found.st_mode):
+        return StoredObject(((path, found.st_size),), path.name)
+    parts = read_list(path)
+    if parts is None:
+        return None
+    pieces = tuple((part_path(path, part), part.size) for part in parts)
+    return StoredObject(pieces, sha256(_listed(parts)).hexdigest())
+
+
+def remove_object(path: Path, incoming: Path) -> None:
+    """Remove the file under the name ``path``; harmless if there is none."""
+    if path.is_dir():
+        remove_folder(path, incoming)
+        return
+    with disk_errors():
+        path.unlink(missing_ok=True)
+
+
+def put_in_place(folder: Path, target: Path) -> None:
+    """Give a completed folder its name, in place of a file of one part that was sent before."""
+    while True:
+        try:
+            folder.rename(target)
+        except NotADirectoryError:
+            target.unlink(missing_ok=True)
+        else:
+            return
 
 
 def make_folder(folder: Path) -> None:
-    """Create ``folder`` and its parents, for this user only, so that a power cut keeps them."""
+    """Create ``folder`` and its parents, for this user only, so that they survive a power cut."""
     if folder.is_dir():
         return
     make_folder(folder.parent)
@@ -112,11 +165,40 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def claim_folder(mark: Path, name: str, incoming: Path) -> None:
+    """Write ``name`` to the file ``mark`` unless it is there already."""
+    with disk_errors():
+        while not mark.exists():
+            draft = incoming / str(ephemeral_id())
+            draft.write_text(name)
+            # A process that starts concurrently may mark it first, or remove the draft.
+            with suppress(FileExistsError, FileNotFoundError):
+                mark.hardlink_to(draft)
+            draft.unlink(missing_ok=True)
+
+
+def remove_folder(folder: Path, incoming: Path) -> None:
+    """Rename a folder away before deleting it, so that no part can arrive in between."""
+    doomed = incoming / str(ephemeral_id())
+    with disk_errors():
+        try:
+            folder.rename(doomed)
+        except FileNotFoundError:
+            return
+        shutil.rmtree(doomed, ignore_errors=True)
+
+
+def keys_in(folder: Path) -> list[str]:
+    """Return the names in ``folder`` that are keys."""
+    with disk_errors():
+        return [path.name for path in folder.iterdir() if is_key(path.name)]
+
+
 @contextmanager
 def locked(folder: Path) -> Iterator[bool]:
-    """Let one caller at a time close the upload in ``folder``; False when it is closed already.
+    """Let one caller at a time close the upload in ``folder``; yield False if it is closed.
 
-    The lock is on the folder itself, not on its name: whoever waited while another moved the
+    The lock is on the folder itself, not on its name: a caller that waited while another moved the
     folder away finds no folder, or a new one, under the name.
     """
     try:
@@ -133,23 +215,18 @@ def locked(folder: Path) -> Iterator[bool]:
 
 @contextmanager
 def disk_errors() -> Iterator[None]:
-    """Turn what the disk refuses into ``OutsideError``: ``store_full``, ``store_unavailable``."""
+    """Turn errors of the disk into ``OutsideError``: ``store_full`` or ``store_unavailable``."""
     try:
         yield
     except OSError as error:
         if error.errno in _NO_ROOM:
-            raise OutsideError(
-                "store_full",
-                expected="room on the disk of the object store",
-                found=os.strerror(error.errno or 0),
-                fix="Free some space or enlarge the disk; then send the part again.",
-            ) from error
-        raise OutsideError(
-            "store_unavailable",
-            expected="an object store that can be read and written",
-            found=os.strerror(error.errno or 0),
-            fix="Look at the disk and the rights of the platform's data folder; then try again.",
-        ) from error
+            raise refusals.object_store.DISK_FULL(found=os.strerror(error.errno or 0)) from error
+        raise refusals.object_store.DISK_UNAVAILABLE(found=os.strerror(error.errno or 0)) from error
+
+
+def damaged(path: Path) -> OutsideError:
+    """Return the error for a part whose file is too short."""
+    return refusals.object_store.DAMAGED(file=path.name)
 
 
 def _still_there(folder: Path, descriptor: int) -> bool:
@@ -157,7 +234,3 @@ def _still_there(folder: Path, descriptor: int) -> bool:
         return os.path.samestat(os.fstat(descriptor), folder.stat())
     except FileNotFoundError:
         return False
-
-
-def _part(number: int, size: int, digest: str) -> StoredPart:
-    return StoredPart(number=number, size=size, sha256=digest, etag=digest)

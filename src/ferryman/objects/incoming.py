@@ -1,46 +1,65 @@
-"""One part on its way in: hashed while it is written, kept only when it is what was signed."""
+"""Receive one part: hash it while writing, and keep it only if it is what was signed."""
 
 import asyncio
 import fcntl
 import os
 import shutil
 from hashlib import sha256
+from io import FileIO
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from ferryman.errors import Conflict, Invalid
-from ferryman.objects.folder import disk_errors
+from ferryman import refusals
+from ferryman.disk import room_in
+from ferryman.objects.folder import disk_errors, locked, make_folder, same_number
 
-# A part this large belongs to a long stream. Its pages are given back as soon as they are on
-# disk: a file larger than memory must not push everything else out, and writing into pages just
-# freed measured 2.5 times cheaper than into new ones (1.4 s of system time for a GiB, not 3.6).
+# A part this large belongs to a long stream. Its pages are dropped from the cache once they are on
+# disk: a file larger than memory must not evict everything else, and writing into pages just freed
+# measured 2.5 times cheaper than into new ones (1.4 s of system time per GiB, not 3.6).
 _STREAMED = 8 << 20
 
 
-class IncomingPart:
-    """Write chunks, then :meth:`keep`; leaving the ``with`` block without it keeps nothing.
+_HELD = 256 << 10
+"""Bytes of a part that waits in memory until it is whole, so that one thread does all the rest."""
 
-    ``temporary`` must not exist yet; ``target`` is where the part goes in one move. ``write``
-    blocks for as long as the page cache takes a chunk, which measured faster than handing
-    chunks to threads; the wait for the disk in :meth:`keep` is in a thread.
+
+class IncomingPart:
+    """A part being received: write chunks, then :meth:`keep`, or nothing is kept.
+
+    Leaving the ``with`` block without :meth:`keep` discards it. ``temporary`` must not exist yet;
+    ``target`` is where the part is moved to. Its folder must exist, unless the part is ``alone``:
+    a whole file, which goes beside others. ``write`` blocks while the page cache takes a chunk,
+    which measured faster than handing chunks to threads; :meth:`keep` waits for the disk in a
+    thread.
     """
 
-    def __init__(self, temporary: Path, target: Path, *, size: int, digest: str) -> None:
+    def __init__(
+        self,
+        temporary: Path,
+        target: Path,
+        *,
+        size: int,
+        digest: str,
+        alone: bool = False,
+        reserve: int = 0,
+    ) -> None:
         self._temporary = temporary
         self._target = target
         self._size = size
         self._digest = digest
+        self._alone = alone
+        self._reserve = reserve
         self._written = 0
+        self._held: list[bytes] = []
         self._hash = sha256()
+        self._file: FileIO | None = None
 
     def __enter__(self) -> Self:
-        if not self._target.parent.is_dir():
-            raise upload_closed()
-        with disk_errors():
-            self._file = self._temporary.open("xb", buffering=0)
-            # Held until the file is closed: tells a part on its way from a left-over.
-            fcntl.flock(self._file, fcntl.LOCK_EX)
+        if not self._alone and not self._target.parent.is_dir():
+            raise refusals.upload.CLOSED_IN_STORE()
+        if self._size > _HELD:
+            self._file = self._create()
         return self
 
     def __exit__(
@@ -49,56 +68,106 @@ class IncomingPart:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._temporary.unlink(missing_ok=True)
-        self._file.close()
+        if self._file is not None:
+            self._temporary.unlink(missing_ok=True)
+            self._file.close()
 
     def write(self, chunk: bytes) -> None:
-        """Take some bytes. Raises ``Invalid`` (``size_mismatch``) at the first byte too many."""
+        """Write a chunk; raise ``Invalid`` (``size_mismatch``) at the first byte too many."""
         self._written += len(chunk)
         if self._written > self._size:
-            raise size_mismatch(self._size, f"{self._written} bytes or more")
+            raise refusals.upload.SIZE_MISMATCH(
+                size=self._size, found=f"{self._written} bytes or more"
+            )
+        if self._file is None:
+            self._held.append(chunk)
+            return
         self._hash.update(chunk)
-        rest = memoryview(chunk)
         with disk_errors():
-            while rest:
-                rest = rest[self._file.write(rest) :]
+            _write(self._file, chunk)
 
     async def keep(self) -> None:
-        """Accept the part: when this returns its bytes are on disk.
+        """Accept the part; once this returns, its bytes are on disk.
 
-        Its name is there after a kill, and after a power cut once the file is complete: until
-        then a sender that goes on asks which parts are there.
+        Its name survives a kill at once, and a power cut once the file is complete; until then a
+        sender that resumes asks which parts are there.
 
         Raises ``Invalid`` (``size_mismatch``, ``checksum_mismatch``), or ``Conflict``
-        (``upload_closed``) when the upload was completed or aborted meanwhile.
+        (``upload_closed``) if the upload was completed or aborted meanwhile.
         """
         if self._written != self._size:
-            raise size_mismatch(self._size, f"{self._written} bytes")
+            raise refusals.upload.SIZE_MISMATCH(size=self._size, found=f"{self._written} bytes")
+        # Not to_thread: copying the context costs as much as the whole hop.
+        await asyncio.get_running_loop().run_in_executor(None, self._keep)
+
+    def _keep(self) -> None:
+        for chunk in self._held:
+            self._hash.update(chunk)
         found = self._hash.hexdigest()
         if found != self._digest:
-            raise Invalid(
-                "checksum_mismatch",
-                expected=f"bytes with sha256 {self._digest}",
-                found=f"sha256 {found}",
-                fix="The bytes changed on the way, or before they were hashed: send them again.",
-            )
-        await asyncio.to_thread(self._move)
-
-    def _move(self) -> None:
-        with disk_errors():
-            os.fsync(self._file.fileno())
-            if self._size >= _STREAMED:
-                os.posix_fadvise(self._file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+            raise refusals.upload.CHECKSUM_MISMATCH_OF_PART(expected=self._digest, digest=found)
+        if self._file is not None:
+            self._move(self._file)
+            return
+        # The file is this thread's own: a caller that is cancelled meanwhile leaves it alone.
+        with self._create() as file:
             try:
+                with disk_errors():
+                    for chunk in self._held:
+                        _write(file, chunk)
+                self._move(file)
+            except BaseException:
+                self._temporary.unlink(missing_ok=True)
+                raise
+
+    def _create(self) -> FileIO:
+        with disk_errors():
+            room = room_in(self._temporary.parent, self._reserve)
+            if room.left < self._size:
+                raise refusals.object_store.RESERVE(free=room.free, reserve=room.reserve)
+            while True:
+                file = FileIO(self._temporary, "x")
+                # Held until the file is closed; tells a part being written from a left-over.
+                fcntl.flock(file, fcntl.LOCK_EX)
+                # Another process may have removed it as a left-over before that.
+                if os.fstat(file.fileno()).st_nlink:
+                    return file
+                file.close()
+
+    def _move(self, file: FileIO) -> None:
+        with disk_errors():
+            os.fsync(file.fileno())
+            if self._size >= _STREAMED:
+                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+            if self._alone:
+                self._move_alone()
+                return
+            # Of bodies for one number the last counts; with the lock, each sees those before it.
+            with locked(self._target.parent) as is_open:
+                if not is_open:
+                    raise refusals.upload.CLOSED_IN_STORE()
                 self._temporary.rename(self._target)
-            except FileNotFoundError:
-                if self._target.parent.is_dir():
-                    raise
-                raise upload_closed() from None
+                for other in same_number(self._target):
+                    other.unlink()
+
+    def _move_alone(self) -> None:
+        try:
+            self._temporary.rename(self._target)
+        except FileNotFoundError:
+            make_folder(self._target.parent)
+            self._temporary.rename(self._target)
+        except IsADirectoryError:  # the file was completed in parts instead
+            raise refusals.upload.CLOSED_IN_STORE() from None
+
+
+def _write(file: FileIO, chunk: bytes) -> None:
+    rest = memoryview(chunk)
+    while rest:
+        rest = rest[file.write(rest) :]
 
 
 def clear_incoming(folder: Path) -> None:
-    """Remove what killed processes left behind; parts that another process writes stay."""
+    """Remove what killed processes left behind, but not parts that another process is writing."""
     for path in folder.iterdir():
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
@@ -109,23 +178,3 @@ def clear_incoming(folder: Path) -> None:
                 path.unlink()
         except (BlockingIOError, FileNotFoundError):
             continue
-
-
-def size_mismatch(size: int, found: str) -> Invalid:
-    """The body is not as long as the signature says."""
-    return Invalid(
-        "size_mismatch",
-        expected=f"a body of exactly {size} bytes, as signed",
-        found=found,
-        fix="Ask for the URL with the size of the part, and send the whole part.",
-    )
-
-
-def upload_closed() -> Conflict:
-    """The upload takes no parts any more."""
-    return Conflict(
-        "upload_closed",
-        expected="an open upload",
-        found="one that was completed or aborted, or never begun",
-        fix="Read the state of the upload; begin a new one if the file is not complete.",
-    )

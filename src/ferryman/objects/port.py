@@ -1,6 +1,7 @@
-"""What the platform asks of an object store; bytes go straight between app and store.
+"""The interface to object stores, in which bytes go directly between app and store.
 
-The platform signs and completes, it never carries. Keys are UUIDs in their canonical spelling.
+The platform signs URLs and completes files, but never carries bytes. Keys are UUIDs in canonical
+form.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -8,10 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from ferryman.errors import PlatformError
 from ferryman.wire.upload import PartRequest, StoredPart
 
 Part = StoredPart
-"""A part that the store holds: number, size, etag, and sha256 where the store keeps one."""
+"""A part in the store: number, size, etag, and sha256 if the store keeps one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,63 +28,77 @@ class SignedPart:
 
 
 @dataclass(frozen=True, slots=True)
-class Unfinished:
-    """An open upload; ``since`` is real time: when it was begun, or (local) last written."""
+class OpenUpload:
+    """An open upload; ``since`` is real time: when it was begun or (local store) last written."""
 
     key: str
     upload_ref: str
     since: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """An upload to complete, and all parts of its file."""
+
+    key: str
+    upload_ref: str
+    parts: Sequence[Part]
+
+
 class HoldsMoreError(Exception):
-    """The upload holds parts beyond those named, and the store completes no such upload."""
+    """The upload holds more parts than named, and the store cannot complete such an upload."""
 
 
 class ObjectStore(Protocol):
-    """Files by key, written in parts. Sizes are bytes, moments aware datetimes.
+    """Files by key, written in parts. Sizes are in bytes, times are aware datetimes.
 
     Every method may raise :class:`~ferryman.errors.OutsideError` (``store_full``,
-    ``store_unavailable``, ``store_busy``, ``store_refused``): nothing is lost then and the call
-    may be repeated. A repeated call meets ``store_unsuitable`` again.
+    ``store_unavailable``, ``store_busy``, ``store_refused``): nothing is lost, and the call may be
+    retried. A retry of ``store_unsuitable`` fails again.
     """
 
     @property
+    def signed_at(self) -> str:
+        """Return the URL of the host that signed URLs lead to."""
+
+    @property
     def part_size(self) -> int:
-        """A good size for the first parts of a stream."""
+        """Return a good size for the first parts of a stream."""
 
     @property
     def min_part_size(self) -> int:
-        """Every part but the last has at least this size."""
+        """Return the smallest size of a part that is not the last."""
 
     @property
     def max_part_size(self) -> int:
-        """No part is larger."""
+        """Return the largest size of a part."""
 
     @property
     def max_parts(self) -> int:
-        """No file has more parts."""
+        """Return the largest number of parts of a file."""
 
     @property
     def checksums(self) -> tuple[str, ...]:
-        """The digests of each part that a request for its URL has to name."""
+        """Return the digests that a request for the URL of a part must name."""
 
     @property
     def compare_etags(self) -> bool:
-        """Whether the store checks no digest, so that clients compare the etag of each part."""
+        """Return whether the store checks no digests, so that clients compare etags of parts."""
 
     async def begin(self, key: str) -> str:
         """Open an upload and return the store's reference to it; repeatable for a local store."""
 
     async def begin_single(self, part: PartRequest) -> str | None:
-        """A reference for a file that is to be this one part, where that spares the store work.
+        """Return a reference for a file of just this part, if that saves the store work.
 
-        Nothing is opened. None where it spares nothing, or the part is too large: then ``begin``.
+        Nothing is opened. Returns None if it saves nothing or the part is too large; call ``begin``
+        then.
         """
 
     async def widened(self, key: str, upload_ref: str, parts: Sequence[PartRequest]) -> str:
-        """``upload_ref`` if these parts can go under it, else the reference of a new upload.
+        """Return ``upload_ref`` if it can take these parts, otherwise a reference to a new upload.
 
-        Only a reference of ``begin_single`` is ever too narrow: for any part but its own.
+        Only a reference of ``begin_single`` can be too narrow: it takes its own part only.
         """
 
     async def part_url(
@@ -94,41 +110,46 @@ class ObjectStore(Protocol):
         expires_at: datetime,
         now: datetime,
     ) -> SignedPart:
-        """Sign the sending of one part, bound to its number, size and digests."""
+        """Sign the URL to send one part, bound to its number, size and digests."""
 
     async def list_parts(self, key: str, upload_ref: str) -> list[Part]:
-        """Parts that an open upload holds, by number; empty when it is closed."""
+        """Return the parts that an open upload holds, by number; empty if it is closed."""
 
     async def complete(self, key: str, upload_ref: str, parts: Sequence[Part]) -> list[Part]:
-        """Make the file of exactly these parts; repeating it with the same parts is harmless.
+        """Assemble the file from exactly these parts; repeatable with the same parts.
 
-        Returns them in order, with the sha256 of those for which only the store knows it.
-        Raises ``Invalid`` for missing or wrong parts, ``Conflict`` (``upload_closed``) when the
-        upload was aborted or completed with other parts, and ``HoldsMoreError``.
+        Returns them in order, with the sha256 of those for which only the store knows it. Raises
+        ``Invalid`` for missing or wrong parts, ``Conflict`` (``upload_closed``) if the upload was
+        aborted or completed with other parts, and ``HoldsMoreError``.
         """
 
+    async def complete_all(
+        self, files: Sequence[Assembly]
+    ) -> list[list[Part] | PlatformError | HoldsMoreError]:
+        """Complete several uploads; for each, return what :meth:`complete` returns or raises."""
+
     async def abort(self, key: str, upload_ref: str) -> None:
-        """Give the upload up and free its parts; harmless when it is closed already."""
+        """Abort the upload and free its parts; harmless if it is already closed."""
 
     async def read_url(
         self, key: str, *, expires_at: datetime, now: datetime, download_name: str | None = None
     ) -> str:
-        """A URL that reads this one file, whole or by range, before ``expires_at``."""
+        """Return a URL that reads this file, whole or by range, before ``expires_at``."""
 
     def stream(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
-        """The bytes from ``start`` up to and without ``end``; raises ``NotFound``."""
+        """Yield the bytes from ``start`` up to ``end``, excluded; raise ``NotFound``."""
 
     async def size(self, key: str) -> int:
-        """Size of a completed file; raises ``NotFound``."""
+        """Return the size of a completed file; raise ``NotFound``."""
 
     async def delete(self, key: str) -> None:
-        """Remove a completed file; harmless when there is none."""
+        """Remove a completed file; harmless if there is none."""
 
     async def is_own(self) -> bool:
-        """Whether this is what the platform's API stores into: a folder is not, elsewhere."""
+        """Return whether the platform's API uses this store; a local folder may be another one."""
 
-    def unfinished(self) -> AsyncIterator[Unfinished]:
-        """Every open upload, in any order."""
+    def unfinished(self) -> AsyncIterator[OpenUpload]:
+        """Yield every open upload, in any order."""
 
     def files(self) -> AsyncIterator[str]:
-        """The key of every completed file, in the order of the keys."""
+        """Yield the key of every completed file, in order."""

@@ -1,37 +1,34 @@
-"""The process beside the server app: waits for transfers and calls the listener for each.
+"""The agent beside the server app: it claims transfers and calls the listener for each.
 
 It only ever connects outwards. It confirms each claim before it calls the listener, and reports
 every 20 seconds that the listener runs: one that was cut short, because this process was killed or
-lost its network, is called again by whatever agent asks next.
+lost its network, is called again by the next agent that asks.
 """
 
 import hashlib
 import logging
 import math
 import socket
-import sys
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 
-from ferryman.sdk import server_calls
 from ferryman.sdk.bandwidth import Throttle
-from ferryman.sdk.errors import ClientError, GatewayError
+from ferryman.sdk.call_listener import CallOutcome, OnError, call_listener, log_error
+from ferryman.sdk.errors import GatewayError
 from ferryman.sdk.gateway import Gateway
-from ferryman.sdk.heartbeat import CLAIM_SUPERSEDED
 from ferryman.sdk.http import HttpTransport
 from ferryman.sdk.listener import Listener
-from ferryman.sdk.open_files import EXPORT_INCOMPLETE
-from ferryman.sdk.resume import UPLOAD_RESTARTED
+from ferryman.sdk.operations import server
+from ferryman.sdk.progress import UploadProgress
 from ferryman.sdk.retry import RetryPolicy
-from ferryman.sdk.safe_trace import class_name, describe_error
-from ferryman.sdk.watch import Watch
 from ferryman.wire.listener import ClaimedTransfer, ClaimRequest
 
 log: logging.Logger = logging.getLogger("ferryman.agent")
 
 # An agent outlives any outage of the platform, so it never gives up; it only slows down.
-_FOREVER = RetryPolicy(patience=math.inf, longest=15.0)
+_FOREVER = RetryPolicy(retry_seconds=math.inf, longest=15.0)
 
 
 class Agent:
@@ -40,8 +37,8 @@ class Agent:
     ``keys`` add to the server app keys that the listener names. Up to ``concurrency`` transfers
     run at once, each in its own thread. ``agent_id`` must differ between agents that run at the
     same time; by default it is made of the host and the listener's file, and so survives a
-    restart. ``watch`` is called for each file, and ``throttle`` bounds the bandwidth, as by
-    ``Gateway``. Raises ``ValueError`` where no key is known.
+    restart. ``on_progress`` and ``throttle`` are those of ``Gateway``. ``on_error`` is called when
+    a listener failed, instead of logging it. Raises ``ValueError`` if no key is known.
     """
 
     def __init__(
@@ -54,8 +51,9 @@ class Agent:
         agent_id: str | None = None,
         app_version: str | None = None,
         concurrency: int = 4,
-        watch: Watch | None = None,
+        on_progress: UploadProgress | None = None,
         throttle: Throttle | None = None,
+        on_error: OnError | None = None,
     ) -> None:
         self._listener = listener
         self._url = url
@@ -68,8 +66,9 @@ class Agent:
             )
         self.agent_id: str = agent_id or default_agent_id(listener)
         self._app_version = app_version
-        self._watch = watch
+        self._on_progress = on_progress
         self._throttle = throttle
+        self._on_error = on_error or log_error
         self._slots = threading.Semaphore(concurrency)
         self._threads: dict[str, threading.Thread] = {}
         self._idle: set[str] = set()
@@ -79,31 +78,29 @@ class Agent:
         self._ended = threading.Event()
         self._closed = False
         self._retrying = False
-        self._transport = HttpTransport(
-            url, token, error=GatewayError, policy=_FOREVER, sleep=self._pause
-        )
+        self._transport = HttpTransport(url, token, policy=_FOREVER, sleep=self._pause)
 
     def run(self) -> None:
-        """Take transfers until interrupted; raises ``GatewayError`` where the token is refused."""
+        """Take transfers until interrupted; raises ``GatewayError`` if the token is refused."""
         log.info("agent.started agentId=%s keys=%s", self.agent_id, ",".join(self._keys))
         while True:
             self._slots.acquire()
-            claimed = self._claim()
+            claimed = self.claim()
             if claimed is None:
                 self._slots.release()
                 continue
             self._start(claimed)
 
     def run_once(self) -> bool:
-        """Wait for one transfer and run its listener; whether it returned normally.
+        """Wait for one transfer and run its listener; returns whether it returned normally.
 
-        It runs in a thread of its own here too: an interrupt is for the agent, which then gives
-        the listener its time (:meth:`drain`), and no error of the listener.
+        The listener has its own thread here too: an interrupt is for the agent, which then gives
+        the listener its time (:meth:`drain`), and not an error of the listener.
         """
         log.info("agent.started agentId=%s keys=%s", self.agent_id, ",".join(self._keys))
         while self.succeeded is None:
             self._slots.acquire()
-            claimed = self._claim()
+            claimed = self.claim()
             if claimed is None:
                 self._slots.release()
             else:
@@ -125,11 +122,11 @@ class Agent:
 
     @property
     def running(self) -> int:
-        """How many listeners run now."""
+        """The number of listeners that are running."""
         return len(self._threads)
 
     def drain(self, grace: float) -> None:
-        """Wait up to ``grace`` seconds for the running listeners, then cut their uploads."""
+        """Wait up to ``grace`` seconds for the running listeners; ``close`` cuts off the rest."""
         running = dict(self._threads)
         if running:
             log.info("agent.stopping running=%d graceSeconds=%g", len(running), grace)
@@ -138,17 +135,18 @@ class Agent:
             thread.join(max(0.0, deadline - time.monotonic()))
 
     def close(self) -> None:
-        """Let go of everything; uploads of listeners that still run are cut off.
+        """Close all connections; the uploads of listeners that still run are cut off.
 
-        Their transfers are given to the next agent, which resumes them.
+        The next agent gets their transfers and resumes them.
         """
         self._closed = True
         for gateway in list(self._gateways.values()):
-            gateway.close()
+            gateway.close(flush=False)
         self._transport.close()
         log.info("agent.stopped agentId=%s", self.agent_id)
 
-    def _claim(self) -> ClaimedTransfer | None:
+    def claim(self) -> ClaimedTransfer | None:
+        """Ask for a transfer, for up to 25 seconds; returns None if there is none."""
         scopes = self._listener.access_scopes
         request = ClaimRequest(
             server_app_keys=self._keys,
@@ -160,7 +158,7 @@ class Agent:
             access_scopes=None if scopes is None else list(scopes),
             transfer_definitions=list(self._listener.definitions),
         )
-        answer = self._transport.call(server_calls.claim(request))
+        answer = self._transport.call(server.claim(request))
         if self._retrying:
             self._retrying = False
             log.info("platform.reached url=%s", self._url)
@@ -174,105 +172,44 @@ class Agent:
 
     def _run_in_slot(self, claimed: ClaimedTransfer) -> None:
         try:
-            self.succeeded = self._listen(claimed)
+            self.succeeded = self.listen(claimed)
         finally:
             self._threads.pop(claimed.transfer_id, None)
             self._slots.release()
             self._ended.set()
 
-    def _listen(self, claimed: ClaimedTransfer) -> bool | None:
-        """Run the listener: whether it returned normally; None when it has to be called again."""
-        log.info(
-            "listener.called transferId=%s name=%s app=%s environment=%s migration=%s claims=%d",
-            claimed.transfer_id,
-            claimed.transfer_name,
-            claimed.cloud_app_key,
-            claimed.environment,
-            claimed.migration_details.migration_id,
-            claimed.claims,
-        )
-        started = time.monotonic()
-        with Gateway(
+    def listen(self, claimed: ClaimedTransfer) -> bool | None:
+        """Run the listener; returns whether it returned normally, None if it is called again."""
+        gateway = Gateway(
             self._url,
             self._token,
             claimed.transfer_id,
             transfer_name=claimed.transfer_name,
-            watch=self._watch,
+            on_progress=self._on_progress,
             throttle=self._throttle,
             claim=claimed.claims,
-        ) as gateway:
-            self._gateways[claimed.transfer_id] = gateway
-            try:
-                gateway.keep_claim()
-                self._listener.call_for(claimed, gateway)()
-                gateway.check_finished()
-            except BaseException as error:  # noqa: BLE001 - exiting is failing too
-                if self._closed:
-                    log.info("listener.cut_off transferId=%s", claimed.transfer_id)
-                    return None
-                return _report(gateway, error)
-            finally:
-                del self._gateways[claimed.transfer_id]
-            if not gateway.export_completed and not _report_return(gateway):
-                self._idle.add(claimed.transfer_id)
-            log.info(
-                "listener.returned transferId=%s exportCompleted=%s seconds=%.1f",
-                claimed.transfer_id,
-                gateway.export_completed,
-                time.monotonic() - started,
+        )
+        self._gateways[claimed.transfer_id] = gateway
+        try:
+            outcome = call_listener(
+                self._listener,
+                gateway,
+                claimed,
+                closed=lambda: self._closed,
+                on_error=self._on_error,
             )
-        return True
-
-
-def _report_return(gateway: Gateway) -> bool:
-    """Whether the platform knows that the listener is done, and does not have it called again."""
-    try:
-        gateway.report_return()
-    except GatewayError as refused:
-        log.info("listener.not_recorded transferId=%s %s", gateway.transfer_id, refused)
-        return False
-    return True
-
-
-# Why a listener ended that did not fail: nobody wants its error, or it has to be called again.
-_ENDED = {
-    "transfer_cancelled": "transfer.cancelled",
-    CLAIM_SUPERSEDED: "claim.superseded",
-    UPLOAD_RESTARTED: "upload.restarted",
-}
-
-
-def _report(gateway: Gateway, error: BaseException) -> bool | None:
-    """Tell the platform of a failed listener; False, or None where it has to be called again."""
-    transfer_id = gateway.transfer_id
-    code = error.code if isinstance(error, ClientError) else None
-    settled = isinstance(error, ClientError) and error.settled
-    if settled or code in _ENDED:
-        event = "transfer.settled" if settled else _ENDED[code or ""]
-        log.info("%s transferId=%s, its listener ends", event, transfer_id)
-        return None if code == UPLOAD_RESTARTED else False
-    # The first frame is the agent's own.
-    if error.__traceback__ is not None and error.__traceback__.tb_next is not None:
-        error = error.with_traceback(error.__traceback__.tb_next)
-    where = describe_error(error, roots=sys.path).safe_stack_trace.splitlines()[1:]
-    log.error(
-        "listener.failed transferId=%s exceptionType=%s at=%s",
-        transfer_id,
-        class_name(error),
-        where[-1].strip() if where else "?",
-    )
-    if code == EXPORT_INCOMPLETE:
-        log.error("export.incomplete transferId=%s %s", transfer_id, error)
-    log.debug("listener.failed transferId=%s", transfer_id, exc_info=error)
-    try:
-        gateway.report_error(error)
-    except GatewayError as failure:
-        log.warning("listener.report_failed transferId=%s %s", transfer_id, failure)
-    return False
+        finally:
+            del self._gateways[claimed.transfer_id]
+            # Files that failed beside the error that ended the listener were logged.
+            with suppress(GatewayError):
+                gateway.close()
+        if outcome is CallOutcome.IDLE:
+            self._idle.add(claimed.transfer_id)
+        return None if outcome is CallOutcome.CALLED_AGAIN else outcome is not CallOutcome.FAILED
 
 
 def default_agent_id(listener: Listener) -> str:
-    """Name the agent by its host and its listener, the same after every restart."""
+    """Return a name made of host and listener, the same after every restart."""
     # The folder may be nobody's business: it only has to tell two installations apart.
     origin = hashlib.sha256(listener.origin.encode()).hexdigest()[:8]
     return f"{socket.gethostname()}/{listener.name}/{origin}"

@@ -1,4 +1,4 @@
-"""How fast bytes may go: a token bucket, and the lock and the clock around it."""
+"""Bandwidth limits: a token bucket, and ``Throttle``, which several threads share."""
 
 import re
 import threading
@@ -15,11 +15,11 @@ _SMALLEST_PIECE = 1 << 10
 _PATIENCE_BYTES = 32 << 20
 
 
-class Bucket:
-    """``rate`` bytes a second, saved up for a quarter of a second. A rule without a clock.
+class ByteBucket:
+    """A token bucket of ``rate`` bytes a second and a quarter of a second's burst, without a clock.
 
-    A piece larger than what is saved goes at once and is paid for afterwards, so that the mean
-    is kept for pieces of any size.
+    A piece larger than the tokens goes at once and is paid for afterwards, so that the mean rate
+    holds for pieces of any size.
     """
 
     def __init__(self, rate: float) -> None:
@@ -28,7 +28,7 @@ class Bucket:
         self._at: float | None = None
 
     def take(self, size: int, now: float) -> float:
-        """Take the right to ``size`` bytes at ``now``; returns the seconds to wait before."""
+        """Take ``size`` bytes at ``now``; returns the seconds to wait before sending them."""
         if self._at is not None:
             earned = max(now - self._at, 0.0) * self.rate
             self._saved = min(self._saved + earned, self.rate * _BURST_SECONDS)
@@ -39,7 +39,13 @@ class Bucket:
 
 
 class Throttle:
-    """A bucket that several threads take from; each waits for its own turn."""
+    """Limits bandwidth to ``rate`` bytes a second, for all gateways and threads that share it.
+
+    Example::
+
+        throttle = Throttle(10_000_000)
+        gateway = Gateway(url, token, transfer_id, throttle=throttle)
+    """
 
     def __init__(
         self,
@@ -49,9 +55,9 @@ class Throttle:
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         self.piece: int = piece_of(rate)
-        self.patience: float = _PATIENCE_BYTES / rate
-        """Seconds for which a call may fail longer than without a limit."""
-        self._bucket = Bucket(rate)
+        self.retry_seconds: float = _PATIENCE_BYTES / rate
+        """Extra seconds for which a call may keep failing, since parts take longer."""
+        self._bucket = ByteBucket(rate)
         self._clock = clock
         self._sleep = sleep
         self._lock = threading.Lock()

@@ -1,12 +1,49 @@
-"""What the SDK raises."""
+"""What the SDK raises, as a tree.
+
+FerrymanError
+  + ClientError                 a call did not succeed; GatewayError and MigrationAPIError
+    |                           are other names of it
+    + TransportError            no answer at all
+    + InvalidRequestError       400, and what has no class of its own
+      + TooLargeError           413, or more bytes than a file or a part may have
+    + NotAuthenticatedError     401
+    + NotAllowedError           403
+    + NotFoundError             404
+    + ConflictError             409
+      + SettledError            the transfer has its final status
+    + ExpiredError              410
+    + RateLimitedError          429
+    + ServerError               500 to 599
+  + SignatureInvalid            a webhook that the platform did not sign
+  + TextWrittenError            a text was given in place of bytes
+
+The class follows the status, or the code where a code says more.
+"""
+
+from http import HTTPStatus
 
 from ferryman.wire.problem import Problem
 
 
-class ClientError(Exception):
+class FerrymanError(Exception):
+    """Base of everything the SDK raises on purpose."""
+
+
+class TextWrittenError(FerrymanError, TypeError):
+    """A text was given where app data takes bytes. The message holds none of it."""
+
+    def __init__(self) -> None:
+        super().__init__("app data is bytes; encode the text: write(text.encode())")
+
+
+class SignatureInvalid(FerrymanError, ValueError):
+    """A request was not signed with the shared secret, or its token expired."""
+
+
+class ClientError(FerrymanError):
     """A call did not succeed.
 
-    ``status`` is the HTTP status, or None when there was no answer at all. ``code`` is the
+    ``status`` is the HTTP status, or None where the call failed on this side. ``code`` is the
     stable code of the platform's refusal and ``problem`` all it said; both are None when the
     answer did not come from the platform. The SDK has codes of its own: ``source_changed``,
     a file that was sent in part, or in whole, is not what it was; ``part_altered``, an object
@@ -31,12 +68,87 @@ class ClientError(Exception):
     @property
     def settled(self) -> bool:
         """Whether the transfer has its final status, so that no further call can succeed."""
-        return self.status in {403, 409} and self.code is not None and "settled" in self.code
+        return isinstance(self, SettledError)
 
 
-class MigrationAPIError(ClientError):
-    """A call of a cloud app did not succeed: any status other than 200, or no answer."""
+GatewayError = ClientError
+"""The name that server apps know."""
+
+MigrationAPIError = ClientError
+"""The name that cloud apps know."""
 
 
-class GatewayError(ClientError):
-    """A call of a server app did not succeed."""
+class TransportError(ClientError):
+    """No answer came: no connection, or it ended before the answer was whole."""
+
+
+class InvalidRequestError(ClientError):
+    """The platform does not take a request of this form."""
+
+
+class TooLargeError(InvalidRequestError):
+    """A body, a file or a part has more bytes than the platform takes."""
+
+
+class NotAuthenticatedError(ClientError):
+    """The token is missing, unknown or expired, or belongs to another API."""
+
+
+class NotAllowedError(ClientError):
+    """The app may not do this; often a scope is missing."""
+
+
+class NotFoundError(ClientError):
+    """No such thing, or it belongs to another app."""
+
+
+class ConflictError(ClientError):
+    """The transfer, the upload or the message is not in a state that allows the call."""
+
+
+class SettledError(ConflictError):
+    """The transfer has its final status: no further call can succeed.
+
+    Its status is 409, or 403 where the platform is set so.
+    """
+
+
+class ExpiredError(ClientError):
+    """The time in which this was possible is over."""
+
+
+class RateLimitedError(ClientError):
+    """Too many calls, after all repetitions; ``retry_after`` is in seconds, None if not given."""
+
+    retry_after: float | None = None
+
+
+class ServerError(ClientError):
+    """The platform, or something between it and this program, failed."""
+
+
+_BY_STATUS: dict[int, type[ClientError]] = {
+    HTTPStatus.UNAUTHORIZED: NotAuthenticatedError,
+    HTTPStatus.FORBIDDEN: NotAllowedError,
+    HTTPStatus.NOT_FOUND: NotFoundError,
+    HTTPStatus.CONFLICT: ConflictError,
+    HTTPStatus.GONE: ExpiredError,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: TooLargeError,
+    HTTPStatus.TOO_MANY_REQUESTS: RateLimitedError,
+}
+_BY_CODE: dict[str | None, type[ClientError]] = {
+    "transfer_settled": SettledError,
+    "file_too_large": TooLargeError,
+    "part_too_large": TooLargeError,
+}
+
+
+def error_class(status: int, code: str | None) -> type[ClientError]:
+    """Return the class for an answer that is no success."""
+    if code in _BY_CODE:
+        return _BY_CODE[code]
+    if status in _BY_STATUS:
+        return _BY_STATUS[status]
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return ServerError
+    return InvalidRequestError if status >= HTTPStatus.BAD_REQUEST else ClientError

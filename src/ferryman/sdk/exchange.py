@@ -1,9 +1,8 @@
-"""Conversations with the platform as generators that perform no IO themselves.
+"""A call as a sans-IO generator: it yields what to send or read, and is sent the result.
 
-A flow yields commands and is sent their results. ``http.HttpTransport.run`` and
-``aio.AsyncHttpTransport.run`` carry the commands out, so retries, paging and resuming are
-written once for both faces. A command that gets no answer raises ``NoAnswerError`` at its
-``yield``.
+``http.HttpTransport.run`` and ``async_http.AsyncHttpTransport.run`` carry the commands out, so
+retries, paging and resuming are written once for both faces. A command that gets no answer raises
+``NoAnswerError`` at its ``yield``.
 """
 
 from collections.abc import Generator
@@ -13,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
-from ferryman.sdk.errors import ClientError
+from ferryman.sdk.errors import ClientError, TransportError
 from ferryman.sdk.operation import Answer, Operation, Request, describe, refusal
 from ferryman.sdk.retry import RetryPolicy, retry_after
 
@@ -65,14 +64,14 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """Let go of an opened body."""
+    """Close an opened body, read or not."""
 
     body: Any
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Let time pass."""
+    """Sleep for ``seconds``."""
 
     seconds: float
 
@@ -83,24 +82,23 @@ Flow = Generator[Command, Any, T]
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """How one client speaks: how patient it is, and which error its caller knows."""
+    """How one client speaks with the platform: how long it retries."""
 
     policy: RetryPolicy
-    error: type[ClientError]
 
     def call(self, operation: Operation[T]) -> Flow[T]:
-        """Carry out an operation; raises ``self.error`` for all but success."""
+        """Carry out an operation; raises ``ClientError`` for all but success."""
         what = describe(operation.request)
         try:
             answer = yield from self.deliver(operation.request)
         except NoAnswerError as lost:
             raise self.unanswered(operation.request, lost) from lost
         if answer.status != 200:
-            raise refusal(answer, self.error, what)
+            raise refusal(answer, what)
         try:
             return operation.parse(answer)
         except (msgspec.DecodeError, UnicodeDecodeError) as problem:
-            raise self.error(
+            raise ClientError(
                 answer.status,
                 f"{what} was answered with something that is not Ferryman's JSON "
                 f"({problem}). Check that the URL is that of the platform.",
@@ -140,9 +138,9 @@ class Exchange:
             yield Wait(pause)
         raise AssertionError("count() does not end")
 
-    def unanswered(self, request: Request, lost: NoAnswerError) -> ClientError:
+    def unanswered(self, request: Request, lost: NoAnswerError) -> TransportError:
         """Build the error for a call that never got an answer."""
-        return self.error(
+        return TransportError(
             None,
             f"{describe(request)} got no answer ({lost.reason}). "
             "Check the URL, and that the platform is running.",

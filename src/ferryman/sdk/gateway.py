@@ -1,41 +1,42 @@
-"""The server side of a transfer: what a listener is given to export its app's data."""
+"""The server side of a transfer: the ``Gateway`` by which a listener exports its app's data."""
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from types import TracebackType
-from typing import Any
+from contextlib import suppress
 from weakref import WeakSet
 
-from ferryman.sdk import server_calls
 from ferryman.sdk.bandwidth import Throttle
+from ferryman.sdk.batch_sender import BatchSender
+from ferryman.sdk.budget import DEFAULT_BUDGET, MAX_PARALLEL, MemoryBudget
 from ferryman.sdk.errors import GatewayError
-from ferryman.sdk.heartbeat import Heartbeat
+from ferryman.sdk.gateway_reads import GatewayReads
 from ferryman.sdk.http import HttpTransport
-from ferryman.sdk.many import Content, send_many
+from ferryman.sdk.keepalive import Heartbeat
 from ferryman.sdk.open_files import OpenFile, OpenFiles
-from ferryman.sdk.pages import PaginatedContainers, PaginatedMapping
-from ferryman.sdk.parts import DEFAULT_BUDGET, MOST_PARALLEL, Budget
-from ferryman.sdk.resume import Resumption
+from ferryman.sdk.operations import server
+from ferryman.sdk.part_sender import CLOSED
+from ferryman.sdk.progress import UploadProgress
+from ferryman.sdk.resume import ResumeState
 from ferryman.sdk.safe_trace import describe_error
 from ferryman.sdk.stream import AppDataStream
-from ferryman.sdk.upload import Upload
-from ferryman.sdk.watch import Watch
-from ferryman.vocab import ContainerType
+from ferryman.sdk.upload import FileUpload
+from ferryman.sdk.upload_many import Content, upload_many
 from ferryman.wire.upload import AppDataReceipt
 
 
-class Gateway:
+class Gateway(GatewayReads):
     """One transfer, as the server app sees it. Safe to use from several threads.
 
-    ``patience`` is how many seconds a call may keep failing (no connection, 408, 429, 5xx)
-    before it is an error. ``budget`` bounds the bytes of app data held in memory while they are
-    on their way, of all streams together; each open stream fills one more part. ``watch`` is
-    called for each file that begins, and what it returns is told how far that is. ``throttle``
-    (``Throttle(bytes a second)``) bounds the bandwidth, of all gateways that share it. ``claim``
-    is the number of the claim (``ClaimedTransfer.claims``) that the export runs under: once
-    another agent has the transfer, its calls are refused. All raise ``GatewayError``;
-    ``error.settled`` tells that the transfer is over. Example::
+    ``retry_seconds`` is how long to retry a call (no connection, 408, 429, 5xx) before it is an
+    error. ``budget`` bounds the bytes in memory that are being sent, of all streams together;
+    each open stream fills one more part. ``on_progress`` is called for each file that begins, and
+    returns the ``FileProgress`` that is told how far it is. ``throttle``, a ``Throttle``, bounds
+    the bandwidth of all gateways that share it. ``claim`` is the number of the agent's claim
+    (``ClaimedTransfer.claims``): once another agent has the transfer, calls are refused. All
+    calls raise ``GatewayError``: ``SettledError`` once the transfer is over. A small file that is
+    closed is registered in the background; a failure there is raised by the next call that
+    creates, closes or completes something. Example::
 
         with Gateway(url, token, transfer_id) as gateway:
             with gateway.create_app_data("notes") as data:
@@ -50,57 +51,58 @@ class Gateway:
         transfer_id: str,
         *,
         transfer_name: str | None = None,
-        patience: float = 120.0,
+        retry_seconds: float = 120.0,
         budget: int = DEFAULT_BUDGET,
-        watch: Watch | None = None,
+        on_progress: UploadProgress | None = None,
         throttle: Throttle | None = None,
         claim: int | None = None,
     ) -> None:
-        self._transfer_id = transfer_id
         self._transfer_name = transfer_name
-        self._transport = HttpTransport(
+        transport = HttpTransport(
             url,
             token,
-            patience=patience,
-            error=GatewayError,
+            retry_seconds=retry_seconds,
             throttle=throttle,
             headers={} if claim is None else {"ferryman-claim": str(claim)},
         )
+        super().__init__(transport, transfer_id)
         self._heartbeat = Heartbeat(self._transport, transfer_id, self._cut)
         self._files = OpenFiles()
-        self._budget = Budget(budget)
-        self._watch = watch
-        self._pool = ThreadPoolExecutor(MOST_PARALLEL, thread_name_prefix="ferryman-part")
-        self._uploads: WeakSet[Upload] = WeakSet()
+        self._budget = MemoryBudget(budget)
+        self._batches = BatchSender(self._transport, transfer_id, self._budget)
+        self._on_progress = on_progress
+        self._pool = ThreadPoolExecutor(MAX_PARALLEL, thread_name_prefix="ferryman-part")
+        self._uploads: WeakSet[FileUpload] = WeakSet()
         self._export_completed = False
 
     @property
-    def transfer_id(self) -> str:
-        """The id of the transfer that this gateway exports to."""
-        return self._transfer_id
-
-    @property
     def transfer_name(self) -> str | None:
-        """The name of its definition, where the listener has ``get_transfer_definitions``."""
+        """The name of its definition, if the listener has ``get_transfer_definitions``."""
         return self._transfer_name
 
     def create_app_data(
-        self, label: str | None = None, *, resume_key: str | None = None, size: int | None = None
+        self,
+        label: str | None = None,
+        *,
+        resume_key: str | None = None,
+        size: int | None = None,
+        whole_sha256: bool = False,
     ) -> AppDataStream:
-        """Begin a file of app data, of any size; it is sent while it is written.
+        """Begin a file of app data, of any size; it is sent while you write it.
 
-        Several files may be open at once and may share a label. With a ``resume_key``, which no
-        other file of the transfer has, a listener that is called anew after it was killed goes
-        on: a file that was registered is recognised, with its ``receipt`` there at once and no
-        second event, and of one in the middle only those parts are sent that the store does not
-        hold with the same bytes. ``size`` in bytes, where it is known, is only for showing what
-        remains; the file may turn out to have another. Example::
+        Several files may be open at once and may share a label. Give a ``resume_key``, unique in
+        the transfer, to resume when the listener is called again after a crash: a registered file
+        has its ``receipt`` before it is written and no second event, and of an unfinished one only
+        those parts are sent that the store does not hold. ``size``, in bytes, only shows what
+        remains; the file may turn out larger or smaller. ``whole_sha256`` has a file of several
+        parts hashed twice, so that its receipt has ``sha256`` beside ``parts_sha256``. Example::
 
             with gateway.create_app_data("notes", resume_key="notes") as data:
                 if data.receipt is None:
                     export_notes(data)
         """
-        return self._create(label, resume_key, size)
+        self._batches.queued.check()
+        return AppDataStream(self._create(label, resume_key, size), whole_sha256=whole_sha256)
 
     def _create(
         self,
@@ -108,143 +110,130 @@ class Gateway:
         resume_key: str | None,
         size: int | None,
         many: OpenFile | None = None,
-    ) -> AppDataStream:
+    ) -> FileUpload:
         self._files.tell_dropped()
-        watch = None if self._watch is None else self._watch(self._transfer_id, label, size)
-        upload = Upload(
+        told = self._on_progress
+        on_progress = None if told is None else told(self._transfer_id, label, size)
+        upload = FileUpload(
             self._transport,
             self._pool,
             self._budget,
             self._transfer_id,
             label,
+            batches=self._batches,
             files=self._files,
             many=many,
-            resumption=None if resume_key is None else Resumption(key=resume_key),
-            on_part=None if watch is None else lambda part, sent: watch.part(part.size, sent),
-            on_end=None if watch is None else watch.end,
+            resumption=None if resume_key is None else ResumeState(key=resume_key),
+            on_part=None
+            if on_progress is None
+            else lambda part, sent: on_progress.part(part.size, sent),
+            on_end=None if on_progress is None else on_progress.end,
         )
         self._uploads.add(upload)
-        if resume_key is not None:
-            upload.begin()
-        return AppDataStream(upload)
+        return upload
 
     def upload_many(
         self,
         files: Iterable[tuple[str | None, Content]],
         *,
-        concurrency: int = MOST_PARALLEL,
+        concurrency: int = MAX_PARALLEL,
         name: str | None = None,
     ) -> list[AppDataReceipt]:
-        """Send many files, ``concurrency`` (1 to 8) at the same time; their receipts in order.
+        """Send many files, ``concurrency`` (1 to 8) at once; returns their receipts in order.
 
-        ``files`` yields a label and the bytes, or the path, of each; it is asked for the next one
-        when a thread is free, so it may be a generator. When a file fails, or ``files`` raises,
-        no more are begun, those on their way end, and its error is raised: what was registered
-        by then stays, and ``complete_export`` is refused until a later call repeats it: one of
-        the same ``name``, or, of two without a name, one that sends all labels that this one came
-        to. What you repeat without labels needs a name. Example::
+        ``files`` yields a label and the bytes, or the path, of each; it may be a generator, read
+        when a thread is free. Files of up to 256 KiB go out in batches, as all of them do. When a
+        file fails, or ``files`` raises, no more are begun and the error is raised: registered
+        files stay, and ``complete_export`` is refused until you repeat the call under the same
+        ``name`` or, without names, with all labels that this one reached. To repeat files without
+        labels you need a name. Example::
 
             gateway.upload_many((row.id, row.dump()) for row in rows)
         """
-        # What it did not come to is missing, too.
-        with self._files.work_on_many(name) as work:
-            return send_many(
+        self._batches.queued.check()
+        with self._files.work_on_many(name) as work:  # files that it does not reach are missing
+            return upload_many(
                 lambda label, size: self._create(label, None, size, work), files, concurrency
             )
 
     def complete_export(self, *, abandon_unfinished: bool = False) -> None:
-        """Say that all files are up. The cloud app is told; more files are still taken.
+        """Complete the export and tell the cloud app; more files may still follow.
 
-        Raises ``GatewayError`` (``export_incomplete``) while a file is unfinished: still open, or
-        given up because its writer failed. ``abandon_unfinished`` does without such files.
+        Files that were closed are registered first; if one could not be, and no call has raised
+        why, that is raised. Raises ``GatewayError`` (``export_incomplete``) while a file is
+        unfinished: still open, or given up because its writer failed. ``abandon_unfinished`` does
+        without such files.
         """
         self._files.tell_dropped()
-        if not abandon_unfinished:
-            self._files.check()
+        if abandon_unfinished:
+            self._batches.queued.flush()
+            with suppress(GatewayError):
+                self._batches.queued.check()  # raised to nobody from now on
+        else:
+            self.check_finished()
         self._transport.call(
-            server_calls.complete_export(self._transfer_id, abandon_unfinished=abandon_unfinished)
+            server.complete_export(self._transfer_id, abandon_unfinished=abandon_unfinished)
         )
         if abandon_unfinished:
             self._files.clear()
         self._export_completed = True
 
     def check_finished(self) -> None:
-        """Raise what would refuse ``complete_export``, if a file is unfinished."""
+        """Raise ``GatewayError`` (``export_incomplete``) while a file is unfinished.
+
+        Raises the failure of a file that was closed, if no call has raised it before.
+        """
+        self._batches.queued.flush()
+        self._batches.queued.check()
         self._files.check()
 
     def keep_claim(self) -> None:
         """Confirm the claim, and keep it by a heartbeat every 20 seconds until ``close``.
 
-        Whoever does so also calls ``report_return`` or ``report_error`` in the end, as the agent
-        does; otherwise the transfer times out. Raises ``GatewayError``: with the code
-        ``claim_superseded`` another agent has the transfer.
+        Call ``report_return`` or ``report_error`` in the end, as the agent does, or the transfer
+        times out. Raises ``GatewayError`` (``claim_superseded``) if another agent has it.
         """
         self._heartbeat.start()
 
     def report_return(self) -> None:
-        """Say that the listener came back without an exception; it is not called again."""
-        self._transport.call(server_calls.returned(self._transfer_id))
+        """Report that the listener returned without an exception; it is not called again."""
+        self._batches.queued.flush()
+        self._batches.queued.check()
+        self._transport.call(server.returned(self._transfer_id))
 
     @property
     def export_completed(self) -> bool:
         """Whether ``complete_export`` succeeded through this gateway."""
         return self._export_completed
 
-    def get_mapping_by_id(self, namespace: str, keys: Iterable[str]) -> dict[str, str]:
-        """Translate server ids; an id without a mapping is absent from the result."""
-        path = server_calls.find_path(self._transfer_id)
-        return self._transport.run(
-            server_calls.find_mappings(self._transport.exchange, path, namespace, list(keys))
-        )
+    def report_error(self, error: BaseException, *, revealed: bool = False) -> None:
+        """Report that the listener failed; explanations show the message if it is ``revealed``."""
+        self._batches.queued.flush()
+        described = describe_error(error, roots=sys.path, revealed=revealed)
+        self._transport.call(server.report_error(self._transfer_id, described))
 
-    def get_paginated_mapping(
-        self, namespace: str, page_size: int | None = None
-    ) -> PaginatedMapping:
-        """Walk all mappings of a namespace, at most 1,200 a page."""
-        return PaginatedMapping(
-            lambda last: self._transport.call(
-                server_calls.mapping_page(self._transfer_id, namespace, page_size, last)
-            )
-        )
+    def close(self, *, flush: bool = True) -> None:
+        """Close connections and end threads; files that are still open are given up.
 
-    def get_paginated_containers(
-        self, container_type: ContainerType | str, page_size: int | None = None
-    ) -> PaginatedContainers:
-        """Walk what the admin selected, of one type, at most 250 a page."""
-        return PaginatedContainers(
-            lambda last: self._transport.call(
-                server_calls.container_page(self._transfer_id, container_type, page_size, last)
-            )
-        )
-
-    def get_cloud_feedback_if_present(self) -> Mapping[str, Any] | None:
-        """Return what the cloud app left for the server app, or None."""
-        try:
-            return self._transport.call(server_calls.feedback(self._transfer_id))
-        except GatewayError as refused:
-            if refused.code == "feedback_not_found":
-                return None
-            raise
-
-    def report_error(self, error: BaseException) -> None:
-        """Tell the cloud app that the listener failed: by class and frames, without text."""
-        described = describe_error(error, roots=sys.path)
-        self._transport.call(server_calls.report_error(self._transfer_id, described))
-
-    def close(self) -> None:
-        """Let go of connections and threads; files not closed by now are given up.
-
-        What is stored of a file with a resume key is left, to be resumed.
+        Closed files are registered first, and the failure of one is raised if no call has raised
+        it. Without ``flush`` they are given up, too. What can be resumed stays in the store.
         """
-        self._heartbeat.stop()
-        self._files.tell_dropped()
-        for upload in list(self._uploads):
-            upload.fail("never closed")
-        self._pool.shutdown(wait=False, cancel_futures=True)
-        self._transport.close()
+        try:
+            if flush:
+                self._batches.queued.flush()
+        finally:
+            self._heartbeat.stop()
+            self._batches.cut(GatewayError(None, CLOSED))
+            self._files.tell_dropped()
+            for upload in list(self._uploads):
+                upload.fail("never closed")
+            self._pool.shutdown(wait=False, cancel_futures=True)
+            self._transport.close()
+        if flush:
+            self._batches.queued.check()
 
     def _cut(self, failure: GatewayError) -> None:
-        """Let the uploads of a superseded claim end at once."""
+        self._batches.cut(failure)
         for upload in list(self._uploads):
             upload.cut(failure)
 
@@ -252,11 +241,10 @@ class Gateway:
         """Use the gateway for the length of a block."""
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
         """Close at the end of the block; this says nothing about the export."""
-        self.close()
+        try:
+            self.close()
+        except GatewayError:
+            if error is None:
+                raise

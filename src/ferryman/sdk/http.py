@@ -1,15 +1,15 @@
-"""The synchronous way to the platform, over urllib3. Safe to use from several threads."""
+"""The synchronous transport, over urllib3. Safe to use from several threads."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from http.client import HTTPException
 from typing import TypeVar, cast
 
 import urllib3
 from urllib3.exceptions import HTTPError, LocationValueError, SSLError
 
 from ferryman.sdk.bandwidth import Throttle
-from ferryman.sdk.errors import ClientError
 from ferryman.sdk.exchange import (
     Close,
     Exchange,
@@ -28,6 +28,7 @@ from ferryman.sdk.operation import (
     address,
     check_base,
 )
+from ferryman.sdk.put_connections import LARGEST_BODY, PutConnections, fits
 from ferryman.sdk.retry import RetryPolicy
 
 T = TypeVar("T")
@@ -39,7 +40,7 @@ _PIECE = 1 << 20
 
 @dataclass(slots=True)
 class UrllibBody:
-    """An opened answer of urllib3."""
+    """Holds an answer of urllib3 whose body is still to be read."""
 
     response: urllib3.BaseHTTPResponse
     took: float
@@ -52,12 +53,11 @@ class UrllibBody:
 
 
 class HttpTransport:
-    """Carries operations to a platform and back.
+    """Carries out operations against one platform.
 
-    ``patience`` is how many seconds a call may keep failing before it is an error; failed
-    connections, 408, 429 and 5xx are tried again until then. ``throttle`` bounds how fast parts
-    and files go, of all threads together. ``headers`` go with each call of the platform. Raises
-    ``error``.
+    ``retry_seconds`` is how long failed connections, 408, 429 and 5xx are retried before the call
+    is an error. ``throttle`` bounds the bandwidth of parts and files, of all threads together.
+    ``headers`` go with each call of the platform. Raises ``ClientError``.
     """
 
     def __init__(
@@ -65,8 +65,7 @@ class HttpTransport:
         base_url: str,
         credentials: Credentials,
         *,
-        patience: float = 20.0,
-        error: type[ClientError] = ClientError,
+        retry_seconds: float = 20.0,
         policy: RetryPolicy | None = None,
         sleep: Callable[[float], object] = time.sleep,
         throttle: Throttle | None = None,
@@ -75,24 +74,25 @@ class HttpTransport:
         self.base_url: str = check_base(base_url)
         self._credentials = credentials
         self._headers = headers
-        patience += 0.0 if throttle is None else throttle.patience
-        self.exchange: Exchange = Exchange(policy or RetryPolicy(patience=patience), error)
+        retry_seconds += 0.0 if throttle is None else throttle.retry_seconds
+        self.exchange: Exchange = Exchange(policy or RetryPolicy(retry_seconds=retry_seconds))
         self._sleep = sleep
         self._throttle = throttle
         self._pool = urllib3.PoolManager(maxsize=16, retries=False)
+        self._puts = PutConnections(self._pool)
 
-    def call(self, operation: Operation[T], *, patience: float | None = None) -> T:
-        """Carry out one operation, trying again as far as the patience goes.
+    def call(self, operation: Operation[T], *, retry_seconds: float | None = None) -> T:
+        """Carry out one operation, retrying for ``retry_seconds`` seconds.
 
-        ``patience`` in seconds takes the place of the transport's own; 0 is one try.
+        None is the transport's own, 0 a single try.
         """
         exchange = self.exchange
-        if patience is not None:
-            exchange = replace(exchange, policy=RetryPolicy(patience=patience))
+        if retry_seconds is not None:
+            exchange = replace(exchange, policy=RetryPolicy(retry_seconds=retry_seconds))
         return self.run(exchange.call(operation))
 
     def run(self, flow: Flow[T], *, sleep: Callable[[float], object] | None = None) -> T:
-        """Drive a flow to its end; ``sleep`` takes the place of the transport's own."""
+        """Drive a flow to its end and return its result; ``sleep`` replaces the transport's own."""
         pause = sleep or self._sleep
         try:
             command = next(flow)
@@ -110,8 +110,9 @@ class HttpTransport:
             return value
 
     def close(self) -> None:
-        """Let go of the connections; a later call opens new ones."""
+        """Close the connections; a later call opens new ones."""
         self._pool.clear()
+        self._puts.close()
 
     def _do(self, command: Send | Open | Read | Close) -> object:
         match command:
@@ -139,6 +140,8 @@ class HttpTransport:
         return data
 
     def _send(self, request: Request) -> Answer:
+        if (answer := self._put(request)) is not None:
+            return answer
         started = time.monotonic()
         body = self._open(request)
         data = body.response.read()
@@ -146,6 +149,20 @@ class HttpTransport:
         return Answer(
             status=body.status, headers=body.headers, body=data, took=time.monotonic() - started
         )
+
+    def _put(self, request: Request) -> Answer | None:
+        """Send a small body to a signed URL; None if the request is another."""
+        body = request.body
+        if not isinstance(body, memoryview) or body.nbytes > LARGEST_BODY:
+            return None
+        if request.method != "PUT" or request.url.startswith("/") or self._pool.proxy is not None:
+            return None
+        url, headers = address(self.base_url, self._credentials, request)
+        headers["content-length"] = str(body.nbytes)
+        if not fits(url, headers):
+            return None
+        sent = pieces(body, self._throttle, request.meanwhile)
+        return self._puts.put(url, headers, sent, request.timeout)
 
     def _begin(self, request: Request) -> urllib3.BaseHTTPResponse:
         url, headers = address(self.base_url, self._credentials, request, self._headers)
@@ -171,7 +188,7 @@ class HttpTransport:
         started = time.monotonic()
         try:
             return act()
-        except (HTTPError, OSError) as failure:
+        except (HTTPError, HTTPException, OSError) as failure:
             raise NoAnswerError(
                 reason_of(failure),
                 took=time.monotonic() - started,
@@ -184,7 +201,7 @@ def pieces(
     throttle: Throttle | None = None,
     meanwhile: Callable[[], object] | None = None,
 ) -> Iterator[memoryview]:
-    """Cut a body into views of at most 1 MiB, each when it may go; nothing is copied."""
+    """Yield views of at most 1 MiB of a body, as fast as ``throttle`` allows, without copying."""
     size = _PIECE if throttle is None else throttle.piece
     for start in range(0, body.nbytes, size):
         if meanwhile is not None:
@@ -196,7 +213,7 @@ def pieces(
 
 
 def reason_of(failure: BaseException) -> str:
-    """Say why a connection failed; only the kind, since the text may hold a signed URL."""
+    """Return why a connection failed; only the kind, since the text may hold a signed URL."""
     cause = failure.__cause__ or failure.__context__ or failure
     text = cause.strerror if isinstance(cause, OSError) else None
     return text or type(failure).__name__

@@ -1,4 +1,4 @@
-"""Finding the server app's listener and calling it, whatever form it has."""
+"""Load the server app's listener, in whatever form it is written, and describe it."""
 
 import importlib
 import sys
@@ -8,8 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ferryman.sdk.definition import TransferDefinition
 from ferryman.sdk.gateway import Gateway
+from ferryman.vocab import AccessScope
 from ferryman.wire.listener import ClaimedTransfer, TransferDefinitionRequest
 from ferryman.wire.migration import MigrationDetails
 
@@ -18,11 +18,33 @@ Rerun = Callable[[Gateway, str, str, MigrationDetails], object]
 
 
 @dataclass(frozen=True, slots=True)
-class Listener:
-    """What the agent calls; ``keys`` are the server app keys that the listener names itself.
+class TransferDefinition:
+    """One of several transfers into which a listener splits its app's part of a migration.
 
-    ``rerun`` is called for re-runs instead of ``start``, where there is one. ``access_scopes``
-    None are those of the app's registration.
+    The listener is called once for each; ``gateway.transfer_name`` says for which. A transfer
+    begins when those named in ``depends_on`` are settled; when one of these is ``blocking`` and
+    failed, it is skipped. Without ``access_scopes`` the listener's own apply. Example::
+
+        def get_transfer_definitions(self) -> list[TransferDefinition]:
+            return [
+                TransferDefinition("users"),
+                TransferDefinition("notes", depends_on=["users"]),
+                TransferDefinition("usage statistics", blocking=False),
+            ]
+    """
+
+    name: str
+    blocking: bool = True
+    depends_on: Iterable[str] = ()
+    access_scopes: Iterable[AccessScope | str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Holds what the agent calls; ``keys`` are the server app keys that the listener names itself.
+
+    ``rerun``, if any, is called for re-runs instead of ``start``. With ``access_scopes`` None
+    those of the app's registration apply.
     """
 
     name: str
@@ -33,7 +55,7 @@ class Listener:
     definitions: tuple[TransferDefinitionRequest, ...] = ()
 
     def call_for(self, claimed: ClaimedTransfer, gateway: Gateway) -> Callable[[], object]:
-        """Return the call that this transfer is for, ready to be made."""
+        """Return the call to make for this transfer."""
         original, details = claimed.original_transfer_id, claimed.migration_details
         if self.rerun is None or original is None:
             return partial(self.start, gateway, details)
@@ -41,7 +63,7 @@ class Listener:
 
     @property
     def origin(self) -> str:
-        """The file that the listener was loaded from, or its module where there is none."""
+        """The file that the listener was loaded from, or else its module."""
         module = getattr(self.start, "__module__", "")
         return getattr(sys.modules.get(module), "__file__", None) or module
 
@@ -69,8 +91,11 @@ def load_listener(target: str) -> Listener:
 def adapt_listener(listener: object, *, name: str | None = None) -> Listener:
     """Make a listener of an object or class with ``on_start_app_migration``, or of a function.
 
-    What it says of itself, such as its scopes, is asked here, once.
+    Its keys, scopes and transfer definitions are read here, once. Raises ``ValueError`` for
+    anything else.
     """
+    if isinstance(listener, Listener):
+        return listener
     if isinstance(listener, type):
         listener = listener()
     module = getattr(listener, "__module__", type(listener).__module__)
@@ -87,15 +112,14 @@ def adapt_listener(listener: object, *, name: str | None = None) -> Listener:
     return Listener(
         name=name,
         start=start,
-        keys=tuple(map(str, _asked(listener, "get_server_app_key", lambda key: [key]) or ())),
+        keys=tuple(map(str, _declared(listener, "get_server_app_key", lambda key: [key]) or ())),
         rerun=getattr(listener, "on_rerun_app_migration", None),
-        access_scopes=_asked(listener, "get_data_access_scopes", _texts),
-        definitions=_asked(listener, "get_transfer_definitions", _definitions) or (),
+        access_scopes=_declared(listener, "get_data_access_scopes", _texts),
+        definitions=_declared(listener, "get_transfer_definitions", _definitions) or (),
     )
 
 
-def _asked(listener: object, method: str, taken: Callable[[Any], Any]) -> Any:
-    """What the listener says by that method; None where it has none."""
+def _declared(listener: object, method: str, taken: Callable[[Any], Any]) -> Any:
     ask = getattr(listener, method, None)
     if ask is None:
         return None

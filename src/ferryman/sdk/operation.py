@@ -8,9 +8,9 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from ferryman.sdk.between import read_between
-from ferryman.sdk.errors import ClientError
-from ferryman.sdk.store_refusal import read_store_refusal
+from ferryman.sdk.errors import ClientError, RateLimitedError, error_class
+from ferryman.sdk.refusals import intermediary_error, read_store_refusal
+from ferryman.sdk.retry import retry_after
 from ferryman.wire.problem import Problem
 
 T = TypeVar("T")
@@ -25,11 +25,11 @@ _LONGEST_REFUSAL = 64 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What to send.
+    """Describes what to send.
 
     ``url`` is a path below the transport's base URL, or a whole URL; the token goes only with a
-    path, so that a signed URL never carries it elsewhere. ``timeout`` is the seconds that the
-    answer may take to begin. ``meanwhile`` is called before each piece of a body that is a view.
+    path, so that a signed URL never carries it elsewhere. ``timeout`` is in seconds, until the
+    answer begins. ``meanwhile`` is called before each piece of a body that is a view.
     """
 
     method: str
@@ -43,7 +43,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What came back; header names are lower case, ``took`` is in seconds."""
+    """Holds what came back; header names are lower case, ``took`` is in seconds."""
 
     status: int
     headers: Mapping[str, str]
@@ -53,7 +53,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation(Generic[T]):
-    """A request and the meaning of its answer; ``parse`` is called for status 200 only."""
+    """Pairs a request with the meaning of its answer; ``parse`` is called for status 200 only."""
 
     request: Request
     parse: Callable[[Answer], T]
@@ -87,7 +87,7 @@ def plain_operation(
     body: object = None,
     timeout: float = 60.0,
 ) -> Operation[None]:
-    """Describe a call whose answer says nothing but that it succeeded."""
+    """Describe a call whose answer only says that it succeeded."""
     return Operation(
         request=_json_request(method, path, query, body, timeout), parse=lambda _answer: None
     )
@@ -114,13 +114,13 @@ def _json_request(
 
 
 def segment(value: str) -> str:
-    """Make an id or key safe to stand between two slashes of a path."""
+    """Escape an id or key, so that it is one segment of a path."""
     # A client would resolve dots that stand alone, and ask for another path.
     return quote(value, safe="") if value.strip(".") else value.replace(".", "%2E")
 
 
 def setting(value: str | None, variable: str) -> str:
-    """Return ``value``, or what the environment holds; raises ``ValueError`` without either."""
+    """Return ``value`` or the variable of the environment; raises ``ValueError`` without either."""
     found = value or os.environ.get(variable, "")
     if not found:
         raise ValueError(f"expected an argument or the variable {variable}; found neither")
@@ -128,7 +128,7 @@ def setting(value: str | None, variable: str) -> str:
 
 
 def check_base(url: str) -> str:
-    """Return the platform's URL without a slash at its end; ``ValueError`` if it is not one."""
+    """Return the platform's URL without a trailing slash; ``ValueError`` if it has no scheme."""
     if not url.startswith(("http://", "https://")):
         raise ValueError(f"expected the platform's URL, as http://host:port; found {url!r}")
     return url.rstrip("/")
@@ -140,10 +140,10 @@ def address(
     request: Request,
     common: Mapping[str, str] | None = None,
 ) -> tuple[str, dict[str, str]]:
-    """Return the whole URL and the headers of a request.
+    """Return the whole URL and the headers of a request, signing it if ``credentials`` do.
 
-    ``common`` headers go with each call of the platform, and not with a signed URL. Header names
-    are lower case, so that none is sent twice. A request that is sent again is signed again.
+    ``common`` headers go with each call of the platform, not with a signed URL. Header names are
+    lower case, so that none is sent twice.
     """
     headers = {"user-agent": "ferryman"}
     headers |= {name.lower(): value for name, value in request.headers.items()}
@@ -158,34 +158,44 @@ def address(
     return f"{base_url}{request.url}{'?' if query else ''}{query}", headers
 
 
-def refusal(answer: Answer, error: type[ClientError], what: str) -> ClientError:
+def refusal(answer: Answer, what: str) -> ClientError:
     """Build the error for an answer that is not a success; ``what`` names the call."""
     problem = read_problem(answer)
-    if problem is None and (store := read_store_refusal(answer.body)):
-        return error(
-            answer.status,
-            f"{what} was refused by the object store with status {answer.status}: "
-            f"expected {store.expected}; found {store.code}. {store.fix}",
-        )
-    if problem is None:
-        said = f"{what} was answered with status {answer.status}"
-        if between := read_between(answer.status):
-            return error(
-                answer.status,
-                f"{said}, and not by Ferryman: expected {between.expected}. {between.fix}",
-            )
-        return error(answer.status, f"{said}.")
-    return error(
-        answer.status,
-        f"{what} was refused with status {answer.status} ({problem.code}): "
+    if problem is not None:
+        error = problem_error(problem, what, answer.status)
+    else:
+        error = error_class(answer.status, None)(answer.status, _message(answer, what))
+    if isinstance(error, RateLimitedError):
+        error.retry_after = retry_after(answer.headers)
+    return error
+
+
+def problem_error(problem: Problem, what: str, status: int | None = None) -> ClientError:
+    """Build the error for a refusal by the platform, of status ``status`` if it is known."""
+    status = problem.status if status is None else status
+    return error_class(status, problem.code)(
+        status,
+        f"{what} was refused with status {status} ({problem.code}): "
         f"expected {problem.expected}; found {problem.found}. {problem.fix}",
         code=problem.code,
         problem=problem,
     )
 
 
+def _message(answer: Answer, what: str) -> str:
+    if store := read_store_refusal(answer.body):
+        return (
+            f"{what} was refused by the object store with status {answer.status}: "
+            f"expected {store.expected}; found {store.code}. {store.fix}"
+        )
+    answered = f"{what} was answered with status {answer.status}"
+    if proxy := intermediary_error(answer.status):
+        return f"{answered}, and not by Ferryman: expected {proxy.expected}. {proxy.fix}"
+    return f"{answered}."
+
+
 def read_problem(answer: Answer) -> Problem | None:
-    """Read the problem document in an answer, or None when it holds none."""
+    """Read the problem document in an answer; returns None if it holds none."""
     if not answer.body or len(answer.body) > _LONGEST_REFUSAL:
         return None
     try:
@@ -195,6 +205,6 @@ def read_problem(answer: Answer) -> Problem | None:
 
 
 def describe(request: Request) -> str:
-    """Name a request in messages and logs; a signed URL is shortened to its path."""
+    """Return the name of a request for messages and logs; a signed URL is cut to its path."""
     path = request.url.split("?", 1)[0]
     return f"{request.method} {path}"

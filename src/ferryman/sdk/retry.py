@@ -1,4 +1,4 @@
-"""When to try again, and how long to wait before it: a rule without a clock."""
+"""Retry with exponential backoff: a rule without a clock."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ RETRYABLE = frozenset({408, 429, 500, 502, 503, 504, 507})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
-    """Exponential backoff with jitter. All figures are seconds.
+    """Exponential backoff with jitter; all times are seconds.
 
-    ``patience`` is how long a call may keep failing, its tries and waits together. ``roll``
-    gives the jitter, from 0 to 1.
+    Waits are about 0.2, 0.4, 0.8 and so on up to ``longest``, each cut by up to a half at random
+    (``roll`` returns 0 to 1). ``retry_seconds`` bounds tries and waits together.
     """
 
-    patience: float = 120.0
+    retry_seconds: float = 120.0
     first: float = 0.2
     longest: float = 10.0
     roll: Callable[[], float] = SystemRandom().random
@@ -26,21 +26,21 @@ class RetryPolicy:
     def pause(
         self, status: int | None, *, tries: int, spent: float, retry_after: float | None = None
     ) -> float | None:
-        """Return the wait before the next try, or None to give up.
+        """Return the seconds to wait before the next try, or None to give up.
 
         ``status`` is None when there was no answer. A wait that the platform asks for is kept in
-        full; when it would outlast the patience, waiting would be for nothing.
+        full; if it would exceed ``retry_seconds``, there is no point in waiting.
         """
         if status is not None and status not in RETRYABLE:
             return None
         # Beyond 2**32 the doubling says nothing new and would overflow a float.
         backoff = min(self.longest, self.first * 2 ** min(tries - 1, 32))
         wait = max(backoff * (0.5 + 0.5 * self.roll()), retry_after or 0.0)
-        return wait if spent + wait <= self.patience else None
+        return wait if spent + wait <= self.retry_seconds else None
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Read ``Retry-After`` as seconds from the answer, or None when absent or unreadable.
+    """Read ``Retry-After`` in seconds from the answer; returns None if absent or unreadable.
 
     A date is measured against the answer's own ``Date``, so that a wrong clock here is harmless.
     """

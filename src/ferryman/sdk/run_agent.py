@@ -1,4 +1,4 @@
-"""Running an agent as a process does: until a signal says stop."""
+"""Run an agent as a process does: until a signal stops it."""
 
 import signal
 import threading
@@ -8,9 +8,10 @@ from types import FrameType
 
 from ferryman.sdk.agent import Agent
 from ferryman.sdk.bandwidth import Throttle
+from ferryman.sdk.call_listener import log_error
 from ferryman.sdk.listener import adapt_listener, load_listener
 from ferryman.sdk.operation import setting
-from ferryman.sdk.watch import Watch
+from ferryman.sdk.progress import UploadProgress
 
 
 def run_agent(
@@ -24,8 +25,9 @@ def run_agent(
     concurrency: int = 4,
     once: bool = False,
     grace: float = 30.0,
-    watch: Watch | None = None,
+    on_progress: UploadProgress | None = None,
     bandwidth: float | None = None,
+    revealed: bool = False,
 ) -> bool:
     """Run ``listener`` for the transfers that the platform hands out, until SIGTERM or Ctrl-C.
 
@@ -33,11 +35,12 @@ def run_agent(
     function of the two, or the name of one as ``module:attribute``. ``url`` and ``token`` default
     to ``FERRYMAN_URL`` and ``FERRYMAN_SERVER_TOKEN``. With ``once`` it runs one transfer and
     returns whether the listener returned normally. On a signal it takes no more transfers and
-    gives running listeners ``grace`` seconds; a second signal cuts that short. What was cut short
-    is not reported as an error: the next agent is given the transfer again. ``watch`` is called
-    for each file that a listener begins, to show how far it is. ``bandwidth`` bounds the bytes
-    that all of them send in a second. Raises ``GatewayError`` where the token is refused,
-    ``ValueError`` where a setting is missing.
+    gives running listeners ``grace`` seconds; a second signal ends that at once. A listener that
+    is cut short is not reported as failed: the next agent gets its transfer. ``on_progress`` is
+    called for each file that a listener begins, to show progress. ``bandwidth`` bounds the bytes
+    that all of them send in a second. With ``revealed`` the log has the message of a failed
+    listener's exception, which may hold data, as on a platform with a virtual clock. Raises
+    ``GatewayError`` if the token is refused, ``ValueError`` if a setting is missing.
     """
     found = load_listener(listener) if isinstance(listener, str) else adapt_listener(listener)
     agent = Agent(
@@ -48,8 +51,9 @@ def run_agent(
         agent_id=agent_id,
         app_version=app_version,
         concurrency=concurrency,
-        watch=watch,
+        on_progress=on_progress,
         throttle=None if bandwidth is None else Throttle(bandwidth),
+        on_error=lambda transfer, error, virtual: log_error(transfer, error, virtual or revealed),
     )
     with _stopped_by_signals():
         try:
@@ -74,7 +78,7 @@ def _drain(agent: Agent, grace: float) -> None:
 
 @contextmanager
 def _stopped_by_signals() -> Iterator[None]:
-    """Let SIGTERM end a wait as Ctrl-C does; only a process's main thread may say so."""
+    """Let SIGTERM end a wait as Ctrl-C does; only the main thread can set that up."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -1,4 +1,4 @@
-"""The tokens that Connect apps sign and are sent, with nothing but the standard library.
+"""Sign and verify the tokens of Connect apps, with the standard library alone.
 
 HS256 by the secret that the app shares with the platform; ``qsh`` binds a token to one request
 (connect-jwt).
@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ferryman.qsh import query_string_hash
+from ferryman.sdk.errors import SignatureInvalid
 
 LIFETIME_SECONDS = 180
 _SKEW_SECONDS = 60
@@ -20,20 +21,16 @@ _LONGEST_TOKEN = 8192
 _HEADER = urlsafe_b64encode(b'{"alg":"HS256","typ":"JWT"}').rstrip(b"=")
 
 
-class SignatureInvalid(ValueError):
-    """A request does not come from whoever shares the secret, or not any more."""
-
-
 @dataclass(frozen=True, slots=True)
 class ConnectSigner:
-    """Makes the Authorization header of each request of one app; ``issuer`` is its key."""
+    """Signs the requests of one app; ``issuer`` is its key, ``now`` the time in seconds."""
 
     issuer: str
     secret: str = field(repr=False)
     now: Callable[[], float] = time.time
 
     def __call__(self, method: str, path: str, query: str) -> str:
-        """Sign a request for three minutes."""
+        """Return the Authorization header of a request, valid for three minutes."""
         issued = int(self.now())
         claims = {
             "iss": self.issuer,

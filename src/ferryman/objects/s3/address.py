@@ -1,10 +1,11 @@
-"""The setting ``object_store``: which bucket, where, and how it is spoken to."""
+"""Parse the setting ``object_store``: bucket, endpoint and options."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
 
+from ferryman import refusals
 from ferryman.errors import ConfigError
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
@@ -20,11 +21,11 @@ _PORTS = {"http": 80, "https": 443}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class S3Address:
-    """A bucket and how to reach it; what is None is left to the usual AWS configuration.
+    """A bucket and how to reach it; None leaves an option to the usual AWS configuration.
 
-    ``prefix`` is empty or ends with a slash. Endpoints have a scheme and no slash at the end;
-    ``public_endpoint`` is the one that stands in signed URLs. ``unverified`` allows a store that
-    does not check digests, ``late_parts`` one that takes parts of a completed upload.
+    ``prefix`` is empty or ends with a slash. Endpoints have a scheme and no trailing slash;
+    ``public_endpoint`` is used in signed URLs. ``unverified`` allows a store that does not check
+    digests, ``late_parts`` one that takes parts of a completed upload.
     """
 
     bucket: str
@@ -41,7 +42,7 @@ class S3Address:
 
 
 def parse_address(text: str) -> S3Address:
-    """Read ``s3://bucket/prefix?endpoint=…&region=…`` and the like; ``S3Address`` has the options.
+    """Parse ``s3://bucket/prefix?endpoint=…&region=…``; :class:`S3Address` has the options.
 
     Raises ``ConfigError`` (``object_store_invalid``).
     """
@@ -55,7 +56,7 @@ def parse_address(text: str) -> S3Address:
     if parts.scheme != "s3" or parts.fragment:
         raise _invalid("an address that begins with s3://", f"{parts.scheme[:32]!r}")
     if not _BUCKET.fullmatch(parts.netloc):
-        # An address with a user and a password would be a secret in an error.
+        # Never show credentials in an error.
         found = "a user or a password" if "@" in parts.netloc else f"{parts.netloc[:64]!r}"
         raise _invalid("the name of a bucket after s3://, in lower case", found)
     prefix = parts.path.strip("/") + "/" if parts.path.strip("/") else ""
@@ -84,7 +85,7 @@ def parse_address(text: str) -> S3Address:
 
 
 def base_of(address: S3Address, endpoint: str) -> str:
-    """What stands before the name of an object in a URL; ends with a slash."""
+    """Return the part of a URL before the name of an object, with a trailing slash."""
     if address.style == "virtual":
         scheme, _, host = endpoint.partition("://")
         return f"{scheme}://{address.bucket}.{host}/"
@@ -92,7 +93,7 @@ def base_of(address: S3Address, endpoint: str) -> str:
 
 
 def plain_endpoint(scheme: str, host: str, port: int | None) -> str:
-    """An endpoint as clients write it in ``Host``: the usual port of the scheme left out."""
+    """Return an endpoint as clients write it in ``Host``, without the scheme's default port."""
     shown = f"[{host}]" if ":" in host else host
     return f"{scheme}://{shown}" if port in (None, _PORTS[scheme]) else f"{scheme}://{shown}:{port}"
 
@@ -143,9 +144,4 @@ def _one_of(name: str, given: Mapping[str, str], known: tuple[str, ...]) -> str 
 
 
 def _invalid(expected: str, found: str) -> ConfigError:
-    return ConfigError(
-        "object_store_invalid",
-        expected=expected,
-        found=found,
-        fix="Correct --object-store; keys do not stand in it, the usual AWS chain finds them.",
-    )
+    return refusals.object_store.INVALID(expected=expected, found=found)

@@ -1,9 +1,9 @@
-"""Signing URLs for S3: AWS Signature Version 4 in the query string (s3-sigv4).
+"""Presign URLs for S3: AWS Signature Version 4 in the query string (s3-sigv4).
 
-botocore signs a URL in about a millisecond, most of it spent in finding the endpoint anew, and
-reads the time by itself. An upload asks for a thousand URLs at once, in an event loop that others
-wait for; so the rule stands here, without IO and without a clock. A test compares it with
-botocore's, and Ceph checks every signature in the behaviour suite.
+botocore takes about a millisecond per URL, mostly to resolve the endpoint again, and reads the time
+itself. An upload asks for a thousand URLs at once, in an event loop that others wait for. So the
+rule is implemented here, without IO and without a clock. A test compares it with botocore's, and
+Ceph checks every signature in the behaviour suite.
 """
 
 import hmac
@@ -17,10 +17,16 @@ from urllib.parse import quote, urlsplit
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
 
+CONTENT_SHA256 = "x-amz-content-sha256"
+"""The header in which a URL can sign the digest of its body; not all stores verify it."""
+
+SHA256_DIGITS = 64
+"""The length of a sha256 in hex, by which it differs from an md5."""
+
 
 @dataclass(frozen=True, slots=True)
-class Keys:
-    """An access key; ``token`` only for a temporary one."""
+class AccessKeys:
+    """An access key; ``token`` is set only for a temporary one."""
 
     access: str
     secret: str = field(repr=False)
@@ -33,14 +39,14 @@ def presign(
     *,
     query: Mapping[str, str],
     headers: Mapping[str, str],
-    keys: Keys,
+    keys: AccessKeys,
     region: str,
     at: datetime,
     life: timedelta,
 ) -> str:
-    """``url`` with ``query`` and a signature that holds from ``at`` for ``life``.
+    """Return ``url`` with ``query`` and a signature that is valid from ``at`` for ``life``.
 
-    ``url`` has its path encoded and no query. Whoever uses it has to send ``headers`` exactly.
+    ``url`` has an encoded path and no query. The client must send exactly ``headers``.
     """
     stamp = f"{at:%Y%m%dT%H%M%SZ}"
     scope = f"{stamp[:8]}/{region}/s3/aws4_request"
@@ -67,7 +73,8 @@ def presign(
             *(f"{name}:{signed[name]}" for name in sorted(signed)),
             "",
             names,
-            "UNSIGNED-PAYLOAD",
+            # A store that verifies this header signs its value in the place of the payload's.
+            signed.get(CONTENT_SHA256, "UNSIGNED-PAYLOAD"),
         )
     )
     wanted = "\n".join((_ALGORITHM, stamp, scope, sha256(canonical.encode()).hexdigest()))
@@ -78,8 +85,15 @@ def presign(
 def part_fields(
     number: int, upload_id: str, size: int, digest: str
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """Query and headers that the URL of a part signs; ``digest`` is the md5 of its bytes."""
-    return {"partNumber": str(number), "uploadId": upload_id}, {
+    """Return query and headers that the URL of a part signs; see :func:`body_headers`."""
+    return {"partNumber": str(number), "uploadId": upload_id}, body_headers(size, digest)
+
+
+def body_headers(size: int, digest: str) -> dict[str, str]:
+    """Return the headers that bind a URL to one body: its size and md5 or sha256, in hex."""
+    if len(digest) == SHA256_DIGITS:
+        return {"Content-Length": str(size), CONTENT_SHA256: digest}
+    return {
         "Content-Length": str(size),
         "Content-MD5": b64encode(bytes.fromhex(digest)).decode(),
     }
@@ -87,7 +101,7 @@ def part_fields(
 
 @lru_cache(maxsize=4)
 def _signing_key(secret: str, day: str, region: str) -> bytes:
-    """The same for all URLs of one day."""
+    """Return the signing key, which is the same for all URLs of one day."""
     key = f"AWS4{secret}".encode()
     for step in (day, region, "s3", "aws4_request"):
         key = hmac.digest(key, step.encode(), "sha256")

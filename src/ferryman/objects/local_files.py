@@ -1,0 +1,119 @@
+"""Begin, complete and abort uploads in the folders of the local store; all of it blocks."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from ferryman import refusals
+from ferryman.errors import PlatformError
+from ferryman.objects.folder import (
+    disk_errors,
+    locked,
+    make_folder,
+    parts_in,
+    put_in_place,
+    read_list,
+    remove_folder,
+    sync_folder,
+    write_list,
+)
+from ferryman.objects.parts import check_parts
+from ferryman.objects.port import Assembly, HoldsMoreError, Part
+from ferryman.objects.signed_url import is_key
+from ferryman.objects.whole_file import read_whole_file
+
+MAX_PARTS = 10_000
+
+
+class LocalFiles:
+    """The folders under ``root``; see ``folder.py`` for their layout."""
+
+    def __init__(self, root: Path) -> None:
+        self.mark = root / "platform"
+        self.incoming = root / "incoming"
+        self.uploads = root / "uploads"
+        self.objects = root / "objects"
+        with disk_errors():
+            for folder in (self.incoming, self.uploads, self.objects):
+                make_folder(folder)
+
+    def upload(self, key: str) -> Path:
+        """Return the folder of an upload in parts."""
+        return self.uploads / checked(key)
+
+    def object(self, key: str) -> Path:
+        """Return the name of a file: a folder of parts, or one file."""
+        return Path(f"{self.objects}/{checked(key)[:2]}/{key}")
+
+    def begin(self, key: str) -> None:
+        """Open an upload in parts; a file of one part may be there, which it will replace."""
+        if self.object(key).is_dir():
+            raise refusals.upload.CLOSED_IN_STORE()
+        with disk_errors():
+            self.upload(key).mkdir(mode=0o700, exist_ok=True)
+
+    def held(self, key: str, upload_ref: str) -> list[Part]:
+        """Return the parts that came for an upload."""
+        whole = read_whole_file(upload_ref)
+        return parts_in(self.upload(key)) if whole is None else whole.parts(self.object(key))
+
+    def complete(
+        self, files: Sequence[Assembly], min_part_size: int
+    ) -> list[list[Part] | PlatformError | HoldsMoreError]:
+        """Assemble several files, and sync each changed folder once."""
+        answers: list[list[Part] | PlatformError | HoldsMoreError] = []
+        changed: set[Path] = set()
+        for file in files:
+            try:
+                with disk_errors():
+                    answers.append(self._complete(file, min_part_size))
+                changed.add(self.object(file.key).parent)
+            except PlatformError as refused:
+                answers.append(refused)
+        # Also on a repeat: the first call may have been killed before this point. A rename changes
+        # both folders at once in a file system, so syncing the new one is enough.
+        with disk_errors():
+            for folder in changed:
+                sync_folder(folder)
+        return answers
+
+    def _complete(self, file: Assembly, min_part_size: int) -> list[Part]:
+        if read_whole_file(file.upload_ref):
+            held = self.held(file.key, file.upload_ref)
+            return check_parts(file.parts, min_part_size=0, max_parts=MAX_PARTS, held=held)
+        upload, target = self.upload(file.key), self.object(file.key)
+        with locked(upload) as is_open:
+            if not is_open:
+                # A repeated completion names the same parts; others come too late.
+                done = read_list(target)
+                if done is None or len(file.parts) != len(done):
+                    raise refusals.upload.CLOSED_IN_STORE()
+                return check_parts(file.parts, min_part_size=0, max_parts=MAX_PARTS, held=done)
+            chosen = check_parts(
+                file.parts,
+                min_part_size=min_part_size,
+                max_parts=MAX_PARTS,
+                held=parts_in(upload),
+            )
+            write_list(upload, chosen)
+            make_folder(target.parent)
+            put_in_place(upload, target)
+            return chosen
+
+    def abort(self, key: str, upload_ref: str) -> None:
+        """Remove what came for an upload; a file in parts stays once it is complete."""
+        if read_whole_file(upload_ref):
+            with disk_errors(), suppress(FileNotFoundError, IsADirectoryError):
+                self.object(key).unlink()
+            return
+        upload = self.upload(key)
+        with locked(upload) as is_open:
+            if is_open:
+                remove_folder(upload, self.incoming)
+
+
+def checked(key: str) -> str:
+    """Return ``key``, which becomes a name on disk; refuse any but a canonical UUID."""
+    if not is_key(key):
+        raise refusals.upload.OBJECT_NOT_FOUND(id=key)
+    return key
