@@ -2,7 +2,7 @@
 
 Each module with a ``run()`` is one benchmark. JSON=1 prints a list and nothing else on standard
 output; SIZE=64M makes those that move bytes smaller, for trying out. SAVE=1 writes the section of
-each in RESULTS.md anew. One whose peer is not on this machine is skipped, and says so.
+each in RESULTS.md again. One whose peer is not on this machine is skipped, and says so.
 """
 
 import importlib

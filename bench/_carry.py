@@ -1,10 +1,11 @@
 """What ``bench.s3`` does with the SDK besides sending one file, in a process of its own.
 
     python -m bench._carry many URL TRANSFER COUNT SIZE < TOKEN
-    python -m bench._carry get URL TRANSFER FILE SHA256 < TOKEN
+    python -m bench._carry one URL TRANSFER SIZE < TOKEN
+    python -m bench._carry get URL TRANSFER FILE < TOKEN
 
-Prints the seconds: of sending COUNT files, or of reading the file of that
-digest to disk.
+Prints the seconds: of sending COUNT files, one file in a stream, or of reading the only file to
+disk.
 """
 
 import os
@@ -12,10 +13,10 @@ import sys
 import time
 from pathlib import Path
 
-from ferryman import Gateway, Migration, MigrationAPIError
-from ferryman.sdk.download import Source
-from ferryman.sdk.fetch import fetch_file
+from ferryman import Gateway, Migration
+from ferryman.sdk.download_file import download_file
 from ferryman.sdk.http import HttpTransport
+from ferryman.sdk.remote_file import RemoteFile
 
 PARALLEL = 8
 
@@ -24,6 +25,8 @@ def main(verb: str, url: str, transfer_id: str, *rest: str) -> None:
     token = sys.stdin.readline().strip()
     if verb == "many":
         print(many(url, token, transfer_id, *map(int, rest)))
+    elif verb == "one":
+        print(one(url, token, transfer_id, *map(int, rest)))
     else:
         print(get(url, token, transfer_id, *rest))
 
@@ -38,19 +41,27 @@ def many(url: str, token: str, transfer_id: str, count: int, size: int) -> float
         return time.perf_counter() - started
 
 
-def get(url: str, token: str, transfer_id: str, target: str, wanted: str) -> float:
-    """The newest file that has the digest, as ``ferryman data get -o`` reads it: all is proven."""
-    with Migration(url, token) as migration:
-        keys = [file.key for file in migration.iter_app_data(transfer_id)]
-    transport = HttpTransport(url, token, error=MigrationAPIError)
-    for key in keys:
-        source = Source(transport.exchange, key)
+def one(url: str, token: str, transfer_id: str, size: int) -> float:
+    """A stream, written in pieces of 1 MiB."""
+    piece = os.urandom(1 << 20)
+    with Gateway(url, token, transfer_id) as gateway:
         started = time.perf_counter()
-        transport.run(source.look())
-        if source.sha256 == wanted:
-            fetch_file(transport, source, Path(target), watch=lambda _size, _moved: None)
-            return time.perf_counter() - started
-    raise SystemExit("no file has the digest that was written")
+        with gateway.create_app_data("one") as data:
+            for _ in range(size >> 20):
+                data.write(piece)
+        return time.perf_counter() - started
+
+
+def get(url: str, token: str, transfer_id: str, target: str) -> float:
+    """The only file, as ``ferryman data get -o`` reads it: every part is proven."""
+    with Migration(url, token) as migration:
+        [key] = [file.key for file in migration.iter_app_data(transfer_id)]
+    transport = HttpTransport(url, token)
+    source = RemoteFile(transport.exchange, key)
+    started = time.perf_counter()
+    transport.run(source.look())
+    download_file(transport, source, Path(target), on_progress=lambda _size, _moved: None)
+    return time.perf_counter() - started
 
 
 if __name__ == "__main__":

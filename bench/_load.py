@@ -11,58 +11,9 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
-HEADERS_END = b"\r\n\r\n"
-
-
-class Connection(asyncio.Protocol):
-    """Sends the next request as soon as the answer before is whole."""
-
-    def __init__(self, requests: Iterator[bytes], done: "asyncio.Future[None]") -> None:
-        self._requests = requests
-        self._done = done
-        self._buffer = b""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        self._next()
-
-    def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        head, end, body = self._buffer.partition(HEADERS_END)
-        if not end:
-            return
-        length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
-        if len(body) < length:
-            return
-        if not head.startswith(b"HTTP/1.1 200"):
-            self._finish(SystemExit(f"expected 200; found {self._buffer.decode()}"))
-            return
-        self._buffer = b""
-        self._next()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._finish(exc or SystemExit("the connection was closed"))
-
-    def _next(self) -> None:
-        request = next(self._requests, None)
-        if request is None:
-            self._finish(None)
-            self._transport.close()
-        else:
-            self._transport.write(request)
-
-    def _finish(self, failure: BaseException | None) -> None:
-        if self._done.done():
-            return
-        if failure is None:
-            self._done.set_result(None)
-        else:
-            self._done.set_exception(failure)
+from bench._batches import send
 
 
 def raw(line: str, port: int) -> bytes:
@@ -77,17 +28,10 @@ def raw(line: str, port: int) -> bytes:
     return head.encode() + body
 
 
-async def send(port: int, connections: int, requests: list[bytes]) -> float:
+async def rate(port: int, connections: int, requests: list[bytes]) -> float:
     """Requests a second."""
-    left = iter(requests)
-    loop = asyncio.get_running_loop()
     started = time.perf_counter()
-    done = []
-    for _ in range(connections):
-        end = loop.create_future()
-        await loop.create_connection(partial(Connection, left, end), "127.0.0.1", port)
-        done.append(end)
-    await asyncio.gather(*done)
+    await send(f"127.0.0.1:{port}", requests, parallel=connections)
     return len(requests) / (time.perf_counter() - started)
 
 
@@ -95,7 +39,7 @@ def main(port: str, connections: str, file: str) -> None:
     """Send what the file says."""
     lines = Path(file).read_text(encoding="utf-8").splitlines()
     requests = [raw(line, int(port)) for line in lines]
-    print(asyncio.run(send(int(port), int(connections), requests)))
+    print(asyncio.run(rate(int(port), int(connections), requests)))
 
 
 if __name__ == "__main__":

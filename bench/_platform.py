@@ -6,7 +6,6 @@ import select
 import signal
 import socket
 import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -15,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
+
+from bench._build import CURRENT, Build
 
 READY_SECONDS = 60.0
 
@@ -42,17 +43,21 @@ class Platform:
 
 
 @contextmanager
-def serving(data_dir: Path, *options: str, **settings: object) -> Iterator[Platform]:
-    """Start the platform on a free port, end it in order."""
+def serving(
+    data_dir: Path, *options: str, build: Build = CURRENT, **settings: object
+) -> Iterator[Platform]:
+    """Start the platform of a build on a free port, end it in order."""
     port = free_port()
-    command = [sys.executable, "-m", "ferryman", "serve"]
+    command = build.command("ferryman", "serve")
     command += ["--data-dir", str(data_dir), "--port", str(port), *options]
     environment = {k: v for k, v in os.environ.items() if not k.startswith("FERRYMAN_")}
     environment |= {f"FERRYMAN_{name.upper()}": str(value) for name, value in settings.items()}
     log = data_dir.parent / "serve.log"
     started = time.perf_counter()
     with log.open("ab") as errors:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, env=environment)
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=errors, env=environment, cwd=build.folder
+        )
     try:
         await_ready(process, log)
         ready_after = time.perf_counter() - started

@@ -32,11 +32,11 @@ from ferryman.config import Settings
 from ferryman.domain.limits import MAX_ATTEMPTS
 from ferryman.ids import new_id
 from ferryman.server.build import Built, build
-from ferryman.services import app as apps
+from ferryman.services import app as app_service
 from ferryman.services import migration
-from ferryman.services.decision import message_id_of
-from ferryman.store import message as messages
-from ferryman.store import transfer as transfers
+from ferryman.services.changes import message_id_of
+from ferryman.store import message as message_store
+from ferryman.store import transfer as transfer_store
 from ferryman.store.database import Transaction
 from ferryman.store.embedded import EmbeddedPostgres
 from ferryman.store.transfer import StoredTransfer
@@ -165,7 +165,12 @@ async def begin_one(built: Built, remote: str, name: str) -> tuple[UUID, UUID]:
         window_seconds=86_400,
         manifest=_manifest(remote),
     )
-    credentials = await apps.register(built.platform, registration)
+    return await transfer_of(built, registration)
+
+
+async def transfer_of(built: Built, registration: AppRegistration) -> tuple[UUID, UUID]:
+    """Register an app and make a transfer of it: (app, transfer) ids."""
+    credentials = await app_service.register(built.platform, registration)
     request = MigrationRequest(
         name="benchmark",
         cloud_url="https://bench.example",
@@ -181,7 +186,7 @@ async def owe(built: Built, begun: list[tuple[UUID, UUID]], count: int) -> None:
     """Owe the apps ``count`` events of app data, shared equally."""
     for _app_id, transfer_id in begun:
         async with built.platform.database.transaction() as tx:
-            stored = await transfers.by_id(tx, transfer_id)
+            stored = await transfer_store.by_id(tx, transfer_id)
             assert stored is not None
             for _ in range(count // len(begun)):
                 await owe_one(tx, stored)
@@ -199,7 +204,7 @@ async def owe_one(tx: Transaction, stored: StoredTransfer) -> str:
         key=key,
         label="records",
     )
-    await messages.insert(tx, stored, event.event_type, [event], MAX_ATTEMPTS)
+    await message_store.insert(tx, stored, event.event_type, [event], MAX_ATTEMPTS)
     return event.message_id
 
 

@@ -20,7 +20,8 @@ from uuid import uuid4
 
 from bench.report import Figure
 from ferryman.functions import toolchain
-from ferryman.functions.pool import FunctionCall, FunctionPool
+from ferryman.functions.call import FunctionCall
+from ferryman.functions.pool import FunctionPool
 
 CALLS = 1000
 STARTS = 20

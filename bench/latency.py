@@ -1,6 +1,6 @@
 """From the commit that owes an event to its arrival at the app: steady load, real processes.
 
-Events are owed at a steady pace, each in a transaction of its own; one ``ferryman worker`` posts
+Events come at a steady pace, each in a transaction of its own; one ``ferryman worker`` posts
 them to a remote in a process of its own, which keeps the time of each. The same pace is held on
 three databases of one server, in turns: with twenty apps; with one more that hangs, behind which a
 backlog waits; and with a thousand apps that share the events.
@@ -25,7 +25,7 @@ from bench.old_age import postgres
 from bench.report import Figure
 from ferryman.config import Settings
 from ferryman.server.build import Built, build
-from ferryman.store import transfer as transfers
+from ferryman.store import transfer as transfer_store
 from ferryman.store.transfer import StoredTransfer
 
 RATE = int(os.environ.get("FERRYMAN_BENCH_RATE", "200"))
@@ -39,7 +39,7 @@ _PATIENCE = 60.0
 
 @dataclass(slots=True)
 class Side:
-    """A database, what is owed to whom there, and what came of it."""
+    """A database, what is due to whom, and what came of it."""
 
     name: str
     built: Built
@@ -105,15 +105,15 @@ async def _side(
     async with build(Settings(data_dir=folder), own) as built:
         begun = await begin(built, receiver.url, apps)
         async with built.platform.database.reading() as tx:
-            found = [await transfers.by_id(tx, transfer_id) for _, transfer_id in begun]
+            found = [await transfer_store.by_id(tx, transfer_id) for _, transfer_id in begun]
         yield Side(name, built, own, [each for each in found if each is not None])
 
 
 async def _let_hang(side: Side, receiver: Receiver) -> None:
-    """One more app, which takes what it is sent and says nothing, and much that is owed to it."""
+    """One more app, which takes what it is sent and says nothing, and much that is due to it."""
     app_id, transfer_id = await begin_one(side.built, f"{receiver.url}/hang", "hanging")
     async with side.built.platform.database.transaction() as tx:
-        stored = await transfers.by_id(tx, transfer_id)
+        stored = await transfer_store.by_id(tx, transfer_id)
         assert stored is not None
         first = UUID(await owe_one(tx, stored))
         await tx.connection.execute(

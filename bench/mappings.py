@@ -26,7 +26,7 @@ from bench._platform import Platform, serving
 from bench.report import Figure
 from bench.uploads import Watch
 from ferryman.services.platform import encode_cursor
-from ferryman.store.place import socket_folder
+from ferryman.store.socket_path import socket_folder
 
 ROWS = int(os.environ.get("FERRYMAN_BENCH_ROWS", "10000000"))
 ROUNDS = 300

@@ -26,7 +26,7 @@ from bench.report import Figure
 from ferryman.config import Settings
 from ferryman.ids import new_id
 from ferryman.server.build import Built, build
-from ferryman.store.database import SQL
+from ferryman.store.database import STATEMENTS
 from ferryman.store.embedded import EmbeddedPostgres
 from ferryman.vocab import EventType
 
@@ -65,7 +65,7 @@ def postgres() -> Iterator[tuple[Path, str]]:
 
 
 async def _compare(folder: Path, url: str) -> tuple[float, float]:
-    """Two databases of one server take turns, so that both see the same weather."""
+    """Two databases of one server take turns, so that both see the same load."""
     connection: Any = await asyncpg.connect(url)
     await connection.execute("CREATE DATABASE aged")
     await connection.close()
@@ -133,7 +133,7 @@ async def _age(url: str, begun: list[tuple[UUID, UUID]]) -> None:
         print(f"{(number + 1) * count:,} finished messages", file=sys.stderr, flush=True)
     await connection.execute(_TIMERS.format(begun[0][1], TIMERS))
     # As autovacuum has left them over the years: it would begin now, for all of them at once.
-    await connection.execute("VACUUM (ANALYZE) message, attempt, transfer, pgqueuer")
+    await connection.execute("VACUUM (ANALYZE) message, attempt, transfer")
     await connection.execute("CHECKPOINT")
     await connection.close()
 
@@ -151,16 +151,11 @@ SELECT message_id, 1, 'endpoint', $2, 12, 'DELIVERED' FROM message
 WHERE transfer_id = $1 AND state = 'DELIVERED' ORDER BY message_id
 """
 _TIMERS = """
-CREATE TEMP TABLE timer AS SELECT gen_random_uuid() AS id, nextval('pgqueuer_id_seq') AS job_id,
-    now() + interval '1 hour' + random() * interval '13 days' AS due
-FROM generate_series(1, {1});
 INSERT INTO transfer (transfer_id, migration_id, app_id, created_at, status, window_seconds,
-                      started_at, wake_job_id)
-SELECT timer.id, migration_id, app_id, created_at, 'IN_PROGRESS', 1209600, now(), job_id
-FROM timer, transfer WHERE transfer_id = '{0}';
-INSERT INTO pgqueuer (id, priority, status, entrypoint, execute_after, payload)
-SELECT job_id, 0, 'queued', 'wake', due,
-    convert_to('{{"transfer_id":"' || id || '"}}', 'UTF8') FROM timer
+                      started_at, wake_at)
+SELECT gen_random_uuid(), migration_id, app_id, created_at, 'IN_PROGRESS', 1209600, now(),
+    now() + interval '1 hour' + random() * interval '13 days'
+FROM generate_series(1, {1}), transfer WHERE transfer_id = '{0}'
 """
 
 
@@ -170,16 +165,18 @@ async def _check_plans(built: Built, owed: tuple[UUID, UUID]) -> None:
     event, later = EventType.UPLOADED.value, datetime.now(UTC) + timedelta(days=1)
     for name, values in (
         ("due_lanes", ()),
+        ("next_timers", ([], 100)),
+        ("any_timer_due", (later,)),
         ("claim_messages", ([app_id], [event], [32], later, new_id())),
         ("lock_messages", ([new_id()],)),
         ("orphaned_messages", (500,)),
         ("any_in_flight", ()),
         ("outstanding_messages", (transfer_id, 100)),
-        ("queue_figures", (later,)),
+        ("queue_metrics", (later,)),
         ("undelivered_count", (10_000,)),
     ):
         async with built.platform.database.reading() as tx:
-            explained = f"EXPLAIN (ANALYZE, FORMAT JSON) {getattr(SQL, name).sql}"
+            explained = f"EXPLAIN (ANALYZE, FORMAT JSON) {STATEMENTS[name].sql}"
             rows = await tx.connection.fetch(explained, *values)
         [plan] = json.loads(rows[0][0])
         scanned = [each for each in _nodes(plan["Plan"]) if each["Node Type"] == "Seq Scan"]

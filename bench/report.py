@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """One thing measured. ``ours`` and ``peer`` are in ``unit``."""
+    """One thing measured. ``ours`` and ``peer`` are in ``unit``; ``interval`` is of the ratio."""
 
     figure: str
     unit: str
@@ -15,6 +15,7 @@ class Figure:
     peer: float
     peer_name: str
     less_is_better: bool = True
+    interval: tuple[float, float] | None = None
 
     @property
     def ratio(self) -> float:
@@ -36,11 +37,15 @@ def as_cells(figures: Sequence[Figure]) -> list[tuple[str, ...]]:
                 each.figure,
                 f"{each.ours:.4g} {each.unit}",
                 f"{each.peer:.4g} {each.unit} ({each.peer_name})",
-                f"{each.ratio:.2f}",
+                f"{each.ratio:.2f}{_between(each.interval)}",
             )
             for each in figures
         ),
     ]
+
+
+def _between(interval: tuple[float, float] | None) -> str:
+    return "" if interval is None else f" ({interval[0]:.2f} to {interval[1]:.2f})"
 
 
 def as_lines(figures: Sequence[Figure]) -> str:
@@ -65,6 +70,7 @@ def as_json(figures: Sequence[Figure]) -> str:
                 "peer": each.peer,
                 "peerName": each.peer_name,
                 "ratio": each.ratio,
+                "interval": each.interval,
             }
             for each in figures
         ]

@@ -1,4 +1,4 @@
-"""RESULTS.md: a section for each benchmark, with machine and date; SAVE=1 writes it anew."""
+"""RESULTS.md: a section for each benchmark, with machine and date; SAVE=1 writes it again."""
 
 import os
 import platform

@@ -1,51 +1,97 @@
-"""Many small files to the local store, against writing and syncing them from as many threads.
+"""Many small files to the local store, against an earlier build and against writing and syncing.
 
-Ours are registered, hashed and announced, too. COUNT=1000 makes them fewer; ``bench.small_s3`` has
-the same against S3.
+Ours are registered, hashed and announced, too. ``plain calls`` are the same files by a client that
+does nothing but the calls, with the PUTs alone beside it: the ceiling for any client. COUNT=1000
+makes them fewer, ROUNDS=1 shorter; ``bench.small_s3`` has the same against S3.
 """
 
 import os
 import shutil
 import tempfile
+from collections import defaultdict
 from pathlib import Path
+from statistics import median
 
-from bench._platform import begin_transfer, serving
+from bench._bootstrap import interval
+from bench._build import CURRENT, Build, build
+from bench._platform import Platform, begin_transfer, serving
 from bench.report import Figure
 from bench.s3 import carried, timed
 
 SMALL = 20_000
+BEFORE = "8223a08"
+"""The build before files were begun and completed in batches."""
+
+LARGE = 100_000
+ROUNDS = int(os.environ.get("ROUNDS", "3"))
+
+Rounds = defaultdict[str, list[float]]
 
 
 def run() -> list[Figure]:
-    """COUNT files of 20 kB, then a tenth of them, whose cost each must be the same."""
+    """COUNT files of 20 kB in interleaved rounds; then the cost of each of 1,000 and 100,000."""
     count = int(os.environ.get("COUNT", "10000"))
-    figures: list[Figure] = []
-    each: list[float] = []
+    before = build(BEFORE)
+    spent: Rounds = defaultdict(list)
     with tempfile.TemporaryDirectory(prefix="ferryman-bench-", dir=os.environ.get("DIR")) as name:
         folder = Path(name)
         folder.chmod(0o755)  # the embedded database runs as a user of its own under root
-        with serving(folder / "data") as platform:
-            for number in (count, max(count // 10, 1)):
-                peer = timed("_files", str(folder / "peer"), str(number), str(SMALL))
-                shutil.rmtree(folder / "peer")
-                token, transfer_id = begin_transfer(platform)
-                told = ("many", platform.url, transfer_id, str(number), str(SMALL))
-                ours = carried("_carry", token, *told)
-                each.append(ours / number * 1000)
-                figures.append(
-                    Figure(
-                        figure=f"{number:,} files of 20 kB, local",
-                        unit="s",
-                        ours=ours,
-                        peer=peer,
-                        peer_name="write + fsync",
-                    )
-                )
-    growth = Figure(
-        figure=f"cost of a local file, {count:,} of them",
+        (folder / "old").mkdir(mode=0o755)
+        with (
+            serving(folder / "data") as platform,
+            serving(folder / "old" / "data", build=before) as old,
+        ):
+            for _ in range(ROUNDS):
+                spent["before"].append(many(old, count, build=before))
+                spent["ours"].append(many(platform, count))
+                spent["files"].append(plain(platform, "files", count))
+                spent["puts"].append(plain(platform, "puts", count))
+                peer = folder / "peer"
+                spent["fsync"].append(timed("_files", str(peer), str(count), str(SMALL)))
+                shutil.rmtree(peer)
+            growth = growth_of(platform)
+    told = f"{count:,} files of 20 kB, local"
+    return [
+        compared(told, spent, "ours", "before", f"build {BEFORE}"),
+        compared(told, spent, "ours", "fsync", "write + fsync"),
+        compared(f"{told}, plain calls", spent, "files", "puts", "their PUTs alone"),
+        growth,
+    ]
+
+
+def many(platform: Platform, count: int, build: Build = CURRENT) -> float:
+    """Seconds of a build's SDK."""
+    token, transfer_id = begin_transfer(platform)
+    told = ("many", platform.url, transfer_id, str(count), str(SMALL))
+    return carried("_carry", token, *told, build=build)
+
+
+def plain(platform: Platform, what: str, count: int) -> float:
+    """Seconds of the plain calls, or of their PUTs alone."""
+    token, transfer_id = begin_transfer(platform)
+    return carried("_batches", token, what, platform.url, transfer_id, str(count), str(SMALL))
+
+
+def growth_of(platform: Platform) -> Figure:
+    """The cost of a file among few and among many; LARGE_COUNT makes the many fewer."""
+    large = int(os.environ.get("LARGE_COUNT", str(LARGE)))
+    few = median(many(platform, 1_000) for _ in range(ROUNDS))
+    return Figure(
+        figure=f"cost of a file, {large:,} of them",
         unit="ms",
-        ours=each[0],
-        peer=each[1],
-        peer_name=f"ours with {max(count // 10, 1):,}",
+        ours=many(platform, large) / large * 1000,
+        peer=few,
+        peer_name="ours with 1,000",
     )
-    return [*figures, growth]
+
+
+def compared(told: str, spent: Rounds, ours: str, peer: str, peer_name: str) -> Figure:
+    """The medians of two sides."""
+    return Figure(
+        figure=told,
+        unit="s",
+        ours=median(spent[ours]),
+        peer=median(spent[peer]),
+        peer_name=peer_name,
+        interval=interval(spent[ours], spent[peer]),
+    )

@@ -1,38 +1,46 @@
-"""Many small files to S3, against boto3's s3transfer on the same Ceph with the same concurrency.
+"""Many small files to S3, against boto3's s3transfer, an earlier build and a bare loop of PUTs.
 
-Ours are registered, hashed and announced, too. COUNT=1000 makes them fewer.
+All go to the same Ceph with the same concurrency. Ours are registered, hashed and announced, too.
+COUNT=1000 makes them fewer, ROUNDS=1 shorter.
 """
 
 import os
+from collections import defaultdict
 
-from bench._platform import begin_transfer
+from bench._build import build
+from bench._platform import serving
 from bench.report import Figure
-from bench.s3 import PEER, carried, emptied, on_ceph, transferred
-from bench.small import SMALL
+from bench.s3 import PEER, emptied, on_ceph, store_of, transferred
+from bench.small import BEFORE, ROUNDS, SMALL, Rounds, compared, growth_of, many, plain
 
 
 def run() -> list[Figure]:
-    """A tenth of COUNT files of 20 kB (default 1,000 of 10,000), then COUNT: the cost of each."""
+    """COUNT files of 20 kB in interleaved rounds; then the cost of each of 1,000 and 100,000."""
     count = int(os.environ.get("COUNT", "10000"))
-    tenth = max(count // 10, 1)
-    figures: list[Figure] = []
-    each: list[float] = []
-    with on_ceph() as (server, platform, _):
-        for number in (tenth, count):
-            peer = transferred(server, "many", str(number), str(SMALL))
-            emptied(server)
-            token, transfer_id = begin_transfer(platform)
-            told = ("many", platform.url, transfer_id, str(number), str(SMALL))
-            ours = carried("_carry", token, *told)
-            emptied(server)
-            each.append(ours / number * 1000)
-            name = f"{number:,} files of 20 kB, S3"
-            figures.append(Figure(figure=name, unit="s", ours=ours, peer=peer, peer_name=PEER))
-    growth = Figure(
-        figure=f"cost of a file, {count:,} of them",
-        unit="ms",
-        ours=each[1],
-        peer=each[0],
-        peer_name=f"ours with {tenth:,}",
-    )
-    return [*figures, growth]
+    before = build(BEFORE)
+    spent: Rounds = defaultdict(list)
+    with on_ceph() as (server, platform, folder):
+        (folder / "old").mkdir(mode=0o755)
+        store = store_of(server).replace("/ours", "/before")
+        with serving(folder / "old" / "data", build=before, object_store=store) as old:
+            for _ in range(ROUNDS):
+                spent["peer"].append(transferred(server, "many", str(count), str(SMALL)))
+                emptied(server)
+                spent["before"].append(many(old, count, build=before))
+                emptied(server)
+                spent["ours"].append(many(platform, count))
+                emptied(server)
+                spent["files"].append(plain(platform, "files", count))
+                emptied(server)
+                spent["puts"].append(plain(platform, "puts", count))
+                emptied(server)
+        growth = growth_of(platform)
+        emptied(server)
+    told = f"{count:,} files of 20 kB, S3"
+    return [
+        compared(told, spent, "ours", "peer", PEER),
+        compared(told, spent, "ours", "before", f"build {BEFORE}"),
+        compared(told, spent, "ours", "puts", "a bare loop of the PUTs"),
+        compared(f"{told}, plain calls", spent, "files", "puts", "a bare loop of the PUTs"),
+        growth,
+    ]

@@ -1,7 +1,7 @@
-"""Writes those parts of ``docs/`` that the code already says: ``python -m tools.docs``.
+"""Write the parts of ``docs/`` that are generated from the code: ``python -m tools.docs``.
 
-They stand between two comments, ``<!-- code: NAME -->`` and ``<!-- end -->``. The tests compare
-them with what this program would write, so they cannot go stale.
+Each part is between ``<!-- code: NAME -->`` and ``<!-- end -->``. A test compares the pages with
+what this program would write, so they cannot go stale.
 """
 
 import asyncio
@@ -15,16 +15,19 @@ from typing import Any
 
 from typer.main import get_command
 
-from ferryman.api.app import create_app
+from ferryman.api.application import create_app
 from ferryman.api.auth import Credentials
-from ferryman.cli.app import app
+from ferryman.api.problems import row_status
+from ferryman.cli.app import build
 from ferryman.config import Settings
-from ferryman.figures import METRICS
-from ferryman.objects.s3.trials import TRIALS
+from ferryman.errors import PlatformError
+from ferryman.metrics import METRICS
+from ferryman.objects.s3.capabilities import CAPABILITY_CHECKS
+from ferryman.refusals import CLIENT_ROWS, PLATFORM_ROWS, Refusal
+from ferryman.services.key_ring import KeyRing
 from ferryman.services.platform import Platform
 from ferryman.tokens import SigningKey
-from tests.contract.frame import Statement, statements
-from tools.error_codes import Refusal, refusals
+from tests.contract.statements import Statement, statements
 
 DOCS = Path(__file__).parents[1] / "docs"
 _SOURCES = DOCS / "reference" / "sources.md"
@@ -32,7 +35,7 @@ _PART = re.compile(r"(<!-- code: ([a-z-]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL
 
 
 def fresh(text: str) -> str:
-    """The page with its generated parts written anew."""
+    """The page with its generated parts written again."""
     return _PART.sub(lambda found: f"{found[1]}\n{PARTS[found[2]]()}\n\n{found[4]}", text)
 
 
@@ -50,12 +53,12 @@ def store_trials() -> str:
     rows = [
         [
             trial.s3,
-            "refuse: it does not start" if trial.refusal else f"degrade: {trial.otherwise}",
+            "refuses to start" if trial.refusal else f"adapts: {trial.otherwise}",
             f"`{trial.option}=allow` warns: {trial.otherwise}" if trial.refusal else "",
         ]
-        for trial in TRIALS
+        for trial in CAPABILITY_CHECKS
     ]
-    return _table(["S3 itself", "what the platform does where a store does not", "option"], rows)
+    return _table(["what S3 does", "if a store doesn't, the platform", "option"], rows)
 
 
 def metrics() -> str:
@@ -71,35 +74,34 @@ def metrics() -> str:
 
 def errors() -> str:
     """Every refusal, by status."""
+    groups: dict[str, list[Refusal[PlatformError]]] = {}
+    for row in sorted(PLATFORM_ROWS, key=lambda row: row_status(row) or 0):
+        status = row_status(row)
+        title = f"{status} {HTTPStatus(status).phrase}" if status else "When a platform starts"
+        groups.setdefault(title, []).append(row)
+    groups["On the command line"] = list(CLIENT_ROWS)
+    head = ["code", "expected", "found", "fix"]
+    return "\n\n".join(
+        f"## {title}\n\n" + _table(head, _rows(rows)) for title, rows in groups.items()
+    )
 
-    def status(refusal: Refusal) -> int:
-        return refusal.status or 0
 
-    parts = []
-    for number, group in groupby(sorted(refusals(), key=status), key=status):
-        title = f"{number} {HTTPStatus(number).phrase}" if number else "Before anything is started"
-        head = ["code", "expected", "cause: what was found", "what to do"]
-        parts.append(f"## {title}\n\n" + _table(head, _refusals(group)))
-    return "\n\n".join(parts)
-
-
-def _refusals(group: Iterable[Refusal]) -> list[list[str]]:
-    """A row for each code and what to do about it, with all that it can be caused by."""
-    causes: dict[tuple[str, str, str], list[str]] = {}
-    for each in group:
-        found = each.found if any(map(str.isalpha, each.found)) else "another; the answer names it"
-        causes.setdefault((each.code, each.expected, each.fix), []).append(found)
-    return [
-        [f"`{code}`", expected, "; or ".join(dict.fromkeys(found)), fix]
-        for (code, expected, fix), found in causes.items()
-    ]
+def _rows(rows: Iterable[Refusal[PlatformError]]) -> list[list[str]]:
+    """Return codes and their sentences; ``found`` stays empty where all of it is a value."""
+    codes: dict[tuple[str, ...], list[str]] = {}
+    for row in sorted(rows, key=lambda row: row.code):
+        error = row.outline()
+        found = re.sub(r"^\{\w+\}$", "", error.found)
+        codes.setdefault((error.expected, found, error.fix), []).append(f"`{row.code}`")
+    return [[" ".join(names), *sentences] for sentences, names in codes.items()]
 
 
 def _calls(prefix: str) -> Callable[[], str]:
     def part() -> str:
         nothing: Any = None
         platform = Platform(database=nothing, objects=nothing, settings=Settings())
-        api = create_app(platform, Credentials("", SigningKey("", b"")), asyncio.Event(), nothing)
+        credentials = Credentials("", KeyRing(SigningKey("", b"")))
+        api = create_app(platform, credentials, asyncio.Event(), nothing)
         rows = []
         for route in api.routes:
             found = {
@@ -137,7 +139,7 @@ def contract() -> str:
 
 def cli() -> str:
     """Every command with its arguments and options."""
-    return "\n\n".join(_command(get_command(app), "ferryman"))
+    return "\n\n".join(_command(get_command(build()), "ferryman"))
 
 
 def _command(command: Any, path: str) -> Iterator[str]:
@@ -168,7 +170,7 @@ def _meaning(parameter: Any) -> str:
     words = [parameter.help or ""]
     if parameter.required:
         words.append("Required.")
-    if parameter.multiple:
+    if parameter.multiple and "repeatable" not in words[0]:
         words.append("May be repeated.")
     if parameter.envvar:
         words.append(f"Variable: `{parameter.envvar}`.")
