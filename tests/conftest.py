@@ -1,32 +1,96 @@
 """Real services for all tests: PostgreSQL, a database of its own for a test, the platform."""
 
 import asyncio
+import gc
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from itertools import filterfalse
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import asyncpg
 import pytest
+from hypothesis import settings
 
 from ferryman.errors import ConfigError
 from ferryman.functions import toolchain
 from ferryman.store.embedded import EmbeddedPostgres
-from ferryman.store.migrate import migrate
-from tests.support import PlatformProcess, unavailable
+from ferryman.store.schema_migration import migrate
+from tests.kit.database import database_url, execute
+from tests.kit.platform import PlatformProcess, unavailable
+from tests.kit.receiver import Receiver
 from tools.ceph import Ceph, missing
 from tools.ceph import ceph as run_ceph
 
+if TYPE_CHECKING:
+    from tests.kit.services import Services
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The long form of the crash tests runs where it is asked for."""
+# How long an example takes says more of what else the machine does than of our code.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
+
+
+# Functions of tests write down what they got, beside themselves; a sandbox has its own tests.
+os.environ.setdefault("FERRYMAN_FUNCTIONS", "trusted")
+
+# What starts processes for its tests; ``make test-fast`` runs all the others.
+PROCESS_DIRECTORIES = {
+    *("cli", "connect_app", "contract", "docs", "e2e", "examples", "explain", "faults"),
+    *("functions", "java", "objects", "plugin", "recording", "sandbox"),
+}
+PROCESS_FIXTURES = {"ceph", "near", "platform", "running_platform", "server", "strict"}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--fast", action="store_true", help="leave out what starts processes")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Do not even import those directories."""
+    fast = (
+        config.getoption("fast", default=False) and collection_path.parent == Path(__file__).parent
+    )
+    return True if fast and collection_path.name in PROCESS_DIRECTORIES else None
+
+
+def pytest_collection() -> None:
+    """Put off garbage collection: nearly all that collecting makes is kept."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Leave out of each garbage collection what is kept until the end."""
+    gc.freeze()
+    gc.enable()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is not asked for: the long crash tests, and what starts processes.
+
+    Long tests come first, or one worker would still run them when the others have ended.
+    """
+    items.sort(key=lambda item: item.get_closest_marker("e2e") is None)
+    if config.getoption("fast", default=False):
+        config.hook.pytest_deselected(items=list(filter(_starts_processes, items)))
+        items[:] = filterfalse(_starts_processes, items)
     if os.environ.get("FERRYMAN_SOAK"):
         return
     for item in items:
         if item.get_closest_marker("soak"):
             item.add_marker(pytest.mark.skip(reason="runs for long: FERRYMAN_SOAK=1, make soak"))
+
+
+def _starts_processes(item: pytest.Item) -> bool:
+    fixtures = set(getattr(item, "fixturenames", ()))
+    marked = any(item.get_closest_marker(name) for name in ("processes", "e2e"))
+    return marked or bool(fixtures & PROCESS_FIXTURES)
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """What runs async tests; the platform knows no other loop."""
+    return "asyncio"
 
 
 @pytest.fixture(scope="session")
@@ -73,6 +137,15 @@ def empty_database(postgres: str) -> Iterator[str]:
     _execute(postgres, f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
+@pytest.fixture
+async def services(database: str, tmp_path: Path) -> AsyncIterator["Services"]:
+    """Open the services on a database of the test's own."""
+    from tests.kit.services import open_services
+
+    async with open_services(database, tmp_path) as services:
+        yield services
+
+
 @pytest.fixture(scope="session")
 def running_platform(
     tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
@@ -106,6 +179,14 @@ def platform_process(running_platform: PlatformProcess) -> Iterator[PlatformProc
 
 
 @pytest.fixture(scope="session")
+def receiver() -> Iterator[Receiver]:
+    """The server of all remotes and webhooks; each app has an inbox of its own."""
+    receiver = Receiver()
+    yield receiver
+    receiver.close()
+
+
+@pytest.fixture(scope="session")
 def ceph() -> Iterator[Ceph]:
     """A real S3 server, which checks every signature and digest."""
     if reason := missing():
@@ -134,21 +215,8 @@ def app_folder(tmp_path: Path) -> Path:
     return tmp_path / "cloud-app"
 
 
-def database_url(server: str, name: str) -> str:
-    """The address of another database of the same server."""
-    return urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
-
-
 def _execute(url: str, *statements: str) -> None:
-    async def run() -> None:
-        connection: Any = await asyncpg.connect(url)
-        try:
-            for statement in statements:
-                await connection.execute(statement)
-        finally:
-            await connection.close()
-
-    asyncio.run(run())
+    asyncio.run(execute(url, *statements))
 
 
 async def _migrate(url: str) -> None:

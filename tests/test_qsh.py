@@ -61,7 +61,7 @@ def test_paths(path: str, canonical: str) -> None:
     ],
 )
 def test_queries(query: str, canonical: str) -> None:
-    """Sorted, encoded anew, repeated parameters joined, and no token."""
+    """Sorted, encoded again, repeated parameters joined, and no token."""
     assert canonical_query(query) == canonical
 
 

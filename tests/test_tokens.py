@@ -14,12 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ferryman.errors import NotAuthenticated
+from ferryman.token_check import verify_system_token
 from ferryman.tokens import (
     SigningKey,
     invocation_token,
     jwks,
     system_token,
-    verify_system_token,
 )
 
 NOW = datetime(2026, 1, 12, tzinfo=UTC)

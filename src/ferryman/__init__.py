@@ -1,29 +1,45 @@
 """Ferryman carries an app's data from a self-hosted server into the cloud.
 
-The names below are the SDK. Each is imported when it is first used, so that a program pays only
-for what it needs: the synchronous clients need urllib3, the asynchronous ones ``ferryman[async]``.
+The names below are the SDK. Each is imported on first use, so that a program loads only what it
+needs: the synchronous clients need urllib3, the asynchronous ones ``ferryman[async]``.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ferryman.sdk.async_cloud_client import AsyncQueryBuilder
-    from ferryman.sdk.async_connect_migration import AsyncConnectMigration
-    from ferryman.sdk.async_migration import AsyncMigration
-    from ferryman.sdk.async_payload import AsyncPayload
-    from ferryman.sdk.cloud_calls import AppData, AppDataListResponse, MappingResponse
-    from ferryman.sdk.cloud_client import QueryBuilder
-    from ferryman.sdk.connect_migration import ConnectMigration
-    from ferryman.sdk.definition import TransferDefinition
-    from ferryman.sdk.errors import ClientError, GatewayError, MigrationAPIError
+    from ferryman.sdk.async_migration import (
+        AsyncConnectMigration,
+        AsyncMigration,
+        AsyncQueryBuilder,
+    )
+    from ferryman.sdk.bandwidth import Throttle
+    from ferryman.sdk.errors import (
+        ClientError,
+        ConflictError,
+        ExpiredError,
+        FerrymanError,
+        GatewayError,
+        InvalidRequestError,
+        MigrationAPIError,
+        NotAllowedError,
+        NotAuthenticatedError,
+        NotFoundError,
+        RateLimitedError,
+        ServerError,
+        SettledError,
+        SignatureInvalid,
+        TooLargeError,
+        TransportError,
+    )
     from ferryman.sdk.gateway import Gateway
-    from ferryman.sdk.migration import Migration
-    from ferryman.sdk.pages import PaginatedContainers, PaginatedMapping
-    from ferryman.sdk.payload import Payload
-    from ferryman.sdk.query import ListResults, Result
+    from ferryman.sdk.listener import TransferDefinition
+    from ferryman.sdk.migration import ConnectMigration, Migration, QueryBuilder
+    from ferryman.sdk.operations.cloud import AppData, AppDataListResponse, MappingResponse
+    from ferryman.sdk.pagination import ListResults, PaginatedContainers, PaginatedMapping, Result
+    from ferryman.sdk.payload import AsyncPayload, Payload
     from ferryman.sdk.run_agent import run_agent
-    from ferryman.sdk.signature import SignatureInvalid, verify_webhook
+    from ferryman.sdk.signature import verify_webhook
     from ferryman.sdk.stream import AppDataStream
     from ferryman.vocab import AccessScope, ContainerType, EventType, ReportedStatus
     from ferryman.wire.connect import ConnectDetails, ProgressReport, RecentTransfer
@@ -32,7 +48,7 @@ if TYPE_CHECKING:
     from ferryman.wire.problem import Problem
     from ferryman.wire.upload import AppDataReceipt
 
-# Type checkers read a list that is written out, and the imports above; the rest is for running.
+# Type checkers need a literal list and the imports above; the rest is for run time.
 __all__ = [
     "AccessScope",
     "AppData",
@@ -44,69 +60,95 @@ __all__ = [
     "AsyncPayload",
     "AsyncQueryBuilder",
     "ClientError",
+    "ConflictError",
     "ConnectDetails",
     "ConnectMigration",
     "Container",
     "ContainerType",
     "EventType",
+    "ExpiredError",
+    "FerrymanError",
     "Gateway",
     "GatewayError",
+    "InvalidRequestError",
     "ListResults",
     "ListenerError",
     "MappingResponse",
     "Migration",
     "MigrationAPIError",
     "MigrationDetails",
+    "NotAllowedError",
+    "NotAuthenticatedError",
+    "NotFoundError",
     "PaginatedContainers",
     "PaginatedMapping",
     "Payload",
     "Problem",
     "ProgressReport",
     "QueryBuilder",
+    "RateLimitedError",
     "RecentTransfer",
     "ReportedStatus",
     "Result",
+    "ServerError",
+    "SettledError",
     "SignatureInvalid",
+    "Throttle",
+    "TooLargeError",
     "TransferDefinition",
+    "TransportError",
     "run_agent",
     "verify_webhook",
 ]
 
 _HOMES = {
     "AccessScope": "ferryman.vocab",
-    "AppData": "ferryman.sdk.cloud_calls",
-    "AppDataListResponse": "ferryman.sdk.cloud_calls",
+    "AppData": "ferryman.sdk.operations.cloud",
+    "AppDataListResponse": "ferryman.sdk.operations.cloud",
     "AppDataReceipt": "ferryman.wire.upload",
     "AppDataStream": "ferryman.sdk.stream",
-    "AsyncConnectMigration": "ferryman.sdk.async_connect_migration",
+    "AsyncConnectMigration": "ferryman.sdk.async_migration",
     "AsyncMigration": "ferryman.sdk.async_migration",
-    "AsyncPayload": "ferryman.sdk.async_payload",
-    "AsyncQueryBuilder": "ferryman.sdk.async_cloud_client",
+    "AsyncPayload": "ferryman.sdk.payload",
+    "AsyncQueryBuilder": "ferryman.sdk.async_migration",
     "ClientError": "ferryman.sdk.errors",
+    "ConflictError": "ferryman.sdk.errors",
     "ConnectDetails": "ferryman.wire.connect",
-    "ConnectMigration": "ferryman.sdk.connect_migration",
+    "ConnectMigration": "ferryman.sdk.migration",
     "Container": "ferryman.wire.migration",
     "ContainerType": "ferryman.vocab",
     "EventType": "ferryman.vocab",
+    "ExpiredError": "ferryman.sdk.errors",
+    "FerrymanError": "ferryman.sdk.errors",
     "Gateway": "ferryman.sdk.gateway",
     "GatewayError": "ferryman.sdk.errors",
-    "ListResults": "ferryman.sdk.query",
+    "InvalidRequestError": "ferryman.sdk.errors",
+    "ListResults": "ferryman.sdk.pagination",
     "ListenerError": "ferryman.wire.listener",
-    "MappingResponse": "ferryman.sdk.cloud_calls",
+    "MappingResponse": "ferryman.sdk.operations.cloud",
     "Migration": "ferryman.sdk.migration",
     "MigrationAPIError": "ferryman.sdk.errors",
     "MigrationDetails": "ferryman.wire.migration",
-    "PaginatedContainers": "ferryman.sdk.pages",
-    "PaginatedMapping": "ferryman.sdk.pages",
+    "NotAllowedError": "ferryman.sdk.errors",
+    "NotAuthenticatedError": "ferryman.sdk.errors",
+    "NotFoundError": "ferryman.sdk.errors",
+    "PaginatedContainers": "ferryman.sdk.pagination",
+    "PaginatedMapping": "ferryman.sdk.pagination",
     "Payload": "ferryman.sdk.payload",
     "Problem": "ferryman.wire.problem",
     "ProgressReport": "ferryman.wire.connect",
-    "QueryBuilder": "ferryman.sdk.cloud_client",
+    "QueryBuilder": "ferryman.sdk.migration",
+    "RateLimitedError": "ferryman.sdk.errors",
     "RecentTransfer": "ferryman.wire.connect",
     "ReportedStatus": "ferryman.vocab",
-    "Result": "ferryman.sdk.query",
-    "SignatureInvalid": "ferryman.sdk.signature",
-    "TransferDefinition": "ferryman.sdk.definition",
+    "Result": "ferryman.sdk.pagination",
+    "ServerError": "ferryman.sdk.errors",
+    "SettledError": "ferryman.sdk.errors",
+    "SignatureInvalid": "ferryman.sdk.errors",
+    "Throttle": "ferryman.sdk.bandwidth",
+    "TooLargeError": "ferryman.sdk.errors",
+    "TransferDefinition": "ferryman.sdk.listener",
+    "TransportError": "ferryman.sdk.errors",
     "run_agent": "ferryman.sdk.run_agent",
     "verify_webhook": "ferryman.sdk.signature",
 }

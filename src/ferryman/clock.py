@@ -1,28 +1,43 @@
-"""The one clock of the platform.
+"""The only clock of the platform.
 
-All platform time comes from here. In virtual mode (development and tests) it is real time plus
-an offset that is kept in the database, so that all processes agree on it, or it stands still.
+All platform time comes from here. In virtual mode (development and tests) it is real time plus an
+offset kept in the database, so that all processes agree on it, or it is frozen.
 """
 
+import time
 from datetime import UTC, datetime, timedelta
 
+from ferryman.steady_clock import SteadyClock
+
 SEEDED_START = datetime(2026, 1, 1, tzinfo=UTC)
-"""Where a clock begins that was started with a seed."""
+"""The time at which a seeded clock starts."""
+
+
+# No setting of the clock changes it. On Linux, the one that counts the sleep of the machine too.
+_CLOCK: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+_STEADY = SteadyClock(time.time, lambda: time.clock_gettime(_CLOCK))
 
 
 def wall_now() -> datetime:
-    """Real time. For what outsiders check by their own clock, such as tokens."""
+    """Return real time, for what outsiders check by their own clock, such as tokens."""
     return datetime.now(UTC)
 
 
 def platform_now(offset: timedelta, frozen_at: datetime | None = None) -> datetime:
-    """Platform time: real time plus the offset of the virtual clock (zero in real mode).
+    """Return platform time: real time plus the offset of the virtual clock (zero in real mode).
 
-    A clock that was frozen stands at ``frozen_at``.
+    A frozen clock always returns ``frozen_at``. When the machine's clock is set, platform time goes
+    on and follows slowly, so that no deadline passes at once.
     """
-    return wall_now() + offset if frozen_at is None else frozen_at
+    return _STEADY.now() + offset if frozen_at is None else frozen_at
+
+
+def step_forward() -> timedelta:
+    """Return by how much the machine's clock was set forward a moment ago; usually zero."""
+    return _STEADY.step_forward()
 
 
 def epoch_ms(moment: datetime) -> int:
-    """Epoch milliseconds, the form of all times on the wire."""
+    """Return epoch milliseconds, the form of all times on the wire."""
     return int(moment.timestamp() * 1000)

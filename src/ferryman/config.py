@@ -1,4 +1,4 @@
-"""Settings: from the command line, else from ``FERRYMAN_*`` variables, else the defaults here."""
+"""Settings: from the command line, then from ``FERRYMAN_*`` variables, then the defaults here."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -8,128 +8,217 @@ from pydantic import BeforeValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ferryman.domain import limits
+from ferryman.vocab import FunctionMode
 
 
 class Settings(BaseSettings):
-    """Everything an operator can choose. Durations are seconds, sizes bytes."""
+    """Everything an operator can set. Durations are in seconds, sizes in bytes."""
 
     model_config = SettingsConfigDict(env_prefix="FERRYMAN_", extra="ignore", frozen=True)
 
     data_dir: Path = Field(
-        Path(".ferryman"), description="holds the embedded database, app data and operator token"
+        Path(".ferryman"),
+        description="folder of the embedded database, app data and operator token",
     )
     operator_token: str | None = Field(
         None,
         min_length=20,
         pattern="^[!-~]+$",
         repr=False,
-        description="the operator token, the same for all replicas of the API; without it, one "
-        "is made in the data folder",
+        description="the operator token, the same for all API replicas; without it one is "
+        "generated in the data folder",
+    )
+    secret_key: str | None = Field(
+        None,
+        min_length=1,
+        repr=False,
+        description="key that encrypts signing keys and shared secrets in the database: 32 bytes "
+        "in base64, the same for all processes",
+    )
+    secret_key_file: Path | None = Field(
+        None,
+        description="file with such keys, one in each line; the first encrypts, all decrypt",
     )
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8400, ge=0, le=65535, description="port to listen on")
     public_url: str | None = Field(
-        None, description="how apps reach the platform; http://HOST:PORT when not given"
+        None, description="URL at which apps reach the platform; by default http://HOST:PORT"
     )
     database_url: str | None = Field(
-        None, description="a PostgreSQL address; without it one is started under the data folder"
+        None, description="PostgreSQL URL; without it a server is started in the data folder"
     )
-    database_pool: int = Field(10, ge=2, description="connections of one process")
+    database_pool: int = Field(10, ge=2, description="database connections per process")
     object_store: str = Field(
         "",
-        description="keep app data in S3: `s3://BUCKET/PREFIX?endpoint=URL&…`; "
-        "in the data folder when empty",
+        description="store app data in S3: `s3://BUCKET/PREFIX?endpoint=URL&…`; "
+        "in the data folder if empty",
     )
     clock: Literal["real", "virtual"] = Field(
-        "real", description="virtual: time can be advanced by hand; never in production"
+        "real", description="`virtual`: time can be moved by hand; never in production"
     )
     seed: str | None = Field(
         None,
         max_length=200,
-        description="virtual clock only: ids and jitter are drawn from this text, and time "
-        "begins at 2026-01-01 and stands still, so that two runs of one plan are alike",
+        description="virtual clock only: derive ids and jitter from this text and freeze time "
+        "at 2026-01-01, so that two runs of one plan are identical",
     )
     window_seconds: float = Field(900, gt=0, description="time to acknowledge or upload")
     retry_base_seconds: float = Field(15, gt=0, description="wait before the first retry")
-    max_file_bytes: int = Field(50_000_000_000, gt=0, description="greatest size of one file")
-    part_bytes: int = Field(8 << 20, ge=5 << 20, description="size of an upload's first parts")
-    find_keys: int = Field(limits.FIND_KEYS, gt=0, description="keys in one look-up of mappings")
+    max_file_bytes: int = Field(50_000_000_000, gt=0, description="largest size of a file")
+    part_bytes: int = Field(8 << 20, ge=5 << 20, description="size of the first parts of an upload")
+    disk_reserve_bytes: int = Field(
+        1 << 30,
+        ge=0,
+        description="free space of the data folder's disk that app data may not take, at most a "
+        "twentieth of the disk; the database and logs need it",
+    )
+    open_uploads: int = Field(
+        10_000, gt=0, description="files of one app that are begun and not complete"
+    )
+    log_bytes_per_second: int = Field(
+        1 << 20,
+        gt=0,
+        description="bytes of its log that an app may write per second, per API process; sixty "
+        "times as many at once",
+    )
+    find_keys: int = Field(limits.FIND_KEYS, gt=0, description="most keys in one mapping look-up")
     mapping_page: int = Field(
-        limits.MAPPING_PAGE, gt=0, description="default and greatest page of mappings"
+        limits.MAPPING_PAGE, gt=0, description="default and largest page of mappings"
     )
     forge_settled_status: Annotated[Literal[403, 409], BeforeValidator(int)] = Field(
-        409, description="what Forge calls for a settled transfer get (older pages say 403)"
+        409, description="status of Forge calls on a settled transfer (older pages say 403)"
     )
-    max_body_bytes: int = Field(1 << 20, gt=0, description="greatest body of a JSON call")
+    max_body_bytes: int = Field(1 << 20, gt=0, description="largest body of a JSON call")
+    connections: int = Field(
+        10_000, ge=1_000, description="connections that are open at once, per API process"
+    )
+    stall_seconds: float = Field(
+        60,
+        gt=0,
+        description="time after which a client is given up that sends nothing of its body, or "
+        "takes nothing of its answer",
+    )
     rate_per_second: float = Field(
-        2000, gt=0, description="calls a second that one app may make, in each API process"
+        2000, gt=0, description="calls per second that an app may make, per API process"
     )
     rate_burst: int = Field(
-        10_000, gt=0, description="calls that one app may make at once, in each API process"
+        10_000, gt=0, description="calls that an app may make in a burst, per API process"
+    )
+    functions: FunctionMode = Field(
+        FunctionMode.SANDBOXED,
+        description="how functions run: `sandboxed`; `trusted`, without a sandbox, as the user of "
+        "the platform; `none`; `auto`: sandboxed where this machine can, else trusted",
+    )
+    function_uid: int = Field(
+        1_900_000_000,
+        ge=1000,
+        le=2**31 - 2000,
+        description="the first of a thousand user ids for sandboxed functions, if the platform "
+        "runs as root",
+    )
+    function_folders: str = Field(
+        "",
+        pattern="^([^=,]+=[^,]+(,[^=,]+=[^,]+)*)?$",
+        description="folders that sandboxed functions may write to: `APP_KEY=FOLDER`, separated by "
+        "commas; `*` is any app, `.` its own folder",
+    )
+    function_reads: str = Field(
+        "",
+        description="folders that all sandboxed functions may read besides their own, separated by "
+        "commas",
+    )
+    function_scratch_bytes: int = Field(
+        256 << 20, ge=1 << 20, description="disk space of a sandboxed function, in memory"
     )
     function_seconds: float = Field(
-        limits.FUNCTION_SECONDS, gt=0, description="limit of one function call"
+        limits.FUNCTION_SECONDS, gt=0, description="timeout of a function call"
     )
-    function_concurrency: int = Field(4, gt=0, description="functions running at once")
-    function_memory_bytes: int = Field(1 << 30, gt=0, description="memory of one function")
+    function_concurrency: int = Field(
+        4,
+        gt=0,
+        description="functions that run at once, per worker; those that take longer than a second "
+        "have as many places of their own",
+    )
+    function_hosts: int = Field(
+        64,
+        gt=0,
+        description="processes of functions per worker, at least twice the functions that run at "
+        "once; those without a call are kept for a minute, so that the next one starts at once",
+    )
+    function_memory_bytes: int = Field(1 << 30, gt=0, description="memory limit of a function")
+    log_output: bool = Field(
+        False,
+        description="log the output of functions, line by line as they print it, at most 64 KiB "
+        "per call; apps may print private data",
+    )
     remote_seconds: float = Field(
-        limits.REMOTE_SECONDS, gt=0, description="limit of one call to a remote or webhook"
+        limits.REMOTE_SECONDS, gt=0, description="timeout of a call to a remote or webhook"
     )
     private_addresses: Literal["auto", "allow", "refuse"] = Field(
         "auto",
         description="whether events may be posted to this machine and its networks; `auto`: "
-        "only while the platform itself can be reached from this machine alone, and not by a "
-        "worker that was started by itself",
+        "only if the platform itself listens on this machine only, and not from a worker that "
+        "was started separately",
     )
-    delivery_concurrency: int = Field(400, gt=0, description="deliveries in flight in one worker")
+    delivery_concurrency: int = Field(400, gt=0, description="deliveries in flight per worker")
     heartbeat_seconds: float = Field(
-        10, gt=0, description="silence after which a worker's messages and timers are taken over"
+        10,
+        gt=0,
+        description="silence after which others take over a worker's messages and timers",
     )
 
     keep_settled_days: float = Field(
         12,
         ge=0,
         le=3650,
-        description="days for which files are kept after their transfer settled; never longer "
-        "than the 12 days after it started",
+        description="days to keep files after their transfer settled, but at most 12 days after "
+        "it started",
     )
     keep_unfinished_seconds: float = Field(
         86_400,
         ge=0,
         le=315_360_000,
-        description="time after which an upload that its settled transfer cannot take, or that "
-        "nobody knows, is removed",
+        description="time until an upload is removed whose transfer has settled, or that is "
+        "unknown to the database",
     )
     keep_attempts_days: float = Field(
         60,
-        ge=30,
+        ge=14,
         le=36_500,
-        description="days for which attempts and timeline are kept after their transfer settled",
+        description="days to keep attempts and timelines after their transfer settled",
     )
     keep_transfers_days: float = Field(
         365,
-        ge=30,
+        ge=14,
         le=36_500,
-        description="days for which messages, transfers and migrations are kept after the last "
-        "transfer of the migration settled",
+        description="days to keep messages, transfers and migrations after the last transfer of "
+        "the migration settled",
     )
     sweep_seconds: float = Field(
-        43_200, ge=60, le=31_536_000, description="time between two sweeps of the object store"
+        43_200, ge=60, le=31_536_000, description="time between sweeps of the object store"
     )
+
+    def function_folder(self, cloud_app_key: str, source: Path) -> Path | None:
+        """Return the folder that an app's functions may write to, if any."""
+        given = dict(
+            each.strip().split("=", 1) for each in self.function_folders.split(",") if each
+        )
+        folder = given.get(cloud_app_key, given.get("*"))
+        return None if folder is None else source / folder
 
     @property
     def base_url(self) -> str:
-        """How apps reach the platform, without a slash at the end."""
+        """Return the URL at which apps reach the platform, without a trailing slash."""
         return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
 
     @property
     def posts_to_private_addresses(self) -> bool:
-        """Whether apps may name addresses that not everybody can reach."""
+        """Return whether apps may name addresses on this machine and its networks."""
         if self.private_addresses != "auto":
             return self.private_addresses == "allow"
         return self.public_url is None and self.host in ("127.0.0.1", "::1", "localhost")
 
     @property
     def window(self) -> timedelta:
-        """The acknowledgement window as a duration."""
+        """Return the acknowledgement window as a duration."""
         return timedelta(seconds=self.window_seconds)

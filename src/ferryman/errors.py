@@ -1,7 +1,25 @@
-"""Every refusal: a stable code, what was expected, what was found and what to do.
+"""The classes of refusals, as a tree.
 
-Rules know no HTTP; ``api/problems.py`` holds the one table from class to status.
+PlatformError
+  x RuleError            the caller has to change something
+    + NotFound           404
+    + NotAuthenticated   401
+    + NotAllowed         403
+    + Invalid            400
+    + LimitExceeded      400
+    + RateLimited        429
+    + Conflict           409
+      + Settled          409
+    + Expired            410
+  + OutsideError         503  a part the platform relies on failed
+  + ConfigError               a setting or an app's definition is wrong; nothing was started
+
+``x`` marks a class that is only caught, ``+`` one that is raised. Do not build an error by hand:
+``ferryman.refusals`` has a row for each code, with its class and its sentences. Rules know no HTTP;
+``api/problems.py`` maps a class to its status.
 """
+
+from typing import Self
 
 
 class PlatformError(Exception):
@@ -44,11 +62,14 @@ class LimitExceeded(RuleError):
 
 
 class RateLimited(RuleError):
-    """Too many calls in a short time; trying again after ``retry_after`` seconds is right."""
+    """Too many calls in a short time; the call may be repeated after ``retry_after`` seconds."""
 
-    def __init__(self, code: str, *, expected: str, found: str, fix: str, retry_after: int) -> None:
-        super().__init__(code, expected=expected, found=found, fix=fix)
-        self.retry_after = retry_after
+    retry_after: int = 1
+
+    def after(self, seconds: int) -> Self:
+        """Return the same error, with the seconds that the caller has to wait."""
+        self.retry_after = seconds
+        return self
 
 
 class Conflict(RuleError):
@@ -69,14 +90,3 @@ class OutsideError(PlatformError):
 
 class ConfigError(PlatformError):
     """A setting or an app's definition is wrong; nothing was started or changed."""
-
-
-def not_found(noun: str, identifier: object) -> NotFound:
-    """The one answer for an unknown, malformed or foreign id of ``noun``."""
-    return NotFound(
-        f"{noun.replace(' ', '_')}_not_found",
-        expected=f"an existing {noun} that this token may see",
-        found=f"{str(identifier)[:64]!r}",
-        fix="Take the id from the answer or event that announced it; "
-        "the token of an app sees that app's things only.",
-    )

@@ -1,4 +1,4 @@
-"""Structured logs on standard error: one line a happening, ``noun.verbed``, no prose."""
+"""Structured logs on standard error: one line per event, named ``noun.verbed``, no prose."""
 
 import logging
 import sys
@@ -10,7 +10,7 @@ import structlog
 def configure(*, json: bool) -> None:
     """Send our logs and those of libraries to standard error.
 
-    For people on a terminal; as JSON lines where ``json`` is asked for, and where none is.
+    They are formatted for people on a terminal, and as JSON lines with ``json`` or elsewhere.
     """
     json = json or not sys.stderr.isatty()
     renderer: structlog.typing.Processor = (
@@ -26,7 +26,7 @@ def configure(*, json: bool) -> None:
     structlog.configure(
         processors=[*shared, structlog.processors.format_exc_info, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        # One write a line: several processes share what they are written to.
+        # One write per line, since several processes share standard error.
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )

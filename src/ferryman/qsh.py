@@ -1,38 +1,38 @@
 """The query-string hash that binds a Connect token to one request (source: connect-jwt).
 
-It covers ``METHOD&path&query``. The path is the request's own without the context path; the query
-is put into one canonical form, so that both sides hash the same whatever wrote the URL.
+It covers ``METHOD&path&query``. The path excludes the context path; the query is put into a
+canonical form, so that both sides compute the same hash however the URL was written.
 """
 
 from hashlib import sha256
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 CONTEXT_PATH = "/wiki"
-"""Confluence answers behind it, and the hash leaves it out."""
+"""The path below which Confluence answers; the hash excludes it."""
 
 
 def query_string_hash(method: str, path: str, query: str, context: str = CONTEXT_PATH) -> str:
-    """The ``qsh`` of a request, from its path and query exactly as they go over the wire.
+    """Return the ``qsh`` of a request, from path and query exactly as they go over the wire.
 
-    ``context`` is the path that the receiver answers behind, if any.
+    ``context`` is the path below which the receiver answers, if any.
     """
     return sha256(canonical_request(method, path, query, context).encode()).hexdigest()
 
 
 def canonical_request(method: str, path: str, query: str, context: str = CONTEXT_PATH) -> str:
-    """What is hashed: the method in capitals, the canonical path and the canonical query."""
+    """Return the hashed text: method in capitals, canonical path and canonical query."""
     return f"{method.upper()}&{canonical_path(path, context)}&{canonical_query(query)}"
 
 
 def canonical_path(path: str, context: str = CONTEXT_PATH) -> str:
-    """Begins with a slash, ends without one, and holds no ``&``, which separates the parts."""
+    """Return the path with a leading slash, without a trailing one, and with ``&`` escaped."""
     if context and (path == context or path.startswith(f"{context}/")):
         path = path[len(context) :]
     return "/" + path.strip("/").replace("&", "%26")
 
 
 def canonical_query(query: str) -> str:
-    """Parameters sorted by name; values of one name sorted and joined by commas; no ``jwt``."""
+    """Return parameters sorted by name, repeated ones joined by commas, without ``jwt``."""
     values: dict[str, list[str]] = {}
     for pair in query.split("&"):
         name, _, value = pair.partition("=")
@@ -42,5 +42,5 @@ def canonical_query(query: str) -> str:
 
 
 def _encoded(text: str) -> str:
-    """Percent-encoded anew: all but letters, digits and ``-._~``; a plus is a space."""
+    """Re-encode all but letters, digits and ``-._~``; a plus is a space."""
     return quote_from_bytes(unquote_to_bytes(text.replace("+", " ")), safe="~")

@@ -1,7 +1,7 @@
-"""One trace from a call through the message it owes to the call of the app (W3C trace context).
+"""Trace a call, the message that it queues, and the call of the app (W3C trace context).
 
-The context is passed on whether or not anybody collects spans: a text kept with the message.
-Spans are made where ``ferryman[otel]`` is installed and ``OTEL_EXPORTER_OTLP_ENDPOINT`` is set.
+The context is passed on, in text stored with the message, even if nobody collects spans. Spans are
+created if ``ferryman[otel]`` is installed and ``OTEL_EXPORTER_OTLP_ENDPOINT`` is set.
 """
 
 import os
@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import structlog
 
-from ferryman.ids import passing_id
+from ferryman.ids import ephemeral_id
 
 log = structlog.get_logger("ferryman.tracing")
 
@@ -22,11 +22,11 @@ _ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT
 
 _current: ContextVar[str | None] = ContextVar("trace", default=None)
 _tracers: list[Any] = []
-"""The one of OpenTelemetry, where spans are made."""
+"""The OpenTelemetry tracer, if spans are created."""
 
 
 def configure() -> None:
-    """Make spans from now on, if that is asked for by the variables of OpenTelemetry."""
+    """Create spans from now on, if the variables of OpenTelemetry ask for it."""
     if _tracers or not any(os.environ.get(name) for name in _ENDPOINTS):
         return
     try:
@@ -35,7 +35,8 @@ def configure() -> None:
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
     except ModuleNotFoundError as exc:
-        log.warning("traces.not_installed", missing=exc.name, fix="pip install ferryman[otel]")
+        fix = "pip install 'WHEEL[otel]', WHEEL being the path of Ferryman's wheel"
+        log.warning("traces.not_installed", missing=exc.name, fix=fix)
         return
     name = os.environ.get("OTEL_SERVICE_NAME", "ferryman")
     provider = TracerProvider(resource=Resource.create({"service.name": name}))
@@ -44,12 +45,12 @@ def configure() -> None:
 
 
 def current() -> str | None:
-    """The ``traceparent`` of what is being done; None outside of any trace."""
+    """Return the current ``traceparent``; None outside any trace."""
     return _current.get()
 
 
 def parse(header: str | None) -> str | None:
-    """A ``traceparent`` that a caller sent, if it is one."""
+    """Return a caller's ``traceparent``; None if it is malformed."""
     return header if header is not None and _FORM.fullmatch(header) else None
 
 
@@ -57,10 +58,10 @@ def parse(header: str | None) -> str | None:
 def span(
     name: str, parent: str | None, kind: Literal["server", "client"], **attributes: object
 ) -> Iterator[Any]:
-    """Within the block :func:`current` is of a span under ``parent``.
+    """Run the block in a span under ``parent``, which :func:`current` then returns.
 
-    Gives the span of OpenTelemetry, or None where none is made; the trace is then only passed
-    on, and a trace that nobody began is not begun.
+    Yields the OpenTelemetry span; or None if none is created, when the trace is only passed on and
+    no new one is begun.
     """
     if not _tracers:
         token = _current.set(parent)
@@ -87,14 +88,14 @@ def span(
 
 
 def outgoing() -> dict[str, str]:
-    """The headers by which another service goes on with the trace, in both usual forms.
+    """Return the headers by which another service continues the trace, in both usual forms.
 
-    Without a trace one is begun: the apps that remotes are written for are sent its ids always.
+    A new trace is begun if there is none, since apps with remotes expect its ids in every call.
     """
     known = _current.get()
-    trace_id = passing_id().hex if known is None else known[3:35]
-    # A span of ours is the parent of what the app does; without one the attempt gets an id.
-    span_id = known[36:52] if known is not None and _tracers else passing_id().hex[16:]
+    trace_id = ephemeral_id().hex if known is None else known[3:35]
+    # Our span is the parent of the app's spans; without one the attempt gets an id.
+    span_id = known[36:52] if known is not None and _tracers else ephemeral_id().hex[16:]
     flags = "00" if known is None else known[53:]
     return {
         "traceparent": f"00-{trace_id}-{span_id}-{flags}",

@@ -1,17 +1,17 @@
-"""The closed sets of words that code, URLs, documents and the command line share."""
+"""The enumerations that code, URLs, documents and the command line share."""
 
 from enum import StrEnum
 
 
 class AppKind(StrEnum):
-    """How a cloud app takes part: Forge acknowledges messages, Connect settles by itself."""
+    """How a cloud app takes part: Forge acknowledges messages, Connect settles transfers."""
 
     FORGE = "forge"
     CONNECT = "connect"
 
 
 class InstallationState(StrEnum):
-    """Whether a Connect app shares a secret with the platform, without which it may nothing."""
+    """Whether a Connect app shares a secret with the platform; without one it can do nothing."""
 
     NOT_INSTALLED = "NOT_INSTALLED"
     INSTALLED = "INSTALLED"
@@ -19,7 +19,7 @@ class InstallationState(StrEnum):
 
 
 class TransferStatus(StrEnum):
-    """Life of a transfer; see ``domain/transfer.py`` for the moves between them."""
+    """The status of a transfer; ``domain/transfer.py`` has the transitions."""
 
     READY = "READY"
     IN_PROGRESS = "IN_PROGRESS"
@@ -33,7 +33,7 @@ class TransferStatus(StrEnum):
 
     @property
     def final(self) -> bool:
-        """Whether the transfer is settled: it then never changes and takes no write."""
+        """Return whether the transfer is settled: it then never changes and takes no write."""
         return self not in _LIVE
 
 
@@ -58,7 +58,7 @@ class EventType(StrEnum):
 
 
 class ConnectEventType(StrEnum):
-    """The five events that Connect apps get (connect-webhooks); none tells of an export's end."""
+    """The five events of Connect apps (connect-webhooks); none reports the end of an export."""
 
     TRIGGERED = "listener-triggered"
     UPLOADED = "app-data-uploaded"
@@ -67,20 +67,29 @@ class ConnectEventType(StrEnum):
     SETTLED = "transfer-settled"
 
 
-class FailureCause(StrEnum):
-    """Why an attempt at delivering a message failed, said by whoever saw it fail.
+class FunctionMode(StrEnum):
+    """How functions run; ``AUTO`` is ``SANDBOXED`` where that works, else ``TRUSTED``."""
 
-    Each is a cause of ``domain/cause.py``, which has the words for it.
+    SANDBOXED = "sandboxed"
+    TRUSTED = "trusted"
+    NONE = "none"
+    AUTO = "auto"
+
+
+class FailureCause(StrEnum):
+    """Why an attempt to deliver a message failed, set where the failure is detected.
+
+    Each is a cause in ``domain/diagnosis/causes.py``, which has the words for it.
     """
 
-    # The way to the app
+    # Connecting to the app
     NAME_NOT_RESOLVED = "name_not_resolved"
     CONNECTION_REFUSED = "connection_refused"
     TLS_FAILED = "tls_failed"
     CONNECTION_BROKE = "connection_broke"
     ADDRESS_REFUSED = "address_refused"
     ADDRESS_UNUSABLE = "address_unusable"
-    # What a remote or a webhook answered
+    # The answer of a remote or webhook
     NOT_ANSWERED_IN_TIME = "not_answered_in_time"
     REDIRECTED = "redirected"
     ANSWERED_NOT_200 = "answered_not_200"
@@ -97,17 +106,17 @@ class FailureCause(StrEnum):
     FUNCTION_OUT_OF_MEMORY = "function_out_of_memory"
     RETRY_REQUESTED = "retry_requested"
     NO_FREE_PLACE = "no_free_place"
-    # The platform itself, and what has no cause of its own
+    # The platform itself, and anything else
     WORKER_DIED = "worker_died"
     DELIVERY_FAILED = "delivery_failed"
 
 
 class GivenUp(StrEnum):
-    """Why a file that was begun will not come (ADR 0038).
+    """Why a begun file will not be completed (ADR 0038).
 
     ``WRITER_FAILED`` blocks ``complete_export``: the file is missing. ``DELIBERATE`` is the
-    listener's own decision to do without it. ``SUPERSEDED`` files were replaced by a later claim
-    or by a complete file of the same label.
+    listener's own decision to leave it out. ``SUPERSEDED`` files were replaced by a later claim or
+    by a complete file with the same label.
     """
 
     WRITER_FAILED = "writer_failed"
@@ -115,15 +124,32 @@ class GivenUp(StrEnum):
     SUPERSEDED = "superseded"
 
 
+class IdKind(StrEnum):
+    """What can be found by a part of its id."""
+
+    TRANSFER = "transfer"
+    MESSAGE = "message"
+    MIGRATION = "migration"
+    APP = "app"
+
+
 class AckStatus(StrEnum):
-    """What a Forge app says of a message (forge-rest)."""
+    """A Forge app's acknowledgement of a message (forge-rest)."""
 
     SUCCESS = "SUCCESS"
     FAILED = "FAILED"
 
 
+class Acknowledged(StrEnum):
+    """Filter of messages and files by acknowledgement."""
+
+    SUCCESS = "SUCCESS"
+    FAILED = "FAILED"
+    NONE = "NONE"
+
+
 class ReportedStatus(StrEnum):
-    """What a Connect app may say of its transfer (connect-rest); all but the first settle it."""
+    """A status that a Connect app reports (connect-rest); all but the first settle the transfer."""
 
     IN_PROGRESS = "IN_PROGRESS"
     SUCCESS = "SUCCESS"
@@ -132,7 +158,7 @@ class ReportedStatus(StrEnum):
 
 
 class MessageState(StrEnum):
-    """Where the delivery of a message stands; the acknowledgement is kept apart from it."""
+    """The delivery state of a message, which is separate from its acknowledgement."""
 
     PENDING = "PENDING"
     DELIVERED = "DELIVERED"
@@ -140,7 +166,7 @@ class MessageState(StrEnum):
 
 
 class ContainerType(StrEnum):
-    """What an admin may select in a plan (forge-events, Parameters)."""
+    """What an admin can select in a plan (forge-events, Parameters)."""
 
     SITE = "Site"
     CONFLUENCE_SPACE = "ConfluenceSpace"
@@ -148,14 +174,14 @@ class ContainerType(StrEnum):
 
 
 class Audience(StrEnum):
-    """Which surface a token opens."""
+    """The surface that a token is for."""
 
     SERVER = "server"
     CLOUD = "cloud"
 
 
 class AccessScope(StrEnum):
-    """Kinds of data a listener may declare (access-scopes)."""
+    """Kinds of data a listener can declare (access-scopes)."""
 
     APP_DATA_UGC = "APP_DATA_UGC"
     APP_DATA_PII = "APP_DATA_PII"
@@ -167,3 +193,13 @@ class AccessScope(StrEnum):
     PRODUCT_DATA_OTHER = "PRODUCT_DATA_OTHER"
     MIGRATION_TRACING_IDENTITY = "MIGRATION_TRACING_IDENTITY"
     MIGRATION_TRACING_PRODUCT = "MIGRATION_TRACING_PRODUCT"
+
+
+class Role(StrEnum):
+    """What the holder of an access token may do; ``domain/access.py`` has the table (ADR 0062)."""
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    APP_OWNER = "app-owner"
+    ADMIN = "admin"
+    METRICS = "metrics"

@@ -6,15 +6,16 @@ from typing import Any
 import pytest
 
 from ferryman.vocab import AccessScope
-from tests.api.connect_app import connect_crossing
-from tests.support import Crossing, PlatformProcess, problem
+from tests.kit.connect_client import connect_migration
+from tests.kit.function_app import FunctionMigration
+from tests.kit.platform import PlatformProcess, problem
 
 FORGE = "/app/migration/forge/v1"
 APP_DATA = [scope.value for scope in AccessScope if scope.startswith("APP_DATA")]
 
 
-def server_calls(crossing: Crossing) -> dict[str, tuple[str, str, Any]]:
-    base = f"/server/v1/transfers/{crossing.transfer_id}"
+def server_calls(migration: FunctionMigration) -> dict[str, tuple[str, str, Any]]:
+    base = f"/server/v1/transfers/{migration.transfer_id}"
     return {
         "identity find": ("POST", f"{base}/mappings/find?namespace=identity:user", ["ann"]),
         "identity page": ("GET", f"{base}/mappings/page?namespace=identity:user", None),
@@ -25,8 +26,8 @@ def server_calls(crossing: Crossing) -> dict[str, tuple[str, str, Any]]:
     }
 
 
-def cloud_calls(crossing: Crossing, key: str) -> dict[str, tuple[str, str, Any]]:
-    one = crossing.transfer_id
+def cloud_calls(migration: FunctionMigration, key: str) -> dict[str, tuple[str, str, Any]]:
+    one = migration.transfer_id
     return {
         "identity find": ("POST", f"/mapping/{one}/find?namespace=identity:user", ["ann"]),
         "identity page": ("GET", f"/mapping/{one}/page?namespace=identity:user", None),
@@ -61,14 +62,14 @@ SETS: list[list[str]] = [
 ]
 
 
-def reclaim(crossing: Crossing, scopes: list[str] | None) -> None:
+def reclaim(migration: FunctionMigration, scopes: list[str] | None) -> None:
     """The agent was killed, and now its listener declares that.
 
     A claim passes over a transfer that an upload holds just then, so this one waits.
     """
-    claimed = crossing.claim(accessScopes=scopes, waitSeconds=20)
-    assert claimed["transferId"] == crossing.transfer_id
-    assert crossing.view()["accessScopes"] == claimed["accessScopes"]
+    claimed = migration.claim(accessScopes=scopes, waitSeconds=20)
+    assert claimed["transferId"] == migration.transfer_id
+    assert migration.view()["accessScopes"] == claimed["accessScopes"]
 
 
 def check(name: str, scopes: list[str], reply: Any) -> None:
@@ -88,29 +89,29 @@ def test_each_call_of_a_forge_app_needs_its_scope(
     platform_process: PlatformProcess, app_folder: Path
 ) -> None:
     """On the server's side and in the cloud, and at once when the listener declares less."""
-    crossing = Crossing.begin(platform_process, app_folder)
-    crossing.upload("notes")
-    path = f"{FORGE}/data/{crossing.transfer_id}/page"
-    key = crossing.cloud.ok("GET", path)["items"][0]["key"]
+    migration = FunctionMigration.begin(platform_process, app_folder)
+    migration.send("notes")
+    path = f"{FORGE}/data/{migration.transfer_id}/page"
+    key = migration.cloud.ok("GET", path)["items"][0]["key"]
     for scopes in SETS:
-        reclaim(crossing, scopes)
-        for name, (method, path, body) in server_calls(crossing).items():
-            check(name, scopes, crossing.server.call(method, path, body))
-        for name, (method, path, body) in cloud_calls(crossing, key).items():
-            check(name, scopes, crossing.cloud.call(method, FORGE + path, body))
-    reclaim(crossing, None)
-    assert crossing.view()["accessScopes"] == list(AccessScope)
+        reclaim(migration, scopes)
+        for name, (method, path, body) in server_calls(migration).items():
+            check(name, scopes, migration.server.call(method, path, body))
+        for name, (method, path, body) in cloud_calls(migration, key).items():
+            check(name, scopes, migration.cloud.call(method, FORGE + path, body))
+    reclaim(migration, None)
+    assert migration.view()["accessScopes"] == list(AccessScope)
 
 
 def test_each_call_of_a_connect_app_needs_its_scope(
     platform_process: PlatformProcess, app_folder: Path
 ) -> None:
-    crossing, app = connect_crossing(platform_process, app_folder)
-    crossing.upload("notes")
-    key = app.ok("GET", f"/data/{crossing.transfer_id}/all")[0]["s3Key"]
+    migration, app = connect_migration(platform_process, app_folder)
+    migration.send("notes")
+    key = app.ok("GET", f"/data/{migration.transfer_id}/all")[0]["s3Key"]
     for scopes in SETS:
-        reclaim(crossing, scopes)
-        for name, (method, path, body) in cloud_calls(crossing, key).items():
+        reclaim(migration, scopes)
+        for name, (method, path, body) in cloud_calls(migration, key).items():
             if name not in ("app data page", "app data payload"):
                 check(name, scopes, app.call(method, path, body))
 
@@ -119,25 +120,25 @@ def test_what_is_begun_can_be_completed(
     platform_process: PlatformProcess, app_folder: Path
 ) -> None:
     """Bytes that were accepted are kept, whatever the app may do meanwhile."""
-    crossing = Crossing.begin(platform_process, app_folder)
-    narrow = {**crossing.registration, "accessScopes": ["MIGRATION_TRACING_IDENTITY"]}
-    with crossing.gateway() as gateway:
+    migration = FunctionMigration.begin(platform_process, app_folder)
+    narrow = {**migration.registration, "accessScopes": ["MIGRATION_TRACING_IDENTITY"]}
+    with migration.gateway() as gateway:
         file = gateway.create_app_data("notes")
         file.write(b"x" * 9_000_000)
-        crossing.admin.ok("POST", "/admin/v1/apps", narrow)
+        migration.admin.ok("POST", "/admin/v1/apps", narrow)
         file.close()
-    assert [message["label"] for message in crossing.messages() if message["key"]] == ["notes"]
+    assert [message["label"] for message in migration.messages() if message["key"]] == ["notes"]
 
 
 def test_a_registration_that_narrows_counts_at_once(
     platform_process: PlatformProcess, app_folder: Path
 ) -> None:
-    crossing = Crossing.begin(platform_process, app_folder)
-    narrow = {**crossing.registration, "accessScopes": ["APP_DATA_UGC"]}
-    crossing.admin.ok("POST", "/admin/v1/apps", narrow)
-    path = f"{FORGE}/mapping/{crossing.transfer_id}/page?namespace=jira:issue"
-    assert crossing.cloud.refused(403, "GET", path)["code"] == "access_scope_missing"
-    assert crossing.view()["accessScopes"] == ["APP_DATA_UGC"]
+    migration = FunctionMigration.begin(platform_process, app_folder)
+    narrow = {**migration.registration, "accessScopes": ["APP_DATA_UGC"]}
+    migration.admin.ok("POST", "/admin/v1/apps", narrow)
+    path = f"{FORGE}/mapping/{migration.transfer_id}/page?namespace=jira:issue"
+    assert migration.cloud.refused(403, "GET", path)["code"] == "access_scope_missing"
+    assert migration.view()["accessScopes"] == ["APP_DATA_UGC"]
 
 
 @pytest.mark.parametrize(
@@ -162,22 +163,22 @@ def test_a_registration_that_narrows_counts_at_once(
 def test_a_claim_that_declares_too_much_takes_nothing(
     platform_process: PlatformProcess, app_folder: Path, fields: Any, status: int, code: str
 ) -> None:
-    crossing = Crossing.begin(
+    migration = FunctionMigration.begin(
         platform_process, app_folder, claim=False, accessScopes=["APP_DATA_UGC"]
     )
-    request = {"serverAppKeys": [crossing.registration["serverAppKey"]], "waitSeconds": 0}
-    found = crossing.server.refused(
+    request = {"serverAppKeys": [migration.registration["serverAppKey"]], "waitSeconds": 0}
+    found = migration.server.refused(
         status, "POST", "/server/v1/listeners/claim", {**request, **fields}
     )
     assert found["code"] == code
-    assert crossing.status == "READY"
+    assert migration.status == "READY"
 
 
 def test_another_apps_transfer_is_not_found_whatever_the_scopes(
     platform_process: PlatformProcess, app_folder: Path, tmp_path: Path
 ) -> None:
     """A missing scope must not tell that it is there."""
-    mine = Crossing.begin(platform_process, app_folder, accessScopes=[])
-    other = Crossing.begin(platform_process, tmp_path / "other")
+    mine = FunctionMigration.begin(platform_process, app_folder, accessScopes=[])
+    other = FunctionMigration.begin(platform_process, tmp_path / "other")
     path = f"{FORGE}/mapping/{other.transfer_id}/page?namespace=jira:issue"
     assert mine.cloud.refused(404, "GET", path)["code"] == "transfer_not_found"

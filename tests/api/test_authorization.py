@@ -7,8 +7,8 @@ import string
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.api.connect_app import BASES
-from tests.support import PlatformProcess, problem
+from tests.kit.connect_client import BASES
+from tests.kit.platform import PlatformProcess, problem
 
 PATHS = [
     *(f"{base}/webhook" for base in BASES),

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.support import Caller, Crossing, PlatformProcess, manifest, problem
+from tests.kit.function_app import FunctionMigration
+from tests.kit.manifests import function_manifest
+from tests.kit.platform import Caller, PlatformProcess, problem
 
 UNKNOWN = "3f3a47f2-a6a2-4204-84bb-d0fc504c9dc6"
 STRANGE = [
@@ -28,16 +30,16 @@ FORGE = "/app/migration/forge/v1"
 
 
 @pytest.fixture
-def crossing(platform_process: PlatformProcess, app_folder: Path) -> Crossing:
-    return Crossing.begin(platform_process, app_folder)
+def migration(platform_process: PlatformProcess, app_folder: Path) -> FunctionMigration:
+    return FunctionMigration.begin(platform_process, app_folder)
 
 
 @pytest.fixture
-def other(platform_process: PlatformProcess, tmp_path: Path) -> Crossing:
+def other(platform_process: PlatformProcess, tmp_path: Path) -> FunctionMigration:
     """Another app's migration, with a file in it."""
-    crossing = Crossing.begin(platform_process, tmp_path / "other-app")
-    crossing.upload("theirs")
-    return crossing
+    migration = FunctionMigration.begin(platform_process, tmp_path / "other-app")
+    migration.send("theirs")
+    return migration
 
 
 def forge_calls(transfer: str, key: str) -> list[tuple[str, str, object]]:
@@ -87,17 +89,17 @@ def without_id(document: dict[str, Any]) -> str:
 
 
 def test_foreign_unknown_and_malformed_ids_look_alike_to_cloud_apps(
-    crossing: Crossing, other: Crossing
+    migration: FunctionMigration, other: FunctionMigration
 ) -> None:
     [key] = [m["key"] for m in other.messages() if m["key"]]
     other.advance(0)
     before = other.view(), other.timeline()
     foreign = forge_calls(other.transfer_id, key)
     for index, (method, path, body) in enumerate(foreign):
-        reference = crossing.cloud.refused(404, method, FORGE + path, body)
+        reference = migration.cloud.refused(404, method, FORGE + path, body)
         for strange in [UNKNOWN, *STRANGE]:
             _, found, content = forge_calls(strange, strange)[index]
-            reply = crossing.cloud.call(method, FORGE + found, content)
+            reply = migration.cloud.call(method, FORGE + found, content)
             assert reply.status == 404, (found, reply.body)
             document = problem(reply)
             if document["code"] != "path_not_found":
@@ -106,17 +108,17 @@ def test_foreign_unknown_and_malformed_ids_look_alike_to_cloud_apps(
 
 
 def test_foreign_unknown_and_malformed_ids_look_alike_to_server_apps(
-    crossing: Crossing, other: Crossing
+    migration: FunctionMigration, other: FunctionMigration
 ) -> None:
     begun = other.server.ok("POST", f"/server/v1/transfers/{other.transfer_id}/app-data", {})
     other.advance(0)
     before = other.view(), other.timeline()
     foreign = server_calls(other.transfer_id, begun["uploadId"])
     for index, (method, path, body) in enumerate(foreign):
-        reference = crossing.server.refused(404, method, "/server/v1" + path, body)
+        reference = migration.server.refused(404, method, "/server/v1" + path, body)
         for strange in [UNKNOWN, *STRANGE]:
             _, found, content = server_calls(strange, strange)[index]
-            reply = crossing.server.call(method, "/server/v1" + found, content)
+            reply = migration.server.call(method, "/server/v1" + found, content)
             assert reply.status == 404, (found, reply.body)
             document = problem(reply)
             if document["code"] != "path_not_found":
@@ -134,22 +136,26 @@ def test_foreign_unknown_and_malformed_ids_look_alike_to_server_apps(
         "/messages/{}",
     ],
 )
-def test_the_operator_too_gets_404_for_ids_that_are_none(crossing: Crossing, path: str) -> None:
+def test_the_operator_too_gets_404_for_ids_that_are_none(
+    migration: FunctionMigration, path: str
+) -> None:
     for strange in [UNKNOWN, *STRANGE]:
-        crossing.admin.refused(404, "GET", "/admin/v1" + path.format(strange))
+        migration.admin.refused(404, "GET", "/admin/v1" + path.format(strange))
     for action in ("cancel", "rerun"):
-        crossing.admin.refused(404, "POST", f"/admin/v1/transfers/{UNKNOWN}/{action}")
-    crossing.admin.refused(404, "POST", f"/admin/v1/migrations/{UNKNOWN}/start")
-    crossing.admin.refused(404, "POST", f"/admin/v1/messages/{UNKNOWN}/redeliver")
+        migration.admin.refused(404, "POST", f"/admin/v1/transfers/{UNKNOWN}/{action}")
+    migration.admin.refused(404, "POST", f"/admin/v1/migrations/{UNKNOWN}/start")
+    migration.admin.refused(404, "POST", f"/admin/v1/messages/{UNKNOWN}/redeliver")
 
 
-def test_acknowledging_is_all_or_nothing(crossing: Crossing, other: Crossing) -> None:
-    mine = crossing.upload("mine")
+def test_acknowledging_is_all_or_nothing(
+    migration: FunctionMigration, other: FunctionMigration
+) -> None:
+    mine = migration.send("mine")
     theirs = other.message_of("theirs")
-    path = f"{FORGE}/message/{crossing.transfer_id}/status"
+    path = f"{FORGE}/message/{migration.transfer_id}/status"
     for bad in (UNKNOWN, theirs, "nonsense", ""):
         half = {"status": "SUCCESS", "messageIds": [mine, bad]}
-        assert crossing.cloud.refused(404, "POST", path, half)["code"] == "message_not_found"
+        assert migration.cloud.refused(404, "POST", path, half)["code"] == "message_not_found"
     wrong: list[object] = [
         {"status": "DONE", "messageIds": [mine]},
         {"status": "success", "messageIds": [mine]},
@@ -163,11 +169,11 @@ def test_acknowledging_is_all_or_nothing(crossing: Crossing, other: Crossing) ->
         [],
     ]
     for body in wrong:
-        crossing.cloud.refused(400, "POST", path, body)
-    assert crossing.view()["acknowledged"] == 0
-    crossing.cloud.ok("POST", path, {"status": "FAILED", "messageIds": [mine, mine, mine.upper()]})
-    crossing.cloud.ok("POST", path, {"status": "SUCCESS", "messageIds": [mine]})
-    view = crossing.view()
+        migration.cloud.refused(400, "POST", path, body)
+    assert migration.view()["acknowledged"] == 0
+    migration.cloud.ok("POST", path, {"status": "FAILED", "messageIds": [mine, mine, mine.upper()]})
+    migration.cloud.ok("POST", path, {"status": "SUCCESS", "messageIds": [mine]})
+    view = migration.view()
     assert (view["acknowledged"], view["failed"]) == (1, 1)
 
 
@@ -190,26 +196,26 @@ def test_acknowledging_is_all_or_nothing(crossing: Crossing, other: Crossing) ->
         b'{"message": ' + b"1" * 5000 + b"}",
     ],
 )
-def test_bodies_that_are_no_log_message(crossing: Crossing, raw: bytes) -> None:
-    reply = crossing.cloud.call("POST", f"{FORGE}/log/{crossing.transfer_id}", raw=raw)
+def test_bodies_that_are_no_log_message(migration: FunctionMigration, raw: bytes) -> None:
+    reply = migration.cloud.call("POST", f"{FORGE}/log/{migration.transfer_id}", raw=raw)
     assert reply.status == 400, reply.body
     problem(reply)
 
 
-def test_log_messages_have_a_limit(crossing: Crossing) -> None:
-    path = f"{FORGE}/log/{crossing.transfer_id}"
+def test_log_messages_have_a_limit(migration: FunctionMigration) -> None:
+    path = f"{FORGE}/log/{migration.transfer_id}"
     longest = "⛵" * 65_536
-    crossing.cloud.ok("POST", path, {"message": longest})
-    document = crossing.cloud.refused(400, "POST", path, {"message": longest + "x"})
+    migration.cloud.ok("POST", path, {"message": longest})
+    document = migration.cloud.refused(400, "POST", path, {"message": longest + "x"})
     assert document["code"] == "message_too_long"
-    logged = [e["data"]["message"] for e in crossing.timeline() if e["kind"] == "log.added"]
+    logged = [e["data"]["message"] for e in migration.timeline() if e["kind"] == "log.added"]
     assert logged == [longest]
 
 
-def test_bodies_have_a_limit(crossing: Crossing) -> None:
-    path = f"{FORGE}/log/{crossing.transfer_id}"
+def test_bodies_have_a_limit(migration: FunctionMigration) -> None:
+    path = f"{FORGE}/log/{migration.transfer_id}"
     raw = json.dumps({"message": "x" * (2 << 20)}).encode()
-    reply = crossing.cloud.call("POST", path, raw=raw)
+    reply = migration.cloud.call("POST", path, raw=raw)
     assert reply.status == 413
     assert problem(reply)["code"] == "body_too_large"
 
@@ -218,30 +224,30 @@ def test_bodies_have_a_limit(crossing: Crossing) -> None:
     "label",
     ["", " ", "notes", "größe", "日本語", "👩‍👩‍👧‍👦 ⛵", "\u202egnol", "x" * 1024, "\x01\t\n"],
 )
-def test_labels_of_any_unicode_arrive_unchanged(crossing: Crossing, label: str) -> None:
-    message_id = crossing.upload(label)
-    [item] = crossing.cloud.ok("GET", f"{FORGE}/data/{crossing.transfer_id}/all")
+def test_labels_of_any_unicode_arrive_unchanged(migration: FunctionMigration, label: str) -> None:
+    message_id = migration.send(label)
+    [item] = migration.cloud.ok("GET", f"{FORGE}/data/{migration.transfer_id}/all")
     assert item.get("label") == label
-    crossing.advance(0)
-    [event] = [e for e in crossing.events() if e["messageId"] == message_id]
+    migration.advance(0)
+    [event] = [e for e in migration.events() if e["messageId"] == message_id]
     assert event.get("label") == label
 
 
 @pytest.mark.parametrize("label", ['"nul \\u0000"', '"half \\ud83d"', '"' + "x" * 1025 + '"', "1"])
-def test_labels_that_are_refused(crossing: Crossing, label: str) -> None:
-    path = f"/server/v1/transfers/{crossing.transfer_id}/app-data"
-    reply = crossing.server.call("POST", path, raw=b'{"label": %s}' % label.encode())
+def test_labels_that_are_refused(migration: FunctionMigration, label: str) -> None:
+    path = f"/server/v1/transfers/{migration.transfer_id}/app-data"
+    reply = migration.server.call("POST", path, raw=b'{"label": %s}' % label.encode())
     assert reply.status == 400
     problem(reply)
 
 
 REGISTRATIONS: list[tuple[str, Callable[[dict[str, Any]], None]]] = [
     ("manifest", lambda r: r["manifest"]["modules"].update({"migration": [{"key": "m"}]})),
-    ("unknown event", lambda r: r.update(manifest=manifest(events=["avi:nothing"]))),
-    ("missing file", lambda r: r.update(manifest=manifest("nowhere.run"))),
-    ("missing function", lambda r: r.update(manifest=manifest("index.nothing"))),
-    ("handler form", lambda r: r.update(manifest=manifest("run"))),
-    ("outside the folder", lambda r: r.update(manifest=manifest("../other.run"))),
+    ("unknown event", lambda r: r.update(manifest=function_manifest(events=["avi:nothing"]))),
+    ("missing file", lambda r: r.update(manifest=function_manifest("nowhere.run"))),
+    ("missing function", lambda r: r.update(manifest=function_manifest("index.nothing"))),
+    ("handler form", lambda r: r.update(manifest=function_manifest("run"))),
+    ("outside the folder", lambda r: r.update(manifest=function_manifest("../other.run"))),
     ("upper-case environment", lambda r: r.update(environment="Production")),
     ("no source", lambda r: r.update(source=None)),
     ("relative source", lambda r: r.update(source="app")),
@@ -267,20 +273,20 @@ REGISTRATIONS: list[tuple[str, Callable[[dict[str, Any]], None]]] = [
 
 
 @pytest.mark.parametrize("name", [name for name, _ in REGISTRATIONS])
-def test_registrations_that_are_refused(crossing: Crossing, name: str) -> None:
+def test_registrations_that_are_refused(migration: FunctionMigration, name: str) -> None:
     change = dict(REGISTRATIONS)[name]
-    registration = json.loads(json.dumps(crossing.registration))
+    registration = json.loads(json.dumps(migration.registration))
     registration["cloudAppKey"] += "-new"
     change(registration)
-    document = crossing.admin.refused(400, "POST", "/admin/v1/apps", registration)
+    document = migration.admin.refused(400, "POST", "/admin/v1/apps", registration)
     assert document["code"] != "internal_error"
     plan = {
         "name": "n",
         "cloudUrl": "https://harbour.example",
         "sourceId": "s",
-        "apps": [crossing.registration["cloudAppKey"] + "-new"],
+        "apps": [migration.registration["cloudAppKey"] + "-new"],
     }
-    crossing.admin.refused(404, "POST", "/admin/v1/migrations", plan)
+    migration.admin.refused(404, "POST", "/admin/v1/migrations", plan)
 
 
 MIGRATIONS: list[tuple[dict[str, Any], int]] = [
@@ -302,16 +308,16 @@ MIGRATIONS: list[tuple[dict[str, Any], int]] = [
 
 @pytest.mark.parametrize(("change", "status"), MIGRATIONS, ids=lambda value: str(value)[:40])
 def test_migrations_that_are_refused(
-    crossing: Crossing, change: dict[str, Any], status: int
+    migration: FunctionMigration, change: dict[str, Any], status: int
 ) -> None:
     plan = {
         "name": "n",
         "cloudUrl": "https://harbour.example",
         "sourceId": "s",
-        "apps": [crossing.registration["cloudAppKey"]],
+        "apps": [migration.registration["cloudAppKey"]],
         **change,
     }
-    document = crossing.admin.refused(status, "POST", "/admin/v1/migrations", plan)
+    document = migration.admin.refused(status, "POST", "/admin/v1/migrations", plan)
     assert document["code"] != "internal_error"
 
 
@@ -331,72 +337,72 @@ def test_migrations_that_are_refused(
 def test_claims_that_are_refused(
     platform_process: PlatformProcess, app_folder: Path, change: dict[str, Any]
 ) -> None:
-    crossing = Crossing.begin(platform_process, app_folder, claim=False)
+    migration = FunctionMigration.begin(platform_process, app_folder, claim=False)
     request = {
-        "serverAppKeys": [crossing.registration["serverAppKey"]],
+        "serverAppKeys": [migration.registration["serverAppKey"]],
         "agentId": "agent",
         "waitSeconds": 0,
         **change,
     }
-    reply = crossing.server.call("POST", "/server/v1/listeners/claim", request)
+    reply = migration.server.call("POST", "/server/v1/listeners/claim", request)
     assert reply.status in (400, 404), reply.body
     problem(reply)
-    assert crossing.status == "READY"
+    assert migration.status == "READY"
 
 
 @pytest.mark.parametrize("seconds", ["-1", "1e400", "1e18", '"soon"', "null", "[]"])
-def test_the_clock_goes_forward_by_a_number(crossing: Crossing, seconds: str) -> None:
-    before = crossing.admin.ok("GET", "/admin/v1/clock")["offsetSeconds"]
+def test_the_clock_goes_forward_by_a_number(migration: FunctionMigration, seconds: str) -> None:
+    before = migration.admin.ok("GET", "/admin/v1/clock")["offsetSeconds"]
     raw = b'{"seconds": %s}' % seconds.encode()
-    reply = crossing.admin.call("POST", "/admin/v1/clock/advance", raw=raw)
+    reply = migration.admin.call("POST", "/admin/v1/clock/advance", raw=raw)
     assert reply.status == 400, reply.body
     problem(reply)
-    assert crossing.admin.ok("GET", "/admin/v1/clock")["offsetSeconds"] == before
+    assert migration.admin.ok("GET", "/admin/v1/clock")["offsetSeconds"] == before
 
 
 @pytest.mark.parametrize("size", ["0", "-1", "100000", "x", "1.5", "9" * 30])
-def test_page_sizes(crossing: Crossing, size: str) -> None:
+def test_page_sizes(migration: FunctionMigration, size: str) -> None:
     paths: list[tuple[Caller, str]] = [
-        (crossing.admin, "/admin/v1/apps?"),
-        (crossing.admin, "/admin/v1/migrations?"),
-        (crossing.admin, f"/admin/v1/transfers/{crossing.transfer_id}/messages?"),
-        (crossing.admin, f"/admin/v1/transfers/{crossing.transfer_id}/timeline?"),
-        (crossing.cloud, f"{FORGE}/data/{crossing.transfer_id}/page?"),
-        (crossing.cloud, f"{FORGE}/mapping/{crossing.transfer_id}/page?namespace=a:b&"),
-        (crossing.cloud, f"{FORGE}/container/{crossing.transfer_id}/page?containerType=Site&"),
+        (migration.admin, "/admin/v1/apps?"),
+        (migration.admin, "/admin/v1/migrations?"),
+        (migration.admin, f"/admin/v1/transfers/{migration.transfer_id}/messages?"),
+        (migration.admin, f"/admin/v1/transfers/{migration.transfer_id}/timeline?"),
+        (migration.cloud, f"{FORGE}/data/{migration.transfer_id}/page?"),
+        (migration.cloud, f"{FORGE}/mapping/{migration.transfer_id}/page?namespace=a:b&"),
+        (migration.cloud, f"{FORGE}/container/{migration.transfer_id}/page?containerType=Site&"),
     ]
     for caller, path in paths:
         caller.refused(400, "GET", f"{path}pageSize={size}")
 
 
 @pytest.mark.parametrize("cursor", ["nonsense!", "AAAA", "%00", "____", UNKNOWN, "x" * 3000])
-def test_cursors_that_no_page_gave(crossing: Crossing, cursor: str) -> None:
+def test_cursors_that_no_page_gave(migration: FunctionMigration, cursor: str) -> None:
     paths: list[tuple[Caller, str]] = [
-        (crossing.admin, f"/admin/v1/apps?cursor={cursor}"),
-        (crossing.admin, f"/admin/v1/migrations?cursor={cursor}"),
-        (crossing.admin, f"/admin/v1/transfers/{crossing.transfer_id}/messages?cursor={cursor}"),
-        (crossing.admin, f"/admin/v1/transfers/{crossing.transfer_id}/timeline?cursor={cursor}"),
+        (migration.admin, f"/admin/v1/apps?cursor={cursor}"),
+        (migration.admin, f"/admin/v1/migrations?cursor={cursor}"),
+        (migration.admin, f"/admin/v1/transfers/{migration.transfer_id}/messages?cursor={cursor}"),
+        (migration.admin, f"/admin/v1/transfers/{migration.transfer_id}/timeline?cursor={cursor}"),
         (
-            crossing.cloud,
-            f"{FORGE}/container/{crossing.transfer_id}/page?containerType=Site&lastEntity={cursor}",
+            migration.cloud,
+            f"{FORGE}/container/{migration.transfer_id}/page?containerType=Site&lastEntity={cursor}",
         ),
         (
-            crossing.cloud,
-            f"{FORGE}/mapping/{crossing.transfer_id}/page?namespace=a:b&lastEntity={cursor}",
+            migration.cloud,
+            f"{FORGE}/mapping/{migration.transfer_id}/page?namespace=a:b&lastEntity={cursor}",
         ),
-        (crossing.cloud, f"{FORGE}/data/{crossing.transfer_id}/page?lastEvaluatedKey={cursor}"),
+        (migration.cloud, f"{FORGE}/data/{migration.transfer_id}/page?lastEvaluatedKey={cursor}"),
     ]
     for caller, path in paths:
         assert caller.refused(400, "GET", path)["code"] == "cursor_invalid"
 
 
-def test_missing_and_repeated_parameters(crossing: Crossing) -> None:
-    transfer = crossing.transfer_id
-    crossing.cloud.refused(400, "GET", f"{FORGE}/mapping/{transfer}/page")
-    crossing.cloud.refused(400, "POST", f"{FORGE}/mapping/{transfer}/find", ["1"])
-    crossing.cloud.refused(400, "GET", f"{FORGE}/container/{transfer}/page")
+def test_missing_and_repeated_parameters(migration: FunctionMigration) -> None:
+    transfer = migration.transfer_id
+    migration.cloud.refused(400, "GET", f"{FORGE}/mapping/{transfer}/page")
+    migration.cloud.refused(400, "POST", f"{FORGE}/mapping/{transfer}/find", ["1"])
+    migration.cloud.refused(400, "GET", f"{FORGE}/container/{transfer}/page")
     path = f"{FORGE}/container/{transfer}/page?containerType="
-    crossing.cloud.refused(400, "GET", path + "Board")
+    migration.cloud.refused(400, "GET", path + "Board")
     find = f"{FORGE}/mapping/{transfer}/find?namespace=jira:issue"
     for keys in (
         [""],
@@ -408,8 +414,8 @@ def test_missing_and_repeated_parameters(crossing: Crossing) -> None:
         ["\0"],
         [str(n) for n in range(101)],
     ):
-        crossing.cloud.refused(400, "POST", find, keys)
-    assert crossing.cloud.ok("POST", find, ["1"]) == {}
+        migration.cloud.refused(400, "POST", find, keys)
+    assert migration.cloud.ok("POST", find, ["1"]) == {}
 
 
 MAPPINGS: list[tuple[str, bytes]] = [
@@ -429,16 +435,16 @@ MAPPINGS: list[tuple[str, bytes]] = [
 
 
 @pytest.mark.parametrize(("kind", "raw"), MAPPINGS, ids=lambda value: str(value)[:40])
-def test_a_wrong_row_stores_nothing(crossing: Crossing, kind: str, raw: bytes) -> None:
+def test_a_wrong_row_stores_nothing(migration: FunctionMigration, kind: str, raw: bytes) -> None:
     good = b'{"namespace":"jira:issue","serverKey":"good","cloudKey":"7"}\n'
     if kind == "text/csv":
         good = b"jira:issue,good,7\n"
-    path = f"/admin/v1/migrations/{crossing.migration_id}/mappings"
-    reply = crossing.admin.call("PUT", path, raw=good + raw, headers={"Content-Type": kind})
+    path = f"/admin/v1/migrations/{migration.migration_id}/mappings"
+    reply = migration.admin.call("PUT", path, raw=good + raw, headers={"Content-Type": kind})
     assert reply.status == 400, reply.body
     assert problem(reply)["code"] in ("mapping_invalid", "mapping_too_long", "key_invalid")
-    find = f"{FORGE}/mapping/{crossing.transfer_id}/find?namespace=jira:issue"
-    assert crossing.cloud.ok("POST", find, ["good"]) == {}
-    reply = crossing.admin.call("PUT", path, raw=good, headers={"Content-Type": kind})
+    find = f"{FORGE}/mapping/{migration.transfer_id}/find?namespace=jira:issue"
+    assert migration.cloud.ok("POST", find, ["good"]) == {}
+    reply = migration.admin.call("PUT", path, raw=good, headers={"Content-Type": kind})
     assert reply.json["stored"] == 1
-    assert crossing.cloud.ok("POST", find, ["good", "bad"]) == {"good": "7"}
+    assert migration.cloud.ok("POST", find, ["good", "bad"]) == {"good": "7"}

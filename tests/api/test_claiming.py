@@ -4,26 +4,27 @@ import json
 import socket
 from pathlib import Path
 
-from tests.support import Crossing, PlatformProcess
+from tests.kit.function_app import FunctionMigration
+from tests.kit.platform import PlatformProcess
 
 
 def test_a_killed_agent_is_given_nothing(
     platform_process: PlatformProcess, app_folder: Path
 ) -> None:
     """Started again under another name it would never get what its poll took."""
-    bystander = Crossing.begin(platform_process, app_folder)
-    crossing = Crossing.begin(platform_process, app_folder)
+    bystander = FunctionMigration.begin(platform_process, app_folder)
+    migration = FunctionMigration.begin(platform_process, app_folder)
     plan = {
         "name": "Later",
         "cloudUrl": "https://harbour.example",
         "sourceId": "source-later",
-        "apps": [crossing.registration["cloudAppKey"]],
+        "apps": [migration.registration["cloudAppKey"]],
     }
-    later = crossing.admin.ok("POST", "/admin/v1/migrations", plan)
+    later = migration.admin.ok("POST", "/admin/v1/migrations", plan)
     transfer_id = later["transfers"][0]["transferId"]
     body = json.dumps(
         {
-            "serverAppKeys": [crossing.registration["serverAppKey"]],
+            "serverAppKeys": [migration.registration["serverAppKey"]],
             "agentId": "killed",
             "waitSeconds": 30,
         }
@@ -31,7 +32,7 @@ def test_a_killed_agent_is_given_nothing(
     head = (
         "POST /server/v1/listeners/claim HTTP/1.1",
         "Host: ferryman.example",
-        f"Authorization: Bearer {crossing.tokens['serverToken']}",
+        f"Authorization: Bearer {migration.tokens['serverToken']}",
         "Content-Type: application/json",
         f"Content-Length: {len(body)}",
     )
@@ -39,22 +40,22 @@ def test_a_killed_agent_is_given_nothing(
         agent.sendall("\r\n".join((*head, "", body)).encode())
         # Its poll is under way: two turns of another one take longer than its first.
         assert bystander.claim(waitSeconds=0.3, running=[bystander.transfer_id]) is None
-    crossing.admin.ok("POST", f"/admin/v1/migrations/{later['migrationId']}/start")
+    migration.admin.ok("POST", f"/admin/v1/migrations/{later['migrationId']}/start")
     # For as long as the abandoned poll would need to look again, nobody else asks.
     assert bystander.claim(waitSeconds=0.6, running=[bystander.transfer_id]) is None
-    assert crossing.claim(agentId="another")["transferId"] == transfer_id
-    crossing.admin.ok("POST", f"/admin/v1/transfers/{transfer_id}/cancel")
+    assert migration.claim(agentId="another")["transferId"] == transfer_id
+    migration.admin.ok("POST", f"/admin/v1/transfers/{transfer_id}/cancel")
 
 
 def test_a_claim_that_nobody_made_is_refused(
     platform_process: PlatformProcess, app_folder: Path
 ) -> None:
     """As of another transfer: it would not be fenced by the next claims of this one."""
-    crossing = Crossing.begin(platform_process, app_folder)
-    claim = crossing.claim()["claims"]
+    migration = FunctionMigration.begin(platform_process, app_folder)
+    claim = migration.claim()["claims"]
     for call in ("heartbeat", "app-data"):
-        path = f"/server/v1/transfers/{crossing.transfer_id}/{call}"
+        path = f"/server/v1/transfers/{migration.transfer_id}/{call}"
         headers = {"Ferryman-Claim": str(claim + 1)}
-        reply = crossing.server.call("POST", path, {}, headers=headers)
+        reply = migration.server.call("POST", path, {}, headers=headers)
         assert (reply.status, reply.json["code"]) == (400, "claim_invalid")
         assert f"at most {claim}" in reply.json["expected"]

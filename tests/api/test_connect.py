@@ -7,32 +7,33 @@ from uuid import uuid4
 
 import pytest
 
-from tests.api.connect_app import BASES, ConnectApp, connect_crossing
-from tests.support import Crossing, PlatformProcess
+from tests.kit.connect_client import BASES, ConnectClient, connect_migration
+from tests.kit.function_app import FunctionMigration
+from tests.kit.platform import PlatformProcess
 
 NOBODY = "http://127.0.0.1:9"
 """Where nobody listens: what is posted there goes no further."""
 
-Ground = tuple[Crossing, ConnectApp]
+Connected = tuple[FunctionMigration, ConnectClient]
 
 
 @pytest.fixture(params=BASES, ids=["bare", "wiki"])
-def ground(
+def connected(
     platform_process: PlatformProcess, app_folder: Path, request: pytest.FixtureRequest
-) -> Iterator[Ground]:
-    crossing, app = connect_crossing(platform_process, app_folder, request.param)
-    yield crossing, app
+) -> Iterator[Connected]:
+    migration, app = connect_migration(platform_process, app_folder, request.param)
+    yield migration, app
     # Otherwise its events would be tried for days of other tests' time.
     app.call("DELETE", "/webhook")
 
 
-def progress(app: ConnectApp, crossing: Crossing, **report: Any) -> Any:
-    return app.ok("POST", f"/progress/{crossing.transfer_id}", report)
+def progress(app: ConnectClient, migration: FunctionMigration, **report: Any) -> Any:
+    return app.ok("POST", f"/progress/{migration.transfer_id}", report)
 
 
-def test_webhooks_are_replaced_as_a_set(ground: Ground) -> None:
+def test_webhooks_are_replaced_as_a_set(connected: Connected) -> None:
     """The body comes back; an empty list clears, and so does DELETE."""
-    _, app = ground
+    _, app = connected
     five = [f"{NOBODY}/hook/{number}" for number in range(5)]
     for endpoints in (five, [f"{NOBODY}/a?b=c"], [], five):
         assert app.ok("PUT", "/webhook", {"endpoints": endpoints}) == {"endpoints": endpoints}
@@ -63,44 +64,44 @@ def test_webhooks_are_replaced_as_a_set(ground: Ground) -> None:
         ("https://app.example/", "request_invalid"),
     ],
 )
-def test_webhooks_refused(ground: Ground, endpoints: object, code: str) -> None:
+def test_webhooks_refused(connected: Connected, endpoints: object, code: str) -> None:
     """More than five, or one that is no absolute http URL; what was there stays."""
-    _, app = ground
+    _, app = connected
     kept = {"endpoints": [f"{NOBODY}/kept"]}
     app.ok("PUT", "/webhook", kept)
     assert app.refused(400, "PUT", "/webhook", {"endpoints": endpoints}) == code
     assert app.ok("GET", "/webhook") == kept
 
 
-def test_registering_again_keeps_the_webhooks(ground: Ground) -> None:
-    crossing, app = ground
+def test_registering_again_keeps_the_webhooks(connected: Connected) -> None:
+    migration, app = connected
     kept = {"endpoints": [f"{NOBODY}/kept"]}
     app.ok("PUT", "/webhook", kept)
-    crossing.admin.ok("POST", "/admin/v1/apps", crossing.registration)
+    migration.admin.ok("POST", "/admin/v1/apps", migration.registration)
     assert app.ok("GET", "/webhook") == kept
 
 
-def test_progress_is_echoed_and_shown(ground: Ground) -> None:
+def test_progress_is_echoed_and_shown(connected: Connected) -> None:
     """Absent or 0 keeps the percent; a lower one has the report ignored."""
-    crossing, app = ground
+    migration, app = connected
     report = {"status": "IN_PROGRESS", "percent": 40, "message": "40 of 100"}
-    assert progress(app, crossing, **report) == report
-    assert crossing.view()["progress"] == 40
-    assert crossing.view()["statusMessage"] == "40 of 100"
-    assert progress(app, crossing, status="IN_PROGRESS") == {"status": "IN_PROGRESS"}
+    assert progress(app, migration, **report) == report
+    assert migration.view()["progress"] == 40
+    assert migration.view()["statusMessage"] == "40 of 100"
+    assert progress(app, migration, status="IN_PROGRESS") == {"status": "IN_PROGRESS"}
     zero = {"status": "IN_PROGRESS", "percent": 0, "message": "still at it"}
-    assert progress(app, crossing, **zero) == zero
-    assert (crossing.view()["progress"], crossing.view()["statusMessage"]) == (40, "still at it")
-    progress(app, crossing, status="IN_PROGRESS", percent=39, message="a step back")
-    assert (crossing.view()["progress"], crossing.view()["statusMessage"]) == (40, "still at it")
-    assert [e["kind"] for e in crossing.timeline()].count("progress.reported") == 3
+    assert progress(app, migration, **zero) == zero
+    assert (migration.view()["progress"], migration.view()["statusMessage"]) == (40, "still at it")
+    progress(app, migration, status="IN_PROGRESS", percent=39, message="a step back")
+    assert (migration.view()["progress"], migration.view()["statusMessage"]) == (40, "still at it")
+    assert [e["kind"] for e in migration.timeline()].count("progress.reported") == 3
 
 
-def test_a_long_message_is_cut(ground: Ground) -> None:
-    crossing, app = ground
-    answer = progress(app, crossing, status="IN_PROGRESS", message="x" * 65_537)
+def test_a_long_message_is_cut(connected: Connected) -> None:
+    migration, app = connected
+    answer = progress(app, migration, status="IN_PROGRESS", message="x" * 65_537)
     assert answer["message"] == "x" * 65_536 + "<truncated, message too large>"
-    assert crossing.view()["statusMessage"] == answer["message"]
+    assert migration.view()["statusMessage"] == answer["message"]
 
 
 @pytest.mark.parametrize(
@@ -119,14 +120,14 @@ def test_a_long_message_is_cut(ground: Ground) -> None:
         [],
     ],
 )
-def test_progress_refused(ground: Ground, report: object) -> None:
+def test_progress_refused(connected: Connected, report: object) -> None:
     """By 400, and nothing is changed."""
-    crossing, app = ground
-    app.refused(400, "POST", f"/progress/{crossing.transfer_id}", report)
-    assert crossing.view()["progress"] == 1
+    migration, app = connected
+    app.refused(400, "POST", f"/progress/{migration.transfer_id}", report)
+    assert migration.view()["progress"] == 1
 
 
-def all_calls(app: ConnectApp, transfer_id: str, key: str) -> dict[str, int]:
+def all_calls(app: ConnectClient, transfer_id: str, key: str) -> dict[str, int]:
     """The status of every call that names a transfer or a file."""
     calls: list[tuple[str, str, object]] = [
         ("POST", f"/progress/{transfer_id}", {"status": "IN_PROGRESS"}),
@@ -141,53 +142,53 @@ def all_calls(app: ConnectApp, transfer_id: str, key: str) -> dict[str, int]:
     return {path.split("/")[1]: app.call(method, path, body).status for method, path, body in calls}
 
 
-def file_key(crossing: Crossing) -> str:
-    crossing.upload("export")
-    [key] = [each["key"] for each in crossing.messages() if each["label"] == "export"]
+def file_key(migration: FunctionMigration) -> str:
+    migration.send("export")
+    [key] = [each["key"] for each in migration.messages() if each["label"] == "export"]
     return str(key)
 
 
 @pytest.mark.parametrize("status", ["SUCCESS", "FAILED", "INCOMPLETE"])
-def test_a_final_status_settles(ground: Ground, status: str) -> None:
+def test_a_final_status_settles(connected: Connected, status: str) -> None:
     """Afterwards every call for the transfer is refused by 403."""
-    crossing, app = ground
-    key = file_key(crossing)
-    progress(app, crossing, status="IN_PROGRESS", percent=60)
-    assert progress(app, crossing, status=status)["status"] == status
-    assert crossing.status == status
-    assert crossing.view()["progress"] == (100 if status == "SUCCESS" else 60)
-    assert set(all_calls(app, crossing.transfer_id, key).values()) == {403}
+    migration, app = connected
+    key = file_key(migration)
+    progress(app, migration, status="IN_PROGRESS", percent=60)
+    assert progress(app, migration, status=status)["status"] == status
+    assert migration.status == status
+    assert migration.view()["progress"] == (100 if status == "SUCCESS" else 60)
+    assert set(all_calls(app, migration.transfer_id, key).values()) == {403}
     assert app.ok("GET", "/transfer/recent") == []
 
 
-def test_after_14_days_it_has_expired(ground: Ground) -> None:
+def test_after_14_days_it_has_expired(connected: Connected) -> None:
     """A report gets 400, all else 403."""
-    crossing, app = ground
-    key = file_key(crossing)
-    crossing.advance_to(14 * 24 * 60)
-    statuses = all_calls(app, crossing.transfer_id, key)
+    migration, app = connected
+    key = file_key(migration)
+    migration.advance_to(14 * 24 * 60)
+    statuses = all_calls(app, migration.transfer_id, key)
     assert statuses.pop("progress") == 400
     assert set(statuses.values()) == {403}
-    assert crossing.status == "TIMED_OUT"
+    assert migration.status == "TIMED_OUT"
 
 
-def test_app_data_is_readable_for_12_days(ground: Ground) -> None:
-    crossing, app = ground
-    key = file_key(crossing)
-    crossing.advance_to(12 * 24 * 60)
+def test_app_data_is_readable_for_12_days(connected: Connected) -> None:
+    migration, app = connected
+    key = file_key(migration)
+    migration.advance_to(12 * 24 * 60)
     assert app.refused(403, "GET", f"/data/{key}") == "app_data_expired"
-    assert app.refused(403, "GET", f"/data/{crossing.transfer_id}/all") == "app_data_expired"
+    assert app.refused(403, "GET", f"/data/{migration.transfer_id}/all") == "app_data_expired"
     assert (
-        app.ok("GET", f"/mapping/{crossing.transfer_id}/page?namespace=jira:issue")["items"] == {}
+        app.ok("GET", f"/mapping/{migration.transfer_id}/page?namespace=jira:issue")["items"] == {}
     )
 
 
 def test_foreign_and_unknown_look_the_same(
-    ground: Ground, platform_process: PlatformProcess, tmp_path: Path
+    connected: Connected, platform_process: PlatformProcess, tmp_path: Path
 ) -> None:
     """403 for a report, 404 for all else."""
-    _, app = ground
-    other, _ = connect_crossing(platform_process, tmp_path / "other")
+    _, app = connected
+    other, _ = connect_migration(platform_process, tmp_path / "other")
     foreign = all_calls(app, other.transfer_id, file_key(other))
     assert foreign.pop("progress") == 403
     assert set(foreign.values()) == {404}
@@ -195,16 +196,16 @@ def test_foreign_and_unknown_look_the_same(
         assert all_calls(app, unknown, unknown) == {**foreign, "progress": 403}
 
 
-def test_mappings(ground: Ground) -> None:
+def test_mappings(connected: Connected) -> None:
     """Found ones only; pages go on by lastEntity, which is null on the last one."""
-    crossing, app = ground
+    migration, app = connected
     rows = b"".join(
         b'{"namespace":"jira:issue","serverKey":"%d","cloudKey":"%d"}\n' % (10 + n, 90 + n)
         for n in range(3)
     )
-    path = f"/admin/v1/migrations/{crossing.migration_id}/mappings"
-    assert crossing.admin.call("PUT", path, raw=rows).status == 200
-    own = f"/mapping/{crossing.transfer_id}"
+    path = f"/admin/v1/migrations/{migration.migration_id}/mappings"
+    assert migration.admin.call("PUT", path, raw=rows).status == 200
+    own = f"/mapping/{migration.transfer_id}"
     assert app.ok("POST", f"{own}/find?namespace=jira:issue", ["10", "55"]) == {"10": "90"}
     page = app.ok("GET", f"{own}/page?namespace=jira:issue&pageSize=2")
     assert page["items"] == {"10": "90", "11": "91"}
@@ -219,14 +220,14 @@ def test_mappings(ground: Ground) -> None:
         app.refused(400, "GET", f"{own}/page?namespace=jira:issue&pageSize={size}")
 
 
-def test_app_data(ground: Ground) -> None:
+def test_app_data(connected: Connected) -> None:
     """An array of s3Key and label, no label where none was given, and a URL that reads the file."""
-    crossing, app = ground
-    with crossing.gateway() as gateway:
+    migration, app = connected
+    with migration.gateway() as gateway:
         for label, data in (("labelled", b"one"), (None, b"two")):
             with gateway.create_app_data(label) as file:
                 file.write(data)
-    items = app.ok("GET", f"/data/{crossing.transfer_id}/all")
+    items = app.ok("GET", f"/data/{migration.transfer_id}/all")
     assert sorted(map(len, items)) == [1, 2]
     [labelled] = [item for item in items if "label" in item]
     assert set(labelled) == {"s3Key", "label"}
@@ -236,9 +237,9 @@ def test_app_data(ground: Ground) -> None:
     assert app.caller.call("GET", path).body == b"one"
 
 
-def test_containers(ground: Ground) -> None:
-    crossing, app = ground
-    own = f"/container/{crossing.transfer_id}/page?containerType="
+def test_containers(connected: Connected) -> None:
+    migration, app = connected
+    own = f"/container/{migration.transfer_id}/page?containerType="
     page = app.ok("GET", own + "JiraProject")
     assert [c["key"] for c in page["containers"]] == ["HAR"]
     assert page["meta"]["pageSize"] == 250
@@ -248,41 +249,41 @@ def test_containers(ground: Ground) -> None:
     app.refused(400, "GET", own + "Repository")
 
 
-def test_recent_transfers(ground: Ground) -> None:
+def test_recent_transfers(connected: Connected) -> None:
     """Running ones only, with the details of their migration."""
-    crossing, app = ground
+    migration, app = connected
     [found] = app.ok("GET", "/transfer/recent")
-    assert (found["transferId"], found["status"]) == (crossing.transfer_id, "IN_PROGRESS")
+    assert (found["transferId"], found["status"]) == (migration.transfer_id, "IN_PROGRESS")
     details = found["migrationDetails"]
-    assert details["migrationId"] == crossing.migration_id
+    assert details["migrationId"] == migration.migration_id
     assert details["jiraClientKey"] == details["confluenceClientKey"] == "unknown"
-    crossing.admin.ok("POST", f"/admin/v1/transfers/{crossing.transfer_id}/cancel")
+    migration.admin.ok("POST", f"/admin/v1/transfers/{migration.transfer_id}/cancel")
     [found] = app.ok("GET", "/transfer/recent")
     assert found["status"] == "CANCELLATION_REQUESTED"
-    progress(app, crossing, status="IN_PROGRESS", percent=70)
-    assert crossing.status == "CANCELLATION_REQUESTED"
-    progress(app, crossing, status="INCOMPLETE")
+    progress(app, migration, status="IN_PROGRESS", percent=70)
+    assert migration.status == "CANCELLATION_REQUESTED"
+    progress(app, migration, status="INCOMPLETE")
     assert app.ok("GET", "/transfer/recent") == []
 
 
-def test_feedback_reaches_the_server_app(ground: Ground) -> None:
+def test_feedback_reaches_the_server_app(connected: Connected) -> None:
     """The newest replaces the one before; without any there is 404."""
-    crossing, app = ground
-    read = f"/server/v1/transfers/{crossing.transfer_id}/feedback"
-    crossing.server.refused(404, "GET", read)
+    migration, app = connected
+    read = f"/server/v1/transfers/{migration.transfer_id}/feedback"
+    migration.server.refused(404, "GET", read)
     for details in ({"left": 3, "names": ["ä", None]}, {}, {"big": 2**62}):
-        assert app.ok("POST", f"/feedback/{crossing.transfer_id}", {"details": details}) is None
-        assert crossing.server.ok("GET", read) == details
+        assert app.ok("POST", f"/feedback/{migration.transfer_id}", {"details": details}) is None
+        assert migration.server.ok("GET", read) == details
     bodies: list[object] = [{}, {"details": None}, {"details": []}, {"details": {"a": "\0"}}]
     for body in bodies:
-        app.refused(400, "POST", f"/feedback/{crossing.transfer_id}", body)
+        app.refused(400, "POST", f"/feedback/{migration.transfer_id}", body)
 
 
-def test_the_error_of_the_listener(ground: Ground) -> None:
+def test_the_error_of_the_listener(connected: Connected) -> None:
     """404 until there is one."""
-    crossing, app = ground
-    own = f"/error/{crossing.transfer_id}"
+    migration, app = connected
+    own = f"/error/{migration.transfer_id}"
     assert app.refused(404, "GET", own) == "listener_error_not_found"
     error = {"exceptionType": "ValueError", "safeStackTrace": "at line 3"}
-    crossing.server.ok("POST", f"/server/v1/transfers/{crossing.transfer_id}/error", error)
+    migration.server.ok("POST", f"/server/v1/transfers/{migration.transfer_id}/error", error)
     assert app.ok("GET", own) == error

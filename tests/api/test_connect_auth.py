@@ -8,30 +8,31 @@ from typing import Any
 import jwt
 import pytest
 
-from tests.api.connect_app import BASE, BASES, ConnectApp, connect_crossing, qsh
-from tests.support import Crossing, PlatformProcess, problem
+from tests.kit.connect_client import BASE, BASES, ConnectClient, connect_migration, qsh
+from tests.kit.function_app import FunctionMigration
+from tests.kit.platform import PlatformProcess, problem
 
-Ground = tuple[Crossing, ConnectApp]
+Connected = tuple[FunctionMigration, ConnectClient]
 
 
 @pytest.fixture
-def ground(platform_process: PlatformProcess, app_folder: Path) -> Ground:
-    return connect_crossing(platform_process, app_folder)
+def connected(platform_process: PlatformProcess, app_folder: Path) -> Connected:
+    return connect_migration(platform_process, app_folder)
 
 
-def test_both_base_paths_and_both_names(ground: Ground) -> None:
+def test_both_base_paths_and_both_names(connected: Connected) -> None:
     """Signed as the app's key or its id, with the context path left out of the hash."""
-    crossing, app = ground
-    for issuer in (app.issuer, crossing.tokens["appId"]):
+    migration, app = connected
+    for issuer in (app.issuer, migration.tokens["appId"]):
         for base in BASES:
             signed = replace(app, base=base, issuer=issuer)
             assert signed.ok("GET", "/webhook") == {"endpoints": []}
 
 
-def test_queries_are_signed_in_any_spelling(ground: Ground) -> None:
+def test_queries_are_signed_in_any_spelling(connected: Connected) -> None:
     """Encoded or not, in any order, with spaces as plus and with unknown parameters."""
-    crossing, app = ground
-    path = f"/mapping/{crossing.transfer_id}/page"
+    migration, app = connected
+    path = f"/mapping/{migration.transfer_id}/page"
     for query in (
         "?namespace=jira:issue&pageSize=5",
         "?pageSize=5&namespace=jira%3Aissue",
@@ -55,20 +56,20 @@ def test_queries_are_signed_in_any_spelling(ground: Ground) -> None:
         ({"iss": "\ud800"}, "jwt_invalid"),
     ],
 )
-def test_refused_claims(ground: Ground, changes: dict[str, Any], code: str) -> None:
+def test_refused_claims(connected: Connected, changes: dict[str, Any], code: str) -> None:
     """Expired, for too long, from the future, for another request, or of nobody."""
-    _, app = ground
+    _, app = connected
     reply = app.call("GET", "/webhook", **changes)
     assert reply.status == 401
     assert problem(reply)["code"] == code
     assert reply.headers["www-authenticate"] == "JWT"
 
 
-def test_a_token_is_for_one_request(ground: Ground) -> None:
+def test_a_token_is_for_one_request(connected: Connected) -> None:
     """It opens no other path, method or query."""
-    crossing, app = ground
+    migration, app = connected
     token = app.token("GET", f"{BASE}/webhook")
-    page = f"{BASE}/mapping/{crossing.transfer_id}/page?namespace=jira:issue"
+    page = f"{BASE}/mapping/{migration.transfer_id}/page?namespace=jira:issue"
     for method, url in (
         ("DELETE", f"{BASE}/webhook"),
         ("GET", f"{BASE}/transfer/recent"),
@@ -80,9 +81,9 @@ def test_a_token_is_for_one_request(ground: Ground) -> None:
         assert problem(reply)["code"] == "jwt_qsh_mismatch"
 
 
-def test_refused_headers(ground: Ground) -> None:
+def test_refused_headers(connected: Connected) -> None:
     """No token, another scheme, no secret, another secret, or no token at all."""
-    crossing, app = ground
+    migration, app = connected
     now = int(time.time())
     claims = {"iss": app.issuer, "iat": now, "exp": now + 180, "qsh": qsh("GET", f"{BASE}/webhook")}
     unsigned = jwt.encode(claims, "", algorithm="none")
@@ -91,11 +92,11 @@ def test_refused_headers(ground: Ground) -> None:
         "": "jwt_missing",
         "JWT": "jwt_missing",
         f"Basic {app.secret}": "jwt_missing",
-        f"Bearer {crossing.tokens['cloudToken']}": "jwt_missing",
-        f"Bearer {crossing.tokens['serverToken']}": "token_invalid",
+        f"Bearer {migration.tokens['cloudToken']}": "jwt_missing",
+        f"Bearer {migration.tokens['serverToken']}": "token_invalid",
         f"JWT {unsigned}": "jwt_invalid",
         f"JWT {foreign}": "jwt_invalid",
-        f"JWT {crossing.tokens['cloudToken']}": "jwt_invalid",
+        f"JWT {migration.tokens['cloudToken']}": "jwt_invalid",
         "JWT a.b.c": "jwt_invalid",
         "JWT " + "x" * 9000: "jwt_invalid",
     }
@@ -109,18 +110,18 @@ def test_refused_headers(ground: Ground) -> None:
 
 def test_a_forge_app_is_turned_away(platform_process: PlatformProcess, app_folder: Path) -> None:
     """By 403, and it is told that the resource is only for Connect apps."""
-    crossing = Crossing.begin(platform_process, app_folder)
+    migration = FunctionMigration.begin(platform_process, app_folder)
     for base in BASES:
-        document = crossing.cloud.refused(403, "GET", f"{base}/webhook")
+        document = migration.cloud.refused(403, "GET", f"{base}/webhook")
         assert document["code"] == "connect_apps_only"
         assert "only for Connect apps" in document["detail"]
 
 
-def test_environments_have_secrets_of_their_own(ground: Ground) -> None:
+def test_environments_have_secrets_of_their_own(connected: Connected) -> None:
     """The secret says which environment signs."""
-    crossing, app = ground
-    again = {**crossing.registration, "environment": "staging"}
-    tokens = crossing.admin.ok("POST", "/admin/v1/apps", again)
+    migration, app = connected
+    again = {**migration.registration, "environment": "staging"}
+    tokens = migration.admin.ok("POST", "/admin/v1/apps", again)
     staging = replace(app, secret=tokens["sharedSecret"])
     staging.ok("PUT", "/webhook", {"endpoints": ["https://staging.example/hook"]})
     assert app.ok("GET", "/webhook") == {"endpoints": []}
@@ -130,9 +131,9 @@ def test_environments_have_secrets_of_their_own(ground: Ground) -> None:
 @pytest.mark.parametrize(
     "query", ["%", "%ff=%fe", "=", "&&", "a=%00", "a=%zz&a", "jwt", "x" * 4000]
 )
-def test_odd_queries_are_no_mistake_of_ours(ground: Ground, query: str) -> None:
+def test_odd_queries_are_no_mistake_of_ours(connected: Connected, query: str) -> None:
     """Whatever the query holds, a token for another request is just refused."""
-    _, app = ground
+    _, app = connected
     token = app.token("GET", f"{BASE}/webhook?other=1")
     url = f"{BASE}/webhook?{query}"
     reply = app.caller.call("GET", url, headers={"Authorization": f"JWT {token}"})

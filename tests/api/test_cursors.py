@@ -1,4 +1,4 @@
-"""A cursor goes on with the query that gave it, and with no other."""
+"""A cursor continues only the query that gave it."""
 
 import base64
 import json
@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from ferryman.errors import Invalid
 from ferryman.services.platform import decode_cursor, decode_position, encode_cursor
-from tests.support import Caller, Crossing, PlatformProcess, problem
+from tests.kit.function_app import FunctionMigration
+from tests.kit.platform import Caller, PlatformProcess, problem
 
 FORGE = "/app/migration/forge/v1"
 PARTS = st.lists(st.text(max_size=5), max_size=3)
@@ -51,19 +52,19 @@ def first_page(caller: Caller, path: str) -> Any:
 def test_a_cursor_of_another_query_is_refused(
     platform_process: PlatformProcess, app_folder: Path, tmp_path: Path
 ) -> None:
-    one = Crossing.begin(platform_process, app_folder)
-    other = Crossing.begin(platform_process, tmp_path / "other")
-    for crossing in (one, other):
+    one = FunctionMigration.begin(platform_process, app_folder)
+    other = FunctionMigration.begin(platform_process, tmp_path / "other")
+    for migration in (one, other):
         for label in ("a", "b"):
-            crossing.upload(label)
+            migration.send(label)
         rows = [
             {"namespace": namespace, "serverKey": str(key), "cloudKey": "7"}
             for namespace in ("jira:issue", "jira:board")
             for key in range(2)
         ]
-        crossing.admin.call(
+        migration.admin.call(
             "PUT",
-            f"/admin/v1/migrations/{crossing.migration_id}/mappings",
+            f"/admin/v1/migrations/{migration.migration_id}/mappings",
             raw="\n".join(map(json.dumps, rows)).encode(),
             headers={"Content-Type": "application/x-ndjson"},
         )
@@ -71,15 +72,15 @@ def test_a_cursor_of_another_query_is_refused(
         (one.admin, "/admin/v1/apps?", "cursor"),
         (one.admin, "/admin/v1/migrations?", "cursor"),
     ]
-    for crossing in (one, other):
-        transfer = crossing.transfer_id
+    for migration in (one, other):
+        transfer = migration.transfer_id
         mappings = f"{FORGE}/mapping/{transfer}/page?namespace"
         queries += [
-            (crossing.admin, f"/admin/v1/transfers/{transfer}/messages?", "cursor"),
-            (crossing.admin, f"/admin/v1/transfers/{transfer}/timeline?", "cursor"),
-            (crossing.cloud, f"{mappings}=jira:issue&", "lastEntity"),
-            (crossing.cloud, f"{mappings}=jira:board&", "lastEntity"),
-            (crossing.cloud, f"{FORGE}/data/{transfer}/page?", "lastEvaluatedKey"),
+            (migration.admin, f"/admin/v1/transfers/{transfer}/messages?", "cursor"),
+            (migration.admin, f"/admin/v1/transfers/{transfer}/timeline?", "cursor"),
+            (migration.cloud, f"{mappings}=jira:issue&", "lastEntity"),
+            (migration.cloud, f"{mappings}=jira:board&", "lastEntity"),
+            (migration.cloud, f"{FORGE}/data/{transfer}/page?", "lastEvaluatedKey"),
         ]
     cursors = [first_page(caller, path) for caller, path, _ in queries]
     assert all(cursors)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 
-from ferryman.api.heartbeat import HEARTBEAT_SECONDS, with_heartbeat
+from ferryman.api.timeline import HEARTBEAT_SECONDS, with_heartbeat
 
 
 def test_a_heartbeat_comes_in_each_silence_and_items_stay_in_order() -> None:

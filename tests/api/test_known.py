@@ -6,11 +6,11 @@ from uuid import UUID
 
 import pytest
 
-from ferryman.api import known
-from ferryman.api.known import MEMORY, KnownTokens
+from ferryman import refusals
+from ferryman.api import token_cache
+from ferryman.api.token_cache import MEMORY, TokenCache
 from ferryman.errors import NotAuthenticated
-from ferryman.services.app import unknown_token
-from ferryman.store.app import App
+from ferryman.store.app import AppRow
 from ferryman.vocab import AppKind, Audience
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -23,9 +23,9 @@ class Checks:
         self.count = 0
         self.expires_at = expires_at
 
-    async def __call__(self) -> tuple[App, datetime | None]:
+    async def __call__(self) -> tuple[AppRow, datetime | None]:
         self.count += 1
-        app = App(
+        app = AppRow(
             app_id=UUID(int=self.count),
             kind=AppKind.FORGE,
             server_app_key="s",
@@ -43,10 +43,10 @@ class Checks:
         return app, self.expires_at
 
 
-def ask(tokens: KnownTokens, check: Checks, *asked: tuple[str, timedelta]) -> list[int]:
+def ask(tokens: TokenCache[AppRow], check: Checks, *asked: tuple[str, timedelta]) -> list[int]:
     async def scene() -> list[int]:
         return [
-            (await tokens.app_of(token, NOW + after, check)).app_id.int for token, after in asked
+            (await tokens.holder_of(token, NOW + after, check)).app_id.int for token, after in asked
         ]
 
     return asyncio.run(scene())
@@ -57,26 +57,26 @@ def test_a_token_is_asked_for_again_when_its_time_is_over(life: timedelta | None
     check = Checks(None if life is None else NOW + life)
     over = min(MEMORY, life or MEMORY)
     moments = (timedelta(0), over - timedelta(microseconds=1), over)
-    assert ask(KnownTokens(), check, *(("a", moment) for moment in moments)) == [1, 1, 2]
+    assert ask(TokenCache[AppRow](), check, *(("a", moment) for moment in moments)) == [1, 1, 2]
 
 
 def test_tokens_are_told_apart() -> None:
-    found = ask(KnownTokens(), Checks(), *((token, timedelta(0)) for token in "abab"))
+    found = ask(TokenCache[AppRow](), Checks(), *((token, timedelta(0)) for token in "abab"))
     assert found == [1, 2, 1, 2]
 
 
 def test_a_refusal_is_not_kept() -> None:
-    tokens, check = KnownTokens(), Checks()
+    tokens, check = TokenCache[AppRow](), Checks()
 
-    async def refuse() -> tuple[App, datetime | None]:
-        raise unknown_token(Audience.CLOUD)
+    async def refuse() -> tuple[AppRow, datetime | None]:
+        raise refusals.access.TOKEN_INVALID(audience=Audience.CLOUD)
 
     with pytest.raises(NotAuthenticated):
-        asyncio.run(tokens.app_of("a", NOW, refuse))
+        asyncio.run(tokens.holder_of("a", NOW, refuse))
     assert ask(tokens, check, ("a", timedelta(0))) == [1]
 
 
 def test_no_more_than_so_many_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(known, "_MOST", 3)
+    monkeypatch.setattr(token_cache, "_MOST", 3)
     asked = [(token, timedelta(0)) for token in "abcabcda"]
-    assert ask(KnownTokens(), Checks(), *asked) == [1, 2, 3, 1, 2, 3, 4, 5]
+    assert ask(TokenCache[AppRow](), Checks(), *asked) == [1, 2, 3, 1, 2, 3, 4, 5]

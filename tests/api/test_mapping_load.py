@@ -8,73 +8,74 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.support import Crossing, PlatformProcess
+from tests.kit.function_app import FunctionMigration
+from tests.kit.platform import PlatformProcess
 
 ROWS = 200_000
 LINES = b"".join(b"jira:issue,%d,%d\n" % (n, n) for n in range(ROWS))
 
 
 @pytest.fixture
-def crossing(platform_process: PlatformProcess, app_folder: Path) -> Crossing:
-    return Crossing.begin(platform_process, app_folder)
+def migration(platform_process: PlatformProcess, app_folder: Path) -> FunctionMigration:
+    return FunctionMigration.begin(platform_process, app_folder)
 
 
-def load(crossing: Crossing, raw: bytes) -> Any:
-    path = f"/admin/v1/migrations/{crossing.migration_id}/mappings"
-    return crossing.admin.call("PUT", path, raw=raw, headers={"Content-Type": "text/csv"})
+def load(migration: FunctionMigration, raw: bytes) -> Any:
+    path = f"/admin/v1/migrations/{migration.migration_id}/mappings"
+    return migration.admin.call("PUT", path, raw=raw, headers={"Content-Type": "text/csv"})
 
 
-def find(crossing: Crossing, *keys: str) -> Any:
-    path = f"/server/v1/transfers/{crossing.transfer_id}/mappings/find?namespace=jira:issue"
-    return crossing.server.ok("POST", path, list(keys))
+def find(migration: FunctionMigration, *keys: str) -> Any:
+    path = f"/server/v1/transfers/{migration.transfer_id}/mappings/find?namespace=jira:issue"
+    return migration.server.ok("POST", path, list(keys))
 
 
 def test_a_load_that_breaks_off_stores_nothing(
-    crossing: Crossing, platform_process: PlatformProcess
+    migration: FunctionMigration, platform_process: PlatformProcess
 ) -> None:
     """Although whole batches of it had been written; and the next load is not held up."""
-    where = urlsplit(crossing.admin.url)
+    where = urlsplit(migration.admin.url)
     head = (
-        f"PUT /admin/v1/migrations/{crossing.migration_id}/mappings HTTP/1.1\r\n"
+        f"PUT /admin/v1/migrations/{migration.migration_id}/mappings HTTP/1.1\r\n"
         f"Host: {where.netloc}\r\nAuthorization: Bearer {platform_process.operator_token}\r\n"
         f"Content-Type: text/csv\r\nContent-Length: {2 * len(LINES)}\r\n\r\n"
     )
     assert len(LINES) > 2 * (2 << 20)
     with socket.create_connection((where.hostname, where.port or 80)) as connection:
         connection.sendall(head.encode() + LINES)
-    reply = load(crossing, b"jira:issue,7,8\n")
+    reply = load(migration, b"jira:issue,7,8\n")
     assert reply.json["stored"] == 1
-    assert find(crossing, "7", "8") == {"7": "8"}
+    assert find(migration, "7", "8") == {"7": "8"}
 
 
-def test_a_load_of_many_batches_again_and_at_once(crossing: Crossing) -> None:
+def test_a_load_of_many_batches_again_and_at_once(migration: FunctionMigration) -> None:
     """Every load counts its own keys; the values are those of one of them."""
     other = LINES.replace(b"\n", b"x\n")
     with ThreadPoolExecutor(2) as pool:
-        replies = list(pool.map(lambda raw: load(crossing, raw), (LINES, other)))
+        replies = list(pool.map(lambda raw: load(migration, raw), (LINES, other)))
     for reply in replies:
         assert reply.json == {"rows": ROWS, "stored": ROWS, "namespaces": {"jira:issue": ROWS}}
-    found = find(crossing, "0", "1000", "199999")
+    found = find(migration, "0", "1000", "199999")
     plain = {key: key for key in found}
     assert found in (plain, {key: f"{key}x" for key in plain})
 
 
-def test_reports_refuse_what_they_do_not_know(crossing: Crossing) -> None:
-    admin, own = crossing.admin, crossing.migration_id
+def test_reports_refuse_what_they_do_not_know(migration: FunctionMigration) -> None:
+    admin, own = migration.admin, migration.migration_id
     diff = f"/admin/v1/migrations/{own}/mappings/diff"
-    missing = f"/admin/v1/transfers/{crossing.transfer_id}/mappings/missing"
+    missing = f"/admin/v1/transfers/{migration.transfer_id}/mappings/missing"
     assert admin.refused(400, "GET", diff)["code"] == "request_invalid"
     assert admin.refused(404, "GET", f"{diff}?against=x")["code"] == "migration_not_found"
     for path in (f"{diff}?against={own}&", f"{missing}?"):
         for bad in ("cursor=nonsense", "cursor=AAAAAAAAAAAA", "pageSize=0", "pageSize=1001"):
             admin.refused(400, "GET", f"{path}{bad}")
     admin.refused(404, "GET", "/admin/v1/transfers/x/mappings/missing")
-    crossing.server.refused(401, "GET", missing)
+    migration.server.refused(401, "GET", missing)
     other = admin.ok(
         "POST",
         "/admin/v1/migrations",
         {"name": "m", "cloudUrl": "https://other.example", "sourceId": "elsewhere", "apps": []}
-        | {"apps": [crossing.registration["cloudAppKey"]]},
+        | {"apps": [migration.registration["cloudAppKey"]]},
     )
     found = admin.refused(400, "GET", f"{diff}?against={other['migrationId']}")
     assert found["code"] == "migrations_of_two_scopes"

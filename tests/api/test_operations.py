@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from ferryman.figures import METRICS
-from tests.support import Crossing, PlatformProcess, wait_until
+from ferryman.metrics import METRICS
+from tests.kit.function_app import FunctionMigration
+from tests.kit.platform import PlatformProcess, wait_until
 
 BROKEN = "def run(event, context):\n    raise RuntimeError('no')\n"
 
@@ -36,13 +37,13 @@ def total(found: dict[str, float], name: str, label: str = "") -> float:
 
 def test_metrics_tell_of_all_processes(platform_process: PlatformProcess, app_folder: Path) -> None:
     before = metrics(platform_process, None)
-    crossing = Crossing.begin(platform_process, app_folder)
-    crossing.upload("pages", b"12345678")
-    crossing.advance(1)
+    migration = FunctionMigration.begin(platform_process, app_folder)
+    migration.send("pages", b"12345678")
+    migration.advance(1)
     token = platform_process.operator_token
 
     def seen() -> dict[str, float] | None:
-        """A worker leaves its figures with its signs of life, and an answer stands a while."""
+        """A worker leaves its metrics with its signs of life, and an answer stands a while."""
         found = metrics(platform_process, token)
         attempts = total(found, "ferryman_attempts_total", 'outcome="delivered"')
         more = attempts - total(before, "ferryman_attempts_total", 'outcome="delivered"')
@@ -67,8 +68,8 @@ def test_metrics_tell_of_all_processes(platform_process: PlatformProcess, app_fo
 def test_only_the_operator_sees_names_of_apps(
     platform_process: PlatformProcess, app_folder: Path
 ) -> None:
-    crossing = Crossing.begin(platform_process, app_folder, code=BROKEN)
-    key = crossing.registration["cloudAppKey"]
+    migration = FunctionMigration.begin(platform_process, app_folder, code=BROKEN)
+    key = migration.registration["cloudAppKey"]
     token = platform_process.operator_token
 
     def named() -> bool:
@@ -84,19 +85,20 @@ def test_readiness_names_each_check(platform_process: PlatformProcess) -> None:
     # The worker begins a moment after the API.
     wait_until(lambda: caller.ok("GET", "/readyz")["status"] == "ready")
     found = caller.ok("GET", "/readyz")
-    assert set(found["checks"]) == {"database", "migrations", "workers", "objectStore"}
+    needed = {"database", "migrations", "workers", "objectStore", "functions", "disk"}
+    assert set(found["checks"]) == needed
     assert all(check["ok"] for check in found["checks"].values())
 
 
 def test_each_request_is_one_line_of_the_log(
     platform_process: PlatformProcess, app_folder: Path
 ) -> None:
-    crossing = Crossing.begin(platform_process, app_folder)
+    migration = FunctionMigration.begin(platform_process, app_folder)
     headers = {"X-Request-Id": "harbour-42", "X-Other": "secret-header"}
-    path = f"/app/migration/forge/v1/mapping/{crossing.transfer_id}/page?namespace=jira:hidden"
-    reply = crossing.cloud.call("GET", path, headers=headers)
+    path = f"/app/migration/forge/v1/mapping/{migration.transfer_id}/page?namespace=jira:hidden"
+    reply = migration.cloud.call("GET", path, headers=headers)
     assert reply.headers["x-request-id"] == "harbour-42"
-    crossing.cloud.call("GET", "/nowhere", headers={"X-Request-Id": "bad id\x7f"})
+    migration.cloud.call("GET", "/nowhere", headers={"X-Request-Id": "bad id\x7f"})
 
     def told() -> list[dict[str, Any]]:
         return [
@@ -108,25 +110,25 @@ def test_each_request_is_one_line_of_the_log(
     assert line["method"] == "GET"
     assert line["status"] == reply.status
     assert line["route"] == "/app/migration/forge/v1/mapping/{transfer_id}/page"
-    assert line["app"] == crossing.registration["cloudAppKey"]
+    assert line["app"] == migration.registration["cloudAppKey"]
     assert line["environment"] == "development"
     assert line["seconds"] >= 0
     text = platform_process.log.read_text()
-    for secret in ("jira:hidden", "secret-header", "bad id", *crossing.tokens.values()):
-        assert str(secret) not in text or secret == crossing.tokens["appId"]
+    for secret in ("jira:hidden", "secret-header", "bad id", *migration.tokens.values()):
+        assert str(secret) not in text or secret == migration.tokens["appId"]
 
 
 def test_dead_letters_over_http(platform_process: PlatformProcess, app_folder: Path) -> None:
-    crossing = Crossing.begin(platform_process, app_folder, code=BROKEN)
-    key, transfer_id = crossing.registration["cloudAppKey"], crossing.transfer_id
-    crossing.advance(600)
+    migration = FunctionMigration.begin(platform_process, app_folder, code=BROKEN)
+    key, transfer_id = migration.registration["cloudAppKey"], migration.transfer_id
+    migration.advance(600)
     path = f"/admin/v1/messages?state=UNDELIVERED&cloudAppKey={key}"
-    found = crossing.admin.ok("GET", path)
+    found = migration.admin.ok("GET", path)
     assert found["total"] == 1
     [message] = found["items"]
     assert message["state"] == "UNDELIVERED"
-    assert crossing.admin.ok("GET", f"{path}&transferId={transfer_id}&from=0")["total"] == 1
-    assert crossing.admin.ok("GET", f"{path}&to=1")["items"] == []
+    assert migration.admin.ok("GET", f"{path}&transferId={transfer_id}&from=0")["total"] == 1
+    assert migration.admin.ok("GET", f"{path}&to=1")["items"] == []
     for query, code in (
         ("", "request_invalid"),
         ("state=PENDING", "message_state_invalid"),
@@ -134,19 +136,19 @@ def test_dead_letters_over_http(platform_process: PlatformProcess, app_folder: P
         ("state=UNDELIVERED&from=-1", "instant_invalid"),
         ("state=UNDELIVERED&cursor=x", "cursor_invalid"),
     ):
-        assert crossing.admin.refused(400, "GET", f"/admin/v1/messages?{query}")["code"] == code
+        assert migration.admin.refused(400, "GET", f"/admin/v1/messages?{query}")["code"] == code
     redeliver = "/admin/v1/redeliver"
-    assert crossing.admin.refused(400, "POST", redeliver)["code"] == "redelivery_unbounded"
-    crossing.admin.refused(404, "POST", redeliver, {"transferId": "x"})
+    assert migration.admin.refused(400, "POST", redeliver)["code"] == "redelivery_unbounded"
+    migration.admin.refused(404, "POST", redeliver, {"transferId": "x"})
     (app_folder / "index.py").write_text("def run(event, context):\n    return {}\n")
-    answer = crossing.admin.ok("POST", redeliver, {"transferId": transfer_id, "from": 0})
+    answer = migration.admin.ok("POST", redeliver, {"transferId": transfer_id, "from": 0})
     assert answer == {"redelivered": 1, "left": 0}
-    crossing.advance(1)
-    view = crossing.admin.ok("GET", f"/admin/v1/messages/{message['messageId']}")
+    migration.advance(1)
+    view = migration.admin.ok("GET", f"/admin/v1/messages/{message['messageId']}")
     assert view["state"] == "DELIVERED"
-    answer = crossing.admin.ok("POST", redeliver, {"cloudAppKey": key})
+    answer = migration.admin.ok("POST", redeliver, {"cloudAppKey": key})
     assert answer == {"redelivered": 0, "left": 0}
-    assert crossing.admin.ok("POST", f"/admin/v1/apps/{key}/retry")["failing"] == []
+    assert migration.admin.ok("POST", f"/admin/v1/apps/{key}/retry")["failing"] == []
 
 
 @pytest.mark.parametrize("path", ["/admin/v1/messages?state=UNDELIVERED", "/admin/v1/redeliver"])

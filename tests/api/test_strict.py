@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from ferryman.api.strict import check_members
 from ferryman.errors import Invalid
-from tests.support import Crossing, PlatformProcess, Reply, problem
+from tests.kit.function_app import FunctionMigration
+from tests.kit.platform import PlatformProcess, Reply, problem
 
 FORGE = "/app/migration/forge/v1"
 
@@ -30,8 +31,8 @@ NO_NUL = VALUES.filter(lambda value: "\\u0000" not in json.dumps(value))
 
 
 @pytest.fixture
-def crossing(platform_process: PlatformProcess, app_folder: Path) -> Crossing:
-    return Crossing.begin(platform_process, app_folder)
+def migration(platform_process: PlatformProcess, app_folder: Path) -> FunctionMigration:
+    return FunctionMigration.begin(platform_process, app_folder)
 
 
 def reads(raw: bytes) -> Any:
@@ -86,22 +87,22 @@ def test_a_repeated_name_is_always_found(members: dict[str, int], data: st.DataO
     ids=lambda value: str(value)[:50],
 )
 def test_bodies_that_two_readers_could_read_differently(
-    crossing: Crossing, raw: bytes, code: str
+    migration: FunctionMigration, raw: bytes, code: str
 ) -> None:
-    reply = crossing.cloud.call("POST", f"{FORGE}/log/{crossing.transfer_id}", raw=raw)
+    reply = migration.cloud.call("POST", f"{FORGE}/log/{migration.transfer_id}", raw=raw)
     assert reply.status == 400, reply.body
     assert problem(reply)["code"] == code
-    assert not [e for e in crossing.timeline() if e["kind"] == "log.added"]
+    assert not [e for e in migration.timeline() if e["kind"] == "log.added"]
 
 
-def test_odd_json_that_is_understood(crossing: Crossing) -> None:
-    path = f"{FORGE}/log/{crossing.transfer_id}"
+def test_odd_json_that_is_understood(migration: FunctionMigration) -> None:
+    path = f"{FORGE}/log/{migration.transfer_id}"
     for raw in (
         b'{"message": "a", "unknown": {"deep": [1, 9223372036854775807]}}',
         b' \n{"message": "\\u0022 \\\\u0000 \\u2028"}\n ',
         b'{"message": ""}',
     ):
-        assert crossing.cloud.call("POST", path, raw=raw).status == 200, raw
+        assert migration.cloud.call("POST", path, raw=raw).status == 200, raw
 
 
 @pytest.mark.parametrize(
@@ -119,10 +120,10 @@ def test_odd_json_that_is_understood(crossing: Crossing) -> None:
         ("nonsense", 415),
     ],
 )
-def test_media_types(crossing: Crossing, kind: str, status: int) -> None:
-    reply = crossing.cloud.call(
+def test_media_types(migration: FunctionMigration, kind: str, status: int) -> None:
+    reply = migration.cloud.call(
         "POST",
-        f"{FORGE}/log/{crossing.transfer_id}",
+        f"{FORGE}/log/{migration.transfer_id}",
         {"message": "hello"},
         headers={"Content-Type": kind},
     )
@@ -132,11 +133,13 @@ def test_media_types(crossing: Crossing, kind: str, status: int) -> None:
 
 
 @pytest.mark.parametrize("accept", ["*/*", "text/html", "application/xml", "nonsense", ""])
-def test_any_accept_header_and_a_content_type_on_get(crossing: Crossing, accept: str) -> None:
+def test_any_accept_header_and_a_content_type_on_get(
+    migration: FunctionMigration, accept: str
+) -> None:
     for kind in ("application/json", "text/plain", "nonsense"):
-        reply = crossing.cloud.call(
+        reply = migration.cloud.call(
             "GET",
-            f"{FORGE}/data/{crossing.transfer_id}/page",
+            f"{FORGE}/data/{migration.transfer_id}/page",
             headers={"Accept": accept, "Content-Type": kind},
         )
         assert reply.status == 200, reply.body
@@ -158,13 +161,15 @@ def test_any_accept_header_and_a_content_type_on_get(crossing: Crossing, accept:
         "namespace=jira:issue&%c3=1",
     ],
 )
-def test_queries_that_two_readers_could_read_differently(crossing: Crossing, query: str) -> None:
-    host = urlsplit(crossing.cloud.url)
-    # urllib3 would mend some of these.
+def test_queries_that_two_readers_could_read_differently(
+    migration: FunctionMigration, query: str
+) -> None:
+    host = urlsplit(migration.cloud.url)
+    # urllib3 would fix some of these.
     reply = raw_call(
         host.port or 0,
-        f"GET {FORGE}/mapping/{crossing.transfer_id}/page?{query} HTTP/1.1\r\n"
-        f"Host: x\r\nConnection: close\r\nAuthorization: Bearer {crossing.tokens['cloudToken']}",
+        f"GET {FORGE}/mapping/{migration.transfer_id}/page?{query} HTTP/1.1\r\n"
+        f"Host: x\r\nConnection: close\r\nAuthorization: Bearer {migration.tokens['cloudToken']}",
     )
     assert reply.status == 400, reply.body
     assert problem(reply)["code"] == "query_invalid"
@@ -183,13 +188,13 @@ def raw_call(port: int, head: str, body: bytes = b"") -> Reply:
     return Reply(int(lines[0].split()[1]), headers, content)
 
 
-def test_a_large_body_is_refused_before_it_is_sent(crossing: Crossing) -> None:
+def test_a_large_body_is_refused_before_it_is_sent(migration: FunctionMigration) -> None:
     """What is announced is enough: no byte of 10 MB has to arrive."""
-    port = urlsplit(crossing.cloud.url).port or 0
+    port = urlsplit(migration.cloud.url).port or 0
     calls = [
-        (f"{FORGE}/log/{crossing.transfer_id}", crossing.tokens["cloudToken"]),
-        (f"/server/v1/transfers/{crossing.transfer_id}/error", crossing.tokens["serverToken"]),
-        ("/server/v1/listeners/claim", crossing.tokens["serverToken"]),
+        (f"{FORGE}/log/{migration.transfer_id}", migration.tokens["cloudToken"]),
+        (f"/server/v1/transfers/{migration.transfer_id}/error", migration.tokens["serverToken"]),
+        ("/server/v1/listeners/claim", migration.tokens["serverToken"]),
     ]
     for path, token in calls:
         reply = raw_call(
@@ -202,12 +207,12 @@ def test_a_large_body_is_refused_before_it_is_sent(crossing: Crossing) -> None:
         assert problem(reply)["code"] == "body_too_large"
 
 
-def test_a_large_body_of_unknown_length_is_refused(crossing: Crossing) -> None:
+def test_a_large_body_of_unknown_length_is_refused(migration: FunctionMigration) -> None:
     chunk = b"40000\r\n" + b" " * 0x40000 + b"\r\n"
     reply = raw_call(
-        urlsplit(crossing.cloud.url).port or 0,
-        f"POST {FORGE}/log/{crossing.transfer_id} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
-        f"Authorization: Bearer {crossing.tokens['cloudToken']}\r\n"
+        urlsplit(migration.cloud.url).port or 0,
+        f"POST {FORGE}/log/{migration.transfer_id} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+        f"Authorization: Bearer {migration.tokens['cloudToken']}\r\n"
         "Transfer-Encoding: chunked",
         chunk * 5,
     )
@@ -232,15 +237,15 @@ def test_a_large_body_of_unknown_length_is_refused(crossing: Crossing) -> None:
     ],
 )
 def test_requests_that_are_too_large_or_no_http(
-    crossing: Crossing, make: Callable[[str], str]
+    migration: FunctionMigration, make: Callable[[str], str]
 ) -> None:
     """The HTTP server may refuse them by itself, but never fails, and goes on serving."""
-    head = make(f"{FORGE}/data/{crossing.transfer_id}/page") + "\r\nConnection: close"
+    head = make(f"{FORGE}/data/{migration.transfer_id}/page") + "\r\nConnection: close"
     try:
-        reply = raw_call(urlsplit(crossing.cloud.url).port or 0, head)
+        reply = raw_call(urlsplit(migration.cloud.url).port or 0, head)
     except ConnectionError:
         pass  # it did not read to the end
     else:
         assert 400 <= reply.status < 500, reply
         assert b"Traceback" not in reply.body
-    assert crossing.status == "IN_PROGRESS"
+    assert migration.status == "IN_PROGRESS"

@@ -11,9 +11,10 @@ import jwt
 import pytest
 
 from ferryman.tokens import SigningKey, system_token
-from tests.api.connect_app import BASE, connect_crossing
 from tests.api.test_bad_input import forge_calls
-from tests.support import CLOUD_APP, Caller, Crossing, PlatformProcess, problem
+from tests.kit.connect_client import BASE, connect_migration
+from tests.kit.function_app import CLOUD_APP, FunctionMigration
+from tests.kit.platform import Caller, PlatformProcess, problem
 
 FORGE = "/app/migration/forge/v1"
 SITE = "https://harbour.example"
@@ -48,11 +49,11 @@ def signing_key(url: str) -> SigningKey:
 
 
 def test_what_a_system_token_opens(platform: PlatformProcess, tmp_path: Path) -> None:
-    crossing = Crossing.begin(platform, tmp_path / "app", code=KEEPS_ITS_TOKEN)
-    other = Crossing.begin(platform, tmp_path / "other")
-    crossing.upload("file")
-    crossing.advance(0)
-    [key] = [m["key"] for m in crossing.messages() if m["key"]]
+    migration = FunctionMigration.begin(platform, tmp_path / "app", code=KEEPS_ITS_TOKEN)
+    other = FunctionMigration.begin(platform, tmp_path / "other")
+    migration.send("file")
+    migration.advance(0)
+    [key] = [m["key"] for m in migration.messages() if m["key"]]
     real = (tmp_path / "app" / "token").read_text()
     claims = jwt.decode(real, options={"verify_signature": False})
     assert claims["exp"] - claims["iat"] >= 55 * 60
@@ -62,7 +63,7 @@ def test_what_a_system_token_opens(platform: PlatformProcess, tmp_path: Path) ->
 
     def made(key: SigningKey = signer, **changes: Any) -> str:
         fields: dict[str, Any] = {
-            "app_id": crossing.tokens["appId"],
+            "app_id": migration.tokens["appId"],
             "environment": "development",
             "site": SITE,
             "now": datetime.now(UTC),
@@ -77,7 +78,7 @@ def test_what_a_system_token_opens(platform: PlatformProcess, tmp_path: Path) ->
             headers={"kid": signer.kid},
         )
 
-    def call(token: str, of: Crossing = crossing) -> Any:
+    def call(token: str, of: FunctionMigration = migration) -> Any:
         return platform.caller(token).call("GET", f"{FORGE}/data/{of.transfer_id}/page")
 
     for token in (real, made(), made(now=datetime.now(UTC) - timedelta(minutes=55))):
@@ -115,23 +116,23 @@ def test_what_a_system_token_opens(platform: PlatformProcess, tmp_path: Path) ->
     # To a token for another site, the same app's transfer and file look like none.
     elsewhere = platform.caller(made(site="https://elsewhere.example"))
     unknown = elsewhere.refused(404, "GET", f"{FORGE}/data/{'0' * 8}-0000-0000-0000-{'0' * 12}")
-    for method, path, body in forge_calls(crossing.transfer_id, key):
+    for method, path, body in forge_calls(migration.transfer_id, key):
         document = elsewhere.refused(404, method, FORGE + path, body)
         assert document["code"] in ("transfer_not_found", "file_not_found")
         if document["code"] == unknown["code"]:
             assert document["expected"] == unknown["expected"]
-    assert crossing.view()["acknowledged"] == 0
+    assert migration.view()["acknowledged"] == 0
     # The long-lived token of the app is good for all its sites.
-    assert crossing.cloud.call("GET", f"{FORGE}/data/{key}").status == 200
+    assert migration.cloud.call("GET", f"{FORGE}/data/{key}").status == 200
 
 
 def test_no_system_token_opens_the_connect_surface(
     platform: PlatformProcess, tmp_path: Path
 ) -> None:
-    crossing, app = connect_crossing(platform, tmp_path / "app")
+    migration, app = connect_migration(platform, tmp_path / "app")
     token = system_token(
         signing_key(platform.database_url or ""),
-        app_id=crossing.tokens["appId"],
+        app_id=migration.tokens["appId"],
         environment="development",
         site=SITE,
         now=datetime.now(UTC),

@@ -8,11 +8,12 @@ from uuid import UUID
 
 import pytest
 
-from ferryman.api.throttle import Throttle
+from ferryman.api.throttle import AppThrottle
 from ferryman.domain.rate import Rate
 from ferryman.errors import RateLimited
-from tests.api.connect_app import connect_crossing
-from tests.support import Crossing, PlatformProcess, problem
+from tests.kit.connect_client import connect_migration
+from tests.kit.function_app import FunctionMigration
+from tests.kit.platform import PlatformProcess, problem
 
 FORGE = "/app/migration/forge/v1"
 BURST = 12
@@ -20,7 +21,7 @@ BURST = 12
 
 def test_full_buckets_are_forgotten() -> None:
     now = 0.0
-    throttle = Throttle(Rate(per_second=1, burst=2), lambda: now)
+    throttle = AppThrottle(Rate(per_second=1, burst=2), lambda: now)
     for number in range(5000):
         throttle.admit(UUID(int=number))
         now += 0.01
@@ -53,14 +54,16 @@ def first_refusal(call: Any) -> Any:
 def test_each_app_has_its_own_limit_on_each_surface(
     strict: PlatformProcess, tmp_path: Path
 ) -> None:
-    crossing = Crossing.begin(strict, tmp_path / "app", claim=False)
-    other, connect = connect_crossing(strict, tmp_path / "other", claim=False)
-    path = f"{FORGE}/container/{crossing.transfer_id}/page?containerType=Site"
+    migration = FunctionMigration.begin(strict, tmp_path / "app", claim=False)
+    other, connect = connect_migration(strict, tmp_path / "other", claim=False)
+    path = f"{FORGE}/container/{migration.transfer_id}/page?containerType=Site"
     own = f"/server/v1/transfers/{other.transfer_id}/containers/page?containerType=Site"
     calls: list[Any] = [
-        lambda: crossing.cloud.call("GET", path),
+        lambda: migration.cloud.call("GET", path),
         lambda: connect.call("GET", "/webhook"),
-        lambda: Crossing.begin(strict, tmp_path / "third", claim=False).server.call("GET", own),
+        lambda: FunctionMigration.begin(strict, tmp_path / "third", claim=False).server.call(
+            "GET", own
+        ),
     ]
     for call in calls[:2]:
         reply, count = first_refusal(call)
@@ -71,19 +74,19 @@ def test_each_app_has_its_own_limit_on_each_surface(
     # The bucket is the app's, so that its server side is refused too; others are let in.
     # Three calls, since it fills while a busy machine takes its time; a bucket of its own has more.
     first_refusal(calls[0])
-    assert 429 in [crossing.server.call("GET", own).status for _ in range(3)]
+    assert 429 in [migration.server.call("GET", own).status for _ in range(3)]
     assert calls[2]().status == 404
     # Who holds no token is told so, and takes no call from anyone.
     assert strict.caller("nobody").call("GET", path).status == 401
     # The operator is not limited.
     for _ in range(2 * BURST):
-        crossing.view()
+        migration.view()
 
 
 def test_the_sdk_waits_and_arrives(strict: PlatformProcess, tmp_path: Path) -> None:
-    crossing = Crossing.begin(strict, tmp_path / "app", claim=False)
-    path = f"{FORGE}/container/{crossing.transfer_id}/page?containerType=Site"
-    first_refusal(lambda: crossing.cloud.call("GET", path))
-    with crossing.gateway() as gateway, gateway.create_app_data("notes") as file:
+    migration = FunctionMigration.begin(strict, tmp_path / "app", claim=False)
+    path = f"{FORGE}/container/{migration.transfer_id}/page?containerType=Site"
+    first_refusal(lambda: migration.cloud.call("GET", path))
+    with migration.gateway() as gateway, gateway.create_app_data("notes") as file:
         file.write(b"harbour")
-    assert crossing.view()["files"] == 1
+    assert migration.view()["files"] == 1

@@ -7,26 +7,27 @@ from urllib.parse import unquote
 
 import pytest
 
-from tests.support import Caller, Crossing, PlatformProcess, Reply, problem
+from tests.kit.function_app import FunctionMigration
+from tests.kit.platform import Caller, PlatformProcess, Reply, problem
 
 MIN_PART = 5 << 20
 FORGE = "/app/migration/forge/v1"
 
 
 @pytest.fixture
-def crossing(platform_process: PlatformProcess, app_folder: Path) -> Crossing:
-    return Crossing.begin(platform_process, app_folder)
+def migration(platform_process: PlatformProcess, app_folder: Path) -> FunctionMigration:
+    return FunctionMigration.begin(platform_process, app_folder)
 
 
 class Sender:
     """One upload, call by call."""
 
-    def __init__(self, crossing: Crossing, label: str | None = None) -> None:
-        path = f"/server/v1/transfers/{crossing.transfer_id}/app-data"
-        self.server = crossing.server
-        self.view = crossing.server.ok("POST", path, {"label": label})
+    def __init__(self, migration: FunctionMigration, label: str | None = None) -> None:
+        path = f"/server/v1/transfers/{migration.transfer_id}/app-data"
+        self.server = migration.server
+        self.view = migration.server.ok("POST", path, {"label": label})
         self.path = f"/server/v1/uploads/{self.view['uploadId']}"
-        self.nobody = Caller(crossing.server.url, None)
+        self.nobody = Caller(migration.server.url, None)
 
     def signed(self, data: bytes, number: int = 1, **changes: Any) -> Any:
         part = {"number": number, "size": len(data), "sha256": sha256(data).hexdigest(), **changes}
@@ -55,56 +56,60 @@ class Sender:
         return str(self.server.refused(status, "POST", f"{self.path}/complete", body)["code"])
 
 
-def test_completing_twice_gives_the_same_answer(crossing: Crossing) -> None:
-    sender = Sender(crossing, "twice")
+def test_completing_twice_gives_the_same_answer(migration: FunctionMigration) -> None:
+    sender = Sender(migration, "twice")
     part = sender.send(b"once")
     receipt = sender.complete(part)
     assert receipt["sha256"] == sha256(b"once").hexdigest()
     assert (receipt["size"], receipt["label"]) == (4, "twice")
     assert sender.complete(part) == receipt
-    assert crossing.view()["files"] == 1
-    assert [m["label"] for m in crossing.messages()].count("twice") == 1
+    assert migration.view()["files"] == 1
+    assert [m["label"] for m in migration.messages()].count("twice") == 1
 
-    crossing.complete_export()
-    crossing.migration().message_processed(crossing.transfer_id, receipt["messageId"])
-    assert crossing.status == "SUCCESS"
+    migration.complete_export()
+    migration.client().message_processed(migration.transfer_id, receipt["messageId"])
+    assert migration.status == "SUCCESS"
     assert sender.complete(part) == receipt, "the same answer also when all is over"
     assert sender.server.ok("GET", sender.path)["state"] == "COMPLETED"
     sender.server.refused(409, "POST", f"{sender.path}/parts", {"parts": [part]})
     assert sender.server.refused(409, "DELETE", sender.path)["code"] == "upload_closed"
 
 
-def test_parts_that_make_no_file(crossing: Crossing) -> None:
-    sender = Sender(crossing)
-    small, large, end = sender.send(b"small"), b"\1" * MIN_PART, b"end"
-    first, second = sender.send(large), sender.send(end, 2)
+def test_parts_that_make_no_file(migration: FunctionMigration) -> None:
+    sender = Sender(migration)
+    large, end = b"\1" * MIN_PART, b"end"
+    small, second = sender.send(b"small"), sender.send(end, 2)
+    assert sender.refused(400, small, second) == "part_too_small"
+    first = sender.send(large)
+    assert sender.refused(400, small, second) == "part_mismatch", "a newer body replaced it"
     assert sender.refused(400) == "part_missing"
     assert sender.refused(400, second) == "part_missing"
     assert sender.refused(400, first, {**second, "number": 3}) == "part_missing"
     assert sender.refused(400, first, first) == "part_repeated"
     assert sender.refused(400, first, second, second) == "part_repeated"
-    assert sender.refused(400, small, second) == "part_too_small"
     assert sender.refused(400, {**first, "sha256": "0" * 64}, second) == "part_mismatch"
     assert sender.refused(400, {**first, "size": 1}, second) == "part_mismatch"
     assert sender.refused(400, {**first, "number": 0}, second) == "part_repeated"
     assert sender.refused(400, first, second, sha256="nonsense") == "checksum_invalid"
-    assert crossing.view()["files"] == 0
+    assert migration.view()["files"] == 0
     receipt = sender.complete(second, first)
-    assert receipt["sha256"] == sha256(large + end).hexdigest()
-    reply = crossing.cloud.call("GET", f"{FORGE}/data/{receipt['key']}/payload")
+    assert receipt["sha256"] is None, "nobody named it"
+    digests = sha256(large).digest() + sha256(end).digest()
+    assert receipt["partsSha256"] == sha256(digests).hexdigest()
+    reply = migration.cloud.call("GET", f"{FORGE}/data/{receipt['key']}/payload")
     assert reply.body == large + end
 
 
-def test_a_whole_digest_that_is_not_the_files_is_refused(crossing: Crossing) -> None:
-    sender = Sender(crossing)
+def test_a_whole_digest_that_is_not_the_files_is_refused(migration: FunctionMigration) -> None:
+    sender = Sender(migration)
     part = sender.send(b"single part")
     assert sender.refused(400, part, sha256="0" * 64) == "checksum_mismatch"
-    assert crossing.view()["files"] == 0
+    assert migration.view()["files"] == 0
     assert sender.complete(part)["size"] == 11
 
 
-def test_bytes_that_were_not_signed_are_not_taken(crossing: Crossing) -> None:
-    sender = Sender(crossing)
+def test_bytes_that_were_not_signed_are_not_taken(migration: FunctionMigration) -> None:
+    sender = Sender(migration)
     data = b"signed bytes"
     url = sender.signed(data)
     assert problem(sender.put(url, b"other! bytes"))["code"] == "checksum_mismatch"
@@ -139,8 +144,8 @@ def test_bytes_that_were_not_signed_are_not_taken(crossing: Crossing) -> None:
     ],
     ids=str,
 )
-def test_parts_that_are_not_signed(crossing: Crossing, changes: dict[str, Any]) -> None:
-    sender = Sender(crossing)
+def test_parts_that_are_not_signed(migration: FunctionMigration, changes: dict[str, Any]) -> None:
+    sender = Sender(migration)
     part = {"number": 1, "size": 1, "sha256": sha256(b"x").hexdigest(), **changes}
     sender.server.refused(400, "POST", f"{sender.path}/parts", {"parts": [part]})
     complete = {"parts": [{"etag": "", **part}]}
@@ -148,16 +153,16 @@ def test_parts_that_are_not_signed(crossing: Crossing, changes: dict[str, Any]) 
         sender.server.refused(400, "POST", f"{sender.path}/complete", complete)
 
 
-def test_lists_of_parts_have_bounds(crossing: Crossing) -> None:
-    sender = Sender(crossing)
+def test_lists_of_parts_have_bounds(migration: FunctionMigration) -> None:
+    sender = Sender(migration)
     part = {"number": 1, "size": 1, "sha256": "0" * 64}
     for parts in ([], [part] * 1001):
         sender.server.refused(400, "POST", f"{sender.path}/parts", {"parts": parts})
     sender.refused(400, *[{**part, "number": n, "etag": ""} for n in range(1, 10_002)])
 
 
-def test_an_aborted_upload_is_gone(crossing: Crossing) -> None:
-    sender = Sender(crossing)
+def test_an_aborted_upload_is_gone(migration: FunctionMigration) -> None:
+    sender = Sender(migration)
     url = sender.signed(b"data")
     part = sender.send(b"data")
     for _ in range(2):
@@ -166,58 +171,60 @@ def test_an_aborted_upload_is_gone(crossing: Crossing) -> None:
     assert sender.refused(409, part) == "upload_closed"
     sender.server.refused(409, "POST", f"{sender.path}/parts", {"parts": [part]})
     assert sender.server.ok("GET", sender.path)["state"] == "ABORTED"
-    assert crossing.view()["files"] == 0
+    assert migration.view()["files"] == 0
 
 
-def test_writing_goes_on_after_the_export_until_the_transfer_settles(crossing: Crossing) -> None:
+def test_writing_goes_on_after_the_export_until_the_transfer_settles(
+    migration: FunctionMigration,
+) -> None:
     """A file that was begun is waited for; without it the transfer does not end well."""
-    first = crossing.upload("before")
-    crossing.complete_export()
-    open_one = Sender(crossing, "complete late")
+    first = migration.send("before")
+    migration.complete_export()
+    open_one = Sender(migration, "complete late")
     part = open_one.send(b"in time")
-    second = crossing.upload("after")
-    migration = crossing.migration()
-    migration.message_processed(crossing.transfer_id, first)
-    migration.message_processed(crossing.transfer_id, second)
-    assert crossing.status == "IN_PROGRESS"
+    second = migration.send("after")
+    client = migration.client()
+    client.message_processed(migration.transfer_id, first)
+    client.message_processed(migration.transfer_id, second)
+    assert migration.status == "IN_PROGRESS"
     receipt = open_one.complete(part)
-    migration.message_processed(crossing.transfer_id, receipt["messageId"])
-    assert crossing.status == "SUCCESS"
-    path = f"/server/v1/transfers/{crossing.transfer_id}/app-data"
-    assert crossing.server.refused(409, "POST", path, {})["code"] == "transfer_settled"
-    assert crossing.view()["files"] == 3
+    client.message_processed(migration.transfer_id, receipt["messageId"])
+    assert migration.status == "SUCCESS"
+    path = f"/server/v1/transfers/{migration.transfer_id}/app-data"
+    assert migration.server.refused(409, "POST", path, {})["code"] == "transfer_settled"
+    assert migration.view()["files"] == 3
 
 
-def test_giving_up_names_its_reason(crossing: Crossing) -> None:
-    sender = Sender(crossing, "half")
+def test_giving_up_names_its_reason(migration: FunctionMigration) -> None:
+    sender = Sender(migration, "half")
     path = sender.path
-    refused = crossing.server.refused(400, "DELETE", f"{path}?reason=tired")
+    refused = migration.server.refused(400, "DELETE", f"{path}?reason=tired")
     assert refused["code"] == "reason_invalid"
-    crossing.server.ok("DELETE", f"{path}?reason=writer_failed&detail=ValueError+at+export.py:12")
-    export = f"/server/v1/transfers/{crossing.transfer_id}/complete-export"
-    refused = crossing.server.refused(409, "POST", export)
+    migration.server.ok("DELETE", f"{path}?reason=writer_failed&detail=ValueError+at+export.py:12")
+    export = f"/server/v1/transfers/{migration.transfer_id}/complete-export"
+    refused = migration.server.refused(409, "POST", export)
     assert refused["code"] == "export_incomplete"
     assert "'half' (writer failed with ValueError at export.py:12)" in refused["found"]
-    told = [entry for entry in crossing.timeline() if entry["kind"] == "upload.aborted"]
+    told = [entry for entry in migration.timeline() if entry["kind"] == "upload.aborted"]
     assert [entry["data"]["reason"] for entry in told] == ["writer_failed"]
-    assert crossing.server.refused(400, "POST", f"{export}?unfinished=yes")["code"] == (
+    assert migration.server.refused(400, "POST", f"{export}?unfinished=yes")["code"] == (
         "unfinished_invalid"
     )
-    crossing.server.ok("POST", f"{export}?unfinished=abandon")
-    assert crossing.status == "SUCCESS"
+    migration.server.ok("POST", f"{export}?unfinished=abandon")
+    assert migration.status == "SUCCESS"
 
 
 @pytest.mark.parametrize("claim", ["x", "-1", "1" * 10, "1.0", ""])
-def test_a_claim_is_a_number(crossing: Crossing, claim: str) -> None:
-    path = f"/server/v1/transfers/{crossing.transfer_id}/heartbeat"
-    reply = crossing.server.call("POST", path, headers={"Ferryman-Claim": claim})
+def test_a_claim_is_a_number(migration: FunctionMigration, claim: str) -> None:
+    path = f"/server/v1/transfers/{migration.transfer_id}/heartbeat"
+    reply = migration.server.call("POST", path, headers={"Ferryman-Claim": claim})
     assert (reply.status, reply.json["code"]) == (400, "claim_invalid")
 
 
-def test_an_empty_file_is_a_file(crossing: Crossing) -> None:
-    message_id = crossing.upload("empty", b"")
-    [key] = [m["key"] for m in crossing.messages() if m["messageId"] == message_id]
-    reply = crossing.cloud.call("GET", f"{FORGE}/data/{key}/payload")
+def test_an_empty_file_is_a_file(migration: FunctionMigration) -> None:
+    message_id = migration.send("empty", b"")
+    [key] = [m["key"] for m in migration.messages() if m["messageId"] == message_id]
+    reply = migration.cloud.call("GET", f"{FORGE}/data/{key}/payload")
     assert (reply.status, reply.body) == (200, b"")
     assert reply.headers["content-length"] == "0"
 
@@ -225,17 +232,17 @@ def test_an_empty_file_is_a_file(crossing: Crossing) -> None:
 def test_exporting_before_the_start_is_refused(
     platform_process: PlatformProcess, app_folder: Path
 ) -> None:
-    crossing = Crossing.begin(platform_process, app_folder, claim=False)
+    migration = FunctionMigration.begin(platform_process, app_folder, claim=False)
     plan = {
         "name": "not started",
         "cloudUrl": "https://harbour.example",
         "sourceId": "s",
-        "apps": [crossing.registration["cloudAppKey"]],
+        "apps": [migration.registration["cloudAppKey"]],
     }
-    view = crossing.admin.ok("POST", "/admin/v1/migrations", plan)
+    view = migration.admin.ok("POST", "/admin/v1/migrations", plan)
     path = f"/server/v1/transfers/{view['transfers'][0]['transferId']}"
     for call in ("app-data", "complete-export"):
-        document = crossing.server.refused(409, "POST", f"{path}/{call}")
+        document = migration.server.refused(409, "POST", f"{path}/{call}")
         assert document["code"] == "transfer_not_started"
 
 
@@ -250,11 +257,11 @@ def test_exporting_before_the_start_is_refused(
     ],
 )
 def test_a_file_downloads_under_its_label_as_far_as_that_is_a_name(
-    crossing: Crossing, label: str | None, name: str | None
+    migration: FunctionMigration, label: str | None, name: str | None
 ) -> None:
-    sender = Sender(crossing, label)
+    sender = Sender(migration, label)
     key = sender.complete(sender.send(b"data"))["key"]
-    url = crossing.cloud.ok("GET", f"{FORGE}/data/{key}")["url"]
+    url = migration.cloud.ok("GET", f"{FORGE}/data/{key}")["url"]
     reply = sender.nobody.call("GET", url.removeprefix(sender.server.url))
     assert (reply.status, reply.body) == (200, b"data")
     exact = reply.headers["content-disposition"].rpartition("filename*=UTF-8''")[2]

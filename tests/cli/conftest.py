@@ -1,86 +1,12 @@
-"""The ``ferryman`` command as a process, pointed at the platform that all tests share."""
+"""The command, pointed at the platform that all tests share."""
 
-import json
-import os
-import subprocess
-import sys
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.support import Crossing, PlatformProcess
-
-SECONDS = 60
-
-
-@dataclass(frozen=True)
-class Command:
-    """Runs ``ferryman`` with nothing of our own environment's settings."""
-
-    env: Mapping[str, str]
-    words: tuple[str, ...] = field(default=(sys.executable, "-m", "ferryman"))
-    seconds: float = SECONDS
-
-    def __call__(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-        """What the command printed and how it ended."""
-        return subprocess.run(
-            [*self.words, *arguments],
-            input=stdin,
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            timeout=self.seconds,
-            env=self.env,
-            check=False,
-        )
-
-    def ok(self, *arguments: str, stdin: str = "") -> str:
-        """What a command prints that ends with 0."""
-        done = self(*arguments, stdin=stdin)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    def json(self, *arguments: str, stdin: str = "") -> Any:
-        """The one document that it prints with ``--json``."""
-        return json.loads(self.ok(*arguments, "--json", stdin=stdin))
-
-    def refused(self, code: str, *arguments: str, stdin: str = "") -> str:
-        """What it says on standard error when the platform or the client refuses."""
-        done = self(*arguments, stdin=stdin)
-        assert (done.returncode, done.stdout) == (1, ""), done.stdout + done.stderr
-        head, *lines = done.stderr.splitlines()
-        assert head.startswith(f"ferryman: {code}")
-        names = [line[2:12].strip() for line in lines]
-        assert [name for name in names if name] == ["expected", "found", "fix"]
-        assert "Traceback" not in done.stderr
-        return done.stderr
-
-    def begin(self, *arguments: str) -> "subprocess.Popen[str]":
-        """Start it and go on."""
-        return subprocess.Popen(
-            [*self.words, *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-            env=self.env,
-        )
-
-    def given(self, **env: str) -> "Command":
-        """The same with other variables."""
-        return replace(self, env={**self.env, **env})
-
-
-def command(url: str, data_dir: Path) -> Command:
-    """A command that knows its platform by the environment."""
-    own = {name: value for name, value in os.environ.items() if not name.startswith("FERRYMAN_")}
-    return Command(
-        {**own, "FERRYMAN_URL": url, "FERRYMAN_DATA_DIR": str(data_dir), "COLUMNS": "90"}
-    )
+from tests.kit.command import Command, command
+from tests.kit.function_app import FunctionMigration
+from tests.kit.platform import PlatformProcess
 
 
 @pytest.fixture
@@ -90,6 +16,6 @@ def ferryman(platform_process: PlatformProcess) -> Command:
 
 
 @pytest.fixture
-def crossing(platform_process: PlatformProcess, app_folder: Path) -> Crossing:
+def migration(platform_process: PlatformProcess, app_folder: Path) -> FunctionMigration:
     """A started migration of an app of its own, claimed by an agent."""
-    return Crossing.begin(platform_process, app_folder)
+    return FunctionMigration.begin(platform_process, app_folder)

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from ferryman.cli import definition
+from ferryman.devtools import definition
 from ferryman.errors import ConfigError
-from tests.cli.conftest import Command
-from tests.support import CLOUD_APP, manifest
+from tests.kit.command import Command
+from tests.kit.function_app import CLOUD_APP
+from tests.kit.manifests import function_manifest
 
 KEYS = ("--server-key", "server.cli", "--cloud-key", "cloud.cli")
 
@@ -17,7 +18,7 @@ KEYS = ("--server-key", "server.cli", "--cloud-key", "cloud.cli")
 def folder(tmp_path: Path) -> Path:
     """A cloud app, its manifest in JSON, which is YAML too."""
     (tmp_path / "index.py").write_text(CLOUD_APP)
-    (tmp_path / "manifest.yml").write_text(json.dumps(manifest()))
+    (tmp_path / "manifest.yml").write_text(json.dumps(function_manifest()))
     return tmp_path
 
 
@@ -36,10 +37,10 @@ def test_an_app_is_registered_by_its_folder(ferryman: Command, folder: Path) -> 
 def test_an_app_that_is_told_of_nothing_is_warned_of(ferryman: Command, folder: Path) -> None:
     """One for product events alone; one for events that are never sent is refused."""
     for event, code in (("avi:jira:created:issue", 0), ("avi:ecosystem.migration:uploaded:sql", 1)):
-        (folder / "manifest.yml").write_text(json.dumps(manifest(events=[event])))
+        (folder / "manifest.yml").write_text(json.dumps(function_manifest(events=[event])))
         done = ferryman("app", "register", str(folder), *KEYS, "--environment", "untold")
         assert done.returncode == code, done.stderr
-        said = "manifest_events_unsent" if code else "Warning: no trigger of the manifest names"
+        said = "manifest_events_unsent" if code else "Warning: no trigger in the manifest lists"
         assert said in done.stderr
 
 
@@ -82,5 +83,5 @@ def test_without_yaml_json_is_asked_for(folder: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     with pytest.raises(ConfigError, match=r"manifest\.json"):
         definition.read_manifest(definition.manifest_file(folder))
-    (folder / "manifest.json").write_text(json.dumps(manifest()))
-    assert definition.read_manifest(definition.manifest_file(folder)) == manifest()
+    (folder / "manifest.json").write_text(json.dumps(function_manifest()))
+    assert definition.read_manifest(definition.manifest_file(folder)) == function_manifest()

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Command, command
-from tests.support import Crossing, PlatformProcess
+from tests.kit.command import Command, command
+from tests.kit.function_app import FunctionMigration
+from tests.kit.platform import PlatformProcess
 
 
 def test_a_platform_that_is_not_there_is_one_line(tmp_path: Path) -> None:
@@ -44,6 +45,7 @@ def test_no_token(ferryman: Command, tmp_path: Path) -> None:
     )
     assert str(tmp_path / "operator-token") in said
     assert "--token" in said
+    assert "ferryman dev" in said
 
 
 def test_a_wrong_token(ferryman: Command) -> None:
@@ -133,28 +135,28 @@ def small_proxy() -> Iterator[str]:
         yield url
 
 
-def test_ctrl_c_is_clean(ferryman: Command, crossing: Crossing) -> None:
+def test_ctrl_c_is_clean(ferryman: Command, migration: FunctionMigration) -> None:
     """Watching ends at once with 130 and a word; the transfer goes on."""
-    watching = ferryman.begin("transfer", "watch", crossing.transfer_id)
+    watching = ferryman.begin("transfer", "watch", migration.transfer_id)
     assert watching.stdout is not None
     while "IN_PROGRESS" not in watching.stdout.readline():
         pass
     watching.send_signal(signal.SIGINT)
     _, errors = watching.communicate(timeout=90)
     assert watching.returncode == 130
-    assert "goes on" in errors
+    assert "continue" in errors
     assert "Traceback" not in errors
-    assert crossing.status == "IN_PROGRESS"
+    assert migration.status == "IN_PROGRESS"
 
 
-def test_a_reader_that_has_seen_enough(ferryman: Command, crossing: Crossing) -> None:
+def test_a_reader_that_has_seen_enough(ferryman: Command, migration: FunctionMigration) -> None:
     """A closed pipe ends a command without a traceback."""
     for number in range(40):
-        crossing.cloud.ok(
-            "POST", f"/app/migration/forge/v1/log/{crossing.transfer_id}", {"message": "x" * 8000}
+        migration.cloud.ok(
+            "POST", f"/app/migration/forge/v1/log/{migration.transfer_id}", {"message": "x" * 8000}
         )
         assert number < 40
-    printing = ferryman.begin("transfer", "timeline", crossing.transfer_id)
+    printing = ferryman.begin("transfer", "timeline", migration.transfer_id)
     assert printing.stdout is not None
     assert printing.stderr is not None
     printing.stdout.readline()

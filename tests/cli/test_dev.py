@@ -12,15 +12,26 @@ from xml.etree import ElementTree as ET
 import psutil
 import pytest
 
-from ferryman.cli.plan import label_of
-from tests.cli.conftest import Command, command
-from tests.support import CLOUD_APP, manifest, wait_until
+from ferryman.devtools.migrate.plan import label_of
+from tests.kit import forked
+from tests.kit.command import Command, command
+from tests.kit.function_app import CLOUD_APP
+from tests.kit.manifests import function_manifest
+from tests.kit.platform import wait_until
 
 HANDLER = """\
+import time
+from pathlib import Path
+
 from ferryman import Migration
 
 def run(event, context):
     print("got", event["eventType"], event.get("label"))
+    if event.get("label") == "slow":
+        print("first")
+        while not Path("go").exists():
+            time.sleep(0.05)
+        print("last")
     if event.get("label") == "silent" or "uploaded" not in event["eventType"]:
         return
     with Migration() as migration:
@@ -51,7 +62,7 @@ class Dev:
         env = {k: v for k, v in ferryman.env.items() if not k.startswith("FERRYMAN_")}
         env["XDG_CACHE_HOME"] = str(folder.parent / "cache")
         with log.open("wb") as output:
-            process = subprocess.Popen(
+            process = forked.Popen[bytes](
                 [*ferryman.words, "dev", str(folder), "--port", "0", *options],
                 env=env,
                 stdin=subprocess.DEVNULL,
@@ -97,7 +108,7 @@ class Dev:
 
 def app(folder: Path) -> Path:
     folder.mkdir(parents=True)
-    document = {**manifest(events=UPLOADED), "permissions": {}}
+    document = {**function_manifest(events=UPLOADED), "permissions": {}}
     (folder / "manifest.yml").write_text(json.dumps(document))
     (folder / "index.py").write_text(HANDLER)
     return folder
@@ -155,6 +166,24 @@ def test_a_migration_of_ones_own_files(dev: Dev, export: Path) -> None:
 
 
 @pytest.mark.e2e
+def test_output_is_shown_while_the_function_runs(dev: Dev, tmp_path: Path) -> None:
+    """As it is printed, each line once; the rest of the attempt comes after it."""
+    before = len(dev.said())
+    (tmp_path / "slow.ndjson").write_text("{}\n")
+    migrating = dev.ferryman.begin("migrate", "--files", str(tmp_path / "slow.ndjson"))
+    dev.says("| first", after=before)
+    assert "| last" not in dev.said()[before:]
+    (dev.folder / "go").touch()
+    try:
+        migrating.communicate(timeout=60)
+        dev.says("status IN_PROGRESS -> SUCCESS", after=before)
+    finally:
+        (dev.folder / "go").unlink()
+    said = [line.partition("| ")[2] for line in dev.said()[before:].splitlines()]
+    assert [said.count(text) for text in ("first", "last", "read 1 lines")] == [1, 1, 1]
+
+
+@pytest.mark.e2e
 def test_commands_find_it_on_any_port(dev: Dev) -> None:
     """By what is kept in the folder; a variable or an option that names another comes first."""
     told = dev.ferryman.given(FERRYMAN_URL="")
@@ -189,7 +218,7 @@ def test_a_migration_that_waits_in_vain_says_so(dev: Dev, export: Path, tmp_path
     words = [*dev.ferryman.words, "migrate", "--files", str(export / "silent.bin")]
     said = tmp_path / "said"
     with said.open("wb") as output:
-        process = subprocess.Popen(words, env=dev.ferryman.env, stdout=output)
+        process = forked.Popen[bytes](words, env=dev.ferryman.env, stdout=output)
     try:
         told = "x acknowledgement: function fn returned without acknowledging 1 message: 'silent'"
         wait_until(lambda: told in said.read_text(), 120)
@@ -233,7 +262,7 @@ def saved(dev: Dev, file: Path, text: str | None) -> str:
 
 @pytest.mark.e2e
 def test_a_plan_that_is_wrong_keeps_no_app_away(dev: Dev) -> None:
-    """It is named with its line; the app is registered, and the plan is looked at when mended."""
+    """It is named with its line; the app is registered, and the plan is looked at when fixed."""
     plan = dev.folder / "plan.toml"
     try:
         said = saved(dev, plan, "name = A plan\n")
@@ -394,11 +423,10 @@ def test_one_at_a_time_and_an_end_of_all(tmp_path: Path) -> None:
         assert dev.end() == 130
         assert not [each for each in children if each.is_running()]
         assert "Traceback" not in dev.said()
-        alone = dev.migrate("--files", str(export))
-        assert (alone.returncode, alone.stdout) == (1, "")
-        assert f"from Ferryman at {dev.kept['url']}" in alone.stderr
+        assert not (dev.folder / ".ferryman" / "dev.json").exists()
+        dev.ferryman.refused("dev_not_running", "migrate", "--files", str(export))
         dev = Dev.begin(dev.folder, "--reset", "--seed", "harbour")
-        assert "goes on with what is kept" not in dev.said()
+        assert "resumes earlier runs" not in dev.said()
         assert dev.ferryman.json("migration", "list")["items"] == []
     finally:
         dev.end()
@@ -414,9 +442,12 @@ def test_a_killed_one_is_gone_on_with(tmp_path: Path) -> None:
     assert dev.migrate("--files", str(export)).returncode == 0
     dev.process.kill()
     dev.process.wait()
+    assert dev.kept["url"]
+    found = dev.ferryman.refused("dev_not_running", "migrate", "--files", str(export))
+    assert "one that was killed" in found
     dev = Dev.begin(dev.folder, "--seed", "harbour")
     try:
-        assert "goes on with what is kept, under other ids; --reset" in dev.said()
+        assert "resumes earlier runs, with different ids; --reset" in dev.said()
         assert len(dev.ferryman.json("migration", "list")["items"]) == 1
         assert dev.migrate("--files", str(export)).returncode == 0
     finally:
@@ -442,10 +473,25 @@ def test_a_folder_without_an_app(ferryman: Command, tmp_path: Path) -> None:
     ferryman.refused("app_not_found", "dev", str(tmp_path / "none"), "--port", "0")
 
 
+@pytest.mark.parametrize(
+    ("code", "arguments"),
+    [
+        ("app_not_found", ()),
+        ("environment_not_lower_case", ("--environment", "Staging")),
+        ("descriptor_unreachable", ("--descriptor", "http://127.0.0.1:1/atlassian-connect.json")),
+    ],
+)
+def test_what_no_edit_can_cure_starts_nothing(
+    ferryman: Command, tmp_path: Path, code: str, arguments: tuple[str, ...]
+) -> None:
+    ferryman.refused(code, "dev", str(tmp_path), "--port", "0", *arguments)
+    assert not (tmp_path / ".ferryman").exists()
+
+
 def test_the_doctors_status(ferryman: Command, tmp_path: Path) -> None:
     """0 for warnings, 1 for errors and, if asked for, for warnings; JSON has every part."""
     folder = app(tmp_path / "app")
-    (folder / "manifest.yml").write_text(json.dumps(manifest(events=UPLOADED)))
+    (folder / "manifest.yml").write_text(json.dumps(function_manifest(events=UPLOADED)))
     assert ferryman.json("doctor", str(folder)) == []
     text = (folder / "manifest.yml").read_text()
     (folder / "manifest.yml").write_text(text.replace("ari:cloud:ecosystem::app/", ""))

@@ -1,14 +1,18 @@
 """What `ferryman dev`, the pytest plugin and `replay` take a folder for."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
-from ferryman.cli.connection import URL, Admin
-from ferryman.cli.dev_app import App
+from ferryman.client.admin import AdminClient
+from ferryman.client.local import URL
+from ferryman.devtools.dev.app import DevApp
 from ferryman.vocab import AppKind, EventType
+from tests.doctor.apps import PYTHON_APP
 from tests.functions.test_descriptor import MANIFEST
+from tests.kit.platform import PlatformProcess
 
 TRIGGER = {"key": "t", "function": "f", "events": [str(EventType.UPLOADED)]}
 PRODUCT = {**TRIGGER, "events": ["avi:jira:created:issue"]}
@@ -30,8 +34,39 @@ def test_the_kind_of_an_app_is_where_its_events_go(
 ) -> None:
     """To a webhook of connectModules, unless a trigger asks for events of a migration."""
     (tmp_path / "manifest.json").write_text(json.dumps({**MANIFEST, **modules}))
-    app = App(Admin(URL, ""), tmp_path, tmp_path, None, None, "development")
+    app = DevApp(AdminClient(URL, ""), tmp_path, tmp_path, None, None, "development")
     registration = app.registration()
     assert (registration.kind, registration.cloud_app_key) == (kind, "org.example.notes")
     assert (registration.descriptor is not None) is (kind is AppKind.CONNECT)
     assert (registration.source is None) is (kind is AppKind.CONNECT)
+
+
+def test_a_warning_is_told_once(platform_process: PlatformProcess, tmp_path: Path) -> None:
+    """Not again at each change of a file, were it moved; but again when it was gone."""
+    admin = AdminClient(platform_process.url, platform_process.operator_token)
+    app = DevApp(admin, tmp_path, tmp_path / "data", "org.example.once", None, "development")
+    (tmp_path / "data").mkdir()
+    text = PYTHON_APP["manifest.yml"]
+    for name, content in PYTHON_APP.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(content)
+
+    def told(manifest: str) -> int:
+        (tmp_path / "manifest.yml").write_text(manifest)
+        app._last = 0.0
+        return sum("app_id_malformed" in line for line, _ in app.refresh())
+
+    wrong = re.sub(r"ari:cloud:ecosystem::app/\S+", "mine", text)
+    assert wrong != text
+    assert told(wrong) == 1
+    assert told(f"# moved\n{wrong}") == 0
+    assert told(f"# moved\n{text}") == 0
+    assert told(wrong) == 1
+
+
+def test_an_unreadable_descriptor_is_told_once(tmp_path: Path) -> None:
+    (tmp_path / "atlassian-connect.json").write_text('{"key": ')
+    app = DevApp(AdminClient(URL, ""), tmp_path, tmp_path, None, None, "development")
+    finding, outcome = (text for text, _ in app.refresh())
+    assert "atlassian-connect.json:1: error: The descriptor cannot be read" in finding
+    assert outcome == "not registered (descriptor_unreadable): see the error above"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ferryman.cli.export import Export, export_of, summary, told
+from ferryman.devtools.migrate.export import Export, export_of, left_out_text, summary
 from ferryman.errors import ConfigError
 
 
@@ -43,7 +43,7 @@ def test_what_is_hidden_is_left_out_and_told(folder: Path) -> None:
     assert names(folder) == ["a.txt"]
     left_out = export(folder).left_out
     assert len(left_out) == 10
-    said = told(left_out)
+    said = left_out_text(left_out)
     assert said.startswith("10 (its name begins with a dot): .part-0, .part-1")
     assert said.endswith(", and 5 more")
     assert summary(left_out)["count"] == 10

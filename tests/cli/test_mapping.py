@@ -2,52 +2,54 @@
 
 from pathlib import Path
 
-from tests.cli.conftest import Command
-from tests.support import Crossing
+from tests.kit.command import Command
+from tests.kit.function_app import FunctionMigration
 
 NDJSON = '{"namespace": "jira:issue", "serverKey": "%d", "cloudKey": "1%d"}\n'
 
 
-def test_csv_by_its_name(ferryman: Command, crossing: Crossing, tmp_path: Path) -> None:
+def test_csv_by_its_name(ferryman: Command, migration: FunctionMigration, tmp_path: Path) -> None:
     """The rows are counted by namespace; app, environment and site are named."""
     file = tmp_path / "rows.csv"
     file.write_text("namespace,serverKey,cloudKey\njira:issue,1,10\njira:project,A,7\n")
-    said = ferryman.ok("mapping", "load", crossing.migration_id, str(file))
+    said = ferryman.ok("mapping", "load", migration.migration_id, str(file))
     assert "2 rows read, 2 keys written" in said
     assert "jira:project  1" in said
-    app = crossing.registration["cloudAppKey"]
+    app = migration.registration["cloudAppKey"]
     assert f"{app} (development) on https://harbour.example" in said
-    with crossing.migration() as migration:
-        found = migration.get_mapping_by_id(crossing.transfer_id, "jira:issue", ["1", "2"])
+    with migration.client() as client:
+        found = client.get_mapping_by_id(migration.transfer_id, "jira:issue", ["1", "2"])
     assert found.result == {"1": "10"}
 
 
-def test_standard_input(ferryman: Command, crossing: Crossing) -> None:
+def test_standard_input(ferryman: Command, migration: FunctionMigration) -> None:
     """Rows of NDJSON, or CSV where it is said; many of them, in pieces."""
     rows = "".join(NDJSON % (number, number) for number in range(60_000))
-    assert ferryman.json("mapping", "load", crossing.migration_id, "-", stdin=rows) == {
+    assert ferryman.json("mapping", "load", migration.migration_id, "-", stdin=rows) == {
         "rows": 60_000,
         "stored": 60_000,
         "namespaces": {"jira:issue": 60_000},
     }
-    load = ("mapping", "load", crossing.migration_id, "-", "--format", "csv")
+    load = ("mapping", "load", migration.migration_id, "-", "--format", "csv")
     assert ferryman.json(*load, stdin="jira:issue,1,2\n")["rows"] == 1
 
 
-def test_a_wrong_row_in_a_large_file(ferryman: Command, crossing: Crossing, tmp_path: Path) -> None:
+def test_a_wrong_row_in_a_large_file(
+    ferryman: Command, migration: FunctionMigration, tmp_path: Path
+) -> None:
     """The refusal arrives although most of the file was never read."""
     file = tmp_path / "rows.ndjson"
     file.write_text("nonsense\n" + NDJSON % (1, 1) * 100_000)
     said = ferryman.refused(
-        "mapping_invalid (400)", "mapping", "load", crossing.migration_id, str(file)
+        "mapping_invalid (400)", "mapping", "load", migration.migration_id, str(file)
     )
     assert "line 1" in said
 
 
-def test_a_file_that_is_not_there(ferryman: Command, crossing: Crossing) -> None:
+def test_a_file_that_is_not_there(ferryman: Command, migration: FunctionMigration) -> None:
     """Its name is told."""
     said = ferryman.refused(
-        "file_unreadable", "mapping", "load", crossing.migration_id, "/nowhere/rows.csv"
+        "file_unreadable", "mapping", "load", migration.migration_id, "/nowhere/rows.csv"
     )
     assert "/nowhere/rows.csv" in said
 
@@ -58,31 +60,33 @@ def test_an_unknown_migration(ferryman: Command) -> None:
     assert "'nope'" in said
 
 
-def test_keys_of_a_wrong_form(ferryman: Command, crossing: Crossing, tmp_path: Path) -> None:
-    """They are warned of when they are loaded, and named when they are looked up in vain."""
+def test_keys_of_a_wrong_form(
+    ferryman: Command, migration: FunctionMigration, tmp_path: Path
+) -> None:
+    """They are warned of when they are loaded, and named when they are looked up and not found."""
     file = tmp_path / "rows.csv"
     file.write_text("identity:user,jsmith,a1\njira:issue,1,10\n")
-    said = ferryman.ok("mapping", "load", crossing.migration_id, str(file))
+    said = ferryman.ok("mapping", "load", migration.migration_id, str(file))
     assert "Warning: 1 keys of identity:user, such as 'jsmith'" in said
-    with crossing.migration() as migration:
-        migration.get_mapping_by_id(
-            crossing.transfer_id, "identity:user", ["confluence.username/a"]
-        )
-        migration.get_mapping_by_id(crossing.transfer_id, "jira:issue", ["1", "77"])
-    said = ferryman.ok("mapping", "missing", crossing.transfer_id)
+    with migration.client() as client:
+        client.get_mapping_by_id(migration.transfer_id, "identity:user", ["confluence.username/a"])
+        client.get_mapping_by_id(migration.transfer_id, "jira:issue", ["1", "77"])
+    said = ferryman.ok("mapping", "missing", migration.transfer_id)
     assert "nearest: confluence.userkey/<key>" in said
     assert "77" in said
-    items = ferryman.json("mapping", "missing", crossing.transfer_id)["items"]
+    items = ferryman.json("mapping", "missing", migration.transfer_id)["items"]
     assert [(each["namespace"], each["count"], each["sample"]) for each in items] == [
         ("identity:user", 1, ["confluence.username/a"]),
         ("jira:issue", 1, ["77"]),
     ]
 
 
-def test_difference_of_a_migration_and_itself(ferryman: Command, crossing: Crossing) -> None:
+def test_difference_of_a_migration_and_itself(
+    ferryman: Command, migration: FunctionMigration
+) -> None:
     """None; and the other one must be there."""
-    load = ("mapping", "load", crossing.migration_id, "-", "--format", "csv")
+    load = ("mapping", "load", migration.migration_id, "-", "--format", "csv")
     ferryman.ok(*load, stdin="jira:issue,1,2\n")
-    own = crossing.migration_id
+    own = migration.migration_id
     assert ferryman.json("mapping", "diff", own, own) == {"items": [], "nextCursor": None}
     ferryman.refused("migration_not_found (404)", "mapping", "diff", own, "nope")

@@ -4,23 +4,23 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import Crossing, PlatformProcess
-
-from .conftest import Command
+from tests.kit.command import Command
+from tests.kit.function_app import FunctionMigration
+from tests.kit.platform import PlatformProcess
 
 BROKEN = "def run(event, context):\n    raise RuntimeError('no')\n"
 
 
 @pytest.fixture
-def broken(platform_process: PlatformProcess, app_folder: Path) -> Crossing:
+def broken(platform_process: PlatformProcess, app_folder: Path) -> FunctionMigration:
     """A migration whose first event was given up."""
-    crossing = Crossing.begin(platform_process, app_folder, code=BROKEN)
-    crossing.advance(600)
-    return crossing
+    migration = FunctionMigration.begin(platform_process, app_folder, code=BROKEN)
+    migration.advance(600)
+    return migration
 
 
 def test_what_was_given_up_is_listed_and_delivered_again(
-    ferryman: Command, broken: Crossing, app_folder: Path
+    ferryman: Command, broken: FunctionMigration, app_folder: Path
 ) -> None:
     key, transfer_id = broken.registration["cloudAppKey"], broken.transfer_id
     chosen = ("--undelivered", "--app", key)
@@ -50,13 +50,13 @@ def test_what_can_no_longer_be_redelivered_is_no_success(
 ) -> None:
     """Of a transfer that has settled, no file is announced again."""
     code = BROKEN.replace("raise", "if 'uploaded' in event['eventType']: raise")
-    crossing = Crossing.begin(platform_process, app_folder, code=code)
-    crossing.upload("wiki")
-    crossing.advance(3_600)
-    done = ferryman("message", "redeliver", "--transfer", crossing.transfer_id)
+    migration = FunctionMigration.begin(platform_process, app_folder, code=code)
+    migration.send("wiki")
+    migration.advance(3_600)
+    done = ferryman("message", "redeliver", "--transfer", migration.transfer_id)
     assert done.returncode == 1, done.stdout
     assert "left undelivered  1" in done.stdout
-    assert "1 stay undelivered" in done.stderr
+    assert "1 were skipped" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import typer
 
-from ferryman.cli.migration import parse_container
-from tests.cli.conftest import Command
-from tests.support import manifest
+from ferryman.cli.migration.group import parse_container
+from tests.kit.command import Command
+from tests.kit.manifests import function_manifest
 
 SITE = ("--name", "Harbour moves", "--site", "https://cli.example", "--source", "trac")
 
@@ -50,7 +50,7 @@ def run(event, context):
 def app(ferryman: Command, tmp_path: Path) -> dict[str, str]:
     """A cloud app that imports at once, registered; its key and its server token."""
     (tmp_path / "index.py").write_text(CLOUD_APP)
-    (tmp_path / "manifest.json").write_text(json.dumps(manifest()))
+    (tmp_path / "manifest.json").write_text(json.dumps(function_manifest()))
     (tmp_path / "listeners.py").write_text(LISTENER)
     key = f"cloud.{tmp_path.name}"
     words = ("--server-key", f"server.{tmp_path.name}", "--cloud-key", key)
@@ -97,8 +97,8 @@ def test_what_a_listener_splits_is_watched_to_the_end(
     assert running.returncode == 0, said + errors
     *_, people, notes = said.splitlines()
     place = f"SUCCESS  {app['key']} (development) on https://cli.example"
-    assert people.startswith(f"{place}, people: 1 files")
-    assert notes.startswith(f"{place}, notes: 1 files")
+    assert people.startswith(f"{place}, people: 1 file")
+    assert notes.startswith(f"{place}, notes: 1 file")
     migration_id = said.split()[1]
     shown = ferryman.ok("migration", "show", migration_id)
     assert "NAME" in shown

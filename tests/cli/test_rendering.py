@@ -1,13 +1,13 @@
-"""The rules behind what is printed: lines, tables, pages, server-sent events."""
+"""The rules behind what is printed: lines, tables, items, server-sent events."""
 
 from dataclasses import dataclass
 
 import pytest
 
-from ferryman.cli.follow import event_data
-from ferryman.cli.pages import pages
-from ferryman.cli.render import clean, instant, lines_of, table
-from ferryman.cli.timeline import csv_line, line, sentence
+from ferryman.client.follow import event_data
+from ferryman.client.pages import items
+from ferryman.client.text import clean, instant, lines_of, table
+from ferryman.client.timeline_text import csv_line, line, sentence
 from ferryman.wire.transfer import TimelineEntry
 
 STREAM = (
@@ -87,4 +87,4 @@ class Page:
 def test_all_pages() -> None:
     """Until one says that there is none behind it, an empty one in between or not."""
     book = {None: Page([1, 2], "b"), "b": Page([], "c"), "c": Page([3], None)}
-    assert [list(items) for items in pages(lambda cursor, _size: book[cursor])] == [[1, 2], [], [3]]
+    assert list(items(lambda cursor, _size: book[cursor])) == [1, 2, 3]

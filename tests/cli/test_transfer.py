@@ -7,34 +7,35 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Command, command
-from tests.support import Crossing, PlatformProcess, wait_until
+from tests.kit.command import Command, command
+from tests.kit.function_app import FunctionMigration
+from tests.kit.platform import PlatformProcess, wait_until
 
 
-def settle(crossing: Crossing) -> None:
+def settle(migration: FunctionMigration) -> None:
     """Export one file, let it be acknowledged, and complete."""
-    message = crossing.upload("wiki")
-    with crossing.migration() as migration:
-        migration.add_log(crossing.transfer_id, "two\nlines \x1b[31mred")
-        migration.message_processed(crossing.transfer_id, message)
-    crossing.complete_export()
+    message = migration.send("wiki")
+    with migration.client() as client:
+        client.add_log(migration.transfer_id, "two\nlines \x1b[31mred")
+        client.message_processed(migration.transfer_id, message)
+    migration.complete_export()
 
 
-def test_show(ferryman: Command, crossing: Crossing) -> None:
+def test_show(ferryman: Command, migration: FunctionMigration) -> None:
     """The deadline and what last moved it, and the messages that it waits for."""
-    message = crossing.upload("wiki")
-    said = ferryman.ok("transfer", "show", crossing.transfer_id)
-    app = crossing.registration["cloudAppKey"]
+    message = migration.send("wiki")
+    said = ferryman.ok("transfer", "show", migration.transfer_id)
+    app = migration.registration["cloudAppKey"]
     assert said.startswith(f"{app} (development) on https://harbour.example\n")
     assert "last moved by upload" in said
     assert f"waiting for  {message}" in said
     assert "IN_PROGRESS" in said
 
 
-def test_watch_until_success(ferryman: Command, crossing: Crossing) -> None:
+def test_watch_until_success(ferryman: Command, migration: FunctionMigration) -> None:
     """Every line as it happens, control characters spelled out, and 0 at the end."""
-    watching = ferryman.begin("transfer", "watch", crossing.transfer_id)
-    settle(crossing)
+    watching = ferryman.begin("transfer", "watch", migration.transfer_id)
+    settle(migration)
     said, errors = watching.communicate(timeout=60)
     assert (watching.returncode, errors) == (0, "")
     assert "log: two\n    lines \\x1b[31mred" in said
@@ -43,27 +44,29 @@ def test_watch_until_success(ferryman: Command, crossing: Crossing) -> None:
     assert said.splitlines()[-1].startswith("SUCCESS  ")
 
 
-def test_watch_ends_with_1_for_anything_else(ferryman: Command, crossing: Crossing) -> None:
+def test_watch_ends_with_1_for_anything_else(
+    ferryman: Command, migration: FunctionMigration
+) -> None:
     """TIMED_OUT, for instance; watching what is over shows all of it again."""
-    crossing.upload("wiki")
-    crossing.advance_to(31)
-    done = ferryman("transfer", "watch", crossing.transfer_id)
+    migration.send("wiki")
+    migration.advance_to(31)
+    done = ferryman("transfer", "watch", migration.transfer_id)
     assert done.returncode == 1
     assert done.stdout.splitlines()[-1].startswith("TIMED_OUT  ")
 
 
-def test_the_timeline_in_three_forms(ferryman: Command, crossing: Crossing) -> None:
+def test_the_timeline_in_three_forms(ferryman: Command, migration: FunctionMigration) -> None:
     """For people, as NDJSON and as CSV: the same entries, nothing cut."""
     long = "x" * 20_000
-    with crossing.migration() as migration:
-        migration.add_log(crossing.transfer_id, long)
-    settle(crossing)
-    wait_until(lambda: crossing.messages()[-1]["state"] == "DELIVERED")
-    show = ("transfer", "timeline", crossing.transfer_id)
+    with migration.client() as client:
+        client.add_log(migration.transfer_id, long)
+    settle(migration)
+    wait_until(lambda: migration.messages()[-1]["state"] == "DELIVERED")
+    show = ("transfer", "timeline", migration.transfer_id)
     lines = [json.loads(line) for line in ferryman.ok(*show, "--json").splitlines()]
     rows = list(csv.DictReader(io.StringIO(ferryman.ok(*show, "--csv"))))
     people = ferryman.ok(*show)
-    assert lines == crossing.timeline()
+    assert lines == migration.timeline()
     assert [int(row["seq"]) for row in rows] == [line["seq"] for line in lines]
     assert [json.loads(row["data"]) for row in rows] == [line["data"] for line in lines]
     assert f"log: {long}\n" in people
@@ -71,31 +74,31 @@ def test_the_timeline_in_three_forms(ferryman: Command, crossing: Crossing) -> N
     assert ferryman(*show, "--json", "--csv").returncode == 2
 
 
-def test_messages(ferryman: Command, crossing: Crossing) -> None:
+def test_messages(ferryman: Command, migration: FunctionMigration) -> None:
     """A table that cuts no id, page by page."""
-    message = crossing.upload("a label\nof two lines")
-    said = ferryman.ok("transfer", "messages", crossing.transfer_id)
+    message = migration.send("a label\nof two lines")
+    said = ferryman.ok("transfer", "messages", migration.transfer_id)
     assert message in said
     assert "uploaded:app_data" in said
-    first = ferryman("transfer", "messages", crossing.transfer_id, "--limit", "1")
+    first = ferryman("transfer", "messages", migration.transfer_id, "--limit", "1")
     assert "--cursor" in first.stderr
     assert "triggered:listener" in first.stdout
 
 
-def test_cancel_and_rerun(ferryman: Command, crossing: Crossing) -> None:
+def test_cancel_and_rerun(ferryman: Command, migration: FunctionMigration) -> None:
     """A re-run is a new transfer that names the first; what cannot be is refused."""
-    message = crossing.upload("wiki")
-    with crossing.migration() as migration:
-        migration.message_failed(crossing.transfer_id, message)
-    ferryman.refused("rerun_not_possible (409)", "transfer", "rerun", crossing.transfer_id)
-    crossing.complete_export()
-    assert crossing.status == "FAILED"
-    again = ferryman.json("transfer", "rerun", crossing.transfer_id)
-    assert again["originalTransferId"] == crossing.transfer_id
-    ferryman.refused("rerun_running (409)", "transfer", "rerun", crossing.transfer_id)
+    message = migration.send("wiki")
+    with migration.client() as client:
+        client.message_failed(migration.transfer_id, message)
+    ferryman.refused("rerun_not_possible (409)", "transfer", "rerun", migration.transfer_id)
+    migration.complete_export()
+    assert migration.status == "FAILED"
+    again = ferryman.json("transfer", "rerun", migration.transfer_id)
+    assert again["originalTransferId"] == migration.transfer_id
+    ferryman.refused("rerun_running (409)", "transfer", "rerun", migration.transfer_id)
     ferryman.ok("transfer", "cancel", again["transferId"])
-    said = ferryman.ok("transfer", "rerun", crossing.transfer_id)
-    assert f"re-run of  {crossing.transfer_id}" in said.replace("re-run of    ", "re-run of  ")
+    said = ferryman.ok("transfer", "rerun", migration.transfer_id)
+    assert f"re-run of  {migration.transfer_id}" in said.replace("re-run of    ", "re-run of  ")
 
 
 @pytest.mark.parametrize(
@@ -118,9 +121,9 @@ def test_a_message_that_cannot_be_delivered(
     ferryman: Command, platform_process: PlatformProcess, app_folder: Path
 ) -> None:
     """Its attempts, why it failed, and delivering it again by hand."""
-    crossing = Crossing.begin(platform_process, app_folder, handler="index.refuse")
-    message = crossing.upload("wiki")
-    crossing.advance(600)
+    migration = FunctionMigration.begin(platform_process, app_folder, handler="index.refuse")
+    message = migration.send("wiki")
+    migration.advance(600)
     shown = ferryman.ok("message", "show", message)
     assert "delivery      UNDELIVERED" in shown
     assert "attempt 5" in shown
@@ -143,21 +146,21 @@ def test_watching_outlives_a_restart_of_the_platform(tmp_path: Path) -> None:
     platform = PlatformProcess(tmp_path / "data")
     try:
         platform.start()
-        crossing = Crossing.begin(platform, tmp_path / "app")
+        migration = FunctionMigration.begin(platform, tmp_path / "app")
         ferryman = command(platform.url, platform.data_dir)
-        watching = ferryman.begin("transfer", "watch", crossing.transfer_id, "--json")
+        watching = ferryman.begin("transfer", "watch", migration.transfer_id, "--json")
         assert watching.stdout is not None
         first = [watching.stdout.readline() for _ in range(3)]
         platform.kill()
         platform.start()
-        settle(crossing)
+        settle(migration)
         assert watching.stderr is not None
         with watching:
             # Not communicate(): it would miss what readline() has taken from the pipe already.
             rest, errors = watching.stdout.read(), watching.stderr.read()
         assert (watching.returncode, errors) == (0, "")
         seen = [json.loads(line) for line in [*first, *rest.splitlines()]]
-        expected = [entry for entry in crossing.timeline() if entry["seq"] <= seen[-1]["seq"]]
+        expected = [entry for entry in migration.timeline() if entry["seq"] <= seen[-1]["seq"]]
         assert seen == expected
     finally:
         platform.close()

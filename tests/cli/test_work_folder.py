@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from ferryman.cli.work_folder import work_folder
-from tests.support import wait_until
+from ferryman.devtools.work_folder import work_folder
+from tests.kit.platform import wait_until
 
 PREFIX = "ferryman-test-"
 OTHER = f"""
 import subprocess, sys, tempfile, time
-from ferryman.cli.work_folder import work_folder
+from ferryman.devtools.work_folder import work_folder
 tempfile.tempdir = sys.argv[1]
 with work_folder("{PREFIX}") as folder:
     (folder / "data" / "postgres").mkdir(parents=True)

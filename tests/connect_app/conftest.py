@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import urllib3
 
-from tests.support import Caller, PlatformProcess
+from tests.kit.platform import Caller, PlatformProcess
 
 _numbers = itertools.count(1)
 

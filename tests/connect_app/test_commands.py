@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Command, command
 from tests.connect_app.conftest import App
+from tests.kit.command import Command, command
 
 
 @pytest.fixture

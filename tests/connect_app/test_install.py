@@ -8,7 +8,7 @@ import jwt
 import pytest
 
 from tests.connect_app.conftest import App
-from tests.support import problem
+from tests.kit.platform import problem
 
 GRACE_SECONDS = 15 * 60
 
@@ -139,7 +139,7 @@ def test_that_it_could_not_be_enabled_is_told(app: App) -> None:
 
 
 def test_uninstalling(app: App) -> None:
-    """The app is told and may nothing more; installed again, its webhooks begin anew."""
+    """The app is told and may nothing more; installed again, its webhooks start again."""
     secret = app.register()["sharedSecret"]
     app.ok("PUT", "/webhook", {"endpoints": ["http://127.0.0.1:9/kept"]})
     state = app.uninstall()

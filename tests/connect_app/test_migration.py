@@ -5,27 +5,28 @@ from hashlib import sha256
 import pytest
 
 from tests.connect_app.conftest import App
-from tests.support import Crossing, wait_until
+from tests.kit.function_app import FunctionMigration
+from tests.kit.platform import wait_until
 
 NOTES = b"10000 10001 10002 "
 DIGEST = sha256(NOTES).hexdigest()
 
 
 @pytest.fixture
-def crossing(app: App, tmp_path_factory: pytest.TempPathFactory) -> Crossing:
+def migration(app: App, tmp_path_factory: pytest.TempPathFactory) -> FunctionMigration:
     """A started migration of the installed app; its mappings are there."""
     folder = tmp_path_factory.mktemp("nothing")
-    crossing = Crossing.begin(
+    migration = FunctionMigration.begin(
         app.platform, folder, **app.registration(manifest=None, source=None), claim=False
     )
     rows = b"".join(
         b'{"namespace":"jira/classic:issue","serverKey":"%d","cloudKey":"%d"}\n' % (n, n + 500)
         for n in range(10_000, 10_002)
     )
-    path = f"/admin/v1/migrations/{crossing.migration_id}/mappings"
-    assert crossing.admin.call("PUT", path, raw=rows).status == 200
-    assert crossing.claim() is not None
-    return crossing
+    path = f"/admin/v1/migrations/{migration.migration_id}/mappings"
+    assert migration.admin.call("PUT", path, raw=rows).status == 200
+    assert migration.claim() is not None
+    return migration
 
 
 def arrived(app: App, kind: str) -> list[dict[str, object]]:
@@ -35,28 +36,28 @@ def arrived(app: App, kind: str) -> list[dict[str, object]]:
     return [e for e in found if set(e["paths"]) == both]
 
 
-def statuses(crossing: Crossing, message: str) -> list[int | None]:
+def statuses(migration: FunctionMigration, message: str) -> list[int | None]:
     """How the attempts at delivering a message were answered."""
-    view = crossing.admin.ok("GET", f"/admin/v1/messages/{message}")
+    view = migration.admin.ok("GET", f"/admin/v1/messages/{message}")
     return [attempt["status"] for attempt in view["attempts"]]
 
 
-def test_a_migration(app: App, crossing: Crossing) -> None:
+def test_a_migration(app: App, migration: FunctionMigration) -> None:
     """Each event came signed; the app read, translated, reported and settled."""
-    transfer = crossing.transfer_id
-    crossing.upload("notes", NOTES)
+    transfer = migration.transfer_id
+    migration.send("notes", NOTES)
     wait_until(lambda: arrived(app, "listener-triggered"))
     [event] = wait_until(lambda: arrived(app, "app-data-uploaded"))
     assert event["cloudAppKey"] == app.key
     assert event["transferId"] == transfer
     details = event["migrationDetails"]
     assert isinstance(details, dict)
-    assert details["migrationId"] == crossing.migration_id
+    assert details["migrationId"] == migration.migration_id
     files = wait_until(lambda: app.seen()["files"])
     names = {"10000": "10500", "10001": "10501"}
     assert files == {event["s3Key"]: {"label": "notes", "sha256": DIGEST, "names": names}}
-    wait_until(lambda: crossing.view()["progress"] == 60)
-    assert crossing.view()["statusMessage"] == "2 notes"
+    wait_until(lambda: migration.view()["progress"] == 60)
+    assert migration.view()["statusMessage"] == "2 notes"
 
     page = app.ok("GET", f"/mapping/{transfer}/page?namespace=jira%2Fclassic:issue&pageSize=1")
     assert (page["items"], page["meta"]["hasNext"]) == ({"10000": "10500"}, True)
@@ -72,58 +73,58 @@ def test_a_migration(app: App, crossing: Crossing) -> None:
     assert recent["migrationDetails"] == details
     assert app.call("GET", f"/error/{transfer}")[0] == 404
     app.ok("POST", f"/feedback/{transfer}", {"details": {"left": "nothing"}})
-    with crossing.gateway() as gateway:
+    with migration.gateway() as gateway:
         assert gateway.get_cloud_feedback_if_present() == {"left": "nothing"}
 
-    crossing.complete_export()
+    migration.complete_export()
     app.ok("POST", f"/progress/{transfer}", {"status": "SUCCESS", "percent": 100})
-    assert crossing.status == "SUCCESS"
+    assert migration.status == "SUCCESS"
     wait_until(lambda: arrived(app, "transfer-settled"))
     assert app.call("POST", f"/progress/{transfer}", {"status": "FAILED"})[0] == 403
     assert app.seen()["refusals"] == []
 
 
-def test_events_go_on_with_the_new_secret(app: App, crossing: Crossing) -> None:
+def test_events_go_on_with_the_new_secret(app: App, migration: FunctionMigration) -> None:
     """What is sent once the app has its new secret is signed with that."""
-    crossing.upload("one", NOTES)
+    migration.send("one", NOTES)
     wait_until(lambda: arrived(app, "listener-triggered") and arrived(app, "app-data-uploaded"))
     app.install()
-    crossing.upload("two", NOTES)
+    migration.send("two", NOTES)
     wait_until(lambda: len(arrived(app, "app-data-uploaded")) == 2)
     wait_until(lambda: len(app.seen()["files"]) == 2)
     assert app.seen()["refusals"] == []
 
 
 def test_an_event_on_its_way_while_the_secret_changes_is_sent_again(
-    app: App, crossing: Crossing
+    app: App, migration: FunctionMigration
 ) -> None:
     """It was signed with the secret before, so that an app may refuse it; nothing is lost."""
     wait_until(lambda: arrived(app, "listener-triggered"))
     app.control("answer", **{"/migration": "hold"})
-    message = crossing.upload("one", NOTES)
+    message = migration.send("one", NOTES)
     wait_until(lambda: app.seen()["held"])
     app.install()
     app.control("answer", **{"/migration": 200})
     app.control("resume")
-    wait_until(lambda: 401 in statuses(crossing, message))
-    crossing.advance(60)
+    wait_until(lambda: 401 in statuses(migration, message))
+    migration.advance(60)
     wait_until(lambda: arrived(app, "app-data-uploaded"))
     wait_until(lambda: app.seen()["files"])
     [refusal] = app.seen()["refusals"]
     assert refusal.startswith("/migration: InvalidSignatureError")
 
 
-def test_nothing_is_sent_to_an_uninstalled_app(app: App, crossing: Crossing) -> None:
+def test_nothing_is_sent_to_an_uninstalled_app(app: App, migration: FunctionMigration) -> None:
     """What it missed comes once it is installed again."""
     wait_until(lambda: arrived(app, "listener-triggered"))
     app.uninstall()
     before = len(app.seen()["events"])
-    message = crossing.upload("late", NOTES)
-    view = crossing.admin.ok("GET", f"/admin/v1/messages/{message}")
+    message = migration.send("late", NOTES)
+    view = migration.admin.ok("GET", f"/admin/v1/messages/{message}")
     assert view["state"] == "PENDING"
-    crossing.advance(3600)
+    migration.advance(3600)
     assert len(app.seen()["events"]) == before
-    chain = crossing.admin.ok("GET", f"/admin/v1/messages/{message}/explain")
+    chain = migration.admin.ok("GET", f"/admin/v1/messages/{message}/explain")
     assert "not installed" in str(chain)
     app.install()
     wait_until(lambda: [e for e in app.seen()["events"].values() if e.get("label") == "late"])

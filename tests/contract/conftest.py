@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from tests.api.connect_app import BASES
-from tests.contract.ground import Connect, Forge
-from tests.contract.receiver import Receiver
-from tests.support import PlatformProcess
+from tests.kit.connect_client import BASES
+from tests.kit.platform import PlatformProcess
+from tests.kit.receiver import Receiver
+from tests.kit.remote_app import ConnectMigration, ForgeMigration
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -28,42 +28,35 @@ def pytest_runtest_makereport(
     return report
 
 
-@pytest.fixture(scope="session")
-def receiver() -> Iterator[Receiver]:
-    receiver = Receiver()
-    yield receiver
-    receiver.close()
-
-
-Grounds = list[Forge | Connect]
+Migrations = list[ForgeMigration | ConnectMigration]
 
 
 @pytest.fixture
-def grounds(running_platform: PlatformProcess) -> Iterator[Grounds]:
+def migrations(running_platform: PlatformProcess) -> Iterator[Migrations]:
     """The apps of a test; what it left running is settled, its connections are closed."""
-    found: Grounds = []
+    found: Migrations = []
     yield found
-    for ground in found:
-        ground.end()
+    for migration in found:
+        migration.end()
     while running_platform.callers:
         running_platform.callers.pop().close()
 
 
 @pytest.fixture
 def register_forge(
-    running_platform: PlatformProcess, receiver: Receiver, grounds: Grounds
-) -> Callable[..., Forge]:
+    running_platform: PlatformProcess, receiver: Receiver, migrations: Migrations
+) -> Callable[..., ForgeMigration]:
     """Registers a Forge app."""
 
-    def register(**options: Any) -> Forge:
-        grounds.append(forge := Forge.register(running_platform, receiver, **options))
+    def register(**options: Any) -> ForgeMigration:
+        migrations.append(forge := ForgeMigration.register(running_platform, receiver, **options))
         return forge
 
     return register
 
 
 @pytest.fixture
-def forge(register_forge: Callable[..., Forge]) -> Forge:
+def forge(register_forge: Callable[..., ForgeMigration]) -> ForgeMigration:
     """A Forge app whose listener was called."""
     found = register_forge()
     found.begin()
@@ -72,19 +65,23 @@ def forge(register_forge: Callable[..., Forge]) -> Forge:
 
 @pytest.fixture
 def register_connect(
-    running_platform: PlatformProcess, receiver: Receiver, grounds: Grounds
-) -> Callable[..., Connect]:
+    running_platform: PlatformProcess, receiver: Receiver, migrations: Migrations
+) -> Callable[..., ConnectMigration]:
     """Registers a Connect app."""
 
-    def register(**options: Any) -> Connect:
-        grounds.append(connect := Connect.register(running_platform, receiver, **options))
+    def register(**options: Any) -> ConnectMigration:
+        migrations.append(
+            connect := ConnectMigration.register(running_platform, receiver, **options)
+        )
         return connect
 
     return register
 
 
 @pytest.fixture(params=BASES, ids=["jira", "confluence"])
-def connect(register_connect: Callable[..., Connect], request: pytest.FixtureRequest) -> Connect:
+def connect(
+    register_connect: Callable[..., ConnectMigration], request: pytest.FixtureRequest
+) -> ConnectMigration:
     """A Connect app whose listener was called, at the base path of either product."""
     found = register_connect()
     found.at(request.param)

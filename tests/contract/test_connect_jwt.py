@@ -9,19 +9,20 @@ from uuid import uuid4
 import jwt
 import pytest
 
-from tests.api.connect_app import BASE, BASES, qsh
-from tests.contract.frame import case, statement
-from tests.contract.ground import DAY, Connect, Forge, is_uuid
-from tests.contract.receiver import Received
-from tests.support import Reply, problem
+from tests.contract.statements import case, statement
+from tests.kit.connect_client import BASE, BASES, qsh
+from tests.kit.migration import DAY
+from tests.kit.platform import Reply, problem
+from tests.kit.receiver import Received
+from tests.kit.remote_app import ConnectMigration, ForgeMigration, is_uuid
 
 
-def with_header(connect: Connect, value: str | None, path: str = "/webhook") -> Reply:
+def with_header(connect: ConnectMigration, value: str | None, path: str = "/webhook") -> Reply:
     headers = {} if value is None else {"Authorization": value}
     return connect.app.caller.call("GET", connect.app.base + path, headers=headers)
 
 
-def signed(connect: Connect, secret: str | None = None, **changes: Any) -> str:
+def signed(connect: ConnectMigration, secret: str | None = None, **changes: Any) -> str:
     """A token for GET /webhook; a claim that is None is left out."""
     now = int(time.time())
     url = f"{connect.app.base}/webhook"
@@ -31,12 +32,12 @@ def signed(connect: Connect, secret: str | None = None, **changes: Any) -> str:
 
 
 @statement("connect-jwt", "Authorization", "a request is signed by Authorization: JWT and a token")
-def test_signed(connect: Connect) -> None:
+def test_signed(connect: ConnectMigration) -> None:
     assert with_header(connect, signed(connect)).status == 200
 
 
 @statement("connect-openapi", "Responses", "a request without a token gets 401")
-def test_unsigned(connect: Connect) -> None:
+def test_unsigned(connect: ConnectMigration) -> None:
     for value in (None, "", "JWT", "JWT ", "Basic YTpi", "JWT not.a.token"):
         reply = with_header(connect, value)
         assert reply.status == 401, value
@@ -79,18 +80,20 @@ def test_unsigned(connect: Connect) -> None:
         ),
     ],
 )
-def test_claims(connect: Connect, changes: dict[str, Any]) -> None:
+def test_claims(connect: ConnectMigration, changes: dict[str, Any]) -> None:
     assert with_header(connect, signed(connect, **changes)).status == 401
 
 
 @statement("connect-jwt", "Signature", "a token that another secret signed gets 401")
-def test_another_secret(connect: Connect, register_connect: Callable[..., Connect]) -> None:
+def test_another_secret(
+    connect: ConnectMigration, register_connect: Callable[..., ConnectMigration]
+) -> None:
     other = register_connect()
     assert with_header(connect, signed(connect, other.app.secret)).status == 401
 
 
 @statement("connect-jwt", "Signature", "the algorithm is HS256: unsigned and others get 401")
-def test_algorithms(connect: Connect) -> None:
+def test_algorithms(connect: ConnectMigration) -> None:
     now = int(time.time())
     url = f"{connect.app.base}/webhook"
     claims = {"iss": connect.app.issuer, "iat": now, "exp": now + 180, "qsh": qsh("GET", url)}
@@ -101,19 +104,19 @@ def test_algorithms(connect: Connect) -> None:
 
 
 @statement("connect-jwt", "Query string hash", "it covers the method")
-def test_qsh_method(connect: Connect) -> None:
+def test_qsh_method(connect: ConnectMigration) -> None:
     url = f"{connect.app.base}/webhook"
     token = signed(connect, qsh=qsh("PUT", url))
     assert with_header(connect, token).status == 401
 
 
 @statement("connect-jwt", "Query string hash", "it covers the query")
-def test_qsh_query(connect: Connect) -> None:
+def test_qsh_query(connect: ConnectMigration) -> None:
     assert with_header(connect, signed(connect), "/webhook?a=b").status == 401
 
 
 @statement("connect-jwt", "Query string hash", "it is of the path without the context path /wiki")
-def test_qsh_context(register_connect: Callable[..., Connect]) -> None:
+def test_qsh_context(register_connect: Callable[..., ConnectMigration]) -> None:
     connect = register_connect()
     digest = sha256(f"GET&{BASE}/webhook&".encode()).hexdigest()
     for base in BASES:
@@ -122,7 +125,7 @@ def test_qsh_context(register_connect: Callable[..., Connect]) -> None:
 
 
 @statement("connect-jwt", "Query string hash", "parameters are sorted, and encoded in one form")
-def test_qsh_canonical(connect: Connect) -> None:
+def test_qsh_canonical(connect: ConnectMigration) -> None:
     path = f"/mapping/{connect.transfer_id}/page"
     text = f"GET&{BASE}{path}&namespace=jira%3Aissue&pageSize=5"
     token = signed(connect, qsh=sha256(text.encode()).hexdigest())
@@ -133,7 +136,7 @@ def test_qsh_canonical(connect: Connect) -> None:
 @statement(
     "connect-jwt", "Query string hash", "values of a repeated parameter are joined by commas"
 )
-def test_qsh_repeated(connect: Connect) -> None:
+def test_qsh_repeated(connect: ConnectMigration) -> None:
     text = f"GET&{BASE}/webhook&a=1,2"
     token = signed(connect, qsh=sha256(text.encode()).hexdigest())
     assert with_header(connect, token, "/webhook?a=2&a=1").status == 200
@@ -144,14 +147,16 @@ def test_qsh_repeated(connect: Connect) -> None:
     "Overview",
     "a Forge app gets 403, with text that says that the resource is only for Connect apps",
 )
-def test_forge_app(connect: Connect, forge: Forge) -> None:
+def test_forge_app(connect: ConnectMigration, forge: ForgeMigration) -> None:
     reply = with_header(connect, f"Bearer {forge.tokens['cloudToken']}")
     assert reply.status == 403
     assert "only for Connect apps" in problem(reply)["expected"]
 
 
 @statement("connect-rest", "Overview", "another app's transfers look like none")
-def test_another_app(connect: Connect, register_connect: Callable[..., Connect]) -> None:
+def test_another_app(
+    connect: ConnectMigration, register_connect: Callable[..., ConnectMigration]
+) -> None:
     stranger = register_connect()
     for transfer in (connect.transfer_id, str(uuid4())):
         path = f"/mapping/{transfer}/page?namespace=jira:issue"
@@ -162,16 +167,16 @@ def test_another_app(connect: Connect, register_connect: Callable[..., Connect])
 
 
 @pytest.fixture
-def hooked(register_connect: Callable[..., Connect]) -> Connect:
+def hooked(register_connect: Callable[..., ConnectMigration]) -> ConnectMigration:
     """A Connect app that gets webhooks, before its migration."""
     connect = register_connect()
-    connect.get_webhook()
+    connect.register_webhook()
     connect.create()
     connect.start()
     return connect
 
 
-def begin(connect: Connect) -> None:
+def begin(connect: ConnectMigration) -> None:
     connect.claim()
     connect.begun.append(connect.transfer_id)
 
@@ -183,7 +188,7 @@ def begin(connect: Connect) -> None:
             "connect-webhooks",
             "Events",
             "listener-triggered is sent when the listener was called",
-            Connect.view,
+            ConnectMigration.view,
             "listener-triggered",
             name="triggered",
         ),
@@ -191,7 +196,7 @@ def begin(connect: Connect) -> None:
             "connect-webhooks",
             "Events",
             "app-data-uploaded is sent when a file was uploaded",
-            Connect.upload,
+            ConnectMigration.upload,
             "app-data-uploaded",
             name="uploaded",
         ),
@@ -199,7 +204,7 @@ def begin(connect: Connect) -> None:
             "connect-webhooks",
             "Events",
             "transfer-cancellation-requested is sent when the user cancelled",
-            Connect.cancel,
+            ConnectMigration.cancel,
             "transfer-cancellation-requested",
             name="cancellation",
         ),
@@ -207,7 +212,7 @@ def begin(connect: Connect) -> None:
             "connect-webhooks",
             "Events",
             "listener-errored is sent when the listener threw",
-            Connect.throw,
+            ConnectMigration.throw,
             "listener-errored",
             name="errored",
         ),
@@ -221,7 +226,9 @@ def begin(connect: Connect) -> None:
         ),
     ],
 )
-def test_events(hooked: Connect, act: Callable[[Connect], object], name: str) -> None:
+def test_events(
+    hooked: ConnectMigration, act: Callable[[ConnectMigration], object], name: str
+) -> None:
     begin(hooked)
     act(hooked)
     event = hooked.event(name)
@@ -237,7 +244,7 @@ def test_events(hooked: Connect, act: Callable[[Connect], object], name: str) ->
             "Payload",
             "cloudAppKey is always there",
             "cloudAppKey",
-            lambda value: value.startswith("org.example.contract.cloud-"),
+            lambda value: value.startswith("org.example.cloud-"),
             name="cloudAppKey",
         ),
         case(
@@ -277,7 +284,7 @@ def test_events(hooked: Connect, act: Callable[[Connect], object], name: str) ->
             "Payload",
             "a webhook has migrationDetails.name",
             "migrationDetails.name",
-            lambda value: value.startswith("Plan "),
+            lambda value: value.startswith("Migration "),
             name="name",
         ),
         case(
@@ -314,7 +321,7 @@ def test_events(hooked: Connect, act: Callable[[Connect], object], name: str) ->
         ),
     ],
 )
-def test_payload(hooked: Connect, path: str, good: Callable[[Any], object]) -> None:
+def test_payload(hooked: ConnectMigration, path: str, good: Callable[[Any], object]) -> None:
     begin(hooked)
     hooked.upload("x")
     hooked.advance()
@@ -329,7 +336,7 @@ def test_payload(hooked: Connect, path: str, good: Callable[[Any], object]) -> N
 
 
 @statement("connect-webhooks", "Payload", "s3Key and label are there on app-data-uploaded alone")
-def test_s3_key(hooked: Connect) -> None:
+def test_s3_key(hooked: ConnectMigration) -> None:
     begin(hooked)
     one, two = hooked.upload("my-label"), hooked.upload()
     found = {event["s3Key"]: event for event in hooked.events("uploaded")}
@@ -340,7 +347,7 @@ def test_s3_key(hooked: Connect) -> None:
 
 
 @statement("deprecations", "Events", "the member is eventType, and not webhookEventType any more")
-def test_no_old_member(hooked: Connect) -> None:
+def test_no_old_member(hooked: ConnectMigration) -> None:
     begin(hooked)
     event = hooked.event("triggered")
     assert not {"webhookEventType", "containers", "creator"} & (
@@ -351,7 +358,7 @@ def test_no_old_member(hooked: Connect) -> None:
 @statement(
     "connect-webhooks", "Acknowledging", "200 is an acknowledgement: the event comes no more"
 )
-def test_acknowledged(hooked: Connect) -> None:
+def test_acknowledged(hooked: ConnectMigration) -> None:
     begin(hooked)
     hooked.advance(minutes=60)
     assert len(hooked.inbox.events("triggered")) == 1
@@ -376,7 +383,7 @@ def test_acknowledged(hooked: Connect) -> None:
         ),
     ],
 )
-def test_not_acknowledged(hooked: Connect, status: int) -> None:
+def test_not_acknowledged(hooked: ConnectMigration, status: int) -> None:
     hooked.inbox.answers = [status]
     begin(hooked)
     hooked.advance()
@@ -390,7 +397,7 @@ def test_not_acknowledged(hooked: Connect, status: int) -> None:
     "Acknowledging",
     "an event is sent repeatedly until it is acknowledged, not five times only",
 )
-def test_until_acknowledged(hooked: Connect) -> None:
+def test_until_acknowledged(hooked: ConnectMigration) -> None:
     hooked.inbox.answers = [500] * 8
     begin(hooked)
     hooked.advance(minutes=DAY / 8)
@@ -400,7 +407,7 @@ def test_until_acknowledged(hooked: Connect) -> None:
 @statement(
     "connect-webhooks", "Acknowledging", "a webhook not answered within 5 seconds comes again"
 )
-def test_five_seconds(hooked: Connect) -> None:
+def test_five_seconds(hooked: ConnectMigration) -> None:
     hooked.inbox.hang = True
     begin(hooked)
     hooked.advance()
@@ -412,7 +419,7 @@ def test_five_seconds(hooked: Connect) -> None:
 @statement(
     "connect-webhooks", "Acknowledging", "acknowledging a webhook does not settle the transfer"
 )
-def test_not_the_data(hooked: Connect) -> None:
+def test_not_the_data(hooked: ConnectMigration) -> None:
     begin(hooked)
     hooked.upload()
     hooked.advance(minutes=60)
@@ -420,7 +427,7 @@ def test_not_the_data(hooked: Connect) -> None:
 
 
 @statement("connect-webhooks", "Webhooks", "each registered address gets each event")
-def test_two_addresses(register_connect: Callable[..., Connect]) -> None:
+def test_two_addresses(register_connect: Callable[..., ConnectMigration]) -> None:
     connect, other = register_connect(), register_connect()
     connect.ok("PUT", "/webhook", {"endpoints": [connect.inbox.url, other.inbox.url]})
     connect.begin()
@@ -433,7 +440,7 @@ def test_two_addresses(register_connect: Callable[..., Connect]) -> None:
     "Webhooks",
     "the descriptor's migrationWebhookPath below its baseUrl gets the events",
 )
-def test_descriptor(register_connect: Callable[..., Connect]) -> None:
+def test_descriptor(register_connect: Callable[..., ConnectMigration]) -> None:
     connect = register_connect()
     descriptor = {
         "key": connect.registration["cloudAppKey"],
@@ -448,7 +455,7 @@ def test_descriptor(register_connect: Callable[..., Connect]) -> None:
     assert paths == [connect.inbox.url.rpartition("/")[2].join("//") + "migration"]
 
 
-def token_of(connect: Connect) -> tuple[Received, dict[str, Any]]:
+def token_of(connect: ConnectMigration) -> tuple[Received, dict[str, Any]]:
     """A webhook's request, and the claims of its token, whose signature is checked."""
     begin(connect)
     connect.advance()
@@ -460,26 +467,26 @@ def token_of(connect: Connect) -> tuple[Received, dict[str, Any]]:
 
 
 @statement("connect-webhooks", "Authenticating", "a webhook carries a JWT of the shared secret")
-def test_webhook_token(hooked: Connect) -> None:
+def test_webhook_token(hooked: ConnectMigration) -> None:
     request, claims = token_of(hooked)
     assert request.method == "POST"
     assert {"iss", "iat", "exp", "qsh"} <= set(claims)
 
 
 @statement("connect-jwt", "Claims", "a webhook's token expires after about three minutes")
-def test_webhook_expiry(hooked: Connect) -> None:
+def test_webhook_expiry(hooked: ConnectMigration) -> None:
     _, claims = token_of(hooked)
     assert claims["exp"] - claims["iat"] == 180
 
 
 @statement("connect-jwt", "Query string hash", "a webhook's token has the qsh of its request")
-def test_webhook_qsh(hooked: Connect) -> None:
+def test_webhook_qsh(hooked: ConnectMigration) -> None:
     request, claims = token_of(hooked)
     assert claims["qsh"] == sha256(f"POST&{request.path}&".encode()).hexdigest()
 
 
 @statement("rerun", "Events", "webhooks of a re-run carry originalTransferId, and no others do")
-def test_original(hooked: Connect) -> None:
+def test_original(hooked: ConnectMigration) -> None:
     begin(hooked)
     hooked.advance()
     hooked.report("FAILED")

@@ -6,16 +6,16 @@ from typing import Any
 import jwt
 import pytest
 
-from tests.contract.frame import case, statement
-from tests.contract.ground import Connect, Forge
-from tests.contract.receiver import Receiver
-from tests.support import PlatformProcess, problem
+from tests.contract.statements import case, statement
+from tests.kit.platform import PlatformProcess, problem
+from tests.kit.receiver import Receiver
+from tests.kit.remote_app import ConnectMigration, ForgeMigration
 
 FEW = {"FERRYMAN_RATE_PER_SECOND": "0.01", "FERRYMAN_RATE_BURST": "20"}
 
 
 @pytest.fixture
-def installed(register_connect: Callable[..., Connect]) -> Connect:
+def installed(register_connect: Callable[..., ConnectMigration]) -> ConnectMigration:
     """An app whose descriptor has all lifecycle paths, just registered."""
     connect = register_connect()
     descriptor = {
@@ -33,13 +33,13 @@ def installed(register_connect: Callable[..., Connect]) -> Connect:
     return connect
 
 
-def event(connect: Connect, name: str) -> Any:
+def event(connect: ConnectMigration, name: str) -> Any:
     [found] = [each.event for each in connect.inbox.received if each.path.endswith(name)]
     return found
 
 
 @statement("connect-lifecycle", "Lifecycle", "installing posts to the descriptor's installed path")
-def test_installed(installed: Connect) -> None:
+def test_installed(installed: ConnectMigration) -> None:
     request = installed.inbox.received[0]
     assert request.method == "POST"
     assert request.path.endswith("/installed")
@@ -86,14 +86,14 @@ def test_installed(installed: Connect) -> None:
         ),
     ],
 )
-def test_payload(installed: Connect, member: str) -> None:
+def test_payload(installed: ConnectMigration, member: str) -> None:
     assert isinstance(event(installed, "/installed")[member], str)
 
 
 @statement(
     "connect-lifecycle", "Signed installs", "an install is signed RS256, its key found by kid"
 )
-def test_signed_install(installed: Connect) -> None:
+def test_signed_install(installed: ConnectMigration) -> None:
     token = installed.inbox.received[0].headers["authorization"].removeprefix("JWT ")
     kid = jwt.get_unverified_header(token)["kid"]
     pem = installed.fetch(f"{installed.platform.url}/connect/install-keys/{kid}").body
@@ -102,20 +102,20 @@ def test_signed_install(installed: Connect) -> None:
 
 
 @statement("connect-lifecycle", "Lifecycle", "once installed the app is told that it is enabled")
-def test_enabled(installed: Connect) -> None:
+def test_enabled(installed: ConnectMigration) -> None:
     found = event(installed, "/enabled")
     assert found["eventType"] == "enabled"
     assert "sharedSecret" not in found
 
 
 @statement("connect-lifecycle", "Lifecycle", "the secret of the install signs the app's calls")
-def test_the_secret_opens(installed: Connect) -> None:
+def test_the_secret_opens(installed: ConnectMigration) -> None:
     installed.app.secret = event(installed, "/installed")["sharedSecret"]
     assert installed.ok("GET", "/webhook") == {"endpoints": []}
 
 
 @statement("connect-lifecycle", "Lifecycle", "an uninstalled app is told, and its calls get 401")
-def test_uninstalled(installed: Connect) -> None:
+def test_uninstalled(installed: ConnectMigration) -> None:
     installed.app.secret = event(installed, "/installed")["sharedSecret"]
     installed.admin.ok("POST", f"/admin/v1/apps/{installed.tokens['appId']}/uninstall")
     assert event(installed, "/uninstalled")["eventType"] == "uninstalled"
@@ -130,9 +130,9 @@ def slow_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform
 
 
 @pytest.fixture
-def hurried(slow_platform: PlatformProcess, receiver: Receiver) -> Forge:
+def hurried(slow_platform: PlatformProcess, receiver: Receiver) -> ForgeMigration:
     """An app that has used up its calls."""
-    forge = Forge.register(slow_platform, receiver)
+    forge = ForgeMigration.register(slow_platform, receiver)
     forge.begin()
     for _ in range(30):
         forge.call("GET", f"/data/{forge.transfer_id}/all")
@@ -140,7 +140,7 @@ def hurried(slow_platform: PlatformProcess, receiver: Receiver) -> Forge:
 
 
 @statement("rate-limiting", "Rate limits", "an app that calls too often gets 429")
-def test_429(hurried: Forge) -> None:
+def test_429(hurried: ForgeMigration) -> None:
     reply = hurried.call("GET", f"/data/{hurried.transfer_id}/all")
     assert (reply.status, problem(reply)["code"]) == (429, "rate_limited")
 
@@ -148,7 +148,7 @@ def test_429(hurried: Forge) -> None:
 @statement(
     "rate-limiting", "Rate limits", "a 429 says by Retry-After when to come again, in seconds"
 )
-def test_retry_after(hurried: Forge) -> None:
+def test_retry_after(hurried: ForgeMigration) -> None:
     reply = hurried.call("GET", f"/data/{hurried.transfer_id}/page")
     assert int(reply.headers["retry-after"]) >= 1
 
@@ -158,7 +158,9 @@ def test_retry_after(hurried: Forge) -> None:
     "About the App data retrieval API, Limits",
     "a 429 is for the app that called too often, and not for others",
 )
-def test_not_for_others(hurried: Forge, slow_platform: PlatformProcess, receiver: Receiver) -> None:
-    other = Forge.register(slow_platform, receiver)
+def test_not_for_others(
+    hurried: ForgeMigration, slow_platform: PlatformProcess, receiver: Receiver
+) -> None:
+    other = ForgeMigration.register(slow_platform, receiver)
     other.begin()
     assert other.call("GET", f"/data/{other.transfer_id}/all").status == 200

@@ -6,8 +6,9 @@ from uuid import uuid4
 
 import pytest
 
-from tests.contract.frame import case, statement
-from tests.contract.ground import DAY, ERROR, Connect, is_uuid
+from tests.contract.statements import case, statement
+from tests.kit.migration import DAY, LISTENER_ERROR
+from tests.kit.remote_app import ConnectMigration, is_uuid
 
 ISSUES = [("jira:issue", str(10_000 + n), str(20_000 + n)) for n in range(3)]
 CUT = "<truncated, message too large>"
@@ -16,34 +17,34 @@ CUT = "<truncated, message too large>"
 @statement(
     "connect-rest", "Notification API, GET /webhook", "the answer is an object with endpoints"
 )
-def test_get_webhook(connect: Connect) -> None:
+def test_get_webhook(connect: ConnectMigration) -> None:
     assert connect.ok("GET", "/webhook") == {"endpoints": []}
 
 
 @statement(
     "connect-rest", "Notification API, PUT /webhook", "the answer repeats the body, with 200"
 )
-def test_put_webhook(connect: Connect) -> None:
+def test_put_webhook(connect: ConnectMigration) -> None:
     body = {"endpoints": [f"{connect.inbox.url}/hook", f"{connect.inbox.url}/other?a=b"]}
     assert connect.ok("PUT", "/webhook", body) == body
     assert connect.ok("GET", "/webhook") == body
 
 
 @statement("connect-rest", "Notification API, PUT /webhook", "PUT replaces the whole set")
-def test_put_replaces(connect: Connect) -> None:
+def test_put_replaces(connect: ConnectMigration) -> None:
     connect.ok("PUT", "/webhook", {"endpoints": [f"{connect.inbox.url}/old"]})
     connect.ok("PUT", "/webhook", {"endpoints": [f"{connect.inbox.url}/new"]})
     assert connect.ok("GET", "/webhook") == {"endpoints": [f"{connect.inbox.url}/new"]}
 
 
 @statement("connect-openapi", "PUT /webhook", "five addresses may be registered")
-def test_five_webhooks(connect: Connect) -> None:
+def test_five_webhooks(connect: ConnectMigration) -> None:
     body = {"endpoints": [f"{connect.inbox.url}/{n}" for n in range(5)]}
     assert connect.ok("PUT", "/webhook", body) == body
 
 
 @statement("connect-openapi", "PUT /webhook", "more than five addresses are refused by 400")
-def test_six_webhooks(connect: Connect) -> None:
+def test_six_webhooks(connect: ConnectMigration) -> None:
     connect.refused(
         400, "PUT", "/webhook", {"endpoints": [f"https://a.example/{n}" for n in "123456"]}
     )
@@ -51,27 +52,27 @@ def test_six_webhooks(connect: Connect) -> None:
 
 
 @statement("connect-openapi", "PUT /webhook", "an address that is not an absolute URL gets 400")
-def test_invalid_webhooks(connect: Connect) -> None:
+def test_invalid_webhooks(connect: ConnectMigration) -> None:
     for url in ("", "/hook", "app.example/hook", "ftp://app.example/hook", None, 1):
         connect.refused(400, "PUT", "/webhook", {"endpoints": [url]})
 
 
 @statement("vendor-practice", "Webhooks", "PUT of an empty list clears the addresses")
-def test_clear_by_put(connect: Connect) -> None:
+def test_clear_by_put(connect: ConnectMigration) -> None:
     connect.ok("PUT", "/webhook", {"endpoints": [connect.inbox.url]})
     assert connect.ok("PUT", "/webhook", {"endpoints": []}) == {"endpoints": []}
     assert connect.ok("GET", "/webhook") == {"endpoints": []}
 
 
 @statement("connect-events", "Webhooks", "DELETE clears the addresses, as the older page has it")
-def test_clear_by_delete(connect: Connect) -> None:
+def test_clear_by_delete(connect: ConnectMigration) -> None:
     connect.ok("PUT", "/webhook", {"endpoints": [connect.inbox.url]})
     assert connect.call("DELETE", "/webhook").status == 200
     assert connect.ok("GET", "/webhook") == {"endpoints": []}
 
 
 @statement("connect-rest", "Status API, POST /progress", "the answer repeats what was reported")
-def test_progress(connect: Connect) -> None:
+def test_progress(connect: ConnectMigration) -> None:
     report = {"status": "IN_PROGRESS", "percent": 30, "message": "30 of 100 issues"}
     assert connect.ok("POST", f"/progress/{connect.transfer_id}", report) == report
     assert connect.view()["progress"] == 30
@@ -115,7 +116,7 @@ def test_progress(connect: Connect) -> None:
         ),
     ],
 )
-def test_statuses(connect: Connect, status: str, final: bool) -> None:
+def test_statuses(connect: ConnectMigration, status: str, final: bool) -> None:
     connect.report(status)
     assert connect.status == status
     again = connect.call("POST", f"/progress/{connect.transfer_id}", {"status": "IN_PROGRESS"})
@@ -123,7 +124,7 @@ def test_statuses(connect: Connect, status: str, final: bool) -> None:
 
 
 @statement("connect-openapi", "POST /progress", "status is required: null or absent gets 400")
-def test_status_is_required(connect: Connect) -> None:
+def test_status_is_required(connect: ConnectMigration) -> None:
     for body in ({}, {"status": None}, {"percent": 5}, {"status": "DONE"}, {"status": "success"}):
         connect.refused(400, "POST", f"/progress/{connect.transfer_id}", body)
 
@@ -131,14 +132,14 @@ def test_status_is_required(connect: Connect) -> None:
 @statement(
     "deprecations", "Status API", "the names are status and message; the older ones count not"
 )
-def test_old_names(connect: Connect) -> None:
+def test_old_names(connect: ConnectMigration) -> None:
     body = {"progressStatus": "SUCCESS", "statusMessage": "x"}
     connect.refused(400, "POST", f"/progress/{connect.transfer_id}", body)
     assert connect.status == "IN_PROGRESS"
 
 
 @statement("connect-openapi", "POST /progress", "percent is a whole number from 0 to 100, else 400")
-def test_percent(connect: Connect) -> None:
+def test_percent(connect: ConnectMigration) -> None:
     for percent in (-1, 101, 1.5, "half"):
         body = {"status": "IN_PROGRESS", "percent": percent}
         connect.refused(400, "POST", f"/progress/{connect.transfer_id}", body)
@@ -147,59 +148,59 @@ def test_percent(connect: Connect) -> None:
 
 
 @statement("connect-progress", "Percent", "percent 0 keeps the value before")
-def test_percent_zero(connect: Connect) -> None:
+def test_percent_zero(connect: ConnectMigration) -> None:
     connect.report(percent=40)
     connect.report(percent=0, message="going on")
     assert (connect.view()["progress"], connect.view()["statusMessage"]) == (40, "going on")
 
 
 @statement("connect-progress", "Percent", "without percent the value before is kept")
-def test_percent_absent(connect: Connect) -> None:
+def test_percent_absent(connect: ConnectMigration) -> None:
     connect.report(percent=40)
     connect.report(message="going on")
     assert (connect.view()["progress"], connect.view()["statusMessage"]) == (40, "going on")
 
 
 @statement("connect-progress", "Percent", "an update with a lower percent is ignored, with 200")
-def test_percent_lower(connect: Connect) -> None:
+def test_percent_lower(connect: ConnectMigration) -> None:
     connect.report(percent=40, message="before")
     connect.report(percent=39, message="a step back")
     assert (connect.view()["progress"], connect.view()["statusMessage"]) == (40, "before")
 
 
 @statement("connect-progress", "Percent", "SUCCESS is 100 percent")
-def test_percent_success(connect: Connect) -> None:
+def test_percent_success(connect: ConnectMigration) -> None:
     connect.report("SUCCESS", percent=100)
     assert connect.view()["progress"] == 100
 
 
 @statement("connect-openapi", "POST /progress", "a message of 65,536 characters is kept whole")
-def test_message(connect: Connect) -> None:
+def test_message(connect: ConnectMigration) -> None:
     assert connect.report(message="x" * 65_536)["message"] == "x" * 65_536
 
 
 @statement("connect-openapi", "POST /progress", "a longer message is cut, and a note says so")
-def test_message_cut(connect: Connect) -> None:
+def test_message_cut(connect: ConnectMigration) -> None:
     connect.report(message="x" * 65_537)
     assert connect.view()["statusMessage"] == "x" * 65_536 + CUT
 
 
 @statement("connect-progress", "Message", "links in a message stay as the app wrote them")
-def test_message_links(connect: Connect) -> None:
+def test_message_links(connect: ConnectMigration) -> None:
     text = "see {{link:https://app.example/report}} for more"
     connect.report(message=text)
     assert connect.view()["statusMessage"] == text
 
 
 @statement("connect-progress", "Time limit", "reporting after 14 days gets 400: the time is over")
-def test_progress_expired(connect: Connect) -> None:
+def test_progress_expired(connect: ConnectMigration) -> None:
     connect.advance_to(14 * DAY)
     connect.refused(400, "POST", f"/progress/{connect.transfer_id}", {"status": "SUCCESS"})
     assert connect.status == "TIMED_OUT"
 
 
 @statement("connect-openapi", "POST /progress", "reporting on a transfer that is unknown gets 403")
-def test_progress_unknown(connect: Connect) -> None:
+def test_progress_unknown(connect: ConnectMigration) -> None:
     for unknown in (str(uuid4()), "none"):
         connect.refused(403, "POST", f"/progress/{unknown}", {"status": "IN_PROGRESS"})
 
@@ -281,7 +282,7 @@ def test_progress_unknown(connect: Connect) -> None:
         ),
     ],
 )
-def test_settled(connect: Connect, method: str, path: str, body: object) -> None:
+def test_settled(connect: ConnectMigration, method: str, path: str, body: object) -> None:
     key = connect.upload()["key"]
     connect.throw()
     own = path.format(transfer=connect.transfer_id, key=key)
@@ -294,27 +295,27 @@ def test_settled(connect: Connect, method: str, path: str, body: object) -> None
 
 
 @statement("connect-rest", "Mapping API, POST /find", "the answer maps server keys to cloud keys")
-def test_find(connect: Connect) -> None:
+def test_find(connect: ConnectMigration) -> None:
     connect.load(*ISSUES)
     path = f"/mapping/{connect.transfer_id}/find?namespace=jira:issue"
     assert connect.ok("POST", path, ["10000", "10002"]) == {"10000": "20000", "10002": "20002"}
 
 
 @statement("connect-rest", "Mapping API, POST /find", "keys that have no mapping are absent")
-def test_find_unmapped(connect: Connect) -> None:
+def test_find_unmapped(connect: ConnectMigration) -> None:
     path = f"/mapping/{connect.transfer_id}/find?namespace=jira:issue"
     assert connect.ok("POST", path, ["10000", "10001"]) == {}
 
 
 @statement("connect-openapi", "POST /mapping/{transferId}/find", "null or empty items get 400")
-def test_find_null(connect: Connect) -> None:
+def test_find_null(connect: ConnectMigration) -> None:
     for body in ([None], [""], ["1", None], ["1", ""]):
         path = f"/mapping/{connect.transfer_id}/find?namespace=jira:issue"
         connect.refused(400, "POST", path, body)
 
 
 @statement("connect-rest", "Mapping API, GET /page", "the answer has meta and items")
-def test_page(connect: Connect) -> None:
+def test_page(connect: ConnectMigration) -> None:
     connect.load(*ISSUES)
     found = connect.ok("GET", f"/mapping/{connect.transfer_id}/page?namespace=jira:issue")
     assert found == {
@@ -324,7 +325,7 @@ def test_page(connect: Connect) -> None:
 
 
 @statement("connect-rest", "Mapping API, GET /page", "lastEntity of a page asks for the next one")
-def test_pages(connect: Connect) -> None:
+def test_pages(connect: ConnectMigration) -> None:
     connect.load(*ISSUES)
     path = f"/mapping/{connect.transfer_id}/page?namespace=jira:issue&pageSize=2"
     first = connect.ok("GET", path)
@@ -336,7 +337,7 @@ def test_pages(connect: Connect) -> None:
 
 
 @statement("connect-openapi", "GET /mapping/{transferId}/page", "an invalid pageSize gets 400")
-def test_page_sizes(connect: Connect) -> None:
+def test_page_sizes(connect: ConnectMigration) -> None:
     for size in ("0", "-1", "1201", "5000", "x"):
         path = f"/mapping/{connect.transfer_id}/page?namespace=jira:issue&pageSize={size}"
         connect.refused(400, "GET", path)
@@ -347,7 +348,7 @@ def test_page_sizes(connect: Connect) -> None:
     "Retrieve list of exported app data",
     "the answer is an array; the sample's braces around it are no JSON",
 )
-def test_all(connect: Connect) -> None:
+def test_all(connect: ConnectMigration) -> None:
     keys = {connect.upload()["key"] for _ in range(2)}
     found = connect.ok("GET", f"/data/{connect.transfer_id}/all")
     assert isinstance(found, list)
@@ -359,7 +360,7 @@ def test_all(connect: Connect) -> None:
     "Retrieve list of exported app data",
     "an item is s3Key and label, and s3Key alone without a label",
 )
-def test_items(connect: Connect) -> None:
+def test_items(connect: ConnectMigration) -> None:
     one, two = connect.upload("my-data-export")["key"], connect.upload()["key"]
     found = connect.ok("GET", f"/data/{connect.transfer_id}/all")
     wanted = [{"s3Key": one, "label": "my-data-export"}, {"s3Key": two}]
@@ -371,19 +372,19 @@ def test_items(connect: Connect) -> None:
     "Retrieve a S3 URL for a s3key",
     "a Connect app gets url, and downloads the file there",
 )
-def test_url(connect: Connect) -> None:
+def test_url(connect: ConnectMigration) -> None:
     found = connect.ok("GET", f"/data/{connect.upload(data=b'bytes')['key']}")
     assert set(found) == {"url"}
     assert connect.fetch(found["url"]).body == b"bytes"
 
 
 @statement("connect-openapi", "GET /data/{s3Key}", "a file that does not exist gets 404")
-def test_unknown_file(connect: Connect) -> None:
+def test_unknown_file(connect: ConnectMigration) -> None:
     connect.refused(404, "GET", f"/data/{uuid4()}")
 
 
 @statement("connect-rest", "Transfer retrieval API, GET /transfer/recent", "an item's members")
-def test_recent(connect: Connect) -> None:
+def test_recent(connect: ConnectMigration) -> None:
     [found] = connect.ok("GET", "/transfer/recent")
     assert set(found) == {"migrationDetails", "transferId", "status"}
     assert found["transferId"] == connect.transfer_id
@@ -394,7 +395,7 @@ def test_recent(connect: Connect) -> None:
     "GET /transfer/recent",
     "only active transfers are listed: IN_PROGRESS and CANCELLATION_REQUESTED",
 )
-def test_recent_statuses(connect: Connect) -> None:
+def test_recent_statuses(connect: ConnectMigration) -> None:
     first = connect.transfer_id
     connect.begin()
     connect.cancel()
@@ -406,7 +407,7 @@ def test_recent_statuses(connect: Connect) -> None:
 
 
 @statement("connect-rest", "Transfer retrieval API, GET /transfer/recent", "newest ones come first")
-def test_recent_order(connect: Connect) -> None:
+def test_recent_order(connect: ConnectMigration) -> None:
     begun = [connect.transfer_id]
     for _ in range(2):
         connect.begin()
@@ -415,7 +416,7 @@ def test_recent_order(connect: Connect) -> None:
 
 
 @statement("connect-rest", "Transfer retrieval API, GET /transfer/recent", "at most 100 are listed")
-def test_recent_limit(register_connect: Callable[..., Connect]) -> None:
+def test_recent_limit(register_connect: Callable[..., ConnectMigration]) -> None:
     connect = register_connect()
     connect.begin()
     connect.create()
@@ -456,7 +457,7 @@ def test_recent_limit(register_connect: Callable[..., Connect]) -> None:
         ),
     ],
 )
-def test_containers(connect: Connect, kind: str, expected: list[dict[str, str]]) -> None:
+def test_containers(connect: ConnectMigration, kind: str, expected: list[dict[str, str]]) -> None:
     found = connect.ok("GET", f"/container/{connect.transfer_id}/page?containerType={kind}")
     assert found["containers"] == expected
     assert found["meta"]["pageSize"] == 250
@@ -466,52 +467,52 @@ def test_containers(connect: Connect, kind: str, expected: list[dict[str, str]])
 @statement(
     "connect-openapi", "GET /container/{transferId}/page", "other sizes than 1 to 250 get 400"
 )
-def test_container_sizes(connect: Connect) -> None:
+def test_container_sizes(connect: ConnectMigration) -> None:
     for size in ("0", "251", "x"):
         path = f"/container/{connect.transfer_id}/page?containerType=Site&pageSize={size}"
         connect.refused(400, "GET", path)
 
 
 @statement("connect-rest", "Feedback channel API", "leaving feedback is answered 200 and empty")
-def test_feedback(connect: Connect) -> None:
+def test_feedback(connect: ConnectMigration) -> None:
     reply = connect.call("POST", f"/feedback/{connect.transfer_id}", {"details": {"a": "b"}})
     assert (reply.status, reply.body) == (200, b"")
 
 
 @statement("feedback", "Read feedback", "the server app reads what was left, any keys and values")
-def test_feedback_is_read(connect: Connect) -> None:
+def test_feedback_is_read(connect: ConnectMigration) -> None:
     details = {"errors": 3, "names": ["Zürich", None], "deep": {"a": [True]}}
     connect.ok("POST", f"/feedback/{connect.transfer_id}", {"details": details})
     assert connect.export("/feedback", "GET").json == details
 
 
 @statement("feedback", "Send feedback", "new feedback takes the place of the old")
-def test_feedback_again(connect: Connect) -> None:
+def test_feedback_again(connect: ConnectMigration) -> None:
     for number in (1, 2):
         connect.ok("POST", f"/feedback/{connect.transfer_id}", {"details": {"n": number}})
     assert connect.export("/feedback", "GET").json == {"n": 2}
 
 
 @statement("feedback", "Read feedback", "without any feedback the reader gets 404")
-def test_no_feedback(connect: Connect) -> None:
+def test_no_feedback(connect: ConnectMigration) -> None:
     assert connect.export("/feedback", "GET").status == 404
 
 
 @statement("connect-openapi", "POST /feedback/{transferId}", "feedback without details gets 400")
-def test_feedback_without_details(connect: Connect) -> None:
+def test_feedback_without_details(connect: ConnectMigration) -> None:
     bodies: list[object] = [{}, {"details": None}, {"details": "text"}, []]
     for body in bodies:
         connect.refused(400, "POST", f"/feedback/{connect.transfer_id}", body)
 
 
 @statement("connect-rest", "Error retrieval API", "the answer is exceptionType and safeStackTrace")
-def test_error(connect: Connect) -> None:
+def test_error(connect: ConnectMigration) -> None:
     connect.throw()
-    assert connect.ok("GET", f"/error/{connect.transfer_id}") == ERROR
+    assert connect.ok("GET", f"/error/{connect.transfer_id}") == LISTENER_ERROR
 
 
 @statement("connect-openapi", "GET /error/{transferId}", "a transfer without an error gets 404")
-def test_no_error(connect: Connect) -> None:
+def test_no_error(connect: ConnectMigration) -> None:
     connect.refused(404, "GET", f"/error/{connect.transfer_id}")
 
 
@@ -544,7 +545,7 @@ def test_no_error(connect: Connect) -> None:
         ),
     ],
 )
-def test_details(connect: Connect, member: str, value: str) -> None:
+def test_details(connect: ConnectMigration, member: str, value: str) -> None:
     [found] = connect.ok("GET", "/transfer/recent")
     assert found["migrationDetails"][member] == value
 
@@ -554,7 +555,7 @@ def test_details(connect: Connect, member: str, value: str) -> None:
     "MigrationDetails",
     "createdAt is epoch milliseconds; one page's example has seconds",
 )
-def test_created_at(connect: Connect) -> None:
+def test_created_at(connect: ConnectMigration) -> None:
     [found] = connect.ok("GET", "/transfer/recent")
     details = found["migrationDetails"]
     assert type(details["createdAt"]) is int
@@ -565,7 +566,7 @@ def test_created_at(connect: Connect) -> None:
 @statement(
     "export-app-data", "About the App data retrieval API, Limits", "12 days hold here as well"
 )
-def test_twelve_days(connect: Connect) -> None:
+def test_twelve_days(connect: ConnectMigration) -> None:
     key = connect.upload()["key"]
     connect.advance_to(12 * DAY - 5)
     assert connect.ok("GET", f"/data/{key}")["url"]
@@ -577,7 +578,7 @@ def test_twelve_days(connect: Connect) -> None:
 @statement(
     "export-app-data", "Retrieve list of exported app data", "expired transfers get a 4XX here"
 )
-def test_expired(connect: Connect) -> None:
+def test_expired(connect: ConnectMigration) -> None:
     key = connect.upload()["key"]
     connect.advance_to(14 * DAY)
     for path in (

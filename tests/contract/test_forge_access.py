@@ -7,9 +7,11 @@ from uuid import uuid4
 import jwt
 import pytest
 
-from tests.contract.frame import case, statement
-from tests.contract.ground import DAY, FORGE, UPLOADED, Forge
-from tests.support import Caller, problem
+from tests.contract.statements import case, statement
+from tests.kit.manifests import UPLOADED
+from tests.kit.migration import DAY
+from tests.kit.platform import Caller, problem
+from tests.kit.remote_app import FORGE, ForgeMigration
 
 CALLS: dict[str, tuple[str, str, object]] = {
     "message": (
@@ -28,7 +30,7 @@ CALLS: dict[str, tuple[str, str, object]] = {
 }
 
 
-def made(forge: Forge, name: str, key: str, message: str) -> tuple[str, str, object]:
+def made(forge: ForgeMigration, name: str, key: str, message: str) -> tuple[str, str, object]:
     """A call of the table with the ids in their places."""
     method, path, body = CALLS[name]
     if isinstance(body, dict) and "messageIds" in body:
@@ -36,7 +38,7 @@ def made(forge: Forge, name: str, key: str, message: str) -> tuple[str, str, obj
     return method, path.format(transfer=forge.transfer_id, key=key), body
 
 
-def status_of(forge: Forge, name: str, receipt: dict[str, str]) -> int:
+def status_of(forge: ForgeMigration, name: str, receipt: dict[str, str]) -> int:
     return forge.call(*made(forge, name, receipt["key"], receipt["messageId"])).status
 
 
@@ -108,7 +110,7 @@ def status_of(forge: Forge, name: str, receipt: dict[str, str]) -> int:
         ),
     ],
 )
-def test_exactly_200(forge: Forge, name: str) -> None:
+def test_exactly_200(forge: ForgeMigration, name: str) -> None:
     assert status_of(forge, name, forge.upload()) == 200
 
 
@@ -180,7 +182,7 @@ def test_exactly_200(forge: Forge, name: str) -> None:
         ),
     ],
 )
-def test_settled(forge: Forge, name: str) -> None:
+def test_settled(forge: ForgeMigration, name: str) -> None:
     receipt = forge.finish()
     call = made(forge, name, receipt["key"], receipt["messageId"])
     assert forge.refused(409, *call) == "transfer_settled"
@@ -191,7 +193,7 @@ def test_settled(forge: Forge, name: str) -> None:
     "Settled transfers",
     "the refusal says that the transfer is settled and that nothing more is allowed",
 )
-def test_the_words_of_the_refusal(forge: Forge) -> None:
+def test_the_words_of_the_refusal(forge: ForgeMigration) -> None:
     forge.finish()
     document = problem(forge.call("GET", f"/data/{forge.transfer_id}/all"))
     assert "settled" in document["expected"]
@@ -203,7 +205,7 @@ def test_the_words_of_the_refusal(forge: Forge) -> None:
     "Retrieve list of exported app data",
     "after 14 days any call with the id of the expired transfer gets a 4XX",
 )
-def test_expired(forge: Forge) -> None:
+def test_expired(forge: ForgeMigration) -> None:
     receipt = forge.upload()
     forge.advance_to(14 * DAY)
     assert forge.status == "TIMED_OUT"
@@ -212,7 +214,7 @@ def test_expired(forge: Forge) -> None:
 
 
 @statement("forge-rest", "Authentication", "a call without a token is refused by 401")
-def test_no_token(forge: Forge) -> None:
+def test_no_token(forge: ForgeMigration) -> None:
     receipt = forge.upload()
     nobody = forge.platform.caller(None)
     for name in CALLS:
@@ -223,7 +225,7 @@ def test_no_token(forge: Forge) -> None:
 
 
 @statement("forge-rest", "Authentication", "a token that the platform did not give is refused")
-def test_wrong_token(forge: Forge) -> None:
+def test_wrong_token(forge: ForgeMigration) -> None:
     forged = jwt.encode({"sub": forge.tokens["appId"]}, "x" * 32, algorithm="HS256")
     for token in ("nonsense", forge.tokens["serverToken"], forge.platform.operator_token, forged):
         caller = forge.platform.caller(token)
@@ -237,7 +239,7 @@ def test_wrong_token(forge: Forge) -> None:
     "Calling the platform",
     "a remote calls the REST API with the app system token that came with an event",
 )
-def test_system_token(forge: Forge) -> None:
+def test_system_token(forge: ForgeMigration) -> None:
     forge.upload()
     forge.event(UPLOADED)
     token = forge.inbox.received[-1].headers["x-forge-oauth-system"]
@@ -250,7 +252,7 @@ def test_system_token(forge: Forge) -> None:
     "Authentication",
     "an app sees its own transfers and files only: another's look like none",
 )
-def test_another_app(forge: Forge, register_forge: Callable[..., Forge]) -> None:
+def test_another_app(forge: ForgeMigration, register_forge: Callable[..., ForgeMigration]) -> None:
     receipt, stranger = forge.upload(), register_forge()
     stranger.transfer_id = forge.transfer_id
     for name in CALLS:
@@ -268,7 +270,7 @@ def test_another_app(forge: Forge, register_forge: Callable[..., Forge]) -> None
     "HTTP clients",
     "Accept */* and a Content-Type on a GET are tolerated, as existing clients send them",
 )
-def test_headers_of_real_clients(forge: Forge) -> None:
+def test_headers_of_real_clients(forge: ForgeMigration) -> None:
     forge.load(("jira:issue", "1", "2"))
     for headers in ({"Accept": "*/*"}, {"Accept": "application/json", "Content-Type": "text/x"}):
         for name in ("mappings", "all", "containers"):
@@ -281,7 +283,7 @@ def test_headers_of_real_clients(forge: Forge) -> None:
     "Overview",
     "answers with a body are application/json in camelCase",
 )
-def test_json(forge: Forge) -> None:
+def test_json(forge: ForgeMigration) -> None:
     forge.upload("x")
     for name in ("find", "mappings", "all", "files", "containers"):
         reply = forge.call(*made(forge, name, "", ""))

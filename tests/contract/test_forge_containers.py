@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.contract.frame import case, statement
-from tests.contract.ground import Forge, is_uuid
+from tests.contract.statements import case, statement
+from tests.kit.remote_app import ForgeMigration, is_uuid
 
 PLAN = [
     {"type": "JiraProject", "key": "HAR", "sourceId": "10000"},
@@ -16,14 +16,14 @@ PLAN = [
 
 
 @pytest.fixture
-def planned(register_forge: Callable[..., Forge]) -> Forge:
+def planned(register_forge: Callable[..., ForgeMigration]) -> ForgeMigration:
     """A transfer of a plan with two projects and a space."""
     forge = register_forge()
     forge.begin(containers=PLAN)
     return forge
 
 
-def page(forge: Forge, query: str) -> Any:
+def page(forge: ForgeMigration, query: str) -> Any:
     return forge.ok("GET", f"/container/{forge.transfer_id}/page?{query}")
 
 
@@ -32,7 +32,7 @@ def page(forge: Forge, query: str) -> Any:
     "GET /container/{transferId}/page",
     "the answer has meta with pageSize, hasNext and lastEntity, and containers",
 )
-def test_members(planned: Forge) -> None:
+def test_members(planned: ForgeMigration) -> None:
     found = page(planned, "containerType=JiraProject")
     assert set(found) == {"meta", "containers"}
     assert found["meta"] == {"pageSize": 250, "hasNext": False, "lastEntity": None}
@@ -43,7 +43,7 @@ def test_members(planned: Forge) -> None:
     "GET /container/{transferId}/page",
     "containers is an array: one page types it as a map, the newer one as an array",
 )
-def test_an_array(planned: Forge) -> None:
+def test_an_array(planned: ForgeMigration) -> None:
     assert isinstance(page(planned, "containerType=JiraProject")["containers"], list)
     assert page(planned, "containerType=ConfluenceSpace")["containers"]
 
@@ -77,7 +77,7 @@ def test_an_array(planned: Forge) -> None:
         ),
     ],
 )
-def test_types(planned: Forge, kind: str, expected: list[dict[str, str]]) -> None:
+def test_types(planned: ForgeMigration, kind: str, expected: list[dict[str, str]]) -> None:
     assert page(planned, f"containerType={kind}")["containers"] == expected
 
 
@@ -86,7 +86,7 @@ def test_types(planned: Forge, kind: str, expected: list[dict[str, str]]) -> Non
     "Containers",
     "a Site container comes back even for a migration of a single space",
 )
-def test_always_a_site(register_forge: Callable[..., Forge]) -> None:
+def test_always_a_site(register_forge: Callable[..., ForgeMigration]) -> None:
     forge = register_forge()
     forge.begin(containers=[{"type": "ConfluenceSpace", "key": "DOC", "sourceId": "1"}])
     [site] = page(forge, "containerType=Site")["containers"]
@@ -99,20 +99,20 @@ def test_always_a_site(register_forge: Callable[..., Forge]) -> None:
     "Forge migration API, Parameters",
     "valid values of containerType are ConfluenceSpace, JiraProject and Site",
 )
-def test_no_other_type(planned: Forge) -> None:
+def test_no_other_type(planned: ForgeMigration) -> None:
     for kind in ("Project", "jiraproject", "SITE", ""):
         planned.refused(400, "GET", f"/container/{planned.transfer_id}/page?containerType={kind}")
 
 
 @statement("forge-rest", "GET /container/{transferId}/page", "containerType is required")
-def test_a_type_is_needed(planned: Forge) -> None:
+def test_a_type_is_needed(planned: ForgeMigration) -> None:
     planned.refused(400, "GET", f"/container/{planned.transfer_id}/page")
 
 
 @statement(
     "forge-rest", "GET /container/{transferId}/page", "pageSize of containers is 250 by default"
 )
-def test_default(register_forge: Callable[..., Forge]) -> None:
+def test_default(register_forge: Callable[..., ForgeMigration]) -> None:
     forge = register_forge()
     forge.begin(containers=[{"type": "JiraProject", "key": f"P{n}"} for n in range(251)])
     found = page(forge, "containerType=JiraProject")
@@ -121,7 +121,7 @@ def test_default(register_forge: Callable[..., Forge]) -> None:
 
 
 @statement("connect-openapi", "GET /container/{transferId}/page", "a container page has 1 to 250")
-def test_sizes(planned: Forge) -> None:
+def test_sizes(planned: ForgeMigration) -> None:
     for size, status in (("1", 200), ("250", 200), ("0", 400), ("251", 400), ("x", 400)):
         query = f"/container/{planned.transfer_id}/page?containerType=Site&pageSize={size}"
         assert planned.call("GET", query).status == status, size
@@ -132,7 +132,7 @@ def test_sizes(planned: Forge) -> None:
     "GET /container/{transferId}/page",
     "lastEntity of containers is a UUID, and the next request goes on after it",
 )
-def test_pages_go_on(planned: Forge) -> None:
+def test_pages_go_on(planned: ForgeMigration) -> None:
     first = page(planned, "containerType=JiraProject&pageSize=1")
     last = first["meta"]["lastEntity"]
     assert is_uuid(last)
@@ -148,6 +148,6 @@ def test_pages_go_on(planned: Forge) -> None:
     "GET /container/{transferId}/page",
     "reading containers needs a transfer that exists",
 )
-def test_unknown_transfer(planned: Forge) -> None:
+def test_unknown_transfer(planned: ForgeMigration) -> None:
     unknown = "26925583-10bd-49fb-b67c-15fc2447a97b"
     planned.refused(404, "GET", f"/container/{unknown}/page?containerType=Site")

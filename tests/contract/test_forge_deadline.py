@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from tests.contract.frame import case, statement
-from tests.contract.ground import EXPORTED, UPLOADED, Forge
+from tests.contract.statements import case, statement
+from tests.kit.manifests import EXPORTED, UPLOADED
+from tests.kit.remote_app import ForgeMigration
 
 # minute, what happens; the deadline is in the statement's case
 STEPS: list[tuple[int, str, str]] = [
@@ -27,7 +28,7 @@ STEPS: list[tuple[int, str, str]] = [
 ]
 
 
-def play(forge: Forge, rows: int) -> None:
+def run_steps(forge: ForgeMigration, rows: int) -> None:
     """The first rows of the timeline."""
     messages: dict[str, str] = {}
     for minute, what, file in STEPS[:rows]:
@@ -151,8 +152,8 @@ def play(forge: Forge, rows: int) -> None:
         ),
     ],
 )
-def test_timeline(forge: Forge, row: int, deadline: int) -> None:
-    play(forge, row)
+def test_timeline(forge: ForgeMigration, row: int, deadline: int) -> None:
+    run_steps(forge, row)
     assert forge.status == "IN_PROGRESS"
     assert forge.deadline == deadline
 
@@ -162,13 +163,13 @@ def test_timeline(forge: Forge, row: int, deadline: int) -> None:
     "Example timeline",
     "00:48 app acknowledges the event of file B, the last one: the transfer is SUCCESS",
 )
-def test_timeline_ends(forge: Forge) -> None:
-    play(forge, len(STEPS))
+def test_timeline_ends(forge: ForgeMigration) -> None:
+    run_steps(forge, len(STEPS))
     view = forge.view()
     assert (view["status"], view["deadline"]) == ("SUCCESS", None)
 
 
-def first(forge: Forge) -> str:
+def first(forge: ForgeMigration) -> str:
     """A message that nobody has acknowledged."""
     return str(forge.view()["unacknowledgedMessageIds"][0])
 
@@ -222,7 +223,9 @@ def first(forge: Forge) -> str:
         ),
     ],
 )
-def test_what_moves_it(forge: Forge, act: Callable[[Forge], Any], deadline: int) -> None:
+def test_what_moves_it(
+    forge: ForgeMigration, act: Callable[[ForgeMigration], Any], deadline: int
+) -> None:
     forge.upload()
     forge.upload()
     forge.advance_to(10)
@@ -235,7 +238,7 @@ def test_what_moves_it(forge: Forge, act: Callable[[Forge], Any], deadline: int)
     "Processing events",
     "a success message for one event gives time to all the others of the transfer",
 )
-def test_one_for_all(forge: Forge) -> None:
+def test_one_for_all(forge: ForgeMigration) -> None:
     one, two = forge.upload()["messageId"], forge.upload()["messageId"]
     forge.complete_export()
     forge.advance_to(14)
@@ -251,7 +254,7 @@ def test_one_for_all(forge: Forge) -> None:
     "Processing events",
     "an app-data event that is not acknowledged within the 15 minutes times the transfer out",
 )
-def test_timed_out(forge: Forge) -> None:
+def test_timed_out(forge: ForgeMigration) -> None:
     forge.upload()
     forge.complete_export()
     forge.advance_to(14.9)
@@ -265,7 +268,7 @@ def test_timed_out(forge: Forge) -> None:
     "Processing events",
     "the 15 minutes are counted from success and upload, not from receiving the event",
 )
-def test_not_from_receiving(register_forge: Callable[..., Forge]) -> None:
+def test_not_from_receiving(register_forge: Callable[..., ForgeMigration]) -> None:
     forge = register_forge()
     forge.begin()
     forge.upload()
@@ -283,7 +286,7 @@ def test_not_from_receiving(register_forge: Callable[..., Forge]) -> None:
     "Processing events",
     "apps that are granted more time have a window of their own",
 )
-def test_a_longer_window(register_forge: Callable[..., Forge]) -> None:
+def test_a_longer_window(register_forge: Callable[..., ForgeMigration]) -> None:
     forge = register_forge(windowSeconds=3_600)
     forge.begin()
     forge.upload()
@@ -299,7 +302,7 @@ def test_a_longer_window(register_forge: Callable[..., Forge]) -> None:
     "Export",
     "an export that is never said to be complete counts as complete after 15 minutes without files",
 )
-def test_implicit_end(forge: Forge) -> None:
+def test_implicit_end(forge: ForgeMigration) -> None:
     forge.acknowledge(forge.upload()["messageId"])
     forge.advance_to(14.9)
     assert forge.status == "IN_PROGRESS"
@@ -312,7 +315,7 @@ def test_implicit_end(forge: Forge) -> None:
     "Export",
     "the implicit end of the export is not announced as completed:export_phase: nobody called it",
 )
-def test_implicit_end_is_silent(forge: Forge) -> None:
+def test_implicit_end_is_silent(forge: ForgeMigration) -> None:
     forge.acknowledge(forge.upload()["messageId"])
     forge.advance_to(15.1)
     assert forge.events(EXPORTED) == []

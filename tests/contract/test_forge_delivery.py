@@ -7,22 +7,23 @@ from typing import Any
 import jwt
 import pytest
 
-from tests.contract.frame import case, statement
-from tests.contract.ground import ERRORED, TRIGGERED, UPLOADED, Forge, is_uuid, manifest
-from tests.contract.receiver import Received
+from tests.contract.statements import case, statement
+from tests.kit.manifests import ERRORED, TRIGGERED, UPLOADED, remote_manifest
+from tests.kit.receiver import Received
+from tests.kit.remote_app import ForgeMigration, is_uuid
 
 
 @pytest.fixture
-def quiet(register_forge: Callable[..., Forge]) -> Forge:
+def quiet(register_forge: Callable[..., ForgeMigration]) -> ForgeMigration:
     """An app that listens for app data alone, its listener called."""
     forge = register_forge()
-    document = manifest(forge.inbox.url, [UPLOADED])
+    document = remote_manifest(forge.inbox.url, [UPLOADED])
     forge.admin.ok("POST", "/admin/v1/apps", {**forge.registration, "manifest": document})
     forge.begin()
     return forge
 
 
-def failing(forge: Forge, *statuses: int) -> Any:
+def failing(forge: ForgeMigration, *statuses: int) -> Any:
     """One event of app data that gets those answers; its message when all is over."""
     forge.inbox.answers = list(statuses)
     receipt = forge.upload()
@@ -36,14 +37,14 @@ def failing(forge: Forge, *statuses: int) -> Any:
     "Processing events",
     "an event whose handling fails is sent again up to four times: five attempts in all",
 )
-def test_five_attempts(quiet: Forge) -> None:
+def test_five_attempts(quiet: ForgeMigration) -> None:
     message = failing(quiet, *[500] * 20)
     assert len(quiet.inbox.received) == len(message["attempts"]) == 5
     assert message["state"] == "UNDELIVERED"
 
 
 @statement("forge-events", "Processing events", "the waits between attempts grow exponentially")
-def test_backoff(quiet: Forge) -> None:
+def test_backoff(quiet: ForgeMigration) -> None:
     attempts = failing(quiet, *[500] * 20)["attempts"]
     times = [attempt["startedAt"] for attempt in attempts]
     waits = [after - before for before, after in itertools.pairwise(times)]
@@ -53,7 +54,7 @@ def test_backoff(quiet: Forge) -> None:
 
 
 @statement("forge-events", "Processing events", "an event that was handled is not sent again")
-def test_delivered_once(quiet: Forge) -> None:
+def test_delivered_once(quiet: ForgeMigration) -> None:
     message = failing(quiet)
     assert (len(quiet.inbox.received), message["state"]) == (1, "DELIVERED")
 
@@ -63,7 +64,7 @@ def test_delivered_once(quiet: Forge) -> None:
     "Processing events",
     "after some failures the attempt that succeeds is the last",
 )
-def test_recovers(quiet: Forge) -> None:
+def test_recovers(quiet: ForgeMigration) -> None:
     message = failing(quiet, 500, 503)
     assert (len(quiet.inbox.received), message["state"]) == (3, "DELIVERED")
 
@@ -73,7 +74,7 @@ def test_recovers(quiet: Forge) -> None:
     "Payload",
     "an event that is sent again is the same one: same messageId, same payload",
 )
-def test_the_same_again(quiet: Forge) -> None:
+def test_the_same_again(quiet: ForgeMigration) -> None:
     failing(quiet, 500, 500)
     first, second, third = (each.event for each in quiet.inbox.received)
     assert first == second == third
@@ -84,7 +85,7 @@ def test_the_same_again(quiet: Forge) -> None:
     "Events",
     "a handler that fails without acknowledging gets the event again",
 )
-def test_again_without_acknowledgement(quiet: Forge) -> None:
+def test_again_without_acknowledgement(quiet: ForgeMigration) -> None:
     message = failing(quiet, 400)
     assert len(quiet.inbox.received) == 2
     assert message["acknowledgement"] is None
@@ -95,7 +96,7 @@ def test_again_without_acknowledgement(quiet: Forge) -> None:
     "Processing events",
     "a message that is acknowledged is not sent again, though its handling failed",
 )
-def test_acknowledged_meanwhile(quiet: Forge) -> None:
+def test_acknowledged_meanwhile(quiet: ForgeMigration) -> None:
     quiet.inbox.answers = [500] * 20
     receipt = quiet.upload()
     quiet.advance()
@@ -109,7 +110,7 @@ def test_acknowledged_meanwhile(quiet: Forge) -> None:
     "Processing events",
     "events are not ordered: app data may be announced before triggered:listener was taken",
 )
-def test_no_order(register_forge: Callable[..., Forge]) -> None:
+def test_no_order(register_forge: Callable[..., ForgeMigration]) -> None:
     forge = register_forge()
     forge.inbox.refused = {TRIGGERED}
     forge.begin()
@@ -127,7 +128,7 @@ def test_no_order(register_forge: Callable[..., Forge]) -> None:
     "Events",
     "several files may share one label, and there is one event for each file",
 )
-def test_shared_label(quiet: Forge) -> None:
+def test_shared_label(quiet: ForgeMigration) -> None:
     keys = {quiet.upload("issues")["key"] for _ in range(4)}
     events = quiet.events()
     assert [event["label"] for event in events] == ["issues"] * 4
@@ -139,7 +140,7 @@ def test_shared_label(quiet: Forge) -> None:
     "Processing events",
     "an event of one kind that keeps failing does not hold up the others",
 )
-def test_one_kind_fails(register_forge: Callable[..., Forge]) -> None:
+def test_one_kind_fails(register_forge: Callable[..., ForgeMigration]) -> None:
     forge = register_forge()
     forge.inbox.refused = {TRIGGERED, ERRORED}
     forge.begin()
@@ -203,7 +204,7 @@ def test_one_kind_fails(register_forge: Callable[..., Forge]) -> None:
         ),
     ],
 )
-def test_answers(quiet: Forge, status: int, attempts: int) -> None:
+def test_answers(quiet: ForgeMigration, status: int, attempts: int) -> None:
     message = failing(quiet, *[status] * 20)
     assert len(message["attempts"]) == attempts
     assert message["attempts"][0]["status"] == status
@@ -214,7 +215,7 @@ def test_answers(quiet: Forge, status: int, attempts: int) -> None:
     "Response",
     "a remote that has not answered after 5 seconds has failed",
 )
-def test_five_seconds(quiet: Forge) -> None:
+def test_five_seconds(quiet: ForgeMigration) -> None:
     quiet.inbox.hang = True
     message = quiet.upload()["messageId"]
     quiet.advance()
@@ -224,14 +225,14 @@ def test_five_seconds(quiet: Forge) -> None:
     quiet.acknowledge(message)
 
 
-def request_of(forge: Forge) -> Received:
+def request_of(forge: ForgeMigration) -> Received:
     """The request that brought an event of app data."""
     forge.upload("file")
     forge.advance()
     return forge.inbox.received[-1]
 
 
-def claims_of(forge: Forge, request: Received) -> dict[str, Any]:
+def claims_of(forge: ForgeMigration, request: Received) -> dict[str, Any]:
     """The claims of its invocation token, checked with the published key."""
     token = request.headers["authorization"].removeprefix("Bearer ")
     keys = jwt.PyJWKSet.from_dict(forge.fetch(f"{forge.platform.url}/.well-known/jwks.json").json)
@@ -242,7 +243,7 @@ def claims_of(forge: Forge, request: Received) -> dict[str, Any]:
 
 
 @statement("remote-contract", "Request", "a remote is called by POST with a JSON body")
-def test_remote_is_posted_to(quiet: Forge) -> None:
+def test_remote_is_posted_to(quiet: ForgeMigration) -> None:
     request = request_of(quiet)
     assert request.method == "POST"
     assert request.headers["content-type"].partition(";")[0] == "application/json"
@@ -252,14 +253,14 @@ def test_remote_is_posted_to(quiet: Forge) -> None:
 @statement(
     "forge-remote", "Manifest", "the address is the remote's baseUrl with the endpoint's route"
 )
-def test_remote_address(quiet: Forge) -> None:
+def test_remote_address(quiet: ForgeMigration) -> None:
     assert quiet.inbox.url.endswith(request_of(quiet).path.removesuffix("/events"))
 
 
 @statement(
     "remote-contract", "Headers", "the invocation token comes as a Bearer token, signed RS256"
 )
-def test_invocation_token(quiet: Forge) -> None:
+def test_invocation_token(quiet: ForgeMigration) -> None:
     request = request_of(quiet)
     scheme, _, token = request.headers["authorization"].partition(" ")
     assert scheme == "Bearer"
@@ -267,7 +268,7 @@ def test_invocation_token(quiet: Forge) -> None:
 
 
 @statement("remote-contract", "Invocation token", "its key is published as a JWK Set, found by kid")
-def test_jwks(quiet: Forge) -> None:
+def test_jwks(quiet: ForgeMigration) -> None:
     assert claims_of(quiet, request_of(quiet))
     reply = quiet.fetch(f"{quiet.platform.url}/.well-known/jwks.json")
     for key in reply.json["keys"]:
@@ -400,7 +401,7 @@ def test_jwks(quiet: Forge) -> None:
         ),
     ],
 )
-def test_claims(quiet: Forge, path: str, good: Callable[[Any], object]) -> None:
+def test_claims(quiet: ForgeMigration, path: str, good: Callable[[Any], object]) -> None:
     value: Any = claims_of(quiet, request_of(quiet))
     for step in path.split("."):
         value = value[step]
@@ -408,7 +409,7 @@ def test_claims(quiet: Forge, path: str, good: Callable[[Any], object]) -> None:
 
 
 @statement("remote-contract", "Headers", "x-b3-traceid and x-b3-spanid come with every call")
-def test_tracing(quiet: Forge) -> None:
+def test_tracing(quiet: ForgeMigration) -> None:
     headers = request_of(quiet).headers
     assert len(headers["x-b3-traceid"]) in (16, 32)
     assert len(headers["x-b3-spanid"]) == 16
@@ -420,14 +421,14 @@ def test_tracing(quiet: Forge) -> None:
     "Manifest",
     "x-forge-oauth-system comes when the endpoint enables auth.appSystemToken",
 )
-def test_system_token(quiet: Forge) -> None:
+def test_system_token(quiet: ForgeMigration) -> None:
     assert request_of(quiet).headers["x-forge-oauth-system"].count(".") == 2
 
 
 @statement("forge-remote", "Manifest", "without appSystemToken there is no x-forge-oauth-system")
-def test_no_system_token(register_forge: Callable[..., Forge]) -> None:
+def test_no_system_token(register_forge: Callable[..., ForgeMigration]) -> None:
     forge = register_forge()
-    document = manifest(forge.inbox.url)
+    document = remote_manifest(forge.inbox.url)
     del document["modules"]["endpoint"][0]["auth"]
     forge.admin.ok("POST", "/admin/v1/apps", {**forge.registration, "manifest": document})
     forge.begin()
@@ -435,14 +436,14 @@ def test_no_system_token(register_forge: Callable[..., Forge]) -> None:
 
 
 @statement("remote-contract", "App system token", "it is valid for at least 55 minutes")
-def test_system_token_life(quiet: Forge) -> None:
+def test_system_token_life(quiet: ForgeMigration) -> None:
     token = request_of(quiet).headers["x-forge-oauth-system"]
     claims = jwt.decode(token, options={"verify_signature": False})
     assert claims["exp"] - claims["iat"] >= 55 * 60
 
 
 @statement("remote-contract", "App system token", "a later event brings a new token")
-def test_system_token_anew(quiet: Forge) -> None:
+def test_system_token_anew(quiet: ForgeMigration) -> None:
     for request in (request_of(quiet), request_of(quiet)):
         token = request.headers["x-forge-oauth-system"]
         caller = quiet.platform.caller(token)

@@ -5,23 +5,22 @@ from typing import Any
 
 import pytest
 
-from tests.contract.frame import case, statement
-from tests.contract.ground import (
+from tests.contract.statements import case, statement
+from tests.kit.manifests import (
     CANCELLATION,
-    ERROR,
     ERRORED,
     EVENTS,
     EXPORTED,
     SETTLED,
     TRIGGERED,
     UPLOADED,
-    Forge,
-    is_uuid,
-    manifest,
+    remote_manifest,
 )
+from tests.kit.migration import LISTENER_ERROR
+from tests.kit.remote_app import ForgeMigration, is_uuid
 
 
-def everything(forge: Forge) -> dict[str, Any]:
+def everything(forge: ForgeMigration) -> dict[str, Any]:
     """One event of every type, by type; of two transfers, since one cannot have them all."""
     forge.upload("file-label")
     forge.throw()
@@ -38,7 +37,7 @@ def everything(forge: Forge) -> dict[str, Any]:
             "forge-events",
             "Event types",
             "triggered:listener is sent when the server app's listener was triggered",
-            Forge.view,
+            ForgeMigration.view,
             TRIGGERED,
             name="triggered",
         ),
@@ -84,7 +83,7 @@ def everything(forge: Forge) -> dict[str, Any]:
         ),
     ],
 )
-def test_names(forge: Forge, act: Callable[[Forge], object], name: str) -> None:
+def test_names(forge: ForgeMigration, act: Callable[[ForgeMigration], object], name: str) -> None:
     act(forge)
     event = forge.event(name)
     assert event["eventType"] == name
@@ -155,7 +154,7 @@ def test_names(forge: Forge, act: Callable[[Forge], object], name: str) -> None:
             "Payload",
             "migrationDetails.name is always there: the plan's name",
             "migrationDetails.name",
-            lambda value: value.startswith("Plan "),
+            lambda value: value.startswith("Migration "),
             name="name",
         ),
         case(
@@ -168,7 +167,7 @@ def test_names(forge: Forge, act: Callable[[Forge], object], name: str) -> None:
         ),
     ],
 )
-def test_always_there(forge: Forge, path: str, good: Callable[[Any], object]) -> None:
+def test_always_there(forge: ForgeMigration, path: str, good: Callable[[Any], object]) -> None:
     found = everything(forge)
     assert set(found) == set(EVENTS)
     for event in found.values():
@@ -223,7 +222,7 @@ def test_always_there(forge: Forge, path: str, good: Callable[[Any], object]) ->
         ),
     ],
 )
-def test_only_there(forge: Forge, field: str, kinds: set[str]) -> None:
+def test_only_there(forge: ForgeMigration, field: str, kinds: set[str]) -> None:
     found = everything(forge)
     assert {name for name, event in found.items() if field in event} == kinds
 
@@ -233,7 +232,7 @@ def test_only_there(forge: Forge, field: str, kinds: set[str]) -> None:
     "Payload",
     "key identifies the uploaded data: the file is read by it",
 )
-def test_key(forge: Forge) -> None:
+def test_key(forge: ForgeMigration) -> None:
     receipt = forge.upload(data=b"by its key")
     event = forge.event(UPLOADED)
     assert is_uuid(event["key"])
@@ -242,13 +241,13 @@ def test_key(forge: Forge) -> None:
 
 
 @statement("forge-events", "Payload", "label is absent, and not null, when the file has none")
-def test_no_label(forge: Forge) -> None:
+def test_no_label(forge: ForgeMigration) -> None:
     forge.upload()
     assert "label" not in forge.event(UPLOADED)
 
 
 @statement("forge-events", "Payload", "label is what the server app gave, unchanged")
-def test_label(forge: Forge) -> None:
+def test_label(forge: ForgeMigration) -> None:
     label = 'issues/Zürich "2026"\n\N{SNOWMAN} part=7'
     forge.upload(label)
     assert forge.event(UPLOADED)["label"] == label
@@ -259,7 +258,7 @@ def test_label(forge: Forge) -> None:
     "Payload",
     "messageId is of one event: no two events share one",
 )
-def test_message_ids(forge: Forge) -> None:
+def test_message_ids(forge: ForgeMigration) -> None:
     for _ in range(3):
         forge.upload("same label")
     events = forge.events()
@@ -271,9 +270,9 @@ def test_message_ids(forge: Forge) -> None:
     "Payload",
     "transferError.exceptionType names the type of the listener's exception",
 )
-def test_exception_type(forge: Forge) -> None:
+def test_exception_type(forge: ForgeMigration) -> None:
     forge.throw()
-    assert forge.event(ERRORED)["transferError"]["exceptionType"] == ERROR["exceptionType"]
+    assert forge.event(ERRORED)["transferError"]["exceptionType"] == LISTENER_ERROR["exceptionType"]
 
 
 @statement(
@@ -281,11 +280,11 @@ def test_exception_type(forge: Forge) -> None:
     "Payload",
     "transferError.safeStackTrace is the stack trace of the listener's error",
 )
-def test_stack_trace(forge: Forge) -> None:
+def test_stack_trace(forge: ForgeMigration) -> None:
     forge.throw()
     found = forge.event(ERRORED)["transferError"]
     assert set(found) == {"exceptionType", "safeStackTrace"}
-    assert found["safeStackTrace"] == ERROR["safeStackTrace"]
+    assert found["safeStackTrace"] == LISTENER_ERROR["safeStackTrace"]
 
 
 @statement(
@@ -293,7 +292,7 @@ def test_stack_trace(forge: Forge) -> None:
     "Example payload",
     "an event of app data has the members of the example and no others",
 )
-def test_example(forge: Forge) -> None:
+def test_example(forge: ForgeMigration) -> None:
     forge.upload("file-label-you-used")
     event = forge.event(UPLOADED)
     assert set(event) == {
@@ -310,7 +309,7 @@ def test_example(forge: Forge) -> None:
     "Payload",
     "migrationScopeId is the pair of source and destination: the same for another migration of it",
 )
-def test_scope(forge: Forge) -> None:
+def test_scope(forge: ForgeMigration) -> None:
     plan = forge.plan
     forge.begin(sourceId=plan["sourceId"])
     forge.begin(sourceId="contract-another-" + plan["sourceId"])
@@ -324,7 +323,7 @@ def test_scope(forge: Forge) -> None:
     "Payload",
     "the settled event says the final status, so that an app need not ask for it",
 )
-def test_final_status(forge: Forge) -> None:
+def test_final_status(forge: ForgeMigration) -> None:
     forge.finish("FAILED")
     assert forge.event(SETTLED)["transferStatus"] == "FAILED"
 
@@ -334,9 +333,9 @@ def test_final_status(forge: Forge) -> None:
     "Add Forge function and trigger to the manifest",
     "an app gets the events that its trigger names and no others",
 )
-def test_only_what_was_asked_for(register_forge: Callable[..., Forge]) -> None:
+def test_only_what_was_asked_for(register_forge: Callable[..., ForgeMigration]) -> None:
     forge = register_forge()
-    document = manifest(forge.inbox.url, [UPLOADED])
+    document = remote_manifest(forge.inbox.url, [UPLOADED])
     forge.admin.ok("POST", "/admin/v1/apps", {**forge.registration, "manifest": document})
     forge.begin()
     forge.upload()
@@ -374,7 +373,7 @@ def test_only_what_was_asked_for(register_forge: Callable[..., Forge]) -> None:
     ],
 )
 def test_no_acknowledgement_needed(
-    forge: Forge, act: Callable[[Forge], object], status: str
+    forge: ForgeMigration, act: Callable[[ForgeMigration], object], status: str
 ) -> None:
     act(forge)
     assert forge.status == status

@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from uuid import uuid4
 
-from tests.contract.frame import statement
-from tests.contract.ground import TRIGGERED, Forge
-from tests.support import problem
+from tests.contract.statements import statement
+from tests.kit.manifests import TRIGGERED
+from tests.kit.platform import problem
+from tests.kit.remote_app import ForgeMigration
 
 
 @statement("forge-rest", "POST /message/{transferId}/status", "the answer is 200 and empty")
-def test_the_answer_is_empty(forge: Forge) -> None:
+def test_the_answer_is_empty(forge: ForgeMigration) -> None:
     message = forge.upload()["messageId"]
     body = {"status": "SUCCESS", "messageIds": [message]}
     reply = forge.call("POST", f"/message/{forge.transfer_id}/status", body)
@@ -21,7 +22,7 @@ def test_the_answer_is_empty(forge: Forge) -> None:
     "POST /message/{transferId}/status",
     "status SUCCESS says that a message is processed",
 )
-def test_success(forge: Forge) -> None:
+def test_success(forge: ForgeMigration) -> None:
     message = forge.upload()["messageId"]
     forge.acknowledge(message, status="SUCCESS")
     assert forge.message(message)["acknowledgement"] == "SUCCESS"
@@ -33,7 +34,7 @@ def test_success(forge: Forge) -> None:
     "POST /message/{transferId}/status",
     "status FAILED says that processing a message failed",
 )
-def test_failed(forge: Forge) -> None:
+def test_failed(forge: ForgeMigration) -> None:
     message = forge.upload()["messageId"]
     forge.acknowledge(message, status="FAILED")
     assert forge.message(message)["acknowledgement"] == "FAILED"
@@ -45,7 +46,7 @@ def test_failed(forge: Forge) -> None:
     "POST /message/{transferId}/status",
     "status is SUCCESS or FAILED and nothing else",
 )
-def test_no_other_status(forge: Forge) -> None:
+def test_no_other_status(forge: ForgeMigration) -> None:
     message = forge.upload()["messageId"]
     path = f"/message/{forge.transfer_id}/status"
     for status in ("IN_PROGRESS", "INCOMPLETE", "success", "", None, 1):
@@ -59,7 +60,7 @@ def test_no_other_status(forge: Forge) -> None:
     "POST /message/{transferId}/status",
     "messageIds names many messages in one call",
 )
-def test_many_at_once(forge: Forge) -> None:
+def test_many_at_once(forge: ForgeMigration) -> None:
     messages = [forge.upload()["messageId"] for _ in range(5)]
     forge.acknowledge(*messages)
     assert forge.view()["unacknowledgedMessageIds"] == []
@@ -71,7 +72,7 @@ def test_many_at_once(forge: Forge) -> None:
     "POST /message/{transferId}/status",
     "messageIds is a set: an id that is there twice counts once",
 )
-def test_a_set(forge: Forge) -> None:
+def test_a_set(forge: ForgeMigration) -> None:
     message = forge.upload()["messageId"]
     forge.acknowledge(message, message)
     assert forge.view()["acknowledged"] == 1
@@ -82,7 +83,7 @@ def test_a_set(forge: Forge) -> None:
     "POST /message/{transferId}/status",
     "messageIds is required and is an array of UUIDs",
 )
-def test_ids_are_uuids(forge: Forge) -> None:
+def test_ids_are_uuids(forge: ForgeMigration) -> None:
     path = f"/message/{forge.transfer_id}/status"
     for ids in (None, "one", [1], [None]):
         forge.refused(400, "POST", path, {"status": "SUCCESS", "messageIds": ids})
@@ -95,7 +96,7 @@ def test_ids_are_uuids(forge: Forge) -> None:
     "POST /message/{transferId}/status",
     "a message that does not exist is refused, and no other one of the call is acknowledged",
 )
-def test_an_unknown_message(forge: Forge) -> None:
+def test_an_unknown_message(forge: ForgeMigration) -> None:
     message = forge.upload()["messageId"]
     body = {"status": "SUCCESS", "messageIds": [message, str(uuid4())]}
     assert forge.refused(404, "POST", f"/message/{forge.transfer_id}/status", body) == (
@@ -109,7 +110,7 @@ def test_an_unknown_message(forge: Forge) -> None:
     "POST /message/{transferId}/status",
     "a message belongs to the transfer in the path",
 )
-def test_a_message_of_another_transfer(forge: Forge) -> None:
+def test_a_message_of_another_transfer(forge: ForgeMigration) -> None:
     message, own = forge.upload()["messageId"], forge.transfer_id
     forge.begin()
     body = {"status": "SUCCESS", "messageIds": [message]}
@@ -118,7 +119,7 @@ def test_a_message_of_another_transfer(forge: Forge) -> None:
 
 
 @statement("forge-rest", "POST /message/{transferId}/status", "the body is JSON")
-def test_the_body_is_json(forge: Forge) -> None:
+def test_the_body_is_json(forge: ForgeMigration) -> None:
     path = f"/app/migration/forge/v1/message/{forge.transfer_id}/status"
     for raw in (b"", b"{", b"status=SUCCESS", b"\xff\xfe", b"[]", b"null"):
         reply = forge.cloud.call("POST", path, raw=raw)
@@ -127,7 +128,7 @@ def test_the_body_is_json(forge: Forge) -> None:
 
 
 @statement("forge-rest", "Overview", "there is no call by which a Forge app settles a transfer")
-def test_no_settle_call(forge: Forge) -> None:
+def test_no_settle_call(forge: ForgeMigration) -> None:
     reply = forge.call("POST", f"/progress/{forge.transfer_id}", {"status": "SUCCESS"})
     assert reply.status == 404
     assert forge.status == "IN_PROGRESS"
@@ -138,7 +139,7 @@ def test_no_settle_call(forge: Forge) -> None:
     "Processing events",
     "apps need not acknowledge events in any particular order",
 )
-def test_any_order(forge: Forge) -> None:
+def test_any_order(forge: ForgeMigration) -> None:
     messages = [forge.upload(f"part-{number}")["messageId"] for number in range(3)]
     forge.complete_export()
     for message in (messages[2], messages[0], messages[1]):
@@ -152,7 +153,7 @@ def test_any_order(forge: Forge) -> None:
     "Processing events",
     "an event may be acknowledged long after it was received, when its data is processed",
 )
-def test_long_after_delivery(forge: Forge) -> None:
+def test_long_after_delivery(forge: ForgeMigration) -> None:
     message = forge.upload()["messageId"]
     forge.advance_to(14)
     assert forge.message(message)["state"] == "DELIVERED"
@@ -166,7 +167,7 @@ def test_long_after_delivery(forge: Forge) -> None:
     "Processing events",
     "a success for any event of the migration counts, so the other events may be acknowledged too",
 )
-def test_other_events_may_be_acknowledged(forge: Forge) -> None:
+def test_other_events_may_be_acknowledged(forge: ForgeMigration) -> None:
     triggered = forge.event(TRIGGERED)["messageId"]
     forge.advance_to(10)
     forge.acknowledge(triggered)
@@ -178,7 +179,7 @@ def test_other_events_may_be_acknowledged(forge: Forge) -> None:
     "Processing events",
     "no page says what a second acknowledgement does; here it is harmless and the first one counts",
 )
-def test_twice(forge: Forge) -> None:
+def test_twice(forge: ForgeMigration) -> None:
     good, bad = forge.upload()["messageId"], forge.upload()["messageId"]
     forge.acknowledge(good, status="SUCCESS")
     forge.acknowledge(bad, status="FAILED")
@@ -194,7 +195,7 @@ def test_twice(forge: Forge) -> None:
     "Forge migration API, Parameters",
     "messageId identifies an event: one that is acknowledged before it was delivered is not sent",
 )
-def test_before_delivery(register_forge: Callable[..., Forge]) -> None:
+def test_before_delivery(register_forge: Callable[..., ForgeMigration]) -> None:
     forge = register_forge()
     forge.inbox.answers = [503] * 3
     forge.begin()

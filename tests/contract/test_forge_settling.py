@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.contract.frame import case, statement
-from tests.contract.ground import SETTLED, Forge
+from tests.contract.statements import case, statement
+from tests.kit.manifests import SETTLED
+from tests.kit.remote_app import ForgeMigration
 
 
 @pytest.mark.parametrize(
@@ -45,7 +46,7 @@ from tests.contract.ground import SETTLED, Forge
         ),
     ],
 )
-def test_final_status(forge: Forge, acknowledged: list[str], status: str) -> None:
+def test_final_status(forge: ForgeMigration, acknowledged: list[str], status: str) -> None:
     messages = [forge.upload()["messageId"] for _ in acknowledged]
     forge.complete_export()
     for message, each in zip(messages, acknowledged, strict=True):
@@ -59,7 +60,7 @@ def test_final_status(forge: Forge, acknowledged: list[str], status: str) -> Non
     "Settling",
     "the transfer settles by itself as soon as nothing is outstanding, whichever came last",
 )
-def test_export_last(forge: Forge) -> None:
+def test_export_last(forge: ForgeMigration) -> None:
     forge.acknowledge(forge.upload()["messageId"])
     assert forge.status == "IN_PROGRESS"
     forge.complete_export()
@@ -71,7 +72,7 @@ def test_export_last(forge: Forge) -> None:
     "Settling",
     "an export without any file settles as SUCCESS when it is complete",
 )
-def test_no_file(forge: Forge) -> None:
+def test_no_file(forge: ForgeMigration) -> None:
     forge.complete_export()
     assert forge.status == "SUCCESS"
 
@@ -82,7 +83,7 @@ def test_no_file(forge: Forge) -> None:
     "without a file and without completeExport a transfer takes 15 minutes to settle, once its "
     "listener came back",
 )
-def test_no_file_takes_long(forge: Forge) -> None:
+def test_no_file_takes_long(forge: ForgeMigration) -> None:
     assert forge.export("/returned").status == 200
     forge.advance_to(14.9)
     assert forge.status == "IN_PROGRESS"
@@ -96,7 +97,7 @@ def test_no_file_takes_long(forge: Forge) -> None:
     "with neither a file nor a word of its listener a transfer is TIMED_OUT after 15 minutes "
     "(ours: the pages do not say); it can be re-run",
 )
-def test_not_a_word(forge: Forge) -> None:
+def test_not_a_word(forge: ForgeMigration) -> None:
     forge.advance_to(15.1)
     assert forge.status == "TIMED_OUT"
     again = forge.admin.ok("POST", f"/admin/v1/transfers/{forge.transfer_id}/rerun")
@@ -108,7 +109,7 @@ def test_not_a_word(forge: Forge) -> None:
     "Export",
     "the export is not complete while a file of it is begun and not complete (ours: strict)",
 )
-def test_unfinished_file(forge: Forge) -> None:
+def test_unfinished_file(forge: ForgeMigration) -> None:
     begun = forge.export("/app-data", body={"label": "half"})
     refused = forge.export("/complete-export")
     assert (refused.status, refused.json["code"]) == (409, "export_incomplete")
@@ -123,7 +124,7 @@ def test_unfinished_file(forge: Forge) -> None:
     "Events",
     "triggered:listener is never acknowledged by existing apps: nothing waits for that",
 )
-def test_triggered_is_not_waited_for(forge: Forge) -> None:
+def test_triggered_is_not_waited_for(forge: ForgeMigration) -> None:
     forge.finish()
     assert forge.status == "SUCCESS"
 
@@ -133,7 +134,7 @@ def test_triggered_is_not_waited_for(forge: Forge) -> None:
     "Settling",
     "the settled event is sent once, whoever ended the transfer",
 )
-def test_settled_once(forge: Forge) -> None:
+def test_settled_once(forge: ForgeMigration) -> None:
     receipt = forge.finish()
     forge.call(
         "POST",
@@ -149,7 +150,7 @@ def test_settled_once(forge: Forge) -> None:
     "Settled transfers",
     "a final status never changes",
 )
-def test_final(forge: Forge) -> None:
+def test_final(forge: ForgeMigration) -> None:
     forge.finish("FAILED")
     forge.advance()
     before = forge.view()
@@ -165,7 +166,7 @@ def test_final(forge: Forge) -> None:
     "Percentage",
     "progress is from 1 to 99 while the transfer is IN_PROGRESS",
 )
-def test_progress(forge: Forge) -> None:
+def test_progress(forge: ForgeMigration) -> None:
     seen = [forge.view()["progress"]]
     messages = [forge.upload()["messageId"] for _ in range(4)]
     for message in messages[:3]:
@@ -181,7 +182,7 @@ def test_progress(forge: Forge) -> None:
     "Percentage",
     "progress comes from uploaded against acknowledged messages, and never goes down",
 )
-def test_progress_grows(forge: Forge) -> None:
+def test_progress_grows(forge: ForgeMigration) -> None:
     messages = [forge.upload()["messageId"] for _ in range(4)]
     forge.complete_export()
     seen = [forge.view()["progress"]]
@@ -192,7 +193,7 @@ def test_progress_grows(forge: Forge) -> None:
 
 
 @statement("forge-progress", "Percentage", "more files do not take progress back")
-def test_progress_stays(forge: Forge) -> None:
+def test_progress_stays(forge: ForgeMigration) -> None:
     forge.acknowledge(forge.upload()["messageId"])
     before = forge.view()["progress"]
     for _ in range(5):
@@ -201,7 +202,7 @@ def test_progress_stays(forge: Forge) -> None:
 
 
 @statement("forge-progress", "Percentage", "progress of a transfer that is SUCCESS is 100")
-def test_hundred(forge: Forge) -> None:
+def test_hundred(forge: ForgeMigration) -> None:
     forge.finish()
     assert forge.view()["progress"] == 100
 
@@ -211,7 +212,7 @@ def test_hundred(forge: Forge) -> None:
     "What happens",
     "the event of a listener's error does not settle the transfer by itself",
 )
-def test_an_error_does_not_settle(forge: Forge) -> None:
+def test_an_error_does_not_settle(forge: ForgeMigration) -> None:
     forge.throw()
     forge.advance()
     assert forge.status == "IN_PROGRESS"
@@ -222,7 +223,7 @@ def test_an_error_does_not_settle(forge: Forge) -> None:
     "What happens",
     "a listener that threw has failed: without any file the transfer ends as FAILED",
 )
-def test_an_error_is_a_failure(forge: Forge) -> None:
+def test_an_error_is_a_failure(forge: ForgeMigration) -> None:
     forge.throw()
     forge.advance_to(15.1)
     assert forge.status == "FAILED"
@@ -233,7 +234,7 @@ def test_an_error_is_a_failure(forge: Forge) -> None:
     "Processing events",
     "a transfer is settled whatever became of its other deliveries: only acknowledgements count",
 )
-def test_undelivered_does_not_matter(register_forge: Callable[..., Forge]) -> None:
+def test_undelivered_does_not_matter(register_forge: Callable[..., ForgeMigration]) -> None:
     forge = register_forge()
     forge.inbox.answers = [500] * 20
     forge.begin()

@@ -4,26 +4,28 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.contract.frame import case, statement
-from tests.contract.ground import CANCELLATION, DAY, SETTLED, TRIGGERED, Connect, Forge
+from tests.contract.statements import case, statement
+from tests.kit.manifests import CANCELLATION, SETTLED, TRIGGERED
+from tests.kit.migration import DAY
+from tests.kit.remote_app import ConnectMigration, ForgeMigration
 
 
 @statement("cancellation", "Events", "cancelling asks the app by an event and settles nothing")
-def test_cancel(forge: Forge) -> None:
+def test_cancel(forge: ForgeMigration) -> None:
     forge.cancel()
     assert forge.status == "CANCELLATION_REQUESTED"
     assert forge.event(CANCELLATION)["transferId"] == forge.transfer_id
 
 
 @statement("cancellation", "Events", "cancelling twice asks the app once")
-def test_cancel_twice(forge: Forge) -> None:
+def test_cancel_twice(forge: ForgeMigration) -> None:
     forge.cancel()
     forge.cancel()
     assert len(forge.events(CANCELLATION)) == 1
 
 
 @statement("cancellation", "Clean-up", "the app has 60 minutes to clean up")
-def test_clean_up(forge: Forge) -> None:
+def test_clean_up(forge: ForgeMigration) -> None:
     forge.advance_to(5)
     forge.cancel()
     forge.advance(minutes=59)
@@ -34,7 +36,7 @@ def test_clean_up(forge: Forge) -> None:
 
 
 @statement("cancellation", "Clean-up", "while it cleans up the app may still read and acknowledge")
-def test_calls_during_clean_up(forge: Forge) -> None:
+def test_calls_during_clean_up(forge: ForgeMigration) -> None:
     receipt = forge.upload()
     forge.cancel()
     forge.advance(minutes=30)
@@ -45,20 +47,20 @@ def test_calls_during_clean_up(forge: Forge) -> None:
 
 
 @statement("cancellation", "Clean-up", "after the clean-up the app's calls are refused")
-def test_calls_after_clean_up(forge: Forge) -> None:
+def test_calls_after_clean_up(forge: ForgeMigration) -> None:
     forge.cancel()
     forge.advance(minutes=60.1)
     forge.refused(409, "GET", f"/data/{forge.transfer_id}/all")
 
 
 @statement("cancellation", "Cancelled transfers", "the server app uploads no more after a cancel")
-def test_no_upload_after_cancel(forge: Forge) -> None:
+def test_no_upload_after_cancel(forge: ForgeMigration) -> None:
     forge.cancel()
     assert forge.export("/app-data", body={}).status == 409
 
 
 @statement("cancellation", "Cancelled transfers", "a cancelled transfer cannot be resumed")
-def test_no_way_back(forge: Forge) -> None:
+def test_no_way_back(forge: ForgeMigration) -> None:
     forge.cancel()
     forge.advance(minutes=60.1)
     forge.start()
@@ -68,7 +70,7 @@ def test_no_way_back(forge: Forge) -> None:
 
 
 @statement("cancellation", "Cancelled transfers", "the deadline ends no transfer being cancelled")
-def test_no_deadline_while_cancelling(forge: Forge) -> None:
+def test_no_deadline_while_cancelling(forge: ForgeMigration) -> None:
     forge.upload()
     forge.cancel()
     forge.advance_to(20)
@@ -76,7 +78,7 @@ def test_no_deadline_while_cancelling(forge: Forge) -> None:
 
 
 @statement("cancellation", "Cancelled transfers", "what never started is SKIPPED, without events")
-def test_skipped(register_forge: Callable[..., Forge]) -> None:
+def test_skipped(register_forge: Callable[..., ForgeMigration]) -> None:
     forge = register_forge()
     forge.create()
     forge.cancel()
@@ -103,7 +105,7 @@ def test_skipped(register_forge: Callable[..., Forge]) -> None:
         ),
     ],
 )
-def test_connect_ends_it(connect: Connect, status: str) -> None:
+def test_connect_ends_it(connect: ConnectMigration, status: str) -> None:
     connect.cancel()
     connect.report(status)
     assert connect.status == status
@@ -114,13 +116,13 @@ def test_connect_ends_it(connect: Connect, status: str) -> None:
     "Cancellation",
     "a Connect transfer that its app does not settle is CANCELLED one hour after the request",
 )
-def test_connect_does_not_end_it(connect: Connect) -> None:
+def test_connect_does_not_end_it(connect: ConnectMigration) -> None:
     connect.cancel()
     connect.advance(minutes=60.1)
     assert connect.status == "CANCELLED"
 
 
-def rerunnable(forge: Forge) -> str:
+def rerunnable(forge: ForgeMigration) -> str:
     """A transfer that failed; its id."""
     forge.finish("FAILED")
     return forge.transfer_id
@@ -145,7 +147,7 @@ def rerunnable(forge: Forge) -> str:
         ),
     ],
 )
-def test_rerun(forge: Forge, acknowledged: list[str]) -> None:
+def test_rerun(forge: ForgeMigration, acknowledged: list[str]) -> None:
     messages = [forge.upload()["messageId"] for _ in acknowledged]
     for message, status in zip(messages, acknowledged, strict=True):
         forge.acknowledge(message, status=status)
@@ -168,13 +170,15 @@ def test_rerun(forge: Forge, acknowledged: list[str]) -> None:
             "rerun",
             "Before you re-run",
             "a transfer that is still running cannot be re-run",
-            Forge.view,
+            ForgeMigration.view,
             "IN_PROGRESS",
             name="IN_PROGRESS",
         ),
     ],
 )
-def test_no_rerun(forge: Forge, act: Callable[[Forge], object], status: str) -> None:
+def test_no_rerun(
+    forge: ForgeMigration, act: Callable[[ForgeMigration], object], status: str
+) -> None:
     act(forge)
     assert forge.status == status
     path = f"/admin/v1/transfers/{forge.transfer_id}/rerun"
@@ -182,7 +186,7 @@ def test_no_rerun(forge: Forge, act: Callable[[Forge], object], status: str) -> 
 
 
 @statement("rerun", "Transfer id", "every re-run is a new transfer; the old one stays as it was")
-def test_a_new_transfer(forge: Forge) -> None:
+def test_a_new_transfer(forge: ForgeMigration) -> None:
     original = rerunnable(forge)
     forge.advance()
     before = forge.view()
@@ -194,7 +198,7 @@ def test_a_new_transfer(forge: Forge) -> None:
 
 
 @statement("rerun", "Listener", "the listener is called again for a re-run")
-def test_the_listener_is_called_again(forge: Forge) -> None:
+def test_the_listener_is_called_again(forge: ForgeMigration) -> None:
     original = rerunnable(forge)
     again = forge.rerun()["transferId"]
     claimed = forge.claim()
@@ -204,7 +208,7 @@ def test_the_listener_is_called_again(forge: Forge) -> None:
 
 
 @statement("rerun", "Events", "events of a re-run carry originalTransferId")
-def test_events_of_a_rerun(forge: Forge) -> None:
+def test_events_of_a_rerun(forge: ForgeMigration) -> None:
     original = rerunnable(forge)
     forge.advance()
     forge.inbox.received.clear()
@@ -222,7 +226,7 @@ def test_events_of_a_rerun(forge: Forge) -> None:
     "Events",
     "originalTransferId stays that of the first transfer however often it is re-run",
 )
-def test_the_first_one(forge: Forge) -> None:
+def test_the_first_one(forge: ForgeMigration) -> None:
     original = rerunnable(forge)
     for _ in range(2):
         forge.transfer_id = forge.rerun()["transferId"]
@@ -232,14 +236,14 @@ def test_the_first_one(forge: Forge) -> None:
 
 
 @statement("rerun", "Before you re-run", "a transfer can be re-run for 12 days after the original")
-def test_rerun_window(forge: Forge) -> None:
+def test_rerun_window(forge: ForgeMigration) -> None:
     rerunnable(forge)
     forge.advance_to(12 * DAY - 5)
     assert forge.rerun()["transferId"]
 
 
 @statement("rerun", "Before you re-run", "after 12 days a transfer cannot be re-run")
-def test_rerun_window_over(forge: Forge) -> None:
+def test_rerun_window_over(forge: ForgeMigration) -> None:
     rerunnable(forge)
     forge.advance_to(12 * DAY)
     path = f"/admin/v1/transfers/{forge.transfer_id}/rerun"
@@ -247,7 +251,7 @@ def test_rerun_window_over(forge: Forge) -> None:
 
 
 @statement("rerun", "Core data", "the mappings of the first run are there for the re-run")
-def test_mappings_of_a_rerun(forge: Forge) -> None:
+def test_mappings_of_a_rerun(forge: ForgeMigration) -> None:
     forge.load(("jira:issue", "1", "2"))
     rerunnable(forge)
     forge.transfer_id = forge.rerun()["transferId"]
@@ -265,7 +269,7 @@ WINDOW = 20 * DAY * 60
     "About the App data retrieval API, Limits",
     "exported data is read within 12 days of the first notification",
 )
-def test_readable(register_forge: Callable[..., Forge]) -> None:
+def test_readable(register_forge: Callable[..., ForgeMigration]) -> None:
     forge = register_forge(windowSeconds=WINDOW)
     forge.begin()
     key = forge.upload()["key"]
@@ -279,7 +283,7 @@ def test_readable(register_forge: Callable[..., Forge]) -> None:
     "About the App data retrieval API, Limits",
     "after 12 days exported data cannot be read, by any of the calls",
 )
-def test_readable_no_more(register_forge: Callable[..., Forge]) -> None:
+def test_readable_no_more(register_forge: Callable[..., ForgeMigration]) -> None:
     forge = register_forge(windowSeconds=WINDOW)
     forge.begin()
     key = forge.upload()["key"]
@@ -293,7 +297,7 @@ def test_readable_no_more(register_forge: Callable[..., Forge]) -> None:
     "Retrieve list of exported app data",
     "an active transfer takes calls for 14 days after the first notification",
 )
-def test_fourteen_days(register_forge: Callable[..., Forge]) -> None:
+def test_fourteen_days(register_forge: Callable[..., ForgeMigration]) -> None:
     forge = register_forge(windowSeconds=WINDOW)
     forge.begin()
     message = forge.upload()["messageId"]
@@ -308,7 +312,7 @@ def test_fourteen_days(register_forge: Callable[..., Forge]) -> None:
     "Time limits",
     "after 14 days the platform settles a transfer as TIMED_OUT",
 )
-def test_fourteen_days_over(register_forge: Callable[..., Forge]) -> None:
+def test_fourteen_days_over(register_forge: Callable[..., ForgeMigration]) -> None:
     forge = register_forge(windowSeconds=WINDOW)
     forge.begin()
     forge.upload()
@@ -322,7 +326,7 @@ def test_fourteen_days_over(register_forge: Callable[..., Forge]) -> None:
     "Time limits",
     "a Connect transfer has no deadline of 15 minutes, only its 14 days",
 )
-def test_connect_has_days(connect: Connect) -> None:
+def test_connect_has_days(connect: ConnectMigration) -> None:
     connect.upload()
     connect.advance_to(14 * DAY - 5)
     assert connect.status == "IN_PROGRESS"
@@ -331,7 +335,7 @@ def test_connect_has_days(connect: Connect) -> None:
 
 
 @statement("transfers", "Transfer states", "a transfer is READY until its listener is called")
-def test_ready(register_forge: Callable[..., Forge]) -> None:
+def test_ready(register_forge: Callable[..., ForgeMigration]) -> None:
     forge = register_forge()
     forge.create()
     assert forge.status == "READY"
@@ -345,6 +349,6 @@ def test_ready(register_forge: Callable[..., Forge]) -> None:
     "Transfer states",
     "the listener's call makes a transfer IN_PROGRESS, and the cloud app gets its first event",
 )
-def test_in_progress(forge: Forge) -> None:
+def test_in_progress(forge: ForgeMigration) -> None:
     assert forge.status == "IN_PROGRESS"
     assert [event["eventType"] for event in forge.events()] == [TRIGGERED]

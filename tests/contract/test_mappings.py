@@ -4,11 +4,12 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.contract.frame import case, statement
-from tests.contract.ground import DAY, Connect, Forge
+from tests.contract.statements import case, statement
+from tests.kit.migration import DAY
+from tests.kit.remote_app import ConnectMigration, ForgeMigration
 
 
-def find(forge: Forge, namespace: str, *keys: str) -> object:
+def find(forge: ForgeMigration, namespace: str, *keys: str) -> object:
     path = f"/mapping/{forge.transfer_id}/find?namespace={namespace}"
     return forge.ok("POST", path, list(keys))
 
@@ -258,7 +259,7 @@ def find(forge: Forge, namespace: str, *keys: str) -> object:
         ),
     ],
 )
-def test_namespaces(forge: Forge, namespace: str, key: str) -> None:
+def test_namespaces(forge: ForgeMigration, namespace: str, key: str) -> None:
     forge.load((namespace, key, "cloud-id"))
     assert find(forge, namespace, key) == {key: "cloud-id"}
     page = forge.ok("GET", f"/mapping/{forge.transfer_id}/page?namespace={namespace}")
@@ -266,13 +267,13 @@ def test_namespaces(forge: Forge, namespace: str, key: str) -> None:
 
 
 @statement("mappings", "Format", "mappings are a flat object of strings, ids that are numbers too")
-def test_flat(forge: Forge) -> None:
+def test_flat(forge: ForgeMigration) -> None:
     forge.load(("jira:issue", "10000", "10152"))
     assert find(forge, "jira:issue", "10000") == {"10000": "10152"}
 
 
 @statement("mappings", "Format", "one cloud user can have several keys")
-def test_several_keys(forge: Forge) -> None:
+def test_several_keys(forge: ForgeMigration) -> None:
     keys = ["email/ann@harbour.example", "jira.userkey/JIRAUSER10100", "jira.username/ann"]
     forge.load(*[("identity:user", key, "5b10a2844c20165700ede21g") for key in keys])
     assert find(forge, "identity:user", *keys) == dict.fromkeys(keys, "5b10a2844c20165700ede21g")
@@ -283,13 +284,13 @@ def test_several_keys(forge: Forge) -> None:
     "Mappings",
     "an unknown form of key gives an empty object and no error",
 )
-def test_wrong_form(forge: Forge) -> None:
+def test_wrong_form(forge: ForgeMigration) -> None:
     forge.load(("identity:user", "confluence.userkey/ff8080", "account"))
     assert find(forge, "identity:user", "jsmith", "confluence.username/jsmith") == {}
 
 
 @statement("vendor-practice", "Mappings", "keys without a mapping are absent, and not null")
-def test_absent(forge: Forge) -> None:
+def test_absent(forge: ForgeMigration) -> None:
     forge.load(("jira:issue", "1", "11"))
     assert find(forge, "jira:issue", "1", "2", "3") == {"1": "11"}
 
@@ -299,21 +300,21 @@ def test_absent(forge: Forge) -> None:
     "Migration scope",
     "mappings belong to source and site: another migration of the pair reads them too",
 )
-def test_scope(forge: Forge) -> None:
+def test_scope(forge: ForgeMigration) -> None:
     forge.load(("jira:issue", "1", "11"))
     forge.begin(sourceId=forge.plan["sourceId"])
     assert find(forge, "jira:issue", "1") == {"1": "11"}
 
 
 @statement("mappings", "Migration scope", "mappings of another source server are not seen")
-def test_another_source(forge: Forge) -> None:
+def test_another_source(forge: ForgeMigration) -> None:
     forge.load(("jira:issue", "1", "11"))
     forge.begin()
     assert find(forge, "jira:issue", "1") == {}
 
 
 @statement("mappings", "Migration scope", "mappings of another cloud site are not seen")
-def test_another_site(forge: Forge) -> None:
+def test_another_site(forge: ForgeMigration) -> None:
     forge.load(("jira:issue", "1", "11"))
     forge.begin(sourceId=forge.plan["sourceId"], cloudUrl="https://marina.example")
     assert find(forge, "jira:issue", "1") == {}
@@ -321,7 +322,7 @@ def test_another_site(forge: Forge) -> None:
 
 @statement("mappings", "Migration scope", "the apps of one scope read the same mappings")
 def test_apps_share(
-    register_forge: Callable[..., Forge], register_connect: Callable[..., Connect]
+    register_forge: Callable[..., ForgeMigration], register_connect: Callable[..., ConnectMigration]
 ) -> None:
     forge, connect = register_forge(), register_connect()
     forge.begin()
@@ -336,7 +337,7 @@ def test_apps_share(
     "Change",
     "an entity that is migrated again has a new cloud id: the last write wins",
 )
-def test_last_write(forge: Forge) -> None:
+def test_last_write(forge: ForgeMigration) -> None:
     forge.load(("jira:issue", "1", "11"))
     forge.load(("jira:issue", "1", "99"))
     assert find(forge, "jira:issue", "1") == {"1": "99"}
@@ -347,7 +348,7 @@ def test_last_write(forge: Forge) -> None:
     "Change",
     "within one load the last row of a key wins as well",
 )
-def test_last_row(forge: Forge) -> None:
+def test_last_row(forge: ForgeMigration) -> None:
     forge.load(("jira:issue", "1", "11"), ("jira:issue", "1", "99"))
     assert find(forge, "jira:issue", "1") == {"1": "99"}
 
@@ -357,20 +358,20 @@ def test_last_row(forge: Forge) -> None:
     "Supported namespaces",
     "namespaces that no page lists work alike, in the form family/variant:entity",
 )
-def test_other_namespaces(forge: Forge) -> None:
+def test_other_namespaces(forge: ForgeMigration) -> None:
     forge.load(("harbour/pier/two:berth", "B7", "b-0007"))
     assert find(forge, "harbour/pier/two:berth", "B7") == {"B7": "b-0007"}
 
 
 @statement("mappings", "Supported namespaces", "namespaces and keys are told apart by case")
-def test_case(forge: Forge) -> None:
+def test_case(forge: ForgeMigration) -> None:
     forge.load(("jira:fileAttachment", "a", "1"), ("jira:fileAttachment", "A", "2"))
     assert find(forge, "jira:fileAttachment", "a", "A") == {"a": "1", "A": "2"}
     assert find(forge, "jira:fileattachment", "a") == {}
 
 
 @statement("mapping-life", "Answer", "mappings of users and groups can be read for 14 days")
-def test_identity_life(register_forge: Callable[..., Forge]) -> None:
+def test_identity_life(register_forge: Callable[..., ForgeMigration]) -> None:
     forge = register_forge()
     forge.begin()
     forge.load(("identity:user", "email/ann@harbour.example", "account"))
@@ -382,7 +383,7 @@ def test_identity_life(register_forge: Callable[..., Forge]) -> None:
 
 
 @statement("mapping-life", "Answer", "mappings of products can be read for two years")
-def test_product_life(register_forge: Callable[..., Forge]) -> None:
+def test_product_life(register_forge: Callable[..., ForgeMigration]) -> None:
     forge = register_forge()
     forge.begin()
     forge.load(("jira:issue", "1", "11"), ("confluence:page", "1", "11"))

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.contract.frame import case, statement
-from tests.contract.ground import Connect, Forge
+from tests.contract.statements import case, statement
+from tests.kit.remote_app import ConnectMigration, ForgeMigration
 
 
 @pytest.mark.parametrize(
@@ -41,14 +41,14 @@ from tests.contract.ground import Connect, Forge
         ),
     ],
 )
-def test_lines(forge: Forge, kind: str, member: str, good: Callable[[Any], bool]) -> None:
+def test_lines(forge: ForgeMigration, kind: str, member: str, good: Callable[[Any], bool]) -> None:
     forge.upload()
     forge.advance()
     assert good(forge.timeline(kind)[0]["data"][member])
 
 
 @statement("progress-logs", "Log lines", "a progress update is logged: status, percent and message")
-def test_progress_line(connect: Connect) -> None:
+def test_progress_line(connect: ConnectMigration) -> None:
     connect.report(percent=20, message="x" * 3_000)
     [line] = connect.timeline("progress.reported")
     assert (line["data"]["status"], line["data"]["percent"]) == ("IN_PROGRESS", 20)
@@ -56,7 +56,7 @@ def test_progress_line(connect: Connect) -> None:
 
 
 @statement("progress-logs", "Log lines", "that a cancellation was requested is logged")
-def test_cancel_line(forge: Forge) -> None:
+def test_cancel_line(forge: ForgeMigration) -> None:
     forge.cancel()
     changes = [each["data"]["after"] for each in forge.timeline("transfer.changed")]
     assert changes[-1] == "CANCELLATION_REQUESTED"
@@ -67,7 +67,7 @@ def test_cancel_line(forge: Forge) -> None:
     "Log lines",
     "pages cut messages at 500 or 1000 characters and drop old lines; here all is kept whole",
 )
-def test_nothing_is_cut(forge: Forge) -> None:
+def test_nothing_is_cut(forge: ForgeMigration) -> None:
     for number in range(60):
         forge.call("POST", f"/log/{forge.transfer_id}", {"message": f"{number}:" + "x" * 1_500})
     lines = [each["data"]["message"] for each in forge.timeline("log.added")]
@@ -76,7 +76,7 @@ def test_nothing_is_cut(forge: Forge) -> None:
 
 
 @statement("progress-logs", "Log lines", "an entry says when it happened, in milliseconds")
-def test_times(forge: Forge) -> None:
+def test_times(forge: ForgeMigration) -> None:
     forge.call("POST", f"/log/{forge.transfer_id}", {"message": "now"})
     [line] = forge.timeline("log.added")
     now = forge.admin.ok("GET", "/admin/v1/clock")["now"]

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from tests.contract.frame import case, statement
-from tests.contract.ground import TRIGGERED, Connect, Forge
-from tests.support import problem
+from tests.contract.statements import case, statement
+from tests.kit.manifests import TRIGGERED
+from tests.kit.platform import problem
+from tests.kit.remote_app import ConnectMigration, ForgeMigration
 
 SCOPES = [
     *("APP_DATA_UGC", "APP_DATA_PII", "APP_DATA_SECURITY", "APP_DATA_OTHER"),
@@ -16,7 +17,7 @@ SCOPES = [
 ]
 
 
-def with_scopes(register: Callable[..., Forge], *scopes: str) -> Forge:
+def with_scopes(register: Callable[..., ForgeMigration], *scopes: str) -> ForgeMigration:
     """A transfer whose listener declares those scopes."""
     forge = register()
     forge.create()
@@ -52,7 +53,7 @@ def with_scopes(register: Callable[..., Forge], *scopes: str) -> Forge:
         ),
     ],
 )
-def test_all_scopes(register_forge: Callable[..., Forge], group: str) -> None:
+def test_all_scopes(register_forge: Callable[..., ForgeMigration], group: str) -> None:
     wanted = [scope for scope in SCOPES if scope.startswith(group)]
     forge = register_forge(accessScopes=wanted)
     forge.create()
@@ -62,12 +63,12 @@ def test_all_scopes(register_forge: Callable[..., Forge], group: str) -> None:
 
 
 @statement("access-scopes", "Scopes", "a scope that does not exist is refused")
-def test_unknown_scope(forge: Forge) -> None:
+def test_unknown_scope(forge: ForgeMigration) -> None:
     registration = {**forge.registration, "accessScopes": ["APP_DATA_ALL"]}
     forge.admin.refused(400, "POST", "/admin/v1/apps", registration)
 
 
-def mapping_calls(forge: Forge, namespace: str) -> list[int]:
+def mapping_calls(forge: ForgeMigration, namespace: str) -> list[int]:
     """How reading mappings is answered on both sides."""
     own = f"/mapping/{forge.transfer_id}"
     return [
@@ -100,7 +101,7 @@ def mapping_calls(forge: Forge, namespace: str) -> list[int]:
     ],
 )
 def test_mapping_scopes(
-    register_forge: Callable[..., Forge], scope: str, namespaces: list[str]
+    register_forge: Callable[..., ForgeMigration], scope: str, namespaces: list[str]
 ) -> None:
     forge = with_scopes(register_forge, scope)
     for namespace in namespaces:
@@ -128,13 +129,15 @@ def test_mapping_scopes(
         ),
     ],
 )
-def test_missing_scope(register_forge: Callable[..., Forge], scope: str, namespace: str) -> None:
+def test_missing_scope(
+    register_forge: Callable[..., ForgeMigration], scope: str, namespace: str
+) -> None:
     forge = with_scopes(register_forge, scope)
     assert mapping_calls(forge, namespace) == [403] * 4
 
 
 @statement("access-scopes", "App data", "without a scope for app data exporting gets 403")
-def test_no_export(register_forge: Callable[..., Forge]) -> None:
+def test_no_export(register_forge: Callable[..., ForgeMigration]) -> None:
     forge = with_scopes(register_forge, "MIGRATION_TRACING_PRODUCT")
     reply = forge.export("/app-data", body={})
     assert (reply.status, problem(reply)["code"]) == (403, "access_scope_missing")
@@ -143,7 +146,7 @@ def test_no_export(register_forge: Callable[..., Forge]) -> None:
 @statement(
     "access-scopes", "App data", "without a scope for app data reading it in the cloud gets 403"
 )
-def test_no_reading(register_forge: Callable[..., Forge]) -> None:
+def test_no_reading(register_forge: Callable[..., ForgeMigration]) -> None:
     forge = with_scopes(register_forge, "MIGRATION_TRACING_PRODUCT")
     for path in ("all", "page"):
         assert forge.refused(403, "GET", f"/data/{forge.transfer_id}/{path}") == (
@@ -152,14 +155,14 @@ def test_no_reading(register_forge: Callable[..., Forge]) -> None:
 
 
 @statement("access-scopes", "App data", "one scope for app data lets export and read")
-def test_one_scope(register_forge: Callable[..., Forge]) -> None:
+def test_one_scope(register_forge: Callable[..., ForgeMigration]) -> None:
     forge = with_scopes(register_forge, "APP_DATA_OTHER")
     key = forge.upload()["key"]
     assert forge.call("GET", f"/data/{key}/payload").status == 200
 
 
 @statement("access-scopes", "Mappings", "a Connect app without the scope gets 403 as well")
-def test_connect_scope(register_connect: Callable[..., Connect]) -> None:
+def test_connect_scope(register_connect: Callable[..., ConnectMigration]) -> None:
     connect = register_connect(accessScopes=["APP_DATA_UGC"])
     connect.begin()
     path = f"/mapping/{connect.transfer_id}/find?namespace=jira:issue"
@@ -174,7 +177,7 @@ def definition(name: str, *depends_on: str, **fields: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def released(register_forge: Callable[..., Forge]) -> Forge:
+def released(register_forge: Callable[..., ForgeMigration]) -> ForgeMigration:
     """A migration that has started and whose listener was not called yet."""
     forge = register_forge()
     forge.create()
@@ -182,8 +185,8 @@ def released(register_forge: Callable[..., Forge]) -> Forge:
     return forge
 
 
-def claim(forge: Forge, *definitions: dict[str, Any]) -> str | None:
-    """The name of the transfer that is handed out, which is the ground's from now on."""
+def claim(forge: ForgeMigration, *definitions: dict[str, Any]) -> str | None:
+    """The name of the transfer that is handed out, which is the current one from now on."""
     found = forge.claim(transferDefinitions=list(definitions))
     if found is None:
         return None
@@ -195,7 +198,7 @@ def claim(forge: Forge, *definitions: dict[str, Any]) -> str | None:
 @statement(
     "multi-transfer", "Transfer definitions", "each definition is a transfer with an id of its own"
 )
-def test_definitions(released: Forge) -> None:
+def test_definitions(released: ForgeMigration) -> None:
     pair = (definition("issues"), definition("boards"))
     assert {claim(released, *pair), claim(released, *pair)} == {"issues", "boards"}
     assert len(set(released.begun)) == 2
@@ -207,7 +210,7 @@ def test_definitions(released: Forge) -> None:
     "Transfer definitions",
     "a transfer cannot start until those before it are done",
 )
-def test_dependency(released: Forge) -> None:
+def test_dependency(released: ForgeMigration) -> None:
     pair = (definition("issues"), definition("boards", "issues"))
     assert claim(released, *pair) == "issues"
     assert claim(released, *pair) is None
@@ -218,7 +221,7 @@ def test_dependency(released: Forge) -> None:
 @statement(
     "multi-transfer", "Transfer definitions", "transfers that depend on nothing run side by side"
 )
-def test_side_by_side(released: Forge) -> None:
+def test_side_by_side(released: ForgeMigration) -> None:
     names = ("one", "two", "three")
     definitions = [definition(name) for name in names]
     assert {claim(released, *definitions) for _ in names} == set(names)
@@ -229,12 +232,12 @@ def test_side_by_side(released: Forge) -> None:
     "Blocking transfers",
     "what depends on a blocking transfer that failed is not run",
 )
-def test_blocking(released: Forge) -> None:
+def test_blocking(released: ForgeMigration) -> None:
     pair = (definition("issues", blocking=True), definition("boards", "issues"))
     claim(released, *pair)
     released.finish("FAILED")
     assert claim(released, *pair) is None
-    path = f"/admin/v1/migrations/{released.migration['migrationId']}"
+    path = f"/admin/v1/migrations/{released.migration_id}"
     found = {
         each["transferName"]: each["status"] for each in released.admin.ok("GET", path)["transfers"]
     }
@@ -246,7 +249,7 @@ def test_blocking(released: Forge) -> None:
     "Blocking transfers",
     "a transfer that is not blocking holds nobody up when it fails",
 )
-def test_not_blocking(released: Forge) -> None:
+def test_not_blocking(released: ForgeMigration) -> None:
     pair = (definition("issues", blocking=False), definition("boards", "issues"))
     claim(released, *pair)
     released.finish("FAILED")
@@ -254,7 +257,7 @@ def test_not_blocking(released: Forge) -> None:
 
 
 @statement("multi-transfer", "Transfer definitions", "definitions in a circle are refused")
-def test_circle(released: Forge) -> None:
+def test_circle(released: ForgeMigration) -> None:
     body = {
         "serverAppKeys": [released.registration["serverAppKey"]],
         "waitSeconds": 0,
@@ -264,6 +267,6 @@ def test_circle(released: Forge) -> None:
 
 
 @statement("forge-openapi", "ForgeEventDto", "events of a named transfer carry transferName")
-def test_transfer_name(released: Forge) -> None:
+def test_transfer_name(released: ForgeMigration) -> None:
     claim(released, definition("issues"))
     assert released.event(TRIGGERED)["transferName"] == "issues"

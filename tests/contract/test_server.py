@@ -7,15 +7,16 @@ from uuid import uuid4
 
 import pytest
 
-from tests.contract.frame import case, statement
-from tests.contract.ground import ERRORED, EXPORTED, TRIGGERED, UPLOADED, Forge, is_uuid
-from tests.support import problem
+from tests.contract.statements import case, statement
+from tests.kit.manifests import ERRORED, EXPORTED, TRIGGERED, UPLOADED
+from tests.kit.platform import problem
+from tests.kit.remote_app import ForgeMigration, is_uuid
 
 
 @statement(
     "forge-listener", "onStartAppMigration", "the listener is called once a migration starts"
 )
-def test_called_at_start(register_forge: Callable[..., Forge]) -> None:
+def test_called_at_start(register_forge: Callable[..., ForgeMigration]) -> None:
     forge = register_forge()
     forge.create()
     assert forge.claim() is None
@@ -25,7 +26,7 @@ def test_called_at_start(register_forge: Callable[..., Forge]) -> None:
 
 
 @statement("forge-listener", "onStartAppMigration", "a transfer's listener is called by one agent")
-def test_called_once(forge: Forge) -> None:
+def test_called_once(forge: ForgeMigration) -> None:
     assert forge.claim() is None
 
 
@@ -34,13 +35,13 @@ def test_called_once(forge: Forge) -> None:
     "onStartAppMigration",
     "the listener is given the details of the migration",
 )
-def test_details(register_forge: Callable[..., Forge]) -> None:
+def test_details(register_forge: Callable[..., ForgeMigration]) -> None:
     forge = register_forge()
     forge.create()
     forge.start()
     details = forge.claim()["migrationDetails"]
     forge.begun.append(forge.transfer_id)
-    assert details["migrationId"] == forge.migration["migrationId"]
+    assert details["migrationId"] == forge.migration_id
     assert {"migrationScopeId", "createdAt", "cloudUrl", "name"} <= set(details)
 
 
@@ -60,7 +61,7 @@ def test_details(register_forge: Callable[..., Forge]) -> None:
             "getCloudAppKey",
             "a listener belongs to a cloud app key",
             "cloudAppKey",
-            lambda value: value.startswith("org.example.contract.cloud-"),
+            lambda value: value.startswith("org.example.cloud-"),
             name="cloudAppKey",
         ),
         case(
@@ -68,7 +69,7 @@ def test_details(register_forge: Callable[..., Forge]) -> None:
             "getServerAppKey",
             "a listener belongs to a server app key",
             "serverAppKey",
-            lambda value: value.startswith("org.example.contract.server-"),
+            lambda value: value.startswith("org.example.server-"),
             name="serverAppKey",
         ),
         case(
@@ -82,7 +83,7 @@ def test_details(register_forge: Callable[..., Forge]) -> None:
     ],
 )
 def test_what_a_listener_knows(
-    register_forge: Callable[..., Forge], member: str, good: Callable[[Any], object]
+    register_forge: Callable[..., ForgeMigration], member: str, good: Callable[[Any], object]
 ) -> None:
     forge = register_forge()
     forge.create()
@@ -118,7 +119,7 @@ def test_what_a_listener_knows(
         ),
     ],
 )
-def test_environments(register_forge: Callable[..., Forge], environment: str) -> None:
+def test_environments(register_forge: Callable[..., ForgeMigration], environment: str) -> None:
     forge = register_forge(environment=environment)
     forge.begin()
     assert forge.view()["environment"] == environment
@@ -129,7 +130,7 @@ def test_environments(register_forge: Callable[..., Forge], environment: str) ->
     "Environments",
     "environment names are lower case: PRODUCTION is called out, not swallowed",
 )
-def test_upper_case(register_forge: Callable[..., Forge]) -> None:
+def test_upper_case(register_forge: Callable[..., ForgeMigration]) -> None:
     forge = register_forge()
     registration = {**forge.registration, "environment": "PRODUCTION"}
     refusal = forge.admin.refused(400, "POST", "/admin/v1/apps", registration)
@@ -137,7 +138,7 @@ def test_upper_case(register_forge: Callable[..., Forge]) -> None:
 
 
 @statement("forge-listener", "createAppData", "each file gives one event when it is closed")
-def test_one_event_for_one_file(forge: Forge) -> None:
+def test_one_event_for_one_file(forge: ForgeMigration) -> None:
     receipt = forge.upload()
     assert [event["key"] for event in forge.events(UPLOADED)] == [receipt["key"]]
 
@@ -147,7 +148,7 @@ def test_one_event_for_one_file(forge: Forge) -> None:
     "Export app data",
     "the event is sent when the upload is complete, and not before",
 )
-def test_no_event_before(forge: Forge) -> None:
+def test_no_event_before(forge: ForgeMigration) -> None:
     data = b"not yet"
     upload = forge.export("/app-data", body={}).json
     part = {"number": 1, "size": len(data), "sha256": sha256(data).hexdigest()}
@@ -165,7 +166,7 @@ def test_no_event_before(forge: Forge) -> None:
     "Export app data",
     "several files are uploaded in parallel and may end in any order",
 )
-def test_in_parallel(forge: Forge) -> None:
+def test_in_parallel(forge: ForgeMigration) -> None:
     data = b"0123456789"
     part = {"number": 1, "size": len(data), "sha256": sha256(data).hexdigest()}
     begun = [forge.export("/app-data", body={"label": str(n)}).json for n in range(3)]
@@ -180,21 +181,21 @@ def test_in_parallel(forge: Forge) -> None:
 
 
 @statement("export-app-data", "Export app data", "a label is optional and free text")
-def test_labels(forge: Forge) -> None:
+def test_labels(forge: ForgeMigration) -> None:
     texts = ["some-optional-label", "", "a b/c?&=%", "\N{SNOWMAN}", None]
     receipts = [forge.upload(text) for text in texts]
     assert [receipt["label"] for receipt in receipts] == texts
 
 
 @statement("export-app-data", "Export app data", "data is binary: what is read is what was written")
-def test_binary(forge: Forge) -> None:
+def test_binary(forge: ForgeMigration) -> None:
     data = bytes(range(256)) * 1_000
     key = forge.upload(data=data)["key"]
     assert forge.call("GET", f"/data/{key}/payload").body == data
 
 
 @statement("export-app-data", "Export app data", "an empty file is a file")
-def test_empty(forge: Forge) -> None:
+def test_empty(forge: ForgeMigration) -> None:
     key = forge.upload(data=b"")["key"]
     reply = forge.call("GET", f"/data/{key}/payload")
     assert (reply.status, reply.body) == (200, b"")
@@ -205,7 +206,7 @@ def test_empty(forge: Forge) -> None:
     "See an example",
     "a file has up to 50 GB, as this page says; other pages say 5 and 25, so it is a setting",
 )
-def test_fifty_gigabytes(forge: Forge) -> None:
+def test_fifty_gigabytes(forge: ForgeMigration) -> None:
     def refusal(size: int) -> str:
         upload = forge.export("/app-data", body={}).json
         whole, rest = divmod(size, 1 << 30)
@@ -228,7 +229,7 @@ def test_fifty_gigabytes(forge: Forge) -> None:
     "InitializeUploadResponse",
     "beginning an upload gives an uploadId",
 )
-def test_upload_id(forge: Forge) -> None:
+def test_upload_id(forge: ForgeMigration) -> None:
     assert is_uuid(forge.export("/app-data", body={"label": "x"}).json["uploadId"])
 
 
@@ -237,7 +238,7 @@ def test_upload_id(forge: Forge) -> None:
     "GetUploadUrlRequest",
     "a part's URL takes exactly the bytes that its digest and length were given for",
 )
-def test_part_is_checked(forge: Forge) -> None:
+def test_part_is_checked(forge: ForgeMigration) -> None:
     data = b"the right bytes"
     upload = forge.export("/app-data", body={}).json
     part = {"number": 1, "size": len(data), "sha256": sha256(data).hexdigest()}
@@ -254,7 +255,7 @@ def test_part_is_checked(forge: Forge) -> None:
     "FinalizeUploadRequest",
     "saying twice that an upload is complete is one file and one event",
 )
-def test_complete_twice(forge: Forge) -> None:
+def test_complete_twice(forge: ForgeMigration) -> None:
     data = b"once"
     upload = forge.export("/app-data", body={}).json
     part = {"number": 1, "size": len(data), "sha256": sha256(data).hexdigest()}
@@ -268,7 +269,7 @@ def test_complete_twice(forge: Forge) -> None:
 
 
 @statement("forge-listener", "completeExport", "it emits completed:export_phase, once")
-def test_complete_export(forge: Forge) -> None:
+def test_complete_export(forge: ForgeMigration) -> None:
     forge.upload()
     forge.complete_export()
     forge.complete_export()
@@ -276,14 +277,14 @@ def test_complete_export(forge: Forge) -> None:
 
 
 @statement("forge-listener", "getMappingById", "the server side finds mappings by their keys")
-def test_find_on_the_server(forge: Forge) -> None:
+def test_find_on_the_server(forge: ForgeMigration) -> None:
     forge.load(("jira:issue", "1", "2"))
     reply = forge.export("/mappings/find?namespace=jira:issue", body=["1", "9"])
     assert (reply.status, reply.json) == (200, {"1": "2"})
 
 
 @statement("forge-listener", "getPaginatedMapping", "the server side pages through mappings")
-def test_page_on_the_server(forge: Forge) -> None:
+def test_page_on_the_server(forge: ForgeMigration) -> None:
     forge.load(("jira:issue", "1", "11"), ("jira:issue", "2", "12"))
     first = forge.export("/mappings/page?namespace=jira:issue&pageSize=1", "GET").json
     last = first["meta"]["lastEntity"]
@@ -292,14 +293,14 @@ def test_page_on_the_server(forge: Forge) -> None:
 
 
 @statement("mapping-page-size", "Change", "a page of mappings on the server side has at most 1200")
-def test_page_limit_on_the_server(forge: Forge) -> None:
+def test_page_limit_on_the_server(forge: ForgeMigration) -> None:
     for size, status in ((1_200, 200), (1_201, 400)):
         path = f"/mappings/page?namespace=jira:issue&pageSize={size}"
         assert forge.export(path, "GET").status == status
 
 
 @statement("forge-listener", "getPaginatedContainers", "the server side pages through containers")
-def test_containers_on_the_server(forge: Forge) -> None:
+def test_containers_on_the_server(forge: ForgeMigration) -> None:
     found = forge.export("/containers/page?containerType=JiraProject", "GET").json
     assert [item["key"] for item in found["containers"]] == ["HAR"]
 
@@ -309,26 +310,26 @@ def test_containers_on_the_server(forge: Forge) -> None:
     "What happens",
     "an exception from the listener is announced by errored:listener",
 )
-def test_an_exception(forge: Forge) -> None:
+def test_an_exception(forge: ForgeMigration) -> None:
     forge.throw()
     assert len(forge.events(ERRORED)) == 1
 
 
 @statement("server-exceptions", "What happens", "reporting the same exception twice is one event")
-def test_an_exception_twice(forge: Forge) -> None:
+def test_an_exception_twice(forge: ForgeMigration) -> None:
     forge.throw()
     forge.throw()
     assert len(forge.events(ERRORED)) == 1
 
 
 @statement("transfers", "Events", "the cloud app is told once that the listener was triggered")
-def test_triggered_once(forge: Forge) -> None:
+def test_triggered_once(forge: ForgeMigration) -> None:
     forge.claim()
     assert len(forge.events(TRIGGERED)) == 1
 
 
 @statement("forge-listener", "Gateway", "only the server app's own token opens its gateway")
-def test_server_token(forge: Forge, register_forge: Callable[..., Forge]) -> None:
+def test_server_token(forge: ForgeMigration, register_forge: Callable[..., ForgeMigration]) -> None:
     stranger = register_forge()
     path = f"/server/v1/transfers/{forge.transfer_id}/app-data"
     assert stranger.server.call("POST", path, {}).status == 404
@@ -337,7 +338,7 @@ def test_server_token(forge: Forge, register_forge: Callable[..., Forge]) -> Non
 
 
 @statement("forge-listener", "Gateway", "a gateway without a transfer that exists is refused")
-def test_unknown_transfer(forge: Forge) -> None:
+def test_unknown_transfer(forge: ForgeMigration) -> None:
     forge.transfer_id = str(uuid4())
     assert forge.export("/app-data", body={}).status == 404
     assert forge.export("/complete-export").status == 404
@@ -384,6 +385,6 @@ def test_unknown_transfer(forge: Forge) -> None:
         ),
     ],
 )
-def test_manifests(forge: Forge, change: dict[str, Any], code: str) -> None:
+def test_manifests(forge: ForgeMigration, change: dict[str, Any], code: str) -> None:
     registration = {**forge.registration, "manifest": change}
     assert forge.admin.refused(400, "POST", "/admin/v1/apps", registration)["code"] == code

@@ -9,9 +9,10 @@ from urllib.parse import parse_qs, urlsplit
 
 from ferryman.delivery import worker
 from ferryman.server.build import build
+from ferryman.services.key_ring import KeyRing
 from ferryman.tokens import SigningKey
-from tests.delivery.test_dispatcher import until
-from tests.services.stage import staged
+from tests.kit.services import open_services
+from tests.kit.worker import until
 
 CLAIM = b"UPDATE message SET worker_id"
 RECORD = b"INSERT INTO attempt"
@@ -73,46 +74,42 @@ async def _copy(reader: StreamReader, writer: StreamWriter) -> None:
         writer.close()
 
 
-def attempts_of(database: str, folder: Path, what: bytes) -> tuple[list[str], list[str]]:
-    """Outcomes of the attempts at one message, and what the timeline tells of them."""
+async def attempts_of(database: str, folder: Path, what: bytes) -> tuple[list[str], list[str]]:
+    """Outcomes of the attempts at one message, and what the timeline reports them."""
+    cut = Cut(database, what)
+    async with open_services(database, folder) as services, cut.standing() as url:
+        await services.start_transfer()
 
-    async def scene() -> tuple[list[str], list[str]]:
-        cut = Cut(database, what)
-        async with staged(database, folder) as stage, cut.standing() as url:
-            await stage.begin()
+        async def through() -> bool:
+            return await services.fetch("SELECT FROM message WHERE state <> 'DELIVERED'") == []
 
-            async def through() -> bool:
-                return await stage.fetch("SELECT FROM message WHERE state <> 'DELIVERED'") == []
-
-            async with build(stage.platform.settings, url) as built:
-                stop = asyncio.Event()
-                run = worker.run(built.platform, SigningKey.generate(), url, stop)
-                task = asyncio.create_task(run)
-                try:
-                    await until(through)
-                finally:
-                    stop.set()
-                    await task
-            assert cut.done
-            rows = await stage.fetch("SELECT outcome FROM attempt ORDER BY number")
-            told = await stage.fetch(
-                "SELECT kind FROM timeline WHERE kind LIKE 'attempt.%' ORDER BY seq"
-            )
-            return [row["outcome"] for row in rows], [row["kind"] for row in told]
-
-    return asyncio.run(scene())
+        async with build(services.platform.settings, url) as built:
+            stop = asyncio.Event()
+            run = worker.run(built.platform, KeyRing(SigningKey.generate()), url, stop)
+            task = asyncio.create_task(run)
+            try:
+                await until(through)
+            finally:
+                stop.set()
+                await task
+        assert cut.done
+        rows = await services.fetch("SELECT outcome FROM attempt ORDER BY number")
+        told = await services.fetch(
+            "SELECT kind FROM timeline WHERE kind LIKE 'attempt.%' ORDER BY seq"
+        )
+        return [row["outcome"] for row in rows], [row["kind"] for row in told]
 
 
-def test_what_a_worker_took_without_knowing_it_is_sent(database: str, tmp_path: Path) -> None:
+async def test_what_a_worker_took_without_knowing_it_is_sent(database: str, tmp_path: Path) -> None:
     """By that same worker, which lives on; the attempt that nobody made counts as lost."""
-    outcomes, told = attempts_of(database, tmp_path, CLAIM)
+    outcomes, told = await attempts_of(database, tmp_path, CLAIM)
     assert outcomes == ["LOST", "DELIVERED"]
     assert told == ["attempt.lost", "attempt.delivered"]
 
 
-def test_what_a_worker_wrote_without_knowing_it_is_not_written_twice(
+async def test_what_a_worker_wrote_without_knowing_it_is_not_written_twice(
     database: str, tmp_path: Path
 ) -> None:
-    outcomes, told = attempts_of(database, tmp_path, RECORD)
+    outcomes, told = await attempts_of(database, tmp_path, RECORD)
     assert outcomes == ["DELIVERED"]
     assert told == ["attempt.delivered"]

@@ -46,29 +46,19 @@ async def sender() -> AsyncIterator[RemoteSender]:
         yield RemoteSender(session)
 
 
-def post(answer: Answer, *, timeout: float = 60.0) -> Outcome:
+async def post(answer: Answer, *, seconds: float = 60.0) -> Outcome:
     """One attempt at a remote that answers so."""
-
-    async def attempt() -> Outcome:
-        async with serving(answer) as url, sender() as remote:
-            return await remote.post(
-                url, json.dumps(PAYLOAD), {"Authorization": "Bearer x"}, timeout
-            )
-
-    return asyncio.run(attempt())
+    async with serving(answer) as url, sender() as remote:
+        return await remote.post(url, json.dumps(PAYLOAD), {"Authorization": "Bearer x"}, seconds)
 
 
-def post_to(url: str, timeout: float = 60.0) -> Outcome:
+async def post_to(url: str, seconds: float = 60.0) -> Outcome:
     """One attempt at an address where no remote of ours is."""
-
-    async def attempt() -> Outcome:
-        async with sender() as remote:
-            return await remote.post(url, json.dumps(PAYLOAD), {}, timeout)
-
-    return asyncio.run(attempt())
+    async with sender() as remote:
+        return await remote.post(url, json.dumps(PAYLOAD), {}, seconds)
 
 
-def test_the_event_arrives_as_it_was_given() -> None:
+async def test_the_event_arrives_as_it_was_given() -> None:
     seen: list[tuple[str, object]] = []
     headers: dict[str, str] = {}
 
@@ -77,7 +67,7 @@ def test_the_event_arrives_as_it_was_given() -> None:
         headers.update(request.headers)
         return web.Response(text="thanks")
 
-    outcome = post(answer)
+    outcome = await post(answer)
     assert (outcome.ok, outcome.status, outcome.output) == (True, 200, "thanks")
     assert outcome.duration > 0
     assert seen == [("POST", PAYLOAD)]
@@ -87,11 +77,11 @@ def test_the_event_arrives_as_it_was_given() -> None:
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
-def test_any_2xx_is_a_success(status: int) -> None:
+async def test_any_2xx_is_a_success(status: int) -> None:
     async def answer(request: web.Request) -> web.Response:
         return web.Response(status=status)
 
-    outcome = post(answer)
+    outcome = await post(answer)
     assert (outcome.ok, outcome.status, outcome.stage) == (True, status, None)
 
 
@@ -109,11 +99,11 @@ def test_any_2xx_is_a_success(status: int) -> None:
         (503, "app_failed"),
     ],
 )
-def test_other_answers_are_failures_with_their_words(status: int, cause: str) -> None:
+async def test_other_answers_are_failures_with_their_words(status: int, cause: str) -> None:
     async def answer(request: web.Request) -> web.Response:
         return web.Response(status=status, text="the reason\0" + "x" * 10_000)
 
-    outcome = post(answer)
+    outcome = await post(answer)
     assert (outcome.ok, outcome.status, outcome.stage) == (False, status, "after")
     assert (outcome.cause, outcome.reason) == (cause, f"The remote answered {status}.")
     assert outcome.error is not None
@@ -122,14 +112,14 @@ def test_other_answers_are_failures_with_their_words(status: int, cause: str) ->
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_redirects_are_not_followed(status: int) -> None:
+async def test_redirects_are_not_followed(status: int) -> None:
     paths: list[str] = []
 
     async def answer(request: web.Request) -> web.Response:
         paths.append(request.path)
         return web.Response(status=status, headers={"Location": "/elsewhere"})
 
-    outcome = post(answer)
+    outcome = await post(answer)
     assert (outcome.ok, outcome.status, outcome.stage) == (False, status, "after")
     assert outcome.cause == "redirected"
     assert "redirect to '/elsewhere', which is not followed" in str(outcome.error)
@@ -137,7 +127,7 @@ def test_redirects_are_not_followed(status: int) -> None:
 
 
 @pytest.mark.parametrize("status", [200, 500])
-def test_a_huge_body_is_not_read(status: int) -> None:
+async def test_a_huge_body_is_not_read(status: int) -> None:
     written = 0
 
     async def answer(request: web.Request) -> web.StreamResponse:
@@ -150,24 +140,24 @@ def test_a_huge_body_is_not_read(status: int) -> None:
                 written += 1
         return response
 
-    outcome = post(answer)
+    outcome = await post(answer)
     assert (outcome.ok, outcome.status) == (status == 200, status)
     assert written < 50
 
 
-def test_a_remote_that_hangs_is_given_up() -> None:
+async def test_a_remote_that_hangs_is_given_up() -> None:
     async def answer(request: web.Request) -> web.Response:
         await asyncio.Event().wait()
         raise AssertionError
 
-    outcome = post(answer, timeout=0.5)
+    outcome = await post(answer, seconds=0.5)
     assert (outcome.ok, outcome.stage, outcome.status) == (False, "during", None)
     assert outcome.cause == "not_answered_in_time"
     assert "had not answered in full after 0.5 s" in str(outcome.error)
     assert outcome.duration > 0.4
 
 
-def test_a_body_that_drips_counts_against_the_limit() -> None:
+async def test_a_body_that_drips_counts_against_the_limit() -> None:
     async def answer(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
         await response.prepare(request)
@@ -177,18 +167,18 @@ def test_a_body_that_drips_counts_against_the_limit() -> None:
                 await asyncio.sleep(0.01)
         return response
 
-    outcome = post(answer, timeout=0.5)
+    outcome = await post(answer, seconds=0.5)
     assert (outcome.ok, outcome.stage) == (False, "during")
 
 
-def test_a_remote_that_hangs_up_is_a_failure() -> None:
+async def test_a_remote_that_hangs_up_is_a_failure() -> None:
     async def answer(request: web.Request) -> web.Response:
         await request.read()
         assert request.transport is not None
         request.transport.close()
         return web.Response()
 
-    outcome = post(answer)
+    outcome = await post(answer)
     assert (outcome.ok, outcome.stage) == (False, "during")
     assert outcome.cause == "connection_broke"
     assert "closed the connection" in str(outcome.error)
@@ -224,22 +214,22 @@ async def _raw(data: bytes) -> Outcome:
         b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000 + b"\r\n\r\n",
     ],
 )
-def test_what_is_no_whole_answer_is_a_failure(data: bytes) -> None:
-    outcome = asyncio.run(_raw(data))
+async def test_what_is_no_whole_answer_is_a_failure(data: bytes) -> None:
+    outcome = await _raw(data)
     assert (outcome.ok, outcome.stage) == (False, "during")
     assert outcome.error
 
 
-def test_a_refused_connection_sent_nothing(unused_port: int) -> None:
-    outcome = post_to(f"http://127.0.0.1:{unused_port}/")
+async def test_a_refused_connection_sent_nothing(unused_port: int) -> None:
+    outcome = await post_to(f"http://127.0.0.1:{unused_port}/")
     assert (outcome.ok, outcome.stage) == (False, "before")
     assert outcome.cause == "connection_refused"
     assert "No connection to the remote could be made" in str(outcome.error)
 
 
 @pytest.mark.parametrize("url", ["not an address", "ftp://127.0.0.1/", "http://[", "", "http://"])
-def test_an_unusable_address_sent_nothing(url: str) -> None:
-    outcome = post_to(url)
+async def test_an_unusable_address_sent_nothing(url: str) -> None:
+    outcome = await post_to(url)
     assert (outcome.ok, outcome.stage, outcome.cause) == (False, "before", "address_unusable")
 
 
@@ -255,7 +245,7 @@ class NoNames(aiohttp.abc.AbstractResolver):
         pass
 
 
-def test_an_unknown_name_sent_nothing() -> None:
+async def test_an_unknown_name_sent_nothing() -> None:
     async def attempt() -> Outcome:
         connector = aiohttp.TCPConnector(resolver=NoNames())
         async with aiohttp.ClientSession(connector=connector) as session:
@@ -263,13 +253,13 @@ def test_an_unknown_name_sent_nothing() -> None:
                 "http://nowhere.invalid/", json.dumps(PAYLOAD), {}
             )
 
-    outcome = asyncio.run(attempt())
+    outcome = await attempt()
     assert (outcome.ok, outcome.stage) == (False, "before")
     assert outcome.cause == "name_not_resolved"
     assert "could not be resolved" in str(outcome.error)
 
 
-def test_a_connection_that_is_never_accepted_sent_nothing() -> None:
+async def test_a_connection_that_is_never_accepted_sent_nothing() -> None:
     async def attempt() -> Outcome:
         gone = asyncio.Event()
 
@@ -287,7 +277,7 @@ def test_a_connection_that_is_never_accepted_sent_nothing() -> None:
             await gone.wait()
             return outcome
 
-    outcome = asyncio.run(attempt())
+    outcome = await attempt()
     assert (outcome.ok, outcome.stage) == (False, "before")
 
 
@@ -309,7 +299,7 @@ def self_signed() -> bytes:
     return private + certificate.public_bytes(serialization.Encoding.PEM)
 
 
-def test_a_certificate_nobody_vouches_for_sent_nothing(tmp_path: Path) -> None:
+async def test_a_certificate_nobody_vouches_for_sent_nothing(tmp_path: Path) -> None:
     pem = tmp_path / "key-and-certificate.pem"
     pem.write_bytes(self_signed())
     security = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -322,7 +312,7 @@ def test_a_certificate_nobody_vouches_for_sent_nothing(tmp_path: Path) -> None:
         async with serving(answer, security) as url, sender() as remote:
             return await remote.post(url, json.dumps(PAYLOAD), {})
 
-    outcome = asyncio.run(attempt())
+    outcome = await attempt()
     assert (outcome.ok, outcome.stage) == (False, "before")
     assert outcome.cause == "tls_failed"
     assert "No secure connection" in str(outcome.error)

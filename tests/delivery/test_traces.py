@@ -1,4 +1,4 @@
-"""The trace of a call goes on with the message that it owes, to the app that gets it."""
+"""The trace of a call goes with its message to the app that gets it."""
 
 import asyncio
 from pathlib import Path
@@ -11,18 +11,19 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from ferryman import tracing
-from ferryman.api.app import create_app
+from ferryman.api.application import create_app
 from ferryman.api.auth import Credentials
 from ferryman.domain.outcome import Outcome
-from ferryman.services import app as app_service
+from ferryman.services import app
+from ferryman.services.key_ring import KeyRing
 from ferryman.tokens import SigningKey
 from ferryman.vocab import EventType
 from ferryman.wire.app import AppCredentials, AppRegistration
-from tests.services.stage import Stage, staged
-from tests.support import Crossing, PlatformProcess
-
-from .receiver import receiving
-from .test_dispatcher import until, working
+from tests.kit.function_app import FunctionMigration
+from tests.kit.platform import PlatformProcess
+from tests.kit.receiver import receiving
+from tests.kit.services import Services, open_services
+from tests.kit.worker import running_worker, until
 
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT = f"00-{TRACE_ID}-00f067aa0ba902b7-01"
@@ -42,15 +43,15 @@ def listening_at(url: str) -> dict[str, object]:
     }
 
 
-async def have_listen_at(stage: Stage, url: str) -> AppCredentials:
-    """The app of the stage gets its events there from now on."""
+async def have_listen_at(services: Services, url: str) -> AppCredentials:
+    """Have the app listen at ``url`` from now on."""
     request = AppRegistration(
-        kind=stage.app.kind,
-        server_app_key=stage.app.server_app_key,
-        cloud_app_key=stage.app.cloud_app_key,
+        kind=services.app.kind,
+        server_app_key=services.app.server_app_key,
+        cloud_app_key=services.app.cloud_app_key,
         manifest=listening_at(url),
     )
-    return await app_service.register(stage.platform, request)
+    return await app.register(services.platform, request)
 
 
 def test_a_remote_goes_on_with_the_trace_of_the_call(
@@ -59,18 +60,20 @@ def test_a_remote_goes_on_with_the_trace_of_the_call(
     """Claiming owes the first event; the second claim comes without a trace, which begins one."""
     with receiving() as receiver:
         for headers in ({"traceparent": PARENT}, {"traceparent": "00-nonsense"}):
-            crossing = Crossing.begin(
+            migration = FunctionMigration.begin(
                 platform_process, app_folder, claim=False, manifest=listening_at(receiver.url)
             )
             request = {
-                "serverAppKeys": [crossing.registration["serverAppKey"]],
+                "serverAppKeys": [migration.registration["serverAppKey"]],
                 "agentId": "agent",
                 "waitSeconds": 0,
             }
             path = "/server/v1/listeners/claim"
-            assert crossing.server.call("POST", path, request, headers=headers).status == 200
-            crossing.advance(1)
-        first, second = ({k.lower(): v for k, v in got.headers.items()} for got in receiver.got)
+            assert migration.server.call("POST", path, request, headers=headers).status == 200
+            migration.advance(1)
+        first, second = (
+            {k.lower(): v for k, v in got.headers.items()} for got in receiver.received
+        )
     for headers in (first, second):
         assert tracing.parse(headers["traceparent"]) is not None
         assert headers["x-b3-traceid"] in headers["traceparent"]
@@ -80,7 +83,7 @@ def test_a_remote_goes_on_with_the_trace_of_the_call(
     assert second["x-b3-traceid"] != TRACE_ID
 
 
-def test_a_call_its_message_and_its_delivery_are_spans_of_one_trace(
+async def test_a_call_its_message_and_its_delivery_are_spans_of_one_trace(
     database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The API and a worker in this process, where OpenTelemetry keeps what they made."""
@@ -94,29 +97,29 @@ def test_a_call_its_message_and_its_delivery_are_spans_of_one_trace(
         raise AssertionError("no Connect app is here")
 
     async def scene(url: str) -> None:
-        async with staged(database, tmp_path) as stage:
-            token = (await have_listen_at(stage, url)).server_token
-            await stage.release()
-            credentials = Credentials("an operator's token", SigningKey.generate())
-            api: Any = create_app(stage.platform, credentials, asyncio.Event(), post)
+        async with open_services(database, tmp_path) as services:
+            token = (await have_listen_at(services, url)).server_token
+            await services.create_transfer()
+            credentials = Credentials("an operator's token", KeyRing(SigningKey.generate()))
+            api: Any = create_app(services.platform, credentials, asyncio.Event(), post)
             async with httpx.AsyncClient(
                 transport=httpx.ASGITransport(app=api), base_url="http://platform"
             ) as client:
                 answer = await client.post(
                     "/server/v1/listeners/claim",
-                    json={"serverAppKeys": [stage.app.server_app_key], "waitSeconds": 0},
+                    json={"serverAppKeys": [services.app.server_app_key], "waitSeconds": 0},
                     headers={"Authorization": f"Bearer {token}", "traceparent": PARENT},
                 )
             assert answer.status_code == 200
 
             async def delivered() -> bool:
-                return (await stage.states())["DELIVERED"] == 1
+                return (await services.message_states())["DELIVERED"] == 1
 
-            async with working(stage, database):
+            async with running_worker(services, database):
                 await until(delivered)
 
     with receiving() as receiver:
-        asyncio.run(scene(receiver.url))
+        await scene(receiver.url)
     call, delivery = exporter.get_finished_spans()
     assert call.name == "POST /server/v1/listeners/claim"
     assert delivery.name == f"deliver {EventType.TRIGGERED.value}"
@@ -126,7 +129,7 @@ def test_a_call_its_message_and_its_delivery_are_spans_of_one_trace(
         assert f"{span.context.trace_id:032x}" == TRACE_ID
         assert span.parent is not None
         assert span.parent.span_id == parent
-    [got] = receiver.got
+    [got] = receiver.received
     headers = {name.lower(): value for name, value in got.headers.items()}
     assert headers["traceparent"] == f"00-{TRACE_ID}-{delivery.context.span_id:016x}-01"
 

@@ -5,4 +5,4 @@ import warnings
 with warnings.catch_warnings():
     # Litestar has a newer name for parameters of a query than the API uses.
     warnings.simplefilter("ignore", DeprecationWarning)
-    import ferryman.api.app  # noqa: F401
+    import ferryman.api.application  # noqa: F401

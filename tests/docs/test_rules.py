@@ -9,15 +9,8 @@ import yaml
 
 from ferryman.delivery.backoff import retry_delay
 from ferryman.domain import limits
-from ferryman.domain.transfer import (
-    Change,
-    Transfer,
-    acknowledge,
-    complete_export,
-    deadline,
-    record_upload,
-    start,
-)
+from ferryman.domain.export import complete_export, record_upload
+from ferryman.domain.transfer import Change, Transfer, acknowledge, deadline, start
 from ferryman.functions.manifest import parse_manifest
 from ferryman.functions.routes import FunctionRoute, RemoteRoute, routes
 from ferryman.vocab import AckStatus, ConnectEventType, EventType, TransferStatus
@@ -90,7 +83,7 @@ def test_the_example_timeline_holds() -> None:
     transfer = Transfer()
     for hours, minutes, happening, expected in rows:
         now = BEGIN + timedelta(hours=int(hours), minutes=int(minutes))
-        transfer = play(transfer, happening, now)
+        transfer = after(transfer, happening, now)
         if expected == "SUCCESS":
             assert transfer.status is TransferStatus.SUCCESS
         else:
@@ -99,7 +92,7 @@ def test_the_example_timeline_holds() -> None:
             assert f"{found.at:%H:%M}" == expected, happening
 
 
-def play(transfer: Transfer, happening: str, now: datetime) -> Transfer:
+def after(transfer: Transfer, happening: str, now: datetime) -> Transfer:
     """What the platform does when that happens; most of it is the app's own affair."""
     change = Change(transfer)
     if happening == "the migration starts":

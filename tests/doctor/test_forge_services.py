@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.doctor.apps import FORGE
-from tests.doctor.test_mistakes import M, examined
+from tests.doctor.mistakes import M, examined
 
 SERVICES = (
     ("import kvs, { WhereConditions } from '@forge/kvs';", "@forge/kvs", "local/kvs.js"),

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.doctor.test_mistakes import M, examined
+from tests.doctor.mistakes import M, examined
 
 
 @pytest.mark.parametrize(

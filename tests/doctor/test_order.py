@@ -2,8 +2,8 @@
 
 import pytest
 
-from ferryman.doctor.examine import examine
-from ferryman.doctor.snapshot import Snapshot, Source
+from ferryman.devtools.doctor.checks import run_checks
+from ferryman.devtools.doctor.snapshot import AppSnapshot, SourceFile
 
 ACK = "migration.message_processed(event['transferId'], event['messageId'])"
 READ = "list(migration.get_app_data_payload(event['key']))"
@@ -12,7 +12,7 @@ SCRIPT_READ = "const file = await migration.getAppDataPayload(event.key);"
 
 
 def lines(file: str, text: str) -> list[int | None]:
-    findings = examine(Snapshot(sources=(Source(file, text),)))
+    findings = run_checks(AppSnapshot(sources=(SourceFile(file, text),)))
     return [each.line for each in findings if each.check == "acknowledged_before_read"]
 
 

@@ -4,20 +4,23 @@ from pathlib import Path
 
 import pytest
 
-from ferryman.cli import doctor
-from ferryman.cli.definition import read_descriptor
-from ferryman.doctor.finding import Severity
+from ferryman.devtools.definition import read_descriptor
+from ferryman.devtools.doctor.check_app import check
+from ferryman.devtools.doctor.finding import Severity
 from ferryman.errors import PlatformError
 from ferryman.functions.descriptor import parse_descriptor
 from ferryman.functions.manifest import parse_manifest
 from ferryman.functions.source import load_manifest
+from ferryman.services.app_registration import check_registration
+from ferryman.vocab import AppKind
+from ferryman.wire.app import AppRegistration
 from tests.doctor.apps import CONNECT, PYTHON_APP, REMOTE_APP
 
 M, D = "manifest.yml", "atlassian-connect.json"
 
 
 def refused_by_doctor(folder: Path) -> bool:
-    return any(each.severity is Severity.ERROR for each in doctor.check(folder))
+    return any(each.severity is Severity.ERROR for each in check(folder))
 
 
 def refused_at_registration(folder: Path) -> bool:
@@ -46,6 +49,36 @@ def with_key(app: dict[str, str], key: str) -> str:
         .replace(f"- key: {name}\n", f"- key: {key}\n")
         .replace(f"function: {name}\n", f"function: {key}\n")
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "refused"),
+    [
+        ("[alias]\n[products]\n[test-handler]\nreset = 'true'\n", False),
+        ("\ufeff[products]\njira = 'http://127.0.0.1:2990'\n", False),
+        ("[aliases]\n", True),
+        ("[test-handler]\nresets = 'true'\n", True),
+        ("[products]\njira = 'localhost'\n", True),
+    ],
+)
+def test_what_ferryman_toml_may_hold(tmp_path: Path, text: str, refused: bool) -> None:
+    """Beside an app in Python too, whose functions do not need it."""
+    write(tmp_path, {**PYTHON_APP, "ferryman.toml": text})
+    request = AppRegistration(
+        server_app_key="org.example.server",
+        cloud_app_key="org.example.cloud",
+        environment="development",
+        kind=AppKind.FORGE,
+        manifest=load_manifest(tmp_path),
+        source=str(tmp_path),
+    )
+    found = None
+    try:
+        check_registration(request)
+    except PlatformError as refusal:
+        found = refusal.code
+    assert found == ("overrides_malformed" if refused else None)
+    assert refused_by_doctor(tmp_path) is refused
 
 
 @pytest.mark.parametrize("key", ["on", "yes", "off", "2024-01-01", "12:30", "n", "1_000"])

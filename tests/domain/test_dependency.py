@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from ferryman.domain.dependency import (
     Definition,
-    Member,
-    Readiness,
+    DependencyState,
+    DependentTransfer,
     app_status,
     in_order,
     readiness,
@@ -27,21 +27,27 @@ FAILURES = {Status.FAILED, Status.TIMED_OUT, Status.CANCELLED, Status.SKIPPED}
 
 @pytest.mark.parametrize("status", FINAL)
 def test_what_the_end_of_a_dependency_means(status: Status) -> None:
-    """INCOMPLETE is something to go on with; nobody goes on without what is blocking."""
-    wanted = Readiness.SKIP if status in FAILURES else Readiness.GO
-    assert readiness([Member(status)]) is wanted
-    assert readiness([Member(status, blocking=False)]) is Readiness.GO
+    """INCOMPLETE lets others run; nobody goes on without what is blocking."""
+    wanted = DependencyState.SKIP if status in FAILURES else DependencyState.GO
+    assert readiness([DependentTransfer(status)]) is wanted
+    assert readiness([DependentTransfer(status, blocking=False)]) is DependencyState.GO
 
 
 @pytest.mark.parametrize("status", LIVE)
 def test_a_running_dependency_is_waited_for(status: Status) -> None:
     for blocking in (True, False):
-        assert readiness([Member(Status.SUCCESS), Member(status, blocking)]) is Readiness.WAIT
-    assert readiness([Member(status), Member(Status.FAILED)]) is Readiness.SKIP
+        assert (
+            readiness([DependentTransfer(Status.SUCCESS), DependentTransfer(status, blocking)])
+            is DependencyState.WAIT
+        )
+    assert (
+        readiness([DependentTransfer(status), DependentTransfer(Status.FAILED)])
+        is DependencyState.SKIP
+    )
 
 
 def test_without_dependencies_a_transfer_may_go() -> None:
-    assert readiness([]) is Readiness.GO
+    assert readiness([]) is DependencyState.GO
 
 
 @pytest.mark.parametrize(
@@ -60,7 +66,7 @@ def test_without_dependencies_a_transfer_may_go() -> None:
     ],
 )
 def test_the_status_of_an_app(statuses: list[Status], wanted: Status) -> None:
-    assert app_status([Member(status) for status in statuses]) is wanted
+    assert app_status([DependentTransfer(status) for status in statuses]) is wanted
 
 
 def define(**dependencies: list[str]) -> list[Definition]:
@@ -117,15 +123,15 @@ class Run:
         self.members = {name: self.member(name, Status.READY) for name in self.definitions}
         self.started: list[str] = []
 
-    def member(self, name: str, status: Status, *, skipped: bool = False) -> Member:
+    def member(self, name: str, status: Status, *, skipped: bool = False) -> DependentTransfer:
         its = self.definitions[name]
-        return Member(status, its.blocking, its.depends_on, skipped)
+        return DependentTransfer(status, its.blocking, its.depends_on, skipped)
 
-    def readiness(self, name: str) -> Readiness:
+    def readiness(self, name: str) -> DependencyState:
         return readiness(self.members[other] for other in self.definitions[name].depends_on)
 
     def start(self, name: str) -> None:
-        assert self.readiness(name) is Readiness.GO
+        assert self.readiness(name) is DependencyState.GO
         self.members[name] = self.member(name, Status.IN_PROGRESS)
         self.started.append(name)
 
@@ -142,7 +148,7 @@ class Run:
             runnable = [
                 name
                 for name, member in self.members.items()
-                if member.status is Status.READY and self.readiness(name) is Readiness.GO
+                if member.status is Status.READY and self.readiness(name) is DependencyState.GO
             ]
             running = [n for n, m in self.members.items() if m.status is Status.IN_PROGRESS]
             if not runnable and not running:
@@ -192,7 +198,7 @@ def test_re_runs_bring_everything_to_run(definitions: list[Definition], data: An
         for each in (name, *again):
             on = run.definitions[each].depends_on
             assert all(run.members[other].status is not Status.READY for other in on)
-            assert run.readiness(each) is Readiness.GO
+            assert run.readiness(each) is DependencyState.GO
             run.end(each, Status.SUCCESS)
     assert not any(member.failed for member in run.members.values())
     assert not any(m.status is Status.SKIPPED for m in run.members.values())
@@ -200,16 +206,23 @@ def test_re_runs_bring_everything_to_run(definitions: list[Definition], data: An
 
 def test_what_the_admin_skipped_stays_skipped() -> None:
     on = ("a",)
-    members = {"a": Member(Status.FAILED), "b": Member(Status.SKIPPED, depends_on=on)}
+    members = {
+        "a": DependentTransfer(Status.FAILED),
+        "b": DependentTransfer(Status.SKIPPED, depends_on=on),
+    }
     assert to_run_again(members, "a") == []
-    members["b"] = Member(Status.SKIPPED, depends_on=on, skipped=True)
+    members["b"] = DependentTransfer(Status.SKIPPED, depends_on=on, skipped=True)
     assert to_run_again(members, "a") == ["b"]
 
 
 def test_what_another_failure_holds_back_stays_skipped() -> None:
     """It comes back when that one is run again."""
-    skipped = Member(Status.SKIPPED, depends_on=("a", "b"), skipped=True)
-    members = {"a": Member(Status.FAILED), "b": Member(Status.FAILED), "c": skipped}
+    skipped = DependentTransfer(Status.SKIPPED, depends_on=("a", "b"), skipped=True)
+    members = {
+        "a": DependentTransfer(Status.FAILED),
+        "b": DependentTransfer(Status.FAILED),
+        "c": skipped,
+    }
     assert to_run_again(members, "a") == []
-    members["a"] = Member(Status.SUCCESS)
+    members["a"] = DependentTransfer(Status.SUCCESS)
     assert to_run_again(members, "b") == ["c"]

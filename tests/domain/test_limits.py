@@ -13,7 +13,11 @@ def test_the_documented_numbers() -> None:
     assert timedelta(minutes=60) == limits.CANCEL_CLEAN_UP
     assert (limits.MAX_ATTEMPTS, limits.LOG_CHARACTERS) == (5, 65_536)
     assert (limits.FUNCTION_SECONDS, limits.REMOTE_SECONDS) == (25, 5)
-    assert (limits.MAPPING_PAGE, limits.CONTAINER_PAGE, limits.DATA_PAGE) == (1200, 250, 1000)
+    assert (limits.MAPPING_PAGE, limits.CONTAINER_PAGE, limits.DATA_PAGE) == (
+        1200,
+        250,
+        1000,
+    )
     assert limits.FIND_KEYS == 100
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from ferryman.domain.mapping import (
     FORMS,
     SAMPLE_KEYS,
+    Loaded,
     estimate,
     is_namespace,
     life,
@@ -102,12 +103,33 @@ def test_keys_of_a_wrong_form(namespace: str, key: str, nearest: str) -> None:
         ("ann", ["email/", "jira.username/"], "jira.username/<name>"),
         ("ann@x.org", ["email/", "jira.username/"], "email/<mail>"),
         ("ann@x.org", [], "email/<mail>"),
-        ("ann", ["trac.username/"], "jira.username/<name>"),
+        ("ann", ["trac.username/"], "trac.username/<name>"),
+        ("ann", ["email/", "trac.userkey/", "trac.username/"], "trac.username/<name>"),
+        ("ann@x.org", ["email/", "trac.username/"], "email/<mail>"),
+        ("trac.user/ann", ["email/", "trac.userkey/"], "trac.userkey/<key>"),
+        ("ann", ["jira.user/", "confluence.username/", "x/"], "jira.username/<name>"),
     ],
 )
 def test_a_form_that_is_loaded_is_nearer(key: str, loaded: list[str], nearest: str) -> None:
     """Keys of a form that nobody loaded would not be found either."""
-    assert nearest_form("identity:user", key, loaded) == nearest
+    assert nearest_form("identity:user", key, Loaded(heads=loaded)) == nearest
+
+
+@pytest.mark.parametrize(
+    ("namespace", "loaded", "nearest"),
+    [
+        ("jira_issue", [], "jira:issue"),
+        ("jira_issue", ["confluence:page"], "jira:issue"),
+        ("jira_project", ["jira/classic:project", "jira:priority"], "jira/classic:project"),
+        ("trac_ticket", ["trac:ticket", "jira:issue"], "trac:ticket"),
+        ("user", ["identity:user"], None),
+    ],
+)
+def test_a_namespace_that_is_loaded_is_nearer(
+    namespace: str, loaded: list[str], nearest: str | None
+) -> None:
+    """Than a documented one of which there is no mapping."""
+    assert nearest_form(namespace, "1", Loaded(loaded)) == nearest
 
 
 @given(st.lists(st.text()), st.lists(st.text()))

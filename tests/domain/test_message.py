@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from ferryman.domain import message as rules
+from ferryman.domain import message as message_rules
 from ferryman.domain.message import AttemptEnd, Message
 from ferryman.vocab import AckStatus, AppKind, EventType, MessageState
 
@@ -29,7 +29,7 @@ PENDING, DELIVERED, UNDELIVERED = MessageState
     ],
 )
 def test_when_an_attempt_may_begin(message: Message, expected: bool) -> None:
-    assert rules.claimable(message) is expected
+    assert message_rules.claimable(message) is expected
 
 
 @pytest.mark.parametrize(
@@ -78,23 +78,23 @@ def test_what_an_outcome_makes_of_a_message(
     delay: timedelta,
     expected: AttemptEnd,
 ) -> None:
-    assert rules.end_attempt(message, number, delivered=delivered, delay=delay) == expected
+    assert message_rules.end_attempt(message, number, delivered=delivered, delay=delay) == expected
 
 
 @pytest.mark.parametrize("first", AckStatus)
 def test_the_first_acknowledgement_counts(first: AckStatus) -> None:
-    assert rules.needs_acknowledgement_change(Message())
-    assert not rules.needs_acknowledgement_change(Message(acknowledgement=first))
+    assert message_rules.needs_acknowledgement_change(Message())
+    assert not message_rules.needs_acknowledgement_change(Message(acknowledgement=first))
 
 
 def test_an_attempt_fails_late_after_its_message_was_processed() -> None:
     """A message that the app itself called failed is known to have failed."""
     processed = Message(acknowledgement=AckStatus.SUCCESS, attempts=1, open_attempt=True)
-    assert rules.failed_late(processed, delivered=False)
-    assert not rules.failed_late(processed, delivered=True)
+    assert message_rules.failed_late(processed, delivered=False)
+    assert not message_rules.failed_late(processed, delivered=True)
     refused = Message(acknowledgement=AckStatus.FAILED, attempts=1, open_attempt=True)
-    assert not rules.failed_late(refused, delivered=False)
-    assert not rules.failed_late(Message(attempts=1, open_attempt=True), delivered=False)
+    assert not message_rules.failed_late(refused, delivered=False)
+    assert not message_rules.failed_late(Message(attempts=1, open_attempt=True), delivered=False)
 
 
 @pytest.mark.parametrize(
@@ -103,14 +103,14 @@ def test_an_attempt_fails_late_after_its_message_was_processed() -> None:
 def test_attempts_are_counted_anew_after_a_redelivery(
     earlier: int, number: int, expected: int
 ) -> None:
-    assert rules.number_in_round(Message(earlier=earlier), number) == expected
+    assert message_rules.number_in_round(Message(earlier=earlier), number) == expected
 
 
 @pytest.mark.parametrize("event", EventType)
 def test_how_often_a_message_is_tried(event: EventType) -> None:
-    """Connect apps get what is owed until the transfer ends, and its end for about a day."""
+    """Connect apps get what is due until the transfer ends, and its end for about a day."""
     for settled in (False, True):
-        assert rules.attempts_in_round(AppKind.FORGE, event, settled=settled) == 5
-    assert rules.attempts_in_round(AppKind.CONNECT, event, settled=True) == 100
+        assert message_rules.attempts_in_round(AppKind.FORGE, event, settled=settled) == 5
+    assert message_rules.attempts_in_round(AppKind.CONNECT, event, settled=True) == 100
     last = 100 if event is EventType.SETTLED else None
-    assert rules.attempts_in_round(AppKind.CONNECT, event, settled=False) == last
+    assert message_rules.attempts_in_round(AppKind.CONNECT, event, settled=False) == last

@@ -7,7 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from ferryman.domain import message as rules
+from ferryman.domain import message as message_rules
 from ferryman.domain.message import Message
 from ferryman.vocab import AckStatus, AppKind, EventType, MessageState
 
@@ -24,7 +24,7 @@ class MessageMachine(RuleBasedStateMachine):
     def begin(self, kind: AppKind, event: EventType) -> None:
         self.kind, self.event = kind, event
         self.settled = event is EventType.SETTLED
-        more = rules.attempts_in_round(kind, event, settled=self.settled)
+        more = message_rules.attempts_in_round(kind, event, settled=self.settled)
         self.message = Message(allowed=more)
         self.parked = False
         self.sending: list[int] = []
@@ -32,7 +32,7 @@ class MessageMachine(RuleBasedStateMachine):
         self.first: AckStatus | None = None
         self.got_through = False
 
-    @precondition(lambda self: rules.claimable(self.message) and not self.parked)
+    @precondition(lambda self: message_rules.claimable(self.message) and not self.parked)
     @rule(address=st.booleans())
     def claim(self, address: bool) -> None:
         assert self.first is None, "sent after its acknowledgement"
@@ -53,7 +53,7 @@ class MessageMachine(RuleBasedStateMachine):
 
     @rule()
     def settle(self) -> None:
-        """What is owed of the transfer is given up: all of a Connect app's, else app data."""
+        """What is due of the transfer is given up: all of a Connect app's, else app data."""
         if self.settled:
             return
         self.settled, self.parked = True, False
@@ -79,17 +79,17 @@ class MessageMachine(RuleBasedStateMachine):
         self.end(number, delivered=False)
 
     def end(self, number: int, *, delivered: bool) -> None:
-        end = rules.end_attempt(self.message, number, delivered=delivered, delay=DELAY)
+        end = message_rules.end_attempt(self.message, number, delivered=delivered, delay=DELAY)
         if self.message.state is MessageState.DELIVERED:
             assert end.state is MessageState.DELIVERED, "a delivery was taken back"
-        current = rules.is_current(self.message, number)
+        current = message_rules.is_current(self.message, number)
         open_attempt = self.message.open_attempt and not current
         self.message = replace(self.message, state=end.state, open_attempt=open_attempt)
 
     @precondition(lambda self: self.kind is AppKind.FORGE and not self.settled)
     @rule(status=st.sampled_from(AckStatus))
     def acknowledge(self, status: AckStatus) -> None:
-        if rules.needs_acknowledgement_change(self.message):
+        if message_rules.needs_acknowledgement_change(self.message):
             self.message = replace(self.message, acknowledgement=status)
             if self.message.state is MessageState.PENDING and not self.message.open_attempt:
                 self.message = replace(self.message, state=MessageState.DELIVERED)
@@ -101,7 +101,7 @@ class MessageMachine(RuleBasedStateMachine):
     @rule()
     def redeliver(self) -> None:
         attempts = self.message.attempts
-        more = rules.attempts_in_round(self.kind, self.event, settled=self.settled)
+        more = message_rules.attempts_in_round(self.kind, self.event, settled=self.settled)
         allowed = None if more is None else attempts + more
         self.message = Message(attempts=attempts, allowed=allowed, earlier=attempts)
         self.got_through = False
@@ -124,7 +124,7 @@ class MessageMachine(RuleBasedStateMachine):
     def a_pending_message_moves_on(self) -> None:
         """At least once or visibly given up: it is claimable, in flight or parked, never stuck."""
         if self.message.state is MessageState.PENDING and not self.parked:
-            assert rules.claimable(self.message) or self.message.open_attempt
+            assert message_rules.claimable(self.message) or self.message.open_attempt
 
     @invariant()
     def undelivered_is_not_said_of_what_got_through(self) -> None:

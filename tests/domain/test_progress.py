@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ferryman.domain import limits
-from ferryman.domain import transfer as rules
-from ferryman.domain.progress import Report, check_report, record_report
+from ferryman.domain import transfer as transfer_rules
+from ferryman.domain.progress import ReportedProgress, check_report, record_report
 from ferryman.domain.transfer import Change, Transfer
 from ferryman.errors import Conflict, Expired, Invalid, Settled
 from ferryman.vocab import AppKind, EventType, ReportedStatus, TransferStatus
@@ -19,7 +19,7 @@ ENDS = [status for status in ReportedStatus if status is not RUNNING]
 
 
 def running(**fields: object) -> Transfer:
-    started = rules.start(Transfer(kind=AppKind.CONNECT), START).transfer
+    started = transfer_rules.start(Transfer(kind=AppKind.CONNECT), START).transfer
     return replace(started, **fields)  # type: ignore[arg-type]
 
 
@@ -40,7 +40,7 @@ def running(**fields: object) -> Transfer:
 def test_percent(before: int, percent: int | None, after: int | None) -> None:
     """Absent or 0 keeps it, a lower one has the whole report ignored."""
     transfer = running(progress=before)
-    change = record_report(transfer, Report(RUNNING, percent), LATER)
+    change = record_report(transfer, ReportedProgress(RUNNING, percent), LATER)
     assert change == (None if after is None else Change(replace(transfer, progress=after)))
 
 
@@ -53,8 +53,8 @@ def test_a_final_status_settles(
     """Whatever the percent; SUCCESS makes it 100, the others keep what was reached."""
     transfer = running(progress=50)
     if cancelled:
-        transfer = rules.cancel(transfer, START).transfer
-    change = record_report(transfer, Report(status, percent), LATER)
+        transfer = transfer_rules.cancel(transfer, START).transfer
+    change = record_report(transfer, ReportedProgress(status, percent), LATER)
     assert change is not None
     assert change.transfer.status == TransferStatus(status)
     assert change.transfer.settled_at == LATER
@@ -65,8 +65,8 @@ def test_a_final_status_settles(
 
 def test_a_cancellation_stays_until_a_final_status() -> None:
     """Progress while cleaning up does not take the cancellation back."""
-    transfer = rules.cancel(running(), START).transfer
-    change = record_report(transfer, Report(RUNNING, 40), LATER)
+    transfer = transfer_rules.cancel(running(), START).transfer
+    change = record_report(transfer, ReportedProgress(RUNNING, 40), LATER)
     assert change == Change(replace(transfer, progress=40))
 
 
@@ -75,35 +75,38 @@ def test_a_settled_transfer_takes_no_report(status: TransferStatus) -> None:
     """A final state never changes."""
     for said in ReportedStatus:
         with pytest.raises(Settled):
-            record_report(running(status=status), Report(said), LATER)
+            record_report(running(status=status), ReportedProgress(said), LATER)
 
 
 def test_after_14_days_it_has_expired() -> None:
     """To the microsecond; one that settled before is settled, not expired."""
     end = START + limits.TRANSFER_LIFE
-    late = rules.wake(running(), end).transfer
+    late = transfer_rules.wake(running(), end).transfer
     assert late.status is TransferStatus.TIMED_OUT
     with pytest.raises(Expired, match="transfer_expired"):
-        record_report(late, Report(RUNNING), end)
+        record_report(late, ReportedProgress(RUNNING), end)
     with pytest.raises(Settled):
-        record_report(running(status=TransferStatus.FAILED), Report(RUNNING), end)
-    assert record_report(running(), Report(RUNNING), end - timedelta(microseconds=1)) is not None
+        record_report(running(status=TransferStatus.FAILED), ReportedProgress(RUNNING), end)
+    assert (
+        record_report(running(), ReportedProgress(RUNNING), end - timedelta(microseconds=1))
+        is not None
+    )
 
 
 def test_before_the_start_there_is_nothing_to_report() -> None:
     with pytest.raises(Conflict, match="transfer_not_started"):
-        record_report(Transfer(kind=AppKind.CONNECT), Report(RUNNING), START)
+        record_report(Transfer(kind=AppKind.CONNECT), ReportedProgress(RUNNING), START)
 
 
 @pytest.mark.parametrize("percent", [-1, 101, 10**40])
 def test_percent_out_of_range(percent: int) -> None:
     with pytest.raises(Invalid, match="percent_invalid"):
-        check_report(Report(RUNNING, percent))
+        check_report(ReportedProgress(RUNNING, percent))
 
 
 @pytest.mark.parametrize("percent", [None, 0, 1, 99, 100])
 def test_percent_within_range(percent: int | None) -> None:
-    report = Report(RUNNING, percent, "on the way")
+    report = ReportedProgress(RUNNING, percent, "on the way")
     assert check_report(report) == report
 
 
@@ -111,5 +114,5 @@ def test_percent_within_range(percent: int | None) -> None:
 def test_a_long_message_is_cut(over: int) -> None:
     """At 65,536 characters, and the suffix says so."""
     text = "ü" * 65_536
-    taken = check_report(Report(RUNNING, None, text + "x" * over)).message
+    taken = check_report(ReportedProgress(RUNNING, None, text + "x" * over)).message
     assert taken == text + ("<truncated, message too large>" if over else "")

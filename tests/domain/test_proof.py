@@ -4,7 +4,8 @@ from hashlib import md5, sha256, shake_256
 
 import pytest
 
-from ferryman.domain.proof import Reading
+from ferryman.digests import parts_digest
+from ferryman.domain.proof import FileVerifier
 from ferryman.wire.upload import StoredPart
 
 DATA = shake_256(b"harbour").digest(1_000)
@@ -28,10 +29,10 @@ def parts(data: bytes = DATA, *, etags: str = "sha256") -> list[StoredPart]:
 
 
 def read(data: bytes, expected: list[StoredPart], step: int) -> list[str]:
-    reading = Reading(expected)
+    reading = FileVerifier(expected, sha256(DATA).hexdigest())
     for start in range(0, len(data), step):
         reading.feed(data[start : start + step])
-    return reading.differences(len(DATA), sha256(DATA).hexdigest())
+    return reading.differences(len(DATA))
 
 
 @pytest.mark.parametrize("etags", ["sha256", "md5", "opaque"])
@@ -66,6 +67,19 @@ def test_a_long_file_and_swapped_parts() -> None:
 def test_an_empty_file_is_one_empty_part() -> None:
     nothing = sha256().hexdigest()
     part = StoredPart(number=1, size=0, etag=nothing, sha256=nothing)
-    assert Reading([part]).differences(0, nothing) == []
+    assert FileVerifier([part], nothing).differences(0) == []
     wrong = StoredPart(number=1, size=0, etag="", sha256="0" * 64)
-    assert len(Reading([wrong]).differences(0, nothing)) == 1
+    assert len(FileVerifier([wrong], nothing).differences(0)) == 1
+
+
+@pytest.mark.parametrize("etags", ["sha256", "md5"])
+def test_without_a_digest_of_the_whole_the_parts_prove_it(etags: str) -> None:
+    for data, wrong in ((DATA, []), (DATA[300:600] + DATA[:300] + DATA[600:], [1, 2])):
+        reading = FileVerifier(parts(etags=etags), None)
+        reading.feed(data)
+        found = [each.partition(":")[0] for each in reading.differences(len(DATA))]
+        assert found == [f"part {number}" for number in wrong]
+        assert reading.sha256 is None
+        read = parts_digest(part.sha256 for part in parts(data, etags=etags))
+        assert reading.parts_sha256 == read
+        assert (read is None) == (etags == "md5")

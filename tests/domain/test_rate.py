@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ferryman.domain.rate import Bucket, Rate, held, take
+from ferryman.domain.rate import Rate, TokenBucket, held, take
 
 RATE = Rate(per_second=2.0, burst=3)
 
@@ -25,12 +25,15 @@ RATE = Rate(per_second=2.0, burst=3)
 def test_what_is_left_and_how_long_to_wait(
     calls: float, later: float, left: float, wait: float
 ) -> None:
-    assert take(Bucket(calls, 100.0), RATE, 100.0 + later) == (Bucket(left, 100.0 + later), wait)
+    assert take(TokenBucket(calls, 100.0), RATE, 100.0 + later) == (
+        TokenBucket(left, 100.0 + later),
+        wait,
+    )
 
 
 def test_a_new_bucket_is_full() -> None:
     assert held(None, RATE, 7.0) == 3
-    assert take(None, RATE, 7.0) == (Bucket(2.0, 7.0), 0.0)
+    assert take(None, RATE, 7.0) == (TokenBucket(2.0, 7.0), 0.0)
 
 
 @given(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ferryman.domain import scope
+from ferryman.domain import scope as scope_rules
 from ferryman.errors import Invalid, NotAllowed
 from ferryman.vocab import AccessScope
 
@@ -27,10 +27,10 @@ PRODUCT = AccessScope.MIGRATION_TRACING_PRODUCT
 )
 def test_the_scope_of_a_namespace(namespace: str, needed: AccessScope) -> None:
     """No namespace is open without one."""
-    scope.check_mapping([needed], namespace)
+    scope_rules.check_mapping([needed], namespace)
     others = [each for each in AccessScope if each is not needed]
     with pytest.raises(NotAllowed) as refused:
-        scope.check_mapping(others, namespace)
+        scope_rules.check_mapping(others, namespace)
     assert refused.value.code == "access_scope_missing"
     assert needed in refused.value.expected
     assert "get_data_access_scopes" in refused.value.fix
@@ -38,27 +38,29 @@ def test_the_scope_of_a_namespace(namespace: str, needed: AccessScope) -> None:
 
 @pytest.mark.parametrize("one", [each for each in AccessScope if each.startswith("APP_DATA")])
 def test_any_scope_for_app_data_opens_it(one: AccessScope) -> None:
-    scope.check_app_data([one])
+    scope_rules.check_app_data([one])
 
 
 def test_without_a_scope_for_app_data_it_is_closed() -> None:
     with pytest.raises(NotAllowed) as refused:
-        scope.check_app_data([each for each in AccessScope if not each.startswith("APP_DATA")])
+        scope_rules.check_app_data(
+            [each for each in AccessScope if not each.startswith("APP_DATA")]
+        )
     assert "APP_DATA_UGC" in refused.value.expected
 
 
 def test_nothing_wider_than_the_registration_can_be_declared() -> None:
-    scope.check_declared([IDENTITY], [IDENTITY, PRODUCT])
-    scope.check_declared([], [])
+    scope_rules.check_declared([IDENTITY], [IDENTITY, PRODUCT])
+    scope_rules.check_declared([], [])
     with pytest.raises(NotAllowed, match="access_scope_not_registered") as refused:
-        scope.check_declared([IDENTITY, PRODUCT], [IDENTITY])
+        scope_rules.check_declared([IDENTITY, PRODUCT], [IDENTITY])
     assert refused.value.found == PRODUCT
     with pytest.raises(Invalid, match="access_scope_unknown"):
-        scope.check_declared(["EVERYTHING"], list(AccessScope))
+        scope_rules.check_declared(["EVERYTHING"], list(AccessScope))
 
 
 def test_a_registration_that_narrows_later_counts() -> None:
-    assert scope.effective([IDENTITY], None) == [IDENTITY]
-    assert scope.effective([IDENTITY], [IDENTITY, PRODUCT]) == [IDENTITY]
-    assert scope.effective([IDENTITY, PRODUCT], [PRODUCT]) == [PRODUCT]
-    assert scope.effective([IDENTITY], []) == []
+    assert scope_rules.effective([IDENTITY], None) == [IDENTITY]
+    assert scope_rules.effective([IDENTITY], [IDENTITY, PRODUCT]) == [IDENTITY]
+    assert scope_rules.effective([IDENTITY, PRODUCT], [PRODUCT]) == [PRODUCT]
+    assert scope_rules.effective([IDENTITY], []) == []

@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from ferryman.domain import export as export_rules
 from ferryman.domain import limits
-from ferryman.domain import transfer as rules
+from ferryman.domain import transfer as transfer_rules
 from ferryman.domain.transfer import Change, Transfer
 from ferryman.errors import Conflict, Settled
 from ferryman.vocab import AckStatus, AppKind, EventType, TransferStatus
@@ -19,13 +20,13 @@ FINAL = [status for status in TransferStatus if status.final]
 Command = Callable[[Transfer, datetime], Change]
 
 COMMANDS: dict[str, Command] = {
-    "touch_upload": rules.touch_upload,
-    "record_upload": rules.record_upload,
-    "complete_export": rules.complete_export,
-    "record_error": rules.record_error,
-    "record_return": rules.record_return,
-    "acknowledge": lambda t, now: rules.acknowledge(t, AckStatus.SUCCESS, 1, now),
-    "cancel": rules.cancel,
+    "extend_deadline": export_rules.extend_deadline,
+    "record_upload": export_rules.record_upload,
+    "complete_export": export_rules.complete_export,
+    "record_error": export_rules.record_error,
+    "record_return": export_rules.record_return,
+    "acknowledge": lambda t, now: transfer_rules.acknowledge(t, AckStatus.SUCCESS, 1, now),
+    "cancel": transfer_rules.cancel,
 }
 
 
@@ -34,18 +35,18 @@ def minute(number: float) -> datetime:
 
 
 def running(**fields: object) -> Transfer:
-    return replace(rules.start(Transfer(), START).transfer, **fields)  # type: ignore[arg-type]
+    return replace(transfer_rules.start(Transfer(), START).transfer, **fields)  # type: ignore[arg-type]
 
 
 def uploaded(count: int, **fields: object) -> Transfer:
     transfer = running(**fields)
     for _ in range(count):
-        transfer = rules.record_upload(transfer, START).transfer
+        transfer = export_rules.record_upload(transfer, START).transfer
     return transfer
 
 
 def test_start_runs_the_clock_and_tells_the_app() -> None:
-    change = rules.start(Transfer(), START)
+    change = transfer_rules.start(Transfer(), START)
     assert change.transfer.status is TransferStatus.IN_PROGRESS
     assert change.transfer.started_at == START
     assert change.transfer.progress == 1
@@ -55,7 +56,7 @@ def test_start_runs_the_clock_and_tells_the_app() -> None:
 @pytest.mark.parametrize("status", [s for s in TransferStatus if s is not TransferStatus.READY])
 def test_starting_again_changes_nothing(status: TransferStatus) -> None:
     transfer = replace(Transfer(), status=status)
-    assert rules.start(transfer, START) == Change(transfer)
+    assert transfer_rules.start(transfer, START) == Change(transfer)
 
 
 @pytest.mark.parametrize(
@@ -76,21 +77,21 @@ def test_deadline_is_the_latest_move_and_the_window(
         last_upload_at=None if upload is None else minute(upload),
         last_success_at=None if success is None else minute(success),
     )
-    found = rules.deadline(transfer)
+    found = transfer_rules.deadline(transfer)
     assert found is not None
     assert found.at == minute(expected)
     assert found.moved_by == cause
 
 
 def test_no_deadline_before_the_start() -> None:
-    assert rules.deadline(Transfer()) is None
-    assert rules.next_wake(Transfer()) is None
-    assert rules.expires_at(Transfer()) is None
-    assert rules.data_readable_until(Transfer()) is None
+    assert transfer_rules.deadline(Transfer()) is None
+    assert transfer_rules.next_wake(Transfer()) is None
+    assert transfer_rules.expires_at(Transfer()) is None
+    assert transfer_rules.data_readable_until(Transfer()) is None
 
 
 def test_window_of_the_app_counts() -> None:
-    found = rules.deadline(running(window=timedelta(hours=2)))
+    found = transfer_rules.deadline(running(window=timedelta(hours=2)))
     assert found is not None
     assert found.at == START + timedelta(hours=2)
 
@@ -98,18 +99,18 @@ def test_window_of_the_app_counts() -> None:
 @pytest.mark.parametrize("command", ["complete_export", "record_error", "failed"])
 def test_what_does_not_move_the_deadline(command: str) -> None:
     transfer = uploaded(2)
-    before = rules.deadline(transfer)
+    before = transfer_rules.deadline(transfer)
     if command == "failed":
-        after = rules.acknowledge(transfer, AckStatus.FAILED, 1, minute(5)).transfer
+        after = transfer_rules.acknowledge(transfer, AckStatus.FAILED, 1, minute(5)).transfer
     else:
         after = COMMANDS[command](transfer, minute(5)).transfer
-    assert rules.deadline(after) == before
+    assert transfer_rules.deadline(after) == before
 
 
-@pytest.mark.parametrize("command", ["touch_upload", "record_upload", "acknowledge"])
+@pytest.mark.parametrize("command", ["extend_deadline", "record_upload", "acknowledge"])
 def test_what_moves_the_deadline(command: str) -> None:
     after = COMMANDS[command](uploaded(2), minute(5)).transfer
-    found = rules.deadline(after)
+    found = transfer_rules.deadline(after)
     assert found is not None
     assert found.at == minute(20)
 
@@ -130,52 +131,56 @@ def test_outcome_by_acknowledgements(
     succeeded: int, failed: int, errored: bool, expected: TransferStatus
 ) -> None:
     transfer = uploaded(succeeded + failed, listener_errored=errored)
-    transfer = rules.complete_export(transfer, START).transfer
+    transfer = export_rules.complete_export(transfer, START).transfer
     if not succeeded + failed:
         assert transfer.status is expected
     if succeeded:
-        transfer = rules.acknowledge(transfer, AckStatus.SUCCESS, succeeded, minute(1)).transfer
+        transfer = transfer_rules.acknowledge(
+            transfer, AckStatus.SUCCESS, succeeded, minute(1)
+        ).transfer
     if failed:
-        transfer = rules.acknowledge(transfer, AckStatus.FAILED, failed, minute(2)).transfer
+        transfer = transfer_rules.acknowledge(
+            transfer, AckStatus.FAILED, failed, minute(2)
+        ).transfer
     assert transfer.status is expected
     assert transfer.settled_at is not None
     assert (transfer.progress == 100) is (expected is TransferStatus.SUCCESS)
 
 
 def test_no_file_at_all_is_success_at_once() -> None:
-    change = rules.complete_export(running(), minute(1))
+    change = export_rules.complete_export(running(), minute(1))
     assert change.transfer.status is TransferStatus.SUCCESS
     assert change.transfer.settled_at == minute(1)
     assert change.events == (EventType.EXPORTED, EventType.SETTLED)
 
 
 def test_export_complete_with_outstanding_messages_goes_on() -> None:
-    change = rules.complete_export(uploaded(1), minute(1))
+    change = export_rules.complete_export(uploaded(1), minute(1))
     assert change.transfer.status is TransferStatus.IN_PROGRESS
     assert change.events == (EventType.EXPORTED,)
 
 
 def test_completing_the_export_twice_is_harmless() -> None:
-    once = rules.complete_export(uploaded(1), minute(1)).transfer
-    assert rules.complete_export(once, minute(2)) == Change(once)
-    settled = rules.complete_export(running(), minute(1)).transfer
-    assert rules.complete_export(settled, minute(2)) == Change(settled)
+    once = export_rules.complete_export(uploaded(1), minute(1)).transfer
+    assert export_rules.complete_export(once, minute(2)) == Change(once)
+    settled = export_rules.complete_export(running(), minute(1)).transfer
+    assert export_rules.complete_export(settled, minute(2)) == Change(settled)
 
 
 def test_all_acknowledged_before_the_export_is_complete_goes_on() -> None:
-    change = rules.acknowledge(uploaded(1), AckStatus.SUCCESS, 1, minute(1))
+    change = transfer_rules.acknowledge(uploaded(1), AckStatus.SUCCESS, 1, minute(1))
     assert change.transfer.status is TransferStatus.IN_PROGRESS
-    done = rules.complete_export(change.transfer, minute(2))
+    done = export_rules.complete_export(change.transfer, minute(2))
     assert done.transfer.status is TransferStatus.SUCCESS
     assert done.events == (EventType.EXPORTED, EventType.SETTLED)
 
 
 def test_uploading_after_the_export_is_allowed_until_settled() -> None:
-    exported = rules.complete_export(uploaded(1), minute(1)).transfer
-    more = rules.record_upload(exported, minute(2)).transfer
-    half = rules.acknowledge(more, AckStatus.SUCCESS, 1, minute(3)).transfer
+    exported = export_rules.complete_export(uploaded(1), minute(1)).transfer
+    more = export_rules.record_upload(exported, minute(2)).transfer
+    half = transfer_rules.acknowledge(more, AckStatus.SUCCESS, 1, minute(3)).transfer
     assert half.status is TransferStatus.IN_PROGRESS
-    assert rules.acknowledge(half, AckStatus.SUCCESS, 1, minute(4)).transfer.status.final
+    assert transfer_rules.acknowledge(half, AckStatus.SUCCESS, 1, minute(4)).transfer.status.final
 
 
 @pytest.mark.parametrize(
@@ -183,7 +188,7 @@ def test_uploading_after_the_export_is_allowed_until_settled() -> None:
     [
         (uploaded(1), minute(15), TransferStatus.TIMED_OUT),
         (
-            rules.complete_export(uploaded(1), minute(1)).transfer,
+            export_rules.complete_export(uploaded(1), minute(1)).transfer,
             minute(15),
             TransferStatus.TIMED_OUT,
         ),
@@ -191,7 +196,11 @@ def test_uploading_after_the_export_is_allowed_until_settled() -> None:
         (running(), minute(15), TransferStatus.TIMED_OUT),
         (running(heartbeats=True), minute(15), TransferStatus.TIMED_OUT),
         # It came back, and there was nothing to export.
-        (rules.record_return(running(), minute(1)).transfer, minute(15), TransferStatus.SUCCESS),
+        (
+            export_rules.record_return(running(), minute(1)).transfer,
+            minute(15),
+            TransferStatus.SUCCESS,
+        ),
         (running(listener_errored=True), minute(15), TransferStatus.FAILED),
         (running(listener_errored=True, unfinished=2), minute(15), TransferStatus.FAILED),
         (
@@ -204,14 +213,16 @@ def test_uploading_after_the_export_is_allowed_until_settled() -> None:
         # A listener that was seen at work and never came back.
         (uploaded(1, succeeded=1, heartbeats=True), minute(15), TransferStatus.TIMED_OUT),
         (
-            rules.record_return(uploaded(1, succeeded=1, heartbeats=True), minute(2)).transfer,
+            export_rules.record_return(
+                uploaded(1, succeeded=1, heartbeats=True), minute(2)
+            ).transfer,
             minute(15),
             TransferStatus.SUCCESS,
         ),
         # Files that were begun are missing.
         (uploaded(1, succeeded=1, unfinished=1), minute(15), TransferStatus.TIMED_OUT),
         (
-            rules.record_return(running(unfinished=1), minute(2)).transfer,
+            export_rules.record_return(running(unfinished=1), minute(2)).transfer,
             minute(15),
             TransferStatus.TIMED_OUT,
         ),
@@ -221,12 +232,12 @@ def test_uploading_after_the_export_is_allowed_until_settled() -> None:
             TransferStatus.TIMED_OUT,
         ),
         (
-            rules.acknowledge(uploaded(1), AckStatus.SUCCESS, 1, minute(5)).transfer,
+            transfer_rules.acknowledge(uploaded(1), AckStatus.SUCCESS, 1, minute(5)).transfer,
             minute(20),
             TransferStatus.SUCCESS,
         ),
         (
-            rules.acknowledge(uploaded(1), AckStatus.FAILED, 1, minute(5)).transfer,
+            transfer_rules.acknowledge(uploaded(1), AckStatus.FAILED, 1, minute(5)).transfer,
             minute(15),
             TransferStatus.FAILED,
         ),
@@ -241,7 +252,7 @@ def test_uploading_after_the_export_is_allowed_until_settled() -> None:
             TransferStatus.TIMED_OUT,
         ),
         (
-            rules.cancel(uploaded(1), minute(3)).transfer,
+            transfer_rules.cancel(uploaded(1), minute(3)).transfer,
             minute(63),
             TransferStatus.CANCELLED,
         ),
@@ -250,76 +261,81 @@ def test_uploading_after_the_export_is_allowed_until_settled() -> None:
 def test_what_the_passing_of_time_decides(
     transfer: Transfer, due: datetime, expected: TransferStatus
 ) -> None:
-    assert rules.next_wake(transfer) == due
-    assert rules.wake(transfer, due - TICK) == Change(transfer)
-    change = rules.wake(transfer, due)
+    assert transfer_rules.next_wake(transfer) == due
+    assert transfer_rules.wake(transfer, due - TICK) == Change(transfer)
+    change = transfer_rules.wake(transfer, due)
     assert change.transfer.status is expected
     assert change.transfer.settled_at == due
     assert change.events == (EventType.SETTLED,)
-    assert rules.next_wake(change.transfer) is None
+    assert transfer_rules.next_wake(change.transfer) is None
 
 
 def test_completing_the_export_is_refused_while_a_file_is_unfinished() -> None:
     transfer = uploaded(1, unfinished=2)
     with pytest.raises(Conflict, match="export_incomplete") as refused:
-        rules.complete_export(transfer, minute(1))
+        export_rules.complete_export(transfer, minute(1))
     assert "2 unfinished" in refused.value.found
 
 
 def test_a_file_begun_after_the_export_is_waited_for() -> None:
-    done = rules.complete_export(uploaded(1), minute(1)).transfer
+    done = export_rules.complete_export(uploaded(1), minute(1)).transfer
     begun = replace(done, unfinished=1)
-    acknowledged = rules.acknowledge(begun, AckStatus.SUCCESS, 1, minute(2)).transfer
+    acknowledged = transfer_rules.acknowledge(begun, AckStatus.SUCCESS, 1, minute(2)).transfer
     assert acknowledged.status is TransferStatus.IN_PROGRESS
-    assert rules.give_up_file(acknowledged, minute(3)) == Change(acknowledged)
-    settled = rules.give_up_file(replace(acknowledged, unfinished=0), minute(3)).transfer
+    assert export_rules.give_up_file(acknowledged, minute(3)) == Change(acknowledged)
+    settled = export_rules.give_up_file(replace(acknowledged, unfinished=0), minute(3)).transfer
     assert settled.status is TransferStatus.SUCCESS
 
 
 def test_a_decision_that_may_settle_needs_the_count_of_unfinished_files() -> None:
     uncounted = uploaded(1, unfinished=None)
-    assert rules.acknowledge(uncounted, AckStatus.SUCCESS, 1, minute(1)).transfer.succeeded == 1
+    assert (
+        transfer_rules.acknowledge(uncounted, AckStatus.SUCCESS, 1, minute(1)).transfer.succeeded
+        == 1
+    )
     exported = replace(uncounted, export_completed_at=minute(1))
     with pytest.raises(AssertionError, match="count the unfinished"):
-        rules.acknowledge(exported, AckStatus.SUCCESS, 1, minute(2))
+        transfer_rules.acknowledge(exported, AckStatus.SUCCESS, 1, minute(2))
 
 
 def test_a_return_is_kept_once_and_moves_no_deadline() -> None:
-    back = rules.record_return(running(), minute(3)).transfer
+    back = export_rules.record_return(running(), minute(3)).transfer
     assert back.returned_at == minute(3)
-    assert rules.record_return(back, minute(4)) == Change(back)
-    assert rules.next_wake(back) == minute(15)
+    assert export_rules.record_return(back, minute(4)) == Change(back)
+    assert transfer_rules.next_wake(back) == minute(15)
 
 
 def test_cancelling_what_did_not_start_skips_it() -> None:
-    change = rules.cancel(Transfer(), START)
+    change = transfer_rules.cancel(Transfer(), START)
     assert change.transfer.status is TransferStatus.SKIPPED
     assert change.events == ()
 
 
 def test_cancelling_twice_keeps_the_first_hour() -> None:
-    asked = rules.cancel(running(), minute(5))
+    asked = transfer_rules.cancel(running(), minute(5))
     assert asked.events == (EventType.CANCELLATION,)
-    assert rules.cancel(asked.transfer, minute(30)) == Change(asked.transfer)
-    assert rules.next_wake(asked.transfer) == minute(65)
+    assert transfer_rules.cancel(asked.transfer, minute(30)) == Change(asked.transfer)
+    assert transfer_rules.next_wake(asked.transfer) == minute(65)
 
 
 def test_acknowledging_during_clean_up_does_not_settle() -> None:
-    asked = rules.cancel(rules.complete_export(uploaded(1), minute(1)).transfer, minute(2)).transfer
-    change = rules.acknowledge(asked, AckStatus.SUCCESS, 1, minute(3))
+    asked = transfer_rules.cancel(
+        export_rules.complete_export(uploaded(1), minute(1)).transfer, minute(2)
+    ).transfer
+    change = transfer_rules.acknowledge(asked, AckStatus.SUCCESS, 1, minute(3))
     assert change.transfer.status is TransferStatus.CANCELLATION_REQUESTED
-    assert rules.next_wake(change.transfer) == minute(62)
+    assert transfer_rules.next_wake(change.transfer) == minute(62)
 
 
 @pytest.mark.parametrize(
     "command",
-    ["touch_upload", "record_upload", "complete_export", "record_error", "record_return"],
+    ["extend_deadline", "record_upload", "complete_export", "record_error", "record_return"],
 )
 def test_exporting_needs_a_transfer_in_progress(command: str) -> None:
     with pytest.raises(Conflict, match="transfer_not_started"):
         COMMANDS[command](Transfer(), START)
     with pytest.raises(Conflict, match="transfer_cancelled"):
-        COMMANDS[command](rules.cancel(running(), START).transfer, START)
+        COMMANDS[command](transfer_rules.cancel(running(), START).transfer, START)
 
 
 @pytest.mark.parametrize("status", FINAL)
@@ -334,8 +350,8 @@ def test_a_final_state_takes_no_command(command: str, status: TransferStatus) ->
 @pytest.mark.parametrize("status", FINAL)
 def test_a_final_state_never_wakes(status: TransferStatus) -> None:
     transfer = replace(uploaded(1), status=status, settled_at=minute(1))
-    assert rules.next_wake(transfer) is None
-    assert rules.wake(transfer, START + timedelta(days=400)) == Change(transfer)
+    assert transfer_rules.next_wake(transfer) is None
+    assert transfer_rules.wake(transfer, START + timedelta(days=400)) == Change(transfer)
 
 
 @pytest.mark.parametrize(
@@ -353,18 +369,18 @@ def test_a_final_state_never_wakes(status: TransferStatus) -> None:
 def test_progress(exported: bool, files: int, acknowledged: int, expected: int) -> None:
     transfer = uploaded(files)
     if exported:
-        transfer = rules.complete_export(transfer, START).transfer
+        transfer = export_rules.complete_export(transfer, START).transfer
     if acknowledged:
-        change = rules.acknowledge(transfer, AckStatus.SUCCESS, acknowledged, minute(1))
+        change = transfer_rules.acknowledge(transfer, AckStatus.SUCCESS, acknowledged, minute(1))
         transfer = change.transfer
     assert transfer.progress == expected
 
 
 def test_progress_does_not_fall_when_more_files_come() -> None:
-    transfer = rules.acknowledge(uploaded(1), AckStatus.SUCCESS, 1, minute(1)).transfer
+    transfer = transfer_rules.acknowledge(uploaded(1), AckStatus.SUCCESS, 1, minute(1)).transfer
     assert transfer.progress == 80
     for _ in range(9):
-        transfer = rules.record_upload(transfer, minute(2)).transfer
+        transfer = export_rules.record_upload(transfer, minute(2)).transfer
     assert transfer.progress == 80
 
 
@@ -375,9 +391,9 @@ RERUNNABLE = (TransferStatus.FAILED, TransferStatus.INCOMPLETE, TransferStatus.T
 def test_a_rerun_is_possible_for_twelve_days(status: TransferStatus) -> None:
     transfer = replace(running(), status=status)
     last = START + limits.RERUN_WINDOW - TICK
-    rules.check_rerun(transfer, START, last)
+    export_rules.check_rerun(transfer, START, last)
     with pytest.raises(Conflict, match="rerun_window_over"):
-        rules.check_rerun(transfer, START, last + TICK)
+        export_rules.check_rerun(transfer, START, last + TICK)
 
 
 @pytest.mark.parametrize(
@@ -386,4 +402,4 @@ def test_a_rerun_is_possible_for_twelve_days(status: TransferStatus) -> None:
 )
 def test_no_rerun_of_anything_else(status: TransferStatus) -> None:
     with pytest.raises(Conflict, match="rerun_not_possible"):
-        rules.check_rerun(replace(running(), status=status), START, START)
+        export_rules.check_rerun(replace(running(), status=status), START, START)

@@ -8,8 +8,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from ferryman.domain import export as export_rules
 from ferryman.domain import limits
-from ferryman.domain import transfer as rules
+from ferryman.domain import transfer as transfer_rules
 from ferryman.domain.transfer import Change, Transfer
 from ferryman.errors import Conflict
 from ferryman.vocab import AckStatus, AppKind, EventType, TransferStatus
@@ -85,29 +86,29 @@ class TransferMachine(RuleBasedStateMachine):
     @rule()
     def start(self) -> None:
         was_ready = self.transfer.status is TransferStatus.READY
-        self.command(rules.start)
+        self.command(transfer_rules.start)
         if was_ready:
             self.moves.append(self.now)
 
     @rule()
     def touch(self) -> None:
-        if self.command(rules.touch_upload):
+        if self.command(export_rules.extend_deadline):
             self.moves.append(self.now)
 
     @rule()
     def upload(self) -> None:
-        if self.command(rules.record_upload):
+        if self.command(export_rules.record_upload):
             self.moves.append(self.now)
 
     @rule()
     def export(self) -> None:
         # Said before the command, which may settle the transfer.
         self.exported |= self.transfer.export_completed_at is None and not self.transfer.unfinished
-        self.command(rules.complete_export)
+        self.command(export_rules.complete_export)
 
     @rule()
     def come_back(self) -> None:
-        if self.command(rules.record_return):
+        if self.command(export_rules.record_return):
             self.returned = True
 
     @rule()
@@ -120,7 +121,7 @@ class TransferMachine(RuleBasedStateMachine):
     def give_up_file(self) -> None:
         if self.transfer.unfinished and self.transfer.status is TransferStatus.IN_PROGRESS:
             self.transfer = replace(self.transfer, unfinished=self.transfer.unfinished - 1)
-            self.command(rules.give_up_file)
+            self.command(export_rules.give_up_file)
 
     @rule()
     def heartbeat(self) -> None:
@@ -129,7 +130,7 @@ class TransferMachine(RuleBasedStateMachine):
 
     @rule()
     def error(self) -> None:
-        if self.command(rules.record_error):
+        if self.command(export_rules.record_error):
             self.errored = True
 
     @rule(status=st.sampled_from(AckStatus), data=st.data())
@@ -137,22 +138,22 @@ class TransferMachine(RuleBasedStateMachine):
         count = data.draw(st.integers(0, self.transfer.outstanding))
         if self.transfer.status is TransferStatus.READY:
             return
-        accepted = self.command(rules.acknowledge, status, count)
+        accepted = self.command(transfer_rules.acknowledge, status, count)
         if accepted and status is AckStatus.SUCCESS:  # of other events too: count may be 0
             self.moves.append(self.now)
 
     @rule()
     def cancel(self) -> None:
-        if self.command(rules.cancel) and self.cancelled_at is None:
+        if self.command(transfer_rules.cancel) and self.cancelled_at is None:
             self.cancelled_at = self.now
 
     @rule(step=STEPS)
     def pass_time(self, step: timedelta) -> None:
         """Time goes from timer to timer, as on the platform."""
         until = self.now + step
-        while (due := rules.next_wake(self.transfer)) is not None and due <= until:
+        while (due := transfer_rules.next_wake(self.transfer)) is not None and due <= until:
             self.now = max(self.now, due)
-            self.take(rules.wake(self.transfer, self.now))
+            self.take(transfer_rules.wake(self.transfer, self.now))
             assert self.transfer.status.final, "a due timer decided nothing"
         self.now = until
 
@@ -160,7 +161,7 @@ class TransferMachine(RuleBasedStateMachine):
     def wake_late(self, step: timedelta) -> None:
         """The worker was away: the timer fires when it fires."""
         self.now += step
-        self.take(rules.wake(self.transfer, self.now))
+        self.take(transfer_rules.wake(self.transfer, self.now))
 
     @invariant()
     def progress_is_100_exactly_on_success(self) -> None:
@@ -171,7 +172,7 @@ class TransferMachine(RuleBasedStateMachine):
 
     @invariant()
     def deadline_is_the_latest_move_and_the_window(self) -> None:
-        found = rules.deadline(self.transfer)
+        found = transfer_rules.deadline(self.transfer)
         if not self.moves:
             assert found is None
         else:
@@ -184,7 +185,7 @@ class TransferMachine(RuleBasedStateMachine):
             TransferStatus.IN_PROGRESS,
             TransferStatus.CANCELLATION_REQUESTED,
         )
-        due = rules.next_wake(self.transfer)
+        due = transfer_rules.next_wake(self.transfer)
         assert (due is not None) is waiting
         if due is not None and self.transfer.status is TransferStatus.IN_PROGRESS:
             assert due == min(self.due_by_deadline(), self.started + limits.TRANSFER_LIFE)

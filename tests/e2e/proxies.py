@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.servers import free_port
-from tests.support import wait_until
+from tests.kit.platform import free_port, wait_until
 
 # Debian keeps servers where only root's PATH leads.
 _PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin"))

@@ -10,10 +10,11 @@ import pytest
 
 from ferryman.domain.limits import CLAIM_CONFIRMATION, CLAIM_SILENCE
 from ferryman.store.embedded import EmbeddedPostgres
-from tests.e2e.cargo import fetch
-from tests.e2e.pods import PATIENCE, pod
 from tests.e2e.proxies import KINDS, proxy
-from tests.support import Crossing, PlatformProcess, wait_until
+from tests.kit.agents import PATIENCE, running_agent, start_agent
+from tests.kit.database import fetch
+from tests.kit.function_app import FunctionMigration
+from tests.kit.platform import PlatformProcess, wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(6 * PATIENCE)]
 
@@ -41,9 +42,9 @@ def rows(platform: PlatformProcess, query: str, *arguments: object) -> list[Any]
     return fetch(platform.database_url, query, *arguments)
 
 
-def asks(platform: PlatformProcess, crossing: Crossing, agent: str) -> bool:
+def asks(platform: PlatformProcess, migration: FunctionMigration, agent: str) -> bool:
     """Whether that agent was the last to begin a long poll that got nothing at once."""
-    key = crossing.registration["serverAppKey"]
+    key = migration.registration["serverAppKey"]
     query = (
         "SELECT 1 FROM asking JOIN app USING (app_id) WHERE (server_app_key, agent_id) = ($1, $2)"
     )
@@ -58,9 +59,9 @@ def fall_silent(platform: PlatformProcess, agent: str, silence: timedelta) -> No
     rows(platform, statement, agent, silence)
 
 
-def claimants(crossing: Crossing) -> list[str]:
+def claimants(migration: FunctionMigration) -> list[str]:
     """The agents that were given the transfer, in their order."""
-    claims = [each for each in crossing.timeline() if each["kind"] == "listener.claimed"]
+    claims = [each for each in migration.timeline() if each["kind"] == "listener.claimed"]
     return [each["data"]["agentId"] for each in claims]
 
 
@@ -68,17 +69,17 @@ def digest(data: bytes) -> str:
     return sha256(data).hexdigest()
 
 
-def finish(crossing: Crossing) -> dict[str, str]:
+def finish(migration: FunctionMigration) -> dict[str, str]:
     """Take in all files once the export is complete, which ends it well; their digests by label."""
-    wait_until(lambda: crossing.view()["exportCompletedAt"], PATIENCE)
-    files = [message for message in crossing.messages() if message["key"]]
+    wait_until(lambda: migration.view()["exportCompletedAt"], PATIENCE)
+    files = [message for message in migration.messages() if message["key"]]
     found = {}
-    with crossing.migration() as migration:
+    with migration.client() as client:
         for message in files:
-            with migration.get_app_data_payload(message["key"]) as payload:
+            with client.get_app_data_payload(message["key"]) as payload:
                 found[message["label"]] = digest(payload.content())
-    crossing.settle()
-    view = crossing.view()
+    migration.settle()
+    view = migration.view()
     assert (view["status"], view["files"]) == ("SUCCESS", len(found)), view
     return found
 
@@ -87,7 +88,7 @@ WHOLE = """
 import os
 
 def export(gateway, details):
-    with gateway.create_app_data("of " + os.environ["FERRYMAN_TEST_POD"]) as data:
+    with gateway.create_app_data("of " + os.environ["FERRYMAN_TEST_AGENT"]) as data:
         data.write(b"whole")
     gateway.complete_export()
 """
@@ -100,21 +101,21 @@ def test_an_agent_that_died_while_it_waited(
     """The platform does not notice where the proxy keeps the connection of a client that left."""
     (tmp_path / "listener.py").write_text(WHOLE)
     with proxy(name, platform.port) as url:
-        crossing = Crossing.begin(platform, tmp_path / "cloud-app", start=False)
-        with pod("pod-1", crossing, tmp_path, url) as first:
-            wait_until(lambda: asks(platform, crossing, "pod-1"), PATIENCE)
+        migration = FunctionMigration.begin(platform, tmp_path / "cloud-app", start=False)
+        with running_agent(start_agent("agent-1", migration, tmp_path, url)) as first:
+            wait_until(lambda: asks(platform, migration, "agent-1"), PATIENCE)
             first.kill()
-            crossing.start()
+            migration.start()
             if KINDS[name].hides:
-                wait_until(lambda: claimants(crossing) == ["pod-1"])
-        with pod("pod-2", crossing, tmp_path, url):
+                wait_until(lambda: claimants(migration) == ["agent-1"])
+        with running_agent(start_agent("agent-2", migration, tmp_path, url)):
             wait_until(
-                lambda: asks(platform, crossing, "pod-2") or "pod-2" in claimants(crossing),
+                lambda: asks(platform, migration, "agent-2") or "agent-2" in claimants(migration),
                 PATIENCE,
             )
-            fall_silent(platform, "pod-1", CLAIM_CONFIRMATION)
-            assert finish(crossing) == {"of pod-2": digest(b"whole")}
-    assert claimants(crossing)[-1] == "pod-2"
+            fall_silent(platform, "agent-1", CLAIM_CONFIRMATION)
+            assert finish(migration) == {"of agent-2": digest(b"whole")}
+    assert claimants(migration)[-1] == "agent-2"
 
 
 BIG = bytes(9 << 20)
@@ -123,8 +124,8 @@ BIG = bytes(9 << 20)
 SLOW = """
 import os, pathlib, time
 
-POD = os.environ["FERRYMAN_TEST_POD"]
-GO = pathlib.Path(__file__).with_name("go-" + POD)
+AGENT = os.environ["FERRYMAN_TEST_AGENT"]
+GO = pathlib.Path(__file__).with_name("go-" + AGENT)
 BIG = bytes(9 << 20)
 
 def mark(word):
@@ -144,7 +145,7 @@ def export(gateway, details):
     with gateway.create_app_data("notes", resume_key=KEY) as data:
         data.write(BIG)
         wait()
-        data.write(POD.encode())
+        data.write(AGENT.encode())
     mark("written")
     gateway.complete_export()
     mark("completed")
@@ -159,26 +160,26 @@ def test_an_agent_that_is_paused_in_the_middle_of_a_file(
     """Another one exports; what the first one does when it wakes up is refused, and it lives on."""
     (tmp_path / "listener.py").write_text(f"KEY = {key!r}\n{ONE_FILE}")
     with proxy("haproxy", platform.port) as url:
-        crossing = Crossing.begin(platform, tmp_path / "cloud-app", claim=False)
-        with pod("pod-1", crossing, tmp_path, url) as first:
+        migration = FunctionMigration.begin(platform, tmp_path / "cloud-app", claim=False)
+        with running_agent(start_agent("agent-1", migration, tmp_path, url)) as first:
             first.marked("waiting")
             first.pause()
-            with pod("pod-2", crossing, tmp_path, url) as second:
-                wait_until(lambda: asks(platform, crossing, "pod-2"), PATIENCE)
-                assert claimants(crossing) == ["pod-1"]
-                fall_silent(platform, "pod-1", CLAIM_SILENCE)
+            with running_agent(start_agent("agent-2", migration, tmp_path, url)) as second:
+                wait_until(lambda: asks(platform, migration, "agent-2"), PATIENCE)
+                assert claimants(migration) == ["agent-1"]
+                fall_silent(platform, "agent-1", CLAIM_SILENCE)
                 second.marked("waiting")
-                (tmp_path / "go-pod-1").touch()
-                first.wake()
+                (tmp_path / "go-agent-1").touch()
+                first.resume()
                 first.says("claim.superseded")
                 first.says("its listener ends")
-                (tmp_path / "go-pod-2").touch()
-                assert finish(crossing) == {"notes": digest(BIG + b"pod-2")}
-            assert claimants(crossing) == ["pod-1", "pod-2"]
+                (tmp_path / "go-agent-2").touch()
+                assert finish(migration) == {"notes": digest(BIG + b"agent-2")}
+            assert claimants(migration) == ["agent-1", "agent-2"]
             assert first.marks == ["waiting"], "it wrote on"
-            assert not [each for each in crossing.messages() if "errored" in each["eventType"]]
+            assert not [each for each in migration.messages() if "errored" in each["eventType"]]
             assert "listener.failed" not in first.log
-            assert finish(crossing.another()) == {"notes": digest(BIG + b"pod-1")}
+            assert finish(migration.another()) == {"notes": digest(BIG + b"agent-1")}
             assert first.marks == ["waiting", "waiting", "written", "completed"]
 
 
@@ -197,7 +198,7 @@ def export(gateway, details):
         each.write(BIG)
     wait()
     for each in (plain, half):
-        each.write(POD.encode())
+        each.write(AGENT.encode())
         each.close()
     gateway.complete_export()
 """
@@ -209,14 +210,14 @@ def test_an_agent_that_is_killed_in_the_middle_of_files(
 ) -> None:
     """Another one resumes what has a key, and writes the rest again."""
     (tmp_path / "listener.py").write_text(THREE_FILES)
-    (tmp_path / "go-pod-2").touch()
+    (tmp_path / "go-agent-2").touch()
     with proxy("haproxy", platform.port) as url:
-        crossing = Crossing.begin(platform, tmp_path / "cloud-app", claim=False)
-        with pod("pod-1", crossing, tmp_path, url) as first:
+        migration = FunctionMigration.begin(platform, tmp_path / "cloud-app", claim=False)
+        with running_agent(start_agent("agent-1", migration, tmp_path, url)) as first:
             first.marked("waiting")
             first.kill()
-        fall_silent(platform, "pod-1", CLAIM_SILENCE)
-        with pod("pod-2", crossing, tmp_path, url) as second:
-            big = digest(BIG + b"pod-2")
-            assert finish(crossing) == {"done": digest(b"done"), "half": big, "plain": big}
+        fall_silent(platform, "agent-1", CLAIM_SILENCE)
+        with running_agent(start_agent("agent-2", migration, tmp_path, url)) as second:
+            big = digest(BIG + b"agent-2")
+            assert finish(migration) == {"done": digest(b"done"), "half": big, "plain": big}
             assert second.marks == ["recognised", "waiting"]

@@ -1,6 +1,5 @@
 """An app whose functions hang harms itself alone."""
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,12 +9,14 @@ from pathlib import Path
 import pytest
 
 from ferryman.vocab import EventType
-from tests.support import Crossing, PlatformProcess, manifest, wait_until
+from tests.kit.function_app import FunctionMigration
+from tests.kit.manifests import function_manifest
+from tests.kit.platform import PlatformProcess, wait_until
 
 pytestmark = pytest.mark.e2e
 
-PLACES = 2
-"""Half of the four that there are."""
+PLACES = 1
+"""What a function that has not returned yet may take of the four that there are."""
 
 LIMIT = 10
 """Seconds that a function may take here."""
@@ -37,7 +38,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PlatformProce
     """A platform of its own: the limit of a function is low, a dead worker soon found."""
     env = {
         "FERRYMAN_FUNCTION_SECONDS": str(LIMIT),
-        "FERRYMAN_FUNCTION_CONCURRENCY": str(2 * PLACES),
+        "FERRYMAN_FUNCTION_CONCURRENCY": "4",
         "FERRYMAN_DELIVERY_CONCURRENCY": "20",
         "FERRYMAN_HEARTBEAT_SECONDS": "1",
     }
@@ -46,25 +47,25 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PlatformProce
 
 
 @pytest.fixture
-def hanging(platform: PlatformProcess, app_folder: Path) -> Iterator[Crossing]:
+def hanging(platform: PlatformProcess, app_folder: Path) -> Iterator[FunctionMigration]:
     """A transfer of the app that hangs, listening to its files only."""
-    files_only = manifest(events=[EventType.UPLOADED])
-    crossing = Crossing.begin(platform, app_folder, code=HANGING, manifest=files_only)
-    yield crossing
-    if crossing.status == "IN_PROGRESS":
-        acknowledge(crossing, [each["messageId"] for each in crossing.messages()])
+    files_only = function_manifest(events=[EventType.UPLOADED])
+    migration = FunctionMigration.begin(platform, app_folder, code=HANGING, manifest=files_only)
+    yield migration
+    if migration.status == "IN_PROGRESS":
+        acknowledge(migration, [each["messageId"] for each in migration.messages()])
     platform.settle_all()
 
 
-def upload_many(crossing: Crossing, count: int) -> list[str]:
+def upload_many(migration: FunctionMigration, count: int) -> list[str]:
     """Small files, by as few calls as can be; their messages."""
     with ThreadPoolExecutor(8) as pool:
-        return list(pool.map(lambda number: upload(crossing, b"%d" % number), range(count)))
+        return list(pool.map(lambda number: upload(migration, b"%d" % number), range(count)))
 
 
-def upload(crossing: Crossing, data: bytes) -> str:
-    server = crossing.server
-    begun = server.ok("POST", f"/server/v1/transfers/{crossing.transfer_id}/app-data", {})
+def upload(migration: FunctionMigration, data: bytes) -> str:
+    server = migration.server
+    begun = server.ok("POST", f"/server/v1/transfers/{migration.transfer_id}/app-data", {})
     part = {"number": 1, "size": len(data), "sha256": sha256(data).hexdigest()}
     path = f"/server/v1/uploads/{begun['uploadId']}"
     [target] = server.ok("POST", f"{path}/parts", {"parts": [part]})["parts"]
@@ -76,24 +77,23 @@ def upload(crossing: Crossing, data: bytes) -> str:
     return str(server.ok("POST", f"{path}/complete", done)["messageId"])
 
 
-def acknowledge(crossing: Crossing, message_ids: list[str]) -> None:
-    path = f"/app/migration/forge/v1/message/{crossing.transfer_id}/status"
-    crossing.cloud.ok("POST", path, {"status": "SUCCESS", "messageIds": message_ids})
+def acknowledge(migration: FunctionMigration, message_ids: list[str]) -> None:
+    path = f"/app/migration/forge/v1/message/{migration.transfer_id}/status"
+    migration.cloud.ok("POST", path, {"status": "SUCCESS", "messageIds": message_ids})
 
 
-def reached(crossing: Crossing) -> list[str]:
+def reached(migration: FunctionMigration) -> list[str]:
     """The messages that the function got, once for each time."""
-    lines = crossing.book.read_text().splitlines() if crossing.book.exists() else []
-    return [json.loads(line)["messageId"] for line in lines]
+    return [event["messageId"] for event in migration.events()]
 
 
-def outcomes(crossing: Crossing) -> list[str]:
+def outcomes(migration: FunctionMigration) -> list[str]:
     """How the attempts at all its messages ended."""
-    return [each["outcome"] for message in crossing.messages() for each in message["attempts"]]
+    return [each["outcome"] for message in migration.messages() for each in message["attempts"]]
 
 
 def test_what_is_acknowledged_while_it_waits_for_a_place_never_gets_one(
-    platform: PlatformProcess, hanging: Crossing
+    platform: PlatformProcess, hanging: FunctionMigration
 ) -> None:
     sent = upload_many(hanging, 30)
     wait_until(lambda: len(reached(hanging)) == PLACES)
@@ -110,7 +110,7 @@ def test_what_is_acknowledged_while_it_waits_for_a_place_never_gets_one(
 
 
 def test_killing_the_worker_costs_no_attempt_of_what_only_waited(
-    platform: PlatformProcess, hanging: Crossing
+    platform: PlatformProcess, hanging: FunctionMigration
 ) -> None:
     upload_many(hanging, 30)
     for kills in range(1, 4):
@@ -133,16 +133,52 @@ def test_killing_the_worker_costs_no_attempt_of_what_only_waited(
 
 
 def test_other_apps_and_deadlines_are_served_on_time(
-    platform: PlatformProcess, hanging: Crossing, tmp_path: Path
+    platform: PlatformProcess, hanging: FunctionMigration, tmp_path: Path
 ) -> None:
     upload_many(hanging, 150)
     wait_until(lambda: len(reached(hanging)) >= PLACES)
-    late = Crossing.begin(platform, tmp_path / "late-app", windowSeconds=10)
-    late.upload("nobody acknowledges this")
-    other = Crossing.begin(platform, tmp_path / "other-app")
-    message_id = other.upload("single")
+    late = FunctionMigration.begin(platform, tmp_path / "late-app", windowSeconds=10)
+    late.send("nobody acknowledges this")
+    other = FunctionMigration.begin(platform, tmp_path / "other-app")
+    message_id = other.send("single")
     wait_until(lambda: message_id in [event["messageId"] for event in other.events()])
     deadline = late.view()["deadline"] or late.view()["settledAt"]
     wait_until(lambda: late.status == "TIMED_OUT")
     assert abs(late.view()["settledAt"] - deadline) < LIMIT * 1000
     assert len(reached(hanging)) < 50, "the others came after those that hang"
+
+
+HANGS_UNTIL = """\
+import pathlib, time
+
+def run(event, context):
+    while not pathlib.Path({path!r}).exists():
+        time.sleep(0.1)
+"""
+
+
+@pytest.mark.parametrize("hanging", [2, 20])
+def test_apps_that_all_hang_hold_up_no_other(tmp_path: Path, hanging: int) -> None:
+    """Their functions would go on for an hour, so that nothing comes free by itself."""
+    env = {"FERRYMAN_FUNCTION_SECONDS": "3600", "FERRYMAN_FUNCTION_CONCURRENCY": "4"}
+    release = tmp_path / "release"
+    with PlatformProcess(tmp_path / "data", env=env) as platform:
+        code = HANGS_UNTIL.format(path=str(release))
+        hung = [
+            FunctionMigration.begin(platform, tmp_path / f"hanging-{number}", code=code)
+            for number in range(hanging)
+        ]
+        wait_until(lambda: all(_runs(each) for each in hung))
+        for number in range(3):
+            healthy = FunctionMigration.begin(platform, tmp_path / f"healthy-{number}")
+            message_id = healthy.send("single")
+            wait_until(
+                lambda: message_id in [event["messageId"] for event in healthy.events()]  # noqa: B023
+            )
+        assert all(_runs(each) for each in hung)
+        release.touch()
+        wait_until(lambda: all("DELIVERED" in outcomes(each) for each in hung))
+
+
+def _runs(migration: FunctionMigration) -> bool:
+    return "RUNNING" in outcomes(migration)

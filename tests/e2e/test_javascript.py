@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from ferryman.functions.source import load_manifest
-from tests.support import Crossing, PlatformProcess, manifest, wait_until
+from tests.kit.function_app import FunctionMigration
+from tests.kit.manifests import function_manifest
+from tests.kit.platform import PlatformProcess, wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("javascript")]
 
@@ -18,55 +20,55 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 ISSUES = 250
 
 
-def begin(platform: PlatformProcess, example: str, folder: Path) -> Crossing:
+def begin(platform: PlatformProcess, example: str, folder: Path) -> FunctionMigration:
     """A transfer of that example, run from a copy."""
     app = folder / example
     shutil.copytree(EXAMPLES / example, app)
     (folder / "unused").mkdir()
-    crossing = Crossing.begin(
+    migration = FunctionMigration.begin(
         platform, folder / "unused", source=str(app), manifest=load_manifest(app)
     )
     rows = [("jira:issue", str(number), f"1{number}") for number in range(ISSUES - 10)]
     rows += [("identity:user", f"jira.userkey/{name}", f"account-{name}") for name in "abcde"]
     keys = ("namespace", "serverKey", "cloudKey")
     lines = "".join(json.dumps(dict(zip(keys, row, strict=True))) + "\n" for row in rows)
-    path = f"/admin/v1/migrations/{crossing.migration_id}/mappings"
-    reply = crossing.admin.call(
+    path = f"/admin/v1/migrations/{migration.migration_id}/mappings"
+    reply = migration.admin.call(
         "PUT", path, raw=lines.encode(), headers={"Content-Type": "application/x-ndjson"}
     )
     assert reply.status == 200, reply.body
-    return crossing
+    return migration
 
 
-def export(crossing: Crossing, label: str, records: Iterable[object]) -> None:
+def export(migration: FunctionMigration, label: str, records: Iterable[object]) -> None:
     """Send one file of JSON lines, as a server app would."""
-    with crossing.gateway() as gateway, gateway.create_app_data(label) as file:
+    with migration.gateway() as gateway, gateway.create_app_data(label) as file:
         file.write(gzip.compress("".join(json.dumps(each) + "\n" for each in records).encode()))
 
 
-def logs(crossing: Crossing) -> list[str]:
+def logs(migration: FunctionMigration) -> list[str]:
     """What the app added to the progress log."""
-    return [entry["data"]["message"] for entry in _entries(crossing, "log.added")]
+    return [entry["data"]["message"] for entry in _entries(migration, "log.added")]
 
 
-def _entries(crossing: Crossing, kind: str) -> list[Any]:
-    return [entry for entry in crossing.timeline() if entry["kind"] == kind]
+def _entries(migration: FunctionMigration, kind: str) -> list[Any]:
+    return [entry for entry in migration.timeline() if entry["kind"] == kind]
 
 
 def test_a_javascript_app_imports_a_real_export(
     platform_process: PlatformProcess, tmp_path: Path
 ) -> None:
-    crossing = begin(platform_process, "forge-js", tmp_path)
+    migration = begin(platform_process, "forge-js", tmp_path)
     notes = [
         {"id": number, "issue": str(number), "author": "abcdefg"[number % 7], "text": f"♥ {number}"}
         for number in range(ISSUES)
     ]
-    export(crossing, "notes", notes)
-    export(crossing, "settings", [{"name": "colour", "value": {"paper": "yellow"}}])
-    export(crossing, "unheard-of", [])
-    crossing.complete_export()
-    wait_until(lambda: crossing.status == "INCOMPLETE" or None)
-    assert sorted(logs(crossing)) == [
+    export(migration, "notes", notes)
+    export(migration, "settings", [{"name": "colour", "value": {"paper": "yellow"}}])
+    export(migration, "unheard-of", [])
+    migration.complete_export()
+    wait_until(lambda: migration.status == "INCOMPLETE" or None)
+    assert sorted(logs(migration)) == [
         "Imported 1 settings",
         "Imported 240 notes; 10 belong to issues that were not migrated",
         "Nothing in this app imports files labelled unheard-of",
@@ -90,15 +92,15 @@ def test_a_javascript_app_imports_a_real_export(
 def test_a_typescript_app_imports_a_real_export(
     platform_process: PlatformProcess, tmp_path: Path
 ) -> None:
-    crossing = begin(platform_process, "forge-ts", tmp_path)
+    migration = begin(platform_process, "forge-ts", tmp_path)
     worklogs = [
         {"issue": str(number), "author": "abcdefg"[number % 7], "seconds": 1800}
         for number in range(70)
     ]
-    export(crossing, "worklogs", worklogs)
-    crossing.complete_export()
-    wait_until(lambda: crossing.status == "SUCCESS" or None)
-    [line] = logs(crossing)
+    export(migration, "worklogs", worklogs)
+    migration.complete_export()
+    wait_until(lambda: migration.status == "SUCCESS" or None)
+    [line] = logs(migration)
     project, _, hours = line.partition(": ")
     assert project == "Project HAR"
     assert json.loads(hours) == {f"account-{name}": 5 for name in "abcde"} | {"unknown": 10}
@@ -108,20 +110,20 @@ def test_every_method_of_the_migration_package_does_what_is_documented(
     platform_process: PlatformProcess, tmp_path: Path
 ) -> None:
     code = Path(__file__).with_name("every_call.js").read_text()
-    crossing = Crossing.begin(platform_process, tmp_path, code=code, file="index.js")
+    migration = FunctionMigration.begin(platform_process, tmp_path, code=code, file="index.js")
     rows = "".join(f"jira:issue,{number},1{number}\n" for number in range(250))
-    path = f"/admin/v1/migrations/{crossing.migration_id}/mappings"
-    reply = crossing.admin.call(
+    path = f"/admin/v1/migrations/{migration.migration_id}/mappings"
+    reply = migration.admin.call(
         "PUT",
         path,
         raw=f"namespace,serverKey,cloudKey\n{rows}".encode(),
         headers={"Content-Type": "text/csv"},
     )
     assert reply.status == 200, reply.body
-    crossing.upload("data", b'{"a": [1]}')
-    crossing.complete_export()
-    wait_until(lambda: crossing.status == "SUCCESS" or None)
-    [line] = logs(crossing)
+    migration.send("data", b'{"a": [1]}')
+    migration.complete_export()
+    wait_until(lambda: migration.status == "SUCCESS" or None)
+    [line] = logs(migration)
     said = json.loads(line)
     assert said["context"]["installContext"].startswith("ari:cloud:")
     assert said["forge"] == ["MigrationAPIError", "default", "migration"]
@@ -154,7 +156,7 @@ def test_registering_refuses_what_does_not_compile(
             "kind": "forge",
             "serverAppKey": "org.example.broken-server",
             "cloudAppKey": "org.example.broken",
-            "manifest": manifest(),
+            "manifest": function_manifest(),
             "source": str(tmp_path),
         },
     )

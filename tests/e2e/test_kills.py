@@ -7,7 +7,6 @@ tests of its own, with a real server app.
 import math
 import os
 import random
-import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -19,15 +18,17 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.e2e.flow import Flow
-from tests.support import Crossing, PlatformProcess, wait_until
+from tests.e2e.kill_run import KillRun
+from tests.kit import forked
+from tests.kit.function_app import FunctionMigration
+from tests.kit.platform import PlatformProcess, wait_until
 
 pytestmark = pytest.mark.e2e
 
 FILES = 12
 NEVER = 1_000_000
 
-KILL_SECONDS = int(os.environ.get("FERRYMAN_KILL_SECONDS", "120"))
+KILL_SECONDS = int(os.environ.get("FERRYMAN_KILL_SECONDS", "40"))
 """For about so long something is killed while messages flow."""
 
 SHARED = f"""
@@ -86,22 +87,22 @@ class Voyage:
         self.platform = platform
         self.folder = folder / f"voyage-{number}"
         self.folder.mkdir()
-        self.crossing = Crossing.begin(
+        self.migration = FunctionMigration.begin(
             platform, self.folder / "cloud-app", claim=False, code=IMPORTER
         )
-        code = LISTENER.replace("KEY", self.crossing.registration["serverAppKey"])
+        code = LISTENER.replace("KEY", self.migration.registration["serverAppKey"])
         (self.folder / "listener.py").write_text(code)
         self.start_agent()
 
     def start_agent(self) -> None:
         with (self.folder / "agent.log").open("ab") as log:
-            self.agent = subprocess.Popen(
+            self.agent = forked.Popen(
                 [sys.executable, "-m", "ferryman", "agent", "run", "listener:Listener"],
                 cwd=self.folder,
                 env={
                     **os.environ,
                     "FERRYMAN_URL": self.platform.url,
-                    "FERRYMAN_SERVER_TOKEN": self.crossing.tokens["serverToken"],
+                    "FERRYMAN_SERVER_TOKEN": self.migration.tokens["serverToken"],
                 },
                 stdout=log,
                 stderr=log,
@@ -133,8 +134,8 @@ class Voyage:
 
     def reached(self, target: int) -> bool:
         """Whether it is that far, by files, attempts and acknowledgements; or over."""
-        path = f"/admin/v1/transfers/{self.crossing.transfer_id}"
-        reply = self.crossing.admin.call("GET", path)
+        path = f"/admin/v1/transfers/{self.migration.transfer_id}"
+        reply = self.migration.admin.call("GET", path)
         if reply.status == 503:
             return False  # the database is on its way back
         assert reply.status == 200, reply.body
@@ -146,7 +147,7 @@ class Voyage:
     def check(self) -> None:
         """It ends well, and everything is there exactly as it was written."""
         wait_until(partial(self.reached, NEVER), 90)
-        view = self.crossing.view()
+        view = self.migration.view()
         assert (view["status"], view["undelivered"]) == ("SUCCESS", 0), view
         scope: dict[str, object] = {}
         exec(SHARED, scope)  # noqa: S102 - the very function that the listener has
@@ -154,7 +155,7 @@ class Voyage:
             written = scope["content"](label)  # type: ignore[operator]
             data = (self.folder / "cloud-app" / "imported" / f"label-{label}").read_bytes()
             assert sha256(data).digest() == sha256(written).digest(), label
-        messages = self.crossing.messages()
+        messages = self.migration.messages()
         files = [m for m in messages if m["key"]]
         assert len(files) == view["files"] >= FILES
         for message in files:
@@ -199,7 +200,7 @@ def test_each_process_is_killed_once_in_one_migration(tmp_path: Path) -> None:
 @pytest.mark.timeout(270 + KILL_SECONDS)
 def test_messages_flow_while_anything_is_killed(tmp_path: Path) -> None:
     """Two replicas of the API, three workers, their functions, the database; see ``Flow``."""
-    flow = Flow(tmp_path, chosen())
+    flow = KillRun(tmp_path, chosen())
     flow.run(15 * KILL_SECONDS, gap=(0.2, 0.8), at_most=KILL_SECONDS)
     assert flow.killed.total() >= 5
 
@@ -209,7 +210,7 @@ def test_messages_flow_while_anything_is_killed(tmp_path: Path) -> None:
 def test_many_messages_flow_while_anything_is_killed(tmp_path: Path) -> None:
     """The same for as long as it takes: ``FERRYMAN_SOAK_MESSAGES``, 20,000 by default."""
     messages = int(os.environ.get("FERRYMAN_SOAK_MESSAGES", "20000"))
-    Flow(tmp_path, chosen()).run(messages, gap=(0.2, 0.8), at_most=math.inf)
+    KillRun(tmp_path, chosen()).run(messages, gap=(0.2, 0.8), at_most=math.inf)
 
 
 def chosen() -> random.Random:
@@ -232,21 +233,21 @@ def test_the_clock_jumps_while_workers_are_killed(tmp_path: Path) -> None:
     platform = PlatformProcess(tmp_path / "data", env=env)
     try:
         platform.start()
-        crossing = Crossing.begin(platform, tmp_path / "cloud-app", code=HASTY)
+        migration = FunctionMigration.begin(platform, tmp_path / "cloud-app", code=HASTY)
         for number in range(10):
-            crossing.upload(f"{'refused' if number % 2 else 'taken'} {number}")
-        deadline = crossing.view()["deadline"]
+            migration.send(f"{'refused' if number % 2 else 'taken'} {number}")
+        deadline = migration.view()["deadline"]
         with ThreadPoolExecutor(1) as pool:
-            jumps = pool.submit(crossing.advance, 1200)
+            jumps = pool.submit(migration.advance, 1200)
             for _ in range(3):
                 for worker in platform.workers():
                     worker.kill()
                 wait([jumps], timeout=3)
             jumps.result()
-        view = crossing.view()
+        view = migration.view()
         assert view["status"] == "TIMED_OUT"
         assert 0 <= view["settledAt"] - deadline < 60_000, "the deadline was passed over"
-        for message in crossing.messages():
+        for message in migration.messages():
             refused = "refused" in (message["label"] or "")
             tried = [each["number"] for each in message["attempts"]]
             assert tried == list(range(1, len(tried) + 1))
@@ -274,17 +275,17 @@ def run(event, context):
 
 def test_a_delivery_whose_worker_is_killed_is_taken_over_by_another(tmp_path: Path) -> None:
     with platform_in(tmp_path) as platform:
-        crossing = Crossing.begin(platform, tmp_path / "cloud-app", code=SLOW)
+        migration = FunctionMigration.begin(platform, tmp_path / "cloud-app", code=SLOW)
         starts = tmp_path / "cloud-app" / "starts"
         wait_until(starts.exists)
-        [message] = crossing.messages()
+        [message] = migration.messages()
         assert [each["outcome"] for each in message["attempts"]] == ["RUNNING"]
         [worker] = platform.workers()
         worker.kill()
-        wait_until(lambda: crossing.messages()[0]["state"] == "DELIVERED")
-        [message] = crossing.messages()
+        wait_until(lambda: migration.messages()[0]["state"] == "DELIVERED")
+        [message] = migration.messages()
         assert [each["outcome"] for each in message["attempts"]] == ["LOST", "DELIVERED"]
-        assert "attempt.lost" in [each["kind"] for each in crossing.timeline()]
+        assert "attempt.lost" in [each["kind"] for each in migration.timeline()]
         assert starts.read_text().split() == [message["messageId"]] * 2
 
 

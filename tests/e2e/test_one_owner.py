@@ -15,14 +15,16 @@ import psutil
 import pytest
 
 from ferryman.vocab import EventType
-from tests.support import Crossing, PlatformProcess, wait_until
+from tests.kit import forked
+from tests.kit.function_app import FunctionMigration
+from tests.kit.platform import PlatformProcess, wait_until
 
 pytestmark = pytest.mark.e2e
 
 
 def ferryman(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
     own = {k: v for k, v in os.environ.items() if not k.startswith("FERRYMAN_")}
-    return subprocess.run(
+    return forked.run(
         [sys.executable, "-m", "ferryman", *arguments],
         env={**own, **environment},
         capture_output=True,
@@ -62,30 +64,30 @@ def test_a_data_folder_takes_one_platform_and_is_free_after_a_kill(tmp_path: Pat
 def test_a_script_completes_an_export(
     platform_process: PlatformProcess, app_folder: Path, tmp_path: Path
 ) -> None:
-    crossing = Crossing.begin(platform_process, app_folder, claim=False)
+    migration = FunctionMigration.begin(platform_process, app_folder, claim=False)
     (tmp_path / "notes").write_text("harbour")
     own = {
         "FERRYMAN_URL": platform_process.url,
-        "FERRYMAN_SERVER_TOKEN": crossing.tokens["serverToken"],
+        "FERRYMAN_SERVER_TOKEN": migration.tokens["serverToken"],
     }
     put = ferryman(
-        "data", "put", str(tmp_path / "notes"), "--transfer", crossing.transfer_id, "--json", **own
+        "data", "put", str(tmp_path / "notes"), "--transfer", migration.transfer_id, "--json", **own
     )
     assert put.returncode == 0, put.stderr
-    assert crossing.view()["exportCompletedAt"] is None
+    assert migration.view()["exportCompletedAt"] is None
     for arguments, said in ((["--json"], None), ([], "The export is complete.\n")):
-        done = ferryman("data", "complete", "--transfer", crossing.transfer_id, *arguments, **own)
+        done = ferryman("data", "complete", "--transfer", migration.transfer_id, *arguments, **own)
         assert (done.returncode, done.stderr) == (0, "")
         if said is None:
-            expected = {"transferId": crossing.transfer_id, "exportCompleted": True}
+            expected = {"transferId": migration.transfer_id, "exportCompleted": True}
             assert json.loads(done.stdout) == expected
         else:
             assert done.stdout == said
-    assert crossing.view()["exportCompletedAt"] is not None
-    assert crossing.status == "IN_PROGRESS"
+    assert migration.view()["exportCompletedAt"] is not None
+    assert migration.status == "IN_PROGRESS"
     message_id = json.loads(put.stdout)["messageId"]
-    crossing.migration().message_processed(crossing.transfer_id, message_id)
-    assert crossing.status == "SUCCESS"
+    migration.client().message_processed(migration.transfer_id, message_id)
+    assert migration.status == "SUCCESS"
     wrong = ferryman("data", "complete", "--transfer", "nothing", **own)
     assert wrong.returncode == 1
     assert "transfer_not_found" in wrong.stderr
@@ -133,7 +135,7 @@ def test_a_remote_is_called_in_the_name_that_it_knows(
                 "endpoint": [{"key": "e", "remote": "remote", "route": {"path": "/events"}}],
             },
         }
-        Crossing.begin(
+        FunctionMigration.begin(
             platform_process, app_folder, manifest=manifest, source=None, forgeAppId=forge_app_id
         )
         wait_until(lambda: tokens)

@@ -1,4 +1,4 @@
-"""The platform on a PostgreSQL of the operator's own, found on this machine."""
+"""The platform on a PostgreSQL and an S3 of the operator's own, found on this machine."""
 
 import json
 import os
@@ -8,8 +8,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
+import boto3
 import pytest
+
+from tools.ceph import Ceph, missing
 
 _FOUND = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
 
@@ -55,18 +60,44 @@ def database_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         subprocess.run(["rm", "-rf", str(folder)], check=True)
 
 
-@pytest.mark.e2e
-def test_the_demo_runs_on_it(database_url: str, tmp_path: Path) -> None:
-    """The whole main job, with no embedded server anywhere."""
-    done = subprocess.run(
-        [sys.executable, "-m", "ferryman", "demo", "--json", "--dir", str(tmp_path / "work")],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "FERRYMAN_DATABASE_URL": database_url},
+@pytest.fixture
+def ceph_if_any(request: pytest.FixtureRequest) -> Ceph | None:
+    """A machine without Ceph still tests the database."""
+    server: Ceph | None = None if missing() else request.getfixturevalue("ceph")
+    return server
+
+
+def _bucket(ceph: Ceph) -> Any:
+    keys = ceph.environment
+    resource = boto3.resource(
+        "s3",
+        endpoint_url=ceph.endpoint,
+        aws_access_key_id=keys["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=keys["AWS_SECRET_ACCESS_KEY"],
+        region_name=keys["AWS_REGION"],
     )
+    bucket = resource.Bucket(f"ferryman-{uuid4().hex[:8]}")
+    bucket.create()
+    return bucket
+
+
+@pytest.mark.e2e
+def test_the_demo_runs_on_both(database_url: str, ceph_if_any: Ceph | None, tmp_path: Path) -> None:
+    """The whole main job, with no embedded server anywhere and no folder of objects."""
+    command = [sys.executable, "-m", "ferryman", "demo", "--json", "--dir", str(tmp_path / "work")]
+    env = {**os.environ, "FERRYMAN_DATABASE_URL": database_url}
+    bucket = None
+    if ceph_if_any is not None:
+        bucket = _bucket(ceph_if_any)
+        command += ["--object-store", f"s3://{bucket.name}/demo?endpoint={ceph_if_any.endpoint}"]
+        env |= ceph_if_any.environment
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=env)
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     assert result["status"] == "SUCCESS"
     assert result["equal"]
-    assert not (tmp_path / "work" / "platform" / "postgres").exists()
+    platform = tmp_path / "work" / "platform"
+    assert not (platform / "postgres").exists()
+    if bucket is not None:
+        assert len(list(bucket.objects.filter(Prefix="demo/"))) == 4
+        assert not (platform / "objects").exists()

@@ -16,7 +16,8 @@ from uuid import uuid4
 import boto3
 import pytest
 
-from tests.support import Crossing, PlatformProcess, wait_until
+from tests.kit.function_app import FunctionMigration
+from tests.kit.platform import PlatformProcess, wait_until
 from tools.ceph import Ceph
 
 pytestmark = pytest.mark.e2e
@@ -111,11 +112,11 @@ def test_an_export_outlasts_a_store_that_is_down(
         )
         try:
             platform.start()
-            crossing = Crossing.begin(platform, app_folder)
+            migration = FunctionMigration.begin(platform, app_folder)
             with (
                 ThreadPoolExecutor(1) as pool,
                 # Ten seconds would be the length of the outage itself on a slow machine.
-                crossing.gateway(patience=120) as gateway,
+                migration.gateway(retry_seconds=120) as gateway,
                 gateway.create_app_data("patient") as file,
             ):
                 file.write(data[: 2 * PART])
@@ -123,9 +124,9 @@ def test_an_export_outlasts_a_store_that_is_down(
                     writing = pool.submit(file.write, data[2 * PART :])
                     relay.await_refusals(2)
                     # What needs no store goes on, and what needs one says what is wrong.
-                    assert crossing.view()["status"] == "IN_PROGRESS"
-                    path = f"/server/v1/transfers/{crossing.transfer_id}/app-data"
-                    reply = crossing.server.refused(503, "POST", path, {"label": "not now"})
+                    assert migration.view()["status"] == "IN_PROGRESS"
+                    path = f"/server/v1/transfers/{migration.transfer_id}/app-data"
+                    reply = migration.server.refused(503, "POST", path, {"label": "not now"})
                     assert reply["code"] == "store_unavailable"
                 writing.result()
                 with relay.away():
@@ -134,16 +135,16 @@ def test_an_export_outlasts_a_store_that_is_down(
                 closing.result()
             with (
                 ThreadPoolExecutor(1) as pool,
-                crossing.migration(patience=120) as migration,
+                migration.client(retry_seconds=120) as client,
             ):
-                [stored] = migration.iter_app_data(crossing.transfer_id)
-                with migration.get_app_data_payload(stored.key) as payload:
+                [stored] = client.iter_app_data(migration.transfer_id)
+                with client.get_app_data_payload(stored.key) as payload:
                     digest = sha256(payload.read(1000))
                     with relay.away():
                         reading = pool.submit(payload.read)
                         relay.await_refusals(2)
                     digest.update(reading.result())
                     assert digest.digest() == sha256(data).digest()
-            assert [m["label"] for m in crossing.messages() if m["label"]] == ["patient"]
+            assert [m["label"] for m in migration.messages() if m["label"]] == ["patient"]
         finally:
             platform.close()

@@ -15,8 +15,11 @@ import urllib3
 
 from ferryman import Gateway, GatewayError
 from ferryman.sdk.http import HttpTransport
-from ferryman.sdk.put import Sent, Watch, put_file
-from tests.support import Crossing, PlatformProcess
+from ferryman.sdk.progress import BytesProgress
+from ferryman.sdk.upload_file import UploadResult, upload_file
+from tests.kit.digests import parts_sha256
+from tests.kit.function_app import FunctionMigration
+from tests.kit.platform import PlatformProcess
 from tools.ceph import Ceph
 
 pytestmark = pytest.mark.e2e
@@ -52,32 +55,32 @@ def platform(
 
 
 @pytest.fixture
-def crossing(platform: PlatformProcess, app_folder: Path) -> Crossing:
-    return Crossing.begin(platform, app_folder)
+def migration(platform: PlatformProcess, app_folder: Path) -> FunctionMigration:
+    return FunctionMigration.begin(platform, app_folder)
 
 
 @pytest.fixture
-def gateway(crossing: Crossing) -> Iterator[Gateway]:
-    with crossing.gateway() as gateway:
+def gateway(migration: FunctionMigration) -> Iterator[Gateway]:
+    with migration.gateway() as gateway:
         yield gateway
 
 
 def die_after_three_parts(gateway: Gateway) -> None:
     with suppress(InterruptedError), gateway.create_app_data("l", resume_key="k") as file:
         file.write(LONG)
-        file._upload._all_stored()
+        file._upload._sender.wait()
         raise InterruptedError
 
 
-def content(crossing: Crossing) -> bytes:
-    with crossing.migration() as migration:
-        [file] = migration.iter_app_data(crossing.transfer_id)
-        with migration.get_app_data_payload(file.key) as payload:
+def content(migration: FunctionMigration) -> bytes:
+    with migration.client() as client:
+        [file] = client.iter_app_data(migration.transfer_id)
+        with client.get_app_data_payload(file.key) as payload:
             return payload.read()
 
 
 def test_a_stream_that_became_shorter_is_told_to_start_again(
-    crossing: Crossing, gateway: Gateway, bucket: Any
+    migration: FunctionMigration, gateway: Gateway, bucket: Any
 ) -> None:
     die_after_three_parts(gateway)
     before = {each.id for each in bucket.multipart_uploads.all()}
@@ -87,48 +90,48 @@ def test_a_stream_that_became_shorter_is_told_to_start_again(
         file.close()
     assert (refused.value.status, refused.value.code) == (409, "upload_restarted")
     assert refused.value.problem is not None
-    assert "send the whole file again" in refused.value.problem.fix
+    assert "Send the whole file again" in refused.value.problem.fix
     [empty] = [each for each in bucket.multipart_uploads.all() if each.id not in before]
     assert list(empty.parts.all()) == []
     assert len(before) == len(list(bucket.multipart_uploads.all()))
     with gateway.create_app_data("l", resume_key="k") as file:
         file.write(SHORT)
     assert file.receipt is not None
-    assert content(crossing) == SHORT
+    assert content(migration) == SHORT
 
 
 def test_the_same_is_told_when_the_first_answer_was_lost(
-    crossing: Crossing, gateway: Gateway
+    migration: FunctionMigration, gateway: Gateway
 ) -> None:
     die_after_three_parts(gateway)
     file = gateway.create_app_data("l", resume_key="k")
     file.write(SHORT[:PART])
-    [first] = file._upload._all_stored()
+    [first] = file._upload._sender.wait()
     named = {"number": 1, "etag": first.etag, "size": PART, "sha256": first.sha256}
     path = f"/server/v1/uploads/{file._upload.begin().upload_id}/complete"
-    refusal = crossing.server.refused(409, "POST", path, {"parts": [named]})
+    refusal = migration.server.refused(409, "POST", path, {"parts": [named]})
     assert refusal["code"] == "upload_restarted"
     with pytest.raises(GatewayError) as refused:
         file.close()
     assert refused.value.code == "upload_restarted"
 
 
-def test_any_client_may_send_its_file_again(crossing: Crossing) -> None:
-    path = f"/server/v1/transfers/{crossing.transfer_id}/app-data"
-    upload = crossing.server.ok("POST", path, {"label": "l"})
-    first, _ = (send(crossing, upload, number, SHORT[:PART]) for number in (1, 2))
+def test_any_client_may_send_its_file_again(migration: FunctionMigration) -> None:
+    path = f"/server/v1/transfers/{migration.transfer_id}/app-data"
+    upload = migration.server.ok("POST", path, {"label": "l"})
+    first, _ = (send(migration, upload, number, SHORT[:PART]) for number in (1, 2))
     complete = f"/server/v1/uploads/{upload['uploadId']}/complete"
-    refusal = crossing.server.refused(409, "POST", complete, {"parts": [first]})
+    refusal = migration.server.refused(409, "POST", complete, {"parts": [first]})
     assert refusal["code"] == "upload_restarted"
-    there = crossing.server.ok("GET", f"/server/v1/uploads/{upload['uploadId']}")
+    there = migration.server.ok("GET", f"/server/v1/uploads/{upload['uploadId']}")
     assert (there["state"], there["parts"]) == ("OPEN", [])
-    again = send(crossing, upload, 1, SHORT[:PART])
-    receipt = crossing.server.ok("POST", complete, {"parts": [again]})
+    again = send(migration, upload, 1, SHORT[:PART])
+    receipt = migration.server.ok("POST", complete, {"parts": [again]})
     assert receipt["size"] == PART
-    assert content(crossing) == SHORT[:PART]
+    assert content(migration) == SHORT[:PART]
 
 
-def send(crossing: Crossing, upload: Any, number: int, data: bytes) -> dict[str, Any]:
+def send(migration: FunctionMigration, upload: Any, number: int, data: bytes) -> dict[str, Any]:
     part = {
         "number": number,
         "size": len(data),
@@ -136,7 +139,7 @@ def send(crossing: Crossing, upload: Any, number: int, data: bytes) -> dict[str,
         "md5": md5(data, usedforsecurity=False).hexdigest(),
     }
     path = f"/server/v1/uploads/{upload['uploadId']}/parts"
-    [url] = crossing.server.ok("POST", path, {"parts": [part]})["parts"]
+    [url] = migration.server.ok("POST", path, {"parts": [part]})["parts"]
     answer = urllib3.request(
         url["method"], url["url"], body=data, headers=url["headers"], retries=False
     )
@@ -146,7 +149,9 @@ def send(crossing: Crossing, upload: Any, number: int, data: bytes) -> dict[str,
     }
 
 
-def test_a_file_on_disk_is_sent_again_without_a_hand(crossing: Crossing, tmp_path: Path) -> None:
+def test_a_file_on_disk_is_sent_again_without_a_hand(
+    migration: FunctionMigration, tmp_path: Path
+) -> None:
     """As when the platform's parts were smaller at the first try, hence more of them."""
     source, journals = tmp_path / "source", tmp_path / "journals"
     source.write_bytes(SHORT)
@@ -159,12 +164,12 @@ def test_a_file_on_disk_is_sent_again_without_a_hand(crossing: Crossing, tmp_pat
         nonlocal there
         there += size
 
-    token = crossing.tokens["serverToken"]
-    transport = HttpTransport(crossing.server.url, token, patience=60, error=GatewayError)
+    token = migration.tokens["serverToken"]
+    transport = HttpTransport(migration.server.url, token, retry_seconds=60)
 
-    def put(watch: Watch) -> Sent:
-        return put_file(
-            transport, crossing.transfer_id, source, "l", watch=watch, journals=journals
+    def put(watch: BytesProgress) -> UploadResult:
+        return upload_file(
+            transport, migration.transfer_id, source, "l", on_progress=watch, journals=journals
         )
 
     try:
@@ -172,12 +177,12 @@ def test_a_file_on_disk_is_sent_again_without_a_hand(crossing: Crossing, tmp_pat
             put(die)
         [journal] = journals.glob("*.jsonl")
         key = json.loads(journal.read_bytes().split(b"\n")[0])["resumeKey"]
-        path = f"/server/v1/transfers/{crossing.transfer_id}/app-data"
-        upload = crossing.server.ok("POST", path, {"label": "l", "resumeKey": key})
-        send(crossing, upload, 3, b"of the first try")
+        path = f"/server/v1/transfers/{migration.transfer_id}/app-data"
+        upload = migration.server.ok("POST", path, {"label": "l", "resumeKey": key})
+        send(migration, upload, 3, b"of the first try")
         sent = put(count)
     finally:
         transport.close()
-    assert (sent.receipt.sha256, there) == (sha256(SHORT).hexdigest(), len(SHORT))
-    assert content(crossing) == SHORT
+    assert (sent.receipt.parts_sha256, there) == (parts_sha256(SHORT, PART), len(SHORT))
+    assert content(migration) == SHORT
     assert list(journals.glob("*.jsonl")) == []

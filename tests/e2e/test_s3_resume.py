@@ -1,6 +1,5 @@
 """Killed senders and readers where app data is on a real Ceph: its parts have no sha256 there."""
 
-import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,10 +10,12 @@ import pytest
 
 from ferryman import Gateway, Migration
 from tests.e2e.test_s3 import resource
+from tests.kit.digests import parts_sha256
+from tests.kit.function_app import FunctionMigration
+from tests.kit.platform import PlatformProcess
 from tests.sdk.proxy import Passed, proxy
 from tests.sdk.running import Running
 from tests.sdk.test_resume import CHANCE, PART, command, done, kill_after, noise, put
-from tests.support import Crossing, PlatformProcess
 from tools.ceph import Ceph
 
 pytestmark = pytest.mark.e2e
@@ -51,15 +52,15 @@ def platform(
 @pytest.fixture
 def running(platform: PlatformProcess, way: Passed, app_folder: Path) -> Running:
     way.reset()
-    crossing = Crossing.begin(platform, app_folder)
+    migration = FunctionMigration.begin(platform, app_folder)
     return Running(
         url=platform.url,
-        transfer_id=crossing.transfer_id,
+        transfer_id=migration.transfer_id,
         migration_id="",
         server_key="",
         cloud_key="",
-        server_token=crossing.tokens["serverToken"],
-        cloud_token=crossing.tokens["cloudToken"],
+        server_token=migration.tokens["serverToken"],
+        cloud_token=migration.tokens["cloudToken"],
     )
 
 
@@ -77,7 +78,7 @@ def test_a_sender_killed_anywhere_is_gone_on_with(
         first = put(running, state, source)
         kill_after(way, first, CHANCE.randrange(1, len(data)))
         receipt = done(put(running, state, source))
-        assert receipt["sha256"] == hashlib.sha256(data).hexdigest()
+        assert receipt["partsSha256"] == parts_sha256(data, PART)
         assert way.again <= 1
         resumed += receipt["partsResumed"]
         target = tmp_path / "copy"
@@ -101,5 +102,5 @@ def test_a_listener_that_is_called_anew_goes_on_by_etags(running: Running, way: 
     ):
         stream.write(data)
     assert stream.receipt is not None
-    with Migration(running.url, running.cloud_token) as migration:
-        assert migration.get_app_data_payload(stream.receipt.key).content() == data
+    with Migration(running.url, running.cloud_token) as client:
+        assert client.get_app_data_payload(stream.receipt.key).content() == data

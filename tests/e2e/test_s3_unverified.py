@@ -9,9 +9,10 @@ import boto3
 import pytest
 
 from ferryman import Gateway, GatewayError
+from tests.kit.function_app import FunctionMigration
+from tests.kit.platform import PlatformProcess
 from tests.objects.s3_servers import S3Server, moto_server
 from tests.sdk.proxy import Passed, proxy
-from tests.support import Crossing, PlatformProcess
 
 pytestmark = pytest.mark.e2e
 
@@ -55,9 +56,9 @@ def platform(
 
 
 @pytest.fixture
-def crossing(platform: PlatformProcess, way: Passed, app_folder: Path) -> Crossing:
+def migration(platform: PlatformProcess, way: Passed, app_folder: Path) -> FunctionMigration:
     way.reset()
-    return Crossing.begin(platform, app_folder)
+    return FunctionMigration.begin(platform, app_folder)
 
 
 def flipped(body: bytes) -> bytes:
@@ -67,28 +68,31 @@ def flipped(body: bytes) -> bytes:
 def send(gateway: Gateway, name: str) -> None:
     with gateway.create_app_data(name) as file:
         file.write(DATA[name])
+        file.complete()
 
 
 @pytest.mark.parametrize("name", DATA)
-def test_a_part_that_changed_is_sent_again(crossing: Crossing, way: Passed, name: str) -> None:
+def test_a_part_that_changed_is_sent_again(
+    migration: FunctionMigration, way: Passed, name: str
+) -> None:
     way.spoil_puts.append(flipped)
-    with crossing.gateway() as gateway:
+    with migration.gateway() as gateway:
         send(gateway, name)
     assert way.again == 1, "the store took the wrong bytes"
-    with crossing.migration() as migration:
-        [stored] = migration.iter_app_data(crossing.transfer_id)
-        with migration.get_app_data_payload(stored.key) as payload:
+    with migration.client() as client:
+        [stored] = client.iter_app_data(migration.transfer_id)
+        with client.get_app_data_payload(stored.key) as payload:
             assert payload.read() == DATA[name]
 
 
 @pytest.mark.parametrize("name", DATA)
 def test_a_part_that_changes_each_time_is_an_error(
-    crossing: Crossing, way: Passed, name: str
+    migration: FunctionMigration, way: Passed, name: str
 ) -> None:
     way.spoil_puts += [flipped] * 100
-    with crossing.gateway() as gateway, pytest.raises(GatewayError) as changed:
+    with migration.gateway() as gateway, pytest.raises(GatewayError) as changed:
         send(gateway, name)
     assert (changed.value.status, changed.value.code) == (200, "part_altered")
     assert "changed on the way" in str(changed.value)
-    with crossing.migration() as migration:
-        assert list(migration.iter_app_data(crossing.transfer_id)) == []
+    with migration.client() as client:
+        assert list(client.iter_app_data(migration.transfer_id)) == []

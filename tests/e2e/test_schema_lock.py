@@ -14,19 +14,19 @@ import pytest
 import structlog
 
 from ferryman.errors import OutsideError
-from ferryman.store import migrate as module
-from ferryman.store.migrate import migrate
-from tests.e2e.pooler import needs_pgbouncer, pooling
-from tests.e2e.servers import Server, needs_postgresql
-from tests.store.test_migrate import MIGRATIONS
-from tests.support import wait_until
+from ferryman.store import schema_migration
+from ferryman.store.schema_migration import migrate
+from tests.kit.pgbouncer import needs_pgbouncer, pooling
+from tests.kit.platform import wait_until
+from tests.kit.postgres import PostgresServer, needs_postgresql
+from tests.store.test_schema_migration import MIGRATIONS
 
 pytestmark = [pytest.mark.e2e, needs_postgresql]
 
 HOLDER = """
 import asyncio, sys
 import asyncpg
-from ferryman.store.migrate import migrate, schema_lock
+from ferryman.store.schema_migration import migrate, schema_lock
 
 async def main():
     connection = await asyncpg.connect(
@@ -43,8 +43,8 @@ asyncio.run(main())
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    server = Server("lock")
+def server() -> Iterator[PostgresServer]:
+    server = PostgresServer("lock")
     try:
         server.create()
         server.start("fsync=off")
@@ -54,13 +54,13 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
-def pooler(server: Server) -> Iterator[str]:
+def pooler(server: PostgresServer) -> Iterator[str]:
     with pooling(server) as url:
         yield url
 
 
 @pytest.fixture(params=["direct", pytest.param("pooled", marks=needs_pgbouncer)])
-def url(request: pytest.FixtureRequest, server: Server) -> str:
+def url(request: pytest.FixtureRequest, server: PostgresServer) -> str:
     """A way to a new database of the server."""
     way: str = request.getfixturevalue("pooler") if request.param == "pooled" else server.url
     name = f"lock_{uuid4().hex[:8]}"
@@ -111,7 +111,7 @@ def test_a_start_that_changes_nothing_waits_for_nobody(url: str) -> None:
     async def run() -> None:
         assert await start(url) == MIGRATIONS
         own: Any = await asyncpg.connect(url, statement_cache_size=0, timeout=100)
-        async with module.schema_lock(own, patience=60):
+        async with schema_migration.schema_lock(own, patience=60):
             assert await start(url, patience=0) == []
         await own.close()
 
@@ -133,7 +133,7 @@ def test_the_holder_is_named_and_its_death_frees_the_lock(url: str) -> None:
         assert other.stdout is not None
         assert other.stdout.readline() == "holding\n"
         with structlog.testing.capture_logs() as lines, pytest.raises(OutsideError) as refused:
-            asyncio.run(start(url, patience=module._SILENT_SECONDS + 1))
+            asyncio.run(start(url, patience=schema_migration._SILENT_SECONDS + 1))
     error = refused.value
     assert error.code == "schema_locked"
     [line] = lines
@@ -148,7 +148,7 @@ def test_the_holder_is_named_and_its_death_frees_the_lock(url: str) -> None:
 def test_who_is_killed_while_it_waits_leaves_nothing(url: str) -> None:
     async def run() -> None:
         own: Any = await asyncpg.connect(url, statement_cache_size=0, timeout=100)
-        async with module.schema_lock(own, patience=60):
+        async with schema_migration.schema_lock(own, patience=60):
             with process("wait", url) as other:
                 assert other.stdout is not None
                 await asyncio.to_thread(wait_until, other.stdout.readline)

@@ -6,38 +6,39 @@ from pathlib import Path
 import pytest
 
 from ferryman import Migration
-from tests.support import Crossing, PlatformProcess
+from tests.kit.function_app import FunctionMigration
+from tests.kit.platform import PlatformProcess
 
 pytestmark = pytest.mark.e2e
 
 
-def read(migration: Migration, key: str) -> bytes:
-    with migration.get_app_data_payload(key) as payload:
+def read(client: Migration, key: str) -> bytes:
+    with client.get_app_data_payload(key) as payload:
         return payload.content()
 
 
 def test_the_example_timeline(platform_process: PlatformProcess, app_folder: Path) -> None:
-    crossing = Crossing.begin(platform_process, app_folder)
-    migration = crossing.migration()
+    migration = FunctionMigration.begin(platform_process, app_folder)
+    client = migration.client()
     sent: dict[str, str] = {}
 
     def upload(label: str) -> Callable[[], None]:
         def step() -> None:
-            sent[label] = crossing.upload(label, f"bytes of {label}".encode())
+            sent[label] = migration.send(label, f"bytes of {label}".encode())
 
         return step
 
     def received(label: str) -> Callable[[], None]:
         def step() -> None:
-            crossing.advance(0)  # returns when all that is due is delivered
-            [event] = [event for event in crossing.events() if event.get("label") == label]
+            migration.advance(0)  # returns when all that is due is delivered
+            [event] = [event for event in migration.events() if event.get("label") == label]
             assert event["messageId"] == sent[label]
-            assert read(migration, event["key"]) == f"bytes of {label}".encode()
+            assert read(client, event["key"]) == f"bytes of {label}".encode()
 
         return step
 
     def acknowledge(label: str) -> Callable[[], None]:
-        return lambda: migration.message_processed(crossing.transfer_id, sent[label])
+        return lambda: client.message_processed(migration.transfer_id, sent[label])
 
     def nothing() -> None:
         """The platform cannot see an app that starts processing."""
@@ -50,7 +51,7 @@ def test_the_example_timeline(platform_process: PlatformProcess, app_folder: Pat
         (13, received("B"), 27),
         (22, upload("C"), 37),
         (22, received("C"), 37),
-        (22, crossing.complete_export, 37),
+        (22, migration.complete_export, 37),
         (22, nothing, 37),
         (32, acknowledge("C"), 47),
         (33, nothing, 47),
@@ -59,24 +60,24 @@ def test_the_example_timeline(platform_process: PlatformProcess, app_folder: Pat
     ]
     progress = 0
     for minute, step, deadline in steps:
-        crossing.advance_to(minute)
+        migration.advance_to(minute)
         step()
-        view = crossing.view()
+        view = migration.view()
         assert view["status"] == "IN_PROGRESS", (minute, view)
-        assert round(crossing.minute_of(view["deadline"])) == deadline, (minute, view)
+        assert round(migration.minute_of(view["deadline"])) == deadline, (minute, view)
         assert progress <= view["progress"] <= 99
         progress = view["progress"]
-    crossing.advance_to(48)
+    migration.advance_to(48)
     acknowledge("B")()
 
-    view = crossing.view()
+    view = migration.view()
     assert view["status"] == "SUCCESS"
     assert view["progress"] == 100
     assert view["deadline"] is None
-    assert round(crossing.minute_of(view["settledAt"])) == 48
+    assert round(migration.minute_of(view["settledAt"])) == 48
     assert view["unacknowledgedMessageIds"] == []
-    crossing.advance(0)
+    migration.advance(0)
     kinds = [
-        event["eventType"].rpartition(":")[0].rpartition(":")[2] for event in crossing.events()
+        event["eventType"].rpartition(":")[0].rpartition(":")[2] for event in migration.events()
     ]
     assert sorted(kinds) == ["completed", "settled", "triggered", *["uploaded"] * 3]

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import wait_until
+from tests.kit import forked
+from tests.kit.platform import wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -32,7 +33,7 @@ def starting(
     log = folder / "log"
     own = {k: v for k, v in os.environ.items() if not k.startswith(("FERRYMAN_", "AWS_"))}
     with log.open("wb") as file:
-        process = subprocess.Popen(
+        process = forked.Popen[bytes](
             [sys.executable, "-m", "ferryman", command, "--data-dir", str(folder / "data")],
             env={**own, "FERRYMAN_PORT": "0", **KEYS, **env},
             stdin=subprocess.DEVNULL,

@@ -17,12 +17,14 @@ import asyncpg
 import pytest
 import urllib3
 
-from tests.support import Crossing, PlatformProcess, Reply, wait_until
+from tests.kit import forked
+from tests.kit.function_app import FunctionMigration
+from tests.kit.platform import PlatformProcess, Reply, wait_until
 
 pytestmark = pytest.mark.e2e
 
 DAY = 86_400
-COPIES = 800
+COPIES = 3_000
 
 
 @pytest.fixture
@@ -60,14 +62,14 @@ class Sql:
 class Upload:
     """A file whose one part is in the store."""
 
-    def __init__(self, crossing: Crossing, data: bytes = b"harbour") -> None:
-        path = f"/server/v1/transfers/{crossing.transfer_id}/app-data"
-        begun = crossing.server.ok("POST", path, {"label": "file"})
-        self.crossing, self.key = crossing, begun["key"]
+    def __init__(self, migration: FunctionMigration, data: bytes = b"harbour") -> None:
+        path = f"/server/v1/transfers/{migration.transfer_id}/app-data"
+        begun = migration.server.ok("POST", path, {"label": "file"})
+        self.migration, self.key = migration, begun["key"]
         self.path = f"/server/v1/uploads/{begun['uploadId']}"
         digest = sha256(data).hexdigest()
         part = {"number": 1, "size": len(data), "sha256": digest}
-        answer = crossing.server.ok("POST", f"{self.path}/parts", {"parts": [part]})
+        answer = migration.server.ok("POST", f"{self.path}/parts", {"parts": [part]})
         [signed] = answer["parts"]
         self.part = part | {"etag": digest}
         self.sent = urllib3.request(
@@ -75,7 +77,7 @@ class Upload:
         )
 
     def complete(self) -> Reply:
-        return self.crossing.server.call("POST", f"{self.path}/complete", {"parts": [self.part]})
+        return self.migration.server.call("POST", f"{self.path}/complete", {"parts": [self.part]})
 
 
 def objects(platform: PlatformProcess) -> list[str]:
@@ -111,20 +113,20 @@ def cut_off(
 
 def check_one(platform: PlatformProcess, database: str, upload: Upload) -> None:
     """The same call again makes one file and one event, which arrives."""
-    crossing = upload.crossing
+    migration = upload.migration
     with Sql(database) as look:
         for table in ("app_data", "message WHERE payload ? 'key'"):
             assert look.value(f"SELECT count(*) FROM {table}") == 0  # noqa: S608
     receipt = upload.complete()
     assert receipt.status == 200, receipt.body
     assert upload.complete().json == receipt.json
-    path = f"/admin/v1/transfers/{crossing.transfer_id}/app-data"
-    [file] = crossing.admin.ok("GET", path)["items"]
+    path = f"/admin/v1/transfers/{migration.transfer_id}/app-data"
+    [file] = migration.admin.ok("GET", path)["items"]
     assert file["key"] == upload.key
-    assert [m["messageId"] for m in crossing.messages() if m["key"]] == [file["messageId"]]
-    told = wait_until(lambda: [e for e in crossing.events() if e.get("key") == upload.key])
+    assert [m["messageId"] for m in migration.messages() if m["key"]] == [file["messageId"]]
+    told = wait_until(lambda: [e for e in migration.events() if e.get("key") == upload.key])
     assert {each["messageId"] for each in told} == {file["messageId"]}
-    report = crossing.admin.ok("POST", "/admin/v1/storage/sweep")
+    report = migration.admin.ok("POST", "/admin/v1/storage/sweep")
     assert (report["findings"], report["strayFiles"], report["checkedFiles"]) == ([], 0, 1)
 
 
@@ -132,9 +134,9 @@ def test_killed_between_the_stores_completion_and_the_row(
     platform: PlatformProcess, database: str, app_folder: Path
 ) -> None:
     """The object is there, the row waits for the transfer's lock."""
-    crossing = Crossing.begin(platform, app_folder)
-    upload = Upload(crossing)
-    lock = f"SELECT 1 FROM transfer WHERE transfer_id = '{crossing.transfer_id}' FOR UPDATE"  # noqa: S608
+    migration = FunctionMigration.begin(platform, app_folder)
+    upload = Upload(migration)
+    lock = f"SELECT 1 FROM transfer WHERE transfer_id = '{migration.transfer_id}' FOR UPDATE"  # noqa: S608
     cut_off(platform, database, lock, "transfer", upload)
     check_one(platform, database, upload)
 
@@ -143,9 +145,9 @@ def test_killed_between_the_row_and_the_event(
     platform: PlatformProcess, database: str, app_folder: Path
 ) -> None:
     """They are one transaction: the row is written, and gone with it."""
-    crossing = Crossing.begin(platform, app_folder)
-    wait_until(crossing.events)
-    upload = Upload(crossing)
+    migration = FunctionMigration.begin(platform, app_folder)
+    wait_until(migration.events)
+    upload = Upload(migration)
     cut_off(platform, database, "LOCK TABLE message IN SHARE MODE", "app_data", upload)
     check_one(platform, database, upload)
 
@@ -178,16 +180,16 @@ def sweep_killed(
     platform: PlatformProcess,
     database: str,
     folder: Path,
-    begin: Callable[[Crossing], Any],
+    begin: Callable[[FunctionMigration], Any],
     kill: Callable[[], Any],
-) -> Crossing:
+) -> FunctionMigration:
     """Kill a sweep when it has deleted some of many files; what was left of them."""
-    over = Crossing.begin(platform, folder / "over")
+    over = FunctionMigration.begin(platform, folder / "over")
     upload = Upload(over)
     assert upload.complete().status == 200
     multiply(platform, database, upload, COPIES)
     over.advance(12 * DAY)
-    fresh = Crossing.begin(platform, folder / "fresh")
+    fresh = FunctionMigration.begin(platform, folder / "fresh")
     kept = Upload(fresh)
     assert kept.complete().status == 200
     call = threading.Thread(target=begin, args=(over,))
@@ -200,11 +202,11 @@ def sweep_killed(
     return fresh
 
 
-def check_swept(platform: PlatformProcess, crossing: Crossing) -> None:
+def check_swept(platform: PlatformProcess, migration: FunctionMigration) -> None:
     [key] = objects(platform)
-    path = f"/admin/v1/transfers/{crossing.transfer_id}/app-data"
-    assert [each["key"] for each in crossing.admin.ok("GET", path)["items"]] == [key]
-    view = crossing.admin.ok("GET", "/admin/v1/storage")
+    path = f"/admin/v1/transfers/{migration.transfer_id}/app-data"
+    assert [each["key"] for each in migration.admin.ok("GET", path)["items"]] == [key]
+    view = migration.admin.ok("GET", "/admin/v1/storage")
     assert (view["files"], view["deletedFiles"]) == (1, COPIES + 1)
     assert view["lastSweep"]["findings"] == []
 
@@ -215,8 +217,8 @@ def test_a_worker_killed_in_the_middle_of_a_sweep(
     """Another takes the sweep up by itself, and the clock waits for it."""
     wait_until(platform.workers)
 
-    def advance(crossing: Crossing) -> None:
-        crossing.advance(DAY + 60)
+    def advance(migration: FunctionMigration) -> None:
+        migration.advance(DAY + 60)
 
     def kill() -> None:
         for worker in platform.workers():
@@ -231,19 +233,19 @@ def test_a_platform_killed_in_the_middle_of_a_sweep(
 ) -> None:
     """Asked for again, it ends what was begun and touches nothing else."""
 
-    def sweep(crossing: Crossing) -> None:
+    def sweep(migration: FunctionMigration) -> None:
         with pytest.raises(urllib3.exceptions.HTTPError):
-            crossing.admin.call("POST", "/admin/v1/storage/sweep")
+            migration.admin.call("POST", "/admin/v1/storage/sweep")
 
-    def begin(crossing: Crossing) -> None:
+    def begin(migration: FunctionMigration) -> None:
         with Sql(database) as connection:
             # The last URLs to its files ended two hours ago; no timer fires for that.
             connection.do(
                 "UPDATE transfer SET started_at = started_at - interval '2 hours'"
                 " WHERE transfer_id = $1",
-                crossing.transfer_id,
+                migration.transfer_id,
             )
-        sweep(crossing)
+        sweep(migration)
 
     fresh = sweep_killed(platform, database, tmp_path, begin, platform.kill)
     platform.start()
@@ -251,17 +253,17 @@ def test_a_platform_killed_in_the_middle_of_a_sweep(
     check_swept(platform, fresh)
 
 
-def swept(crossing: Crossing) -> bool:
+def swept(migration: FunctionMigration) -> bool:
     """The lock of a killed sweep ends with its connection, which may take a moment."""
-    return crossing.admin.call("POST", "/admin/v1/storage/sweep").status == 200
+    return migration.admin.call("POST", "/admin/v1/storage/sweep").status == 200
 
 
 def test_a_worker_without_the_files_does_not_sweep(
     platform: PlatformProcess, database: str, tmp_path: Path, app_folder: Path
 ) -> None:
     """On another machine it would take every file for missing."""
-    crossing = Crossing.begin(platform, app_folder)
-    assert Upload(crossing).complete().status == 200
+    migration = FunctionMigration.begin(platform, app_folder)
+    assert Upload(migration).complete().status == 200
     env = {
         **os.environ,
         "FERRYMAN_DATABASE_URL": database,
@@ -271,7 +273,7 @@ def test_a_worker_without_the_files_does_not_sweep(
     }
     log = tmp_path / "elsewhere.log"
     with log.open("wb") as output:
-        worker = subprocess.Popen(
+        worker = forked.Popen(
             [sys.executable, "-m", "ferryman", "worker"],
             env=env,
             stdout=output,
@@ -280,15 +282,15 @@ def test_a_worker_without_the_files_does_not_sweep(
     try:
         wait_until(lambda: b"sweep.not_here" in log.read_bytes())
         # The platform's own worker may still be at its start; time is not to pass before its timer.
-        wait_until(lambda: crossing.admin.ok("GET", "/admin/v1/storage")["nextSweepAt"])
+        wait_until(lambda: migration.admin.ok("GET", "/admin/v1/storage")["nextSweepAt"])
         for _ in range(3):
-            crossing.advance(13 * DAY / 4)
-        view = crossing.admin.ok("GET", "/admin/v1/storage")
+            migration.advance(13 * DAY / 4)
+        view = migration.admin.ok("GET", "/admin/v1/storage")
         assert (view["files"], view["lastError"]) == (1, None)
         assert view["lastSweep"] is None or view["lastSweep"]["findings"] == []
-        crossing.advance(13 * DAY / 4 + 60)
-        wait_until(lambda: crossing.admin.ok("GET", "/admin/v1/storage")["lastSweep"])
-        view = crossing.admin.ok("GET", "/admin/v1/storage")
+        migration.advance(13 * DAY / 4 + 60)
+        wait_until(lambda: migration.admin.ok("GET", "/admin/v1/storage")["lastSweep"])
+        view = migration.admin.ok("GET", "/admin/v1/storage")
         assert (view["files"], view["lastSweep"]["findings"]) == (0, [])
         assert objects(platform) == []
     finally:
@@ -328,22 +330,22 @@ def test_a_full_disk_shows_nothing_half(tmp_path: Path, database: str, app_folde
         platform = PlatformProcess(tmp_path / "data", database_url=database)
         try:
             platform.start()
-            crossing = Crossing.begin(platform, app_folder)
-            sent = Upload(crossing)
+            migration = FunctionMigration.begin(platform, app_folder)
+            sent = Upload(migration)
             filler = fill(disk)
-            refused = Upload(crossing, b"x" * 100_000).sent
+            refused = Upload(migration, b"x" * 100_000).sent
             assert (refused.status, refused.json()["code"]) == (507, "store_full")
             answer = sent.complete()
             assert (answer.status, answer.json["code"]) == (507, "store_full")
             assert "disk" in answer.json["expected"]
-            path = f"/admin/v1/transfers/{crossing.transfer_id}/app-data"
-            assert crossing.admin.ok("GET", path)["items"] == []
-            assert [m for m in crossing.messages() if m["key"]] == []
+            path = f"/admin/v1/transfers/{migration.transfer_id}/app-data"
+            assert migration.admin.ok("GET", path)["items"] == []
+            assert [m for m in migration.messages() if m["key"]] == []
             assert objects(platform) == []
             filler.unlink()
             assert sent.complete().status == 200
-            again = Upload(crossing, b"x" * 100_000)
+            again = Upload(migration, b"x" * 100_000)
             assert (again.sent.status, again.complete().status) == (200, 200)
-            assert len(crossing.admin.ok("GET", path)["items"]) == 2
+            assert len(migration.admin.ok("GET", path)["items"]) == 2
         finally:
             platform.close()

@@ -2,7 +2,7 @@
 
 Agents and the platform are killed and paused while listeners export, and their writers fail at
 random. What a listener meant stands in a list of its own (``random_listener``), what arrived is
-read back by the cloud apps (``whole_cloud``); nothing here asks the platform whether it is right.
+read back by the cloud apps (``verifying_apps``); nothing here asks the platform if it is right.
 """
 
 import json
@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from hashlib import sha256
 from itertools import count
@@ -27,13 +27,13 @@ import pytest
 from ferryman.domain.limits import ACKNOWLEDGEMENT_WINDOW, CLAIM_SILENCE
 from ferryman.store.embedded import EmbeddedPostgres
 from ferryman.vocab import EventType
-from tests.e2e.cargo import fetch
-from tests.e2e.pods import Pod
 from tests.e2e.proxies import proxy
-from tests.e2e.servers import free_port
 from tests.e2e.test_kills import chosen
-from tests.e2e.whole_cloud import WholeCloud
-from tests.support import Crossing, PlatformProcess, wait_until
+from tests.kit.agents import AgentProcess, start_agent
+from tests.kit.database import fetch
+from tests.kit.function_app import FunctionMigration
+from tests.kit.platform import PlatformProcess, free_port, wait_until
+from tests.kit.verifying_apps import VerifyingApps
 
 APPS, AGENTS, AT_A_TIME = 3, 2, 12
 CHAOS = {"agent": 4, "pause": 4, "take": 2, "ghost": 2, "http": 3, "worker": 1, "serve": 1}
@@ -96,15 +96,15 @@ class Soak:
         self.ours: list[UUID] = []
         self.plain: list[UUID] = []
         with self._platform() as stack:
-            self.cloud = WholeCloud()
+            self.cloud = VerifyingApps()
             self.cloud.open()
             stack.callback(self.cloud.close)
             self.apps = [self._app() for _ in range(APPS)]
             self.plain_app = self._app()
-            self.pods: list[Pod] = []
+            self.agents: list[AgentProcess] = []
             self.gone: set[str] = set()
-            self.paused: list[tuple[float, Pod]] = []
-            stack.callback(self._end_pods)
+            self.paused: list[tuple[float, AgentProcess]] = []
+            stack.callback(self._end_agents)
             for number in range(APPS * AGENTS):
                 self._start_agent(number % APPS)
             self._flow(transfers)
@@ -131,7 +131,7 @@ class Soak:
             )
             yield stack
 
-    def _app(self) -> Crossing:
+    def _app(self) -> FunctionMigration:
         name = f"app-{next(self.numbers)}"
         described = {
             "app": {"id": "ari:cloud:ecosystem::app/6f1d6a2e-94d9-4c5c-8f4e-1f2f9d3a7b10"},
@@ -142,21 +142,21 @@ class Soak:
             },
         }
         folder = self.folder / name
-        crossing = Crossing.begin(
+        migration = FunctionMigration.begin(
             self.platform, folder, start=False, manifest=described, source=None
         )
         shutil.copy(Path(__file__).with_name("random_listener.py"), folder / "listener.py")
-        self.cloud.tokens[name] = (self.outside, crossing.tokens["cloudToken"])
-        return crossing
+        self.cloud.tokens[name] = (self.outside, migration.tokens["cloudToken"])
+        return migration
 
     def _start_agent(self, app: int) -> None:
-        name = f"pod-{next(self.numbers)}-of-{app}"
+        name = f"agent-{next(self.numbers)}-of-{app}"
         folder = self.folder / f"app-{app + 1}"
-        self.pods.append(Pod(name, self.apps[app], folder, self.outside))
+        self.agents.append(start_agent(name, self.apps[app], folder, self.outside))
 
-    def _end_pods(self) -> None:
-        for pod in self.pods:
-            pod.kill()
+    def _end_agents(self) -> None:
+        for agent in self.agents:
+            agent.kill()
 
     def _flow(self, transfers: int) -> None:
         """A chance for harm after each transfer that begins, and for as long as many are left."""
@@ -179,9 +179,9 @@ class Soak:
 
     def _begin(self) -> None:
         if self.chance.random() < 0.1:
-            crossing = self.plain_app.another()
-            self.plain.append(UUID(crossing.transfer_id))
-            PlainExport(self, crossing).run()
+            migration = self.plain_app.another()
+            self.plain.append(UUID(migration.transfer_id))
+            PlainExport(self, migration).run()
         else:
             self.ours.append(UUID(self.chance.choice(self.apps).another().transfer_id))
 
@@ -193,30 +193,30 @@ class Soak:
                 AND export_completed_at IS NULL AND returned_at IS NULL AND NOT listener_errored"""
         return fetch(self.url, query, self.ours)
 
-    def _living(self) -> Pod:
-        return self.chance.choice([pod for pod in self.pods if pod.name not in self.gone])
+    def _living(self) -> AgentProcess:
+        return self.chance.choice([agent for agent in self.agents if agent.name not in self.gone])
 
     def _agent(self) -> None:
         """Another one takes its place, under another name."""
-        pod = self._living()
-        pod.kill()
-        self.pods.remove(pod)
-        self.gone.add(pod.name)
-        self._start_agent(int(pod.name.rpartition("-")[2]))
+        agent = self._living()
+        agent.kill()
+        self.agents.remove(agent)
+        self.gone.add(agent.name)
+        self._start_agent(int(agent.name.rpartition("-")[2]))
 
     def _pause(self) -> None:
         if len(self.paused) < APPS:
-            pod = self._living()
-            pod.pause()
-            self.gone.add(pod.name)
-            self.paused.append((time.monotonic() + self.chance.uniform(0.5, 5), pod))
+            agent = self._living()
+            agent.pause()
+            self.gone.add(agent.name)
+            self.paused.append((time.monotonic() + self.chance.uniform(0.5, 5), agent))
 
     def _wake_paused(self, *, everybody: bool) -> None:
         now = time.monotonic()
-        for due, pod in [each for each in self.paused if everybody or each[0] <= now]:
-            pod.wake()
-            self.gone.discard(pod.name)
-            self.paused.remove((due, pod))
+        for due, agent in [each for each in self.paused if everybody or each[0] <= now]:
+            agent.resume()
+            self.gone.discard(agent.name)
+            self.paused.remove((due, agent))
 
     def _let_time_pass(self) -> None:
         """Whoever is gone has been silent for long enough."""
@@ -245,9 +245,9 @@ class Soak:
         if running:
             transfer_id = str(self.chance.choice(running)["transfer_id"])
             for app in self.apps:
-                crossing = app_with(app, transfer_id)
-                if crossing is not None:
-                    PlainExport(self, crossing).one(f"http {next(self.numbers)}")
+                migration = app_with(app, transfer_id)
+                if migration is not None:
+                    PlainExport(self, migration).one(f"http {next(self.numbers)}")
 
     def _worker(self) -> None:
         wait_until(self.platform.workers)[0].kill()
@@ -322,12 +322,12 @@ class Soak:
             self.problems.append(f"{what}: not read back as it was meant: {unread}")
 
 
-def app_with(app: Crossing, transfer_id: str) -> Crossing | None:
+def app_with(app: FunctionMigration, transfer_id: str) -> FunctionMigration | None:
     """That transfer, if it is the app's."""
     view = app.admin.ok("GET", f"/admin/v1/transfers/{transfer_id}")
     if view["serverAppKey"] != app.registration["serverAppKey"]:
         return None
-    return Crossing(**{**vars(app), "transfer_id": transfer_id})
+    return replace(app, transfer_id=transfer_id)
 
 
 @dataclass
@@ -335,13 +335,13 @@ class PlainExport:
     """An export by plain HTTP, with a list of its own in the same book."""
 
     soak: Soak
-    crossing: Crossing
+    migration: FunctionMigration
 
     def run(self) -> None:
         """A whole transfer, of which a file may be forgotten."""
         self._id = f"plain-{next(self.soak.numbers)}"
         chance = self.soak.chance
-        self._write("begin", transfer=self.crossing.transfer_id, claim=0)
+        self._write("begin", transfer=self.migration.transfer_id, claim=0)
         for number in range(chance.randint(1, 4)):
             self._send(f"plain {number}", chance.randbytes(chance.randint(0, 50_000)))
         forgotten = chance.random() < 0.3
@@ -351,10 +351,10 @@ class PlainExport:
         self._write("end", how=self._finish(forgotten))
 
     def _finish(self, forgotten: bool) -> str:
-        path = f"/server/v1/transfers/{self.crossing.transfer_id}/complete-export"
+        path = f"/server/v1/transfers/{self.migration.transfer_id}/complete-export"
         if self.soak.chance.random() < 0.2:
             return "incomplete" if forgotten else "returned"
-        reply = self.crossing.server.call("POST", path)
+        reply = self.migration.server.call("POST", path)
         assert (reply.status == 200) is not forgotten, reply.body
         if not forgotten:
             return "completed"
@@ -362,13 +362,13 @@ class PlainExport:
         if self.soak.chance.random() < 0.5:
             return "incomplete"
         self._write("done without", label="forgotten")
-        assert self.crossing.server.call("POST", f"{path}?unfinished=abandon").status == 200
+        assert self.migration.server.call("POST", f"{path}?unfinished=abandon").status == 200
         return "completed"
 
     def one(self, label: str) -> None:
         """A file of its own, or only the beginning of one, which is given up on purpose."""
         self._id = label
-        self._write("begin", transfer=self.crossing.transfer_id, claim=-1)
+        self._write("begin", transfer=self.migration.transfer_id, claim=-1)
         self._send(label, self.soak.chance.randbytes(1000), give_up=self.soak.chance.random() < 0.5)
         self._write("end", how="added")
 
@@ -377,15 +377,15 @@ class PlainExport:
             book.write(json.dumps({"run": self._id, "what": what, **facts}) + "\n")
 
     def _call(self, path: str, body: object, *, what: str = "") -> Any:
-        path = path or f"/server/v1/transfers/{self.crossing.transfer_id}/{what}"
-        reply = self.crossing.server.call("POST", path, body)
+        path = path or f"/server/v1/transfers/{self.migration.transfer_id}/{what}"
+        reply = self.migration.server.call("POST", path, body)
         return reply.json if reply.status == 200 else None
 
     def _send(self, label: str, data: bytes, *, give_up: bool = False) -> None:
         """As far as the platform lets it; whether it is there is asked in the end."""
         digest = sha256(data).hexdigest()
         self._write("mean", label=label, sha256=digest)
-        server = self.crossing.server
+        server = self.migration.server
         begun = self._call("", {"label": label}, what="app-data")
         if begun is None:
             return

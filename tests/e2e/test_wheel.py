@@ -1,20 +1,22 @@
 """What is installed by pip does the main job too, with nothing of the repository around."""
 
-import json
 import os
+import re
+import shutil
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-
+from tests.docs.pages import ROOT, blocks
+from tests.kit.java import agent_jar, has_jdk
+from tests.kit.platform import unavailable
 
 CALL = """
 import asyncio, pathlib, sys
-from ferryman.functions.pool import FunctionCall, FunctionPool
+from ferryman.functions.call import FunctionCall
+from ferryman.functions.pool import FunctionPool
 
 async def main():
     async with FunctionPool(concurrency=1) as pool:
@@ -27,16 +29,44 @@ asyncio.run(main())
 """
 
 
+def build(target: str, sources: Path, folder: Path) -> Path:
+    """Build a distribution of the sources into a folder."""
+    command = [sys.executable, "-m", "hatchling", "build", "-t", target, "-d", str(folder)]
+    subprocess.run(command, cwd=sources, check=True, capture_output=True)
+    [built] = folder.iterdir()
+    return built
+
+
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of these sources, with the agent for Java where there is a JDK."""
+    if has_jdk():
+        agent_jar()
+    return build("wheel", ROOT, tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with what the wheel holds."""
-    folder = tmp_path_factory.mktemp("wheel")
-    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
-    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
-    [wheel] = folder.glob("*.whl")
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(folder / "installed")
-    return folder / "installed"
+    folder = tmp_path_factory.mktemp("installed")
+    shutil.unpack_archive(wheel, folder, "zip")
+    return folder
+
+
+def test_the_sdist_makes_the_same_wheel_and_brings_the_tests(wheel: Path, tmp_path: Path) -> None:
+    for name in ("sdist", "sources", "wheel"):
+        (tmp_path / name).mkdir()
+    shutil.unpack_archive(build("sdist", ROOT, tmp_path / "sdist"), tmp_path / "sources")
+    [sources] = (tmp_path / "sources").iterdir()
+    assert build("wheel", sources, tmp_path / "wheel").read_bytes() == wheel.read_bytes()
+    needed = {"Makefile", "constraints.txt", "constraints-demo.txt", "docs", "tests", "tools"}
+    assert needed <= {path.name for path in sources.iterdir()}
+
+
+def test_the_wheel_brings_the_agent_for_java(installed: Path) -> None:
+    if not has_jdk():
+        unavailable("a JDK (Debian: openjdk-17-jdk-headless)")
+    assert (installed / "ferryman" / "java" / "ferryman-agent.jar").is_file()
 
 
 @pytest.mark.e2e
@@ -50,20 +80,24 @@ def test_the_wheel_runs_functions_in_javascript(installed: Path) -> None:
 
 
 @pytest.mark.e2e
-def test_the_demo_runs_from_the_built_wheel(installed: Path) -> None:
-    """The wheel brings its SQL, its migrations and the examples that the demo uses."""
+def test_the_demo_of_the_wheel_prints_what_the_first_screen_shows(installed: Path) -> None:
+    """All but the line with the time in it; the wheel brings SQL, migrations and examples."""
+    [shown] = [block.text for block in blocks(ROOT / "README.md") if block.kind == "demo"]
     environment = {**os.environ, "PYTHONPATH": str(installed)}
     where = [sys.executable, "-c", "import ferryman; print(ferryman.__file__)"]
     found = subprocess.run(where, env=environment, cwd="/", check=True, capture_output=True)
     assert found.stdout.decode().startswith(str(installed))
     done = subprocess.run(
-        [sys.executable, "-m", "ferryman", "demo", "--json"],
+        [sys.executable, "-m", "ferryman", "demo"],
         env=environment,
         cwd="/",
         check=False,
         capture_output=True,
         text=True,
     )
-    assert done.returncode == 0, done.stderr
-    result = json.loads(done.stdout)
-    assert (result["status"], result["equal"]) == ("SUCCESS", True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    printed = [" ".join(line.split()) for line in re.split(r"[\r\n]", done.stdout)]
+    lines = [" ".join(line.split()) for line in shown.splitlines()]
+    assert lines[-1] == "status SUCCESS"
+    for line in lines[1:]:
+        assert line in printed, done.stdout

@@ -26,7 +26,7 @@ class Demo:
 
     def wait_until_under_way(self) -> None:
         """Wait until the cloud app has received its first event."""
-        while not (self.folder / "noticeboard.db").exists():
+        while not (self.folder / "noticeboard" / "noticeboard.db").exists():
             assert self.process.poll() is None, self.process.communicate()
             time.sleep(0.02)
 

@@ -64,7 +64,7 @@ class FolderMigration:
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a Trac project, its mappings and everything that the listener exports."""
-    folder = tmp_path_factory.mktemp("crossing")
+    folder = tmp_path_factory.mktemp("migration")
     make(folder / "trac")
     env = Environment(str(folder / "trac"))
     (folder / "mappings.ndjson").write_text("\n".join(map(json.dumps, mappings(env))))

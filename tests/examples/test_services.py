@@ -15,9 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from ferryman.cli.definition import read_manifest
-from ferryman.functions.pool import FunctionCall, FunctionPool
-from tests.support import Crossing, PlatformProcess, wait_until
+from ferryman.devtools.definition import read_manifest
+from ferryman.functions.call import FunctionCall
+from ferryman.functions.pool import FunctionPool
+from tests.kit.function_app import FunctionMigration
+from tests.kit.platform import PlatformProcess, free_port, wait_until
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
@@ -25,11 +27,6 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 NOTES = [{"id": "1", "author": "ann", "title": "Ebb"}, {"id": "2", "author": "bob", "title": "é"}]
 FILE = "".join(json.dumps(note) + "\n" for note in NOTES).encode()
 ROWS = b'{"namespace": "identity:user", "serverKey": "ann", "cloudKey": "712020:ann"}\n'
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 @contextmanager
@@ -79,11 +76,11 @@ def refused(url: str, authorization: str) -> int:
             return error.code
 
 
-def carry(crossing: Crossing) -> None:
-    path = f"/admin/v1/migrations/{crossing.migration_id}/mappings"
-    assert crossing.admin.call("PUT", path, raw=ROWS).status == 200
-    crossing.upload("notes", FILE)
-    crossing.upload("last", FILE)
+def carry(migration: FunctionMigration) -> None:
+    path = f"/admin/v1/migrations/{migration.migration_id}/mappings"
+    assert migration.admin.call("PUT", path, raw=ROWS).status == 200
+    migration.send("notes", FILE)
+    migration.send("last", FILE)
 
 
 def test_the_connect_app(platform_process: PlatformProcess, tmp_path: Path) -> None:
@@ -94,7 +91,7 @@ def test_the_connect_app(platform_process: PlatformProcess, tmp_path: Path) -> N
     with service("connect", tmp_path, port, BASE_URL=address, INSTALL_KEYS=keys) as notes:
         with urllib.request.urlopen(f"{address}/", timeout=90) as answer:  # noqa: S310
             descriptor = json.load(answer)
-        crossing = Crossing.begin(
+        migration = FunctionMigration.begin(
             platform_process,
             tmp_path / "unused",
             kind="connect",
@@ -103,10 +100,10 @@ def test_the_connect_app(platform_process: PlatformProcess, tmp_path: Path) -> N
             manifest=None,
             source=None,
         )
-        carry(crossing)
-        wait_until(lambda: crossing.status == "SUCCESS", 90)
+        carry(migration)
+        wait_until(lambda: migration.status == "SUCCESS", 90)
         assert imported(notes) == [("1", "712020:ann", "Ebb"), ("2", None, "é")]
-        assert crossing.view()["statusMessage"] == "4 notes"
+        assert migration.view()["statusMessage"] == "4 notes"
         assert refused(f"{address}/migration", "JWT e30.e30.x") == 401
         assert refused(f"{address}/installed", "JWT e30.e30.x") == 401
 
@@ -117,14 +114,16 @@ def test_the_remote(platform_process: PlatformProcess, tmp_path: Path) -> None:
     manifest = read_manifest(EXAMPLES / "remote" / "manifest.yml")
     address = manifest["remotes"][0]["baseUrl"] = f"http://127.0.0.1:{port}"
     with service("remote", tmp_path, port, FERRYMAN_URL=platform_process.url) as notes:
-        crossing = Crossing.begin(
+        migration = FunctionMigration.begin(
             platform_process, tmp_path / "unused", manifest=manifest, source=None
         )
-        carry(crossing)
-        crossing.complete_export()
-        wait_until(lambda: crossing.status == "SUCCESS", 90)
+        carry(migration)
+        migration.complete_export()
+        wait_until(lambda: migration.status == "SUCCESS", 90)
         assert imported(notes) == [("1", "712020:ann", "Ebb"), ("2", None, "é")]
-        logs = [entry["data"]["message"] for entry in crossing.timeline() if "log" in entry["kind"]]
+        logs = [
+            entry["data"]["message"] for entry in migration.timeline() if "log" in entry["kind"]
+        ]
         assert sorted(logs) == ["2 notes of last are imported", "2 notes of notes are imported"]
         assert refused(f"{address}/migration/events", "Bearer e30.e30.x") == 401
 
@@ -137,15 +136,15 @@ def test_an_event_that_comes_again_after_the_end_is_no_failure(
     platform_process: PlatformProcess, tmp_path: Path, name: str, label: str
 ) -> None:
     """An attempt that seemed to fail may have ended the transfer; calls for it are refused then."""
-    crossing = Crossing.begin(platform_process, tmp_path / "unused")
-    message_id = crossing.upload(label)
-    path = f"/app/migration/forge/v1/data/{crossing.transfer_id}/all"
-    [file] = crossing.cloud.ok("GET", path)
-    crossing.settle()
-    wait_until(lambda: crossing.status == "SUCCESS", 90)
+    migration = FunctionMigration.begin(platform_process, tmp_path / "unused")
+    message_id = migration.send(label)
+    path = f"/app/migration/forge/v1/data/{migration.transfer_id}/all"
+    [file] = migration.cloud.ok("GET", path)
+    migration.settle()
+    wait_until(lambda: migration.status == "SUCCESS", 90)
     event = {
         "eventType": "avi:ecosystem.migration:uploaded:app_data",
-        "transferId": crossing.transfer_id,
+        "transferId": migration.transfer_id,
         "messageId": message_id,
         "key": file["key"],
         "label": label,
@@ -157,7 +156,7 @@ def test_an_event_that_comes_again_after_the_end_is_no_failure(
         context={},
         environment={
             "FERRYMAN_URL": platform_process.url,
-            "FERRYMAN_TOKEN": crossing.tokens["cloudToken"],
+            "FERRYMAN_TOKEN": migration.tokens["cloudToken"],
             "NOTICEBOARD_DB": str(tmp_path / "board.db"),
         },
     )

@@ -1,13 +1,13 @@
-"""One platform for all situations, with limits so short that hanging costs a second."""
+"""One platform for all cases, with limits so short that hanging costs a second."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.contract.receiver import Receiver
-from tests.explain.lab import Lab
-from tests.support import PlatformProcess
+from tests.explain.apps import Apps
+from tests.kit.platform import PlatformProcess
+from tests.kit.receiver import Receiver
 
 _SHORT = {
     "FERRYMAN_REMOTE_SECONDS": "1",
@@ -24,16 +24,9 @@ def short_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platfor
         yield platform
 
 
-@pytest.fixture(scope="session")
-def receiver() -> Iterator[Receiver]:
-    receiver = Receiver()
-    yield receiver
-    receiver.close()
-
-
 @pytest.fixture
-def lab(short_platform: PlatformProcess, receiver: Receiver, tmp_path: Path) -> Iterator[Lab]:
-    """Where one situation is brought about; what it left running is settled."""
-    lab = Lab(short_platform, receiver, tmp_path)
-    yield lab
-    lab.end()
+def apps(short_platform: PlatformProcess, receiver: Receiver, tmp_path: Path) -> Iterator[Apps]:
+    """Register apps; afterwards, settle what the test left running."""
+    apps = Apps(short_platform, receiver, tmp_path)
+    yield apps
+    apps.end()

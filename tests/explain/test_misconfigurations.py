@@ -1,17 +1,17 @@
-"""Every situation is brought about on the real platform, and named."""
+"""Every misconfiguration is set up on the real platform, and named."""
 
 import re
 
 import pytest
 
-from ferryman.domain.cause import CAUSES
+from ferryman.domain.diagnosis.causes import CAUSES
 from tests.docs.pages import ROOT
-from tests.explain import calling, delivering, starting
-from tests.explain.lab import Lab
-from tests.explain.situations import SITUATIONS, Broken
+from tests.explain import cases_calls, cases_delivery, cases_start
+from tests.explain.apps import Apps
+from tests.explain.cases import CASES, Case
 
-LINKS = {each.link for each in SITUATIONS} | {"workers"}
-PARTS = (starting, delivering, calling)
+LINKS = {each.link for each in CASES} | {"workers"}
+PARTS = (cases_start, cases_delivery, cases_calls)
 
 ELSEWHERE = {
     "agent_silent",
@@ -32,14 +32,14 @@ ELSEWHERE = {
     "worker_died",
     "worker_failing",
 }
-"""Causes that come first in no situation here; ``test_workers`` has those of workers."""
+"""Causes that come first in no case here; ``test_workers`` has those of workers."""
 
 
-@pytest.mark.parametrize("expected", SITUATIONS, ids=lambda each: each.name)
-def test_the_first_broken_link_is_named(lab: Lab, expected: Broken) -> None:
+@pytest.mark.parametrize("expected", CASES, ids=lambda each: each.name)
+def test_the_first_broken_link_is_named(apps: Apps, expected: Case) -> None:
     """With its cause, and a fix that names the right thing."""
-    ground = expected.bring_about(lab)
-    explanation = lab.explain(ground)
+    migration = expected.set_up(apps)
+    explanation = apps.explain(migration)
     first = next((link for link in explanation["links"] if not link["holds"]), None)
     assert explanation["broken"] == expected.link, explanation
     [link] = [each for each in explanation["links"] if each["name"] == expected.link]
@@ -49,11 +49,11 @@ def test_the_first_broken_link_is_named(lab: Lab, expected: Broken) -> None:
     assert expected.fix in link["fix"], link
 
 
-def test_every_cause_is_brought_about() -> None:
+def test_every_cause_has_a_case() -> None:
     """But for those that never come first, or take a process that dies or an address to guard."""
-    assert {each.bring_about.__module__ for each in SITUATIONS} == {p.__name__ for p in PARTS}
-    assert len({each.name for each in SITUATIONS}) == len(SITUATIONS) >= 40
-    found = {each.cause for each in SITUATIONS}
+    assert {each.set_up.__module__ for each in CASES} == {p.__name__ for p in PARTS}
+    assert len({each.name for each in CASES}) == len(CASES) >= 40
+    found = {each.cause for each in CASES}
     assert set(CAUSES) - found == ELSEWHERE
 
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from tests.contract.ground import Forge
-from tests.explain.lab import Lab
-from tests.explain.situations import begun
+from tests.explain.apps import Apps
+from tests.explain.cases import begun
 from tests.explain.test_promises import say
+from tests.kit.remote_app import ForgeMigration
 
 PYTHON = """\
 def save(page):
@@ -44,40 +44,40 @@ SAID = "the author of page 7 could not be resolved"
 )
 @pytest.mark.usefixtures("javascript")
 def test_the_class_the_message_and_the_place_are_told(
-    lab: Lab, file: str, code: str, raised: str, frame: str
+    apps: Apps, file: str, code: str, raised: str, frame: str
 ) -> None:
     """By both explanations, the message, the list of those given up and the timeline."""
-    (lab.folder / file).parent.mkdir(exist_ok=True)
-    (lab.folder / file).write_text(code)
-    ground = begun(lab.source())
+    (apps.folder / file).parent.mkdir(exist_ok=True)
+    (apps.folder / file).write_text(code)
+    migration = begun(apps.source())
     line = f"{raised}: {SAID} ({frame})"
-    explanation = lab.explain(ground)
+    explanation = apps.explain(migration)
     [link] = [each for each in explanation["links"] if each["name"] == "delivery"]
     assert link["cause"] == "function_raised"
     assert link["found"].endswith(f"raised {line}")
-    [message] = _messages(ground)
+    [message] = _messages(migration)
     [attempt] = message["attempts"]
     assert (attempt["cause"], attempt["errorClass"]) == ("function_raised", raised)
     assert " ".join(attempt["errorMessage"].split()) == SAID
     assert attempt["errorFrame"] == frame
     assert message["reason"] == line
-    assert line in say(lab, "message", "explain", message["messageId"])
-    assert line in say(lab, "transfer", "timeline", ground.transfer_id)
+    assert line in say(apps, "message", "explain", message["messageId"])
+    assert line in say(apps, "transfer", "timeline", migration.transfer_id)
     # What the fix names is followed, and shows what it promises.
     [(promised, identifier)] = re.findall(r"`ferryman message (\w+) (\S+)`", link["fix"])
-    shown = say(lab, "message", promised, identifier)
-    assert str(lab.folder / file) in shown
+    shown = say(apps, "message", promised, identifier)
+    assert str(apps.folder / file) in shown
     assert "output: begun" in shown
-    _give_up(ground)
-    listed = say(lab, "message", "list", "--undelivered", "--transfer", ground.transfer_id)
+    _give_up(migration)
+    listed = say(apps, "message", "list", "--undelivered", "--transfer", migration.transfer_id)
     assert line in listed
 
 
-def _messages(ground: Forge) -> Any:
-    path = f"/admin/v1/transfers/{ground.transfer_id}/messages"
-    return ground.admin.ok("GET", path)["items"]
+def _messages(migration: ForgeMigration) -> Any:
+    path = f"/admin/v1/transfers/{migration.transfer_id}/messages"
+    return migration.admin.ok("GET", path)["items"]
 
 
-def _give_up(ground: Forge) -> None:
-    ground.advance(minutes=60)
-    assert _messages(ground)[0]["state"] == "UNDELIVERED"
+def _give_up(migration: ForgeMigration) -> None:
+    migration.advance(minutes=60)
+    assert _messages(migration)[0]["state"] == "UNDELIVERED"

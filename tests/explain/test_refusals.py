@@ -4,15 +4,14 @@ from typing import Any
 
 import pytest
 
-from tests import support
-from tests.contract.ground import TRIGGERED, UPLOADED, manifest
-from tests.explain.lab import Lab
+from tests.explain.apps import Apps
+from tests.kit.manifests import TRIGGERED, UPLOADED, function_manifest, remote_manifest
 
 URL = "http://127.0.0.1:9"
 
 
 def _manifest(**modules: Any) -> dict[str, Any]:
-    found = manifest(URL)
+    found = remote_manifest(URL)
     found["modules"] |= modules
     return found
 
@@ -45,7 +44,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "events of managed exports alone": (
         {"manifest": _trigger(events=["avi:ecosystem.migration:uploaded:event_file_list"])},
         "manifest_events_unsent",
-        "cannot be tried here",
+        "You cannot try an app here",
     ),
     "a trigger without events": (
         {"manifest": _trigger(events=[])},
@@ -63,22 +62,22 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
         "Name the one",
     ),
     "a function without its file's name": (
-        {"manifest": support.manifest("run"), "source": "/tmp"},
+        {"manifest": function_manifest("run"), "source": "/tmp"},
         "manifest_handler_malformed",
         "a dot and the function",
     ),
     "a function whose file is missing": (
-        {"manifest": support.manifest("nowhere.run"), "source": "/tmp"},
+        {"manifest": function_manifest("nowhere.run"), "source": "/tmp"},
         "handler_file_missing",
         "source folder",
     ),
     "functions without a source": (
-        {"manifest": support.manifest()},
+        {"manifest": function_manifest()},
         "source_missing",
         "the workers load the functions",
     ),
     "a remote that is no address": (
-        {"manifest": manifest("backend.example")},
+        {"manifest": remote_manifest("backend.example")},
         "manifest_remote_url",
         "scheme and host",
     ),
@@ -101,7 +100,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "a descriptor of another app": (
         _descriptor(),
         "descriptor_key_mismatch",
-        "the key that its descriptor has",
+        "the key in its descriptor",
     ),
     "a descriptor without an address": (
         _descriptor(baseUrl="app.example"),
@@ -112,38 +111,38 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_a_registration_that_could_never_work_is_refused(lab: Lab, name: str) -> None:
+def test_a_registration_that_could_never_work_is_refused(apps: Apps, name: str) -> None:
     """With the code that is in the catalogue, and a fix that names the place."""
     options, code, fix = REFUSED[name]
-    problem = lab.register(**options)
+    problem = apps.register(**options)
     assert problem["code"] == code, problem
     assert fix in problem["fix"], problem
 
 
-def test_an_unknown_environment_offers_the_nearest(lab: Lab) -> None:
+def test_an_unknown_environment_offers_the_nearest(apps: Apps) -> None:
     """An app that is registered elsewhere is told from one that is not registered."""
-    ground = lab.forge(environment="production")
-    key = ground.registration["cloudAppKey"]
-    problem = _no_plan(lab, 404, f"{key}@Prodution")
+    migration = apps.forge(environment="production")
+    key = migration.registration["cloudAppKey"]
+    problem = _no_plan(apps, 404, f"{key}@Prodution")
     assert (problem["code"], problem["fix"]) == (
         "environment_unknown",
         f"Did you mean {key}@production?",
     )
-    assert _no_plan(lab, 404, "org.example.nobody")["code"] == "app_not_found"
+    assert _no_plan(apps, 404, "org.example.nobody")["code"] == "app_not_found"
 
 
-def test_a_plan_that_names_two_apps_at_once_is_refused(lab: Lab) -> None:
+def test_a_plan_that_names_two_apps_at_once_is_refused(apps: Apps) -> None:
     """The same key in two environments."""
-    ground = lab.forge(environment="production")
-    staging = {**ground.registration, "environment": "staging"}
-    ground.admin.ok("POST", "/admin/v1/apps", staging)
-    key = ground.registration["cloudAppKey"]
-    problem = _no_plan(lab, 409, key)
+    migration = apps.forge(environment="production")
+    staging = {**migration.registration, "environment": "staging"}
+    migration.admin.ok("POST", "/admin/v1/apps", staging)
+    key = migration.registration["cloudAppKey"]
+    problem = _no_plan(apps, 409, key)
     assert problem["code"] == "app_ambiguous"
     assert f"{key}@production" in problem["fix"]
 
 
-def _no_plan(lab: Lab, status: int, app: str) -> Any:
+def _no_plan(apps: Apps, status: int, app: str) -> Any:
     plan = {"name": "Plan", "cloudUrl": "https://a.example", "sourceId": "s", "apps": [app]}
-    admin = lab.platform.caller(lab.platform.operator_token)
+    admin = apps.platform.caller(apps.platform.operator_token)
     return admin.refused(status, "POST", "/admin/v1/migrations", plan)

@@ -1,21 +1,18 @@
 """When it is the platform itself that does not deliver, the chain says so."""
 
-import asyncio
 from collections.abc import Iterator
-from pathlib import Path
 from uuid import UUID
 
 import pytest
 from structlog.testing import capture_logs
 
 from ferryman.domain.outcome import succeeded
-from ferryman.services import explain, explain_transfer, health
-from ferryman.services import worker as workers
-from ferryman.store import worker as stored_workers
+from ferryman.services import diagnosis, health, worker
+from ferryman.store import worker as worker_store
 from ferryman.wire.health import Readiness
-from ferryman.wire.transfer import Explanation, Link, TransferExplanation
-from tests.delivery.test_dispatcher import until, working
-from tests.services.stage import Stage, staged
+from ferryman.wire.transfer import Explanation, LinkView, TransferExplanation
+from tests.kit.services import Services
+from tests.kit.worker import running_worker, until
 
 REFUSE = """
 CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -40,124 +37,106 @@ def quiet() -> Iterator[None]:
         yield
 
 
-def link(explanation: TransferExplanation | Explanation) -> Link:
+def link(explanation: TransferExplanation | Explanation) -> LinkView:
     """The one that is broken, which is the one of the workers."""
     assert explanation.broken == "workers", explanation
     [found] = [each for each in explanation.links if each.name == "workers"]
     return found
 
 
-async def first_message(stage: Stage, transfer_id: str) -> str:
-    rows = await stage.fetch(
+async def first_message(services: Services, transfer_id: str) -> str:
+    rows = await services.fetch(
         "SELECT message_id FROM message WHERE transfer_id = $1 ORDER BY position LIMIT 1",
         UUID(transfer_id),
     )
     return str(rows[0]["message_id"])
 
 
-async def ask(stage: Stage) -> Readiness:
-    return await health.HealthCheck(stage.platform).read()
+async def ask(services: Services) -> Readiness:
+    return await health.HealthCheck(services.platform).read()
 
 
-def test_without_a_worker(database: str, tmp_path: Path) -> None:
+async def test_without_a_worker(services: Services) -> None:
     """Of transfer and message; not before the transfer begins, nor once a worker lives."""
-
-    async def scene() -> None:
-        async with staged(database, tmp_path) as stage:
-            transfer_id = await stage.begin()
-            message_id = await first_message(stage, transfer_id)
-            found = link(await explain_transfer.explain(stage.platform, transfer_id))
-            assert found.cause == "no_worker"
-            assert "for 10 s" in found.found
-            assert "ferryman worker" in str(found.fix)
-            assert link(await explain.explain(stage.platform, message_id)).cause == "no_worker"
-            await stage.worker().look()
-            assert (await explain_transfer.explain(stage.platform, transfer_id)).broken is None
-
-    asyncio.run(scene())
+    transfer_id = await services.start_transfer()
+    message_id = await first_message(services, transfer_id)
+    found = link(await diagnosis.explain_transfer(services.platform, transfer_id))
+    assert found.cause == "no_worker"
+    assert "for 10 s" in found.found
+    assert "ferryman worker" in str(found.fix)
+    assert link(await diagnosis.explain_message(services.platform, message_id)).cause == "no_worker"
+    await services.worker().heartbeat()
+    assert (await diagnosis.explain_transfer(services.platform, transfer_id)).broken is None
 
 
-def test_one_that_is_well_is_enough(database: str, tmp_path: Path) -> None:
+async def test_one_that_is_well_is_enough(services: Services) -> None:
     """The others are told of, and break nothing."""
-
-    async def scene() -> None:
-        async with staged(database, tmp_path) as stage:
-            transfer_id = await stage.begin()
-            ill, well = stage.worker(), stage.worker()
-            await workers.tell(stage.platform, ill.worker_id, "delivering: RaiseError: no")
-            found = link(await explain_transfer.explain(stage.platform, transfer_id))
-            assert found.cause == "worker_failing"
-            await ill.look()
-            assert (await ask(stage)).checks["workers"].found.endswith(", 1 failing")
-            await well.look()
-            explanation = await explain_transfer.explain(stage.platform, transfer_id)
-            assert explanation.broken is None
-            told = [each.found for each in explanation.links if each.name == "workers"]
-            assert told == [f"1 worker well; failing: {ill.worker_id}: delivering: RaiseError: no"]
-            assert (await ask(stage)).checks["workers"].ok
-            await well.work(succeeded(duration=0.1))
-            await workers.leave(stage.platform, well.worker_id)
-            done = await explain.explain(stage.platform, await first_message(stage, transfer_id))
-            assert all(each.name != "workers" for each in done.links), "it is through"
-
-    asyncio.run(scene())
+    transfer_id = await services.start_transfer()
+    ill, well = services.worker(), services.worker()
+    await worker.report(services.platform, ill.worker_id, "delivering: RaiseError: no")
+    found = link(await diagnosis.explain_transfer(services.platform, transfer_id))
+    assert found.cause == "worker_failing"
+    await ill.heartbeat()
+    assert (await ask(services)).checks["workers"].found.endswith(", 1 failing")
+    await well.heartbeat()
+    explanation = await diagnosis.explain_transfer(services.platform, transfer_id)
+    assert explanation.broken is None
+    told = [each.found for each in explanation.links if each.name == "workers"]
+    assert told == [f"1 worker well; failing: {ill.worker_id}: delivering: RaiseError: no"]
+    assert (await ask(services)).checks["workers"].ok
+    await well.deliver_all(succeeded(duration=0.1))
+    await worker.leave(services.platform, well.worker_id)
+    done = await diagnosis.explain_message(
+        services.platform, await first_message(services, transfer_id)
+    )
+    assert all(each.name != "workers" for each in done.links), "it is through"
 
 
-def test_a_worker_that_fails_at_each_claim(database: str, tmp_path: Path) -> None:
+async def test_a_worker_that_fails_at_each_claim(services: Services, database: str) -> None:
     """It lives and says at what it fails, since when, and no more than that."""
-
-    async def scene() -> None:
-        async with staged(database, tmp_path) as stage:
-            transfer_id = await stage.begin()
-            await execute(stage, REFUSE + NO_CLAIM)
-            async with working(stage, database):
-                await until(lambda: fails(stage))
-                explanation = await explain_transfer.explain(stage.platform, transfer_id)
-                found = link(explanation)
-                assert found.cause == "worker_failing"
-                assert "delivering: RaiseError: no room is left" in found.found
-                assert "secret" not in str(explanation)
-                message_id = await first_message(stage, transfer_id)
-                assert link(await explain.explain(stage.platform, message_id)) == found
-                workers_check = (await ask(stage)).checks["workers"]
-                assert not workers_check.ok
-                assert "room" not in workers_check.found, "anybody may read this"
-                await execute(stage, MEND)
-                await until(lambda: through(stage))
-                assert not await fails(stage)
-                assert (await explain_transfer.explain(stage.platform, transfer_id)).broken is None
-
-    asyncio.run(scene())
+    transfer_id = await services.start_transfer()
+    await execute(services, REFUSE + NO_CLAIM)
+    async with running_worker(services, database):
+        await until(lambda: fails(services))
+        explanation = await diagnosis.explain_transfer(services.platform, transfer_id)
+        found = link(explanation)
+        assert found.cause == "worker_failing"
+        assert "delivering: RaiseError: no room is left" in found.found
+        assert "secret" not in str(explanation)
+        message_id = await first_message(services, transfer_id)
+        assert link(await diagnosis.explain_message(services.platform, message_id)) == found
+        workers_check = (await ask(services)).checks["workers"]
+        assert not workers_check.ok
+        assert "room" not in workers_check.found, "anybody may read this"
+        await execute(services, MEND)
+        await until(lambda: through(services))
+        assert not await fails(services)
+        assert (await diagnosis.explain_transfer(services.platform, transfer_id)).broken is None
 
 
-def test_a_worker_that_can_record_nothing(database: str, tmp_path: Path) -> None:
-    """Once it is mended, what it held in memory is written down."""
-
-    async def scene() -> None:
-        async with staged(database, tmp_path) as stage:
-            transfer_id = await stage.begin()
-            await execute(stage, REFUSE + NO_OUTCOME)
-            async with working(stage, database):
-                await until(lambda: fails(stage))
-                found = link(await explain_transfer.explain(stage.platform, transfer_id))
-                assert "recording outcomes: RaiseError: no room is left" in found.found
-                await execute(stage, MEND)
-                await until(lambda: through(stage))
-
-    asyncio.run(scene())
+async def test_a_worker_that_can_record_nothing(services: Services, database: str) -> None:
+    """Once it is fixed, what it held in memory is written down."""
+    transfer_id = await services.start_transfer()
+    await execute(services, REFUSE + NO_OUTCOME)
+    async with running_worker(services, database):
+        await until(lambda: fails(services))
+        found = link(await diagnosis.explain_transfer(services.platform, transfer_id))
+        assert "recording outcomes: RaiseError: no room is left" in found.found
+        await execute(services, MEND)
+        await until(lambda: through(services))
 
 
-async def execute(stage: Stage, statements: str) -> None:
-    async with stage.platform.database.transaction() as tx:
+async def execute(services: Services, statements: str) -> None:
+    async with services.platform.database.transaction() as tx:
         await tx.connection.execute(statements)
 
 
-async def fails(stage: Stage) -> bool:
-    async with stage.platform.database.reading() as tx:
-        return bool((await stored_workers.alive(tx, stage.platform.silence)).failing)
+async def fails(services: Services) -> bool:
+    async with services.platform.database.reading() as tx:
+        return bool((await worker_store.alive(tx, services.platform.heartbeat_timeout)).failing)
 
 
-async def through(stage: Stage) -> bool:
-    """Nothing is owed, and the worker says that all is well."""
-    owed = await stage.fetch("SELECT FROM message WHERE state = 'PENDING'")
-    return owed == [] and not await fails(stage)
+async def through(services: Services) -> bool:
+    """Nothing is due, and the worker says that all is well."""
+    owed = await services.fetch("SELECT FROM message WHERE state = 'PENDING'")
+    return owed == [] and not await fails(services)

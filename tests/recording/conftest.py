@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import Command, command
-from tests.support import Crossing, PlatformProcess, manifest
+from tests.kit.command import Command, command
+from tests.kit.function_app import FunctionMigration
+from tests.kit.manifests import function_manifest
+from tests.kit.platform import PlatformProcess
 
 HANDLER = """\
 import hashlib, json, pathlib
@@ -59,7 +61,7 @@ class Recorded:
     """A settled transfer on the shared platform, and the folder of its app."""
 
     ferryman: Command
-    crossing: Crossing
+    migration: FunctionMigration
     folder: Path
     file: Path
 
@@ -83,38 +85,40 @@ def recorded(
     """Five files, one of which takes 20 minutes, and mappings; one attempt fails; all recorded."""
     folder = tmp_path_factory.mktemp("recorded")
     code = folder / "app"
-    crossing = Crossing.begin(running_platform, code, code=HANDLER, claim=False)
-    (code / "manifest.yml").write_text(json.dumps(manifest()))
+    migration = FunctionMigration.begin(running_platform, code, code=HANDLER, claim=False)
+    (code / "manifest.yml").write_text(json.dumps(function_manifest()))
     rows = '{"namespace": "identity:user", "serverKey": "ann", "cloudKey": "712020:ann"}\n'
-    path = f"/admin/v1/migrations/{crossing.migration_id}/mappings"
-    crossing.admin.call("PUT", path, raw=rows.encode())
-    crossing.advance(60)
-    crossing.claim(serverAppVersion="7.1")
+    path = f"/admin/v1/migrations/{migration.migration_id}/mappings"
+    migration.admin.call("PUT", path, raw=rows.encode())
+    migration.advance(60)
+    migration.claim(serverAppVersion="7.1")
     upload = {"label": "slow", "resumeKey": "slow"}
-    path = f"/server/v1/transfers/{crossing.transfer_id}/app-data"
-    begun = crossing.server.ok("POST", path, upload)
+    path = f"/server/v1/transfers/{migration.transfer_id}/app-data"
+    begun = migration.server.ok("POST", path, upload)
     part = {"number": 1, "size": len(SLOW), "sha256": sha256(SLOW).hexdigest()}
     for _ in range(2):
-        crossing.server.ok(
+        migration.server.ok(
             "POST", f"/server/v1/uploads/{begun['uploadId']}/parts", {"parts": [part]}
         )
-        crossing.advance(600)
-    with crossing.gateway() as gateway:
+        migration.advance(600)
+    with migration.gateway() as gateway:
         with gateway.create_app_data("slow", resume_key="slow") as data:
             data.write(SLOW)
+            data.complete()
         for label, content in FILES.items():
-            crossing.advance(60)
+            migration.advance(60)
             with gateway.create_app_data(label) as data:
                 data.write(content)
-        crossing.advance(120)
+                data.complete()
+        migration.advance(120)
         gateway.complete_export()
-    crossing.advance(120)
-    assert crossing.status == "SUCCESS", crossing.timeline()
+    migration.advance(120)
+    assert migration.status == "SUCCESS", migration.timeline()
     # A replay starts a platform of its own.
     ferryman = replace(
         command(running_platform.url, running_platform.data_dir), seconds=_REPLAY_SECONDS
     )
     file = folder / "run.ferry"
-    said = ferryman.json("record", crossing.transfer_id, "-o", str(file))
+    said = ferryman.json("record", migration.transfer_id, "-o", str(file))
     assert (said["status"], said["files"], said["redacted"]) == ("SUCCESS", 5, [])
-    return Recorded(ferryman, crossing, code, file)
+    return Recorded(ferryman, migration, code, file)

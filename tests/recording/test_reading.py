@@ -12,11 +12,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ferryman.devtools.recording.archive import DOCUMENT_BYTES
+from ferryman.devtools.recording.layout import Redaction
+from ferryman.devtools.recording.reading import LINE_BYTES, opened
+from ferryman.devtools.recording.redaction import Redactor, filler
+from ferryman.devtools.recording.writing import Writer
 from ferryman.errors import ConfigError
-from ferryman.recording.form import Redaction
-from ferryman.recording.reading import DOCUMENT_BYTES, LINE_BYTES, opened
-from ferryman.recording.redaction import Redactor, filler
-from ferryman.recording.writing import Writer
 from ferryman.vocab import AppKind, MessageState, TransferStatus
 from ferryman.wire.app import AppRegistration
 from ferryman.wire.migration import MigrationDetails

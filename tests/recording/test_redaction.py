@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from ferryman.recording.form import Redaction
-from ferryman.recording.redaction import Redactor
+from ferryman.devtools.recording.layout import Redaction
+from ferryman.devtools.recording.redaction import Redactor
 from ferryman.vocab import AckStatus
 from ferryman.wire.recording import (
     RecordedCall,

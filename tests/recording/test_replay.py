@@ -9,8 +9,11 @@ from uuid import uuid4
 
 import pytest
 
+from tests.kit.digests import parts_sha256
+from tests.kit.function_app import FunctionMigration
+from tests.kit.manifests import function_manifest
+from tests.kit.platform import PlatformProcess
 from tests.recording.conftest import BINARY, Recorded
-from tests.support import Crossing, PlatformProcess, manifest
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 
@@ -57,14 +60,14 @@ def test_other_code_is_told_from_it(
 ) -> None:
     """Acknowledgements, calls and status, by a status of its own; of an app in JavaScript."""
     folder, file = tmp_path / "app", tmp_path / "run.ferry"
-    crossing = Crossing.begin(running_platform, folder, code=JAVASCRIPT, file="index.js")
-    crossing.upload("notes", "Ebb und Flut — Gezeiten".encode())
-    crossing.upload("others")
-    crossing.complete_export()
-    crossing.advance(0)
-    assert crossing.status == "SUCCESS", crossing.timeline()
-    recorded.ferryman.ok("record", crossing.transfer_id, "-o", str(file))
-    (folder / "manifest.yml").write_text(json.dumps(manifest()))
+    migration = FunctionMigration.begin(running_platform, folder, code=JAVASCRIPT, file="index.js")
+    migration.send("notes", "Ebb und Flut — Gezeiten".encode())
+    migration.send("others")
+    migration.complete_export()
+    migration.advance(0)
+    assert migration.status == "SUCCESS", migration.timeline()
+    recorded.ferryman.ok("record", migration.transfer_id, "-o", str(file))
+    (folder / "manifest.yml").write_text(json.dumps(function_manifest()))
     (folder / "index.js").write_text(CHANGED)
     done = recorded.ferryman("replay", str(file), "--app", str(folder), "--json")
     assert done.returncode == 3, done.stdout + done.stderr
@@ -83,8 +86,8 @@ def test_other_code_is_told_from_it(
 
 def test_no_secret_and_no_token_is_in_a_recording(recorded: Recorded) -> None:
     """Not in what a function printed either, nor a URL that opens a file."""
-    tokens = recorded.crossing.tokens
-    operator = recorded.crossing.admin._token
+    tokens = recorded.migration.tokens
+    operator = recorded.migration.admin._token
     with zipfile.ZipFile(recorded.file) as archive:
         whole = b"".join(archive.read(name) for name in archive.namelist())
     assert b"my token is [secret]" in whole
@@ -100,7 +103,7 @@ def test_what_is_redacted_is_not_there(recorded: Recorded, tmp_path: Path) -> No
     """Sizes and digests stay; the same text has the same stand-in."""
     file = tmp_path / "redacted.ferry"
     kinds = [part for kind in ("payloads", "labels", "mappings") for part in ("--redact", kind)]
-    recorded.ferryman.ok("record", recorded.crossing.transfer_id, "-o", str(file), *kinds)
+    recorded.ferryman.ok("record", recorded.migration.transfer_id, "-o", str(file), *kinds)
     with zipfile.ZipFile(file) as archive:
         texts = {name: archive.read(name) for name in archive.namelist()}
     assert not any(name.startswith("payloads/") for name in texts)
@@ -116,7 +119,7 @@ def test_what_is_redacted_is_not_there(recorded: Recorded, tmp_path: Path) -> No
     ):
         assert gone not in whole
     lines = [json.loads(line) for line in texts["files.ndjson"].splitlines()]
-    assert {line["sha256"] for line in lines} >= {sha256(BINARY).hexdigest()}
+    assert {line["partsSha256"] for line in lines} >= {parts_sha256(BINARY, 8 << 20)}
     assert len(BINARY) in {line["size"] for line in lines}
     labels = {line["label"] for line in lines if line["label"]}
     assert len(labels) == 4
@@ -138,9 +141,9 @@ def test_what_cannot_be_recorded_or_replayed(recorded: Recorded, tmp_path: Path)
     assert list(tmp_path.iterdir()) == []
     url = ("--url", ferryman.env["FERRYMAN_URL"])
     data = ("--data-dir", ferryman.env["FERRYMAN_DATA_DIR"], "--app", str(recorded.folder))
-    before = recorded.crossing.admin.ok("GET", "/admin/v1/clock")["now"]
+    before = recorded.migration.admin.ok("GET", "/admin/v1/clock")["now"]
     ferryman.refused("platform_not_empty", "replay", str(recorded.file), *url, *data)
-    assert recorded.crossing.admin.ok("GET", "/admin/v1/clock")["now"] >= before
+    assert recorded.migration.admin.ok("GET", "/admin/v1/clock")["now"] >= before
     ferryman.refused(
         "app_not_found", "replay", str(recorded.file), *url, *data[:2], "--app", str(tmp_path)
     )

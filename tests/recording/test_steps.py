@@ -5,8 +5,8 @@ from pathlib import Path
 
 import msgspec
 
-from ferryman.recording.reading import opened
-from ferryman.recording.steps import Step, steps
+from ferryman.devtools.recording.reading import opened
+from ferryman.devtools.recording.steps import RecordedStep, steps
 from ferryman.vocab import AckStatus, EventType, TransferStatus
 from ferryman.wire.recording import RecordedEntry, RecordedFile, RecordedLine, RecordedMessage
 from tests.recording.test_reading import message, recording, run
@@ -32,7 +32,7 @@ def success(at: int) -> RecordedMessage:
     return msgspec.structs.replace(message(), **facts)
 
 
-def of(folder: Path, *lines: RecordedLine, settled_at: int = 60 * MINUTE) -> list[Step]:
+def of(folder: Path, *lines: RecordedLine, settled_at: int = 60 * MINUTE) -> list[RecordedStep]:
     """The steps of a transfer that was claimed at 0."""
     view = msgspec.structs.replace(
         run().transfer, started_at=0, settled_at=settled_at, status=TransferStatus.SUCCESS
@@ -44,7 +44,7 @@ def of(folder: Path, *lines: RecordedLine, settled_at: int = 60 * MINUTE) -> lis
         return steps(found)
 
 
-def told(found: list[Step]) -> list[str]:
+def told(found: list[RecordedStep]) -> list[str]:
     return [each.kind if each.file is None else each.file.key for each in found]
 
 

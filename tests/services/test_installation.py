@@ -1,7 +1,7 @@
 """Handing a secret over where things break: the app is a function here, the database is real."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -12,12 +12,12 @@ from ferryman.errors import Conflict, OutsideError
 from ferryman.services import app as app_service
 from ferryman.services import installation
 from ferryman.services.installation import GRACE
+from ferryman.services.key_ring import KeyRing
 from ferryman.services.lifecycle import Lifecycle
 from ferryman.tokens import SigningKey
 from ferryman.vocab import AppKind, FailureCause, InstallationState
 from ferryman.wire.app import AppRegistration
-from tests.services.conftest import Play
-from tests.services.stage import Stage
+from tests.kit.services import Services
 
 KEY = SigningKey.generate()
 APP = "connect-app"
@@ -41,17 +41,17 @@ class DeadError(Exception):
     """The process died while the app was called."""
 
 
-class Ground:
+class StubApp:
     """An app that answers as it is told, and the secrets it was sent."""
 
-    def __init__(self, stage: Stage) -> None:
-        self.stage, self.platform = stage, stage.platform
+    def __init__(self, services: Services) -> None:
+        self.services, self.platform = services, services.platform
         self.answer: Outcome | Exception = TAKEN
         self.sent: list[str] = []
         self.calls: list[str] = []
         self.entered, self.go_on = asyncio.Event(), asyncio.Event()
         self.go_on.set()
-        self.lifecycle = Lifecycle(KEY, self.post)
+        self.lifecycle = Lifecycle(KeyRing(KEY), self.post)
 
     async def post(
         self, url: str, payload: Mapping[str, Any], headers: Mapping[str, str]
@@ -89,152 +89,113 @@ class Ground:
             await installation.used(self.platform, app, secret)
 
 
-Scene = Callable[[Ground], Awaitable[None]]
-
-
 @pytest.fixture
-def on_ground(play: Play[None]) -> Callable[[Scene], None]:
-    return lambda scene: play(lambda stage: scene(Ground(stage)))
+async def app(services: Services) -> StubApp:
+    return StubApp(services)
 
 
-def test_a_rotation_overlaps(on_ground: Callable[[Scene], None]) -> None:
+async def test_a_rotation_overlaps(app: StubApp) -> None:
     """Two secrets are good for the length of the grace, then the new one alone."""
-
-    async def scene(ground: Ground) -> None:
-        await ground.register()
-        await ground.install(TAKEN)
-        one, two = ground.sent
-        assert await ground.current() == two
-        assert await ground.good() == {one, two}
-        await ground.stage.pass_time(GRACE / 2)
-        assert await ground.good() == {one, two}
-        await ground.stage.pass_time(GRACE / 2)
-        assert await ground.good() == {two}
-
-    on_ground(scene)
+    await app.register()
+    await app.install(TAKEN)
+    one, two = app.sent
+    assert await app.current() == two
+    assert await app.good() == {one, two}
+    await app.services.advance(GRACE / 2)
+    assert await app.good() == {one, two}
+    await app.services.advance(GRACE / 2)
+    assert await app.good() == {two}
 
 
 @pytest.mark.parametrize("answer", [REFUSED, UNREACHED])
-def test_an_app_that_did_not_take_it_keeps_what_it_had(
-    on_ground: Callable[[Scene], None], answer: Outcome
-) -> None:
+async def test_an_app_that_did_not_take_it_keeps_what_it_had(app: StubApp, answer: Outcome) -> None:
     """Nothing is changed, and the next try offers another secret."""
-
-    async def scene(ground: Ground) -> None:
-        await ground.register()
-        before = await ground.good()
-        with pytest.raises(OutsideError, match="install_refused"):
-            await ground.install(answer)
-        assert await ground.good() == before
-        await ground.install(TAKEN)
-        assert len(set(ground.sent)) == len(ground.sent)
-
-    on_ground(scene)
+    await app.register()
+    before = await app.good()
+    with pytest.raises(OutsideError, match="install_refused"):
+        await app.install(answer)
+    assert await app.good() == before
+    await app.install(TAKEN)
+    assert len(set(app.sent)) == len(app.sent)
 
 
 @pytest.mark.parametrize("end", [UNANSWERED, DeadError()])
-def test_what_may_have_been_taken_is_never_lost(
-    on_ground: Callable[[Scene], None], end: Outcome | Exception
+async def test_what_may_have_been_taken_is_never_lost(
+    app: StubApp, end: Outcome | Exception
 ) -> None:
     """Both secrets are good; the same one is offered again, even if the app refuses in between."""
-
-    async def scene(ground: Ground) -> None:
-        await ground.register()
-        with pytest.raises((OutsideError, DeadError)):
-            await ground.install(end)
-        first, offered = ground.sent
-        assert await ground.current() == first
-        assert await ground.good() == {first, offered}
-        await ground.stage.pass_time(timedelta(minutes=1))
-        with pytest.raises(OutsideError, match="install_refused"):
-            await ground.install(REFUSED)
-        assert await ground.good() == {first, offered}
-        await ground.install(TAKEN)
-        assert ground.sent == [first, offered, offered, offered]
-        assert await ground.current() == offered
-
-    on_ground(scene)
+    await app.register()
+    with pytest.raises((OutsideError, DeadError)):
+        await app.install(end)
+    first, offered = app.sent
+    assert await app.current() == first
+    assert await app.good() == {first, offered}
+    await app.services.advance(timedelta(minutes=1))
+    with pytest.raises(OutsideError, match="install_refused"):
+        await app.install(REFUSED)
+    assert await app.good() == {first, offered}
+    await app.install(TAKEN)
+    assert app.sent == [first, offered, offered, offered]
+    assert await app.current() == offered
 
 
-def test_an_app_that_signs_with_an_offer_has_taken_it(on_ground: Callable[[Scene], None]) -> None:
+async def test_an_app_that_signs_with_an_offer_has_taken_it(app: StubApp) -> None:
     """Once nobody waits for its answer any more; an old secret proves nothing."""
-
-    async def scene(ground: Ground) -> None:
-        await ground.register()
-        with pytest.raises(DeadError):
-            await ground.install(DeadError())
-        first, offered = ground.sent
-        await ground.sign_with(offered)
-        assert await ground.current() == first, "the answer may still come"
-        await ground.stage.pass_time(timedelta(minutes=1))
-        await ground.sign_with(offered)
-        assert await ground.current() == offered
-        assert await ground.good() == {first, offered}
-        await ground.sign_with(first)
-        assert await ground.current() == offered
-
-    on_ground(scene)
+    await app.register()
+    with pytest.raises(DeadError):
+        await app.install(DeadError())
+    first, offered = app.sent
+    await app.sign_with(offered)
+    assert await app.current() == first, "the answer may still come"
+    await app.services.advance(timedelta(minutes=1))
+    await app.sign_with(offered)
+    assert await app.current() == offered
+    assert await app.good() == {first, offered}
+    await app.sign_with(first)
+    assert await app.current() == offered
 
 
-def test_one_call_at_a_time(on_ground: Callable[[Scene], None]) -> None:
+async def test_one_call_at_a_time(app: StubApp) -> None:
     """Another is refused while one is under way; one that comes back too late changes nothing."""
-
-    async def scene(ground: Ground) -> None:
-        await ground.register()
-        ground.go_on.clear()
-        ground.entered.clear()
-        slow = asyncio.create_task(ground.install(TAKEN))
-        await ground.entered.wait()
-        for act in (installation.install, installation.uninstall):
-            with pytest.raises(Conflict, match="installation_in_progress"):
-                await act(ground.platform, ground.lifecycle, APP)
-        await ground.stage.pass_time(timedelta(minutes=1))
-        ground.go_on.set()
-        view = await installation.uninstall(ground.platform, ground.lifecycle, APP)
-        assert view.installation is not None
-        assert view.installation.state is InstallationState.UNINSTALLED
+    await app.register()
+    app.go_on.clear()
+    app.entered.clear()
+    slow = asyncio.create_task(app.install(TAKEN))
+    await app.entered.wait()
+    for act in (installation.install, installation.uninstall):
         with pytest.raises(Conflict, match="installation_in_progress"):
-            await slow
-        assert await ground.good() == set()
+            await act(app.platform, app.lifecycle, APP)
+    await app.services.advance(timedelta(minutes=1))
+    app.go_on.set()
+    view = await installation.uninstall(app.platform, app.lifecycle, APP)
+    assert view.installation is not None
+    assert view.installation.state is InstallationState.UNINSTALLED
+    with pytest.raises(Conflict, match="installation_in_progress"):
+        await slow
+    assert await app.good() == set()
 
-    on_ground(scene)
 
-
-def test_calls_of_many_operators(on_ground: Callable[[Scene], None]) -> None:
+async def test_calls_of_many_operators(app: StubApp) -> None:
     """Of those at the same time one is made, and what is current is what the app took last."""
-
-    async def scene(ground: Ground) -> None:
-        await ground.register()
-        done = await asyncio.gather(
-            *(ground.install(TAKEN) for _ in range(20)), return_exceptions=True
-        )
-        assert all(
-            not isinstance(each, BaseException) or isinstance(each, Conflict) for each in done
-        )
-        taken = [each for each in done if not isinstance(each, BaseException)]
-        assert len(taken) == len(ground.sent) - 1
-        assert await ground.current() == ground.sent[-1]
-
-    on_ground(scene)
+    await app.register()
+    done = await asyncio.gather(*(app.install(TAKEN) for _ in range(20)), return_exceptions=True)
+    assert all(not isinstance(each, BaseException) or isinstance(each, Conflict) for each in done)
+    taken = [each for each in done if not isinstance(each, BaseException)]
+    assert len(taken) == len(app.sent) - 1
+    assert await app.current() == app.sent[-1]
 
 
-def test_secrets_are_shown_nowhere(on_ground: Callable[[Scene], None]) -> None:
+async def test_secrets_are_shown_nowhere(app: StubApp) -> None:
     """Not even if the app answers with what it was sent."""
+    await app.register()
 
-    async def scene(ground: Ground) -> None:
-        await ground.register()
+    async def echo(url: str, payload: Mapping[str, Any], headers: Mapping[str, str]) -> Outcome:
+        app.sent.append(payload["sharedSecret"])
+        return failed("after", FailureCause.APP_FAILED, f"no: {payload}", duration=0.0, status=400)
 
-        async def echo(url: str, payload: Mapping[str, Any], headers: Mapping[str, str]) -> Outcome:
-            ground.sent.append(payload["sharedSecret"])
-            return failed(
-                "after", FailureCause.APP_FAILED, f"no: {payload}", duration=0.0, status=400
-            )
-
-        with pytest.raises(OutsideError) as refused:
-            await installation.install(ground.platform, Lifecycle(KEY, echo), APP)
-        view = await app_service.view(ground.platform, APP)
-        for secret in ground.sent:
-            assert secret not in str(refused.value)
-            assert secret not in str(view)
-
-    on_ground(scene)
+    with pytest.raises(OutsideError) as refused:
+        await installation.install(app.platform, Lifecycle(KeyRing(KEY), echo), APP)
+    view = await app_service.view(app.platform, APP)
+    for secret in app.sent:
+        assert secret not in str(refused.value)
+        assert secret not in str(view)

@@ -21,15 +21,15 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from ferryman.domain import transfer as rules
+from ferryman.domain import export as export_rules
+from ferryman.domain import transfer as transfer_rules
 from ferryman.domain.outcome import Outcome, failed, succeeded
 from ferryman.domain.transfer import Change, Transfer
 from ferryman.errors import Conflict
-from ferryman.services import export, listener, transfer, upload
+from ferryman.services import export, intake, listener, transfer, transfer_command, upload
 from ferryman.services.delivery import Delivery
 from ferryman.vocab import AckStatus, FailureCause, GivenUp, MessageState
-
-from .stage import Stage, Worker, staged
+from tests.kit.services import ManualWorker, Services, open_services
 
 START = datetime(2026, 1, 12, tzinfo=UTC)
 DRIFT = timedelta(seconds=45)
@@ -42,28 +42,27 @@ _numbers = count(1)
 
 
 class ServicesMachine(RuleBasedStateMachine):
-    """``oracle`` is decided by the rules alone; the stage must come to the same."""
+    """``oracle`` is decided by the rules alone; the services must agree."""
 
     runner: ClassVar[asyncio.Runner]
-    stage: ClassVar[Stage]
+    services: ClassVar[Services]
 
     def run(self, work: Any) -> Any:
         return self.runner.run(work)
 
     @initialize()
     def begin(self) -> None:
-        self.oracle = rules.start(Transfer(), START).transfer
+        self.oracle = transfer_rules.start(Transfer(), START).transfer
         self.now = START
-        self.transfer_id: str = self.run(self.stage.begin(f"agent {next(_numbers)}"))
+        self.transfer_id: str = self.run(self.services.start_transfer(f"agent {next(_numbers)}"))
         query = "SELECT message_id FROM message WHERE transfer_id = $1"
-        [triggered] = self.run(self.stage.fetch(query, UUID(self.transfer_id)))
+        [triggered] = self.run(self.services.fetch(query, UUID(self.transfer_id)))
         self.messages = [str(triggered["message_id"])]
-        self.workers = [self.stage.worker(), self.stage.worker()]
-        self.sending: list[tuple[Worker, Delivery]] = []
+        self.workers = [self.services.worker(), self.services.worker()]
+        self.sending: list[tuple[ManualWorker, Delivery]] = []
         self.files: list[str] = []
         self.unfinished: list[str] = []
         self.acknowledged: set[str] = set()
-        self.old_timers: list[int] = self.run(self.stage.wake_jobs(self.transfer_id))
 
     def both(self, work: Any, decide: Any) -> bool:
         """Do it on both sides; both carry it out, or both refuse it with the same code."""
@@ -83,20 +82,22 @@ class ServicesMachine(RuleBasedStateMachine):
     @rule()
     def upload(self) -> None:
         async def work() -> None:
-            receipt = await self.stage.upload(self.transfer_id)
+            receipt = await self.services.upload(self.transfer_id)
             self.files.append(receipt.message_id)
             self.messages.append(receipt.message_id)
 
-        self.both(work(), lambda: rules.record_upload(self.oracle, self.now))
+        self.both(work(), lambda: export_rules.record_upload(self.oracle, self.now))
 
     @rule()
     def begin_file(self) -> None:
         async def work() -> None:
-            view = await upload.begin(self.stage.platform, self.stage.app, self.transfer_id, "late")
+            view = await intake.begin(
+                self.services.platform, self.services.app, self.transfer_id, "late"
+            )
             self.unfinished.append(view.upload_id)
 
         def decide() -> Change:
-            rules.check_exporting(self.oracle, "uploading app data")
+            export_rules.check_exporting(self.oracle, "uploading app data")
             return Change(replace(self.oracle, unfinished=(self.oracle.unfinished or 0) + 1))
 
         self.both(work(), decide)
@@ -108,41 +109,41 @@ class ServicesMachine(RuleBasedStateMachine):
             return
         chosen = data.draw(st.sampled_from(self.unfinished))
         reason = GivenUp.WRITER_FAILED if failed else GivenUp.DELIBERATE
-        work = upload.give_up(self.stage.platform, self.stage.app, chosen, reason)
+        work = upload.give_up(self.services.platform, self.services.app, chosen, reason)
         if failed:
             self.run(work)
             return
 
         def decide() -> Change:
             less = replace(self.oracle, unfinished=(self.oracle.unfinished or 0) - 1)
-            return rules.give_up_file(less, self.now)
+            return export_rules.give_up_file(less, self.now)
 
         self.both(work, decide)
         self.unfinished.remove(chosen)
 
     @rule()
     def come_back(self) -> None:
-        work = export.record_return(self.stage.platform, self.stage.app, self.transfer_id)
-        self.both(work, lambda: rules.record_return(self.oracle, self.now))
+        work = export.record_return(self.services.platform, self.services.app, self.transfer_id)
+        self.both(work, lambda: export_rules.record_return(self.oracle, self.now))
 
     @rule()
     def heartbeat(self) -> None:
         def decide() -> Change:
-            rules.check_live(self.oracle, "reporting that its listener runs")
+            transfer_rules.check_live(self.oracle, "reporting that its listener runs")
             return Change(replace(self.oracle, heartbeats=True))
 
-        work = listener.heartbeat(self.stage.platform, self.stage.app, self.transfer_id)
+        work = listener.heartbeat(self.services.platform, self.services.app, self.transfer_id)
         self.both(work, decide)
 
     @rule()
     def export(self) -> None:
-        work = self.stage.complete_export(self.transfer_id)
-        self.both(work, lambda: rules.complete_export(self.oracle, self.now))
+        work = self.services.complete_export(self.transfer_id)
+        self.both(work, lambda: export_rules.complete_export(self.oracle, self.now))
 
     @rule()
     def cancel(self) -> None:
-        work = transfer.cancel(self.stage.platform, self.transfer_id)
-        self.both(work, lambda: rules.cancel(self.oracle, self.now))
+        work = transfer_command.cancel(self.services.platform, self.transfer_id)
+        self.both(work, lambda: transfer_rules.cancel(self.oracle, self.now))
 
     @rule(data=st.data(), status=st.sampled_from(AckStatus))
     def acknowledge(self, data: st.DataObject, status: AckStatus) -> None:
@@ -152,39 +153,29 @@ class ServicesMachine(RuleBasedStateMachine):
 
         def decide() -> Change:
             if fresh:
-                return rules.acknowledge(self.oracle, status, files, self.now)
-            rules.check_live(self.oracle, "acknowledging messages")
+                return transfer_rules.acknowledge(self.oracle, status, files, self.now)
+            transfer_rules.check_live(self.oracle, "acknowledging messages")
             return Change(self.oracle)
 
-        work = self.stage.acknowledge(self.transfer_id, *chosen, status=status)
+        work = self.services.acknowledge(self.transfer_id, *chosen, status=status)
         if self.both(work, decide):
             self.acknowledged |= fresh
 
     @rule(minutes=st.sampled_from([1, 4, 10, 15, 60]))
     def pass_time(self, minutes: int) -> None:
         step = timedelta(minutes=minutes)
-        self.run(self.stage.pass_time(step))
+        self.run(self.services.advance(step))
         self.now += step
         self.run(self.do_timers())
-        self.oracle = rules.wake(self.oracle, self.now).transfer
+        self.oracle = transfer_rules.wake(self.oracle, self.now).transfer
 
     async def do_timers(self) -> None:
-        for job_id in await self.stage.wake_jobs(self.transfer_id, due=True):
-            await transfer.wake(self.stage.platform, UUID(self.transfer_id), job_id)
-            self.old_timers.append(job_id)
-            await self.stage.finish_job(job_id)
-
-    @rule(data=st.data())
-    def crash_of_a_timer(self, data: st.DataObject) -> None:
-        """The worker died after its commit: the queue hands an old job out again."""
-        live = set(self.run(self.stage.wake_jobs(self.transfer_id)))
-        job_id = data.draw(st.sampled_from(sorted(set(self.old_timers) - live) or [0]))
-        self.run(transfer.wake(self.stage.platform, UUID(self.transfer_id), job_id))
+        await self.services.fire_timer(self.transfer_id)
 
     @rule(which=st.integers(0, 1), room=st.integers(1, 3))
     def claim(self, which: int, room: int) -> None:
         worker = self.workers[which]
-        for delivery in self.run(worker.take(room)):
+        for delivery in self.run(worker.claim(room)):
             message_id = str(delivery.message.message_id)
             assert message_id not in self.acknowledged, "sent after its acknowledgement"
             assert delivery.message.transfer_id == UUID(self.transfer_id), "of an earlier run"
@@ -205,17 +196,17 @@ class ServicesMachine(RuleBasedStateMachine):
     def fall_silent(self, which: int, dead: bool) -> None:
         """Others take over; it is dead, or comes back with what it has."""
         worker = self.workers[which]
-        self.run(worker.fall_silent())
-        self.run(self.stage.take_over())
+        self.run(worker.miss_heartbeats())
+        self.run(self.services.rescue())
         if dead:
             self.sending = [each for each in self.sending if each[0] is not worker]
-            self.workers[which] = self.stage.worker()
+            self.workers[which] = self.services.worker()
 
     @invariant()
     def the_services_did_what_the_rules_say(self) -> None:
-        view = self.run(transfer.view(self.stage.platform, self.transfer_id))
+        view = self.run(transfer.view(self.services.platform, self.transfer_id))
         assert view.unfinished_files == self.oracle.unfinished
-        found: Transfer = self.run(self.stage.state(self.transfer_id))
+        found: Transfer = self.run(self.services.state(self.transfer_id))
         times = {
             name: getattr(self.oracle, name)
             for name in Transfer.__dataclass_fields__
@@ -233,10 +224,8 @@ class ServicesMachine(RuleBasedStateMachine):
 
     @invariant()
     def one_timer_while_it_runs_and_none_afterwards(self) -> None:
-        timers = self.run(self.stage.wake_jobs(self.transfer_id))
-        assert len(timers) == (0 if self.oracle.status.final else 1)
-        if timers and timers[0] not in self.old_timers:
-            self.old_timers.append(timers[0])
+        due = self.run(self.services.timer_due(self.transfer_id))
+        assert (due is None) == self.oracle.status.final
 
     def teardown(self) -> None:
         """With everything delivered, each message is delivered or visibly given up."""
@@ -245,18 +234,18 @@ class ServicesMachine(RuleBasedStateMachine):
         self.run(self.drain())
         # Nobody confirmed its claim: after 10 seconds the agent of the next run would get it.
         withdraw = "UPDATE transfer SET released_at = NULL WHERE transfer_id = $1"
-        self.run(self.stage.fetch(withdraw, UUID(self.transfer_id)))
+        self.run(self.services.fetch(withdraw, UUID(self.transfer_id)))
 
     async def drain(self) -> None:
         for worker in self.workers:
-            await worker.fall_silent()
-        await self.stage.take_over()
-        last = self.stage.worker()
-        while await last.work(GOOD):
-            await self.stage.pass_time(timedelta(hours=1))
-        await self.stage.pass_time(timedelta(hours=1))
-        await last.work(GOOD)
-        rows = await self.stage.fetch(
+            await worker.miss_heartbeats()
+        await self.services.rescue()
+        last = self.services.worker()
+        while await last.deliver_all(GOOD):
+            await self.services.advance(timedelta(hours=1))
+        await self.services.advance(timedelta(hours=1))
+        await last.deliver_all(GOOD)
+        rows = await self.services.fetch(
             "SELECT state, attempts, allowed, worker_id, next_attempt_at,"
             " (SELECT count(*) FROM attempt WHERE attempt.message_id = message.message_id) AS made"
             " FROM message WHERE transfer_id = $1",
@@ -273,8 +262,8 @@ def test_the_services_follow_the_rules(database: str) -> None:
     with asyncio.Runner() as runner, tempfile.TemporaryDirectory() as folder:
         stack = AsyncExitStack()
         ServicesMachine.runner = runner
-        ServicesMachine.stage = runner.run(
-            stack.enter_async_context(staged(database, Path(folder)))
+        ServicesMachine.services = runner.run(
+            stack.enter_async_context(open_services(database, Path(folder)))
         )
         try:
             run_state_machine_as_test(

@@ -1,13 +1,11 @@
 """Metrics: bounded in apps, told while the database is away, right in their sums."""
 
 from ferryman.domain.outcome import failed
-from ferryman.figures import Figures
+from ferryman.metrics import Metrics
 from ferryman.services.metrics import Scraper, bounded
 from ferryman.store.metrics import Queue
 from ferryman.vocab import FailureCause
-
-from .conftest import Play
-from .stage import Stage
+from tests.kit.services import Services
 
 
 def test_few_apps_are_told_apart_and_the_others_are_one() -> None:
@@ -21,49 +19,43 @@ def test_few_apps_are_told_apart_and_the_others_are_one() -> None:
 
 
 def test_a_histogram_counts_each_value_once() -> None:
-    figures = Figures()
+    metrics = Metrics()
     for value in (0.0, 0.005, 0.006, 300.0, 301.0):
-        figures.observe("ferryman_first_attempt_seconds", value)
-    [series] = figures.series()
+        metrics.observe("ferryman_first_attempt_seconds", value)
+    [series] = metrics.series()
     *counts, total = series.values
     assert (counts[0], counts[1], counts[-2], counts[-1]) == (2, 1, 1, 1)
     assert sum(counts) == 5
     assert total == 601.011
 
 
-def test_attempts_and_queues_add_up(play: Play[None]) -> None:
-    async def scene(stage: Stage) -> None:
-        worker = stage.worker()
-        await stage.begin()
-        first = await worker.take_only()
-        await worker.record(failed("after", FailureCause.APP_FAILED, "no", duration=2.0), first)
-        await worker.look()
-        found = {
-            (each.name, *each.labels): each.values
-            for each in await Scraper(stage.platform).scrape(by_app=True)
-        }
-        me, key = str(worker.worker_id), stage.app.cloud_app_key
-        assert found["ferryman_attempts_total", me, "failed", "function"] == (1.0,)
-        assert found["ferryman_deliveries_in_flight", me] == (0.0,)
-        app = key, stage.app.environment
-        assert found["ferryman_queue_messages", *app, "deferred"] == (1.0,)
-        assert found["ferryman_queue_messages", *app, "due"] == (0.0,)
-        assert found["ferryman_workers",] == (1.0,)
+async def test_attempts_and_queues_add_up(services: Services) -> None:
+    worker = services.worker()
+    await services.start_transfer()
+    first = await worker.claim_one()
+    await worker.record(failed("after", FailureCause.APP_FAILED, "no", duration=2.0), first)
+    await worker.heartbeat()
+    found = {
+        (each.name, *each.labels): each.values
+        for each in await Scraper(services.platform).scrape(by_app=True)
+    }
+    me, key = str(worker.worker_id), services.app.cloud_app_key
+    assert found["ferryman_attempts_total", me, "failed", "function"] == (1.0,)
+    assert found["ferryman_deliveries_in_flight", me] == (0.0,)
+    app = key, services.app.environment
+    assert found["ferryman_queue_messages", *app, "deferred"] == (1.0,)
+    assert found["ferryman_queue_messages", *app, "due"] == (0.0,)
+    assert found["ferryman_workers",] == (1.0,)
 
-        await worker.fall_silent()
-        again = await Scraper(stage.platform).scrape(by_app=False)
-        assert not any(me in each.labels for each in again)
-        assert {each.labels[0] for each in again if "queue" in each.name} == {"(all)"}
-
-    play(scene)
+    await worker.miss_heartbeats()
+    again = await Scraper(services.platform).scrape(by_app=False)
+    assert not any(me in each.labels for each in again)
+    assert {each.labels[0] for each in again if "queue" in each.name} == {"(all)"}
 
 
-def test_without_the_database_a_process_tells_of_itself(play: Play[None]) -> None:
-    async def scene(stage: Stage) -> None:
-        stage.platform.figures.count("ferryman_uploads_total")
-        await stage.platform.database.pool.close()
-        found = await Scraper(stage.platform).scrape(by_app=True)
-        assert "ferryman_uploads_total" in {each.name for each in found}
-        assert not [each for each in found if each.labels[:1] != ("api",)]
-
-    play(scene)
+async def test_without_the_database_a_process_tells_of_itself(services: Services) -> None:
+    services.platform.metrics.count("ferryman_uploads_total")
+    await services.platform.database.pool.close()
+    found = await Scraper(services.platform).scrape(by_app=True)
+    assert "ferryman_uploads_total" in {each.name for each in found}
+    assert not [each for each in found if each.labels[:1] != ("api",)]

@@ -1,5 +1,6 @@
 """A running transfer owns exactly one timer; a settled one owns none."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from uuid import UUID
@@ -7,54 +8,47 @@ from uuid import UUID
 import asyncpg
 import pytest
 
+from ferryman.delivery.timekeeper import Timekeeper
 from ferryman.domain import limits
-from ferryman.services import transfer
+from ferryman.services import transfer, transfer_command
+from ferryman.services.platform import Platform
+from ferryman.store import timer as timer_store
+from ferryman.store import transfer as transfer_store
 from ferryman.vocab import AckStatus, TransferStatus
-
-from .conftest import Play
-from .stage import Stage
+from tests.kit.services import Services
 
 WINDOW = limits.ACKNOWLEDGEMENT_WINDOW
 
 
-async def wake_due(stage: Stage, transfer_id: str) -> list[int]:
-    """Do the timers that are due, as a worker would; which they were."""
-    due = await stage.wake_jobs(transfer_id, due=True)
-    for job_id in due:
-        await transfer.wake(stage.platform, UUID(transfer_id), job_id)
-        await stage.finish_job(job_id)
-    return due
+async def settle_by_acknowledgement(services: Services, transfer_id: str) -> None:
+    receipt = await services.upload(transfer_id)
+    await services.complete_export(transfer_id)
+    await services.acknowledge(transfer_id, receipt.message_id)
 
 
-async def settle_by_acknowledgement(stage: Stage, transfer_id: str) -> None:
-    receipt = await stage.upload(transfer_id)
-    await stage.complete_export(transfer_id)
-    await stage.acknowledge(transfer_id, receipt.message_id)
+async def settle_by_failure(services: Services, transfer_id: str) -> None:
+    receipt = await services.upload(transfer_id)
+    await services.acknowledge(transfer_id, receipt.message_id, status=AckStatus.FAILED)
+    await services.complete_export(transfer_id)
 
 
-async def settle_by_failure(stage: Stage, transfer_id: str) -> None:
-    receipt = await stage.upload(transfer_id)
-    await stage.acknowledge(transfer_id, receipt.message_id, status=AckStatus.FAILED)
-    await stage.complete_export(transfer_id)
+async def settle_without_files(services: Services, transfer_id: str) -> None:
+    await services.complete_export(transfer_id)
 
 
-async def settle_without_files(stage: Stage, transfer_id: str) -> None:
-    await stage.complete_export(transfer_id)
+async def settle_by_deadline(services: Services, transfer_id: str) -> None:
+    await services.upload(transfer_id)
+    await services.advance(WINDOW)
+    assert await services.fire_timer(transfer_id)
 
 
-async def settle_by_deadline(stage: Stage, transfer_id: str) -> None:
-    await stage.upload(transfer_id)
-    await stage.pass_time(WINDOW)
-    assert await wake_due(stage, transfer_id)
+async def settle_by_cancelling(services: Services, transfer_id: str) -> None:
+    await transfer_command.cancel(services.platform, transfer_id)
+    await services.advance(limits.CANCEL_CLEAN_UP)
+    assert await services.fire_timer(transfer_id)
 
 
-async def settle_by_cancelling(stage: Stage, transfer_id: str) -> None:
-    await transfer.cancel(stage.platform, transfer_id)
-    await stage.pass_time(limits.CANCEL_CLEAN_UP)
-    assert await wake_due(stage, transfer_id)
-
-
-WAYS: list[tuple[Callable[[Stage, str], Awaitable[None]], TransferStatus]] = [
+WAYS: list[tuple[Callable[[Services, str], Awaitable[None]], TransferStatus]] = [
     (settle_by_acknowledgement, TransferStatus.SUCCESS),
     (settle_by_failure, TransferStatus.FAILED),
     (settle_without_files, TransferStatus.SUCCESS),
@@ -64,89 +58,120 @@ WAYS: list[tuple[Callable[[Stage, str], Awaitable[None]], TransferStatus]] = [
 
 
 @pytest.mark.parametrize(("settle", "status"), WAYS, ids=lambda way: getattr(way, "__name__", way))
-def test_a_settled_transfer_owns_no_timer(
-    play: Play[None],
-    settle: Callable[[Stage, str], Awaitable[None]],
+async def test_a_settled_transfer_owns_no_timer(
+    services: Services,
+    settle: Callable[[Services, str], Awaitable[None]],
     status: TransferStatus,
 ) -> None:
-    async def scene(stage: Stage) -> None:
-        transfer_id = await stage.begin()
-        [timer] = await stage.wake_jobs(transfer_id)
-        await settle(stage, transfer_id)
-        assert (await stage.state(transfer_id)).status is status
-        assert await stage.wake_jobs(transfer_id) == []
-        query = "SELECT wake_job_id FROM transfer WHERE transfer_id = $1"
-        [row] = await stage.fetch(query, UUID(transfer_id))
-        assert row["wake_job_id"] is None
+    transfer_id = await services.start_transfer()
+    assert await services.timer_due(transfer_id) is not None
+    await settle(services, transfer_id)
+    assert (await services.state(transfer_id)).status is status
+    assert await services.timer_due(transfer_id) is None
 
-        # The job of a worker that died comes again, long after.
-        before = await stage.state(transfer_id), await stage.fetch("SELECT * FROM message")
-        await stage.pass_time(timedelta(days=20))
-        await transfer.wake(stage.platform, UUID(transfer_id), timer)
-        assert (
-            await stage.state(transfer_id),
-            await stage.fetch("SELECT * FROM message"),
-        ) == before
-        assert await stage.wake_jobs(transfer_id) == []
-
-    play(scene)
+    # A worker that saw the timer before fires it long after.
+    before = await services.state(transfer_id), await services.fetch("SELECT * FROM message")
+    await services.advance(timedelta(days=20))
+    assert not await services.fire_timer(transfer_id)
+    assert (
+        await services.state(transfer_id),
+        await services.fetch("SELECT * FROM message"),
+    ) == before
 
 
-def test_a_running_transfer_owns_one_timer_whatever_happens(play: Play[None]) -> None:
-    async def scene(stage: Stage) -> None:
-        transfer_id = await stage.begin()
-        for _ in range(3):
-            receipt = await stage.upload(transfer_id)
-            await stage.acknowledge(transfer_id, receipt.message_id)
-            await stage.upload(transfer_id)
-            assert len(await stage.wake_jobs(transfer_id)) == 1
-        await transfer.cancel(stage.platform, transfer_id)
-        await transfer.cancel(stage.platform, transfer_id)
-        assert len(await stage.wake_jobs(transfer_id)) == 1
-
-    play(scene)
+async def test_a_running_transfer_owns_one_timer_whatever_happens(services: Services) -> None:
+    transfer_id = await services.start_transfer()
+    for _ in range(3):
+        receipt = await services.upload(transfer_id)
+        await services.acknowledge(transfer_id, receipt.message_id)
+        await services.upload(transfer_id)
+        assert await services.timer_due(transfer_id) is not None
+    await transfer_command.cancel(services.platform, transfer_id)
+    first = await services.timer_due(transfer_id)
+    await transfer_command.cancel(services.platform, transfer_id)
+    assert await services.timer_due(transfer_id) == first
 
 
-def test_a_timer_that_fires_early_is_set_anew_and_its_old_job_is_powerless(
-    play: Play[None],
+async def test_a_timer_that_fires_early_is_set_again(services: Services) -> None:
+    transfer_id = await services.start_transfer()
+    await services.advance(WINDOW - timedelta(minutes=5))
+    await services.upload(transfer_id)
+    await services.advance(timedelta(minutes=5))
+    first = await services.timer_due(transfer_id)
+    assert await services.fire_timer(transfer_id)
+    assert (await services.state(transfer_id)).status is TransferStatus.IN_PROGRESS
+    second = await services.timer_due(transfer_id)
+    assert first is not None
+    assert second is not None
+    assert first < second
+    assert not await services.fire_timer(transfer_id)
+
+    await services.advance(timedelta(minutes=20))
+    assert await services.fire_timer(transfer_id)
+    assert (await services.state(transfer_id)).status is TransferStatus.TIMED_OUT
+
+
+async def test_workers_that_see_the_same_timer_fire_it_once(services: Services) -> None:
+    transfer_id = await services.start_transfer()
+    await services.advance(WINDOW)
+    fired = await asyncio.gather(*(services.fire_timer(transfer_id) for _ in range(8)))
+    assert sum(fired) == 1
+    assert (await services.state(transfer_id)).status is TransferStatus.TIMED_OUT
+
+
+async def test_a_transfer_that_another_session_holds_keeps_its_timer(services: Services) -> None:
+    transfer_id = await services.start_transfer()
+    await services.advance(WINDOW)
+    async with services.platform.database.transaction() as tx:
+        await transfer_store.lock(tx, UUID(transfer_id))
+        assert not await services.fire_timer(transfer_id)
+    async with services.platform.database.transaction() as tx:
+        assert await timer_store.work_due(tx)
+    assert await services.fire_timer(transfer_id)
+
+
+async def test_a_timer_that_fails_delays_no_other(
+    services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def scene(stage: Stage) -> None:
-        transfer_id = await stage.begin()
-        await stage.pass_time(WINDOW - timedelta(minutes=5))
-        await stage.upload(transfer_id)
-        await stage.pass_time(timedelta(minutes=5))
-        [old] = await wake_due(stage, transfer_id)
-        assert (await stage.state(transfer_id)).status is TransferStatus.IN_PROGRESS
-        [new] = await stage.wake_jobs(transfer_id)
-        assert new != old
-        assert await stage.wake_jobs(transfer_id, due=True) == []
+    """It is tried again later; meanwhile it counts as due."""
+    broken = await services.start_transfer("one")
+    sound = await services.start_transfer("two")
+    await services.advance(WINDOW)
+    on_timer, tried = transfer.on_timer, []
 
-        # The worker died after the commit: the queue hands the old job out again, twice.
-        await stage.pass_time(timedelta(minutes=20))
-        for _ in range(2):
-            await transfer.wake(stage.platform, UUID(transfer_id), old)
-            assert (await stage.state(transfer_id)).status is TransferStatus.IN_PROGRESS
-        assert await stage.wake_jobs(transfer_id) == [new]
-        assert await wake_due(stage, transfer_id) == [new]
-        assert (await stage.state(transfer_id)).status is TransferStatus.TIMED_OUT
+    async def fire(platform: Platform, transfer_id: UUID) -> bool:
+        tried.append(str(transfer_id))
+        if str(transfer_id) == broken:
+            raise ZeroDivisionError
+        return await on_timer(platform, transfer_id)
 
-    play(scene)
+    monkeypatch.setattr(transfer, "on_timer", fire)
+    stop = asyncio.Event()
+    timekeeper = Timekeeper(services.platform, stop)
+    running = asyncio.create_task(timekeeper.run())
+    async with asyncio.timeout(60):
+        while not (await services.state(sound)).status.final:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    stop.set()
+    timekeeper.wake()
+    await running
+    assert tried.count(broken) == 1
+    assert await services.timer_due(broken) is not None
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        "wake_job_id = 1",
+        "wake_at = now()",
         "settled_at = NULL",
         "status = 'IN_PROGRESS'",
         "succeeded = files + 1",
         "progress = 101",
     ],
 )
-def test_the_database_itself_refuses_an_impossible_transfer(play: Play[None], change: str) -> None:
-    async def scene(stage: Stage) -> None:
-        await stage.complete_export(await stage.begin())
-        with pytest.raises(asyncpg.CheckViolationError):
-            await stage.fetch(f"UPDATE transfer SET {change}")  # noqa: S608 - from the list above
-
-    play(scene)
+async def test_the_database_itself_refuses_an_impossible_transfer(
+    services: Services, change: str
+) -> None:
+    await services.complete_export(await services.start_transfer())
+    with pytest.raises(asyncpg.CheckViolationError):
+        await services.fetch(f"UPDATE transfer SET {change}")  # noqa: S608 - from the list above

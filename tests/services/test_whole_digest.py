@@ -1,4 +1,4 @@
-"""Files whose sender did not say the sha256 of the whole: the platform reads them, once."""
+"""Files whose sender did not name the sha256 of the whole, nor perhaps those of the parts."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -8,18 +8,20 @@ from hashlib import sha256
 from urllib.parse import urlsplit
 from uuid import UUID
 
+import msgspec
 import pytest
 
-from ferryman.errors import Invalid
+from ferryman.errors import Invalid, PlatformError
 from ferryman.objects.local import LocalStore
-from ferryman.services import digest, upload
-from ferryman.services.part import sign_parts
-from ferryman.store import app_data
-from ferryman.store.app import App
+from ferryman.objects.port import Assembly, HoldsMoreError, Part
+from ferryman.sdk.remote_file import byte_ranges
+from ferryman.services import app_data, completion, intake, upload
+from ferryman.services.open_upload import sign_parts
+from ferryman.store import app_data as app_data_store
+from ferryman.store.app import AppRow
+from ferryman.store.app_data import AppDataRow
 from ferryman.wire.upload import CompleteRequest, PartRequest, StoredPart
-
-from .conftest import Play
-from .stage import Stage
+from tests.kit.services import Services
 
 MIB = 1 << 20
 PARTS = (b"a" * (5 * MIB), b"b" * MIB)
@@ -27,20 +29,29 @@ WHOLE = sha256(b"".join(PARTS)).hexdigest()
 
 
 class Slow(LocalStore):
-    """A store that reads when it is told to; ``readings`` counts how often it began."""
+    """A store that reads when it is told to, and knows no sha256 of parts, as S3.
+
+    ``readings`` counts how often it began.
+    """
 
     readings = 0
     began: asyncio.Event
     go: asyncio.Event
 
     @classmethod
-    def over(cls, stage: Stage) -> "tuple[Stage, Slow]":
-        store = stage.platform.objects
+    def over(cls, services: Services) -> "tuple[Services, Slow]":
+        store = services.platform.objects
         assert isinstance(store, LocalStore)
         slow = cls.__new__(cls)
         slow.__dict__.update(store.__dict__)
         slow.began, slow.go = asyncio.Event(), asyncio.Event()
-        return Stage(replace(stage.platform, objects=slow), stage.app), slow
+        return Services(replace(services.platform, objects=slow), services.app), slow
+
+    async def complete_all(
+        self, files: Sequence[Assembly]
+    ) -> list[list[Part] | PlatformError | HoldsMoreError]:
+        await super().complete_all(files)
+        return [sorted(file.parts, key=lambda part: part.number) for file in files]
 
     async def stream(
         self, key: str, start: int = 0, end: int | None = None
@@ -52,15 +63,17 @@ class Slow(LocalStore):
             yield chunk
 
 
-async def sent(stage: Stage, transfer_id: str, store: LocalStore) -> tuple[str, list[StoredPart]]:
-    """Two parts in the store, of which nothing but their etags is told."""
-    begun = await upload.begin(stage.platform, stage.app, transfer_id, "two")
+async def sent(
+    services: Services, transfer_id: str, store: LocalStore
+) -> tuple[str, list[StoredPart]]:
+    """Two parts in the store, of which nothing but their etags is named."""
+    begun = await intake.begin(services.platform, services.app, transfer_id, "two")
     asked = [
         PartRequest(number=number, size=len(data), sha256=sha256(data).hexdigest())
         for number, data in enumerate(PARTS, 1)
     ]
-    urls = await sign_parts(stage.platform, stage.app, begun.upload_id, asked)
-    now = await stage.platform.database.now()
+    urls = await sign_parts(services.platform, services.app, begun.upload_id, asked)
+    now = await services.platform.database.now()
     for url, data in zip(urls.parts, PARTS, strict=True):
         query = urlsplit(url.url).query
         with store.receive(store.check("PUT", begun.key, query, now)) as incoming:
@@ -71,63 +84,119 @@ async def sent(stage: Stage, transfer_id: str, store: LocalStore) -> tuple[str, 
     ]
 
 
+async def row_of(services: Services, key: str) -> AppDataRow:
+    async with services.platform.database.reading() as tx:
+        row = await app_data_store.by_key(tx, UUID(key))
+    assert row is not None
+    return row
+
+
 async def complete(
-    stage: Stage, app: App, upload_id: str, parts: Sequence[StoredPart]
-) -> tuple[str, str]:
+    services: Services, app: AppRow, upload_id: str, parts: Sequence[StoredPart]
+) -> tuple[str, str | None]:
     request = CompleteRequest(parts=list(parts))
-    receipt = await upload.complete(stage.platform, app, upload_id, request)
+    receipt = await completion.complete(services.platform, app, upload_id, request)
     return receipt.key, receipt.sha256
 
 
-def test_it_is_read_once_and_accepted_though_its_callers_went_away(play: Play[None]) -> None:
-    async def scene(first: Stage) -> None:
-        stage, store = Slow.over(first)
-        upload_id, parts = await sent(stage, await stage.begin(), store)
-        calls = [
-            asyncio.create_task(complete(stage, stage.app, upload_id, parts)) for _ in range(2)
-        ]
-        await store.began.wait()
-        calls[0].cancel()
-        store.go.set()
-        key, whole = await calls[1]
-        assert whole == WHOLE
-        assert await complete(stage, stage.app, upload_id, parts) == (key, WHOLE)
-        assert store.readings == 1
-        async with stage.platform.database.reading() as tx:
-            proven = await app_data.parts_of(tx, UUID(key))
-        assert [part.sha256 for part in proven] == [sha256(each).hexdigest() for each in PARTS]
-
-    play(scene)
+def named(parts: Sequence[StoredPart]) -> list[StoredPart]:
+    """The same parts with their sha256, which on this store is the etag."""
+    return [msgspec.structs.replace(part, sha256=part.etag) for part in parts]
 
 
-def test_its_transfer_waits_while_it_is_read(
-    play: Play[None], monkeypatch: pytest.MonkeyPatch
+PARTS_DIGEST = sha256(b"".join(sha256(each).digest() for each in PARTS)).hexdigest()
+
+
+async def test_named_parts_prove_it_and_nobody_reads_it(services: Services) -> None:
+    services, store = Slow.over(services)
+    transfer_id = await services.start_transfer()
+    upload_id, parts = await sent(services, transfer_id, store)
+    request = CompleteRequest(parts=named(parts)[::-1])
+    receipt = await completion.complete(services.platform, services.app, upload_id, request)
+    assert (receipt.sha256, receipt.parts_sha256) == (None, PARTS_DIGEST)
+    assert store.readings == 0
+    facts = await app_data.parts(services.platform, services.app, receipt.key)
+    assert (facts.sha256, facts.parts_sha256) == (None, PARTS_DIGEST)
+    assert [(part.size, part.sha256) for part in facts.parts] == [
+        (len(each), sha256(each).hexdigest()) for each in PARTS
+    ]
+    state = await upload.state(services.platform, services.app, upload_id)
+    assert [(part.number, part.sha256) for part in state.parts] == [
+        (part.number, part.sha256) for part in named(parts)
+    ]
+
+
+async def test_it_is_kept_beside_that_of_the_parts_where_it_is_named(services: Services) -> None:
+    services, store = Slow.over(services)
+    upload_id, parts = await sent(services, await services.start_transfer(), store)
+    request = CompleteRequest(parts=named(parts), sha256=WHOLE)
+    receipt = await completion.complete(services.platform, services.app, upload_id, request)
+    assert (receipt.sha256, receipt.parts_sha256) == (WHOLE, PARTS_DIGEST)
+    assert store.readings == 0
+
+
+async def test_a_file_of_an_earlier_version_is_read_as_it_was(services: Services) -> None:
+    """Its row has the digest of the whole, and no digest over those of its parts."""
+    services, store = Slow.over(services)
+    upload_id, parts = await sent(services, await services.start_transfer(), store)
+    request = CompleteRequest(parts=named(parts), sha256=WHOLE)
+    receipt = await completion.complete(services.platform, services.app, upload_id, request)
+    async with services.platform.database.transaction() as tx:
+        await tx.connection.execute(
+            "UPDATE app_data SET parts_sha256 = NULL WHERE key = $1", UUID(receipt.key)
+        )
+    facts = await app_data.parts(services.platform, services.app, receipt.key)
+    assert (facts.sha256, facts.parts_sha256) == (WHOLE, None)
+    assert [each.end for each in byte_ranges(facts)] == [5 * MIB, 6 * MIB]
+    again = await completion.complete(services.platform, services.app, upload_id, request)
+    assert (again.sha256, again.parts_sha256) == (WHOLE, None)
+
+
+async def test_it_is_read_once_and_accepted_though_its_callers_went_away(
+    services: Services,
 ) -> None:
-    monkeypatch.setattr(digest, "TOUCH_BYTES", MIB)
+    services, store = Slow.over(services)
+    upload_id, parts = await sent(services, await services.start_transfer(), store)
+    calls = [
+        asyncio.create_task(complete(services, services.app, upload_id, parts)) for _ in range(2)
+    ]
+    await store.began.wait()
+    calls[0].cancel()
+    store.go.set()
+    key, whole = await calls[1]
+    assert whole == WHOLE
+    assert await complete(services, services.app, upload_id, parts) == (key, WHOLE)
+    assert store.readings == 1
+    async with services.platform.database.reading() as tx:
+        proven = await app_data_store.parts_of(tx, UUID(key))
+    assert [part.sha256 for part in proven] == [None, None]
+    file = await row_of(services, key)
+    assert (file.sha256, file.parts_sha256) == (WHOLE, None)
 
-    async def scene(first: Stage) -> None:
-        stage, store = Slow.over(first)
-        store.go.set()
-        upload_id, parts = await sent(stage, await stage.begin(), store)
 
-        async def slow(key: str) -> AsyncIterator[bytes]:
-            async for chunk in LocalStore.stream(store, key):
-                yield chunk
-                await stage.pass_time(timedelta(minutes=8))
+async def test_its_transfer_waits_while_it_is_read(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(completion, "TOUCH_BYTES", MIB)
+    services, store = Slow.over(services)
+    store.go.set()
+    upload_id, parts = await sent(services, await services.start_transfer(), store)
 
-        monkeypatch.setattr(store, "stream", slow)
-        assert (await complete(stage, stage.app, upload_id, parts))[1] == WHOLE
+    async def slow(key: str) -> AsyncIterator[bytes]:
+        async for chunk in LocalStore.stream(store, key):
+            yield chunk
+            await services.advance(timedelta(minutes=8))
 
-    play(scene)
+    monkeypatch.setattr(store, "stream", slow)
+    assert (await complete(services, services.app, upload_id, parts))[1] == WHOLE
 
 
 @pytest.mark.parametrize("wrong", ["A" * 64, "0" * 63, "é" * 64])
-def test_a_digest_that_no_reader_could_find_is_refused(play: Play[None], wrong: str) -> None:
-    async def scene(stage: Stage) -> None:
-        upload_id, part = await stage.send(await stage.begin())
-        parts = [StoredPart(number=1, etag=part.etag, size=part.size, sha256=wrong)]
-        with pytest.raises(Invalid) as refused:
-            await complete(stage, stage.app, upload_id, parts)
-        assert refused.value.code == "part_digest_invalid"
-
-    play(scene)
+async def test_a_digest_that_no_reader_could_find_is_refused(
+    services: Services, wrong: str
+) -> None:
+    upload_id, part = await services.upload_part(await services.start_transfer())
+    parts = [StoredPart(number=1, etag=part.etag, size=part.size, sha256=wrong)]
+    with pytest.raises(Invalid) as refused:
+        await complete(services, services.app, upload_id, parts)
+    assert refused.value.code == "part_digest_invalid"

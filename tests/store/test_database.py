@@ -6,27 +6,23 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from ferryman.errors import OutsideError
-from ferryman.store import clock
+from ferryman.store import clock as clock_store
 from ferryman.store.database import Database, open_pool
 
 Use = Callable[[Database], Awaitable[None]]
 
 
-def with_one_connection(url: str, use: Use) -> None:
+async def with_one_connection(url: str, use: Use) -> None:
     """Run ``use`` over a pool of one, so that what one block leaves the next would find."""
-
-    async def run() -> None:
-        pool = await open_pool(url, size=1)
-        try:
-            async with asyncio.timeout(90):
-                await use(Database(pool, virtual=True))
-        finally:
-            pool.terminate()
-
-    asyncio.run(run())
+    pool = await open_pool(url, size=1)
+    try:
+        async with asyncio.timeout(90):
+            await use(Database(pool, virtual=True))
+    finally:
+        pool.terminate()
 
 
-def test_a_transaction_that_fails_leaves_nothing(database: str) -> None:
+async def test_a_transaction_that_fails_leaves_nothing(database: str) -> None:
     async def use(database: Database) -> None:
         async def fail() -> None:
             async with database.transaction() as tx:
@@ -36,13 +32,13 @@ def test_a_transaction_that_fails_leaves_nothing(database: str) -> None:
         with pytest.raises(ZeroDivisionError):
             await fail()
         async with database.reading() as tx:
-            assert (await clock.offset(tx)).total_seconds() == 0
+            assert (await clock_store.offset(tx)).total_seconds() == 0
             assert not tx.connection.is_in_transaction()
 
-    with_one_connection(database, use)
+    await with_one_connection(database, use)
 
 
-def test_what_a_session_holds_ends_with_its_block(database: str) -> None:
+async def test_what_a_session_holds_ends_with_its_block(database: str) -> None:
     """However the block ends: in order, with an error, or cancelled while it waits."""
     locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
 
@@ -79,10 +75,10 @@ def test_what_a_session_holds_ends_with_its_block(database: str) -> None:
             assert await tx.connection.fetchval(locks) == 0
             assert await tx.connection.fetchval("SHOW timezone") == "UTC"
 
-    with_one_connection(database, use)
+    await with_one_connection(database, use)
 
 
-def test_a_lost_connection_is_one_error_whatever_it_was_for(database: str) -> None:
+async def test_a_lost_connection_is_one_error_whatever_it_was_for(database: str) -> None:
     async def use(database: Database) -> None:
         for ways in (database.transaction, database.reading):
             with pytest.raises(OutsideError) as caught:
@@ -92,10 +88,10 @@ def test_a_lost_connection_is_one_error_whatever_it_was_for(database: str) -> No
         async with database.reading() as tx:
             assert await tx.connection.fetchval("SELECT 1") == 1
 
-    with_one_connection(database, use)
+    await with_one_connection(database, use)
 
 
-def test_a_server_that_takes_no_writes_is_left(database: str) -> None:
+async def test_a_server_that_takes_no_writes_is_left(database: str) -> None:
     """A standby, or a primary of before, to which an address led."""
 
     async def use(database: Database) -> None:
@@ -111,4 +107,4 @@ def test_a_server_that_takes_no_writes_is_left(database: str) -> None:
         assert refused.value.code == "database_unavailable"
         await write()
 
-    with_one_connection(database, use)
+    await with_one_connection(database, use)

@@ -1,14 +1,14 @@
 """Of the servers that an address names, the one that can be used is found."""
 
-import asyncio
 import socket
 from contextlib import closing
 
 import pytest
 
-from ferryman.store import servers
+from ferryman.store import servers as servers_store
 from ferryman.store.servers import Servers, urls_of
-from tests.e2e.servers import Server, free_port, needs_postgresql
+from tests.kit.platform import free_port
+from tests.kit.postgres import PostgresServer, needs_postgresql
 
 OPTIONS = "db?target_session_attrs=read-write"
 
@@ -29,50 +29,46 @@ def test_each_server_of_an_address_has_one_of_its_own(url: str, found: list[str]
     assert urls_of(url) == found
 
 
-def connect_twice(*urls: str) -> list[str]:
+async def connect_twice(*urls: str) -> list[str]:
     """The order of the servers after two connections."""
-
-    async def run() -> list[str]:
-        found = Servers("postgresql://a,b/db")
-        found.urls[:] = urls
-        for _ in range(2):
-            connection = await found.connect()
-            assert await connection.fetchval("SELECT 1") == 1
-            await connection.close()
-        return found.urls
-
-    return asyncio.run(run())
+    found = Servers("postgresql://a,b/db")
+    found.urls[:] = urls
+    for _ in range(2):
+        connection = await found.connect()
+        assert await connection.fetchval("SELECT 1") == 1
+        await connection.close()
+    return found.urls
 
 
-def test_a_server_that_is_gone_costs_no_more_than_its_own_time(
+async def test_a_server_that_is_gone_costs_no_more_than_its_own_time(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(servers, "_SECONDS", 2.0)
+    monkeypatch.setattr(servers_store, "_SECONDS", 2.0)
     with closing(socket.create_server(("127.0.0.1", 0))) as silent:
         port = silent.getsockname()[1]
         gone, closed = (
             f"postgresql://me@127.0.0.1:{port}/db",
             f"postgresql://127.0.0.1:{free_port()}",
         )
-        assert connect_twice(gone, closed, database) == [database, gone, closed]
+        assert await connect_twice(gone, closed, database) == [database, gone, closed]
 
 
-def test_a_server_of_another_kind_is_passed_over(database: str) -> None:
+async def test_a_server_of_another_kind_is_passed_over(database: str) -> None:
     mark = "&" if "?" in database else "?"
     standby = f"{database}{mark}target_session_attrs=standby"
-    assert connect_twice(standby, database) == [database, standby]
+    assert await connect_twice(standby, database) == [database, standby]
 
 
 @pytest.mark.parametrize("suffix", ["", "/db?target_session_attrs=standby"])
-def test_without_any_the_last_error_says_why(suffix: str) -> None:
+async def test_without_any_the_last_error_says_why(suffix: str) -> None:
     url = f"postgresql://127.0.0.1:{free_port()},127.0.0.1:{free_port()}{suffix}"
     with pytest.raises(OSError, match="Connect"):
-        asyncio.run(Servers(url).connect())
+        await Servers(url).connect()
 
 
 @needs_postgresql
-def test_a_connection_that_is_silent_for_long_is_ended_by_the_kernel() -> None:
-    server = Server("silent")
+async def test_a_connection_that_is_silent_for_long_is_ended_by_the_kernel() -> None:
+    server = PostgresServer("silent")
     try:
         server.create()
         server.start("fsync=off")
@@ -84,6 +80,6 @@ def test_a_connection_that_is_silent_for_long_is_ended_by_the_kernel() -> None:
             assert own.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 25_000
             await connection.close()
 
-        asyncio.run(run())
+        await run()
     finally:
         server.close()

@@ -1,129 +1,113 @@
-"""The application: all surfaces, the health and key documents, and the object URLs."""
+"""Register and install apps, for the operator; serve the key that install tokens name."""
 
-import asyncio
-from importlib.metadata import version
-from time import monotonic
-from typing import Any
+from typing import Annotated
 
-from litestar import Litestar, Request, get
-from litestar.datastructures import CacheControlHeader
-from litestar.di import NamedDependency, Provide
-from litestar.exceptions import HTTPException
-from litestar.handlers import asgi
-from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import SwaggerRenderPlugin
-from litestar.plugins.prometheus import PrometheusConfig
+from litestar import MediaType, get, post
+from litestar.params import JSONBody, QueryParameter
 
-from ferryman.api.admin import admin_router
-from ferryman.api.apps import install_key
-from ferryman.api.auth import Credentials
-from ferryman.api.call_log import CallLog
-from ferryman.api.connect import connect_routers
-from ferryman.api.forge import forge_router
-from ferryman.api.health import healthz, readyz
-from ferryman.api.metrics import get_metrics
-from ferryman.api.objects import ObjectsApp
-from ferryman.api.openapi import describe
-from ferryman.api.problems import on_http_error, on_platform_error, on_undecodable, on_unexpected
-from ferryman.api.request_log import RequestLog
-from ferryman.api.server import server_router
-from ferryman.api.strict import StrictRequest, check_request
-from ferryman.api.throttle import Throttle
-from ferryman.api.traces import tracer
-from ferryman.domain.rate import Rate
-from ferryman.errors import PlatformError
-from ferryman.objects.local import LocalStore
-from ferryman.services.health import HealthCheck
-from ferryman.services.lifecycle import Lifecycle, Post
-from ferryman.services.metrics import Scraper
-from ferryman.services.platform import Platform
-from ferryman.tokens import jwks
+from ferryman import refusals
+from ferryman.api.parameters import Author, Cursor, Id, OfApp, OwnLifecycle, OwnPlatform, PageSize
+from ferryman.services import app, app_list, app_removal, installation
+from ferryman.tokens import public_pem
+from ferryman.vocab import AppKind
+from ferryman.wire.app import (
+    AppCredentials,
+    AppPage,
+    AppRegistration,
+    AppView,
+    RemovedApp,
+    RevokedTokens,
+)
+
+_Kind = Annotated[
+    AppKind | None, QueryParameter(name="kind", description="Only apps of this kind.")
+]
+_Environment = Annotated[
+    str | None,
+    QueryParameter(name="environment", min_length=1, description="Only apps in this environment."),
+]
 
 
-@get("/.well-known/jwks.json")
-async def keys(credentials: NamedDependency[Credentials]) -> dict[str, Any]:
-    """The public keys by which remotes check our tokens."""
-    return jwks([credentials.key])
+@post("/apps", status_code=200)
+async def register_app(
+    platform: OwnPlatform, actor: Author, lifecycle: OwnLifecycle, data: JSONBody[AppRegistration]
+) -> AppCredentials:
+    """Register an app; its tokens are shown only here. A Connect app is also installed."""
+    return await installation.register(platform, lifecycle, data, actor)
 
 
-@get("/openapi.json")
-async def openapi(request: Request[Any, Any, Any]) -> dict[str, Any]:
-    """Every surface, as OpenAPI 3.1."""
-    known: dict[str, Any] | None = request.app.state.get("openapi")
-    if known is None:
-        known = request.app.state["openapi"] = describe(request.app.openapi_schema.to_schema())
-    return known
+@get("/apps")
+async def list_apps(
+    platform: OwnPlatform,
+    actor: Author,
+    kind: _Kind = None,
+    cloud_app_key: OfApp = None,
+    environment: _Environment = None,
+    cursor: Cursor = None,
+    size: PageSize = None,
+) -> AppPage:
+    """List registered apps, oldest first, by kind, key or environment."""
+    wanted = app_list.AppQuery(kind=kind, name=cloud_app_key, environment=environment)
+    return await app_list.page(platform, wanted, actor, cursor=cursor, size=size)
 
 
-class Docs(SwaggerRenderPlugin):
-    """The page to read it on."""
-
-    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
-        """The page."""
-        return super().render(request, describe(openapi_schema))
+@get("/apps/{app_id:str}")
+async def get_app(platform: OwnPlatform, actor: Author, app_id: Id) -> AppView:
+    """Return an app, by its id, its cloudAppKey, or cloudAppKey@environment."""
+    return await app.view(platform, app_id, actor)
 
 
-def create_app(
-    platform: Platform, credentials: Credentials, closing: asyncio.Event, send: Post
-) -> Litestar:
-    """The whole API over one platform; calls that wait end early once ``closing`` is set.
+@post("/apps/{app_id:str}/retry", status_code=200)
+async def retry_app(platform: OwnPlatform, actor: Author, app_id: Id) -> AppView:
+    """Close the circuit breakers of the app's endpoints; waiting messages are sent at once."""
+    return await app.retry(platform, app_id, actor)
 
-    By ``send`` the lifecycle calls of Connect apps leave.
-    """
-    lifecycle = Lifecycle(credentials.key, send)
-    settings, health, scraper = platform.settings, HealthCheck(platform), Scraper(platform)
-    throttle = Throttle(Rate(settings.rate_per_second, settings.rate_burst), monotonic)
-    handlers: list[Any] = [
-        forge_router(platform, credentials, throttle),
-        *connect_routers(platform, credentials, throttle),
-        server_router(platform, throttle),
-        admin_router(credentials),
-        healthz,
-        readyz,
-        keys,
-        install_key,
-        openapi,
-        get_metrics,
-    ]
-    if isinstance(platform.objects, LocalStore):
-        objects = ObjectsApp(platform.objects, platform.database.now)
-        handlers.append(asgi("/objects", is_mount=True, copy_scope=True)(objects))
-    api = Litestar(
-        route_handlers=handlers,
-        dependencies={
-            "platform": Provide(lambda: platform, sync_to_thread=False),
-            "credentials": Provide(lambda: credentials, sync_to_thread=False),
-            "lifecycle": Provide(lambda: lifecycle, sync_to_thread=False),
-            "health": Provide(lambda: health, sync_to_thread=False),
-            "scraper": Provide(lambda: scraper, sync_to_thread=False),
-            "closing": Provide(lambda: closing, sync_to_thread=False),
-        },
-        exception_handlers={
-            PlatformError: on_platform_error,
-            HTTPException: on_http_error,
-            RecursionError: on_undecodable,
-            UnicodeDecodeError: on_undecodable,
-            Exception: on_unexpected,
-        },
-        after_exception=[tracer(platform)],
-        middleware=[PrometheusConfig(app_name="ferryman", group_path=True).middleware],
-        openapi_config=OpenAPIConfig(
-            title="Ferryman",
-            version=version("ferryman"),
-            path="/docs",
-            render_plugins=[Docs()],
-            use_handler_docstrings=True,
-        ),
-        # Whatever is between: an old readiness, key or list is a wrong one.
-        cache_control=CacheControlHeader(no_store=True),
-        request_class=StrictRequest,
-        before_request=check_request,
-        request_max_body_size=settings.max_body_bytes,
-        logging_config=None,
-        debug=False,
-    )
-    if settings.clock == "virtual":
-        api.asgi_handler = CallLog(api.asgi_handler, platform)
-    # Around all of it, so that what no route takes is told of as well.
-    api.asgi_handler = RequestLog(api.asgi_handler)
-    return api
+
+@post("/apps/{app_id:str}/install", status_code=200)
+async def install_app(
+    platform: OwnPlatform, actor: Author, lifecycle: OwnLifecycle, app_id: Id
+) -> AppView:
+    """Give a Connect app a new shared secret; the previous one stays valid for 15 minutes."""
+    return await installation.install(platform, lifecycle, app_id, actor)
+
+
+@post("/apps/{app_id:str}/uninstall", status_code=200)
+async def uninstall_app(
+    platform: OwnPlatform, actor: Author, lifecycle: OwnLifecycle, app_id: Id
+) -> AppView:
+    """Remove the secrets and webhooks of a Connect app, and notify it; repeatable."""
+    return await installation.uninstall(platform, lifecycle, app_id, actor)
+
+
+@post("/apps/{app_id:str}/revoke-older-tokens", status_code=200)
+async def revoke_older_tokens(platform: OwnPlatform, actor: Author, app_id: Id) -> RevokedTokens:
+    """Revoke the tokens of the app's earlier registrations within 5 seconds."""
+    return await app_removal.revoke_older_tokens(platform, app_id, actor)
+
+
+@post("/apps/{app_id:str}/suspend", status_code=200)
+async def suspend_app(platform: OwnPlatform, actor: Author, app_id: Id) -> AppView:
+    """Refuse the app's calls within 5 seconds, and hold its events until it is resumed."""
+    return await app_removal.suspend(platform, app_id, actor)
+
+
+@post("/apps/{app_id:str}/resume", status_code=200)
+async def resume_app(platform: OwnPlatform, actor: Author, app_id: Id) -> AppView:
+    """Let a suspended app take part again, and deliver the events that were held."""
+    return await app_removal.resume(platform, app_id, actor)
+
+
+@post("/apps/{app_id:str}/remove", status_code=200)
+async def remove_app(platform: OwnPlatform, actor: Author, app_id: Id) -> RemovedApp:
+    """Remove an app whose transfers have settled: tokens, secrets, webhooks, code and files."""
+    return await app_removal.remove(platform, app_id, actor)
+
+
+@get("/connect/install-keys/{kid:str}", media_type=MediaType.TEXT, include_in_schema=False)
+async def install_key(lifecycle: OwnLifecycle, kid: Id) -> bytes:
+    """Return the public key named by the ``kid`` of an install token, as PEM."""
+    await lifecycle.keys.refresh()
+    for key in lifecycle.keys.keys:
+        if key.kid == kid:
+            return public_pem(key)
+    raise refusals.app.INSTALL_KEY_NOT_FOUND(id=kid)

@@ -1,6 +1,5 @@
-"""Who is calling: the operator, a server app, or a cloud app."""
+"""Authenticate apps: a server app or a cloud app."""
 
-import hmac
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -10,101 +9,94 @@ from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 from litestar.types import Guard, Scope
 
-from ferryman import connect_token
-from ferryman.api.known import KnownTokens
-from ferryman.api.throttle import Throttle
+from ferryman import connect_token, refusals
+from ferryman.api.throttle import AppThrottle
+from ferryman.api.token_cache import TokenCache
 from ferryman.clock import wall_now
-from ferryman.errors import Invalid, NotAllowed, NotAuthenticated
-from ferryman.services import app as apps
+from ferryman.domain.access import Actor
+from ferryman.services import app as app_service
 from ferryman.services import installation
+from ferryman.services.key_ring import KeyRing
 from ferryman.services.platform import Platform
-from ferryman.store.app import App
-from ferryman.tokens import SigningKey, verify_system_token
+from ferryman.store.app import AppRow
+from ferryman.token_check import verify_system_token
 from ferryman.vocab import AppKind, Audience
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 
+_SCHEMES = frozenset({"basic", "bearer", "digest", "jwt", "negotiate"})
+
 _CALLER = "ferryman.caller"
+ACTOR = "ferryman.actor"
+"""Where the state of a request has the caller of the admin surface."""
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What callers are checked against."""
+    """The secrets that callers are checked against."""
 
     operator_token: str
-    key: SigningKey
+    keys: KeyRing
 
 
-def server_app_guard(platform: Platform, throttle: Throttle) -> Guard:
-    """Lets holders of a server token in, before anything else of a request is read."""
+def server_app_guard(platform: Platform, throttle: AppThrottle) -> Guard:
+    """Return a guard that admits holders of a server token before the rest of a request is read."""
 
     async def guard(connection: Connection, _handler: BaseRouteHandler) -> None:
-        app = await apps.authenticate(platform, bearer(connection), Audience.SERVER)
+        app = await app_service.authenticate(platform, bearer(connection), Audience.SERVER)
         _enter(connection, replace(app, claim=_claim_of(connection)), throttle)
 
     return guard
 
 
 def _claim_of(connection: Connection) -> int:
-    """The number in the header ``Ferryman-Claim``; 0 without one."""
+    """Return the number in the header ``Ferryman-Claim``; 0 if it is absent."""
     text = connection.headers.get("ferryman-claim", "0")
     if not text.isascii() or not text.isdigit() or len(text) > 9:
-        raise Invalid(
-            "claim_invalid",
-            expected="Ferryman-Claim: the number `claims` that the claim was answered with",
-            found=f"{text[:32]!r}",
-            fix="Send the number as it was given, or leave the header out.",
-        )
+        raise refusals.transfer.CLAIM_INVALID(claim=text)
     return int(text)
 
 
-def cloud_app_guard(platform: Platform, credentials: Credentials, throttle: Throttle) -> Guard:
-    """The same for a long-lived cloud token, or a system token that the platform signed."""
-    known = KnownTokens()
+def cloud_app_guard(platform: Platform, credentials: Credentials, throttle: AppThrottle) -> Guard:
+    """Return a guard that admits a long-lived cloud token or a system token of this platform."""
+    cache: TokenCache[AppRow] = TokenCache()
 
     async def guard(connection: Connection, _handler: BaseRouteHandler) -> None:
         token, now = bearer(connection), wall_now()
-        app = await known.app_of(token, now, lambda: _cloud_app(platform, credentials, token, now))
+        app = await cache.holder_of(
+            token, now, lambda: _cloud_app(platform, credentials, token, now)
+        )
         _enter(connection, app, throttle)
 
     return guard
 
 
-def connect_app_guard(platform: Platform, credentials: Credentials, throttle: Throttle) -> Guard:
-    """Lets those in who sign their request with the shared secret of a Connect app."""
+def connect_app_guard(platform: Platform, credentials: Credentials, throttle: AppThrottle) -> Guard:
+    """Return a guard that admits requests signed with the shared secret of a Connect app."""
 
     async def guard(connection: Connection, _handler: BaseRouteHandler) -> None:
         scheme, token = authorization(connection)
         if scheme == "bearer":
             app, _ = await _cloud_app(platform, credentials, token, wall_now())
             if app.kind is not AppKind.CONNECT:
-                raise NotAllowed(
-                    "connect_apps_only",
-                    expected="a Connect app: this resource is only for Connect apps",
-                    found=f"the {app.kind} app {app.cloud_app_key}",
-                    fix="Call the Forge surface, at /app/migration/forge/v1.",
-                )
+                raise refusals.access.CONNECT_APPS_ONLY(kind=app.kind, app=app.cloud_app_key)
         if scheme != "jwt" or not token:
-            raise NotAuthenticated(
-                "jwt_missing",
-                expected="`Authorization: JWT TOKEN`",
-                found=f"the scheme {scheme[:20]!r}" if scheme else "no Authorization header",
-                fix="Sign each request with the sharedSecret that registering the app gave.",
-            )
-        found = await apps.by_issuer(platform, connect_token.issuer_of(token))
-        secret = connect_token.verify(token, found, _request(connection), wall_now())
-        if secret != found[secret].shared_secret:
-            await installation.used(platform, found[secret], secret)
-        _enter(connection, found[secret], throttle)
+            raise refusals.access.JWT_MISSING(found=_no_token(scheme))
+        apps = await app_service.by_issuer(platform, connect_token.issuer_of(token))
+        secret = connect_token.verify(token, apps, _request(connection), wall_now())
+        app_service.check_active(apps[secret])
+        if secret != apps[secret].shared_secret:
+            await installation.used(platform, apps[secret], secret)
+        _enter(connection, apps[secret], throttle)
 
     return guard
 
 
-def _request(connection: Connection) -> connect_token.Request:
-    """As it came over the wire: the hash is of what the app wrote."""
+def _request(connection: Connection) -> connect_token.TokenRequest:
+    """Return the request as it came over the wire, since the app's hash covers exactly that."""
     scope: Any = connection.scope
     path: bytes = scope.get("raw_path") or scope["path"].encode()
-    return connect_token.Request(
+    return connect_token.TokenRequest(
         scope["method"],
         path.partition(b"?")[0].decode("latin-1"),
         scope["query_string"].decode("latin-1"),
@@ -113,60 +105,57 @@ def _request(connection: Connection) -> connect_token.Request:
 
 async def _cloud_app(
     platform: Platform, credentials: Credentials, token: str, now: datetime
-) -> tuple[App, datetime | None]:
-    """Whose token it is, and when it expires."""
+) -> tuple[AppRow, datetime | None]:
+    """Return the app that a token belongs to, and when the token expires."""
     if token.count(".") != 2:
-        return await apps.authenticate(platform, token, Audience.CLOUD), None
-    keys = {credentials.key.kid: credentials.key.public}
-    claims = verify_system_token(token, keys, now)
-    app = await apps.by_claims(platform, claims["sub"])
+        return await app_service.authenticate(platform, token, Audience.CLOUD), None
+    await credentials.keys.refresh()
+    claims = verify_system_token(token, credentials.keys.public, now)
+    app = await app_service.by_claims(platform, claims["sub"])
     if claims["environment"] != app.environment:
-        raise apps.unknown_token(Audience.CLOUD)
+        raise refusals.access.TOKEN_INVALID(audience=Audience.CLOUD)
     return replace(app, site=claims["site"]), datetime.fromtimestamp(claims["exp"], UTC)
 
 
-def caller(request: Request[Any, Any, Any]) -> App:
-    """The app that a guard let in."""
-    app: App = request.scope["state"][_CALLER]
+def caller(request: Request[Any, Any, Any]) -> AppRow:
+    """Return the app that a guard admitted."""
+    app: AppRow = request.scope["state"][_CALLER]
     return app
 
 
-def caller_of(scope: Scope) -> App | None:
-    """The same of any connection; None when no guard let anyone in."""
+def caller_of(scope: Scope) -> AppRow | None:
+    """Return the app that a guard admitted, from any scope; None if nobody was admitted."""
     state: dict[str, Any] = scope.get("state") or {}
     return state.get(_CALLER)
 
 
-def _enter(connection: Connection, app: App, throttle: Throttle) -> None:
+def actor_of(scope: Scope) -> Actor | None:
+    """Return the caller of the admin surface, from any scope; None if nobody was recognised."""
+    state: dict[str, Any] = scope.get("state") or {}
+    return state.get(ACTOR)
+
+
+def _enter(connection: Connection, app: AppRow, throttle: AppThrottle) -> None:
     connection.scope["state"][_CALLER] = app
     throttle.admit(app.app_id)
 
 
-def check_operator(request: Connection, credentials: Credentials) -> None:
-    """Refuse anyone who does not hold the operator token."""
-    if not hmac.compare_digest(bearer(request).encode(), credentials.operator_token.encode()):
-        raise NotAuthenticated(
-            "operator_token_invalid",
-            expected="the operator token in `Authorization: Bearer …`",
-            found="another token",
-            fix="It is in the file operator-token of the platform's data folder.",
-        )
-
-
 def bearer(request: Connection) -> str:
-    """The token of the Authorization header."""
+    """Return the bearer token of a request; raise :class:`NotAuthenticated` without one."""
     scheme, token = authorization(request)
     if scheme != "bearer" or not token:
-        raise NotAuthenticated(
-            "token_missing",
-            expected="`Authorization: Bearer TOKEN`",
-            found=f"the scheme {scheme[:20]!r}" if scheme else "no Authorization header",
-            fix="Send the token that this surface takes.",
-        )
+        raise refusals.access.TOKEN_MISSING(found=_no_token(scheme))
     return token
 
 
+def _no_token(scheme: str) -> str:
+    if scheme in _SCHEMES:
+        return f"the scheme {scheme!r}"
+    # Without a scheme, what stands in its place is the token, which is never repeated.
+    return "no scheme that is known here" if scheme else "no Authorization header"
+
+
 def authorization(request: Connection) -> tuple[str, str]:
-    """Scheme, in small letters, and token."""
+    """Return the scheme, in lower case, and the token of the Authorization header."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     return scheme.lower(), token.strip()

@@ -1,7 +1,8 @@
-"""What apps call and what they are answered, kept on platforms for development and tests.
+"""Record the calls of apps and their answers, on platforms for development and tests.
 
-The last piece of an answer waits until its call is kept: what an app saw can be recorded. That is
-the piece with which the answer is as long as it says, for its client does not wait for more.
+The chunk that completes a response is held back until its call is stored, so an app never sees an
+answer that cannot be recorded. That is the chunk that completes Content-Length, since the client
+stops reading there.
 """
 
 from collections.abc import Iterable
@@ -31,7 +32,7 @@ _KEPT_BYTES = 64 << 10
 
 @dataclass
 class _Body:
-    """A body as it passes by: its digest, and the whole of it if it is short."""
+    """A body as it passes: its digest, and the whole of it if it is short."""
 
     size: int = 0
     digest: Any = field(default_factory=sha256)
@@ -46,7 +47,7 @@ class _Body:
             self.pieces.clear()
 
     def text(self) -> str | None:
-        """None for none, and for what is too long or no text."""
+        """Return the body as text; None if it is empty, too long or not text."""
         try:
             text = b"".join(self.pieces).decode()
         except UnicodeDecodeError:
@@ -55,14 +56,14 @@ class _Body:
 
 
 class CallLog:
-    """An ASGI application before another."""
+    """ASGI middleware that records the calls of apps."""
 
     def __init__(self, app: ASGIApp, platform: Platform) -> None:
         self._app = app
         self._platform = platform
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
-        """Pass the request on, and keep it when it has been answered."""
+        """Pass the request on, and record it once it is answered."""
         if scope["type"] != "http" or not scope["path"].startswith(SURFACES):
             await self._app(scope, receive, send)
             return
@@ -85,7 +86,7 @@ class CallLog:
 
 @dataclass
 class _Exchange:
-    """A request and its answer."""
+    """A request and its response."""
 
     scope: Any
     platform: Platform
@@ -96,12 +97,10 @@ class _Exchange:
     kept: bool = False
 
     def hear(self, message: Any) -> None:
-        """What is asked."""
         if message["type"] == "http.request":
             self.asked.add(message.get("body", b""))
 
     async def answer(self, message: Any) -> None:
-        """What is about to be answered."""
         if message["type"] == "http.response.start":
             self.status, self.length = message["status"], _length(message["headers"])
         elif message["type"] == "http.response.body":
@@ -110,7 +109,7 @@ class _Exchange:
                 await self.end()
 
     async def end(self) -> None:
-        """All was answered, or whoever asked has gone before; nothing that was not answered."""
+        """Record the exchange once, when the response ended or the client disconnected."""
         if self.kept or not self.status:
             return
         self.kept = True
@@ -139,12 +138,12 @@ class _Exchange:
 
 
 def _length(headers: Iterable[tuple[bytes, bytes]]) -> int | None:
-    said = next((value for name, value in headers if name.lower() == b"content-length"), b"")
-    return int(said) if said.isdigit() else None
+    length = next((value for name, value in headers if name.lower() == b"content-length"), b"")
+    return int(length) if length.isdigit() else None
 
 
 def _text_of(scope: Any, answered: _Body) -> str | None:
-    # App data is in the recording by itself.
+    # Recordings hold app data separately.
     return None if str(scope["path"]).endswith("/payload") else answered.text()
 
 

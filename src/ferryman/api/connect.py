@@ -1,4 +1,4 @@
-"""Connect REST (sources: connect-rest), at the base paths of both products."""
+"""Connect REST (sources: connect-rest), under the base paths of both products."""
 
 from typing import Any
 
@@ -11,13 +11,13 @@ from ferryman.api.mapping import container_page, find_mappings, mapping_page
 from ferryman.api.parameters import Caller, Id, OwnPlatform
 from ferryman.api.problems import answer
 from ferryman.api.storage import received_manifest
-from ferryman.api.throttle import Throttle
+from ferryman.api.throttle import AppThrottle
 from ferryman.errors import Expired, NotAuthenticated, NotFound, PlatformError, Settled
 from ferryman.services import app_data, connect
 from ferryman.services.platform import Platform
 from ferryman.wire.app_data import DataUrl, FileParts
 from ferryman.wire.connect import DataItem, Feedback, ProgressReport, RecentTransfer, Webhooks
-from ferryman.wire.listener import ListenerError
+from ferryman.wire.message import TransferError
 
 BASE = "/rest/atlassian-connect/1/migration"
 
@@ -36,19 +36,19 @@ def _unauthorized(_request: Any, error: NotAuthenticated) -> Response[bytes]:
 
 @get("/webhook")
 async def get_webhooks(caller: Caller) -> Webhooks:
-    """The addresses that get the app's events."""
+    """Return the URLs that receive the app's events."""
     return Webhooks(endpoints=caller.webhooks)
 
 
 @put("/webhook", status_code=200)
 async def put_webhooks(caller: Caller, platform: OwnPlatform, data: JSONBody[Webhooks]) -> Webhooks:
-    """Replace all of them; an empty list clears them."""
+    """Replace all webhook URLs of the app; an empty list removes them."""
     return Webhooks(endpoints=await connect.set_webhooks(platform, caller, data.endpoints))
 
 
 @delete("/webhook", status_code=200)
 async def delete_webhooks(caller: Caller, platform: OwnPlatform) -> Webhooks:
-    """Clear them."""
+    """Remove all webhook URLs of the app."""
     return Webhooks(endpoints=await connect.set_webhooks(platform, caller, []))
 
 
@@ -60,32 +60,32 @@ async def delete_webhooks(caller: Caller, platform: OwnPlatform) -> Webhooks:
 async def report_progress(
     caller: Caller, platform: OwnPlatform, transfer_id: Id, data: JSONBody[ProgressReport]
 ) -> ProgressReport:
-    """Report progress, or settle the transfer by a final status."""
+    """Report progress, or settle the transfer with a final status."""
     return await connect.report(platform, caller, transfer_id, data)
 
 
 @get("/data/{transfer_id:str}/all")
 async def data_all(caller: Caller, platform: OwnPlatform, transfer_id: Id) -> list[DataItem]:
-    """All files of a transfer."""
+    """List all files of a transfer."""
     found = await app_data.list_all(platform, caller, transfer_id)
     return [DataItem(s3_key=item.s3_key, label=item.label) for item in found]
 
 
 @get("/data/{s3_key:str}")
 async def data_url(caller: Caller, platform: OwnPlatform, s3_key: Id) -> DataUrl:
-    """A signed URL of one file, good for an hour."""
+    """Return a signed URL of a file, valid for one hour."""
     return await app_data.url(platform, caller, s3_key)
 
 
 @get("/data/{s3_key:str}/parts")
 async def data_parts(caller: Caller, platform: OwnPlatform, s3_key: Id) -> FileParts:
-    """Size and sha256 of a file and of each of its parts, and a signed URL of it; ours."""
+    """Return size and sha256 of a file and of its parts, and a signed URL (a Ferryman addition)."""
     return await app_data.parts(platform, caller, s3_key)
 
 
 @get("/transfer/recent")
 async def recent_transfers(caller: Caller, platform: OwnPlatform) -> list[RecentTransfer]:
-    """The app's running transfers, newest first, at most 100."""
+    """List the app's running transfers, newest first, at most 100."""
     return await connect.recent(platform, caller)
 
 
@@ -93,20 +93,20 @@ async def recent_transfers(caller: Caller, platform: OwnPlatform) -> list[Recent
 async def leave_feedback(
     caller: Caller, platform: OwnPlatform, transfer_id: Id, data: JSONBody[Feedback]
 ) -> None:
-    """Leave something for the server app to read; it replaces what was there."""
+    """Leave feedback for the server app to read; it replaces any earlier feedback."""
     await connect.leave_feedback(platform, caller, transfer_id, data)
 
 
 @get("/error/{transfer_id:str}")
-async def listener_error(caller: Caller, platform: OwnPlatform, transfer_id: Id) -> ListenerError:
-    """What the listener threw."""
+async def listener_error(caller: Caller, platform: OwnPlatform, transfer_id: Id) -> TransferError:
+    """Return the error that the listener threw."""
     return await connect.listener_error(platform, caller, transfer_id)
 
 
 def connect_routers(
-    platform: Platform, credentials: Credentials, throttle: Throttle
+    platform: Platform, credentials: Credentials, throttle: AppThrottle
 ) -> list[Router]:
-    """All of it, for holders of a shared secret, with and without Confluence's context path."""
+    """Return the routers for Connect apps, with and without Confluence's context path."""
     return [
         Router(
             path=path,

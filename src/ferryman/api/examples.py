@@ -1,4 +1,4 @@
-"""One table of example values, by the name of a member or parameter; examples are made of it."""
+"""Example values by the name of a member or parameter, from which all examples are built."""
 
 from typing import Any
 
@@ -13,6 +13,7 @@ BY_NAME: dict[str, Any] = {
         ["appId", "fileKey", "key", "messageId", "migrationId", "migrationScopeId", "s3Key"], _ID
     ),
     **dict.fromkeys(["transferId", "uploadId", "lastEvaluatedKey"], _ID),
+    "id": _ID,
     **{name: [_ID] for name in ("messageIds", "running", "unacknowledgedMessageIds")},
     **dict.fromkeys(["originalTransferId", "skippedBy"], _OTHER_ID),
     **dict.fromkeys(["createdAt", "startedAt", "now"], _AT),
@@ -20,7 +21,7 @@ BY_NAME: dict[str, Any] = {
         ["acknowledgedAt", "at", "exportCompletedAt", "returnedAt", "settledAt"], _AT + 60_000
     ),
     **dict.fromkeys(["deadline", "expiresAt", "nextAttemptAt"], _AT + 900_000),
-    **dict.fromkeys(["sha256", "etag"], _SHA256),
+    **dict.fromkeys(["sha256", "partsSha256", "etag"], _SHA256),
     **dict.fromkeys(["size", "fileSize", "bytes"], 8_388_608),
     **dict.fromkeys(["partSize", "minPartSize"], 8_388_608),
     **dict.fromkeys(["found", "output", "statusMessage"], "7 of 9 pages are imported"),
@@ -57,6 +58,7 @@ BY_NAME: dict[str, Any] = {
     "jiraClientKey": "unknown",
     "keys": ["10000", "10001"],
     "kind": "forge",
+    "acknowledgement": "SUCCESS",
     "label": "pages",
     "lastEntity": "T3BhcXVlLg",
     "manifest": None,
@@ -74,6 +76,7 @@ BY_NAME: dict[str, Any] = {
     "outcome": "DELIVERED",
     "pageSize": 100,
     "percent": 70,
+    "prefix": "3f3a47f2",
     "progress": 70,
     "rows": 2,
     "safeStackTrace": "at org.example.Export.run(Export.java:42)",
@@ -88,6 +91,7 @@ BY_NAME: dict[str, Any] = {
     "sourceId": "https://wiki.example",
     "status": None,
     "stored": 2,
+    "suffix": "9dc6",
     "target": "on-migration",
     "transferName": None,
     "url": f"https://objects.example/{_ID}?signature=…",
@@ -105,7 +109,7 @@ OF_TYPE: dict[str, Any] = {
 
 
 def example(schema: dict[str, Any], components: dict[str, Any], name: str = "") -> Any:
-    """A value of that schema; ``name`` is that of the member or parameter that holds it."""
+    """Return an example of a schema; ``name`` is the member or parameter that holds the value."""
     if "$ref" in schema:
         return example(components[schema["$ref"].rpartition("/")[2]], components, name)
     if "properties" in schema:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from litestar import MediaType, Response, Router, get, post
-from litestar.di import Provide
+from litestar.di import NamedDependency, Provide
 from litestar.params import JSONBody
 from litestar.response import Stream
 
@@ -12,7 +12,7 @@ from ferryman.api.mapping import container_page, find_mappings, mapping_page
 from ferryman.api.parameters import Caller, Id, LastKey, OwnPlatform, PageSize
 from ferryman.api.problems import answer
 from ferryman.api.storage import received_manifest
-from ferryman.api.throttle import Throttle
+from ferryman.api.throttle import AppThrottle
 from ferryman.errors import Settled
 from ferryman.services import app_data, message, transfer
 from ferryman.services.platform import Platform
@@ -35,16 +35,18 @@ async def message_status(
 async def add_log(
     caller: Caller,
     platform: OwnPlatform,
+    log_throttle: NamedDependency[AppThrottle],
     transfer_id: Id,
     data: JSONBody[LogMessage],
 ) -> None:
-    """A line for the customer's progress log."""
+    """Add a line to the customer's progress log."""
+    log_throttle.admit(caller.app_id, len(data.message.encode("utf-8", "replace")))
     await transfer.add_log(platform, caller, transfer_id, data.message)
 
 
 @get("/data/{transfer_id:str}/all")
 async def data_all(caller: Caller, platform: OwnPlatform, transfer_id: Id) -> list[AppDataItem]:
-    """All files of a transfer at once."""
+    """List all files of a transfer in one answer."""
     return await app_data.list_all(platform, caller, transfer_id)
 
 
@@ -56,25 +58,25 @@ async def data_page(
     last_evaluated_key: LastKey = None,
     size: PageSize = None,
 ) -> AppDataPage:
-    """Files of a transfer by page."""
+    """List the files of a transfer by page."""
     return await app_data.page(platform, caller, transfer_id, cursor=last_evaluated_key, size=size)
 
 
 @get("/data/{file_key:str}")
 async def data_url(caller: Caller, platform: OwnPlatform, file_key: Id) -> DataUrl:
-    """A signed URL of one file, good for an hour."""
+    """Return a signed URL of a file, valid for one hour."""
     return await app_data.url(platform, caller, file_key)
 
 
 @get("/data/{file_key:str}/parts")
 async def data_parts(caller: Caller, platform: OwnPlatform, file_key: Id) -> FileParts:
-    """Size and sha256 of a file and of each of its parts, and a signed URL of it; ours."""
+    """Return size and sha256 of a file and of its parts, and a signed URL (a Ferryman addition)."""
     return await app_data.parts(platform, caller, file_key)
 
 
 @get("/data/{file_key:str}/payload", media_type="application/octet-stream")
 async def data_payload(caller: Caller, platform: OwnPlatform, file_key: Id) -> Stream:
-    """The bytes of one file, as they were written."""
+    """Return the bytes of a file, exactly as they were written."""
     size, chunks = await app_data.payload(platform, caller, file_key)
     return Stream(
         chunks,
@@ -83,8 +85,8 @@ async def data_payload(caller: Caller, platform: OwnPlatform, file_key: Id) -> S
     )
 
 
-def forge_router(platform: Platform, credentials: Credentials, throttle: Throttle) -> Router:
-    """All of it, for holders of a cloud token."""
+def forge_router(platform: Platform, credentials: Credentials, throttle: AppThrottle) -> Router:
+    """Return the router for holders of a cloud token."""
     settled_status = platform.settings.forge_settled_status
 
     def on_settled(_request: Any, error: Settled) -> Response[bytes]:

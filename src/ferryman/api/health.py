@@ -1,4 +1,4 @@
-"""``/healthz`` and ``/readyz``, for whoever sends requests to this process or starts it again."""
+"""``/healthz`` and ``/readyz``, for load balancers and supervisors."""
 
 from litestar import Response, get
 from litestar.di import NamedDependency
@@ -10,15 +10,16 @@ from ferryman.wire.health import Check, Readiness
 
 @get("/healthz")
 async def healthz() -> dict[str, str]:
-    """The process answers."""
+    """Report that the process answers."""
     return {"status": "alive"}
 
 
 @get("/readyz")
 async def readyz(health: NamedDependency[HealthCheck], closing: Closing) -> Response[Readiness]:
-    """What the process needs: database, migrations, object store, workers; 503 if unusable."""
+    """Report on what the platform needs, and how functions run; 503 if it is not ready."""
     found = await health.read()
     if closing.is_set():
         ending = Check(ok=False, found="it was told to end, and finishes what it had begun")
-        found = Readiness(status="unready", checks={"process": ending, **found.checks})
+        checks = {"process": ending, **found.checks}
+        found = Readiness(status="unready", checks=checks, functions=found.functions)
     return Response(found, status_code=503 if found.status == "unready" else 200)

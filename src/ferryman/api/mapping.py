@@ -1,4 +1,4 @@
-"""Reading mappings and containers: the same calls on the server surface and for Forge apps."""
+"""Read mappings and containers, with the same calls on the server, Forge and Connect surfaces."""
 
 from litestar.params import JSONBody
 
@@ -14,7 +14,7 @@ async def find_mappings(
     namespace: Namespace,
     data: JSONBody[list[str]],
 ) -> dict[str, str]:
-    """Cloud keys of server keys; keys without one are absent."""
+    """Return the cloud keys of the given server keys; keys without a mapping are absent."""
     return await mapping.find(platform, caller, transfer_id, namespace, data)
 
 
@@ -26,7 +26,7 @@ async def mapping_page(
     last_entity: LastEntity = None,
     size: PageSize = None,
 ) -> MappingPage:
-    """Pairs of a namespace, in the order of their server keys."""
+    """List the mappings of a namespace, ordered by server key."""
     return await mapping.page(
         platform, caller, transfer_id, namespace, cursor=last_entity, size=size
     )
@@ -40,7 +40,7 @@ async def container_page(
     last_entity: LastEntity = None,
     size: PageSize = None,
 ) -> ContainerPage:
-    """What the admin selected, by type."""
+    """List the containers that the admin selected, by type."""
     return await mapping.containers(
         platform, caller, transfer_id, container_type, cursor=last_entity, size=size
     )

@@ -1,4 +1,4 @@
-"""Rows of a mapping upload: NDJSON or CSV, read many lines at a time as they arrive."""
+"""Parse the rows of a mapping upload, NDJSON or CSV, in batches as they arrive."""
 
 import csv
 import re
@@ -6,20 +6,21 @@ from collections.abc import AsyncIterator, Callable
 
 import msgspec
 
+from ferryman import refusals
 from ferryman.domain.mapping import Rows
 from ferryman.errors import Invalid
 from ferryman.wire.base import Wire
 
 _LINE_BYTES = 64 << 10
 _BATCH_BYTES = 2 << 20
-"""Of text in one batch: large enough to be copied fast, small enough for memory."""
+"""Text per batch: large enough to copy fast, small enough to hold in memory."""
 
 _TEXT = bytes(set(range(256)) - set(b",\n"))
-"""All that is neither between values nor between lines."""
+"""Every byte that separates neither values nor lines."""
 
 _VALUES = 3
 _HEADS = {("namespace", "serverkey", "cloudkey"), ("entitytype", "serverid", "cloudid")}
-"""Names of columns, ours and those of the migration assistants; letters only, in lower case."""
+"""Column names, ours and those of the migration assistants; letters only, in lower case."""
 
 _OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 
@@ -38,7 +39,7 @@ _JSON = msgspec.json.Decoder(MappingRow)
 
 
 async def read_rows(chunks: AsyncIterator[bytes], *, csv_form: bool) -> AsyncIterator[Rows]:
-    """Batches of rows; raises :class:`Invalid` with the number of a line that is none."""
+    """Yield batches of rows; raise :class:`Invalid` with the number of the first malformed line."""
     parse = _parse_csv if csv_form else _parse_json
     rows, size, number = Rows([], [], []), 0, 0
     async for text in _whole_lines(chunks):
@@ -57,7 +58,7 @@ async def read_rows(chunks: AsyncIterator[bytes], *, csv_form: bool) -> AsyncIte
 
 
 async def _whole_lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The same bytes, cut behind line ends only; the beginning of a line that is too long."""
+    """Re-chunk the bytes at line ends; stop after a line that is too long, yielding its start."""
     rest = b""
     async for chunk in chunks:
         text, end, rest = (rest + chunk).rpartition(b"\n")
@@ -70,7 +71,7 @@ async def _whole_lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
 
 def _without_head(text: bytes, *, csv_form: bool) -> bytes:
-    """Without the mark that spreadsheets begin with; the names of columns become an empty line."""
+    """Drop a byte order mark, and blank out a CSV header so that line numbers stay correct."""
     text = text.removeprefix(b"\xef\xbb\xbf")
     first, end, rest = text.partition(b"\n")
     return end + rest if csv_form and _is_head(first) else text
@@ -85,7 +86,7 @@ def _is_head(line: bytes) -> bool:
 
 
 def _parse_json(text: bytes) -> Columns | None:
-    """Fast for lines that are in order; None says: look at each of them."""
+    """Parse well-formed lines fast; return None if the lines must be parsed one by one."""
     try:
         rows = _JSON.decode_lines(text)
     except (ValueError, msgspec.DecodeError):
@@ -98,7 +99,7 @@ def _parse_json(text: bytes) -> Columns | None:
 
 
 def _parse_csv(text: bytes) -> Columns | None:
-    """Fast for three values a line without quotes; None says: look at each of them."""
+    """Parse three unquoted values per line fast; return None if lines must be parsed one by one."""
     body = text.replace(b"\r\n", b"\n").strip(b"\n")
     if b'"' in body or b"\r" in body:
         return None
@@ -127,7 +128,7 @@ def _line_by_line(text: bytes, before: int, *, csv_form: bool) -> Columns:
 
 
 def _csv_line(line: bytes) -> tuple[str, str, str]:
-    """Blanks around a value are of whoever typed it; NDJSON keeps those that belong to a key."""
+    """Parse one line of CSV, ignoring blanks around values; keys with blanks need NDJSON."""
     text = line.decode()
     values = next(csv.reader([text], strict=True, skipinitialspace=True))
     if len(values) != _VALUES:
@@ -150,9 +151,4 @@ def _bad_line(number: int, found: str, *, csv_form: bool) -> Invalid:
         if csv_form
         else '{"namespace": …, "serverKey": …, "cloudKey": …}'
     )
-    return Invalid(
-        "mapping_invalid",
-        expected=f"lines of the form {form}",
-        found=f"{found[:200]} in line {number}",
-        fix="Correct the line; nothing was stored. Name CSV by Content-Type: text/csv.",
-    )
+    return refusals.mapping.LINE_INVALID(form=form, found=found, number=number)

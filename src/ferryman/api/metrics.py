@@ -1,4 +1,4 @@
-"""``/metrics``, in the text format of Prometheus."""
+"""Serve ``/metrics`` in the text format of Prometheus."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -15,11 +15,11 @@ from prometheus_client.core import (
 )
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
-from ferryman.api.auth import Credentials, check_operator
-from ferryman.figures import METRICS, Series
+from ferryman.api.admin_auth import Doorkeeper
+from ferryman.metrics import METRICS, Series
 from ferryman.services.metrics import Scraper
 
-# The framework adds the charset of text itself.
+# The framework adds the charset itself.
 _MEDIA_TYPE = CONTENT_TYPE_PLAIN_0_0_4.removesuffix("; charset=utf-8")
 
 
@@ -27,12 +27,12 @@ _MEDIA_TYPE = CONTENT_TYPE_PLAIN_0_0_4.removesuffix("; charset=utf-8")
 async def get_metrics(
     request: Request[Any, Any, Any],
     scraper: NamedDependency[Scraper],
-    credentials: NamedDependency[Credentials],
+    doorkeeper: NamedDependency[Doorkeeper],
 ) -> Response[bytes]:
-    """Metrics of all processes; with the operator token the queues are told apart by app."""
+    """Return the metrics of all processes; an admin or metrics token adds queues by app."""
     by_app = "authorization" in request.headers
     if by_app:
-        check_operator(request, credentials)
+        await doorkeeper.admit(request, "get_metrics")
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Collector(await scraper.scrape(by_app=by_app)))
     text = generate_latest(REGISTRY) + generate_latest(registry)
@@ -71,7 +71,7 @@ _FAMILIES: dict[str, Any] = {
 
 
 def _cumulative(buckets: Sequence[float], counts: Sequence[float]) -> list[tuple[str, float]]:
-    """As the format has it: each bucket counts all that is no greater than its bound."""
+    """Return cumulative buckets, as the format requires: each counts all values up to its bound."""
     reached, found = 0.0, []
     for bound, count in zip([*map(str, map(float, buckets)), "+Inf"], counts, strict=True):
         reached += count

@@ -1,50 +1,80 @@
-"""Object URLs of the local store: signed PUT of a part, signed GET and HEAD of a file.
+"""Object URLs of the local store: signed PUT of a part or file, signed GET and HEAD of a file.
 
-A raw ASGI application, because bytes must not pass through a framework: no body is ever held
-whole, nothing is read before the signature is known to be ours, and nothing is compressed.
+A raw ASGI application, because the bytes must bypass the framework: no large body is ever held in
+memory as a whole, nothing is read before the signature is verified, and nothing is compressed.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from urllib.parse import unquote_to_bytes
 
 import msgspec
+import structlog
 from litestar.enums import ScopeType
-from litestar.types import Receive, Scope, Send
+from litestar.types import ASGIApp, Receive, Scope, Send
 from litestar.types.asgi_types import HTTPScope
 
-from ferryman.api.disconnection import disconnected
+from ferryman import refusals
+from ferryman.api.http import byte_range, disconnected
 from ferryman.api.problems import problem_of, status_of
-from ferryman.api.ranges import byte_range
-from ferryman.errors import Invalid, PlatformError
-from ferryman.objects.disposition import disposition
+from ferryman.errors import PlatformError
 from ferryman.objects.folder import StoredObject
-from ferryman.objects.incoming import size_mismatch
 from ferryman.objects.local import LocalStore
-from ferryman.objects.signing import Grant, Operation
+from ferryman.objects.signed_url import Grant, UrlOperation, disposition
+
+log = structlog.get_logger("ferryman.api")
 
 _DRAIN_BYTES = 16 << 20
 _DRAIN_SECONDS = 5.0
 
+_CHUNK = 32 << 10
+"""Bytes sent at once: a reader that stops costs a few of them."""
+
+_READERS = 100
+"""Readers of one file at a time: each holds memory until it is given up."""
+
 Headers = list[tuple[bytes, bytes]]
 
 
-class ObjectsApp:
-    """Serves ``/objects/KEY?…`` of ``store``; ``now`` gives platform time."""
+PATH = "/objects"
 
-    def __init__(self, store: LocalStore, now: Callable[[], Awaitable[datetime]]) -> None:
+
+class ObjectsApp:
+    """ASGI application for ``/objects/KEY?…`` of ``store``; ``now`` returns platform time.
+
+    All other requests go to ``rest``. It stands before the framework, whose routing costs as much
+    as all that is done here for a small file.
+    """
+
+    def __init__(
+        self, store: LocalStore, now: Callable[[], Awaitable[datetime]], rest: ASGIApp
+    ) -> None:
         self._store = store
         self._now = now
+        self._rest = rest
+        self._readers: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request; a refusal is a problem document and ends the connection."""
-        if scope["type"] != ScopeType.HTTP:
+        """Answer one request; a refusal is a problem document and closes the connection."""
+        if scope["type"] != ScopeType.HTTP or not scope["path"].startswith(f"{PATH}/"):
+            await self._rest(scope, receive, send)
             return
+        scope["path_template"] = PATH
+        try:
+            await self._answer(scope, receive, send)
+        except PlatformError:
+            raise  # the answer has begun, so breaking the connection is all that can be said
+        except Exception:
+            log.exception("request.failed", method=scope["method"], path=PATH)
+            raise
+
+    async def _answer(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         try:
             grant = await self._grant(scope)
-            if grant.operation is Operation.PART:
+            if grant.operation is not UrlOperation.READ:
                 await self._take_part(grant, scope, receive, send)
                 return
             found = await self._store.find(grant.key)
@@ -57,11 +87,21 @@ class ObjectsApp:
             size = (b"content-range", b"bytes */%d" % found.size)
             await _refuse(error, receive, send, [size])
             return
-        await self._give_file(grant, found, wanted, scope, receive, send)
+        if self._readers[grant.key] >= _READERS:
+            refusal = refusals.request.TOO_MANY_READERS(limit=_READERS)
+            await _refuse(refusal, receive, send, [(b"retry-after", b"5")])
+            return
+        self._readers[grant.key] += 1
+        try:
+            await self._give_file(grant, found, wanted, scope, receive, send)
+        finally:
+            self._readers[grant.key] -= 1
+            if not self._readers[grant.key]:
+                del self._readers[grant.key]
 
     async def _grant(self, scope: HTTPScope) -> Grant:
-        # As it was sent: a mount cuts the prefix off ``path`` and puts a slash at its end.
-        key = unquote_to_bytes(scope["raw_path"]).decode("latin-1").removeprefix("/objects/")
+        # The raw path: what a server or a proxy makes of it was not signed.
+        key = unquote_to_bytes(scope["raw_path"]).decode("latin-1").removeprefix(f"{PATH}/")
         query = scope["query_string"].decode("latin-1")
         return self._store.check(scope["method"], key, query, await self._now())
 
@@ -74,7 +114,7 @@ class ObjectsApp:
             while more:
                 message = await receive()
                 if message["type"] != "http.request":
-                    return  # the sender went away: nobody to answer, nothing kept
+                    raise refusals.request.DISCONNECTED()  # nothing to keep
                 part.write(message["body"])
                 more = message["more_body"]
             await part.keep()
@@ -101,7 +141,7 @@ class ObjectsApp:
             end = start
         gone = asyncio.create_task(disconnected(receive))
         try:
-            async for chunk in self._store.read(found, start, end):
+            async for chunk in self._store.read(found, start, end, _CHUNK):
                 await _body(send, chunk, more=True)
                 if gone.done():
                     return
@@ -111,7 +151,7 @@ class ObjectsApp:
 
 
 def _wanted_range(scope: HTTPScope, found: StoredObject) -> str | None:
-    """The header ``Range``, unless ``If-Range`` names another file (RFC 9110, section 13.1.5)."""
+    """Return the header ``Range``, unless ``If-Range`` names another file (RFC 9110, 13.1.5)."""
     same = _header(scope, b"if-range") in {None, _quoted(found.etag).decode("ascii")}
     return _header(scope, b"range") if same else None
 
@@ -122,14 +162,9 @@ def _check_length(scope: HTTPScope, size: int) -> None:
         # Without both headers a request has no body (RFC 9112, section 6.3): an empty part.
         if size == 0 and _header(scope, b"transfer-encoding") is None:
             return
-        raise Invalid(
-            "length_required",
-            expected=f"Content-Length: {size}",
-            found="no Content-Length",
-            fix="Send the part in one body of known length, not in chunks.",
-        )
+        raise refusals.request.LENGTH_REQUIRED(size=size)
     if header != str(size):
-        raise size_mismatch(size, f"Content-Length: {header[:32]}")
+        raise refusals.upload.SIZE_MISMATCH(size=size, found=f"Content-Length: {header[:32]}")
 
 
 def _file_headers(found: StoredObject, name: str, length: int) -> Headers:
@@ -163,10 +198,10 @@ async def _refuse(
 
 
 async def _drain(receive: Receive) -> None:
-    """Throw away what is still coming, within bounds.
+    """Discard the rest of the body, within bounds.
 
     A client that writes its whole body before it reads would otherwise see a broken connection
-    in place of the answer.
+    instead of the answer.
     """
     left = _DRAIN_BYTES
     while left > 0:

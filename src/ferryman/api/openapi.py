@@ -1,7 +1,7 @@
-"""The OpenAPI document: what the handlers say, completed with what all calls of a surface share.
+"""Build the OpenAPI document: that of the framework, completed with what calls have in common.
 
-Completed are names as the wire spells them, security, every status a call can be refused with,
-and an example of each body and parameter, made from one table.
+Added are names as on the wire, security, every status a call can be refused with, and an example of
+each body and parameter from one table.
 """
 
 import re
@@ -11,136 +11,33 @@ from typing import Any
 
 import msgspec
 
+from ferryman import refusals
 from ferryman.api.examples import example
-from ferryman.wire.manifest import Manifest
+from ferryman.api.openapi_tables import (
+    ANSWERS,
+    BODIES,
+    CLAIM,
+    PARAMETERS,
+    REF,
+    REFERENCES,
+    SCHEMES,
+    SURFACES,
+    object_paths,
+)
+from ferryman.api.problems import problem_of, row_status
+from ferryman.wire.manifest import TransferManifest
 from ferryman.wire.problem import Problem
 from ferryman.wire.transfer import TimelinePage
 
-_REF = "#/components/schemas/{name}"
 _PROBLEM = "application/problem+json"
-
-SURFACES: dict[str, tuple[str, tuple[int, ...]]] = {
-    "Forge": ("cloudToken", (401, 403, 409, 410, 429, 503)),
-    "Connect": ("connectJwt", (401, 403, 409, 429, 503)),
-    "Server": ("serverToken", (401, 403, 409, 410, 429, 503, 507)),
-    "Admin": ("operatorToken", (401, 409, 410, 502, 503, 504)),
-    "Objects": ("", (400, 403, 404, 411, 416, 503, 507)),
-}
-"""By tag: the security scheme, and what any call may be refused with."""
-
-SCHEMES: dict[str, dict[str, str]] = {
-    "cloudToken": {
-        "type": "http",
-        "scheme": "bearer",
-        "description": "The system token that came with an event (RS256 JWT; one app, one "
-        "environment, one site, one hour), or the app's long-lived cloudToken.",
-    },
-    "connectJwt": {
-        "type": "apiKey",
-        "in": "header",
-        "name": "Authorization",
-        "description": "`JWT TOKEN`: HS256 with the app's shared secret, with iss, iat, exp and "
-        "the qsh of this very request.",
-    },
-    "serverToken": {
-        "type": "http",
-        "scheme": "bearer",
-        "description": "The serverToken that registering the app gave.",
-    },
-    "operatorToken": {
-        "type": "http",
-        "scheme": "bearer",
-        "description": "What the file operator-token of the data folder holds.",
-    },
-}
-
-PARAMETERS = {
-    "against": "The other migration of a comparison.",
-    "appId": "The app, as registering it named it.",
-    "transferId": "The transfer, as its events and the answer that created it name it.",
-    "fileKey": "The file, as its event names it.",
-    "s3Key": "The file, as its event names it.",
-    "uploadId": "The upload, as the call that began it names it.",
-    "migrationId": "The migration.",
-    "messageId": "The message.",
-    "cloudAppKey": "Only of this app: its key, KEY@ENVIRONMENT, or its id.",
-    "from": "Only what was created at this instant or later, in epoch milliseconds.",
-    "to": "Only what was created before this instant, in epoch milliseconds.",
-    "state": "UNDELIVERED.",
-    "namespace": "A namespace of mappings, as family:entity.",
-    "containerType": "JiraProject, ConfluenceSpace or Site.",
-    "reason": "Why it is given up: `writer_failed`, `deliberate` (the default) or `superseded`.",
-    "detail": "What the writer failed with, by class and place; no text of an error.",
-    "unfinished": "`abandon` does without files that are unfinished, which refuse it otherwise.",
-    "pageSize": "How many at most; the greatest is also the default of most lists.",
-    "cursor": "What the last page called nextCursor; nothing for the first page.",
-    "lastEntity": "What the last page called meta.lastEntity; nothing for the first page.",
-    "lastEvaluatedKey": "What the last page called lastEvaluatedKey; nothing for the first.",
-}
-
-_CLAIM = {
-    "name": "Ferryman-Claim",
-    "in": "header",
-    "required": False,
-    "schema": {"type": "string"},
-    "description": "The number `claims` of the claim that the call is made under; it is refused "
-    "(`claim_superseded`) once another agent has the transfer.",
-}
-"""Taken by each call of the server surface on a transfer or an upload."""
-
-_ROWS = '{"namespace": "jira:issue", "serverKey": "10000", "cloudKey": "10152"}\n'
-_TEXT = {"type": "string"}
-BODIES: dict[tuple[str, str], dict[str, Any]] = {
-    ("put", "/admin/v1/migrations/{migrationId}/mappings"): {
-        "application/x-ndjson": {"schema": _TEXT, "example": _ROWS},
-        "text/csv": {
-            "schema": _TEXT,
-            "example": "namespace,serverKey,cloudKey\njira:issue,10000,10152\n",
-        },
-    },
-}
-"""Bodies that are streamed, which no handler declares."""
-
-ANSWERS: dict[tuple[str, str], dict[str, Any]] = {
-    ("get", "/admin/v1/transfers/{transferId}/timeline"): {
-        "application/json": {"schema": {"$ref": _REF.format(name="TimelinePage")}},
-        "text/event-stream": {"schema": _TEXT, "example": 'id: 1\nevent: started\ndata: {"…": 1}'},
-    },
-    **{
-        ("get", f"{base}/{{transferId}}/manifest"): {
-            "application/json": {"schema": {"$ref": _REF.format(name="Manifest")}}
-        }
-        for base in (
-            "/admin/v1/transfers",
-            "/server/v1/transfers",
-            "/app/migration/forge/v1/data",
-            "/rest/atlassian-connect/1/migration/data",
-            "/wiki/rest/atlassian-connect/1/migration/data",
-        )
-    },
-    ("get", "/admin/v1/transfers/{transferId}/verify"): {
-        "application/x-ndjson": {
-            "schema": _TEXT,
-            "example": '{"kind": "file", "key": "…", "outcome": "PROVEN", …}\n',
-        }
-    },
-    ("get", "/admin/v1/transfers/{transferId}/recording"): {
-        "application/x-ndjson": {
-            "schema": _TEXT,
-            "example": '{"line": "run", "version": 1, …}\n{"line": "message", …}\n',
-        }
-    },
-    ("get", "/metrics"): {"text/plain": {"schema": _TEXT, "example": "# HELP …"}},
-}
-"""Answers in more than one form, or made by others."""
 
 
 def describe(generated: dict[str, Any]) -> dict[str, Any]:
-    """The whole document, from the one that the framework makes of the handlers."""
+    """Return the whole document, from the one that the framework generates."""
     document = deepcopy(generated)
     components = document["components"]
-    shared = [Problem, TimelinePage, Manifest]
-    _, schemas = msgspec.json.schema_components(shared, ref_template=_REF)
+    shared = [Problem, TimelinePage, TransferManifest]
+    _, schemas = msgspec.json.schema_components(shared, ref_template=REF)
     components["schemas"] |= schemas
     components["securitySchemes"] = SCHEMES
     components["responses"] = {_name(s): _refusal(s) for s in _statuses()}
@@ -149,7 +46,7 @@ def describe(generated: dict[str, Any]) -> dict[str, Any]:
         "Every refusal is a problem document (RFC 9457) with a stable code."
     )
     document["tags"] = [{"name": tag} for tag in (*SURFACES, "Platform")]
-    paths = {_camel(path): item for path, item in document["paths"].items()} | _objects()
+    paths = {_camel(path): item for path, item in document["paths"].items()} | object_paths()
     document["paths"] = paths
     for path, item in paths.items():
         for method, operation in item.items():
@@ -166,7 +63,7 @@ def _complete(path: str, method: str, operation: dict[str, Any], schemas: dict[s
     operation["summary"] = re.split(r"[.;:] |\.$", text)[0]
     operation.pop("deprecated", None)
     if tag == "Server" and "{" in path:
-        operation.setdefault("parameters", []).append(deepcopy(_CLAIM))
+        operation.setdefault("parameters", []).append(deepcopy(CLAIM))
     for parameter in operation.get("parameters", []):
         _parameter(parameter, schemas)
     if body := BODIES.get((method, path)):
@@ -174,13 +71,13 @@ def _complete(path: str, method: str, operation: dict[str, Any], schemas: dict[s
     found = {*statuses, 500}
     if operation.get("parameters") or "requestBody" in operation:
         found.add(400)
-    if "{" in path:
+    if "{" in path or _refers(operation):
         found.add(404)
     if "requestBody" in operation:
         found |= {404, 413, 415}
         _examples(operation["requestBody"]["content"], schemas, "keys")
     success = operation["responses"]["200"]
-    success["description"] = "Done." if "content" not in success else "What was asked for."
+    success["description"] = "Done." if "content" not in success else "The result."
     success.pop("headers", None)
     if answer := ANSWERS.get((method, path)):
         success["content"] = answer
@@ -188,6 +85,11 @@ def _complete(path: str, method: str, operation: dict[str, Any], schemas: dict[s
     refusals = {str(s): {"$ref": f"#/components/responses/{_name(s)}"} for s in sorted(found)}
     kept = {code: each for code, each in operation["responses"].items() if code.startswith("2")}
     operation["responses"] = kept | refusals
+
+
+def _refers(operation: dict[str, Any]) -> bool:
+    """Return whether a filter names one stored thing, which may not exist."""
+    return any(parameter["name"] in REFERENCES for parameter in operation.get("parameters", []))
 
 
 def _parameter(parameter: dict[str, Any], schemas: dict[str, Any]) -> None:
@@ -219,20 +121,19 @@ def _name(status: int) -> str:
 
 
 def _refusal(status: int) -> dict[str, Any]:
+    """Describe the refusals of a status: the codes of its rows, and one of them in full."""
     phrase = HTTPStatus(status).phrase
-    code = "transfer_settled" if status == 409 else phrase.lower().replace(" ", "_")
-    texts = {"expected": "what the call needs", "found": "what came", "fix": "What to do."}
-    shown = {
-        "type": f"urn:ferryman:error:{code}",
-        "title": phrase,
-        "status": status,
-        "detail": "Expected what the call needs; found what came. What to do.",
-        "code": code,
-        **texts,
-    }
+    rows = [row for row in refusals.PLATFORM_ROWS if row_status(row) == status]
+    codes = ", ".join(f"`{code}`" for code in sorted({row.code for row in rows}))
+    shown = problem_of(rows[0].outline(), status)
     answer: dict[str, Any] = {
-        "description": f"{phrase}: the code and the page on errors say more.",
-        "content": {_PROBLEM: {"schema": {"$ref": _REF.format(name="Problem")}, "example": shown}},
+        "description": f"{phrase}: {codes}. See the page on errors for each code.",
+        "content": {
+            _PROBLEM: {
+                "schema": {"$ref": REF.format(name="Problem")},
+                "example": msgspec.to_builtins(shown),
+            }
+        },
     }
     if status in (429, 503):
         answer["headers"] = {
@@ -246,40 +147,3 @@ def _refusal(status: int) -> dict[str, Any]:
 
 def _camel(text: str) -> str:
     return re.sub(r"_([a-z])", lambda found: found[1].upper(), text)
-
-
-def _objects() -> dict[str, Any]:
-    """Signed URLs of the local store, which no handler declares: take them as they come."""
-    binary = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
-    key = {
-        "name": "key",
-        "in": "path",
-        "required": True,
-        "schema": _TEXT,
-        "description": "With its query part of a signed URL, which is used as it was given.",
-    }
-
-    def call(text: str, identifier: str, **more: Any) -> dict[str, Any]:
-        answer = {"content": binary} if identifier == "readObject" else {}
-        partial = {"206": {"description": "The range asked for."}} if answer else {}
-        return {
-            "operationId": identifier,
-            "tags": ["Objects"],
-            "description": text,
-            "parameters": [dict(key)],
-            "responses": {"200": answer, **partial},
-            **more,
-        }
-
-    put = call(
-        "Send one part of a file to its signed URL, with exactly the headers that came with it.",
-        "writePart",
-        requestBody={"required": True, "content": binary},
-    )
-    return {
-        "/objects/{key}": {
-            "put": put,
-            "get": call("Read a file by its signed URL, whole or by Range.", "readObject"),
-            "head": call("Size and digest of a file, by its signed URL.", "statObject"),
-        }
-    }

@@ -1,20 +1,31 @@
-"""What handlers are given: dependencies, and parameters by their names on the wire."""
+"""Dependencies and parameters of route handlers, by their names on the wire."""
 
 import asyncio
-from typing import Annotated
+from collections.abc import Mapping
+from enum import StrEnum
+from functools import cache
+from typing import Annotated, TypeGuard, get_args
 
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, QueryParameter
+from litestar.handlers import BaseRouteHandler
+from litestar.params import FromPath, QueryParameter
 
+from ferryman.api.claim_desk import ClaimDesk
+from ferryman.domain.access import Actor
+from ferryman.services.lifecycle import Lifecycle
 from ferryman.services.platform import Platform
-from ferryman.store.app import App
+from ferryman.store.app import AppRow
+from ferryman.vocab import Acknowledged
 
 OwnPlatform = NamedDependency[Platform]
-Caller = NamedDependency[App]
+Caller = NamedDependency[AppRow]
+Author = NamedDependency[Actor]
+OwnLifecycle = NamedDependency[Lifecycle]
 Closing = NamedDependency[asyncio.Event]
+Desk = NamedDependency[ClaimDesk]
 
 Id = FromPath[str]
-Namespace = FromQuery[str]
+Namespace = Annotated[str, QueryParameter(min_length=1)]
 
 LastEntity = Annotated[str | None, QueryParameter(name="lastEntity")]
 PageSize = Annotated[int | None, QueryParameter(name="pageSize")]
@@ -24,27 +35,47 @@ Reason = Annotated[str | None, QueryParameter(name="reason")]
 Detail = Annotated[str | None, QueryParameter(name="detail")]
 Unfinished = Annotated[str | None, QueryParameter(name="unfinished")]
 Cursor = Annotated[str | None, QueryParameter(name="cursor")]
+OfApp = Annotated[str | None, QueryParameter(name="cloudAppKey", min_length=1)]
+OfCustomer = Annotated[
+    str | None,
+    QueryParameter(name="customer", min_length=1, description="Only what this customer owns."),
+]
+OfNamespace = Annotated[
+    str | None,
+    QueryParameter(name="namespace", min_length=1, description="Only this namespace."),
+]
+Acknowledgement = Annotated[
+    Acknowledged | None,
+    QueryParameter(
+        name="acknowledgement",
+        description="Only files acknowledged with this status; NONE means not acknowledged yet.",
+    ),
+]
 
-NAMES = frozenset(
-    {
-        "against",
-        "cloudAppKey",
-        "containerType",
-        "cursor",
-        "detail",
-        "from",
-        "lastEntity",
-        "lastEvaluatedKey",
-        "namespace",
-        "pageSize",
-        "reason",
-        "state",
-        "to",
-        "transferId",
-        "unfinished",
+STRICT_QUERY = {"strict_query": True}
+"""``opt`` of a surface that refuses query parameters a call does not know."""
+
+
+@cache
+def query_names(handler: BaseRouteHandler) -> Mapping[str, str]:
+    """Return the wire names of a handler's query parameters, by the handler's own names."""
+    return {
+        own: field.kwarg_definition.name or own
+        for own, field in handler.parsed_fn_signature.parameters.items()
+        if isinstance(field.kwarg_definition, QueryParameter)
     }
-)
-"""All query parameters that any call knows."""
+
+
+def query_values(handler: BaseRouteHandler, own: str) -> list[str]:
+    """Return the values that a parameter accepts, if they are an enumeration; otherwise nothing."""
+    field = handler.parsed_fn_signature.parameters[own]
+    kinds = [field.annotation, *get_args(field.annotation)]
+    return [word.value for kind in kinds if _is_words(kind) for word in kind]
+
+
+def _is_words(kind: object) -> TypeGuard[type[StrEnum]]:
+    return isinstance(kind, type) and issubclass(kind, StrEnum)
+
 
 LONG_LIST_BYTES = 8 << 20
-"""Body of the calls that list up to 10,000 things, such as the parts of a file."""
+"""Largest body of the calls that list up to 10,000 items, such as the parts of a file."""

@@ -1,4 +1,4 @@
-"""Refusals as RFC 9457 problem details: the one table from error to HTTP status."""
+"""Turn refusals into RFC 9457 problem details, by one table from error to HTTP status."""
 
 from typing import Any
 
@@ -6,8 +6,11 @@ import msgspec
 import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
-from litestar.status_codes import HTTP_500_INTERNAL_SERVER_ERROR
+from litestar.handlers import BaseRouteHandler
+from litestar.types import Send
 
+from ferryman import refusals
+from ferryman.api.parameters import query_names, query_values
 from ferryman.errors import (
     ConfigError,
     Conflict,
@@ -37,32 +40,27 @@ STATUS: dict[type[PlatformError], int] = {
     RateLimited: 429,
     OutsideError: 503,
 }
-"""By class; the first that the error is an instance of."""
+"""HTTP status by error class; the first class that matches wins."""
 
-STATUS_OF_CODE = {
-    "body_too_large": 413,
-    "install_refused": 502,
-    "install_unanswered": 504,
-    "length_required": 411,
-    "media_type_unsupported": 415,
-    "range_not_satisfiable": 416,
-    "signature_invalid": 403,
-    "store_full": 507,
-    "store_unsuitable": 501,
-    "url_expired": 403,
-}
-"""Where HTTP has a status of its own for a code."""
+_STATUS_OF_CODE = {row.code: row.status for row in refusals.PLATFORM_ROWS if row.status}
 
 
 def status_of(error: PlatformError) -> int:
-    """The HTTP status of an error."""
-    if error.code in STATUS_OF_CODE:
-        return STATUS_OF_CODE[error.code]
-    return next(status for kind, status in STATUS.items() if isinstance(error, kind))
+    """Return the HTTP status of an error."""
+    return _STATUS_OF_CODE.get(error.code) or _status_of_class(type(error))
+
+
+def row_status(row: refusals.Refusal[PlatformError]) -> int | None:
+    """Return the HTTP status of a row; None for a refusal before anybody can be answered."""
+    return None if row.kind is ConfigError else row.status or _status_of_class(row.kind)
+
+
+def _status_of_class(kind: type[PlatformError]) -> int:
+    return next(status for each, status in STATUS.items() if issubclass(kind, each))
 
 
 def problem_of(error: PlatformError, status: int) -> Problem:
-    """The document that says what was expected, what was found and what to do."""
+    """Return the problem document of an error: expected, found and fix."""
     return Problem(
         type=f"urn:ferryman:error:{error.code}",
         title=error.code.replace("_", " ").capitalize(),
@@ -78,7 +76,7 @@ def problem_of(error: PlatformError, status: int) -> Problem:
 def answer(
     error: PlatformError, status: int | None = None, *, scheme: str = "Bearer"
 ) -> Response[bytes]:
-    """An error as a response; ``scheme`` is what a 401 asks for."""
+    """Return an error as a response; ``scheme`` is the WWW-Authenticate scheme of a 401."""
     status = status or status_of(error)
     headers = {"Cache-Control": "no-store"} | ({"Retry-After": "1"} if status == 503 else {})
     if isinstance(error, RateLimited):
@@ -93,81 +91,73 @@ def answer(
     )
 
 
+async def send_answer(error: PlatformError, send: Send) -> None:
+    """Answer with an error below the framework, and close the connection."""
+    response = answer(error)
+    headers = {**response.headers, "content-type": "application/problem+json"}
+    headers |= {"content-length": str(len(response.content)), "connection": "close"}
+    raw = [(name.lower().encode(), str(value).encode()) for name, value in headers.items()]
+    status = response.status_code or status_of(error)
+    await send({"type": "http.response.start", "status": status, "headers": raw})
+    await send({"type": "http.response.body", "body": response.content, "more_body": False})
+
+
 def on_platform_error(_request: Request[Any, Any, Any], error: PlatformError) -> Response[bytes]:
-    """A refusal of ours."""
+    """Answer a refusal raised by the platform."""
     return answer(error)
 
 
 def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
-    """A refusal of the framework: wrong path, method, or form of the request."""
-    refusal = http_refusal(error, request.method, request.url.path)
+    """Answer a refusal raised by the framework: wrong path, method or form of the request."""
+    handler = request.scope.get("route_handler")
+    refusal = http_refusal(error, request.method, request.url.path, handler)
     return answer(refusal, error.status_code)
 
 
-def http_refusal(error: HTTPException, method: str, path: str) -> Invalid:
-    """A refusal of the framework in our own form."""
-    code, expected, fix = _HTTP.get(
-        error.status_code,
-        ("request_invalid", "a request as the reference describes it", "See /docs."),
-    )
+def http_refusal(
+    error: HTTPException, method: str, path: str, handler: BaseRouteHandler | None = None
+) -> Invalid:
+    """Return a framework refusal as one of ours; ``handler`` gives parameters their wire names."""
+    row = _HTTP.get(error.status_code, refusals.request.INVALID)
     found = error.detail if error.status_code == 400 else f"{method} {path}"
-    detail = _detail(error) or found
-    return Invalid(code, expected=expected, found=detail[:500], fix=fix)
+    return row(found=_detail(error, handler) or found)
 
 
 def on_undecodable(_request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    """JSON that is no text, or nested deeper than the decoder goes: the framework lets both by."""
+    """Answer JSON that is not UTF-8 or nested too deep, which the framework does not refuse."""
     deep = isinstance(error, RecursionError)
-    return answer(
-        Invalid(
-            "request_invalid",
-            expected="a body of the documented form",
-            found="brackets within brackets without end" if deep else "bytes that are not UTF-8",
-            fix=_HTTP[400][2],
-        )
-    )
+    found = "brackets nested too deeply" if deep else "bytes that are not UTF-8"
+    return answer(refusals.request.INVALID(found=found))
 
 
 def on_unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    """A mistake of ours: logged in full, answered without a trace of it."""
+    """Answer a bug of ours: log it in full, and reveal nothing of it."""
     log.error("request.failed", method=request.method, path=request.url.path, exc_info=error)
-    failure = OutsideError(
-        "internal_error",
-        expected="the platform to do what was asked",
-        found="a mistake in the platform",
-        fix="Try again; if it stays, report it with the time of this answer.",
-    )
-    return answer(failure, HTTP_500_INTERNAL_SERVER_ERROR)
+    return answer(refusals.request.INTERNAL_ERROR())
 
 
-def _detail(error: HTTPException) -> str:
+def _detail(error: HTTPException, handler: BaseRouteHandler | None) -> str:
     extra = error.extra
     if isinstance(extra, list) and extra:
-        return "; ".join(_named(item) for item in extra if isinstance(item, dict))
+        return "; ".join(_named(item, handler) for item in extra if isinstance(item, dict))
     return error.detail if error.status_code == 400 else ""
 
 
-def _named(item: dict[str, Any]) -> str:
-    """What is wrong with one parameter, by its name on the wire."""
+def _named(item: dict[str, Any], handler: BaseRouteHandler | None) -> str:
+    """Describe the fault of one parameter, by its name on the wire."""
     name, message = str(item.get("key", "")), str(item.get("message", ""))
     if message == repr(name) == "'data'":
         return "no body"
-    name = "pageSize" if name == "size" else name
+    if handler is not None and name in query_names(handler):
+        words = query_values(handler, name)
+        message += f", not one of {', '.join(words)}" if words else ""
+        name = query_names(handler)[name]
     return f"{name}: {message}".strip(": ")
 
 
 _HTTP = {
-    400: (
-        "request_invalid",
-        "a body and parameters of the documented form",
-        "Correct what is named; /docs shows the form.",
-    ),
-    404: ("path_not_found", "a path of this API", "See /docs for all paths; mind the base path."),
-    405: ("method_not_allowed", "a method that this path has", "See /docs."),
-    413: ("body_too_large", "a smaller body", "Send less at once; files go by signed URLs."),
-    415: (
-        "media_type_unsupported",
-        "Content-Type: application/json",
-        "Send the body as JSON and name it so.",
-    ),
+    404: refusals.request.PATH_NOT_FOUND,
+    405: refusals.request.METHOD_NOT_ALLOWED,
+    413: refusals.request.BODY_TOO_LARGE,
+    415: refusals.request.MEDIA_TYPE_UNSUPPORTED,
 }

@@ -1,6 +1,6 @@
-"""One line of the log for each request: what was called, by whom, and how it went.
+"""Log and count each request: route, caller, status and duration.
 
-It never holds a token, a body, or a value of the path or the query.
+It never holds a token, a body, or a value from the path or the query.
 """
 
 import re
@@ -12,31 +12,45 @@ from litestar.types import ASGIApp, Message, Receive, Send
 from structlog.contextvars import bound_contextvars
 
 from ferryman import tracing
-from ferryman.api.auth import caller_of
-from ferryman.ids import passing_id
+from ferryman.api.auth import actor_of, caller_of
+from ferryman.api.request_metrics import request_metrics
+from ferryman.api.wrong_tokens import address_of
+from ferryman.ids import ephemeral_id
 
 log = structlog.get_logger("ferryman.api")
 
 _PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
-"""Called every few seconds; of these only what fails is told."""
+"""Paths polled every few seconds; only their failures are logged."""
 
 _REQUEST_ID = re.compile(rb"[\w.:+/=-]{1,128}", re.ASCII)
 
 
+_REQUEST = "ferryman.request"
+
+
+def request_id_of(scope: Any) -> str | None:
+    """Return the id of a request, as its log line and its answer have it."""
+    found: str | None = scope.get(_REQUEST)
+    return found
+
+
 class RequestLog:
-    """An ASGI application before another. A request keeps the id its caller gave it."""
+    """ASGI middleware that logs and counts requests, and keeps a caller's X-Request-ID."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
+        self._metrics = request_metrics()
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
-        """Pass the request on, and tell of it when it is over."""
+        """Pass the request on, and log it when it ends."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         headers: Any = scope["headers"]
         request_id, parent = _named(headers)
+        scope[_REQUEST] = request_id
         began, status = perf_counter(), 0
+        self._metrics.running.inc()
 
         async def answer(message: Message) -> None:
             nonlocal status
@@ -58,8 +72,11 @@ class RequestLog:
                     span.update_name(f"{scope['method']} {_route(scope)}")
                     span.set_attribute("http.response.status_code", status)
         finally:
+            seconds = perf_counter() - began
+            self._metrics.running.dec()
+            self._metrics.count(scope["method"], _route(scope), status, seconds)
             if scope["path"] not in _PROBES or status >= 400:
-                _tell(scope, request_id, status, perf_counter() - began)
+                _log_request(scope, request_id, status, seconds)
 
 
 def _named(headers: list[tuple[bytes, bytes]]) -> tuple[str, str | None]:
@@ -69,22 +86,24 @@ def _named(headers: list[tuple[bytes, bytes]]) -> tuple[str, str | None]:
             request_id = value.decode("ascii")
         elif name == b"traceparent":
             parent = tracing.parse(value.decode("latin-1"))
-    return request_id or str(passing_id()), parent
+    return request_id or str(ephemeral_id()), parent
 
 
 def _route(scope: Any) -> str:
     return str(scope.get("path_template") or "(none)")
 
 
-def _tell(scope: Any, request_id: str, status: int, seconds: float) -> None:
-    app = caller_of(scope)
+def _log_request(scope: Any, request_id: str, status: int, seconds: float) -> None:
+    app, actor = caller_of(scope), actor_of(scope)
     log.info(
         "request.answered" if status else "request.broke_off",
         method=scope["method"],
         route=_route(scope),
         status=status or None,
+        address=address_of(scope),
         seconds=round(seconds, 4),
         app=None if app is None else app.cloud_app_key,
         environment=None if app is None else app.environment,
+        actor=None if actor is None else actor.name,
         request=request_id,
     )

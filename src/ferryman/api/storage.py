@@ -1,61 +1,82 @@
-"""Stored files for the operator: their proof, the manifest, and their end."""
+"""Stored files, for the operator: list them, prove them, sweep them."""
 
 from collections.abc import AsyncIterator
+from typing import Annotated
 
 import msgspec
 from litestar import get, post
-from litestar.params import JSONBody
+from litestar.params import JSONBody, QueryParameter
 from litestar.response import Stream
 
-from ferryman.api.parameters import Caller, Cursor, Id, OwnPlatform, PageSize
-from ferryman.services import manifest, proof, sweep
+from ferryman.api.parameters import (
+    Acknowledgement,
+    Author,
+    Caller,
+    Cursor,
+    Id,
+    OwnPlatform,
+    PageSize,
+)
+from ferryman.services import file_list, manifest, proof, sweep
 from ferryman.wire.storage import FilePage, ProofLine, StorageView, SweepReport, SweepRequest
 
 NDJSON = "application/x-ndjson"
 
+_Label = Annotated[
+    str | None, QueryParameter(name="label", description="Only files with exactly this label.")
+]
+
 
 @get("/transfers/{transfer_id:str}/app-data")
 async def list_files(
-    platform: OwnPlatform, transfer_id: Id, cursor: Cursor = None, size: PageSize = None
+    platform: OwnPlatform,
+    transfer_id: Id,
+    label: _Label = None,
+    acknowledgement: Acknowledgement = None,
+    cursor: Cursor = None,
+    size: PageSize = None,
 ) -> FilePage:
-    """Files of a transfer with the digests of their parts, by key."""
-    return await proof.page(platform, transfer_id, cursor=cursor, size=size)
+    """List the files of a transfer with the digests of their parts, ordered by key."""
+    wanted = file_list.FileQuery(label=label, acknowledgement=acknowledgement)
+    return await file_list.page(platform, transfer_id, wanted, cursor=cursor, size=size)
 
 
 @get("/transfers/{transfer_id:str}/manifest", media_type="application/json")
 async def transfer_manifest(platform: OwnPlatform, transfer_id: Id) -> Stream:
-    """Every file of a transfer with its size, digests and times, in the same bytes always."""
+    """Return every file of a transfer with size, digests and times, always in the same bytes."""
     return _document(await manifest.of_transfer(platform, transfer_id))
 
 
 @get("/transfers/{transfer_id:str}/manifest", media_type="application/json")
 async def exported_manifest(caller: Caller, platform: OwnPlatform, transfer_id: Id) -> Stream:
-    """Every file of the app's own transfer with its digests; also after it has settled."""
+    """Return the files of the app's own transfer with their digests, even after it settled."""
     return _document(await manifest.of_own_transfer(platform, caller, transfer_id))
 
 
 @get("/data/{transfer_id:str}/manifest", media_type="application/json")
 async def received_manifest(caller: Caller, platform: OwnPlatform, transfer_id: Id) -> Stream:
-    """Every file of the app's own transfer with its digests; also after it has settled; ours."""
+    """Return the files of the app's own transfer with their digests (a Ferryman addition)."""
     return _document(await manifest.of_own_transfer(platform, caller, transfer_id))
 
 
 @get("/transfers/{transfer_id:str}/verify", media_type=NDJSON)
 async def verify_transfer(platform: OwnPlatform, transfer_id: Id) -> Stream:
-    """Read every byte from the store again and compare; a line for each file and for progress."""
+    """Re-read every byte from the store and compare digests; stream a line per file."""
     return Stream(_encoded(await proof.verify(platform, transfer_id)), media_type=NDJSON)
 
 
 @get("/storage")
 async def get_storage(platform: OwnPlatform) -> StorageView:
-    """How much is stored, and what the last sweep did and found."""
+    """Return how much is stored, and the report of the last sweep."""
     return await sweep.view(platform)
 
 
 @post("/storage/sweep", status_code=200)
-async def sweep_storage(platform: OwnPlatform, data: JSONBody[SweepRequest]) -> SweepReport:
-    """Delete what is over, and compare store and database both ways; answered at its end."""
-    return await sweep.sweep(platform, remove_unknown=data.remove_unknown)
+async def sweep_storage(
+    platform: OwnPlatform, actor: Author, data: JSONBody[SweepRequest]
+) -> SweepReport:
+    """Delete expired data, compare store and database both ways, and return the report."""
+    return await sweep.sweep(platform, remove_unknown=data.remove_unknown, by=actor)
 
 
 def _document(chunks: AsyncIterator[bytes]) -> Stream:

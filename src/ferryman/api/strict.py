@@ -1,8 +1,10 @@
-"""Requests are read one way only: where two readers could differ, the request is refused."""
+"""Refuse requests that two parsers could read differently."""
 
 import json
 import re
 from collections import Counter
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from typing import Any
 from urllib.parse import unquote_plus, unquote_to_bytes
 
@@ -10,8 +12,8 @@ import msgspec
 from litestar import Request
 from litestar.exceptions import SerializationException
 
-from ferryman.api.parameters import NAMES
-from ferryman.errors import Invalid
+from ferryman import refusals
+from ferryman.api.parameters import STRICT_QUERY, query_names
 from ferryman.services.platform import check_json
 
 _JSON_TYPE = re.compile(r"application/(json|[\w.+-]+\+json)\s*(;.*)?", re.IGNORECASE)
@@ -22,10 +24,10 @@ _NOT_ESCAPED = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
 class StrictRequest(Request[Any, Any, Any]):
-    """The one place where a JSON body is decoded."""
+    """A request whose JSON body is decoded strictly; no other code decodes bodies."""
 
     async def json(self) -> Any:
-        """The value of the body; raises :class:`Invalid` for what is not plain JSON."""
+        """Return the decoded body; raise :class:`Invalid` if it is not plain JSON."""
         check_media_type(self.headers.get("content-type"))
         try:
             value = await super().json()
@@ -37,27 +39,30 @@ class StrictRequest(Request[Any, Any, Any]):
 
 
 async def check_request(request: Request[Any, Any, Any]) -> None:
-    """Refuse a query that says something twice or in no known encoding."""
-    if query := request.scope["query_string"]:
-        check_query(query)
+    """Refuse repeated parameters, a broken encoding and, on our own surfaces, unknown parameters.
+
+    The surfaces of the original ignore unknown names, as the original does, so apps run unchanged.
+    """
+    query, handler = request.scope["query_string"], request.route_handler
+    if not query:
+        return
+    known = sorted(query_names(handler).values())
+    given = check_query(query, known)
+    if request.method != "OPTIONS" and STRICT_QUERY.items() <= handler.opt.items():
+        check_names(given, known)
 
 
 def check_media_type(given: str | None) -> None:
-    """A body without a Content-Type is taken for JSON."""
+    """Refuse a body that is not JSON; one without a Content-Type is taken for JSON."""
     if given and not _JSON_TYPE.fullmatch(given.strip()):
-        raise Invalid(
-            "media_type_unsupported",
-            expected="Content-Type: application/json",
-            found=f"{given[:80]!r}",
-            fix="Send the body as JSON and name it so.",
-        )
+        raise refusals.request.MEDIA_TYPE_UNSUPPORTED(found=repr(given[:80]))
 
 
 def check_members(raw: bytes, value: object) -> None:
-    """What a decoder lets by: repeated names, integers beyond 64 bits, and NUL in texts.
+    """Refuse faults a decoder accepts: repeated names, integers beyond 64 bits, and NUL in text.
 
-    Written anew, a value has as many quotation marks as it came with, unless a member was lost
-    or a mark was escaped. So the slow reading, which can name the member, is rarely needed.
+    Encoded again, a value has as many quotation marks as the original unless a member was lost or a
+    quotation mark was escaped. So the slow parser, which can name the member, rarely runs.
     """
     written = msgspec.json.encode(value)
     if raw.count(b'"') != written.count(b'"') or b"\\u0022" in raw:
@@ -69,7 +74,7 @@ def check_members(raw: bytes, value: object) -> None:
 
 
 def check_surrogates(raw: bytes) -> None:
-    """Say which character a body has that the decoder calls truncated data, if that is it."""
+    """Raise :class:`Invalid` for a lone surrogate, which the decoder reports as truncated data."""
     try:
         value = json.loads(raw)
     except (ValueError, RecursionError):
@@ -79,12 +84,7 @@ def check_surrogates(raw: bytes) -> None:
 
 def _integer(digits: str) -> int:
     if len(digits) > 20 or not -_GREATEST <= int(digits) < _GREATEST:
-        raise Invalid(
-            "integer_too_large",
-            expected="integers of at most 64 bits, with sign",
-            found=digits[:40],
-            fix="Send it as a text if it is an id.",
-        )
+        raise refusals.request.INTEGER_TOO_LARGE(digits=digits)
     return int(digits)
 
 
@@ -92,36 +92,45 @@ def _object(members: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(members)
     if len(found) < len(members):
         [(name, _)] = Counter(name for name, _ in members).most_common(1)
-        raise Invalid(
-            "member_repeated",
-            expected="each name once in a JSON object",
-            found=f"{name[:80]!r} more than once",
-            fix="Leave one of them; programs differ in which they take.",
-        )
+        raise refusals.request.MEMBER_REPEATED(name=name[:80])
     return found
 
 
-def check_query(query: bytes) -> None:
-    """Percent-encoded UTF-8, and each known parameter once; unknown ones are ignored."""
-    fault = _fault(query)
+def check_query(query: bytes, known: Sequence[str]) -> list[str]:
+    """Return the parameter names; refuse a broken encoding, and known parameters given twice."""
+    fault = _encoding_fault(query)
+    names = Counter() if fault else _names(query)
+    twice = next((name for name in known if names[name] > 1), None)
+    if twice is not None:
+        fault = f"{twice} {names[twice]} times"
     if fault is not None:
-        raise Invalid(
-            "query_invalid",
-            expected="percent-encoded UTF-8, and each parameter once",
-            found=fault,
-            fix="Encode each value by itself, and send each parameter once.",
-        )
+        raise refusals.request.QUERY_INVALID(found=fault)
+    return list(names)
 
 
-def _fault(query: bytes) -> str | None:
+def check_names(given: Iterable[str], known: Sequence[str]) -> None:
+    """Refuse an unknown parameter, since ignoring it would silently change what the call does."""
+    unknown = next((name for name in given if name not in known), None)
+    if unknown is None:
+        return
+    spelled = {name.lower(): name for name in known}
+    near = get_close_matches(unknown[:80].lower().replace("_", ""), spelled, n=1)
+    values = {"known": ", ".join(known) or "none", "parameter": unknown[:80]}
+    if near:
+        raise refusals.request.PARAMETER_UNKNOWN_BUT_NEAR(near=spelled[near[0]], **values)
+    raise refusals.request.PARAMETER_UNKNOWN(**values)
+
+
+def _encoding_fault(query: bytes) -> str | None:
     if _NOT_ESCAPED.search(query):
         return "a percent sign without two hexadecimal digits"
     try:
         unquote_to_bytes(query).decode()
     except UnicodeDecodeError:
         return "bytes that are not UTF-8"
-    names = Counter(
-        unquote_plus(pair.partition("=")[0]) for pair in query.decode("latin-1").split("&")
-    )
-    twice = [name for name in sorted(NAMES) if names[name] > 1]
-    return f"{twice[0]} {names[twice[0]]} times" if twice else None
+    return None
+
+
+def _names(query: bytes) -> Counter[str]:
+    pairs = query.decode("latin-1").split("&")
+    return Counter(unquote_plus(pair.partition("=")[0]) for pair in pairs if pair)

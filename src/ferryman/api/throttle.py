@@ -1,51 +1,54 @@
-"""No app can crowd out the others: each has its bucket of calls, in this process's memory."""
+"""Rate-limit each app with a token bucket, in the memory of this process."""
 
 from collections.abc import Callable
 from math import ceil
 from uuid import UUID
 
-from ferryman.domain.rate import Bucket, Rate, held, take
+from ferryman import refusals
+from ferryman.domain.rate import Rate, TokenBucket, held, take
 from ferryman.errors import RateLimited
 
 _FEWEST = 1024
 
 
-class Throttle:
-    """Counts the calls of each app; ``clock`` is steady and in seconds.
+class AppThrottle:
+    """A rate limit per app; ``clock`` is monotonic and in seconds.
 
-    Real time and not the platform's: what is protected is this machine, and a virtual clock that
-    stands still would never give a call back.
+    It runs on real time, not platform time: it protects this machine, and a frozen virtual clock
+    would never refill a bucket.
     """
 
-    def __init__(self, rate: Rate, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        rate: Rate,
+        clock: Callable[[], float],
+        refusal: refusals.Refusal[RateLimited] = refusals.access.RATE_LIMITED,
+    ) -> None:
         self._rate = rate
+        self._refusal = refusal
         self._clock = clock
-        self._buckets: dict[UUID, Bucket] = {}
+        self._buckets: dict[UUID, TokenBucket] = {}
         self._sweep_at = _FEWEST
 
     def __len__(self) -> int:
-        """How many apps it remembers."""
+        """Return the number of apps it remembers."""
         return len(self._buckets)
 
-    def admit(self, app_id: UUID) -> None:
-        """Count one call of the app; raises :class:`RateLimited` when it has none left."""
+    def admit(self, app_id: UUID, amount: int = 1) -> None:
+        """Count one call of the app; raise :class:`RateLimited` if its bucket is empty.
+
+        ``amount`` is what it takes, where the rate is of something else than calls.
+        """
         now = self._clock()
-        self._buckets[app_id], wait = take(self._buckets.get(app_id), self._rate, now)
+        self._buckets[app_id], wait = take(self._buckets.get(app_id), self._rate, now, amount)
         if len(self._buckets) > self._sweep_at:
             self._sweep(now)
         if wait > 0:
-            raise RateLimited(
-                "rate_limited",
-                expected=f"at most {self._rate.per_second:g} calls a second by one app, "
-                f"and {self._rate.burst} at once",
-                found="more calls than that",
-                fix="Wait for the seconds that Retry-After says; ask for more in one call where "
-                "a call takes a list or a page size.",
-                retry_after=ceil(wait),
-            )
+            refused = self._refusal(per_second=self._rate.per_second, burst=self._rate.burst)
+            raise refused.after(ceil(wait))
 
     def _sweep(self, now: float) -> None:
-        """Forget full buckets: one that is not there is full."""
+        """Forget full buckets: a missing bucket counts as full."""
         full = [a for a, b in self._buckets.items() if held(b, self._rate, now) >= self._rate.burst]
         for app_id in full:
             del self._buckets[app_id]

@@ -1,10 +1,26 @@
-"""``ferryman agent``: runs beside the server app and calls its listener."""
+"""``ferryman agent``: run beside the server app and call its listener."""
 
 import logging
 import sys
-from typing import Annotated, TextIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
+
+from ferryman import refusals
+from ferryman.cli.app_session import app_access
+from ferryman.cli.command import command
+from ferryman.cli.java import become_java_agent
+from ferryman.cli.output.printing import refuse
+from ferryman.cli.session import DataDir, Url
+from ferryman.client.local import DATA_DIR
+from ferryman.client.text import refusal_facts
+from ferryman.devtools.dev.folder import running_app
+from ferryman.errors import ConfigError, PlatformError
+from ferryman.java import agent_jar
+
+if TYPE_CHECKING:
+    from ferryman.sdk.listener import Listener
 
 app = typer.Typer(help="Run the listener of a server app.", no_args_is_help=True)
 
@@ -14,66 +30,108 @@ def agent() -> None:
     """Run the listener of a server app."""
 
 
-@app.command("run")
+@command(app, "run")
 def run(  # noqa: PLR0917 - each is an option of the command
-    listener: Annotated[str, typer.Argument(help="The listener, as module:attribute.")],
-    url: Annotated[str, typer.Option(envvar="FERRYMAN_URL", help="Where the platform is.")],
-    token: Annotated[
-        str,
-        typer.Option(
-            envvar="FERRYMAN_SERVER_TOKEN", help="The app's server token.", show_default=False
-        ),
+    listener: Annotated[
+        str, typer.Argument(help="Listener, as module:attribute; with --java, its class.")
     ],
+    url: Url = None,
+    token: Annotated[
+        str | None,
+        typer.Option(
+            envvar="FERRYMAN_SERVER_TOKEN",
+            help="Server token of the app; by default that of the app that `ferryman dev` runs.",
+            show_default=False,
+        ),
+    ] = None,
+    data_dir: DataDir = DATA_DIR,
     key: Annotated[
         list[str] | None,
-        typer.Option(help="A server app key; needed where the listener does not name its own."),
+        typer.Option(
+            help="Key of a server app, if the listener does not name its own; by "
+            "default that of the app that `ferryman dev` runs; repeatable."
+        ),
     ] = None,
     agent_id: Annotated[
         str | None,
-        typer.Option(help="Tells agents apart; by default made of host and listener."),
+        typer.Option(help="Unique name of this agent; by default made from host and listener."),
     ] = None,
     app_version: Annotated[
         str | None, typer.Option(help="Version of the server app, passed on in events.")
     ] = None,
-    concurrency: Annotated[int, typer.Option(min=1, help="Transfers run at once.")] = 4,
+    concurrency: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Number of transfers to run at once.")
+    ] = 4,
     once: Annotated[
         bool,
         typer.Option(
-            "--once", help="Run one transfer, then stop; 1 if it failed or was cut short."
+            "--once",
+            help="Run one transfer, then stop; exit status 1 if it failed or was cut short.",
         ),
     ] = False,
     as_json: Annotated[
         bool,
         typer.Option(
             "--json",
-            help="Print JSON, one document a line: progress of each file each second, and its end.",
+            help="Print JSON lines: the progress of each file every second, then its result.",
         ),
     ] = False,
     bandwidth: Annotated[
         str | None,
         typer.Option(
-            help="The most bytes of app data a second, such as 500K or 10M.", show_default=False
+            help="Maximum bytes of app data per second, such as 500K or 10M.", show_default=False
+        ),
+    ] = None,
+    java: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CLASSPATH",
+            help="Run a listener written in Java: its jars, and those it needs.",
+            show_default=False,
         ),
     ] = None,
     verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Show also what a failed listener raised.")
+        bool, typer.Option("--verbose", "-v", help="Also show the exception of a failed listener.")
     ] = False,
 ) -> None:
     """Wait for transfers and call the listener for each, until stopped.
 
-    Only outbound connections are made. Stop it with Ctrl-C or SIGTERM. On a terminal it shows how
-    far large files are, with rate and, where the size is known, the time that remains.
+    In the folder of `ferryman dev`, it needs neither address nor token. If the listener
+    fails, the innermost line of its own code is shown; on a terminal, or if the platform's clock
+    is virtual, the text of the exception too.
+
+    It makes outbound connections only. Stop it with Ctrl-C or SIGTERM. On a terminal it shows the
+    progress of large files, with the rate and, if the size is known, the time left.
     """
-    from ferryman.cli.uploads import watched_uploads
+    from ferryman.cli.output.uploads import watched_uploads
     from ferryman.sdk.bandwidth import parse_rate
     from ferryman.sdk.errors import ClientError
     from ferryman.sdk.run_agent import run_agent
 
     _log_to_stderr(logging.DEBUG if verbose else logging.INFO)
     try:
+        url, token = app_access(url, token, data_dir, "server_token")
+        if java is not None:
+            become_java_agent(
+                java,
+                listener,
+                url=url,
+                token=token,
+                keys=key or _keys_beside(data_dir, url) or (),
+                options={
+                    "--agent-id": agent_id,
+                    "--app-version": app_version,
+                    "--concurrency": concurrency,
+                    "--once": once,
+                },
+                unsupported={"--json": as_json, "--bandwidth": bandwidth, "--verbose": verbose},
+            )
+        found = load(listener)
+        if not key and not found.keys:
+            key = _keys_beside(data_dir, url)
         with watched_uploads(as_json=as_json) as watch:
             succeeded = run_agent(
-                listener,
+                found,
                 url=url,
                 token=token,
                 keys=key or (),
@@ -81,17 +139,56 @@ def run(  # noqa: PLR0917 - each is an option of the command
                 app_version=app_version,
                 concurrency=concurrency,
                 once=once,
-                watch=watch,
+                on_progress=watch,
                 bandwidth=None if bandwidth is None else parse_rate(bandwidth),
+                revealed=sys.stderr.isatty(),
             )
-    except (ClientError, ValueError, ImportError) as failure:
+    except PlatformError as refused:
+        refuse(refusal_facts(refused), status=2)
+    except (ClientError, ValueError) as failure:
+        if isinstance(failure, ClientError) and failure.problem is not None:
+            refuse(refusal_facts(failure.problem, failure.status), status=2)
         typer.echo(f"ferryman agent: {failure}", err=True)
         raise typer.Exit(2) from None
     raise typer.Exit(0 if succeeded else 1)
 
 
+@command(app, "jar")
+def jar() -> None:
+    """Print where ferryman-agent.jar is, to compile a listener in Java against."""
+    try:
+        typer.echo(str(agent_jar()))
+    except PlatformError as refused:
+        refuse(refusal_facts(refused), status=2)
+
+
+def load(target: str) -> "Listener":
+    """Import ``module:listener``; raises ``ConfigError`` (``listener_not_loaded``)."""
+    from ferryman.sdk.listener import load_listener
+    from ferryman.sdk.safe_trace import class_name, own_frame
+
+    try:
+        return load_listener(target)
+    except Exception as error:  # noqa: BLE001 - whatever the developer's module raises
+        # Of a name that is wrong no line is: none of the developer's own was run.
+        place = own_frame(error, roots=sys.path, or_any=False)
+        raise refusals.command.LISTENER_NOT_LOADED(
+            target=target,
+            found=f"{class_name(error)}: {error}" + (f", at {place}" if place else ""),
+        ) from None
+
+
+def _keys_beside(data_dir: Path, url: str) -> list[str] | None:
+    """Return the server app of `ferryman dev`, if that runs the platform at ``url``."""
+    try:
+        running = running_app(data_dir)
+    except ConfigError:
+        return None
+    return [running.server_app_key] if running.url == url else None
+
+
 class _Stderr(logging.StreamHandler[TextIO]):
-    """Writes to what standard error is at that moment: bars on a terminal let lines pass above."""
+    """A handler that writes to the current standard error, so that lines appear above bars."""
 
     def emit(self, record: logging.LogRecord) -> None:
         self.stream = sys.stderr

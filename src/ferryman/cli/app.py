@@ -1,54 +1,57 @@
 """The ``ferryman`` command: every subcommand, by the noun it is about."""
 
+from collections.abc import Iterable
+from importlib import import_module
+from typing import Any
+
 import typer
 
-from ferryman.cli import (
-    agent,
-    apps,
-    clock,
-    data,
-    demo,
-    dev,
-    doctor,
-    handler_test,
-    mapping,
-    message,
-    migrate,
-    migration,
-    plan,
-    record,
-    replay,
-    serve,
-    storage,
-    transfer,
-    weather,
-)
+from ferryman.cli.command import command
+from ferryman.cli.new_app import new_app
 
-app = typer.Typer(
-    name="ferryman",
-    help="Carry an app's data from a self-hosted server into the cloud.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-)
-app.command()(demo.demo)
-app.command()(dev.dev)
-app.command()(migrate.migrate)
-app.command()(record.record)
-app.command()(replay.replay)
-app.command()(serve.serve)
-app.command()(serve.worker)
-app.command()(doctor.doctor)
-app.command("test-handler")(handler_test.run_handler)
-app.command()(weather.weather)
-app.add_typer(plan.app, name="plan")
-app.add_typer(agent.app, name="agent")
-app.add_typer(apps.app, name="app")
-app.add_typer(migration.app, name="migration")
-app.add_typer(mapping.app, name="mapping")
-app.add_typer(transfer.app, name="transfer")
-app.add_typer(message.app, name="message")
-data.app.command("verify")(storage.verify)
-data.app.command("sweep")(storage.sweep)
-data.app.command("storage")(storage.show)
-app.add_typer(data.app, name="data")
-app.add_typer(clock.app, name="clock")
+COMMANDS = {
+    "demo": "ferryman.cli.demo:demo",
+    "dev": "ferryman.cli.dev.command:dev",
+    "migrate": "ferryman.cli.migrate.command:migrate",
+    "record": "ferryman.cli.recording.record:record",
+    "replay": "ferryman.cli.recording.replay:replay",
+    "serve": "ferryman.cli.serve:serve",
+    "worker": "ferryman.cli.serve:worker",
+    "doctor": "ferryman.cli.doctor:doctor",
+    "test-handler": "ferryman.cli.faults.handler_test:run_handler",
+    "faults": "ferryman.cli.faults.plans:faults",
+    "plan": "ferryman.cli.migrate.plan:app",
+    "agent": "ferryman.cli.agent:app",
+    "app": "ferryman.cli.apps.group:app",
+    "migration": "ferryman.cli.migration.run:app",
+    "mapping": "ferryman.cli.migration.mapping:app",
+    "transfer": "ferryman.cli.transfer.group:app",
+    "message": "ferryman.cli.transfer.message:app",
+    "data": "ferryman.cli.data.group:app",
+    "clock": "ferryman.cli.clock:app",
+    "token": "ferryman.cli.access.token:app",
+    "customer": "ferryman.cli.access.customer:app",
+    "audit": "ferryman.cli.access.audit:app",
+    "key": "ferryman.cli.access.key:app",
+}
+"""Where each command or group of commands is, in the order of the help."""
+
+_CLASSES = {"dev": "ferryman.cli.dev.beside:TakesCommand"}
+
+
+def build(names: Iterable[str] = COMMANDS) -> typer.Typer:
+    """Return the command line with these commands; only their modules are imported."""
+    app = new_app()
+    for name in names:
+        found = _imported(COMMANDS[name])
+        if isinstance(found, typer.Typer):
+            app.add_typer(found, name=name)
+        else:
+            cls = _CLASSES.get(name)
+            command(app, name, cls=None if cls is None else _imported(cls))(found)
+    return app
+
+
+def _imported(place: str) -> Any:
+    module, _, name = place.partition(":")
+    return getattr(import_module(module), name)

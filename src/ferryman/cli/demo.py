@@ -1,22 +1,23 @@
-"""``ferryman demo``: a whole migration of a real Trac project, on this machine alone."""
+"""``ferryman demo``: a whole migration of a real Trac project, on this machine."""
 
 import fcntl
 import importlib.util
 import json
+import os
 import shutil
 import signal
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.filesize import decimal
 from rich.table import Table
+
+from ferryman.devtools.console import leave
 
 NEEDED = {"granian": "the platform", "pkg_resources": "setuptools below 80", "trac": "Trac"}
 
@@ -24,18 +25,22 @@ NEEDED = {"granian": "the platform", "pkg_resources": "setuptools below 80", "tr
 def demo(
     folder: Annotated[
         Path | None,
-        typer.Option("--dir", help="Work here, keep everything, and go on with what is here."),
+        typer.Option(
+            "--dir", help="Work in this folder, keep everything, and resume an earlier run in it."
+        ),
     ] = None,
-    timeout: Annotated[float, typer.Option(help="Seconds to wait for the transfer.")] = 120.0,
+    timeout: Annotated[
+        float, typer.Option(metavar="SECONDS", help="Seconds to wait for the transfer.")
+    ] = 120.0,
     object_store: Annotated[
-        str | None, typer.Option(help="Carry the files over S3, as ferryman serve does.")
+        str | None, typer.Option(help="Store the files in S3, as for `ferryman serve`.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Carry a real Trac project into a small cloud app, and compare the two."""
+    """Migrate a real Trac project to a small cloud app, and compare the two."""
     check_installed()
     # Imported here: the command line must load without the packages of the server.
-    from ferryman.cli import demo_run
+    from ferryman.devtools.demo import run as demo_run
 
     console = Console(stderr=as_json)
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -46,7 +51,7 @@ def demo(
             result = demo_run.run(work, console, timeout, object_store)
         except demo_run.FAILURES as error:
             console.print(str(error), markup=False, style="red")
-            console.print(f"To go on: ferryman demo --dir {work}", soft_wrap=True)
+            console.print(f"To resume: ferryman demo --dir {work}", soft_wrap=True)
             raise typer.Exit(1) from None
         good = result["status"] == "SUCCESS" and result["equal"]
         if good and folder is None:
@@ -59,39 +64,34 @@ def demo(
 
 
 def check_installed() -> None:
-    """Leave with a clear word if the extras are not there."""
+    """Exit with a clear message if the extras are not installed."""
     missing = [what for name, what in NEEDED.items() if importlib.util.find_spec(name) is None]
     if missing:
         typer.echo(
             f"The demo needs {', '.join(missing)}: not installed here.\n"
-            "Install it with: pip install 'ferryman[demo]'",
+            "Install it with: pip install 'WHEEL[demo]', WHEEL being the path of Ferryman's wheel.",
             err=True,
         )
         raise typer.Exit(2)
 
 
-def leave(number: int, _frame: FrameType | None) -> NoReturn:
-    """Turn a signal into an exception, so that the children are ended on the way out."""
-    signal.signal(number, signal.SIG_IGN)  # a second one must not cut that short
-    sys.exit(128 + number)
-
-
 @contextmanager
 def work_folder(chosen: Path | None) -> Iterator[Path]:
-    """The folder of this run, held against a second one."""
+    """Yield the folder of this run, locked against a second one."""
     folder = chosen or Path(tempfile.mkdtemp(prefix="ferryman-demo-"))
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
+        os.fchmod(lock.fileno(), 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            typer.echo(f"Another ferryman demo is at work in {folder}.", err=True)
+            typer.echo(f"Another ferryman demo is running in {folder}.", err=True)
             raise typer.Exit(2) from None
         yield folder.resolve()
 
 
 def summary(console: Console, result: dict[str, Any]) -> None:
-    """Say what was carried and how it went."""
+    """Print what was migrated, and the result."""
     table = Table(box=None, show_header=False, pad_edge=False)
     for name, count in result["records"].items():
         differing = result["differing"][name]

@@ -1,6 +1,7 @@
 """``ferryman serve`` and ``ferryman worker``: the platform itself."""
 
 import asyncio
+import os
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -10,23 +11,31 @@ import typer
 
 DataDir = Annotated[
     Path | None,
-    typer.Option(help="Folder of the embedded database, the app data and the operator token."),
+    typer.Option(help="Folder for the embedded database, the app data and the operator token."),
 ]
 PublicUrl = Annotated[
-    str | None, typer.Option(help="How apps reach the platform, if not by host and port.")
+    str | None, typer.Option(help="URL at which apps reach the platform, if not its host and port.")
 ]
 DatabaseUrl = Annotated[
     str | None,
-    typer.Option(help="A PostgreSQL address; without it one is started in the data folder."),
+    typer.Option(help="PostgreSQL address; by default one is started in the data folder."),
 ]
 ObjectStore = Annotated[
     str | None,
     typer.Option(
-        help="Keep app data in S3: s3://BUCKET/PREFIX?endpoint=URL; keys by the AWS variables."
+        help="Store app data in S3: s3://BUCKET/PREFIX?endpoint=URL; keys come "
+        "from the AWS variables."
+    ),
+]
+Functions = Annotated[
+    str | None,
+    typer.Option(
+        help="How functions run: sandboxed, trusted (without a sandbox), none, or auto "
+        "(sandboxed where this machine can, else trusted)."
     ),
 ]
 ClockMode = Annotated[
-    str | None, typer.Option(help="real, or virtual: time can be advanced by hand (never live).")
+    str | None, typer.Option(help="real, or virtual: you move time by hand (never in production).")
 ]
 
 
@@ -39,15 +48,21 @@ def serve(
     database_url: DatabaseUrl = None,
     object_store: ObjectStore = None,
     clock: ClockMode = None,
+    functions: Functions = None,
     seed: Annotated[
         str | None,
-        typer.Option(help="Virtual clock only: draw ids from this; time begins fixed and frozen."),
+        typer.Option(
+            help="Virtual clock only: derive ids from this text, and start with time frozen."
+        ),
     ] = None,
-    workers: Annotated[int, typer.Option(min=0, help="Worker processes to keep.")] = 1,
-    json_logs: Annotated[bool, typer.Option("--json", help="Log as JSON lines.")] = False,
+    workers: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Number of worker processes.")
+    ] = 1,
+    json_logs: Annotated[bool, typer.Option("--json", help="Log JSON lines.")] = False,
 ) -> None:
-    """Run the platform: API, database and workers. Every setting is a FERRYMAN_ variable too."""
-    from ferryman.server import serve as module
+    """Run the platform: API, database and workers. Each setting can be a FERRYMAN_ variable too."""
+    from ferryman.server.port import free_port
+    from ferryman.server.serve import serve as run
 
     settings = _settings(
         json_logs=json_logs,
@@ -58,11 +73,14 @@ def serve(
         database_url=database_url,
         object_store=object_store,
         clock=clock,
+        functions=functions,
         seed=seed,
     )
     if settings.port == 0:
-        settings = settings.model_copy(update={"port": module.free_port(settings.host)})
-    _run(module.serve(settings, workers=workers))
+        settings = settings.model_copy(update={"port": free_port(settings.host)})
+    import uvloop
+
+    _run(run(settings, workers=workers), uvloop.new_event_loop)
 
 
 def worker(
@@ -71,9 +89,10 @@ def worker(
     database_url: DatabaseUrl = None,
     object_store: ObjectStore = None,
     clock: ClockMode = None,
-    json_logs: Annotated[bool, typer.Option("--json", help="Log as JSON lines.")] = False,
+    functions: Functions = None,
+    json_logs: Annotated[bool, typer.Option("--json", help="Log JSON lines.")] = False,
 ) -> None:
-    """Run one more worker against the same database."""
+    """Run another worker on the same database."""
     settings = _settings(
         json_logs=json_logs,
         data_dir=data_dir,
@@ -81,15 +100,16 @@ def worker(
         database_url=database_url,
         object_store=object_store,
         clock=clock,
+        functions=functions,
     )
     if settings.private_addresses == "auto":
-        # What the platform listens on, by which that is decided, is not known here.
+        # This depends on the address that the platform listens on, which a worker cannot know.
         settings = settings.model_copy(update={"private_addresses": "refuse"})
     import uvloop
 
-    from ferryman.server.work import work
+    from ferryman.server.run_worker import run_worker
 
-    _run(work(settings), uvloop.new_event_loop)
+    _run(run_worker(settings), uvloop.new_event_loop)
 
 
 def _settings(*, json_logs: bool, **given: Any) -> Any:
@@ -100,7 +120,8 @@ def _settings(*, json_logs: bool, **given: Any) -> Any:
         from ferryman.config import Settings
     except ModuleNotFoundError as exc:
         _fail(
-            f"The platform is not installed ({exc.name} is missing): pip install ferryman[server]"
+            f"The platform is not installed ({exc.name} is missing): pip install 'WHEEL[server]', "
+            "WHEEL being the path of Ferryman's wheel."
         )
     logs.configure(json=json_logs)
     tracing.configure()
@@ -117,6 +138,7 @@ def _run(
 ) -> None:
     from ferryman.errors import PlatformError
 
+    os.umask(0o077)  # app data, tokens and logs are nobody else's
     try:
         with asyncio.Runner(loop_factory=loop) as runner:
             runner.run(work)

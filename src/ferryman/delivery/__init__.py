@@ -1,1 +1,1 @@
-"""Taking messages to the cloud apps: the worker, and the ways a message goes."""
+"""Deliver messages to cloud apps: the worker, and one sender per kind of target."""

@@ -1,4 +1,4 @@
-"""When to try again: exponential backoff with jitter, or later if the receiver asks for it."""
+"""Retry delays: exponential back-off with jitter, or longer if the receiver asks for it."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -10,7 +10,7 @@ from ferryman.domain.outcome import Outcome
 from ferryman.vocab import FailureCause
 
 _DOUBLINGS = 64
-"""More change nothing, and a float does not hold all that a message may wait for."""
+"""Further doublings make no difference, and would overflow a float."""
 
 _ASKING = frozenset({429, 503})
 _SECONDS = re.compile(r"[0-9]{1,9}", re.ASCII)
@@ -25,12 +25,12 @@ def retry_delay(
     jitter: float = 0.2,
     longest: timedelta = LONGEST_BACKOFF,
 ) -> timedelta:
-    """How long to wait after failed attempt number ``attempt`` (from 1), should another follow.
+    """Return how long to wait after failed attempt number ``attempt`` (from 1): 15, 30, 60, 120 s.
 
-    ``base`` is the wait in seconds after the first attempt, each further one is ``factor``
-    times longer up to ``longest`` (or ``base`` if that is longer), and ``jitter`` is the share
-    by which a wait may be shorter or longer, so that messages that failed together do not come
-    back together. ``random`` yields [0, 1).
+    ``base`` is the wait in seconds after the first attempt. Each further one is ``factor`` times
+    longer, up to ``longest`` (or ``base`` if that is longer). ``jitter`` is the share by which a
+    wait may vary in both directions, so that messages that failed together do not come back
+    together. ``random`` returns a number in [0, 1).
     """
     if attempt < 1:
         raise ValueError(f"attempts are counted from 1, not {attempt}")
@@ -40,10 +40,10 @@ def retry_delay(
 
 
 def asked_delay(status: int, header: str | None, now: datetime) -> timedelta | None:
-    """How long an answer of 429 or 503 asks to be left alone, by its ``Retry-After``.
+    """Return the ``Retry-After`` of a 429 or 503 response, or None.
 
-    The header has seconds or a date, which is compared with ``now`` of the real clock. None for
-    other answers and for a header that says neither.
+    The header has seconds or a date, which is compared with ``now`` of the real clock. None is
+    returned for other statuses and for a malformed header.
     """
     if status not in _ASKING or header is None:
         return None
@@ -61,15 +61,15 @@ def asked_delay(status: int, header: str | None, now: datetime) -> timedelta | N
 def later_of(
     delay: timedelta, asked: timedelta | None, *, longest: timedelta = LONGEST_BACKOFF
 ) -> timedelta:
-    """The back-off ``delay``, or what was ``asked`` for if that is longer, up to ``longest``."""
+    """Return the back-off ``delay``, or the ``asked`` one if longer, up to ``longest``."""
     return delay if asked is None else max(delay, min(asked, longest))
 
 
 def next_delay(delay: timedelta, outcomes: Iterable[Outcome]) -> timedelta:
-    """In how long the next attempt is made; ``delay`` is the back-off.
+    """Return the delay until the next attempt; ``delay`` is the back-off.
 
-    A function that asks to be called again is called when it says; a remote that asks to be left
-    alone is left alone at least for that long.
+    A function that asks for a retry gets exactly the delay it asked for. A remote's ``Retry-After``
+    can only prolong the back-off.
     """
     asked = [(each.cause, each.retry_after) for each in outcomes if each.retry_after is not None]
     by_function = [after for cause, after in asked if cause is FailureCause.RETRY_REQUESTED]

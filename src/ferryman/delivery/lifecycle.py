@@ -1,4 +1,4 @@
-"""Posting the lifecycle events of Connect apps, which are answered at once and never retried."""
+"""Post lifecycle events to Connect apps, once and without retries."""
 
 import json
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ _APP = Receiver(
 
 
 class LifecycleSender:
-    """One POST, within ``seconds``; whatever the app does raises nothing."""
+    """Makes one POST within ``seconds``; whatever the app does raises nothing."""
 
     def __init__(self, sender: RemoteSender, seconds: float) -> None:
         self._sender = sender
@@ -26,7 +26,7 @@ class LifecycleSender:
     async def __call__(
         self, url: str, payload: Mapping[str, object], headers: Mapping[str, str]
     ) -> Outcome:
-        """``url`` goes as it is written, to the letter: the token is over just that."""
+        """Post to exactly ``url``, without normalising it, since the token signs it as it is."""
         return await self._sender.post(
             URL(url, encoded=True),
             json.dumps(payload),

@@ -1,4 +1,7 @@
-"""Writing down what came of attempts, many at a time: until it is written only we know it."""
+"""Record the results of attempts in batches.
+
+Until a batch is committed, this process holds the only copy.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -7,76 +10,76 @@ from uuid import UUID
 
 import structlog
 
-from ferryman.delivery.trouble import Trouble
+from ferryman.delivery.worker_health import WorkerHealth
 from ferryman.domain.outcome import Outcome, Stage, failed
 from ferryman.errors import OutsideError
 from ferryman.functions.routes import Route
-from ferryman.services import attempt as attempts
-from ferryman.services.attempt import Result
+from ferryman.services import attempt
+from ferryman.services.app_cache import AppCache
+from ferryman.services.attempt import AttemptResult
 from ferryman.services.delivery import Delivery
-from ferryman.services.known_apps import KnownApps
 from ferryman.services.platform import Platform
-from ferryman.store.breaker import Endpoint
+from ferryman.store.breaker import EndpointRow
 from ferryman.vocab import FailureCause
 
 log = structlog.get_logger("ferryman.delivery")
 
 _BATCH = 200
-"""Outcomes recorded in one transaction."""
+"""Results recorded in one transaction."""
 
 _FULL = 2_000
-"""Results that wait, after which no more messages are claimed: each holds what was sent."""
+"""Pending results at which claiming stops, since each holds the message that was sent."""
 
 _TRIES = 3
-"""At recording an outcome, while the database answers and says no."""
+"""Attempts to record a result that the database rejects, before it is simplified."""
 
 
 class Recorder:
-    """The results of one worker; ``turned`` is called when a circuit breaker opened or closed,
-    ``eased`` when it is full no more.
+    """Records the results of one worker.
 
-    ``failing`` are the endpoints of which a success is news.
+    Calls ``turned`` when a circuit breaker opened or closed, and ``eased`` when there is room for
+    new results again. ``failing`` are the endpoints whose next success clears a breaker.
     """
 
     def __init__(
         self,
         platform: Platform,
-        known: KnownApps,
+        app_cache: AppCache,
         turned: Callable[[], None],
         eased: Callable[[], None],
-        trouble: Trouble,
+        health: WorkerHealth,
     ) -> None:
         self._platform = platform
-        self._known = known
+        self._app_cache = app_cache
         self._turned = turned
         self._eased = eased
-        self._trouble = trouble
-        self._results: list[Result] = []
+        self._health = health
+        self._results: list[AttemptResult] = []
         self._added = asyncio.Event()
-        self.failing: frozenset[Endpoint] = frozenset()
+        self.failing: frozenset[EndpointRow] = frozenset()
 
     @property
     def busy(self) -> bool:
-        """Whether results wait to be written."""
+        """Whether results are waiting to be recorded."""
         return bool(self._results)
 
     @property
     def full(self) -> bool:
-        """Whether so many results wait that nothing more should be begun."""
+        """Whether so many results are waiting that no more attempts should start."""
         return len(self._results) >= _FULL
 
     @property
     def held(self) -> set[UUID]:
-        """The messages whose results wait."""
+        """The messages whose results are waiting."""
         return {result.delivery.message.message_id for result in self._results}
 
-    def add(self, result: Result) -> None:
-        """An attempt ended."""
+    def add(self, result: AttemptResult) -> None:
+        """Add the result of an attempt."""
         self._results.append(result)
         self._added.set()
 
     async def run(self) -> None:
-        """Write results as they come, however long the database is away."""
+        """Record results as they arrive, retrying however long the database is away."""
         while True:
             await self._added.wait()
             self._added.clear()
@@ -89,13 +92,13 @@ class Recorder:
                 for result in batch:
                     _tell(result)
 
-    async def _write(self, batch: list[Result], *, again: bool = False) -> None:
-        """``again``: they may be written already, and nobody was told."""
+    async def _write(self, batch: list[AttemptResult], *, again: bool = False) -> None:
+        """Record a batch; ``again``: an earlier try may have committed without our knowing."""
         pause, failures = 0.1, 0
         while True:
             try:
-                turned = await attempts.record(
-                    self._platform, batch, self._known, self.failing, again=again
+                turned = await attempt.record(
+                    self._platform, batch, self._app_cache, self.failing, again=again
                 )
             except OutsideError as exc:
                 again = True
@@ -112,29 +115,29 @@ class Recorder:
                 if failures == _TRIES:
                     batch = [_unrecorded(batch[0], exc)]
                 elif failures > _TRIES:
-                    await self._trouble.failed("recording outcomes", exc)
+                    await self._health.report_failure("recording outcomes", exc)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 2.0)
             else:
-                await self._trouble.well("recording outcomes")
+                await self._health.report_ok("recording outcomes")
                 if turned:
                     self._turned()
                 return
 
 
 def all_failed(stage: Stage, delivery: Delivery, error: str) -> tuple[tuple[Route, Outcome], ...]:
-    """The outcome of an attempt that the worker itself could not make, by every way."""
+    """Return the same failure for every route, for an attempt that the worker could not make."""
     outcome = failed(stage, FailureCause.DELIVERY_FAILED, error, duration=0.0)
     return tuple((route, outcome) for route in delivery.routes)
 
 
-def _unrecorded(result: Result, error: Exception) -> Result:
-    """The same attempt with an outcome that can surely be written, so that it is not stuck."""
+def _unrecorded(result: AttemptResult, error: Exception) -> AttemptResult:
+    """Return the result with an outcome that can certainly be stored, so that it is not stuck."""
     reason = f"its outcome could not be recorded: {type(error).__name__}"
     return replace(result, by_route=all_failed("during", result.delivery, reason))
 
 
-def _tell(result: Result) -> None:
+def _tell(result: AttemptResult) -> None:
     delivery, outcome = result.delivery, result.outcome
     message = delivery.message
     log.info(

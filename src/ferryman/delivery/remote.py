@@ -1,4 +1,4 @@
-"""Handing a message to an address: one HTTP POST, bounded in time and in what is read."""
+"""Post messages to URLs of apps, with limits on the time and on the size of the response."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -10,20 +10,20 @@ from aiohttp.payload import BytesPayload
 from yarl import URL
 
 from ferryman.clock import wall_now
-from ferryman.delivery.addresses import AddressRefusedError, public_socket
 from ferryman.delivery.backoff import asked_delay
-from ferryman.delivery.names import Names
+from ferryman.delivery.resolver import BoundedResolver
+from ferryman.delivery.ssrf_guard import AddressRefusedError, public_socket
 from ferryman.domain.outcome import Outcome, Stage, failed, succeeded
 from ferryman.vocab import FailureCause
 
 _BODY_BYTES = 1 << 16
 _NO_TIMEOUT = aiohttp.ClientTimeout(total=None)
-"""The whole attempt has one, around all of it."""
+"""The whole attempt has its own timeout."""
 
 
 @dataclass(frozen=True, slots=True)
 class Receiver:
-    """What kind of address it is: which answers count, and the words for those that do not."""
+    """A kind of URL: the statuses that count as success, and words for error messages."""
 
     noun: str
     accepts: Callable[[int], bool]
@@ -40,19 +40,20 @@ REMOTE = Receiver(
 
 
 def open_session(*, private: bool, names: AbstractResolver | None = None) -> aiohttp.ClientSession:
-    """The client that posts to apps; ``private``: also to addresses that not everybody can reach.
+    """Open the HTTP client that posts to apps; ``private`` also allows non-public addresses.
 
-    It is shared by all apps, so it keeps no cookies. The number of its connections is bounded by
-    whoever uses it.
+    All apps share it, so it keeps no cookies. The caller bounds the number of connections.
     """
     connector = aiohttp.TCPConnector(
-        limit=0, resolver=names or Names(), socket_factory=None if private else public_socket
+        limit=0,
+        resolver=names or BoundedResolver(),
+        socket_factory=None if private else public_socket,
     )
     return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
 
 
 class RemoteSender:
-    """Posts events, by a session of :func:`open_session`."""
+    """Posts events through a session of :func:`open_session`."""
 
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session
@@ -65,18 +66,18 @@ class RemoteSender:
         timeout: float = 5.0,  # noqa: ASYNC109 - the whole attempt's limit, part of the contract
         receiver: Receiver = REMOTE,
     ) -> Outcome:
-        """One attempt; what ``receiver`` accepts within ``timeout`` seconds is a success.
+        """Make one attempt; a status that ``receiver`` accepts within ``timeout`` is a success.
 
-        The time is for the whole answer, body included. Redirects are not followed: the signed
-        token is meant for that address alone. At most 64 KiB of the answer are read. Whatever
-        the other side does raises nothing.
+        The timeout is in seconds and includes the body, of which at most 64 KiB are read. Redirects
+        are not followed, because the token is signed for this URL only. Nothing that the other side
+        does raises an exception.
         """
         clock = asyncio.get_running_loop()
         began = clock.time()
         request = _Body(payload.encode(), content_type="application/json")
         try:
             async with asyncio.timeout(timeout):
-                status, told, body = await self._exchange(url, request, headers)
+                status, answer_headers, body = await self._exchange(url, request, headers)
         except TimeoutError:
             return failed(
                 request.stage,
@@ -86,7 +87,7 @@ class RemoteSender:
                 hung=True,
             )
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            # ValueError: an address or an answer that the client cannot make sense of.
+            # ValueError: a URL or response that the client cannot parse.
             cause, reason = _reason(error, receiver.noun)
             return failed(request.stage, cause, reason, duration=clock.time() - began)
         duration, text = clock.time() - began, body.decode("utf-8", "replace")
@@ -96,9 +97,9 @@ class RemoteSender:
         if 200 <= status < 300:
             reason += f", and only {receiver.expected} counts"
         if 300 <= status < 400:
+            location = answer_headers.get("Location", "")[:500]
             reason += (
-                f", a redirect to {told.get('Location', '')[:500]!r}, which is not followed: "
-                f"{receiver.final_address}"
+                f", a redirect to {location!r}, which is not followed: {receiver.final_address}"
             )
         return failed(
             "after",
@@ -106,7 +107,7 @@ class RemoteSender:
             f"{reason}.\n{text}",
             duration=duration,
             status=status,
-            retry_after=asked_delay(status, told.get("Retry-After"), wall_now()),
+            retry_after=asked_delay(status, answer_headers.get("Retry-After"), wall_now()),
         )
 
     async def _exchange(
@@ -116,7 +117,7 @@ class RemoteSender:
             url,
             data=request,
             headers={
-                # A compressed answer could be small on the wire and huge in memory.
+                # A compressed response could be small on the wire and huge in memory.
                 "Accept-Encoding": "identity",
                 "User-Agent": "Ferryman",
                 **headers,
@@ -131,13 +132,13 @@ class RemoteSender:
                     break
                 body += chunk
             else:
-                # More may be coming; without this the client would read on to reuse the line.
+                # Otherwise the client would read the rest of the response to reuse the connection.
                 response.close()
             return response.status, response.headers, bytes(body)
 
 
 class _Body(BytesPayload):
-    """The request's bytes, and whether the client came as far as sending them."""
+    """A request body that knows whether the client has started sending it."""
 
     stage: Stage = "before"
 
@@ -149,7 +150,7 @@ class _Body(BytesPayload):
 
 
 def cause_of(status: int) -> FailureCause:
-    """Why an answer of this status does not count."""
+    """Return the failure cause for a status that does not count as success."""
     match status:
         case 401 | 403:
             return FailureCause.CREDENTIALS_REFUSED
@@ -196,7 +197,7 @@ _KINDS: tuple[tuple[type[Exception], FailureCause, str], ...] = (
     (aiohttp.ClientOSError, FailureCause.CONNECTION_BROKE, "The connection to the {} broke"),
     (ConnectionError, FailureCause.CONNECTION_BROKE, "The connection to the {} broke"),
 )
-"""What the client raises, by the first class that fits."""
+"""Causes of the client's exceptions; the first matching class counts."""
 
 
 def _reason(error: Exception, noun: str) -> tuple[FailureCause, str]:

@@ -1,88 +1,128 @@
-"""One attempt at handing a message to a cloud app, by every way that leads to it."""
+"""Send one message to a cloud app, through every route that leads to it."""
 
 import asyncio
 import math
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, assert_never
 
-import msgspec
+import structlog
 
 from ferryman import tracing
 from ferryman.clock import wall_now
-from ferryman.delivery.names import OWNER
+from ferryman.delivery.arguments import (
+    event_of,
+    forge_app_id_of,
+    installation_id_of,
+    site_ari,
+    site_of,
+)
 from ferryman.delivery.remote import RemoteSender
+from ferryman.delivery.resolver import OWNER
 from ferryman.delivery.webhook import post_webhook
-from ferryman.domain.outcome import Outcome, failed
+from ferryman.domain.outcome import Outcome
+from ferryman.functions.call import FunctionCall
 from ferryman.functions.manifest import parse_manifest
-from ferryman.functions.pool import FunctionCall, FunctionPool
+from ferryman.functions.manifest_model import Manifest
+from ferryman.functions.pool import FunctionPool
 from ferryman.functions.routes import FunctionRoute, RemoteRoute, Route, WebhookRoute
+from ferryman.functions.sandbox.access import Access, access
 from ferryman.functions.source import app_variables
 from ferryman.ids import derived_id
 from ferryman.services.delivery import Delivery
+from ferryman.services.key_ring import KeyRing
 from ferryman.services.platform import Platform
 from ferryman.services.routing import client_key
-from ferryman.store.app import App
-from ferryman.tokens import SigningKey, bare_app_id, invocation_token, system_token
-from ferryman.vocab import FailureCause
+from ferryman.store.app import AppRow
+from ferryman.tokens import bare_app_id, invocation_token, system_token
+
+log = structlog.get_logger("ferryman.functions")
 
 _TOKENS_KEPT = timedelta(minutes=1)
-"""They are good for longer; signing anew for each event would cost more than sending it."""
+"""Tokens are valid for longer; signing one per event would cost more than sending the event."""
 
 _TOKENS = 10_000
 
 
+class NoPlaceError(Exception):
+    """No place to run a function came free in time; nothing was sent."""
+
+
 class Sender:
-    """Makes attempts; ``environ`` is where the variables that apps declare are taken from."""
+    """Makes attempts; ``environ`` supplies the variables that apps declare."""
 
     def __init__(
         self,
         platform: Platform,
-        key: SigningKey,
+        keys: KeyRing,
         *,
         functions: FunctionPool,
         remotes: RemoteSender,
         environ: dict[str, str],
     ) -> None:
         self._platform = platform
-        self._key = key
+        self._keys = keys
         self._functions = functions
         self._remotes = remotes
         self._environ = environ
         self._tokens: dict[tuple[Any, ...], tuple[datetime, str, str]] = {}
 
     async def send(
-        self, delivery: Delivery, until: float = math.inf
+        self,
+        delivery: Delivery,
+        until: float = math.inf,
+        begun: Callable[[], None] = lambda: None,
     ) -> tuple[tuple[Route, Outcome], ...]:
-        """What came of it, by each way there is.
+        """Return the outcome for each route; ``begun`` is called when a function is called.
 
-        ``until``, by the loop's clock, nobody else can have taken it over: later nothing is begun.
+        After ``until``, in seconds of the loop's clock, another worker may have taken the message
+        over, so no function call is started any more: raises :class:`NoPlaceError` before anything
+        is sent.
         """
         message = delivery.message
+        await self._keys.refresh()
         OWNER.set(str(delivery.app.app_id))
         name = f"deliver {message.lane.event_type}"
         facts = {"ferryman.message": str(message.message_id), "ferryman.attempt": message.number}
         with tracing.span(name, message.trace, "client", **facts) as span:
-            outcomes = await self._send_all(delivery, until)
+            async with self._places(delivery, until):
+                outcomes = await self._send_all(delivery, begun)
             if span is not None:
                 span.set_attribute("ferryman.delivered", all(each.ok for _, each in outcomes))
             return outcomes
 
+    @asynccontextmanager
+    async def _places(self, delivery: Delivery, until: float) -> AsyncIterator[None]:
+        """Hold a place for each function that the message goes to."""
+        async with AsyncExitStack() as places:
+            try:
+                async with asyncio.timeout_at(until):
+                    for route in delivery.routes:
+                        if isinstance(route, FunctionRoute):
+                            await places.enter_async_context(self._functions.place())
+            except TimeoutError:
+                raise NoPlaceError from None
+            yield
+
     async def _send_all(
-        self, delivery: Delivery, until: float
+        self, delivery: Delivery, begun: Callable[[], None]
     ) -> tuple[tuple[Route, Outcome], ...]:
         if len(delivery.routes) == 1:
             [route] = delivery.routes
-            return ((route, await self._send_by(route, delivery, until)),)
+            return ((route, await self._send_by(route, delivery, begun)),)
         outcomes = await asyncio.gather(
-            *(self._send_by(route, delivery, until) for route in delivery.routes)
+            *(self._send_by(route, delivery, begun) for route in delivery.routes)
         )
         return tuple(zip(delivery.routes, outcomes, strict=True))
 
-    async def _send_by(self, route: Route, delivery: Delivery, until: float) -> Outcome:
+    async def _send_by(
+        self, route: Route, delivery: Delivery, begun: Callable[[], None]
+    ) -> Outcome:
         match route:
             case FunctionRoute():
-                return await self._call_function(route, delivery, until)
+                return await self._call_function(route, delivery, begun)
             case RemoteRoute():
                 return await self._post_remote(route, delivery)
             case WebhookRoute():
@@ -91,7 +131,7 @@ class Sender:
                 assert_never(route)
 
     async def _call_function(
-        self, route: FunctionRoute, delivery: Delivery, until: float
+        self, route: FunctionRoute, delivery: Delivery, begun: Callable[[], None]
     ) -> Outcome:
         app, settings = delivery.app, self._platform.settings
         manifest = parse_manifest(app.manifest or {})
@@ -100,8 +140,8 @@ class Sender:
             owner=str(app.app_id),
             source=Path(app.source or "/"),
             handler=route.handler,
-            event=msgspec.json.decode(delivery.message.payload),
-            context={"installContext": _site_ari(_site(delivery))},
+            event=event_of(delivery.message),
+            context={"installContext": site_ari(site_of(delivery))},
             environment={
                 **app_variables(manifest, self._environ),
                 "FERRYMAN_URL": settings.base_url,
@@ -109,20 +149,20 @@ class Sender:
             },
             timeout=settings.function_seconds,
             identity={
-                "appId": bare_app_id(_forge_app_id(app), str(app.app_id)),
+                "appId": bare_app_id(forge_app_id_of(app), str(app.app_id)),
                 "environment": app.environment,
-                "installationId": _installation_id(app, _site(delivery)),
+                "installationId": installation_id_of(app, site_of(delivery)),
             },
+            printed=_printed(route, delivery) if settings.log_output else None,
+            begun=begun,
+            access=self._access(app, manifest),
         )
-        async with self._functions.place(str(app.app_id)):
-            if asyncio.get_running_loop().time() > until:
-                return failed(
-                    "before",
-                    FailureCause.NO_FREE_PLACE,
-                    "No place to run the function came free.",
-                    duration=0.0,
-                )
-            return await self._functions.run(call)
+        return await self._functions.run(call)
+
+    def _access(self, app: AppRow, manifest: Manifest) -> Access:
+        settings, store = self._platform.settings, self._platform.objects
+        folder = settings.function_folder(app.cloud_app_key, Path(app.source or "/"))
+        return access((settings.base_url, store.signed_at), manifest.fetched, folder)
 
     async def _post_remote(self, route: RemoteRoute, delivery: Delivery) -> Outcome:
         invocation, system = self._signed(delivery)
@@ -151,9 +191,9 @@ class Sender:
         )
 
     def _signed(self, delivery: Delivery) -> tuple[str, str]:
-        """An invocation token and a system token, for the app on that site."""
-        site, app, now = _site(delivery), delivery.app, wall_now()
-        key = (app.app_id, app.environment, app.forge_app_id, site)
+        """Return the invocation token and the system token of the app on that site."""
+        site, app, now = site_of(delivery), delivery.app, wall_now()
+        key = (self._keys.current.kid, app.app_id, app.environment, app.forge_app_id, site)
         kept = self._tokens.get(key)
         if kept is None or now - kept[0] > _TOKENS_KEPT:
             if len(self._tokens) >= _TOKENS:
@@ -162,51 +202,38 @@ class Sender:
             self._tokens[key] = kept
         return kept[1:]
 
-    def _system_token(self, app: App, site: str) -> str:
+    def _system_token(self, app: AppRow, site: str) -> str:
         return system_token(
-            self._key,
+            self._keys.current,
             app_id=str(app.app_id),
             environment=app.environment,
             site=site,
             now=wall_now(),
         )
 
-    def _invocation_token(self, app: App, site: str) -> str:
+    def _invocation_token(self, app: AppRow, site: str) -> str:
         return invocation_token(
-            self._key,
+            self._keys.current,
             app_id=str(app.app_id),
-            forge_app_id=_forge_app_id(app),
+            forge_app_id=forge_app_id_of(app),
             environment=app.environment,
             cloud_url=site,
             cloud_id=str(derived_id("cloud", site)),
-            installation_id=_installation_id(app, site),
+            installation_id=installation_id_of(app, site),
             api_base_url=self._platform.settings.base_url,
             now=wall_now(),
         )
 
 
-class _Details(msgspec.Struct, rename="camel"):
-    cloud_url: str
-
-
-class _Event(msgspec.Struct, rename="camel"):
-    migration_details: _Details
-
-
-_EVENT = msgspec.json.Decoder(_Event)
-
-
-def _site(delivery: Delivery) -> str:
-    return _EVENT.decode(delivery.message.payload).migration_details.cloud_url
-
-
-def _forge_app_id(app: App) -> str | None:
-    return app.forge_app_id or parse_manifest(app.manifest or {}).app_id
-
-
-def _installation_id(app: App, site: str) -> str:
-    return str(derived_id("installation", str(app.app_id), site))
-
-
-def _site_ari(site: str) -> Any:
-    return f"ari:cloud:ferryman::site/{derived_id('cloud', site)}"
+def _printed(route: FunctionRoute, delivery: Delivery) -> Callable[[str], None]:
+    """Return a callback that logs the lines a function prints."""
+    message = delivery.message
+    logger = log.bind(
+        app=delivery.app.cloud_app_key,
+        environment=delivery.app.environment,
+        transfer=str(message.transfer_id),
+        message=str(message.message_id),
+        number=message.number,
+        function=route.function,
+    )
+    return lambda text: logger.info("function.printed", text=text)

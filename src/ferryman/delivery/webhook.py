@@ -1,10 +1,10 @@
-"""Handing a message to a Connect app: one POST to a webhook, signed with the app's secret."""
+"""Post a message to a Connect app's webhook, signed with the app's secret."""
 
 from datetime import datetime
 
 from yarl import URL
 
-from ferryman.connect_token import Request, sign
+from ferryman.connect_token import TokenRequest, sign
 from ferryman.delivery.remote import Receiver, RemoteSender
 from ferryman.domain.outcome import Outcome, failed
 from ferryman.functions.routes import WebhookRoute
@@ -16,7 +16,7 @@ WEBHOOK = Receiver(
     expected="exactly 200",
     final_address="register the final address",
 )
-"""connect-webhooks, Acknowledging."""
+"""A Connect app's webhook (connect-webhooks, Acknowledging)."""
 
 
 async def post_webhook(
@@ -29,9 +29,9 @@ async def post_webhook(
     now: datetime,
     seconds: float,
 ) -> Outcome:
-    """One attempt; only 200 within ``seconds`` is a success.
+    """Make one attempt; only a 200 within ``seconds`` is a success.
 
-    The token covers this one request, and expires after three minutes.
+    The token covers this one request and expires after three minutes.
     """
     if secret is None:
         return failed(
@@ -40,9 +40,9 @@ async def post_webhook(
             "The app has no shared secret to sign with.",
             duration=0.0,
         )
-    token = sign(secret, issuer, Request("POST", route.path, route.query, ""), now)
+    token = sign(secret, issuer, TokenRequest("POST", route.path, route.query, ""), now)
     return await sender.post(
-        # As it is registered, to the letter: the token is over just that.
+        # Exactly as registered, without normalising it, since the token signs it as it is.
         URL(route.url, encoded=True),
         payload,
         {"Authorization": f"JWT {token}"},

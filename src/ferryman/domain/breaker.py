@@ -1,11 +1,11 @@
-"""The circuit breaker of an endpoint: when it fails on and on, it is left alone for a while.
+"""The circuit breaker of an endpoint: pause deliveries to an endpoint that keeps failing.
 
-    closed ──failures in a row──▶ open ──its time is over──▶ half open ──a success──▶ closed
-                                   ▲                             │
-                                   └────────── a failure ────────┘
+    closed ──failures in a row──▶ open ──pause is over──▶ half open ──a success──▶ closed
+                                   ▲                           │
+                                   └───────── a failure ───────┘
 
-While it is open nothing is sent there, and messages use up no attempts. Half open, each worker
-sends one message at a time, as a probe. Other endpoints notice nothing of it.
+While it is open, nothing is sent to the endpoint and messages use up no attempts. Half open, each
+worker sends one message at a time as a probe. Other endpoints are not affected.
 """
 
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ from ferryman.domain import limits
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Breaker:
-    """``weight`` of the failures in a row; how often it opened since the last success."""
+    """The weight of an endpoint's failures in a row, and how often it opened since a success."""
 
     weight: int = 0
     trips: int = 0
@@ -24,15 +24,15 @@ class Breaker:
 
     @property
     def resting(self) -> bool:
-        """Nothing to remember: the last thing heard of the endpoint was a success."""
+        """Whether there is nothing to remember, because the last outcome was a success."""
         return self.weight == 0 and self.trips == 0
 
 
 def record(breaker: Breaker, *, ok: bool, hung: bool, now: datetime) -> Breaker:
-    """An attempt ended; ``hung``: there was no answer in time, which weighs as several failures.
+    """Return the breaker after an attempt; ``hung`` (a timeout) weighs as several failures.
 
-    Outcomes of what was sent before it opened change nothing while it is open, but a success
-    closes it whenever it comes.
+    While the breaker is open, failures of messages sent before it opened change nothing. A success
+    always closes it.
     """
     if ok:
         return Breaker()
@@ -47,11 +47,11 @@ def record(breaker: Breaker, *, ok: bool, hung: bool, now: datetime) -> Breaker:
 
 
 def is_open(breaker: Breaker, now: datetime) -> bool:
-    """Whether nothing is sent there at this moment."""
+    """Return whether nothing may be sent to the endpoint at the moment."""
     return breaker.open_until is not None and now < breaker.open_until
 
 
 def pause(trips: int) -> timedelta:
-    """How long it stays open the ``trips``-th time in a row: 5 s doubling, a minute at most."""
+    """Return how long it stays open the ``trips``-th time: 5 s, doubling up to a minute."""
     doubled: timedelta = limits.BREAKER_PAUSE * 2 ** min(trips - 1, 10)
     return min(doubled, limits.BREAKER_LONGEST_PAUSE)

@@ -1,22 +1,21 @@
-"""Transfers of one app that depend on each other (transfers, Multi-transfer).
+"""Dependencies between the transfers of one app (transfers, Multi-transfer).
 
-A listener may split its app's part of a migration into named transfers. A dependency is on a
-name: of several transfers with that name the newest counts, so a re-run takes the place of what
-it repeats.
+A listener may split its app's part of a migration into named transfers. A dependency refers to a
+name, and the newest transfer of that name counts. So a re-run replaces the transfer it repeats.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from ferryman import refusals
 from ferryman.domain.limits import TRANSFER_DEFINITIONS
-from ferryman.errors import Invalid, LimitExceeded
 from ferryman.vocab import TransferStatus
 
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """One transfer as a listener declares it; ``access_scopes`` None: those of the listener."""
+    """A transfer as declared by a listener; ``access_scopes`` None means those of the listener."""
 
     name: str
     blocking: bool = True
@@ -25,23 +24,23 @@ class Definition:
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
-    """What the rules need to know of a transfer that others may depend on."""
+class DependentTransfer:
+    """The fields of a transfer that the dependency rules need."""
 
     status: TransferStatus
     blocking: bool = True
     depends_on: tuple[str, ...] = ()
     skipped: bool = False
-    """Whether a failure skipped it, rather than the admin."""
+    """Whether it was skipped because of a failure, rather than by the admin."""
 
     @property
     def failed(self) -> bool:
-        """Whether what depends on it cannot run: INCOMPLETE is something to go on with."""
+        """Whether transfers that depend on it cannot run; INCOMPLETE does not stop them."""
         return self.blocking and self.status in _FAILURES
 
 
-class Readiness(StrEnum):
-    """What those it depends on mean for a transfer."""
+class DependencyState(StrEnum):
+    """What a transfer may do, given the state of its dependencies."""
 
     WAIT = "WAIT"
     GO = "GO"
@@ -67,21 +66,21 @@ _WORST_FIRST = (
 )
 
 
-def readiness(dependencies: Iterable[Member]) -> Readiness:
-    """Skip on the first failure of a blocking one, else wait until all are settled."""
-    known = list(dependencies)
-    if any(member.failed for member in known):
-        return Readiness.SKIP
-    if all(member.status.final for member in known):
-        return Readiness.GO
-    return Readiness.WAIT
+def readiness(dependencies: Iterable[DependentTransfer]) -> DependencyState:
+    """Return SKIP if any blocking dependency failed, WAIT until all are settled, else GO."""
+    members = list(dependencies)
+    if any(member.failed for member in members):
+        return DependencyState.SKIP
+    if all(member.status.final for member in members):
+        return DependencyState.GO
+    return DependencyState.WAIT
 
 
-def to_skip(members: Mapping[str, Member], name: str) -> dict[str, str]:
-    """What can never run now that ``name`` is settled: each with the failure that it hangs on.
+def to_skip(members: Mapping[str, DependentTransfer], name: str) -> dict[str, str]:
+    """Return the transfers that can never run now that ``name`` is settled.
 
-    ``members`` holds the newest transfer of each name. All that follow from each other are
-    there, so that they can be skipped together.
+    Maps each name to the failed dependency. ``members`` holds the newest transfer of each name. The
+    result is transitive, so that all of them can be skipped together.
     """
     now = dict(members)
     skipped: dict[str, str] = {}
@@ -90,42 +89,46 @@ def to_skip(members: Mapping[str, Member], name: str) -> dict[str, str]:
         failed = ended.pop()
         if not now[failed].failed:
             continue
-        for each, member in now.items():
+        for other, member in now.items():
             if failed in member.depends_on and member.status is TransferStatus.READY:
-                skipped[each] = failed
-                ended.append(each)
-        for each in ended:
-            now[each] = replace(now[each], status=TransferStatus.SKIPPED, skipped=True)
+                skipped[other] = failed
+                ended.append(other)
+        for other in ended:
+            now[other] = replace(now[other], status=TransferStatus.SKIPPED, skipped=True)
     return skipped
 
 
-def to_run_again(members: Mapping[str, Member], name: str) -> list[str]:
-    """The names that a re-run of ``name`` brings back: skipped by a failure, and free of it now.
+def to_run_again(members: Mapping[str, DependentTransfer], name: str) -> list[str]:
+    """Return the skipped transfers that can run again when ``name`` is re-run.
 
-    ``members`` holds the newest transfer of each name. The answer is in an order in which each
-    comes after those it depends on.
+    ``members`` holds the newest transfer of each name. Each returned name comes after its
+    dependencies.
     """
-    now = {**members, name: Member(TransferStatus.READY, members[name].blocking)}
+    now = {**members, name: DependentTransfer(TransferStatus.READY, members[name].blocking)}
     again: list[str] = []
     revived = {name}
     while True:
-        found = [
-            each
-            for each, member in now.items()
+        freed = [
+            other
+            for other, member in now.items()
             if member.skipped
             and revived & set(member.depends_on)
-            and readiness(now[other] for other in member.depends_on) is not Readiness.SKIP
+            and readiness(now[needed] for needed in member.depends_on) is not DependencyState.SKIP
         ]
-        if not found:
+        if not freed:
             return _after_dependencies(again, members)
-        for each in found:
-            now[each] = Member(TransferStatus.READY, now[each].blocking, now[each].depends_on)
-        again += found
-        revived |= set(found)
+        for other in freed:
+            now[other] = DependentTransfer(
+                TransferStatus.READY, now[other].blocking, now[other].depends_on
+            )
+        again += freed
+        revived |= set(freed)
 
 
-def _after_dependencies(names: Sequence[str], members: Mapping[str, Member]) -> list[str]:
-    """The names again, each after those of them that it depends on."""
+def _after_dependencies(
+    names: Sequence[str], members: Mapping[str, DependentTransfer]
+) -> list[str]:
+    """Sort names so that each comes after its dependencies."""
     ordered: list[str] = []
     left = list(names)
     while left:
@@ -135,8 +138,8 @@ def _after_dependencies(names: Sequence[str], members: Mapping[str, Member]) -> 
     return ordered
 
 
-def app_status(members: Sequence[Member]) -> TransferStatus:
-    """One status for an app's part: READY, then IN_PROGRESS until all ended, then the worst."""
+def app_status(members: Sequence[DependentTransfer]) -> TransferStatus:
+    """Return the status of an app's part: READY, then IN_PROGRESS until all end, then the worst."""
     statuses = {member.status for member in members}
     if statuses == {TransferStatus.READY}:
         return TransferStatus.READY
@@ -146,7 +149,10 @@ def app_status(members: Sequence[Member]) -> TransferStatus:
 
 
 def in_order(definitions: Sequence[Definition]) -> list[Definition]:
-    """Each after those it depends on, otherwise as declared; raises where that is not possible."""
+    """Sort definitions so that each follows its dependencies, otherwise keeping their order.
+
+    Raises :class:`Invalid` or :class:`LimitExceeded` for definitions that cannot be run.
+    """
     _check(definitions)
     waiting = list(definitions)
     placed: list[Definition] = []
@@ -154,12 +160,7 @@ def in_order(definitions: Sequence[Definition]) -> list[Definition]:
         names = {definition.name for definition in placed}
         ready = next((each for each in waiting if names.issuperset(each.depends_on)), None)
         if ready is None:
-            raise Invalid(
-                "transfer_definition_cycle",
-                expected="transfer definitions that do not depend on each other in a circle",
-                found="no way to begin with " + ", ".join(each.name for each in waiting)[:400],
-                fix="Take one of these dependencies out.",
-            )
+            raise refusals.transfer.DEFINITION_CYCLE(names=", ".join(each.name for each in waiting))
         waiting.remove(ready)
         placed.append(ready)
     return placed
@@ -167,34 +168,17 @@ def in_order(definitions: Sequence[Definition]) -> list[Definition]:
 
 def _check(definitions: Sequence[Definition]) -> None:
     if len(definitions) > TRANSFER_DEFINITIONS:
-        raise LimitExceeded(
-            "too_many_transfer_definitions",
-            expected=f"at most {TRANSFER_DEFINITIONS} transfer definitions",
-            found=str(len(definitions)),
-            fix="Export more in each transfer; labels can tell its files apart.",
+        raise refusals.transfer.TOO_MANY_DEFINITIONS(
+            limit=TRANSFER_DEFINITIONS, count=len(definitions)
         )
     names = [definition.name for definition in definitions]
     for name in names:
         if not name.strip():
-            raise Invalid(
-                "transfer_name_invalid",
-                expected="a transfer name that is not empty",
-                found=repr(name)[:80],
-                fix="Name each transfer definition.",
-            )
+            raise refusals.transfer.NAME_INVALID(name=name)
     if repeated := sorted({name for name in names if names.count(name) > 1}):
-        raise Invalid(
-            "transfer_name_repeated",
-            expected="transfer definitions with a name of their own each",
-            found=f"{repeated[0][:80]!r} more than once",
-            fix="Rename one of them.",
-        )
+        raise refusals.transfer.NAME_REPEATED(name=repeated[0])
     for definition in definitions:
         if unknown := sorted(set(definition.depends_on) - set(names)):
-            raise Invalid(
-                "transfer_dependency_unknown",
-                expected="dependencies on transfers of the same listener: "
-                + ", ".join(names)[:400],
-                found=f"{unknown[0][:80]!r}, for {definition.name[:80]!r}",
-                fix="Correct the name, or declare a transfer definition with it.",
+            raise refusals.transfer.DEPENDENCY_UNKNOWN(
+                names=", ".join(names), dependency=unknown[0], name=definition.name
             )

@@ -1,106 +1,117 @@
-"""The numbers of the platform, each with the page it comes from (docs/reference/sources.md)."""
+"""The platform's limits, each with the page it comes from (docs/reference/sources.md)."""
 
 from datetime import timedelta
 
 ACKNOWLEDGEMENT_WINDOW = timedelta(minutes=15)
-"""forge-events, Processing events."""
+"""How long an app has to acknowledge a message (forge-events, Processing events)."""
 
 TRANSFER_LIFE = timedelta(days=14)
-"""From the first notification (export-app-data)."""
+"""How long a transfer may live after the first notification (export-app-data)."""
 
 DATA_LIFE = timedelta(days=12)
-"""App data can be read this long after the first notification (export-app-data)."""
+"""How long app data can be read after the first notification (export-app-data)."""
 
 RERUN_WINDOW = timedelta(days=12)
-"""From the original attempt (rerun)."""
+"""How long after the original attempt a re-run may start (rerun)."""
 
 SIGNED_URL_LIFE = timedelta(hours=1)
-"""export-app-data, Limits."""
+"""How long a signed URL is valid (export-app-data, Limits)."""
 
 CANCEL_CLEAN_UP = timedelta(minutes=60)
-"""cancellation."""
+"""How long an app may clean up after a cancellation (cancellation)."""
 
 MIN_RETRY_AFTER = timedelta(seconds=1)
 MAX_RETRY_AFTER = timedelta(seconds=900)
-"""Between these a function may choose when it is called again (Forge's InvocationError)."""
+"""The range within which a function may choose its retry delay (Forge's InvocationError)."""
+MAX_RETRY_DATA_BYTES = 4096
+"""Size of the JSON that a function passes to its next call (forge-runtime, retryData)."""
 
 MAX_ATTEMPTS = 5
-"""One and four retries (forge-events, Processing events)."""
+"""One attempt and four retries (forge-events, Processing events)."""
 
 SETTLED_ATTEMPTS = 100
-"""At telling a Connect app that its transfer settled, about a day's worth; ours."""
+"""Attempts to notify a Connect app that its transfer settled, about a day's worth; ours."""
 
 LONGEST_BACKOFF = timedelta(minutes=15)
-"""Between two attempts, before jitter; ours."""
+"""Maximum delay between two attempts, before jitter; ours."""
 
 APP_WINDOW = 32
-"""Messages of one app in flight at a time in each worker, so that none holds up others; ours."""
+"""Messages of one app in flight in each worker, so that no app holds up the others; ours."""
 
 BREAKER_WEIGHT = 20
-"""Failures in a row after which an endpoint is left alone for a while; ours."""
+"""Consecutive failures that open an endpoint's circuit breaker; ours."""
 
 BREAKER_HUNG_WEIGHT = 4
-"""As many failures as one call that was not answered in time counts for; ours."""
+"""The number of failures that one timeout counts as; ours."""
 
 BREAKER_PAUSE = timedelta(seconds=5)
-"""For how long at first; it doubles with each time in a row; ours."""
+"""How long the breaker stays open at first; doubles every time in a row; ours."""
 
 BREAKER_LONGEST_PAUSE = timedelta(minutes=1)
-"""Ours; short beside the window for acknowledging, which goes on."""
+"""Ours. Short compared to the acknowledgement window, which keeps running."""
 
 CLAIM_CONFIRMATION = timedelta(seconds=10)
-"""Within this time the agent that got a claim has to make a call, or it is offered again; ours."""
+"""An agent must make a call within this time after its claim, or it is offered again; ours."""
 
 CLAIM_SILENCE = timedelta(minutes=2)
-"""After so long without a call or heartbeat a confirmed claim is offered again; ours."""
+"""A confirmed claim is offered again after this time without a call or heartbeat; ours."""
 
 FUNCTION_SECONDS = 25.0
-"""function-limits."""
+"""Time limit of one function call (function-limits)."""
 
 REMOTE_SECONDS = 5.0
-"""remote-contract."""
+"""Time limit of one request to a remote (remote-contract)."""
 
 LOG_CHARACTERS = 65_536
-"""forge-rest."""
+"""Length of one log message (forge-rest)."""
 
 PROGRESS_CHARACTERS = 65_536
-"""Of the message that comes with a Connect app's progress; longer ones are cut (connect-rest)."""
+"""For the message of a Connect app's progress report; longer ones are cut (connect-rest)."""
 
 WEBHOOKS = 5
-"""Addresses an app may register (connect-rest)."""
+"""Webhooks an app may register (connect-rest)."""
 
 RECENT_TRANSFERS = 100
-"""connect-rest."""
+"""Transfers in the list of recent ones (connect-rest)."""
 
 LABEL_CHARACTERS = 1_024
-"""Ours; the documents give none."""
+"""Length of a file's label; ours, undocumented."""
+
+FILES_AT_ONCE = 500
+"""Files begun, or completed, by one call; ours, undocumented."""
+
+KEY_CHARACTERS = 2_048
+"""Length of a mapping's key; ours, undocumented."""
+
+NAMESPACE_BYTES = 255
+"""Size of a mapping's namespace in UTF-8; ours, undocumented."""
 
 TRANSFER_DEFINITIONS = 100
-"""Transfers that a listener may split its app's part into; ours."""
+"""Transfers a listener may split its app's part into; ours."""
 
 MAPPING_PAGE = 1_200
-"""Default and greatest page of mappings (mapping-page-size)."""
+"""Default and maximum page size for mappings (mapping-page-size)."""
 
 IDENTITY_MAPPING_LIFE = timedelta(days=14)
-"""Users and groups (mapping-life)."""
+"""For mappings of users and groups (mapping-life)."""
 
 PRODUCT_MAPPING_LIFE = timedelta(days=730)
-"""Two years (mapping-life)."""
+"""Two years, for all other mappings (mapping-life)."""
 
 MAPPING_NAMESPACES = 10_000
-"""Namespaces in one load, so that memory stays bounded; ours."""
+"""Namespaces in one load, to bound memory; ours."""
 
 CONTAINER_PAGE = 250
-"""connect-rest."""
+"""Maximum page size for containers (connect-rest)."""
 
 DATA_PAGE = 1_000
-"""forge-rest."""
+"""Maximum page size for app data (forge-rest)."""
 
 FIND_KEYS = 100
 """Keys in one look-up (vendor-practice)."""
 
 MESSAGE_IDS = 1_000
-"""Messages acknowledged by one call; ours, the documents give none."""
+"""Messages acknowledged by one call; ours, undocumented."""
 
 ADMIN_PAGE = 1_000
-"""Greatest page of the admin surface."""
+"""Maximum page size of the admin surface."""

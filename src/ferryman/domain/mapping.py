@@ -1,4 +1,4 @@
-"""Rules of mappings: how long they live, which form keys have, and counting those not found."""
+"""Rules for mappings: their lifetime, the form of their keys, and estimates of missing keys."""
 
 import heapq
 import re
@@ -15,40 +15,40 @@ _NAMESPACE = re.compile(r"[^\s:/][^\s:]*:[^\s:]+")
 
 @dataclass(slots=True)
 class Rows:
-    """Mappings to be loaded, column by column: the same place in each list is one mapping."""
+    """Mappings to load, column by column: equal positions in the lists make up one mapping."""
 
     namespaces: list[str]
     server_keys: list[str]
     cloud_keys: list[str]
 
     def add(self, namespaces: list[str], server_keys: list[str], cloud_keys: list[str]) -> None:
-        """More of them, behind the others."""
+        """Append more mappings."""
         self.namespaces += namespaces
         self.server_keys += server_keys
         self.cloud_keys += cloud_keys
 
 
 def is_namespace(text: str) -> bool:
-    """Whether it has the form ``family[/variant[/sub]]:entity``, listed or not (mappings)."""
+    """Return whether ``text`` has the form ``family[/variant[/sub]]:entity`` (mappings)."""
     return _NAMESPACE.fullmatch(text) is not None
 
 
 def life(namespace: str) -> timedelta:
-    """How long a mapping can be read after it was last written (mapping-life)."""
+    """Return how long a mapping can be read after it was last written (mapping-life)."""
     identity = re.match(r"identity[:/]", namespace) is not None
     return IDENTITY_MAPPING_LIFE if identity else PRODUCT_MAPPING_LIFE
 
 
 @dataclass(frozen=True, slots=True)
 class KeyForm:
-    """The form that server keys of a namespace have; ``prefixes`` are those to choose from."""
+    """The form of a namespace's server keys, and the ``prefixes`` to choose from."""
 
     expected: str
     pattern: re.Pattern[str]
     prefixes: tuple[str, ...] = ()
 
 
-# Other products than the two that are documented may have users too, such as trac.username/ann.
+# Products other than the two documented ones may have users too, such as trac.username/ann.
 _USER = KeyForm(
     "email/<mail>, jira.userkey/<key>, jira.username/<name> or confluence.userkey/<key>",
     re.compile(r"(?!confluence\.username/)(?:email|[a-z][\w-]*\.user(?:key|name))/.+", re.S),
@@ -72,52 +72,73 @@ FORMS: dict[str, KeyForm] = {
     "confluence:page": _NUMBER,
     "confluence:space": _NUMBER,
 }
-"""Of the namespaces whose keys are documented (mappings); keys of others may be anything."""
+"""Forms by namespace, for those with documented keys (mappings); other keys may be anything."""
 
 
 def wrong_keys(namespace: str, keys: Sequence[str]) -> list[str]:
-    """Those that no mapping of this namespace can have, by their form."""
+    """Return the keys that no mapping of this namespace can have because of their form."""
     form = FORMS.get(namespace)
     if form is None:
         return [] if is_namespace(namespace) else list(keys)
     if form is _NUMBER:
-        together = "".join(keys)  # millions of ids: one look at all of them costs next to nothing
+        together = "".join(keys)  # with millions of ids, one check of all costs next to nothing
         if together.isascii() and together.isdigit():
             return []
     return [key for key in keys if not form.pattern.fullmatch(key)]
 
 
 def expected_form(namespace: str) -> str:
-    """Of the keys of a namespace, for people."""
+    """Return the form of a namespace's keys as text for people."""
     form = FORMS.get(namespace)
     return form.expected if form else "a namespace of the form family:entity"
 
 
 def form_heads(namespace: str) -> list[str]:
-    """What keys of a namespace may begin with, where there are several forms, as ``email/``."""
+    """Return the prefixes of a namespace's keys, such as ``email/``, if it has several forms."""
     form = FORMS.get(namespace)
     return [_head(each) for each in form.prefixes] if form else []
 
 
-def nearest_form(namespace: str, key: str, loaded: Collection[str] = ()) -> str | None:
-    """The documented form that a key of the wrong form is most like.
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Namespaces with mappings, and the prefixes of one namespace's keys, such as ``email/``."""
 
-    Of the heads of forms that are ``loaded``, if any is: a key of another form finds nothing.
+    namespaces: Collection[str] = ()
+    heads: Collection[str] = ()
+
+
+def nearest_form(namespace: str, key: str, loaded: Loaded | None = None) -> str | None:
+    """Return the key form closest to a malformed key, or the namespace that was probably meant.
+
+    Prefers forms that are ``loaded``, since a key that nobody loaded is not found either.
     """
+    loaded = loaded or Loaded()
     form = FORMS.get(namespace)
     if form is None:
-        near = get_close_matches(namespace, FORMS, n=1)
-        return near[0] if near else None
+        choices = (loaded.namespaces, FORMS)
+        near = (each for choice in choices for each in get_close_matches(namespace, choice, n=1))
+        return next(near, None)
     if not form.prefixes:
         return form.expected
-    choice = [each for each in form.prefixes if _head(each) in loaded] or form.prefixes
+    choice = _loaded_forms(form, loaded.heads) or list(form.prefixes)
     prefix, slash, _ = key.partition("/")
     if not slash:
-        likely = form.prefixes[0] if "@" in key or len(form.prefixes) == 1 else form.prefixes[2]
-        return likely if likely in choice else choice[0]
-    known = {each.partition("/")[0]: each for each in choice}
-    near = get_close_matches(prefix.lower(), known, n=1, cutoff=0)
-    return known[near[0]]
+        meant = "<mail>" if "@" in key else "<name>"
+        return next((each for each in choice if each.endswith(meant)), choice[0])
+    by_prefix = {each.partition("/")[0]: each for each in choice}
+    return by_prefix[get_close_matches(prefix.lower(), by_prefix, n=1, cutoff=0)[0]]
+
+
+def _loaded_forms(form: KeyForm, heads: Collection[str]) -> list[str]:
+    """Return the forms of loaded keys, documented ones first."""
+    documented = [each for each in form.prefixes if _head(each) in heads]
+    documented_heads = {_head(each) for each in documented}
+    others = sorted(each for each in heads if each not in documented_heads)
+    return documented + [
+        f"{head}<{'key' if head.endswith('key/') else 'name'}>"
+        for head in others
+        if form.pattern.fullmatch(f"{head}x")
+    ]
 
 
 def _head(form: str) -> str:
@@ -125,7 +146,7 @@ def _head(form: str) -> str:
 
 
 SAMPLE_KEYS = 100
-"""Distinct keys kept of those asked for in vain; up to here their number is exact."""
+"""Distinct missing keys to keep; up to this many, the estimate is exact."""
 
 _LONGEST_SAMPLE = 200
 _DIGEST_BYTES = 8
@@ -133,19 +154,19 @@ _DIGESTS = 1 << 8 * _DIGEST_BYTES
 
 
 def sample(*groups: Iterable[str]) -> list[str]:
-    """The keys with the least digests: the same ones, in whatever order keys come.
+    """Return a bottom-k sketch: the keys with the smallest digests, independent of their order.
 
-    Every key is as likely to be among them as any other, and one that was asked for again
-    changes nothing, so that a sample that is full hardly ever has to be written.
+    Every key is equally likely to be in it, and a repeated key changes nothing, so a full sketch
+    hardly ever has to be written again.
     """
     distinct = {key[:_LONGEST_SAMPLE] for group in groups for key in group}
     return heapq.nsmallest(SAMPLE_KEYS, distinct, key=_digest)
 
 
 def estimate(kept: Sequence[str]) -> int:
-    """How many distinct keys a sample stands for; within a tenth or so once it is full.
+    """Estimate the number of distinct keys from a sketch, within about a tenth once it is full.
 
-    The greatest of k least digests lies where k of n evenly spread ones would reach.
+    With n evenly spread digests, the k-th smallest lies at about k/n of their range.
     """
     if len(kept) < SAMPLE_KEYS:
         return len(kept)

@@ -1,10 +1,10 @@
-"""The life of a message: attempts at delivering it, and its acknowledgement.
+"""The life of a message: its delivery attempts and its acknowledgement.
 
-The two are independent (forge-events, Processing events): an acknowledgement may come before,
-during or long after a delivery. After it nothing is sent again.
+The two are independent (forge-events, Processing events): an acknowledgement may arrive before,
+during or long after a delivery. Once acknowledged, a message is not sent again.
 
-Connect apps acknowledge no message: they get each one until their webhook has answered 200 or
-the transfer has ended (connect-webhooks).
+Connect apps acknowledge no messages: each one is sent until their webhook answers 200 or the
+transfer ends (connect-webhooks).
 """
 
 from dataclasses import dataclass
@@ -16,10 +16,10 @@ from ferryman.vocab import AckStatus, AppKind, EventType, MessageState
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """What the rules need to know.
+    """The part of a message that the rules decide on.
 
-    ``allowed`` attempts in all, None for as many as it takes until the transfer ends; ``earlier``
-    ones were made before the latest redelivery by hand, which allows another round.
+    ``allowed`` is the total number of attempts, None for unlimited ones until the transfer ends.
+    ``earlier`` attempts were made before the last redelivery by hand, which allows another round.
     ``open_attempt``: the last attempt has no outcome yet.
     """
 
@@ -33,21 +33,21 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class AttemptEnd:
-    """What an attempt's outcome makes of the message; ``retry_after`` when it is tried again."""
+    """The message's state after an attempt; ``retry_after`` is set if there is another one."""
 
     state: MessageState
     retry_after: timedelta | None = None
 
 
 def attempts_in_round(kind: AppKind, event: EventType, *, settled: bool) -> int | None:
-    """How many attempts are made until a message is given up; None: until the transfer ends."""
+    """Return how many attempts to make before giving up; None: until the transfer ends."""
     if kind is AppKind.FORGE:
         return limits.MAX_ATTEMPTS
     return limits.SETTLED_ATTEMPTS if settled or event is EventType.SETTLED else None
 
 
 def claimable(message: Message) -> bool:
-    """Whether an attempt may begin; the index of due messages holds just those."""
+    """Return whether an attempt may begin; the index of due messages holds exactly these."""
     return (
         message.state is MessageState.PENDING
         and message.acknowledgement is None
@@ -56,16 +56,16 @@ def claimable(message: Message) -> bool:
 
 
 def end_attempt(message: Message, number: int, *, delivered: bool, delay: timedelta) -> AttemptEnd:
-    """Attempt ``number`` ended; ``delay`` is the back-off that a next attempt would wait.
+    """Apply the end of attempt ``number``; ``delay`` is the back-off before a next attempt.
 
-    The outcome of an attempt that was given up as lost meanwhile can only improve the message.
+    A late success of an attempt recorded as lost still counts; a late failure is ignored.
     """
     if delivered:
         return AttemptEnd(MessageState.DELIVERED)
     if message.state is not MessageState.PENDING or not is_current(message, number):
         return AttemptEnd(message.state)
     if message.acknowledgement is not None:
-        # Acknowledged while the handler then failed: the app has it, nothing is owed any more.
+        # The handler acknowledged and then failed: the app has the message, so it is done.
         return AttemptEnd(MessageState.DELIVERED)
     if _is_last(message, number):
         return AttemptEnd(MessageState.UNDELIVERED)
@@ -73,25 +73,25 @@ def end_attempt(message: Message, number: int, *, delivered: bool, delay: timede
 
 
 def failed_late(message: Message, *, delivered: bool) -> bool:
-    """Whether an attempt failed that had said before that the message is processed.
+    """Return whether an attempt failed after acknowledging its message as processed.
 
-    Nothing is sent again then, so whatever the handler had not done by that time stays undone.
+    The message is not sent again, so whatever the handler had not done by then stays undone.
     """
     return not delivered and message.acknowledgement is AckStatus.SUCCESS
 
 
 def is_current(message: Message, number: int) -> bool:
-    """Whether attempt ``number`` is the open one, so that its outcome decides what follows."""
+    """Return whether attempt ``number`` is the open one, whose outcome decides what follows."""
     return message.open_attempt and message.attempts == number
 
 
 def number_in_round(message: Message, number: int) -> int:
-    """Attempt ``number`` counted anew from the latest redelivery by hand, as back-off counts."""
+    """Return the number of an attempt since the last redelivery by hand, as back-off counts it."""
     return number - message.earlier
 
 
 def needs_acknowledgement_change(message: Message) -> bool:
-    """Whether an acknowledgement counts: the first one does, all later ones are harmless."""
+    """Return whether an acknowledgement counts: only the first one does, later ones are no-ops."""
     return message.acknowledgement is None
 
 

@@ -1,4 +1,4 @@
-"""What came of one attempt to hand a message to a cloud app."""
+"""The outcome of one attempt to deliver a message to a cloud app."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,9 +19,9 @@ _REASON_CHARACTERS = 300
 
 @dataclass(frozen=True, slots=True)
 class Raised:
-    """What the app's code raised or threw: its class (or kind of value) and its message.
+    """An exception of the app's code: its class (or kind of value) and its message.
 
-    ``frame`` is the innermost place in the app's own files, ``file:line in function``. Make it
+    ``frame`` is the innermost place in the app's own files, as ``file:line in function``. Create it
     with :func:`raised`, which bounds the texts.
     """
 
@@ -31,7 +31,7 @@ class Raised:
 
 
 def raised(error_class: str, message: str, frame: str | None = None) -> Raised:
-    """The same with each text within its bounds."""
+    """Create a :class:`Raised` with bounded texts."""
     return Raised(
         bounded(error_class, _CLASS_BYTES),
         bounded(message, _MESSAGE_BYTES),
@@ -40,7 +40,7 @@ def raised(error_class: str, message: str, frame: str | None = None) -> Raised:
 
 
 def requested_delay(asked: object) -> timedelta:
-    """In how long a function that asked for a retry gets it, whatever it wrote there as seconds."""
+    """Return the delay for a retry that a function asked for, whatever it gave as seconds."""
     if isinstance(asked, bool) or not isinstance(asked, int | float):
         return MIN_RETRY_AFTER
     seconds = min(max(asked, MIN_RETRY_AFTER.total_seconds()), MAX_RETRY_AFTER.total_seconds())
@@ -48,27 +48,28 @@ def requested_delay(asked: object) -> timedelta:
 
 
 def reason_of(what: Raised | None, error: str | None) -> str:
-    """One line that says why: class, message and place, else the first line of ``error``."""
+    """Return one line that says why: class, message and place, else the first line of ``error``."""
     if what is None:
         lines = (line.strip() for line in (error or "").splitlines())
         return next(filter(None, lines), "no reason was kept")[:_REASON_CHARACTERS]
     message = " ".join(what.message.split())[:_REASON_CHARACTERS]
-    said = f"{what.error_class}: {message}" if message else what.error_class
-    return f"{said} ({what.frame})" if what.frame else said
+    summary = f"{what.error_class}: {message}" if message else what.error_class
+    return f"{summary} ({what.frame})" if what.frame else summary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """One attempt. Make it with :func:`succeeded` or :func:`failed`, which bound the texts.
+    """One attempt. Create it with :func:`succeeded` or :func:`failed`, which bound the texts.
 
-    ``stage`` says how far a failed attempt came: ``before`` the app's code was reached (nothing
-    of the message was handed over), ``during`` (handed over, no whole answer came back) or
-    ``after`` (the app answered, and the answer was no). ``status`` is the HTTP status of a
-    remote; ``cause`` is why it failed and ``raised`` what the app's code raised, if it did;
-    ``duration`` is in seconds; ``output`` is what a function printed, or what a remote wrote with
-    a success. ``hung``: there was no answer in time. ``retry_after`` is how long a remote asked to
-    be left alone, or in how long a function asked to be called again. ``left`` names what a
-    function left running when it returned, which was ended then; empty if nothing.
+    ``stage`` is how far a failed attempt got: ``before`` the app's code was reached (nothing of
+    the message was handed over), ``during`` (handed over, but no complete answer came back) or
+    ``after`` (the app answered that it failed). ``status`` is the HTTP status of a remote;
+    ``cause`` is the reason for a failure, and ``raised`` the exception of the app's code, if any.
+    ``duration`` is in seconds; ``output`` is what a function printed, or a remote's body on
+    success. ``hung``: there was no answer in time. ``retry_after`` is the pause that a remote or
+    function asked for; ``retry_context`` is the JSON object passed to the function's next call as
+    ``retryContext``, without the count. ``left`` names what a function left running when it
+    returned, which was then ended; it is empty if there was nothing.
     """
 
     ok: bool
@@ -80,19 +81,20 @@ class Outcome:
     hung: bool = False
     left: str = ""
     retry_after: timedelta | None = None
+    retry_context: str | None = None
     cause: FailureCause | None = None
     raised: Raised | None = None
 
     @property
     def reason(self) -> str | None:
-        """One line that says why it failed; None if it did not."""
+        """One line that says why it failed, or None if it did not."""
         return None if self.ok else reason_of(self.raised, self.error)
 
 
 def succeeded(
     *, duration: float, status: int | None = None, output: str = "", left: str = ""
 ) -> Outcome:
-    """The app took the message (which is not yet an acknowledgement)."""
+    """Return the outcome of an attempt that the app accepted (not yet an acknowledgement)."""
     return Outcome(
         ok=True,
         stage=None,
@@ -114,11 +116,12 @@ def failed(
     output: str = "",
     hung: bool = False,
     retry_after: timedelta | None = None,
+    retry_context: str | None = None,
     what: Raised | None = None,
 ) -> Outcome:
-    """The attempt failed; ``error`` is kept to its first and last kilobytes.
+    """Return the outcome of a failed attempt; only both ends of a long ``error`` are kept.
 
-    ``what`` is what the app's code raised, if that is why.
+    ``what`` is the exception of the app's code, if that is the reason.
     """
     return Outcome(
         ok=False,
@@ -129,24 +132,36 @@ def failed(
         output=bounded(output, OUTPUT_BYTES),
         hung=hung,
         retry_after=retry_after,
+        retry_context=retry_context,
         cause=cause,
         raised=what,
     )
 
 
 def bounded(text: str, limit: int) -> str:
-    """``text`` within ``limit`` bytes of UTF-8, its middle left out, and fit for any database.
+    """Return ``text`` within ``limit`` bytes of UTF-8, fit for any database, cut in the middle.
 
-    Lone surrogates and NUL, which PostgreSQL refuses, are replaced. Both ends are kept because
-    a traceback begins with the place and ends with the reason.
+    Lone surrogates and NUL, which PostgreSQL rejects, are replaced. Both ends are kept because a
+    traceback begins with the place and ends with the reason.
     """
-    data = text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace")
-    if len(data) <= limit:
-        return data.decode("utf-8")
-    gap = f"\n[... {len(data)} bytes in all ...]\n".encode()
-    tail = limit // 2
-    head = limit - tail - len(gap)
-    # "ignore" drops the halves of characters that the cuts went through.
-    return b"".join((data[:head].decode("utf-8", "ignore").encode(), gap, data[-tail:])).decode(
+    data = storable(text)
+    return data.decode() if len(data) <= limit else cut(data, data, len(data), limit)
+
+
+def storable(text: str) -> bytes:
+    """Encode ``text`` as UTF-8, replacing what PostgreSQL rejects: lone surrogates and NUL."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace")
+
+
+def cut(head: bytes, tail: bytes, size: int, limit: int) -> str:
+    """Return the start of ``head`` and the end of ``tail`` within ``limit`` bytes of UTF-8.
+
+    A line between them states the full length, ``size`` bytes.
+    """
+    gap = f"\n[... {size} bytes in all ...]\n".encode()
+    after = limit // 2
+    before = limit - after - len(gap)
+    # "ignore" drops characters that a cut went through.
+    return b"".join((head[:before].decode("utf-8", "ignore").encode(), gap, tail[-after:])).decode(
         "utf-8", "ignore"
     )

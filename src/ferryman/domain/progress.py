@@ -1,44 +1,42 @@
-"""What a Connect app's report of its progress does to a transfer (connect-rest, Status API)."""
+"""How a Connect app's progress report changes a transfer (connect-rest, Status API)."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from ferryman import refusals
 from ferryman.domain.limits import PROGRESS_CHARACTERS
 from ferryman.domain.transfer import Change, Transfer, check_live, expires_at, settle
-from ferryman.errors import Conflict, Expired, Invalid
 from ferryman.vocab import ReportedStatus, TransferStatus
 
 _CUT = "<truncated, message too large>"
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """What the app says; percent absent or 0 means that it is as it was."""
+class ReportedProgress:
+    """An app's report; an absent percent, or 0, leaves the progress unchanged."""
 
     status: ReportedStatus
     percent: int | None = None
     message: str | None = None
 
 
-def check_report(report: Report) -> Report:
-    """The report as it is taken: a percent from 0 to 100, a message that is cut to its limit."""
+def check_report(report: ReportedProgress) -> ReportedProgress:
+    """Validate a report and cut its message to the limit.
+
+    Raises :class:`Invalid` (``percent_invalid``) for a percent outside of 0 to 100.
+    """
     if report.percent is not None and not 0 <= report.percent <= 100:
-        raise Invalid(
-            "percent_invalid",
-            expected="a percent from 0 to 100",
-            found=str(report.percent)[:32],
-            fix="Leave it out, or send 0, to keep the last one.",
-        )
+        raise refusals.transfer.PERCENT_INVALID(percent=report.percent)
     if report.message is None or len(report.message) <= PROGRESS_CHARACTERS:
         return report
     return replace(report, message=report.message[:PROGRESS_CHARACTERS] + _CUT)
 
 
-def record_report(transfer: Transfer, report: Report, now: datetime) -> Change | None:
-    """The report's effect; None for one that is ignored, since its percent would be a step back.
+def record_report(transfer: Transfer, report: ReportedProgress, now: datetime) -> Change | None:
+    """Return the effect of a report, or None if it is ignored because its percent goes back.
 
-    A final status settles whatever its percent: the end of a transfer must not be lost. While a
-    cancellation is asked for the transfer stays in it until a final status comes.
+    A final status settles the transfer whatever its percent, since the end must not be lost. After
+    a cancellation request, the transfer keeps that status until a final one is reported.
     """
     _check_reporting(transfer, now)
     back = bool(report.percent) and (report.percent or 0) < transfer.progress
@@ -53,17 +51,7 @@ def record_report(transfer: Transfer, report: Report, now: datetime) -> Change |
 def _check_reporting(transfer: Transfer, now: datetime) -> None:
     expiry = expires_at(transfer)
     if transfer.status is TransferStatus.TIMED_OUT and expiry is not None and now >= expiry:
-        raise Expired(
-            "transfer_expired",
-            expected="a report within 14 days of the first notification",
-            found=f"a transfer that ended at {expiry:%Y-%m-%d %H:%M} UTC",
-            fix="Stop reporting; the data has to be migrated again.",
-        )
+        raise refusals.transfer.EXPIRED(expiry=expiry)
     check_live(transfer, "reporting progress")
     if transfer.status is TransferStatus.READY:
-        raise Conflict(
-            "transfer_not_started",
-            expected="a transfer that has started, for reporting progress",
-            found="status READY",
-            fix="Wait for the event that the listener was triggered.",
-        )
+        raise refusals.transfer.NOT_STARTED_FOR_PROGRESS()

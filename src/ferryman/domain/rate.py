@@ -1,11 +1,11 @@
-"""How many calls an app may make: a token bucket for each app. Seconds are of any steady clock."""
+"""Rate limiting: one token bucket per app. Seconds are of any monotonic clock."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Bucket:
-    """What is left of an app's calls, as it was at the instant ``at``."""
+class TokenBucket:
+    """The calls left to an app, as of the instant ``at``."""
 
     calls: float
     at: float
@@ -13,25 +13,28 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """``per_second`` calls come back each second, and at most ``burst`` of them are kept."""
+    """A limit of ``per_second`` calls on average, and ``burst`` calls at once."""
 
     per_second: float
     burst: int
 
 
-def take(bucket: Bucket | None, rate: Rate, now: float) -> tuple[Bucket, float]:
-    """The bucket after a call, and for how many seconds the caller has to wait: 0 lets it in.
+def take(
+    bucket: TokenBucket | None, rate: Rate, now: float, amount: float = 1
+) -> tuple[TokenBucket, float]:
+    """Return the bucket after a call, and the seconds the caller has to wait (0: let it in).
 
-    A call that has to wait takes nothing, so that calling too early does not make it longer.
+    A refused call takes nothing, so that calling too early does not prolong the wait. ``amount`` is
+    what it takes, where the bucket holds something else than calls.
     """
     calls = held(bucket, rate, now)
-    if calls < 1:
-        return Bucket(calls, now), (1 - calls) / rate.per_second
-    return Bucket(calls - 1, now), 0.0
+    if calls < amount:
+        return TokenBucket(calls, now), (amount - calls) / rate.per_second
+    return TokenBucket(calls - amount, now), 0.0
 
 
-def held(bucket: Bucket | None, rate: Rate, now: float) -> float:
-    """How many calls are there at ``now``; a bucket that nobody took from is full."""
+def held(bucket: TokenBucket | None, rate: Rate, now: float) -> float:
+    """Return the number of calls available at ``now``; an unused bucket is full."""
     if bucket is None:
         return float(rate.burst)
     return min(rate.burst, bucket.calls + max(0.0, now - bucket.at) * rate.per_second)

@@ -1,4 +1,4 @@
-"""How long stored bytes are kept, and what becomes of what a store holds (ADR 0025)."""
+"""How long stored files are kept, and what to clean up in a store (ADR 0025)."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,18 +9,18 @@ from ferryman.domain.limits import DATA_LIFE, SIGNED_URL_LIFE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retention:
-    """What an operator chooses, both counted from the settling of a transfer."""
+    """The operator's settings, both measured from the settling of a transfer."""
 
     files: timedelta
     unfinished: timedelta
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Due:
-    """What is over at some instant.
+class RetentionCutoffs:
+    """The cut-off times at a given instant.
 
-    Files of transfers that started or settled by these instants are deleted; open uploads of
-    transfers that settled by ``closed_before`` are given up.
+    Files are deleted if their transfer started by ``started_before`` or settled by
+    ``settled_before``. Open uploads are given up if it settled by ``closed_before``.
     """
 
     started_before: datetime
@@ -28,21 +28,21 @@ class Due:
     closed_before: datetime
 
 
-def due(now: datetime, retention: Retention) -> Due:
-    """A file goes at the end of its lifetime, or sooner if its transfer settled long ago.
+def cutoffs(now: datetime, retention: Retention) -> RetentionCutoffs:
+    """Return the cut-offs: a file ends with its lifetime, or earlier if its transfer settled.
 
-    The hour of a URL that was signed at the very end is waited for. An upload whose transfer
-    may still take it is never given up: an agent that was away for days goes on with it.
+    One hour is added for URLs signed at the very end. An upload is never given up while its
+    transfer may still take it: an agent that was away for days can resume it.
     """
-    return Due(
+    return RetentionCutoffs(
         started_before=now - DATA_LIFE - SIGNED_URL_LIFE,
         settled_before=now - retention.files - SIGNED_URL_LIFE,
         closed_before=now - retention.unfinished,
     )
 
 
-class Fate(StrEnum):
-    """What becomes of something that a store holds."""
+class CleanupAction(StrEnum):
+    """What to do with something found in a store."""
 
     KEEP = "KEEP"
     REMOVE = "REMOVE"
@@ -50,8 +50,8 @@ class Fate(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
-    """What the database knows of a key: its upload, and the file if one was made of it."""
+class StoredKey:
+    """The database's record of a key: its upload, and whether a file was made of it."""
 
     upload_ref: str
     upload_state: str
@@ -59,28 +59,28 @@ class Record:
     deleted: bool
 
 
-def fate_of_file(record: Record | None) -> Fate:
-    """Of a completed object; nothing that a row refers to is ever removed.
+def action_for_file(record: StoredKey | None) -> CleanupAction:
+    """Return what to do with a completed object; an object that a row refers to is never removed.
 
-    A file of an ABORTED upload can never become app data: it was completed while its transfer
-    settled. An OPEN one waits for its completion to be repeated. A key that no row knows was not
-    written by this platform, or the database is older than the store: a person has to look.
+    A file of an ABORTED upload was completed while its transfer settled, and can never become app
+    data. One of an OPEN upload waits for its completion to be retried. An unknown key was not
+    written by this platform, or the database is older than the store: report it to a person.
     """
     if record is None:
-        return Fate.REPORT
+        return CleanupAction.REPORT
     if record.is_file:
-        return Fate.REMOVE if record.deleted else Fate.KEEP
-    return Fate.REMOVE if record.upload_state == "ABORTED" else Fate.KEEP
+        return CleanupAction.REMOVE if record.deleted else CleanupAction.KEEP
+    return CleanupAction.REMOVE if record.upload_state == "ABORTED" else CleanupAction.KEEP
 
 
-def fate_of_upload(
-    record: Record | None, upload_ref: str, *, age: timedelta, retention: Retention
-) -> Fate:
-    """Of an open upload in the store, ``age`` after it was begun.
+def action_for_upload(
+    record: StoredKey | None, upload_ref: str, *, age: timedelta, retention: Retention
+) -> CleanupAction:
+    """Return what to do with an open upload in the store, ``age`` after it began.
 
-    Without a row the platform was killed between the store and the row, or is just now there:
-    the age tells. The same goes for a second upload under one key, left by a repeated call.
+    Without a row, the platform was killed before it wrote one, or is about to: the age decides. The
+    same goes for a second upload under one key, left behind by a repeated call.
     """
     if record is None or record.upload_ref != upload_ref:
-        return Fate.REMOVE if age >= retention.unfinished else Fate.KEEP
-    return Fate.REMOVE if record.upload_state == "ABORTED" else Fate.KEEP
+        return CleanupAction.REMOVE if age >= retention.unfinished else CleanupAction.KEEP
+    return CleanupAction.REMOVE if record.upload_state == "ABORTED" else CleanupAction.KEEP

@@ -1,1 +1,1 @@
-"""Putting the parts together: a platform from settings, and the processes it runs in."""
+"""Assemble a platform from settings, and run its processes."""

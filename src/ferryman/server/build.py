@@ -1,67 +1,88 @@
-"""A platform from settings: database, object store, secrets."""
+"""Build a platform from settings: database, object store and secrets."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 import asyncpg
 
 from ferryman import ids
 from ferryman.config import Settings
+from ferryman.functions.hosting import Hostings
+from ferryman.functions.sandbox.sandbox import Sandbox
 from ferryman.ids import new_secret
 from ferryman.objects.local import LocalStore
 from ferryman.objects.port import ObjectStore
-from ferryman.server.starting import tells_wait
+from ferryman.secret_box import SecretBox
+from ferryman.server.startup import announce_wait
+from ferryman.services import signing_key
+from ferryman.services.key_ring import KeyRing
 from ferryman.services.platform import Platform
-from ferryman.store import clock, secret
+from ferryman.store import clock as clock_store
+from ferryman.store import secret as secret_store
+from ferryman.store.availability import is_transient, refused, wait_until_available
 from ferryman.store.database import Database
 from ferryman.store.database_address import check_address, servers_named
-from ferryman.store.migrate import migrate
-from ferryman.store.reaching import can_pass, reach, refused
-from ferryman.tokens import SigningKey
+from ferryman.store.schema_migration import migrate
 
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A platform and the key its tokens are signed with."""
+    """A platform, and the keys that sign its tokens."""
 
     platform: Platform
-    key: SigningKey
+    keys: KeyRing
 
 
 @asynccontextmanager
 async def build(
     settings: Settings, database_url: str, *, check_store: bool = False
 ) -> AsyncIterator[Built]:
-    """Connect, bring the schema up to date, and take up the shared secrets.
+    """Connect to the database, migrate its schema, and load or create the shared secrets.
 
-    ``check_store`` asks a store outside this machine whether it can be used, and claims a folder
-    for this platform. Workers do not: deliveries go on while a store is down, or out of reach.
+    ``check_store`` verifies that a remote store is usable, or claims a local folder for this
+    platform. Workers skip it: deliveries continue while a store is down or unreachable.
     """
     check_address(database_url)
+    secrets = SecretBox.of(settings.secret_key, settings.secret_key_file)
     server = servers_named(database_url)
-    with tells_wait("database.waits", server=server, reason="no answer yet"):
-        pool = await reach(database_url, size=settings.database_pool)
+    with announce_wait("database.waits", server=server, reason="no answer yet"):
+        pool = await wait_until_available(database_url, size=settings.database_pool)
     try:
-        database = Database(pool, virtual=settings.clock == "virtual")
+        database = Database(pool, virtual=settings.clock == "virtual", secrets=secrets)
         async with database.connection() as connection:
             try:
                 await migrate(connection)
             except asyncpg.PostgresError as exc:
-                raise exc if can_pass(exc) else refused(exc) from exc
+                raise exc if is_transient(exc) else refused(exc) from exc
         async with database.transaction() as tx:
-            url_secret = await secret.get_or_create(tx, "object-urls", new_secret)
-            key = _parse_key(await secret.get_or_create(tx, "signing-key", _new_key))
+            url_secret = await secret_store.get_or_create(tx, "object-urls", new_secret)
+            keys = await signing_key.load(tx)
             if not database.virtual:
-                await clock.resume(tx)
+                await clock_store.resume(tx)
             if settings.seed is not None:
-                # No two processes draw the same ids, nor one and its successor.
-                ids.seed(f"{settings.seed}/{await clock.count_start(tx)}")
+                # A new seed for every process and restart, so that no two draw the same ids.
+                ids.seed(f"{settings.seed}/{await clock_store.count_start(tx)}")
         async with AsyncExitStack() as stack:
             store = await _open_store(settings, url_secret, stack, check=check_store)
-            yield Built(Platform(database, store, settings), key)
+            platform = Platform(database, store, settings, hostings=_hostings(settings))
+            yield Built(platform, KeyRing(*keys, read=partial(signing_key.read, platform)))
     finally:
         pool.terminate()
+
+
+def _hostings(settings: Settings) -> Hostings:
+    wanted = Sandbox(
+        user_id=settings.function_uid,
+        readable=tuple(Path(each) for each in settings.function_reads.split(",") if each),
+        hidden=(settings.data_dir.resolve(),),
+        scratch_bytes=settings.function_scratch_bytes,
+        private=settings.posts_to_private_addresses,
+    )
+    writes = settings.function_folder("", Path("/")) == Path("/")
+    return Hostings(settings.functions, wanted, writes_source=writes)
 
 
 async def _open_store(
@@ -73,27 +94,18 @@ async def _open_store(
             url_secret,
             settings.base_url,
             part_size=settings.part_bytes,
+            reserve=settings.disk_reserve_bytes,
         )
         if check:
             folder.claim()
         return folder
-    # Imported only where it is used: S3's client takes half a second.
+    # Imported only if needed: S3's client takes half a second.
     from ferryman.objects.s3.address import parse_address
-    from ferryman.objects.s3.opening import s3_store
+    from ferryman.objects.s3.client import s3_store
 
     address = parse_address(settings.object_store)
     store = await stack.enter_async_context(s3_store(address, part_size=settings.part_bytes))
     if check:
-        with tells_wait("store.waits", bucket=address.bucket, endpoint=store.endpoint):
+        with announce_wait("store.waits", bucket=address.bucket, endpoint=store.endpoint):
             await store.check()
     return store
-
-
-def _new_key() -> bytes:
-    key = SigningKey.generate()
-    return key.kid.encode() + b"\n" + key.private_pem
-
-
-def _parse_key(stored: bytes) -> SigningKey:
-    kid, _, pem = stored.partition(b"\n")
-    return SigningKey(kid.decode(), pem)

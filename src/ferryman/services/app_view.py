@@ -1,4 +1,4 @@
-"""An app as the operator sees it: nothing of it is secret."""
+"""Views of apps for the operator, without secrets."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -6,7 +6,7 @@ from datetime import datetime
 from ferryman.clock import epoch_ms
 from ferryman.domain.breaker import is_open
 from ferryman.services.routing import client_key, routes_of
-from ferryman.store.app import App
+from ferryman.store.app import AppRow
 from ferryman.store.breaker import StoredBreaker
 from ferryman.store.installation import Installation
 from ferryman.vocab import AppKind, EventType, InstallationState
@@ -14,9 +14,9 @@ from ferryman.wire.app import AppView, BreakerView, InstallationView, LifecycleC
 
 
 def view_of(
-    app: App, row: Installation | None, failing: Sequence[StoredBreaker], now: datetime
+    app: AppRow, row: Installation | None, failing: Sequence[StoredBreaker], now: datetime
 ) -> AppView:
-    """An app, with what is known of its installation and of the endpoints that failed last."""
+    """Return the view of an app, with its installation and its failing endpoints."""
     events = [event.value for event in EventType if routes_of(app, event)]
     return AppView(
         app_id=str(app.app_id),
@@ -29,6 +29,7 @@ def view_of(
         created_at=epoch_ms(app.created_at),
         installation=installation_of(app, row),
         failing=[_breaker(each, now) for each in failing],
+        suspended_at=_ms(app.suspended_at),
     )
 
 
@@ -45,11 +46,11 @@ def _breaker(stored: StoredBreaker, now: datetime) -> BreakerView:
     )
 
 
-def installation_of(app: App, known: Installation | None) -> InstallationView | None:
-    """Where the installation of an app stands; None for an app that is not installed."""
+def installation_of(app: AppRow, stored: Installation | None) -> InstallationView | None:
+    """Return the state of an app's installation; None unless it is a Connect app."""
     if app.kind is not AppKind.CONNECT:
         return None
-    row = known or Installation(app_id=app.app_id)
+    row = stored or Installation(app_id=app.app_id)
     gone = row.uninstalled_at is not None
     state = InstallationState.UNINSTALLED if gone else InstallationState.NOT_INSTALLED
     if app.shared_secret is not None:

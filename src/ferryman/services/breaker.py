@@ -1,4 +1,4 @@
-"""Circuit breakers: what the outcomes at an endpoint make of it, seen by all workers."""
+"""Update circuit breakers, shared by all workers, from the outcomes at an endpoint."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -6,13 +6,13 @@ from uuid import UUID
 
 import structlog
 
-from ferryman.domain import breaker as rules
+from ferryman.domain import breaker as breaker_rules
 from ferryman.domain.breaker import Breaker
+from ferryman.domain.diagnosis.snapshot import OpenBreaker
 from ferryman.domain.outcome import Outcome
-from ferryman.domain.snapshot import LeftAlone
-from ferryman.services.known_apps import KnownApps
-from ferryman.store import breaker as breakers
-from ferryman.store.breaker import Endpoint
+from ferryman.services.app_cache import AppCache
+from ferryman.store import breaker as breaker_store
+from ferryman.store.breaker import EndpointRow
 from ferryman.store.database import Transaction
 from ferryman.vocab import EventType
 
@@ -21,69 +21,70 @@ log = structlog.get_logger("ferryman.breaker")
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """An outcome at an endpoint."""
+    """An outcome at an endpoint; ``ok``: whether it speaks for it."""
 
-    endpoint: Endpoint
+    endpoint: EndpointRow
+    ok: bool
     outcome: Outcome
 
 
 async def record(
     tx: Transaction,
     contacts: Iterable[Contact],
-    failing: Collection[Endpoint],
-    known: KnownApps,
+    failing: Collection[EndpointRow],
+    cache: AppCache,
 ) -> bool:
-    """Count outcomes, in their order; whether any breaker opened or closed.
+    """Count outcomes in order; return whether any breaker opened or closed.
 
-    ``failing`` are endpoints known to have failed before: a success at any other changes
-    nothing, and costs nothing. An endpoint to which its app has nothing posted any more is
-    forgotten. To be called before messages are locked, as whoever registers locks its app first.
+    ``failing`` are the endpoints known to have failed before; a success at any other endpoint
+    changes nothing and is skipped. An endpoint that its app no longer posts to is forgotten. Call
+    this before locking messages, because registration locks its app first.
     """
-    relevant: dict[Endpoint, list[Contact]] = {}
+    relevant: dict[EndpointRow, list[Contact]] = {}
     for contact in contacts:
-        if not contact.outcome.ok or contact.endpoint in failing or contact.endpoint in relevant:
+        if not contact.ok or contact.endpoint in failing or contact.endpoint in relevant:
             relevant.setdefault(contact.endpoint, []).append(contact)
     if not relevant:
         return False
-    # What these apps register meanwhile waits, and then finds what is written here.
-    await known.hold(tx, {endpoint.app_id for endpoint in relevant})
-    events = {endpoint: known.events_to(endpoint) for endpoint in relevant}
-    before = await breakers.lock(tx, relevant.keys())
+    # Concurrent registrations of these apps wait, then see what is written here.
+    await cache.hold(tx, {endpoint.app_id for endpoint in relevant})
+    events = {endpoint: cache.events_to(endpoint) for endpoint in relevant}
+    before = await breaker_store.lock(tx, relevant.keys())
     turned = False
     for endpoint, own in relevant.items():
         old = state = before[endpoint]
         for contact in own:
-            outcome = contact.outcome
-            state = rules.record(state, ok=outcome.ok, hung=outcome.hung, now=tx.now)
+            hung = contact.outcome.hung
+            state = breaker_rules.record(state, ok=contact.ok, hung=hung, now=tx.now)
         if not events[endpoint]:
             state = Breaker()
         if state == old and not state.resting:
             continue
-        error = next((each.outcome.reason for each in reversed(own) if not each.outcome.ok), None)
-        await breakers.save(tx, endpoint, events[endpoint], state, error)
+        error = next((each.outcome.reason for each in reversed(own) if not each.ok), None)
+        await breaker_store.save(tx, endpoint, events[endpoint], state, error)
         if state.trips != old.trips:
             turned = True
-            _tell(endpoint, state)
+            _log_change(endpoint, state)
     return turned
 
 
-async def left_alone(
+async def open_breakers(
     tx: Transaction, app_id: UUID, event_type: EventType | None = None
-) -> list[LeftAlone]:
-    """Open breakers of an app, or those that keep back one event.
+) -> list[OpenBreaker]:
+    """Return the open breakers of an app, or only those that hold back one event type.
 
-    What the query of an address says is not shown.
+    Queries of URLs are left out, as they may hold secrets.
     """
     return [
-        LeftAlone(each.endpoint.url.partition("?")[0], each.state.open_until, each.error)
-        for each in await breakers.of_app(tx, app_id)
+        OpenBreaker(each.endpoint.url.partition("?")[0], each.state.open_until, each.error)
+        for each in await breaker_store.of_app(tx, app_id)
         if each.state.open_until is not None
-        and rules.is_open(each.state, tx.now)
+        and breaker_rules.is_open(each.state, tx.now)
         and event_type in (None, *each.event_types)
     ]
 
 
-def _tell(endpoint: Endpoint, state: Breaker) -> None:
+def _log_change(endpoint: EndpointRow, state: Breaker) -> None:
     until = None if state.open_until is None else state.open_until.isoformat()
     log.warning(
         "breaker.opened" if state.trips else "breaker.closed",

@@ -1,40 +1,28 @@
-"""The claim that a call of the server app is made under (ADR 0039)."""
+"""Check the claim under which a server app calls (ADR 0039)."""
 
-from ferryman.errors import Conflict, Invalid
-from ferryman.store import transfer as transfers
-from ferryman.store.app import App
+from ferryman import refusals
+from ferryman.store import claim as claim_store
+from ferryman.store.app import AppRow
 from ferryman.store.database import Transaction
 from ferryman.store.transfer import StoredTransfer
 
 
-async def see_caller(tx: Transaction, app: App, stored: StoredTransfer) -> None:
-    """Take a call of the server app for a sign of life of its claim.
+async def see_caller(tx: Transaction, app: AppRow, stored: StoredTransfer) -> None:
+    """Treat a call of the server app as a sign of life of its claim.
 
-    Raises :class:`Conflict` (``claim_superseded``) where another agent has the transfer by now,
-    and :class:`Invalid` for a claim that nobody made.
+    Raises :class:`Conflict` (``claim_superseded``) if another agent has claimed the transfer since,
+    and :class:`Invalid` for a claim that was never made.
     """
     if app.claim is None or stored.claims == 0:
         return
     if app.claim > stored.claims:
-        # It would stay current whoever claims the transfer next.
-        raise Invalid(
-            "claim_invalid",
-            expected="Ferryman-Claim: the number `claims` that the claim of this transfer was "
-            f"answered with, at most {stored.claims}",
-            found=str(app.claim),
-            fix="Send the number as it was given, or leave the header out.",
-        )
+        # A number from the future would survive the next claims, and fence nobody.
+        raise refusals.transfer.CLAIM_UNKNOWN(claims=stored.claims, claim=app.claim)
     check_claim(app.claim or stored.claims, stored)
-    await transfers.see_claim(tx, stored)
+    await claim_store.see(tx, stored)
 
 
 def check_claim(claim: int, stored: StoredTransfer) -> None:
-    """Refuse what is done under a claim that is not the current one."""
+    """Refuse a call under a claim that is no longer current."""
     if claim < stored.claims:
-        raise Conflict(
-            "claim_superseded",
-            expected=f"a call under claim {stored.claims}, the current one of this transfer",
-            found=f"claim {claim}, which fell silent or was never confirmed",
-            fix="Stop this export: the listener runs again elsewhere. Heartbeats keep a claim: "
-            "POST /server/v1/transfers/{transferId}/heartbeat at least once a minute.",
-        )
+        raise refusals.transfer.CLAIM_SUPERSEDED(current=stored.claims, claim=claim)

@@ -1,17 +1,22 @@
-"""Moving the virtual clock: time goes from one due instant to the next, as it would by itself."""
+"""Move the virtual clock from one due instant to the next, as time itself would."""
 
 import asyncio
 from datetime import timedelta
 from time import monotonic
 
+from ferryman import refusals
 from ferryman.clock import epoch_ms
-from ferryman.errors import Conflict, Invalid, OutsideError
+from ferryman.domain.access import PLATFORM, Actor
+from ferryman.services import audit
 from ferryman.services.platform import Platform
-from ferryman.store import clock, delivery, queue
+from ferryman.store import clock as clock_store
+from ferryman.store import delivery as delivery_store
+from ferryman.store import timer as timer_store
+from ferryman.store.database import Transaction
 from ferryman.wire.clock import ClockView
 
 _GRAIN = 0.01
-"""Seconds added to each step, so that a job due at its very end is due."""
+"""Seconds added to each step, so that a timer due exactly at its end fires."""
 
 _POLL_SECONDS = 0.01
 _PATIENCE_SECONDS = 120.0
@@ -20,9 +25,9 @@ _FARTHEST = timedelta(days=36600)
 
 
 async def view(platform: Platform) -> ClockView:
-    """The platform's time."""
+    """Return the platform's time."""
     async with platform.database.transaction() as tx:
-        offset = await clock.offset(tx)
+        offset = await clock_store.offset(tx)
         return ClockView(
             mode="virtual" if platform.database.virtual else "real",
             now=epoch_ms(tx.now),
@@ -31,93 +36,81 @@ async def view(platform: Platform) -> ClockView:
         )
 
 
-async def freeze(platform: Platform) -> ClockView:
-    """Have time stand still until it is moved or resumed; repeatable."""
+async def freeze(platform: Platform, by: Actor = PLATFORM) -> ClockView:
+    """Freeze time until it is moved or resumed; repeatable."""
     check_virtual(platform)
-    async with clock.moving(platform.database), platform.database.transaction() as tx:
-        await clock.freeze(tx, tx.now)
+    async with clock_store.moving(platform.database), platform.database.transaction() as tx:
+        await clock_store.freeze(tx, tx.now)
+        await _record(tx, by, "freeze_clock", frozen=True)
     return await view(platform)
 
 
-async def resume(platform: Platform) -> ClockView:
-    """Have time go on from where it stands; repeatable."""
+async def resume(platform: Platform, by: Actor = PLATFORM) -> ClockView:
+    """Let time run on from its current value; repeatable."""
     check_virtual(platform)
-    async with clock.moving(platform.database), platform.database.transaction() as tx:
-        await clock.resume(tx)
+    async with clock_store.moving(platform.database), platform.database.transaction() as tx:
+        await clock_store.resume(tx)
+        await _record(tx, by, "resume_clock", frozen=False)
     return await view(platform)
 
 
-async def advance(platform: Platform, seconds: float) -> ClockView:
-    """Move platform time forward; returns when everything that fell due is done.
+async def advance(platform: Platform, seconds: float, by: Actor = PLATFORM) -> ClockView:
+    """Move platform time forward; return when all work that fell due is done.
 
-    Each step ends at the next due job and waits for it, so what a timer causes happens at its
-    own time and may cause more within the same call.
+    Each step ends at the next due instant and waits for it, so that the effects of a timer happen
+    at its own time and can set further timers within the same call.
     """
     check_virtual(platform)
     if not 0 <= seconds <= _LONGEST.total_seconds():
-        raise Invalid(
-            "seconds_invalid",
-            expected=f"0 to {_LONGEST.total_seconds():.0f} seconds",
-            found=str(seconds),
-            fix="Time only goes forward.",
-        )
-    # Two callers at once would each step over what the other's steps make due.
-    async with clock.moving(platform.database):
-        await _check_reach(platform, seconds)
+        raise refusals.migration.SECONDS_INVALID(longest=_LONGEST.total_seconds(), seconds=seconds)
+    # Concurrent callers would step over what each other's steps make due.
+    async with clock_store.moving(platform.database):
+        await _begin(platform, seconds, by)
         await _until_done(platform)
         remaining = seconds
         while remaining > 0:
             due = await _seconds_to_next(platform)
             step = remaining if due is None else min(remaining, max(due, 0.0) + _GRAIN)
             async with platform.database.transaction() as tx:
-                await clock.advance(tx, timedelta(seconds=step))
+                await clock_store.advance(tx, timedelta(seconds=step))
             remaining -= step
             await _until_done(platform)
     return await view(platform)
 
 
 def check_virtual(platform: Platform, do: str = "move time") -> None:
-    """Refuse on the real clock."""
+    """Raise :class:`Conflict` on the real clock."""
     if not platform.database.virtual:
-        raise Conflict(
-            "clock_is_real",
-            expected="a platform started with --clock virtual",
-            found="the real clock",
-            fix=f"Only development and test platforms can {do}.",
-        )
+        raise refusals.migration.CLOCK_IS_REAL(do=do)
 
 
-async def _check_reach(platform: Platform, seconds: float) -> None:
+async def _begin(platform: Platform, seconds: float, by: Actor) -> None:
+    """Check how far the clock goes, and write the audit row before the first of many steps."""
     async with platform.database.transaction() as tx:
-        reached = await clock.offset(tx) + timedelta(seconds=seconds)
-    if reached > _FARTHEST:
-        raise Conflict(
-            "clock_too_far",
-            expected=f"a clock at most {_FARTHEST.days} days ahead of real time",
-            found=f"{reached.days} days",
-            fix="Begin with a fresh data folder.",
-        )
+        reached = await clock_store.offset(tx) + timedelta(seconds=seconds)
+        if reached > _FARTHEST:
+            raise refusals.migration.CLOCK_TOO_FAR(limit=_FARTHEST.days, days=reached.days)
+        await _record(tx, by, "advance_clock", frozen=tx.frozen, seconds=seconds)
+
+
+async def _record(tx: Transaction, by: Actor, operation: str, **after: object) -> None:
+    await audit.record(tx, by, operation, before={"frozen": tx.frozen}, after=after)
 
 
 async def _until_done(platform: Platform) -> None:
     patience = monotonic() + _PATIENCE_SECONDS
     while await _work_due(platform):
         if monotonic() > patience:
-            raise OutsideError(
-                "work_not_done",
-                expected=f"the workers to do what is due within {_PATIENCE_SECONDS:.0f} s",
-                found="jobs that are still waiting or running",
-                fix="See that `ferryman worker` runs; the clock stands where it came to.",
-            )
+            raise refusals.migration.WORK_NOT_DONE(seconds=_PATIENCE_SECONDS)
         await asyncio.sleep(_POLL_SECONDS)
 
 
 async def _seconds_to_next(platform: Platform) -> float | None:
     async with platform.database.transaction() as tx:
-        due = [await queue.seconds_to_next(tx), await delivery.seconds_to_next(tx)]
+        due = [await timer_store.seconds_to_next(tx), await delivery_store.seconds_to_next(tx)]
     return min((seconds for seconds in due if seconds is not None), default=None)
 
 
 async def _work_due(platform: Platform) -> bool:
     async with platform.database.transaction() as tx:
-        return await queue.work_due(tx) or await delivery.work_due(tx)
+        return await timer_store.work_due(tx) or await delivery_store.work_due(tx)

@@ -1,58 +1,53 @@
-"""What only Connect apps do: register webhooks, report progress, leave feedback, look back."""
+"""Calls of Connect apps only: webhooks, progress, feedback and recent transfers."""
 
 from urllib.parse import urlsplit
 
 import msgspec
 
+from ferryman import refusals
 from ferryman.domain.limits import RECENT_TRANSFERS, WEBHOOKS
-from ferryman.domain.progress import Report, check_report, record_report
+from ferryman.domain.progress import ReportedProgress, check_report, record_report
 from ferryman.domain.transfer import check_live
-from ferryman.errors import Invalid, LimitExceeded, not_found
-from ferryman.services import transfer as transfer_service
-from ferryman.services.decision import apply
-from ferryman.services.delivery import redefined
+from ferryman.services import transfer
+from ferryman.services.changes import apply
+from ferryman.services.delivery import on_definition_changed
 from ferryman.services.event import connect_details
 from ferryman.services.platform import Platform, check_json, check_text
-from ferryman.store import app as apps
-from ferryman.store import timeline
-from ferryman.store import transfer as transfers
-from ferryman.store.app import App
+from ferryman.store import app as app_store
+from ferryman.store import timeline as timeline_store
+from ferryman.store import transfer as transfer_store
+from ferryman.store.app import AppRow
 from ferryman.wire.connect import Feedback, ProgressReport, RecentTransfer
-from ferryman.wire.listener import ListenerError
+from ferryman.wire.message import TransferError
 
 _URL_CHARACTERS = 2_048
 
 
-async def set_webhooks(platform: Platform, app: App, endpoints: list[str]) -> list[str]:
-    """Replace the app's addresses, all of them; what it has from now on."""
+async def set_webhooks(platform: Platform, app: AppRow, endpoints: list[str]) -> list[str]:
+    """Replace all webhook URLs of an app, and return them without duplicates."""
     if len(endpoints) > WEBHOOKS:
-        raise LimitExceeded(
-            "too_many_webhooks",
-            expected=f"at most {WEBHOOKS} endpoints",
-            found=str(len(endpoints)),
-            fix="Register fewer; a call replaces all that were there.",
-        )
+        raise refusals.app.TOO_MANY_WEBHOOKS(limit=WEBHOOKS, count=len(endpoints))
     for endpoint in endpoints:
         _check_endpoint(endpoint)
     kept = list(dict.fromkeys(endpoints))
     async with platform.database.transaction() as tx:
-        await apps.set_webhooks(tx, app.app_id, kept)
-        await redefined(tx, app.app_id)
+        await app_store.set_webhooks(tx, app.app_id, kept)
+        await on_definition_changed(tx, app.app_id)
     return kept
 
 
 async def report(
-    platform: Platform, app: App, transfer_id: str, said: ProgressReport
+    platform: Platform, app: AppRow, transfer_id: str, reported: ProgressReport
 ) -> ProgressReport:
-    """The app reports its progress, or that it is at an end; the report as it was taken."""
-    taken = check_report(Report(said.status, said.percent, said.message))
+    """Record the progress or final status that an app reports; return the report as accepted."""
+    taken = check_report(ReportedProgress(reported.status, reported.percent, reported.message))
     text = taken.message or ""
     check_text("message", text, longest=len(text))
     async with platform.database.transaction() as tx:
-        stored = await transfer_service.lock_own(tx, app, transfer_id)
+        stored = await transfer.lock_own(tx, app, transfer_id)
         change = record_report(stored.state, taken, tx.now)
         if change is not None:
-            await timeline.write(
+            await timeline_store.write(
                 tx,
                 stored.transfer_id,
                 "progress.reported",
@@ -61,10 +56,10 @@ async def report(
                 message=taken.message,
             )
             if taken.message is not None:
-                await transfers.set_status_message(tx, stored.transfer_id, taken.message)
+                await transfer_store.set_status_message(tx, stored.transfer_id, taken.message)
             await apply(tx, stored, change)
         else:
-            await timeline.write(
+            await timeline_store.write(
                 tx,
                 stored.transfer_id,
                 "progress.ignored",
@@ -75,30 +70,30 @@ async def report(
 
 
 async def leave_feedback(
-    platform: Platform, app: App, transfer_id: str, feedback: Feedback
+    platform: Platform, app: AppRow, transfer_id: str, feedback: Feedback
 ) -> None:
-    """Something for the server app to read; it replaces what was there."""
+    """Store feedback for the server app, replacing any earlier feedback."""
     check_json("details", feedback.details)
     async with platform.database.transaction() as tx:
-        stored = await transfer_service.lock_own(tx, app, transfer_id)
+        stored = await transfer.lock_own(tx, app, transfer_id)
         check_live(stored.state, "leaving feedback")
-        await transfers.set_feedback(tx, stored.transfer_id, feedback.details)
-        await timeline.write(tx, stored.transfer_id, "feedback.left")
+        await transfer_store.set_feedback(tx, stored.transfer_id, feedback.details)
+        await timeline_store.write(tx, stored.transfer_id, "feedback.left")
 
 
-async def listener_error(platform: Platform, app: App, transfer_id: str) -> ListenerError:
-    """What the listener threw."""
+async def listener_error(platform: Platform, app: AppRow, transfer_id: str) -> TransferError:
+    """Return the error that the listener threw."""
     async with platform.database.transaction() as tx:
-        stored = await transfer_service.load_live(tx, app, transfer_id, "reading its error")
+        stored = await transfer.load_live(tx, app, transfer_id, "reading its error")
     if stored.listener_error is None:
-        raise not_found("listener error", transfer_id)
-    return msgspec.convert(stored.listener_error, ListenerError)
+        raise refusals.transfer.LISTENER_ERROR_NOT_FOUND(id=transfer_id)
+    return msgspec.convert(stored.listener_error, TransferError)
 
 
-async def recent(platform: Platform, app: App) -> list[RecentTransfer]:
-    """The app's running transfers, newest first."""
+async def recent(platform: Platform, app: AppRow) -> list[RecentTransfer]:
+    """Return the app's running transfers, newest first."""
     async with platform.database.transaction() as tx:
-        found = await transfers.recent(tx, app.app_id, RECENT_TRANSFERS)
+        found = await transfer_store.recent(tx, app.app_id, RECENT_TRANSFERS)
     return [
         RecentTransfer(
             migration_details=connect_details(stored.details),
@@ -114,14 +109,9 @@ def _check_endpoint(endpoint: str) -> None:
     try:
         parts = urlsplit(endpoint)
         whole = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-        # Credentials in the address would stand against the token in the header.
+        # Credentials in the URL would conflict with the token in the header.
         good = whole and "@" not in parts.netloc and endpoint.isascii()
     except ValueError:
         good = False
     if not good or any(c.isspace() or not c.isprintable() or c == "\\" for c in endpoint):
-        raise Invalid(
-            "endpoint_invalid",
-            expected="an absolute http or https URL of ASCII characters, without credentials",
-            found=repr(endpoint[:200]),
-            fix="Write the whole address, as https://app.example/migration.",
-        )
+        raise refusals.app.ENDPOINT_INVALID(endpoint=endpoint)

@@ -1,10 +1,10 @@
-"""Deliveries as workers see them: claim what is due, then record what came of each attempt.
+"""Claim due messages for delivery.
 
     claim (transaction) ──▶ send (no transaction) ──▶ record (transaction, in ``attempt``)
 
-A claim says in the database whose a message is before anything leaves. A worker that dies in the
-middle leaves its claims; another one finds them (``worker.take_over``), counts the attempts as
-lost and tries again. Nothing is claimed once its acknowledgement is committed.
+A claim records in the database which worker owns a message before anything is sent. If a worker
+dies, its claims remain; another worker finds them (``worker.rescue``), counts the attempts as lost
+and retries. A message is never claimed once its acknowledgement is committed.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -12,17 +12,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from ferryman.figures import Figures
-from ferryman.functions.routes import Route, WebhookRoute
-from ferryman.services.known_apps import KnownApps, endpoint_of
+from ferryman.functions.routes import FunctionRoute, Route, WebhookRoute
+from ferryman.metrics import Metrics
+from ferryman.services.app_cache import AppCache, endpoint_of
 from ferryman.services.platform import Platform
 from ferryman.services.routing import no_way, routes_of
-from ferryman.store import app as apps
-from ferryman.store import breaker as breakers
-from ferryman.store import delivery as deliveries
-from ferryman.store.app import App
+from ferryman.store import app as app_store
+from ferryman.store import breaker as breaker_store
+from ferryman.store import delivery as delivery_store
+from ferryman.store import timeline as timeline_store
+from ferryman.store.app import AppRow
 from ferryman.store.database import Transaction
-from ferryman.store.delivery import ClaimedMessage, Entry, Lane
+from ferryman.store.delivery import ClaimedMessage, Lane
+from ferryman.store.timeline import TimelineRow
 from ferryman.vocab import AppKind, EventType
 
 _AT_ONCE = 500
@@ -30,42 +32,42 @@ _AT_ONCE = 500
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """An attempt that was begun and is now to be made."""
+    """A claimed message, to be sent along its routes."""
 
     message: ClaimedMessage
-    app: App
+    app: AppRow
     routes: tuple[Route, ...]
     claimed_at: datetime
 
 
-async def learn(platform: Platform, known: KnownApps, app_ids: Collection[UUID]) -> None:
-    """Get to know apps before anything of theirs is claimed."""
+async def refresh_apps(platform: Platform, cache: AppCache, app_ids: Collection[UUID]) -> None:
+    """Refresh apps in the cache before claiming their messages."""
     async with platform.database.reading() as tx:
-        await known.refresh(tx, app_ids)
+        await cache.refresh(tx, app_ids)
 
 
 async def claim(
-    platform: Platform, worker_id: UUID, known: KnownApps, rooms: Mapping[Lane, int]
+    platform: Platform, worker_id: UUID, cache: AppCache, quotas: Mapping[Lane, int]
 ) -> list[Delivery]:
-    """Begin attempts at due messages, at most so many of each lane.
+    """Claim due messages, up to the quota of each lane, and return their deliveries.
 
-    What waits in a lane that leads nowhere is given up, or parked until its app registers an
-    address.
+    Messages of a lane without a route are given up or, for a Connect app, parked until the app
+    registers a webhook.
     """
     async with platform.database.transaction() as tx:
-        await known.refresh(tx, {lane.app_id for lane in rooms})
-        routes = {lane: known.routes(lane) for lane in rooms}
-        # In the order of ids, as whoever counts failures holds apps.
-        for lane in sorted(rooms, key=lambda lane: lane.app_id):
+        await cache.refresh(tx, {lane.app_id for lane in quotas})
+        routes = {lane: cache.routes(lane) for lane in quotas}
+        # In the order of ids, in which recording failures locks apps too.
+        for lane in sorted(quotas, key=lambda lane: lane.app_id):
             if not routes[lane]:
                 await _close_lane(tx, lane)
-        open_lanes = {lane: room for lane, room in rooms.items() if routes[lane]}
-        claimed = await deliveries.claim(tx, worker_id, open_lanes) if open_lanes else []
-    _count_claims(platform.figures, claimed, tx.now)
+        open_lanes = {lane: quota for lane, quota in quotas.items() if routes[lane]}
+        claimed = await delivery_store.claim(tx, worker_id, open_lanes) if open_lanes else []
+    _count_claims(platform.metrics, claimed, tx.now)
     return [
         Delivery(
             message,
-            known.apps[message.lane.app_id],
+            cache.apps[message.lane.app_id],
             _not_reached(routes[message.lane], message.reached),
             tx.now,
         )
@@ -73,47 +75,50 @@ async def claim(
     ]
 
 
-async def redefined(tx: Transaction, app_id: UUID) -> None:
-    """The app's definition changed: what waited for an address is due, if there is one now.
+async def on_definition_changed(tx: Transaction, app_id: UUID) -> None:
+    """Release messages that wait for a route, if the app's new definition has one.
 
-    What an address failed with that is its no more keeps nothing back. To be called after the
-    change, in its transaction. Whoever parks messages or counts failures holds the app as it was
-    read, so that neither misses the other.
+    Failures of addresses the app no longer uses are cleared. Call this after the change, in its
+    transaction. Parking messages and counting failures both lock the app as it was read, so neither
+    misses the other.
     """
-    app = await apps.by_id(tx, app_id)
+    app = await app_store.by_id(tx, app_id)
     if app is None:
         return
     routes = {event_type: routes_of(app, event_type) for event_type in EventType}
     ways = [
         (url, event_type)
         for event_type, found in routes.items()
-        for url in {endpoint_of(route) for route in found}
-        if url is not None
+        # A registration may bring another function of the same name, so that one starts again.
+        for url in {endpoint_of(route) for route in found if not isinstance(route, FunctionRoute)}
     ]
-    await breakers.fit(tx, app_id, ways)
+    await breaker_store.fit(tx, app_id, ways)
     if routes[EventType.UPLOADED]:
-        await deliveries.unpark(tx, app_id)
+        await delivery_store.unpark(tx, app_id)
     else:
-        await deliveries.tell_workers(tx)
+        await delivery_store.tell_workers(tx)
 
 
-def given_up(message_id: UUID, transfer_id: UUID) -> Entry:
-    """The entry of a message that nothing more is tried for."""
-    return Entry(transfer_id, "message.undelivered", {"messageId": str(message_id)})
+def given_up(message_id: UUID, transfer_id: UUID) -> TimelineRow:
+    """Return the timeline entry of a message that is given up."""
+    return TimelineRow(transfer_id, "message.undelivered", {"messageId": str(message_id)})
 
 
 async def _close_lane(tx: Transaction, lane: Lane) -> None:
-    app = await apps.by_id_shared(tx, lane.app_id)
+    app = await app_store.by_id_shared(tx, lane.app_id)
     if app is None or routes_of(app, lane.event_type):
         return
-    closed = await deliveries.close_lane(
-        tx, lane, no_way(app), park=app.kind is AppKind.CONNECT, size=_AT_ONCE
-    )
-    await deliveries.write(tx, [given_up(*each) for each in closed])
+    closed = await delivery_store.close_lane(tx, lane, no_way(app), park=_waits(app), size=_AT_ONCE)
+    await timeline_store.add(tx, [given_up(*each) for each in closed])
+
+
+def _waits(app: AppRow) -> bool:
+    """Return whether an app without a route may get one later."""
+    return app.removed_at is None and (app.kind is AppKind.CONNECT or app.suspended_at is not None)
 
 
 def _not_reached(routes: tuple[Route, ...], reached: Sequence[str]) -> tuple[Route, ...]:
-    """The ways that are left to go: a webhook that took the message is not sent it again."""
+    """Return the remaining routes, without webhooks that already took the message."""
     if not reached:
         return routes
     return tuple(
@@ -121,9 +126,9 @@ def _not_reached(routes: tuple[Route, ...], reached: Sequence[str]) -> tuple[Rou
     )
 
 
-def _count_claims(figures: Figures, claimed: Sequence[ClaimedMessage], now: datetime) -> None:
-    figures.shift("ferryman_deliveries_in_flight", len(claimed))
+def _count_claims(metrics: Metrics, claimed: Sequence[ClaimedMessage], now: datetime) -> None:
+    metrics.inc("ferryman_deliveries_in_flight", len(claimed))
     for message in claimed:
         if message.number == 1:
             waited = (now - message.created_at).total_seconds()
-            figures.observe("ferryman_first_attempt_seconds", max(waited, 0.0))
+            metrics.observe("ferryman_first_attempt_seconds", max(waited, 0.0))

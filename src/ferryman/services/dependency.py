@@ -1,13 +1,14 @@
-"""Splitting an app's part of a migration into transfers, and what their ends mean to others."""
+"""Split an app's part of a migration into transfers, and apply the rules of their dependencies."""
 
 from uuid import UUID
 
-from ferryman.domain.dependency import Definition, Readiness, readiness, to_run_again, to_skip
+from ferryman import refusals
+from ferryman.domain.dependency import Definition, DependencyState, readiness, to_run_again, to_skip
 from ferryman.domain.transfer import skip
-from ferryman.errors import Conflict
 from ferryman.ids import new_id
-from ferryman.store import dependency, timeline
-from ferryman.store import transfer as transfers
+from ferryman.store import dependency as dependency_store
+from ferryman.store import timeline as timeline_store
+from ferryman.store import transfer as transfer_store
 from ferryman.store.database import Transaction
 from ferryman.store.transfer import StoredTransfer
 from ferryman.vocab import TransferStatus
@@ -16,10 +17,10 @@ from ferryman.vocab import TransferStatus
 async def split(
     tx: Transaction, stored: StoredTransfer, definitions: list[Definition]
 ) -> StoredTransfer:
-    """Make one transfer for each definition; the first takes the place of the locked one.
+    """Create one transfer per definition; the first definition goes to the locked transfer.
 
-    ``definitions`` are in an order in which they can run. Nothing is split that was claimed,
-    started, split or run before: what was said to an agent or an app stays true.
+    ``definitions`` are in an order in which they can run. A transfer is split only before it is
+    claimed, started, split or re-run, so that nothing an agent or app was told becomes false.
     """
     untouched = (
         stored.state.status is TransferStatus.READY
@@ -30,11 +31,11 @@ async def split(
     if not definitions or not untouched:
         return stored
     first, *others = definitions
-    await dependency.define(tx, stored.transfer_id, first)
-    await timeline.write(tx, stored.transfer_id, "transfer.named", transferName=first.name)
+    await dependency_store.define(tx, stored.transfer_id, first)
+    await timeline_store.write(tx, stored.transfer_id, "transfer.named", transferName=first.name)
     for position, definition in enumerate(others, start=1):
         await add(tx, stored, definition, position)
-    return await transfers.lock(tx, stored.transfer_id) or stored
+    return await transfer_store.lock(tx, stored.transfer_id) or stored
 
 
 async def add(
@@ -44,9 +45,9 @@ async def add(
     position: int,
     original_transfer_id: UUID | None = None,
 ) -> UUID:
-    """A READY transfer of a definition, in the migration and of the app of another one."""
+    """Insert a READY transfer of a definition, in the migration and app of ``beside``."""
     transfer_id = new_id()
-    await transfers.insert(
+    await transfer_store.insert(
         tx,
         transfer_id=transfer_id,
         migration_id=beside.migration_id,
@@ -57,7 +58,7 @@ async def add(
         definition=definition,
         position=position,
     )
-    await timeline.write(
+    await timeline_store.write(
         tx,
         transfer_id,
         "transfer.created",
@@ -69,24 +70,24 @@ async def add(
 
 
 async def skip_dependants(tx: Transaction, settled: StoredTransfer) -> None:
-    """Skip the READY transfers that can never run now that this one is settled.
+    """Skip the READY transfers that can never run now that this one has settled.
 
-    They are locked in the order of their definitions, which no transaction goes against. Nothing
-    else follows from it: they have no timer and no message, and the app never heard of them.
+    They are locked in the order of their definitions, as everywhere else. Nothing else follows:
+    they have no timer and no message, and their app never heard of them.
     """
     if settled.transfer_name is None:
         return
-    members = await dependency.newest_of_each_name(tx, settled.migration_id, settled.app_id)
+    members = await dependency_store.newest_of_each_name(tx, settled.migration_id, settled.app_id)
     found = to_skip({name: m.member for name, m in members.items()}, settled.transfer_name)
     for name in sorted(found, key=lambda name: members[name].position):
-        stored = await transfers.lock(tx, members[name].transfer_id)
+        stored = await transfer_store.lock(tx, members[name].transfer_id)
         if stored is None or stored.state.status is not TransferStatus.READY:
             continue
         skipped = skip(stored.state, tx.now).transfer
-        await transfers.save(tx, stored.transfer_id, skipped)
+        await transfer_store.save(tx, stored.transfer_id, skipped)
         culprit = members[found[name]].transfer_id
-        await dependency.record_skip(tx, stored.transfer_id, culprit)
-        await timeline.write(
+        await dependency_store.record_skip(tx, stored.transfer_id, culprit)
+        await timeline_store.write(
             tx,
             stored.transfer_id,
             "transfer.changed",
@@ -97,35 +98,27 @@ async def skip_dependants(tx: Transaction, settled: StoredTransfer) -> None:
 
 
 async def check_may_start(tx: Transaction, stored: StoredTransfer) -> None:
-    """Refuse a transfer whose turn has not come."""
+    """Refuse a transfer whose dependencies have not settled."""
     if not stored.depends_on:
         return
-    members = await dependency.newest_of_each_name(tx, stored.migration_id, stored.app_id)
-    if readiness(members[name].member for name in stored.depends_on) is not Readiness.GO:
+    members = await dependency_store.newest_of_each_name(tx, stored.migration_id, stored.app_id)
+    if readiness(members[name].member for name in stored.depends_on) is not DependencyState.GO:
         waiting = [n for n in stored.depends_on if not members[n].member.status.final]
-        raise Conflict(
-            "transfer_dependency_running",
-            expected="a transfer whose dependencies are settled",
-            found=f"{', '.join(map(repr, waiting))[:200]} not settled",
-            fix="Claim transfers: each is handed out when its turn has come.",
-        )
+        raise refusals.transfer.DEPENDENCY_RUNNING(names=", ".join(map(repr, waiting)))
 
 
 async def run_again(tx: Transaction, rerun: StoredTransfer) -> list[UUID]:
-    """New transfers for those that the failure of this one had skipped, before it is re-run.
+    """Insert new transfers for those skipped because this one failed, before it is re-run.
 
-    They are first runs where their listeners were never called, and re-runs where those were
-    re-runs. Refused while a failure holds back the one to be re-run itself.
+    A transfer whose listener was never called is added as a first run; a re-run stays a re-run.
+    Refused while a failed dependency blocks the transfer itself.
     """
     if rerun.transfer_name is None:
         return []
-    members = await dependency.newest_of_each_name(tx, rerun.migration_id, rerun.app_id)
+    members = await dependency_store.newest_of_each_name(tx, rerun.migration_id, rerun.app_id)
     if failed := [name for name in rerun.depends_on if members[name].member.failed]:
-        raise Conflict(
-            "transfer_dependency_failed",
-            expected="a transfer whose blocking dependencies did not fail",
-            found=", ".join(f"{name!r} {members[name].member.status}" for name in failed)[:200],
-            fix="Re-run those first.",
+        raise refusals.transfer.DEPENDENCY_FAILED(
+            found=", ".join(f"{name!r} {members[name].member.status}" for name in failed)
         )
     names = to_run_again({name: m.member for name, m in members.items()}, rerun.transfer_name)
     return [

@@ -1,11 +1,11 @@
-"""What an event says: the payload in the form of the app's kind."""
+"""Build the payload of an event, in the form for the app's kind."""
 
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
-from ferryman.store.app import App
+from ferryman.store.app import AppRow
 from ferryman.store.transfer import StoredTransfer
 from ferryman.vocab import AppKind, ConnectEventType, EventType
 from ferryman.wire.connect import ConnectDetails, ConnectEvent
@@ -14,24 +14,24 @@ from ferryman.wire.migration import MigrationDetails
 
 
 def payload_of(
-    app: App,
+    app: AppRow,
     stored: StoredTransfer,
     event_type: EventType,
     message_id: UUID,
     extra: dict[str, Any],
 ) -> ForgeEvent | ConnectEvent:
-    """The event as the app gets it; ``extra`` holds the fields of uploads and errors."""
+    """Return an event as the app receives it; ``extra`` holds the fields of uploads and errors."""
     build = _connect if app.kind is AppKind.CONNECT else _forge
     return build(app, stored, event_type, message_id, extra)
 
 
 def connect_details(details: MigrationDetails) -> ConnectDetails:
-    """Details of a migration as Connect apps get them."""
+    """Return the details of a migration as Connect apps receive them."""
     return ConnectDetails(**msgspec.structs.asdict(details))
 
 
 def _connect(
-    app: App,
+    app: AppRow,
     stored: StoredTransfer,
     event_type: EventType,
     message_id: UUID,
@@ -50,7 +50,7 @@ def _connect(
 
 
 def _forge(
-    _app: App,
+    _app: AppRow,
     stored: StoredTransfer,
     event_type: EventType,
     message_id: UUID,

@@ -1,79 +1,83 @@
-"""How an export ends: it is complete, its listener came back, or its listener threw."""
+"""End an export: completed, returned or failed with an exception."""
 
 from collections.abc import Iterable, Sequence
 from uuid import UUID
 
-from ferryman.domain import transfer as rules
+import msgspec
+
+from ferryman import refusals
+from ferryman.domain import export as export_rules
 from ferryman.domain.limits import LOG_CHARACTERS
-from ferryman.domain.text import plural
-from ferryman.services import transfer as transfer_service
-from ferryman.services.decision import apply, count_unfinished
+from ferryman.services import transfer
+from ferryman.services.changes import apply, count_unfinished
 from ferryman.services.platform import Platform, check_text
-from ferryman.store import timeline
-from ferryman.store import transfer as transfers
-from ferryman.store import upload as uploads
-from ferryman.store.app import App
+from ferryman.store import timeline as timeline_store
+from ferryman.store import transfer as transfer_store
+from ferryman.store import upload as upload_store
+from ferryman.store.app import AppRow
 from ferryman.store.database import Transaction
-from ferryman.store.upload import Unfinished
+from ferryman.store.upload import UnfinishedUpload
+from ferryman.text import plural
 from ferryman.vocab import GivenUp
 from ferryman.wire.listener import ListenerError
 from ferryman.wire.message import TransferError
 
 _NAMED_FILES = 10
-"""How many unfinished files a refusal names."""
+"""Most unfinished files that a refusal names."""
 
 
 async def complete(
-    platform: Platform, app: App, transfer_id: str, *, abandon: bool = False
+    platform: Platform, app: AppRow, transfer_id: str, *, abandon: bool = False
 ) -> None:
-    """The server app has exported everything; of a Connect app: its listener returned.
+    """Record that the server app exported everything, or that a Connect app's listener returned.
 
-    ``abandon`` does without the files of this claim that are unfinished; otherwise they refuse it.
-    Files of earlier claims that the listener did not resume are not part of what it exported.
+    Unfinished files of this claim refuse the call unless ``abandon`` gives them up. Files of
+    earlier claims that the listener did not resume are not part of the export.
     """
     async with platform.database.transaction() as tx:
-        stored = await transfer_service.lock_exporting(tx, app, transfer_id)
+        stored = await transfer.lock_exporting(tx, app, transfer_id)
         exported = stored.state.export_completed_at is not None
         if exported and not abandon:
             return
         if abandon:
-            await uploads.hold_intake(tx, stored.transfer_id)
-            keys = await uploads.abandon_unfinished(tx, stored.transfer_id, stored.claims)
+            await upload_store.hold_intake(tx, stored.transfer_id)
+            keys = await upload_store.abandon_unfinished(tx, stored.transfer_id, stored.claims)
             await tell_given_up(tx, stored.transfer_id, keys, GivenUp.DELIBERATE)
         stored = await count_unfinished(tx, stored)
         if stored.state.unfinished and not stored.state.status.final:
-            rules.check_exporting(stored.state, "completing the export")
-            files = await uploads.unfinished(tx, stored.transfer_id, _NAMED_FILES)
-            raise rules.export_incomplete(_in_words(files, stored.state.unfinished))
-        decide = rules.give_up_file if exported else rules.complete_export
+            export_rules.check_exporting(stored.state, "completing the export")
+            files = await upload_store.unfinished(tx, stored.transfer_id, _NAMED_FILES)
+            found = _in_words(files, stored.state.unfinished)
+            raise refusals.transfer.EXPORT_INCOMPLETE(found=found)
+        decide = export_rules.give_up_file if exported else export_rules.complete_export
         change = decide(stored.state, tx.now)
-        old = await uploads.supersede(tx, stored.transfer_id, stored.claims, resumable=True)
+        old = await upload_store.supersede(tx, stored.transfer_id, stored.claims, resumable=True)
         await tell_given_up(tx, stored.transfer_id, old, GivenUp.SUPERSEDED)
         if change.transfer != stored.state and not change.events:
-            await timeline.write(tx, stored.transfer_id, "listener.returned")
+            await timeline_store.write(tx, stored.transfer_id, "listener.returned")
         await apply(tx, stored, change)
 
 
-async def record_return(platform: Platform, app: App, transfer_id: str) -> None:
-    """The listener came back without an exception, whether or not it completed its export."""
+async def record_return(platform: Platform, app: AppRow, transfer_id: str) -> None:
+    """Record that the listener returned without an exception, its export complete or not."""
     async with platform.database.transaction() as tx:
-        stored = await transfer_service.lock_exporting(tx, app, transfer_id)
-        change = rules.record_return(stored.state, tx.now)
+        stored = await transfer.lock_exporting(tx, app, transfer_id)
+        change = export_rules.record_return(stored.state, tx.now)
         if change.transfer != stored.state:
-            await timeline.write(tx, stored.transfer_id, "listener.returned")
+            await timeline_store.write(tx, stored.transfer_id, "listener.returned")
         await apply(tx, stored, change)
 
 
 async def tell_given_up(
     tx: Transaction, transfer_id: UUID, keys: Iterable[UUID], reason: GivenUp
 ) -> None:
-    """Note in the timeline which files will not come, and why."""
-    told = [("upload.aborted", {"key": str(key), "reason": reason}) for key in keys]
-    if told:
-        await timeline.write_many(tx, transfer_id, told)
+    """Write to the timeline which files were given up, and why."""
+    entries = [("upload.aborted", {"key": str(key), "reason": reason}) for key in keys]
+    if entries:
+        await timeline_store.write_many(tx, transfer_id, entries)
 
 
-def _in_words(files: Sequence[Unfinished], count: int) -> str:
+def _in_words(files: Sequence[UnfinishedUpload], count: int) -> str:
     named = [
         f"{each.label!r}"[:80] if each.label is not None else f"upload {each.upload_id}"
         for each in files
@@ -92,23 +96,35 @@ def _in_words(files: Sequence[Unfinished], count: int) -> str:
 
 
 async def record_error(
-    platform: Platform, app: App, transfer_id: str, error: ListenerError
+    platform: Platform, app: AppRow, transfer_id: str, error: ListenerError
 ) -> None:
-    """The listener threw."""
+    """Record that the listener threw, and tell the cloud app."""
     check_text("exception_type", error.exception_type, longest=LOG_CHARACTERS)
     check_text("stack_trace", error.safe_stack_trace, longest=LOG_CHARACTERS)
+    for name, text in (("frame", error.frame), ("message", error.message)):
+        if text is not None:
+            check_text(name, text, longest=LOG_CHARACTERS)
     async with platform.database.transaction() as tx:
-        stored = await transfer_service.lock_exporting(tx, app, transfer_id)
-        change = rules.record_error(stored.state, tx.now)
-        await transfers.record_listener_error(tx, stored.transfer_id, error)
+        stored = await transfer.lock_exporting(tx, app, transfer_id)
+        change = export_rules.record_error(stored.state, tx.now)
+        await transfer_store.record_listener_error(
+            tx, stored.transfer_id, {k: v for k, v in msgspec.to_builtins(error).items() if v}
+        )
         transfer_error = TransferError(
             exception_type=error.exception_type, safe_stack_trace=error.safe_stack_trace
         )
-        await timeline.write(
+        await timeline_store.write(
             tx,
             stored.transfer_id,
             "listener.threw",
             exceptionType=error.exception_type,
+            **_reason(error),
             error=error.safe_stack_trace,
         )
         await apply(tx, stored, change, fields=[{"transfer_error": transfer_error}])
+
+
+def _reason(error: ListenerError) -> dict[str, str]:
+    place = None if error.frame is None else f"at {error.frame}"
+    reason = ", ".join(filter(None, (error.message, place)))
+    return {"reason": reason} if reason else {}

@@ -1,30 +1,37 @@
-"""Whether the platform can be used: each thing that it needs, looked at by itself."""
+"""Check whether the platform is usable, one dependency at a time."""
 
 import asyncio
 
-from ferryman.domain.snapshot import Workers
-from ferryman.errors import PlatformError
+from ferryman.disk import room_in, try_writing
+from ferryman.domain.diagnosis.snapshot import Workers
+from ferryman.errors import ConfigError, PlatformError
+from ferryman.functions.hosting import Hosting
 from ferryman.services.platform import Platform
-from ferryman.store import health
-from ferryman.store import worker as workers
+from ferryman.store import health as health_store
+from ferryman.store import history as history_store
+from ferryman.store import worker as worker_store
 from ferryman.wire.health import Check, Readiness
 
 _SECONDS = 2.0
-"""For each look: whoever asks waits a few seconds at most."""
+"""Timeout of each check, so that a probe is answered within a few seconds."""
 
 _KEPT_SECONDS = 5.0
-"""However many ask, the store is asked no more often."""
+_KEPT_UNREADY_SECONDS = 0.5
+"""Results are cached, so that many probes do not load the store; failures only briefly."""
 
 _NEEDED = frozenset({"database", "migrations"})
-"""Without these no call succeeds. All the others are shared by all replicas and fail for part of
-the calls only: to take every replica out for them would stop acknowledgements as well."""
+"""Checks without which every call fails.
+
+The other dependencies are shared by all replicas and fail only some calls: taking every replica out
+of service would also stop acknowledgements.
+"""
 
 
-_UNKNOWN = Check(ok=False, found="unknown: the database does not answer, or is older")
+_UNKNOWN = Check(ok=False, found="unknown: the database does not answer, or has another schema")
 
 
 class HealthCheck:
-    """Answers those that ask whether this process may be sent requests."""
+    """A check whether this process can serve requests."""
 
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
@@ -33,46 +40,74 @@ class HealthCheck:
         self._kept: Readiness
 
     async def read(self) -> Readiness:
-        """How it stands now, or stood a moment ago."""
+        """Return the current state, cached for a few seconds."""
         async with self._lock:
             loop = asyncio.get_running_loop()
             if loop.time() >= self._until:
                 self._kept = await _look(self._platform)
-                self._until = loop.time() + _KEPT_SECONDS
+                kept = _KEPT_SECONDS if self._kept.status == "ready" else _KEPT_UNREADY_SECONDS
+                self._until = loop.time() + kept
             return self._kept
 
 
 async def _look(platform: Platform) -> Readiness:
-    checks, store = await asyncio.gather(_database(platform), _object_store(platform))
-    checks["objectStore"] = store
+    checks, store, hosting = await asyncio.gather(
+        _database(platform), _object_store(platform), _hosting(platform)
+    )
+    checks["objectStore"], checks["disk"] = store, await asyncio.to_thread(_disk, platform)
+    checks["functions"] = _functions(hosting)
     failing = {name for name, check in checks.items() if not check.ok}
     status = "unready" if failing & _NEEDED else "degraded" if failing else "ready"
-    return Readiness(status=status, checks=checks)
+    mode = "" if hosting is None else hosting.mode
+    return Readiness(status=status, checks=checks, functions=mode)
+
+
+async def _hosting(platform: Platform) -> Hosting | None:
+    try:
+        async with asyncio.timeout(_SECONDS):
+            return await platform.hostings.find()
+    except TimeoutError:
+        return None
+
+
+def _functions(hosting: Hosting | None) -> Check:
+    if hosting is None:
+        return Check(ok=False, found=f"a sandbox is being tried, for more than {_SECONDS:g} s")
+    return Check(ok=hosting.refusal is None, found=hosting.found)
 
 
 async def _database(platform: Platform) -> dict[str, Check]:
-    silence = platform.silence
+    silence = platform.heartbeat_timeout
     try:
         async with asyncio.timeout(_SECONDS), platform.database.reading() as tx:
-            if await health.read_only(tx):
+            if await health_store.read_only(tx):
                 return _unanswered("a server that takes no writes: a standby, or read-only")
-            missing = await health.missing_migrations(tx)
-            seen = None if missing else await workers.alive(tx, silence)
+            schema = _schema(await history_store.read(tx.connection))
+            seen = await worker_store.alive(tx, silence) if schema.ok else None
     except TimeoutError:
         return _unanswered(f"no answer within {_SECONDS:g} s")
     except PlatformError as exc:
         return _unanswered(exc.found)
     return {
         "database": Check(ok=True, found="it answers"),
-        "migrations": Check(
-            ok=not missing, found=f"missing: {', '.join(missing)}" if missing else "up to date"
-        ),
+        "migrations": schema,
         "workers": _UNKNOWN if seen is None else _workers(seen),
     }
 
 
+def _schema(found: history_store.History) -> Check:
+    """Check the schema; one newer than this process may no longer fit its statements."""
+    try:
+        history_store.check(found)
+    except ConfigError as exc:
+        return Check(ok=False, found=f"{exc.code}: {exc.found}")
+    if found.missing:
+        return Check(ok=False, found=f"missing: {', '.join(found.missing)}")
+    return Check(ok=True, found="up to date")
+
+
 def _workers(seen: Workers) -> Check:
-    """At what they fail is told to operators only, by an explanation."""
+    """Count workers; the causes of failures are shown only to operators, in explanations."""
     failing = len(seen.failing)
     found = f"{seen.alive} seen within {seen.silence.total_seconds():g} s"
     return Check(ok=seen.alive > failing, found=f"{found}, {failing} failing" if failing else found)
@@ -86,6 +121,17 @@ def _unanswered(found: str) -> dict[str, Check]:
     }
 
 
+def _disk(platform: Platform) -> Check:
+    """Check the free space; below the reserve no app data is taken, but all else works."""
+    settings = platform.settings
+    try:
+        room = room_in(settings.data_dir, settings.disk_reserve_bytes)
+    except OSError as exc:
+        return Check(ok=False, found=f"the data folder cannot be used: {exc.strerror}")
+    found = f"{room.free >> 20} MiB free, {room.reserve >> 20} MiB of them in reserve"
+    return Check(ok=room.left > 0, found=found)
+
+
 async def _object_store(platform: Platform) -> Check:
     try:
         async with asyncio.timeout(_SECONDS):
@@ -93,8 +139,13 @@ async def _object_store(platform: Platform) -> Check:
                 return Check(ok=False, found="a folder that is not this platform's, or none")
             async for _ in platform.objects.unfinished():
                 break
+            if not platform.settings.object_store:
+                folder = platform.settings.data_dir / "objects" / "incoming"
+                await asyncio.to_thread(try_writing, folder)
     except TimeoutError:
         return Check(ok=False, found=f"no answer within {_SECONDS:g} s")
     except PlatformError as exc:
         return Check(ok=False, found=exc.found)
+    except OSError as exc:
+        return Check(ok=False, found=f"it takes no writes: {exc.strerror}")
     return Check(ok=True, found="it answers")

@@ -1,23 +1,24 @@
-"""One lifecycle call to a Connect app: what is sent, and what it means that it failed."""
+"""Make one lifecycle call to a Connect app, and explain its failure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 from uuid import UUID
 
-from ferryman import connect_token
+from ferryman import connect_token, refusals
 from ferryman.clock import wall_now
 from ferryman.domain.outcome import Outcome
 from ferryman.errors import OutsideError
-from ferryman.functions.descriptor import Descriptor
+from ferryman.functions.descriptor import Descriptor, product_of
+from ferryman.services.key_ring import KeyRing
 from ferryman.services.platform import Platform
 from ferryman.services.routing import client_key
-from ferryman.store.app import App
-from ferryman.tokens import SigningKey, install_token
+from ferryman.store.app import AppRow
+from ferryman.tokens import install_token
 
 
 class Post(Protocol):
-    """Sends one JSON body; whatever the receiver does, it raises nothing."""
+    """A function that sends one JSON body; it never raises, whatever the receiver does."""
 
     async def __call__(
         self, url: str, payload: Mapping[str, object], headers: Mapping[str, str]
@@ -26,18 +27,18 @@ class Post(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Lifecycle:
-    """What lifecycle calls are made with."""
+    """The signing keys and HTTP client of lifecycle calls."""
 
-    key: SigningKey
+    keys: KeyRing
     post: Post
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call that was begun. ``secret`` is what it hands over, and ``fresh`` if never before."""
+    """A lifecycle call; ``secret`` is handed over, and ``fresh`` if it was never sent before."""
 
     call_id: UUID
-    app: App
+    app: AppRow
     descriptor: Descriptor
     secret: str | None = None
     fresh: bool = False
@@ -46,14 +47,15 @@ class Call:
 async def post_event(
     platform: Platform, lifecycle: Lifecycle, call: Call, event: str, path: str | None
 ) -> Outcome:
-    """One lifecycle event: RS256 where no secret is shared yet or any more, else HS256."""
+    """Post one lifecycle event, signed RS256 while no secret is shared, otherwise HS256."""
     app, url = call.app, call.descriptor.url(path or "/")
-    request = connect_token.Request("POST", *call.descriptor.hashed(url), context="")
+    request = connect_token.TokenRequest("POST", *call.descriptor.hashed(url), context="")
     if event == "enabled" and call.secret is not None:
         token = connect_token.sign(call.secret, client_key(app), request, wall_now())
     else:
+        await lifecycle.keys.refresh()
         token = install_token(
-            lifecycle.key,
+            lifecycle.keys.current,
             client_key=client_key(app),
             audience=str((app.descriptor or {}).get("baseUrl")),
             qsh=request.qsh,
@@ -65,7 +67,7 @@ async def post_event(
         "clientKey": client_key(app),
         "baseUrl": site,
         "displayUrl": site,
-        "productType": "jira",
+        "productType": product_of(app.descriptor or {}),
         "description": "Ferryman",
         "eventType": event,
     }
@@ -76,25 +78,15 @@ async def post_event(
 
 
 def error_of(call: Call, outcome: Outcome) -> str:
-    """What went wrong; an app that answers with what it was sent shows no secret by it."""
+    """Return the error text, with the secret masked in case the app echoed it."""
     text = outcome.error or "no reason given"
     return text if call.secret is None else text.replace(call.secret, "(secret)")
 
 
 def failure(call: Call, outcome: Outcome) -> OutsideError:
+    """Return the error to raise for a failed call: ``install_unanswered`` or
+    ``install_refused``."""
     url = call.descriptor.url(call.descriptor.installed or "/").partition("?")[0]
-    expected, found = f"a 2xx answer from {url}", error_of(call, outcome)[:500]
-    if outcome.status is None and outcome.stage != "before":
-        return OutsideError(
-            "install_unanswered",
-            expected=expected,
-            found=found,
-            fix="Install again: the same secret is offered. Until then the app's calls with it "
-            "are accepted, since it may have taken it.",
-        )
-    return OutsideError(
-        "install_refused",
-        expected=expected,
-        found=found,
-        fix="Nothing was changed. Mend the app or its baseUrl, and install it again.",
-    )
+    unanswered = outcome.status is None and outcome.stage != "before"
+    row = refusals.app.INSTALL_UNANSWERED if unanswered else refusals.app.INSTALL_REFUSED
+    return row(url=url, found=error_of(call, outcome))

@@ -1,9 +1,9 @@
-"""The manifest of a transfer: every file with its size and digests, in the same bytes always.
+"""The manifest of a transfer: every file with size and digests, always in the same bytes.
 
-It is JSON of a fixed form: a head on one line, a line for each file by key, a line of totals,
-and a last line with the sha256 of all bytes before it. So it is written and checked in one pass
-(``head -n -1 FILE | sha256sum``), in memory that does not grow with the number of files. It says
-nothing that changes later: two manifests of an ended transfer are equal byte by byte.
+It is JSON in a fixed layout: a head on one line, one line per file ordered by key, a line of
+totals, and a last line with the sha256 of all bytes before it. So it is written and checked in one
+pass (``head -n -1 FILE | sha256sum``) and in constant memory. It holds nothing that changes later:
+two manifests of a settled transfer are byte-for-byte equal.
 """
 
 from collections.abc import AsyncIterator
@@ -12,14 +12,14 @@ from uuid import UUID
 
 import msgspec
 
+from ferryman import refusals
 from ferryman.clock import epoch_ms
 from ferryman.domain.scope import check_app_data
-from ferryman.errors import not_found
-from ferryman.services import transfer as transfer_service
+from ferryman.services import transfer
 from ferryman.services.platform import Platform, parse_id
-from ferryman.store import proof
-from ferryman.store import transfer as transfers
-from ferryman.store.app import App
+from ferryman.store import proof as proof_store
+from ferryman.store import transfer as transfer_store
+from ferryman.store.app import AppRow
 from ferryman.store.proof import StoredFile
 from ferryman.store.transfer import StoredTransfer
 from ferryman.wire.manifest import (
@@ -38,19 +38,21 @@ _PAGE = 500
 
 
 async def of_transfer(platform: Platform, transfer_id: str) -> AsyncIterator[bytes]:
-    """The manifest, for the operator; raises ``NotFound`` before the first byte."""
-    wanted = parse_id("transfer", transfer_id)
+    """Stream the manifest for the operator; raise ``NotFound`` before the first byte."""
+    wanted = parse_id(refusals.transfer.NOT_FOUND, transfer_id)
     async with platform.database.reading() as tx:
-        stored = await transfers.by_id(tx, wanted)
+        stored = await transfer_store.by_id(tx, wanted)
     if stored is None:
-        raise not_found("transfer", transfer_id)
+        raise refusals.transfer.NOT_FOUND(id=transfer_id)
     return _lines(platform, stored)
 
 
-async def of_own_transfer(platform: Platform, app: App, transfer_id: str) -> AsyncIterator[bytes]:
-    """The manifest, for either side of the app; also when the transfer has settled."""
+async def of_own_transfer(
+    platform: Platform, app: AppRow, transfer_id: str
+) -> AsyncIterator[bytes]:
+    """Stream the manifest for either side of the app, even after the transfer settled."""
     async with platform.database.reading() as tx:
-        stored = await transfer_service.load_own(tx, app, transfer_id)
+        stored = await transfer.load_own(tx, app, transfer_id)
     check_app_data(stored.access_scopes)
     return _lines(platform, stored)
 
@@ -63,7 +65,7 @@ async def _lines(platform: Platform, stored: StoredTransfer) -> AsyncIterator[by
     after, more = UUID(int=0), True
     while more:
         async with platform.database.reading() as tx:
-            found, more = await proof.files(tx, stored.transfer_id, after=after, size=_PAGE)
+            found, more = await proof_store.files(tx, stored.transfer_id, after=after, size=_PAGE)
         for each in found:
             text += end + msgspec.json.encode(_entry(each))
             end = b",\n"
@@ -111,6 +113,7 @@ def _entry(file: StoredFile) -> ManifestFile:
         label=file.label,
         size=file.size,
         sha256=file.sha256,
+        parts_sha256=file.parts_sha256,
         created_at=epoch_ms(file.created_at),
         parts=[_part(part) for part in file.parts],
     )

@@ -1,56 +1,44 @@
-"""Mappings and containers, as both sides read them."""
+"""Read mappings, containers and feedback."""
 
 from uuid import UUID
 
-from ferryman.domain.limits import CONTAINER_PAGE
+from ferryman import refusals
+from ferryman.domain.limits import CONTAINER_PAGE, KEY_CHARACTERS
 from ferryman.domain.mapping import life
 from ferryman.domain.scope import check_mapping
-from ferryman.errors import Invalid, LimitExceeded, not_found
-from ferryman.services import transfer as transfer_service
-from ferryman.services.mapping_load import KEY_CHARACTERS
+from ferryman.services import transfer
 from ferryman.services.mapping_report import note_missing
 from ferryman.services.platform import (
     Platform,
-    bad_cursor,
     check_text,
     decode_cursor,
     encode_cursor,
     page_size,
     parse_id,
 )
-from ferryman.store import mapping as mappings
-from ferryman.store import migration as migrations
-from ferryman.store.app import App
+from ferryman.store import mapping as mapping_store
+from ferryman.store import migration as migration_store
+from ferryman.store.app import AppRow
 from ferryman.vocab import ContainerType
 from ferryman.wire.mapping import ContainerPage, MappingPage, PageMeta
 from ferryman.wire.migration import Container
 
 
 async def find(
-    platform: Platform, app: App, transfer_id: str, namespace: str, keys: list[str]
+    platform: Platform, app: AppRow, transfer_id: str, namespace: str, keys: list[str]
 ) -> dict[str, str]:
-    """Cloud keys of those server keys that have one; the others are absent."""
+    """Return the cloud keys of the given server keys; keys without a mapping are absent."""
     greatest = platform.settings.find_keys
     if len(keys) > greatest:
-        raise LimitExceeded(
-            "too_many_keys",
-            expected=f"at most {greatest} keys in one look-up",
-            found=str(len(keys)),
-            fix="Look the keys up in several calls, or page through the namespace.",
-        )
+        raise refusals.mapping.TOO_MANY_KEYS(limit=greatest, count=len(keys))
     if any(not key for key in keys) or len(set(keys)) != len(keys):
-        raise Invalid(
-            "keys_invalid",
-            expected="unique keys, none of them empty",
-            found="an empty or repeated key",
-            fix="Remove it; each key is answered once.",
-        )
+        raise refusals.mapping.KEYS_INVALID()
     for text in (namespace, *keys):
         check_text("key", text, longest=KEY_CHARACTERS)
     async with platform.database.reading() as tx:
-        stored = await transfer_service.load_live(tx, app, transfer_id, "reading mappings")
+        stored = await transfer.load_live(tx, app, transfer_id, "reading mappings")
         check_mapping(stored.access_scopes, namespace)
-        found = await mappings.find(
+        found = await mapping_store.find(
             tx,
             stored.migration_scope_id,
             namespace,
@@ -64,23 +52,23 @@ async def find(
 
 async def page(
     platform: Platform,
-    app: App,
+    app: AppRow,
     transfer_id: str,
     namespace: str,
     *,
     cursor: str | None,
     size: int | None,
 ) -> MappingPage:
-    """A namespace's pairs in the order of their server keys."""
+    """Return a page of a namespace's mappings, ordered by server key."""
     greatest = platform.settings.mapping_page
     limit = page_size(size, default=greatest, greatest=greatest)
     check_text("key", namespace, longest=KEY_CHARACTERS)
-    query = ("mappings", parse_id("transfer", transfer_id), namespace)
+    query = ("mappings", parse_id(refusals.transfer.NOT_FOUND, transfer_id), namespace)
     after = check_text("cursor", decode_cursor(cursor, *query) or "", longest=KEY_CHARACTERS)
     async with platform.database.transaction() as tx:
-        stored = await transfer_service.load_live(tx, app, transfer_id, "reading mappings")
+        stored = await transfer.load_live(tx, app, transfer_id, "reading mappings")
         check_mapping(stored.access_scopes, namespace)
-        found = await mappings.page(
+        found = await mapping_store.page(
             tx,
             stored.migration_scope_id,
             namespace,
@@ -99,35 +87,35 @@ async def page(
 
 async def containers(
     platform: Platform,
-    app: App,
+    app: AppRow,
     transfer_id: str,
     container_type: str,
     *,
     cursor: str | None,
     size: int | None,
 ) -> ContainerPage:
-    """What the admin selected. A ``Site`` comes back even for a migration of a single space."""
+    """Return a page of the containers the admin selected.
+
+    A ``Site`` is listed even for a migration of a single space.
+    """
     try:
         wanted = ContainerType(container_type)
     except ValueError:
-        raise Invalid(
-            "container_type_unknown",
-            expected="containerType out of " + ", ".join(ContainerType),
-            found=repr(container_type)[:80],
-            fix="Correct the spelling; capitals count.",
+        raise refusals.migration.CONTAINER_TYPE_UNKNOWN(
+            known=", ".join(ContainerType), container_type=container_type
         ) from None
     limit = page_size(size, default=CONTAINER_PAGE, greatest=CONTAINER_PAGE)
     try:
         after = UUID(cursor) if cursor else None
     except ValueError:
-        raise bad_cursor(cursor or "") from None
+        raise refusals.request.CURSOR_INVALID(cursor=cursor) from None
     async with platform.database.transaction() as tx:
-        stored = await transfer_service.load_live(tx, app, transfer_id, "reading containers")
-        found = await migrations.container_page(
+        stored = await transfer.load_live(tx, app, transfer_id, "reading containers")
+        found = await migration_store.container_page(
             tx, stored.migration_id, wanted, after=after, size=limit + 1
         )
     if found is None:
-        raise bad_cursor(cursor or "")
+        raise refusals.request.CURSOR_INVALID(cursor=cursor)
     more = len(found) > limit
     items = [container for _, container in found[:limit]]
     if wanted is ContainerType.SITE and after is None and not items:
@@ -138,10 +126,10 @@ async def containers(
     return ContainerPage(meta=meta, containers=items)
 
 
-async def feedback(platform: Platform, app: App, transfer_id: str) -> dict[str, object]:
-    """What the cloud app left for the server app."""
+async def feedback(platform: Platform, app: AppRow, transfer_id: str) -> dict[str, object]:
+    """Return the feedback that the cloud app left for the server app."""
     async with platform.database.transaction() as tx:
-        stored = await transfer_service.load_own(tx, app, transfer_id)
+        stored = await transfer.load_own(tx, app, transfer_id)
     if stored.feedback is None:
-        raise not_found("feedback", transfer_id)
+        raise refusals.mapping.FEEDBACK_NOT_FOUND(id=transfer_id)
     return stored.feedback

@@ -1,55 +1,81 @@
-"""Loading mappings: all rows of a stream, or none when one of them is wrong."""
+"""Load mappings: all rows of a stream, or none if one of them is invalid."""
 
+import asyncio
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 
-from ferryman.domain.limits import MAPPING_NAMESPACES
-from ferryman.domain.mapping import Rows, expected_form, is_namespace, nearest_form, wrong_keys
-from ferryman.errors import Invalid, LimitExceeded, not_found
+from ferryman import refusals
+from ferryman.domain.access import PLATFORM, Actor
+from ferryman.domain.limits import KEY_CHARACTERS, MAPPING_NAMESPACES, NAMESPACE_BYTES
+from ferryman.domain.mapping import Rows, expected_form, is_namespace, wrong_keys
+from ferryman.services import audit
+from ferryman.services.mapping_report import nearest_forms
 from ferryman.services.platform import Platform, check_text, parse_id
-from ferryman.store import mapping as mappings
-from ferryman.store import migration as migrations
+from ferryman.store import mapping as mapping_store
+from ferryman.store import migration as migration_store
+from ferryman.store.database import ACQUIRE_SECONDS
 from ferryman.wire.migration import MappingCounts, MappingWarning
 
-KEY_CHARACTERS = 2_048
-NAMESPACE_BYTES = 255
 _KEY_BYTES = 2_048
-"""Together they stay within what an index entry of PostgreSQL can hold."""
+"""Namespace and key together fit into an index entry of PostgreSQL."""
 
 _UTF8_BYTES = 4
-"""Of one character, at most."""
+"""Most bytes of one character."""
 
 _SAMPLES = 20
 
 
 async def load(
-    platform: Platform, migration_id: str, batches: AsyncIterator[Rows]
+    platform: Platform, migration_id: str, batches: AsyncIterator[Rows], by: Actor = PLATFORM
 ) -> MappingCounts:
-    """Take rows into the migration's scope; the last of a key wins.
+    """Store rows in the migration's scope; if a key repeats, its last row wins.
 
-    Keys of a form that none of their namespace has are taken too, and named in the warnings.
+    Keys whose form does not occur in their namespace are stored too, and reported as warnings.
     """
-    wanted = parse_id("migration", migration_id)
+    wanted = parse_id(refusals.migration.NOT_FOUND, migration_id)
     checks = _Checks()
     async with platform.database.transaction() as tx:
-        if await migrations.by_id(tx, wanted) is None:
-            raise not_found("migration", migration_id)
-    # What fits into one batch is read before it takes a connection, however slowly it comes.
+        if await migration_store.by_id(tx, wanted) is None:
+            raise refusals.migration.NOT_FOUND(id=migration_id)
+    # Read the first batch before taking a connection: a small load may arrive slowly.
     checked = checks.over(batches)
     first = await anext(checked, Rows([], [], []))
-    async with platform.database.transaction() as tx:
-        migration = await migrations.by_id(tx, wanted)
+    async with _turn(platform), platform.database.transaction() as tx:
+        migration = await migration_store.by_id(tx, wanted)
         if migration is None:
-            raise not_found("migration", migration_id)
-        counts = await mappings.load(
+            raise refusals.migration.NOT_FOUND(id=migration_id)
+        counts = await mapping_store.load(
             tx, migration.migration_scope_id, migration.migration_id, _chained(first, checked)
+        )
+        nearest = await nearest_forms(tx, migration.migration_scope_id, checks.wrong())
+        await audit.record(
+            tx,
+            by,
+            "load_mappings",
+            wanted,
+            customer=migration.customer,
+            after={"rows": checks.read, "namespaces": counts},
         )
     return MappingCounts(
         rows=checks.read,
         stored=sum(counts.values()),
         namespaces=counts,
-        warnings=checks.warnings(),
+        warnings=checks.warnings(nearest),
     )
+
+
+@asynccontextmanager
+async def _turn(platform: Platform) -> AsyncIterator[None]:
+    """Wait for a turn: loads hold connections for as long as their senders take."""
+    try:
+        await asyncio.wait_for(platform.loads.acquire(), ACQUIRE_SECONDS)
+    except TimeoutError:
+        raise refusals.mapping.TOO_MANY_LOADS(seconds=ACQUIRE_SECONDS) from None
+    try:
+        yield
+    finally:
+        platform.loads.release()
 
 
 async def _chained(first: Rows, others: AsyncIterator[Rows]) -> AsyncIterator[Rows]:
@@ -59,7 +85,7 @@ async def _chained(first: Rows, others: AsyncIterator[Rows]) -> AsyncIterator[Ro
 
 
 class _Checks:
-    """Looks at rows by the batch, and at single ones only where a batch shows something odd."""
+    """Checks of rows by the batch, and row by row only if a batch looks wrong."""
 
     def __init__(self) -> None:
         self.read = 0
@@ -68,21 +94,25 @@ class _Checks:
         self._samples: defaultdict[str, list[str]] = defaultdict(list)
 
     async def over(self, batches: AsyncIterator[Rows]) -> AsyncIterator[Rows]:
-        """The same batches, checked."""
+        """Yield the same batches, checked."""
         async for rows in batches:
             self._check(rows)
             self.read += len(rows.namespaces)
             yield rows
 
-    def warnings(self) -> list[MappingWarning]:
-        """The namespaces in which keys of the wrong form were seen."""
+    def wrong(self) -> dict[str, str]:
+        """Return one key of a wrong form per namespace."""
+        return {namespace: keys[0] for namespace, keys in self._samples.items()}
+
+    def warnings(self, nearest: Mapping[str, str | None]) -> list[MappingWarning]:
+        """Return a warning per namespace that has keys of a wrong form."""
         return [
             MappingWarning(
                 namespace=namespace,
                 count=count,
                 sample=self._samples[namespace],
                 expected=expected_form(namespace),
-                nearest=nearest_form(namespace, self._samples[namespace][0]),
+                nearest=nearest[namespace],
             )
             for namespace, count in sorted(self._wrong.items())
         ]
@@ -96,12 +126,7 @@ class _Checks:
                 _check_row(number, *row)
         self._namespaces |= new
         if len(self._namespaces) > MAPPING_NAMESPACES:
-            raise LimitExceeded(
-                "too_many_namespaces",
-                expected=f"at most {MAPPING_NAMESPACES} namespaces in one load",
-                found="more of them",
-                fix="Check that the columns are in their order; nothing was stored.",
-            )
+            raise refusals.mapping.TOO_MANY_NAMESPACES(limit=MAPPING_NAMESPACES)
         for namespace, keys in _grouped(rows).items():
             if wrong := wrong_keys(namespace, keys):
                 self._wrong[namespace] += len(wrong)
@@ -119,7 +144,7 @@ def _grouped(rows: Rows) -> dict[str, list[str]]:
 
 
 def _sound(texts: Sequence[str], longest: int | None = _KEY_BYTES) -> bool:
-    """Whether all of these are certainly fine: short enough, not empty, and real characters."""
+    """Return whether all texts are certainly valid: not empty, not too long, encodable."""
     if not texts:
         return True
     together = "".join(texts)
@@ -137,31 +162,18 @@ def _sound(texts: Sequence[str], longest: int | None = _KEY_BYTES) -> bool:
 
 def _check_row(number: int, namespace: str, server_key: str, cloud_key: str) -> None:
     if not is_namespace(namespace):
-        raise Invalid(
-            "mapping_invalid",
-            expected="a namespace of the form family:entity or family/variant:entity",
-            found=f"{namespace[:80]!r} in row {number}",
-            fix="Correct the row; nothing was stored.",
-        )
+        raise refusals.mapping.NAMESPACE_INVALID(namespace=namespace, number=number)
     _check_bytes(number, namespace, NAMESPACE_BYTES)
     _check_bytes(number, server_key, _KEY_BYTES)
     for text in (namespace, server_key, cloud_key):
         check_text("mapping", text, longest=KEY_CHARACTERS)
         if not text:
-            raise Invalid(
-                "mapping_invalid",
-                expected="a server key and a cloud key that are not empty",
-                found=f"an empty one in row {number}",
-                fix="Correct the row; nothing was stored.",
-            )
+            raise refusals.mapping.KEY_EMPTY(number=number)
 
 
 def _check_bytes(number: int, text: str, longest: int) -> None:
     size = len(text.encode("utf-8", "surrogatepass"))
     if size > longest:
-        raise LimitExceeded(
-            "mapping_too_long",
-            expected=f"a namespace of at most {NAMESPACE_BYTES} bytes, keys of {_KEY_BYTES}",
-            found=f"{size} bytes in row {number}",
-            fix="Shorten it; nothing was stored.",
+        raise refusals.mapping.TOO_LONG(
+            namespace_bytes=NAMESPACE_BYTES, key_bytes=_KEY_BYTES, size=size, number=number
         )

@@ -1,4 +1,4 @@
-"""Which keys were asked for in vain, and what two migrations of a scope wrote differently."""
+"""Report keys that look-ups missed, and mappings on which two migrations of a scope differ."""
 
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
@@ -6,9 +6,11 @@ from uuid import UUID
 
 import msgspec
 
-from ferryman.domain.limits import ADMIN_PAGE
+from ferryman import refusals
+from ferryman.domain.limits import ADMIN_PAGE, KEY_CHARACTERS, NAMESPACE_BYTES
 from ferryman.domain.mapping import (
     SAMPLE_KEYS,
+    Loaded,
     estimate,
     expected_form,
     form_heads,
@@ -17,22 +19,19 @@ from ferryman.domain.mapping import (
     sample,
     wrong_keys,
 )
-from ferryman.errors import Invalid, not_found
-from ferryman.services.mapping_load import KEY_CHARACTERS, NAMESPACE_BYTES
 from ferryman.services.platform import (
     Platform,
-    bad_cursor,
     check_text,
     decode_cursor,
     encode_cursor,
     page_size,
     parse_id,
 )
-from ferryman.store import mapping_report as reports
-from ferryman.store import migration as migrations
-from ferryman.store import transfer as transfers
+from ferryman.store import mapping_report as mapping_report_store
+from ferryman.store import migration as migration_store
+from ferryman.store import transfer as transfer_store
 from ferryman.store.database import Transaction
-from ferryman.store.migration import Migration
+from ferryman.store.migration import MigrationRow
 from ferryman.wire.mapping import (
     Difference,
     DifferenceKind,
@@ -44,7 +43,7 @@ from ferryman.wire.mapping import (
 T = TypeVar("T", tuple[str, str], tuple[str, bool])
 
 _EXAMINED = 20_000
-"""Keys that one page of differences looks at, most of which may be the same on both sides."""
+"""Keys that one page of differences compares; most of them may be equal on both sides."""
 
 _SAMPLES = 20
 
@@ -52,34 +51,42 @@ _SAMPLES = 20
 async def note_missing(
     tx: Transaction, transfer_id: UUID, namespace: str, missing: Sequence[str]
 ) -> None:
-    """Remember keys that a look-up did not find; writes only when the sample changes."""
+    """Remember keys that a look-up missed; writes only when the sample changes."""
     if len(namespace.encode()) > NAMESPACE_BYTES:
         return
-    known = await reports.missing_keys(tx, transfer_id, namespace)
+    stored = await mapping_report_store.missing_keys(tx, transfer_id, namespace)
     wrong = set(wrong_keys(namespace, missing))
     for wrong_form in (False, True):
-        seen = known.get(wrong_form, [])
+        seen = stored.get(wrong_form, [])
         keys = sample(seen, (key for key in missing if (key in wrong) is wrong_form))
         if keys != seen:
-            await reports.save_missing(
+            await mapping_report_store.save_missing(
                 tx, transfer_id, namespace, wrong_form=wrong_form, seen=seen, keys=keys
             )
 
 
 async def missing_page(
-    platform: Platform, transfer_id: str, *, cursor: str | None, size: int | None
+    platform: Platform,
+    transfer_id: str,
+    *,
+    namespace: str | None = None,
+    cursor: str | None,
+    size: int | None,
 ) -> MissingPage:
-    """Per namespace, how many keys a transfer asked for in vain, and some of them."""
+    """Return, per namespace, the number of keys a transfer missed, with a sample."""
     limit = page_size(size, default=ADMIN_PAGE, greatest=ADMIN_PAGE)
-    wanted = parse_id("transfer", transfer_id)
-    query = ("missing mappings", wanted)
+    wanted = parse_id(refusals.transfer.NOT_FOUND, transfer_id)
+    check_text("namespace", namespace or "", longest=KEY_CHARACTERS)
+    query = ("missing mappings", wanted, namespace)
     after = _decode(cursor, tuple[str, bool], *query) or ("", False)
     async with platform.database.transaction() as tx:
-        stored = await transfers.by_id(tx, wanted)
+        stored = await transfer_store.by_id(tx, wanted)
         if stored is None:
-            raise not_found("transfer", transfer_id)
-        found = await reports.missing_page(tx, wanted, after=after, size=limit + 1)
-        nearest = await nearest_forms(tx, stored.migration_scope_id, found)
+            raise refusals.transfer.NOT_FOUND(id=transfer_id)
+        found = await mapping_report_store.missing_page(
+            tx, wanted, namespace=namespace, after=after, size=limit + 1
+        )
+        nearest = await nearest_to_missing(tx, stored.migration_scope_id, found)
     more = len(found) > limit
     last = found[limit - 1] if more else None
     return MissingPage(
@@ -88,20 +95,9 @@ async def missing_page(
     )
 
 
-async def nearest_forms(
-    tx: Transaction, scope_id: UUID, found: Sequence[reports.Missing]
-) -> dict[str, str | None]:
-    """By namespace, what the first key of a wrong form is most like, of what was loaded."""
-    nearest = {}
-    for each in found:
-        if each.wrong_form and each.keys:
-            heads = form_heads(each.namespace)
-            loaded = await reports.loaded_heads(tx, scope_id, each.namespace, heads)
-            nearest[each.namespace] = nearest_form(each.namespace, each.keys[0], loaded)
-    return nearest
-
-
-def _missing(each: reports.Missing, nearest: Mapping[str, str | None]) -> MissingKeys:
+def _missing(
+    each: mapping_report_store.MissingKeysRow, nearest: Mapping[str, str | None]
+) -> MissingKeys:
     shown = each.keys[:_SAMPLES]
     return MissingKeys(
         namespace=each.namespace,
@@ -120,36 +116,37 @@ async def differences(
     migration_id: str,
     against: str,
     *,
+    namespace: str | None = None,
     cursor: str | None,
     size: int | None,
 ) -> DifferencePage:
-    """What a migration wrote differently from another one of its scope, by namespace and key.
+    """Return the mappings that a migration wrote differently from another of its scope.
 
-    A page looks at a bounded number of keys, so it may hold fewer than were asked for, or none,
-    and still have a next one.
+    They are ordered by namespace and key. A page compares a bounded number of keys, so it may hold
+    fewer items than asked for, or none, and still have a next page.
     """
     limit = page_size(size, default=ADMIN_PAGE, greatest=ADMIN_PAGE)
-    query = ("mapping differences", migration_id.lower(), against.lower())
-    namespace, after = _decode(cursor, tuple[str, str], *query) or ("", "")
+    check_text("namespace", namespace or "", longest=KEY_CHARACTERS)
+    query = ("mapping differences", migration_id.lower(), against.lower(), namespace)
+    begin, after = _decode(cursor, tuple[str, str], *query) or (namespace or "", "")
     async with platform.database.transaction() as tx:
         new, old = [await _migration(tx, each) for each in (migration_id, against)]
         if new.migration_scope_id != old.migration_scope_id:
-            raise Invalid(
-                "migrations_of_two_scopes",
-                expected="two migrations from the same source to the same site",
-                found=f"{new.source_id!r} to {new.cloud_url} and {old.source_id!r} "
-                f"to {old.cloud_url}"[:300],
-                fix="Take the id of another migration of the same scope.",
-            )
+            scopes = [f"{each.source_id!r} to {each.cloud_url}" for each in (new, old)]
+            raise refusals.mapping.MIGRATIONS_OF_TWO_SCOPES(found=" and ".join(scopes))
         writers = (
-            await reports.writer(tx, old.migration_id),
-            await reports.writer(tx, new.migration_id),
+            await mapping_report_store.writer(tx, old.migration_id),
+            await mapping_report_store.writer(tx, new.migration_id),
         )
         items: list[Difference] = []
-        for each, number in await reports.namespaces(tx, new.migration_scope_id, namespace):
-            start = after if each == namespace else ""
-            last = await reports.key_ahead(tx, number, start, _EXAMINED)
-            found = await reports.differences(
+        for each, number in await mapping_report_store.namespaces(
+            tx, new.migration_scope_id, begin
+        ):
+            if namespace not in (None, each):
+                break
+            start = after if each == begin else ""
+            last = await mapping_report_store.key_ahead(tx, number, start, _EXAMINED)
+            found = await mapping_report_store.differences(
                 tx,
                 number,
                 writers=writers,
@@ -168,10 +165,10 @@ async def differences(
     return DifferencePage(items=items, next_cursor=None)
 
 
-async def _migration(tx: Transaction, migration_id: str) -> Migration:
-    found = await migrations.by_id(tx, parse_id("migration", migration_id))
+async def _migration(tx: Transaction, migration_id: str) -> MigrationRow:
+    found = await migration_store.by_id(tx, parse_id(refusals.migration.NOT_FOUND, migration_id))
     if found is None:
-        raise not_found("migration", migration_id)
+        raise refusals.migration.NOT_FOUND(id=migration_id)
     return found
 
 
@@ -201,8 +198,32 @@ def _decode(cursor: str | None, form: type[T], *query: object) -> T | None:
     try:
         place = msgspec.json.decode(text, type=form)
     except (msgspec.DecodeError, UnicodeError):
-        raise bad_cursor(cursor or "") from None
+        raise refusals.request.CURSOR_INVALID(cursor=cursor) from None
     for each in place:
         if isinstance(each, str):
             check_text("cursor", each, longest=KEY_CHARACTERS)
     return place
+
+
+async def nearest_to_missing(
+    tx: Transaction, scope_id: UUID, found: Sequence[mapping_report_store.MissingKeysRow]
+) -> dict[str, str | None]:
+    """Return, by namespace, the loaded form nearest to the first missing key of a wrong form."""
+    wrong = {each.namespace: each.keys[0] for each in found if each.wrong_form and each.keys}
+    return await nearest_forms(tx, scope_id, wrong)
+
+
+async def nearest_forms(
+    tx: Transaction, scope_id: UUID, wrong: Mapping[str, str]
+) -> dict[str, str | None]:
+    """Return, by namespace, the loaded form nearest to the given key of a wrong form."""
+    if not wrong:
+        return {}
+    namespaces = [name for name, _ in await mapping_report_store.namespaces(tx, scope_id, "")]
+    nearest = {}
+    for namespace, key in wrong.items():
+        heads = await mapping_report_store.loaded_heads(
+            tx, scope_id, namespace, form_heads(namespace)
+        )
+        nearest[namespace] = nearest_form(namespace, key, Loaded(namespaces, heads))
+    return nearest

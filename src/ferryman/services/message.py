@@ -1,11 +1,15 @@
-"""Messages: acknowledging them, delivering them again by hand, looking at them."""
+"""Acknowledge, redeliver and list messages."""
 
-from ferryman.domain import message as rules
+from dataclasses import dataclass
+
+from ferryman import refusals
+from ferryman.domain import message as message_rules
 from ferryman.domain import transfer as transfer_rules
+from ferryman.domain.access import PLATFORM, Actor
 from ferryman.domain.limits import ADMIN_PAGE, MESSAGE_IDS
-from ferryman.errors import Conflict, LimitExceeded, not_found
+from ferryman.services import audit
 from ferryman.services import transfer as transfer_service
-from ferryman.services.decision import apply, count_unfinished
+from ferryman.services.changes import apply, count_unfinished
 from ferryman.services.platform import (
     Platform,
     decode_position,
@@ -13,44 +17,41 @@ from ferryman.services.platform import (
     page_size,
     parse_id,
 )
-from ferryman.store import message as messages
-from ferryman.store import timeline, undelivered
-from ferryman.store import transfer as transfers
-from ferryman.store.app import App
+from ferryman.store import message as message_store
+from ferryman.store import message_view
+from ferryman.store import redelivery as redelivery_store
+from ferryman.store import timeline as timeline_store
+from ferryman.store import transfer as transfer_store
+from ferryman.store.app import AppRow
 from ferryman.store.message import StoredMessage
-from ferryman.vocab import EventType, MessageState
+from ferryman.vocab import Acknowledged, EventType, IdKind, MessageState
 from ferryman.wire.message import MessageStatus
 from ferryman.wire.transfer import MessagePage, MessageView
 
 
 async def acknowledge(
-    platform: Platform, app: App, transfer_id: str, request: MessageStatus
+    platform: Platform, app: AppRow, transfer_id: str, request: MessageStatus
 ) -> None:
-    """The app says that messages are processed or failed; the first word on each one counts.
+    """Mark messages as processed or failed for the app; the first acknowledgement of each counts.
 
-    All of them, or none when one is unknown. An event other than ``uploaded:app_data`` need not
-    be acknowledged, and may be.
+    All are marked, or none if one is unknown. Only ``uploaded:app_data`` needs an acknowledgement;
+    other events accept one.
     """
     if not 1 <= len(request.message_ids) <= MESSAGE_IDS:
-        raise LimitExceeded(
-            "message_ids_out_of_range",
-            expected=f"1 to {MESSAGE_IDS} message ids",
-            found=str(len(request.message_ids)),
-            fix="Acknowledge in several calls.",
-        )
-    wanted = {parse_id("message", text) for text in request.message_ids}
+        raise refusals.message.IDS_OUT_OF_RANGE(limit=MESSAGE_IDS, count=len(request.message_ids))
+    wanted = {parse_id(refusals.message.NOT_FOUND, text) for text in request.message_ids}
     async with platform.database.transaction() as tx:
         stored = await transfer_service.lock_own(tx, app, transfer_id)
         transfer_rules.check_live(stored.state, "acknowledging messages")
         if stored.state.export_completed_at is not None:
             stored = await count_unfinished(tx, stored)
-        found = await messages.lock_many(tx, stored.transfer_id, list(wanted))
+        found = await message_store.lock_many(tx, stored.transfer_id, list(wanted))
         if missing := wanted - {message.message_id for message in found}:
-            raise not_found("message", min(missing))
-        fresh = [m for m in found if rules.needs_acknowledgement_change(m.state)]
+            raise refusals.message.NOT_FOUND(id=min(missing))
+        fresh = [m for m in found if message_rules.needs_acknowledgement_change(m.state)]
         if not fresh:
             return
-        await messages.acknowledge(
+        await message_store.acknowledge(
             tx, stored.transfer_id, [m.message_id for m in fresh], request.status
         )
         counted = sum(message.event_type is EventType.UPLOADED for message in fresh)
@@ -59,50 +60,85 @@ async def acknowledge(
     due = transfer_rules.deadline(stored.state)
     if due is not None and counted:
         slack = (due.at - tx.now).total_seconds()
-        platform.figures.observe("ferryman_deadline_slack_seconds", max(slack, 0.0))
+        platform.metrics.observe("ferryman_deadline_slack_seconds", max(slack, 0.0))
 
 
-async def redeliver(platform: Platform, message_id: str) -> MessageView:
-    """Deliver a message again by hand, under the same id."""
-    wanted = parse_id("message", message_id)
+async def redeliver(platform: Platform, message_id: str, by: Actor = PLATFORM) -> MessageView:
+    """Re-queue a message at the operator's request, under the same id."""
+    wanted = parse_id(refusals.message.NOT_FOUND, message_id)
     async with platform.database.transaction() as tx:
-        found = await messages.by_id(tx, wanted)
-        # The transfer before the message, as everybody locks them who needs both.
-        held = await undelivered.hold(tx, [found.transfer_id] if found else [])
-        message = await messages.lock(tx, wanted)
+        found = await message_store.by_id(tx, wanted)
+        # Transfer before message: the lock order everywhere.
+        held = await redelivery_store.hold(tx, [found.transfer_id] if found else [])
+        message = await message_store.lock(tx, wanted)
         if message is None:
-            raise not_found("message", message_id)
+            raise refusals.message.NOT_FOUND(id=message_id)
         transfer = held[message.transfer_id]
         _check_redeliverable(message, settled=transfer.settled)
-        more = rules.attempts_in_round(transfer.kind, message.event_type, settled=transfer.settled)
-        await messages.reset(tx, wanted, more)
-        await timeline.write(tx, message.transfer_id, "message.redelivered", messageId=message_id)
-        again = await messages.by_id(tx, wanted) or message
-        return (await messages.views(tx, [again]))[0]
+        more = message_rules.attempts_in_round(
+            transfer.kind, message.event_type, settled=transfer.settled
+        )
+        await message_store.reset(tx, wanted, more)
+        await timeline_store.write(
+            tx, message.transfer_id, "message.redelivered", messageId=message_id
+        )
+        again = await message_store.by_id(tx, wanted) or message
+        [seen] = await message_view.views(tx, [again])
+        await audit.record_of(
+            tx,
+            by,
+            "redeliver_message",
+            IdKind.MESSAGE,
+            wanted,
+            before={"state": message.state.state, "attempts": message.state.attempts},
+            after={"state": seen.state},
+        )
+    return seen
 
 
 async def view(platform: Platform, message_id: str) -> MessageView:
-    """One message with its attempts."""
+    """Return a message with its attempts."""
     async with platform.database.transaction() as tx:
-        message = await messages.by_id(tx, parse_id("message", message_id))
+        message = await message_store.by_id(tx, parse_id(refusals.message.NOT_FOUND, message_id))
         if message is None:
-            raise not_found("message", message_id)
-        return (await messages.views(tx, [message]))[0]
+            raise refusals.message.NOT_FOUND(id=message_id)
+        return (await message_view.views(tx, [message]))[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageQuery:
+    """A filter of a transfer's messages."""
+
+    state: MessageState | None = None
+    acknowledgement: Acknowledged | None = None
 
 
 async def page(
-    platform: Platform, transfer_id: str, *, cursor: str | None, size: int | None
+    platform: Platform,
+    transfer_id: str,
+    which: MessageQuery | None = None,
+    *,
+    cursor: str | None,
+    size: int | None,
 ) -> MessagePage:
-    """Messages of a transfer, oldest first."""
+    """Return a page of a transfer's messages, oldest first."""
     limit = page_size(size, default=100, greatest=ADMIN_PAGE)
-    wanted = parse_id("transfer", transfer_id)
-    query = ("messages", wanted)
+    wanted = parse_id(refusals.transfer.NOT_FOUND, transfer_id)
+    which = which or MessageQuery()
+    query = ("messages", wanted, which)
     after = decode_position(cursor, *query)
     async with platform.database.transaction() as tx:
-        if await transfers.by_id(tx, wanted) is None:
-            raise not_found("transfer", transfer_id)
-        found = await messages.page(tx, wanted, after=after, size=limit + 1)
-        items = await messages.views(tx, found[:limit])
+        if await transfer_store.by_id(tx, wanted) is None:
+            raise refusals.transfer.NOT_FOUND(id=transfer_id)
+        found = await message_store.page(
+            tx,
+            wanted,
+            state=which.state,
+            acknowledgement=which.acknowledgement,
+            after=after,
+            size=limit + 1,
+        )
+        items = await message_view.views(tx, found[:limit])
     more = len(found) > limit
     return MessagePage(
         items=items,
@@ -113,16 +149,11 @@ async def page(
 def _check_redeliverable(message: StoredMessage, *, settled: bool) -> None:
     found = obstacle(message, settled=settled)
     if found is not None:
-        raise Conflict(
-            "message_not_redeliverable",
-            expected="a delivered or undelivered message that still matters",
-            found=found,
-            fix="Nothing needs to be done for this message.",
-        )
+        raise refusals.message.NOT_REDELIVERABLE(found=found)
 
 
 def obstacle(message: StoredMessage, *, settled: bool) -> str | None:
-    """Why a message is not delivered again by hand, if it is not."""
+    """Return why a message cannot be redelivered by hand; None if it can."""
     reasons = {
         "an acknowledgement of it": message.state.acknowledgement is not None,
         "a settled transfer": settled and message.event_type is EventType.UPLOADED,

@@ -1,29 +1,31 @@
-"""All metrics at this moment: of the platform, of this process and of every worker."""
+"""Collect all metrics: of the platform, of this process and of every worker."""
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 
 from ferryman.clock import wall_now
+from ferryman.disk import room_in
 from ferryman.errors import OutsideError
-from ferryman.figures import METRICS, Series
+from ferryman.metrics import METRICS, Series
 from ferryman.services.platform import Platform
-from ferryman.store import metrics
+from ferryman.store import metrics as metrics_store
 from ferryman.store.metrics import Queue
 from ferryman.store.worker import alive
 
 _APPS = 50
-"""Apps that are told apart, those with most due first; the others are one."""
+"""Most apps with series of their own, those with most messages first; the rest is summed up."""
 
 _OTHERS = "(others)"
 _ALL = "(all)"
 _MOST_UNDELIVERED = 10_000
 _SECONDS = 5.0
-"""For so long an answer stands: however many ask, the database is asked no more often."""
+"""How long a result is cached, so that many scrapers do not load the database."""
 
 
 class Scraper:
-    """Answers those that collect metrics."""
+    """A source of all metrics for scrapers, cached for a few seconds."""
 
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
@@ -32,13 +34,13 @@ class Scraper:
         self._kept: tuple[list[Queue], list[Series], datetime]
 
     async def scrape(self, *, by_app: bool) -> list[Series]:
-        """Every series; with ``by_app`` those of the queue name the apps."""
+        """Return every series; with ``by_app`` the queue series are split by app."""
         async with self._lock:
             loop = asyncio.get_running_loop()
             if loop.time() >= self._until:
                 try:
                     self._kept = await self._read()
-                except OutsideError:  # what this process counted can be told all the same
+                except OutsideError:  # without the database, report only this process
                     self._kept = [], [], wall_now()
                 self._until = loop.time() + _SECONDS
         queues, series, now = self._kept
@@ -47,12 +49,12 @@ class Scraper:
         return [*(_queue_series(queues, now) if series else ()), *series, *own]
 
     async def _read(self) -> tuple[list[Queue], list[Series], datetime]:
-        silence = self._platform.silence
+        silence = self._platform.heartbeat_timeout
         async with self._platform.database.reading() as tx:
-            queues = await metrics.queues(tx)
-            given_up = await metrics.undelivered(tx, _MOST_UNDELIVERED)
-            breakers = await metrics.breakers(tx)
-            workers = await metrics.workers(tx, silence)
+            queues = await metrics_store.queues(tx)
+            given_up = await metrics_store.undelivered(tx, _MOST_UNDELIVERED)
+            breakers = await metrics_store.breakers(tx)
+            workers = await metrics_store.workers(tx, silence)
             failing = (await alive(tx, silence)).failing
         found = [
             Series("ferryman_undelivered_messages", (), (given_up,)),
@@ -64,23 +66,26 @@ class Scraper:
             for state in ("counting", "open", "half_open")
         ]
         for worker_id, counted in workers.items():
-            # A worker of another version may know other metrics, or other labels of them.
+            # A worker of another version may have other metrics, or other labels.
             found += [_of(each, str(worker_id)) for each in counted if _known(each)]
         return queues, found, tx.now
 
 
 def own_series(platform: Platform) -> list[Series]:
-    """What this process counted, and how it stands with the database."""
-    pool, figures = platform.database.pool, platform.figures
+    """Return the series of this process, with those of its database pool."""
+    pool, metrics = platform.database.pool, platform.metrics
     idle = pool.get_idle_size()
-    figures.level("ferryman_database_connections", pool.get_size() - idle, "used")
-    figures.level("ferryman_database_connections", idle, "idle")
-    figures.level("ferryman_database_connections_max", pool.get_max_size())
-    return figures.series()
+    metrics.set("ferryman_database_connections", pool.get_size() - idle, "used")
+    metrics.set("ferryman_database_connections", idle, "idle")
+    metrics.set("ferryman_database_connections_max", pool.get_max_size())
+    with suppress(OSError):
+        room = room_in(platform.settings.data_dir, 0)
+        metrics.set("ferryman_disk_free_bytes", room.free)
+    return metrics.series()
 
 
 def bounded(queues: Sequence[Queue]) -> list[Queue]:
-    """The apps with most to do, and the sum of all the others."""
+    """Return the queues of the busiest apps, and the sum of all others."""
     ordered = sorted(queues, key=lambda each: (-each.due - each.in_flight, each.app))
     rest = ordered[_APPS:]
     return ordered if not rest else [*ordered[:_APPS], _sum(rest, _OTHERS)]

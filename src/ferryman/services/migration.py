@@ -1,29 +1,34 @@
-"""Migrations: create, start, read."""
+"""Create, start and list migrations."""
 
+from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from ferryman import refusals
 from ferryman.clock import epoch_ms
-from ferryman.domain.dependency import Member, app_status
+from ferryman.domain.access import PLATFORM, Actor, Reach
+from ferryman.domain.dependency import DependentTransfer, app_status
 from ferryman.domain.limits import ADMIN_PAGE, LABEL_CHARACTERS
-from ferryman.errors import Invalid, LimitExceeded, not_found
 from ferryman.ids import new_id
 from ferryman.services import app as app_service
+from ferryman.services import audit
+from ferryman.services import customer as customer_service
 from ferryman.services.platform import (
     Platform,
-    bad_cursor,
     check_text,
-    decode_cursor,
     encode_cursor,
     page_size,
     parse_id,
+    row_of_cursor,
 )
-from ferryman.store import migration as migrations
-from ferryman.store import timeline
-from ferryman.store import transfer as transfers
+from ferryman.store import migration as migration_store
+from ferryman.store import timeline as timeline_store
+from ferryman.store import transfer as transfer_store
 from ferryman.store.database import Transaction
-from ferryman.store.migration import Migration
+from ferryman.store.migration import MigrationFilter, MigrationRow
+from ferryman.vocab import TransferStatus
 from ferryman.wire.migration import (
     AppStatus,
     MigrationPage,
@@ -32,92 +37,151 @@ from ferryman.wire.migration import (
     TransferBrief,
 )
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MigrationQuery:
+    """A filter of migrations.
+
+    ``name`` is a part of the name, ``app`` a cloudAppKey, KEY@ENVIRONMENT or id, and ``status``
+    that of a transfer that was not re-run.
+    """
+
+    name: str | None = None
+    app: str | None = None
+    status: TransferStatus | None = None
+    customer: str | None = None
+
+
 _APPS = 1_000
 _CONTAINERS = 10_000
 
 
-async def create(platform: Platform, request: MigrationRequest) -> MigrationView:
-    """A migration with one READY transfer for each app; nothing runs before it is started."""
+async def create(
+    platform: Platform, request: MigrationRequest, by: Actor = PLATFORM
+) -> MigrationView:
+    """Create a migration with one READY transfer per app; nothing runs before it is started."""
     check(request)
     async with platform.database.transaction() as tx:
         found = [await app_service.find(tx, name) for name in request.apps]
         # The same app may be named with and without its environment.
         apps = list({app.app_id: app for app in found}.values())
-        scope = await migrations.save_scope(tx, request.source_id, request.cloud_url.rstrip("/"))
-        migration_id = await migrations.insert(tx, scope, request.name)
+        customer = await customer_service.of_call(tx, by, request.customer)
+        scope = await migration_store.save_scope(
+            tx, request.source_id, request.cloud_url.rstrip("/"), customer=customer
+        )
+        migration_id = await migration_store.insert(tx, scope, request.name)
         for position, container in enumerate(request.containers):
-            await migrations.insert_container(tx, migration_id, position, container)
+            await migration_store.insert_container(tx, migration_id, position, container)
         for app in apps:
             seconds = app.window_seconds
             window = timedelta(seconds=seconds) if seconds else platform.settings.window
             transfer_id = new_id()
-            await transfers.insert(
+            await transfer_store.insert(
                 tx,
                 transfer_id=transfer_id,
                 migration_id=migration_id,
                 app_id=app.app_id,
                 window=window,
             )
-            await timeline.write(tx, transfer_id, "transfer.created", app=app.cloud_app_key)
-        return await _view(tx, migration_id)
+            await timeline_store.write(tx, transfer_id, "transfer.created", app=app.cloud_app_key)
+        made = await _view(tx, migration_id)
+        await audit.record(
+            tx,
+            by,
+            "create_migration",
+            migration_id,
+            customer=customer,
+            after={
+                "name": made.name,
+                "cloudUrl": made.cloud_url,
+                "sourceId": made.source_id,
+                "apps": [f"{each.cloud_app_key}@{each.environment}" for each in made.apps],
+                "containers": len(request.containers),
+            },
+        )
+    return made
 
 
-async def start(platform: Platform, migration_id: str) -> MigrationView:
-    """Offer the transfers to their agents; starting twice changes nothing."""
-    wanted = parse_id("migration", migration_id)
+async def start(platform: Platform, migration_id: str, by: Actor = PLATFORM) -> MigrationView:
+    """Offer the transfers to agents; starting a migration twice changes nothing."""
+    wanted = parse_id(refusals.migration.NOT_FOUND, migration_id)
     async with platform.database.transaction() as tx:
-        if await migrations.by_id(tx, wanted) is None:
-            raise not_found("migration", migration_id)
-        await migrations.start(tx, wanted)
-        for transfer_id in await transfers.release(tx, wanted):
-            await timeline.write(tx, transfer_id, "transfer.released")
-        return await _view(tx, wanted)
+        row = await migration_store.by_id(tx, wanted)
+        if row is None:
+            raise refusals.migration.NOT_FOUND(id=migration_id)
+        await migration_store.start(tx, wanted)
+        released = await transfer_store.release(tx, wanted)
+        for transfer_id in released:
+            await timeline_store.write(tx, transfer_id, "transfer.released")
+        started = await _view(tx, wanted)
+        await audit.record(
+            tx,
+            by,
+            "start_migration",
+            wanted,
+            customer=row.customer,
+            before={"started": row.started_at is not None},
+            after={"started": True, "released": [str(each) for each in released]},
+        )
+    return started
 
 
 async def view(platform: Platform, migration_id: str) -> MigrationView:
-    """One migration with its transfers."""
-    wanted = parse_id("migration", migration_id)
+    """Return a migration with its transfers."""
+    wanted = parse_id(refusals.migration.NOT_FOUND, migration_id)
     async with platform.database.transaction() as tx:
-        if await migrations.by_id(tx, wanted) is None:
-            raise not_found("migration", migration_id)
+        if await migration_store.by_id(tx, wanted) is None:
+            raise refusals.migration.NOT_FOUND(id=migration_id)
         return await _view(tx, wanted)
 
 
-async def page(platform: Platform, cursor: str | None, size: int | None) -> MigrationPage:
-    """Migrations, newest first."""
+async def page(
+    platform: Platform,
+    wanted: MigrationQuery | None = None,
+    by: Actor = PLATFORM,
+    *,
+    cursor: str | None = None,
+    size: int | None = None,
+) -> MigrationPage:
+    """Return a page of migrations, newest first."""
     limit = page_size(size, default=50, greatest=ADMIN_PAGE)
-    text = decode_cursor(cursor, "migrations")
+    wanted = wanted or MigrationQuery()
+    check_text("name", wanted.name or "", longest=LABEL_CHARACTERS)
+    query = ("migrations", wanted, by.reach)
     async with platform.database.transaction() as tx:
-        before = None
-        if text is not None:
-            before = await _of_cursor(tx, text)
-            if before is None:
-                raise bad_cursor(cursor or "")
-        found = await migrations.page(tx, before, limit + 1)
+        reach = await customer_service.narrowed(tx, by.reach, wanted.customer)
+        app = None if wanted.app is None else await app_service.find(tx, wanted.app, reach)
+        choice = MigrationFilter(
+            name=wanted.name,
+            status=wanted.status,
+            app_id=None if app is None else app.app_id,
+            customers=reach.customers,
+        )
+        before = await row_of_cursor(cursor, partial(_visible, tx, reach), *query)
+        found = await migration_store.page(tx, choice, before=before, size=limit + 1)
         items = [await _view(tx, migration.migration_id) for migration in found[:limit]]
     more = len(found) > limit
     return MigrationPage(
         items=items,
-        next_cursor=encode_cursor(items[-1].migration_id, "migrations") if more else None,
+        next_cursor=encode_cursor(items[-1].migration_id, *query) if more else None,
     )
 
 
-async def _of_cursor(tx: Transaction, text: str) -> Migration | None:
-    try:
-        return await migrations.by_id(tx, UUID(text))
-    except ValueError:
-        return None
+async def _visible(tx: Transaction, reach: Reach, migration_id: UUID) -> MigrationRow | None:
+    row = await migration_store.by_id(tx, migration_id)
+    return row if row is not None and reach.has_customer(row.customer) else None
 
 
 async def _view(tx: Transaction, migration_id: UUID) -> MigrationView:
-    migration = await migrations.by_id(tx, migration_id)
+    migration = await migration_store.by_id(tx, migration_id)
     if migration is None:
-        raise not_found("migration", migration_id)
-    briefs = await transfers.of_migration(tx, migration_id)
+        raise refusals.migration.NOT_FOUND(id=migration_id)
+    briefs = await transfer_store.of_migration(tx, migration_id)
     return MigrationView(
         migration_id=str(migration.migration_id),
         migration_scope_id=str(migration.migration_scope_id),
         name=migration.name,
+        customer=migration.customer,
         cloud_url=migration.cloud_url,
         source_id=migration.source_id,
         created_at=epoch_ms(migration.created_at),
@@ -128,11 +192,11 @@ async def _view(tx: Transaction, migration_id: UUID) -> MigrationView:
 
 
 def _apps(briefs: list[TransferBrief]) -> list[AppStatus]:
-    """One status for each app: of the newest transfer of each name, which come last."""
-    newest: dict[tuple[str, str], dict[str | None, Member]] = {}
+    """Return one status per app, from the newest transfer of each name; these come last."""
+    newest: dict[tuple[str, str], dict[str | None, DependentTransfer]] = {}
     for brief in briefs:
         members = newest.setdefault((brief.cloud_app_key, brief.environment), {})
-        members[brief.transfer_name] = Member(brief.status, brief.blocking)
+        members[brief.transfer_name] = DependentTransfer(brief.status, brief.blocking)
     return [
         AppStatus(
             cloud_app_key=key, environment=environment, status=app_status([*members.values()])
@@ -142,37 +206,19 @@ def _apps(briefs: list[TransferBrief]) -> list[AppStatus]:
 
 
 def check(request: MigrationRequest) -> None:
-    """Refuse a plan that does not have the form of one."""
+    """Refuse a malformed plan."""
     for name, text in (("name", request.name), ("source_id", request.source_id)):
         check_text(name, text, longest=LABEL_CHARACTERS)
         if not text.strip():
-            raise Invalid(
-                f"{name}_invalid",
-                expected=f"a {name} that is not empty",
-                found=repr(text),
-                fix="Give the migration a name and name its source server.",
-            )
+            raise refusals.migration.EMPTY[name](text=text)
     check_text("cloud_url", request.cloud_url, longest=LABEL_CHARACTERS)
     if not _is_site(request.cloud_url):
-        raise Invalid(
-            "cloud_url_invalid",
-            expected="an absolute http(s) URL of the cloud site",
-            found=repr(request.cloud_url)[:120],
-            fix="Write it like https://your-site.example.",
-        )
+        raise refusals.migration.CLOUD_URL_INVALID(url=request.cloud_url)
     if not 1 <= len(request.apps) <= _APPS or len(set(request.apps)) != len(request.apps):
-        raise Invalid(
-            "apps_invalid",
-            expected=f"1 to {_APPS} cloud app keys, each once",
-            found=f"{len(request.apps)} keys",
-            fix="Name each app that takes part once.",
-        )
+        raise refusals.migration.APPS_INVALID(limit=_APPS, count=len(request.apps))
     if len(request.containers) > _CONTAINERS:
-        raise LimitExceeded(
-            "too_many_containers",
-            expected=f"at most {_CONTAINERS} containers",
-            found=str(len(request.containers)),
-            fix="Split the plan into several migrations.",
+        raise refusals.migration.TOO_MANY_CONTAINERS(
+            limit=_CONTAINERS, count=len(request.containers)
         )
     for container in request.containers:
         for value in (container.key, container.source_id, container.name):

@@ -1,41 +1,59 @@
-"""What every use case works with, and how it reads the ids and texts it is given."""
+"""The platform that use cases work with, and checks of the ids and texts they are given."""
 
 import asyncio
 import base64
 import binascii
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
+from typing import TypeVar
 from uuid import UUID
 
+from ferryman import refusals
 from ferryman.config import Settings
-from ferryman.errors import Invalid, LimitExceeded, not_found
-from ferryman.figures import Figures
+from ferryman.errors import NotFound
+from ferryman.functions.hosting import Hostings
+from ferryman.metrics import Metrics
 from ferryman.objects.port import ObjectStore
-from ferryman.services.gathering import Gathering
-from ferryman.services.once import Once
+from ferryman.services.group_commit import GroupCommit
+from ferryman.services.quota import OpenUploads
+from ferryman.services.single_flight import SingleFlight
 from ferryman.store.database import Database
+
+T = TypeVar("T")
+
+_LATEST = 253_402_300_799_999
+"""The end of the year 9999, in epoch milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """The running platform: where state and bytes are kept, the settings, what is counted."""
+    """The running platform: database, object store, settings, metrics and in-process state."""
 
     database: Database
     objects: ObjectStore
     settings: Settings
-    figures: Figures = field(default_factory=Figures)
-    gathering: Gathering = field(default_factory=Gathering)
-    once: Once = field(default_factory=Once)
+    metrics: Metrics = field(default_factory=Metrics)
+    group_commit: GroupCommit = field(default_factory=GroupCommit)
+    single_flight: SingleFlight = field(default_factory=SingleFlight)
+    hostings: Hostings = field(default_factory=Hostings)
+    open_uploads: OpenUploads = field(default_factory=OpenUploads)
+    loads: asyncio.Semaphore = field(init=False)
+    """Turns of mapping loads, which hold a third of the database connections at most."""
+
+    def __post_init__(self) -> None:
+        turns = max(1, self.settings.database_pool // 3)
+        object.__setattr__(self, "loads", asyncio.Semaphore(turns))
 
     @property
-    def silence(self) -> timedelta:
-        """A worker that gave no sign of life for so long is taken for dead."""
+    def heartbeat_timeout(self) -> timedelta:
+        """Return how long a worker may be silent before it is presumed dead."""
         return timedelta(seconds=self.settings.heartbeat_seconds)
 
 
-async def passed(event: asyncio.Event, seconds: float) -> bool:
-    """Wait for ``event``, at most so long; whether it has come."""
+async def wait_for_event(event: asyncio.Event, seconds: float) -> bool:
+    """Wait for ``event`` for at most ``seconds``; return whether it was set."""
     try:
         async with asyncio.timeout(seconds):
             return await event.wait()
@@ -43,33 +61,23 @@ async def passed(event: asyncio.Event, seconds: float) -> bool:
         return False
 
 
-def parse_id(noun: str, text: str) -> UUID:
-    """The id of a ``noun``; a malformed one looks like an unknown one."""
+def parse_id(not_found: refusals.Refusal[NotFound], text: str) -> UUID:
+    """Return the id in ``text``; refuse a malformed one with ``not_found``, like an unknown one."""
     try:
         value = UUID(text)
     except ValueError:
-        raise not_found(noun, text) from None
+        raise not_found(id=text) from None
     if str(value) != text.lower():
-        raise not_found(noun, text)
+        raise not_found(id=text)
     return value
 
 
 def check_text(name: str, text: str, *, longest: int) -> str:
-    """Any Unicode text that PostgreSQL and UTF-8 can carry, up to ``longest`` characters."""
+    """Return ``text``; refuse more than ``longest`` characters, NUL, and lone surrogates."""
     if len(text) > longest:
-        raise LimitExceeded(
-            f"{name}_too_long",
-            expected=f"at most {longest} characters as {name}",
-            found=f"{len(text)} characters",
-            fix=f"Shorten the {name}.",
-        )
+        raise refusals.text.TOO_LONG[name](field=name, longest=longest, length=len(text))
     if "\x00" in text or not (text.isascii() or _encodable(text)):
-        raise Invalid(
-            f"{name}_invalid",
-            expected=f"Unicode characters as {name}",
-            found="a NUL character or half of a surrogate pair",
-            fix=f"Remove that character from the {name}.",
-        )
+        raise refusals.text.INVALID[name](field=name)
     return text
 
 
@@ -82,7 +90,7 @@ def _encodable(text: str) -> bool:
 
 
 def check_json(name: str, value: object) -> None:
-    """The texts within a JSON value: PostgreSQL keeps no NUL in them either."""
+    """Refuse texts in a JSON value that PostgreSQL cannot store."""
     if isinstance(value, str):
         check_text(name, value, longest=len(value))
     elif isinstance(value, dict):
@@ -95,30 +103,25 @@ def check_json(name: str, value: object) -> None:
 
 
 def page_size(asked: int | None, *, default: int, greatest: int) -> int:
-    """The size of a page that was asked for, within its bounds."""
+    """Return the requested page size; refuse one out of bounds."""
     if asked is None:
         return default
     if not 1 <= asked <= greatest:
-        raise Invalid(
-            "page_size_invalid",
-            expected=f"a page size from 1 to {greatest}",
-            found=str(asked),
-            fix=f"Leave it out for {default}.",
-        )
+        raise refusals.request.PAGE_SIZE_INVALID(greatest=greatest, asked=asked, default=default)
     return asked
 
 
 def encode_cursor(text: str, *query: object) -> str:
-    """An opaque cursor that is safe in a URL and good for ``query`` only.
+    """Return an opaque, URL-safe cursor that is valid only for ``query``.
 
-    ``query`` is the name of the list and all that selects what is in it. Pages may be asked for
-    in another size, so the size is no part of it.
+    ``query`` is the name of the list and its filters. The page size is not part of it, as it may
+    change from page to page.
     """
     return base64.urlsafe_b64encode(_mark(query) + text.encode()).decode().rstrip("=")
 
 
 def decode_cursor(cursor: str | None, *query: object) -> str | None:
-    """What :func:`encode_cursor` was given for the same ``query``."""
+    """Return the text that :func:`encode_cursor` was given for the same ``query``."""
     if not cursor:
         return None
     mark = _mark(query)
@@ -126,30 +129,52 @@ def decode_cursor(cursor: str | None, *query: object) -> str | None:
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
         found = base64.b64decode(padded, altchars=b"-_", validate=True)
         if not found.startswith(mark):
-            raise bad_cursor(cursor)
+            raise refusals.request.CURSOR_INVALID(cursor=cursor)
         return found.removeprefix(mark).decode()
     except (binascii.Error, ValueError):
-        raise bad_cursor(cursor) from None
+        raise refusals.request.CURSOR_INVALID(cursor=cursor) from None
+
+
+async def row_of_cursor(
+    cursor: str | None, find: Callable[[UUID], Awaitable[T | None]], *query: object
+) -> T | None:
+    """Return the row whose id is in a cursor; None without a cursor.
+
+    Raises :class:`Invalid` (``cursor_invalid``) if there is no such row.
+    """
+    text = decode_cursor(cursor, *query)
+    if text is None:
+        return None
+    try:
+        row_id = UUID(text)
+    except ValueError:
+        raise refusals.request.CURSOR_INVALID(cursor=cursor) from None
+    row = await find(row_id)
+    if row is None:
+        raise refusals.request.CURSOR_INVALID(cursor=cursor)
+    return row
 
 
 def _mark(query: tuple[object, ...]) -> bytes:
-    """Tells queries apart. No secret: a forged cursor shows nothing that the query does not."""
+    """Return a short hash of a query.
+
+    It needs no secret: a forged cursor shows nothing that the query would not.
+    """
     return blake2b(repr([str(part) for part in query]).encode(), digest_size=6).digest()
 
 
 def decode_position(cursor: str | None, *query: object) -> int:
-    """The number in a cursor; 0, which is before all, without one."""
+    """Return the number in a cursor; without one 0, which precedes every row."""
     text = decode_cursor(cursor, *query) or "0"
     if not text.isascii() or not text.isdigit() or len(text) > 18:
-        raise bad_cursor(cursor or "")
+        raise refusals.request.CURSOR_INVALID(cursor=cursor)
     return int(text)
 
 
-def bad_cursor(cursor: str) -> Invalid:
-    """The answer to a cursor that no page of this list gave out."""
-    return Invalid(
-        "cursor_invalid",
-        expected="a cursor that an earlier page of the same list gave",
-        found=f"{cursor[:64]!r}",
-        fix="Begin without a cursor, then pass each page's cursor to the next call.",
-    )
+def instant(epoch_ms: int | None) -> datetime | None:
+    """Return epoch milliseconds as a time; raise :class:`Invalid` (``instant_invalid``)."""
+    if epoch_ms is None:
+        return None
+    if not 0 <= epoch_ms <= _LATEST:
+        raise refusals.message.INSTANT_INVALID(epoch_ms=epoch_ms)
+    return datetime.fromtimestamp(epoch_ms / 1000, UTC)

@@ -1,7 +1,7 @@
-"""Proving a transfer: every byte is read from the store again and compared with the rows.
+"""Verify a transfer: read every byte from the store again and compare it with the rows.
 
-The sha256 of a file of several parts is its uploader's word until then (ADR 0012), and on S3 so
-is that of each part; here they are computed, and so proven or refuted.
+Until then the sha256 of a file with several parts is its uploader's claim, and on S3 so is that of
+each part (ADR 0060); here they are computed, and so proved or refuted.
 """
 
 import asyncio
@@ -10,59 +10,25 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from ferryman.clock import epoch_ms
-from ferryman.domain.limits import ADMIN_PAGE
-from ferryman.domain.proof import Reading
-from ferryman.errors import Conflict, NotFound, OutsideError, not_found
-from ferryman.services.platform import (
-    Platform,
-    bad_cursor,
-    decode_cursor,
-    encode_cursor,
-    page_size,
-    parse_id,
-)
-from ferryman.store import proof, storage
-from ferryman.store import transfer as transfers
+from ferryman import refusals
+from ferryman.domain.proof import FileVerifier
+from ferryman.errors import NotFound, OutsideError
+from ferryman.services.file_list import known_transfer
+from ferryman.services.platform import Platform
+from ferryman.store import proof as proof_store
+from ferryman.store import storage as storage_store
 from ferryman.store.proof import StoredFile
-from ferryman.wire.storage import (
-    FilePage,
-    FileProof,
-    FileView,
-    ProofEnd,
-    ProofFailure,
-    ProofLine,
-    ProofProgress,
-)
+from ferryman.wire.storage import FileProof, ProofEnd, ProofFailure, ProofLine, ProofProgress
 
 _PAGE = 100
 _TELL_BYTES = 64 << 20
 _UNREADABLE = 3
-"""Files in a row that cannot be read: then the store is away, not a file damaged."""
-
-
-async def page(
-    platform: Platform, transfer_id: str, *, cursor: str | None, size: int | None
-) -> FilePage:
-    """Files of a transfer with all that proves them, by key."""
-    limit = page_size(size, default=_PAGE, greatest=ADMIN_PAGE)
-    wanted = await _known(platform, transfer_id)
-    query = ("app-data", wanted)
-    try:
-        after = UUID(decode_cursor(cursor, *query) or str(UUID(int=0)))
-    except ValueError:
-        raise bad_cursor(cursor or "") from None
-    async with platform.database.reading() as tx:
-        found, more = await proof.files(tx, wanted, after=after, size=limit)
-    return FilePage(
-        items=[_view(each) for each in found],
-        next_cursor=encode_cursor(str(found[-1].key), *query) if more else None,
-    )
+"""Unreadable files in a row after which the store counts as down, not the files as damaged."""
 
 
 async def verify(platform: Platform, transfer_id: str) -> AsyncGenerator[ProofLine, None]:
-    """Read a transfer again, file by file; any refusal comes before the first line."""
-    lines = _verify(platform, await _known(platform, transfer_id))
+    """Read the files of a transfer again one by one; errors are raised before the first line."""
+    lines = _verify(platform, await known_transfer(platform, transfer_id))
     first = await anext(lines)
     return _with_first(first, lines)
 
@@ -76,17 +42,9 @@ async def _with_first(
             yield line
 
 
-async def _known(platform: Platform, transfer_id: str) -> UUID:
-    wanted = parse_id("transfer", transfer_id)
-    async with platform.database.reading() as tx:
-        if await transfers.by_id(tx, wanted) is None:
-            raise not_found("transfer", transfer_id)
-    return wanted
-
-
 @dataclass
 class _Count:
-    """How far it is."""
+    """The progress of a verification."""
 
     total_files: int
     total_bytes: int
@@ -114,16 +72,11 @@ class _Count:
 
 
 async def _verify(platform: Platform, transfer_id: UUID) -> AsyncGenerator[ProofLine, None]:
-    async with storage.alone(platform.database, storage.VERIFYING) as mine:
+    async with storage_store.alone(platform.database, storage_store.VERIFYING) as mine:
         if not mine:
-            raise Conflict(
-                "verification_running",
-                expected="no verification that is going on",
-                found="one that reads the store at this moment",
-                fix="Wait for its end; one at a time leaves the store to the migrations.",
-            )
+            raise refusals.transfer.VERIFICATION_RUNNING()
         async with platform.database.reading() as tx:
-            count = _Count(*await proof.totals(tx, transfer_id))
+            count = _Count(*await proof_store.totals(tx, transfer_id))
         yield count.progress()
         try:
             async for line in _files(platform, transfer_id, count):
@@ -143,72 +96,68 @@ async def _files(
     after, more, unreadable = UUID(int=0), True, 0
     while more:
         async with platform.database.reading() as tx:
-            found, more = await proof.files(tx, transfer_id, after=after, size=_PAGE)
+            found, more = await proof_store.files(tx, transfer_id, after=after, size=_PAGE)
         for file in found:
             after, shown = file.key, None
             async for line in _file(platform, file, count):
                 yield line
                 shown = line
             if not isinstance(shown, FileProof):
-                raise AssertionError("reading a file ends in what it showed")
+                raise AssertionError("the last line about a file is its result")
             count.files += 1
             count.outcomes[shown.outcome] = count.outcomes.get(shown.outcome, 0) + 1
             unreadable = unreadable + 1 if shown.outcome == "UNREADABLE" else 0
             if unreadable == _UNREADABLE:
-                raise OutsideError(
-                    "store_unreadable",
-                    expected="files that can be read",
-                    found=f"{_UNREADABLE} in a row that cannot",
-                    fix="Look whether the object store is up; then verify again.",
-                )
+                raise refusals.transfer.FILES_UNREADABLE(count=_UNREADABLE)
 
 
 async def _file(
     platform: Platform, file: StoredFile, count: _Count
 ) -> AsyncIterator[FileProof | ProofProgress]:
-    """How far it is, now and then, and at the end what the file showed."""
+    """Yield progress now and then, and finally the result for the file."""
 
-    def shown(outcome: str, differences: list[str] | None = None) -> FileProof:
-        seen = reading.size if outcome in ("PROVEN", "DIFFERENT") else None
-        digest = reading.sha256 if seen is not None else None
+    def result(outcome: str, differences: list[str] | None = None) -> FileProof:
+        size = verifier.size if outcome in ("PROVEN", "DIFFERENT") else None
+        read = size is not None
         return FileProof(
             key=str(file.key),
             label=file.label,
             outcome=outcome,
-            size=seen,
-            sha256=digest,
+            size=size,
+            sha256=verifier.sha256 if read else None,
+            parts_sha256=verifier.parts_sha256 if read else None,
             differences=differences or [],
         )
 
-    reading, told = Reading(file.parts), 0
+    verifier, reported = FileVerifier(file.parts, file.sha256), 0
     if file.deleted_at is not None:
-        yield shown("DELETED")
+        yield result("DELETED")
         return
     try:
         async for chunk in platform.objects.stream(str(file.key)):
-            await asyncio.to_thread(reading.feed, chunk)
+            await asyncio.to_thread(verifier.feed, chunk)
             count.bytes += len(chunk)
-            if reading.size - told >= _TELL_BYTES:
-                told = reading.size
+            if verifier.size - reported >= _TELL_BYTES:
+                reported = verifier.size
                 yield count.progress()
     except NotFound:
         async with platform.database.reading() as tx:
-            kept = await storage.is_kept(tx, file.key)
-        yield shown("MISSING", ["the store has no such file"]) if kept else shown("DELETED")
+            kept = await storage_store.is_kept(tx, file.key)
+        yield result("MISSING", ["the store has no such file"]) if kept else result("DELETED")
         return
     except OutsideError as exc:
-        yield shown("UNREADABLE", [f"{exc.code}: {exc.found}"])
+        yield result("UNREADABLE", [f"{exc.code}: {exc.found}"])
         return
-    wrong = reading.differences(file.size, file.sha256)
-    yield shown("DIFFERENT" if wrong else "PROVEN", wrong)
+    wrong = verifier.differences(file.size)
+    yield result("DIFFERENT" if wrong else "PROVEN", wrong)
 
 
 async def _extras(platform: Platform, transfer_id: UUID) -> AsyncIterator[FileProof]:
-    """Objects of uploads that became no file: completed in the store when it was too late."""
+    """Yield objects of uploads that became no file, as the store completed them too late."""
     after = UUID(int=0)
     while True:
         async with platform.database.reading() as tx:
-            found = await proof.uploads_without_file(tx, transfer_id, after=after, size=_PAGE)
+            found = await proof_store.uploads_without_file(tx, transfer_id, after=after, size=_PAGE)
         for key, label in found:
             after = key
             try:
@@ -219,22 +168,3 @@ async def _extras(platform: Platform, transfer_id: UUID) -> AsyncIterator[FilePr
             yield FileProof(key=str(key), label=label, outcome="EXTRA", differences=[text])
         if len(found) < _PAGE:
             return
-
-
-def _view(file: StoredFile) -> FileView:
-    def ms(name: str) -> int | None:
-        at = getattr(file, name)
-        return None if at is None else epoch_ms(at)
-
-    return FileView(
-        key=str(file.key),
-        label=file.label,
-        size=file.size,
-        sha256=file.sha256,
-        parts=file.parts,
-        created_at=epoch_ms(file.created_at),
-        message_id=str(file.message_id),
-        acknowledgement=file.acknowledgement,
-        acknowledged_at=ms("acknowledged_at"),
-        deleted_at=ms("deleted_at"),
-    )

@@ -1,4 +1,4 @@
-"""A recording of a transfer, line by line: all that its app saw and did, without any secret."""
+"""Record a transfer line by line: all that its app saw and did, without secrets."""
 
 import os
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -6,17 +6,22 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from uuid import UUID
 
+from ferryman import refusals
 from ferryman.clock import epoch_ms
 from ferryman.domain.mapping import life
-from ferryman.errors import Conflict, not_found
-from ferryman.services import transfer as transfer_service
+from ferryman.services import transfer
 from ferryman.services.platform import Platform, parse_id
-from ferryman.services.recorded_line import Secrets, leaving
-from ferryman.store import app as apps
-from ferryman.store import app_data, migration, proof, recording, storage, timeline
-from ferryman.store import message as messages
-from ferryman.store import transfer as transfers
-from ferryman.store.app import App
+from ferryman.services.redaction import Secrets, redacted_line
+from ferryman.store import app as app_store
+from ferryman.store import app_data as app_data_store
+from ferryman.store import message_view
+from ferryman.store import migration as migration_store
+from ferryman.store import proof as proof_store
+from ferryman.store import recording as recording_store
+from ferryman.store import storage as storage_store
+from ferryman.store import timeline as timeline_store
+from ferryman.store import transfer as transfer_store
+from ferryman.store.app import AppRow
 from ferryman.store.recording import AppCall, Span
 from ferryman.store.transfer import StoredTransfer
 from ferryman.wire.app import AppRegistration
@@ -36,10 +41,10 @@ _PAGE = 500
 
 @dataclass(frozen=True, slots=True)
 class _Subject:
-    """Whose recording it is."""
+    """The transfer being recorded, with its app."""
 
     stored: StoredTransfer
-    app: App
+    app: AppRow
     span: Span
 
     @property
@@ -48,9 +53,9 @@ class _Subject:
 
 
 async def lines(platform: Platform, transfer_id: str) -> AsyncIterator[bytes]:
-    """The recording of a transfer that is over, a JSON object a line.
+    """Stream the recording of a settled transfer, one JSON object per line.
 
-    Raises ``NotFound``, and ``Conflict`` while it runs, before the first line.
+    Raises ``NotFound``, or ``Conflict`` while the transfer runs, before the first line.
     """
     subject = await _subject(platform, transfer_id)
     first = await _run(platform, subject, transfer_id)
@@ -60,38 +65,37 @@ async def lines(platform: Platform, transfer_id: str) -> AsyncIterator[bytes]:
 async def payload(
     platform: Platform, transfer_id: str, key: str
 ) -> tuple[int, AsyncIterator[bytes]]:
-    """Size and bytes of a file of that transfer, for the operator."""
-    wanted = parse_id("transfer", transfer_id)
+    """Return size and bytes of a file of the transfer, for the operator."""
+    wanted = parse_id(refusals.transfer.NOT_FOUND, transfer_id)
     async with platform.database.reading() as tx:
-        file = await app_data.by_key(tx, parse_id("file", key))
-        if file is None or file.transfer_id != wanted or not await storage.is_kept(tx, file.key):
-            raise not_found("file", key)
+        file = await app_data_store.by_key(tx, parse_id(refusals.upload.FILE_NOT_FOUND, key))
+        if (
+            file is None
+            or file.transfer_id != wanted
+            or not await storage_store.is_kept(tx, file.key)
+        ):
+            raise refusals.upload.FILE_NOT_FOUND(id=key)
     return file.size, platform.objects.stream(str(file.key))
 
 
 async def keep(platform: Platform, call: AppCall) -> None:
-    """Keep a call, if it is about a transfer or file of the app that made it."""
+    """Store a call if it concerns a transfer or file of the app that made it."""
     async with platform.database.transaction() as tx:
-        await recording.insert_call(tx, call)
+        await recording_store.insert_call(tx, call)
 
 
 async def _subject(platform: Platform, transfer_id: str) -> _Subject:
     async with platform.database.reading() as tx:
-        stored = await transfers.by_id(tx, parse_id("transfer", transfer_id))
-        app = None if stored is None else await apps.by_id(tx, stored.app_id)
+        stored = await transfer_store.by_id(tx, parse_id(refusals.transfer.NOT_FOUND, transfer_id))
+        app = None if stored is None else await app_store.by_id(tx, stored.app_id)
         if stored is None or app is None:
-            raise not_found("transfer", transfer_id)
+            raise refusals.transfer.NOT_FOUND(id=transfer_id)
         state = stored.state
         if state.settled_at is None:
-            raise Conflict(
-                "transfer_running",
-                expected="a transfer that has its final status",
-                found=f"status {state.status}",
-                fix="Wait, cancel it, or move a virtual clock: `ferryman clock until deadline`.",
-            )
+            raise refusals.transfer.RUNNING(status=state.status)
         span = Span(
             stored.migration_scope_id,
-            await recording.writer(tx, stored.migration_id),
+            await recording_store.writer(tx, stored.migration_id),
             state.started_at or state.settled_at,
             state.settled_at,
         )
@@ -100,13 +104,13 @@ async def _subject(platform: Platform, transfer_id: str) -> _Subject:
 
 async def _run(platform: Platform, subject: _Subject, transfer_id: str) -> RecordedRun:
     stored, app = subject.stored, subject.app
-    view = await transfer_service.view(platform, transfer_id)
+    view = await transfer.view(platform, transfer_id)
     async with platform.database.reading() as tx:
-        migrated = await migration.by_id(tx, stored.migration_id)
-        containers = await recording.containers(tx, stored.migration_id)
-        unsure, now = await recording.unsure_mappings(tx, subject.span), tx.now
+        migrated = await migration_store.by_id(tx, stored.migration_id)
+        containers = await recording_store.containers(tx, stored.migration_id)
+        unsure, now = await recording_store.unsure_mappings(tx, subject.span), tx.now
     if migrated is None:
-        raise not_found("transfer", transfer_id)
+        raise refusals.transfer.NOT_FOUND(id=transfer_id)
     return RecordedRun(
         version=VERSION,
         ferryman=version("ferryman"),
@@ -129,7 +133,7 @@ async def _run(platform: Platform, subject: _Subject, transfer_id: str) -> Recor
         ),
         containers=containers,
         unsure_mappings=unsure,
-        listener_error=stored.listener_error,
+        listener_error=_safe(stored.listener_error),
         feedback=stored.feedback,
     )
 
@@ -142,11 +146,11 @@ async def _rest(platform: Platform, subject: _Subject) -> AsyncGenerator[Recorde
 
 
 async def _messages(platform: Platform, subject: _Subject) -> AsyncIterator[RecordedLine]:
-    after = recording.BEGINNING
+    after = recording_store.BEGINNING
     while True:
         async with platform.database.transaction() as tx:
-            found = await recording.messages(tx, subject.transfer_id, after=after, size=_PAGE)
-            views = await messages.views(tx, [message for _, message in found])
+            found = await recording_store.messages(tx, subject.transfer_id, after=after, size=_PAGE)
+            views = await message_view.views(tx, [message for _, message in found])
         for (_, message), view in zip(found, views, strict=True):
             yield RecordedMessage(
                 message_id=view.message_id,
@@ -168,7 +172,7 @@ async def _files(platform: Platform, subject: _Subject) -> AsyncIterator[Recorde
     after, more = UUID(int=0), True
     while more:
         async with platform.database.reading() as tx:
-            found, more = await proof.files(tx, subject.transfer_id, after=after, size=_PAGE)
+            found, more = await proof_store.files(tx, subject.transfer_id, after=after, size=_PAGE)
         for file in found:
             after = file.key
             yield RecordedFile(
@@ -176,6 +180,8 @@ async def _files(platform: Platform, subject: _Subject) -> AsyncIterator[Recorde
                 label=file.label,
                 size=file.size,
                 sha256=file.sha256,
+                parts_sha256=file.parts_sha256,
+                part_sizes=[] if file.sha256 else [part.size for part in file.parts],
                 created_at=epoch_ms(file.created_at),
                 kept=file.deleted_at is None,
             )
@@ -185,7 +191,7 @@ async def _calls(platform: Platform, subject: _Subject) -> AsyncIterator[Recorde
     after = 0
     while True:
         async with platform.database.reading() as tx:
-            found = await recording.calls(tx, subject.transfer_id, after=after, size=_PAGE)
+            found = await recording_store.calls(tx, subject.transfer_id, after=after, size=_PAGE)
         for _, call in found:
             yield call
         if len(found) < _PAGE:
@@ -195,12 +201,12 @@ async def _calls(platform: Platform, subject: _Subject) -> AsyncIterator[Recorde
 
 async def _mappings(platform: Platform, subject: _Subject) -> AsyncIterator[RecordedLine]:
     async with platform.database.reading() as tx:
-        names = await recording.namespaces(tx, subject.span.scope_id)
+        names = await recording_store.namespaces(tx, subject.span.scope_id)
     for name in names:
         after = ""
         while True:
             async with platform.database.transaction() as tx:
-                found = await recording.mappings(
+                found = await recording_store.mappings(
                     tx, subject.span, name, after=after, size=_PAGE, life=life(name)
                 )
             for after, cloud_key in found:
@@ -213,7 +219,7 @@ async def _entries(platform: Platform, subject: _Subject) -> AsyncIterator[Recor
     after = 0
     while True:
         async with platform.database.reading() as tx:
-            found = await timeline.page(tx, subject.transfer_id, after=after, size=_PAGE)
+            found = await timeline_store.page(tx, subject.transfer_id, after=after, size=_PAGE)
         for entry in found:
             after = entry.seq
             yield RecordedEntry(at=entry.at, kind=entry.kind, data=entry.data)
@@ -225,6 +231,11 @@ async def _encoded(
     first: RecordedRun, rest: AsyncGenerator[RecordedLine, None], secret: str | None
 ) -> AsyncIterator[bytes]:
     secrets = Secrets.of(os.environ, secret)
-    yield leaving(first, secrets) + b"\n"
+    yield redacted_line(first, secrets) + b"\n"
     async for line in rest:
-        yield leaving(line, secrets) + b"\n"
+        yield redacted_line(line, secrets) + b"\n"
+
+
+def _safe(error: dict[str, str] | None) -> dict[str, str] | None:
+    """Return a listener's error without its message."""
+    return error and {k: v for k, v in error.items() if k in ("exceptionType", "safeStackTrace")}

@@ -1,61 +1,59 @@
-"""Dead letters: messages that were given up, listed, and delivered again many at a time."""
+"""List messages that were given up (dead letters), and re-queue many at a time."""
 
-from datetime import UTC, datetime
+from msgspec import to_builtins
 
-from ferryman.domain import message as rules
+from ferryman import refusals
+from ferryman.domain import message as message_rules
+from ferryman.domain.access import PLATFORM, Actor, Reach
 from ferryman.domain.limits import ADMIN_PAGE
-from ferryman.errors import Invalid, not_found
-from ferryman.services import app as apps
+from ferryman.services import app, audit
+from ferryman.services import customer as customer_service
+from ferryman.services import reach as reach_service
 from ferryman.services.message import obstacle
 from ferryman.services.platform import (
     Platform,
     decode_position,
     encode_cursor,
+    instant,
     page_size,
     parse_id,
 )
-from ferryman.store import delivery as deliveries
-from ferryman.store import message as messages
-from ferryman.store import transfer as transfers
-from ferryman.store import undelivered
+from ferryman.store import delivery as delivery_store
+from ferryman.store import message_view
+from ferryman.store import redelivery as redelivery_store
+from ferryman.store import timeline as timeline_store
+from ferryman.store import transfer as transfer_store
 from ferryman.store.database import Transaction
-from ferryman.store.delivery import Entry
-from ferryman.store.undelivered import Choice
-from ferryman.vocab import MessageState
+from ferryman.store.redelivery import MessageFilter
+from ferryman.store.timeline import TimelineRow
+from ferryman.vocab import IdKind, MessageState
 from ferryman.wire.redelivery import RedeliveryAnswer, RedeliveryRequest
 from ferryman.wire.transfer import MessagePage
 
 _BATCH = 500
-"""Messages in one transaction: it holds up whoever acknowledges one of their transfers."""
-
-_LATEST = 253_402_300_799_999
-"""The end of the year 9999, in epoch milliseconds."""
+"""Messages per transaction, which blocks acknowledgements of their transfers."""
 
 
 async def page(
     platform: Platform,
     state: str,
     request: RedeliveryRequest,
+    by: Actor = PLATFORM,
     *,
     cursor: str | None,
     size: int | None,
 ) -> MessagePage:
-    """Those that fit, oldest first; the first page says how many there are."""
+    """Return a page of matching messages, oldest first; the first page has their total number."""
     if state != MessageState.UNDELIVERED:
-        raise Invalid(
-            "message_state_invalid",
-            expected="state=UNDELIVERED: other messages are listed with their transfer",
-            found=repr(state)[:80],
-            fix="Use GET /admin/v1/transfers/{transferId}/messages for all of a transfer.",
-        )
+        raise refusals.message.STATE_INVALID(state=state)
     limit = page_size(size, default=100, greatest=ADMIN_PAGE)
-    query = ("undelivered", request)
+    query = ("undelivered", request, by.reach)
     after = decode_position(cursor, *query)
     async with platform.database.transaction() as tx:
-        choice = await _choice(tx, request)
-        found = await undelivered.page(tx, choice, after=after, size=limit + 1)
-        items = await messages.views(tx, found[:limit])
-        total = await undelivered.total(tx, choice) if cursor is None else None
+        choice = await _choice(tx, request, by.reach)
+        found = await redelivery_store.page(tx, choice, after=after, size=limit + 1)
+        items = await message_view.views(tx, found[:limit])
+        total = await redelivery_store.total(tx, choice) if cursor is None else None
     more = len(found) > limit
     return MessagePage(
         items=items,
@@ -64,39 +62,38 @@ async def page(
     )
 
 
-async def redeliver(platform: Platform, request: RedeliveryRequest) -> RedeliveryAnswer:
-    """Owe all that fit again, under their ids; killed on the way, a second call does the rest.
+async def redeliver(
+    platform: Platform, request: RedeliveryRequest, by: Actor = PLATFORM
+) -> RedeliveryAnswer:
+    """Re-queue all matching messages under their ids; repeat the call if it was interrupted.
 
-    What is given up anew meanwhile is not taken up twice. Raises :class:`Invalid`
-    (``redelivery_unbounded``) for a request that names nothing.
+    A message that is given up again meanwhile is not re-queued twice. Raises :class:`Invalid`
+    (``redelivery_unbounded``) for a request without any filter.
     """
     if request == RedeliveryRequest():
-        raise Invalid(
-            "redelivery_unbounded",
-            expected="at least one of transferId, cloudAppKey, from and to",
-            found="none of them",
-            fix="Say which messages; from 0 means all that were ever given up.",
-        )
+        raise refusals.message.REDELIVERY_UNBOUNDED()
     redelivered, left, after = 0, 0, 0
     while True:
         async with platform.database.transaction() as tx:
-            choice = await _choice(tx, request)
-            found = await undelivered.page(tx, choice, after=after, size=_BATCH)
-            # Transfers before messages, as everybody locks them who needs both.
-            held = await undelivered.hold(tx, {each.transfer_id for each in found})
-            locked = await deliveries.lock(tx, [each.message_id for each in found])
+            choice = await _choice(tx, request, by.reach)
+            found = await redelivery_store.page(tx, choice, after=after, size=_BATCH)
+            # Transfers before messages: the lock order everywhere.
+            held = await redelivery_store.hold(tx, {each.transfer_id for each in found})
+            locked = await delivery_store.lock(tx, [each.message_id for each in found])
             again, entries = {}, []
             for message in locked.values():
                 transfer = held[message.transfer_id]
                 if obstacle(message, settled=transfer.settled) is None:
-                    again[message.message_id] = rules.attempts_in_round(
+                    again[message.message_id] = message_rules.attempts_in_round(
                         transfer.kind, message.event_type, settled=transfer.settled
                     )
                     facts = {"messageId": str(message.message_id)}
-                    entries.append(Entry(message.transfer_id, "message.redelivered", facts))
+                    entries.append(TimelineRow(message.transfer_id, "message.redelivered", facts))
             if again:
-                await undelivered.reset(tx, again)
-                await deliveries.write(tx, entries)
+                await redelivery_store.reset(tx, again)
+                await timeline_store.add(tx, entries)
+            if not after:
+                await _record(tx, by, request, first=len(again))
         redelivered += len(again)
         left += len(found) - len(again)
         if len(found) < _BATCH:
@@ -104,30 +101,33 @@ async def redeliver(platform: Platform, request: RedeliveryRequest) -> Redeliver
         after = found[-1].position
 
 
-async def _choice(tx: Transaction, request: RedeliveryRequest) -> Choice:
-    app_id = transfer_id = None
-    if request.transfer_id is not None:
-        transfer_id = parse_id("transfer", request.transfer_id)
-        if await transfers.by_id(tx, transfer_id) is None:
-            raise not_found("transfer", request.transfer_id)
-    if request.cloud_app_key is not None:
-        app_id = (await apps.find(tx, request.cloud_app_key)).app_id
-    return Choice(
-        app_id=app_id,
-        transfer_id=transfer_id,
-        since=_instant(request.since),
-        until=_instant(request.to),
+async def _record(tx: Transaction, by: Actor, request: RedeliveryRequest, *, first: int) -> None:
+    """Write the audit row with the first batch, since the later ones may not come to be."""
+    asked = {name: value for name, value in to_builtins(request).items() if value is not None}
+    await audit.record(
+        tx,
+        by,
+        "redeliver_all",
+        customer=request.customer,
+        after={"asked": asked, "redeliveredInFirstBatch": first},
     )
 
 
-def _instant(epoch_ms: int | None) -> datetime | None:
-    if epoch_ms is None:
-        return None
-    if not 0 <= epoch_ms <= _LATEST:
-        raise Invalid(
-            "instant_invalid",
-            expected="from and to as epoch milliseconds",
-            found=str(epoch_ms),
-            fix="Count milliseconds, not seconds, from 1970 on.",
-        )
-    return datetime.fromtimestamp(epoch_ms / 1000, UTC)
+async def _choice(tx: Transaction, request: RedeliveryRequest, reach: Reach) -> MessageFilter:
+    reach = await customer_service.narrowed(tx, reach, request.customer)
+    app_id = transfer_id = None
+    if request.transfer_id is not None:
+        transfer_id = parse_id(refusals.transfer.NOT_FOUND, request.transfer_id)
+        await reach_service.check_in(tx, reach, IdKind.TRANSFER, request.transfer_id)
+        if await transfer_store.by_id(tx, transfer_id) is None:
+            raise refusals.transfer.NOT_FOUND(id=request.transfer_id)
+    if request.cloud_app_key is not None:
+        app_id = (await app.find(tx, request.cloud_app_key, reach)).app_id
+    return MessageFilter(
+        app_id=app_id,
+        transfer_id=transfer_id,
+        since=instant(request.since),
+        until=instant(request.to),
+        customers=reach.customers,
+        apps=reach.apps,
+    )

@@ -1,21 +1,22 @@
-"""The journal of a transfer, by page and as it grows."""
+"""Read the timeline of a transfer by page, or follow it live."""
 
 import asyncio
 from collections.abc import AsyncIterator
 
+from ferryman import refusals
 from ferryman.clock import epoch_ms
-from ferryman.domain.limits import ADMIN_PAGE
-from ferryman.errors import not_found
+from ferryman.domain.limits import ADMIN_PAGE, LABEL_CHARACTERS
 from ferryman.services.platform import (
     Platform,
+    check_text,
     decode_position,
     encode_cursor,
     page_size,
     parse_id,
-    passed,
+    wait_for_event,
 )
-from ferryman.store import timeline
-from ferryman.store import transfer as transfers
+from ferryman.store import timeline as timeline_store
+from ferryman.store import transfer as transfer_store
 from ferryman.wire.transfer import TimelineEntry, TimelinePage
 
 _POLL_SECONDS = 0.25
@@ -23,17 +24,23 @@ _OVERLAP_MS = 10_000
 
 
 async def page(
-    platform: Platform, transfer_id: str, *, cursor: str | None, size: int | None
+    platform: Platform,
+    transfer_id: str,
+    *,
+    kind: str | None = None,
+    cursor: str | None,
+    size: int | None,
 ) -> TimelinePage:
-    """Entries after ``cursor``, oldest first."""
+    """Return a page of entries, oldest first; ``kind`` is a kind, or a noun for all its kinds."""
     limit = page_size(size, default=ADMIN_PAGE, greatest=ADMIN_PAGE)
-    wanted = parse_id("transfer", transfer_id)
-    query = ("timeline", wanted)
+    wanted = parse_id(refusals.transfer.NOT_FOUND, transfer_id)
+    check_text("kind", kind or "", longest=LABEL_CHARACTERS)
+    query = ("timeline", wanted, kind)
     after = decode_position(cursor, *query)
     async with platform.database.transaction() as tx:
-        if await transfers.by_id(tx, wanted) is None:
-            raise not_found("transfer", transfer_id)
-        found = await timeline.page(tx, wanted, after=after, size=limit + 1)
+        if await transfer_store.by_id(tx, wanted) is None:
+            raise refusals.transfer.NOT_FOUND(id=transfer_id)
+        found = await timeline_store.page(tx, wanted, kind=kind, after=after, size=limit + 1)
     more = len(found) > limit
     return TimelinePage(
         items=found[:limit],
@@ -42,28 +49,33 @@ async def page(
 
 
 async def follow(
-    platform: Platform, transfer_id: str, after: int, closing: asyncio.Event
+    platform: Platform,
+    transfer_id: str,
+    after: int,
+    closing: asyncio.Event,
+    *,
+    kind: str | None = None,
 ) -> AsyncIterator[TimelineEntry]:
-    """Entries after ``after`` as they come, until the transfer has settled and all were given.
+    """Yield entries after ``after`` as they are written, until the transfer has settled.
 
-    Also ends when ``closing`` is set: the caller then follows on elsewhere.
-
-    Numbers are drawn before transactions commit, so an entry can appear behind a later one:
-    the last seconds are therefore read again, and what was given already is left out.
+    It also ends when ``closing`` is set; the caller then continues on another replica. Sequence
+    numbers are drawn before transactions commit, so an entry can appear after a later one. The last
+    seconds are therefore read again, and entries already yielded are skipped.
     """
-    wanted = parse_id("transfer", transfer_id)
+    wanted = parse_id(refusals.transfer.NOT_FOUND, transfer_id)
     given: dict[int, int] = {}
     while True:
         async with platform.database.transaction() as tx:
-            stored = await transfers.by_id(tx, wanted)
+            stored = await transfer_store.by_id(tx, wanted)
             if stored is None:
-                raise not_found("transfer", transfer_id)
-            found = await timeline.page(tx, wanted, after=after, size=ADMIN_PAGE)
+                raise refusals.transfer.NOT_FOUND(id=transfer_id)
+            found = await timeline_store.page(tx, wanted, after=after, size=ADMIN_PAGE)
             horizon = epoch_ms(tx.now) - _OVERLAP_MS
         fresh = [entry for entry in found if entry.seq not in given]
         for entry in fresh:
             given[entry.seq] = entry.at
-            yield entry
+            if kind is None or entry.kind == kind or entry.kind.startswith(f"{kind}."):
+                yield entry
         if len(found) == ADMIN_PAGE:
             after = found[-1].seq
         elif not fresh and stored.state.status.final:
@@ -72,5 +84,5 @@ async def follow(
             old = [seq for seq, at in given.items() if at < horizon]
             after = max([after, *old])
             given = {seq: at for seq, at in given.items() if seq > after}
-            if await passed(closing, _POLL_SECONDS):
+            if await wait_for_event(closing, _POLL_SECONDS):
                 return

@@ -1,6 +1,6 @@
-"""A worker's life: what it sees, what it fails at, what becomes of what it held."""
+"""A worker's lifecycle: heartbeats, rescue of its messages, shutdown."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -10,15 +10,16 @@ import structlog
 from ferryman.services.attempt import ended_by, if_given_up, write
 from ferryman.services.metrics import own_series
 from ferryman.services.platform import Platform
-from ferryman.store import app as apps
-from ferryman.store import breaker as breakers
-from ferryman.store import delivery as deliveries
-from ferryman.store import worker as workers
-from ferryman.store.app import App
-from ferryman.store.breaker import Endpoint
+from ferryman.store import app as app_store
+from ferryman.store import breaker as breaker_store
+from ferryman.store import delivery as delivery_store
+from ferryman.store import worker as worker_store
+from ferryman.store.app import AppRow
+from ferryman.store.breaker import EndpointRow
 from ferryman.store.database import Transaction
-from ferryman.store.delivery import AttemptRow, ClaimedMessage, Due, Entry, Lane
+from ferryman.store.delivery import AttemptRow, ClaimedMessage, Lane, LaneDueTime
 from ferryman.store.message import StoredMessage
+from ferryman.store.timeline import TimelineRow
 from ferryman.vocab import FailureCause
 
 log = structlog.get_logger("ferryman.delivery")
@@ -29,71 +30,76 @@ _AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
-    """What a worker sees of all lanes and endpoints."""
+class WorkerView:
+    """The due lanes and failing endpoints, as a worker sees them."""
 
-    due: dict[Lane, Due]
-    failing: frozenset[Endpoint]
+    due: dict[Lane, LaneDueTime]
+    failing: frozenset[EndpointRow]
     now: datetime
 
 
-async def look(platform: Platform, worker_id: UUID) -> Sight:
-    """Say that this worker lives, and see what is due and what fails."""
+async def heartbeat(platform: Platform, worker_id: UUID) -> WorkerView:
+    """Record that this worker is alive; return what is due and what fails."""
     async with platform.database.transaction() as tx:
-        await workers.see(tx, worker_id, own_series(platform))
-        due = await deliveries.due_lanes(tx)
-        failing = frozenset(each.endpoint for each in await breakers.every(tx))
-        return Sight(due, failing, tx.now)
+        await worker_store.record_heartbeat(tx, worker_id, own_series(platform))
+        due = await delivery_store.due_lanes(tx)
+        failing = frozenset(each.endpoint for each in await breaker_store.every(tx))
+        return WorkerView(due, failing, tx.now)
 
 
-async def take_over(platform: Platform, silence: timedelta) -> int:
-    """Free what workers claimed that were silent so long; how many messages there were."""
+Silent = Callable[[Mapping[UUID, datetime]], Mapping[UUID, datetime]]
+"""Of the workers and when each was seen last, by the database's clock: those that are silent."""
+
+
+async def rescue(platform: Platform, silent: Silent) -> int:
+    """Free messages claimed by workers that are silent or gone; return their number."""
     async with platform.database.transaction() as tx:
-        orphans = await workers.orphans(tx, silence, _AT_ONCE)
-        known = await _lose(tx, orphans, _DIED, FailureCause.WORKER_DIED)
-    _tell(platform, orphans, known)
+        seen = await worker_store.seen(tx)
+        orphans = await worker_store.orphans(tx, silent(seen), _AT_ONCE)
+        apps = await _lose(tx, orphans, _DIED, FailureCause.WORKER_DIED)
+    _log_lost(platform, orphans, apps)
     return len(orphans)
 
 
-async def let_go(platform: Platform, worker_id: UUID, held: Collection[UUID]) -> int:
-    """Free what this worker claimed without knowing it; how many messages there were.
+async def release_unheld(platform: Platform, worker_id: UUID, held: Collection[UUID]) -> int:
+    """Free messages that this worker claimed without knowing it; return their number.
 
-    ``held`` are those that it knows of. A claim whose connection broke while it was committed
-    may have come to be: nobody sends what it took, and as this worker lives, nobody would.
+    ``held`` are those it knows of. If the connection breaks during a claim's commit, the claim may
+    have succeeded: nobody sends its messages, and while this worker lives, nobody rescues them.
     """
     async with platform.database.transaction() as tx:
-        unknown = await workers.unheld(tx, worker_id, held)
-        known = await _lose(tx, unknown, _UNKNOWN, FailureCause.DELIVERY_FAILED)
-    _tell(platform, unknown, known)
+        unknown = await worker_store.unheld(tx, worker_id, held)
+        apps = await _lose(tx, unknown, _UNKNOWN, FailureCause.DELIVERY_FAILED)
+    _log_lost(platform, unknown, apps)
     return len(unknown)
 
 
-async def give_back(platform: Platform, worker_id: UUID, message: ClaimedMessage) -> None:
-    """Nothing was begun with what this worker claimed: it is due again, at the same attempt.
+async def release(platform: Platform, worker_id: UUID, message: ClaimedMessage) -> None:
+    """Release a claimed message that was not begun; it is due again under the same attempt number.
 
-    Nothing changes if it is the worker's no more.
+    Nothing changes if the worker no longer owns it.
     """
     async with platform.database.statement() as tx:
-        await workers.give_back(tx, worker_id, message.message_id, message.number)
-    platform.figures.shift("ferryman_deliveries_in_flight", -1)
+        await worker_store.give_back(tx, worker_id, message.message_id, message.number)
+    platform.metrics.inc("ferryman_deliveries_in_flight", -1)
 
 
-async def tell(platform: Platform, worker_id: UUID, error: str | None) -> None:
-    """Say what this worker fails at, for explanations; None once all is well again."""
+async def report(platform: Platform, worker_id: UUID, error: str | None) -> None:
+    """Record the worker's current error, for explanations; None clears it."""
     async with platform.database.transaction() as tx:
-        await workers.tell(tx, worker_id, error)
+        await worker_store.record_error(tx, worker_id, error)
 
 
 async def leave(platform: Platform, worker_id: UUID) -> None:
-    """The worker ends, with nothing in its hands."""
+    """Remove a worker that ends and holds no messages."""
     async with platform.database.transaction() as tx:
-        await workers.forget(tx, worker_id)
+        await worker_store.remove(tx, worker_id)
 
 
 async def _lose(
     tx: Transaction, lost: Sequence[StoredMessage], error: str, cause: FailureCause
-) -> dict[UUID, App]:
-    """Count their attempts as lost; the apps that they are of."""
+) -> dict[UUID, AppRow]:
+    """Count the attempts at these messages as lost; return their apps by id."""
     ended, attempts, entries = [], [], []
     for message in lost:
         number, began = message.state.attempts, message.claimed_at or tx.now
@@ -106,17 +112,17 @@ async def _lose(
             )
         )
         facts = {"messageId": str(message.message_id), "number": number, "cause": cause}
-        entries.append(Entry(message.transfer_id, "attempt.lost", facts))
+        entries.append(TimelineRow(message.transfer_id, "attempt.lost", facts))
         entries += if_given_up(message, ended[-1].state)
     await write(tx, ended, attempts, entries)
-    found = await apps.by_ids(tx, {message.app_id for message in lost}) if lost else []
+    found = await app_store.by_ids(tx, {message.app_id for message in lost}) if lost else []
     return {app.app_id: app for app in found}
 
 
-def _tell(platform: Platform, lost: Sequence[StoredMessage], known: dict[UUID, App]) -> None:
+def _log_lost(platform: Platform, lost: Sequence[StoredMessage], apps: dict[UUID, AppRow]) -> None:
     for message in lost:
-        platform.figures.count("ferryman_attempts_total", "lost", "")
-        app = known[message.app_id]
+        platform.metrics.count("ferryman_attempts_total", "lost", "")
+        app = apps[message.app_id]
         log.warning(
             "attempt.lost",
             app=app.cloud_app_key,

@@ -1,1 +1,1 @@
-"""All SQL, one file per noun; nothing else in the package speaks to PostgreSQL."""
+"""All SQL, one module per noun. No other package talks to PostgreSQL."""

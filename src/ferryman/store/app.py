@@ -1,7 +1,7 @@
 """Registered apps and their tokens."""
 
-from collections.abc import Collection
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -15,8 +15,8 @@ _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class App:
-    """One app in one environment."""
+class AppRow:
+    """An app, as registered for one environment."""
 
     app_id: UUID
     kind: AppKind
@@ -32,15 +32,19 @@ class App:
     shared_secret: str | None
     created_at: datetime
     webhooks: list[str] = field(default_factory=list)
+    suspended_at: datetime | None = None
+    removed_at: datetime | None = None
     site: str | None = None
-    """The only site that the caller's token is good for; None when it is good for all."""
+    """The only site the caller's token is valid for, or None if it is valid for all."""
     claim: int | None = None
-    """Of a call of the server app: the number of the claim it is made under, 0 where it names
-    none; None for all other callers."""
+    """The claim number a server app's call was made under, 0 if the call named none.
+
+    None for all other callers.
+    """
 
 
-async def save(tx: Transaction, app: App) -> App:
-    """Register an app, or replace the definition of the one with its key and environment."""
+async def save(tx: Transaction, app: AppRow) -> AppRow:
+    """Register an app, or replace the one with the same key and environment."""
     row = await SQL.upsert_app(
         tx.connection,
         app_id=app.app_id,
@@ -54,82 +58,107 @@ async def save(tx: Transaction, app: App) -> App:
         descriptor=_json(app.descriptor),
         access_scopes=app.access_scopes,
         window_seconds=app.window_seconds,
-        shared_secret=app.shared_secret,
+        shared_secret=tx.secrets.seal_text(app.shared_secret),
         now=tx.now,
     )
-    return _app(row)
+    return _app(tx, row)
 
 
 async def add_token(tx: Transaction, app_id: UUID, audience: Audience, digest: bytes) -> None:
-    """Let a token open one surface for one app."""
+    """Add a token that opens one surface for one app."""
     await SQL.insert_token(
         tx.connection, digest=digest, app_id=app_id, audience=audience, now=tx.now
     )
 
 
-async def by_token(tx: Transaction, digest: bytes, audience: Audience) -> App | None:
-    """Whose token this is, if it opens that surface."""
+async def revoke_older_tokens(tx: Transaction, app_id: UUID) -> int:
+    """Delete all tokens of an app but those of its last registration; return their number."""
+    return int(await SQL.revoke_older_tokens(tx.connection, app_id=app_id))
+
+
+async def by_token(tx: Transaction, digest: bytes, audience: Audience) -> AppRow | None:
+    """Return the app the token belongs to, or None if it does not open that surface."""
     row = await SQL.app_of_token(tx.connection, digest=digest, audience=audience)
-    return None if row is None else _app(row)
+    return None if row is None else _app(tx, row)
 
 
-async def by_id(tx: Transaction, app_id: UUID) -> App | None:
-    """One app."""
+async def by_id(tx: Transaction, app_id: UUID) -> AppRow | None:
+    """Return the app, or None if the id is unknown."""
     row = await SQL.app_by_id(tx.connection, app_id=app_id)
-    return None if row is None else _app(row)
+    return None if row is None else _app(tx, row)
 
 
-async def by_ids(tx: Transaction, app_ids: Collection[UUID]) -> list[App]:
-    """Several apps."""
+async def by_ids(tx: Transaction, app_ids: Collection[UUID]) -> list[AppRow]:
+    """Return the apps with these ids; unknown ids are skipped."""
     rows = SQL.apps_by_ids(tx.connection, app_ids=list(app_ids))
-    return [_app(row) async for row in rows]
+    return [_app(tx, row) async for row in rows]
 
 
 async def versions(tx: Transaction, app_ids: Collection[UUID]) -> dict[UUID, str]:
-    """Something of each app that is another after each change of it."""
+    """Return a version tag per app that differs after every change to the app."""
     rows = SQL.app_versions(tx.connection, app_ids=list(app_ids))
     return {row["app_id"]: row["version"] async for row in rows}
 
 
-async def by_id_shared(tx: Transaction, app_id: UUID) -> App | None:
-    """One app, which nobody changes until the transaction ends."""
+async def by_id_shared(tx: Transaction, app_id: UUID) -> AppRow | None:
+    """Return the app, locked against changes until the transaction ends."""
     row = await SQL.app_by_id_shared(tx.connection, app_id=app_id)
-    return None if row is None else _app(row)
+    return None if row is None else _app(tx, row)
 
 
 async def hold(tx: Transaction, app_ids: Collection[UUID]) -> None:
-    """Have whoever changes one of these apps wait until the transaction ends."""
+    """Block changes to these apps until the transaction ends."""
     await SQL.hold_apps(tx.connection, app_ids=list(app_ids))
 
 
-async def by_cloud_key(tx: Transaction, cloud_app_key: str) -> list[App]:
-    """The app in all its environments."""
+async def by_cloud_key(tx: Transaction, cloud_app_key: str) -> list[AppRow]:
+    """Return the app's registrations, one per environment."""
     rows = SQL.apps_by_cloud_key(tx.connection, cloud_app_key=cloud_app_key)
-    return [_app(row) async for row in rows]
+    return [_app(tx, row) async for row in rows]
 
 
 async def set_webhooks(tx: Transaction, app_id: UUID, webhooks: list[str]) -> None:
-    """Replace the addresses that get the app's events."""
+    """Replace the webhook URLs that receive the app's events."""
     await SQL.set_webhooks(tx.connection, app_id=app_id, webhooks=webhooks)
 
 
-async def page(tx: Transaction, after: App | None, size: int) -> list[App]:
-    """Apps registered after ``after``, oldest first."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppFilter:
+    """Criteria for apps, combined with AND; ``app_id`` is an alternative to ``cloud_app_key``.
+
+    ``environments`` must all equal the app's, so two different ones match nothing.
+    """
+
+    kind: AppKind | None = None
+    cloud_app_key: str | None = None
+    app_id: UUID | None = None
+    environments: list[str] = field(default_factory=list)
+    apps: Sequence[str] | None = None
+
+
+async def page(
+    tx: Transaction, choice: AppFilter, *, after: AppRow | None, size: int
+) -> list[AppRow]:
+    """Return up to ``size`` apps registered after ``after``, oldest first."""
     rows = SQL.app_page(
         tx.connection,
+        **asdict(choice),
         after_at=after.created_at if after else _BEGINNING,
         after_id=after.app_id if after else UUID(int=0),
         size=size,
     )
-    return [_app(row) async for row in rows]
+    return [_app(tx, row) async for row in rows]
 
 
-def _app(row: Any) -> App:
-    fields = {name: row[name] for name in App.__dataclass_fields__ if name not in ("site", "claim")}
+def _app(tx: Transaction, row: Any) -> AppRow:
+    fields = {
+        name: row[name] for name in AppRow.__dataclass_fields__ if name not in ("site", "claim")
+    }
     fields["kind"] = AppKind(row["kind"])
+    fields["shared_secret"] = tx.secrets.open_text(row["shared_secret"])
     for name in ("manifest", "descriptor"):
         fields[name] = None if row[name] is None else msgspec.json.decode(row[name])
-    return App(**fields)
+    return AppRow(**fields)
 
 
 def _json(value: object) -> str | None:

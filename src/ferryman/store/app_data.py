@@ -1,4 +1,4 @@
-"""App data: files that are complete."""
+"""App data: completed files."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ from ferryman.wire.upload import StoredPart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AppData:
-    """One file."""
+class AppDataRow:
+    """A completed file, with the sha256 of its bytes, that over its parts' digests, or both."""
 
     key: UUID
     transfer_id: UUID
@@ -22,13 +22,14 @@ class AppData:
     message_id: UUID
     label: str | None
     size: int
-    sha256: str
+    sha256: str | None
+    parts_sha256: str | None
 
 
 async def accept(
-    tx: Transaction, transfer_id: UUID, files: Sequence[tuple[AppData, list[StoredPart]]]
+    tx: Transaction, transfer_id: UUID, files: Sequence[tuple[AppDataRow, list[StoredPart]]]
 ) -> None:
-    """Accept files of a transfer's uploads; their parts keep the digests they are proven by."""
+    """Accept completed uploads as files of a transfer, with the digests of their parts."""
     await SQL.accept_app_data(
         tx.connection,
         transfer_id=transfer_id,
@@ -38,43 +39,49 @@ async def accept(
         labels=[file.label for file, _ in files],
         sizes=[file.size for file, _ in files],
         digests=[file.sha256 for file, _ in files],
+        parts_digests=[file.parts_sha256 for file, _ in files],
         parts=[msgspec.json.encode(parts).decode() for _, parts in files],
         now=tx.now,
     )
 
 
-async def of_upload(tx: Transaction, upload_id: UUID) -> AppData | None:
-    """What a completed upload became."""
-    return _app_data(await SQL.app_data_of_upload(tx.connection, upload_id=upload_id))
+async def of_uploads(tx: Transaction, upload_ids: Sequence[UUID]) -> dict[UUID, AppDataRow]:
+    """Return the files that completed uploads became, by upload; none for the others."""
+    if not upload_ids:
+        return {}
+    rows = SQL.app_data_of_uploads(tx.connection, upload_ids=upload_ids)
+    return {row["upload_id"]: _read(row) async for row in rows}
 
 
-async def by_key(tx: Transaction, key: UUID) -> AppData | None:
-    """One file by its key."""
+async def by_key(tx: Transaction, key: UUID) -> AppDataRow | None:
+    """Return the file with this key, or None."""
     return _app_data(await SQL.app_data_by_key(tx.connection, key=key))
 
 
-async def with_transfer(tx: Transaction, key: UUID) -> tuple[AppData, StoredTransfer] | None:
-    """One file and its transfer, in one trip."""
+async def with_transfer(tx: Transaction, key: UUID) -> tuple[AppDataRow, StoredTransfer] | None:
+    """Return a file and its transfer in one round trip, or None."""
     row = await SQL.app_data_with_transfer(tx.connection, key=key)
     file, transfer = _app_data(row), stored_transfer(row)
     return None if file is None or transfer is None else (file, transfer)
 
 
 async def parts_of(tx: Transaction, key: UUID) -> list[StoredPart]:
-    """The parts of a file in its order, as they were accepted."""
-    found: Any = await SQL.app_data_parts(tx.connection, key=key)
-    return msgspec.json.decode(found, type=list[StoredPart])
+    """Return the parts of a file in file order, as they were accepted."""
+    parts: Any = await SQL.app_data_parts(tx.connection, key=key)
+    return msgspec.json.decode(parts, type=list[StoredPart])
 
 
 async def page(
     tx: Transaction, transfer_id: UUID, *, after: UUID, size: int
 ) -> list[tuple[UUID, str | None, int]]:
-    """Key, label and size of files whose key sorts after ``after``."""
+    """Return key, label and size of up to ``size`` files whose key sorts after ``after``."""
     rows = SQL.app_data_page(tx.connection, transfer_id=transfer_id, after=after, size=size)
     return [(row["key"], row["label"], row["size"]) async for row in rows]
 
 
-def _app_data(row: Any) -> AppData | None:
-    if row is None:
-        return None
-    return AppData(**{name: row[name] for name in AppData.__dataclass_fields__})
+def _app_data(row: Any) -> AppDataRow | None:
+    return None if row is None else _read(row)
+
+
+def _read(row: Any) -> AppDataRow:
+    return AppDataRow(**{name: row[name] for name in AppDataRow.__dataclass_fields__})

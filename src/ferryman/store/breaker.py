@@ -1,4 +1,4 @@
-"""The circuit breakers of endpoints; an endpoint that works has no row."""
+"""The circuit breakers of endpoints. A healthy endpoint has no row."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ from ferryman.vocab import EventType
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
-    """An address that events of an app are posted to."""
+class EndpointRow:
+    """A URL that an app's events are posted to."""
 
     app_id: UUID
     url: str
@@ -21,19 +21,19 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class StoredBreaker:
-    """A breaker, the events it keeps back, and what the endpoint failed with last."""
+    """A breaker, the event types it holds back, and the endpoint's last error."""
 
-    endpoint: Endpoint
+    endpoint: EndpointRow
     event_types: tuple[EventType, ...]
     state: Breaker
     error: str | None
     changed_at: datetime
 
 
-async def lock(tx: Transaction, endpoints: Collection[Endpoint]) -> dict[Endpoint, Breaker]:
-    """The breakers of these endpoints, locked until the transaction ends.
+async def lock(tx: Transaction, endpoints: Collection[EndpointRow]) -> dict[EndpointRow, Breaker]:
+    """Lock the breakers of these endpoints until the transaction ends, and return them.
 
-    Each has a row from then on, to be written by :func:`save` or taken away again.
+    Every endpoint gets a row, which :func:`save` then updates or deletes.
     """
     rows = SQL.lock_breakers(
         tx.connection,
@@ -46,12 +46,12 @@ async def lock(tx: Transaction, endpoints: Collection[Endpoint]) -> dict[Endpoin
 
 async def save(
     tx: Transaction,
-    endpoint: Endpoint,
+    endpoint: EndpointRow,
     event_types: Collection[EventType],
     state: Breaker,
     error: str | None,
 ) -> None:
-    """Write a breaker that is locked; one with nothing to remember goes."""
+    """Write a locked breaker, or delete it if it holds no failures."""
     if state.resting:
         await SQL.delete_breaker(tx.connection, app_id=endpoint.app_id, endpoint=endpoint.url)
         return
@@ -69,31 +69,31 @@ async def save(
 
 
 async def every(tx: Transaction) -> list[StoredBreaker]:
-    """All there are: endpoints that failed last."""
+    """Return all breakers, that is, one for each endpoint whose last attempt failed."""
     return [_stored(row) async for row in SQL.breakers(tx.connection)]
 
 
 async def of_app(tx: Transaction, app_id: UUID) -> list[StoredBreaker]:
-    """Those of one app."""
-    return [_stored(row) async for row in SQL.breakers_of(tx.connection, app_id=app_id)]
+    """Return the breakers of one app."""
+    return (await of_apps(tx, [app_id])).get(app_id, [])
 
 
 async def of_apps(tx: Transaction, app_ids: Collection[UUID]) -> dict[UUID, list[StoredBreaker]]:
-    """Those of several apps."""
-    found: dict[UUID, list[StoredBreaker]] = {}
+    """Return the breakers of several apps, by app id."""
+    by_app: dict[UUID, list[StoredBreaker]] = {}
     async for row in SQL.breakers_of_apps(tx.connection, app_ids=list(app_ids)):
-        found.setdefault(row["app_id"], []).append(_stored(row))
-    return found
+        by_app.setdefault(row["app_id"], []).append(_stored(row))
+    return by_app
 
 
 async def close(tx: Transaction, app_id: UUID) -> None:
-    """Forget that endpoints of an app failed; the workers are told."""
+    """Clear all failures of an app's endpoints and notify the workers."""
     await SQL.delete_breakers_of(tx.connection, app_id=app_id)
     await SQL.tell_workers(tx.connection)
 
 
 async def fit(tx: Transaction, app_id: UUID, ways: Collection[tuple[str, EventType]]) -> None:
-    """These events are posted to these endpoints of an app now; no others keep anything back."""
+    """Update an app's breakers to the endpoints its events now go to, and delete the others."""
     await SQL.fit_breakers(
         tx.connection,
         app_id=app_id,
@@ -105,7 +105,7 @@ async def fit(tx: Transaction, app_id: UUID, ways: Collection[tuple[str, EventTy
 
 def _stored(row: Any) -> StoredBreaker:
     return StoredBreaker(
-        Endpoint(row["app_id"], row["endpoint"]),
+        EndpointRow(row["app_id"], row["endpoint"]),
         tuple(EventType(each) for each in row["event_types"]),
         Breaker(weight=row["weight"], trips=row["trips"], open_until=row["open_until"]),
         row["error"],

@@ -1,4 +1,4 @@
-"""The virtual clock: its offset, and whether it stands still."""
+"""The virtual clock: its offset, and whether it is frozen."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,10 +7,9 @@ from datetime import datetime, timedelta
 
 from ferryman.clock import SEEDED_START, wall_now
 from ferryman.store.database import SQL, Database, Transaction
-from ferryman.store.queue import FAR
 
 _LOCK = 7_302_114_901
-"""Advisory lock of whoever moves the clock."""
+"""Advisory lock for moving the clock."""
 
 
 _LOOK_SECONDS = 0.02
@@ -18,23 +17,23 @@ _LOOK_SECONDS = 0.02
 
 @asynccontextmanager
 async def moving(database: Database) -> AsyncIterator[None]:
-    """Be the only one that moves the clock, over many transactions.
+    """Hold the right to move the clock, over several transactions.
 
-    Whoever waits for its turn holds no connection: the one that moves the clock needs two.
+    Waiting for it uses no connection, because moving the clock needs two.
     """
     while True:
         async with database.connection() as connection:
-            if await SQL.try_lock_clock(connection, key=_LOCK):
+            if await SQL.try_lock(connection, key=_LOCK):
                 try:
                     yield
                 finally:
-                    await SQL.unlock_clock(connection, key=_LOCK)
+                    await SQL.unlock(connection, key=_LOCK)
                 return
         await asyncio.sleep(_LOOK_SECONDS)
 
 
 async def offset(tx: Transaction) -> timedelta:
-    """How far platform time is ahead of real time."""
+    """Return how far platform time is ahead of real time."""
     if tx.frozen:
         return tx.now - wall_now()
     value: timedelta = (await SQL.read_clock(tx.connection))["time_offset"]
@@ -42,35 +41,29 @@ async def offset(tx: Transaction) -> timedelta:
 
 
 async def advance(tx: Transaction, step: timedelta) -> None:
-    """Move the clock, and every queued job with it, and wake the workers."""
+    """Move the clock and notify the workers."""
     await SQL.move_clock(tx.connection, step=step)
-    await SQL.pull_forward(tx.connection, step=step, far=FAR)
-    await SQL.release_parked(tx.connection, now=tx.now + step, far=FAR)
-    await SQL.wake_timers(tx.connection)
     await SQL.tell_workers(tx.connection)
 
 
 async def freeze(tx: Transaction, at: datetime) -> None:
-    """Have time stand still at ``at``, unless it does already."""
+    """Freeze the clock at ``at``, unless it is frozen already."""
     if not tx.frozen:
         await SQL.freeze_clock(tx.connection, at=at)
-        await SQL.park_jobs(tx.connection, at=at, far=FAR)
 
 
 async def resume(tx: Transaction) -> None:
-    """Have time go on from where it stands, if it does not go."""
+    """Let a frozen clock continue from where it was frozen, and notify the workers."""
     row = await SQL.read_clock(tx.connection)
     if (at := row["frozen_at"]) is not None:
         await SQL.resume_clock(tx.connection, offset=at - wall_now())
-        await SQL.unpark_jobs(tx.connection, at=at, far=FAR)
-        await SQL.wake_timers(tx.connection)
         await SQL.tell_workers(tx.connection)
 
 
 async def count_start(tx: Transaction) -> int:
-    """The number of this start of a seeded platform's process.
+    """Count a start of a seeded platform's process; return its number.
 
-    At the first one time begins where it does in every run, and stands still.
+    At the first start, the clock is set to the same time in every run, and frozen.
     """
     row = await SQL.count_start(tx.connection)
     if row["starts"] == 1:

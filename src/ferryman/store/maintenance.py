@@ -1,14 +1,14 @@
-"""Removing rows whose time is over, a bounded number in each transaction."""
+"""Delete expired rows, a bounded number per transaction."""
 
 from collections.abc import Collection
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from ferryman.store.database import SQL, Transaction
 
 
 async def with_details(tx: Transaction, before: datetime, size: int) -> list[UUID]:
-    """Transfers that settled by then, of which attempts and timeline are there."""
+    """Return transfers settled before ``before`` that still have attempts or a timeline."""
     rows = SQL.transfers_with_details(tx.connection, before=before, size=size)
     return [row["transfer_id"] async for row in rows]
 
@@ -16,7 +16,7 @@ async def with_details(tx: Transaction, before: datetime, size: int) -> list[UUI
 async def remove_details(
     tx: Transaction, transfer_ids: Collection[UUID], size: int
 ) -> tuple[int, int]:
-    """Some of their attempts, and some entries of their timelines; how many of each."""
+    """Delete up to ``size`` attempts and timeline entries of each; return both counts."""
     chosen = list(transfer_ids)
     await SQL.remove_missing_mappings(tx.connection, transfer_ids=chosen)
     return (
@@ -26,18 +26,22 @@ async def remove_details(
 
 
 async def details_removed(tx: Transaction, transfer_ids: Collection[UUID]) -> None:
-    """Nothing of it is left."""
+    """Record that the details of these transfers are gone."""
     await SQL.details_removed(tx.connection, transfer_ids=list(transfer_ids), now=tx.now)
 
 
 Settled = tuple[datetime, UUID]
-"""When a transfer settled, and its id: where a page of them ends."""
+"""Cursor of :func:`settled_page`: when a transfer settled, and its id."""
 
 
 async def settled_page(
     tx: Transaction, before: datetime, after: Settled, size: int
 ) -> tuple[set[UUID], Settled | None]:
-    """The migrations of the transfers that settled next, by then; and where to go on, if at all."""
+    """Return the migrations of a page of settled transfers, and the cursor of the next page.
+
+    The page holds up to ``size`` transfers after ``after`` that settled before ``before``. The
+    cursor is None after the last page.
+    """
     rows = [
         row
         async for row in SQL.settled_page(
@@ -51,7 +55,7 @@ async def settled_page(
 async def over(
     tx: Transaction, migration_ids: Collection[UUID], before: datetime, swept: datetime | None
 ) -> list[UUID]:
-    """Those that ended by then, with no file in the store since the sweep at ``swept``."""
+    """Return migrations that ended by ``before``, with all files gone at the sweep ``swept``."""
     rows = SQL.migrations_over(
         tx.connection, migration_ids=list(migration_ids), before=before, swept=swept
     )
@@ -59,25 +63,24 @@ async def over(
 
 
 async def remove_messages(tx: Transaction, migration_id: UUID, size: int) -> int:
-    """Some of a migration's messages, none that is owed."""
-    found = await SQL.remove_messages(tx.connection, migration_id=migration_id, size=size)
-    return int(found)
+    """Delete up to ``size`` messages of a migration that are not due; return the number."""
+    return int(await SQL.remove_messages(tx.connection, migration_id=migration_id, size=size))
 
 
 async def remove_uploads(tx: Transaction, migration_id: UUID, size: int) -> int:
-    """Some of a migration's uploads, with what is known of their files."""
+    """Delete up to ``size`` uploads of a migration, with their files' rows; return the number."""
     return int(await SQL.remove_uploads(tx.connection, migration_id=migration_id, size=size))
 
 
 async def remove_migration(tx: Transaction, migration_id: UUID) -> int:
-    """What is left of it; how many transfers."""
+    """Delete the rest of a migration and return the number of its transfers."""
     count = int(await SQL.remove_transfers(tx.connection, migration_id=migration_id))
     await SQL.remove_migration(tx.connection, migration_id=migration_id)
     return count
 
 
 async def namespaces(tx: Transaction) -> list[tuple[int, str]]:
-    """Every namespace of every scope: its number and its name."""
+    """Return number and name of every namespace of every scope."""
     rows = SQL.all_namespaces(tx.connection)
     return [(row["namespace_id"], row["namespace"]) async for row in rows]
 
@@ -85,13 +88,10 @@ async def namespaces(tx: Transaction) -> list[tuple[int, str]]:
 async def remove_mappings(
     tx: Transaction, namespace_ids: Collection[int], before: datetime, size: int
 ) -> int:
-    """Some mappings of these namespaces that were last written by then."""
-    chosen = {"namespace_ids": list(namespace_ids), "before": before, "size": size}
-    return int(await SQL.remove_mappings(tx.connection, **chosen)) + int(
-        await SQL.remove_earlier_mappings(tx.connection, **chosen)
+    """Delete mappings of these namespaces last written before ``before``; return the number."""
+    ids = list(namespace_ids)
+    return await SQL.remove_mappings(
+        tx.connection, namespace_ids=ids, before=before, size=size
+    ) + await SQL.remove_earlier_mappings(
+        tx.connection, namespace_ids=ids, before=before, size=size
     )
-
-
-async def remove_queue_log(tx: Transaction, age: timedelta, size: int) -> int:
-    """Some of what the queue wrote down of jobs that long ago."""
-    return int(await SQL.remove_queue_log(tx.connection, age=age, size=size))

@@ -1,4 +1,4 @@
-"""Mappings: server key to cloud key within a namespace, kept per migration scope."""
+"""Mappings from server key to cloud key, by namespace and migration scope."""
 
 import asyncio
 from collections import Counter
@@ -19,17 +19,17 @@ _COLUMNS = ("namespace_id", "server_key", "cloud_key", "writer", "written_at")
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 _LONGEST_PAUSE = 64
-"""Batches written row by row, at most, before copying is tried again."""
+"""How many batches at most are merged before COPY is tried again."""
 
 
 async def load(
     tx: Transaction, scope_id: UUID, migration_id: UUID, batches: AsyncIterator[Rows]
 ) -> dict[str, int]:
-    """Write the rows of a migration into its scope, the last of a key winning.
+    """Write a migration's mappings into its scope; the last value of a key wins.
 
-    Returns the number of distinct keys written, by namespace. A batch of keys that are all new
-    is copied straight into place. Where one is there already, its batch is merged, and so are
-    more and more of those that follow it, before copying is tried again.
+    Returns the number of distinct keys written, by namespace. A batch whose keys are all new is
+    written with COPY. Otherwise it is merged, and after each failed COPY more of the following
+    batches are merged directly before COPY is tried again.
     """
     await SQL.lift_time_limit(tx.connection)
     await SQL.walk_indexes(tx.connection)
@@ -44,7 +44,7 @@ async def load(
 
 @dataclass(slots=True)
 class _Load:
-    """A load under way: distinct keys so far, and how many batches are to be merged unasked."""
+    """A running load: distinct keys so far, and how many batches to merge without trying COPY."""
 
     tx: Transaction
     scope_id: UUID
@@ -95,7 +95,7 @@ async def _number(tx: Transaction, scope_id: UUID, namespaces: set[str]) -> dict
 
 
 async def _copied(tx: Transaction, writer: int, ids: list[int], rows: Rows) -> bool:
-    """Whether they could be copied: False, and nothing done, when a key is there already."""
+    """COPY a batch; return False, with nothing written, if a key exists already."""
     try:
         async with tx.connection.transaction():
             await tx.connection.copy_to_table(
@@ -109,7 +109,7 @@ async def _copied(tx: Transaction, writer: int, ids: list[int], rows: Rows) -> b
 
 
 def _text(ids: list[int], rows: Rows, tail: str) -> BytesIO:
-    """Rows as COPY reads them; as text they cost a tenth of what binary records cost to write."""
+    """Format rows for COPY. Text takes a tenth of the time that binary records take to write."""
     keys, values = rows.server_keys, rows.cloud_keys
     if any(sign in text for text in ("".join(keys), "".join(values)) for sign in "\\\t\n\r"):
         keys = [key.translate(_ESCAPES) for key in keys]
@@ -119,7 +119,7 @@ def _text(ids: list[int], rows: Rows, tail: str) -> BytesIO:
 
 
 async def _merged(tx: Transaction, writer: int, ids: list[int], rows: Rows) -> Counter[int]:
-    """Distinct keys by number of their namespace, without those this load had written before."""
+    """Upsert a batch; return keys per namespace number, without those this load wrote before."""
     latest = dict(zip(zip(ids, rows.server_keys, strict=True), rows.cloud_keys, strict=True))
     repeated = SQL.merge_mappings(
         tx.connection,
@@ -138,7 +138,7 @@ async def _merged(tx: Transaction, writer: int, ids: list[int], rows: Rows) -> C
 async def find(
     tx: Transaction, scope_id: UUID, namespace: str, keys: list[str], *, written_after: datetime
 ) -> dict[str, str]:
-    """Cloud keys of those server keys that have one which was written after that time."""
+    """Return the cloud keys of those server keys that were mapped after ``written_after``."""
     rows = SQL.find_mappings(
         tx.connection,
         migration_scope_id=scope_id,
@@ -158,7 +158,7 @@ async def page(
     size: int,
     written_after: datetime,
 ) -> list[tuple[str, str]]:
-    """Pairs whose server key sorts after ``after``, in order."""
+    """Return up to ``size`` pairs whose server key sorts after ``after``, in order."""
     await SQL.walk_indexes(tx.connection)
     rows = SQL.mapping_page(
         tx.connection,

@@ -1,4 +1,4 @@
-"""What was asked for in vain, and what two migrations wrote differently."""
+"""Mappings that were requested but missing, and those that two migrations wrote differently."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,13 +7,16 @@ from uuid import UUID
 
 from ferryman.store.database import SQL, Transaction
 
+_STEPS = 20
+"""How many unexpected heads to look for: a namespace may have any number of them."""
+
 _NAMESPACES = 200
-"""Rows that one transfer may fill; an app may ask for any namespace that comes to its mind."""
+"""Rows per transfer at most: an app may ask for any namespace it likes."""
 
 
 @dataclass(frozen=True, slots=True)
-class Missing:
-    """Keys of a namespace that were asked for and not found."""
+class MissingKeysRow:
+    """Keys of a namespace that were requested but not found."""
 
     namespace: str
     wrong_form: bool
@@ -22,7 +25,7 @@ class Missing:
 
 
 async def missing_keys(tx: Transaction, transfer_id: UUID, namespace: str) -> dict[bool, list[str]]:
-    """Those kept so far: of the right form under False, of a wrong one under True."""
+    """Return the missing keys stored so far: well-formed ones under False, others under True."""
     rows = SQL.missing_keys(tx.connection, transfer_id=transfer_id, namespace=namespace)
     return {row["wrong_form"]: row["keys"] async for row in rows}
 
@@ -36,7 +39,7 @@ async def save_missing(
     seen: list[str],
     keys: list[str],
 ) -> None:
-    """Keep ``keys`` in place of those ``seen``."""
+    """Replace the stored keys with ``keys``, unless they are no longer those in ``seen``."""
     await SQL.save_missing_keys(
         tx.connection,
         transfer_id=transfer_id,
@@ -50,27 +53,33 @@ async def save_missing(
 
 
 async def missing_page(
-    tx: Transaction, transfer_id: UUID, *, after: tuple[str, bool], size: int
-) -> list[Missing]:
-    """By namespace, those of a wrong form behind the others."""
+    tx: Transaction,
+    transfer_id: UUID,
+    *,
+    namespace: str | None = None,
+    after: tuple[str, bool],
+    size: int,
+) -> list[MissingKeysRow]:
+    """Return missing keys by namespace, well-formed keys before malformed ones."""
     rows = SQL.missing_page(
         tx.connection,
         transfer_id=transfer_id,
+        namespace=namespace,
         after_namespace=after[0],
         after_wrong=after[1],
         size=size,
     )
-    return [Missing(**row) async for row in rows]
+    return [MissingKeysRow(**row) async for row in rows]
 
 
 async def writer(tx: Transaction, migration_id: UUID) -> int:
-    """The number under which a migration writes mappings."""
+    """Return the number that identifies a migration as the writer of mappings."""
     number: int = await SQL.writer_number(tx.connection, migration_id=migration_id)
     return number
 
 
 async def namespaces(tx: Transaction, scope_id: UUID, start: str) -> list[tuple[str, int]]:
-    """Those of a scope from ``start`` on, in order, with their numbers."""
+    """Return name and number of a scope's namespaces from ``start`` on, in order."""
     await SQL.walk_indexes(tx.connection)
     rows = SQL.scope_namespaces(tx.connection, migration_scope_id=scope_id, from_namespace=start)
     return [(row["namespace"], row["namespace_id"]) async for row in rows]
@@ -79,15 +88,19 @@ async def namespaces(tx: Transaction, scope_id: UUID, start: str) -> list[tuple[
 async def loaded_heads(
     tx: Transaction, scope_id: UUID, namespace: str, heads: Sequence[str]
 ) -> list[str]:
-    """Those of ``heads``, each ending in a slash, that keys of the namespace begin with."""
+    """Return key prefixes up to the first slash: those of ``heads`` in use, and a few others."""
     rows = SQL.loaded_heads(
-        tx.connection, migration_scope_id=scope_id, namespace=namespace, heads=list(heads)
+        tx.connection,
+        migration_scope_id=scope_id,
+        namespace=namespace,
+        heads=list(heads),
+        steps=_STEPS,
     )
     return [row["head"] async for row in rows]
 
 
 async def key_ahead(tx: Transaction, namespace_id: int, after: str, places: int) -> str | None:
-    """The server key so many places behind ``after``; None when fewer are left."""
+    """Return the server key ``places`` after ``after``, or None if fewer are left."""
     key: str | None = await SQL.mapping_key_ahead(
         tx.connection, namespace_id=namespace_id, after=after, places=places
     )
@@ -104,7 +117,7 @@ async def differences(
     written_after: datetime,
     size: int,
 ) -> list[tuple[str, str | None, str | None]]:
-    """Server key, old and new cloud key where they differ, behind ``after`` up to ``last``."""
+    """Return keys after ``after`` up to ``last`` whose old and new cloud keys differ, with both."""
     rows = SQL.mapping_differences(
         tx.connection,
         namespace_id=namespace_id,

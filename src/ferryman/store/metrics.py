@@ -1,4 +1,4 @@
-"""What can be counted of the platform as a whole, and what its workers counted."""
+"""Platform-wide counts, and the metrics that workers report."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -6,13 +6,13 @@ from uuid import UUID
 
 import msgspec
 
-from ferryman.figures import Series
+from ferryman.metrics import Series
 from ferryman.store.database import SQL, Transaction
 
 
 @dataclass(slots=True)
 class Queue:
-    """What is owed to one app; ``oldest`` is since when something has been due."""
+    """Messages queued for one app; ``oldest`` is since when the first of them has been due."""
 
     app: str
     environment: str
@@ -24,32 +24,32 @@ class Queue:
 
 
 async def queues(tx: Transaction) -> list[Queue]:
-    """Of every app to which something is owed."""
-    found: dict[tuple[str, str], Queue] = {}
-    async for row in SQL.queue_figures(tx.connection, now=tx.now):
+    """Return the queue of every app that has messages to deliver."""
+    by_app: dict[tuple[str, str], Queue] = {}
+    async for row in SQL.queue_metrics(tx.connection, now=tx.now):
         key = row["cloud_app_key"], row["environment"]
-        found[key] = Queue(*key, row["due"], row["deferred"], row["parked"], oldest=row["oldest"])
-    async for row in SQL.in_flight_figures(tx.connection):
+        by_app[key] = Queue(*key, row["due"], row["deferred"], row["parked"], oldest=row["oldest"])
+    async for row in SQL.in_flight_metrics(tx.connection):
         key = row["cloud_app_key"], row["environment"]
-        found.setdefault(key, Queue(*key)).in_flight = row["sent"]
-    return list(found.values())
+        by_app.setdefault(key, Queue(*key)).in_flight = row["sent"]
+    return list(by_app.values())
 
 
 async def undelivered(tx: Transaction, most: int) -> int:
-    """Messages that were given up, counted up to ``most``."""
+    """Return the number of undelivered messages, counting no further than ``most``."""
     return int(await SQL.undelivered_count(tx.connection, most=most))
 
 
 async def breakers(tx: Transaction) -> dict[str, int]:
-    """Endpoints that failed last, by the state of their breakers."""
-    rows = SQL.breaker_figures(tx.connection, now=tx.now)
+    """Return the number of failing endpoints by breaker state."""
+    rows = SQL.breaker_metrics(tx.connection, now=tx.now)
     return {row["state"]: row["endpoints"] async for row in rows}
 
 
 async def workers(tx: Transaction, silence: timedelta) -> dict[UUID, list[Series]]:
-    """What workers counted that are not silent; nothing yet of those that have just begun."""
-    rows = SQL.worker_figures(tx.connection, silence=silence)
+    """Return the metrics of workers seen within ``silence``; empty for one that just started."""
+    rows = SQL.worker_metrics(tx.connection, silence=silence)
     return {
-        row["worker_id"]: msgspec.json.decode(row["figures"] or "[]", type=list[Series])
+        row["worker_id"]: msgspec.json.decode(row["metrics"] or "[]", type=list[Series])
         async for row in rows
     }

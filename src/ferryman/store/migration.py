@@ -1,24 +1,26 @@
-"""Migrations, their scope and their containers."""
+"""Migrations, their scopes and their containers."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from ferryman.ids import new_id
 from ferryman.store.database import SQL, Transaction
-from ferryman.vocab import ContainerType
+from ferryman.vocab import ContainerType, TransferStatus
 from ferryman.wire.migration import Container
 
 _END = datetime(9999, 1, 1).astimezone()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Migration:
-    """One run of a plan."""
+class MigrationRow:
+    """One run of a migration plan."""
 
     migration_id: UUID
     migration_scope_id: UUID
+    customer: str
     name: str
     cloud_url: str
     source_id: str
@@ -27,12 +29,18 @@ class Migration:
 
 
 async def save_scope(
-    tx: Transaction, source_id: str, cloud_url: str, scope_id: UUID | None = None
+    tx: Transaction,
+    source_id: str,
+    cloud_url: str,
+    scope_id: UUID | None = None,
+    *,
+    customer: str,
 ) -> UUID:
-    """The scope of this source and site, made when it is new."""
+    """Return the scope of this source and site of a customer, creating it if needed."""
     kept: UUID = await SQL.upsert_scope(
         tx.connection,
         migration_scope_id=scope_id or new_id(),
+        customer=customer,
         source_id=source_id,
         cloud_url=cloud_url,
     )
@@ -42,7 +50,7 @@ async def save_scope(
 async def insert(
     tx: Transaction, scope_id: UUID, name: str, migration_id: UUID | None = None
 ) -> UUID:
-    """A new migration that has not started."""
+    """Insert a migration that has not started and return its id."""
     migration_id = migration_id or new_id()
     await SQL.insert_migration(
         tx.connection,
@@ -57,7 +65,7 @@ async def insert(
 async def insert_container(
     tx: Transaction, migration_id: UUID, position: int, container: Container
 ) -> None:
-    """One thing the admin selected; ``position`` keeps the order it was given in."""
+    """Insert something the admin selected; ``position`` preserves the given order."""
     await SQL.insert_container(
         tx.connection,
         container_id=new_id(),
@@ -70,16 +78,29 @@ async def insert_container(
     )
 
 
-async def by_id(tx: Transaction, migration_id: UUID) -> Migration | None:
-    """One migration."""
+async def by_id(tx: Transaction, migration_id: UUID) -> MigrationRow | None:
+    """Return a migration, or None if there is none with this id."""
     row = await SQL.migration_by_id(tx.connection, migration_id=migration_id)
     return None if row is None else _migration(row)
 
 
-async def page(tx: Transaction, before: Migration | None, size: int) -> list[Migration]:
-    """Migrations created before ``before``, newest first."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MigrationFilter:
+    """Criteria, combined with AND; ``status`` and ``app_id`` must match the same transfer."""
+
+    name: str | None = None
+    status: TransferStatus | None = None
+    app_id: UUID | None = None
+    customers: Sequence[str] | None = None
+
+
+async def page(
+    tx: Transaction, choice: MigrationFilter, *, before: MigrationRow | None, size: int
+) -> list[MigrationRow]:
+    """Return up to ``size`` migrations created before ``before``, newest first."""
     rows = SQL.migration_page(
         tx.connection,
+        **asdict(choice),
         before_at=before.created_at if before else _END,
         before_id=before.migration_id if before else UUID(int=(1 << 128) - 1),
         size=size,
@@ -88,12 +109,12 @@ async def page(tx: Transaction, before: Migration | None, size: int) -> list[Mig
 
 
 async def start(tx: Transaction, migration_id: UUID) -> None:
-    """Remember the first start."""
+    """Record the time of the first start."""
     await SQL.start_migration(tx.connection, migration_id=migration_id, now=tx.now)
 
 
 async def lock(tx: Transaction, migration_id: UUID) -> None:
-    """Until the transaction ends nobody else re-runs transfers of this migration."""
+    """Keep others from re-running transfers of this migration until the transaction ends."""
     await SQL.lock_migration(tx.connection, migration_id=migration_id)
 
 
@@ -105,7 +126,7 @@ async def container_page(
     after: UUID | None,
     size: int,
 ) -> list[tuple[UUID, Container]] | None:
-    """Containers of one type after the one with id ``after``; None when there is no such id."""
+    """Return containers of one type after the one with id ``after``, or None for an unknown id."""
     position = -1
     if after is not None:
         position = await SQL.container_position(
@@ -119,8 +140,8 @@ async def container_page(
     return [(row["container_id"], _container(row)) async for row in rows]
 
 
-def _migration(row: Any) -> Migration:
-    return Migration(**{name: row[name] for name in Migration.__dataclass_fields__})
+def _migration(row: Any) -> MigrationRow:
+    return MigrationRow(**{name: row[name] for name in MigrationRow.__dataclass_fields__})
 
 
 def _container(row: Any) -> Container:

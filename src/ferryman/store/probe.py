@@ -1,7 +1,7 @@
-"""Whether sessions of the database are what the platform rests on, tried before it starts.
+"""Check at startup that database sessions behave as the platform requires.
 
-A pooler between may hand out another session for each transaction. Then prepared statements are
-not found, locks stay behind on sessions of others, and notifications reach nobody.
+A pooler in between may hand out another session for each transaction. Then prepared statements
+disappear, locks stay behind on other clients' sessions, and notifications reach nobody.
 """
 
 import asyncio
@@ -11,18 +11,18 @@ from typing import Any
 
 import asyncpg
 
-from ferryman.errors import ConfigError
+from ferryman import refusals
 from ferryman.store.database import CONNECTION_LOST, connect
 
 _OLDEST = 15
 _SECONDS = 10.0
-"""For a notification, which takes milliseconds, on a machine that is very busy."""
+"""Timeout for a notification. It takes milliseconds, but the machine may be very busy."""
 
 
 async def check_sessions(url: str) -> None:
-    """Try two sessions that are thrown away; nothing is locked or written.
+    """Check two throw-away sessions; nothing is locked or written.
 
-    Raises :class:`ConfigError` for a database that cannot be used, and what asyncpg raises.
+    Raises :class:`ConfigError` for an unusable database, and asyncpg's own errors.
     """
     first = await connect(url)
     try:
@@ -39,25 +39,14 @@ async def check_sessions(url: str) -> None:
 def _check_server(connection: Any) -> None:
     version = connection.get_server_version()
     if version.major < _OLDEST:
-        raise ConfigError(
-            "database_too_old",
-            expected=f"PostgreSQL {_OLDEST} or newer",
-            found=f"version {version.major}",
-            fix="Upgrade it, or name another by --database-url.",
-        )
+        raise refusals.database.TOO_OLD(oldest=_OLDEST, version=version.major)
     encoding = connection.get_settings().server_encoding
     if encoding != "UTF8":
-        raise ConfigError(
-            "database_encoding",
-            expected="a database in UTF8, which holds text of every language",
-            found=str(encoding),
-            fix="Create one with ENCODING 'UTF8' TEMPLATE template0, and name it by "
-            "--database-url.",
-        )
+        raise refusals.database.ENCODING(encoding=encoding)
 
 
 async def _check_kept(first: Any, second: Any) -> None:
-    """While ``second`` has a transaction, ``first`` must still have its own session."""
+    """Check that ``first`` keeps its session while ``second`` is in a transaction."""
     heard = asyncio.Event()
     try:
         statement = await first.prepare("SELECT pg_backend_pid()")
@@ -69,37 +58,32 @@ async def _check_kept(first: Any, second: Any) -> None:
             kept = await statement.fetchval() == backend
             value = await first.fetchval("SELECT current_setting('ferryman.probe', true)")
             if not kept or value != channel:
-                raise _pooled("another session for the next transaction")
+                raise refusals.database.POOLED(found="another session for the next transaction")
             await second.execute(f"NOTIFY {channel}")
     except asyncpg.ProtocolViolationError as exc:
-        raise _pooled(exc.message) from exc
+        raise refusals.database.POOLED(found=exc.message) from exc
     except CONNECTION_LOST:
         raise
     except asyncpg.PostgresError as exc:
-        raise _pooled(exc.message) from exc
+        raise refusals.database.POOLED(found=exc.message) from exc
     try:
         async with asyncio.timeout(_SECONDS):
             await heard.wait()
     except TimeoutError:
-        raise _pooled("a notification that was sent and did not come") from None
+        raise refusals.database.POOLED(
+            found="a notification that was sent and did not come"
+        ) from None
 
 
 @asynccontextmanager
 async def _transaction(connection: Any, other: Any) -> AsyncIterator[None]:
-    """Begin one; a pooler in statement mode closes the session instead."""
+    """Open a transaction; a pooler in statement mode closes the session instead."""
     try:
         async with connection.transaction():
             yield
     except asyncpg.ConnectionDoesNotExistError:
-        if other.is_closed():  # it was the server
+        if other.is_closed():  # the server went away, not a pooler
             raise
-        raise _pooled("the end of a session that began a transaction") from None
-
-
-def _pooled(found: str) -> ConfigError:
-    return ConfigError(
-        "database_pooled",
-        expected="sessions of PostgreSQL that last: prepared statements, SET, LISTEN and NOTIFY",
-        found=f"{found}, as behind a pooler in transaction or statement mode",
-        fix="Set pool_mode = session in PgBouncer, or name PostgreSQL itself by --database-url.",
-    )
+        raise refusals.database.POOLED(
+            found="the end of a session that began a transaction"
+        ) from None

@@ -1,4 +1,4 @@
-"""Files with what they are proven by."""
+"""Files with the digests that prove their contents."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,21 +8,22 @@ from uuid import UUID
 import msgspec
 
 from ferryman.store.database import SQL, Transaction
-from ferryman.vocab import AckStatus
+from ferryman.vocab import Acknowledged, AckStatus
 from ferryman.wire.upload import StoredPart
 
 _MOST_PARTS = 10_000
-"""In one page: parts are what takes memory, not files."""
+"""Parts per page at most, since parts take memory rather than files."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredFile:
-    """A file as it was accepted, and what became of it since."""
+    """An accepted file, with its later acknowledgement and deletion."""
 
     key: UUID
     label: str | None
     size: int
-    sha256: str
+    sha256: str | None
+    parts_sha256: str | None
     parts: list[StoredPart]
     created_at: datetime
     message_id: UUID
@@ -32,17 +33,25 @@ class StoredFile:
 
 
 async def files(
-    tx: Transaction, transfer_id: UUID, *, after: UUID, size: int
+    tx: Transaction,
+    transfer_id: UUID,
+    *,
+    label: str | None = None,
+    acknowledgement: Acknowledged | None = None,
+    after: UUID,
+    size: int,
 ) -> tuple[list[StoredFile], bool]:
-    """Files by key, from above ``after`` on, and whether there are more.
+    """Return files with a key above ``after``, in key order, and whether there are more.
 
-    At most ``size``, and fewer when they have many parts, but at least one if there is any.
+    Returns at most ``size`` files, fewer if they have many parts, but at least one if any is left.
     """
     rows: list[Any] = [
         row
         async for row in SQL.app_data_files(
             tx.connection,
             transfer_id=transfer_id,
+            label=label,
+            acknowledgement=acknowledgement,
             after=after,
             size=size,
             most_parts=_MOST_PARTS,
@@ -52,7 +61,7 @@ async def files(
 
 
 async def totals(tx: Transaction, transfer_id: UUID) -> tuple[int, int]:
-    """Files and bytes of a transfer that are kept."""
+    """Return number and total bytes of a transfer's files."""
     row: Any = await SQL.kept_totals(tx.connection, transfer_id=transfer_id)
     return row["files"], row["bytes"]
 
@@ -60,18 +69,18 @@ async def totals(tx: Transaction, transfer_id: UUID) -> tuple[int, int]:
 async def uploads_without_file(
     tx: Transaction, transfer_id: UUID, *, after: UUID, size: int
 ) -> list[tuple[UUID, str | None]]:
-    """Key and label of uploads that became no file and cannot become one any more."""
+    """Return key and label of uploads that can no longer become a file."""
     rows = SQL.uploads_without_file(tx.connection, transfer_id=transfer_id, after=after, size=size)
     return [(row["key"], row["label"]) async for row in rows]
 
 
 def _file(row: Any) -> StoredFile:
-    plain = ("key", "label", "size", "sha256", "created_at", "message_id")
-    given = row["acknowledgement"]
+    plain = ("key", "label", "size", "sha256", "parts_sha256", "created_at", "message_id")
+    acknowledgement = row["acknowledgement"]
     return StoredFile(
         **{name: row[name] for name in plain},
         parts=msgspec.json.decode(row["parts"], type=list[StoredPart]),
-        acknowledgement=given and AckStatus(given),
+        acknowledgement=acknowledgement and AckStatus(acknowledgement),
         acknowledged_at=row["acknowledged_at"],
         deleted_at=row["deleted_at"],
     )

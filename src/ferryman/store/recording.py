@@ -1,4 +1,4 @@
-"""What a recording is read from, and what a replay begins with."""
+"""Read the data of a recording, and the state that a replay starts from."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,7 +17,7 @@ BEGINNING = (datetime(1970, 1, 1, tzinfo=UTC), 0)
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A transfer's time; ``writer`` is its migration, as mappings name who wrote them."""
+    """A transfer's time span; ``writer`` identifies its migration as a writer of mappings."""
 
     scope_id: UUID
     writer: int
@@ -27,7 +27,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppCall:
-    """A call of an app; ``named`` is the transfer or file in its path."""
+    """A call made by an app; ``named`` is the transfer or file in its path."""
 
     app_id: UUID
     named: UUID
@@ -44,7 +44,7 @@ class AppCall:
 
 
 async def insert_call(tx: Transaction, call: AppCall) -> None:
-    """Keep a call."""
+    """Store a call."""
     values = {name: getattr(call, name) for name in AppCall.__dataclass_fields__}
     await SQL.insert_app_call(tx.connection, now=tx.now, **values)
 
@@ -52,7 +52,7 @@ async def insert_call(tx: Transaction, call: AppCall) -> None:
 async def calls(
     tx: Transaction, transfer_id: UUID, *, after: int, size: int
 ) -> list[tuple[int, RecordedCall]]:
-    """Calls about a transfer in the order of their answers, each with its number."""
+    """Return calls about a transfer in the order of their responses, each with its number."""
     rows = SQL.app_call_page(tx.connection, transfer_id=transfer_id, after=after, size=size)
     names = [name for name in RecordedCall.__struct_fields__ if name != "at"]
     return [
@@ -67,7 +67,7 @@ async def calls(
 async def messages(
     tx: Transaction, transfer_id: UUID, *, after: tuple[datetime, int], size: int
 ) -> list[tuple[tuple[datetime, int], StoredMessage]]:
-    """Messages in the order of their first attempt, each with its place in it."""
+    """Return messages ordered by first attempt, each with its cursor."""
     rows = SQL.messages_by_first_attempt(
         tx.connection,
         transfer_id=transfer_id,
@@ -79,7 +79,7 @@ async def messages(
 
 
 async def containers(tx: Transaction, migration_id: UUID) -> list[Container]:
-    """All that the admin selected, in the order in which it was given."""
+    """Return everything the admin selected, in the given order."""
     return [
         Container(
             type=ContainerType(row["type"]),
@@ -92,13 +92,13 @@ async def containers(tx: Transaction, migration_id: UUID) -> list[Container]:
 
 
 async def namespaces(tx: Transaction, scope_id: UUID) -> list[str]:
-    """The namespaces of a scope, in order."""
+    """Return the namespaces of a scope, in order."""
     rows = SQL.scope_namespaces(tx.connection, migration_scope_id=scope_id, from_namespace="")
     return [row["namespace"] async for row in rows]
 
 
 async def writer(tx: Transaction, migration_id: UUID) -> int:
-    """What the mappings of a migration have as their writer."""
+    """Return the number that identifies a migration as the writer of mappings."""
     number: int = await SQL.writer_number(tx.connection, migration_id=migration_id)
     return number
 
@@ -106,7 +106,7 @@ async def writer(tx: Transaction, migration_id: UUID) -> int:
 async def mappings(
     tx: Transaction, span: Span, namespace: str, *, after: str, size: int, life: timedelta
 ) -> list[tuple[str, str]]:
-    """Pairs that were good in that time, as they stood at its end, sorted by server key."""
+    """Return the pairs valid during the span, as they stood at its end, by server key."""
     await SQL.walk_indexes(tx.connection)
     rows = SQL.mapping_page_as_of(
         tx.connection,
@@ -122,7 +122,7 @@ async def mappings(
 
 
 async def unsure_mappings(tx: Transaction, span: Span) -> int:
-    """How many keys of the scope may have stood for something else in that time."""
+    """Return the number of keys whose value during the span is not certain."""
     count: int = await SQL.unsure_mappings(
         tx.connection,
         migration_scope_id=span.scope_id,
@@ -134,20 +134,6 @@ async def unsure_mappings(tx: Transaction, span: Span) -> int:
 
 
 async def is_empty(tx: Transaction) -> bool:
-    """Whether the platform never had a migration, or has none any more."""
-    found: Any = await SQL.any_migration(tx.connection)
-    return not found
-
-
-async def insert_original(
-    tx: Transaction, transfer_id: UUID, *, migration_id: UUID, app_id: UUID, window: timedelta
-) -> None:
-    """A transfer that another one re-runs, of which nothing else is known."""
-    await SQL.replayed_original(
-        tx.connection,
-        transfer_id=transfer_id,
-        migration_id=migration_id,
-        app_id=app_id,
-        window_seconds=window.total_seconds(),
-        now=tx.now,
-    )
+    """Return whether the platform has no migrations."""
+    exists: Any = await SQL.any_migration(tx.connection)
+    return not exists

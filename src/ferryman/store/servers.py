@@ -1,8 +1,8 @@
-"""Connecting to the one server, of those that an address names, that can be used now.
+"""Connect to whichever of the servers in a URL is usable now.
 
 ``postgresql://a:5432,b:5432/db?target_session_attrs=read-write`` names a primary and a standby
-that may take its place. Each is given a while of its own: a machine that is gone answers nothing
-at all, and would use up the time of the others.
+that may take over. Each server has its own timeout: an unreachable machine never answers and would
+otherwise use up the time of the others.
 """
 
 import asyncio
@@ -15,18 +15,18 @@ import asyncpg
 from ferryman.store.session import settle
 
 _SECONDS = 10.0
-"""For one server to answer."""
+"""Timeout for one server to answer."""
 
 _ELSEWHERE = (
     OSError,
     asyncpg.PostgresConnectionError,
-    asyncpg.InternalClientError,  # among them: it is not of the kind that the address asks for
+    asyncpg.InternalClientError,  # for example a server of another kind than the URL asks for
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
 )
 
-# A machine that is gone closes no connection: after this silence the kernel does.
+# An unreachable machine closes no connection. With these options the kernel does.
 _SILENCE = (
     ("SO_KEEPALIVE", socket.SOL_SOCKET, 1),
     ("TCP_KEEPIDLE", socket.IPPROTO_TCP, 10),
@@ -37,13 +37,13 @@ _SILENCE = (
 
 
 class Servers:
-    """The servers of an address; the one that was connected to last is tried first."""
+    """The servers of a URL; the last one that worked is tried first."""
 
     def __init__(self, url: str) -> None:
         self.urls = urls_of(url)
 
     async def connect(self, _url: str = "", **options: Any) -> Any:
-        """A connection whose session has our values; raises the last server's error."""
+        """Connect and set our session values; raises the last server's error if none is usable."""
         problem: BaseException | None = None
         for url in tuple(self.urls):
             try:
@@ -71,7 +71,7 @@ async def _connect(url: str, options: dict[str, Any]) -> Any:
 
 
 def urls_of(url: str) -> list[str]:
-    """An address for each server that ``url`` names."""
+    """Return one URL for each server that ``url`` names."""
     parts = urlsplit(url)
     if "," not in parts.netloc:
         return [url]
@@ -80,7 +80,7 @@ def urls_of(url: str) -> list[str]:
 
 
 def _bound_silence(connection: Any) -> None:
-    # asyncpg has no way of its own to say this.
+    # asyncpg offers no option for this.
     own = connection._transport.get_extra_info("socket")  # noqa: SLF001
     if own is None or own.family not in (socket.AF_INET, socket.AF_INET6):
         return

@@ -1,6 +1,6 @@
-"""What a session needs to be ours: values that hold whatever the role or database has by default.
+"""Session settings that our statements rely on, whatever the role or database defaults are.
 
-They are set after connecting. As parameters of the start-up packet, PgBouncer refuses them.
+They are set after connecting, because PgBouncer rejects them as start-up parameters.
 """
 
 from typing import Any
@@ -9,7 +9,7 @@ _VALUES = {
     "application_name": "ferryman",
     "statement_timeout": "60s",
     "lock_timeout": "0",
-    "idle_session_timeout": "0",  # one that listens says nothing for hours
+    "idle_session_timeout": "0",  # a listening session is idle for hours
     "default_transaction_isolation": "read committed",
     "default_transaction_deferrable": "off",
     "TimeZone": "UTC",
@@ -20,8 +20,8 @@ _VALUES = {
 
 _ROWS = ", ".join(f"('{name}', '{value}')" for name, value in _VALUES.items())
 
-# A setting that this version of PostgreSQL does not have is passed over. Of the search path the
-# first schema that exists is kept, so that none of another name can come before it later.
+# Settings unknown to this version of PostgreSQL are skipped. The search path is pinned to its
+# first existing schema, so that a schema created later cannot come before it.
 _SET = f"""
 SELECT set_config(name, value, false)
 FROM (VALUES {_ROWS}) AS wanted (name, value)
@@ -33,12 +33,12 @@ SELECT set_config('search_path', coalesce(
 
 
 async def settle(connection: Any) -> None:
-    """Give a new session the values that all statements rely on."""
-    # Without parameters it needs no prepared statement, which some poolers do not keep.
+    """Apply our settings to a new session."""
+    # Without parameters this needs no prepared statement, which some poolers do not keep.
     await connection.execute(_SET)
 
 
 async def clear(connection: Any) -> None:
-    """Take everything back that a user of the session left on it."""
+    """Reset everything a user left on the session, and apply our settings again."""
     await connection.reset()
     await settle(connection)

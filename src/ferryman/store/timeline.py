@@ -1,6 +1,7 @@
-"""The journal of a transfer, written in the transaction of the thing that happened."""
+"""A transfer's timeline, written in the same transaction as the event itself."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -11,33 +12,45 @@ from ferryman.store.database import SQL, Transaction
 from ferryman.wire.transfer import TimelineEntry
 
 
-async def write(tx: Transaction, transfer_id: UUID, kind: str, **data: Any) -> None:
-    """Add an entry; ``kind`` is ``noun.verbed``."""
-    await SQL.insert_timeline(
+@dataclass(frozen=True, slots=True)
+class TimelineRow:
+    """An entry of a transfer's timeline; ``kind`` has the form ``noun.verbed``."""
+
+    transfer_id: UUID
+    kind: str
+    data: Mapping[str, Any]
+
+
+async def add(tx: Transaction, entries: Sequence[TimelineRow]) -> None:
+    """Append entries, of any transfers, in this order."""
+    await SQL.write_entries(
         tx.connection,
-        transfer_id=transfer_id,
-        kind=kind,
-        data=msgspec.json.encode(data).decode(),
+        transfer_ids=[each.transfer_id for each in entries],
+        kinds=[each.kind for each in entries],
+        data=[msgspec.json.encode(each.data).decode() for each in entries],
         now=tx.now,
     )
+
+
+async def write(tx: Transaction, transfer_id: UUID, kind: str, **data: Any) -> None:
+    """Append one entry."""
+    await add(tx, [TimelineRow(transfer_id, kind, data)])
 
 
 async def write_many(
     tx: Transaction, transfer_id: UUID, entries: Sequence[tuple[str, Mapping[str, Any]]]
 ) -> None:
-    """Add several entries, in this order: kind and data of each."""
-    await SQL.insert_timeline_entries(
-        tx.connection,
-        transfer_id=transfer_id,
-        kinds=[kind for kind, _ in entries],
-        datas=[msgspec.json.encode(data).decode() for _, data in entries],
-        now=tx.now,
+    """Append entries of one transfer, given as kind and data, in this order."""
+    await add(tx, [TimelineRow(transfer_id, kind, data) for kind, data in entries])
+
+
+async def page(
+    tx: Transaction, transfer_id: UUID, *, kind: str | None = None, after: int, size: int
+) -> list[TimelineEntry]:
+    """Return entries after ``after``, oldest first; ``kind`` is a full kind or just its noun."""
+    rows = SQL.timeline_page(
+        tx.connection, transfer_id=transfer_id, kind=kind, after=after, size=size
     )
-
-
-async def page(tx: Transaction, transfer_id: UUID, *, after: int, size: int) -> list[TimelineEntry]:
-    """Entries after ``after``, oldest first."""
-    rows = SQL.timeline_page(tx.connection, transfer_id=transfer_id, after=after, size=size)
     return [
         TimelineEntry(
             seq=row["seq"],

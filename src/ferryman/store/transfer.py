@@ -1,4 +1,4 @@
-"""Transfers: the state that the rules decide on, and what surrounds it."""
+"""Transfers: the state that the rules decide on, with app and migration."""
 
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
@@ -8,7 +8,6 @@ from uuid import UUID
 import msgspec
 
 from ferryman.domain.dependency import Definition
-from ferryman.domain.limits import CLAIM_CONFIRMATION, CLAIM_SILENCE
 from ferryman.domain.scope import effective
 from ferryman.domain.transfer import Transfer
 from ferryman.store.database import SQL, Transaction
@@ -18,9 +17,9 @@ from ferryman.wire.migration import MigrationDetails, TransferBrief
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredTransfer:
-    """A transfer with its app and migration; ``state`` is the part that has rules.
+    """A transfer with its app and migration; ``state`` is the part the rules decide on.
 
-    ``access_scopes`` are those that hold for it: declared, and never wider than registered.
+    ``access_scopes`` are those that apply: as declared, and never wider than registered.
     """
 
     transfer_id: UUID
@@ -46,14 +45,14 @@ class StoredTransfer:
     listener_error: dict[str, str] | None
     feedback: dict[str, Any] | None
     status_message: str | None
-    wake_job_id: int | None
+    wake_at: datetime | None
     bytes: int
     state: Transfer
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What a transfer has caused so far."""
+    """Counts what a transfer has caused so far."""
 
     messages: int
     attempts: int
@@ -72,9 +71,9 @@ async def insert(
     definition: Definition | None = None,
     position: int = 0,
 ) -> None:
-    """A READY transfer; ``released`` when agents may claim it at once.
+    """Insert a READY transfer; ``released`` if agents may claim it at once.
 
-    ``position`` orders transfers that one transaction inserts.
+    ``position`` orders transfers inserted by the same transaction.
     """
     await SQL.insert_transfer(
         tx.connection,
@@ -91,7 +90,7 @@ async def insert(
 
 
 def defined(definition: Definition | None) -> dict[str, Any]:
-    """The columns that a definition fills; None is a transfer that was not split."""
+    """Return the columns that a definition fills; None is a transfer that was not split."""
     scopes = None if definition is None else definition.access_scopes
     return {
         "transfer_name": None if definition is None else definition.name,
@@ -102,17 +101,17 @@ def defined(definition: Definition | None) -> dict[str, Any]:
 
 
 async def by_id(tx: Transaction, transfer_id: UUID) -> StoredTransfer | None:
-    """One transfer, as it was last committed."""
+    """Return a transfer as it was last committed."""
     return stored_transfer(await SQL.transfer_by_id(tx.connection, transfer_id=transfer_id))
 
 
 async def lock(tx: Transaction, transfer_id: UUID) -> StoredTransfer | None:
-    """One transfer, locked until the transaction ends."""
+    """Return a transfer, locked until the transaction ends."""
     return stored_transfer(await SQL.lock_transfer(tx.connection, transfer_id=transfer_id))
 
 
 async def save(tx: Transaction, transfer_id: UUID, state: Transfer) -> None:
-    """Write the state that the rules decided."""
+    """Write the state that the rules decided on."""
     await SQL.save_transfer(
         tx.connection,
         transfer_id=transfer_id,
@@ -121,7 +120,7 @@ async def save(tx: Transaction, transfer_id: UUID, state: Transfer) -> None:
 
 
 async def of_migration(tx: Transaction, migration_id: UUID) -> list[TransferBrief]:
-    """All transfers of a migration, re-runs after their originals."""
+    """Return all transfers of a migration, re-runs after their originals."""
     rows = SQL.transfers_of_migration(tx.connection, migration_id=migration_id)
     return [
         TransferBrief(
@@ -139,103 +138,53 @@ async def of_migration(tx: Transaction, migration_id: UUID) -> list[TransferBrie
 
 
 async def release(tx: Transaction, migration_id: UUID) -> list[UUID]:
-    """Offer the migration's transfers to the agents; those offered now for the first time."""
+    """Offer the migration's transfers to agents; returns those offered for the first time."""
     rows = SQL.release_transfers(tx.connection, migration_id=migration_id, now=tx.now)
     return [row["transfer_id"] async for row in rows]
 
 
-async def next_claim(
-    tx: Transaction, app_ids: list[UUID], agent_id: str | None, running: list[UUID]
-) -> UUID | None:
-    """The transfer whose listener is to be called next, locked."""
-    found: UUID | None = await SQL.next_claim(
-        tx.connection,
-        app_ids=app_ids,
-        agent_id=agent_id,
-        running=running,
-        silence=CLAIM_SILENCE,
-        confirmation=CLAIM_CONFIRMATION,
-    )
-    return found
-
-
-async def record_claim(
-    tx: Transaction,
-    transfer_id: UUID,
-    agent_id: str | None,
-    server_app_version: str | None,
-    declared_scopes: list[str] | None,
-) -> int:
-    """Count a claim and remember who made it, and what the listener declared; its number."""
-    claim: int = await SQL.record_claim(
-        tx.connection,
-        transfer_id=transfer_id,
-        agent_id=agent_id,
-        server_app_version=server_app_version,
-        declared_scopes=declared_scopes,
-        now=tx.now,
-    )
-    return claim
-
-
-async def see_claim(tx: Transaction, stored: StoredTransfer) -> None:
-    """The client of the current claim made a call: it lives. Noted every few seconds."""
-    if not stored.claim_noted:
-        await SQL.see_claim(tx.connection, transfer_id=stored.transfer_id, claim=stored.claims)
-
-
-async def record_heartbeat(tx: Transaction, stored: StoredTransfer) -> None:
-    """The client of the current claim reports that its listener runs."""
-    await SQL.record_heartbeat(tx.connection, transfer_id=stored.transfer_id, claim=stored.claims)
-
-
 async def record_listener_error(tx: Transaction, transfer_id: UUID, error: object) -> None:
-    """Keep what the listener threw."""
+    """Store the exception that the listener raised."""
     await SQL.record_listener_error(
         tx.connection, transfer_id=transfer_id, error=msgspec.json.encode(error).decode()
     )
 
 
 async def set_feedback(tx: Transaction, transfer_id: UUID, feedback: dict[str, Any]) -> None:
-    """Keep what the cloud app leaves for the server app."""
+    """Store the feedback that the cloud app leaves for the server app."""
     await SQL.set_feedback(
         tx.connection, transfer_id=transfer_id, feedback=msgspec.json.encode(feedback).decode()
     )
 
 
 async def set_status_message(tx: Transaction, transfer_id: UUID, message: str) -> None:
-    """Keep what a Connect app last said of its progress."""
+    """Store a Connect app's latest progress message."""
     await SQL.set_status_message(tx.connection, transfer_id=transfer_id, message=message)
 
 
 async def recent(tx: Transaction, app_id: UUID, size: int) -> list[StoredTransfer]:
-    """The app's running transfers, newest first."""
+    """Return the app's running transfers, newest first."""
     rows = SQL.recent_transfers(tx.connection, app_id=app_id, size=size)
-    found = [stored_transfer(row) async for row in rows]
-    return [stored for stored in found if stored is not None]
-
-
-async def set_wake_job(tx: Transaction, transfer_id: UUID, job_id: int | None) -> None:
-    """Which job is the transfer's timer."""
-    await SQL.set_wake_job(tx.connection, transfer_id=transfer_id, job_id=job_id)
+    transfers = [stored_transfer(row) async for row in rows]
+    return [stored for stored in transfers if stored is not None]
 
 
 async def counts(tx: Transaction, transfer_id: UUID) -> Counts:
-    """Messages and attempts so far."""
+    """Count messages and attempts so far."""
     row = await SQL.transfer_counts(tx.connection, transfer_id=transfer_id)
     return Counts(row["messages"], row["attempts"], row["undelivered"])
 
 
 async def open_rerun(tx: Transaction, original_transfer_id: UUID) -> UUID | None:
-    """A re-run of that transfer which is not settled yet."""
-    found: UUID | None = await SQL.open_rerun(
+    """Return an unsettled re-run of the transfer, or None."""
+    rerun_id: UUID | None = await SQL.open_rerun(
         tx.connection, original_transfer_id=original_transfer_id
     )
-    return found
+    return rerun_id
 
 
 async def first_start(tx: Transaction, transfer_id: UUID) -> datetime | None:
-    """When that transfer's listener was first called."""
+    """Return when that transfer's listener was first called, or None."""
     at: datetime | None = await SQL.first_start(tx.connection, transfer_id=transfer_id)
     return at
 
@@ -253,7 +202,7 @@ def _decoded(value: str | None) -> Any:
 
 
 def stored_transfer(row: Any) -> StoredTransfer | None:
-    """A row of the table, with what surrounds it; None for none."""
+    """Read a row of the table with its app and migration; None for none."""
     if row is None:
         return None
     state = {name: row[name] for name in _STATE_COLUMNS if name != "window"}

@@ -1,4 +1,4 @@
-"""Uploads that were begun."""
+"""Uploads, from their start until they become a file or are given up."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ from ferryman.vocab import GivenUp
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Upload:
-    """One upload; ``state`` is OPEN, COMPLETED or ABORTED, ``store_ref`` the store's own name.
+class UploadRow:
+    """An upload; ``state`` is OPEN, COMPLETED or ABORTED, ``store_ref`` the store's own id.
 
-    ``claim`` is the number of the claim whose listener writes it, ``reason`` why it was given up.
+    ``claim`` is the claim whose listener writes it; ``reason`` says why it was given up.
     """
 
     upload_id: UUID
@@ -31,10 +31,10 @@ class Upload:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unfinished:
-    """A file that was begun, and neither completed nor given up on purpose.
+class UnfinishedUpload:
+    """A file that was started, and neither completed nor given up on purpose.
 
-    ``detail`` is what its writer failed with, None for one that is still open.
+    ``detail`` is its writer's error, or None while it is still open.
     """
 
     upload_id: UUID
@@ -44,74 +44,82 @@ class Unfinished:
     since: datetime
 
 
-async def insert(tx: Transaction, upload: Upload, claim: int | None) -> bool:
-    """Remember an upload that the store has begun, as one of the current claim.
+async def insert(
+    tx: Transaction, transfer_id: UUID, uploads: Sequence[UploadRow], claim: int | None
+) -> set[UUID]:
+    """Insert uploads of one transfer under its current claim; return the ids inserted.
 
-    False where another has its resume key, where the transfer takes no files any more, and where
-    the caller's ``claim`` (None: it named none) is not the current one. One statement, so it
+    One whose resume key another upload has is left out; so are all if the transfer takes no more
+    files, or if ``claim`` is given and is not the current one. It is a single statement, so it
     needs no transaction around it.
     """
-    found: Any = await SQL.insert_upload(
+    rows = SQL.insert_uploads(
         tx.connection,
-        upload_id=upload.upload_id,
-        transfer_id=upload.transfer_id,
-        key=upload.key,
-        store_ref=upload.store_ref,
-        label=upload.label,
-        resume_key=upload.resume_key,
+        upload_ids=[upload.upload_id for upload in uploads],
+        transfer_id=transfer_id,
+        keys=[upload.key for upload in uploads],
+        store_refs=[upload.store_ref for upload in uploads],
+        labels=[upload.label for upload in uploads],
+        resume_keys=[upload.resume_key for upload in uploads],
+        entries=[
+            msgspec.json.encode({"key": upload.key, "label": upload.label}).decode()
+            for upload in uploads
+        ],
         claim=claim,
-        told=msgspec.json.encode({"key": upload.key, "label": upload.label}).decode(),
         now=tx.now,
     )
-    return found is not None
+    return {row["upload_id"] async for row in rows}
 
 
-async def by_id(tx: Transaction, upload_id: UUID, app_id: UUID) -> Upload | None:
-    """An upload of that app; another app's looks like none."""
+async def by_id(tx: Transaction, upload_id: UUID, app_id: UUID) -> UploadRow | None:
+    """Return an upload of this app, or None; other apps' uploads are invisible."""
     return _upload(await SQL.upload_by_id(tx.connection, upload_id=upload_id, app_id=app_id))
 
 
-async def by_ids(tx: Transaction, upload_ids: Sequence[UUID], app_id: UUID) -> dict[UUID, Upload]:
-    """Several, by id, as :func:`by_id`."""
+async def by_ids(
+    tx: Transaction, upload_ids: Sequence[UUID], app_id: UUID
+) -> dict[UUID, UploadRow]:
+    """Return several uploads of this app by id; see :func:`by_id`."""
     rows = SQL.uploads_by_ids(tx.connection, upload_ids=upload_ids, app_id=app_id)
     return {row["upload_id"]: _read(row) async for row in rows}
 
 
-async def to_resume(tx: Transaction, transfer_id: UUID, resume_key: str) -> Upload | None:
-    """The upload of a transfer that was begun under that key and not aborted."""
-    return _upload(
-        await SQL.upload_to_resume(tx.connection, transfer_id=transfer_id, resume_key=resume_key)
-    )
+async def to_resume(
+    tx: Transaction, transfer_id: UUID, resume_keys: Sequence[str]
+) -> dict[str, UploadRow]:
+    """Return the transfer's uploads that began under these resume keys and were not aborted."""
+    rows = SQL.uploads_to_resume(tx.connection, transfer_id=transfer_id, resume_keys=resume_keys)
+    return {row["resume_key"]: _read(row) async for row in rows}
 
 
-async def set_store_ref(tx: Transaction, upload: Upload, store_ref: str) -> bool:
-    """Whether the reference could be replaced: it is still ``upload``'s, and that is open."""
-    found: Any = await SQL.set_upload_store_ref(
+async def set_store_ref(tx: Transaction, upload: UploadRow, store_ref: str) -> bool:
+    """Replace the store reference of an open upload; return False if it changed meanwhile."""
+    updated: Any = await SQL.set_upload_store_ref(
         tx.connection, upload_id=upload.upload_id, before=upload.store_ref, after=store_ref
     )
-    return found is not None
+    return updated is not None
 
 
-async def adopt(tx: Transaction, upload_id: UUID) -> None:
-    """Make it a file of the transfer's current claim."""
-    await SQL.adopt_upload(tx.connection, upload_id=upload_id)
+async def adopt(tx: Transaction, upload_ids: Sequence[UUID]) -> None:
+    """Assign uploads to their transfer's current claim."""
+    await SQL.adopt_uploads(tx.connection, upload_ids=upload_ids)
 
 
 async def give_up(
     tx: Transaction, upload_id: UUID, reason: GivenUp, detail: str | None = None
 ) -> bool:
-    """Give an open upload up; False where it was not open."""
-    found: Any = await SQL.give_up_upload(
+    """Give up an open upload; return False if it was not open."""
+    given_up: Any = await SQL.give_up_upload(
         tx.connection, upload_id=upload_id, reason=reason, detail=detail, now=tx.now
     )
-    return found is not None
+    return given_up is not None
 
 
-async def unfinished(tx: Transaction, transfer_id: UUID, size: int) -> list[Unfinished]:
-    """The oldest unfinished files of the current claim."""
+async def unfinished(tx: Transaction, transfer_id: UUID, size: int) -> list[UnfinishedUpload]:
+    """Return up to ``size`` unfinished files of the current claim, oldest first."""
     rows = SQL.unfinished_uploads(tx.connection, transfer_id=transfer_id, size=size)
     return [
-        Unfinished(
+        UnfinishedUpload(
             upload_id=row["upload_id"],
             label=row["label"],
             failed=row["reason"] is not None,
@@ -122,33 +130,39 @@ async def unfinished(tx: Transaction, transfer_id: UUID, size: int) -> list[Unfi
     ]
 
 
+async def count_open(tx: Transaction, app_id: UUID, size: int) -> int:
+    """Return the number of an app's open uploads, or ``size`` if there are more."""
+    count: int = await SQL.count_open_uploads(tx.connection, app_id=app_id, size=size)
+    return count
+
+
 async def count_unfinished(tx: Transaction, transfer_id: UUID) -> int:
-    """How many files of the current claim are unfinished, as last committed."""
+    """Return the committed number of unfinished files of the current claim."""
     count: int = await SQL.count_unfinished(tx.connection, transfer_id=transfer_id)
     return count
 
 
 async def hold_intake(tx: Transaction, transfer_id: UUID) -> None:
-    """Let no file begin until the transaction ends. Lock the transfer before."""
+    """Let no upload start until the transaction ends; lock the transfer first."""
     await SQL.hold_intake(tx.connection, transfer_id=transfer_id)
 
 
 async def close_intake(tx: Transaction, transfer_id: UUID) -> None:
-    """Let no file begin any more: the transfer is settled."""
+    """Let no upload start any more because the transfer is settled."""
     await SQL.close_intake(tx.connection, transfer_id=transfer_id)
 
 
 async def claim_intake(tx: Transaction, transfer_id: UUID, claim: int) -> None:
-    """From now on files begin as those of ``claim``."""
+    """Start all further uploads under ``claim``."""
     await SQL.claim_intake(tx.connection, transfer_id=transfer_id, claim=claim)
 
 
 async def supersede(
     tx: Transaction, transfer_id: UUID, claim: int, *, resumable: bool
 ) -> list[UUID]:
-    """Give up what claims before ``claim`` left open; the keys of it.
+    """Give up what claims before ``claim`` left open; return the keys.
 
-    ``resumable`` says whether files with a resume key, which the listener may still resume, too.
+    ``resumable`` includes files with a resume key, which the listener might still resume.
     """
     rows = SQL.supersede_uploads(
         tx.connection, transfer_id=transfer_id, claim=claim, resumable=resumable, now=tx.now
@@ -157,16 +171,16 @@ async def supersede(
 
 
 async def abandon_unfinished(tx: Transaction, transfer_id: UUID, claim: int) -> list[UUID]:
-    """Do without the unfinished files of that claim; their keys."""
+    """Give up the unfinished files of this claim; return their keys."""
     rows = SQL.abandon_unfinished(tx.connection, transfer_id=transfer_id, claim=claim, now=tx.now)
     return [row["key"] async for row in rows]
 
 
-def _upload(row: Any) -> Upload | None:
+def _upload(row: Any) -> UploadRow | None:
     return None if row is None else _read(row)
 
 
-def _read(row: Any) -> Upload:
-    plain = {name: row[name] for name in Upload.__dataclass_fields__}
+def _read(row: Any) -> UploadRow:
+    plain = {name: row[name] for name in UploadRow.__dataclass_fields__}
     plain["reason"] = None if row["reason"] is None else GivenUp(row["reason"])
-    return Upload(**plain)
+    return UploadRow(**plain)

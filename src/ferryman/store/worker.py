@@ -1,35 +1,35 @@
-"""Workers: their signs of life, what those say that fail, what the dead held."""
+"""Workers: their heartbeats, their errors, and the messages that dead ones held."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
 import msgspec
 
-from ferryman.domain.snapshot import Failing, Workers
-from ferryman.figures import Series
+from ferryman.domain.diagnosis.snapshot import Failing, Workers
+from ferryman.metrics import Series
 from ferryman.store.database import SQL, Transaction
 from ferryman.store.message import StoredMessage, stored_message
 
 
-async def see(tx: Transaction, worker_id: UUID, figures: Sequence[Series]) -> None:
-    """The worker is alive, and what it claimed stays its own; ``figures`` are what it counted."""
-    counted = msgspec.json.encode(figures).decode()
-    await SQL.see_worker(tx.connection, worker_id=worker_id, figures=counted)
+async def record_heartbeat(tx: Transaction, worker_id: UUID, metrics: Sequence[Series]) -> None:
+    """Record that the worker is alive and keeps its claims; ``metrics`` are its own."""
+    counted = msgspec.json.encode(metrics).decode()
+    await SQL.see_worker(tx.connection, worker_id=worker_id, metrics=counted)
 
 
-async def forget(tx: Transaction, worker_id: UUID) -> None:
-    """The worker ended in order."""
+async def remove(tx: Transaction, worker_id: UUID) -> None:
+    """Remove a worker that shut down."""
     await SQL.forget_worker(tx.connection, worker_id=worker_id)
 
 
-async def tell(tx: Transaction, worker_id: UUID, error: str | None) -> None:
-    """The worker lives and fails at this, or at nothing; it keeps since when."""
+async def record_error(tx: Transaction, worker_id: UUID, error: str | None) -> None:
+    """Set or clear the error of a live worker; the time of its first failure is kept."""
     await SQL.tell_of_worker(tx.connection, worker_id=worker_id, error=error, now=tx.now)
 
 
 async def alive(tx: Transaction, silence: timedelta) -> Workers:
-    """Those that gave a sign of life within that time, real time."""
+    """Return the workers seen within ``silence`` of real time."""
     rows = [row async for row in SQL.workers_alive(tx.connection, silence=silence)]
     failing = (
         _failing(row["worker_id"], row["failing_since"], row["error"])
@@ -39,20 +39,33 @@ async def alive(tx: Transaction, silence: timedelta) -> Workers:
     return Workers(len(rows), tuple(failing), silence)
 
 
-async def orphans(tx: Transaction, silence: timedelta, size: int) -> list[StoredMessage]:
-    """Forget workers that were silent so long; messages of workers that are gone, locked."""
-    await SQL.forget_silent_workers(tx.connection, silence=silence)
+async def seen(tx: Transaction) -> dict[UUID, datetime]:
+    """Return when each worker was seen last, by the clock of the database."""
+    return {row["worker_id"]: row["seen_at"] async for row in SQL.workers_seen(tx.connection)}
+
+
+async def orphans(
+    tx: Transaction, silent: Mapping[UUID, datetime], size: int
+) -> list[StoredMessage]:
+    """Remove silent workers, by the time they were seen last; return messages without a worker.
+
+    The messages are locked.
+    """
+    if silent:
+        await SQL.forget_silent_workers(
+            tx.connection, worker_ids=list(silent), seen=list(silent.values())
+        )
     return [stored_message(row) async for row in SQL.orphaned_messages(tx.connection, size=size)]
 
 
 async def unheld(tx: Transaction, worker_id: UUID, held: Collection[UUID]) -> list[StoredMessage]:
-    """Messages that are this worker's and are not among those, locked."""
+    """Return messages claimed by this worker but not in ``held``, locked."""
     rows = SQL.unheld_messages(tx.connection, worker_id=worker_id, held=list(held))
     return [stored_message(row) async for row in rows]
 
 
 async def give_back(tx: Transaction, worker_id: UUID, message_id: UUID, number: int) -> None:
-    """Attempt ``number``, if it is this worker's still, has not begun."""
+    """Undo the claim for attempt ``number`` if it is still this worker's: it never started."""
     await SQL.give_back_message(
         tx.connection, worker_id=worker_id, message_id=message_id, number=number
     )

@@ -1,4 +1,4 @@
-"""Tests of an app against a real platform: what the pytest plugin gives, and what it is made of.
+"""Test an app against a real platform: what the pytest plugin provides.
 
 The fixtures are in :mod:`ferryman.testing.plugin`, which pytest finds by itself. The names below
 are imported when they are first used.
@@ -8,16 +8,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ferryman.testing.app import App
-    from ferryman.testing.migration import Migration, assert_settled
-    from ferryman.testing.platform import Platform
+    from ferryman.testing.app import TestApp
+    from ferryman.testing.migration import TestMigration, assert_settled
+    from ferryman.testing.platform import TestPlatform
 
-__all__ = ["App", "Migration", "Platform", "assert_settled"]
+__all__ = ["TestApp", "TestMigration", "TestPlatform", "assert_settled"]
 
 _HOMES = {
-    "App": "ferryman.testing.app",
-    "Migration": "ferryman.testing.migration",
-    "Platform": "ferryman.testing.platform",
+    "TestApp": "ferryman.testing.app",
+    "TestMigration": "ferryman.testing.migration",
+    "TestPlatform": "ferryman.testing.platform",
     "assert_settled": "ferryman.testing.migration",
 }
 

@@ -1,17 +1,19 @@
-"""An app under test, as it is registered: its keys and its tokens."""
+"""An app under test, as registered: its keys and its tokens."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from ferryman.cli.dev_folder import Running
+from ferryman.devtools.dev.folder import Running
 from ferryman.vocab import AppKind
 from ferryman.wire.app import AppRegistration
 
 
 @dataclass(frozen=True, slots=True)
-class App:
-    """An app of a folder; ``shared_secret`` is that of a Connect app which is not installed."""
+class TestApp:
+    """A registered app; ``shared_secret`` belongs to a Connect app that is not installed."""
+
+    __test__: ClassVar[bool] = False  # pytest would take it for a class of tests
 
     folder: Path
     kind: AppKind
@@ -19,41 +21,41 @@ class App:
 
     @property
     def cloud_key(self) -> str:
-        """The key of the cloud app."""
+        """Return the key of the cloud app."""
         return self.registered.cloud_app_key
 
     @property
     def server_key(self) -> str:
-        """The key of the server app."""
+        """Return the key of the server app."""
         return self.registered.server_app_key
 
     @property
     def environment(self) -> str:
-        """Its environment, in lower case."""
+        """Return its environment, in lower case."""
         return self.registered.environment
 
-    def replaces(self, other: "App") -> bool:
-        """Whether the platform takes both for the same app."""
+    def replaces(self, other: "TestApp") -> bool:
+        """Return whether the platform treats both as the same app."""
         return (self.cloud_key, self.environment) == (other.cloud_key, other.environment)
 
     @property
     def server_token(self) -> str:
-        """Opens the server surface: for ``ferryman.Gateway``."""
+        """Return the token for the server surface and ``ferryman.Gateway``."""
         return self.registered.server_token
 
     @property
     def cloud_token(self) -> str:
-        """Opens the Forge REST API: for ``ferryman.Migration``."""
+        """Return the token for the Forge REST API and ``ferryman.Migration``."""
         return self.registered.cloud_token
 
     @property
     def shared_secret(self) -> str | None:
-        """Signs calls of a Connect app that has no ``installed`` call; None for others."""
+        """Return the secret of a Connect app without an ``installed`` call; None for other apps."""
         return self.registered.shared_secret
 
 
 def based_at(registration: AppRegistration, base_url: str) -> AppRegistration:
-    """The same app, listening somewhere else: tests start it on a port of their own."""
+    """Return the same app at ``base_url``, for tests that start it on their own port."""
     if registration.descriptor is not None:
         document: dict[str, Any] = dict(registration.descriptor)
         if "app" not in document:

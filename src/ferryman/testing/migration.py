@@ -1,18 +1,23 @@
-"""A migration under test: where it stands, what happened, and how it ended."""
+"""A migration under test: its status, its events and its result."""
 
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Protocol
+from typing import ClassVar, Protocol
 
-from ferryman.cli import admin_calls as calls
-from ferryman.cli import carry, pages
-from ferryman.cli.chain import link_line
-from ferryman.cli.connection import Admin
-from ferryman.cli.transcript import messages_of, transcript
-from ferryman.cli.verdict import explained, first_broken, late_failure
-from ferryman.cli.watch import result_line
-from ferryman.testing.app import App
+from ferryman.client.admin import AdminClient
+from ferryman.client.explanation import (
+    explained,
+    first_broken,
+    late_failure,
+    link_line,
+    messages_of,
+    timeline_of,
+    transcript,
+)
+from ferryman.client.text import result_line
+from ferryman.devtools.migrate import run as run_migration
+from ferryman.testing.app import TestApp
 from ferryman.vocab import TransferStatus
 from ferryman.wire.transfer import (
     MessageView,
@@ -25,14 +30,21 @@ _LOOK_SECONDS = 0.05
 
 
 class _Touched(Protocol):
-    def __call__(self, migration: "Migration", /) -> None: ...
+    def __call__(self, migration: "TestMigration", /) -> None: ...
 
 
-class Migration:
-    """One migration of one app. Everything is asked of the platform when it is read."""
+class TestMigration:
+    """A migration of one app; every property asks the platform when it is read."""
+
+    __test__: ClassVar[bool] = False  # pytest would take it for a class of tests
 
     def __init__(
-        self, admin: Admin, app: App, migration_id: str, transfer_id: str, touched: _Touched
+        self,
+        admin: AdminClient,
+        app: TestApp,
+        migration_id: str,
+        transfer_id: str,
+        touched: _Touched,
     ) -> None:
         self._admin = admin
         self._touched = touched
@@ -43,67 +55,64 @@ class Migration:
 
     @property
     def view(self) -> TransferView:
-        """The transfer as ``ferryman transfer show`` knows it: counts, bytes, deadline."""
+        """Return the transfer as ``ferryman transfer show`` does: counts, bytes, deadline."""
         self._touched(self)
-        return self._admin.call(calls.get_transfer(self.transfer_id))
+        return self._admin.transfers.get(self.transfer_id)
 
     @property
     def status(self) -> TransferStatus:
-        """Where it stands, such as ``IN_PROGRESS``; a status equals its name."""
+        """Return its status, such as ``IN_PROGRESS``; a status equals its name."""
         return self.view.status
 
     @property
     def messages(self) -> list[MessageView]:
-        """Every event that the app was owed, with its attempts, oldest first."""
+        """Return every event for the app with its attempts, oldest first."""
         self._touched(self)
         return list(messages_of(self._admin, self.transfer_id))
 
     @property
     def timeline(self) -> list[TimelineEntry]:
-        """All that happened, in order."""
+        """Return everything that happened, in order."""
         self._touched(self)
-
-        def fetch(after: str | None, size: int) -> pages.Page[TimelineEntry]:
-            return self._admin.call(calls.get_timeline(self.transfer_id, after, size))
-
-        return [entry for page in pages.pages(fetch) for entry in page]
+        return list(timeline_of(self._admin, self.transfer_id))
 
     @property
     def explanation(self) -> TransferExplanation:
-        """Its chain of links, and which is broken first, once no attempt runs any more."""
+        """Return its chain of links and the first broken one, once no attempt is running."""
         self._touched(self)
         return explained(self._admin, self.transfer_id)
 
     @property
     def logs(self) -> list[str]:
-        """What the app logged (``addLog``), in order."""
+        """Return the lines that the app logged (``addLog``), in order."""
         added = [entry for entry in self.timeline if entry.kind == "log.added"]
         return [str(entry.data.get("message")) for entry in added]
 
     @property
     def output(self) -> str:
-        """What the app's functions printed, in the order of the events."""
+        """Return the output of the app's functions, in the order of the events."""
         attempts = [attempt for message in self.messages for attempt in message.attempts]
         return "".join(attempt.output or "" for attempt in attempts)
 
     def settle(self) -> TransferStatus:
-        """Move time until it is settled, deadline by deadline; how it ended."""
+        """Move time until it is settled, deadline by deadline; return its final status."""
         self._touched(self)
-        return carry.settle(self._admin, self.transfer_id).status
+        return run_migration.settle(self._admin, self.transfer_id).status
 
-    def wait(self, until: Callable[["Migration"], object], seconds: float = 30.0) -> None:
-        """Wait in real time until that holds: for apps that go on after they answered.
+    def wait(self, until: Callable[["TestMigration"], object], seconds: float = 30.0) -> None:
+        """Wait in real time until the condition holds, for apps that work after they answered.
 
-        Raises ``AssertionError`` after so many seconds.
+        Raises ``AssertionError`` after that many seconds.
         """
         limit = time.monotonic() + seconds
         while not until(self):
             if time.monotonic() > limit:
-                raise AssertionError(f"not so after {seconds:g} s: {result_line(self.view)}")
+                found = result_line(self.view)
+                raise AssertionError(f"condition not met after {seconds:g} s: {found}")
             time.sleep(_LOOK_SECONDS)
 
     def explain(self) -> str:
-        """The timeline, what functions printed, and the first link of the chain that is broken."""
+        """Return the timeline, what functions printed, and the chain with its first broken link."""
         return "\n".join(transcript(self._admin, self.transfer_id))
 
     def __repr__(self) -> str:
@@ -111,20 +120,20 @@ class Migration:
 
 
 def assert_settled(
-    migration: Migration,
+    migration: TestMigration,
     status: str = "SUCCESS",
     within: float = 0.0,
     *,
     allow_failed_attempts: bool = False,
 ) -> None:
-    """Assert that the migration has ended, and as ``status``.
+    """Assert that the migration has ended with ``status``.
 
-    ``within`` waits so many real seconds for an app that acknowledges after it answered. Time
+    ``within`` waits that many real seconds for an app that acknowledges after it answered. Time
     is not moved: ``platform.advance("15m")`` and ``migration.settle()`` do that.
 
-    It fails as well where a handler acknowledged a message and then failed: the message is not
-    delivered again, so what the handler had not done is missing. ``allow_failed_attempts`` is
-    for apps that need nothing of a handler after its acknowledgement.
+    It also fails if a handler failed after it acknowledged its message: the message is not
+    delivered again, so the rest of the handler's work is missing. ``allow_failed_attempts`` is
+    for handlers that do nothing important after the acknowledgement.
     """
     __tracebackhide__ = True
     wanted = TransferStatus(status)
@@ -139,7 +148,7 @@ def assert_settled(
         return
     if view.status is wanted and late is not None:
         raise AssertionError(
-            f"{result_line(view)}, but {late.found}. {late.fix} Where that is meant so: "
+            f"{result_line(view)}, but {late.found}. {late.fix} If that is intended: "
             "assert_settled(..., allow_failed_attempts=True)."
         )
     link = first_broken(found)
@@ -147,7 +156,7 @@ def assert_settled(
     if view.status.final:
         raise AssertionError(f"expected {wanted}, found {result_line(view)}{why}")
     raise AssertionError(
-        f"expected {wanted}, found a transfer that goes on: {result_line(view)}. Nothing more is "
-        "due now; platform.advance(...) moves time to retries, migration.settle() to the "
-        f"end.{why}"
+        f"expected {wanted}, found a transfer that is still running: {result_line(view)}. "
+        "Nothing more is due now; platform.advance(...) moves time to retries, "
+        f"migration.settle() to the end.{why}"
     )

@@ -1,4 +1,4 @@
-"""The pytest plugin. Nothing of Ferryman is imported, and nothing started, before it is used."""
+"""The pytest plugin. It imports and starts nothing of Ferryman before it is used."""
 
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -7,26 +7,26 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from ferryman.testing.app import App
-    from ferryman.testing.migration import Migration
-    from ferryman.testing.platform import Platform
+    from ferryman.testing.app import TestApp
+    from ferryman.testing.migration import TestMigration
+    from ferryman.testing.platform import TestPlatform
 
-_PLATFORM: "pytest.StashKey[Platform]" = pytest.StashKey()
+_PLATFORM: "pytest.StashKey[TestPlatform]" = pytest.StashKey()
 _READ: pytest.StashKey[int] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Settings of the plugin."""
+    """Add the settings of the plugin."""
     parser.addini(
-        "ferryman_app_dir", "The folder of the app, as seen from the root of the tests.", default=""
+        "ferryman_app_dir", "The folder of the app, relative to the root of the tests.", default=""
     )
     parser.addini(
-        "ferryman_seed", "Text that ids are drawn from, so that each run has the same.", default=""
+        "ferryman_seed", "Text to derive ids from, so that every run has the same ids.", default=""
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Markers of the plugin."""
+    """Declare the markers of the plugin."""
     for line in (
         "ferryman_app(folder, **options): the folder of the app under test, and how it is "
         "registered: cloud_key, server_key, environment, base_url.",
@@ -37,13 +37,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
-def ferryman_platform(pytestconfig: pytest.Config) -> "Iterator[Platform]":
-    """A platform for all tests of the session (of each worker of pytest-xdist).
+def ferryman_platform(pytestconfig: pytest.Config) -> "Iterator[TestPlatform]":
+    """Provide a platform for all tests of the session (of each worker of pytest-xdist).
 
-    It has a database of its own in a temporary folder. Its clock stands still until a test moves
+    It has a database of its own in a temporary folder. Its clock is frozen until a test moves
     it by ``advance``.
     """
-    from ferryman.cli.dev import check_installed
+    from ferryman.devtools.console import check_installed
 
     check_installed()
     from ferryman.testing.platform import running
@@ -57,18 +57,18 @@ def ferryman_platform(pytestconfig: pytest.Config) -> "Iterator[Platform]":
 
 @pytest.fixture(scope="session")
 def ferryman_app_dir(pytestconfig: pytest.Config) -> Path:
-    """The folder of the app: the setting ``ferryman_app_dir``, else the root of the tests.
+    """Return the app's folder: the setting ``ferryman_app_dir``, else the root of the tests.
 
-    Define a fixture of this name to choose it otherwise.
+    To choose another folder, define a fixture with this name.
     """
     return pytestconfig.rootpath / str(pytestconfig.getini("ferryman_app_dir"))
 
 
 @pytest.fixture
 def ferryman_app(
-    ferryman_platform: "Platform", ferryman_app_dir: Path, request: pytest.FixtureRequest
-) -> "App":
-    """The app under test, registered: that of the marker ``ferryman_app``, or of the folder."""
+    ferryman_platform: "TestPlatform", ferryman_app_dir: Path, request: pytest.FixtureRequest
+) -> "TestApp":
+    """Return the app under test, registered: that of the marker, or of the folder."""
     marker = request.node.get_closest_marker("ferryman_app")
     folder, options = ferryman_app_dir, {}
     if marker is not None:
@@ -80,9 +80,9 @@ def ferryman_app(
 
 @pytest.fixture
 def ferryman_migration(
-    ferryman_platform: "Platform", ferryman_app: "App", request: pytest.FixtureRequest
-) -> "Migration":
-    """A migration of the app, carried by the platform as the marker ``ferryman_migration`` says."""
+    ferryman_platform: "TestPlatform", ferryman_app: "TestApp", request: pytest.FixtureRequest
+) -> "TestMigration":
+    """Run a migration of the app as the marker ``ferryman_migration`` says."""
     marker = request.node.get_closest_marker("ferryman_migration")
     if marker is None:
         raise pytest.UsageError(
@@ -98,7 +98,7 @@ def ferryman_migration(
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """What was before this test is no part of its report."""
+    """Leave what happened before this test out of its report."""
     platform = item.config.stash.get(_PLATFORM, None)
     if platform is not None:
         platform.touched.clear()
@@ -120,6 +120,6 @@ def pytest_runtest_makereport(
 
 
 def _found(request: pytest.FixtureRequest, name: str | Path) -> Path:
-    """A path of a marker: as seen from the test's file, else from the root of the tests."""
+    """Resolve the path of a marker: from the test's file, else from the root of the tests."""
     beside = request.path.parent / name
     return beside if beside.exists() else request.config.rootpath / name

@@ -1,28 +1,28 @@
-"""What the report of a failed test says of the platform."""
+"""Report what happened on the platform when a test fails."""
 
 from collections.abc import Iterator
 
-from ferryman.cli.dev_log import calls_in
-from ferryman.cli.render import clean
-from ferryman.testing.platform import Platform
+from ferryman.client.text import clean
+from ferryman.devtools.dev.calls import calls_in
+from ferryman.testing.platform import TestPlatform
 
 _TAIL_LINES = 20
 _MOST_MIGRATIONS = 5
 
 
-def sections(platform: Platform, begin: int) -> Iterator[tuple[str, str]]:
-    """One for each migration of the test, and one for the calls of apps since ``begin``.
+def sections(platform: TestPlatform, begin: int) -> Iterator[tuple[str, str]]:
+    """Yield a section for each migration of the test, and one for the calls of apps.
 
-    ``begin`` is where the platform's log ended when the test began. Nothing is raised: the
-    failure of the test is what is to be seen.
+    ``begin`` is where the platform's log ended when the test began. Nothing is raised, so that
+    the failure of the test stays visible.
     """
     try:
         # Asking them for their stories touches them.
         for migration in list(platform.touched)[-_MOST_MIGRATIONS:]:
             yield f"Ferryman: transfer {migration.transfer_id}", migration.explain()
-        lines, _ = calls_in(platform.log, begin)
+        lines = calls_in(platform.log, begin)
         if lines:
             yield "Ferryman: calls of apps", "\n".join(text for text, _ in lines)
-    except Exception as error:  # noqa: BLE001 - whatever keeps us from telling is told instead
+    except Exception as error:  # noqa: BLE001 - reported in place of the report
         said = platform.log.read_text(errors="replace").splitlines()[-_TAIL_LINES:]
         yield "Ferryman: the platform does not answer", clean("\n".join([repr(error), *said]))

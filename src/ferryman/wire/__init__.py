@@ -1,4 +1,4 @@
 """The JSON that crosses the network, as msgspec structs shared by the API and the SDK.
 
-One file per noun. No logic lives here: what a value means is decided in ``domain``.
+One module per noun, and no logic: ``domain`` decides what a value means.
 """

@@ -7,10 +7,10 @@ from ferryman.wire.base import Wire
 
 
 class AppRegistration(Wire, frozen=True):
-    """``POST /admin/v1/apps``.
+    """Body of ``POST /admin/v1/apps``.
 
-    ``manifest`` is the parsed ``manifest.yml``; ``source`` the folder, on the workers' machines,
-    that its functions are loaded from. ``window_seconds`` overrides the 15-minute window.
+    ``manifest`` is the parsed ``manifest.yml``. ``source`` is the folder, on the workers' machines,
+    to load its functions from. ``window_seconds`` overrides the 15-minute window.
     """
 
     kind: AppKind
@@ -26,9 +26,9 @@ class AppRegistration(Wire, frozen=True):
 
 
 class LifecycleCall(Wire, frozen=True):
-    """The latest lifecycle event that was posted to an app; ``error`` is None if it was taken.
+    """The last lifecycle event posted to an app; ``error`` is None if the app accepted it.
 
-    ``status`` is the HTTP status of the answer, None if there was none.
+    ``status`` is the HTTP status of the response, None if there was none.
     """
 
     event: str
@@ -38,7 +38,7 @@ class LifecycleCall(Wire, frozen=True):
 
 
 class InstallationView(Wire, frozen=True):
-    """Where the installation of a Connect app stands. ``client_key`` stays what it is."""
+    """The state of a Connect app's installation; ``client_key`` never changes."""
 
     state: InstallationState
     client_key: str
@@ -48,7 +48,7 @@ class InstallationView(Wire, frozen=True):
 
 
 class AppCredentials(Wire, frozen=True):
-    """Answer to a registration; the tokens are shown this once."""
+    """Response to a registration; the tokens are shown only once."""
 
     app_id: str
     server_token: str
@@ -58,10 +58,10 @@ class AppCredentials(Wire, frozen=True):
 
 
 class BreakerView(Wire, frozen=True):
-    """An endpoint of an app that failed last.
+    """An endpoint of an app whose last attempt failed.
 
-    ``breaker`` is ``OPEN`` (nothing is sent there until ``open_until``), ``HALF_OPEN`` (one
-    message at a time is, as a probe) or ``COUNTING``. ``trips``: how often it opened in a row.
+    ``breaker`` is ``OPEN`` (nothing is sent there until ``open_until``), ``HALF_OPEN`` (one message
+    at a time is sent as a probe) or ``COUNTING``. ``trips`` is how often it opened in a row.
     """
 
     endpoint: str
@@ -73,9 +73,9 @@ class BreakerView(Wire, frozen=True):
 
 
 class AppView(Wire, frozen=True):
-    """One registered app, without its secrets; ``installation`` is None for Forge apps.
+    """A registered app, without its secrets; ``installation`` is None for Forge apps.
 
-    ``failing`` are endpoints that failed last.
+    ``failing`` lists the endpoints whose last attempt failed.
     """
 
     app_id: str
@@ -88,6 +88,7 @@ class AppView(Wire, frozen=True):
     created_at: int
     installation: InstallationView | None = None
     failing: list[BreakerView] = []
+    suspended_at: int | None = None
 
 
 class AppPage(Wire, frozen=True):
@@ -95,3 +96,20 @@ class AppPage(Wire, frozen=True):
 
     items: list[AppView]
     next_cursor: str | None = None
+
+
+class RemovedApp(Wire, frozen=True):
+    """Response to removing an app: which one, and how much was deleted from the store."""
+
+    app_id: str
+    cloud_app_key: str
+    environment: str
+    deleted_files: int
+    deleted_bytes: int
+
+
+class RevokedTokens(Wire, frozen=True):
+    """How many tokens of earlier registrations of an app were revoked."""
+
+    app_id: str
+    revoked: int

@@ -1,7 +1,7 @@
-"""The form that all messages on the wire share."""
+"""The base of all messages on the wire."""
 
 import msgspec
 
 
 class Wire(msgspec.Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=False):
-    """A JSON object: camelCase outside, snake_case inside, unknown members ignored."""
+    """A JSON object: camelCase on the wire, snake_case in Python; unknown members are ignored."""

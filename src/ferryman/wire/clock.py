@@ -4,9 +4,9 @@ from ferryman.wire.base import Wire
 
 
 class ClockView(Wire, frozen=True):
-    """``mode`` is ``real`` or ``virtual``; ``now`` in epoch milliseconds.
+    """The clock: ``mode`` is ``real`` or ``virtual``, ``now`` is in epoch milliseconds.
 
-    ``frozen``: time stands still until it is moved.
+    ``frozen``: the clock moves only when it is told to.
     """
 
     mode: str
@@ -16,6 +16,6 @@ class ClockView(Wire, frozen=True):
 
 
 class ClockAdvance(Wire, frozen=True):
-    """``POST /admin/v1/clock/advance``."""
+    """Body of ``POST /admin/v1/clock/advance``."""
 
     seconds: float

@@ -1,4 +1,4 @@
-"""What only Connect apps send and get (connect-rest)."""
+"""Messages of Connect apps only (connect-rest)."""
 
 from typing import Any
 
@@ -10,13 +10,13 @@ from ferryman.wire.migration import MigrationDetails
 
 
 class Webhooks(Wire, frozen=True):
-    """The whole set of an app's addresses; an empty list clears it."""
+    """All of an app's webhook URLs; an empty list clears them."""
 
     endpoints: list[str]
 
 
 class ProgressReport(Wire, frozen=True, omit_defaults=True):
-    """``POST progress/{transferId}``, and its answer."""
+    """Body of ``POST progress/{transferId}``, and its response."""
 
     status: ReportedStatus
     percent: int | None = None
@@ -24,20 +24,20 @@ class ProgressReport(Wire, frozen=True, omit_defaults=True):
 
 
 class Feedback(Wire, frozen=True):
-    """``POST feedback/{transferId}``: whatever the server app is to know."""
+    """Body of ``POST feedback/{transferId}``: free-form details for the server app."""
 
     details: dict[str, Any]
 
 
 class DataItem(Wire, frozen=True, omit_defaults=True):
-    """One file; ``label`` is absent when none was given."""
+    """A file; ``label`` is absent if the file has none."""
 
     s3_key: str
     label: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class ConnectDetails(MigrationDetails, frozen=True):
-    """``migrationDetails`` as Connect apps get them; no product gives a client key here."""
+    """``migrationDetails`` for Connect apps; no product supplies a client key here."""
 
     jira_client_key: str = "unknown"
     confluence_client_key: str = "unknown"
@@ -57,7 +57,7 @@ class ConnectEvent(Wire, frozen=True, omit_defaults=True):
 
 
 class RecentTransfer(Wire, frozen=True):
-    """One running transfer of ``GET transfer/recent``."""
+    """A running transfer, as listed by ``GET transfer/recent``."""
 
     migration_details: ConnectDetails
     transfer_id: str

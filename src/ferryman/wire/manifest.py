@@ -1,17 +1,20 @@
-"""The manifest of a transfer: what its files were, for both sides to keep.
+"""The manifest of a transfer: the list of its files, for both sides to keep.
 
-Times are epoch milliseconds, sizes bytes, digests lower-case hex.
+Times are epoch milliseconds, sizes are bytes, digests are lower-case hex.
 """
 
 import msgspec
 
 from ferryman.wire.base import Wire
 
-VERSION = 1
+VERSION = 2
+
+READ_VERSIONS = (1, VERSION)
+"""In version 1 every file has a ``sha256``, and none a ``parts_sha256``."""
 
 
 class ManifestPart(Wire, frozen=True, omit_defaults=True):
-    """A stretch of a file; ``etag`` stands for the sha256 that its uploader did not name."""
+    """A part of a file; ``etag`` replaces a sha256 that its uploader did not give."""
 
     number: int
     size: int
@@ -20,18 +23,22 @@ class ManifestPart(Wire, frozen=True, omit_defaults=True):
 
 
 class ManifestFile(Wire, frozen=True):
-    """One file; ``created_at`` is when all of it was stored."""
+    """A file; ``created_at`` is when it was complete.
+
+    ``sha256`` is that of its bytes, ``parts_sha256`` that of its parts' digests; see a receipt.
+    """
 
     key: str
     label: str | None
     size: int
-    sha256: str
+    sha256: str | None
     created_at: int
     parts: list[ManifestPart]
+    parts_sha256: str | None = None
 
 
 class ManifestTransfer(Wire, frozen=True):
-    """The transfer, by what no longer changes once its export is complete."""
+    """The transfer's fields that no longer change once its export is complete."""
 
     transfer_id: str
     original_transfer_id: str | None
@@ -41,7 +48,7 @@ class ManifestTransfer(Wire, frozen=True):
 
 
 class ManifestMigration(Wire, frozen=True):
-    """The migration that the transfer is part of."""
+    """The migration that the transfer belongs to."""
 
     migration_id: str
     migration_scope_id: str
@@ -51,7 +58,7 @@ class ManifestMigration(Wire, frozen=True):
 
 
 class ManifestApp(Wire, frozen=True):
-    """The app whose data it is."""
+    """The app that owns the data."""
 
     server_app_key: str
     cloud_app_key: str
@@ -59,7 +66,7 @@ class ManifestApp(Wire, frozen=True):
 
 
 class ManifestHead(Wire, frozen=True):
-    """What stands before the files."""
+    """The document's members before the files."""
 
     version: int
     transfer: ManifestTransfer
@@ -68,14 +75,14 @@ class ManifestHead(Wire, frozen=True):
 
 
 class ManifestTotals(Wire, frozen=True):
-    """How many files, and bytes of all."""
+    """The number of files and their total size in bytes."""
 
     files: int
     bytes: int
 
 
-class Manifest(ManifestHead, frozen=True):
-    """The whole document; ``sha256`` is that of all bytes before its last line."""
+class TransferManifest(ManifestHead, frozen=True):
+    """The whole document; ``sha256`` covers all bytes before its last line."""
 
     files: list[ManifestFile]
     totals: ManifestTotals

@@ -1,4 +1,4 @@
-"""Pages of mappings and containers, and what is told about mappings."""
+"""Pages of mappings and containers, missing keys, and differences between migrations."""
 
 from enum import StrEnum
 
@@ -7,7 +7,7 @@ from ferryman.wire.migration import Container
 
 
 class PageMeta(Wire, frozen=True):
-    """``last_entity`` goes into the next call; null on the last page."""
+    """Paging data: pass ``last_entity`` to the next call; it is null on the last page."""
 
     page_size: int
     has_next: bool
@@ -15,24 +15,24 @@ class PageMeta(Wire, frozen=True):
 
 
 class MappingPage(Wire, frozen=True):
-    """``items`` maps server key to cloud key."""
+    """A page of mappings; ``items`` maps server keys to cloud keys."""
 
     meta: PageMeta
     items: dict[str, str]
 
 
 class ContainerPage(Wire, frozen=True):
-    """Containers of one type."""
+    """A page of containers of one type."""
 
     meta: PageMeta
     containers: list[Container]
 
 
 class MissingKeys(Wire, frozen=True):
-    """Keys of a namespace that a transfer asked for and did not find.
+    """Keys of a namespace that a transfer requested but did not find.
 
-    ``count`` counts distinct keys; where it is not ``exact``, it may be off by a tenth or two.
-    With ``wrong_form`` no mapping can have such keys: ``expected`` says what they look like.
+    ``count`` is the number of distinct keys; unless ``exact``, it may be off by 10 or 20 percent.
+    ``wrong_form``: no mapping can have such keys; ``expected`` describes the right form.
     """
 
     namespace: str
@@ -46,14 +46,14 @@ class MissingKeys(Wire, frozen=True):
 
 
 class MissingPage(Wire, frozen=True):
-    """By namespace."""
+    """A page of missing keys, by namespace."""
 
     items: list[MissingKeys]
     next_cursor: str | None = None
 
 
 class DifferenceKind(StrEnum):
-    """Of a migration, against an earlier one."""
+    """How a migration's mapping of a key differs from an earlier migration's."""
 
     ADDED = "ADDED"
     CHANGED = "CHANGED"
@@ -61,7 +61,7 @@ class DifferenceKind(StrEnum):
 
 
 class Difference(Wire, frozen=True):
-    """A key that two migrations did not map alike; null where one has no mapping of it."""
+    """A key that two migrations mapped differently; null means that one has no mapping for it."""
 
     kind: DifferenceKind
     namespace: str
@@ -71,7 +71,7 @@ class Difference(Wire, frozen=True):
 
 
 class DifferencePage(Wire, frozen=True):
-    """By namespace and server key; a page that is not full need not be the last."""
+    """A page of differences, by namespace and server key; a short page need not be the last."""
 
     items: list[Difference]
     next_cursor: str | None = None

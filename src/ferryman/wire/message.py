@@ -1,4 +1,4 @@
-"""Events and what an app answers to them."""
+"""Events, and the calls by which an app reacts to them."""
 
 import msgspec
 
@@ -8,14 +8,14 @@ from ferryman.wire.migration import MigrationDetails
 
 
 class TransferError(Wire, frozen=True):
-    """Of ``errored:listener`` only; the trace holds no message text and no values."""
+    """The error in an ``errored:listener`` event; the trace holds no message text and no values."""
 
     exception_type: str
     safe_stack_trace: str
 
 
 class ForgeEvent(Wire, frozen=True, omit_defaults=True):
-    """The payload handed to a function or remote (forge-events, Payload)."""
+    """The payload passed to a function or remote (forge-events, Payload)."""
 
     event_type: EventType
     transfer_id: str
@@ -31,13 +31,13 @@ class ForgeEvent(Wire, frozen=True, omit_defaults=True):
 
 
 class MessageStatus(Wire, frozen=True):
-    """``POST message/{transferId}/status``."""
+    """Body of ``POST message/{transferId}/status``."""
 
     status: AckStatus
     message_ids: list[str]
 
 
 class LogMessage(Wire, frozen=True):
-    """``POST log/{transferId}``."""
+    """Body of ``POST log/{transferId}``."""
 
     message: str

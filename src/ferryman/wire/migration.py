@@ -1,4 +1,4 @@
-"""Migrations and the details of them that every event carries."""
+"""Migrations, and the details of them in every event."""
 
 from ferryman.vocab import ContainerType, TransferStatus
 from ferryman.wire.base import Wire
@@ -15,7 +15,7 @@ class MigrationDetails(Wire, frozen=True):
 
 
 class Container(Wire, frozen=True, omit_defaults=True):
-    """One thing the admin selected; ``selected_users`` only on a ``Site`` (connect-rest)."""
+    """Something the admin selected; ``selected_users`` only on a ``Site`` (connect-rest)."""
 
     type: ContainerType
     key: str | None = None
@@ -25,13 +25,17 @@ class Container(Wire, frozen=True, omit_defaults=True):
 
 
 class MigrationRequest(Wire, frozen=True):
-    """``POST /admin/v1/migrations``; ``apps`` are cloud app keys, or ``key@environment``."""
+    """Body of ``POST /admin/v1/migrations``; ``apps`` are cloud app keys or ``key@environment``.
+
+    ``customer`` may be left out where the caller has only one.
+    """
 
     name: str
     cloud_url: str
     source_id: str
     apps: list[str]
     containers: list[Container] = []
+    customer: str | None = None
 
 
 class TransferBrief(Wire, frozen=True):
@@ -48,7 +52,7 @@ class TransferBrief(Wire, frozen=True):
 
 
 class AppStatus(Wire, frozen=True):
-    """How far an app's part is: one status of the newest of its transfers of each name."""
+    """The status of an app's part: one for the newest transfers of all names together."""
 
     cloud_app_key: str
     environment: str
@@ -56,7 +60,7 @@ class AppStatus(Wire, frozen=True):
 
 
 class MigrationView(Wire, frozen=True):
-    """Answer to creating, starting or reading a migration."""
+    """Response to creating, starting or reading a migration."""
 
     migration_id: str
     migration_scope_id: str
@@ -67,6 +71,7 @@ class MigrationView(Wire, frozen=True):
     started_at: int | None
     transfers: list[TransferBrief]
     apps: list[AppStatus] = []
+    customer: str = "default"
 
 
 class MigrationPage(Wire, frozen=True):
@@ -77,7 +82,7 @@ class MigrationPage(Wire, frozen=True):
 
 
 class MappingWarning(Wire, frozen=True):
-    """Keys that were loaded although none of their namespace has such a form; ``sample``: some."""
+    """Loaded keys whose form does not fit their namespace; ``sample`` has some of them."""
 
     namespace: str
     count: int
@@ -87,7 +92,7 @@ class MappingWarning(Wire, frozen=True):
 
 
 class MappingCounts(Wire, frozen=True, omit_defaults=True):
-    """Answer to a load of mappings: rows read, and distinct keys now written by them."""
+    """Response to a load of mappings: rows read, and distinct keys written."""
 
     rows: int
     stored: int

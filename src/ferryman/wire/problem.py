@@ -4,7 +4,7 @@ from ferryman.wire.base import Wire
 
 
 class Problem(Wire, frozen=True):
-    """``code`` is stable; ``expected``, ``found`` and ``fix`` are sentences for people."""
+    """A refusal; ``code`` is stable, ``expected``, ``found`` and ``fix`` are text for people."""
 
     type: str
     title: str

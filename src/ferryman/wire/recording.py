@@ -1,7 +1,7 @@
-"""A recording of a transfer: what its app saw and did (ADR 0035).
+"""A recording of a transfer: everything its app saw and did (ADR 0035).
 
-Times are epoch milliseconds, sizes bytes, digests lower-case hex. On the wire it is one JSON
-object a line, told apart by ``line``.
+Times are epoch milliseconds, sizes are bytes, digests are lower-case hex. On the wire, it is one
+JSON object per line; ``line`` is the type of each.
 """
 
 from typing import Any
@@ -16,12 +16,12 @@ VERSION = 1
 
 
 class RecordedRun(Wire, frozen=True, tag_field="line", tag="run"):
-    """The first line: everything but lists that may be long.
+    """The first line: everything except the lists that may be long.
 
     ``app`` is its registration without secrets and without the folder of its functions.
-    ``calls_recorded`` is False where calls were not kept, as on a platform with the real clock.
-    ``unsure_mappings`` are mappings that may have stood for something else in the transfer's
-    time, since they were written after it began.
+    ``calls_recorded`` is False if calls were not kept, as on a platform with the real clock.
+    ``unsure_mappings`` is the number of mappings that may have had another value while the transfer
+    ran, because they were written after it began.
     """
 
     version: int
@@ -40,7 +40,7 @@ class RecordedRun(Wire, frozen=True, tag_field="line", tag="run"):
 
 
 class RecordedMessage(Wire, frozen=True, tag_field="line", tag="message"):
-    """An event; ``body`` is the text that was sent, ``attempts`` in their order."""
+    """An event; ``body`` is the text that was sent, ``attempts`` are in order."""
 
     message_id: str
     event_type: str
@@ -54,21 +54,26 @@ class RecordedMessage(Wire, frozen=True, tag_field="line", tag="message"):
 
 
 class RecordedFile(Wire, frozen=True, tag_field="line", tag="file"):
-    """App data; ``kept`` is whether its bytes are still there to be read."""
+    """A file; ``kept`` says whether its bytes can still be read.
+
+    ``part_sizes`` prove the bytes with ``parts_sha256`` where ``sha256`` is null.
+    """
 
     key: str
     label: str | None
     size: int
-    sha256: str
+    sha256: str | None
     created_at: int
     kept: bool
+    parts_sha256: str | None = None
+    part_sizes: list[int] = []
 
 
 class RecordedCall(Wire, frozen=True, tag_field="line", tag="call"):
-    """A call of the app and its answer.
+    """A call by the app and its response.
 
-    A body is None where there was none, where it is no text, or where it is too long to be kept;
-    its size and digest are there in each case.
+    A body is None if there was none, if it is not text, or if it is too long to keep. Its size and
+    digest are always there.
     """
 
     at: int
@@ -101,7 +106,7 @@ class RecordedEntry(Wire, frozen=True, tag_field="line", tag="entry"):
 
 
 class RecordedEnd(Wire, frozen=True, tag_field="line", tag="end"):
-    """The last line of a recording that is whole."""
+    """The last line of a complete recording."""
 
 
 RecordedLine = (
@@ -116,9 +121,9 @@ RecordedLine = (
 
 
 class ReplayRequest(Wire, frozen=True):
-    """``POST /admin/v1/replays``: begin a transfer under the ids of another platform's.
+    """Body of ``POST /admin/v1/replays``: begin a transfer with the ids of another platform's.
 
-    ``created_at`` is when its migration was created, and from then on the platform's time.
+    The platform's clock is set to ``created_at``, the time at which the migration was created.
     """
 
     migration_id: str
@@ -136,7 +141,7 @@ class ReplayRequest(Wire, frozen=True):
 
 
 class ReplayedFile(Wire, frozen=True):
-    """``POST /admin/v1/replays/{transferId}/files``: open a file's upload under a known key."""
+    """Body of ``POST /admin/v1/replays/{transferId}/files``: begin an upload with a known key."""
 
     key: str
     label: str | None = None

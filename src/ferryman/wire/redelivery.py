@@ -1,27 +1,28 @@
-"""Delivering again what was given up (admin surface). Times are epoch milliseconds."""
+"""Redelivery of messages that were given up (admin surface). Times are epoch milliseconds."""
 
 import msgspec
 
 from ferryman.wire.base import Wire
 
 
-class RedeliveryRequest(Wire, frozen=True):
-    """``POST /admin/v1/redeliver``: all that fit, and at least one member has to be there.
+class RedeliveryRequest(Wire, frozen=True, forbid_unknown_fields=True):
+    """Body of ``POST /admin/v1/redeliver``: criteria combined with AND, at least one is required.
 
-    ``cloud_app_key`` may name its environment, as ``KEY@ENVIRONMENT``. Messages were created from
-    ``since`` (``from`` on the wire) up to and without ``to``.
+    ``cloud_app_key`` may include the environment, as ``KEY@ENVIRONMENT``. The creation time of the
+    messages is at least ``since`` (``from`` on the wire) and before ``to``.
     """
 
     transfer_id: str | None = None
     cloud_app_key: str | None = None
     since: int | None = msgspec.field(default=None, name="from")
     to: int | None = None
+    customer: str | None = None
 
 
 class RedeliveryAnswer(Wire, frozen=True):
-    """``redelivered`` are owed again under their ids.
+    """Response to a redelivery: ``redelivered`` messages were re-queued under their ids.
 
-    ``left`` stay given up: acknowledged meanwhile, or app data of a settled transfer.
+    ``left`` messages were skipped: acknowledged meanwhile, or app data of a settled transfer.
     """
 
     redelivered: int

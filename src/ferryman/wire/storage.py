@@ -1,6 +1,7 @@
-"""What the operator sees of stored files, of their proof and of their end.
+"""The operator's view of stored files, their verification and their deletion.
 
-Times are epoch milliseconds, sizes bytes, digests lower-case hex.
+Times are epoch milliseconds, sizes are bytes, digests are lower-case hex. ``sha256`` is that of a
+file's bytes, ``parts_sha256`` that of its parts' digests; either may be null, as in a receipt.
 """
 
 from ferryman.vocab import AckStatus
@@ -9,12 +10,13 @@ from ferryman.wire.upload import StoredPart
 
 
 class FileView(Wire, frozen=True):
-    """One file with what proves it; ``deleted_at`` once its life has ended."""
+    """A file with its digests; ``deleted_at`` is set once it was deleted."""
 
     key: str
     label: str | None
     size: int
-    sha256: str
+    sha256: str | None
+    parts_sha256: str | None
     parts: list[StoredPart]
     created_at: int
     message_id: str
@@ -24,9 +26,9 @@ class FileView(Wire, frozen=True):
 
 
 class FilePage(Wire, frozen=True):
-    """``GET /admin/v1/transfers/{transferId}/app-data``, by key.
+    """Response of ``GET /admin/v1/transfers/{transferId}/app-data``, by key.
 
-    A page ends early when its files have many parts.
+    A page is shorter than asked for when its files have many parts.
     """
 
     items: list[FileView]
@@ -34,11 +36,11 @@ class FilePage(Wire, frozen=True):
 
 
 class FileProof(Wire, frozen=True, tag_field="kind", tag="file"):
-    """What reading one file showed.
+    """The result of reading one file.
 
     ``outcome`` is ``PROVEN``, ``DIFFERENT``, ``UNREADABLE``, ``MISSING``, ``EXTRA`` (in the store,
-    but no file of the transfer) or ``DELETED`` (its life has ended; nothing was read).
-    ``size`` and ``sha256`` are those of the bytes read.
+    but not a file of the transfer) or ``DELETED`` (its lifetime is over; nothing was read).
+    ``size`` and digests are those of the bytes read, as far as the file was accepted with them.
     """
 
     key: str
@@ -46,11 +48,12 @@ class FileProof(Wire, frozen=True, tag_field="kind", tag="file"):
     outcome: str
     size: int | None = None
     sha256: str | None = None
+    parts_sha256: str | None = None
     differences: list[str] = []
 
 
 class ProofProgress(Wire, frozen=True, tag_field="kind", tag="progress"):
-    """How far a verification is."""
+    """The progress of a verification."""
 
     files: int
     bytes: int
@@ -69,7 +72,7 @@ class ProofEnd(Wire, frozen=True, tag_field="kind", tag="end"):
 
 
 class ProofFailure(Wire, frozen=True, tag_field="kind", tag="failure"):
-    """The last line of a verification that could not go on."""
+    """The last line of a verification that could not continue."""
 
     code: str
     expected: str
@@ -81,16 +84,16 @@ ProofLine = FileProof | ProofProgress | ProofEnd | ProofFailure
 
 
 class SweepRequest(Wire, frozen=True):
-    """``POST /admin/v1/storage/sweep``; ``remove_unknown`` also deletes files that no row knows."""
+    """Body of ``POST /admin/v1/storage/sweep``; ``remove_unknown`` also deletes unknown objects."""
 
     remove_unknown: bool = False
 
 
-class Finding(Wire, frozen=True):
+class StorageFinding(Wire, frozen=True):
     """A difference between store and database.
 
-    ``kind`` is ``missing`` (a file that the store does not have) or ``unknown`` (an object that
-    no row knows).
+    ``kind`` is ``missing`` (a file that the store does not have) or ``unknown`` (an object without
+    a row in the database).
     """
 
     kind: str
@@ -100,7 +103,7 @@ class Finding(Wire, frozen=True):
 
 
 class SweepReport(Wire, frozen=True):
-    """What one sweep did and found; ``findings`` are the first hundred."""
+    """The results of one sweep; ``findings`` has the first hundred."""
 
     started_at: int
     finished_at: int
@@ -113,11 +116,11 @@ class SweepReport(Wire, frozen=True):
     missing_files: int
     unknown_files: int
     removed_unknown: int
-    findings: list[Finding]
+    findings: list[StorageFinding]
 
 
 class StorageView(Wire, frozen=True):
-    """``GET /admin/v1/storage``; ``last_error`` is why the latest sweep broke off, if it did."""
+    """Response of ``GET /admin/v1/storage``; ``last_error`` is the last sweep's error, if any."""
 
     files: int
     bytes: int

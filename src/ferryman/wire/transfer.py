@@ -1,4 +1,4 @@
-"""What an admin sees of a transfer. Times are epoch milliseconds."""
+"""The admin's view of a transfer. Times are epoch milliseconds."""
 
 from typing import Any
 
@@ -8,13 +8,13 @@ from ferryman.wire.migration import MigrationDetails
 
 
 class TransferView(Wire, frozen=True):
-    """``GET /admin/v1/transfers/{transferId}``.
+    """Response of ``GET /admin/v1/transfers/{transferId}``.
 
     ``deadline_moved_by`` is ``start``, ``upload`` or ``acknowledgement``.
     ``unfinished_files`` counts files that were begun and are missing: still open, or their writer
-    failed. ``returned_at`` is when the listener reported that it came back. ``transfer_name``,
-    ``blocking`` and ``depends_on`` are those of its definition; ``skipped_by`` is the transfer
-    whose failure skipped this one.
+    failed. ``returned_at`` is when the listener reported its return. ``transfer_name``,
+    ``blocking`` and ``depends_on`` come from its definition; ``skipped_by`` is the transfer whose
+    failure skipped this one.
     """
 
     transfer_id: str
@@ -50,8 +50,48 @@ class TransferView(Wire, frozen=True):
     unfinished_files: int = 0
 
 
+class TransferSummary(Wire, frozen=True):
+    """A transfer in a list: its state, without anything that must be counted."""
+
+    transfer_id: str
+    original_transfer_id: str | None
+    migration_details: MigrationDetails
+    cloud_app_key: str
+    environment: str
+    transfer_name: str | None
+    status: TransferStatus
+    progress: int
+    files: int
+    bytes: int
+    created_at: int
+    started_at: int | None
+    deadline: int | None
+    settled_at: int | None
+
+
+class TransferPage(Wire, frozen=True):
+    """Transfers, newest first."""
+
+    items: list[TransferSummary]
+    next_cursor: str | None = None
+
+
+class FoundId(Wire, frozen=True):
+    """An id, and the name by which people know its object."""
+
+    id: str
+    name: str
+
+
+class FoundIds(Wire, frozen=True):
+    """Response of ``GET /admin/v1/ids``; ``more`` says whether other ids match too."""
+
+    items: list[FoundId]
+    more: bool = False
+
+
 class TimelineEntry(Wire, frozen=True):
-    """One thing that happened; ``seq`` orders entries and continues a page."""
+    """An event in the life of a transfer; ``seq`` orders entries and is the cursor of a page."""
 
     seq: int
     at: int
@@ -67,9 +107,9 @@ class TimelinePage(Wire, frozen=True):
 
 
 class RerunAnswer(Wire, frozen=True):
-    """``POST /admin/v1/transfers/{transferId}/rerun``.
+    """Response of ``POST /admin/v1/transfers/{transferId}/rerun``.
 
-    ``also`` are new transfers in place of those that the failure had skipped.
+    ``also`` lists new transfers for those that were skipped because of the failure.
     """
 
     transfer_id: str
@@ -79,15 +119,15 @@ class RerunAnswer(Wire, frozen=True):
 
 
 class AttemptView(Wire, frozen=True):
-    """One try at delivering a message.
+    """One attempt to deliver a message.
 
-    ``target`` names the function or endpoint; ``error`` and ``output`` are cut to kilobytes.
+    ``target`` names the function or endpoint; ``error`` and ``output`` are cut to a few kilobytes.
     ``cause`` is why it failed, one of the causes of an explanation. ``error_class``,
-    ``error_message`` and ``error_frame`` are what the app's code raised and where: the innermost
-    place in its own files, as ``file:line in function``.
-    ``after_acknowledgement``: it failed though the app had acknowledged the message.
-    ``returned``: it was handled by functions alone, and they returned; ``left_running`` names
-    what they left running, which was ended then.
+    ``error_message`` and ``error_frame`` describe the exception of the app's code; the frame is the
+    innermost place in its own files, as ``file:line in function``.
+    ``after_acknowledgement``: it failed although the app had acknowledged the message.
+    ``returned``: only functions handled it, and they returned; ``left_running`` names what they
+    left running, which was then ended.
     """
 
     number: int
@@ -109,7 +149,7 @@ class AttemptView(Wire, frozen=True):
 
 
 class MessageView(Wire, frozen=True):
-    """A message with its attempts; ``reason`` says why the last of them failed."""
+    """A message with its attempts; ``reason`` says why the last one failed."""
 
     message_id: str
     transfer_id: str
@@ -126,17 +166,17 @@ class MessageView(Wire, frozen=True):
 
 
 class MessagePage(Wire, frozen=True):
-    """Messages, oldest first; ``total`` on the first page of a list of those given up."""
+    """A page of messages, oldest first; ``total`` is on the first page of undelivered messages."""
 
     items: list[MessageView]
     next_cursor: str | None = None
     total: int | None = None
 
 
-class Link(Wire, frozen=True):
-    """One link of a chain; where it is broken ``cause`` names why, and ``fix`` what to do.
+class LinkView(Wire, frozen=True):
+    """A link of a chain; if it is broken, ``cause`` says why and ``fix`` what to do.
 
-    A cause is stable: programs may rely on it.
+    Causes are stable, so programs may rely on them.
     """
 
     name: str
@@ -147,21 +187,21 @@ class Link(Wire, frozen=True):
 
 
 class Explanation(Wire, frozen=True):
-    """``GET /admin/v1/messages/{messageId}/explain``; ``broken`` names the first broken link."""
+    """Response of ``GET /admin/v1/messages/{messageId}/explain``; ``broken``: first bad link."""
 
     message_id: str
-    links: list[Link]
+    links: list[LinkView]
     broken: str | None
 
 
 class TransferExplanation(Wire, frozen=True):
-    """``GET /admin/v1/transfers/{transferId}/explain``; ``broken`` names the first broken link.
+    """Response of ``GET /admin/v1/transfers/{transferId}/explain``; ``broken``: first bad link.
 
-    ``running_attempts`` have not ended yet: what comes of them is not in it.
+    ``running_attempts`` is the number of attempts still running, which the links do not cover.
     """
 
     transfer_id: str
     status: TransferStatus
-    links: list[Link]
+    links: list[LinkView]
     broken: str | None
     running_attempts: int = 0

@@ -1,19 +1,20 @@
-"""Uploading app data in parts (server surface). Sizes are bytes, digests lower-case hex."""
+"""Uploads of app data in parts (server surface). Sizes are bytes, digests are lower-case hex."""
 
 from ferryman.wire.base import Wire
+from ferryman.wire.problem import Problem
 
 
 class UploadRequest(Wire, frozen=True):
-    """``POST /server/v1/transfers/{transferId}/app-data``.
+    """Body of ``POST /server/v1/transfers/{transferId}/app-data``.
 
-    With a ``resume_key`` of the caller's choice the call is repeatable: the same key of the same
-    transfer gives the same upload, until that is aborted. Without one, a call that is made again
-    because its answer was lost leaves an open upload behind, which refuses ``complete-export``. A
-    key that begins with ``begin:`` serves only that: a later claim cannot resume the file.
+    A ``resume_key`` of the caller's choice makes the call repeatable: the same key of the same
+    transfer gives the same upload, until that is aborted. Without one, a call that is repeated
+    because its response was lost leaves an open upload behind, which blocks ``complete-export``. A
+    key that starts with ``begin:`` serves only this purpose: a later claim cannot resume the file.
 
-    ``part``, number 1, says that the file is to be this one part; the answer then tells where it
-    goes. A store may answer 412 to its PUT when the part is there already, as it is when an
-    answer was lost: ``GET /server/v1/uploads/{uploadId}`` shows it.
+    ``part``, with number 1, declares that the file has only this part; the response then includes
+    its URL. A store may answer 412 to the PUT if the part is there already, for example because a
+    response was lost: check with ``GET /server/v1/uploads/{uploadId}``.
     """
 
     label: str | None = None
@@ -22,16 +23,16 @@ class UploadRequest(Wire, frozen=True):
 
 
 class UploadView(Wire, frozen=True):
-    """A begun upload.
+    """An upload that was begun.
 
-    Every part but the last is at least ``min_part_size``; ``part_size`` is a good first size.
-    A file of more than ``max_file_size`` is refused at its completion, whatever was sent of it.
-    ``checksums`` names the digests that the store wants for each part. ``resumed`` tells that
-    the upload was begun before, under the same resume key, and ``receipt`` is there when it is
-    complete already. ``part`` tells where the part goes that a new upload was begun with.
+    Every part but the last has at least ``min_part_size``; ``part_size`` is a good initial size. A
+    file larger than ``max_file_size`` is refused on completion, no matter what was sent.
+    ``checksums`` names the digests that the store requires for each part. ``resumed`` says that the
+    upload was begun before under the same resume key; ``receipt`` is set if it is already complete.
+    ``part`` is the URL for the part in the request that began the upload.
 
-    With ``compare_etags`` the store checks no digest: whoever sends a part compares the ``ETag``
-    that answers its PUT with the md5 of the part, and sends it again when they differ.
+    If ``compare_etags`` is set, the store checks no digests: compare the ``ETag`` in the response
+    to each PUT with the part's md5, and send the part again if they differ.
     """
 
     upload_id: str
@@ -49,7 +50,7 @@ class UploadView(Wire, frozen=True):
 
 
 class PartRequest(Wire, frozen=True):
-    """One part about to be sent; ``md5`` (hex) only where ``checksums`` asks for it."""
+    """A part about to be sent; ``md5`` (hex) is needed only if ``checksums`` lists it."""
 
     number: int
     size: int
@@ -58,13 +59,13 @@ class PartRequest(Wire, frozen=True):
 
 
 class PartsRequest(Wire, frozen=True):
-    """``POST /server/v1/uploads/{uploadId}/parts``."""
+    """Body of ``POST /server/v1/uploads/{uploadId}/parts``."""
 
     parts: list[PartRequest]
 
 
 class PartUrl(Wire, frozen=True):
-    """Where and how to send one part; ``expires_at`` in epoch milliseconds."""
+    """The request that sends one part; ``expires_at`` is in epoch milliseconds."""
 
     number: int
     method: str
@@ -74,13 +75,13 @@ class PartUrl(Wire, frozen=True):
 
 
 class PartUrls(Wire, frozen=True):
-    """Signed URLs in the order asked for."""
+    """Signed URLs, in the order requested."""
 
     parts: list[PartUrl]
 
 
 class StoredPart(Wire, frozen=True):
-    """A part that the store holds."""
+    """A part that the store has."""
 
     number: int
     etag: str
@@ -89,7 +90,10 @@ class StoredPart(Wire, frozen=True):
 
 
 class UploadState(Wire, frozen=True):
-    """``GET /server/v1/uploads/{uploadId}``: what is there already, for resuming."""
+    """Response of ``GET /server/v1/uploads/{uploadId}``: the parts so far, for resuming.
+
+    Once the upload is complete, these are the parts of the file.
+    """
 
     upload_id: str
     transfer_id: str
@@ -100,10 +104,10 @@ class UploadState(Wire, frozen=True):
 
 
 class CompleteRequest(Wire, frozen=True):
-    """``POST /server/v1/uploads/{uploadId}/complete``.
+    """Body of ``POST /server/v1/uploads/{uploadId}/complete``.
 
-    ``sha256`` of the whole file saves the platform one reading of it; without it the platform
-    computes it.
+    Name the ``sha256`` of every part, and nobody has to read the file again. ``sha256`` beside
+    them is that of the whole file, if you want it kept.
     """
 
     parts: list[StoredPart]
@@ -111,10 +115,60 @@ class CompleteRequest(Wire, frozen=True):
 
 
 class AppDataReceipt(Wire, frozen=True):
-    """Answer to ``complete``: from now on the file can be read and its event is owed."""
+    """Response to ``complete``: the file can be read from now on, and its event is queued.
+
+    ``sha256`` is the digest of the file's bytes; null for a file of several parts whose sender did
+    not name it. ``parts_sha256`` is the sha256 of the parts' sha256 in order, 32 bytes each; null
+    if that of a part is unknown.
+    """
 
     key: str
     label: str | None
     size: int
-    sha256: str
+    sha256: str | None
     message_id: str
+    parts_sha256: str | None = None
+
+
+class BeginBatch(Wire, frozen=True):
+    """Body of ``POST /server/v1/transfers/{transferId}/app-data/batch``: 1 to 500 files."""
+
+    files: list[UploadRequest]
+
+
+class BegunFile(Wire, frozen=True):
+    """The answer for one file of a batch: ``upload``, or the ``problem`` that refused it alone."""
+
+    upload: UploadView | None = None
+    problem: Problem | None = None
+
+
+class BegunBatch(Wire, frozen=True):
+    """Response to ``app-data/batch``: an answer for each file, in the order of the request."""
+
+    files: list[BegunFile]
+
+
+class CompleteFile(CompleteRequest, frozen=True, kw_only=True):
+    """One upload to be completed in a batch; each may belong to another transfer of the app."""
+
+    upload_id: str
+
+
+class CompleteBatch(Wire, frozen=True):
+    """Body of ``POST /server/v1/uploads/complete``: 1 to 500 uploads."""
+
+    files: list[CompleteFile]
+
+
+class CompletedFile(Wire, frozen=True):
+    """The answer for one upload of a batch: ``receipt``, or the ``problem`` that refused it."""
+
+    receipt: AppDataReceipt | None = None
+    problem: Problem | None = None
+
+
+class CompletedBatch(Wire, frozen=True):
+    """Response to ``uploads/complete``: an answer for each upload, in the order of the request."""
+
+    files: list[CompletedFile]

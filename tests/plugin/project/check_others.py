@@ -11,28 +11,28 @@ from typing import Any
 import pytest
 
 import ferryman
-from ferryman.testing import App, Platform, assert_settled
+from ferryman.testing import TestApp, TestPlatform, assert_settled
 
 HERE = Path(__file__).parent
 FILES = {"notes.txt": "mind the tide"}
 
 
 @pytest.mark.ferryman_app("javascript")
-def test_javascript(ferryman_platform: Platform, ferryman_app: App) -> None:
+def test_javascript(ferryman_platform: TestPlatform, ferryman_app: TestApp) -> None:
     migration = ferryman_platform.run_migration(files=FILES)
     assert_settled(migration)
     assert migration.logs == ["MIND THE TIDE"]
 
 
 @pytest.mark.ferryman_app("typescript", cloud_key="org.example.typed")
-def test_typescript(ferryman_platform: Platform, ferryman_app: App) -> None:
+def test_typescript(ferryman_platform: TestPlatform, ferryman_app: TestApp) -> None:
     assert ferryman_app.cloud_key == "org.example.typed"
     migration = ferryman_platform.run_migration(files=FILES)
     assert_settled(migration)
     assert migration.logs == ["MIND THE TIDE"]
 
 
-def test_a_connect_app(ferryman_platform: Platform) -> None:
+def test_a_connect_app(ferryman_platform: TestPlatform) -> None:
     """It settles the transfer after it has answered."""
 
     def take(event: dict[str, Any]) -> None:
@@ -48,7 +48,7 @@ def test_a_connect_app(ferryman_platform: Platform) -> None:
         assert_settled(migration, within=60)
 
 
-def test_a_remote(ferryman_platform: Platform) -> None:
+def test_a_remote(ferryman_platform: TestPlatform) -> None:
     def take(event: dict[str, Any]) -> None:
         with ferryman.Migration(ferryman_platform.url, app.cloud_token) as client:
             client.message_processed(event["transferId"], event["messageId"])

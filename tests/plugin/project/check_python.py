@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ferryman.testing import App, Migration, Platform, assert_settled
+from ferryman.testing import TestApp, TestMigration, TestPlatform, assert_settled
 
 HERE = Path(__file__).parent
 
@@ -14,14 +14,16 @@ HERE = Path(__file__).parent
 @pytest.mark.ferryman_migration(
     files="python/export", mappings="python/mappings.csv", containers=["JiraProject:HAR:Harbour"]
 )
-def test_a_migration_that_is_declared(ferryman_migration: Migration) -> None:
+def test_a_migration_that_is_declared(ferryman_migration: TestMigration) -> None:
     assert_settled(ferryman_migration, "SUCCESS")
     assert ferryman_migration.logs == ["ann is 712020:ann"] * 2
     assert ferryman_migration.output == "got notes\ngot notes\n"
     assert ferryman_migration.view.files == 2
 
 
-def test_time_is_moved_by_the_test_alone(ferryman_platform: Platform, ferryman_app: App) -> None:
+def test_time_is_moved_by_the_test_alone(
+    ferryman_platform: TestPlatform, ferryman_app: TestApp
+) -> None:
     migration = ferryman_platform.run_migration(files={"silent.txt": "a"})
     before = ferryman_platform.now
     assert ferryman_platform.advance("14m") == before + timedelta(minutes=14)
@@ -30,7 +32,9 @@ def test_time_is_moved_by_the_test_alone(ferryman_platform: Platform, ferryman_a
     assert_settled(migration, "TIMED_OUT")
 
 
-def test_retries_are_a_matter_of_time(ferryman_platform: Platform, ferryman_app: App) -> None:
+def test_retries_are_a_matter_of_time(
+    ferryman_platform: TestPlatform, ferryman_app: TestApp
+) -> None:
     migration = ferryman_platform.run_migration(
         ferryman_app, files={"a/flawed.txt": b"a", "b/2.txt": ""}, labels={"a/*": "flawed"}
     )
@@ -44,7 +48,7 @@ def test_retries_are_a_matter_of_time(ferryman_platform: Platform, ferryman_app:
 
 
 def test_a_handler_that_fails_late_fails_the_test(
-    ferryman_platform: Platform, ferryman_app: App
+    ferryman_platform: TestPlatform, ferryman_app: TestApp
 ) -> None:
     migration = ferryman_platform.run_migration(ferryman_app, files={"late.txt": "a"})
     with pytest.raises(AssertionError, match="1 attempt failed after its message was ack") as said:
@@ -57,7 +61,7 @@ def test_a_handler_that_fails_late_fails_the_test(
 
 
 def test_what_is_named_is_sent(
-    ferryman_platform: Platform, ferryman_app: App, tmp_path: Path
+    ferryman_platform: TestPlatform, ferryman_app: TestApp, tmp_path: Path
 ) -> None:
     """Whatever its name; what of a folder is not sent is a warning."""
     files = {".env": "x", "../up.txt": "y", "a": "1", "a/b.txt": "2"}
@@ -70,7 +74,7 @@ def test_what_is_named_is_sent(
 
 
 def test_of_two_versions_the_one_that_is_asked_for_runs(
-    ferryman_platform: Platform, tmp_path: Path
+    ferryman_platform: TestPlatform, tmp_path: Path
 ) -> None:
     """Their keys are the same, so registering one takes the place of the other."""
     for version in ("one", "two"):
@@ -85,9 +89,9 @@ def test_of_two_versions_the_one_that_is_asked_for_runs(
 
 
 @pytest.mark.ferryman_migration(files={"flawed.txt": "a"})
-def test_to_fail(ferryman_migration: Migration) -> None:
+def test_to_fail(ferryman_migration: TestMigration) -> None:
     assert_settled(ferryman_migration, "SUCCESS")
 
 
-def test_to_fail_too(ferryman_migration: Migration) -> None:
+def test_to_fail_too(ferryman_migration: TestMigration) -> None:
     """The marker is missing."""

@@ -1,18 +1,18 @@
 -- name: accept_app_data!
--- Their uploads are complete, and their bytes count: one trip while the transfer is locked.
+-- Also completes the uploads and adds up their bytes: one round trip while the transfer is locked.
 WITH file AS (
-    INSERT INTO app_data (key, transfer_id, upload_id, message_id, label, size, sha256, parts,
-                          created_at)
+    INSERT INTO app_data (key, transfer_id, upload_id, message_id, label, size, sha256,
+                          parts_sha256, parts, created_at)
     SELECT file.key, :transfer_id, file.upload_id, file.message_id, file.label, file.size,
-           file.sha256, file.parts, :now
+           file.sha256, file.parts_sha256, file.parts, :now
     FROM unnest(CAST(:keys AS uuid[]), CAST(:upload_ids AS uuid[]), CAST(:message_ids AS uuid[]),
                 CAST(:labels AS text[]), CAST(:sizes AS bigint[]), CAST(:digests AS text[]),
-                CAST(:parts AS jsonb[]))
-        AS file (key, upload_id, message_id, label, size, sha256, parts)),
+                CAST(:parts_digests AS text[]), CAST(:parts AS jsonb[]))
+        AS file (key, upload_id, message_id, label, size, sha256, parts_sha256, parts)),
 done AS (
     UPDATE upload SET state = 'COMPLETED' WHERE upload_id = ANY(:upload_ids)),
--- They take the place of failed files of their claim and label that were given up before they
--- began, each of one: their writers tried again.
+-- A writer that failed may have tried again: each new file replaces one failed file with the same
+-- claim and label that was given up before the new one began.
 begun AS (
     SELECT claim, label, created_at,
            row_number() OVER (PARTITION BY claim, label ORDER BY created_at) AS nth
@@ -29,24 +29,18 @@ UPDATE transfer
 SET bytes = bytes + (SELECT sum(size) FROM unnest(CAST(:sizes AS bigint[])) AS size)
 WHERE transfer_id = :transfer_id;
 
--- name: app_data_of_upload^
-SELECT * FROM app_data WHERE upload_id = :upload_id;
+-- name: app_data_of_uploads
+SELECT * FROM app_data WHERE upload_id = ANY(:upload_ids);
 
 -- name: app_data_by_key^
 SELECT * FROM app_data WHERE key = :key;
 
 -- name: app_data_with_transfer^
-SELECT transfer.*, app.kind, app.server_app_key, app.cloud_app_key, app.environment,
-       app.access_scopes, app.forge_app_id, migration.migration_scope_id, migration.name,
-       migration.created_at AS migration_created_at, scope.cloud_url,
-       claim_confirmed AND claim_seen_at > now() - interval '5 seconds' AS claim_noted,
-       app_data.key, app_data.upload_id, app_data.message_id, app_data.label, app_data.size,
-       app_data.sha256
+SELECT transfer.*, around.*, key, upload_id, message_id, label, size, sha256,
+       parts_sha256, claim_confirmed AND claim_seen_at > now() - interval '5 seconds' AS claim_noted
 FROM app_data
 JOIN transfer USING (transfer_id)
-JOIN app USING (app_id)
-JOIN migration USING (migration_id)
-JOIN migration_scope scope USING (migration_scope_id)
+JOIN app_in_migration around USING (app_id, migration_id)
 WHERE app_data.key = :key;
 
 -- name: app_data_parts$

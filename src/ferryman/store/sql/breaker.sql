@@ -1,6 +1,6 @@
 -- name: lock_breakers
--- The rows are made where there are none: two workers that both found nothing to lock would each
--- begin anew, and the second undo what the first wrote. In order, or the two could block each other.
+-- Missing rows are inserted: two workers that found nothing to lock would both start from zero,
+-- and the second would overwrite the first. Sorted, so that the two cannot deadlock.
 INSERT INTO breaker (app_id, endpoint, event_types, weight, trips, changed_at)
 SELECT app_id, endpoint, '{}', 0, 0, :now
 FROM unnest(CAST(:app_ids AS uuid[]), CAST(:endpoints AS text[])) AS wanted (app_id, endpoint)
@@ -17,7 +17,7 @@ WHERE app_id = :app_id AND endpoint = :endpoint;
 DELETE FROM breaker WHERE app_id = :app_id AND endpoint = :endpoint;
 
 -- name: fit_breakers!
--- Each keeps back just the events that are posted to its endpoint.
+-- Each breaker holds back only the events that are posted to its endpoint.
 UPDATE breaker SET event_types = ARRAY(
     SELECT way.event_type
     FROM unnest(CAST(:endpoints AS text[]), CAST(:event_types AS text[]))
@@ -32,13 +32,10 @@ DELETE FROM breaker WHERE app_id = :app_id AND event_types = '{}';
 -- name: breakers
 SELECT * FROM breaker ORDER BY app_id, endpoint;
 
--- name: breakers_of
-SELECT * FROM breaker WHERE app_id = :app_id ORDER BY endpoint;
-
 -- name: breakers_of_apps
 SELECT * FROM breaker WHERE app_id = ANY(:app_ids) ORDER BY app_id, endpoint;
 
 -- name: delete_breakers_of!
--- In order, as whoever counts failures locks them.
+-- Sorted as in lock_breakers, so that the two cannot deadlock.
 DELETE FROM breaker WHERE app_id = :app_id AND endpoint IN (
     SELECT endpoint FROM breaker WHERE app_id = :app_id ORDER BY endpoint FOR UPDATE);

@@ -1,6 +1,6 @@
 -- name: due_lanes
--- One row for each lane with something to deliver, and when: the index is read once a lane,
--- however many messages wait in it.
+-- One row per lane with messages to deliver, and when the first is due. The index is read once
+-- per lane, however many messages wait in it.
 WITH RECURSIVE lane AS (
     (SELECT app_id, event_type, next_attempt_at FROM message
      WHERE state = 'PENDING' AND worker_id IS NULL
@@ -26,43 +26,46 @@ FROM lane LEFT JOIN (
 WHERE lane.next_attempt_at IS NOT NULL;
 
 -- name: claim_messages
--- Of each lane so many as it has room for, those that are longest due first. What another
--- worker or an acknowledgement holds at this moment is left to it.
+-- Up to the free slots of each lane, longest due first. Messages that another worker or an
+-- acknowledgement has locked are skipped.
 WITH wanted AS (
     SELECT * FROM unnest(
-        CAST(:app_ids AS uuid[]), CAST(:event_types AS text[]), CAST(:rooms AS integer[])
-    ) AS lane (app_id, event_type, room)
+        CAST(:app_ids AS uuid[]), CAST(:event_types AS text[]), CAST(:quotas AS integer[])
+    ) AS lane (app_id, event_type, quota)
 ), due AS (
     SELECT found.message_id FROM wanted CROSS JOIN LATERAL (
         SELECT message_id FROM message
         WHERE app_id = wanted.app_id AND event_type = wanted.event_type
           AND state = 'PENDING' AND worker_id IS NULL AND next_attempt_at <= :now
         ORDER BY next_attempt_at, position
-        LIMIT wanted.room
+        LIMIT wanted.quota
         FOR UPDATE SKIP LOCKED) found
 )
 UPDATE message SET worker_id = :worker_id, claimed_at = :now, attempts = attempts + 1
--- An array, since a join would be planned for far more rows and read the whole table.
+-- An array, because a join would be planned for far more rows and scan the whole table.
 WHERE message_id = ANY(ARRAY(SELECT message_id FROM due))
 RETURNING message_id, transfer_id, app_id, event_type, payload, attempts, earlier, reached,
-    created_at, trace;
+    created_at, trace, retry_count, retry_context;
 
 -- name: lock_messages
--- In the order of ids, so that two that lock the same ones cannot block each other.
+-- Sorted by id, so that two transactions that lock the same messages cannot deadlock.
 SELECT * FROM message WHERE message_id = ANY(:message_ids) ORDER BY message_id FOR UPDATE;
 
 -- name: save_messages!
 UPDATE message SET state = ended.state, reason = ended.reason,
     next_attempt_at = ended.next_attempt_at,
-    worker_id = CASE WHEN ended.over THEN NULL ELSE message.worker_id END
+    worker_id = CASE WHEN ended.over THEN NULL ELSE message.worker_id END,
+    -- Counts only the retries that the function asked for, not other failures.
+    retry_count = message.retry_count + CASE WHEN ended.retry IS NULL THEN 0 ELSE 1 END,
+    retry_context = coalesce(ended.retry, message.retry_context)
 FROM unnest(
     CAST(:message_ids AS uuid[]), CAST(:states AS text[]), CAST(:reasons AS text[]),
-    CAST(:due AS timestamptz[]), CAST(:over AS boolean[])
-) AS ended (message_id, state, reason, next_attempt_at, over)
+    CAST(:due AS timestamptz[]), CAST(:over AS boolean[]), CAST(:retries AS text[])
+) AS ended (message_id, state, reason, next_attempt_at, over, retry)
 WHERE message.message_id = ended.message_id;
 
 -- name: record_attempts!
--- An attempt that was taken for lost gets its outcome when its worker turns out to be alive.
+-- An attempt recorded as lost gets its outcome if its worker turns out to be alive.
 INSERT INTO attempt (message_id, number, target, started_at, outcome, duration_ms, stage, status,
                      error, output, after_acknowledgement, returned, left_running,
                      cause, error_class, error_message, error_frame)
@@ -87,14 +90,8 @@ SELECT message_id, number FROM attempt
 WHERE outcome <> 'LOST' AND (message_id, number) IN (
     SELECT * FROM unnest(CAST(:message_ids AS uuid[]), CAST(:numbers AS integer[])));
 
--- name: write_entries!
-INSERT INTO timeline (transfer_id, at, kind, data)
-SELECT transfer_id, :now, kind, data FROM unnest(
-    CAST(:transfer_ids AS uuid[]), CAST(:kinds AS text[]), CAST(:data AS jsonb[])
-) AS entry (transfer_id, kind, data);
-
 -- name: close_lane
--- Nothing leads to the app: give up what is due, or let it wait without a due time.
+-- The app has no target for these: give up what is due, or park it without a due time.
 UPDATE message SET reason = :reason, next_attempt_at = NULL,
     state = CASE WHEN :park AND transfer.settled_at IS NULL THEN 'PENDING' ELSE 'UNDELIVERED' END
 FROM transfer
@@ -111,7 +108,7 @@ RETURNING message_id, message.transfer_id, state;
 UPDATE message SET reason = NULL, next_attempt_at = :now
 WHERE app_id = :app_id AND state = 'PENDING' AND worker_id IS NULL AND next_attempt_at IS NULL;
 
--- name: tell_workers$
+-- name: tell_workers!
 SELECT pg_notify('ferryman_due', '');
 
 -- name: any_in_flight$

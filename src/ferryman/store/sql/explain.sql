@@ -14,7 +14,7 @@ ORDER BY 2
 LIMIT 20;
 
 -- name: messages_in_trouble
--- Not through and not acknowledged, the oldest first.
+-- Undelivered or failing, and not acknowledged; oldest first.
 SELECT message_id FROM message
 WHERE transfer_id = :transfer_id AND acknowledgement IS NULL
   AND (state = 'UNDELIVERED' OR (state = 'PENDING' AND reason IS NOT NULL))
@@ -34,13 +34,13 @@ WHERE transfer_id = :transfer_id AND kind IN ('progress.reported', 'progress.ign
 GROUP BY kind;
 
 -- name: claim_of_transfer^
--- Silence is real time.
+-- Silence is measured in real time.
 SELECT created_at, claimed_at, claimed_by, claim_confirmed, now() - claim_seen_at AS silence,
        details_removed_at
 FROM transfer WHERE transfer_id = :transfer_id;
 
 -- name: returned_unacknowledged
--- Delivered to functions alone, which returned; ``found`` is how many there are.
+-- Delivered only to functions, all of which returned; found is the total count.
 SELECT message_id, coalesce(payload->>'label', payload->>'key', message.event_type) AS file,
        target, left_running, count(*) OVER () AS found
 FROM message JOIN attempt USING (message_id)

@@ -1,5 +1,2 @@
 -- name: is_read_only$
 SELECT current_setting('transaction_read_only')::boolean;
-
--- name: applied_migrations
-SELECT name FROM schema_history;

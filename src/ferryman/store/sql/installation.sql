@@ -1,5 +1,5 @@
 -- name: lock_installation^
--- The row of an app, made if there is none yet; whoever holds it decides alone.
+-- Inserts the app's row if needed; whoever holds its lock decides alone.
 INSERT INTO installation (app_id) VALUES (:app_id)
 ON CONFLICT (app_id) DO UPDATE SET app_id = excluded.app_id
 RETURNING *;
@@ -24,7 +24,7 @@ UPDATE installation SET call_id = NULL, call_until = NULL WHERE app_id = :app_id
 UPDATE installation SET offered_secret = NULL WHERE app_id = :app_id;
 
 -- name: accept_offer!
--- The secret that was offered becomes the current one; the one before holds for a while.
+-- The offered secret becomes current; the previous one stays valid for a while.
 WITH before AS (SELECT shared_secret FROM app WHERE app_id = :app_id),
      taken AS (
          UPDATE installation SET offered_secret = NULL,
@@ -36,7 +36,7 @@ WITH before AS (SELECT shared_secret FROM app WHERE app_id = :app_id),
 UPDATE app SET shared_secret = :secret WHERE app_id = :app_id;
 
 -- name: cut_off!
--- None of the app's secrets opens anything from now on, and no event is sent to it.
+-- From now on none of the app's secrets is accepted, and no event is sent to it.
 WITH gone AS (
     UPDATE installation SET offered_secret = NULL, previous_secret = NULL, previous_until = NULL,
         installed_at = NULL, uninstalled_at = :now

@@ -1,5 +1,5 @@
 -- name: transfers_with_details
--- Settled so long ago that their attempts and timeline go, where nothing is owed any more.
+-- Settled before the given time, with details left and no message pending.
 SELECT transfer_id FROM transfer
 WHERE settled_at <= :before AND details_removed_at IS NULL
   AND NOT EXISTS (
@@ -36,8 +36,8 @@ ORDER BY settled_at, transfer_id
 LIMIT :size;
 
 -- name: migrations_over
--- All of their transfers settled so long ago, with nothing owed, and no file that the store may
--- still hold: the sweep after the one that ended it has looked for its object.
+-- All of their transfers settled before the given time, with no message pending and no file that
+-- the store may still hold: a sweep after the file's end has looked for its object.
 SELECT migration_id FROM migration
 WHERE migration_id = ANY(:migration_ids)
   AND NOT EXISTS (
@@ -57,7 +57,7 @@ WHERE migration_id = ANY(:migration_ids)
                           AND (deleted_at IS NULL OR deleted_at >= :swept))))));
 
 -- name: remove_messages$
--- Together with attempts that were recorded late.
+-- Attempts that were recorded late are deleted with their messages.
 WITH chosen AS (
     SELECT message_id FROM message
     WHERE transfer_id IN (SELECT transfer_id FROM transfer WHERE migration_id = :migration_id)
@@ -82,8 +82,8 @@ WITH chosen AS (
 SELECT count(*) FROM gone;
 
 -- name: remove_transfers$
--- All of a migration in one statement, since they refer to each other; with what was written
--- down of them since their details went.
+-- All transfers of a migration in one statement, since they refer to each other; also whatever
+-- was added to them after their details were removed.
 WITH chosen AS (
     SELECT transfer_id FROM transfer WHERE migration_id = :migration_id
 ), entries AS (
@@ -102,7 +102,7 @@ DELETE FROM migration WHERE migration_id = :migration_id;
 SELECT namespace_id, namespace FROM mapping_namespace;
 
 -- name: remove_mappings$
--- What a load holds at this moment is written anew.
+-- Rows locked by a running load are about to be written again, so they are skipped.
 WITH gone AS (
     DELETE FROM mapping WHERE ctid = ANY(ARRAY(
         SELECT ctid FROM mapping
@@ -119,16 +119,5 @@ WITH gone AS (
         WHERE written_at <= :before AND namespace_id = ANY(:namespace_ids)
         LIMIT :size
         FOR UPDATE SKIP LOCKED))
-    RETURNING 1)
-SELECT count(*) FROM gone;
-
--- name: remove_queue_log$
--- What pgqueuer wrote down of each job; by real time, as it did.
-WITH gone AS (
-    DELETE FROM pgqueuer_log WHERE id = ANY(ARRAY(
-        SELECT id FROM pgqueuer_log
-        WHERE created < now() - CAST(:age AS interval)
-        ORDER BY id
-        LIMIT :size))
     RETURNING 1)
 SELECT count(*) FROM gone;

@@ -1,14 +1,14 @@
--- name: lift_time_limit#
--- Millions of rows may take longer than any other statement is allowed to.
+-- name: lift_time_limit!
+-- Loading millions of rows may take longer than the limit for other statements.
 SET LOCAL statement_timeout = 0;
 
--- name: lock_mappings$
--- Loads of one scope come one after another, so that the last of them wins as a whole.
+-- name: lock_mappings!
+-- Loads of one scope run one after another, so that the last one wins as a whole.
 SELECT pg_advisory_xact_lock(uuid_hash_extended(:migration_scope_id, 0));
 
 -- name: walk_indexes^
--- Statistics are behind after millions of rows were loaded. A plan that sorts or reads a whole
--- table because it expects little is never right here: key by key, in the index's own order.
+-- Statistics lag behind after millions of rows were loaded. A plan that sorts or scans a whole
+-- table because it expects few rows is never right here: walk the index key by key.
 SELECT
     set_config('enable_seqscan', 'off', true),
     set_config('enable_bitmapscan', 'off', true),
@@ -20,7 +20,7 @@ SELECT
 SELECT number FROM migration WHERE migration_id = :migration_id;
 
 -- name: number_namespaces
--- The number of each namespace of the scope, given now to those that have none.
+-- Returns the number of each namespace, assigning one to those that are new.
 WITH made AS (
     INSERT INTO mapping_namespace (migration_scope_id, namespace)
     SELECT :migration_scope_id, unnest(cast(:namespaces AS text[]))
@@ -33,8 +33,8 @@ SELECT namespace, namespace_id FROM mapping_namespace
 WHERE migration_scope_id = :migration_scope_id AND namespace = ANY(:namespaces);
 
 -- name: merge_mappings
--- Write rows of which some may be there already; what other migrations wrote is kept beside.
--- Answers how many of them this same load had written before.
+-- Upserts rows; the previous values of other migrations move to mapping_earlier. Returns how many
+-- of the rows this same load had written before.
 WITH incoming AS MATERIALIZED (
     SELECT namespace_id, server_key COLLATE "C" AS server_key, cloud_key
     FROM unnest(
@@ -81,23 +81,45 @@ WHERE migration_scope_id = :migration_scope_id AND namespace >= :from_namespace
 ORDER BY namespace;
 
 -- name: loaded_heads
--- Those of the heads, each ending in a slash, that keys of a namespace begin with.
+-- Key prefixes up to the first slash: those of :heads that occur, and the first few others, with
+-- one index look-up each. '0' is the character after the slash.
+WITH RECURSIVE wanted AS (
+    SELECT namespace_id FROM mapping_namespace
+    WHERE migration_scope_id = :migration_scope_id AND namespace = :namespace
+), walk (head, behind, step) AS (
+    SELECT CAST(NULL AS text) COLLATE "C", CAST('' AS text) COLLATE "C", 0
+    UNION ALL
+    SELECT
+        CASE WHEN server_key LIKE '%/%' THEN split_part(server_key, '/', 1) || '/' END,
+        CASE WHEN server_key LIKE '%/%' THEN split_part(server_key, '/', 1) || '0'
+            ELSE server_key || chr(1) END,
+        step + 1
+    FROM walk, LATERAL (
+        SELECT server_key FROM mapping
+        WHERE namespace_id = (SELECT namespace_id FROM wanted)
+          AND server_key >= behind COLLATE "C"
+        ORDER BY server_key LIMIT 1
+    ) AS next
+    WHERE step < :steps
+)
+SELECT head FROM walk WHERE head IS NOT NULL
+UNION
 SELECT head FROM unnest(CAST(:heads AS text[])) AS head
 WHERE EXISTS (
-    SELECT 1 FROM mapping JOIN mapping_namespace USING (namespace_id)
-    WHERE migration_scope_id = :migration_scope_id AND namespace = :namespace
+    SELECT 1 FROM mapping
+    WHERE namespace_id = (SELECT namespace_id FROM wanted)
       AND server_key > head COLLATE "C" AND server_key < (left(head, -1) || '0') COLLATE "C"
 );
 
 -- name: mapping_key_ahead$
--- The key so many places further on, or null when fewer are left.
+-- The key :places further on, or null if fewer are left.
 SELECT server_key FROM mapping
 WHERE namespace_id = :namespace_id AND server_key > :after
 ORDER BY server_key OFFSET :places - 1 LIMIT 1;
 
 -- name: mapping_differences
--- Keys to which two migrations gave different values, or only one of them any. What a migration
--- wrote is in the mapping itself, or beside it when another one wrote the same key later.
+-- Keys for which two migrations wrote different values, or only one wrote any. The last writer's
+-- value is in mapping; the value of an earlier one is in mapping_earlier.
 SELECT server_key, old_key, new_key FROM (
     SELECT
         mapping.server_key,
@@ -126,7 +148,7 @@ SELECT wrong_form, keys FROM mapping_missing
 WHERE transfer_id = :transfer_id AND namespace = :namespace;
 
 -- name: save_missing_keys!
--- Someone else may have written since we looked: then both are kept until the next write.
+-- If another call wrote since ours read :seen, both sets are kept until the next write.
 INSERT INTO mapping_missing (transfer_id, namespace, wrong_form, keys, asked_at)
 SELECT :transfer_id, :namespace, :wrong_form, :keys, :now
 WHERE (SELECT count(*) FROM mapping_missing WHERE transfer_id = :transfer_id) < :rows
@@ -144,5 +166,6 @@ ON CONFLICT (transfer_id, namespace, wrong_form) DO UPDATE SET
 SELECT namespace, wrong_form, keys, asked_at FROM mapping_missing
 WHERE transfer_id = :transfer_id
     AND (namespace, wrong_form) > (:after_namespace, :after_wrong)
+    AND (CAST(:namespace AS text) IS NULL OR namespace = :namespace)
 ORDER BY namespace, wrong_form
 LIMIT :size;

@@ -1,6 +1,6 @@
 -- name: insert_messages!
--- The workers hear of them when this commits.
-WITH owed AS (
+-- Notifies the workers on commit.
+WITH added AS (
     INSERT INTO message (message_id, transfer_id, app_id, event_type, payload, state, reason,
                          allowed, created_at, next_attempt_at, trace)
     SELECT event.message_id, :transfer_id, :app_id, :event_type, event.payload,
@@ -11,7 +11,7 @@ WITH owed AS (
         WITH ORDINALITY AS event (message_id, payload, place)
     ORDER BY place
     RETURNING app_id, event_type, state)
-SELECT pg_notify('ferryman_due', app_id || ' ' || event_type) FROM owed
+SELECT pg_notify('ferryman_due', app_id || ' ' || event_type) FROM added
 WHERE state = 'PENDING'
 LIMIT 1;
 
@@ -19,15 +19,15 @@ LIMIT 1;
 SELECT * FROM message WHERE message_id = :message_id FOR UPDATE;
 
 -- name: lock_messages_of
--- In the order of ids, so that two calls for the same messages cannot block each other.
+-- Sorted by id, so that two calls for the same messages cannot deadlock.
 SELECT * FROM message
 WHERE transfer_id = :transfer_id AND message_id = ANY(:message_ids)
 ORDER BY message_id
 FOR UPDATE;
 
 -- name: acknowledge_messages!
--- What the app has acknowledged need not be delivered; an attempt that runs ends by itself.
-WITH told AS (
+-- An acknowledged message need not be delivered any more. A running attempt just finishes.
+WITH logged AS (
     INSERT INTO timeline (transfer_id, at, kind, data)
     SELECT :transfer_id, :now, 'message.acknowledged',
         jsonb_build_object('messageId', message_id, 'status', CAST(:status AS text))
@@ -37,8 +37,8 @@ UPDATE message SET acknowledgement = :status, acknowledged_at = :now, next_attem
 WHERE message_id = ANY(:message_ids);
 
 -- name: give_up_app_data
--- A settled transfer owes no app data events any more; they are given up visibly.
--- In the order of ids, as whoever records outcomes locks them.
+-- A settled transfer delivers no more app-data events; they become visibly undelivered. Sorted by
+-- id, like every statement that locks messages.
 UPDATE message SET state = 'UNDELIVERED', reason = :reason, next_attempt_at = NULL
 WHERE message_id IN (
     SELECT message_id FROM message
@@ -72,8 +72,12 @@ LIMIT :size;
 SELECT * FROM message WHERE message_id = :message_id;
 
 -- name: message_page
+-- Every filter may be null. NONE matches messages that are not acknowledged.
 SELECT * FROM message
 WHERE transfer_id = :transfer_id AND position > :after
+    AND (CAST(:state AS text) IS NULL OR state = :state)
+    AND (CAST(:acknowledgement AS text) IS NULL
+        OR coalesce(acknowledgement, 'NONE') = :acknowledgement)
 ORDER BY position
 LIMIT :size;
 
@@ -81,10 +85,11 @@ LIMIT :size;
 SELECT * FROM attempt WHERE message_id = ANY(:message_ids) ORDER BY message_id, number;
 
 -- name: reset_message!
--- Redelivery by hand: the message starts anew under the same id, its attempts stay recorded.
+-- Redelivery by hand: the message starts over under the same id and keeps its recorded attempts.
 WITH again AS (
     UPDATE message SET state = 'PENDING', reason = NULL, next_attempt_at = :now, worker_id = NULL,
-        earlier = attempts, allowed = attempts + CAST(:more AS integer), reached = '{}'
+        earlier = attempts, allowed = attempts + CAST(:more AS integer), reached = '{}',
+        retry_count = 0, retry_context = NULL
     WHERE message_id = :message_id
     RETURNING app_id, event_type)
 SELECT pg_notify('ferryman_due', app_id || ' ' || event_type) FROM again;

@@ -1,5 +1,5 @@
--- name: queue_figures
--- What waits, by app; the index of what is due holds just those messages, and no finished one.
+-- name: queue_metrics
+-- Waiting messages by app. The index of due messages holds just these.
 SELECT cloud_app_key, environment, due, deferred, parked, oldest FROM (
     SELECT app_id, count(*) FILTER (WHERE next_attempt_at <= :now) AS due,
         count(*) FILTER (WHERE next_attempt_at > :now) AS deferred,
@@ -8,22 +8,23 @@ SELECT cloud_app_key, environment, due, deferred, parked, oldest FROM (
     FROM message WHERE state = 'PENDING' AND worker_id IS NULL
     GROUP BY app_id) waiting JOIN app USING (app_id);
 
--- name: in_flight_figures
+-- name: in_flight_metrics
 SELECT cloud_app_key, environment, sent FROM (
     SELECT app_id, count(*) AS sent FROM message WHERE worker_id IS NOT NULL GROUP BY app_id
 ) held JOIN app USING (app_id);
 
 -- name: undelivered_count$
--- Up to a bound, so that what nobody looked after for a year costs no more than the first day.
+-- Bounded, so that a year of neglected dead letters costs no more to count than a day of them.
 SELECT count(*) FROM (
     SELECT FROM message WHERE state = 'UNDELIVERED' LIMIT :most) undelivered;
 
--- name: breaker_figures
+-- name: breaker_metrics
 SELECT CASE WHEN open_until > :now THEN 'open' WHEN trips > 0 THEN 'half_open' ELSE 'counting' END
     AS state, count(*) AS endpoints
 FROM breaker GROUP BY 1;
 
--- name: worker_figures
-SELECT worker_id, figures FROM worker
+-- name: worker_metrics
+SELECT worker_id, metrics FROM worker
 WHERE seen_at > now() - CAST(:silence AS interval)
+    AND seen_at < now() + CAST(:silence AS interval)
 ORDER BY worker_id;

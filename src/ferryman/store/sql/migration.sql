@@ -1,8 +1,8 @@
 -- name: upsert_scope$
--- The same server and site are the same scope, however often they migrate.
-INSERT INTO migration_scope (migration_scope_id, source_id, cloud_url)
-VALUES (:migration_scope_id, :source_id, :cloud_url)
-ON CONFLICT (source_id, cloud_url) DO UPDATE SET source_id = excluded.source_id
+-- The same server and site always share a scope, however often they migrate.
+INSERT INTO migration_scope (migration_scope_id, customer, source_id, cloud_url)
+VALUES (:migration_scope_id, :customer, :source_id, :cloud_url)
+ON CONFLICT (customer, source_id, cloud_url) DO UPDATE SET source_id = excluded.source_id
 RETURNING migration_scope_id;
 
 -- name: insert_migration!
@@ -14,19 +14,31 @@ INSERT INTO container (container_id, migration_id, position, type, key, source_i
 VALUES (:container_id, :migration_id, :position, :type, :key, :source_id, :name);
 
 -- name: migration_by_id^
-SELECT migration.*, scope.source_id, scope.cloud_url
+SELECT migration.*, scope.customer, scope.source_id, scope.cloud_url
 FROM migration JOIN migration_scope scope USING (migration_scope_id)
 WHERE migration_id = :migration_id;
 
 -- name: migration_page
-SELECT migration.*, scope.source_id, scope.cloud_url
+-- Every filter may be null. A re-run counts in place of its original.
+SELECT migration.*, scope.customer, scope.source_id, scope.cloud_url
 FROM migration JOIN migration_scope scope USING (migration_scope_id)
 WHERE (migration.created_at, migration_id) < (:before_at, :before_id)
+    AND (CAST(:customers AS text[]) IS NULL OR scope.customer = ANY (:customers))
+    AND (CAST(:name AS text) IS NULL OR position(lower(:name) IN lower(migration.name)) > 0)
+    AND (CAST(:status AS text) IS NULL AND CAST(:app_id AS uuid) IS NULL OR EXISTS (
+        SELECT FROM transfer
+        WHERE transfer.migration_id = migration.migration_id
+            AND (CAST(:status AS text) IS NULL OR transfer.status = :status)
+            AND (CAST(:app_id AS uuid) IS NULL OR transfer.app_id = :app_id)
+            AND NOT EXISTS (
+                SELECT FROM transfer again
+                WHERE again.migration_id = transfer.migration_id
+                    AND again.original_transfer_id = transfer.transfer_id)))
 ORDER BY migration.created_at DESC, migration_id DESC
 LIMIT :size;
 
 -- name: start_migration$
--- The first start counts; saying it again changes nothing.
+-- Only the first start counts; further ones change nothing.
 UPDATE migration SET started_at = coalesce(started_at, :now)
 WHERE migration_id = :migration_id RETURNING started_at;
 
@@ -41,5 +53,5 @@ SELECT position FROM container
 WHERE migration_id = :migration_id AND type = :type AND container_id = :container_id;
 
 -- name: lock_migration!
--- Re-runs within a migration take their turn here.
+-- Serialises re-runs within a migration.
 SELECT FROM migration WHERE migration_id = :migration_id FOR NO KEY UPDATE;

@@ -1,13 +1,18 @@
 -- name: app_data_files
--- Files with their parts; a page of files with many parts is cut, but never to nothing.
+-- Files with their parts. A page with too many parts is cut short, but has at least one file.
+-- Both filters may be null. NONE matches files that are not acknowledged.
 SELECT * FROM (
-    SELECT page.*, message.acknowledgement, message.acknowledged_at,
+    SELECT page.*,
            count(*) OVER () AS found,
            row_number() OVER (ORDER BY page.key) AS place,
            sum(jsonb_array_length(parts)) OVER (ORDER BY page.key) AS parts_so_far
-    FROM (SELECT * FROM app_data WHERE transfer_id = :transfer_id AND key > :after
-          ORDER BY key LIMIT :size + 1) page
-    LEFT JOIN message USING (message_id)) numbered
+    FROM (SELECT app_data.*, message.acknowledgement, message.acknowledged_at
+          FROM app_data LEFT JOIN message USING (message_id)
+          WHERE app_data.transfer_id = :transfer_id AND key > :after
+            AND (CAST(:label AS text) IS NULL OR label = :label)
+            AND (CAST(:acknowledgement AS text) IS NULL
+                OR coalesce(acknowledgement, 'NONE') = :acknowledgement)
+          ORDER BY key LIMIT :size + 1) page) numbered
 WHERE place <= :size AND (place = 1 OR parts_so_far <= :most_parts)
 ORDER BY key;
 
@@ -16,7 +21,7 @@ SELECT count(*) AS files, coalesce(sum(size), 0)::bigint AS bytes FROM app_data
 WHERE transfer_id = :transfer_id AND deleted_at IS NULL;
 
 -- name: uploads_without_file
--- Uploads that can have left an object behind: given up, or of a transfer that has settled.
+-- Only uploads that may have left an object: given up, or part of a settled transfer.
 SELECT upload.key, upload.label FROM upload JOIN transfer USING (transfer_id)
 LEFT JOIN app_data USING (upload_id)
 WHERE upload.transfer_id = :transfer_id AND app_data.key IS NULL AND upload.key > :after

@@ -1,5 +1,5 @@
 -- name: insert_app_call!
--- Of a call that names no transfer of the app, nor a file of one, nothing is kept.
+-- Calls that name neither a transfer of the app nor one of its files are not recorded.
 INSERT INTO app_call (transfer_id, at, method, path, query, status, request, request_size,
                       request_sha256, answer, answer_size, answer_sha256)
 SELECT transfer_id, :now, :method, :path, :query, :status, :request, :request_size,
@@ -13,7 +13,7 @@ SELECT * FROM app_call WHERE transfer_id = :transfer_id AND call_id > :after
 ORDER BY call_id LIMIT :size;
 
 -- name: messages_by_first_attempt
--- Those that were never tried stand where they were created.
+-- Messages that were never tried are sorted by creation time.
 SELECT * FROM (
     SELECT message.*, coalesce(
         (SELECT min(started_at) FROM attempt WHERE attempt.message_id = message.message_id),
@@ -27,8 +27,8 @@ LIMIT :size;
 SELECT * FROM container WHERE migration_id = :migration_id ORDER BY position;
 
 -- name: mapping_page_as_of
--- What stood for each key when the transfer ended, key by key in the index's own order. What was
--- written later, or at that instant by a later migration, covers what an earlier one wrote.
+-- The value of each key when the transfer ended, walking the index key by key. Values written
+-- later, or at that instant by a later migration, are ignored in favour of earlier ones.
 SELECT mapping.server_key, stood.cloud_key FROM mapping
 CROSS JOIN LATERAL (
     SELECT written.cloud_key, written.written_at FROM (
@@ -52,9 +52,9 @@ ORDER BY mapping.server_key
 LIMIT :size;
 
 -- name: unsure_mappings$
--- Those that may have stood for something else, or for nothing, while the transfer ran: written
--- since it started, and not by a migration that began after its end, which covers nothing that
--- is not kept beside it.
+-- Keys that may have had another value, or none, while the transfer ran. They were written after
+-- it started, by a migration that was created before it ended: a later migration preserves what
+-- it overwrites in mapping_earlier.
 SELECT count(*) FROM (
     SELECT namespace_id, writer, written_at FROM mapping
     UNION ALL
@@ -68,9 +68,3 @@ WHERE mapping_namespace.migration_scope_id = :migration_scope_id
 
 -- name: any_migration$
 SELECT EXISTS (SELECT FROM migration);
-
--- name: replayed_original$
--- Stands in for the transfer that was run again; nobody claims it.
-INSERT INTO transfer (transfer_id, migration_id, app_id, created_at, status, window_seconds)
-VALUES (:transfer_id, :migration_id, :app_id, :now, 'READY', :window_seconds)
-RETURNING transfer_id;

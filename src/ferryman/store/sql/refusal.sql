@@ -1,5 +1,5 @@
 -- name: record_refusal!
--- The named id is a transfer, an upload or a file; one that there is not is kept as none.
+-- :named is the id of a transfer, an upload or a file; an unknown id is stored as null.
 INSERT INTO refusal (app_id, transfer_id, call, code, found, fix, first_at, last_at)
 VALUES (:app_id, coalesce(
             (SELECT transfer_id FROM transfer WHERE transfer_id = :named),
@@ -11,7 +11,7 @@ ON CONFLICT (app_id, transfer_id, call, code) DO UPDATE SET
     last_at = excluded.last_at;
 
 -- name: refusals_around
--- Of the app without a transfer, and of anyone with this one; the latest first.
+-- The app's refusals without a transfer, and anybody's with this transfer; latest first.
 SELECT refusal.app_id, call, code, found, fix, times, last_at, cloud_app_key, environment
 FROM refusal JOIN app USING (app_id)
 WHERE (app_id = :app_id AND transfer_id IS NULL AND last_at >= :since)
@@ -20,7 +20,7 @@ ORDER BY last_at DESC
 LIMIT :size;
 
 -- name: record_asking!
--- Written only now and then, however often an agent asks.
+-- Written only every few seconds, however often an agent polls.
 INSERT INTO asking (app_id, agent_id, asked_at) VALUES (:app_id, :agent_id, :now)
 ON CONFLICT (app_id) DO UPDATE SET agent_id = excluded.agent_id, asked_at = excluded.asked_at
 WHERE asking.asked_at < :unless_since OR asking.agent_id IS DISTINCT FROM excluded.agent_id;
@@ -29,7 +29,7 @@ WHERE asking.asked_at < :unless_since OR asking.agent_id IS DISTINCT FROM exclud
 SELECT token.audience, app_id FROM token WHERE digest = :digest;
 
 -- name: askings
--- Who asked for work of this app, and of the same app in other environments.
+-- Who polled for this app, in all of its environments.
 SELECT app.app_id, environment, agent_id, asked_at
 FROM app LEFT JOIN asking USING (app_id)
 WHERE cloud_app_key = :cloud_app_key

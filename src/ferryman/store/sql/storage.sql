@@ -1,11 +1,5 @@
--- name: try_lock_storage$
-SELECT pg_try_advisory_lock(:key);
-
--- name: unlock_storage$
-SELECT pg_advisory_unlock(:key);
-
 -- name: end_app_data
--- The rows first: whoever asks from now on is refused, and the objects can go.
+-- The rows first: from now on reads are refused, so the objects can be deleted.
 WITH over AS (
     SELECT key FROM app_data JOIN transfer USING (transfer_id)
     WHERE deleted_at IS NULL
@@ -16,7 +10,7 @@ WHERE app_data.key = over.key AND deleted_at IS NULL
 RETURNING app_data.key, size;
 
 -- name: close_uploads
--- Of transfers that take none any more; a final state never changes, so no lock is needed.
+-- Uploads of settled transfers. A final status never changes, so no lock is needed.
 WITH over AS (
     SELECT upload_id FROM upload JOIN transfer USING (transfer_id)
     WHERE state = 'OPEN' AND settled_at <= :settled_before
@@ -49,17 +43,14 @@ SELECT count(*) FILTER (WHERE deleted_at IS NULL) AS files,
 FROM app_data;
 
 -- name: sweep_state^
-SELECT job_id, due_at, report, error FROM sweep;
+SELECT due_at, report, error FROM sweep;
 
--- name: lock_sweep^
--- Whether the timer is in the queue, and no later than the setting has it.
-SELECT sweep.job_id, EXISTS (
-    SELECT FROM pgqueuer
-    WHERE id = sweep.job_id AND (status <> 'queued' OR execute_after <= now() + :longest)) AS alive
-FROM sweep FOR UPDATE OF sweep;
+-- name: keep_sweep_timer!
+-- A shorter interval in the settings moves the timer forward.
+UPDATE sweep SET due_at = least(due_at, :due_at);
 
 -- name: set_sweep_timer!
-UPDATE sweep SET job_id = :job_id, due_at = :due_at;
+UPDATE sweep SET due_at = :due_at;
 
 -- name: take_maintenance$
 UPDATE sweep SET maintained_at = :now

@@ -10,13 +10,13 @@ WITH made AS (
 INSERT INTO intake (transfer_id) SELECT transfer_id FROM made;
 
 -- name: define_transfer!
--- The first of the transfers that a listener defines takes the place of the undivided one.
+-- The first transfer that a listener defines takes the place of the undivided one.
 UPDATE transfer SET transfer_name = :transfer_name, blocking = :blocking,
     depends_on = :depends_on, declared_scopes = :declared_scopes
 WHERE transfer_id = :transfer_id;
 
 -- name: newest_of_each_name
--- A re-run takes the place of what it repeats.
+-- A re-run replaces the transfer it repeats.
 SELECT DISTINCT ON (transfer_name) transfer_id, transfer_name, status, blocking, depends_on,
        declared_scopes, position, original_transfer_id, skipped_by IS NOT NULL AS skipped
 FROM transfer
@@ -27,26 +27,14 @@ ORDER BY transfer_name, created_at DESC, transfer_id;
 UPDATE transfer SET skipped_by = :skipped_by WHERE transfer_id = :transfer_id;
 
 -- name: transfer_by_id^
-SELECT transfer.*, app.kind, app.server_app_key, app.cloud_app_key, app.environment,
-       app.access_scopes, app.forge_app_id, migration.migration_scope_id, migration.name,
-       migration.created_at AS migration_created_at, scope.cloud_url,
-       claim_confirmed AND claim_seen_at > now() - interval '5 seconds' AS claim_noted
-FROM transfer
-JOIN app USING (app_id)
-JOIN migration USING (migration_id)
-JOIN migration_scope scope USING (migration_scope_id)
+SELECT *, claim_confirmed AND claim_seen_at > now() - interval '5 seconds' AS claim_noted
+FROM transfer JOIN app_in_migration USING (app_id, migration_id)
 WHERE transfer_id = :transfer_id;
 
 -- name: lock_transfer^
--- Commands on one transfer take their turn here.
-SELECT transfer.*, app.kind, app.server_app_key, app.cloud_app_key, app.environment,
-       app.access_scopes, app.forge_app_id, migration.migration_scope_id, migration.name,
-       migration.created_at AS migration_created_at, scope.cloud_url,
-       claim_confirmed AND claim_seen_at > now() - interval '5 seconds' AS claim_noted
-FROM transfer
-JOIN app USING (app_id)
-JOIN migration USING (migration_id)
-JOIN migration_scope scope USING (migration_scope_id)
+-- Serialises the commands on one transfer.
+SELECT *, claim_confirmed AND claim_seen_at > now() - interval '5 seconds' AS claim_noted
+FROM transfer JOIN app_in_migration USING (app_id, migration_id)
 WHERE transfer_id = :transfer_id
 FOR NO KEY UPDATE OF transfer;
 
@@ -66,7 +54,7 @@ UPDATE transfer SET
     settled_at = CAST(:settled_at AS timestamptz),
     listener_errored = :listener_errored, files = :files, succeeded = :succeeded,
     failed = :failed, progress = :progress,
-    wake_job_id = CASE WHEN :settled_at IS NULL THEN wake_job_id END
+    wake_at = CASE WHEN :settled_at IS NULL THEN wake_at END
 WHERE transfer_id = :transfer_id;
 
 -- name: release_transfers
@@ -76,8 +64,8 @@ WHERE migration_id = :migration_id AND released_at IS NULL AND status = 'READY'
 RETURNING transfer_id;
 
 -- name: next_claim$
--- A new transfer whose dependencies are settled; or one whose listener has not come back and that
--- this agent took before and does not run any more, or whose claim nobody confirmed, or whose
+-- Either a new transfer whose dependencies have settled, or one whose listener has not returned
+-- and that this agent claimed before but no longer runs, whose claim was never confirmed, or whose
 -- client fell silent.
 SELECT transfer_id FROM transfer
 WHERE app_id = ANY(:app_ids) AND released_at IS NOT NULL AND (
@@ -98,8 +86,30 @@ ORDER BY released_at, created_at, position
 LIMIT 1
 FOR NO KEY UPDATE SKIP LOCKED;
 
+-- name: offered_transfers
+-- What `next_claim` would find for agents that wait: for all of them, or for those of one name.
+SELECT app_id, CASE WHEN claims = 0 OR claim_seen_at < now() - CASE
+        WHEN claim_confirmed THEN CAST(:silence AS interval)
+        ELSE CAST(:confirmation AS interval) END THEN NULL ELSE claimed_by END AS agent_id
+FROM transfer
+WHERE app_id = ANY(:app_ids) AND released_at IS NOT NULL AND (
+    (status = 'READY' AND claims = 0 AND NOT EXISTS (
+        SELECT FROM unnest(depends_on) AS needed (name), LATERAL (
+            SELECT other.status FROM transfer other
+            WHERE other.migration_id = transfer.migration_id AND other.app_id = transfer.app_id
+                AND other.transfer_name = needed.name
+            ORDER BY other.created_at DESC, other.transfer_id LIMIT 1) newest
+        WHERE newest.status IN ('READY', 'IN_PROGRESS', 'CANCELLATION_REQUESTED')))
+    OR (status IN ('READY', 'IN_PROGRESS') AND claims > 0
+        AND export_completed_at IS NULL AND returned_at IS NULL AND NOT listener_errored
+        AND transfer_id <> ALL(:running)
+        AND (claimed_by = ANY(:agent_ids) OR claim_seen_at < now() - CASE
+            WHEN claim_confirmed THEN CAST(:silence AS interval)
+            ELSE CAST(:confirmation AS interval) END)));
+
 -- name: record_claim$
--- After a claim that was lost, some files say nothing of the whole: the new client has to tell.
+-- After a lost claim, the files present do not show that the export is whole, so the new client
+-- has to report its return (heartbeats).
 UPDATE transfer SET claims = claims + 1, claimed_by = :agent_id, claimed_at = :now,
     claim_seen_at = now(), claim_confirmed = false,
     heartbeats = heartbeats OR claim_confirmed,
@@ -109,7 +119,7 @@ WHERE transfer_id = :transfer_id
 RETURNING claims;
 
 -- name: see_claim!
--- Its client made a call, and the last one that was noted is some seconds ago.
+-- The client made a call. Written only if the last one is some seconds ago.
 UPDATE transfer SET claim_seen_at = now(), claim_confirmed = true
 WHERE transfer_id = :transfer_id AND claims = :claim;
 
@@ -119,9 +129,6 @@ WHERE transfer_id = :transfer_id AND claims = :claim;
 
 -- name: record_listener_error!
 UPDATE transfer SET listener_error = :error WHERE transfer_id = :transfer_id;
-
--- name: set_wake_job!
-UPDATE transfer SET wake_job_id = :job_id WHERE transfer_id = :transfer_id;
 
 -- name: transfer_counts^
 SELECT count(*) AS messages,
@@ -146,14 +153,8 @@ UPDATE transfer SET status_message = :message WHERE transfer_id = :transfer_id;
 
 -- name: recent_transfers
 -- An app's running transfers, newest first.
-SELECT transfer.*, app.kind, app.server_app_key, app.cloud_app_key, app.environment,
-       app.access_scopes, app.forge_app_id, migration.migration_scope_id, migration.name,
-       migration.created_at AS migration_created_at, scope.cloud_url,
-       claim_confirmed AND claim_seen_at > now() - interval '5 seconds' AS claim_noted
-FROM transfer
-JOIN app USING (app_id)
-JOIN migration USING (migration_id)
-JOIN migration_scope scope USING (migration_scope_id)
-WHERE transfer.app_id = :app_id AND status IN ('IN_PROGRESS', 'CANCELLATION_REQUESTED')
-ORDER BY transfer.created_at DESC, transfer_id
+SELECT *, claim_confirmed AND claim_seen_at > now() - interval '5 seconds' AS claim_noted
+FROM transfer JOIN app_in_migration USING (app_id, migration_id)
+WHERE app_id = :app_id AND status IN ('IN_PROGRESS', 'CANCELLATION_REQUESTED')
+ORDER BY created_at DESC, transfer_id
 LIMIT :size;

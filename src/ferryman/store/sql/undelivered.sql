@@ -1,7 +1,13 @@
 -- name: undelivered_page
--- Messages that were given up, in the order in which they were owed; every filter may be null.
+-- Undelivered messages in the order they were created. Every filter may be null.
 SELECT * FROM message
 WHERE state = 'UNDELIVERED' AND position > :after
+  AND (CAST(:customers AS text[]) IS NULL OR EXISTS (
+      SELECT FROM transfer JOIN migration USING (migration_id)
+      JOIN migration_scope scope USING (migration_scope_id)
+      WHERE transfer.transfer_id = message.transfer_id AND scope.customer = ANY (:customers)))
+  AND (CAST(:apps AS text[]) IS NULL OR EXISTS (
+      SELECT FROM app WHERE app.app_id = message.app_id AND app.cloud_app_key = ANY (:apps)))
   AND (CAST(:app_id AS uuid) IS NULL OR app_id = :app_id)
   AND (CAST(:transfer_id AS uuid) IS NULL OR transfer_id = :transfer_id)
   AND (CAST(:since AS timestamptz) IS NULL OR created_at >= :since)
@@ -12,13 +18,19 @@ LIMIT :size;
 -- name: undelivered_total$
 SELECT count(*) FROM message
 WHERE state = 'UNDELIVERED'
+  AND (CAST(:customers AS text[]) IS NULL OR EXISTS (
+      SELECT FROM transfer JOIN migration USING (migration_id)
+      JOIN migration_scope scope USING (migration_scope_id)
+      WHERE transfer.transfer_id = message.transfer_id AND scope.customer = ANY (:customers)))
+  AND (CAST(:apps AS text[]) IS NULL OR EXISTS (
+      SELECT FROM app WHERE app.app_id = message.app_id AND app.cloud_app_key = ANY (:apps)))
   AND (CAST(:app_id AS uuid) IS NULL OR app_id = :app_id)
   AND (CAST(:transfer_id AS uuid) IS NULL OR transfer_id = :transfer_id)
   AND (CAST(:since AS timestamptz) IS NULL OR created_at >= :since)
   AND (CAST(:until AS timestamptz) IS NULL OR created_at < :until);
 
 -- name: hold_transfers
--- Whether they are settled, which nobody changes before this transaction ends.
+-- Returns whether each transfer has settled, which cannot change until the transaction ends.
 SELECT transfer_id, settled_at IS NOT NULL AS settled, kind
 FROM transfer JOIN app USING (app_id)
 WHERE transfer_id = ANY(:transfer_ids)
@@ -26,7 +38,7 @@ ORDER BY transfer_id
 FOR SHARE OF transfer;
 
 -- name: reset_messages!
--- As reset_message, for many at once; null: as many attempts as it takes.
+-- Like reset_message, for many messages; null allows unlimited attempts.
 UPDATE message SET state = 'PENDING', reason = NULL, next_attempt_at = :now, worker_id = NULL,
     earlier = attempts, allowed = attempts + again.more, reached = '{}'
 FROM unnest(CAST(:message_ids AS uuid[]), CAST(:more AS integer[])) AS again (message_id, more)

@@ -1,23 +1,38 @@
--- name: insert_upload$
--- Nothing is inserted where another upload of the transfer has the resume key already, the
--- transfer takes no files any more, or the caller's claim was superseded.
+-- name: insert_uploads
+-- Inserts no file whose resume key another upload of the transfer has, and none if the transfer
+-- takes no more files or the caller's claim was superseded. Resume keys are inserted in order, so
+-- that two calls with the same ones wait for each other in one direction only.
 WITH taking AS (
     SELECT transfer_id, claim FROM intake
     WHERE transfer_id = :transfer_id AND open
         AND (CAST(:claim AS integer) IS NULL OR claim <= :claim)
     FOR SHARE),
+file AS (
+    SELECT * FROM unnest(CAST(:upload_ids AS uuid[]), CAST(:keys AS uuid[]),
+                         CAST(:store_refs AS text[]), CAST(:labels AS text[]),
+                         CAST(:resume_keys AS text[]), CAST(:entries AS jsonb[]))
+        WITH ORDINALITY AS file (upload_id, key, store_ref, label, resume_key, entry, place)),
 begun AS (
     INSERT INTO upload (upload_id, transfer_id, key, store_ref, label, resume_key, state,
                         created_at, claim)
-    SELECT :upload_id, transfer_id, :key, :store_ref, :label, :resume_key, 'OPEN', :now, claim
-    FROM taking
+    SELECT upload_id, transfer_id, key, store_ref, label, resume_key, 'OPEN', :now, claim
+    FROM file CROSS JOIN taking
+    ORDER BY resume_key, place
     ON CONFLICT (transfer_id, resume_key) WHERE resume_key IS NOT NULL AND state <> 'ABORTED'
     DO NOTHING
     RETURNING upload_id, transfer_id),
-told AS (
+logged AS (
     INSERT INTO timeline (transfer_id, at, kind, data)
-    SELECT transfer_id, :now, 'upload.begun', :told FROM begun)
+    SELECT transfer_id, :now, 'upload.begun', entry FROM begun JOIN file USING (upload_id)
+    ORDER BY place)
 SELECT upload_id FROM begun;
+
+-- name: count_open_uploads$
+-- Up to the quota: an app with more is refused all the same.
+SELECT count(*) FROM (
+    SELECT FROM transfer JOIN upload USING (transfer_id)
+    WHERE app_id = :app_id AND upload.state = 'OPEN'
+    LIMIT :size) counted;
 
 -- name: upload_by_id^
 SELECT upload.* FROM upload JOIN transfer USING (transfer_id)
@@ -27,22 +42,22 @@ WHERE upload_id = :upload_id AND app_id = :app_id;
 SELECT upload.* FROM upload JOIN transfer USING (transfer_id)
 WHERE upload_id = ANY(:upload_ids) AND app_id = :app_id;
 
--- name: upload_to_resume^
+-- name: uploads_to_resume
 SELECT * FROM upload
-WHERE transfer_id = :transfer_id AND resume_key = :resume_key AND state <> 'ABORTED';
+WHERE transfer_id = :transfer_id AND resume_key = ANY(:resume_keys) AND state <> 'ABORTED';
 
 -- name: set_upload_store_ref$
 UPDATE upload SET store_ref = :after
 WHERE upload_id = :upload_id AND store_ref = :before AND state = 'OPEN'
 RETURNING upload_id;
 
--- name: adopt_upload!
--- A claim resumes a file of an earlier one, which is from now on its own.
+-- name: adopt_uploads!
+-- The current claim resumes files of an earlier one, which belong to it from now on.
 UPDATE upload SET claim = transfer.claims FROM transfer
-WHERE upload_id = :upload_id AND transfer.transfer_id = upload.transfer_id;
+WHERE upload_id = ANY(:upload_ids) AND transfer.transfer_id = upload.transfer_id;
 
 -- name: give_up_upload$
--- Of one that was given up already the first reason stays, unless a failed one is now done without.
+-- The first reason is kept, except that a failed file may be given up deliberately later.
 UPDATE upload SET state = 'ABORTED', reason = :reason, detail = coalesce(:detail, detail),
     given_up_at = coalesce(given_up_at, :now)
 WHERE upload_id = :upload_id
@@ -50,7 +65,7 @@ WHERE upload_id = :upload_id
 RETURNING upload_id;
 
 -- name: unfinished_uploads
--- Files of the current claim that were begun, and neither completed nor given up on purpose.
+-- Files of the current claim that are open, or whose writer failed.
 WITH found AS (
     SELECT * FROM upload WHERE transfer_id = :transfer_id AND state = 'OPEN'
     UNION ALL
@@ -62,7 +77,7 @@ ORDER BY found.created_at, upload_id
 LIMIT :size;
 
 -- name: count_unfinished$
--- As above. Each half has an index of its own, which holds nearly nothing.
+-- As above. Each half has its own, nearly empty index.
 WITH found AS (
     SELECT claim FROM upload WHERE transfer_id = :transfer_id AND state = 'OPEN'
     UNION ALL
@@ -81,15 +96,15 @@ UPDATE intake SET open = false WHERE transfer_id = :transfer_id AND open;
 UPDATE intake SET claim = :claim WHERE transfer_id = :transfer_id;
 
 -- name: supersede_uploads
--- Open files of earlier claims; :resumable says whether those with a resume key, too. A key that
--- begins so was made only to repeat the beginning, and nobody resumes the file.
+-- Open files of earlier claims, with or without those that have a resume key (:resumable). A key
+-- starting with begin: only makes the call that begins a file repeatable; nobody resumes it.
 UPDATE upload SET state = 'ABORTED', reason = 'superseded', given_up_at = :now
 WHERE transfer_id = :transfer_id AND state = 'OPEN' AND claim < :claim
     AND (resume_key IS NULL OR resume_key LIKE 'begin:%' OR :resumable)
 RETURNING key;
 
 -- name: abandon_unfinished
--- What is unfinished is done without: open files, and those whose writer failed.
+-- Gives up open files and those whose writer failed.
 UPDATE upload SET state = 'ABORTED', reason = 'deliberate',
     given_up_at = coalesce(given_up_at, :now)
 WHERE transfer_id = :transfer_id AND claim = :claim AND (state = 'OPEN' OR reason = 'writer_failed')

@@ -1,16 +1,22 @@
 -- name: see_worker!
--- A worker is alive: what it claimed stays its own.
-INSERT INTO worker (worker_id, seen_at, figures) VALUES (:worker_id, now(), :figures)
-ON CONFLICT (worker_id) DO UPDATE SET seen_at = now(), figures = excluded.figures;
+-- A worker that is alive keeps its claims.
+INSERT INTO worker (worker_id, seen_at, metrics) VALUES (:worker_id, now(), :metrics)
+ON CONFLICT (worker_id) DO UPDATE SET seen_at = now(), metrics = excluded.metrics;
 
 -- name: forget_worker!
 DELETE FROM worker WHERE worker_id = :worker_id;
 
+-- name: workers_seen
+SELECT worker_id, seen_at FROM worker;
+
 -- name: forget_silent_workers!
-DELETE FROM worker WHERE seen_at < now() - CAST(:silence AS interval);
+-- Unless it was heard of again meanwhile.
+DELETE FROM worker USING unnest(CAST(:worker_ids AS uuid[]), CAST(:seen AS timestamptz[]))
+    AS silent (worker_id, seen_at)
+WHERE worker.worker_id = silent.worker_id AND worker.seen_at = silent.seen_at;
 
 -- name: orphaned_messages
--- Claimed by a worker that is gone; nobody else will say what came of the attempt.
+-- Claimed by a worker that is gone, so nobody else will report the attempt's outcome.
 SELECT * FROM message
 WHERE worker_id IS NOT NULL
   AND NOT EXISTS (SELECT FROM worker WHERE worker.worker_id = message.worker_id)
@@ -19,7 +25,7 @@ LIMIT :size
 FOR UPDATE SKIP LOCKED;
 
 -- name: tell_of_worker!
--- A worker says what it fails at, or that it no longer does; either way it lives.
+-- Sets or clears the worker's error; either way it is alive.
 INSERT INTO worker (worker_id, seen_at, error, failing_since)
 VALUES (:worker_id, now(), :error, CASE WHEN CAST(:error AS text) IS NOT NULL THEN CAST(:now AS timestamptz) END)
 ON CONFLICT (worker_id) DO UPDATE SET seen_at = now(), error = excluded.error,
@@ -28,18 +34,20 @@ ON CONFLICT (worker_id) DO UPDATE SET seen_at = now(), error = excluded.error,
 
 -- name: workers_alive
 SELECT worker_id, error, failing_since FROM worker
+-- One of the future was written before the clock was set back.
 WHERE seen_at > now() - CAST(:silence AS interval)
+    AND seen_at < now() + CAST(:silence AS interval)
 ORDER BY failing_since, worker_id;
 
 -- name: unheld_messages
--- In the order of ids, as whoever records outcomes locks them.
+-- Sorted by id, like every statement that locks messages.
 SELECT * FROM message
 WHERE worker_id = :worker_id AND NOT message_id = ANY(CAST(:held AS uuid[]))
 ORDER BY message_id
 FOR UPDATE;
 
 -- name: give_back_message!
--- An acknowledgement leaves a message that is being sent to whoever sends it.
+-- A message acknowledged while it was claimed is done, so it is not queued again.
 UPDATE message SET worker_id = NULL, attempts = attempts - 1,
     state = CASE WHEN state = 'PENDING' AND acknowledgement IS NOT NULL THEN 'DELIVERED'
         ELSE state END

@@ -1,0 +1,114 @@
+"""Authenticate callers of the admin surface, and refuse what their role does not allow."""
+
+import hmac
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from litestar import Request
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
+from litestar.types import Guard
+
+from ferryman.api.auth import ACTOR, Credentials, bearer
+from ferryman.api.request_log import request_id_of
+from ferryman.api.token_cache import TokenCache
+from ferryman.clock import wall_now
+from ferryman.domain.access import Actor, Reach, check
+from ferryman.errors import NotAuthenticated
+from ferryman.services import access_token, reach
+from ferryman.services.platform import Platform
+from ferryman.vocab import IdKind, Role
+
+Connection = ASGIConnection[Any, Any, Any, Any]
+
+_OPERATOR = Actor(name="operator-token", role=Role.ADMIN)
+"""The holder of the operator token of the data folder, the first admin."""
+
+_NAMED = {
+    "transfer_id": IdKind.TRANSFER,
+    "migration_id": IdKind.MIGRATION,
+    "message_id": IdKind.MESSAGE,
+}
+"""Path parameters that name something of a customer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doorkeeper:
+    """Tells who calls the admin surface, and whether they may."""
+
+    platform: Platform
+    credentials: Credentials
+    cache: TokenCache[Actor] = field(default_factory=TokenCache)
+
+    async def admit(self, connection: Connection, operation: str) -> Actor:
+        """Return the caller of an operation; refuse a wrong token or an insufficient role."""
+        actor = await self._holder(bearer(connection))
+        client = connection.client
+        actor = replace(
+            actor,
+            address=None if client is None else client.host,
+            request=request_id_of(connection.scope),
+        )
+        connection.scope["state"][ACTOR] = actor
+        check(actor, operation)
+        return actor
+
+    async def still_admits(self, connection: Connection) -> bool:
+        """Return whether the token of a call that takes long is still valid."""
+        token = bearer(connection)
+        if self._is_operator(token):
+            return True
+        try:
+            await access_token.authenticate(self.platform, token)
+        except NotAuthenticated:
+            return False
+        return True
+
+    def _is_operator(self, token: str) -> bool:
+        return hmac.compare_digest(token.encode(), self.credentials.operator_token.encode())
+
+    async def _holder(self, token: str) -> Actor:
+        if self._is_operator(token):
+            return _OPERATOR
+        return await self.cache.holder_of(token, wall_now(), lambda: self._named(token))
+
+    async def _named(self, token: str) -> tuple[Actor, datetime | None]:
+        found = await access_token.authenticate(self.platform, token)
+        limits = Reach(_tuple(found.customers), _tuple(found.apps))
+        # Its expiry is platform time, which a virtual clock moves.
+        expires_at = None if self.platform.database.virtual else found.expires_at
+        return Actor(name=found.name, role=found.role, reach=limits), expires_at
+
+
+def admin_guard(doorkeeper: Doorkeeper) -> Guard:
+    """Return a guard that admits callers before the rest of their request is read.
+
+    What belongs to others is refused here as well, since no body tells whose a path is.
+    """
+
+    async def guard(connection: Connection, handler: BaseRouteHandler) -> None:
+        actor = await doorkeeper.admit(connection, handler.fn.__name__)
+        if actor.reach.whole:
+            return
+        named = [
+            (_NAMED[name], value)
+            for name, value in connection.path_params.items()
+            if name in _NAMED
+        ]
+        if against := connection.query_params.get("against"):
+            named.append((IdKind.MIGRATION, against))
+        for kind, value in named:
+            await reach.check(doorkeeper.platform, actor.reach, kind, value)
+
+    return guard
+
+
+def actor(request: Request[Any, Any, Any]) -> Actor:
+    """Return the caller that a guard admitted."""
+    found: Actor = request.scope["state"][ACTOR]
+    return found
+
+
+def _tuple(names: list[str] | None) -> tuple[str, ...] | None:
+    return None if names is None else tuple(names)

@@ -1,0 +1,131 @@
+"""Build the application: every surface, the health and key documents, and the object URLs."""
+
+import asyncio
+from importlib.metadata import version
+from time import monotonic
+from typing import Any
+
+from litestar import Litestar, Request, get
+from litestar.datastructures import CacheControlHeader
+from litestar.di import NamedDependency, Provide
+from litestar.exceptions import HTTPException
+from litestar.openapi import OpenAPIConfig
+
+from ferryman import refusals
+from ferryman.api.admin import admin_router
+from ferryman.api.admin_auth import Doorkeeper
+from ferryman.api.app import install_key
+from ferryman.api.auth import Credentials
+from ferryman.api.call_log import CallLog
+from ferryman.api.claim_desk import ClaimDesk
+from ferryman.api.connect import connect_routers
+from ferryman.api.forge import forge_router
+from ferryman.api.health import healthz, readyz
+from ferryman.api.metrics import get_metrics
+from ferryman.api.objects import ObjectsApp
+from ferryman.api.openapi import describe
+from ferryman.api.problems import on_http_error, on_platform_error, on_undecodable, on_unexpected
+from ferryman.api.reference import ReferencePage
+from ferryman.api.refused_call import tracer
+from ferryman.api.request_log import RequestLog
+from ferryman.api.server import server_router
+from ferryman.api.stalls import StallGuard
+from ferryman.api.strict import StrictRequest, check_request
+from ferryman.api.throttle import AppThrottle
+from ferryman.api.wrong_tokens import WrongTokens
+from ferryman.domain.rate import Rate
+from ferryman.errors import PlatformError
+from ferryman.objects.local import LocalStore
+from ferryman.services.health import HealthCheck
+from ferryman.services.lifecycle import Lifecycle, Post
+from ferryman.services.metrics import Scraper
+from ferryman.services.platform import Platform
+from ferryman.tokens import jwks
+
+
+@get("/.well-known/jwks.json")
+async def keys(credentials: NamedDependency[Credentials]) -> dict[str, Any]:
+    """Return the public keys with which remotes verify the platform's tokens, as a JWK set."""
+    await credentials.keys.refresh()
+    return jwks(credentials.keys.keys)
+
+
+@get("/openapi.json")
+async def openapi(request: Request[Any, Any, Any]) -> dict[str, Any]:
+    """Return the OpenAPI 3.1 document of every surface."""
+    document: dict[str, Any] | None = request.app.state.get("openapi")
+    if document is None:
+        document = request.app.state["openapi"] = describe(request.app.openapi_schema.to_schema())
+    return document
+
+
+def create_app(
+    platform: Platform, credentials: Credentials, closing: asyncio.Event, send: Post
+) -> Litestar:
+    """Return the whole API over one platform; long polls end early once ``closing`` is set.
+
+    ``send`` posts the lifecycle calls of Connect apps.
+    """
+    lifecycle, desk = Lifecycle(credentials.keys, send), ClaimDesk(platform, closing)
+    settings, health, scraper = platform.settings, HealthCheck(platform), Scraper(platform)
+    throttle = AppThrottle(Rate(settings.rate_per_second, settings.rate_burst), monotonic)
+    doorkeeper = Doorkeeper(platform, credentials)
+    log_rate = Rate(settings.log_bytes_per_second, 60 * settings.log_bytes_per_second)
+    logs = AppThrottle(log_rate, monotonic, refusals.access.LOG_RATE_LIMITED)
+    handlers: list[Any] = [
+        forge_router(platform, credentials, throttle),
+        *connect_routers(platform, credentials, throttle),
+        server_router(platform, throttle),
+        admin_router(doorkeeper),
+        healthz,
+        readyz,
+        keys,
+        install_key,
+        openapi,
+        get_metrics,
+    ]
+    api = Litestar(
+        route_handlers=handlers,
+        dependencies={
+            "platform": Provide(lambda: platform, sync_to_thread=False),
+            "credentials": Provide(lambda: credentials, sync_to_thread=False),
+            "doorkeeper": Provide(lambda: doorkeeper, sync_to_thread=False),
+            "lifecycle": Provide(lambda: lifecycle, sync_to_thread=False),
+            "health": Provide(lambda: health, sync_to_thread=False),
+            "scraper": Provide(lambda: scraper, sync_to_thread=False),
+            "closing": Provide(lambda: closing, sync_to_thread=False),
+            "log_throttle": Provide(lambda: logs, sync_to_thread=False),
+            "claim_desk": Provide(lambda: desk, sync_to_thread=False),
+        },
+        exception_handlers={
+            PlatformError: on_platform_error,
+            HTTPException: on_http_error,
+            RecursionError: on_undecodable,
+            UnicodeDecodeError: on_undecodable,
+            Exception: on_unexpected,
+        },
+        after_exception=[tracer(platform)],
+        openapi_config=OpenAPIConfig(
+            title="Ferryman",
+            version=version("ferryman"),
+            openapi_router=ReferencePage.router(),
+            render_plugins=[ReferencePage()],
+            use_handler_docstrings=True,
+        ),
+        # Never cached by a proxy: a stale readiness, key or list is wrong.
+        cache_control=CacheControlHeader(no_store=True),
+        request_class=StrictRequest,
+        before_request=check_request,
+        request_max_body_size=settings.max_body_bytes,
+        logging_config=None,
+        debug=False,
+    )
+    if settings.clock == "virtual":
+        api.asgi_handler = CallLog(api.asgi_handler, platform)
+    api.asgi_handler = WrongTokens(api.asgi_handler, platform.metrics, monotonic)
+    if isinstance(platform.objects, LocalStore):
+        api.asgi_handler = ObjectsApp(platform.objects, platform.database.now, api.asgi_handler)
+    api.asgi_handler = StallGuard(api.asgi_handler, settings.stall_seconds)
+    # Outermost, so that requests without a route are logged too.
+    api.asgi_handler = RequestLog(api.asgi_handler)
+    return api

@@ -1,0 +1,75 @@
+"""Where agents wait for work: one look into the database for all of them, however many wait."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+import structlog
+
+from ferryman.errors import OutsideError
+from ferryman.services import listener
+from ferryman.services.platform import Platform, wait_for_event
+from ferryman.store.claim import Offer
+from ferryman.wire.listener import ClaimRequest
+
+log = structlog.get_logger("ferryman.claims")
+
+_LOOK_SECONDS = 0.25
+
+
+class ClaimDesk:
+    """Wakes the agents of one process for which there is something to claim.
+
+    ``closing`` wakes all of them.
+    """
+
+    def __init__(self, platform: Platform, closing: asyncio.Event) -> None:
+        self._platform = platform
+        self._closing = closing
+        # Insertion order is the order in which they came, and are woken.
+        self._waiting: dict[asyncio.Event, tuple[UUID, ClaimRequest]] = {}
+        self._looking: asyncio.Task[None] | None = None
+
+    @asynccontextmanager
+    async def wait(self, app_id: UUID, request: ClaimRequest) -> AsyncIterator[asyncio.Event]:
+        """Wait in the block; the event is set when it is time to claim, or to leave."""
+        woken = asyncio.Event()
+        self._waiting[woken] = app_id, request
+        if self._looking is None:
+            self._looking = asyncio.create_task(self._look())
+        try:
+            yield woken
+        finally:
+            self._waiting.pop(woken, None)
+
+    async def _look(self) -> None:
+        try:
+            while self._waiting:
+                if await wait_for_event(self._closing, _LOOK_SECONDS):
+                    for woken in self._waiting:
+                        woken.set()
+                    return
+                await self._wake()
+        finally:
+            self._looking = None
+
+    async def _wake(self) -> None:
+        waiting = {woken: each for woken, each in self._waiting.items() if not woken.is_set()}
+        if not waiting:
+            return
+        try:
+            offers = Counter(await listener.offers(self._platform, waiting.values()))
+        except OutsideError as exc:
+            log.warning("claims.wait", code=exc.code)
+            return
+        except Exception:
+            log.exception("claims.failed")
+            return
+        for woken, (app_id, request) in waiting.items():
+            for offer in (Offer(app_id, request.agent_id), Offer(app_id, None)):
+                if offers[offer] > 0:
+                    offers[offer] -= 1
+                    woken.set()
+                    break

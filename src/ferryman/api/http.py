@@ -1,0 +1,36 @@
+"""Parts of HTTP that the framework leaves to us: ``Range`` (RFC 9110, section 14), disconnects."""
+
+import re
+
+from litestar.types import Receive
+
+from ferryman import refusals
+
+_SINGLE = re.compile(r"bytes=(\d{0,19})-(\d{0,19})", re.ASCII)
+
+
+def byte_range(header: str | None, size: int) -> tuple[int, int] | None:
+    """Return the requested bytes as (start, end), end excluded; None means the whole file.
+
+    Several ranges, other units and malformed headers are ignored, as the RFC allows. Raises
+    ``Invalid`` (``range_not_satisfiable``) if the range holds no byte of the file.
+    """
+    match = _SINGLE.fullmatch(header.strip()) if header else None
+    if match is None or match.group(1) == match.group(2) == "":
+        return None
+    first, last = match.groups()
+    if not first:
+        start, end = max(size - int(last), 0), size
+    else:
+        start, end = int(first), min(int(last) + 1, size) if last else size
+        if last and int(last) < start:
+            return None
+    if start >= end:
+        raise refusals.request.RANGE_NOT_SATISFIABLE(size=size, header=header)
+    return start, end
+
+
+async def disconnected(receive: Receive) -> None:
+    """Return once the client has disconnected: sending does not fail then, so we poll for it."""
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,56 @@
+"""Mappings, for the operator: load, compare and find missing ones."""
+
+from typing import Annotated, Any
+
+from litestar import Request, get, put
+from litestar.params import QueryParameter
+
+from ferryman.api.mapping_rows import read_rows
+from ferryman.api.parameters import Author, Cursor, Id, OfNamespace, OwnPlatform, PageSize
+from ferryman.services import mapping_load, mapping_report
+from ferryman.wire.mapping import DifferencePage, MissingPage
+from ferryman.wire.migration import MappingCounts
+
+_Against = Annotated[str, QueryParameter(min_length=1)]
+
+
+@put("/migrations/{migration_id:str}/mappings", request_max_body_size=None)
+async def load_mappings(
+    request: Request[Any, Any, Any],
+    platform: OwnPlatform,
+    actor: Author,
+    migration_id: Id,
+) -> MappingCounts:
+    """Load mappings as NDJSON, or as CSV by its Content-Type; the last row of a key wins."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    rows = read_rows(request.stream(), csv_form=kind == "text/csv")
+    return await mapping_load.load(platform, migration_id, rows, actor)
+
+
+@get("/migrations/{migration_id:str}/mappings/diff")
+async def diff_mappings(
+    platform: OwnPlatform,
+    migration_id: Id,
+    against: _Against,
+    namespace: OfNamespace = None,
+    cursor: Cursor = None,
+    size: PageSize = None,
+) -> DifferencePage:
+    """List mappings added, changed or missing compared to another migration of the scope."""
+    return await mapping_report.differences(
+        platform, migration_id, against, namespace=namespace, cursor=cursor, size=size
+    )
+
+
+@get("/transfers/{transfer_id:str}/mappings/missing")
+async def missing_mappings(
+    platform: OwnPlatform,
+    transfer_id: Id,
+    namespace: OfNamespace = None,
+    cursor: Cursor = None,
+    size: PageSize = None,
+) -> MissingPage:
+    """List the keys that were looked up and not found, by namespace, with samples."""
+    return await mapping_report.missing_page(
+        platform, transfer_id, namespace=namespace, cursor=cursor, size=size
+    )

@@ -1,0 +1,74 @@
+"""Give up clients that neither send nor take anything for a while."""
+
+import asyncio
+from typing import Any
+
+import structlog
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from ferryman import refusals
+
+log = structlog.get_logger("ferryman.api")
+
+
+class StalledError(Exception):
+    """The client took nothing of its answer for too long; the connection is closed."""
+
+
+class StallGuard:
+    """ASGI middleware that bounds each wait for a piece of a body, and for room to send one.
+
+    ``seconds`` is the longest time without progress. A body that does not come is refused with
+    ``body_stalled``; an answer that is not taken ends the connection. Waiting for an event, with
+    nothing to send and the body received, is not bounded. A client that leaves before its body is
+    whole raises ``client_disconnected``, which nobody is answered.
+    """
+
+    def __init__(self, app: ASGIApp, seconds: float) -> None:
+        self._app = app
+        self._seconds = seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, with both bounds."""
+        if scope["type"] != ScopeType.HTTP:
+            await self._app(scope, receive, send)
+            return
+        client = _Client(receive, send, self._seconds)
+        await self._app(scope, client.receive, client.send)
+
+
+class _Client:
+    """Both directions of one request."""
+
+    def __init__(self, receive: Receive, send: Send, seconds: float) -> None:
+        self._receive, self._send, self._seconds = receive, send, seconds
+        self._received = self._gone = self._stalled = False
+
+    async def receive(self) -> Any:
+        if self._received:
+            return await self._receive()
+        try:
+            async with asyncio.timeout(self._seconds):
+                message = await self._receive()
+        except TimeoutError:
+            self._received = True  # the rest is not waited for again
+            raise refusals.request.BODY_STALLED(seconds=self._seconds) from None
+        if message["type"] != "http.request":
+            self._gone = True
+            raise refusals.request.DISCONNECTED()
+        self._received = not message["more_body"]
+        return message
+
+    async def send(self, message: Message) -> None:
+        if self._gone:
+            return  # nobody is there: logged as broken off
+        if self._stalled:
+            raise StalledError
+        try:
+            async with asyncio.timeout(self._seconds):
+                await self._send(message)
+        except TimeoutError:
+            self._stalled = True
+            log.warning("answer.stalled", seconds=self._seconds)
+            raise StalledError from None

@@ -1,0 +1,95 @@
+"""The timeline of a transfer, for the operator: a page of it, or a stream."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from time import monotonic
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from litestar import Request, Response, get
+from litestar.di import NamedDependency
+from litestar.params import QueryParameter
+from litestar.response import ServerSentEvent, ServerSentEventMessage
+
+from ferryman.api.admin_auth import Doorkeeper
+from ferryman.api.parameters import Closing, Cursor, Id, OwnPlatform, PageSize
+from ferryman.services import timeline, transfer
+from ferryman.wire.transfer import TimelineEntry
+
+_EntryKind = Annotated[
+    str | None,
+    QueryParameter(
+        name="kind",
+        min_length=1,
+        description="Only entries of this kind, such as `attempt.failed`, or of a noun, such as "
+        "`attempt`.",
+    ),
+]
+
+
+@get("/transfers/{transfer_id:str}/timeline")
+async def get_timeline(
+    request: Request[Any, Any, Any],
+    platform: OwnPlatform,
+    closing: Closing,
+    doorkeeper: NamedDependency[Doorkeeper],
+    transfer_id: Id,
+    kind: _EntryKind = None,
+    cursor: Cursor = None,
+    size: PageSize = None,
+) -> Response[Any]:
+    """List what happened, in order; `Accept: text/event-stream` also streams what happens next."""
+    if "text/event-stream" not in request.headers.get("accept", ""):
+        page = await timeline.page(platform, transfer_id, kind=kind, cursor=cursor, size=size)
+        return Response(page)
+    await transfer.view(platform, transfer_id)  # refuse before the stream has begun
+    last = request.headers.get("last-event-id", "0")
+    after = int(last) if last.isdecimal() and len(last) < 19 else 0
+    entries = timeline.follow(platform, transfer_id, after, closing, kind=kind)
+    return ServerSentEvent(_events(entries, lambda: doorkeeper.still_admits(request)))
+
+
+async def _events(
+    entries: AsyncIterator[TimelineEntry], admitted: Callable[[], Awaitable[bool]]
+) -> AsyncIterator[ServerSentEventMessage]:
+    checked = monotonic()
+    async for entry in with_heartbeat(entries):
+        if monotonic() - checked >= _RECHECK_SECONDS:
+            if not await admitted():
+                return  # the token was revoked or expired meanwhile
+            checked = monotonic()
+        if entry is None:
+            yield ServerSentEventMessage(data=None, comment="")
+            continue
+        yield ServerSentEventMessage(
+            data=msgspec.json.encode(entry).decode(), id=str(entry.seq), event=entry.kind
+        )
+
+
+T = TypeVar("T")
+
+_RECHECK_SECONDS = 3.5
+"""A stream ends within 5 seconds of its token."""
+
+HEARTBEAT_SECONDS = 4.0
+"""Shorter than the 50 to 60 seconds of silence after which proxies cut a connection."""
+
+
+async def with_heartbeat(
+    items: AsyncIterator[T], seconds: float = HEARTBEAT_SECONDS
+) -> AsyncIterator[T | None]:
+    """Yield ``items`` as they come, and None whenever ``seconds`` pass without one."""
+    coming = asyncio.ensure_future(anext(items, None))
+    try:
+        while True:
+            done, _ = await asyncio.wait({coming}, timeout=seconds)
+            if not done:
+                yield None
+                continue
+            item = coming.result()
+            if item is None:
+                return
+            yield item
+            coming = asyncio.ensure_future(anext(items, None))
+    finally:
+        coming.cancel()

@@ -1,0 +1,101 @@
+"""Transfers, for the operator: find, view, cancel and re-run them."""
+
+from typing import Annotated
+
+from litestar import get, post
+from litestar.params import QueryParameter
+
+from ferryman.api.parameters import Author, Cursor, Id, OfCustomer, OwnPlatform, PageSize
+from ferryman.services import diagnosis, finding, transfer, transfer_command, transfer_list
+from ferryman.vocab import IdKind, TransferStatus
+from ferryman.wire.transfer import (
+    FoundIds,
+    RerunAnswer,
+    TransferExplanation,
+    TransferPage,
+    TransferView,
+)
+
+_Status = Annotated[
+    TransferStatus | None,
+    QueryParameter(name="status", description="Only transfers in this status."),
+]
+_App = Annotated[str | None, QueryParameter(name="cloudAppKey")]
+_Migration = Annotated[str | None, QueryParameter(name="migrationId")]
+_From = Annotated[int | None, QueryParameter(name="from")]
+_To = Annotated[int | None, QueryParameter(name="to")]
+_Kind = Annotated[IdKind, QueryParameter(name="kind", description="What the id identifies.")]
+_Prefix = Annotated[
+    str | None,
+    QueryParameter(
+        name="prefix",
+        description="The start of the id. Without it, only the newest id.",
+    ),
+]
+_Suffix = Annotated[
+    str | None,
+    QueryParameter(name="suffix", description="The end of the id, besides its prefix."),
+]
+
+
+@get("/transfers")
+async def list_transfers(
+    platform: OwnPlatform,
+    actor: Author,
+    *,
+    transfer_status: _Status = None,
+    cloud_app_key: _App = None,
+    migration_id: _Migration = None,
+    created_from: _From = None,
+    created_to: _To = None,
+    customer: OfCustomer = None,
+    cursor: Cursor = None,
+    size: PageSize = None,
+) -> TransferPage:
+    """List transfers, newest first, by status, app, migration or time."""
+    wanted = transfer_list.TransferQuery(
+        status=transfer_status,
+        app=cloud_app_key,
+        migration_id=migration_id,
+        since=created_from,
+        to=created_to,
+        customer=customer,
+    )
+    return await transfer_list.page(platform, wanted, actor, cursor=cursor, size=size)
+
+
+@get("/ids")
+async def find_ids(
+    platform: OwnPlatform,
+    actor: Author,
+    kind: _Kind,
+    prefix: _Prefix = None,
+    suffix: _Suffix = None,
+) -> FoundIds:
+    """List up to 20 ids of a kind with a prefix; without a prefix, only the newest id."""
+    return await finding.find(platform, kind, actor, prefix=prefix, suffix=suffix)
+
+
+@get("/transfers/{transfer_id:str}")
+async def get_transfer(platform: OwnPlatform, transfer_id: Id) -> TransferView:
+    """Return status, progress, deadline and what last moved it, counts and bytes of a transfer."""
+    return await transfer.view(platform, transfer_id)
+
+
+@post("/transfers/{transfer_id:str}/cancel", status_code=200)
+async def cancel_transfer(platform: OwnPlatform, actor: Author, transfer_id: Id) -> TransferView:
+    """Request cancellation; the app has 60 minutes to clean up."""
+    await transfer_command.cancel(platform, transfer_id, actor)
+    return await transfer.view(platform, transfer_id)
+
+
+@post("/transfers/{transfer_id:str}/rerun", status_code=200)
+async def rerun_transfer(platform: OwnPlatform, actor: Author, transfer_id: Id) -> RerunAnswer:
+    """Re-run a FAILED, INCOMPLETE or TIMED_OUT transfer under a new id."""
+    return await transfer_command.rerun(platform, transfer_id, actor)
+
+
+@get("/transfers/{transfer_id:str}/explain")
+async def explain_transfer(platform: OwnPlatform, transfer_id: Id) -> TransferExplanation:
+    """Return the chain from the migration to its end, even for a transfer that never started."""
+    return await diagnosis.explain_transfer(platform, transfer_id)

@@ -1,0 +1,56 @@
+"""``ferryman key``: list and rotate the signing keys."""
+
+from typing import Annotated
+
+import typer
+
+from ferryman.cli.clock import read_duration
+from ferryman.cli.command import command
+from ferryman.cli.session import Session
+from ferryman.client.text import instant, lines_of, table
+from ferryman.wire.key import KeySet, SealedSecrets
+
+app = typer.Typer(help="List and rotate the keys that sign tokens.", no_args_is_help=True)
+
+
+@command(app, "list")
+def list_keys(session: Session) -> None:
+    """List the signing keys that count; remotes find them in /.well-known/jwks.json."""
+    session.show(session.admin.keys.list(), _text)
+
+
+@command(app, "rotate")
+def rotate(
+    session: Session,
+    *,
+    grace: Annotated[
+        str,
+        typer.Option(
+            "--grace", metavar="DURATION", help="How long the old key counts; 0 if it has leaked."
+        ),
+    ] = "2h",
+) -> None:
+    """Sign with a new key from now on; until the grace period ends, both keys count."""
+    session.show(session.admin.keys.rotate(int(read_duration(grace))), _text)
+
+
+@command(app, "seal")
+def seal(session: Session) -> None:
+    """Encrypt all stored secrets with the first key of FERRYMAN_SECRET_KEY_FILE.
+
+    Do it after you gave the platform its first key, or a new one in front of the old one.
+    """
+
+    def text(sealed: SealedSecrets) -> str:
+        state = "encrypted" if sealed.encrypted else "stored as they are, without a key"
+        return lines_of({"secrets": sealed.secrets, "state": state})
+
+    session.show(session.admin.keys.seal(), text)
+
+
+def _text(found: KeySet) -> str:
+    rows = (
+        (key.kid, "signs" if key.signs else f"counts until {instant(key.expires_at)}")
+        for key in found.keys
+    )
+    return table(("KEY", "STATE"), rows)

@@ -1,0 +1,1 @@
+"""``ferryman app``: register, install and list apps."""

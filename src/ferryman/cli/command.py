@@ -1,0 +1,131 @@
+"""Add shared options to commands.
+
+A parameter of a command whose type is a dataclass is a block of options: each field becomes an
+option of the command, listed after the command's own.
+"""
+
+import inspect
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Annotated, Any, ParamSpec, TypeVar, get_type_hints
+
+import typer
+from typer.core import TyperCommand
+
+from ferryman.cli.app_session import AppSession
+from ferryman.cli.ids import FullIds, Shown, shown_ids
+from ferryman.cli.output.printing import print_json
+from ferryman.cli.session import Session
+from ferryman.client.pages import Fetch, gather
+from ferryman.client.text import table
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_SESSIONS = (Session, AppSession)
+
+
+@dataclass(frozen=True)
+class Paging:
+    """The options that select a part of a list."""
+
+    limit: Annotated[
+        int, typer.Option("--limit", min=1, metavar="N", help="Maximum number to show.")
+    ] = 100
+    cursor: Annotated[
+        str | None, typer.Option("--cursor", help="Continue an earlier list from here.")
+    ] = None
+    everything: Annotated[bool, typer.Option("--all", help="Show everything.")] = False
+
+    def show(
+        self,
+        session: Session,
+        fetch: Fetch[T],
+        heads: Sequence[str],
+        row: Callable[[T], Sequence[object]],
+    ) -> None:
+        """Print a list as a table, or as one document ``{items, nextCursor}``."""
+        items, following = gather(fetch, None if self.everything else self.limit, self.cursor)
+        if session.as_json:
+            print_json({"items": items, "nextCursor": following})
+            return
+        typer.echo(table(heads, map(row, items)) if items else "None.")
+        if following is not None:
+            typer.echo(f"More: --cursor {following}, or --all.", err=True)
+
+
+@dataclass(frozen=True)
+class IdOptions:
+    """The options for showing ids."""
+
+    full_ids: FullIds = False
+
+    @property
+    def shown(self) -> Shown:
+        """Return the function that formats ids in the command's output."""
+        return shown_ids(full=self.full_ids)
+
+
+def command(
+    app: typer.Typer, name: str, cls: type[TyperCommand] | None = None
+) -> Callable[[Callable[P, None]], Callable[P, None]]:
+    """Add a function to ``app`` as the command ``name``, its blocks of options expanded.
+
+    A refusal, or a platform that does not answer, ends a command with a session as that session
+    explains it.
+    """
+
+    def add(function: Callable[P, None]) -> Callable[P, None]:
+        app.command(name, cls=cls, help=_paragraphs(function))(_expanded(function))
+        return function
+
+    return add
+
+
+def _paragraphs(function: Callable[..., None]) -> str:
+    """Return the docstring with each paragraph on one line, for a terminal of any width."""
+    text = inspect.getdoc(function) or ""
+    return "\n\n".join(" ".join(each.split()) for each in text.split("\n\n"))
+
+
+def _expanded(function: Callable[..., None]) -> Callable[..., None]:
+    """Return the same command with an option for each field of a block."""
+    signature = inspect.signature(function, eval_str=True)
+    blocks: dict[str, Any] = {}
+    shown: list[inspect.Parameter] = []
+    for name, parameter in signature.parameters.items():
+        if is_dataclass(parameter.annotation):
+            blocks[name] = parameter.annotation
+        else:
+            shown.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
+    # Where the platform is comes last: it is the same everywhere.
+    for block in sorted(blocks.values(), key=lambda each: issubclass(each, _SESSIONS)):
+        shown += _options(block)
+
+    def run(**given: Any) -> None:
+        made = {
+            name: block(**{each.name: given.pop(each.name) for each in fields(block)})
+            for name, block in blocks.items()
+        }
+        session = next((each for each in made.values() if isinstance(each, _SESSIONS)), None)
+        with nullcontext() if session is None else session.explained():
+            function(**given, **made)
+
+    run.__name__ = function.__name__
+    run.__annotations__ = {each.name: each.annotation for each in shown}
+    run.__signature__ = signature.replace(parameters=shown)  # type: ignore[attr-defined]
+    return run
+
+
+def _options(block: Any) -> list[inspect.Parameter]:
+    hints = get_type_hints(block, include_extras=True)
+    return [
+        inspect.Parameter(
+            each.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=each.default,
+            annotation=hints[each.name],
+        )
+        for each in fields(block)
+    ]

@@ -1,0 +1,1 @@
+"""``ferryman dev``: the platform and one app, on a laptop."""

@@ -1,0 +1,1 @@
+"""``ferryman faults`` and ``test-handler``: an app's handler under faults."""

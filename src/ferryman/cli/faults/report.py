@@ -1,0 +1,111 @@
+"""Report the results of ``ferryman test-handler``: failing plans, their effects, the fix."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ferryman.client.text import clean
+
+if TYPE_CHECKING:
+    from ferryman.devtools.faults.search import Failure
+    from ferryman.domain.fault_oracle import Observation
+    from ferryman.domain.fault_plan import FaultPlan
+
+_NO_STATE = "No state was compared: set --state or --state-function to compare stored data.\n"
+
+
+def spelled(plan: "FaultPlan") -> str:
+    """Return a fault plan in one line."""
+    return ", ".join(map(str, plan))
+
+
+def calm_line(calm: "Observation") -> str:
+    """Return the results of the calm runs, and the calls refused in the first of them."""
+    events, calls = len(calm.sent), calm.counts.get("any", 0)
+    said = "" if calm.state is None else f", {len(calm.state.splitlines())} lines of state"
+    line = f"Two calm runs: {calm.status.value}, {events} events, {calls} calls{said}."
+    if calm.refused:
+        line += f"\nRefused in the calm run: {', '.join(map(str, calm.refused))}."
+    return clean(line)
+
+
+def text(calm: "Observation", finds: "Sequence[Failure]", runs: int, save: Path | None) -> str:
+    """Return the whole report as text."""
+    unseen = _NO_STATE if calm.state is None else ""
+    if not finds:
+        return f"{unseen}The handler passed: {runs} runs, no problems found."
+    parts = []
+    for number, found in enumerate(finds):
+        if found.harmless:
+            head = "No data was affected, but the handler fails under these faults"
+        else:
+            head = "It also fails under these" if number else "The handler fails under these faults"
+        parts += ["", f"{head}:"] if number else [f"{unseen}{head} ({runs} runs):"]
+        parts += _told(calm, found)
+    if save is not None:
+        what = "The first is written" if len(finds) > 1 else "Written"
+        parts += ["", f"{what} to {save}; to run it again: --replay {save}"]
+    return clean("\n".join(parts))
+
+
+def _told(calm: "Observation", found: "Failure") -> list[str]:
+    from ferryman.domain.fault_plan import words
+
+    parts = [f"  {n}. {words(step)}  [{step}]" for n, step in enumerate(found.plan, 1)]
+    parts += ["", "What went wrong"]
+    for complaint in found.complaints:
+        parts += [f"  {complaint.what}  [{complaint.kind}]", f"    fix  {complaint.fix}"]
+    if lines := _difference(calm, found):
+        parts += ["", "The state: - calm, + with these faults", *(f"  {line}" for line in lines)]
+    parts += ["", "What happened", *(f"  {line}" for line in _lines(found))]
+    if not found.shortest:
+        parts += ["", "A shorter plan may exist: the runs for shortening were used up."]
+    return parts
+
+
+def failure(found: "Failure") -> dict[str, Any]:
+    """Return a fault plan that failed, for programs and files."""
+    from ferryman.domain.fault_plan import words
+
+    return {
+        "plan": [str(step) for step in found.plan],
+        "shortest": found.shortest,
+        "harmless": found.harmless,
+        "steps": [words(step) for step in found.plan],
+        "complaints": [
+            {"kind": each.kind, "what": each.what, "fix": each.fix} for each in found.complaints
+        ],
+        "timeline": _lines(found),
+    }
+
+
+def document(calm: "Observation", finds: "Sequence[Failure]", runs: int) -> dict[str, Any]:
+    """Return the whole report as one JSON document."""
+    return {
+        "passed": not finds,
+        "runs": runs,
+        "stateCompared": calm.state is not None,
+        "refusedInCalmRun": [
+            {"call": each.call, "status": each.status, "code": each.code} for each in calm.refused
+        ],
+        "finds": [
+            {
+                **failure(found),
+                "difference": _difference(calm, found),
+                "status": found.seen.status.value,
+            }
+            for found in finds
+        ],
+    }
+
+
+def _difference(calm: "Observation", found: "Failure") -> list[str]:
+    from ferryman.domain.fault_oracle import difference
+
+    if calm.state is None or found.seen.state is None:
+        return []
+    return difference(calm.state, found.seen.state).splitlines()
+
+
+def _lines(found: "Failure") -> list[str]:
+    return [line for text in found.seen.timeline for line in text.splitlines()]

@@ -1,0 +1,1 @@
+"""``ferryman migrate`` and ``plan``: a whole migration of files on this machine."""

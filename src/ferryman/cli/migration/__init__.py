@@ -1,0 +1,1 @@
+"""``ferryman migration`` and ``mapping``: plan migrations, start them, load mappings."""

@@ -1,0 +1,162 @@
+"""``ferryman migration``: plan, start and list migrations."""
+
+from typing import Annotated
+
+import typer
+
+from ferryman.cli.command import IdOptions, Paging, command
+from ferryman.cli.ids import HELP, OfApp, OfCustomer, Shown
+from ferryman.cli.session import Session
+from ferryman.client.text import instant, lines_of, minute, table
+from ferryman.devtools.migrate.plan import container_of
+from ferryman.vocab import IdKind, TransferStatus
+from ferryman.wire.migration import Container, MigrationRequest, MigrationView
+
+app = typer.Typer(help="Plan, start and run migrations.", no_args_is_help=True)
+
+MigrationId = Annotated[str, typer.Argument(help=f"The migration: {HELP}.", show_default=False)]
+Name = Annotated[str, typer.Option("--name", help="Name of the migration.")]
+Site = Annotated[str, typer.Option("--site", help="URL of the cloud site.")]
+Source = Annotated[str, typer.Option("--source", help="Id of the source server.")]
+Apps = Annotated[
+    list[str],
+    typer.Option("--app", help="Key of a cloud app, or KEY@ENVIRONMENT; once for each app."),
+]
+Containers = Annotated[
+    list[str] | None,
+    typer.Option("--container", help="Selected container: TYPE:KEY[:NAME], or Site; repeatable."),
+]
+
+Customer = Annotated[
+    str | None,
+    typer.Option("--customer", help="Whose migration it is, where your token is for several."),
+]
+
+
+@command(app, "create")
+def create(
+    session: Session,
+    *,
+    name: Name,
+    site: Site,
+    source: Source,
+    apps: Apps,
+    containers: Containers = None,
+    customer: Customer = None,
+) -> None:
+    """Create a migration with a READY transfer for each app; nothing runs yet."""
+    request = request_of(name, site, source, apps, containers, customer)
+    session.show(session.admin.migrations.create(request), migration_text)
+
+
+@command(app, "start")
+def start(session: Session, migration: MigrationId) -> None:
+    """Offer the transfers to their agents; starting twice changes nothing."""
+    migration = session.resolve(IdKind.MIGRATION, migration)
+    session.show(session.admin.migrations.start(migration), migration_text)
+
+
+@command(app, "show")
+def show(session: Session, migration: MigrationId) -> None:
+    """Show a migration with the transfer of each app."""
+    migration = session.resolve(IdKind.MIGRATION, migration)
+    session.show(session.admin.migrations.get(migration), migration_text)
+
+
+@command(app, "list")
+def list_migrations(
+    session: Session,
+    paging: Paging,
+    ids: IdOptions,
+    *,
+    name: Annotated[
+        str | None, typer.Option("--name", help="Only those with this text in their name.")
+    ] = None,
+    status: Annotated[
+        TransferStatus | None,
+        typer.Option(
+            "--status", metavar="STATUS", help="Only those with a transfer in this status."
+        ),
+    ] = None,
+    app_name: OfApp = None,
+    customer: OfCustomer = None,
+) -> None:
+    """List migrations, newest first."""
+    heads = ("MIGRATION", "NAME", "SITE", "SOURCE", "CREATED", "STARTED", "TRANSFERS")
+    paging.show(
+        session,
+        lambda after, size: session.admin.migrations.list(
+            after, size, name=name, status=status, app=app_name, customer=customer
+        ),
+        heads,
+        lambda view: _row(view, ids.shown),
+    )
+
+
+def parse_container(text: str) -> Container:
+    """Read ``TYPE:KEY[:NAME]``; only a Site needs no key."""
+    try:
+        return container_of(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--container") from None
+
+
+def request_of(
+    name: str,
+    site: str,
+    source: str,
+    apps: list[str],
+    containers: list[str] | None,
+    customer: str | None = None,
+) -> MigrationRequest:
+    """Build the request; raise a usage error if a container is malformed."""
+    return MigrationRequest(
+        name=name,
+        cloud_url=site,
+        source_id=source,
+        apps=apps,
+        containers=[parse_container(text) for text in containers or []],
+        customer=customer,
+    )
+
+
+def migration_text(view: MigrationView) -> str:
+    """Write a migration, and a table of its transfers."""
+    fields = {
+        "migration": f"{view.migration_id}  {view.name}",
+        "scope": view.migration_scope_id,
+        "customer": view.customer if view.customer != "default" else None,
+        "source": view.source_id,
+        "site": view.cloud_url,
+        "created": instant(view.created_at),
+        "started": instant(view.started_at) or "not yet",
+    }
+    named = any(each.transfer_name for each in view.transfers)
+    rows = (
+        (
+            each.cloud_app_key,
+            each.environment,
+            *([each.transfer_name] if named else []),
+            each.status,
+            each.transfer_id,
+        )
+        for each in view.transfers
+    )
+    name = ["NAME"] if named else []
+    heads = ("APP", "ENVIRONMENT", *name, "STATUS", "TRANSFER")
+    return f"{lines_of(fields)}\n{table(heads, rows)}"
+
+
+def _row(view: MigrationView, ids: Shown) -> tuple[object, ...]:
+    transfers = (
+        f"{each.cloud_app_key} ({each.environment}) {each.status}" for each in view.transfers
+    )
+    return (
+        ids(view.migration_id),
+        view.name,
+        view.cloud_url,
+        view.source_id,
+        minute(view.created_at),
+        minute(view.started_at),
+        ", ".join(transfers),
+    )

@@ -1,0 +1,121 @@
+"""``ferryman mapping``: load mappings, and see which are missing or differ."""
+
+from typing import Annotated
+
+import typer
+
+from ferryman.cli.command import Paging, command
+from ferryman.cli.ids import HELP
+from ferryman.cli.output.printing import print_json
+from ferryman.cli.session import Session
+from ferryman.client.mapping_file import Form, counts_text, send_file
+from ferryman.client.text import clean, instant
+from ferryman.vocab import IdKind
+from ferryman.wire.mapping import MissingKeys
+
+app = typer.Typer(
+    help="Load mappings of server ids to cloud ids, and see which are missing or differ.",
+    no_args_is_help=True,
+)
+
+
+OfNamespace = Annotated[str | None, typer.Option("--namespace", help="Only this namespace.")]
+
+
+@app.callback()
+def mapping() -> None:
+    """Load mappings of server ids to cloud ids, and see which are missing or differ."""
+
+
+@command(app, "load")
+def load(
+    session: Session,
+    migration: Annotated[str, typer.Argument(help=f"The migration: {HELP}.")],
+    file: Annotated[str, typer.Argument(help="File to load, or - for standard input.")],
+    form: Annotated[
+        Form | None,
+        typer.Option(
+            "--format",
+            help="Format of the file; by default csv for *.csv, else ndjson.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Load mappings from a file of any size: rows of namespace, serverKey, cloudKey.
+
+    All rows are stored, or none if one is wrong; the last row for a key wins. In CSV the first line
+    may name the columns, including those of the migration assistants (entityType,serverId,cloudId),
+    and blanks around values are dropped; NDJSON keeps them.
+    """
+    migration = session.resolve(IdKind.MIGRATION, migration)
+    # Asked first, so that a wrong id is found before gigabytes are on their way.
+    view = session.admin.migrations.get(migration)
+    counts = send_file(session.admin, migration, file, form)
+    if session.as_json:
+        print_json(counts)
+        return
+    apps = ", ".join(f"{each.cloud_app_key} ({each.environment})" for each in view.transfers)
+    typer.echo(clean(f"{view.name}: {apps} on {view.cloud_url}"))
+    typer.echo(counts_text(counts))
+
+
+@command(app, "missing")
+def missing(
+    session: Session,
+    paging: Paging,
+    transfer: Annotated[str, typer.Argument(help=f"The transfer: {HELP}.")],
+    *,
+    namespace: OfNamespace = None,
+) -> None:
+    """List, by namespace, how many distinct keys the transfer did not find, with examples.
+
+    Keys in a form that no mapping of their namespace has are listed separately, with the nearest
+    form that exists.
+    """
+    heads = ("NAMESPACE", "KEYS", "LAST ASKED FOR", "WRONG FORM", "SUCH AS")
+    transfer = session.resolve(IdKind.TRANSFER, transfer)
+    paging.show(
+        session,
+        lambda after, size: session.admin.transfers.missing_mappings(
+            transfer, after, size, namespace=namespace
+        ),
+        heads,
+        _missing_row,
+    )
+
+
+@command(app, "diff")
+def diff(
+    session: Session,
+    paging: Paging,
+    migration: Annotated[str, typer.Argument(help=f"The migration: {HELP}.")],
+    against: Annotated[
+        str, typer.Argument(help="Earlier migration of the same scope, given the same way.")
+    ],
+    *,
+    namespace: OfNamespace = None,
+) -> None:
+    """List the mappings that were added, changed or are missing since an earlier migration."""
+    heads = ("WHAT", "NAMESPACE", "SERVER KEY", "OLD", "NEW")
+    migration = session.resolve(IdKind.MIGRATION, migration)
+    against = session.resolve(IdKind.MIGRATION, against)
+    paging.show(
+        session,
+        lambda after, size: session.admin.migrations.diff_mappings(
+            migration, against, after, size, namespace=namespace
+        ),
+        heads,
+        lambda each: (
+            each.kind.value,
+            each.namespace,
+            each.server_key,
+            each.old_cloud_key,
+            each.new_cloud_key,
+        ),
+    )
+
+
+def _missing_row(each: MissingKeys) -> tuple[object, ...]:
+    count = str(each.count) if each.exact else f"about {each.count}"
+    form = f"nearest: {each.nearest or each.expected}" if each.wrong_form else None
+    return (each.namespace, count, instant(each.asked_at), form, ", ".join(each.sample[:3]))

@@ -1,0 +1,1 @@
+"""Show results: documents, tables, lines, progress bars."""

@@ -1,0 +1,1 @@
+"""``ferryman record`` and ``replay``: record what an app saw, and replay it."""

@@ -1,0 +1,210 @@
+"""``ferryman message``: show and redeliver events of a cloud app."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from ferryman.cli.clock import read_duration
+from ferryman.cli.command import IdOptions, Paging, command
+from ferryman.cli.ids import HELP, OfApp, OfCustomer
+from ferryman.cli.output.printing import print_json
+from ferryman.cli.session import Session
+from ferryman.client.explanation import chain_lines
+from ferryman.client.text import clean, event_name, instant, lines_of, minute, place_of
+from ferryman.vocab import IdKind
+from ferryman.wire.redelivery import RedeliveryRequest
+from ferryman.wire.transfer import AttemptView, MessagePage, MessageView
+
+app = typer.Typer(help="Show messages, and deliver them again.", no_args_is_help=True)
+
+Since = Annotated[
+    str | None,
+    typer.Option("--since", help="Only those created at most this long ago, such as 2h or 3d."),
+]
+Until = Annotated[
+    str | None,
+    typer.Option("--until", help="Only those created at least this long ago, such as 2h or 3d."),
+]
+MessageId = Annotated[str, typer.Argument(help=f"The message: {HELP}.", show_default=False)]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The options that select messages among those that were given up."""
+
+    transfer: Annotated[
+        str | None, typer.Option("--transfer", help=f"Only this transfer: {HELP}.")
+    ] = None
+    app_name: OfApp = None
+    since: Since = None
+    until: Until = None
+    customer: OfCustomer = None
+
+    def __bool__(self) -> bool:
+        """Return whether any option is set."""
+        return any((self.transfer, self.app_name, self.since, self.until, self.customer))
+
+    def request(self, session: Session) -> RedeliveryRequest:
+        """Return the selection in the form of the platform's API."""
+        # Asked once: both ends of the range count from the same moment.
+        now = session.admin.clock.get().now if self.since or self.until else 0
+        return RedeliveryRequest(
+            transfer_id=session.resolve_some(IdKind.TRANSFER, self.transfer),
+            cloud_app_key=session.resolve_some(IdKind.APP, self.app_name),
+            since=instant_ago(self.since, now),
+            to=instant_ago(self.until, now),
+            customer=self.customer,
+        )
+
+
+@command(app, "show")
+def show(session: Session, message: MessageId) -> None:
+    """Show a message with all attempts to deliver it."""
+    message = session.resolve(IdKind.MESSAGE, message)
+    view = session.admin.messages.get(message)
+    _show(session, view)
+
+
+@command(app, "list")
+def list_messages(
+    session: Session,
+    selection: Selection,
+    paging: Paging,
+    ids: IdOptions,
+    *,
+    undelivered: Annotated[
+        bool,
+        typer.Option(
+            "--undelivered", help="List those that were given up; there is no other list yet."
+        ),
+    ] = False,
+) -> None:
+    """List the messages that were given up, oldest first, and count them."""
+    if not undelivered:
+        raise typer.BadParameter(
+            "Add --undelivered; `ferryman transfer messages` lists all messages of a transfer."
+        )
+
+    def row(view: MessageView) -> tuple[object, ...]:
+        event = event_name(view.event_type)
+        reason = (view.reason or "").partition("\n")[0]
+        return (
+            *(
+                ids.shown(view.message_id),
+                ids.shown(view.transfer_id),
+                event,
+                minute(view.created_at),
+            ),
+            *(len(view.attempts), reason),
+        )
+
+    heads = ("MESSAGE", "TRANSFER", "EVENT", "CREATED", "ATTEMPTS", "REASON")
+    wanted = selection.request(session)
+    totals: list[int] = []
+
+    def fetch(after: str | None, size: int) -> MessagePage:
+        page = session.admin.messages.list_undelivered(wanted, after, size)
+        totals.extend([] if page.total is None else [page.total])
+        return page
+
+    paging.show(session, fetch, heads, row)
+    if totals and not session.as_json:
+        typer.echo(f"{totals[0]} undelivered.", err=True)
+
+
+@command(app, "redeliver")
+def redeliver(
+    session: Session,
+    selection: Selection,
+    message: Annotated[
+        str | None, typer.Argument(help=f"One message: {HELP}.", show_default=False)
+    ] = None,
+) -> None:
+    """Deliver one message again, or all undelivered ones of a transfer, an app or a time.
+
+    They keep their ids. The exit status is 1 if there were some and none could be re-queued.
+    """
+    if bool(selection) == (message is not None):
+        raise typer.BadParameter(
+            "Give one MESSAGE, or select several with --transfer, --app, --since or --until."
+        )
+    if message is not None:
+        message = session.resolve(IdKind.MESSAGE, message)
+        view = session.admin.messages.redeliver(message)
+        _show(session, view)
+        return
+    wanted = selection.request(session)
+    answer = session.admin.messages.redeliver_all(wanted)
+    if session.as_json:
+        print_json(answer)
+    else:
+        typer.echo(lines_of({"redelivered": answer.redelivered, "left undelivered": answer.left}))
+    if answer.left:
+        typer.echo(
+            f"{answer.left} were skipped: acknowledged, or their transfers have settled.",
+            err=True,
+        )
+    raise typer.Exit(1 if answer.left and not answer.redelivered else 0)
+
+
+def instant_ago(ago: str | None, now: int) -> int | None:
+    """Return the time that long before ``now``; both in epoch milliseconds."""
+    return None if ago is None else max(0, now - round(read_duration(ago) * 1000))
+
+
+@command(app, "explain")
+def explain(session: Session, message: MessageId) -> None:
+    """Explain what happened to a message, and which link of the chain is broken first."""
+    message = session.resolve(IdKind.MESSAGE, message)
+    explanation = session.admin.messages.explain(message)
+    if session.as_json:
+        print_json(explanation)
+        return
+    view = session.admin.messages.get(message)
+    typer.echo(place_of(session.admin.transfers.get(view.transfer_id)))
+    typer.echo(lines_of({"message": view.message_id, "event": view.event_type}))
+    typer.echo("\n".join(chain_lines(explanation.links, explanation.broken)))
+
+
+def _show(session: Session, view: MessageView) -> None:
+    if session.as_json:
+        print_json(view)
+        return
+    typer.echo(place_of(session.admin.transfers.get(view.transfer_id)))
+    fields = {
+        "message": view.message_id,
+        "transfer": view.transfer_id,
+        "event": view.event_type,
+        "file": view.key,
+        "label": view.label,
+        "delivery": view.state.value,
+        "reason": view.reason,
+        "acknowledged": _acknowledged(view),
+        "created": instant(view.created_at),
+        "next attempt": instant(view.next_attempt_at),
+    }
+    typer.echo(lines_of(fields))
+    for attempt in view.attempts:
+        typer.echo(attempt_line(attempt))
+
+
+def _acknowledged(view: MessageView) -> str:
+    if view.acknowledgement is None:
+        return "not yet"
+    return f"{view.acknowledgement.value} at {instant(view.acknowledged_at)}"
+
+
+def attempt_line(attempt: AttemptView) -> str:
+    """Return one attempt as text: its start, duration and outcome."""
+    facts = (
+        attempt.target and f"to {attempt.target}",
+        None if attempt.duration_ms is None else f"in {attempt.duration_ms} ms",
+        attempt.stage and f"stage {attempt.stage}",
+        None if attempt.status is None else f"HTTP {attempt.status}",
+    )
+    line = f"attempt {attempt.number}, {instant(attempt.started_at)}: {attempt.outcome}"
+    said = ", ".join([line, *(fact for fact in facts if fact)])
+    error = f": {attempt.error.rstrip()}" if attempt.error else ""
+    output = f"\noutput: {attempt.output.rstrip()}" if attempt.output else ""
+    return clean(f"{said}{error}{output}").replace("\n", "\n    ")

@@ -1,0 +1,92 @@
+"""Plan and start migrations; load and compare their mappings."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from ferryman.client.http import BASE, LONG_SECONDS, AdminHttp
+from ferryman.sdk.operation import Answer, Operation, Request, segment
+from ferryman.vocab import TransferStatus
+from ferryman.wire.mapping import DifferencePage
+from ferryman.wire.migration import MappingCounts, MigrationPage, MigrationRequest, MigrationView
+
+CSV = "text/csv"
+NDJSON = "application/x-ndjson"
+"""In what form mapping rows may be sent."""
+
+_MIGRATIONS = f"{BASE}/migrations"
+
+
+class Migrations:
+    """Migrations and their mappings."""
+
+    def __init__(self, http: AdminHttp) -> None:
+        self._http = http
+
+    def create(self, request: MigrationRequest) -> MigrationView:
+        """Create a migration with a READY transfer for each app."""
+        return self._http.post(_MIGRATIONS, MigrationView, request)
+
+    def list(
+        self,
+        cursor: str | None,
+        size: int,
+        *,
+        name: str | None = None,
+        status: TransferStatus | None = None,
+        app: str | None = None,
+        customer: str | None = None,
+    ) -> MigrationPage:
+        """List migrations, newest first."""
+        query = {
+            "name": name,
+            "status": status,
+            "cloudAppKey": app,
+            "customer": customer,
+            "cursor": cursor,
+            "pageSize": size,
+        }
+        return self._http.get(_MIGRATIONS, MigrationPage, query)
+
+    def get(self, migration_id: str) -> MigrationView:
+        """Get a migration with its transfers."""
+        return self._http.get(f"{_MIGRATIONS}/{segment(migration_id)}", MigrationView)
+
+    def start(self, migration_id: str) -> MigrationView:
+        """Offer the transfers to their agents; repeating it changes nothing."""
+        return self._http.post(f"{_MIGRATIONS}/{segment(migration_id)}/start", MigrationView)
+
+    def load_mappings(
+        self, migration_id: str, content_type: str, rows: Iterable[bytes]
+    ) -> MappingCounts:
+        """Load mapping rows, which need not fit into memory."""
+        request = Request(
+            method="PUT",
+            url=f"{_MIGRATIONS}/{segment(migration_id)}/mappings",
+            headers={"accept": "application/json", "content-type": content_type},
+            timeout=LONG_SECONDS,
+        )
+        return self._http.send(Operation(request=request, parse=_counts), rows)
+
+    def diff_mappings(
+        self,
+        migration_id: str,
+        against: str,
+        cursor: str | None,
+        size: int,
+        *,
+        namespace: str | None = None,
+    ) -> DifferencePage:
+        """List mappings that differ from those of another migration of the same scope."""
+        path = f"{_MIGRATIONS}/{segment(migration_id)}/mappings/diff"
+        query = {
+            "against": against,
+            "namespace": namespace,
+            "cursor": cursor,
+            "pageSize": size,
+        }
+        return self._http.get(path, DifferencePage, query)
+
+
+def _counts(answer: Answer) -> MappingCounts:
+    return msgspec.json.decode(answer.body, type=MappingCounts)

@@ -1,0 +1,162 @@
+"""Read, cancel and re-run transfers, and redeliver their messages."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+
+from ferryman.client.http import BASE, LONG_SECONDS, AdminHttp
+from ferryman.sdk.operation import segment
+from ferryman.vocab import Acknowledged, MessageState, TransferStatus
+from ferryman.wire.mapping import MissingPage
+from ferryman.wire.redelivery import RedeliveryAnswer, RedeliveryRequest
+from ferryman.wire.transfer import (
+    Explanation,
+    MessagePage,
+    MessageView,
+    RerunAnswer,
+    TimelinePage,
+    TransferExplanation,
+    TransferPage,
+    TransferView,
+)
+
+_TRANSFERS = f"{BASE}/transfers"
+_MESSAGES = f"{BASE}/messages"
+
+
+class Transfers:
+    """Transfers, by their whole ids."""
+
+    def __init__(self, http: AdminHttp) -> None:
+        self._http = http
+
+    def get(self, transfer_id: str) -> TransferView:
+        """Get status, progress, deadline, counts and bytes."""
+        return self._http.get(_path(transfer_id), TransferView)
+
+    def list(
+        self,
+        cursor: str | None,
+        size: int,
+        *,
+        status: TransferStatus | None = None,
+        app: str | None = None,
+        migration_id: str | None = None,
+        since: int | None = None,
+        to: int | None = None,
+        customer: str | None = None,
+    ) -> TransferPage:
+        """List transfers, newest first; ``since`` and ``to`` are epoch milliseconds."""
+        query = {
+            "status": status,
+            "cloudAppKey": app,
+            "migrationId": migration_id,
+            "from": since,
+            "to": to,
+            "customer": customer,
+            "cursor": cursor,
+            "pageSize": size,
+        }
+        return self._http.get(_TRANSFERS, TransferPage, query)
+
+    def timeline(
+        self, transfer_id: str, cursor: str | None, size: int, *, kind: str | None = None
+    ) -> TimelinePage:
+        """List what happened, in order."""
+        query = {"kind": kind, "cursor": cursor, "pageSize": size}
+        return self._http.get(_path(transfer_id, "timeline"), TimelinePage, query)
+
+    def stream_timeline(
+        self, transfer_id: str, after: int, *, timeout: float
+    ) -> AbstractContextManager[Iterator[bytes]]:
+        """Open the timeline as server-sent events; silent for ``timeout`` seconds, it breaks."""
+        headers = {"accept": "text/event-stream", "last-event-id": str(after)}
+        return self._http.open(_path(transfer_id, "timeline"), headers, timeout=timeout)
+
+    def messages(
+        self,
+        transfer_id: str,
+        cursor: str | None,
+        size: int,
+        *,
+        state: MessageState | None = None,
+        acknowledgement: Acknowledged | None = None,
+    ) -> MessagePage:
+        """List the messages of a transfer with their attempts, oldest first."""
+        query = {
+            "state": state,
+            "acknowledgement": acknowledgement,
+            "cursor": cursor,
+            "pageSize": size,
+        }
+        return self._http.get(_path(transfer_id, "messages"), MessagePage, query)
+
+    def missing_mappings(
+        self, transfer_id: str, cursor: str | None, size: int, *, namespace: str | None = None
+    ) -> MissingPage:
+        """List keys that were looked up and not found, by namespace."""
+        query = {"namespace": namespace, "cursor": cursor, "pageSize": size}
+        return self._http.get(_path(transfer_id, "mappings/missing"), MissingPage, query)
+
+    def explain(self, transfer_id: str) -> TransferExplanation:
+        """Say why a transfer is where it is."""
+        return self._http.get(_path(transfer_id, "explain"), TransferExplanation)
+
+    def cancel(self, transfer_id: str) -> TransferView:
+        """Request cancellation."""
+        return self._http.post(_path(transfer_id, "cancel"), TransferView)
+
+    def rerun(self, transfer_id: str) -> RerunAnswer:
+        """Run a FAILED, INCOMPLETE or TIMED_OUT transfer again, under a new id."""
+        return self._http.post(_path(transfer_id, "rerun"), RerunAnswer)
+
+    def read_manifest(self, transfer_id: str) -> AbstractContextManager[Iterator[bytes]]:
+        """Open the manifest of a transfer, as a stream."""
+        return self._http.open(_path(transfer_id, "manifest"))
+
+    def verify(self, transfer_id: str) -> AbstractContextManager[Iterator[bytes]]:
+        """Have the platform read the transfer's files again; a stream of lines."""
+        return self._http.open(_path(transfer_id, "verify"))
+
+
+def _path(transfer_id: str, what: str = "") -> str:
+    return f"{_TRANSFERS}/{segment(transfer_id)}" + (f"/{what}" if what else "")
+
+
+class Messages:
+    """Messages of all transfers, by their whole ids."""
+
+    def __init__(self, http: AdminHttp) -> None:
+        self._http = http
+
+    def get(self, message_id: str) -> MessageView:
+        """Get a message with its attempts."""
+        return self._http.get(f"{_MESSAGES}/{segment(message_id)}", MessageView)
+
+    def explain(self, message_id: str) -> Explanation:
+        """Say why a message went where it went."""
+        return self._http.get(f"{_MESSAGES}/{segment(message_id)}/explain", Explanation)
+
+    def list_undelivered(
+        self, selected: RedeliveryRequest, cursor: str | None, size: int
+    ) -> MessagePage:
+        """List the selected messages that were given up, oldest first."""
+        query = {
+            "state": MessageState.UNDELIVERED,
+            "transferId": selected.transfer_id,
+            "cloudAppKey": selected.cloud_app_key,
+            "from": selected.since,
+            "to": selected.to,
+            "customer": selected.customer,
+            "cursor": cursor,
+            "pageSize": size,
+        }
+        return self._http.get(_MESSAGES, MessagePage, query)
+
+    def redeliver(self, message_id: str) -> MessageView:
+        """Deliver a message again, under the same id."""
+        return self._http.post(f"{_MESSAGES}/{segment(message_id)}/redeliver", MessageView)
+
+    def redeliver_all(self, selected: RedeliveryRequest) -> RedeliveryAnswer:
+        """Re-queue the selected messages that were given up; returns once all are queued."""
+        path = f"{BASE}/redeliver"
+        return self._http.post(path, RedeliveryAnswer, selected, timeout=LONG_SECONDS)

@@ -1,0 +1,70 @@
+"""The rescuer: free messages that no live worker is delivering."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from uuid import UUID
+
+from ferryman.services import worker
+from ferryman.services.platform import Platform
+
+_DOUBT_SECONDS = 60.0
+"""How long a claim may still commit after its connection was lost."""
+
+
+class Silence:
+    """Tells which workers are silent, by this process's own clock.
+
+    A worker writes the database's time when it is alive. Only whether that changes counts, not what
+    it is: that clock may be set at any moment.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._heard: dict[UUID, tuple[datetime, float]] = {}
+
+    def since(self, seen: Mapping[UUID, datetime], seconds: float) -> dict[UUID, datetime]:
+        """Return those of which nothing was heard for so many seconds."""
+        now = self._clock()
+        before, self._heard = self._heard, {}
+        for worker_id, at in seen.items():
+            known, when = before.get(worker_id, (None, now))
+            self._heard[worker_id] = at, when if known == at else now
+        return {
+            worker_id: at for worker_id, (at, when) in self._heard.items() if now - when > seconds
+        }
+
+
+class Rescuer:
+    """Takes over from silent workers, and releases claims this worker does not know it has."""
+
+    def __init__(self, platform: Platform, worker_id: UUID, held: Callable[[], set[UUID]]) -> None:
+        self._platform = platform
+        self._worker_id = worker_id
+        self._held = held
+        self._silence = Silence(asyncio.get_running_loop().time)
+        self._in_doubt_until = 0.0
+
+    def lost_touch(self) -> None:
+        """Note that the database is not answering this worker."""
+        self._silence = Silence(asyncio.get_running_loop().time)
+
+    def doubt_claim(self) -> None:
+        """Note that a claim, or its release, may have committed without an answer.
+
+        No other worker takes what a live worker holds, so this one has to release it.
+        """
+        self._in_doubt_until = asyncio.get_running_loop().time() + _DOUBT_SECONDS
+
+    async def release_unheld(self) -> None:
+        """While in doubt, release messages that are claimed by this worker but not in its hands."""
+        if asyncio.get_running_loop().time() < self._in_doubt_until:
+            await worker.release_unheld(self._platform, self._worker_id, self._held())
+
+    async def rescue(self) -> None:
+        """Free the messages of workers that fell silent.
+
+        Whoever lost touch with the database starts over: if only it was away, the others are fine.
+        """
+        seconds = self._platform.heartbeat_timeout.total_seconds()
+        await worker.rescue(self._platform, lambda seen: self._silence.since(seen, seconds))

@@ -1,0 +1,208 @@
+"""Choose which messages a worker claims next: round-robin with bounds, without any IO.
+
+Messages wait in lanes, one per app and event. Lanes with due messages take turns. Each app may
+have only so many messages in flight, and what is slow or hangs has rooms of its own (``rooms.py``),
+so that it holds up nobody. A function runs in a host process; a lane whose app has an idle one
+goes ahead for a while, because starting one costs more than most calls.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from ferryman.delivery.rooms import Bounds, Call, Rooms
+from ferryman.domain.limits import APP_WINDOW
+from ferryman.store.delivery import Lane
+
+_STREAK = 32
+"""Calls in a row that a host may take before it gives way to another app's."""
+
+_NEW_WINDOW = 4
+"""Messages in flight to an address that has not answered this worker yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quotas:
+    """Limits of one worker.
+
+    ``at_once`` messages in flight to addresses, ``places`` calls of functions at once and ``share``
+    of them for one app, none counting what has run for long; ``hosts`` processes, and ``starts`` of
+    them starting at once; ``of_new`` calls of a function that has not returned here yet.
+    """
+
+    at_once: int
+    places: int
+    share: int
+    starts: int
+    hosts: int
+    of_new: int = 1
+
+
+class FairScheduler:
+    """Keeps track of the lanes with due messages and of the messages in flight."""
+
+    def __init__(self, quotas: Quotas) -> None:
+        self._quotas = quotas
+        self._due: dict[Lane, None] = {}  # an ordered set: lanes in the order of their turns
+        at_once, half = quotas.at_once, max(1, quotas.hosts // 2)
+        self._rooms = {
+            True: Rooms(Bounds(quotas.places, quotas.share, quotas.of_new, half)),
+            False: Rooms(Bounds(at_once, APP_WINDOW, _NEW_WINDOW, at_once)),
+        }
+        self._in_lane: Counter[Lane] = Counter()
+        self._starting = 0
+        self._waiting: Counter[UUID] = Counter()
+        self._streak: Counter[UUID] = Counter()
+        self._closed: frozenset[Lane] = frozenset()
+        self._probed: frozenset[Lane] = frozenset()
+
+    def update_breakers(self, closed: Collection[Lane], probed: Collection[Lane]) -> None:
+        """Send nothing from closed lanes, and one message at a time from probed ones."""
+        self._closed, self._probed = frozenset(closed), frozenset(probed)
+
+    def add(self, lane: Lane) -> None:
+        """Add a lane that may have due messages."""
+        self._due[lane] = None
+
+    @property
+    def apps(self) -> set[UUID]:
+        """The apps with due messages."""
+        return {lane.app_id for lane in self._due}
+
+    @property
+    def kept(self) -> set[UUID]:
+        """The apps whose idle hosts should not end for another app's."""
+        return {app_id for app_id in self.apps if self._streak[app_id] < _STREAK}
+
+    def take(
+        self, calls: Callable[[Lane], bool | None], idle: Mapping[UUID, int] | None = None
+    ) -> dict[Lane, int]:
+        """Return how many messages to claim per lane, and remove these lanes from the due ones.
+
+        ``calls`` says whether a lane leads to a function; None is "not known yet", and the lane
+        waits. ``idle`` are the numbers of idle hosts by app.
+        """
+        idle = idle or {}
+        live = self._rooms[True].in_flight
+        self._streak = Counter({each: self._streak[each] for each in {*idle, *live}})
+        hosts = _Hosts(self._quotas, self._starting, live, self._waiting, idle, self.kept)
+        quotas: dict[Lane, int] = {}
+        given: list[tuple[Rooms, Lane, int]] = []
+        for lane, function in self._order(calls, hosts):
+            rooms = self._rooms[function]
+            room = rooms.left(lane)
+            if lane in self._probed:
+                room = min(room, 1 - self._in_lane[lane])
+            if function:
+                room = hosts.take(lane.app_id, room)
+            if room > 0:
+                quotas[lane] = room
+                rooms.add(lane, rooms.standing(lane), room)
+                given.append((rooms, lane, room))
+        for rooms, lane, room in given:  # until they are claimed
+            rooms.add(lane, rooms.standing(lane), -room)
+        for lane in quotas:
+            del self._due[lane]
+        return quotas
+
+    def claimed(self, quotas: Mapping[Lane, int], taken: Mapping[Lane, int]) -> None:
+        """Add lanes again that yielded as many messages as asked for: they probably hold more."""
+        for lane, quota in quotas.items():
+            if taken.get(lane, 0) >= quota:
+                self.add(lane)
+
+    def started(self, lane: Lane, *, calls: bool, warm: bool) -> Call:
+        """Count a message that is being sent; ``warm``: an idle host takes it."""
+        rooms = self._rooms[calls]
+        call = Call(lane, rooms.standing(lane), calls, waits=calls, cold=calls and not warm)
+        rooms.add(lane, call.room)
+        self._in_lane[lane] += 1
+        if calls:
+            self._waiting[lane.app_id] += 1
+            self._starting += call.cold
+            self._streak[lane.app_id] = self._streak[lane.app_id] + 1 if warm else 1
+        return call
+
+    def begun(self, call: Call) -> None:
+        """Note that the function was called: its host has started."""
+        if call.waits:
+            _less(self._waiting, call.lane.app_id)
+            self._starting -= call.cold
+            call.waits = False
+
+    def slowed(self, call: Call) -> None:
+        """Note that a call takes long: it gives its place to another."""
+        self._rooms[call.calls].slowed(call)
+
+    def finished(self, call: Call, *, hung: bool | None) -> None:
+        """Stop counting a message; ``hung``: no answer came in time; None: it was not sent."""
+        self.begun(call)
+        self._rooms[call.calls].leave(call, hung=hung)
+        _less(self._in_lane, call.lane)
+
+    def _order(
+        self, calls: Callable[[Lane], bool | None], hosts: "_Hosts"
+    ) -> Iterator[tuple[Lane, bool]]:
+        """Yield the lanes in turn, and whether each calls a function."""
+        ahead = {lane: None for lane in self._due if hosts.ahead(lane.app_id)}
+        more: list[Lane] = []
+        for lane in [*ahead, *(lane for lane in self._due if lane not in ahead)]:
+            function = calls(lane)
+            if function is None or lane in self._closed:
+                continue  # a notification may have added a closed lane
+            if function and hosts.needs_another(lane.app_id):
+                more.append(lane)
+            else:
+                yield lane, function
+        for lane in more:
+            yield lane, True
+
+
+class _Hosts:
+    """The host processes that the calls of one turn may use or start."""
+
+    def __init__(
+        self,
+        quotas: Quotas,
+        starting: int,
+        live: Counter[UUID],
+        waiting: Counter[UUID],
+        idle: Mapping[UUID, int],
+        kept: Collection[UUID],
+    ) -> None:
+        self._live, self._idle, self._kept = live, idle, kept
+        self._free = Counter(idle)
+        self._free.subtract(waiting)
+        self._starts = quotas.starts - starting
+        self._room = quotas.hosts - live.total() - sum(idle.values())
+        # Idle hosts that may end, so that others can start.
+        self._spare = sum(count for app_id, count in idle.items() if app_id not in kept)
+
+    def ahead(self, app_id: UUID) -> bool:
+        """Return whether an idle host of the app may go on for a while."""
+        return app_id in self._kept and self._free[app_id] > 0
+
+    def needs_another(self, app_id: UUID) -> bool:
+        """Return whether all hosts of the app are busy; other apps start their first one first."""
+        return self._free[app_id] <= 0 and self._live[app_id] > 0
+
+    def take(self, app_id: UUID, wanted: int) -> int:
+        """Return how many of the calls wanted find a host, or may start one, and reserve it."""
+        if self._free[app_id] > 0:
+            taken = min(wanted, self._free[app_id])
+            self._free[app_id] -= max(taken, 0)
+            return taken
+        spare = 0 if self._live[app_id] else self._spare
+        if min(wanted, self._starts, self._room + spare) < 1:
+            return 0
+        self._starts -= 1
+        self._room -= 1
+        return 1
+
+
+def _less(counter: Counter[Any], key: object) -> None:
+    counter[key] -= 1
+    if not counter[key]:
+        del counter[key]

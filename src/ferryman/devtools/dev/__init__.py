@@ -1,0 +1,1 @@
+"""The engine of ``ferryman dev``: an app in a folder, beside a platform of its own."""

@@ -1,0 +1,101 @@
+"""The table of services that Forge has and Ferryman lacks, each with its stand-in.
+
+A stand-in is set in ``ferryman.toml``, as a module under [alias] or as a URL under [products].
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ferryman.devtools.doctor.finding import Finding, warning
+from ferryman.devtools.doctor.snapshot import AppSnapshot, SourceFile
+
+_FAILS = "Forge has this service, Ferryman does not: the call fails, and the handler with it."
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service of Forge; ``use`` finds its uses, ``alias`` or ``product`` its stand-in."""
+
+    name: str
+    use: re.Pattern[str]
+    alias: str = ""
+    product: str = ""
+    only_with: str = ""
+    """A module that the file must import; otherwise the name means something else."""
+
+    @property
+    def lines(self) -> str:
+        """Return the lines to add to ferryman.toml."""
+        if self.product:
+            return f'[products] {self.product} = "http://127.0.0.1:2990"'
+        return f'[alias] "{self.alias}" = "local/{self.alias.rpartition("/")[2]}.js"'
+
+
+def _imported(module: str) -> re.Pattern[str]:
+    return re.compile(
+        rf"(?:\bfrom\s*|\brequire\s*\(\s*|\bimport\s*\(?\s*)([\"']{re.escape(module)}[\"'])"
+    )
+
+
+def _module(name: str) -> Service:
+    return Service(name, _imported(name), alias=name)
+
+
+def _product(product: str, call: str) -> Service:
+    use = re.compile(rf"\b({call})\s*\(")
+    return Service(call, use, product=product, only_with="@forge/api")
+
+
+SERVICES = (
+    _module("@forge/kvs"),
+    _module("@forge/sql"),
+    _module("@forge/events"),
+    Service(
+        "storage of @forge/api",
+        re.compile(
+            r"\{[^{}]*\b(storage)\b[^{}]*\}\s*(?:from|=\s*require\s*\()\s*[\"']@forge/api[\"']"
+        ),
+        alias="@forge/api",
+    ),
+    _product("jira", "requestJira"),
+    _product("confluence", "requestConfluence"),
+    _product("bitbucket", "requestBitbucket"),
+)
+
+
+def services(seen: AppSnapshot) -> Iterator[Finding]:
+    """Yield each use of a service that has no stand-in."""
+    for source in seen.sources:
+        for service in () if source.python else SERVICES:
+            if service.alias in seen.stand_ins.alias or service.product in seen.stand_ins.products:
+                continue
+            if not service.only_with or _imported(service.only_with).search(source.text):
+                yield from _uses(source, service)
+
+
+def consumers(seen: AppSnapshot) -> Iterator[Finding]:
+    """Yield each consumer module: Ferryman has no queue that would call it."""
+    for consumer in seen.entries("modules", "consumer"):
+        yield warning(
+            "consumer_not_called",
+            consumer.where,
+            f"The consumer {consumer.get('key').text!r} is never called here.",
+            why="Ferryman has no queue for @forge/events: work that the app queues never runs.",
+            fix="Replace @forge/events with a file that calls the consumer's function: add "
+            'to ferryman.toml: [alias] "@forge/events" = "local/events.js".',
+        )
+
+
+def _uses(source: SourceFile, service: Service) -> Iterator[Finding]:
+    for found in service.use.finditer(source.text):
+        yield warning(
+            "forge_service_missing",
+            source.where(found.start(1)),
+            f"{service.name} is used, but has no stand-in.",
+            why=_FAILS,
+            fix=f"Add to ferryman.toml: {service.lines}",
+        )
+
+
+CHECKS = (services, consumers)

@@ -1,0 +1,153 @@
+"""Checks of the names and addresses that decide where events go."""
+
+import re
+from collections.abc import Iterable, Iterator
+
+from ferryman.devtools.doctor.finding import Finding, did_you_mean, error, warning
+from ferryman.devtools.doctor.location import Location
+from ferryman.devtools.doctor.snapshot import AppSnapshot
+from ferryman.functions.document import is_web_address
+
+_SCOPE = "read:app-system-token"
+_NOWHERE = "The event has no target, so the app never receives it and the transfer times out."
+
+
+def targets(seen: AppSnapshot) -> Iterator[Finding]:
+    """Check that functions, endpoints and remotes are only referred to by names that exist."""
+    for trigger in seen.entries("modules", "trigger"):
+        named = [name for name in ("function", "endpoint") if trigger.get(name).there]
+        if len(named) != 1:
+            yield error(
+                "trigger_target",
+                trigger.where,
+                f"The trigger {trigger.get('key').text!r} names "
+                + ("both a function and an endpoint." if named else "no function or endpoint."),
+                why=_NOWHERE if not named else "A trigger can have only one target.",
+                fix="Name exactly one of function and endpoint.",
+            )
+        for name in named:
+            yield from _leads_on(seen, trigger.get(name), name, ("modules", name))
+    for endpoint in seen.endpoints_used():
+        if endpoint.get("service").there and not endpoint.get("remote").there:
+            yield error(
+                "manifest_endpoint_service",
+                endpoint.get("service").where,
+                f"The endpoint {endpoint.get('key').text!r} belongs to a container service.",
+                why="Ferryman does not run container services, so registration would be refused.",
+                fix="Send migration events to a function or to a remote.",
+            )
+    for endpoint in seen.entries("modules", "endpoint"):
+        if endpoint.get("remote").there or not endpoint.get("service").there:
+            yield from _leads_on(seen, endpoint.get("remote"), "remote", ("remotes",))
+
+
+def keys(seen: AppSnapshot) -> Iterator[Finding]:
+    """Check that each entry has a key of its own."""
+    for names in (("modules", "function"), ("modules", "trigger"), ("modules", "endpoint")):
+        yield from _keys(seen.entries(*names), names[-1])
+    yield from _keys(seen.entries("remotes"), "remote")
+
+
+def remotes(seen: AppSnapshot) -> Iterator[Finding]:
+    """Check that each remote has an https address."""
+    for remote in seen.entries("remotes"):
+        base = remote.get("baseUrl")
+        where = base.where if base.there else remote.where
+        if not is_web_address(base.text):
+            yield error(
+                "remote_url",
+                where,
+                f"The baseUrl of the remote {remote.get('key').text!r} is "
+                + (f"{base.text!r}." if base.there else "missing."),
+                why="Events are posted to this address, followed by the endpoint's route.",
+                fix="Write scheme and host, such as https://app.example.com, without a query or "
+                "fragment.",
+            )
+        elif base.text.startswith("http:") and not _local(base.text):
+            yield warning(
+                "remote_not_https",
+                where,
+                f"The baseUrl {base.text!r} does not use https.",
+                why="The token of each event would cross the network unencrypted; Forge refuses "
+                "such an address.",
+                fix="Use an https:// address for the deployed app.",
+            )
+
+
+def system_tokens(seen: AppSnapshot) -> Iterator[Finding]:
+    """Check that each remote receives the token that it needs to call the platform."""
+    for endpoint in seen.endpoints_used():
+        enabled = endpoint.get("auth", "appSystemToken", "enabled")
+        if enabled.value is not True:
+            yield error(
+                "app_system_token_missing",
+                enabled.where if enabled.there else endpoint.where,
+                f"The endpoint {endpoint.get('key').text!r} receives events without an app system "
+                "token.",
+                why="This token authorises the app's calls back to the platform; without it the "
+                "app can read no file and acknowledge no message (forge-remote).",
+                fix="Add auth: {appSystemToken: {enabled: true}} to the endpoint.",
+            )
+
+
+def scopes(seen: AppSnapshot) -> Iterator[Finding]:
+    """Check that an app that asks for the system token has the scope that Forge requires."""
+    named = seen.root.get("permissions", "scopes")
+    # Each may be a mapping of one name to its settings.
+    given = [name for each in named.items() for name in (each.text, *dict(each.members()))]
+    for endpoint in seen.endpoints_used():
+        enabled = endpoint.get("auth", "appSystemToken", "enabled")
+        if enabled.value is True and _SCOPE not in given:
+            yield warning(
+                "scope_missing",
+                named.where if named.there else enabled.where,
+                f"permissions.scopes does not list {_SCOPE}.",
+                why="Ferryman does not need it, but without it Forge sends no app system token to "
+                "a remote (remote-contract).",
+                fix=f"Add - {_SCOPE} to permissions.scopes.",
+            )
+            return
+
+
+def _keys(entries: Iterable[Location], noun: str) -> Iterator[Finding]:
+    first: dict[str, Location] = {}
+    for entry in entries:
+        key = entry.get("key")
+        if not key.text:
+            yield error(
+                "key_missing",
+                key.where if key.there else entry.where,
+                f"This {noun} has no key.",
+                why="Other parts of the manifest refer to it by its key.",
+                fix="Add a key made of letters, digits and -.",
+            )
+        elif key.text in first:
+            yield error(
+                "key_repeated",
+                key.where,
+                f"Another {noun} already has the key {key.text!r}, on line {first[key.text].line}.",
+                why="References by this key would be ambiguous.",
+                fix="Give each a different key.",
+            )
+        first.setdefault(key.text, entry)
+
+
+def _leads_on(
+    seen: AppSnapshot, name: Location, noun: str, entries: tuple[str, ...]
+) -> Iterator[Finding]:
+    known = [entry.get("key").text for entry in seen.entries(*entries)]
+    if name.text not in known or not name.text:
+        yield error(
+            f"{noun}_unknown",
+            name.where,
+            f"There is no {noun} {name.text!r} in {'.'.join(entries)}.",
+            why=_NOWHERE,
+            fix=did_you_mean(name.text, known, noun),
+        )
+
+
+def _local(url: str) -> bool:
+    return re.match(r"http://(localhost|127\.|\[::1\])", url) is not None
+
+
+CHECKS = (targets, keys, remotes, system_tokens, scopes)

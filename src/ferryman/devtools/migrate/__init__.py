@@ -1,0 +1,1 @@
+"""A whole migration of files on this machine to an app: plan, export, run."""

@@ -1,0 +1,1 @@
+"""Recordings of transfers as files: write, check, redact, replay and compare them."""

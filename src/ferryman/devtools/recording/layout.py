@@ -1,0 +1,66 @@
+"""The form of a recording: a zip of JSON documents and the bytes of app data.
+
+=================  ==========================================================================
+``bundle.json``    version, what was left out, and size and sha256 of every other member
+``run.json``       the transfer, its migration and its app (``RecordedRun``)
+``*.ndjson``       lists, one JSON object a line: messages, files, calls, mappings, timeline
+``payloads/KEY``   the bytes of a file, not compressed
+=================  ==========================================================================
+"""
+
+import re
+from enum import StrEnum
+
+from ferryman.wire.base import Wire
+from ferryman.wire.recording import (
+    RecordedCall,
+    RecordedEntry,
+    RecordedFile,
+    RecordedMapping,
+    RecordedMessage,
+)
+
+FORMAT = "ferryman-recording"
+VERSION = 1
+BUNDLE = "bundle.json"
+RUN = "run.json"
+LISTS = {
+    RecordedMessage: "messages.ndjson",
+    RecordedFile: "files.ndjson",
+    RecordedCall: "calls.ndjson",
+    RecordedMapping: "mappings.ndjson",
+    RecordedEntry: "timeline.ndjson",
+}
+PAYLOADS = "payloads/"
+MEMBER = re.compile(
+    r"run\.json|(?:messages|files|calls|mappings|timeline)\.ndjson"
+    r"|payloads/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+)
+"""Every name that a member besides ``bundle.json`` may have."""
+
+
+class Redaction(StrEnum):
+    """The parts of a recording that may be left out."""
+
+    PAYLOADS = "payloads"
+    LABELS = "labels"
+    MAPPINGS = "mappings"
+
+
+class RecordingMember(Wire, frozen=True):
+    """Size and sha256 of a member's bytes; ``redacted`` if anything was replaced in it."""
+
+    name: str
+    size: int
+    sha256: str
+    redacted: bool = False
+
+
+class RecordingBundle(Wire, frozen=True):
+    """The content of ``bundle.json``."""
+
+    format: str
+    version: int
+    ferryman: str
+    redacted: list[Redaction]
+    members: list[RecordingMember]

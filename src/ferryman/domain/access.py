@@ -1,0 +1,159 @@
+"""Who may call which admin operation, and what of the platform they see (ADR 0062).
+
+An operation without a row is refused. Roles say what may be done; the customers and apps of a token
+say to what.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+
+from ferryman import refusals
+from ferryman.vocab import Role
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """The part of the platform that a caller sees: customers and cloud app keys; None is all."""
+
+    customers: tuple[str, ...] | None = None
+    apps: tuple[str, ...] | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Return whether nothing is hidden from the caller."""
+        return self.customers is None and self.apps is None
+
+    def has(self, customer: str, app: str | None) -> bool:
+        """Return whether a thing of a customer and an app is visible; None: of several apps."""
+        return self.has_customer(customer) and self.has_app(app)
+
+    def has_customer(self, customer: str) -> bool:
+        """Return whether things of a customer are visible."""
+        return self.customers is None or customer in self.customers
+
+    def has_app(self, app: str | None) -> bool:
+        """Return whether the app with a cloud app key is visible."""
+        return self.apps is None or app in self.apps
+
+    def of_customer(self, customer: str) -> "Reach":
+        """Return the part of it that belongs to one customer."""
+        return replace(self, customers=(customer,))
+
+
+WHOLE = Reach()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """Who makes a call, from which address, and the id of the request."""
+
+    name: str
+    role: Role
+    reach: Reach = WHOLE
+    address: str | None = None
+    request: str | None = None
+
+
+PLATFORM = Actor(name="platform", role=Role.ADMIN)
+"""The platform itself, and the developer tools that hold it in their process."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Who may call an operation.
+
+    ``whole`` operations concern the platform itself, so tokens of some customers are refused.
+    ``changes`` says that a successful call leaves a row in the audit log.
+    """
+
+    roles: Collection[Role] = field(default_factory=frozenset)
+    whole: bool = False
+    changes: bool = False
+
+
+_ADMIN = frozenset({Role.ADMIN})
+_OPERATE = _ADMIN | {Role.OPERATOR}
+_READ = _OPERATE | {Role.VIEWER}
+_READ_OF_APPS = _READ | {Role.APP_OWNER}
+_OWN_APPS = _ADMIN | {Role.APP_OWNER}
+
+RULES: Mapping[str, Rule] = {
+    # Apps belong to no customer: all who plan or watch migrations see them.
+    "list_apps": Rule(_READ_OF_APPS),
+    "get_app": Rule(_READ_OF_APPS),
+    "register_app": Rule(_OWN_APPS, changes=True),
+    "install_app": Rule(_OWN_APPS, changes=True),
+    "uninstall_app": Rule(_OWN_APPS, changes=True),
+    "retry_app": Rule(_OPERATE | _OWN_APPS, whole=True, changes=True),
+    "revoke_older_tokens": Rule(_OWN_APPS, changes=True),
+    "suspend_app": Rule(_ADMIN, changes=True),
+    "resume_app": Rule(_ADMIN, changes=True),
+    "remove_app": Rule(_ADMIN, changes=True),
+    # Migrations and mappings have parts of many apps.
+    "create_migration": Rule(_OPERATE, changes=True),
+    "start_migration": Rule(_OPERATE, changes=True),
+    "list_migrations": Rule(_READ),
+    "get_migration": Rule(_READ),
+    "load_mappings": Rule(_OPERATE, changes=True),
+    "diff_mappings": Rule(_READ),
+    # Transfers and messages belong to a customer and an app.
+    "find_ids": Rule(_READ_OF_APPS),
+    "list_transfers": Rule(_READ_OF_APPS),
+    "get_transfer": Rule(_READ_OF_APPS),
+    "get_timeline": Rule(_READ_OF_APPS),
+    "explain_transfer": Rule(_READ_OF_APPS),
+    "missing_mappings": Rule(_READ_OF_APPS),
+    "list_files": Rule(_READ_OF_APPS),
+    "transfer_manifest": Rule(_READ_OF_APPS),
+    "verify_transfer": Rule(_READ),
+    "cancel_transfer": Rule(_OPERATE, changes=True),
+    "rerun_transfer": Rule(_OPERATE, changes=True),
+    "list_messages": Rule(_READ_OF_APPS),
+    "list_undelivered": Rule(_READ_OF_APPS),
+    "get_message": Rule(_READ_OF_APPS),
+    "explain_message": Rule(_READ_OF_APPS),
+    "redeliver_message": Rule(_OPERATE, changes=True),
+    "redeliver_all": Rule(_OPERATE, changes=True),
+    # Recordings hold what the customer's files hold.
+    "record_transfer": Rule(_OPERATE),
+    "recorded_payload": Rule(_OPERATE),
+    "begin_replay": Rule(_ADMIN, changes=True),
+    "replay_file": Rule(_ADMIN, changes=True),
+    # The platform itself.
+    "get_clock": Rule(_READ_OF_APPS),
+    "advance_clock": Rule(_ADMIN, changes=True),
+    "freeze_clock": Rule(_ADMIN, changes=True),
+    "resume_clock": Rule(_ADMIN, changes=True),
+    "get_storage": Rule(_READ, whole=True),
+    "sweep_storage": Rule(_ADMIN, changes=True),
+    "get_metrics": Rule(_ADMIN | {Role.METRICS}),
+    "list_signing_keys": Rule(_ADMIN),
+    "rotate_signing_key": Rule(_ADMIN, changes=True),
+    "seal_secrets": Rule(_ADMIN, changes=True),
+    # Access.
+    "list_customers": Rule(_READ),
+    "create_customer": Rule(_ADMIN, changes=True),
+    "expunge_customer": Rule(_ADMIN, changes=True),
+    "get_receipt": Rule(_ADMIN),
+    "list_tokens": Rule(_ADMIN),
+    "create_token": Rule(_ADMIN, changes=True),
+    "rotate_token": Rule(_ADMIN, changes=True),
+    "revoke_token": Rule(_ADMIN, changes=True),
+    "list_audit": Rule(_ADMIN),
+    "export_audit": Rule(_ADMIN),
+    "verify_audit": Rule(_ADMIN),
+}
+"""By the name of the operation's handler."""
+
+
+def check(actor: Actor, operation: str) -> None:
+    """Refuse an operation that the actor may not call.
+
+    Raises :class:`NotAllowed` (``role_insufficient``, ``token_limited``).
+    """
+    rule = RULES.get(operation, Rule())
+    if actor.role not in rule.roles:
+        roles = ", ".join(role for role in Role if role in rule.roles)
+        raise refusals.access.ROLE_INSUFFICIENT(roles=roles or "none", role=actor.role)
+    if rule.whole and actor.reach.customers is not None:
+        raise refusals.access.TOKEN_LIMITED(customers=", ".join(actor.reach.customers) or "none")

@@ -1,1 +1,0 @@
-"""Recordings of transfers as files: written, read with suspicion, made anonymous, compared."""

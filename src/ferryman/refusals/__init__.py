@@ -1,0 +1,57 @@
+"""The catalogue of refusals: one row for each way the platform says no.
+
+A row stands in the table of its noun, under the name of its code without that noun. Raise it with
+the values of its sentences::
+
+    raise refusals.transfer.SETTLED(doing="uploading app data", status=transfer.status)
+
+HTTP, the OpenAPI document and the page on errors read the tables.
+"""
+
+from ferryman.refusals import (
+    access,
+    access_token,
+    app,
+    command,
+    customer,
+    database,
+    definition,
+    fault,
+    function,
+    manifest,
+    mapping,
+    message,
+    migration,
+    object_store,
+    plan,
+    recording,
+    request,
+    text,
+    transfer,
+    upload,
+)
+from ferryman.refusals.row import Refusal as Refusal
+from ferryman.refusals.row import rows_of
+
+PLATFORM = (
+    *(
+        access,
+        access_token,
+        app,
+        customer,
+        database,
+        function,
+        manifest,
+        mapping,
+        message,
+        migration,
+    ),
+    *(object_store, request, text, transfer, upload),
+)
+"""The tables of the platform, whose refusals calls may get."""
+
+CLIENT = (command, definition, fault, plan, recording)
+"""The tables of the command line, whose refusals only a terminal shows."""
+
+PLATFORM_ROWS = tuple(row for table in PLATFORM for row in rows_of(table))
+CLIENT_ROWS = tuple(row for table in CLIENT for row in rows_of(table))

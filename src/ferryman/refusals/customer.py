@@ -1,0 +1,35 @@
+"""Refused calls on customers, and calls that do not say which customer they are for."""
+
+from ferryman.errors import Conflict, Invalid
+from ferryman.refusals.row import Refusal, not_found
+
+NOT_FOUND = not_found("customer")
+
+MISSING = Refusal(
+    "customer_missing",
+    Invalid,
+    expected="customer: whose migration it is, since this token is not for one customer alone",
+    found="none",
+    fix="Name the customer; `ferryman customer list` shows those that this token may see.",
+)
+KEY_INVALID = Refusal(
+    "customer_key_invalid",
+    Invalid,
+    expected="a key of 1 to 63 lower-case letters, digits, dots and hyphens, such as acme",
+    found="{customer!r:.80}",
+    fix="Choose another key; it cannot be changed later.",
+)
+HAS_TRANSFERS = Refusal(
+    "customer_has_transfers",
+    Conflict,
+    expected="only settled transfers of {customer}",
+    found="{live} that have not settled",
+    fix="Cancel them, and repeat the call once they settled.",
+)
+EXISTS = Refusal(
+    "customer_exists",
+    Conflict,
+    expected="a key that no customer has",
+    found="the customer {customer}",
+    fix="Use that one, or choose another key.",
+)

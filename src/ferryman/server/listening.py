@@ -1,0 +1,55 @@
+"""What the operating system must allow a server of many connections."""
+
+import os
+import resource
+import socket
+from pathlib import Path
+
+from ferryman import refusals
+
+_OTHER_DESCRIPTORS = 500
+"""For files, the database and calls to apps."""
+
+_UNSENT_BYTES = 128 << 10
+"""Bytes of a connection that the kernel holds beyond what is on its way to the client."""
+
+_TCP_NOTSENT_LOWAT = 25
+
+
+def allow_connections(connections: int) -> None:
+    """Raise this process's limit of open files, so that as many connections fit.
+
+    Raises :class:`ConfigError` (``descriptors_too_few``) if the system does not allow it.
+    """
+    wanted = connections + _OTHER_DESCRIPTORS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        if hard != resource.RLIM_INFINITY and hard < wanted:
+            raise refusals.command.DESCRIPTORS_TOO_FEW(
+                wanted=wanted, connections=connections, hard=hard
+            )
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def bound_unsent(port: int) -> None:
+    """Let the kernel hold little for a client that stops reading (Linux).
+
+    A window as large as the network needs is not affected. Connections inherit it from the socket
+    that listens, which the server opens by itself.
+    """
+    folder = Path("/proc/self/fd")
+    for path in list(folder.iterdir()) if folder.exists() else ():
+        try:
+            found = socket.socket(fileno=os.dup(int(path.name)))
+        except OSError:
+            continue  # not a socket
+        with found:
+            if _listens(found, port):
+                found.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
+
+
+def _listens(found: socket.socket, port: int) -> bool:
+    if found.family not in (socket.AF_INET, socket.AF_INET6) or found.type != socket.SOCK_STREAM:
+        return False
+    listens = found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+    return bool(listens) and found.getsockname()[1] == port

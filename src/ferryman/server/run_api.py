@@ -1,0 +1,96 @@
+"""Serve the HTTP API of a platform in this process."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import structlog
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+from granian.server.embed import Server
+
+from ferryman.api.application import create_app
+from ferryman.api.auth import Credentials
+from ferryman.api.drain import DrainGate
+from ferryman.config import Settings
+from ferryman.delivery.lifecycle import LifecycleSender
+from ferryman.delivery.remote import RemoteSender, open_session
+from ferryman.server.build import build
+from ferryman.server.listening import allow_connections, bound_unsent
+
+log = structlog.get_logger("ferryman.serve")
+
+_BUFFER = 128 << 10
+"""Bytes read from a connection, or held for it, at once.
+
+With more, a client that stops reading costs more; with less, receiving a part takes more steps.
+"""
+
+_IDLE_SECONDS = 75
+"""How long a connection may be without a request: longer than proxies keep theirs."""
+
+_BACKLOG = 4096
+
+_ANSWER_SECONDS = 30.0
+"""Time to finish running requests at shutdown."""
+
+_CLOSE_SECONDS = 5.0
+
+
+@asynccontextmanager
+async def serving_api(
+    settings: Settings, database_url: str, operator_token: str, closing: asyncio.Event
+) -> AsyncIterator["asyncio.Task[None]"]:
+    """Serve the API; yields a task that ends only if the server does.
+
+    On exit, running requests are finished within a time limit and new ones are refused.
+    """
+    async with (
+        build(settings, database_url, check_store=True) as built,
+        open_session(private=settings.posts_to_private_addresses) as session,
+    ):
+        credentials = Credentials(operator_token, built.keys)
+        send = LifecycleSender(RemoteSender(session), settings.remote_seconds)
+        allow_connections(settings.connections)
+        door = DrainGate(create_app(built.platform, credentials, closing, send))
+        server = Server(
+            door,
+            address=settings.host,
+            port=settings.port,
+            interface=Interfaces.ASGI,
+            # The version of HTTP is not guessed, since a silent client would be waited for.
+            http=HTTPModes.http1,
+            backlog=_BACKLOG,
+            backpressure=settings.connections,
+            log_enabled=False,
+            http1_settings=HTTP1Settings(
+                max_buffer_size=_BUFFER, header_read_timeout=_IDLE_SECONDS * 1000
+            ),
+            websockets=False,
+        )
+        serving = asyncio.create_task(server.serve())
+        await _until_listening(settings, serving)
+        bound_unsent(settings.port)
+        # Tried now, so that the first registration or probe of readiness need not wait for it.
+        trying = asyncio.create_task(built.platform.hostings.find())
+        try:
+            yield serving
+        finally:
+            trying.cancel()
+            closing.set()
+            if not await door.drain(_ANSWER_SECONDS):
+                log.warning("requests.cut_off", seconds=_ANSWER_SECONDS)
+            server.stop()  # type: ignore[no-untyped-call]
+            await asyncio.wait({serving}, timeout=_CLOSE_SECONDS)
+
+
+async def _until_listening(settings: Settings, serving: "asyncio.Task[None]") -> None:
+    while not serving.done():
+        try:
+            _, writer = await asyncio.open_connection(settings.host, settings.port)
+        except OSError:
+            await asyncio.sleep(0.02)
+        else:
+            writer.close()
+            return
+    await serving

@@ -1,0 +1,49 @@
+"""``ferryman worker``: deliveries and timers, on any number of machines with one database."""
+
+import asyncio
+import gc
+import signal
+from contextlib import AsyncExitStack, suppress
+
+import structlog
+
+from ferryman.config import Settings
+from ferryman.delivery import worker
+from ferryman.server.build import build
+from ferryman.server.parent_watchdog import exit_with_parent
+from ferryman.server.startup import unless_stopped
+from ferryman.store.embedded import EmbeddedPostgres
+
+log = structlog.get_logger("ferryman.worker")
+
+_DRAIN_SECONDS = 30.0
+"""Time to finish running deliveries at shutdown; other workers take over the rest."""
+
+
+async def run_worker(settings: Settings) -> None:
+    """Run until SIGTERM or SIGINT, then finish running deliveries within a time limit."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    exit_with_parent(stop, _DRAIN_SECONDS + 5)
+    url = settings.database_url
+    if url is None:
+        url = await asyncio.to_thread(EmbeddedPostgres(settings.data_dir).start)
+    async with AsyncExitStack() as stack:
+        built = await unless_stopped(stop, stack.enter_async_context(build(settings, url)))
+        if built is None:
+            return
+        # Freeze long-lived objects so that the garbage collector skips them.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 20)
+        working = asyncio.create_task(worker.run(built.platform, built.keys, url, stop))
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        _, late = await asyncio.wait({working}, timeout=_DRAIN_SECONDS)
+        if late:
+            log.warning("worker.cut_off", seconds=_DRAIN_SECONDS)
+            working.cancel()
+        with suppress(asyncio.CancelledError):
+            await working

@@ -1,0 +1,102 @@
+"""Supervise the child processes of ``ferryman serve``."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import structlog
+
+from ferryman.config import Settings
+from ferryman.errors import ConfigError
+from ferryman.server.parent_watchdog import SUPERVISED
+from ferryman.store.embedded import EmbeddedPostgres
+
+log = structlog.get_logger("ferryman.serve")
+
+_LOOK_SECONDS = 0.5
+_STOP_SECONDS = 35.0
+"""A worker gets 30 seconds to finish running deliveries."""
+
+
+@asynccontextmanager
+async def keep_worker(settings: Settings, database_url: str, number: int) -> AsyncIterator[None]:
+    """Run a worker, restart it whenever it exits, and stop it gracefully at the end."""
+    task = asyncio.create_task(_keep_worker(settings, database_url, number))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+@asynccontextmanager
+async def keep_postgres(postgres: EmbeddedPostgres) -> AsyncIterator[None]:
+    """Restart the embedded server whenever it was killed."""
+    task = asyncio.create_task(_keep_postgres(postgres))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+def environment_of(settings: Settings, database_url: str) -> dict[str, str]:
+    """Return the settings as environment variables: secrets must not be on a command line."""
+    chosen = settings.model_dump(mode="json", exclude_none=True, exclude={"operator_token"})
+    chosen["database_url"] = database_url
+    chosen["data_dir"] = str(settings.data_dir)
+    chosen["public_url"] = settings.base_url
+    # Depends on the address the platform listens on, which a worker does not know.
+    chosen["private_addresses"] = "allow" if settings.posts_to_private_addresses else "refuse"
+    return {f"FERRYMAN_{name.upper()}": str(value) for name, value in chosen.items()}
+
+
+async def _keep_worker(settings: Settings, database_url: str, number: int) -> None:
+    environment = {**os.environ, **environment_of(settings, database_url), SUPERVISED: "1"}
+    environment.pop("FERRYMAN_OPERATOR_TOKEN", None)  # a worker does not need it
+    pause = 0.1
+    loop = asyncio.get_running_loop()
+    while True:
+        began = loop.time()
+        worker = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "ferryman", "worker"),
+            env=environment,
+            stdin=asyncio.subprocess.PIPE,
+        )
+        try:
+            code = await worker.wait()
+        finally:
+            # The worker is still alive here only if this task was cancelled.
+            await _stop(worker)
+        log.warning("worker.ended", number=number, code=code)
+        pause = 0.1 if loop.time() - began > 10 else min(pause * 2, 5.0)
+        await asyncio.sleep(pause)
+
+
+async def _stop(worker: asyncio.subprocess.Process) -> None:
+    if worker.returncode is not None:
+        return
+    with suppress(ProcessLookupError):
+        worker.terminate()
+    try:
+        async with asyncio.timeout(_STOP_SECONDS):
+            await worker.wait()
+    except TimeoutError:
+        with suppress(ProcessLookupError):
+            worker.kill()
+        await worker.wait()
+
+
+async def _keep_postgres(postgres: EmbeddedPostgres) -> None:
+    while True:
+        await asyncio.sleep(_LOOK_SECONDS)
+        if not await asyncio.to_thread(postgres.running):
+            log.warning("postgres.ended")
+            try:
+                await asyncio.to_thread(postgres.start)
+            except ConfigError as exc:
+                log.error("postgres.not_started", found=exc.found)

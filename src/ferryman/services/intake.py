@@ -1,0 +1,233 @@
+"""Begin uploads of app data, one or a batch: one statement inserts them all.
+
+The object store and the database cannot commit together. So the store completes first, under a key
+fixed when the upload began, and completing is idempotent on both sides: after a crash in between,
+repeating the call finds the file and writes the row.
+"""
+
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+import msgspec
+
+from ferryman import refusals
+from ferryman.domain import export as export_rules
+from ferryman.domain.limits import LABEL_CHARACTERS
+from ferryman.domain.scope import check_app_data
+from ferryman.errors import PlatformError, RuleError
+from ferryman.ids import new_id, new_ids
+from ferryman.in_parallel import in_parallel
+from ferryman.services import transfer
+from ferryman.services.open_upload import (
+    check_count,
+    check_parts,
+    extend_deadline,
+    receipts,
+    signed,
+)
+from ferryman.services.platform import Platform, check_text
+from ferryman.services.upload_view import upload_view
+from ferryman.store import upload as upload_store
+from ferryman.store.app import AppRow
+from ferryman.store.transfer import StoredTransfer
+from ferryman.store.upload import UploadRow
+from ferryman.vocab import TransferStatus
+from ferryman.wire.upload import PartRequest, UploadRequest, UploadView
+
+Begun = UploadView | PlatformError
+"""The answer for one file."""
+
+Files = Mapping[UUID, UploadRequest]
+"""Files to begin, by the key that each gets."""
+
+
+async def begin(
+    platform: Platform,
+    app: AppRow,
+    transfer_id: str,
+    label: str | None,
+    resume_key: str | None = None,
+    part: PartRequest | None = None,
+    *,
+    key: UUID | None = None,
+) -> UploadView:
+    """Open an upload, or return the one that was opened under the same resume key.
+
+    A new upload that is begun with its only ``part`` gets its URL at once, which moves the
+    deadline. A replay gives ``key``.
+
+    No event is sent before the upload is complete. A completed upload is returned even after its
+    transfer settled, so that a client killed before reading the receipt can still get it.
+    """
+    file = UploadRequest(label=label, resume_key=resume_key, part=part)
+    key = key or new_id()
+    # Such small files are rarely begun twice, so look for the resume key only after a conflict.
+    answers = await _begin(platform, app, transfer_id, {key: file}, look_first=part is None)
+    answer = answers[key]
+    if isinstance(answer, PlatformError):
+        raise answer
+    return answer
+
+
+async def begin_batch(
+    platform: Platform, app: AppRow, transfer_id: str, files: Sequence[UploadRequest]
+) -> list[Begun]:
+    """Open several uploads as :func:`begin` does; the answers are in the order of ``files``.
+
+    A file that is refused hinders no other. The call is refused, and opens nothing, if the transfer
+    takes no files, or with ``batch_size_invalid``.
+    """
+    check_count(len(files))
+    keys: list[UUID] = []
+    of_resume_key: dict[str, UUID] = {}
+    distinct: dict[UUID, UploadRequest] = {}
+    for key, file in zip(new_ids(len(files)), files, strict=True):
+        if file.resume_key is not None:
+            keys.append(of_resume_key.setdefault(file.resume_key, key))
+        else:
+            keys.append(key)
+        distinct.setdefault(keys[-1], file)
+    answers = await _begin(platform, app, transfer_id, distinct, look_first=True)
+    return [
+        _repeated(distinct[key], file, answers[key]) for key, file in zip(keys, files, strict=True)
+    ]
+
+
+def _repeated(first: UploadRequest, file: UploadRequest, answer: Begun) -> Begun:
+    """Return the answer for a file with the resume key of ``first``, which may be itself."""
+    if file == first or isinstance(answer, PlatformError):
+        return answer
+    if file.label != first.label:
+        return refusals.upload.RESUME_KEY_TAKEN(label=first.label, found=file.label)
+    return msgspec.structs.replace(answer, resumed=True, part=None)
+
+
+async def _begin(
+    platform: Platform, app: AppRow, transfer_id: str, files: Files, *, look_first: bool
+) -> dict[UUID, Begun]:
+    answers: dict[UUID, Begun] = {}
+    for key, file in files.items():
+        try:
+            _check(platform, file)
+        except RuleError as refused:
+            answers[key] = refused
+    if look_first:
+        answers |= await _begun(platform, app, transfer_id, _without(files, answers))
+    new = _without(files, answers)
+    if not new:
+        return answers
+    # Open nothing for a transfer that takes no files.
+    stored = await _admit(platform, app, transfer_id, new)
+    opened = await _open(platform, stored, new, answers)
+    async with platform.database.statement() as tx:
+        kept = await upload_store.insert(tx, stored.transfer_id, opened, app.claim or None)
+        now = tx.now
+    for upload in opened:
+        if upload.upload_id in kept:
+            answers[upload.key] = view = upload_view(platform, upload)
+            if part := new[upload.key].part:
+                [url] = await signed(platform, upload, [part], now)
+                answers[upload.key] = msgspec.structs.replace(view, part=url)
+    if lost := [upload for upload in opened if upload.upload_id not in kept]:
+        # Another process began under the same keys meanwhile, and the retry finds its uploads; or
+        # the transfer was settled or claimed again, and the retry is refused.
+        for upload in lost:
+            await platform.objects.abort(str(upload.key), upload.store_ref)
+        again = {upload.key: new[upload.key] for upload in lost}
+        answers |= await _begin(platform, app, transfer_id, again, look_first=True)
+    return answers
+
+
+def _without(files: Files, answers: Mapping[UUID, Begun]) -> dict[UUID, UploadRequest]:
+    return {key: file for key, file in files.items() if key not in answers}
+
+
+def _check(platform: Platform, file: UploadRequest) -> None:
+    if file.label is not None:
+        check_text("label", file.label, longest=LABEL_CHARACTERS)
+    if file.resume_key is not None:
+        check_text("resumeKey", file.resume_key, longest=LABEL_CHARACTERS)
+    if file.part is not None:
+        check_parts(platform, [file.part])
+
+
+async def _open(
+    platform: Platform, stored: StoredTransfer, files: Files, answers: dict[UUID, Begun]
+) -> list[UploadRow]:
+    """Open uploads in the store; what it refuses goes to ``answers``."""
+
+    async def one(key: UUID) -> UploadRow | None:
+        file, reference = files[key], None
+        try:
+            if file.part is not None:
+                reference = await platform.objects.begin_single(file.part)
+            reference = reference or await platform.objects.begin(str(key))
+        except PlatformError as refused:
+            answers[key] = refused
+            return None
+        return UploadRow(
+            upload_id=new_id(),
+            transfer_id=stored.transfer_id,
+            key=key,
+            store_ref=reference,
+            label=file.label,
+            resume_key=file.resume_key,
+            state="OPEN",
+        )
+
+    return [upload for upload in await in_parallel(one, files) if upload is not None]
+
+
+async def _admit(platform: Platform, app: AppRow, transfer_id: str, files: Files) -> StoredTransfer:
+    """Return the transfer if it takes files; lock it only to start it or move its deadline.
+
+    So files that begin at the same time do not wait for each other's commit. A file that begins
+    while its transfer settles is refused when it is completed.
+    """
+    async with platform.database.reading() as tx:
+        stored = await transfer.load_own(tx, app, transfer_id)
+        await platform.open_uploads.admit(tx, app, platform.settings, len(files))
+        touches = any(file.part is not None for file in files.values())
+        touches = touches and export_rules.needs_touch(stored.state, tx.now)
+    if not touches and stored.state.status is not TransferStatus.READY:
+        _check_takes(stored)
+        return stored
+    async with platform.database.transaction() as tx:
+        stored = await transfer.lock_exporting(tx, app, transfer_id)
+        _check_takes(stored)
+        if touches:
+            await extend_deadline(tx, stored)
+    return stored
+
+
+def _check_takes(stored: StoredTransfer) -> None:
+    export_rules.check_exporting(stored.state, "uploading app data")
+    check_app_data(stored.access_scopes)
+
+
+async def _begun(
+    platform: Platform, app: AppRow, transfer_id: str, files: Files
+) -> dict[UUID, Begun]:
+    """Return the answers for files that were begun before under their resume keys."""
+    keys = {file.resume_key: key for key, file in files.items() if file.resume_key is not None}
+    if not keys:
+        return {}
+    answers: dict[UUID, Begun] = {}
+    resumed: list[UUID] = []
+    async with platform.database.transaction() as tx:
+        stored = await transfer.load_own(tx, app, transfer_id)
+        found = await upload_store.to_resume(tx, stored.transfer_id, list(keys))
+        done = await receipts(tx, found.values())
+        for resume_key, upload in found.items():
+            key, receipt = keys[resume_key], done.get(upload.upload_id)
+            label = files[key].label
+            if upload.label != label:
+                answers[key] = refusals.upload.RESUME_KEY_TAKEN(label=upload.label, found=label)
+                continue
+            if receipt is None:
+                resumed.append(upload.upload_id)
+            answers[key] = upload_view(platform, upload, resumed=True, receipt=receipt)
+        if resumed:
+            export_rules.check_exporting(stored.state, "uploading app data")
+            await upload_store.adopt(tx, resumed)
+    return answers

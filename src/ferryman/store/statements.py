@@ -1,0 +1,91 @@
+"""Load the statements of our ``.sql`` files, each callable by its name there.
+
+``-- name: transfer_by_id^`` starts a statement, and ``:transfer_id`` in it is a parameter. The sign
+after the name selects the result; see :data:`_KINDS`. Parameters and values have PostgreSQL's own
+types, which ``python -m tools.statements`` writes to ``signatures.pyi``.
+"""
+
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from importlib.resources.abc import Traversable
+from typing import Any
+
+_NAME = re.compile(r"^-- name: (\w+)([\^$!]?)$", re.MULTILINE)
+_TOKEN = re.compile(r"'[^']*'|\s*--[^\n]*|::|:(?P<parameter>\w+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A statement; ``sql`` uses ``$1`` for the first of ``parameters``, and so on."""
+
+    sql: str
+    parameters: tuple[str, ...]
+
+    def ordered(self, given: dict[str, Any]) -> list[Any]:
+        """Return the parameters' values in order; raises TypeError if any is missing or unknown."""
+        if given.keys() != {*self.parameters}:
+            raise TypeError(f"expected {self.parameters}, found {tuple(given)}: {self.sql}")
+        return [given[name] for name in self.parameters]
+
+
+class Many(Statement):
+    """Yield all rows, fetched at once."""
+
+    async def __call__(self, connection: Any, /, **given: Any) -> AsyncIterator[Any]:
+        for row in await connection.fetch(self.sql, *self.ordered(given)):
+            yield row
+
+
+class One(Statement):
+    """Return the first row, or None."""
+
+    async def __call__(self, connection: Any, /, **given: Any) -> Any:
+        return await connection.fetchrow(self.sql, *self.ordered(given))
+
+
+class Value(Statement):
+    """Return the first value of the first row, or None."""
+
+    async def __call__(self, connection: Any, /, **given: Any) -> Any:
+        return await connection.fetchval(self.sql, *self.ordered(given))
+
+
+class Execute(Statement):
+    """Return nothing."""
+
+    async def __call__(self, connection: Any, /, **given: Any) -> None:
+        await connection.execute(self.sql, *self.ordered(given))
+
+
+_KINDS: dict[str, type[Statement]] = {"": Many, "^": One, "$": Value, "!": Execute}
+
+
+def load(folder: Traversable) -> dict[str, Statement]:
+    """Load all statements of a folder's ``.sql`` files; raises ValueError for a malformed file."""
+    statements: dict[str, Statement] = {}
+    for file in folder.iterdir():
+        if file.name.endswith(".sql"):
+            before, *parts = _NAME.split(file.read_text())
+            for name, sign, text in zip(parts[::3], parts[1::3], parts[2::3], strict=True):
+                if name in statements:
+                    raise ValueError(f"{file.name}: there are two statements {name}")
+                if "-- name:" in text:
+                    raise ValueError(f"{file.name}: a malformed name after {name}")
+                statements[name] = _KINDS[sign](*parse(text))
+            if before.strip():
+                raise ValueError(f"{file.name}: something stands before the first name")
+    return statements
+
+
+def parse(text: str) -> tuple[str, tuple[str, ...]]:
+    """Return a statement in PostgreSQL's syntax, without comments, and its parameters in order."""
+    numbers: dict[str, int] = {}
+
+    def plain(token: re.Match[str]) -> str:
+        if name := token["parameter"]:
+            return f"${numbers.setdefault(name, len(numbers) + 1)}"
+        return "" if token[0].lstrip().startswith("--") else token[0]
+
+    sql = _TOKEN.sub(plain, text).strip().removesuffix(";").rstrip()
+    return sql, tuple(numbers)

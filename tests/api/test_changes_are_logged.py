@@ -1,0 +1,160 @@
+"""Each changing operation of the admin surface leaves exactly one row in the audit log."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from ferryman.domain.access import RULES
+from tests.kit.function_app import CLOUD_APP, FunctionMigration
+from tests.kit.manifests import function_manifest
+from tests.kit.platform import Caller, PlatformProcess
+
+BASE = "/admin/v1"
+PLAN = {"name": "Moves", "cloudUrl": "https://harbour.example", "sourceId": "s"}
+
+
+class Changes:
+    """Makes calls as one admin, and looks at the row that each of them leaves."""
+
+    def __init__(self, platform: PlatformProcess) -> None:
+        self.platform = platform
+        operator = platform.caller(platform.operator_token)
+        token = operator.ok("POST", f"{BASE}/tokens", {"name": "ann", "role": "admin"})["token"]
+        self.admin: Caller = platform.caller(token)
+        self.seen: set[str] = set()
+        self.secrets: list[str] = [token, platform.operator_token]
+
+    @property
+    def last(self) -> Any:
+        return self.admin.ok("GET", f"{BASE}/audit?pageSize=1")["items"][0]
+
+    def make(self, operation: str, path: str, body: object = None, *, method: str = "POST") -> Any:
+        """Make one call that succeeds, or whose app does not answer, and check its row."""
+        before = self.last["seq"]
+        headers = {"X-Request-ID": f"r-{operation}"}
+        raw = b"namespace,serverKey,cloudKey\njira:issue,1,2\n" if method == "PUT" else None
+        if raw is not None:
+            headers["Content-Type"] = "text/csv"
+        reply = self.admin.call(method, BASE + path, body, raw=raw, headers=headers)
+        assert reply.status in (200, 502), (operation, reply.body)
+        row = self.last
+        assert row["seq"] == before + 1, (operation, row)
+        assert (row["operation"], row["actor"], row["role"]) == (operation, "ann", "admin")
+        assert (row["address"], row["request"]) == ("127.0.0.1", f"r-{operation}")
+        self.seen.add(operation)
+        return reply.json
+
+    def refused(self, path: str, body: object = None) -> None:
+        before = self.last["seq"]
+        reply = self.admin.call("POST", BASE + path, body)
+        assert 400 <= reply.status < 500
+        assert self.last["seq"] == before
+
+
+@pytest.fixture
+def changes(tmp_path: Path) -> Iterator[Changes]:
+    with PlatformProcess(tmp_path / "data") as platform:
+        yield Changes(platform)
+
+
+def test_every_change_leaves_one_row(changes: Changes, tmp_path: Path) -> None:
+    make, app = changes.make, tmp_path / "app"
+    app.mkdir()
+    (app / "index.py").write_text(CLOUD_APP)
+    registration = {
+        "kind": "forge",
+        "serverAppKey": "s",
+        "cloudAppKey": "c",
+        "manifest": function_manifest("index.run"),
+        "source": str(app),
+    }
+    tokens = make("register_app", "/apps", registration)
+    _replay(changes)
+    clock = "/clock"
+    make("resume_clock", f"{clock}/resume")
+    plan = make("create_migration", "/migrations", {**PLAN, "apps": ["c"]})
+    own = f"/migrations/{plan['migrationId']}"
+    make("load_mappings", f"{own}/mappings", method="PUT")
+    make("start_migration", f"{own}/start")
+    transfer = f"/transfers/{plan['transfers'][0]['transferId']}"
+    make("cancel_transfer", f"{transfer}/cancel")
+    changes.refused(f"{transfer}/cancel")
+    _messages(changes, app, tokens)
+    make("advance_clock", f"{clock}/advance", {"seconds": 1})
+    changes.refused(f"{clock}/advance", {"seconds": -1})
+    make("freeze_clock", f"{clock}/freeze")
+    make("resume_clock", f"{clock}/resume")
+    make("sweep_storage", "/storage/sweep")
+    make("create_customer", "/customers", {"customer": "acme"})
+    make("expunge_customer", "/customers/acme/expunge")
+    make("create_token", "/tokens", {"name": "ben", "role": "viewer"})
+    rotated = make("rotate_token", "/tokens/ben/rotate", {})
+    changes.secrets.append(rotated["token"])
+    make("revoke_token", "/tokens/ben/revoke")
+    make("rotate_signing_key", "/keys/rotate", {})
+    make("seal_secrets", "/keys/seal")
+    _apps(changes)
+    expected = {name for name, rule in RULES.items() if rule.changes}
+    assert changes.seen == expected
+    text = changes.admin.call("GET", f"{BASE}/audit/export").body.decode()
+    changes.secrets += [tokens["serverToken"], tokens["cloudToken"]]
+    assert not [secret for secret in changes.secrets if secret in text]
+    proof = changes.admin.ok("GET", f"{BASE}/audit/verify")
+    assert proof["ok"], proof
+    assert proof["rows"] == len(text.splitlines())
+
+
+def _replay(changes: Changes) -> None:
+    """Only a platform without migrations takes a replay."""
+    now = changes.admin.ok("GET", f"{BASE}/clock")["now"]
+    ids = {name: str(uuid4()) for name in ("migrationId", "migrationScopeId", "transferId")}
+    recorded = {**PLAN, **ids, "createdAt": now, "app": "c", "windowSeconds": 900}
+    changes.make("begin_replay", "/replays", recorded)
+    body = {"key": str(uuid4()), "label": "pages"}
+    changes.make("replay_file", f"/replays/{ids['transferId']}/files", body)
+
+
+def _messages(changes: Changes, app: Path, tokens: Any) -> None:
+    """A message is given up, redelivered alone and with others; its transfer is re-run."""
+    (app / "index.py").write_text("def run(event, context):\n    raise ValueError('no')\n")
+    registration = {"serverAppKey": "s", "cloudAppKey": "c"}
+    migration = FunctionMigration(changes.platform, changes.admin, registration, tokens)
+    migration.create()
+    migration.start()
+    migration.claim()
+    message = migration.send("pages")
+    migration.advance(700)
+    undelivered = f"/messages/{message}"
+    changes.make("redeliver_message", f"{undelivered}/redeliver")
+    changes.refused(f"{undelivered}/redeliver")
+    changes.make("redeliver_all", "/redeliver", {"cloudAppKey": "c"})
+    migration.advance(3600)
+    changes.make("rerun_transfer", f"/transfers/{migration.transfer_id}/rerun")
+
+
+def _apps(changes: Changes) -> None:
+    make = changes.make
+    connect = {
+        "kind": "connect",
+        "serverAppKey": "s2",
+        "cloudAppKey": "notes",
+        "descriptor": {
+            "key": "notes",
+            "baseUrl": "http://127.0.0.1:9",
+            "lifecycle": {"installed": "/installed", "uninstalled": "/uninstalled"},
+            "authentication": {"type": "jwt"},
+            "modules": {},
+        },
+    }
+    # It is installed as well, which is one call, and one row.
+    make("register_app", "/apps", connect)
+    make("install_app", "/apps/notes/install")
+    make("retry_app", "/apps/notes/retry")
+    make("uninstall_app", "/apps/notes/uninstall")
+    make("revoke_older_tokens", "/apps/notes/revoke-older-tokens")
+    make("suspend_app", "/apps/notes/suspend")
+    make("resume_app", "/apps/notes/resume")
+    make("remove_app", "/apps/notes/remove")

@@ -1,0 +1,89 @@
+"""The page that installs Ferryman elsewhere: its lines and those of its CI, without a network."""
+
+import os
+import re
+import shutil
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.docs.pages import PAGES, ROOT, Block, Reader, blocks
+
+INSTALL = ROOT / "docs" / "how-to" / "install-in-your-project.md"
+WHERE = "which ferryman; python -c 'import ferryman; print(ferryman.__file__)'"
+LINES = [*PAGES, *sorted((ROOT / "examples").rglob("README.md"))]
+_OURS = ("ferryman", "_ferryman", "__editable__", "pip", "_virtualenv")
+_SOURCES = ("pyproject.toml", "constraints.txt", "README.md", "LICENSE", "Makefile")
+
+
+@pytest.mark.e2e
+@pytest.mark.timeout(900)
+@pytest.mark.usefixtures("javascript")
+def test_a_reader_can_install_the_wheel(tmp_path: Path) -> None:
+    """All but the download: what Ferryman needs counts as installed, Ferryman itself does not."""
+    if not shutil.which("make"):
+        pytest.skip("not installed here: make")
+    # Compiling all of Ferryman takes longer than what the page runs of it.
+    pip = {"PIP_NO_INDEX": "1", "PIP_NO_COMPILE": "1"}
+    env = {"PYTHONPATH": str(_packages(tmp_path / "packages")), **pip}
+    (tmp_path / "reader").mkdir()
+    checkout = _checkout(tmp_path / "checkout")
+    with Reader(tmp_path / "reader", checkout=checkout, env=env) as reader:
+        for block in blocks(INSTALL):
+            reader.follow(block)
+        app = tmp_path / "reader" / "my-app"
+        reader.follow(Block("sh", "run", WHERE, 0))
+        assert all(line.startswith(f"{app}/.venv/") for line in reader.said.splitlines())
+        workflow = app / ".github" / "workflows" / "migration.yml"
+        [job] = yaml.safe_load(workflow.read_text())["jobs"].values()
+        steps = [step["run"] for step in job["steps"] if "run" in step]
+        assert len(steps) >= 4
+        for step in steps:
+            reader.follow(Block("sh", "run", step, 0))
+        assert 'tests="1" failures="0" errors="0"' in (app / "report.xml").read_text()
+
+
+@pytest.mark.parametrize("page", LINES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_install_lines_name_the_wheel(page: Path) -> None:
+    """Until there is a release, no index has Ferryman: lines to copy must not ask for it there."""
+    for block in blocks(page):
+        for line in block.text.splitlines():
+            if "pip install" in line and "ferryman" in line:
+                assert ".whl" in line or "--no-index" in line, f"{block.line}: {line}"
+
+
+def test_fixes_name_the_wheel() -> None:
+    """So do the errors and warnings of the program."""
+    for file in (ROOT / "src").rglob("*.py"):
+        assert not re.search(r"pip install '?ferryman", file.read_text(encoding="utf-8")), file
+
+
+def _packages(folder: Path) -> Path:
+    """Everything that is installed here but Ferryman and pip."""
+    folder.mkdir()
+    for entry in Path(sysconfig.get_path("purelib")).iterdir():
+        if not entry.name.lower().startswith(_OURS):
+            (folder / entry.name).symlink_to(entry)
+    return folder
+
+
+def _checkout(folder: Path) -> Path:
+    """A checkout in which `make setup` has run."""
+    folder.mkdir()
+    for name in _SOURCES:
+        shutil.copy2(ROOT / name, folder)
+    for name in ("src", "examples"):
+        left_out = shutil.ignore_patterns("__pycache__", "node_modules", ".ferryman")
+        shutil.copytree(ROOT / name, folder / name, ignore=left_out)
+    venv = folder / ".venv"
+    venv.mkdir()
+    for entry in Path(sys.prefix).iterdir():
+        (venv / entry.name).symlink_to(entry)
+    installed = venv / ".installed"
+    installed.unlink(missing_ok=True)
+    installed.touch()
+    os.utime(installed)
+    return folder

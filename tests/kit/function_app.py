@@ -1,0 +1,104 @@
+"""Migrations of Forge apps whose function runs on the platform."""
+
+import json
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Self
+
+from ferryman import Gateway, Migration
+from tests.kit.manifests import function_manifest
+from tests.kit.migration import AppMigration
+from tests.kit.platform import Caller, PlatformProcess
+
+CLOUD_APP = """\
+import json, pathlib
+
+BOOK = pathlib.Path(__file__).with_name("events.jsonl")
+
+def run(event, context):
+    with BOOK.open("a") as book:
+        book.write(json.dumps(event) + "\\n")
+
+def refuse(event, context):
+    raise ValueError("no room left for " + event["eventType"])
+"""
+
+
+@dataclass
+class FunctionMigration(AppMigration):
+    """A migration of an app whose function runs on the platform and writes its events down."""
+
+    folder: Path = field(default_factory=Path)
+    cloud: Caller = field(init=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.cloud = self.platform.caller(self.tokens["cloudToken"])
+
+    @classmethod
+    def begin(
+        cls,
+        platform: PlatformProcess,
+        folder: Path,
+        *,
+        start: bool = True,
+        claim: bool = True,
+        handler: str = "index.run",
+        code: str = CLOUD_APP,
+        file: str = "index.py",
+        **options: Any,
+    ) -> Self:
+        """Register an app with that code, create a migration, start it and claim its transfer.
+
+        ``start`` and ``claim`` leave out what follows.
+        """
+        folder.mkdir(exist_ok=True)
+        (folder / file).write_text(code)
+        usual = {"manifest": function_manifest(handler), "source": str(folder)}
+        migration = cls.register_app(platform, **{**usual, **options})
+        migration.folder = folder
+        migration.create(containers=[{"type": "JiraProject", "key": "HAR", "name": "Harbour"}])
+        platform.cleanups.append(migration.settle)
+        if start:
+            migration.start()
+        if start and claim:
+            assert migration.claim()["transferId"] == migration.transfer_id
+        return migration
+
+    def another(self) -> Self:
+        """Create another migration of the same app and start it."""
+        migration = replace(self)
+        migration.create(containers=[])
+        migration.start()
+        return migration
+
+    def gateway(self, retry_seconds: float = 10) -> Gateway:
+        token = self.tokens["serverToken"]
+        return Gateway(self.server.url, token, self.transfer_id, retry_seconds=retry_seconds)
+
+    def client(self, retry_seconds: float = 10) -> Migration:
+        """Return the SDK's client for the cloud app."""
+        return Migration(self.cloud.url, self.tokens["cloudToken"], retry_seconds=retry_seconds)
+
+    def send(self, label: str, data: bytes = b"harbour") -> str:
+        """Send one file through the SDK; return the id of its message."""
+        with self.gateway() as gateway, gateway.create_app_data(label) as file:
+            file.write(data)
+        return self.message_of(label)
+
+    def events(self) -> list[Any]:
+        """Return the events that the function wrote down, in the order they came."""
+        book = self.folder / "events.jsonl"
+        lines = book.read_text().splitlines() if book.exists() else []
+        return [json.loads(line) for line in lines]
+
+    def settle(self) -> None:
+        """Bring the transfer to an end, whatever state the test left it in."""
+        view = self.view()
+        if view["status"] == "READY":
+            self.cancel()
+        if view["status"] == "IN_PROGRESS":
+            if ids := view["unacknowledgedMessageIds"]:
+                path = f"/app/migration/forge/v1/message/{self.transfer_id}/status"
+                self.cloud.ok("POST", path, {"status": "SUCCESS", "messageIds": ids})
+            self.export("/complete-export?unfinished=abandon")

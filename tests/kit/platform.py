@@ -1,0 +1,242 @@
+"""A platform as a process, clients of its surfaces, and what waits for them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import psutil
+import pytest
+import urllib3
+
+from ferryman.server.port import free_port as _free_port
+from tests.kit import forked
+from tests.kit.embedded_copy import copy_embedded
+
+T = TypeVar("T")
+
+READY = "Ferryman ready on "
+START_SECONDS = 100.0
+STOP_SECONDS = 60.0
+TRUSTED = {"FERRYMAN_FUNCTIONS": "trusted"}
+"""Functions of tests write down what they got, beside themselves; a sandbox has its own tests."""
+
+
+def unavailable(what: str) -> NoReturn:
+    """Skip a test for something that is missing; fail it in CI, where nothing may be."""
+    if os.environ.get("CI"):
+        pytest.fail(f"expected in CI: {what}")
+    pytest.skip(what)
+
+
+def wait_until(probe: Callable[[], T | None], seconds: float = 90.0) -> T:
+    """Return what ``probe`` returns once that is true; fail after ``seconds``."""
+    limit = time.monotonic() + seconds
+    while not (value := probe()):
+        assert time.monotonic() < limit, f"still {value!r} after {seconds} s"
+        time.sleep(0.02)
+    return value
+
+
+def free_port() -> int:
+    """Return a port of this machine that nobody uses right now."""
+    return _free_port("127.0.0.1")
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer of the platform; header names are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Caller:
+    """Calls a surface with one token and never repeats a call."""
+
+    def __init__(self, url: str, token: str | None) -> None:
+        self.url = url
+        self._token = token
+        self._http = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(90), maxsize=8)
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        raw: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
+        """Make one call; send ``body`` as JSON, ``raw`` as it is."""
+        sent = {"Authorization": f"Bearer {self._token}"} if self._token is not None else {}
+        if raw is None and (body is not None or method == "POST"):
+            raw = json.dumps({} if body is None else body).encode()
+        if raw is not None:
+            sent["Content-Type"] = "application/json"
+        answer = self._http.request(
+            method, self.url + path, body=raw, headers={**sent, **(headers or {})}, redirect=False
+        )
+        names = {name.lower(): value for name, value in answer.headers.items()}
+        return Reply(answer.status, names, answer.data)
+
+    def ok(self, method: str, path: str, body: object = None) -> Any:
+        """Return the JSON of a call that succeeds, with exactly 200."""
+        reply = self.call(method, path, body)
+        assert reply.status == 200, reply.body
+        return reply.json if reply.body else None
+
+    def refused(self, status: int, method: str, path: str, body: object = None) -> Any:
+        """Return the problem document of a call that is refused with ``status``."""
+        reply = self.call(method, path, body)
+        assert reply.status == status, reply.body
+        return problem(reply)
+
+    def close(self) -> None:
+        self._http.clear()
+
+
+def problem(reply: Reply) -> Any:
+    """Return a refusal's problem document; check that it is complete and leaks nothing."""
+    assert reply.headers["content-type"].startswith("application/problem+json"), reply
+    document = reply.json
+    assert set(document) == {
+        *("type", "title", "status", "detail", "code", "expected", "found", "fix")
+    }
+    assert document["status"] == reply.status
+    assert document["type"] == f"urn:ferryman:error:{document['code']}"
+    assert all(document[name] for name in document), document
+    assert b"Traceback" not in reply.body
+    assert b"site-packages" not in reply.body
+    return document
+
+
+@dataclass
+class PlatformProcess:
+    """``ferryman serve`` as anyone would start it."""
+
+    data_dir: Path
+    clock: str = "virtual"
+    database_url: str | None = None
+    object_store: str | None = None
+    port: int = 0
+    env: Mapping[str, str] = field(default_factory=dict)
+    url: str = ""
+    process: subprocess.Popen[bytes] | None = None
+    callers: list[Caller] = field(default_factory=list)
+    cleanups: list[Callable[[], None]] = field(default_factory=list)
+    """What brings the migrations of a test to an end."""
+
+    def __enter__(self) -> "PlatformProcess":
+        """Start it; end what remains if it does not start."""
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def log(self) -> Path:
+        return self.data_dir.with_name(self.data_dir.name + ".log")
+
+    def start(self) -> None:
+        """Start it and wait until it says that it is ready."""
+        if self.database_url is None and not self.data_dir.exists():
+            copy_embedded(self.data_dir)
+        command = [sys.executable, "-m", "ferryman", "serve", "--data-dir", str(self.data_dir)]
+        command += ["--port", str(self.port), "--clock", self.clock]
+        if self.database_url is not None:
+            command += ["--database-url", self.database_url]
+        if self.object_store is not None:
+            command += ["--object-store", self.object_store]
+        own = {k: v for k, v in os.environ.items() if not k.startswith("FERRYMAN_")}
+        begin = self.log.stat().st_size if self.log.exists() else 0
+        with self.log.open("ab") as log:
+            self.process = forked.Popen(
+                command,
+                env={**own, **TRUSTED, **self.env},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self.url = wait_until(lambda: self._ready(begin), START_SECONDS)
+        self.port = int(self.url.rpartition(":")[2])
+
+    def _ready(self, begin: int) -> str | None:
+        said = self.log.read_bytes()[begin:].decode(errors="replace")
+        assert self.process is not None
+        assert self.process.poll() is None, said
+        found = [line for line in said.splitlines(keepends=True) if line.startswith(READY)]
+        return found[0].removeprefix(READY).strip() if found and found[0].endswith("\n") else None
+
+    def stop(self) -> int:
+        """Stop it gracefully; return its exit status."""
+        assert self.process is not None
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(STOP_SECONDS)
+
+    def kill(self) -> None:
+        """Kill it."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    def workers(self) -> list[psutil.Process]:
+        """Return its worker processes."""
+        assert self.process is not None
+        children = psutil.Process(self.process.pid).children()
+        return [child for child in children if "worker" in _command(child)]
+
+    def postmaster(self) -> psutil.Process:
+        """Return the process of its embedded PostgreSQL."""
+        pid_file = self.data_dir / "postgres" / "postmaster.pid"
+        return psutil.Process(int(pid_file.read_text().splitlines()[0]))
+
+    def caller(self, token: str | None) -> Caller:
+        """Return a client with that token."""
+        caller = Caller(self.url, token)
+        self.callers.append(caller)
+        return caller
+
+    @property
+    def operator_token(self) -> str:
+        return (self.data_dir / "operator-token").read_text().strip()
+
+    def settle_all(self) -> None:
+        """Settle the migrations begun so far, and close their clients."""
+        while self.cleanups:
+            self.cleanups.pop()()
+        while self.callers:
+            self.callers.pop().close()
+
+    def close(self) -> None:
+        """Stop it and close its clients."""
+        for caller in self.callers:
+            caller.close()
+        if self.process is not None:
+            self.stop()
+
+
+def _command(process: psutil.Process) -> list[str]:
+    """Return its command line, which is empty if it has just ended."""
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:
+        return []
