@@ -16,10 +16,13 @@ from ferryman.objects.local import LocalStore
 from ferryman.objects.port import Assembly, HoldsMoreError, Part
 from ferryman.sdk.remote_file import byte_ranges
 from ferryman.services import app_data, completion, intake, upload
+from ferryman.services import transfer as transfer_service
 from ferryman.services.open_upload import sign_parts
 from ferryman.store import app_data as app_data_store
 from ferryman.store.app import AppRow
 from ferryman.store.app_data import AppDataRow
+from ferryman.store.database import Transaction
+from ferryman.store.transfer import StoredTransfer
 from ferryman.wire.upload import CompleteRequest, PartRequest, StoredPart
 from tests.kit.services import Services
 
@@ -172,6 +175,25 @@ async def test_it_is_read_once_and_accepted_though_its_callers_went_away(
     assert [part.sha256 for part in proven] == [None, None]
     file = await row_of(services, key)
     assert (file.sha256, file.parts_sha256) == (WHOLE, None)
+
+
+async def test_it_is_not_read_again_by_a_call_that_found_it_pending(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services, store = Slow.over(services)
+    store.go.set()
+    upload_id, parts = await sent(services, await services.start_transfer(), store)
+    load = transfer_service.load_own
+
+    async def late(tx: Transaction, app: AppRow, transfer_id: str) -> StoredTransfer:
+        """By now the call has found the upload pending: another one completes it first."""
+        monkeypatch.setattr(transfer_service, "load_own", load)
+        await complete(services, services.app, upload_id, parts)
+        return await load(tx, app, transfer_id)
+
+    monkeypatch.setattr(transfer_service, "load_own", late)
+    assert (await complete(services, services.app, upload_id, parts))[1] == WHOLE
+    assert store.readings == 1
 
 
 async def test_its_transfer_waits_while_it_is_read(
