@@ -20,8 +20,12 @@ class Spent:
 
 def spent(module: str, *arguments: str, given: str = "", build: Build = CURRENT) -> Spent:
     """Run a module of ``bench`` that prints seconds; ``given`` is a line of standard input."""
+    return spent_of(build.command(f"bench.{module}", *arguments), given, build)
+
+
+def spent_of(command: list[str], given: str, build: Build) -> Spent:
+    """Run a command in the folder of a build, as ``spent`` does."""
     os.sync()
-    command = build.command(f"bench.{module}", *arguments)
     with subprocess.Popen(
         command,
         stdin=subprocess.PIPE,
@@ -37,7 +41,7 @@ def spent(module: str, *arguments: str, given: str = "", build: Build = CURRENT)
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        raise SystemExit(f"bench.{module} failed, see above")
+        raise SystemExit(f"{' '.join(command)} failed, see above")
     return Spent(float(out), used.ru_utime + used.ru_stime)
 
 

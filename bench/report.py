@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """One thing measured. ``ours`` and ``peer`` are in ``unit``; ``interval`` is of the ratio."""
+    """One thing measured. ``ours`` and ``peer`` are in ``unit``; ``interval`` is of the ratio.
+
+    ``target`` is the ratio to reach, where one was set.
+    """
 
     figure: str
     unit: str
@@ -16,6 +19,7 @@ class Figure:
     peer_name: str
     less_is_better: bool = True
     interval: tuple[float, float] | None = None
+    target: float | None = None
 
     @property
     def ratio(self) -> float:
@@ -31,13 +35,14 @@ class MissingError(Exception):
 def as_cells(figures: Sequence[Figure]) -> list[tuple[str, ...]]:
     """Rows for people, the first of them the header."""
     return [
-        ("figure", "ours", "peer", "ratio"),
+        ("figure", "ours", "peer", "ratio", "target"),
         *(
             (
                 each.figure,
                 f"{each.ours:.4g} {each.unit}",
                 f"{each.peer:.4g} {each.unit} ({each.peer_name})",
                 f"{each.ratio:.2f}{_between(each.interval)}",
+                _verdict(each),
             )
             for each in figures
         ),
@@ -48,10 +53,16 @@ def _between(interval: tuple[float, float] | None) -> str:
     return "" if interval is None else f" ({interval[0]:.2f} to {interval[1]:.2f})"
 
 
+def _verdict(figure: Figure) -> str:
+    if figure.target is None:
+        return ""
+    return f"{figure.target:g}" if figure.ratio >= figure.target else f"{figure.target:g}: missed"
+
+
 def as_lines(figures: Sequence[Figure]) -> str:
-    """A table for people: ``figure  ours  peer  ratio``."""
+    """A table for people: ``figure  ours  peer  ratio  target``."""
     rows = as_cells(figures)
-    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         for row in rows
@@ -71,6 +82,7 @@ def as_json(figures: Sequence[Figure]) -> str:
                 "peerName": each.peer_name,
                 "ratio": each.ratio,
                 "interval": each.interval,
+                "target": each.target,
             }
             for each in figures
         ]

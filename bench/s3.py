@@ -28,6 +28,8 @@ BUCKET = "bench"
 PEER = "s3transfer"
 BUILD = "8223a08"
 ROUNDS = 3
+TARGETS = {"upload": 1.15, "download": 1.1}
+CPU_TARGET = 1 / 0.6
 
 
 def run() -> list[Figure]:
@@ -92,7 +94,16 @@ def large(server: Ceph, sides: dict[Build, Platform], folder: Path, size: int) -
         what = f"{verb} {show_size(size)}, S3"
         (seconds, cpu), (_, cpu_before) = mine[place], before[place]
         others = median(peer[place])
-        figures.append(Figure(figure=what, unit="s", ours=seconds, peer=others, peer_name=name))
+        figures.append(
+            Figure(
+                figure=what,
+                unit="s",
+                ours=seconds,
+                peer=others,
+                peer_name=name,
+                target=TARGETS[verb],
+            )
+        )
         figures.append(
             Figure(
                 figure=f"{what}, CPU",
@@ -100,6 +111,7 @@ def large(server: Ceph, sides: dict[Build, Platform], folder: Path, size: int) -
                 ours=cpu,
                 peer=cpu_before,
                 peer_name=f"build {BUILD}",
+                target=CPU_TARGET,
             )
         )
     return figures

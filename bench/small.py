@@ -1,7 +1,8 @@
 """Many small files to the local store, against an earlier build and against writing and syncing.
 
 Ours are registered, hashed and announced, too. ``plain calls`` are the same files by a client that
-does nothing but the calls, with the PUTs alone beside it: the ceiling for any client. COUNT=1000
+does nothing but the calls, with the PUTs alone beside it: the ceiling for any client. ``a loop``
+creates one file after the other; at ten files a second each waits for its receipt. COUNT=1000
 makes them fewer, ROUNDS=1 shorter; ``bench.small_s3`` has the same against S3.
 """
 
@@ -14,6 +15,7 @@ from statistics import median
 
 from bench._bootstrap import interval
 from bench._build import CURRENT, Build, build
+from bench._cpu import spent_of
 from bench._platform import Platform, begin_transfer, serving
 from bench.report import Figure
 from bench.s3 import carried, timed
@@ -23,6 +25,11 @@ BEFORE = "8223a08"
 """The build before files were begun and completed in batches."""
 
 LARGE = 100_000
+LOOP = 1_000
+PACED = 100
+LATER_MS = 200.0
+"""How much later than by the build before a file may be registered, at ten a second."""
+
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
 
 Rounds = defaultdict[str, list[float]]
@@ -44,6 +51,10 @@ def run() -> list[Figure]:
             for _ in range(ROUNDS):
                 spent["before"].append(many(old, count, build=before))
                 spent["ours"].append(many(platform, count))
+                spent["loop before"].append(loop(old, "loop", LOOP, build=before))
+                spent["loop"].append(loop(platform, "loop", LOOP))
+                spent["paced before"].append(loop(old, "paced", PACED, build=before))
+                spent["paced"].append(loop(platform, "paced", PACED))
                 spent["files"].append(plain(platform, "files", count))
                 spent["puts"].append(plain(platform, "puts", count))
                 peer = folder / "peer"
@@ -52,9 +63,20 @@ def run() -> list[Figure]:
             growth = growth_of(platform)
     told = f"{count:,} files of 20 kB, local"
     return [
-        compared(told, spent, "ours", "before", f"build {BEFORE}"),
+        compared(told, spent, "ours", "before", f"build {BEFORE}", target=4),
         compared(told, spent, "ours", "fsync", "write + fsync"),
         compared(f"{told}, plain calls", spent, "files", "puts", "their PUTs alone"),
+        compared(
+            f"{LOOP:,} files in a loop", spent, "loop", "loop before", f"build {BEFORE}", target=3
+        ),
+        Figure(
+            figure="registered after its last byte, 10 files/s, p99",
+            unit="ms",
+            ours=median(spent["paced"]),
+            peer=median(spent["paced before"]) + LATER_MS,
+            peer_name=f"build {BEFORE} and {LATER_MS:.0f} ms",
+            target=1,
+        ),
         growth,
     ]
 
@@ -72,6 +94,14 @@ def plain(platform: Platform, what: str, count: int) -> float:
     return carried("_batches", token, what, platform.url, transfer_id, str(count), str(SMALL))
 
 
+def loop(platform: Platform, verb: str, count: int, build: Build = CURRENT) -> float:
+    """What ``_loop`` prints for a build's SDK: its source is this one, and works with both."""
+    token, transfer_id = begin_transfer(platform)
+    script = str(Path(__file__).with_name("_loop.py"))
+    arguments = (verb, platform.url, transfer_id, str(count), str(SMALL))
+    return spent_of([build.python, "-P", script, *arguments], token, build).seconds
+
+
 def growth_of(platform: Platform) -> Figure:
     """The cost of a file among few and among many; LARGE_COUNT makes the many fewer."""
     large = int(os.environ.get("LARGE_COUNT", str(LARGE)))
@@ -82,10 +112,19 @@ def growth_of(platform: Platform) -> Figure:
         ours=many(platform, large) / large * 1000,
         peer=few,
         peer_name="ours with 1,000",
+        target=0.9,
     )
 
 
-def compared(told: str, spent: Rounds, ours: str, peer: str, peer_name: str) -> Figure:
+def compared(
+    told: str,
+    spent: Rounds,
+    ours: str,
+    peer: str,
+    peer_name: str,
+    *,
+    target: float | None = None,
+) -> Figure:
     """The medians of two sides."""
     return Figure(
         figure=told,
@@ -94,4 +133,5 @@ def compared(told: str, spent: Rounds, ours: str, peer: str, peer_name: str) -> 
         peer=median(spent[peer]),
         peer_name=peer_name,
         interval=interval(spent[ours], spent[peer]),
+        target=target,
     )
