@@ -38,7 +38,7 @@ def canonical_query(query: str) -> str:
         name, _, value = pair.partition("=")
         if pair and (name := _encoded(name)) != "jwt":
             values.setdefault(name, []).append(_encoded(value))
-    return "&".join(f"{name}={','.join(sorted(found))}" for name, found in sorted(values.items()))
+    return "&".join(f"{name}={','.join(sorted(texts))}" for name, texts in sorted(values.items()))
 
 
 def _encoded(text: str) -> str:

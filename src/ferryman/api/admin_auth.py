@@ -74,11 +74,11 @@ class Doorkeeper:
         return await self.cache.holder_of(token, wall_now(), lambda: self._named(token))
 
     async def _named(self, token: str) -> tuple[Actor, datetime | None]:
-        found = await access_token.authenticate(self.platform, token)
-        limits = Reach(_tuple(found.customers), _tuple(found.apps))
+        token_row = await access_token.authenticate(self.platform, token)
+        limits = Reach(_tuple(token_row.customers), _tuple(token_row.apps))
         # Its expiry is platform time, which a virtual clock moves.
-        expires_at = None if self.platform.database.virtual else found.expires_at
-        return Actor(name=found.name, role=found.role, reach=limits), expires_at
+        expires_at = None if self.platform.database.virtual else token_row.expires_at
+        return Actor(name=token_row.name, role=token_row.role, reach=limits), expires_at
 
 
 def admin_guard(doorkeeper: Doorkeeper) -> Guard:
@@ -106,8 +106,8 @@ def admin_guard(doorkeeper: Doorkeeper) -> Guard:
 
 def actor(request: Request[Any, Any, Any]) -> Actor:
     """Return the caller that a guard admitted."""
-    found: Actor = request.scope["state"][ACTOR]
-    return found
+    signed_in: Actor = request.scope["state"][ACTOR]
+    return signed_in
 
 
 def _tuple(names: list[str] | None) -> tuple[str, ...] | None:

@@ -67,8 +67,8 @@ async def report_progress(
 @get("/data/{transfer_id:str}/all")
 async def data_all(caller: Caller, platform: OwnPlatform, transfer_id: Id) -> list[DataItem]:
     """List all files of a transfer."""
-    found = await app_data.list_all(platform, caller, transfer_id)
-    return [DataItem(s3_key=item.s3_key, label=item.label) for item in found]
+    items = await app_data.list_all(platform, caller, transfer_id)
+    return [DataItem(s3_key=item.s3_key, label=item.label) for item in items]
 
 
 @get("/data/{s3_key:str}")

@@ -117,18 +117,18 @@ def example(schema: dict[str, Any], components: dict[str, Any], name: str = "") 
     fitting = BY_NAME.get(name, OF_TYPE)
     choices = schema.get("oneOf", [schema])
     if "enum" in schema:
-        found = fitting if fitting in schema["enum"] else schema["enum"][0]
+        value = fitting if fitting in schema["enum"] else schema["enum"][0]
     elif any(_fits(fitting, choice) for choice in choices):
-        found = fitting
+        value = fitting
     elif choices != [schema]:
-        found = example(choices[0], components, name)
+        value = example(choices[0], components, name)
     elif schema.get("type") == "array":
-        found = [example(schema["items"], components, name)]
+        value = [example(schema["items"], components, name)]
     elif schema.get("additionalProperties"):
-        found = {"10000": example(schema["additionalProperties"], components)}
+        value = {"10000": example(schema["additionalProperties"], components)}
     else:
-        found = OF_TYPE.get(str(schema.get("type")))
-    return found
+        value = OF_TYPE.get(str(schema.get("type")))
+    return value
 
 
 _TYPES: dict[str, tuple[type, ...]] = {

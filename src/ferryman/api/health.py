@@ -17,9 +17,9 @@ async def healthz() -> dict[str, str]:
 @get("/readyz")
 async def readyz(health: NamedDependency[HealthCheck], closing: Closing) -> Response[Readiness]:
     """Report on what the platform needs, and how functions run; 503 if it is not ready."""
-    found = await health.read()
+    readiness = await health.read()
     if closing.is_set():
         ending = Check(ok=False, found="it was told to end, and finishes what it had begun")
-        checks = {"process": ending, **found.checks}
-        found = Readiness(status="unready", checks=checks, functions=found.functions)
-    return Response(found, status_code=503 if found.status == "unready" else 200)
+        checks = {"process": ending, **readiness.checks}
+        readiness = Readiness(status="unready", checks=checks, functions=readiness.functions)
+    return Response(readiness, status_code=503 if readiness.status == "unready" else 200)

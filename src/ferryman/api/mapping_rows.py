@@ -116,15 +116,15 @@ def _parse_csv(text: bytes) -> Columns | None:
 
 def _line_by_line(text: bytes, before: int, *, csv_form: bool) -> Columns:
     parse: Callable[[bytes], tuple[str, str, str]] = _csv_line if csv_form else _json_line
-    found = []
+    rows = []
     for number, line in enumerate(text.split(b"\n"), before + 1):
         if not line.strip():
             continue
         try:
-            found.append(parse(line))
+            rows.append(parse(line))
         except (ValueError, csv.Error, msgspec.DecodeError) as exc:
             raise _bad_line(number, str(exc), csv_form=csv_form) from None
-    return [row[0] for row in found], [row[1] for row in found], [row[2] for row in found]
+    return [row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows]
 
 
 def _csv_line(line: bytes) -> tuple[str, str, str]:

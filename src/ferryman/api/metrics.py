@@ -72,8 +72,8 @@ _FAMILIES: dict[str, Any] = {
 
 def _cumulative(buckets: Sequence[float], counts: Sequence[float]) -> list[tuple[str, float]]:
     """Return cumulative buckets, as the format requires: each counts all values up to its bound."""
-    reached, found = 0.0, []
+    reached, cumulative = 0.0, []
     for bound, count in zip([*map(str, map(float, buckets)), "+Inf"], counts, strict=True):
         reached += count
-        found.append((bound, reached))
-    return found
+        cumulative.append((bound, reached))
+    return cumulative

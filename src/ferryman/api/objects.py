@@ -77,14 +77,14 @@ class ObjectsApp:
             if grant.operation is not UrlOperation.READ:
                 await self._take_part(grant, scope, receive, send)
                 return
-            found = await self._store.find(grant.key)
+            stored = await self._store.find(grant.key)
         except PlatformError as error:
             await _refuse(error, receive, send)
             return
         try:
-            wanted = byte_range(_wanted_range(scope, found), found.size)
+            wanted = byte_range(_wanted_range(scope, stored), stored.size)
         except PlatformError as error:
-            size = (b"content-range", b"bytes */%d" % found.size)
+            size = (b"content-range", b"bytes */%d" % stored.size)
             await _refuse(error, receive, send, [size])
             return
         if self._readers[grant.key] >= _READERS:
@@ -93,7 +93,7 @@ class ObjectsApp:
             return
         self._readers[grant.key] += 1
         try:
-            await self._give_file(grant, found, wanted, scope, receive, send)
+            await self._give_file(grant, stored, wanted, scope, receive, send)
         finally:
             self._readers[grant.key] -= 1
             if not self._readers[grant.key]:
@@ -124,24 +124,24 @@ class ObjectsApp:
     async def _give_file(
         self,
         grant: Grant,
-        found: StoredObject,
+        stored: StoredObject,
         wanted: tuple[int, int] | None,
         scope: HTTPScope,
         receive: Receive,
         send: Send,
     ) -> None:
-        start, end = wanted or (0, found.size)
-        headers = _file_headers(found, grant.name, end - start)
+        start, end = wanted or (0, stored.size)
+        headers = _file_headers(stored, grant.name, end - start)
         if wanted:
             headers.append(
-                (b"content-range", f"bytes {start}-{end - 1}/{found.size}".encode("ascii"))
+                (b"content-range", f"bytes {start}-{end - 1}/{stored.size}".encode("ascii"))
             )
         await _start(send, 206 if wanted else 200, headers)
         if scope["method"] == "HEAD":
             end = start
         gone = asyncio.create_task(disconnected(receive))
         try:
-            async for chunk in self._store.read(found, start, end, _CHUNK):
+            async for chunk in self._store.read(stored, start, end, _CHUNK):
                 await _body(send, chunk, more=True)
                 if gone.done():
                     return
@@ -150,9 +150,9 @@ class ObjectsApp:
         await _body(send, b"", more=False)
 
 
-def _wanted_range(scope: HTTPScope, found: StoredObject) -> str | None:
+def _wanted_range(scope: HTTPScope, stored: StoredObject) -> str | None:
     """Return the header ``Range``, unless ``If-Range`` names another file (RFC 9110, 13.1.5)."""
-    same = _header(scope, b"if-range") in {None, _quoted(found.etag).decode("ascii")}
+    same = _header(scope, b"if-range") in {None, _quoted(stored.etag).decode("ascii")}
     return _header(scope, b"range") if same else None
 
 
@@ -167,13 +167,13 @@ def _check_length(scope: HTTPScope, size: int) -> None:
         raise refusals.upload.SIZE_MISMATCH(size=size, found=f"Content-Length: {header[:32]}")
 
 
-def _file_headers(found: StoredObject, name: str, length: int) -> Headers:
+def _file_headers(stored: StoredObject, name: str, length: int) -> Headers:
     return [
         (b"content-type", b"application/octet-stream"),
         (b"content-length", str(length).encode("ascii")),
         (b"content-disposition", disposition(name).encode("ascii")),
         (b"accept-ranges", b"bytes"),
-        (b"etag", _quoted(found.etag)),
+        (b"etag", _quoted(stored.etag)),
         (b"cache-control", b"private, no-store"),
         (b"x-content-type-options", b"nosniff"),
     ]
@@ -212,8 +212,8 @@ async def _drain(receive: Receive) -> None:
 
 
 def _header(scope: HTTPScope, name: bytes) -> str | None:
-    for found, value in scope["headers"]:
-        if found == name:
+    for header, value in scope["headers"]:
+        if header == name:
             return value.decode("latin-1")
     return None
 

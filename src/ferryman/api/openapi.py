@@ -68,13 +68,13 @@ def _complete(path: str, method: str, operation: dict[str, Any], schemas: dict[s
         _parameter(parameter, schemas)
     if body := BODIES.get((method, path)):
         operation["requestBody"] = {"required": True, "content": body}
-    found = {*statuses, 500}
+    codes = {*statuses, 500}
     if operation.get("parameters") or "requestBody" in operation:
-        found.add(400)
+        codes.add(400)
     if "{" in path or _refers(operation):
-        found.add(404)
+        codes.add(404)
     if "requestBody" in operation:
-        found |= {404, 413, 415}
+        codes |= {404, 413, 415}
         _examples(operation["requestBody"]["content"], schemas, "keys")
     success = operation["responses"]["200"]
     success["description"] = "Done." if "content" not in success else "The result."
@@ -82,7 +82,7 @@ def _complete(path: str, method: str, operation: dict[str, Any], schemas: dict[s
     if answer := ANSWERS.get((method, path)):
         success["content"] = answer
     _examples(success.get("content", {}), schemas)
-    refusals = {str(s): {"$ref": f"#/components/responses/{_name(s)}"} for s in sorted(found)}
+    refusals = {str(s): {"$ref": f"#/components/responses/{_name(s)}"} for s in sorted(codes)}
     kept = {code: each for code, each in operation["responses"].items() if code.startswith("2")}
     operation["responses"] = kept | refusals
 

@@ -123,8 +123,8 @@ class Reference:
     def _token(self, operation: dict[str, Any]) -> Iterator[ET.Element]:
         for scheme in operation.get("security", []):
             for name in scheme:
-                found = self._document["components"]["securitySchemes"][name]
-                text = {"description": found["description"]}
+                definition = self._document["components"]["securitySchemes"][name]
+                text = {"description": definition["description"]}
                 yield _e("p", "Token: ", _e("code", name), ". ", *_prose(text))
 
     def _parameters(self, parameters: list[dict[str, Any]]) -> Iterator[ET.Element]:
@@ -230,8 +230,8 @@ def _table(rows: Iterator[list[ET.Element | str]]) -> ET.Element:
 
 
 def _bytes(element: ET.Element) -> bytes:
-    found: bytes = ET.tostring(element, encoding="utf-8", method="html")
-    return found
+    html: bytes = ET.tostring(element, encoding="utf-8", method="html")
+    return html
 
 
 def _e(tag: str, *children: ET.Element | str, **attributes: str) -> ET.Element:

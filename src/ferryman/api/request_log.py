@@ -30,8 +30,8 @@ _REQUEST = "ferryman.request"
 
 def request_id_of(scope: Any) -> str | None:
     """Return the id of a request, as its log line and its answer have it."""
-    found: str | None = scope.get(_REQUEST)
-    return found
+    request_id: str | None = scope.get(_REQUEST)
+    return request_id
 
 
 class RequestLog:

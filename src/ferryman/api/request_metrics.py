@@ -23,12 +23,12 @@ class RequestMetrics:
 
     def count(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request that ended; ``status`` is 0 if it was not answered."""
-        found = self._known.get((method, route, status))
-        if found is None:
+        counters = self._known.get((method, route, status))
+        if counters is None:
             labels = (method, route, str(status), "ferryman")
-            found = self._total.labels(*labels), self._seconds.labels(*labels)
-            self._known[method, route, status] = found
-        total, duration = found
+            counters = self._total.labels(*labels), self._seconds.labels(*labels)
+            self._known[method, route, status] = counters
+        total, duration = counters
         total.inc()
         duration.observe(seconds)
         if status >= 500:

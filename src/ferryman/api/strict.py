@@ -89,11 +89,11 @@ def _integer(digits: str) -> int:
 
 
 def _object(members: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(members)
-    if len(found) < len(members):
+    value = dict(members)
+    if len(value) < len(members):
         [(name, _)] = Counter(name for name, _ in members).most_common(1)
         raise refusals.request.MEMBER_REPEATED(name=name[:80])
-    return found
+    return value
 
 
 def check_query(query: bytes, known: Sequence[str]) -> list[str]:

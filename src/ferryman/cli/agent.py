@@ -126,12 +126,12 @@ def run(  # noqa: PLR0917 - each is an option of the command
                 },
                 unsupported={"--json": as_json, "--bandwidth": bandwidth, "--verbose": verbose},
             )
-        found = load(listener)
-        if not key and not found.keys:
+        loaded = load(listener)
+        if not key and not loaded.keys:
             key = _keys_beside(data_dir, url)
         with watched_uploads(as_json=as_json) as watch:
             succeeded = run_agent(
-                found,
+                loaded,
                 url=url,
                 token=token,
                 keys=key or (),

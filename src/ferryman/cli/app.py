@@ -43,12 +43,12 @@ def build(names: Iterable[str] = COMMANDS) -> typer.Typer:
     """Return the command line with these commands; only their modules are imported."""
     app = new_app()
     for name in names:
-        found = _imported(COMMANDS[name])
-        if isinstance(found, typer.Typer):
-            app.add_typer(found, name=name)
+        commands = _imported(COMMANDS[name])
+        if isinstance(commands, typer.Typer):
+            app.add_typer(commands, name=name)
         else:
             cls = _CLASSES.get(name)
-            command(app, name, cls=None if cls is None else _imported(cls))(found)
+            command(app, name, cls=None if cls is None else _imported(cls))(commands)
     return app
 
 

@@ -35,18 +35,18 @@ def app_access(url: str | None, token: str | None, data_dir: Path, kind: Kind) -
     A token of `ferryman dev` goes nowhere but to its platform. Raises ``ConfigError``
     (``app_token_missing``) without one.
     """
-    found = checked(url_of(data_dir, URL) if url is None else url)
+    base_url = checked(url_of(data_dir, URL) if url is None else url)
     if token:
-        return found, token
+        return base_url, token
     try:
         running = running_app(data_dir)
     except ConfigError as missing:
         why = f"no token; app of `ferryman dev`: {missing.found}"
     else:
-        if running.url == found:
+        if running.url == base_url:
             own: str = getattr(running, kind)
-            return found, own
-        why = f"no token; `ferryman dev` is at {running.url}, not at {found}"
+            return base_url, own
+        why = f"no token; `ferryman dev` is at {running.url}, not at {base_url}"
     raise refusals.command.APP_TOKEN_MISSING(variable=_VARIABLES[kind], found=why)
 
 

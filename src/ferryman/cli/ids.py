@@ -65,8 +65,8 @@ def resolve(admin: AdminClient, kind: IdKind, text: str) -> str:
     if not may_be_part(text) or (text != LAST and _is_app(admin, kind, text)):
         return text
     part = _PART.fullmatch(text)
-    found = admin.find_ids(kind, *(part.groups() if part else (None, None)))
-    return chosen(kind, text, found.items, more=found.more)
+    matches = admin.find_ids(kind, *(part.groups() if part else (None, None)))
+    return chosen(kind, text, matches.items, more=matches.more)
 
 
 def may_be_part(text: str) -> bool:
@@ -74,20 +74,20 @@ def may_be_part(text: str) -> bool:
     return text == LAST or (len(text) < _WHOLE and _PART.fullmatch(text) is not None)
 
 
-def chosen(kind: IdKind, text: str, found: Sequence[FoundId], *, more: bool) -> str:
+def chosen(kind: IdKind, text: str, matches: Sequence[FoundId], *, more: bool) -> str:
     """Return the only match; raises like :func:`resolve`."""
-    if len(found) == 1 and not more:
-        return found[0].id
-    if not found:
+    if len(matches) == 1 and not more:
+        return matches[0].id
+    if not matches:
         raise refusals.command.ID_UNKNOWN(
             kind=kind,
             found=f"no {kind} yet" if text == LAST else f"{text[:64]!r}, which matches no {kind}",
         )
-    names = [f"{each.id} ({each.name[:60]})" for each in found]
+    names = [f"{each.id} ({each.name[:60]})" for each in matches]
     rest = " or more" if more else ""
     raise refusals.command.ID_AMBIGUOUS(
         kind=kind,
-        found=clean(f"{text!r}, which matches {len(found)}{rest}: {pretty_list(names, _NAMED)}"),
+        found=clean(f"{text!r}, which matches {len(matches)}{rest}: {pretty_list(names, _NAMED)}"),
     )
 
 

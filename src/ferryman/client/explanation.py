@@ -28,26 +28,26 @@ def explained(admin: AdminClient, transfer_id: str) -> TransferExplanation:
     attempt that takes longer than a minute is not waited for.
     """
     limit = time.monotonic() + _PATIENCE_SECONDS
-    while (found := admin.transfers.explain(transfer_id)).running_attempts:
+    while (explanation := admin.transfers.explain(transfer_id)).running_attempts:
         if time.monotonic() > limit:
             break
         time.sleep(_LOOK_SECONDS)
-    return found
+    return explanation
 
 
-def first_broken(found: TransferExplanation) -> LinkView | None:
+def first_broken(explanation: TransferExplanation) -> LinkView | None:
     """Return the link at which the chain is broken."""
-    return next((link for link in found.links if link.name == found.broken), None)
+    return next((link for link in explanation.links if link.name == explanation.broken), None)
 
 
-def late_failure(found: TransferExplanation) -> LinkView | None:
+def late_failure(explanation: TransferExplanation) -> LinkView | None:
     """Return the link that reports attempts that failed after an acknowledgement (ADR 0041)."""
-    return next((link for link in found.links if link.cause == _LATE), None)
+    return next((link for link in explanation.links if link.cause == _LATE), None)
 
 
-def findings(found: TransferExplanation) -> list[LinkView]:
+def findings(explanation: TransferExplanation) -> list[LinkView]:
     """Return all links that do not hold, in order."""
-    return [link for link in found.links if not link.holds]
+    return [link for link in explanation.links if not link.holds]
 
 
 def link_line(link: LinkView, *, broken: bool) -> str:

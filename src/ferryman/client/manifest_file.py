@@ -26,15 +26,15 @@ def write_manifest(chunks: Iterable[bytes], target: Path) -> str:
                 digest.update(head + end)
             file.flush()
             os.fsync(file.fileno())
-        found = digest.hexdigest()
-        if _stated(held) != found:
+        computed = digest.hexdigest()
+        if _stated(held) != computed:
             raise refusals.command.MANIFEST_INVALID(
                 found="a manifest that was cut off or altered on its way"
             )
         draft.replace(target)
     finally:
         draft.unlink(missing_ok=True)
-    return found
+    return computed
 
 
 def read_manifest(source: Path) -> TransferManifest:
@@ -61,7 +61,7 @@ def _last_line(text: bytes) -> tuple[bytes, bytes, bytes]:
 
 def _stated(last: bytes) -> str:
     try:
-        found: object = msgspec.json.decode(b"{" + last).get("sha256")
+        stated: object = msgspec.json.decode(b"{" + last).get("sha256")
     except (msgspec.DecodeError, AttributeError):
         return ""
-    return str(found)
+    return str(stated)

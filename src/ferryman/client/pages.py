@@ -38,11 +38,11 @@ def items(fetch: Fetch[T]) -> Iterator[T]:
 
 def gather(fetch: Fetch[T], limit: int | None, cursor: str | None) -> tuple[list[T], str | None]:
     """Return up to ``limit`` items from ``cursor`` on (None: all), and the cursor after them."""
-    found: list[T] = []
+    gathered: list[T] = []
     while True:
-        size = _LARGEST_PAGE if limit is None else min(_LARGEST_PAGE, limit - len(found))
+        size = _LARGEST_PAGE if limit is None else min(_LARGEST_PAGE, limit - len(gathered))
         page = fetch(cursor, size)
-        found += page.items
+        gathered += page.items
         cursor = page.next_cursor
-        if cursor is None or (limit is not None and len(found) >= limit):
-            return found, cursor
+        if cursor is None or (limit is not None and len(gathered) >= limit):
+            return gathered, cursor

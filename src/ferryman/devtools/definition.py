@@ -44,10 +44,10 @@ def descriptor_text(where: str) -> bytes:
     """
     if "://" not in where:
         return Path(where).read_bytes()
-    found, data = _fetched(where)
-    if found is not None:
+    url, data = _fetched(where)
+    if url is not None:
         raise refusals.definition.DESCRIPTOR_UNREACHABLE(
-            address=where, seconds=_DESCRIPTOR_SECONDS, found=found
+            address=where, seconds=_DESCRIPTOR_SECONDS, found=url
         )
     return data
 

@@ -143,10 +143,10 @@ def function_settings(folders: str = "*=.") -> dict[str, str]:
 
 def without_sandbox(admin: AdminClient) -> list[Line]:
     """Return a line that says so if functions run without a sandbox."""
-    found = admin.readiness()
-    if found.functions != FunctionMode.TRUSTED:
+    readiness = admin.readiness()
+    if readiness.functions != FunctionMode.TRUSTED:
         return []
-    return [(f"Functions are {found.checks['functions'].found}", "bold")]
+    return [(f"Functions are {readiness.checks['functions'].found}", "bold")]
 
 
 def end_noted(note: Path) -> None:

@@ -143,14 +143,14 @@ def _exports(source: Path, file: Path, sandbox: Sandbox | None) -> list[str]:
 
 def stamps(files: Iterable[str]) -> Stamps:
     """Return name, modification time and size of each file; a missing file has a stamp too."""
-    found = []
+    stamped = []
     for name in files:
         try:
             stat = os.stat(name)  # noqa: PTH116 - hundreds of files before every call
-            found.append((name, stat.st_mtime_ns, stat.st_size))
+            stamped.append((name, stat.st_mtime_ns, stat.st_size))
         except OSError:
-            found.append((name, 0, -1))
-    return frozenset(found)
+            stamped.append((name, 0, -1))
+    return frozenset(stamped)
 
 
 def _esbuild(compiler: Compiler, *arguments: str, stdin: str = "") -> None:
@@ -168,8 +168,8 @@ def _esbuild(compiler: Compiler, *arguments: str, stdin: str = "") -> None:
     try:
         done = compiler.run(options, stdin.encode(), _BUILD_SECONDS)
     except subprocess.TimeoutExpired as error:
-        found = f"esbuild had not finished after {_BUILD_SECONDS:g} s"
-        raise _does_not_compile(source, found) from error
+        outcome = f"esbuild had not finished after {_BUILD_SECONDS:g} s"
+        raise _does_not_compile(source, outcome) from error
     except OSError as error:
         raise refusals.function.ESBUILD_UNUSABLE(
             found=f"{toolchain.esbuild()}: {error.strerror or type(error).__name__}"

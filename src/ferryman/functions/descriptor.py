@@ -140,8 +140,8 @@ def product_of(document: Mapping[str, object]) -> str:
     """Return the product that the app's modules belong to: ``confluence``, otherwise ``jira``."""
     modules: set[str] = set()
     for name in ("modules", "connectModules"):
-        found = document.get(name)
-        modules |= set(found) if isinstance(found, Mapping) else set()
+        product = document.get(name)
+        modules |= set(product) if isinstance(product, Mapping) else set()
     if any(name.startswith("jira") for name in modules):
         return "jira"
     confluence = any(name.startswith("confluence:") for name in modules) or modules & _CONFLUENCE
@@ -158,11 +158,11 @@ def check_key(descriptor: Descriptor, cloud_app_key: str) -> None:
 
 def _modules(modules: Node, names: tuple[str, ...]) -> list[Node]:
     """Return the modules with those names; each may be a mapping or a list of mappings."""
-    found: list[Node] = []
+    matching: list[Node] = []
     for name in names:
         module = modules.get(name)
-        found += module.items() if isinstance(module.value, list) else [module]
-    return found
+        matching += module.items() if isinstance(module.value, list) else [module]
+    return matching
 
 
 def _first(places: list[Node], name: str) -> str | None:

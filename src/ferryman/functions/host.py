@@ -165,8 +165,8 @@ def load(source: str, file: str, function: str) -> "Handler":
     module = enter.load_file(name, file)
     handler: Handler | None = getattr(module, function, None)
     if not callable(handler):
-        found = os.path.basename(file)
-        raise host_errors.HandlerMissingError(f"{found} defines no function {function}")
+        module_file = os.path.basename(file)
+        raise host_errors.HandlerMissingError(f"{module_file} defines no function {function}")
     return handler
 
 

@@ -133,15 +133,15 @@ def _fetched(manifest: object, remotes: Iterable[Remote]) -> tuple[str, ...]:
     backend = manifest
     for name in ("permissions", "external", "fetch", "backend"):
         backend = backend.get(name) if isinstance(backend, Mapping) else None
-    found = []
+    urls = []
     for entry in backend if isinstance(backend, list) else ():
         if isinstance(entry, Mapping):
             address = by_key.get(str(entry.get("remote"))) or entry.get("address")
         else:
             address = entry
         if isinstance(address, str) and _ADDRESS.fullmatch(address):
-            found.append(address)
-    return tuple(found)
+            urls.append(address)
+    return tuple(urls)
 
 
 def _endpoint(node: Node, remotes: Iterable[Remote]) -> Endpoint:

@@ -65,19 +65,17 @@ def routes(manifest: Manifest, event_type: EventType) -> tuple[Route, ...]:
     """Return every route of the event in the manifest's order; empty if nothing listens for it."""
     functions = {entry.key: entry for entry in manifest.functions}
     endpoints = {entry.key: entry for entry in manifest.endpoints}
-    found: list[Route] = []
+    made: list[Route] = []
     for trigger in manifest.triggers:
         if event_type not in trigger.events:
             continue
         if trigger.function is not None:
             function = functions[trigger.function]
-            found.append(FunctionRoute(trigger.key, function.key, function.handler))
+            made.append(FunctionRoute(trigger.key, function.key, function.handler))
         elif trigger.endpoint is not None:
             endpoint = endpoints[trigger.endpoint]
-            found.append(
-                RemoteRoute(trigger.key, endpoint.key, endpoint.url, endpoint.system_token)
-            )
-    return tuple(found)
+            made.append(RemoteRoute(trigger.key, endpoint.key, endpoint.url, endpoint.system_token))
+    return tuple(made)
 
 
 def webhook_routes(

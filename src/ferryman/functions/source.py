@@ -80,16 +80,18 @@ def handler_file(source: Path, handler: str) -> tuple[Path, str]:
     """
     name, _, function = handler.rpartition(".")
     root = source.resolve()
-    found = _first(root, ("", "src"), name, _PYTHON) + _first(root, ("src", ""), name, _JAVASCRIPT)
-    if len(found) > 1:
+    candidates = _first(root, ("", "src"), name, _PYTHON) + _first(
+        root, ("src", ""), name, _JAVASCRIPT
+    )
+    if len(candidates) > 1:
         raise refusals.function.FILE_AMBIGUOUS(
-            handler=handler, files=", ".join(str(file.relative_to(root)) for file in found)
+            handler=handler, files=", ".join(str(file.relative_to(root)) for file in candidates)
         )
-    if not found:
+    if not candidates:
         raise refusals.function.FILE_MISSING(
             names=f"{name[:64]}.py, {', '.join(_JAVASCRIPT)}", source=source
         )
-    file = found[0].resolve()
+    file = candidates[0].resolve()
     if not file.is_relative_to(root):
         raise refusals.function.OUTSIDE_SOURCE(handler=handler, source=source)
     return file, function
@@ -106,7 +108,7 @@ def python_files(source: Path) -> Stamps:
     It runs before every call, so it is bounded: folders with more than ``_MOST_OF_A_FOLDER``
     entries, which hold data, are read only in part, and so are the deepest levels of a huge source.
     """
-    found, folders, left = set(), deque([str(source)]), _MOST_ENTRIES
+    files, folders, left = set(), deque([str(source)]), _MOST_ENTRIES
     while folders and left > 0:
         # A file or folder may be removed after it was listed.
         with contextlib.suppress(OSError), os.scandir(folders.popleft()) as entries:
@@ -115,10 +117,10 @@ def python_files(source: Path) -> Stamps:
                 if entry.name.endswith(".py"):
                     with contextlib.suppress(OSError):
                         stat = entry.stat()
-                        found.add((entry.path, stat.st_mtime_ns, stat.st_size))
+                        files.add((entry.path, stat.st_mtime_ns, stat.st_size))
                 elif _leads_on(entry):
                     folders.append(entry.path)
-    return frozenset(found)
+    return frozenset(files)
 
 
 def _leads_on(entry: "os.DirEntry[str]") -> bool:

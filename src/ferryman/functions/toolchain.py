@@ -38,12 +38,12 @@ def node() -> Path:
     if not os.environ.get("FERRYMAN_NODE"):
         places.append(_packaged("bin/node"))
     old = []
-    for found in filter(None, places):
-        version, _ = _asked(found, found.stat().st_mtime_ns)
+    for place in filter(None, places):
+        version, _ = _asked(place, place.stat().st_mtime_ns)
         number = re.match(r"v(\d+)\.", version)
         if number is not None and int(number[1]) >= NODE_MAJOR:
-            return found
-        old.append(f"{version or 'a program that says no version'} at {found}")
+            return place
+        old.append(f"{version or 'a program that says no version'} at {place}")
     raise refusals.function.NODE_MISSING(
         oldest=NODE_MAJOR,
         found=", ".join(old) or "none on the PATH, or no program at FERRYMAN_NODE",
@@ -52,8 +52,8 @@ def node() -> Path:
 
 def npm() -> list[str] | None:
     """Return the command line of npm; None if there is none."""
-    if found := shutil.which("npm"):
-        return [found]
+    if command := shutil.which("npm"):
+        return [command]
     program, script = _packaged("bin/node"), _packaged("lib/node_modules/npm/bin/npm-cli.js")
     return None if program is None or script is None else [str(program), str(script)]
 
@@ -175,5 +175,5 @@ def _cache() -> Path:
 
 def _program(name: str, variable: str) -> Path | None:
     given = os.environ.get(variable)
-    found = shutil.which(given or name)
-    return None if found is None else Path(found).absolute()
+    path = shutil.which(given or name)
+    return None if path is None else Path(path).absolute()

@@ -29,8 +29,8 @@ def java_command(classpath: str, *options: str) -> list[str]:
     """
     jar = agent_jar()
     home = os.environ.get("JAVA_HOME")
-    found = shutil.which("java", path=str(Path(home) / "bin") if home else None)
-    if found is None:
+    java = shutil.which("java", path=str(Path(home) / "bin") if home else None)
+    if java is None:
         where = f"none in {home}/bin, which JAVA_HOME names" if home else "none in the PATH"
         raise refusals.command.JAVA_NOT_FOUND(found=where)
-    return [found, "-cp", os.pathsep.join((classpath, str(jar))), MAIN, *options]
+    return [java, "-cp", os.pathsep.join((classpath, str(jar))), MAIN, *options]

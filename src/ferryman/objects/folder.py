@@ -115,11 +115,11 @@ def read_list(folder: Path) -> list[StoredPart] | None:
 def find_object(path: Path) -> StoredObject | None:
     """Return the file under the name ``path``; None if there is none."""
     try:
-        found = path.stat()
+        status = path.stat()
     except FileNotFoundError:
         return None
-    if stat.S_ISREG(found.st_mode):
-        return StoredObject(((path, found.st_size),), path.name)
+    if stat.S_ISREG(status.st_mode):
+        return StoredObject(((path, status.st_size),), path.name)
     parts = read_list(path)
     if parts is None:
         return None

@@ -103,9 +103,9 @@ class IncomingPart:
     def _keep(self) -> None:
         for chunk in self._held:
             self._hash.update(chunk)
-        found = self._hash.hexdigest()
-        if found != self._digest:
-            raise refusals.upload.CHECKSUM_MISMATCH_OF_PART(expected=self._digest, digest=found)
+        digest = self._hash.hexdigest()
+        if digest != self._digest:
+            raise refusals.upload.CHECKSUM_MISMATCH_OF_PART(expected=self._digest, digest=digest)
         if self._file is not None:
             self._move(self._file)
             return

@@ -157,10 +157,10 @@ class LocalStore:
 
     async def find(self, key: str) -> StoredObject:
         """Return the completed file under ``key``; raise ``NotFound``."""
-        found = await asyncio.to_thread(find_object, self._files.object(key))
-        if found is None:
+        stored = await asyncio.to_thread(find_object, self._files.object(key))
+        if stored is None:
             raise refusals.upload.OBJECT_NOT_FOUND(id=key)
-        return found
+        return stored
 
     async def size(self, key: str) -> int:
         """Return the size of the completed file in bytes; raise ``NotFound``."""
@@ -168,13 +168,13 @@ class LocalStore:
 
     async def stream(self, key: str, start: int = 0, end: int | None = None) -> _Chunks:
         """Yield the bytes from ``start`` up to ``end``, excluded, in chunks of at most 1 MiB."""
-        found = await self.find(key)
-        async for chunk in self.read(found, start, found.size if end is None else end):
+        stored = await self.find(key)
+        async for chunk in self.read(stored, start, stored.size if end is None else end):
             yield chunk
 
-    async def read(self, found: StoredObject, start: int, end: int, step: int = _READ) -> _Chunks:
+    async def read(self, stored: StoredObject, start: int, end: int, step: int = _READ) -> _Chunks:
         """Yield bytes like :meth:`stream` of a file found before, in chunks of ``step`` bytes."""
-        for path, offset, length in found.slices(start, end):
+        for path, offset, length in stored.slices(start, end):
             with disk_errors():
                 file = await asyncio.to_thread(path.open, "rb", buffering=0)
             with file:

@@ -35,15 +35,15 @@ class WholeFile:
         """Return the file at ``path`` as the only part, or none if it has not come."""
         # Its digest was checked before it got its name.
         try:
-            found = path.stat()
+            status = path.stat()
         except FileNotFoundError:
             return []
-        if not stat.S_ISREG(found.st_mode) or found.st_size != self.size:
+        if not stat.S_ISREG(status.st_mode) or status.st_size != self.size:
             return []
         return [StoredPart(number=1, size=self.size, sha256=self.sha256, etag=self.sha256)]
 
 
 def read_whole_file(upload_ref: str) -> WholeFile | None:
     """Parse a reference; return None for that of an upload in parts, which is its key."""
-    found = _SPELLED.fullmatch(upload_ref)
-    return None if found is None else WholeFile(int(found[1]), found[2])
+    match = _SPELLED.fullmatch(upload_ref)
+    return None if match is None else WholeFile(int(match[1]), match[2])

@@ -77,8 +77,8 @@ def piece_of(rate: float) -> int:
 
 def parse_rate(text: str) -> float:
     """Read ``10M`` as 10,000,000 bytes a second; raises ``ValueError``."""
-    found = _RATE.fullmatch(text.strip())
-    rate = float(found[1]) * _UNITS[found[2].upper()] if found else 0.0
+    match = _RATE.fullmatch(text.strip())
+    rate = float(match[1]) * _UNITS[match[2].upper()] if match else 0.0
     if rate < 1:
         raise ValueError(
             f"expected bytes a second such as 500K, 10M or 1.5G (K is 1,000); found {text!r}"

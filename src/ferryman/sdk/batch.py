@@ -38,10 +38,10 @@ def batch_flow(
     left = list(range(len(items)))
     spent = 0.0
     for tries in count(1):
-        found = yield from exchange.call(call([items[number] for number in left]))
-        if len(found) != len(left):
-            raise ClientError(200, f"Asked about {len(left)} files, got {len(found)} answers.")
-        answers |= zip(left, found, strict=True)
+        received = yield from exchange.call(call([items[number] for number in left]))
+        if len(received) != len(left):
+            raise ClientError(200, f"Asked about {len(left)} files, got {len(received)} answers.")
+        answers |= zip(left, received, strict=True)
         left = [number for number in left if _for_the_moment(answers[number].problem)]
         pause = exchange.policy.pause(None, tries=tries, spent=spent) if left else None
         if pause is None:

@@ -80,12 +80,12 @@ def load_listener(target: str) -> Listener:
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)
-    found: Any = importlib.import_module(module_name)
+    value: Any = importlib.import_module(module_name)
     for part in attribute.split("."):
-        if not hasattr(found, part):
+        if not hasattr(value, part):
             raise ValueError(f"expected {attribute!r} in the module {module_name}; found none")
-        found = getattr(found, part)
-    return adapt_listener(found, name=target)
+        value = getattr(value, part)
+    return adapt_listener(value, name=target)
 
 
 def adapt_listener(listener: object, *, name: str | None = None) -> Listener:
@@ -146,12 +146,12 @@ def _texts(said: Iterable[object]) -> tuple[str, ...]:
 
 
 def _definitions(said: Iterable[object]) -> tuple[TransferDefinitionRequest, ...]:
-    found: list[TransferDefinitionRequest] = []
+    requests: list[TransferDefinitionRequest] = []
     for each in said:
         if not isinstance(each, TransferDefinition):
             raise TypeError
         scopes = each.access_scopes
-        found.append(
+        requests.append(
             TransferDefinitionRequest(
                 transfer_name=each.name,
                 blocking=each.blocking,
@@ -159,4 +159,4 @@ def _definitions(said: Iterable[object]) -> tuple[TransferDefinitionRequest, ...
                 access_scopes=None if scopes is None else list(_texts(scopes)),
             )
         )
-    return tuple(found)
+    return tuple(requests)

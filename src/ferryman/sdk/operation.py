@@ -121,10 +121,10 @@ def segment(value: str) -> str:
 
 def setting(value: str | None, variable: str) -> str:
     """Return ``value`` or the variable of the environment; raises ``ValueError`` without either."""
-    found = value or os.environ.get(variable, "")
-    if not found:
+    text = value or os.environ.get(variable, "")
+    if not text:
         raise ValueError(f"expected an argument or the variable {variable}; found neither")
-    return found
+    return text
 
 
 def check_base(url: str) -> str:

@@ -69,10 +69,10 @@ _OTHER_CODE = (
 
 def read_store_refusal(body: bytes) -> StoreRefusal | None:
     """Read the answer of S3 to a refused request; None if it is anything else."""
-    found = _CODE.search(body) if len(body) <= _LONGEST else None
-    if found is None:
+    match = _CODE.search(body) if len(body) <= _LONGEST else None
+    if match is None:
         return None
-    code = found[1].decode("ascii")
+    code = match[1].decode("ascii")
     return StoreRefusal(code, *_STORE_CODES.get(code, _OTHER_CODE))
 
 

@@ -42,9 +42,9 @@ def run_agent(
     listener's exception, which may hold data, as on a platform with a virtual clock. Raises
     ``GatewayError`` if the token is refused, ``ValueError`` if a setting is missing.
     """
-    found = load_listener(listener) if isinstance(listener, str) else adapt_listener(listener)
+    loaded = load_listener(listener) if isinstance(listener, str) else adapt_listener(listener)
     agent = Agent(
-        found,
+        loaded,
         setting(url, "FERRYMAN_URL"),
         setting(token, "FERRYMAN_SERVER_TOKEN"),
         keys=keys,

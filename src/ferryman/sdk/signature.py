@@ -94,9 +94,9 @@ def _mac(signed: bytes, secret: str) -> bytes:
 
 def _object(part: bytes) -> dict[str, Any]:
     try:
-        found = json.loads(b64decode(part + b"=" * (-len(part) % 4), b"-_", validate=True))
+        document = json.loads(b64decode(part + b"=" * (-len(part) % 4), b"-_", validate=True))
     except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
+        document = None
+    if not isinstance(document, dict):
         raise SignatureInvalid("expected a JSON object in the token; found something else")
-    return found
+    return document

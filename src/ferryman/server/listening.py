@@ -40,16 +40,19 @@ def bound_unsent(port: int) -> None:
     folder = Path("/proc/self/fd")
     for path in list(folder.iterdir()) if folder.exists() else ():
         try:
-            found = socket.socket(fileno=os.dup(int(path.name)))
+            inherited = socket.socket(fileno=os.dup(int(path.name)))
         except OSError:
             continue  # not a socket
-        with found:
-            if _listens(found, port):
-                found.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
+        with inherited:
+            if _listens(inherited, port):
+                inherited.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
 
 
-def _listens(found: socket.socket, port: int) -> bool:
-    if found.family not in (socket.AF_INET, socket.AF_INET6) or found.type != socket.SOCK_STREAM:
+def _listens(candidate: socket.socket, port: int) -> bool:
+    if (
+        candidate.family not in (socket.AF_INET, socket.AF_INET6)
+        or candidate.type != socket.SOCK_STREAM
+    ):
         return False
-    listens = found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
-    return bool(listens) and found.getsockname()[1] == port
+    listens = candidate.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+    return bool(listens) and candidate.getsockname()[1] == port

@@ -74,10 +74,12 @@ async def _accept(
         first.setdefault(whole.upload.upload_id, whole)
     async with platform.database.transaction() as tx:
         stored = await transfer.lock_exporting(tx, app, str(transfer_id))
-        found = await upload_store.by_ids(tx, list(first), app.app_id)
-        done = await receipts(tx, found.values())
-        answers = {id_: done.get(id_) or _refusal(upload, stored) for id_, upload in found.items()}
-        new = [whole for whole in first.values() if _is_new(found, answers, whole)]
+        uploads = await upload_store.by_ids(tx, list(first), app.app_id)
+        done = await receipts(tx, uploads.values())
+        answers = {
+            id_: done.get(id_) or _refusal(upload, stored) for id_, upload in uploads.items()
+        }
+        new = [whole for whole in first.values() if _is_new(uploads, answers, whole)]
         try:
             answers |= await _record(tx, stored, new)
         except RuleError as refused:
@@ -89,10 +91,10 @@ async def _accept(
 
 
 def _is_new(
-    found: Mapping[UUID, UploadRow], answers: Mapping[UUID, Accepted], whole: AssembledFile
+    uploads: Mapping[UUID, UploadRow], answers: Mapping[UUID, Accepted], whole: AssembledFile
 ) -> bool:
     upload_id = whole.upload.upload_id
-    same = found[upload_id].store_ref == whole.upload.store_ref
+    same = uploads[upload_id].store_ref == whole.upload.store_ref
     return answers[upload_id] is None and same
 
 

@@ -41,11 +41,11 @@ _LONGEST_OVERLAP = 30 * 86_400
 async def authenticate(platform: Platform, token: str) -> AccessToken:
     """Return a token that is valid now, and note its use; raise :class:`NotAuthenticated`."""
     async with platform.database.reading() as tx:
-        found = await token_store.by_digest(tx, token_digest(token))
-        if found is None or not found.valid(tx.now):
+        token_row = await token_store.by_digest(tx, token_digest(token))
+        if token_row is None or not token_row.valid(tx.now):
             raise refusals.access.OPERATOR_TOKEN_INVALID()
-        await token_store.used(tx, found.token_id)
-    return found
+        await token_store.used(tx, token_row.token_id)
+    return token_row
 
 
 async def create(platform: Platform, request: TokenRequest, by: Actor = PLATFORM) -> IssuedToken:
@@ -89,10 +89,10 @@ async def rotate(
 async def revoke(platform: Platform, name: str, by: Actor = PLATFORM) -> TokenPage:
     """Revoke all secrets of a name; every replica refuses them within 5 seconds."""
     async with platform.database.transaction() as tx:
-        found = await token_store.revoke(tx, check_text("name", name, longest=_NAME_CHARACTERS))
-        if not found:
+        revoked = await token_store.revoke(tx, check_text("name", name, longest=_NAME_CHARACTERS))
+        if not revoked:
             raise refusals.access_token.NOT_FOUND(id=name)
-        items = [_view(token) for token in found]
+        items = [_view(token) for token in revoked]
         await audit.record(
             tx, by, "revoke_token", name, before=_facts(items[0]), after={"secrets": len(items)}
         )
@@ -104,9 +104,9 @@ async def page(platform: Platform, *, cursor: str | None, size: int | None) -> T
     limit = page_size(size, default=100, greatest=ADMIN_PAGE)
     async with platform.database.transaction() as tx:
         after = await row_of_cursor(cursor, partial(token_store.by_id, tx), "tokens")
-        found = await token_store.page(tx, after=after, size=limit + 1)
-    items = [_view(token) for token in found[:limit]]
-    more = len(found) > limit
+        rows = await token_store.page(tx, after=after, size=limit + 1)
+    items = [_view(token) for token in rows[:limit]]
+    more = len(rows) > limit
     return TokenPage(
         items=items, next_cursor=encode_cursor(items[-1].token_id, "tokens") if more else None
     )

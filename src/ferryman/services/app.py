@@ -140,8 +140,8 @@ async def find(tx: Transaction, name: str, reach: Reach = WHOLE) -> AppRow:
     if (app := await _by_id(tx, name)) and _visible(app, reach):
         return app
     key, _, environment = name.partition("@")
-    found = [app for app in await app_store.by_cloud_key(tx, key) if _visible(app, reach)]
-    matching = [app for app in found if environment in ("", app.environment)]
+    matches = [app for app in await app_store.by_cloud_key(tx, key) if _visible(app, reach)]
+    matching = [app for app in matches if environment in ("", app.environment)]
     if len(matching) == 1:
         return matching[0]
     if matching:
@@ -150,8 +150,8 @@ async def find(tx: Transaction, name: str, reach: Reach = WHOLE) -> AppRow:
             environments=", ".join(app.environment for app in matching),
             example=f"{key}@{matching[0].environment}",
         )
-    if found:
-        known = [app.environment for app in found]
+    if matches:
+        known = [app.environment for app in matches]
         values = {"key": key, "known": ", ".join(known), "environment": environment}
         if near := get_close_matches(environment.lower(), known, n=1, cutoff=0.5):
             raise refusals.app.ENVIRONMENT_UNKNOWN_BUT_NEAR(near=f"{key}@{near[0]}", **values)

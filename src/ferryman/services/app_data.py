@@ -37,7 +37,7 @@ async def page(
         last = None if after is None else await app_data_store.by_key(tx, after)
         if after is not None and (last is None or last.transfer_id != stored.transfer_id):
             raise refusals.request.CURSOR_INVALID(cursor=cursor)
-        found = await app_data_store.page(
+        rows = await app_data_store.page(
             tx, stored.transfer_id, after=after or UUID(int=0), size=limit + 1
         )
     items = [
@@ -47,11 +47,9 @@ async def page(
             label=msgspec.UNSET if label is None else label,
             file_size=file_size,
         )
-        for key, label, file_size in found[:limit]
+        for key, label, file_size in rows[:limit]
     ]
-    return AppDataPage(
-        items=items, last_evaluated_key=items[-1].key if len(found) > limit else None
-    )
+    return AppDataPage(items=items, last_evaluated_key=items[-1].key if len(rows) > limit else None)
 
 
 async def list_all(platform: Platform, app: AppRow, transfer_id: str) -> list[AppDataItem]:
@@ -112,10 +110,10 @@ async def payload(platform: Platform, app: AppRow, key: str) -> tuple[int, Async
 
 
 async def _readable(tx: Transaction, app: AppRow, key: str) -> AppDataRow:
-    found = await app_data_store.with_transfer(tx, parse_id(refusals.upload.FILE_NOT_FOUND, key))
-    if found is None or not transfer.is_own(app, found[1]):
+    row = await app_data_store.with_transfer(tx, parse_id(refusals.upload.FILE_NOT_FOUND, key))
+    if row is None or not transfer.is_own(app, row[1]):
         raise refusals.upload.FILE_NOT_FOUND(id=key)
-    file, stored = found
+    file, stored = row
     transfer_rules.check_live(stored.state, "reading app data")
     _check_readable(stored, tx)
     return file

@@ -46,14 +46,14 @@ async def page(
     choice, query = _choice(wanted, by.reach), ("apps", wanted, by.reach)
     async with platform.database.transaction() as tx:
         after = await row_of_cursor(cursor, partial(_visible, tx, by.reach), *query)
-        found = await app_store.page(tx, choice, after=after, size=limit + 1)
-        around = await installation_store.of(tx, [app.app_id for app in found])
-        failing = await breaker_store.of_apps(tx, [app.app_id for app in found])
+        rows = await app_store.page(tx, choice, after=after, size=limit + 1)
+        around = await installation_store.of(tx, [app.app_id for app in rows])
+        failing = await breaker_store.of_apps(tx, [app.app_id for app in rows])
     items = [
         view_of(app, around.get(app.app_id), failing.get(app.app_id, []), tx.now)
-        for app in found[:limit]
+        for app in rows[:limit]
     ]
-    more = len(found) > limit
+    more = len(rows) > limit
     return AppPage(
         items=items, next_cursor=encode_cursor(items[-1].app_id, *query) if more else None
     )

@@ -98,9 +98,9 @@ async def page(
     query = ("audit", wanted)
     before = decode_position(cursor, *query) or audit_store.END
     async with platform.database.reading() as tx:
-        found = await audit_store.page(tx, choice, before=before, size=limit + 1)
-    items = [_row(each) for each in found[:limit]]
-    more = len(found) > limit
+        rows = await audit_store.page(tx, choice, before=before, size=limit + 1)
+    items = [_row(each) for each in rows[:limit]]
+    more = len(rows) > limit
     return AuditPage(
         items=items, next_cursor=encode_cursor(str(items[-1].seq), *query) if more else None
     )
@@ -118,31 +118,31 @@ async def verify(platform: Platform, known: str | None = None) -> AuditProof:
     seq, digest = _known(known)
     async with platform.database.transaction() as tx:
         head = await audit_store.head(tx)
-        previous, number, found = START, 0, None
+        previous, number, problem = START, 0, None
         async for each in audit_store.walk(tx):
             if each.seq > head.seq:
                 break  # added since the head was read
             if each.seq != number + 1:
-                found = f"row {each.seq} after row {number}"
+                problem = f"row {each.seq} after row {number}"
             elif each.hash != link(previous, each.seq, each.entry):
-                found = "a row that was changed"
+                problem = "a row that was changed"
             elif each.seq == seq and each.hash.hex() != digest:
-                found = "another hash than the known one"
+                problem = "another hash than the known one"
             number += 1
-            if found is not None:
+            if problem is not None:
                 break
             previous = each.hash
-    if found is None and (number < head.seq or previous != head.hash):
-        number, found = number + 1, f"no row after row {number}, although {head.seq} were written"
-    if found is None and number < seq:
-        number, found = number + 1, f"no row after row {number}, although {seq} is known"
+    if problem is None and (number < head.seq or previous != head.hash):
+        number, problem = number + 1, f"no row after row {number}, although {head.seq} were written"
+    if problem is None and number < seq:
+        number, problem = number + 1, f"no row after row {number}, although {seq} is known"
     return AuditProof(
-        ok=found is None,
+        ok=problem is None,
         rows=head.seq,
         seq=head.seq,
         hash=head.hash.hex(),
-        broken_at=None if found is None else number,
-        found=found,
+        broken_at=None if problem is None else number,
+        found=problem,
     )
 
 
@@ -160,10 +160,10 @@ def _json(facts: Facts | None) -> str | None:
     return None if facts is None else msgspec.json.encode(facts, order="sorted").decode()
 
 
-def _row(found: Link) -> AuditRow:
-    entry = found.entry
+def _row(row: Link) -> AuditRow:
+    entry = row.entry
     return AuditRow(
-        seq=found.seq,
+        seq=row.seq,
         at=epoch_ms(entry.at),
         actor=entry.actor,
         role=entry.role,
@@ -174,5 +174,5 @@ def _row(found: Link) -> AuditRow:
         target=entry.target,
         before=None if entry.before is None else msgspec.json.decode(entry.before),
         after=None if entry.after is None else msgspec.json.decode(entry.after),
-        hash=found.hash.hex(),
+        hash=row.hash.hex(),
     )

@@ -106,14 +106,14 @@ async def _find(
 ) -> dict[UUID, list[_Pending]]:
     """Return what to complete, by transfer; uploads complete or unknown go to ``answers``."""
     async with platform.database.reading() as tx:
-        found = await upload_store.by_ids(tx, list(wanted), app.app_id)
-        answers |= await receipts(tx, found.values())
+        uploads = await upload_store.by_ids(tx, list(wanted), app.app_id)
+        answers |= await receipts(tx, uploads.values())
     pending: dict[UUID, list[_Pending]] = defaultdict(list)
     for upload_id, file in wanted.items():
-        if upload_id not in found:
+        if upload_id not in uploads:
             answers[upload_id] = refusals.upload.NOT_FOUND(id=file.upload_id)
         elif upload_id not in answers:
-            upload = found[upload_id]
+            upload = uploads[upload_id]
             pending[upload.transfer_id].append(_Pending(upload, file))
     return pending
 
@@ -198,8 +198,8 @@ async def _read(platform: Platform, app: AppRow, unread: AssembledFile) -> Accep
     async def read() -> Accepted:
         # Another call may have read and accepted it since this one found it pending.
         async with platform.database.reading() as tx:
-            found = await upload_store.by_ids(tx, [upload.upload_id], app.app_id)
-            done = await receipts(tx, found.values())
+            uploads = await upload_store.by_ids(tx, [upload.upload_id], app.app_id)
+            done = await receipts(tx, uploads.values())
         if done:
             return done[upload.upload_id]
         whole = replace(unread, sha256=await digest_of(platform, app, upload))

@@ -93,14 +93,14 @@ async def listener_error(platform: Platform, app: AppRow, transfer_id: str) -> T
 async def recent(platform: Platform, app: AppRow) -> list[RecentTransfer]:
     """Return the app's running transfers, newest first."""
     async with platform.database.transaction() as tx:
-        found = await transfer_store.recent(tx, app.app_id, RECENT_TRANSFERS)
+        transfers = await transfer_store.recent(tx, app.app_id, RECENT_TRANSFERS)
     return [
         RecentTransfer(
             migration_details=connect_details(stored.details),
             transfer_id=str(stored.transfer_id),
             status=stored.state.status,
         )
-        for stored in found
+        for stored in transfers
     ]
 
 

@@ -45,11 +45,11 @@ async def page(
     after = decode_cursor(cursor, "customers") or ""
     check_text("cursor", after, longest=LABEL_CHARACTERS)
     async with platform.database.reading() as tx:
-        found = await customer_store.page(
+        rows = await customer_store.page(
             tx, customers=by.reach.customers, after=after, size=limit + 1
         )
-    items = [_view(each) for each in found[:limit]]
-    more = len(found) > limit
+    items = [_view(each) for each in rows[:limit]]
+    more = len(rows) > limit
     return CustomerPage(
         items=items, next_cursor=encode_cursor(items[-1].customer, "customers") if more else None
     )
@@ -68,10 +68,10 @@ async def of_call(tx: Transaction, by: Actor, given: str | None) -> str:
     :class:`Invalid` (``customer_missing``) if none is given and the caller has several.
     """
     if given is None:
-        found = await customer_store.page(tx, customers=by.reach.customers, size=2)
-        if len(found) != 1:
+        customers = await customer_store.page(tx, customers=by.reach.customers, size=2)
+        if len(customers) != 1:
             raise refusals.customer.MISSING()
-        given = found[0].customer
+        given = customers[0].customer
     return await _visible(tx, by.reach, given)
 
 

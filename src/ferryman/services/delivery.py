@@ -88,9 +88,11 @@ async def on_definition_changed(tx: Transaction, app_id: UUID) -> None:
     routes = {event_type: routes_of(app, event_type) for event_type in EventType}
     ways = [
         (url, event_type)
-        for event_type, found in routes.items()
+        for event_type, endpoints in routes.items()
         # A registration may bring another function of the same name, so that one starts again.
-        for url in {endpoint_of(route) for route in found if not isinstance(route, FunctionRoute)}
+        for url in {
+            endpoint_of(route) for route in endpoints if not isinstance(route, FunctionRoute)
+        }
     ]
     await breaker_store.fit(tx, app_id, ways)
     if routes[EventType.UPLOADED]:

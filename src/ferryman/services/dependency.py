@@ -78,14 +78,14 @@ async def skip_dependants(tx: Transaction, settled: StoredTransfer) -> None:
     if settled.transfer_name is None:
         return
     members = await dependency_store.newest_of_each_name(tx, settled.migration_id, settled.app_id)
-    found = to_skip({name: m.member for name, m in members.items()}, settled.transfer_name)
-    for name in sorted(found, key=lambda name: members[name].position):
+    to_end = to_skip({name: m.member for name, m in members.items()}, settled.transfer_name)
+    for name in sorted(to_end, key=lambda name: members[name].position):
         stored = await transfer_store.lock(tx, members[name].transfer_id)
         if stored is None or stored.state.status is not TransferStatus.READY:
             continue
         skipped = skip(stored.state, tx.now).transfer
         await transfer_store.save(tx, stored.transfer_id, skipped)
-        culprit = members[found[name]].transfer_id
+        culprit = members[to_end[name]].transfer_id
         await dependency_store.record_skip(tx, stored.transfer_id, culprit)
         await timeline_store.write(
             tx,
@@ -125,9 +125,9 @@ async def run_again(tx: Transaction, rerun: StoredTransfer) -> list[UUID]:
         await add(
             tx,
             rerun,
-            found.definition,
-            found.position,
-            original_transfer_id=found.original_transfer_id,
+            again.definition,
+            again.position,
+            original_transfer_id=again.original_transfer_id,
         )
-        for found in map(members.__getitem__, names)
+        for again in map(members.__getitem__, names)
     ]

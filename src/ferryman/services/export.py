@@ -47,8 +47,8 @@ async def complete(
         if stored.state.unfinished and not stored.state.status.final:
             export_rules.check_exporting(stored.state, "completing the export")
             files = await upload_store.unfinished(tx, stored.transfer_id, _NAMED_FILES)
-            found = _in_words(files, stored.state.unfinished)
-            raise refusals.transfer.EXPORT_INCOMPLETE(found=found)
+            unfinished = _in_words(files, stored.state.unfinished)
+            raise refusals.transfer.EXPORT_INCOMPLETE(found=unfinished)
         decide = export_rules.give_up_file if exported else export_rules.complete_export
         change = decide(stored.state, tx.now)
         old = await upload_store.supersede(tx, stored.transfer_id, stored.claims, resumable=True)

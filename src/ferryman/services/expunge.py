@@ -68,10 +68,10 @@ async def expunge(
 async def last_receipt(platform: Platform, customer: str) -> str:
     """Return the newest receipt for a customer; raise :class:`NotFound` if there is none."""
     async with platform.database.reading() as tx:
-        found = await purge_store.last_receipt(tx, customer)
-    if found is None:
+        expunged = await purge_store.last_receipt(tx, customer)
+    if expunged is None:
         raise refusals.customer.NOT_FOUND(id=customer)
-    return found
+    return expunged
 
 
 async def _migrations(platform: Platform, customer: str, deleted: Counter[str]) -> str:

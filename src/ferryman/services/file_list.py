@@ -50,7 +50,7 @@ async def page(
     except ValueError:
         raise refusals.request.CURSOR_INVALID(cursor=cursor) from None
     async with platform.database.reading() as tx:
-        found, more = await proof_store.files(
+        rows, more = await proof_store.files(
             tx,
             wanted,
             label=which.label,
@@ -59,8 +59,8 @@ async def page(
             size=limit,
         )
     return FilePage(
-        items=[_view(each) for each in found],
-        next_cursor=encode_cursor(str(found[-1].key), *query) if more else None,
+        items=[_view(each) for each in rows],
+        next_cursor=encode_cursor(str(rows[-1].key), *query) if more else None,
     )
 
 

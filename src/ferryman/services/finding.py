@@ -35,10 +35,10 @@ async def find(
             newest = await finding_store.newest(tx, kind, by.reach)
             return FoundIds(items=[] if newest is None else [newest], more=False)
         first, last = _range(low[0])
-        found = await finding_store.between(
+        ids = await finding_store.between(
             tx, kind, first, last, suffix=low[1], size=_SIZE + 1, reach=by.reach
         )
-    return FoundIds(items=found[:_SIZE], more=len(found) > _SIZE)
+    return FoundIds(items=ids[:_SIZE], more=len(ids) > _SIZE)
 
 
 def _range(prefix: str) -> tuple[UUID, UUID]:

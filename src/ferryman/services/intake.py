@@ -216,9 +216,9 @@ async def _begun(
     resumed: list[UUID] = []
     async with platform.database.transaction() as tx:
         stored = await transfer.load_own(tx, app, transfer_id)
-        found = await upload_store.to_resume(tx, stored.transfer_id, list(keys))
-        done = await receipts(tx, found.values())
-        for resume_key, upload in found.items():
+        uploads = await upload_store.to_resume(tx, stored.transfer_id, list(keys))
+        done = await receipts(tx, uploads.values())
+        for resume_key, upload in uploads.items():
             key, receipt = keys[resume_key], done.get(upload.upload_id)
             label = files[key].label
             if upload.label != label:

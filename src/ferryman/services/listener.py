@@ -52,8 +52,8 @@ async def claim(platform: Platform, app: AppRow, request: ClaimRequest) -> Claim
     definitions = _definitions(app, request)
     running = _known_ids(request.running)
     async with platform.database.transaction() as tx:
-        found = await claim_store.next_transfer(tx, [app.app_id], request.agent_id, running)
-        stored = await transfer_store.lock(tx, found) if found else None
+        claimed = await claim_store.next_transfer(tx, [app.app_id], request.agent_id, running)
+        stored = await transfer_store.lock(tx, claimed) if claimed else None
         if stored is None:
             return None
         # The agent may have waited since before the app was suspended or removed.
@@ -116,13 +116,13 @@ def _known_ids(texts: list[str]) -> list[UUID]:
 def _definitions(app: AppRow, request: ClaimRequest) -> list[Definition]:
     """Return the claim's definitions, checked, in an order in which they can run."""
     check_declared(request.access_scopes or (), app.access_scopes)
-    found: list[Definition] = []
+    definitions: list[Definition] = []
     for declared in request.transfer_definitions:
         for name in (declared.transfer_name, *declared.depends_on):
             check_text("transfer_name", name, longest=LABEL_CHARACTERS)
         check_declared(declared.access_scopes or (), app.access_scopes)
         scopes = request.access_scopes if declared.access_scopes is None else declared.access_scopes
-        found.append(
+        definitions.append(
             Definition(
                 declared.transfer_name,
                 declared.blocking,
@@ -130,7 +130,7 @@ def _definitions(app: AppRow, request: ClaimRequest) -> list[Definition]:
                 None if scopes is None else tuple(scopes),
             )
         )
-    return in_order(found)
+    return in_order(definitions)
 
 
 def _scopes(

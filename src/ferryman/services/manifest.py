@@ -65,8 +65,8 @@ async def _lines(platform: Platform, stored: StoredTransfer) -> AsyncIterator[by
     after, more = UUID(int=0), True
     while more:
         async with platform.database.reading() as tx:
-            found, more = await proof_store.files(tx, stored.transfer_id, after=after, size=_PAGE)
-        for each in found:
+            rows, more = await proof_store.files(tx, stored.transfer_id, after=after, size=_PAGE)
+        for each in rows:
             text += end + msgspec.json.encode(_entry(each))
             end = b",\n"
             after, files, size = each.key, files + 1, size + each.size

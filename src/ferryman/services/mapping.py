@@ -38,16 +38,16 @@ async def find(
     async with platform.database.reading() as tx:
         stored = await transfer.load_live(tx, app, transfer_id, "reading mappings")
         check_mapping(stored.access_scopes, namespace)
-        found = await mapping_store.find(
+        mapped = await mapping_store.find(
             tx,
             stored.migration_scope_id,
             namespace,
             keys,
             written_after=tx.now - life(namespace),
         )
-        if missing := [key for key in keys if key not in found]:
+        if missing := [key for key in keys if key not in mapped]:
             await note_missing(tx, stored.transfer_id, namespace, missing)
-    return found
+    return mapped
 
 
 async def page(
@@ -68,7 +68,7 @@ async def page(
     async with platform.database.transaction() as tx:
         stored = await transfer.load_live(tx, app, transfer_id, "reading mappings")
         check_mapping(stored.access_scopes, namespace)
-        found = await mapping_store.page(
+        rows = await mapping_store.page(
             tx,
             stored.migration_scope_id,
             namespace,
@@ -76,13 +76,13 @@ async def page(
             size=limit + 1,
             written_after=tx.now - life(namespace),
         )
-    more = len(found) > limit
+    more = len(rows) > limit
     meta = PageMeta(
         page_size=limit,
         has_next=more,
-        last_entity=encode_cursor(found[limit - 1][0], *query) if more else None,
+        last_entity=encode_cursor(rows[limit - 1][0], *query) if more else None,
     )
-    return MappingPage(meta=meta, items=dict(found[:limit]))
+    return MappingPage(meta=meta, items=dict(rows[:limit]))
 
 
 async def containers(
@@ -111,17 +111,17 @@ async def containers(
         raise refusals.request.CURSOR_INVALID(cursor=cursor) from None
     async with platform.database.transaction() as tx:
         stored = await transfer.load_live(tx, app, transfer_id, "reading containers")
-        found = await migration_store.container_page(
+        rows = await migration_store.container_page(
             tx, stored.migration_id, wanted, after=after, size=limit + 1
         )
-    if found is None:
+    if rows is None:
         raise refusals.request.CURSOR_INVALID(cursor=cursor)
-    more = len(found) > limit
-    items = [container for _, container in found[:limit]]
+    more = len(rows) > limit
+    items = [container for _, container in rows[:limit]]
     if wanted is ContainerType.SITE and after is None and not items:
         items = [Container(type=ContainerType.SITE, selected_users="ALL_USERS")]
     meta = PageMeta(
-        page_size=limit, has_next=more, last_entity=str(found[limit - 1][0]) if more else None
+        page_size=limit, has_next=more, last_entity=str(rows[limit - 1][0]) if more else None
     )
     return ContainerPage(meta=meta, containers=items)
 

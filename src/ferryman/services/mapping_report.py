@@ -83,14 +83,14 @@ async def missing_page(
         stored = await transfer_store.by_id(tx, wanted)
         if stored is None:
             raise refusals.transfer.NOT_FOUND(id=transfer_id)
-        found = await mapping_report_store.missing_page(
+        rows = await mapping_report_store.missing_page(
             tx, wanted, namespace=namespace, after=after, size=limit + 1
         )
-        nearest = await nearest_to_missing(tx, stored.migration_scope_id, found)
-    more = len(found) > limit
-    last = found[limit - 1] if more else None
+        nearest = await nearest_to_missing(tx, stored.migration_scope_id, rows)
+    more = len(rows) > limit
+    last = rows[limit - 1] if more else None
     return MissingPage(
-        items=[_missing(each, nearest) for each in found[:limit]],
+        items=[_missing(each, nearest) for each in rows[:limit]],
         next_cursor=_encode((last.namespace, last.wrong_form), *query) if last else None,
     )
 
@@ -146,7 +146,7 @@ async def differences(
                 break
             start = after if each == begin else ""
             last = await mapping_report_store.key_ahead(tx, number, start, _EXAMINED)
-            found = await mapping_report_store.differences(
+            rows = await mapping_report_store.differences(
                 tx,
                 number,
                 writers=writers,
@@ -156,9 +156,9 @@ async def differences(
                 size=limit - len(items) + 1,
             )
             room = limit - len(items)
-            items += [_difference(each, *row) for row in found[:room]]
-            if len(found) > room:
-                place = items[-1].server_key if found[:room] else start
+            items += [_difference(each, *row) for row in rows[:room]]
+            if len(rows) > room:
+                place = items[-1].server_key if rows[:room] else start
                 return DifferencePage(items=items, next_cursor=_encode((each, place), *query))
             if last is not None:
                 return DifferencePage(items=items, next_cursor=_encode((each, last), *query))
@@ -166,10 +166,12 @@ async def differences(
 
 
 async def _migration(tx: Transaction, migration_id: str) -> MigrationRow:
-    found = await migration_store.by_id(tx, parse_id(refusals.migration.NOT_FOUND, migration_id))
-    if found is None:
+    migration = await migration_store.by_id(
+        tx, parse_id(refusals.migration.NOT_FOUND, migration_id)
+    )
+    if migration is None:
         raise refusals.migration.NOT_FOUND(id=migration_id)
-    return found
+    return migration
 
 
 def _difference(namespace: str, server_key: str, old: str | None, new: str | None) -> Difference:
@@ -206,10 +208,10 @@ def _decode(cursor: str | None, form: type[T], *query: object) -> T | None:
 
 
 async def nearest_to_missing(
-    tx: Transaction, scope_id: UUID, found: Sequence[mapping_report_store.MissingKeysRow]
+    tx: Transaction, scope_id: UUID, rows: Sequence[mapping_report_store.MissingKeysRow]
 ) -> dict[str, str | None]:
     """Return, by namespace, the loaded form nearest to the first missing key of a wrong form."""
-    wrong = {each.namespace: each.keys[0] for each in found if each.wrong_form and each.keys}
+    wrong = {each.namespace: each.keys[0] for each in rows if each.wrong_form and each.keys}
     return await nearest_forms(tx, scope_id, wrong)
 
 

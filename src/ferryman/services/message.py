@@ -45,10 +45,10 @@ async def acknowledge(
         transfer_rules.check_live(stored.state, "acknowledging messages")
         if stored.state.export_completed_at is not None:
             stored = await count_unfinished(tx, stored)
-        found = await message_store.lock_many(tx, stored.transfer_id, list(wanted))
-        if missing := wanted - {message.message_id for message in found}:
+        messages = await message_store.lock_many(tx, stored.transfer_id, list(wanted))
+        if missing := wanted - {message.message_id for message in messages}:
             raise refusals.message.NOT_FOUND(id=min(missing))
-        fresh = [m for m in found if message_rules.needs_acknowledgement_change(m.state)]
+        fresh = [m for m in messages if message_rules.needs_acknowledgement_change(m.state)]
         if not fresh:
             return
         await message_store.acknowledge(
@@ -67,9 +67,9 @@ async def redeliver(platform: Platform, message_id: str, by: Actor = PLATFORM) -
     """Re-queue a message at the operator's request, under the same id."""
     wanted = parse_id(refusals.message.NOT_FOUND, message_id)
     async with platform.database.transaction() as tx:
-        found = await message_store.by_id(tx, wanted)
+        stored = await message_store.by_id(tx, wanted)
         # Transfer before message: the lock order everywhere.
-        held = await redelivery_store.hold(tx, [found.transfer_id] if found else [])
+        held = await redelivery_store.hold(tx, [stored.transfer_id] if stored else [])
         message = await message_store.lock(tx, wanted)
         if message is None:
             raise refusals.message.NOT_FOUND(id=message_id)
@@ -130,7 +130,7 @@ async def page(
     async with platform.database.transaction() as tx:
         if await transfer_store.by_id(tx, wanted) is None:
             raise refusals.transfer.NOT_FOUND(id=transfer_id)
-        found = await message_store.page(
+        rows = await message_store.page(
             tx,
             wanted,
             state=which.state,
@@ -138,11 +138,11 @@ async def page(
             after=after,
             size=limit + 1,
         )
-        items = await message_view.views(tx, found[:limit])
-    more = len(found) > limit
+        items = await message_view.views(tx, rows[:limit])
+    more = len(rows) > limit
     return MessagePage(
         items=items,
-        next_cursor=encode_cursor(str(found[limit - 1].position), *query) if more else None,
+        next_cursor=encode_cursor(str(rows[limit - 1].position), *query) if more else None,
     )
 
 
@@ -159,4 +159,4 @@ def obstacle(message: StoredMessage, *, settled: bool) -> str | None:
         "a settled transfer": settled and message.event_type is EventType.UPLOADED,
         "an attempt that is running or due": message.state.state is MessageState.PENDING,
     }
-    return next((found for found, applies in reasons.items() if applies), None)
+    return next((reason for reason, applies in reasons.items() if applies), None)

@@ -56,19 +56,19 @@ class Scraper:
             breakers = await metrics_store.breakers(tx)
             workers = await metrics_store.workers(tx, silence)
             failing = (await alive(tx, silence)).failing
-        found = [
+        series = [
             Series("ferryman_undelivered_messages", (), (given_up,)),
             Series("ferryman_workers", (), (len(workers),)),
             Series("ferryman_workers_failing", (), (len(failing),)),
         ]
-        found += [
+        series += [
             Series("ferryman_breakers", (state,), (breakers.get(state, 0),))
             for state in ("counting", "open", "half_open")
         ]
         for worker_id, counted in workers.items():
             # A worker of another version may have other metrics, or other labels.
-            found += [_of(each, str(worker_id)) for each in counted if _known(each)]
-        return queues, found, tx.now
+            series += [_of(each, str(worker_id)) for each in counted if _known(each)]
+        return queues, series, tx.now
 
 
 def own_series(platform: Platform) -> list[Series]:
@@ -104,15 +104,15 @@ def _sum(queues: Sequence[Queue], name: str) -> Queue:
 
 
 def _queue_series(queues: Sequence[Queue], now: datetime) -> list[Series]:
-    found = []
+    series = []
     for each in queues:
         app = each.app, each.environment
         for state in ("due", "deferred", "parked", "in_flight"):
             value = float(getattr(each, state))
-            found.append(Series("ferryman_queue_messages", (*app, state), (value,)))
+            series.append(Series("ferryman_queue_messages", (*app, state), (value,)))
         age = 0.0 if each.oldest is None else (now - each.oldest).total_seconds()
-        found.append(Series("ferryman_queue_age_seconds", app, (max(age, 0.0),)))
-    return found
+        series.append(Series("ferryman_queue_age_seconds", app, (max(age, 0.0),)))
+    return series
 
 
 def _of(series: Series, process: str) -> Series:

@@ -62,9 +62,9 @@ async def create(
     """Create a migration with one READY transfer per app; nothing runs before it is started."""
     check(request)
     async with platform.database.transaction() as tx:
-        found = [await app_service.find(tx, name) for name in request.apps]
+        app_rows = [await app_service.find(tx, name) for name in request.apps]
         # The same app may be named with and without its environment.
-        apps = list({app.app_id: app for app in found}.values())
+        apps = list({app.app_id: app for app in app_rows}.values())
         customer = await customer_service.of_call(tx, by, request.customer)
         scope = await migration_store.save_scope(
             tx, request.source_id, request.cloud_url.rstrip("/"), customer=customer
@@ -158,9 +158,9 @@ async def page(
             customers=reach.customers,
         )
         before = await row_of_cursor(cursor, partial(_visible, tx, reach), *query)
-        found = await migration_store.page(tx, choice, before=before, size=limit + 1)
-        items = [await _view(tx, migration.migration_id) for migration in found[:limit]]
-    more = len(found) > limit
+        rows = await migration_store.page(tx, choice, before=before, size=limit + 1)
+        items = [await _view(tx, migration.migration_id) for migration in rows[:limit]]
+    more = len(rows) > limit
     return MigrationPage(
         items=items,
         next_cursor=encode_cursor(items[-1].migration_id, *query) if more else None,

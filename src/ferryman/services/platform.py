@@ -127,10 +127,10 @@ def decode_cursor(cursor: str | None, *query: object) -> str | None:
     mark = _mark(query)
     try:
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
-        found = base64.b64decode(padded, altchars=b"-_", validate=True)
-        if not found.startswith(mark):
+        decoded = base64.b64decode(padded, altchars=b"-_", validate=True)
+        if not decoded.startswith(mark):
             raise refusals.request.CURSOR_INVALID(cursor=cursor)
-        return found.removeprefix(mark).decode()
+        return decoded.removeprefix(mark).decode()
     except (binascii.Error, ValueError):
         raise refusals.request.CURSOR_INVALID(cursor=cursor) from None
 

@@ -96,8 +96,8 @@ async def _files(
     after, more, unreadable = UUID(int=0), True, 0
     while more:
         async with platform.database.reading() as tx:
-            found, more = await proof_store.files(tx, transfer_id, after=after, size=_PAGE)
-        for file in found:
+            rows, more = await proof_store.files(tx, transfer_id, after=after, size=_PAGE)
+        for file in rows:
             after, shown = file.key, None
             async for line in _file(platform, file, count):
                 yield line
@@ -157,8 +157,8 @@ async def _extras(platform: Platform, transfer_id: UUID) -> AsyncIterator[FilePr
     after = UUID(int=0)
     while True:
         async with platform.database.reading() as tx:
-            found = await proof_store.uploads_without_file(tx, transfer_id, after=after, size=_PAGE)
-        for key, label in found:
+            rows = await proof_store.uploads_without_file(tx, transfer_id, after=after, size=_PAGE)
+        for key, label in rows:
             after = key
             try:
                 size = await platform.objects.size(str(key))
@@ -166,5 +166,5 @@ async def _extras(platform: Platform, transfer_id: UUID) -> AsyncIterator[FilePr
                 continue
             text = f"an object of {size} bytes that is no file; the sweep will remove it"
             yield FileProof(key=str(key), label=label, outcome="EXTRA", differences=[text])
-        if len(found) < _PAGE:
+        if len(rows) < _PAGE:
             return

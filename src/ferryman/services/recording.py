@@ -149,9 +149,9 @@ async def _messages(platform: Platform, subject: _Subject) -> AsyncIterator[Reco
     after = recording_store.BEGINNING
     while True:
         async with platform.database.transaction() as tx:
-            found = await recording_store.messages(tx, subject.transfer_id, after=after, size=_PAGE)
-            views = await message_view.views(tx, [message for _, message in found])
-        for (_, message), view in zip(found, views, strict=True):
+            rows = await recording_store.messages(tx, subject.transfer_id, after=after, size=_PAGE)
+            views = await message_view.views(tx, [message for _, message in rows])
+        for (_, message), view in zip(rows, views, strict=True):
             yield RecordedMessage(
                 message_id=view.message_id,
                 event_type=view.event_type,
@@ -163,17 +163,17 @@ async def _messages(platform: Platform, subject: _Subject) -> AsyncIterator[Reco
                 acknowledged_at=view.acknowledged_at,
                 attempts=view.attempts,
             )
-        if len(found) < _PAGE:
+        if len(rows) < _PAGE:
             return
-        after = found[-1][0]
+        after = rows[-1][0]
 
 
 async def _files(platform: Platform, subject: _Subject) -> AsyncIterator[RecordedLine]:
     after, more = UUID(int=0), True
     while more:
         async with platform.database.reading() as tx:
-            found, more = await proof_store.files(tx, subject.transfer_id, after=after, size=_PAGE)
-        for file in found:
+            rows, more = await proof_store.files(tx, subject.transfer_id, after=after, size=_PAGE)
+        for file in rows:
             after = file.key
             yield RecordedFile(
                 key=str(file.key),
@@ -191,12 +191,12 @@ async def _calls(platform: Platform, subject: _Subject) -> AsyncIterator[Recorde
     after = 0
     while True:
         async with platform.database.reading() as tx:
-            found = await recording_store.calls(tx, subject.transfer_id, after=after, size=_PAGE)
-        for _, call in found:
+            rows = await recording_store.calls(tx, subject.transfer_id, after=after, size=_PAGE)
+        for _, call in rows:
             yield call
-        if len(found) < _PAGE:
+        if len(rows) < _PAGE:
             return
-        after = found[-1][0]
+        after = rows[-1][0]
 
 
 async def _mappings(platform: Platform, subject: _Subject) -> AsyncIterator[RecordedLine]:
@@ -206,12 +206,12 @@ async def _mappings(platform: Platform, subject: _Subject) -> AsyncIterator[Reco
         after = ""
         while True:
             async with platform.database.transaction() as tx:
-                found = await recording_store.mappings(
+                rows = await recording_store.mappings(
                     tx, subject.span, name, after=after, size=_PAGE, life=life(name)
                 )
-            for after, cloud_key in found:
+            for after, cloud_key in rows:
                 yield RecordedMapping(namespace=name, server_key=after, cloud_key=cloud_key)
-            if len(found) < _PAGE:
+            if len(rows) < _PAGE:
                 break
 
 
@@ -219,11 +219,11 @@ async def _entries(platform: Platform, subject: _Subject) -> AsyncIterator[Recor
     after = 0
     while True:
         async with platform.database.reading() as tx:
-            found = await timeline_store.page(tx, subject.transfer_id, after=after, size=_PAGE)
-        for entry in found:
+            rows = await timeline_store.page(tx, subject.transfer_id, after=after, size=_PAGE)
+        for entry in rows:
             after = entry.seq
             yield RecordedEntry(at=entry.at, kind=entry.kind, data=entry.data)
-        if len(found) < _PAGE:
+        if len(rows) < _PAGE:
             return
 
 

@@ -51,13 +51,13 @@ async def page(
     after = decode_position(cursor, *query)
     async with platform.database.transaction() as tx:
         choice = await _choice(tx, request, by.reach)
-        found = await redelivery_store.page(tx, choice, after=after, size=limit + 1)
-        items = await message_view.views(tx, found[:limit])
+        rows = await redelivery_store.page(tx, choice, after=after, size=limit + 1)
+        items = await message_view.views(tx, rows[:limit])
         total = await redelivery_store.total(tx, choice) if cursor is None else None
-    more = len(found) > limit
+    more = len(rows) > limit
     return MessagePage(
         items=items,
-        next_cursor=encode_cursor(str(found[limit - 1].position), *query) if more else None,
+        next_cursor=encode_cursor(str(rows[limit - 1].position), *query) if more else None,
         total=total,
     )
 
@@ -76,10 +76,10 @@ async def redeliver(
     while True:
         async with platform.database.transaction() as tx:
             choice = await _choice(tx, request, by.reach)
-            found = await redelivery_store.page(tx, choice, after=after, size=_BATCH)
+            rows = await redelivery_store.page(tx, choice, after=after, size=_BATCH)
             # Transfers before messages: the lock order everywhere.
-            held = await redelivery_store.hold(tx, {each.transfer_id for each in found})
-            locked = await delivery_store.lock(tx, [each.message_id for each in found])
+            held = await redelivery_store.hold(tx, {each.transfer_id for each in rows})
+            locked = await delivery_store.lock(tx, [each.message_id for each in rows])
             again, entries = {}, []
             for message in locked.values():
                 transfer = held[message.transfer_id]
@@ -95,10 +95,10 @@ async def redeliver(
             if not after:
                 await _record(tx, by, request, first=len(again))
         redelivered += len(again)
-        left += len(found) - len(again)
-        if len(found) < _BATCH:
+        left += len(rows) - len(again)
+        if len(rows) < _BATCH:
             return RedeliveryAnswer(redelivered=redelivered, left=left)
-        after = found[-1].position
+        after = rows[-1].position
 
 
 async def _record(tx: Transaction, by: Actor, request: RedeliveryRequest, *, first: int) -> None:

@@ -76,14 +76,14 @@ async def view(platform: Platform) -> KeySet:
 
 
 async def _views(tx: Transaction) -> list[KeyView]:
-    found = await secret_store.all_of(tx, _NAME)
+    keys = await secret_store.all_of(tx, _NAME)
     return [
         KeyView(
             kid=_parsed(value).kid,
             signs=name == _NAME,
             expires_at=None if until is None else epoch_ms(until),
         )
-        for name, (value, until) in found.items()
+        for name, (value, until) in keys.items()
     ]
 
 

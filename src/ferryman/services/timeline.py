@@ -40,11 +40,11 @@ async def page(
     async with platform.database.transaction() as tx:
         if await transfer_store.by_id(tx, wanted) is None:
             raise refusals.transfer.NOT_FOUND(id=transfer_id)
-        found = await timeline_store.page(tx, wanted, kind=kind, after=after, size=limit + 1)
-    more = len(found) > limit
+        entries = await timeline_store.page(tx, wanted, kind=kind, after=after, size=limit + 1)
+    more = len(entries) > limit
     return TimelinePage(
-        items=found[:limit],
-        next_cursor=encode_cursor(str(found[limit - 1].seq), *query) if more else None,
+        items=entries[:limit],
+        next_cursor=encode_cursor(str(entries[limit - 1].seq), *query) if more else None,
     )
 
 
@@ -69,15 +69,15 @@ async def follow(
             stored = await transfer_store.by_id(tx, wanted)
             if stored is None:
                 raise refusals.transfer.NOT_FOUND(id=transfer_id)
-            found = await timeline_store.page(tx, wanted, after=after, size=ADMIN_PAGE)
+            entries = await timeline_store.page(tx, wanted, after=after, size=ADMIN_PAGE)
             horizon = epoch_ms(tx.now) - _OVERLAP_MS
-        fresh = [entry for entry in found if entry.seq not in given]
+        fresh = [entry for entry in entries if entry.seq not in given]
         for entry in fresh:
             given[entry.seq] = entry.at
             if kind is None or entry.kind == kind or entry.kind.startswith(f"{kind}."):
                 yield entry
-        if len(found) == ADMIN_PAGE:
-            after = found[-1].seq
+        if len(entries) == ADMIN_PAGE:
+            after = entries[-1].seq
         elif not fresh and stored.state.status.final:
             return
         else:

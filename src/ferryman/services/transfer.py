@@ -29,21 +29,21 @@ _NAMED_MESSAGES = 100
 async def lock_own(tx: Transaction, app: AppRow, transfer_id: str) -> StoredTransfer:
     """Lock and return the app's own transfer; another app's transfer looks like an unknown one."""
     stored = await transfer_store.lock(tx, parse_id(refusals.transfer.NOT_FOUND, transfer_id))
-    found = _own(app, transfer_id, stored)
-    await see_caller(tx, app, found)
-    return await settle_if_overdue(tx, found)
+    own = _own(app, transfer_id, stored)
+    await see_caller(tx, app, own)
+    return await settle_if_overdue(tx, own)
 
 
 async def load_own(tx: Transaction, app: AppRow, transfer_id: str) -> StoredTransfer:
     """Return the app's own transfer as last committed, without locking it."""
     stored = await transfer_store.by_id(tx, parse_id(refusals.transfer.NOT_FOUND, transfer_id))
-    found = _own(app, transfer_id, stored)
-    await see_caller(tx, app, found)
-    if not transfer_rules.is_due(found.state, tx.now):
-        return found
-    unfinished = await upload_store.count_unfinished(tx, found.transfer_id)
-    state = replace(found.state, unfinished=unfinished)
-    return replace(found, state=transfer_rules.wake(state, tx.now).transfer)
+    own = _own(app, transfer_id, stored)
+    await see_caller(tx, app, own)
+    if not transfer_rules.is_due(own.state, tx.now):
+        return own
+    unfinished = await upload_store.count_unfinished(tx, own.transfer_id)
+    state = replace(own.state, unfinished=unfinished)
+    return replace(own, state=transfer_rules.wake(state, tx.now).transfer)
 
 
 async def load_live(tx: Transaction, app: AppRow, transfer_id: str, doing: str) -> StoredTransfer:

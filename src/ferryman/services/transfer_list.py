@@ -54,11 +54,11 @@ async def page(
     async with platform.database.transaction() as tx:
         choice = await _choice(tx, wanted, by.reach)
         before = await row_of_cursor(cursor, partial(_place, tx, by.reach), *query)
-        found = await transfer_list_store.page(tx, choice, before=before, size=limit + 1)
-    more = len(found) > limit
-    last = found[limit - 1].stored.transfer_id if more else None
+        rows = await transfer_list_store.page(tx, choice, before=before, size=limit + 1)
+    more = len(rows) > limit
+    last = rows[limit - 1].stored.transfer_id if more else None
     return TransferPage(
-        items=[_summary(each) for each in found[:limit]],
+        items=[_summary(each) for each in rows[:limit]],
         next_cursor=encode_cursor(str(last), *query) if more else None,
     )
 
@@ -89,8 +89,8 @@ async def _choice(tx: Transaction, wanted: TransferQuery, reach: Reach) -> Trans
     )
 
 
-def _summary(found: Listed) -> TransferSummary:
-    stored, state = found.stored, found.stored.state
+def _summary(row: Listed) -> TransferSummary:
+    stored, state = row.stored, row.stored.state
     limit = None if state.status.final else transfer_rules.deadline(state)
     original = stored.original_transfer_id
     return TransferSummary(
@@ -104,7 +104,7 @@ def _summary(found: Listed) -> TransferSummary:
         progress=state.progress,
         files=state.files,
         bytes=stored.bytes,
-        created_at=epoch_ms(found.created_at),
+        created_at=epoch_ms(row.created_at),
         started_at=None if state.started_at is None else epoch_ms(state.started_at),
         deadline=None if limit is None else epoch_ms(limit.at),
         settled_at=None if state.settled_at is None else epoch_ms(state.settled_at),

@@ -157,8 +157,8 @@ async def _waits_for(tx: Transaction, stored: StoredTransfer) -> list[str]:
 
 async def _troubled(tx: Transaction, transfer_id: UUID) -> list[MessageRecord]:
     ids = await diagnosis_store.in_trouble(tx, transfer_id, _TROUBLED)
-    found = [await message_store.by_id(tx, message_id) for message_id in ids]
-    views = await message_view.views(tx, [each for each in found if each is not None])
+    messages = [await message_store.by_id(tx, message_id) for message_id in ids]
+    views = await message_view.views(tx, [each for each in messages if each is not None])
     return [record_of(view) for view in views]
 
 

@@ -115,8 +115,8 @@ async def _lose(
         entries.append(TimelineRow(message.transfer_id, "attempt.lost", facts))
         entries += if_given_up(message, ended[-1].state)
     await write(tx, ended, attempts, entries)
-    found = await app_store.by_ids(tx, {message.app_id for message in lost}) if lost else []
-    return {app.app_id: app for app in found}
+    apps = await app_store.by_ids(tx, {message.app_id for message in lost}) if lost else []
+    return {app.app_id: app for app in apps}
 
 
 def _log_lost(platform: Platform, lost: Sequence[StoredMessage], apps: dict[UUID, AppRow]) -> None:

@@ -60,14 +60,14 @@ async def page(tx: Transaction, choice: AuditFilter, *, before: int, size: int) 
 async def walk(tx: Transaction, after: int = 0) -> AsyncIterator[Link]:
     """Yield all rows after a number, in order."""
     while True:
-        found = [
+        links = [
             _link(row) async for row in SQL.audit_after(tx.connection, after=after, size=_BATCH)
         ]
-        for each in found:
+        for each in links:
             yield each
-        if len(found) < _BATCH:
+        if len(links) < _BATCH:
             return
-        after = found[-1].seq
+        after = links[-1].seq
 
 
 async def head(tx: Transaction) -> Head:

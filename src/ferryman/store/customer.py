@@ -33,8 +33,8 @@ async def page(
 ) -> list[CustomerRow]:
     """Return up to ``size`` customers, out of ``customers`` (None: all), by key after ``after``."""
     rows = SQL.customer_page(tx.connection, after=after, customers=customers, size=size)
-    found = [_customer(row) async for row in rows]
-    return [each for each in found if each is not None]
+    known = [_customer(row) async for row in rows]
+    return [each for each in known if each is not None]
 
 
 def _customer(row: Any) -> CustomerRow | None:

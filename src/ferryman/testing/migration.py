@@ -107,8 +107,8 @@ class TestMigration:
         limit = time.monotonic() + seconds
         while not until(self):
             if time.monotonic() > limit:
-                found = result_line(self.view)
-                raise AssertionError(f"condition not met after {seconds:g} s: {found}")
+                result = result_line(self.view)
+                raise AssertionError(f"condition not met after {seconds:g} s: {result}")
             time.sleep(_LOOK_SECONDS)
 
     def explain(self) -> str:
@@ -142,8 +142,8 @@ def assert_settled(
     if within:
         with suppress(AssertionError):  # said better below
             migration.wait(lambda each: each.status.final, within)
-    view, found = migration.view, migration.explanation
-    late = late_failure(found)
+    view, explanation = migration.view, migration.explanation
+    late = late_failure(explanation)
     if view.status is wanted and (late is None or allow_failed_attempts):
         return
     if view.status is wanted and late is not None:
@@ -151,7 +151,7 @@ def assert_settled(
             f"{result_line(view)}, but {late.found}. {late.fix} If that is intended: "
             "assert_settled(..., allow_failed_attempts=True)."
         )
-    link = first_broken(found)
+    link = first_broken(explanation)
     why = f"\n{link_line(link, broken=True)}" if link is not None else ""
     if view.status.final:
         raise AssertionError(f"expected {wanted}, found {result_line(view)}{why}")

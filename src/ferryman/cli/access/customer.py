@@ -64,7 +64,7 @@ def _text(view: CustomerView) -> str:
     return lines_of({"customer": view.customer, "created": instant(view.created_at)})
 
 
-def _receipt(found: ExpungeReceipt) -> str:
-    deleted = "\n".join(f"{number} {name}" for name, number in sorted(found.deleted.items()))
-    fields = {"customer": found.customer, "deleted": deleted, "receipt": found.receipt}
+def _receipt(expunged: ExpungeReceipt) -> str:
+    deleted = "\n".join(f"{number} {name}" for name, number in sorted(expunged.deleted.items()))
+    fields = {"customer": expunged.customer, "deleted": deleted, "receipt": expunged.receipt}
     return lines_of(fields)

@@ -48,9 +48,9 @@ def seal(session: Session) -> None:
     session.show(session.admin.keys.seal(), text)
 
 
-def _text(found: KeySet) -> str:
+def _text(keys: KeySet) -> str:
     rows = (
         (key.kid, "signs" if key.signs else f"counts until {instant(key.expires_at)}")
-        for key in found.keys
+        for key in keys.keys
     )
     return table(("KEY", "STATE"), rows)

@@ -41,8 +41,8 @@ def revoke_tokens(session: Session, name: Name) -> None:
     To rotate an app's tokens, register it again, give out the new ones, then revoke the older.
     """
 
-    def text(found: RevokedTokens) -> str:
-        return lines_of({"app id": found.app_id, "revoked": found.revoked})
+    def text(revoked: RevokedTokens) -> str:
+        return lines_of({"app id": revoked.app_id, "revoked": revoked.revoked})
 
     name = session.resolve(IdKind.APP, name)
     session.show(session.admin.apps.revoke_older_tokens(name), text)

@@ -94,16 +94,16 @@ def get(
             source = RemoteFile(transport.exchange, key)
             transport.run(source.look())
             with watched(f"Reading {key}", source.size, as_json=as_json) as meter:
-                found = download_file(transport, source, output, on_progress=meter)
+                downloaded = download_file(transport, source, output, on_progress=meter)
             if as_json:
                 print_document(
                     {
                         "event": "done",
-                        "key": found.key,
-                        "size": found.size,
-                        "sha256": found.sha256,
-                        "partsSha256": found.parts_sha256,
-                        "bytesResumed": found.resumed,
+                        "key": downloaded.key,
+                        "size": downloaded.size,
+                        "sha256": downloaded.sha256,
+                        "partsSha256": downloaded.parts_sha256,
+                        "bytesResumed": downloaded.resumed,
                     }
                 )
             return

@@ -145,16 +145,16 @@ def _follow(proofs: Iterator[ProofLine], kept: Kept | None, *, as_json: bool) ->
 
 def _compared(proof: FileProof, kept: ManifestFile | None) -> FileProof:
     """Add the differences between the bytes that were read and the manifest to a proof."""
-    found = list(proof.differences)
+    differences = list(proof.differences)
     if kept is None:
-        found.append("the manifest does not have it")
+        differences.append("the manifest does not have it")
     elif proof.size is not None and not _is_kept(proof, kept):
         digests = f"sha256 {kept.sha256}, partsSha256 {kept.parts_sha256}"
-        found.append(f"the manifest has {kept.size} bytes, {digests}")
+        differences.append(f"the manifest has {kept.size} bytes, {digests}")
     outcome = proof.outcome
-    if outcome == "PROVEN" and found:
+    if outcome == "PROVEN" and differences:
         outcome = "DIFFERENT"
-    return msgspec.structs.replace(proof, outcome=outcome, differences=found)
+    return msgspec.structs.replace(proof, outcome=outcome, differences=differences)
 
 
 def _is_kept(proof: FileProof, kept: ManifestFile) -> bool:

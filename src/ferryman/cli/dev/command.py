@@ -177,11 +177,11 @@ def _run(
             app = DevApp(admin, folder, data_dir, *names)
             log = Log(admin, platform.log, shown, beside=bool(words) and not shown.whole)
             step("Checking the app and registering it")
-            found = list(app.refresh())
+            findings = list(app.refresh())
             step("Waiting for its worker")
             wait_for_worker(direct, children)
         greeting = _greeting(url, data_dir, goes_on=goes_on, alone=not words)
-        show([*greeting, *without_sandbox(direct), *found], _WRONG)
+        show([*greeting, *without_sandbox(direct), *findings], _WRONG)
         command = status = None
         while True:
             show([*app.refresh(), *log.news(), *(() if injection is None else injection.news())])

@@ -191,14 +191,14 @@ async def _test(trial: "Trial", work: Path, task: Task) -> bool:
             def progress(fault_plan: Any, number: int) -> None:
                 status.update(f"{number} of {task.budget}: {report.spelled(fault_plan)}")
 
-            found = await _found(runner, task, progress)
-    if found and task.save is not None:
-        save(task.save, found[0], task.seed)
+            failures = await _found(runner, task, progress)
+    if failures and task.save is not None:
+        save(task.save, failures[0], task.seed)
     if task.as_json:
-        print_json(report.document(calm, found, runner.runs))
+        print_json(report.document(calm, failures, runner.runs))
     else:
-        typer.echo(report.text(calm, found, runner.runs, task.save))
-    return not found
+        typer.echo(report.text(calm, failures, runner.runs, task.save))
+    return not failures
 
 
 async def _found(runner: "TrialRunner", task: Task, progress: Any) -> "tuple[Failure, ...]":
@@ -209,7 +209,7 @@ async def _found(runner: "TrialRunner", task: Task, progress: Any) -> "tuple[Fai
             runner, budget=task.budget, finds=task.finds, seed=task.seed, progress=progress
         )
     if task.save is None:
-        found = await try_plan(runner, task.given.steps, task.given.seed)
+        failures = await try_plan(runner, task.given.steps, task.given.seed)
     else:
-        found = await shrink(runner, task.given.steps, task.given.seed, progress)
-    return () if found is None else (found,)
+        failures = await shrink(runner, task.given.steps, task.given.seed, progress)
+    return () if failures is None else (failures,)

@@ -51,9 +51,9 @@ def _read(file: Path) -> SavedPlan:
         raise refusals.fault.PLAN_UNREADABLE(file=file, found=str(error)) from None
 
 
-def save(file: Path, found: "Failure", seed: int) -> None:
+def save(file: Path, failure: "Failure", seed: int) -> None:
     """Write a failing plan for ``--replay``; only report a file that cannot be written."""
-    saved = {**report.failure(found), "seed": seed}
+    saved = {**report.failure_document(failure), "seed": seed}
     try:
         file.write_bytes(msgspec.json.format(msgspec.json.encode(saved)))
     except OSError as error:

@@ -35,47 +35,47 @@ def text(calm: "Observation", finds: "Sequence[Failure]", runs: int, save: Path 
     if not finds:
         return f"{unseen}The handler passed: {runs} runs, no problems found."
     parts = []
-    for number, found in enumerate(finds):
-        if found.harmless:
+    for number, failure in enumerate(finds):
+        if failure.harmless:
             head = "No data was affected, but the handler fails under these faults"
         else:
             head = "It also fails under these" if number else "The handler fails under these faults"
         parts += ["", f"{head}:"] if number else [f"{unseen}{head} ({runs} runs):"]
-        parts += _told(calm, found)
+        parts += _told(calm, failure)
     if save is not None:
         what = "The first is written" if len(finds) > 1 else "Written"
         parts += ["", f"{what} to {save}; to run it again: --replay {save}"]
     return clean("\n".join(parts))
 
 
-def _told(calm: "Observation", found: "Failure") -> list[str]:
+def _told(calm: "Observation", failure: "Failure") -> list[str]:
     from ferryman.domain.fault_plan import words
 
-    parts = [f"  {n}. {words(step)}  [{step}]" for n, step in enumerate(found.plan, 1)]
+    parts = [f"  {n}. {words(step)}  [{step}]" for n, step in enumerate(failure.plan, 1)]
     parts += ["", "What went wrong"]
-    for complaint in found.complaints:
+    for complaint in failure.complaints:
         parts += [f"  {complaint.what}  [{complaint.kind}]", f"    fix  {complaint.fix}"]
-    if lines := _difference(calm, found):
+    if lines := _difference(calm, failure):
         parts += ["", "The state: - calm, + with these faults", *(f"  {line}" for line in lines)]
-    parts += ["", "What happened", *(f"  {line}" for line in _lines(found))]
-    if not found.shortest:
+    parts += ["", "What happened", *(f"  {line}" for line in _lines(failure))]
+    if not failure.shortest:
         parts += ["", "A shorter plan may exist: the runs for shortening were used up."]
     return parts
 
 
-def failure(found: "Failure") -> dict[str, Any]:
+def failure_document(failure: "Failure") -> dict[str, Any]:
     """Return a fault plan that failed, for programs and files."""
     from ferryman.domain.fault_plan import words
 
     return {
-        "plan": [str(step) for step in found.plan],
-        "shortest": found.shortest,
-        "harmless": found.harmless,
-        "steps": [words(step) for step in found.plan],
+        "plan": [str(step) for step in failure.plan],
+        "shortest": failure.shortest,
+        "harmless": failure.harmless,
+        "steps": [words(step) for step in failure.plan],
         "complaints": [
-            {"kind": each.kind, "what": each.what, "fix": each.fix} for each in found.complaints
+            {"kind": each.kind, "what": each.what, "fix": each.fix} for each in failure.complaints
         ],
-        "timeline": _lines(found),
+        "timeline": _lines(failure),
     }
 
 
@@ -90,22 +90,22 @@ def document(calm: "Observation", finds: "Sequence[Failure]", runs: int) -> dict
         ],
         "finds": [
             {
-                **failure(found),
-                "difference": _difference(calm, found),
-                "status": found.seen.status.value,
+                **failure_document(failure),
+                "difference": _difference(calm, failure),
+                "status": failure.seen.status.value,
             }
-            for found in finds
+            for failure in finds
         ],
     }
 
 
-def _difference(calm: "Observation", found: "Failure") -> list[str]:
+def _difference(calm: "Observation", failure: "Failure") -> list[str]:
     from ferryman.domain.fault_oracle import difference
 
-    if calm.state is None or found.seen.state is None:
+    if calm.state is None or failure.seen.state is None:
         return []
-    return difference(calm.state, found.seen.state).splitlines()
+    return difference(calm.state, failure.seen.state).splitlines()
 
 
-def _lines(found: "Failure") -> list[str]:
-    return [line for text in found.seen.timeline for line in text.splitlines()]
+def _lines(failure: "Failure") -> list[str]:
+    return [line for text in failure.seen.timeline for line in text.splitlines()]

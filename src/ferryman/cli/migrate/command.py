@@ -125,21 +125,21 @@ def migrate(
         views = _carry(
             admin, app, request, export, own, lines, settle=settle, as_json=as_json, timeout=timeout
         )
-        found = [(view, explained(admin, view.transfer_id)) for view in views]
+        explained_views = [(view, explained(admin, view.transfer_id)) for view in views]
         # The one that says how it ended: the first that did not end as expected.
-        found.sort(key=lambda each: each[0].status is expect)
-        for view, explanation in reversed(found):
+        explained_views.sort(key=lambda each: each[0].status is expect)
+        for view, explanation in reversed(explained_views):
             judge(case, view, explanation, lenient=allow_failed_attempts)
         if junit is not None:
             case.output = "\n".join(
                 line for view in views for line in transcript(admin, view.transfer_id)
             )
     if as_json:
-        view, explanation = found[0]
+        view, explanation = explained_views[0]
         more = {"findings": findings(explanation), "leftOut": summary(export.left_out)}
         several = {"transfers": views} if len(views) > 1 else {}
         print_json({**msgspec.to_builtins(view), **more, **several})
-    for view, explanation in () if as_json else found:
+    for view, explanation in () if as_json else explained_views:
         typer.echo(result_line(view))
         for link in findings(explanation):
             if link.name == explanation.broken or link == late_failure(explanation):
@@ -155,8 +155,8 @@ def _listener(
     if java is not None:
         java_command(java)  # refuses before anything is created
         return lambda migration, say: JavaListening(admin, app, target, java, migration, say)
-    found = listen.load(target, app)
-    return lambda migration, say: listen.Listening(admin, app, found, migration, say)
+    exporter = listen.load(target, app)
+    return lambda migration, say: listen.Listening(admin, app, exporter, migration, say)
 
 
 def _carry(

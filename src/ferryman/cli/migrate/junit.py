@@ -86,13 +86,13 @@ def _text(text: str) -> str:
 
 
 def judge(
-    case: JUnitCase, view: TransferView, found: TransferExplanation, *, lenient: bool
+    case: JUnitCase, view: TransferView, explanation: TransferExplanation, *, lenient: bool
 ) -> None:
     """Add the result and the complaint to the report."""
     case.ended = view.status
-    if link := first_broken(found):
+    if link := first_broken(explanation):
         case.broken = f"{link.name}: {link.found}"
-    if (late := late_failure(found)) and not lenient:
+    if (late := late_failure(explanation)) and not lenient:
         case.complaint = late.found
 
 

@@ -26,12 +26,12 @@ LOOK_SECONDS = 0.1
 
 def load(target: str, app: Running) -> Listener:
     """Import the listener; raises ``ConfigError`` if that fails or it is another app's."""
-    found = agent.load(target)
-    if found.keys and app.server_app_key not in found.keys:
+    listener = agent.load(target)
+    if listener.keys and app.server_app_key not in listener.keys:
         raise refusals.command.LISTENER_FOR_ANOTHER_APP(
-            key=app.server_app_key, keys=", ".join(found.keys), first=found.keys[0]
+            key=app.server_app_key, keys=", ".join(listener.keys), first=listener.keys[0]
         )
-    return found
+    return listener
 
 
 class Exporter(Protocol):

@@ -52,8 +52,8 @@ class _Facts:
     @property
     def what(self) -> tuple[str, ...]:
         """Return label, function and event of an attempt, or else its message."""
-        found = tuple(filter(None, (self("label"), self("target"), self.event)))
-        return found or (f"message {self.id('messageId')}",)
+        facts = tuple(filter(None, (self("label"), self("target"), self.event)))
+        return facts or (f"message {self.id('messageId')}",)
 
 
 def _entry(*parts: str) -> ShortEntry:

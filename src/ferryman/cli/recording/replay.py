@@ -62,14 +62,14 @@ def replay(
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, leave)
     try:
-        with opened(recording) as found:
+        with opened(recording) as archive:
             if url is not None:
                 session = Session(url, token, data_dir, as_json)
                 with session.explained():
-                    report = _replay(session.admin, found, app, patience)
+                    report = _replay(session.admin, archive, app, patience)
             else:
                 with _platform(app) as admin:
-                    report = _replay(admin, found, app, patience)
+                    report = _replay(admin, archive, app, patience)
     except KeyboardInterrupt:
         typer.echo("Stopped.", err=True)
         raise typer.Exit(130) from None

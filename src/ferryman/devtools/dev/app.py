@@ -166,16 +166,16 @@ class DevApp:
         raise _not_found(self._folder)
 
     def _stamps(self) -> frozenset[tuple[str, int, int]]:
-        found = []
+        stamps = []
         for path in (*code_files(self._folder), *(self._folder / name for name in _BESIDE)):
             try:
                 stat = path.stat()
             except OSError:
                 continue
             name = path.relative_to(self._folder).as_posix()
-            found.append((name, stat.st_mtime_ns, stat.st_size))
+            stamps.append((name, stat.st_mtime_ns, stat.st_size))
         # Never empty, so that an app that is not there yet is looked for once, not forever.
-        return frozenset([*found, (".", 0, 0), *self._look_at_served()])
+        return frozenset([*stamps, (".", 0, 0), *self._look_at_served()])
 
     def _look_at_served(self) -> Iterator[tuple[str, int, int]]:
         """Look at a served descriptor too: it changes when the app restarts."""

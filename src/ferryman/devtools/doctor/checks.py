@@ -29,7 +29,7 @@ CHECKS: tuple[Check, ...] = (
 
 def run_checks(seen: AppSnapshot) -> list[Finding]:
     """Return all findings without duplicates: errors first, then by file and line."""
-    found = dict.fromkeys(finding for check in CHECKS for finding in check(seen))
+    findings = dict.fromkeys(finding for check in CHECKS for finding in check(seen))
     return sorted(
-        found, key=lambda each: (each.severity is not Severity.ERROR, each.file, each.line or 0)
+        findings, key=lambda each: (each.severity is not Severity.ERROR, each.file, each.line or 0)
     )

@@ -88,10 +88,10 @@ def consumers(seen: AppSnapshot) -> Iterator[Finding]:
 
 
 def _uses(source: SourceFile, service: Service) -> Iterator[Finding]:
-    for found in service.use.finditer(source.text):
+    for match in service.use.finditer(source.text):
         yield warning(
             "forge_service_missing",
-            source.where(found.start(1)),
+            source.where(match.start(1)),
             f"{service.name} is used, but has no stand-in.",
             why=_FAILS,
             fix=f"Add to ferryman.toml: {service.lines}",

@@ -47,7 +47,7 @@ def load_app(
     """
     served = None if descriptor is None else read(*descriptor, as_json=True)
     manifest = None if served else _document(folder, MANIFESTS)
-    found = served or _document(folder, DESCRIPTORS)
+    documents = served or _document(folder, DESCRIPTORS)
     handlers = _handlers(folder, manifest) if isinstance(manifest, Location) else {}
     wrong, stand_ins = None, Overrides({}, {})
     try:
@@ -58,7 +58,7 @@ def load_app(
     node = next((each for each in refusals if each and each.code == "node_missing"), None)
     return AppSnapshot(
         manifest=manifest,
-        descriptor=found,
+        descriptor=documents,
         package=_document(folder, ("package.json",)),
         overrides=wrong,
         stand_ins=stand_ins,
@@ -127,8 +127,8 @@ def _without_comments(text: str) -> str:
 def _bare_javascript(text: str) -> str:
     """JavaScript without its comments, line for line; a quote in a regex may hide some."""
 
-    def blank(found: re.Match[str]) -> str:
-        return found[0] if found[1] else "\n" * found[0].count("\n")
+    def blank(match: re.Match[str]) -> str:
+        return match[0] if match[1] else "\n" * match[0].count("\n")
 
     return _STRING_OR_COMMENT.sub(blank, text)
 

@@ -41,10 +41,10 @@ class Location:
         if not isinstance(self.node, yaml.ScalarNode):
             return ...
         try:
-            found: object = self.loader.construct_object(self.node)
+            value: object = self.loader.construct_object(self.node)
         except (yaml.YAMLError, ValueError):
             return self.node.value
-        return found
+        return value
 
     @property
     def document(self) -> object:
@@ -52,10 +52,10 @@ class Location:
         if self.node is None:
             return None
         try:
-            found: object = self.loader.construct_object(self.node, deep=True)
+            document: object = self.loader.construct_object(self.node, deep=True)
         except (yaml.YAMLError, ValueError, TypeError, RecursionError):
             return None
-        return found
+        return document
 
     @property
     def text(self) -> str:
@@ -81,8 +81,8 @@ class Location:
         """Return the member at that path; an absent one, but with a line, if there is none."""
         here = self
         for name in names:
-            found = [value for key, value in here.members() if key == name]
-            here = found[-1] if found else Location(here.file, here.line)
+            values = [value for key, value in here.members() if key == name]
+            here = values[-1] if values else Location(here.file, here.line)
         return here
 
     def items(self) -> list["Location"]:

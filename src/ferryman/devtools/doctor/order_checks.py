@@ -101,10 +101,10 @@ def _calls(step: ast.AST, names: Sequence[str]) -> int | None:
 
 def _in_script(source: SourceFile) -> Iterator[SourceLine]:
     # A brace in a string opens nothing; every character stays where it is.
-    text = _SCRIPT_STRINGS.sub(lambda found: re.sub(r"[^\n]", " ", found[0]), source.text)
-    for found in _SCRIPT_ACKNOWLEDGES.finditer(text):
-        if _read_follows(text, found.end()):
-            yield source.where(found.start(1))
+    text = _SCRIPT_STRINGS.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), source.text)
+    for match in _SCRIPT_ACKNOWLEDGES.finditer(text):
+        if _read_follows(text, match.end()):
+            yield source.where(match.start(1))
 
 
 def _read_follows(text: str, begin: int) -> bool:

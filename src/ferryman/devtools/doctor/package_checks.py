@@ -27,11 +27,11 @@ def node(seen: AppSnapshot) -> Iterator[Finding]:
 
 def left_out(seen: AppSnapshot) -> Iterator[Finding]:
     """Check for features that work on Forge but that esbuild silently leaves out."""
-    found = _DECORATORS.search(seen.typescript.text) if seen.typescript else None
-    if seen.typescript and found:
+    match = _DECORATORS.search(seen.typescript.text) if seen.typescript else None
+    if seen.typescript and match:
         yield warning(
             "decorator_metadata",
-            seen.typescript.where(found.start()),
+            seen.typescript.where(match.start()),
             "emitDecoratorMetadata is on.",
             why="Ferryman compiles handlers with esbuild, which emits no type metadata: code that "
             "reads design:type, such as dependency injection, finds nothing.",
@@ -77,10 +77,10 @@ def package(seen: AppSnapshot) -> Iterator[Finding]:
     wanted = re.compile(rf"[\"']{_STAND_IN}[\"']")
     user = next((s for s in seen.sources if not s.python and wanted.search(s.text)), None)
     if user and not _declared(seen.package, _STAND_IN):
-        found = wanted.search(user.text)
+        match = wanted.search(user.text)
         yield warning(
             "dependency_not_declared",
-            user.where(found.start() if found else 0),
+            user.where(match.start() if match else 0),
             f"{_STAND_IN} is imported, but package.json does not declare it.",
             why="Ferryman has a stand-in for it, but `forge deploy` needs the package.",
             fix=f'Add "optionalDependencies": {{"{_STAND_IN}": "^2.1.2"}} to package.json; '

@@ -95,12 +95,12 @@ def listener_keys(seen: AppSnapshot) -> Iterator[Finding]:
     """Check that the listener is for the server app that the plan names."""
     wanted = {keys.server_app for keys in seen.keys} - {None}
     for source in seen.sources if wanted else ():
-        found = _LISTENER_KEY.search(source.text) if source.python else None
-        if found and found[1] not in wanted:
+        match = _LISTENER_KEY.search(source.text) if source.python else None
+        if match and match[1] not in wanted:
             yield error(
                 "server_key_mismatch",
-                source.where(found.start(1)),
-                f"The listener is for {found[1]!r}, but the plan is for "
+                source.where(match.start(1)),
+                f"The listener is for {match[1]!r}, but the plan is for "
                 f"{' and '.join(sorted(map(repr, wanted)))}.",
                 why="An agent only gets transfers of its own server app; it would wait forever.",
                 fix="Write the same key in both places.",

@@ -105,13 +105,13 @@ def not_awaited(seen: AppSnapshot) -> Iterator[Finding]:
         if source.python:
             continue
         names = {"migration", *(name for pair in _CALLED.findall(source.text) for name in pair)}
-        for found in _CALL_ALONE.finditer(source.text):
-            alone = not _OPEN_END.search(source.text[: found.start()].rstrip()[-40:])
-            if found[1] in names and alone:
+        for match in _CALL_ALONE.finditer(source.text):
+            alone = not _OPEN_END.search(source.text[: match.start()].rstrip()[-40:])
+            if match[1] in names and alone:
                 yield warning(
                     "not_awaited",
-                    source.where(found.start(2)),
-                    f"{found[2]} is called without await.",
+                    source.where(match.start(2)),
+                    f"{match[2]} is called without await.",
                     why="The process may end as soon as the handler returns, before the call is "
                     "complete, and its errors are lost.",
                     fix="Write await before it, or return its promise.",
@@ -125,8 +125,8 @@ def modules(seen: AppSnapshot) -> Iterator[Finding]:
         refusal = handler.refusal if handler is not None else None
         if refusal is None or refusal.code != _MODULE_MISSING:
             continue
-        for found in _UNRESOLVED.finditer(refusal.found):
-            name, where = found[1], SourceLine(found[2], int(found[3]))
+        for match in _UNRESOLVED.finditer(refusal.found):
+            name, where = match[1], SourceLine(match[2], int(match[3]))
             if name.startswith((".", "/")):
                 yield error(
                     "handler_does_not_compile",
@@ -154,13 +154,13 @@ def egress(seen: AppSnapshot) -> Iterator[Finding]:
     for source in seen.sources:
         if source.python:
             continue
-        for found in _FETCH.finditer(source.text):
-            url = found[2] or _constant(source, found[3] or "")
+        for match in _FETCH.finditer(source.text):
+            url = match[2] or _constant(source, match[3] or "")
             host = _HOST.match(url)
             if host and not any(_covers(pattern, host[1]) for pattern in allowed):
                 yield warning(
                     "egress_not_permitted",
-                    source.where(found.start()),
+                    source.where(match.start()),
                     f"The app calls {host[1]}, but permissions.external.fetch.backend does not "
                     "list it.",
                     why="Ferryman allows the call, but Forge only allows hosts that are listed.",
@@ -205,10 +205,10 @@ def _covers(pattern: str, host: str) -> bool:
 
 def _constant(source: SourceFile, name: str) -> str:
     """Return the address that the same file assigns to a name; empty if it assigns none."""
-    found = re.search(
+    match = re.search(
         rf"\b(?:const|let|var)\s+{re.escape(name)}\s*=\s*[\"'`](https?://[^\"'`]*)", source.text
     )
-    return found[1] if found and name else ""
+    return match[1] if match and name else ""
 
 
 CHECKS = (

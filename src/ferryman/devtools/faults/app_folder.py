@@ -60,7 +60,9 @@ def restore(source: Path, work: Path) -> None:
 def _restore(source: Path, work: Path, roots: tuple[Path, Path]) -> None:
     work.mkdir(parents=True, exist_ok=True)
     wanted = {entry.name: entry for entry in _entries(source)}
-    links = {name: found for name, entry in wanted.items() if (found := _link(entry, roots))}
+    links = {
+        name: link_target for name, entry in wanted.items() if (link_target := _link(entry, roots))
+    }
     for entry in work.iterdir():
         if entry.name not in wanted or _unlike(entry, wanted[entry.name], links.get(entry.name)):
             _remove(entry)
@@ -80,9 +82,9 @@ def _link(entry: Path, roots: tuple[Path, Path]) -> Path | None:
     if not entry.is_dir() or not (entry.is_symlink() or entry.name in _LINKED):
         return None
     source, work = roots
-    found = entry.resolve()
-    inside = found.is_relative_to(source) and entry.name not in _LINKED
-    return work / found.relative_to(source) if inside else found
+    target = entry.resolve()
+    inside = target.is_relative_to(source) and entry.name not in _LINKED
+    return work / target.relative_to(source) if inside else target
 
 
 def _entries(folder: Path) -> Iterator[Path]:

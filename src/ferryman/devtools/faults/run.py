@@ -80,9 +80,9 @@ class FaultRun:
         if known is None:
             self.counts[name] += 1
             number = self.counts[name]
-            found = hits(self.plan, name, number, draw=self._random.random())
-            self.struck += found
-            kinds = tuple(step.how for step in found)
+            faults = hits(self.plan, name, number, draw=self._random.random())
+            self.struck += faults
+            kinds = tuple(step.how for step in faults)
             known = self._names[message.message_id] = Caller(name, number, kinds)
         return known if message.number == 1 else Caller(known.name, known.number)
 
@@ -97,17 +97,17 @@ class FaultRun:
         self.counts[name] += 1
         self.counts[ANY] += 1
         self.touch()
-        found = hits(
+        faults = hits(
             self.plan,
             name,
             self.counts[name],
             total=self.counts[ANY],
             draw=self._random.random(),
         )
-        if found:
+        if faults:
             (copy or self.unclaimed).disturbed = True
-        self.struck += found
-        return [step.how for step in found]
+        self.struck += faults
+        return [step.how for step in faults]
 
     def forget_unclaimed(self) -> None:
         """Start attributing calls without a delivery to a new one.

@@ -53,10 +53,10 @@ async def search(
     """
     calm = runner.calm or await runner.begin()
     random = Random(seed)  # noqa: S311 - chooses which plans are tried
-    found: list[Failure] = []
+    failures: list[Failure] = []
     tried = skipped = 0
     for plan in plans(calm.counts, random):
-        harmful = [each for each in found if not each.harmless]
+        harmful = [each for each in failures if not each.harmless]
         if tried >= budget or len(harmful) >= finds or skipped >= _MOST_SKIPPED:
             break
         if _known(harmful, plan):
@@ -65,21 +65,21 @@ async def search(
         progress(plan, tried)
         tried, skipped = tried + 1, 0
         new = await try_plan(runner, plan, seed)
-        if new is None or _repeats(found, new):
+        if new is None or _repeats(failures, new):
             continue
         new = await shrunk(runner, new, seed, progress)
         if not _known(harmful, new.plan):
-            found.append(new)
-    return tuple(sorted(found, key=lambda each: each.harmless))
+            failures.append(new)
+    return tuple(sorted(failures, key=lambda each: each.harmless))
 
 
-def _known(found: Sequence[Failure], plan: FaultPlan) -> bool:
-    return any(covers(each.plan, plan) for each in found)
+def _known(failures: Sequence[Failure], plan: FaultPlan) -> bool:
+    return any(covers(each.plan, plan) for each in failures)
 
 
-def _repeats(found: Sequence[Failure], new: Failure) -> bool:
+def _repeats(failures: Sequence[Failure], new: Failure) -> bool:
     """Return whether it is harmless and one of its kinds is already known."""
-    return new.harmless and any(new.kinds <= each.kinds for each in found if each.harmless)
+    return new.harmless and any(new.kinds <= each.kinds for each in failures if each.harmless)
 
 
 async def try_plan(runner: TrialRunner, plan: FaultPlan, seed: int) -> Failure | None:
@@ -95,27 +95,27 @@ async def shrink(
 
     Shares are replaced by the calls that they struck, if that plan fails as well.
     """
-    found = await try_plan(runner, plan, seed)
-    if found is None:
+    failure = await try_plan(runner, plan, seed)
+    if failure is None:
         return None
-    exact = without_shares(plan, found.seen.struck)
+    exact = without_shares(plan, failure.seen.struck)
     if exact != plan:
-        found = await try_plan(runner, exact, seed) or found
-    return await shrunk(runner, found, seed, progress)
+        failure = await try_plan(runner, exact, seed) or failure
+    return await shrunk(runner, failure, seed, progress)
 
 
-async def shrunk(runner: TrialRunner, found: Failure, seed: int, progress: Progress) -> Failure:
+async def shrunk(runner: TrialRunner, failure: Failure, seed: int, progress: Progress) -> Failure:
     """Drop and simplify steps while the plan still fails and does as much harm."""
     tried = 0
     while True:
-        for plan in reductions(found.plan):
+        for plan in reductions(failure.plan):
             if tried >= MAX_SHRINK_RUNS:
-                return replace(found, shortest=False)
+                return replace(failure, shortest=False)
             tried += 1
             progress(plan, tried)
             smaller = await try_plan(runner, plan, seed)
-            if smaller is not None and (found.harmless or not smaller.harmless):
-                found = smaller
+            if smaller is not None and (failure.harmless or not smaller.harmless):
+                failure = smaller
                 break
         else:
-            return found
+            return failure

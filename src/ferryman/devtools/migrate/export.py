@@ -42,17 +42,17 @@ def export_of(root: Path, mappings: Path | None, labels: Mapping[str, str]) -> E
     them cannot be sent as a file.
     """
     if root.is_dir():
-        found = sorted(_walk(root, "", ()), key=lambda each: each.parts)
+        entries = sorted(_walk(root, "", ()), key=lambda each: each.parts)
     else:
         problem = _unsendable(root, root.name)
-        found = [_Found(root, root.name, problem)] if os.path.lexists(root) else []
-    bad = [(each.name, each.problem) for each in found if each.problem]
+        entries = [_Found(root, root.name, problem)] if os.path.lexists(root) else []
+    bad = [(each.name, each.problem) for each in entries if each.problem]
     if bad:
         raise refusals.command.FILES_UNSENDABLE(
             folder=root, found=pretty_list([f"{name} ({problem})" for name, problem in bad], _NAMED)
         )
-    left = tuple(LeftOut(path=clean(each.name), reason=_HIDDEN) for each in found if each.hidden)
-    sent = [(each.path, each.name) for each in found if not each.hidden]
+    left = tuple(LeftOut(path=clean(each.name), reason=_HIDDEN) for each in entries if each.hidden)
+    sent = [(each.path, each.name) for each in entries if not each.hidden]
     if not sent:
         hidden = f"only files that are left out: {left_out_text(left)}" if left else "none"
         raise refusals.command.FILES_MISSING(

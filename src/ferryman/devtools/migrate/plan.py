@@ -73,8 +73,8 @@ def container_of(text: str) -> Container:
 
 def line_of(text: str, key: str) -> int | None:
     """Return the line of a plan that sets ``key``, counted from 1."""
-    found = re.search(rf"^[ \t]*{re.escape(key)}[ \t]*=", text, re.MULTILINE)
-    return text.count("\n", 0, found.start()) + 1 if found else None
+    match = re.search(rf"^[ \t]*{re.escape(key)}[ \t]*=", text, re.MULTILINE)
+    return text.count("\n", 0, match.start()) + 1 if match else None
 
 
 def place_of(file: Path, key: str) -> str:

@@ -94,12 +94,12 @@ class Recording:
             return msgspec.json.decode(member.read(DOCUMENT_BYTES + 1), type=RecordedRun)
 
     def _held(self, kind: type[T]) -> list[T]:
-        found: list[T] = []
+        items: list[T] = []
         for line in self._lines(kind):
-            if len(found) >= LINES:
+            if len(items) >= LINES:
                 refuse(self._path, f"more than {LINES} lines in a list")
-            found.append(line)
-        return found
+            items.append(line)
+        return items
 
     def _lines(self, kind: type[T]) -> Iterator[T]:
         decoder = msgspec.json.Decoder(RecordedLine)

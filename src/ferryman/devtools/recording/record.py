@@ -29,9 +29,9 @@ def write(
     ):
         files = 0
 
-        def noted(found: Iterator[RecordedLine]) -> Iterator[RecordedLine]:
+        def noted(recorded: Iterator[RecordedLine]) -> Iterator[RecordedLine]:
             nonlocal files
-            for line in found:
+            for line in recorded:
                 if isinstance(line, RecordedFile) and line.kept:
                     keys.write(msgspec.json.encode(line) + b"\n")
                 files += isinstance(line, RecordedFile)
@@ -70,8 +70,8 @@ def recorded_lines(admin: AdminClient, transfer: str) -> Iterator[RecordedLine]:
 
 
 def _check_version(text: bytes) -> None:
-    found = msgspec.json.decode(text, type=dict[str, msgspec.Raw]).get("version")
-    if found is None or bytes(found) != b"%d" % VERSION:
+    number = msgspec.json.decode(text, type=dict[str, msgspec.Raw]).get("version")
+    if number is None or bytes(number) != b"%d" % VERSION:
         raise refusals.recording.VERSION_OF_PLATFORM(version=VERSION)
 
 
@@ -86,12 +86,12 @@ def _payload(admin: AdminClient, transfer: str, writer: Writer, file: RecordedFi
     with admin.recordings.read_payload(transfer, file.key) as chunks:
         size, digest = writer.write_payload(file.key, hashed(chunks))
     name, wanted = ("sha256", file.sha256) if file.sha256 else ("partsSha256", file.parts_sha256)
-    found = digest if file.sha256 else parts.hexdigest()
-    if (size, found) != (file.size, wanted):
+    computed = digest if file.sha256 else parts.hexdigest()
+    if (size, computed) != (file.size, wanted):
         raise refusals.recording.PAYLOAD_DIFFERS(
             size=file.size,
             digest=f"{name} {wanted}",
             key=file.key,
             found_size=size,
-            found_digest=f"{name} {found}",
+            found_digest=f"{name} {computed}",
         )

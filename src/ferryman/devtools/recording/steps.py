@@ -54,13 +54,13 @@ def steps(recording: Recording) -> list[RecordedStep]:
         latest = max(latest, entry.at)
         told += [replace(step, at=latest) for step in _of_entry(entry, files, ended)]
     known = {step.file.key for step in told if step.file is not None}
-    found = [RecordedStep(file.created_at, "upload", file) for file in files.values()]
-    found = [step for step in found if step.file is not None and step.file.key not in known]
+    uploads = [RecordedStep(file.created_at, "upload", file) for file in files.values()]
+    uploads = [step for step in uploads if step.file is not None and step.file.key not in known]
     if view.started_at is not None:
-        found.insert(0, RecordedStep(view.started_at, "claim"))
+        uploads.insert(0, RecordedStep(view.started_at, "claim"))
     elif view.status is TransferStatus.SKIPPED and view.settled_at is not None:
-        found.append(RecordedStep(view.settled_at, "cancel"))
-    ordered = sorted([*found, *told], key=lambda step: step.at)
+        uploads.append(RecordedStep(view.settled_at, "cancel"))
+    ordered = sorted([*uploads, *told], key=lambda step: step.at)
     return _kept_alive(recording, ordered)
 
 
@@ -128,18 +128,18 @@ def _kept_alive(recording: Recording, ordered: Sequence[RecordedStep]) -> list[R
         for message in recording.messages
         if message.acknowledgement is AckStatus.SUCCESS and message.acknowledged_at is not None
     ]
-    moved, touches, found = view.started_at, 0, list[RecordedStep]()
+    moved, touches, made = view.started_at, 0, list[RecordedStep]()
     for step in sorted([*successes, *ordered], key=lambda step: step.at):
         # A redelivered message may be the event that the transfer settled.
         lives = step.kind != "redeliver" or step.at < (view.settled_at or 0)
         while lives and moved + window <= step.at and touches < _MOST_TOUCHES:
             moved += window - early
             touches += 1
-            found.append(RecordedStep(moved, "touch"))
+            made.append(RecordedStep(moved, "touch"))
         if step.kind in ("upload", _SUCCESS):
             moved = max(moved, step.at)
         elif step.kind == "cancel":
             touches = _MOST_TOUCHES  # from here on there is no such deadline
         if step.kind != _SUCCESS:
-            found.append(step)
-    return found
+            made.append(step)
+    return made

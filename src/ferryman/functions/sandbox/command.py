@@ -121,10 +121,10 @@ def runtime_folders() -> tuple[Path, ...]:
         capture_output=True,
         check=True,
     )
-    found = {Path(entry) for entry in asked.stdout.decode().strip().split("\0") if entry}
-    found |= {Path(sys.prefix), Path(sys.base_prefix), Path(sys.executable).resolve().parents[1]}
-    found |= {Path(__file__).resolve().parents[3]}
-    return tuple(each for each in _without_nested(found) if each.exists())
+    folders = {Path(entry) for entry in asked.stdout.decode().strip().split("\0") if entry}
+    folders |= {Path(sys.prefix), Path(sys.base_prefix), Path(sys.executable).resolve().parents[1]}
+    folders |= {Path(__file__).resolve().parents[3]}
+    return tuple(each for each in _without_nested(folders) if each.exists())
 
 
 def _add_system(command: Command) -> None:

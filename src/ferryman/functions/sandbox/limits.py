@@ -133,15 +133,15 @@ def own_cgroups() -> tuple[Path, ...]:
         for line in Path("/proc/self/cgroup").read_text().splitlines():
             _, controllers, group = line.split(":", 2)
             groups.update(dict.fromkeys(controllers.split(","), group))
-    found: list[Path] = []
+    cgroups: list[Path] = []
     for controller in ("pids", "memory"):
         for root, mount in _mounts(controller):
             group = groups.get(controller, "").removeprefix(root.rstrip("/"))
             folder = Path(mount, group.lstrip("/"))
             if controller in groups and _can_make(folder):
                 _remove_left_behind(folder)
-                found.append(folder)
-    return tuple(found)
+                cgroups.append(folder)
+    return tuple(cgroups)
 
 
 def _mounts(controller: str) -> Iterable[tuple[str, str]]:

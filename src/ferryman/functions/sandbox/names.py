@@ -52,14 +52,14 @@ class Names:
         if questions != 1 or flags & _RESPONSE:
             return None
         address = self.address_of(name) if family == _INTERNET else None
-        found = b""
+        record = b""
         if address is not None and kind == _A:
             data = IPv4Address(address).packed
-            found = _ANSWER.pack(_POINTER | _HEADER.size, _A, _INTERNET, _TTL_SECONDS, 4, data)
+            record = _ANSWER.pack(_POINTER | _HEADER.size, _A, _INTERNET, _TTL_SECONDS, 4, data)
         code = 0 if address is not None else _NO_SUCH_NAME
         flags = _RESPONSE | flags & _RECURSION | _AVAILABLE | code
-        head = _HEADER.pack(number, flags, 1, 1 if found else 0, 0, 0)
-        return head + query[_HEADER.size : end + 4] + found
+        head = _HEADER.pack(number, flags, 1, 1 if record else 0, 0, 0)
+        return head + query[_HEADER.size : end + 4] + record
 
 
 def _question(query: bytes) -> tuple[str, int]:

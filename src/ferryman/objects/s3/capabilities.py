@@ -198,14 +198,14 @@ async def probe_capabilities(probe: Probe) -> Capabilities:
     Raises ``ConfigError`` (``store_unsuitable``) for a store that the address does not allow, and
     what the client raises. Scratch objects are removed in every case.
     """
-    found = await asyncio.gather(
+    results = await asyncio.gather(
         *(trial.run(probe) for trial in CAPABILITY_CHECKS), return_exceptions=True
     )
-    for each in found:
+    for each in results:
         if isinstance(each, BaseException):
             raise each
     values: dict[str, Any] = {
-        check.habit: seen for check, seen in zip(CAPABILITY_CHECKS, found, strict=True)
+        check.habit: seen for check, seen in zip(CAPABILITY_CHECKS, results, strict=True)
     }
     expected = replace(Capabilities(), max_parts=probe.address.max_parts or MAX_PARTS)
     for trial in CAPABILITY_CHECKS:

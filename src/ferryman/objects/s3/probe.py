@@ -75,11 +75,11 @@ class Probe:
             await asyncio.sleep(_PAUSE_SECONDS * tries)
             request = AWSRequest("PUT", url, headers=sent, data=body).prepare()
             response = await session.send(request)
-            found = _CODE.search(await response.content)
+            match = _CODE.search(await response.content)
             answer = ProbeAnswer(
                 status=response.status_code,
                 etag=response.headers.get("etag", "").strip('"'),
-                code=found[1].decode() if found else "",
+                code=match[1].decode() if match else "",
             )
             if not answer.passing:
                 break

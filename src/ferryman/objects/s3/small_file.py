@@ -83,8 +83,8 @@ _ENCRYPTION = {
 
 def read_small_file(upload_ref: str) -> SmallFile | None:
     """Parse a reference; return None for that of a multipart upload."""
-    found = _SPELLED.fullmatch(upload_ref)
-    return None if found is None else SmallFile(int(found[1]), found[2])
+    match = _SPELLED.fullmatch(upload_ref)
+    return None if match is None else SmallFile(int(match[1]), match[2])
 
 
 _SHARED = len("00000000-0000")

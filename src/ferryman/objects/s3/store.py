@@ -212,12 +212,12 @@ class S3Store:
                 async with asyncio.timeout(_ANSWER_SECONDS):
                     await check_answer(client, own.bucket, own.prefix)
                 await check_rights(client, own.bucket, own.prefix, encryption, bucket.wall())
-                found = await probe_capabilities(probe)
-        self.max_parts = found.max_parts
-        verifies = found.verifies_sha256 or found.checks_digests
+                capabilities = await probe_capabilities(probe)
+        self.max_parts = capabilities.max_parts
+        verifies = capabilities.verifies_sha256 or capabilities.checks_digests
         self.compare_etags = not verifies
-        self._exclusive = found.replaces_nothing and verifies
-        if found.verifies_sha256:
+        self._exclusive = capabilities.replaces_nothing and verifies
+        if capabilities.verifies_sha256:
             self.checksums = ("sha256",)
             self._trust = DigestTrust(probe, bucket.wall())
 

@@ -92,8 +92,8 @@ def mapping_by_id(
 ) -> Flow[MappingResponse]:
     """Look keys up."""
     path = f"{base}/mapping/{segment(transfer_id)}/find"
-    found = yield from find_mappings(exchange, path, namespace, keys)
-    return MappingResponse(found)
+    mappings = yield from find_mappings(exchange, path, namespace, keys)
+    return MappingResponse(mappings)
 
 
 def data_url(base: str, key: str) -> Operation[DataUrl]:
@@ -116,7 +116,7 @@ def app_data_page(transfer_id: str, cursor: str | None) -> Operation[AppDataResu
     )
 
     def files(page: AppDataPage) -> AppDataResults:
-        found = [
+        results = [
             AppData(
                 f.s3_key,
                 f.key,
@@ -125,7 +125,7 @@ def app_data_page(transfer_id: str, cursor: str | None) -> Operation[AppDataResu
             )
             for f in page.items
         ]
-        return AppDataResults(found, page.last_evaluated_key)
+        return AppDataResults(results, page.last_evaluated_key)
 
     return Operation(request=raw.request, parse=lambda answer: files(raw.parse(answer)))
 

@@ -37,8 +37,8 @@ def report_progress(
 def app_data_list(exchange: Exchange, transfer_id: str) -> Flow[AppDataListResponse]:
     """Read the list of files, which comes in one answer."""
     path = f"{CONNECT}/data/{segment(transfer_id)}/all"
-    found = yield from exchange.call(json_operation("GET", path, list[DataItem]))
-    return AppDataListResponse([AppData(f.s3_key, f.s3_key, f.label or None) for f in found])
+    items = yield from exchange.call(json_operation("GET", path, list[DataItem]))
+    return AppDataListResponse([AppData(f.s3_key, f.s3_key, f.label or None) for f in items])
 
 
 def recent_transfers() -> Operation[list[RecentTransfer]]:
