@@ -59,7 +59,7 @@ def get(url: str, token: str, transfer_id: str, target: str) -> float:
     transport = HttpTransport(url, token)
     source = RemoteFile(transport.exchange, key)
     started = time.perf_counter()
-    transport.run(source.look())
+    transport.run(source.fetch_facts())
     download_file(transport, source, Path(target), on_progress=lambda _size, _moved: None)
     return time.perf_counter() - started
 

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ferryman.connect_token import TokenRequest, issuer_of, sign, verify
+from ferryman.connect_token import SignedRequest, issuer_of, sign, verify
 from ferryman.errors import NotAuthenticated
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 ISSUED = int(NOW.timestamp())
 SECRET = "shared-secret-of-the-harbour-app-0123456789"
 OTHER = "another-secret-that-belongs-to-someone-else"
-REQUEST = TokenRequest("GET", "/wiki/rest/atlassian-connect/1/migration/webhook", "b=2&a=1")
+REQUEST = SignedRequest("GET", "/wiki/rest/atlassian-connect/1/migration/webhook", "b=2&a=1")
 
 
 def token(algorithm: str = "HS256", secret: str = SECRET, **changes: Any) -> str:
@@ -26,7 +26,7 @@ def token(algorithm: str = "HS256", secret: str = SECRET, **changes: Any) -> str
     return jwt.encode(claims, secret, algorithm=algorithm)
 
 
-def refusal(text: str, request: TokenRequest = REQUEST) -> str:
+def refusal(text: str, request: SignedRequest = REQUEST) -> str:
     with pytest.raises(NotAuthenticated) as found:
         verify(text, [SECRET], request, NOW)
     return found.value.code
@@ -36,7 +36,7 @@ def test_what_the_platform_signs_it_accepts() -> None:
     """With and without the context path, and whichever of several secrets it was."""
     signed = sign(SECRET, "app", REQUEST, NOW)
     assert issuer_of(signed) == "app"
-    bare = TokenRequest("get", REQUEST.path.removeprefix("/wiki"), "a=1&b=2")
+    bare = SignedRequest("get", REQUEST.path.removeprefix("/wiki"), "a=1&b=2")
     assert verify(signed, [OTHER, SECRET], bare, NOW) == SECRET
 
 
@@ -67,12 +67,12 @@ def test_refused(changes: dict[str, Any], code: str) -> None:
 @pytest.mark.parametrize(
     "request_",
     [
-        TokenRequest("PUT", REQUEST.path, REQUEST.query),
-        TokenRequest("GET", REQUEST.path + "s", REQUEST.query),
-        TokenRequest("GET", REQUEST.path, "a=1&b=3"),
+        SignedRequest("PUT", REQUEST.path, REQUEST.query),
+        SignedRequest("GET", REQUEST.path + "s", REQUEST.query),
+        SignedRequest("GET", REQUEST.path, "a=1&b=3"),
     ],
 )
-def test_a_token_is_for_one_request(request_: TokenRequest) -> None:
+def test_a_token_is_for_one_request(request_: SignedRequest) -> None:
     """Another method, path or query is refused."""
     assert refusal(token(), request_) == "jwt_qsh_mismatch"
 

@@ -26,7 +26,7 @@ _LONG_AGO = 10**9
 
 
 @dataclass(frozen=True, slots=True)
-class TokenRequest:
+class SignedRequest:
     """The request a token is bound to: its method, and path and query as they go over the wire.
 
     For a request to an app the path is the one below its base URL, and ``context`` is empty.
@@ -43,7 +43,7 @@ class TokenRequest:
         return query_string_hash(self.method, self.path, self.query, self.context)
 
 
-def sign(secret: str, issuer: str, request: TokenRequest, now: datetime) -> str:
+def sign(secret: str, issuer: str, request: SignedRequest, now: datetime) -> str:
     """Return a token for one request, valid for three minutes."""
     issued = int(now.timestamp())
     claims = {
@@ -72,7 +72,7 @@ def issuer_of(token: str) -> str:
     return issuer
 
 
-def verify(token: str, secrets: Iterable[str], request: TokenRequest, now: datetime) -> str:
+def verify(token: str, secrets: Iterable[str], request: SignedRequest, now: datetime) -> str:
     """Return the one of ``secrets`` that signed the token; check its times and its request.
 
     Raises ``NotAuthenticated`` if any of this fails. The algorithm is never taken from the token.
@@ -114,7 +114,7 @@ def _check_times(claims: dict[str, Any], now: datetime) -> None:
         raise refusals.access.JWT_EXPIRED(seconds=min(int(instant) - expires, _LONG_AGO))
 
 
-def _check_request(claims: dict[str, Any], request: TokenRequest) -> None:
+def _check_request(claims: dict[str, Any], request: SignedRequest) -> None:
     given = claims["qsh"]
     if not (isinstance(given, str) and given.isascii() and compare_digest(given, request.qsh)):
         raise refusals.access.JWT_QSH_MISMATCH()

@@ -68,7 +68,7 @@ class SecretBox:
         if not stored.startswith(_MARK):
             return stored
         kid, sealed = stored[len(_MARK) :][:_KID_DIGITS], stored[len(_MARK) + _KID_DIGITS + 1 :]
-        key = next((each for each in self.keys if _kid(each) == kid), None)
+        key = next((candidate for candidate in self.keys if _kid(candidate) == kid), None)
         if key is None:
             raise refusals.database.SECRET_KEY_MISSING(kid=kid.decode("ascii", "replace"))
         nonce, data = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from ferryman.delivery import scheduler as rules
-from ferryman.delivery.rooms import Call, Standing
+from ferryman.delivery.bulkhead import DeliveryCall, LaneHealth
 from ferryman.delivery.scheduler import FairScheduler, Quotas
 from ferryman.domain.limits import APP_WINDOW
 from ferryman.store.delivery import Lane
@@ -37,20 +37,20 @@ def to_a_function(_: Lane) -> bool:
 
 
 def begin(
-    turns: FairScheduler, rooms: dict[Lane, int], *, calls: bool, idle: Collection[UUID] = ()
-) -> list[Call]:
-    """All rooms are filled, and all of it is sent; functions are called at once."""
-    turns.claimed(rooms, rooms)
+    turns: FairScheduler, offers: dict[Lane, int], *, calls: bool, idle: Collection[UUID] = ()
+) -> list[DeliveryCall]:
+    """Fill all offers, and all of it is sent; functions are called at once."""
+    turns.claimed(offers, offers)
     begun = []
-    for each, room in rooms.items():
-        for _ in range(room):
+    for each, size in offers.items():
+        for _ in range(size):
             call = turns.started(each, calls=calls, warm=each.app_id in idle)
             turns.begun(call)
             begun.append(call)
     return begun
 
 
-def end(turns: FairScheduler, calls: Iterable[Call], *, hung: bool | None = False) -> None:
+def end(turns: FairScheduler, calls: Iterable[DeliveryCall], *, hung: bool | None = False) -> None:
     for call in calls:
         turns.finished(call, hung=hung)
 
@@ -63,11 +63,11 @@ def answered(quotas: Quotas, *lanes: Lane, calls: bool) -> FairScheduler:
     return turns
 
 
-def all_rooms(turns: FairScheduler, *, calls: bool) -> list[Call]:
+def fill(turns: FairScheduler, *, calls: bool) -> list[DeliveryCall]:
     """What can be sent until nothing more may, by as many turns as it takes."""
-    sent: list[Call] = []
-    while rooms := turns.take(lambda _: calls):
-        sent += begin(turns, rooms, calls=calls)
+    sent: list[DeliveryCall] = []
+    while offers := turns.take(lambda _: calls):
+        sent += begin(turns, offers, calls=calls)
     return sent
 
 
@@ -88,17 +88,17 @@ def test_a_lane_of_which_nothing_is_known_yet_waits() -> None:
 
 def test_a_lane_that_filled_its_room_is_due_again_and_one_that_did_not_is_not() -> None:
     turns = FairScheduler(WIDE)
-    rooms = {lane(0): 5, lane(1): 5, lane(2): 5}
-    turns.claimed(rooms, {lane(0): 5, lane(1): 4})
+    offers = {lane(0): 5, lane(1): 5, lane(2): 5}
+    turns.claimed(offers, {lane(0): 5, lane(1): 4})
     assert list(turns.take(to_a_remote)) == [lane(0)]
 
 
 def test_what_falls_due_while_it_is_claimed_is_due_afterwards() -> None:
     turns = FairScheduler(WIDE)
     turns.add(lane(0))
-    rooms = turns.take(to_a_remote)
+    offers = turns.take(to_a_remote)
     turns.add(lane(0))  # heard meanwhile
-    turns.claimed(rooms, {})
+    turns.claimed(offers, {})
     assert lane(0) in turns.take(to_a_remote)
 
 
@@ -119,7 +119,7 @@ def test_an_app_that_holds_its_share_leaves_places_to_another() -> None:
     turns = answered(WIDE, calls=True)
     for number in range(4):
         turns.add(lane(number))
-    sent = Counter(call.lane for call in all_rooms(turns, calls=True))
+    sent = Counter(call.lane for call in fill(turns, calls=True))
     assert sent.total() == WIDE.places
     assert max(sent.values()) <= WIDE.share
 
@@ -128,17 +128,17 @@ def test_two_lanes_of_one_app_have_one_share() -> None:
     turns = answered(WIDE, calls=True)
     turns.add(lane(0))
     turns.add(lane(0, SETTLED))
-    assert len(all_rooms(turns, calls=True)) == WIDE.share
+    assert len(fill(turns, calls=True)) == WIDE.share
 
 
 def test_as_many_hosts_start_at_once_as_may() -> None:
     turns = answered(FEW, calls=True)
     for number in range(4):
         turns.add(lane(number))
-    rooms = turns.take(to_a_function)
-    assert list(rooms.values()) == [1, 1]
-    turns.claimed(rooms, rooms)
-    starting = [turns.started(each, calls=True, warm=False) for each in rooms]
+    offers = turns.take(to_a_function)
+    assert list(offers.values()) == [1, 1]
+    turns.claimed(offers, offers)
+    starting = [turns.started(each, calls=True, warm=False) for each in offers]
     assert turns.take(to_a_function) == {}
     assert list(turns.take(to_a_function, {lane(3).app_id: 1})) == [lane(3)], "it has one"
     turns.begun(starting[0])
@@ -149,7 +149,7 @@ def test_an_app_has_its_first_host_before_another_has_its_second() -> None:
     turns = answered(Quotas(at_once=9, places=4, share=4, starts=1, hosts=9), calls=True)
     for number in range(4):
         turns.add(lane(number))
-    row = [call.lane for call in all_rooms(turns, calls=True)]
+    row = [call.lane for call in fill(turns, calls=True)]
     assert sorted(each.app_id for each in row) == sorted(APPS[:4])
 
 
@@ -160,9 +160,9 @@ def test_a_host_ends_for_another_app_only_after_its_streak() -> None:
         turns.add(lane(number))
     row: list[Lane] = []
     for _ in range(STREAK + 2):
-        rooms = turns.take(to_a_function, idle)
-        row += rooms
-        end(turns, begin(turns, rooms, calls=True, idle=idle))
+        offers = turns.take(to_a_function, idle)
+        row += offers
+        end(turns, begin(turns, offers, calls=True, idle=idle))
     assert row.count(lane(2)) == 2
     assert row.index(lane(2)) >= 2 * (STREAK - 1)
 
@@ -177,11 +177,11 @@ def test_apps_that_hang_leave_room_to_one_that_does_not(apps: int, calls: bool) 
     for _ in range(3):
         for each in hanging:
             turns.add(each)
-        hung = all_rooms(turns, calls=calls)
+        hung = fill(turns, calls=calls)
         assert hung
         turns.add(healthy)
-        rooms = turns.take(lambda _: calls)
-        assert rooms[healthy] >= 1
+        offers = turns.take(lambda _: calls)
+        assert offers[healthy] >= 1
         end(turns, [turns.started(healthy, calls=calls, warm=False)])
         end(turns, hung, hung=True)
 
@@ -194,33 +194,33 @@ def test_what_begins_to_hang_gives_its_places_up(apps: int, calls: bool) -> None
     turns = answered(quotas, lane(0), *hanging, calls=calls)
     for each in hanging:
         turns.add(each)
-    sent: list[Call] = []
-    while more := all_rooms(turns, calls=calls):
+    sent: list[DeliveryCall] = []
+    while more := fill(turns, calls=calls):
         sent += more
         turns.add(lane(0))
         for call in more:
             turns.slowed(call)
-        rooms = turns.take(lambda _: calls, {APPS[0]: 1})
-        assert rooms.pop(lane(0)) >= 1
-        turns.claimed(rooms, rooms)
+        offers = turns.take(lambda _: calls, {APPS[0]: 1})
+        assert offers.pop(lane(0)) >= 1
+        turns.claimed(offers, offers)
     end(turns, sent, hung=True)
     for each in hanging:
         turns.add(each)
     half = (quotas.places if calls else quotas.at_once) // 2
-    assert len(all_rooms(turns, calls=calls)) == min(half, apps), "one of each, half at most"
+    assert len(fill(turns, calls=calls)) == min(half, apps), "one of each, half at most"
 
 
 def test_a_slow_app_that_answers_is_as_many_at_once_as_before() -> None:
     turns = answered(WIDE, calls=True)
     for number in range(6):
         turns.add(lane(number))
-    for call in (sent := all_rooms(turns, calls=True)):
+    for call in (sent := fill(turns, calls=True)):
         turns.slowed(call)
     end(turns, sent)
     for number in range(6):
         turns.add(lane(number))
     slow = {call.lane for call in sent}
-    again = Counter(call.lane in slow for call in all_rooms(turns, calls=True))
+    again = Counter(call.lane in slow for call in fill(turns, calls=True))
     assert again == {True: WIDE.places, False: WIDE.places}
 
 
@@ -228,7 +228,7 @@ def test_what_was_not_sent_says_nothing_about_the_app() -> None:
     turns = FairScheduler(WIDE)
     end(turns, [turns.started(lane(0), calls=True, warm=False)], hung=None)
     turns.add(lane(0))
-    assert len(all_rooms(turns, calls=True)) == 1, "it is as new as before"
+    assert len(fill(turns, calls=True)) == 1, "it is as new as before"
 
 
 def test_functions_take_no_place_of_what_goes_to_addresses() -> None:
@@ -246,9 +246,9 @@ def test_a_closed_lane_waits_and_a_probed_one_sends_one_at_a_time() -> None:
     turns.add(lane(0))
     turns.add(lane(1))
     turns.update_breakers(closed=[lane(0)], probed=[lane(1)])
-    rooms = turns.take(to_a_remote)
-    assert rooms == {lane(1): 1}
-    begin(turns, rooms, calls=False)
+    offers = turns.take(to_a_remote)
+    assert offers == {lane(1): 1}
+    begin(turns, offers, calls=False)
     assert turns.take(to_a_remote) == {}
     turns.update_breakers(closed=[], probed=[lane(0)])
     assert turns.take(to_a_remote) == {lane(0): 1, lane(1): APP_WINDOW - 1}, "it is still due"
@@ -269,7 +269,7 @@ class TurnsMachine(RuleBasedStateMachine):
         self.turns = FairScheduler(self.quotas)
         self.kinds = dict(zip(APPS, kinds, strict=True))
         self.waiting: Counter[Lane] = Counter()
-        self.sent: list[Call] = []
+        self.sent: list[DeliveryCall] = []
         self.due: set[Lane] = set()
 
     @rule(each=st.sampled_from(LANES), count=st.integers(1, 60))
@@ -280,19 +280,19 @@ class TurnsMachine(RuleBasedStateMachine):
 
     @rule(data=st.data(), idle=st.dictionaries(st.sampled_from(APPS), st.integers(1, 3)))
     def take(self, data: st.DataObject, idle: dict[UUID, int]) -> None:
-        rooms = self.turns.take(lambda each: self.kinds[each.app_id], idle)
-        assert set(rooms) <= self.due
-        assert all(room > 0 for room in rooms.values())
+        offers = self.turns.take(lambda each: self.kinds[each.app_id], idle)
+        assert set(offers) <= self.due
+        assert all(size > 0 for size in offers.values())
         taken = {}
-        for each, room in rooms.items():
+        for each, size in offers.items():
             # Another worker may have been faster.
-            taken[each] = data.draw(st.integers(0, min(room, self.waiting[each])))
+            taken[each] = data.draw(st.integers(0, min(size, self.waiting[each])))
             self.waiting[each] -= taken[each]
             for _ in range(taken[each]):
                 calls, warm = self.kinds[each.app_id], each.app_id in idle
                 self.sent.append(self.turns.started(each, calls=calls, warm=warm))
-        self.turns.claimed(rooms, taken)
-        self.due -= {each for each, room in rooms.items() if taken[each] < room}
+        self.turns.claimed(offers, taken)
+        self.due -= {each for each, size in offers.items() if taken[each] < size}
 
     @precondition(lambda self: self.sent)
     @rule(data=st.data())
@@ -319,8 +319,8 @@ class TurnsMachine(RuleBasedStateMachine):
             sent = [call for call in self.sent if call.calls is calls]
             places = self.quotas.places if calls else self.quotas.at_once
             share = self.quotas.share if calls else APP_WINDOW
-            quick = [call for call in sent if call.room in (Standing.NEW, Standing.GOOD)]
-            hung = [call for call in sent if call.room is Standing.HUNG]
+            quick = [call for call in sent if call.compartment in (LaneHealth.NEW, LaneHealth.GOOD)]
+            hung = [call for call in sent if call.compartment is LaneHealth.HUNG]
             assert len(quick) <= places
             assert len(hung) <= max(1, places // 2)
             by_app = Counter(call.lane.app_id for call in sent)
@@ -366,14 +366,14 @@ def test_no_lane_starves(
     longest = 3 * len(lanes) * (STREAK + 2)
     for _ in range(2 * longest):
         idle = Counter(hosts_of)
-        rooms = turns.take(lambda each: each.app_id in functions, idle)
-        assert rooms, "nothing is in flight, and all of it is due"
-        waited = {each: 0 if each in rooms else waited[each] + 1 for each in lanes}
+        offers = turns.take(lambda each: each.app_id in functions, idle)
+        assert offers, "nothing is in flight, and all of it is due"
+        waited = {each: 0 if each in offers else waited[each] + 1 for each in lanes}
         assert max(waited.values()) <= longest
         kept, sent = turns.kept, []
-        for each, room in rooms.items():
+        for each, size in offers.items():
             calls = each.app_id in functions
-            for _ in range(room):
+            for _ in range(size):
                 warm = idle[each.app_id] > 0
                 idle[each.app_id] -= 1
                 sent.append(turns.started(each, calls=calls, warm=warm))
@@ -383,7 +383,7 @@ def test_no_lane_starves(
                     hosts_of.remove(next((app for app in hosts_of if app not in kept), hosts_of[0]))
                 if calls:
                     hosts_of.append(each.app_id)
-        turns.claimed(rooms, rooms)
+        turns.claimed(offers, offers)
         end(turns, sent)
 
 
@@ -394,7 +394,7 @@ def test_without_functions_each_lane_has_its_turn_before_any_has_two(lanes: int)
         turns.add(each)
     row: list[Lane] = []
     for _ in range(2 * lanes):
-        rooms = turns.take(to_a_remote)
-        turns.claimed(rooms, rooms)
-        row += rooms
+        offers = turns.take(to_a_remote)
+        turns.claimed(offers, offers)
+        row += offers
     assert row == LANES[:lanes] * 2

@@ -85,7 +85,7 @@ async def test_one_that_is_well_is_enough(services: Services) -> None:
     assert told == [f"1 worker well; failing: {ill.worker_id}: delivering: RaiseError: no"]
     assert (await ask(services)).checks["workers"].ok
     await well.deliver_all(succeeded(duration=0.1))
-    await worker.leave(services.platform, well.worker_id)
+    await worker.sign_off(services.platform, well.worker_id)
     done = await diagnosis.explain_message(
         services.platform, await first_message(services, transfer_id)
     )

@@ -159,13 +159,13 @@ def test_what_nobody_named_a_digest_of_is_no_file() -> None:
 def test_digests_of_parts_that_are_not_those_of_the_file_are_an_error() -> None:
     source = RemoteFile(EXCHANGE, "k")
     with pytest.raises(MigrationAPIError, match="digest"):
-        drive(source.look(), [facts(b"abc", partsSha256="0" * 64)])
+        drive(source.fetch_facts(), [facts(b"abc", partsSha256="0" * 64)])
 
 
 def test_parts_that_do_not_make_the_file_are_an_error() -> None:
     source = RemoteFile(EXCHANGE, "k")
     with pytest.raises(MigrationAPIError, match=r"make 3 bytes .* the file has 4"):
-        drive(source.look(), [facts(b"abc", size=4)])
+        drive(source.fetch_facts(), [facts(b"abc", size=4)])
 
 
 def test_a_closed_file_is_not_an_empty_one(download: Download) -> None:

@@ -48,7 +48,7 @@ def test_the_platform_takes_what_is_signed(method: str, path: str, query: str) -
     scheme, _, made = signer(method, path, query).partition(" ")
     assert scheme == "JWT"
     assert connect_token.issuer_of(made) == "app"
-    request = connect_token.TokenRequest(method, path, query)
+    request = connect_token.SignedRequest(method, path, query)
     now = datetime.fromtimestamp(NOW, UTC)
     assert connect_token.verify(made, [SECRET], request, now) == SECRET
     assert jwt.decode(made, SECRET, algorithms=["HS256"], options={"verify_iat": False})
@@ -61,7 +61,7 @@ def test_a_library_for_connect_apps_signs_the_same_request() -> None:
 
 
 def test_the_platforms_own_token_is_taken() -> None:
-    request = connect_token.TokenRequest("POST", PATH, QUERY, "")
+    request = connect_token.SignedRequest("POST", PATH, QUERY, "")
     made = connect_token.sign(SECRET, "platform", request, datetime.fromtimestamp(NOW, UTC))
     assert verify(f"JWT {made}")["iss"] == "platform"
 

@@ -290,7 +290,7 @@ async def test_a_worker_that_ends_in_order_leaves_no_row(services: Services) -> 
     worker, other = services.worker(), services.worker()
     await worker.heartbeat()
     await other.heartbeat()
-    await worker_service.leave(services.platform, worker.worker_id)
+    await worker_service.sign_off(services.platform, worker.worker_id)
     rows = await services.fetch("SELECT worker_id FROM worker")
     assert [row["worker_id"] for row in rows] == [other.worker_id]
     await services.rescue()

@@ -47,8 +47,8 @@ async def list_apps(
     size: PageSize = None,
 ) -> AppPage:
     """List registered apps, oldest first, by kind, key or environment."""
-    wanted = app_list.AppQuery(kind=kind, name=cloud_app_key, environment=environment)
-    return await app_list.page(platform, wanted, actor, cursor=cursor, size=size)
+    query = app_list.AppQuery(kind=kind, name=cloud_app_key, environment=environment)
+    return await app_list.page(platform, query, actor, cursor=cursor, size=size)
 
 
 @get("/apps/{app_id:str}")

@@ -55,7 +55,7 @@ async def list_audit(
     size: PageSize = None,
 ) -> AuditPage:
     """List changing calls, newest first: who changed what from where, before and after."""
-    wanted = audit.AuditQuery(
+    query = audit.AuditQuery(
         actor=name,
         operation=operation,
         customer=customer,
@@ -63,7 +63,7 @@ async def list_audit(
         since=since,
         to=until,
     )
-    return await audit.page(platform, wanted, cursor=cursor, size=size)
+    return await audit.page(platform, query, cursor=cursor, size=size)
 
 
 @get("/audit/export", media_type=_NDJSON)

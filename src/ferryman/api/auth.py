@@ -92,11 +92,11 @@ def connect_app_guard(platform: Platform, credentials: Credentials, throttle: Ap
     return guard
 
 
-def _request(connection: Connection) -> connect_token.TokenRequest:
+def _request(connection: Connection) -> connect_token.SignedRequest:
     """Return the request as it came over the wire, since the app's hash covers exactly that."""
     scope: Any = connection.scope
     path: bytes = scope.get("raw_path") or scope["path"].encode()
-    return connect_token.TokenRequest(
+    return connect_token.SignedRequest(
         scope["method"],
         path.partition(b"?")[0].decode("latin-1"),
         scope["query_string"].decode("latin-1"),

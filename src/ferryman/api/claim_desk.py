@@ -16,7 +16,7 @@ from ferryman.wire.listener import ClaimRequest
 
 log = structlog.get_logger("ferryman.claims")
 
-_LOOK_SECONDS = 0.25
+_POLL_SECONDS = 0.25
 
 
 class ClaimDesk:
@@ -30,30 +30,30 @@ class ClaimDesk:
         self._closing = closing
         # Insertion order is the order in which they came, and are woken.
         self._waiting: dict[asyncio.Event, tuple[UUID, ClaimRequest]] = {}
-        self._looking: asyncio.Task[None] | None = None
+        self._polling: asyncio.Task[None] | None = None
 
     @asynccontextmanager
     async def wait(self, app_id: UUID, request: ClaimRequest) -> AsyncIterator[asyncio.Event]:
         """Wait in the block; the event is set when it is time to claim, or to leave."""
         woken = asyncio.Event()
         self._waiting[woken] = app_id, request
-        if self._looking is None:
-            self._looking = asyncio.create_task(self._look())
+        if self._polling is None:
+            self._polling = asyncio.create_task(self._poll())
         try:
             yield woken
         finally:
             self._waiting.pop(woken, None)
 
-    async def _look(self) -> None:
+    async def _poll(self) -> None:
         try:
             while self._waiting:
-                if await wait_for_event(self._closing, _LOOK_SECONDS):
+                if await wait_for_event(self._closing, _POLL_SECONDS):
                     for woken in self._waiting:
                         woken.set()
                     return
                 await self._wake()
         finally:
-            self._looking = None
+            self._polling = None
 
     async def _wake(self) -> None:
         waiting = {woken: each for woken, each in self._waiting.items() if not woken.is_set()}

@@ -41,14 +41,16 @@ async def list_undelivered(
     size: PageSize = None,
 ) -> MessagePage:
     """List messages that were given up, by app, transfer or time."""
-    wanted = RedeliveryRequest(
+    selection = RedeliveryRequest(
         transfer_id=transfer_id,
         cloud_app_key=cloud_app_key,
         since=created_from,
         to=created_to,
         customer=customer,
     )
-    return await redelivery.page(platform, message_state, wanted, actor, cursor=cursor, size=size)
+    return await redelivery.page(
+        platform, message_state, selection, actor, cursor=cursor, size=size
+    )
 
 
 @post("/redeliver", status_code=200)
@@ -93,5 +95,5 @@ async def list_messages(
     size: PageSize = None,
 ) -> MessagePage:
     """List the messages of a transfer with their attempts, by state or acknowledgement."""
-    wanted = message.MessageQuery(state=message_state, acknowledgement=acknowledgement)
-    return await message.page(platform, transfer_id, wanted, cursor=cursor, size=size)
+    query = message.MessageQuery(state=message_state, acknowledgement=acknowledgement)
+    return await message.page(platform, transfer_id, query, cursor=cursor, size=size)

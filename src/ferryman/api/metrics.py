@@ -48,18 +48,20 @@ class _Collector:
 
     def collect(self) -> Iterator[Metric]:
         families: dict[str, Any] = {}
-        for each in self._series:
-            metric = METRICS[each.name]
-            if each.name not in families:
+        for series in self._series:
+            metric = METRICS[series.name]
+            if series.name not in families:
                 labels = (("process",) if metric.of == "process" else ()) + metric.labels
-                families[each.name] = _FAMILIES[metric.kind](each.name, metric.help, labels=labels)
+                families[series.name] = _FAMILIES[metric.kind](
+                    series.name, metric.help, labels=labels
+                )
             if metric.kind == "histogram":
-                *counts, total = each.values
-                families[each.name].add_metric(
-                    each.labels, _cumulative(metric.buckets, counts), total
+                *counts, total = series.values
+                families[series.name].add_metric(
+                    series.labels, _cumulative(metric.buckets, counts), total
                 )
             else:
-                families[each.name].add_metric(each.labels, each.values[0])
+                families[series.name].add_metric(series.labels, series.values[0])
         yield from families.values()
 
 

@@ -54,10 +54,10 @@ async def list_migrations(
     size: PageSize = None,
 ) -> MigrationPage:
     """List migrations, newest first, by name, app or status of a transfer."""
-    wanted = migration.MigrationQuery(
+    query = migration.MigrationQuery(
         name=name, status=transfer_status, app=cloud_app_key, customer=customer
     )
-    return await migration.page(platform, wanted, actor, cursor=cursor, size=size)
+    return await migration.page(platform, query, actor, cursor=cursor, size=size)
 
 
 @get("/migrations/{migration_id:str}")

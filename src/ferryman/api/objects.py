@@ -82,7 +82,7 @@ class ObjectsApp:
             await _refuse(error, receive, send)
             return
         try:
-            wanted = byte_range(_wanted_range(scope, stored), stored.size)
+            span = byte_range(_wanted_range(scope, stored), stored.size)
         except PlatformError as error:
             size = (b"content-range", b"bytes */%d" % stored.size)
             await _refuse(error, receive, send, [size])
@@ -93,7 +93,7 @@ class ObjectsApp:
             return
         self._readers[grant.key] += 1
         try:
-            await self._give_file(grant, stored, wanted, scope, receive, send)
+            await self._give_file(grant, stored, span, scope, receive, send)
         finally:
             self._readers[grant.key] -= 1
             if not self._readers[grant.key]:
@@ -125,18 +125,18 @@ class ObjectsApp:
         self,
         grant: Grant,
         stored: StoredObject,
-        wanted: tuple[int, int] | None,
+        span: tuple[int, int] | None,
         scope: HTTPScope,
         receive: Receive,
         send: Send,
     ) -> None:
-        start, end = wanted or (0, stored.size)
+        start, end = span or (0, stored.size)
         headers = _file_headers(stored, grant.name, end - start)
-        if wanted:
+        if span:
             headers.append(
                 (b"content-range", f"bytes {start}-{end - 1}/{stored.size}".encode("ascii"))
             )
-        await _start(send, 206 if wanted else 200, headers)
+        await _start(send, 206 if span else 200, headers)
         if scope["method"] == "HEAD":
             end = start
         gone = asyncio.create_task(disconnected(receive))

@@ -83,7 +83,9 @@ def _complete(path: str, method: str, operation: dict[str, Any], schemas: dict[s
         success["content"] = answer
     _examples(success.get("content", {}), schemas)
     refusals = {str(s): {"$ref": f"#/components/responses/{_name(s)}"} for s in sorted(codes)}
-    kept = {code: each for code, each in operation["responses"].items() if code.startswith("2")}
+    kept = {
+        code: response for code, response in operation["responses"].items() if code.startswith("2")
+    }
     operation["responses"] = kept | refusals
 
 

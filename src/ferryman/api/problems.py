@@ -56,7 +56,7 @@ def row_status(row: refusals.Refusal[PlatformError]) -> int | None:
 
 
 def _status_of_class(kind: type[PlatformError]) -> int:
-    return next(status for each, status in STATUS.items() if issubclass(kind, each))
+    return next(status for error_class, status in STATUS.items() if issubclass(kind, error_class))
 
 
 def problem_of(error: PlatformError, status: int) -> Problem:

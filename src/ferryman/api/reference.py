@@ -92,8 +92,8 @@ class Reference:
 
     def page(self, find: str) -> bytes:
         """Return the page as UTF-8, limited to calls that contain all words of ``find``."""
-        wanted = find.lower().split()
-        calls = [call for call in self._calls if all(word in call.words for word in wanted)]
+        words = find.lower().split()
+        calls = [call for call in self._calls if all(word in call.words for word in words)]
         pieces = [b'<!doctype html>\n<html lang="en">', *self._top, *map(_bytes, _finder(find))]
         for tag in self._document["tags"]:
             of_tag = [call.html for call in calls if call.tag == tag["name"]]
@@ -116,7 +116,7 @@ class Reference:
             *self._answers(operation["responses"]),
             id=operation["operationId"],
         )
-        names = " ".join(each["name"] for each in parameters)
+        names = " ".join(parameter["name"] for parameter in parameters)
         words = f"{method} {path} {tag} {operation['description']} {names}".lower()
         return _Call(tag, words, _bytes(html))
 
@@ -132,12 +132,12 @@ class Reference:
             yield _e("h4", "Parameters")
             yield _table(
                 [
-                    _e("code", each["name"]),
-                    each["in"] + (", required" if each.get("required") else ""),
-                    _e("span", *self._type(each["schema"])),
-                    _e("span", *_prose(each)),
+                    _e("code", parameter["name"]),
+                    parameter["in"] + (", required" if parameter.get("required") else ""),
+                    _e("span", *self._type(parameter["schema"])),
+                    _e("span", *_prose(parameter)),
                 ]
-                for each in parameters
+                for parameter in parameters
             )
 
     def _content(self, title: str, content: dict[str, Any]) -> Iterator[ET.Element]:

@@ -37,8 +37,8 @@ async def list_files(
     size: PageSize = None,
 ) -> FilePage:
     """List the files of a transfer with the digests of their parts, ordered by key."""
-    wanted = file_list.FileQuery(label=label, acknowledgement=acknowledgement)
-    return await file_list.page(platform, transfer_id, wanted, cursor=cursor, size=size)
+    query = file_list.FileQuery(label=label, acknowledgement=acknowledgement)
+    return await file_list.page(platform, transfer_id, query, cursor=cursor, size=size)
 
 
 @get("/transfers/{transfer_id:str}/manifest", media_type="application/json")

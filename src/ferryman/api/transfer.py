@@ -53,7 +53,7 @@ async def list_transfers(
     size: PageSize = None,
 ) -> TransferPage:
     """List transfers, newest first, by status, app, migration or time."""
-    wanted = transfer_list.TransferQuery(
+    query = transfer_list.TransferQuery(
         status=transfer_status,
         app=cloud_app_key,
         migration_id=migration_id,
@@ -61,7 +61,7 @@ async def list_transfers(
         to=created_to,
         customer=customer,
     )
-    return await transfer_list.page(platform, wanted, actor, cursor=cursor, size=size)
+    return await transfer_list.page(platform, query, actor, cursor=cursor, size=size)
 
 
 @get("/ids")

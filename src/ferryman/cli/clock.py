@@ -101,11 +101,11 @@ def resume(session: Session) -> None:
 def _only_running(admin: AdminClient) -> str:
     """Return the only running transfer of the newest migrations; ``ConfigError`` otherwise."""
     page = admin.migrations.list(None, _NEWEST)
-    briefs = [each for migration in page.items for each in migration.transfers]
+    briefs = [transfer for migration in page.items for transfer in migration.transfers]
     running = [
-        each.transfer_id
-        for each in briefs
-        if not each.status.final and each.status is not TransferStatus.READY
+        transfer.transfer_id
+        for transfer in briefs
+        if not transfer.status.final and transfer.status is not TransferStatus.READY
     ]
     if not running:
         raise refusals.command.TRANSFER_NOT_RUNNING()

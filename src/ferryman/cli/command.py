@@ -86,7 +86,7 @@ def command(
 def _paragraphs(function: Callable[..., None]) -> str:
     """Return the docstring with each paragraph on one line, for a terminal of any width."""
     text = inspect.getdoc(function) or ""
-    return "\n\n".join(" ".join(each.split()) for each in text.split("\n\n"))
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
 
 
 def _expanded(function: Callable[..., None]) -> Callable[..., None]:
@@ -122,10 +122,10 @@ def _options(block: Any) -> list[inspect.Parameter]:
     hints = get_type_hints(block, include_extras=True)
     return [
         inspect.Parameter(
-            each.name,
+            field.name,
             inspect.Parameter.KEYWORD_ONLY,
-            default=each.default,
-            annotation=hints[each.name],
+            default=field.default,
+            annotation=hints[field.name],
         )
-        for each in fields(block)
+        for field in fields(block)
     ]

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.filesize import decimal
 from rich.table import Table
 
-from ferryman.devtools.console import leave
+from ferryman.devtools.console import exit_on_signal
 
 NEEDED = {"granian": "the platform", "pkg_resources": "setuptools below 80", "trac": "Trac"}
 
@@ -44,7 +44,7 @@ def demo(
 
     console = Console(stderr=as_json)
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, leave)
+        signal.signal(number, exit_on_signal)
     with work_folder(folder) as work:
         console.print(f"Working in {work}", soft_wrap=True, highlight=False)
         try:

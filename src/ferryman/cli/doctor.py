@@ -58,7 +58,7 @@ def doctor(
         findings = check(folder, environment, cloud_key, server_key, plan, descriptor)
     except PlatformError as refused:
         refuse(refusal_facts(refused), as_json=as_json)
-    errors = sum(each.severity.value == "error" for each in findings)
+    errors = sum(finding.severity.value == "error" for finding in findings)
     if as_json:
         print_json(findings)
     else:
@@ -78,8 +78,8 @@ def _try_sandbox(*, as_json: bool) -> None:
     from ferryman.functions.sandbox.sandbox import Sandbox
     from ferryman.vocab import FunctionMode
 
-    wanted = Sandbox(user_id=Settings().function_uid)
-    hosting = asyncio.run(Hostings(FunctionMode.SANDBOXED, wanted).find())
+    sandbox = Sandbox(user_id=Settings().function_uid)
+    hosting = asyncio.run(Hostings(FunctionMode.SANDBOXED, sandbox).find())
     if hosting.refusal is not None:
         refuse(refusal_facts(hosting.refusal), as_json=as_json)
     typer.echo(hosting.found)

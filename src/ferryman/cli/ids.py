@@ -83,7 +83,7 @@ def chosen(kind: IdKind, text: str, matches: Sequence[FoundId], *, more: bool) -
             kind=kind,
             found=f"no {kind} yet" if text == LAST else f"{text[:64]!r}, which matches no {kind}",
         )
-    names = [f"{each.id} ({each.name[:60]})" for each in matches]
+    names = [f"{match.id} ({match.name[:60]})" for match in matches]
     rest = " or more" if more else ""
     raise refusals.command.ID_AMBIGUOUS(
         kind=kind,

@@ -51,15 +51,15 @@ def parse_duration(text: str) -> float:
 
     Raises ``ValueError`` for anything ambiguous.
     """
-    wanted = text.strip().lower()
-    if not _DURATION.fullmatch(wanted):
+    spelling = text.strip().lower()
+    if not _DURATION.fullmatch(spelling):
         raise ValueError(
             "expected seconds, or numbers with s, m, h, d or w such as 90, 15m, 2h, 14d, 1h30m; "
             f"found {text[:40]!r}."
         )
-    parts = _PART.findall(wanted)
+    parts = _PART.findall(spelling)
     if not parts:
-        return float(wanted)
+        return float(spelling)
     units = [unit for _, unit in parts]
     if len(set(units)) != len(units):
         raise ValueError(f"expected each unit once; found {text[:40]!r}.")

@@ -77,9 +77,9 @@ def transcript(admin: AdminClient, transfer_id: str) -> Iterator[str]:
     }
     for entry in timeline_of(admin, transfer_id):
         yield timeline_text.line(entry)
-        said = outputs.get((entry.data.get("messageId", ""), entry.data.get("number", 0)), [])
+        output = outputs.get((entry.data.get("messageId", ""), entry.data.get("number", 0)), [])
         if entry.kind in ("attempt.delivered", "attempt.failed"):
-            yield from (f"    | {clean(line)}" for line in said[:_LINES_OF_OUTPUT])
+            yield from (f"    | {clean(line)}" for line in output[:_LINES_OF_OUTPUT])
     explanation = admin.transfers.explain(transfer_id)
     yield ""
     yield from chain_lines(explanation.links, explanation.broken)

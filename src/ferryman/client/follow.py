@@ -73,8 +73,8 @@ def event_data(chunks: Iterable[bytes]) -> Iterator[bytes]:
     lines: list[bytes] = []
     for chunk in chunks:
         *whole, rest = (rest + chunk).split(b"\n")
-        for each in whole:
-            line = each.removesuffix(b"\r")
+        for event in whole:
+            line = event.removesuffix(b"\r")
             if line.startswith(b"data:"):
                 lines.append(line[5:].removeprefix(b" "))
             elif not line and lines:

@@ -49,15 +49,15 @@ def counts_text(counts: MappingCounts) -> str:
     namespaces = {f"  {name}": count for name, count in sorted(counts.namespaces.items())}
     total = f"{counts.rows} rows read, {counts.stored} keys written"
     warnings = [
-        f"Warning: {each.count} keys of {each.namespace}, such as {each.sample[0]!r}, are not of "
-        f"the form that its keys have: {each.expected}{_nearest(each)}."
-        for each in counts.warnings
+        f"Warning: {warning.count} keys of {warning.namespace}, such as {warning.sample[0]!r}, "
+        f"are not of the form that its keys have: {warning.expected}{_nearest(warning)}."
+        for warning in counts.warnings
     ]
     return clean("\n".join([f"{total}\n{lines_of(namespaces)}".rstrip(), *warnings]))
 
 
-def _nearest(each: MappingWarning) -> str:
-    return "" if each.nearest in (None, each.expected) else f"; nearest: {each.nearest}"
+def _nearest(warning: MappingWarning) -> str:
+    return "" if warning.nearest in (None, warning.expected) else f"; nearest: {warning.nearest}"
 
 
 @contextmanager

@@ -53,18 +53,18 @@ class _Named(dict[str, object]):
 def sentence(entry: TimelineEntry) -> str:
     """Say what happened; members that the sentence does not name follow it."""
     values = _Named(entry.data)
-    said = _SENTENCES.get(entry.kind, entry.kind).format_map(values)
+    phrase = _SENTENCES.get(entry.kind, entry.kind).format_map(values)
     rest = {
         name: value
         for name, value in entry.data.items()
         if name not in values.used and value is not None
     }
-    told = [str(text) for name in ("reason", "error") if (text := rest.pop(name, None))]
+    reasons = [str(text) for name in ("reason", "error") if (text := rest.pop(name, None))]
     # The error begins with the reason, unless that was taken out of a traceback.
-    if len(told) > 1 and told[1].startswith(told[0]):
-        del told[0]
+    if len(reasons) > 1 and reasons[1].startswith(reasons[0]):
+        del reasons[0]
     extras = "".join(f", {name} {_shown(value)}" for name, value in rest.items())
-    return f"{said}{extras}" + (": " + "\n".join(told) if told else "")
+    return f"{phrase}{extras}" + (": " + "\n".join(reasons) if reasons else "")
 
 
 def line(entry: TimelineEntry) -> str:

@@ -71,7 +71,11 @@ def next_delay(delay: timedelta, outcomes: Iterable[Outcome]) -> timedelta:
     A function that asks for a retry gets exactly the delay it asked for. A remote's ``Retry-After``
     can only prolong the back-off.
     """
-    asked = [(each.cause, each.retry_after) for each in outcomes if each.retry_after is not None]
+    asked = [
+        (outcome.cause, outcome.retry_after)
+        for outcome in outcomes
+        if outcome.retry_after is not None
+    ]
     by_function = [after for cause, after in asked if cause is FailureCause.RETRY_REQUESTED]
     if by_function:
         return max(by_function)

@@ -83,7 +83,7 @@ class Dispatcher:
         If any task fails, cancel the rest: a half-running worker is worse than none.
         """
         async with asyncio.TaskGroup() as group:
-            others = [group.create_task(each()) for each in (self._recorder.run, self._watch_stop)]
+            others = [group.create_task(loop()) for loop in (self._recorder.run, self._watch_stop)]
             await self._deliver(others)
 
     async def _deliver(self, others: list[asyncio.Task[None]]) -> None:
@@ -110,7 +110,7 @@ class Dispatcher:
             # Whatever is left: without this worker's row, others take its messages over at once.
             with suppress(OutsideError, TimeoutError):
                 async with asyncio.timeout(_LEAVE_SECONDS):
-                    await worker.leave(self._platform, self._worker_id)
+                    await worker.sign_off(self._platform, self._worker_id)
 
     async def _step(self) -> None:
         loop = asyncio.get_running_loop()

@@ -1,9 +1,9 @@
-"""One message in flight, watched so that it gives its place up when it takes long."""
+"""Watch one message in flight: a slow call gives its place to another."""
 
 import asyncio
 from collections.abc import Callable
 
-from ferryman.delivery.rooms import SLOW_SECONDS, Call
+from ferryman.delivery.bulkhead import SLOW_SECONDS, DeliveryCall
 from ferryman.delivery.scheduler import FairScheduler
 
 _START_SECONDS = 5.0
@@ -11,9 +11,11 @@ _START_SECONDS = 5.0
 
 
 class Flight:
-    """Tells the scheduler, and whoever waits for room there, of the stages of a call."""
+    """Reports the stages of a call to the scheduler, and to whoever waits for free capacity."""
 
-    def __init__(self, scheduler: FairScheduler, call: Call, changed: Callable[[], None]) -> None:
+    def __init__(
+        self, scheduler: FairScheduler, call: DeliveryCall, changed: Callable[[], None]
+    ) -> None:
         self._scheduler, self._call, self._changed = scheduler, call, changed
         # A host that starts has a few seconds more, then its function as long as any other.
         self._timer = self._watch(_START_SECONDS if call.calls else SLOW_SECONDS)

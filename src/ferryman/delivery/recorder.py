@@ -90,7 +90,7 @@ class Recorder:
                 if full and not self.full:
                     self._eased()
                 for result in batch:
-                    _tell(result)
+                    _log_outcome(result)
 
     async def _write(self, batch: list[AttemptResult], *, again: bool = False) -> None:
         """Record a batch; ``again``: an earlier try may have committed without our knowing."""
@@ -108,8 +108,8 @@ class Recorder:
             except Exception as exc:
                 log.exception("outcomes.failed", count=len(batch))
                 if len(batch) > 1:
-                    for each in batch:
-                        await self._write([each], again=again)
+                    for result in batch:
+                        await self._write([result], again=again)
                     return
                 failures += 1
                 if failures == _TRIES:
@@ -137,7 +137,7 @@ def _unrecorded(result: AttemptResult, error: Exception) -> AttemptResult:
     return replace(result, by_route=all_failed("during", result.delivery, reason))
 
 
-def _tell(result: AttemptResult) -> None:
+def _log_outcome(result: AttemptResult) -> None:
     delivery, outcome = result.delivery, result.outcome
     message = delivery.message
     log.info(

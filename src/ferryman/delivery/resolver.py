@@ -36,17 +36,17 @@ class BoundedResolver(AbstractResolver):
         """Return all addresses of the host; raises ``OSError`` if it has none."""
         share = self._shares.setdefault(OWNER.get() or host, asyncio.Semaphore(_SHARE))
         await share.acquire()
-        look = self._threads.submit(_look, host, port, family)
-        # The thread is busy until the look-up ends, even if nobody waits for the result any more.
-        look.add_done_callback(partial(_release, asyncio.get_running_loop(), share))
-        return await asyncio.wrap_future(look)
+        lookup = self._threads.submit(_resolve, host, port, family)
+        # The thread is busy until the lookup-up ends, even if nobody waits for the result any more.
+        lookup.add_done_callback(partial(_release, asyncio.get_running_loop(), share))
+        return await asyncio.wrap_future(lookup)
 
     async def close(self) -> None:
-        """Cancel pending look-ups and stop the threads."""
+        """Cancel pending lookup-ups and stop the threads."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
-def _look(host: str, port: int, family: socket.AddressFamily) -> list[ResolveResult]:
+def _resolve(host: str, port: int, family: socket.AddressFamily) -> list[ResolveResult]:
     addresses = socket.getaddrinfo(
         host, port, family=family, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG
     )
@@ -64,7 +64,7 @@ def _look(host: str, port: int, family: socket.AddressFamily) -> list[ResolveRes
 
 
 def _release(
-    loop: asyncio.AbstractEventLoop, share: asyncio.Semaphore, _look: "Future[Any]"
+    loop: asyncio.AbstractEventLoop, share: asyncio.Semaphore, _lookup: "Future[Any]"
 ) -> None:
     with suppress(RuntimeError):  # the loop has been closed meanwhile
         loop.call_soon_threadsafe(share.release)

@@ -1,8 +1,8 @@
 """Choose which messages a worker claims next: round-robin with bounds, without any IO.
 
 Messages wait in lanes, one per app and event. Lanes with due messages take turns. Each app may
-have only so many messages in flight, and what is slow or hangs has rooms of its own (``rooms.py``),
-so that it holds up nobody. A function runs in a host process; a lane whose app has an idle one
+have only so many messages in flight, and ``bulkhead.py`` keeps slow or hanging calls from blocking
+the others. A function runs in a host process; a lane whose app has an idle one
 goes ahead for a while, because starting one costs more than most calls.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from ferryman.delivery.rooms import Bounds, Call, Rooms
+from ferryman.delivery.bulkhead import Bulkhead, BulkheadLimits, DeliveryCall
 from ferryman.domain.limits import APP_WINDOW
 from ferryman.store.delivery import Lane
 
@@ -47,9 +47,9 @@ class FairScheduler:
         self._quotas = quotas
         self._due: dict[Lane, None] = {}  # an ordered set: lanes in the order of their turns
         at_once, half = quotas.at_once, max(1, quotas.hosts // 2)
-        self._rooms = {
-            True: Rooms(Bounds(quotas.places, quotas.share, quotas.of_new, half)),
-            False: Rooms(Bounds(at_once, APP_WINDOW, _NEW_WINDOW, at_once)),
+        self._bulkheads = {
+            True: Bulkhead(BulkheadLimits(quotas.places, quotas.share, quotas.of_new, half)),
+            False: Bulkhead(BulkheadLimits(at_once, APP_WINDOW, _NEW_WINDOW, at_once)),
         }
         self._in_lane: Counter[Lane] = Counter()
         self._starting = 0
@@ -85,24 +85,24 @@ class FairScheduler:
         waits. ``idle`` are the numbers of idle hosts by app.
         """
         idle = idle or {}
-        live = self._rooms[True].in_flight
-        self._streak = Counter({each: self._streak[each] for each in {*idle, *live}})
+        live = self._bulkheads[True].in_flight
+        self._streak = Counter({app_id: self._streak[app_id] for app_id in {*idle, *live}})
         hosts = _Hosts(self._quotas, self._starting, live, self._waiting, idle, self.kept)
         quotas: dict[Lane, int] = {}
-        given: list[tuple[Rooms, Lane, int]] = []
+        given: list[tuple[Bulkhead, Lane, int]] = []
         for lane, function in self._order(calls, hosts):
-            rooms = self._rooms[function]
-            room = rooms.left(lane)
+            bulkhead = self._bulkheads[function]
+            count = bulkhead.left(lane)
             if lane in self._probed:
-                room = min(room, 1 - self._in_lane[lane])
+                count = min(count, 1 - self._in_lane[lane])
             if function:
-                room = hosts.take(lane.app_id, room)
-            if room > 0:
-                quotas[lane] = room
-                rooms.add(lane, rooms.standing(lane), room)
-                given.append((rooms, lane, room))
-        for rooms, lane, room in given:  # until they are claimed
-            rooms.add(lane, rooms.standing(lane), -room)
+                count = hosts.take(lane.app_id, count)
+            if count > 0:
+                quotas[lane] = count
+                bulkhead.add(lane, bulkhead.health(lane), count)
+                given.append((bulkhead, lane, count))
+        for bulkhead, lane, count in given:  # until they are claimed
+            bulkhead.add(lane, bulkhead.health(lane), -count)
         for lane in quotas:
             del self._due[lane]
         return quotas
@@ -113,11 +113,13 @@ class FairScheduler:
             if taken.get(lane, 0) >= quota:
                 self.add(lane)
 
-    def started(self, lane: Lane, *, calls: bool, warm: bool) -> Call:
+    def started(self, lane: Lane, *, calls: bool, warm: bool) -> DeliveryCall:
         """Count a message that is being sent; ``warm``: an idle host takes it."""
-        rooms = self._rooms[calls]
-        call = Call(lane, rooms.standing(lane), calls, waits=calls, cold=calls and not warm)
-        rooms.add(lane, call.room)
+        bulkhead = self._bulkheads[calls]
+        call = DeliveryCall(
+            lane, bulkhead.health(lane), calls, waits=calls, cold=calls and not warm
+        )
+        bulkhead.add(lane, call.compartment)
         self._in_lane[lane] += 1
         if calls:
             self._waiting[lane.app_id] += 1
@@ -125,21 +127,21 @@ class FairScheduler:
             self._streak[lane.app_id] = self._streak[lane.app_id] + 1 if warm else 1
         return call
 
-    def begun(self, call: Call) -> None:
+    def begun(self, call: DeliveryCall) -> None:
         """Note that the function was called: its host has started."""
         if call.waits:
             _less(self._waiting, call.lane.app_id)
             self._starting -= call.cold
             call.waits = False
 
-    def slowed(self, call: Call) -> None:
+    def slowed(self, call: DeliveryCall) -> None:
         """Note that a call takes long: it gives its place to another."""
-        self._rooms[call.calls].slowed(call)
+        self._bulkheads[call.calls].slowed(call)
 
-    def finished(self, call: Call, *, hung: bool | None) -> None:
+    def finished(self, call: DeliveryCall, *, hung: bool | None) -> None:
         """Stop counting a message; ``hung``: no answer came in time; None: it was not sent."""
         self.begun(call)
-        self._rooms[call.calls].leave(call, hung=hung)
+        self._bulkheads[call.calls].remove(call, hung=hung)
         _less(self._in_lane, call.lane)
 
     def _order(
@@ -176,7 +178,7 @@ class _Hosts:
         self._free = Counter(idle)
         self._free.subtract(waiting)
         self._starts = quotas.starts - starting
-        self._room = quotas.hosts - live.total() - sum(idle.values())
+        self._startable = quotas.hosts - live.total() - sum(idle.values())
         # Idle hosts that may end, so that others can start.
         self._spare = sum(count for app_id, count in idle.items() if app_id not in kept)
 
@@ -188,17 +190,17 @@ class _Hosts:
         """Return whether all hosts of the app are busy; other apps start their first one first."""
         return self._free[app_id] <= 0 and self._live[app_id] > 0
 
-    def take(self, app_id: UUID, wanted: int) -> int:
+    def take(self, app_id: UUID, count: int) -> int:
         """Return how many of the calls wanted find a host, or may start one, and reserve it."""
         if self._free[app_id] > 0:
-            taken = min(wanted, self._free[app_id])
+            taken = min(count, self._free[app_id])
             self._free[app_id] -= max(taken, 0)
             return taken
         spare = 0 if self._live[app_id] else self._spare
-        if min(wanted, self._starts, self._room + spare) < 1:
+        if min(count, self._starts, self._startable + spare) < 1:
             return 0
         self._starts -= 1
-        self._room -= 1
+        self._startable -= 1
         return 1
 
 

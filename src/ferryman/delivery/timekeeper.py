@@ -66,7 +66,7 @@ class Timekeeper:
         """Fire all due timers; return the seconds until the next look."""
         async with self._platform.database.reading() as tx:
             timers = await timer_store.first(tx, _BATCH, skipped=self._waiting_for_retry())
-        due = [each.transfer_id for each in timers if each.due <= tx.now]
+        due = [timer.transfer_id for timer in timers if timer.due <= tx.now]
         if due:
             fired = await asyncio.gather(*map(self._fire, due))
             return 0.0 if any(fired) else _LOCKED_SECONDS
@@ -87,5 +87,5 @@ class Timekeeper:
 
     def _waiting_for_retry(self) -> list[UUID]:
         now = asyncio.get_running_loop().time()
-        self._retry_at = {each: at for each, at in self._retry_at.items() if at > now}
+        self._retry_at = {timer_id: at for timer_id, at in self._retry_at.items() if at > now}
         return list(self._retry_at)

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from yarl import URL
 
-from ferryman.connect_token import TokenRequest, sign
+from ferryman.connect_token import SignedRequest, sign
 from ferryman.delivery.remote import Receiver, RemoteSender
 from ferryman.domain.outcome import Outcome, failed
 from ferryman.functions.routes import WebhookRoute
@@ -40,7 +40,7 @@ async def post_webhook(
             "The app has no shared secret to sign with.",
             duration=0.0,
         )
-    token = sign(secret, issuer, TokenRequest("POST", route.path, route.query, ""), now)
+    token = sign(secret, issuer, SignedRequest("POST", route.path, route.query, ""), now)
     return await sender.post(
         # Exactly as registered, without normalising it, since the token signs it as it is.
         URL(route.url, encoded=True),

@@ -26,19 +26,19 @@ class WorkerHealth:
         # Only the first line: the rest of a server's error may quote data from its rows.
         first_line = (str(error).splitlines() or [""])[0][:_LONGEST]
         self._failing[part] = f"{part}: {type(error).__name__}: {first_line}"
-        await self._tell()
+        await self._report()
 
     async def report_ok(self, part: str) -> None:
         """Report that a part of the job succeeded."""
         if part in self._failing:
             del self._failing[part]
-            await self._tell()
+            await self._report()
 
-    async def _tell(self) -> None:
+    async def _report(self) -> None:
         error = "; ".join(self._failing.values()) or None
         try:
             await worker.report(self._platform, self._worker_id, error)
         except OutsideError as exc:
-            log.warning("trouble.untold", code=exc.code)
+            log.warning("worker_health.not_reported", code=exc.code)
         except Exception:
-            log.exception("trouble.untold")
+            log.exception("worker_health.not_reported")

@@ -40,7 +40,7 @@ def check_installed() -> None:
         raise refusals.command.SERVER_NOT_INSTALLED()
 
 
-def leave(number: int, _frame: FrameType | None) -> NoReturn:
+def exit_on_signal(number: int, _frame: FrameType | None) -> NoReturn:
     """Exit on a signal by an exception, so that the children are ended on the way out."""
     signal.signal(number, signal.SIG_IGN)  # a second one must not cut that short
     sys.exit(128 + number)

@@ -42,7 +42,7 @@ class Child:
     log: Path
     grace: float
 
-    def said(self) -> str:
+    def output(self) -> str:
         """Return everything it has printed so far."""
         return self.log.read_text(errors="replace")
 
@@ -123,7 +123,7 @@ class Children:
         for child in self._running:
             code = child.process.poll()
             if code is not None:
-                words = "\n".join(child.said().splitlines()[-TAIL_LINES:])
+                words = "\n".join(child.output().splitlines()[-TAIL_LINES:])
                 raise ChildEndedError(
                     f"`ferryman {child.name}` ended with {code}. Its last lines:\n{words}"
                 )
@@ -137,8 +137,8 @@ def function_settings(folders: str = "*=.") -> dict[str, str]:
 
     Sandboxed where this machine can, and with the app's own folder to write to.
     """
-    wanted = {"FERRYMAN_FUNCTIONS": "auto", "FERRYMAN_FUNCTION_FOLDERS": folders}
-    return {name: os.environ.get(name, value) for name, value in wanted.items()}
+    environment = {"FERRYMAN_FUNCTIONS": "auto", "FERRYMAN_FUNCTION_FOLDERS": folders}
+    return {name: os.environ.get(name, value) for name, value in environment.items()}
 
 
 def without_sandbox(admin: AdminClient) -> list[Line]:
@@ -182,13 +182,13 @@ def wait_for(child: Child, children: Children, text: str, seconds: float) -> str
     """Wait for the first line of output with ``text``, and return the rest of the line."""
     limit = time.monotonic() + seconds
     while True:
-        said = child.said()
-        for line in said.splitlines(keepends=True):
+        output = child.output()
+        for line in output.splitlines(keepends=True):
             if text in line and line.endswith("\n"):
                 return line.partition(text)[2].strip()
         children.check()
         if time.monotonic() > limit:
-            words = "\n".join(said.splitlines()[-TAIL_LINES:])
+            words = "\n".join(output.splitlines()[-TAIL_LINES:])
             raise ChildEndedError(
                 f"`ferryman {child.name}` was not ready in {seconds:.0f} s:\n{words}"
             )

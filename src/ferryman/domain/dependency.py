@@ -132,9 +132,9 @@ def _after_dependencies(
     ordered: list[str] = []
     left = list(names)
     while left:
-        free = [each for each in left if not set(left) & set(members[each].depends_on)]
+        free = [name for name in left if not set(left) & set(members[name].depends_on)]
         ordered += free
-        left = [each for each in left if each not in free]
+        left = [name for name in left if name not in free]
     return ordered
 
 
@@ -158,9 +158,11 @@ def in_order(definitions: Sequence[Definition]) -> list[Definition]:
     placed: list[Definition] = []
     while waiting:
         names = {definition.name for definition in placed}
-        ready = next((each for each in waiting if names.issuperset(each.depends_on)), None)
+        ready = next((member for member in waiting if names.issuperset(member.depends_on)), None)
         if ready is None:
-            raise refusals.transfer.DEFINITION_CYCLE(names=", ".join(each.name for each in waiting))
+            raise refusals.transfer.DEFINITION_CYCLE(
+                names=", ".join(member.name for member in waiting)
+            )
         waiting.remove(ready)
         placed.append(ready)
     return placed

@@ -23,18 +23,18 @@ _TOUCH_STEP = timedelta(seconds=1)
 _RERUNNABLE = (TransferStatus.FAILED, TransferStatus.INCOMPLETE, TransferStatus.TIMED_OUT)
 
 
-def check_exporting(transfer: Transfer, doing: str) -> None:
-    """Refuse an export step, named by ``doing``, unless the transfer may export.
+def check_exporting(transfer: Transfer, action: str) -> None:
+    """Refuse an export step, named by ``action``, unless the transfer may export.
 
     Uploading after ``complete_export`` is allowed until the transfer settles: in the documented
     timeline, the export may be complete while files are still being acknowledged. Raises
     :class:`Settled` or :class:`Conflict`.
     """
-    check_live(transfer, doing)
+    check_live(transfer, action)
     if transfer.status is TransferStatus.READY:
-        raise refusals.transfer.NOT_STARTED(doing=doing)
+        raise refusals.transfer.NOT_STARTED(action=action)
     if transfer.status is TransferStatus.CANCELLATION_REQUESTED:
-        raise refusals.transfer.CANCELLED(doing=doing)
+        raise refusals.transfer.CANCELLED(action=action)
 
 
 def extend_deadline(transfer: Transfer, now: datetime) -> Change:

@@ -165,8 +165,8 @@ def judge(calm: Observation, run: Observation, *, lasting: bool) -> tuple[Violat
     silent = [name for name in _unacknowledged(run.sent) if name not in _unacknowledged(calm.sent)]
     if silent:
         problems.append(("unacknowledged", f"never acknowledged: {', '.join(silent)}"))
-    delivered = {each.name for each in calm.sent if each.delivered}
-    lost = [each.name for each in run.sent if not each.delivered and each.name in delivered]
+    delivered = {event.name for event in calm.sent if event.delivered}
+    lost = [event.name for event in run.sent if not event.delivered and event.name in delivered]
     if lost and not lasting:
         problems.append(("undelivered", f"given up after five attempts: {', '.join(lost)}"))
     if calm.state is not None and run.state is not None and run.state != calm.state:
@@ -174,12 +174,12 @@ def judge(calm: Observation, run: Observation, *, lasting: bool) -> tuple[Violat
         problems.append((kind, "the app's state is not that of the calm run"))
     problems += [(thrown.kind, f"the handler threw: {thrown.what}") for thrown in run.threw]
     violations = [Violation(kind, what, _FIXES[kind]) for kind, what in problems]
-    return tuple(sorted(violations, key=lambda each: each.harmless))
+    return tuple(sorted(violations, key=lambda event: event.harmless))
 
 
 def _unacknowledged(sent: Sequence[EventOutcome]) -> list[str]:
     return [
-        each.name
-        for each in sent
-        if each.name.startswith("uploaded") and each.acknowledgement is None
+        event.name
+        for event in sent
+        if event.name.startswith("uploaded") and event.acknowledgement is None
     ]

@@ -20,7 +20,7 @@ def turn(waiting: Sequence[Caller]) -> tuple[list[int], bool]:
     """
     if not waiting:
         return [], False
-    together = [i for i, each in enumerate(waiting) if "together" in each.kinds]
+    together = [i for i, waiter in enumerate(waiting) if "together" in waiter.kinds]
     first = min(range(len(waiting)), key=lambda i: (_rank(waiting[i], waiting), i))
     if first in together:
         name = waiting[first].name
@@ -35,7 +35,7 @@ def _rank(one: Caller, waiting: Sequence[Caller]) -> int:
     held = "late" in one.kinds or "last" in one.kinds
     if held:
         # An event that needs no acknowledgement must not come last, so it precedes the last upload.
-        due = [each for each in waiting if each.name == "uploaded" and not _held(each)]
+        due = [waiter for waiter in waiting if waiter.name == "uploaded" and not _held(waiter)]
         if one.name not in ("uploaded", "settled") and len(due) == 1:
             return 1
         return 4 if "late" in one.kinds else 3

@@ -180,7 +180,7 @@ def without_shares(plan: FaultPlan, struck: Sequence[Fault]) -> FaultPlan:
             faults.append(step)
         else:
             faults += [
-                each for each in struck if (each.target, each.how) == (step.target, step.how)
+                fault for fault in struck if (fault.target, fault.how) == (step.target, step.how)
             ]
     return tuple(dict.fromkeys(faults))
 

@@ -96,7 +96,7 @@ def expected_form(namespace: str) -> str:
 def form_heads(namespace: str) -> list[str]:
     """Return the prefixes of a namespace's keys, such as ``email/``, if it has several forms."""
     form = FORMS.get(namespace)
-    return [_head(each) for each in form.prefixes] if form else []
+    return [_head(prefix) for prefix in form.prefixes] if form else []
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,10 +128,10 @@ def start(transfer: Transfer, now: datetime) -> Change:
     return Change(running, (EventType.TRIGGERED,))
 
 
-def check_live(transfer: Transfer, doing: str) -> None:
-    """Refuse a command, named by ``doing``, on a settled transfer; raises :class:`Settled`."""
+def check_live(transfer: Transfer, action: str) -> None:
+    """Refuse a command, named by ``action``, on a settled transfer; raises :class:`Settled`."""
     if transfer.status.final:
-        raise refusals.transfer.SETTLED(doing=doing, status=transfer.status)
+        raise refusals.transfer.SETTLED(action=action, status=transfer.status)
 
 
 def acknowledge(transfer: Transfer, status: AckStatus, files: int, now: datetime) -> Change:

@@ -118,10 +118,10 @@ def check_export(source: Path, file: Path, function: str, sandbox: Sandbox | Non
     Raises ``Invalid``, or ``ConfigError`` if Node or esbuild is missing.
     """
     toolchain.node()
-    wanted = f"import {{ {function} }} from {json.dumps(str(file))};\nconsole.log({function});"
+    probe = f"import {{ {function} }} from {json.dumps(str(file))};\nconsole.log({function});"
     try:
         # Exports of CommonJS show only at run time; esbuild knows when that is the case.
-        _esbuild(Compiler(source, sandbox), stdin=wanted)
+        _esbuild(Compiler(source, sandbox), stdin=probe)
     except Invalid as error:
         if "<stdin>:" not in error.found:
             raise
@@ -138,7 +138,7 @@ def _exports(source: Path, file: Path, sandbox: Sandbox | None) -> list[str]:
         options = (f"--outdir={folder}", f"--metafile={meta}", "--format=esm")
         _esbuild(Compiler(source, sandbox, folder), str(file), *options)
         outputs = json.loads(meta.read_bytes())["outputs"]
-    return sorted(name for each in outputs.values() for name in each.get("exports", ()))
+    return sorted(name for output in outputs.values() for name in output.get("exports", ()))
 
 
 def stamps(files: Iterable[str]) -> Stamps:

@@ -26,9 +26,9 @@ class Excerpt:
 
     def add(self, data: bytes) -> None:
         """Add the next bytes."""
-        room = self._half - len(self._head)
-        self._head += data[:room]
-        rest = data[room:]
+        space = self._half - len(self._head)
+        self._head += data[:space]
+        rest = data[space:]
         if not rest:
             return
         # Only the last half of a chunk can still be part of the tail.
@@ -63,24 +63,24 @@ def _readable(data: bytes) -> bytes:
 class Live:
     """A filter that passes on whole lines of a stream as they come, up to ``limit`` bytes."""
 
-    def __init__(self, tell: Callable[[str], None], limit: int = LIVE_BYTES) -> None:
-        self._tell = tell
-        self._room = limit
+    def __init__(self, on_lines: Callable[[str], None], limit: int = LIVE_BYTES) -> None:
+        self._on_lines = on_lines
+        self._space = limit
         self._open = bytearray()
 
     def add(self, data: bytes) -> None:
         """Add the next bytes."""
-        self._open += data[: self._room]
-        self._room -= min(self._room, len(data))
+        self._open += data[: self._space]
+        self._space -= min(self._space, len(data))
         whole, line_end, rest = self._open.rpartition(b"\n")
         self._open = rest
         if line_end:
-            self._tell(_readable(bytes(whole)).decode())
+            self._on_lines(_readable(bytes(whole)).decode())
 
     def end(self) -> None:
         """Pass on a last line without a line end."""
         if self._open:
-            self._tell(_readable(bytes(self._open)).decode())
+            self._on_lines(_readable(bytes(self._open)).decode())
             self._open.clear()
 
 
@@ -100,11 +100,11 @@ class OutputPipe:
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._read_end, self._read)
 
-    def begin(self, tell: Callable[[str], None] | None = None) -> None:
-        """Discard the output so far; ``tell`` gets the output from now on, line by line."""
+    def begin(self, on_lines: Callable[[str], None] | None = None) -> None:
+        """Discard the output so far; ``on_lines`` gets the output from now on, line by line."""
         self._drain()
         self._excerpt = Excerpt(self._limit)
-        self._live = None if tell is None else Live(tell)
+        self._live = None if on_lines is None else Live(on_lines)
 
     def text(self) -> str:
         """Return all output since ``begin``, including what the pipe still holds."""

@@ -83,7 +83,9 @@ def _of_manifest(root: Node) -> Descriptor:
     kind, name = connect.get("authentication"), connect.get("remote")
     if kind.value not in (None, "jwt"):
         kind.refuse(_JWT)
-    remotes = [each for each in root.get("remotes").items() if each.get("key").value == name.text()]
+    remotes = [
+        remote for remote in root.get("remotes").items() if remote.get("key").value == name.text()
+    ]
     if not remotes:
         name.refuse("the key of one of the remotes")
     base = remotes[0].get("baseUrl")

@@ -82,12 +82,12 @@ def run_host(*, inside: bool = False) -> int:
         if memory:
             resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
         serve(channel, source, file, function)
-        leave()
+        exit_process()
     os.close(channel)
     return supervisor.watch(host)
 
 
-def leave() -> "NoReturn":
+def exit_process() -> "NoReturn":
     """End this process as the interpreter does, but without taking every module apart."""
     import atexit
 

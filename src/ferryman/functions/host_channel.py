@@ -17,7 +17,9 @@ def read(channel: int, length: int) -> bytes | None:
 
 def send(channel: int, members: "dict[str, object]") -> None:
     """Write a line of JSON with these members: texts, whole numbers and None."""
-    fields = (f"{encode_basestring_ascii(name)}: {as_json(each)}" for name, each in members.items())
+    fields = (
+        f"{encode_basestring_ascii(name)}: {as_json(value)}" for name, value in members.items()
+    )
     line = f"{{{', '.join(fields)}}}\n".encode()
     while line:
         line = line[os.write(channel, line) :]

@@ -68,7 +68,7 @@ def message_of(error: BaseException) -> str:
         return ""
     if isinstance(error, BaseExceptionGroup):
         first = error.exceptions[:LEAVES]
-        text += ": " + "; ".join(f"{class_of(each)}: {message_of(each)}" for each in first)
+        text += ": " + "; ".join(f"{class_of(line)}: {message_of(line)}" for line in first)
     return text
 
 

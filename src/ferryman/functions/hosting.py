@@ -48,23 +48,23 @@ class Hostings:
     def __init__(
         self,
         mode: FunctionMode = FunctionMode.TRUSTED,
-        wanted: Sandbox | None = None,
+        sandbox: Sandbox | None = None,
         *,
         writes_source: bool = False,
     ) -> None:
         self._mode = mode
-        self._wanted = wanted or Sandbox()
+        self._sandbox = sandbox or Sandbox()
         self._writes_source = writes_source
-        self._looking: asyncio.Task[Hosting] | None = None
+        self._probing: asyncio.Task[Hosting] | None = None
 
     async def find(self) -> Hosting:
         """Return it; the first call may take a tenth of a second, or seconds on a busy machine."""
-        if self._looking is None:
-            self._looking = asyncio.create_task(self._look())
+        if self._probing is None:
+            self._probing = asyncio.create_task(self._probe())
         # Whoever gives up waiting leaves it to the others.
-        return await asyncio.shield(self._looking)
+        return await asyncio.shield(self._probing)
 
-    async def _look(self) -> Hosting:
+    async def _probe(self) -> Hosting:
         match self._mode:
             case FunctionMode.TRUSTED:
                 return TRUSTED
@@ -78,7 +78,7 @@ class Hostings:
 
     async def _try(self) -> Hosting:
         try:
-            sandbox = await find_sandbox(self._wanted)
+            sandbox = await find_sandbox(self._sandbox)
         except NoSandboxError as error:
             if self._mode is FunctionMode.AUTO:
                 return _trusted(error.found)

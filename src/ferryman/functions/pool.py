@@ -21,7 +21,7 @@ from ferryman.vocab import FailureCause
 
 log = structlog.get_logger("ferryman.functions")
 
-_LOOK_SECONDS = 1.0
+_IDLE_CHECK_SECONDS = 1.0
 
 _CAUSES = {
     "handler_file_missing": FailureCause.HANDLER_MISSING,
@@ -190,9 +190,11 @@ class FunctionPool:
     def _watch(self, host: HostProcess, until: float) -> asyncio.TimerHandle:
         """Check an idle host every second, so that a late failure in it is logged soon."""
         loop = asyncio.get_running_loop()
-        return loop.call_at(min(until, loop.time() + _LOOK_SECONDS), self._look, host, until)
+        return loop.call_at(
+            min(until, loop.time() + _IDLE_CHECK_SECONDS), self._check_idle, host, until
+        )
 
-    def _look(self, host: HostProcess, until: float) -> None:
+    def _check_idle(self, host: HostProcess, until: float) -> None:
         key, _ = self._idle[host]
         if host.alive and asyncio.get_running_loop().time() < until:
             self._idle[host] = key, self._watch(host, until)
@@ -213,7 +215,7 @@ class FunctionPool:
         if not host.alive:
             # The attempt is over and recorded, so the failure can only be logged.
             where = f"{key.file.name}, {key.function}"
-            log.warning("function.failed_late", app=key.owner, function=where, said=host.said)
+            log.warning("function.failed_late", app=key.owner, function=where, said=host.new_output)
         task = asyncio.get_running_loop().create_task(host.end())
         self._endings.add(task)
         task.add_done_callback(self._endings.discard)

@@ -79,11 +79,11 @@ class HostProcess:
         try:
             host = await _launch(program, limits, access, output.write_end)
         except OSError as error:
-            said = output.text().strip()
+            text = output.text().strip()
             output.close()
             if limits.sandbox is None:
                 raise
-            raise refusals.function.SANDBOX_FAILED(found=f"{error}: {said}") from error
+            raise refusals.function.SANDBOX_FAILED(found=f"{error}: {text}") from error
         except BaseException:
             output.close()
             raise
@@ -93,7 +93,7 @@ class HostProcess:
         return cls(host, channel, output, limits, program)
 
     @property
-    def said(self) -> str:
+    def new_output(self) -> str:
         """Return the output since its last call; not available after ``end``."""
         return self._output.text()
 
@@ -212,10 +212,10 @@ class HostProcess:
         if code == -signal.SIGKILL:
             # Only the kernel kills a host during a call, when memory is short.
             return FailureCause.FUNCTION_OUT_OF_MEMORY, f"{_PROCESS} was ended by SIGKILL."
-        said = _OUT_OF_MEMORY.search(self._output.text())
-        if said and code in (-signal.SIGABRT, -signal.SIGTRAP):
+        match = _OUT_OF_MEMORY.search(self._output.text())
+        if match and code in (-signal.SIGABRT, -signal.SIGTRAP):
             megabytes = self._limits.memory_bytes >> 20
-            text = f"The function used all its memory ({megabytes} MiB): {said[0]}."
+            text = f"The function used all its memory ({megabytes} MiB): {match[0]}."
             return FailureCause.FUNCTION_OUT_OF_MEMORY, text
         if code < 0:
             return FailureCause.FUNCTION_EXITED, f"{_PROCESS} was ended by {_signal_name(-code)}."

@@ -133,11 +133,11 @@ def _install(folder: Path, package: str, pin: dict[str, str]) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix="installing-") as name:
         # Only this machine's package: npm silently skips optional ones that it cannot get.
-        wanted = {"dependencies": {package: pin["version"]}}
+        package_json = {"dependencies": {package: pin["version"]}}
         pinned = {key: pin[key] for key in ("version", "integrity")}
-        packages = {"": wanted, f"node_modules/{package}": pinned}
+        packages = {"": package_json, f"node_modules/{package}": pinned}
         lock = {"lockfileVersion": 3, "requires": True, "packages": packages}
-        Path(name, "package.json").write_text(json.dumps({"private": True, **wanted}))
+        Path(name, "package.json").write_text(json.dumps({"private": True, **package_json}))
         Path(name, "package-lock.json").write_text(json.dumps(lock))
         # `ci` installs exactly what is pinned, and refuses another digest.
         command = [*program, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]

@@ -91,9 +91,9 @@ def write_list(folder: Path, parts: Sequence[StoredPart]) -> None:
         file.write(_listed(parts))
         file.flush()
         os.fsync(file.fileno())
-    wanted = {part_path(folder, part).name for part in parts} | {_LIST}
+    names = {part_path(folder, part).name for part in parts} | {_LIST}
     for path in folder.iterdir():
-        if path.name not in wanted:
+        if path.name not in names:
             path.unlink()
     sync_folder(folder)
 

@@ -122,9 +122,9 @@ class IncomingPart:
 
     def _create(self) -> FileIO:
         with disk_errors():
-            room = room_in(self._temporary.parent, self._reserve)
-            if room.left < self._size:
-                raise refusals.object_store.RESERVE(free=room.free, reserve=room.reserve)
+            space = room_in(self._temporary.parent, self._reserve)
+            if space.left < self._size:
+                raise refusals.object_store.RESERVE(free=space.free, reserve=space.reserve)
             while True:
                 file = FileIO(self._temporary, "x")
                 # Held until the file is closed; tells a part being written from a left-over.

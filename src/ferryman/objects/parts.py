@@ -86,13 +86,13 @@ def check_parts(
 def _check_numbers(ordered: Sequence[StoredPart]) -> None:
     if not ordered:
         raise refusals.upload.PARTS_MISSING()
-    for wanted, part in enumerate(ordered, start=1):
-        if part.number > wanted:
+    for number, part in enumerate(ordered, start=1):
+        if part.number > number:
             raise refusals.upload.PART_MISSING(
-                number=wanted, found=f"part {part.number} in its place"
+                number=number, found=f"part {part.number} in its place"
             )
-        if part.number < wanted:
-            raise refusals.upload.PART_REPEATED(number=part.number, expected=wanted)
+        if part.number < number:
+            raise refusals.upload.PART_REPEATED(number=part.number, expected=number)
 
 
 def _find(part: StoredPart, candidates: Sequence[StoredPart]) -> StoredPart:

@@ -97,8 +97,8 @@ def verify(secret: bytes, method: str, key: str, query: str, now: datetime) -> G
     """
     signature = _signature(query)
     allowed, _, mac = signature.partition(".")
-    wanted = _mac(secret, "GET" if method == "HEAD" else method, key, allowed)
-    if not is_key(key) or not hmac.compare_digest(wanted.encode(), _bytes(mac)):
+    expected = _mac(secret, "GET" if method == "HEAD" else method, key, allowed)
+    if not is_key(key) or not hmac.compare_digest(expected.encode(), _bytes(mac)):
         raise refusals.upload.SIGNATURE_INVALID(
             found="no signature" if not signature else "a signature that does not match"
         )

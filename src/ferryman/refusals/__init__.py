@@ -3,7 +3,7 @@
 A row stands in the table of its noun, under the name of its code without that noun. Raise it with
 the values of its sentences::
 
-    raise refusals.transfer.SETTLED(doing="uploading app data", status=transfer.status)
+    raise refusals.transfer.SETTLED(action="uploading app data", status=transfer.status)
 
 HTTP, the OpenAPI document and the page on errors read the tables.
 """

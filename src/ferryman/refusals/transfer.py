@@ -16,7 +16,7 @@ LISTENER_ERROR_NOT_FOUND = not_found("listener error")
 NOT_STARTED = Refusal(
     "transfer_not_started",
     Conflict,
-    expected="a transfer that is IN_PROGRESS, for {doing}",
+    expected="a transfer that is IN_PROGRESS, for {action}",
     found="status READY",
     fix="Start the migration (`ferryman migration start`), then claim the transfer.",
 )
@@ -30,14 +30,14 @@ NOT_STARTED_FOR_PROGRESS = Refusal(
 CANCELLED = Refusal(
     "transfer_cancelled",
     Conflict,
-    expected="a transfer that is IN_PROGRESS, for {doing}",
+    expected="a transfer that is IN_PROGRESS, for {action}",
     found="one that an administrator cancelled",
     fix="Stop exporting; the transfer ends as CANCELLED after its cleanup time.",
 )
 SETTLED = Refusal(
     "transfer_settled",
     Settled,
-    expected="a transfer that is not settled, for {doing}",
+    expected="a transfer that is not settled, for {action}",
     found="status {status}",
     fix="Re-run it to continue under a new id. Nothing more is possible for this transfer.",
 )

@@ -38,12 +38,12 @@ class AsyncQueryBuilder(Builder[AsyncHttpTransport, V], Generic[V]):
     async def __aiter__(self) -> AsyncIterator[Result[V]]:
         """Yield all entries from the cursor on, reading a page when it is needed."""
         page = await self.get_many()
-        for each in page.results:
-            yield each
+        for result in page.results:
+            yield result
         while page.next_cursor is not None:
             page = await self.cursor(page.next_cursor).get_many()
-            for each in page.results:
-                yield each
+            for result in page.results:
+                yield result
 
 
 class AsyncCloudClient:
@@ -131,12 +131,12 @@ class AsyncMigration(AsyncCloudClient):
     async def iter_app_data(self, transfer_id: str) -> AsyncIterator[AppData]:
         """Yield the files of a transfer, reading a page of at most 1,000 when it is needed."""
         page = await self._transport.call(cloud.app_data_page(transfer_id, None))
-        for each in page.results:
-            yield each
+        for result in page.results:
+            yield result
         while page.next_cursor is not None:
             page = await self._transport.call(cloud.app_data_page(transfer_id, page.next_cursor))
-            for each in page.results:
-                yield each
+            for result in page.results:
+                yield result
 
     async def message_processed(self, transfer_id: str, message_id: str, *more: str) -> None:
         """Acknowledge an event, or several: the data is imported. Repeating is harmless."""

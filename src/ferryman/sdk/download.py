@@ -77,7 +77,7 @@ class PartReader:
 
     def take(
         self,
-        wanted: ByteRange,
+        span: ByteRange,
         write: Write,
         rewind: Callable[[], object],
         *,
@@ -91,15 +91,15 @@ class PartReader:
         """
         for tries in range(1, _TRIES_PER_PART + 1):
             digest = sha256()
-            yield from self._fetch(wanted, write, digest.update, end)
-            if digest.hexdigest() == wanted.sha256:
+            yield from self._fetch(span, write, digest.update, end)
+            if digest.hexdigest() == span.sha256:
                 return
             yield from self.close()
             if tries < _TRIES_PER_PART:
                 rewind()
         raise ClientError(
             None,
-            f"Bytes {wanted.start} to {wanted.end} of {self._source.key} do not have the sha256 "
+            f"Bytes {span.start} to {span.end} of {self._source.key} do not have the sha256 "
             f"that they were written with, {_TRIES_PER_PART} times in a row. None of them was "
             "given out. Check the object store and what is between.",
         )
@@ -110,10 +110,10 @@ class PartReader:
             yield Close(self._body)
             self._body = None
 
-    def _fetch(self, wanted: ByteRange, write: Write, hash_: Write, end: int | None) -> Flow[None]:
-        at, spent = wanted.start, 0.0
+    def _fetch(self, span: ByteRange, write: Write, hash_: Write, end: int | None) -> Flow[None]:
+        at, spent = span.start, 0.0
         tries = count(1)
-        while at < wanted.end:
+        while at < span.end:
             if self._body is not None and self._offset < at and not self._source.ranged:
                 yield from self._skip(at - self._offset)
                 self._offset = at
@@ -122,7 +122,7 @@ class PartReader:
                 yield from self.open(at, end)
             took = 0.0
             try:
-                data: bytes = yield Read(self._body, min(_PIECE, wanted.end - at))
+                data: bytes = yield Read(self._body, min(_PIECE, span.end - at))
             except NoAnswerError as lost:
                 data, took = b"", lost.took
             if data:
@@ -185,7 +185,7 @@ class Download:
 
     def open(self) -> Flow[None]:
         """Ask for the file's digests, and open it; raises the exchange's error."""
-        yield from self.source.look()
+        yield from self.source.fetch_facts()
         yield from self.reader.open(0)
         # Not before: one that cannot be opened is dropped without being closed.
         self._part = SpooledTemporaryFile(HELD_IN_MEMORY)  # noqa: SIM115

@@ -111,9 +111,9 @@ class Gateway(GatewayReads):
         size: int | None,
         many: OpenFile | None = None,
     ) -> FileUpload:
-        self._files.tell_dropped()
-        told = self._on_progress
-        on_progress = None if told is None else told(self._transfer_id, label, size)
+        self._files.fail_dropped()
+        report = self._on_progress
+        on_progress = None if report is None else report(self._transfer_id, label, size)
         upload = FileUpload(
             self._transport,
             self._pool,
@@ -164,7 +164,7 @@ class Gateway(GatewayReads):
         unfinished: still open, or given up because its writer failed. ``abandon_unfinished`` does
         without such files.
         """
-        self._files.tell_dropped()
+        self._files.fail_dropped()
         if abandon_unfinished:
             self._batches.queued.flush()
             with suppress(GatewayError):
@@ -224,7 +224,7 @@ class Gateway(GatewayReads):
         finally:
             self._heartbeat.stop()
             self._batches.cut(GatewayError(None, CLOSED))
-            self._files.tell_dropped()
+            self._files.fail_dropped()
             for upload in list(self._uploads):
                 upload.fail("never closed")
             self._pool.shutdown(wait=False, cancel_futures=True)

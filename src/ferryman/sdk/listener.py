@@ -123,12 +123,12 @@ def _declared(listener: object, method: str, taken: Callable[[Any], Any]) -> Any
     ask = getattr(listener, method, None)
     if ask is None:
         return None
-    said = ask()
+    declared = ask()
     try:
-        return taken(said)
+        return taken(declared)
     except TypeError:
         raise ValueError(
-            f"{method}(): expected {_FORMS[method]}; found {type(said).__qualname__}"
+            f"{method}(): expected {_FORMS[method]}; found {type(declared).__qualname__}"
         ) from None
 
 
@@ -139,23 +139,23 @@ _FORMS = {
 }
 
 
-def _texts(said: Iterable[object]) -> tuple[str, ...]:
-    if isinstance(said, str):
+def _texts(declared: Iterable[object]) -> tuple[str, ...]:
+    if isinstance(declared, str):
         raise TypeError
-    return tuple(sorted(map(str, said)))
+    return tuple(sorted(map(str, declared)))
 
 
-def _definitions(said: Iterable[object]) -> tuple[TransferDefinitionRequest, ...]:
+def _definitions(declared: Iterable[object]) -> tuple[TransferDefinitionRequest, ...]:
     requests: list[TransferDefinitionRequest] = []
-    for each in said:
-        if not isinstance(each, TransferDefinition):
+    for entry in declared:
+        if not isinstance(entry, TransferDefinition):
             raise TypeError
-        scopes = each.access_scopes
+        scopes = entry.access_scopes
         requests.append(
             TransferDefinitionRequest(
-                transfer_name=each.name,
-                blocking=each.blocking,
-                depends_on=list(_texts(each.depends_on)),
+                transfer_name=entry.name,
+                blocking=entry.blocking,
+                depends_on=list(_texts(entry.depends_on)),
                 access_scopes=None if scopes is None else list(_texts(scopes)),
             )
         )

@@ -53,7 +53,7 @@ class OpenFiles:
     _open: dict[OpenFile, None] = field(default_factory=dict)
     _failed: list[OpenFile] = field(default_factory=list)
     _dropped: deque[Callable[[], object]] = field(default_factory=deque)
-    _untold: deque[Callable[[], object]] = field(default_factory=deque)
+    _give_ups: deque[Callable[[], object]] = field(default_factory=deque)
 
     def begin(
         self, label: str | None, key: str | None = None, many: OpenFile | None = None
@@ -111,18 +111,18 @@ class OpenFiles:
             raise
         with self._lock:
             self._open.pop(work, None)
-            again = [each for each in self._failed if _is_repeated(work, each)]
-            gone = [each for each in self._failed if each in again or each.many in again]
-            self._failed = [each for each in self._failed if each not in gone]
-        for each in gone:
-            if each.replaced is not None:
-                self.tell_again(each.replaced)
+            again = [file for file in self._failed if _is_repeated(work, file)]
+            gone = [file for file in self._failed if file in again or file.many in again]
+            self._failed = [file for file in self._failed if file not in gone]
+        for file in gone:
+            if file.replaced is not None:
+                self.queue_give_up(file.replaced)
 
     def drop(self, fail: Callable[[], object]) -> None:
         """Queue, from a finalizer, the failing of a file that nobody can close any more."""
         self._dropped.append(fail)
 
-    def tell_dropped(self) -> None:
+    def fail_dropped(self) -> None:
         """Fail the files that were dropped, and tell the platform.
 
         Call it before anything else: told after the file that replaces it, or after the export is
@@ -135,9 +135,9 @@ class OpenFiles:
                 return
             fail()
 
-    def tell_again(self, give_up: Callable[[], object]) -> None:
+    def queue_give_up(self, give_up: Callable[[], object]) -> None:
         """Queue the giving up of a file for which the platform may still wait."""
-        self._untold.append(give_up)
+        self._give_ups.append(give_up)
 
     def clear(self) -> None:
         """Forget all files."""
@@ -148,15 +148,15 @@ class OpenFiles:
     def check(self) -> None:
         """Raise ``GatewayError`` (``export_incomplete``) while a file is unfinished.
 
-        If none is, run what ``tell_again`` queued.
+        If none is, run what ``queue_give_up`` queued.
         """
-        self.tell_dropped()
+        self.fail_dropped()
         with self._lock:
             files = sorted([*self._open, *self._failed], key=lambda file: file.begun)
         if not files:
-            while self._untold:
-                self._untold[0]()  # all of them are registered again, or abandoned
-                self._untold.popleft()
+            while self._give_ups:
+                self._give_ups[0]()  # all of them are registered again, or abandoned
+                self._give_ups.popleft()
             return
         names = ", ".join(map(str, files[:_NAMED]))
         more = f" and {len(files) - _NAMED} more" if len(files) > _NAMED else ""

@@ -22,16 +22,16 @@ class PartFiller:
     def fill(self, view: memoryview) -> None:
         """Add bytes; waits while the parts being sent fill the budget."""
         while view.nbytes:
-            room = self._room()
-            taken = view[: room.nbytes]
-            room[: taken.nbytes] = taken
+            space = self._room()
+            taken = view[: space.nbytes]
+            space[: taken.nbytes] = taken
             view = view[taken.nbytes :]
             self._add(taken.nbytes)
 
     def fill_from(self, source: io.FileIO) -> Iterator[memoryview]:
         """Read a file to its end, straight into the parts; yields what was read, piece by piece."""
-        while size := source.readinto(room := self._room()):
-            yield room[:size]
+        while size := source.readinto(space := self._room()):
+            yield space[:size]
             self._add(size)
 
     def flush(self) -> None:

@@ -189,7 +189,7 @@ class PartSender:
         if self._resumption is None:
             return None
         held = self._held.get(part.number, ())
-        if part.md5 is None and any(each.sha256 is None for each in held):
+        if part.md5 is None and any(stored.sha256 is None for stored in held):
             # S3 verified the sha256, and kept only what may be an md5.
             part = msgspec.structs.replace(part, md5=md5_of(body))
         known = self._resumption.known.get(part.number)

@@ -119,7 +119,7 @@ def _read(connection: socket, started: float) -> tuple[Answer, bool]:
             raise ConnectionResetError("the connection was closed without an answer")
         head, end, rest = data.partition(b"\r\n\r\n")
         first, *lines = head.decode("latin-1").split("\r\n")
-        pairs = (each.partition(":") for each in lines)
+        pairs = (line.partition(":") for line in lines)
         headers = {name.lower(): value.strip() for name, _, value in pairs}
         usual = (
             end

@@ -42,7 +42,7 @@ class RemoteFile:
         self.ranged: bool = True
         self._base = base
 
-    def look(self) -> Flow[None]:
+    def fetch_facts(self) -> Flow[None]:
         """Ask for size, digests and URL; raises ``ClientError``."""
         facts = yield from self.exchange.call(file_parts(self._base, self.key))
         self.size, self.url = facts.size, facts.url

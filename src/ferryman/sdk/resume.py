@@ -62,10 +62,10 @@ def held_part(
     A store's sha256 is the proof. S3 keeps none: there it is the etag that we saw when the part
     was stored, or one that is the md5 of the bytes.
     """
-    for each in held:
-        if each.size == part.size and _proven(part, each, known):
+    for stored in held:
+        if stored.size == part.size and _proven(part, stored, known):
             return StoredPart(
-                number=part.number, etag=each.etag, size=part.size, sha256=part.sha256
+                number=part.number, etag=stored.etag, size=part.size, sha256=part.sha256
             )
     return None
 

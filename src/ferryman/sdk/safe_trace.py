@@ -51,8 +51,8 @@ def describe_error(
 
 def message_of(error: BaseException, *, revealed: bool) -> str | None:
     """Return what an exception says if it may be shown, else None."""
-    told = revealed or isinstance(error, TextWrittenError)
-    return str(error)[:_MOST_CHARACTERS].strip() or None if told else None
+    visible = revealed or isinstance(error, TextWrittenError)
+    return str(error)[:_MOST_CHARACTERS].strip() or None if visible else None
 
 
 def own_frame(

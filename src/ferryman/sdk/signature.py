@@ -72,8 +72,8 @@ def verify_webhook(
     _check_times(claims, now())
     path, _, query = target.partition("?")
     given = claims.get("qsh")
-    wanted = query_string_hash(method, path, query, "")
-    if not (isinstance(given, str) and hmac.compare_digest(given.encode(), wanted.encode())):
+    expected = query_string_hash(method, path, query, "")
+    if not (isinstance(given, str) and hmac.compare_digest(given.encode(), expected.encode())):
         raise SignatureInvalid("expected the qsh of this request; found that of another")
     return claims
 

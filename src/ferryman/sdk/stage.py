@@ -31,8 +31,8 @@ class Stage(Generic[T]):
         """Queue items; they are done here and now if no thread can be started for them."""
         with self._lock:
             self._waiting.extend(items)
-            wanted = min(-(-len(self._waiting) // self._most), self._threads)
-            starting = wanted - self._running
+            count = min(-(-len(self._waiting) // self._most), self._threads)
+            starting = count - self._running
         for _ in range(starting):
             try:
                 threading.Thread(target=self._run, name=self._name, daemon=False).start()

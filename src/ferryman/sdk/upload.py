@@ -206,7 +206,7 @@ class FileUpload:
         if tell:
             self._give_up(GivenUp.WRITER_FAILED, why)
         else:
-            self._files.tell_again(self._remote.forget)
+            self._files.queue_give_up(self._remote.forget)
 
     def fail_registered(self, why: str) -> None:
         """Count the file as missing: what was registered is not all of it, or another file."""
@@ -224,7 +224,7 @@ class FileUpload:
     def _give_up(self, reason: GivenUp, why: str | None = None) -> None:
         if not self._remote.give_up(reason, why):
             # The gateway remembers it, and tells the platform before the export is complete.
-            self._files.tell_again(self._remote.forget)
+            self._files.queue_give_up(self._remote.forget)
 
     def _skip_held(self, view: UploadView) -> None:
         if view.resumed and self.may_resume:

@@ -56,11 +56,11 @@ class Expected:
 
     def check(self, size: int, digest: str | None) -> None:
         """Raise ``ValueError`` for another file, such as one that ended too early."""
-        for name, wanted, actual in (("size", self.size, size), ("sha256", self.sha256, digest)):
-            if wanted not in (None, actual):
+        for name, expected, actual in (("size", self.size, size), ("sha256", self.sha256, digest)):
+            if expected not in (None, actual):
                 raise ValueError(
-                    f"expected a file of {name} {wanted}; found {actual}, {size} bytes in all. It "
-                    "was not registered: see whether its writer failed, and send it again."
+                    f"expected a file of {name} {expected}; found {actual}, {size} bytes in all. "
+                    "It was not registered: check whether its writer failed, and send it again."
                 )
 
 

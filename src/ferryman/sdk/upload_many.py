@@ -36,7 +36,7 @@ def upload_many(
             wait(threads, return_when=FIRST_EXCEPTION)
         finally:
             work.ended = True  # also when the caller is interrupted: no more are begun
-    failure = next((error for each in threads if (error := each.exception())), None)
+    failure = next((error for thread in threads if (error := thread.exception())), None)
     late = work.finish()  # also after a failure: those that are on their way end
     failure = failure or late
     if failure is not None:

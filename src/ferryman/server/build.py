@@ -74,15 +74,15 @@ async def build(
 
 
 def _hostings(settings: Settings) -> Hostings:
-    wanted = Sandbox(
+    sandbox = Sandbox(
         user_id=settings.function_uid,
-        readable=tuple(Path(each) for each in settings.function_reads.split(",") if each),
+        readable=tuple(Path(path) for path in settings.function_reads.split(",") if path),
         hidden=(settings.data_dir.resolve(),),
         scratch_bytes=settings.function_scratch_bytes,
         private=settings.posts_to_private_addresses,
     )
     writes = settings.function_folder("", Path("/")) == Path("/")
-    return Hostings(settings.functions, wanted, writes_source=writes)
+    return Hostings(settings.functions, sandbox, writes_source=writes)
 
 
 async def _open_store(

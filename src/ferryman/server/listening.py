@@ -21,14 +21,14 @@ def allow_connections(connections: int) -> None:
 
     Raises :class:`ConfigError` (``descriptors_too_few``) if the system does not allow it.
     """
-    wanted = connections + _OTHER_DESCRIPTORS
+    limit = connections + _OTHER_DESCRIPTORS
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        if hard != resource.RLIM_INFINITY and hard < wanted:
+    if soft != resource.RLIM_INFINITY and soft < limit:
+        if hard != resource.RLIM_INFINITY and hard < limit:
             raise refusals.command.DESCRIPTORS_TOO_FEW(
-                wanted=wanted, connections=connections, hard=hard
+                wanted=limit, connections=connections, hard=hard
             )
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
 
 
 def bound_unsent(port: int) -> None:

@@ -86,7 +86,7 @@ async def _accept(
             answers |= {whole.upload.upload_id: refused for whole in new}
             new = []
     platform.metrics.count("ferryman_uploads_total", by=len(new))
-    platform.metrics.count("ferryman_uploaded_bytes_total", by=sum(each.size for each in new))
+    platform.metrics.count("ferryman_uploaded_bytes_total", by=sum(file.size for file in new))
     return [answers[whole.upload.upload_id] for whole in wholes]
 
 

@@ -159,8 +159,8 @@ def _check(request: TokenRequest) -> None:
             raise refusals.access_token.LIMITS_INVALID(
                 expected=expected, role=request.role, found=found
             )
-        for each in given:
-            check_text("key", each, longest=LABEL_CHARACTERS)
+        for value in given:
+            check_text("key", value, longest=LABEL_CHARACTERS)
 
 
 def _check_seconds(name: str, seconds: int | None, least: int, greatest: int) -> None:

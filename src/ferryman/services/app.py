@@ -54,7 +54,7 @@ async def register(
         await app_store.add_token(tx, app.app_id, Audience.SERVER, token_digest(server_token))
         await app_store.add_token(tx, app.app_id, Audience.CLOUD, token_digest(cloud_token))
         await audit.record(
-            tx, by, "register_app", app.app_id, before=_told(before), after=_told(app)
+            tx, by, "register_app", app.app_id, before=_audited(before), after=_audited(app)
         )
     return AppCredentials(
         app_id=str(app.app_id),
@@ -177,7 +177,7 @@ async def retry(platform: Platform, name: str, by: Actor = PLATFORM) -> AppView:
         before = await _view(tx, app)
         await breaker_store.close(tx, app.app_id)
         after = await _view(tx, app)
-        failing = [each.endpoint for each in before.failing]
+        failing = [endpoint.endpoint for endpoint in before.failing]
         await audit.record(
             tx, by, "retry_app", app.app_id, before={"failing": failing}, after={"failing": []}
         )
@@ -199,7 +199,7 @@ def _facts(app: AppRow) -> dict[str, object]:
     return {name: getattr(app, name) for name in FIXED}
 
 
-def _told(app: AppRow | None) -> dict[str, object] | None:
+def _audited(app: AppRow | None) -> dict[str, object] | None:
     """Return what the audit log says of a registration; a definition is told by its digest."""
     if app is None:
         return None

@@ -24,7 +24,9 @@ class AppCache:
     async def refresh(self, tx: Transaction, app_ids: Collection[UUID]) -> None:
         """Read those of the given apps that changed since the last refresh."""
         current = await app_store.versions(tx, app_ids)
-        changed = {each for each, version in current.items() if self._versions.get(each) != version}
+        changed = {
+            app_id for app_id, version in current.items() if self._versions.get(app_id) != version
+        }
         if not changed:
             return
         for app in await app_store.by_ids(tx, changed):

@@ -34,7 +34,7 @@ class AppQuery:
 
 async def page(
     platform: Platform,
-    wanted: AppQuery | None = None,
+    query: AppQuery | None = None,
     by: Actor = PLATFORM,
     *,
     cursor: str | None = None,
@@ -42,10 +42,10 @@ async def page(
 ) -> AppPage:
     """Return a page of registered apps, oldest first."""
     limit = page_size(size, default=100, greatest=ADMIN_PAGE)
-    wanted = wanted or AppQuery()
-    choice, query = _choice(wanted, by.reach), ("apps", wanted, by.reach)
+    query = query or AppQuery()
+    choice, cursor_key = _choice(query, by.reach), ("apps", query, by.reach)
     async with platform.database.transaction() as tx:
-        after = await row_of_cursor(cursor, partial(_visible, tx, by.reach), *query)
+        after = await row_of_cursor(cursor, partial(_visible, tx, by.reach), *cursor_key)
         rows = await app_store.page(tx, choice, after=after, size=limit + 1)
         around = await installation_store.of(tx, [app.app_id for app in rows])
         failing = await breaker_store.of_apps(tx, [app.app_id for app in rows])
@@ -55,7 +55,7 @@ async def page(
     ]
     more = len(rows) > limit
     return AppPage(
-        items=items, next_cursor=encode_cursor(items[-1].app_id, *query) if more else None
+        items=items, next_cursor=encode_cursor(items[-1].app_id, *cursor_key) if more else None
     )
 
 
@@ -64,16 +64,16 @@ async def _visible(tx: Transaction, reach: Reach, app_id: UUID) -> AppRow | None
     return app if app is not None and reach.has_app(app.cloud_app_key) else None
 
 
-def _choice(wanted: AppQuery, reach: Reach) -> AppFilter:
-    for name, text in (("cloud_app_key", wanted.name), ("environment", wanted.environment)):
+def _choice(query: AppQuery, reach: Reach) -> AppFilter:
+    for name, text in (("cloud_app_key", query.name), ("environment", query.environment)):
         check_text(name, text or "", longest=LABEL_CHARACTERS)
-    key, app_id, environments = wanted.name, None, [wanted.environment]
-    if wanted.name is not None:
-        key, _, environment = wanted.name.partition("@")
+    key, app_id, environments = query.name, None, [query.environment]
+    if query.name is not None:
+        key, _, environment = query.name.partition("@")
         environments.append(environment or None)
-        app_id = _uuid(wanted.name)
+        app_id = _uuid(query.name)
     return AppFilter(
-        kind=wanted.kind,
+        kind=query.kind,
         cloud_app_key=key,
         app_id=app_id,
         environments=[each for each in environments if each is not None],

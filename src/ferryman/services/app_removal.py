@@ -66,7 +66,7 @@ async def remove(platform: Platform, name: str, by: Actor = PLATFORM) -> Removed
         if live := await purge_store.live_transfers(tx, whose):
             raise refusals.app.HAS_TRANSFERS(app=app.cloud_app_key, live=live)
         if app.kind is AppKind.CONNECT:
-            await installation_store.cut_off(tx, app.app_id)
+            await installation_store.remove_credentials(tx, app.app_id)
         await purge_store.remove_app(tx, app.app_id)
         before = {"cloudAppKey": app.cloud_app_key, "environment": app.environment}
         await audit.record(tx, by, "remove_app", app.app_id, before=before, after=None)

@@ -28,7 +28,7 @@ def view_of(
         events=events,
         created_at=epoch_ms(app.created_at),
         installation=installation_of(app, row),
-        failing=[_breaker(each, now) for each in failing],
+        failing=[_breaker(worker, now) for worker in failing],
         suspended_at=_ms(app.suspended_at),
     )
 

@@ -106,9 +106,11 @@ async def record(
 
 
 async def _unwritten(tx: Transaction, results: Sequence[AttemptResult]) -> list[AttemptResult]:
-    keys = [(each.delivery.message.message_id, each.delivery.message.number) for each in results]
+    keys = [
+        (result.delivery.message.message_id, result.delivery.message.number) for result in results
+    ]
     written = await delivery_store.recorded(tx, keys)
-    return [each for each, key in zip(results, keys, strict=True) if key not in written]
+    return [result for result, key in zip(results, keys, strict=True) if key not in written]
 
 
 async def write(
@@ -163,7 +165,9 @@ def _rounds(results: Sequence[AttemptResult]) -> list[dict[UUID, AttemptResult]]
     rounds: list[dict[UUID, AttemptResult]] = []
     for result in results:
         message_id = result.delivery.message.message_id
-        free = next((each for each in rounds if message_id not in each), None)
+        free = next(
+            (results_by_id for results_by_id in rounds if message_id not in results_by_id), None
+        )
         if free is None:
             rounds.append(free := {})
         free[message_id] = result

@@ -21,7 +21,7 @@ from ferryman.services.platform import (
 )
 from ferryman.store import audit as audit_store
 from ferryman.store import reach as reach_store
-from ferryman.store.audit import AuditFilter, Link
+from ferryman.store.audit import AuditFilter, AuditLink
 from ferryman.store.database import Transaction
 from ferryman.vocab import IdKind
 from ferryman.wire.audit import AuditPage, AuditProof, AuditRow
@@ -81,36 +81,36 @@ async def record_of(
 
 
 async def page(
-    platform: Platform, wanted: AuditQuery, *, cursor: str | None, size: int | None
+    platform: Platform, query: AuditQuery, *, cursor: str | None, size: int | None
 ) -> AuditPage:
     """Return a page of matching rows, newest first."""
     limit = page_size(size, default=100, greatest=ADMIN_PAGE)
-    for text in (wanted.actor, wanted.operation, wanted.customer, wanted.target):
+    for text in (query.actor, query.operation, query.customer, query.target):
         check_text("text", text or "", longest=LABEL_CHARACTERS)
     choice = AuditFilter(
-        actor=wanted.actor,
-        operation=wanted.operation,
-        customer=wanted.customer,
-        target=wanted.target,
-        since=instant(wanted.since),
-        until=instant(wanted.to),
+        actor=query.actor,
+        operation=query.operation,
+        customer=query.customer,
+        target=query.target,
+        since=instant(query.since),
+        until=instant(query.to),
     )
-    query = ("audit", wanted)
-    before = decode_position(cursor, *query) or audit_store.END
+    cursor_key = ("audit", query)
+    before = decode_position(cursor, *cursor_key) or audit_store.END
     async with platform.database.reading() as tx:
         rows = await audit_store.page(tx, choice, before=before, size=limit + 1)
-    items = [_row(each) for each in rows[:limit]]
+    items = [_row(row) for row in rows[:limit]]
     more = len(rows) > limit
     return AuditPage(
-        items=items, next_cursor=encode_cursor(str(items[-1].seq), *query) if more else None
+        items=items, next_cursor=encode_cursor(str(items[-1].seq), *cursor_key) if more else None
     )
 
 
 async def lines(platform: Platform) -> AsyncIterator[bytes]:
     """Yield the whole log in order, a line of JSON for each row."""
     async with platform.database.reading() as tx:
-        async for each in audit_store.walk(tx):
-            yield msgspec.json.encode(_row(each)) + b"\n"
+        async for row in audit_store.walk(tx):
+            yield msgspec.json.encode(_row(row)) + b"\n"
 
 
 async def verify(platform: Platform, known: str | None = None) -> AuditProof:
@@ -119,19 +119,19 @@ async def verify(platform: Platform, known: str | None = None) -> AuditProof:
     async with platform.database.transaction() as tx:
         head = await audit_store.head(tx)
         previous, number, problem = START, 0, None
-        async for each in audit_store.walk(tx):
-            if each.seq > head.seq:
+        async for link_row in audit_store.walk(tx):
+            if link_row.seq > head.seq:
                 break  # added since the head was read
-            if each.seq != number + 1:
-                problem = f"row {each.seq} after row {number}"
-            elif each.hash != link(previous, each.seq, each.entry):
+            if link_row.seq != number + 1:
+                problem = f"row {link_row.seq} after row {number}"
+            elif link_row.hash != link(previous, link_row.seq, link_row.entry):
                 problem = "a row that was changed"
-            elif each.seq == seq and each.hash.hex() != digest:
+            elif link_row.seq == seq and link_row.hash.hex() != digest:
                 problem = "another hash than the known one"
             number += 1
             if problem is not None:
                 break
-            previous = each.hash
+            previous = link_row.hash
     if problem is None and (number < head.seq or previous != head.hash):
         number, problem = number + 1, f"no row after row {number}, although {head.seq} were written"
     if problem is None and number < seq:
@@ -160,7 +160,7 @@ def _json(facts: Facts | None) -> str | None:
     return None if facts is None else msgspec.json.encode(facts, order="sorted").decode()
 
 
-def _row(row: Link) -> AuditRow:
+def _row(row: AuditLink) -> AuditRow:
     entry = row.entry
     return AuditRow(
         seq=row.seq,

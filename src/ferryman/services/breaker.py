@@ -60,7 +60,7 @@ async def record(
             state = Breaker()
         if state == old and not state.resting:
             continue
-        error = next((each.outcome.reason for each in reversed(own) if not each.ok), None)
+        error = next((outcome.outcome.reason for outcome in reversed(own) if not outcome.ok), None)
         await breaker_store.save(tx, endpoint, events[endpoint], state, error)
         if state.trips != old.trips:
             turned = True
@@ -76,11 +76,11 @@ async def open_breakers(
     Queries of URLs are left out, as they may hold secrets.
     """
     return [
-        OpenBreaker(each.endpoint.url.partition("?")[0], each.state.open_until, each.error)
-        for each in await breaker_store.of_app(tx, app_id)
-        if each.state.open_until is not None
-        and breaker_rules.is_open(each.state, tx.now)
-        and event_type in (None, *each.event_types)
+        OpenBreaker(breaker.endpoint.url.partition("?")[0], breaker.state.open_until, breaker.error)
+        for breaker in await breaker_store.of_app(tx, app_id)
+        if breaker.state.open_until is not None
+        and breaker_rules.is_open(breaker.state, tx.now)
+        and event_type in (None, *breaker.event_types)
     ]
 
 

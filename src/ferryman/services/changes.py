@@ -120,7 +120,7 @@ async def _emit(
         {"messageId": str(message_id), "eventType": name, **_label_of(extra)}
         for message_id, extra in zip(ids, extras, strict=True)
     ]
-    await timeline_store.write_many(tx, stored.transfer_id, [(kind, each) for each in facts])
+    await timeline_store.write_many(tx, stored.transfer_id, [(kind, fact) for fact in facts])
 
 
 def _label_of(extra: Mapping[str, Any]) -> dict[str, str]:

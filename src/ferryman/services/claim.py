@@ -19,7 +19,7 @@ async def see_caller(tx: Transaction, app: AppRow, stored: StoredTransfer) -> No
         # A number from the future would survive the next claims, and fence nobody.
         raise refusals.transfer.CLAIM_UNKNOWN(claims=stored.claims, claim=app.claim)
     check_claim(app.claim or stored.claims, stored)
-    await claim_store.see(tx, stored)
+    await claim_store.record_alive(tx, stored)
 
 
 def check_claim(claim: int, stored: StoredTransfer) -> None:

@@ -58,13 +58,13 @@ async def complete_batch(
     """
     check_count(len(files))
     ids = [_id(file.upload_id) for file in files]
-    wanted: dict[UUID, CompleteFile] = {}
+    requests: dict[UUID, CompleteFile] = {}
     for upload_id, file in zip(ids, files, strict=True):
         if upload_id is not None:
-            wanted.setdefault(upload_id, file)
+            requests.setdefault(upload_id, file)
     answers: dict[UUID, Completed] = {}
     of_transfers: list[PlatformError] = []
-    for transfer_id, batch in (await _find(platform, app, wanted, answers)).items():
+    for transfer_id, batch in (await _find(platform, app, requests, answers)).items():
         try:
             await _complete(platform, app, transfer_id, batch, answers)
         except PlatformError as refused:
@@ -101,15 +101,15 @@ def _id(text: str) -> UUID | None:
 async def _find(
     platform: Platform,
     app: AppRow,
-    wanted: Mapping[UUID, CompleteFile],
+    requests: Mapping[UUID, CompleteFile],
     answers: dict[UUID, Completed],
 ) -> dict[UUID, list[_Pending]]:
     """Return what to complete, by transfer; uploads complete or unknown go to ``answers``."""
     async with platform.database.reading() as tx:
-        uploads = await upload_store.by_ids(tx, list(wanted), app.app_id)
+        uploads = await upload_store.by_ids(tx, list(requests), app.app_id)
         answers |= await receipts(tx, uploads.values())
     pending: dict[UUID, list[_Pending]] = defaultdict(list)
-    for upload_id, file in wanted.items():
+    for upload_id, file in requests.items():
         if upload_id not in uploads:
             answers[upload_id] = refusals.upload.NOT_FOUND(id=file.upload_id)
         elif upload_id not in answers:
@@ -128,19 +128,19 @@ async def _complete(
     """Complete uploads of one transfer, and add their answers; raise what refuses them all."""
     async with platform.database.reading() as tx:
         stored = await transfer.load_own(tx, app, str(transfer_id))
-    batch = _passing(batch, lambda each: check_current(each.upload, stored), answers)
+    batch = _passing(batch, lambda pending: check_current(pending.upload, stored), answers)
     if not batch:
         return
     export_rules.check_exporting(stored.state, "uploading app data")
-    batch = _passing(batch, lambda each: check_whole(platform, each.file), answers)
+    batch = _passing(batch, lambda pending: check_whole(platform, pending.file), answers)
     assembled = await _assemble(platform, batch)
     proven: list[AssembledFile] = []
     unread: list[AssembledFile] = []
-    for each, parts in zip(batch, assembled, strict=True):
+    for pending, parts in zip(batch, assembled, strict=True):
         if isinstance(parts, PlatformError):
-            answers[each.id] = parts
+            answers[pending.id] = parts
         elif parts is not None:
-            whole = AssembledFile(each.upload, parts, _digest(each.file, parts))
+            whole = AssembledFile(pending.upload, parts, _digest(pending.file, parts))
             if whole.sha256 or whole.parts_sha256:
                 proven.append(whole)
             else:
@@ -150,9 +150,9 @@ async def _complete(
     done = [whole.upload.upload_id for whole in proven + unread]
     answers |= {id_: answer for id_, answer in zip(done, accepted, strict=True) if answer}
     # Another call re-opened these in the store meanwhile: complete them as they are now.
-    for each in batch:
-        if each.id not in answers:
-            [answers[each.id]] = await complete_batch(platform, app, [each.file])
+    for pending in batch:
+        if pending.id not in answers:
+            [answers[pending.id]] = await complete_batch(platform, app, [pending.file])
 
 
 def _passing(
@@ -162,13 +162,13 @@ def _passing(
 ) -> list[_Pending]:
     """Return what passes ``check``; refusals go to ``answers``."""
     passing = []
-    for each in batch:
+    for pending in batch:
         try:
-            check(each)
+            check(pending)
         except RuleError as refused:
-            answers[each.id] = refused
+            answers[pending.id] = refused
         else:
-            passing.append(each)
+            passing.append(pending)
     return passing
 
 
@@ -178,9 +178,9 @@ async def _assemble(
     """Return the parts of each file, or what refuses it; None if the upload was re-opened."""
     files = [Assembly(str(e.upload.key), e.upload.store_ref, e.file.parts) for e in batch]
     assembled: list[list[StoredPart] | PlatformError | None] = []
-    for each, parts in zip(batch, await platform.objects.complete_all(files), strict=True):
+    for pending, parts in zip(batch, await platform.objects.complete_all(files), strict=True):
         if isinstance(parts, HoldsMoreError):
-            reopened = await restart(platform, each.upload)
+            reopened = await restart(platform, pending.upload)
             assembled.append(refusals.upload.RESTARTED() if reopened else None)
         else:
             assembled.append(parts)

@@ -48,7 +48,7 @@ async def page(
         rows = await customer_store.page(
             tx, customers=by.reach.customers, after=after, size=limit + 1
         )
-    items = [_view(each) for each in rows[:limit]]
+    items = [_view(row) for row in rows[:limit]]
     more = len(rows) > limit
     return CustomerPage(
         items=items, next_cursor=encode_cursor(items[-1].customer, "customers") if more else None

@@ -94,11 +94,11 @@ async def on_definition_changed(tx: Transaction, app_id: UUID) -> None:
             endpoint_of(route) for route in endpoints if not isinstance(route, FunctionRoute)
         }
     ]
-    await breaker_store.fit(tx, app_id, ways)
+    await breaker_store.sync(tx, app_id, ways)
     if routes[EventType.UPLOADED]:
         await delivery_store.unpark(tx, app_id)
     else:
-        await delivery_store.tell_workers(tx)
+        await delivery_store.notify_workers(tx)
 
 
 def given_up(message_id: UUID, transfer_id: UUID) -> TimelineRow:
@@ -111,7 +111,7 @@ async def _close_lane(tx: Transaction, lane: Lane) -> None:
     if app is None or routes_of(app, lane.event_type):
         return
     closed = await delivery_store.close_lane(tx, lane, no_way(app), park=_waits(app), size=_AT_ONCE)
-    await timeline_store.add(tx, [given_up(*each) for each in closed])
+    await timeline_store.add(tx, [given_up(*closed_lane) for closed_lane in closed])
 
 
 def _waits(app: AppRow) -> bool:

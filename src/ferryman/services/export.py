@@ -42,7 +42,7 @@ async def complete(
         if abandon:
             await upload_store.hold_intake(tx, stored.transfer_id)
             keys = await upload_store.abandon_unfinished(tx, stored.transfer_id, stored.claims)
-            await tell_given_up(tx, stored.transfer_id, keys, GivenUp.DELIBERATE)
+            await record_given_up(tx, stored.transfer_id, keys, GivenUp.DELIBERATE)
         stored = await count_unfinished(tx, stored)
         if stored.state.unfinished and not stored.state.status.final:
             export_rules.check_exporting(stored.state, "completing the export")
@@ -52,7 +52,7 @@ async def complete(
         decide = export_rules.give_up_file if exported else export_rules.complete_export
         change = decide(stored.state, tx.now)
         old = await upload_store.supersede(tx, stored.transfer_id, stored.claims, resumable=True)
-        await tell_given_up(tx, stored.transfer_id, old, GivenUp.SUPERSEDED)
+        await record_given_up(tx, stored.transfer_id, old, GivenUp.SUPERSEDED)
         if change.transfer != stored.state and not change.events:
             await timeline_store.write(tx, stored.transfer_id, "listener.returned")
         await apply(tx, stored, change)
@@ -68,7 +68,7 @@ async def record_return(platform: Platform, app: AppRow, transfer_id: str) -> No
         await apply(tx, stored, change)
 
 
-async def tell_given_up(
+async def record_given_up(
     tx: Transaction, transfer_id: UUID, keys: Iterable[UUID], reason: GivenUp
 ) -> None:
     """Write to the timeline which files were given up, and why."""
@@ -79,16 +79,16 @@ async def tell_given_up(
 
 def _in_words(files: Sequence[UnfinishedUpload], count: int) -> str:
     named = [
-        f"{each.label!r}"[:80] if each.label is not None else f"upload {each.upload_id}"
-        for each in files
+        f"{file.label!r}"[:80] if file.label is not None else f"upload {file.upload_id}"
+        for file in files
     ]
     whys = [
-        f"writer failed{'' if each.detail is None else f' with {each.detail}'}"
-        if each.failed
+        f"writer failed{'' if file.detail is None else f' with {file.detail}'}"
+        if file.failed
         else "still open"
-        if each.label is None
-        else f"still open as upload {each.upload_id}"
-        for each in files
+        if file.label is None
+        else f"still open as upload {file.upload_id}"
+        for file in files
     ]
     words = [f"{name} ({why})" for name, why in zip(named, whys, strict=True)]
     more = f" and {count - len(files)} more" if count > len(files) else ""

@@ -41,10 +41,10 @@ async def page(
 ) -> FilePage:
     """Return a page of a transfer's files with their digests, ordered by key."""
     limit = page_size(size, default=_PAGE, greatest=ADMIN_PAGE)
-    wanted = await known_transfer(platform, transfer_id)
+    parsed_id = await known_transfer(platform, transfer_id)
     which = which or FileQuery()
     check_text("label", which.label or "", longest=LABEL_CHARACTERS)
-    query = ("app-data", wanted, which)
+    query = ("app-data", parsed_id, which)
     try:
         after = UUID(decode_cursor(cursor, *query) or str(UUID(int=0)))
     except ValueError:
@@ -52,24 +52,24 @@ async def page(
     async with platform.database.reading() as tx:
         rows, more = await proof_store.files(
             tx,
-            wanted,
+            parsed_id,
             label=which.label,
             acknowledgement=which.acknowledgement,
             after=after,
             size=limit,
         )
     return FilePage(
-        items=[_view(each) for each in rows],
+        items=[_view(row) for row in rows],
         next_cursor=encode_cursor(str(rows[-1].key), *query) if more else None,
     )
 
 
 async def known_transfer(platform: Platform, transfer_id: str) -> UUID:
-    wanted = parse_id(refusals.transfer.NOT_FOUND, transfer_id)
+    parsed_id = parse_id(refusals.transfer.NOT_FOUND, transfer_id)
     async with platform.database.reading() as tx:
-        if await transfer_store.by_id(tx, wanted) is None:
+        if await transfer_store.by_id(tx, parsed_id) is None:
             raise refusals.transfer.NOT_FOUND(id=transfer_id)
-    return wanted
+    return parsed_id
 
 
 def _view(file: StoredFile) -> FileView:

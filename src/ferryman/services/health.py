@@ -37,20 +37,20 @@ class HealthCheck:
         self._platform = platform
         self._lock = asyncio.Lock()
         self._until = 0.0
-        self._kept: Readiness
+        self._last: Readiness
 
     async def read(self) -> Readiness:
         """Return the current state, cached for a few seconds."""
         async with self._lock:
             loop = asyncio.get_running_loop()
             if loop.time() >= self._until:
-                self._kept = await _look(self._platform)
-                kept = _KEPT_SECONDS if self._kept.status == "ready" else _KEPT_UNREADY_SECONDS
+                self._last = await _check(self._platform)
+                kept = _KEPT_SECONDS if self._last.status == "ready" else _KEPT_UNREADY_SECONDS
                 self._until = loop.time() + kept
-            return self._kept
+            return self._last
 
 
-async def _look(platform: Platform) -> Readiness:
+async def _check(platform: Platform) -> Readiness:
     checks, store, hosting = await asyncio.gather(
         _database(platform), _object_store(platform), _hosting(platform)
     )
@@ -125,11 +125,11 @@ def _disk(platform: Platform) -> Check:
     """Check the free space; below the reserve no app data is taken, but all else works."""
     settings = platform.settings
     try:
-        room = room_in(settings.data_dir, settings.disk_reserve_bytes)
+        space = room_in(settings.data_dir, settings.disk_reserve_bytes)
     except OSError as exc:
         return Check(ok=False, found=f"the data folder cannot be used: {exc.strerror}")
-    found = f"{room.free >> 20} MiB free, {room.reserve >> 20} MiB of them in reserve"
-    return Check(ok=room.left > 0, found=found)
+    found = f"{space.free >> 20} MiB free, {space.reserve >> 20} MiB of them in reserve"
+    return Check(ok=space.left > 0, found=found)
 
 
 async def _object_store(platform: Platform) -> Check:

@@ -12,7 +12,7 @@ from ferryman.domain.transfer import start as start_rule
 from ferryman.services import app as app_service
 from ferryman.services import dependency, transfer
 from ferryman.services.changes import apply
-from ferryman.services.export import tell_given_up
+from ferryman.services.export import record_given_up
 from ferryman.services.platform import Platform, check_text, parse_id
 from ferryman.services.transfer import settle_if_overdue
 from ferryman.store import claim as claim_store
@@ -74,7 +74,7 @@ async def claim(platform: Platform, app: AppRow, request: ClaimRequest) -> Claim
         await timeline_store.write(
             tx, stored.transfer_id, "listener.claimed", agentId=request.agent_id, claim=number
         )
-        await tell_given_up(tx, stored.transfer_id, left, GivenUp.SUPERSEDED)
+        await record_given_up(tx, stored.transfer_id, left, GivenUp.SUPERSEDED)
         stored = await transfer_store.lock(tx, stored.transfer_id) or stored
         stored = await apply(tx, stored, start_rule(stored.state, tx.now))
     return _claimed(stored, virtual_clock=platform.database.virtual)
@@ -137,7 +137,9 @@ def _scopes(
     stored: StoredTransfer, definitions: list[Definition], request: ClaimRequest
 ) -> list[str] | None:
     """Return the scopes that the listener declares for this transfer; None for all of the app's."""
-    own = next((each for each in definitions if each.name == stored.transfer_name), None)
+    own = next(
+        (definition for definition in definitions if definition.name == stored.transfer_name), None
+    )
     if own is None:
         return request.access_scopes
     return None if own.access_scopes is None else list(own.access_scopes)

@@ -39,9 +39,9 @@ _PAGE = 500
 
 async def of_transfer(platform: Platform, transfer_id: str) -> AsyncIterator[bytes]:
     """Stream the manifest for the operator; raise ``NotFound`` before the first byte."""
-    wanted = parse_id(refusals.transfer.NOT_FOUND, transfer_id)
+    parsed_id = parse_id(refusals.transfer.NOT_FOUND, transfer_id)
     async with platform.database.reading() as tx:
-        stored = await transfer_store.by_id(tx, wanted)
+        stored = await transfer_store.by_id(tx, parsed_id)
     if stored is None:
         raise refusals.transfer.NOT_FOUND(id=transfer_id)
     return _lines(platform, stored)
@@ -66,10 +66,10 @@ async def _lines(platform: Platform, stored: StoredTransfer) -> AsyncIterator[by
     while more:
         async with platform.database.reading() as tx:
             rows, more = await proof_store.files(tx, stored.transfer_id, after=after, size=_PAGE)
-        for each in rows:
-            text += end + msgspec.json.encode(_entry(each))
+        for row in rows:
+            text += end + msgspec.json.encode(_entry(row))
             end = b",\n"
-            after, files, size = each.key, files + 1, size + each.size
+            after, files, size = row.key, files + 1, size + row.size
         digest.update(text)
         yield text
         text = b""

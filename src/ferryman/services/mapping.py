@@ -99,7 +99,7 @@ async def containers(
     A ``Site`` is listed even for a migration of a single space.
     """
     try:
-        wanted = ContainerType(container_type)
+        kind = ContainerType(container_type)
     except ValueError:
         raise refusals.migration.CONTAINER_TYPE_UNKNOWN(
             known=", ".join(ContainerType), container_type=container_type
@@ -112,13 +112,13 @@ async def containers(
     async with platform.database.transaction() as tx:
         stored = await transfer.load_live(tx, app, transfer_id, "reading containers")
         rows = await migration_store.container_page(
-            tx, stored.migration_id, wanted, after=after, size=limit + 1
+            tx, stored.migration_id, kind, after=after, size=limit + 1
         )
     if rows is None:
         raise refusals.request.CURSOR_INVALID(cursor=cursor)
     more = len(rows) > limit
     items = [container for _, container in rows[:limit]]
-    if wanted is ContainerType.SITE and after is None and not items:
+    if kind is ContainerType.SITE and after is None and not items:
         items = [Container(type=ContainerType.SITE, selected_users="ALL_USERS")]
     meta = PageMeta(
         page_size=limit, has_next=more, last_entity=str(rows[limit - 1][0]) if more else None

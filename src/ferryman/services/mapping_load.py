@@ -33,16 +33,16 @@ async def load(
 
     Keys whose form does not occur in their namespace are stored too, and reported as warnings.
     """
-    wanted = parse_id(refusals.migration.NOT_FOUND, migration_id)
+    parsed_id = parse_id(refusals.migration.NOT_FOUND, migration_id)
     checks = _Checks()
     async with platform.database.transaction() as tx:
-        if await migration_store.by_id(tx, wanted) is None:
+        if await migration_store.by_id(tx, parsed_id) is None:
             raise refusals.migration.NOT_FOUND(id=migration_id)
     # Read the first batch before taking a connection: a small load may arrive slowly.
     checked = checks.over(batches)
     first = await anext(checked, Rows([], [], []))
     async with _turn(platform), platform.database.transaction() as tx:
-        migration = await migration_store.by_id(tx, wanted)
+        migration = await migration_store.by_id(tx, parsed_id)
         if migration is None:
             raise refusals.migration.NOT_FOUND(id=migration_id)
         counts = await mapping_store.load(
@@ -53,7 +53,7 @@ async def load(
             tx,
             by,
             "load_mappings",
-            wanted,
+            parsed_id,
             customer=migration.customer,
             after={"rows": checks.read, "namespaces": counts},
         )

@@ -75,39 +75,39 @@ async def missing_page(
 ) -> MissingPage:
     """Return, per namespace, the number of keys a transfer missed, with a sample."""
     limit = page_size(size, default=ADMIN_PAGE, greatest=ADMIN_PAGE)
-    wanted = parse_id(refusals.transfer.NOT_FOUND, transfer_id)
+    parsed_id = parse_id(refusals.transfer.NOT_FOUND, transfer_id)
     check_text("namespace", namespace or "", longest=KEY_CHARACTERS)
-    query = ("missing mappings", wanted, namespace)
+    query = ("missing mappings", parsed_id, namespace)
     after = _decode(cursor, tuple[str, bool], *query) or ("", False)
     async with platform.database.transaction() as tx:
-        stored = await transfer_store.by_id(tx, wanted)
+        stored = await transfer_store.by_id(tx, parsed_id)
         if stored is None:
             raise refusals.transfer.NOT_FOUND(id=transfer_id)
         rows = await mapping_report_store.missing_page(
-            tx, wanted, namespace=namespace, after=after, size=limit + 1
+            tx, parsed_id, namespace=namespace, after=after, size=limit + 1
         )
         nearest = await nearest_to_missing(tx, stored.migration_scope_id, rows)
     more = len(rows) > limit
     last = rows[limit - 1] if more else None
     return MissingPage(
-        items=[_missing(each, nearest) for each in rows[:limit]],
+        items=[_missing(row, nearest) for row in rows[:limit]],
         next_cursor=_encode((last.namespace, last.wrong_form), *query) if last else None,
     )
 
 
 def _missing(
-    each: mapping_report_store.MissingKeysRow, nearest: Mapping[str, str | None]
+    row: mapping_report_store.MissingKeysRow, nearest: Mapping[str, str | None]
 ) -> MissingKeys:
-    shown = each.keys[:_SAMPLES]
+    shown = row.keys[:_SAMPLES]
     return MissingKeys(
-        namespace=each.namespace,
-        wrong_form=each.wrong_form,
-        count=estimate(each.keys),
-        exact=len(each.keys) < SAMPLE_KEYS,
+        namespace=row.namespace,
+        wrong_form=row.wrong_form,
+        count=estimate(row.keys),
+        exact=len(row.keys) < SAMPLE_KEYS,
         sample=shown,
-        asked_at=int(each.asked_at.timestamp() * 1000),
-        expected=expected_form(each.namespace) if each.wrong_form else None,
-        nearest=nearest.get(each.namespace) if each.wrong_form else None,
+        asked_at=int(row.asked_at.timestamp() * 1000),
+        expected=expected_form(row.namespace) if row.wrong_form else None,
+        nearest=nearest.get(row.namespace) if row.wrong_form else None,
     )
 
 
@@ -155,10 +155,10 @@ async def differences(
                 written_after=tx.now - life(each),
                 size=limit - len(items) + 1,
             )
-            room = limit - len(items)
-            items += [_difference(each, *row) for row in rows[:room]]
-            if len(rows) > room:
-                place = items[-1].server_key if rows[:room] else start
+            left = limit - len(items)
+            items += [_difference(each, *row) for row in rows[:left]]
+            if len(rows) > left:
+                place = items[-1].server_key if rows[:left] else start
                 return DifferencePage(items=items, next_cursor=_encode((each, place), *query))
             if last is not None:
                 return DifferencePage(items=items, next_cursor=_encode((each, last), *query))
@@ -201,9 +201,9 @@ def _decode(cursor: str | None, form: type[T], *query: object) -> T | None:
         place = msgspec.json.decode(text, type=form)
     except (msgspec.DecodeError, UnicodeError):
         raise refusals.request.CURSOR_INVALID(cursor=cursor) from None
-    for each in place:
-        if isinstance(each, str):
-            check_text("cursor", each, longest=KEY_CHARACTERS)
+    for part in place:
+        if isinstance(part, str):
+            check_text("cursor", part, longest=KEY_CHARACTERS)
     return place
 
 
@@ -211,7 +211,7 @@ async def nearest_to_missing(
     tx: Transaction, scope_id: UUID, rows: Sequence[mapping_report_store.MissingKeysRow]
 ) -> dict[str, str | None]:
     """Return, by namespace, the loaded form nearest to the first missing key of a wrong form."""
-    wrong = {each.namespace: each.keys[0] for each in rows if each.wrong_form and each.keys}
+    wrong = {row.namespace: row.keys[0] for row in rows if row.wrong_form and row.keys}
     return await nearest_forms(tx, scope_id, wrong)
 
 

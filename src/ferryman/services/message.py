@@ -39,14 +39,14 @@ async def acknowledge(
     """
     if not 1 <= len(request.message_ids) <= MESSAGE_IDS:
         raise refusals.message.IDS_OUT_OF_RANGE(limit=MESSAGE_IDS, count=len(request.message_ids))
-    wanted = {parse_id(refusals.message.NOT_FOUND, text) for text in request.message_ids}
+    ids = {parse_id(refusals.message.NOT_FOUND, text) for text in request.message_ids}
     async with platform.database.transaction() as tx:
         stored = await transfer_service.lock_own(tx, app, transfer_id)
         transfer_rules.check_live(stored.state, "acknowledging messages")
         if stored.state.export_completed_at is not None:
             stored = await count_unfinished(tx, stored)
-        messages = await message_store.lock_many(tx, stored.transfer_id, list(wanted))
-        if missing := wanted - {message.message_id for message in messages}:
+        messages = await message_store.lock_many(tx, stored.transfer_id, list(ids))
+        if missing := ids - {message.message_id for message in messages}:
             raise refusals.message.NOT_FOUND(id=min(missing))
         fresh = [m for m in messages if message_rules.needs_acknowledgement_change(m.state)]
         if not fresh:
@@ -65,12 +65,12 @@ async def acknowledge(
 
 async def redeliver(platform: Platform, message_id: str, by: Actor = PLATFORM) -> MessageView:
     """Re-queue a message at the operator's request, under the same id."""
-    wanted = parse_id(refusals.message.NOT_FOUND, message_id)
+    parsed_id = parse_id(refusals.message.NOT_FOUND, message_id)
     async with platform.database.transaction() as tx:
-        stored = await message_store.by_id(tx, wanted)
+        stored = await message_store.by_id(tx, parsed_id)
         # Transfer before message: the lock order everywhere.
         held = await redelivery_store.hold(tx, [stored.transfer_id] if stored else [])
-        message = await message_store.lock(tx, wanted)
+        message = await message_store.lock(tx, parsed_id)
         if message is None:
             raise refusals.message.NOT_FOUND(id=message_id)
         transfer = held[message.transfer_id]
@@ -78,18 +78,18 @@ async def redeliver(platform: Platform, message_id: str, by: Actor = PLATFORM) -
         more = message_rules.attempts_in_round(
             transfer.kind, message.event_type, settled=transfer.settled
         )
-        await message_store.reset(tx, wanted, more)
+        await message_store.reset(tx, parsed_id, more)
         await timeline_store.write(
             tx, message.transfer_id, "message.redelivered", messageId=message_id
         )
-        again = await message_store.by_id(tx, wanted) or message
+        again = await message_store.by_id(tx, parsed_id) or message
         [seen] = await message_view.views(tx, [again])
         await audit.record_of(
             tx,
             by,
             "redeliver_message",
             IdKind.MESSAGE,
-            wanted,
+            parsed_id,
             before={"state": message.state.state, "attempts": message.state.attempts},
             after={"state": seen.state},
         )
@@ -123,16 +123,16 @@ async def page(
 ) -> MessagePage:
     """Return a page of a transfer's messages, oldest first."""
     limit = page_size(size, default=100, greatest=ADMIN_PAGE)
-    wanted = parse_id(refusals.transfer.NOT_FOUND, transfer_id)
+    parsed_id = parse_id(refusals.transfer.NOT_FOUND, transfer_id)
     which = which or MessageQuery()
-    query = ("messages", wanted, which)
+    query = ("messages", parsed_id, which)
     after = decode_position(cursor, *query)
     async with platform.database.transaction() as tx:
-        if await transfer_store.by_id(tx, wanted) is None:
+        if await transfer_store.by_id(tx, parsed_id) is None:
             raise refusals.transfer.NOT_FOUND(id=transfer_id)
         rows = await message_store.page(
             tx,
-            wanted,
+            parsed_id,
             state=which.state,
             acknowledgement=which.acknowledgement,
             after=after,

@@ -31,7 +31,7 @@ class Scraper:
         self._platform = platform
         self._lock = asyncio.Lock()
         self._until = 0.0
-        self._kept: tuple[list[Queue], list[Series], datetime]
+        self._last: tuple[list[Queue], list[Series], datetime]
 
     async def scrape(self, *, by_app: bool) -> list[Series]:
         """Return every series; with ``by_app`` the queue series are split by app."""
@@ -39,13 +39,13 @@ class Scraper:
             loop = asyncio.get_running_loop()
             if loop.time() >= self._until:
                 try:
-                    self._kept = await self._read()
+                    self._last = await self._read()
                 except OutsideError:  # without the database, report only this process
-                    self._kept = [], [], wall_now()
+                    self._last = [], [], wall_now()
                 self._until = loop.time() + _SECONDS
-        queues, series, now = self._kept
+        queues, series, now = self._last
         queues = bounded(queues) if by_app else [_sum(queues, _ALL)]
-        own = [_of(each, "api") for each in own_series(self._platform)]
+        own = [_of(series_, "api") for series_ in own_series(self._platform)]
         return [*(_queue_series(queues, now) if series else ()), *series, *own]
 
     async def _read(self) -> tuple[list[Queue], list[Series], datetime]:
@@ -67,7 +67,11 @@ class Scraper:
         ]
         for worker_id, counted in workers.items():
             # A worker of another version may have other metrics, or other labels.
-            series += [_of(each, str(worker_id)) for each in counted if _known(each)]
+            series += [
+                _of(worker_series, str(worker_id))
+                for worker_series in counted
+                if _known(worker_series)
+            ]
         return queues, series, tx.now
 
 
@@ -79,8 +83,8 @@ def own_series(platform: Platform) -> list[Series]:
     metrics.set("ferryman_database_connections", idle, "idle")
     metrics.set("ferryman_database_connections_max", pool.get_max_size())
     with suppress(OSError):
-        room = room_in(platform.settings.data_dir, 0)
-        metrics.set("ferryman_disk_free_bytes", room.free)
+        space = room_in(platform.settings.data_dir, 0)
+        metrics.set("ferryman_disk_free_bytes", space.free)
     return metrics.series()
 
 
@@ -95,22 +99,22 @@ def _sum(queues: Sequence[Queue], name: str) -> Queue:
     return Queue(
         name,
         name,
-        sum(each.due for each in queues),
-        sum(each.deferred for each in queues),
-        sum(each.parked for each in queues),
-        sum(each.in_flight for each in queues),
-        min((each.oldest for each in queues if each.oldest is not None), default=None),
+        sum(queue.due for queue in queues),
+        sum(queue.deferred for queue in queues),
+        sum(queue.parked for queue in queues),
+        sum(queue.in_flight for queue in queues),
+        min((queue.oldest for queue in queues if queue.oldest is not None), default=None),
     )
 
 
 def _queue_series(queues: Sequence[Queue], now: datetime) -> list[Series]:
     series = []
-    for each in queues:
-        app = each.app, each.environment
+    for queue in queues:
+        app = queue.app, queue.environment
         for state in ("due", "deferred", "parked", "in_flight"):
-            value = float(getattr(each, state))
+            value = float(getattr(queue, state))
             series.append(Series("ferryman_queue_messages", (*app, state), (value,)))
-        age = 0.0 if each.oldest is None else (now - each.oldest).total_seconds()
+        age = 0.0 if queue.oldest is None else (now - queue.oldest).total_seconds()
         series.append(Series("ferryman_queue_age_seconds", app, (max(age, 0.0),)))
     return series
 

@@ -104,40 +104,40 @@ async def create(
 
 async def start(platform: Platform, migration_id: str, by: Actor = PLATFORM) -> MigrationView:
     """Offer the transfers to agents; starting a migration twice changes nothing."""
-    wanted = parse_id(refusals.migration.NOT_FOUND, migration_id)
+    parsed_id = parse_id(refusals.migration.NOT_FOUND, migration_id)
     async with platform.database.transaction() as tx:
-        row = await migration_store.by_id(tx, wanted)
+        row = await migration_store.by_id(tx, parsed_id)
         if row is None:
             raise refusals.migration.NOT_FOUND(id=migration_id)
-        await migration_store.start(tx, wanted)
-        released = await transfer_store.release(tx, wanted)
+        await migration_store.start(tx, parsed_id)
+        released = await transfer_store.release(tx, parsed_id)
         for transfer_id in released:
             await timeline_store.write(tx, transfer_id, "transfer.released")
-        started = await _view(tx, wanted)
+        started = await _view(tx, parsed_id)
         await audit.record(
             tx,
             by,
             "start_migration",
-            wanted,
+            parsed_id,
             customer=row.customer,
             before={"started": row.started_at is not None},
-            after={"started": True, "released": [str(each) for each in released]},
+            after={"started": True, "released": [str(transfer) for transfer in released]},
         )
     return started
 
 
 async def view(platform: Platform, migration_id: str) -> MigrationView:
     """Return a migration with its transfers."""
-    wanted = parse_id(refusals.migration.NOT_FOUND, migration_id)
+    parsed_id = parse_id(refusals.migration.NOT_FOUND, migration_id)
     async with platform.database.transaction() as tx:
-        if await migration_store.by_id(tx, wanted) is None:
+        if await migration_store.by_id(tx, parsed_id) is None:
             raise refusals.migration.NOT_FOUND(id=migration_id)
-        return await _view(tx, wanted)
+        return await _view(tx, parsed_id)
 
 
 async def page(
     platform: Platform,
-    wanted: MigrationQuery | None = None,
+    query: MigrationQuery | None = None,
     by: Actor = PLATFORM,
     *,
     cursor: str | None = None,
@@ -145,25 +145,25 @@ async def page(
 ) -> MigrationPage:
     """Return a page of migrations, newest first."""
     limit = page_size(size, default=50, greatest=ADMIN_PAGE)
-    wanted = wanted or MigrationQuery()
-    check_text("name", wanted.name or "", longest=LABEL_CHARACTERS)
-    query = ("migrations", wanted, by.reach)
+    query = query or MigrationQuery()
+    check_text("name", query.name or "", longest=LABEL_CHARACTERS)
+    cursor_key = ("migrations", query, by.reach)
     async with platform.database.transaction() as tx:
-        reach = await customer_service.narrowed(tx, by.reach, wanted.customer)
-        app = None if wanted.app is None else await app_service.find(tx, wanted.app, reach)
+        reach = await customer_service.narrowed(tx, by.reach, query.customer)
+        app = None if query.app is None else await app_service.find(tx, query.app, reach)
         choice = MigrationFilter(
-            name=wanted.name,
-            status=wanted.status,
+            name=query.name,
+            status=query.status,
             app_id=None if app is None else app.app_id,
             customers=reach.customers,
         )
-        before = await row_of_cursor(cursor, partial(_visible, tx, reach), *query)
+        before = await row_of_cursor(cursor, partial(_visible, tx, reach), *cursor_key)
         rows = await migration_store.page(tx, choice, before=before, size=limit + 1)
         items = [await _view(tx, migration.migration_id) for migration in rows[:limit]]
     more = len(rows) > limit
     return MigrationPage(
         items=items,
-        next_cursor=encode_cursor(items[-1].migration_id, *query) if more else None,
+        next_cursor=encode_cursor(items[-1].migration_id, *cursor_key) if more else None,
     )
 
 

@@ -66,12 +66,12 @@ async def payload(
     platform: Platform, transfer_id: str, key: str
 ) -> tuple[int, AsyncIterator[bytes]]:
     """Return size and bytes of a file of the transfer, for the operator."""
-    wanted = parse_id(refusals.transfer.NOT_FOUND, transfer_id)
+    parsed_id = parse_id(refusals.transfer.NOT_FOUND, transfer_id)
     async with platform.database.reading() as tx:
         file = await app_data_store.by_key(tx, parse_id(refusals.upload.FILE_NOT_FOUND, key))
         if (
             file is None
-            or file.transfer_id != wanted
+            or file.transfer_id != parsed_id
             or not await storage_store.is_kept(tx, file.key)
         ):
             raise refusals.upload.FILE_NOT_FOUND(id=key)
@@ -139,8 +139,8 @@ async def _run(platform: Platform, subject: _Subject, transfer_id: str) -> Recor
 
 
 async def _rest(platform: Platform, subject: _Subject) -> AsyncGenerator[RecordedLine, None]:
-    for each in (_messages, _files, _calls, _mappings, _entries):
-        async for line in each(platform, subject):
+    for read in (_messages, _files, _calls, _mappings, _entries):
+        async for line in read(platform, subject):
             yield line
     yield RecordedEnd()
 

@@ -78,8 +78,8 @@ async def redeliver(
             choice = await _choice(tx, request, by.reach)
             rows = await redelivery_store.page(tx, choice, after=after, size=_BATCH)
             # Transfers before messages: the lock order everywhere.
-            held = await redelivery_store.hold(tx, {each.transfer_id for each in rows})
-            locked = await delivery_store.lock(tx, [each.message_id for each in rows])
+            held = await redelivery_store.hold(tx, {row.transfer_id for row in rows})
+            locked = await delivery_store.lock(tx, [row.message_id for row in rows])
             again, entries = {}, []
             for message in locked.values():
                 transfer = held[message.transfer_id]

@@ -86,17 +86,17 @@ async def abort_stray_uploads(platform: Platform, retention: Retention, tally: T
     store = platform.objects
     async for batch in _batches(store.unfinished()):
         async with platform.database.reading() as tx:
-            records = await storage_store.records(tx, [each.key for each in batch])
+            records = await storage_store.records(tx, [upload.key for upload in batch])
 
-        def is_stray(each: OpenUpload) -> bool:
+        def is_stray(upload: OpenUpload) -> bool:
             # Age by real time, since stores have their own clock.
-            age = wall_now() - each.since
-            record = records.get(each.key)  # noqa: B023 - used within this round only
-            action = action_for_upload(record, each.upload_ref, age=age, retention=retention)
+            age = wall_now() - upload.since
+            record = records.get(upload.key)  # noqa: B023 - used within this round only
+            action = action_for_upload(record, upload.upload_ref, age=age, retention=retention)
             return action is CleanupAction.REMOVE
 
-        stray = [each for each in batch if is_stray(each)]
-        await each_at_once(stray, lambda each: store.abort(each.key, each.upload_ref))
+        stray = [upload for upload in batch if is_stray(upload)]
+        await each_at_once(stray, lambda upload: store.abort(upload.key, upload.upload_ref))
         tally.stray_uploads += len(stray)
 
 
@@ -130,15 +130,15 @@ async def _find_missing(
     while tally.missing_files < _MOST_MISSING:
         async with platform.database.reading() as tx:
             kept = await storage_store.kept_between(tx, after, last, size=_BATCH)
-        for each in kept:
-            if str(each.key) not in listed and await _is_missing(platform, each):
+        for file in kept:
+            if str(file.key) not in listed and await _is_missing(platform, file):
                 tally.missing_files += 1
                 tally.found(
                     StorageFinding(
                         kind="missing",
-                        key=str(each.key),
-                        transfer_id=str(each.transfer_id),
-                        label=each.label,
+                        key=str(file.key),
+                        transfer_id=str(file.transfer_id),
+                        label=file.label,
                     )
                 )
         if len(kept) < _BATCH:

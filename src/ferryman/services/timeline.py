@@ -33,14 +33,14 @@ async def page(
 ) -> TimelinePage:
     """Return a page of entries, oldest first; ``kind`` is a kind, or a noun for all its kinds."""
     limit = page_size(size, default=ADMIN_PAGE, greatest=ADMIN_PAGE)
-    wanted = parse_id(refusals.transfer.NOT_FOUND, transfer_id)
+    parsed_id = parse_id(refusals.transfer.NOT_FOUND, transfer_id)
     check_text("kind", kind or "", longest=LABEL_CHARACTERS)
-    query = ("timeline", wanted, kind)
+    query = ("timeline", parsed_id, kind)
     after = decode_position(cursor, *query)
     async with platform.database.transaction() as tx:
-        if await transfer_store.by_id(tx, wanted) is None:
+        if await transfer_store.by_id(tx, parsed_id) is None:
             raise refusals.transfer.NOT_FOUND(id=transfer_id)
-        entries = await timeline_store.page(tx, wanted, kind=kind, after=after, size=limit + 1)
+        entries = await timeline_store.page(tx, parsed_id, kind=kind, after=after, size=limit + 1)
     more = len(entries) > limit
     return TimelinePage(
         items=entries[:limit],
@@ -62,14 +62,14 @@ async def follow(
     numbers are drawn before transactions commit, so an entry can appear after a later one. The last
     seconds are therefore read again, and entries already yielded are skipped.
     """
-    wanted = parse_id(refusals.transfer.NOT_FOUND, transfer_id)
+    parsed_id = parse_id(refusals.transfer.NOT_FOUND, transfer_id)
     given: dict[int, int] = {}
     while True:
         async with platform.database.transaction() as tx:
-            stored = await transfer_store.by_id(tx, wanted)
+            stored = await transfer_store.by_id(tx, parsed_id)
             if stored is None:
                 raise refusals.transfer.NOT_FOUND(id=transfer_id)
-            entries = await timeline_store.page(tx, wanted, after=after, size=ADMIN_PAGE)
+            entries = await timeline_store.page(tx, parsed_id, after=after, size=ADMIN_PAGE)
             horizon = epoch_ms(tx.now) - _OVERLAP_MS
         fresh = [entry for entry in entries if entry.seq not in given]
         for entry in fresh:

@@ -46,10 +46,10 @@ async def load_own(tx: Transaction, app: AppRow, transfer_id: str) -> StoredTran
     return replace(own, state=transfer_rules.wake(state, tx.now).transfer)
 
 
-async def load_live(tx: Transaction, app: AppRow, transfer_id: str, doing: str) -> StoredTransfer:
+async def load_live(tx: Transaction, app: AppRow, transfer_id: str, action: str) -> StoredTransfer:
     """Return the app's own transfer; refuse a settled one."""
     stored = await load_own(tx, app, transfer_id)
-    transfer_rules.check_live(stored.state, doing)
+    transfer_rules.check_live(stored.state, action)
     return stored
 
 

@@ -42,7 +42,7 @@ class TransferQuery:
 
 async def page(
     platform: Platform,
-    wanted: TransferQuery,
+    query: TransferQuery,
     by: Actor = PLATFORM,
     *,
     cursor: str | None,
@@ -50,16 +50,16 @@ async def page(
 ) -> TransferPage:
     """Return a page of matching transfers, newest first; raise for an unknown app or migration."""
     limit = page_size(size, default=100, greatest=ADMIN_PAGE)
-    query = ("transfers", *astuple(wanted), by.reach)
+    cursor_key = ("transfers", *astuple(query), by.reach)
     async with platform.database.transaction() as tx:
-        choice = await _choice(tx, wanted, by.reach)
-        before = await row_of_cursor(cursor, partial(_place, tx, by.reach), *query)
+        choice = await _choice(tx, query, by.reach)
+        before = await row_of_cursor(cursor, partial(_place, tx, by.reach), *cursor_key)
         rows = await transfer_list_store.page(tx, choice, before=before, size=limit + 1)
     more = len(rows) > limit
     last = rows[limit - 1].stored.transfer_id if more else None
     return TransferPage(
-        items=[_summary(each) for each in rows[:limit]],
-        next_cursor=encode_cursor(str(last), *query) if more else None,
+        items=[_summary(row) for row in rows[:limit]],
+        next_cursor=encode_cursor(str(last), *cursor_key) if more else None,
     )
 
 
@@ -69,21 +69,21 @@ async def _place(tx: Transaction, reach: Reach, transfer_id: UUID) -> Position |
     return await transfer_list_store.place(tx, transfer_id)
 
 
-async def _choice(tx: Transaction, wanted: TransferQuery, reach: Reach) -> TransferFilter:
-    reach = await customer_service.narrowed(tx, reach, wanted.customer)
-    app = None if wanted.app is None else await app_service.find(tx, wanted.app, reach)
+async def _choice(tx: Transaction, query: TransferQuery, reach: Reach) -> TransferFilter:
+    reach = await customer_service.narrowed(tx, reach, query.customer)
+    app = None if query.app is None else await app_service.find(tx, query.app, reach)
     migration_id = None
-    if wanted.migration_id is not None:
-        migration_id = parse_id(refusals.migration.NOT_FOUND, wanted.migration_id)
-        await reach_service.check_in(tx, reach, IdKind.MIGRATION, wanted.migration_id)
+    if query.migration_id is not None:
+        migration_id = parse_id(refusals.migration.NOT_FOUND, query.migration_id)
+        await reach_service.check_in(tx, reach, IdKind.MIGRATION, query.migration_id)
         if await migration_store.by_id(tx, migration_id) is None:
-            raise refusals.migration.NOT_FOUND(id=wanted.migration_id)
+            raise refusals.migration.NOT_FOUND(id=query.migration_id)
     return TransferFilter(
-        status=wanted.status,
+        status=query.status,
         app_id=None if app is None else app.app_id,
         migration_id=migration_id,
-        since=instant(wanted.since),
-        until=instant(wanted.to),
+        since=instant(query.since),
+        until=instant(query.to),
         customers=reach.customers,
         apps=reach.apps,
     )

@@ -117,25 +117,25 @@ async def _app(tx: Transaction, app: AppRow, askings: list[Asking]) -> AppFacts:
         has_manifest=app.manifest is not None,
         suspended=app.suspended_at is not None,
         routed=frozenset(event for event in EventType if routes_of(app, event)),
-        others=tuple(each.environment for each in askings if each.app_id != app.app_id),
+        others=tuple(asking.environment for asking in askings if asking.app_id != app.app_id),
     )
 
 
 def _asked(app: AppRow, askings: list[Asking]) -> ListenerPoll | None:
-    for each in askings:
-        if each.app_id == app.app_id and each.asked_at is not None:
-            return ListenerPoll(each.agent_id, each.asked_at)
+    for asking in askings:
+        if asking.app_id == app.app_id and asking.asked_at is not None:
+            return ListenerPoll(asking.agent_id, asking.asked_at)
     return None
 
 
 def _elsewhere(app: AppRow, askings: list[Asking], since: datetime | None) -> tuple[str, ...]:
     """Return the app's other environments whose agents asked for work while this one waited."""
     return tuple(
-        each.environment
-        for each in askings
-        if each.app_id != app.app_id
-        and each.asked_at is not None
-        and (since is None or each.asked_at >= since)
+        asking.environment
+        for asking in askings
+        if asking.app_id != app.app_id
+        and asking.asked_at is not None
+        and (since is None or asking.asked_at >= since)
     )
 
 
@@ -152,13 +152,13 @@ async def _waits_for(tx: Transaction, stored: StoredTransfer) -> list[str]:
         return []
     members = await dependency_store.newest_of_each_name(tx, stored.migration_id, stored.app_id)
     named = (members[name] for name in stored.depends_on if name in members)
-    return [f"transfer {each.transfer_id}" for each in named if not each.member.status.final]
+    return [f"transfer {member.transfer_id}" for member in named if not member.member.status.final]
 
 
 async def _troubled(tx: Transaction, transfer_id: UUID) -> list[MessageRecord]:
     ids = await diagnosis_store.in_trouble(tx, transfer_id, _TROUBLED)
     messages = [await message_store.by_id(tx, message_id) for message_id in ids]
-    views = await message_view.views(tx, [each for each in messages if each is not None])
+    views = await message_view.views(tx, [message for message in messages if message is not None])
     return [record_of(view) for view in views]
 
 
@@ -167,16 +167,16 @@ async def _refusals(
 ) -> list[RefusalFact]:
     return [
         RefusalFact(
-            app=f"{each.cloud_app_key}@{each.environment}",
-            own=each.app_id == app.app_id,
-            call=each.call,
-            code=each.code,
-            found=each.found,
-            fix=each.fix,
-            times=each.times,
-            at=each.last_at,
+            app=f"{refusal.cloud_app_key}@{refusal.environment}",
+            own=refusal.app_id == app.app_id,
+            call=refusal.call,
+            code=refusal.code,
+            found=refusal.found,
+            fix=refusal.fix,
+            times=refusal.times,
+            at=refusal.last_at,
         )
-        for each in await refused_call_store.around(tx, app.app_id, transfer_id, since)
+        for refusal in await refused_call_store.around(tx, app.app_id, transfer_id, since)
     ]
 
 
@@ -187,11 +187,11 @@ async def _wrong_keys(tx: Transaction, transfer_id: UUID, scope_id: UUID) -> lis
     nearest = await nearest_to_missing(tx, scope_id, rows)
     return [
         WrongKey(
-            each.namespace,
-            each.keys[0],
-            expected_form(each.namespace),
-            nearest[each.namespace] or "none of them",
+            row.namespace,
+            row.keys[0],
+            expected_form(row.namespace),
+            nearest[row.namespace] or "none of them",
         )
-        for each in rows
-        if each.wrong_form and each.keys
+        for row in rows
+        if row.wrong_form and row.keys
     ]

@@ -43,7 +43,7 @@ async def heartbeat(platform: Platform, worker_id: UUID) -> WorkerView:
     async with platform.database.transaction() as tx:
         await worker_store.record_heartbeat(tx, worker_id, own_series(platform))
         due = await delivery_store.due_lanes(tx)
-        failing = frozenset(each.endpoint for each in await breaker_store.every(tx))
+        failing = frozenset(breaker.endpoint for breaker in await breaker_store.every(tx))
         return WorkerView(due, failing, tx.now)
 
 
@@ -54,7 +54,7 @@ Silent = Callable[[Mapping[UUID, datetime]], Mapping[UUID, datetime]]
 async def rescue(platform: Platform, silent: Silent) -> int:
     """Free messages claimed by workers that are silent or gone; return their number."""
     async with platform.database.transaction() as tx:
-        seen = await worker_store.seen(tx)
+        seen = await worker_store.last_heartbeats(tx)
         orphans = await worker_store.orphans(tx, silent(seen), _AT_ONCE)
         apps = await _lose(tx, orphans, _DIED, FailureCause.WORKER_DIED)
     _log_lost(platform, orphans, apps)
@@ -80,7 +80,7 @@ async def release(platform: Platform, worker_id: UUID, message: ClaimedMessage) 
     Nothing changes if the worker no longer owns it.
     """
     async with platform.database.statement() as tx:
-        await worker_store.give_back(tx, worker_id, message.message_id, message.number)
+        await worker_store.release_message(tx, worker_id, message.message_id, message.number)
     platform.metrics.inc("ferryman_deliveries_in_flight", -1)
 
 
@@ -90,7 +90,7 @@ async def report(platform: Platform, worker_id: UUID, error: str | None) -> None
         await worker_store.record_error(tx, worker_id, error)
 
 
-async def leave(platform: Platform, worker_id: UUID) -> None:
+async def sign_off(platform: Platform, worker_id: UUID) -> None:
     """Remove a worker that ends and holds no messages."""
     async with platform.database.transaction() as tx:
         await worker_store.remove(tx, worker_id)

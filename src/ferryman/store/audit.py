@@ -14,7 +14,7 @@ END = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class AuditLink:
     """A row of the log: its number, what it says, and its hash."""
 
     seq: int
@@ -51,20 +51,20 @@ async def append(tx: Transaction, entry: Entry) -> int:
     return int(number)
 
 
-async def page(tx: Transaction, choice: AuditFilter, *, before: int, size: int) -> list[Link]:
+async def page(tx: Transaction, choice: AuditFilter, *, before: int, size: int) -> list[AuditLink]:
     """Return up to ``size`` matching rows before a number, newest first."""
     rows = SQL.audit_page(tx.connection, before_seq=before, size=size, **asdict(choice))
     return [_link(row) async for row in rows]
 
 
-async def walk(tx: Transaction, after: int = 0) -> AsyncIterator[Link]:
+async def walk(tx: Transaction, after: int = 0) -> AsyncIterator[AuditLink]:
     """Yield all rows after a number, in order."""
     while True:
         links = [
             _link(row) async for row in SQL.audit_after(tx.connection, after=after, size=_BATCH)
         ]
-        for each in links:
-            yield each
+        for link in links:
+            yield link
         if len(links) < _BATCH:
             return
         after = links[-1].seq
@@ -76,7 +76,7 @@ async def head(tx: Transaction) -> Head:
     return Head(row["seq"], row["hash"])
 
 
-def _link(row: Any) -> Link:
-    return Link(
+def _link(row: Any) -> AuditLink:
+    return AuditLink(
         row["seq"], Entry(**{name: row[name] for name in Entry.__dataclass_fields__}), row["hash"]
     )

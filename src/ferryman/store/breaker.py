@@ -59,7 +59,7 @@ async def save(
         tx.connection,
         app_id=endpoint.app_id,
         endpoint=endpoint.url,
-        event_types=sorted(each.value for each in event_types),
+        event_types=sorted(event_type.value for event_type in event_types),
         weight=state.weight,
         trips=state.trips,
         open_until=state.open_until,
@@ -89,12 +89,12 @@ async def of_apps(tx: Transaction, app_ids: Collection[UUID]) -> dict[UUID, list
 async def close(tx: Transaction, app_id: UUID) -> None:
     """Clear all failures of an app's endpoints and notify the workers."""
     await SQL.delete_breakers_of(tx.connection, app_id=app_id)
-    await SQL.tell_workers(tx.connection)
+    await SQL.notify_workers(tx.connection)
 
 
-async def fit(tx: Transaction, app_id: UUID, ways: Collection[tuple[str, EventType]]) -> None:
+async def sync(tx: Transaction, app_id: UUID, ways: Collection[tuple[str, EventType]]) -> None:
     """Update an app's breakers to the endpoints its events now go to, and delete the others."""
-    await SQL.fit_breakers(
+    await SQL.sync_breakers(
         tx.connection,
         app_id=app_id,
         endpoints=[url for url, _ in ways],
@@ -106,7 +106,7 @@ async def fit(tx: Transaction, app_id: UUID, ways: Collection[tuple[str, EventTy
 def _stored(row: Any) -> StoredBreaker:
     return StoredBreaker(
         EndpointRow(row["app_id"], row["endpoint"]),
-        tuple(EventType(each) for each in row["event_types"]),
+        tuple(EventType(event_type) for event_type in row["event_types"]),
         Breaker(weight=row["weight"], trips=row["trips"], open_until=row["open_until"]),
         row["error"],
         row["changed_at"],

@@ -66,10 +66,12 @@ async def record(
     return claim
 
 
-async def see(tx: Transaction, stored: StoredTransfer) -> None:
+async def record_alive(tx: Transaction, stored: StoredTransfer) -> None:
     """Record that the client of the current claim is alive, at most every few seconds."""
     if not stored.claim_noted:
-        await SQL.see_claim(tx.connection, transfer_id=stored.transfer_id, claim=stored.claims)
+        await SQL.record_claim_alive(
+            tx.connection, transfer_id=stored.transfer_id, claim=stored.claims
+        )
 
 
 async def record_heartbeat(tx: Transaction, stored: StoredTransfer) -> None:

@@ -43,7 +43,7 @@ async def offset(tx: Transaction) -> timedelta:
 async def advance(tx: Transaction, step: timedelta) -> None:
     """Move the clock and notify the workers."""
     await SQL.move_clock(tx.connection, step=step)
-    await SQL.tell_workers(tx.connection)
+    await SQL.notify_workers(tx.connection)
 
 
 async def freeze(tx: Transaction, at: datetime) -> None:
@@ -57,7 +57,7 @@ async def resume(tx: Transaction) -> None:
     row = await SQL.read_clock(tx.connection)
     if (at := row["frozen_at"]) is not None:
         await SQL.resume_clock(tx.connection, offset=at - wall_now())
-        await SQL.tell_workers(tx.connection)
+        await SQL.notify_workers(tx.connection)
 
 
 async def count_start(tx: Transaction) -> int:

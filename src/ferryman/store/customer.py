@@ -34,7 +34,7 @@ async def page(
     """Return up to ``size`` customers, out of ``customers`` (None: all), by key after ``after``."""
     rows = SQL.customer_page(tx.connection, after=after, customers=customers, size=size)
     known = [_customer(row) async for row in rows]
-    return [each for each in known if each is not None]
+    return [customer for customer in known if customer is not None]
 
 
 def _customer(row: Any) -> CustomerRow | None:

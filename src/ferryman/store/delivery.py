@@ -152,12 +152,12 @@ async def close_lane(
 async def unpark(tx: Transaction, app_id: UUID) -> None:
     """Make an app's parked messages due and notify the workers."""
     await SQL.unpark_messages(tx.connection, app_id=app_id, now=tx.now)
-    await tell_workers(tx)
+    await notify_workers(tx)
 
 
-async def tell_workers(tx: Transaction) -> None:
+async def notify_workers(tx: Transaction) -> None:
     """Notify all workers on commit to check every lane."""
-    await SQL.tell_workers(tx.connection)
+    await SQL.notify_workers(tx.connection)
 
 
 async def seconds_to_next(tx: Transaction) -> float | None:
@@ -193,12 +193,12 @@ async def save(tx: Transaction, ended: Sequence[MessageUpdate]) -> None:
     """Write the updates that the rules decided on."""
     await SQL.save_messages(
         tx.connection,
-        message_ids=[each.message_id for each in ended],
-        states=[each.state.value for each in ended],
-        reasons=[each.reason for each in ended],
-        due=[each.due for each in ended],
-        over=[each.over for each in ended],
-        retries=[each.retry_context for each in ended],
+        message_ids=[message.message_id for message in ended],
+        states=[message.state.value for message in ended],
+        reasons=[message.reason for message in ended],
+        due=[message.due for message in ended],
+        over=[message.over for message in ended],
+        retries=[message.retry_context for message in ended],
     )
 
 

@@ -30,13 +30,13 @@ async def between(
     rows = _BETWEEN[kind](
         tx.connection, first=first, last=last, suffix=suffix, size=size, **_limits(kind, reach)
     )
-    return [_found(row) async for row in rows]
+    return [_found_id(row) async for row in rows]
 
 
 async def newest(tx: Transaction, kind: IdKind, reach: Reach) -> FoundId | None:
     """Return the most recently created visible one, or None."""
     row = await _NEWEST[kind](tx.connection, **_limits(kind, reach))
-    return None if row is None else _found(row)
+    return None if row is None else _found_id(row)
 
 
 def _limits(kind: IdKind, reach: Reach) -> dict[str, Any]:
@@ -45,5 +45,5 @@ def _limits(kind: IdKind, reach: Reach) -> dict[str, Any]:
     return {"apps": reach.apps, **customers}
 
 
-def _found(row: Any) -> FoundId:
+def _found_id(row: Any) -> FoundId:
     return FoundId(id=str(row["id"]), name=row["name"])

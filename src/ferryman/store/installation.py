@@ -87,9 +87,9 @@ async def accept_offer(
     )
 
 
-async def cut_off(tx: Transaction, app_id: UUID) -> None:
+async def remove_credentials(tx: Transaction, app_id: UUID) -> None:
     """Remove all secrets and registered webhooks of an app."""
-    await SQL.cut_off(tx.connection, app_id=app_id, now=tx.now)
+    await SQL.remove_credentials(tx.connection, app_id=app_id, now=tx.now)
 
 
 def _installation(tx: Transaction, row: Any) -> Installation:

@@ -56,4 +56,4 @@ async def reset(tx: Transaction, more: Mapping[UUID, int | None]) -> None:
     await SQL.reset_messages(
         tx.connection, message_ids=list(more), more=list(more.values()), now=tx.now
     )
-    await SQL.tell_workers(tx.connection)
+    await SQL.notify_workers(tx.connection)

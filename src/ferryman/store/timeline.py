@@ -25,9 +25,9 @@ async def add(tx: Transaction, entries: Sequence[TimelineRow]) -> None:
     """Append entries, of any transfers, in this order."""
     await SQL.write_entries(
         tx.connection,
-        transfer_ids=[each.transfer_id for each in entries],
-        kinds=[each.kind for each in entries],
-        data=[msgspec.json.encode(each.data).decode() for each in entries],
+        transfer_ids=[entry.transfer_id for entry in entries],
+        kinds=[entry.kind for entry in entries],
+        data=[msgspec.json.encode(entry.data).decode() for entry in entries],
         now=tx.now,
     )
 

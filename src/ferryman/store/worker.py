@@ -15,17 +15,17 @@ from ferryman.store.message import StoredMessage, stored_message
 async def record_heartbeat(tx: Transaction, worker_id: UUID, metrics: Sequence[Series]) -> None:
     """Record that the worker is alive and keeps its claims; ``metrics`` are its own."""
     counted = msgspec.json.encode(metrics).decode()
-    await SQL.see_worker(tx.connection, worker_id=worker_id, metrics=counted)
+    await SQL.record_worker(tx.connection, worker_id=worker_id, metrics=counted)
 
 
 async def remove(tx: Transaction, worker_id: UUID) -> None:
     """Remove a worker that shut down."""
-    await SQL.forget_worker(tx.connection, worker_id=worker_id)
+    await SQL.remove_worker(tx.connection, worker_id=worker_id)
 
 
 async def record_error(tx: Transaction, worker_id: UUID, error: str | None) -> None:
     """Set or clear the error of a live worker; the time of its first failure is kept."""
-    await SQL.tell_of_worker(tx.connection, worker_id=worker_id, error=error, now=tx.now)
+    await SQL.report_worker_error(tx.connection, worker_id=worker_id, error=error, now=tx.now)
 
 
 async def alive(tx: Transaction, silence: timedelta) -> Workers:
@@ -39,9 +39,9 @@ async def alive(tx: Transaction, silence: timedelta) -> Workers:
     return Workers(len(rows), tuple(failing), silence)
 
 
-async def seen(tx: Transaction) -> dict[UUID, datetime]:
+async def last_heartbeats(tx: Transaction) -> dict[UUID, datetime]:
     """Return when each worker was seen last, by the clock of the database."""
-    return {row["worker_id"]: row["seen_at"] async for row in SQL.workers_seen(tx.connection)}
+    return {row["worker_id"]: row["seen_at"] async for row in SQL.worker_heartbeats(tx.connection)}
 
 
 async def orphans(
@@ -52,7 +52,7 @@ async def orphans(
     The messages are locked.
     """
     if silent:
-        await SQL.forget_silent_workers(
+        await SQL.remove_silent_workers(
             tx.connection, worker_ids=list(silent), seen=list(silent.values())
         )
     return [stored_message(row) async for row in SQL.orphaned_messages(tx.connection, size=size)]
@@ -64,9 +64,9 @@ async def unheld(tx: Transaction, worker_id: UUID, held: Collection[UUID]) -> li
     return [stored_message(row) async for row in rows]
 
 
-async def give_back(tx: Transaction, worker_id: UUID, message_id: UUID, number: int) -> None:
+async def release_message(tx: Transaction, worker_id: UUID, message_id: UUID, number: int) -> None:
     """Undo the claim for attempt ``number`` if it is still this worker's: it never started."""
-    await SQL.give_back_message(
+    await SQL.release_message(
         tx.connection, worker_id=worker_id, message_id=message_id, number=number
     )
 

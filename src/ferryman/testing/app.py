@@ -67,7 +67,7 @@ def based_at(registration: AppRegistration, base_url: str) -> AppRegistration:
 
 def _remotes_at(manifest: dict[str, Any], base_url: str) -> dict[str, Any]:
     remotes = manifest.get("remotes")
-    moved = [{**each, "baseUrl": base_url} for each in remotes] if remotes else remotes
+    moved = [{**remote, "baseUrl": base_url} for remote in remotes] if remotes else remotes
     return {**manifest, "remotes": moved}
 
 

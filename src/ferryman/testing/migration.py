@@ -136,17 +136,17 @@ def assert_settled(
     for handlers that do nothing important after the acknowledgement.
     """
     __tracebackhide__ = True
-    wanted = TransferStatus(status)
-    if not wanted.final:
+    expected = TransferStatus(status)
+    if not expected.final:
         raise ValueError(f"{status} is not how a transfer ends")
     if within:
         with suppress(AssertionError):  # said better below
             migration.wait(lambda each: each.status.final, within)
     view, explanation = migration.view, migration.explanation
     late = late_failure(explanation)
-    if view.status is wanted and (late is None or allow_failed_attempts):
+    if view.status is expected and (late is None or allow_failed_attempts):
         return
-    if view.status is wanted and late is not None:
+    if view.status is expected and late is not None:
         raise AssertionError(
             f"{result_line(view)}, but {late.found}. {late.fix} If that is intended: "
             "assert_settled(..., allow_failed_attempts=True)."
@@ -154,9 +154,9 @@ def assert_settled(
     link = first_broken(explanation)
     why = f"\n{link_line(link, broken=True)}" if link is not None else ""
     if view.status.final:
-        raise AssertionError(f"expected {wanted}, found {result_line(view)}{why}")
+        raise AssertionError(f"expected {expected}, found {result_line(view)}{why}")
     raise AssertionError(
-        f"expected {wanted}, found a transfer that is still running: {result_line(view)}. "
+        f"expected {expected}, found a transfer that is still running: {result_line(view)}. "
         "Nothing more is due now; platform.advance(...) moves time to retries, "
         f"migration.settle() to the end.{why}"
     )

@@ -106,7 +106,11 @@ class TestPlatform:
         running = keep(self.data_dir, self.url, registration, credentials)
         app = self._latest = TestApp(root, registration.kind, running)
         # The platform keeps one app of a key and environment: this one takes another's place.
-        self._apps = {key: each for key, each in self._apps.items() if not app.replaces(each)}
+        self._apps = {
+            key: registered
+            for key, registered in self._apps.items()
+            if not app.replaces(registered)
+        }
         return app
 
     def app(self, folder: Path, options: Mapping[str, str]) -> TestApp:

@@ -74,7 +74,7 @@ def ferryman_app(
     if marker is not None:
         options = dict(marker.kwargs)
         if marker.args:
-            folder = _found(request, marker.args[0])
+            folder = _resolved(request, marker.args[0])
     return ferryman_platform.app(folder.resolve(), options)
 
 
@@ -92,7 +92,7 @@ def ferryman_migration(
     what: dict[str, Any] = dict(marker.kwargs)
     for name in ("files", "mappings", "plan"):
         if isinstance(what.get(name), str | Path):
-            what[name] = _found(request, what[name])
+            what[name] = _resolved(request, what[name])
     return ferryman_platform.run_migration(ferryman_app, **what)
 
 
@@ -119,7 +119,7 @@ def pytest_runtest_makereport(
     return report
 
 
-def _found(request: pytest.FixtureRequest, name: str | Path) -> Path:
+def _resolved(request: pytest.FixtureRequest, name: str | Path) -> Path:
     """Resolve the path of a marker: from the test's file, else from the root of the tests."""
     beside = request.path.parent / name
     return beside if beside.exists() else request.config.rootpath / name

@@ -24,5 +24,5 @@ def sections(platform: TestPlatform, begin: int) -> Iterator[tuple[str, str]]:
         if lines:
             yield "Ferryman: calls of apps", "\n".join(text for text, _ in lines)
     except Exception as error:  # noqa: BLE001 - reported in place of the report
-        said = platform.log.read_text(errors="replace").splitlines()[-_TAIL_LINES:]
-        yield "Ferryman: the platform does not answer", clean("\n".join([repr(error), *said]))
+        log_lines = platform.log.read_text(errors="replace").splitlines()[-_TAIL_LINES:]
+        yield "Ferryman: the platform does not answer", clean("\n".join([repr(error), *log_lines]))

@@ -86,8 +86,8 @@ def fields_of(installation: InstallationView | None) -> dict[str, object]:
     call = installation.last_call
     answer = None
     if call is not None:
-        said = f"answered {call.status}" if call.status is not None else "no answer"
-        answer = f"{call.event} at {instant(call.at)}: {said if call.error else 'accepted'}"
+        reply = f"answered {call.status}" if call.status is not None else "no answer"
+        answer = f"{call.event} at {instant(call.at)}: {reply if call.error else 'accepted'}"
         if call.error:
             answer += f"\n{call.error}"
     return {

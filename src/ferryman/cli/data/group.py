@@ -60,10 +60,10 @@ def list_files(
     with Migration(*session.access) as migration:
         files = migration.get_app_data_list(transfer).result
     if session.as_json:
-        print_document([{"key": each.key, "label": each.label} for each in files])
+        print_document([{"key": file.key, "label": file.label} for file in files])
         return
-    for each in files:
-        typer.echo(f"{each.key}  {clean(each.label or '')}".rstrip())
+    for file in files:
+        typer.echo(f"{file.key}  {clean(file.label or '')}".rstrip())
 
 
 @command(app, "get")
@@ -92,7 +92,7 @@ def get(
     with session.transport(bandwidth) as transport:
         if output is not None and (output.is_file() or not output.exists()):
             source = RemoteFile(transport.exchange, key)
-            transport.run(source.look())
+            transport.run(source.fetch_facts())
             with watched(f"Reading {key}", source.size, as_json=as_json) as meter:
                 downloaded = download_file(transport, source, output, on_progress=meter)
             if as_json:

@@ -44,7 +44,7 @@ def verify(
     The platform does the reading. The exit status is 0 only if every file is as it was accepted.
     """
     transfer = session.resolve(IdKind.TRANSFER, transfer)
-    kept = None if manifest is None else _kept(read_manifest(manifest), transfer)
+    kept = None if manifest is None else _kept_files(read_manifest(manifest), transfer)
     with session.admin.transfers.verify(transfer) as chunks:
         end = _follow(_decoded(chunks), kept, as_json=session.as_json)
     raise typer.Exit(0 if isinstance(end, ProofEnd) and not end.differences else 1)
@@ -90,13 +90,13 @@ def _storage(view: StorageView) -> str:
 Kept = dict[str, ManifestFile]
 
 
-def _kept(manifest: TransferManifest, transfer: str) -> Kept:
+def _kept_files(manifest: TransferManifest, transfer: str) -> Kept:
     """Return the files of the manifest by key."""
     if manifest.transfer.transfer_id != transfer:
         raise refusals.command.MANIFEST_OF_ANOTHER(
             transfer=transfer, found=manifest.transfer.transfer_id
         )
-    return {each.key: each for each in manifest.files}
+    return {file.key: file for file in manifest.files}
 
 
 def _decoded(chunks: Iterator[bytes]) -> Iterator[ProofLine]:
@@ -148,7 +148,7 @@ def _compared(proof: FileProof, kept: ManifestFile | None) -> FileProof:
     differences = list(proof.differences)
     if kept is None:
         differences.append("the manifest does not have it")
-    elif proof.size is not None and not _is_kept(proof, kept):
+    elif proof.size is not None and not _matches_kept(proof, kept):
         digests = f"sha256 {kept.sha256}, partsSha256 {kept.parts_sha256}"
         differences.append(f"the manifest has {kept.size} bytes, {digests}")
     outcome = proof.outcome
@@ -157,10 +157,10 @@ def _compared(proof: FileProof, kept: ManifestFile | None) -> FileProof:
     return msgspec.structs.replace(proof, outcome=outcome, differences=differences)
 
 
-def _is_kept(proof: FileProof, kept: ManifestFile) -> bool:
+def _matches_kept(proof: FileProof, kept: ManifestFile) -> bool:
     """Compare the digests that both have; a file has the same ones for ever, one at least."""
     pairs = ((proof.sha256, kept.sha256), (proof.parts_sha256, kept.parts_sha256))
-    known = [read == wanted for read, wanted in pairs if read and wanted]
+    known = [read == expected for read, expected in pairs if read and expected]
     return proof.size == kept.size and bool(known) and all(known)
 
 

@@ -67,7 +67,7 @@ def environment(running: Running, data_dir: Path, operator_token: str) -> dict[s
     }
 
 
-class Command:
+class ChildCommand:
     """A running command."""
 
     def __init__(self, process: "subprocess.Popen[bytes]") -> None:
@@ -98,13 +98,13 @@ class Command:
 
 
 @contextmanager
-def started(words: Sequence[str], env: dict[str, str]) -> Iterator[Command]:
+def started(words: Sequence[str], env: dict[str, str]) -> Iterator[ChildCommand]:
     """Run it with our standard streams, and forward signals to it."""
     try:
         process = subprocess.Popen(words, env={**os.environ, **env})
     except OSError as failure:
         _not_started(words[0], failure.strerror or str(failure), _NOT_EXECUTABLE)
-    command = Command(process)
+    command = ChildCommand(process)
     before = {number: signal.signal(number, command.pass_on) for number in _PASSED_ON}
     try:
         yield command

@@ -19,7 +19,7 @@ from ferryman.cli.doctor import Served
 from ferryman.cli.output.lines import LineOptions, Lines, joined
 from ferryman.cli.output.printing import refuse
 from ferryman.client.text import Line, refusal_facts
-from ferryman.devtools.console import check_installed, leave, reported_steps
+from ferryman.devtools.console import check_installed, exit_on_signal, reported_steps
 from ferryman.devtools.dev import folder as dev_folder
 from ferryman.errors import PlatformError
 
@@ -84,7 +84,7 @@ def dev(
     console = Console(highlight=False, soft_wrap=True, stderr=bool(words))
     lines = shown.lines(result=False)
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, leave)
+        signal.signal(number, exit_on_signal)
     try:
         check_installed()
         check_start(folder, environment, descriptor)
@@ -142,12 +142,12 @@ def _run(
     first = not (data_dir / "postgres").exists()
 
     def show(lines: Sequence[Line], loud: Collection[str] = _LOUD) -> None:
-        told = [each for each in lines if each[1] in loud or not shown.quiet]
-        if told:
+        shown_lines = [line for line in lines if line[1] in loud or not shown.quiet]
+        if shown_lines:
             if words and console.is_terminal:
                 # The command may be drawing a bar there, which it draws again below.
                 console.control(_CLEARED)
-            console.print(joined(told))
+            console.print(joined(shown_lines))
 
     with Children(data_dir / "processes") as children, ExitStack() as stack:
         with reported_steps(quiet=shown.quiet) as step:
@@ -184,7 +184,13 @@ def _run(
         show([*greeting, *without_sandbox(direct), *findings], _WRONG)
         command = status = None
         while True:
-            show([*app.refresh(), *log.news(), *(() if injection is None else injection.news())])
+            show(
+                [
+                    *app.refresh(),
+                    *log.new_lines(),
+                    *(() if injection is None else injection.new_lines()),
+                ]
+            )
             children.check()
             if injection is not None:
                 injection.check()

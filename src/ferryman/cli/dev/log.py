@@ -55,16 +55,16 @@ class Log:
         self._begun = False
         self._printed: dict[tuple[object, object], Printed] = {}
 
-    def news(self) -> Iterator[Line]:
+    def new_lines(self) -> Iterator[Line]:
         """Yield new lines and their styles, in the order in which they became known."""
         self._find()
         yield from self._of_platform()
         # One transfer after the other; a heading separates their lines.
-        for news in sorted(self._arrived(), key=lambda each: each.transfer_id):
-            if news.failure is not None:
-                yield clean(f"no longer following {news.transfer_id}: {news.failure}"), "red"
-            elif news.entry is not None:
-                yield from self._told(news.transfer_id, news.entry)
+        for update in sorted(self._arrived(), key=lambda each: each.transfer_id):
+            if update.failure is not None:
+                yield clean(f"no longer following {update.transfer_id}: {update.failure}"), "red"
+            elif update.entry is not None:
+                yield from self._entry_lines(update.transfer_id, update.entry)
         yield from self._lines.due(time.monotonic())
 
     def _arrived(self) -> Iterator[TimelineUpdate]:
@@ -85,7 +85,7 @@ class Log:
                     start_following(self._patient, transfer.transfer_id, self._inbox)
         self._begun = True
 
-    def _told(self, transfer_id: str, entry: TimelineEntry) -> Iterator[Line]:
+    def _entry_lines(self, transfer_id: str, entry: TimelineEntry) -> Iterator[Line]:
         ended = entry.kind in ("attempt.delivered", "attempt.failed")
         if ended:
             yield from self._of_platform()  # what its function printed comes before
@@ -106,8 +106,10 @@ class Log:
             view = self._admin.messages.get(str(which[0]))
         except ClientError:
             return
-        said = [each.output for each in view.attempts if each.number == which[1] and each.output]
-        rest = rest_of([line for text in said for line in text.splitlines()], printed)
+        outputs = [
+            tried.output for tried in view.attempts if tried.number == which[1] and tried.output
+        ]
+        rest = rest_of([line for text in outputs for line in text.splitlines()], printed)
         yield from self._output(rest, transfer_id, attempt.get("target"))
 
     def _of_platform(self) -> Iterator[Line]:
@@ -118,9 +120,11 @@ class Log:
                 case "function.printed":
                     yield from self._live(entry)
                 case "function.failed_late":
-                    said = f"late      {entry.get('function')} failed after it had returned"
-                    yield clean(said), "red"
-                    yield from ((f"{INDENT}  | {clean(line)}", "dim") for line in _said(entry))
+                    text = f"late      {entry.get('function')} failed after it had returned"
+                    yield clean(text), "red"
+                    yield from (
+                        (f"{INDENT}  | {clean(line)}", "dim") for line in _output_lines(entry)
+                    )
                 case "request.answered" if is_call(entry):
                     key, line = call_line(entry, short=self._lines.short)
                     if line[1] or not self._beside:
@@ -152,5 +156,5 @@ def rest_of(lines: list[str], printed: Printed) -> list[str]:
     return lines[-_LAST_LINES:] if printed.size >= _LIVE_BYTES else []
 
 
-def _said(entry: Mapping[str, Any]) -> list[str]:
+def _output_lines(entry: Mapping[str, Any]) -> list[str]:
     return str(entry.get("said") or "").splitlines()

@@ -17,7 +17,7 @@ from ferryman.cli.faults.trials import chosen_test, trial_of
 from ferryman.cli.migrate.plan import Containers, Mappings, PlanFile
 from ferryman.cli.output.printing import print_json, refuse
 from ferryman.client.text import refusal_facts
-from ferryman.devtools.console import check_installed, leave
+from ferryman.devtools.console import check_installed, exit_on_signal
 from ferryman.devtools.migrate.export import left_out_text
 from ferryman.devtools.migrate.plan import FILE
 from ferryman.devtools.migrate.request import chosen_export, plan_at
@@ -129,7 +129,7 @@ def run_handler(
     app are shown, and the first is written to a file. It is 2 if nothing could be tested.
     """
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, leave)
+        signal.signal(number, exit_on_signal)
     try:
         check_installed()
         given = plan_at(plan)
@@ -191,7 +191,7 @@ async def _test(trial: "Trial", work: Path, task: Task) -> bool:
             def progress(fault_plan: Any, number: int) -> None:
                 status.update(f"{number} of {task.budget}: {report.spelled(fault_plan)}")
 
-            failures = await _found(runner, task, progress)
+            failures = await _failures(runner, task, progress)
     if failures and task.save is not None:
         save(task.save, failures[0], task.seed)
     if task.as_json:
@@ -201,7 +201,7 @@ async def _test(trial: "Trial", work: Path, task: Task) -> bool:
     return not failures
 
 
-async def _found(runner: "TrialRunner", task: Task, progress: Any) -> "tuple[Failure, ...]":
+async def _failures(runner: "TrialRunner", task: Task, progress: Any) -> "tuple[Failure, ...]":
     from ferryman.devtools.faults.search import search, shrink, try_plan
 
     if task.given is None:

@@ -22,8 +22,8 @@ def spelled(plan: "FaultPlan") -> str:
 def calm_line(calm: "Observation") -> str:
     """Return the results of the calm runs, and the calls refused in the first of them."""
     events, calls = len(calm.sent), calm.counts.get("any", 0)
-    said = "" if calm.state is None else f", {len(calm.state.splitlines())} lines of state"
-    line = f"Two calm runs: {calm.status.value}, {events} events, {calls} calls{said}."
+    state = "" if calm.state is None else f", {len(calm.state.splitlines())} lines of state"
+    line = f"Two calm runs: {calm.status.value}, {events} events, {calls} calls{state}."
     if calm.refused:
         line += f"\nRefused in the calm run: {', '.join(map(str, calm.refused))}."
     return clean(line)
@@ -41,14 +41,14 @@ def text(calm: "Observation", finds: "Sequence[Failure]", runs: int, save: Path 
         else:
             head = "It also fails under these" if number else "The handler fails under these faults"
         parts += ["", f"{head}:"] if number else [f"{unseen}{head} ({runs} runs):"]
-        parts += _told(calm, failure)
+        parts += _explained(calm, failure)
     if save is not None:
         what = "The first is written" if len(finds) > 1 else "Written"
         parts += ["", f"{what} to {save}; to run it again: --replay {save}"]
     return clean("\n".join(parts))
 
 
-def _told(calm: "Observation", failure: "Failure") -> list[str]:
+def _explained(calm: "Observation", failure: "Failure") -> list[str]:
     from ferryman.domain.fault_plan import words
 
     parts = [f"  {n}. {words(step)}  [{step}]" for n, step in enumerate(failure.plan, 1)]
@@ -73,7 +73,8 @@ def failure_document(failure: "Failure") -> dict[str, Any]:
         "harmless": failure.harmless,
         "steps": [words(step) for step in failure.plan],
         "complaints": [
-            {"kind": each.kind, "what": each.what, "fix": each.fix} for each in failure.complaints
+            {"kind": complaint.kind, "what": complaint.what, "fix": complaint.fix}
+            for complaint in failure.complaints
         ],
         "timeline": _lines(failure),
     }
@@ -86,7 +87,7 @@ def document(calm: "Observation", finds: "Sequence[Failure]", runs: int) -> dict
         "runs": runs,
         "stateCompared": calm.state is not None,
         "refusedInCalmRun": [
-            {"call": each.call, "status": each.status, "code": each.code} for each in calm.refused
+            {"call": call.call, "status": call.status, "code": call.code} for call in calm.refused
         ],
         "finds": [
             {

@@ -201,7 +201,7 @@ def _watch(
     going = any(not view.status.final for view in views)
     if going and admin.clock.get().frozen:
         typer.echo("Time is frozen: move it with `ferryman clock`, or use --settle.", err=True)
-    said: set[tuple[str, str]] = set()
+    announced: set[tuple[str, str]] = set()
 
     def who(view: TransferView) -> str:
         return (view.transfer_name or lines.id(view.transfer_id)) if len(views) > 1 else ""
@@ -212,8 +212,8 @@ def _watch(
             return None
         for transfer_id in ids:
             link = first_broken(admin.transfers.explain(transfer_id))
-            if link is not None and (transfer_id, link.cause or link.name) not in said:
-                said.add((transfer_id, link.cause or link.name))
+            if link is not None and (transfer_id, link.cause or link.name) not in announced:
+                announced.add((transfer_id, link.cause or link.name))
                 text = lines.words(link_line(link, broken=True))
                 if not as_json:
                     return text

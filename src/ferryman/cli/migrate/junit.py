@@ -44,7 +44,7 @@ class JUnitCase:
         return self.ended is not None and (self.ended is not self.expect or bool(self.complaint))
 
     @property
-    def said(self) -> str:
+    def reason(self) -> str:
         """Return in one line why it failed."""
         if self.ended is self.expect:
             return f"ended as {self.ended}, but {self.complaint}"
@@ -69,7 +69,7 @@ def write_report(file: Path, case: JUnitCase) -> None:
         first = case.error.partition("\n")[0]
         ET.SubElement(test, "error", {"message": _text(first)}).text = _text(case.error)
     elif case.failed:
-        facts = {"message": _text(case.said)}
+        facts = {"message": _text(case.reason)}
         ET.SubElement(test, "failure", facts).text = _text(case.output)
     if case.output:
         ET.SubElement(test, "system-out").text = _text(case.output)

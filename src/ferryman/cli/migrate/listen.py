@@ -82,7 +82,7 @@ class Listening:
                 raise self._failure
             # A listener with definitions splits the transfer.
             view = self._admin.migrations.get(self._migration_id)
-            yield [each.transfer_id for each in view.transfers]
+            yield [transfer.transfer_id for transfer in view.transfers]
         except KeyboardInterrupt:
             cancel_all(self._admin, self._migration_id)
             raise
@@ -130,10 +130,10 @@ class Listening:
 def cancel_all(admin: AdminClient, migration_id: str) -> None:
     """Cancel the transfers of a migration that are not settled."""
     with contextlib.suppress(ClientError):
-        for each in admin.migrations.get(migration_id).transfers:
-            if not each.status.final:
-                admin.transfers.cancel(each.transfer_id)
-                typer.echo(f"Cancelled {each.transfer_id}.", err=True)
+        for transfer in admin.migrations.get(migration_id).transfers:
+            if not transfer.status.final:
+                admin.transfers.cancel(transfer.transfer_id)
+                typer.echo(f"Cancelled {transfer.transfer_id}.", err=True)
 
 
 def _from_listener(error: BaseException) -> BaseException:

@@ -89,8 +89,8 @@ class JavaListening:
         while time.monotonic() < limit:
             # A listener with definitions splits the transfer.
             transfers = self._admin.migrations.get(self._migration_id).transfers
-            if any(each.status is not TransferStatus.READY for each in transfers):
-                return [each.transfer_id for each in transfers]
+            if any(transfer.status is not TransferStatus.READY for transfer in transfers):
+                return [transfer.transfer_id for transfer in transfers]
             if (status := process.poll()) is not None:
                 raise refusals.command.JAVA_LISTENER_NOT_LOADED(
                     target=self._listener, status=status
@@ -122,7 +122,7 @@ class JavaListening:
             page = self._admin.transfers.list(
                 None, _MOST_LEFT, status=status, app=self._app.cloud_app_key
             )
-            for each in page.items:
-                if each.migration_details.migration_id != self._migration_id:
-                    self._say(f"Cancelling {each.transfer_id}, left by an earlier run.")
-                    self._admin.transfers.cancel(each.transfer_id)
+            for item in page.items:
+                if item.migration_details.migration_id != self._migration_id:
+                    self._say(f"Cancelling {item.transfer_id}, left by an earlier run.")
+                    self._admin.transfers.cancel(item.transfer_id)

@@ -131,16 +131,16 @@ def migration_text(view: MigrationView) -> str:
         "created": instant(view.created_at),
         "started": instant(view.started_at) or "not yet",
     }
-    named = any(each.transfer_name for each in view.transfers)
+    named = any(transfer.transfer_name for transfer in view.transfers)
     rows = (
         (
-            each.cloud_app_key,
-            each.environment,
-            *([each.transfer_name] if named else []),
-            each.status,
-            each.transfer_id,
+            transfer.cloud_app_key,
+            transfer.environment,
+            *([transfer.transfer_name] if named else []),
+            transfer.status,
+            transfer.transfer_id,
         )
-        for each in view.transfers
+        for transfer in view.transfers
     )
     name = ["NAME"] if named else []
     heads = ("APP", "ENVIRONMENT", *name, "STATUS", "TRANSFER")
@@ -149,7 +149,8 @@ def migration_text(view: MigrationView) -> str:
 
 def _row(view: MigrationView, ids: Shown) -> tuple[object, ...]:
     transfers = (
-        f"{each.cloud_app_key} ({each.environment}) {each.status}" for each in view.transfers
+        f"{transfer.cloud_app_key} ({transfer.environment}) {transfer.status}"
+        for transfer in view.transfers
     )
     return (
         ids(view.migration_id),

@@ -54,7 +54,9 @@ def load(
     if session.as_json:
         print_json(counts)
         return
-    apps = ", ".join(f"{each.cloud_app_key} ({each.environment})" for each in view.transfers)
+    apps = ", ".join(
+        f"{transfer.cloud_app_key} ({transfer.environment})" for transfer in view.transfers
+    )
     typer.echo(clean(f"{view.name}: {apps} on {view.cloud_url}"))
     typer.echo(counts_text(counts))
 
@@ -115,7 +117,7 @@ def diff(
     )
 
 
-def _missing_row(each: MissingKeys) -> tuple[object, ...]:
-    count = str(each.count) if each.exact else f"about {each.count}"
-    form = f"nearest: {each.nearest or each.expected}" if each.wrong_form else None
-    return (each.namespace, count, instant(each.asked_at), form, ", ".join(each.sample[:3]))
+def _missing_row(keys: MissingKeys) -> tuple[object, ...]:
+    count = str(keys.count) if keys.exact else f"about {keys.count}"
+    form = f"nearest: {keys.nearest or keys.expected}" if keys.wrong_form else None
+    return (keys.namespace, count, instant(keys.asked_at), form, ", ".join(keys.sample[:3]))

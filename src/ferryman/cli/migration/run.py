@@ -86,7 +86,9 @@ def _watch(
     """Watch all transfers; those that a listener's definitions add come after the first."""
     until = None if timeout is None else time.monotonic() + timeout
     ended: dict[str, TransferView] = {}
-    while new := [each for each in migration.transfers if each.transfer_id not in ended]:
+    while new := [
+        transfer for transfer in migration.transfers if transfer.transfer_id not in ended
+    ]:
         several = len(migration.transfers) > 1
 
         def show(view: TransferView, entry: TimelineEntry, several: bool = several) -> list[Line]:
@@ -94,7 +96,7 @@ def _watch(
             who = f"{view.cloud_app_key} ({view.environment}){name}" if several or name else ""
             return [] if as_json else lines.of(entry, clean(who), time.monotonic())
 
-        views = [admin.transfers.get(each.transfer_id) for each in new]
+        views = [admin.transfers.get(transfer.transfer_id) for transfer in new]
         left = None if until is None else max(0.0, until - time.monotonic())
         bars = not (as_json or lines.quiet)
         watch = TransferFollower(admin, views, show=show, bars=bars, lines=lines, timeout=left)

@@ -26,8 +26,8 @@ def shortened(entry: TimelineEntry, ids: Callable[[str], str] = short_id) -> Sho
     writer = _WRITERS.get(entry.kind)
     if writer is not None:
         return writer(_Facts(entry.data, ids))
-    said = timeline_text.sentence(entry)
-    return ShortEntry(said, (said,))
+    sentence = timeline_text.sentence(entry)
+    return ShortEntry(sentence, (sentence,))
 
 
 class _Facts:

@@ -84,7 +84,7 @@ _LEFT_OUT = {"message.created", "listener.running", "upload.begun"}
 """The lines that follow repeat it."""
 
 _ID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
-_TOLD_ERRORS = 200
+_SHOWN_ERRORS = 200
 INDENT = " " * 10
 """The indentation of text below a time."""
 
@@ -104,7 +104,7 @@ class Lines:
         self.id: Callable[[str], str] = str if full_ids else short_id
         self._fold = Fold()
         self._head = ""
-        self._told: dict[tuple[object, ...], None] = {}
+        self._shown_errors: dict[tuple[object, ...], None] = {}
 
     @property
     def quiet(self) -> bool:
@@ -123,7 +123,7 @@ class Lines:
 
     def of(self, entry: TimelineEntry, who: str, now: float) -> list[Line]:
         """Return the lines to show for an entry of the transfer ``who``, at ``now`` seconds."""
-        if not self._wanted(entry):
+        if not self._is_shown(entry):
             return []
         style = STYLES.get(entry.kind, "")
         if not self._short:
@@ -156,7 +156,7 @@ class Lines:
         """Return all that was counted."""
         return self._fold.flush()
 
-    def _wanted(self, entry: TimelineEntry) -> bool:
+    def _is_shown(self, entry: TimelineEntry) -> bool:
         if self._level is not Level.QUIET or entry.kind in _ERRORS:
             return True
         if self._result:
@@ -175,11 +175,11 @@ class Lines:
 
     def _detail(self, kind: str, short: ShortEntry) -> str:
         key = (kind, short.detail)
-        if not short.detail or key in self._told:
+        if not short.detail or key in self._shown_errors:
             return ""
-        if len(self._told) >= _TOLD_ERRORS:
-            del self._told[next(iter(self._told))]
-        self._told[key] = None
+        if len(self._shown_errors) >= _SHOWN_ERRORS:
+            del self._shown_errors[next(iter(self._shown_errors))]
+        self._shown_errors[key] = None
         return f"\n{short.detail}"
 
 

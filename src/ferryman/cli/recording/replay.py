@@ -15,7 +15,7 @@ from ferryman.cli.session import Session, Token
 from ferryman.client.admin import AdminClient
 from ferryman.client.local import kept_token
 from ferryman.client.text import clean, refusal_facts
-from ferryman.devtools.console import leave
+from ferryman.devtools.console import exit_on_signal
 from ferryman.devtools.recording.comparison import CallDifference, ComparisonReport
 from ferryman.devtools.recording.reading import Recording, opened
 from ferryman.devtools.work_folder import work_folder
@@ -60,7 +60,7 @@ def replay(
     The exit status is 0 if the app did the same, 3 if it did not.
     """
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, leave)
+        signal.signal(number, exit_on_signal)
     try:
         with opened(recording) as archive:
             if url is not None:
@@ -82,7 +82,7 @@ def replay(
     if as_json:
         print_json(report)
     else:
-        typer.echo("\n".join(map(clean, _told(report))))
+        typer.echo("\n".join(map(clean, _text(report))))
     raise typer.Exit(0 if report.same else DIFFERENT)
 
 
@@ -146,7 +146,7 @@ def _platform(folder: Path) -> Iterator[AdminClient]:
             end_database(data_dir / "postgres", _GRACE_SECONDS)
 
 
-def _told(report: ComparisonReport) -> Iterator[str]:
+def _text(report: ComparisonReport) -> Iterator[str]:
     status = report.status
     if report.same:
         calls = " and calls" if report.calls_compared else ""
@@ -156,12 +156,12 @@ def _told(report: ComparisonReport) -> Iterator[str]:
     for event in report.events:
         what = "new" if event.recorded is None else "gone" if event.replayed is None else "changed"
         yield f"event   {event.event_type} {event.message_id}: {what}"
-    for each in report.messages:
-        label = f" ({each.label})" if each.label else ""
-        yield f"event   {each.event_type} {each.message_id}{label}"
-        yield _pair(each.recorded_attempts, each.recorded_acknowledgement, "recorded")
-        yield _pair(each.replayed_attempts, each.replayed_acknowledgement, "now     ")
-        yield from (f"        | {line}" for line in (each.error or "").splitlines())
+    for message in report.messages:
+        label = f" ({message.label})" if message.label else ""
+        yield f"event   {message.event_type} {message.message_id}{label}"
+        yield _pair(message.recorded_attempts, message.recorded_acknowledgement, "recorded")
+        yield _pair(message.replayed_attempts, message.replayed_acknowledgement, "now     ")
+        yield from (f"        | {line}" for line in (message.error or "").splitlines())
     yield from map(_call, report.calls)
     yield from (f"refused {text}" for text in report.refused)
     if not report.calls_compared:
@@ -180,6 +180,6 @@ def _pair(attempts: list[str], acknowledgement: str | None, when: str) -> str:
 
 def _call(call: CallDifference) -> str:
     query = f"?{call.query}" if call.query else ""
-    said = f" {call.request[:200]}" if call.request else ""
+    request = f" {call.request[:200]}" if call.request else ""
     times = f"{call.recorded} recorded, {call.replayed} now"
-    return f"call    {call.method} {call.path}{query}{said}: {call.status}, {times}"
+    return f"call    {call.method} {call.path}{query}{request}: {call.status}, {times}"

@@ -100,11 +100,11 @@ def list_messages(
         )
 
     heads = ("MESSAGE", "TRANSFER", "EVENT", "CREATED", "ATTEMPTS", "REASON")
-    wanted = selection.request(session)
+    query = selection.request(session)
     totals: list[int] = []
 
     def fetch(after: str | None, size: int) -> MessagePage:
-        page = session.admin.messages.list_undelivered(wanted, after, size)
+        page = session.admin.messages.list_undelivered(query, after, size)
         totals.extend([] if page.total is None else [page.total])
         return page
 
@@ -134,8 +134,8 @@ def redeliver(
         view = session.admin.messages.redeliver(message)
         _show(session, view)
         return
-    wanted = selection.request(session)
-    answer = session.admin.messages.redeliver_all(wanted)
+    query = selection.request(session)
+    answer = session.admin.messages.redeliver_all(query)
     if session.as_json:
         print_json(answer)
     else:
@@ -204,7 +204,7 @@ def attempt_line(attempt: AttemptView) -> str:
         None if attempt.status is None else f"HTTP {attempt.status}",
     )
     line = f"attempt {attempt.number}, {instant(attempt.started_at)}: {attempt.outcome}"
-    said = ", ".join([line, *(fact for fact in facts if fact)])
+    line_text = ", ".join([line, *(fact for fact in facts if fact)])
     error = f": {attempt.error.rstrip()}" if attempt.error else ""
     output = f"\noutput: {attempt.output.rstrip()}" if attempt.output else ""
-    return clean(f"{said}{error}{output}").replace("\n", "\n    ")
+    return clean(f"{line_text}{error}{output}").replace("\n", "\n    ")

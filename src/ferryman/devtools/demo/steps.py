@@ -102,11 +102,11 @@ class DemoPlan:
 
     def begin(self) -> State:
         """Start the migration, or find the one that is running, and return its ids."""
-        state = self._kept()
+        state = self._saved_state()
         view = self.transfer(state.transfer_id) if state else None
         if state is None or view is None or failed(view):
             state = self._create()
-            self._keep(state)
+            self._save_state(state)
             view = self.transfer(state.transfer_id)
         if view.status is TransferStatus.READY:
             migration_id = view.migration_details.migration_id
@@ -118,12 +118,12 @@ class DemoPlan:
         """Return the current view of the transfer."""
         return self._admin.transfers.get(transfer_id)
 
-    def _kept(self) -> State | None:
+    def _saved_state(self) -> State | None:
         if not self._file.exists():
             return None
         return msgspec.json.decode(self._file.read_bytes(), type=State)
 
-    def _keep(self, state: State) -> None:
+    def _save_state(self, state: State) -> None:
         draft = self._file.with_suffix(".draft")
         draft.touch(mode=0o600)  # it holds a token
         draft.write_bytes(msgspec.json.encode(state))

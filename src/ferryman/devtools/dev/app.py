@@ -108,9 +108,9 @@ class DevApp:
                     errors += 1
                     yield finding_text(finding), "red"
                     continue
-                said = msgspec.structs.replace(finding, line=None)
-                self._warnings.add(said)
-                if said not in before:
+                reported = msgspec.structs.replace(finding, line=None)
+                self._warnings.add(reported)
+                if reported not in before:
                     yield finding_text(finding), "yellow"
             yield self._register(), "bold"
         except PlatformError as refused:

@@ -47,9 +47,9 @@ def call_line(entry: Mapping[str, Any], *, short: bool) -> tuple[tuple[object, .
     milliseconds = round(1000 * entry.get("seconds", 0))
     who = entry.get("app") or "an unknown app"
     what = f"{entry.get('method')} {_shortened(route) if short else route}"
-    said = f"call      {what}: {status} in {milliseconds} ms"
-    said += "" if short and entry.get("app") else f", by {who}"
-    return ("call", what, status, who), (clean(said), "" if status == 200 else "red")
+    text = f"call      {what}: {status} in {milliseconds} ms"
+    text += "" if short and entry.get("app") else f", by {who}"
+    return ("call", what, status, who), (clean(text), "" if status == 200 else "red")
 
 
 def _shortened(route: str) -> str:

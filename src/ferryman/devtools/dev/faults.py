@@ -31,7 +31,7 @@ class DevFaults:
         self._data_dir = data_dir
         self.url = url
         self._proxy_url = proxy_url
-        self._said: SimpleQueue[str] = SimpleQueue()
+        self._lines: SimpleQueue[str] = SimpleQueue()
         self._failure: BaseException | None = None
         self._ready = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -69,11 +69,11 @@ class DevFaults:
         if not self._thread.is_alive() or not self._ready.is_set():
             raise refusals.fault.INJECTION_ENDED()
 
-    def news(self) -> Iterator[Line]:
+    def new_lines(self) -> Iterator[Line]:
         """Return the faults that struck since the last call."""
         try:
             while True:
-                yield clean(f"fault     {self._said.get_nowait()}"), "magenta"
+                yield clean(f"fault     {self._lines.get_nowait()}"), "magenta"
         except Empty:
             return
 
@@ -112,7 +112,7 @@ class DevFaults:
         if database is None:
             database = await asyncio.to_thread(EmbeddedPostgres(self._data_dir).start)
         async with build(settings, database) as built, AsyncExitStack() as stack:
-            faults = FaultRun(self._plan, seed=self._seed or 0, say=self._said.put)
+            faults = FaultRun(self._plan, seed=self._seed or 0, say=self._lines.put)
             environment = await assemble(stack, built, database, self.url, faults)
             environment.scheduler.open()
             self._ready.set()

@@ -134,7 +134,7 @@ def _bare_javascript(text: str) -> str:
 
 
 def _handlers(folder: Path, manifest: Location) -> dict[str, Handler]:
-    names = {each.get("handler").text for each in manifest.get("modules", "function").items()}
+    names = {module.get("handler").text for module in manifest.get("modules", "function").items()}
     return {name: _handler(folder, name) for name in sorted(names) if HANDLER.fullmatch(name)}
 
 

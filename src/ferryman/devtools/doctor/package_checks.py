@@ -74,10 +74,10 @@ def package(seen: AppSnapshot) -> Iterator[Finding]:
         )
     if not isinstance(seen.package, Location):
         return
-    wanted = re.compile(rf"[\"']{_STAND_IN}[\"']")
-    user = next((s for s in seen.sources if not s.python and wanted.search(s.text)), None)
+    pattern = re.compile(rf"[\"']{_STAND_IN}[\"']")
+    user = next((s for s in seen.sources if not s.python and pattern.search(s.text)), None)
     if user and not _declared(seen.package, _STAND_IN):
-        match = wanted.search(user.text)
+        match = pattern.search(user.text)
         yield warning(
             "dependency_not_declared",
             user.where(match.start() if match else 0),

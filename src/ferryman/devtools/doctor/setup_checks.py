@@ -93,15 +93,15 @@ def app_keys(seen: AppSnapshot) -> Iterator[Finding]:
 
 def listener_keys(seen: AppSnapshot) -> Iterator[Finding]:
     """Check that the listener is for the server app that the plan names."""
-    wanted = {keys.server_app for keys in seen.keys} - {None}
-    for source in seen.sources if wanted else ():
+    app_keys_used = {keys.server_app for keys in seen.keys} - {None}
+    for source in seen.sources if app_keys_used else ():
         match = _LISTENER_KEY.search(source.text) if source.python else None
-        if match and match[1] not in wanted:
+        if match and match[1] not in app_keys_used:
             yield error(
                 "server_key_mismatch",
                 source.where(match.start(1)),
                 f"The listener is for {match[1]!r}, but the plan is for "
-                f"{' and '.join(sorted(map(repr, wanted)))}.",
+                f"{' and '.join(sorted(map(repr, app_keys_used)))}.",
                 why="An agent only gets transfers of its own server app; it would wait forever.",
                 fix="Write the same key in both places.",
             )

@@ -53,7 +53,7 @@ class AppKeys:
 
 def sent(trigger: Location) -> list[Location]:
     """Return the events of a trigger, except those that Ferryman never sends."""
-    return [each for each in trigger.get("events").items() if each.text not in UNSENT_EVENTS]
+    return [event for event in trigger.get("events").items() if event.text not in UNSENT_EVENTS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ class AppSnapshot:
 
     def _used(self, member: str, place: Iterable[str]) -> list[Location]:
         named = {trigger.get(member).text for trigger in self.migration_triggers()}
-        return [each for each in self.entries(*place) if each.get("key").text in named - {""}]
+        return [entry for entry in self.entries(*place) if entry.get("key").text in named - {""}]
 
     def matches(self, find: Callable[[SourceFile], bool]) -> bool:
         """Return whether ``find`` is true for any source."""

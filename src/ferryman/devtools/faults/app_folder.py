@@ -59,14 +59,14 @@ def restore(source: Path, work: Path) -> None:
 
 def _restore(source: Path, work: Path, roots: tuple[Path, Path]) -> None:
     work.mkdir(parents=True, exist_ok=True)
-    wanted = {entry.name: entry for entry in _entries(source)}
+    entries = {entry.name: entry for entry in _entries(source)}
     links = {
-        name: link_target for name, entry in wanted.items() if (link_target := _link(entry, roots))
+        name: link_target for name, entry in entries.items() if (link_target := _link(entry, roots))
     }
     for entry in work.iterdir():
-        if entry.name not in wanted or _unlike(entry, wanted[entry.name], links.get(entry.name)):
+        if entry.name not in entries or _unlike(entry, entries[entry.name], links.get(entry.name)):
             _remove(entry)
-    for name, entry in wanted.items():
+    for name, entry in entries.items():
         target = work / name
         if name in links:
             if not target.is_symlink():
@@ -91,10 +91,10 @@ def _entries(folder: Path) -> Iterator[Path]:
     return (entry for entry in folder.iterdir() if entry.name not in _LEFT_OUT)
 
 
-def _unlike(entry: Path, wanted: Path, link: Path | None) -> bool:
+def _unlike(entry: Path, original: Path, link: Path | None) -> bool:
     if link is not None or entry.is_symlink():
         return not entry.is_symlink() or link is None or entry.readlink() != link
-    return entry.is_dir() != wanted.is_dir()
+    return entry.is_dir() != original.is_dir()
 
 
 def _same(entry: Path, target: Path) -> bool:

@@ -173,7 +173,7 @@ class DeliveryScheduler:
         barrier = Barrier({copy.number for _, _, copy in copies})
         for waiting_, delivery_, copy in copies:
             copy.barrier = barrier
-            self._tell(copy.name, delivery_, alone=len(copies) == 1, ghost=waiting_ is None)
+            self._record(copy.name, delivery_, alone=len(copies) == 1, ghost=waiting_ is None)
         outcomes = await asyncio.gather(
             *(self._make(what, copy, ghost=waiting is None) for waiting, what, copy in copies)
         )
@@ -187,7 +187,7 @@ class DeliveryScheduler:
                 self._faults.record_fault(f"event {name} comes a second time")
                 await self._make(waiting.delivery, self._faults.copy(name), ghost=True)
 
-    def _tell(self, name: str, delivery: Delivery, *, alone: bool, ghost: bool) -> None:
+    def _record(self, name: str, delivery: Delivery, *, alone: bool, ghost: bool) -> None:
         text = f"event {name}, attempt {delivery.message.number}"
         if alone:
             self._faults.record(text)
@@ -200,12 +200,12 @@ class DeliveryScheduler:
         done = ghost and await self._is_done(delivery)
         self._faults.forget_unclaimed()
 
-        async def really() -> ByRoute:
+        async def send_in_run() -> ByRoute:
             CURRENT_RUN.set(copy)
             return await self._sender.deliver(delivery)
 
         try:
-            by_route = await asyncio.create_task(really())
+            by_route = await asyncio.create_task(send_in_run())
         finally:
             if copy.barrier is not None:
                 copy.barrier.leave(copy.number)

@@ -31,12 +31,12 @@ class Failure:
     @property
     def harmless(self) -> bool:
         """Return whether its only effects are harmless errors."""
-        return all(each.harmless for each in self.complaints)
+        return all(complaint.harmless for complaint in self.complaints)
 
     @property
     def kinds(self) -> set[str]:
         """Return the kinds of its complaints."""
-        return {each.kind for each in self.complaints}
+        return {complaint.kind for complaint in self.complaints}
 
 
 Progress = Callable[[FaultPlan, int], None]
@@ -56,7 +56,7 @@ async def search(
     failures: list[Failure] = []
     tried = skipped = 0
     for plan in plans(calm.counts, random):
-        harmful = [each for each in failures if not each.harmless]
+        harmful = [failure for failure in failures if not failure.harmless]
         if tried >= budget or len(harmful) >= finds or skipped >= _MOST_SKIPPED:
             break
         if _known(harmful, plan):
@@ -70,16 +70,18 @@ async def search(
         new = await shrunk(runner, new, seed, progress)
         if not _known(harmful, new.plan):
             failures.append(new)
-    return tuple(sorted(failures, key=lambda each: each.harmless))
+    return tuple(sorted(failures, key=lambda failure: failure.harmless))
 
 
 def _known(failures: Sequence[Failure], plan: FaultPlan) -> bool:
-    return any(covers(each.plan, plan) for each in failures)
+    return any(covers(failure.plan, plan) for failure in failures)
 
 
 def _repeats(failures: Sequence[Failure], new: Failure) -> bool:
     """Return whether it is harmless and one of its kinds is already known."""
-    return new.harmless and any(new.kinds <= each.kinds for each in failures if each.harmless)
+    return new.harmless and any(
+        new.kinds <= failure.kinds for failure in failures if failure.harmless
+    )
 
 
 async def try_plan(runner: TrialRunner, plan: FaultPlan, seed: int) -> Failure | None:

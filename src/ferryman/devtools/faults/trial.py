@@ -45,7 +45,9 @@ class TrialRunner:
             raise RuntimeError("there was no calm run yet")
         seen = await self.run(plan, seed)
         complaints = judge(self.calm, seen, lasting=lasting(plan))
-        return seen, tuple(each for each in complaints if each.kind not in self.trial.ignored)
+        return seen, tuple(
+            complaint for complaint in complaints if complaint.kind not in self.trial.ignored
+        )
 
     async def begin(self) -> Observation:
         """Make two calm runs, which must succeed with equal results; raises ``PlatformError``."""

@@ -42,17 +42,19 @@ def export_of(root: Path, mappings: Path | None, labels: Mapping[str, str]) -> E
     them cannot be sent as a file.
     """
     if root.is_dir():
-        entries = sorted(_walk(root, "", ()), key=lambda each: each.parts)
+        entries = sorted(_walk(root, "", ()), key=lambda entry: entry.parts)
     else:
         problem = _unsendable(root, root.name)
-        entries = [_Found(root, root.name, problem)] if os.path.lexists(root) else []
-    bad = [(each.name, each.problem) for each in entries if each.problem]
+        entries = [_Entry(root, root.name, problem)] if os.path.lexists(root) else []
+    bad = [(entry.name, entry.problem) for entry in entries if entry.problem]
     if bad:
         raise refusals.command.FILES_UNSENDABLE(
             folder=root, found=pretty_list([f"{name} ({problem})" for name, problem in bad], _NAMED)
         )
-    left = tuple(LeftOut(path=clean(each.name), reason=_HIDDEN) for each in entries if each.hidden)
-    sent = [(each.path, each.name) for each in entries if not each.hidden]
+    left = tuple(
+        LeftOut(path=clean(entry.name), reason=_HIDDEN) for entry in entries if entry.hidden
+    )
+    sent = [(entry.path, entry.name) for entry in entries if not entry.hidden]
     if not sent:
         hidden = f"only files that are left out: {left_out_text(left)}" if left else "none"
         raise refusals.command.FILES_MISSING(
@@ -79,8 +81,8 @@ def exactly(
 
 def left_out_text(left_out: tuple[LeftOut, ...]) -> str:
     """Return in one line what is left out and why: the first few, and the number of others."""
-    names = pretty_list([each.path for each in left_out], _NAMED)
-    reasons = ", ".join(dict.fromkeys(each.reason for each in left_out))
+    names = pretty_list([entry.path for entry in left_out], _NAMED)
+    reasons = ", ".join(dict.fromkeys(entry.reason for entry in left_out))
     return f"{len(left_out)} ({reasons}): {names}"
 
 
@@ -90,7 +92,7 @@ def summary(left_out: tuple[LeftOut, ...]) -> dict[str, object]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _Entry:
     """An entry of the folder; ``problem`` is the reason why it cannot be sent."""
 
     path: Path
@@ -103,26 +105,26 @@ class _Found:
         return tuple(self.name.split("/"))
 
 
-def _walk(folder: Path, prefix: str, above: tuple[tuple[int, int], ...]) -> Iterator[_Found]:
+def _walk(folder: Path, prefix: str, above: tuple[tuple[int, int], ...]) -> Iterator[_Entry]:
     """Yield everything below a folder; ``above`` are the folders that lead to it."""
     state = folder.stat()
     here = (state.st_dev, state.st_ino)
     if here in above:
-        yield _Found(folder, prefix, "a link to a folder that it is in")
+        yield _Entry(folder, prefix, "a link to a folder that it is in")
         return
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError as error:
-        yield _Found(folder, prefix or ".", f"cannot be read: {error.strerror}")
+        yield _Entry(folder, prefix or ".", f"cannot be read: {error.strerror}")
         return
     for entry in entries:
         path, name = Path(entry.path), f"{prefix}{entry.name}"
         if entry.name.startswith("."):
-            yield _Found(path, f"{name}/" if entry.is_dir() else name, hidden=True)
+            yield _Entry(path, f"{name}/" if entry.is_dir() else name, hidden=True)
         elif entry.is_dir():
             yield from _walk(path, f"{name}/", (*above, here))
         else:
-            yield _Found(path, name, _unsendable(path, name))
+            yield _Entry(path, name, _unsendable(path, name))
 
 
 def _unsendable(path: Path, name: str) -> str | None:

@@ -87,7 +87,7 @@ class RunSummary:
     calls: Sequence[RecordedCall] = ()
 
 
-def seen(lines: Iterable[RecordedLine]) -> RunSummary:
+def summarize(lines: Iterable[RecordedLine]) -> RunSummary:
     """Return a run, given its lines."""
     run: RecordedRun | None = None
     messages: list[RecordedMessage] = []
@@ -162,7 +162,7 @@ def _event(old: RecordedMessage | None, new: RecordedMessage | None) -> EventDif
 
 def _outcomes(message: RecordedMessage) -> list[str]:
     # One that a killed worker lost says nothing of the handler.
-    return [each.outcome for each in message.attempts if each.outcome != "LOST"]
+    return [attempt.outcome for attempt in message.attempts if attempt.outcome != "LOST"]
 
 
 def _answer(message: RecordedMessage) -> object:
@@ -172,7 +172,9 @@ def _answer(message: RecordedMessage) -> object:
 def _message(old: RecordedMessage, new: RecordedMessage) -> MessageDifference:
     event: dict[str, Any] = msgspec.json.decode(new.body)
     label = event.get("label")
-    errors = [each.error for each in new.attempts if each.error and each.outcome != "LOST"]
+    errors = [
+        attempt.error for attempt in new.attempts if attempt.error and attempt.outcome != "LOST"
+    ]
     return MessageDifference(
         message_id=new.message_id,
         event_type=new.event_type,
@@ -213,8 +215,8 @@ def _counted(
 ) -> Mapping[_Call, int]:
     counts: Counter[_Call] = Counter()
     for call in calls:
-        said = ("", "") if bare else (call.query, call.request_sha256)
-        key = (call.method, call.path, *said, call.status)
+        content = ("", "") if bare else (call.query, call.request_sha256)
+        key = (call.method, call.path, *content, call.status)
         shown.setdefault(key, call)
         counts[key] += 1
     return counts

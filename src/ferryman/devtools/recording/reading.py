@@ -63,9 +63,9 @@ class Recording:
         self.calls = self._held(RecordedCall)
         self.entries = self._held(RecordedEntry)
         self.payloads = {
-            each.name.removeprefix(layout.PAYLOADS): each
-            for each in bundle.members
-            if each.name.startswith(layout.PAYLOADS)
+            member.name.removeprefix(layout.PAYLOADS): member
+            for member in bundle.members
+            if member.name.startswith(layout.PAYLOADS)
         }
         for message in self.messages:
             self._check_body(message)

@@ -85,12 +85,12 @@ def _payload(admin: AdminClient, transfer: str, writer: Writer, file: RecordedFi
 
     with admin.recordings.read_payload(transfer, file.key) as chunks:
         size, digest = writer.write_payload(file.key, hashed(chunks))
-    name, wanted = ("sha256", file.sha256) if file.sha256 else ("partsSha256", file.parts_sha256)
+    name, expected = ("sha256", file.sha256) if file.sha256 else ("partsSha256", file.parts_sha256)
     computed = digest if file.sha256 else parts.hexdigest()
-    if (size, computed) != (file.size, wanted):
+    if (size, computed) != (file.size, expected):
         raise refusals.recording.PAYLOAD_DIFFERS(
             size=file.size,
-            digest=f"{name} {wanted}",
+            digest=f"{name} {expected}",
             key=file.key,
             found_size=size,
             found_digest=f"{name} {computed}",

@@ -45,8 +45,8 @@ _FILLER = b"This content was left out of the recording.\n"
 class Redactor:
     """A redactor for the lines of one recording; ``wanted`` names what to replace."""
 
-    def __init__(self, wanted: Collection[Redaction]) -> None:
-        self.wanted = sorted(set(wanted))
+    def __init__(self, redactions: Collection[Redaction]) -> None:
+        self.wanted = sorted(set(redactions))
         self._key = new_secret()
 
     def redact(self, line: RecordedLine) -> RecordedLine:
@@ -60,7 +60,7 @@ class Redactor:
                 redacted = replace(line, transfer=view, feedback=None)
             case RecordedMessage():
                 texts = dict.fromkeys(_TEXTS)
-                bare = [replace(each, **texts) for each in line.attempts]
+                bare = [replace(attempt, **texts) for attempt in line.attempts]
                 body = self._body(line.body)
                 redacted = replace(line, body=body, attempts=bare, reason=None)
             case RecordedFile():

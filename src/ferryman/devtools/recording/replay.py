@@ -11,7 +11,7 @@ import msgspec
 from ferryman import refusals
 from ferryman.client.admin import AdminClient
 from ferryman.client.migrations import NDJSON
-from ferryman.devtools.recording.comparison import ComparisonReport, RunSummary, compare, seen
+from ferryman.devtools.recording.comparison import ComparisonReport, RunSummary, compare, summarize
 from ferryman.devtools.recording.reading import Recording
 from ferryman.devtools.recording.record import recorded_lines
 from ferryman.devtools.recording.redaction import FILLER_PIECE, filler
@@ -67,7 +67,7 @@ class Replay:
                 self._do(step, transport, gateway)
         self._end()
         before = RunSummary(run, recording.messages, recording.calls)
-        after = seen(recorded_lines(self._admin, self._id))
+        after = summarize(recorded_lines(self._admin, self._id))
         bare = bool(recording.redacted)
         return compare(before, after, bare=bare, refused=self._refused, filled=recording.absent)
 
@@ -92,13 +92,13 @@ class Replay:
         rows = (
             msgspec.json.encode(
                 {
-                    "namespace": each.namespace,
-                    "serverKey": each.server_key,
-                    "cloudKey": each.cloud_key,
+                    "namespace": mapping.namespace,
+                    "serverKey": mapping.server_key,
+                    "cloudKey": mapping.cloud_key,
                 }
             )
             + b"\n"
-            for each in self._recording.mappings()
+            for mapping in self._recording.mappings()
         )
         self._admin.migrations.load_mappings(details.migration_id, NDJSON, rows)
 

@@ -46,21 +46,21 @@ def steps(recording: Recording) -> list[RecordedStep]:
     """
     view = recording.run.transfer
     files = {file.key: file for file in recording.files}
-    told: list[RecordedStep] = []
+    entry_steps: list[RecordedStep] = []
     latest = 0
     ended = _ended_uploads(recording.entries)
     for entry in recording.entries:
         # A transaction has the time of its beginning, and may have waited for another one.
         latest = max(latest, entry.at)
-        told += [replace(step, at=latest) for step in _of_entry(entry, files, ended)]
-    known = {step.file.key for step in told if step.file is not None}
+        entry_steps += [replace(step, at=latest) for step in _of_entry(entry, files, ended)]
+    known = {step.file.key for step in entry_steps if step.file is not None}
     uploads = [RecordedStep(file.created_at, "upload", file) for file in files.values()]
     uploads = [step for step in uploads if step.file is not None and step.file.key not in known]
     if view.started_at is not None:
         uploads.insert(0, RecordedStep(view.started_at, "claim"))
     elif view.status is TransferStatus.SKIPPED and view.settled_at is not None:
         uploads.append(RecordedStep(view.settled_at, "cancel"))
-    ordered = sorted([*uploads, *told], key=lambda step: step.at)
+    ordered = sorted([*uploads, *entry_steps], key=lambda step: step.at)
     return _kept_alive(recording, ordered)
 
 

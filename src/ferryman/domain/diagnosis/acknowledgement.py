@@ -77,13 +77,13 @@ def _returned(snapshot: TransferSnapshot) -> Link | None:
 def link_of_returned(sample: Sample, *, again: bool) -> Link:
     """Return the link for such functions; with ``again`` the fix includes a redelivery."""
     first = sample.first[0]
-    left = next((each.left for each in sample.first if each.left), None)
+    left = next((message.left for message in sample.first if message.left), None)
     return broken_link(
         "acknowledgement",
         "returned_unacknowledged",
         function=f"function {first.target}",
         messages=plural(sample.count, "message"),
-        names=_names(sample, lambda each: f"{each.file!r} ({each.message_id})"),
+        names=_names(sample, lambda message: f"{message.file!r} ({message.message_id})"),
         left=f"; it left {left} running, which was ended then: the likely cause" if left else "",
         again=f" Then `ferryman message redeliver {first.message_id}`." if again else "",
     )
@@ -97,9 +97,9 @@ def failed_late(snapshot: TransferSnapshot) -> Link | None:
 def link_of_failed_late(sample: Sample) -> Link:
     """Return the link for handlers that acknowledged first and then failed."""
 
-    def named(each: HandledMessage) -> str:
-        why = each.error or "no reason was kept"
-        return f"{each.target}, {each.file!r} ({each.message_id}): {why}"
+    def named(message: HandledMessage) -> str:
+        why = message.error or "no reason was kept"
+        return f"{message.target}, {message.file!r} ({message.message_id}): {why}"
 
     return broken_link(
         "handler",

@@ -15,11 +15,11 @@ def events(snapshot: TransferSnapshot) -> Link | None:
     """Check which events were created and whether the app has a target for them."""
     if snapshot.transfer.started_at is None:
         return None
-    lost = next((each for each in snapshot.events if each.undelivered), None)
+    lost = next((event for event in snapshot.events if event.undelivered), None)
     pending = bool(snapshot.transfer.outstanding) or lost is not None or snapshot.waiting
     if pending and not snapshot.settled_well and (link := _no_way(snapshot)):
         return link
-    parts = [_summary(each.event, each.created, each.undelivered) for each in snapshot.events]
+    parts = [_summary(event.event, event.created, event.undelivered) for event in snapshot.events]
     parts += [f"{_short(name)} not routed: no trigger names it" for name in snapshot.not_routed]
     return ok_link("events", "; ".join(parts) or "none so far")
 
@@ -48,8 +48,8 @@ def deliveries(snapshot: TransferSnapshot) -> Link | None:
             return link
     if snapshot.waiting and snapshot.open_breakers:
         return link_of_open_breaker(snapshot.open_breakers[0])
-    delivered = sum(each.delivered for each in snapshot.events)
-    return ok_link("delivery", f"{delivered} of {sum(each.created for each in snapshot.events)}")
+    delivered = sum(event.delivered for event in snapshot.events)
+    return ok_link("delivery", f"{delivered} of {sum(event.created for event in snapshot.events)}")
 
 
 def link_of_open_breaker(alone: OpenBreaker) -> Link:
@@ -64,7 +64,7 @@ def link_of_open_breaker(alone: OpenBreaker) -> Link:
 
 
 def _trouble(snapshot: TransferSnapshot, message: MessageRecord) -> Link | None:
-    failed = [each for each in message.attempts if each.outcome in ("FAILED", "LOST")]
+    failed = [attempt for attempt in message.attempts if attempt.outcome in ("FAILED", "LOST")]
     connect = snapshot.app.kind is AppKind.CONNECT
     if failed:
         link = link_of("delivery", failed[-1], connect=connect, message=message.message_id)
@@ -101,10 +101,10 @@ def calls(snapshot: TransferSnapshot) -> Link | None:
             nearest=key.nearest,
             transfer=snapshot.transfer_id,
         )
-    refused = [each for each in snapshot.refusals if _counts(snapshot, each)]
+    refused = [refusal for refusal in snapshot.refusals if _counts(snapshot, refusal)]
     if not refused:
         return ok_link("calls", "none is refused")
-    first = next((each for each in refused if each.own), refused[0])
+    first = next((refusal for refusal in refused if refusal.own), refused[0])
     if not first.own:
         return first.by_another(snapshot.app.name)
     if first.code == "transfer_settled" and _STATUS in first.call:

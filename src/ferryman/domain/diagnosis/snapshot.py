@@ -202,13 +202,15 @@ class TransferSnapshot:
 
     def refusal(self, *calls: str) -> RefusalFact | None:
         """Return the last refusal of such calls made by the app itself, or None."""
-        own = (each for each in self.refusals if each.own)
-        return next((each for each in own if any(call in each.call for call in calls)), None)
+        own = (refusal for refusal in self.refusals if refusal.own)
+        return next(
+            (refusal for refusal in own if any(call in refusal.call for call in calls)), None
+        )
 
     @property
     def waiting(self) -> bool:
         """Whether any message is neither delivered nor given up."""
-        return any(each.created > each.delivered + each.undelivered for each in self.events)
+        return any(event.created > event.delivered + event.undelivered for event in self.events)
 
     @property
     def settled_well(self) -> bool:

@@ -172,7 +172,7 @@ def _uploads(snapshot: TransferSnapshot) -> Link | None:
 
 def _unfinished(snapshot: TransferSnapshot, *, late: bool) -> Link | None:
     """Report files whose writer failed, and, if ``late``, those that are still open."""
-    failed = [each for each in snapshot.unfinished if each.failed is not None]
+    failed = [upload for upload in snapshot.unfinished if upload.failed is not None]
     named = failed or (list(snapshot.unfinished) if late else [])
     if not named:
         return None

@@ -22,7 +22,7 @@ def link_of_workers(seen: Workers) -> Link | None:
     first = seen.failing[0]
     well = seen.alive - len(seen.failing)
     if well > 0:
-        names = ", ".join(each.worker for each in seen.failing)
+        names = ", ".join(worker.worker for worker in seen.failing)
         return ok_link(_NAME, f"{plural(well, 'worker')} well; failing: {names}: {first.error}")
     at = instant(first.since)
     return broken_link(_NAME, "worker_failing", worker=first.worker, at=at, error=first.error)

@@ -52,24 +52,26 @@ class Access:
     @property
     def ports(self) -> tuple[int, ...]:
         """Return the ports of all hosts, of those that a manifest grants a hundred at most."""
-        own = {each.port for each in self.platform}
-        granted = sorted({each.port for each in self.granted} - own)
+        own = {allowed.port for allowed in self.platform}
+        granted = sorted({allowed.port for allowed in self.granted} - own)
         return *sorted(own), *granted[:_MOST_PORTS]
 
     @property
     def addresses(self) -> tuple[str, ...]:
         """Return the hosts that are given as addresses."""
-        return tuple(sorted({each.host for each in self.origins if is_address(each.host)}))
+        return tuple(sorted({allowed.host for allowed in self.origins if is_address(allowed.host)}))
 
     def knows(self, name: str) -> bool:
         """Return whether a name may be looked up."""
-        return not is_address(name) and any(each.covers(name, each.port) for each in self.origins)
+        return not is_address(name) and any(
+            allowed.covers(name, allowed.port) for allowed in self.origins
+        )
 
     def trusted(self, host: str, port: int) -> bool | None:
         """Return whether the operator gave this host and port; None if nobody did."""
-        if any(each.covers(host, port) for each in self.platform):
+        if any(allowed.covers(host, port) for allowed in self.platform):
             return True
-        return False if any(each.covers(host, port) for each in self.granted) else None
+        return False if any(allowed.covers(host, port) for allowed in self.granted) else None
 
 
 NOWHERE = Access()

@@ -37,7 +37,7 @@ class View:
 
 
 @dataclass(slots=True)
-class Command:
+class SandboxCommand:
     """A command line, and the descriptors that it refers to; close them once it is started."""
 
     words: list[str] = field(default_factory=list)
@@ -66,9 +66,9 @@ class Command:
             os.close(descriptor)
 
 
-def function_command(program: str, view: View, uid: int) -> Command:
+def function_command(program: str, view: View, uid: int) -> SandboxCommand:
     """Return the options of a function's sandbox; ``uid`` is 0 for a worker that is not root."""
-    command = Command([program])
+    command = SandboxCommand([program])
     command.add("--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-net")
     command.add("--unshare-cgroup-try", "--die-with-parent", "--as-pid-1", "--hostname", "function")
     command.add("--cap-drop", "ALL")
@@ -91,12 +91,12 @@ def function_command(program: str, view: View, uid: int) -> Command:
     return command
 
 
-def bundler_command(program: str, view: View, esbuild: Path, rules: bytes) -> Command:
+def bundler_command(program: str, view: View, esbuild: Path, rules: bytes) -> SandboxCommand:
     """Return the options of the bundler's sandbox: one static program, and no network at all.
 
     ``rules`` are the seccomp filter.
     """
-    command = Command([program])
+    command = SandboxCommand([program])
     command.add("--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-uts")
     command.add("--unshare-net", "--unshare-cgroup-try", "--disable-userns")
     command.add("--die-with-parent", "--new-session", "--cap-drop", "ALL")
@@ -124,10 +124,10 @@ def runtime_folders() -> tuple[Path, ...]:
     folders = {Path(entry) for entry in asked.stdout.decode().strip().split("\0") if entry}
     folders |= {Path(sys.prefix), Path(sys.base_prefix), Path(sys.executable).resolve().parents[1]}
     folders |= {Path(__file__).resolve().parents[3]}
-    return tuple(each for each in _without_nested(folders) if each.exists())
+    return tuple(folder for folder in _without_nested(folders) if folder.exists())
 
 
-def _add_system(command: Command) -> None:
+def _add_system(command: SandboxCommand) -> None:
     for name in _SYSTEM:
         path = Path(name)
         if path.is_symlink():
@@ -137,7 +137,7 @@ def _add_system(command: Command) -> None:
     command.add("--perms", "0755", "--dir", "/etc")
 
 
-def _add_view(command: Command, view: View) -> None:
+def _add_view(command: SandboxCommand, view: View) -> None:
     """Add the folders of a view, the outer ones first, and hide what lies below them."""
     readable = _without_nested({view.source, *view.readable})
     made = {Path("/"), Path("/usr"), Path("/etc"), Path("/dev"), Path("/proc")}
@@ -160,6 +160,6 @@ def _without_nested(paths: Iterable[Path]) -> Sequence[Path]:
     """Return the outermost of these paths, less what the system's folders hold."""
     kept: list[Path] = []
     for path in sorted(paths):
-        if not any(path.is_relative_to(each) for each in (Path("/usr"), *kept)):
+        if not any(path.is_relative_to(folder) for folder in (Path("/usr"), *kept)):
             kept.append(path)
     return kept

@@ -43,12 +43,14 @@ def program(machine: Architecture) -> bytes:
         ]),
         _when(machine.ioctl, [
             _load(_argument(1)),
-            *(each for number in _TERMINAL
-              for each in ((_EQUAL, 0, 1, number), _refuse(errno.EPERM))),
+            *(instruction for number in _TERMINAL
+              for instruction in ((_EQUAL, 0, 1, number), _refuse(errno.EPERM))),
         ]),
         [(_RETURN, 0, 0, _ALLOW)],
     ]  # fmt: skip
-    return b"".join(struct.pack("=HBBI", *each) for each in chain.from_iterable(parts))
+    return b"".join(
+        struct.pack("=HBBI", *instruction) for instruction in chain.from_iterable(parts)
+    )
 
 
 def _when(number: int, checks: list[Instruction]) -> list[Instruction]:

@@ -36,10 +36,10 @@ class Forward:
     def close(self) -> None:
         """Break the connection off."""
         self._closed = True
-        for each in (self._near, self._far):
-            if each is not None:
+        for end in (self._near, self._far):
+            if end is not None:
                 with suppress(OSError):
-                    each.shutdown(socket.SHUT_RDWR)
+                    end.shutdown(socket.SHUT_RDWR)
 
     def _run(self) -> None:
         try:
@@ -50,9 +50,9 @@ class Forward:
             return
         with self._near, far:
             if not self._closed:
-                for each in (self._near, far):
-                    each.setblocking(True)
-                    each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                for end in (self._near, far):
+                    end.setblocking(True)
+                    end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 back = threading.Thread(target=_carry, args=(far, self._near), daemon=True)
                 back.start()
                 _carry(self._near, far)
@@ -103,9 +103,9 @@ def _carry(source: socket.socket, target: socket.socket) -> None:
                 count -= os.splice(read, target.fileno(), count, flags=os.SPLICE_F_MOVE)
         target.shutdown(socket.SHUT_WR)
     except OSError:
-        for each in (source, target):
+        for end in (source, target):
             with suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
+                end.shutdown(socket.SHUT_RDWR)
     finally:
         os.close(read)
         os.close(write)

@@ -67,11 +67,11 @@ def main() -> "NoReturn":
     if plan["memory_in_sum"]:
         _thread.start_new_thread(watch_memory, (plan["memory_in_sum"], report))
     host = sys.modules["__main__"].load_file("_ferryman_host", plan["host"])
-    tell(report, host.run_host(inside=True))
+    report_status(report, host.run_host(inside=True))
     os._exit(0)
 
 
-def tell(report: int, status: int) -> None:
+def report_status(report: int, status: int) -> None:
     """Say how the host ended; what is said first counts."""
     os.write(report, f"{status}\n".encode())
 
@@ -143,7 +143,7 @@ def watch_memory(limit: int, report: int) -> None:
     """End everything once the processes and the files use more than ``limit`` bytes."""
     while not uses_more_than(limit):
         time.sleep(WATCH_SECONDS)
-    tell(report, -9)
+    report_status(report, -9)
     os._exit(0)
 
 

@@ -36,8 +36,8 @@ class SandboxedHost(launch.Launched):
     async def exit_code(self) -> int:
         """Wait for the host's end; its words count, for bubblewrap's own code tells less."""
         code = await self.process.wait()
-        said = os.read(self.report, _SAID_BYTES).partition(b"\n")[0]
-        return int(said) if said else -9 if code == _KILLED else code
+        report = os.read(self.report, _SAID_BYTES).partition(b"\n")[0]
+        return int(report) if report else -9 if code == _KILLED else code
 
     async def close(self) -> None:
         """Close the network and the report, and give user id and group back."""
@@ -129,7 +129,7 @@ async def _received(setup: socket.socket) -> list[socket.socket] | None:
         _, descriptors, _, _ = socket.recv_fds(setup, _SAID_BYTES, _MOST_SOCKETS)
     except ConnectionResetError:  # it ended before it had read its plan
         return None
-    return [socket.socket(fileno=each) for each in descriptors] or None
+    return [socket.socket(fileno=descriptor) for descriptor in descriptors] or None
 
 
 def _kill(process: asyncio.subprocess.Process) -> None:

@@ -66,7 +66,7 @@ def taken_elsewhere(first: int, count: int = 1000) -> str | None:
             for line in Path(file).read_text(errors="replace").splitlines():
                 fields = line.split(":")
                 numbers = fields[1:3] if sized else fields[2:3]
-                if numbers and all(each.isdecimal() for each in numbers):
+                if numbers and all(number.isdecimal() for number in numbers):
                     begin, size = int(numbers[0]), int(numbers[1]) if sized else 1
                     if begin < first + count and first < begin + size:
                         return f"{file}: {fields[0]} has {begin}"

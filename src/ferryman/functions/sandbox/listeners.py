@@ -47,8 +47,8 @@ class ForwardedListeners:
             forward.close()
 
     def _listen(self) -> None:
-        for each in self._listeners:
-            self._loop.add_reader(each.fileno(), self._accept, each)
+        for listener in self._listeners:
+            self._loop.add_reader(listener.fileno(), self._accept, listener)
 
     def _accept(self, listener: socket.socket) -> None:
         try:
@@ -82,8 +82,8 @@ class ForwardedListeners:
             self._resume()
 
     def _pause(self) -> None:
-        for each in self._listeners:
-            self._loop.remove_reader(each.fileno())
+        for listener in self._listeners:
+            self._loop.remove_reader(listener.fileno())
 
     def _resume(self) -> None:
         if self._server.fileno() >= 0 and len(self._open) < _MOST:

@@ -51,10 +51,10 @@ class NoSandboxError(Exception):
         self.fix = fix
 
 
-async def find_sandbox(wanted: Sandbox) -> Sandbox:
+async def find_sandbox(settings: Sandbox) -> Sandbox:
     """Return ``wanted`` with what this machine offers, tried; raise ``NoSandboxError``."""
     try:
-        sandbox = await asyncio.to_thread(_completed, wanted)
+        sandbox = await asyncio.to_thread(_completed, settings)
         await _try(sandbox)
         _allow_open_files()
     except (OSError, subprocess.SubprocessError) as error:
@@ -62,9 +62,9 @@ async def find_sandbox(wanted: Sandbox) -> Sandbox:
     return sandbox
 
 
-def _completed(wanted: Sandbox) -> Sandbox:
+def _completed(settings: Sandbox) -> Sandbox:
     sandbox = replace(
-        wanted,
+        settings,
         program=_bubblewrap(),
         cgroups=limits.own_cgroups(),
         runtime=runtime_folders(),
@@ -80,7 +80,7 @@ def _completed(wanted: Sandbox) -> Sandbox:
 def describe(sandbox: Sandbox) -> str:
     """Return a sandbox in words, for the log."""
     who = f"root, user ids from {sandbox.user_id}" if sandbox.user_id else "as the user"
-    names = [each.name for each in sandbox.cgroups]
+    names = [cgroup.name for cgroup in sandbox.cgroups]
     return f"{who}, {'memory and processes by cgroup' if len(names) == 2 else 'no cgroup'}"
 
 
@@ -113,7 +113,7 @@ async def _try(sandbox: Sandbox) -> None:
             "port": port,
             "elsewhere": _ELSEWHERE,
             "scratch_bytes": sandbox.scratch_bytes,
-            "hidden": [str(each) for each in sandbox.hidden],
+            "hidden": [str(path) for path in sandbox.hidden],
         }
         try:
             host = await HostProcess.start(program, bounds, reach)
@@ -131,9 +131,9 @@ async def _try(sandbox: Sandbox) -> None:
 def _allow_open_files() -> None:
     """Allow this process as many open files as it may have: a connection takes six."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
-    if soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    limit = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
+    if soft < limit:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
 
 
 def _advice() -> str:

@@ -66,8 +66,10 @@ class S3Bucket:
                 )
                 async for page in pages:
                     held += [
-                        StoredPart(number=each["PartNumber"], size=each["Size"], etag=etag_of(each))
-                        for each in page.get("Parts", ())
+                        StoredPart(
+                            number=entry["PartNumber"], size=entry["Size"], etag=etag_of(entry)
+                        )
+                        for entry in page.get("Parts", ())
                     ]
             except ClientError as error:
                 if code_of(error) not in GONE:
@@ -115,16 +117,18 @@ class S3Bucket:
             page = await self.client.list_objects_v2(
                 Bucket=self.address.bucket, Prefix=self.address.prefix + start
             )
-        return {self._key(each): (each["Size"], etag_of(each)) for each in page.get("Contents", ())}
+        return {
+            self._key(entry): (entry["Size"], etag_of(entry)) for entry in page.get("Contents", ())
+        }
 
     async def read(self, key: str, start: int, end: int | None) -> AsyncIterator[bytes]:
         """Yield the bytes from ``start`` up to ``end``, excluded; raise ``NotFound``."""
         last = "" if end is None else end - 1
         # An empty file has no valid range.
-        wanted = {"Range": f"bytes={start}-{last}"} if start or end is not None else {}
+        headers = {"Range": f"bytes={start}-{last}"} if start or end is not None else {}
         with store_errors():
             try:
-                answer = await self.client.get_object(**self.name(key), **wanted)
+                answer = await self.client.get_object(**self.name(key), **headers)
             except ClientError as error:
                 if code_of(error) not in GONE:
                     raise
@@ -159,14 +163,14 @@ class S3Bucket:
 
     async def open_uploads(self) -> AsyncIterator[OpenUpload]:
         """Yield every open multipart upload of ours."""
-        async for each in self._pages("list_multipart_uploads", "Uploads"):
-            if is_key(key := self._key(each)):
-                yield OpenUpload(key, each["UploadId"], each["Initiated"])
+        async for upload in self._pages("list_multipart_uploads", "Uploads"):
+            if is_key(key := self._key(upload)):
+                yield OpenUpload(key, upload["UploadId"], upload["Initiated"])
 
     async def keys_of_objects(self) -> AsyncIterator[str]:
         """Yield the key of every object of ours."""
-        async for each in self._pages("list_objects_v2", "Contents"):
-            if is_key(key := self._key(each)):
+        async for entry in self._pages("list_objects_v2", "Contents"):
+            if is_key(key := self._key(entry)):
                 yield key
 
     async def sign(
@@ -215,8 +219,8 @@ class S3Bucket:
                 Bucket=self.address.bucket, Prefix=self.address.prefix
             )
             async for page in pages:
-                for each in page.get(member, ()):
-                    yield each
+                for entry in page.get(member, ()):
+                    yield entry
 
     def _key(self, listed: dict[str, Any]) -> str:
         return str(listed["Key"]).removeprefix(self.address.prefix)

@@ -116,9 +116,9 @@ async def takes_fewer_parts(probe: Probe) -> bool:
 
 async def max_parts(probe: Probe) -> int:
     """Send a part with the highest number to be used; if it is refused, with a lower one."""
-    wanted = probe.address.max_parts or MAX_PARTS
+    configured = probe.address.max_parts or MAX_PARTS
     async with probe.upload() as scratch:
-        for limit in sorted({wanted, min(wanted, _FEW_PARTS)}, reverse=True):
+        for limit in sorted({configured, min(configured, _FEW_PARTS)}, reverse=True):
             answer = await scratch.put(limit, _DATA)
             if answer.taken:
                 return limit
@@ -201,9 +201,9 @@ async def probe_capabilities(probe: Probe) -> Capabilities:
     results = await asyncio.gather(
         *(trial.run(probe) for trial in CAPABILITY_CHECKS), return_exceptions=True
     )
-    for each in results:
-        if isinstance(each, BaseException):
-            raise each
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
     values: dict[str, Any] = {
         check.habit: seen for check, seen in zip(CAPABILITY_CHECKS, results, strict=True)
     }
@@ -215,6 +215,6 @@ async def probe_capabilities(probe: Probe) -> Capabilities:
         allowed = trial.option is not None and getattr(probe.address, trial.option)
         if trial.refusal is not None and not allowed:
             raise trial.refusal()
-        tell = log.info if trial.refusal is None else log.warning
-        tell("store.differs", habit=trial.habit, found=seen, so=trial.otherwise)
+        log_it = log.info if trial.refusal is None else log.warning
+        log_it("store.differs", habit=trial.habit, found=seen, so=trial.otherwise)
     return Capabilities(**values)

@@ -28,18 +28,18 @@ async def check_rights(
     ``ConfigError`` (``store_unsuitable``) for a store that does not list uploads.
     """
     stem = f"{prefix}{CHECK_NAME}"
-    for each in await _uploads(client, bucket, stem):
-        if now - each["Initiated"] > _LEFT_BEHIND:
-            await abort(client, {"Bucket": bucket, "Key": each["Key"]}, each["UploadId"])
+    for entry in await _uploads(client, bucket, stem):
+        if now - entry["Initiated"] > _LEFT_BEHIND:
+            await abort(client, {"Bucket": bucket, "Key": entry["Key"]}, entry["UploadId"])
     files = await client.list_objects_v2(Bucket=bucket, Prefix=stem)
-    for each in files.get("Contents", ()):
-        if now - each["LastModified"] > _LEFT_BEHIND:
-            await client.delete_object(Bucket=bucket, Key=each["Key"])
+    for entry in files.get("Contents", ()):
+        if now - entry["LastModified"] > _LEFT_BEHIND:
+            await client.delete_object(Bucket=bucket, Key=entry["Key"])
     name = {"Bucket": bucket, "Key": f"{stem}-{ephemeral_id()}"}
     begun = await client.create_multipart_upload(**name, **encryption)
     try:
         open_now = await _uploads(client, bucket, name["Key"])
-        if begun["UploadId"] not in [each["UploadId"] for each in open_now]:
+        if begun["UploadId"] not in [entry["UploadId"] for entry in open_now]:
             raise refusals.object_store.LISTS_NO_UPLOADS(
                 found="a list without an upload that is open"
             )

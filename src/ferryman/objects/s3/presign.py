@@ -77,9 +77,9 @@ def presign(
             signed.get(CONTENT_SHA256, "UNSIGNED-PAYLOAD"),
         )
     )
-    wanted = "\n".join((_ALGORITHM, stamp, scope, sha256(canonical.encode()).hexdigest()))
+    to_sign = "\n".join((_ALGORITHM, stamp, scope, sha256(canonical.encode()).hexdigest()))
     key = _signing_key(keys.secret, stamp[:8], region)
-    return f"{url}?{text}&X-Amz-Signature={hmac.new(key, wanted.encode(), sha256).hexdigest()}"
+    return f"{url}?{text}&X-Amz-Signature={hmac.new(key, to_sign.encode(), sha256).hexdigest()}"
 
 
 def part_fields(

@@ -109,13 +109,13 @@ async def arrived_files(
             small[file.key[:_SHARED]][file.key] = single
     arrived: dict[str, list[Part]] = {}
 
-    async def look(start: str) -> None:
-        for key, told in (await listed(start)).items():
+    async def read_page(start: str) -> None:
+        for key, facts in (await listed(start)).items():
             single = small[start].get(key)
-            if single is not None and (held := single.parts_listed(*told)):
+            if single is not None and (held := single.parts_listed(*facts)):
                 arrived[key] = held
 
-    await in_parallel(look, [start for start in small if len(small[start]) >= _WORTH_A_LIST])
+    await in_parallel(read_page, [start for start in small if len(small[start]) >= _WORTH_A_LIST])
     return arrived
 
 
@@ -123,10 +123,10 @@ async def keeps_to_condition(
     client: Any, name: Mapping[str, str], encryption: Mapping[str, str]
 ) -> bool:
     """Return whether a conditional PUT replaces nothing; tried at ``name``, removed afterwards."""
-    wanted = {**name, **encryption, "Body": b"", "IfNoneMatch": "*"}
+    request = {**name, **encryption, "Body": b"", "IfNoneMatch": "*"}
     try:
-        await client.put_object(**wanted)
-        await client.put_object(**wanted)
+        await client.put_object(**request)
+        await client.put_object(**request)
     except ClientError as error:
         if code_of(error) not in _ANSWERS:
             raise

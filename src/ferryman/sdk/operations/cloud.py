@@ -80,7 +80,7 @@ def container_query(base: str, transfer_id: str, container_type: str) -> Query[d
 
     def read(body: bytes) -> ListResults[dict[str, Any]]:
         page = msgspec.json.decode(body, type=_ContainerObjects)
-        results = [Result(_name(each), each) for each in page.containers]
+        results = [Result(_name(container), container) for container in page.containers]
         return ListResults(results, _next(page.meta))
 
     path = f"{base}/container/{segment(transfer_id)}/page"

@@ -184,9 +184,9 @@ def find_mappings(
     A key without a mapping is absent from the result; a repeated key is asked for once.
     """
     mappings: dict[str, str] = {}
-    wanted = list(dict.fromkeys(keys))
-    for start in range(0, len(wanted), KEYS_PER_CALL):
-        batch = wanted[start : start + KEYS_PER_CALL]
+    unique = list(dict.fromkeys(keys))
+    for start in range(0, len(unique), KEYS_PER_CALL):
+        batch = unique[start : start + KEYS_PER_CALL]
         mappings |= yield from exchange.call(
             json_operation("POST", path, dict[str, str], query={"namespace": namespace}, body=batch)
         )

@@ -16,7 +16,7 @@ WHERE app_id = :app_id AND endpoint = :endpoint;
 -- name: delete_breaker!
 DELETE FROM breaker WHERE app_id = :app_id AND endpoint = :endpoint;
 
--- name: fit_breakers!
+-- name: sync_breakers!
 -- Each breaker holds back only the events that are posted to its endpoint.
 UPDATE breaker SET event_types = ARRAY(
     SELECT way.event_type

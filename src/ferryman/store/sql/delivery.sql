@@ -108,7 +108,7 @@ RETURNING message_id, message.transfer_id, state;
 UPDATE message SET reason = NULL, next_attempt_at = :now
 WHERE app_id = :app_id AND state = 'PENDING' AND worker_id IS NULL AND next_attempt_at IS NULL;
 
--- name: tell_workers!
+-- name: notify_workers!
 SELECT pg_notify('ferryman_due', '');
 
 -- name: any_in_flight$

@@ -35,7 +35,7 @@ WITH before AS (SELECT shared_secret FROM app WHERE app_id = :app_id),
          FROM before WHERE app_id = :app_id)
 UPDATE app SET shared_secret = :secret WHERE app_id = :app_id;
 
--- name: cut_off!
+-- name: remove_credentials!
 -- From now on none of the app's secrets is accepted, and no event is sent to it.
 WITH gone AS (
     UPDATE installation SET offered_secret = NULL, previous_secret = NULL, previous_until = NULL,

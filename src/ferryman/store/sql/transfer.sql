@@ -118,7 +118,7 @@ UPDATE transfer SET claims = claims + 1, claimed_by = :agent_id, claimed_at = :n
 WHERE transfer_id = :transfer_id
 RETURNING claims;
 
--- name: see_claim!
+-- name: record_claim_alive!
 -- The client made a call. Written only if the last one is some seconds ago.
 UPDATE transfer SET claim_seen_at = now(), claim_confirmed = true
 WHERE transfer_id = :transfer_id AND claims = :claim;

@@ -1,15 +1,15 @@
--- name: see_worker!
+-- name: record_worker!
 -- A worker that is alive keeps its claims.
 INSERT INTO worker (worker_id, seen_at, metrics) VALUES (:worker_id, now(), :metrics)
 ON CONFLICT (worker_id) DO UPDATE SET seen_at = now(), metrics = excluded.metrics;
 
--- name: forget_worker!
+-- name: remove_worker!
 DELETE FROM worker WHERE worker_id = :worker_id;
 
--- name: workers_seen
+-- name: worker_heartbeats
 SELECT worker_id, seen_at FROM worker;
 
--- name: forget_silent_workers!
+-- name: remove_silent_workers!
 -- Unless it was heard of again meanwhile.
 DELETE FROM worker USING unnest(CAST(:worker_ids AS uuid[]), CAST(:seen AS timestamptz[]))
     AS silent (worker_id, seen_at)
@@ -24,7 +24,7 @@ ORDER BY message_id
 LIMIT :size
 FOR UPDATE SKIP LOCKED;
 
--- name: tell_of_worker!
+-- name: report_worker_error!
 -- Sets or clears the worker's error; either way it is alive.
 INSERT INTO worker (worker_id, seen_at, error, failing_since)
 VALUES (:worker_id, now(), :error, CASE WHEN CAST(:error AS text) IS NOT NULL THEN CAST(:now AS timestamptz) END)
@@ -46,7 +46,7 @@ WHERE worker_id = :worker_id AND NOT message_id = ANY(CAST(:held AS uuid[]))
 ORDER BY message_id
 FOR UPDATE;
 
--- name: give_back_message!
+-- name: release_message!
 -- A message acknowledged while it was claimed is done, so it is not queued again.
 UPDATE message SET worker_id = NULL, attempts = attempts - 1,
     state = CASE WHEN state = 'PENDING' AND acknowledgement IS NOT NULL THEN 'DELIVERED'

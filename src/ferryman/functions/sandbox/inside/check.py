@@ -20,7 +20,7 @@ def run(event: dict[str, Any], _context: object) -> None:
         "names": no_name,
         "files written outside the scratch folder": read_only,
         "an unlimited scratch folder": lambda: bounded(event["scratch_bytes"]),
-        "hidden folders": lambda: all(not shown(each) for each in event["hidden"]),
+        "hidden folders": lambda: all(not shown(path) for path in event["hidden"]),
         "the platform out of reach": lambda: reached(event["port"]),
     }
     wrong = [name for name, holds in checks.items() if not holds()]
@@ -29,7 +29,7 @@ def run(event: dict[str, Any], _context: object) -> None:
 
 
 def own_first_process() -> bool:
-    others = {each.name for each in Path("/proc").iterdir() if each.name.isdigit()}
+    others = {entry.name for entry in Path("/proc").iterdir() if entry.name.isdigit()}
     return os.getppid() == 1 and others <= {"1", str(os.getpid())}
 
 

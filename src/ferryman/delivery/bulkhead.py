@@ -1,0 +1,129 @@
+"""A bulkhead around messages in flight, so that slow or hanging apps do not block the others.
+
+Each lane is in a compartment by how its app answered this worker so far:
+
+    NEW ──an answer──▶ GOOD ◀──in time── SLOW ◀──an answer── HUNG
+     └───────────── took long ────────────▶┘    no answer ────▶┘
+
+New and good lanes share one compartment. New lanes may fill half of it, so that many hanging apps
+are detected without making good ones wait. A slow call moves to the other compartment, which is as
+large. Lanes that hung before may fill half of that one, with one message each.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+from uuid import UUID
+
+from ferryman.store.delivery import Lane
+
+SLOW_SECONDS = 1.0
+"""How long a call may take before it gives its place to another."""
+
+
+class LaneHealth(Enum):
+    """How a lane's app answered so far."""
+
+    NEW = "new"
+    GOOD = "good"
+    SLOW = "slow"
+    HUNG = "hung"
+
+
+@dataclass(frozen=True, slots=True)
+class BulkheadLimits:
+    """The size of a compartment; the most for one app; the most for a new lane.
+
+    New lanes wait while ``slow_while_new`` slow calls run.
+    """
+
+    places: int
+    share: int
+    of_new: int
+    slow_while_new: int
+
+    @property
+    def half(self) -> int:
+        """Half of the places, but one at least."""
+        return max(1, self.places // 2)
+
+
+@dataclass(slots=True, eq=False)
+class DeliveryCall:
+    """One message in flight, and its compartment.
+
+    ``waits``: its function is not called yet; ``cold``: a host starts for it.
+    """
+
+    lane: Lane
+    compartment: LaneHealth
+    calls: bool
+    waits: bool = False
+    cold: bool = False
+    slow: bool = False
+
+
+class Bulkhead:
+    """Counts the messages in flight to functions, or those to addresses."""
+
+    def __init__(self, limits: BulkheadLimits) -> None:
+        self._limits = limits
+        self._health: dict[Lane, LaneHealth] = {}
+        self._counts: Counter[LaneHealth] = Counter()
+        self._in_lane: Counter[Lane] = Counter()
+        self.in_flight: Counter[UUID] = Counter()
+        """Messages in flight by app, the slow ones too."""
+
+    def health(self, lane: Lane) -> LaneHealth:
+        """Return how a lane's app answered so far."""
+        return self._health.get(lane, LaneHealth.NEW)
+
+    def left(self, lane: Lane) -> int:
+        """Return how many messages of a lane may be sent now; may be negative."""
+        limits, counts, health = self._limits, self._counts, self.health(lane)
+        of_app = limits.share - self.in_flight[lane.app_id]
+        slow = counts[LaneHealth.SLOW] + counts[LaneHealth.HUNG]
+        quick = counts[LaneHealth.NEW] + counts[LaneHealth.GOOD]
+        match health:
+            case LaneHealth.GOOD:
+                return min(of_app, limits.places - quick)
+            case LaneHealth.SLOW:
+                return min(of_app, limits.places - slow)
+            case LaneHealth.HUNG:
+                of_lane = 1 - self._in_lane[lane]
+                return min(of_app, of_lane, limits.places - slow, limits.half - counts[health])
+            case LaneHealth.NEW if slow >= limits.slow_while_new:
+                return 0
+        of_lane = limits.of_new - self._in_lane[lane]
+        return min(of_app, of_lane, limits.places - quick, limits.half - counts[health])
+
+    def add(self, lane: Lane, compartment: LaneHealth, count: int = 1) -> None:
+        """Count messages of a lane in a compartment; a negative number subtracts."""
+        _change(self._counts, compartment, count)
+        _change(self._in_lane, lane, count)
+        _change(self.in_flight, lane.app_id, count)
+
+    def slowed(self, call: DeliveryCall) -> None:
+        """Move a slow call to the slow compartment, and its lane too if it was good."""
+        call.slow = True
+        if call.compartment is LaneHealth.HUNG:
+            return
+        self.add(call.lane, call.compartment, -1)
+        call.compartment = LaneHealth.SLOW
+        self.add(call.lane, call.compartment)
+        if self.health(call.lane) is LaneHealth.GOOD:
+            self._health[call.lane] = LaneHealth.SLOW
+
+    def remove(self, call: DeliveryCall, *, hung: bool | None) -> None:
+        """Stop counting a call, and note how it ended; None: it was not sent."""
+        self.add(call.lane, call.compartment, -1)
+        if hung is not None:
+            slow = LaneHealth.SLOW if call.slow else LaneHealth.GOOD
+            self._health[call.lane] = LaneHealth.HUNG if hung else slow
+
+
+def _change(counter: Counter[Any], key: object, count: int) -> None:
+    counter[key] += count
+    if not counter[key]:
+        del counter[key]
