@@ -33,7 +33,7 @@ from ferryman.domain.limits import MAX_ATTEMPTS
 from ferryman.ids import new_id
 from ferryman.server.build import Built, build
 from ferryman.services import app as app_service
-from ferryman.services import migration
+from ferryman.services import migration as migration_service
 from ferryman.services.changes import message_id_of
 from ferryman.store import message as message_store
 from ferryman.store import transfer as transfer_store
@@ -178,7 +178,7 @@ async def transfer_of(built: Built, registration: AppRegistration) -> tuple[UUID
         apps=[registration.cloud_app_key],
         containers=[],
     )
-    view = await migration.create(built.platform, request)
+    view = await migration_service.create(built.platform, request)
     return UUID(credentials.app_id), UUID(view.transfers[0].transfer_id)
 
 

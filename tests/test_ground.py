@@ -1,5 +1,6 @@
 """The ground everything stands on: lint, types, layers, and what must not be committed."""
 
+import ast
 import os
 import re
 import subprocess
@@ -82,6 +83,21 @@ def test_modules_stay_readable() -> None:
         if lines > limits.get(path.relative_to(ROOT).parts[0], 500)
     }
     assert not over, "split by noun"
+
+
+def test_a_name_means_one_module() -> None:
+    """A module has one alias in all of src, and an alias stands for one module."""
+    pairs = set()
+    for file in ROOT.glob("src/**/*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module and "refusals" not in node.module:
+                for name in node.names:
+                    path = ROOT / "src" / f"{node.module}.{name.name}".replace(".", "/")
+                    if path.with_suffix(".py").exists():
+                        pairs.add((f"{node.module}.{name.name}", name.asname or name.name))
+    modules, aliases = [[pair[i] for pair in sorted(pairs)] for i in (0, 1)]
+    assert not {module for module in modules if modules.count(module) > 1}
+    assert not {alias for alias in aliases if aliases.count(alias) > 1}
 
 
 # Words that say less than the field's own: fault injection, metrics, fix, again, resume, report.

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from ferryman.domain.access import RULES, Reach
-from ferryman.services import app_list, migration
+from ferryman.services import app_list
+from ferryman.services import migration as migration_service
 from ferryman.services.platform import encode_cursor
 from tests.kit.function_app import CLOUD_APP, FunctionMigration
 from tests.kit.manifests import function_manifest
@@ -325,7 +326,7 @@ def _more(world: World, which: str, who: str) -> dict[str, str]:
         "appKey": {"foreign": _key(world.bolt), "unknown": "org.example.nobody"}[which],
         "transferCursor": cursor(ids["transferId"], "transfers", *empty, reach),
         "migrationCursor": cursor(
-            ids["migrationId"], "migrations", migration.MigrationQuery(), reach
+            ids["migrationId"], "migrations", migration_service.MigrationQuery(), reach
         ),
         "appCursor": cursor(ids["appId"], "apps", app_list.AppQuery(), reach),
     }

@@ -10,7 +10,8 @@ from uuid import uuid4
 import pytest
 import structlog
 
-from ferryman.delivery import recorder, worker
+from ferryman.delivery import recorder
+from ferryman.delivery import worker as delivery_worker
 from ferryman.delivery.recorder import Recorder
 from ferryman.delivery.remote import RemoteSender, open_session
 from ferryman.delivery.scheduler import Quotas
@@ -99,7 +100,9 @@ async def test_what_a_worker_held_that_was_cut_off_is_free_at_once(
     async def held() -> bool:
         return await services.fetch("SELECT FROM message WHERE worker_id IS NOT NULL") != []
 
-    run = worker.run(services.platform, KeyRing(SigningKey.generate()), database, asyncio.Event())
+    run = delivery_worker.run(
+        services.platform, KeyRing(SigningKey.generate()), database, asyncio.Event()
+    )
     task = asyncio.create_task(run)
     await until(held)
     task.cancel()
@@ -223,7 +226,7 @@ async def test_a_part_of_a_worker_that_dies_ends_the_worker(
 
     monkeypatch.setattr(Recorder, "run", die)
     async with open_services(database, tmp_path) as services:
-        run = worker.run(
+        run = delivery_worker.run(
             services.platform, KeyRing(SigningKey.generate()), database, asyncio.Event()
         )
         async with asyncio.timeout(120):
@@ -282,7 +285,7 @@ async def test_a_message_that_finds_no_place_is_given_back_without_an_attempt(
             environ={},
         )
         async with functions.place():
-            run = worker.work(services.platform, database, stop, sender, functions, quotas)
+            run = delivery_worker.work(services.platform, database, stop, sender, functions, quotas)
             task = asyncio.create_task(run)
             await sender.refused.wait()
         async with asyncio.timeout(SECONDS):

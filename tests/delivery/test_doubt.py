@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from ferryman.delivery import worker
+from ferryman.delivery import worker as delivery_worker
 from ferryman.server.build import build
 from ferryman.services.key_ring import KeyRing
 from ferryman.tokens import SigningKey
@@ -85,7 +85,7 @@ async def attempts_of(database: str, folder: Path, what: bytes) -> tuple[list[st
 
         async with build(services.platform.settings, url) as built:
             stop = asyncio.Event()
-            run = worker.run(built.platform, KeyRing(SigningKey.generate()), url, stop)
+            run = delivery_worker.run(built.platform, KeyRing(SigningKey.generate()), url, stop)
             task = asyncio.create_task(run)
             try:
                 await until(through)

@@ -14,7 +14,7 @@ from ferryman import tracing
 from ferryman.api.application import create_app
 from ferryman.api.auth import Credentials
 from ferryman.domain.outcome import Outcome
-from ferryman.services import app
+from ferryman.services import app as app_service
 from ferryman.services.key_ring import KeyRing
 from ferryman.tokens import SigningKey
 from ferryman.vocab import EventType
@@ -51,7 +51,7 @@ async def have_listen_at(services: Services, url: str) -> AppCredentials:
         cloud_app_key=services.app.cloud_app_key,
         manifest=listening_at(url),
     )
-    return await app.register(services.platform, request)
+    return await app_service.register(services.platform, request)
 
 
 def test_a_remote_goes_on_with_the_trace_of_the_call(

@@ -7,7 +7,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from ferryman.domain.outcome import succeeded
-from ferryman.services import diagnosis, health, worker
+from ferryman.services import diagnosis, health
+from ferryman.services import worker as worker_service
 from ferryman.store import worker as worker_store
 from ferryman.wire.health import Readiness
 from ferryman.wire.transfer import Explanation, LinkView, TransferExplanation
@@ -73,7 +74,7 @@ async def test_one_that_is_well_is_enough(services: Services) -> None:
     """The others are told of, and break nothing."""
     transfer_id = await services.start_transfer()
     ill, well = services.worker(), services.worker()
-    await worker.report(services.platform, ill.worker_id, "delivering: RaiseError: no")
+    await worker_service.report(services.platform, ill.worker_id, "delivering: RaiseError: no")
     found = link(await diagnosis.explain_transfer(services.platform, transfer_id))
     assert found.cause == "worker_failing"
     await ill.heartbeat()
@@ -85,7 +86,7 @@ async def test_one_that_is_well_is_enough(services: Services) -> None:
     assert told == [f"1 worker well; failing: {ill.worker_id}: delivering: RaiseError: no"]
     assert (await ask(services)).checks["workers"].ok
     await well.deliver_all(succeeded(duration=0.1))
-    await worker.sign_off(services.platform, well.worker_id)
+    await worker_service.sign_off(services.platform, well.worker_id)
     done = await diagnosis.explain_message(
         services.platform, await first_message(services, transfer_id)
     )

@@ -19,17 +19,11 @@ from ferryman.domain.transfer import Transfer
 from ferryman.objects.local import LocalStore
 from ferryman.server.build import build
 from ferryman.services import app as app_service
-from ferryman.services import (
-    attempt,
-    completion,
-    export,
-    intake,
-    listener,
-    message,
-    migration,
-    transfer,
-)
+from ferryman.services import attempt, completion, export, intake, listener
 from ferryman.services import delivery as delivery_service
+from ferryman.services import message as message_service
+from ferryman.services import migration as migration_service
+from ferryman.services import transfer as transfer_service
 from ferryman.services import worker as worker_service
 from ferryman.services.app_cache import AppCache
 from ferryman.services.attempt import AttemptResult
@@ -142,7 +136,7 @@ class Services:
 
     async def create_transfer(self) -> str:
         """Create a transfer that waits for an agent; return its id."""
-        view = await migration.create(
+        view = await migration_service.create(
             self.platform,
             MigrationRequest(
                 name="Harbour moves",
@@ -151,7 +145,7 @@ class Services:
                 apps=[self.app.cloud_app_key],
             ),
         )
-        await migration.start(self.platform, view.migration_id)
+        await migration_service.start(self.platform, view.migration_id)
         return view.transfers[0].transfer_id
 
     async def claim(
@@ -197,7 +191,7 @@ class Services:
         self, transfer_id: str, *message_ids: str, status: AckStatus = AckStatus.SUCCESS
     ) -> None:
         request = MessageStatus(status=status, message_ids=list(message_ids))
-        await message.acknowledge(self.platform, self.app, transfer_id, request)
+        await message_service.acknowledge(self.platform, self.app, transfer_id, request)
 
     async def complete_export(self, transfer_id: str) -> None:
         await export.complete(self.platform, self.app, transfer_id)
@@ -241,7 +235,7 @@ class Services:
 
     async def fire_timer(self, transfer_id: str) -> bool:
         """Fire the timer of a transfer as a worker may at any time; return whether it was due."""
-        return await transfer.on_timer(self.platform, UUID(transfer_id))
+        return await transfer_service.on_timer(self.platform, UUID(transfer_id))
 
     def worker(self) -> ManualWorker:
         """Return a new worker."""

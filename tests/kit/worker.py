@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-from ferryman.delivery import worker
+from ferryman.delivery import worker as delivery_worker
 from ferryman.services.key_ring import KeyRing
 from ferryman.tokens import SigningKey
 from tests.kit.services import Services
@@ -19,7 +19,9 @@ async def running_worker(
     """Run a worker; ``listening`` is another address by which it hears of messages."""
     stop = asyncio.Event()
     key = KeyRing(SigningKey.generate())
-    task = asyncio.create_task(worker.run(services.platform, key, listening or database, stop))
+    task = asyncio.create_task(
+        delivery_worker.run(services.platform, key, listening or database, stop)
+    )
     try:
         yield
     finally:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from ferryman.errors import Conflict, Invalid, NotAuthenticated, NotFound
-from ferryman.services import access_token
+from ferryman.services import access_token as access_token_service
 from ferryman.vocab import Role
 from ferryman.wire.access_token import IssuedToken, TokenRequest, TokenRotation
 from tests.kit.services import Services
@@ -14,12 +14,12 @@ BEN = TokenRequest(name="ben", role=Role.VIEWER)
 
 
 async def issue(services: Services, request: TokenRequest = BEN) -> IssuedToken:
-    return await access_token.create(services.platform, request)
+    return await access_token_service.create(services.platform, request)
 
 
 async def opens(services: Services, token: str) -> bool:
     try:
-        await access_token.authenticate(services.platform, token)
+        await access_token_service.authenticate(services.platform, token)
     except NotAuthenticated:
         return False
     return True
@@ -46,7 +46,7 @@ async def test_its_last_use_is_noted_once_a_minute(services: Services) -> None:
     issued = await issue(services)
 
     async def last() -> int | None:
-        page = await access_token.page(services.platform, cursor=None, size=None)
+        page = await access_token_service.page(services.platform, cursor=None, size=None)
         return page.items[0].last_used_at
 
     assert await last() is None
@@ -64,7 +64,7 @@ async def test_a_rotation_overlaps(services: Services) -> None:
     old = await issue(services, TokenRequest(name="ben", role=Role.VIEWER, seconds=86_400))
     await services.advance(timedelta(hours=1))
     rotation = TokenRotation(overlap=600)
-    new = await access_token.rotate(services.platform, "ben", rotation)
+    new = await access_token_service.rotate(services.platform, "ben", rotation)
     assert new.access.role is Role.VIEWER
     assert (new.access.expires_at or 0) - new.access.created_at == 86_400_000
     assert await opens(services, old.token)
@@ -76,20 +76,20 @@ async def test_a_rotation_overlaps(services: Services) -> None:
 
 async def test_an_overlap_does_not_lengthen_a_life(services: Services) -> None:
     old = await issue(services, TokenRequest(name="ben", role=Role.VIEWER, seconds=60))
-    await access_token.rotate(services.platform, "ben", TokenRotation(overlap=3600))
+    await access_token_service.rotate(services.platform, "ben", TokenRotation(overlap=3600))
     await services.advance(timedelta(seconds=60))
     assert not await opens(services, old.token)
 
 
 async def test_revoking_a_name_revokes_the_replaced_secret_too(services: Services) -> None:
     old = await issue(services)
-    new = await access_token.rotate(services.platform, "ben", TokenRotation())
-    assert len((await access_token.revoke(services.platform, "ben")).items) == 2
+    new = await access_token_service.rotate(services.platform, "ben", TokenRotation())
+    assert len((await access_token_service.revoke(services.platform, "ben")).items) == 2
     assert not await opens(services, old.token)
     assert not await opens(services, new.token)
     for call in (
-        access_token.revoke(services.platform, "ben"),
-        access_token.rotate(services.platform, "ben", TokenRotation()),
+        access_token_service.revoke(services.platform, "ben"),
+        access_token_service.rotate(services.platform, "ben", TokenRotation()),
     ):
         with pytest.raises(NotFound):
             await call

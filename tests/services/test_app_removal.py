@@ -6,7 +6,8 @@ import pytest
 
 from ferryman.domain.outcome import succeeded
 from ferryman.errors import Conflict, NotAllowed, NotAuthenticated, NotFound
-from ferryman.services import app, app_list, app_removal
+from ferryman.services import app as app_service
+from ferryman.services import app_list, app_removal
 from ferryman.vocab import AppKind, Audience
 from ferryman.wire.app import AppRegistration
 from tests.kit.services import Services
@@ -17,7 +18,7 @@ OK = succeeded(duration=0.1)
 async def register(services: Services) -> tuple[str, str]:
     """Register the test's app again; return both of its tokens."""
     own = services.app
-    made = await app.register(
+    made = await app_service.register(
         services.platform,
         AppRegistration(
             kind=AppKind(own.kind),
@@ -38,9 +39,9 @@ async def test_a_suspended_app_may_not_call_and_gets_nothing(services: Services)
     assert (await app_removal.suspend(services.platform, name)).suspended_at == first.suspended_at
     for token, audience in ((server, Audience.SERVER), (cloud, Audience.CLOUD)):
         with pytest.raises(NotAllowed, match="app_suspended"):
-            await app.authenticate(services.platform, token, audience)
+            await app_service.authenticate(services.platform, token, audience)
     with pytest.raises(NotAllowed, match="app_suspended"):
-        await app.by_claims(services.platform, str(services.app.app_id))
+        await app_service.by_claims(services.platform, str(services.app.app_id))
     worker = services.worker()
     assert await worker.claim() == []
     assert await services.message_states() == {"PENDING": 1}
@@ -48,7 +49,7 @@ async def test_a_suspended_app_may_not_call_and_gets_nothing(services: Services)
     await register(services)
     assert await worker.claim() == []
     assert (await app_removal.resume(services.platform, name)).suspended_at is None
-    await app.authenticate(services.platform, server, Audience.SERVER)
+    await app_service.authenticate(services.platform, server, Audience.SERVER)
     assert await worker.deliver_all(OK) == 1
     assert await services.message_states() == {"DELIVERED": 1}
 
@@ -58,15 +59,15 @@ async def test_tokens_of_earlier_registrations_are_revoked(services: Services) -
     await services.advance(timedelta(seconds=1))
     new = await register(services)
     for token, audience in zip((*old, *new), (Audience.SERVER, Audience.CLOUD) * 2, strict=True):
-        await app.authenticate(services.platform, token, audience)
+        await app_service.authenticate(services.platform, token, audience)
     name = services.app.cloud_app_key
     revoked = await app_removal.revoke_older_tokens(services.platform, name)
     assert revoked.revoked == 4, "with those of the first registration"
     for token, audience in zip(old, (Audience.SERVER, Audience.CLOUD), strict=True):
         with pytest.raises(NotAuthenticated):
-            await app.authenticate(services.platform, token, audience)
+            await app_service.authenticate(services.platform, token, audience)
     for token, audience in zip(new, (Audience.SERVER, Audience.CLOUD), strict=True):
-        await app.authenticate(services.platform, token, audience)
+        await app_service.authenticate(services.platform, token, audience)
     assert (await app_removal.revoke_older_tokens(services.platform, name)).revoked == 0
 
 
@@ -99,15 +100,15 @@ async def test_an_app_is_removed_once_its_transfers_settled(services: Services) 
         await services.platform.objects.size(receipt.key)
     for token, audience in ((server, Audience.SERVER), (cloud, Audience.CLOUD)):
         with pytest.raises(NotAuthenticated):
-            await app.authenticate(services.platform, token, audience)
+            await app_service.authenticate(services.platform, token, audience)
     with pytest.raises(NotAuthenticated):
-        await app.by_claims(services.platform, str(services.app.app_id))
+        await app_service.by_claims(services.platform, str(services.app.app_id))
     for text in (name, str(services.app.app_id)):
         with pytest.raises(NotFound):
-            await app.view(services.platform, text)
+            await app_service.view(services.platform, text)
     assert (await app_list.page(services.platform)).items == []
     assert await services.worker().claim() == []
     # Its history stays, and its key is free.
     assert (await services.state(transfer_id)).status.final
     await register(services)
-    assert (await app.view(services.platform, name)).suspended_at is None
+    assert (await app_service.view(services.platform, name)).suspended_at is None

@@ -6,7 +6,7 @@ import pytest
 
 from ferryman.domain.outcome import Outcome, failed, succeeded
 from ferryman.errors import Conflict
-from ferryman.services import message
+from ferryman.services import message as message_service
 from ferryman.services import worker as worker_service
 from ferryman.services.delivery import Delivery
 from ferryman.store import message as message_store
@@ -20,13 +20,15 @@ BAD = failed("after", FailureCause.APP_FAILED, "no", duration=0.1)
 
 async def outcomes(services: Services, delivery: Delivery) -> list[str]:
     """How the attempts at a message ended, as an admin sees them."""
-    view = await message.view(services.platform, str(delivery.message.message_id))
+    view = await message_service.view(services.platform, str(delivery.message.message_id))
     assert [each.number for each in view.attempts] == list(range(1, len(view.attempts) + 1))
     return [each.outcome for each in view.attempts]
 
 
 async def state(services: Services, delivery: Delivery) -> str:
-    return (await message.view(services.platform, str(delivery.message.message_id))).state.value
+    return (
+        await message_service.view(services.platform, str(delivery.message.message_id))
+    ).state.value
 
 
 async def die(services: Services, worker: ManualWorker) -> int:
@@ -197,10 +199,10 @@ async def test_nothing_begins_after_an_acknowledgement(services: Services) -> No
     receipt = await services.upload(transfer_id)
     await services.acknowledge(transfer_id, receipt.message_id)
     assert await worker.claim() == []
-    view = await message.view(services.platform, receipt.message_id)
+    view = await message_service.view(services.platform, receipt.message_id)
     assert (view.state.value, view.attempts) == ("DELIVERED", [])
     with pytest.raises(Conflict, match="message_not_redeliverable"):
-        await message.redeliver(services.platform, receipt.message_id)
+        await message_service.redeliver(services.platform, receipt.message_id)
 
 
 @pytest.mark.parametrize("outcome", [GOOD, BAD], ids=["delivered", "failed"])
@@ -261,7 +263,7 @@ async def test_a_redelivery_by_hand_begins_a_new_round(services: Services) -> No
         await services.advance(BACK_OFF)
     assert await worker.claim() == []
     assert await state(services, delivery) == "UNDELIVERED"
-    view = await message.redeliver(services.platform, str(delivery.message.message_id))
+    view = await message_service.redeliver(services.platform, str(delivery.message.message_id))
     assert view.state.value == "PENDING"
     again = await worker.claim_one()
     assert (again.message.number, again.message.earlier) == (6, 5)
@@ -276,7 +278,7 @@ async def test_a_redelivery_while_the_old_attempt_still_runs(services: Services)
         late = services.worker()
         slow = await late.claim_one()
         await die(services, late)
-    await message.redeliver(services.platform, str(slow.message.message_id))
+    await message_service.redeliver(services.platform, str(slow.message.message_id))
     worker = services.worker()
     again = await worker.claim_one()
     await late.record(BAD, slow)

@@ -9,7 +9,9 @@ import pytest
 from ferryman.domain.access import Actor
 from ferryman.domain.audit import Entry, content
 from ferryman.errors import Invalid
-from ferryman.services import access_token, audit, customer
+from ferryman.services import access_token as access_token_service
+from ferryman.services import audit
+from ferryman.services import customer as customer_service
 from ferryman.vocab import Role
 from ferryman.wire.access_token import TokenRequest
 from ferryman.wire.customer import CustomerRequest
@@ -26,7 +28,9 @@ async def rows(services: Services) -> Any:
 
 async def write(services: Services, count: int) -> None:
     for number in range(count):
-        await customer.create(services.platform, CustomerRequest(customer=f"c{number}"), ANN)
+        await customer_service.create(
+            services.platform, CustomerRequest(customer=f"c{number}"), ANN
+        )
 
 
 async def tamper(services: Services, statement: str) -> None:
@@ -36,7 +40,7 @@ async def tamper(services: Services, statement: str) -> None:
 
 
 async def test_a_row_says_who_what_and_from_where(services: Services) -> None:
-    issued = await access_token.create(
+    issued = await access_token_service.create(
         services.platform, TokenRequest(name="ben", role=Role.VIEWER, customers=["default"]), ANN
     )
     row = (await rows(services))[0]
@@ -51,13 +55,15 @@ async def test_a_row_says_who_what_and_from_where(services: Services) -> None:
 async def test_what_is_refused_leaves_no_row(services: Services) -> None:
     before = await rows(services)
     with pytest.raises(Invalid):
-        await customer.create(services.platform, CustomerRequest(customer="Not a key"), ANN)
+        await customer_service.create(services.platform, CustomerRequest(customer="Not a key"), ANN)
     assert await rows(services) == before
 
 
 async def test_concurrent_calls_make_one_chain(services: Services) -> None:
     requests = [CustomerRequest(customer=f"c{number}") for number in range(40)]
-    await asyncio.gather(*(customer.create(services.platform, each, ANN) for each in requests))
+    await asyncio.gather(
+        *(customer_service.create(services.platform, each, ANN) for each in requests)
+    )
     proof = await audit.verify(services.platform)
     assert proof.ok
     assert proof.rows == 41  # and the app of the test
@@ -109,7 +115,9 @@ async def test_a_kept_hash_finds_a_chain_that_was_shortened(services: Services) 
 
 async def write_again(services: Services) -> None:
     for number in range(2):
-        await customer.create(services.platform, CustomerRequest(customer=f"d{number}"), ANN)
+        await customer_service.create(
+            services.platform, CustomerRequest(customer=f"d{number}"), ANN
+        )
 
 
 @pytest.mark.parametrize("statement", ["UPDATE audit SET actor = 'eve'", "DELETE FROM audit"])

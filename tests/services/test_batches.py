@@ -13,7 +13,8 @@ from ferryman.domain.limits import FILES_AT_ONCE
 from ferryman.errors import Conflict, LimitExceeded, NotFound, PlatformError
 from ferryman.objects.port import Assembly
 from ferryman.objects.s3.store import S3Store
-from ferryman.services import completion, intake, sweep
+from ferryman.services import completion, intake
+from ferryman.services import sweep as sweep_service
 from ferryman.services.intake import Begun
 from ferryman.store import upload as upload_store
 from ferryman.vocab import TransferStatus
@@ -234,7 +235,7 @@ async def test_a_sender_killed_before_completing_leaves_what_the_sweep_takes(
     assert (await services.state(transfer_id)).status is TransferStatus.TIMED_OUT
     assert await services.fetch("SELECT 1 FROM app_data") == []
     await services.advance(timedelta(days=14))
-    await sweep.sweep(services.platform)
+    await sweep_service.sweep(services.platform)
     assert [key async for key in services.platform.objects.files()] == []
 
 
@@ -254,7 +255,7 @@ async def test_a_kill_between_the_store_and_the_row_is_made_good_by_a_repeat(
     assert all(
         isinstance(parts, list) for parts in await services.platform.objects.complete_all(wanted)
     )
-    report = await sweep.sweep(services.platform)
+    report = await sweep_service.sweep(services.platform)
     assert (report.stray_files, report.unknown_files) == (0, 0)
     assert (await services.state(transfer_id)).files == 0
     assert codes(await complete(services, [whole(view, DATA) for view in views])) == [None] * 9

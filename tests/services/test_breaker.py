@@ -13,7 +13,10 @@ from ferryman.domain import limits
 from ferryman.domain.breaker import Breaker
 from ferryman.domain.outcome import Outcome, failed, succeeded
 from ferryman.services import app as app_service
-from ferryman.services import breaker, connect, diagnosis, installation, message, worker
+from ferryman.services import breaker, diagnosis, installation
+from ferryman.services import connect as connect_service
+from ferryman.services import message as message_service
+from ferryman.services import worker as worker_service
 from ferryman.services.app_cache import AppCache
 from ferryman.services.breaker import Contact
 from ferryman.services.key_ring import KeyRing
@@ -158,7 +161,7 @@ async def test_workers_count_together_also_when_they_begin_at_once(services: Ser
 
 
 async def due(services: Services, event: EventType) -> LaneDueTime:
-    sight = await worker.heartbeat(services.platform, services.worker().worker_id)
+    sight = await worker_service.heartbeat(services.platform, services.worker().worker_id)
     return sight.due[Lane(services.app.app_id, event)]
 
 
@@ -184,7 +187,7 @@ async def test_what_waits_behind_it_uses_up_no_attempts_and_is_explained(
     await services.advance(limits.BREAKER_PAUSE + SECOND)
     lane = await due(services, EventType.TRIGGERED)
     assert (lane.closed, lane.tripped) == (False, True), "it is probed"
-    view = await message.view(services.platform, message_id)
+    view = await message_service.view(services.platform, message_id)
     assert (view.state.value, view.attempts) == ("PENDING", [])
     [row] = await services.fetch("SELECT attempts FROM message")
     assert row["attempts"] == 0
@@ -239,7 +242,7 @@ async def test_webhooks_that_are_replaced_or_taken_away_are_forgotten(services: 
     assert tokens.shared_secret is not None
     [app] = (await app_service.by_issuer(services.platform, tokens.app_id)).values()
     for leave in (_replace, _uninstall):
-        await connect.set_webhooks(services.platform, app, [HERE + "?token=1"])
+        await connect_service.set_webhooks(services.platform, app, [HERE + "?token=1"])
         await record(services, *[contact(app)] * MANY)
         assert list(await states(services)) == [HERE]
         await leave(services, app)
@@ -247,7 +250,7 @@ async def test_webhooks_that_are_replaced_or_taken_away_are_forgotten(services: 
 
 
 async def _replace(services: Services, app: AppRow) -> None:
-    await connect.set_webhooks(services.platform, app, [THERE])
+    await connect_service.set_webhooks(services.platform, app, [THERE])
 
 
 async def _uninstall(services: Services, app: AppRow) -> None:

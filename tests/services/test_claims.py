@@ -8,7 +8,9 @@ import pytest
 
 from ferryman.domain.limits import CLAIM_CONFIRMATION, CLAIM_SILENCE
 from ferryman.errors import Conflict
-from ferryman.services import diagnosis, export, intake, listener, mapping, upload
+from ferryman.services import diagnosis, export, intake, listener
+from ferryman.services import mapping as mapping_service
+from ferryman.services import upload as upload_service
 from ferryman.store.app import AppRow
 from ferryman.vocab import GivenUp, TransferStatus
 from ferryman.wire.listener import ListenerError
@@ -60,7 +62,7 @@ async def test_any_call_confirms_a_claim(services: Services, call: str) -> None:
     if call == "begin":
         await intake.begin(services.platform, app, transfer_id, None)
     elif call == "mappings":
-        await mapping.find(services.platform, app, transfer_id, "jira:issue", [])
+        await mapping_service.find(services.platform, app, transfer_id, "jira:issue", [])
     else:
         await listener.heartbeat(services.platform, app, transfer_id)
     await services.age_claim(transfer_id, CLAIM_SILENCE / 2)
@@ -71,7 +73,7 @@ async def test_any_call_confirms_a_claim(services: Services, call: str) -> None:
 
 async def test_a_call_of_the_cloud_app_confirms_nothing(services: Services) -> None:
     transfer_id = await services.start_transfer()
-    await mapping.find(services.platform, services.app, transfer_id, "jira:issue", [])
+    await mapping_service.find(services.platform, services.app, transfer_id, "jira:issue", [])
     await services.age_claim(transfer_id, CLAIM_CONFIRMATION + SECOND)
     assert await claim(services, "another") == transfer_id
 
@@ -119,12 +121,12 @@ async def test_an_earlier_claim_is_fenced(services: Services) -> None:
     calls: dict[str, Callable[[], Awaitable[object]]] = {
         "begin": lambda: intake.begin(platform, old, transfer_id, None),
         "complete": lambda: services.complete(upload_id, part),
-        "state": lambda: upload.state(platform, old, upload_id),
-        "give up": lambda: upload.give_up(platform, old, upload_id),
+        "state": lambda: upload_service.state(platform, old, upload_id),
+        "give up": lambda: upload_service.give_up(platform, old, upload_id),
         "complete export": lambda: export.complete(platform, old, transfer_id),
         "return": lambda: export.record_return(platform, old, transfer_id),
         "heartbeat": lambda: listener.heartbeat(platform, old, transfer_id),
-        "mappings": lambda: mapping.find(platform, old, transfer_id, "jira:issue", []),
+        "mappings": lambda: mapping_service.find(platform, old, transfer_id, "jira:issue", []),
     }
     for name, call in calls.items():
         with pytest.raises(Conflict) as refused:
@@ -143,7 +145,7 @@ async def test_a_new_claim_resumes_by_key_and_supersedes_the_rest(services: Serv
     forgotten = await intake.begin(platform, app, transfer_id, "b", resume_key="b")
     plain = await intake.begin(platform, app, transfer_id, "c")
     failed = await intake.begin(platform, app, transfer_id, "d")
-    await upload.give_up(platform, app, failed.upload_id, GivenUp.WRITER_FAILED, "E at x:1")
+    await upload_service.give_up(platform, app, failed.upload_id, GivenUp.WRITER_FAILED, "E at x:1")
     assert await claim(services, "agent") == transfer_id
     again = await intake.begin(platform, app, transfer_id, "a", resume_key="a")
     assert (again.upload_id, again.resumed) == (resumed.upload_id, True)
@@ -151,7 +153,7 @@ async def test_a_new_claim_resumes_by_key_and_supersedes_the_rest(services: Serv
         await services.complete_export(transfer_id)
     assert "'a' (still open as upload " in refused.value.found
     assert "1 file" in refused.value.found, "only what this claim resumed"
-    await upload.give_up(platform, app, again.upload_id)
+    await upload_service.give_up(platform, app, again.upload_id)
     await services.complete_export(transfer_id)
     rows = await services.fetch("SELECT upload_id, state, reason FROM upload")
     found = {str(row["upload_id"]): (row["state"], row["reason"]) for row in rows}
@@ -173,7 +175,9 @@ async def test_a_deadline_does_not_end_an_export_that_was_taken_over(
     if reports:
         await listener.heartbeat(services.platform, under(services, 1), transfer_id)
     else:
-        await mapping.find(services.platform, under(services, 0), transfer_id, "jira:issue", [])
+        await mapping_service.find(
+            services.platform, under(services, 0), transfer_id, "jira:issue", []
+        )
     receipt = await services.upload(transfer_id)
     await services.acknowledge(transfer_id, receipt.message_id)
     await services.age_claim(transfer_id, CLAIM_SILENCE + SECOND)

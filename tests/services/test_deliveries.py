@@ -8,7 +8,8 @@ from typing import Any
 from uuid import UUID
 
 from ferryman.domain.outcome import failed, succeeded
-from ferryman.services import app, diagnosis
+from ferryman.services import app as app_service
+from ferryman.services import diagnosis
 from ferryman.services import worker as worker_service
 from ferryman.store.database import SQL
 from ferryman.store.delivery import Lane
@@ -50,7 +51,7 @@ async def another_app(services: Services, number: int) -> UUID:
         manifest=function_manifest(),
         source=services.app.source,
     )
-    await app.register(services.platform, request)
+    await app_service.register(services.platform, request)
     query = "SELECT app_id FROM app WHERE cloud_app_key = $1"
     app_id: UUID = (await services.fetch(query, request.cloud_app_key))[0][0]
     return app_id

@@ -8,7 +8,9 @@ import pytest
 
 from ferryman.domain.limits import CANCEL_CLEAN_UP, RERUN_WINDOW
 from ferryman.errors import Conflict, PlatformError
-from ferryman.services import intake, listener, migration, transfer, transfer_command
+from ferryman.services import intake, listener, transfer_command
+from ferryman.services import migration as migration_service
+from ferryman.services import transfer as transfer_service
 from ferryman.vocab import AccessScope, AckStatus, TransferStatus
 from ferryman.wire.listener import ClaimedTransfer, ClaimRequest, TransferDefinitionRequest
 from ferryman.wire.migration import TransferBrief
@@ -45,7 +47,7 @@ async def name_of_next(services: Services, *definitions: TransferDefinitionReque
 
 
 async def all_of(services: Services) -> list[TransferBrief]:
-    [found] = (await migration.page(services.platform)).items
+    [found] = (await migration_service.page(services.platform)).items
     return found.transfers
 
 
@@ -137,7 +139,7 @@ async def test_the_failure_of_a_blocking_transfer_skips_all_that_follow(
         "c": Status.SKIPPED,
         "free": Status.READY,
     }
-    view = await transfer.view(services.platform, (await newest(services, "b")).transfer_id)
+    view = await transfer_service.view(services.platform, (await newest(services, "b")).transfer_id)
     assert view.skipped_by == transfer_id
     assert view.settled_at is not None
     told = await services.fetch("SELECT count(DISTINCT transfer_id) FROM message")
@@ -215,7 +217,7 @@ async def test_a_re_run_brings_back_what_its_failure_had_skipped(services: Servi
         assert claimed.transfer_name == name
         assert claimed.original_transfer_id == (original if name == "a" else None)
         await settle(services, name)
-    [found] = (await migration.page(services.platform)).items
+    [found] = (await migration_service.page(services.platform)).items
     assert [app.status for app in found.apps] == [Status.SUCCESS]
     assert len(found.transfers) == 12
 

@@ -7,7 +7,10 @@ import pytest
 
 from ferryman.domain.access import Actor, Reach
 from ferryman.errors import Conflict, Invalid, NotAuthenticated, NotFound
-from ferryman.services import access_token, audit, customer, expunge, migration, signing_key
+from ferryman.services import access_token as access_token_service
+from ferryman.services import audit, expunge, signing_key
+from ferryman.services import customer as customer_service
+from ferryman.services import migration as migration_service
 from ferryman.services.key_ring import KeyRing
 from ferryman.tokens import RECEIPT_AUDIENCE
 from ferryman.vocab import Role
@@ -38,7 +41,7 @@ TABLES += ("upload", "app_data", "container", "mapping", "mapping_earlier", "map
 
 async def run(services: Services, by: Actor, *, settle: bool = True) -> str:
     """Run a whole migration of a customer; return the key of its file."""
-    view = await migration.create(
+    view = await migration_service.create(
         services.platform,
         MigrationRequest(
             name="Moves",
@@ -49,7 +52,7 @@ async def run(services: Services, by: Actor, *, settle: bool = True) -> str:
         ),
         by,
     )
-    await migration.start(services.platform, view.migration_id, by)
+    await migration_service.start(services.platform, view.migration_id, by)
     claimed = await services.claim("agent")
     assert claimed is not None
     receipt = await services.upload(claimed.transfer_id)
@@ -78,10 +81,10 @@ async def test_all_of_a_customer_goes_and_nothing_else(services: Services) -> No
     ring = await keys(services)
     kept = await run(services, ANN)
     before = await counts(services)
-    await customer.create(services.platform, CustomerRequest(customer="acme"), ANN)
+    await customer_service.create(services.platform, CustomerRequest(customer="acme"), ANN)
     gone = await run(services, OF_ACME)
     token = TokenRequest(name="ben", role=Role.OPERATOR, customers=["acme"])
-    secret = (await access_token.create(services.platform, token)).token
+    secret = (await access_token_service.create(services.platform, token)).token
     answer = await expunge.expunge(services.platform, ring, "acme", ANN)
     assert await counts(services) == before
     objects: Any = services.platform.objects
@@ -89,7 +92,7 @@ async def test_all_of_a_customer_goes_and_nothing_else(services: Services) -> No
     with pytest.raises(NotFound):
         await objects.size(gone)
     with pytest.raises(NotAuthenticated):
-        await access_token.authenticate(services.platform, secret)
+        await access_token_service.authenticate(services.platform, secret)
     with pytest.raises(NotFound):
         await expunge.expunge(services.platform, ring, "acme", ANN)
     claims = jwt.decode(
@@ -105,7 +108,7 @@ async def test_all_of_a_customer_goes_and_nothing_else(services: Services) -> No
 
 
 async def test_nobody_is_deleted_while_a_transfer_runs(services: Services) -> None:
-    await customer.create(services.platform, CustomerRequest(customer="acme"), ANN)
+    await customer_service.create(services.platform, CustomerRequest(customer="acme"), ANN)
     await run(services, OF_ACME, settle=False)
     before = await counts(services)
     with pytest.raises(Conflict, match="customer_has_transfers"):
@@ -118,7 +121,7 @@ async def test_nobody_is_deleted_while_a_transfer_runs(services: Services) -> No
 async def test_an_interrupted_deletion_is_repeated(
     services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await customer.create(services.platform, CustomerRequest(customer="acme"), ANN)
+    await customer_service.create(services.platform, CustomerRequest(customer="acme"), ANN)
     await run(services, OF_ACME)
 
     async def die(*_: object) -> None:
@@ -152,14 +155,16 @@ async def test_whose_a_migration_is_must_be_said_where_there_are_several(
         source_id="s",
         apps=[services.app.cloud_app_key],
     )
-    assert (await migration.create(services.platform, plan, ANN)).customer == "default"
-    await customer.create(services.platform, CustomerRequest(customer="acme"), ANN)
+    assert (await migration_service.create(services.platform, plan, ANN)).customer == "default"
+    await customer_service.create(services.platform, CustomerRequest(customer="acme"), ANN)
     with pytest.raises(Invalid, match="customer_missing"):
-        await migration.create(services.platform, plan, ANN)
-    of_acme = await migration.create(services.platform, plan, OF_ACME)
+        await migration_service.create(services.platform, plan, ANN)
+    of_acme = await migration_service.create(services.platform, plan, OF_ACME)
     assert of_acme.customer == "acme"
     # The same site of another customer is another site.
-    scopes = {each.migration_scope_id for each in (await migration.page(services.platform)).items}
+    scopes = {
+        each.migration_scope_id for each in (await migration_service.page(services.platform)).items
+    }
     assert len(scopes) == 2
-    found = (await migration.page(services.platform, None, OF_ACME)).items
+    found = (await migration_service.page(services.platform, None, OF_ACME)).items
     assert [each.customer for each in found] == ["acme"]

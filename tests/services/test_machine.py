@@ -26,7 +26,9 @@ from ferryman.domain import transfer as transfer_rules
 from ferryman.domain.outcome import Outcome, failed, succeeded
 from ferryman.domain.transfer import Change, Transfer
 from ferryman.errors import Conflict
-from ferryman.services import export, intake, listener, transfer, transfer_command, upload
+from ferryman.services import export, intake, listener, transfer_command
+from ferryman.services import transfer as transfer_service
+from ferryman.services import upload as upload_service
 from ferryman.services.delivery import Delivery
 from ferryman.vocab import AckStatus, FailureCause, GivenUp, MessageState
 from tests.kit.services import ManualWorker, Services, open_services
@@ -109,7 +111,7 @@ class ServicesMachine(RuleBasedStateMachine):
             return
         chosen = data.draw(st.sampled_from(self.unfinished))
         reason = GivenUp.WRITER_FAILED if failed else GivenUp.DELIBERATE
-        work = upload.give_up(self.services.platform, self.services.app, chosen, reason)
+        work = upload_service.give_up(self.services.platform, self.services.app, chosen, reason)
         if failed:
             self.run(work)
             return
@@ -204,7 +206,7 @@ class ServicesMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_services_did_what_the_rules_say(self) -> None:
-        view = self.run(transfer.view(self.services.platform, self.transfer_id))
+        view = self.run(transfer_service.view(self.services.platform, self.transfer_id))
         assert view.unfinished_files == self.oracle.unfinished
         found: Transfer = self.run(self.services.state(self.transfer_id))
         times = {

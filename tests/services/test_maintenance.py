@@ -9,7 +9,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from ferryman.domain.outcome import failed, succeeded
-from ferryman.services import diagnosis, maintenance, message, redelivery, sweep
+from ferryman.services import diagnosis, maintenance, redelivery
+from ferryman.services import message as message_service
+from ferryman.services import sweep as sweep_service
 from ferryman.store import storage as storage_store
 from ferryman.store.database import SQL
 from ferryman.vocab import AckStatus, EventType, FailureCause
@@ -44,7 +46,7 @@ async def settle(services: Services, agent: str, status: AckStatus = AckStatus.S
 
 
 async def maintain(services: Services) -> Counter[str]:
-    await sweep.sweep(services.platform)
+    await sweep_service.sweep(services.platform)
     return +await maintenance.run(services.platform)
 
 
@@ -69,7 +71,7 @@ async def test_what_ended_long_ago_goes_and_the_rest_stays(
     left = await counts(services)
     assert left["message"] == before["message"] + 2
     [view] = await services.fetch("SELECT message_id FROM message LIMIT 1")
-    assert (await message.view(services.platform, str(view["message_id"]))).attempts == []
+    assert (await message_service.view(services.platform, str(view["message_id"]))).attempts == []
 
     await services.advance(timedelta(days=305))
     await services.fetch(
@@ -82,7 +84,7 @@ async def test_what_ended_long_ago_goes_and_the_rest_stays(
     assert (left["transfer"], left["message"], left["app_data"]) == (1, 2, 1)
     assert (await services.state(live)).status.value == "IN_PROGRESS"
     assert +await maintenance.run(services.platform) == Counter()
-    report = await sweep.sweep(services.platform)
+    report = await sweep_service.sweep(services.platform)
     assert (report.unknown_files, report.missing_files) == (0, 0)
 
 
@@ -117,7 +119,7 @@ async def test_what_must_stay_keeps_nothing_else(
         [UUID(each) for each in stays],
     )
     await services.advance(timedelta(days=400))
-    await sweep.sweep(services.platform)
+    await sweep_service.sweep(services.platform)
     await services.advance(timedelta(hours=12))
     removed = await maintain(services)
     assert removed["migrations"] == 1
@@ -130,16 +132,16 @@ async def test_rows_go_also_where_nobody_sweeps(services: Services) -> None:
     """A worker without the files removes them, if nobody did for long."""
     await settle(services, "old")
     await services.advance(timedelta(days=61))
-    await sweep.maintain(services.platform, timedelta(days=1))
+    await sweep_service.maintain(services.platform, timedelta(days=1))
     assert (await counts(services))["attempt"] == 0
     await settle(services, "another")
     await services.advance(timedelta(days=61))
     async with services.platform.database.transaction() as tx:
         assert await storage_store.take_maintenance(tx, tx.now), "a sweep began"
-    await sweep.maintain(services.platform, timedelta(days=1))
+    await sweep_service.maintain(services.platform, timedelta(days=1))
     assert (await counts(services))["attempt"] > 0, "whoever sweeps does it"
     await services.advance(timedelta(days=1))
-    await sweep.maintain(services.platform, timedelta(days=1))
+    await sweep_service.maintain(services.platform, timedelta(days=1))
     assert (await counts(services))["attempt"] == 0
 
 
@@ -173,7 +175,7 @@ async def test_rows_stay_until_a_sweep_has_looked_for_their_objects(services: Se
     assert (await maintain(services))["messages"] == 0, "the sweep has ended the files just now"
     await services.advance(timedelta(hours=12))
     assert (await maintain(services))["messages"] > 0
-    assert (await sweep.sweep(services.platform)).unknown_files == 0
+    assert (await sweep_service.sweep(services.platform)).unknown_files == 0
 
 
 async def test_mappings_go_when_their_lives_are_over_and_recorded(services: Services) -> None:

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from ferryman.domain.mapping import Rows
 from ferryman.errors import Invalid, LimitExceeded
-from ferryman.services import mapping, mapping_load, mapping_report
+from ferryman.services import mapping as mapping_service
+from ferryman.services import mapping_load, mapping_report
 from ferryman.store.database import SQL, STATEMENTS
 from ferryman.wire.migration import MappingCounts
 from tests.kit.services import Services, open_services
@@ -42,7 +43,9 @@ async def load(services: Services, transfer_id: str, *groups: Iterable[Row]) -> 
 
 
 async def find(services: Services, transfer_id: str, namespace: str, *keys: str) -> dict[str, str]:
-    return await mapping.find(services.platform, services.app, transfer_id, namespace, list(keys))
+    return await mapping_service.find(
+        services.platform, services.app, transfer_id, namespace, list(keys)
+    )
 
 
 def nodes_of(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -57,7 +60,7 @@ async def all_pages(
     found: dict[str, str] = {}
     cursor = None
     while True:
-        page = await mapping.page(
+        page = await mapping_service.page(
             services.platform, services.app, transfer_id, namespace, cursor=cursor, size=size
         )
         assert list(page.items) == sorted(page.items)

@@ -6,8 +6,10 @@ import pytest
 
 from ferryman.domain.outcome import failed, succeeded
 from ferryman.services import app as app_service
-from ferryman.services import attempt, connect, message
+from ferryman.services import attempt
+from ferryman.services import connect as connect_service
 from ferryman.services import delivery as delivery_service
+from ferryman.services import message as message_service
 from ferryman.services import worker as worker_service
 from ferryman.vocab import AppKind, Audience, FailureCause, MessageState, ReportedStatus
 from ferryman.wire.app import AppRegistration
@@ -38,7 +40,7 @@ async def services(services: Services) -> Services:
 
 
 async def register(services: Services, *urls: str) -> None:
-    await connect.set_webhooks(services.platform, services.app, list(urls))
+    await connect_service.set_webhooks(services.platform, services.app, list(urls))
 
 
 async def test_everything_is_parked_and_all_of_it_comes_back(services: Services) -> None:
@@ -96,7 +98,7 @@ async def test_the_end_gives_up_what_is_parked(services: Services) -> None:
     transfer_id = await services.start_transfer()
     await services.upload(transfer_id)
     await worker.deliver_all(GOOD)
-    await connect.report(
+    await connect_service.report(
         services.platform, services.app, transfer_id, ProgressReport(status=ReportedStatus.SUCCESS)
     )
     await worker.deliver_all(GOOD)
@@ -114,13 +116,14 @@ async def test_an_outcome_after_the_end_is_kept(services: Services) -> None:
     for _ in range(2):
         await services.upload(transfer_id)
     good, bad = await worker.claim()
-    await connect.report(
+    await connect_service.report(
         services.platform, services.app, transfer_id, ProgressReport(status=ReportedStatus.FAILED)
     )
     await worker.record(GOOD, good)
     await worker.record(failed("during", FailureCause.CONNECTION_BROKE, "gone", duration=0.1), bad)
     views = [
-        await message.view(services.platform, str(each.message.message_id)) for each in (good, bad)
+        await message_service.view(services.platform, str(each.message.message_id))
+        for each in (good, bad)
     ]
     assert [view.state for view in views] == [
         MessageState.DELIVERED,

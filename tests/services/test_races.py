@@ -6,7 +6,8 @@ from collections import Counter
 import pytest
 
 from ferryman.errors import Conflict, NotFound
-from ferryman.services import app_data, intake, upload
+from ferryman.services import app_data, intake
+from ferryman.services import upload as upload_service
 from ferryman.vocab import AckStatus, TransferStatus
 from tests.kit.services import Services
 
@@ -64,10 +65,10 @@ async def test_completing_against_aborting_leaves_a_whole_file_or_none(services:
         upload_id, part = await services.upload_part(transfer_id, b"bytes %d" % number)
         done, aborted = await asyncio.gather(
             services.complete(upload_id, part),
-            upload.give_up(services.platform, services.app, upload_id),
+            upload_service.give_up(services.platform, services.app, upload_id),
             return_exceptions=True,
         )
-        view = await upload.state(services.platform, services.app, upload_id)
+        view = await upload_service.state(services.platform, services.app, upload_id)
         if isinstance(done, BaseException):
             assert isinstance(done, Conflict)
             assert done.code == "upload_closed"

@@ -12,7 +12,8 @@ from ferryman.api import auth
 from ferryman.api.call_log import CallLog
 from ferryman.domain.mapping import Rows
 from ferryman.domain.outcome import failed
-from ferryman.services import clock, maintenance, mapping_load, recording, transfer_command
+from ferryman.services import clock, maintenance, mapping_load, transfer_command
+from ferryman.services import recording as recording_service
 from ferryman.vocab import FailureCause
 from tests.kit.services import Services
 
@@ -24,7 +25,7 @@ async def recorded(services: Services, transfer_id: str) -> list[Any]:
 
 
 async def _lines(services: Services, transfer_id: str) -> AsyncIterator[bytes]:
-    return await recording.lines(services.platform, transfer_id)
+    return await recording_service.lines(services.platform, transfer_id)
 
 
 async def load(services: Services, transfer_id: str, **pairs: str) -> None:

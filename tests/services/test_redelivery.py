@@ -9,7 +9,9 @@ import pytest
 from ferryman.clock import epoch_ms
 from ferryman.domain.outcome import failed, succeeded
 from ferryman.errors import Conflict, Invalid, NotFound
-from ferryman.services import app, app_list, message, redelivery
+from ferryman.services import app as app_service
+from ferryman.services import app_list, redelivery
+from ferryman.services import message as message_service
 from ferryman.store import transfer as transfer_store
 from ferryman.vocab import FailureCause, MessageState
 from ferryman.wire.redelivery import RedeliveryRequest
@@ -72,7 +74,7 @@ async def test_all_of_a_transfer_an_app_or_a_time(
     assert answer.redelivered == 9
     assert await worker.deliver_all(GOOD) == 9
     assert await undelivered(services) == []
-    view = await message.view(services.platform, ids[0])
+    view = await message_service.view(services.platform, ids[0])
     assert (view.state, view.message_id) == (MessageState.DELIVERED, ids[0])
     assert len(view.attempts) == 5 * 4 + 1, "every attempt stays recorded"
 
@@ -142,7 +144,9 @@ async def test_a_transfer_that_settles_meanwhile_is_waited_for(services: Service
     async with services.platform.database.transaction() as tx:
         stored = await transfer_store.lock(tx, UUID(transfer_id))
         assert stored is not None
-        again = asyncio.create_task(message.redeliver(services.platform, receipt.message_id))
+        again = asyncio.create_task(
+            message_service.redeliver(services.platform, receipt.message_id)
+        )
         waits = (
             "SELECT FROM pg_stat_activity WHERE datname = current_database()"
             " AND wait_event_type = 'Lock'"
@@ -162,7 +166,7 @@ async def test_a_transfer_that_settles_meanwhile_is_waited_for(services: Service
 
 
 async def test_breakers_are_seen_and_closed_by_hand(services: Services) -> None:
-    assert (await app.view(services.platform, services.app.cloud_app_key)).failing == []
+    assert (await app_service.view(services.platform, services.app.cloud_app_key)).failing == []
     now = await services.platform.database.now()
     for url, trips, until in (
         ("https://a/", 1, now + timedelta(minutes=1)),
@@ -173,7 +177,7 @@ async def test_breakers_are_seen_and_closed_by_hand(services: Services) -> None:
             " error, changed_at) VALUES ($1, $2, '{}', 20, $3, $4, 'it hangs', $5)",
             *(services.app.app_id, url, trips, until, now),
         )
-    view = await app.view(services.platform, services.app.cloud_app_key)
+    view = await app_service.view(services.platform, services.app.cloud_app_key)
     assert [(each.endpoint, each.breaker) for each in view.failing] == [
         ("https://a/", "OPEN"),
         ("https://b/", "COUNTING"),
@@ -181,7 +185,7 @@ async def test_breakers_are_seen_and_closed_by_hand(services: Services) -> None:
     assert view.failing[0].last_error == "it hangs"
     assert (await app_list.page(services.platform)).items[0].failing == view.failing
     await services.advance(timedelta(minutes=2))
-    view = await app.view(services.platform, services.app.cloud_app_key)
+    view = await app_service.view(services.platform, services.app.cloud_app_key)
     assert view.failing[0].breaker == "HALF_OPEN"
-    assert (await app.retry(services.platform, services.app.cloud_app_key)).failing == []
+    assert (await app_service.retry(services.platform, services.app.cloud_app_key)).failing == []
     assert await services.fetch("SELECT FROM breaker") == []

@@ -9,7 +9,8 @@ import pytest
 from ferryman.errors import Conflict, Settled
 from ferryman.objects.local import LocalStore
 from ferryman.objects.signed_url import Grant, UrlOperation
-from ferryman.services import app_data, completion, intake, upload
+from ferryman.services import app_data, completion, intake
+from ferryman.services import upload as upload_service
 from ferryman.wire.upload import AppDataReceipt, CompleteRequest, StoredPart, UploadView
 from tests.kit.services import Services
 
@@ -41,7 +42,7 @@ async def test_the_same_key_is_the_same_upload_also_at_the_same_moment(services:
 async def test_an_aborted_upload_gives_its_key_free(services: Services) -> None:
     transfer_id = await services.start_transfer()
     first = await begin(services, transfer_id, "k")
-    await upload.give_up(services.platform, services.app, first.upload_id)
+    await upload_service.give_up(services.platform, services.app, first.upload_id)
     again = await begin(services, transfer_id, "k", "another label")
     assert (again.resumed, again.upload_id == first.upload_id) == (False, False)
 
@@ -88,7 +89,7 @@ async def fill(services: Services, view: UploadView, parts: int) -> AppDataRecei
             incoming.write(body)
             await incoming.keep()
     held: list[StoredPart] = (
-        await upload.state(services.platform, services.app, view.upload_id)
+        await upload_service.state(services.platform, services.app, view.upload_id)
     ).parts
     assert len(held) == parts
     request = CompleteRequest(parts=held)

@@ -9,7 +9,8 @@ import pytest
 from ferryman.config import Settings
 from ferryman.errors import ConfigError
 from ferryman.server.build import Built, build
-from ferryman.services import app, signing_key
+from ferryman.services import app as app_service
+from ferryman.services import signing_key
 from ferryman.vocab import AppKind
 from ferryman.wire.app import AppCredentials, AppRegistration
 from ferryman.wire.key import KeyRotation
@@ -28,7 +29,7 @@ def settings(folder: Path, *keys: str) -> Settings:
 
 async def register(built: Built) -> AppCredentials:
     """Register a Connect app that is installed by hand."""
-    return await app.register(
+    return await app_service.register(
         built.platform,
         AppRegistration(kind=AppKind.CONNECT, server_app_key="s", cloud_app_key="notes"),
     )
@@ -53,14 +54,14 @@ async def test_a_key_encrypts_and_another_takes_its_place(database: str, tmp_pat
     for keys in ([KEYS[0]], [KEYS[1], KEYS[0]], [KEYS[1]]):
         async with build(settings(tmp_path, *keys), database) as built:
             assert built.keys.current.kid == kid
-            assert list(await app.by_issuer(built.platform, "notes")) == [secret]
+            assert list(await app_service.by_issuer(built.platform, "notes")) == [secret]
             sealed = await signing_key.seal_again(built.platform)
             assert (sealed.secrets, sealed.encrypted) == (3, True)
             text = await stored(built)
             assert secret not in text
             assert "PRIVATE KEY" not in text
             assert (await register(built)).shared_secret == secret
-            assert list(await app.by_issuer(built.platform, "notes")) == [secret]
+            assert list(await app_service.by_issuer(built.platform, "notes")) == [secret]
     for keys in ([], [KEYS[0]]):
         with pytest.raises(ConfigError, match="secret_key_missing"):
             async with build(settings(tmp_path, *keys), database):

@@ -14,7 +14,9 @@ import pytest
 from ferryman.errors import Conflict, Invalid
 from ferryman.objects.s3.address import parse_address
 from ferryman.objects.s3.client import s3_store
-from ferryman.services import completion, intake, sweep, upload
+from ferryman.services import completion, intake
+from ferryman.services import sweep as sweep_service
+from ferryman.services import upload as upload_service
 from ferryman.services.open_upload import sign_parts
 from ferryman.wire.upload import CompleteRequest, PartRequest, PartUrl, StoredPart, UploadView
 from tests.kit.services import Services
@@ -99,7 +101,7 @@ async def test_a_small_file_is_accepted_once_and_found_under_its_key(services: S
         assert len({view.upload_id for view in views}) == 1
         [first] = [view for view in views if view.part is not None]
         await send(first.part)
-        state = await upload.state(s3.platform, s3.app, first.upload_id)
+        state = await upload_service.state(s3.platform, s3.app, first.upload_id)
         assert [part.size for part in state.parts] == [len(DATA)]
         keys = await asyncio.gather(*(complete(s3, first) for _ in range(4)))
         assert set(keys) == {first.key}
@@ -157,11 +159,11 @@ async def test_a_file_widened_while_it_is_completed_is_what_it_was_widened_to(
 async def test_what_comes_after_an_abort_is_swept(services: Services) -> None:
     async with on_s3(services) as s3:
         view = await begin(s3, await s3.start_transfer())
-        await upload.give_up(s3.platform, s3.app, view.upload_id)
+        await upload_service.give_up(s3.platform, s3.app, view.upload_id)
         await send(view.part)
         open_one = await begin(s3, await s3.start_transfer("other"))
         await send(open_one.part)
-        report = await sweep.sweep(s3.platform)
+        report = await sweep_service.sweep(s3.platform)
         assert (report.stray_files, report.unknown_files) == (1, 0)
         # What waits for its completion stays.
         assert [key async for key in s3.platform.objects.files()] == [open_one.key]

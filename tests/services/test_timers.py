@@ -10,7 +10,8 @@ import pytest
 
 from ferryman.delivery.timekeeper import Timekeeper
 from ferryman.domain import limits
-from ferryman.services import transfer, transfer_command
+from ferryman.services import transfer as transfer_service
+from ferryman.services import transfer_command
 from ferryman.services.platform import Platform
 from ferryman.store import timer as timer_store
 from ferryman.store import transfer as transfer_store
@@ -137,7 +138,7 @@ async def test_a_timer_that_fails_delays_no_other(
     broken = await services.start_transfer("one")
     sound = await services.start_transfer("two")
     await services.advance(WINDOW)
-    on_timer, tried = transfer.on_timer, []
+    on_timer, tried = transfer_service.on_timer, []
 
     async def fire(platform: Platform, transfer_id: UUID) -> bool:
         tried.append(str(transfer_id))
@@ -145,7 +146,7 @@ async def test_a_timer_that_fails_delays_no_other(
             raise ZeroDivisionError
         return await on_timer(platform, transfer_id)
 
-    monkeypatch.setattr(transfer, "on_timer", fire)
+    monkeypatch.setattr(transfer_service, "on_timer", fire)
     stop = asyncio.Event()
     timekeeper = Timekeeper(services.platform, stop)
     running = asyncio.create_task(timekeeper.run())

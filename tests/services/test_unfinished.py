@@ -6,7 +6,9 @@ import pytest
 
 from ferryman.errors import Conflict
 from ferryman.services import export as export_service
-from ferryman.services import intake, transfer, transfer_command, upload
+from ferryman.services import intake, transfer_command
+from ferryman.services import transfer as transfer_service
+from ferryman.services import upload as upload_service
 from ferryman.vocab import GivenUp, TransferStatus
 from ferryman.wire.listener import ListenerError
 from tests.kit.services import Services
@@ -18,7 +20,9 @@ async def begin(services: Services, transfer_id: str, label: str | None) -> str:
 
 
 async def fail(services: Services, upload_id: str, detail: str | None = None) -> None:
-    await upload.give_up(services.platform, services.app, upload_id, GivenUp.WRITER_FAILED, detail)
+    await upload_service.give_up(
+        services.platform, services.app, upload_id, GivenUp.WRITER_FAILED, detail
+    )
 
 
 async def export(services: Services, transfer_id: str, *, abandon: bool = False) -> None:
@@ -79,10 +83,10 @@ async def test_a_failed_file_may_be_done_without_later(services: Services) -> No
     transfer_id = await services.start_transfer()
     upload_id = await begin(services, transfer_id, "pages")
     await fail(services, upload_id, "ValueError at export.py:12")
-    await upload.give_up(services.platform, services.app, upload_id, GivenUp.SUPERSEDED)
+    await upload_service.give_up(services.platform, services.app, upload_id, GivenUp.SUPERSEDED)
     with pytest.raises(Conflict, match="export_incomplete"):
         await export(services, transfer_id)
-    await upload.give_up(services.platform, services.app, upload_id)
+    await upload_service.give_up(services.platform, services.app, upload_id)
     await export(services, transfer_id)
     assert [reason for reason, _ in await kinds(services, transfer_id)] == [
         "writer_failed",
@@ -124,7 +128,7 @@ async def test_the_deadline_does_not_end_it_well_either(
     await services.acknowledge(transfer_id, receipt.message_id)
     missing = await begin(services, transfer_id, "missing")
     if reason is not None:
-        await upload.give_up(services.platform, services.app, missing, reason)
+        await upload_service.give_up(services.platform, services.app, missing, reason)
     await export_service.record_return(services.platform, services.app, transfer_id)
     await services.pass_deadline(transfer_id)
     assert (await services.state(transfer_id)).status is TransferStatus.TIMED_OUT
@@ -142,7 +146,7 @@ async def test_a_file_that_failed_after_the_export_blocks_its_end(services: Serv
     await fail(services, late)
     await services.acknowledge(transfer_id, receipt.message_id)
     assert (await services.state(transfer_id)).status is TransferStatus.IN_PROGRESS
-    await upload.give_up(services.platform, services.app, late)
+    await upload_service.give_up(services.platform, services.app, late)
     assert (await services.state(transfer_id)).status is TransferStatus.SUCCESS
 
 
@@ -162,7 +166,7 @@ async def test_what_was_begun_after_the_export_can_be_done_without(services: Ser
     await begin(services, transfer_id, "late")
     await services.acknowledge(transfer_id, receipt.message_id)
     await export(services, transfer_id)
-    view = await transfer.view(services.platform, transfer_id)
+    view = await transfer_service.view(services.platform, transfer_id)
     assert (view.status, view.unfinished_files) == (TransferStatus.IN_PROGRESS, 1)
     await export(services, transfer_id, abandon=True)
     assert (await services.state(transfer_id)).status is TransferStatus.SUCCESS

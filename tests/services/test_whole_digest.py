@@ -15,8 +15,9 @@ from ferryman.errors import Invalid, PlatformError
 from ferryman.objects.local import LocalStore
 from ferryman.objects.port import Assembly, HoldsMoreError, Part
 from ferryman.sdk.remote_file import byte_ranges
-from ferryman.services import app_data, completion, intake, upload
+from ferryman.services import app_data, completion, intake
 from ferryman.services import transfer as transfer_service
+from ferryman.services import upload as upload_service
 from ferryman.services.open_upload import sign_parts
 from ferryman.store import app_data as app_data_store
 from ferryman.store.app import AppRow
@@ -123,7 +124,7 @@ async def test_named_parts_prove_it_and_nobody_reads_it(services: Services) -> N
     assert [(part.size, part.sha256) for part in facts.parts] == [
         (len(each), sha256(each).hexdigest()) for each in PARTS
     ]
-    state = await upload.state(services.platform, services.app, upload_id)
+    state = await upload_service.state(services.platform, services.app, upload_id)
     assert [(part.number, part.sha256) for part in state.parts] == [
         (part.number, part.sha256) for part in named(parts)
     ]

@@ -4,7 +4,7 @@ from litestar import get, post
 from litestar.params import JSONBody
 
 from ferryman.api.parameters import Author, Cursor, Id, OwnPlatform, PageSize
-from ferryman.services import access_token
+from ferryman.services import access_token as access_token_service
 from ferryman.wire.access_token import IssuedToken, TokenPage, TokenRequest, TokenRotation
 
 
@@ -13,7 +13,7 @@ async def create_token(
     platform: OwnPlatform, actor: Author, data: JSONBody[TokenRequest]
 ) -> IssuedToken:
     """Issue an access token with a role; its secret is shown only here."""
-    return await access_token.create(platform, data, actor)
+    return await access_token_service.create(platform, data, actor)
 
 
 @get("/tokens")
@@ -21,7 +21,7 @@ async def list_tokens(
     platform: OwnPlatform, cursor: Cursor = None, size: PageSize = None
 ) -> TokenPage:
     """List access tokens, oldest first: roles, limits, last use and expiry, but no secrets."""
-    return await access_token.page(platform, cursor=cursor, size=size)
+    return await access_token_service.page(platform, cursor=cursor, size=size)
 
 
 @post("/tokens/{token_name:str}/rotate", status_code=200)
@@ -29,10 +29,10 @@ async def rotate_token(
     platform: OwnPlatform, actor: Author, token_name: Id, data: JSONBody[TokenRotation]
 ) -> IssuedToken:
     """Give a token a new secret; the old one works for as long as the overlap."""
-    return await access_token.rotate(platform, token_name, data, actor)
+    return await access_token_service.rotate(platform, token_name, data, actor)
 
 
 @post("/tokens/{token_name:str}/revoke", status_code=200)
 async def revoke_token(platform: OwnPlatform, actor: Author, token_name: Id) -> TokenPage:
     """Revoke all secrets of a token; every replica refuses them within 5 seconds."""
-    return await access_token.revoke(platform, token_name, actor)
+    return await access_token_service.revoke(platform, token_name, actor)

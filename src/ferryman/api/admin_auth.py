@@ -16,7 +16,8 @@ from ferryman.api.token_cache import TokenCache
 from ferryman.clock import wall_now
 from ferryman.domain.access import Actor, Reach, check
 from ferryman.errors import NotAuthenticated
-from ferryman.services import access_token, reach
+from ferryman.services import access_token as access_token_service
+from ferryman.services import reach as reach_service
 from ferryman.services.platform import Platform
 from ferryman.vocab import IdKind, Role
 
@@ -60,7 +61,7 @@ class Doorkeeper:
         if self._is_operator(token):
             return True
         try:
-            await access_token.authenticate(self.platform, token)
+            await access_token_service.authenticate(self.platform, token)
         except NotAuthenticated:
             return False
         return True
@@ -74,7 +75,7 @@ class Doorkeeper:
         return await self.cache.holder_of(token, wall_now(), lambda: self._named(token))
 
     async def _named(self, token: str) -> tuple[Actor, datetime | None]:
-        token_row = await access_token.authenticate(self.platform, token)
+        token_row = await access_token_service.authenticate(self.platform, token)
         limits = Reach(_tuple(token_row.customers), _tuple(token_row.apps))
         # Its expiry is platform time, which a virtual clock moves.
         expires_at = None if self.platform.database.virtual else token_row.expires_at
@@ -99,7 +100,7 @@ def admin_guard(doorkeeper: Doorkeeper) -> Guard:
         if against := connection.query_params.get("against"):
             named.append((IdKind.MIGRATION, against))
         for kind, value in named:
-            await reach.check(doorkeeper.platform, actor.reach, kind, value)
+            await reach_service.check(doorkeeper.platform, actor.reach, kind, value)
 
     return guard
 

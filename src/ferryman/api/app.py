@@ -7,7 +7,8 @@ from litestar.params import JSONBody, QueryParameter
 
 from ferryman import refusals
 from ferryman.api.parameters import Author, Cursor, Id, OfApp, OwnLifecycle, OwnPlatform, PageSize
-from ferryman.services import app, app_list, app_removal, installation
+from ferryman.services import app as app_service
+from ferryman.services import app_list, app_removal, installation
 from ferryman.tokens import public_pem
 from ferryman.vocab import AppKind
 from ferryman.wire.app import (
@@ -54,13 +55,13 @@ async def list_apps(
 @get("/apps/{app_id:str}")
 async def get_app(platform: OwnPlatform, actor: Author, app_id: Id) -> AppView:
     """Return an app, by its id, its cloudAppKey, or cloudAppKey@environment."""
-    return await app.view(platform, app_id, actor)
+    return await app_service.view(platform, app_id, actor)
 
 
 @post("/apps/{app_id:str}/retry", status_code=200)
 async def retry_app(platform: OwnPlatform, actor: Author, app_id: Id) -> AppView:
     """Close the circuit breakers of the app's endpoints; waiting messages are sent at once."""
-    return await app.retry(platform, app_id, actor)
+    return await app_service.retry(platform, app_id, actor)
 
 
 @post("/apps/{app_id:str}/install", status_code=200)

@@ -13,7 +13,8 @@ from ferryman.api.problems import answer
 from ferryman.api.storage import received_manifest
 from ferryman.api.throttle import AppThrottle
 from ferryman.errors import Expired, NotAuthenticated, NotFound, PlatformError, Settled
-from ferryman.services import app_data, connect
+from ferryman.services import app_data
+from ferryman.services import connect as connect_service
 from ferryman.services.platform import Platform
 from ferryman.wire.app_data import DataUrl, FileParts
 from ferryman.wire.connect import DataItem, Feedback, ProgressReport, RecentTransfer, Webhooks
@@ -43,13 +44,13 @@ async def get_webhooks(caller: Caller) -> Webhooks:
 @put("/webhook", status_code=200)
 async def put_webhooks(caller: Caller, platform: OwnPlatform, data: JSONBody[Webhooks]) -> Webhooks:
     """Replace all webhook URLs of the app; an empty list removes them."""
-    return Webhooks(endpoints=await connect.set_webhooks(platform, caller, data.endpoints))
+    return Webhooks(endpoints=await connect_service.set_webhooks(platform, caller, data.endpoints))
 
 
 @delete("/webhook", status_code=200)
 async def delete_webhooks(caller: Caller, platform: OwnPlatform) -> Webhooks:
     """Remove all webhook URLs of the app."""
-    return Webhooks(endpoints=await connect.set_webhooks(platform, caller, []))
+    return Webhooks(endpoints=await connect_service.set_webhooks(platform, caller, []))
 
 
 @post(
@@ -61,7 +62,7 @@ async def report_progress(
     caller: Caller, platform: OwnPlatform, transfer_id: Id, data: JSONBody[ProgressReport]
 ) -> ProgressReport:
     """Report progress, or settle the transfer with a final status."""
-    return await connect.report(platform, caller, transfer_id, data)
+    return await connect_service.report(platform, caller, transfer_id, data)
 
 
 @get("/data/{transfer_id:str}/all")
@@ -86,7 +87,7 @@ async def data_parts(caller: Caller, platform: OwnPlatform, s3_key: Id) -> FileP
 @get("/transfer/recent")
 async def recent_transfers(caller: Caller, platform: OwnPlatform) -> list[RecentTransfer]:
     """List the app's running transfers, newest first, at most 100."""
-    return await connect.recent(platform, caller)
+    return await connect_service.recent(platform, caller)
 
 
 @post("/feedback/{transfer_id:str}", status_code=200, media_type=MediaType.TEXT)
@@ -94,13 +95,13 @@ async def leave_feedback(
     caller: Caller, platform: OwnPlatform, transfer_id: Id, data: JSONBody[Feedback]
 ) -> None:
     """Leave feedback for the server app to read; it replaces any earlier feedback."""
-    await connect.leave_feedback(platform, caller, transfer_id, data)
+    await connect_service.leave_feedback(platform, caller, transfer_id, data)
 
 
 @get("/error/{transfer_id:str}")
 async def listener_error(caller: Caller, platform: OwnPlatform, transfer_id: Id) -> TransferError:
     """Return the error that the listener threw."""
-    return await connect.listener_error(platform, caller, transfer_id)
+    return await connect_service.listener_error(platform, caller, transfer_id)
 
 
 def connect_routers(

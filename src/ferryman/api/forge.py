@@ -14,7 +14,9 @@ from ferryman.api.problems import answer
 from ferryman.api.storage import received_manifest
 from ferryman.api.throttle import AppThrottle
 from ferryman.errors import Settled
-from ferryman.services import app_data, message, transfer
+from ferryman.services import app_data
+from ferryman.services import message as message_service
+from ferryman.services import transfer as transfer_service
 from ferryman.services.platform import Platform
 from ferryman.wire.app_data import AppDataItem, AppDataPage, DataUrl, FileParts
 from ferryman.wire.message import LogMessage, MessageStatus
@@ -28,7 +30,7 @@ async def message_status(
     data: JSONBody[MessageStatus],
 ) -> None:
     """Acknowledge messages."""
-    await message.acknowledge(platform, caller, transfer_id, data)
+    await message_service.acknowledge(platform, caller, transfer_id, data)
 
 
 @post("/log/{transfer_id:str}", status_code=200, media_type=MediaType.TEXT)
@@ -41,7 +43,7 @@ async def add_log(
 ) -> None:
     """Add a line to the customer's progress log."""
     log_throttle.admit(caller.app_id, len(data.message.encode("utf-8", "replace")))
-    await transfer.add_log(platform, caller, transfer_id, data.message)
+    await transfer_service.add_log(platform, caller, transfer_id, data.message)
 
 
 @get("/data/{transfer_id:str}/all")

@@ -3,7 +3,7 @@
 from litestar.params import JSONBody
 
 from ferryman.api.parameters import Caller, Id, LastEntity, Namespace, OwnPlatform, PageSize, Type
-from ferryman.services import mapping
+from ferryman.services import mapping as mapping_service
 from ferryman.wire.mapping import ContainerPage, MappingPage
 
 
@@ -15,7 +15,7 @@ async def find_mappings(
     data: JSONBody[list[str]],
 ) -> dict[str, str]:
     """Return the cloud keys of the given server keys; keys without a mapping are absent."""
-    return await mapping.find(platform, caller, transfer_id, namespace, data)
+    return await mapping_service.find(platform, caller, transfer_id, namespace, data)
 
 
 async def mapping_page(
@@ -27,7 +27,7 @@ async def mapping_page(
     size: PageSize = None,
 ) -> MappingPage:
     """List the mappings of a namespace, ordered by server key."""
-    return await mapping.page(
+    return await mapping_service.page(
         platform, caller, transfer_id, namespace, cursor=last_entity, size=size
     )
 
@@ -41,6 +41,6 @@ async def container_page(
     size: PageSize = None,
 ) -> ContainerPage:
     """List the containers that the admin selected, by type."""
-    return await mapping.containers(
+    return await mapping_service.containers(
         platform, caller, transfer_id, container_type, cursor=last_entity, size=size
     )

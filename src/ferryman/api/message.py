@@ -15,7 +15,8 @@ from ferryman.api.parameters import (
     OwnPlatform,
     PageSize,
 )
-from ferryman.services import diagnosis, message, redelivery
+from ferryman.services import diagnosis, redelivery
+from ferryman.services import message as message_service
 from ferryman.vocab import MessageState
 from ferryman.wire.redelivery import RedeliveryAnswer, RedeliveryRequest
 from ferryman.wire.transfer import Explanation, MessagePage, MessageView
@@ -64,13 +65,13 @@ async def redeliver_all(
 @get("/messages/{message_id:str}")
 async def get_message(platform: OwnPlatform, message_id: Id) -> MessageView:
     """Return a message with its attempts."""
-    return await message.view(platform, message_id)
+    return await message_service.view(platform, message_id)
 
 
 @post("/messages/{message_id:str}/redeliver", status_code=200)
 async def redeliver_message(platform: OwnPlatform, actor: Author, message_id: Id) -> MessageView:
     """Re-queue a message under the same id."""
-    return await message.redeliver(platform, message_id, actor)
+    return await message_service.redeliver(platform, message_id, actor)
 
 
 @get("/messages/{message_id:str}/explain")
@@ -95,5 +96,5 @@ async def list_messages(
     size: PageSize = None,
 ) -> MessagePage:
     """List the messages of a transfer with their attempts, by state or acknowledgement."""
-    query = message.MessageQuery(state=message_state, acknowledgement=acknowledgement)
-    return await message.page(platform, transfer_id, query, cursor=cursor, size=size)
+    query = message_service.MessageQuery(state=message_state, acknowledgement=acknowledgement)
+    return await message_service.page(platform, transfer_id, query, cursor=cursor, size=size)

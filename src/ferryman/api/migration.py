@@ -15,7 +15,7 @@ from ferryman.api.parameters import (
     OwnPlatform,
     PageSize,
 )
-from ferryman.services import migration
+from ferryman.services import migration as migration_service
 from ferryman.vocab import TransferStatus
 from ferryman.wire.migration import MigrationPage, MigrationRequest, MigrationView
 
@@ -39,7 +39,7 @@ async def create_migration(
     platform: OwnPlatform, actor: Author, data: JSONBody[MigrationRequest]
 ) -> MigrationView:
     """Create a migration with one READY transfer per app."""
-    return await migration.create(platform, data, actor)
+    return await migration_service.create(platform, data, actor)
 
 
 @get("/migrations")
@@ -54,19 +54,19 @@ async def list_migrations(
     size: PageSize = None,
 ) -> MigrationPage:
     """List migrations, newest first, by name, app or status of a transfer."""
-    query = migration.MigrationQuery(
+    query = migration_service.MigrationQuery(
         name=name, status=transfer_status, app=cloud_app_key, customer=customer
     )
-    return await migration.page(platform, query, actor, cursor=cursor, size=size)
+    return await migration_service.page(platform, query, actor, cursor=cursor, size=size)
 
 
 @get("/migrations/{migration_id:str}")
 async def get_migration(platform: OwnPlatform, migration_id: Id) -> MigrationView:
     """Return a migration with its transfers."""
-    return await migration.view(platform, migration_id)
+    return await migration_service.view(platform, migration_id)
 
 
 @post("/migrations/{migration_id:str}/start", status_code=200)
 async def start_migration(platform: OwnPlatform, actor: Author, migration_id: Id) -> MigrationView:
     """Offer the transfers to their agents; repeatable."""
-    return await migration.start(platform, migration_id, actor)
+    return await migration_service.start(platform, migration_id, actor)

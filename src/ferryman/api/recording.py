@@ -5,7 +5,8 @@ from litestar.params import JSONBody
 from litestar.response import Stream
 
 from ferryman.api.parameters import LONG_LIST_BYTES, Author, Id, OwnPlatform
-from ferryman.services import recording, replay
+from ferryman.services import recording as recording_service
+from ferryman.services import replay
 from ferryman.wire.migration import MigrationView
 from ferryman.wire.recording import ReplayedFile, ReplayRequest
 from ferryman.wire.upload import UploadView
@@ -16,13 +17,13 @@ _NDJSON = "application/x-ndjson"
 @get("/transfers/{transfer_id:str}/recording", media_type=_NDJSON)
 async def record_transfer(platform: OwnPlatform, transfer_id: Id) -> Stream:
     """Stream all that the app of a settled transfer saw and did, line by line, without secrets."""
-    return Stream(await recording.lines(platform, transfer_id), media_type=_NDJSON)
+    return Stream(await recording_service.lines(platform, transfer_id), media_type=_NDJSON)
 
 
 @get("/transfers/{transfer_id:str}/recording/{file_key:str}", media_type="application/octet-stream")
 async def recorded_payload(platform: OwnPlatform, transfer_id: Id, file_key: Id) -> Stream:
     """Return the bytes of a file of a transfer."""
-    size, chunks = await recording.payload(platform, transfer_id, file_key)
+    size, chunks = await recording_service.payload(platform, transfer_id, file_key)
     return Stream(
         chunks,
         media_type="application/octet-stream",

@@ -24,7 +24,8 @@ from ferryman.api.parameters import (
 from ferryman.api.storage import exported_manifest
 from ferryman.api.throttle import AppThrottle
 from ferryman.api.upload import UPLOAD_HANDLERS
-from ferryman.services import export, listener, mapping
+from ferryman.services import export, listener
+from ferryman.services import mapping as mapping_service
 from ferryman.services.platform import Platform, wait_for_event
 from ferryman.wire.listener import ClaimAnswer, ClaimRequest, HeartbeatAnswer, ListenerError
 
@@ -106,7 +107,7 @@ async def report_error(
 @get("/transfers/{transfer_id:str}/feedback")
 async def feedback(caller: Caller, platform: OwnPlatform, transfer_id: Id) -> dict[str, Any]:
     """Return the feedback that the cloud app left for the server app."""
-    return await mapping.feedback(platform, caller, transfer_id)
+    return await mapping_service.feedback(platform, caller, transfer_id)
 
 
 def server_router(platform: Platform, throttle: AppThrottle) -> Router:

@@ -17,7 +17,9 @@ from ferryman.api.parameters import (
     OwnPlatform,
     PageSize,
 )
-from ferryman.services import file_list, manifest, proof, sweep
+from ferryman.services import file_list, proof
+from ferryman.services import manifest as manifest_service
+from ferryman.services import sweep as sweep_service
 from ferryman.wire.storage import FilePage, ProofLine, StorageView, SweepReport, SweepRequest
 
 NDJSON = "application/x-ndjson"
@@ -44,19 +46,19 @@ async def list_files(
 @get("/transfers/{transfer_id:str}/manifest", media_type="application/json")
 async def transfer_manifest(platform: OwnPlatform, transfer_id: Id) -> Stream:
     """Return every file of a transfer with size, digests and times, always in the same bytes."""
-    return _document(await manifest.of_transfer(platform, transfer_id))
+    return _document(await manifest_service.of_transfer(platform, transfer_id))
 
 
 @get("/transfers/{transfer_id:str}/manifest", media_type="application/json")
 async def exported_manifest(caller: Caller, platform: OwnPlatform, transfer_id: Id) -> Stream:
     """Return the files of the app's own transfer with their digests, even after it settled."""
-    return _document(await manifest.of_own_transfer(platform, caller, transfer_id))
+    return _document(await manifest_service.of_own_transfer(platform, caller, transfer_id))
 
 
 @get("/data/{transfer_id:str}/manifest", media_type="application/json")
 async def received_manifest(caller: Caller, platform: OwnPlatform, transfer_id: Id) -> Stream:
     """Return the files of the app's own transfer with their digests (a Ferryman addition)."""
-    return _document(await manifest.of_own_transfer(platform, caller, transfer_id))
+    return _document(await manifest_service.of_own_transfer(platform, caller, transfer_id))
 
 
 @get("/transfers/{transfer_id:str}/verify", media_type=NDJSON)
@@ -68,7 +70,7 @@ async def verify_transfer(platform: OwnPlatform, transfer_id: Id) -> Stream:
 @get("/storage")
 async def get_storage(platform: OwnPlatform) -> StorageView:
     """Return how much is stored, and the report of the last sweep."""
-    return await sweep.view(platform)
+    return await sweep_service.view(platform)
 
 
 @post("/storage/sweep", status_code=200)
@@ -76,7 +78,7 @@ async def sweep_storage(
     platform: OwnPlatform, actor: Author, data: JSONBody[SweepRequest]
 ) -> SweepReport:
     """Delete expired data, compare store and database both ways, and return the report."""
-    return await sweep.sweep(platform, remove_unknown=data.remove_unknown, by=actor)
+    return await sweep_service.sweep(platform, remove_unknown=data.remove_unknown, by=actor)
 
 
 def _document(chunks: AsyncIterator[bytes]) -> Stream:

@@ -13,7 +13,8 @@ from litestar.response import ServerSentEvent, ServerSentEventMessage
 
 from ferryman.api.admin_auth import Doorkeeper
 from ferryman.api.parameters import Closing, Cursor, Id, OwnPlatform, PageSize
-from ferryman.services import timeline, transfer
+from ferryman.services import timeline
+from ferryman.services import transfer as transfer_service
 from ferryman.wire.transfer import TimelineEntry
 
 _EntryKind = Annotated[
@@ -42,7 +43,7 @@ async def get_timeline(
     if "text/event-stream" not in request.headers.get("accept", ""):
         page = await timeline.page(platform, transfer_id, kind=kind, cursor=cursor, size=size)
         return Response(page)
-    await transfer.view(platform, transfer_id)  # refuse before the stream has begun
+    await transfer_service.view(platform, transfer_id)  # refuse before the stream has begun
     last = request.headers.get("last-event-id", "0")
     after = int(last) if last.isdecimal() and len(last) < 19 else 0
     entries = timeline.follow(platform, transfer_id, after, closing, kind=kind)

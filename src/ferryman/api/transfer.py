@@ -6,7 +6,8 @@ from litestar import get, post
 from litestar.params import QueryParameter
 
 from ferryman.api.parameters import Author, Cursor, Id, OfCustomer, OwnPlatform, PageSize
-from ferryman.services import diagnosis, finding, transfer, transfer_command, transfer_list
+from ferryman.services import diagnosis, finding, transfer_command, transfer_list
+from ferryman.services import transfer as transfer_service
 from ferryman.vocab import IdKind, TransferStatus
 from ferryman.wire.transfer import (
     FoundIds,
@@ -79,14 +80,14 @@ async def find_ids(
 @get("/transfers/{transfer_id:str}")
 async def get_transfer(platform: OwnPlatform, transfer_id: Id) -> TransferView:
     """Return status, progress, deadline and what last moved it, counts and bytes of a transfer."""
-    return await transfer.view(platform, transfer_id)
+    return await transfer_service.view(platform, transfer_id)
 
 
 @post("/transfers/{transfer_id:str}/cancel", status_code=200)
 async def cancel_transfer(platform: OwnPlatform, actor: Author, transfer_id: Id) -> TransferView:
     """Request cancellation; the app has 60 minutes to clean up."""
     await transfer_command.cancel(platform, transfer_id, actor)
-    return await transfer.view(platform, transfer_id)
+    return await transfer_service.view(platform, transfer_id)
 
 
 @post("/transfers/{transfer_id:str}/rerun", status_code=200)

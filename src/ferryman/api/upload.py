@@ -9,7 +9,8 @@ from ferryman import refusals
 from ferryman.api.parameters import LONG_LIST_BYTES, Caller, Detail, Id, OwnPlatform, Reason
 from ferryman.api.problems import problem_of, status_of
 from ferryman.errors import PlatformError
-from ferryman.services import completion, intake, open_upload, upload
+from ferryman.services import completion, intake, open_upload
+from ferryman.services import upload as upload_service
 from ferryman.vocab import GivenUp
 from ferryman.wire.upload import (
     AppDataReceipt,
@@ -73,7 +74,7 @@ async def sign_parts(
 @get("/uploads/{upload_id:str}")
 async def upload_state(caller: Caller, platform: OwnPlatform, upload_id: Id) -> UploadState:
     """Return the parts that the store already holds, for resuming."""
-    return await upload.state(platform, caller, upload_id)
+    return await upload_service.state(platform, caller, upload_id)
 
 
 @post("/uploads/{upload_id:str}/complete", status_code=200, request_max_body_size=LONG_LIST_BYTES)
@@ -112,7 +113,7 @@ async def give_up_upload(
     detail: Detail = None,
 ) -> None:
     """Give up a file: `writer_failed`, `deliberate` (the default) or `superseded`."""
-    await upload.give_up(platform, caller, upload_id, _reason(reason), detail)
+    await upload_service.give_up(platform, caller, upload_id, _reason(reason), detail)
 
 
 def _reason(text: str | None) -> GivenUp:

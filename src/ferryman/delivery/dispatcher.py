@@ -31,7 +31,7 @@ from ferryman.errors import OutsideError
 from ferryman.functions.pool import FunctionPool
 from ferryman.ids import ephemeral_id, jitter
 from ferryman.services import delivery as delivery_service
-from ferryman.services import worker
+from ferryman.services import worker as worker_service
 from ferryman.services.app_cache import AppCache
 from ferryman.services.attempt import AttemptResult
 from ferryman.services.delivery import Delivery
@@ -110,7 +110,7 @@ class Dispatcher:
             # Whatever is left: without this worker's row, others take its messages over at once.
             with suppress(OutsideError, TimeoutError):
                 async with asyncio.timeout(_LEAVE_SECONDS):
-                    await worker.sign_off(self._platform, self._worker_id)
+                    await worker_service.sign_off(self._platform, self._worker_id)
 
     async def _step(self) -> None:
         loop = asyncio.get_running_loop()
@@ -150,7 +150,7 @@ class Dispatcher:
     async def _heartbeat(self) -> None:
         """Send a heartbeat, find the lanes with due messages, and set the time of the next look."""
         await self._rescuer.release_unheld()
-        view = await worker.heartbeat(self._platform, self._worker_id)
+        view = await worker_service.heartbeat(self._platform, self._worker_id)
         await self._rescuer.rescue()
         self._recorder.failing = view.failing
         self._scheduler.update_breakers(
@@ -210,7 +210,7 @@ class Dispatcher:
     async def _give_back(self, delivery: Delivery) -> None:
         """Release a claim that was not begun in time: another worker may hold it by now."""
         try:
-            await worker.release(self._platform, self._worker_id, delivery.message)
+            await worker_service.release(self._platform, self._worker_id, delivery.message)
         except Exception:
             log.exception("claim.kept")
             self._rescuer.doubt_claim()

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from uuid import UUID
 
-from ferryman.services import worker
+from ferryman.services import worker as worker_service
 from ferryman.services.platform import Platform
 
 _DOUBT_SECONDS = 60.0
@@ -59,7 +59,7 @@ class Rescuer:
     async def release_unheld(self) -> None:
         """While in doubt, release messages that are claimed by this worker but not in its hands."""
         if asyncio.get_running_loop().time() < self._in_doubt_until:
-            await worker.release_unheld(self._platform, self._worker_id, self._held())
+            await worker_service.release_unheld(self._platform, self._worker_id, self._held())
 
     async def rescue(self) -> None:
         """Free the messages of workers that fell silent.
@@ -67,4 +67,4 @@ class Rescuer:
         Whoever lost touch with the database starts over: if only it was away, the others are fine.
         """
         seconds = self._platform.heartbeat_timeout.total_seconds()
-        await worker.rescue(self._platform, lambda seen: self._silence.since(seen, seconds))
+        await worker_service.rescue(self._platform, lambda seen: self._silence.since(seen, seconds))

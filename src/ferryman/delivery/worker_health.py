@@ -5,7 +5,7 @@ from uuid import UUID
 import structlog
 
 from ferryman.errors import OutsideError
-from ferryman.services import worker
+from ferryman.services import worker as worker_service
 from ferryman.services.platform import Platform
 
 log = structlog.get_logger("ferryman.delivery")
@@ -37,7 +37,7 @@ class WorkerHealth:
     async def _report(self) -> None:
         error = "; ".join(self._failing.values()) or None
         try:
-            await worker.report(self._platform, self._worker_id, error)
+            await worker_service.report(self._platform, self._worker_id, error)
         except OutsideError as exc:
             log.warning("worker_health.not_reported", code=exc.code)
         except Exception:

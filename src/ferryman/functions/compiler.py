@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ferryman.functions import toolchain
-from ferryman.functions.sandbox import limits
+from ferryman.functions.sandbox import limits as sandbox_limits
 from ferryman.functions.sandbox.command import View, bundler_command
 from ferryman.functions.sandbox.sandbox import Sandbox
 
@@ -45,7 +45,7 @@ class Compiler:
             hidden=(*self.sandbox.hidden, self.source / ".ferryman"),
         )
         with ExitStack() as stack:
-            group = limits.new_cgroup(self.sandbox.cgroups, _MEMORY_BYTES)
+            group = sandbox_limits.new_cgroup(self.sandbox.cgroups, _MEMORY_BYTES)
             stack.callback(group.remove)
             command = bundler_command(self.sandbox.program, view, program, self.sandbox.rules)
             stack.callback(command.close)

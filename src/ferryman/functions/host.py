@@ -34,8 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, NoReturn
 
-    from ferryman.functions import enter, host_errors, supervisor
-    from ferryman.functions import host_channel as wire
+    from ferryman.functions import enter, host_channel, host_errors, supervisor
 
     Handler = Callable[[Any, Any], Any]
 else:
@@ -43,7 +42,7 @@ else:
     # Loaded as files, not as ``ferryman.…``, because the app may bring its own ``ferryman``.
     supervisor = enter.load_file("_ferryman_host_supervisor", f"{HERE}/supervisor.py")
     host_errors = enter.load_file("_ferryman_host_errors", f"{HERE}/host_errors.py")
-    wire = enter.load_file("_ferryman_host_channel", f"{HERE}/host_channel.py")
+    host_channel = enter.load_file("_ferryman_host_channel", f"{HERE}/host_channel.py")
 
 BECOME_CHANNEL = 3
 OWN_MEMORY = 80 << 20
@@ -122,12 +121,12 @@ def serve(channel: int, source: str, file: str, function: str) -> None:
     moved = fcntl.fcntl(channel, fcntl.F_DUPFD_CLOEXEC, 200)
     os.close(channel)
     handler: Handler | None = None
-    while (length := wire.read(moved, enter.LENGTH_BYTES)) is not None:
-        data = wire.read(moved, int.from_bytes(length)) or b""
+    while (length := host_channel.read(moved, enter.LENGTH_BYTES)) is not None:
+        data = host_channel.read(moved, int.from_bytes(length)) or b""
         request = marshal.loads(data)  # noqa: S302 - the worker's
 
         def answer(call: object = request["call"], **members: object) -> None:
-            wire.send(moved, {"call": call, **members})
+            host_channel.send(moved, {"call": call, **members})
 
         os.environ.update(request["environment"])
         if handler is None:

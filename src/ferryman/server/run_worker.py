@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, suppress
 import structlog
 
 from ferryman.config import Settings
-from ferryman.delivery import worker
+from ferryman.delivery import worker as delivery_worker
 from ferryman.server.build import build
 from ferryman.server.parent_watchdog import exit_with_parent
 from ferryman.server.startup import unless_stopped
@@ -38,7 +38,7 @@ async def run_worker(settings: Settings) -> None:
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 20, 20)
-        working = asyncio.create_task(worker.run(built.platform, built.keys, url, stop))
+        working = asyncio.create_task(delivery_worker.run(built.platform, built.keys, url, stop))
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
         _, late = await asyncio.wait({working}, timeout=_DRAIN_SECONDS)

@@ -7,7 +7,7 @@ from uuid import UUID
 from ferryman.digests import parts_digest
 from ferryman.domain import export as export_rules
 from ferryman.errors import PlatformError, RuleError
-from ferryman.services import transfer
+from ferryman.services import transfer as transfer_service
 from ferryman.services.changes import apply, message_id_of
 from ferryman.services.open_upload import check_current, receipt_of, receipts
 from ferryman.services.platform import Platform
@@ -73,7 +73,7 @@ async def _accept(
     for whole in wholes:
         first.setdefault(whole.upload.upload_id, whole)
     async with platform.database.transaction() as tx:
-        stored = await transfer.lock_exporting(tx, app, str(transfer_id))
+        stored = await transfer_service.lock_exporting(tx, app, str(transfer_id))
         uploads = await upload_store.by_ids(tx, list(first), app.app_id)
         done = await receipts(tx, uploads.values())
         answers = {

@@ -9,7 +9,8 @@ from ferryman.clock import epoch_ms
 from ferryman.domain.access import PLATFORM, Actor
 from ferryman.domain.limits import ADMIN_PAGE, LABEL_CHARACTERS
 from ferryman.ids import new_id, new_token, token_digest
-from ferryman.services import audit, customer
+from ferryman.services import audit
+from ferryman.services import customer as customer_service
 from ferryman.services.platform import (
     Platform,
     check_text,
@@ -52,7 +53,7 @@ async def create(platform: Platform, request: TokenRequest, by: Actor = PLATFORM
     """Issue a token; its secret is only in the answer."""
     _check(request)
     async with platform.database.transaction() as tx:
-        await customer.check_known(tx, request.customers or [])
+        await customer_service.check_known(tx, request.customers or [])
         issued = await _issue(tx, request, by)
         await audit.record(tx, by, "create_token", request.name, after=_facts(issued.access))
     return issued

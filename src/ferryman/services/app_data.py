@@ -9,7 +9,7 @@ from ferryman import refusals
 from ferryman.domain import transfer as transfer_rules
 from ferryman.domain.limits import DATA_PAGE, SIGNED_URL_LIFE
 from ferryman.domain.scope import check_app_data
-from ferryman.services import transfer
+from ferryman.services import transfer as transfer_service
 from ferryman.services.platform import Platform, page_size, parse_id
 from ferryman.store import app_data as app_data_store
 from ferryman.store.app import AppRow
@@ -32,7 +32,7 @@ async def page(
     except ValueError:
         raise refusals.request.CURSOR_INVALID(cursor=cursor) from None
     async with platform.database.transaction() as tx:
-        stored = await transfer.load_live(tx, app, transfer_id, "listing app data")
+        stored = await transfer_service.load_live(tx, app, transfer_id, "listing app data")
         _check_readable(stored, tx)
         last = None if after is None else await app_data_store.by_key(tx, after)
         if after is not None and (last is None or last.transfer_id != stored.transfer_id):
@@ -111,7 +111,7 @@ async def payload(platform: Platform, app: AppRow, key: str) -> tuple[int, Async
 
 async def _readable(tx: Transaction, app: AppRow, key: str) -> AppDataRow:
     row = await app_data_store.with_transfer(tx, parse_id(refusals.upload.FILE_NOT_FOUND, key))
-    if row is None or not transfer.is_own(app, row[1]):
+    if row is None or not transfer_service.is_own(app, row[1]):
         raise refusals.upload.FILE_NOT_FOUND(id=key)
     file, stored = row
     transfer_rules.check_live(stored.state, "reading app data")

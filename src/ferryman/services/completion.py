@@ -14,7 +14,7 @@ from ferryman.errors import PlatformError, RuleError
 from ferryman.in_parallel import in_parallel
 from ferryman.objects.parts import check_digests, is_sha256
 from ferryman.objects.port import Assembly, HoldsMoreError
-from ferryman.services import transfer
+from ferryman.services import transfer as transfer_service
 from ferryman.services.accept_file import Accepted, AssembledFile, accept
 from ferryman.services.open_upload import (
     check_count,
@@ -127,7 +127,7 @@ async def _complete(
 ) -> None:
     """Complete uploads of one transfer, and add their answers; raise what refuses them all."""
     async with platform.database.reading() as tx:
-        stored = await transfer.load_own(tx, app, str(transfer_id))
+        stored = await transfer_service.load_own(tx, app, str(transfer_id))
     batch = _passing(batch, lambda pending: check_current(pending.upload, stored), answers)
     if not batch:
         return
@@ -239,7 +239,7 @@ async def digest_of(platform: Platform, app: AppRow, upload: UploadRow) -> str:
         if unheard >= TOUCH_BYTES:
             unheard = 0
             async with platform.database.transaction() as tx:
-                stored = await transfer.lock_exporting(tx, app, str(upload.transfer_id))
+                stored = await transfer_service.lock_exporting(tx, app, str(upload.transfer_id))
                 await extend_deadline(tx, stored)
         unheard += len(chunk)
         await asyncio.to_thread(digest.update, chunk)

@@ -8,7 +8,7 @@ from ferryman import refusals
 from ferryman.domain.limits import RECENT_TRANSFERS, WEBHOOKS
 from ferryman.domain.progress import ReportedProgress, check_report, record_report
 from ferryman.domain.transfer import check_live
-from ferryman.services import transfer
+from ferryman.services import transfer as transfer_service
 from ferryman.services.changes import apply
 from ferryman.services.delivery import on_definition_changed
 from ferryman.services.event import connect_details
@@ -44,7 +44,7 @@ async def report(
     text = taken.message or ""
     check_text("message", text, longest=len(text))
     async with platform.database.transaction() as tx:
-        stored = await transfer.lock_own(tx, app, transfer_id)
+        stored = await transfer_service.lock_own(tx, app, transfer_id)
         change = record_report(stored.state, taken, tx.now)
         if change is not None:
             await timeline_store.write(
@@ -75,7 +75,7 @@ async def leave_feedback(
     """Store feedback for the server app, replacing any earlier feedback."""
     check_json("details", feedback.details)
     async with platform.database.transaction() as tx:
-        stored = await transfer.lock_own(tx, app, transfer_id)
+        stored = await transfer_service.lock_own(tx, app, transfer_id)
         check_live(stored.state, "leaving feedback")
         await transfer_store.set_feedback(tx, stored.transfer_id, feedback.details)
         await timeline_store.write(tx, stored.transfer_id, "feedback.left")
@@ -84,7 +84,7 @@ async def leave_feedback(
 async def listener_error(platform: Platform, app: AppRow, transfer_id: str) -> TransferError:
     """Return the error that the listener threw."""
     async with platform.database.transaction() as tx:
-        stored = await transfer.load_live(tx, app, transfer_id, "reading its error")
+        stored = await transfer_service.load_live(tx, app, transfer_id, "reading its error")
     if stored.listener_error is None:
         raise refusals.transfer.LISTENER_ERROR_NOT_FOUND(id=transfer_id)
     return msgspec.convert(stored.listener_error, TransferError)

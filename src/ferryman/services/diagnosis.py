@@ -3,8 +3,8 @@
 from dataclasses import asdict
 
 from ferryman import refusals
-from ferryman.domain.diagnosis import message as message_rules
-from ferryman.domain.diagnosis import transfer as transfer_rules
+from ferryman.domain.diagnosis import message as message_diagnosis
+from ferryman.domain.diagnosis import transfer as transfer_diagnosis
 from ferryman.domain.diagnosis.link import Link
 from ferryman.services.message_snapshot import message_snapshot
 from ferryman.services.platform import Platform, parse_id
@@ -28,7 +28,7 @@ async def explain_transfer(platform: Platform, transfer_id: str) -> TransferExpl
         alive = await worker_store.alive(tx, platform.heartbeat_timeout)
         snapshot = await transfer_snapshot(tx, stored, app, alive)
         running = await diagnosis_store.running(tx, stored.transfer_id)
-    links, broken = transfer_rules.chain(snapshot)
+    links, broken = transfer_diagnosis.chain(snapshot)
     return TransferExplanation(
         transfer_id=str(stored.transfer_id),
         status=stored.state.status,
@@ -48,7 +48,7 @@ async def explain_message(platform: Platform, message_id: str) -> Explanation:
             raise refusals.message.NOT_FOUND(id=message_id)
         alive = await worker_store.alive(tx, platform.heartbeat_timeout)
         snapshot = await message_snapshot(tx, message, stored, app, alive)
-    links, broken = message_rules.chain(snapshot)
+    links, broken = message_diagnosis.chain(snapshot)
     return Explanation(message_id=message_id, links=_views(links), broken=broken)
 
 

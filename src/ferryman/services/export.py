@@ -8,7 +8,7 @@ import msgspec
 from ferryman import refusals
 from ferryman.domain import export as export_rules
 from ferryman.domain.limits import LOG_CHARACTERS
-from ferryman.services import transfer
+from ferryman.services import transfer as transfer_service
 from ferryman.services.changes import apply, count_unfinished
 from ferryman.services.platform import Platform, check_text
 from ferryman.store import timeline as timeline_store
@@ -35,7 +35,7 @@ async def complete(
     earlier claims that the listener did not resume are not part of the export.
     """
     async with platform.database.transaction() as tx:
-        stored = await transfer.lock_exporting(tx, app, transfer_id)
+        stored = await transfer_service.lock_exporting(tx, app, transfer_id)
         exported = stored.state.export_completed_at is not None
         if exported and not abandon:
             return
@@ -61,7 +61,7 @@ async def complete(
 async def record_return(platform: Platform, app: AppRow, transfer_id: str) -> None:
     """Record that the listener returned without an exception, its export complete or not."""
     async with platform.database.transaction() as tx:
-        stored = await transfer.lock_exporting(tx, app, transfer_id)
+        stored = await transfer_service.lock_exporting(tx, app, transfer_id)
         change = export_rules.record_return(stored.state, tx.now)
         if change.transfer != stored.state:
             await timeline_store.write(tx, stored.transfer_id, "listener.returned")
@@ -105,7 +105,7 @@ async def record_error(
         if text is not None:
             check_text(name, text, longest=LOG_CHARACTERS)
     async with platform.database.transaction() as tx:
-        stored = await transfer.lock_exporting(tx, app, transfer_id)
+        stored = await transfer_service.lock_exporting(tx, app, transfer_id)
         change = export_rules.record_error(stored.state, tx.now)
         await transfer_store.record_listener_error(
             tx, stored.transfer_id, {k: v for k, v in msgspec.to_builtins(error).items() if v}

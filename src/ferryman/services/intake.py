@@ -17,7 +17,7 @@ from ferryman.domain.scope import check_app_data
 from ferryman.errors import PlatformError, RuleError
 from ferryman.ids import new_id, new_ids
 from ferryman.in_parallel import in_parallel
-from ferryman.services import transfer
+from ferryman.services import transfer as transfer_service
 from ferryman.services.open_upload import (
     check_count,
     check_parts,
@@ -185,7 +185,7 @@ async def _admit(platform: Platform, app: AppRow, transfer_id: str, files: Files
     while its transfer settles is refused when it is completed.
     """
     async with platform.database.reading() as tx:
-        stored = await transfer.load_own(tx, app, transfer_id)
+        stored = await transfer_service.load_own(tx, app, transfer_id)
         await platform.open_uploads.admit(tx, app, platform.settings, len(files))
         touches = any(file.part is not None for file in files.values())
         touches = touches and export_rules.needs_touch(stored.state, tx.now)
@@ -193,7 +193,7 @@ async def _admit(platform: Platform, app: AppRow, transfer_id: str, files: Files
         _check_takes(stored)
         return stored
     async with platform.database.transaction() as tx:
-        stored = await transfer.lock_exporting(tx, app, transfer_id)
+        stored = await transfer_service.lock_exporting(tx, app, transfer_id)
         _check_takes(stored)
         if touches:
             await extend_deadline(tx, stored)
@@ -215,7 +215,7 @@ async def _begun(
     answers: dict[UUID, Begun] = {}
     resumed: list[UUID] = []
     async with platform.database.transaction() as tx:
-        stored = await transfer.load_own(tx, app, transfer_id)
+        stored = await transfer_service.load_own(tx, app, transfer_id)
         uploads = await upload_store.to_resume(tx, stored.transfer_id, list(keys))
         done = await receipts(tx, uploads.values())
         for resume_key, upload in uploads.items():

@@ -10,7 +10,8 @@ from ferryman.domain.scope import check_declared
 from ferryman.domain.transfer import check_live
 from ferryman.domain.transfer import start as start_rule
 from ferryman.services import app as app_service
-from ferryman.services import dependency, transfer
+from ferryman.services import dependency
+from ferryman.services import transfer as transfer_service
 from ferryman.services.changes import apply
 from ferryman.services.export import record_given_up
 from ferryman.services.platform import Platform, check_text, parse_id
@@ -95,7 +96,7 @@ async def offers(platform: Platform, waiting: Collection[tuple[UUID, ClaimReques
 async def heartbeat(platform: Platform, app: AppRow, transfer_id: str) -> HeartbeatAnswer:
     """Record that the current claim's listener runs; its client will also report the return."""
     async with platform.database.transaction() as tx:
-        stored = await transfer.load_own(tx, app, transfer_id)
+        stored = await transfer_service.load_own(tx, app, transfer_id)
         check_live(stored.state, "reporting that its listener runs")
         if not stored.state.heartbeats:
             await timeline_store.write(tx, stored.transfer_id, "listener.running")

@@ -15,7 +15,7 @@ import msgspec
 from ferryman import refusals
 from ferryman.clock import epoch_ms
 from ferryman.domain.scope import check_app_data
-from ferryman.services import transfer
+from ferryman.services import transfer as transfer_service
 from ferryman.services.platform import Platform, parse_id
 from ferryman.store import proof as proof_store
 from ferryman.store import transfer as transfer_store
@@ -52,7 +52,7 @@ async def of_own_transfer(
 ) -> AsyncIterator[bytes]:
     """Stream the manifest for either side of the app, even after the transfer settled."""
     async with platform.database.reading() as tx:
-        stored = await transfer.load_own(tx, app, transfer_id)
+        stored = await transfer_service.load_own(tx, app, transfer_id)
     check_app_data(stored.access_scopes)
     return _lines(platform, stored)
 

@@ -6,7 +6,7 @@ from ferryman import refusals
 from ferryman.domain.limits import CONTAINER_PAGE, KEY_CHARACTERS
 from ferryman.domain.mapping import life
 from ferryman.domain.scope import check_mapping
-from ferryman.services import transfer
+from ferryman.services import transfer as transfer_service
 from ferryman.services.mapping_report import note_missing
 from ferryman.services.platform import (
     Platform,
@@ -36,7 +36,7 @@ async def find(
     for text in (namespace, *keys):
         check_text("key", text, longest=KEY_CHARACTERS)
     async with platform.database.reading() as tx:
-        stored = await transfer.load_live(tx, app, transfer_id, "reading mappings")
+        stored = await transfer_service.load_live(tx, app, transfer_id, "reading mappings")
         check_mapping(stored.access_scopes, namespace)
         mapped = await mapping_store.find(
             tx,
@@ -66,7 +66,7 @@ async def page(
     query = ("mappings", parse_id(refusals.transfer.NOT_FOUND, transfer_id), namespace)
     after = check_text("cursor", decode_cursor(cursor, *query) or "", longest=KEY_CHARACTERS)
     async with platform.database.transaction() as tx:
-        stored = await transfer.load_live(tx, app, transfer_id, "reading mappings")
+        stored = await transfer_service.load_live(tx, app, transfer_id, "reading mappings")
         check_mapping(stored.access_scopes, namespace)
         rows = await mapping_store.page(
             tx,
@@ -110,7 +110,7 @@ async def containers(
     except ValueError:
         raise refusals.request.CURSOR_INVALID(cursor=cursor) from None
     async with platform.database.transaction() as tx:
-        stored = await transfer.load_live(tx, app, transfer_id, "reading containers")
+        stored = await transfer_service.load_live(tx, app, transfer_id, "reading containers")
         rows = await migration_store.container_page(
             tx, stored.migration_id, kind, after=after, size=limit + 1
         )
@@ -129,7 +129,7 @@ async def containers(
 async def feedback(platform: Platform, app: AppRow, transfer_id: str) -> dict[str, object]:
     """Return the feedback that the cloud app left for the server app."""
     async with platform.database.transaction() as tx:
-        stored = await transfer.load_own(tx, app, transfer_id)
+        stored = await transfer_service.load_own(tx, app, transfer_id)
     if stored.feedback is None:
         raise refusals.mapping.FEEDBACK_NOT_FOUND(id=transfer_id)
     return stored.feedback

@@ -10,7 +10,7 @@ from ferryman.clock import epoch_ms
 from ferryman.domain import export as export_rules
 from ferryman.domain.limits import FILES_AT_ONCE, SIGNED_URL_LIFE
 from ferryman.objects.parts import check_request
-from ferryman.services import transfer
+from ferryman.services import transfer as transfer_service
 from ferryman.services.claim import check_claim
 from ferryman.services.platform import Platform, parse_id
 from ferryman.store import app_data as app_data_store
@@ -85,7 +85,7 @@ async def sign_parts(
     check_parts(platform, parts)
     async with platform.database.reading() as tx:
         upload = await own(tx, app, upload_id)
-        stored = await transfer.load_own(tx, app, str(upload.transfer_id))
+        stored = await transfer_service.load_own(tx, app, str(upload.transfer_id))
         now = tx.now
         # Parts of a large file would wait for each other's commit, to move it by milliseconds.
         touches = export_rules.needs_touch(stored.state, now)
@@ -94,7 +94,7 @@ async def sign_parts(
             export_rules.check_exporting(stored.state, "uploading app data")
     if touches:
         async with platform.database.transaction() as tx:
-            stored = await transfer.lock_exporting(tx, app, str(upload.transfer_id))
+            stored = await transfer_service.lock_exporting(tx, app, str(upload.transfer_id))
             upload = await own(tx, app, upload_id)
             check_open(upload, stored)
             await extend_deadline(tx, stored)

@@ -9,7 +9,7 @@ from uuid import UUID
 from ferryman import refusals
 from ferryman.clock import epoch_ms
 from ferryman.domain.mapping import life
-from ferryman.services import transfer
+from ferryman.services import transfer as transfer_service
 from ferryman.services.platform import Platform, parse_id
 from ferryman.services.redaction import Secrets, redacted_line
 from ferryman.store import app as app_store
@@ -104,7 +104,7 @@ async def _subject(platform: Platform, transfer_id: str) -> _Subject:
 
 async def _run(platform: Platform, subject: _Subject, transfer_id: str) -> RecordedRun:
     stored, app = subject.stored, subject.app
-    view = await transfer.view(platform, transfer_id)
+    view = await transfer_service.view(platform, transfer_id)
     async with platform.database.reading() as tx:
         migrated = await migration_store.by_id(tx, stored.migration_id)
         containers = await recording_store.containers(tx, stored.migration_id)

@@ -6,7 +6,8 @@ from ferryman import refusals
 from ferryman.domain import message as message_rules
 from ferryman.domain.access import PLATFORM, Actor, Reach
 from ferryman.domain.limits import ADMIN_PAGE
-from ferryman.services import app, audit
+from ferryman.services import app as app_service
+from ferryman.services import audit
 from ferryman.services import customer as customer_service
 from ferryman.services import reach as reach_service
 from ferryman.services.message import obstacle
@@ -122,7 +123,7 @@ async def _choice(tx: Transaction, request: RedeliveryRequest, reach: Reach) -> 
         if await transfer_store.by_id(tx, transfer_id) is None:
             raise refusals.transfer.NOT_FOUND(id=request.transfer_id)
     if request.cloud_app_key is not None:
-        app_id = (await app.find(tx, request.cloud_app_key, reach)).app_id
+        app_id = (await app_service.find(tx, request.cloud_app_key, reach)).app_id
     return MessageFilter(
         app_id=app_id,
         transfer_id=transfer_id,

@@ -12,8 +12,9 @@ from ferryman.clock import wall_now
 from ferryman.domain.access import PLATFORM, Actor
 from ferryman.domain.dependency import Definition
 from ferryman.services import app as app_service
-from ferryman.services import audit, intake, migration
+from ferryman.services import audit, intake
 from ferryman.services import customer as customer_service
+from ferryman.services import migration as migration_service
 from ferryman.services.clock import check_virtual
 from ferryman.services.platform import Platform
 from ferryman.store import app as app_store
@@ -42,7 +43,7 @@ async def begin(platform: Platform, request: ReplayRequest, by: Actor = PLATFORM
         apps=[request.app],
         containers=request.containers,
     )
-    migration.check(plan)
+    migration_service.check(plan)
     began = _moment(request.created_at)
     ids = {
         name: _own_id(name, getattr(request, name))
@@ -99,7 +100,7 @@ async def begin(platform: Platform, request: ReplayRequest, by: Actor = PLATFORM
             customer=customer,
             after={"transferId": str(transfer_id), "name": request.name},
         )
-    return await migration.view(platform, request.migration_id)
+    return await migration_service.view(platform, request.migration_id)
 
 
 async def open_file(

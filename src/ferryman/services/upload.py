@@ -3,7 +3,7 @@
 from ferryman import refusals
 from ferryman.domain import export as export_rules
 from ferryman.domain.limits import LABEL_CHARACTERS
-from ferryman.services import transfer
+from ferryman.services import transfer as transfer_service
 from ferryman.services.changes import apply, count_unfinished
 from ferryman.services.claim import check_claim
 from ferryman.services.open_upload import own
@@ -23,7 +23,7 @@ async def state(platform: Platform, app: AppRow, upload_id: str) -> UploadState:
     """Return the parts of an upload that the store holds, or of the file that it became."""
     async with platform.database.transaction() as tx:
         upload = await own(tx, app, upload_id)
-        stored = await transfer.load_own(tx, app, str(upload.transfer_id))
+        stored = await transfer_service.load_own(tx, app, str(upload.transfer_id))
         if upload.state == "OPEN":
             check_claim(upload.claim, stored)
         # Of a file, what its receipt may leave out: the digests of its parts.
@@ -58,7 +58,7 @@ async def give_up(
     async with platform.database.transaction() as tx:
         upload = await own(tx, app, upload_id)
         # The transfer's lock orders this against a completion of the same upload.
-        stored = await transfer.lock_own(tx, app, str(upload.transfer_id))
+        stored = await transfer_service.lock_own(tx, app, str(upload.transfer_id))
         upload = await own(tx, app, upload_id)
         if upload.state == "COMPLETED":
             raise refusals.upload.CLOSED_ABORT()

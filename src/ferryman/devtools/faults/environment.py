@@ -13,7 +13,7 @@ import asyncpg
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from ferryman.config import Settings
-from ferryman.delivery import worker
+from ferryman.delivery import worker as delivery_worker
 from ferryman.delivery.remote import RemoteSender, open_session
 from ferryman.delivery.scheduler import Quotas
 from ferryman.devtools.faults.proxy import FaultProxy
@@ -114,7 +114,9 @@ async def assemble(
     share = _PLACES // 2
     quotas = Quotas(settings.delivery_concurrency, _PLACES, share, _PLACES, _PLACES, of_new=share)
     tasks = [
-        asyncio.create_task(worker.work(built.platform, database_url, stop, sender, pool, quotas)),
+        asyncio.create_task(
+            delivery_worker.work(built.platform, database_url, stop, sender, pool, quotas)
+        ),
         asyncio.create_task(scheduler.run(stop)),
     ]
     stack.push_async_callback(_end, stop, tasks)

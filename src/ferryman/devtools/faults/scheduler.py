@@ -12,7 +12,8 @@ from ferryman.domain.fault_oracle import Thrown
 from ferryman.domain.fault_order import Caller, turn
 from ferryman.domain.fault_plan import EVENT_NAMES
 from ferryman.domain.outcome import Outcome
-from ferryman.services import message, transfer
+from ferryman.services import message as message_service
+from ferryman.services import transfer as transfer_service
 from ferryman.services.delivery import Delivery
 from ferryman.services.platform import Platform, wait_for_event
 from ferryman.store import clock as clock_store
@@ -134,7 +135,9 @@ class DeliveryScheduler:
         """Return whether the app received app data that it has not acknowledged."""
         if await self._is_over(transfer_id):
             return False
-        views = await message.page(self._platform, transfer_id, cursor=None, size=_MOST_MESSAGES)
+        views = await message_service.page(
+            self._platform, transfer_id, cursor=None, size=_MOST_MESSAGES
+        )
         return any(
             view.state is MessageState.DELIVERED and view.acknowledgement is None
             for view in views.items
@@ -142,7 +145,7 @@ class DeliveryScheduler:
         )
 
     async def _is_over(self, transfer_id: str) -> bool:
-        return (await transfer.view(self._platform, transfer_id)).status.final
+        return (await transfer_service.view(self._platform, transfer_id)).status.final
 
     async def _all_here(self) -> bool:
         """Return whether everything due waits at the gate and no timer is running."""
@@ -216,7 +219,7 @@ class DeliveryScheduler:
 
     async def _is_done(self, delivery: Delivery) -> bool:
         """Return whether the app has acknowledged it or the transfer is over."""
-        view = await message.view(self._platform, str(delivery.message.message_id))
+        view = await message_service.view(self._platform, str(delivery.message.message_id))
         return view.acknowledgement is not None or await self._is_over(view.transfer_id)
 
     def _note(self, copy: DeliveryRun, outcome: Outcome, *, done: bool) -> None:

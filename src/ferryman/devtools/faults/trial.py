@@ -17,7 +17,10 @@ from ferryman.domain.fault_plan import EVENT_NAMES, FaultPlan, lasting, longest_
 from ferryman.sdk.errors import GatewayError
 from ferryman.sdk.gateway import Gateway
 from ferryman.services import app as app_service
-from ferryman.services import listener, mapping_load, message, migration, transfer
+from ferryman.services import listener, mapping_load
+from ferryman.services import message as message_service
+from ferryman.services import migration as migration_service
+from ferryman.services import transfer as transfer_service
 from ferryman.vocab import Audience, EventType, MessageState, TransferStatus
 from ferryman.wire.app import AppCredentials
 from ferryman.wire.listener import ClaimRequest
@@ -91,7 +94,7 @@ class TrialRunner:
         await environment.pool.close()
         if state is not None:
             state = canonical(state, {**names, **more}, unordered=trial.unordered)
-        view = await transfer.view(environment.platform, transfer_id)
+        view = await transfer_service.view(environment.platform, transfer_id)
         return Observation(
             status=view.status,
             sent=sent,
@@ -117,7 +120,7 @@ class TrialRunner:
         """Run a migration until all its files are uploaded; its ids are new in each run."""
         platform, trial = self._environment.platform, self.trial
         registration = trial.registration
-        view = await migration.create(
+        view = await migration_service.create(
             platform,
             MigrationRequest(
                 name="Fault injection",
@@ -132,7 +135,7 @@ class TrialRunner:
             form = trial.mappings.suffix.lower() == ".csv"
             rows = read_rows(_chunks(trial.mappings), csv_form=form)
             await mapping_load.load(platform, view.migration_id, rows)
-        await migration.start(platform, view.migration_id)
+        await migration_service.start(platform, view.migration_id)
         app = await app_service.authenticate(platform, credentials.server_token, Audience.SERVER)
         request = ClaimRequest(
             server_app_keys=[registration.server_app_key], agent_id="faults", wait_seconds=0
@@ -159,7 +162,9 @@ class TrialRunner:
 
     async def _messages(self, transfer_id: str) -> list[MessageView]:
         platform = self._environment.platform
-        return (await message.page(platform, transfer_id, cursor=None, size=_MOST_MESSAGES)).items
+        return (
+            await message_service.page(platform, transfer_id, cursor=None, size=_MOST_MESSAGES)
+        ).items
 
 
 def _sent(messages: list[MessageView]) -> tuple[tuple[EventOutcome, ...], dict[str, str]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ferryman.functions import launch
 from ferryman.functions.program import Program
-from ferryman.functions.sandbox import limits
+from ferryman.functions.sandbox import limits as sandbox_limits
 from ferryman.functions.sandbox.access import Access
 from ferryman.functions.sandbox.command import function_command
 from ferryman.functions.sandbox.listeners import ForwardedListeners
@@ -30,8 +30,8 @@ class SandboxedHost(launch.Launched):
 
     listeners: ForwardedListeners
     report: int
-    uid: limits.UserId
-    group: limits.Cgroup
+    uid: sandbox_limits.UserId
+    group: sandbox_limits.Cgroup
 
     async def exit_code(self) -> int:
         """Wait for the host's end; its words count, for bubblewrap's own code tells less."""
@@ -62,7 +62,7 @@ async def launch_sandboxed(
         uid = _user_id(sandbox, access.folder)
         failed.callback(uid.close)
         plan = sandbox.plan(access, memory_bytes, uid.number)
-        group = limits.new_cgroup(sandbox.cgroups, sandbox.memory_in_sum(memory_bytes))
+        group = sandbox_limits.new_cgroup(sandbox.cgroups, sandbox.memory_in_sum(memory_bytes))
         failed.callback(group.remove)
         report, tell = os.pipe()
         failed.callback(os.close, report)
@@ -104,16 +104,16 @@ async def launch_sandboxed(
     return SandboxedHost(process, ours, listeners, report, uid, group)
 
 
-def _user_id(sandbox: Sandbox, folder: Path | None) -> limits.UserId:
+def _user_id(sandbox: Sandbox, folder: Path | None) -> sandbox_limits.UserId:
     """Return the user of a function: for one that writes to a folder, its owner."""
     if not sandbox.user_id:
-        return limits.UserId(0)
+        return sandbox_limits.UserId(0)
     if folder is None:
-        return limits.take_user_id(sandbox.user_id)
+        return sandbox_limits.take_user_id(sandbox.user_id)
     owner = folder.stat().st_uid
     if owner == 0:
         raise OSError(f"{folder} belongs to root, as which no function runs: give it a user")
-    return limits.UserId(owner)
+    return sandbox_limits.UserId(owner)
 
 
 async def _received(setup: socket.socket) -> list[socket.socket] | None:

@@ -16,7 +16,7 @@ from platform import machine
 from ferryman.errors import PlatformError
 from ferryman.functions.process import HostProcess, Limits
 from ferryman.functions.program import PythonProgram
-from ferryman.functions.sandbox import limits
+from ferryman.functions.sandbox import limits as sandbox_limits
 from ferryman.functions.sandbox.access import access
 from ferryman.functions.sandbox.command import runtime_folders
 from ferryman.functions.sandbox.filter import program as filter_program
@@ -66,13 +66,13 @@ def _completed(settings: Sandbox) -> Sandbox:
     sandbox = replace(
         settings,
         program=_bubblewrap(),
-        cgroups=limits.own_cgroups(),
+        cgroups=sandbox_limits.own_cgroups(),
         runtime=runtime_folders(),
         rules=filter_program(ARCHITECTURES[machine()]),
     )
     if os.getuid() != 0:
         return replace(sandbox, user_id=0)
-    if taken := limits.taken_elsewhere(sandbox.user_id):
+    if taken := sandbox_limits.taken_elsewhere(sandbox.user_id):
         raise NoSandboxError(taken, "choose other ids for functions by FERRYMAN_FUNCTION_UID")
     return sandbox
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ferryman.functions.launch import HOST
-from ferryman.functions.sandbox import limits
+from ferryman.functions.sandbox import limits as sandbox_limits
 from ferryman.functions.sandbox.access import Access
 from ferryman.functions.sandbox.command import View
 
@@ -58,7 +58,7 @@ class Sandbox:
             "listen": places,
             "scratch_bytes": self.scratch_bytes,
             "filter": self.rules,
-            "limits": limits.resource_limits(self.scratch_bytes),
+            "limits": sandbox_limits.resource_limits(self.scratch_bytes),
             "uid": uid,
             "memory_in_sum": watched,
             "host": str(HOST),
