@@ -4,8 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TypeVar, cast
 
+from ferryman.network.connections import Connections
 from ferryman.sdk.exchange import NoAnswerError
-from ferryman.sdk.http import HttpTransport, UrllibBody, reason_of
+from ferryman.sdk.http import HttpTransport, UrllibBody, lost_answer, reason_of
 from ferryman.sdk.operation import (
     Answer,
     Operation,
@@ -56,15 +57,18 @@ class AdminHttp:
         request = operation.request
         url, headers = address(self.url, self._token, request)
         timeout = urllib3.Timeout(connect=10.0, read=request.timeout)
+        connections = Connections()
         try:
-            with urllib3.PoolManager(retries=False) as pool:
-                response = pool.request(
-                    request.method, url, body=body, headers=headers, timeout=timeout
-                )
+            response = connections.for_url(url).request(
+                request.method, url, body=body, headers=headers, timeout=timeout
+            )
         except urllib3.exceptions.HTTPError as failure:
-            lost = NoAnswerError(reason_of(failure))
+            lost = lost_answer(connections, failure, self.url)
             raise self._reading.exchange.unanswered(request, lost) from lost
-        answer = Answer(status=response.status, headers={}, body=response.data)
+        finally:
+            connections.close()
+        found = {name.lower(): value for name, value in response.headers.items()}
+        answer = Answer(status=response.status, headers=found, body=response.data)
         if answer.status != 200:
             raise refusal(answer, describe(request))
         return operation.parse(answer)

@@ -4,11 +4,15 @@ import importlib.util
 import time
 from codecs import BOM_UTF8
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from ferryman import refusals
+from ferryman.network.connections import Connections
+
+if TYPE_CHECKING:
+    from urllib3 import BaseHTTPResponse
 
 _DESCRIPTOR_SECONDS = 10.0
 _DESCRIPTOR_BYTES = 1 << 20
@@ -59,24 +63,33 @@ def _fetched(url: str) -> tuple[str | None, bytes]:
     if not url.lower().startswith(("http://", "https://")):
         return f"an address that begins with {url.partition('://')[0]}://", b""
     limit = time.monotonic() + _DESCRIPTOR_SECONDS
+    connections = Connections()
     try:
-        with urllib3.PoolManager(retries=False, timeout=_DESCRIPTOR_SECONDS) as pool:
-            answer = pool.request("GET", url, preload_content=False)
+        with connections.for_url(url) as pool:
+            answer = pool.request(
+                "GET", url, preload_content=False, redirect=False, timeout=_DESCRIPTOR_SECONDS
+            )
             try:
                 if answer.status != 200:
                     return str(answer.status), b""
-                data = bytearray()
-                while piece := answer.read1(_PIECE):
-                    data += piece
-                    if len(data) > _DESCRIPTOR_BYTES:
-                        return "more", b""
-                    if time.monotonic() > limit:
-                        return f"{len(data)} bytes of it by then", b""
-                return None, bytes(data)
+                return _read(answer, limit)
             finally:
                 answer.close()
     except (urllib3.exceptions.HTTPError, ValueError) as failure:
+        if known := connections.failure(failure, url):
+            return f"{known.found} ({known.fault})", b""
         return f"{type(failure).__name__}: {failure}"[:200], b""
+
+
+def _read(answer: "BaseHTTPResponse", limit: float) -> tuple[str | None, bytes]:
+    data = bytearray()
+    while piece := answer.read1(_PIECE):
+        data += piece
+        if len(data) > _DESCRIPTOR_BYTES:
+            return "more", b""
+        if time.monotonic() > limit:
+            return f"{len(data)} bytes of it by then", b""
+    return None, bytes(data)
 
 
 def manifest_file(source: Path) -> Path:

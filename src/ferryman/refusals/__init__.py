@@ -22,6 +22,7 @@ from ferryman.refusals import (
     mapping,
     message,
     migration,
+    network,
     object_store,
     plan,
     recording,
@@ -50,7 +51,7 @@ PLATFORM = (
 )
 """The tables of the platform, whose refusals calls may get."""
 
-CLIENT = (command, definition, fault, plan, recording)
+CLIENT = (command, definition, fault, network, plan, recording)
 """The tables of the command line, whose refusals only a terminal shows."""
 
 PLATFORM_ROWS = tuple(row for table in PLATFORM for row in rows_of(table))

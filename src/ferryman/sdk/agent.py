@@ -77,8 +77,8 @@ class Agent:
         """Whether the last listener that ended returned normally; None: it is called again."""
         self._ended = threading.Event()
         self._closed = False
-        self._retrying = False
-        self._transport = HttpTransport(url, token, policy=_FOREVER, sleep=self._pause)
+        self._retrying = ""
+        self._transport = HttpTransport(url, token, policy=_FOREVER, on_retry=self._retry)
 
     def run(self) -> None:
         """Take transfers until interrupted; raises ``GatewayError`` if the token is refused."""
@@ -160,15 +160,18 @@ class Agent:
         )
         answer = self._transport.call(server.claim(request))
         if self._retrying:
-            self._retrying = False
+            self._retrying = ""
             log.info("platform.reached url=%s", self._url)
         return answer.transfer
 
-    def _pause(self, seconds: float) -> None:
-        if not self._retrying:
-            self._retrying = True
-            log.warning("platform.unreachable url=%s, trying again until it is back", self._url)
-        time.sleep(seconds)
+    def _retry(self, reason: str) -> None:
+        if reason != self._retrying:
+            self._retrying = reason
+            log.warning(
+                "platform.unreachable url=%s, trying again until it is back: %s",
+                self._url,
+                reason,
+            )
 
     def _run_in_slot(self, claimed: ClaimedTransfer) -> None:
         try:

@@ -30,6 +30,8 @@ from ferryman.sdk.retry import RetryPolicy
 try:
     import aiohttp
     from yarl import URL
+
+    from ferryman.network.aiohttp_client import AsyncNetwork
 except ImportError as _missing:
     raise ImportError(
         "The asynchronous client needs aiohttp: pip install 'WHEEL[async]', WHEEL being the path "
@@ -62,6 +64,8 @@ class AsyncHttpTransport:
         self.base_url: str = check_base(base_url)
         self._credentials = credentials
         self.exchange: Exchange = Exchange(RetryPolicy(retry_seconds=retry_seconds))
+        self._network = AsyncNetwork()
+        self._network.arguments(self.base_url)  # which tells wrong settings here and now
         self._session: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -93,14 +97,14 @@ class AsyncHttpTransport:
     async def _do(self, command: Command) -> object:
         match command:
             case Send(request):
-                return await _guard(lambda: self._send(request))
+                return await self._guard(request, lambda: self._send(request))
             case Open(request):
-                return await _guard(lambda: self._open(request))
+                return await self._guard(request, lambda: self._open(request))
             case Read(body, size):
-                return await _guard(lambda: body.response.content.read(size))
+                return await self._guard(None, lambda: body.response.content.read(size))
             case Close(body):
                 return body.response.close()
-            case Wait(seconds):
+            case Wait(seconds, _):
                 return await asyncio.sleep(seconds, None)
 
     async def _send(self, request: Request) -> Answer:
@@ -129,6 +133,7 @@ class AsyncHttpTransport:
             headers=headers,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=10.0, sock_read=request.timeout),
             allow_redirects=False,
+            **self._network.arguments(url),
         )
         return AiohttpBody(response, time.monotonic() - started)
 
@@ -140,17 +145,23 @@ class AsyncHttpTransport:
             self._session = aiohttp.ClientSession(auto_decompress=False)
         return self._session
 
-
-async def _guard(act: Callable[[], Awaitable[T]]) -> T:
-    started = time.monotonic()
-    try:
-        return await act()
-    except (TimeoutError, aiohttp.ClientError, OSError) as failure:
-        raise NoAnswerError(
-            _reason(failure),
-            took=time.monotonic() - started,
-            retryable=not isinstance(failure, aiohttp.ClientSSLError | aiohttp.InvalidURL),
-        ) from failure
+    async def _guard(self, request: Request | None, act: Callable[[], Awaitable[T]]) -> T:
+        """Act, and tell why there was no answer; without a ``request`` it had begun before."""
+        started = time.monotonic()
+        try:
+            return await act()
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            took, failure = time.monotonic() - started, None
+            if request is not None:
+                url = self.base_url if request.url.startswith("/") else request.url
+                failure = await self._network.failure(error, url)
+            retryable = not isinstance(error, aiohttp.ClientSSLError | aiohttp.InvalidURL)
+            raise NoAnswerError(
+                _reason(error) if failure is None else str(failure),
+                took=took,
+                retryable=retryable if failure is None else failure.retryable,
+                failure=failure,
+            ) from error
 
 
 async def _pieces(body: memoryview) -> AsyncIterator[bytes]:

@@ -4,6 +4,8 @@ FerrymanError
   + ClientError                 a call did not succeed; GatewayError and MigrationAPIError
     |                           are other names of it
     + TransportError            no answer at all
+    | + ProxyError              a proxy of this network is the cause
+    | + CertificateError        the certificate of the other side is not trusted
     + InvalidRequestError       400, and what has no class of its own
       + TooLargeError           413, or more bytes than a file or a part may have
     + NotAuthenticatedError     401
@@ -47,8 +49,9 @@ class ClientError(FerrymanError):
     stable code of the platform's refusal and ``problem`` all it said; both are None when the
     answer did not come from the platform. The SDK has codes of its own: ``source_changed``,
     a file that was sent in part, or in whole, is not what it was; ``part_altered``, an object
-    store took a part with other bytes than were sent. The message never holds a token
-    or a signed URL.
+    store took a part with other bytes than were sent; of a connection that failed, the cause, such
+    as ``proxy_authentication`` or ``certificate_untrusted`` (``network.faults``). The message never
+    holds a token, a signed URL or the password of a proxy.
     """
 
     def __init__(
@@ -80,6 +83,14 @@ MigrationAPIError = ClientError
 
 class TransportError(ClientError):
     """No answer came: no connection, or it ended before the answer was whole."""
+
+
+class ProxyError(TransportError):
+    """The proxy for this URL cannot be reached, asks for a login, or refuses to connect."""
+
+
+class CertificateError(TransportError):
+    """The certificate of the other side is not trusted, expired, or for another name or use."""
 
 
 class InvalidRequestError(ClientError):

@@ -12,7 +12,8 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
-from ferryman.sdk.errors import ClientError, TransportError
+from ferryman.network.faults import Failure
+from ferryman.sdk.errors import CertificateError, ClientError, ProxyError, TransportError
 from ferryman.sdk.operation import Answer, Operation, Request, describe, refusal
 from ferryman.sdk.retry import RetryPolicy, retry_after
 
@@ -23,13 +24,22 @@ class NoAnswerError(Exception):
     """The connection failed before a whole answer was there; ``took`` is in seconds.
 
     ``retryable`` is False where another try cannot help, as with a certificate that is refused.
+    ``failure`` says more, if the cause is known.
     """
 
-    def __init__(self, reason: str, *, took: float = 0.0, retryable: bool = True) -> None:
+    def __init__(
+        self,
+        reason: str,
+        *,
+        took: float = 0.0,
+        retryable: bool = True,
+        failure: Failure | None = None,
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.took = took
         self.retryable = retryable
+        self.failure = failure
 
 
 class OpenedBody(Protocol):
@@ -71,9 +81,10 @@ class Close:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Sleep for ``seconds``."""
+    """Sleep for ``seconds`` before the next try; ``reason`` is why the last one failed."""
 
     seconds: float
+    reason: str = ""
 
 
 Command = Send | Open | Read | Close | Wait
@@ -121,11 +132,13 @@ class Exchange:
                 answer: Answer | OpenedBody = yield command
             except NoAnswerError as lost:
                 spent += lost.took
+                reason = lost.reason
                 pause = self.policy.pause(None, tries=tries, spent=spent)
                 if pause is None or not lost.retryable:
                     raise
             else:
                 spent += answer.took
+                reason = f"status {answer.status}"
                 asked = retry_after(answer.headers)
                 pause = self.policy.pause(
                     answer.status, tries=tries, spent=spent, retry_after=asked
@@ -135,11 +148,19 @@ class Exchange:
                 if isinstance(command, Open):
                     yield Close(answer)
             spent += pause
-            yield Wait(pause)
+            yield Wait(pause, reason)
         raise AssertionError("count() does not end")
 
     def unanswered(self, request: Request, lost: NoAnswerError) -> TransportError:
         """Build the error for a call that never got an answer."""
+        if (failure := lost.failure) is not None:
+            kind = TransportError
+            if failure.concerns_proxy:
+                kind = ProxyError
+            elif failure.concerns_certificate:
+                kind = CertificateError
+            text = f"{describe(request)} got no answer: {failure}"
+            return kind(None, text, code=failure.fault)
         return TransportError(
             None,
             f"{describe(request)} got no answer ({lost.reason}). "

@@ -9,6 +9,7 @@ from typing import TypeVar, cast
 import urllib3
 from urllib3.exceptions import HTTPError, LocationValueError, SSLError
 
+from ferryman.network.connections import Connections
 from ferryman.sdk.bandwidth import Throttle
 from ferryman.sdk.exchange import (
     Close,
@@ -57,7 +58,9 @@ class HttpTransport:
 
     ``retry_seconds`` is how long failed connections, 408, 429 and 5xx are retried before the call
     is an error. ``throttle`` bounds the bandwidth of parts and files, of all threads together.
-    ``headers`` go with each call of the platform. Raises ``ClientError``.
+    ``headers`` go with each call of the platform. ``on_retry`` is told why before each pause.
+    Proxies and authorities are those of the environment: ``ConfigError`` if one is not usable.
+    Raises ``ClientError``.
     """
 
     def __init__(
@@ -70,6 +73,7 @@ class HttpTransport:
         sleep: Callable[[float], object] = time.sleep,
         throttle: Throttle | None = None,
         headers: Mapping[str, str] | None = None,
+        on_retry: Callable[[str], object] | None = None,
     ) -> None:
         self.base_url: str = check_base(base_url)
         self._credentials = credentials
@@ -78,8 +82,10 @@ class HttpTransport:
         self.exchange: Exchange = Exchange(policy or RetryPolicy(retry_seconds=retry_seconds))
         self._sleep = sleep
         self._throttle = throttle
-        self._pool = urllib3.PoolManager(maxsize=16, retries=False)
-        self._puts = PutConnections(self._pool)
+        self._on_retry = on_retry
+        self._connections = Connections()
+        self._connections.for_url(self.base_url)  # which tells wrong settings here and now
+        self._puts = PutConnections(self._connections)
 
     def call(self, operation: Operation[T], *, retry_seconds: float | None = None) -> T:
         """Carry out one operation, retrying for ``retry_seconds`` seconds.
@@ -98,9 +104,12 @@ class HttpTransport:
             command = next(flow)
             while True:
                 try:
-                    result = (
-                        pause(command.seconds) if isinstance(command, Wait) else self._do(command)
-                    )
+                    if isinstance(command, Wait):
+                        if self._on_retry is not None:
+                            self._on_retry(command.reason)
+                        result = pause(command.seconds)
+                    else:
+                        result = self._do(command)
                 except NoAnswerError as lost:
                     command = flow.throw(lost)
                 else:
@@ -111,17 +120,17 @@ class HttpTransport:
 
     def close(self) -> None:
         """Close the connections; a later call opens new ones."""
-        self._pool.clear()
+        self._connections.close()
         self._puts.close()
 
     def _do(self, command: Send | Open | Read | Close) -> object:
         match command:
             case Send(request):
-                return self._guard(lambda: self._send(request))
+                return self._guard(request, lambda: self._send(request))
             case Open(request):
-                return self._guard(lambda: self._open(request))
+                return self._guard(request, lambda: self._open(request))
             case Read(body, size):
-                return self._guard(lambda: self._read(body, size))
+                return self._guard(None, lambda: self._read(body, size))
             case Close(body):
                 # Closing, not draining: an unread rest may be gigabytes.
                 return body.response.close()
@@ -155,7 +164,7 @@ class HttpTransport:
         body = request.body
         if not isinstance(body, memoryview) or body.nbytes > LARGEST_BODY:
             return None
-        if request.method != "PUT" or request.url.startswith("/") or self._pool.proxy is not None:
+        if request.method != "PUT" or request.url.startswith("/"):
             return None
         url, headers = address(self.base_url, self._credentials, request)
         headers["content-length"] = str(body.nbytes)
@@ -173,7 +182,7 @@ class HttpTransport:
             headers["content-length"] = str(request.body.nbytes)
         else:
             body = request.body
-        return self._pool.request(
+        return self._connections.for_url(url).request(
             request.method,
             url,
             body=body,
@@ -184,16 +193,27 @@ class HttpTransport:
             decode_content=False,
         )
 
-    def _guard(self, act: Callable[[], T]) -> T:
+    def _guard(self, request: Request | None, act: Callable[[], T]) -> T:
+        """Act, and tell why there was no answer; without a ``request`` it had begun before."""
         started = time.monotonic()
         try:
             return act()
-        except (HTTPError, HTTPException, OSError) as failure:
-            raise NoAnswerError(
-                reason_of(failure),
-                took=time.monotonic() - started,
-                retryable=not isinstance(failure, SSLError | LocationValueError),
-            ) from failure
+        except (HTTPError, HTTPException, OSError) as error:
+            took = time.monotonic() - started
+            url = "" if request is None else request.url
+            url = self.base_url if url.startswith("/") else url
+            raise lost_answer(self._connections, error, url, took) from error
+
+
+def lost_answer(
+    connections: Connections, error: BaseException, url: str, took: float = 0.0
+) -> NoAnswerError:
+    """Return why there was no answer from ``url``; if that is empty, it had begun to answer."""
+    failure = connections.failure(error, url) if url else None
+    if failure is not None:
+        return NoAnswerError(str(failure), took=took, retryable=failure.retryable, failure=failure)
+    retryable = not isinstance(error, SSLError | LocationValueError)
+    return NoAnswerError(reason_of(error), took=took, retryable=retryable)
 
 
 def pieces(

@@ -1,6 +1,6 @@
 """PUT small bodies to signed URLs over kept connections, at a tenth of the cost of urllib3.
 
-urllib3 opens the connections, so TLS and its settings are those of every other call. An answer of
+``Connections`` opens them, so proxies and TLS are those of every other call. An answer of
 the usual form, a short 200, is read here; anything else is read by ``http.client``.
 """
 
@@ -13,16 +13,14 @@ from socket import socket
 from threading import Lock
 from typing import cast
 
-from urllib3 import PoolManager
-from urllib3.connection import HTTPConnection
 from urllib3.util import wait_for_read
 
+from ferryman.network.connections import Connections
 from ferryman.sdk.operation import Answer
 
 LARGEST_BODY = 256 * 1024
 """The largest body that goes this way, in bytes."""
 
-_CONNECT_SECONDS = 10.0
 _MOST_IDLE = 16
 _URL = re.compile(r"https?://[!$-.0->A-~]+/[!-~]*")
 _HEADER = re.compile(r"[!#-'*+.^-`|~0-9A-Za-z-]+: ?[ -~]*")
@@ -36,24 +34,27 @@ def fits(url: str, headers: Mapping[str, str]) -> bool:
 
 
 class PutConnections:
-    """Connections of ``pool`` that are kept between PUTs; safe to use from several threads."""
+    """Connections that are kept between PUTs; safe to use from several threads."""
 
-    def __init__(self, pool: PoolManager) -> None:
-        self._pool = pool
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
         self._idle: dict[str, list[socket]] = {}
         self._lock = Lock()
 
     def put(
         self, url: str, headers: Mapping[str, str], body: Iterable[memoryview], timeout: float
-    ) -> Answer:
+    ) -> Answer | None:
         """Send a request that ``fits`` and read its answer; raises ``OSError``, ``HTTPException``.
 
+        It returns None, with nothing sent, where a proxy carries requests rather than bytes.
         ``timeout`` is in seconds, for each piece of the body and until the answer begins.
         """
         started = time.monotonic()
         scheme, _, host, path = url.split("/", 3)
         origin = f"{scheme}//{host}"
         connection = self._take(origin)
+        if connection is None:
+            return None
         try:
             connection.settimeout(timeout)
             lines = [f"PUT /{path} HTTP/1.1", f"host: {host}"]
@@ -77,7 +78,7 @@ class PutConnections:
             for connection in connections:
                 connection.close()
 
-    def _take(self, origin: str) -> socket:
+    def _take(self, origin: str) -> socket | None:
         while True:
             with self._lock:
                 idle = self._idle.get(origin)
@@ -87,11 +88,8 @@ class PutConnections:
             if not wait_for_read(connection, timeout=0.0):
                 return connection
             connection.close()  # by the server, meanwhile
-        # As the pool would open it, with its settings of TLS.
-        opened = cast("HTTPConnection", self._pool.connection_from_url(origin)._new_conn())  # noqa: SLF001
-        opened.timeout = _CONNECT_SECONDS
-        opened.connect()
-        return opened.sock
+        opened = self._connections.open(origin)
+        return None if opened is None else opened.sock
 
     def _keep(self, origin: str, connection: socket) -> None:
         with self._lock:
