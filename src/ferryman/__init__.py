@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     )
     from ferryman.sdk.bandwidth import Throttle
     from ferryman.sdk.errors import (
+        CertificateError,
         ClientError,
         ConflictError,
         ExpiredError,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
         NotAllowedError,
         NotAuthenticatedError,
         NotFoundError,
+        ProxyError,
         RateLimitedError,
         ServerError,
         SettledError,
@@ -59,6 +61,7 @@ __all__ = [
     "AsyncMigration",
     "AsyncPayload",
     "AsyncQueryBuilder",
+    "CertificateError",
     "ClientError",
     "ConflictError",
     "ConnectDetails",
@@ -85,6 +88,7 @@ __all__ = [
     "Payload",
     "Problem",
     "ProgressReport",
+    "ProxyError",
     "QueryBuilder",
     "RateLimitedError",
     "RecentTransfer",
@@ -111,6 +115,7 @@ _HOMES = {
     "AsyncMigration": "ferryman.sdk.async_migration",
     "AsyncPayload": "ferryman.sdk.payload",
     "AsyncQueryBuilder": "ferryman.sdk.async_migration",
+    "CertificateError": "ferryman.sdk.errors",
     "ClientError": "ferryman.sdk.errors",
     "ConflictError": "ferryman.sdk.errors",
     "ConnectDetails": "ferryman.wire.connect",
@@ -138,6 +143,7 @@ _HOMES = {
     "Problem": "ferryman.wire.problem",
     "ProgressReport": "ferryman.wire.connect",
     "QueryBuilder": "ferryman.sdk.migration",
+    "ProxyError": "ferryman.sdk.errors",
     "RateLimitedError": "ferryman.sdk.errors",
     "RecentTransfer": "ferryman.wire.connect",
     "ReportedStatus": "ferryman.vocab",

@@ -132,6 +132,8 @@ class PlatformProcess:
     object_store: str | None = None
     port: int = 0
     env: Mapping[str, str] = field(default_factory=dict)
+    wrapper: tuple[str, ...] = ()
+    """What it is started by, such as a command that gives it other files to see."""
     url: str = ""
     process: subprocess.Popen[bytes] | None = None
     callers: list[Caller] = field(default_factory=list)
@@ -167,8 +169,9 @@ class PlatformProcess:
         own = {k: v for k, v in os.environ.items() if not k.startswith("FERRYMAN_")}
         begin = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
-            self.process = forked.Popen(
-                command,
+            start = subprocess.Popen[bytes] if self.wrapper else forked.Popen[bytes]
+            self.process = start(
+                [*self.wrapper, *command],
                 env={**own, **TRUSTED, **self.env},
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -210,7 +210,10 @@ def test_what_only_looks_like_a_refusal_of_s3_is_told_by_its_status() -> None:
 def test_the_body_limit_of_a_proxy_is_named() -> None:
     """nginx answers 413 with a page of its own; a part and any other call say what to set."""
     page = Answer(status=413, headers={"server": "nginx"}, body=b"<html>413 Too Large</html>")
-    with pytest.raises(ClientError, match=r"Part 7 .*413, and not by Ferryman.*client_max_body"):
+    with pytest.raises(
+        ClientError,
+        match=r"Part 7 .*413 and a page of HTML, and not by Ferryman but by nginx.*client_max_body",
+    ):
         drive(part_flow(EXCHANGE, "u", PART, memoryview(b"abc")), [URLS, page] * 4)
     with pytest.raises(ClientError, match="client_max_body_size") as caught:
         drive(EXCHANGE.call(json_operation("GET", "/x", dict)), [page])

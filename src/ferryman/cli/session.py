@@ -146,7 +146,18 @@ def _without_problem(url: str, error: ClientError) -> dict[str, Any]:
             else "Correct --url or FERRYMAN_URL, and use one version of Ferryman on both sides.",
         }
     lost = error.__cause__
-    reason = f" ({lost.reason})" if isinstance(lost, NoAnswerError) else ""
+    reason = ""
+    if isinstance(lost, NoAnswerError):
+        failure = lost.failure
+        if failure is not None and not failure.unreachable:
+            return {
+                "status": None,
+                "code": str(failure.fault),
+                "expected": f"Ferryman at {url}, and {failure.expected}",
+                "found": failure.found,
+                "fix": failure.fix,
+            }
+        reason = f" ({lost.reason if failure is None else failure.found})"
     return {
         "status": None,
         "code": "platform_unreachable",

@@ -32,7 +32,7 @@ def read_certificate(der: bytes) -> Certificate:
         fields = [each for each in _children(inner) if each[0] != _CONTEXT_0]
         _serial, _algorithm, issuer, validity, subject, *_ = (value for _, value in fields)
         begins, ends = (_time(kind, value) for kind, value in _children(validity))
-    except (IndexError, UnicodeError) as error:
+    except (IndexError, ValueError) as error:
         raise ValueError("not a certificate") from error
     return Certificate(_name(subject), _name(issuer), begins, ends)
 

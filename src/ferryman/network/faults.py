@@ -114,6 +114,13 @@ _FAULTS: dict[NetworkFault, _Row] = {
 }
 
 
+_UNREACHABLE = (
+    NetworkFault.NAME_UNKNOWN,
+    NetworkFault.CONNECTION_REFUSED,
+    NetworkFault.CONNECT_TIMED_OUT,
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
     """One failed connection; ``found`` is a noun phrase that holds no secret and no URL."""
@@ -138,6 +145,11 @@ class Failure:
     def retryable(self) -> bool:
         """Return whether another try, unchanged, may succeed."""
         return _FAULTS[self.fault].retryable
+
+    @property
+    def unreachable(self) -> bool:
+        """Return whether nothing answers, so that it may be the address, or nothing runs there."""
+        return self.fault in _UNREACHABLE
 
     @property
     def concerns_proxy(self) -> bool:

@@ -15,6 +15,7 @@ import msgspec
 from ferryman.network.faults import Failure
 from ferryman.sdk.errors import CertificateError, ClientError, ProxyError, TransportError
 from ferryman.sdk.operation import Answer, Operation, Request, describe, refusal
+from ferryman.sdk.refusals import foreign_answer
 from ferryman.sdk.retry import RetryPolicy, retry_after
 
 T = TypeVar("T")
@@ -109,11 +110,12 @@ class Exchange:
         try:
             return operation.parse(answer)
         except (msgspec.DecodeError, UnicodeDecodeError) as problem:
-            raise ClientError(
-                answer.status,
-                f"{what} was answered with something that is not Ferryman's JSON "
-                f"({problem}). Check that the URL is that of the platform.",
-            ) from problem
+            foreign = foreign_answer(answer.status, answer.headers, answer.body)
+            told = foreign or (
+                f"something that is not Ferryman's JSON ({problem}). "
+                "Check that the URL is that of the platform."
+            )
+            raise ClientError(answer.status, f"{what} was answered with {told}") from problem
 
     def deliver(self, request: Request) -> Flow[Answer]:
         """Send until the answer is not worth another try; raises ``NoAnswerError`` without any."""

@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from ferryman.sdk.errors import ClientError, RateLimitedError, error_class
-from ferryman.sdk.refusals import intermediary_error, read_store_refusal
+from ferryman.sdk.refusals import foreign_answer, read_store_refusal
 from ferryman.sdk.retry import retry_after
 from ferryman.wire.problem import Problem
 
@@ -188,10 +188,8 @@ def _message(answer: Answer, what: str) -> str:
             f"{what} was refused by the object store with status {answer.status}: "
             f"expected {store.expected}; found {store.code}. {store.fix}"
         )
-    answered = f"{what} was answered with status {answer.status}"
-    if proxy := intermediary_error(answer.status):
-        return f"{answered}, and not by Ferryman: expected {proxy.expected}. {proxy.fix}"
-    return f"{answered}."
+    foreign = foreign_answer(answer.status, answer.headers, answer.body)
+    return f"{what} was answered with {foreign or f'status {answer.status}.'}"
 
 
 def read_problem(answer: Answer) -> Problem | None:

@@ -1,12 +1,14 @@
 """Explain refusals that do not come from the platform: of an object store, or of a proxy."""
 
 import re
+from collections.abc import Mapping
 from typing import NamedTuple
 
 # S3 answers in XML, and only its code is read: the rest may repeat what was signed.
 _CODE = re.compile(rb"<Code>([A-Za-z0-9.]{1,64})</Code>")
 
 _LONGEST = 64 * 1024
+_LONGEST_NAME = 60
 
 
 class StoreRefusal(NamedTuple):
@@ -102,6 +104,35 @@ _PROXY_STATUSES = {
     503: IntermediaryError("a proxy that reaches the platform", _UPSTREAM),
     504: IntermediaryError("a proxy that reaches the platform in time", _UPSTREAM),
 }
+
+
+_OTHER = IntermediaryError(
+    "Ferryman to answer",
+    "Something on the way did: a proxy that blocks the address, a page to sign in at, or another "
+    "server. Check the URL, and have calls to it let pass.",
+)
+
+
+def answered_by(headers: Mapping[str, str], body: bytes) -> tuple[str, str]:
+    """Return what an answer shows of who gave it: a form that is not ours, and a name."""
+    kind = headers.get("content-type", "").lower()
+    page = "text/html" in kind or body[:200].lstrip().lower().startswith((b"<!doctype", b"<html"))
+    found = headers.get("server") or headers.get("via") or ""
+    name = "".join(c for c in found if c.isascii() and c.isprintable())[:_LONGEST_NAME]
+    return ("a page of HTML" if page else ""), name
+
+
+def foreign_answer(status: int, headers: Mapping[str, str], body: bytes) -> str | None:
+    """Explain an answer that is no problem document; None if nothing shows that it is foreign."""
+    page, name = answered_by(headers, body)
+    row = intermediary_error(status) or (_OTHER if page else None)
+    if row is None:
+        return None
+    with_page = f" and {page}" if page else ""
+    by = f" but by {name}" if name else ""
+    return (
+        f"status {status}{with_page}, and not by Ferryman{by}: expected {row.expected}. {row.fix}"
+    )
 
 
 def intermediary_error(status: int) -> IntermediaryError | None:
