@@ -191,7 +191,7 @@ def test_a_function_that_throws_has_failed(invoke: Invoke, function: str, words:
     assert (outcome.ok, outcome.stage) == (False, "after")
     assert outcome.error is not None
     assert words in outcome.error
-    assert "host.mjs" not in outcome.error
+    assert "host.cjs" not in outcome.error
     assert "node:internal" not in outcome.error
     assert len(outcome.error.encode()) <= 4096
     assert "\0" not in outcome.error

@@ -1,6 +1,6 @@
 """Run a cloud app's functions, one call at a time, outside the worker.
 
-Python runs in this process; for JavaScript the host becomes Node.js with ``node/host.mjs``. The
+Python runs in this process; for JavaScript the host becomes Node.js with ``node/host.cjs``. The
 program is started by ``enter.py``, uses little of the standard library and two files beside it, and
 becomes two processes. The *supervisor* (``supervisor.py``) ends every process below it when the
 host dies, or the worker does (end of the supervisor's standard input), and then dies as the host

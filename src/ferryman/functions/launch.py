@@ -3,11 +3,13 @@
 import asyncio
 import os
 import socket
+import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.machinery import SourceFileLoader
+from importlib.util import find_spec
 from pathlib import Path
 
 _HERE = Path(__file__).parent
@@ -43,15 +45,22 @@ class Launched:
 
 def entering(file: Path) -> list[str]:
     """Return the command that runs a file of the host's program, without installed packages."""
-    _compile()
     return [sys.executable, "-P", "-S", str(ENTER), str(file)]
 
 
 @lru_cache(maxsize=1)
-def _compile() -> None:
-    """Compile the program, where the installation has not, so that no host has to."""
+def compile_program() -> None:
+    """Compile what hosts import, where the installation has not, so that no host has to.
+
+    That is their program, and the SDK with its packages, as some installers leave them alone.
+    """
     for name in _MODULES:
         SourceFileLoader(name, str(_HERE / name)).get_code(name)
+    specs = [find_spec(name) for name in ("ferryman", "urllib3", "msgspec")]
+    compiled = all(spec and spec.cached and Path(spec.cached).exists() for spec in specs)
+    if not compiled and not sys.dont_write_bytecode:
+        command = [sys.executable, "-P", "-c", "from ferryman import Migration"]
+        subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
 
 
 async def launch(task: list[str], source: Path, memory_bytes: int, output: int) -> Launched:

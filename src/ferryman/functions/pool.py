@@ -13,6 +13,7 @@ from ferryman.domain.outcome import Outcome, failed, raised
 from ferryman.errors import PlatformError
 from ferryman.functions.bundle import Bundles
 from ferryman.functions.call import FunctionCall, HostKey, host_key
+from ferryman.functions.launch import compile_program
 from ferryman.functions.process import HostProcess, Limits
 from ferryman.functions.sandbox.sandbox import Sandbox
 from ferryman.functions.start_gate import StartGate, cores
@@ -79,7 +80,8 @@ class FunctionPool:
         self._endings: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
-        """Remove the folders of hosts that were killed together with their supervisors."""
+        """Compile what hosts run, and remove the folders of those killed with their supervisors."""
+        await asyncio.to_thread(compile_program)
         await asyncio.to_thread(remove_left_behind)
         return self
 

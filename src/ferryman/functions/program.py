@@ -62,7 +62,7 @@ class NodeProgram:
             options.append(f"--max-old-space-size={max(16, (memory_bytes >> 20) * 3 // 4)}")
         node = toolchain.node()
         own = str(toolchain.reserved(node))
-        return ["become", own, str(node), *options, str(toolchain.HERE / "host.mjs")]
+        return ["become", own, str(node), *options, str(toolchain.HERE / "host.cjs")]
 
     def first(self) -> Mapping[str, object] | None:
         """Return the program, which the first request carries."""

@@ -7,13 +7,16 @@ broke; ``Download`` holds a part until its digest is verified.
 from collections.abc import Callable
 from hashlib import sha256
 from itertools import count
-from tempfile import SpooledTemporaryFile
+from typing import TYPE_CHECKING
 
 from ferryman.sdk.errors import ClientError, TransportError
 from ferryman.sdk.exchange import Close, Exchange, Flow, NoAnswerError, OpenedBody, Read, Wait
 from ferryman.sdk.operation import Answer, Request, refusal
 from ferryman.sdk.operations.cloud import FORGE
 from ferryman.sdk.remote_file import ByteRange, RangesIgnoredError, RemoteFile
+
+if TYPE_CHECKING:
+    from tempfile import SpooledTemporaryFile
 
 HELD_IN_MEMORY = 32 << 20
 """The bytes of a part that are held in memory; a larger part waits in a temporary file."""
@@ -187,6 +190,9 @@ class Download:
         """Ask for the file's digests, and open it; raises the exchange's error."""
         yield from self.source.fetch_facts()
         yield from self.reader.open(0)
+        # Imported only here, to keep the start of functions fast.
+        from tempfile import SpooledTemporaryFile
+
         # Not before: one that cannot be opened is dropped without being closed.
         self._part = SpooledTemporaryFile(HELD_IN_MEMORY)  # noqa: SIM115
 

@@ -4,7 +4,6 @@ import io
 import json
 from collections.abc import AsyncIterator, Iterator
 from http import HTTPStatus
-from tempfile import TemporaryFile
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, Self
 
@@ -96,6 +95,8 @@ class _RawPayload(io.RawIOBase):
             if self._at:
                 download = download.from_the_beginning()
                 self._transport.run(download.open())
+            from tempfile import TemporaryFile
+
             whole = TemporaryFile()  # noqa: SIM115
             try:
                 while data := self._transport.run(download.read(_PIECE)):

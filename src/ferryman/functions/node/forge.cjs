@@ -1,6 +1,8 @@
 // The globals through which the `@forge/…` packages from npm (`@forge/api` 8) reach their platform:
 // `__forge_fetch__` for calls, `__forge_runtime__` for the rest.
 
+'use strict';
+
 const NAMES = { jira: 'requestJira', confluence: 'requestConfluence', bitbucket: 'requestBitbucket' };
 const FORGE_TYPES = new Set(['development', 'staging', 'production']);
 const MIGRATION = '/app/migration/';
@@ -12,7 +14,7 @@ const metrics = {
   timing: () => ({ set: nothing, measure: () => ({ stop: nothing }) }),
 };
 
-export function provide(calls, { source, products }) {
+function provide(calls, { source, products }) {
   const call = () => calls.getStore() ?? {};
 
   async function forgeFetch(target, path, init = {}) {
@@ -67,3 +69,5 @@ export function provide(calls, { source, products }) {
   globalThis.__forge_fetch__ = forgeFetch;
   Object.defineProperty(globalThis, '__forge_runtime__', { configurable: true, get: runtime });
 }
+
+module.exports = { provide };
