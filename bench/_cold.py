@@ -11,7 +11,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ferryman.functions.pool import FunctionCall, FunctionPool
+# Both builds have them there; only the earlier one defines both there.
+from ferryman.functions.pool import FunctionCall, FunctionPool  # type: ignore[attr-defined]
 
 
 async def main(folder: str, handler: str, starts: int, mode: str) -> None:
