@@ -19,28 +19,25 @@ async def suspend(platform: Platform, name: str, by: Actor = PLATFORM) -> AppVie
 
     Attempts that run are not stopped.
     """
-    async with platform.database.transaction() as tx:
-        app = await app_service.find(tx, name, by.reach)
-        await app_store.hold(tx, [app.app_id])
-        await purge_store.set_suspended(tx, app.app_id, app.suspended_at or tx.now)
-        before = {"suspended": app.suspended_at is not None}
-        await audit.record(
-            tx, by, "suspend_app", app.app_id, before=before, after={"suspended": True}
-        )
-    return await app_service.view(platform, str(app.app_id))
+    return await _set_suspended(platform, name, by, suspended=True)
 
 
 async def resume(platform: Platform, name: str, by: Actor = PLATFORM) -> AppView:
-    """Let a suspended app take part again, and deliver what was held; repeatable."""
+    """Let a suspended app take part again, and deliver its held events; repeatable."""
+    return await _set_suspended(platform, name, by, suspended=False)
+
+
+async def _set_suspended(platform: Platform, name: str, by: Actor, *, suspended: bool) -> AppView:
     async with platform.database.transaction() as tx:
         app = await app_service.find(tx, name, by.reach)
         await app_store.hold(tx, [app.app_id])
-        await purge_store.set_suspended(tx, app.app_id, None)
-        await delivery_store.unpark(tx, app.app_id)
-        before = {"suspended": app.suspended_at is not None}
-        await audit.record(
-            tx, by, "resume_app", app.app_id, before=before, after={"suspended": False}
-        )
+        since = app.suspended_at or tx.now
+        await purge_store.set_suspended(tx, app.app_id, since if suspended else None)
+        if not suspended:
+            await delivery_store.unpark(tx, app.app_id)
+        operation = "suspend_app" if suspended else "resume_app"
+        before, after = {"suspended": app.suspended_at is not None}, {"suspended": suspended}
+        await audit.record(tx, by, operation, app.app_id, before=before, after=after)
     return await app_service.view(platform, str(app.app_id))
 
 

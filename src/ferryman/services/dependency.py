@@ -46,6 +46,26 @@ async def add(
     original_transfer_id: UUID | None = None,
 ) -> UUID:
     """Insert a READY transfer of a definition, in the migration and app of ``beside``."""
+    transfer_id = await insert_beside(tx, beside, definition, position, original_transfer_id)
+    await timeline_store.write(
+        tx,
+        transfer_id,
+        "transfer.created",
+        app=beside.cloud_app_key,
+        transferName=definition.name,
+        dependsOn=list(definition.depends_on),
+    )
+    return transfer_id
+
+
+async def insert_beside(
+    tx: Transaction,
+    beside: StoredTransfer,
+    definition: Definition | None,
+    position: int,
+    original_transfer_id: UUID | None,
+) -> UUID:
+    """Insert a READY transfer, and return its id; the caller writes the timeline."""
     transfer_id = new_id()
     await transfer_store.insert(
         tx,
@@ -57,14 +77,6 @@ async def add(
         released=True,
         definition=definition,
         position=position,
-    )
-    await timeline_store.write(
-        tx,
-        transfer_id,
-        "transfer.created",
-        app=beside.cloud_app_key,
-        transferName=definition.name,
-        dependsOn=list(definition.depends_on),
     )
     return transfer_id
 

@@ -7,7 +7,6 @@ from ferryman.domain import export as export_rules
 from ferryman.domain import transfer as transfer_rules
 from ferryman.domain.access import PLATFORM, Actor
 from ferryman.domain.dependency import Definition
-from ferryman.ids import new_id
 from ferryman.services import audit, dependency
 from ferryman.services.changes import apply
 from ferryman.services.platform import Platform, parse_id
@@ -52,17 +51,8 @@ async def rerun(platform: Platform, transfer_id: str, by: Actor = PLATFORM) -> R
         first = await transfer_store.first_start(tx, original)
         export_rules.check_rerun(stored.state, first, tx.now)
         also = await dependency.run_again(tx, stored)
-        again = new_id()
-        await transfer_store.insert(
-            tx,
-            transfer_id=again,
-            migration_id=stored.migration_id,
-            app_id=stored.app_id,
-            window=stored.state.window,
-            original_transfer_id=original,
-            released=True,
-            definition=_definition(stored),
-            position=stored.position,
+        again = await dependency.insert_beside(
+            tx, stored, _definition(stored), stored.position, original
         )
         await timeline_store.write(tx, stored.transfer_id, "transfer.rerun", transferId=str(again))
         await timeline_store.write(tx, again, "transfer.created", originalTransferId=str(original))

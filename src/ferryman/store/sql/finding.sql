@@ -1,13 +1,9 @@
 -- name: transfers_between
 -- Ids in a range that end in a suffix. Each kind is searched by its primary key.
 SELECT transfer_id AS id, cloud_app_key || '@' || environment || ' ' || status AS name
-FROM transfer
-JOIN app USING (app_id)
-JOIN migration USING (migration_id)
-JOIN migration_scope scope USING (migration_scope_id)
+FROM transfer_owner
 WHERE transfer_id BETWEEN :first AND :last AND right(transfer_id::text, length(:suffix)) = :suffix
-  AND (CAST(:customers AS text[]) IS NULL OR scope.customer = ANY (:customers))
-  AND (CAST(:apps AS text[]) IS NULL OR app.cloud_app_key = ANY (:apps))
+  AND in_reach(customer, cloud_app_key, :customers, :apps)
 ORDER BY transfer_id
 LIMIT :size;
 
@@ -15,12 +11,9 @@ LIMIT :size;
 SELECT message_id AS id, concat_ws(' ', event_type, payload ->> 'label') AS name
 FROM message
 WHERE message_id BETWEEN :first AND :last AND right(message_id::text, length(:suffix)) = :suffix
-  AND (CAST(:customers AS text[]) IS NULL OR EXISTS (
-      SELECT FROM transfer JOIN migration USING (migration_id)
-      JOIN migration_scope scope USING (migration_scope_id)
-      WHERE transfer.transfer_id = message.transfer_id AND scope.customer = ANY (:customers)))
-  AND (CAST(:apps AS text[]) IS NULL OR EXISTS (
-      SELECT FROM app WHERE app.app_id = message.app_id AND app.cloud_app_key = ANY (:apps)))
+  AND (CAST(:customers AS text[]) IS NULL AND CAST(:apps AS text[]) IS NULL OR EXISTS (
+      SELECT FROM transfer_owner owner WHERE owner.transfer_id = message.transfer_id
+          AND in_reach(customer, cloud_app_key, :customers, :apps)))
 ORDER BY message_id
 LIMIT :size;
 
@@ -46,27 +39,18 @@ LIMIT :size;
 
 -- name: newest_transfer^
 SELECT transfer_id AS id, cloud_app_key || '@' || environment || ' ' || status AS name
-FROM transfer
-JOIN app USING (app_id)
-JOIN migration USING (migration_id)
-JOIN migration_scope scope USING (migration_scope_id)
-WHERE (CAST(:customers AS text[]) IS NULL OR scope.customer = ANY (:customers))
-  AND (CAST(:apps AS text[]) IS NULL OR app.cloud_app_key = ANY (:apps))
-ORDER BY transfer.created_at DESC, position DESC, transfer_id DESC
+FROM transfer_owner
+WHERE in_reach(customer, cloud_app_key, :customers, :apps)
+ORDER BY created_at DESC, position DESC, transfer_id DESC
 LIMIT 1;
 
 -- name: newest_message^
 -- Only looks at the newest transfers: there are too many messages to search them all.
 SELECT newest.id, newest.name
 FROM (
-    SELECT transfer_id
-    FROM transfer
-    JOIN app USING (app_id)
-    JOIN migration USING (migration_id)
-    JOIN migration_scope scope USING (migration_scope_id)
-    WHERE (CAST(:customers AS text[]) IS NULL OR scope.customer = ANY (:customers))
-      AND (CAST(:apps AS text[]) IS NULL OR app.cloud_app_key = ANY (:apps))
-    ORDER BY transfer.created_at DESC LIMIT 100) recent, LATERAL (
+    SELECT transfer_id FROM transfer_owner
+    WHERE in_reach(customer, cloud_app_key, :customers, :apps)
+    ORDER BY created_at DESC LIMIT 100) recent, LATERAL (
     SELECT message_id AS id, concat_ws(' ', event_type, payload ->> 'label') AS name, position
     FROM message WHERE message.transfer_id = recent.transfer_id
     ORDER BY position DESC LIMIT 1) newest

@@ -3,12 +3,8 @@
 UPDATE app_data SET deleted_at = :now
 WHERE key = ANY(ARRAY(
     SELECT app_data.key
-    FROM app_data
-    JOIN transfer USING (transfer_id)
-    JOIN migration USING (migration_id)
-    JOIN migration_scope scope USING (migration_scope_id)
-    WHERE deleted_at IS NULL
-      AND (app_id = CAST(:app_id AS uuid) OR scope.customer = CAST(:customer AS text))
+    FROM app_data JOIN transfer_owner USING (transfer_id)
+    WHERE deleted_at IS NULL AND (app_id = :app_id OR customer = :customer)
     LIMIT :size))
 RETURNING key, size;
 
@@ -16,22 +12,14 @@ RETURNING key, size;
 UPDATE upload SET state = 'ABORTED', reason = 'writer_failed', detail = 'its data was deleted'
 WHERE upload_id = ANY(ARRAY(
     SELECT upload_id
-    FROM upload
-    JOIN transfer USING (transfer_id)
-    JOIN migration USING (migration_id)
-    JOIN migration_scope scope USING (migration_scope_id)
-    WHERE state = 'OPEN'
-      AND (app_id = CAST(:app_id AS uuid) OR scope.customer = CAST(:customer AS text))
+    FROM upload JOIN transfer_owner USING (transfer_id)
+    WHERE state = 'OPEN' AND (app_id = :app_id OR customer = :customer)
     LIMIT :size))
 RETURNING key, store_ref;
 
 -- name: live_transfers$
-SELECT count(*)
-FROM transfer
-JOIN migration USING (migration_id)
-JOIN migration_scope scope USING (migration_scope_id)
-WHERE settled_at IS NULL
-  AND (app_id = CAST(:app_id AS uuid) OR scope.customer = CAST(:customer AS text));
+SELECT count(*) FROM transfer_owner
+WHERE settled_at IS NULL AND (app_id = :app_id OR customer = :customer);
 
 -- name: set_suspended!
 UPDATE app SET suspended_at = :at WHERE app_id = :app_id;

@@ -64,48 +64,25 @@ WHERE migration_id = :migration_id AND released_at IS NULL AND status = 'READY'
 RETURNING transfer_id;
 
 -- name: next_claim$
--- Either a new transfer whose dependencies have settled, or one whose listener has not returned
--- and that this agent claimed before but no longer runs, whose claim was never confirmed, or whose
--- client fell silent.
-SELECT transfer_id FROM transfer
-WHERE app_id = ANY(:app_ids) AND released_at IS NOT NULL AND (
-    (status = 'READY' AND claims = 0 AND NOT EXISTS (
-        SELECT FROM unnest(depends_on) AS needed (name), LATERAL (
-            SELECT other.status FROM transfer other
-            WHERE other.migration_id = transfer.migration_id AND other.app_id = transfer.app_id
-                AND other.transfer_name = needed.name
-            ORDER BY other.created_at DESC, other.transfer_id LIMIT 1) newest
-        WHERE newest.status IN ('READY', 'IN_PROGRESS', 'CANCELLATION_REQUESTED')))
-    OR (status IN ('READY', 'IN_PROGRESS') AND claims > 0
-        AND export_completed_at IS NULL AND returned_at IS NULL AND NOT listener_errored
-        AND transfer_id <> ALL(:running)
-        AND (claimed_by = :agent_id OR claim_seen_at < now() - CASE
-            WHEN claim_confirmed THEN CAST(:silence AS interval)
-            ELSE CAST(:confirmation AS interval) END)))
+-- A claimed transfer is for the agent that claimed it before but no longer runs it, or for any
+-- agent once the claim is lost.
+SELECT transfer_id FROM claimable_transfer
+WHERE app_id = ANY(:app_ids) AND (claims = 0 OR transfer_id <> ALL(:running) AND (
+    claimed_by = :agent_id
+    OR claim_lost(claim_seen_at, claim_confirmed, :silence, :confirmation)))
 ORDER BY released_at, created_at, position
 LIMIT 1
 FOR NO KEY UPDATE SKIP LOCKED;
 
 -- name: offered_transfers
 -- What `next_claim` would find for agents that wait: for all of them, or for those of one name.
-SELECT app_id, CASE WHEN claims = 0 OR claim_seen_at < now() - CASE
-        WHEN claim_confirmed THEN CAST(:silence AS interval)
-        ELSE CAST(:confirmation AS interval) END THEN NULL ELSE claimed_by END AS agent_id
-FROM transfer
-WHERE app_id = ANY(:app_ids) AND released_at IS NOT NULL AND (
-    (status = 'READY' AND claims = 0 AND NOT EXISTS (
-        SELECT FROM unnest(depends_on) AS needed (name), LATERAL (
-            SELECT other.status FROM transfer other
-            WHERE other.migration_id = transfer.migration_id AND other.app_id = transfer.app_id
-                AND other.transfer_name = needed.name
-            ORDER BY other.created_at DESC, other.transfer_id LIMIT 1) newest
-        WHERE newest.status IN ('READY', 'IN_PROGRESS', 'CANCELLATION_REQUESTED')))
-    OR (status IN ('READY', 'IN_PROGRESS') AND claims > 0
-        AND export_completed_at IS NULL AND returned_at IS NULL AND NOT listener_errored
-        AND transfer_id <> ALL(:running)
-        AND (claimed_by = ANY(:agent_ids) OR claim_seen_at < now() - CASE
-            WHEN claim_confirmed THEN CAST(:silence AS interval)
-            ELSE CAST(:confirmation AS interval) END)));
+SELECT app_id, CASE
+    WHEN claims = 0 OR claim_lost(claim_seen_at, claim_confirmed, :silence, :confirmation)
+    THEN NULL ELSE claimed_by END AS agent_id
+FROM claimable_transfer
+WHERE app_id = ANY(:app_ids) AND (claims = 0 OR transfer_id <> ALL(:running) AND (
+    claimed_by = ANY(:agent_ids)
+    OR claim_lost(claim_seen_at, claim_confirmed, :silence, :confirmation)));
 
 -- name: record_claim$
 -- After a lost claim, the files present do not show that the export is whole, so the new client

@@ -2,12 +2,9 @@
 -- Undelivered messages in the order they were created. Every filter may be null.
 SELECT * FROM message
 WHERE state = 'UNDELIVERED' AND position > :after
-  AND (CAST(:customers AS text[]) IS NULL OR EXISTS (
-      SELECT FROM transfer JOIN migration USING (migration_id)
-      JOIN migration_scope scope USING (migration_scope_id)
-      WHERE transfer.transfer_id = message.transfer_id AND scope.customer = ANY (:customers)))
-  AND (CAST(:apps AS text[]) IS NULL OR EXISTS (
-      SELECT FROM app WHERE app.app_id = message.app_id AND app.cloud_app_key = ANY (:apps)))
+  AND (CAST(:customers AS text[]) IS NULL AND CAST(:apps AS text[]) IS NULL OR EXISTS (
+      SELECT FROM transfer_owner owner WHERE owner.transfer_id = message.transfer_id
+          AND in_reach(customer, cloud_app_key, :customers, :apps)))
   AND (CAST(:app_id AS uuid) IS NULL OR app_id = :app_id)
   AND (CAST(:transfer_id AS uuid) IS NULL OR transfer_id = :transfer_id)
   AND (CAST(:since AS timestamptz) IS NULL OR created_at >= :since)
@@ -18,12 +15,9 @@ LIMIT :size;
 -- name: undelivered_total$
 SELECT count(*) FROM message
 WHERE state = 'UNDELIVERED'
-  AND (CAST(:customers AS text[]) IS NULL OR EXISTS (
-      SELECT FROM transfer JOIN migration USING (migration_id)
-      JOIN migration_scope scope USING (migration_scope_id)
-      WHERE transfer.transfer_id = message.transfer_id AND scope.customer = ANY (:customers)))
-  AND (CAST(:apps AS text[]) IS NULL OR EXISTS (
-      SELECT FROM app WHERE app.app_id = message.app_id AND app.cloud_app_key = ANY (:apps)))
+  AND (CAST(:customers AS text[]) IS NULL AND CAST(:apps AS text[]) IS NULL OR EXISTS (
+      SELECT FROM transfer_owner owner WHERE owner.transfer_id = message.transfer_id
+          AND in_reach(customer, cloud_app_key, :customers, :apps)))
   AND (CAST(:app_id AS uuid) IS NULL OR app_id = :app_id)
   AND (CAST(:transfer_id AS uuid) IS NULL OR transfer_id = :transfer_id)
   AND (CAST(:since AS timestamptz) IS NULL OR created_at >= :since)
