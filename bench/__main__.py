@@ -40,7 +40,7 @@ def main(wanted: list[str]) -> int:
 
 
 def benchmarks() -> dict[str, Callable[[], list[Figure]]]:
-    """What can be run, by name."""
+    """Return the benchmarks by name."""
     modules = {
         name: importlib.import_module(f"bench.{name}")
         for _, name, _ in pkgutil.iter_modules(bench.__path__)

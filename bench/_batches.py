@@ -92,7 +92,7 @@ async def send(netloc: str, requests: Iterable[bytes], *, parallel: int = PARALL
 
 
 def raw(method: str, url: str, headers: dict[str, str], body: bytes) -> bytes:
-    """A request as it goes over the wire."""
+    """Return a request as it goes over the wire."""
     parts = urlsplit(url)
     lines = [f"{method} {parts.path}?{parts.query} HTTP/1.1", f"Host: {parts.netloc}"]
     lines += [f"{name}: {text}" for name, text in headers.items()]
@@ -107,7 +107,7 @@ class Caller:
         self._token = token
 
     async def call(self, path: str, body: object) -> Any:
-        """One POST, as JSON."""
+        """Make one POST, as JSON."""
         data = json.dumps(body).encode()
         headers = {
             "Authorization": f"Bearer {self._token}",
@@ -120,7 +120,7 @@ class Caller:
 
 
 def digests(body: bytes) -> dict[str, Any]:
-    """A body as the only part of a file."""
+    """Return a body as the only part of a file."""
     found = md5(body, usedforsecurity=False)
     return {
         "number": 1,

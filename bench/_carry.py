@@ -1,4 +1,4 @@
-"""What ``bench.s3`` does with the SDK besides sending one file, in a process of its own.
+"""Use the SDK for ``bench.s3`` in a separate process, other than to send one file.
 
     python -m bench._carry many URL TRANSFER COUNT SIZE < TOKEN
     python -m bench._carry one URL TRANSFER SIZE < TOKEN
@@ -42,7 +42,7 @@ def many(url: str, token: str, transfer_id: str, count: int, size: int) -> float
 
 
 def one(url: str, token: str, transfer_id: str, size: int) -> float:
-    """A stream, written in pieces of 1 MiB."""
+    """Write a stream in pieces of 1 MiB."""
     piece = os.urandom(1 << 20)
     with Gateway(url, token, transfer_id) as gateway:
         started = time.perf_counter()
@@ -53,7 +53,7 @@ def one(url: str, token: str, transfer_id: str, size: int) -> float:
 
 
 def get(url: str, token: str, transfer_id: str, target: str) -> float:
-    """The only file, as ``ferryman data get -o`` reads it: every part is proven."""
+    """Read the only file as ``ferryman data get -o`` does, verifying every part."""
     with Migration(url, token) as migration:
         [key] = [file.key for file in migration.iter_app_data(transfer_id)]
     transport = HttpTransport(url, token)

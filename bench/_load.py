@@ -17,7 +17,7 @@ from bench._batches import send
 
 
 def raw(line: str, port: int) -> bytes:
-    """A request as it goes over the wire."""
+    """Return a request as it goes over the wire."""
     request = json.loads(line)
     body = json.dumps(request["body"]).encode() if "body" in request else b""
     head = (

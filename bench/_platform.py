@@ -30,7 +30,7 @@ class Platform:
     ready_after: float
 
     def call(self, method: str, path: str, body: object = None) -> Any:
-        """One call of the admin surface, as JSON."""
+        """Make one admin call, as JSON."""
         token = (self.data_dir / "operator-token").read_text().strip()
         request = urllib.request.Request(  # noqa: S310 - loopback only
             self.url + path,
@@ -109,7 +109,7 @@ def begin_transfer(platform: Platform) -> tuple[str, str]:
 
 
 def free_port() -> int:
-    """A port that nobody listens on at this moment."""
+    """Return a port that is free at the moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -117,7 +117,7 @@ def free_port() -> int:
 
 
 def cloud_token(platform: Platform) -> str:
-    """A token of the app's other side: registering it again gives new ones."""
+    """Return a new token of the app's cloud side, by registering it again."""
     app = {"kind": "forge", "serverAppKey": "bench.server", "cloudAppKey": "bench.cloud"}
     answer = platform.call("POST", "/admin/v1/apps", app | {"windowSeconds": 86_400})
     return str(answer["cloudToken"])

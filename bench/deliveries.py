@@ -85,7 +85,7 @@ class Receiver:
     url: str
 
     def count(self) -> int:
-        """How many posts it has had."""
+        """Return how many posts it has received."""
         with urllib.request.urlopen(f"{self.url}/count") as answer:  # noqa: S310 - loopback
             return int(answer.read())
 

@@ -110,7 +110,7 @@ async def _side(
 
 
 async def _let_hang(side: Side, receiver: Receiver) -> None:
-    """One more app, which takes what it is sent and says nothing, and much that is due to it."""
+    """Add an app that accepts requests and never answers, with many messages due."""
     app_id, transfer_id = await begin_one(side.built, f"{receiver.url}/hang", "hanging")
     async with side.built.platform.database.transaction() as tx:
         stored = await transfer_store.by_id(tx, transfer_id)
@@ -149,7 +149,7 @@ async def _round(side: Side, folder: Path, receiver: Receiver) -> tuple[float, f
 
 
 async def _arrived(receiver: Receiver, committed: dict[str, float]) -> dict[str, float]:
-    """When messages came, once all of these have."""
+    """Return when these messages arrived, once all have."""
     until = time.monotonic() + _PATIENCE
     while not committed.keys() <= (arrived := await asyncio.to_thread(_first, receiver)).keys():
         if time.monotonic() > until:

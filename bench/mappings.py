@@ -66,7 +66,7 @@ def run() -> list[Figure]:
 
 
 def address_of(platform: Platform) -> str:
-    """The platform's own PostgreSQL."""
+    """Return the address of the platform's embedded PostgreSQL."""
     socket = quote(str(socket_folder((platform.data_dir / "postgres").resolve())), safe="/")
     return f"postgresql://postgres@/postgres?host={socket}"
 
@@ -106,7 +106,7 @@ def write_rows(path: Path, rows: int) -> None:
 
 
 def begin(platform: Platform, number: int) -> tuple[str, Any]:
-    """An app and a started migration in a scope of its own."""
+    """Create an app and start a migration in a scope of its own."""
     app = platform.call(
         "POST",
         "/admin/v1/apps",
@@ -155,7 +155,7 @@ def load(platform: Platform, migration_id: str, source: Path) -> float:
 
 
 def pieces(source: Path) -> Iterator[bytes]:
-    """The file, a MiB at a time."""
+    """Yield the file, a MiB at a time."""
     with source.open("rb") as file:
         while piece := file.read(PIECE):
             yield piece
@@ -194,7 +194,7 @@ class Reads:
         return found
 
     def page(self, after: str) -> dict[str, str]:
-        """A page behind a key."""
+        """Read the page after a key."""
         query = ("mappings", UUID(self.transfer_id), NAMESPACE)
         cursor = {"lastEntity": encode_cursor(after, *query)} if after else {}
         page = self._call("GET", "page", cursor, None)

@@ -160,7 +160,7 @@ FROM generate_series(1, {1}), transfer WHERE transfer_id = '{0}'
 
 
 async def _check_plans(built: Built, owed: tuple[UUID, UUID]) -> None:
-    """What a worker asks all the time reads nothing of what is finished."""
+    """Check that a worker's frequent queries read no finished rows."""
     app_id, transfer_id = owed
     event, later = EventType.UPLOADED.value, datetime.now(UTC) + timedelta(days=1)
     for name, values in (

@@ -60,7 +60,7 @@ def _verdict(figure: Figure) -> str:
 
 
 def as_lines(figures: Sequence[Figure]) -> str:
-    """A table for people: ``figure  ours  peer  ratio  target``."""
+    """Return a table for people: ``figure  ours  peer  ratio  target``."""
     rows = as_cells(figures)
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = [
@@ -71,7 +71,7 @@ def as_lines(figures: Sequence[Figure]) -> str:
 
 
 def as_json(figures: Sequence[Figure]) -> str:
-    """The same for programs."""
+    """Return the figures for programs."""
     return json.dumps(
         [
             {

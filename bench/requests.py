@@ -75,7 +75,7 @@ def run() -> list[Figure]:
 
 
 def figure(folder: Path, call: str, connections: int, ours: Target, peer: Target) -> Figure:
-    """One call at one concurrency."""
+    """Measure one call at one concurrency."""
     rounds = [
         [load(folder, call, connections, target, REQUESTS) for target in (ours, peer)]
         for _ in range(ROUNDS)
@@ -102,13 +102,13 @@ def load(folder: Path, call: str, connections: int, target: Target, size: int) -
 
 
 def wanted() -> int:
-    """How many messages are acknowledged in all."""
+    """Return how many messages are acknowledged in all."""
     return ROUNDS * len(CONNECTIONS) * REQUESTS + _WARM
 
 
 @contextmanager
 def our_target(folder: Path, url: str) -> Iterator[Target]:
-    """A platform with a file and with messages that wait to be acknowledged."""
+    """Start a platform with a file and messages to acknowledge."""
     data_dir = folder / "data"
     options = ("--workers", "0", "--database-url", url)
     with serving(data_dir, *options, rate_per_second=1e9, rate_burst=10**9) as platform:
@@ -159,7 +159,7 @@ async def owe(url: str, begun: list[UUID]) -> list[tuple[UUID, UUID]]:
 
 @contextmanager
 def peer_target(url: str) -> Iterator[Target]:
-    """The smallest handlers, over tables of their own on the same server."""
+    """Start minimal handlers over tables of their own on the same server."""
     token, key, port = "peer", uuid4(), free_port()
     peer_url, owed = asyncio.run(_fill_peer(url, token, key))
     with subprocess.Popen(
@@ -201,7 +201,7 @@ async def _fill_peer(url: str, token: str, key: UUID) -> tuple[str, list[tuple[U
 def requests_of(
     port: int, base: str, token: str, key: str, owed: list[tuple[UUID, UUID]]
 ) -> Target:
-    """What a server is to be asked: the same read again and again, each acknowledgement once."""
+    """Return the requests for a server: one repeated read, each acknowledgement once."""
     read = {"method": "GET", "path": f"{base}/data/{key}", "token": token}
     writes = (
         {

@@ -36,7 +36,7 @@ def _made() -> str:
 
 
 def machine() -> str:
-    """What it ran on: cores, memory, system, Python."""
+    """Describe the machine: cores, memory, system, Python."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / _GIB
     try:
         system = platform.freedesktop_os_release()["PRETTY_NAME"]

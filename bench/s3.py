@@ -33,7 +33,7 @@ CPU_TARGET = 1 / 0.6
 
 
 def run() -> list[Figure]:
-    """A file of a tenth of SIZE (default 400 MiB of 4 GiB) up and down, then one of SIZE."""
+    """Move a file of a tenth of SIZE (default 400 MiB of 4 GiB) up and down, then one of SIZE."""
     size = parse_size(os.environ.get("SIZE", "4G"))
     earlier = build(BUILD)
     with on_ceph() as (server, platform, folder):
@@ -50,7 +50,7 @@ def run() -> list[Figure]:
 
 @contextmanager
 def on_ceph() -> Iterator[tuple[Ceph, Platform, Path]]:
-    """A platform on a Ceph, and a folder."""
+    """Start a platform on a Ceph, with a folder."""
     if reason := missing():
         raise MissingError(reason)
     with tempfile.TemporaryDirectory(prefix="ferryman-bench-", dir=os.environ.get("DIR")) as name:
@@ -64,7 +64,7 @@ def on_ceph() -> Iterator[tuple[Ceph, Platform, Path]]:
 
 
 def store_of(server: Ceph) -> str:
-    """The address of the platform's store there."""
+    """Return the address of the platform's store there."""
     return f"s3://{BUCKET}/ours?endpoint={server.endpoint}"
 
 
@@ -148,12 +148,12 @@ def carried(module: str, token: str, *arguments: str, build: Build = CURRENT) ->
 
 
 def timed(module: str, *arguments: str, given: str = "", build: Build = CURRENT) -> float:
-    """What a process of the build's own folder prints."""
+    """Return the output of a process in the build's own folder."""
     return spent(module, *arguments, given=given, build=build).seconds
 
 
 def emptied(server: Ceph, *files: Path) -> None:
-    """The bucket, and the memory it had."""
+    """Empty the bucket and free its memory."""
     bucket = boto3.resource("s3", endpoint_url=server.endpoint).Bucket(BUCKET)
     bucket.objects.all().delete()
     server.free()

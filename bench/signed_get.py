@@ -36,7 +36,7 @@ http {{
 
 
 def run() -> list[Figure]:
-    """One reader, then eight beside each other."""
+    """Measure one reader, then eight in parallel."""
     program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
     if program is None:
         raise MissingError("no nginx here: apt-get install nginx-light")

@@ -95,7 +95,7 @@ def plain(platform: Platform, what: str, count: int) -> float:
 
 
 def loop(platform: Platform, verb: str, count: int, build: Build = CURRENT) -> float:
-    """What ``_loop`` prints for a build's SDK: its source is this one, and works with both."""
+    """Return what ``_loop`` prints for a build's SDK: its source is this one, and works with both."""
     token, transfer_id = begin_transfer(platform)
     script = str(Path(__file__).with_name("_loop.py"))
     arguments = (verb, platform.url, transfer_id, str(count), str(SMALL))
@@ -103,7 +103,7 @@ def loop(platform: Platform, verb: str, count: int, build: Build = CURRENT) -> f
 
 
 def growth_of(platform: Platform) -> Figure:
-    """The cost of a file among few and among many; LARGE_COUNT makes the many fewer."""
+    """Measure the cost of a file among few and among many; LARGE_COUNT lowers the many."""
     large = int(os.environ.get("LARGE_COUNT", str(LARGE)))
     few = median(many(platform, 1_000) for _ in range(ROUNDS))
     return Figure(
@@ -125,7 +125,7 @@ def compared(
     *,
     target: float | None = None,
 ) -> Figure:
-    """The medians of two sides."""
+    """Return the medians of two sides."""
     return Figure(
         figure=told,
         unit="s",

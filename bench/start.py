@@ -85,7 +85,7 @@ def stop(folder: Path) -> None:
 
 
 def run_as_user(program: str, *arguments: str) -> None:
-    """One of PostgreSQL's own programs."""
+    """Run one of PostgreSQL's own programs."""
     subprocess.run(
         [str(BINARIES / program), *arguments],
         check=True,

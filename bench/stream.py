@@ -82,7 +82,7 @@ def hashed(size: int) -> float:
 
 @contextmanager
 def discarding() -> Iterator[str]:
-    """Where the store answers."""
+    """Serve a store that discards what it gets, and yield its address."""
     port = free_port()
     process = subprocess.Popen([sys.executable, "-m", "bench._discard", str(port)])
     try:

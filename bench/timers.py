@@ -91,7 +91,7 @@ async def _ours(folder: Path, url: str, count: int) -> float:
 
 
 async def _template(built: Built, name: str) -> UUID:
-    """A transfer of an app that listens to nothing, to be copied."""
+    """Create a transfer to copy, of an app without events."""
     registration = AppRegistration(
         kind=AppKind.FORGE,
         server_app_key=f"bench.server.{name}",

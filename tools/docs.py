@@ -35,7 +35,7 @@ _PART = re.compile(r"(<!-- code: ([a-z-]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL
 
 
 def fresh(text: str) -> str:
-    """The page with its generated parts written again."""
+    """Return the page with its generated parts rewritten."""
     return _PART.sub(lambda found: f"{found[1]}\n{PARTS[found[2]]()}\n\n{found[4]}", text)
 
 

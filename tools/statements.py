@@ -48,7 +48,7 @@ _PYTHON = {
 
 
 async def signatures(connection: Any) -> str:
-    """The whole file; ``connection`` is to a database with the current schema."""
+    """Return the whole file; ``connection`` is to a database with the current schema."""
     return _HEAD + "".join([await _function(connection, name) for name in sorted(STATEMENTS)])
 
 

@@ -1,4 +1,4 @@
-"""Where agents wait for work: one look into the database for all of them, however many wait."""
+"""Let agents wait for work: one query serves all of them, however many wait."""
 
 import asyncio
 from collections import Counter

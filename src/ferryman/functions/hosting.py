@@ -1,4 +1,4 @@
-"""Whether and how this process runs functions: the setting ``functions``, tried on this machine."""
+"""Decide whether and how this process runs functions: the setting ``functions``, tested here."""
 
 import asyncio
 import os

@@ -3,7 +3,7 @@
 from ferryman.errors import Conflict, Invalid
 from ferryman.refusals.row import Refusal, not_found
 
-NOT_FOUND = not_found("access token")
+NOT_FOUND = not_found("access token", "Take the id or the name from `ferryman token list`.")
 
 NAME_INVALID = Refusal(
     "token_name_invalid",
@@ -11,7 +11,7 @@ NAME_INVALID = Refusal(
     expected="a name of 1 to {longest} letters, digits, spaces and @ . + - _, with a letter or "
     "digit first",
     found="{name!r:.80}",
-    fix="Name whom you will give the token to.",
+    fix="Use the name of the person or program that gets the token.",
 )
 NAME_TAKEN = Refusal(
     "token_name_taken",

@@ -3,7 +3,7 @@
 from ferryman.errors import Conflict, Invalid, LimitExceeded, NotAllowed, NotFound, OutsideError
 from ferryman.refusals.row import Refusal, not_found
 
-NOT_FOUND = not_found("app")
+NOT_FOUND = not_found("app", "Take the key or the id from `ferryman app list`.")
 INSTALL_KEY_NOT_FOUND = not_found("install key")
 
 KEY_INVALID = {
@@ -73,10 +73,9 @@ SOURCE_MISSING = Refusal(
 OWNER_LIMITED = Refusal(
     "app_owner_limited",
     NotAllowed,
-    expected="a registration that keeps {fields} as an admin registered them, of an app that is "
-    "registered in this environment",
+    expected="an app registered in this environment, with {fields} as an admin registered them",
     found="{found}",
-    fix="Ask an admin to register the app so; you can change the rest of it yourself.",
+    fix="Ask an admin to make this change; you can change the rest of the app yourself.",
 )
 
 SUSPENDED = Refusal(
@@ -91,7 +90,8 @@ HAS_TRANSFERS = Refusal(
     Conflict,
     expected="only settled transfers of {app}",
     found="{live} that have not settled",
-    fix="Suspend the app if it does harm, and cancel its transfers; remove it once they settled.",
+    fix="Cancel its transfers, and remove the app once they have settled. If it does harm, "
+    "suspend it now.",
 )
 
 NOT_CONNECT = Refusal(

@@ -3,12 +3,12 @@
 from ferryman.errors import Conflict, Invalid
 from ferryman.refusals.row import Refusal, not_found
 
-NOT_FOUND = not_found("customer")
+NOT_FOUND = not_found("customer", "Take the key from `ferryman customer list`.")
 
 MISSING = Refusal(
     "customer_missing",
     Invalid,
-    expected="customer: whose migration it is, since this token is not for one customer alone",
+    expected="customer, the owner of the migration, since this token is valid for several",
     found="none",
     fix="Name the customer; `ferryman customer list` shows those that this token may see.",
 )
@@ -24,7 +24,7 @@ HAS_TRANSFERS = Refusal(
     Conflict,
     expected="only settled transfers of {customer}",
     found="{live} that have not settled",
-    fix="Cancel them, and repeat the call once they settled.",
+    fix="Cancel them, and repeat the call once they have settled.",
 )
 EXISTS = Refusal(
     "customer_exists",

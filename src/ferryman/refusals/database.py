@@ -1,4 +1,4 @@
-"""What keeps a platform from starting: databases, data folders and ports."""
+"""Refusals that keep a platform from starting: databases, data folders and ports."""
 
 from ferryman.errors import ConfigError, OutsideError
 from ferryman.refusals.row import Refusal
@@ -223,7 +223,7 @@ SECRET_KEY_MISSING = Refusal(
 SECRET_DAMAGED = Refusal(
     "secret_damaged",
     ConfigError,
-    expected="a secret as the key {kid} encrypted it",
-    found="one that was changed in the database",
+    expected="an unaltered secret, encrypted with the key {kid}",
+    found="one that was altered in the database",
     fix="Restore the database from a backup.",
 )

@@ -87,9 +87,10 @@ ESBUILD_UNUSABLE = Refusal(
 SANDBOX_FAILED = Refusal(
     "sandbox_failed",
     ConfigError,
-    expected="a sandbox for the function, as at the worker's start",
+    expected="a working sandbox for the function, as when the worker started",
     found="{found:.1000}",
-    fix="See the output of the attempt; restart the worker, which tries a sandbox at its start.",
+    fix="Read the output of the attempt, then restart the worker, which tests its sandbox when it "
+    "starts.",
 )
 SANDBOX_MISSING = Refusal(
     "sandbox_missing",

@@ -58,8 +58,8 @@ EVENTS_UNSENT = Refusal(
     Invalid,
     expected="a trigger for an event that Ferryman sends, such as {example}",
     found="only events of other kinds of export, which Ferryman does not have: {events}",
-    fix="Add {example} to a trigger if the app takes exported files as well. You cannot try an "
-    "app here that only uses managed exports or Forge storage.",
+    fix="Add {example} to a trigger if the app takes exported files as well. An app that "
+    "only uses managed exports or Forge storage cannot run here.",
 )
 DUPLICATE_KEY = Refusal(
     "manifest_duplicate_key",

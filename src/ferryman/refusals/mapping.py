@@ -65,6 +65,6 @@ TOO_MANY_LOADS = Refusal(
     "mapping_loads_busy",
     OutsideError,
     expected="a turn to load mappings within {seconds:g} seconds",
-    found="as many loads under way as may be",
-    fix="Send the load again; end those that stopped sending.",
+    found="the largest number of loads, all still running",
+    fix="Send the load again. Stop loads that no longer send anything.",
 )

@@ -78,8 +78,8 @@ VERIFIES_NO_MORE = Refusal(
     expected="an object store that verifies a signed x-amz-content-sha256, as this one did at the "
     "start",
     found="one that took other bytes, or refused the right ones",
-    fix="Find out what was changed in the store or before it, and restart the platform, which then "
-    "adapts; send the file again.",
+    fix="Find out what changed in the store or in front of it, and restart the platform, which "
+    "then adapts. Send the file again.",
     status=501,
 )
 BUCKET_MISSING = Refusal(

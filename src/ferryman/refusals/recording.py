@@ -8,7 +8,7 @@ UNREADABLE = Refusal(
     ConfigError,
     expected="a recording written by `ferryman record` in {path}",
     found="{found}",
-    fix="Record the transfer again, or copy the file again; nothing was done with it.",
+    fix="Record the transfer again, or copy the file again; nothing was changed.",
 )
 VERSION_UNKNOWN = Refusal(
     "recording_version_unknown",

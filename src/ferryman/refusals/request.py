@@ -53,7 +53,7 @@ TOO_MANY_READERS = Refusal(
     "too_many_readers",
     RateLimited,
     expected="at most {limit} readers of one file at a time",
-    found="as many already",
+    found="that many already",
     fix="Let some of them finish, and end those that stopped reading.",
 )
 BODY_TOO_LARGE = Refusal(
@@ -154,7 +154,7 @@ INTERNAL_ERROR = Refusal(
 KNOWN_LINK_INVALID = Refusal(
     "known_link_invalid",
     Invalid,
-    expected="known: SEQ:HASH as an earlier verification answered it",
+    expected="known: SEQ:HASH from an earlier verification",
     found="{found!r:.100}",
     fix="Give the number and the 64 hexadecimal digits, such as 17:9f86d0….",
 )
@@ -163,5 +163,5 @@ GRACE_INVALID = Refusal(
     Invalid,
     expected="graceSeconds from {least:.0f} to {greatest:.0f}, or 0",
     found="{found}",
-    fix="Give the tokens that were signed with the old key their hour; 0 refuses them at once.",
+    fix="Tokens signed with the old key are valid for up to an hour; 0 refuses them at once.",
 )

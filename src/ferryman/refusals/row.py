@@ -62,15 +62,20 @@ class _Blank(str):
         return str(self)
 
 
-def not_found(noun: str) -> Refusal[NotFound]:
+_FIND_ID = (
+    "Take the id from the response or event that announced it. "
+    "An app's token sees only that app's data."
+)
+
+
+def not_found(noun: str, fix: str = _FIND_ID) -> Refusal[NotFound]:
     """Return the one answer for an unknown, malformed or foreign id of ``noun``."""
     return Refusal(
         f"{noun.replace(' ', '_')}_not_found",
         NotFound,
         expected=f"an existing {noun} that this token may see",
         found="{id!r:.66}",
-        fix="Take the id from the response or event that announced it. "
-        "An app's token sees only that app's data.",
+        fix=fix,
     )
 
 

@@ -65,7 +65,7 @@ PERCENT_INVALID = Refusal(
 EXPORT_INCOMPLETE = Refusal(
     "export_incomplete",
     Conflict,
-    expected="every file that this export started to be complete",
+    expected="every file of this export to be complete",
     found="{found}",
     fix="Complete the uploads that are still open, or DELETE them. Write each failed file "
     "again under its label, or its resume key if it has one, and close it outside any "

@@ -26,7 +26,7 @@ CLOSED_ABORT = Refusal(
     Conflict,
     expected="an upload that is not complete",
     found="one whose file is already app data",
-    fix="Leave it: app data cannot be taken back, and is deleted with its transfer.",
+    fix="Leave it. App data cannot be withdrawn; it is deleted with its transfer.",
 )
 CLOSED_IN_STORE = Refusal(
     "upload_closed",
@@ -59,8 +59,8 @@ REASON_INVALID = Refusal(
 TOO_MANY_OPEN = Refusal(
     "too_many_open_uploads",
     RateLimited,
-    expected="at most {limit} files of an app that are begun and not complete",
-    found="as many already",
+    expected="at most {limit} incomplete files of one app",
+    found="that many already",
     fix="Complete or abandon some of them, then begin this one.",
 )
 FILE_TOO_LARGE = Refusal(
@@ -80,7 +80,7 @@ CHECKSUM_INVALID = Refusal(
 CHECKSUM_MISMATCH = Refusal(
     "checksum_mismatch",
     Invalid,
-    expected="sha256 {part:.64}, as the only part has it",
+    expected="sha256 {part:.64}, the digest of the only part",
     found="sha256 {digest}",
     fix="Hash the bytes of the whole file, or leave the digest out.",
 )
@@ -186,7 +186,7 @@ PARTS_MISSING = Refusal(
 PART_REPEATED = Refusal(
     "part_repeated",
     Invalid,
-    expected="every part number from 1 once",
+    expected="each part number once, starting at 1",
     found="part {number} in place of part {expected}",
     fix="List each part of the file exactly once.",
 )

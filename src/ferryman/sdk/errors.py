@@ -1,4 +1,4 @@
-"""What the SDK raises, as a tree.
+"""The exceptions of the SDK, as a tree.
 
 FerrymanError
   + ClientError                 a call did not succeed; GatewayError and MigrationAPIError

@@ -1,4 +1,4 @@
-"""What a listener reads of its transfer: mappings, containers, and the cloud app's word."""
+"""Read a transfer's mappings, containers and feedback, for a listener."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any

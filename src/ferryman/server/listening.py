@@ -1,4 +1,4 @@
-"""What the operating system must allow a server of many connections."""
+"""Prepare the operating system's limits and sockets for many connections."""
 
 import os
 import resource

@@ -1,4 +1,4 @@
-"""What one app may hold of what all share."""
+"""Bound what one app may hold of shared resources."""
 
 import asyncio
 from uuid import UUID

@@ -63,8 +63,8 @@ def verify(
 ) -> None:
     """Check that no row was changed or removed; the exit status is 1 if one was.
 
-    Keep the head that it prints outside the platform, and give it to the next check: whoever may
-    write the database can compute a whole chain again, but not one that ends in a head you kept.
+    Keep the head that it prints outside the platform, and give it to the next check: anyone who can
+    write to the database can recompute the whole chain, but not one that ends in a head you kept.
     """
     proof = session.admin.audit.verify(known)
     session.show(proof, _text)

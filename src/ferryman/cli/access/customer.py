@@ -9,7 +9,9 @@ from ferryman.cli.session import Session
 from ferryman.client.text import instant, lines_of, minute
 from ferryman.wire.customer import CustomerView, ExpungeReceipt, StoredReceipt
 
-app = typer.Typer(help="Say whose migrations are whose.", no_args_is_help=True)
+app = typer.Typer(
+    help="Add, list and delete customers, the owners of migrations.", no_args_is_help=True
+)
 
 Key = Annotated[str, typer.Argument(metavar="CUSTOMER", help="Key of the customer, such as acme.")]
 
@@ -52,7 +54,7 @@ def expunge(
 
 @command(app, "receipt")
 def receipt(session: Session, customer: Key) -> None:
-    """Show the signed receipt of the last time that a customer was deleted."""
+    """Show the signed receipt of a customer's last deletion."""
 
     def text(stored: StoredReceipt) -> str:
         return stored.receipt

@@ -15,7 +15,7 @@ app = typer.Typer(help="List and rotate the keys that sign tokens.", no_args_is_
 
 @command(app, "list")
 def list_keys(session: Session) -> None:
-    """List the signing keys that count; remotes find them in /.well-known/jwks.json."""
+    """List the signing keys in use; remotes find them in /.well-known/jwks.json."""
     session.show(session.admin.keys.list(), _text)
 
 
@@ -30,7 +30,7 @@ def rotate(
         ),
     ] = "2h",
 ) -> None:
-    """Sign with a new key from now on; until the grace period ends, both keys count."""
+    """Sign with a new key from now on; until the grace period ends, both keys are valid."""
     session.show(session.admin.keys.rotate(int(read_duration(grace))), _text)
 
 
@@ -38,7 +38,7 @@ def rotate(
 def seal(session: Session) -> None:
     """Encrypt all stored secrets with the first key of FERRYMAN_SECRET_KEY_FILE.
 
-    Do it after you gave the platform its first key, or a new one in front of the old one.
+    Run it after you give the platform its first key, or a new key before the old one.
     """
 
     def text(sealed: SealedSecrets) -> str:

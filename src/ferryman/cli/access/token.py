@@ -17,7 +17,7 @@ from ferryman.wire.access_token import (
     TokenView,
 )
 
-app = typer.Typer(help="Give people and programs access, and take it away.", no_args_is_help=True)
+app = typer.Typer(help="Issue, list, rotate and revoke access tokens.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(help="Name of the token: a person or a program.")]
 Expires = Annotated[

@@ -1,4 +1,4 @@
-"""What the functions of one app may reach (pure rules)."""
+"""Decide what the functions of one app may reach (pure rules)."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace

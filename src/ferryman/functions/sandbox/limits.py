@@ -1,4 +1,4 @@
-"""What a function may use: limits by process, by user and, where one can be made, by cgroup."""
+"""Limit functions by process, by user and, if one can be made, by control group."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""What the probe runs in a sandbox: it tries what must not work, and prints what did."""
+"""Run in a sandbox by the probe: try what must not work, and print what did."""
 
 import ctypes
 import os
