@@ -1,4 +1,4 @@
-# The only door: every command a person or CI needs. `make` lists them.
+# The only entry point: every command a person or CI needs. `make` lists them.
 .DEFAULT_GOAL := help
 .PHONY: help setup demo dev java wheel sdist test test-fast facts check fix bench soak lowest lock
 

@@ -1,4 +1,4 @@
-"""An earlier build of our own as a peer: a worktree of its commit, with a venv of its own pins.
+"""Build an earlier commit as a peer: a worktree, and a venv with its own pins.
 
 Both are kept in a folder of the temporary directory (BUILDS names another), since making them takes
 minutes.

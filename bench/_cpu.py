@@ -1,4 +1,4 @@
-"""CPU seconds beside those that pass: of a process that ends, and of one that goes on."""
+"""Measure CPU and wall-clock seconds of a process that ends, or of one that keeps running."""
 
 import os
 import subprocess

@@ -1,8 +1,8 @@
-"""As much of S3 as an upload needs, keeping nothing but sizes and digests: for ``bench.stream``.
+"""The part of S3 that an upload needs; it keeps only sizes and digests. For ``bench.stream``.
 
     python -m bench._discard PORT
 
-Signatures are not checked, and the etag of a part is the md5 that its sender named.
+Signatures are not checked, and the etag of a part is the md5 that its sender gave.
 """
 
 import sys

@@ -3,7 +3,7 @@
     python -m bench._files FOLDER COUNT SIZE
 
 Prints the seconds. Each file has its bytes on disk, and its name in a synced folder, before the
-next of its thread begins: what a store promises of a file that it has taken.
+next of its thread begins, as a store promises for each file it accepts.
 """
 
 import os

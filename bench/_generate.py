@@ -1,4 +1,4 @@
-"""A stream that nobody knows the length of, made while it is sent: for ``bench.stream``.
+"""Generate and send a stream of unknown length, for ``bench.stream``.
 
     python -m bench._generate URL TRANSFER SIZE < TOKEN
 

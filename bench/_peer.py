@@ -1,4 +1,4 @@
-"""The smallest handlers that could take the place of ours, for the request benchmark.
+"""Minimal handlers with the same answers as ours: the peer of the request benchmark.
 
     python -m bench._peer PORT < DATABASE-URL
 

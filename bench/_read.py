@@ -2,7 +2,7 @@
 
     python -m bench._read COUNT < URL
 
-Prints the seconds of COUNT readers beside each other, each of the whole file.
+Prints the seconds of COUNT parallel readers, each of the whole file.
 """
 
 import http.client

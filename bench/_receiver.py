@@ -1,8 +1,8 @@
-"""A remote that costs as little as can be: ``python -m bench._receiver`` prints its port.
+"""A remote that costs as little as possible: ``python -m bench._receiver`` prints its port.
 
-Every POST is answered 200 and its time of arrival kept; ``GET /seen`` gives them as JSON, oldest
-first: ``[[seconds since the epoch, messageId], …]``, and ``GET /count`` how many there are. A POST
-below ``/hang`` is never answered.
+It answers every POST with 200 and keeps its time of arrival; ``GET /seen`` gives them as JSON,
+oldest first: ``[[seconds since the epoch, messageId], …]``, and ``GET /count`` how many there are.
+A POST below ``/hang`` is never answered.
 """
 
 import asyncio

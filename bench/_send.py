@@ -2,8 +2,8 @@
 
     python -m bench._send URL TRANSFER FILE < TOKEN
 
-Reads the file as a stream of unknown length and prints the seconds from the first byte to the
-answer that the platform holds the whole of it.
+Reads the file as a stream of unknown length, and prints the seconds from the first byte to the
+answer that the file is complete.
 """
 
 import sys

@@ -3,8 +3,8 @@
 Ours records every attempt and its outcome. Against a bare loop that posts the same bodies with
 aiohttp, which is the ceiling, and against the same job done with procrastinate and aiohttp.
 Each has the same PostgreSQL server, the same remote and as many posts in flight: 400, what a
-worker has by default. Timed is what the remote sees, from the arrival of the first post to that of
-the last; how long a worker or a queue takes to start is no part of it.
+worker has by default. The time is measured at the remote, from the first post to the last, so the
+start of a worker or a queue does not count.
 """
 
 import asyncio
@@ -146,7 +146,7 @@ async def _ours(folder: Path, url: str) -> float:
     settings = Settings(data_dir=folder)
     async with build(settings, url) as built:
         with receiving() as receiver:
-            await owe(built, await begin(built, receiver.url), MESSAGES)
+            await add_pending(built, await begin(built, receiver.url), MESSAGES)
             with working(folder, url):
                 return await receiver.rate(MESSAGES)
 
@@ -182,17 +182,17 @@ async def transfer_of(built: Built, registration: AppRegistration) -> tuple[UUID
     return UUID(credentials.app_id), UUID(view.transfers[0].transfer_id)
 
 
-async def owe(built: Built, begun: list[tuple[UUID, UUID]], count: int) -> None:
-    """Owe the apps ``count`` events of app data, shared equally."""
+async def add_pending(built: Built, begun: list[tuple[UUID, UUID]], count: int) -> None:
+    """Create ``count`` events of app data, shared equally among the apps."""
     for _app_id, transfer_id in begun:
         async with built.platform.database.transaction() as tx:
             stored = await transfer_store.by_id(tx, transfer_id)
             assert stored is not None
             for _ in range(count // len(begun)):
-                await owe_one(tx, stored)
+                await add_one_pending(tx, stored)
 
 
-async def owe_one(tx: Transaction, stored: StoredTransfer) -> str:
+async def add_one_pending(tx: Transaction, stored: StoredTransfer) -> str:
     """Owe an app one event; the id of the message."""
     key = str(new_id())
     event = ForgeEvent(

@@ -1,6 +1,6 @@
-"""``ferryman dev`` once it has run before, from nothing again, and the whole life of a transfer.
+"""``ferryman dev`` started again and from nothing, and the whole life of a transfer.
 
-To ready means until the app of the folder is registered. Against the bundled PostgreSQL alone,
+Ready means that the app of the folder is registered. Against the bundled PostgreSQL alone,
 and for the life of 14 days against the two seconds that it may take at most.
 """
 

@@ -1,4 +1,4 @@
-"""From the commit that owes an event to its arrival at the app: steady load, real processes.
+"""Time from the commit that creates an event to its arrival: steady load, real processes.
 
 Events come at a steady pace, each in a transaction of its own; one ``ferryman worker`` posts
 them to a remote in a process of its own, which keeps the time of each. The same pace is held on
@@ -20,7 +20,7 @@ from uuid import UUID
 
 import asyncpg
 
-from bench.deliveries import APPS, Receiver, begin, begin_one, owe_one, receiving, working
+from bench.deliveries import APPS, Receiver, add_one_pending, begin, begin_one, receiving, working
 from bench.old_age import postgres
 from bench.report import Figure
 from ferryman.config import Settings
@@ -44,7 +44,7 @@ class Side:
     name: str
     built: Built
     url: str
-    owed: list[StoredTransfer]
+    pending: list[StoredTransfer]
     hanging: UUID | None = None
     halves: list[float] = field(default_factory=list)
     tails: list[float] = field(default_factory=list)
@@ -115,7 +115,7 @@ async def _let_hang(side: Side, receiver: Receiver) -> None:
     async with side.built.platform.database.transaction() as tx:
         stored = await transfer_store.by_id(tx, transfer_id)
         assert stored is not None
-        first = UUID(await owe_one(tx, stored))
+        first = UUID(await add_one_pending(tx, stored))
         await tx.connection.execute(
             "INSERT INTO message (message_id, transfer_id, app_id, event_type, payload, state,"
             " allowed, created_at, next_attempt_at)"
@@ -139,8 +139,8 @@ async def _round(side: Side, folder: Path, receiver: Receiver) -> tuple[float, f
     committed: dict[str, float] = {}
     with working(folder, side.url):
         first: dict[str, float] = {}
-        for stored in side.owed:
-            await _owe(side, stored, first)
+        for stored in side.pending:
+            await _create_event(side, stored, first)
         await _arrived(receiver, first)
         await _owe_steadily(side, committed)
         arrived = await _arrived(receiver, committed)
@@ -164,14 +164,14 @@ async def _owe_steadily(side: Side, committed: dict[str, float]) -> None:
     tasks = []
     for number in range(int(RATE * _SECONDS)):
         await asyncio.sleep(max(0.0, begun + number / RATE - time.monotonic()))
-        stored = side.owed[number % len(side.owed)]
-        tasks.append(asyncio.create_task(_owe(side, stored, committed)))
+        stored = side.pending[number % len(side.pending)]
+        tasks.append(asyncio.create_task(_create_event(side, stored, committed)))
     await asyncio.gather(*tasks)
 
 
-async def _owe(side: Side, stored: StoredTransfer, committed: dict[str, float]) -> None:
+async def _create_event(side: Side, stored: StoredTransfer, committed: dict[str, float]) -> None:
     async with side.built.platform.database.transaction() as tx:
-        message_id = await owe_one(tx, stored)
+        message_id = await add_one_pending(tx, stored)
         at = time.time()  # the commit itself is counted: nobody can hear of it before
     committed[message_id] = at
 

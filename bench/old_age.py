@@ -1,9 +1,9 @@
-"""Deliveries a second on a platform that is years old: does it slow down?
+"""Deliveries a second on a platform that has run for years: does it slow down?
 
 The same backlog is worked off by one ``ferryman worker`` on an empty platform and on one with so
 many messages that were delivered and acknowledged (FERRYMAN_BENCH_FINISHED, ten million by
 default), each with its attempt, and so many transfers that run, each with its timer
-(FERRYMAN_BENCH_TIMERS, a million). Every statement of the way must then read a handful of rows.
+(FERRYMAN_BENCH_TIMERS, a million). Every statement on the way must read only a handful of rows.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from uuid import UUID
 
 import asyncpg
 
-from bench.deliveries import MESSAGES, begin, owe, receiving, working
+from bench.deliveries import MESSAGES, add_pending, begin, receiving, working
 from bench.report import Figure
 from ferryman.config import Settings
 from ferryman.ids import new_id
@@ -91,7 +91,7 @@ async def _rate(built: Built, begun: list[tuple[UUID, UUID]], url: str, folder: 
     with receiving() as receiver:
         await _lead_to(built, receiver.url)
         before = await _wal(url)
-        await owe(built, begun, MESSAGES)
+        await add_pending(built, begun, MESSAGES)
         with working(folder, url):
             rate = await receiver.rate(MESSAGES)
         # What else the machine does changes no byte of the log, so growth shows here first.
@@ -159,9 +159,9 @@ FROM generate_series(1, {1}), transfer WHERE transfer_id = '{0}'
 """
 
 
-async def _check_plans(built: Built, owed: tuple[UUID, UUID]) -> None:
+async def _check_plans(built: Built, pending: tuple[UUID, UUID]) -> None:
     """Check that a worker's frequent queries read no finished rows."""
-    app_id, transfer_id = owed
+    app_id, transfer_id = pending
     event, later = EventType.UPLOADED.value, datetime.now(UTC) + timedelta(days=1)
     for name, values in (
         ("due_lanes", ()),

@@ -20,7 +20,7 @@ from statistics import median
 from typing import Any
 from uuid import UUID
 
-from bench.deliveries import owe, transfer_of
+from bench.deliveries import add_pending, transfer_of
 from bench.old_age import postgres
 from bench.report import Figure
 from ferryman.config import Settings
@@ -74,7 +74,7 @@ async def _compare(folder: Path, url: str) -> dict[tuple[int, int], tuple[float,
         begun = [await _begin(built, folder, number) for number in range(APPS)]
         for _ in range(_ROUNDS):
             for shape, rates in found.items():
-                await owe(built, begun, EACH * APPS)
+                await add_pending(built, begun, EACH * APPS)
                 before = _spent()
                 rate = await _round(built, folder, url, shape)
                 rates.append((rate, (_spent() - before) / (EACH * APPS) * 1000))

@@ -1,4 +1,4 @@
-"""The form of all benchmark results: ours, a peer's in the same run, and their ratio."""
+"""The result of a benchmark: our figure, a peer's in the same run, and their ratio."""
 
 import json
 from collections.abc import Sequence

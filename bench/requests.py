@@ -39,7 +39,7 @@ REQUESTS = int(os.environ.get("FERRYMAN_BENCH_REQUESTS", "2000"))
 ROUNDS = 3
 TRANSFERS = 20
 # The same rows as real uploads leave, without waiting for so many.
-OWE = """
+ADD_PENDING = """
 INSERT INTO message (transfer_id, message_id, app_id, event_type, payload, state, created_at)
 SELECT transfer_id, $2, app_id, $3, '{}', 'DELIVERED', now() FROM transfer WHERE transfer_id = $1
 """
@@ -113,13 +113,17 @@ def our_target(folder: Path, url: str) -> Iterator[Target]:
     options = ("--workers", "0", "--database-url", url)
     with serving(data_dir, *options, rate_per_second=1e9, rate_burst=10**9) as platform:
         token, begun = begin(platform)
-        owed = asyncio.run(owe(url, begun))
+        pending = asyncio.run(add_pending(url, begun))
         with Gateway(platform.url, token["serverToken"], str(begun[0])) as gateway:
             with gateway.create_app_data("records") as data:
                 data.write(b"x")
             assert data.receipt is not None
         target = requests_of(
-            int(platform.url.rpartition(":")[2]), FORGE, token["cloudToken"], data.receipt.key, owed
+            int(platform.url.rpartition(":")[2]),
+            FORGE,
+            token["cloudToken"],
+            data.receipt.key,
+            pending,
         )
         warm(folder, target)
         yield target
@@ -143,25 +147,25 @@ def begin(platform: Platform) -> tuple[dict[str, str], list[UUID]]:
     return token, begun
 
 
-async def owe(url: str, begun: list[UUID]) -> list[tuple[UUID, UUID]]:
+async def add_pending(url: str, begun: list[UUID]) -> list[tuple[UUID, UUID]]:
     """Write events of app data that are delivered and not acknowledged: (transfer, message) ids."""
     # One after another, so that few of those in flight wait for the same transfer.
-    owed = [(begun[number % TRANSFERS], uuid4()) for number in range(wanted())]
+    pending = [(begun[number % TRANSFERS], uuid4()) for number in range(wanted())]
     connection: Any = await asyncpg.connect(url)
-    await connection.executemany(OWE, [(*pair, EventType.UPLOADED) for pair in owed])
+    await connection.executemany(ADD_PENDING, [(*pair, EventType.UPLOADED) for pair in pending])
     await connection.execute(
         "UPDATE transfer SET files = (SELECT count(*) FROM message"
         " WHERE message.transfer_id = transfer.transfer_id)"
     )
     await connection.close()
-    return owed
+    return pending
 
 
 @contextmanager
 def peer_target(url: str) -> Iterator[Target]:
     """Start minimal handlers over tables of their own on the same server."""
     token, key, port = "peer", uuid4(), free_port()
-    peer_url, owed = asyncio.run(_fill_peer(url, token, key))
+    peer_url, pending = asyncio.run(_fill_peer(url, token, key))
     with subprocess.Popen(
         [sys.executable, "-m", "bench._peer", str(port)], stdin=subprocess.PIPE, text=True
     ) as process:
@@ -169,7 +173,7 @@ def peer_target(url: str) -> Iterator[Target]:
             assert process.stdin is not None
             process.stdin.write(peer_url + "\n")
             process.stdin.flush()
-            target = requests_of(port, "", token, str(key), owed)
+            target = requests_of(port, "", token, str(key), pending)
             _await_answer(port)
             with tempfile.TemporaryDirectory(prefix="ferryman-bench-") as folder:
                 warm(Path(folder), target)
@@ -183,7 +187,7 @@ async def _fill_peer(url: str, token: str, key: UUID) -> tuple[str, list[tuple[U
     await connection.execute("CREATE SCHEMA peer; SET search_path = peer")
     await connection.execute(_peer.SCHEMA)
     begun = [uuid4() for _ in range(TRANSFERS)]
-    owed = [(begun[number % TRANSFERS], uuid4()) for number in range(wanted())]
+    pending = [(begun[number % TRANSFERS], uuid4()) for number in range(wanted())]
     digest = sha256(token.encode()).digest()
     await connection.execute("INSERT INTO app VALUES ($1, 1)", digest)
     await connection.executemany(
@@ -191,15 +195,15 @@ async def _fill_peer(url: str, token: str, key: UUID) -> tuple[str, list[tuple[U
     )
     await connection.execute("INSERT INTO file VALUES ($1, $2)", key, begun[0])
     await connection.executemany(
-        "INSERT INTO message VALUES ($2, $1, 'PENDING')", [list(pair) for pair in owed]
+        "INSERT INTO message VALUES ($2, $1, 'PENDING')", [list(pair) for pair in pending]
     )
     await connection.execute("CREATE INDEX ON message (state)")
     await connection.close()
-    return f"{url}{'&' if '?' in url else '?'}options=-csearch_path%3Dpeer", owed
+    return f"{url}{'&' if '?' in url else '?'}options=-csearch_path%3Dpeer", pending
 
 
 def requests_of(
-    port: int, base: str, token: str, key: str, owed: list[tuple[UUID, UUID]]
+    port: int, base: str, token: str, key: str, pending: list[tuple[UUID, UUID]]
 ) -> Target:
     """Return the requests for a server: one repeated read, each acknowledgement once."""
     read = {"method": "GET", "path": f"{base}/data/{key}", "token": token}
@@ -210,7 +214,7 @@ def requests_of(
             "token": token,
             "body": {"status": "SUCCESS", "messageIds": [str(message_id)]},
         }
-        for transfer_id, message_id in owed
+        for transfer_id, message_id in pending
     )
     return Target(port, (read for _ in count()), writes)
 

@@ -1,10 +1,10 @@
-"""To and from S3, against boto3's s3transfer on the same server with the same concurrency.
+"""Files to and from S3, against boto3's s3transfer on one server, with the same concurrency.
 
-The server is a Ceph RGW of our own that keeps everything in memory, so what was measured is
-deleted before the next. Ours is proven: the store verifies the sha256 of each part, and so does the
-reader; s3transfer has the checks that are its defaults. Both have what they read on the disk at the
-end. CPU is that of our processes, client and platform, beside that of an earlier build. Of two
-sizes, SIZE and a tenth of it; SIZE=512M makes them smaller.
+The server is a Ceph RGW that keeps everything in memory, so the files of each measurement are
+deleted before the next. Our files are verified: the store and the reader check the sha256 of each
+part; s3transfer has its default checks. Both have the file on disk at the end. CPU is that of our
+processes, client and platform, beside that of an earlier build. Of two sizes, SIZE and a tenth of
+it; SIZE=512M makes them smaller.
 """
 
 import os

@@ -1,8 +1,8 @@
 """Many small files to the local store, against an earlier build and against writing and syncing.
 
-Ours are registered, hashed and announced, too. ``plain calls`` are the same files by a client that
-does nothing but the calls, with the PUTs alone beside it: the ceiling for any client. ``a loop``
-creates one file after the other; at ten files a second each waits for its receipt. COUNT=1000
+Ours are also registered, hashed and announced. ``plain calls`` are the same files sent by a client
+that only makes the calls; its PUTs alone are the ceiling for any client. ``a loop`` creates one
+file after the other; at ten files a second each waits for its receipt. COUNT=1000
 makes them fewer, ROUNDS=1 shorter; ``bench.small_s3`` has the same against S3.
 """
 

@@ -1,6 +1,6 @@
 """Many small files to S3, against boto3's s3transfer, an earlier build and a bare loop of PUTs.
 
-All go to the same Ceph with the same concurrency. Ours are registered, hashed and announced, too.
+All go to the same Ceph with the same concurrency. Ours are also registered, hashed and announced.
 COUNT=1000 makes them fewer, ROUNDS=1 shorter.
 """
 

@@ -1,7 +1,7 @@
 """A stream of unknown length to a store that counts and discards: memory and number of parts.
 
-64 GiB take minutes, most of them for the three digests; SIZE=16G makes it shorter. The time is
-compared with that of one sha256 over as many bytes.
+64 GiB take minutes, most of them for the three digests; SIZE=16G makes it shorter. The peer is one
+sha256 over as many bytes.
 """
 
 import os

@@ -1,8 +1,8 @@
 """Timers: how long a worker takes to settle transfers whose deadlines have passed, all at once.
 
 Against a bare loop that does the least such a timer can do, as many at a time, in the same
-database: lock the row, write its new status and a line of its history. At two sizes, so that the
-cost of a timer can be seen not to grow with their number.
+database: lock the row, write its new status and a line of its history. It runs at two sizes, to
+show whether the cost of a timer grows with their number.
 """
 
 import asyncio

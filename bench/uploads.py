@@ -2,7 +2,7 @@
 
 Both sides get the same bytes in the same run, from the page cache. Ours crosses two processes,
 is hashed twice (by the sender and by the store) and is on disk at the end; ``cp`` leaves its copy
-in the page cache. Going back it is hashed by the reader, and is on disk at the end, too.
+in the page cache. On the way back the reader hashes it, and it is on disk at the end, too.
 """
 
 import filecmp

@@ -37,12 +37,12 @@ class BoundedResolver(AbstractResolver):
         share = self._shares.setdefault(OWNER.get() or host, asyncio.Semaphore(_SHARE))
         await share.acquire()
         lookup = self._threads.submit(_resolve, host, port, family)
-        # The thread is busy until the lookup-up ends, even if nobody waits for the result any more.
+        # The thread is busy until the look-up ends, even if nobody waits for the result any more.
         lookup.add_done_callback(partial(_release, asyncio.get_running_loop(), share))
         return await asyncio.wrap_future(lookup)
 
     async def close(self) -> None:
-        """Cancel pending lookup-ups and stop the threads."""
+        """Cancel pending look-ups and stop the threads."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 

@@ -52,9 +52,9 @@ async def serving_api(
         credentials = Credentials(operator_token, built.keys)
         send = LifecycleSender(RemoteSender(session), settings.remote_seconds)
         allow_connections(settings.connections)
-        door = DrainGate(create_app(built.platform, credentials, closing, send))
+        gate = DrainGate(create_app(built.platform, credentials, closing, send))
         server = Server(
-            door,
+            gate,
             address=settings.host,
             port=settings.port,
             interface=Interfaces.ASGI,
@@ -78,7 +78,7 @@ async def serving_api(
         finally:
             trying.cancel()
             closing.set()
-            if not await door.drain(_ANSWER_SECONDS):
+            if not await gate.drain(_ANSWER_SECONDS):
                 log.warning("requests.cut_off", seconds=_ANSWER_SECONDS)
             server.stop()  # type: ignore[no-untyped-call]
             await asyncio.wait({serving}, timeout=_CLOSE_SECONDS)
