@@ -100,6 +100,17 @@ def test_a_name_means_one_module() -> None:
     assert not {alias for alias in aliases if aliases.count(alias) > 1}
 
 
+def test_a_public_class_name_stands_once() -> None:
+    """So that a jump to a class finds the right one."""
+    names = [
+        node.name
+        for file in ROOT.glob("src/**/*.py")
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    ]
+    assert not {name for name in names if names.count(name) > 1}
+
+
 # Words that say less than the field's own: fault injection, metrics, fix, again, resume, report.
 BANNED = re.compile(
     r"\b(weather|sky|lockstep|mend|mended|mends|mending|anew|gone on with|tells of|in vain)\b", re.I

@@ -6,7 +6,7 @@ import pytest
 
 from ferryman.client.follow import event_data
 from ferryman.client.pages import items
-from ferryman.client.text import clean, instant, lines_of, table
+from ferryman.client.text import clean, field_lines, instant, table
 from ferryman.client.timeline_text import csv_line, line, sentence
 from ferryman.wire.transfer import TimelineEntry
 
@@ -70,7 +70,7 @@ def test_tables_and_fields() -> None:
         "漢  1",
         "    " + "x" * 300,
     ]
-    assert lines_of({"a": 1, "long": "two\nlines", "none": None}) == (
+    assert field_lines({"a": 1, "long": "two\nlines", "none": None}) == (
         "a     1\nlong  two\n      lines"
     )
     assert instant(None) is None

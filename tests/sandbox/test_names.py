@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ferryman.functions.sandbox.access import Origin, access, origin
-from ferryman.functions.sandbox.names import Names
+from ferryman.functions.sandbox.names import NameServer
 
 A, AAAA, TEXT = 1, 28, 16
 REACH = access(
@@ -35,7 +35,7 @@ def read(answer: bytes | None) -> tuple[int, str | None]:
 
 
 def test_each_name_has_an_address_of_its_own() -> None:
-    names = Names(REACH.knows)
+    names = NameServer(REACH.knows)
     assert read(names.answer(query("api.example"))) == (0, "127.64.0.1")
     assert read(names.answer(query("a.wild.example"))) == (0, "127.64.0.2")
     assert read(names.answer(query("API.Example"))) == (0, "127.64.0.1")
@@ -45,16 +45,16 @@ def test_each_name_has_an_address_of_its_own() -> None:
 
 @pytest.mark.parametrize("kind", [AAAA, TEXT])
 def test_an_allowed_name_has_no_other_records(kind: int) -> None:
-    assert read(Names(REACH.knows).answer(query("api.example", kind))) == (0, None)
+    assert read(NameServer(REACH.knows).answer(query("api.example", kind))) == (0, None)
 
 
 @pytest.mark.parametrize("name", ["elsewhere.example", "wild.example", "xapi.example", "127.0.0.1"])
 def test_other_names_do_not_exist(name: str) -> None:
-    assert read(Names(REACH.knows).answer(query(name))) == (3, None)
+    assert read(NameServer(REACH.knows).answer(query(name))) == (3, None)
 
 
 def test_a_wildcard_gives_only_so_many_names() -> None:
-    names = Names(REACH.knows)
+    names = NameServer(REACH.knows)
     codes = [read(names.answer(query(f"n{number}.wild.example")))[0] for number in range(1_100)]
     assert codes.count(0) == 1_000
     assert read(names.answer(query("n5.wild.example")))[0] == 0
@@ -62,7 +62,7 @@ def test_a_wildcard_gives_only_so_many_names() -> None:
 
 @given(st.binary(max_size=64))
 def test_no_message_is_too_malformed(data: bytes) -> None:
-    names = Names(REACH.knows)
+    names = NameServer(REACH.knows)
     for text in (data, query("api.example")[: len(data)], query("api.example") + data):
         names.answer(text)
     assert names.answer(query("api.example", questions=2)) is None

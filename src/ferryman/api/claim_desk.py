@@ -1,4 +1,4 @@
-"""Let agents wait for work: one query serves all of them, however many wait."""
+"""Long polling: agents wait for work, and one query serves all of them."""
 
 import asyncio
 from collections import Counter

@@ -15,7 +15,7 @@ from ferryman.cli.output.printing import print_json
 from ferryman.cli.session import Session
 from ferryman.client.admin import AdminClient
 from ferryman.client.clock import parse_duration
-from ferryman.client.text import instant, lines_of, result_line
+from ferryman.client.text import field_lines, instant, result_line
 from ferryman.vocab import IdKind, TransferStatus
 from ferryman.wire.clock import ClockView
 
@@ -129,7 +129,7 @@ def _text(url: str, view: ClockView) -> str:
         "now": instant(view.now),
         "ahead by": timedelta(seconds=view.offset_seconds) if _ahead(view) else None,
     }
-    return lines_of(fields)
+    return field_lines(fields)
 
 
 def _ahead(view: ClockView) -> bool:

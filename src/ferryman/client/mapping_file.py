@@ -19,7 +19,7 @@ from rich.progress import (
 
 from ferryman.client.admin import AdminClient
 from ferryman.client.migrations import CSV, NDJSON
-from ferryman.client.text import clean, lines_of
+from ferryman.client.text import clean, field_lines
 from ferryman.wire.migration import MappingCounts, MappingWarning
 
 _PIECE = 1 << 20
@@ -53,7 +53,7 @@ def counts_text(counts: MappingCounts) -> str:
         f"are not of the form that its keys have: {warning.expected}{_nearest(warning)}."
         for warning in counts.warnings
     ]
-    return clean("\n".join([f"{total}\n{lines_of(namespaces)}".rstrip(), *warnings]))
+    return clean("\n".join([f"{total}\n{field_lines(namespaces)}".rstrip(), *warnings]))
 
 
 def _nearest(warning: MappingWarning) -> str:

@@ -39,7 +39,7 @@ def clean(text: object) -> str:
     )
 
 
-def lines_of(fields: Mapping[str, object]) -> str:
+def field_lines(fields: Mapping[str, object]) -> str:
     """Write one line for each field that has a value, the values beneath each other."""
     known = {name: value for name, value in fields.items() if value is not None}
     width = max(map(len, known), default=0)
@@ -72,7 +72,7 @@ def refusal_lines(facts: Mapping[str, Any]) -> str:
     if facts["code"] == "platform_unreachable":
         return clean(f"ferryman: {facts['found']} from {facts['expected']}. {facts['fix']}")
     status = f" ({facts['status']})" if facts["status"] else ""
-    three = lines_of({f"  {name}": facts[name] for name in ("expected", "found", "fix")})
+    three = field_lines({f"  {name}": facts[name] for name in ("expected", "found", "fix")})
     return f"ferryman: {facts['code']}{status}\n{three}"
 
 

@@ -1,4 +1,4 @@
-"""The rescuer: free messages that no live worker is delivering."""
+"""The rescuer: free orphaned messages, whose worker is dead."""
 
 import asyncio
 from collections.abc import Callable, Mapping

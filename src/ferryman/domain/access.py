@@ -1,4 +1,4 @@
-"""Who may call which admin operation, and what of the platform they see (ADR 0062).
+"""Role-based access control: who may call which admin operation, and see what (ADR 0062).
 
 An operation without a row is refused. Roles say what may be done; the customers and apps of a token
 say to what.

@@ -18,9 +18,9 @@ LINUX = sys.platform == "linux"
 
 def watch(host: int) -> int:
     """Wait for the host to end, end every process below this one, and return the exit code."""
-    silence = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(silence, 1)
-    os.dup2(silence, 2)
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(devnull, 1)
+    os.dup2(devnull, 2)
     _thread.start_new_thread(_end_at_end_of_input, (host,))
     pid, status = 0, 0
     while pid != host:

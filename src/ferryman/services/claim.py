@@ -1,4 +1,4 @@
-"""Check the claim under which a server app calls (ADR 0039)."""
+"""Fence server apps: refuse calls under a claim that was superseded (ADR 0039)."""
 
 from ferryman import refusals
 from ferryman.store import claim as claim_store

@@ -77,13 +77,13 @@ def _functions(hosting: Hosting | None) -> Check:
 
 
 async def _database(platform: Platform) -> dict[str, Check]:
-    silence = platform.heartbeat_timeout
+    timeout = platform.heartbeat_timeout
     try:
         async with asyncio.timeout(_SECONDS), platform.database.reading() as tx:
             if await health_store.read_only(tx):
                 return _unanswered("a server that takes no writes: a standby, or read-only")
             schema = _schema(await history_store.read(tx.connection))
-            seen = await worker_store.alive(tx, silence) if schema.ok else None
+            seen = await worker_store.alive(tx, timeout) if schema.ok else None
     except TimeoutError:
         return _unanswered(f"no answer within {_SECONDS:g} s")
     except PlatformError as exc:

@@ -22,7 +22,7 @@ from ferryman.services import app as app_service
 from ferryman.services import audit
 from ferryman.services.app_view import installation_of
 from ferryman.services.delivery import on_definition_changed
-from ferryman.services.lifecycle import Lifecycle, LifecycleCall, error_of, failure, post_event
+from ferryman.services.lifecycle import Lifecycle, OutgoingCall, error_of, failure, post_event
 from ferryman.services.platform import Platform
 from ferryman.store import app as app_store
 from ferryman.store import installation as installation_store
@@ -78,7 +78,7 @@ async def install(
     return await _install(platform, lifecycle, call)
 
 
-async def _install(platform: Platform, lifecycle: Lifecycle, call: LifecycleCall) -> AppView:
+async def _install(platform: Platform, lifecycle: Lifecycle, call: OutgoingCall) -> AppView:
     outcome = await post_event(platform, lifecycle, call, "installed", call.descriptor.installed)
     async with platform.database.transaction() as tx:
         await _end(tx, call, "installed", outcome)
@@ -106,7 +106,7 @@ async def uninstall(
         app, row = await _locked(tx, name, by)
         _check_free(app, row, tx)
         descriptor = _descriptor(app)
-        call = LifecycleCall(new_id(), app, descriptor)
+        call = OutgoingCall(new_id(), app, descriptor)
         await installation_store.remove_credentials(tx, app.app_id)
         await on_definition_changed(tx, app.app_id)
         if descriptor.uninstalled is not None:
@@ -150,7 +150,7 @@ async def _locked(tx: Transaction, name: str, by: Actor = PLATFORM) -> tuple[App
     return await app_store.by_id(tx, app.app_id) or app, row
 
 
-async def _begin_install(tx: Transaction, name: str, by: Actor) -> LifecycleCall:
+async def _begin_install(tx: Transaction, name: str, by: Actor) -> OutgoingCall:
     app, row = await _locked(tx, name, by)
     descriptor = _descriptor(app)
     if descriptor.installed is None:
@@ -160,12 +160,12 @@ async def _begin_install(tx: Transaction, name: str, by: Actor) -> LifecycleCall
         await app_store.set_webhooks(tx, app.app_id, [])
     # Re-offer a secret that the app may have accepted, so that it never holds two.
     secret = row.offered_secret or new_token("shared")
-    call = LifecycleCall(new_id(), app, descriptor, secret, fresh=row.offered_secret is None)
+    call = OutgoingCall(new_id(), app, descriptor, secret, fresh=row.offered_secret is None)
     await _begin(tx, call)
     return call
 
 
-async def _begin(tx: Transaction, call: LifecycleCall) -> None:
+async def _begin(tx: Transaction, call: OutgoingCall) -> None:
     await installation_store.begin_call(
         tx, call.app.app_id, call_id=call.call_id, until=tx.now + _CALL, offered=call.secret
     )
@@ -176,7 +176,7 @@ def _check_free(app: AppRow, row: Installation, tx: Transaction) -> None:
         raise _busy(app)
 
 
-async def _end(tx: Transaction, call: LifecycleCall, event: str, outcome: Outcome) -> None:
+async def _end(tx: Transaction, call: OutgoingCall, event: str, outcome: Outcome) -> None:
     row = await installation_store.lock(tx, call.app.app_id)
     if row.call_id != call.call_id:
         raise _busy(call.app)
@@ -184,7 +184,7 @@ async def _end(tx: Transaction, call: LifecycleCall, event: str, outcome: Outcom
     await _record(tx, call, event, outcome)
 
 
-async def _record(tx: Transaction, call: LifecycleCall, event: str, outcome: Outcome) -> None:
+async def _record(tx: Transaction, call: OutgoingCall, event: str, outcome: Outcome) -> None:
     error = None if outcome.ok else error_of(call, outcome)
     await installation_store.record_call(
         tx, call.app.app_id, event, status=outcome.status, error=error

@@ -34,7 +34,7 @@ class Lifecycle:
 
 
 @dataclass(frozen=True, slots=True)
-class LifecycleCall:
+class OutgoingCall:
     """A lifecycle call; ``secret`` is handed over, and ``fresh`` if it was never sent before."""
 
     call_id: UUID
@@ -45,7 +45,7 @@ class LifecycleCall:
 
 
 async def post_event(
-    platform: Platform, lifecycle: Lifecycle, call: LifecycleCall, event: str, path: str | None
+    platform: Platform, lifecycle: Lifecycle, call: OutgoingCall, event: str, path: str | None
 ) -> Outcome:
     """Post one lifecycle event, signed RS256 while no secret is shared, otherwise HS256."""
     app, url = call.app, call.descriptor.url(path or "/")
@@ -77,13 +77,13 @@ async def post_event(
     return replace(outcome, output="")
 
 
-def error_of(call: LifecycleCall, outcome: Outcome) -> str:
+def error_of(call: OutgoingCall, outcome: Outcome) -> str:
     """Return the error text, with the secret masked in case the app echoed it."""
     text = outcome.error or "no reason given"
     return text if call.secret is None else text.replace(call.secret, "(secret)")
 
 
-def failure(call: LifecycleCall, outcome: Outcome) -> OutsideError:
+def failure(call: OutgoingCall, outcome: Outcome) -> OutsideError:
     """Return the error to raise for a failed call: ``install_unanswered`` or
     ``install_refused``."""
     url = call.descriptor.url(call.descriptor.installed or "/").partition("?")[0]

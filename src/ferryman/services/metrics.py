@@ -49,13 +49,13 @@ class Scraper:
         return [*(_queue_series(queues, now) if series else ()), *series, *own]
 
     async def _read(self) -> tuple[list[Queue], list[Series], datetime]:
-        silence = self._platform.heartbeat_timeout
+        timeout = self._platform.heartbeat_timeout
         async with self._platform.database.reading() as tx:
             queues = await metrics_store.queues(tx)
             given_up = await metrics_store.undelivered(tx, _MOST_UNDELIVERED)
             breakers = await metrics_store.breakers(tx)
-            workers = await metrics_store.workers(tx, silence)
-            failing = (await alive(tx, silence)).failing
+            workers = await metrics_store.workers(tx, timeout)
+            failing = (await alive(tx, timeout)).failing
         series = [
             Series("ferryman_undelivered_messages", (), (given_up,)),
             Series("ferryman_workers", (), (len(workers),)),

@@ -1,4 +1,4 @@
-"""Claims: which agent has a transfer, and when it was last heard of (ADR 0039)."""
+"""Claims: which agent has a transfer, and when it last called (ADR 0039)."""
 
 from dataclasses import dataclass
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""Messages: the state that the rules decide on, and what is sent."""
+"""Messages, which are also the outbox: their state, and the event to send (ADR 0023)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -7,7 +7,7 @@ import typer
 
 from ferryman.cli.command import Paging, command
 from ferryman.cli.session import Session
-from ferryman.client.text import lines_of, minute
+from ferryman.client.text import field_lines, minute
 from ferryman.wire.audit import AuditProof, AuditRow
 
 app = typer.Typer(help="See who changed what.", no_args_is_help=True)
@@ -74,7 +74,7 @@ def verify(
 
 def _text(proof: AuditProof) -> str:
     broken = None if proof.ok else f"row {proof.broken_at}: {proof.found}"
-    return lines_of(
+    return field_lines(
         {
             "audit": "intact" if proof.ok else "BROKEN",
             "rows": proof.rows,

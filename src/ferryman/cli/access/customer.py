@@ -6,7 +6,7 @@ import typer
 
 from ferryman.cli.command import Paging, command
 from ferryman.cli.session import Session
-from ferryman.client.text import instant, lines_of, minute
+from ferryman.client.text import field_lines, instant, minute
 from ferryman.wire.customer import CustomerView, ExpungeReceipt, StoredReceipt
 
 app = typer.Typer(
@@ -63,10 +63,10 @@ def receipt(session: Session, customer: Key) -> None:
 
 
 def _text(view: CustomerView) -> str:
-    return lines_of({"customer": view.customer, "created": instant(view.created_at)})
+    return field_lines({"customer": view.customer, "created": instant(view.created_at)})
 
 
 def _receipt(expunged: ExpungeReceipt) -> str:
     deleted = "\n".join(f"{number} {name}" for name, number in sorted(expunged.deleted.items()))
     fields = {"customer": expunged.customer, "deleted": deleted, "receipt": expunged.receipt}
-    return lines_of(fields)
+    return field_lines(fields)

@@ -7,7 +7,7 @@ import typer
 from ferryman.cli.clock import read_duration
 from ferryman.cli.command import command
 from ferryman.cli.session import Session
-from ferryman.client.text import instant, lines_of, table
+from ferryman.client.text import field_lines, instant, table
 from ferryman.wire.key import KeySet, SealedSecrets
 
 app = typer.Typer(help="List and rotate the keys that sign tokens.", no_args_is_help=True)
@@ -43,7 +43,7 @@ def seal(session: Session) -> None:
 
     def text(sealed: SealedSecrets) -> str:
         state = "encrypted" if sealed.encrypted else "stored as they are, without a key"
-        return lines_of({"secrets": sealed.secrets, "state": state})
+        return field_lines({"secrets": sealed.secrets, "state": state})
 
     session.show(session.admin.keys.seal(), text)
 

@@ -7,7 +7,7 @@ import typer
 from ferryman.cli.clock import read_duration
 from ferryman.cli.command import Paging, command
 from ferryman.cli.session import Session
-from ferryman.client.text import instant, lines_of, minute
+from ferryman.client.text import field_lines, instant, minute
 from ferryman.vocab import Role
 from ferryman.wire.access_token import (
     IssuedToken,
@@ -81,7 +81,7 @@ def revoke(session: Session, name: Name) -> None:
     """Revoke all secrets of a token; every replica refuses them within 5 seconds."""
 
     def text(page: TokenPage) -> str:
-        return lines_of({"revoked": name, "secrets": len(page.items)})
+        return field_lines({"revoked": name, "secrets": len(page.items)})
 
     session.show(session.admin.tokens.revoke(name), text)
 
@@ -94,7 +94,7 @@ def _show(session: Session, issued: IssuedToken) -> None:
 
 def _text(issued: IssuedToken) -> str:
     access = issued.access
-    return lines_of(
+    return field_lines(
         {
             "token": issued.token,
             "name": access.name,

@@ -23,7 +23,7 @@ from ferryman.cli.ids import OfApp
 from ferryman.cli.output.printing import print_json, refuse
 from ferryman.cli.session import Session
 from ferryman.client.apps import not_installed
-from ferryman.client.text import event_name, lines_of, minute, refusal_facts
+from ferryman.client.text import event_name, field_lines, minute, refusal_facts
 from ferryman.devtools.definition import (
     descriptor_key,
     manifest_file,
@@ -106,7 +106,7 @@ def _print(registration: AppRegistration, credentials: AppCredentials) -> None:
     if registration.kind is AppKind.CONNECT:
         del fields["cloud token"]
         fields["shared secret"] = credentials.shared_secret
-    typer.echo(lines_of(fields))
+    typer.echo(field_lines(fields))
     typer.echo("The tokens are not shown again.", err=True)
 
 

@@ -8,7 +8,7 @@ import typer
 from ferryman.cli.ids import HELP
 from ferryman.cli.session import Session
 from ferryman.client.apps import Apps
-from ferryman.client.text import clean, instant, lines_of
+from ferryman.client.text import clean, field_lines, instant
 from ferryman.vocab import IdKind
 from ferryman.wire.app import AppView, BreakerView, InstallationView, RemovedApp, RevokedTokens
 
@@ -42,7 +42,7 @@ def revoke_tokens(session: Session, name: Name) -> None:
     """
 
     def text(revoked: RevokedTokens) -> str:
-        return lines_of({"app id": revoked.app_id, "revoked": revoked.revoked})
+        return field_lines({"app id": revoked.app_id, "revoked": revoked.revoked})
 
     name = session.resolve(IdKind.APP, name)
     session.show(session.admin.apps.revoke_older_tokens(name), text)
@@ -69,7 +69,7 @@ def remove(
         typer.confirm(f"Remove {name} and its files? It cannot be undone.", abort=True, err=True)
 
     def text(removed: RemovedApp) -> str:
-        return lines_of(
+        return field_lines(
             {
                 "removed": f"{removed.cloud_app_key} ({removed.environment})",
                 "files": f"{removed.deleted_files}, {removed.deleted_bytes} bytes",
@@ -126,7 +126,7 @@ def _text(view: AppView) -> str:
         "events": "\n".join(view.events) or "none",
         "failing": "\n".join(map(_failing, view.failing)) or None,
     }
-    return lines_of(fields)
+    return field_lines(fields)
 
 
 def _failing(view: BreakerView) -> str:

@@ -16,7 +16,7 @@ from ferryman.cli.output.progress import watched
 from ferryman.cli.session import LineSession, Session
 from ferryman.client.http import lines
 from ferryman.client.manifest_file import read_manifest
-from ferryman.client.text import clean, instant, lines_of
+from ferryman.client.text import clean, field_lines, instant
 from ferryman.vocab import IdKind
 from ferryman.wire.manifest import ManifestFile, TransferManifest
 from ferryman.wire.storage import (
@@ -84,7 +84,7 @@ def _storage(view: StorageView) -> str:
         "last error": view.last_error,
     }
     swept = "" if view.last_sweep is None else f"\n{_report(view.last_sweep)}"
-    return lines_of(fields) + swept
+    return field_lines(fields) + swept
 
 
 Kept = dict[str, ManifestFile]
@@ -201,7 +201,7 @@ def _report(report: SweepReport) -> str:
         "unknown": f"{report.unknown_files}, {report.removed_unknown} of them removed",
         "findings": "\n".join(map(_finding, report.findings)) or None,
     }
-    return lines_of(fields)
+    return field_lines(fields)
 
 
 def _finding(finding: StorageFinding) -> str:

@@ -175,7 +175,7 @@ def _run(
             token = kept_token(data_dir)
             admin = AdminClient(url, token)
             app = DevApp(admin, folder, data_dir, *names)
-            log = Log(admin, platform.log, shown, beside=bool(words) and not shown.whole)
+            log = Log(admin, platform.log, shown, beside=bool(words) and not shown.verbose)
             step("Checking the app and registering it")
             findings = list(app.refresh())
             step("Waiting for its worker")

@@ -7,7 +7,7 @@ import typer
 from ferryman.cli.command import IdOptions, Paging, command
 from ferryman.cli.ids import HELP, OfApp, OfCustomer, Shown
 from ferryman.cli.session import Session
-from ferryman.client.text import instant, lines_of, minute, table
+from ferryman.client.text import field_lines, instant, minute, table
 from ferryman.devtools.migrate.plan import container_of
 from ferryman.vocab import IdKind, TransferStatus
 from ferryman.wire.migration import Container, MigrationRequest, MigrationView
@@ -144,7 +144,7 @@ def migration_text(view: MigrationView) -> str:
     )
     name = ["NAME"] if named else []
     heads = ("APP", "ENVIRONMENT", *name, "STATUS", "TRANSFER")
-    return f"{lines_of(fields)}\n{table(heads, rows)}"
+    return f"{field_lines(fields)}\n{table(heads, rows)}"
 
 
 def _row(view: MigrationView, ids: Shown) -> tuple[object, ...]:

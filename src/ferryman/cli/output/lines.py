@@ -112,7 +112,7 @@ class Lines:
         return self._level is Level.QUIET
 
     @property
-    def whole(self) -> bool:
+    def verbose(self) -> bool:
         """Return whether every entry is shown in full."""
         return self._level is Level.VERBOSE
 

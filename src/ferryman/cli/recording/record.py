@@ -10,7 +10,7 @@ from ferryman import refusals
 from ferryman.cli.ids import TransferId
 from ferryman.cli.output.printing import print_json
 from ferryman.cli.session import Session
-from ferryman.client.text import lines_of
+from ferryman.client.text import field_lines
 from ferryman.devtools.recording.layout import Redaction
 from ferryman.devtools.recording.record import write
 from ferryman.vocab import IdKind
@@ -42,7 +42,7 @@ def record(
         print_json(facts)
     else:
         size, unsure = decimal(output.stat().st_size), facts["unsureMappings"] or None
-        typer.echo(lines_of({**facts, "bytes": size, "unsureMappings": unsure}))
+        typer.echo(field_lines({**facts, "bytes": size, "unsureMappings": unsure}))
     if facts["unsureMappings"]:
         typer.echo(_UNSURE, err=True)
 

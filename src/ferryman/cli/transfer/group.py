@@ -14,7 +14,7 @@ from ferryman.cli.transfer.message import Since, Until, instant_ago
 from ferryman.cli.transfer.watch import show_timeline, watch
 from ferryman.client.explanation import chain_lines
 from ferryman.client.manifest_file import write_manifest
-from ferryman.client.text import counts_of, event_name, instant, lines_of, minute, place_of
+from ferryman.client.text import counts_of, event_name, field_lines, instant, minute, place_of
 from ferryman.vocab import Acknowledged, IdKind, MessageState, TransferStatus
 from ferryman.wire.transfer import MessageView, TransferSummary, TransferView
 
@@ -135,7 +135,9 @@ def explain(session: Session, transfer: TransferId) -> None:
         print_json(explanation)
         return
     typer.echo(place_of(session.admin.transfers.get(transfer)))
-    typer.echo(lines_of({"transfer": explanation.transfer_id, "status": explanation.status.value}))
+    typer.echo(
+        field_lines({"transfer": explanation.transfer_id, "status": explanation.status.value})
+    )
     typer.echo("\n".join(chain_lines(explanation.links, explanation.broken)))
 
 
@@ -195,7 +197,7 @@ def _text(view: TransferView) -> str:
         "counts": counts_of(view),
         "waiting for": _waiting(view.unacknowledged_message_ids),
     }
-    return f"{place_of(view)}\n{lines_of(fields)}"
+    return f"{place_of(view)}\n{field_lines(fields)}"
 
 
 def _waiting(message_ids: list[str]) -> str | None:

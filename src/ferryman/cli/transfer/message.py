@@ -11,7 +11,7 @@ from ferryman.cli.ids import HELP, OfApp, OfCustomer
 from ferryman.cli.output.printing import print_json
 from ferryman.cli.session import Session
 from ferryman.client.explanation import chain_lines
-from ferryman.client.text import clean, event_name, instant, lines_of, minute, place_of
+from ferryman.client.text import clean, event_name, field_lines, instant, minute, place_of
 from ferryman.vocab import IdKind
 from ferryman.wire.redelivery import RedeliveryRequest
 from ferryman.wire.transfer import AttemptView, MessagePage, MessageView
@@ -139,7 +139,9 @@ def redeliver(
     if session.as_json:
         print_json(answer)
     else:
-        typer.echo(lines_of({"redelivered": answer.redelivered, "left undelivered": answer.left}))
+        typer.echo(
+            field_lines({"redelivered": answer.redelivered, "left undelivered": answer.left})
+        )
     if answer.left:
         typer.echo(
             f"{answer.left} were skipped: acknowledged, or their transfers have settled.",
@@ -163,7 +165,7 @@ def explain(session: Session, message: MessageId) -> None:
         return
     view = session.admin.messages.get(message)
     typer.echo(place_of(session.admin.transfers.get(view.transfer_id)))
-    typer.echo(lines_of({"message": view.message_id, "event": view.event_type}))
+    typer.echo(field_lines({"message": view.message_id, "event": view.event_type}))
     typer.echo("\n".join(chain_lines(explanation.links, explanation.broken)))
 
 
@@ -184,7 +186,7 @@ def _show(session: Session, view: MessageView) -> None:
         "created": instant(view.created_at),
         "next attempt": instant(view.next_attempt_at),
     }
-    typer.echo(lines_of(fields))
+    typer.echo(field_lines(fields))
     for attempt in view.attempts:
         typer.echo(attempt_line(attempt))
 

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from ferryman import refusals
 from ferryman.client.admin import AdminClient
 from ferryman.client.mapping_file import counts_text, send_file
-from ferryman.client.text import lines_of
+from ferryman.client.text import field_lines
 from ferryman.devtools.dev.folder import Running
 from ferryman.devtools.migrate.export import Export, left_out_text
 from ferryman.sdk.errors import GatewayError
@@ -36,7 +36,7 @@ def create(
     transfer_id = migration.transfers[0].transfer_id
     facts = {"migration": migration.migration_id, "transfer": transfer_id}
     left_out = left_out_text(export.left_out) if export.left_out else None
-    say(lines_of({**facts, "files": len(export.files) or None, "left out": left_out}))
+    say(field_lines({**facts, "files": len(export.files) or None, "left out": left_out}))
     if export.mappings is not None:
         say(counts_text(send_file(admin, migration.migration_id, str(export.mappings), None)))
     return migration

@@ -12,7 +12,7 @@ from functools import partial
 
 from ferryman.functions.sandbox.access import Access
 from ferryman.functions.sandbox.forward import Forward, connect_anywhere, connect_checked, reset
-from ferryman.functions.sandbox.names import Names
+from ferryman.functions.sandbox.names import NameServer
 
 _MOST = 64
 """Connections of one function at once; others wait."""
@@ -30,7 +30,7 @@ class ForwardedListeners:
         *self._listeners, self._server = sockets
         self._access = access
         self._private = private
-        self._names = Names(access.knows)
+        self._names = NameServer(access.knows)
         self._open: set[Forward] = set()
         self._loop = asyncio.get_running_loop()
         for each in sockets:

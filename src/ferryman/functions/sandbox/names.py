@@ -19,7 +19,7 @@ _POINTER = 0xC000
 _TTL_SECONDS = 60
 
 
-class Names:
+class NameServer:
     """The addresses of the names that ``known`` allows."""
 
     def __init__(self, known: Callable[[str], bool]) -> None:
