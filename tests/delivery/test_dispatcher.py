@@ -1,6 +1,7 @@
 """A worker's loop goes on whatever happens to it, and gives each message back."""
 
 import asyncio
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,12 @@ from uuid import uuid4
 import pytest
 import structlog
 
-from ferryman.delivery import recorder
+from ferryman.delivery import dispatcher, recorder
 from ferryman.delivery import worker as delivery_worker
+from ferryman.delivery.dispatcher import Dispatcher
 from ferryman.delivery.recorder import Recorder
 from ferryman.delivery.remote import RemoteSender, open_session
+from ferryman.delivery.rescuer import Rescuer
 from ferryman.delivery.scheduler import Quotas
 from ferryman.delivery.sender import NoPlaceError, Sender
 from ferryman.delivery.worker_health import WorkerHealth
@@ -119,6 +122,40 @@ async def test_what_a_worker_held_that_was_cut_off_is_free_at_once(
     assert not await held()
     [attempt] = await services.fetch("SELECT outcome, cause FROM attempt")
     assert (attempt["outcome"], attempt["cause"]) == ("LOST", "worker_died")
+
+
+async def test_a_notification_during_a_look_is_not_lost(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be of something that the look did not see; the next one is hours away."""
+    monkeypatch.setenv("FERRYMAN_HEARTBEAT_SECONDS", "36000")
+    monkeypatch.setattr(dispatcher, "_LOOK_SECONDS", 3600)
+    looks, again = itertools.count(), asyncio.Event()
+    rescue = Rescuer.rescue
+
+    async def notified(rescuer: Rescuer) -> None:
+        await rescue(rescuer)
+        # The notification after connecting may still wake it during its first look.
+        if (number := next(looks)) < 3:
+            await services.fetch("SELECT pg_notify('ferryman_due', '')")
+            await until(heard)
+        again.set() if number == 3 else told.clear()
+
+    told = asyncio.Event()
+    on_notify = Dispatcher.on_notify
+
+    def noted(each: Dispatcher, payload: str) -> None:
+        on_notify(each, payload)
+        told.set()
+
+    async def heard() -> bool:
+        return told.is_set()
+
+    monkeypatch.setattr(Rescuer, "rescue", notified)
+    monkeypatch.setattr(Dispatcher, "on_notify", noted)
+    async with open_services(database, tmp_path) as services, running_worker(services, database):
+        async with asyncio.timeout(SECONDS):
+            await again.wait()
 
 
 SLOWLY = """

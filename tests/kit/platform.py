@@ -21,6 +21,9 @@ from tests.kit.embedded_copy import copy_embedded
 
 T = TypeVar("T")
 
+ANSWER_SECONDS = 240
+"""Longer than the 120 s after which a moved clock says which work is not done."""
+
 READY = "Ferryman ready on "
 START_SECONDS = 100.0
 STOP_SECONDS = 60.0
@@ -68,7 +71,7 @@ class Caller:
     def __init__(self, url: str, token: str | None) -> None:
         self.url = url
         self._token = token
-        self._http = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(90), maxsize=8)
+        self._http = urllib3.PoolManager(retries=False, timeout=ANSWER_SECONDS, maxsize=8)
 
     def call(
         self,

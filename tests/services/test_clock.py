@@ -4,6 +4,9 @@ import asyncio
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
+from ferryman.errors import OutsideError
 from ferryman.server.build import build
 from ferryman.services import clock
 from ferryman.store import timer as timer_store
@@ -62,3 +65,25 @@ async def test_a_platform_on_real_time_lets_go_of_a_frozen_clock(
             seconds = await timer_store.seconds_to_next(tx)
         assert seconds is not None
         assert 0 < seconds <= 900
+
+
+async def test_a_refusal_says_which_work_is_not_done(services: Services) -> None:
+    """How much of each kind, and the id of one."""
+
+    async def found() -> str:
+        with pytest.raises(OutsideError) as caught:
+            await clock.advance(services.platform, 0, patience=0)
+        assert caught.value.code == "work_not_done"
+        return caught.value.found
+
+    async def message_id() -> str:
+        [row] = await services.fetch("SELECT message_id FROM message")
+        return str(row["message_id"])
+
+    transfer_id = await services.start_transfer()
+    message = await message_id()
+    assert await found() == f"messages due: 1, such as {message}"
+    await services.worker().claim_one()
+    assert await found() == f"messages being sent: 1, such as {message}"
+    await services.advance(timedelta(minutes=15))
+    assert f"timers of transfers due: 1, such as {transfer_id}" in await found()

@@ -96,6 +96,7 @@ class Dispatcher:
                 except OutsideError as exc:
                     log.warning("dispatcher.waits", code=exc.code)
                     self._rescuer.lost_touch()
+                    self._next_look = 0.0
                     await wait_for_event(self._changed, 0.5)
                 except Exception as exc:
                     log.exception("dispatcher.failed")
@@ -116,7 +117,10 @@ class Dispatcher:
         loop = asyncio.get_running_loop()
         self._changed.clear()
         if loop.time() >= self._next_look:
-            await self._heartbeat()
+            # Before the look: a notification during it asks for another one.
+            self._next_look = loop.time() + _LOOK_SECONDS
+            pause = await self._heartbeat()
+            self._next_look = min(self._next_look, loop.time() + pause)
         claimed: list[Delivery] = []
         # Measured from before the claim: nobody counts us as silent from an earlier time.
         until = loop.time() + self._platform.heartbeat_timeout.total_seconds() / 2
@@ -147,8 +151,8 @@ class Dispatcher:
         self._scheduler.claimed(quotas, Counter(delivery.message.lane for delivery in claimed))
         return claimed
 
-    async def _heartbeat(self) -> None:
-        """Send a heartbeat, find the lanes with due messages, and set the time of the next look."""
+    async def _heartbeat(self) -> float:
+        """Send a heartbeat, find lanes with due messages; return the seconds to the next look."""
         await self._rescuer.release_unheld()
         view = await worker_service.heartbeat(self._platform, self._worker_id)
         await self._rescuer.rescue()
@@ -164,7 +168,7 @@ class Dispatcher:
                 self._scheduler.add(lane)
             else:
                 pause = min(pause, wait)
-        self._next_look = asyncio.get_running_loop().time() + pause
+        return pause
 
     def _held(self) -> set[UUID]:
         return {*self._tasks.values(), *self._recorder.held}

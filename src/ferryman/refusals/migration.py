@@ -69,8 +69,9 @@ WORK_NOT_DONE = Refusal(
     "work_not_done",
     OutsideError,
     expected="the workers to finish all due work within {seconds:.0f} s",
-    found="jobs still waiting or running",
-    fix="Check that `ferryman worker` is running. The clock stays where it got to.",
+    found="{pending}",
+    fix="Check that `ferryman worker` is running and the apps answer. The clock stays where it "
+    "got to.",
 )
 
 WINDOW_INVALID = Refusal(

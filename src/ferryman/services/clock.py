@@ -12,6 +12,7 @@ from ferryman.services.platform import Platform
 from ferryman.store import clock as clock_store
 from ferryman.store import delivery as delivery_store
 from ferryman.store import timer as timer_store
+from ferryman.store.clock import DueWork
 from ferryman.store.database import Transaction
 from ferryman.wire.clock import ClockView
 
@@ -54,8 +55,16 @@ async def resume(platform: Platform, by: Actor = PLATFORM) -> ClockView:
     return await view(platform)
 
 
-async def advance(platform: Platform, seconds: float, by: Actor = PLATFORM) -> ClockView:
+async def advance(
+    platform: Platform,
+    seconds: float,
+    by: Actor = PLATFORM,
+    *,
+    patience: float = _PATIENCE_SECONDS,
+) -> ClockView:
     """Move platform time forward; return when all work that fell due is done.
+
+    Raises ``work_not_done`` if what fell due at one instant takes longer than ``patience`` seconds.
 
     Each step ends at the next due instant and waits for it, so that the effects of a timer happen
     at its own time and can set further timers within the same call.
@@ -66,7 +75,7 @@ async def advance(platform: Platform, seconds: float, by: Actor = PLATFORM) -> C
     # Concurrent callers would step over what each other's steps make due.
     async with clock_store.moving(platform.database):
         await _begin(platform, seconds, by)
-        await _until_done(platform)
+        await _until_done(platform, patience)
         remaining = seconds
         while remaining > 0:
             due = await _seconds_to_next(platform)
@@ -74,7 +83,7 @@ async def advance(platform: Platform, seconds: float, by: Actor = PLATFORM) -> C
             async with platform.database.transaction() as tx:
                 await clock_store.advance(tx, timedelta(seconds=step))
             remaining -= step
-            await _until_done(platform)
+            await _until_done(platform, patience)
     return await view(platform)
 
 
@@ -97,12 +106,26 @@ async def _record(tx: Transaction, by: Actor, operation: str, **after: object) -
     await audit.record(tx, by, operation, before={"frozen": tx.frozen}, after=after)
 
 
-async def _until_done(platform: Platform) -> None:
-    patience = monotonic() + _PATIENCE_SECONDS
+async def _until_done(platform: Platform, seconds: float) -> None:
+    limit = monotonic() + seconds
     while await _work_due(platform):
-        if monotonic() > patience:
-            raise refusals.migration.WORK_NOT_DONE(seconds=_PATIENCE_SECONDS)
+        if monotonic() > limit:
+            raise refusals.migration.WORK_NOT_DONE(
+                seconds=seconds, pending=await _pending(platform)
+            )
         await asyncio.sleep(_POLL_SECONDS)
+
+
+async def _pending(platform: Platform) -> str:
+    """Say which work is due or running: how much of each kind, and the id of one."""
+    async with platform.database.transaction() as tx:
+        work = await clock_store.due_work(tx)
+    return "; ".join(map(_described, work)) or "work that has just ended"
+
+
+def _described(work: DueWork) -> str:
+    example = "" if work.example is None else f", such as {work.example}"
+    return f"{work.kind}: {work.count}{example}"
 
 
 async def _seconds_to_next(platform: Platform) -> float | None:

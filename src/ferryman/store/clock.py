@@ -3,16 +3,27 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ferryman.clock import SEEDED_START, wall_now
 from ferryman.store.database import SQL, Database, Transaction
+from ferryman.store.delivery import due_lanes
 
 _LOCK = 7_302_114_901
 """Advisory lock for moving the clock."""
 
 
 _LOOK_SECONDS = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class DueWork:
+    """How much of one kind is due or running, and the id of one of them."""
+
+    kind: str
+    count: int
+    example: str | None
 
 
 @asynccontextmanager
@@ -69,3 +80,18 @@ async def count_start(tx: Transaction) -> int:
     if row["starts"] == 1:
         await freeze(tx, tx.now if row["used"] else SEEDED_START)
     return int(row["starts"])
+
+
+async def due_work(tx: Transaction) -> list[DueWork]:
+    """Return what is due or running: messages, timers of transfers, the sweep."""
+    lanes = await due_lanes(tx)
+    due = [lane for lane, due in lanes.items() if due.at <= tx.now]
+    rows = SQL.due_work(
+        tx.connection,
+        app_ids=[lane.app_id for lane in due],
+        event_types=[lane.event_type.value for lane in due],
+        now=tx.now,
+    )
+    return [
+        DueWork(row["kind"], row["count"], row["example"]) async for row in rows if row["count"]
+    ]
