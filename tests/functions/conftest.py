@@ -107,8 +107,13 @@ def _daemon(event):
         os._exit(0)
     os.wait()
 
+def _wait_for_word(event):
+    with open(event["fifo"] + ".go") as go:
+        go.read()
+
 def leaves_daemon(event, context):
     _daemon(event)
+    _wait_for_word(event)
 
 def daemon_and_hang(event, context):
     _daemon(event)
@@ -116,8 +121,7 @@ def daemon_and_hang(event, context):
 
 def daemon_and_crash(event, context):
     _daemon(event)
-    with open(event["fifo"] + ".go") as go:
-        go.read()
+    _wait_for_word(event)
     crashes(event, context)
 
 def daemon_and_spin(event, context):

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from ferryman.domain.outcome import Outcome
 from ferryman.functions import toolchain
 from ferryman.functions.pool import FunctionPool
-from tests.functions.calling import WORKER, Invoke, Watched, once, told_by
+from tests.functions.calling import SECONDS, WORKER, Invoke, Watched, hanging, once, tell, told_by
 from tests.kit.platform import wait_until
 
 pytestmark = [
@@ -90,7 +90,10 @@ const daemon = ({ fifo }: Event) => {
   child.unref();
   writeFileSync(fifo, String(child.pid));
 };
-export const leaves_daemon = daemon;
+export const leaves_daemon = async (event: Event) => {
+  daemon(event);
+  await readFile(event.fifo + '.go');
+};
 export const daemon_and_hang = (event: Event) => { daemon(event); return new Promise(() => {}); };
 export const daemon_and_spin = (event: Event) => { daemon(event); for (;;); };
 
@@ -253,7 +256,7 @@ def test_a_rejection_after_the_return_is_told_in_the_log(invoke: Invoke, fifo: P
     async def calls() -> list[Outcome]:
         async with FunctionPool(concurrency=1) as pool:
             first = await invoke(pool, "rejectsAfterwards", event={"fifo": str(fifo)})
-            await asyncio.to_thread(fifo.write_text, "go on")
+            await asyncio.to_thread(tell, fifo, "go on")
             await asyncio.to_thread(wait_until, lambda: pool.hosts == (0, 0), 60)
             return [first, await invoke(pool, "fine")]
 
@@ -379,18 +382,30 @@ def test_the_folder_of_the_app_is_left_as_it_is(invoke: Invoke, app: Path) -> No
     assert sorted(app.rglob("*")) == before
 
 
-@pytest.mark.parametrize("function", ["daemon_and_hang", "leaves_daemon"])
-def test_detached_processes_die_with_the_call(invoke: Invoke, fifo: Path, function: str) -> None:
+def test_detached_processes_die_at_the_limit(invoke: Invoke, fifo: Path) -> None:
     async def call() -> Outcome:
         async with FunctionPool(concurrency=1) as pool:
-            running = invoke(pool, function, event={"fifo": str(fifo)}, timeout=10)
+            event = {"fifo": str(fifo)}
+            return await hanging(
+                lambda limit: invoke(pool, "daemon_and_hang", event=event, timeout=limit), fifo
+            )
+
+    assert not asyncio.run(call()).ok
+
+
+def test_detached_processes_die_with_the_call(invoke: Invoke, fifo: Path) -> None:
+    async def call() -> Outcome:
+        async with FunctionPool(concurrency=1) as pool:
+            event = {"fifo": str(fifo)}
+            running = invoke(pool, "leaves_daemon", event=event, timeout=SECONDS)
             task = asyncio.ensure_future(running)
             daemon = await told_by(fifo)
+            await asyncio.to_thread(tell, Path(f"{fifo}.go"), "go")
             outcome = await task
             assert daemon.ended(within=0)
             return outcome
 
-    assert asyncio.run(call()).ok is (function == "leaves_daemon")
+    assert asyncio.run(call()).ok
 
 
 def test_everything_dies_with_a_killed_worker(app: Path, fifo: Path) -> None:
