@@ -10,6 +10,7 @@ from litestar.params import JSONBody
 
 from ferryman import refusals
 from ferryman.api.auth import caller, server_app_guard
+from ferryman.api.check import CHECK_HANDLERS
 from ferryman.api.http import disconnected
 from ferryman.api.mapping import container_page, find_mappings, mapping_page
 from ferryman.api.parameters import (
@@ -121,6 +122,7 @@ def server_router(platform: Platform, throttle: AppThrottle) -> Router:
         route_handlers=[
             claim,
             *UPLOAD_HANDLERS,
+            *CHECK_HANDLERS,
             complete_export,
             heartbeat,
             returned,

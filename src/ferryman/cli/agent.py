@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 import typer
 
 from ferryman import refusals
+from ferryman.cli.agent_check import check
 from ferryman.cli.app_session import app_access
 from ferryman.cli.command import command
 from ferryman.cli.java import become_java_agent
@@ -151,6 +152,9 @@ def run(  # noqa: PLR0917 - each is an option of the command
         typer.echo(f"ferryman agent: {failure}", err=True)
         raise typer.Exit(2) from None
     raise typer.Exit(0 if succeeded else 1)
+
+
+command(app, "check")(check)
 
 
 @command(app, "jar")

@@ -17,6 +17,9 @@ RERUN_WINDOW = timedelta(days=12)
 SIGNED_URL_LIFE = timedelta(hours=1)
 """How long a signed URL is valid (export-app-data, Limits)."""
 
+CHECK_BYTES = 8 << 20
+"""The largest part of a trial of an agent's network."""
+
 CANCEL_CLEAN_UP = timedelta(minutes=60)
 """How long an app may clean up after a cancellation (cancellation)."""
 

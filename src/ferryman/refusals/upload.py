@@ -6,6 +6,15 @@ from ferryman.refusals.row import Refusal, not_found
 NOT_FOUND = not_found("upload")
 FILE_NOT_FOUND = not_found("file")
 OBJECT_NOT_FOUND = not_found("object")
+CHECK_NOT_FOUND = not_found("check")
+
+CHECK_PART_INVALID = Refusal(
+    "check_part_invalid",
+    Invalid,
+    expected="one part with number 1 and at most {limit} bytes",
+    found="number {number}, {size} bytes",
+    fix="Send a smaller part: a check only tries the network.",
+)
 
 CLOSED_COMPLETE = Refusal(
     "upload_closed",

@@ -10,6 +10,7 @@ from ferryman.clock import epoch_ms
 from ferryman.domain import export as export_rules
 from ferryman.domain.limits import FILES_AT_ONCE, SIGNED_URL_LIFE
 from ferryman.objects.parts import check_request
+from ferryman.objects.port import SignedPart
 from ferryman.services import transfer as transfer_service
 from ferryman.services.claim import check_claim
 from ferryman.services.platform import Platform, parse_id
@@ -163,13 +164,15 @@ async def signed(
         )
         for part in parts
     ]
-    return [
-        PartUrl(
-            number=part.number,
-            method=part.method,
-            url=part.url,
-            headers=part.headers,
-            expires_at=epoch_ms(part.expires_at),
-        )
-        for part in signed
-    ]
+    return [part_url_view(part) for part in signed]
+
+
+def part_url_view(part: SignedPart) -> PartUrl:
+    """Return a signed URL as clients get it."""
+    return PartUrl(
+        number=part.number,
+        method=part.method,
+        url=part.url,
+        headers=part.headers,
+        expires_at=epoch_ms(part.expires_at),
+    )

@@ -12,6 +12,7 @@ from ferryman.sdk.operation import (
     segment,
 )
 from ferryman.vocab import ContainerType, GivenUp
+from ferryman.wire.check import CheckBegun, CheckComplete, CheckRequest, CheckUrl
 from ferryman.wire.listener import ClaimAnswer, ClaimRequest, HeartbeatAnswer, ListenerError
 from ferryman.wire.mapping import ContainerPage, MappingPage
 from ferryman.wire.upload import (
@@ -27,6 +28,7 @@ from ferryman.wire.upload import (
     PartRequest,
     PartsRequest,
     PartUrls,
+    StoredPart,
     UploadRequest,
     UploadState,
     UploadView,
@@ -199,3 +201,21 @@ def _transfer(transfer_id: str) -> str:
 
 def _upload(upload_id: str) -> str:
     return f"/server/v1/uploads/{segment(upload_id)}"
+
+
+def begin_check(part: PartRequest) -> Operation[CheckBegun]:
+    """Begin a trial of the network; the answer tells where the part goes."""
+    return json_operation("POST", "/server/v1/checks", CheckBegun, body=CheckRequest(part=part))
+
+
+def complete_check(check: CheckBegun, part: StoredPart) -> Operation[CheckUrl]:
+    """Have the part of a trial assembled; the answer tells where it can be read."""
+    path = f"/server/v1/checks/{segment(check.check_id)}/complete"
+    body = CheckComplete(upload_ref=check.upload_ref, part=part)
+    return json_operation("POST", path, CheckUrl, body=body)
+
+
+def remove_check(check: CheckBegun) -> Operation[None]:
+    """Remove what a trial stored."""
+    path = f"/server/v1/checks/{segment(check.check_id)}"
+    return plain_operation("DELETE", path, query={"uploadRef": check.upload_ref})
