@@ -12,6 +12,8 @@ from importlib.machinery import SourceFileLoader
 from importlib.util import find_spec
 from pathlib import Path
 
+from ferryman.network.trust import function_variables
+
 _HERE = Path(__file__).parent
 ENTER, HOST = _HERE / "enter.py", _HERE / "host.py"
 _MODULES = (
@@ -68,6 +70,7 @@ async def launch(task: list[str], source: Path, memory_bytes: int, output: int) 
     ours, theirs = socket.socketpair()
     command = [*entering(HOST), str(theirs.fileno()), str(memory_bytes), *task]
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    inherited |= function_variables(os.environ)
     try:
         process = await asyncio.create_subprocess_exec(
             *command,

@@ -27,8 +27,16 @@ def tls_context(environ: Mapping[str, str] | None = None) -> ssl.SSLContext:
 
 @lru_cache(maxsize=4)
 def _context(files: tuple[tuple[str, str], ...]) -> ssl.SSLContext:
+    return new_tls_context(dict(files))
+
+
+def new_tls_context(environ: Mapping[str, str]) -> ssl.SSLContext:
+    """Return settings of TLS that nobody else has, for a library that changes them.
+
+    Raises ``ConfigError`` (``ca_bundle_unreadable``).
+    """
     context = ssl.create_default_context()
-    for variable, name in files:
+    for variable, name in ca_files(environ).items():
         path = Path(name).expanduser()
         try:
             if path.is_dir():

@@ -1,5 +1,6 @@
 """Build a platform from settings: database, object store and secrets."""
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from ferryman.config import Settings
 from ferryman.functions.hosting import Hostings
 from ferryman.functions.sandbox.sandbox import Sandbox
 from ferryman.ids import new_secret
+from ferryman.network.trust import function_variables
 from ferryman.objects.local import LocalStore
 from ferryman.objects.port import ObjectStore
 from ferryman.secret_box import SecretBox
@@ -76,7 +78,10 @@ async def build(
 def _hostings(settings: Settings) -> Hostings:
     sandbox = Sandbox(
         user_id=settings.function_uid,
-        readable=tuple(Path(path) for path in settings.function_reads.split(",") if path),
+        readable=(
+            *(Path(path) for path in settings.function_reads.split(",") if path),
+            *(Path(path).resolve() for path in function_variables(os.environ).values()),
+        ),
         hidden=(settings.data_dir.resolve(),),
         scratch_bytes=settings.function_scratch_bytes,
         private=settings.posts_to_private_addresses,

@@ -15,6 +15,7 @@ from ferryman.functions.sandbox.access import Access
 from ferryman.functions.sandbox.command import function_command
 from ferryman.functions.sandbox.listeners import ForwardedListeners
 from ferryman.functions.sandbox.sandbox import Sandbox
+from ferryman.network.trust import function_variables
 
 INIT = Path(__file__).with_name("init.py")
 _PATH = "/usr/local/bin:/usr/bin:/bin"
@@ -145,4 +146,5 @@ def _set(ready: "asyncio.Future[None]") -> None:
 def _environment() -> dict[str, str]:
     """Return the variables inside; the worker's own PATH names folders of the operator."""
     own = {name: os.environ[name] for name in ("LANG", "LC_ALL", "TZ") if name in os.environ}
+    own |= function_variables(os.environ)
     return {**own, "PATH": _PATH, "TMPDIR": "/scratch", **launch.PYTHON}

@@ -16,6 +16,7 @@ from ferryman.objects.s3.address import S3Address, plain_endpoint
 from ferryman.objects.s3.bucket import S3Bucket
 from ferryman.objects.s3.errors import store_errors
 from ferryman.objects.s3.presign import AccessKeys
+from ferryman.objects.s3.session import NetworkSession
 from ferryman.objects.s3.store import S3Store
 
 _CONNECTIONS = 64
@@ -57,6 +58,7 @@ async def s3_store(
         read_timeout=read_seconds,
         retries={"mode": "standard", "total_max_attempts": attempts},
         max_pool_connections=_CONNECTIONS,
+        http_session_cls=NetworkSession,
         connector_args={"socket_factory": prompt_socket, "keepalive_timeout": _KEEP_SECONDS},
         # Services other than AWS do not support CRC trailers; parts carry their md5.
         request_checksum_calculation="when_required",

@@ -9,6 +9,7 @@ from botocore.exceptions import ConnectionError as NoConnectionError
 
 from ferryman import refusals
 from ferryman.errors import OutsideError
+from ferryman.network.faults import Failure
 
 _BUSY = frozenset(
     {"SlowDown", "ServiceUnavailable", "Throttling", "ThrottlingException", "RequestLimitExceeded"}
@@ -46,7 +47,9 @@ def store_errors() -> Iterator[None]:
     except ClientError as error:
         raise error_of(error) from error
     except (HTTPClientError, NoConnectionError) as error:
-        raise refusals.object_store.UNAVAILABLE(found=type(error).__name__) from error
+        failure: Failure | None = getattr(error, "failure", None)
+        found = type(error).__name__ if failure is None else f"{failure.fault}: {failure.found}"
+        raise refusals.object_store.UNAVAILABLE(found=found) from error
     except BotoCoreError as error:
         # Incomplete keys, an unknown profile, or a role that cannot be assumed.
         raise refusals.object_store.REFUSED(found=type(error).__name__) from error
