@@ -72,7 +72,15 @@ class Settings(BaseSettings):
         description="free space of the data folder's disk that app data may not take, at most a "
         "twentieth of the disk; the database and logs need it",
     )
-    open_uploads: int = Field(10_000, gt=0, description="incomplete files of one app")
+    open_uploads: int = Field(
+        10_000, gt=0, description="files of one app that are begun and not complete"
+    )
+    app_bytes: int | None = Field(
+        None,
+        gt=0,
+        description="bytes that one app may hold in the object store, its open uploads included; "
+        "by default half of the data folder's disk, and no limit with S3",
+    )
     log_bytes_per_second: int = Field(
         1 << 20,
         gt=0,

@@ -1,5 +1,6 @@
-"""What one app may hold: open uploads and log; others are not affected."""
+"""What one app may hold: open uploads, bytes, readers and log; others are not affected."""
 
+import select
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -12,17 +13,23 @@ import pytest
 
 from ferryman.errors import OutsideError
 from tests.kit.function_app import FunctionMigration
-from tests.kit.platform import PlatformProcess, problem
+from tests.kit.platform import PlatformProcess, problem, wait_until
 from tests.kit.services import Services
 
 FORGE = "/app/migration/forge/v1"
 OPEN = 5
+MIB = 1 << 20
+BYTES = 60 * MIB
 
 
 @pytest.fixture(scope="module")
 def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PlatformProcess]:
     folder = tmp_path_factory.mktemp("quotas")
-    env = {"FERRYMAN_OPEN_UPLOADS": str(OPEN), "FERRYMAN_LOG_BYTES_PER_SECOND": "10"}
+    env = {
+        "FERRYMAN_OPEN_UPLOADS": str(OPEN),
+        "FERRYMAN_APP_BYTES": str(BYTES),
+        "FERRYMAN_LOG_BYTES_PER_SECOND": "10",
+    }
     with PlatformProcess(folder / "data", env=env) as platform:
         yield platform
         platform.settle_all()
@@ -44,6 +51,50 @@ def test_an_app_has_so_many_files_begun(strict: PlatformProcess, tmp_path: Path)
     migration.export("/complete-export?unfinished=abandon")
 
 
+def ask(migration: FunctionMigration, upload_id: str, number: int, size: int) -> Any:
+    """Ask for the URL of one part."""
+    part = {"number": number, "size": size, "sha256": "0" * 64}
+    return migration.server.call("POST", f"/server/v1/uploads/{upload_id}/parts", {"parts": [part]})
+
+
+def test_an_app_holds_so_many_bytes(strict: PlatformProcess, tmp_path: Path) -> None:
+    """Parts count from the moment they may come, and those of a number once."""
+    migration = FunctionMigration.begin(strict, tmp_path / "app")
+    first, second = (begin(migration, label).json["uploadId"] for label in "ab")
+    sizes = [(1, 20 * MIB), (1, 20 * MIB), (1, 10 * MIB), (2, 5 * MIB)]
+    assert [ask(migration, first, *part).status for part in sizes] == [200] * 4
+    assert problem(ask(migration, second, 1, 21 * MIB))["code"] == "app_bytes_exceeded"
+    assert ask(migration, second, 1, 20 * MIB).status == 200
+    assert problem(ask(migration, first, 3, 0))["code"] == "app_bytes_exceeded"
+    other = FunctionMigration.begin(strict, tmp_path / "other")
+    assert ask(other, begin(other, "c").json["uploadId"], 1, BYTES).status == 200
+    # Abandoned files free their bytes.
+    migration.server.ok("DELETE", f"/server/v1/uploads/{first}?reason=deliberate")
+    assert wait_until(lambda: ask(migration, second, 2, 20 * MIB).status == 200)
+    for each in (migration, other):
+        each.export("/complete-export?unfinished=abandon")
+
+
+def test_files_count_among_the_bytes_of_an_app(strict: PlatformProcess, tmp_path: Path) -> None:
+    migration = FunctionMigration.begin(strict, tmp_path / "app")
+    migration.send("large", b"x" * (40 * MIB))
+    path = f"/server/v1/transfers/{migration.transfer_id}/app-data"
+    part = {"number": 1, "size": 20 * MIB + 1, "sha256": "0" * 64}
+    reply = wait_until(
+        # What the file was begun with counts for a second more.
+        lambda: (
+            again
+            if (again := migration.server.call("POST", path, {"part": part})).json["code"]
+            == "app_bytes_exceeded"
+            else None
+        )
+    )
+    assert str(BYTES) in problem(reply)["detail"]
+    part["size"] = 20 * MIB
+    assert wait_until(lambda: migration.server.call("POST", path, {"part": part}).status == 200)
+    migration.export("/complete-export?unfinished=abandon")
+
+
 def test_an_app_logs_so_many_bytes(strict: PlatformProcess, tmp_path: Path) -> None:
     migration = FunctionMigration.begin(strict, tmp_path / "app")
     path = f"{FORGE}/log/{migration.transfer_id}"
@@ -62,19 +113,56 @@ async def test_a_full_disk_of_the_database_is_no_mistake_of_ours(services: Servi
             raise asyncpg.DiskFullError
 
 
-def test_one_file_has_so_many_readers_at_a_time(strict: PlatformProcess, tmp_path: Path) -> None:
+def test_an_app_has_so_many_readers_at_a_time(strict: PlatformProcess, tmp_path: Path) -> None:
     """Each that does not read holds memory for a minute."""
     migration = FunctionMigration.begin(strict, tmp_path / "app")
-    migration.send("popular", b"x" * (24 << 20))
-    [file] = migration.cloud.ok("GET", f"{FORGE}/data/{migration.transfer_id}/all")
-    url = urlsplit(migration.cloud.ok("GET", f"{FORGE}/data/{file['key']}")["url"])
-    request = f"GET {url.path}?{url.query} HTTP/1.1\r\nHost: ferryman.example\r\n\r\n"
+    requests = [read_request(migration, label) for label in ("popular", "too")]
+    other = FunctionMigration.begin(strict, tmp_path / "other")
+    theirs = read_request(other, "small")
+    payload = f"{FORGE}/data/{key_of(migration)}/payload"
     with ExitStack() as stack:
-        readers = [
+
+        def status(request: str) -> bytes:
+            reader = socket.create_connection(("127.0.0.1", strict.port), timeout=60)
+            stack.enter_context(reader).sendall(request.encode())
+            return reader.recv(12)[-3:]
+
+        assert [status(requests[number % 2]) for number in range(200)] == [b"200"] * 200
+        assert [status(request) for request in requests] == [b"429"] * 2
+        assert migration.cloud.call("GET", payload).status == 429
+        assert status(theirs) == b"200"
+    assert wait_until(lambda: migration.cloud.call("GET", payload).status == 200)
+
+
+def test_one_part_has_few_bodies_at_a_time(strict: PlatformProcess, tmp_path: Path) -> None:
+    """Each that is on its way takes room that no quota counts."""
+    migration = FunctionMigration.begin(strict, tmp_path / "app")
+    upload_id = begin(migration, "many").json["uploadId"]
+    [target] = ask(migration, upload_id, 1, 10 * MIB).json["parts"]
+    url = urlsplit(target["url"])
+    head = f"PUT {url.path}?{url.query} HTTP/1.1\r\nHost: ferryman.example\r\nContent-Length: "
+    with ExitStack() as stack:
+        senders = [
             stack.enter_context(socket.create_connection(("127.0.0.1", strict.port), timeout=60))
-            for _ in range(110)
+            for _ in range(5)
         ]
-        for reader in readers:
-            reader.sendall(request.encode())
-        statuses = [reader.recv(12)[-3:] for reader in readers]
-    assert set(statuses) == {b"200", b"429"}
+        for sender in senders:
+            sender.sendall(f"{head}{10 * MIB}\r\n\r\n".encode() + b"x" * MIB)
+        for sender in senders:
+            sender.setblocking(False)
+        ready, _, _ = select.select(senders, [], [], 60)
+        assert [sender.recv(12)[-3:] for sender in ready] == [b"429"]
+    migration.export("/complete-export?unfinished=abandon")
+
+
+def read_request(migration: FunctionMigration, label: str) -> str:
+    migration.send(label, b"x" * (12 * MIB))
+    signed = migration.cloud.ok("GET", f"{FORGE}/data/{key_of(migration)}")
+    url = urlsplit(signed["url"])
+    return f"GET {url.path}?{url.query} HTTP/1.1\r\nHost: ferryman.example\r\n\r\n"
+
+
+def key_of(migration: FunctionMigration) -> str:
+    """The key of the newest file."""
+    files = migration.cloud.ok("GET", f"{FORGE}/data/{migration.transfer_id}/all")
+    return str(files[-1]["key"])

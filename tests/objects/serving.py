@@ -17,6 +17,7 @@ from granian.constants import Interfaces
 from granian.server.embed import Server
 from litestar import Litestar
 
+from ferryman.api.at_once import readers
 from ferryman.api.objects import ObjectsApp
 from ferryman.objects.local import LocalStore
 from ferryman.wire.upload import PartRequest, StoredPart
@@ -119,5 +120,7 @@ def local_platform(root: Path) -> Iterator[LocalStore]:
 
     port = free_port()
     store = LocalStore(root, SECRET, f"http://127.0.0.1:{port}")
-    with serving(ObjectsApp(store, standing_now, Litestar([], openapi_config=None)), port):
+    with serving(
+        ObjectsApp(store, standing_now, Litestar([], openapi_config=None), readers()), port
+    ):
         yield store

@@ -121,11 +121,28 @@ def test_a_file_widened_to_parts_replaces_what_was_sent(store: LocalStore, key: 
 
 
 def test_aborting_removes_what_was_sent(store: LocalStore, root: Path, key: str) -> None:
-    ref = begin(store, DATA)
-    asyncio.run(store.abort(key, ref))
-    send(store, key, ref, DATA)
+    small = DATA[:100]
+    ref = begin(store, small)
+    send(store, key, ref, small)
     asyncio.run(store.abort(key, ref))
     assert not list(root.rglob(f"*{key}*"))
+
+
+def test_nothing_arrives_after_a_file_was_given_up(store: LocalStore, root: Path, key: str) -> None:
+    """Otherwise an app could keep bytes that no quota counts."""
+    ref = begin(store, DATA)
+    late = url(store, key, ref, part_request(1, DATA))
+    send(store, key, ref, DATA)
+    for _ in range(2):
+        asyncio.run(store.abort(key, ref))
+        assert put(late, DATA).status == 409
+    assert key in asyncio.run(files_of(store))
+    asyncio.run(store.delete(key))  # as a sweep does
+    assert not list(root.rglob(f"*{key}*"))
+
+
+async def files_of(store: LocalStore) -> list[str]:
+    return [key async for key in store.files()]
 
 
 def test_a_batch_has_an_answer_for_each_and_lies_in_one_folder(

@@ -58,12 +58,12 @@ class Slow(LocalStore):
         return [sorted(file.parts, key=lambda part: part.number) for file in files]
 
     async def stream(
-        self, key: str, start: int = 0, end: int | None = None
+        self, key: str, start: int = 0, end: int | None = None, *, step: int = 1 << 20
     ) -> AsyncIterator[bytes]:
         self.readings += 1
         self.began.set()
         await self.go.wait()
-        async for chunk in super().stream(key, start, end):
+        async for chunk in super().stream(key, start, end, step=step):
             yield chunk
 
 

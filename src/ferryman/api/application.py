@@ -12,6 +12,7 @@ from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
 
 from ferryman import refusals
+from ferryman.api import at_once
 from ferryman.api.admin import admin_router
 from ferryman.api.admin_auth import Doorkeeper
 from ferryman.api.app import install_key
@@ -69,7 +70,7 @@ def create_app(
     lifecycle, desk = Lifecycle(credentials.keys, send), ClaimDesk(platform, closing)
     settings, health, scraper = platform.settings, HealthCheck(platform), Scraper(platform)
     throttle = AppThrottle(Rate(settings.rate_per_second, settings.rate_burst), monotonic)
-    doorkeeper = Doorkeeper(platform, credentials)
+    doorkeeper, readers = Doorkeeper(platform, credentials), at_once.readers()
     log_rate = Rate(settings.log_bytes_per_second, 60 * settings.log_bytes_per_second)
     logs = AppThrottle(log_rate, monotonic, refusals.access.LOG_RATE_LIMITED)
     handlers: list[Any] = [
@@ -95,6 +96,7 @@ def create_app(
             "scraper": Provide(lambda: scraper, sync_to_thread=False),
             "closing": Provide(lambda: closing, sync_to_thread=False),
             "log_throttle": Provide(lambda: logs, sync_to_thread=False),
+            "readers": Provide(lambda: readers, sync_to_thread=False),
             "claim_desk": Provide(lambda: desk, sync_to_thread=False),
         },
         exception_handlers={
@@ -124,7 +126,9 @@ def create_app(
         api.asgi_handler = CallLog(api.asgi_handler, platform)
     api.asgi_handler = WrongTokens(api.asgi_handler, platform.metrics, monotonic)
     if isinstance(platform.objects, LocalStore):
-        api.asgi_handler = ObjectsApp(platform.objects, platform.database.now, api.asgi_handler)
+        api.asgi_handler = ObjectsApp(
+            platform.objects, platform.database.now, api.asgi_handler, readers
+        )
     api.asgi_handler = StallGuard(api.asgi_handler, settings.stall_seconds)
     # Outermost, so that requests without a route are logged too.
     api.asgi_handler = RequestLog(api.asgi_handler)

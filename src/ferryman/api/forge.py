@@ -7,9 +7,10 @@ from litestar.di import NamedDependency, Provide
 from litestar.params import JSONBody
 from litestar.response import Stream
 
+from ferryman.api.at_once import READ_BYTES
 from ferryman.api.auth import Credentials, caller, cloud_app_guard
 from ferryman.api.mapping import container_page, find_mappings, mapping_page
-from ferryman.api.parameters import Caller, Id, LastKey, OwnPlatform, PageSize
+from ferryman.api.parameters import Caller, Id, LastKey, OwnPlatform, OwnReaders, PageSize
 from ferryman.api.problems import answer
 from ferryman.api.storage import received_manifest
 from ferryman.api.throttle import AppThrottle
@@ -77,11 +78,15 @@ async def data_parts(caller: Caller, platform: OwnPlatform, file_key: Id) -> Fil
 
 
 @get("/data/{file_key:str}/payload", media_type="application/octet-stream")
-async def data_payload(caller: Caller, platform: OwnPlatform, file_key: Id) -> Stream:
+async def data_payload(
+    caller: Caller, platform: OwnPlatform, file_key: Id, readers: OwnReaders
+) -> Stream:
     """Return the bytes of a file, exactly as they were written."""
-    size, chunks = await app_data.payload(platform, caller, file_key)
+    app = str(caller.app_id)
+    readers.check(app)
+    size, chunks = await app_data.payload(platform, caller, file_key, step=READ_BYTES)
     return Stream(
-        chunks,
+        readers.counted(app, chunks),
         media_type="application/octet-stream",
         headers={"Content-Length": str(size)},
     )

@@ -5,7 +5,6 @@ memory as a whole, nothing is read before the signature is verified, and nothing
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -18,9 +17,10 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from litestar.types.asgi_types import HTTPScope
 
 from ferryman import refusals
+from ferryman.api.at_once import BODIES, READ_BYTES, AtOnce
 from ferryman.api.http import byte_range, disconnected
 from ferryman.api.problems import problem_of, status_of
-from ferryman.errors import PlatformError
+from ferryman.errors import PlatformError, RateLimited
 from ferryman.objects.folder import StoredObject
 from ferryman.objects.local import LocalStore
 from ferryman.objects.signed_url import Grant, UrlOperation, disposition
@@ -29,12 +29,6 @@ log = structlog.get_logger("ferryman.api")
 
 _DRAIN_BYTES = 16 << 20
 _DRAIN_SECONDS = 5.0
-
-_CHUNK = 32 << 10
-"""Bytes sent at once: a reader that stops costs a few of them."""
-
-_READERS = 100
-"""Readers of one file at a time: each holds memory until it is given up."""
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -50,12 +44,17 @@ class ObjectsApp:
     """
 
     def __init__(
-        self, store: LocalStore, now: Callable[[], Awaitable[datetime]], rest: ASGIApp
+        self,
+        store: LocalStore,
+        now: Callable[[], Awaitable[datetime]],
+        rest: ASGIApp,
+        readers: AtOnce,
     ) -> None:
         self._store = store
         self._now = now
         self._rest = rest
-        self._readers: Counter[str] = Counter()
+        self._readers = readers
+        self._bodies = AtOnce(BODIES, refusals.request.TOO_MANY_BODIES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; a refusal is a problem document and closes the connection."""
@@ -87,17 +86,15 @@ class ObjectsApp:
             size = (b"content-range", b"bytes */%d" % stored.size)
             await _refuse(error, receive, send, [size])
             return
-        if self._readers[grant.key] >= _READERS:
-            refusal = refusals.request.TOO_MANY_READERS(limit=_READERS)
-            await _refuse(refusal, receive, send, [(b"retry-after", b"5")])
-            return
-        self._readers[grant.key] += 1
+        # A URL that was signed before its app was told counts by file.
+        reader = grant.app or grant.key
         try:
+            self._readers.check(reader)
+        except RateLimited as refusal:
+            await _refuse(refusal, receive, send)
+            return
+        with self._readers.counting(reader):
             await self._give_file(grant, stored, span, scope, receive, send)
-        finally:
-            self._readers[grant.key] -= 1
-            if not self._readers[grant.key]:
-                del self._readers[grant.key]
 
     async def _grant(self, scope: HTTPScope) -> Grant:
         # The raw path: what a server or a proxy makes of it was not signed.
@@ -109,7 +106,9 @@ class ObjectsApp:
         self, grant: Grant, scope: HTTPScope, receive: Receive, send: Send
     ) -> None:
         _check_length(scope, grant.size)
-        with self._store.receive(grant) as part:
+        name = f"{grant.key}/{grant.number}"
+        self._bodies.check(name)
+        with self._bodies.counting(name), self._store.receive(grant) as part:
             more = True
             while more:
                 message = await receive()
@@ -141,7 +140,7 @@ class ObjectsApp:
             end = start
         gone = asyncio.create_task(disconnected(receive))
         try:
-            async for chunk in self._store.read(stored, start, end, _CHUNK):
+            async for chunk in self._store.read(stored, start, end, READ_BYTES):
                 await _body(send, chunk, more=True)
                 if gone.done():
                     return
@@ -191,6 +190,8 @@ async def _refuse(
         (b"connection", b"close"),
         *more,
     ]
+    if isinstance(error, RateLimited):
+        headers.append((b"retry-after", b"%d" % error.retry_after))
     await _start(send, status, headers)
     await _body(send, body, more=False)
     with suppress(TimeoutError):

@@ -10,6 +10,7 @@ from litestar.di import NamedDependency
 from litestar.handlers import BaseRouteHandler
 from litestar.params import FromPath, QueryParameter
 
+from ferryman.api.at_once import AtOnce
 from ferryman.api.claim_desk import ClaimDesk
 from ferryman.domain.access import Actor
 from ferryman.services.lifecycle import Lifecycle
@@ -22,6 +23,7 @@ Caller = NamedDependency[AppRow]
 Author = NamedDependency[Actor]
 OwnLifecycle = NamedDependency[Lifecycle]
 Closing = NamedDependency[asyncio.Event]
+OwnReaders = NamedDependency[AtOnce]
 Desk = NamedDependency[ClaimDesk]
 
 Id = FromPath[str]

@@ -25,7 +25,7 @@ from ferryman.objects.folder import (
 from ferryman.objects.incoming import IncomingPart, clear_incoming
 from ferryman.objects.local_files import MAX_PARTS, LocalFiles, checked
 from ferryman.objects.parts import check_request
-from ferryman.objects.port import Assembly, HoldsMoreError, OpenUpload, Part, SignedPart
+from ferryman.objects.port import READ_STEP, Assembly, HoldsMoreError, OpenUpload, Part, SignedPart
 from ferryman.objects.signed_url import (
     Grant,
     UrlOperation,
@@ -37,7 +37,6 @@ from ferryman.objects.signed_url import (
 from ferryman.objects.whole_file import WholeFile, read_whole_file
 from ferryman.wire.upload import PartRequest
 
-_READ = 1 << 20
 _Chunks = AsyncIterator[bytes]
 
 
@@ -106,10 +105,16 @@ class LocalStore:
         )
 
     async def read_url(
-        self, key: str, *, expires_at: datetime, now: datetime, download_name: str | None = None
+        self,
+        key: str,
+        *,
+        expires_at: datetime,
+        now: datetime,
+        download_name: str | None = None,
+        app: str = "",
     ) -> str:
         """Sign the URL to read a file."""
-        return self._url(read_grant(checked(key), expires_at, download_name or ""))
+        return self._url(read_grant(checked(key), expires_at, download_name or "", app))
 
     def check(self, method: str, key: str, query: str, now: datetime) -> Grant:
         """Return what a request with a URL of this store may do; see :func:`signed_url.verify`."""
@@ -150,8 +155,8 @@ class LocalStore:
     async def abort(self, key: str, upload_ref: str) -> None:
         """Close the upload and remove its parts; a completed file stays.
 
-        A file of one part is removed, since it was not accepted. Its URL can create it again until
-        it expires; a sweep finds that.
+        A file of one part is removed, since it was not accepted. If it is very small, its URL can
+        create it again until it expires; a sweep finds that.
         """
         await asyncio.to_thread(self._files.abort, key, upload_ref)
 
@@ -166,13 +171,17 @@ class LocalStore:
         """Return the size of the completed file in bytes; raise ``NotFound``."""
         return (await self.find(key)).size
 
-    async def stream(self, key: str, start: int = 0, end: int | None = None) -> _Chunks:
-        """Yield the bytes from ``start`` up to ``end``, excluded, in chunks of at most 1 MiB."""
+    async def stream(
+        self, key: str, start: int = 0, end: int | None = None, *, step: int = READ_STEP
+    ) -> _Chunks:
+        """Yield the bytes from ``start`` up to ``end``, excluded, at most ``step`` at once."""
         stored = await self.find(key)
-        async for chunk in self.read(stored, start, stored.size if end is None else end):
+        async for chunk in self.read(stored, start, stored.size if end is None else end, step):
             yield chunk
 
-    async def read(self, stored: StoredObject, start: int, end: int, step: int = _READ) -> _Chunks:
+    async def read(
+        self, stored: StoredObject, start: int, end: int, step: int = READ_STEP
+    ) -> _Chunks:
         """Yield bytes like :meth:`stream` of a file found before, in chunks of ``step`` bytes."""
         for path, offset, length in stored.slices(start, end):
             with disk_errors():

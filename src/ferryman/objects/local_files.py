@@ -20,9 +20,12 @@ from ferryman.objects.folder import (
 from ferryman.objects.parts import check_parts
 from ferryman.objects.port import Assembly, HoldsMoreError, Part
 from ferryman.objects.signed_url import is_key
-from ferryman.objects.whole_file import read_whole_file
+from ferryman.objects.whole_file import WholeFile, read_whole_file
 
 MAX_PARTS = 10_000
+
+_SMALL = 4 << 10
+"""A file that takes no more room than an empty folder."""
 
 
 class LocalFiles:
@@ -102,14 +105,24 @@ class LocalFiles:
 
     def abort(self, key: str, upload_ref: str) -> None:
         """Remove what came for an upload; a file in parts stays once it is complete."""
-        if read_whole_file(upload_ref):
-            with disk_errors(), suppress(FileNotFoundError, IsADirectoryError):
-                self.object(key).unlink()
+        whole = read_whole_file(upload_ref)
+        if whole is not None:
+            self._abort_whole(self.object(key), whole)
             return
         upload = self.upload(key)
         with locked(upload) as is_open:
             if is_open:
                 remove_folder(upload, self.incoming)
+
+    def _abort_whole(self, path: Path, whole: WholeFile) -> None:
+        with disk_errors():
+            with suppress(FileNotFoundError, IsADirectoryError):
+                path.unlink()
+            if whole.size > _SMALL:
+                # Its URL opens nothing under the name of a folder. A sweep removes that.
+                make_folder(path.parent)
+                with suppress(FileExistsError):
+                    path.mkdir(mode=0o700)
 
 
 def checked(key: str) -> str:

@@ -16,6 +16,10 @@ Part = StoredPart
 """A part in the store: number, size, etag, and sha256 if the store keeps one."""
 
 
+READ_STEP = 1 << 20
+"""Bytes of a file that are read at once, unless a caller wants fewer."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignedPart:
     """How to send one part: exactly this method, URL and headers, before ``expires_at``."""
@@ -132,12 +136,26 @@ class ObjectStore(Protocol):
         """Abort the upload and free its parts; harmless if it is already closed."""
 
     async def read_url(
-        self, key: str, *, expires_at: datetime, now: datetime, download_name: str | None = None
+        self,
+        key: str,
+        *,
+        expires_at: datetime,
+        now: datetime,
+        download_name: str | None = None,
+        app: str = "",
     ) -> str:
-        """Return a URL that reads this file, whole or by range, before ``expires_at``."""
+        """Return a URL that reads this file, whole or by range, before ``expires_at``.
 
-    def stream(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
-        """Yield the bytes from ``start`` up to ``end``, excluded; raise ``NotFound``."""
+        A local store bounds the readers of each ``app``.
+        """
+
+    def stream(
+        self, key: str, start: int = 0, end: int | None = None, *, step: int = READ_STEP
+    ) -> AsyncIterator[bytes]:
+        """Yield the bytes from ``start`` up to ``end``, excluded, at most ``step`` at once.
+
+        Raises ``NotFound``.
+        """
 
     async def size(self, key: str) -> int:
         """Return the size of a completed file; raise ``NotFound``."""

@@ -39,7 +39,8 @@ class UrlOperation(StrEnum):
 class Grant:
     """What a signature allows; ``number``, ``size`` and ``sha256`` are set only for a PUT.
 
-    A part belongs to an upload in parts; ``FILE`` sends a whole file, which has no other part.
+    For a GET, ``app`` is whoever reads, and ``name`` what the download is called. A part belongs to
+    an upload in parts; ``FILE`` sends a whole file, which has no other part.
     """
 
     operation: UrlOperation
@@ -49,6 +50,7 @@ class Grant:
     size: int = 0
     sha256: str = ""
     name: str = ""
+    app: str = ""
 
 
 def part_grant(key: str, part: PartRequest, expires_at: datetime, *, alone: bool = False) -> Grant:
@@ -63,9 +65,9 @@ def part_grant(key: str, part: PartRequest, expires_at: datetime, *, alone: bool
     )
 
 
-def read_grant(key: str, expires_at: datetime, name: str) -> Grant:
-    """Return the right to read a file, as a download called ``name``."""
-    return Grant(operation=UrlOperation.READ, key=key, expires_at=expires_at, name=name)
+def read_grant(key: str, expires_at: datetime, name: str, app: str = "") -> Grant:
+    """Return the right of ``app`` to read a file, as a download called ``name``."""
+    return Grant(operation=UrlOperation.READ, key=key, expires_at=expires_at, name=name, app=app)
 
 
 def is_key(text: str) -> bool:
@@ -81,8 +83,9 @@ def sign(secret: bytes, grant: Grant) -> str:
     }
     if grant.operation is not UrlOperation.READ:
         fields |= {"part": str(grant.number), "size": str(grant.size), "sha256": grant.sha256}
-    elif grant.name:
-        fields["name"] = grant.name
+    else:
+        fields |= {"name": grant.name} if grant.name else {}
+        fields |= {"app": grant.app} if grant.app else {}
     text = urlencode(fields, errors="replace").encode("ascii")
     allowed = base64.urlsafe_b64encode(text).rstrip(b"=").decode("ascii")
     mac = _mac(secret, grant.operation.method, grant.key, allowed)
@@ -139,6 +142,7 @@ def _grant(key: str, allowed: str) -> Grant:
         size=int(fields.get("size", 0)),
         sha256=fields.get("sha256", ""),
         name=fields.get("name", ""),
+        app=fields.get("app", ""),
     )
 
 

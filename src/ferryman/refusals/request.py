@@ -52,9 +52,16 @@ DISCONNECTED = Refusal(
 TOO_MANY_READERS = Refusal(
     "too_many_readers",
     RateLimited,
-    expected="at most {limit} readers of one file at a time",
-    found="that many already",
+    expected="at most {limit} readers of an app's files at a time",
+    found="as many already",
     fix="Let some of them finish, and end those that stopped reading.",
+)
+TOO_MANY_BODIES = Refusal(
+    "too_many_bodies",
+    RateLimited,
+    expected="at most {limit} bodies of one part on their way at a time",
+    found="as many already",
+    fix="Send the part once; end the requests that stopped sending.",
 )
 BODY_TOO_LARGE = Refusal(
     "body_too_large",

@@ -72,6 +72,14 @@ TOO_MANY_OPEN = Refusal(
     found="that many already",
     fix="Complete or abandon some of them, then begin this one.",
 )
+APP_BYTES = Refusal(
+    "app_bytes_exceeded",
+    LimitExceeded,
+    expected="at most {limit} bytes of an app's files and open uploads",
+    found="{held} bytes, and {more} more",
+    fix="Abandon uploads that nobody completes; files are deleted some days after their transfer. "
+    "The operator sets the limit: FERRYMAN_APP_BYTES.",
+)
 FILE_TOO_LARGE = Refusal(
     "file_too_large",
     LimitExceeded,

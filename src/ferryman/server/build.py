@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from shutil import disk_usage
 
 import asyncpg
 
@@ -22,6 +23,7 @@ from ferryman.server.startup import announce_wait
 from ferryman.services import signing_key
 from ferryman.services.key_ring import KeyRing
 from ferryman.services.platform import Platform
+from ferryman.services.quota import HeldBytes
 from ferryman.store import clock as clock_store
 from ferryman.store import secret as secret_store
 from ferryman.store.availability import is_transient, refused, wait_until_available
@@ -69,10 +71,23 @@ async def build(
                 ids.seed(f"{settings.seed}/{await clock_store.count_start(tx)}")
         async with AsyncExitStack() as stack:
             store = await _open_store(settings, url_secret, stack, check=check_store)
-            platform = Platform(database, store, settings, hostings=_hostings(settings))
+            platform = Platform(
+                database,
+                store,
+                settings,
+                hostings=_hostings(settings),
+                held_bytes=HeldBytes(_app_bytes(settings)),
+            )
             yield Built(platform, KeyRing(*keys, read=partial(signing_key.read, platform)))
     finally:
         pool.terminate()
+
+
+def _app_bytes(settings: Settings) -> int | None:
+    """Return the most bytes of an app: as set, or half of the disk that all share."""
+    if settings.app_bytes is not None or settings.object_store:
+        return settings.app_bytes
+    return disk_usage(settings.data_dir).total // 2
 
 
 def _hostings(settings: Settings) -> Hostings:

@@ -75,6 +75,7 @@ async def url(platform: Platform, app: AppRow, key: str) -> DataUrl:
             expires_at=now + SIGNED_URL_LIFE,
             now=now,
             download_name=_download_name(file),
+            app=str(app.app_id),
         )
     )
 
@@ -93,7 +94,7 @@ async def parts(platform: Platform, app: AppRow, key: str) -> FileParts:
         now = tx.now
     return FileParts(
         url=await platform.objects.read_url(
-            str(file.key), expires_at=now + SIGNED_URL_LIFE, now=now
+            str(file.key), expires_at=now + SIGNED_URL_LIFE, now=now, app=str(app.app_id)
         ),
         size=file.size,
         sha256=file.sha256,
@@ -102,11 +103,13 @@ async def parts(platform: Platform, app: AppRow, key: str) -> FileParts:
     )
 
 
-async def payload(platform: Platform, app: AppRow, key: str) -> tuple[int, AsyncIterator[bytes]]:
+async def payload(
+    platform: Platform, app: AppRow, key: str, *, step: int
+) -> tuple[int, AsyncIterator[bytes]]:
     """Return size and bytes of a file, for apps that read through the platform."""
     async with platform.database.reading() as tx:
         file = await _readable(tx, app, key)
-    return file.size, platform.objects.stream(str(file.key))
+    return file.size, platform.objects.stream(str(file.key), step=step)
 
 
 async def _readable(tx: Transaction, app: AppRow, key: str) -> AppDataRow:

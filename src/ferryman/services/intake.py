@@ -26,6 +26,7 @@ from ferryman.services.open_upload import (
     signed,
 )
 from ferryman.services.platform import Platform, check_text
+from ferryman.services.quota import with_parts
 from ferryman.services.upload_view import upload_view
 from ferryman.store import upload as upload_store
 from ferryman.store.app import AppRow
@@ -165,7 +166,7 @@ async def _open(
         except PlatformError as refused:
             answers[key] = refused
             return None
-        return UploadRow(
+        upload = UploadRow(
             upload_id=new_id(),
             transfer_id=stored.transfer_id,
             key=key,
@@ -174,6 +175,7 @@ async def _open(
             resume_key=file.resume_key,
             state="OPEN",
         )
+        return upload if file.part is None else with_parts(upload, [file.part])
 
     return [upload for upload in await in_parallel(one, files) if upload is not None]
 
@@ -187,6 +189,8 @@ async def _admit(platform: Platform, app: AppRow, transfer_id: str, files: Files
     async with platform.database.reading() as tx:
         stored = await transfer_service.load_own(tx, app, transfer_id)
         await platform.open_uploads.admit(tx, app, platform.settings, len(files))
+        asked = sum(file.part.number * file.part.size for file in files.values() if file.part)
+        await platform.held_bytes.admit(tx, app, asked)
         touches = any(file.part is not None for file in files.values())
         touches = touches and export_rules.needs_touch(stored.state, tx.now)
     if not touches and stored.state.status is not TransferStatus.READY:

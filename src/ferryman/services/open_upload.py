@@ -1,6 +1,6 @@
 """An app's own upload: load and check it, sign the URLs of its parts, and restart it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
@@ -14,6 +14,7 @@ from ferryman.objects.port import SignedPart
 from ferryman.services import transfer as transfer_service
 from ferryman.services.claim import check_claim
 from ferryman.services.platform import Platform, parse_id
+from ferryman.services.quota import with_parts
 from ferryman.store import app_data as app_data_store
 from ferryman.store import transfer as transfer_store
 from ferryman.store import upload as upload_store
@@ -100,6 +101,7 @@ async def sign_parts(
             check_open(upload, stored)
             await extend_deadline(tx, stored)
             now = tx.now
+    await _reserve(platform, app, upload, parts)
     reference = await platform.objects.widened(str(upload.key), upload.store_ref, parts)
     if reference != upload.store_ref:
         if not await _replace(platform, upload, reference):
@@ -108,6 +110,18 @@ async def sign_parts(
             return await sign_parts(platform, app, upload_id, parts)
         upload = replace(upload, store_ref=reference)
     return PartUrls(parts=await signed(platform, upload, parts, now))
+
+
+async def _reserve(
+    platform: Platform, app: AppRow, upload: UploadRow, parts: Sequence[PartRequest]
+) -> None:
+    """Count parts that may come among the bytes that the app holds."""
+    grown = with_parts(upload, parts)
+    if grown == upload:
+        return
+    async with platform.database.statement() as tx:
+        await platform.held_bytes.admit(tx, app, grown.reserved - upload.reserved)
+        await upload_store.reserve(tx, grown)
 
 
 async def restart(platform: Platform, upload: UploadRow) -> bool:

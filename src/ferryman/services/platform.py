@@ -17,7 +17,7 @@ from ferryman.functions.hosting import Hostings
 from ferryman.metrics import Metrics
 from ferryman.objects.port import ObjectStore
 from ferryman.services.group_commit import GroupCommit
-from ferryman.services.quota import OpenUploads
+from ferryman.services.quota import HeldBytes, OpenUploads
 from ferryman.services.single_flight import SingleFlight
 from ferryman.store.database import Database
 
@@ -39,6 +39,7 @@ class Platform:
     single_flight: SingleFlight = field(default_factory=SingleFlight)
     hostings: Hostings = field(default_factory=Hostings)
     open_uploads: OpenUploads = field(default_factory=OpenUploads)
+    held_bytes: HeldBytes = field(default_factory=HeldBytes)
     loads: asyncio.Semaphore = field(init=False)
     """Turns of mapping loads, which hold a third of the database connections at most."""
 

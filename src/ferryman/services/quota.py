@@ -1,6 +1,8 @@
 """Bound what one app may hold of shared resources."""
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from ferryman import refusals
@@ -8,9 +10,11 @@ from ferryman.config import Settings
 from ferryman.store import upload as upload_store
 from ferryman.store.app import AppRow
 from ferryman.store.database import Transaction
+from ferryman.store.upload import UploadRow
+from ferryman.wire.upload import PartRequest
 
 _SECONDS = 1.0
-"""How long a count serves: a quota need not be exact, and most files are begun in bursts."""
+"""How long a count is used: a quota need not be exact, and most files are begun in bursts."""
 
 _FEW = 1_000
 
@@ -32,3 +36,38 @@ class OpenUploads:
         if count >= limit:
             raise refusals.upload.TOO_MANY_OPEN(limit=limit)
         self._counts[app.app_id] = until, count + files
+
+
+class HeldBytes:
+    """Adds up what each app holds in the object store, as far as this process knows.
+
+    Open uploads count with all that they may hold, so URLs that were signed and not used yet count
+    as well. ``limit`` is the most bytes of an app; None if there is no limit.
+    """
+
+    def __init__(self, limit: int | None = None) -> None:
+        self._limit = limit
+        self._held: dict[UUID, tuple[float, int]] = {}
+
+    async def admit(self, tx: Transaction, app: AppRow, more: int) -> None:
+        """Add ``more`` bytes; raise :class:`LimitExceeded` (``app_bytes_exceeded``)."""
+        if self._limit is None or more <= 0:
+            return
+        now = asyncio.get_running_loop().time()
+        until, held = self._held.get(app.app_id, (0.0, 0))
+        if now >= until:
+            if len(self._held) > _FEW:
+                self._held.clear()
+            until, held = now + _SECONDS, await upload_store.bytes_of_app(tx, app.app_id)
+        if held + more > self._limit:
+            raise refusals.upload.APP_BYTES(limit=self._limit, held=held, more=more)
+        self._held[app.app_id] = until, held + more
+
+
+def with_parts(upload: UploadRow, parts: Sequence[PartRequest]) -> UploadRow:
+    """Return an upload that may also hold these parts."""
+    return replace(
+        upload,
+        parts=max(upload.parts, *(part.number for part in parts)),
+        largest_part=max(upload.largest_part, *(part.size for part in parts)),
+    )

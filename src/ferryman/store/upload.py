@@ -16,7 +16,8 @@ from ferryman.vocab import GivenUp
 class UploadRow:
     """An upload; ``state`` is OPEN, COMPLETED or ABORTED, ``store_ref`` the store's own id.
 
-    ``claim`` is the claim whose listener writes it; ``reason`` says why it was given up.
+    ``claim`` is the claim whose listener writes it; ``reason`` says why it was given up. Parts up
+    to number ``parts`` were allowed, each of at most ``largest_part`` bytes.
     """
 
     upload_id: UUID
@@ -28,6 +29,13 @@ class UploadRow:
     state: str
     claim: int = 0
     reason: GivenUp | None = None
+    parts: int = 0
+    largest_part: int = 0
+
+    @property
+    def reserved(self) -> int:
+        """Return the most bytes that its parts may have: of each number one body is kept."""
+        return self.parts * self.largest_part
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +73,8 @@ async def insert(
             msgspec.json.encode({"key": upload.key, "label": upload.label}).decode()
             for upload in uploads
         ],
+        parts=[upload.parts for upload in uploads],
+        largest_parts=[upload.largest_part for upload in uploads],
         claim=claim,
         now=tx.now,
     )
@@ -134,6 +144,22 @@ async def count_open(tx: Transaction, app_id: UUID, size: int) -> int:
     """Return the number of an app's open uploads, or ``size`` if there are more."""
     count: int = await SQL.count_open_uploads(tx.connection, app_id=app_id, size=size)
     return count
+
+
+async def bytes_of_app(tx: Transaction, app_id: UUID) -> int:
+    """Return the bytes of an app's files that are kept, and of its open uploads at most."""
+    held: int = await SQL.bytes_of_app(tx.connection, app_id=app_id)
+    return held
+
+
+async def reserve(tx: Transaction, upload: UploadRow) -> None:
+    """Keep what an upload may hold by now."""
+    await SQL.reserve_upload(
+        tx.connection,
+        upload_id=upload.upload_id,
+        parts=upload.parts,
+        largest_part=upload.largest_part,
+    )
 
 
 async def count_unfinished(tx: Transaction, transfer_id: UUID) -> int:

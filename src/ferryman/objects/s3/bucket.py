@@ -17,7 +17,6 @@ from ferryman.objects.s3.presign import AccessKeys, presign
 from ferryman.objects.signed_url import is_key
 from ferryman.wire.upload import StoredPart
 
-_READ = 1 << 20
 _STREAM_TRIES = 3
 
 
@@ -111,6 +110,13 @@ class S3Bucket:
                 return None
         return answer
 
+    async def size(self, key: str) -> int:
+        """Return the size of the object in bytes; raise ``NotFound``."""
+        head = await self.head(key)
+        if head is None:
+            raise refusals.upload.OBJECT_NOT_FOUND(id=key)
+        return int(head["ContentLength"])
+
     async def listed(self, start: str) -> dict[str, tuple[int, str]]:
         """Return size and etag of the objects whose keys begin with ``start``, up to 1,000."""
         with store_errors():
@@ -121,7 +127,7 @@ class S3Bucket:
             self._key(entry): (entry["Size"], etag_of(entry)) for entry in page.get("Contents", ())
         }
 
-    async def read(self, key: str, start: int, end: int | None) -> AsyncIterator[bytes]:
+    async def read(self, key: str, start: int, end: int | None, step: int) -> AsyncIterator[bytes]:
         """Yield the bytes from ``start`` up to ``end``, excluded; raise ``NotFound``."""
         last = "" if end is None else end - 1
         # An empty file has no valid range.
@@ -135,18 +141,18 @@ class S3Bucket:
                 raise refusals.upload.OBJECT_NOT_FOUND(id=key) from None
             body = answer["Body"]
             async with body:  # aiobotocore 3.1 enters what it wraps, which reads no pieces
-                while chunk := await body.read(_READ):
+                while chunk := await body.read(step):
                     yield chunk
 
     async def stream(
-        self, key: str, start: int = 0, end: int | None = None
+        self, key: str, start: int, end: int | None, step: int
     ) -> AsyncIterator[bytes]:
         """Yield the bytes from ``start`` up to ``end``, excluded, reconnecting if necessary."""
         tries = 0
         while end is None or start < end:
             begun = start
             try:
-                async for chunk in self.read(key, start, end):
+                async for chunk in self.read(key, start, end, step):
                     start += len(chunk)
                     yield chunk
             except OutsideError:

@@ -15,6 +15,8 @@ from functools import lru_cache
 from hashlib import sha256
 from urllib.parse import quote, urlsplit
 
+from ferryman.objects.signed_url import disposition
+
 _ALGORITHM = "AWS4-HMAC-SHA256"
 
 CONTENT_SHA256 = "x-amz-content-sha256"
@@ -106,3 +108,12 @@ def _signing_key(secret: str, day: str, region: str) -> bytes:
     for step in (day, region, "s3", "aws4_request"):
         key = hmac.digest(key, step.encode(), "sha256")
     return key
+
+
+def read_fields(download_name: str) -> dict[str, str]:
+    """Return the query to sign for a download that browsers neither show nor cache."""
+    return {
+        "response-cache-control": "private, no-store",
+        "response-content-disposition": disposition(download_name),
+        "response-content-type": "application/octet-stream",
+    }

@@ -12,13 +12,13 @@ from ferryman.errors import OutsideError, PlatformError
 from ferryman.ids import ephemeral_id
 from ferryman.in_parallel import in_parallel
 from ferryman.objects.parts import check_parts, check_request
-from ferryman.objects.port import Assembly, HoldsMoreError, OpenUpload, Part, SignedPart
+from ferryman.objects.port import READ_STEP, Assembly, HoldsMoreError, OpenUpload, Part, SignedPart
 from ferryman.objects.s3.bucket import S3Bucket
 from ferryman.objects.s3.capabilities import MAX_PARTS, probe_capabilities
 from ferryman.objects.s3.errors import store_errors
 from ferryman.objects.s3.etags import check_same
 from ferryman.objects.s3.permissions import check_answer, check_rights
-from ferryman.objects.s3.presign import part_fields
+from ferryman.objects.s3.presign import part_fields, read_fields
 from ferryman.objects.s3.probe import CHECK_NAME, probe_of
 from ferryman.objects.s3.small_file import (
     SmallFile,
@@ -27,7 +27,6 @@ from ferryman.objects.s3.small_file import (
     read_small_file,
 )
 from ferryman.objects.s3.still_verifies import DigestTrust
-from ferryman.objects.signed_url import disposition
 from ferryman.wire.upload import PartRequest
 
 _ANSWER_SECONDS, _CHECK_SECONDS = 15.0, 120.0
@@ -94,14 +93,16 @@ class S3Store:
         )
 
     async def read_url(
-        self, key: str, *, expires_at: datetime, now: datetime, download_name: str | None = None
+        self,
+        key: str,
+        *,
+        expires_at: datetime,
+        now: datetime,
+        download_name: str | None = None,
+        app: str = "",  # noqa: ARG002 - the store itself bounds its readers
     ) -> str:
         """Sign the URL to read a file, as a download that browsers neither show nor cache."""
-        query = {
-            "response-cache-control": "private, no-store",
-            "response-content-disposition": disposition(download_name or ""),
-            "response-content-type": "application/octet-stream",
-        }
+        query = read_fields(download_name or "")
         return await self._bucket.sign("GET", self._bucket.url(key), query, {}, expires_at - now)
 
     async def list_parts(self, key: str, upload_ref: str) -> list[Part]:
@@ -173,14 +174,13 @@ class S3Store:
 
     async def size(self, key: str) -> int:
         """Return the size of the completed file in bytes; raise ``NotFound``."""
-        head = await self._bucket.head(key)
-        if head is None:
-            raise refusals.upload.OBJECT_NOT_FOUND(id=key)
-        return int(head["ContentLength"])
+        return await self._bucket.size(key)
 
-    def stream(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+    def stream(
+        self, key: str, start: int = 0, end: int | None = None, *, step: int = READ_STEP
+    ) -> AsyncIterator[bytes]:
         """Yield the bytes from ``start`` up to ``end``, excluded, reconnecting if necessary."""
-        return self._bucket.stream(key, start, end)
+        return self._bucket.stream(key, start, end, step)
 
     async def delete(self, key: str) -> None:
         """Remove the completed file; harmless when there is none."""
@@ -201,8 +201,7 @@ class S3Store:
     async def check(self) -> None:
         """Check bucket, permissions, keys, clock and encryption, then probe the capabilities.
 
-        Raises ``OutsideError`` (``bucket_missing`` and those of every call), and ``ConfigError``
-        (``store_unsuitable``) for a store that must not be used as it is.
+        Raises ``OutsideError`` as every call, ``bucket_missing``, and ``store_unsuitable``.
         """
         bucket = self._bucket
         client, own, encryption = bucket.client, bucket.address, bucket.encryption()

@@ -10,12 +10,15 @@ WITH taking AS (
 file AS (
     SELECT * FROM unnest(CAST(:upload_ids AS uuid[]), CAST(:keys AS uuid[]),
                          CAST(:store_refs AS text[]), CAST(:labels AS text[]),
-                         CAST(:resume_keys AS text[]), CAST(:entries AS jsonb[]))
-        WITH ORDINALITY AS file (upload_id, key, store_ref, label, resume_key, entry, place)),
+                         CAST(:resume_keys AS text[]), CAST(:entries AS jsonb[]),
+                         CAST(:parts AS integer[]), CAST(:largest_parts AS bigint[]))
+        WITH ORDINALITY AS file (upload_id, key, store_ref, label, resume_key, entry, parts,
+                                 largest_part, place)),
 begun AS (
     INSERT INTO upload (upload_id, transfer_id, key, store_ref, label, resume_key, state,
-                        created_at, claim)
-    SELECT upload_id, transfer_id, key, store_ref, label, resume_key, 'OPEN', :now, claim
+                        created_at, claim, parts, largest_part)
+    SELECT upload_id, transfer_id, key, store_ref, label, resume_key, 'OPEN', :now, claim,
+           parts, largest_part
     FROM file CROSS JOIN taking
     ORDER BY resume_key, place
     ON CONFLICT (transfer_id, resume_key) WHERE resume_key IS NOT NULL AND state <> 'ABORTED'
@@ -33,6 +36,23 @@ SELECT count(*) FROM (
     SELECT FROM transfer JOIN upload USING (transfer_id)
     WHERE app_id = :app_id AND upload.state = 'OPEN'
     LIMIT :size) counted;
+
+-- name: bytes_of_app$
+-- Files that are kept, and the most that open uploads may hold.
+SELECT CAST((
+    SELECT coalesce(sum(bytes), 0) FROM transfer
+    WHERE app_id = :app_id AND bytes > 0 AND EXISTS (
+        SELECT FROM app_data
+        WHERE app_data.transfer_id = transfer.transfer_id AND deleted_at IS NULL)
+    ) + (
+    SELECT coalesce(sum(upload.parts * upload.largest_part), 0)
+    FROM transfer JOIN upload USING (transfer_id)
+    WHERE app_id = :app_id AND upload.state = 'OPEN') AS bigint);
+
+-- name: reserve_upload!
+UPDATE upload SET parts = greatest(parts, :parts),
+    largest_part = greatest(largest_part, :largest_part)
+WHERE upload_id = :upload_id;
 
 -- name: upload_by_id^
 SELECT upload.* FROM upload JOIN transfer USING (transfer_id)
