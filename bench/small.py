@@ -95,7 +95,7 @@ def plain(platform: Platform, what: str, count: int) -> float:
 
 
 def loop(platform: Platform, verb: str, count: int, build: Build = CURRENT) -> float:
-    """Return what ``_loop`` prints for a build's SDK: its source is this one, and works with both."""
+    """Return what ``_loop`` of this build prints for the SDK of any build."""
     token, transfer_id = begin_transfer(platform)
     script = str(Path(__file__).with_name("_loop.py"))
     arguments = (verb, platform.url, transfer_id, str(count), str(SMALL))
