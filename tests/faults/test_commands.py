@@ -78,7 +78,7 @@ def test_a_script_that_may_go_shorter_is_told_as_one(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(search, "MAX_SHRINK_RUNS", 0)
     seen = Observation(status=TransferStatus.FAILED, sent=())
     script = parse("uploaded:1=twice, find:1=503")
-    whole = search.Failure(script, seen, (Violation("state", "it differs", "fix it"),))
+    whole = search.FailingPlan(script, seen, (Violation("state", "it differs", "fix it"),))
     bench: Any = None  # no run is left
     found = asyncio.run(search.shrunk(bench, whole, 1, lambda *_: None))
     assert (found.plan, found.shortest, whole.shortest) == (script, False, True)
@@ -91,9 +91,11 @@ def test_a_script_that_may_go_shorter_is_told_as_one(monkeypatch: pytest.MonkeyP
 def test_a_harmless_find_is_told_as_one() -> None:
     """After what does harm; each with the code that --ignore takes."""
     seen = Observation(status=TransferStatus.SUCCESS, sent=())
-    harm = search.Failure(parse("find:1=503"), seen, (Violation("state", "it differs", "fix it"),))
+    harm = search.FailingPlan(
+        parse("find:1=503"), seen, (Violation("state", "it differs", "fix it"),)
+    )
     complaint = Violation("threw_settled", "it threw", "return")
-    harmless = search.Failure(parse("uploaded:1=after-all"), seen, (complaint,))
+    harmless = search.FailingPlan(parse("uploaded:1=after-all"), seen, (complaint,))
     told = fault_report.text(seen, (harm, harmless), 9, Path("saved.json"))
     wanted = (
         "fails under these faults (9 runs):",

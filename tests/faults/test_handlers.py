@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from ferryman.devtools.faults.environment import Environment, open_environment
-from ferryman.devtools.faults.search import Failure, search, shrink, try_plan
+from ferryman.devtools.faults.search import FailingPlan, search, shrink, try_plan
 from ferryman.devtools.faults.state import Trial
 from ferryman.devtools.faults.trial import TrialRunner
 from ferryman.domain.fault_candidates import covers
@@ -80,12 +80,12 @@ class Lab:
         )
         return TrialRunner(self._environment, trial)
 
-    def remote(self, store: Path) -> tuple[Failure | None, float]:
+    def remote(self, store: Path) -> tuple[FailingPlan | None, float]:
         """An app that runs by itself, under one fault plan; seconds of platform time for it all."""
         runner = self.runner("remote")
         store.mkdir()
 
-        async def run() -> tuple[Failure | None, float]:
+        async def run() -> tuple[FailingPlan | None, float]:
             async with later.Remote(store).answering() as url:
                 registration = msgspec.structs.replace(
                     runner.trial.registration,
@@ -109,15 +109,15 @@ class Lab:
     def calm(self, runner: TrialRunner) -> Observation:
         return self._runner.run(runner.begin())
 
-    def shortest(self, runner: TrialRunner, script: str) -> Failure | None:
-        async def run() -> Failure | None:
+    def shortest(self, runner: TrialRunner, script: str) -> FailingPlan | None:
+        async def run() -> FailingPlan | None:
             await runner.begin()
             return await shrink(runner, parse(script), 1, lambda *_: None)
 
         return self._runner.run(run())
 
-    def hunt(self, runner: TrialRunner, *, budget: int, finds: int = 1) -> list[Failure]:
-        async def run() -> list[Failure]:
+    def hunt(self, runner: TrialRunner, *, budget: int, finds: int = 1) -> list[FailingPlan]:
+        async def run() -> list[FailingPlan]:
             runner.calm = await runner.run((), 1)
             return [
                 *await search(runner, budget=budget, seed=1, finds=finds, progress=lambda *_: None)
@@ -125,8 +125,8 @@ class Lab:
 
         return self._runner.run(run())
 
-    def attempt(self, runner: TrialRunner, script: str) -> Failure | None:
-        async def run() -> Failure | None:
+    def attempt(self, runner: TrialRunner, script: str) -> FailingPlan | None:
+        async def run() -> FailingPlan | None:
             if runner.calm is None:
                 await runner.begin()
             return await try_plan(runner, parse(script), 1)

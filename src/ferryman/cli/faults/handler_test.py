@@ -26,7 +26,7 @@ from ferryman.errors import PlatformError
 from ferryman.functions.overrides import HandlerTest
 
 if TYPE_CHECKING:
-    from ferryman.devtools.faults.search import Failure
+    from ferryman.devtools.faults.search import FailingPlan
     from ferryman.devtools.faults.state import Trial
     from ferryman.devtools.faults.trial import TrialRunner
 
@@ -201,7 +201,7 @@ async def _test(trial: "Trial", work: Path, task: Task) -> bool:
     return not failures
 
 
-async def _failures(runner: "TrialRunner", task: Task, progress: Any) -> "tuple[Failure, ...]":
+async def _failures(runner: "TrialRunner", task: Task, progress: Any) -> "tuple[FailingPlan, ...]":
     from ferryman.devtools.faults.search import search, shrink, try_plan
 
     if task.given is None:

@@ -11,7 +11,7 @@ from ferryman.cli.faults import report
 from ferryman.client.text import table
 
 if TYPE_CHECKING:
-    from ferryman.devtools.faults.search import Failure
+    from ferryman.devtools.faults.search import FailingPlan
     from ferryman.domain.fault_plan import FaultPlan
 
 
@@ -51,7 +51,7 @@ def _read(file: Path) -> SavedPlan:
         raise refusals.fault.PLAN_UNREADABLE(file=file, found=str(error)) from None
 
 
-def save(file: Path, failure: "Failure", seed: int) -> None:
+def save(file: Path, failure: "FailingPlan", seed: int) -> None:
     """Write a failing plan for ``--replay``; only report a file that cannot be written."""
     saved = {**report.failure_document(failure), "seed": seed}
     try:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ferryman.client.text import clean
 
 if TYPE_CHECKING:
-    from ferryman.devtools.faults.search import Failure
+    from ferryman.devtools.faults.search import FailingPlan
     from ferryman.domain.fault_oracle import Observation
     from ferryman.domain.fault_plan import FaultPlan
 
@@ -29,7 +29,7 @@ def calm_line(calm: "Observation") -> str:
     return clean(line)
 
 
-def text(calm: "Observation", finds: "Sequence[Failure]", runs: int, save: Path | None) -> str:
+def text(calm: "Observation", finds: "Sequence[FailingPlan]", runs: int, save: Path | None) -> str:
     """Return the whole report as text."""
     unseen = _NO_STATE if calm.state is None else ""
     if not finds:
@@ -48,7 +48,7 @@ def text(calm: "Observation", finds: "Sequence[Failure]", runs: int, save: Path 
     return clean("\n".join(parts))
 
 
-def _explained(calm: "Observation", failure: "Failure") -> list[str]:
+def _explained(calm: "Observation", failure: "FailingPlan") -> list[str]:
     from ferryman.domain.fault_plan import words
 
     parts = [f"  {n}. {words(step)}  [{step}]" for n, step in enumerate(failure.plan, 1)]
@@ -63,7 +63,7 @@ def _explained(calm: "Observation", failure: "Failure") -> list[str]:
     return parts
 
 
-def failure_document(failure: "Failure") -> dict[str, Any]:
+def failure_document(failure: "FailingPlan") -> dict[str, Any]:
     """Return a fault plan that failed, for programs and files."""
     from ferryman.domain.fault_plan import words
 
@@ -80,7 +80,7 @@ def failure_document(failure: "Failure") -> dict[str, Any]:
     }
 
 
-def document(calm: "Observation", finds: "Sequence[Failure]", runs: int) -> dict[str, Any]:
+def document(calm: "Observation", finds: "Sequence[FailingPlan]", runs: int) -> dict[str, Any]:
     """Return the whole report as one JSON document."""
     return {
         "passed": not finds,
@@ -100,7 +100,7 @@ def document(calm: "Observation", finds: "Sequence[Failure]", runs: int) -> dict
     }
 
 
-def _difference(calm: "Observation", failure: "Failure") -> list[str]:
+def _difference(calm: "Observation", failure: "FailingPlan") -> list[str]:
     from ferryman.domain.fault_oracle import difference
 
     if calm.state is None or failure.seen.state is None:
@@ -108,5 +108,5 @@ def _difference(calm: "Observation", failure: "Failure") -> list[str]:
     return difference(calm.state, failure.seen.state).splitlines()
 
 
-def _lines(failure: "Failure") -> list[str]:
+def _lines(failure: "FailingPlan") -> list[str]:
     return [line for text in failure.seen.timeline for line in text.splitlines()]

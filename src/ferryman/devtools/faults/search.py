@@ -17,7 +17,7 @@ _MOST_SKIPPED = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class FailingPlan:
     """A plan under which the app fails, the app's behaviour, and the complaints about it.
 
     ``shortest`` is False if the runs for shortening the plan were used up.
@@ -45,7 +45,7 @@ Progress = Callable[[FaultPlan, int], None]
 
 async def search(
     runner: TrialRunner, *, budget: int, seed: int, progress: Progress, finds: int = 1
-) -> tuple[Failure, ...]:
+) -> tuple[FailingPlan, ...]:
     """Try at most ``budget`` plans until ``finds`` of them fail, and shorten each failing one.
 
     A plan that contains a failing plan is skipped, since it would fail too. Harmless failures
@@ -53,7 +53,7 @@ async def search(
     """
     calm = runner.calm or await runner.begin()
     random = Random(seed)  # noqa: S311 - chooses which plans are tried
-    failures: list[Failure] = []
+    failures: list[FailingPlan] = []
     tried = skipped = 0
     for plan in plans(calm.counts, random):
         harmful = [failure for failure in failures if not failure.harmless]
@@ -73,26 +73,26 @@ async def search(
     return tuple(sorted(failures, key=lambda failure: failure.harmless))
 
 
-def _known(failures: Sequence[Failure], plan: FaultPlan) -> bool:
+def _known(failures: Sequence[FailingPlan], plan: FaultPlan) -> bool:
     return any(covers(failure.plan, plan) for failure in failures)
 
 
-def _repeats(failures: Sequence[Failure], new: Failure) -> bool:
+def _repeats(failures: Sequence[FailingPlan], new: FailingPlan) -> bool:
     """Return whether it is harmless and one of its kinds is already known."""
     return new.harmless and any(
         new.kinds <= failure.kinds for failure in failures if failure.harmless
     )
 
 
-async def try_plan(runner: TrialRunner, plan: FaultPlan, seed: int) -> Failure | None:
+async def try_plan(runner: TrialRunner, plan: FaultPlan, seed: int) -> FailingPlan | None:
     """Run one fault plan; return None if the app passes."""
     seen, complaints = await runner.judge(plan, seed)
-    return Failure(plan, seen, complaints) if complaints else None
+    return FailingPlan(plan, seen, complaints) if complaints else None
 
 
 async def shrink(
     runner: TrialRunner, plan: FaultPlan, seed: int, progress: Progress
-) -> Failure | None:
+) -> FailingPlan | None:
     """Run a chosen fault plan; if it fails, return the shortest part of it that fails.
 
     Shares are replaced by the calls that they struck, if that plan fails as well.
@@ -106,7 +106,9 @@ async def shrink(
     return await shrunk(runner, failure, seed, progress)
 
 
-async def shrunk(runner: TrialRunner, failure: Failure, seed: int, progress: Progress) -> Failure:
+async def shrunk(
+    runner: TrialRunner, failure: FailingPlan, seed: int, progress: Progress
+) -> FailingPlan:
     """Drop and simplify steps while the plan still fails and does as much harm."""
     tried = 0
     while True:
