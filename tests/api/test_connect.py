@@ -1,6 +1,5 @@
 """The Connect surface, call by call, as the documents describe it."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -20,11 +19,8 @@ Connected = tuple[FunctionMigration, ConnectClient]
 @pytest.fixture(params=BASES, ids=["bare", "wiki"])
 def connected(
     platform_process: PlatformProcess, app_folder: Path, request: pytest.FixtureRequest
-) -> Iterator[Connected]:
-    migration, app = connect_migration(platform_process, app_folder, request.param)
-    yield migration, app
-    # Otherwise its events would be tried for days of other tests' time.
-    app.call("DELETE", "/webhook")
+) -> Connected:
+    return connect_migration(platform_process, app_folder, request.param)
 
 
 def progress(app: ConnectClient, migration: FunctionMigration, **report: Any) -> Any:

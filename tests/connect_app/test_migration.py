@@ -1,5 +1,6 @@
 """A whole migration into an app that was written without a look at the platform."""
 
+from collections.abc import Iterator
 from hashlib import sha256
 
 import pytest
@@ -13,8 +14,12 @@ DIGEST = sha256(NOTES).hexdigest()
 
 
 @pytest.fixture
-def migration(app: App, tmp_path_factory: pytest.TempPathFactory) -> FunctionMigration:
-    """A started migration of the installed app; its mappings are there."""
+def migration(app: App, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FunctionMigration]:
+    """A started migration of the installed app; its mappings are there.
+
+    The app ends it, and takes its last event, before its process ends: what it does not take is
+    tried for 14 days, and each try would be a step for a test that moves the clock.
+    """
     folder = tmp_path_factory.mktemp("nothing")
     migration = FunctionMigration.begin(
         app.platform, folder, **app.registration(manifest=None, source=None), claim=False
@@ -26,7 +31,9 @@ def migration(app: App, tmp_path_factory: pytest.TempPathFactory) -> FunctionMig
     path = f"/admin/v1/migrations/{migration.migration_id}/mappings"
     assert migration.admin.call("PUT", path, raw=rows).status == 200
     assert migration.claim() is not None
-    return migration
+    yield migration
+    app.call("POST", f"/progress/{migration.transfer_id}", {"status": "SUCCESS"})
+    migration.advance()
 
 
 def arrived(app: App, kind: str) -> list[dict[str, object]]:

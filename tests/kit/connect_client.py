@@ -68,4 +68,12 @@ def connect_migration(
     migration = FunctionMigration.begin(platform, folder, **options)
     issuer = migration.registration["cloudAppKey"]
     caller = platform.caller(None)
-    return migration, ConnectClient(caller, migration.tokens["sharedSecret"], issuer, base)
+    app = ConnectClient(caller, migration.tokens["sharedSecret"], issuer, base)
+
+    def settle() -> None:
+        # Or its events would be tried, and its timer run, in days of other tests' time.
+        app.call("DELETE", "/webhook")
+        app.call("POST", f"/progress/{migration.transfer_id}", {"status": "SUCCESS"})
+
+    platform.cleanups.append(settle)
+    return migration, app

@@ -102,3 +102,5 @@ class FunctionMigration(AppMigration):
                 path = f"/app/migration/forge/v1/message/{self.transfer_id}/status"
                 self.cloud.ok("POST", path, {"status": "SUCCESS", "messageIds": ids})
             self.export("/complete-export?unfinished=abandon")
+            if self.registration["kind"] == "connect":
+                self.cancel()  # or what its app does not take is tried for 14 days
