@@ -37,7 +37,7 @@ os.environ.setdefault("FERRYMAN_FUNCTIONS", "trusted")
 # What starts processes for its tests; ``make test-fast`` runs all the others.
 PROCESS_DIRECTORIES = {
     *("cli", "connect_app", "contract", "docs", "e2e", "examples", "explain", "faults"),
-    *("functions", "java", "objects", "plugin", "recording", "sandbox"),
+    *("functions", "java", "networks", "objects", "plugin", "recording", "sandbox"),
 }
 PROCESS_FIXTURES = {"ceph", "near", "platform", "running_platform", "server", "strict"}
 

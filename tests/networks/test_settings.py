@@ -144,6 +144,8 @@ def test_functions_get_the_same_authorities() -> None:
         "SSL_CERT_FILE": "/a",
         "NODE_EXTRA_CA_CERTS": "/a",
     }
+    both = {"NODE_EXTRA_CA_CERTS": "/n", "SSL_CERT_FILE": "/a"}
+    assert function_variables(both) == {"SSL_CERT_FILE": "/a", "NODE_EXTRA_CA_CERTS": "/a"}
     assert function_variables({"NODE_EXTRA_CA_CERTS": "/n", "REQUESTS_CA_BUNDLE": "/r"}) == {
         "NODE_EXTRA_CA_CERTS": "/n",
         "REQUESTS_CA_BUNDLE": "/r",

@@ -56,8 +56,9 @@ def function_variables(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the variables that make functions trust the same authorities.
 
     OpenSSL, and so Python, reads SSL_CERT_FILE; Node.js adds NODE_EXTRA_CA_CERTS to its own list.
+    That is one file, so of several the one of SSL_CERT_FILE, which all other programs read.
     """
     files = ca_files(environ)
-    first = next(iter(files.values()), None)
-    extra = environ.get("NODE_EXTRA_CA_CERTS") or first
+    names = ("SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE")
+    extra = next((environ[name] for name in names if environ.get(name)), None)
     return {**files, **({"NODE_EXTRA_CA_CERTS": extra} if extra else {})}
