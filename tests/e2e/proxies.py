@@ -96,6 +96,11 @@ http {{
     }
 
 
+def _caddy(_folder: Path, port: int, upstream: int) -> dict[str, str]:
+    site = f"http://127.0.0.1:{port} {{\n\treverse_proxy 127.0.0.1:{upstream}\n}}\n"
+    return {"Caddyfile": "{\n\tadmin off\n}\n" + site}
+
+
 KINDS = {
     "haproxy": Kind(
         "haproxy",
@@ -126,17 +131,25 @@ KINDS = {
         lambda folder, _port, _upstream: ["-p", f"{folder}", "-c", f"{folder}/nginx.conf"],
         hides=False,
     ),
+    "caddy": Kind(
+        "caddy",
+        "caddy",
+        _caddy,
+        # It keeps its state in the home of its user.
+        lambda folder, _port, _upstream: ["run", "--config", f"{folder}/Caddyfile"],
+        hides=False,
+    ),
 }
 
 
 @contextmanager
-def proxy(name: str, upstream: int) -> Iterator[str]:
+def proxy(name: str, upstream: int, port: int = 0) -> Iterator[str]:
     """Run one before that port of this machine; its address. Skips where it is not installed."""
     kind = KINDS[name]
     absent = [each for each in (kind.program, *kind.also) if shutil.which(each, path=_PATH) is None]
     if absent:
         pytest.skip(f"no {', '.join(absent)} here: apt-get install {kind.package}")
-    port = free_port()
+    port = port or free_port()
     # Sockets lie in it, whose paths must be short.
     with tempfile.TemporaryDirectory(prefix=f"ferryman-{name}-", dir="/tmp") as given:
         folder = Path(given)

@@ -47,7 +47,9 @@ async def get_timeline(
     last = request.headers.get("last-event-id", "0")
     after = int(last) if last.isdecimal() and len(last) < 19 else 0
     entries = timeline.follow(platform, transfer_id, after, closing, kind=kind)
-    return ServerSentEvent(_events(entries, lambda: doorkeeper.still_admits(request)))
+    events = _events(entries, lambda: doorkeeper.still_admits(request))
+    # nginx collects an answer before it forwards it, unless it is asked not to.
+    return ServerSentEvent(events, headers={"X-Accel-Buffering": "no"})
 
 
 async def _events(
