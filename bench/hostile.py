@@ -247,7 +247,7 @@ class Load:
         ) as answer:
             if answer.status != 200:
                 self._result.refused.append(f"{path}: {answer.status} {await answer.text()}")
-                raise SystemExit(self._result.refused[-1])
+                raise RuntimeError(self._result.refused[-1])
             return json.loads(await answer.read() or b"null")
 
 

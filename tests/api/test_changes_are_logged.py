@@ -1,5 +1,6 @@
 """Each changing operation of the admin surface leaves exactly one row in the audit log."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ class Changes:
         token = operator.ok("POST", f"{BASE}/tokens", {"name": "ann", "role": "admin"})["token"]
         self.admin: Caller = platform.caller(token)
         self.seen: set[str] = set()
+        self.calls: list[str] = []
         self.secrets: list[str] = [token, platform.operator_token]
 
     @property
@@ -45,6 +47,7 @@ class Changes:
         assert (row["operation"], row["actor"], row["role"]) == (operation, "ann", "admin")
         assert (row["address"], row["request"]) == ("127.0.0.1", f"r-{operation}")
         self.seen.add(operation)
+        self.calls.append(f"{method} {BASE}{path}")
         return reply.json
 
     def refused(self, path: str, body: object = None) -> None:
@@ -99,12 +102,32 @@ def test_every_change_leaves_one_row(changes: Changes, tmp_path: Path) -> None:
     _apps(changes)
     expected = {name for name, rule in RULES.items() if rule.changes}
     assert changes.seen == expected
+    assert [each for each in changing(changes.admin) if not made(each, changes.calls)] == []
     text = changes.admin.call("GET", f"{BASE}/audit/export").body.decode()
     changes.secrets += [tokens["serverToken"], tokens["cloudToken"]]
     assert not [secret for secret in changes.secrets if secret in text]
     proof = changes.admin.ok("GET", f"{BASE}/audit/verify")
     assert proof["ok"], proof
     assert proof["rows"] == len(text.splitlines())
+
+
+def changing(caller: Caller) -> list[str]:
+    """The operations of the admin surface that are no reading, by method and path."""
+    paths = caller.ok("GET", "/openapi.json")["paths"]
+    found = [
+        f"{method.upper()} {path}"
+        for path, item in paths.items()
+        for method in item
+        if path.startswith(BASE) and method != "get"
+    ]
+    assert len(found) > 20
+    return found
+
+
+def made(operation: str, calls: list[str]) -> bool:
+    """Whether one of the calls that left a row was of this operation."""
+    pattern = re.compile(re.sub(r"\{[^}]*\}", "[^/]+", operation))
+    return any(pattern.fullmatch(call) for call in calls)
 
 
 def _replay(changes: Changes) -> None:
