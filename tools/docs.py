@@ -28,6 +28,7 @@ from ferryman.services.key_ring import KeyRing
 from ferryman.services.platform import Platform
 from ferryman.tokens import SigningKey
 from tests.contract.statements import Statement, statements
+from tools.fixed_calls import BASES, fixed_calls
 
 DOCS = Path(__file__).parents[1] / "docs"
 _SOURCES = DOCS / "reference" / "sources.md"
@@ -98,24 +99,41 @@ def _rows(rows: Iterable[Refusal[PlatformError]]) -> list[list[str]]:
 
 def _calls(prefix: str) -> Callable[[], str]:
     def part() -> str:
-        nothing: Any = None
-        platform = Platform(database=nothing, objects=nothing, settings=Settings())
-        credentials = Credentials("", KeyRing(SigningKey("", b"")))
-        api = create_app(platform, credentials, asyncio.Event(), nothing)
-        rows = []
-        for route in api.routes:
-            found = {
-                method: _first_line(handler.fn.__doc__)
-                for handler in getattr(route, "route_handlers", [])
-                for method in handler.http_methods - {"OPTIONS"}
-                if route.path_format.startswith(prefix)
-            }
-            # Their order is that of a set.
-            for method, line in sorted(found.items()):
-                rows.append([f"`{method} {_path(route.path_format)}`", line])
+        rows = [[f"`{call}`", line] for call, line in calls(prefix).items()]
         return _table(["call", "what it does"], rows)
 
     return part
+
+
+def calls(prefix: str) -> dict[str, str]:
+    """The calls below a path, as ``METHOD /path``, with what each does."""
+    nothing: Any = None
+    platform = Platform(database=nothing, objects=nothing, settings=Settings())
+    credentials = Credentials("", KeyRing(SigningKey("", b"")))
+    api = create_app(platform, credentials, asyncio.Event(), nothing)
+    every = {}
+    for route in api.routes:
+        found = {
+            method: _first_line(handler.fn.__doc__)
+            for handler in getattr(route, "route_handlers", [])
+            for method in handler.http_methods - {"OPTIONS"}
+            if route.path_format.startswith(prefix)
+        }
+        # Their order is that of a set.
+        for method, line in sorted(found.items()):
+            every[f"{method} {_path(route.path_format)}"] = line
+    return every
+
+
+def added_calls() -> str:
+    """Every call that is not fixed, by surface."""
+    fixed = fixed_calls()
+    names = ("Forge REST", "Connect REST", "Server", "Admin")
+    parts = []
+    for name, base in zip(names, BASES, strict=True):
+        rows = [[f"`{call}`", line] for call, line in calls(base).items() if call not in fixed]
+        parts.append(f"## {name}\n\n" + _table(["call", "what it does"], rows))
+    return "\n\n".join(parts)
 
 
 def contract() -> str:
@@ -198,6 +216,7 @@ def _table(head: list[str], rows: list[list[str]]) -> str:
 
 PARTS: dict[str, Callable[[], str]] = {
     "metrics": metrics,
+    "added-calls": added_calls,
     "settings": settings,
     "store-trials": store_trials,
     "errors": errors,
