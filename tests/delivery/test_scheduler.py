@@ -145,6 +145,15 @@ def test_as_many_hosts_start_at_once_as_may() -> None:
     assert list(turns.take(to_a_function)) == [lane(2)]
 
 
+def test_calls_wait_for_a_place_only_where_a_host_is_idle() -> None:
+    ahead = Quotas(at_once=1000, places=2, share=2, starts=9, hosts=64, ahead=3)
+    for idle, most in ((dict.fromkeys(APPS, 1), 5), (dict.fromkeys(APPS[:1], 1), 2), ({}, 2)):
+        turns = answered(ahead, *map(lane, range(6)), calls=True)
+        for number in range(6):
+            turns.add(lane(number))
+        assert sum(turns.take(to_a_function, idle).values()) == most, idle
+
+
 def test_an_app_has_its_first_host_before_another_has_its_second() -> None:
     turns = answered(Quotas(at_once=9, places=4, share=4, starts=1, hosts=9), calls=True)
     for number in range(4):
@@ -265,7 +274,8 @@ class TurnsMachine(RuleBasedStateMachine):
     )
     def begin(self, at_once: int, places: int, data: st.DataObject, kinds: list[bool]) -> None:
         share, starts = data.draw(st.integers(1, places)), data.draw(st.integers(1, 3))
-        self.quotas = Quotas(at_once, places, share, starts, 4 * places)
+        ahead = data.draw(st.integers(0, 2 * places))
+        self.quotas = Quotas(at_once, places, share, starts, 4 * places, ahead=ahead)
         self.turns = FairScheduler(self.quotas)
         self.kinds = dict(zip(APPS, kinds, strict=True))
         self.waiting: Counter[Lane] = Counter()
@@ -321,7 +331,8 @@ class TurnsMachine(RuleBasedStateMachine):
             share = self.quotas.share if calls else APP_WINDOW
             quick = [call for call in sent if call.compartment in (LaneHealth.NEW, LaneHealth.GOOD)]
             hung = [call for call in sent if call.compartment is LaneHealth.HUNG]
-            assert len(quick) <= places
+            assert len(quick) <= places + self.quotas.ahead * calls
+            assert sum(call.compartment is LaneHealth.NEW for call in quick) <= max(1, places // 2)
             assert len(hung) <= max(1, places // 2)
             by_app = Counter(call.lane.app_id for call in sent)
             assert max(by_app.values(), default=0) <= share

@@ -63,6 +63,11 @@ class DeliveryCall:
     cold: bool = False
     slow: bool = False
 
+    @property
+    def quick(self) -> bool:
+        """Return whether it is a function that is expected to return soon."""
+        return self.calls and self.compartment in (LaneHealth.NEW, LaneHealth.GOOD)
+
 
 class Bulkhead:
     """Counts the messages in flight to functions, or those to addresses."""
@@ -79,15 +84,18 @@ class Bulkhead:
         """Return how a lane's app answered so far."""
         return self._health.get(lane, LaneHealth.NEW)
 
-    def left(self, lane: Lane) -> int:
-        """Return how many messages of a lane may be sent now; may be negative."""
+    def left(self, lane: Lane, ahead: int = 0) -> int:
+        """Return how many messages of a lane may be sent now; may be negative.
+
+        Of a lane that answers in time, so many ``ahead`` may wait for a place.
+        """
         limits, counts, health = self._limits, self._counts, self.health(lane)
         of_app = limits.share - self.in_flight[lane.app_id]
         slow = counts[LaneHealth.SLOW] + counts[LaneHealth.HUNG]
         quick = counts[LaneHealth.NEW] + counts[LaneHealth.GOOD]
         match health:
             case LaneHealth.GOOD:
-                return min(of_app, limits.places - quick)
+                return min(of_app, limits.places + ahead - quick)
             case LaneHealth.SLOW:
                 return min(of_app, limits.places - slow)
             case LaneHealth.HUNG:

@@ -13,7 +13,6 @@ how), then ``recorder.py`` (what is stored).
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
 from contextlib import suppress
 from uuid import UUID
 
@@ -68,6 +67,7 @@ class Dispatcher:
         self._worker_id = ephemeral_id()
         self._app_cache = AppCache()
         self._scheduler = FairScheduler(quotas)
+        self._places = asyncio.Semaphore(quotas.places)
         self._tasks: dict[asyncio.Task[bool | None], UUID] = {}
         self._health = WorkerHealth(platform, self._worker_id)
         self._changed = asyncio.Event()
@@ -177,24 +177,25 @@ class Dispatcher:
         lane = delivery.message.lane
         calls = bool(self._app_cache.calls_function(lane))
         call = self._scheduler.started(lane, calls=calls, warm=warm)
-        flight = Flight(self._scheduler, call, self._changed.set)
-        task = asyncio.create_task(self._send(delivery, until, flight.begun))
+        flight = Flight(self._scheduler, call, self._changed.set, self._places)
+        task = asyncio.create_task(self._send(delivery, until, flight))
         self._tasks[task] = delivery.message.message_id
         task.add_done_callback(self._tasks.pop)
         task.add_done_callback(flight.ended)
 
-    async def _send(
-        self, delivery: Delivery, until: float, begun: Callable[[], None]
-    ) -> bool | None:
+    async def _send(self, delivery: Delivery, until: float, flight: Flight) -> bool | None:
         """Make an attempt; return whether no answer came in time, or None if it was not made."""
         message = delivery.message
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(until):
+                await flight.take_off()
         if asyncio.get_running_loop().time() > until:
             log.warning("claim.too_old", message=str(message.message_id))
             await self._give_back(delivery)
             return None
         hung: bool | None = None
         try:
-            by_route = await self._sender.send(delivery, until, begun)
+            by_route = await self._sender.send(delivery, until, flight.begun)
             hung = any(outcome.hung for _, outcome in by_route)
         except NoPlaceError:
             await self._give_back(delivery)

@@ -1,4 +1,4 @@
-"""Watch one message in flight: a slow call gives its place to another."""
+"""Follow one message in flight: its place, and how long it takes."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,32 +11,56 @@ _START_SECONDS = 5.0
 
 
 class Flight:
-    """Reports the stages of a call to the scheduler, and to whoever waits for free capacity."""
+    """Reports the stages of a call to the scheduler, and to whoever waits for free capacity.
+
+    ``places`` bounds the functions that run at once; those that take long have left them.
+    """
 
     def __init__(
-        self, scheduler: FairScheduler, call: DeliveryCall, changed: Callable[[], None]
+        self,
+        scheduler: FairScheduler,
+        call: DeliveryCall,
+        changed: Callable[[], None],
+        places: asyncio.Semaphore,
     ) -> None:
         self._scheduler, self._call, self._changed = scheduler, call, changed
+        self._places, self._holds = places, False
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def take_off(self) -> None:
+        """Wait for a place, if this is a function that is expected to be quick."""
+        if self._call.quick:
+            await self._places.acquire()
+            self._holds = True
         # A host that starts has a few seconds more, then its function as long as any other.
-        self._timer = self._watch(_START_SECONDS if call.calls else SLOW_SECONDS)
+        self._watch(_START_SECONDS if self._call.calls else SLOW_SECONDS)
 
     def begun(self) -> None:
         """Note that the function was called: its host has started."""
-        self._timer.cancel()
-        self._timer = self._watch(SLOW_SECONDS)
+        self._watch(SLOW_SECONDS)
         self._scheduler.begun(self._call)
         self._changed()
 
     def ended(self, task: "asyncio.Task[bool | None]") -> None:
         """Note that the task ended; its result is whether no answer came, None if not sent."""
-        self._timer.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
+        self._leave()
         hung = None if task.cancelled() or task.exception() else task.result()
         self._scheduler.finished(self._call, hung=hung)
         self._changed()
 
-    def _watch(self, seconds: float) -> asyncio.TimerHandle:
-        return asyncio.get_running_loop().call_later(seconds, self._slowed)
+    def _watch(self, seconds: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._slowed)
 
     def _slowed(self) -> None:
+        self._leave()
         self._scheduler.slowed(self._call)
         self._changed()
+
+    def _leave(self) -> None:
+        if self._holds:
+            self._holds = False
+            self._places.release()

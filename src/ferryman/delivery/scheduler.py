@@ -29,7 +29,8 @@ class Quotas:
 
     ``at_once`` messages in flight to addresses, ``places`` calls of functions at once and ``share``
     of them for one app, none counting what has run for long; ``hosts`` processes, and ``starts`` of
-    them starting at once; ``of_new`` calls of a function that has not returned here yet.
+    them starting at once; ``of_new`` calls of a function that has not returned here yet; ``ahead``
+    calls of idle hosts that wait for a place, so that none is free while more are claimed.
     """
 
     at_once: int
@@ -38,6 +39,7 @@ class Quotas:
     starts: int
     hosts: int
     of_new: int = 1
+    ahead: int = 0
 
 
 class FairScheduler:
@@ -92,7 +94,8 @@ class FairScheduler:
         given: list[tuple[Bulkhead, Lane, int]] = []
         for lane, function in self._order(calls, hosts):
             bulkhead = self._bulkheads[function]
-            count = bulkhead.left(lane)
+            waiting = function and hosts.idle(lane.app_id)
+            count = bulkhead.left(lane, self._quotas.ahead if waiting else 0)
             if lane in self._probed:
                 count = min(count, 1 - self._in_lane[lane])
             if function:
@@ -184,7 +187,11 @@ class _Hosts:
 
     def ahead(self, app_id: UUID) -> bool:
         """Return whether an idle host of the app may go on for a while."""
-        return app_id in self._kept and self._free[app_id] > 0
+        return app_id in self._kept and self.idle(app_id)
+
+    def idle(self, app_id: UUID) -> bool:
+        """Return whether the app has an idle host that no call waits for."""
+        return self._free[app_id] > 0
 
     def needs_another(self, app_id: UUID) -> bool:
         """Return whether all hosts of the app are busy; other apps start their first one first."""
@@ -192,7 +199,7 @@ class _Hosts:
 
     def take(self, app_id: UUID, count: int) -> int:
         """Return how many of the calls wanted find a host, or may start one, and reserve it."""
-        if self._free[app_id] > 0:
+        if self.idle(app_id):
             taken = min(count, self._free[app_id])
             self._free[app_id] -= max(taken, 0)
             return taken

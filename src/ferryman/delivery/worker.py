@@ -59,6 +59,7 @@ async def run(platform: Platform, keys: KeyRing, database_url: str, stop: asynci
             share=max(1, places // 2),
             starts=functions.starts,
             hosts=functions.concurrency,
+            ahead=2 * places,
         )
         await work(platform, database_url, stop, sender, functions, quotas)
 
