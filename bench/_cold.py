@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-# Both builds have them there; only the earlier one defines both there.
+# Every build has both there; only the earlier one defines both there.
 from ferryman.functions.pool import FunctionCall, FunctionPool  # type: ignore[attr-defined]
 
 

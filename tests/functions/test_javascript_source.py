@@ -1,6 +1,7 @@
 """What registering an app says of its JavaScript, and what ``ferryman.toml`` may say."""
 
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
@@ -159,6 +160,12 @@ def test_a_module_is_replaced_by_a_file(app: Path) -> None:
 def test_a_mistake_in_ferryman_toml_is_named(app: Path, text: str, words: str) -> None:
     write(app, {"ferryman.toml": text})
     with pytest.raises(Invalid, match=words):
+        read_overrides(app)
+
+
+def test_a_ferryman_toml_that_is_a_pipe_is_not_waited_for(app: Path) -> None:
+    os.mkfifo(app / "ferryman.toml")
+    with pytest.raises(Invalid, match="to be a file"):
         read_overrides(app)
 
 

@@ -71,7 +71,7 @@ async def main() -> None:
     os.environ["FERRYMAN_OPERATOR_TOKEN"] = SECRET
     wanted = Sandbox(
         user_id=1_900_000_000,
-        hidden=(data_dir,),
+        hidden=(data_dir, Path("/usr/share/doc")),
         scratch_bytes=spec.get("scratch_bytes", 64 << 20),
         private=spec.get("private", False),
     )

@@ -45,6 +45,7 @@ def test_what_every_program_needs_is_allowed(machine: str) -> None:
     assert decide(found, found.ioctl, 0, 0x5401) == 0
     for family in (1, 2, 10, 16):
         assert decide(found, found.socket, family) == 0, family
+    assert decide(found, found.socket, 2, 1, 6) == 0
 
 
 @MACHINES
@@ -57,6 +58,8 @@ def test_what_is_denied(machine: str) -> None:
     assert decide(found, found.clone3) == errno.ENOSYS
     for family in (0, 3, 17, 38, 40):
         assert decide(found, found.socket, family) == errno.EAFNOSUPPORT, family
+    for protocol in (1, 4, 9, 12, 15, 16):
+        assert decide(found, found.socket, 16, 3, protocol) == errno.EPROTONOSUPPORT, protocol
     for request in (0x5412, 0x541C):
         assert decide(found, found.ioctl, 0, request) == errno.EPERM
 

@@ -15,7 +15,12 @@ JAVASCRIPT = (
     *("the platform", "environment of the worker", "operator token"),
     *("operator token in the source", "data folder", "objects", "database by path"),
     *("source of another app", "passwords of the machine", "a module outside by require"),
-    *("other processes", "processes outside by number", "supervisor ended"),
+    *(
+        "descriptors of others",
+        "other processes",
+        "processes outside by number",
+        "supervisor ended",
+    ),
     *("supervisor's memory", "supervisor's variables", "supervisor's folder"),
     *("port of another service", "metadata of a cloud", "private address", "public address"),
     *("name server elsewhere", "name that is not granted", "user namespace", "mount"),

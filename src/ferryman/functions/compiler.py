@@ -17,6 +17,10 @@ from ferryman.functions.sandbox.command import View, bundler_command
 from ferryman.functions.sandbox.sandbox import Sandbox
 
 _MEMORY_BYTES = 1 << 30
+_ADDRESSES_BYTES = 4 << 30
+"""Go reserves more than it uses; this bounds it where no cgroup can be made."""
+_OUTPUT_BYTES = 256 << 20
+_BOUNDED = f'ulimit -v {_ADDRESSES_BYTES >> 10} && ulimit -f {_OUTPUT_BYTES >> 9} && exec "$@"'
 _PATH = {"PATH": "/nonexistent"}
 
 
@@ -49,7 +53,8 @@ class Compiler:
             stack.callback(group.remove)
             command = bundler_command(self.sandbox.program, view, program, self.sandbox.rules)
             stack.callback(command.close)
-            words = group.joining([*command.words, "--", "/esbuild", *options])
+            inner = ["/bin/sh", "-c", _BOUNDED, "sh", *command.words, "--", "/esbuild", *options]
+            words = group.joining(inner)
             return _run(words, text, seconds, env=_PATH, pass_fds=command.descriptors)
 
 

@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 from ferryman import refusals
 from ferryman.errors import Invalid, PlatformError
 
+_MOST_CHARACTERS = 1 << 24
+
 
 def malformed(path: str, expected: str, found: str) -> Invalid:
     """Return the error for a value of the wrong form."""
@@ -127,7 +129,11 @@ def read_toml(file: Path, refusal: MakeError) -> Node:
     Raises ``OSError``, or ``refusal`` if it is not TOML.
     """
     try:
-        return Node(tomllib.loads(file.read_text(encoding="utf-8-sig")), refusal=refusal)
+        with file.open(encoding="utf-8-sig") as stream:
+            text = stream.read(_MOST_CHARACTERS + 1)
+        if len(text) > _MOST_CHARACTERS:
+            raise refusal(str(file), f"at most {_MOST_CHARACTERS} characters", "more")
+        return Node(tomllib.loads(text), refusal=refusal)
     except tomllib.TOMLDecodeError as error:
         raise refusal(str(file), "TOML", str(error)) from error
     except UnicodeDecodeError as error:

@@ -61,10 +61,10 @@ def main() -> None:
     supervisor.exit_like(code)
 
 
-def run_host(*, inside: bool = False) -> int:
+def run_host(*, report: "int | None" = None) -> int:
     """Run the host that the arguments describe, end what it left, and return its exit code.
 
-    ``inside`` says that this is the first process of a sandbox.
+    ``report`` is given by the first process of a sandbox: a descriptor that the app must not have.
     """
     channel, memory, how = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -73,7 +73,8 @@ def run_host(*, inside: bool = False) -> int:
     host = os.fork()
     if host == 0:
         supervisor.die_with(parent)
-        if inside:
+        if report is not None:
+            os.close(report)
             supervisor.allow_own_files()
         if how == "become":
             become(sys.argv[5:], channel, memory, reserved=int(sys.argv[4]))

@@ -43,6 +43,8 @@ def read_overrides(source: Path) -> Overrides:
     # Its errors quote it, so a link must not lead to a file that is somebody else's.
     if not file.resolve().is_relative_to(source.resolve()):
         raise _malformed(str(file), "a file in the app's folder", "a link that leads out of it")
+    if file.exists() and not file.is_file():
+        raise _malformed(str(file), "a file", "something else")  # a pipe would be waited for
     try:
         root = read_toml(file, _malformed)
     except FileNotFoundError:

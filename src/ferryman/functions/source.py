@@ -23,6 +23,7 @@ from ferryman.functions.sandbox.sandbox import Sandbox
 from ferryman.functions.yaml_reader import StrictLoader
 
 _MANIFEST_BYTES = 1 << 20
+_HANDLER_BYTES = 8 << 20
 _PYTHON = (".py",)
 _INSTALLED = {"__pycache__", "node_modules", "site-packages"}
 _MOST_ENTRIES = 4_000
@@ -145,6 +146,8 @@ def _check_handler(source: Path, handler: str, sandbox: Sandbox | None) -> None:
         check_export(source.resolve(), file, function, sandbox)
         return
     try:
+        if file.stat().st_size > _HANDLER_BYTES:
+            raise ValueError(f"more than {_HANDLER_BYTES >> 20} MiB")
         tree = ast.parse(file.read_bytes(), filename=str(file))
     except (SyntaxError, ValueError, RecursionError, MemoryError, OSError) as error:
         raise refusals.function.SYNTAX_ERROR(file=file.name, found=str(error)) from error

@@ -92,7 +92,7 @@ def function_command(program: str, view: View, uid: int) -> SandboxCommand:
 
 
 def bundler_command(program: str, view: View, esbuild: Path, rules: bytes) -> SandboxCommand:
-    """Return the options of the bundler's sandbox: one static program, and no network at all.
+    """Return the options of the bundler's sandbox: one static program, no network, no devices.
 
     ``rules`` are the seccomp filter.
     """
@@ -100,7 +100,6 @@ def bundler_command(program: str, view: View, esbuild: Path, rules: bytes) -> Sa
     command.add("--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-uts")
     command.add("--unshare-net", "--unshare-cgroup-try", "--disable-userns")
     command.add("--die-with-parent", "--new-session", "--cap-drop", "ALL")
-    command.add("--dev", "/dev", "--remount-ro", "/dev")
     command.add("--seccomp", str(command.descriptor_of(rules)))
     command.add("--ro-bind", str(esbuild.resolve()), "/esbuild")
     _add_view(command, view)
@@ -149,7 +148,7 @@ def _add_view(command: SandboxCommand, view: View) -> None:
                 command.add("--perms", "0755", "--dir", str(parent))
         option = "--bind" if path in view.writable else "--ro-bind"
         command.add(option, str(path), str(path))
-    shown = [*readable, *view.writable]
+    shown = [*map(Path, _SYSTEM), *readable, *view.writable]
     for path in view.hidden:
         above = any(path.is_relative_to(each) for each in shown)
         if above and path.is_dir() and path not in view.writable:

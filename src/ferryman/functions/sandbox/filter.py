@@ -1,7 +1,8 @@
 """The seccomp filter: a BPF program over the number and the arguments of each system call.
 
 It refuses what a function never needs and what would widen its view of the kernel: namespaces,
-mounts, tracing, kernel keys, io_uring and sockets of other families. Everything else passes.
+mounts, tracing, kernel keys, io_uring, memory that is no process's, and sockets of other families.
+Everything else passes.
 """
 
 import errno
@@ -18,6 +19,7 @@ _X32 = 0x40000000
 _NEW_NAMESPACES = 0x7E020000
 _FAMILIES = (1, 2, 10, 16)
 """AF_UNIX, AF_INET, AF_INET6, and AF_NETLINK, which getaddrinfo asks for addresses."""
+_NETLINK, _ROUTE = 16, 0
 _TERMINAL = (0x5412, 0x541C)
 """TIOCSTI and TIOCLINUX, which type into somebody else's terminal."""
 
@@ -40,6 +42,8 @@ def program(machine: Architecture) -> bytes:
             _load(_argument(0)),
             *((_EQUAL, len(_FAMILIES) - at, 0, family) for at, family in enumerate(_FAMILIES)),
             _refuse(errno.EAFNOSUPPORT),
+            (_EQUAL, 0, 3, _NETLINK), _load(_argument(2)), (_EQUAL, 1, 0, _ROUTE),
+            _refuse(errno.EPROTONOSUPPORT),
         ]),
         _when(machine.ioctl, [
             _load(_argument(1)),

@@ -67,7 +67,7 @@ def main() -> "NoReturn":
     if plan["memory_in_sum"]:
         _thread.start_new_thread(watch_memory, (plan["memory_in_sum"], report))
     host = sys.modules["__main__"].load_file("_ferryman_host", plan["host"])
-    report_status(report, host.run_host(inside=True))
+    report_status(report, host.run_host(report=report))
     os._exit(0)
 
 

@@ -27,6 +27,8 @@ def resource_limits(scratch_bytes: int) -> dict[str, int]:
         "CORE": 0,
         "MEMLOCK": 1 << 16,
         "MSGQUEUE": 0,
+        "RTPRIO": 0,
+        "NICE": 0,
     }
 
 

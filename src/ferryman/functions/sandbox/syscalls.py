@@ -76,6 +76,9 @@ _X86_64 = {
     "uselib": 134,
     "sysfs": 139,
     "memfd_create": 319,
+    "shmget": 29,
+    "semget": 64,
+    "msgget": 68,
 }
 _AARCH64 = {
     "ptrace": 117,
@@ -121,6 +124,9 @@ _AARCH64 = {
     "vhangup": 58,
     "lookup_dcookie": 18,
     "memfd_create": 279,
+    "shmget": 194,
+    "semget": 190,
+    "msgget": 186,
 }
 
 

@@ -94,6 +94,19 @@ const PROBES = {
   'source of another app': (t) => read(`${t.neighbour}/index.py`),
   'passwords of the machine': () => read('/etc/shadow'),
   'a module outside by require': (t) => got(createRequire(import.meta.url)(`${t.neighbour}/data.json`)),
+  'descriptors of others': () => {
+    const found = [];
+    for (const name of fs.readdirSync('/proc/self/fd')) {
+      try {
+        found.push(fs.readlinkSync(`/proc/self/fd/${name}`));
+      } catch {
+        // That of the folder itself.
+      }
+    }
+    const known = /^(pipe|socket|anon_inode|\/dev\/null)/;
+    const pipes = new Set(found.filter((each) => each.startsWith('pipe')));
+    return found.every((each) => known.test(each)) ? `refused: ${pipes.size} pipes` : got(found);
+  },
   'other processes': () => {
     const others = fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name))
       .filter((name) => !['1', String(process.pid)].includes(name));

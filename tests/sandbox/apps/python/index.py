@@ -237,6 +237,19 @@ def platform(targets):
     )
 
 
+def descriptors(targets):
+    """Standard input, output and errors, and the socket of the host."""
+    found = {}
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            found[int(name)] = os.readlink(f"/proc/self/fd/{name}")
+        except FileNotFoundError:
+            continue  # that of the folder itself
+    others = [place for number, place in found.items() if number > 2]
+    own = len(others) == 1 and others[0].startswith("socket:")
+    return "refused: none of others" if own else f"reached: {found}"
+
+
 def arguments_of_supervisor(targets):
     with open("/proc/1/cmdline") as file:
         text = file.read()
@@ -293,6 +306,13 @@ PROBES = {
     "another kernel": lambda t: system_call("kexec_load", 0, 0, 0, 0),
     "file by handle": lambda t: system_call("open_by_handle_at", -1, 0, 0),
     "memory that is no process's": lambda t: system_call("memfd_create", b"x", 0),
+    "shared memory that is no file": lambda t: library_call("shmget", 0, 4096, 0o1600),
+    "semaphores of the kernel": lambda t: library_call("semget", 0, 1, 0o1600),
+    "messages of the kernel": lambda t: library_call("msgget", 0, 0o1600),
+    "firewall of the kernel": lambda t: made(socket.AF_NETLINK, socket.SOCK_RAW, 12),
+    "events of the kernel": lambda t: made(socket.AF_NETLINK, socket.SOCK_RAW, 15),
+    "descriptors of others": descriptors,
+    "hidden below the system's folders": lambda t: listed("/usr/share/doc"),
     "kernel's log": lambda t: library_call("klogctl", 3, None, 0),
     "kernel's settings": lambda t: write("/proc/sys/kernel/core_pattern"),
     "kernel's caches": lambda t: write("/proc/sys/vm/drop_caches"),
