@@ -21,6 +21,7 @@ from ferryman.api.call_log import CallLog
 from ferryman.api.claim_desk import ClaimDesk
 from ferryman.api.connect import connect_routers
 from ferryman.api.forge import forge_router
+from ferryman.api.function_gate import FunctionGate
 from ferryman.api.health import healthz, readyz
 from ferryman.api.metrics import get_metrics
 from ferryman.api.objects import ObjectsApp
@@ -129,6 +130,7 @@ def create_app(
         api.asgi_handler = ObjectsApp(
             platform.objects, platform.database.now, api.asgi_handler, readers
         )
+    api.asgi_handler = FunctionGate(api.asgi_handler)
     api.asgi_handler = StallGuard(api.asgi_handler, settings.stall_seconds)
     # Outermost, so that requests without a route are logged too.
     api.asgi_handler = RequestLog(api.asgi_handler)

@@ -1,6 +1,13 @@
-"""The addresses of the public internet, as opposed to those of a machine or its networks."""
+"""The addresses of the public internet, as opposed to those of a machine or its networks.
+
+A worker forwards what functions send to the platform from an address of its own, so that an API on
+the same machine knows such a call from any other.
+"""
 
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+
+OF_FUNCTIONS = "127.64.0.1"
+"""From here the calls of functions in a sandbox come."""
 
 _IPV4_INSIDE = (
     IPv6Network("::/96"),

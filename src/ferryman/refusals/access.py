@@ -25,6 +25,13 @@ OPERATOR_TOKEN_INVALID = Refusal(
     fix="Ask an admin for a token (`ferryman token create`). On the platform's machine, the file "
     "operator-token in the data folder has one.",
 )
+NOT_FOR_FUNCTIONS = Refusal(
+    "not_for_functions",
+    NotAllowed,
+    expected="a path of the cloud app's API, or of a signed URL",
+    found="{path}",
+    fix="A function in a sandbox reaches no other part of the platform; call it from elsewhere.",
+)
 ROLE_INSUFFICIENT = Refusal(
     "role_insufficient",
     NotAllowed,

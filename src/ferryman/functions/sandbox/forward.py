@@ -3,6 +3,7 @@
 The kernel moves the bytes (``splice``): an event loop between the two costs several times as much.
 """
 
+import errno
 import os
 import socket
 import struct
@@ -10,7 +11,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 
-from ferryman.domain.addresses import is_public
+from ferryman.domain.addresses import OF_FUNCTIONS, is_public
 
 CONNECT_SECONDS = 10.0
 _AT_ONCE = 1 << 16
@@ -91,7 +92,16 @@ def connect_checked(host: str, port: int) -> socket.socket:
 
 
 def connect_anywhere(host: str, port: int) -> socket.socket:
-    """Connect to a host that the operator gave. Raises ``OSError``."""
+    """Connect to a host that the operator gave. Raises ``OSError``.
+
+    On this machine, the other side sees that a function calls it: ``OF_FUNCTIONS``.
+    """
+    try:
+        return socket.create_connection((host, port), CONNECT_SECONDS, (OF_FUNCTIONS, 0))
+    except OSError as error:
+        # Another machine, or version 6. A lack of ports, say, must not make it look like another.
+        if error.errno not in (errno.EINVAL, socket.EAI_ADDRFAMILY):
+            raise
     return socket.create_connection((host, port), CONNECT_SECONDS)
 
 

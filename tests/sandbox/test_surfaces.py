@@ -1,0 +1,72 @@
+"""A function reaches the API of cloud apps at the address it is given, and no other surface."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.kit.function_app import FunctionMigration
+from tests.kit.platform import PlatformProcess, wait_until
+
+CODE = """\
+import http.client, json, os
+from urllib.parse import urlsplit
+
+PATHS = {paths}
+
+def asked(path):
+    base = urlsplit(os.environ["FERRYMAN_URL"])
+    connection = http.client.HTTPConnection(base.hostname, base.port, timeout=20)
+    headers = {{"Authorization": "Bearer " + os.environ["FERRYMAN_TOKEN"]}}
+    connection.request("GET", path, headers=headers)
+    answer = connection.getresponse()
+    return answer.status, json.loads(answer.read() or b"{{}}").get("code")
+
+def run(event, context):
+    print(json.dumps([asked(path) for path in PATHS]))
+"""
+CLOSED = (
+    *("/admin/v1/apps", "/admin/v1/migrations", "//admin/v1/apps", "/ADMIN/v1/apps"),
+    *("/%61dmin/v1/apps", "/app/../admin/v1/apps", "/server/v1/listeners/claim", "/metrics"),
+    *("/readyz", "/openapi.json", "/docs", "/connect/install-keys/1", "/", "/objects"),
+)
+
+
+@pytest.fixture
+def platform(tmp_path: Path) -> Iterator[PlatformProcess]:
+    platform = PlatformProcess(tmp_path / "data", clock="real")
+    platform.env = {"FERRYMAN_FUNCTIONS": "sandboxed"}
+    with platform:
+        yield platform
+
+
+def test_the_surface_of_operators_is_out_of_reach(
+    platform: PlatformProcess, tmp_path: Path
+) -> None:
+    admin = platform.caller(platform.operator_token)
+
+    def tried() -> bool:
+        return "being tried" not in said()
+
+    def said() -> str:
+        return str(admin.ok("GET", "/readyz")["checks"]["functions"]["found"])
+
+    wait_until(tried)
+    if not said().startswith("sandboxed"):
+        pytest.skip(said())
+    code = CODE.format(paths=[*CLOSED, "/app/migration/forge/v1/none", "/healthz"])
+    migration = FunctionMigration.begin(platform, tmp_path / "app", code=code)
+    message = migration.send("first")
+    attempts: list[dict[str, object]] = []
+
+    def attempted() -> bool:
+        attempts[:] = admin.ok("GET", f"/admin/v1/messages/{message}")["attempts"]
+        return bool(attempts) and attempts[0]["outcome"] != "RUNNING"
+
+    wait_until(attempted)
+    assert attempts[0]["output"], attempts
+    *closed, missing, health = json.loads(str(attempts[0]["output"]))
+    assert {tuple(each) for each in closed} == {(403, "not_for_functions")}, closed
+    assert missing[0] == 404
+    assert health[0] == 200
