@@ -2,7 +2,8 @@
 
 Reads a JSON object on standard input: ``source``, ``calls`` (each with ``handler`` and ``event``),
 ``data_dir``, and what may differ: ``memory_bytes``, ``scratch_bytes``, ``granted``,
-``private``, ``folder``.
+``private``, ``folder``, ``secure`` (a file with key and certificate of a server with TLS, and
+``names`` that lead to this machine, as in /etc/hosts).
 Prints one: ``found`` (the sandbox in words),
 ``refusal`` and ``outcomes``.
 """
@@ -11,6 +12,7 @@ import asyncio
 import json
 import os
 import socket
+import ssl
 import sys
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager, suppress
@@ -39,7 +41,7 @@ def listening(address: str, stack: ExitStack) -> socket.socket:
 
 
 @asynccontextmanager
-async def served(word: bytes) -> AsyncIterator[int]:
+async def served(word: bytes, security: ssl.SSLContext | None = None) -> AsyncIterator[int]:
     """Answer HTTP requests on a port of this machine: ``/N`` with N bytes, others with ``word``."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -51,11 +53,21 @@ async def served(word: bytes) -> AsyncIterator[int]:
             await writer.drain()
         writer.close()
 
-    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=security)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
         server.close()
+
+
+def know(names: list[str]) -> None:
+    """Let the worker find these names at this machine, as a line of /etc/hosts does."""
+    ask = socket.getaddrinfo
+
+    def asked(host: Any, *rest: Any, **more: Any) -> Any:
+        return ask("127.0.0.1" if host in names else host, *rest, **more)
+
+    socket.getaddrinfo = asked
 
 
 def processes() -> list[int]:
@@ -75,6 +87,11 @@ async def main() -> None:
         scratch_bytes=spec.get("scratch_bytes", 64 << 20),
         private=spec.get("private", False),
     )
+    security = None
+    if "secure" in spec:
+        security = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        security.load_cert_chain(spec["secure"])
+        know(spec["names"])
     hosting = await Hostings(FunctionMode.SANDBOXED, wanted).find()
     said: dict[str, Any] = {"found": hosting.found, "outcomes": []}
     said["refusal"] = str(hosting.refusal) if hosting.refusal else None
@@ -88,6 +105,7 @@ async def main() -> None:
         async with (
             served(b"platform") as api,
             served(b"other") as other,
+            served(b"secure", security) as secure,
             FunctionPool(
                 concurrency=2,
                 memory_bytes=spec.get("memory_bytes", 256 << 20),
@@ -97,7 +115,7 @@ async def main() -> None:
             ) as pool,
         ):
             granted = spec.get("granted", ["https://granted.test", "*.wild.test"])
-            named = [each.format(port=other) for each in granted]
+            named = [each.format(port=other, secure=secure) for each in granted]
             folder = Path(spec["folder"]) if "folder" in spec else None
             reach = access([f"http://127.0.0.1:{api}"], named, folder)
             kept = FunctionCall(
@@ -112,6 +130,7 @@ async def main() -> None:
                 "neighbour": str(neighbour),
                 "platform": api,
                 "port": other,
+                "secure": secure,
                 "secret": SECRET,
             }
             for call in spec["calls"]:
