@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from ferryman.errors import ConfigError
-from ferryman.functions.hosting import Hostings
+from ferryman.functions.hosting import Hosting, Hostings
 from ferryman.functions.sandbox.limits import taken_elsewhere
 from ferryman.functions.sandbox.sandbox import Sandbox
 from ferryman.services.app_registration import check_registration
@@ -68,6 +69,35 @@ async def test_an_old_bubblewrap_is_refused(
     found = await Hostings(FunctionMode.SANDBOXED).find()
     assert found.refusal is not None
     assert "0.7.0" in found.refusal.found
+
+
+def test_a_node_that_does_not_run_in_it_is_said(ground: Ground) -> None:
+    """Outside it looks like Node.js; inside, its interpreter of scripts is not there."""
+    node = ground.folder / "tmp" / "node"
+    node.write_text(f"#!{ground.folder}/data/sh\nexec /bin/sh -c 'echo v20.0.0 1000'\n")
+    node.chmod(0o755)
+    shell = ground.folder / "data" / "sh"
+    shell.write_bytes(Path("/bin/sh").read_bytes())
+    shell.chmod(0o755)
+    kept = dict(ground.environment)
+    ground.environment["FERRYMAN_NODE"] = str(node)
+    try:
+        said = ground.call({"handler": "endings.exit_with_137"})
+    finally:
+        ground.environment = kept
+        shell.unlink()
+    assert "Node.js does not run in it" in said["found"]
+    assert said["outcomes"][0]["cause"] == "function_exited", "Python does"
+
+
+def test_javascript_is_refused_without_a_node_that_runs(tmp_path: Path) -> None:
+    javascript = msgspec.structs.replace(app(tmp_path), manifest=function_manifest("script.run"))
+    (tmp_path / "script.js").write_text("export const run = () => {};\n")
+    sandbox = Sandbox(no_node="Node.js does not run in it: a reason")
+    hosting = Hosting(mode=FunctionMode.SANDBOXED, found="", sandbox=sandbox, bundler=sandbox)
+    with pytest.raises(ConfigError, match="a reason"):
+        check_registration(javascript, hosting)
+    check_registration(app(tmp_path), hosting)
 
 
 def test_the_sandbox_is_said(ground: Ground) -> None:

@@ -24,6 +24,7 @@ from ferryman.functions.yaml_reader import StrictLoader
 
 _MANIFEST_BYTES = 1 << 20
 _HANDLER_BYTES = 8 << 20
+_NODE_REMEDY = "install a Node.js that runs in it, or name one by FERRYMAN_NODE"
 _PYTHON = (".py",)
 _INSTALLED = {"__pycache__", "node_modules", "site-packages"}
 _MOST_ENTRIES = 4_000
@@ -143,6 +144,8 @@ def _first(root: Path, folders: tuple[str, ...], name: str, endings: tuple[str, 
 def _check_handler(source: Path, handler: str, sandbox: Sandbox | None) -> None:
     file, function = handler_file(source, handler)
     if not in_python(file):
+        if sandbox is not None and sandbox.no_node:
+            raise refusals.function.SANDBOX_MISSING(found=sandbox.no_node, remedy=_NODE_REMEDY)
         check_export(source.resolve(), file, function, sandbox)
         return
     try:

@@ -13,9 +13,11 @@ from dataclasses import replace
 from pathlib import Path
 from platform import machine
 
-from ferryman.errors import PlatformError
+from ferryman.errors import ConfigError, PlatformError
+from ferryman.functions import toolchain
+from ferryman.functions.bundle import Bundle
 from ferryman.functions.process import HostProcess, Limits
-from ferryman.functions.program import PythonProgram
+from ferryman.functions.program import NodeProgram, Program, PythonProgram
 from ferryman.functions.sandbox import limits as sandbox_limits
 from ferryman.functions.sandbox.access import access
 from ferryman.functions.sandbox.command import runtime_folders
@@ -52,11 +54,12 @@ class NoSandboxError(Exception):
 
 
 async def find_sandbox(settings: Sandbox) -> Sandbox:
-    """Return ``wanted`` with what this machine offers, tried; raise ``NoSandboxError``."""
+    """Return ``settings`` with what this machine offers, tried; raise ``NoSandboxError``."""
     try:
         sandbox = await asyncio.to_thread(_completed, settings)
-        await _try(sandbox)
+        await _try(sandbox, PythonProgram(_CHECK.parent, _CHECK, "run"))
         _allow_open_files()
+        sandbox = replace(sandbox, no_node=await _try_node(sandbox))
     except (OSError, subprocess.SubprocessError) as error:
         raise NoSandboxError(str(error), _advice()) from error
     return sandbox
@@ -81,7 +84,8 @@ def describe(sandbox: Sandbox) -> str:
     """Return a sandbox in words, for the log."""
     who = f"root, user ids from {sandbox.user_id}" if sandbox.user_id else "as the user"
     names = [cgroup.name for cgroup in sandbox.cgroups]
-    return f"{who}, {'memory and processes by cgroup' if len(names) == 2 else 'no cgroup'}"
+    bounds = "memory and processes by cgroup" if len(names) == 2 else "no cgroup"
+    return ", ".join(filter(None, (who, bounds, sandbox.no_node[:200])))
 
 
 def _bubblewrap() -> str:
@@ -102,8 +106,7 @@ def _bubblewrap() -> str:
     return program
 
 
-async def _try(sandbox: Sandbox) -> None:
-    program = PythonProgram(_CHECK.parent, _CHECK, "run")
+async def _try(sandbox: Sandbox, program: Program) -> None:
     bounds = Limits(
         memory_bytes=1 << 30, log_bytes=8192, start_seconds=_START_SECONDS, sandbox=sandbox
     )
@@ -126,6 +129,22 @@ async def _try(sandbox: Sandbox) -> None:
             await host.end()
     if not outcome.ok:
         raise NoSandboxError(outcome.error or "the check in it failed", _advice())
+
+
+async def _try_node(sandbox: Sandbox) -> str:
+    """Return why Node.js does not run in it; nothing if it does, or is not installed."""
+    file = _CHECK.with_suffix(".cjs")
+    try:
+        await asyncio.to_thread(toolchain.node)
+    except ConfigError:
+        return ""
+    code = await asyncio.to_thread(file.read_text)
+    made = Bundle(file=file, code=code, products={}, inputs=(), stamps=frozenset())
+    try:
+        await _try(sandbox, NodeProgram(file.parent, made, "run"))
+    except (NoSandboxError, OSError) as error:
+        return f"Node.js does not run in it: {error}"
+    return ""
 
 
 def _allow_open_files() -> None:

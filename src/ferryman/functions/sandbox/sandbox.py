@@ -20,7 +20,8 @@ class Sandbox:
 
     ``user_id`` is the first of the ids for functions if we are root, else 0. ``cgroups`` are the
     folders below which a group is made for each function, if any. ``readable`` is shown to all
-    functions besides their own source and Python, ``hidden`` never.
+    functions besides their own source and Python, ``hidden`` never. ``no_node`` is why Node.js does
+    not run in it, if that is so.
     """
 
     program: str = ""
@@ -32,6 +33,7 @@ class Sandbox:
     private: bool = False
     runtime: tuple[Path, ...] = ()
     rules: bytes = b""
+    no_node: str = ""
 
     def memory_in_sum(self, memory_bytes: int) -> int:
         """Return the most bytes that all processes of a function and its files may use."""
