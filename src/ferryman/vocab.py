@@ -46,6 +46,26 @@ _LIVE = frozenset(
 )
 
 
+class TransferSort(StrEnum):
+    """The order of a list of transfers.
+
+    ``SETTLED`` lists those that have settled, latest first, and ``DEADLINE`` those in progress,
+    most urgent first.
+    """
+
+    NEWEST = "newest"
+    OLDEST = "oldest"
+    SETTLED = "settled"
+    DEADLINE = "deadline"
+
+
+class ListSort(StrEnum):
+    """The order of other lists."""
+
+    NEWEST = "newest"
+    OLDEST = "oldest"
+
+
 class EventType(StrEnum):
     """The six Forge events of the seed page, by their full name."""
 

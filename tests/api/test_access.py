@@ -270,7 +270,6 @@ FIELDS = {
     "transfers of a customer": ("viewer@acme", "GET /transfers?customer={customer}"),
     "transfers of an app": ("app-owner", "GET /transfers?cloudAppKey={appKey}"),
     "transfers of an app id": ("app-owner", "GET /transfers?cloudAppKey={appId}"),
-    "transfers from a cursor": ("viewer@acme", "GET /transfers?cursor={transferCursor}"),
     "migrations of a customer": ("viewer@acme", "GET /migrations?customer={customer}"),
     "migrations from a cursor": ("viewer@acme", "GET /migrations?cursor={migrationCursor}"),
     "messages of a transfer": (
@@ -318,13 +317,11 @@ def _more(world: World, which: str, who: str) -> dict[str, str]:
     """What the fields take besides ids: keys, and cursors that hold ids."""
     own, ids = world.acme, world.target(which)
     reach = Reach(("acme",)) if "@acme" in who else Reach(None, (_key(own),))
-    empty = [None] * 6
     return {
         "own": own.ids["migrationId"],
         "ownTransfer": own.ids["transferId"],
         "customer": {"foreign": "bolt", "unknown": "nobody"}[which],
         "appKey": {"foreign": _key(world.bolt), "unknown": "org.example.nobody"}[which],
-        "transferCursor": cursor(ids["transferId"], "transfers", *empty, reach),
         "migrationCursor": cursor(
             ids["migrationId"], "migrations", migration_service.MigrationQuery(), reach
         ),

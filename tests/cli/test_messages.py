@@ -27,7 +27,7 @@ def test_what_was_given_up_is_listed_and_delivered_again(
     listed = ferryman("message", "list", *chosen)
     assert listed.returncode == 0
     assert transfer_id in listed.stdout
-    assert listed.stderr.splitlines() == ["1 undelivered."]
+    assert listed.stderr.splitlines() == ["1 in all."]
     [message] = ferryman.json("message", "list", *chosen)["items"]
     assert message["transferId"] == transfer_id
     assert ferryman.ok("message", "list", *chosen, "--since", "1s").strip() == "None."
@@ -62,7 +62,7 @@ def test_what_can_no_longer_be_redelivered_is_no_success(
 @pytest.mark.parametrize(
     "words",
     [
-        ("list",),
+        ("list", "--undelivered", "--state", "PENDING"),
         ("redeliver",),
         ("redeliver", "some-id", "--app", "some.app"),
         ("list", "--undelivered", "--since", "yesterday"),

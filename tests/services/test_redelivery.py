@@ -10,8 +10,9 @@ from ferryman.clock import epoch_ms
 from ferryman.domain.outcome import failed, succeeded
 from ferryman.errors import Conflict, Invalid, NotFound
 from ferryman.services import app as app_service
-from ferryman.services import app_list, redelivery
+from ferryman.services import app_list, message_list, redelivery
 from ferryman.services import message as message_service
+from ferryman.services.message_list import MessageListQuery
 from ferryman.store import transfer as transfer_store
 from ferryman.vocab import FailureCause, MessageState
 from ferryman.wire.redelivery import RedeliveryRequest
@@ -29,8 +30,19 @@ async def give_up(services: Services, worker: ManualWorker) -> None:
         await services.advance(BACK_OFF)
 
 
+def query(request: RedeliveryRequest) -> MessageListQuery:
+    return MessageListQuery(
+        state=MessageState.UNDELIVERED,
+        transfer_id=request.transfer_id,
+        app=request.cloud_app_key,
+        since=request.since,
+        to=request.to,
+        customer=request.customer,
+    )
+
+
 async def undelivered(services: Services, request: RedeliveryRequest = ALL) -> list[str]:
-    page = await redelivery.page(services.platform, "UNDELIVERED", request, cursor=None, size=1000)
+    page = await message_list.page(services.platform, query(request), size=1000)
     assert page.total == len(page.items)
     return [each.message_id for each in page.items]
 
@@ -107,16 +119,14 @@ async def test_pages_belong_to_their_query(services: Services) -> None:
         await services.upload(transfer_id)
     await give_up(services, worker)
     for number in range(3):
-        page = await redelivery.page(services.platform, "UNDELIVERED", ALL, cursor=cursor, size=2)
+        page = await message_list.page(services.platform, query(ALL), cursor=cursor, size=2)
         assert page.total == (5 if number == 0 else None)
         found += [each.message_id for each in page.items]
         cursor = page.next_cursor
         if number == 0:
             other = RedeliveryRequest(transfer_id=transfer_id)
             with pytest.raises(Invalid, match="cursor_invalid"):
-                await redelivery.page(
-                    services.platform, "UNDELIVERED", other, cursor=cursor, size=2
-                )
+                await message_list.page(services.platform, query(other), cursor=cursor, size=2)
     assert cursor is None
     assert found == await undelivered(services)
 

@@ -25,8 +25,8 @@ from ferryman.api.mapping_admin import diff_mappings, load_mappings, missing_map
 from ferryman.api.message import (
     explain_message,
     get_message,
+    list_all_messages,
     list_messages,
-    list_undelivered,
     redeliver_all,
     redeliver_message,
 )
@@ -93,7 +93,7 @@ def admin_router(doorkeeper: Doorkeeper) -> Router:
             sweep_storage,
             cancel_transfer,
             rerun_transfer,
-            list_undelivered,
+            list_all_messages,
             redeliver_all,
             get_message,
             redeliver_message,

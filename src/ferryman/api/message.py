@@ -8,49 +8,102 @@ from litestar.params import JSONBody, QueryParameter
 from ferryman.api.parameters import (
     Acknowledgement,
     Author,
+    Count,
+    CreatedFrom,
+    CreatedTo,
     Cursor,
     Id,
+    InEnvironment,
     OfApp,
+    OfCause,
     OfCustomer,
+    OfMigration,
+    OfSite,
+    OfTransfer,
     OwnPlatform,
     PageSize,
+    Stuck,
 )
-from ferryman.services import diagnosis, redelivery
+from ferryman.services import diagnosis, message_list, redelivery
 from ferryman.services import message as message_service
-from ferryman.vocab import MessageState
+from ferryman.vocab import EventType, ListSort, MessageState
 from ferryman.wire.redelivery import RedeliveryAnswer, RedeliveryRequest
 from ferryman.wire.transfer import Explanation, MessagePage, MessageView
 
-_State = Annotated[str, QueryParameter(name="state")]
-_Transfer = Annotated[str | None, QueryParameter(name="transferId")]
-_From = Annotated[int | None, QueryParameter(name="from")]
-_To = Annotated[int | None, QueryParameter(name="to")]
+_State = Annotated[
+    MessageState | None,
+    QueryParameter(name="state", description="Only messages in this delivery state."),
+]
+_Event = Annotated[
+    EventType | None,
+    QueryParameter(name="eventType", description="Only messages of this event."),
+]
+_StatusCode = Annotated[
+    int | None,
+    QueryParameter(
+        name="statusCode", description="Only where the last attempt failed with this HTTP status."
+    ),
+]
+_Text = Annotated[
+    str | None,
+    QueryParameter(
+        name="text",
+        min_length=1,
+        description="Only where the file's label begins with it, or each of its words begins a "
+        "word of the last error.",
+    ),
+]
+_Sort = Annotated[
+    ListSort, QueryParameter(name="sort", description="`oldest` (the default) or `newest`.")
+]
 
 
 @get("/messages")
-async def list_undelivered(
+async def list_all_messages(
     platform: OwnPlatform,
     actor: Author,
     *,
-    message_state: _State,
-    transfer_id: _Transfer = None,
+    message_state: _State = None,
+    acknowledgement: Acknowledgement = None,
+    event_type: _Event = None,
+    transfer_id: OfTransfer = None,
+    migration_id: OfMigration = None,
     cloud_app_key: OfApp = None,
-    created_from: _From = None,
-    created_to: _To = None,
+    environment: InEnvironment = None,
+    site: OfSite = None,
+    cause: OfCause = None,
+    status_code: _StatusCode = None,
+    created_from: CreatedFrom = None,
+    created_to: CreatedTo = None,
+    text: _Text = None,
+    stuck: Stuck = None,
     customer: OfCustomer = None,
+    sort: _Sort = ListSort.OLDEST,
+    count: Count = None,
     cursor: Cursor = None,
     size: PageSize = None,
 ) -> MessagePage:
-    """List messages that were given up, by app, transfer or time."""
-    selection = RedeliveryRequest(
+    """List messages of all transfers with their attempts, oldest first."""
+    wanted = message_list.MessageListQuery(
+        state=message_state,
+        acknowledgement=acknowledgement,
+        event_type=event_type,
         transfer_id=transfer_id,
-        cloud_app_key=cloud_app_key,
+        migration_id=migration_id,
+        app=cloud_app_key,
+        environment=environment,
+        site=site,
+        cause=cause,
+        status_code=status_code,
         since=created_from,
         to=created_to,
+        text=text,
+        stuck=bool(stuck),
         customer=customer,
+        sort=sort,
     )
-    return await redelivery.page(
-        platform, message_state, selection, actor, cursor=cursor, size=size
+    return await message_list.page(
+        platform, wanted, actor, cursor=cursor, size=size, count=bool(count)
     )
 
 
@@ -80,17 +133,11 @@ async def explain_message(platform: OwnPlatform, message_id: Id) -> Explanation:
     return await diagnosis.explain_message(platform, message_id)
 
 
-_MessageState = Annotated[
-    MessageState | None,
-    QueryParameter(name="state", description="Only messages in this delivery state."),
-]
-
-
 @get("/transfers/{transfer_id:str}/messages")
 async def list_messages(
     platform: OwnPlatform,
     transfer_id: Id,
-    message_state: _MessageState = None,
+    message_state: _State = None,
     acknowledgement: Acknowledgement = None,
     cursor: Cursor = None,
     size: PageSize = None,

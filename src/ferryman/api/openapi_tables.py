@@ -61,7 +61,6 @@ PARAMETERS = {
     "cloudAppKey": "Only this app: its key, KEY@ENVIRONMENT, or its id.",
     "from": "Only items created at or after this time, in epoch milliseconds.",
     "to": "Only items created before this time, in epoch milliseconds.",
-    "state": "Always UNDELIVERED.",
     "namespace": "A namespace of mappings, in the form family:entity.",
     "containerType": "JiraProject, ConfluenceSpace or Site.",
     "reason": "Why the file is given up: `writer_failed`, `deliberate` (default) or `superseded`.",

@@ -16,7 +16,7 @@ from ferryman.domain.access import Actor
 from ferryman.services.lifecycle import Lifecycle
 from ferryman.services.platform import Platform
 from ferryman.store.app import AppRow
-from ferryman.vocab import Acknowledged
+from ferryman.vocab import Acknowledged, FailureCause
 
 OwnPlatform = NamedDependency[Platform]
 Caller = NamedDependency[AppRow]
@@ -43,6 +43,39 @@ OfCustomer = Annotated[
     str | None,
     QueryParameter(name="customer", min_length=1, description="Only what this customer owns."),
 ]
+InEnvironment = Annotated[
+    str | None,
+    QueryParameter(name="environment", min_length=1, description="Only apps of this environment."),
+]
+OfSite = Annotated[
+    str | None,
+    QueryParameter(
+        name="site", min_length=1, description="Only this cloud site: its URL, or just its host."
+    ),
+]
+OfMigration = Annotated[str | None, QueryParameter(name="migrationId", min_length=1)]
+OfTransfer = Annotated[str | None, QueryParameter(name="transferId", min_length=1)]
+OfCause = Annotated[
+    FailureCause | None,
+    QueryParameter(
+        name="cause",
+        description="Only where the last attempt to deliver a message failed for this cause.",
+    ),
+]
+CreatedFrom = Annotated[int | None, QueryParameter(name="from")]
+CreatedTo = Annotated[int | None, QueryParameter(name="to")]
+Stuck = Annotated[
+    bool | None,
+    QueryParameter(name="stuck", description="`true`: only what makes no progress."),
+]
+Count = Annotated[
+    bool | None,
+    QueryParameter(
+        name="count",
+        description="`true`: also return `total`, exact up to 10,000, else `approximate`.",
+    ),
+]
+Text = Annotated[str | None, QueryParameter(name="text", min_length=1)]
 OfNamespace = Annotated[
     str | None,
     QueryParameter(name="namespace", min_length=1, description="Only this namespace."),

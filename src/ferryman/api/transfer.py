@@ -5,10 +5,26 @@ from typing import Annotated
 from litestar import get, post
 from litestar.params import QueryParameter
 
-from ferryman.api.parameters import Author, Cursor, Id, OfCustomer, OwnPlatform, PageSize
+from ferryman.api.parameters import (
+    Author,
+    Count,
+    CreatedFrom,
+    CreatedTo,
+    Cursor,
+    Id,
+    InEnvironment,
+    OfApp,
+    OfCause,
+    OfCustomer,
+    OfMigration,
+    OfSite,
+    OwnPlatform,
+    PageSize,
+    Stuck,
+)
 from ferryman.services import diagnosis, finding, transfer_command, transfer_list
 from ferryman.services import transfer as transfer_service
-from ferryman.vocab import IdKind, TransferStatus
+from ferryman.vocab import IdKind, TransferSort, TransferStatus
 from ferryman.wire.transfer import (
     FoundIds,
     RerunAnswer,
@@ -21,10 +37,23 @@ _Status = Annotated[
     TransferStatus | None,
     QueryParameter(name="status", description="Only transfers in this status."),
 ]
-_App = Annotated[str | None, QueryParameter(name="cloudAppKey")]
-_Migration = Annotated[str | None, QueryParameter(name="migrationId")]
-_From = Annotated[int | None, QueryParameter(name="from")]
-_To = Annotated[int | None, QueryParameter(name="to")]
+_Sort = Annotated[
+    TransferSort,
+    QueryParameter(
+        name="sort",
+        description="`newest` (the default), `oldest`, `settled` (latest first), or `deadline` "
+        "(those in progress, most urgent first).",
+    ),
+]
+_Text = Annotated[
+    str | None,
+    QueryParameter(
+        name="text",
+        min_length=1,
+        description="Only where each word begins a word of the migration's or transfer's name, "
+        "the app's key, the site or the source.",
+    ),
+]
 _Kind = Annotated[IdKind, QueryParameter(name="kind", description="What the id identifies.")]
 _Prefix = Annotated[
     str | None,
@@ -45,24 +74,39 @@ async def list_transfers(
     actor: Author,
     *,
     transfer_status: _Status = None,
-    cloud_app_key: _App = None,
-    migration_id: _Migration = None,
-    created_from: _From = None,
-    created_to: _To = None,
+    cloud_app_key: OfApp = None,
+    environment: InEnvironment = None,
+    migration_id: OfMigration = None,
+    site: OfSite = None,
+    cause: OfCause = None,
+    created_from: CreatedFrom = None,
+    created_to: CreatedTo = None,
+    text: _Text = None,
+    stuck: Stuck = None,
     customer: OfCustomer = None,
+    sort: _Sort = TransferSort.NEWEST,
+    count: Count = None,
     cursor: Cursor = None,
     size: PageSize = None,
 ) -> TransferPage:
-    """List transfers, newest first, by status, app, migration or time."""
-    query = transfer_list.TransferQuery(
+    """List transfers of all migrations, newest first, by whatever tells them apart."""
+    wanted = transfer_list.TransferQuery(
         status=transfer_status,
         app=cloud_app_key,
+        environment=environment,
         migration_id=migration_id,
+        site=site,
+        cause=cause,
         since=created_from,
         to=created_to,
+        text=text,
+        stuck=bool(stuck),
         customer=customer,
+        sort=sort,
     )
-    return await transfer_list.page(platform, query, actor, cursor=cursor, size=size)
+    return await transfer_list.page(
+        platform, wanted, actor, cursor=cursor, size=size, count=bool(count)
+    )
 
 
 @get("/ids")

@@ -5,10 +5,10 @@ option of the command, listed after the command's own.
 """
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, fields, is_dataclass
-from typing import Annotated, Any, ParamSpec, TypeVar, get_type_hints
+from typing import Annotated, Any, ParamSpec, Protocol, TypeVar, get_type_hints
 
 import typer
 from typer.core import TyperCommand
@@ -17,11 +17,12 @@ from ferryman.cli.app_session import AppSession
 from ferryman.cli.ids import FullIds, Shown, shown_ids
 from ferryman.cli.output.printing import print_json
 from ferryman.cli.session import Session
-from ferryman.client.pages import Fetch, gather
+from ferryman.client.pages import Fetch, Page, gather
 from ferryman.client.text import table
 
 P = ParamSpec("P")
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 _SESSIONS = (Session, AppSession)
 
@@ -46,13 +47,65 @@ class Paging:
         row: Callable[[T], Sequence[object]],
     ) -> None:
         """Print a list as a table, or as one document ``{items, nextCursor}``."""
+        self._show(session, fetch, heads, row, {})
+
+    def _show(
+        self,
+        session: Session,
+        fetch: Fetch[T],
+        heads: Sequence[str],
+        row: Callable[[T], Sequence[object]],
+        more: Mapping[str, object],
+    ) -> None:
         items, following = gather(fetch, None if self.everything else self.limit, self.cursor)
         if session.as_json:
-            print_json({"items": items, "nextCursor": following})
+            print_json({"items": items, "nextCursor": following, **more})
             return
         typer.echo(table(heads, map(row, items)) if items else "None.")
         if following is not None:
             typer.echo(f"More: --cursor {following}, or --all.", err=True)
+
+
+class CountedPage(Page[T_co], Protocol[T_co]):
+    """A page of a list that may be counted."""
+
+    @property
+    def total(self) -> int | None:
+        """How many items the list has; None if it was not asked for."""
+
+    @property
+    def approximate(self) -> bool:
+        """Whether the total is an estimate."""
+
+
+@dataclass(frozen=True)
+class CountedPaging(Paging):
+    """Like :class:`Paging`, for lists that the platform also counts."""
+
+    count: Annotated[
+        bool, typer.Option("--count", help="Also count all of them; above 10,000 an estimate.")
+    ] = False
+
+    def show_counted(
+        self,
+        session: Session,
+        fetch: Callable[[str | None, int, bool], CountedPage[T]],
+        heads: Sequence[str],
+        row: Callable[[T], Sequence[object]],
+    ) -> None:
+        """Like :meth:`Paging.show`; the third argument of ``fetch`` asks for the total."""
+        total: dict[str, object] = {}
+
+        def page(after: str | None, size: int) -> CountedPage[T]:
+            found = fetch(after, size, self.count and not total)
+            if found.total is not None:
+                total.update(total=found.total, approximate=found.approximate)
+            return found
+
+        self._show(session, page, heads, row, total)
+        if total and not session.as_json:
+            about = "About " if total["approximate"] else ""
+            typer.echo(f"{about}{total['total']} in all.", err=True)
 
 
 @dataclass(frozen=True)

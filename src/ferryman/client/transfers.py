@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 
+from ferryman.client.choices import MessageChoice, TransferChoice, query_of
 from ferryman.client.http import BASE, LONG_SECONDS, AdminHttp
 from ferryman.sdk.operation import segment
-from ferryman.vocab import Acknowledged, MessageState, TransferStatus
+from ferryman.vocab import Acknowledged, MessageState
 from ferryman.wire.mapping import MissingPage
 from ferryman.wire.redelivery import RedeliveryAnswer, RedeliveryRequest
 from ferryman.wire.transfer import (
@@ -37,22 +38,14 @@ class Transfers:
         self,
         cursor: str | None,
         size: int,
+        wanted: TransferChoice | None = None,
         *,
-        status: TransferStatus | None = None,
-        app: str | None = None,
-        migration_id: str | None = None,
-        since: int | None = None,
-        to: int | None = None,
-        customer: str | None = None,
+        count: bool = False,
     ) -> TransferPage:
-        """List transfers, newest first; ``since`` and ``to`` are epoch milliseconds."""
+        """List transfers, by default newest first; ``count``: also how many there are."""
         query = {
-            "status": status,
-            "cloudAppKey": app,
-            "migrationId": migration_id,
-            "from": since,
-            "to": to,
-            "customer": customer,
+            **query_of(wanted or TransferChoice()),
+            "count": "true" if count else None,
             "cursor": cursor,
             "pageSize": size,
         }
@@ -136,17 +129,18 @@ class Messages:
         """Say why a message went where it went."""
         return self._http.get(f"{_MESSAGES}/{segment(message_id)}/explain", Explanation)
 
-    def list_undelivered(
-        self, selected: RedeliveryRequest, cursor: str | None, size: int
+    def list(
+        self,
+        cursor: str | None,
+        size: int,
+        wanted: MessageChoice | None = None,
+        *,
+        count: bool = False,
     ) -> MessagePage:
-        """List the selected messages that were given up, oldest first."""
+        """List messages of all transfers, by default oldest first; ``count``: and count them."""
         query = {
-            "state": MessageState.UNDELIVERED,
-            "transferId": selected.transfer_id,
-            "cloudAppKey": selected.cloud_app_key,
-            "from": selected.since,
-            "to": selected.to,
-            "customer": selected.customer,
+            **query_of(wanted or MessageChoice()),
+            "count": "true" if count else None,
             "cursor": cursor,
             "pageSize": size,
         }

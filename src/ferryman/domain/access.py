@@ -109,7 +109,7 @@ RULES: Mapping[str, Rule] = {
     "cancel_transfer": Rule(_OPERATE, changes=True),
     "rerun_transfer": Rule(_OPERATE, changes=True),
     "list_messages": Rule(_READ_OF_APPS),
-    "list_undelivered": Rule(_READ_OF_APPS),
+    "list_all_messages": Rule(_READ_OF_APPS),
     "get_message": Rule(_READ_OF_APPS),
     "explain_message": Rule(_READ_OF_APPS),
     "redeliver_message": Rule(_OPERATE, changes=True),

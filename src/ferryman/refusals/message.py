@@ -19,13 +19,6 @@ NOT_REDELIVERABLE = Refusal(
     found="{found}",
     fix="Leave it; this message needs no action.",
 )
-STATE_INVALID = Refusal(
-    "message_state_invalid",
-    Invalid,
-    expected="state=UNDELIVERED, the only state this list covers",
-    found="{state!r:.80}",
-    fix="For all messages of a transfer, use GET /admin/v1/transfers/{{transferId}}/messages.",
-)
 REDELIVERY_UNBOUNDED = Refusal(
     "redelivery_unbounded",
     Invalid,

@@ -1,66 +1,28 @@
-"""List messages that were given up (dead letters), and re-queue many at a time."""
+"""Re-queue many messages that were given up (dead letters) at a time."""
 
 from msgspec import to_builtins
 
 from ferryman import refusals
 from ferryman.domain import message as message_rules
 from ferryman.domain.access import PLATFORM, Actor, Reach
-from ferryman.domain.limits import ADMIN_PAGE
 from ferryman.services import app as app_service
 from ferryman.services import audit
 from ferryman.services import customer as customer_service
 from ferryman.services import reach as reach_service
 from ferryman.services.message import obstacle
-from ferryman.services.platform import (
-    Platform,
-    decode_position,
-    encode_cursor,
-    instant,
-    page_size,
-    parse_id,
-)
+from ferryman.services.platform import Platform, instant, parse_id
 from ferryman.store import delivery as delivery_store
-from ferryman.store import message_view
 from ferryman.store import redelivery as redelivery_store
 from ferryman.store import timeline as timeline_store
 from ferryman.store import transfer as transfer_store
 from ferryman.store.database import Transaction
 from ferryman.store.redelivery import MessageFilter
 from ferryman.store.timeline import TimelineRow
-from ferryman.vocab import IdKind, MessageState
+from ferryman.vocab import IdKind
 from ferryman.wire.redelivery import RedeliveryAnswer, RedeliveryRequest
-from ferryman.wire.transfer import MessagePage
 
 _BATCH = 500
 """Messages per transaction, which blocks acknowledgements of their transfers."""
-
-
-async def page(
-    platform: Platform,
-    state: str,
-    request: RedeliveryRequest,
-    by: Actor = PLATFORM,
-    *,
-    cursor: str | None,
-    size: int | None,
-) -> MessagePage:
-    """Return a page of matching messages, oldest first; the first page has their total number."""
-    if state != MessageState.UNDELIVERED:
-        raise refusals.message.STATE_INVALID(state=state)
-    limit = page_size(size, default=100, greatest=ADMIN_PAGE)
-    query = ("undelivered", request, by.reach)
-    after = decode_position(cursor, *query)
-    async with platform.database.transaction() as tx:
-        choice = await _choice(tx, request, by.reach)
-        rows = await redelivery_store.page(tx, choice, after=after, size=limit + 1)
-        items = await message_view.views(tx, rows[:limit])
-        total = await redelivery_store.total(tx, choice) if cursor is None else None
-    more = len(rows) > limit
-    return MessagePage(
-        items=items,
-        next_cursor=encode_cursor(str(rows[limit - 1].position), *query) if more else None,
-        total=total,
-    )
 
 
 async def redeliver(

@@ -1,43 +1,46 @@
 """List transfers of all migrations by page."""
 
-from dataclasses import astuple, dataclass
-from functools import partial
+from dataclasses import dataclass
 from uuid import UUID
 
-from ferryman import refusals
 from ferryman.clock import epoch_ms
+from ferryman.domain import attention
 from ferryman.domain import transfer as transfer_rules
 from ferryman.domain.access import PLATFORM, Actor, Reach
-from ferryman.domain.limits import ADMIN_PAGE
-from ferryman.services import app as app_service
+from ferryman.domain.limits import ADMIN_PAGE, LABEL_CHARACTERS
 from ferryman.services import customer as customer_service
-from ferryman.services import reach as reach_service
-from ferryman.services.platform import (
-    Platform,
-    encode_cursor,
-    instant,
-    page_size,
-    parse_id,
-    row_of_cursor,
-)
-from ferryman.store import migration as migration_store
+from ferryman.services import list_filter
+from ferryman.services.keyset import decode_place, encode_place
+from ferryman.services.platform import Platform, check_text, instant, page_size
+from ferryman.store import listing
 from ferryman.store import transfer_list as transfer_list_store
 from ferryman.store.database import Transaction
 from ferryman.store.transfer_list import Listed, Position, TransferFilter
-from ferryman.vocab import IdKind, TransferStatus
+from ferryman.vocab import FailureCause, TransferSort, TransferStatus
 from ferryman.wire.transfer import TransferPage, TransferSummary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransferQuery:
-    """A filter of transfers; ``since`` and ``to`` are epoch milliseconds of their creation."""
+    """A filter of transfers; ``since`` and ``to`` are epoch milliseconds of their creation.
+
+    ``app`` is a cloudAppKey, KEY@ENVIRONMENT or an id, ``site`` a URL or a host. Each word of
+    ``text`` begins a word of the migration's or the transfer's name, the app's key, the site or the
+    source. A message of the transfer failed at its last attempt for the ``cause``.
+    """
 
     status: TransferStatus | None = None
     app: str | None = None
+    environment: str | None = None
     migration_id: str | None = None
+    site: str | None = None
+    cause: FailureCause | None = None
     since: int | None = None
     to: int | None = None
+    text: str | None = None
+    stuck: bool = False
     customer: str | None = None
+    sort: TransferSort = TransferSort.NEWEST
 
 
 async def page(
@@ -47,55 +50,54 @@ async def page(
     *,
     cursor: str | None,
     size: int | None,
+    count: bool = False,
 ) -> TransferPage:
-    """Return a page of matching transfers, newest first; raise for an unknown app or migration."""
+    """Return a page of matching transfers; raise for an unknown app, migration or customer."""
     limit = page_size(size, default=100, greatest=ADMIN_PAGE)
-    cursor_key = ("transfers", *astuple(query), by.reach)
+    cursor_key = ("transfers", query, by.reach)
+    place = decode_place(cursor, *cursor_key)
     async with platform.database.transaction() as tx:
         choice = await _choice(tx, query, by.reach)
-        before = await row_of_cursor(cursor, partial(_place, tx, by.reach), *cursor_key)
-        rows = await transfer_list_store.page(tx, choice, before=before, size=limit + 1)
+        await listing.plan_by_values(tx)
+        choice = await transfer_list_store.narrowed(tx, choice)
+        rows = await transfer_list_store.page(
+            tx, choice, query.sort, after=place and Position(*place), size=limit + 1
+        )
+        total = await transfer_list_store.total(tx, choice, query.sort) if count else None
     more = len(rows) > limit
-    last = rows[limit - 1].stored.transfer_id if more else None
+    last = rows[limit - 1].place if more else None
     return TransferPage(
-        items=[_summary(row) for row in rows[:limit]],
-        next_cursor=encode_cursor(str(last), *cursor_key) if more else None,
+        items=[summary(row, tx) for row in rows[:limit]],
+        next_cursor=encode_place(last.at, last.transfer_id, *cursor_key) if last else None,
+        total=None if total is None else total.number,
+        approximate=total is not None and not total.exact,
     )
-
-
-async def _place(tx: Transaction, reach: Reach, transfer_id: UUID) -> Position | None:
-    if not await reach_service.is_visible(tx, reach, IdKind.TRANSFER, transfer_id):
-        return None
-    return await transfer_list_store.place(tx, transfer_id)
 
 
 async def _choice(tx: Transaction, query: TransferQuery, reach: Reach) -> TransferFilter:
+    check_text("text", query.text or "", longest=LABEL_CHARACTERS)
     reach = await customer_service.narrowed(tx, reach, query.customer)
-    app = None if query.app is None else await app_service.find(tx, query.app, reach)
-    migration_id = None
-    if query.migration_id is not None:
-        migration_id = parse_id(refusals.migration.NOT_FOUND, query.migration_id)
-        await reach_service.check_in(tx, reach, IdKind.MIGRATION, query.migration_id)
-        if await migration_store.by_id(tx, migration_id) is None:
-            raise refusals.migration.NOT_FOUND(id=query.migration_id)
     return TransferFilter(
         status=query.status,
-        app_id=None if app is None else app.app_id,
-        migration_id=migration_id,
+        app_ids=await list_filter.app_ids(tx, reach, query.app, query.environment),
+        migration_id=await list_filter.migration_id(tx, reach, query.migration_id),
+        sites=list_filter.sites(query.site),
         since=instant(query.since),
         until=instant(query.to),
         customers=reach.customers,
-        apps=reach.apps,
+        text=query.text,
+        cause=query.cause,
+        stuck_at=tx.now if query.stuck else None,
     )
 
 
-def _summary(row: Listed) -> TransferSummary:
+def summary(row: Listed, tx: Transaction) -> TransferSummary:
+    """Return a transfer as lists show it at the time of the transaction."""
     stored, state = row.stored, row.stored.state
     limit = None if state.status.final else transfer_rules.deadline(state)
-    original = stored.original_transfer_id
     return TransferSummary(
         transfer_id=str(stored.transfer_id),
-        original_transfer_id=None if original is None else str(original),
+        original_transfer_id=_text(stored.original_transfer_id),
         migration_details=stored.details,
         cloud_app_key=stored.cloud_app_key,
         environment=stored.environment,
@@ -108,4 +110,30 @@ def _summary(row: Listed) -> TransferSummary:
         started_at=None if state.started_at is None else epoch_ms(state.started_at),
         deadline=None if limit is None else epoch_ms(limit.at),
         settled_at=None if state.settled_at is None else epoch_ms(state.settled_at),
+        customer=row.customer,
+        source_id=row.source_id,
+        kind=state.kind,
+        acknowledged=state.succeeded + state.failed,
+        failed=state.failed,
+        deadline_moved_by=None if limit is None else limit.moved_by,
+        deadline_passed=attention.overdue_share(state, tx.now),
+        stuck=is_stuck(row, tx),
+        agent=row.claimed_by,
+        released_at=None if stored.released_at is None else epoch_ms(stored.released_at),
     )
+
+
+def is_stuck(row: Listed, tx: Transaction) -> bool:
+    """Return whether nothing moves a transfer; the statement's filter says the same."""
+    stored = row.stored
+    return attention.is_stalled(stored.state, tx.now) or attention.is_unclaimed(
+        stored.state,
+        released_at=stored.released_at,
+        claims=stored.claims,
+        waits=bool(stored.depends_on),
+        now=tx.now,
+    )
+
+
+def _text(value: UUID | None) -> str | None:
+    return None if value is None else str(value)

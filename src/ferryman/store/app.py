@@ -117,6 +117,14 @@ async def by_cloud_key(tx: Transaction, cloud_app_key: str) -> list[AppRow]:
     return [_app(tx, row) async for row in rows]
 
 
+async def ids(
+    tx: Transaction, *, apps: Sequence[str] | None = None, environment: str | None = None
+) -> list[UUID]:
+    """Return the ids of apps with these cloud app keys and environment, removed ones included."""
+    rows = SQL.app_ids(tx.connection, apps=apps, environment=environment)
+    return [row["app_id"] async for row in rows]
+
+
 async def set_webhooks(tx: Transaction, app_id: UUID, webhooks: list[str]) -> None:
     """Replace the webhook URLs that receive the app's events."""
     await SQL.set_webhooks(tx.connection, app_id=app_id, webhooks=webhooks)

@@ -1,6 +1,7 @@
 """Messages with their attempts, as admins see them."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -35,12 +36,21 @@ async def views(tx: Transaction, messages: list[StoredMessage]) -> list[MessageV
                 error_frame=row["error_frame"],
             )
         )
+    places = {
+        row["transfer_id"]: row
+        async for row in SQL.places_of_transfers(
+            tx.connection, transfer_ids=list({message.transfer_id for message in messages})
+        )
+    }
     for message in messages:
         ended = {attempt.number for attempt in attempts[message.message_id]}
         # The attempt may have ended after the message was read.
         if message.state.open_attempt and message.state.attempts not in ended:
             attempts[message.message_id].append(_running(message))
-    return [_view(message, attempts[message.message_id]) for message in messages]
+    return [
+        _view(message, attempts[message.message_id], places[message.transfer_id])
+        for message in messages
+    ]
 
 
 def _running(message: StoredMessage) -> AttemptView:
@@ -57,7 +67,7 @@ def _running(message: StoredMessage) -> AttemptView:
     )
 
 
-def _view(message: StoredMessage, attempts: list[AttemptView]) -> MessageView:
+def _view(message: StoredMessage, attempts: list[AttemptView], place: Any) -> MessageView:
     def ms(moment: datetime | None) -> int | None:
         return None if moment is None else epoch_ms(moment)
 
@@ -75,4 +85,10 @@ def _view(message: StoredMessage, attempts: list[AttemptView]) -> MessageView:
         acknowledged_at=ms(message.acknowledged_at),
         next_attempt_at=ms(message.next_attempt_at),
         attempts=attempts,
+        cloud_app_key=place["cloud_app_key"],
+        environment=place["environment"],
+        customer=place["customer"],
+        migration_id=str(place["migration_id"]),
+        migration_name=place["name"],
+        cloud_url=place["cloud_url"],
     )

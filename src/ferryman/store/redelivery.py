@@ -38,11 +38,6 @@ async def page(
     return [stored_message(row) async for row in rows]
 
 
-async def total(tx: Transaction, choice: MessageFilter) -> int:
-    """Return the number of undelivered messages that match."""
-    return int(await SQL.undelivered_total(tx.connection, **asdict(choice)))
-
-
 async def hold(tx: Transaction, transfer_ids: Collection[UUID]) -> dict[UUID, TransferLife]:
     """Keep these transfers from settling until the transaction ends; return which have settled."""
     rows = SQL.hold_transfers(tx.connection, transfer_ids=list(transfer_ids))

@@ -51,7 +51,13 @@ class TransferView(Wire, frozen=True):
 
 
 class TransferSummary(Wire, frozen=True):
-    """A transfer in a list: its state, without anything that must be counted."""
+    """A transfer in a list: its state, without anything that must be counted.
+
+    ``acknowledged`` and ``failed`` count acknowledgements, ``failed`` those with FAILED.
+    ``deadline_passed`` is the share of the window that has passed since the deadline last moved,
+    from 0 to 1, where one runs. ``stuck``: more than half of it has, or no agent takes the
+    transfer. ``agent`` claimed it last.
+    """
 
     transfer_id: str
     original_transfer_id: str | None
@@ -67,13 +73,28 @@ class TransferSummary(Wire, frozen=True):
     started_at: int | None
     deadline: int | None
     settled_at: int | None
+    customer: str = "default"
+    source_id: str = ""
+    kind: AppKind = AppKind.FORGE
+    acknowledged: int = 0
+    failed: int = 0
+    deadline_moved_by: str | None = None
+    deadline_passed: float | None = None
+    stuck: bool = False
+    agent: str | None = None
+    released_at: int | None = None
 
 
 class TransferPage(Wire, frozen=True):
-    """Transfers, newest first."""
+    """Transfers, by default newest first.
+
+    ``total`` is there if it was asked for; above 10,000 it is an estimate: ``approximate``.
+    """
 
     items: list[TransferSummary]
     next_cursor: str | None = None
+    total: int | None = None
+    approximate: bool = False
 
 
 class FoundId(Wire, frozen=True):
@@ -149,7 +170,10 @@ class AttemptView(Wire, frozen=True):
 
 
 class MessageView(Wire, frozen=True):
-    """A message with its attempts; ``reason`` says why the last one failed."""
+    """A message with its attempts; ``reason`` says why the last one failed.
+
+    The members from ``cloud_app_key`` on say where it belongs.
+    """
 
     message_id: str
     transfer_id: str
@@ -163,14 +187,25 @@ class MessageView(Wire, frozen=True):
     acknowledged_at: int | None
     next_attempt_at: int | None
     attempts: list[AttemptView]
+    cloud_app_key: str | None = None
+    environment: str | None = None
+    customer: str | None = None
+    migration_id: str | None = None
+    migration_name: str | None = None
+    cloud_url: str | None = None
 
 
 class MessagePage(Wire, frozen=True):
-    """A page of messages, oldest first; ``total`` is on the first page of undelivered messages."""
+    """A page of messages, by default oldest first.
+
+    ``total`` is there if it was asked for, and on the first page of undelivered messages; above
+    10,000 it is an estimate: ``approximate``.
+    """
 
     items: list[MessageView]
     next_cursor: str | None = None
     total: int | None = None
+    approximate: bool = False
 
 
 class LinkView(Wire, frozen=True):

@@ -6,16 +6,17 @@ from typing import Annotated
 import typer
 from rich.filesize import decimal
 
-from ferryman.cli.command import IdOptions, Paging, command
-from ferryman.cli.ids import HELP, OfApp, OfCustomer, Shown, TransferId
+from ferryman.cli.command import CountedPaging, IdOptions, Paging, command
+from ferryman.cli.ids import HELP, Shown, TransferId
+from ferryman.cli.narrowing import Narrowing
 from ferryman.cli.output.printing import print_json
 from ferryman.cli.session import Session
-from ferryman.cli.transfer.message import Since, Until, instant_ago
 from ferryman.cli.transfer.watch import show_timeline, watch
+from ferryman.client.choices import TransferChoice
 from ferryman.client.explanation import chain_lines
 from ferryman.client.manifest_file import write_manifest
 from ferryman.client.text import counts_of, event_name, field_lines, instant, minute, place_of
-from ferryman.vocab import Acknowledged, IdKind, MessageState, TransferStatus
+from ferryman.vocab import Acknowledged, IdKind, MessageState, TransferSort, TransferStatus
 from ferryman.wire.transfer import MessageView, TransferSummary, TransferView
 
 app = typer.Typer(
@@ -31,8 +32,9 @@ HEADS = ("TRANSFER", "STATUS", "DONE", "FILES", "SIZE", "CREATED", "APP", "MIGRA
 @command(app, "list")
 def list_transfers(
     session: Session,
-    paging: Paging,
+    paging: CountedPaging,
     ids: IdOptions,
+    narrowing: Narrowing,
     *,
     status: Annotated[
         TransferStatus | None,
@@ -42,28 +44,37 @@ def list_transfers(
             case_sensitive=False,
         ),
     ] = None,
-    app_name: OfApp = None,
     migration: Annotated[str | None, typer.Option(help=f"Only this migration: {HELP}.")] = None,
-    since: Since = None,
-    until: Until = None,
-    customer: OfCustomer = None,
+    text: Annotated[
+        str | None,
+        typer.Option(
+            help="Only where each word begins a word of a name, the app's key or the site."
+        ),
+    ] = None,
+    stuck: Annotated[bool, typer.Option("--stuck", help="Only what makes no progress.")] = False,
+    sort: Annotated[
+        TransferSort, typer.Option(help="Order; settled and deadline leave the others out.")
+    ] = TransferSort.NEWEST,
 ) -> None:
     """List transfers, newest first."""
-    now = session.admin.clock.get().now if since or until else 0
-    app = session.resolve_some(IdKind.APP, app_name)
-    migration = session.resolve_some(IdKind.MIGRATION, migration)
-    paging.show(
+    since, to = narrowing.times(session)
+    wanted = TransferChoice(
+        status=status,
+        app=session.resolve_some(IdKind.APP, narrowing.app_name),
+        environment=narrowing.environment,
+        migration_id=session.resolve_some(IdKind.MIGRATION, migration),
+        site=narrowing.site,
+        cause=narrowing.cause,
+        since=since,
+        to=to,
+        text=text,
+        stuck=stuck,
+        customer=narrowing.customer,
+        sort=sort,
+    )
+    paging.show_counted(
         session,
-        lambda after, size: session.admin.transfers.list(
-            after,
-            size,
-            status=status,
-            app=app,
-            migration_id=migration,
-            since=instant_ago(since, now),
-            to=instant_ago(until, now),
-            customer=customer,
-        ),
+        lambda after, size, count: session.admin.transfers.list(after, size, wanted, count=count),
         HEADS,
         lambda view: row(view, ids.shown),
     )

@@ -1,31 +1,24 @@
 """``ferryman message``: show and redeliver events of a cloud app."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import typer
 
-from ferryman.cli.clock import read_duration
-from ferryman.cli.command import IdOptions, Paging, command
+from ferryman.cli.command import CountedPaging, IdOptions, command
 from ferryman.cli.ids import HELP, OfApp, OfCustomer
+from ferryman.cli.narrowing import Narrowing, Since, Until, time_range
 from ferryman.cli.output.printing import print_json
 from ferryman.cli.session import Session
+from ferryman.client.choices import MessageChoice
 from ferryman.client.explanation import chain_lines
 from ferryman.client.text import clean, event_name, field_lines, instant, minute, place_of
-from ferryman.vocab import IdKind
+from ferryman.vocab import Acknowledged, IdKind, ListSort, MessageState
 from ferryman.wire.redelivery import RedeliveryRequest
-from ferryman.wire.transfer import AttemptView, MessagePage, MessageView
+from ferryman.wire.transfer import AttemptView, MessageView
 
 app = typer.Typer(help="Show messages, and deliver them again.", no_args_is_help=True)
 
-Since = Annotated[
-    str | None,
-    typer.Option("--since", help="Only those created at most this long ago, such as 2h or 3d."),
-]
-Until = Annotated[
-    str | None,
-    typer.Option("--until", help="Only those created at least this long ago, such as 2h or 3d."),
-]
 MessageId = Annotated[str, typer.Argument(help=f"The message: {HELP}.", show_default=False)]
 
 
@@ -47,13 +40,12 @@ class Selection:
 
     def request(self, session: Session) -> RedeliveryRequest:
         """Return the selection in the form of the platform's API."""
-        # Asked once: both ends of the range count from the same moment.
-        now = session.admin.clock.get().now if self.since or self.until else 0
+        since, to = time_range(session, self.since, self.until)
         return RedeliveryRequest(
             transfer_id=session.resolve_some(IdKind.TRANSFER, self.transfer),
             cloud_app_key=session.resolve_some(IdKind.APP, self.app_name),
-            since=instant_ago(self.since, now),
-            to=instant_ago(self.until, now),
+            since=since,
+            to=to,
             customer=self.customer,
         )
 
@@ -69,48 +61,84 @@ def show(session: Session, message: MessageId) -> None:
 @command(app, "list")
 def list_messages(
     session: Session,
-    selection: Selection,
-    paging: Paging,
+    narrowing: Narrowing,
+    paging: CountedPaging,
     ids: IdOptions,
     *,
     undelivered: Annotated[
-        bool,
-        typer.Option(
-            "--undelivered", help="List those that were given up; there is no other list yet."
-        ),
+        bool, typer.Option("--undelivered", help="The same as --state UNDELIVERED; counts them.")
     ] = False,
+    state: Annotated[
+        MessageState | None,
+        typer.Option("--state", metavar="STATE", help="Only those in this delivery state."),
+    ] = None,
+    acknowledgement: Annotated[
+        Acknowledged | None,
+        typer.Option("--acknowledged", help="Only those with this acknowledgement."),
+    ] = None,
+    transfer: Annotated[
+        str | None, typer.Option("--transfer", help=f"Only this transfer: {HELP}.")
+    ] = None,
+    migration: Annotated[
+        str | None, typer.Option("--migration", help=f"Only this migration: {HELP}.")
+    ] = None,
+    status_code: Annotated[
+        int | None,
+        typer.Option("--status-code", help="Only where the last attempt failed with this status."),
+    ] = None,
+    text: Annotated[
+        str | None,
+        typer.Option(help="Only where the label begins with it, or the last error has its words."),
+    ] = None,
+    stuck: Annotated[
+        bool, typer.Option("--stuck", help="Only those given up, or due and not sent.")
+    ] = False,
+    sort: Annotated[ListSort, typer.Option(help="Order.")] = ListSort.OLDEST,
 ) -> None:
-    """List the messages that were given up, oldest first, and count them."""
-    if not undelivered:
-        raise typer.BadParameter(
-            "Add --undelivered; `ferryman transfer messages` lists all messages of a transfer."
-        )
+    """List messages of all transfers, oldest first."""
+    if undelivered and state not in (None, MessageState.UNDELIVERED):
+        raise typer.BadParameter(f"expected one state; found --undelivered and --state {state}.")
+    since, to = narrowing.times(session)
+    wanted = MessageChoice(
+        state=MessageState.UNDELIVERED if undelivered else state,
+        acknowledgement=acknowledgement,
+        transfer_id=session.resolve_some(IdKind.TRANSFER, transfer),
+        migration_id=session.resolve_some(IdKind.MIGRATION, migration),
+        app=session.resolve_some(IdKind.APP, narrowing.app_name),
+        environment=narrowing.environment,
+        site=narrowing.site,
+        cause=narrowing.cause,
+        status_code=status_code,
+        since=since,
+        to=to,
+        text=text,
+        stuck=stuck,
+        customer=narrowing.customer,
+        sort=sort,
+    )
 
     def row(view: MessageView) -> tuple[object, ...]:
         event = event_name(view.event_type)
         reason = (view.reason or "").partition("\n")[0]
         return (
-            *(
-                ids.shown(view.message_id),
-                ids.shown(view.transfer_id),
-                event,
-                minute(view.created_at),
-            ),
-            *(len(view.attempts), reason),
+            ids.shown(view.message_id),
+            ids.shown(view.transfer_id),
+            f"{view.cloud_app_key}@{view.environment}",
+            event,
+            minute(view.created_at),
+            view.state.value,
+            len(view.attempts),
+            reason,
         )
 
-    heads = ("MESSAGE", "TRANSFER", "EVENT", "CREATED", "ATTEMPTS", "REASON")
-    query = selection.request(session)
-    totals: list[int] = []
-
-    def fetch(after: str | None, size: int) -> MessagePage:
-        page = session.admin.messages.list_undelivered(query, after, size)
-        totals.extend([] if page.total is None else [page.total])
-        return page
-
-    paging.show(session, fetch, heads, row)
-    if totals and not session.as_json:
-        typer.echo(f"{totals[0]} undelivered.", err=True)
+    heads = ("MESSAGE", "TRANSFER", "APP", "EVENT", "CREATED", "STATE", "ATTEMPTS", "REASON")
+    counted = replace(paging, count=paging.count or undelivered)
+    counted.show_counted(
+        session,
+        lambda after, size, count: session.admin.messages.list(after, size, wanted, count=count),
+        heads,
+        row,
+    )
 
 
 @command(app, "redeliver")
@@ -148,11 +176,6 @@ def redeliver(
             err=True,
         )
     raise typer.Exit(1 if answer.left and not answer.redelivered else 0)
-
-
-def instant_ago(ago: str | None, now: int) -> int | None:
-    """Return the time that long before ``now``; both in epoch milliseconds."""
-    return None if ago is None else max(0, now - round(read_duration(ago) * 1000))
 
 
 @command(app, "explain")

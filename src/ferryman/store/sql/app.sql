@@ -66,3 +66,9 @@ LIMIT :size;
 
 -- name: set_webhooks!
 UPDATE app SET webhooks = :webhooks WHERE app_id = :app_id;
+
+-- name: app_ids
+-- Also of apps that were removed: their transfers are still there. Every filter may be null.
+SELECT app_id FROM app
+WHERE (CAST(:apps AS text[]) IS NULL OR cloud_app_key = ANY (:apps))
+    AND (CAST(:environment AS text) IS NULL OR environment = :environment);

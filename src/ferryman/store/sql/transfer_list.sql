@@ -1,22 +1,101 @@
--- name: transfer_page
--- Transfers of all migrations, newest first. Every filter may be null.
-SELECT transfer.*, app.kind, app.server_app_key, app.cloud_app_key, app.environment,
-       app.access_scopes, app.forge_app_id, migration.migration_scope_id, migration.name,
-       migration.created_at AS migration_created_at, scope.cloud_url,
-       claim_confirmed AND claim_seen_at > now() - interval '5 seconds' AS claim_noted
-FROM transfer
-JOIN app USING (app_id)
-JOIN migration USING (migration_id)
-JOIN migration_scope scope USING (migration_scope_id)
-WHERE (transfer.created_at, transfer_id) < (:before_at, :before_id)
-  AND in_reach(scope.customer, app.cloud_app_key, :customers, :apps)
-  AND (CAST(:status AS text) IS NULL OR status = :status)
-  AND (CAST(:app_id AS uuid) IS NULL OR app_id = :app_id)
-  AND (CAST(:migration_id AS uuid) IS NULL OR migration_id = :migration_id)
-  AND (CAST(:since AS timestamptz) IS NULL OR transfer.created_at >= :since)
-  AND (CAST(:until AS timestamptz) IS NULL OR transfer.created_at < :until)
-ORDER BY transfer.created_at DESC, transfer_id DESC
-LIMIT :size;
+-- name: plan_by_values!
+-- Plans the statements of this transaction for the values they are given: a filter that is null is
+-- dropped, and one that is not is read from its index. Otherwise one plan would serve all filters.
+SELECT set_config('plan_cache_mode', 'force_custom_plan', true),
+       set_config('enable_seqscan', 'off', true);
 
--- name: transfer_created$
-SELECT created_at FROM transfer WHERE transfer_id = :transfer_id;
+-- name: transfer_page
+-- Transfers of all migrations in one of four orders; every filter may be null. Only the part of the
+-- asked order is executed.
+WITH wanted AS NOT MATERIALIZED (
+    SELECT transfer.*, app.kind, app.server_app_key, app.cloud_app_key, app.environment,
+           app.access_scopes, app.forge_app_id, migration.migration_scope_id, migration.name,
+           migration.created_at AS migration_created_at, scope.cloud_url, scope.source_id,
+           claim_confirmed AND claim_seen_at > now() - interval '5 seconds' AS claim_noted,
+           greatest(transfer.started_at, last_upload_at, last_success_at)
+               + make_interval(secs => transfer.window_seconds) AS deadline
+    FROM transfer
+    JOIN app USING (app_id)
+    JOIN migration USING (migration_id)
+    JOIN migration_scope scope USING (migration_scope_id)
+    WHERE (CAST(:customer AS text) IS NULL OR transfer.customer = :customer)
+      AND (CAST(:customers AS text[]) IS NULL OR transfer.customer = ANY (:customers))
+      AND (CAST(:app_id AS uuid) IS NULL OR transfer.app_id = :app_id)
+      AND (CAST(:app_ids AS uuid[]) IS NULL OR transfer.app_id = ANY (:app_ids))
+      AND (CAST(:migration_id AS uuid) IS NULL OR transfer.migration_id = :migration_id)
+      AND (CAST(:sites AS text[]) IS NULL OR scope.cloud_url = ANY (:sites))
+      AND (CAST(:status AS text) IS NULL OR transfer.status = :status)
+      AND (CAST(:since AS timestamptz) IS NULL OR transfer.created_at >= :since)
+      AND (CAST(:until AS timestamptz) IS NULL OR transfer.created_at < :until)
+      AND (CAST(:among AS uuid[]) IS NULL OR transfer.transfer_id = ANY (:among))
+      AND (CAST(:text AS text) IS NULL OR transfer.words @@ search_query(:text))
+      AND (CAST(:cause AS text) IS NULL OR EXISTS (
+          SELECT FROM message JOIN attempt
+              ON attempt.message_id = message.message_id AND attempt.number = message.attempts
+          WHERE message.transfer_id = transfer.transfer_id AND attempt.cause = :cause))
+      AND (CAST(:stuck_at AS timestamptz) IS NULL
+          OR transfer.status IN ('READY', 'IN_PROGRESS')
+          AND (greatest(transfer.started_at, last_upload_at, last_success_at)
+                  + make_interval(secs => transfer.window_seconds / 2) < :stuck_at
+              OR transfer.status = 'READY' AND claims = 0 AND depends_on = '{}'
+                  AND released_at < CAST(:stuck_at AS timestamptz) - interval '1 minute'))
+)
+(SELECT * FROM wanted
+ WHERE CAST(:sort AS text) = 'newest' AND (created_at, transfer_id) < (:at, :id)
+ ORDER BY created_at DESC, transfer_id DESC LIMIT :size)
+UNION ALL
+(SELECT * FROM wanted
+ WHERE CAST(:sort AS text) = 'oldest' AND (created_at, transfer_id) > (:at, :id)
+ ORDER BY created_at, transfer_id LIMIT :size)
+UNION ALL
+(SELECT * FROM wanted
+ WHERE CAST(:sort AS text) = 'settled' AND settled_at <= :at AND (settled_at, transfer_id) < (:at, :id)
+ ORDER BY settled_at DESC, transfer_id DESC LIMIT :size)
+UNION ALL
+(SELECT * FROM wanted
+ WHERE CAST(:sort AS text) = 'deadline' AND status = 'IN_PROGRESS' AND (deadline, transfer_id) > (:at, :id)
+ ORDER BY deadline, transfer_id LIMIT :size);
+
+-- name: transfer_total$
+-- How many there are, up to a number; the filters are those of `transfer_page`.
+SELECT count(*) FROM (
+    SELECT
+    FROM transfer
+    JOIN app USING (app_id)
+    JOIN migration USING (migration_id)
+    JOIN migration_scope scope USING (migration_scope_id)
+    WHERE (CAST(:customer AS text) IS NULL OR transfer.customer = :customer)
+      AND (CAST(:customers AS text[]) IS NULL OR transfer.customer = ANY (:customers))
+      AND (CAST(:app_id AS uuid) IS NULL OR transfer.app_id = :app_id)
+      AND (CAST(:app_ids AS uuid[]) IS NULL OR transfer.app_id = ANY (:app_ids))
+      AND (CAST(:migration_id AS uuid) IS NULL OR transfer.migration_id = :migration_id)
+      AND (CAST(:sites AS text[]) IS NULL OR scope.cloud_url = ANY (:sites))
+      AND (CAST(:status AS text) IS NULL OR transfer.status = :status)
+      AND (CAST(:since AS timestamptz) IS NULL OR transfer.created_at >= :since)
+      AND (CAST(:until AS timestamptz) IS NULL OR transfer.created_at < :until)
+      AND (CAST(:among AS uuid[]) IS NULL OR transfer.transfer_id = ANY (:among))
+      AND (CAST(:text AS text) IS NULL OR transfer.words @@ search_query(:text))
+      AND (CAST(:cause AS text) IS NULL OR EXISTS (
+          SELECT FROM message JOIN attempt
+              ON attempt.message_id = message.message_id AND attempt.number = message.attempts
+          WHERE message.transfer_id = transfer.transfer_id AND attempt.cause = :cause))
+      AND (CAST(:stuck_at AS timestamptz) IS NULL
+          OR transfer.status IN ('READY', 'IN_PROGRESS')
+          AND (greatest(transfer.started_at, last_upload_at, last_success_at)
+                  + make_interval(secs => transfer.window_seconds / 2) < :stuck_at
+              OR transfer.status = 'READY' AND claims = 0 AND depends_on = '{}'
+                  AND released_at < CAST(:stuck_at AS timestamptz) - interval '1 minute'))
+      AND (CAST(:sort AS text) <> 'deadline' OR transfer.status = 'IN_PROGRESS')
+      AND (CAST(:sort AS text) <> 'settled' OR transfer.settled_at IS NOT NULL)
+    LIMIT :most) wanted;
+
+-- name: transfers_of_text$
+-- Up to so many transfers by words of their names.
+SELECT array_agg(transfer_id) FROM (
+    SELECT transfer_id FROM transfer WHERE words @@ search_query(:text) LIMIT :most) found;
+
+-- name: transfers_of_cause$
+-- The transfers of attempts that failed for a cause; null if there are too many of these.
+SELECT CASE WHEN count(*) < :most THEN coalesce(array_agg(DISTINCT transfer_id), '{}') END FROM (
+    SELECT message_id FROM attempt WHERE cause = :cause LIMIT :most) failed
+JOIN message USING (message_id);

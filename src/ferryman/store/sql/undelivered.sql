@@ -12,17 +12,6 @@ WHERE state = 'UNDELIVERED' AND position > :after
 ORDER BY position
 LIMIT :size;
 
--- name: undelivered_total$
-SELECT count(*) FROM message
-WHERE state = 'UNDELIVERED'
-  AND (CAST(:customers AS text[]) IS NULL AND CAST(:apps AS text[]) IS NULL OR EXISTS (
-      SELECT FROM transfer_owner owner WHERE owner.transfer_id = message.transfer_id
-          AND in_reach(customer, cloud_app_key, :customers, :apps)))
-  AND (CAST(:app_id AS uuid) IS NULL OR app_id = :app_id)
-  AND (CAST(:transfer_id AS uuid) IS NULL OR transfer_id = :transfer_id)
-  AND (CAST(:since AS timestamptz) IS NULL OR created_at >= :since)
-  AND (CAST(:until AS timestamptz) IS NULL OR created_at < :until);
-
 -- name: hold_transfers
 -- Returns whether each transfer has settled, which cannot change until the transaction ends.
 SELECT transfer_id, settled_at IS NOT NULL AS settled, kind

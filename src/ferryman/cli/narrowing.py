@@ -1,0 +1,62 @@
+"""Options that narrow lists, the same for each of them."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from ferryman.cli.clock import read_duration
+from ferryman.cli.ids import OfApp, OfCustomer
+from ferryman.cli.session import Session
+from ferryman.vocab import FailureCause
+
+Since = Annotated[
+    str | None,
+    typer.Option("--since", help="Only those created at most this long ago, such as 2h or 3d."),
+]
+Until = Annotated[
+    str | None,
+    typer.Option("--until", help="Only those created at least this long ago, such as 2h or 3d."),
+]
+
+
+@dataclass(frozen=True)
+class Narrowing:
+    """The options of lists of what belongs to an app, a site and a customer."""
+
+    app_name: OfApp = None
+    environment: Annotated[
+        str | None, typer.Option("--environment", help="Only apps of this environment.")
+    ] = None
+    site: Annotated[
+        str | None, typer.Option("--site", help="Only this cloud site: its URL, or its host.")
+    ] = None
+    cause: Annotated[
+        FailureCause | None,
+        typer.Option(
+            "--cause",
+            metavar="CAUSE",
+            help="Only where the last attempt failed for this, such as function_raised.",
+        ),
+    ] = None
+    since: Since = None
+    until: Until = None
+    customer: OfCustomer = None
+
+    def times(self, session: Session) -> tuple[int | None, int | None]:
+        """Return both ends of the time range in epoch milliseconds."""
+        return time_range(session, self.since, self.until)
+
+
+def time_range(
+    session: Session, since: str | None, until: str | None
+) -> tuple[int | None, int | None]:
+    """Return both ends of a time range, in epoch milliseconds of the platform's time."""
+    # Asked once: both ends of the range count from the same moment.
+    now = session.admin.clock.get().now if since or until else 0
+    return instant_ago(since, now), instant_ago(until, now)
+
+
+def instant_ago(ago: str | None, now: int) -> int | None:
+    """Return the time that long before ``now``; both in epoch milliseconds."""
+    return None if ago is None else max(0, now - round(read_duration(ago) * 1000))

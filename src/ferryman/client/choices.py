@@ -1,0 +1,74 @@
+"""The filters of lists, by their names on the wire."""
+
+from dataclasses import dataclass, fields
+
+from ferryman.vocab import (
+    Acknowledged,
+    EventType,
+    FailureCause,
+    ListSort,
+    MessageState,
+    TransferSort,
+    TransferStatus,
+)
+
+_WIRE = {
+    "app": "cloudAppKey",
+    "migration_id": "migrationId",
+    "since": "from",
+    "transfer_id": "transferId",
+    "event_type": "eventType",
+    "status_code": "statusCode",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferChoice:
+    """Which transfers; ``since`` and ``to`` are epoch milliseconds, ``app`` a key or an id."""
+
+    status: TransferStatus | None = None
+    app: str | None = None
+    environment: str | None = None
+    migration_id: str | None = None
+    site: str | None = None
+    cause: FailureCause | None = None
+    since: int | None = None
+    to: int | None = None
+    text: str | None = None
+    stuck: bool = False
+    customer: str | None = None
+    sort: TransferSort | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageChoice:
+    """Which messages; ``since`` and ``to`` are epoch milliseconds, ``app`` a key or an id."""
+
+    state: MessageState | None = None
+    acknowledgement: Acknowledged | None = None
+    event_type: EventType | None = None
+    transfer_id: str | None = None
+    migration_id: str | None = None
+    app: str | None = None
+    environment: str | None = None
+    site: str | None = None
+    cause: FailureCause | None = None
+    status_code: int | None = None
+    since: int | None = None
+    to: int | None = None
+    text: str | None = None
+    stuck: bool = False
+    customer: str | None = None
+    sort: ListSort | None = None
+
+
+def query_of(choice: TransferChoice | MessageChoice) -> dict[str, str | int | None]:
+    """Return a choice as query parameters; what is not chosen is None."""
+    given = ((each.name, getattr(choice, each.name)) for each in fields(choice))
+    return {_WIRE.get(name, name): _text(value) for name, value in given}
+
+
+def _text(value: str | int | bool | None) -> str | int | None:
+    if isinstance(value, bool):
+        return "true" if value else None
+    return value

@@ -1,0 +1,126 @@
+"""List messages of all transfers by page."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from ferryman import refusals
+from ferryman.domain.access import PLATFORM, Actor, Reach
+from ferryman.domain.limits import ADMIN_PAGE, LABEL_CHARACTERS
+from ferryman.services import customer as customer_service
+from ferryman.services import list_filter
+from ferryman.services import reach as reach_service
+from ferryman.services.platform import (
+    Platform,
+    check_text,
+    decode_position,
+    encode_cursor,
+    instant,
+    page_size,
+    parse_id,
+)
+from ferryman.store import listing, message_view
+from ferryman.store import message_list as message_list_store
+from ferryman.store import transfer as transfer_store
+from ferryman.store.database import Transaction
+from ferryman.store.message_list import MessageFilter
+from ferryman.vocab import (
+    Acknowledged,
+    EventType,
+    FailureCause,
+    IdKind,
+    ListSort,
+    MessageState,
+)
+from ferryman.wire.transfer import MessagePage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageListQuery:
+    """A filter of messages; ``since`` and ``to`` are epoch milliseconds of their creation.
+
+    ``cause`` and ``status_code`` are those of the last attempt. The label of the message's file
+    begins with ``text``, or the last error has all its words.
+    """
+
+    state: MessageState | None = None
+    acknowledgement: Acknowledged | None = None
+    event_type: EventType | None = None
+    transfer_id: str | None = None
+    migration_id: str | None = None
+    app: str | None = None
+    environment: str | None = None
+    site: str | None = None
+    cause: FailureCause | None = None
+    status_code: int | None = None
+    since: int | None = None
+    to: int | None = None
+    text: str | None = None
+    stuck: bool = False
+    customer: str | None = None
+    sort: ListSort = ListSort.OLDEST
+
+
+async def page(
+    platform: Platform,
+    wanted: MessageListQuery,
+    by: Actor = PLATFORM,
+    *,
+    cursor: str | None = None,
+    size: int | None = None,
+    count: bool = False,
+) -> MessagePage:
+    """Return a page of matching messages with their attempts."""
+    limit = page_size(size, default=100, greatest=ADMIN_PAGE)
+    query = ("messages of all", wanted, by.reach)
+    position = decode_position(cursor, *query) or None
+    # Those that were given up have always been counted.
+    count = count or (wanted.state is MessageState.UNDELIVERED and cursor is None)
+    async with platform.database.transaction() as tx:
+        choice = await chosen(tx, wanted, by.reach)
+        await listing.plan_by_values(tx)
+        choice = await message_list_store.narrowed(tx, choice)
+        found = await message_list_store.page(
+            tx, choice, wanted.sort, position=position, size=limit + 1
+        )
+        items = await message_view.views(tx, found[:limit])
+        total = await message_list_store.total(tx, choice) if count else None
+    more = len(found) > limit
+    return MessagePage(
+        items=items,
+        next_cursor=encode_cursor(str(found[limit - 1].position), *query) if more else None,
+        total=None if total is None else total.number,
+        approximate=total is not None and not total.exact,
+    )
+
+
+async def chosen(tx: Transaction, wanted: MessageListQuery, reach: Reach) -> MessageFilter:
+    """Return the filter of a query, within what the caller sees."""
+    text = check_text("text", wanted.text or "", longest=LABEL_CHARACTERS) or None
+    reach = await customer_service.narrowed(tx, reach, wanted.customer)
+    return MessageFilter(
+        app_ids=await list_filter.app_ids(tx, reach, wanted.app, wanted.environment),
+        transfer_id=await _transfer(tx, reach, wanted.transfer_id),
+        migration_id=await list_filter.migration_id(tx, reach, wanted.migration_id),
+        sites=list_filter.sites(wanted.site),
+        state=wanted.state,
+        event_types=None if wanted.event_type is None else [wanted.event_type],
+        acknowledgement=wanted.acknowledgement,
+        since=instant(wanted.since),
+        until=instant(wanted.to),
+        cause=wanted.cause,
+        status=wanted.status_code,
+        label=None if text is None else list_filter.beginning(text),
+        text=text,
+        stuck_at=tx.now if wanted.stuck else None,
+        customers=reach.customers,
+    )
+
+
+async def _transfer(tx: Transaction, reach: Reach, text: str | None) -> UUID | None:
+    if text is None:
+        return None
+    wanted = parse_id(refusals.transfer.NOT_FOUND, text)
+    await reach_service.check_in(tx, reach, IdKind.TRANSFER, text)
+    if await transfer_store.by_id(tx, wanted) is None:
+        raise refusals.transfer.NOT_FOUND(id=text)
+    return wanted
