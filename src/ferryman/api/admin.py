@@ -31,6 +31,7 @@ from ferryman.api.message import (
     redeliver_message,
 )
 from ferryman.api.migration import create_migration, get_migration, list_migrations, start_migration
+from ferryman.api.overview import get_backlog, get_charts, get_overview
 from ferryman.api.parameters import STRICT_QUERY
 from ferryman.api.recording import begin_replay, record_transfer, recorded_payload, replay_file
 from ferryman.api.storage import (
@@ -77,9 +78,12 @@ def admin_router(doorkeeper: Doorkeeper) -> Router:
             diff_mappings,
             missing_mappings,
             start_migration,
+            get_overview,
+            get_charts,
             list_transfers,
             find_ids,
             get_transfer,
+            get_backlog,
             get_timeline,
             list_messages,
             list_files,

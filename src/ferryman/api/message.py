@@ -41,7 +41,10 @@ _Event = Annotated[
 _StatusCode = Annotated[
     int | None,
     QueryParameter(
-        name="statusCode", description="Only where the last attempt failed with this HTTP status."
+        name="statusCode",
+        ge=100,
+        le=599,
+        description="Only where the last attempt failed with this HTTP status.",
     ),
 ]
 _Text = Annotated[

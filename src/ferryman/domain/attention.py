@@ -34,3 +34,15 @@ def is_unclaimed(
     if transfer.status is not TransferStatus.READY or released_at is None or claims or waits:
         return False
     return now - released_at > UNCLAIMED
+
+
+URGENCY = (
+    "no_worker",
+    "store_full",
+    "worker_failing",
+    "stalled",
+    "endpoint_left_alone",
+    "given_up",
+    "unclaimed",
+)
+"""The kinds of what needs attention, most urgent first."""

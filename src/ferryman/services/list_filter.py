@@ -43,13 +43,17 @@ async def migration_id(tx: Transaction, reach: Reach, text: str | None) -> UUID 
     return wanted
 
 
-def sites(site: str | None) -> Sequence[str] | None:
-    """Return the addresses that a site may mean: its URL, or just its host."""
+async def scope_ids(tx: Transaction, reach: Reach, site: str | None) -> Sequence[UUID] | None:
+    """Return the visible migration scopes of a site, given as its URL or just its host.
+
+    None if every site fits. Whether there is such a site, only its rows tell.
+    """
     if site is None:
         return None
     check_text("cloud_url", site, longest=LABEL_CHARACTERS)
     plain = site.rstrip("/")
-    return [plain] if "://" in plain else [plain, f"https://{plain}", f"http://{plain}"]
+    urls = [plain] if "://" in plain else [plain, f"https://{plain}", f"http://{plain}"]
+    return await migration_store.scopes_of_site(tx, urls, customers=reach.customers)
 
 
 def beginning(text: str) -> str:

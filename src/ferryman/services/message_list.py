@@ -101,7 +101,7 @@ async def chosen(tx: Transaction, wanted: MessageListQuery, reach: Reach) -> Mes
         app_ids=await list_filter.app_ids(tx, reach, wanted.app, wanted.environment),
         transfer_id=await _transfer(tx, reach, wanted.transfer_id),
         migration_id=await list_filter.migration_id(tx, reach, wanted.migration_id),
-        sites=list_filter.sites(wanted.site),
+        scope_ids=await list_filter.scope_ids(tx, reach, wanted.site),
         state=wanted.state,
         event_types=None if wanted.event_type is None else [wanted.event_type],
         acknowledgement=wanted.acknowledgement,

@@ -81,7 +81,7 @@ async def _choice(tx: Transaction, query: TransferQuery, reach: Reach) -> Transf
         status=query.status,
         app_ids=await list_filter.app_ids(tx, reach, query.app, query.environment),
         migration_id=await list_filter.migration_id(tx, reach, query.migration_id),
-        sites=list_filter.sites(query.site),
+        scope_ids=await list_filter.scope_ids(tx, reach, query.site),
         since=instant(query.since),
         until=instant(query.to),
         customers=reach.customers,

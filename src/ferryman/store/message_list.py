@@ -26,7 +26,7 @@ class MessageFilter:
     app_ids: Sequence[UUID] | None = None
     transfer_id: UUID | None = None
     migration_id: UUID | None = None
-    sites: Sequence[str] | None = None
+    scope_ids: Sequence[UUID] | None = None
     state: MessageState | None = None
     event_types: Sequence[str] | None = None
     acknowledgement: Acknowledged | None = None

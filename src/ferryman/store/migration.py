@@ -47,6 +47,14 @@ async def save_scope(
     return kept
 
 
+async def scopes_of_site(
+    tx: Transaction, urls: Sequence[str], *, customers: Sequence[str] | None
+) -> list[UUID]:
+    """Return the scopes of a site, written in one of these ways."""
+    rows = SQL.scopes_of_site(tx.connection, urls=urls, customers=customers)
+    return [row["migration_scope_id"] async for row in rows]
+
+
 async def insert(
     tx: Transaction, scope_id: UUID, name: str, migration_id: UUID | None = None
 ) -> UUID:

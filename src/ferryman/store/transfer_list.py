@@ -29,7 +29,7 @@ class TransferFilter:
     status: TransferStatus | None = None
     app_ids: Sequence[UUID] | None = None
     migration_id: UUID | None = None
-    sites: Sequence[str] | None = None
+    scope_ids: Sequence[UUID] | None = None
     since: datetime | None = None
     until: datetime | None = None
     customers: Sequence[str] | None = None
@@ -73,8 +73,8 @@ async def narrowed(tx: Transaction, choice: TransferFilter) -> TransferFilter:
     found: list[set[UUID]] = []
     if choice.text is not None:
         of_text = await SQL.transfers_of_text(tx.connection, text=choice.text, most=FEW)
-        if len(of_text or ()) < FEW:
-            found.append({each for each in of_text or () if each})
+        if of_text is not None:
+            found.append({each for each in of_text if each})
             choice = replace(choice, text=None)
     if choice.cause is not None:
         of_cause = await SQL.transfers_of_cause(tx.connection, cause=choice.cause, most=FEW)

@@ -77,3 +77,9 @@ CREATE INDEX attempt_by_words ON attempt
 
 CREATE INDEX audit_of_target ON audit (target, seq) WHERE target IS NOT NULL;
 CREATE INDEX audit_by_age ON audit (at);
+
+
+-- Charts
+
+-- Files are added in the order of their time, so a small index of ranges is enough.
+CREATE INDEX app_data_by_age ON app_data USING brin (created_at);

@@ -7,7 +7,6 @@ WITH wanted AS NOT MATERIALIZED (
     FROM message
     JOIN transfer ON transfer.transfer_id = message.transfer_id
     JOIN migration ON migration.migration_id = transfer.migration_id
-    JOIN migration_scope scope ON scope.migration_scope_id = migration.migration_scope_id
     LEFT JOIN attempt last
         ON last.message_id = message.message_id AND last.number = message.attempts
     LEFT JOIN app_data file ON file.message_id = message.message_id
@@ -17,7 +16,7 @@ WITH wanted AS NOT MATERIALIZED (
       AND (CAST(:app_ids AS uuid[]) IS NULL OR transfer.app_id = ANY (:app_ids))
       AND (CAST(:transfer_id AS uuid) IS NULL OR message.transfer_id = :transfer_id)
       AND (CAST(:migration_id AS uuid) IS NULL OR transfer.migration_id = :migration_id)
-      AND (CAST(:sites AS text[]) IS NULL OR scope.cloud_url = ANY (:sites))
+      AND (CAST(:scope_ids AS uuid[]) IS NULL OR migration.migration_scope_id = ANY (:scope_ids))
       AND (CAST(:state AS text) IS NULL OR message.state = :state)
       AND (CAST(:event_types AS text[]) IS NULL OR message.event_type = ANY (:event_types))
       AND (CAST(:acknowledgement AS text) IS NULL
@@ -50,7 +49,6 @@ SELECT count(*) FROM (
     FROM message
     JOIN transfer ON transfer.transfer_id = message.transfer_id
     JOIN migration ON migration.migration_id = transfer.migration_id
-    JOIN migration_scope scope ON scope.migration_scope_id = migration.migration_scope_id
     LEFT JOIN attempt last
         ON last.message_id = message.message_id AND last.number = message.attempts
     LEFT JOIN app_data file ON file.message_id = message.message_id
@@ -60,7 +58,7 @@ SELECT count(*) FROM (
       AND (CAST(:app_ids AS uuid[]) IS NULL OR transfer.app_id = ANY (:app_ids))
       AND (CAST(:transfer_id AS uuid) IS NULL OR message.transfer_id = :transfer_id)
       AND (CAST(:migration_id AS uuid) IS NULL OR transfer.migration_id = :migration_id)
-      AND (CAST(:sites AS text[]) IS NULL OR scope.cloud_url = ANY (:sites))
+      AND (CAST(:scope_ids AS uuid[]) IS NULL OR migration.migration_scope_id = ANY (:scope_ids))
       AND (CAST(:state AS text) IS NULL OR message.state = :state)
       AND (CAST(:event_types AS text[]) IS NULL OR message.event_type = ANY (:event_types))
       AND (CAST(:acknowledgement AS text) IS NULL

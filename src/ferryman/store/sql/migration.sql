@@ -55,3 +55,8 @@ WHERE migration_id = :migration_id AND type = :type AND container_id = :containe
 -- name: lock_migration!
 -- Serialises re-runs within a migration.
 SELECT FROM migration WHERE migration_id = :migration_id FOR NO KEY UPDATE;
+
+-- name: scopes_of_site
+SELECT migration_scope_id FROM migration_scope
+WHERE cloud_url = ANY (:urls)
+  AND (CAST(:customers AS text[]) IS NULL OR customer = ANY (:customers));

@@ -23,7 +23,7 @@ WITH wanted AS NOT MATERIALIZED (
       AND (CAST(:app_id AS uuid) IS NULL OR transfer.app_id = :app_id)
       AND (CAST(:app_ids AS uuid[]) IS NULL OR transfer.app_id = ANY (:app_ids))
       AND (CAST(:migration_id AS uuid) IS NULL OR transfer.migration_id = :migration_id)
-      AND (CAST(:sites AS text[]) IS NULL OR scope.cloud_url = ANY (:sites))
+      AND (CAST(:scope_ids AS uuid[]) IS NULL OR migration.migration_scope_id = ANY (:scope_ids))
       AND (CAST(:status AS text) IS NULL OR transfer.status = :status)
       AND (CAST(:since AS timestamptz) IS NULL OR transfer.created_at >= :since)
       AND (CAST(:until AS timestamptz) IS NULL OR transfer.created_at < :until)
@@ -69,7 +69,7 @@ SELECT count(*) FROM (
       AND (CAST(:app_id AS uuid) IS NULL OR transfer.app_id = :app_id)
       AND (CAST(:app_ids AS uuid[]) IS NULL OR transfer.app_id = ANY (:app_ids))
       AND (CAST(:migration_id AS uuid) IS NULL OR transfer.migration_id = :migration_id)
-      AND (CAST(:sites AS text[]) IS NULL OR scope.cloud_url = ANY (:sites))
+      AND (CAST(:scope_ids AS uuid[]) IS NULL OR migration.migration_scope_id = ANY (:scope_ids))
       AND (CAST(:status AS text) IS NULL OR transfer.status = :status)
       AND (CAST(:since AS timestamptz) IS NULL OR transfer.created_at >= :since)
       AND (CAST(:until AS timestamptz) IS NULL OR transfer.created_at < :until)
@@ -90,9 +90,15 @@ SELECT count(*) FROM (
     LIMIT :most) wanted;
 
 -- name: transfers_of_text$
--- Up to so many transfers by words of their names.
-SELECT array_agg(transfer_id) FROM (
-    SELECT transfer_id FROM transfer WHERE words @@ search_query(:text) LIMIT :most) found;
+-- The transfers with words in their names; null if there are many. A word that is common among the
+-- newest ones is not looked up: its list in the index may be as long as the table.
+SELECT CASE WHEN newest.fitting < 20 THEN (
+    SELECT CASE WHEN count(*) < :most THEN coalesce(array_agg(transfer_id), '{}') END FROM (
+        SELECT transfer_id FROM transfer WHERE words @@ search_query(:text) LIMIT :most) found) END
+FROM (
+    SELECT count(*) AS fitting FROM (
+        SELECT words FROM transfer ORDER BY created_at DESC, transfer_id DESC LIMIT 100) recent
+    WHERE words @@ search_query(:text)) newest;
 
 -- name: transfers_of_cause$
 -- The transfers of attempts that failed for a cause; null if there are too many of these.

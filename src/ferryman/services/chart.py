@@ -1,0 +1,87 @@
+"""Numbers over time, for charts: of the platform, and of one transfer."""
+
+from datetime import timedelta
+from itertools import accumulate
+
+from ferryman import refusals
+from ferryman.clock import epoch_ms
+from ferryman.domain.access import PLATFORM, Actor
+from ferryman.services import customer as customer_service
+from ferryman.services import list_filter
+from ferryman.services.platform import Platform, parse_id
+from ferryman.store import overview as overview_store
+from ferryman.store import transfer as transfer_store
+from ferryman.store.overview import Span, Whose
+from ferryman.wire.overview import Backlog, BacklogPoint, ChartPoint, Charts
+
+POINTS = 48
+MOST_POINTS = 200
+
+
+async def charts(
+    platform: Platform,
+    by: Actor = PLATFORM,
+    *,
+    hours: int = 24,
+    points: int = POINTS,
+    app: str | None = None,
+    customer: str | None = None,
+) -> Charts:
+    """Return files, bytes, attempts and their delays over the last hours."""
+    async with platform.database.transaction() as tx:
+        reach = await customer_service.narrowed(tx, by.reach, customer)
+        whose = Whose(reach.customers, await list_filter.app_ids(tx, reach, app))
+        width = timedelta(hours=hours) / points
+        span = Span(tx.now - width * points, width, points)
+        made, all_made = await overview_store.attempts(tx, whose, span)
+        files, all_files = await overview_store.files(tx, whose, span)
+    found = []
+    for n in range(points):
+        count, size = files.get(n, (0, 0))
+        attempts = made.get(n)
+        found.append(
+            ChartPoint(
+                at=epoch_ms(span.since + n * width),
+                files=count,
+                bytes=size,
+                delivered=attempts.delivered if attempts else 0,
+                failed=attempts.failed if attempts else 0,
+                lost=attempts.lost if attempts else 0,
+                first_attempt_p50=attempts.p50 if attempts else None,
+                first_attempt_p99=attempts.p99 if attempts else None,
+            )
+        )
+    return Charts(
+        seconds=width.total_seconds(), points=found, approximate=not (all_made and all_files)
+    )
+
+
+async def backlog(platform: Platform, transfer_id: str, *, points: int = POINTS) -> Backlog:
+    """Return uploaded and acknowledged files of a transfer over its time until now or its end."""
+    wanted = parse_id(refusals.transfer.NOT_FOUND, transfer_id)
+    async with platform.database.transaction() as tx:
+        stored = await transfer_store.by_id(tx, wanted)
+        if stored is None:
+            raise refusals.transfer.NOT_FOUND(id=transfer_id)
+        started = stored.state.started_at
+        if started is None:
+            return Backlog(transfer_id=transfer_id, points=[])
+        width = ((stored.state.settled_at or tx.now) - started) / points
+        if not width:
+            return Backlog(transfer_id=transfer_id, points=[])
+        moved = await overview_store.backlog(tx, wanted, Span(started, width, points))
+    steps = [moved.get(n, (0, 0)) for n in range(points)]
+    uploaded = accumulate(each for each, _ in steps)
+    acknowledged = accumulate(each for _, each in steps)
+    return Backlog(
+        transfer_id=transfer_id,
+        points=[
+            BacklogPoint(
+                at=epoch_ms(started + (n + 1) * width),
+                uploaded=up,
+                acknowledged=done,
+                outstanding=up - done,
+            )
+            for n, (up, done) in enumerate(zip(uploaded, acknowledged, strict=True))
+        ],
+    )

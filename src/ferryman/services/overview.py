@@ -1,0 +1,97 @@
+"""What needs attention first, what runs, and what waits."""
+
+from dataclasses import replace
+
+from ferryman.clock import epoch_ms
+from ferryman.domain import attention
+from ferryman.domain.access import PLATFORM, Actor
+from ferryman.services import concern, list_filter, transfer_list
+from ferryman.services import customer as customer_service
+from ferryman.services.platform import Platform
+from ferryman.store import app as app_store
+from ferryman.store import breaker as breaker_store
+from ferryman.store import listing
+from ferryman.store import metrics as metrics_store
+from ferryman.store import overview as overview_store
+from ferryman.store import transfer_list as transfer_list_store
+from ferryman.store import worker as worker_store
+from ferryman.store.database import Transaction
+from ferryman.store.overview import Whose
+from ferryman.store.transfer_list import TransferFilter
+from ferryman.vocab import TransferSort, TransferStatus
+from ferryman.wire.overview import Overview, QueueView
+
+_EXPLAINED = 10
+"""Stuck transfers and groups of messages that are explained, of each kind."""
+
+_RUNNING = 20
+
+
+async def overview(
+    platform: Platform, by: Actor = PLATFORM, *, customer: str | None = None
+) -> Overview:
+    """Return the state of what the caller sees; of the platform itself only to whole tokens."""
+    found = await concern.of_disk(platform) if by.reach.whole and customer is None else []
+    async with platform.database.transaction() as tx:
+        reach = await customer_service.narrowed(tx, by.reach, customer)
+        whose = Whose(reach.customers, await list_filter.app_ids(tx, reach, None))
+        if reach.whole:
+            found += concern.of_workers(await worker_store.alive(tx, platform.heartbeat_timeout))
+        breakers = await breaker_store.every(tx)
+        await listing.plan_by_values(tx)
+        given_up = await overview_store.given_up(tx, whose, _EXPLAINED)
+        ids = {each.app_id for each in given_up} | {each.endpoint.app_id for each in breakers}
+        apps = {each.app_id: each for each in await app_store.by_ids(tx, ids)}
+        seen = {key: app for key, app in apps.items() if reach.has_app(app.cloud_app_key)}
+        found += concern.of_endpoints(tx, breakers, seen)
+        every = TransferFilter(customers=whose.customers, app_ids=whose.app_ids)
+        stuck_now = replace(every, stuck_at=tx.now)
+        stuck = [
+            transfer_list.summary(each, tx)
+            for each in [
+                *await transfer_list_store.page(
+                    tx, stuck_now, TransferSort.DEADLINE, after=None, size=_EXPLAINED
+                ),
+                *await transfer_list_store.page(
+                    tx,
+                    replace(stuck_now, status=TransferStatus.READY),
+                    TransferSort.OLDEST,
+                    after=None,
+                    size=_EXPLAINED,
+                ),
+            ]
+        ]
+        number = await transfer_list_store.total(tx, stuck_now, TransferSort.NEWEST)
+        running = await transfer_list_store.page(
+            tx, every, TransferSort.DEADLINE, after=None, size=_RUNNING
+        )
+        statuses = await overview_store.statuses(tx, whose)
+        queues = await _queues(tx, reach.apps) if reach.customers is None else []
+        now = tx.now
+    # One by one: each explanation is a transaction of its own.
+    found += [await concern.of_transfer(platform, each) for each in stuck]
+    found += [await concern.of_messages(platform, each, apps.get(each.app_id)) for each in given_up]
+    return Overview(
+        at=epoch_ms(now),
+        attention=sorted(found, key=lambda each: attention.URGENCY.index(each.kind)),
+        stuck=number.number,
+        given_up=sum(each.number for each in given_up),
+        statuses={status.value: count for status, count in statuses.items()},
+        running=[transfer_list.summary(each, tx) for each in running],
+        queues=queues,
+    )
+
+
+async def _queues(tx: Transaction, apps: tuple[str, ...] | None) -> list[QueueView]:
+    return [
+        QueueView(
+            cloud_app_key=each.app,
+            environment=each.environment,
+            due=each.due,
+            deferred=each.deferred,
+            parked=each.parked,
+            oldest=None if each.oldest is None else epoch_ms(each.oldest),
+        )
+        for each in await metrics_store.queues(tx)
+        if apps is None or each.app in apps
+    ]
