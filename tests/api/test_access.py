@@ -14,7 +14,6 @@ import pytest
 
 from ferryman.domain.access import RULES, Reach
 from ferryman.services import app_list
-from ferryman.services import migration as migration_service
 from ferryman.services.platform import encode_cursor
 from tests.kit.function_app import CLOUD_APP, FunctionMigration
 from tests.kit.manifests import function_manifest
@@ -76,6 +75,7 @@ TABLE = {
     "POST /admin/v1/redeliver": "+++----",
     "POST /admin/v1/replays": "+------",
     "POST /admin/v1/replays/{transferId}/files": "+------",
+    "GET /admin/v1/search": "++++++-",
     "GET /admin/v1/storage": "++-+---",
     "POST /admin/v1/storage/sweep": "+------",
     "GET /admin/v1/tokens": "+------",
@@ -105,6 +105,7 @@ NOTHING_YET = (
 """Operations that answer 404, as nothing was recorded or deleted."""
 
 QUERIES = {
+    "GET /admin/v1/search": "?q=what",
     "GET /admin/v1/ids": "?kind=transfer",
     "GET /admin/v1/messages": "?state=UNDELIVERED",
     "GET /admin/v1/migrations/{migrationId}/mappings/diff": "?against={migrationId}",
@@ -274,7 +275,6 @@ FIELDS = {
     "transfers of an app": ("app-owner", "GET /transfers?cloudAppKey={appKey}"),
     "transfers of an app id": ("app-owner", "GET /transfers?cloudAppKey={appId}"),
     "migrations of a customer": ("viewer@acme", "GET /migrations?customer={customer}"),
-    "migrations from a cursor": ("viewer@acme", "GET /migrations?cursor={migrationCursor}"),
     "messages of a transfer": (
         *("viewer@acme", "GET /messages?state=UNDELIVERED&transferId={transferId}"),
     ),
@@ -325,9 +325,6 @@ def _more(world: World, which: str, who: str) -> dict[str, str]:
         "ownTransfer": own.ids["transferId"],
         "customer": {"foreign": "bolt", "unknown": "nobody"}[which],
         "appKey": {"foreign": _key(world.bolt), "unknown": "org.example.nobody"}[which],
-        "migrationCursor": cursor(
-            ids["migrationId"], "migrations", migration_service.MigrationQuery(), reach
-        ),
         "appCursor": cursor(ids["appId"], "apps", app_list.AppQuery(), reach),
     }
 

@@ -8,8 +8,7 @@ import pytest
 
 from ferryman.domain.limits import CANCEL_CLEAN_UP, RERUN_WINDOW
 from ferryman.errors import Conflict, PlatformError
-from ferryman.services import intake, listener, transfer_command
-from ferryman.services import migration as migration_service
+from ferryman.services import intake, listener, migration_list, transfer_command
 from ferryman.services import transfer as transfer_service
 from ferryman.vocab import AccessScope, AckStatus, TransferStatus
 from ferryman.wire.listener import ClaimedTransfer, ClaimRequest, TransferDefinitionRequest
@@ -47,7 +46,7 @@ async def name_of_next(services: Services, *definitions: TransferDefinitionReque
 
 
 async def all_of(services: Services) -> list[TransferBrief]:
-    [found] = (await migration_service.page(services.platform)).items
+    [found] = (await migration_list.page(services.platform)).items
     return found.transfers
 
 
@@ -217,7 +216,7 @@ async def test_a_re_run_brings_back_what_its_failure_had_skipped(services: Servi
         assert claimed.transfer_name == name
         assert claimed.original_transfer_id == (original if name == "a" else None)
         await settle(services, name)
-    [found] = (await migration_service.page(services.platform)).items
+    [found] = (await migration_list.page(services.platform)).items
     assert [app.status for app in found.apps] == [Status.SUCCESS]
     assert len(found.transfers) == 12
 

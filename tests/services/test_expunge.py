@@ -8,7 +8,7 @@ import pytest
 from ferryman.domain.access import Actor, Reach
 from ferryman.errors import Conflict, Invalid, NotAuthenticated, NotFound
 from ferryman.services import access_token as access_token_service
-from ferryman.services import audit, expunge, signing_key
+from ferryman.services import audit, expunge, migration_list, signing_key
 from ferryman.services import customer as customer_service
 from ferryman.services import migration as migration_service
 from ferryman.services.key_ring import KeyRing
@@ -163,8 +163,8 @@ async def test_whose_a_migration_is_must_be_said_where_there_are_several(
     assert of_acme.customer == "acme"
     # The same site of another customer is another site.
     scopes = {
-        each.migration_scope_id for each in (await migration_service.page(services.platform)).items
+        each.migration_scope_id for each in (await migration_list.page(services.platform)).items
     }
     assert len(scopes) == 2
-    found = (await migration_service.page(services.platform, None, OF_ACME)).items
+    found = (await migration_list.page(services.platform, None, OF_ACME)).items
     assert [each.customer for each in found] == ["acme"]

@@ -34,6 +34,7 @@ from ferryman.api.migration import create_migration, get_migration, list_migrati
 from ferryman.api.overview import get_backlog, get_charts, get_overview
 from ferryman.api.parameters import STRICT_QUERY
 from ferryman.api.recording import begin_replay, record_transfer, recorded_payload, replay_file
+from ferryman.api.search import search_all
 from ferryman.api.storage import (
     get_storage,
     list_files,
@@ -80,6 +81,7 @@ def admin_router(doorkeeper: Doorkeeper) -> Router:
             start_migration,
             get_overview,
             get_charts,
+            search_all,
             list_transfers,
             find_ids,
             get_transfer,

@@ -8,15 +8,23 @@ from litestar.params import JSONBody, QueryParameter
 from ferryman.api.parameters import (
     LONG_LIST_BYTES,
     Author,
+    ByAge,
+    Count,
+    CreatedFrom,
+    CreatedTo,
     Cursor,
     Id,
+    InEnvironment,
     OfApp,
     OfCustomer,
+    OfSite,
     OwnPlatform,
     PageSize,
+    Stuck,
 )
 from ferryman.services import migration as migration_service
-from ferryman.vocab import TransferStatus
+from ferryman.services import migration_list
+from ferryman.vocab import ListSort, TransferStatus
 from ferryman.wire.migration import MigrationPage, MigrationRequest, MigrationView
 
 _Name = Annotated[
@@ -30,6 +38,14 @@ _Status = Annotated[
     QueryParameter(
         name="status",
         description="Only migrations with a transfer in this status that was not re-run.",
+    ),
+]
+_Text = Annotated[
+    str | None,
+    QueryParameter(
+        name="text",
+        min_length=1,
+        description="Only where each word begins a word of the name.",
     ),
 ]
 
@@ -46,18 +62,39 @@ async def create_migration(
 async def list_migrations(
     platform: OwnPlatform,
     actor: Author,
+    *,
     name: _Name = None,
+    text: _Text = None,
     transfer_status: _Status = None,
     cloud_app_key: OfApp = None,
+    environment: InEnvironment = None,
+    stuck: Stuck = None,
+    site: OfSite = None,
+    created_from: CreatedFrom = None,
+    created_to: CreatedTo = None,
     customer: OfCustomer = None,
+    sort: ByAge = ListSort.NEWEST,
+    count: Count = None,
     cursor: Cursor = None,
     size: PageSize = None,
 ) -> MigrationPage:
-    """List migrations, newest first, by name, app or status of a transfer."""
-    query = migration_service.MigrationQuery(
-        name=name, status=transfer_status, app=cloud_app_key, customer=customer
+    """List migrations, newest first, by whatever tells them apart."""
+    wanted = migration_list.MigrationQuery(
+        name=name,
+        text=text,
+        status=transfer_status,
+        app=cloud_app_key,
+        environment=environment,
+        stuck=bool(stuck),
+        site=site,
+        since=created_from,
+        to=created_to,
+        customer=customer,
+        sort=sort,
     )
-    return await migration_service.page(platform, query, actor, cursor=cursor, size=size)
+    return await migration_list.page(
+        platform, wanted, actor, cursor=cursor, size=size, count=bool(count)
+    )
 
 
 @get("/migrations/{migration_id:str}")

@@ -44,7 +44,7 @@ SCHEMES: dict[str, dict[str, str]] = {
     },
 }
 
-REFERENCES = {"cloudAppKey", "customer", "migrationId"}
+REFERENCES = {"cloudAppKey", "customer", "migrationId", "transferId"}
 """Query parameters that name one stored thing, answered 404 if it does not exist."""
 
 PARAMETERS = {

@@ -16,7 +16,7 @@ from ferryman.domain.access import Actor
 from ferryman.services.lifecycle import Lifecycle
 from ferryman.services.platform import Platform
 from ferryman.store.app import AppRow
-from ferryman.vocab import Acknowledged, FailureCause
+from ferryman.vocab import Acknowledged, FailureCause, ListSort
 
 OwnPlatform = NamedDependency[Platform]
 Caller = NamedDependency[AppRow]
@@ -75,7 +75,7 @@ Count = Annotated[
         description="`true`: also return `total`, exact up to 10,000, else `approximate`.",
     ),
 ]
-Text = Annotated[str | None, QueryParameter(name="text", min_length=1)]
+ByAge = Annotated[ListSort, QueryParameter(name="sort", description="`newest` or `oldest` first.")]
 OfNamespace = Annotated[
     str | None,
     QueryParameter(name="namespace", min_length=1, description="Only this namespace."),

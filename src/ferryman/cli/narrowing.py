@@ -20,17 +20,21 @@ Until = Annotated[
 ]
 
 
+OfEnvironment = Annotated[
+    str | None, typer.Option("--environment", help="Only apps of this environment.")
+]
+OfSite = Annotated[
+    str | None, typer.Option("--site", help="Only this cloud site: its URL, or its host.")
+]
+
+
 @dataclass(frozen=True)
 class Narrowing:
     """The options of lists of what belongs to an app, a site and a customer."""
 
     app_name: OfApp = None
-    environment: Annotated[
-        str | None, typer.Option("--environment", help="Only apps of this environment.")
-    ] = None
-    site: Annotated[
-        str | None, typer.Option("--site", help="Only this cloud site: its URL, or its host.")
-    ] = None
+    environment: OfEnvironment = None
+    site: OfSite = None
     cause: Annotated[
         FailureCause | None,
         typer.Option(

@@ -62,7 +62,26 @@ class MessageChoice:
     sort: ListSort | None = None
 
 
-def query_of(choice: TransferChoice | MessageChoice) -> dict[str, str | int | None]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MigrationChoice:
+    """Which migrations; ``since`` and ``to`` are epoch milliseconds, ``app`` a key or an id."""
+
+    name: str | None = None
+    text: str | None = None
+    status: TransferStatus | None = None
+    app: str | None = None
+    environment: str | None = None
+    stuck: bool = False
+    site: str | None = None
+    since: int | None = None
+    to: int | None = None
+    customer: str | None = None
+    sort: ListSort | None = None
+
+
+def query_of(
+    choice: TransferChoice | MessageChoice | MigrationChoice,
+) -> dict[str, str | int | None]:
     """Return a choice as query parameters; what is not chosen is None."""
     given = ((each.name, getattr(choice, each.name)) for each in fields(choice))
     return {_WIRE.get(name, name): _text(value) for name, value in given}

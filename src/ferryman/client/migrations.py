@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 import msgspec
 
+from ferryman.client.choices import MigrationChoice, query_of
 from ferryman.client.http import BASE, LONG_SECONDS, AdminHttp
 from ferryman.sdk.operation import Answer, Operation, Request, segment
-from ferryman.vocab import TransferStatus
 from ferryman.wire.mapping import DifferencePage
 from ferryman.wire.migration import MappingCounts, MigrationPage, MigrationRequest, MigrationView
 
@@ -31,18 +31,14 @@ class Migrations:
         self,
         cursor: str | None,
         size: int,
+        wanted: MigrationChoice | None = None,
         *,
-        name: str | None = None,
-        status: TransferStatus | None = None,
-        app: str | None = None,
-        customer: str | None = None,
+        count: bool = False,
     ) -> MigrationPage:
-        """List migrations, newest first."""
+        """List migrations, by default newest first; ``count``: also how many there are."""
         query = {
-            "name": name,
-            "status": status,
-            "cloudAppKey": app,
-            "customer": customer,
+            **query_of(wanted or MigrationChoice()),
+            "count": "true" if count else None,
             "cursor": cursor,
             "pageSize": size,
         }

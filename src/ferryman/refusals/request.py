@@ -172,3 +172,10 @@ GRACE_INVALID = Refusal(
     found="{found}",
     fix="Tokens signed with the old key are valid for up to an hour; 0 refuses them at once.",
 )
+SEARCH_EMPTY = Refusal(
+    "search_empty",
+    Invalid,
+    expected="a word, or the beginning of an id, in q",
+    found="nothing but blanks",
+    fix="Say what to search for.",
+)

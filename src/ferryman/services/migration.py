@@ -1,56 +1,32 @@
-"""Create, start and list migrations."""
+"""Create, start and view migrations."""
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Sequence
 from datetime import timedelta
-from functools import partial
 from urllib.parse import urlsplit
 from uuid import UUID
 
 from ferryman import refusals
 from ferryman.clock import epoch_ms
-from ferryman.domain.access import PLATFORM, Actor, Reach
+from ferryman.domain.access import PLATFORM, Actor
 from ferryman.domain.dependency import DependentTransfer, app_status
-from ferryman.domain.limits import ADMIN_PAGE, LABEL_CHARACTERS
+from ferryman.domain.limits import LABEL_CHARACTERS
 from ferryman.ids import new_id
 from ferryman.services import app as app_service
 from ferryman.services import audit
 from ferryman.services import customer as customer_service
-from ferryman.services.platform import (
-    Platform,
-    check_text,
-    encode_cursor,
-    page_size,
-    parse_id,
-    row_of_cursor,
-)
+from ferryman.services.platform import Platform, check_text, parse_id
 from ferryman.store import migration as migration_store
 from ferryman.store import timeline as timeline_store
 from ferryman.store import transfer as transfer_store
 from ferryman.store.database import Transaction
-from ferryman.store.migration import MigrationFilter, MigrationRow
-from ferryman.vocab import TransferStatus
+from ferryman.store.migration import MigrationRow
 from ferryman.wire.migration import (
     AppStatus,
-    MigrationPage,
     MigrationRequest,
     MigrationView,
     TransferBrief,
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MigrationQuery:
-    """A filter of migrations.
-
-    ``name`` is a part of the name, ``app`` a cloudAppKey, KEY@ENVIRONMENT or id, and ``status``
-    that of a transfer that was not re-run.
-    """
-
-    name: str | None = None
-    app: str | None = None
-    status: TransferStatus | None = None
-    customer: str | None = None
-
 
 _APPS = 1_000
 _CONTAINERS = 10_000
@@ -135,48 +111,23 @@ async def view(platform: Platform, migration_id: str) -> MigrationView:
         return await _view(tx, parsed_id)
 
 
-async def page(
-    platform: Platform,
-    query: MigrationQuery | None = None,
-    by: Actor = PLATFORM,
-    *,
-    cursor: str | None = None,
-    size: int | None = None,
-) -> MigrationPage:
-    """Return a page of migrations, newest first."""
-    limit = page_size(size, default=50, greatest=ADMIN_PAGE)
-    query = query or MigrationQuery()
-    check_text("name", query.name or "", longest=LABEL_CHARACTERS)
-    cursor_key = ("migrations", query, by.reach)
-    async with platform.database.transaction() as tx:
-        reach = await customer_service.narrowed(tx, by.reach, query.customer)
-        app = None if query.app is None else await app_service.find(tx, query.app, reach)
-        choice = MigrationFilter(
-            name=query.name,
-            status=query.status,
-            app_id=None if app is None else app.app_id,
-            customers=reach.customers,
-        )
-        before = await row_of_cursor(cursor, partial(_visible, tx, reach), *cursor_key)
-        rows = await migration_store.page(tx, choice, before=before, size=limit + 1)
-        items = [await _view(tx, migration.migration_id) for migration in rows[:limit]]
-    more = len(rows) > limit
-    return MigrationPage(
-        items=items,
-        next_cursor=encode_cursor(items[-1].migration_id, *cursor_key) if more else None,
-    )
-
-
-async def _visible(tx: Transaction, reach: Reach, migration_id: UUID) -> MigrationRow | None:
-    row = await migration_store.by_id(tx, migration_id)
-    return row if row is not None and reach.has_customer(row.customer) else None
-
-
 async def _view(tx: Transaction, migration_id: UUID) -> MigrationView:
     migration = await migration_store.by_id(tx, migration_id)
     if migration is None:
         raise refusals.migration.NOT_FOUND(id=migration_id)
-    briefs = await transfer_store.of_migration(tx, migration_id)
+    return (await views(tx, [migration]))[0]
+
+
+async def views(tx: Transaction, migrations: Sequence[MigrationRow]) -> list[MigrationView]:
+    """Return migrations with their transfers, as admins see them."""
+    ids = [each.migration_id for each in migrations]
+    briefs = await transfer_store.of_migrations(tx, ids)
+    return [_view_of(each, briefs[each.migration_id]) for each in migrations]
+
+
+def _view_of(migration: MigrationRow, briefs: list[TransferBrief]) -> MigrationView:
+    repeated = {each.original_transfer_id for each in briefs}
+    counted = [each for each in briefs if each.transfer_id not in repeated]
     return MigrationView(
         migration_id=str(migration.migration_id),
         migration_scope_id=str(migration.migration_scope_id),
@@ -188,6 +139,10 @@ async def _view(tx: Transaction, migration_id: UUID) -> MigrationView:
         started_at=None if migration.started_at is None else epoch_ms(migration.started_at),
         transfers=briefs,
         apps=_apps(briefs),
+        statuses=dict(Counter(each.status.value for each in counted)),
+        progress=sum(each.progress for each in counted) // max(1, len(counted)),
+        files=sum(each.files for each in counted),
+        bytes=sum(each.bytes for each in counted),
     )
 
 

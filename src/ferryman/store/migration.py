@@ -1,17 +1,15 @@
 """Migrations, their scopes and their containers."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from ferryman.ids import new_id
 from ferryman.store.database import SQL, Transaction
-from ferryman.vocab import ContainerType, TransferStatus
+from ferryman.vocab import ContainerType
 from ferryman.wire.migration import Container
-
-_END = datetime(9999, 1, 1).astimezone()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,31 +87,7 @@ async def insert_container(
 async def by_id(tx: Transaction, migration_id: UUID) -> MigrationRow | None:
     """Return a migration, or None if there is none with this id."""
     row = await SQL.migration_by_id(tx.connection, migration_id=migration_id)
-    return None if row is None else _migration(row)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MigrationFilter:
-    """Criteria, combined with AND; ``status`` and ``app_id`` must match the same transfer."""
-
-    name: str | None = None
-    status: TransferStatus | None = None
-    app_id: UUID | None = None
-    customers: Sequence[str] | None = None
-
-
-async def page(
-    tx: Transaction, choice: MigrationFilter, *, before: MigrationRow | None, size: int
-) -> list[MigrationRow]:
-    """Return up to ``size`` migrations created before ``before``, newest first."""
-    rows = SQL.migration_page(
-        tx.connection,
-        **asdict(choice),
-        before_at=before.created_at if before else _END,
-        before_id=before.migration_id if before else UUID(int=(1 << 128) - 1),
-        size=size,
-    )
-    return [_migration(row) async for row in rows]
+    return None if row is None else migration_row(row)
 
 
 async def start(tx: Transaction, migration_id: UUID) -> None:
@@ -148,7 +122,8 @@ async def container_page(
     return [(row["container_id"], _container(row)) async for row in rows]
 
 
-def _migration(row: Any) -> MigrationRow:
+def migration_row(row: Any) -> MigrationRow:
+    """Read a row of the table with its scope."""
     return MigrationRow(**{name: row[name] for name in MigrationRow.__dataclass_fields__})
 
 

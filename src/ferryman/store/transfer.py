@@ -1,5 +1,6 @@
 """Transfers: the state that the rules decide on, with app and migration."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
@@ -119,22 +120,28 @@ async def save(tx: Transaction, transfer_id: UUID, state: Transfer) -> None:
     )
 
 
-async def of_migration(tx: Transaction, migration_id: UUID) -> list[TransferBrief]:
-    """Return all transfers of a migration, re-runs after their originals."""
-    rows = SQL.transfers_of_migration(tx.connection, migration_id=migration_id)
-    return [
-        TransferBrief(
-            transfer_id=str(row["transfer_id"]),
-            cloud_app_key=row["cloud_app_key"],
-            status=TransferStatus(row["status"]),
-            environment=row["environment"],
-            original_transfer_id=_text(row["original_transfer_id"]),
-            transfer_name=row["transfer_name"],
-            blocking=row["blocking"],
-            depends_on=row["depends_on"],
+async def of_migrations(
+    tx: Transaction, migration_ids: Collection[UUID]
+) -> dict[UUID, list[TransferBrief]]:
+    """Return all transfers of each of these migrations, re-runs after their originals."""
+    found: dict[UUID, list[TransferBrief]] = {each: [] for each in migration_ids}
+    async for row in SQL.transfers_of_migrations(tx.connection, migration_ids=list(migration_ids)):
+        found[row["migration_id"]].append(
+            TransferBrief(
+                transfer_id=str(row["transfer_id"]),
+                cloud_app_key=row["cloud_app_key"],
+                status=TransferStatus(row["status"]),
+                environment=row["environment"],
+                original_transfer_id=_text(row["original_transfer_id"]),
+                transfer_name=row["transfer_name"],
+                blocking=row["blocking"],
+                depends_on=row["depends_on"],
+                progress=row["progress"],
+                files=row["files"],
+                bytes=row["bytes"],
+            )
         )
-        async for row in rows
-    ]
+    return found
 
 
 async def release(tx: Transaction, migration_id: UUID) -> list[UUID]:

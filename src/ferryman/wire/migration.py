@@ -49,6 +49,9 @@ class TransferBrief(Wire, frozen=True):
     transfer_name: str | None = None
     blocking: bool = True
     depends_on: list[str] = []
+    progress: int = 0
+    files: int = 0
+    bytes: int = 0
 
 
 class AppStatus(Wire, frozen=True):
@@ -60,7 +63,11 @@ class AppStatus(Wire, frozen=True):
 
 
 class MigrationView(Wire, frozen=True):
-    """Response to creating, starting or reading a migration."""
+    """Response to creating, starting or reading a migration.
+
+    ``statuses``, ``progress`` (the mean), ``files`` and ``bytes`` are those of the transfers that
+    were not re-run.
+    """
 
     migration_id: str
     migration_scope_id: str
@@ -72,13 +79,22 @@ class MigrationView(Wire, frozen=True):
     transfers: list[TransferBrief]
     apps: list[AppStatus] = []
     customer: str = "default"
+    statuses: dict[str, int] = {}
+    progress: int = 0
+    files: int = 0
+    bytes: int = 0
 
 
 class MigrationPage(Wire, frozen=True):
-    """Migrations, newest first."""
+    """Migrations, by default newest first.
+
+    ``total`` is there if it was asked for; above 10,000 it is an estimate: ``approximate``.
+    """
 
     items: list[MigrationView]
     next_cursor: str | None = None
+    total: int | None = None
+    approximate: bool = False
 
 
 class MappingWarning(Wire, frozen=True):

@@ -4,12 +4,14 @@ from typing import Annotated
 
 import typer
 
-from ferryman.cli.command import IdOptions, Paging, command
+from ferryman.cli.command import CountedPaging, IdOptions, command
 from ferryman.cli.ids import HELP, OfApp, OfCustomer, Shown
+from ferryman.cli.narrowing import OfEnvironment, OfSite, Since, Until, time_range
 from ferryman.cli.session import Session
+from ferryman.client.choices import MigrationChoice
 from ferryman.client.text import field_lines, instant, minute, table
 from ferryman.devtools.migrate.plan import container_of
-from ferryman.vocab import IdKind, TransferStatus
+from ferryman.vocab import IdKind, ListSort, TransferStatus
 from ferryman.wire.migration import Container, MigrationRequest, MigrationView
 
 app = typer.Typer(help="Plan, start and run migrations.", no_args_is_help=True)
@@ -66,11 +68,14 @@ def show(session: Session, migration: MigrationId) -> None:
 @command(app, "list")
 def list_migrations(
     session: Session,
-    paging: Paging,
+    paging: CountedPaging,
     ids: IdOptions,
     *,
     name: Annotated[
         str | None, typer.Option("--name", help="Only those with this text in their name.")
+    ] = None,
+    text: Annotated[
+        str | None, typer.Option(help="Only where each word begins a word of the name.")
     ] = None,
     status: Annotated[
         TransferStatus | None,
@@ -79,15 +84,35 @@ def list_migrations(
         ),
     ] = None,
     app_name: OfApp = None,
+    environment: OfEnvironment = None,
+    stuck: Annotated[
+        bool, typer.Option("--stuck", help="Only those with a transfer that makes no progress.")
+    ] = False,
+    site: OfSite = None,
+    since: Since = None,
+    until: Until = None,
     customer: OfCustomer = None,
+    sort: Annotated[ListSort, typer.Option(help="Order.")] = ListSort.NEWEST,
 ) -> None:
     """List migrations, newest first."""
     heads = ("MIGRATION", "NAME", "SITE", "SOURCE", "CREATED", "STARTED", "TRANSFERS")
-    paging.show(
+    begin, end = time_range(session, since, until)
+    wanted = MigrationChoice(
+        name=name,
+        text=text,
+        status=status,
+        app=app_name,
+        environment=environment,
+        stuck=stuck,
+        site=site,
+        since=begin,
+        to=end,
+        customer=customer,
+        sort=sort,
+    )
+    paging.show_counted(
         session,
-        lambda after, size: session.admin.migrations.list(
-            after, size, name=name, status=status, app=app_name, customer=customer
-        ),
+        lambda after, size, count: session.admin.migrations.list(after, size, wanted, count=count),
         heads,
         lambda view: _row(view, ids.shown),
     )

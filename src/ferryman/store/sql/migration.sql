@@ -18,25 +18,6 @@ SELECT migration.*, scope.customer, scope.source_id, scope.cloud_url
 FROM migration JOIN migration_scope scope USING (migration_scope_id)
 WHERE migration_id = :migration_id;
 
--- name: migration_page
--- Every filter may be null. A re-run counts in place of its original.
-SELECT migration.*, scope.customer, scope.source_id, scope.cloud_url
-FROM migration JOIN migration_scope scope USING (migration_scope_id)
-WHERE (migration.created_at, migration_id) < (:before_at, :before_id)
-    AND (CAST(:customers AS text[]) IS NULL OR scope.customer = ANY (:customers))
-    AND (CAST(:name AS text) IS NULL OR position(lower(:name) IN lower(migration.name)) > 0)
-    AND (CAST(:status AS text) IS NULL AND CAST(:app_id AS uuid) IS NULL OR EXISTS (
-        SELECT FROM transfer
-        WHERE transfer.migration_id = migration.migration_id
-            AND (CAST(:status AS text) IS NULL OR transfer.status = :status)
-            AND (CAST(:app_id AS uuid) IS NULL OR transfer.app_id = :app_id)
-            AND NOT EXISTS (
-                SELECT FROM transfer again
-                WHERE again.migration_id = transfer.migration_id
-                    AND again.original_transfer_id = transfer.transfer_id)))
-ORDER BY migration.created_at DESC, migration_id DESC
-LIMIT :size;
-
 -- name: start_migration$
 -- Only the first start counts; further ones change nothing.
 UPDATE migration SET started_at = coalesce(started_at, :now)

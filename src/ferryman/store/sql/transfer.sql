@@ -38,11 +38,11 @@ FROM transfer JOIN app_in_migration USING (app_id, migration_id)
 WHERE transfer_id = :transfer_id
 FOR NO KEY UPDATE OF transfer;
 
--- name: transfers_of_migration
-SELECT transfer_id, status, original_transfer_id, cloud_app_key, environment, transfer_name,
-       blocking, depends_on
+-- name: transfers_of_migrations
+SELECT migration_id, transfer_id, status, original_transfer_id, cloud_app_key, environment,
+       transfer_name, blocking, depends_on, progress, files, bytes
 FROM transfer JOIN app USING (app_id)
-WHERE migration_id = :migration_id
+WHERE migration_id = ANY (:migration_ids)
 ORDER BY transfer.created_at, position, transfer_id;
 
 -- name: save_transfer!
