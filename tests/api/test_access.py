@@ -57,6 +57,7 @@ TABLE = {
     "POST /admin/v1/customers": "+------",
     "POST /admin/v1/customers/{customer}/expunge": "+------",
     "GET /admin/v1/customers/{customer}/receipt": "+------",
+    "GET /admin/v1/events": "++++++-",
     "GET /admin/v1/ids": "++++++-",
     "GET /admin/v1/keys": "+------",
     "POST /admin/v1/keys/rotate": "+------",

@@ -164,10 +164,10 @@ async def _write(services: Services, row: Row, scope_id: UUID, app_id: UUID) -> 
     )
     await services.fetch(
         "INSERT INTO message (message_id, transfer_id, app_id, event_type, payload, created_at,"
-        " state, acknowledgement, next_attempt_at, attempts)"
-        ' VALUES ($1, $2, $3, $4, \'{"eventType": "x"}\', $5, $6, $7, $8, 2)',
+        " state, acknowledgement, next_attempt_at, attempts) VALUES ($1, $2, $3, $4,"
+        " jsonb_build_object('eventType', 'x', 'label', $9::text), $5, $6, $7, $8, 2)",
         *(sent.message_id, row.transfer_id, app_id, EventType.UPLOADED.value, row.created_at),
-        *(sent.state, sent.acknowledgement, sent.due),
+        *(sent.state, sent.acknowledgement, sent.due, sent.label),
     )
     # Only the last attempt counts.
     for number, cause, error in ((1, "app_failed", "an earlier lion"), (2, sent.cause, sent.error)):

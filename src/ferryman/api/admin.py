@@ -20,6 +20,7 @@ from ferryman.api.app import (
 from ferryman.api.audit import export_audit, list_audit, verify_audit
 from ferryman.api.clock import advance_clock, freeze_clock, get_clock, resume_clock
 from ferryman.api.customer import create_customer, expunge_customer, get_receipt, list_customers
+from ferryman.api.event import stream_events
 from ferryman.api.key import list_signing_keys, rotate_signing_key, seal_secrets
 from ferryman.api.mapping_admin import diff_mappings, load_mappings, missing_mappings
 from ferryman.api.message import (
@@ -82,6 +83,7 @@ def admin_router(doorkeeper: Doorkeeper) -> Router:
             get_overview,
             get_charts,
             search_all,
+            stream_events,
             list_transfers,
             find_ids,
             get_transfer,

@@ -12,7 +12,6 @@ from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
 
 from ferryman import refusals
-from ferryman.api import at_once
 from ferryman.api.admin import admin_router
 from ferryman.api.admin_auth import Doorkeeper
 from ferryman.api.app import install_key
@@ -38,6 +37,7 @@ from ferryman.api.wrong_tokens import WrongTokens
 from ferryman.domain.rate import Rate
 from ferryman.errors import PlatformError
 from ferryman.objects.local import LocalStore
+from ferryman.services.event_hub import EventHub
 from ferryman.services.health import HealthCheck
 from ferryman.services.lifecycle import Lifecycle, Post
 from ferryman.services.metrics import Scraper
@@ -71,7 +71,7 @@ def create_app(
     lifecycle, desk = Lifecycle(credentials.keys, send), ClaimDesk(platform, closing)
     settings, health, scraper = platform.settings, HealthCheck(platform), Scraper(platform)
     throttle = AppThrottle(Rate(settings.rate_per_second, settings.rate_burst), monotonic)
-    doorkeeper, readers = Doorkeeper(platform, credentials), at_once.readers()
+    doorkeeper, hub = Doorkeeper(platform, credentials), EventHub(platform, closing)
     log_rate = Rate(settings.log_bytes_per_second, 60 * settings.log_bytes_per_second)
     logs = AppThrottle(log_rate, monotonic, refusals.access.LOG_RATE_LIMITED)
     handlers: list[Any] = [
@@ -97,7 +97,7 @@ def create_app(
             "scraper": Provide(lambda: scraper, sync_to_thread=False),
             "closing": Provide(lambda: closing, sync_to_thread=False),
             "log_throttle": Provide(lambda: logs, sync_to_thread=False),
-            "readers": Provide(lambda: readers, sync_to_thread=False),
+            "event_hub": Provide(lambda: hub, sync_to_thread=False),
             "claim_desk": Provide(lambda: desk, sync_to_thread=False),
         },
         exception_handlers={

@@ -27,7 +27,7 @@ from ferryman.api.openapi_tables import (
 from ferryman.api.problems import problem_of, row_status
 from ferryman.wire.manifest import TransferManifest
 from ferryman.wire.problem import Problem
-from ferryman.wire.transfer import TimelinePage
+from ferryman.wire.transfer import StreamPage, TimelinePage
 
 _PROBLEM = "application/problem+json"
 
@@ -36,7 +36,7 @@ def describe(generated: dict[str, Any]) -> dict[str, Any]:
     """Return the whole document, from the one that the framework generates."""
     document = deepcopy(generated)
     components = document["components"]
-    shared = [Problem, TimelinePage, TransferManifest]
+    shared = [Problem, StreamPage, TimelinePage, TransferManifest]
     _, schemas = msgspec.json.schema_components(shared, ref_template=REF)
     components["schemas"] |= schemas
     components["securitySchemes"] = SCHEMES

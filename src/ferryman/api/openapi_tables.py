@@ -100,6 +100,10 @@ ANSWERS: dict[tuple[str, str], dict[str, Any]] = {
         "application/json": {"schema": {"$ref": REF.format(name="TimelinePage")}},
         "text/event-stream": {"schema": _TEXT, "example": 'id: 1\nevent: started\ndata: {"…": 1}'},
     },
+    ("get", "/admin/v1/events"): {
+        "application/json": {"schema": {"$ref": REF.format(name="StreamPage")}},
+        "text/event-stream": {"schema": _TEXT, "example": 'id: 1\nevent: started\ndata: {"…": 1}'},
+    },
     **{
         ("get", f"{base}/{{transferId}}/manifest"): {
             "application/json": {"schema": {"$ref": REF.format(name="TransferManifest")}}

@@ -76,6 +76,15 @@ Count = Annotated[
     ),
 ]
 ByAge = Annotated[ListSort, QueryParameter(name="sort", description="`newest` or `oldest` first.")]
+EntryKind = Annotated[
+    str | None,
+    QueryParameter(
+        name="kind",
+        min_length=1,
+        description="Only entries of this kind, such as `attempt.failed`, or of a noun, such as "
+        "`attempt`.",
+    ),
+]
 OfNamespace = Annotated[
     str | None,
     QueryParameter(name="namespace", min_length=1, description="Only this namespace."),

@@ -3,29 +3,18 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from time import monotonic
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from litestar import Request, Response, get
 from litestar.di import NamedDependency
-from litestar.params import QueryParameter
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
 from ferryman.api.admin_auth import Doorkeeper
-from ferryman.api.parameters import Closing, Cursor, Id, OwnPlatform, PageSize
+from ferryman.api.parameters import Closing, Cursor, EntryKind, Id, OwnPlatform, PageSize
 from ferryman.services import timeline
 from ferryman.services import transfer as transfer_service
 from ferryman.wire.transfer import TimelineEntry
-
-_EntryKind = Annotated[
-    str | None,
-    QueryParameter(
-        name="kind",
-        min_length=1,
-        description="Only entries of this kind, such as `attempt.failed`, or of a noun, such as "
-        "`attempt`.",
-    ),
-]
 
 
 @get("/transfers/{transfer_id:str}/timeline")
@@ -35,7 +24,7 @@ async def get_timeline(
     closing: Closing,
     doorkeeper: NamedDependency[Doorkeeper],
     transfer_id: Id,
-    kind: _EntryKind = None,
+    kind: EntryKind = None,
     cursor: Cursor = None,
     size: PageSize = None,
 ) -> Response[Any]:

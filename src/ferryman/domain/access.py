@@ -99,6 +99,7 @@ RULES: Mapping[str, Rule] = {
     # Transfers and messages belong to a customer and an app.
     "find_ids": Rule(_READ_OF_APPS),
     "list_transfers": Rule(_READ_OF_APPS),
+    "stream_events": Rule(_READ_OF_APPS),
     "search_all": Rule(_READ_OF_APPS),
     "get_overview": Rule(_READ_OF_APPS),
     "get_charts": Rule(_READ_OF_APPS),

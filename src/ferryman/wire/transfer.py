@@ -120,6 +120,27 @@ class TimelineEntry(Wire, frozen=True):
     data: dict[str, Any]
 
 
+class StreamEntry(Wire, frozen=True):
+    """An entry of the stream of all transfers, and whose it is; ``seq`` identifies it."""
+
+    seq: int
+    at: int
+    kind: str
+    data: dict[str, Any]
+    transfer_id: str
+    migration_id: str
+    cloud_app_key: str
+    environment: str
+    customer: str
+
+
+class StreamPage(Wire, frozen=True):
+    """Entries of all transfers after ``cursor``; ``next_cursor`` is there even if there is none."""
+
+    items: list[StreamEntry]
+    next_cursor: str
+
+
 class TimelinePage(Wire, frozen=True):
     """Entries after ``cursor``, oldest first."""
 

@@ -1,0 +1,86 @@
+"""What happens to all transfers, as one stream that can be resumed."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from time import monotonic
+from typing import Any
+
+import msgspec
+from litestar import Request, Response, get
+from litestar.di import NamedDependency
+from litestar.response import ServerSentEvent, ServerSentEventMessage
+
+from ferryman.api.admin_auth import Doorkeeper
+from ferryman.api.parameters import (
+    Author,
+    Cursor,
+    EntryKind,
+    OfApp,
+    OfCustomer,
+    OfMigration,
+    OwnPlatform,
+)
+from ferryman.api.timeline import with_heartbeat
+from ferryman.services import event_choice
+from ferryman.services.event_hub import EventHub, Told
+
+_TICK_SECONDS = 3.5
+"""How often the token is checked: a stream ends within 5 seconds of it."""
+
+HEARTBEAT_SECONDS = 15.0
+"""Shorter than the 50 to 60 seconds of silence after which proxies cut a connection."""
+
+
+@get("/events")
+async def stream_events(
+    request: Request[Any, Any, Any],
+    platform: OwnPlatform,
+    actor: Author,
+    event_hub: NamedDependency[EventHub],
+    doorkeeper: NamedDependency[Doorkeeper],
+    *,
+    migration_id: OfMigration = None,
+    cloud_app_key: OfApp = None,
+    customer: OfCustomer = None,
+    kind: EntryKind = None,
+    cursor: Cursor = None,
+) -> Response[Any]:
+    """List what happened to all transfers since a cursor; `Accept: text/event-stream` streams it.
+
+    The stream begins now, or after `Last-Event-ID`. Without a cursor, the list is empty and returns
+    one. After a reconnect some entries may come again; `seq` identifies them.
+    """
+    wanted = event_choice.EventQuery(
+        migration_id=migration_id, app=cloud_app_key, customer=customer, kind=kind
+    )
+    fits = await event_choice.chosen(platform, wanted, actor)
+    if "text/event-stream" not in request.headers.get("accept", ""):
+        return Response(await event_choice.page(platform, wanted, fits, actor, cursor=cursor))
+    last = request.headers.get("last-event-id", "")
+    resume = int(last) if last.isascii() and last.isdigit() and len(last) < 19 else None
+    told = event_hub.follow(fits, resume)
+    return ServerSentEvent(_events(told, lambda: doorkeeper.still_admits(request)))
+
+
+async def _events(
+    told: AsyncIterator[Told], admitted: Callable[[], Awaitable[bool]]
+) -> AsyncIterator[ServerSentEventMessage]:
+    # At once, so that a proxy passes on that the stream has begun.
+    yield ServerSentEventMessage(data=None, comment="")
+    checked = spoke = monotonic()
+    async for each in with_heartbeat(told, _TICK_SECONDS):
+        if monotonic() - checked >= _TICK_SECONDS:
+            if not await admitted():
+                return  # the token was revoked or expired meanwhile
+            checked = monotonic()
+        if each is None:
+            if monotonic() - spoke >= HEARTBEAT_SECONDS - _TICK_SECONDS:
+                spoke = monotonic()
+                yield ServerSentEventMessage(data=None, comment="")
+            continue
+        spoke = monotonic()
+        if each.entry is None:
+            data, kind = {"skipped": each.skipped}, "skipped"
+            text = msgspec.json.encode(data).decode()
+        else:
+            text, kind = msgspec.json.encode(each.entry).decode(), each.entry.kind
+        yield ServerSentEventMessage(data=text, id=str(each.resume), event=kind)

@@ -1,0 +1,164 @@
+"""One stream of what happens to all transfers, read once per process for all who follow it.
+
+    timeline ──one poll──▶ hub ──▶ follower's queue ──filter──▶ follower
+
+Numbers are drawn before transactions commit, so an entry can appear after a later one. The hub
+notes the numbers that are missing and asks for them again for a while. A follower is told a point
+to resume from before which nothing was missing; so after a reconnect nothing is lost, and what came
+after a missing number comes again.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+
+import structlog
+
+from ferryman.errors import OutsideError
+from ferryman.services.platform import Platform
+from ferryman.store import event as event_store
+from ferryman.store.event import Event
+from ferryman.wire.transfer import StreamEntry
+
+log = structlog.get_logger("ferryman.events")
+
+_POLL_SECONDS = 0.25
+_AWAY_SECONDS = 1.0
+_MISSING_SECONDS = 10.0
+"""How long a transaction may take after it has drawn its numbers."""
+
+_BATCH = 2_000
+_MOST_MISSING = 5_000
+_MOST_QUEUED = 20_000
+"""Entries that a slow follower may be behind; then some are skipped, and it is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An entry, or None for a number of them that were skipped; ``resume`` is where to go on."""
+
+    entry: StreamEntry | None
+    resume: int
+    skipped: int = 0
+
+
+@dataclass(eq=False)
+class _Follower:
+    fits: Callable[[Event], bool]
+    queue: deque[Told] = field(default_factory=deque)
+    skipped: int = 0
+    woken: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def offer(self, event: Event, resume: int) -> None:
+        if not self.fits(event):
+            return
+        if len(self.queue) >= _MOST_QUEUED:
+            self.skipped += 1
+        else:
+            self.queue.append(Told(event.entry, resume))
+        self.woken.set()
+
+
+class EventHub:
+    """Reads the timelines of all transfers while anybody follows them."""
+
+    def __init__(self, platform: Platform, closing: asyncio.Event) -> None:
+        self._platform = platform
+        self._closing = closing
+        self._followers: set[_Follower] = set()
+        self._reading: asyncio.Task[None] | None = None
+        self._last = 0
+        self._missing: dict[int, float] = {}
+
+    async def follow(
+        self, fits: Callable[[Event], bool], resume: int | None = None
+    ) -> AsyncIterator[Told]:
+        """Yield what fits as it happens, from now or from a point to resume from.
+
+        It ends when the process closes; the caller then goes on with another one.
+        """
+        follower = _Follower(fits)
+        end = await self._join(follower)
+        try:
+            seen: set[int] = set()
+            after = end if resume is None else min(resume, end)
+            while after < end:
+                async with self._platform.database.reading() as tx:
+                    found = await event_store.after(tx, after, size=_BATCH)
+                after = found[-1].entry.seq if found else end
+                for each in found:
+                    if fits(each):
+                        seen.add(each.entry.seq)
+                        yield Told(each.entry, self._safe(each.entry.seq))
+            while not self._closing.is_set():
+                while follower.queue:
+                    told = follower.queue.popleft()
+                    if told.entry is None or told.entry.seq not in seen:
+                        yield told
+                if follower.skipped:
+                    skipped, follower.skipped = follower.skipped, 0
+                    yield Told(None, self._safe(self._last), skipped)
+                follower.woken.clear()
+                await follower.woken.wait()
+        finally:
+            self._followers.discard(follower)
+
+    async def _join(self, follower: _Follower) -> int:
+        """Add a follower; return the last number that it will not be offered."""
+        if self._reading is None or self._reading.done():
+            async with self._platform.database.reading() as tx:
+                last = await event_store.last(tx)
+            # Another follower may have been faster.
+            if self._reading is None or self._reading.done():
+                self._last, self._missing = last, {}
+                self._reading = asyncio.create_task(self._read())
+        self._followers.add(follower)
+        return self._last
+
+    async def _read(self) -> None:
+        wait = 0.0
+        # The first follower joins right after this began.
+        await asyncio.sleep(0)
+        while self._followers and not self._closing.is_set():
+            if wait:
+                await self._pause(wait)
+            try:
+                wait = 0.0 if await self._step() else _POLL_SECONDS
+            except OutsideError as exc:
+                log.warning("events.wait", code=exc.code)
+                wait = _AWAY_SECONDS
+        for each in self._followers:
+            each.woken.set()
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._closing.wait()
+        except TimeoutError:
+            return
+
+    async def _step(self) -> bool:
+        """Hand out what is new; return whether there may be more at once."""
+        now = asyncio.get_running_loop().time()
+        self._missing = {
+            seq: since for seq, since in self._missing.items() if now - since < _MISSING_SECONDS
+        }
+        async with self._platform.database.reading() as tx:
+            found = await event_store.after(tx, self._last, missing=self._missing, size=_BATCH)
+        for each in found:
+            seq = each.entry.seq
+            self._missing.pop(seq, None)
+            if seq > self._last:
+                room = _MOST_MISSING - len(self._missing)
+                for gap in range(max(self._last + 1, seq - max(0, room)), seq):
+                    self._missing[gap] = now
+                self._last = seq
+        for each in found:
+            resume = self._safe(each.entry.seq)
+            for follower in tuple(self._followers):
+                follower.offer(each, resume)
+        return len(found) >= _BATCH
+
+    def _safe(self, seq: int) -> int:
+        return min((gap - 1 for gap in self._missing if gap <= seq), default=seq)

@@ -1,0 +1,48 @@
+"""The timelines of all transfers, as one stream."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from uuid import UUID
+
+import msgspec
+
+from ferryman.clock import epoch_ms
+from ferryman.store.database import SQL, Transaction
+from ferryman.wire.transfer import StreamEntry
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An entry of a timeline, and the app it belongs to."""
+
+    entry: StreamEntry
+    app_id: UUID
+
+
+async def last(tx: Transaction) -> int:
+    """Return the greatest number so far."""
+    return await SQL.last_event(tx.connection) or 0
+
+
+async def after(
+    tx: Transaction, seq: int, *, missing: Collection[int] = (), size: int
+) -> list[Event]:
+    """Return up to ``size`` entries after a number, and the ``missing`` ones that are there now."""
+    rows = SQL.events_after(tx.connection, after=seq, missing=list(missing), size=size)
+    return [
+        Event(
+            StreamEntry(
+                seq=row["seq"],
+                at=epoch_ms(row["at"]),
+                kind=row["kind"],
+                data=msgspec.json.decode(row["data"]),
+                transfer_id=str(row["transfer_id"]),
+                migration_id=str(row["migration_id"]),
+                cloud_app_key=row["cloud_app_key"],
+                environment=row["environment"],
+                customer=row["customer"],
+            ),
+            row["app_id"],
+        )
+        async for row in rows
+    ]

@@ -1,0 +1,156 @@
+"""What happens to all transfers is told as one stream, which can be resumed."""
+
+import http.client
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.kit.function_app import CLOUD_APP, FunctionMigration
+from tests.kit.manifests import function_manifest
+from tests.kit.platform import PlatformProcess
+
+SECONDS = 60.0
+
+
+@pytest.fixture(scope="module")
+def two(
+    running_platform: PlatformProcess, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[FunctionMigration, FunctionMigration]]:
+    """Two apps, each with a migration."""
+    made = []
+    for name in ("one", "two"):
+        folder = tmp_path_factory.mktemp(name)
+        (folder / "index.py").write_text(CLOUD_APP)
+        migration = FunctionMigration.register_app(
+            running_platform, manifest=function_manifest("index.run"), source=str(folder)
+        )
+        migration.create()
+        migration.start()
+        migration.claim()
+        made.append(migration)
+    yield made[0], made[1]
+    running_platform.settle_all()
+
+
+class Stream:
+    """Server-sent events, read one by one."""
+
+    def __init__(self, response: http.client.HTTPResponse) -> None:
+        self._response = response
+        self.last = ""
+
+    def next(self) -> dict[str, Any]:
+        """Wait for the next event; heartbeats are skipped."""
+        data = ""
+        while True:
+            line = self._response.readline().decode().rstrip("\r\n")
+            name, _, value = line.partition(":")
+            if name == "id":
+                self.last = value.strip()
+            elif name == "data":
+                data += value.strip()
+            elif not line and data:
+                found: dict[str, Any] = json.loads(data)
+                return found
+
+    def until(self, kind: str) -> list[dict[str, Any]]:
+        found = [self.next()]
+        while found[-1]["kind"] != kind:
+            found.append(self.next())
+        return found
+
+
+@contextmanager
+def stream(
+    platform: PlatformProcess, query: str = "", after: str | None = None
+) -> Iterator[Stream]:
+    address = urlsplit(platform.url)
+    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=SECONDS)
+    headers = {
+        "Authorization": f"Bearer {platform.operator_token}",
+        "Accept": "text/event-stream",
+        **({} if after is None else {"Last-Event-ID": after}),
+    }
+    connection.request("GET", f"/admin/v1/events{query}", headers=headers)
+    response = connection.getresponse()
+    assert response.status == 200, response.read()
+    # The comment at the beginning: from now on, nothing is missed.
+    assert response.readline().startswith(b":")
+    try:
+        yield Stream(response)
+    finally:
+        response.close()
+        connection.close()
+
+
+def test_a_stream_tells_of_all_transfers_and_goes_on_where_it_was(
+    running_platform: PlatformProcess, two: tuple[FunctionMigration, FunctionMigration]
+) -> None:
+    one, other = two
+    with stream(running_platform, after="0") as events:
+        seen = events.until("transfer.changed")
+        while {each["transferId"] for each in seen} < {one.transfer_id, other.transfer_id}:
+            seen.append(events.next())
+        one.send("wiki")
+        seen += events.until("upload.completed")
+        last = events.last
+    other.send("pages")
+    with stream(running_platform, after=last) as events:
+        more = events.until("upload.completed")
+    assert more[-1]["transferId"] == other.transfer_id
+    assert more[-1]["migrationId"] == other.migration_id
+    numbers = {each["seq"] for each in seen} | {each["seq"] for each in more}
+    for migration in two:
+        path = f"/admin/v1/transfers/{migration.transfer_id}/timeline"
+        timeline = migration.admin.ok("GET", path)["items"]
+        told = [each for each in timeline if each["seq"] <= more[-1]["seq"]]
+        assert {each["seq"] for each in told} <= numbers, "nothing is lost"
+
+
+def test_a_stream_may_be_of_one_app_or_migration(
+    running_platform: PlatformProcess, two: tuple[FunctionMigration, FunctionMigration]
+) -> None:
+    one, other = two
+    key = other.registration["cloudAppKey"]
+    for query in (f"?cloudAppKey={key}", f"?migrationId={other.migration_id}"):
+        with stream(running_platform, f"{query}&kind=upload", after="0") as events:
+            first = events.next()
+            assert first["transferId"] == other.transfer_id
+            one.send("wiki")
+            message = other.send("pages")
+            found = [first]
+            while found[-1]["data"].get("messageId") != message:
+                found.append(events.next())
+        assert {each["transferId"] for each in found} == {other.transfer_id}
+        assert {each["kind"].partition(".")[0] for each in found} == {"upload"}
+
+
+def test_a_stream_of_something_unknown_is_refused(
+    two: tuple[FunctionMigration, FunctionMigration],
+) -> None:
+    admin = two[0].admin
+    admin.refused(404, "GET", "/admin/v1/events?cloudAppKey=nobody")
+    admin.refused(404, "GET", "/admin/v1/events?customer=nobody")
+    admin.refused(400, "GET", "/admin/v1/events?colour=red")
+
+
+def test_where_nothing_streams_a_cursor_is_polled(
+    two: tuple[FunctionMigration, FunctionMigration],
+) -> None:
+    one, other = two
+    admin, path = one.admin, f"/admin/v1/events?migrationId={other.migration_id}"
+    first = admin.ok("GET", path)
+    assert first["items"] == []
+    one.send("wiki")
+    message = other.send("pages")
+    found: list[dict[str, Any]] = []
+    cursor = first["nextCursor"]
+    while not [each for each in found if each["data"].get("messageId") == message]:
+        page = admin.ok("GET", f"{path}&cursor={cursor}")
+        found, cursor = [*found, *page["items"]], page["nextCursor"]
+    assert {each["transferId"] for each in found} == {other.transfer_id}
+    admin.refused(400, "GET", f"/admin/v1/events?cursor={cursor}")
