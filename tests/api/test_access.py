@@ -59,6 +59,12 @@ TABLE = {
     "GET /admin/v1/customers/{customer}/receipt": "+------",
     "GET /admin/v1/events": "++++++-",
     "GET /admin/v1/ids": "++++++-",
+    "GET /admin/v1/jobs": "+++----",
+    "POST /admin/v1/jobs": "+++----",
+    "GET /admin/v1/jobs/{jobId}": "++o----",
+    "GET /admin/v1/jobs/{jobId}/items": "++o----",
+    "POST /admin/v1/jobs/{jobId}/start": "++o----",
+    "POST /admin/v1/jobs/{jobId}/stop": "++o----",
     "GET /admin/v1/keys": "+------",
     "POST /admin/v1/keys/rotate": "+------",
     "POST /admin/v1/keys/seal": "+------",
@@ -177,6 +183,10 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         tokens["forged"] = f"{tokens['admin']}"[:-1] + "x"
         tokens["server token"], tokens["cloud token"] = own["serverToken"], own["cloudToken"]
         callers = {name: platform.caller(token) for name, token in tokens.items()}
+        for who, side in (("operator@acme", sides[0]), ("operator", sides[1])):
+            selection = {"messageIds": [side.ids["messageId"]]}
+            job = {"operation": "redeliver", "selection": selection}
+            side.ids["jobId"] = callers[who].ok("POST", "/admin/v1/jobs", job)["jobId"]
         for name in ROLES:
             # Known from now on, however many wrong tokens come from the same address.
             assert callers[name].call("GET", "/metrics").status in (200, 403)

@@ -4,6 +4,7 @@ import http.client
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,6 +15,15 @@ from tests.kit.manifests import function_manifest
 from tests.kit.platform import PlatformProcess
 
 SECONDS = 60.0
+UPLOADED = "app_data.uploaded"
+_numbers = count()
+
+
+def send(migration: FunctionMigration) -> str:
+    """Send a file whose label no other file has; return it."""
+    label = f"pages-{next(_numbers)}"
+    migration.send(label)
+    return label
 
 
 @pytest.fixture(scope="module")
@@ -57,9 +67,10 @@ class Stream:
                 found: dict[str, Any] = json.loads(data)
                 return found
 
-    def until(self, kind: str) -> list[dict[str, Any]]:
+    def until(self, label: str) -> list[dict[str, Any]]:
+        """Wait for the file of a label."""
         found = [self.next()]
-        while found[-1]["kind"] != kind:
+        while found[-1]["data"].get("label") != label or found[-1]["kind"] != UPLOADED:
             found.append(self.next())
         return found
 
@@ -91,24 +102,20 @@ def test_a_stream_tells_of_all_transfers_and_goes_on_where_it_was(
     running_platform: PlatformProcess, two: tuple[FunctionMigration, FunctionMigration]
 ) -> None:
     one, other = two
-    with stream(running_platform, after="0") as events:
-        seen = events.until("transfer.changed")
-        while {each["transferId"] for each in seen} < {one.transfer_id, other.transfer_id}:
-            seen.append(events.next())
-        one.send("wiki")
-        seen += events.until("upload.completed")
+    with stream(running_platform) as events:
+        seen = events.until(send(one))
         last = events.last
-    other.send("pages")
+    label = send(other)
     with stream(running_platform, after=last) as events:
-        more = events.until("upload.completed")
-    assert more[-1]["transferId"] == other.transfer_id
-    assert more[-1]["migrationId"] == other.migration_id
-    numbers = {each["seq"] for each in seen} | {each["seq"] for each in more}
+        seen += events.until(label)
+    assert seen[-1]["transferId"] == other.transfer_id
+    assert seen[-1]["migrationId"] == other.migration_id
+    numbers = {each["seq"] for each in seen}
     for migration in two:
         path = f"/admin/v1/transfers/{migration.transfer_id}/timeline"
-        timeline = migration.admin.ok("GET", path)["items"]
-        told = [each for each in timeline if each["seq"] <= more[-1]["seq"]]
-        assert {each["seq"] for each in told} <= numbers, "nothing is lost"
+        timeline = {each["seq"] for each in migration.admin.ok("GET", path)["items"]}
+        between = {each for each in timeline if min(numbers) <= each <= seen[-1]["seq"]}
+        assert between <= numbers, "nothing is lost"
 
 
 def test_a_stream_may_be_of_one_app_or_migration(
@@ -117,16 +124,11 @@ def test_a_stream_may_be_of_one_app_or_migration(
     one, other = two
     key = other.registration["cloudAppKey"]
     for query in (f"?cloudAppKey={key}", f"?migrationId={other.migration_id}"):
-        with stream(running_platform, f"{query}&kind=upload", after="0") as events:
-            first = events.next()
-            assert first["transferId"] == other.transfer_id
-            one.send("wiki")
-            message = other.send("pages")
-            found = [first]
-            while found[-1]["data"].get("messageId") != message:
-                found.append(events.next())
+        with stream(running_platform, f"{query}&kind=app_data") as events:
+            send(one)
+            found = events.until(send(other))
         assert {each["transferId"] for each in found} == {other.transfer_id}
-        assert {each["kind"].partition(".")[0] for each in found} == {"upload"}
+        assert {each["kind"] for each in found} == {UPLOADED}
 
 
 def test_a_stream_of_something_unknown_is_refused(
@@ -145,11 +147,11 @@ def test_where_nothing_streams_a_cursor_is_polled(
     admin, path = one.admin, f"/admin/v1/events?migrationId={other.migration_id}"
     first = admin.ok("GET", path)
     assert first["items"] == []
-    one.send("wiki")
-    message = other.send("pages")
+    send(one)
+    label = send(other)
     found: list[dict[str, Any]] = []
     cursor = first["nextCursor"]
-    while not [each for each in found if each["data"].get("messageId") == message]:
+    while not [each for each in found if each["data"].get("label") == label]:
         page = admin.ok("GET", f"{path}&cursor={cursor}")
         found, cursor = [*found, *page["items"]], page["nextCursor"]
     assert {each["transferId"] for each in found} == {other.transfer_id}

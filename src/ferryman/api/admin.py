@@ -21,6 +21,7 @@ from ferryman.api.audit import export_audit, list_audit, verify_audit
 from ferryman.api.clock import advance_clock, freeze_clock, get_clock, resume_clock
 from ferryman.api.customer import create_customer, expunge_customer, get_receipt, list_customers
 from ferryman.api.event import stream_events
+from ferryman.api.job import get_job, list_job_items, list_jobs, plan_job, start_job, stop_job
 from ferryman.api.key import list_signing_keys, rotate_signing_key, seal_secrets
 from ferryman.api.mapping_admin import diff_mappings, load_mappings, missing_mappings
 from ferryman.api.message import (
@@ -102,6 +103,12 @@ def admin_router(doorkeeper: Doorkeeper) -> Router:
             cancel_transfer,
             rerun_transfer,
             list_all_messages,
+            plan_job,
+            list_jobs,
+            get_job,
+            list_job_items,
+            start_job,
+            stop_job,
             redeliver_all,
             get_message,
             redeliver_message,

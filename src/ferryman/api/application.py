@@ -12,6 +12,7 @@ from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
 
 from ferryman import refusals
+from ferryman.api import at_once
 from ferryman.api.admin import admin_router
 from ferryman.api.admin_auth import Doorkeeper
 from ferryman.api.app import install_key
@@ -72,6 +73,7 @@ def create_app(
     settings, health, scraper = platform.settings, HealthCheck(platform), Scraper(platform)
     throttle = AppThrottle(Rate(settings.rate_per_second, settings.rate_burst), monotonic)
     doorkeeper, hub = Doorkeeper(platform, credentials), EventHub(platform, closing)
+    readers = at_once.readers()
     log_rate = Rate(settings.log_bytes_per_second, 60 * settings.log_bytes_per_second)
     logs = AppThrottle(log_rate, monotonic, refusals.access.LOG_RATE_LIMITED)
     handlers: list[Any] = [
@@ -97,6 +99,7 @@ def create_app(
             "scraper": Provide(lambda: scraper, sync_to_thread=False),
             "closing": Provide(lambda: closing, sync_to_thread=False),
             "log_throttle": Provide(lambda: logs, sync_to_thread=False),
+            "readers": Provide(lambda: readers, sync_to_thread=False),
             "event_hub": Provide(lambda: hub, sync_to_thread=False),
             "claim_desk": Provide(lambda: desk, sync_to_thread=False),
         },

@@ -53,6 +53,7 @@ PARAMETERS = {
     "customer": "The key of the customer.",
     "tokenName": "The name of the access token.",
     "transferId": "The id of the transfer.",
+    "jobId": "The id of the job.",
     "fileKey": "The key of the file, from its event.",
     "s3Key": "The key of the file, from its event.",
     "uploadId": "The id of the upload, from the call that began it.",

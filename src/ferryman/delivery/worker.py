@@ -9,6 +9,7 @@ import asyncio
 import os
 
 from ferryman.delivery.dispatcher import Dispatcher
+from ferryman.delivery.job_runner import JobRunner
 from ferryman.delivery.notifications import Notifications
 from ferryman.delivery.remote import RemoteSender, open_session
 from ferryman.delivery.scheduler import Quotas
@@ -76,12 +77,14 @@ async def work(
     dispatcher = Dispatcher(platform, sender, functions, stop, quotas)
     timekeeper = Timekeeper(platform, stop)
     sweeper = Sweeper(platform, stop)
+    jobs = JobRunner(platform, stop)
 
     def wake(payload: str) -> None:
         dispatcher.on_notify(payload)
         if not payload:
             timekeeper.wake()
             sweeper.wake()
+            jobs.wake()
 
     async def wake_on_stop() -> None:
         await stop.wait()
@@ -91,7 +94,7 @@ async def work(
     try:
         # If one of them fails, cancel the rest: a half-running worker is worse than none.
         async with asyncio.TaskGroup() as group:
-            for agent in (dispatcher.run, timekeeper.run, sweeper.run, wake_on_stop):
+            for agent in (dispatcher.run, timekeeper.run, sweeper.run, jobs.run, wake_on_stop):
                 group.create_task(agent())
     finally:
         notifications.cancel()

@@ -117,6 +117,12 @@ RULES: Mapping[str, Rule] = {
     "list_all_messages": Rule(_READ_OF_APPS),
     "get_message": Rule(_READ_OF_APPS),
     "explain_message": Rule(_READ_OF_APPS),
+    "plan_job": Rule(_OPERATE, changes=True),
+    "list_jobs": Rule(_OPERATE),
+    "get_job": Rule(_OPERATE),
+    "list_job_items": Rule(_OPERATE),
+    "start_job": Rule(_OPERATE, changes=True),
+    "stop_job": Rule(_OPERATE, changes=True),
     "redeliver_message": Rule(_OPERATE, changes=True),
     "redeliver_all": Rule(_OPERATE, changes=True),
     # Recordings hold what the customer's files hold.

@@ -116,5 +116,8 @@ FIND_KEYS = 100
 MESSAGE_IDS = 1_000
 """Messages acknowledged by one call; ours, undocumented."""
 
+JOB_ITEMS = 100_000
+"""Messages or transfers that one job may hit."""
+
 ADMIN_PAGE = 1_000
 """Maximum page size of the admin surface."""

@@ -23,6 +23,7 @@ from ferryman.store import redelivery as redelivery_store
 from ferryman.store import timeline as timeline_store
 from ferryman.store import transfer as transfer_store
 from ferryman.store.app import AppRow
+from ferryman.store.database import Transaction
 from ferryman.store.message import StoredMessage
 from ferryman.vocab import Acknowledged, EventType, IdKind, MessageState
 from ferryman.wire.message import MessageStatus
@@ -65,34 +66,37 @@ async def acknowledge(
 
 async def redeliver(platform: Platform, message_id: str, by: Actor = PLATFORM) -> MessageView:
     """Re-queue a message at the operator's request, under the same id."""
-    parsed_id = parse_id(refusals.message.NOT_FOUND, message_id)
     async with platform.database.transaction() as tx:
-        stored = await message_store.by_id(tx, parsed_id)
-        # Transfer before message: the lock order everywhere.
-        held = await redelivery_store.hold(tx, [stored.transfer_id] if stored else [])
-        message = await message_store.lock(tx, parsed_id)
-        if message is None:
-            raise refusals.message.NOT_FOUND(id=message_id)
-        transfer = held[message.transfer_id]
-        _check_redeliverable(message, settled=transfer.settled)
-        more = message_rules.attempts_in_round(
-            transfer.kind, message.event_type, settled=transfer.settled
-        )
-        await message_store.reset(tx, parsed_id, more)
-        await timeline_store.write(
-            tx, message.transfer_id, "message.redelivered", messageId=message_id
-        )
-        again = await message_store.by_id(tx, parsed_id) or message
-        [seen] = await message_view.views(tx, [again])
-        await audit.record_of(
-            tx,
-            by,
-            "redeliver_message",
-            IdKind.MESSAGE,
-            parsed_id,
-            before={"state": message.state.state, "attempts": message.state.attempts},
-            after={"state": seen.state},
-        )
+        return await redeliver_in(tx, message_id, by)
+
+
+async def redeliver_in(tx: Transaction, message_id: str, by: Actor) -> MessageView:
+    """Like :func:`redeliver`, in an open transaction."""
+    parsed_id = parse_id(refusals.message.NOT_FOUND, message_id)
+    stored = await message_store.by_id(tx, parsed_id)
+    # Transfer before message: the lock order everywhere.
+    held = await redelivery_store.hold(tx, [stored.transfer_id] if stored else [])
+    message = await message_store.lock(tx, parsed_id)
+    if message is None:
+        raise refusals.message.NOT_FOUND(id=message_id)
+    transfer = held[message.transfer_id]
+    _check_redeliverable(message, settled=transfer.settled)
+    more = message_rules.attempts_in_round(
+        transfer.kind, message.event_type, settled=transfer.settled
+    )
+    await message_store.reset(tx, parsed_id, more)
+    await timeline_store.write(tx, message.transfer_id, "message.redelivered", messageId=message_id)
+    again = await message_store.by_id(tx, parsed_id) or message
+    [seen] = await message_view.views(tx, [again])
+    await audit.record_of(
+        tx,
+        by,
+        "redeliver_message",
+        IdKind.MESSAGE,
+        parsed_id,
+        before={"state": message.state.state, "attempts": message.state.attempts},
+        after={"state": seen.state},
+    )
     return seen
 
 

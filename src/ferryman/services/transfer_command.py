@@ -23,17 +23,22 @@ from ferryman.wire.transfer import RerunAnswer
 async def cancel(platform: Platform, transfer_id: str, by: Actor = PLATFORM) -> None:
     """Cancel a transfer for the admin."""
     async with platform.database.transaction() as tx:
-        stored = await _lock_any(tx, transfer_id)
-        after = await apply(tx, stored, transfer_rules.cancel(stored.state, tx.now))
-        await audit.record_of(
-            tx,
-            by,
-            "cancel_transfer",
-            IdKind.TRANSFER,
-            stored.transfer_id,
-            before={"status": stored.state.status},
-            after={"status": after.state.status},
-        )
+        await cancel_in(tx, transfer_id, by)
+
+
+async def cancel_in(tx: Transaction, transfer_id: str, by: Actor) -> None:
+    """Like :func:`cancel`, in an open transaction."""
+    stored = await _lock_any(tx, transfer_id)
+    after = await apply(tx, stored, transfer_rules.cancel(stored.state, tx.now))
+    await audit.record_of(
+        tx,
+        by,
+        "cancel_transfer",
+        IdKind.TRANSFER,
+        stored.transfer_id,
+        before={"status": stored.state.status},
+        after={"status": after.state.status},
+    )
 
 
 async def rerun(platform: Platform, transfer_id: str, by: Actor = PLATFORM) -> RerunAnswer:
@@ -42,29 +47,34 @@ async def rerun(platform: Platform, transfer_id: str, by: Actor = PLATFORM) -> R
     Transfers that were skipped because it failed run too.
     """
     async with platform.database.transaction() as tx:
-        # One re-run per migration at a time, as it may re-run other transfers too.
-        await migration_store.lock(tx, await _migration_of(tx, transfer_id))
-        stored = await _lock_any(tx, transfer_id)
-        original = stored.original_transfer_id or stored.transfer_id
-        if running := await transfer_store.open_rerun(tx, original):
-            raise refusals.transfer.RERUN_RUNNING(transfer=running)
-        first = await transfer_store.first_start(tx, original)
-        export_rules.check_rerun(stored.state, first, tx.now)
-        also = await dependency.run_again(tx, stored)
-        again = await dependency.insert_beside(
-            tx, stored, _definition(stored), stored.position, original
-        )
-        await timeline_store.write(tx, stored.transfer_id, "transfer.rerun", transferId=str(again))
-        await timeline_store.write(tx, again, "transfer.created", originalTransferId=str(original))
-        await audit.record_of(
-            tx,
-            by,
-            "rerun_transfer",
-            IdKind.TRANSFER,
-            stored.transfer_id,
-            before={"status": stored.state.status},
-            after={"transferId": str(again), "also": [str(other) for other in also]},
-        )
+        return await rerun_in(tx, transfer_id, by)
+
+
+async def rerun_in(tx: Transaction, transfer_id: str, by: Actor) -> RerunAnswer:
+    """Like :func:`rerun`, in an open transaction."""
+    # One re-run per migration at a time, as it may re-run other transfers too.
+    await migration_store.lock(tx, await _migration_of(tx, transfer_id))
+    stored = await _lock_any(tx, transfer_id)
+    original = stored.original_transfer_id or stored.transfer_id
+    if running := await transfer_store.open_rerun(tx, original):
+        raise refusals.transfer.RERUN_RUNNING(transfer=running)
+    first = await transfer_store.first_start(tx, original)
+    export_rules.check_rerun(stored.state, first, tx.now)
+    also = await dependency.run_again(tx, stored)
+    again = await dependency.insert_beside(
+        tx, stored, _definition(stored), stored.position, original
+    )
+    await timeline_store.write(tx, stored.transfer_id, "transfer.rerun", transferId=str(again))
+    await timeline_store.write(tx, again, "transfer.created", originalTransferId=str(original))
+    await audit.record_of(
+        tx,
+        by,
+        "rerun_transfer",
+        IdKind.TRANSFER,
+        stored.transfer_id,
+        before={"status": stored.state.status},
+        after={"transferId": str(again), "also": [str(other) for other in also]},
+    )
     return RerunAnswer(
         transfer_id=str(again),
         original_transfer_id=str(original),

@@ -57,7 +57,7 @@ async def page(
     cursor_key = ("transfers", query, by.reach)
     place = decode_place(cursor, *cursor_key)
     async with platform.database.transaction() as tx:
-        choice = await _choice(tx, query, by.reach)
+        choice = await chosen(tx, query, by.reach)
         await listing.plan_by_values(tx)
         choice = await transfer_list_store.narrowed(tx, choice)
         rows = await transfer_list_store.page(
@@ -74,7 +74,8 @@ async def page(
     )
 
 
-async def _choice(tx: Transaction, query: TransferQuery, reach: Reach) -> TransferFilter:
+async def chosen(tx: Transaction, query: TransferQuery, reach: Reach) -> TransferFilter:
+    """Return the filter of a query, within what the caller sees."""
     check_text("text", query.text or "", longest=LABEL_CHARACTERS)
     reach = await customer_service.narrowed(tx, reach, query.customer)
     return TransferFilter(

@@ -83,3 +83,42 @@ CREATE INDEX audit_by_age ON audit (at);
 
 -- Files are added in the order of their time, so a small index of ranges is enough.
 CREATE INDEX app_data_by_age ON app_data USING brin (created_at);
+
+
+-- Jobs
+
+-- An action on many things. What it hits is fixed when it is planned; workers do one item at a time.
+CREATE TABLE job (
+    job_id uuid PRIMARY KEY,
+    operation text NOT NULL CHECK (operation IN ('redeliver', 'rerun', 'cancel')),
+    selection jsonb NOT NULL,
+    state text NOT NULL CHECK (state IN ('PLANNED', 'RUNNING', 'STOPPED', 'DONE')),
+    -- who planned it, in whose name its items are done
+    actor text NOT NULL,
+    role text NOT NULL,
+    -- what that caller sees; null: all
+    customers text[],
+    apps text[],
+    total integer NOT NULL,
+    created_at timestamptz NOT NULL,
+    started_at timestamptz,
+    ended_at timestamptz
+);
+CREATE INDEX job_by_age ON job (created_at, job_id);
+CREATE INDEX job_running ON job (started_at) WHERE state = 'RUNNING';
+
+CREATE TABLE job_item (
+    job_id uuid NOT NULL REFERENCES job ON DELETE CASCADE,
+    number integer NOT NULL,
+    -- a message or a transfer
+    target uuid NOT NULL,
+    -- null: not done yet
+    outcome text CHECK (outcome IN ('DONE', 'REFUSED')),
+    code text,
+    detail text,
+    -- what came of it, such as the new transfer
+    result text,
+    at timestamptz,
+    PRIMARY KEY (job_id, number)
+);
+CREATE INDEX job_item_open ON job_item (job_id, number) WHERE outcome IS NULL;
