@@ -7,7 +7,8 @@ import pytest
 from ferryman.client.follow import event_data
 from ferryman.client.pages import items
 from ferryman.client.text import clean, field_lines, instant, table
-from ferryman.client.timeline_text import csv_line, line, sentence
+from ferryman.client.timeline_text import csv_line, line
+from ferryman.sentences import sentence
 from ferryman.wire.transfer import TimelineEntry
 
 STREAM = (

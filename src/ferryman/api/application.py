@@ -1,6 +1,7 @@
 """Build the application: every surface, the health and key documents, and the object URLs."""
 
 import asyncio
+from functools import partial
 from importlib.metadata import version
 from time import monotonic
 from typing import Any
@@ -35,9 +36,11 @@ from ferryman.api.stalls import StallGuard
 from ferryman.api.strict import StrictRequest, check_request
 from ferryman.api.throttle import AppThrottle
 from ferryman.api.wrong_tokens import WrongTokens
+from ferryman.console.application import Console
 from ferryman.domain.rate import Rate
 from ferryman.errors import PlatformError
 from ferryman.objects.local import LocalStore
+from ferryman.services.console import session_key
 from ferryman.services.event_hub import EventHub
 from ferryman.services.health import HealthCheck
 from ferryman.services.lifecycle import Lifecycle, Post
@@ -133,6 +136,7 @@ def create_app(
         api.asgi_handler = ObjectsApp(
             platform.objects, platform.database.now, api.asgi_handler, readers
         )
+    api.asgi_handler = Console(api.asgi_handler, partial(session_key, platform), settings.base_url)
     api.asgi_handler = FunctionGate(api.asgi_handler)
     api.asgi_handler = StallGuard(api.asgi_handler, settings.stall_seconds)
     # Outermost, so that requests without a route are logged too.

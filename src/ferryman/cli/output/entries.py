@@ -7,8 +7,8 @@ from typing import Any
 from rich.filesize import decimal
 
 from ferryman.cli.ids import short_id
-from ferryman.client import timeline_text
 from ferryman.client.text import event_name
+from ferryman.sentences import sentence
 from ferryman.wire.transfer import TimelineEntry
 
 
@@ -26,8 +26,8 @@ def shortened(entry: TimelineEntry, ids: Callable[[str], str] = short_id) -> Sho
     writer = _WRITERS.get(entry.kind)
     if writer is not None:
         return writer(_Facts(entry.data, ids))
-    sentence = timeline_text.sentence(entry)
-    return ShortEntry(sentence, (sentence,))
+    text = sentence(entry)
+    return ShortEntry(text, (text,))
 
 
 class _Facts:

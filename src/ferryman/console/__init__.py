@@ -1,0 +1,1 @@
+"""Pages for people in a browser, made from the documented calls of the admin surface (ADR 72)."""

@@ -1,0 +1,206 @@
+"""Build the console: an application of its own, before the surfaces whose calls it makes."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+import structlog
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from litestar import Litestar, Request, Response
+from litestar.datastructures import CacheControlHeader
+from litestar.di import Provide
+from litestar.enums import ScopeType
+from litestar.exceptions import HTTPException
+from litestar.plugins.jinja import JinjaTemplateEngine
+from litestar.response import Redirect, Template
+from litestar.template import TemplateConfig
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from ferryman.console.calls import OWNER, CallRefused
+from ferryman.console.pages import HANDLERS
+from ferryman.console.session import Sessions
+from ferryman.console.sign_in import (
+    Links,
+    enter,
+    keep_preferences,
+    make_link,
+    sign_in,
+    sign_in_page,
+    sign_out,
+    take_link,
+)
+from ferryman.console.static_files import get_static, versioned
+from ferryman.console.visit import (
+    PATH,
+    FormRefused,
+    SignInNeeded,
+    preferences,
+    root_of,
+    visit_of,
+)
+from ferryman.console.words import filters
+
+log = structlog.get_logger("ferryman.console")
+
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'none'; object-src 'none'",
+    "X-Frame-Options": "DENY",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
+
+class Console:
+    """ASGI application for ``/console``; all other requests go to ``api``."""
+
+    def __init__(
+        self, api: ASGIApp, read_key: Callable[[], Awaitable[bytes]], base_url: str
+    ) -> None:
+        self._api = api
+        self._pages = _create_pages(api, Sessions(read_key), base_url)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        path = scope.get("path", "")
+        ours = scope["type"] == ScopeType.HTTP and (path == PATH or path.startswith(f"{PATH}/"))
+        if not ours:
+            await self._api(scope, receive, send)
+            return
+        own: Any = scope
+        own[OWNER] = own.get("litestar_app")
+        await self._pages(scope, receive, send)
+
+
+def _create_pages(api: ASGIApp, sessions: Sessions, base_url: str) -> ASGIApp:
+    links, secure = Links(), urlsplit(base_url).scheme == "https"
+
+    async def visit(request: Request[Any, Any, Any]) -> Any:
+        return await visit_of(request, api, sessions)
+
+    pages = Litestar(
+        path=PATH,
+        route_handlers=[
+            *HANDLERS,
+            sign_in_page,
+            sign_in,
+            make_link,
+            enter,
+            take_link,
+            sign_out,
+            keep_preferences,
+            get_static,
+        ],
+        dependencies={
+            "api": Provide(lambda: api, sync_to_thread=False),
+            "sessions": Provide(lambda: sessions, sync_to_thread=False),
+            "links": Provide(lambda: links, sync_to_thread=False),
+            "secure": Provide(lambda: secure, sync_to_thread=False),
+            "visit": Provide(visit),
+        },
+        exception_handlers={
+            SignInNeeded: _on_sign_in_needed,
+            FormRefused: _on_form_refused,
+            CallRefused: _on_refused,
+            HTTPException: _on_http_error,
+            Exception: _on_unexpected,
+        },
+        template_config=TemplateConfig(
+            instance=JinjaTemplateEngine.from_environment(_environment())
+        ),
+        cache_control=CacheControlHeader(no_store=True),
+        after_request=_harden,
+        openapi_config=None,
+        request_max_body_size=256 << 20,
+        logging_config=None,
+        debug=False,
+    )
+    return cast("ASGIApp", pages)
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("ferryman.console"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(filters())
+    environment.globals["static"] = versioned
+    return environment
+
+
+async def _harden(response: Response[Any]) -> Response[Any]:
+    response.headers.update(_HEADERS)
+    return response
+
+
+def _on_sign_in_needed(request: Request[Any, Any, Any], error: SignInNeeded) -> Response[Any]:
+    from urllib.parse import quote
+
+    page = f"?next={quote(error.page, safe='')}" if error.page else ""
+    link = f"{root_of(request.url.path)}sign-in{page}"
+    if request.headers.get("hx-request"):
+        return Response(b"", status_code=401, headers={"HX-Redirect": link})
+    return Redirect(link, status_code=303)
+
+
+def _on_form_refused(request: Request[Any, Any, Any], _error: FormRefused) -> Response[Any]:
+    return _fault(
+        request,
+        status=403,
+        title="This form was not sent from a page of your session",
+        found="a form without the session's mark",
+        fix="Open the page again and repeat what you did.",
+    )
+
+
+def _on_refused(request: Request[Any, Any, Any], error: CallRefused) -> Response[Any]:
+    problem = error.problem
+    if problem.status == 401:
+        if request.headers.get("authorization"):
+            return Response(problem, status_code=401, media_type="application/problem+json")
+        return _on_sign_in_needed(request, SignInNeeded(""))
+    return _fault(
+        request,
+        status=problem.status,
+        title=problem.title,
+        expected=problem.expected,
+        found=problem.found,
+        fix=problem.fix,
+        code=problem.code,
+    )
+
+
+def _on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
+    missing = error.status_code == 404
+    return _fault(
+        request,
+        status=error.status_code,
+        title="There is no such page" if missing else "The request was not understood",
+        found=f"{request.method} {request.url.path}" if missing else error.detail,
+        fix="Begin at the overview.",
+    )
+
+
+def _on_unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    log.error("page.failed", method=request.method, path=request.url.path, exc_info=error)
+    return _fault(
+        request,
+        status=500,
+        title="The page could not be made",
+        found="a fault of the platform",
+        fix="The platform's log has it. Try again.",
+    )
+
+
+def _fault(request: Request[Any, Any, Any], *, status: int, **facts: str) -> Response[Any]:
+    shared = {"root": root_of(request.url.path), **preferences(request)}
+    known = {"expected": "", "code": "", **facts}
+    answer = Template(
+        "fault.html", context={**shared, **known, "status": status}, status_code=status
+    )
+    answer.headers.update(_HEADERS)
+    return answer

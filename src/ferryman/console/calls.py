@@ -1,0 +1,167 @@
+"""Call the admin surface from within the process, as a script would from outside.
+
+A page thus knows nothing that a script cannot know, and may do nothing that its token may not:
+authentication, roles, limits and the audit log are those of the call.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+import msgspec
+from litestar.types import ASGIApp, Message, Scope
+
+from ferryman.wire.problem import Problem
+
+T = TypeVar("T")
+
+_BASE = "/admin/v1"
+_KEPT = frozenset(
+    {"type", "asgi", "http_version", "client", "server", "scheme", "extensions", "ferryman.request"}
+)
+"""What a call has of the request for a page."""
+
+ACTOR = "ferryman.actor"
+OWNER = "ferryman.application"
+"""Where a request for a page has the application of the admin surface, which its calls need."""
+
+
+class CallRefused(Exception):
+    """A call that was refused, with its problem document."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.code)
+        self.problem = problem
+
+
+class AdminCalls:
+    """The calls of one request for a page, with the token of its session."""
+
+    def __init__(self, api: ASGIApp, scope: Scope, token: str) -> None:
+        self._api = api
+        self._scope: Any = scope
+        self._token = token
+
+    async def get(self, path: str, kind: type[T], /, **query: object) -> T:
+        """Return the answer of ``GET /admin/v1…``; parameters that are None or "" are left out."""
+        return msgspec.json.decode(await self._answer("GET", path, query, b""), type=kind)
+
+    async def post(self, path: str, kind: type[T], body: object = None) -> T:
+        """Return the answer of ``POST /admin/v1…`` with a JSON body."""
+        raw = b"" if body is None else msgspec.json.encode(body)
+        return msgspec.json.decode(await self._answer("POST", path, {}, raw), type=kind)
+
+    async def put(self, path: str, kind: type[T], body: bytes, media_type: str) -> T:
+        """Return the answer of ``PUT /admin/v1…`` with a body as it came."""
+        answer = await self._answer("PUT", path, {}, body, media_type)
+        return msgspec.json.decode(answer, type=kind)
+
+    async def stream(self, path: str, after: str, /, **query: object) -> AsyncIterator[bytes]:
+        """Yield the events after one as they come; close the iterator to end the call."""
+        headers = {"accept": "text/event-stream", "last-event-id": after}
+        running = _Call(self._api, self._sub("GET", path, query, headers))
+        try:
+            status = await running.status()
+            if status != 200:
+                raise _refused(b"".join([chunk async for chunk in running.chunks()]), status)
+            async for chunk in running.chunks():
+                yield chunk
+        finally:
+            await running.end()
+
+    async def _answer(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, object],
+        body: bytes,
+        media_type: str = "application/json",
+    ) -> bytes:
+        headers = {"content-type": media_type, "content-length": str(len(body))} if body else {}
+        sub = self._sub(method, path, query, headers)
+        call = _Call(self._api, sub, body)
+        try:
+            status = await call.status()
+            answer = b"".join([chunk async for chunk in call.chunks()])
+        finally:
+            await call.end()
+        if actor := sub["state"].get(ACTOR):
+            self._scope["state"][ACTOR] = actor
+        if status >= 400:
+            raise _refused(answer, status)
+        return answer
+
+    def _sub(
+        self, method: str, path: str, query: Mapping[str, object], headers: Mapping[str, str]
+    ) -> dict[str, Any]:
+        given = {name: value for name, value in query.items() if value not in (None, "")}
+        sent = {**headers, "authorization": f"Bearer {self._token}"}
+        whole = f"{_BASE}{path}"
+        return {
+            **{name: value for name, value in self._scope.items() if name in _KEPT},
+            "method": method,
+            "path": whole,
+            "raw_path": whole.encode(),
+            "root_path": "",
+            "query_string": urlencode(given).encode(),
+            "headers": [(name.encode(), value.encode("latin-1")) for name, value in sent.items()],
+            "state": {},
+            "app": self._scope[OWNER],
+            "litestar_app": self._scope[OWNER],
+        }
+
+
+class _Call:
+    """One call, running in a task of its own, so that its answer can be read as it comes."""
+
+    def __init__(self, api: ASGIApp, scope: Any, body: bytes = b"") -> None:
+        self._answers: asyncio.Queue[Message | None] = asyncio.Queue(maxsize=64)
+        self._ended = asyncio.Event()
+        self._body: list[Any] = [{"type": "http.request", "body": body, "more_body": False}]
+        self._task = asyncio.create_task(self._run(api, scope))
+
+    async def _run(self, api: ASGIApp, scope: Any) -> None:
+        try:
+            await api(scope, self._receive, self._answers.put)
+        finally:
+            if not self._ended.is_set():
+                await self._answers.put(None)
+
+    async def _receive(self) -> Any:
+        if self._body:
+            return self._body.pop()
+        await self._ended.wait()
+        return {"type": "http.disconnect"}
+
+    async def status(self) -> int:
+        """Return the status of the answer once it has begun."""
+        message: Any = await self._answers.get()
+        if message is None:
+            await self._task  # raises what broke it
+            raise ConnectionResetError
+        status: int = message["status"]
+        return status
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Yield the parts of the body as they come."""
+        while (message := await self._answers.get()) is not None:
+            part: Any = message
+            if part.get("body"):
+                yield part["body"]
+
+    async def end(self) -> None:
+        """Tell the call that nobody listens any more, and wait until it has ended."""
+        self._ended.set()
+        if not self._task.done():
+            self._task.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._task
+
+
+def _refused(answer: bytes, status: int) -> CallRefused:
+    try:
+        return CallRefused(msgspec.json.decode(answer, type=Problem))
+    except msgspec.DecodeError:
+        raise RuntimeError(f"a call was answered with status {status} and no problem") from None

@@ -1,0 +1,313 @@
+/* What pages do beyond links and forms. Everything here is an addition: without script, pages
+   show the same and every action works. */
+"use strict";
+const own = document.currentScript.dataset;
+const $ = (what, root = document) => root.querySelector(what);
+const $$ = (what, root = document) => [...root.querySelectorAll(what)];
+const page = document.documentElement;
+
+/* Times, in the zone that was chosen. */
+const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+const loadedAt = Date.now();
+
+function platformNow() {
+  const clock = $("[data-now]");
+  if (!clock) return Date.now();
+  const shown = Number(clock.dataset.now);
+  return "frozen" in clock.dataset ? shown : shown + Date.now() - (Number(clock.dataset.seen) || loadedAt);
+}
+
+function ago(ms) {
+  for (const [unit, size] of [["day", 864e5], ["hour", 36e5], ["minute", 6e4]]) {
+    if (Math.abs(ms) >= size) return relative.format(Math.round(ms / size), unit);
+  }
+  return relative.format(Math.round(ms / 1000), "second");
+}
+
+function two(number) {
+  return String(number).padStart(2, "0");
+}
+
+function showTimes() {
+  const zone = page.dataset.zone;
+  if (zone === "utc") return;
+  const now = platformNow();
+  for (const each of $$("time[datetime]")) {
+    const at = new Date(each.dateTime);
+    if (zone === "relative") each.textContent = ago(at - now);
+    else {
+      const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} `;
+      const time = `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
+      each.textContent = each.dataset.form === "clock" ? `${time}.${String(at.getMilliseconds()).padStart(3, "0")}` : day + time;
+    }
+  }
+}
+
+function duration(ms) {
+  const s = Math.max(0, Math.floor(ms / 1000));
+  if (s < 60) return `${s} s`;
+  if (s < 3600) return `${Math.floor(s / 60)} min ${s % 60} s`;
+  if (s < 86400) return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
+  return `${Math.floor(s / 86400)} d ${Math.floor((s % 86400) / 3600)} h`;
+}
+
+function tick() {
+  const now = platformNow();
+  const clock = $("[data-now]");
+  if (clock && !("frozen" in clock.dataset)) {
+    const text = new Date(now).toISOString();
+    const time = $("time", clock);
+    if (time && page.dataset.zone !== "relative") {
+      time.dateTime = text;
+      time.textContent = text.slice(0, 19).replace("T", " ");
+    }
+  }
+  for (const each of $$("[data-until]")) {
+    const left = Number(each.dataset.until) - now;
+    each.textContent = left > 0 ? duration(left) : "none";
+  }
+}
+
+/* Copying. */
+function prepare(root = document) {
+  if (navigator.clipboard) for (const each of $$("[data-copy][hidden]", root)) each.hidden = false;
+  showTimes();
+  tick();
+}
+
+document.addEventListener("click", async ({ target }) => {
+  const copy = target.closest("[data-copy]");
+  if (copy) {
+    await navigator.clipboard.writeText(copy.dataset.copy);
+    copy.textContent = "Copied";
+    say("Copied");
+  }
+  for (const open of $$("details.menu[open], details.confirm[open]")) {
+    if (!open.contains(target)) open.open = false;
+  }
+});
+
+function say(text) {
+  const place = $("#said");
+  if (place) place.textContent = text;
+}
+
+/* Parts of a page that change are taken from the same page, made again by the platform. */
+const keyOf = (details) => {
+  const home = details.parentElement.closest("[id]");
+  return `${home ? home.id : ""}/${home ? $$("details", home).indexOf(details) : ""}`;
+};
+let running = false;
+let again = false;
+
+async function refresh() {
+  if (running) {
+    again = true;
+    return;
+  }
+  running = true;
+  try {
+    const answer = await fetch(location.href, { headers: { "X-Requested-With": "console" } });
+    if (answer.redirected || !answer.ok) return;
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    for (const part of $$("[data-part]")) {
+      const next = fresh.getElementById(part.id);
+      if (!next || $("details.confirm[open], details.menu[open], dialog[open]", part)) continue;
+      if (part.dataset.was === undefined && part.innerHTML === next.innerHTML) continue;
+      if (part.dataset.was === next.innerHTML) continue;
+      const states = new Map($$("details", part).map((each) => [keyOf(each), each.open]));
+      const html = next.innerHTML;
+      htmx.swap(part, html, { swapStyle: "innerHTML" });
+      part.dataset.was = html;
+      for (const each of $$("details", part)) {
+        const was = states.get(keyOf(each));
+        if (was !== undefined) each.open = was;
+      }
+    }
+    const clock = $("[data-now]");
+    const other = $("[data-now]", fresh);
+    if (clock && other) {
+      clock.dataset.now = other.dataset.now;
+      clock.dataset.seen = String(Date.now());
+    }
+    const live = $("[data-live]");
+    if (live && !$("[data-live]", fresh)) {
+      delete live.dataset.live;
+      stop();
+    }
+    prepare();
+  } catch (error) {
+    /* the platform restarts; the next event or poll tries again */
+  } finally {
+    running = false;
+    if (again) {
+      again = false;
+      soon();
+    }
+  }
+}
+
+let pending = 0;
+function soon() {
+  if (paused || pending) return;
+  pending = setTimeout(() => {
+    pending = 0;
+    refresh();
+  }, 150);
+}
+
+/* Live: the stream of all tabs, or asking every few seconds where there is none. */
+let port = null;
+let polling = 0;
+let paused = false;
+let missed = 0;
+
+function showLive() {
+  const place = $("#live");
+  const button = $("[data-pause]");
+  if (!place || !button) return;
+  place.hidden = !$("[data-live], [data-poll]");
+  button.setAttribute("aria-pressed", String(paused));
+  button.textContent = paused ? `Paused${missed ? `, ${missed} new` : ""}` : "Live";
+  place.classList.toggle("paused", paused);
+}
+
+function poll(seconds) {
+  clearInterval(polling);
+  polling = setInterval(() => document.hidden || soon(), seconds * 1000);
+}
+
+function watch() {
+  const live = $("[data-live]");
+  const slow = $("[data-poll]");
+  if (slow) poll(Number(slow.dataset.poll));
+  if (!live) return showLive();
+  const url = new URL(live.dataset.live, location.href).href;
+  try {
+    const worker = new SharedWorker(own.worker);
+    worker.onerror = () => poll(3);
+    port = worker.port;
+    port.onmessage = ({ data }) => {
+      if (data.state === "lost") poll(3);
+      if (data.state === "live") clearInterval(polling);
+      if (data.state) soon();
+      if (data.event) {
+        if (paused) {
+          missed += 1;
+          showLive();
+        } else soon();
+      }
+    };
+    port.start();
+    const rows = $("[data-last]");
+    port.postMessage({ watch: url, after: rows ? rows.dataset.last : "0" });
+  } catch (error) {
+    poll(3);
+  }
+  showLive();
+}
+
+function stop() {
+  if (port) port.postMessage({ bye: true });
+  port = null;
+  if (!$("[data-poll]")) clearInterval(polling);
+  showLive();
+}
+
+function pause() {
+  paused = !paused;
+  if (!paused) {
+    missed = 0;
+    soon();
+  }
+  showLive();
+}
+
+addEventListener("pagehide", stop);
+addEventListener("pageshow", (event) => event.persisted && watch());
+document.addEventListener("click", ({ target }) => target.closest("[data-pause]") && pause());
+
+/* Choosing rows for one action on all of them. */
+document.addEventListener("change", ({ target }) => {
+  if (target.matches("[data-all]")) {
+    for (const each of $$("input[name=chosen]")) each.checked = target.checked;
+  }
+  if (target.matches("[data-all], input[name=chosen]")) count();
+});
+function count() {
+  const chosen = $$("input[name=chosen]:checked").length;
+  for (const each of $$("[data-count]")) each.textContent = String(chosen);
+  for (const each of $$("[data-needs-chosen]")) each.disabled = !chosen;
+}
+
+/* Keys. */
+const GO = { o: "", m: "migrations", s: "messages", a: "apps", p: "platform", u: "audit" };
+let led = false;
+
+function rows() {
+  return $$("[data-row]").filter((each) => each.offsetParent !== null);
+}
+
+function move(step) {
+  const all = rows();
+  const at = all.findIndex((each) => each.contains(document.activeElement));
+  const next = all[at < 0 ? (step > 0 ? 0 : all.length - 1) : Math.max(0, Math.min(all.length - 1, at + step))];
+  const place = next && $("a, summary, input", next);
+  if (place) place.focus();
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === "Escape") {
+    for (const open of $$("details.menu[open], details.confirm[open]")) {
+      open.open = false;
+      $("summary", open).focus();
+    }
+    const help = $("#help");
+    if (help && help.open) help.close();
+    return;
+  }
+  if (event.target.matches("input, select, textarea")) return;
+  if (led) {
+    led = false;
+    if (event.key === "t") {
+      const last = localStorage.getItem("ferryman-transfer");
+      if (last) location.href = `${own.root}transfers/${last}`;
+    } else if (event.key in GO) location.href = own.root + GO[event.key];
+    return;
+  }
+  const click = (what) => {
+    const found = $(what);
+    if (found) found.click();
+  };
+  const act = {
+    "/": () => $("#search").focus(),
+    g: () => { led = true; },
+    j: () => move(1),
+    k: () => move(-1),
+    l: () => click("a[rel=next]"),
+    h: () => history.back(),
+    e: () => click("a[href$='/explain']"),
+    r: () => click("[data-redeliver] summary, [data-redeliver]"),
+    c: () => click("[data-copy]"),
+    x: () => {
+      const row = rows().find((each) => each.contains(document.activeElement));
+      const box = row && $("input[name=chosen]", row);
+      if (box) box.click();
+    },
+    ".": pause,
+    "?": () => $("#help") && $("#help").showModal(),
+  }[event.key];
+  if (act) {
+    event.preventDefault();
+    act();
+  }
+});
+
+const transfer = $("[data-transfer]");
+if (transfer) localStorage.setItem("ferryman-transfer", transfer.dataset.transfer);
+document.addEventListener("htmx:afterSettle", () => prepare());
+prepare();
+count();
+watch();
+setInterval(tick, 1000);

@@ -1,0 +1,162 @@
+"""Values as text for pages: times, sizes, durations, statuses; text of others made harmless."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from markupsafe import Markup, escape
+
+_EVENT_PREFIX = "avi:ecosystem.migration:"
+_CUT = 300
+NOTHING = "-"
+"""What a table shows where there is no value."""
+
+SHAPES: Mapping[str, tuple[str, str]] = {
+    "READY": ("○", "wait"),
+    "IN_PROGRESS": ("◐", "run"),
+    "CANCELLATION_REQUESTED": ("◐", "warn"),
+    "SUCCESS": ("●", "good"),
+    "INCOMPLETE": ("▲", "warn"),
+    "FAILED": ("✕", "bad"),
+    "TIMED_OUT": ("✕", "bad"),
+    "CANCELLED": ("■", "wait"),
+    "SKIPPED": ("□", "wait"),
+    "PENDING": ("◐", "run"),
+    "DELIVERED": ("●", "good"),
+    "UNDELIVERED": ("✕", "bad"),
+    "OPEN": ("✕", "bad"),
+    "HALF_OPEN": ("◐", "warn"),
+    "COUNTING": ("▲", "warn"),
+    "INSTALLED": ("●", "good"),
+    "NOT_INSTALLED": ("○", "wait"),
+    "UNINSTALLED": ("■", "wait"),
+    "NONE": ("○", "wait"),
+}
+"""The shape and the tone of each status: neither colour nor shape says it alone."""
+
+
+def plain(text: object) -> str:
+    """Spell out what a reader could not see, such as control and bidirectional characters."""
+    return "".join(
+        each if each.isprintable() or each in "\n\t" else each.encode("unicode_escape").decode()
+        for each in str(text)
+    )
+
+
+def cut(text: object, longest: int = _CUT) -> str:
+    """Return the beginning of a text for a cell, on one line."""
+    told = plain(text).replace("\n", " ")
+    return told if len(told) <= longest else f"{told[:longest]}…"
+
+
+def status(word: object) -> Markup:
+    """Return a status as its shape and its word."""
+    name = str(word)
+    shape, tone = SHAPES.get(name, ("○", "wait"))
+    said = name.replace("_", " ").lower()
+    return Markup('<span class="status {}"><span aria-hidden="true">{}</span> {}</span>').format(
+        tone, shape, said
+    )
+
+
+def tone(word: object) -> str:
+    """Return the tone of a status: good, bad, warn, run or wait."""
+    return SHAPES.get(str(word), ("", "wait"))[1]
+
+
+def instant(epoch_ms: int | None) -> Markup:
+    """Return a time, which a script may show in another zone."""
+    if epoch_ms is None:
+        return Markup('<span class="none">-</span>')
+    at = datetime.fromtimestamp(epoch_ms / 1000, UTC)
+    machine = at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return Markup('<time datetime="{}" title="{} UTC">{}</time>').format(
+        machine, f"{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03}", f"{at:%Y-%m-%d %H:%M:%S}"
+    )
+
+
+def clock_time(epoch_ms: int) -> Markup:
+    """Return the time of day, to the millisecond, of an entry among others of one day."""
+    at = datetime.fromtimestamp(epoch_ms / 1000, UTC)
+    machine = at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    told = f"{at:%H:%M:%S}.{at.microsecond // 1000:03}"
+    return Markup('<time datetime="{}" data-form="clock" title="{} UTC">{}</time>').format(
+        machine, f"{at:%Y-%m-%d} {told}", told
+    )
+
+
+def span(ms: float | None) -> str:
+    """Return a duration in its two largest units."""
+    if ms is None:
+        return NOTHING
+    if ms < 1000:
+        return f"{ms:.0f} ms"
+    if ms < 10_000:
+        return f"{ms / 1000:.1f} s"
+    seconds = int(ms // 1000)
+    for size, unit, small, sub in ((86400, "d", 3600, "h"), (3600, "h", 60, "min")):
+        if seconds >= size:
+            rest = seconds % size // small
+            return f"{seconds // size} {unit}" + (f" {rest} {sub}" if rest else "")
+    if seconds >= 60:
+        rest = seconds % 60
+        return f"{seconds // 60} min" + (f" {rest} s" if rest else "")
+    return f"{seconds} s"
+
+
+def size(count: int | None) -> str:
+    """Return a number of bytes, in binary units."""
+    if count is None:
+        return NOTHING
+    if count < 1024:
+        return f"{count} B"
+    value = float(count)
+    for unit in ("KiB", "MiB", "GiB", "TiB"):
+        value /= 1024
+        if value < 1024 or unit == "TiB":
+            return f"{value:.1f} {unit}" if value < 100 else f"{value:.0f} {unit}"
+    raise AssertionError
+
+
+def count(number: int) -> str:
+    """Return a number with its thousands apart."""
+    return f"{number:,}".replace(",", "\u202f")
+
+
+def event(event_type: str) -> str:
+    """Return an event's type without the beginning that all of Forge's share."""
+    return plain(event_type.removeprefix(_EVENT_PREFIX))
+
+
+def short(text: str, length: int = 8) -> str:
+    """Return the beginning of an id."""
+    return text[:length]
+
+
+def foreign(text: object, longest: int = _CUT) -> Markup:
+    """Return text of others for a cell: harmless, cut, and apart in its direction."""
+    return Markup("<bdi>{}</bdi>").format(cut(text, longest))
+
+
+def block(text: object) -> Markup:
+    """Return text of others whole, with its lines."""
+    return Markup('<pre tabindex="0"><bdi>{}</bdi></pre>').format(plain(text))
+
+
+def filters() -> dict[str, Any]:
+    """Return the filters of the templates."""
+    return {
+        "status": status,
+        "tone": tone,
+        "instant": instant,
+        "clock_time": clock_time,
+        "span": span,
+        "bytes": size,
+        "count": count,
+        "event": event,
+        "short": short,
+        "foreign": foreign,
+        "block": block,
+        "plain": plain,
+        "e": escape,
+    }
