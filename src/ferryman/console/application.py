@@ -13,6 +13,7 @@ from litestar.enums import ScopeType
 from litestar.exceptions import HTTPException
 from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.response import Redirect, Template
+from litestar.response.redirect import ASGIRedirectResponse
 from litestar.template import TemplateConfig
 from litestar.types import ASGIApp, Receive, Scope, Send
 
@@ -31,6 +32,7 @@ from ferryman.console.sign_in import (
 )
 from ferryman.console.static_files import get_static, versioned
 from ferryman.console.visit import (
+    AS_ASKED,
     PATH,
     FormRefused,
     SignInNeeded,
@@ -69,7 +71,14 @@ class Console:
             await self._api(scope, receive, send)
             return
         own: Any = scope
+        if path == PATH:
+            # Links are relative, so the root is a folder.
+            query = own["query_string"].decode("latin-1")
+            answer = ASGIRedirectResponse(f"{PATH[1:]}/" + (f"?{query}" if query else ""))
+            await answer(scope, receive, send)
+            return
         own[OWNER] = own.get("litestar_app")
+        own["state"] = {AS_ASKED: path}
         await self._pages(scope, receive, send)
 
 
@@ -141,7 +150,7 @@ def _on_sign_in_needed(request: Request[Any, Any, Any], error: SignInNeeded) -> 
     from urllib.parse import quote
 
     page = f"?next={quote(error.page, safe='')}" if error.page else ""
-    link = f"{root_of(request.url.path)}sign-in{page}"
+    link = f"{root_of(request)}sign-in{page}"
     if request.headers.get("hx-request"):
         return Response(b"", status_code=401, headers={"HX-Redirect": link})
     return Redirect(link, status_code=303)
@@ -197,7 +206,7 @@ def _on_unexpected(request: Request[Any, Any, Any], error: Exception) -> Respons
 
 
 def _fault(request: Request[Any, Any, Any], *, status: int, **facts: str) -> Response[Any]:
-    shared = {"root": root_of(request.url.path), **preferences(request)}
+    shared = {"root": root_of(request), **preferences(request)}
     known = {"expected": "", "code": "", **facts}
     answer = Template(
         "fault.html", context={**shared, **known, "status": status}, status_code=status

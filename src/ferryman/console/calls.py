@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 import msgspec
 from litestar.types import ASGIApp, Message, Scope
 
+from ferryman.wire.health import Readiness
 from ferryman.wire.problem import Problem
 
 T = TypeVar("T")
@@ -58,6 +59,16 @@ class AdminCalls:
         answer = await self._answer("PUT", path, {}, body, media_type)
         return msgspec.json.decode(answer, type=kind)
 
+    async def readiness(self) -> Readiness:
+        """Return the answer of ``GET /readyz``, also of a platform that is not ready."""
+        sub = {**self._sub("GET", "", {}, {}), "path": "/readyz", "raw_path": b"/readyz"}
+        call = _Call(self._api, sub)
+        try:
+            await call.status()
+            return msgspec.json.decode(await call.body(), type=Readiness)
+        finally:
+            await call.end()
+
     async def stream(self, path: str, after: str, /, **query: object) -> AsyncIterator[bytes]:
         """Yield the events after one as they come; close the iterator to end the call."""
         headers = {"accept": "text/event-stream", "last-event-id": after}
@@ -65,7 +76,7 @@ class AdminCalls:
         try:
             status = await running.status()
             if status != 200:
-                raise _refused(b"".join([chunk async for chunk in running.chunks()]), status)
+                raise _refused(await running.body(), status)
             async for chunk in running.chunks():
                 yield chunk
         finally:
@@ -84,7 +95,7 @@ class AdminCalls:
         call = _Call(self._api, sub, body)
         try:
             status = await call.status()
-            answer = b"".join([chunk async for chunk in call.chunks()])
+            answer = await call.body()
         finally:
             await call.end()
         if actor := sub["state"].get(ACTOR):
@@ -150,6 +161,10 @@ class _Call:
             part: Any = message
             if part.get("body"):
                 yield part["body"]
+
+    async def body(self) -> bytes:
+        """Return the whole body."""
+        return b"".join([chunk async for chunk in self.chunks()])
 
     async def end(self) -> None:
         """Tell the call that nobody listens any more, and wait until it has ended."""

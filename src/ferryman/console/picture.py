@@ -6,6 +6,7 @@ Pure arithmetic: epoch milliseconds in, units of an SVG out.
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from ferryman.console.marks import LANES, Mark
 from ferryman.console.words import span
@@ -14,8 +15,9 @@ LEFT, WIDTH, RIGHT = 118.0, 1000.0, 14.0
 _TOP, _ROW, _LANE_GAP = 26.0, 11.0, 9.0
 _ROWS = 6
 _FOLD_WIDTH = 72.0
-_QUIET_SHARE = 0.12
-_QUIET_LEAST_MS = 3_000
+_QUIET_SHARE = 0.03
+_QUIET_LEAST_MS = 2_000
+_FOLDS = 7
 _TICK_ROOM = 95.0
 _LEAST_BAR = 3.0
 
@@ -55,7 +57,8 @@ def scale_of(instants: Iterable[int], left: float, width: float) -> Scale:
     """Return the scale of instants: gaps that take much of the time are folded."""
     times = sorted(set(instants)) or [0]
     whole = times[-1] - times[0]
-    least = max(_QUIET_LEAST_MS, whole * _QUIET_SHARE)
+    gaps = sorted((after - before for before, after in pairwise(times)), reverse=True)
+    least = max(_QUIET_LEAST_MS, whole * _QUIET_SHARE, *gaps[_FOLDS : _FOLDS + 1]) + 1
     starts, ends = [times[0]], [times[0]]
     for at in times[1:]:
         if at - ends[-1] >= least:

@@ -105,7 +105,7 @@ async def make_link(
 @get("/enter/{code:str}")
 async def enter(request: Request[Any, Any, Any], code: FromPath[str]) -> Template:
     """Ask whether to sign in: what only looks at links, such as a chat, must not use one up."""
-    shared = {"root": root_of(request.url.path), **preferences(request)}
+    shared = {"root": root_of(request), **preferences(request)}
     return Template("enter.html", context={**shared, "code": code})
 
 
@@ -153,7 +153,7 @@ async def keep_preferences(request: Request[Any, Any, Any]) -> Redirect:
 
 def form(request: Request[Any, Any, Any], page: str = "", fault: str = "") -> Template:
     """Return the form that asks for a token."""
-    shared = {"root": root_of(request.url.path), **preferences(request)}
+    shared = {"root": root_of(request), **preferences(request)}
     return Template("sign_in.html", context={**shared, "next": inner_page(page), "fault": fault})
 
 

@@ -17,6 +17,8 @@ from ferryman.errors import NotAllowed
 from ferryman.wire.clock import ClockView
 
 PATH = "/console"
+AS_ASKED = "ferryman.path"
+"""Where the state of a request has its path, with the last slash that routing takes off."""
 THEMES = ("auto", "light", "dark")
 ZONES = ("utc", "local", "relative")
 
@@ -36,13 +38,13 @@ class FormRefused(Exception):
     """A form that was not sent by a page of this session."""
 
 
-def root_of(path: str) -> str:
+def root_of(request: Request[Any, Any, Any]) -> str:
     """Return the relative link from a page to the console's root, which any path prefix keeps.
 
     Pages link by relative links only, so they work below a prefix that a proxy takes off.
     """
-    rest = path.removeprefix(PATH)
-    return "../" * (rest.count("/") - 1) or "./" if rest else "console/"
+    path: str = request.scope["state"][AS_ASKED]
+    return "../" * (path.removeprefix(PATH).count("/") - 1) or "./"
 
 
 def inner_page(text: str) -> str:
@@ -77,7 +79,7 @@ class Visit:
     @property
     def root(self) -> str:
         """Return the relative link to the console's root."""
-        return root_of(self.request.url.path)
+        return root_of(self.request)
 
     def may(self, operation: str) -> bool:
         """Return whether a call would be allowed, so that a page offers nothing in vain."""

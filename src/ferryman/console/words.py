@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from markupsafe import Markup, escape
+from msgspec.json import encode
+from msgspec.json import format as indented
 
 _EVENT_PREFIX = "avi:ecosystem.migration:"
 _CUT = 300
@@ -143,6 +145,28 @@ def block(text: object) -> Markup:
     return Markup('<pre tabindex="0"><bdi>{}</bdi></pre>').format(plain(text))
 
 
+def changes(row: Any) -> str:
+    """Return in short what a row of the audit log changed."""
+    before, after = row.before or {}, row.after or {}
+    told = [
+        f"{name} {_brief(before[name])} → {_brief(value)}"
+        if name in before
+        else f"{name} {_brief(value)}"
+        for name, value in after.items()
+        if before.get(name) != value
+    ]
+    return ", ".join(told) or NOTHING
+
+
+def _brief(value: object) -> str:
+    return value if isinstance(value, str) else encode(value).decode()
+
+
+def as_json(value: object) -> str:
+    """Return a value as readable JSON."""
+    return indented(encode(value)).decode()
+
+
 def filters() -> dict[str, Any]:
     """Return the filters of the templates."""
     return {
@@ -158,5 +182,8 @@ def filters() -> dict[str, Any]:
         "foreign": foreign,
         "block": block,
         "plain": plain,
+        "cut": cut,
+        "changes": changes,
+        "json": as_json,
         "e": escape,
     }

@@ -1,8 +1,20 @@
-"""The pages, one module each."""
+"""The pages, by what they are about."""
 
 from typing import Any
 
+from ferryman.console.pages.apps import APP_PAGES
+from ferryman.console.pages.messages import MESSAGE_PAGES
+from ferryman.console.pages.migrations import MIGRATION_PAGES
+from ferryman.console.pages.overview import overview_page
+from ferryman.console.pages.platform import PLATFORM_PAGES
 from ferryman.console.pages.transfer import TRANSFER_PAGES
 
-HANDLERS: list[Any] = [*TRANSFER_PAGES]
+HANDLERS: list[Any] = [
+    overview_page,
+    *TRANSFER_PAGES,
+    *MIGRATION_PAGES,
+    *MESSAGE_PAGES,
+    *APP_PAGES,
+    *PLATFORM_PAGES,
+]
 """All route handlers of pages."""

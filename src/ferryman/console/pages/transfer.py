@@ -16,6 +16,7 @@ from ferryman.console.marks import marks_of
 from ferryman.console.picture import picture_of
 from ferryman.console.visit import Visit
 from ferryman.wire.clock import ClockView
+from ferryman.wire.mapping import MissingPage
 from ferryman.wire.storage import FilePage
 from ferryman.wire.transfer import (
     Explanation,
@@ -192,6 +193,28 @@ async def log_page(visit: OwnVisit, transfer_id: TransferId, cursor: Cursor = ""
     return await _page(visit, view, "log", rows=rows)
 
 
+@get("/transfers/{transfer_id:str}/missing")
+async def missing_page(visit: OwnVisit, transfer_id: TransferId, cursor: Cursor = "") -> Template:
+    """List the keys that the app looked up and did not find."""
+    path = f"/transfers/{transfer_id}"
+    view, missing = await gather(
+        visit.calls.get(path, TransferView),
+        visit.calls.get(f"{path}/mappings/missing", MissingPage, cursor=cursor),
+    )
+    return await _page(visit, view, "missing", missing=missing)
+
+
+@get("/messages/{message_id:str}")
+async def message_page(visit: OwnVisit, message_id: FromPath[str]) -> Redirect:
+    """Show a message where it belongs: in the timeline of its transfer."""
+    view = await visit.calls.get(f"/messages/{message_id}", MessageView)
+    page = await visit.calls.get(
+        f"/transfers/{view.transfer_id}/timeline", TimelinePage, kind="message"
+    )
+    own = [each.seq for each in page.items if each.data.get("messageId") == message_id]
+    return visit.to(f"transfers/{view.transfer_id}" + (f"?entry={own[0]}#chosen" if own else ""))
+
+
 @get("/transfers/{transfer_id:str}/events")
 async def stream_events(visit: OwnVisit, transfer_id: TransferId) -> Stream:
     """Stream what happens next, as the admin surface does."""
@@ -248,6 +271,8 @@ TRANSFER_PAGES = [
     files_page,
     messages_page,
     log_page,
+    missing_page,
+    message_page,
     stream_events,
     cancel,
     rerun,

@@ -1,0 +1,101 @@
+"""Messages of all transfers: filter them, choose some, deliver them again."""
+
+from asyncio import gather
+from collections.abc import Sequence
+from typing import Any
+
+from litestar import get, post
+from litestar.response import Template
+
+from ferryman.console.calls import CallRefused
+from ferryman.console.pages.parameters import (
+    App,
+    Cause,
+    Cursor,
+    Environment,
+    OwnVisit,
+    State,
+    Text,
+)
+from ferryman.vocab import FailureCause, MessageState
+from ferryman.wire.app import AppPage
+from ferryman.wire.redelivery import RedeliveryAnswer, RedeliveryRequest
+from ferryman.wire.transfer import MessagePage, MessageView
+
+_PAGE = 50
+
+
+@get("/messages")
+async def messages_page(
+    visit: OwnVisit,
+    *,
+    message_state: State = MessageState.UNDELIVERED,
+    app: App = "",
+    environment: Environment = "",
+    cause: Cause = "",
+    text: Text = "",
+    cursor: Cursor = "",
+) -> Template:
+    """List messages, at first those that were given up."""
+    wanted = "" if message_state == "any" else message_state
+    filters = {"environment": environment, "cause": cause, "text": text}
+    found, apps = await gather(
+        visit.calls.get(
+            "/messages",
+            MessagePage,
+            state=wanted,
+            cloudAppKey=app,
+            cursor=cursor,
+            pageSize=_PAGE,
+            count="true",
+            sort="newest" if wanted != MessageState.UNDELIVERED else "oldest",
+            **filters,
+        ),
+        visit.calls.get("/apps", AppPage),
+    )
+    return await visit.page(
+        "messages.html",
+        "messages",
+        found=found,
+        filters={**filters, "state": message_state, "app": app},
+        apps=sorted({each.cloud_app_key for each in apps.items}),
+        causes=list(FailureCause),
+    )
+
+
+@post("/messages/choose", status_code=200)
+async def choose_messages(visit: OwnVisit) -> Template:
+    """Ask before the chosen messages are delivered again, with their number."""
+    form: Any = visit.form
+    chosen = [str(each) for each in form.getall("chosen", [])]
+    views = await gather(*(visit.calls.get(f"/messages/{each}", MessageView) for each in chosen))
+    return await visit.page("messages_confirm.html", "messages", chosen=views, results=None)
+
+
+@post("/messages/redeliver", status_code=200)
+async def redeliver_messages(visit: OwnVisit) -> Template:
+    """Deliver the chosen messages again, one by one, and show what became of each."""
+    form: Any = visit.form
+    chosen: Sequence[str] = [str(each) for each in form.getall("chosen", [])]
+    results: list[tuple[str, MessageView | None, str]] = []
+    for each in chosen:
+        try:
+            view = await visit.calls.post(f"/messages/{each}/redeliver", MessageView)
+            results.append((each, view, ""))
+        except CallRefused as refused:
+            problem = refused.problem
+            results.append((each, None, f"{problem.code}: {problem.found}. {problem.fix}"))
+    return await visit.page("messages_confirm.html", "messages", chosen=[], results=results)
+
+
+@post("/messages/redeliver-all", status_code=200)
+async def redeliver_all(visit: OwnVisit) -> Template:
+    """Deliver all messages of an app again that were given up."""
+    request = RedeliveryRequest(cloud_app_key=str(visit.form.get("app", "")) or None)
+    answer = await visit.calls.post("/redeliver", RedeliveryAnswer, request)
+    return await visit.page(
+        "messages_confirm.html", "messages", chosen=[], results=[], answer=answer
+    )
+
+
+MESSAGE_PAGES = [messages_page, choose_messages, redeliver_messages, redeliver_all]

@@ -1,0 +1,22 @@
+"""Parameters that pages share, by their names in a page's address."""
+
+from typing import Annotated
+
+from litestar.di import NamedDependency
+from litestar.params import FromPath, QueryParameter
+
+from ferryman.console.visit import Visit
+
+OwnVisit = NamedDependency[Visit]
+Id = FromPath[str]
+Cursor = Annotated[str, QueryParameter(name="cursor")]
+Status = Annotated[str, QueryParameter(name="status")]
+State = Annotated[str, QueryParameter(name="state")]
+App = Annotated[str, QueryParameter(name="app")]
+Environment = Annotated[str, QueryParameter(name="environment")]
+Site = Annotated[str, QueryParameter(name="site")]
+Cause = Annotated[str, QueryParameter(name="cause")]
+Text = Annotated[str, QueryParameter(name="text")]
+Sort = Annotated[str, QueryParameter(name="sort")]
+Stuck = Annotated[str, QueryParameter(name="stuck")]
+Customer = Annotated[str, QueryParameter(name="customer")]

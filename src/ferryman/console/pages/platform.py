@@ -1,0 +1,161 @@
+"""The platform itself: readiness, storage, mappings, audit, the clock, search."""
+
+from asyncio import gather
+from typing import Annotated, Any
+
+from litestar import get, post
+from litestar.params import QueryParameter
+from litestar.response import Redirect, Template
+
+from ferryman.console.calls import CallRefused
+from ferryman.console.pages.parameters import Cursor, OwnVisit
+from ferryman.console.visit import Visit, inner_page
+from ferryman.vocab import IdKind, TransferSort, TransferStatus
+from ferryman.wire.audit import AuditPage
+from ferryman.wire.clock import ClockAdvance, ClockView
+from ferryman.wire.mapping import DifferencePage
+from ferryman.wire.storage import StorageView, SweepReport, SweepRequest
+from ferryman.wire.transfer import FoundIds, MessagePage, TransferPage
+
+Operation = Annotated[str, QueryParameter(name="operation")]
+Author = Annotated[str, QueryParameter(name="actor")]
+Target = Annotated[str, QueryParameter(name="target")]
+Migration = Annotated[str, QueryParameter(name="migration")]
+Against = Annotated[str, QueryParameter(name="against")]
+Query = Annotated[str, QueryParameter(name="q")]
+
+_PLACES = {
+    IdKind.TRANSFER: "transfers",
+    IdKind.MESSAGE: "messages",
+    IdKind.MIGRATION: "migrations",
+    IdKind.APP: "apps",
+}
+
+
+@get("/platform")
+async def platform_page(visit: OwnVisit) -> Template:
+    """Show what the platform needs, and whether it has it."""
+    readiness = await visit.calls.readiness()
+    return await visit.page("platform.html", "platform", readiness=readiness)
+
+
+@get("/storage")
+async def storage_page(visit: OwnVisit) -> Template:
+    """Show how much is stored, and what the last sweep found."""
+    view = await visit.calls.get("/storage", StorageView)
+    return await visit.page("storage.html", "storage", view=view)
+
+
+@post("/storage/sweep", status_code=200)
+async def sweep(visit: OwnVisit) -> Redirect:
+    """Delete expired data, and compare store and database."""
+    await visit.calls.post("/storage/sweep", SweepReport, SweepRequest())
+    return visit.to("storage")
+
+
+@get("/mappings")
+async def mappings_page(
+    visit: OwnVisit, *, migration: Migration = "", against: Against = "", cursor: Cursor = ""
+) -> Template:
+    """Show what differs between the mappings of two migrations."""
+    found = None
+    if migration and against:
+        path = f"/migrations/{migration}/mappings/diff"
+        found = await visit.calls.get(path, DifferencePage, against=against, cursor=cursor)
+    recent = await visit.calls.get("/transfers", TransferPage, pageSize=30)
+    names = {
+        each.migration_details.migration_id: each.migration_details.name for each in recent.items
+    }
+    return await visit.page(
+        "mappings.html",
+        "mappings",
+        found=found,
+        migration=migration,
+        against=against,
+        names=names,
+        recent=recent,
+    )
+
+
+@get("/audit")
+async def audit_page(
+    visit: OwnVisit,
+    *,
+    actor: Author = "",
+    operation: Operation = "",
+    target: Target = "",
+    cursor: Cursor = "",
+) -> Template:
+    """List who changed what, newest first."""
+    filters = {"actor": actor, "operation": operation, "target": target}
+    found = await visit.calls.get("/audit", AuditPage, cursor=cursor, pageSize=50, **filters)
+    return await visit.page("audit.html", "audit", found=found, filters=filters)
+
+
+@post("/clock", status_code=200)
+async def move_clock(visit: OwnVisit) -> Redirect:
+    """Freeze, resume or advance a virtual clock, by seconds or to the next deadline."""
+    act = str(visit.form.get("act", ""))
+    if act in ("freeze", "resume"):
+        await visit.calls.post(f"/clock/{act}", ClockView)
+    else:
+        seconds = await _seconds(visit, act)
+        if seconds > 0:
+            await visit.calls.post("/clock/advance", ClockView, ClockAdvance(seconds=seconds))
+    return visit.to(inner_page(str(visit.form.get("page", ""))))
+
+
+async def _seconds(visit: Visit, act: str) -> float:
+    """Return how far to move: a number, or until the next deadline has passed."""
+    if act != "deadline":
+        return float(act) if act.isascii() and act.isdigit() else 0.0
+    running, clock = await gather(
+        visit.calls.get(
+            "/transfers",
+            TransferPage,
+            status=TransferStatus.IN_PROGRESS,
+            sort=TransferSort.DEADLINE,
+            pageSize=100,
+        ),
+        visit.calls.get("/clock", ClockView),
+    )
+    deadlines = [each.deadline for each in running.items if each.deadline]
+    return max(0.0, (min(deadlines) - clock.now) / 1000 + 1) if deadlines else 0.0
+
+
+@get("/search")
+async def search_page(visit: OwnVisit, q: Query = "") -> Template | Redirect:
+    """Find what an id, label, name or error names; an id goes to its page at once."""
+    text = q.strip()
+    ids: list[tuple[str, Any]] = []
+    if text:
+        ids = [found for kind in IdKind for found in await _ids(visit, kind, text)]
+    if len(ids) == 1 and len(text) >= 8:
+        place, found = ids[0]
+        return visit.to(f"{place}/{found.id}")
+    transfers = messages = None
+    if text:
+        transfers = await visit.calls.get("/transfers", TransferPage, text=text, pageSize=20)
+        messages = await visit.calls.get("/messages", MessagePage, text=text, pageSize=20)
+    return await visit.page(
+        "search.html", "search", q=text, ids=ids, transfers=transfers, messages=messages
+    )
+
+
+async def _ids(visit: Visit, kind: IdKind, text: str) -> list[tuple[str, Any]]:
+    try:
+        found = await visit.calls.get("/ids", FoundIds, kind=kind, prefix=text.lower())
+    except CallRefused:
+        return []  # no id begins like this
+    return [(_PLACES[kind], each) for each in found.items]
+
+
+PLATFORM_PAGES = [
+    platform_page,
+    storage_page,
+    sweep,
+    mappings_page,
+    audit_page,
+    move_clock,
+    search_page,
+]
