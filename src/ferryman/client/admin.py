@@ -9,6 +9,7 @@ from ferryman.client.http import BASE, AdminHttp
 from ferryman.client.migrations import Migrations
 from ferryman.client.transfers import Messages, Transfers
 from ferryman.vocab import IdKind
+from ferryman.wire.console import SignInLink
 from ferryman.wire.health import Readiness
 from ferryman.wire.transfer import FoundIds
 
@@ -47,6 +48,10 @@ class AdminClient:
     def readiness(self) -> Readiness:
         """Check everything the platform needs; refused with 503 while it is not ready."""
         return self._http.get("/readyz", Readiness)
+
+    def console_link(self) -> str:
+        """Return the address of the console that signs in once, with this client's token."""
+        return self.url + self._http.post("/console/links", SignInLink).path
 
     def find_ids(self, kind: IdKind, prefix: str | None, suffix: str | None) -> FoundIds:
         """Find ids by their first and last digits; without a prefix, the newest."""

@@ -25,8 +25,8 @@ from ferryman.console.visit import (
     root_of,
 )
 from ferryman.ids import new_token
-from ferryman.wire.base import Wire
 from ferryman.wire.clock import ClockView
+from ferryman.wire.console import SignInLink
 
 _LINK_LIFE = timedelta(minutes=30)
 _LINKS = 100
@@ -56,12 +56,6 @@ class Links:
         """Return the token of a code, which then works no more."""
         token, until = self._tokens.pop(code, (None, self.now()))
         return token if until > self.now() else None
-
-
-class SignInLink(Wire, frozen=True):
-    """Response of ``POST /console/links``: the page, from the platform's address."""
-
-    path: str
 
 
 @get("/sign-in")

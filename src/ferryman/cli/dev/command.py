@@ -5,7 +5,7 @@ import time
 from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -22,6 +22,9 @@ from ferryman.client.text import Line, refusal_facts
 from ferryman.devtools.console import check_installed, exit_on_signal, reported_steps
 from ferryman.devtools.dev import folder as dev_folder
 from ferryman.errors import PlatformError
+
+if TYPE_CHECKING:
+    from ferryman.client.admin import AdminClient
 
 _LOOK_SECONDS = 0.25
 _GRACE_SECONDS = 20.0
@@ -180,7 +183,7 @@ def _run(
             findings = list(app.refresh())
             step("Waiting for its worker")
             wait_for_worker(direct, children)
-        greeting = _greeting(url, data_dir, goes_on=goes_on, alone=not words)
+        greeting = _greeting(url, data_dir, None if words else direct, goes_on=goes_on)
         show([*greeting, *without_sandbox(direct), *findings], _WRONG)
         command = status = None
         while True:
@@ -205,10 +208,14 @@ def _run(
                 status = command.wait(_LOOK_SECONDS)
 
 
-def _greeting(url: str, data_dir: Path, *, goes_on: bool, alone: bool) -> list[Line]:
-    """Return the lines that say where the platform is and, if ``alone``, what to do next."""
+def _greeting(
+    url: str, data_dir: Path, admin: "AdminClient | None", *, goes_on: bool
+) -> list[Line]:
+    """Return the lines that say where the platform is and, with a client, what to do next."""
     kept = "  seed            resumes earlier runs, with different ids; --reset starts over"
+    link = None if admin is None else admin.console_link()
     more = [
+        (f"  console         {link} (works once)", ""),
         (f"  API             {url}/docs", ""),
         (f"  operator token  {data_dir / 'operator-token'}", ""),
         (f"  app's tokens    {data_dir / 'dev.json'}", ""),
@@ -217,7 +224,7 @@ def _greeting(url: str, data_dir: Path, *, goes_on: bool, alone: bool) -> list[L
     ]
     return [
         (f"Ferryman ready on {url}, on the virtual clock", "bold"),
-        *(more if alone else []),
+        *(more if link else []),
         *([(kept, "yellow")] if goes_on else []),
     ]
 

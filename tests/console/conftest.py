@@ -1,0 +1,87 @@
+"""A real browser, a migration to look at, and axe from npm."""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from ferryman.functions import toolchain
+from tests.console.people import Console
+from tests.kit.function_app import FunctionMigration
+from tests.kit.platform import PlatformProcess, unavailable
+
+AXE = "axe-core@4.14.1"
+_ARGUMENTS = [
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """The Chromium of this machine; Playwright's own is never downloaded."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        unavailable("no Chromium here")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=_ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser, platform_process: PlatformProcess) -> Iterator[Page]:
+    """A page of a browser that is new; no request may leave the platform, no script may fail."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    wrong: list[str] = []
+    context.on(
+        "request",
+        lambda request: (
+            None if request.url.startswith(platform_process.url) else wrong.append(request.url)
+        ),
+    )
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on(
+        "console",
+        lambda said: wrong.append(said.text) if "Content Security Policy" in said.text else None,
+    )
+    yield page
+    context.close()
+    assert not wrong
+
+
+@pytest.fixture
+def console(platform_process: PlatformProcess) -> Console:
+    """A client of the console without a browser, signed in by the operator's token."""
+    console = Console(platform_process)
+    console.sign_in(platform_process.operator_token)
+    return console
+
+
+@pytest.fixture
+def failing(platform_process: PlatformProcess, app_folder: Path) -> FunctionMigration:
+    """A migration whose function raised at its only file."""
+    migration = FunctionMigration.begin(platform_process, app_folder, handler="index.refuse")
+    migration.upload("boards")
+    migration.complete_export()
+    return migration
+
+
+@pytest.fixture(scope="session")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The script of axe-core."""
+    npm = toolchain.npm()
+    if npm is None:
+        unavailable("no npm here")
+    folder = tmp_path_factory.mktemp("axe")
+    command = [*npm, "install", "--ignore-scripts", "--no-audit", "--no-fund", AXE]
+    done: Any = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        unavailable(f"npm could not install {AXE}: {done.stderr[-300:]}")
+    return (folder / "node_modules/axe-core/axe.min.js").read_text()

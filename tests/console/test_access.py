@@ -1,0 +1,161 @@
+"""Who gets into the console, what for, and for how long."""
+
+import re
+
+import pytest
+
+from tests.console.people import Console
+from tests.kit.function_app import FunctionMigration
+from tests.kit.platform import PlatformProcess
+
+PAGES = ("", "migrations", "migrations/new", "messages", "apps", "apps/new", "mappings")
+PAGES += ("storage", "platform", "audit", "search?q=harbour")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_nobody_sees_a_page_without_signing_in(
+    platform_process: PlatformProcess, page: str
+) -> None:
+    """And is sent where they wanted to go once they have."""
+    console = Console(platform_process)
+    asked = console.get(page)
+    assert asked.status == 303
+    location = asked.headers["location"]
+    assert location.startswith(("./sign-in", "../sign-in"))
+    assert "://" not in location
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_is_shown_and_hardened(console: Console, page: str) -> None:
+    """Nothing inline, nothing from elsewhere, no frame, no cache."""
+    reply = console.get(page)
+    assert reply.status == 200
+    policy = reply.headers["content-security-policy"]
+    assert policy.startswith("default-src 'self';")
+    assert "frame-ancestors 'none'" in policy
+    assert "unsafe" not in policy
+    assert reply.headers["x-frame-options"] == "DENY"
+    assert reply.headers["cache-control"] == "no-store"
+    text = reply.body.decode()
+    assert not re.search(r"<script(?![^>]+src=)|<style|\sstyle=|\son\w+=", text)
+    assert not re.search(r'(src|href|action)="(https?:)?//', text)
+
+
+def test_a_wrong_token_is_refused_and_told_so(platform_process: PlatformProcess) -> None:
+    console = Console(platform_process)
+    for token in ("", "fm_viewer_wrong", "\x7f", "ü"):
+        reply = console.sign_in(token)
+        assert reply.status in (400, 401)
+        assert 'id="fault"' in reply.body.decode()
+        assert console.cookies == {}
+
+
+def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(
+    platform_process: PlatformProcess,
+) -> None:
+    """It holds the token sealed, and says nothing of its path, so prefixes keep it apart."""
+    console = Console(platform_process)
+    reply = console.sign_in(platform_process.operator_token, "messages?state=any")
+    assert reply.status == 303
+    assert reply.headers["location"] == "./messages?state=any"
+    cookie = reply.headers["set-cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=lax" in cookie
+    assert "path" not in cookie.lower()
+    assert platform_process.operator_token not in cookie
+
+
+@pytest.mark.parametrize(
+    "page",
+    ["//evil.example", "https://evil.example", "/admin", "..//evil", "\\\\evil", "a\r\nx: y", "@x"],
+)
+def test_signing_in_leads_nowhere_else(platform_process: PlatformProcess, page: str) -> None:
+    reply = Console(platform_process).sign_in(platform_process.operator_token, page)
+    assert reply.headers["location"] == "./"
+
+
+def test_a_link_signs_in_once(platform_process: PlatformProcess) -> None:
+    """Opening it changes nothing, since chats open links to look at them."""
+    admin = platform_process.caller(platform_process.operator_token)
+    link = admin.ok("POST", "/console/links")["path"].removeprefix("/console/")
+    first, second = Console(platform_process), Console(platform_process)
+    assert first.get(link).status == second.get(link).status == 200
+    code = link.removeprefix("enter/")
+    assert first.post("enter", {"code": code}).status == 303
+    assert first.get().status == 200
+    assert second.post("enter", {"code": code}).status == 401
+    assert second.get().status == 303
+
+
+def test_a_link_is_made_by_those_with_a_token_alone(platform_process: PlatformProcess) -> None:
+    nobody = platform_process.caller("fm_viewer_wrong")
+    assert nobody.call("POST", "/console/links").status == 401
+
+
+def test_a_session_ends_with_its_token(platform_process: PlatformProcess) -> None:
+    admin = platform_process.caller(platform_process.operator_token)
+    made = admin.ok("POST", "/admin/v1/tokens", {"name": "leaver", "role": "viewer"})
+    console = Console(platform_process)
+    console.sign_in(made["token"])
+    assert console.get().status == 200
+    admin.ok("POST", "/admin/v1/tokens/leaver/revoke")
+    # Each replica asks again within seconds; the cache of this one is asked until it did.
+    from tests.kit.platform import wait_until
+
+    assert wait_until(lambda: console.get().status == 303)
+
+
+def test_a_session_ends_when_it_is_left(console: Console) -> None:
+    assert console.send("sign-out").status == 303
+    assert console.get().status == 303
+
+
+@pytest.mark.parametrize("headers", [{}, {"sec_fetch_site": "cross-site"}])
+def test_a_form_of_another_site_changes_nothing(
+    console: Console, failing: FunctionMigration, headers: dict[str, str]
+) -> None:
+    """The mark of the session is missing, or the browser says where the form comes from."""
+    mark = {"csrf": console.csrf()} if headers else {"csrf": "guessed"}
+    reply = console.post(f"transfers/{failing.transfer_id}/cancel", mark, **headers)
+    assert reply.status == 403
+    view = failing.admin.ok("GET", f"/admin/v1/transfers/{failing.transfer_id}")
+    assert view["status"] == "IN_PROGRESS"
+
+
+def test_a_viewer_is_offered_nothing_and_refused(
+    platform_process: PlatformProcess, failing: FunctionMigration
+) -> None:
+    """A role hides actions, and the call behind them refuses all the same."""
+    admin = platform_process.caller(platform_process.operator_token)
+    made = admin.ok("POST", "/admin/v1/tokens", {"name": "looker", "role": "viewer"})
+    console = Console(platform_process)
+    console.sign_in(made["token"])
+    page = f"transfers/{failing.transfer_id}"
+    text = console.text(page)
+    assert "/cancel" not in text
+    assert "+15 min" not in text
+    assert "New migration" not in console.text("migrations")
+    reply = console.send(f"{page}/cancel")
+    assert reply.status == 403
+    assert "role_insufficient" in reply.body.decode()
+    assert console.get("audit").status == 403
+
+
+def test_what_is_of_others_is_not_there(console: Console) -> None:
+    for page in ("transfers/0", "migrations/0", "messages/0", "apps/none", "nothing"):
+        reply = console.get(page)
+        assert reply.status == 404
+        assert "What to do" in reply.body.decode()
+
+
+def test_changes_are_in_the_audit_log_under_the_name_of_who_signed_in(
+    platform_process: PlatformProcess, failing: FunctionMigration
+) -> None:
+    admin = platform_process.caller(platform_process.operator_token)
+    made = admin.ok("POST", "/admin/v1/tokens", {"name": "canceller", "role": "operator"})
+    console = Console(platform_process)
+    console.sign_in(made["token"])
+    assert console.send(f"transfers/{failing.transfer_id}/cancel").status == 303
+    [row] = admin.ok("GET", f"/admin/v1/audit?target={failing.transfer_id}")["items"][:1]
+    assert (row["actor"], row["operation"]) == ("canceller", "cancel_transfer")
+    assert row["address"]
