@@ -40,7 +40,7 @@ from ferryman.console.visit import (
     root_of,
     visit_of,
 )
-from ferryman.console.words import filters
+from ferryman.console.words import filters, plain
 
 log = structlog.get_logger("ferryman.console")
 
@@ -133,6 +133,8 @@ def _environment() -> Environment:
         loader=PackageLoader("ferryman.console"),
         autoescape=True,
         undefined=StrictUndefined,
+        # All text that is not markup of ours: none may turn or hide what stands beside it.
+        finalize=lambda value: plain(value) if type(value) is str else value,
         trim_blocks=True,
         lstrip_blocks=True,
     )

@@ -1,0 +1,198 @@
+"""The whole story in a browser: by mouse, and again by keys alone."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.console.people import Hand, Keyboard, Mouse
+from tests.kit.migration import AppMigration
+from tests.kit.platform import PlatformProcess
+
+MANIFEST = """\
+app:
+  id: ari:cloud:ecosystem::app/6f1d6a2e-94d9-4c5c-8f4e-1f2f9d3a7b10
+  runtime:
+    name: python3
+modules:
+  function:
+    - key: import
+      handler: index.run
+  trigger:
+    - key: uploaded
+      function: import
+      events:
+        - avi:ecosystem.migration:uploaded:app_data
+"""
+
+CODE = """\
+import pathlib
+from ferryman import Migration
+
+BROKEN = pathlib.Path(__file__).with_name("broken")
+
+def run(event, context):
+    with Migration() as migration:
+        if event["label"] == "refused":
+            migration.message_failed(event["transferId"], event["messageId"])
+            return
+        if BROKEN.exists():
+            raise KeyError("no author in <b>" + event["label"] + "</b>")
+        migration.message_processed(event["transferId"], event["messageId"])
+"""
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("kind", [Mouse, Keyboard])
+def test_a_migration_from_the_app_to_the_end(
+    kind: type[Mouse] | type[Keyboard],
+    page: Page,
+    platform_process: PlatformProcess,
+    app_folder: Path,
+) -> None:
+    """Register, load, start, watch, see why it fails, redeliver, re-run, cancel."""
+    app_folder.mkdir()
+    (app_folder / "index.py").write_text(CODE)
+    broken = app_folder / "broken"
+    broken.touch()
+    story = Story(page, kind(page), platform_process, f"org.example.{kind.__name__.lower()}")
+    story.sign_in()
+    story.register_app(app_folder)
+
+    first = story.plan("Harbour moves")
+    story.load_mappings()
+    story.start()
+    story.open_transfer()
+    first.claim()
+    # The page was open before anything happened, and nobody loads it again.
+    expect(page.locator("#head")).to_contain_text("in progress")
+    first.upload("boards")
+    first.complete_export()
+    failure = page.locator("#rows tr.bad").first
+    expect(failure).to_contain_text("KeyError: 'no author in <b>boards</b>'")
+    expect(page.locator(".why")).to_contain_text("What to do")
+    story.hand.press(failure.get_by_role("link"))
+    chosen = page.locator("#chosen")
+    expect(chosen).to_contain_text("index.py:12 in run")
+    expect(chosen).to_contain_text("function_raised")
+    platform_process.caller(platform_process.operator_token).ok(
+        "POST", "/admin/v1/clock/advance", {"seconds": 600}
+    )
+    broken.unlink()
+    story.redeliver()
+    story.open_by_search(first.transfer_id)
+    expect(page.locator("#head")).to_contain_text("success")
+
+    second = story.plan("Harbour moves again")
+    story.start()
+    story.open_transfer()
+    second.claim()
+    second.upload("refused")
+    second.complete_export()
+    expect(page.locator("#head")).to_contain_text("failed")
+    story.confirm("Re-run…", "Re-run")
+    expect(page.locator("#head")).to_contain_text("re-run of")
+    second.transfer_id = page.url.rpartition("/")[2]
+    second.claim()
+    expect(page.locator("#head")).to_contain_text("in progress")
+    story.confirm("Cancel…", "Cancel the transfer")
+    expect(page.locator("#head")).to_contain_text("cancel")
+
+
+class Story:
+    """What one person does, with one kind of hand."""
+
+    def __init__(self, page: Page, hand: Hand, platform: PlatformProcess, key: str) -> None:
+        self._page = page
+        self.hand = hand
+        self._platform = platform
+        self._key = key
+        self._tokens: dict[str, str] = {}
+
+    def sign_in(self) -> None:
+        admin = self._platform.caller(self._platform.operator_token)
+        self._page.goto(self._platform.url + admin.ok("POST", "/console/links")["path"])
+        self._push("Sign in")
+        expect(self._page.get_by_role("heading", name="Overview")).to_be_visible()
+
+    def register_app(self, folder: Path) -> None:
+        self._go("Apps")
+        self._follow("Register an app")
+        for label, text in (
+            ("Cloud app key", self._key),
+            ("Server app key", f"{self._key}.server"),
+            ("Folder of its functions", str(folder)),
+            ("Manifest or descriptor", MANIFEST),
+        ):
+            self.hand.write(self._page.get_by_label(label), text)
+        self._push("Register")
+        expect(self._page.get_by_role("heading", name="is registered")).to_be_visible()
+        tokens = self._page.locator("main .command code").all_inner_texts()
+        self._tokens = {"serverToken": tokens[0], "cloudToken": tokens[1]}
+
+    def plan(self, name: str) -> AppMigration:
+        self._go("Migrations")
+        self._follow("New migration")
+        for label, text in (
+            ("Name", name),
+            ("Cloud site", "https://harbour.example"),
+            ("Source server", self._key),
+        ):
+            self.hand.write(self._page.get_by_label(label, exact=True), text)
+        box = self._page.get_by_label(self._key)
+        if not box.is_checked():
+            self.hand.tick(box)
+        self._push("Create the migration")
+        expect(self._page.get_by_role("heading", name=name, exact=True)).to_be_visible()
+        link = self._page.locator("#list tbody a").get_attribute("href") or ""
+        admin = self._platform.caller(self._platform.operator_token)
+        own: dict[str, Any] = {"serverAppKey": f"{self._key}.server", "cloudAppKey": self._key}
+        migration = AppMigration(self._platform, admin, own, self._tokens)
+        migration.transfer_id = link.rpartition("/")[2]
+        return migration
+
+    def load_mappings(self) -> None:
+        rows = "namespace,serverKey,cloudKey\nidentity:user,ada,aa-1\nidentity:user,bo,aa-2\n"
+        self.hand.write(self._page.get_by_label("or rows"), rows)
+        self._push("Load mappings")
+        expect(self._page.get_by_role("heading")).to_contain_text("2 keys written")
+        self._follow("Back to the migration")
+
+    def start(self) -> None:
+        self._push("Start")
+        expect(self._page.get_by_text("· started")).to_be_visible()
+
+    def open_transfer(self) -> None:
+        self.hand.press(self._page.locator("#list tbody a"))
+        expect(self._page.get_by_role("navigation", name="Views of the transfer")).to_be_visible()
+
+    def redeliver(self) -> None:
+        self._go("Messages")
+        row = self._page.locator("tr", has_text=self._key)
+        expect(row).to_contain_text("undelivered")
+        self.hand.tick(row.get_by_role("checkbox"))
+        self._push(re.compile("Redeliver 1 chosen"))
+        self._push("Redeliver 1")
+        expect(self._page.get_by_role("heading", name="Redelivered")).to_be_visible()
+
+    def open_by_search(self, text: str) -> None:
+        self.hand.write(self._page.get_by_role("searchbox"), text)
+        self._page.keyboard.press("Enter")
+        expect(self._page).to_have_url(re.compile(f"/transfers/{text}"))
+
+    def confirm(self, first: str, then: str) -> None:
+        self.hand.press(self._page.locator("summary", has_text=first))
+        self._push(then)
+
+    def _go(self, section: str) -> None:
+        side = self._page.get_by_role("navigation", name="Pages")
+        self.hand.press(side.get_by_role("link", name=section))
+        expect(self._page.get_by_role("heading", level=1, name=section)).to_be_visible()
+
+    def _follow(self, name: str) -> None:
+        self.hand.press(self._page.get_by_role("link", name=name))
+
+    def _push(self, name: str | re.Pattern[str]) -> None:
+        self.hand.press(self._page.get_by_role("button", name=name, exact=True))
