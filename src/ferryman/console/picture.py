@@ -8,12 +8,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from ferryman.console.charts import Area, backlog_area
 from ferryman.console.marks import LANES, Mark
 from ferryman.console.words import span
+from ferryman.wire.overview import BacklogPoint
 
 LEFT, WIDTH, RIGHT = 118.0, 1000.0, 14.0
 _TOP, _ROW, _LANE_GAP = 26.0, 11.0, 9.0
 _ROWS = 6
+_BACKLOG = 34.0
 _FOLD_WIDTH = 72.0
 _QUIET_SHARE = 0.03
 _QUIET_LEAST_MS = 2_000
@@ -112,10 +115,14 @@ class Picture:
     lines: Sequence[tuple[float, str, str]]
     width: float = WIDTH
     left: float = LEFT
+    backlog: Area | None = None
 
 
 def picture_of(
-    marks: Sequence[Mark], now: int | None = None, deadline: int | None = None
+    marks: Sequence[Mark],
+    now: int | None = None,
+    deadline: int | None = None,
+    backlog: Sequence[BacklogPoint] = (),
 ) -> Picture | None:
     """Return the picture of marks; ``now`` and ``deadline`` only of a transfer that runs."""
     if not marks:
@@ -128,8 +135,12 @@ def picture_of(
         lane = _lane(name, [mark for mark in marks if mark.lane == number], scale, y)
         lanes.append(lane)
         y += lane.height + _LANE_GAP
+    area = backlog_area(backlog, scale.x, y, _BACKLOG)
+    if area is not None:
+        y += _BACKLOG + 2 * _LANE_GAP
     return Picture(
         height=y,
+        backlog=area,
         lanes=lanes,
         folds=scale.folds(now),
         ticks=_ticks(scale),

@@ -17,6 +17,7 @@ from ferryman.console.picture import picture_of
 from ferryman.console.visit import Visit
 from ferryman.wire.clock import ClockView
 from ferryman.wire.mapping import MissingPage
+from ferryman.wire.overview import Backlog
 from ferryman.wire.storage import FilePage
 from ferryman.wire.transfer import (
     Explanation,
@@ -53,9 +54,10 @@ async def transfer_page(
 ) -> Template:
     """Show the timeline as a picture and as rows, and what was chosen of it."""
     path = f"/transfers/{transfer_id}"
-    view, whole, clock = await gather(
+    view, whole, backlog, clock = await gather(
         visit.calls.get(path, TransferView),
         visit.calls.get(f"{path}/timeline", TimelinePage),
+        visit.calls.get(f"{path}/backlog", Backlog),
         visit.calls.get("/clock", ClockView),
     )
     rows = whole
@@ -66,7 +68,12 @@ async def transfer_page(
     live = not view.status.final
     now = clock.now if live else None
     returned = view.returned_at or view.export_completed_at
-    picture = picture_of(marks_of(whole.items, now, returned), now, view.deadline if live else None)
+    picture = picture_of(
+        marks_of(whole.items, now, returned),
+        now,
+        view.deadline if live else None,
+        backlog.points,
+    )
     return await _page(
         visit,
         view,
