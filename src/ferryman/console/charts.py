@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from ferryman.console.words import span
 from ferryman.wire.overview import BacklogPoint, Charts
 
 WIDTH, HEIGHT = 320.0, 84.0
@@ -58,10 +59,10 @@ def charts_of(charts: Charts) -> list[Chart]:
             ],
         ),
         _bars(
-            "Bytes per second",
+            f"Bytes stored in {span(seconds * 1000)}",
             "bytes",
             times,
-            [("stored", "run", [each.bytes / seconds for each in points])],
+            [("stored", "run", [float(each.bytes) for each in points])],
         ),
         _lines(
             "From commit to first attempt",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from ferryman.console.entries import Teller
 from ferryman.console.words import cut
+from ferryman.wire.overview import BacklogPoint
 from ferryman.wire.transfer import TimelineEntry
 
 LANES = ("transfer", "listener", "uploads", "deliveries", "app's log", "acknowledgements")
@@ -133,3 +134,32 @@ def _tone(entry: TimelineEntry) -> str:
             return {"SUCCESS": "good", "FAILED": "bad", "TIMED_OUT": "bad"}.get(after, "run")
         case _:
             return "wait"
+
+
+def backlog_of(entries: Sequence[TimelineEntry], now: int | None) -> list[BacklogPoint]:
+    """Return how many files were outstanding after each entry that changed it."""
+    points: list[BacklogPoint] = []
+    uploaded = acknowledged = 0
+    files = {
+        str(each.data.get("messageId"))
+        for each in entries
+        if each.kind == "message.created" and each.data.get("label") is not None
+    } | {str(each.data.get("messageId")) for each in entries if each.kind == "app_data.uploaded"}
+    for entry in entries:
+        if entry.kind == "app_data.uploaded":
+            uploaded += 1
+        elif entry.kind == "message.acknowledged" and str(entry.data.get("messageId")) in files:
+            acknowledged += 1
+        else:
+            continue
+        points.append(_backlog(entry.at, uploaded, acknowledged))
+    if points and now is not None:
+        points.append(_backlog(now, uploaded, acknowledged))
+    return points
+
+
+def _backlog(at: int, uploaded: int, acknowledged: int) -> BacklogPoint:
+    outstanding = max(0, uploaded - acknowledged)
+    return BacklogPoint(
+        at=at, uploaded=uploaded, acknowledged=acknowledged, outstanding=outstanding
+    )

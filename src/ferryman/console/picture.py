@@ -176,5 +176,5 @@ def _ticks(scale: Scale) -> list[tuple[float, int]]:
             ticks.append((x, at))
     last, x = scale.ends[-1], scale.x(scale.ends[-1])
     if x - ticks[-1][0] >= _TICK_ROOM:
-        ticks.append((min(x, WIDTH - _TICK_ROOM / 2), last))
+        ticks.append((x, last))
     return ticks

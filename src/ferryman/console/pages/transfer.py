@@ -12,7 +12,7 @@ from litestar.response import Redirect, Stream, Template
 
 from ferryman.console.calls import CallRefused
 from ferryman.console.entries import Teller
-from ferryman.console.marks import marks_of
+from ferryman.console.marks import backlog_of, marks_of
 from ferryman.console.picture import picture_of
 from ferryman.console.visit import Visit
 from ferryman.wire.clock import ClockView
@@ -72,7 +72,7 @@ async def transfer_page(
         marks_of(whole.items, now, returned),
         now,
         view.deadline if live else None,
-        backlog.points,
+        backlog_of(whole.items, now) if whole.next_cursor is None else backlog.points,
     )
     return await _page(
         visit,

@@ -70,12 +70,14 @@ function tick() {
 
 /* Copying. */
 function prepare(root = document) {
+  for (const each of $$("[data-help][hidden]", root)) each.hidden = false;
   if (navigator.clipboard) for (const each of $$("[data-copy][hidden]", root)) each.hidden = false;
   showTimes();
   tick();
 }
 
 document.addEventListener("click", async ({ target }) => {
+  if (target.closest("[data-help]")) $("#help").showModal();
   const copy = target.closest("[data-copy]");
   if (copy) {
     await navigator.clipboard.writeText(copy.dataset.copy);
@@ -117,8 +119,10 @@ async function refresh() {
       if (part.dataset.was === next.innerHTML) continue;
       const states = new Map($$("details", part).map((each) => [keyOf(each), each.open]));
       const html = next.innerHTML;
+      const before = part.id === "rows" ? part.rows.length : 0;
       htmx.swap(part, html, { swapStyle: "innerHTML" });
       part.dataset.was = html;
+      if (part.id === "rows") grown(part, part.rows.length - before);
       for (const each of $$("details", part)) {
         const was = states.get(keyOf(each));
         if (was !== undefined) each.open = was;
@@ -146,6 +150,35 @@ async function refresh() {
     }
   }
 }
+
+/* New rows at the end: it is followed where it is seen, and told of where it is not. */
+let unseen = 0;
+function grown(rows, more) {
+  if (more <= 0) return;
+  const last = rows.rows[rows.rows.length - 1];
+  const seen = rows.rows[rows.rows.length - 1 - more];
+  const box = seen && seen.getBoundingClientRect();
+  if (box && box.bottom > 0 && box.top < innerHeight && scrollY > 0) {
+    last.scrollIntoView({ block: "nearest" });
+    return;
+  }
+  if (last.getBoundingClientRect().top < innerHeight) return;
+  unseen += more;
+  $("[data-jump]").textContent = `${unseen} new`;
+  $("#fresh").hidden = false;
+  say(`${unseen} new`);
+}
+document.addEventListener("click", ({ target }) => {
+  if (!target.closest("[data-jump]")) return;
+  unseen = 0;
+  $("#fresh").hidden = true;
+  const row = $("#rows tr:last-child");
+  if (row) {
+    row.scrollIntoView({ block: "center" });
+    const link = $("a", row);
+    if (link) link.focus({ preventScroll: true });
+  }
+});
 
 let pending = 0;
 function soon() {

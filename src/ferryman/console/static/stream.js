@@ -4,6 +4,7 @@
 const streams = new Map();
 const SILENCE = 15000;
 const RETRY = 2000;
+const MOST = 3; /* more streams would leave no connection for pages */
 
 function tell(stream, message) {
   for (const port of stream.ports) port.postMessage(message);
@@ -57,6 +58,10 @@ self.onconnect = (connection) => {
   port.onmessage = ({ data }) => {
     if (data.watch) {
       let stream = streams.get(data.watch);
+      if (!stream && streams.size >= MOST) {
+        port.postMessage({ state: "lost" });
+        return;
+      }
       if (!stream) {
         stream = { ports: new Set([port]), last: data.after };
         streams.set(data.watch, stream);
