@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.console.people import Hand, Keyboard, Mouse
+from tests.kit.function_app import FunctionMigration
 from tests.kit.migration import AppMigration
 from tests.kit.platform import PlatformProcess
 
@@ -196,3 +197,61 @@ class Story:
 
     def _push(self, name: str | re.Pattern[str]) -> None:
         self.hand.press(self._page.get_by_role("button", name=name, exact=True))
+
+
+@pytest.mark.timeout(600)
+def test_the_eighth_tab_is_live_too(
+    page: Page, platform_process: PlatformProcess, app_folder: Path
+) -> None:
+    """Browsers keep six connections to a host: tabs share one stream, and some ask instead."""
+    migration = FunctionMigration.begin(platform_process, app_folder, claim=False)
+    others = [FunctionMigration.begin(platform_process, app_folder, claim=False) for _ in range(7)]
+    story = Story(page, Mouse(page), platform_process, "tabs")
+    story.sign_in()
+    for other in others:
+        tab = page.context.new_page()
+        tab.goto(f"{platform_process.url}/console/transfers/{other.transfer_id}")
+        expect(tab.locator("#head")).to_contain_text("ready")
+    page.goto(f"{platform_process.url}/console/transfers/{migration.transfer_id}")
+    expect(page.locator("#head")).to_contain_text("ready")
+    migration.claim()
+    expect(page.locator("#head")).to_contain_text("in progress", timeout=30_000)
+
+
+def test_a_pause_holds_the_page_and_counts(
+    page: Page, platform_process: PlatformProcess, failing: FunctionMigration
+) -> None:
+    """Somebody who reads is not disturbed, and sees how much they missed."""
+    story = Story(page, Mouse(page), platform_process, "pause")
+    story.sign_in()
+    page.goto(f"{platform_process.url}/console/transfers/{failing.transfer_id}")
+    live = page.locator("[data-pause]")
+    expect(live).to_have_text("Live")
+    page.keyboard.press(".")
+    expect(live).to_have_attribute("aria-pressed", "true")
+    before = page.locator("#rows tr").count()
+    failing.cloud.ok(
+        "POST", f"/app/migration/forge/v1/log/{failing.transfer_id}", {"message": "written"}
+    )
+    expect(live).to_contain_text("new")
+    assert page.locator("#rows tr").count() == before
+    page.keyboard.press(".")
+    expect(page.locator("#rows")).to_contain_text("written")
+
+
+def test_a_restart_under_an_open_page_is_survived(
+    browser: Browser, tmp_path: Path, app_folder: Path
+) -> None:
+    """The stream comes back by itself, and the session is still good."""
+    with PlatformProcess(tmp_path / "data") as platform:
+        migration = FunctionMigration.begin(platform, app_folder, claim=False)
+        page = browser.new_context().new_page()
+        page.set_default_timeout(60_000)
+        Story(page, Mouse(page), platform, "restart").sign_in()
+        page.goto(f"{platform.url}/console/transfers/{migration.transfer_id}")
+        expect(page.locator("#head")).to_contain_text("ready")
+        platform.kill()
+        platform.start()
+        migration.claim()
+        expect(page.locator("#head")).to_contain_text("in progress", timeout=60_000)
+        page.context.close()

@@ -90,6 +90,11 @@ http {{
   server {{
     listen 127.0.0.1:{port};
     location / {{ proxy_pass http://127.0.0.1:{upstream}; }}
+    location /below/a/ {{ proxy_pass http://127.0.0.1:{upstream}/; }}
+    location /buffered/ {{
+      proxy_ignore_headers X-Accel-Buffering;
+      proxy_pass http://127.0.0.1:{upstream}/;
+    }}
   }}
 }}
 """

@@ -233,6 +233,7 @@ function watch() {
     };
     port.start();
     const rows = $("[data-last]");
+    poll(3); /* until the stream shows that it flows */
     port.postMessage({ watch: url, after: rows ? rows.dataset.last : "0" });
   } catch (error) {
     poll(3);

@@ -19,12 +19,15 @@ async function follow(url, stream) {
       const headers = stream.last ? { "Last-Event-ID": stream.last } : {};
       const answer = await fetch(url, { headers, signal: control.signal, redirect: "error" });
       if (!answer.ok) throw new Error(String(answer.status));
-      tell(stream, { state: "live" });
       const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
       let rest = "";
+      let live = false;
       for (;;) {
         const { value, done } = await reader.read();
         if (done) break;
+        /* Not before something came: a proxy may keep all of it. */
+        if (!live) tell(stream, { state: "live" });
+        live = true;
         clearTimeout(timer);
         timer = setTimeout(() => control.abort(), SILENCE);
         wait = RETRY;
