@@ -1,21 +1,21 @@
 """The platform itself: readiness, storage, mappings, audit, the clock, search."""
 
 from asyncio import gather
-from typing import Annotated, Any
+from typing import Annotated
 
 from litestar import get, post
 from litestar.params import QueryParameter
 from litestar.response import Redirect, Template
 
-from ferryman.console.calls import CallRefused
 from ferryman.console.pages.parameters import Cursor, OwnVisit
 from ferryman.console.visit import Visit, inner_page
 from ferryman.vocab import IdKind, TransferSort, TransferStatus
 from ferryman.wire.audit import AuditPage
 from ferryman.wire.clock import ClockAdvance, ClockView
 from ferryman.wire.mapping import DifferencePage
+from ferryman.wire.search import SearchAnswer
 from ferryman.wire.storage import StorageView, SweepReport, SweepRequest
-from ferryman.wire.transfer import FoundIds, MessagePage, TransferPage
+from ferryman.wire.transfer import TransferPage
 
 Operation = Annotated[str, QueryParameter(name="operation")]
 Author = Annotated[str, QueryParameter(name="actor")]
@@ -30,6 +30,10 @@ _PLACES = {
     IdKind.MIGRATION: "migrations",
     IdKind.APP: "apps",
 }
+
+_LONGEST = 200
+_WHOLE = 8
+"""Digits of an id that nobody writes by chance."""
 
 
 @get("/platform")
@@ -125,29 +129,20 @@ async def _seconds(visit: Visit, act: str) -> float:
 
 @get("/search")
 async def search_page(visit: OwnVisit, q: Query = "") -> Template | Redirect:
-    """Find what an id, label, name or error names; an id goes to its page at once."""
-    text = q.strip()
-    ids: list[tuple[str, Any]] = []
-    if text:
-        ids = [found for kind in IdKind for found in await _ids(visit, kind, text)]
-    if len(ids) == 1 and len(text) >= 8:
-        place, found = ids[0]
-        return visit.to(f"{place}/{found.id}")
-    transfers = messages = None
-    if text:
-        transfers = await visit.calls.get("/transfers", TransferPage, text=text, pageSize=20)
-        messages = await visit.calls.get("/messages", MessagePage, text=text, pageSize=20)
+    """Find what an id, key, label, name or error names; an id goes to its page at once."""
+    text = q.strip()[:_LONGEST]
+    found = await visit.calls.get("/search", SearchAnswer, q=text) if text else None
+    hits = [] if found is None else found.items
+    ids = [each for each in hits if each.matched == "id"]
+    if len(ids) == 1 and len(text) >= _WHOLE:
+        return visit.to(f"{_PLACES[ids[0].kind]}/{ids[0].id}")
     return await visit.page(
-        "search.html", "search", q=text, ids=ids, transfers=transfers, messages=messages
+        "search.html",
+        "search",
+        q=text,
+        hits=[(_PLACES[each.kind], each) for each in hits],
+        more=found is not None and found.more,
     )
-
-
-async def _ids(visit: Visit, kind: IdKind, text: str) -> list[tuple[str, Any]]:
-    try:
-        found = await visit.calls.get("/ids", FoundIds, kind=kind, prefix=text.lower())
-    except CallRefused:
-        return []  # no id begins like this
-    return [(_PLACES[kind], each) for each in found.items]
 
 
 PLATFORM_PAGES = [

@@ -222,12 +222,11 @@ async def message_page(visit: OwnVisit, message_id: FromPath[str]) -> Redirect:
     return visit.to(f"transfers/{view.transfer_id}" + (f"?entry={own[0]}#chosen" if own else ""))
 
 
-@get("/transfers/{transfer_id:str}/events")
-async def stream_events(visit: OwnVisit, transfer_id: TransferId) -> Stream:
-    """Stream what happens next, as the admin surface does."""
-    after = visit.request.query_params.get("after", "0")
-    last = visit.request.headers.get("last-event-id", after)
-    body = visit.calls.stream(f"/transfers/{transfer_id}/timeline", last)
+@get("/stream")
+async def stream_events(visit: OwnVisit) -> Stream:
+    """Stream what happens to all transfers, as the admin surface does."""
+    last = visit.request.headers.get("last-event-id", "")
+    body = visit.calls.stream("/events", last)
     return Stream(body, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
 

@@ -181,12 +181,16 @@ document.addEventListener("click", ({ target }) => {
 });
 
 let pending = 0;
+let refreshed = 0;
 function soon() {
   if (paused || pending) return;
+  /* Lists change with every transfer: once a second is enough. */
+  const rest = $("[data-live]") ? 150 : Math.max(150, refreshed + 1000 - Date.now());
   pending = setTimeout(() => {
     pending = 0;
+    refreshed = Date.now();
     refresh();
-  }, 150);
+  }, rest);
 }
 
 /* Live: the stream of all tabs, or asking every few seconds where there is none. */
@@ -211,32 +215,29 @@ function poll(seconds) {
 }
 
 function watch() {
-  const live = $("[data-live]");
-  const slow = $("[data-poll]");
-  if (slow) poll(Number(slow.dataset.poll));
-  if (!live) return showLive();
-  const url = new URL(live.dataset.live, location.href).href;
+  const place = $("[data-live], [data-poll]");
+  if (!place) return showLive();
+  const own_transfer = place.dataset.live;
+  const slow = Number(place.dataset.poll) || 3;
+  poll(slow); /* until the stream shows that it flows */
   try {
     const worker = new SharedWorker(own.worker);
-    worker.onerror = () => poll(3);
     port = worker.port;
     port.onmessage = ({ data }) => {
-      if (data.state === "lost") poll(3);
-      if (data.state === "live") clearInterval(polling);
+      if (data.state === "lost") poll(slow);
+      /* Numbers of the clock and of queues change without an event. */
+      if (data.state === "live") poll(own_transfer ? 15 : 5);
       if (data.state) soon();
-      if (data.event) {
-        if (paused) {
-          missed += 1;
-          showLive();
-        } else soon();
-      }
+      if (!data.event || (own_transfer && data.transfer && data.transfer !== own_transfer)) return;
+      if (paused) {
+        missed += 1;
+        showLive();
+      } else soon();
     };
     port.start();
-    const rows = $("[data-last]");
-    poll(3); /* until the stream shows that it flows */
-    port.postMessage({ watch: url, after: rows ? rows.dataset.last : "0" });
+    port.postMessage({ watch: new URL(`${own.root}stream`, location.href).href });
   } catch (error) {
-    poll(3);
+    /* no SharedWorker: the page goes on asking */
   }
   showLive();
 }
@@ -244,7 +245,7 @@ function watch() {
 function stop() {
   if (port) port.postMessage({ bye: true });
   port = null;
-  if (!$("[data-poll]")) clearInterval(polling);
+  clearInterval(polling);
   showLive();
 }
 
