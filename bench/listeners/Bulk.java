@@ -46,8 +46,8 @@ public class Bulk implements DiscoverableForgeListener {
         } catch (ExecutionException | InterruptedException e) {
             throw new IllegalStateException(e);
         }
+        gateway.completeExport(); // waits for the files that are still on their way
         double seconds = (System.nanoTime() - started) / 1e9;
-        gateway.completeExport();
         try {
             Files.writeString(Path.of(System.getProperty("bulk.out")), Double.toString(seconds));
         } catch (IOException e) {

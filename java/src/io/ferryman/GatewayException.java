@@ -52,6 +52,16 @@ public final class GatewayException extends RuntimeException {
     }
 
     /**
+     * Returns whether nobody answered, or only with a failure of its own, for as long as a call is
+     * retried.
+     *
+     * @return whether it got no usable answer
+     */
+    public boolean isUnanswered() {
+        return code == null && (status == 0 || status >= 500);
+    }
+
+    /**
      * Returns whether the transfer has its final status, so that no further call can succeed.
      *
      * @return whether it is settled

@@ -25,8 +25,14 @@ public final class Bytes {
         this.size = size;
     }
 
-    static Bytes of(byte[] whole) {
-        return new Bytes(List.of(whole), whole.length, whole.length);
+    /**
+     * Takes bytes in one piece.
+     *
+     * @param whole the bytes, which must not change until they are sent
+     * @return the same
+     */
+    public static Bytes of(byte[] whole) {
+        return new Bytes(List.of(whole), Math.max(whole.length, 1), whole.length);
     }
 
     /** Returns the next bytes from {@code at} on, up to the end of their piece. */
@@ -34,5 +40,15 @@ public final class Bytes {
         int start = (int) (at % pieceSize);
         int length = (int) Math.min(pieceSize - start, size - at);
         return ByteBuffer.wrap(pieces.get((int) (at / pieceSize)), start, length).slice();
+    }
+
+    /** Copies all of them to {@code target}, from {@code start} on. */
+    void copy(byte[] target, int start) {
+        for (long at = 0; at < size; ) {
+            ByteBuffer piece = slice(at);
+            int length = piece.remaining();
+            piece.get(target, start + (int) at, length);
+            at += length;
+        }
     }
 }

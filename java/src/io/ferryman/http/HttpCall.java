@@ -21,6 +21,10 @@ final class HttpCall {
         this.body = body;
     }
 
+    boolean isPut() {
+        return method.equals("PUT") && body != null;
+    }
+
     /** Returns its name for messages: a signed URL is cut to its path. */
     @Override
     public String toString() {

@@ -23,13 +23,18 @@ import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLHandshakeException;
 import javax.net.ssl.SSLPeerUnverifiedException;
 
-/** Sends requests, over connections that all threads share. Proxies are those of the JVM. */
+/**
+ * Sends requests, over connections that all threads share. Proxies are those of the JVM.
+ *
+ * <p>Small bodies, which are the parts of small files, go over plain sockets unless there is a proxy.
+ */
 public final class HttpSender {
     // The client sets these itself, and refuses to be told.
     private static final Set<String> OWN = Set.of("content-length", "host", "connection");
     private static final double LOOK_SECONDS = 1;
 
     private final HttpClient client;
+    private final Connections connections;
     private final Function<URI, String> proxyLogin;
 
     /** Makes a sender that trusts whom the JVM trusts. */
@@ -55,10 +60,47 @@ public final class HttpSender {
             builder.sslContext(trust);
         }
         client = builder.build();
+        connections = new Connections(client.sslContext().getSocketFactory());
     }
 
     /** Sends a request once; its timeout is the longest time without any progress. */
     Answer send(HttpCall call) throws NoAnswerException {
+        if (call.isPut() && call.body.size <= Connections.LARGEST_BODY) {
+            URI address = address(call);
+            if (!isProxied(address)) {
+                return sendSmall(call, address);
+            }
+        }
+        return sendAny(call);
+    }
+
+    private Answer sendSmall(HttpCall call, URI address) throws NoAnswerException {
+        try {
+            return connections.send(call, address);
+        } catch (IOException failure) {
+            throw unanswered(failure);
+        } catch (IllegalArgumentException malformed) {
+            throw new NoAnswerException("not a request that can be sent", false);
+        }
+    }
+
+    private static URI address(HttpCall call) throws NoAnswerException {
+        try {
+            URI address = URI.create(call.url);
+            if (address.getHost() != null) {
+                return address;
+            }
+        } catch (IllegalArgumentException refusedBelow) {
+            // as one without a host
+        }
+        throw new NoAnswerException("not a URL that can be called", false);
+    }
+
+    static boolean isOwn(String header) {
+        return OWN.contains(header.toLowerCase(Locale.ROOT));
+    }
+
+    private Answer sendAny(HttpCall call) throws NoAnswerException {
         BytesPublisher publisher = call.body == null ? null : new BytesPublisher(call.body);
         CompletableFuture<HttpResponse<byte[]>> future =
                 client.sendAsync(
@@ -89,8 +131,8 @@ public final class HttpSender {
 
     private HttpRequest request(HttpCall call, BytesPublisher publisher)
             throws NoAnswerException {
+        URI address = address(call);
         try {
-            URI address = URI.create(call.url);
             HttpRequest.Builder builder = HttpRequest.newBuilder(address);
             String login = proxyLogin.apply(address);
             if (login != null && isProxied(address)) {
@@ -98,7 +140,7 @@ public final class HttpSender {
             }
             call.headers.forEach(
                     (name, value) -> {
-                        if (!OWN.contains(name.toLowerCase(Locale.ROOT))) {
+                        if (!isOwn(name)) {
                             builder.header(name, value);
                         }
                     });

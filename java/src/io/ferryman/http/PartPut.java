@@ -20,13 +20,14 @@ public final class PartPut {
     }
 
     /**
-     * Sends the bytes, retrying for two minutes.
+     * Sends the bytes.
      *
      * @param platform whose connections to use; its token stays here
      * @param method the method
      * @param url the signed URL
      * @param headers the headers that were signed
      * @param bytes what to send
+     * @param policy how long to retry
      * @param meanwhile called about once a second
      * @return the store's answer, whatever its status
      */
@@ -36,10 +37,11 @@ public final class PartPut {
             String url,
             Map<String, String> headers,
             Bytes bytes,
+            RetryPolicy policy,
             Runnable meanwhile) {
         HttpCall call = new HttpCall(method, url, headers, bytes);
         call.meanwhile = meanwhile;
-        return new PartPut(platform.deliver(call, Platform.TWO_MINUTES));
+        return new PartPut(platform.deliver(call, policy));
     }
 
     /**

@@ -193,7 +193,12 @@ public final class Platform {
         return URLEncoder.encode(value, StandardCharsets.UTF_8).replace("+", "%20");
     }
 
-    private void rest(double seconds) {
+    /**
+     * Waits before another try; throws what the connection was cut with meanwhile.
+     *
+     * @param seconds how long
+     */
+    public void rest(double seconds) {
         try {
             if (closed.await((long) (seconds * 1e6), TimeUnit.MICROSECONDS)) {
                 check();

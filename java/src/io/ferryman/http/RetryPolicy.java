@@ -48,6 +48,17 @@ public final class RetryPolicy {
         return RETRYABLE.contains(status);
     }
 
+    /**
+     * Returns how long to wait before another try.
+     *
+     * @param tries how many there were
+     * @param spent the seconds that they took
+     * @return the seconds to wait, negative to give up
+     */
+    public double pause(int tries, double spent) {
+        return pause(0, tries, spent, 0);
+    }
+
     /** Returns the seconds to wait before the next try, negative to give up; 0 is no answer. */
     double pause(int status, int tries, double spent, double asked) {
         if (status != 0 && !isRetryable(status)) {

@@ -17,6 +17,12 @@ final class Digests {
         }
     }
 
+    static String hex(String algorithm, byte[] data) {
+        MessageDigest digest = of(algorithm);
+        digest.update(data);
+        return hex(digest);
+    }
+
     static String hex(MessageDigest digest) {
         StringBuilder text = new StringBuilder();
         for (byte each : digest.digest()) {

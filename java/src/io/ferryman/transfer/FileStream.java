@@ -128,9 +128,9 @@ final class FileStream extends AppData {
             }
         }
         if (partSize == 0) {
-            PartBody only = part;
-            only.digest(digest);
-            part = new PartBody(upload.memory());
+            byte[] only = part.toArray();
+            upload.memory().free(part);
+            digest.update(only);
             upload.sendOnlyLater(only, Digests.hex(digest));
             return;
         }

@@ -2,7 +2,9 @@ package io.ferryman.transfer;
 
 import io.ferryman.AppDataReceipt;
 import io.ferryman.GatewayException;
+import io.ferryman.http.Bytes;
 import io.ferryman.http.Log;
+import io.ferryman.http.RetryPolicy;
 import java.io.InterruptedIOException;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -40,7 +42,7 @@ final class FileUpload extends FileState {
         return upload.receipt;
     }
 
-    private void begun(Upload begun) {
+    private synchronized void begun(Upload begun) {
         upload = begun;
         flow = new PartFlow(transfer.calls, begun);
         if (begun.resumed && begun.receipt == null) {
@@ -118,61 +120,32 @@ final class FileUpload extends FileState {
                 return part.stored(each.etag);
             }
         }
-        return flow.send(part, body, null);
+        return flow.send(part, body.bytes(), null, ServerCalls.AS_EVER);
     }
 
     /**
      * Sends a file that is one small part in the background, and registers it; waits while too many
      * are on their way. It counts as open until then, and as missing if it fails.
      */
-    void sendOnlyLater(PartBody body, String sha256) throws InterruptedIOException {
-        try {
-            transfer.senders.slots.acquire();
-        } catch (InterruptedException interrupted) {
-            Thread.currentThread().interrupt();
-            throw new InterruptedIOException("interrupted while small files were being sent");
-        }
+    void sendOnlyLater(byte[] data, String sha256) throws InterruptedIOException {
         handOver();
-        transfer.senders.small.execute(
-                () -> {
-                    try {
-                        sendOnlyTwice(body, sha256);
-                    } catch (RuntimeException | Error thrown) {
-                        fail(FileStream.describe(thrown), thrown);
-                    } finally {
-                        memory().free(body);
-                        transfer.senders.slots.release();
-                    }
-                });
+        transfer.small.add(new SmallFile(this, data, sha256));
     }
 
-    private void sendOnlyTwice(PartBody body, String sha256) {
-        try {
-            sendOnly(body, sha256);
-        } catch (GatewayException refused) {
-            if (!refused.is("upload_restarted")) {
-                throw refused;
-            }
-            sendOnly(body, sha256);
-        }
+    /** Returns the request that begins the file with its only part. */
+    synchronized Map<String, Object> beginning(Part only) {
+        return ServerCalls.beginning(label, key, only);
     }
 
-    private synchronized AppDataReceipt sendOnly(PartBody body, String sha256) {
-        Part part = new Part(1, body.size(), sha256, body.hex("MD5"), null);
-        begun(transfer.calls.beginSmall(label, key, part));
-        if (upload.receipt != null && sha256.equals(upload.receipt.getSha256())) {
-            return registered(upload.receipt);
-        }
-        if (upload.receipt != null) {
-            beginAnew();
-            begun(transfer.calls.beginSmall(label, key, part));
-        }
-        for (Part each : held.getOrDefault(1L, List.of())) {
-            if (part.isHeldAs(each)) {
-                return register(List.of(part.stored(each.etag)), sha256);
+    /** Sends the only part of a file that was begun with it; returns it as the store holds it. */
+    Part sendOnly(Upload begun, Part only, Bytes bytes, RetryPolicy policy) {
+        begun(begun);
+        for (Part each : held.getOrDefault(only.number, List.of())) {
+            if (only.isHeldAs(each)) {
+                return only.stored(each.etag);
             }
         }
-        return register(List.of(flow.send(part, body, upload.part)), sha256);
+        return flow.send(only, bytes, begun.part, policy);
     }
 
     /** Waits for all parts and registers the file. */
@@ -213,10 +186,18 @@ final class FileUpload extends FileState {
 
     /** Counts the file as missing until it is written again under its label. */
     void fail(String why, Throwable cause) {
-        noteEnd(why, "file_failed");
-        if (!transfer.files.fail(this) || transfer.endsWithoutWord(cause)) {
-            return;
+        if (failUntold(why) && !transfer.endsWithoutWord(cause)) {
+            tell(why);
         }
+    }
+
+    /** The same, without a word to the platform; returns whether the file was open. */
+    boolean failUntold(String why) {
+        noteEnd(why, "file_failed");
+        return transfer.files.fail(this);
+    }
+
+    private void tell(String why) {
         try {
             if (upload == null) {
                 upload = transfer.calls.begin(label, key, ServerCalls.BRIEFLY);
@@ -230,7 +211,7 @@ final class FileUpload extends FileState {
 
     /** Fails the file from a thread that may not wait. */
     void failLater(String why) {
-        transfer.senders.small.execute(() -> fail(why, null));
+        transfer.senders.later.execute(() -> fail(why, null));
     }
 
     /** Does without the file, on purpose. */

@@ -51,6 +51,17 @@ final class PartBody {
         return Digests.hex(digest);
     }
 
+    /** Returns a copy of all bytes, which are few. */
+    byte[] toArray() {
+        byte[] all = new byte[(int) size];
+        for (int at = 0; at < pieces.size(); at++) {
+            int start = at * PartMemory.PIECE;
+            int count = Math.min(PartMemory.PIECE, all.length - start);
+            System.arraycopy(pieces.get(at), 0, all, start, count);
+        }
+        return all;
+    }
+
     Bytes bytes() {
         return new Bytes(pieces, PartMemory.PIECE, size);
     }

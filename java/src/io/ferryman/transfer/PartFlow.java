@@ -1,6 +1,7 @@
 package io.ferryman.transfer;
 
 import io.ferryman.GatewayException;
+import io.ferryman.http.Bytes;
 import io.ferryman.http.Log;
 import io.ferryman.http.PartPut;
 import io.ferryman.http.RetryPolicy;
@@ -23,13 +24,13 @@ final class PartFlow {
     }
 
     /** Sends a part, to {@code url} if that is known; returns it as the store holds it. */
-    Part send(Part part, PartBody body, Upload.PartUrl url) {
+    Part send(Part part, Bytes bytes, Upload.PartUrl url, RetryPolicy policy) {
         Upload.PartUrl where = url;
         PartPut put = null;
         for (int tries = 1; tries <= TRIES; tries++) {
             noteCall();
             if (where == null) {
-                where = calls.partUrl(upload.id, part, ServerCalls.AS_EVER);
+                where = calls.partUrl(upload.id, part, policy);
             }
             put =
                     PartPut.send(
@@ -37,7 +38,8 @@ final class PartFlow {
                             where.method,
                             where.url,
                             where.headers,
-                            body.bytes(),
+                            bytes,
+                            policy,
                             () -> touch(part));
             if (put.status == 200 && !altered(part, put)) {
                 return part.stored(put.etag);

@@ -6,18 +6,19 @@ import java.util.concurrent.Semaphore;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 
-/** The threads that send parts and small files; idle ones end, and none keeps a process alive. */
+/** The threads that send parts, of all transfers; idle ones end, and none keeps a process alive. */
 public final class Senders {
     private static final int PARTS = 8;
-
-    // They mostly wait, for a call that they share and for the store.
-    private static final int SMALL = 32;
+    private static final long LARGEST = 16L << 20;
 
     final ExecutorService parts = pool(PARTS);
-    final ExecutorService small = pool(SMALL);
 
-    /** Bounds the small files on their way, so that their memory is at most 8 MiB. */
-    final Semaphore slots = new Semaphore(2 * SMALL);
+    /** For calls that the thread which wants them must not wait for. */
+    final ExecutorService later = pool(1);
+
+    /** Bounds the small files on their way, in bytes: a sixteenth of the heap, at most 16 MiB. */
+    final Semaphore room =
+            new Semaphore((int) Math.min(LARGEST, Runtime.getRuntime().maxMemory() / 16));
 
     private static ExecutorService pool(int threads) {
         ThreadPoolExecutor pool =

@@ -7,6 +7,7 @@ import io.ferryman.http.RetryPolicy;
 import io.ferryman.json.JsonObject;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -29,10 +30,6 @@ public final class ServerCalls {
 
     final Platform platform;
     private final String transfer;
-    private final Grouped<Map<String, Object>, Upload> begins = new Grouped<>(this::beginAll);
-    private final Grouped<Map<String, Object>, AppDataReceipt> completes =
-            new Grouped<>(this::completeAll);
-
     /**
      * Makes calls for a transfer.
      *
@@ -118,12 +115,8 @@ public final class ServerCalls {
                 platform.call("POST", transfer + "/app-data", null, body, policy, 60));
     }
 
-    /** Begins a file of one small part, together with others that begin at the same time. */
-    Upload beginSmall(String label, String key, Part part) {
-        return begins.ask(beginning(label, key, part));
-    }
-
-    private static Map<String, Object> beginning(String label, String key, Part part) {
+    /** Returns the request that begins a file, perhaps with its only part. */
+    static Map<String, Object> beginning(String label, String key, Part part) {
         Map<String, Object> body = new LinkedHashMap<>();
         body.put("label", label);
         body.put("resumeKey", key);
@@ -131,58 +124,74 @@ public final class ServerCalls {
         return body;
     }
 
-    private Upload beginAlone(Map<String, Object> file) {
-        return new Upload(post(transfer + "/app-data", file));
+    /** Begins files in one call. */
+    List<Supplier<Upload>> beginAll(List<Map<String, Object>> files) {
+        return answers(
+                transfer + "/app-data/batch", files, answer -> new Upload(answer.object("upload")));
     }
 
-    private List<Supplier<Upload>> beginAll(List<Map<String, Object>> files) {
-        Function<JsonObject, Upload> read = answer -> new Upload(answer.object("upload"));
-        return answers(transfer + "/app-data/batch", files, this::beginAlone, read);
-    }
-
-    private AppDataReceipt completeAlone(Map<String, Object> file) {
-        String uploadId = (String) file.get("uploadId");
-        return Upload.receipt(post(upload(uploadId) + "/complete", file));
-    }
-
-    private List<Supplier<AppDataReceipt>> completeAll(List<Map<String, Object>> files) {
-        Function<JsonObject, AppDataReceipt> read =
-                answer -> Upload.receipt(answer.object("receipt"));
-        return answers("/server/v1/uploads/complete", files, this::completeAlone, read);
+    /** Registers files in one call. */
+    List<Supplier<AppDataReceipt>> completeAll(List<Map<String, Object>> files) {
+        return answers(
+                "/server/v1/uploads/complete",
+                files,
+                answer -> Upload.receipt(answer.object("receipt")));
     }
 
     /**
-     * Asks for several files in one call, or for one alone. Each has its own answer, or its own
-     * refusal; one that is worth another try has that alone.
+     * Asks for several files in one call, and again for those that were refused for the moment.
+     * Each has its own answer, or its own refusal.
      */
     private <T> List<Supplier<T>> answers(
-            String path,
-            List<Map<String, Object>> files,
-            Function<Map<String, Object>, T> alone,
-            Function<JsonObject, T> read) {
-        if (files.size() == 1) {
-            T only = alone.apply(files.get(0));
-            return List.of(() -> only);
+            String path, List<Map<String, Object>> files, Function<JsonObject, T> read) {
+        List<Supplier<T>> answers = new ArrayList<>(Collections.nCopies(files.size(), null));
+        List<Integer> left = new ArrayList<>();
+        for (int at = 0; at < files.size(); at++) {
+            left.add(at);
         }
-        List<JsonObject> found = post(path, Map.of("files", files)).objects("files");
-        if (found.size() != files.size()) {
-            throw new GatewayException(
-                    200, null, "asked for " + files.size() + " files, got " + found.size());
-        }
-        List<Supplier<T>> answers = new ArrayList<>();
-        for (int at = 0; at < found.size(); at++) {
-            JsonObject answer = found.get(at);
-            JsonObject problem = answer.object("problem");
-            Map<String, Object> file = files.get(at);
-            if (problem == null) {
-                answers.add(() -> read.apply(answer));
-            } else if (RetryPolicy.isRetryable((int) problem.number("status", 0))) {
-                answers.add(() -> alone.apply(file));
-            } else {
-                answers.add(Platform.refusing(problem, "POST " + path));
+        double spent = 0;
+        for (int tries = 1; !left.isEmpty(); tries++) {
+            left = answer(path, files, left, answers, read);
+            double pause = AS_EVER.pause(tries, spent);
+            if (pause < 0) {
+                break;
+            }
+            if (!left.isEmpty()) {
+                platform.rest(pause);
+                spent += pause;
             }
         }
         return answers;
+    }
+
+    /** Makes the call for some of the files; returns which of them are worth another try. */
+    private <T> List<Integer> answer(
+            String path,
+            List<Map<String, Object>> files,
+            List<Integer> some,
+            List<Supplier<T>> answers,
+            Function<JsonObject, T> read) {
+        List<Object> asked = new ArrayList<>();
+        some.forEach(at -> asked.add(files.get(at)));
+        List<JsonObject> found = post(path, Map.of("files", asked)).objects("files");
+        if (found.size() != some.size()) {
+            throw new GatewayException(
+                    200, null, "asked for " + some.size() + " files, got " + found.size());
+        }
+        List<Integer> again = new ArrayList<>();
+        for (int number = 0; number < found.size(); number++) {
+            JsonObject answer = found.get(number);
+            JsonObject problem = answer.object("problem");
+            answers.set(
+                    some.get(number),
+                    problem == null
+                            ? () -> read.apply(answer)
+                            : Platform.refusing(problem, "POST " + path));
+            if (problem != null && RetryPolicy.isRetryable((int) problem.number("status", 0))) {
+                again.add(some.get(number));
+            }
+        }
+        return again;
     }
 
     private JsonObject post(String path, Object body) {
@@ -203,18 +212,21 @@ public final class ServerCalls {
         return parts;
     }
 
-    /** Registers a file, together with others that end at the same time. */
-    AppDataReceipt complete(String uploadId, List<Part> parts, String sha256) {
+    /** Returns the request that registers a file. */
+    static Map<String, Object> completing(String uploadId, List<Part> parts, String sha256) {
         List<Object> completed = new ArrayList<>();
         parts.forEach(part -> completed.add(part.completed()));
         Map<String, Object> body = new LinkedHashMap<>();
         body.put("uploadId", uploadId);
         body.put("parts", completed);
         body.put("sha256", sha256);
-        if (parts.size() == 1) {
-            return completes.ask(body);
-        }
-        return completeAlone(body);
+        return body;
+    }
+
+    /** Registers a file. */
+    AppDataReceipt complete(String uploadId, List<Part> parts, String sha256) {
+        return Upload.receipt(
+                post(upload(uploadId) + "/complete", completing(uploadId, parts, sha256)));
     }
 
     /** Gives a file up, retrying only for a while: a writer waits for it. */

@@ -27,6 +27,7 @@ public final class Transfer implements Export {
     final FileKeys keys = new FileKeys();
     final PartMemory memory;
     final Senders senders;
+    final SmallFiles small;
     private final Platform platform;
     private volatile boolean exported;
 
@@ -44,6 +45,7 @@ public final class Transfer implements Export {
         this.id = id;
         this.memory = memory;
         this.senders = senders;
+        this.small = new SmallFiles(calls, senders.room);
     }
 
     @Override
