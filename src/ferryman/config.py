@@ -1,14 +1,29 @@
 """Settings: from the command line, then from ``FERRYMAN_*`` variables, then the defaults here."""
 
+import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ferryman.domain import limits
+from ferryman.network.proxies import Proxies
 from ferryman.vocab import FunctionMode
+
+
+def _checked_url(url: str | None) -> str | None:
+    """Refuse what no app could call: another scheme, no host, or a query."""
+    if url is None:
+        return None
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError(
+            f"expected an address such as https://ferryman.example; found {url!r:.120}"
+        )
+    return url
 
 
 class Settings(BaseSettings):
@@ -41,7 +56,7 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8400, ge=0, le=65535, description="port to listen on")
-    public_url: str | None = Field(
+    public_url: Annotated[str | None, AfterValidator(_checked_url)] = Field(
         None, description="URL at which apps reach the platform; by default http://HOST:PORT"
     )
     database_url: str | None = Field(
@@ -166,6 +181,11 @@ class Settings(BaseSettings):
         "only if the platform itself listens on this machine only, and not from a worker that "
         "was started separately",
     )
+    remote_proxy: Literal["none", "environment"] = Field(
+        "none",
+        description="how events reach remotes and webhooks: directly, or through the proxies of "
+        "the environment (HTTPS_PROXY and the others)",
+    )
     delivery_concurrency: int = Field(400, gt=0, description="deliveries in flight per worker")
     heartbeat_seconds: float = Field(
         10,
@@ -223,6 +243,12 @@ class Settings(BaseSettings):
         if self.private_addresses != "auto":
             return self.private_addresses == "allow"
         return self.public_url is None and self.host in ("127.0.0.1", "::1", "localhost")
+
+    @property
+    def proxies(self) -> Proxies | None:
+        """Return the proxies for posts to apps; None if they go directly."""
+        direct = self.remote_proxy == "none"
+        return None if direct else Proxies.from_environment(os.environ)
 
     @property
     def window(self) -> timedelta:

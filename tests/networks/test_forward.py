@@ -10,6 +10,7 @@ import pytest
 from ferryman import AsyncMigration, Gateway, Migration
 from ferryman.client.admin import AdminClient
 from tests.kit.migration import AppMigration
+from tests.kit.platform import wait_until
 from tests.networks.conftest import Network, Site
 from tests.networks.programs import HOST, PASSWORD, Forward, squid, tinyproxy
 
@@ -67,4 +68,4 @@ def test_files_and_calls_pass(site: Site, proxy: Forward, migration: AppMigratio
     assert admin.transfers.get(migration.transfer_id).transfer_id == migration.transfer_id
     with admin.transfers.stream_timeline(migration.transfer_id, 0, timeout=60) as chunks:
         assert next(iter(chunks))
-    assert HOST in proxy.seen
+    wait_until(lambda: HOST in proxy.seen)

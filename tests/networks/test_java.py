@@ -86,4 +86,4 @@ def test_a_listener_reaches_a_javascript_function_from_behind_a_proxy(
     rows = "".join(f"{server} {ROWS[server]}\n" for server in sorted(ROWS)).encode()
     assert kept["mappings"]["sha256"] == sha256(rows).hexdigest()
     # All of it through the proxy: elsewhere the name is not known.
-    assert f"CONNECT {HOST}:{site.ports['good']}" in login_squid.seen
+    wait_until(lambda: f"CONNECT {HOST}:{site.ports['good']}" in login_squid.seen)

@@ -9,6 +9,7 @@ from moto.server import ThreadedMotoServer
 from ferryman.errors import OutsideError
 from ferryman.objects.s3.address import S3Address
 from ferryman.objects.s3.client import s3_store
+from tests.kit.platform import wait_until
 from tests.networks.authority import Authority
 from tests.networks.conftest import Network
 from tests.networks.programs import HOST, PASSWORD, Forward, scratch, squid, tls_servers
@@ -51,7 +52,7 @@ async def test_a_store_is_reached_through_the_proxy(
             await s3.begin(str(uuid4()))
     # In S3's own words: it was reached.
     assert caught.value.code == "bucket_missing"
-    assert f"CONNECT {HOST}:{store[0]}" in proxy.seen
+    wait_until(lambda: f"CONNECT {HOST}:{store[0]}" in proxy.seen)
 
 
 @pytest.mark.parametrize("missing", ["authority", "login"])

@@ -102,6 +102,12 @@ def worker(
         clock=clock,
         functions=functions,
     )
+    if settings.public_url is None and not _is_supervised():
+        _warn(
+            "public_url.assumed",
+            url=settings.base_url,
+            fix="Set FERRYMAN_PUBLIC_URL as for `ferryman serve`: functions and remotes get it.",
+        )
     if settings.private_addresses == "auto":
         # This depends on the address that the platform listens on, which a worker cannot know.
         settings = settings.model_copy(update={"private_addresses": "refuse"})
@@ -118,6 +124,7 @@ def _settings(*, json_logs: bool, **given: Any) -> Any:
 
         from ferryman import logs, tracing
         from ferryman.config import Settings
+        from ferryman.setting_names import unknown_names
     except ModuleNotFoundError as exc:
         _fail(
             f"The platform is not installed ({exc.name} is missing): pip install 'WHEEL[server]', "
@@ -130,7 +137,23 @@ def _settings(*, json_logs: bool, **given: Any) -> Any:
     except ValidationError as exc:
         lines = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in exc.errors()]
         _fail("A setting is wrong. " + "; ".join(lines))
+    if not _is_supervised():
+        for name, nearest in unknown_names(os.environ, Settings.model_fields).items():
+            _warn("setting.unknown", name=name, nearest=nearest)
     return settings.model_copy(update={"data_dir": settings.data_dir.expanduser().resolve()})
+
+
+def _is_supervised() -> bool:
+    """Return whether `ferryman serve` started this process, and has said it."""
+    from ferryman.server.parent_watchdog import SUPERVISED
+
+    return bool(os.environ.get(SUPERVISED))
+
+
+def _warn(event: str, **facts: object) -> None:
+    import structlog
+
+    structlog.get_logger("ferryman.settings").warning(event, **facts)
 
 
 def _run(

@@ -1,8 +1,10 @@
 """Post messages to URLs of apps, with limits on the time and on the size of the response."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, AbstractStreamWriter
@@ -11,9 +13,14 @@ from yarl import URL
 
 from ferryman.clock import wall_now
 from ferryman.delivery.backoff import asked_delay
+from ferryman.delivery.proxy_way import ProxyWay
 from ferryman.delivery.resolver import BoundedResolver
 from ferryman.delivery.ssrf_guard import AddressRefusedError, public_socket
 from ferryman.domain.outcome import Outcome, Stage, failed, succeeded
+from ferryman.network.aiohttp_client import failure_of
+from ferryman.network.look import target
+from ferryman.network.proxies import Proxies, Proxy
+from ferryman.network.trust import tls_context
 from ferryman.vocab import FailureCause
 
 _BODY_BYTES = 1 << 16
@@ -48,15 +55,31 @@ def open_session(*, private: bool, names: AbstractResolver | None = None) -> aio
         limit=0,
         resolver=names or BoundedResolver(),
         socket_factory=None if private else public_socket,
+        ssl=tls_context(),
     )
     return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
 
 
-class RemoteSender:
-    """Posts events through a session of :func:`open_session`."""
+@asynccontextmanager
+async def open_sender(
+    *, private: bool, proxies: Proxies | None = None, names: AbstractResolver | None = None
+) -> AsyncIterator["RemoteSender"]:
+    """Open what posts to apps, through ``proxies`` if there are any."""
+    async with AsyncExitStack() as stack:
+        direct = await stack.enter_async_context(open_session(private=private, names=names))
+        way = None
+        if proxies is not None:
+            to_proxies = await stack.enter_async_context(open_session(private=True))
+            way = ProxyWay(to_proxies, proxies, names or BoundedResolver(), private=private)
+        yield RemoteSender(direct, way)
 
-    def __init__(self, session: aiohttp.ClientSession) -> None:
+
+class RemoteSender:
+    """Posts events through a session of :func:`open_session`, or the ``way`` of a proxy."""
+
+    def __init__(self, session: aiohttp.ClientSession, way: ProxyWay | None = None) -> None:
         self._session = session
+        self._way = way
 
     async def post(
         self,
@@ -88,7 +111,7 @@ class RemoteSender:
             )
         except (aiohttp.ClientError, OSError, ValueError) as error:
             # ValueError: a URL or response that the client cannot parse.
-            cause, reason = _reason(error, receiver.noun)
+            cause, reason = _reason(error, receiver.noun, url, request.proxy)
             return failed(request.stage, cause, reason, duration=clock.time() - began)
         duration, text = clock.time() - began, body.decode("utf-8", "replace")
         if receiver.accepts(status):
@@ -113,7 +136,11 @@ class RemoteSender:
     async def _exchange(
         self, url: str | URL, request: "_Body", headers: Mapping[str, str]
     ) -> tuple[int, Mapping[str, str], bytes]:
-        async with self._session.post(
+        session, more = self._session, dict[str, Any]()
+        if self._way is not None and (proxy := self._way.proxy_of(URL(url))) is not None:
+            request.proxy, session = proxy, self._way.session
+            url, more = await self._way.arguments(URL(url), proxy)
+        async with session.post(
             url,
             data=request,
             headers={
@@ -121,9 +148,11 @@ class RemoteSender:
                 "Accept-Encoding": "identity",
                 "User-Agent": "Ferryman",
                 **headers,
+                **more.pop("headers", {}),
             },
             allow_redirects=False,
             timeout=_NO_TIMEOUT,
+            **more,
         ) as response:
             body = bytearray()
             while len(body) < _BODY_BYTES:
@@ -141,6 +170,7 @@ class _Body(BytesPayload):
     """A request body that knows whether the client has started sending it."""
 
     stage: Stage = "before"
+    proxy: Proxy | None = None
 
     async def write_with_length(
         self, writer: AbstractStreamWriter, content_length: int | None
@@ -200,7 +230,12 @@ _KINDS: tuple[tuple[type[Exception], FailureCause, str], ...] = (
 """Causes of the client's exceptions; the first matching class counts."""
 
 
-def _reason(error: Exception, noun: str) -> tuple[FailureCause, str]:
+def _reason(
+    error: Exception, noun: str, url: str | URL, proxy: Proxy | None
+) -> tuple[FailureCause, str]:
+    failure = None if proxy is None else failure_of(error, target(str(url)), proxy)
+    if failure is not None and failure.concerns_proxy:
+        return FailureCause.CONNECTION_REFUSED, f"No connection to the {noun}: {failure}"
     if isinstance(error, aiohttp.ClientConnectorError):
         refused = error.os_error
         error = refused if isinstance(refused, AddressRefusedError) else error

@@ -11,7 +11,7 @@ import os
 from ferryman.delivery.dispatcher import Dispatcher
 from ferryman.delivery.job_runner import JobRunner
 from ferryman.delivery.notifications import Notifications
-from ferryman.delivery.remote import RemoteSender, open_session
+from ferryman.delivery.remote import open_sender
 from ferryman.delivery.scheduler import Quotas
 from ferryman.delivery.sender import Sender
 from ferryman.delivery.sweeper import Sweeper
@@ -28,7 +28,9 @@ async def run(platform: Platform, keys: KeyRing, database_url: str, stop: asynci
     hosting = await platform.hostings.find()
     announce(hosting)
     async with (
-        open_session(private=settings.posts_to_private_addresses) as session,
+        open_sender(
+            private=settings.posts_to_private_addresses, proxies=settings.proxies
+        ) as remotes,
         FunctionPool(
             concurrency=max(settings.function_hosts, 2 * settings.function_concurrency),
             memory_bytes=settings.function_memory_bytes,
@@ -41,7 +43,7 @@ async def run(platform: Platform, keys: KeyRing, database_url: str, stop: asynci
             platform,
             keys,
             functions=functions,
-            remotes=RemoteSender(session),
+            remotes=remotes,
             environ=dict(os.environ),
         )
 

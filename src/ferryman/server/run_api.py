@@ -14,7 +14,7 @@ from ferryman.api.auth import Credentials
 from ferryman.api.drain import DrainGate
 from ferryman.config import Settings
 from ferryman.delivery.lifecycle import LifecycleSender
-from ferryman.delivery.remote import RemoteSender, open_session
+from ferryman.delivery.remote import open_sender
 from ferryman.server.build import build
 from ferryman.server.listening import allow_connections, bound_unsent
 
@@ -47,10 +47,12 @@ async def serving_api(
     """
     async with (
         build(settings, database_url, check_store=True) as built,
-        open_session(private=settings.posts_to_private_addresses) as session,
+        open_sender(
+            private=settings.posts_to_private_addresses, proxies=settings.proxies
+        ) as sender,
     ):
         credentials = Credentials(operator_token, built.keys)
-        send = LifecycleSender(RemoteSender(session), settings.remote_seconds)
+        send = LifecycleSender(sender, settings.remote_seconds)
         allow_connections(settings.connections)
         gate = DrainGate(create_app(built.platform, credentials, closing, send))
         server = Server(
