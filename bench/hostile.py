@@ -61,7 +61,8 @@ def run(event, context):
         migration.message_processed(event["transferId"], event["messageId"])
 """
 _FIRST_ATTEMPTS = """
-SELECT extract(epoch FROM attempt.started_at - message.created_at) * 1000 AS ms
+SELECT extract(epoch FROM attempt.started_at - message.created_at) * 1000 AS ms,
+       message.message_id, message.created_at
 FROM message LEFT JOIN attempt ON attempt.message_id = message.message_id AND number = 1
 WHERE transfer_id = ANY($1) AND message.created_at BETWEEN $2 AND $3
 """
@@ -164,6 +165,12 @@ async def _turn(url: str, load: "Load", seconds: float) -> float:
             rows = await connection.fetch(_FIRST_ATTEMPTS, ids, since, until)
             waits = [row["ms"] for row in rows]
             if None not in waits:
+                for row in sorted(rows, key=lambda row: -row["ms"])[:3]:
+                    print(
+                        f"{row['message_id']} of {row['created_at']:%H:%M:%S} waited "
+                        f"{row['ms']:.0f} ms",
+                        file=sys.stderr,
+                    )
                 return float(sorted(waits)[len(waits) * 99 // 100])
             await asyncio.sleep(1)
     finally:
