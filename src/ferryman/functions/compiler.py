@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from ferryman.functions import toolchain
-from ferryman.functions.sandbox import limits as sandbox_limits
 from ferryman.functions.sandbox.command import View, bundler_command
 from ferryman.functions.sandbox.sandbox import Sandbox
 
@@ -49,7 +48,7 @@ class Compiler:
             hidden=(*self.sandbox.hidden, self.source / ".ferryman"),
         )
         with ExitStack() as stack:
-            group = sandbox_limits.new_cgroup(self.sandbox.cgroups, _MEMORY_BYTES)
+            group = self.sandbox.cgroups.new(_MEMORY_BYTES)
             stack.callback(group.remove)
             command = bundler_command(self.sandbox.program, view, program, self.sandbox.rules)
             stack.callback(command.close)

@@ -12,6 +12,7 @@ from ferryman.functions import launch
 from ferryman.functions.program import Program
 from ferryman.functions.sandbox import limits as sandbox_limits
 from ferryman.functions.sandbox.access import Access
+from ferryman.functions.sandbox.cgroups import Cgroup
 from ferryman.functions.sandbox.command import function_command
 from ferryman.functions.sandbox.listeners import ForwardedListeners
 from ferryman.functions.sandbox.sandbox import Sandbox
@@ -32,7 +33,7 @@ class SandboxedHost(launch.Launched):
     listeners: ForwardedListeners
     report: int
     uid: sandbox_limits.UserId
-    group: sandbox_limits.Cgroup
+    group: Cgroup
 
     async def exit_code(self) -> int:
         """Wait for the host's end; its words count, for bubblewrap's own code tells less."""
@@ -63,7 +64,7 @@ async def launch_sandboxed(
         uid = _user_id(sandbox, access.folder)
         failed.callback(uid.close)
         plan = sandbox.plan(access, memory_bytes, uid.number)
-        group = sandbox_limits.new_cgroup(sandbox.cgroups, sandbox.memory_in_sum(memory_bytes))
+        group = sandbox.cgroups.new(sandbox.memory_in_sum(memory_bytes))
         failed.callback(group.remove)
         report, tell = os.pipe()
         failed.callback(os.close, report)

@@ -20,6 +20,7 @@ from ferryman.functions.process import HostProcess, Limits
 from ferryman.functions.program import NodeProgram, Program, PythonProgram
 from ferryman.functions.sandbox import limits as sandbox_limits
 from ferryman.functions.sandbox.access import access
+from ferryman.functions.sandbox.cgroups import own_cgroups
 from ferryman.functions.sandbox.command import runtime_folders
 from ferryman.functions.sandbox.filter import program as filter_program
 from ferryman.functions.sandbox.sandbox import Sandbox
@@ -69,7 +70,7 @@ def _completed(settings: Sandbox) -> Sandbox:
     sandbox = replace(
         settings,
         program=_bubblewrap(),
-        cgroups=sandbox_limits.own_cgroups(),
+        cgroups=own_cgroups(),
         runtime=runtime_folders(),
         rules=filter_program(ARCHITECTURES[machine()]),
     )
@@ -83,8 +84,8 @@ def _completed(settings: Sandbox) -> Sandbox:
 def describe(sandbox: Sandbox) -> str:
     """Return a sandbox in words, for the log."""
     who = f"root, user ids from {sandbox.user_id}" if sandbox.user_id else "as the user"
-    names = [cgroup.name for cgroup in sandbox.cgroups]
-    bounds = "memory and processes by cgroup" if len(names) == 2 else "no cgroup"
+    grouped = sandbox.cgroups.memory
+    bounds = "memory and processes by cgroup" if grouped else "memory added up, no cgroup"
     return ", ".join(filter(None, (who, bounds, sandbox.no_node[:200])))
 
 

@@ -6,10 +6,9 @@ from pathlib import Path
 from ferryman.functions.launch import HOST
 from ferryman.functions.sandbox import limits as sandbox_limits
 from ferryman.functions.sandbox.access import Access
+from ferryman.functions.sandbox.cgroups import NONE, Cgroups
 from ferryman.functions.sandbox.command import View
 
-_BOTH = 2
-"""Cgroups for processes and for memory."""
 _OWN_BYTES = 80 << 20
 """Of the two processes that are ours, and of Node.js before it runs anything."""
 
@@ -18,15 +17,15 @@ _OWN_BYTES = 80 << 20
 class Sandbox:
     """How to start a sandbox on this machine, as the probe found it.
 
-    ``user_id`` is the first of the ids for functions if we are root, else 0. ``cgroups`` are the
-    folders below which a group is made for each function, if any. ``readable`` is shown to all
+    ``user_id`` is the first of the ids for functions if we are root, else 0. ``cgroups`` is
+    where a group is made for each function, if anywhere. ``readable`` is shown to all
     functions besides their own source and Python, ``hidden`` never. ``no_node`` is why Node.js does
     not run in it, if that is so.
     """
 
     program: str = ""
     user_id: int = 0
-    cgroups: tuple[Path, ...] = ()
+    cgroups: Cgroups = NONE
     readable: tuple[Path, ...] = ()
     hidden: tuple[Path, ...] = ()
     scratch_bytes: int = 256 << 20
@@ -50,7 +49,7 @@ class Sandbox:
 
     def plan(self, access: Access, memory_bytes: int, uid: int) -> dict[str, object]:
         """Return what the first process has to do."""
-        watched = 0 if len(self.cgroups) == _BOTH else self.memory_in_sum(memory_bytes)
+        watched = 0 if self.cgroups.memory else self.memory_in_sum(memory_bytes)
         here = [address for address in access.addresses if not address.startswith("127.")]
         places: list[tuple[str, int]] = [("0.0.0.0", port) for port in access.ports]  # noqa: S104 - the sandbox's own
         if "::1" in here:

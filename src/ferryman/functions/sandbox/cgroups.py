@@ -1,0 +1,153 @@
+"""Control groups, which bound what all processes of a function use in sum.
+
+In version 1 a group is made below the worker's own. In version 2 a group that has members cannot
+have groups below it, so it is made beside the worker's own, in a folder that systemd has delegated:
+``Delegate=yes`` with ``DelegateSubgroup=``. Anything else would take functions out of the limits of
+their service. Without groups, the first process of a sandbox adds up the memory.
+"""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import uuid4
+
+from ferryman.functions.sandbox.limits import PROCESSES
+
+_PREFIX = "ferryman-"
+_DELEGATED = ("user.delegate", "trusted.delegate")
+"""What systemd writes on a folder that its service may arrange."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cgroup:
+    """Folders of one sandbox in the hierarchies for processes and memory."""
+
+    folders: tuple[Path, ...] = field(default=())
+
+    def joining(self, command: list[str]) -> list[str]:
+        """Return ``command``, started as a member of the group."""
+        if not self.folders:
+            return command
+        script = 'for d in $0; do echo 0 > "$d/cgroup.procs" || exit 97; done; exec "$@"'
+        return ["/bin/sh", "-c", script, " ".join(map(str, self.folders)), *command]
+
+    def remove(self) -> None:
+        """Remove the folders; of one that is busy for another moment, the next removal takes care.
+
+        A folder that a killed worker left is removed by :func:`own_cgroups` of the next one.
+        """
+        _ENDED.update(self.folders)
+        for folder in tuple(_ENDED):
+            try:
+                folder.rmdir()
+            except FileNotFoundError:
+                _ENDED.discard(folder)
+            except OSError:
+                continue
+            else:
+                _ENDED.discard(folder)
+
+
+_ENDED: set[Path] = set()
+"""Folders of this process that are to be removed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cgroups:
+    """The folders below which groups can be made here, and whether they bound the memory."""
+
+    folders: tuple[Path, ...] = ()
+    memory: bool = False
+
+    def new(self, memory_bytes: int) -> Cgroup:
+        """Create a group for one sandbox; raise ``OSError`` if that fails."""
+        name = f"{_PREFIX}{os.getpid()}-{uuid4().hex[:12]}"
+        group = Cgroup(tuple(parent / name for parent in self.folders))
+        limits = {
+            "pids.max": PROCESSES + 8,
+            "memory.limit_in_bytes": memory_bytes,
+            "memory.memsw.limit_in_bytes": memory_bytes,
+            "memory.max": memory_bytes,
+            "memory.swap.max": 0,
+        }
+        for folder in group.folders:
+            folder.mkdir()
+            for limit, value in limits.items():
+                if (folder / limit).exists():
+                    (folder / limit).write_text(str(value))
+        return group
+
+
+NONE = Cgroups()
+
+
+def own_cgroups(process: Path = Path("/proc/self")) -> Cgroups:
+    """Return the folders in which this process can make groups; maybe none."""
+    found = [
+        folder
+        for controller in ("pids", "memory")
+        for folder in _folders(process, "cgroup", controller)
+        if _works(Cgroups((folder,)))
+    ]
+    if any((folder / "memory.limit_in_bytes").exists() for folder in found):
+        return Cgroups(tuple(found), memory=True)
+    for own in _folders(process, "cgroup2", ""):
+        beside = Cgroups((own.parent,), memory=True)
+        if _enabled(own.parent) and _works(beside):
+            return beside
+    return Cgroups(tuple(found))
+
+
+def _folders(process: Path, kind: str, controller: str) -> Iterator[Path]:
+    """Yield the folder of a process in the hierarchy of a controller (version 2: an empty name)."""
+    with suppress(OSError):
+        groups = {}
+        for line in (process / "cgroup").read_text().splitlines():
+            _, controllers, group = line.split(":", 2)
+            groups.update(dict.fromkeys(controllers.split(","), group))
+        for line in (process / "mountinfo").read_text().splitlines():
+            left, _, right = line.partition(" - ")
+            mounted, _, options = right.split(" ", 2)
+            here = not controller or controller in options.split(",")
+            if mounted == kind and here and controller in groups:
+                root, mount = left.split(" ")[3:5]
+                group = groups[controller].removeprefix(root.rstrip("/"))
+                yield Path(mount, group.lstrip("/"))
+
+
+def _enabled(parent: Path) -> bool:
+    """Return whether groups in a folder of version 2 are ours to make, with both limits."""
+    for name in _DELEGATED:
+        with suppress(OSError):
+            if os.getxattr(parent, name) == b"1":
+                (parent / "cgroup.subtree_control").write_text("+memory +pids")
+                return True
+    return False
+
+
+def _works(cgroups: Cgroups) -> bool:
+    """Return whether a process can be started in a group of its own."""
+    _remove_left_behind(cgroups)
+    try:
+        group = cgroups.new(1 << 30)
+    except OSError:
+        return False
+    try:
+        command = group.joining(["/bin/true"])
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    finally:
+        group.remove()
+    return done.returncode == 0
+
+
+def _remove_left_behind(cgroups: Cgroups) -> None:
+    """Remove the folders of workers that have been killed."""
+    for parent in cgroups.folders:
+        for folder in parent.glob(f"{_PREFIX}*"):
+            worker = folder.name.removeprefix(_PREFIX).partition("-")[0]
+            if not Path("/proc", worker).exists():
+                with suppress(OSError):
+                    folder.rmdir()
