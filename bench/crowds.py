@@ -63,7 +63,7 @@ def run() -> list[Figure]:
 
 def _waiting_agents(platform: Platform, token: str) -> Figure:
     alone, beside = [], []
-    for number in range(ROUNDS):
+    for _ in range(ROUNDS):
         alone.append(_spent(platform))
         with _agents(platform, token):
             beside.append(_spent(platform))
