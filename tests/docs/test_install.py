@@ -75,7 +75,7 @@ def _checkout(folder: Path) -> Path:
     folder.mkdir()
     for name in _SOURCES:
         shutil.copy2(ROOT / name, folder)
-    for name in ("src", "examples"):
+    for name in ("src", "examples", "java"):
         left_out = shutil.ignore_patterns("__pycache__", "node_modules", ".ferryman")
         shutil.copytree(ROOT / name, folder / name, ignore=left_out)
     venv = folder / ".venv"

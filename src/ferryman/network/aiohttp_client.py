@@ -24,12 +24,12 @@ class AsyncNetwork:
     def arguments(self, url: str) -> dict[str, Any]:
         """Return the arguments of a request to ``url``; ``ConfigError`` for a wrong setting."""
         proxy = self._proxies.of(url)
-        found: dict[str, Any] = {}
+        options: dict[str, Any] = {}
         if url.startswith("https:"):
-            found["ssl"] = tls_context(self._environ)
+            options["ssl"] = tls_context(self._environ)
         if proxy is not None:
-            found |= {"proxy": proxy.url, "proxy_headers": proxy.headers}
-        return found
+            options |= {"proxy": proxy.url, "proxy_headers": proxy.headers}
+        return options
 
     async def failure(self, error: BaseException, url: str) -> Failure | None:
         """Return why a request to ``url`` failed; None if it is nothing that we know.

@@ -51,15 +51,15 @@ def _children(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _name(data: bytes) -> str:
-    found: dict[int, str] = {}
+    parts: dict[int, str] = {}
     for _, group in _children(data):
         for _, pair in _children(group):
             (_, kind), (encoding, value) = _children(pair)
             rank = _NAMES.get(kind)
             if rank is not None:
                 text = value.decode(_ENCODINGS.get(encoding, "latin-1"), "replace")
-                found.setdefault(rank, "".join(c for c in text if c.isprintable()))
-    return ", ".join(found[rank] for rank in sorted(found))[:_SHOWN]
+                parts.setdefault(rank, "".join(c for c in text if c.isprintable()))
+    return ", ".join(parts[rank] for rank in sorted(parts))[:_SHOWN]
 
 
 def _time(kind: int, value: bytes) -> datetime:

@@ -86,8 +86,8 @@ def check_tunnel(head: bytes, place: tuple[str, int], proxy: Proxy) -> None:
         raise _failed(NetworkFault.PROXY_NOT_ONE, "an answer that is not HTTP", place, proxy)
     number = int(status[1])
     if not 200 <= number < 300:
-        said = (status[2] or b"").decode().strip()
-        found = f"status {number}{f' ({said})' if said else ''}"
+        phrase = (status[2] or b"").decode().strip()
+        found = f"status {number}{f' ({phrase})' if phrase else ''}"
         if b"text/html" in head.lower():
             found += " and a page of HTML"
         raise _failed(tunnel_fault(number), found, place, proxy)

@@ -111,11 +111,11 @@ class Exchange:
             return operation.parse(answer)
         except (msgspec.DecodeError, UnicodeDecodeError) as problem:
             foreign = foreign_answer(answer.status, answer.headers, answer.body)
-            told = foreign or (
+            answer_text = foreign or (
                 f"something that is not Ferryman's JSON ({problem}). "
                 "Check that the URL is that of the platform."
             )
-            raise ClientError(answer.status, f"{what} was answered with {told}") from problem
+            raise ClientError(answer.status, f"{what} was answered with {answer_text}") from problem
 
     def deliver(self, request: Request) -> Flow[Answer]:
         """Send until the answer is not worth another try; raises ``NoAnswerError`` without any."""

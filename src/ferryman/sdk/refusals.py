@@ -117,8 +117,8 @@ def answered_by(headers: Mapping[str, str], body: bytes) -> tuple[str, str]:
     """Return what an answer shows of who gave it: a form that is not ours, and a name."""
     kind = headers.get("content-type", "").lower()
     page = "text/html" in kind or body[:200].lstrip().lower().startswith((b"<!doctype", b"<html"))
-    found = headers.get("server") or headers.get("via") or ""
-    name = "".join(c for c in found if c.isascii() and c.isprintable())[:_LONGEST_NAME]
+    server = headers.get("server") or headers.get("via") or ""
+    name = "".join(c for c in server if c.isascii() and c.isprintable())[:_LONGEST_NAME]
     return ("a page of HTML" if page else ""), name
 
 

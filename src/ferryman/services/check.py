@@ -70,7 +70,7 @@ def _key(app: AppRow, slot: int) -> UUID:
 
 def _own(app: AppRow, check_id: str) -> str:
     """Return the key; one that is not the app's looks like one that does not exist."""
-    found = parse_id(refusals.upload.CHECK_NOT_FOUND, check_id)
-    if found not in {_key(app, slot) for slot in range(_SLOTS)}:
+    parsed_id = parse_id(refusals.upload.CHECK_NOT_FOUND, check_id)
+    if parsed_id not in {_key(app, slot) for slot in range(_SLOTS)}:
         raise refusals.upload.CHECK_NOT_FOUND(id=check_id)
-    return str(found)
+    return str(parsed_id)

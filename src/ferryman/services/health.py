@@ -95,14 +95,14 @@ async def _database(platform: Platform) -> dict[str, Check]:
     }
 
 
-def _schema(found: history_store.History) -> Check:
+def _schema(history: history_store.History) -> Check:
     """Check the schema; one newer than this process may no longer fit its statements."""
     try:
-        history_store.check(found)
+        history_store.check(history)
     except ConfigError as exc:
         return Check(ok=False, found=f"{exc.code}: {exc.found}")
-    if found.missing:
-        return Check(ok=False, found=f"missing: {', '.join(found.missing)}")
+    if history.missing:
+        return Check(ok=False, found=f"missing: {', '.join(history.missing)}")
     return Check(ok=True, found="up to date")
 
 
