@@ -79,7 +79,7 @@ class Database:
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Transaction]:
-        """Run reading statements like :meth:`transaction`, but without BEGIN and COMMIT.
+        """Run statements that each commit alone, like :meth:`transaction` without BEGIN and COMMIT.
 
         Under READ COMMITTED each statement sees the latest commit either way, so BEGIN and COMMIT
         would add two round trips for no benefit.
