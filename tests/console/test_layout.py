@@ -11,6 +11,7 @@ from ferryman.console.charts import HEIGHT, charts_of
 from ferryman.console.marks import backlog_of, marks_of
 from ferryman.console.picture import LEFT, WIDTH, picture_of, scale_of
 from ferryman.console.session import LIFE, Sessions
+from ferryman.console.static_files import static_files
 from ferryman.console.visit import inner_page
 from ferryman.console.words import cut, plain, size, span
 from ferryman.wire.overview import ChartPoint, Charts
@@ -149,6 +150,12 @@ def test_a_page_to_return_to_is_one_of_ours(text: str) -> None:
     assert page in ("", text)
     assert not page.startswith("/")
     assert not set(page) & set(":\\\r\n") or "?" in page.partition(":")[0]
+
+
+def test_all_a_browser_loads_is_small() -> None:
+    """120 KiB compressed are allowed; scripts and styles must not creep up to it."""
+    total = sum(len(file.compressed) for file in static_files().values())
+    assert total < 40 << 10
 
 
 async def test_a_session_is_read_by_whoever_has_the_key_and_not_for_ever() -> None:

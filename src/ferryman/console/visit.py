@@ -82,7 +82,7 @@ class Visit:
         return root_of(self.request)
 
     def may(self, operation: str) -> bool:
-        """Return whether a call would be allowed, so that a page offers nothing in vain."""
+        """Return whether a call would be allowed, so that a page does not offer what is refused."""
         if self.actor is None:
             return False
         try:

@@ -8,10 +8,12 @@ from ferryman.console.pages.migrations import MIGRATION_PAGES
 from ferryman.console.pages.overview import overview_page
 from ferryman.console.pages.platform import PLATFORM_PAGES
 from ferryman.console.pages.transfer import TRANSFER_PAGES
+from ferryman.console.pages.transfer_tabs import TRANSFER_TABS
 
 HANDLERS: list[Any] = [
     overview_page,
     *TRANSFER_PAGES,
+    *TRANSFER_TABS,
     *MIGRATION_PAGES,
     *MESSAGE_PAGES,
     *APP_PAGES,

@@ -22,12 +22,11 @@ from ferryman.console.pages.parameters import (
     Stuck,
     Text,
 )
+from ferryman.console.pages.transfer_frame import RERUNNABLE
 from ferryman.vocab import ContainerType, FailureCause, TransferSort, TransferStatus
 from ferryman.wire.app import AppPage
 from ferryman.wire.migration import Container, MappingCounts, MigrationRequest, MigrationView
 from ferryman.wire.transfer import RerunAnswer, TransferPage
-
-_AGAIN = (TransferStatus.FAILED, TransferStatus.INCOMPLETE, TransferStatus.TIMED_OUT)
 
 
 @get("/migrations")
@@ -123,7 +122,7 @@ async def migration_page(visit: OwnVisit, migration_id: Id) -> Template:
     )
     rerun = {each.original_transfer_id for each in found.items}
     again = [
-        each for each in found.items if each.status in _AGAIN and each.transfer_id not in rerun
+        each for each in found.items if each.status in RERUNNABLE and each.transfer_id not in rerun
     ]
     return await visit.page(
         "migration.html",

@@ -1,0 +1,32 @@
+"""The head that all pages of a transfer have."""
+
+from typing import Any
+
+from litestar.response import Template
+
+from ferryman.console.visit import Visit
+from ferryman.vocab import TransferStatus
+from ferryman.wire.transfer import TransferExplanation, TransferView
+
+RERUNNABLE = (TransferStatus.FAILED, TransferStatus.INCOMPLETE, TransferStatus.TIMED_OUT)
+
+
+async def transfer_template(visit: Visit, view: TransferView, tab: str, **context: Any) -> Template:
+    """Return a page of a transfer below its head, which says how it is and why."""
+    details = view.migration_details
+    if "explanation" not in context:
+        path = f"/transfers/{view.transfer_id}/explain"
+        context["explanation"] = await visit.calls.get(path, TransferExplanation)
+    return await visit.page(
+        f"transfer_{tab}.html",
+        "migrations",
+        view=view,
+        tab=tab,
+        live=not view.status.final,
+        title=f"{view.cloud_app_key} ({view.environment}) on {details.cloud_url}",
+        can_rerun=view.status in RERUNNABLE and visit.may("rerun_transfer"),
+        can_cancel=not view.status.final
+        and view.status != "CANCELLATION_REQUESTED"
+        and visit.may("cancel_transfer"),
+        **context,
+    )

@@ -1,0 +1,119 @@
+"""The other pages of a transfer: explanation, files, messages, log, missing mappings."""
+
+from asyncio import gather
+from typing import Annotated
+
+from litestar import get
+from litestar.params import QueryParameter
+from litestar.response import Template
+
+from ferryman.console.pages.parameters import Cursor, Id, OwnVisit, State
+from ferryman.console.pages.transfer_frame import transfer_template
+from ferryman.wire.mapping import MissingPage
+from ferryman.wire.storage import FilePage
+from ferryman.wire.transfer import (
+    MessagePage,
+    TimelinePage,
+    TransferExplanation,
+    TransferView,
+)
+
+Label = Annotated[str, QueryParameter(name="label")]
+Acknowledged = Annotated[str, QueryParameter(name="acknowledgement")]
+
+_ROWS = 200
+
+
+@get("/transfers/{transfer_id:str}/explain")
+async def explain_page(visit: OwnVisit, transfer_id: Id) -> Template:
+    """Show the chain from the migration to its end, and the first broken link."""
+    path = f"/transfers/{transfer_id}"
+    view, explanation = await gather(
+        visit.calls.get(path, TransferView),
+        visit.calls.get(f"{path}/explain", TransferExplanation),
+    )
+    return await transfer_template(visit, view, "explain", explanation=explanation)
+
+
+@get("/transfers/{transfer_id:str}/files")
+async def files_page(
+    visit: OwnVisit,
+    transfer_id: Id,
+    *,
+    label: Label = "",
+    acknowledgement: Acknowledged = "",
+    cursor: Cursor = "",
+) -> Template:
+    """List the files with their digests."""
+    path = f"/transfers/{transfer_id}"
+    view, files = await gather(
+        visit.calls.get(path, TransferView),
+        visit.calls.get(
+            f"{path}/app-data",
+            FilePage,
+            label=label,
+            acknowledgement=acknowledgement,
+            cursor=cursor,
+        ),
+    )
+    return await transfer_template(
+        visit, view, "files", files=files, label=label, acknowledgement=acknowledgement
+    )
+
+
+@get("/transfers/{transfer_id:str}/messages")
+async def messages_page(
+    visit: OwnVisit,
+    transfer_id: Id,
+    *,
+    message_state: State = "",
+    acknowledgement: Acknowledged = "",
+    cursor: Cursor = "",
+) -> Template:
+    """List the messages with their attempts."""
+    path = f"/transfers/{transfer_id}"
+    view, messages = await gather(
+        visit.calls.get(path, TransferView),
+        visit.calls.get(
+            f"{path}/messages",
+            MessagePage,
+            state=message_state,
+            acknowledgement=acknowledgement,
+            cursor=cursor,
+        ),
+    )
+    return await transfer_template(
+        visit,
+        view,
+        "messages",
+        messages=messages,
+        state=message_state,
+        acknowledgement=acknowledgement,
+    )
+
+
+@get("/transfers/{transfer_id:str}/log")
+async def log_page(visit: OwnVisit, transfer_id: Id, cursor: Cursor = "") -> Template:
+    """Show what the app wrote to its log."""
+    path = f"/transfers/{transfer_id}"
+    view, rows = await gather(
+        visit.calls.get(path, TransferView),
+        visit.calls.get(
+            f"{path}/timeline", TimelinePage, kind="log", cursor=cursor, pageSize=_ROWS
+        ),
+    )
+    return await transfer_template(visit, view, "log", rows=rows)
+
+
+@get("/transfers/{transfer_id:str}/missing")
+async def missing_page(visit: OwnVisit, transfer_id: Id, cursor: Cursor = "") -> Template:
+    """List the keys that the app looked up and did not find."""
+    path = f"/transfers/{transfer_id}"
+    view, missing = await gather(
+        visit.calls.get(path, TransferView),
+        visit.calls.get(f"{path}/mappings/missing", MissingPage, cursor=cursor),
+    )
+    return await transfer_template(visit, view, "missing", missing=missing)
+
+
+TRANSFER_TABS = [explain_page, files_page, messages_page, log_page, missing_page]
