@@ -1,6 +1,7 @@
 """Who gets into the console, what for, and for how long."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -138,6 +139,35 @@ def test_a_viewer_is_offered_nothing_and_refused(
     assert reply.status == 403
     assert "role_insufficient" in reply.body.decode()
     assert console.get("audit").status == 403
+
+
+def test_an_app_owner_sees_their_own_app_alone(
+    platform_process: PlatformProcess, failing: FunctionMigration, tmp_path: Path
+) -> None:
+    """The navigation has only what they may see, and all of that works."""
+    admin = platform_process.caller(platform_process.operator_token)
+    other = FunctionMigration.begin(platform_process, tmp_path / "other")
+    app = failing.registration["cloudAppKey"]
+    made = admin.ok("POST", "/admin/v1/tokens", {"name": app, "role": "app-owner", "apps": [app]})
+    console = Console(platform_process)
+    console.sign_in(made["token"])
+    pages = re.findall(r'<li><a href="\./([a-z]*)"', console.text())
+    assert "migrations" in pages
+    assert not {"audit", "storage"} & set(pages)
+    for page in pages:
+        assert console.get(page).status == 200, page
+    text = console.text("migrations")
+    assert failing.transfer_id in text
+    assert other.transfer_id not in text
+    assert console.get(f"transfers/{failing.transfer_id}").status == 200
+    assert console.get(f"transfers/{other.transfer_id}").status == 404
+
+
+def test_too_large_a_form_is_refused(console: Console, failing: FunctionMigration) -> None:
+    page = f"migrations/{failing.migration_id}/mappings"
+    reply = console.send(page, rows="x" * (33 << 20))
+    assert reply.status == 413
+    assert "ferryman mapping load" in reply.body.decode()
 
 
 def test_what_is_of_others_is_not_there(console: Console) -> None:

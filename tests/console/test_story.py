@@ -239,6 +239,20 @@ def test_a_pause_holds_the_page_and_counts(
     expect(page.locator("#rows")).to_contain_text("written")
 
 
+def test_a_page_says_that_its_session_has_ended(
+    page: Page, platform_process: PlatformProcess, failing: FunctionMigration
+) -> None:
+    """A revoked token ends the stream, and a page that stands still must not look alive."""
+    made = failing.admin.ok("POST", "/admin/v1/tokens", {"name": "watcher", "role": "viewer"})
+    page.goto(f"{platform_process.url}/console/sign-in")
+    page.get_by_label("Access token").fill(made["token"])
+    page.get_by_role("button", name="Sign in").click()
+    page.goto(f"{platform_process.url}/console/transfers/{failing.transfer_id}")
+    expect(page.locator("#head")).to_contain_text("in progress")
+    failing.admin.ok("POST", "/admin/v1/tokens/watcher/revoke")
+    expect(page.get_by_label("Access token")).to_be_visible(timeout=60_000)
+
+
 def test_a_restart_under_an_open_page_is_survived(
     browser: Browser, tmp_path: Path, app_folder: Path
 ) -> None:

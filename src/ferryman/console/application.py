@@ -54,6 +54,14 @@ _HEADERS = {
 }
 
 
+_HTTP = {
+    404: ("There is no such page", "Begin at the overview."),
+    405: ("There is no such page", "Begin at the overview."),
+    413: ("The form is too large", "Load larger files with `ferryman mapping load`."),
+}
+"""What is wrong and what to do, by the status of a request that no page took."""
+
+
 class Console:
     """ASGI application for ``/console``; all other requests go to ``api``."""
 
@@ -121,7 +129,7 @@ def _create_pages(api: ASGIApp, sessions: Sessions, base_url: str) -> ASGIApp:
         cache_control=CacheControlHeader(no_store=True),
         after_request=_harden,
         openapi_config=None,
-        request_max_body_size=256 << 20,
+        request_max_body_size=2 << 20,
         logging_config=None,
         debug=False,
     )
@@ -186,13 +194,14 @@ def _on_refused(request: Request[Any, Any, Any], error: CallRefused) -> Response
 
 
 def _on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
-    missing = error.status_code == 404
+    title, fix = _HTTP.get(error.status_code, ("The request was not understood", "Go back."))
+    asked = f"{request.method} {request.url.path}"
     return _fault(
         request,
         status=error.status_code,
-        title="There is no such page" if missing else "The request was not understood",
-        found=f"{request.method} {request.url.path}" if missing else error.detail,
-        fix="Begin at the overview.",
+        title=title,
+        found=error.detail if error.status_code == 400 else asked,
+        fix=fix,
     )
 
 

@@ -28,6 +28,9 @@ from ferryman.wire.app import AppPage
 from ferryman.wire.migration import Container, MappingCounts, MigrationRequest, MigrationView
 from ferryman.wire.transfer import RerunAnswer, TransferPage
 
+_MAPPING_BYTES = 32 << 20
+"""The largest file of mappings that a page takes; the command line streams those of any size."""
+
 
 @get("/migrations")
 async def migrations_page(
@@ -151,7 +154,11 @@ async def rerun_failed(visit: OwnVisit, migration_id: Id) -> Redirect:
     return visit.to(f"migrations/{migration_id}")
 
 
-@post("/migrations/{migration_id:str}/mappings", status_code=200)
+@post(
+    "/migrations/{migration_id:str}/mappings",
+    status_code=200,
+    request_max_body_size=_MAPPING_BYTES,
+)
 async def load_mappings(visit: OwnVisit, migration_id: Id) -> Template:
     """Load mappings from a file or from what was written, and say how many."""
     sent = visit.form.get("file")

@@ -110,7 +110,9 @@ async function refresh() {
   running = true;
   try {
     const answer = await fetch(location.href, { headers: { "X-Requested-With": "console" } });
-    if (answer.redirected || !answer.ok) return;
+    /* The session has ended: what is shown would stay as it is, and look alive. */
+    if (answer.redirected) return location.assign(answer.url);
+    if (!answer.ok) return;
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
     for (const part of $$("[data-part]")) {
       const next = fresh.getElementById(part.id);
