@@ -163,6 +163,16 @@ def test_an_app_owner_sees_their_own_app_alone(
     assert console.get(f"transfers/{other.transfer_id}").status == 404
 
 
+def test_the_manifest_is_the_one_that_scripts_get(
+    console: Console, failing: FunctionMigration
+) -> None:
+    reply = console.get(f"transfers/{failing.transfer_id}/manifest.json")
+    assert "attachment" in reply.headers["content-disposition"]
+    own = failing.admin.call("GET", f"/admin/v1/transfers/{failing.transfer_id}/manifest")
+    assert reply.body == own.body
+    assert console.get("transfers/0/manifest.json").status == 404
+
+
 def test_too_large_a_form_is_refused(console: Console, failing: FunctionMigration) -> None:
     page = f"migrations/{failing.migration_id}/mappings"
     reply = console.send(page, rows="x" * (33 << 20))

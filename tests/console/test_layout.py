@@ -1,6 +1,7 @@
 """The arithmetic of pictures, charts and words, without a platform."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -50,6 +51,15 @@ def test_quiet_time_takes_little_room() -> None:
     assert scale.x(1_000) - scale.x(0) > 300
     assert [told for _, told in scale.folds(None)] == ["59 min 59 s quiet"]
     assert [told for _, told in scale.folds(1_000)] == ["59 min 59 s left"]
+
+
+@given(st.lists(st.integers(0, 10_000_000), min_size=1, max_size=30))
+def test_times_are_never_written_over_each_other(times: list[int]) -> None:
+    found = marks_of(entries(*((at, "log.added", {}) for at in sorted(times))), None)
+    picture = picture_of(found)
+    assert picture is not None
+    places = sorted(x - 95 if x > WIDTH - 95 else x for x, _ in picture.ticks)
+    assert all(after - before >= 94.9 for before, after in pairwise(places))
 
 
 def test_bars_last_as_long_as_what_they_show() -> None:

@@ -169,12 +169,16 @@ def _lane(name: str, marks: Sequence[Mark], scale: Scale, y: float) -> Lane:
 
 
 def _ticks(scale: Scale) -> list[tuple[float, int]]:
-    """Return the beginnings of runs, as far as their times have room beside each other."""
+    """Return the beginnings of runs, and the end, as far as their times have room.
+
+    Those near the right edge are written to the left of their place.
+    """
     ticks: list[tuple[float, int]] = []
-    for at, x in zip(scale.starts, scale.lefts, strict=True):
-        if not ticks or x - ticks[-1][0] >= _TICK_ROOM:
+    free = 0.0
+    ends = [(scale.ends[-1], scale.x(scale.ends[-1]))]
+    for at, x in [*zip(scale.starts, scale.lefts, strict=True), *ends]:
+        left = x - _TICK_ROOM if x > WIDTH - _TICK_ROOM else x
+        if left >= free:
             ticks.append((x, at))
-    last, x = scale.ends[-1], scale.x(scale.ends[-1])
-    if x - ticks[-1][0] >= _TICK_ROOM:
-        ticks.append((x, last))
+            free = left + _TICK_ROOM
     return ticks

@@ -5,8 +5,8 @@ from typing import Any
 from litestar.response import Template
 
 from ferryman.console.visit import Visit
-from ferryman.vocab import TransferStatus
-from ferryman.wire.transfer import TransferExplanation, TransferView
+from ferryman.vocab import EventType, MessageState, TransferStatus
+from ferryman.wire.transfer import MessageView, TransferExplanation, TransferView
 
 RERUNNABLE = (TransferStatus.FAILED, TransferStatus.INCOMPLETE, TransferStatus.TIMED_OUT)
 
@@ -14,6 +14,13 @@ RERUNNABLE = (TransferStatus.FAILED, TransferStatus.INCOMPLETE, TransferStatus.T
 async def transfer_template(visit: Visit, view: TransferView, tab: str, **context: Any) -> Template:
     """Return a page of a transfer below its head, which says how it is and why."""
     details = view.migration_details
+
+    def can_redeliver(message: MessageView) -> bool:
+        # App data of a settled transfer is not delivered again.
+        over = view.status.final and message.event_type == EventType.UPLOADED
+        given_up = message.state is MessageState.UNDELIVERED
+        return given_up and not over and visit.may("redeliver_message")
+
     if "explanation" not in context:
         path = f"/transfers/{view.transfer_id}/explain"
         context["explanation"] = await visit.calls.get(path, TransferExplanation)
@@ -22,6 +29,7 @@ async def transfer_template(visit: Visit, view: TransferView, tab: str, **contex
         "migrations",
         view=view,
         tab=tab,
+        can_redeliver=can_redeliver,
         live=not view.status.final,
         title=f"{view.cloud_app_key} ({view.environment}) on {details.cloud_url}",
         can_rerun=view.status in RERUNNABLE and visit.may("rerun_transfer"),

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from litestar import get
 from litestar.params import QueryParameter
-from litestar.response import Template
+from litestar.response import Stream, Template
 
 from ferryman.console.pages.parameters import Cursor, Id, OwnVisit, State
 from ferryman.console.pages.transfer_frame import transfer_template
@@ -116,4 +116,24 @@ async def missing_page(visit: OwnVisit, transfer_id: Id, cursor: Cursor = "") ->
     return await transfer_template(visit, view, "missing", missing=missing)
 
 
-TRANSFER_TABS = [explain_page, files_page, messages_page, log_page, missing_page]
+@get("/transfers/{transfer_id:str}/manifest.json")
+async def download_manifest(visit: OwnVisit, transfer_id: Id) -> Stream:
+    """Return the manifest of all files as a file."""
+    path = f"/transfers/{transfer_id}"
+    view = await visit.calls.get(path, TransferView)  # refuse before the file has begun
+    name = f'attachment; filename="manifest-{view.transfer_id}.json"'
+    return Stream(
+        visit.calls.stream(f"{path}/manifest", ""),
+        media_type="application/json",
+        headers={"Content-Disposition": name},
+    )
+
+
+TRANSFER_TABS = [
+    explain_page,
+    files_page,
+    messages_page,
+    log_page,
+    missing_page,
+    download_manifest,
+]
