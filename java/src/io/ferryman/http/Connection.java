@@ -21,6 +21,7 @@ final class Connection {
     private final Socket socket;
     private final InputStream in;
     private AnswerReader reader;
+    private byte[] request = new byte[0];
 
     /** Connects; an https address has to prove its name. */
     Connection(URI address, SSLSocketFactory tls) throws IOException {
@@ -52,12 +53,19 @@ final class Connection {
     }
 
     /** Sends a request and reads its answer; the timeout is for each wait, in milliseconds. */
-    Answer exchange(byte[] request, int timeout) throws IOException {
+    Answer exchange(byte[] head, Bytes body, int timeout) throws IOException {
+        // In one piece, so that they leave in one go.
+        int length = head.length + (int) body.size;
+        if (request.length < length) {
+            request = new byte[length];
+        }
+        System.arraycopy(head, 0, request, 0, head.length);
+        body.copy(request, head.length);
         reader = new AnswerReader(in);
         socket.setSoTimeout(timeout);
         IOException unsent = null;
         try {
-            socket.getOutputStream().write(request);
+            socket.getOutputStream().write(request, 0, length);
         } catch (IOException refused) {
             unsent = refused; // perhaps before all of it had come: then the answer says why
         }

@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayDeque;
-import java.util.Arrays;
 import java.util.Deque;
 import java.util.HashMap;
 import java.util.Map;
@@ -32,26 +31,25 @@ final class Connections {
      * before: the request, which must be one that can be repeated, goes over a new one.
      */
     Answer send(HttpCall call, URI address) throws IOException {
-        byte[] request = request(call, address);
-        int timeout = (int) (call.timeout * 1000);
+        byte[] head = head(call, address);
         String origin = address.getScheme() + "://" + address.getRawAuthority();
         Connection kept = take(origin);
         if (kept != null) {
             try {
-                return exchange(kept, origin, request, timeout);
+                return exchange(kept, origin, head, call);
             } catch (IOException ended) {
                 if (kept.isAnswering()) {
                     throw ended;
                 }
             }
         }
-        return exchange(new Connection(address, tls), origin, request, timeout);
+        return exchange(new Connection(address, tls), origin, head, call);
     }
 
-    private Answer exchange(Connection connection, String origin, byte[] request, int timeout)
+    private Answer exchange(Connection connection, String origin, byte[] head, HttpCall call)
             throws IOException {
         try {
-            Answer answer = connection.exchange(request, timeout);
+            Answer answer = connection.exchange(head, call.body, (int) (call.timeout * 1000));
             if (connection.isReusable()) {
                 keep(origin, connection);
             } else {
@@ -83,8 +81,7 @@ final class Connections {
         }
     }
 
-    /** Returns head and body in one piece, so that they leave in one go. */
-    private static byte[] request(HttpCall call, URI address) {
+    private static byte[] head(HttpCall call, URI address) {
         StringBuilder head = new StringBuilder(512);
         String path = address.getRawPath();
         head.append(call.method).append(' ').append(path.isEmpty() ? "/" : path);
@@ -99,10 +96,7 @@ final class Connections {
                         head.append("\r\n").append(name).append(": ").append(plain(value));
                     }
                 });
-        byte[] text = head.append("\r\n\r\n").toString().getBytes(StandardCharsets.ISO_8859_1);
-        byte[] all = Arrays.copyOf(text, text.length + (int) call.body.size);
-        call.body.copy(all, text.length);
-        return all;
+        return head.append("\r\n\r\n").toString().getBytes(StandardCharsets.ISO_8859_1);
     }
 
     private static String plain(String value) {
