@@ -31,6 +31,8 @@ VICTIMS = {"worker": 3, "api": 2, "host": 5, "postgres": 1}
 STEP, PATIENCE = 8, 2.0
 """Messages that come in between two kills, or the seconds after which none is waited for."""
 
+LEAST_KILLS = 5
+
 REFUSED = 3
 """Files of the app that refuses all and acknowledges none."""
 
@@ -59,7 +61,7 @@ class KillRun:
         self._over = threading.Event()
 
     def run(self, messages: int, *, gap: tuple[float, float], at_most: float) -> None:
-        """Kills end with the sending, or after ``at_most`` seconds."""
+        """Kills end with the sending, or after ``at_most`` seconds and ``LEAST_KILLS`` kills."""
         self.postgres = EmbeddedPostgres(self.folder / "database")
         self.url = self.postgres.start()
         keeper = threading.Thread(target=self._keep_postgres)
@@ -122,7 +124,9 @@ class KillRun:
         self, sending: "list[Future[None]]", gap: tuple[float, float], at_most: float
     ) -> None:
         until = time.monotonic() + at_most
-        while time.monotonic() < until and not all(each.done() for each in sending):
+        while (self.killed.total() < LEAST_KILLS or time.monotonic() < until) and not all(
+            each.done() for each in sending
+        ):
             self._let_flow(gap)
             [victim] = self.chance.choices(list(VICTIMS), list(VICTIMS.values()))
             self.killed[victim] += self._kill(victim)

@@ -24,7 +24,18 @@ from tests.kit.platform import PlatformProcess, Reply, wait_until
 pytestmark = pytest.mark.e2e
 
 DAY = 86_400
-COPIES = 3_000
+COPIES = 1_000
+"""Two batches of a sweep."""
+
+HOLD_SECOND_BATCH = """
+CREATE SEQUENCE ended;
+CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF nextval('ended') > 500 THEN PERFORM pg_advisory_xact_lock_shared(1); END IF;
+    RETURN new;
+END $$;
+CREATE TRIGGER hold BEFORE UPDATE OF deleted_at ON app_data FOR EACH ROW EXECUTE FUNCTION hold();
+"""
 
 
 @pytest.fixture
@@ -183,7 +194,7 @@ def sweep_killed(
     begin: Callable[[FunctionMigration], Any],
     kill: Callable[[], Any],
 ) -> FunctionMigration:
-    """Kill a sweep when it has deleted some of many files; what was left of them."""
+    """Kill a sweep when it has deleted some of many files, and waits before its second batch."""
     over = FunctionMigration.begin(platform, folder / "over")
     upload = Upload(over)
     assert upload.complete().status == 200
@@ -193,12 +204,14 @@ def sweep_killed(
     kept = Upload(fresh)
     assert kept.complete().status == 200
     call = threading.Thread(target=begin, args=(over,))
-    call.start()
-    wait_until(lambda: len(objects(platform)) < COPIES - 50)
-    kill()
-    left = len(objects(platform))
+    with Sql(database) as held:
+        held.do(HOLD_SECOND_BATCH)
+        held.do("SELECT pg_advisory_lock(1)")
+        call.start()
+        wait_until(lambda: len(objects(platform)) < COPIES - 50)
+        kill()
+    assert len(objects(platform)) > 1
     call.join()
-    assert left > 1, "the sweep was over before it was killed"
     return fresh
 
 
