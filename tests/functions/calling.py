@@ -41,7 +41,7 @@ class Watched:
         self.pid = pid
         self._descriptor = os.pidfd_open(pid)
 
-    def ended(self, within: float = 20.0) -> bool:
+    def ended(self, within: float = SECONDS) -> bool:
         """Wait until it is gone; False if it still lives after ``within`` seconds."""
         poll = select.poll()
         poll.register(self._descriptor, select.POLLIN)

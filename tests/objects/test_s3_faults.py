@@ -63,7 +63,7 @@ async def s3_that(answer: Answering, **changes: Any) -> AsyncIterator[S3Store]:
 @asynccontextmanager
 async def opened(port: int, **changes: Any) -> AsyncIterator[S3Store]:
     address = parse_address(f"s3://bucket?endpoint=http://127.0.0.1:{port}")
-    async with s3_store(address, **{"attempts": 1, "read_seconds": 0.3, **changes}) as store:
+    async with s3_store(address, **{"attempts": 1, **changes}) as store:
         yield store
 
 
@@ -177,7 +177,7 @@ def test_a_store_that_is_down_is_unavailable() -> None:
 
 def test_a_store_that_never_answers_is_unavailable() -> None:
     async def scene() -> None:
-        async with s3_that(lambda _head: None) as store:
+        async with s3_that(lambda _head: None, read_seconds=0.3) as store:
             codes = await asyncio.gather(*(failure(call(store)) for call in CALLS))
             assert {error.code for error in codes} == {"store_unavailable"}
 
@@ -197,7 +197,7 @@ def test_a_busy_store_is_asked_again() -> None:
         return 200, body, len(body)
 
     async def scene() -> None:
-        async with s3_that(answer, attempts=2, read_seconds=5.0) as store:
+        async with s3_that(answer, attempts=2) as store:
             assert await store.begin(KEY) == "u"
 
     asyncio.run(scene())
@@ -269,7 +269,7 @@ def test_more_parts_than_one_page_are_all_listed() -> None:
         return 200, body, len(body)
 
     async def scene() -> None:
-        async with s3_that(answer, read_seconds=5.0) as store:
+        async with s3_that(answer) as store:
             held = await store.list_parts(KEY, "ref")
             assert [part.number for part in held] == list(range(1, 1500))
 
