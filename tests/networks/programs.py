@@ -188,10 +188,12 @@ def tinyproxy(connect: list[int]) -> Iterator[Forward]:
 
 
 @contextmanager
-def tls_servers(upstream: int, files: Mapping[str, Path]) -> Iterator[dict[str, int]]:
+def tls_servers(
+    upstream: int, files: Mapping[str, Path], given: Mapping[str, int] | None = None
+) -> Iterator[dict[str, int]]:
     """Run nginx before the platform, with one port for each certificate; their ports by name."""
     binary = program("nginx", "nginx-light")
-    ports = {name: free_port() for name in files}
+    ports = {name: free_port() for name in files} | dict(given or {})
     temporary = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     with scratch("nginx") as folder:
         servers = "".join(
