@@ -142,6 +142,14 @@ UNAVAILABLE = Refusal(
     found="{found}",
     fix="Check the endpoint and the network, then try again; stored data is safe.",
 )
+FOREIGN = Refusal(
+    "store_foreign",
+    ConfigError,
+    expected="the object store with the files that the database knows",
+    found="none of {count} of them in {place}",
+    fix="Correct --object-store, --data-dir or --database-url: one of them belongs to another "
+    "platform. If the store was lost, restore it from a backup first.",
+)
 DISK_UNAVAILABLE = Refusal(
     "store_unavailable",
     OutsideError,

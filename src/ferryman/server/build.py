@@ -22,6 +22,7 @@ from ferryman.secret_box import SecretBox
 from ferryman.server.startup import announce_wait
 from ferryman.services import signing_key
 from ferryman.services.key_ring import KeyRing
+from ferryman.services.known_store import check_known
 from ferryman.services.platform import Platform
 from ferryman.services.quota import HeldBytes
 from ferryman.store import clock as clock_store
@@ -78,6 +79,8 @@ async def build(
                 hostings=_hostings(settings),
                 held_bytes=HeldBytes(_app_bytes(settings)),
             )
+            if check_store:
+                await check_known(platform)
             yield Built(platform, KeyRing(*keys, read=partial(signing_key.read, platform)))
     finally:
         pool.terminate()
