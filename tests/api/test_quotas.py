@@ -1,17 +1,22 @@
 """What one app may hold: open uploads, bytes, readers and log; others are not affected."""
 
+import asyncio
+import json
 import select
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import UUID
 
 import asyncpg
 import pytest
 
 from ferryman.errors import OutsideError
+from tests.kit.database import fetch
 from tests.kit.function_app import FunctionMigration
 from tests.kit.platform import PlatformProcess, problem, wait_until
 from tests.kit.services import Services
@@ -20,6 +25,7 @@ FORGE = "/app/migration/forge/v1"
 OPEN = 5
 MIB = 1 << 20
 BYTES = 60 * MIB
+CROWD = 20
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +111,55 @@ def test_an_app_logs_so_many_bytes(strict: PlatformProcess, tmp_path: Path) -> N
     other = FunctionMigration.begin(strict, tmp_path / "other")
     path = f"{FORGE}/log/{other.transfer_id}"
     assert other.cloud.call("POST", path, {"message": "x" * 500}).status == 200
+
+
+def test_calls_that_wait_for_the_database_take_turns(empty_database: str, tmp_path: Path) -> None:
+    """Those of one app hold all connections; another's call is not behind all that wait."""
+    env = {"FERRYMAN_DATABASE_POOL": "2"}
+    with PlatformProcess(tmp_path / "data", database_url=empty_database, env=env) as platform:
+        crowd = FunctionMigration.begin(platform, tmp_path / "crowd")
+        other = FunctionMigration.begin(platform, tmp_path / "other")
+        path = f"/server/v1/transfers/{crowd.transfer_id}"
+        theirs = f"{FORGE}/data/{other.transfer_id}/all"
+        # From here on both tokens are known.
+        crowd.server.call("GET", f"{path}/feedback")
+        other.cloud.ok("GET", theirs)
+        start = platform.log.stat().st_size
+        with ThreadPoolExecutor(CROWD + 1) as pool, locked(empty_database, crowd.transfer_id):
+            callers = [platform.caller(crowd.tokens["serverToken"]) for _ in range(CROWD)]
+            calls = [pool.submit(each.call, "POST", f"{path}/complete-export") for each in callers]
+            wait_until(lambda: waiting_for_locks(empty_database) >= 2)
+            platform.caller(None).call("GET", "/healthz")
+            calls.append(pool.submit(other.cloud.call, "GET", theirs))
+            platform.caller(None).call("GET", "/healthz")
+        assert [call.result().status for call in calls] == [200] * (CROWD + 1)
+        lines = platform.log.read_text()[start:].splitlines()
+        answers = [json.loads(line) for line in lines if "request.answered" in line]
+        apps = [each["app"] for each in answers if each.get("app")]
+        assert apps.index(other.registration["cloudAppKey"]) < CROWD / 2, apps
+
+
+@contextmanager
+def locked(url: str, transfer_id: str) -> Iterator[None]:
+    """Hold the lock of a transfer, for which its calls wait with a connection each."""
+    with asyncio.Runner() as runner:
+        connection: Any = runner.run(asyncpg.connect(url))
+        try:
+            runner.run(connection.execute("BEGIN"))
+            runner.run(
+                connection.execute(
+                    "SELECT FROM transfer WHERE transfer_id = $1 FOR UPDATE", UUID(transfer_id)
+                )
+            )
+            yield
+            runner.run(connection.execute("COMMIT"))
+        finally:
+            runner.run(connection.close())
+
+
+def waiting_for_locks(url: str) -> int:
+    [row] = fetch(url, "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+    return int(row["count"])
 
 
 async def test_a_full_disk_of_the_database_is_no_mistake_of_ours(services: Services) -> None:

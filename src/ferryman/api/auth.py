@@ -18,6 +18,7 @@ from ferryman.services import app as app_service
 from ferryman.services import installation
 from ferryman.services.key_ring import KeyRing
 from ferryman.services.platform import Platform
+from ferryman.store import turns
 from ferryman.store.app import AppRow
 from ferryman.token_check import verify_system_token
 from ferryman.vocab import AppKind, Audience
@@ -137,6 +138,7 @@ def actor_of(scope: Scope) -> Actor | None:
 
 def _enter(connection: Connection, app: AppRow, throttle: AppThrottle) -> None:
     connection.scope["state"][_CALLER] = app
+    turns.CALLER.set(app.app_id)
     throttle.admit(app.app_id)
 
 

@@ -16,6 +16,7 @@ from ferryman.secret_box import PLAIN, SecretBox
 from ferryman.store.servers import Servers
 from ferryman.store.session import clear
 from ferryman.store.statements import load
+from ferryman.store.turns import Turns
 
 if TYPE_CHECKING:
     from ferryman.store.signatures import Statements
@@ -59,6 +60,7 @@ class Database:
 
     def __init__(self, pool: Any, *, virtual: bool, secrets: SecretBox = PLAIN) -> None:
         self.pool = pool
+        self._turns = Turns(pool.get_max_size())
         self.virtual = virtual
         self._secrets = secrets
 
@@ -123,16 +125,21 @@ class Database:
     async def _lent(self) -> AsyncIterator[Any]:
         """Lend a connection; raises ``database_busy`` if all are in use for too long."""
         try:
-            connection = await self.pool.acquire(timeout=ACQUIRE_SECONDS)
+            await self._turns.take(ACQUIRE_SECONDS)
         except TimeoutError:
             size = self.pool.get_max_size()
-            if self.pool.get_idle_size() or self.pool.get_size() < size:
+            if self.pool.get_size() < size:
                 raise  # it is the server that does not answer
             raise refusals.database.BUSY(seconds=ACQUIRE_SECONDS, size=size) from None
         try:
-            yield connection
+            # With a turn there is a connection, unless one has to be made.
+            connection = await self.pool.acquire(timeout=ACQUIRE_SECONDS)
+            try:
+                yield connection
+            finally:
+                await self.pool.release(connection)
         finally:
-            await self.pool.release(connection)
+            self._turns.give()
 
     async def _at(self, connection: Any) -> Transaction:
         if not self.virtual:
