@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from ferryman.delivery import scheduler as rules
 from ferryman.delivery.bulkhead import DeliveryCall, LaneHealth
-from ferryman.delivery.scheduler import FairScheduler, Quotas
+from ferryman.delivery.scheduler import FairScheduler, Quotas, own_order
 from ferryman.domain.limits import APP_WINDOW
 from ferryman.store.delivery import Lane
 from ferryman.vocab import EventType
@@ -143,6 +143,16 @@ def test_as_many_hosts_start_at_once_as_may() -> None:
     assert list(turns.take(to_a_function, {lane(3).app_id: 1})) == [lane(3)], "it has one"
     turns.begun(starting[0])
     assert list(turns.take(to_a_function)) == [lane(2)]
+
+
+def test_workers_that_find_the_same_backlog_begin_with_different_apps() -> None:
+    workers = [UUID(int=number) for number in range(20)]
+    orders = [own_order(worker, LANES) for worker in workers]
+    assert all(set(order) == set(LANES) and len(order) == len(LANES) for order in orders)
+    again = [own_order(worker, reversed(LANES)) for worker in workers]
+    for order, other in zip(orders, again, strict=True):
+        assert [each.app_id for each in order] == [each.app_id for each in other]
+    assert {order[0].app_id for order in orders} == set(APPS), "each app is some worker's first"
 
 
 def test_calls_wait_for_a_place_only_where_a_host_is_idle() -> None:

@@ -22,7 +22,7 @@ from ferryman.delivery.backoff import next_delay, retry_delay
 from ferryman.delivery.flight import Flight
 from ferryman.delivery.recorder import Recorder, all_failed
 from ferryman.delivery.rescuer import Rescuer
-from ferryman.delivery.scheduler import FairScheduler, Quotas
+from ferryman.delivery.scheduler import FairScheduler, Quotas, own_order
 from ferryman.delivery.sender import NoPlaceError, Sender
 from ferryman.delivery.worker_health import WorkerHealth
 from ferryman.domain.message import Message, number_in_round
@@ -162,8 +162,8 @@ class Dispatcher:
             probed=[lane for lane, due in view.due.items() if due.tripped and not due.closed],
         )
         pause = min(_LOOK_SECONDS, self._platform.heartbeat_timeout.total_seconds() / 4)
-        for lane, due in view.due.items():
-            wait = (due.at - view.now).total_seconds()
+        for lane in own_order(self._worker_id, view.due):
+            wait = (view.due[lane].at - view.now).total_seconds()
             if wait <= 0:
                 self._scheduler.add(lane)
             else:

@@ -7,13 +7,14 @@ goes ahead for a while, because starting one costs more than most calls.
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from ferryman.delivery.bulkhead import Bulkhead, BulkheadLimits, DeliveryCall
 from ferryman.domain.limits import APP_WINDOW
+from ferryman.ids import jitter
 from ferryman.store.delivery import Lane
 
 _STREAK = 32
@@ -40,6 +41,14 @@ class Quotas:
     hosts: int
     of_new: int = 1
     ahead: int = 0
+
+
+def own_order(worker_id: UUID, lanes: Iterable[Lane]) -> list[Lane]:
+    """Return lanes in an order that each worker has of its own.
+
+    So workers that find the same backlog start the hosts of different apps, not all of each.
+    """
+    return sorted(lanes, key=lambda lane: jitter(str(worker_id), str(lane.app_id)))
 
 
 class FairScheduler:
