@@ -16,6 +16,9 @@ from ferryman.functions.sandbox.names import NameServer
 
 _MOST = 64
 """Connections of one function at once; others wait."""
+_MOST_IN_A_WINDOW = 200
+"""Connections and questions for names in ``_WINDOW_SECONDS``; the next ones wait."""
+_WINDOW_SECONDS = 1.0
 _LONGEST_QUERY = 512
 _PAUSE_SECONDS = 0.1
 
@@ -33,10 +36,11 @@ class ForwardedListeners:
         self._names = NameServer(access.knows)
         self._open: set[Forward] = set()
         self._loop = asyncio.get_running_loop()
+        self._resting = False
+        self._window, self._calls = self._loop.time(), 0
         for each in sockets:
             each.setblocking(False)
         self._listen()
-        self._loop.add_reader(self._server.fileno(), self._answer)
 
     def close(self) -> None:
         """Break off all connections, and accept no more."""
@@ -49,8 +53,11 @@ class ForwardedListeners:
     def _listen(self) -> None:
         for listener in self._listeners:
             self._loop.add_reader(listener.fileno(), self._accept, listener)
+        self._loop.add_reader(self._server.fileno(), self._answer)
 
     def _accept(self, listener: socket.socket) -> None:
+        if self._too_many():
+            return
         try:
             connection, _ = listener.accept()
         except BlockingIOError:
@@ -86,10 +93,32 @@ class ForwardedListeners:
             self._loop.remove_reader(listener.fileno())
 
     def _resume(self) -> None:
-        if self._server.fileno() >= 0 and len(self._open) < _MOST:
+        if self._server.fileno() >= 0 and len(self._open) < _MOST and not self._resting:
             self._listen()
 
+    def _too_many(self) -> bool:
+        """Return whether the function calls so often that it would hold up others; then rest."""
+        now = self._loop.time()
+        if now - self._window >= _WINDOW_SECONDS:
+            self._window, self._calls = now, 0
+        self._calls += 1
+        if self._calls <= _MOST_IN_A_WINDOW:
+            return False
+        self._resting = True
+        self._pause()
+        self._loop.remove_reader(self._server.fileno())
+        self._loop.call_at(self._window + _WINDOW_SECONDS, self._rested)
+        return True
+
+    def _rested(self) -> None:
+        self._resting = False
+        if self._server.fileno() >= 0:
+            self._loop.add_reader(self._server.fileno(), self._answer)
+        self._resume()
+
     def _answer(self) -> None:
+        if self._too_many():
+            return
         with suppress(OSError):
             query, sender = self._server.recvfrom(_LONGEST_QUERY)
             if answer := self._names.answer(query):
