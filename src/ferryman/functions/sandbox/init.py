@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
 SIOCSIFADDR, SIOCSIFFLAGS, UP = 0x8916, 0x8914, 0x1
-MS_NOSUID, MS_NODEV = 2, 4
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND = 1, 2, 4, 8, 32, 4096
 PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_CAPBSET_DROP = 4, 22, 24
 PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
 SECCOMP_MODE_FILTER = 2
@@ -60,6 +60,7 @@ def main() -> "NoReturn":
     sockets.append(socket(AF_INET, SOCK_DGRAM))
     sockets[-1].bind(("127.0.0.1", 53))
     mount_scratch(plan["scratch_bytes"])
+    protect_settings()
     give_up_rights(plan)
     send_sockets(setup, sockets)
     os.environ["HOME"] = os.environ["TMPDIR"] = SCRATCH
@@ -110,6 +111,14 @@ def mount_scratch(size: int) -> None:
     """Mount the only folder that can be written, bounded in bytes and in files."""
     options = f"size={size},nr_inodes=20000,mode=1777".encode()
     call("mount", b"tmpfs", SCRATCH.encode(), b"tmpfs", MS_NOSUID | MS_NODEV, options)
+
+
+def protect_settings() -> None:
+    """Make the kernel's settings read-only: those of the sandbox's namespaces are its user's."""
+    folder = b"/proc/sys"
+    call("mount", folder, folder, 0, MS_BIND, 0)
+    flags = MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC
+    call("mount", b"none", folder, 0, flags, 0)
 
 
 def give_up_rights(plan: "dict[str, Any]") -> None:
