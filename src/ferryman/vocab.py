@@ -247,3 +247,11 @@ class ItemOutcome(StrEnum):
 
     DONE = "DONE"
     REFUSED = "REFUSED"
+
+
+class AttemptOutcome(StrEnum):
+    """How an attempt ended; ``LOST`` is unknown, as its worker died."""
+
+    DELIVERED = "DELIVERED"
+    FAILED = "FAILED"
+    LOST = "LOST"

@@ -35,6 +35,8 @@ TARGETS = ("own", "foreign", "unknown")
 # One letter for each of ROLES: + may, - may not (403), and o may with own things and does not see
 # foreign ones (404, exactly as unknown ones).
 TABLE = {
+    "GET /admin/v1/agents": "++++++-",
+    "GET /admin/v1/attempts": "++++++-",
     "GET /admin/v1/apps": "+++++o-",
     "POST /admin/v1/apps": "+----+-",
     "GET /admin/v1/apps/{appId}": "+++++o-",

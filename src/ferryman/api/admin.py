@@ -17,6 +17,7 @@ from ferryman.api.app import (
     suspend_app,
     uninstall_app,
 )
+from ferryman.api.attempt import list_agents, list_attempts
 from ferryman.api.audit import export_audit, list_audit, verify_audit
 from ferryman.api.clock import advance_clock, freeze_clock, get_clock, resume_clock
 from ferryman.api.customer import create_customer, expunge_customer, get_receipt, list_customers
@@ -103,6 +104,8 @@ def admin_router(doorkeeper: Doorkeeper) -> Router:
             cancel_transfer,
             rerun_transfer,
             list_all_messages,
+            list_attempts,
+            list_agents,
             plan_job,
             list_jobs,
             get_job,

@@ -24,6 +24,8 @@ class Audit:
         operation: str | None = None,
         customer: str | None = None,
         target: str | None = None,
+        since: int | None = None,
+        to: int | None = None,
     ) -> AuditPage:
         """List changing calls, newest first."""
         query = {
@@ -31,6 +33,8 @@ class Audit:
             "operation": operation,
             "customer": customer,
             "target": target,
+            "from": since,
+            "to": to,
             "cursor": cursor,
             "pageSize": size,
         }

@@ -100,6 +100,8 @@ RULES: Mapping[str, Rule] = {
     "find_ids": Rule(_READ_OF_APPS),
     "list_transfers": Rule(_READ_OF_APPS),
     "stream_events": Rule(_READ_OF_APPS),
+    "list_attempts": Rule(_READ_OF_APPS),
+    "list_agents": Rule(_READ_OF_APPS),
     "search_all": Rule(_READ_OF_APPS),
     "get_overview": Rule(_READ_OF_APPS),
     "get_charts": Rule(_READ_OF_APPS),

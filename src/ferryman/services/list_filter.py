@@ -12,6 +12,7 @@ from ferryman.services import reach as reach_service
 from ferryman.services.platform import check_text, parse_id
 from ferryman.store import app as app_store
 from ferryman.store import migration as migration_store
+from ferryman.store import transfer as transfer_store
 from ferryman.store.database import Transaction
 from ferryman.vocab import IdKind
 
@@ -40,6 +41,17 @@ async def migration_id(tx: Transaction, reach: Reach, text: str | None) -> UUID 
     await reach_service.check_in(tx, reach, IdKind.MIGRATION, text)
     if await migration_store.by_id(tx, wanted) is None:
         raise refusals.migration.NOT_FOUND(id=text)
+    return wanted
+
+
+async def transfer_id(tx: Transaction, reach: Reach, text: str | None) -> UUID | None:
+    """Return the id of a visible transfer; raises ``NotFound`` for any other."""
+    if text is None:
+        return None
+    wanted = parse_id(refusals.transfer.NOT_FOUND, text)
+    await reach_service.check_in(tx, reach, IdKind.TRANSFER, text)
+    if await transfer_store.by_id(tx, wanted) is None:
+        raise refusals.transfer.NOT_FOUND(id=text)
     return wanted
 
 

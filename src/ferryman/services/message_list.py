@@ -1,14 +1,11 @@
 """List messages of all transfers by page."""
 
 from dataclasses import dataclass
-from uuid import UUID
 
-from ferryman import refusals
 from ferryman.domain.access import PLATFORM, Actor, Reach
 from ferryman.domain.limits import ADMIN_PAGE, LABEL_CHARACTERS
 from ferryman.services import customer as customer_service
 from ferryman.services import list_filter
-from ferryman.services import reach as reach_service
 from ferryman.services.platform import (
     Platform,
     check_text,
@@ -16,18 +13,15 @@ from ferryman.services.platform import (
     encode_cursor,
     instant,
     page_size,
-    parse_id,
 )
 from ferryman.store import listing, message_view
 from ferryman.store import message_list as message_list_store
-from ferryman.store import transfer as transfer_store
 from ferryman.store.database import Transaction
 from ferryman.store.message_list import MessageFilter
 from ferryman.vocab import (
     Acknowledged,
     EventType,
     FailureCause,
-    IdKind,
     ListSort,
     MessageState,
 )
@@ -99,7 +93,7 @@ async def chosen(tx: Transaction, wanted: MessageListQuery, reach: Reach) -> Mes
     reach = await customer_service.narrowed(tx, reach, wanted.customer)
     return MessageFilter(
         app_ids=await list_filter.app_ids(tx, reach, wanted.app, wanted.environment),
-        transfer_id=await _transfer(tx, reach, wanted.transfer_id),
+        transfer_id=await list_filter.transfer_id(tx, reach, wanted.transfer_id),
         migration_id=await list_filter.migration_id(tx, reach, wanted.migration_id),
         scope_ids=await list_filter.scope_ids(tx, reach, wanted.site),
         state=wanted.state,
@@ -114,13 +108,3 @@ async def chosen(tx: Transaction, wanted: MessageListQuery, reach: Reach) -> Mes
         stuck_at=tx.now if wanted.stuck else None,
         customers=reach.customers,
     )
-
-
-async def _transfer(tx: Transaction, reach: Reach, text: str | None) -> UUID | None:
-    if text is None:
-        return None
-    wanted = parse_id(refusals.transfer.NOT_FOUND, text)
-    await reach_service.check_in(tx, reach, IdKind.TRANSFER, text)
-    if await transfer_store.by_id(tx, wanted) is None:
-        raise refusals.transfer.NOT_FOUND(id=text)
-    return wanted

@@ -16,26 +16,7 @@ async def views(tx: Transaction, messages: list[StoredMessage]) -> list[MessageV
     """Return the messages with their attempts as admin views."""
     attempts: dict[UUID, list[AttemptView]] = {message.message_id: [] for message in messages}
     async for row in SQL.attempts_of(tx.connection, message_ids=list(attempts)):
-        attempts[row["message_id"]].append(
-            AttemptView(
-                number=row["number"],
-                target=row["target"],
-                started_at=epoch_ms(row["started_at"]),
-                duration_ms=row["duration_ms"],
-                outcome=row["outcome"],
-                stage=row["stage"],
-                status=row["status"],
-                error=row["error"],
-                output=row["output"],
-                after_acknowledgement=row["after_acknowledgement"],
-                returned=row["returned"],
-                left_running=row["left_running"],
-                cause=row["cause"],
-                error_class=row["error_class"],
-                error_message=row["error_message"],
-                error_frame=row["error_frame"],
-            )
-        )
+        attempts[row["message_id"]].append(AttemptView(**attempt_of(row)))
     places = {
         row["transfer_id"]: row
         async for row in SQL.places_of_transfers(
@@ -51,6 +32,14 @@ async def views(tx: Transaction, messages: list[StoredMessage]) -> list[MessageV
         _view(message, attempts[message.message_id], places[message.transfer_id])
         for message in messages
     ]
+
+
+def attempt_of(row: Any) -> dict[str, Any]:
+    """Return a row of the table as the members of a view."""
+    same = {
+        name: row[name] for name in AttemptView.__struct_fields__ if name not in ("started_at",)
+    }
+    return {**same, "started_at": epoch_ms(row["started_at"])}
 
 
 def _running(message: StoredMessage) -> AttemptView:

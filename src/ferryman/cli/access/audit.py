@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from ferryman.cli.command import Paging, command
+from ferryman.cli.narrowing import Since, Until, time_range
 from ferryman.cli.session import Session
 from ferryman.client.text import field_lines, minute
 from ferryman.wire.audit import AuditProof, AuditRow
@@ -30,12 +31,22 @@ def list_rows(
     target: Annotated[
         str | None, typer.Option("--target", help="Only calls that changed the thing of this id.")
     ] = None,
+    since: Since = None,
+    until: Until = None,
 ) -> None:
     """List changing calls, newest first; --json shows the state before and after."""
+    begin, end = time_range(session, since, until)
     paging.show(
         session,
         lambda after, size: session.admin.audit.list(
-            after, size, actor=actor, operation=operation, customer=customer, target=target
+            after,
+            size,
+            actor=actor,
+            operation=operation,
+            customer=customer,
+            target=target,
+            since=begin,
+            to=end,
         ),
         ("ROW", "TIME", "ACTOR", "ROLE", "FROM", "OPERATION", "CUSTOMER", "TARGET"),
         _row,
