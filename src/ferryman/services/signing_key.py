@@ -34,13 +34,14 @@ async def rotate(platform: Platform, request: KeyRotation, by: Actor = PLATFORM)
     The period is at least the lifetime of a system token, unless the old key is known to others:
     0 makes it count no more. Both keys are in the JWK set meanwhile.
     """
-    grace = timedelta(seconds=request.grace_seconds)
-    if grace and not SYSTEM_LIFETIME <= grace <= _LONGEST:
+    seconds = request.grace_seconds
+    if seconds and not SYSTEM_LIFETIME.total_seconds() <= seconds <= _LONGEST.total_seconds():
         raise refusals.request.GRACE_INVALID(
             least=SYSTEM_LIFETIME.total_seconds(),
             greatest=_LONGEST.total_seconds(),
             found=request.grace_seconds,
         )
+    grace = timedelta(seconds=seconds)
     new = SigningKey.generate()
     async with platform.database.transaction() as tx:
         await secret_store.get_or_create(tx, _NAME, lambda: _stored(SigningKey.generate()))
