@@ -225,30 +225,6 @@ class Role(StrEnum):
     METRICS = "metrics"
 
 
-class JobOperation(StrEnum):
-    """What a job does to each message or transfer that it hits."""
-
-    REDELIVER = "redeliver"
-    RERUN = "rerun"
-    CANCEL = "cancel"
-
-
-class JobState(StrEnum):
-    """The state of a job: it waits for its start, runs, was stopped, or has done everything."""
-
-    PLANNED = "PLANNED"
-    RUNNING = "RUNNING"
-    STOPPED = "STOPPED"
-    DONE = "DONE"
-
-
-class ItemOutcome(StrEnum):
-    """What came of one thing that a job hit."""
-
-    DONE = "DONE"
-    REFUSED = "REFUSED"
-
-
 class AttemptOutcome(StrEnum):
     """How an attempt ended; ``LOST`` is unknown, as its worker died."""
 

@@ -10,8 +10,16 @@ from ferryman.errors import Conflict, Invalid, NotFound, PlatformError
 from ferryman.services import job, job_run, message, transfer_command
 from ferryman.services.platform import Platform
 from ferryman.store import job as job_store
-from ferryman.vocab import FailureCause, ItemOutcome, JobOperation, JobState, Role
-from ferryman.wire.job import JobItemView, JobRequest, JobSelection, JobView
+from ferryman.vocab import FailureCause, Role
+from ferryman.wire.job import (
+    ItemOutcome,
+    JobItemView,
+    JobOperation,
+    JobRequest,
+    JobSelection,
+    JobState,
+    JobView,
+)
 from tests.kit.services import BACK_OFF, Services
 
 BAD = failed("after", FailureCause.APP_FAILED, "no", duration=0.1)

@@ -23,7 +23,7 @@ from ferryman.api.parameters import (
 )
 from ferryman.services import attempt_list
 from ferryman.vocab import AttemptOutcome, FailureCause, ListSort
-from ferryman.wire.transfer import AgentPage, AttemptPage
+from ferryman.wire.attempt import AgentPage, AttemptPage
 
 _Outcome = Annotated[
     AttemptOutcome | None,

@@ -7,8 +7,7 @@ from litestar.params import JSONBody, QueryParameter
 
 from ferryman.api.parameters import Author, Cursor, Id, OwnPlatform, PageSize
 from ferryman.services import job
-from ferryman.vocab import ItemOutcome
-from ferryman.wire.job import JobItemPage, JobPage, JobRequest, JobView
+from ferryman.wire.job import ItemOutcome, JobItemPage, JobPage, JobRequest, JobView
 
 _Outcome = Annotated[
     ItemOutcome | None, QueryParameter(name="outcome", description="Only items that ended so.")

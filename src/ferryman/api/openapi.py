@@ -25,9 +25,10 @@ from ferryman.api.openapi_tables import (
     object_paths,
 )
 from ferryman.api.problems import problem_of, row_status
+from ferryman.wire.event import StreamPage
 from ferryman.wire.manifest import TransferManifest
 from ferryman.wire.problem import Problem
-from ferryman.wire.transfer import StreamPage, TimelinePage
+from ferryman.wire.transfer import TimelinePage
 
 _PROBLEM = "application/problem+json"
 

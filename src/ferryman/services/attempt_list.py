@@ -21,7 +21,7 @@ from ferryman.store import attempt_list as attempt_list_store
 from ferryman.store import listing
 from ferryman.store.attempt_list import AttemptFilter, Place
 from ferryman.vocab import AttemptOutcome, FailureCause, ListSort
-from ferryman.wire.transfer import AgentPage, AttemptPage
+from ferryman.wire.attempt import AgentPage, AttemptPage
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

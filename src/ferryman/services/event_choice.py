@@ -11,7 +11,7 @@ from ferryman.services import list_filter
 from ferryman.services.platform import Platform, check_text, decode_position, encode_cursor
 from ferryman.store import event as event_store
 from ferryman.store.event import Event
-from ferryman.wire.transfer import StreamPage
+from ferryman.wire.event import StreamPage
 
 _BATCH = 2_000
 _LATE_MS = 10_000

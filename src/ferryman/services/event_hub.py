@@ -19,7 +19,7 @@ from ferryman.errors import OutsideError
 from ferryman.services.platform import Platform
 from ferryman.store import event as event_store
 from ferryman.store.event import Event
-from ferryman.wire.transfer import StreamEntry
+from ferryman.wire.event import StreamEntry
 
 log = structlog.get_logger("ferryman.events")
 

@@ -25,8 +25,15 @@ from ferryman.services.platform import (
 from ferryman.store import job as job_store
 from ferryman.store.database import Transaction
 from ferryman.store.job import JobItem, StoredJob
-from ferryman.vocab import ItemOutcome, JobState
-from ferryman.wire.job import JobItemPage, JobItemView, JobPage, JobRequest, JobView
+from ferryman.wire.job import (
+    ItemOutcome,
+    JobItemPage,
+    JobItemView,
+    JobPage,
+    JobRequest,
+    JobState,
+    JobView,
+)
 
 _KEPT = timedelta(days=30)
 _END = datetime(9999, 1, 1, tzinfo=UTC)

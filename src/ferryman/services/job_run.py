@@ -12,7 +12,7 @@ from ferryman.services.platform import Platform
 from ferryman.store import job as job_store
 from ferryman.store.database import Transaction
 from ferryman.store.job import StoredJob
-from ferryman.vocab import ItemOutcome, JobOperation
+from ferryman.wire.job import ItemOutcome, JobOperation
 
 
 async def step(platform: Platform) -> bool:

@@ -21,13 +21,12 @@ from ferryman.store.database import Transaction
 from ferryman.vocab import (
     Acknowledged,
     IdKind,
-    JobOperation,
     ListSort,
     MessageState,
     TransferSort,
     TransferStatus,
 )
-from ferryman.wire.job import JobSelection
+from ferryman.wire.job import JobOperation, JobSelection
 
 _STATUSES = {
     JobOperation.RERUN: (

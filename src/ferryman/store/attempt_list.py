@@ -9,7 +9,7 @@ from ferryman.store import listing
 from ferryman.store.database import SQL, Transaction
 from ferryman.store.message_view import attempt_of
 from ferryman.vocab import AttemptOutcome, FailureCause, ListSort
-from ferryman.wire.transfer import AgentView, AttemptEntry
+from ferryman.wire.attempt import AgentView, AttemptEntry
 
 _END = datetime(9999, 1, 1).astimezone()
 _BEGINNING = datetime(1, 1, 2).astimezone()

@@ -8,7 +8,7 @@ import msgspec
 
 from ferryman.clock import epoch_ms
 from ferryman.store.database import SQL, Transaction
-from ferryman.wire.transfer import StreamEntry
+from ferryman.wire.event import StreamEntry
 
 
 @dataclass(frozen=True, slots=True)

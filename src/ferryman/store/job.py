@@ -8,7 +8,8 @@ from uuid import UUID
 
 from ferryman.domain.access import Actor, Reach
 from ferryman.store.database import SQL, Transaction
-from ferryman.vocab import ItemOutcome, JobOperation, JobState, Role
+from ferryman.vocab import Role
+from ferryman.wire.job import ItemOutcome, JobOperation, JobState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

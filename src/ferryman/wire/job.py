@@ -1,11 +1,36 @@
 """Jobs: one action on many messages or transfers (admin surface). Times are epoch milliseconds."""
 
+from enum import StrEnum
 from typing import Any
 
 import msgspec
 
-from ferryman.vocab import FailureCause, ItemOutcome, JobOperation, JobState, TransferStatus
+from ferryman.vocab import FailureCause, TransferStatus
 from ferryman.wire.base import Wire
+
+
+class JobOperation(StrEnum):
+    """What a job does to each message or transfer that it hits."""
+
+    REDELIVER = "redeliver"
+    RERUN = "rerun"
+    CANCEL = "cancel"
+
+
+class JobState(StrEnum):
+    """The state of a job: it waits for its start, runs, was stopped, or has done everything."""
+
+    PLANNED = "PLANNED"
+    RUNNING = "RUNNING"
+    STOPPED = "STOPPED"
+    DONE = "DONE"
+
+
+class ItemOutcome(StrEnum):
+    """What came of one thing that a job hit."""
+
+    DONE = "DONE"
+    REFUSED = "REFUSED"
 
 
 class JobSelection(Wire, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -120,27 +120,6 @@ class TimelineEntry(Wire, frozen=True):
     data: dict[str, Any]
 
 
-class StreamEntry(Wire, frozen=True):
-    """An entry of the stream of all transfers, and whose it is; ``seq`` identifies it."""
-
-    seq: int
-    at: int
-    kind: str
-    data: dict[str, Any]
-    transfer_id: str
-    migration_id: str
-    cloud_app_key: str
-    environment: str
-    customer: str
-
-
-class StreamPage(Wire, frozen=True):
-    """Entries of all transfers after ``cursor``; ``next_cursor`` is there even if there is none."""
-
-    items: list[StreamEntry]
-    next_cursor: str
-
-
 class TimelinePage(Wire, frozen=True):
     """Entries after ``cursor``, oldest first."""
 
@@ -188,47 +167,6 @@ class AttemptView(Wire, frozen=True):
     error_class: str | None = None
     error_message: str | None = None
     error_frame: str | None = None
-
-
-class AttemptEntry(AttemptView, frozen=True, kw_only=True):
-    """An attempt in a list of all, and where it belongs."""
-
-    message_id: str
-    transfer_id: str
-    event_type: str
-    cloud_app_key: str
-    environment: str
-    customer: str
-
-
-class AttemptPage(Wire, frozen=True):
-    """Attempts that have ended, by default newest first."""
-
-    items: list[AttemptEntry]
-    next_cursor: str | None = None
-
-
-class AgentView(Wire, frozen=True):
-    """An agent of an app; one without a name is shown with an empty one.
-
-    ``asked_at`` is when it last asked for work. ``running`` counts its transfers in progress, and
-    ``silent_seconds`` is for how long it has made no call on any of them.
-    """
-
-    agent: str
-    app_id: str
-    cloud_app_key: str
-    environment: str
-    asked_at: int | None
-    running: int
-    silent_seconds: float | None
-
-
-class AgentPage(Wire, frozen=True):
-    """Agents, ordered by app and name."""
-
-    items: list[AgentView]
-    next_cursor: str | None = None
 
 
 class MessageView(Wire, frozen=True):
