@@ -129,22 +129,29 @@ class _Call:
 
     def __init__(self, api: ASGIApp, scope: Any, body: bytes = b"") -> None:
         self._answers: asyncio.Queue[Message | None] = asyncio.Queue(maxsize=64)
-        self._ended = asyncio.Event()
+        self._over = asyncio.Event()
+        self._left = False
         self._body: list[Any] = [{"type": "http.request", "body": body, "more_body": False}]
         self._task = asyncio.create_task(self._run(api, scope))
 
     async def _run(self, api: ASGIApp, scope: Any) -> None:
         try:
-            await api(scope, self._receive, self._answers.put)
+            await api(scope, self._receive, self._send)
         finally:
-            if not self._ended.is_set():
+            if not self._left:
                 await self._answers.put(None)
 
     async def _receive(self) -> Any:
         if self._body:
             return self._body.pop()
-        await self._ended.wait()
+        await self._over.wait()
         return {"type": "http.disconnect"}
+
+    async def _send(self, message: Any) -> None:
+        await self._answers.put(message)
+        if message["type"] == "http.response.body" and not message.get("more_body"):
+            # As servers do: whoever streams waits for it.
+            self._over.set()
 
     async def status(self) -> int:
         """Return the status of the answer once it has begun."""
@@ -168,7 +175,8 @@ class _Call:
 
     async def end(self) -> None:
         """Tell the call that nobody listens any more, and wait until it has ended."""
-        self._ended.set()
+        self._left = True
+        self._over.set()
         if not self._task.done():
             self._task.cancel()
         with suppress(asyncio.CancelledError):
