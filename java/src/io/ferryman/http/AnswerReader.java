@@ -8,11 +8,15 @@ import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
 import java.util.Locale;
 import java.util.Map;
+import java.util.regex.Pattern;
 
 /** Reads one answer of HTTP/1.1 from a connection. */
 final class AnswerReader {
     private static final int LONGEST_HEAD = 64 * 1024;
     private static final int LARGEST_BODY = 1 << 20;
+
+    private static final Pattern STATUS =
+            Pattern.compile("HTTP/1\\.[01] [2-9][0-9][0-9]( .*)?");
 
     private final InputStream in;
     private int headLeft = LONGEST_HEAD;
@@ -40,7 +44,7 @@ final class AnswerReader {
             first = line();
             headers = headers();
         }
-        if (!first.matches("HTTP/1\\.[01] [2-9][0-9][0-9]( .*)?")) {
+        if (!STATUS.matcher(first).matches()) {
             throw new IOException("the answer is not HTTP");
         }
         int status = Integer.parseInt(first.substring(9, 12));

@@ -32,7 +32,7 @@ final class Connections {
      */
     Answer send(HttpCall call, URI address) throws IOException {
         byte[] head = head(call, address);
-        String origin = address.getScheme() + "://" + address.getRawAuthority();
+        String origin = origin(address);
         Connection kept = take(origin);
         if (kept != null) {
             try {
@@ -44,6 +44,16 @@ final class Connections {
             }
         }
         return exchange(new Connection(address, tls), origin, head, call);
+    }
+
+    /** Returns whether a connection to this place is kept, which then needs no proxy. */
+    synchronized boolean knows(URI address) {
+        Deque<Connection> kept = idle.get(origin(address));
+        return kept != null && !kept.isEmpty();
+    }
+
+    private static String origin(URI address) {
+        return address.getScheme() + "://" + address.getRawAuthority();
     }
 
     private Answer exchange(Connection connection, String origin, byte[] head, HttpCall call)

@@ -67,7 +67,7 @@ public final class HttpSender {
     Answer send(HttpCall call) throws NoAnswerException {
         if (call.isPut() && call.body.size <= Connections.LARGEST_BODY) {
             URI address = address(call);
-            if (!isProxied(address)) {
+            if (connections.knows(address) || !isProxied(address)) {
                 return sendSmall(call, address);
             }
         }

@@ -73,6 +73,9 @@ public final class RetryPolicy {
     /** Reads {@code Retry-After}, in seconds; a date is measured against the answer's own. */
     static double retryAfter(Answer answer) {
         String value = answer.header("retry-after").strip();
+        if (value.isEmpty()) {
+            return 0; // as in nearly every answer, whose date need not be read
+        }
         if (value.matches("[0-9]{1,9}")) {
             return Math.min(Integer.parseInt(value), LONGEST_ASKED);
         }
