@@ -34,11 +34,11 @@ from ferryman.wire.upload import PartRequest, StoredPart
 
 T = TypeVar("T")
 
-STEPS = (
+STEPS: tuple[str, ...] = (
     *("proxy", "name", "connection", "tls", "platform"),
     *("token", "clock", "upload", "download", "removal"),
 )
-PART_BYTES = 8 << 20
+PART_BYTES: int = 8 << 20
 CLOCK_SECONDS = 300.0
 """The largest difference of clocks; object stores take 15 minutes, tokens less."""
 
@@ -51,7 +51,7 @@ class NetworkCheck:
     """
 
     def __init__(self, url: str, token: str) -> None:
-        self.url = check_base(url)
+        self.url: str = check_base(url)
         self._host, self._port = target(self.url)
         self._transport = HttpTransport(self.url, token, retry_seconds=0)
         self._proxies = Proxies.from_environment(os.environ)

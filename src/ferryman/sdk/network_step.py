@@ -30,7 +30,10 @@ class StepFailed(Exception):
 
     def __init__(self, found: str, expected: str, fix: str, code: str) -> None:
         super().__init__(found)
-        self.found, self.expected, self.fix, self.code = found, expected, fix, code
+        self.found: str = found
+        self.expected: str = expected
+        self.fix: str = fix
+        self.code: str = code
 
 
 def failed_by(failure: Failure) -> StepFailed:
