@@ -1,8 +1,10 @@
 -- name: plan_by_values!
 -- Plans the statements of this transaction for the values they are given: a filter that is null is
 -- dropped, and one that is not is read from its index. Otherwise one plan would serve all filters.
+-- Memoize would set up a hash table for as many rows as the table has, for a page of a few.
 SELECT set_config('plan_cache_mode', 'force_custom_plan', true),
-       set_config('enable_seqscan', 'off', true);
+       set_config('enable_seqscan', 'off', true),
+       set_config('enable_memoize', 'off', true);
 
 -- name: transfer_page
 -- Transfers of all migrations in one of four orders; every filter may be null. Only the part of the
