@@ -18,6 +18,7 @@ from ferryman.functions import toolchain
 from ferryman.store.embedded import EmbeddedPostgres
 from ferryman.store.schema_migration import migrate
 from tests.kit.database import database_url, execute
+from tests.kit.database_pool import DatabasePool
 from tests.kit.platform import PlatformProcess, unavailable
 from tests.kit.receiver import Receiver
 from tools.ceph import Ceph, missing
@@ -39,6 +40,18 @@ PROCESS_DIRECTORIES = {
     *("cli", "connect_app", "contract", "docs", "e2e", "examples", "explain", "faults"),
     *("functions", "java", "networks", "objects", "plugin", "recording", "sandbox"),
 }
+LONGEST_FIRST = (
+    *("e2e/test_kills.py", "examples/test_demo.py", "plugin/test_plugin.py"),
+    *("faults/test_handlers.py", "e2e/test_hanging.py", "e2e/test_claims_behind_proxies.py"),
+    *("sdk/test_resume.py", "e2e/test_scale_out.py", "e2e/test_s3.py", "e2e/test_storage_kills.py"),
+    *("api/test_schema.py", "e2e/test_s3_down.py", "sdk/test_data_command.py", "cli/test_dev.py"),
+    *("e2e/test_lifecycle.py", "e2e/test_wheel.py", "e2e/test_storage.py", "sdk/test_public.py"),
+    *("sdk/test_killed_senders.py", "e2e/test_silent_start.py", "e2e/test_s3_resume.py"),
+    *("functions/test_javascript.py", "cli/test_dev_command.py", "cli/test_at_a_terminal.py"),
+    *("recording/test_replay.py", "explain/test_misconfigurations.py", "functions/test_pool.py"),
+)
+"""The files that take longest: a worker that begins one last runs it when all others have ended."""
+
 PROCESS_FIXTURES = {"ceph", "near", "platform", "running_platform", "server", "strict"}
 
 
@@ -70,7 +83,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     Long tests come first, or one worker would still run them when the others have ended.
     """
-    items.sort(key=lambda item: item.get_closest_marker("e2e") is None)
+    items.sort(key=_rank)
     if config.getoption("fast", default=False):
         config.hook.pytest_deselected(items=list(filter(_starts_processes, items)))
         items[:] = filterfalse(_starts_processes, items)
@@ -79,6 +92,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.get_closest_marker("soak"):
             item.add_marker(pytest.mark.skip(reason="runs for long: FERRYMAN_SOAK=1, make soak"))
+
+
+def _rank(item: pytest.Item) -> tuple[int, bool]:
+    file = item.nodeid.partition("::")[0].removeprefix("tests/")
+    place = LONGEST_FIRST.index(file) if file in LONGEST_FIRST else len(LONGEST_FIRST)
+    return place, item.get_closest_marker("e2e") is None
 
 
 def _starts_processes(item: pytest.Item) -> bool:
@@ -119,13 +138,20 @@ def template(postgres: str) -> Iterator[str]:
     _execute(postgres, f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
+@pytest.fixture(scope="session")
+def databases(postgres: str, template: str) -> Iterator[DatabasePool]:
+    """The databases that tests use one after the other."""
+    pool = DatabasePool(postgres, template)
+    yield pool
+    pool.close()
+
+
 @pytest.fixture
-def database(postgres: str, template: str) -> Iterator[str]:
-    """The address of a database with the current schema, for this test alone."""
-    name = f"ferryman_test_{uuid4().hex[:12]}"
-    _execute(postgres, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+def database(postgres: str, databases: DatabasePool) -> Iterator[str]:
+    """The address of a database with the current schema, as good as new, for this test alone."""
+    name = databases.take()
     yield database_url(postgres, name)
-    _execute(postgres, f'DROP DATABASE "{name}" WITH (FORCE)')
+    databases.give_back(name)
 
 
 @pytest.fixture
