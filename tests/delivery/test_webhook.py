@@ -70,7 +70,8 @@ class WebhookApp:
         def failed() -> Any:
             view = self.message(message_id)
             ended = [each for each in view["attempts"] if each["outcome"] == "FAILED"]
-            return view if len(ended) >= attempts else None
+            # The attempts are read after the message, which may be of before the last one ended.
+            return self.message(message_id) if len(ended) >= attempts else None
 
         return wait_until(failed)
 
