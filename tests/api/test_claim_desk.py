@@ -109,3 +109,17 @@ async def test_it_offers_what_a_claim_would_find(
     assert (found is not None) == any(
         offer in offers for offer in (Offer(app_id, agent), Offer(app_id, None))
     )
+
+
+async def test_of_a_crowd_not_every_agent_is_noted(services: Services, desk: ClaimDesk) -> None:
+    """Each note is a write; an app with few agents has all of them in its explanations."""
+    async with AsyncExitStack() as stack:
+        noted = []
+        for number in range(100):
+            request = asks(services, str(number))
+            await stack.enter_async_context(desk.wait(services.app.app_id, request))
+            noted.append(desk.notes(services.app.app_id))
+    assert all(noted[:10])
+    assert sum(noted[10:]) < 90
+    async with desk.wait(services.app.app_id, asks(services, "alone")):
+        assert desk.notes(services.app.app_id)

@@ -18,6 +18,11 @@ log = structlog.get_logger("ferryman.claims")
 
 _POLL_SECONDS = 0.25
 
+_FEW = 10
+"""So many agents of an app are noted each; of more, one in a while, since each is a write."""
+
+_NOTE_SECONDS = 1.0
+
 
 class ClaimDesk:
     """Wakes the agents of one process for which there is something to claim.
@@ -31,18 +36,32 @@ class ClaimDesk:
         # Insertion order is the order in which they came, and are woken.
         self._waiting: dict[asyncio.Event, tuple[UUID, ClaimRequest]] = {}
         self._polling: asyncio.Task[None] | None = None
+        self._of_app: Counter[UUID] = Counter()
+        self._noted: dict[UUID, float] = {}
 
     @asynccontextmanager
     async def wait(self, app_id: UUID, request: ClaimRequest) -> AsyncIterator[asyncio.Event]:
         """Wait in the block; the event is set when it is time to claim, or to leave."""
         woken = asyncio.Event()
         self._waiting[woken] = app_id, request
+        self._of_app[app_id] += 1
         if self._polling is None:
             self._polling = asyncio.create_task(self._poll())
         try:
             yield woken
         finally:
             self._waiting.pop(woken, None)
+            self._of_app[app_id] -= 1
+            if not self._of_app[app_id]:
+                del self._of_app[app_id]
+
+    def notes(self, app_id: UUID) -> bool:
+        """Return whether to record that an agent of this app asked and got nothing."""
+        now = asyncio.get_running_loop().time()
+        if self._of_app[app_id] > _FEW and now < self._noted.get(app_id, 0.0) + _NOTE_SECONDS:
+            return False
+        self._noted[app_id] = now
+        return True
 
     async def _poll(self) -> None:
         try:

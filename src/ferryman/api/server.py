@@ -56,8 +56,9 @@ async def claim(
                 woken.clear()
                 transfer = await listener.claim(platform, caller, data)
                 if transfer is None and not noted:
-                    await listener.note_asking(platform, caller, data.agent_id)
                     noted = True
+                    if claim_desk.notes(caller.app_id):
+                        await listener.note_asking(platform, caller, data.agent_id)
                 left = until - monotonic()
                 if transfer is not None or left <= 0 or closing.is_set():
                     return ClaimAnswer(transfer=transfer)

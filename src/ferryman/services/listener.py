@@ -106,7 +106,7 @@ async def heartbeat(platform: Platform, app: AppRow, transfer_id: str) -> Heartb
 
 async def note_asking(platform: Platform, app: AppRow, agent_id: str | None) -> None:
     """Record now and then that an agent asked for work and there was none, for explanations."""
-    async with platform.database.transaction() as tx:
+    async with platform.database.statement() as tx:
         await refused_call_store.record_asking(tx, app.app_id, agent_id)
 
 
