@@ -448,3 +448,16 @@ def test_a_wrong_row_stores_nothing(migration: FunctionMigration, kind: str, raw
     reply = migration.admin.call("PUT", path, raw=good, headers={"Content-Type": kind})
     assert reply.json["stored"] == 1
     assert migration.cloud.ok("POST", find, ["good", "bad"]) == {"good": "7"}
+
+
+@pytest.mark.parametrize("field", ["serverAppKey", "cloudAppKey", "environment"])
+@pytest.mark.parametrize("text", ["", " ", "a@b", "a\u202eb", "a\u0007b", "a\u0085b", "a\nb"])
+def test_a_key_has_no_characters_that_a_terminal_obeys(
+    platform_process: PlatformProcess, field: str, text: str
+) -> None:
+    """Bidirectional and control characters make one key look like another."""
+    caller = platform_process.caller(platform_process.operator_token)
+    body = {"kind": "forge", "serverAppKey": "s", "cloudAppKey": "c", field: text}
+    refused = problem(caller.call("POST", "/admin/v1/apps", body))
+    assert refused["status"] == 400
+    assert refused["code"].endswith("_invalid")

@@ -10,7 +10,7 @@ KEY_INVALID = {
     field: Refusal(
         f"{field}_invalid",
         Invalid,
-        expected=f"{noun} that is not empty and has no @ in it",
+        expected=f"{noun} of visible characters and blanks, not empty and without @",
         found="{text!r}",
         fix="Give it as it stands in the app's own definition.",
     )

@@ -29,7 +29,7 @@ def check_registration(request: AppRegistration, hosting: Hosting = TRUSTED) -> 
         ("environment", request.environment),
     ):
         check_text(name, text, longest=LABEL_CHARACTERS)
-        if not text.strip() or "@" in text:
+        if not text.strip() or "@" in text or not text.isprintable():
             raise refusals.app.KEY_INVALID[name](text=text)
     check_environment(request.environment)
     check_text("source", request.source or "", longest=_PATH_CHARACTERS)
