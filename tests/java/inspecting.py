@@ -34,7 +34,7 @@ class InspectingProxy:
     def __post_init__(self) -> None:
         self.ca = self.folder / "ca.pem"
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._tls.load_cert_chain(_certificate(self.folder, self.ca))
+        self._tls.load_cert_chain(certificate(self.folder, self.ca))
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer CONNECT, then carry bytes."""
@@ -80,7 +80,7 @@ def inspecting(port: int, folder: Path) -> Iterator[InspectingProxy]:
         server.close()
 
 
-def _certificate(folder: Path, ca: Path) -> Path:
+def certificate(folder: Path, ca: Path) -> Path:
     """Write an authority's certificate, and one of ``HOST`` with its key, which is returned."""
     authority_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     authority = _signed("Test authority", "Test authority", authority_key, authority_key, None)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.java.brief import brief
 from tests.java.conftest import StartAgent
 from tests.java.inspecting import HOST, PASSWORD, USER, InspectingProxy, inspecting
 from tests.kit.migration import AppMigration
@@ -72,3 +73,22 @@ def test_an_empty_trust_store_is_named(
     with start(migration, "AfterExport", "--once", "--ca", str(store)) as agent:
         agent.ends(2)
         assert "expected PEM certificates in" in agent.log
+
+
+def test_small_files_go_over_connections_that_the_server_ends(
+    platform_process: PlatformProcess, migration: AppMigration, start: StartAgent, tmp_path: Path
+) -> None:
+    """Straight to an https address, whose certificate has to name it."""
+    with brief(platform_process.port, tmp_path) as relay:
+        (tmp_path / "hosts").write_text(f"127.0.0.1 {HOST}\n127.0.0.1 other.example\n")
+        jvm = (f"-Djdk.net.hosts.file={tmp_path / 'hosts'}",)
+        options = ("--once", "--ca", str(relay.ca))
+        env = {"FERRYMAN_URL": relay.url.replace(HOST, "other.example")}
+        with start(migration, "Many", *options, env=env, jvm=jvm) as agent:
+            agent.ends(2)
+            assert "TLS" in agent.log
+        env = {"FERRYMAN_URL": relay.url}
+        with start(migration, "Many", *options, env=env, jvm=jvm) as agent:
+            agent.ends()
+    assert relay.requests.count("PUT") == 200
+    assert migration.view()["files"] == 200
