@@ -1,7 +1,8 @@
 """A listener in Java against the Python gateway: one large file, and many small ones, local store.
 
-Both write the same amounts to the same platform in the same run. The JVM has ``-Xmx192m``, and its
-largest resident size must stay below 256 MiB. SIZE=64M and COUNT=1000 make it smaller.
+Both write the same amounts to the same platform in the same run. The JVM has the options of the
+how-to, and its largest resident size must stay below 256 MiB.
+SIZE=64M and COUNT=1000 make it smaller.
 """
 
 import os
@@ -33,7 +34,7 @@ def run() -> list[Figure]:
             large, mib = _java(platform, folder, f"-Dbulk.mib={size // MIB}")
             token, transfer_id = begin_transfer(platform)
             large_peer = carried("_carry", token, "one", platform.url, transfer_id, str(size))
-            small, _ = _java(platform, folder, f"-Dbulk.files={count}")
+            small, many_mib = _java(platform, folder, f"-Dbulk.files={count}")
             token, transfer_id = begin_transfer(platform)
             told = ("many", platform.url, transfer_id, str(count), "20000")
             small_peer = carried("_carry", token, *told)
@@ -51,7 +52,7 @@ def run() -> list[Figure]:
         Figure(
             figure="resident, Java, -Xmx192m",
             unit="MiB",
-            ours=mib,
+            ours=max(mib, many_mib),
             peer=LIMIT_MIB,
             peer_name="limit",
         ),
@@ -76,7 +77,7 @@ def _java(platform: Platform, folder: Path, option: str) -> tuple[float, float]:
     java, *rest = java_command(str(folder / "classes"), "--listener", "Bulk", "--once")
     os.sync()
     process = subprocess.Popen(
-        [java, "-Xmx192m", f"-Dbulk.out={out}", option, *rest],
+        [java, "-Xmx192m", "-XX:+UseSerialGC", f"-Dbulk.out={out}", option, *rest],
         env={**os.environ, "FERRYMAN_URL": platform.url, "FERRYMAN_SERVER_TOKEN": token},
         stderr=subprocess.DEVNULL,
     )
