@@ -113,7 +113,9 @@ async function refresh() {
     /* The session has ended: what is shown would stay as it is, and look alive. */
     if (answer.redirected) return location.assign(answer.url);
     if (!answer.ok) return;
-    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const text = await answer.text();
+    if (paused) return; /* it was asked for before */
+    const fresh = new DOMParser().parseFromString(text, "text/html");
     for (const part of $$("[data-part]")) {
       const next = fresh.getElementById(part.id);
       if (!next || $("details.confirm[open], details.menu[open], dialog[open]", part)) continue;
@@ -191,7 +193,7 @@ function soon() {
   pending = setTimeout(() => {
     pending = 0;
     refreshed = Date.now();
-    refresh();
+    if (!paused) refresh();
   }, rest);
 }
 
