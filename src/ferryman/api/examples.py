@@ -12,7 +12,7 @@ BY_NAME: dict[str, Any] = {
     **dict.fromkeys(
         ["appId", "fileKey", "key", "messageId", "migrationId", "migrationScopeId", "s3Key"], _ID
     ),
-    **dict.fromkeys(["transferId", "uploadId", "lastEvaluatedKey"], _ID),
+    **dict.fromkeys(["transferId", "uploadId", "checkId", "uploadRef", "lastEvaluatedKey"], _ID),
     "id": _ID,
     **{name: [_ID] for name in ("messageIds", "running", "unacknowledgedMessageIds")},
     **dict.fromkeys(["originalTransferId", "skippedBy"], _OTHER_ID),

@@ -57,6 +57,8 @@ PARAMETERS = {
     "fileKey": "The key of the file, from its event.",
     "s3Key": "The key of the file, from its event.",
     "uploadId": "The id of the upload, from the call that began it.",
+    "checkId": "The id of the trial, from the call that began it.",
+    "uploadRef": "The store's reference to the part, from the call that began the trial.",
     "migrationId": "The id of the migration.",
     "messageId": "The id of the message.",
     "cloudAppKey": "Only this app: its key, KEY@ENVIRONMENT, or its id.",
