@@ -87,9 +87,7 @@ class Settings(BaseSettings):
         description="free space of the data folder's disk that app data may not take, at most a "
         "twentieth of the disk; the database and logs need it",
     )
-    open_uploads: int = Field(
-        10_000, gt=0, description="files of one app that are begun and not complete"
-    )
+    open_uploads: int = Field(10_000, gt=0, description="incomplete files of one app")
     app_bytes: int | None = Field(
         None,
         gt=0,
@@ -114,10 +112,7 @@ class Settings(BaseSettings):
         10_000, ge=1_000, description="connections that are open at once, per API process"
     )
     stall_seconds: float = Field(
-        60,
-        gt=0,
-        description="time after which a client is given up that sends nothing of its body, or "
-        "takes nothing of its answer",
+        60, gt=0, description="silence after which a client that sends or takes a body is given up"
     )
     rate_per_second: float = Field(
         2000, gt=0, description="calls per second that an app may make, per API process"
@@ -183,8 +178,7 @@ class Settings(BaseSettings):
     )
     remote_proxy: Literal["none", "environment"] = Field(
         "none",
-        description="how events reach remotes and webhooks: directly, or through the proxies of "
-        "the environment (HTTPS_PROXY and the others)",
+        description="proxies for events to remotes and webhooks: none, or those of HTTPS_PROXY …",
     )
     delivery_concurrency: int = Field(400, gt=0, description="deliveries in flight per worker")
     heartbeat_seconds: float = Field(
@@ -247,8 +241,7 @@ class Settings(BaseSettings):
     @property
     def proxies(self) -> Proxies | None:
         """Return the proxies for posts to apps; None if they go directly."""
-        direct = self.remote_proxy == "none"
-        return None if direct else Proxies.from_environment(os.environ)
+        return None if self.remote_proxy == "none" else Proxies.from_environment(os.environ)
 
     @property
     def window(self) -> timedelta:

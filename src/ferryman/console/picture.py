@@ -94,7 +94,7 @@ class Shape:
 
 
 @dataclass(frozen=True, slots=True)
-class Lane:
+class PictureLane:
     """A lane with the number of marks that had no row left."""
 
     name: str
@@ -109,7 +109,7 @@ class Picture:
     """A whole picture; ``ticks`` are places with times, ``lines`` places with a word."""
 
     height: float
-    lanes: Sequence[Lane]
+    lanes: Sequence[PictureLane]
     folds: Sequence[tuple[float, str]]
     ticks: Sequence[tuple[float, int]]
     lines: Sequence[tuple[float, str, str]]
@@ -148,7 +148,7 @@ def picture_of(
     )
 
 
-def _lane(name: str, marks: Sequence[Mark], scale: Scale, y: float) -> Lane:
+def _lane(name: str, marks: Sequence[Mark], scale: Scale, y: float) -> PictureLane:
     """Put marks that overlap into rows below each other."""
     rows: list[float] = []
     shapes, hidden = [], 0
@@ -165,7 +165,7 @@ def _lane(name: str, marks: Sequence[Mark], scale: Scale, y: float) -> Lane:
             rows.append(0.0)
         rows[row] = x + width + 1.0
         shapes.append(Shape(mark, x, y + row * _ROW, width))
-    return Lane(name, y, max(1, len(rows)) * _ROW, shapes, hidden)
+    return PictureLane(name, y, max(1, len(rows)) * _ROW, shapes, hidden)
 
 
 def _ticks(scale: Scale) -> list[tuple[float, int]]:

@@ -23,7 +23,7 @@ _NONCE_BYTES = 18
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Session:
+class ConsoleSession:
     """An access token, and the value that every form of the session sends back."""
 
     token: str
@@ -51,7 +51,7 @@ class Sessions:
         facts = msgspec.json.encode([token, csrf])
         return (await self._box()).encrypt_at_time(facts, int(now.timestamp())).decode()
 
-    async def open(self, cookie: str | None, now: datetime) -> Session | None:
+    async def open(self, cookie: str | None, now: datetime) -> ConsoleSession | None:
         """Return the session of a cookie; None if it is none of ours or too old."""
         if not cookie:
             return None
@@ -62,7 +62,7 @@ class Sessions:
         except InvalidToken:
             return None
         token, csrf = msgspec.json.decode(facts, type=tuple[str, str])
-        return Session(token, csrf)
+        return ConsoleSession(token, csrf)
 
     async def _secret(self) -> bytes:
         if self._key is None:

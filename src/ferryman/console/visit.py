@@ -11,7 +11,7 @@ from litestar.response import Redirect, Template
 
 from ferryman.clock import wall_now
 from ferryman.console.calls import ACTOR, AdminCalls
-from ferryman.console.session import Session, Sessions
+from ferryman.console.session import ConsoleSession, Sessions
 from ferryman.domain.access import Actor, check
 from ferryman.errors import NotAllowed
 from ferryman.wire.clock import ClockView
@@ -66,7 +66,7 @@ class Visit:
     """A request for a page by somebody who is signed in."""
 
     request: Request[Any, Any, Any]
-    session: Session
+    session: ConsoleSession
     calls: AdminCalls
     form: Mapping[str, Any] = field(default_factory=dict)
 

@@ -11,7 +11,7 @@ from ferryman.services import list_filter
 from ferryman.services.platform import Platform, parse_id
 from ferryman.store import overview as overview_store
 from ferryman.store import transfer as transfer_store
-from ferryman.store.overview import Span, Whose
+from ferryman.store.overview import ChartSpan, VisibleScope
 from ferryman.wire.overview import Backlog, BacklogPoint, ChartPoint, Charts
 
 POINTS = 48
@@ -30,9 +30,9 @@ async def charts(
     """Return files, bytes, attempts and their delays over the last hours."""
     async with platform.database.transaction() as tx:
         reach = await customer_service.narrowed(tx, by.reach, customer)
-        whose = Whose(reach.customers, await list_filter.app_ids(tx, reach, app))
+        whose = VisibleScope(reach.customers, await list_filter.app_ids(tx, reach, app))
         width = timedelta(hours=hours) / points
-        span = Span(tx.now - width * points, width, points)
+        span = ChartSpan(tx.now - width * points, width, points)
         made, all_made = await overview_store.attempts(tx, whose, span)
         files, all_files = await overview_store.files(tx, whose, span)
     found = []
@@ -69,7 +69,7 @@ async def backlog(platform: Platform, transfer_id: str, *, points: int = POINTS)
         width = ((stored.state.settled_at or tx.now) - started) / points
         if not width:
             return Backlog(transfer_id=transfer_id, points=[])
-        moved = await overview_store.backlog(tx, wanted, Span(started, width, points))
+        moved = await overview_store.backlog(tx, wanted, ChartSpan(started, width, points))
     steps = [moved.get(n, (0, 0)) for n in range(points)]
     uploaded = accumulate(each for each, _ in steps)
     acknowledged = accumulate(each for _, each in steps)

@@ -15,7 +15,7 @@ from ferryman.services.platform import Platform
 from ferryman.store.app import AppRow
 from ferryman.store.breaker import StoredBreaker
 from ferryman.store.database import Transaction
-from ferryman.store.overview import GivenUp
+from ferryman.store.overview import GivenUpGroup
 from ferryman.wire.overview import Concern
 from ferryman.wire.transfer import Explanation, LinkView, TransferExplanation, TransferSummary
 
@@ -76,7 +76,7 @@ async def of_transfer(platform: Platform, stuck: TransferSummary) -> Concern:
     )
 
 
-async def of_messages(platform: Platform, group: GivenUp, app: AppRow | None) -> Concern:
+async def of_messages(platform: Platform, group: GivenUpGroup, app: AppRow | None) -> Concern:
     """Return why messages of an app were given up, by the newest of them."""
     try:
         explained = await diagnosis.explain_message(platform, str(group.message_id))

@@ -7,7 +7,8 @@ the next one, and nothing is done twice.
 from uuid import UUID
 
 from ferryman.errors import RuleError
-from ferryman.services import message, transfer_command
+from ferryman.services import message as message_service
+from ferryman.services import transfer_command
 from ferryman.services.platform import Platform
 from ferryman.store import job as job_store
 from ferryman.store.database import Transaction
@@ -40,7 +41,7 @@ async def step(platform: Platform) -> bool:
 async def _do(tx: Transaction, job: StoredJob, target: UUID) -> str | None:
     match job.operation:
         case JobOperation.REDELIVER:
-            await message.redeliver_in(tx, str(target), job.by)
+            await message_service.redeliver_in(tx, str(target), job.by)
         case JobOperation.CANCEL:
             await transfer_command.cancel_in(tx, str(target), job.by)
         case JobOperation.RERUN:

@@ -17,7 +17,7 @@ from ferryman.services.platform import (
 from ferryman.store import listing, message_view
 from ferryman.store import message_list as message_list_store
 from ferryman.store.database import Transaction
-from ferryman.store.message_list import MessageFilter
+from ferryman.store.message_list import MessageListFilter
 from ferryman.vocab import (
     Acknowledged,
     EventType,
@@ -87,11 +87,11 @@ async def page(
     )
 
 
-async def chosen(tx: Transaction, wanted: MessageListQuery, reach: Reach) -> MessageFilter:
+async def chosen(tx: Transaction, wanted: MessageListQuery, reach: Reach) -> MessageListFilter:
     """Return the filter of a query, within what the caller sees."""
     text = check_text("text", wanted.text or "", longest=LABEL_CHARACTERS) or None
     reach = await customer_service.narrowed(tx, reach, wanted.customer)
-    return MessageFilter(
+    return MessageListFilter(
         app_ids=await list_filter.app_ids(tx, reach, wanted.app, wanted.environment),
         transfer_id=await list_filter.transfer_id(tx, reach, wanted.transfer_id),
         migration_id=await list_filter.migration_id(tx, reach, wanted.migration_id),

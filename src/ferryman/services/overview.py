@@ -16,7 +16,7 @@ from ferryman.store import overview as overview_store
 from ferryman.store import transfer_list as transfer_list_store
 from ferryman.store import worker as worker_store
 from ferryman.store.database import Transaction
-from ferryman.store.overview import Whose
+from ferryman.store.overview import VisibleScope
 from ferryman.store.transfer_list import TransferFilter
 from ferryman.vocab import TransferSort, TransferStatus
 from ferryman.wire.overview import Overview, QueueView
@@ -34,7 +34,7 @@ async def overview(
     found = await concern.of_disk(platform) if by.reach.whole and customer is None else []
     async with platform.database.transaction() as tx:
         reach = await customer_service.narrowed(tx, by.reach, customer)
-        whose = Whose(reach.customers, await list_filter.app_ids(tx, reach, None))
+        whose = VisibleScope(reach.customers, await list_filter.app_ids(tx, reach, None))
         if reach.whole:
             found += concern.of_workers(await worker_store.alive(tx, platform.heartbeat_timeout))
         breakers = await breaker_store.every(tx)

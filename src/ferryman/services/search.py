@@ -15,7 +15,7 @@ from ferryman.store import migration_list as migration_list_store
 from ferryman.store import transfer_list as transfer_list_store
 from ferryman.store.app import AppFilter
 from ferryman.store.database import Transaction
-from ferryman.store.message_list import MessageFilter
+from ferryman.store.message_list import MessageListFilter
 from ferryman.store.migration_list import MigrationFilter
 from ferryman.store.transfer_list import Listed, TransferFilter
 from ferryman.vocab import IdKind, ListSort, TransferSort
@@ -49,7 +49,7 @@ async def search(platform: Platform, text: str, by: Actor = PLATFORM) -> SearchA
         )
         messages = await _messages(
             tx,
-            MessageFilter(
+            MessageListFilter(
                 text=text,
                 label=list_filter.beginning(text),
                 customers=by.reach.customers,
@@ -140,7 +140,7 @@ def _transfer(each: Listed) -> Hit:
     )
 
 
-async def _messages(tx: Transaction, choice: MessageFilter) -> list[Hit]:
+async def _messages(tx: Transaction, choice: MessageListFilter) -> list[Hit]:
     choice = await message_list_store.narrowed(tx, choice)
     found = await message_list_store.page(tx, choice, ListSort.NEWEST, position=None, size=_EACH)
     return [_message(each, choice.text or "") for each in await message_view.views(tx, found)]

@@ -16,7 +16,7 @@ _LAST = (1 << 63) - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MessageFilter:
+class MessageListFilter:
     """Criteria for messages, combined with AND; ``since`` is inclusive, ``until`` exclusive.
 
     ``label`` is a pattern for the file's label; with ``text``, the last error may match instead.
@@ -41,7 +41,7 @@ class MessageFilter:
     among: Sequence[UUID] | None = None
 
 
-async def narrowed(tx: Transaction, choice: MessageFilter) -> MessageFilter:
+async def narrowed(tx: Transaction, choice: MessageListFilter) -> MessageListFilter:
     """Look up a rare text or cause, so that the list reads just the messages that have it."""
     found: list[set[UUID]] = []
     if choice.text is not None:
@@ -58,7 +58,7 @@ async def narrowed(tx: Transaction, choice: MessageFilter) -> MessageFilter:
 
 
 async def page(
-    tx: Transaction, choice: MessageFilter, sort: ListSort, *, position: int | None, size: int
+    tx: Transaction, choice: MessageListFilter, sort: ListSort, *, position: int | None, size: int
 ) -> list[StoredMessage]:
     """Return up to ``size`` matching messages beyond a position, in that order."""
     if position is None:
@@ -69,10 +69,10 @@ async def page(
     return [stored_message(row) async for row in rows]
 
 
-async def total(tx: Transaction, choice: MessageFilter) -> Total:
+async def total(tx: Transaction, choice: MessageListFilter) -> Total:
     """Return the number of messages in the list."""
     return await listing.total(tx, SQL.messages_total, _values(choice))
 
 
-def _values(choice: MessageFilter) -> dict[str, Any]:
+def _values(choice: MessageListFilter) -> dict[str, Any]:
     return listing.alone(asdict(choice))

@@ -15,7 +15,7 @@ _COUNTED = 5_000
 
 
 @dataclass(frozen=True, slots=True)
-class Whose:
+class VisibleScope:
     """Customers and apps that a caller sees; None is all."""
 
     customers: Sequence[str] | None
@@ -23,7 +23,7 @@ class Whose:
 
 
 @dataclass(frozen=True, slots=True)
-class GivenUp:
+class GivenUpGroup:
     """Messages of an app that were given up for one cause, and the newest of them."""
 
     app_id: UUID
@@ -46,7 +46,7 @@ class AttemptPoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class ChartSpan:
     """A time from ``since`` on, in so many points of equal ``width``."""
 
     since: datetime
@@ -54,13 +54,13 @@ class Span:
     points: int
 
 
-async def statuses(tx: Transaction, whose: Whose) -> dict[TransferStatus, int]:
+async def statuses(tx: Transaction, whose: VisibleScope) -> dict[TransferStatus, int]:
     """Count the transfers that have not settled by status."""
     rows = SQL.live_statuses(tx.connection, customers=whose.customers, app_ids=whose.app_ids)
     return {TransferStatus(row["status"]): row["number"] async for row in rows}
 
 
-async def given_up(tx: Transaction, whose: Whose, size: int) -> list[GivenUp]:
+async def given_up(tx: Transaction, whose: VisibleScope, size: int) -> list[GivenUpGroup]:
     """Return the greatest groups of messages that were given up, by app and cause."""
     rows = SQL.given_up_by_cause(
         tx.connection,
@@ -70,7 +70,7 @@ async def given_up(tx: Transaction, whose: Whose, size: int) -> list[GivenUp]:
         size=size,
     )
     return [
-        GivenUp(
+        GivenUpGroup(
             row["app_id"],
             None if row["cause"] is None else FailureCause(row["cause"]),
             row["number"],
@@ -83,7 +83,7 @@ async def given_up(tx: Transaction, whose: Whose, size: int) -> list[GivenUp]:
 
 
 async def attempts(
-    tx: Transaction, whose: Whose, span: Span
+    tx: Transaction, whose: VisibleScope, span: ChartSpan
 ) -> tuple[dict[int, AttemptPoint], bool]:
     """Return the points of a span that have attempts, and whether all attempts were counted."""
     await listing.plan_by_values(tx)
@@ -106,7 +106,7 @@ async def attempts(
 
 
 async def files(
-    tx: Transaction, whose: Whose, span: Span
+    tx: Transaction, whose: VisibleScope, span: ChartSpan
 ) -> tuple[dict[int, tuple[int, int]], bool]:
     """Return number and bytes of the files of each point, and whether all were counted."""
     await listing.plan_by_values(tx)
@@ -123,7 +123,9 @@ async def files(
     return found, all(count < _COUNTED for count, _ in found.values())
 
 
-async def backlog(tx: Transaction, transfer_id: UUID, span: Span) -> dict[int, tuple[int, int]]:
+async def backlog(
+    tx: Transaction, transfer_id: UUID, span: ChartSpan
+) -> dict[int, tuple[int, int]]:
     """Return how many files were uploaded and acknowledged in each point of a span."""
     rows = SQL.backlog_of_transfer(
         tx.connection,
