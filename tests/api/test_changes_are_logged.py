@@ -156,6 +156,11 @@ def _messages(changes: Changes, app: Path, tokens: Any) -> None:
     changes.make("redeliver_all", "/redeliver", {"cloudAppKey": "c"})
     migration.advance(3600)
     changes.make("rerun_transfer", f"/transfers/{migration.transfer_id}/rerun")
+    # It hits nothing: what it does to each is recorded as that operation, by other tests.
+    selection = {"cloudAppKey": "c", "text": "nothing is called so"}
+    job = changes.make("plan_job", "/jobs", {"operation": "redeliver", "selection": selection})
+    changes.make("stop_job", f"/jobs/{job['jobId']}/stop")
+    changes.make("start_job", f"/jobs/{job['jobId']}/start")
 
 
 def _apps(changes: Changes) -> None:

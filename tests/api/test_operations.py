@@ -130,8 +130,7 @@ def test_dead_letters_over_http(platform_process: PlatformProcess, app_folder: P
     assert migration.admin.ok("GET", f"{path}&transferId={transfer_id}&from=0")["total"] == 1
     assert migration.admin.ok("GET", f"{path}&to=1")["items"] == []
     for query, code in (
-        ("", "request_invalid"),
-        ("state=PENDING", "message_state_invalid"),
+        ("state=LOST", "request_invalid"),
         ("state=UNDELIVERED&from=x", "request_invalid"),
         ("state=UNDELIVERED&from=-1", "instant_invalid"),
         ("state=UNDELIVERED&cursor=x", "cursor_invalid"),

@@ -44,7 +44,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "events of managed exports alone": (
         {"manifest": _trigger(events=["avi:ecosystem.migration:uploaded:event_file_list"])},
         "manifest_events_unsent",
-        "You cannot try an app here",
+        "only uses managed exports or Forge storage cannot run here",
     ),
     "a trigger without events": (
         {"manifest": _trigger(events=[])},

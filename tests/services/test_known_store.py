@@ -1,5 +1,6 @@
 """A store that has none of the files that the database knows is refused at the start."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,6 @@ async def test_another_folder_is_refused_and_the_own_one_is_not(
     # One file that is left is enough: what is lost, the sweep finds.
     files = sorted((tmp_path / "data" / "objects" / "objects").glob("*/*"))
     assert len(files) == 2
-    files[0].unlink()
+    shutil.rmtree(files[0])
     async with build(own, database, check_store=True):
         pass
