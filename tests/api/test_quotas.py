@@ -5,7 +5,6 @@ import json
 import select
 import socket
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -125,14 +124,28 @@ def test_calls_that_wait_for_the_database_take_turns(empty_database: str, tmp_pa
         crowd.server.call("GET", f"{path}/feedback")
         other.cloud.ok("GET", theirs)
         start = platform.log.stat().st_size
-        with ThreadPoolExecutor(CROWD + 1) as pool, locked(empty_database, crowd.transfer_id):
-            callers = [platform.caller(crowd.tokens["serverToken"]) for _ in range(CROWD)]
-            calls = [pool.submit(each.call, "POST", f"{path}/complete-export") for each in callers]
-            wait_until(lambda: waiting_for_locks(empty_database) >= 2)
-            platform.caller(None).call("GET", "/healthz")
-            calls.append(pool.submit(other.cloud.call, "GET", theirs))
-            platform.caller(None).call("GET", "/healthz")
-        assert [call.result().status for call in calls] == [200] * (CROWD + 1)
+        with ExitStack() as stack:
+
+            def send(method: str, path: str, token: str) -> socket.socket:
+                """Send a call; the platform reads it before any that is sent later."""
+                call = stack.enter_context(
+                    socket.create_connection(("127.0.0.1", platform.port), timeout=60)
+                )
+                lines = [
+                    *(f"{method} {path} HTTP/1.1", "Host: ferryman.example", "Connection: close"),
+                    *(f"Authorization: Bearer {token}", "Content-Length: 0", "\r\n"),
+                ]
+                call.sendall("\r\n".join(lines).encode())
+                return call
+
+            with locked(empty_database, crowd.transfer_id):
+                token = crowd.tokens["serverToken"]
+                calls = [send("POST", f"{path}/complete-export", token) for _ in range(CROWD)]
+                assert wait_until(lambda: waiting_for_locks(empty_database) >= 2)
+                calls.append(send("GET", theirs, other.tokens["cloudToken"]))
+                for _ in range(2):
+                    platform.caller(None).call("GET", "/healthz")
+            assert [call.recv(12)[-3:] for call in calls] == [b"200"] * (CROWD + 1)
         lines = platform.log.read_text()[start:].splitlines()
         answers = [json.loads(line) for line in lines if "request.answered" in line]
         apps = [each["app"] for each in answers if each.get("app")]
