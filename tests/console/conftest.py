@@ -21,38 +21,44 @@ _ARGUMENTS = [
 ]
 
 
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """The Chromium of this machine; Playwright's own is never downloaded."""
+@pytest.fixture(scope="module")
+def browser(running_platform: PlatformProcess) -> Iterator[Browser]:
+    """The Chromium of this machine; Playwright's own is never downloaded.
+
+    Playwright has its event loop run in this thread, where nothing else can run one meanwhile:
+    what needs one, such as the platform's start, comes before, and it ends with the file.
+    """
     chromium = shutil.which("chromium")
     if chromium is None:
         unavailable("no Chromium here")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=_ARGUMENTS)
+    with (
+        sync_playwright() as playwright,
+        playwright.chromium.launch(executable_path=chromium, args=_ARGUMENTS) as browser,
+    ):
         yield browser
-        browser.close()
 
 
 @pytest.fixture
 def page(browser: Browser, platform_process: PlatformProcess) -> Iterator[Page]:
     """A page of a browser that is new; no request may leave the platform, no script may fail."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
     wrong: list[str] = []
-    context.on(
-        "request",
-        lambda request: (
-            None if request.url.startswith(platform_process.url) else wrong.append(request.url)
-        ),
-    )
-    page = context.new_page()
-    page.set_default_timeout(60_000)
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on(
-        "console",
-        lambda said: wrong.append(said.text) if "Content Security Policy" in said.text else None,
-    )
-    yield page
-    context.close()
+    with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
+        context.on(
+            "request",
+            lambda request: (
+                None if request.url.startswith(platform_process.url) else wrong.append(request.url)
+            ),
+        )
+        page = context.new_page()
+        page.set_default_timeout(60_000)
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on(
+            "console",
+            lambda said: (
+                wrong.append(said.text) if "Content Security Policy" in said.text else None
+            ),
+        )
+        yield page
     assert not wrong
 
 

@@ -77,6 +77,7 @@ class Console:
         self.url = f"{platform.url}/console"
         self.cookies: dict[str, str] = {}
         self._http = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(60))
+        platform.cleanups.append(self._http.clear)
 
     def get(self, page: str = "", **headers: str) -> Reply:
         """Open a page, named from the console's root."""

@@ -16,9 +16,8 @@ def test_it_works_below_a_prefix(
 ) -> None:
     """Nobody tells the console of it: all links, redirects and cookies are relative."""
     migration = FunctionMigration.begin(platform_process, app_folder, claim=False)
-    context = browser.new_context()
     outside: list[str] = []
-    with proxy("nginx", platform_process.port) as url:
+    with proxy("nginx", platform_process.port) as url, browser.new_context() as context:
         base = f"{url}/{prefix}/console"
         context.on(
             "request",
@@ -39,5 +38,4 @@ def test_it_works_below_a_prefix(
         expect(page.locator("main")).to_contain_text("boards")
         [cookie] = context.cookies()
         assert cookie["path"] == f"/{prefix}/console"
-        context.close()
     assert not outside
