@@ -7,6 +7,7 @@ import pytest
 
 from tests.console.people import Console
 from tests.kit.function_app import FunctionMigration
+from tests.kit.migration import AppMigration
 from tests.kit.platform import PlatformProcess, wait_until
 
 PAGES = (
@@ -198,3 +199,12 @@ def test_changes_are_in_the_audit_log_under_the_name_of_who_signed_in(
     [row] = admin.ok("GET", f"/admin/v1/audit?target={failing.transfer_id}")["items"][:1]
     assert (row["actor"], row["operation"]) == ("canceller", "cancel_transfer")
     assert row["address"]
+
+
+def test_every_app_can_be_chosen(console: Console, platform_process: PlatformProcess) -> None:
+    """Also when the apps are more than a list has on its first page."""
+    last = [AppMigration.register_app(platform_process) for _ in range(101)][-1]
+    key = last.registration["cloudAppKey"]
+    assert f'value="{key}@' in console.text("migrations/new")
+    for page in ("migrations", "messages"):
+        assert f'<option value="{key}"' in console.text(page)

@@ -8,6 +8,7 @@ from litestar import get, post
 from litestar.response import Template
 
 from ferryman.console.calls import CallRefused
+from ferryman.console.pages.all_apps import all_apps
 from ferryman.console.pages.parameters import (
     App,
     Cause,
@@ -18,7 +19,6 @@ from ferryman.console.pages.parameters import (
     Text,
 )
 from ferryman.vocab import FailureCause, MessageState
-from ferryman.wire.app import AppPage
 from ferryman.wire.redelivery import RedeliveryAnswer, RedeliveryRequest
 from ferryman.wire.transfer import MessagePage, MessageView
 
@@ -51,14 +51,14 @@ async def messages_page(
             sort="newest" if wanted != MessageState.UNDELIVERED else "oldest",
             **filters,
         ),
-        visit.calls.get("/apps", AppPage),
+        all_apps(visit.calls),
     )
     return await visit.page(
         "messages.html",
         "messages",
         found=found,
         filters={**filters, "state": message_state, "app": app},
-        apps=sorted({each.cloud_app_key for each in apps.items}),
+        apps=sorted({each.cloud_app_key for each in apps}),
         causes=list(FailureCause),
     )
 

@@ -8,6 +8,7 @@ from litestar.datastructures import UploadFile
 from litestar.exceptions import ValidationException
 from litestar.response import Redirect, Template
 
+from ferryman.console.pages.all_apps import all_apps
 from ferryman.console.pages.parameters import (
     App,
     Cause,
@@ -24,7 +25,6 @@ from ferryman.console.pages.parameters import (
 )
 from ferryman.console.pages.transfer_frame import RERUNNABLE
 from ferryman.vocab import ContainerType, FailureCause, TransferSort, TransferStatus
-from ferryman.wire.app import AppPage
 from ferryman.wire.migration import Container, MappingCounts, MigrationRequest, MigrationView
 from ferryman.wire.transfer import RerunAnswer, TransferPage
 
@@ -68,14 +68,14 @@ async def migrations_page(
             count="true",
             **filters,
         ),
-        visit.calls.get("/apps", AppPage),
+        all_apps(visit.calls),
     )
     return await visit.page(
         "migrations.html",
         "migrations",
         found=found,
         filters={**filters, "app": app},
-        apps=sorted({each.cloud_app_key for each in apps.items}),
+        apps=sorted({each.cloud_app_key for each in apps}),
         statuses=list(TransferStatus),
         causes=list(FailureCause),
         sorts=list(TransferSort),
@@ -85,8 +85,9 @@ async def migrations_page(
 @get("/migrations/new")
 async def new_migration_page(visit: OwnVisit) -> Template:
     """Show the form of a new plan."""
-    apps = await visit.calls.get("/apps", AppPage)
-    return await visit.page("migration_new.html", "migrations", apps=apps.items)
+    apps = await all_apps(visit.calls)
+    apps.sort(key=lambda each: (each.cloud_app_key, each.environment))
+    return await visit.page("migration_new.html", "migrations", apps=apps)
 
 
 @post("/migrations", status_code=200)
