@@ -1,6 +1,7 @@
 """The whole story in a browser: by mouse, and again by keys alone."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,13 @@ def run(event, context):
             raise KeyError("no author in <b>" + event["label"] + "</b>")
         migration.message_processed(event["transferId"], event["messageId"])
 """
+
+
+@pytest.fixture(scope="module")
+def running_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PlatformProcess]:
+    """A platform of this file's own: its lists begin with what these tests made."""
+    with PlatformProcess(tmp_path_factory.mktemp("story") / "data") as platform:
+        yield platform
 
 
 @pytest.mark.timeout(600)
@@ -259,13 +267,13 @@ def test_a_restart_under_an_open_page_is_survived(
     """The stream comes back by itself, and the session is still good."""
     with PlatformProcess(tmp_path / "data") as platform:
         migration = FunctionMigration.begin(platform, app_folder, claim=False)
-        page = browser.new_context().new_page()
-        page.set_default_timeout(60_000)
-        Story(page, Mouse(page), platform, "restart").sign_in()
-        page.goto(f"{platform.url}/console/transfers/{migration.transfer_id}")
-        expect(page.locator("#head")).to_contain_text("ready")
-        platform.kill()
-        platform.start()
-        migration.claim()
-        expect(page.locator("#head")).to_contain_text("in progress", timeout=60_000)
-        page.context.close()
+        with browser.new_context() as context:
+            page = context.new_page()
+            page.set_default_timeout(60_000)
+            Story(page, Mouse(page), platform, "restart").sign_in()
+            page.goto(f"{platform.url}/console/transfers/{migration.transfer_id}")
+            expect(page.locator("#head")).to_contain_text("ready")
+            platform.kill()
+            platform.start()
+            migration.claim()
+            expect(page.locator("#head")).to_contain_text("in progress", timeout=60_000)
