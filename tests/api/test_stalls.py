@@ -2,6 +2,7 @@
 
 import json
 import resource
+import select
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -188,3 +189,32 @@ def test_readers_that_stop_reading_cost_little_and_are_given_up(
         connection.sendall(head("GET", where, "Connection: close"))
         _, body = answer(connection)
         assert len(body) == FILE
+
+
+def test_a_small_body_that_nobody_needs_is_read_and_the_connection_kept(
+    platform: PlatformProcess,
+) -> None:
+    """The request can be refused before its body comes; the client goes on all the same."""
+    for _ in range(10):
+        with ExitStack() as stack:
+            connection = connect(platform, stack)
+            connection.sendall(head("POST", "/server/v1/listeners/claim", "Content-Length: 2"))
+            select.select([connection], [], [], 0.1)
+            connection.sendall(b"{}")
+            assert answer(connection)[0] == 401
+            connection.sendall(head("GET", "/healthz"))
+            assert answer(connection)[0] == 200
+
+
+def test_who_sends_a_large_body_that_nobody_needs_is_told_to_reconnect(
+    platform: PlatformProcess,
+) -> None:
+    with ExitStack() as stack:
+        connection = connect(platform, stack)
+        length = f"Content-Length: {MIB}"
+        connection.sendall(head("POST", "/server/v1/listeners/claim", length))
+        received = b""
+        while piece := connection.recv(65536):
+            received += piece
+        assert received.startswith(b"HTTP/1.1 401 ")
+        assert b"\r\nconnection: close\r\n" in received.lower()

@@ -1,4 +1,8 @@
-"""Give up clients that neither send nor take anything for a while."""
+"""Give up clients that neither send nor take anything for a while; read small bodies to the end.
+
+The server closes a connection whose request was answered before all of its body came, and the
+client, which may have sent the next request meanwhile, gets no answer to that.
+"""
 
 import asyncio
 from typing import Any
@@ -8,8 +12,15 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from ferryman import refusals
+from ferryman.errors import PlatformError
 
 log = structlog.get_logger("ferryman.api")
+
+
+_DRAINED_BYTES = 64 << 10
+"""The largest body that is read though nobody needs it; the client of a larger one is told."""
+
+_DRAIN_SECONDS = 5.0
 
 
 class StalledError(Exception):
@@ -34,16 +45,20 @@ class StallGuard:
         if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
-        client = _Client(receive, send, self._seconds)
+        client = _Client(receive, send, self._seconds, _body_bytes(scope))
         await self._app(scope, client.receive, client.send)
 
 
 class _Client:
     """Both directions of one request."""
 
-    def __init__(self, receive: Receive, send: Send, seconds: float) -> None:
+    def __init__(
+        self, receive: Receive, send: Send, seconds: float, body_bytes: int | None
+    ) -> None:
         self._receive, self._send, self._seconds = receive, send, seconds
-        self._received = self._gone = self._stalled = False
+        self._body_bytes = body_bytes
+        self._received = body_bytes == 0
+        self._gone = self._stalled = False
 
     async def receive(self) -> Any:
         if self._received:
@@ -65,6 +80,8 @@ class _Client:
             return  # nobody is there: logged as broken off
         if self._stalled:
             raise StalledError
+        if message["type"] == "http.response.start" and not self._received:
+            await self._finish_request(message)
         try:
             async with asyncio.timeout(self._seconds):
                 await self._send(message)
@@ -72,3 +89,28 @@ class _Client:
             self._stalled = True
             log.warning("answer.stalled", seconds=self._seconds)
             raise StalledError from None
+
+    async def _finish_request(self, message: Any) -> None:
+        """Read the rest of a small body; tell the client of another one to reconnect."""
+        headers = [*message.get("headers", [])]
+        if any(name == b"connection" for name, _ in headers):
+            return
+        if self._body_bytes is not None and self._body_bytes <= _DRAINED_BYTES:
+            try:
+                async with asyncio.timeout(_DRAIN_SECONDS):
+                    while not self._received:
+                        await self.receive()
+            except (TimeoutError, PlatformError):
+                pass
+            else:
+                return
+        message["headers"] = [*headers, (b"connection", b"close")]
+
+
+def _body_bytes(scope: Any) -> int | None:
+    """Return the length of a request's body; None if it is not known before it ends."""
+    headers = dict(scope["headers"])
+    length = headers.get(b"content-length", b"")
+    if length.isdigit():
+        return int(length)
+    return None if b"transfer-encoding" in headers else 0
