@@ -12,7 +12,7 @@ from bench.report import Figure, as_cells
 RESULTS = Path(__file__).with_name("RESULTS.md")
 _GIB = 1 << 30
 # What makes a run smaller than the benchmark's own size is told beside its figures.
-_SHAPING = ("SIZE", "COUNT", "STREAM")
+_SHAPING = ("SIZE", "COUNT", "LARGE_COUNT", "ROUNDS", "STREAM")
 
 
 def save(name: str, figures: Sequence[Figure], path: Path = RESULTS) -> None:
