@@ -58,12 +58,29 @@ def test_parameters_are_found_where_they_are_no_text(
         ("-- name: rows\nSELECT 1;\n-- name: rows^\nSELECT 2;\n", "two statements rows"),
         ("-- name: rows\nSELECT 1;\n-- name: more#\nSELECT 2;\n", "malformed name after rows"),
         ("SELECT 1;\n-- name: rows\nSELECT 2;\n", "before the first name"),
+        ("-- name: rows\nSELECT 1\n-- include: which\n;", r"not included, or not there.*which"),
+        ("-- fragment: which\nWHERE 1\n-- name: rows\nSELECT 1;", r"not included, or not.*which"),
     ],
 )
 def test_a_malformed_file_is_refused(tmp_path: Path, text: str, said: str) -> None:
     (tmp_path / "x.sql").write_text(text)
     with pytest.raises(ValueError, match=said):
         load(tmp_path)
+
+
+def test_statements_of_a_file_share_a_fragment(tmp_path: Path) -> None:
+    (tmp_path / "x.sql").write_text(
+        "-- fragment: least\n-- Why.\nWHERE n >= :least\n\n"
+        "-- name: rows\nSELECT n FROM t\n-- include: least\nLIMIT :size;\n\n"
+        "-- name: total$\nSELECT count(*) FROM t\n-- include: least\n;\n"
+    )
+    shared = {
+        name: (" ".join(each.sql.split()), each.parameters) for name, each in load(tmp_path).items()
+    }
+    assert shared == {
+        "rows": ("SELECT n FROM t WHERE n >= $1 LIMIT $2", ("least", "size")),
+        "total": ("SELECT count(*) FROM t WHERE n >= $1", ("least",)),
+    }
 
 
 async def test_the_sign_says_what_a_call_answers(tmp_path: Path, database: str) -> None:

@@ -3,6 +3,9 @@
 ``-- name: transfer_by_id^`` starts a statement, and ``:transfer_id`` in it is a parameter. The sign
 after the name selects the result; see :data:`_KINDS`. Parameters and values have PostgreSQL's own
 types, which ``python -m tools.statements`` writes to ``signatures.pyi``.
+
+``-- fragment: matching_transfers`` starts text that several statements of a file share; a line
+``-- include: matching_transfers`` in them stands for it.
 """
 
 import re
@@ -12,6 +15,10 @@ from importlib.resources.abc import Traversable
 from typing import Any
 
 _NAME = re.compile(r"^-- name: (\w+)([\^$!]?)$", re.MULTILINE)
+_FRAGMENT = re.compile(
+    r"^-- fragment: (\w+)\n(.*?)(?=^-- (?:name|fragment): |\Z)", re.MULTILINE | re.DOTALL
+)
+_INCLUDE = re.compile(r"^ *-- include: (\w+)$", re.MULTILINE)
 _TOKEN = re.compile(r"'[^']*'|\s*--[^\n]*|::|:(?P<parameter>\w+)")
 
 
@@ -66,7 +73,7 @@ def load(folder: Traversable) -> dict[str, Statement]:
     statements: dict[str, Statement] = {}
     for file in folder.iterdir():
         if file.name.endswith(".sql"):
-            before, *parts = _NAME.split(file.read_text())
+            before, *parts = _NAME.split(_included(file))
             for name, sign, text in zip(parts[::3], parts[1::3], parts[2::3], strict=True):
                 if name in statements:
                     raise ValueError(f"{file.name}: there are two statements {name}")
@@ -76,6 +83,16 @@ def load(folder: Traversable) -> dict[str, Statement]:
             if before.strip():
                 raise ValueError(f"{file.name}: something stands before the first name")
     return statements
+
+
+def _included(file: Traversable) -> str:
+    """Return the text of a file with each fragment in the places that include it."""
+    text = file.read_text()
+    fragments = dict(_FRAGMENT.findall(text))
+    unknown = {*_INCLUDE.findall(text)} ^ fragments.keys()
+    if unknown:
+        raise ValueError(f"{file.name}: fragments not included, or not there: {sorted(unknown)}")
+    return _INCLUDE.sub(lambda line: fragments[line[1]], _FRAGMENT.sub("", text))
 
 
 def parse(text: str) -> tuple[str, tuple[str, ...]]:

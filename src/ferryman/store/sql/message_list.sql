@@ -1,38 +1,42 @@
+-- fragment: matching_messages
+-- The page and the total select by the same filters, each of which may be null.
+FROM message
+JOIN transfer ON transfer.transfer_id = message.transfer_id
+JOIN migration ON migration.migration_id = transfer.migration_id
+LEFT JOIN attempt last
+    ON last.message_id = message.message_id AND last.number = message.attempts
+LEFT JOIN app_data file ON file.message_id = message.message_id
+WHERE (CAST(:customer AS text) IS NULL OR transfer.customer = :customer)
+  AND (CAST(:customers AS text[]) IS NULL OR transfer.customer = ANY (:customers))
+  AND (CAST(:app_id AS uuid) IS NULL OR transfer.app_id = :app_id)
+  AND (CAST(:app_ids AS uuid[]) IS NULL OR transfer.app_id = ANY (:app_ids))
+  AND (CAST(:transfer_id AS uuid) IS NULL OR message.transfer_id = :transfer_id)
+  AND (CAST(:migration_id AS uuid) IS NULL OR transfer.migration_id = :migration_id)
+  AND (CAST(:scope_ids AS uuid[]) IS NULL OR migration.migration_scope_id = ANY (:scope_ids))
+  AND (CAST(:state AS text) IS NULL OR message.state = :state)
+  AND (CAST(:event_types AS text[]) IS NULL OR message.event_type = ANY (:event_types))
+  AND (CAST(:acknowledgement AS text) IS NULL
+      OR :acknowledgement = 'NONE' AND message.acknowledgement IS NULL
+      OR message.acknowledgement = :acknowledgement)
+  AND (CAST(:since AS timestamptz) IS NULL OR message.created_at >= :since)
+  AND (CAST(:until AS timestamptz) IS NULL OR message.created_at < :until)
+  AND (CAST(:cause AS text) IS NULL OR last.cause = :cause)
+  AND (CAST(:status AS integer) IS NULL OR last.cause IS NOT NULL AND last.status = :status)
+  AND (CAST(:among AS uuid[]) IS NULL OR message.message_id = ANY (:among))
+  AND (CAST(:label AS text) IS NULL OR lower(left(file.label, 100)) LIKE :label
+      OR search_words(coalesce(last.error_message, last.error)) @@ search_query(:text))
+  AND (CAST(:stuck_at AS timestamptz) IS NULL
+      OR message.state = 'UNDELIVERED' AND message.acknowledgement IS NULL
+      OR message.state = 'PENDING' AND message.worker_id IS NULL
+          AND message.next_attempt_at < CAST(:stuck_at AS timestamptz) - interval '1 minute')
+
 -- name: messages_page
 -- Messages of all transfers, in the order in which they were created or in the reverse one. Every
 -- filter may be null. NONE matches messages that are not acknowledged. Only the part of the asked
 -- order is executed.
 WITH wanted AS NOT MATERIALIZED (
     SELECT message.*
-    FROM message
-    JOIN transfer ON transfer.transfer_id = message.transfer_id
-    JOIN migration ON migration.migration_id = transfer.migration_id
-    LEFT JOIN attempt last
-        ON last.message_id = message.message_id AND last.number = message.attempts
-    LEFT JOIN app_data file ON file.message_id = message.message_id
-    WHERE (CAST(:customer AS text) IS NULL OR transfer.customer = :customer)
-      AND (CAST(:customers AS text[]) IS NULL OR transfer.customer = ANY (:customers))
-      AND (CAST(:app_id AS uuid) IS NULL OR transfer.app_id = :app_id)
-      AND (CAST(:app_ids AS uuid[]) IS NULL OR transfer.app_id = ANY (:app_ids))
-      AND (CAST(:transfer_id AS uuid) IS NULL OR message.transfer_id = :transfer_id)
-      AND (CAST(:migration_id AS uuid) IS NULL OR transfer.migration_id = :migration_id)
-      AND (CAST(:scope_ids AS uuid[]) IS NULL OR migration.migration_scope_id = ANY (:scope_ids))
-      AND (CAST(:state AS text) IS NULL OR message.state = :state)
-      AND (CAST(:event_types AS text[]) IS NULL OR message.event_type = ANY (:event_types))
-      AND (CAST(:acknowledgement AS text) IS NULL
-          OR :acknowledgement = 'NONE' AND message.acknowledgement IS NULL
-          OR message.acknowledgement = :acknowledgement)
-      AND (CAST(:since AS timestamptz) IS NULL OR message.created_at >= :since)
-      AND (CAST(:until AS timestamptz) IS NULL OR message.created_at < :until)
-      AND (CAST(:cause AS text) IS NULL OR last.cause = :cause)
-      AND (CAST(:status AS integer) IS NULL OR last.cause IS NOT NULL AND last.status = :status)
-      AND (CAST(:among AS uuid[]) IS NULL OR message.message_id = ANY (:among))
-      AND (CAST(:label AS text) IS NULL OR lower(left(file.label, 100)) LIKE :label
-          OR search_words(coalesce(last.error_message, last.error)) @@ search_query(:text))
-      AND (CAST(:stuck_at AS timestamptz) IS NULL
-          OR message.state = 'UNDELIVERED' AND message.acknowledgement IS NULL
-          OR message.state = 'PENDING' AND message.worker_id IS NULL
-              AND message.next_attempt_at < CAST(:stuck_at AS timestamptz) - interval '1 minute')
+    -- include: matching_messages
 )
 (SELECT * FROM wanted
  WHERE CAST(:sort AS text) = 'oldest' AND position > :position
@@ -43,38 +47,10 @@ UNION ALL
  ORDER BY position DESC LIMIT :size);
 
 -- name: messages_total$
--- How many there are, up to a number; the filters are those of `messages_page`.
+-- How many there are, up to a number.
 SELECT count(*) FROM (
     SELECT
-    FROM message
-    JOIN transfer ON transfer.transfer_id = message.transfer_id
-    JOIN migration ON migration.migration_id = transfer.migration_id
-    LEFT JOIN attempt last
-        ON last.message_id = message.message_id AND last.number = message.attempts
-    LEFT JOIN app_data file ON file.message_id = message.message_id
-    WHERE (CAST(:customer AS text) IS NULL OR transfer.customer = :customer)
-      AND (CAST(:customers AS text[]) IS NULL OR transfer.customer = ANY (:customers))
-      AND (CAST(:app_id AS uuid) IS NULL OR transfer.app_id = :app_id)
-      AND (CAST(:app_ids AS uuid[]) IS NULL OR transfer.app_id = ANY (:app_ids))
-      AND (CAST(:transfer_id AS uuid) IS NULL OR message.transfer_id = :transfer_id)
-      AND (CAST(:migration_id AS uuid) IS NULL OR transfer.migration_id = :migration_id)
-      AND (CAST(:scope_ids AS uuid[]) IS NULL OR migration.migration_scope_id = ANY (:scope_ids))
-      AND (CAST(:state AS text) IS NULL OR message.state = :state)
-      AND (CAST(:event_types AS text[]) IS NULL OR message.event_type = ANY (:event_types))
-      AND (CAST(:acknowledgement AS text) IS NULL
-          OR :acknowledgement = 'NONE' AND message.acknowledgement IS NULL
-          OR message.acknowledgement = :acknowledgement)
-      AND (CAST(:since AS timestamptz) IS NULL OR message.created_at >= :since)
-      AND (CAST(:until AS timestamptz) IS NULL OR message.created_at < :until)
-      AND (CAST(:cause AS text) IS NULL OR last.cause = :cause)
-      AND (CAST(:status AS integer) IS NULL OR last.cause IS NOT NULL AND last.status = :status)
-      AND (CAST(:among AS uuid[]) IS NULL OR message.message_id = ANY (:among))
-      AND (CAST(:label AS text) IS NULL OR lower(left(file.label, 100)) LIKE :label
-          OR search_words(coalesce(last.error_message, last.error)) @@ search_query(:text))
-      AND (CAST(:stuck_at AS timestamptz) IS NULL
-          OR message.state = 'UNDELIVERED' AND message.acknowledgement IS NULL
-          OR message.state = 'PENDING' AND message.worker_id IS NULL
-              AND message.next_attempt_at < CAST(:stuck_at AS timestamptz) - interval '1 minute')
+    -- include: matching_messages
     LIMIT :most) wanted;
 
 -- name: messages_of_text$

@@ -1,35 +1,39 @@
+-- fragment: matching_migrations
+-- The page and the total select by the same filters, each of which may be null.
+FROM migration JOIN migration_scope scope USING (migration_scope_id)
+WHERE (CAST(:customer AS text) IS NULL OR scope.customer = :customer)
+  AND (CAST(:customers AS text[]) IS NULL OR scope.customer = ANY (:customers))
+  AND (CAST(:scope_ids AS uuid[]) IS NULL OR migration.migration_scope_id = ANY (:scope_ids))
+  AND (CAST(:name AS text) IS NULL OR position(lower(:name) IN lower(migration.name)) > 0)
+  AND (CAST(:text AS text) IS NULL OR search_words(migration.name) @@ search_query(:text))
+  AND (CAST(:since AS timestamptz) IS NULL OR migration.created_at >= :since)
+  AND (CAST(:until AS timestamptz) IS NULL OR migration.created_at < :until)
+  AND (CAST(:among AS uuid[]) IS NULL OR migration.migration_id = ANY (:among))
+  AND (CAST(:status AS text) IS NULL AND CAST(:app_id AS uuid) IS NULL
+      AND CAST(:app_ids AS uuid[]) IS NULL AND CAST(:stuck_at AS timestamptz) IS NULL
+      OR EXISTS (
+          SELECT FROM transfer
+          WHERE transfer.migration_id = migration.migration_id
+            AND (CAST(:status AS text) IS NULL OR transfer.status = :status)
+            AND (CAST(:app_id AS uuid) IS NULL OR transfer.app_id = :app_id)
+            AND (CAST(:app_ids AS uuid[]) IS NULL OR transfer.app_id = ANY (:app_ids))
+            AND (CAST(:stuck_at AS timestamptz) IS NULL OR (
+                greatest(transfer.started_at, last_upload_at, last_success_at)
+                    + make_interval(secs => transfer.window_seconds / 2) < :stuck_at
+                    AND transfer.status = 'IN_PROGRESS'
+                OR transfer.status = 'READY' AND claims = 0 AND depends_on = '{}'
+                    AND released_at < CAST(:stuck_at AS timestamptz) - interval '1 minute'))
+            AND NOT EXISTS (
+                SELECT FROM transfer again
+                WHERE again.migration_id = transfer.migration_id
+                    AND again.original_transfer_id = transfer.transfer_id)))
+
 -- name: migration_page
 -- Migrations in one of two orders; every filter may be null. A re-run counts in place of its
 -- original. Only the part of the asked order is executed.
 WITH wanted AS NOT MATERIALIZED (
     SELECT migration.*, scope.customer, scope.source_id, scope.cloud_url
-    FROM migration JOIN migration_scope scope USING (migration_scope_id)
-    WHERE (CAST(:customer AS text) IS NULL OR scope.customer = :customer)
-      AND (CAST(:customers AS text[]) IS NULL OR scope.customer = ANY (:customers))
-      AND (CAST(:scope_ids AS uuid[]) IS NULL OR migration.migration_scope_id = ANY (:scope_ids))
-      AND (CAST(:name AS text) IS NULL OR position(lower(:name) IN lower(migration.name)) > 0)
-      AND (CAST(:text AS text) IS NULL OR search_words(migration.name) @@ search_query(:text))
-      AND (CAST(:since AS timestamptz) IS NULL OR migration.created_at >= :since)
-      AND (CAST(:until AS timestamptz) IS NULL OR migration.created_at < :until)
-      AND (CAST(:among AS uuid[]) IS NULL OR migration.migration_id = ANY (:among))
-      AND (CAST(:status AS text) IS NULL AND CAST(:app_id AS uuid) IS NULL
-          AND CAST(:app_ids AS uuid[]) IS NULL AND CAST(:stuck_at AS timestamptz) IS NULL
-          OR EXISTS (
-              SELECT FROM transfer
-              WHERE transfer.migration_id = migration.migration_id
-                AND (CAST(:status AS text) IS NULL OR transfer.status = :status)
-                AND (CAST(:app_id AS uuid) IS NULL OR transfer.app_id = :app_id)
-                AND (CAST(:app_ids AS uuid[]) IS NULL OR transfer.app_id = ANY (:app_ids))
-                AND (CAST(:stuck_at AS timestamptz) IS NULL OR (
-                    greatest(transfer.started_at, last_upload_at, last_success_at)
-                        + make_interval(secs => transfer.window_seconds / 2) < :stuck_at
-                        AND transfer.status = 'IN_PROGRESS'
-                    OR transfer.status = 'READY' AND claims = 0 AND depends_on = '{}'
-                        AND released_at < CAST(:stuck_at AS timestamptz) - interval '1 minute'))
-                AND NOT EXISTS (
-                    SELECT FROM transfer again
-                    WHERE again.migration_id = transfer.migration_id
-                        AND again.original_transfer_id = transfer.transfer_id)))
+    -- include: matching_migrations
 )
 (SELECT * FROM wanted
  WHERE CAST(:sort AS text) = 'newest' AND (created_at, migration_id) < (:at, :id)
@@ -40,36 +44,10 @@ UNION ALL
  ORDER BY created_at, migration_id LIMIT :size);
 
 -- name: migration_total$
--- How many there are, up to a number; the filters are those of `migration_page`.
+-- How many there are, up to a number.
 SELECT count(*) FROM (
     SELECT
-    FROM migration JOIN migration_scope scope USING (migration_scope_id)
-    WHERE (CAST(:customer AS text) IS NULL OR scope.customer = :customer)
-      AND (CAST(:customers AS text[]) IS NULL OR scope.customer = ANY (:customers))
-      AND (CAST(:scope_ids AS uuid[]) IS NULL OR migration.migration_scope_id = ANY (:scope_ids))
-      AND (CAST(:name AS text) IS NULL OR position(lower(:name) IN lower(migration.name)) > 0)
-      AND (CAST(:text AS text) IS NULL OR search_words(migration.name) @@ search_query(:text))
-      AND (CAST(:since AS timestamptz) IS NULL OR migration.created_at >= :since)
-      AND (CAST(:until AS timestamptz) IS NULL OR migration.created_at < :until)
-      AND (CAST(:among AS uuid[]) IS NULL OR migration.migration_id = ANY (:among))
-      AND (CAST(:status AS text) IS NULL AND CAST(:app_id AS uuid) IS NULL
-          AND CAST(:app_ids AS uuid[]) IS NULL AND CAST(:stuck_at AS timestamptz) IS NULL
-          OR EXISTS (
-              SELECT FROM transfer
-              WHERE transfer.migration_id = migration.migration_id
-                AND (CAST(:status AS text) IS NULL OR transfer.status = :status)
-                AND (CAST(:app_id AS uuid) IS NULL OR transfer.app_id = :app_id)
-                AND (CAST(:app_ids AS uuid[]) IS NULL OR transfer.app_id = ANY (:app_ids))
-                AND (CAST(:stuck_at AS timestamptz) IS NULL OR (
-                    greatest(transfer.started_at, last_upload_at, last_success_at)
-                        + make_interval(secs => transfer.window_seconds / 2) < :stuck_at
-                        AND transfer.status = 'IN_PROGRESS'
-                    OR transfer.status = 'READY' AND claims = 0 AND depends_on = '{}'
-                        AND released_at < CAST(:stuck_at AS timestamptz) - interval '1 minute'))
-                AND NOT EXISTS (
-                    SELECT FROM transfer again
-                    WHERE again.migration_id = transfer.migration_id
-                        AND again.original_transfer_id = transfer.transfer_id)))
+    -- include: matching_migrations
     LIMIT :most) wanted;
 
 -- name: migrations_of_text$

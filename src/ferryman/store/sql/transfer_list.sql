@@ -6,6 +6,34 @@ SELECT set_config('plan_cache_mode', 'force_custom_plan', true),
        set_config('enable_seqscan', 'off', true),
        set_config('enable_memoize', 'off', true);
 
+-- fragment: matching_transfers
+-- The page and the total select by the same filters, each of which may be null.
+FROM transfer
+JOIN app USING (app_id)
+JOIN migration USING (migration_id)
+JOIN migration_scope scope USING (migration_scope_id)
+WHERE (CAST(:customer AS text) IS NULL OR transfer.customer = :customer)
+  AND (CAST(:customers AS text[]) IS NULL OR transfer.customer = ANY (:customers))
+  AND (CAST(:app_id AS uuid) IS NULL OR transfer.app_id = :app_id)
+  AND (CAST(:app_ids AS uuid[]) IS NULL OR transfer.app_id = ANY (:app_ids))
+  AND (CAST(:migration_id AS uuid) IS NULL OR transfer.migration_id = :migration_id)
+  AND (CAST(:scope_ids AS uuid[]) IS NULL OR migration.migration_scope_id = ANY (:scope_ids))
+  AND (CAST(:status AS text) IS NULL OR transfer.status = :status)
+  AND (CAST(:since AS timestamptz) IS NULL OR transfer.created_at >= :since)
+  AND (CAST(:until AS timestamptz) IS NULL OR transfer.created_at < :until)
+  AND (CAST(:among AS uuid[]) IS NULL OR transfer.transfer_id = ANY (:among))
+  AND (CAST(:text AS text) IS NULL OR transfer.words @@ search_query(:text))
+  AND (CAST(:cause AS text) IS NULL OR EXISTS (
+      SELECT FROM message JOIN attempt
+          ON attempt.message_id = message.message_id AND attempt.number = message.attempts
+      WHERE message.transfer_id = transfer.transfer_id AND attempt.cause = :cause))
+  AND (CAST(:stuck_at AS timestamptz) IS NULL
+      OR transfer.status IN ('READY', 'IN_PROGRESS')
+      AND (greatest(transfer.started_at, last_upload_at, last_success_at)
+              + make_interval(secs => transfer.window_seconds / 2) < :stuck_at
+          OR transfer.status = 'READY' AND claims = 0 AND depends_on = '{}'
+              AND released_at < CAST(:stuck_at AS timestamptz) - interval '1 minute'))
+
 -- name: transfer_page
 -- Transfers of all migrations in one of four orders; every filter may be null. Only the part of the
 -- asked order is executed.
@@ -16,31 +44,7 @@ WITH wanted AS NOT MATERIALIZED (
            claim_confirmed AND claim_seen_at > now() - interval '5 seconds' AS claim_noted,
            greatest(transfer.started_at, last_upload_at, last_success_at)
                + make_interval(secs => transfer.window_seconds) AS deadline
-    FROM transfer
-    JOIN app USING (app_id)
-    JOIN migration USING (migration_id)
-    JOIN migration_scope scope USING (migration_scope_id)
-    WHERE (CAST(:customer AS text) IS NULL OR transfer.customer = :customer)
-      AND (CAST(:customers AS text[]) IS NULL OR transfer.customer = ANY (:customers))
-      AND (CAST(:app_id AS uuid) IS NULL OR transfer.app_id = :app_id)
-      AND (CAST(:app_ids AS uuid[]) IS NULL OR transfer.app_id = ANY (:app_ids))
-      AND (CAST(:migration_id AS uuid) IS NULL OR transfer.migration_id = :migration_id)
-      AND (CAST(:scope_ids AS uuid[]) IS NULL OR migration.migration_scope_id = ANY (:scope_ids))
-      AND (CAST(:status AS text) IS NULL OR transfer.status = :status)
-      AND (CAST(:since AS timestamptz) IS NULL OR transfer.created_at >= :since)
-      AND (CAST(:until AS timestamptz) IS NULL OR transfer.created_at < :until)
-      AND (CAST(:among AS uuid[]) IS NULL OR transfer.transfer_id = ANY (:among))
-      AND (CAST(:text AS text) IS NULL OR transfer.words @@ search_query(:text))
-      AND (CAST(:cause AS text) IS NULL OR EXISTS (
-          SELECT FROM message JOIN attempt
-              ON attempt.message_id = message.message_id AND attempt.number = message.attempts
-          WHERE message.transfer_id = transfer.transfer_id AND attempt.cause = :cause))
-      AND (CAST(:stuck_at AS timestamptz) IS NULL
-          OR transfer.status IN ('READY', 'IN_PROGRESS')
-          AND (greatest(transfer.started_at, last_upload_at, last_success_at)
-                  + make_interval(secs => transfer.window_seconds / 2) < :stuck_at
-              OR transfer.status = 'READY' AND claims = 0 AND depends_on = '{}'
-                  AND released_at < CAST(:stuck_at AS timestamptz) - interval '1 minute'))
+    -- include: matching_transfers
 )
 (SELECT * FROM wanted
  WHERE CAST(:sort AS text) = 'newest' AND (created_at, transfer_id) < (:at, :id)
@@ -59,34 +63,10 @@ UNION ALL
  ORDER BY deadline, transfer_id LIMIT :size);
 
 -- name: transfer_total$
--- How many there are, up to a number; the filters are those of `transfer_page`.
+-- How many there are, up to a number.
 SELECT count(*) FROM (
     SELECT
-    FROM transfer
-    JOIN app USING (app_id)
-    JOIN migration USING (migration_id)
-    JOIN migration_scope scope USING (migration_scope_id)
-    WHERE (CAST(:customer AS text) IS NULL OR transfer.customer = :customer)
-      AND (CAST(:customers AS text[]) IS NULL OR transfer.customer = ANY (:customers))
-      AND (CAST(:app_id AS uuid) IS NULL OR transfer.app_id = :app_id)
-      AND (CAST(:app_ids AS uuid[]) IS NULL OR transfer.app_id = ANY (:app_ids))
-      AND (CAST(:migration_id AS uuid) IS NULL OR transfer.migration_id = :migration_id)
-      AND (CAST(:scope_ids AS uuid[]) IS NULL OR migration.migration_scope_id = ANY (:scope_ids))
-      AND (CAST(:status AS text) IS NULL OR transfer.status = :status)
-      AND (CAST(:since AS timestamptz) IS NULL OR transfer.created_at >= :since)
-      AND (CAST(:until AS timestamptz) IS NULL OR transfer.created_at < :until)
-      AND (CAST(:among AS uuid[]) IS NULL OR transfer.transfer_id = ANY (:among))
-      AND (CAST(:text AS text) IS NULL OR transfer.words @@ search_query(:text))
-      AND (CAST(:cause AS text) IS NULL OR EXISTS (
-          SELECT FROM message JOIN attempt
-              ON attempt.message_id = message.message_id AND attempt.number = message.attempts
-          WHERE message.transfer_id = transfer.transfer_id AND attempt.cause = :cause))
-      AND (CAST(:stuck_at AS timestamptz) IS NULL
-          OR transfer.status IN ('READY', 'IN_PROGRESS')
-          AND (greatest(transfer.started_at, last_upload_at, last_success_at)
-                  + make_interval(secs => transfer.window_seconds / 2) < :stuck_at
-              OR transfer.status = 'READY' AND claims = 0 AND depends_on = '{}'
-                  AND released_at < CAST(:stuck_at AS timestamptz) - interval '1 minute'))
+    -- include: matching_transfers
       AND (CAST(:sort AS text) <> 'deadline' OR transfer.status = 'IN_PROGRESS')
       AND (CAST(:sort AS text) <> 'settled' OR transfer.settled_at IS NOT NULL)
     LIMIT :most) wanted;
