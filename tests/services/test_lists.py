@@ -1,9 +1,10 @@
 """Lists show exactly the rows that their filters say, in their order, page by page."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -274,6 +275,19 @@ async def test_transfers(world: World) -> None:
         await _check_transfers(world, name)
 
 
+async def _all_items(page: Callable[..., Awaitable[Any]], total: int) -> list[Any]:
+    """Return the items of all pages; each page counts the whole list."""
+    items: list[Any] = []
+    cursor = None
+    while True:
+        found = await page(cursor=cursor, size=7, count=True)
+        assert (found.total, found.approximate) == (total, False)
+        items += found.items
+        cursor = found.next_cursor
+        if cursor is None:
+            return items
+
+
 async def _check_transfers(world: World, name: str) -> None:
     make, rule = TRANSFERS[name]
     query, fits = make(world), rule(world)
@@ -295,21 +309,9 @@ async def _check_transfers(world: World, name: str) -> None:
         TransferSort.SETTLED: settled,
     }
     for sort, rows in orders.items():
-        found, cursor = [], None
-        while True:
-            page = await transfer_list.page(
-                world.services.platform,
-                replace(query, sort=sort),
-                cursor=cursor,
-                size=7,
-                count=True,
-            )
-            assert (page.total, page.approximate) == (len(rows), False)
-            found += [each.transfer_id for each in page.items]
-            cursor = page.next_cursor
-            if cursor is None:
-                break
-        assert found == [str(row.transfer_id) for row in rows], (name, sort)
+        page = partial(transfer_list.page, world.services.platform, replace(query, sort=sort))
+        ids = [item.transfer_id for item in await _all_items(page, len(rows))]
+        assert ids == [str(row.transfer_id) for row in rows], (name, sort)
 
 
 async def test_a_summary_says_what_the_filter_says(world: World) -> None:
@@ -398,21 +400,9 @@ async def _check_messages(world: World, name: str) -> None:
     query, fits = make(world), rule(world)
     rows = [str(row.sent.message_id) for row in world.rows if fits(row)]
     for sort, expected in ((ListSort.OLDEST, rows), (ListSort.NEWEST, rows[::-1])):
-        found, cursor = [], None
-        while True:
-            page = await message_list.page(
-                world.services.platform,
-                replace(query, sort=sort),
-                cursor=cursor,
-                size=7,
-                count=True,
-            )
-            assert (page.total, page.approximate) == (len(rows), False)
-            found += [each.message_id for each in page.items]
-            cursor = page.next_cursor
-            if cursor is None:
-                break
-        assert found == expected, (name, sort)
+        page = partial(message_list.page, world.services.platform, replace(query, sort=sort))
+        ids = [item.message_id for item in await _all_items(page, len(rows))]
+        assert ids == expected, (name, sort)
 
 
 MIGRATIONS: dict[str, tuple[MigrationQuery, Callable[[World], Fits]]] = {
@@ -455,21 +445,9 @@ async def _check_migrations(world: World, name: str) -> None:
     )
     oldest = [str(row.migration_id) for row in rows]
     for sort, expected in ((ListSort.OLDEST, oldest), (ListSort.NEWEST, oldest[::-1])):
-        found, cursor = [], None
-        while True:
-            page = await migration_list.page(
-                world.services.platform,
-                replace(query, sort=sort),
-                cursor=cursor,
-                size=7,
-                count=True,
-            )
-            assert (page.total, page.approximate) == (len(rows), False)
-            found += [each.migration_id for each in page.items]
-            cursor = page.next_cursor
-            if cursor is None:
-                break
-        assert found == expected, (name, sort)
+        page = partial(migration_list.page, world.services.platform, replace(query, sort=sort))
+        ids = [item.migration_id for item in await _all_items(page, len(rows))]
+        assert ids == expected, (name, sort)
 
 
 async def test_lists_and_search_stay_within_what_the_caller_sees(world: World) -> None:
