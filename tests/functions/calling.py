@@ -8,6 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from ferryman.domain.outcome import Outcome
 from ferryman.functions.pool import FunctionPool
 from tests.kit.platform import wait_until
@@ -49,6 +51,15 @@ class Watched:
             return bool(poll.poll(within * 1000))
         finally:
             os.close(self._descriptor)
+
+
+def watched_below(pid: int) -> list[Watched]:
+    """Return all processes below ``pid``, but for those that end while they are looked up."""
+    watched = []
+    for process in psutil.Process(pid).children(recursive=True):
+        with suppress(ProcessLookupError):  # a daemon's first parent, which ends at once
+            watched.append(Watched(process.pid))
+    return watched
 
 
 async def told_by(fifo: Path) -> Watched:

@@ -6,14 +6,22 @@ import subprocess
 import sys
 from pathlib import Path
 
-import psutil
 import pytest
 from structlog.testing import capture_logs
 
 from ferryman.domain.outcome import Outcome
 from ferryman.functions import toolchain
 from ferryman.functions.pool import FunctionPool
-from tests.functions.calling import SECONDS, WORKER, Invoke, Watched, hanging, once, tell, told_by
+from tests.functions.calling import (
+    SECONDS,
+    WORKER,
+    Invoke,
+    hanging,
+    once,
+    tell,
+    told_by,
+    watched_below,
+)
 from tests.kit.platform import wait_until
 
 pytestmark = [
@@ -156,6 +164,8 @@ def test_a_function_sees_its_own_variables_and_nothing_of_the_workers(
     invoke: Invoke, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WORKER_SECRET", "s")
+    for name in ("SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)  # a function would get the machine's
     monkeypatch.setenv("NODE_OPTIONS", "--no-deprecation")
     given = {"FERRYMAN_URL": "http://127.0.0.1:9", "FERRYMAN_TOKEN": "t", "COLOUR": "blue"}
     seen = json.loads(once(invoke, "variables", environment=given).output)
@@ -412,11 +422,10 @@ def test_everything_dies_with_a_killed_worker(app: Path, fifo: Path) -> None:
     command = [sys.executable, "-c", WORKER, str(app), "daemon_and_spin", str(fifo)]
     with subprocess.Popen(command) as worker:
         daemon = asyncio.run(told_by(fifo))
-        below = psutil.Process(worker.pid).children(recursive=True)
+        below = watched_below(worker.pid)
         assert len(below) >= 2
-        watched = [daemon, *(Watched(process.pid) for process in below)]
         worker.kill()
-    assert all(process.ended() for process in watched)
+    assert all(process.ended() for process in (daemon, *below))
 
 
 def test_calls_at_once_share_one_bundle_and_no_host(invoke: Invoke) -> None:

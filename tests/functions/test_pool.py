@@ -19,11 +19,11 @@ from tests.functions.calling import (
     SECONDS,
     WORKER,
     Invoke,
-    Watched,
     hanging,
     once,
     tell,
     told_by,
+    watched_below,
 )
 
 pytestmark = [
@@ -44,6 +44,8 @@ def test_a_function_sees_its_own_variables_and_nothing_of_the_workers(
     invoke: Invoke, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WORKER_SECRET", "s")
+    for name in ("SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)  # a function would get the machine's
     given = {"FERRYMAN_URL": "http://127.0.0.1:1", "FERRYMAN_TOKEN": "t", "COLOUR": "blue"}
     seen = json.loads(once(invoke, "variables", environment=given).output)
     assert given.items() <= seen.items()
@@ -334,12 +336,11 @@ def test_a_cancelled_call_ends_its_processes(invoke: Invoke, fifo: Path) -> None
 def test_everything_dies_with_a_killed_worker(app: Path, fifo: Path, function: str) -> None:
     with subprocess.Popen([sys.executable, "-c", WORKER, str(app), function, str(fifo)]) as worker:
         daemon = asyncio.run(told_by(fifo))
-        below = psutil.Process(worker.pid).children(recursive=True)
+        below = watched_below(worker.pid)
         # The supervisor, the host and the daemon, which the host has adopted or soon will.
         assert len(below) >= 2
-        watched = [daemon, *(Watched(process.pid) for process in below)]
         worker.kill()
-    assert all(process.ended() for process in watched)
+    assert all(process.ended() for process in (daemon, *below))
 
 
 @pytest.mark.parametrize(("function", "again"), [("leaves_timer", False), ("leaves_pool", True)])

@@ -61,10 +61,12 @@ def main() -> None:
     supervisor.exit_like(code)
 
 
-def run_host(*, report: "int | None" = None) -> int:
+def run_host(*, report: "int | None" = None, started: "Callable[[], object] | None" = None) -> int:
     """Run the host that the arguments describe, end what it left, and return its exit code.
 
-    ``report`` is given by the first process of a sandbox: a descriptor that the app must not have.
+    The first process of a sandbox gives ``report``, a descriptor that the app must not have, and
+    ``started``, called once the host runs: a thread begun earlier might hold a file open while the
+    host is forked, and the host, and so the app, would inherit it.
     """
     channel, memory, how = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -83,6 +85,8 @@ def run_host(*, report: "int | None" = None) -> int:
             resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
         serve(channel, source, file, function)
         exit_process()
+    if started is not None:
+        started()
     os.close(channel)
     return supervisor.watch(host)
 

@@ -65,10 +65,13 @@ def main() -> "NoReturn":
     send_sockets(setup, sockets)
     os.environ["HOME"] = os.environ["TMPDIR"] = SCRATCH
     sys.argv[1:] = sys.argv[3:]
-    if plan["memory_in_sum"]:
-        _thread.start_new_thread(watch_memory, (plan["memory_in_sum"], report))
     host = sys.modules["__main__"].load_file("_ferryman_host", plan["host"])
-    report_status(report, host.run_host(report=report))
+
+    def watch() -> None:
+        if plan["memory_in_sum"]:
+            _thread.start_new_thread(watch_memory, (plan["memory_in_sum"], report))
+
+    report_status(report, host.run_host(report=report, started=watch))
     os._exit(0)
 
 
