@@ -13,6 +13,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import yaml
 from typer.main import get_command
 
 from ferryman.api.application import create_app
@@ -31,6 +32,7 @@ from tests.contract.statements import Statement, statements
 from tools.fixed_calls import BASES, fixed_calls
 
 DOCS = Path(__file__).parents[1] / "docs"
+_ALERTS = DOCS.parent / "deploy" / "prometheus" / "ferryman.rules.yml"
 _SOURCES = DOCS / "reference" / "sources.md"
 _PART = re.compile(r"(<!-- code: ([a-z-]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
@@ -71,6 +73,16 @@ def metrics() -> str:
             [f"`{name}`", metric.kind, " ".join(f"`{each}`" for each in labels), metric.help]
         )
     return _table(["metric", "kind", "labels", "meaning"], rows)
+
+
+def alerts() -> str:
+    """Every alert for Prometheus."""
+    rules = yaml.safe_load(_ALERTS.read_text(encoding="utf-8"))["groups"][0]["rules"]
+    rows = [
+        [rule["annotations"]["summary"], f"`{rule['expr']}`", rule["labels"]["severity"]]
+        for rule in rules
+    ]
+    return _table(["alert", "when", "severity"], rows)
 
 
 def errors() -> str:
@@ -215,6 +227,7 @@ def _table(head: list[str], rows: list[list[str]]) -> str:
 
 
 PARTS: dict[str, Callable[[], str]] = {
+    "alerts": alerts,
     "metrics": metrics,
     "added-calls": added_calls,
     "settings": settings,
