@@ -2,16 +2,15 @@
 
 import json
 import signal
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
 from tests.kit.command import Command, command
 from tests.kit.function_app import FunctionMigration
+from tests.kit.http_server import serving
 from tests.kit.platform import PlatformProcess
 
 
@@ -72,23 +71,8 @@ def other_server() -> Iterator[str]:
             self.end_headers()
             self.wfile.write(b"<html>Welcome</html>")
 
-        def log_message(self, *_: object) -> None:
-            pass
-
     with serving(Handler) as url:
         yield url
-
-
-@contextmanager
-def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
-    with HTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 @pytest.mark.parametrize("words", [("clock", "show"), ("app", "list")])
@@ -127,9 +111,6 @@ def small_proxy() -> Iterator[str]:
             self.send_response(413)
             self.end_headers()
             self.wfile.write(b"<html>413 Request Entity Too Large</html>")
-
-        def log_message(self, *_: object) -> None:
-            pass
 
     with serving(Handler) as url:
         yield url

@@ -1,9 +1,8 @@
 """A Connect app's descriptor that the app serves, by real HTTP."""
 
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from ferryman.client.local import URL
 from ferryman.devtools.dev.app import DevApp
 from tests.functions.test_descriptor import SOUND
 from tests.kit.command import Command
+from tests.kit.http_server import serving
 
 
 class Serving(BaseHTTPRequestHandler):
@@ -26,19 +26,11 @@ class Serving(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(b" " * (1 << 20) + body if self.path == "/large" else body)
 
-    def log_message(self, *_: object) -> None:
-        """Nothing."""
-
 
 @pytest.fixture
 def served() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Serving)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(Serving) as url:
+        yield url
 
 
 def test_doctor_reads_it_where_it_is_served(ferryman: Command, served: str, tmp_path: Path) -> None:

@@ -4,10 +4,9 @@ import json
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import jwt
@@ -17,6 +16,7 @@ import pytest
 from ferryman.vocab import EventType
 from tests.kit import forked
 from tests.kit.function_app import FunctionMigration
+from tests.kit.http_server import serving
 from tests.kit.platform import PlatformProcess, wait_until
 
 pytestmark = pytest.mark.e2e
@@ -107,18 +107,8 @@ def listening() -> Iterator[tuple[str, list[str]]]:
             self.send_header("Content-Length", "0")
             self.end_headers()
 
-        def log_request(self, code: object = "-", size: object = "-") -> None:
-            """Keep quiet."""
-
-    server = HTTPServer(("127.0.0.1", 0), Remote)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}", tokens
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(Remote) as url:
+        yield url, tokens
 
 
 @pytest.mark.parametrize("forge_app_id", [None, "2c1a7f5e-0000-4000-8000-00000000000a"])

@@ -32,21 +32,12 @@ from tests.e2e.test_kills import chosen
 from tests.kit.agents import AgentProcess, start_agent
 from tests.kit.database import fetch
 from tests.kit.function_app import FunctionMigration
-from tests.kit.platform import PlatformProcess, free_port, wait_until
+from tests.kit.platform import PlatformBehind, free_port, wait_until
 from tests.kit.verifying_apps import VerifyingApps
 
 APPS, AGENTS, AT_A_TIME = 3, 2, 12
 CHAOS = {"agent": 4, "pause": 4, "take": 2, "ghost": 2, "http": 3, "worker": 1, "serve": 1}
 """By how often; to start the platform again takes seconds."""
-
-
-class BehindProxy(PlatformProcess):
-    """Apps reach it through the proxy, the test does so directly."""
-
-    def start(self) -> None:
-        port = self.port
-        super().start()
-        self.port, self.url = port, f"http://127.0.0.1:{port}"
 
 
 @dataclass
@@ -127,7 +118,7 @@ class Soak:
                 "FERRYMAN_PART_BYTES": str(5 << 20),
             }
             self.platform = stack.enter_context(
-                BehindProxy(self.folder / "data", database_url=self.url, port=port, env=env)
+                PlatformBehind(self.folder / "data", database_url=self.url, port=port, env=env)
             )
             yield stack
 

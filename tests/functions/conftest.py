@@ -2,9 +2,8 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
 
 import psutil
 import pytest
@@ -13,6 +12,7 @@ from ferryman.domain.outcome import Outcome
 from ferryman.functions.call import FunctionCall
 from ferryman.functions.pool import FunctionPool
 from tests.functions.calling import Invoke
+from tests.kit.http_server import serving
 from tests.kit.platform import wait_until
 
 APP = """
@@ -223,19 +223,12 @@ class Product(BaseHTTPRequestHandler):
 
     do_POST = do_PUT = do_GET  # noqa: N815 - as the base class has them
 
-    def log_message(self, *_: object) -> None:
-        """Nothing."""
-
 
 @pytest.fixture
 def product() -> Iterator[str]:
     """The address of what stands in for Jira."""
-    with HTTPServer(("127.0.0.1", 0), Product) as server:
-        thread = Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    with serving(Product) as url:
+        yield url
 
 
 @pytest.fixture

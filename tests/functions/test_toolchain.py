@@ -4,15 +4,15 @@ import json
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
 from urllib.parse import unquote
 
 import pytest
 
 from ferryman.errors import ConfigError
 from ferryman.functions import toolchain
+from tests.kit.http_server import serving
 
 pytestmark = pytest.mark.usefixtures("javascript")
 
@@ -97,9 +97,6 @@ class Registry(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, *_: object) -> None:
-        """Nothing."""
-
 
 @pytest.mark.parametrize(
     ("reachable", "words"), [(True, "EINTEGRITY"), (False, "ECONNREFUSED")], ids=["other", "gone"]
@@ -108,18 +105,12 @@ def test_what_npm_does_not_give_as_pinned_is_not_installed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reachable: bool, words: str
 ) -> None:
     good = toolchain.esbuild()
-    with HTTPServer(("127.0.0.1", 0), Registry) as server:
-        thread = Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        port = server.server_port if reachable else 9
-        with monkeypatch.context() as patch:
-            patch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-            patch.setenv("npm_config_cache", str(tmp_path / "npm"))
-            patch.setenv("npm_config_registry", f"http://127.0.0.1:{port}")
-            patch.setenv("npm_config_fetch_retry_mintimeout", "1")
-            with pytest.raises(ConfigError, match=f"esbuild_missing.*{words}"):
-                toolchain.esbuild()
-        server.shutdown()
-        thread.join()
+    with serving(Registry) as url, monkeypatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+        patch.setenv("npm_config_cache", str(tmp_path / "npm"))
+        patch.setenv("npm_config_registry", url if reachable else "http://127.0.0.1:9")
+        patch.setenv("npm_config_fetch_retry_mintimeout", "1")
+        with pytest.raises(ConfigError, match=f"esbuild_missing.*{words}"):
+            toolchain.esbuild()
     assert list((tmp_path / "cache" / "ferryman").iterdir()) == []
     assert toolchain.esbuild() == good

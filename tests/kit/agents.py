@@ -1,4 +1,4 @@
-"""Agents in processes of their own, which a test pauses and kills."""
+"""Agents in processes of their own, which a test waits for, pauses and kills."""
 
 import os
 import signal
@@ -7,15 +7,50 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from tests.kit import forked
 from tests.kit.migration import AppMigration
 from tests.kit.platform import wait_until
 
-PATIENCE = 90.0
+PATIENCE = 120.0
 
 
-class AgentProcess:
+class LoggedProcess:
+    """A process with a log, which a test waits for."""
+
+    def __init__(self, process: "subprocess.Popen[Any]", log: Path) -> None:
+        self.process = process
+        self._log = log
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text()
+
+    def until(self, probe: Callable[[], object]) -> None:
+        """Wait until ``probe`` is true; fail if it never can be, as the process has ended."""
+
+        def reached() -> bool:
+            assert self.process.poll() is None or probe(), self.log
+            return bool(probe())
+
+        wait_until(reached, PATIENCE)
+
+    def says(self, text: str) -> None:
+        """Wait until it logged that."""
+        self.until(lambda: text in self.log)
+
+    def ends(self, status: int = 0) -> None:
+        """Wait until it ended with that exit status."""
+        assert self.process.wait(timeout=PATIENCE) == status, self.log
+
+    def kill(self) -> None:
+        """End it at once, paused or not."""
+        self.process.kill()
+        self.process.wait(timeout=PATIENCE)
+
+
+class AgentProcess(LoggedProcess):
     """``ferryman agent run LISTENER`` for an app of the platform at ``url``.
 
     ``cwd`` holds the listener's module. The listener appends lines to the file that
@@ -34,10 +69,11 @@ class AgentProcess:
         cwd: Path | None = None,
     ) -> None:
         self.name = name
-        self._log, self._marks = folder / f"{name}.log", folder / f"{name}.marks"
+        self._marks = folder / f"{name}.marks"
         self._marks.touch()
-        with self._log.open("ab") as log:
-            self.process = forked.Popen(
+        path = folder / f"{name}.log"
+        with path.open("ab") as log:
+            process = forked.Popen(
                 [
                     *(sys.executable, "-m", "ferryman", "agent", "run", listener),
                     *("--key", key, *options),
@@ -54,32 +90,16 @@ class AgentProcess:
                 stdout=log,
                 stderr=log,
             )
-
-    @property
-    def log(self) -> str:
-        return self._log.read_text()
+        super().__init__(process, path)
 
     @property
     def marks(self) -> list[str]:
         """The lines that its listeners wrote."""
         return self._marks.read_text().splitlines()
 
-    def until(self, probe: Callable[[], object]) -> None:
-        """Wait until ``probe`` is true."""
-
-        def reached() -> bool:
-            assert self.process.poll() is None or probe(), self.log
-            return bool(probe())
-
-        wait_until(reached, PATIENCE)
-
     def marked(self, line: str) -> None:
         """Wait until its listener wrote that line."""
         self.until(lambda: line in self.marks)
-
-    def says(self, text: str) -> None:
-        """Wait until it logged that."""
-        self.until(lambda: text in self.log)
 
     def pause(self) -> None:
         """Stop all of its threads."""
@@ -88,11 +108,6 @@ class AgentProcess:
     def resume(self) -> None:
         """Let them run again."""
         self.process.send_signal(signal.SIGCONT)
-
-    def kill(self) -> None:
-        """End it at once, paused or not."""
-        self.process.kill()
-        self.process.wait(timeout=PATIENCE)
 
 
 def start_agent(name: str, migration: AppMigration, folder: Path, url: str) -> AgentProcess:

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 import jwt
 
 from tests.kit.function_app import FunctionMigration
-from tests.kit.platform import Caller, PlatformProcess, Reply, problem
+from tests.kit.platform import Caller, PlatformProcess, Reply, refusal
 
 BASE = "/rest/atlassian-connect/1/migration"
 BASES = [BASE, f"/wiki{BASE}"]
@@ -55,9 +55,7 @@ class ConnectClient:
 
     def refused(self, status: int, method: str, path: str, body: object = None) -> str:
         """The code of a refusal."""
-        reply = self.call(method, path, body)
-        assert reply.status == status, reply.body
-        return str(problem(reply)["code"])
+        return refusal(self.call(method, path, body), status)
 
 
 def connect_migration(

@@ -5,16 +5,14 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 from ferryman.java import JAR
+from tests.kit.agents import LoggedProcess
 from tests.kit.migration import AppMigration
-from tests.kit.platform import unavailable, wait_until
+from tests.kit.platform import unavailable
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 120.0
 
 
 def has_jdk() -> bool:
@@ -45,7 +43,7 @@ def compile_listeners(sources: Path, jar: Path, out: Path) -> Path:
     return out
 
 
-class JavaAgent:
+class JavaAgent(LoggedProcess):
     """A JVM with the agent's main class and a listener; use it in a ``with`` block."""
 
     def __init__(
@@ -57,10 +55,10 @@ class JavaAgent:
         jvm: tuple[str, ...] = (),
         env: dict[str, str] | None = None,
     ) -> None:
-        self._log = folder / "agent.log"
+        path = folder / "agent.log"
         registration = migration.registration
-        with self._log.open("ab") as log:
-            self.process = subprocess.Popen(
+        with path.open("ab") as log:
+            process = subprocess.Popen(
                 [
                     *("java", "-Xmx192m", "-XX:+UseSerialGC", f"-Dtest.folder={folder}", *jvm),
                     *("-cp", classpath, "io.ferryman.agent.Main"),
@@ -77,32 +75,10 @@ class JavaAgent:
                 stdout=log,
                 stderr=log,
             )
+        super().__init__(process, path)
 
     def __enter__(self) -> "JavaAgent":
         return self
 
     def __exit__(self, *_: object) -> None:
-        with suppress(ProcessLookupError):
-            self.process.kill()
-        self.process.wait()
-
-    @property
-    def log(self) -> str:
-        return self._log.read_text()
-
-    def until(self, probe: Callable[[], object]) -> None:
-        """Wait until ``probe`` is true."""
-
-        def reached() -> bool:
-            assert self.process.poll() is None or probe(), self.log
-            return bool(probe())
-
-        wait_until(reached, PATIENCE)
-
-    def says(self, text: str) -> None:
-        """Wait until it logged that."""
-        self.until(lambda: text in self.log)
-
-    def ends(self, status: int = 0) -> None:
-        """Wait until it ended with that exit status."""
-        assert self.process.wait(timeout=PATIENCE) == status, self.log
+        self.kill()

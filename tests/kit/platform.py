@@ -125,6 +125,12 @@ class Caller:
         self._http.clear()
 
 
+def refusal(reply: Reply, status: int) -> str:
+    """Return the code of a refusal with that status."""
+    assert reply.status == status, reply.body
+    return str(problem(reply)["code"])
+
+
 def problem(reply: Reply) -> Any:
     """Return a refusal's problem document; check that it is complete and leaks nothing."""
     assert reply.headers["content-type"].startswith("application/problem+json"), reply
@@ -253,6 +259,15 @@ class PlatformProcess:
             caller.close()
         if self.process is not None:
             self.stop()
+
+
+class PlatformBehind(PlatformProcess):
+    """One that apps reach at the public URL of what is in front of it, the test directly."""
+
+    def start(self) -> None:
+        port = self.port
+        super().start()
+        self.port, self.url = port, f"http://127.0.0.1:{port}"
 
 
 def _command(process: psutil.Process) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any, Self
 from tests.kit.connect_client import BASE, ConnectClient
 from tests.kit.manifests import remote_manifest
 from tests.kit.migration import AppMigration
-from tests.kit.platform import Caller, PlatformProcess, Reply, problem
+from tests.kit.platform import Caller, PlatformProcess, Reply, refusal
 from tests.kit.receiver import Inbox, Receiver
 
 FORGE = "/app/migration/forge/v1"
@@ -75,9 +75,7 @@ class ForgeMigration(RemoteMigration):
 
     def refused(self, status: int, method: str, path: str, body: object = None) -> str:
         """Return the code of a refusal."""
-        reply = self.call(method, path, body)
-        assert reply.status == status, reply.body
-        return str(problem(reply)["code"])
+        return refusal(self.call(method, path, body), status)
 
     def acknowledge(self, *message_ids: str, status: str = "SUCCESS") -> None:
         path = f"/message/{self.transfer_id}/status"

@@ -8,20 +8,11 @@ import pytest
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from tests.kit.migration import AppMigration
-from tests.kit.platform import PlatformProcess, free_port
+from tests.kit.platform import PlatformBehind, PlatformProcess, free_port
 from tests.networks.authority import Authority
 from tests.networks.programs import HOST, Forward, scratch, squid, tls_servers, with_hosts
 
 VARIABLES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE")
-
-
-class BehindTls(PlatformProcess):
-    """Apps reach it at its public URL, the test does so directly."""
-
-    def start(self) -> None:
-        port = self.port
-        super().start()
-        self.port, self.url = port, f"http://127.0.0.1:{port}"
 
 
 @dataclass(frozen=True)
@@ -63,7 +54,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         ca.file = trusted
         port = free_port()
         with tls_servers(port, files) as ports:
-            platform = BehindTls(
+            platform = PlatformBehind(
                 tmp_path_factory.mktemp("site") / "data",
                 port=port,
                 wrapper=with_hosts(folder),

@@ -15,9 +15,9 @@ from ferryman.sdk.errors import ClientError
 from tests.docs.pages import ROOT, blocks
 from tests.e2e.proxies import proxy
 from tests.kit.migration import AppMigration
-from tests.kit.platform import PlatformProcess, free_port
+from tests.kit.platform import PlatformBehind, PlatformProcess, free_port
 from tests.networks.authority import Authority
-from tests.networks.conftest import BehindTls, Network
+from tests.networks.conftest import Network
 from tests.networks.programs import program, running, scratch
 
 PAGE = ROOT / "docs" / "how-to" / "put-a-proxy-in-front.md"
@@ -42,7 +42,7 @@ def front(folder: Path, scheme: str) -> Iterator[Front]:
     port = free_port()
     url = f"{scheme}://{'127.0.0.1' if scheme == 'http' else 'localhost'}:{port}"
     env = {"FERRYMAN_PUBLIC_URL": url}
-    with BehindTls(folder / "data", port=free_port(), env=env) as platform:
+    with PlatformBehind(folder / "data", port=free_port(), env=env) as platform:
         yield Front(platform, url, port, authority.issue("localhost"), authority.file)
 
 

@@ -1,15 +1,16 @@
 """A real store behind a proxy that gives it the habits of stores which are not at hand."""
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import boto3
 import urllib3
+
+from tests.kit.http_server import serving
 
 from .s3_servers import S3Server
 
@@ -191,13 +192,8 @@ def odd_store(server: S3Server, twist: Twist, *, drops: str = "") -> Iterator[S3
     own = {"target": server.endpoint, "behind": behind, "closed": set(), "pool": pool}
     own["drops"] = drops
     handler = type("Handler", (_Handler,), {**own, "twist": staticmethod(twist)})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as proxy:
-        proxy.daemon_threads = True
-        thread = threading.Thread(target=proxy.serve_forever, args=(0.05,))
-        thread.start()
+    with serving(handler) as url:
         try:
-            yield replace(server, endpoint=f"http://127.0.0.1:{proxy.server_address[1]}")
+            yield replace(server, endpoint=url)
         finally:
-            proxy.shutdown()
-            thread.join()
             pool.clear()

@@ -6,8 +6,7 @@ import resource
 import socket
 import stat
 import subprocess
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from ferryman.ids import new_id
 from ferryman.objects.local import LocalStore
 from ferryman.objects.signed_url import Grant, UrlOperation
 from ferryman.wire.problem import Problem
+from tests.kit.platform import wait_until
 
 from .serving import (
     LATER,
@@ -81,15 +81,6 @@ def problem(answer: Answer) -> Problem:
     assert found.status == answer.status
     assert all((found.type, found.title, found.detail, found.expected, found.found, found.fix))
     return found
-
-
-def eventually(condition: Callable[[], bool]) -> None:
-    pause = threading.Event()
-    for _ in range(3000):
-        if condition():
-            return
-        pause.wait(0.02)
-    raise AssertionError("it did not happen within a minute")
 
 
 def open_files() -> Iterator[str]:
@@ -205,8 +196,8 @@ def test_a_sender_that_goes_away_leaves_nothing(store: LocalStore, root: Path, k
     with socket.create_connection((target.hostname or "", target.port or 0)) as client:
         head = f"PUT {target.path}?{target.query} HTTP/1.1\r\nHost: x\r\nContent-Length: 400000"
         client.sendall(head.encode() + b"\r\n\r\n" + data[:50_000])
-        eventually(lambda: len(kept(root, key)) == 1)
-    eventually(lambda: kept(root, key) == [])
+        wait_until(lambda: len(kept(root, key)) == 1)
+    wait_until(lambda: kept(root, key) == [])
     assert send(store, key, data).status == 200
 
 
@@ -223,7 +214,7 @@ def test_a_reader_that_goes_away_is_noticed(store: LocalStore, root: Path, key: 
         client.sendall(f"GET {target.path}?{target.query} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         assert client.recv(12) == b"HTTP/1.1 200"
         assert reading()
-    eventually(lambda: not reading())
+    wait_until(lambda: not reading())
 
 
 def test_a_file_deleted_while_it_is_read_ends_the_connection(

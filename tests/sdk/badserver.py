@@ -5,11 +5,12 @@ see how our client takes what no platform of ours would do.
 """
 
 import socket
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
+
+from tests.kit.http_server import serving
 
 
 @dataclass
@@ -50,9 +51,6 @@ def bad_server(*replies: Reply) -> Iterator[BadServer]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            pass
-
         def serve(self) -> None:
             size = int(self.headers.get("content-length", 0))
             headers = {name.lower(): value for name, value in self.headers.items()}
@@ -74,13 +72,5 @@ def bad_server(*replies: Reply) -> Iterator[BadServer]:
 
     for method in ("GET", "POST", "PUT", "DELETE"):
         setattr(Handler, f"do_{method}", Handler.serve)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    record.url = f"http://127.0.0.1:{server.server_port}"
-    try:
+    with serving(Handler) as record.url:
         yield record
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
