@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from ferryman.domain import breaker as breaker_rules
 from ferryman.domain import limits
 from ferryman.domain.breaker import Breaker
 from ferryman.domain.outcome import Outcome, failed, succeeded
@@ -36,46 +35,6 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 MANY = limits.BREAKER_WEIGHT
 HERE, THERE = "http://127.0.0.1:1/events", "http://127.0.0.1:2/events"
 SECOND = timedelta(seconds=1)
-
-
-def after(*outcomes: tuple[bool, bool], state: Breaker | None = None) -> Breaker:
-    """What outcomes, each whether it was well and whether it hung, make of a breaker."""
-    state = Breaker() if state is None else state
-    for ok, hung in outcomes:
-        state = breaker_rules.record(state, ok=ok, hung=hung, now=NOW)
-    return state
-
-
-@pytest.mark.parametrize(
-    ("outcome", "needed"),
-    [((False, False), MANY), ((False, True), MANY // limits.BREAKER_HUNG_WEIGHT)],
-)
-def test_it_opens_on_failures_in_a_row_and_sooner_where_nothing_answers(
-    outcome: tuple[bool, bool], needed: int
-) -> None:
-    before = after(*[outcome] * (needed - 1))
-    assert not breaker_rules.is_open(before, NOW)
-    opened = after(outcome, state=before)
-    assert breaker_rules.is_open(opened, NOW)
-    assert opened.trips == 1
-    assert after((True, False), state=before).resting, "a success between makes it start again"
-
-
-def test_half_open_one_failure_opens_it_for_longer_and_a_success_closes_it() -> None:
-    state, paused = after(*[(False, False)] * MANY), []
-    for _ in range(10):
-        assert state.open_until is not None
-        late = breaker_rules.record(state, ok=False, hung=True, now=state.open_until - SECOND)
-        assert late == state, "what was sent before it opened says nothing new"
-        assert not breaker_rules.is_open(state, state.open_until)
-        again = breaker_rules.record(state, ok=False, hung=False, now=state.open_until)
-        assert again.open_until is not None
-        paused.append(again.open_until - state.open_until)
-        state = again
-    assert paused[0] == 2 * limits.BREAKER_PAUSE
-    assert paused == sorted(paused)
-    assert paused[-1] == limits.BREAKER_LONGEST_PAUSE
-    assert breaker_rules.record(state, ok=True, hung=False, now=NOW).resting
 
 
 def at(url: str, events: Sequence[EventType] = tuple(EventType)) -> dict[str, Any]:
