@@ -1,6 +1,6 @@
 # The only entry point: every command a person or CI needs. `make` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev java wheel sdist test test-fast facts check fix bench soak lowest lock
+.PHONY: help setup demo dev java wheel sdist test test-fast facts mutants check fix bench soak lowest lock
 
 PYTHON ?= python3
 VENV   := .venv
@@ -54,6 +54,10 @@ test-fast: $(STAMP) ## tests that start no processes: rules, services, SDK
 
 facts: $(STAMP) ## count what the tests check: statements, refusals, cases; to compare commits
 	@$(BIN)/python -m tools.facts $(ARGS)
+
+# A sample of 400 takes about ten minutes on two cores; all changes an hour.
+mutants: $(STAMP) ## change the domain's rules one at a time: which changes do its tests not notice?
+	@$(BIN)/python -m tools.mutation --sample 400 $(ARGS)
 
 # For server apps in Java; nothing else needs a JDK. The agent runs on Java 11, and is built by 17 or
 # newer. Every entry of the jar has one date and its place, so the same sources make the same bytes.

@@ -1,5 +1,7 @@
 """Tokens between the platform and a Connect app: HS256 with their shared secret.
 
+The webhook signature is such a token, and so is what signs each call of the app.
+
 No clock is read here: every function takes ``now``, an aware datetime.
 """
 

@@ -87,8 +87,10 @@ def test_a_refusal_names_the_roles_and_the_customers() -> None:
     assert "a token for acme, bolt" in str(refused.value)
 
 
-READ_ONLY = ("list_", "get_", "find_", "explain_", "verify_", "diff_", "missing_", "stream_")
-READ_ONLY += ("search_", "export_", "record_transfer", "recorded_", "transfer_manifest")
+READ_ONLY = (
+    *("list_", "get_", "find_", "explain_", "verify_", "diff_", "missing_", "stream_"),
+    *("search_", "export_", "record_transfer", "recorded_", "transfer_manifest"),
+)
 
 
 @pytest.mark.parametrize("operation", RULES)

@@ -3,6 +3,7 @@
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta, timezone
 from hashlib import sha256
+from typing import Any
 
 import pytest
 
@@ -32,7 +33,8 @@ def test_each_field_has_its_length_in_bytes() -> None:
 
 @pytest.mark.parametrize("name", [each.name for each in fields(Entry) if each.name != "at"])
 def test_nothing_and_an_empty_text_differ(name: str) -> None:
-    nothing, empty = (replace(ROW, **{name: value}) for value in (None, ""))
+    values: list[dict[str, Any]] = [{name: None}, {name: ""}]
+    nothing, empty = (replace(ROW, **value) for value in values)
     assert content(nothing) != content(empty)
 
 

@@ -1,4 +1,4 @@
-"""Retry delays: exponential back-off with jitter, or longer if the receiver asks for it."""
+"""Retry backoff: exponential with jitter, or longer if the receiver asks for it."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -61,15 +61,15 @@ def asked_delay(status: int, header: str | None, now: datetime) -> timedelta | N
 def later_of(
     delay: timedelta, asked: timedelta | None, *, longest: timedelta = LONGEST_BACKOFF
 ) -> timedelta:
-    """Return the back-off ``delay``, or the ``asked`` one if longer, up to ``longest``."""
+    """Return the backoff ``delay``, or the ``asked`` one if longer, up to ``longest``."""
     return delay if asked is None else max(delay, min(asked, longest))
 
 
 def next_delay(delay: timedelta, outcomes: Iterable[Outcome]) -> timedelta:
-    """Return the delay until the next attempt; ``delay`` is the back-off.
+    """Return the delay until the next attempt; ``delay`` is the backoff.
 
     A function that asks for a retry gets exactly the delay it asked for. A remote's ``Retry-After``
-    can only prolong the back-off.
+    can only prolong the backoff.
     """
     asked = [
         (outcome.cause, outcome.retry_after)

@@ -56,7 +56,7 @@ def claimable(message: Message) -> bool:
 
 
 def end_attempt(message: Message, number: int, *, delivered: bool, delay: timedelta) -> AttemptEnd:
-    """Apply the end of attempt ``number``; ``delay`` is the back-off before a next attempt.
+    """Apply the end of attempt ``number``; ``delay`` is the backoff before a next attempt.
 
     A late success of an attempt recorded as lost still counts; a late failure is ignored.
     """
@@ -86,7 +86,7 @@ def is_current(message: Message, number: int) -> bool:
 
 
 def number_in_round(message: Message, number: int) -> int:
-    """Return the number of an attempt since the last redelivery by hand, as back-off counts it."""
+    """Return the number of an attempt since the last redelivery by hand, as backoff counts it."""
     return number - message.earlier
 
 

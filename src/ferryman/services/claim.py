@@ -1,4 +1,7 @@
-"""Fence server apps: refuse calls under a claim that was superseded (ADR 0039)."""
+"""Fence server apps: refuse calls under a claim that was superseded (ADR 0039).
+
+A claim is a lease of a transfer: each call of the server app and each heartbeat renews it.
+"""
 
 from ferryman import refusals
 from ferryman.store import claim as claim_store

@@ -2,7 +2,7 @@
 
 The object store and the database cannot commit together. So the store completes first, under a key
 fixed when the upload began, and completing is idempotent on both sides: after a crash in between,
-repeating the call finds the file and writes the row.
+repeating the call finds the file and writes the row. The id of the upload is its idempotency key.
 """
 
 from collections.abc import Mapping, Sequence

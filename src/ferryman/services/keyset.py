@@ -1,6 +1,7 @@
-"""Cursors of lists that are sorted by a time and an id: the place of the last row, not the row.
+"""Keyset pagination of lists that are sorted by a time and an id.
 
-So a list goes on where it was, even if that row is gone or has moved meanwhile.
+A cursor is the place of the last row, not the row. So a list goes on where it was, even if that row
+is gone or has moved meanwhile.
 """
 
 from datetime import UTC, datetime, timedelta
