@@ -88,10 +88,17 @@ async def begin_batch(
         else:
             keys.append(key)
         distinct.setdefault(keys[-1], file)
-    answers = await _begin(platform, app, transfer_id, distinct, look_first=True)
+    look_first = not all(_is_fresh(file) for file in files)
+    answers = await _begin(platform, app, transfer_id, distinct, look_first=look_first)
     return [
         _repeated(distinct[key], file, answers[key]) for key, file in zip(keys, files, strict=True)
     ]
+
+
+def _is_fresh(file: UploadRequest) -> bool:
+    """Return whether a file can have been begun before only by a call whose answer was lost."""
+    once = file.resume_key is None or file.resume_key.startswith(upload_store.REPEATABLE)
+    return once and file.part is not None
 
 
 def _repeated(first: UploadRequest, file: UploadRequest, answer: Begun) -> Begun:
@@ -119,7 +126,7 @@ async def _begin(
         return answers
     # Open nothing for a transfer that takes no files.
     stored = await _admit(platform, app, transfer_id, new)
-    opened = await _open(platform, stored, new, answers)
+    opened, in_store = await _open(platform, stored, new, answers)
     async with platform.database.statement() as tx:
         kept = await upload_store.insert(tx, stored.transfer_id, opened, app.claim or None)
         now = tx.now
@@ -132,7 +139,7 @@ async def _begin(
     if lost := [upload for upload in opened if upload.upload_id not in kept]:
         # Another process began under the same keys meanwhile, and the retry finds its uploads; or
         # the transfer was settled or claimed again, and the retry is refused.
-        for upload in lost:
+        for upload in filter(lambda upload: upload.key in in_store, lost):
             await platform.objects.abort(str(upload.key), upload.store_ref)
         again = {upload.key: new[upload.key] for upload in lost}
         answers |= await _begin(platform, app, transfer_id, again, look_first=True)
@@ -154,15 +161,18 @@ def _check(platform: Platform, file: UploadRequest) -> None:
 
 async def _open(
     platform: Platform, stored: StoredTransfer, files: Files, answers: dict[UUID, Begun]
-) -> list[UploadRow]:
-    """Open uploads in the store; what it refuses goes to ``answers``."""
+) -> tuple[list[UploadRow], set[UUID]]:
+    """Return new uploads, and the keys of those that the store opened; refusals: ``answers``."""
+    in_store = set[UUID]()
 
     async def one(key: UUID) -> UploadRow | None:
         file, reference = files[key], None
         try:
             if file.part is not None:
                 reference = await platform.objects.begin_single(file.part)
-            reference = reference or await platform.objects.begin(str(key))
+            if reference is None:
+                reference = await platform.objects.begin(str(key))
+                in_store.add(key)
         except PlatformError as refused:
             answers[key] = refused
             return None
@@ -177,7 +187,8 @@ async def _open(
         )
         return upload if file.part is None else with_parts(upload, [file.part])
 
-    return [upload for upload in await in_parallel(one, files) if upload is not None]
+    opened = [upload for upload in await in_parallel(one, files) if upload is not None]
+    return opened, in_store
 
 
 async def _admit(platform: Platform, app: AppRow, transfer_id: str, files: Files) -> StoredTransfer:

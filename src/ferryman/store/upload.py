@@ -11,6 +11,11 @@ import msgspec
 from ferryman.store.database import SQL, Transaction
 from ferryman.vocab import GivenUp
 
+_FEW = 10
+
+REPEATABLE = "begin:"
+"""What a resume key begins with that only makes the call repeatable: nobody resumes the file."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadRow:
@@ -98,6 +103,9 @@ async def to_resume(
     tx: Transaction, transfer_id: UUID, resume_keys: Sequence[str]
 ) -> dict[str, UploadRow]:
     """Return the transfer's uploads that began under these resume keys and were not aborted."""
+    if len(resume_keys) > _FEW:
+        # Planned for these, so that each row is looked up among them, not compared with each.
+        await SQL.plan_by_values(tx.connection)
     rows = SQL.uploads_to_resume(tx.connection, transfer_id=transfer_id, resume_keys=resume_keys)
     return {row["resume_key"]: _read(row) async for row in rows}
 

@@ -55,6 +55,8 @@ async def orphans(
         await SQL.remove_silent_workers(
             tx.connection, worker_ids=list(silent), seen=list(silent.values())
         )
+    # Until the messages are counted for the first time, PostgreSQL takes all of them for claimed.
+    await SQL.plan_by_values(tx.connection)
     return [stored_message(row) async for row in SQL.orphaned_messages(tx.connection, size=size)]
 
 

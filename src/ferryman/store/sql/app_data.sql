@@ -10,13 +10,16 @@ WITH file AS (
                 CAST(:parts_digests AS text[]), CAST(:parts AS jsonb[]))
         AS file (key, upload_id, message_id, label, size, sha256, parts_sha256, parts)),
 done AS (
-    UPDATE upload SET state = 'COMPLETED' WHERE upload_id = ANY(:upload_ids)),
+    UPDATE upload SET state = 'COMPLETED'
+    FROM unnest(CAST(:upload_ids AS uuid[])) AS wanted (id)
+    WHERE upload_id = wanted.id),
 -- A writer that failed may have tried again: each new file replaces one failed file with the same
 -- claim and label that was given up before the new one began.
 begun AS (
     SELECT claim, label, created_at,
            row_number() OVER (PARTITION BY claim, label ORDER BY created_at) AS nth
-    FROM upload WHERE upload_id = ANY(:upload_ids) AND label IS NOT NULL),
+    FROM unnest(CAST(:upload_ids AS uuid[])) AS wanted (upload_id) JOIN upload USING (upload_id)
+    WHERE label IS NOT NULL),
 failed AS (
     SELECT upload_id, claim, label, given_up_at,
            row_number() OVER (PARTITION BY claim, label ORDER BY given_up_at) AS nth

@@ -41,9 +41,11 @@ SELECT count(*) FROM (
 -- Files that are kept, and the most that open uploads may hold.
 SELECT CAST((
     SELECT coalesce(sum(bytes), 0) FROM transfer
-    WHERE app_id = :app_id AND bytes > 0 AND EXISTS (
-        SELECT FROM app_data
-        WHERE app_data.transfer_id = transfer.transfer_id AND deleted_at IS NULL)
+    WHERE app_id = :app_id AND bytes > 0 AND (
+        -- Not EXISTS, which would become a join with all files there are.
+        SELECT true FROM app_data
+        WHERE app_data.transfer_id = transfer.transfer_id AND deleted_at IS NULL
+        LIMIT 1)
     ) + (
     SELECT coalesce(sum(upload.parts * upload.largest_part), 0)
     FROM transfer JOIN upload USING (transfer_id)
@@ -59,8 +61,12 @@ SELECT upload.* FROM upload JOIN transfer USING (transfer_id)
 WHERE upload_id = :upload_id AND app_id = :app_id;
 
 -- name: uploads_by_ids
-SELECT upload.* FROM upload JOIN transfer USING (transfer_id)
-WHERE upload_id = ANY(:upload_ids) AND app_id = :app_id;
+-- By their ids first: joined at once, all uploads of all transfers of the app would be read. Joined
+-- with the ids, and not compared with each, since a plan that was made for a small table is kept.
+WITH found AS MATERIALIZED (
+    SELECT * FROM unnest(CAST(:upload_ids AS uuid[])) AS wanted (upload_id)
+    JOIN upload USING (upload_id))
+SELECT found.* FROM found JOIN transfer USING (transfer_id) WHERE app_id = :app_id;
 
 -- name: uploads_to_resume
 SELECT * FROM upload
