@@ -102,6 +102,36 @@ def test_open_to_all(platform_process: PlatformProcess, path: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/healthz", 200),
+        ("/readyz", 200),
+        ("/metrics", 200),
+        ("/openapi.json", 200),
+        ("/console/sign-in", 200),
+        ("/admin/v1/apps", 200),
+        ("/admin/v1/events", 200),  # a stream: only its headers come
+        ("/admin/v1/nowhere", 404),
+        ("/server/v1/listeners/claim", 405),
+    ],
+)
+def test_head_has_the_headers_of_get_and_no_body(
+    platform_process: PlatformProcess, path: str, status: int
+) -> None:
+    caller = platform_process.caller(platform_process.operator_token)
+    reply = caller.call("HEAD", path)
+    assert (reply.status, reply.body) == (status, b"")
+    if path != "/admin/v1/events":
+        whole = caller.call("GET", path)
+        assert (whole.status, whole.headers["content-type"]) == (
+            status,
+            reply.headers["content-type"],
+        )
+        if path not in ("/readyz", "/metrics"):  # which change
+            assert reply.headers["content-length"] == str(len(whole.body))
+
+
+@pytest.mark.parametrize(
     ("method", "path", "status"),
     [
         ("GET", "/nowhere", 404),

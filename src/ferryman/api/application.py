@@ -23,6 +23,7 @@ from ferryman.api.claim_desk import ClaimDesk
 from ferryman.api.connect import connect_routers
 from ferryman.api.forge import forge_router
 from ferryman.api.function_gate import FunctionGate
+from ferryman.api.head import HeadAsGet
 from ferryman.api.health import healthz, readyz
 from ferryman.api.metrics import get_metrics
 from ferryman.api.objects import ObjectsApp
@@ -139,6 +140,7 @@ def create_app(
     api.asgi_handler = Console(api.asgi_handler, partial(session_key, platform), settings.base_url)
     api.asgi_handler = FunctionGate(api.asgi_handler)
     api.asgi_handler = StallGuard(api.asgi_handler, settings.stall_seconds)
+    api.asgi_handler = HeadAsGet(api.asgi_handler)
     # Outermost, so that requests without a route are logged too.
     api.asgi_handler = RequestLog(api.asgi_handler)
     return api
