@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
+from uuid import uuid4
 
 import pytest
 
@@ -52,6 +54,36 @@ def test_who_guesses_is_slowed_down_and_whoever_was_right_is_not(
         if line.startswith("ferryman_refused_credentials_total")
     ]
     assert count == pytest.approx(statuses.count(401), abs=10)
+
+
+def test_a_new_token_passes_while_its_address_guesses(
+    platform: PlatformProcess, tmp_path: Path
+) -> None:
+    guessing = platform.caller(None)
+    refused, ended = Event(), Event()
+
+    def guess() -> None:
+        while not ended.is_set():
+            headers = {"Authorization": f"Bearer guess-{uuid4()}"}
+            if guessing.call("GET", "/admin/v1/apps", headers=headers).status == 429:
+                refused.set()
+
+    with ThreadPoolExecutor(4) as pool:
+        guesses = [pool.submit(guess) for _ in range(4)]
+        try:
+            assert refused.wait(60)
+            migration = FunctionMigration.begin(platform, tmp_path / "app")
+            path = f"/app/migration/forge/v1/data/{migration.transfer_id}/all"
+            assert migration.cloud.ok("GET", path) == []
+            issued = migration.admin.ok(
+                "POST", "/admin/v1/tokens", {"name": "new", "role": "viewer"}
+            )
+            viewer = platform.caller(issued["token"])
+            assert viewer.call("GET", "/admin/v1/apps").status == 200
+        finally:
+            ended.set()
+        for each in guesses:
+            each.result()
 
 
 @pytest.mark.parametrize("surface", ["/server/v1/listeners/claim", "/admin/v1/clock/advance"])

@@ -36,11 +36,13 @@ from ferryman.api.server import server_router
 from ferryman.api.stalls import StallGuard
 from ferryman.api.strict import StrictRequest, check_request
 from ferryman.api.throttle import AppThrottle
+from ferryman.api.token_lookup import TokenLookup
 from ferryman.api.wrong_tokens import WrongTokens
 from ferryman.console.application import Console
 from ferryman.domain.rate import Rate
 from ferryman.errors import PlatformError
 from ferryman.objects.local import LocalStore
+from ferryman.services import access_token
 from ferryman.services.console import session_key
 from ferryman.services.event_hub import EventHub
 from ferryman.services.health import HealthCheck
@@ -132,7 +134,8 @@ def create_app(
     )
     if settings.clock == "virtual":
         api.asgi_handler = CallLog(api.asgi_handler, platform)
-    api.asgi_handler = WrongTokens(api.asgi_handler, platform.metrics, monotonic)
+    lookup = TokenLookup(credentials.operator_token, partial(access_token.known, platform))
+    api.asgi_handler = WrongTokens(api.asgi_handler, platform.metrics, monotonic, lookup.knows)
     if isinstance(platform.objects, LocalStore):
         api.asgi_handler = ObjectsApp(
             platform.objects, platform.database.now, api.asgi_handler, readers

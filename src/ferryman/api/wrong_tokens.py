@@ -1,6 +1,6 @@
 """Limit how often an address may send wrong credentials, and count them."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from math import ceil
 from typing import Any
 
@@ -25,13 +25,20 @@ _TOKENS = 10_000
 class WrongTokens:
     """ASGI middleware that refuses further guesses of an address with ``too_many_failures``.
 
-    Tokens that were right before are always let through: behind a proxy, all callers have its
-    address. So are signed ones, which cannot be guessed and change often. ``clock`` is monotonic
-    and in seconds.
+    Tokens are always let through: behind a proxy, all callers have its address. Those that were
+    right before are remembered, and ``knows`` tells the others from guesses. Signed ones, which
+    cannot be guessed, pass too. ``clock`` is monotonic and in seconds.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        metrics: Metrics,
+        clock: Callable[[], float],
+        knows: Callable[[str], Awaitable[bool]],
+    ) -> None:
         self._app, self._metrics, self._clock = app, metrics, clock
+        self._knows = knows
         self._buckets: dict[str, TokenBucket] = {}
         self._right: dict[bytes, None] = {}
 
@@ -43,7 +50,8 @@ class WrongTokens:
             return
         address, digest = address_of(scope), token_digest(header)
         wait = self._wait(address)
-        if wait > 0 and digest not in self._right and header.count(".") != _SIGNED_DOTS:
+        passes = wait == 0 or digest in self._right or header.count(".") == _SIGNED_DOTS
+        if not passes and not await self._knows(header.partition(" ")[2].strip()):
             error = refusals.access.TOO_MANY_FAILURES(address=address).after(ceil(wait))
             await send_answer(error, send)
             return

@@ -132,7 +132,7 @@ SCOPE_MISSING_FOR_APP_DATA = Refusal(
 TOO_MANY_FAILURES = Refusal(
     "too_many_failures",
     RateLimited,
-    expected="a token that worked before, after many wrong ones from {address}",
+    expected="a token of this platform, after many wrong ones from {address}",
     found="another one",
     fix="Wait the number of seconds in Retry-After, and send the right token.",
 )

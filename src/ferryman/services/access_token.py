@@ -1,6 +1,7 @@
 """Issue, rotate, revoke and list the access tokens of people and programs (ADR 0062)."""
 
 import re
+from collections.abc import Collection
 from datetime import timedelta
 from functools import partial
 
@@ -47,6 +48,12 @@ async def authenticate(platform: Platform, token: str) -> AccessToken:
             raise refusals.access.OPERATOR_TOKEN_INVALID()
         await token_store.used(tx, token_row.token_id)
     return token_row
+
+
+async def known(platform: Platform, digests: Collection[bytes]) -> set[bytes]:
+    """Return which digests are of tokens, of people or of apps, that were not revoked."""
+    async with platform.database.reading() as tx:
+        return await token_store.known(tx, digests)
 
 
 async def create(platform: Platform, request: TokenRequest, by: Actor = PLATFORM) -> IssuedToken:

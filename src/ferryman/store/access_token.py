@@ -1,5 +1,6 @@
 """Access tokens of people and programs; only their digests are stored."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -59,6 +60,12 @@ async def by_digest(tx: Transaction, digest: bytes) -> AccessToken | None:
     """Return the token with a digest unless it was revoked; it may have expired."""
     row = await SQL.access_token_by_digest(tx.connection, digest=digest)
     return None if row is None else _token(row)
+
+
+async def known(tx: Transaction, digests: Collection[bytes]) -> set[bytes]:
+    """Return which digests are of tokens, of people or of apps, that were not revoked."""
+    rows = SQL.known_digests(tx.connection, digests=list(digests))
+    return {row["digest"] async for row in rows}
 
 
 async def by_id(tx: Transaction, token_id: UUID) -> AccessToken | None:

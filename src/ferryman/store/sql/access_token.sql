@@ -8,6 +8,12 @@ RETURNING *;
 -- Expired tokens are found too: the caller compares times, which the virtual clock moves.
 SELECT * FROM access_token WHERE digest = :digest AND revoked_at IS NULL;
 
+-- name: known_digests
+-- Those of tokens of any kind; expired ones too, which the check of the call refuses.
+SELECT digest FROM access_token WHERE digest = ANY(:digests) AND revoked_at IS NULL
+UNION ALL
+SELECT digest FROM token WHERE digest = ANY(:digests);
+
 -- name: access_token_by_id^
 SELECT * FROM access_token WHERE token_id = :token_id;
 
