@@ -6,8 +6,8 @@ import { hostname } from 'node:os';
 import { basename } from 'node:path';
 
 const API = `${process.env.FERRYMAN_URL}/server/v1`;
-const HEADERS = { 'Content-Type': 'application/json' };
-HEADERS.Authorization = `Bearer ${process.env.FERRYMAN_SERVER_TOKEN}`;
+const TOKEN = `Bearer ${process.env.FERRYMAN_SERVER_TOKEN}`;
+const HEADERS = { Authorization: TOKEN, 'Content-Type': 'application/json' };
 const hex = (algorithm, data) => createHash(algorithm).update(data).digest('hex');
 
 // Sends a request, and again for two minutes while the answer is lost or says "later".
@@ -49,9 +49,7 @@ for (const path of process.argv.slice(3)) {
   const { parts: held } = await call('GET', `/uploads/${upload.uploadId}`);
   const [bytes, buffer, parts] = [openSync(path), Buffer.alloc(upload.partSize), []];
   for (let size = buffer.length, read = 1; size === buffer.length; read = 1) {
-    for (size = 0; read > 0; size += read) {
-      read = readSync(bytes, buffer, size, buffer.length - size);
-    }
+    for (size = 0; read > 0; size += read) read = readSync(bytes, buffer.subarray(size));
     if (size === 0 && parts.length > 0) break;
     parts.push(await sendPart(upload, held, parts.length + 1, buffer.subarray(0, size)));
   }

@@ -7,15 +7,13 @@ $headers[] = 'Content-Type: application/json';
 // Sends a request, and again for two minutes while the answer is lost or says "later".
 function request(string $method, string $url, array $headers, string $body, int $tries = 0): array
 {
-    $http = ['method' => $method, 'header' => $headers, 'content' => $body];
-    $context = stream_context_create(['http' => $http + ['ignore_errors' => true]]);
-    $text = @file_get_contents($url, false, $context);
+    $http = ['method' => $method, 'header' => $headers, 'content' => $body, 'ignore_errors' => 1];
+    $text = @file_get_contents($url, false, stream_context_create(['http' => $http]));
     $head = implode("\n", $http_response_header ?? []) . "\n";
     if (preg_match('/^HTTP\S+ 200.*?(?:\netag: *"?([^"\s]+)|$)/si', $head, $found)) {
         return [$text, $found[1] ?? ''];
     }
-    $later = preg_match('/^(\n|HTTP\S+ (408|429|500|502|503|504))/', $head);
-    if ($tries === 7 || !$later) {
+    if ($tries === 7 || !preg_match('/^(\n|HTTP\S+ (408|429|500|502|503|504))/', $head)) {
         throw new Exception("$method " . strtok($url, '?') . ': ' . strtok($head, "\n") . " $text");
     }
     sleep(preg_match('/^retry-after: *(\d+)/mi', $head, $found) ? (int) $found[1] : 2 ** $tries);
@@ -52,8 +50,7 @@ foreach (array_slice($argv, 2) as $path) {
     $file = ['label' => basename($path), 'resumeKey' => basename($path)];
     $upload = call('POST', "/transfers/$claimed[transferId]/app-data", $file);
     $held = array_column(call('GET', "/uploads/$upload[uploadId]")['parts'], null, 'number');
-    $bytes = fopen($path, 'rb');
-    $parts = [];
+    [$bytes, $parts] = [fopen($path, 'rb'), []];
     while (($data = stream_get_contents($bytes, $upload['partSize'])) !== '' || !$parts) {
         $parts[] = sendPart($upload, $held, count($parts) + 1, $data);
     }

@@ -1,15 +1,13 @@
 # Exports files with Perl alone: perl export.pl SERVER_APP_KEY FILE...
 # FERRYMAN_URL and FERRYMAN_SERVER_TOKEN say where to. After a crash, run it again: it resumes.
-use v5.20;
-use warnings;
+use v5.20; use warnings;
 use Digest::MD5 'md5_hex';
 use Digest::SHA 'sha256_hex';
 use HTTP::Tiny; # https takes IO::Socket::SSL, too: Debian's libio-socket-ssl-perl
 use JSON::PP;
 use Sys::Hostname 'hostname';
 
-my $http = HTTP::Tiny->new(verify_SSL => 1);
-my $json = JSON::PP->new; # texts stay the UTF-8 that they are
+my ($http, $json) = (HTTP::Tiny->new(verify_SSL => 1), JSON::PP->new); # texts stay UTF-8
 my ($api, $token) = ("$ENV{FERRYMAN_URL}/server/v1", $ENV{FERRYMAN_SERVER_TOKEN});
 my %headers = (Authorization => "Bearer $token", 'Content-Type' => 'application/json');
 
@@ -38,8 +36,7 @@ sub send_part {
     my $proof = $held->{sha256} // ($held->{etag} // '') =~ tr/"//dr;
     return {%part, etag => $held->{etag}} if $proof eq $part{sha256} || $proof eq $part{md5};
     my $to = call('POST', "/uploads/$upload->{uploadId}/parts", {parts => [\%part]})->{parts}[0];
-    my $answer = request($to->{method}, $to->{url}, $to->{headers}, $data);
-    $part{etag} = $answer->{headers}{etag} =~ tr/"//dr;
+    $part{etag} = request(@$to{qw(method url headers)}, $data)->{headers}{etag} =~ tr/"//dr;
     die "A part was altered.\n" if $upload->{compareEtags} && $part{etag} ne $part{md5};
     return \%part;
 }
