@@ -2,7 +2,8 @@
 
 Two platforms run side by side, filled by SQL; calls alternate between them. Every filter matches
 the same number of rows in both, or the same share of them, and more than a page. The rare ones are
-the oldest rows, which is the worst case. The ratio is flat at 1.
+the oldest rows, which is the worst case. The ratio is flat at 1. The tenth percentile is compared:
+other work on the machine moves it least. Totals count up to 10,000 rows, so they are no part of it.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ import urllib.request
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from statistics import median
+from statistics import quantiles
 
 import asyncpg
 
@@ -27,6 +28,7 @@ LARGE = int(os.environ.get("FERRYMAN_BENCH_TRANSFERS", "100000"))
 ROUNDS = int(os.environ.get("FERRYMAN_BENCH_ROUNDS", "60"))
 PAGE = 20
 RARE = 40
+FLAT = 1 / 1.2
 
 FILL = """
 INSERT INTO customer SELECT 'customer-' || n, now() FROM generate_series(1, 20) n;
@@ -69,7 +71,9 @@ SELECT n, k, gen_random_uuid() AS message_id, transfer_id, at, app_id
 FROM made JOIN app ON cloud_app_key = app, generate_series(1, 3) k;
 INSERT INTO message (message_id, transfer_id, app_id, event_type, payload, created_at, state,
     attempts, acknowledgement, next_attempt_at)
-SELECT message_id, transfer_id, app_id, 'avi:ecosystem.migration:uploaded:app_data',
+SELECT message_id, transfer_id, app_id,
+    CASE WHEN n <= {rare} AND k = 3 THEN 'avi:ecosystem.migration:triggered:settled'
+        ELSE 'avi:ecosystem.migration:uploaded:app_data' END,
     '{{"eventType": "avi:ecosystem.migration:uploaded:app_data"}}', at,
     CASE WHEN n <= {rare} THEN 'UNDELIVERED' ELSE 'DELIVERED' END, 1,
     CASE WHEN n > {rare} THEN 'SUCCESS' END, NULL
@@ -104,14 +108,31 @@ LISTS = {
     "transfers with a rare word": "transfers?text=zebra",
     "transfers with a rare cause": "transfers?cause=function_raised",
     "stuck transfers": "transfers?stuck=true",
+    "stuck transfers by deadline": "transfers?stuck=true&sort=deadline",
+    "migrations": "migrations?",
+    "migrations in a common status": "migrations?status=SUCCESS",
+    "migrations in a rare status": "migrations?status=FAILED",
+    "migrations of an app": "migrations?cloudAppKey=org.example.cloud-3",
+    "migrations of an environment": "migrations?environment=production",
+    "migrations of a small customer": "migrations?customer=small",
+    "migrations of a site": "migrations?site=small.example",
+    "migrations with a common word": "migrations?text=wave",
+    "migrations with a rare word": "migrations?text=zebra",
+    "stuck migrations": "migrations?stuck=true",
     "messages": "messages?sort=newest",
     "messages in a rare state": "messages?state=UNDELIVERED&sort=newest",
+    "messages of a rare event": "messages?eventType=avi:ecosystem.migration:triggered:settled"
+    "&sort=newest",
+    "messages without acknowledgement": "messages?acknowledgement=NONE&sort=newest",
     "messages of an app": "messages?cloudAppKey=org.example.cloud-3&sort=newest",
     "messages of a small customer": "messages?customer=small&sort=newest",
     "messages with a rare cause": "messages?cause=function_raised&sort=newest",
     "messages with a rare label": "messages?text=giraffe&sort=newest",
     "messages with a rare error": "messages?text=division&sort=newest",
     "stuck messages": "messages?stuck=true&sort=newest",
+    "attempts with a rare cause": "attempts?cause=function_raised",
+    "a search for a rare word": "search?q=zebra",
+    "a search for a common word": "search?q=wave",
 }
 
 
@@ -147,24 +168,26 @@ async def fill(address: str, count: int) -> None:
 
 
 def figure(what: str, path: str, platforms: Sequence[Platform]) -> Figure:
-    """The p50 of one list on both, its calls taken in turn."""
+    """The tenth percentile of one list on both, its calls taken in turn."""
     taken: tuple[list[float], list[float]] = ([], [])
     sizes = set()
     for number in range(ROUNDS + 5):
         for platform, times in zip(platforms, taken, strict=True):
             began = time.perf_counter()
-            found = read(platform, f"/admin/v1/{path}&pageSize={PAGE}")
+            paged = "" if path.startswith("search") else f"&pageSize={PAGE}"
+            found = read(platform, f"/admin/v1/{path}{paged}")
             if number >= 5:
                 times.append(time.perf_counter() - began)
             sizes.add(found)
     assert sizes == {PAGE}, (what, sizes)
-    small, large = (median(times) * 1000 for times in taken)
+    small, large = (quantiles(times, n=10)[0] * 1000 for times in taken)
     return Figure(
-        figure=f"p50 of a page of {what}",
+        figure=f"p10 of a page of {what}",
         unit="ms",
         ours=large,
         peer=small,
         peer_name=f"{SMALL} transfers",
+        target=FLAT,
     )
 
 

@@ -43,6 +43,7 @@ class Sent:
     """A message as the test wrote it."""
 
     message_id: UUID
+    event_type: EventType
     state: str
     cause: str | None
     acknowledgement: str | None
@@ -140,6 +141,7 @@ def _row(dice: random.Random, number: int, now: datetime) -> Row:
         settled_at=created + timedelta(seconds=40) if final else None,
         sent=Sent(
             message_id=uuid4(),
+            event_type=dice.choice([EventType.UPLOADED, EventType.UPLOADED, EventType.SETTLED]),
             state=state,
             cause=cause,
             acknowledgement=dice.choice([None, "SUCCESS", "FAILED"]),
@@ -167,7 +169,7 @@ async def _write(services: Services, row: Row, scope_id: UUID, app_id: UUID) -> 
         "INSERT INTO message (message_id, transfer_id, app_id, event_type, payload, created_at,"
         " state, acknowledgement, next_attempt_at, attempts) VALUES ($1, $2, $3, $4,"
         " jsonb_build_object('eventType', 'x', 'label', $9::text), $5, $6, $7, $8, 2)",
-        *(sent.message_id, row.transfer_id, app_id, EventType.UPLOADED.value, row.created_at),
+        *(sent.message_id, row.transfer_id, app_id, sent.event_type.value, row.created_at),
         *(sent.state, sent.acknowledgement, sent.due, sent.label),
     )
     # Only the last attempt counts.
@@ -338,9 +340,19 @@ MESSAGES: dict[str, tuple[Callable[[World], MessageListQuery], Callable[[World],
         lambda _: MessageListQuery(acknowledgement=Acknowledged.NONE),
         lambda _: lambda row: row.sent.acknowledgement is None,
     ),
-    "another event": (
+    "event": (
         lambda _: MessageListQuery(event_type=EventType.SETTLED),
-        lambda _: lambda _: False,
+        lambda _: lambda row: row.sent.event_type is EventType.SETTLED,
+    ),
+    "files that are not acknowledged": (
+        lambda _: MessageListQuery(
+            event_type=EventType.UPLOADED, acknowledgement=Acknowledged.NONE
+        ),
+        lambda _: (
+            lambda row: (
+                row.sent.event_type is EventType.UPLOADED and row.sent.acknowledgement is None
+            )
+        ),
     ),
     "app": (
         lambda _: MessageListQuery(app="cloud-a"),

@@ -42,7 +42,7 @@ class MessageListFilter:
 
 
 async def narrowed(tx: Transaction, choice: MessageListFilter) -> MessageListFilter:
-    """Look up a rare text or cause, so that the list reads just the messages that have it."""
+    """Look up a rare text, cause or missing acknowledgement, so that the list reads just those."""
     found: list[set[UUID]] = []
     if choice.text is not None:
         of_text = await SQL.messages_of_text(
@@ -54,6 +54,12 @@ async def narrowed(tx: Transaction, choice: MessageListFilter) -> MessageListFil
         of_cause = await SQL.messages_of_cause(tx.connection, cause=choice.cause, most=FEW)
         if of_cause is not None:
             found.append({each for each in of_cause if each})
+    if choice.acknowledgement is Acknowledged.NONE:
+        waiting = await SQL.messages_unacknowledged(
+            tx.connection, event_types=choice.event_types, most=FEW
+        )
+        if waiting is not None:
+            found.append({each for each in waiting if each})
     return replace(choice, among=list(set.intersection(*found))) if found else choice
 
 

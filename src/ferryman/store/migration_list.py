@@ -36,7 +36,15 @@ class MigrationFilter:
 
 
 async def narrowed(tx: Transaction, choice: MigrationFilter) -> MigrationFilter:
-    """Look up rare words and statuses, so that the list reads just the migrations with them."""
+    """Look up scopes, rare words and statuses, so that the list reads just what has them."""
+    if choice.customers is not None:
+        scopes = await SQL.scopes_of_customers(
+            tx.connection, customers=list(choice.customers), most=FEW
+        )
+        if scopes is not None:
+            own = {each for each in scopes if each}
+            wanted = own if choice.scope_ids is None else own.intersection(choice.scope_ids)
+            choice = replace(choice, customers=None, scope_ids=list(wanted))
     found: list[set[UUID]] = []
     if choice.text is not None:
         of_text = await SQL.migrations_of_text(tx.connection, text=choice.text, most=FEW)

@@ -68,6 +68,20 @@ SELECT CASE WHEN count(*) < :most THEN coalesce(array_agg(DISTINCT message_id), 
 SELECT CASE WHEN count(*) < :most THEN coalesce(array_agg(DISTINCT message_id), '{}') END FROM (
     SELECT message_id FROM attempt WHERE cause = :cause LIMIT :most) failed;
 
+-- name: messages_unacknowledged$
+-- Messages without an acknowledgement; null if there are too many. Those of files, of which nearly all
+-- are acknowledged, and the others, of which nearly none is, have an index each.
+SELECT CASE WHEN count(*) < :most THEN coalesce(array_agg(message_id), '{}') END FROM (
+    (SELECT message_id FROM message
+     WHERE acknowledgement IS NULL AND event_type = 'avi:ecosystem.migration:uploaded:app_data'
+       AND (CAST(:event_types AS text[]) IS NULL OR event_type = ANY (:event_types))
+     LIMIT :most)
+    UNION ALL
+    (SELECT message_id FROM message
+     WHERE acknowledgement IS NULL AND event_type <> 'avi:ecosystem.migration:uploaded:app_data'
+       AND (CAST(:event_types AS text[]) IS NULL OR event_type = ANY (:event_types))
+     LIMIT :most)) found;
+
 -- name: places_of_transfers
 -- Where messages belong, for lists.
 SELECT transfer_id, transfer.customer, cloud_app_key, environment, migration_id, migration.name,

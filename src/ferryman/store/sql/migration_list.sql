@@ -17,16 +17,14 @@ WHERE (CAST(:customer AS text) IS NULL OR scope.customer = :customer)
             AND (CAST(:status AS text) IS NULL OR transfer.status = :status)
             AND (CAST(:app_id AS uuid) IS NULL OR transfer.app_id = :app_id)
             AND (CAST(:app_ids AS uuid[]) IS NULL OR transfer.app_id = ANY (:app_ids))
-            AND (CAST(:stuck_at AS timestamptz) IS NULL OR (
-                greatest(transfer.started_at, last_upload_at, last_success_at)
-                    + make_interval(secs => transfer.window_seconds / 2) < :stuck_at
-                    AND transfer.status = 'IN_PROGRESS'
-                OR transfer.status = 'READY' AND claims = 0 AND depends_on = '{}'
-                    AND released_at < CAST(:stuck_at AS timestamptz) - interval '1 minute'))
+            AND (CAST(:stuck_at AS timestamptz) IS NULL
+                OR transfer.status IN ('READY', 'IN_PROGRESS') AND stuck_from(transfer) < :stuck_at)
             AND NOT EXISTS (
                 SELECT FROM transfer again
                 WHERE again.migration_id = transfer.migration_id
-                    AND again.original_transfer_id = transfer.transfer_id)))
+                    AND again.original_transfer_id = transfer.transfer_id)
+          -- Looked up for each migration: otherwise PostgreSQL would collect all such transfers.
+          OFFSET 0))
 
 -- name: migration_page
 -- Migrations in one of two orders; every filter may be null. A re-run counts in place of its
@@ -61,6 +59,12 @@ FROM (
         SELECT name FROM migration ORDER BY created_at DESC, migration_id DESC LIMIT 100) recent
     WHERE search_words(name) @@ search_query(:text)) newest;
 
+-- name: scopes_of_customers$
+-- The migration scopes of customers; null if there are many. A list of them reads an index.
+SELECT CASE WHEN count(*) < :most THEN coalesce(array_agg(migration_scope_id), '{}') END FROM (
+    SELECT migration_scope_id FROM migration_scope
+    WHERE customer = ANY (:customers) LIMIT :most) found;
+
 -- name: migrations_of_transfers$
 -- The migrations of transfers in a status, or of stuck ones; null if there are many.
 SELECT CASE WHEN count(*) < :most THEN coalesce(array_agg(DISTINCT migration_id), '{}') END FROM (
@@ -69,7 +73,5 @@ SELECT CASE WHEN count(*) < :most THEN coalesce(array_agg(DISTINCT migration_id)
       AND (CAST(:app_id AS uuid) IS NULL OR app_id = :app_id)
       AND (CAST(:app_ids AS uuid[]) IS NULL OR app_id = ANY (:app_ids))
       AND (CAST(:stuck_at AS timestamptz) IS NULL
-          OR status IN ('READY', 'IN_PROGRESS')
-          AND (status = 'READY' OR greatest(started_at, last_upload_at, last_success_at)
-              + make_interval(secs => window_seconds / 2) < :stuck_at))
+          OR status IN ('READY', 'IN_PROGRESS') AND stuck_from(transfer) < :stuck_at)
     LIMIT :most) found;

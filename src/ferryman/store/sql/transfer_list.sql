@@ -28,11 +28,7 @@ WHERE (CAST(:customer AS text) IS NULL OR transfer.customer = :customer)
           ON attempt.message_id = message.message_id AND attempt.number = message.attempts
       WHERE message.transfer_id = transfer.transfer_id AND attempt.cause = :cause))
   AND (CAST(:stuck_at AS timestamptz) IS NULL
-      OR transfer.status IN ('READY', 'IN_PROGRESS')
-      AND (greatest(transfer.started_at, last_upload_at, last_success_at)
-              + make_interval(secs => transfer.window_seconds / 2) < :stuck_at
-          OR transfer.status = 'READY' AND claims = 0 AND depends_on = '{}'
-              AND released_at < CAST(:stuck_at AS timestamptz) - interval '1 minute'))
+      OR transfer.status IN ('READY', 'IN_PROGRESS') AND stuck_from(transfer) < :stuck_at)
 
 -- name: transfer_page
 -- Transfers of all migrations in one of four orders; every filter may be null. Only the part of the
