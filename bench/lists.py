@@ -72,7 +72,7 @@ FROM made JOIN app ON cloud_app_key = app, generate_series(1, 3) k;
 INSERT INTO message (message_id, transfer_id, app_id, event_type, payload, created_at, state,
     attempts, acknowledgement, next_attempt_at)
 SELECT message_id, transfer_id, app_id,
-    CASE WHEN n <= {rare} AND k = 3 THEN 'avi:ecosystem.migration:triggered:settled'
+    CASE WHEN n <= {rare} AND k = 3 THEN 'avi:ecosystem.migration:settled:transfer'
         ELSE 'avi:ecosystem.migration:uploaded:app_data' END,
     '{{"eventType": "avi:ecosystem.migration:uploaded:app_data"}}', at,
     CASE WHEN n <= {rare} THEN 'UNDELIVERED' ELSE 'DELIVERED' END, 1,
@@ -121,7 +121,7 @@ LISTS = {
     "stuck migrations": "migrations?stuck=true",
     "messages": "messages?sort=newest",
     "messages in a rare state": "messages?state=UNDELIVERED&sort=newest",
-    "messages of a rare event": "messages?eventType=avi:ecosystem.migration:triggered:settled"
+    "messages of a rare event": "messages?eventType=avi:ecosystem.migration:settled:transfer"
     "&sort=newest",
     "messages without acknowledgement": "messages?acknowledgement=NONE&sort=newest",
     "messages of an app": "messages?cloudAppKey=org.example.cloud-3&sort=newest",

@@ -66,6 +66,17 @@ class ListSort(StrEnum):
     OLDEST = "oldest"
 
 
+class GroupedBy(StrEnum):
+    """What messages are counted by."""
+
+    APP = "app"
+    CAUSE = "cause"
+    STATUS_CODE = "statusCode"
+    LABEL = "label"
+    EVENT = "event"
+    STATE = "state"
+
+
 class EventType(StrEnum):
     """The six Forge events of the seed page, by their full name."""
 

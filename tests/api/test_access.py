@@ -71,6 +71,7 @@ TABLE = {
     "POST /admin/v1/keys/rotate": "+------",
     "POST /admin/v1/keys/seal": "+------",
     "GET /admin/v1/messages": "++++++-",
+    "GET /admin/v1/messages/groups": "++++++-",
     "GET /admin/v1/messages/{messageId}": "++o+oo-",
     "GET /admin/v1/messages/{messageId}/explain": "++o+oo-",
     "POST /admin/v1/messages/{messageId}/redeliver": "++o----",
@@ -117,6 +118,7 @@ QUERIES = {
     "GET /admin/v1/search": "?q=what",
     "GET /admin/v1/ids": "?kind=transfer",
     "GET /admin/v1/messages": "?state=UNDELIVERED",
+    "GET /admin/v1/messages/groups": "?by=app",
     "GET /admin/v1/migrations/{migrationId}/mappings/diff": "?against={migrationId}",
 }
 

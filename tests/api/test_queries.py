@@ -244,6 +244,35 @@ def test_messages_files_and_timeline_of_a_transfer(migration: FunctionMigration)
     assert kinds("kind=message.acknowledged") == ["message.acknowledged"]
     assert set(kinds("kind=upload")) == {"upload.begun"}
     assert kinds("kind=up") == []
+    entries = all_of(migration.admin, f"{base}/timeline?")
+    at = entries[3]["seq"]
+    for query, expected in {
+        "sort=newest": entries[::-1],
+        f"after={at}": entries[4:],
+        f"before={at}&sort=newest": entries[2::-1],
+        f"after={at - 1}&before={at + 1}": [entries[3]],
+        f"messageId={first}": [each for each in entries if each["data"].get("messageId") == first],
+    }.items():
+        assert all_of(migration.admin, f"{base}/timeline?{query}") == expected, query
+
+
+def test_messages_are_counted_by_what_they_have(migration: FunctionMigration) -> None:
+    first, _ = migration.send("pages"), migration.send("spaces")
+    acknowledge(migration, "SUCCESS", first)
+
+    def groups(by: str, query: str = "") -> dict[str | None, int]:
+        path = f"{ADMIN}/messages/groups?by={by}&transferId={migration.transfer_id}{query}"
+        answer = migration.admin.ok("GET", path)
+        assert answer["total"] == sum(each["number"] for each in answer["items"])
+        return {each["value"]: each["number"] for each in answer["items"]}
+
+    uploads = "&eventType=avi:ecosystem.migration:uploaded:app_data"
+    assert groups("label", uploads) == {"pages": 1, "spaces": 1}
+    assert groups("label", f"{uploads}&acknowledgement=NONE") == {"spaces": 1}
+    view = migration.view()
+    assert [*groups("app")] == [f"{view['cloudAppKey']}@{view['environment']}"]
+    assert groups("event", uploads) == {uploads.partition("=")[2]: 2}
+    assert problem(migration.admin.call("GET", f"{ADMIN}/messages/groups?by=colour"))
 
 
 def test_a_timeline_is_followed_by_kind(migration: FunctionMigration) -> None:

@@ -1,6 +1,7 @@
 """Lists show exactly the rows that their filters say, in their order, page by page."""
 
 import random
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -25,6 +26,7 @@ from ferryman.vocab import (
     Acknowledged,
     EventType,
     FailureCause,
+    GroupedBy,
     ListSort,
     MessageState,
     Role,
@@ -415,6 +417,21 @@ async def _check_messages(world: World, name: str) -> None:
         page = partial(message_list.page, world.services.platform, replace(query, sort=sort))
         ids = [item.message_id for item in await _all_items(page, len(rows))]
         assert ids == expected, (name, sort)
+    for grouped, value in GROUPS.items():
+        found = await message_list.groups(world.services.platform, query, grouped)
+        counted = Counter(value(row) for row in world.rows if fits(row))
+        assert {each.value: each.number for each in found.items} == counted, (name, grouped)
+        assert found.total == len(rows)
+
+
+GROUPS: dict[GroupedBy, Callable[[Row], str | None]] = {
+    GroupedBy.APP: lambda row: f"{row.app}@{row.environment}",
+    GroupedBy.CAUSE: lambda row: row.sent.cause,
+    GroupedBy.STATUS_CODE: lambda _: None,
+    GroupedBy.LABEL: lambda row: row.sent.label,
+    GroupedBy.EVENT: lambda row: row.sent.event_type,
+    GroupedBy.STATE: lambda row: row.sent.state,
+}
 
 
 MIGRATIONS: dict[str, tuple[MigrationQuery, Callable[[World], Fits]]] = {

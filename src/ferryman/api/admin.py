@@ -28,6 +28,7 @@ from ferryman.api.mapping_admin import diff_mappings, load_mappings, missing_map
 from ferryman.api.message import (
     explain_message,
     get_message,
+    group_messages,
     list_all_messages,
     list_messages,
     redeliver_all,
@@ -104,6 +105,7 @@ def admin_router(doorkeeper: Doorkeeper) -> Router:
             cancel_transfer,
             rerun_transfer,
             list_all_messages,
+            group_messages,
             list_attempts,
             list_agents,
             plan_job,

@@ -26,7 +26,8 @@ from ferryman.api.parameters import (
 )
 from ferryman.services import diagnosis, message_list, redelivery
 from ferryman.services import message as message_service
-from ferryman.vocab import EventType, ListSort, MessageState
+from ferryman.vocab import EventType, GroupedBy, ListSort, MessageState
+from ferryman.wire.message_group import MessageGroups
 from ferryman.wire.redelivery import RedeliveryAnswer, RedeliveryRequest
 from ferryman.wire.transfer import Explanation, MessagePage, MessageView
 
@@ -55,6 +56,9 @@ _Text = Annotated[
         description="Only where the file's label begins with it, or each of its words begins a "
         "word of the last error.",
     ),
+]
+_GroupedBy = Annotated[
+    GroupedBy, QueryParameter(name="by", description="The property that messages are counted by.")
 ]
 _Sort = Annotated[
     ListSort, QueryParameter(name="sort", description="`oldest` (the default) or `newest`.")
@@ -108,6 +112,49 @@ async def list_all_messages(
     return await message_list.page(
         platform, wanted, actor, cursor=cursor, size=size, count=bool(count)
     )
+
+
+@get("/messages/groups")
+async def group_messages(
+    platform: OwnPlatform,
+    actor: Author,
+    grouped_by: _GroupedBy,
+    *,
+    message_state: _State = None,
+    acknowledgement: Acknowledgement = None,
+    event_type: _Event = None,
+    transfer_id: OfTransfer = None,
+    migration_id: OfMigration = None,
+    cloud_app_key: OfApp = None,
+    environment: InEnvironment = None,
+    site: OfSite = None,
+    cause: OfCause = None,
+    status_code: _StatusCode = None,
+    created_from: CreatedFrom = None,
+    created_to: CreatedTo = None,
+    text: _Text = None,
+    stuck: Stuck = None,
+    customer: OfCustomer = None,
+) -> MessageGroups:
+    """Count messages by app, cause, status code, label, event or state; the 100 largest groups."""
+    wanted = message_list.MessageListQuery(
+        state=message_state,
+        acknowledgement=acknowledgement,
+        event_type=event_type,
+        transfer_id=transfer_id,
+        migration_id=migration_id,
+        app=cloud_app_key,
+        environment=environment,
+        site=site,
+        cause=cause,
+        status_code=status_code,
+        since=created_from,
+        to=created_to,
+        text=text,
+        stuck=bool(stuck),
+        customer=customer,
+    )
+    return await message_list.groups(platform, wanted, grouped_by, actor)
 
 
 @post("/redeliver", status_code=200)

@@ -3,18 +3,39 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from time import monotonic
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from litestar import Request, Response, get
 from litestar.di import NamedDependency
+from litestar.params import QueryParameter
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
 from ferryman.api.admin_auth import Doorkeeper
 from ferryman.api.parameters import Closing, Cursor, EntryKind, Id, OwnPlatform, PageSize
 from ferryman.services import timeline
 from ferryman.services import transfer as transfer_service
+from ferryman.services.timeline import TimelineQuery
+from ferryman.vocab import ListSort
 from ferryman.wire.transfer import TimelineEntry
+
+_MOST = (1 << 63) - 1
+_After = Annotated[
+    int | None,
+    QueryParameter(
+        name="after", ge=0, le=_MOST, description="Only entries whose `seq` is greater."
+    ),
+]
+_Before = Annotated[
+    int | None,
+    QueryParameter(name="before", ge=0, le=_MOST, description="Only entries whose `seq` is less."),
+]
+_OfMessage = Annotated[
+    str | None, QueryParameter(name="messageId", description="Only entries about this message.")
+]
+_Sort = Annotated[
+    ListSort, QueryParameter(name="sort", description="`oldest` (the default) or `newest` first.")
+]
 
 
 @get("/transfers/{transfer_id:str}/timeline")
@@ -24,18 +45,29 @@ async def get_timeline(
     closing: Closing,
     doorkeeper: NamedDependency[Doorkeeper],
     transfer_id: Id,
+    *,
     kind: EntryKind = None,
+    message_id: _OfMessage = None,
+    after: _After = None,
+    before: _Before = None,
+    sort: _Sort = ListSort.OLDEST,
     cursor: Cursor = None,
     size: PageSize = None,
 ) -> Response[Any]:
-    """List what happened, in order; `Accept: text/event-stream` also streams what happens next."""
+    """List what happened, in order; `Accept: text/event-stream` also streams what happens next.
+
+    A stream takes `kind` alone, and goes on after `Last-Event-ID`.
+    """
     if "text/event-stream" not in request.headers.get("accept", ""):
-        page = await timeline.page(platform, transfer_id, kind=kind, cursor=cursor, size=size)
+        wanted = TimelineQuery(
+            kind=kind, message_id=message_id, after=after, before=before, sort=sort
+        )
+        page = await timeline.page(platform, transfer_id, wanted, cursor=cursor, size=size)
         return Response(page)
     await transfer_service.view(platform, transfer_id)  # refuse before the stream has begun
     last = request.headers.get("last-event-id", "0")
-    after = int(last) if last.isdecimal() and len(last) < 19 else 0
-    entries = timeline.follow(platform, transfer_id, after, closing, kind=kind)
+    number = int(last) if last.isdecimal() and len(last) < 19 else 0
+    entries = timeline.follow(platform, transfer_id, number, closing, kind=kind)
     events = _events(entries, lambda: doorkeeper.still_admits(request))
     # nginx collects an answer before it forwards it, unless it is asked not to.
     return ServerSentEvent(events, headers={"X-Accel-Buffering": "no"})

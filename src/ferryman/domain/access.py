@@ -117,6 +117,7 @@ RULES: Mapping[str, Rule] = {
     "rerun_transfer": Rule(_OPERATE, changes=True),
     "list_messages": Rule(_READ_OF_APPS),
     "list_all_messages": Rule(_READ_OF_APPS),
+    "group_messages": Rule(_READ_OF_APPS),
     "get_message": Rule(_READ_OF_APPS),
     "explain_message": Rule(_READ_OF_APPS),
     "plan_job": Rule(_OPERATE, changes=True),

@@ -1,7 +1,9 @@
 """List messages of all transfers by page."""
 
 from dataclasses import dataclass
+from uuid import UUID
 
+from ferryman.clock import epoch_ms
 from ferryman.domain.access import PLATFORM, Actor, Reach
 from ferryman.domain.limits import ADMIN_PAGE, LABEL_CHARACTERS
 from ferryman.services import customer as customer_service
@@ -14,6 +16,7 @@ from ferryman.services.platform import (
     instant,
     page_size,
 )
+from ferryman.store import app as app_store
 from ferryman.store import listing, message_view
 from ferryman.store import message_list as message_list_store
 from ferryman.store.database import Transaction
@@ -22,10 +25,14 @@ from ferryman.vocab import (
     Acknowledged,
     EventType,
     FailureCause,
+    GroupedBy,
     ListSort,
     MessageState,
 )
+from ferryman.wire.message_group import MessageGroups, MessageGroupView
 from ferryman.wire.transfer import MessagePage
+
+_GROUPS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +91,38 @@ async def page(
         next_cursor=encode_cursor(str(found[limit - 1].position), *query) if more else None,
         total=None if total is None else total.number,
         approximate=total is not None and not total.exact,
+    )
+
+
+async def groups(
+    platform: Platform, wanted: MessageListQuery, grouped: GroupedBy, by: Actor = PLATFORM
+) -> MessageGroups:
+    """Count matching messages by a property of theirs; beyond 10,000, of so many of them."""
+    async with platform.database.transaction() as tx:
+        choice = await chosen(tx, wanted, by.reach)
+        await listing.plan_by_values(tx)
+        choice = await message_list_store.narrowed(tx, choice)
+        total = await message_list_store.total(tx, choice)
+        found = await message_list_store.groups(tx, choice, grouped, size=_GROUPS)
+        ids = {UUID(each.value) for each in found if grouped is GroupedBy.APP and each.value}
+        apps = {
+            str(each.app_id): f"{each.cloud_app_key}@{each.environment}"
+            for each in await app_store.by_ids(tx, ids)
+        }
+    return MessageGroups(
+        items=[
+            MessageGroupView(
+                value=apps.get(each.value or "", each.value),
+                number=each.number,
+                oldest=epoch_ms(each.oldest),
+                newest=epoch_ms(each.newest),
+                message_id=str(each.message_id),
+            )
+            for each in found
+        ],
+        total=total.number,
+        approximate=not total.exact,
+        more=len(found) == _GROUPS,
     )
 
 

@@ -23,6 +23,7 @@ from ferryman.store import timeline as timeline_store
 from ferryman.store import transfer as transfer_store
 from ferryman.store.app import AppRow
 from ferryman.store.recording import AppCall, Span
+from ferryman.store.timeline import EntryFilter
 from ferryman.store.transfer import StoredTransfer
 from ferryman.wire.app import AppRegistration
 from ferryman.wire.recording import (
@@ -219,7 +220,9 @@ async def _entries(platform: Platform, subject: _Subject) -> AsyncIterator[Recor
     after = 0
     while True:
         async with platform.database.reading() as tx:
-            rows = await timeline_store.page(tx, subject.transfer_id, after=after, size=_PAGE)
+            rows = await timeline_store.page(
+                tx, subject.transfer_id, EntryFilter(after=after), size=_PAGE
+            )
         for entry in rows:
             after = entry.seq
             yield RecordedEntry(at=entry.at, kind=entry.kind, data=entry.data)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 
 from ferryman import refusals
 from ferryman.clock import epoch_ms
@@ -17,35 +18,64 @@ from ferryman.services.platform import (
 )
 from ferryman.store import timeline as timeline_store
 from ferryman.store import transfer as transfer_store
+from ferryman.store.timeline import EntryFilter
+from ferryman.vocab import ListSort
 from ferryman.wire.transfer import TimelineEntry, TimelinePage
 
 _POLL_SECONDS = 0.25
 _OVERLAP_MS = 10_000
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimelineQuery:
+    """A filter of entries; ``kind`` is a kind, or a noun for all its kinds.
+
+    ``after`` and ``before`` are numbers of entries, both exclusive.
+    """
+
+    kind: str | None = None
+    message_id: str | None = None
+    after: int | None = None
+    before: int | None = None
+    sort: ListSort = ListSort.OLDEST
+
+
 async def page(
     platform: Platform,
     transfer_id: str,
+    wanted: TimelineQuery | None = None,
     *,
-    kind: str | None = None,
-    cursor: str | None,
-    size: int | None,
+    cursor: str | None = None,
+    size: int | None = None,
 ) -> TimelinePage:
-    """Return a page of entries, oldest first; ``kind`` is a kind, or a noun for all its kinds."""
+    """Return a page of entries in the order that is asked for."""
+    wanted = wanted or TimelineQuery()
     limit = page_size(size, default=ADMIN_PAGE, greatest=ADMIN_PAGE)
     parsed_id = parse_id(refusals.transfer.NOT_FOUND, transfer_id)
-    check_text("kind", kind or "", longest=LABEL_CHARACTERS)
-    query = ("timeline", parsed_id, kind)
-    after = decode_position(cursor, *query)
+    check_text("kind", wanted.kind or "", longest=LABEL_CHARACTERS)
+    query = ("timeline", parsed_id, wanted)
+    place = decode_position(cursor, *query) or None
+    newest = wanted.sort is ListSort.NEWEST
+    bounds = EntryFilter(
+        kind=wanted.kind,
+        message_id=_message(wanted.message_id),
+        after=(wanted.after or 0) if newest or place is None else place,
+        before=place if newest and place is not None else wanted.before,
+    )
     async with platform.database.transaction() as tx:
         if await transfer_store.by_id(tx, parsed_id) is None:
             raise refusals.transfer.NOT_FOUND(id=transfer_id)
-        entries = await timeline_store.page(tx, parsed_id, kind=kind, after=after, size=limit + 1)
+        entries = await timeline_store.page(tx, parsed_id, bounds, size=limit + 1, newest=newest)
     more = len(entries) > limit
     return TimelinePage(
         items=entries[:limit],
         next_cursor=encode_cursor(str(entries[limit - 1].seq), *query) if more else None,
     )
+
+
+def _message(message_id: str | None) -> str | None:
+    """Return the id as entries have it; raises ``NotFound`` for what is none."""
+    return None if message_id is None else str(parse_id(refusals.message.NOT_FOUND, message_id))
 
 
 async def follow(
@@ -69,7 +99,9 @@ async def follow(
             stored = await transfer_store.by_id(tx, parsed_id)
             if stored is None:
                 raise refusals.transfer.NOT_FOUND(id=transfer_id)
-            entries = await timeline_store.page(tx, parsed_id, after=after, size=ADMIN_PAGE)
+            entries = await timeline_store.page(
+                tx, parsed_id, EntryFilter(after=after), size=ADMIN_PAGE
+            )
             horizon = epoch_ms(tx.now) - _OVERLAP_MS
         fresh = [entry for entry in entries if entry.seq not in given]
         for entry in fresh:

@@ -10,7 +10,7 @@ from ferryman.store import listing
 from ferryman.store.database import SQL, Transaction
 from ferryman.store.listing import FEW, Total
 from ferryman.store.message import StoredMessage, stored_message
-from ferryman.vocab import Acknowledged, FailureCause, ListSort, MessageState
+from ferryman.vocab import Acknowledged, FailureCause, GroupedBy, ListSort, MessageState
 
 _LAST = (1 << 63) - 1
 
@@ -78,6 +78,27 @@ async def page(
 async def total(tx: Transaction, choice: MessageListFilter) -> Total:
     """Return the number of messages in the list."""
     return await listing.total(tx, SQL.messages_total, _values(choice))
+
+
+@dataclass(frozen=True, slots=True)
+class MessageGroup:
+    """Messages that have one value in common, and the newest of them; None: they have none."""
+
+    value: str | None
+    number: int
+    oldest: datetime
+    newest: datetime
+    message_id: UUID
+
+
+async def groups(
+    tx: Transaction, choice: MessageListFilter, by: GroupedBy, *, size: int
+) -> list[MessageGroup]:
+    """Return up to ``size`` groups of at most :data:`~listing.EXACT` matching messages."""
+    rows = SQL.message_groups(
+        tx.connection, by=by, most=listing.EXACT, size=size, **_values(choice)
+    )
+    return [MessageGroup(**row) async for row in rows]
 
 
 def _values(choice: MessageListFilter) -> dict[str, Any]:

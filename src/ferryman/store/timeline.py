@@ -11,6 +11,8 @@ from ferryman.clock import epoch_ms
 from ferryman.store.database import SQL, Transaction
 from ferryman.wire.transfer import TimelineEntry
 
+_BEYOND = (1 << 63) - 1
+
 
 @dataclass(frozen=True, slots=True)
 class TimelineRow:
@@ -44,12 +46,32 @@ async def write_many(
     await add(tx, [TimelineRow(transfer_id, kind, data) for kind, data in entries])
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryFilter:
+    """Criteria for entries of a transfer; ``kind`` is a full kind or just its noun.
+
+    ``after`` and ``before`` are numbers of entries, both exclusive.
+    """
+
+    kind: str | None = None
+    message_id: str | None = None
+    after: int = 0
+    before: int | None = None
+
+
 async def page(
-    tx: Transaction, transfer_id: UUID, *, kind: str | None = None, after: int, size: int
+    tx: Transaction, transfer_id: UUID, wanted: EntryFilter, *, size: int, newest: bool = False
 ) -> list[TimelineEntry]:
-    """Return entries after ``after``, oldest first; ``kind`` is a full kind or just its noun."""
-    rows = SQL.timeline_page(
-        tx.connection, transfer_id=transfer_id, kind=kind, after=after, size=size
+    """Return up to ``size`` matching entries, oldest or newest first."""
+    statement = SQL.timeline_newest if newest else SQL.timeline_page
+    rows = statement(
+        tx.connection,
+        transfer_id=transfer_id,
+        kind=wanted.kind,
+        message_id=wanted.message_id,
+        after=wanted.after,
+        before=_BEYOND if wanted.before is None else wanted.before,
+        size=size,
     )
     return [
         TimelineEntry(

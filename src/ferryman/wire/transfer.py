@@ -121,7 +121,7 @@ class TimelineEntry(Wire, frozen=True):
 
 
 class TimelinePage(Wire, frozen=True):
-    """Entries after ``cursor``, oldest first."""
+    """Entries beyond ``cursor``, in the order that was asked for: oldest first, or newest."""
 
     items: list[TimelineEntry]
     next_cursor: str | None = None

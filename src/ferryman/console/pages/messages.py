@@ -9,6 +9,7 @@ from litestar.response import Template
 
 from ferryman.console.calls import CallRefused
 from ferryman.console.pages.all_apps import all_apps
+from ferryman.console.pages.message_groups import By, Event, StatusCode, groups_of
 from ferryman.console.pages.parameters import (
     App,
     Cause,
@@ -34,30 +35,35 @@ async def messages_page(
     environment: Environment = "",
     cause: Cause = "",
     text: Text = "",
+    status_code: StatusCode = "",
+    event: Event = "",
+    by: By = "",
     cursor: Cursor = "",
 ) -> Template:
-    """List messages, at first those that were given up."""
+    """List messages, at first those that were given up, and count them by what they have."""
     wanted = "" if message_state == "any" else message_state
-    filters = {"environment": environment, "cause": cause, "text": text}
-    found, apps = await gather(
+    shared = {"environment": environment, "cause": cause, "text": text, "statusCode": status_code}
+    query = {**shared, "state": wanted, "cloudAppKey": app, "eventType": event}
+    filters = {**shared, "state": message_state, "app": app, "event": event}
+    found, groups, apps = await gather(
         visit.calls.get(
             "/messages",
             MessagePage,
-            state=wanted,
-            cloudAppKey=app,
             cursor=cursor,
             pageSize=_PAGE,
             count="true",
             sort="newest" if wanted != MessageState.UNDELIVERED else "oldest",
-            **filters,
+            **query,
         ),
+        groups_of(visit, by, query, filters),
         all_apps(visit.calls),
     )
     return await visit.page(
         "messages.html",
         "messages",
         found=found,
-        filters={**filters, "state": message_state, "app": app},
+        filters={**filters, "by": by},
+        groups=groups,
         apps=sorted({each.cloud_app_key for each in apps}),
         causes=list(FailureCause),
     )

@@ -1,7 +1,6 @@
 """The page of a transfer: what happens, why, and what can be done about it."""
 
 from asyncio import gather
-from collections.abc import Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -12,7 +11,8 @@ from litestar.response import Redirect, Stream, Template
 from ferryman.console.calls import CallRefused
 from ferryman.console.entries import Teller
 from ferryman.console.marks import backlog_of, marks_of
-from ferryman.console.pages.parameters import Cursor, Id, OwnVisit
+from ferryman.console.pages.parameters import Id, OwnVisit
+from ferryman.console.pages.timeline_window import MOST, entry_of, window_of
 from ferryman.console.pages.transfer_frame import transfer_template
 from ferryman.console.picture import picture_of
 from ferryman.console.visit import Visit
@@ -28,9 +28,11 @@ from ferryman.wire.transfer import (
 )
 
 Kind = Annotated[str, QueryParameter(name="kind")]
-Entry = Annotated[int, QueryParameter(name="entry")]
+Entry = Annotated[int, QueryParameter(name="entry", ge=0, le=MOST)]
+Before = Annotated[int, QueryParameter(name="before", ge=0, le=MOST)]
+After = Annotated[int, QueryParameter(name="after", ge=0, le=MOST)]
 
-_ROWS = 200
+_NOUNS = frozenset({"transfer", "listener", "upload", "app_data", "message", "attempt", "log"})
 
 
 @get("/transfers/{transfer_id:str}")
@@ -39,51 +41,49 @@ async def transfer_page(
     transfer_id: Id,
     *,
     kind: Kind = "",
-    cursor: Cursor = "",
+    before: Before = 0,
+    after: After = 0,
     entry: Entry = 0,
 ) -> Template:
     """Show the timeline as a picture and as rows, and what was chosen of it."""
     path = f"/transfers/{transfer_id}"
-    view, whole, backlog, clock = await gather(
+    view, window, backlog, clock = await gather(
         visit.calls.get(path, TransferView),
-        visit.calls.get(f"{path}/timeline", TimelinePage),
+        window_of(visit, path, kind=kind, before=before, after=after, entry=entry),
         visit.calls.get(f"{path}/backlog", Backlog),
         visit.calls.get("/clock", ClockView),
     )
-    rows = whole
-    if kind or cursor:
-        rows = await visit.calls.get(
-            f"{path}/timeline", TimelinePage, kind=kind, cursor=cursor, pageSize=_ROWS
-        )
     live = not view.status.final
     now = clock.now if live else None
     returned = view.returned_at or view.export_completed_at
+    newest = window.newest
     picture = picture_of(
-        marks_of(whole.items, now, returned),
+        marks_of(newest, now, returned),
         now,
         view.deadline if live else None,
-        backlog_of(whole.items, now) if whole.next_cursor is None else backlog.points,
+        backlog_of(newest, now) if window.whole else backlog.points,
     )
+    nouns = {each.kind.partition(".")[0] for each in newest}
+    chosen = next((each for each in window.known if each.seq == entry), None)
+    if entry and chosen is None:
+        chosen = await entry_of(visit, path, entry)
+    place = {"kind": kind, "before": before, "after": after}
     return await transfer_template(
         visit,
         view,
         "timeline",
         picture=picture,
-        rows=rows,
-        all_read=whole.next_cursor is None,
+        window=window,
+        place={name: value for name, value in place.items() if value},
         kind=kind,
-        nouns=sorted({each.kind.partition(".")[0] for each in whole.items}),
-        chosen=await _chosen(visit, whole.items, entry),
-        tell=Teller(whole.items),
-        last_seq=whole.items[-1].seq if whole.items else 0,
+        nouns=sorted(nouns if window.whole else nouns | _NOUNS),
+        chosen=await _chosen(visit, chosen),
+        tell=Teller(window.known),
     )
 
 
-async def _chosen(
-    visit: Visit, entries: Sequence[TimelineEntry], seq: int
-) -> dict[str, Any] | None:
+async def _chosen(visit: Visit, entry: TimelineEntry | None) -> dict[str, Any] | None:
     """Return the entry that was chosen, with its message, attempts and reasons."""
-    entry = next((each for each in entries if each.seq == seq), None)
     if entry is None:
         return None
     message = explanation = None
@@ -114,10 +114,10 @@ async def message_page(visit: OwnVisit, message_id: FromPath[str]) -> Redirect:
     """Show a message where it belongs: in the timeline of its transfer."""
     view = await visit.calls.get(f"/messages/{message_id}", MessageView)
     page = await visit.calls.get(
-        f"/transfers/{view.transfer_id}/timeline", TimelinePage, kind="message"
+        f"/transfers/{view.transfer_id}/timeline", TimelinePage, messageId=message_id, pageSize=1
     )
-    own = [each.seq for each in page.items if each.data.get("messageId") == message_id]
-    return visit.to(f"transfers/{view.transfer_id}" + (f"?entry={own[0]}#chosen" if own else ""))
+    own = [f"?entry={each.seq}#chosen" for each in page.items]
+    return visit.to(f"transfers/{view.transfer_id}" + "".join(own))
 
 
 @get("/stream")

@@ -108,6 +108,7 @@ async function refresh() {
     return;
   }
   running = true;
+  const began = Date.now();
   try {
     const answer = await fetch(location.href, { headers: { "X-Requested-With": "console" } });
     /* The session has ended: what is shown would stay as it is, and look alive. */
@@ -123,13 +124,13 @@ async function refresh() {
       if (part.dataset.was === next.innerHTML) continue;
       const states = new Map($$("details", part).map((each) => [keyOf(each), each.open]));
       const html = next.innerHTML;
-      const before = part.id === "rows" ? part.rows.length : 0;
+      const was = part.id === "rows" ? placeOf(part) : null;
       htmx.swap(part, html, { swapStyle: "innerHTML" });
       part.dataset.was = html;
-      if (part.id === "rows") grown(part, part.rows.length - before);
+      if (was) settle(part, was);
       for (const each of $$("details", part)) {
-        const was = states.get(keyOf(each));
-        if (was !== undefined) each.open = was;
+        const open = states.get(keyOf(each));
+        if (open !== undefined) each.open = open;
       }
     }
     const clock = $("[data-now]");
@@ -148,6 +149,7 @@ async function refresh() {
     /* the platform restarts; the next event or poll tries again */
   } finally {
     running = false;
+    took = Date.now() - began;
     if (again) {
       again = false;
       soon();
@@ -155,13 +157,30 @@ async function refresh() {
   }
 }
 
-/* New rows at the end: it is followed where it is seen, and told of where it is not. */
+/* The rows are the newest of a timeline: some come at the end, and others go at the beginning.
+   What is seen stays in its place; the end is followed where it is seen, else told of. */
 let unseen = 0;
-function grown(rows, more) {
+const entries = (rows) => $$("tr[data-row]", rows);
+
+function placeOf(rows) {
+  const all = entries(rows);
+  const seen = scrollY > 0 && all.find((each) => each.getBoundingClientRect().bottom > 0);
+  return {
+    last: all.length ? all[all.length - 1].id : "",
+    seen: seen ? seen.id : "",
+    top: seen ? seen.getBoundingClientRect().top : 0,
+  };
+}
+
+function settle(rows, was) {
+  const seen = was.seen && document.getElementById(was.seen);
+  if (seen) scrollBy({ top: seen.getBoundingClientRect().top - was.top, behavior: "instant" });
+  const all = entries(rows);
+  const end = all.findIndex((each) => each.id === was.last);
+  const more = was.last ? all.length - 1 - end : 0;
   if (more <= 0) return;
-  const last = rows.rows[rows.rows.length - 1];
-  const seen = rows.rows[rows.rows.length - 1 - more];
-  const box = seen && seen.getBoundingClientRect();
+  const box = end >= 0 && all[end].getBoundingClientRect();
+  const last = all[all.length - 1];
   if (box && box.bottom > 0 && box.top < innerHeight && scrollY > 0) {
     last.scrollIntoView({ block: "nearest" });
     return;
@@ -176,7 +195,7 @@ document.addEventListener("click", ({ target }) => {
   if (!target.closest("[data-jump]")) return;
   unseen = 0;
   $("#fresh").hidden = true;
-  const row = $("#rows tr:last-child");
+  const row = entries($("#rows")).pop();
   if (row) {
     row.scrollIntoView({ block: "center" });
     const link = $("a", row);
@@ -184,18 +203,32 @@ document.addEventListener("click", ({ target }) => {
   }
 });
 
+/* A tab that nobody sees asks for nothing, and catches up when it is seen. One whose page took
+   long to make asks less often: many open consoles must not slow what they watch. */
 let pending = 0;
 let refreshed = 0;
+let took = 0;
+let stale = false;
 function soon() {
+  if (document.hidden) {
+    stale = true;
+    return;
+  }
   if (paused || pending) return;
   /* Lists change with every transfer: once a second is enough. */
-  const rest = $("[data-live]") ? 150 : Math.max(150, refreshed + 1000 - Date.now());
+  const least = Math.max($("[data-live]") ? 150 : 1000, 4 * took);
+  const rest = Math.max(150, refreshed + least - Date.now());
   pending = setTimeout(() => {
     pending = 0;
     refreshed = Date.now();
     if (!paused) refresh();
   }, rest);
 }
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden || !stale) return;
+  stale = false;
+  soon();
+});
 
 /* Live: the stream of all tabs, or asking every few seconds where there is none. */
 let port = null;
@@ -215,7 +248,7 @@ function showLive() {
 
 function poll(seconds) {
   clearInterval(polling);
-  polling = setInterval(() => document.hidden || soon(), seconds * 1000);
+  polling = setInterval(soon, seconds * 1000);
 }
 
 function watch() {

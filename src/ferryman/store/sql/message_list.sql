@@ -53,6 +53,26 @@ SELECT count(*) FROM (
     -- include: matching_messages
     LIMIT :most) wanted;
 
+-- name: message_groups
+-- Messages by one of their properties, the largest group first; `most` messages are read at most.
+SELECT value, count(*) AS number, min(created_at) AS oldest, max(created_at) AS newest,
+    (array_agg(message_id ORDER BY position DESC))[1] AS message_id
+FROM (
+    SELECT message.message_id, message.position, message.created_at,
+        CASE CAST(:by AS text)
+            WHEN 'app' THEN CAST(transfer.app_id AS text)
+            WHEN 'cause' THEN last.cause
+            WHEN 'statusCode' THEN CAST(last.status AS text)
+            WHEN 'label' THEN file.label
+            WHEN 'event' THEN message.event_type
+            WHEN 'state' THEN message.state
+        END AS value
+    -- include: matching_messages
+    LIMIT :most) found
+GROUP BY value
+ORDER BY count(*) DESC, value
+LIMIT :size;
+
 -- name: messages_of_text$
 -- Messages with files whose label begins so, and with attempts whose error has the words; null if
 -- there are too many of these.

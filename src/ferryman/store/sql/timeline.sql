@@ -6,9 +6,18 @@ FROM unnest(CAST(:transfer_ids AS uuid[]), CAST(:kinds AS text[]), CAST(:data AS
     WITH ORDINALITY AS entry (transfer_id, kind, data, place)
 ORDER BY place;
 
--- name: timeline_page
+-- fragment: own_entries
 SELECT seq, at, kind, data FROM timeline
-WHERE transfer_id = :transfer_id AND seq > :after
+WHERE transfer_id = :transfer_id AND seq > :after AND seq < :before
     AND (CAST(:kind AS text) IS NULL OR kind = :kind OR starts_with(kind, :kind || '.'))
+    AND (CAST(:message_id AS text) IS NULL OR data ->> 'messageId' = :message_id)
+
+-- name: timeline_page
+-- include: own_entries
 ORDER BY seq
+LIMIT :size;
+
+-- name: timeline_newest
+-- include: own_entries
+ORDER BY seq DESC
 LIMIT :size;

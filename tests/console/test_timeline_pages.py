@@ -1,0 +1,78 @@
+"""A page of a long timeline has its newest entries, and leads to all others."""
+
+import re
+from html import unescape
+
+import pytest
+
+from tests.console.people import Console
+from tests.kit.function_app import FunctionMigration
+from tests.kit.platform import PlatformProcess
+
+LINES = 430
+SHOWN = 200
+
+
+@pytest.fixture
+def long(failing: FunctionMigration) -> FunctionMigration:
+    """The failing migration, whose app has written many lines since."""
+    path = f"/app/migration/forge/v1/log/{failing.transfer_id}"
+    for number in range(LINES):
+        failing.cloud.ok("POST", path, {"message": f"line {number}"})
+    return failing
+
+
+def shown(text: str) -> list[int]:
+    return [int(each) for each in re.findall(r'<tr id="e(\d+)"', text)]
+
+
+def link(text: str, rel: str) -> str:
+    found = re.search(rf'<a rel="{rel}" href="\.\./([^"]+)"', text)
+    return unescape(found[1]) if found else ""
+
+
+def test_every_entry_is_reached(long: FunctionMigration, console: Console) -> None:
+    page = f"transfers/{long.transfer_id}"
+    every = [each["seq"] for each in long.timeline()]
+    assert len(every) > 2 * SHOWN
+
+    newest = console.text(page)
+    assert shown(newest) == every[-SHOWN:]
+    assert not link(newest, "next")
+    read, text = shown(newest), newest
+    while link(text, "prev"):
+        text = console.text(link(text, "prev"))
+        read = [*shown(text), *read]
+    assert read == every
+
+    again = shown(text)
+    while link(text, "next"):
+        text = console.text(link(text, "next"))
+        again += shown(text)
+    assert again == every
+
+
+def test_an_old_entry_is_shown_among_its_own(long: FunctionMigration, console: Console) -> None:
+    """Also if it is chosen by its message, or of one kind."""
+    entries = long.timeline()
+    first = next(each for each in entries if each["kind"] == "message.created")
+    text = console.text(f"transfers/{long.transfer_id}?entry={first['seq']}")
+    assert first["seq"] in shown(text)
+    assert f"entry {first['seq']}</p>" in text
+    sent = console.get(f"messages/{first['data']['messageId']}")
+    assert sent.headers["location"].endswith(f"{long.transfer_id}?entry={first['seq']}#chosen")
+    attempts = [each["seq"] for each in entries if each["kind"].startswith("attempt.")]
+    assert shown(console.text(f"transfers/{long.transfer_id}?kind=attempt")) == attempts
+    log = [each["seq"] for each in entries if each["kind"] == "log.added"]
+    assert shown(console.text(f"transfers/{long.transfer_id}?kind=log")) == log[-SHOWN:]
+
+
+def test_numbers_that_no_entry_has(
+    long: FunctionMigration, console: Console, platform_process: PlatformProcess
+) -> None:
+    page = f"transfers/{long.transfer_id}"
+    assert shown(console.text(f"{page}?before=1")) == []
+    assert shown(console.text(f"{page}?after={(1 << 63) - 2}")) == []
+    assert shown(console.text(f"{page}?entry=1"))
+    assert console.get(f"{page}?entry={1 << 64}").status == 400
+    assert console.get(f"{page}?before=-1").status == 400
