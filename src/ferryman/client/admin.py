@@ -6,11 +6,14 @@ from ferryman.client.audit import Audit
 from ferryman.client.clock import Clock
 from ferryman.client.files import Recordings, Storage
 from ferryman.client.http import BASE, AdminHttp
+from ferryman.client.jobs import Jobs
 from ferryman.client.migrations import Migrations
 from ferryman.client.transfers import Messages, Transfers
 from ferryman.vocab import IdKind
 from ferryman.wire.console import SignInLink
 from ferryman.wire.health import Readiness
+from ferryman.wire.overview import Overview
+from ferryman.wire.search import SearchAnswer
 from ferryman.wire.transfer import FoundIds
 
 PATIENCE = 2.0
@@ -33,6 +36,7 @@ class AdminClient:
         self.migrations = Migrations(self._http)
         self.transfers = Transfers(self._http)
         self.messages = Messages(self._http)
+        self.jobs = Jobs(self._http)
         self.storage = Storage(self._http)
         self.clock = Clock(self._http)
         self.recordings = Recordings(self._http)
@@ -57,3 +61,11 @@ class AdminClient:
         """Find ids by their first and last digits; without a prefix, the newest."""
         query = {"kind": kind, "prefix": prefix, "suffix": suffix}
         return self._http.get(f"{BASE}/ids", FoundIds, query)
+
+    def search(self, text: str) -> SearchAnswer:
+        """Search ids, keys, names, labels and errors; up to ten hits of each kind."""
+        return self._http.get(f"{BASE}/search", SearchAnswer, {"q": text})
+
+    def overview(self, customer: str | None = None) -> Overview:
+        """Return what needs attention, most urgent first, and what runs."""
+        return self._http.get(f"{BASE}/overview", Overview, {"customer": customer})

@@ -6,8 +6,9 @@ from contextlib import AbstractContextManager
 from ferryman.client.choices import MessageChoice, TransferChoice, query_of
 from ferryman.client.http import BASE, LONG_SECONDS, AdminHttp
 from ferryman.sdk.operation import segment
-from ferryman.vocab import Acknowledged, MessageState
+from ferryman.vocab import Acknowledged, GroupedBy, ListSort, MessageState
 from ferryman.wire.mapping import MissingPage
+from ferryman.wire.message_group import MessageGroups
 from ferryman.wire.redelivery import RedeliveryAnswer, RedeliveryRequest
 from ferryman.wire.transfer import (
     Explanation,
@@ -52,10 +53,16 @@ class Transfers:
         return self._http.get(_TRANSFERS, TransferPage, query)
 
     def timeline(
-        self, transfer_id: str, cursor: str | None, size: int, *, kind: str | None = None
+        self,
+        transfer_id: str,
+        cursor: str | None,
+        size: int,
+        *,
+        kind: str | None = None,
+        sort: ListSort | None = None,
     ) -> TimelinePage:
-        """List what happened, in order."""
-        query = {"kind": kind, "cursor": cursor, "pageSize": size}
+        """List what happened, in order, or newest first."""
+        query = {"kind": kind, "sort": sort, "cursor": cursor, "pageSize": size}
         return self._http.get(_path(transfer_id, "timeline"), TimelinePage, query)
 
     def stream_timeline(
@@ -145,6 +152,11 @@ class Messages:
             "pageSize": size,
         }
         return self._http.get(_MESSAGES, MessagePage, query)
+
+    def groups(self, by: GroupedBy, wanted: MessageChoice | None = None) -> MessageGroups:
+        """Count messages by a property of theirs; the largest groups first."""
+        query = {**query_of(wanted or MessageChoice()), "by": by, "sort": None}
+        return self._http.get(f"{_MESSAGES}/groups", MessageGroups, query)
 
     def redeliver(self, message_id: str) -> MessageView:
         """Deliver a message again, under the same id."""

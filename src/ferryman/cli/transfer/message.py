@@ -10,10 +10,11 @@ from ferryman.cli.ids import HELP, OfApp, OfCustomer
 from ferryman.cli.narrowing import Narrowing, Since, Until, time_range
 from ferryman.cli.output.printing import print_json
 from ferryman.cli.session import Session
+from ferryman.cli.transfer.message_groups import group_lines
 from ferryman.client.choices import MessageChoice
 from ferryman.client.explanation import chain_lines
 from ferryman.client.text import clean, event_name, field_lines, instant, minute, place_of
-from ferryman.vocab import Acknowledged, IdKind, ListSort, MessageState
+from ferryman.vocab import Acknowledged, GroupedBy, IdKind, ListSort, MessageState
 from ferryman.wire.redelivery import RedeliveryRequest
 from ferryman.wire.transfer import AttemptView, MessageView
 
@@ -94,8 +95,12 @@ def list_messages(
         bool, typer.Option("--stuck", help="Only those given up, or due and not sent.")
     ] = False,
     sort: Annotated[ListSort, typer.Option(help="Order.")] = ListSort.OLDEST,
+    by: Annotated[
+        GroupedBy | None,
+        typer.Option("--by", help="Count them by this instead, the largest group first."),
+    ] = None,
 ) -> None:
-    """List messages of all transfers, oldest first."""
+    """List messages of all transfers, oldest first, or count them by what they have."""
     if undelivered and state not in (None, MessageState.UNDELIVERED):
         raise typer.BadParameter(f"expected one state; found --undelivered and --state {state}.")
     since, to = narrowing.times(session)
@@ -116,6 +121,11 @@ def list_messages(
         customer=narrowing.customer,
         sort=sort,
     )
+    if by is not None:
+        session.show(
+            session.admin.messages.groups(by, wanted), lambda found: group_lines(found, by)
+        )
+        return
 
     def row(view: MessageView) -> tuple[object, ...]:
         event = event_name(view.event_type)

@@ -1,6 +1,7 @@
 """``ferryman transfer watch`` and ``timeline``: follow a transfer, or show what happened."""
 
 import time
+from collections.abc import Iterable
 from typing import Annotated
 
 import typer
@@ -9,11 +10,12 @@ from ferryman.cli.ids import TransferId
 from ferryman.cli.output.follow import TransferFollower, all_succeeded
 from ferryman.cli.output.lines import LineOptions
 from ferryman.cli.output.printing import print_json, say_late_failures
-from ferryman.cli.session import LineSession
+from ferryman.cli.session import LineSession, Session
 from ferryman.client import timeline_text
 from ferryman.client.explanation import timeline_of
 from ferryman.client.text import Line, place_of, result_line
-from ferryman.vocab import IdKind
+from ferryman.domain.limits import ADMIN_PAGE
+from ferryman.vocab import IdKind, ListSort
 from ferryman.wire.transfer import TimelineEntry, TransferView
 
 
@@ -60,9 +62,13 @@ def show_timeline(
             help="Only this kind, such as attempt.failed, or all of a noun, such as attempt.",
         ),
     ] = None,
+    last: Annotated[
+        int | None,
+        typer.Option("--last", min=1, max=ADMIN_PAGE, metavar="N", help="Only the newest N."),
+    ] = None,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV with a header.")] = False,
 ) -> None:
-    """Show everything that has happened, in order and in full."""
+    """Show everything that has happened, or the end of it, in order and in full."""
     if session.as_json and as_csv:
         raise typer.BadParameter("expected --json or --csv; found both.")
     transfer = session.resolve(IdKind.TRANSFER, transfer)
@@ -71,8 +77,17 @@ def show_timeline(
         typer.echo(timeline_text.csv_row(*timeline_text.CSV_HEAD))
     elif not session.as_json:
         typer.echo(place_of(view))
-    for entry in timeline_of(session.admin, transfer, kind):
+    for entry in _entries(session, transfer, kind, last):
         if session.as_json:
             print_json(entry)
         else:
             typer.echo(timeline_text.csv_line(entry) if as_csv else timeline_text.line(entry))
+
+
+def _entries(
+    session: Session, transfer: str, kind: str | None, last: int | None
+) -> Iterable[TimelineEntry]:
+    if last is None:
+        return timeline_of(session.admin, transfer, kind)
+    newest = session.admin.transfers.timeline(transfer, None, last, kind=kind, sort=ListSort.NEWEST)
+    return reversed(newest.items)
