@@ -1,6 +1,6 @@
 # The only entry point: every command a person or CI needs. `make` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev java wheel sdist test test-fast facts mutants check fix bench soak lowest lock
+.PHONY: help setup demo dev java wheel sdist test test-fast facts mutants check fix bench screenshots soak lowest lock
 
 PYTHON ?= python3
 VENV   := .venv
@@ -96,6 +96,9 @@ fix: $(STAMP) ## format and fix what can be fixed
 
 bench: $(STAMP) ## all benchmarks, or one: make bench NAME=uploads; JSON=1 for machines, SAVE=1 for bench/RESULTS.md
 	@$(BIN)/python -m bench $(NAME)
+
+screenshots: $(STAMP) ## the pictures of the console in README and docs, again; needs Chromium and npm
+	@$(BIN)/python -m tools.screenshots
 
 soak: $(STAMP) ## the long form of the crash tests
 	@FERRYMAN_SOAK=1 $(BIN)/python -m pytest -m soak --timeout 3600 $(ARGS)

@@ -98,10 +98,13 @@ def _lines(name: str, unit: str, times: Sequence[int], series: Sequence[Series])
     for _, tone, values in series:
         for run in _runs(values):
             points = [
-                (number * step, HEIGHT - value / (peak or 1) * HEIGHT) for number, value in run
+                # The highest is not at the edge, where half of its line would be cut off.
+                (number * step, HEIGHT - value / (peak or 1) * (HEIGHT - 2))
+                for number, value in run
             ]
             if len(points) == 1:
-                points.append((points[0][0] + 2, points[0][1]))
+                [(x, y)] = points
+                points = [(max(0.0, x - 4), y), (min(WIDTH, x + 4), y)]
             lines.append((" ".join(f"{x:.1f},{y:.1f}" for x, y in points), tone))
     return _chart(name, peak, unit, times, series, lines=lines)
 

@@ -1,5 +1,6 @@
 """Values as text for pages: times, sizes, durations, statuses; text of others made harmless."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -10,6 +11,10 @@ from msgspec.json import format as indented
 
 _EVENT_PREFIX = "avi:ecosystem.migration:"
 _CUT = 300
+_ID = re.compile(
+    r"\b([0-9a-f]{8})-[0-9a-f]{4}-([0-9a-f])[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{6}([0-9a-f]{6})\b"
+)
+_COMMAND = re.compile(r"`([^`]+)`")
 NOTHING = "-"
 """What a table shows where there is no value."""
 
@@ -77,6 +82,16 @@ def instant(epoch_ms: int | None) -> Markup:
     )
 
 
+def minute(epoch_ms: int | None) -> Markup:
+    """Return a time to the minute, for lists."""
+    if epoch_ms is None:
+        return instant(None)
+    at = datetime.fromtimestamp(epoch_ms / 1000, UTC)
+    return Markup('<time datetime="{}" data-form="minute" title="{} UTC">{}</time>').format(
+        f"{at:%Y-%m-%dT%H:%M:%SZ}", f"{at:%Y-%m-%d %H:%M:%S}", f"{at:%Y-%m-%d %H:%M}"
+    )
+
+
 def clock_time(epoch_ms: int) -> Markup:
     """Return the time of day, to the millisecond, of an entry among others of one day."""
     at = datetime.fromtimestamp(epoch_ms / 1000, UTC)
@@ -135,6 +150,26 @@ def short(text: str, length: int = 8) -> str:
     return text[:length]
 
 
+def shortened(text: object) -> Markup:
+    """Return a finding with its ids as the command line shows them, each whole in its title."""
+    told = str(escape(plain(text)))
+    return Markup("<bdi>{}</bdi>").format(Markup(_ID.sub(_short_id, told)))  # noqa: S704 - escaped
+
+
+def _short_id(found: re.Match[str]) -> str:
+    # Only ids derived from a transfer's have version 5; they begin like it.
+    end = f"..{found[3]}" if found[2] == "5" else ""
+    return f'<code class="id" title="{found[0]}">{found[1]}{end}</code>'
+
+
+def advice(text: object) -> Markup:
+    """Return what to do, with its commands apart."""
+    told = str(escape(plain(text)))
+    return Markup("<bdi>{}</bdi>").format(
+        Markup(_COMMAND.sub(r"<code>\1</code>", told))  # noqa: S704 - escaped
+    )
+
+
 def foreign(text: object, longest: int = _CUT) -> Markup:
     """Return text of others for a cell: harmless, cut, and apart in its direction."""
     return Markup("<bdi>{}</bdi>").format(cut(text, longest))
@@ -173,6 +208,7 @@ def filters() -> dict[str, Any]:
         "status": status,
         "tone": tone,
         "instant": instant,
+        "minute": minute,
         "clock_time": clock_time,
         "span": span,
         "bytes": size,
@@ -180,6 +216,8 @@ def filters() -> dict[str, Any]:
         "event": event,
         "short": short,
         "foreign": foreign,
+        "shortened": shortened,
+        "advice": advice,
         "block": block,
         "plain": plain,
         "cut": cut,

@@ -38,7 +38,8 @@ function showTimes() {
     else {
       const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} `;
       const time = `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
-      each.textContent = each.dataset.form === "clock" ? `${time}.${String(at.getMilliseconds()).padStart(3, "0")}` : day + time;
+      if (each.dataset.form === "minute") each.textContent = day + time.slice(0, 5);
+      else each.textContent = each.dataset.form === "clock" ? `${time}.${String(at.getMilliseconds()).padStart(3, "0")}` : day + time;
     }
   }
 }
@@ -379,6 +380,12 @@ document.addEventListener("keydown", (event) => {
 const transfer = $("[data-transfer]");
 if (transfer) localStorage.setItem("ferryman-transfer", transfer.dataset.transfer);
 document.addEventListener("htmx:afterSettle", () => prepare());
+/* What was chosen stands beside its row where there is room: then the row is what to see. */
+const chosen = $("#chosen");
+const own_row = $("#rows tr.on");
+if (chosen && own_row && chosen.getBoundingClientRect().left > own_row.getBoundingClientRect().right - 1) {
+  own_row.scrollIntoView({ block: "center" });
+}
 prepare();
 count();
 watch();
