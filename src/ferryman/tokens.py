@@ -22,6 +22,8 @@ from cryptography.hazmat.primitives.asymmetric.rsa import (
 )
 from jwt.algorithms import RSAAlgorithm
 
+from ferryman.wire.report import AUDIENCE as REPORT_AUDIENCE
+
 INVOCATION_ISSUER = "forge/invocation-token"
 SYSTEM_ISSUER = "ferryman"
 SYSTEM_AUDIENCE = "api"
@@ -189,6 +191,11 @@ def system_token(
 def receipt_token(key: SigningKey, facts: dict[str, object]) -> str:
     """Sign a receipt of what was deleted; it does not expire, and authenticates nobody."""
     return _sign(key, {"iss": SYSTEM_ISSUER, "aud": RECEIPT_AUDIENCE, **facts})
+
+
+def report_token(key: SigningKey, facts: dict[str, object]) -> str:
+    """Sign a report of a migration; it does not expire, and authenticates nobody."""
+    return _sign(key, {"iss": SYSTEM_ISSUER, "aud": REPORT_AUDIENCE, **facts})
 
 
 def jwks(keys: Iterable[SigningKey]) -> dict[str, list[dict[str, Any]]]:

@@ -78,6 +78,8 @@ TABLE = {
     "GET /admin/v1/migrations": "+++++--",
     "POST /admin/v1/migrations": "+++----",
     "GET /admin/v1/migrations/{migrationId}": "++o+o--",
+    "GET /admin/v1/migrations/{migrationId}/report": "++o+o--",
+    "GET /admin/v1/migrations/{migrationId}/report.html": "++o+o--",
     "POST /admin/v1/migrations/{migrationId}/start": "++o----",
     "PUT /admin/v1/migrations/{migrationId}/mappings": "++o----",
     "GET /admin/v1/migrations/{migrationId}/mappings/diff": "++o+o--",

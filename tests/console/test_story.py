@@ -1,5 +1,6 @@
 """The whole story in a browser: by mouse, and again by keys alone."""
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.console.people import Hand, Keyboard, Mouse
+from tests.kit.command import Command
 from tests.kit.function_app import FunctionMigration
 from tests.kit.migration import AppMigration
 from tests.kit.platform import PlatformProcess
@@ -60,8 +62,9 @@ def test_a_migration_from_the_app_to_the_end(
     page: Page,
     platform_process: PlatformProcess,
     app_folder: Path,
+    tmp_path: Path,
 ) -> None:
-    """Register, load, start, watch, see why it fails, redeliver, re-run, cancel."""
+    """Register, load, start, watch, see why it fails, redeliver, re-run, cancel, report."""
     app_folder.mkdir()
     (app_folder / "index.py").write_text(CODE)
     broken = app_folder / "broken"
@@ -108,6 +111,7 @@ def test_a_migration_from_the_app_to_the_end(
     expect(page.locator("#head")).to_contain_text("in progress")
     story.confirm("Cancel…", "Cancel the transfer")
     expect(page.locator("#head")).to_contain_text("cancel")
+    story.verify_report("Harbour moves again", tmp_path)
 
 
 class Story:
@@ -194,6 +198,25 @@ class Story:
     def confirm(self, first: str, then: str) -> None:
         self.hand.press(self._page.locator("summary", has_text=first))
         self._push(then)
+
+    def verify_report(self, name: str, folder: Path) -> None:
+        """Download both forms of a migration's report, and verify them without the platform."""
+        self.hand.press(self._page.locator("#head .path").get_by_role("link", name=name))
+        keys = folder / "keys.json"
+        keys.write_bytes(self._platform.caller("").call("GET", "/.well-known/jwks.json").body)
+        run = Command(os.environ)
+        for link in ("Page to print", "JSON"):
+            self.hand.press(self._page.locator("summary", has_text="Report"))
+            with self._page.expect_download() as download:
+                self._follow(link)
+            file = folder / download.value.suggested_filename
+            download.value.save_as(file)
+            told = run.ok("report", "verify", str(file), "--key", str(keys))
+            assert name in told
+            assert "1 FAILED" not in told  # it was re-run
+            file.write_bytes(file.read_bytes().replace(b"refused", b"refuse!", 1))
+            run.refused("report_invalid", "report", "verify", str(file), "--key", str(keys))
+            self._page.keyboard.press("Escape")
 
     def _go(self, section: str) -> None:
         side = self._page.get_by_role("navigation", name="Pages")

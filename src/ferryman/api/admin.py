@@ -38,6 +38,7 @@ from ferryman.api.migration import create_migration, get_migration, list_migrati
 from ferryman.api.overview import get_backlog, get_charts, get_overview
 from ferryman.api.parameters import STRICT_QUERY
 from ferryman.api.recording import begin_replay, record_transfer, recorded_payload, replay_file
+from ferryman.api.report import get_report, get_report_page
 from ferryman.api.search import search_all
 from ferryman.api.storage import (
     get_storage,
@@ -79,6 +80,8 @@ def admin_router(doorkeeper: Doorkeeper) -> Router:
             create_migration,
             list_migrations,
             get_migration,
+            get_report,
+            get_report_page,
             load_mappings,
             diff_mappings,
             missing_mappings,

@@ -24,6 +24,7 @@ COMMANDS = {
     "agent": "ferryman.cli.agent:app",
     "app": "ferryman.cli.apps.group:app",
     "migration": "ferryman.cli.migration.run:app",
+    "report": "ferryman.cli.report:app",
     "mapping": "ferryman.cli.migration.mapping:app",
     "transfer": "ferryman.cli.transfer.group:app",
     "message": "ferryman.cli.transfer.message:app",

@@ -1,5 +1,7 @@
 """Issue access tokens, add and delete customers, and rotate the signing keys."""
 
+from typing import Any
+
 from ferryman.client.http import BASE, LONG_SECONDS, AdminHttp
 from ferryman.sdk.operation import segment
 from ferryman.wire.access_token import IssuedToken, TokenPage, TokenRequest, TokenRotation
@@ -73,6 +75,10 @@ class Keys:
     def list(self) -> KeySet:
         """List the keys whose signatures count."""
         return self._http.get(_KEYS, KeySet)
+
+    def public(self) -> dict[str, Any]:
+        """Get the public keys as a JWK set."""
+        return self._http.get("/.well-known/jwks.json", dict[str, Any])
 
     def rotate(self, grace_seconds: int) -> KeySet:
         """Sign with a new key; the old one counts for a grace period."""

@@ -1,6 +1,7 @@
 """Plan and start migrations; load and compare their mappings."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 
 import msgspec
 
@@ -15,6 +16,7 @@ NDJSON = "application/x-ndjson"
 """In what form mapping rows may be sent."""
 
 _MIGRATIONS = f"{BASE}/migrations"
+_REREAD_SECONDS = 24 * 3600.0
 
 
 class Migrations:
@@ -51,6 +53,19 @@ class Migrations:
     def start(self, migration_id: str) -> MigrationView:
         """Offer the transfers to their agents; repeating it changes nothing."""
         return self._http.post(f"{_MIGRATIONS}/{segment(migration_id)}/start", MigrationView)
+
+    def read_report(
+        self, migration_id: str, *, page: bool, reread: bool
+    ) -> AbstractContextManager[Iterator[bytes]]:
+        """Open the signed report of a migration: as a page, or as JSON.
+
+        ``reread``: the platform reads every file again first, which may take long.
+        """
+        name = "report.html" if page else "report"
+        query = "?verify=true" if reread else ""
+        timeout = _REREAD_SECONDS if reread else LONG_SECONDS
+        path = f"{_MIGRATIONS}/{segment(migration_id)}/{name}{query}"
+        return self._http.open(path, timeout=timeout)
 
     def load_mappings(
         self, migration_id: str, content_type: str, rows: Iterable[bytes]

@@ -94,6 +94,8 @@ RULES: Mapping[str, Rule] = {
     "start_migration": Rule(_OPERATE, changes=True),
     "list_migrations": Rule(_READ),
     "get_migration": Rule(_READ),
+    "get_report": Rule(_READ),
+    "get_report_page": Rule(_READ),
     "load_mappings": Rule(_OPERATE, changes=True),
     "diff_mappings": Rule(_READ),
     # Transfers and messages belong to a customer and an app.

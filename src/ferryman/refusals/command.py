@@ -211,6 +211,21 @@ MANIFEST_OF_ANOTHER = Refusal(
     found="that of {found}",
     fix="Name the transfer that the manifest belongs to.",
 )
+REPORT_INVALID = Refusal(
+    "report_invalid",
+    ConfigError,
+    expected="a report as the platform signed it, byte by byte",
+    found="{found}",
+    fix="Do not rely on this file. Get the report again (`ferryman migration report`), and keep "
+    "it as it was downloaded: editors and browsers that save a page rewrite it.",
+)
+REPORT_KEYS_INVALID = Refusal(
+    "report_keys_invalid",
+    ConfigError,
+    expected="a JWK set of the platform's public keys, as `ferryman key export` prints it",
+    found="{found}",
+    fix="Export the keys again, and keep them: a key that was rotated is no longer published.",
+)
 SERVER_NOT_INSTALLED = Refusal(
     "server_not_installed",
     ConfigError,

@@ -14,6 +14,9 @@ from ferryman.store import diagnosis as diagnosis_store
 from ferryman.store import message as message_store
 from ferryman.store import transfer as transfer_store
 from ferryman.store import worker as worker_store
+from ferryman.store.app import AppRow
+from ferryman.store.database import Transaction
+from ferryman.store.transfer import StoredTransfer
 from ferryman.wire import transfer as wire
 from ferryman.wire.transfer import Explanation, TransferExplanation
 
@@ -25,10 +28,8 @@ async def explain_transfer(platform: Platform, transfer_id: str) -> TransferExpl
         app = None if stored is None else await app_store.by_id(tx, stored.app_id)
         if stored is None or app is None:
             raise refusals.transfer.NOT_FOUND(id=transfer_id)
-        alive = await worker_store.alive(tx, platform.heartbeat_timeout)
-        snapshot = await transfer_snapshot(tx, stored, app, alive)
+        links, broken = await chain_of(platform, tx, stored, app)
         running = await diagnosis_store.running(tx, stored.transfer_id)
-    links, broken = transfer_diagnosis.chain(snapshot)
     return TransferExplanation(
         transfer_id=str(stored.transfer_id),
         status=stored.state.status,
@@ -36,6 +37,14 @@ async def explain_transfer(platform: Platform, transfer_id: str) -> TransferExpl
         broken=broken,
         running_attempts=running,
     )
+
+
+async def chain_of(
+    platform: Platform, tx: Transaction, stored: StoredTransfer, app: AppRow
+) -> tuple[list[Link], str | None]:
+    """Return the links of a transfer, and the name of the first broken one."""
+    alive = await worker_store.alive(tx, platform.heartbeat_timeout)
+    return transfer_diagnosis.chain(await transfer_snapshot(tx, stored, app, alive))
 
 
 async def explain_message(platform: Platform, message_id: str) -> Explanation:

@@ -94,6 +94,16 @@ class Database:
                     connection.terminate()  # as in a transaction
                     raise
 
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Transaction]:
+        """Read in a transaction whose statements all see the same commits; none may write."""
+        with _outside():
+            async with (
+                self._lent() as connection,
+                connection.transaction(isolation="repeatable_read", readonly=True),
+            ):
+                yield await self._at(connection)
+
     def statement(self) -> AbstractAsyncContextManager[Transaction]:
         """Run one writing statement, which is a transaction by itself, without BEGIN and COMMIT."""
         return self.reading()

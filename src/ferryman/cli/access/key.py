@@ -6,6 +6,7 @@ import typer
 
 from ferryman.cli.clock import read_duration
 from ferryman.cli.command import command
+from ferryman.cli.output.printing import print_json
 from ferryman.cli.session import Session
 from ferryman.client.text import field_lines, instant, table
 from ferryman.wire.key import KeySet, SealedSecrets
@@ -17,6 +18,12 @@ app = typer.Typer(help="List and rotate the keys that sign tokens.", no_args_is_
 def list_keys(session: Session) -> None:
     """List the signing keys in use; remotes find them in /.well-known/jwks.json."""
     session.show(session.admin.keys.list(), _text)
+
+
+@command(app, "export")
+def export(session: Session) -> None:
+    """Print the public keys as a JWK set, to keep beside reports that you verify offline."""
+    print_json(session.admin.keys.public())
 
 
 @command(app, "rotate")

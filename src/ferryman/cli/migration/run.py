@@ -17,6 +17,7 @@ from ferryman.cli.migration.group import (
     migration_text,
     request_of,
 )
+from ferryman.cli.migration.report import report
 from ferryman.cli.output.follow import TransferFollower, all_succeeded
 from ferryman.cli.output.lines import LineOptions, Lines
 from ferryman.cli.output.printing import print_json, say_late_failures
@@ -26,6 +27,8 @@ from ferryman.client.mapping_file import Form, counts_text, send_file
 from ferryman.client.text import Line, clean, result_line
 from ferryman.wire.migration import MigrationView
 from ferryman.wire.transfer import TimelineEntry, TransferView
+
+command(app, "report")(report)
 
 
 @command(app, "run")

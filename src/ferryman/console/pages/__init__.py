@@ -7,11 +7,13 @@ from ferryman.console.pages.messages import MESSAGE_PAGES
 from ferryman.console.pages.migrations import MIGRATION_PAGES
 from ferryman.console.pages.overview import overview_page
 from ferryman.console.pages.platform import PLATFORM_PAGES
+from ferryman.console.pages.report import REPORT_PAGES
 from ferryman.console.pages.transfer import TRANSFER_PAGES
 from ferryman.console.pages.transfer_tabs import TRANSFER_TABS
 
 HANDLERS: list[Any] = [
     overview_page,
+    *REPORT_PAGES,
     *TRANSFER_PAGES,
     *TRANSFER_TABS,
     *MIGRATION_PAGES,

@@ -1,0 +1,69 @@
+"""Reports of migrations: signed, as JSON or as a page, to keep and to verify offline."""
+
+from collections.abc import AsyncIterator, Iterable
+from typing import Annotated
+
+from litestar import get
+from litestar.params import QueryParameter
+from litestar.response import Stream
+
+from ferryman.api.parameters import Author, Id, OwnLifecycle, OwnPlatform
+from ferryman.api.report_page import page_lines
+from ferryman.services import report as report_service
+
+_BLOCK = 1 << 16
+
+_Reread = Annotated[
+    bool | None,
+    QueryParameter(
+        name="verify",
+        description="Whether to read every file again and compare its digests first; it takes as "
+        "long as reading them.",
+    ),
+]
+
+
+@get("/migrations/{migration_id:str}/report", media_type="application/json")
+async def get_report(
+    platform: OwnPlatform,
+    lifecycle: OwnLifecycle,
+    actor: Author,
+    migration_id: Id,
+    verify: _Reread = None,
+) -> Stream:
+    """Return a signed report: counts by label, digests, what failed and why, who did what."""
+    made = await report_service.make(
+        platform, lifecycle.keys, migration_id, actor, reread=bool(verify)
+    )
+    name = f"report-{made.migration_id}.json"
+    return _download(made.lines(), "application/json", name)
+
+
+@get("/migrations/{migration_id:str}/report.html", media_type="text/html")
+async def get_report_page(
+    platform: OwnPlatform,
+    lifecycle: OwnLifecycle,
+    actor: Author,
+    migration_id: Id,
+    verify: _Reread = None,
+) -> Stream:
+    """Return the signed report as a page to print, which holds the JSON."""
+    made = await report_service.make(
+        platform, lifecycle.keys, migration_id, actor, reread=bool(verify)
+    )
+    return _download(page_lines(made), "text/html", f"report-{made.migration_id}.html")
+
+
+def _download(lines: Iterable[bytes], media_type: str, name: str) -> Stream:
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Stream(_blocks(lines), media_type=media_type, headers=headers)
+
+
+async def _blocks(lines: Iterable[bytes]) -> AsyncIterator[bytes]:
+    block = bytearray()
+    for line in lines:
+        block += line
+        if len(block) >= _BLOCK:
+            yield bytes(block)
+            block.clear()
+    yield bytes(block)
