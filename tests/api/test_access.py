@@ -73,6 +73,7 @@ TABLE = {
     "GET /admin/v1/messages": "++++++-",
     "GET /admin/v1/messages/groups": "++++++-",
     "GET /admin/v1/messages/{messageId}": "++o+oo-",
+    "GET /admin/v1/messages/{messageId}/body": "++o--o-",
     "GET /admin/v1/messages/{messageId}/explain": "++o+oo-",
     "POST /admin/v1/messages/{messageId}/redeliver": "++o----",
     "GET /admin/v1/migrations": "+++++--",

@@ -151,6 +151,7 @@ def _messages(changes: Changes, app: Path, tokens: Any) -> None:
     message = migration.send("pages")
     migration.advance(700)
     undelivered = f"/messages/{message}"
+    changes.make("get_message_body", f"{undelivered}/body", method="GET")
     changes.make("redeliver_message", f"{undelivered}/redeliver")
     changes.refused(f"{undelivered}/redeliver")
     changes.make("redeliver_all", "/redeliver", {"cloudAppKey": "c"})

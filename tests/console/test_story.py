@@ -187,8 +187,10 @@ class Story:
         expect(row).to_contain_text("undelivered")
         self.hand.tick(row.get_by_role("checkbox"))
         self._push(re.compile("Redeliver 1 chosen"))
+        expect(self._page.get_by_role("heading", name="Redeliver 1 message?")).to_be_visible()
         self._push("Redeliver 1")
-        expect(self._page.get_by_role("heading", name="Redelivered")).to_be_visible()
+        done = self._page.get_by_role("heading", name="1 of 1 message delivered again")
+        expect(done).to_be_visible()
 
     def open_by_search(self, text: str) -> None:
         self.hand.write(self._page.get_by_role("searchbox"), text)

@@ -28,6 +28,7 @@ from ferryman.api.mapping_admin import diff_mappings, load_mappings, missing_map
 from ferryman.api.message import (
     explain_message,
     get_message,
+    get_message_body,
     group_messages,
     list_all_messages,
     list_messages,
@@ -119,6 +120,7 @@ def admin_router(doorkeeper: Doorkeeper) -> Router:
             stop_job,
             redeliver_all,
             get_message,
+            get_message_body,
             redeliver_message,
             explain_message,
             explain_transfer,

@@ -27,6 +27,7 @@ from ferryman.api.parameters import (
 from ferryman.services import diagnosis, message_list, redelivery
 from ferryman.services import message as message_service
 from ferryman.vocab import EventType, GroupedBy, ListSort, MessageState
+from ferryman.wire.message import MessageBody
 from ferryman.wire.message_group import MessageGroups
 from ferryman.wire.redelivery import RedeliveryAnswer, RedeliveryRequest
 from ferryman.wire.transfer import Explanation, MessagePage, MessageView
@@ -169,6 +170,12 @@ async def redeliver_all(
 async def get_message(platform: OwnPlatform, message_id: Id) -> MessageView:
     """Return a message with its attempts."""
     return await message_service.view(platform, message_id)
+
+
+@get("/messages/{message_id:str}/body")
+async def get_message_body(platform: OwnPlatform, actor: Author, message_id: Id) -> MessageBody:
+    """Return the event that is sent to the app, at most 65,536 characters; asking is audited."""
+    return await message_service.body(platform, message_id, actor)
 
 
 @post("/messages/{message_id:str}/redeliver", status_code=200)

@@ -28,6 +28,7 @@ from ferryman.api.problems import problem_of, row_status
 from ferryman.wire.event import StreamPage
 from ferryman.wire.manifest import TransferManifest
 from ferryman.wire.problem import Problem
+from ferryman.wire.report import MigrationReport
 from ferryman.wire.transfer import TimelinePage
 
 _PROBLEM = "application/problem+json"
@@ -37,7 +38,7 @@ def describe(generated: dict[str, Any]) -> dict[str, Any]:
     """Return the whole document, from the one that the framework generates."""
     document = deepcopy(generated)
     components = document["components"]
-    shared = [Problem, StreamPage, TimelinePage, TransferManifest]
+    shared = [MigrationReport, Problem, StreamPage, TimelinePage, TransferManifest]
     _, schemas = msgspec.json.schema_components(shared, ref_template=REF)
     components["schemas"] |= schemas
     components["securitySchemes"] = SCHEMES

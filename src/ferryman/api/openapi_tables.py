@@ -119,6 +119,12 @@ ANSWERS: dict[tuple[str, str], dict[str, Any]] = {
             "/wiki/rest/atlassian-connect/1/migration/data",
         )
     },
+    ("get", "/admin/v1/migrations/{migrationId}/report"): {
+        "application/json": {"schema": {"$ref": REF.format(name="MigrationReport")}}
+    },
+    ("get", "/admin/v1/migrations/{migrationId}/report.html"): {
+        "text/html": {"schema": _TEXT, "example": "<!doctype html>…"}
+    },
     ("get", "/admin/v1/transfers/{transferId}/verify"): {
         "application/x-ndjson": {
             "schema": _TEXT,

@@ -202,6 +202,11 @@ def as_json(value: object) -> str:
     return indented(encode(value)).decode()
 
 
+def pretty(text: str) -> str:
+    """Return JSON text with its lines apart."""
+    return indented(text)
+
+
 def filters() -> dict[str, Any]:
     """Return the filters of the templates."""
     return {
@@ -223,5 +228,6 @@ def filters() -> dict[str, Any]:
         "cut": cut,
         "changes": changes,
         "json": as_json,
+        "indented": pretty,
         "e": escape,
     }

@@ -121,6 +121,8 @@ RULES: Mapping[str, Rule] = {
     "list_all_messages": Rule(_READ_OF_APPS),
     "group_messages": Rule(_READ_OF_APPS),
     "get_message": Rule(_READ_OF_APPS),
+    # That somebody asked for it is audited.
+    "get_message_body": Rule(_OPERATE | {Role.APP_OWNER}, changes=True),
     "explain_message": Rule(_READ_OF_APPS),
     "plan_job": Rule(_OPERATE, changes=True),
     "list_jobs": Rule(_OPERATE),

@@ -121,3 +121,6 @@ JOB_ITEMS = 100_000
 
 ADMIN_PAGE = 1_000
 """Maximum page size of the admin surface."""
+
+BODY_CHARACTERS = 65_536
+"""How much of an event's body is shown at most."""

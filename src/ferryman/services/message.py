@@ -6,7 +6,7 @@ from ferryman import refusals
 from ferryman.domain import message as message_rules
 from ferryman.domain import transfer as transfer_rules
 from ferryman.domain.access import PLATFORM, Actor
-from ferryman.domain.limits import ADMIN_PAGE, MESSAGE_IDS
+from ferryman.domain.limits import ADMIN_PAGE, BODY_CHARACTERS, MESSAGE_IDS
 from ferryman.services import audit
 from ferryman.services import transfer as transfer_service
 from ferryman.services.changes import apply, count_unfinished
@@ -26,7 +26,7 @@ from ferryman.store.app import AppRow
 from ferryman.store.database import Transaction
 from ferryman.store.message import StoredMessage
 from ferryman.vocab import Acknowledged, EventType, IdKind, MessageState
-from ferryman.wire.message import MessageStatus
+from ferryman.wire.message import MessageBody, MessageStatus
 from ferryman.wire.transfer import MessagePage, MessageView
 
 
@@ -107,6 +107,24 @@ async def view(platform: Platform, message_id: str) -> MessageView:
         if message is None:
             raise refusals.message.NOT_FOUND(id=message_id)
         return (await message_view.views(tx, [message]))[0]
+
+
+async def body(platform: Platform, message_id: str, by: Actor = PLATFORM) -> MessageBody:
+    """Return what is sent to the app; that it was asked for is audited."""
+    parsed_id = parse_id(refusals.message.NOT_FOUND, message_id)
+    async with platform.database.transaction() as tx:
+        message = await message_store.by_id(tx, parsed_id)
+        if message is None:
+            raise refusals.message.NOT_FOUND(id=message_id)
+        await audit.record_of(tx, by, "get_message_body", IdKind.MESSAGE, parsed_id)
+    text = message.payload
+    return MessageBody(
+        message_id=message_id,
+        event_type=message.event_type,
+        bytes=len(text.encode()),
+        body=text[:BODY_CHARACTERS],
+        cut=len(text) > BODY_CHARACTERS,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

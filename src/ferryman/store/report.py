@@ -4,9 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
 
-from ferryman.store.database import SQL, STATEMENTS, Transaction
-
-_PREFETCH = 500
+from ferryman.store.database import SQL, Transaction
 
 
 async def transfers(tx: Transaction, migration_id: UUID) -> list[Any]:
@@ -17,22 +15,14 @@ async def transfers(tx: Transaction, migration_id: UUID) -> list[Any]:
 
 def labels(tx: Transaction, migration_id: UUID) -> AsyncIterator[Any]:
     """Yield the labels of each transfer with their counts."""
-    return _stream(tx, "report_labels", migration_id)
+    return SQL.report_labels(tx.connection, migration_id=migration_id)
 
 
 def failures(tx: Transaction, migration_id: UUID) -> AsyncIterator[Any]:
     """Yield messages that were given up or acknowledged FAILED, with their last attempt."""
-    return _stream(tx, "report_failures", migration_id)
+    return SQL.report_failures(tx.connection, migration_id=migration_id)
 
 
 def actions(tx: Transaction, migration_id: UUID) -> AsyncIterator[Any]:
     """Yield rows of the audit log about a migration, its transfers and messages, in order."""
-    return _stream(tx, "report_actions", migration_id)
-
-
-async def _stream(tx: Transaction, name: str, migration_id: UUID) -> AsyncIterator[Any]:
-    """Read by a cursor, since there may be as many rows as messages."""
-    statement = STATEMENTS[name]
-    values = statement.ordered({"migration_id": migration_id})
-    async for row in tx.connection.cursor(statement.sql, *values, prefetch=_PREFETCH):
-        yield row
+    return SQL.report_actions(tx.connection, migration_id=migration_id)

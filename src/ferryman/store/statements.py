@@ -14,12 +14,15 @@ from dataclasses import dataclass
 from importlib.resources.abc import Traversable
 from typing import Any
 
-_NAME = re.compile(r"^-- name: (\w+)([\^$!]?)$", re.MULTILINE)
+_NAME = re.compile(r"^-- name: (\w+)([\^$!*]?)$", re.MULTILINE)
 _FRAGMENT = re.compile(
     r"^-- fragment: (\w+)\n(.*?)(?=^-- (?:name|fragment): |\Z)", re.MULTILINE | re.DOTALL
 )
 _INCLUDE = re.compile(r"^ *-- include: (\w+)$", re.MULTILINE)
 _TOKEN = re.compile(r"'[^']*'|\s*--[^\n]*|::|:(?P<parameter>\w+)")
+
+_PREFETCH = 500
+"""Rows that a statement of too many rows for the memory fetches at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,15 @@ class Many(Statement):
             yield row
 
 
+class Each(Many):
+    """Yield all rows, fetched a few at a time; a transaction must be open."""
+
+    async def __call__(self, connection: Any, /, **given: Any) -> AsyncIterator[Any]:
+        rows = connection.cursor(self.sql, *self.ordered(given), prefetch=_PREFETCH)
+        async for row in rows:
+            yield row
+
+
 class One(Statement):
     """Return the first row, or None."""
 
@@ -65,7 +77,7 @@ class Execute(Statement):
         await connection.execute(self.sql, *self.ordered(given))
 
 
-_KINDS: dict[str, type[Statement]] = {"": Many, "^": One, "$": Value, "!": Execute}
+_KINDS: dict[str, type[Statement]] = {"": Many, "*": Each, "^": One, "$": Value, "!": Execute}
 
 
 def load(folder: Traversable) -> dict[str, Statement]:

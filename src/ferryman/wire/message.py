@@ -41,3 +41,16 @@ class LogMessage(Wire, frozen=True):
     """Body of ``POST log/{transferId}``."""
 
     message: str
+
+
+class MessageBody(Wire, frozen=True):
+    """The event of a message, as the app gets it.
+
+    ``body`` is JSON, unless it was ``cut``: then it is the beginning of ``bytes`` bytes of it.
+    """
+
+    message_id: str
+    event_type: str
+    bytes: int
+    body: str
+    cut: bool

@@ -166,6 +166,17 @@ class ReportAction(Wire, frozen=True):
     after: dict[str, Any] | None
 
 
+class MigrationReport(ReportHead, frozen=True):
+    """The whole document; ``signature`` is a JWT over the sha256 of all bytes before its line."""
+
+    transfers: list[ReportTransfer]
+    labels: list[ReportLabel]
+    missing: list[ReportMissing]
+    failures: list[ReportFailure]
+    actions: list[ReportAction]
+    signature: str
+
+
 SECTIONS: dict[str, type[Wire]] = {
     "transfers": ReportTransfer,
     "labels": ReportLabel,

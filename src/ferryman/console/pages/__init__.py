@@ -3,6 +3,7 @@
 from typing import Any
 
 from ferryman.console.pages.apps import APP_PAGES
+from ferryman.console.pages.jobs import JOB_PAGES
 from ferryman.console.pages.messages import MESSAGE_PAGES
 from ferryman.console.pages.migrations import MIGRATION_PAGES
 from ferryman.console.pages.overview import overview_page
@@ -18,6 +19,7 @@ HANDLERS: list[Any] = [
     *TRANSFER_TABS,
     *MIGRATION_PAGES,
     *MESSAGE_PAGES,
+    *JOB_PAGES,
     *APP_PAGES,
     *PLATFORM_PAGES,
 ]

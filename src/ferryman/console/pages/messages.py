@@ -1,13 +1,10 @@
-"""Messages of all transfers: filter them, choose some, deliver them again."""
+"""Messages of all transfers: filter them, and choose some for a job."""
 
 from asyncio import gather
-from collections.abc import Sequence
-from typing import Any
 
-from litestar import get, post
+from litestar import get
 from litestar.response import Template
 
-from ferryman.console.calls import CallRefused
 from ferryman.console.pages.all_apps import all_apps
 from ferryman.console.pages.message_groups import By, Event, StatusCode, groups_of
 from ferryman.console.pages.parameters import (
@@ -20,8 +17,7 @@ from ferryman.console.pages.parameters import (
     Text,
 )
 from ferryman.vocab import FailureCause, MessageState
-from ferryman.wire.redelivery import RedeliveryAnswer, RedeliveryRequest
-from ferryman.wire.transfer import MessagePage, MessageView
+from ferryman.wire.transfer import MessagePage
 
 _PAGE = 50
 
@@ -69,39 +65,4 @@ async def messages_page(
     )
 
 
-@post("/messages/choose", status_code=200)
-async def choose_messages(visit: OwnVisit) -> Template:
-    """Ask before the chosen messages are delivered again, with their number."""
-    form: Any = visit.form
-    chosen = [str(each) for each in form.getall("chosen", [])]
-    views = await gather(*(visit.calls.get(f"/messages/{each}", MessageView) for each in chosen))
-    return await visit.page("messages_confirm.html", "messages", chosen=views, results=None)
-
-
-@post("/messages/redeliver", status_code=200)
-async def redeliver_messages(visit: OwnVisit) -> Template:
-    """Deliver the chosen messages again, one by one, and show what became of each."""
-    form: Any = visit.form
-    chosen: Sequence[str] = [str(each) for each in form.getall("chosen", [])]
-    results: list[tuple[str, MessageView | None, str]] = []
-    for each in chosen:
-        try:
-            view = await visit.calls.post(f"/messages/{each}/redeliver", MessageView)
-            results.append((each, view, ""))
-        except CallRefused as refused:
-            problem = refused.problem
-            results.append((each, None, f"{problem.code}: {problem.found}. {problem.fix}"))
-    return await visit.page("messages_confirm.html", "messages", chosen=[], results=results)
-
-
-@post("/messages/redeliver-all", status_code=200)
-async def redeliver_all(visit: OwnVisit) -> Template:
-    """Deliver all messages of an app again that were given up."""
-    request = RedeliveryRequest(cloud_app_key=str(visit.form.get("app", "")) or None)
-    answer = await visit.calls.post("/redeliver", RedeliveryAnswer, request)
-    return await visit.page(
-        "messages_confirm.html", "messages", chosen=[], results=[], answer=answer
-    )
-
-
-MESSAGE_PAGES = [messages_page, choose_messages, redeliver_messages, redeliver_all]
+MESSAGE_PAGES = [messages_page]

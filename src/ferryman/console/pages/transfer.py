@@ -17,6 +17,7 @@ from ferryman.console.pages.transfer_frame import transfer_template
 from ferryman.console.picture import picture_of
 from ferryman.console.visit import Visit
 from ferryman.wire.clock import ClockView
+from ferryman.wire.message import MessageBody
 from ferryman.wire.overview import Backlog
 from ferryman.wire.transfer import (
     Explanation,
@@ -149,6 +150,16 @@ async def redeliver(visit: OwnVisit, message_id: FromPath[str]) -> Redirect:
     return visit.to(f"transfers/{view.transfer_id}/messages")
 
 
+@post("/messages/{message_id:str}/body", status_code=200)
+async def message_body(visit: OwnVisit, message_id: FromPath[str]) -> Template:
+    """Show the event of a message; a form asks for it, since asking is audited."""
+    path = f"/messages/{message_id}"
+    view, body = await gather(
+        visit.calls.get(path, MessageView), visit.calls.get(f"{path}/body", MessageBody)
+    )
+    return await visit.page("message_body.html", "migrations", message=view, body=body)
+
+
 TRANSFER_PAGES = [
     transfer_page,
     message_page,
@@ -156,4 +167,5 @@ TRANSFER_PAGES = [
     cancel,
     rerun,
     redeliver,
+    message_body,
 ]

@@ -123,6 +123,7 @@ async function refresh() {
       if (!next || $("details.confirm[open], details.menu[open], dialog[open]", part)) continue;
       if (part.dataset.was === undefined && part.innerHTML === next.innerHTML) continue;
       if (part.dataset.was === next.innerHTML) continue;
+      const chosen = new Set($$("input[name=chosen]:checked", part).map((each) => each.value));
       const states = new Map($$("details", part).map((each) => [keyOf(each), each.open]));
       const html = next.innerHTML;
       const was = part.id === "rows" ? placeOf(part) : null;
@@ -133,6 +134,8 @@ async function refresh() {
         const open = states.get(keyOf(each));
         if (open !== undefined) each.open = open;
       }
+      for (const each of $$("input[name=chosen]", part)) each.checked = chosen.has(each.value);
+      count();
     }
     const clock = $("[data-now]");
     const other = $("[data-now]", fresh);
@@ -379,7 +382,10 @@ document.addEventListener("keydown", (event) => {
 
 const transfer = $("[data-transfer]");
 if (transfer) localStorage.setItem("ferryman-transfer", transfer.dataset.transfer);
-document.addEventListener("htmx:afterSettle", () => prepare());
+document.addEventListener("htmx:afterSettle", () => {
+  prepare();
+  count();
+});
 /* What was chosen stands beside its row where there is room: then the row is what to see. */
 const chosen = $("#chosen");
 const own_row = $("#rows tr.on");

@@ -20,7 +20,7 @@ CROSS JOIN LATERAL (
 WHERE migration_id = :migration_id
 ORDER BY transfer.created_at, transfer_id;
 
--- name: report_labels
+-- name: report_labels*
 SELECT file.transfer_id, file.label, count(*) AS files, sum(file.size)::bigint AS bytes,
        count(*) FILTER (WHERE acknowledgement = 'SUCCESS') AS acknowledged,
        count(*) FILTER (WHERE acknowledgement = 'FAILED') AS failed,
@@ -33,7 +33,7 @@ WHERE migration_id = :migration_id
 GROUP BY transfer.created_at, file.transfer_id, file.label
 ORDER BY transfer.created_at, file.transfer_id, file.label COLLATE "C" NULLS FIRST;
 
--- name: report_failures
+-- name: report_failures*
 -- What a later attempt put right is no failure.
 SELECT message.transfer_id, message.message_id, message.event_type, message.state,
        message.payload ->> 'label' AS label, message.acknowledgement, message.attempts,
@@ -48,7 +48,7 @@ WHERE migration_id = :migration_id
         OR message.state = 'UNDELIVERED' AND message.acknowledgement IS NULL)
 ORDER BY transfer.created_at, message.transfer_id, message.position;
 
--- name: report_actions
+-- name: report_actions*
 WITH things AS (
     SELECT CAST(:migration_id AS uuid)::text AS target
     UNION ALL SELECT transfer_id::text FROM transfer WHERE migration_id = :migration_id

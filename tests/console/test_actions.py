@@ -1,0 +1,165 @@
+"""What people do on pages besides the story: bodies of events, jobs on many things at once."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.console.people import Console, Keyboard, Mouse
+from tests.console.test_looks import found, sign_in
+from tests.kit.function_app import FunctionMigration
+from tests.kit.platform import PlatformProcess, wait_until
+
+BROKEN = """\
+import pathlib
+from ferryman import Migration
+
+def run(event, context):
+    if pathlib.Path(__file__).with_name("broken").exists():
+        raise KeyError(event["label"])
+    with Migration() as migration:
+        migration.message_processed(event["transferId"], event["messageId"])
+"""
+HANDS = pytest.mark.parametrize("kind", [Mouse, Keyboard])
+Hands = type[Mouse] | type[Keyboard]
+
+
+@pytest.fixture(scope="module")
+def running_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PlatformProcess]:
+    """A platform of this file's own: its lists have what these tests made."""
+    with PlatformProcess(tmp_path_factory.mktemp("actions") / "data") as platform:
+        yield platform
+
+
+@pytest.fixture
+def given_up(platform_process: PlatformProcess, app_folder: Path) -> FunctionMigration:
+    """A migration of which three messages were given up, and which would take them now."""
+    app_folder.mkdir()
+    (app_folder / "broken").touch()
+    migration = FunctionMigration.begin(platform_process, app_folder, code=BROKEN)
+    for label in ("one", "two", "three"):
+        migration.upload(label)
+    path = f"/admin/v1/transfers/{migration.transfer_id}/messages?state=UNDELIVERED"
+    wait_until(lambda: migration.view()["attempts"] >= 3)
+    while len(migration.admin.ok("GET", path)["items"]) < 3:
+        migration.advance(120)
+    (app_folder / "broken").unlink()
+    return migration
+
+
+@HANDS
+def test_an_event_is_shown_when_asked_for(
+    kind: Hands, page: Page, platform_process: PlatformProcess, given_up: FunctionMigration
+) -> None:
+    """On the page of the message, and of the transfer; the asking is audited, the looking not."""
+    hand = kind(page)
+    sign_in(page, platform_process)
+    page.goto(f"{platform_process.url}/console/transfers/{given_up.transfer_id}/messages")
+    audit = "/admin/v1/audit?operation=get_message_body"
+    before = len(given_up.admin.ok("GET", audit)["items"])
+    card = page.locator("#list li", has_text="two")
+    hand.press(card.get_by_role("button", name="Show the event"))
+    event = card.locator("div.event pre")
+    expect(event).to_contain_text('"label": "two"')
+    told = json.loads(event.inner_text())
+    assert told["transferId"] == given_up.transfer_id
+    assert len(given_up.admin.ok("GET", audit)["items"]) == before + 1
+
+
+def test_an_event_is_shown_without_script(console: Console, given_up: FunctionMigration) -> None:
+    message = given_up.message_of("one")
+    reply = console.send(f"messages/{message}/body")
+    assert reply.status == 200
+    assert "&#34;label&#34;: &#34;one&#34;" in reply.body.decode()
+
+
+@HANDS
+def test_chosen_messages_are_redelivered_by_a_job(
+    kind: Hands, page: Page, platform_process: PlatformProcess, given_up: FunctionMigration
+) -> None:
+    """Two of three: the number before the start, and what came of each."""
+    hand = kind(page)
+    sign_in(page, platform_process)
+    page.goto(f"{platform_process.url}/console/messages?app={given_up.registration['cloudAppKey']}")
+    button = page.get_by_role("button", name="chosen…")
+    expect(button).to_be_disabled()
+    for label in ("one", "three"):
+        hand.tick(page.locator("tr", has_text=label).get_by_role("checkbox"))
+    expect(button).to_contain_text("Redeliver 2 chosen")
+    hand.press(button)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Redeliver 2 messages?")
+    hand.press(page.get_by_role("button", name="Redeliver 2", exact=True))
+    expect(page.get_by_role("heading", level=1)).to_have_text("2 of 2 messages delivered again")
+    expect(page.locator("tbody .status.good")).to_have_count(2)
+    assert wait_until(lambda: given_up.view()["acknowledged"] == 2)
+
+
+@HANDS
+def test_all_that_match_are_redelivered(
+    kind: Hands, page: Page, platform_process: PlatformProcess, given_up: FunctionMigration
+) -> None:
+    """Those of the filters, and no others."""
+    hand = kind(page)
+    sign_in(page, platform_process)
+    app = given_up.registration["cloudAppKey"]
+    page.goto(f"{platform_process.url}/console/messages?app={app}&text=t")
+    hand.press(page.get_by_role("button", name="Redeliver all that match…"))
+    expect(page.get_by_role("heading", level=1)).to_have_text("Redeliver 2 messages?")
+    hand.press(page.get_by_role("button", name="Redeliver 2", exact=True))
+    expect(page.get_by_role("heading", level=1)).to_have_text("2 of 2 messages delivered again")
+
+
+@HANDS
+def test_chosen_transfers_are_cancelled_and_the_list_keeps_the_choice(
+    kind: Hands, page: Page, platform_process: PlatformProcess, app_folder: Path
+) -> None:
+    """The list changes beneath the choice, which stays."""
+    hand = kind(page)
+    migration = FunctionMigration.begin(platform_process, app_folder, claim=False)
+    sign_in(page, platform_process)
+    app = migration.registration["cloudAppKey"]
+    page.goto(f"{platform_process.url}/console/migrations?app={app}")
+    row = page.locator(f"#t{migration.transfer_id}")
+    hand.tick(row.get_by_role("checkbox"))
+    other = migration.another()
+    expect(page.locator(f"#t{other.transfer_id}")).to_be_visible()
+    expect(row.get_by_role("checkbox")).to_be_checked()
+    hand.press(page.get_by_role("button", name="Cancel 1 chosen…"))
+    expect(page.get_by_role("heading", level=1)).to_have_text("Cancel 1 transfer?")
+    hand.press(page.get_by_role("button", name="Cancel 1", exact=True))
+    expect(page.get_by_role("heading", level=1)).to_have_text("1 of 1 transfer cancelled")
+    assert migration.view()["status"] == "SKIPPED"
+    assert other.view()["status"] == "READY"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious_on_jobs(
+    scheme: Any,
+    browser: Browser,
+    page: Page,
+    axe: str,
+    platform_process: PlatformProcess,
+    app_folder: Path,
+) -> None:
+    migration = FunctionMigration.begin(platform_process, app_folder, claim=False)
+    selection = {"transferIds": [migration.transfer_id]}
+    job = migration.admin.ok(
+        "POST", "/admin/v1/jobs", {"operation": "cancel", "selection": selection}
+    )
+    page.emulate_media(color_scheme=scheme)
+    sign_in(page, platform_process)
+    serious = []
+    for each in ("jobs", f"jobs/{job['jobId']}", "migrations"):
+        page.goto(f"{platform_process.url}/console/{each}")
+        serious += [f"{each}: {fault}" for fault in found(page, axe)]
+    path = f"/admin/v1/migrations/{migration.migration_id}/report.html"
+    file = app_folder / "report.html"
+    file.write_bytes(migration.admin.call("GET", path).body)
+    with browser.new_context(color_scheme=scheme) as context:
+        report = context.new_page()
+        report.goto(file.as_uri())
+        serious += [f"report: {fault}" for fault in found(report, axe)]
+    assert not serious, "\n".join(serious)
