@@ -107,6 +107,10 @@ TABLE = {
     "GET /admin/v1/transfers/{transferId}/recording/{fileKey}": "++o----",
     "GET /admin/v1/transfers/{transferId}/timeline": "++o+oo-",
     "GET /admin/v1/transfers/{transferId}/verify": "++o+o--",
+    "POST /admin/v1/trials/{transferId}/files": "++o----",
+    "POST /admin/v1/trials/{transferId}/files/{uploadId}/parts": "++o----",
+    "POST /admin/v1/trials/{transferId}/files/{uploadId}/complete": "++o----",
+    "POST /admin/v1/trials/{transferId}/events": "++o----",
     "POST /admin/v1/transfers/{transferId}/cancel": "++o----",
     "POST /admin/v1/transfers/{transferId}/rerun": "++o----",
 }
@@ -216,6 +220,7 @@ def _side(platform: PlatformProcess, folder: Path, customer: str) -> Side:
         "migrationId": made.migration_id,
         "messageId": message,
         "fileKey": key,
+        "uploadId": key,
         "appId": made.tokens["appId"],
         "tokenName": "revoked",
         "customer": customer,

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -148,6 +149,7 @@ def _messages(changes: Changes, app: Path, tokens: Any) -> None:
     migration.create()
     migration.start()
     migration.claim()
+    _trial(changes, migration)
     message = migration.send("pages")
     migration.advance(700)
     undelivered = f"/messages/{message}"
@@ -162,6 +164,19 @@ def _messages(changes: Changes, app: Path, tokens: Any) -> None:
     job = changes.make("plan_job", "/jobs", {"operation": "redeliver", "selection": selection})
     changes.make("stop_job", f"/jobs/{job['jobId']}/stop")
     changes.make("start_job", f"/jobs/{job['jobId']}/start")
+
+
+def _trial(changes: Changes, migration: FunctionMigration) -> None:
+    """Somebody acts as the server app of a transfer by hand."""
+    own = f"/trials/{migration.transfer_id}"
+    changes.make("send_trial_event", f"{own}/events", {"step": "start"})
+    begun = changes.make("begin_trial_file", f"{own}/files", {"label": "by hand"})
+    part = {"number": 1, "size": 1, "sha256": sha256(b"x").hexdigest()}
+    upload = f"{own}/files/{begun['uploadId']}"
+    signed = changes.make("sign_trial_parts", f"{upload}/parts", {"parts": [part]})["parts"][0]
+    put = migration.fetch(signed["url"], signed["method"], b"x", signed["headers"])
+    stored = {**part, "etag": put.headers["etag"].strip('"')}
+    changes.make("complete_trial_file", f"{upload}/complete", {"parts": [stored]})
 
 
 def _apps(changes: Changes) -> None:

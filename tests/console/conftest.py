@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from ferryman.functions import toolchain
 from tests.console.people import Console
 from tests.kit.function_app import FunctionMigration
 from tests.kit.platform import PlatformProcess, unavailable
+
+# What is waited for comes in the time of a busy machine.
+expect.set_options(timeout=60_000)
 
 AXE = "axe-core@4.14.1"
 _ARGUMENTS = [

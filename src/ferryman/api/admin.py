@@ -57,6 +57,12 @@ from ferryman.api.transfer import (
     list_transfers,
     rerun_transfer,
 )
+from ferryman.api.trial import (
+    begin_trial_file,
+    complete_trial_file,
+    send_trial_event,
+    sign_trial_parts,
+)
 
 
 def admin_router(doorkeeper: Doorkeeper) -> Router:
@@ -102,6 +108,10 @@ def admin_router(doorkeeper: Doorkeeper) -> Router:
             verify_transfer,
             record_transfer,
             recorded_payload,
+            begin_trial_file,
+            sign_trial_parts,
+            complete_trial_file,
+            send_trial_event,
             begin_replay,
             replay_file,
             get_storage,

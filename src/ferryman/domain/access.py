@@ -135,6 +135,11 @@ RULES: Mapping[str, Rule] = {
     # Recordings hold what the customer's files hold.
     "record_transfer": Rule(_OPERATE),
     "recorded_payload": Rule(_OPERATE),
+    # Acting as a server app, on a virtual clock.
+    "begin_trial_file": Rule(_OPERATE, changes=True),
+    "sign_trial_parts": Rule(_OPERATE, changes=True),
+    "complete_trial_file": Rule(_OPERATE, changes=True),
+    "send_trial_event": Rule(_OPERATE, changes=True),
     "begin_replay": Rule(_ADMIN, changes=True),
     "replay_file": Rule(_ADMIN, changes=True),
     # The platform itself.

@@ -11,6 +11,7 @@ from ferryman.console.pages.platform import PLATFORM_PAGES
 from ferryman.console.pages.report import REPORT_PAGES
 from ferryman.console.pages.transfer import TRANSFER_PAGES
 from ferryman.console.pages.transfer_tabs import TRANSFER_TABS
+from ferryman.console.pages.trial import TRIAL_PAGES
 
 HANDLERS: list[Any] = [
     overview_page,
@@ -22,5 +23,6 @@ HANDLERS: list[Any] = [
     *JOB_PAGES,
     *APP_PAGES,
     *PLATFORM_PAGES,
+    *TRIAL_PAGES,
 ]
 """All route handlers of pages."""

@@ -1,0 +1,114 @@
+"""Try an app on a virtual clock: send events, drop files to migrate them, see what it prints."""
+
+from asyncio import gather
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Response, get, post
+from litestar.datastructures import UploadFile
+from litestar.exceptions import ValidationException
+from litestar.params import QueryParameter
+from litestar.response import Redirect, Template
+
+from ferryman.console import trials
+from ferryman.console.calls import CallRefused
+from ferryman.console.pages.all_apps import all_apps
+from ferryman.console.pages.parameters import App, OwnVisit
+from ferryman.vocab import EventType
+from ferryman.wire.attempt import AttemptPage
+from ferryman.wire.transfer import TransferView
+from ferryman.wire.trial import TrialEvent, TrialStep
+
+Sent = Annotated[str, QueryParameter(name="sent")]
+
+_STEPS = {
+    EventType.TRIGGERED: None,
+    EventType.UPLOADED: None,
+    EventType.EXPORTED: TrialStep.COMPLETE,
+    EventType.ERRORED: TrialStep.FAIL,
+    EventType.CANCELLATION: None,
+}
+"""The events that can be sent, and what the server app does for it."""
+_ATTEMPTS = 20
+
+
+@get("/try")
+async def try_page(visit: OwnVisit, *, app: App = "", sent: Sent = "") -> Template:
+    """Show the forms, and the output of the newest attempts."""
+    apps, attempts = await gather(
+        all_apps(visit.calls), visit.calls.get("/attempts", AttemptPage, pageSize=_ATTEMPTS)
+    )
+    view = await visit.calls.get(f"/transfers/{sent}", TransferView) if sent else None
+    names = sorted(f"{each.cloud_app_key}@{each.environment}" for each in apps)
+    return await visit.page(
+        "try.html",
+        "try",
+        apps=names,
+        app=app,
+        view=view,
+        attempts=attempts.items,
+        events=[(each.value, each.value.rpartition("migration:")[2]) for each in _STEPS],
+    )
+
+
+@post("/try/event", status_code=200)
+async def send_event(visit: OwnVisit) -> Redirect:
+    """Cause an event in the app's open trial, or in a new one."""
+    form, calls = visit.form, visit.calls
+    app = str(form.get("app", ""))
+    try:
+        event = EventType(str(form.get("event", "")))
+        wanted = _STEPS[event]
+    except (ValueError, KeyError):
+        raise ValidationException(detail="an event that cannot be sent") from None
+    label, body = str(form.get("label", "")), str(form.get("body", ""))
+    running = None if event is EventType.TRIGGERED else await trials.open_trial(calls, app)
+    transfer_id = running or await trials.new_trial(calls, app)
+    if event is EventType.UPLOADED:
+        await trials.send_file(calls, transfer_id, label, body.encode())
+    elif event is EventType.CANCELLATION:
+        await calls.post(f"/transfers/{transfer_id}/cancel", TransferView)
+    elif wanted is not None:
+        event_of = TrialEvent(step=wanted, message=body or None)
+        await trials.send(calls, transfer_id, event_of)
+    return visit.to(f"try?app={app}&sent={transfer_id}")
+
+
+@post("/try/files", status_code=200)
+async def migrate_files(visit: OwnVisit) -> Redirect:
+    """Migrate files that a form has, for browsers without script: small ones."""
+    form: Any = visit.form
+    files = [each for each in form.getall("files", []) if isinstance(each, UploadFile)]
+    files = [each for each in files if each.filename]
+    if not files:
+        raise ValidationException(detail="no file")
+    transfer_id = await trials.new_trial(visit.calls, str(form.get("app", "")))
+    for file in files:
+        await trials.send_file(visit.calls, transfer_id, file.filename, await file.read())
+    await trials.send(visit.calls, transfer_id, TrialEvent(step=TrialStep.COMPLETE))
+    return visit.to(f"transfers/{transfer_id}")
+
+
+@post("/try/step", status_code=200)
+async def take_step(visit: OwnVisit) -> Response[Any]:
+    """Do one step of a migration for the script of the page, which sends the bytes by itself."""
+    form = visit.form
+    name, transfer_id = str(form.get("step", "")), str(form.get("transfer", ""))
+    try:
+        answer: Any = None
+        if name == "begin":
+            answer = {"transferId": await trials.new_trial(visit.calls, str(form.get("app", "")))}
+        elif name == "end":
+            await trials.send(visit.calls, transfer_id, TrialEvent(step=TrialStep.COMPLETE))
+        else:
+            data = msgspec.json.decode(str(form.get("data", "{}")))
+            answer = await trials.step(visit.calls, transfer_id, name, data)
+    except CallRefused as refused:
+        problem = refused.problem
+        return Response(problem, status_code=problem.status, media_type="application/problem+json")
+    except (ValueError, KeyError, AttributeError, msgspec.MsgspecError) as fault:
+        raise ValidationException(detail=str(fault)) from None
+    return Response(answer, media_type="application/json")
+
+
+TRIAL_PAGES = [try_page, send_event, migrate_files, take_step]
