@@ -236,6 +236,14 @@ class Role(StrEnum):
     METRICS = "metrics"
 
 
+class SignInMethod(StrEnum):
+    """How somebody signed in to the console (ADR 0077)."""
+
+    TOKEN = "token"  # noqa: S105 - a word
+    LINK = "link"
+    PROVIDER = "provider"
+
+
 class AttemptOutcome(StrEnum):
     """How an attempt ended; ``LOST`` is unknown, as its worker died."""
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -24,7 +25,10 @@ UNKNOWN = "3f3a47f2-a6a2-4204-84bb-d0fc504c9dc6"
 ROLES = ("admin", "operator", "operator@acme", "viewer", "viewer@acme", "app-owner", "metrics")
 """Who calls. Those of acme see nothing of bolt's, and the app-owner nothing of bolt's app."""
 
-NOBODY = ("none", "forged", "expired", "revoked", "server token", "cloud token")
+NOBODY = (
+    *("none", "forged", "expired", "revoked", "server token", "cloud token"),
+    *("forged session", "link"),
+)
 """Whose calls are all refused with 401."""
 
 REFUSED = ("token_missing", "operator_token_invalid", "too_many_failures")
@@ -81,6 +85,9 @@ TABLE = {
     "GET /admin/v1/migrations/{migrationId}": "++o+o--",
     "GET /admin/v1/migrations/{migrationId}/report": "++o+o--",
     "GET /admin/v1/migrations/{migrationId}/report.html": "++o+o--",
+    "GET /admin/v1/migrations/{migrationId}/links": "++o----",
+    "POST /admin/v1/migrations/{migrationId}/links": "++o----",
+    "POST /admin/v1/migrations/{migrationId}/links/{linkId}/revoke": "++o----",
     "POST /admin/v1/migrations/{migrationId}/start": "++o----",
     "PUT /admin/v1/migrations/{migrationId}/mappings": "++o----",
     "GET /admin/v1/migrations/{migrationId}/mappings/diff": "++o+o--",
@@ -89,6 +96,8 @@ TABLE = {
     "POST /admin/v1/replays": "+------",
     "POST /admin/v1/replays/{transferId}/files": "+------",
     "GET /admin/v1/search": "++++++-",
+    "GET /admin/v1/sessions": "+------",
+    "POST /admin/v1/sessions/{sessionId}/end": "+------",
     "GET /admin/v1/storage": "++-+---",
     "POST /admin/v1/storage/sweep": "+------",
     "GET /admin/v1/tokens": "+------",
@@ -190,6 +199,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         admin.ok("POST", "/admin/v1/tokens/revoked/revoke")
         admin.ok("POST", "/admin/v1/clock/advance", {"seconds": 2})
         own = sides[0].migration.tokens
+        for side in sides:
+            _give_access(platform, admin, side)
+        links = f"/admin/v1/migrations/{sides[0].ids['migrationId']}/links"
+        tokens["link"] = admin.ok("POST", links)["url"].rpartition("/")[2]
+        tokens["forged session"] = "fm_session_" + "x" * 43
         tokens["none"] = None
         tokens["forged"] = f"{tokens['admin']}"[:-1] + "x"
         tokens["server token"], tokens["cloud token"] = own["serverToken"], own["cloudToken"]
@@ -226,6 +240,16 @@ def _side(platform: PlatformProcess, folder: Path, customer: str) -> Side:
         "customer": customer,
     }
     return Side(customer, made, ids)
+
+
+def _give_access(platform: PlatformProcess, admin: Caller, side: Side) -> None:
+    """A link to the migration of a side, and somebody who is signed in."""
+    path = f"/admin/v1/migrations/{side.ids['migrationId']}/links"
+    side.ids["linkId"] = admin.ok("POST", path)["link"]["linkId"]
+    form = urlencode({"token": platform.operator_token}).encode()
+    kind = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert admin.call("POST", "/console/sign-in", raw=form, headers=kind).status == 303
+    side.ids["sessionId"] = admin.ok("GET", "/admin/v1/sessions")["items"][-1]["sessionId"]
 
 
 def test_every_operation_has_a_row(world: World) -> None:

@@ -82,6 +82,9 @@ def test_every_change_leaves_one_row(changes: Changes, tmp_path: Path) -> None:
     plan = make("create_migration", "/migrations", {**PLAN, "apps": ["c"]})
     own = f"/migrations/{plan['migrationId']}"
     make("load_mappings", f"{own}/mappings", method="PUT")
+    made_link = make("create_migration_link", f"{own}/links", {"note": "for Ada"})
+    changes.secrets.append(made_link["url"].rpartition("/")[2])
+    make("revoke_migration_link", f"{own}/links/{made_link['link']['linkId']}/revoke")
     make("start_migration", f"{own}/start")
     transfer = f"/transfers/{plan['transfers'][0]['transferId']}"
     make("cancel_transfer", f"{transfer}/cancel")
@@ -98,6 +101,7 @@ def test_every_change_leaves_one_row(changes: Changes, tmp_path: Path) -> None:
     rotated = make("rotate_token", "/tokens/ben/rotate", {})
     changes.secrets.append(rotated["token"])
     make("revoke_token", "/tokens/ben/revoke")
+    make("end_session", f"/sessions/{_session(changes)}/end")
     make("rotate_signing_key", "/keys/rotate", {})
     make("seal_secrets", "/keys/seal")
     _apps(changes)
@@ -110,6 +114,16 @@ def test_every_change_leaves_one_row(changes: Changes, tmp_path: Path) -> None:
     proof = changes.admin.ok("GET", f"{BASE}/audit/verify")
     assert proof["ok"], proof
     assert proof["rows"] == len(text.splitlines())
+
+
+def _session(changes: Changes) -> str:
+    """Somebody signs in to the console."""
+    form = f"token={changes.platform.operator_token}".encode()
+    kind = {"Content-Type": "application/x-www-form-urlencoded"}
+    reply = changes.admin.call("POST", "/console/sign-in", raw=form, headers=kind)
+    assert reply.status == 303
+    session_id: str = changes.admin.ok("GET", f"{BASE}/sessions")["items"][0]["sessionId"]
+    return session_id
 
 
 def changing(caller: Caller) -> list[str]:

@@ -179,7 +179,7 @@ async def test_a_session_is_read_by_whoever_has_the_key_and_not_for_ever() -> No
     cookie = await Sessions(key).seal("fm_viewer_x", now)
     session = await Sessions(key).open(cookie, now + LIFE - timedelta(seconds=1))
     assert session is not None
-    assert session.token == "fm_viewer_x"
+    assert session.secret == "fm_viewer_x"
     assert session.accepts(session.csrf)
     assert not session.accepts("")
     assert await Sessions(key).open(cookie, now + LIFE + timedelta(seconds=2)) is None

@@ -36,11 +36,17 @@ from ferryman.api.message import (
     redeliver_message,
 )
 from ferryman.api.migration import create_migration, get_migration, list_migrations, start_migration
+from ferryman.api.migration_link import (
+    create_migration_link,
+    list_migration_links,
+    revoke_migration_link,
+)
 from ferryman.api.overview import get_backlog, get_charts, get_overview
 from ferryman.api.parameters import STRICT_QUERY
 from ferryman.api.recording import begin_replay, record_transfer, recorded_payload, replay_file
 from ferryman.api.report import get_report, get_report_page
 from ferryman.api.search import search_all
+from ferryman.api.session import end_session, list_sessions
 from ferryman.api.storage import (
     get_storage,
     list_files,
@@ -93,6 +99,9 @@ def admin_router(doorkeeper: Doorkeeper) -> Router:
             diff_mappings,
             missing_mappings,
             start_migration,
+            create_migration_link,
+            list_migration_links,
+            revoke_migration_link,
             get_overview,
             get_charts,
             search_all,
@@ -142,6 +151,8 @@ def admin_router(doorkeeper: Doorkeeper) -> Router:
             list_customers,
             expunge_customer,
             get_receipt,
+            list_sessions,
+            end_session,
             create_token,
             list_tokens,
             rotate_token,

@@ -14,17 +14,15 @@ from ferryman.api.auth import ACTOR, Credentials, bearer
 from ferryman.api.request_log import request_id_of
 from ferryman.api.token_cache import TokenCache
 from ferryman.clock import wall_now
-from ferryman.domain.access import Actor, Reach, check
+from ferryman.domain.access import OPERATOR, Actor, check
 from ferryman.errors import NotAuthenticated
 from ferryman.services import access_token as access_token_service
+from ferryman.services import console as console_service
 from ferryman.services import reach as reach_service
 from ferryman.services.platform import Platform
-from ferryman.vocab import IdKind, Role
+from ferryman.vocab import IdKind
 
 Connection = ASGIConnection[Any, Any, Any, Any]
-
-_OPERATOR = Actor(name="operator-token", role=Role.ADMIN)
-"""The holder of the operator token of the data folder, the first admin."""
 
 _NAMED = {
     "transfer_id": IdKind.TRANSFER,
@@ -61,7 +59,7 @@ class Doorkeeper:
         if self._is_operator(token):
             return True
         try:
-            await access_token_service.authenticate(self.platform, token)
+            await self._named(token)
         except NotAuthenticated:
             return False
         return True
@@ -71,15 +69,18 @@ class Doorkeeper:
 
     async def _holder(self, token: str) -> Actor:
         if self._is_operator(token):
-            return _OPERATOR
+            return OPERATOR
         return await self.cache.holder_of(token, wall_now(), lambda: self._named(token))
 
     async def _named(self, token: str) -> tuple[Actor, datetime | None]:
+        if token.startswith(console_service.PREFIX):
+            return await console_service.authenticate(
+                self.platform, token, self.credentials.operator_token, wall_now()
+            )
         token_row = await access_token_service.authenticate(self.platform, token)
-        limits = Reach(_tuple(token_row.customers), _tuple(token_row.apps))
         # Its expiry is platform time, which a virtual clock moves.
         expires_at = None if self.platform.database.virtual else token_row.expires_at
-        return Actor(name=token_row.name, role=token_row.role, reach=limits), expires_at
+        return console_service.holder_of_token(token_row), expires_at
 
 
 def admin_guard(doorkeeper: Doorkeeper) -> Guard:
@@ -109,7 +110,3 @@ def actor(request: Request[Any, Any, Any]) -> Actor:
     """Return the caller that a guard admitted."""
     signed_in: Actor = request.scope["state"][ACTOR]
     return signed_in
-
-
-def _tuple(names: list[str] | None) -> tuple[str, ...] | None:
-    return None if names is None else tuple(names)

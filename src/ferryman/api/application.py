@@ -1,7 +1,6 @@
 """Build the application: every surface, the health and key documents, and the object URLs."""
 
 import asyncio
-from functools import partial
 from importlib.metadata import version
 from time import monotonic
 from typing import Any
@@ -26,6 +25,7 @@ from ferryman.api.function_gate import FunctionGate
 from ferryman.api.head import HeadAsGet
 from ferryman.api.health import healthz, readyz
 from ferryman.api.metrics import get_metrics
+from ferryman.api.migration_link import shared_router
 from ferryman.api.objects import ObjectsApp
 from ferryman.api.openapi import describe
 from ferryman.api.problems import on_http_error, on_platform_error, on_undecodable, on_unexpected
@@ -43,7 +43,7 @@ from ferryman.domain.rate import Rate
 from ferryman.errors import PlatformError
 from ferryman.objects.local import LocalStore
 from ferryman.services import access_token
-from ferryman.services.console import session_key
+from ferryman.services.console import SignIns
 from ferryman.services.event_hub import EventHub
 from ferryman.services.health import HealthCheck
 from ferryman.services.lifecycle import Lifecycle, Post
@@ -87,6 +87,7 @@ def create_app(
         *connect_routers(platform, credentials, throttle),
         server_router(platform, throttle),
         admin_router(doorkeeper),
+        shared_router(),
         healthz,
         readyz,
         keys,
@@ -140,7 +141,8 @@ def create_app(
         api.asgi_handler = ObjectsApp(
             platform.objects, platform.database.now, api.asgi_handler, readers
         )
-    api.asgi_handler = Console(api.asgi_handler, partial(session_key, platform), settings.base_url)
+    sign_ins = SignIns(platform, credentials.operator_token)
+    api.asgi_handler = Console(api.asgi_handler, sign_ins, settings.base_url)
     api.asgi_handler = FunctionGate(api.asgi_handler)
     api.asgi_handler = StallGuard(api.asgi_handler, settings.stall_seconds)
     api.asgi_handler = HeadAsGet(api.asgi_handler)

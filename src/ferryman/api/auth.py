@@ -30,6 +30,8 @@ _SCHEMES = frozenset({"basic", "bearer", "digest", "jwt", "negotiate"})
 _CALLER = "ferryman.caller"
 ACTOR = "ferryman.actor"
 """Where the state of a request has the caller of the admin surface."""
+SHARED = "ferryman.shared"
+"""Where the state of a request says that it came with the link of a migration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +136,12 @@ def actor_of(scope: Scope) -> Actor | None:
     """Return the caller of the admin surface, from any scope; None if nobody was recognised."""
     state: dict[str, Any] = scope.get("state") or {}
     return state.get(ACTOR)
+
+
+def has_link(scope: Scope) -> bool:
+    """Return whether a request came with a right link of a migration."""
+    state: dict[str, Any] = scope.get("state") or {}
+    return SHARED in state
 
 
 def _enter(connection: Connection, app: AppRow, throttle: AppThrottle) -> None:

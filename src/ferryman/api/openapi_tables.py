@@ -13,6 +13,7 @@ SURFACES: dict[str, tuple[str, tuple[int, ...]]] = {
     "Connect": ("connectJwt", (401, 403, 409, 429, 503)),
     "Server": ("serverToken", (401, 403, 409, 410, 429, 503, 507)),
     "Admin": ("operatorToken", (401, 403, 409, 410, 502, 503, 504)),
+    "Shared": ("sharedLink", (401, 410, 429, 503)),
     "Objects": ("", (400, 403, 404, 411, 416, 503, 507)),
 }
 """By tag: the security scheme, and the statuses that any call can be refused with."""
@@ -42,6 +43,12 @@ SCHEMES: dict[str, dict[str, str]] = {
         "description": "An access token with a role, or the content of the file operator-token in "
         "the data folder.",
     },
+    "sharedLink": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "The last part of a link to one migration, which an operator makes for the "
+        "people of a customer.",
+    },
 }
 
 REFERENCES = {"cloudAppKey", "customer", "migrationId", "transferId"}
@@ -54,6 +61,8 @@ PARAMETERS = {
     "tokenName": "The name of the access token.",
     "transferId": "The id of the transfer.",
     "jobId": "The id of the job.",
+    "linkId": "The id of the link.",
+    "sessionId": "The id of the session.",
     "fileKey": "The key of the file, from its event.",
     "s3Key": "The key of the file, from its event.",
     "uploadId": "The id of the upload, from the call that began it.",

@@ -8,7 +8,7 @@ import structlog
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from ferryman import refusals
-from ferryman.api.auth import actor_of, caller_of
+from ferryman.api.auth import actor_of, caller_of, has_link
 from ferryman.api.problems import send_answer
 from ferryman.domain.rate import Rate, TokenBucket, held, take
 from ferryman.ids import token_digest
@@ -92,7 +92,7 @@ class WrongTokens:
 
 def _admitted(scope: Scope) -> bool:
     """Return whether the credentials were right, whatever their holder may do."""
-    return caller_of(scope) is not None or actor_of(scope) is not None
+    return caller_of(scope) is not None or actor_of(scope) is not None or has_link(scope)
 
 
 def address_of(scope: Any) -> str:

@@ -1,6 +1,5 @@
 """Build the console: an application of its own, before the surfaces whose calls it makes."""
 
-from collections.abc import Awaitable, Callable
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -19,9 +18,8 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from ferryman.console.calls import OWNER, CallRefused
 from ferryman.console.pages import HANDLERS
-from ferryman.console.session import Sessions
+from ferryman.console.session import Sessions, SignInDesk
 from ferryman.console.sign_in import (
-    Links,
     enter,
     keep_preferences,
     make_link,
@@ -50,7 +48,7 @@ _HEADERS = {
     "X-Frame-Options": "DENY",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-RequestOrigin-Opener-Policy": "same-origin",
 }
 
 
@@ -65,11 +63,9 @@ _HTTP = {
 class Console:
     """ASGI application for ``/console``; all other requests go to ``api``."""
 
-    def __init__(
-        self, api: ASGIApp, read_key: Callable[[], Awaitable[bytes]], base_url: str
-    ) -> None:
+    def __init__(self, api: ASGIApp, sign_ins: SignInDesk, base_url: str) -> None:
         self._api = api
-        self._pages = _create_pages(api, Sessions(read_key), base_url)
+        self._pages = _create_pages(api, sign_ins, base_url)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -90,8 +86,8 @@ class Console:
         await self._pages(scope, receive, send)
 
 
-def _create_pages(api: ASGIApp, sessions: Sessions, base_url: str) -> ASGIApp:
-    links, secure = Links(), urlsplit(base_url).scheme == "https"
+def _create_pages(api: ASGIApp, sign_ins: SignInDesk, base_url: str) -> ASGIApp:
+    sessions, secure = Sessions(sign_ins.key), urlsplit(base_url).scheme == "https"
 
     async def visit(request: Request[Any, Any, Any]) -> Any:
         return await visit_of(request, api, sessions)
@@ -112,7 +108,7 @@ def _create_pages(api: ASGIApp, sessions: Sessions, base_url: str) -> ASGIApp:
         dependencies={
             "api": Provide(lambda: api, sync_to_thread=False),
             "sessions": Provide(lambda: sessions, sync_to_thread=False),
-            "links": Provide(lambda: links, sync_to_thread=False),
+            "sign_ins": Provide(lambda: sign_ins, sync_to_thread=False),
             "secure": Provide(lambda: secure, sync_to_thread=False),
             "visit": Provide(visit),
         },
@@ -194,6 +190,8 @@ def _on_refused(request: Request[Any, Any, Any], error: CallRefused) -> Response
 
 
 def _on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
+    if error.status_code >= 500:
+        return _on_unexpected(request, error)
     title, fix = _HTTP.get(error.status_code, ("The request was not understood", "Go back."))
     asked = f"{request.method} {request.url.path}"
     return _fault(

@@ -1,8 +1,5 @@
 """Sign in by an access token or a link that works once, and sign out."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from litestar import Request, Response, get, post
@@ -12,7 +9,7 @@ from litestar.response import Redirect, Template
 
 from ferryman.clock import wall_now
 from ferryman.console.calls import AdminCalls, CallRefused
-from ferryman.console.session import LIFE, Sessions
+from ferryman.console.session import LIFE, Sessions, SignInDesk
 from ferryman.console.visit import (
     PATH,
     THEMES,
@@ -21,41 +18,18 @@ from ferryman.console.visit import (
     Visit,
     from_here,
     inner_page,
+    origin_of,
     preferences,
     root_of,
 )
-from ferryman.ids import new_token
 from ferryman.wire.clock import ClockView
 from ferryman.wire.console import SignInLink
 
-_LINK_LIFE = timedelta(minutes=30)
-_LINKS = 100
 _YEAR = 31_536_000
 _OWN_FOLDER = ""
 """The path of cookies: without one, browsers take the folder of the page, below any prefix."""
 
 Next = Annotated[str, QueryParameter(name="next")]
-
-
-@dataclass(slots=True)
-class Links:
-    """Links that sign somebody in once, kept in this process alone."""
-
-    now: Callable[[], datetime] = wall_now
-    _tokens: dict[str, tuple[str, datetime]] = field(default_factory=dict)
-
-    def make(self, token: str) -> str:
-        """Return the code of a new link for a token; the oldest make room."""
-        while len(self._tokens) >= _LINKS:
-            del self._tokens[next(iter(self._tokens))]
-        code = new_token("link")
-        self._tokens[code] = token, self.now() + _LINK_LIFE
-        return code
-
-    def take(self, code: str) -> str | None:
-        """Return the token of a code, which then works no more."""
-        token, until = self._tokens.pop(code, (None, self.now()))
-        return token if until > self.now() else None
 
 
 @get("/sign-in")
@@ -69,6 +43,7 @@ async def sign_in(
     request: Request[Any, Any, Any],
     api: NamedDependency[Any],
     sessions: NamedDependency[Sessions],
+    sign_ins: NamedDependency[SignInDesk],
     secure: NamedDependency[bool],
 ) -> Response[Any]:
     """Begin a session of a token that the admin surface accepts."""
@@ -82,18 +57,21 @@ async def sign_in(
         await AdminCalls(api, request.scope, token).get("/clock", ClockView)
     except CallRefused as refused:
         return form_answer(request, page, refused.problem.fix, refused.problem.status)
-    return await _entered(sessions, token, page, secure=secure)
+    secret = await sign_ins.begin(token, origin_of(request))
+    return await entered(sessions, secret, page, secure=secure)
 
 
 @post("/links", status_code=200)
 async def make_link(
-    request: Request[Any, Any, Any], api: NamedDependency[Any], links: NamedDependency[Links]
+    request: Request[Any, Any, Any],
+    api: NamedDependency[Any],
+    sign_ins: NamedDependency[SignInDesk],
 ) -> SignInLink:
     """Return a page that signs in whoever opens it first, with the token of this call."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     calls = AdminCalls(api, request.scope, token if scheme.lower() == "bearer" else "")
     await calls.get("/clock", ClockView)
-    return SignInLink(path=f"{PATH}/enter/{links.make(token)}")
+    return SignInLink(path=f"{PATH}/enter/{await sign_ins.make_link(token)}")
 
 
 @get("/enter/{code:str}")
@@ -107,21 +85,27 @@ async def enter(request: Request[Any, Any, Any], code: FromPath[str]) -> Templat
 async def take_link(
     request: Request[Any, Any, Any],
     sessions: NamedDependency[Sessions],
-    links: NamedDependency[Links],
+    sign_ins: NamedDependency[SignInDesk],
     secure: NamedDependency[bool],
 ) -> Response[Any]:
     """Begin the session that a link stands for."""
     if not from_here(request):
         raise FormRefused
-    token = links.take(str((await request.form()).get("code", "")))
-    if token is None:
+    code = str((await request.form()).get("code", ""))
+    secret = await sign_ins.take_link(code, origin_of(request))
+    if secret is None:
         return form_answer(request, "", "The link was used or is too old. Sign in by a token.", 401)
-    return await _entered(sessions, token, "", secure=secure)
+    return await entered(sessions, secret, "", secure=secure)
 
 
 @post("/sign-out", status_code=200)
-async def sign_out(visit: NamedDependency[Visit], sessions: NamedDependency[Sessions]) -> Redirect:
-    """End the session in this browser."""
+async def sign_out(
+    visit: NamedDependency[Visit],
+    sessions: NamedDependency[Sessions],
+    sign_ins: NamedDependency[SignInDesk],
+) -> Redirect:
+    """End the session, also where its cookie was copied to."""
+    await sign_ins.end(visit.session.secret, origin_of(visit.request))
     answer = visit.to("sign-in")
     answer.set_cookie(key=await sessions.cookie_name(), value="", max_age=0, path=_OWN_FOLDER)
     return answer
@@ -160,11 +144,12 @@ def form_answer(
     return template
 
 
-async def _entered(sessions: Sessions, token: str, page: str, *, secure: bool) -> Redirect:
+async def entered(sessions: Sessions, secret: str, page: str, *, secure: bool) -> Redirect:
+    """Return the answer that gives a browser its session, and shows it a page."""
     answer = Redirect(f"./{page}", status_code=303)
     answer.set_cookie(
         key=await sessions.cookie_name(),
-        value=await sessions.seal(token, wall_now()),
+        value=await sessions.seal(secret, wall_now()),
         max_age=int(LIFE.total_seconds()),
         path=_OWN_FOLDER,
         httponly=True,

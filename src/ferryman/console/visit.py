@@ -12,7 +12,7 @@ from litestar.response import Redirect, Template
 from ferryman.clock import wall_now
 from ferryman.console.calls import ACTOR, AdminCalls
 from ferryman.console.session import ConsoleSession, Sessions
-from ferryman.domain.access import Actor, check
+from ferryman.domain.access import Actor, RequestOrigin, check
 from ferryman.errors import NotAllowed
 from ferryman.wire.clock import ClockView
 
@@ -144,7 +144,14 @@ async def visit_of(request: Request[Any, Any, Any], api: Any, sessions: Sessions
         form = await request.form()
         if not from_here(request) or not session.accepts(str(form.get("csrf", ""))):
             raise FormRefused
-    return Visit(request, session, AdminCalls(api, request.scope, session.token), form)
+    return Visit(request, session, AdminCalls(api, request.scope, session.secret), form)
+
+
+def origin_of(request: Request[Any, Any, Any]) -> RequestOrigin:
+    """Return where a request comes from, for the audit log."""
+    client = request.client
+    request_id: Any = request.scope.get("ferryman.request")
+    return RequestOrigin(address=None if client is None else client.host, request=request_id)
 
 
 def from_here(request: Request[Any, Any, Any]) -> bool:

@@ -54,8 +54,23 @@ class Actor:
     request: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestOrigin:
+    """From which address a request comes, and its id."""
+
+    address: str | None = None
+    request: str | None = None
+
+    def of(self, actor: Actor) -> Actor:
+        """Return an actor who makes this request."""
+        return replace(actor, address=self.address, request=self.request)
+
+
 PLATFORM = Actor(name="platform", role=Role.ADMIN)
 """The platform itself, and the developer tools that hold it in their process."""
+
+OPERATOR = Actor(name="operator-token", role=Role.ADMIN)
+"""The holder of the operator token of the data folder, the first admin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +111,9 @@ RULES: Mapping[str, Rule] = {
     "get_migration": Rule(_READ),
     "get_report": Rule(_READ),
     "get_report_page": Rule(_READ),
+    "create_migration_link": Rule(_OPERATE, changes=True),
+    "list_migration_links": Rule(_OPERATE),
+    "revoke_migration_link": Rule(_OPERATE, changes=True),
     "load_mappings": Rule(_OPERATE, changes=True),
     "diff_mappings": Rule(_READ),
     # Transfers and messages belong to a customer and an app.
@@ -158,6 +176,8 @@ RULES: Mapping[str, Rule] = {
     "create_customer": Rule(_ADMIN, changes=True),
     "expunge_customer": Rule(_ADMIN, changes=True),
     "get_receipt": Rule(_ADMIN),
+    "list_sessions": Rule(_ADMIN),
+    "end_session": Rule(_ADMIN, changes=True),
     "list_tokens": Rule(_ADMIN),
     "create_token": Rule(_ADMIN, changes=True),
     "rotate_token": Rule(_ADMIN, changes=True),

@@ -19,6 +19,7 @@ from ferryman.refusals import (
     fault,
     function,
     job,
+    link,
     manifest,
     mapping,
     message,
@@ -28,6 +29,7 @@ from ferryman.refusals import (
     plan,
     recording,
     request,
+    sign_in,
     text,
     transfer,
     upload,
@@ -44,12 +46,13 @@ PLATFORM = (
         database,
         function,
         job,
+        link,
         manifest,
         mapping,
         message,
         migration,
     ),
-    *(object_store, request, text, transfer, upload),
+    *(object_store, request, sign_in, text, transfer, upload),
 )
 """The tables of the platform, whose refusals calls may get."""
 

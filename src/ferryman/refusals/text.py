@@ -28,6 +28,7 @@ FIELDS = (
     "message",
     "name",
     "namespace",
+    "note",
     "resumeKey",
     "server_app_key",
     "server_app_version",

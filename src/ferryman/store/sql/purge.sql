@@ -106,13 +106,18 @@ WITH namespaces AS (
 SELECT count(*) FROM gone;
 
 -- name: revoke_customer_tokens$
--- Tokens for this customer alone; those for several lose it.
+-- Tokens and sessions for this customer alone; those for several lose it.
 WITH alone AS (
     UPDATE access_token SET revoked_at = :now
     WHERE revoked_at IS NULL AND customers = ARRAY[CAST(:customer AS text)]
     RETURNING 1
 ), others AS (
     UPDATE access_token SET customers = array_remove(customers, :customer)
+    WHERE :customer = ANY (customers) AND cardinality(customers) > 1
+), sessions AS (
+    DELETE FROM console_session WHERE customers = ARRAY[CAST(:customer AS text)]
+), others_of_sessions AS (
+    UPDATE console_session SET customers = array_remove(customers, :customer)
     WHERE :customer = ANY (customers) AND cardinality(customers) > 1)
 SELECT count(*) FROM alone;
 

@@ -1,0 +1,53 @@
+"""Links to one migration for the customer's people: made by operators, read by who has one."""
+
+from typing import Any
+
+from litestar import Request, Router, get, post
+from litestar.params import JSONBody
+
+from ferryman.api.auth import SHARED, authorization
+from ferryman.api.parameters import STRICT_QUERY, Author, Cursor, Id, OwnPlatform, PageSize
+from ferryman.services import migration_link
+from ferryman.wire.link import IssuedLink, LinkPage, LinkRequest, MigrationLinkView, SharedMigration
+
+
+@post("/migrations/{migration_id:str}/links", status_code=200)
+async def create_migration_link(
+    platform: OwnPlatform, actor: Author, migration_id: Id, data: JSONBody[LinkRequest]
+) -> IssuedLink:
+    """Make a link to a page with the progress of one migration, for people without an account."""
+    return await migration_link.create(platform, migration_id, data, actor)
+
+
+@get("/migrations/{migration_id:str}/links")
+async def list_migration_links(
+    platform: OwnPlatform, migration_id: Id, cursor: Cursor = None, size: PageSize = None
+) -> LinkPage:
+    """List the links to a migration, oldest first, without what opens them."""
+    return await migration_link.page(platform, migration_id, cursor=cursor, size=size)
+
+
+@post("/migrations/{migration_id:str}/links/{link_id:str}/revoke", status_code=200)
+async def revoke_migration_link(
+    platform: OwnPlatform, actor: Author, migration_id: Id, link_id: Id
+) -> MigrationLinkView:
+    """Revoke a link to a migration, at once and on every replica; repeatable."""
+    return await migration_link.revoke(platform, migration_id, link_id, actor)
+
+
+@get("/migration")
+async def get_shared_migration(
+    request: Request[Any, Any, Any], platform: OwnPlatform
+) -> SharedMigration:
+    """Return the progress of the migration that the link of the caller is to."""
+    scheme, code = authorization(request)
+    found = await migration_link.shared(platform, code if scheme == "bearer" else "")
+    request.scope["state"][SHARED] = True
+    return found
+
+
+def shared_router() -> Router:
+    """Return the surface for people without an account, who have a link."""
+    return Router(
+        path="/shared/v1", route_handlers=[get_shared_migration], opt=STRICT_QUERY, tags=["Shared"]
+    )
