@@ -4,30 +4,18 @@ import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ferryman.domain import limits
 from ferryman.network.proxies import Proxies
+from ferryman.sign_in_config import SignInSettings, checked_url
 from ferryman.vocab import FunctionMode
 
 
-def _checked_url(url: str | None) -> str | None:
-    """Refuse what no app could call: another scheme, no host, or a query."""
-    if url is None:
-        return None
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise ValueError(
-            f"expected an address such as https://ferryman.example; found {url!r:.120}"
-        )
-    return url
-
-
-class Settings(BaseSettings):
-    """Everything an operator can set. Durations are in seconds, sizes in bytes."""
+class _PlatformSettings(BaseSettings):
+    """All but who signs in to the console."""
 
     model_config = SettingsConfigDict(env_prefix="FERRYMAN_", extra="ignore", frozen=True)
 
@@ -56,7 +44,7 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8400, ge=0, le=65535, description="port to listen on")
-    public_url: Annotated[str | None, AfterValidator(_checked_url)] = Field(
+    public_url: Annotated[str | None, AfterValidator(checked_url)] = Field(
         None, description="URL at which apps reach the platform; by default http://HOST:PORT"
     )
     database_url: str | None = Field(
@@ -247,3 +235,7 @@ class Settings(BaseSettings):
     def window(self) -> timedelta:
         """Return the acknowledgement window as a duration."""
         return timedelta(seconds=self.window_seconds)
+
+
+class Settings(SignInSettings, _PlatformSettings):
+    """Everything an operator can set. Durations are in seconds, sizes in bytes."""

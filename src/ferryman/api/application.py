@@ -38,7 +38,9 @@ from ferryman.api.strict import StrictRequest, check_request
 from ferryman.api.throttle import AppThrottle
 from ferryman.api.token_lookup import TokenLookup
 from ferryman.api.wrong_tokens import WrongTokens
+from ferryman.config import Settings
 from ferryman.console.application import Console
+from ferryman.console.oidc.settings import ProviderSettings
 from ferryman.domain.rate import Rate
 from ferryman.errors import PlatformError
 from ferryman.objects.local import LocalStore
@@ -66,6 +68,21 @@ async def openapi(request: Request[Any, Any, Any]) -> dict[str, Any]:
     if document is None:
         document = request.app.state["openapi"] = describe(request.app.openapi_schema.to_schema())
     return document
+
+
+def provider_settings(settings: Settings) -> ProviderSettings | None:
+    """Return what is set for an identity provider; None if people sign in by tokens alone."""
+    if settings.oidc_issuer is None or settings.oidc_client_id is None:
+        return None
+    return ProviderSettings(
+        issuer=settings.oidc_issuer,
+        client_id=settings.oidc_client_id,
+        client_secret=settings.oidc_client_secret,
+        scopes=settings.oidc_scopes,
+        claim=settings.oidc_claim,
+        roles=settings.oidc_roles,
+        base_url=settings.base_url,
+    )
 
 
 def create_app(
@@ -142,7 +159,8 @@ def create_app(
             platform.objects, platform.database.now, api.asgi_handler, readers
         )
     sign_ins = SignIns(platform, credentials.operator_token)
-    api.asgi_handler = Console(api.asgi_handler, sign_ins, settings.base_url)
+    provider = provider_settings(settings)
+    api.asgi_handler = Console(api.asgi_handler, sign_ins, settings.base_url, provider)
     api.asgi_handler = FunctionGate(api.asgi_handler)
     api.asgi_handler = StallGuard(api.asgi_handler, settings.stall_seconds)
     api.asgi_handler = HeadAsGet(api.asgi_handler)

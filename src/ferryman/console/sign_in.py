@@ -26,7 +26,7 @@ from ferryman.wire.clock import ClockView
 from ferryman.wire.console import SignInLink
 
 _YEAR = 31_536_000
-_OWN_FOLDER = ""
+OWN_FOLDER = ""
 """The path of cookies: without one, browsers take the folder of the page, below any prefix."""
 
 Next = Annotated[str, QueryParameter(name="next")]
@@ -34,7 +34,7 @@ Next = Annotated[str, QueryParameter(name="next")]
 
 @get("/sign-in")
 async def sign_in_page(request: Request[Any, Any, Any], next_page: Next = "") -> Template:
-    """Return the form that asks for a token."""
+    """Return the page that asks for a token, or leads to the identity provider."""
     return form(request, next_page)
 
 
@@ -107,7 +107,7 @@ async def sign_out(
     """End the session, also where its cookie was copied to."""
     await sign_ins.end(visit.session.secret, origin_of(visit.request))
     answer = visit.to("sign-in")
-    answer.set_cookie(key=await sessions.cookie_name(), value="", max_age=0, path=_OWN_FOLDER)
+    answer.set_cookie(key=await sessions.cookie_name(), value="", max_age=0, path=OWN_FOLDER)
     return answer
 
 
@@ -123,7 +123,7 @@ async def keep_preferences(request: Request[Any, Any, Any]) -> Redirect:
                 key=f"ferryman_{name}",
                 value=value,
                 max_age=_YEAR,
-                path=_OWN_FOLDER,
+                path=OWN_FOLDER,
                 samesite="lax",
             )
     return answer
@@ -132,7 +132,8 @@ async def keep_preferences(request: Request[Any, Any, Any]) -> Redirect:
 def form(request: Request[Any, Any, Any], page: str = "", fault: str = "") -> Template:
     """Return the form that asks for a token."""
     shared = {"root": root_of(request), **preferences(request)}
-    return Template("sign_in.html", context={**shared, "next": inner_page(page), "fault": fault})
+    own = {"next": inner_page(page), "fault": fault, "provider": request.app.state.provider_host}
+    return Template("sign_in.html", context={**shared, **own})
 
 
 def form_answer(
@@ -151,7 +152,7 @@ async def entered(sessions: Sessions, secret: str, page: str, *, secure: bool) -
         key=await sessions.cookie_name(),
         value=await sessions.seal(secret, wall_now()),
         max_age=int(LIFE.total_seconds()),
-        path=_OWN_FOLDER,
+        path=OWN_FOLDER,
         httponly=True,
         samesite="lax",
         secure=secure,

@@ -11,6 +11,7 @@ import structlog
 from ferryman.config import Settings
 from ferryman.errors import ConfigError
 from ferryman.server.parent_watchdog import SUPERVISED
+from ferryman.sign_in_config import SignInSettings
 from ferryman.store.embedded import EmbeddedPostgres
 
 log = structlog.get_logger("ferryman.serve")
@@ -44,9 +45,13 @@ async def keep_postgres(postgres: EmbeddedPostgres) -> AsyncIterator[None]:
             await task
 
 
+_NOT_FOR_WORKERS = {"operator_token", *SignInSettings.model_fields}
+"""Who signs in, and the secrets of that, concern the API alone."""
+
+
 def environment_of(settings: Settings, database_url: str) -> dict[str, str]:
     """Return the settings as environment variables: secrets must not be on a command line."""
-    chosen = settings.model_dump(mode="json", exclude_none=True, exclude={"operator_token"})
+    chosen = settings.model_dump(mode="json", exclude_none=True, exclude=_NOT_FOR_WORKERS)
     chosen["database_url"] = database_url
     chosen["data_dir"] = str(settings.data_dir)
     chosen["public_url"] = settings.base_url
@@ -57,7 +62,8 @@ def environment_of(settings: Settings, database_url: str) -> dict[str, str]:
 
 async def _keep_worker(settings: Settings, database_url: str, number: int) -> None:
     environment = {**os.environ, **environment_of(settings, database_url), SUPERVISED: "1"}
-    environment.pop("FERRYMAN_OPERATOR_TOKEN", None)  # a worker does not need it
+    for name in _NOT_FOR_WORKERS:
+        environment.pop(f"FERRYMAN_{name.upper()}", None)
     pause = 0.1
     loop = asyncio.get_running_loop()
     while True:
