@@ -1,5 +1,6 @@
 """Settings of the console: who signs in by an identity provider, and what customers see."""
 
+from pathlib import Path
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
@@ -75,6 +76,19 @@ class SignInSettings(BaseSettings):
         description="what groups may do, as JSON: "
         '`{"GROUP": {"role": "viewer", "customers": ["acme"]}}`; roles and limits are those of '
         "tokens. Others get no session",
+    )
+
+    brand_name: str = Field(
+        "Ferryman",
+        min_length=1,
+        max_length=100,
+        description="name on the page that a customer's people see of their migration",
+    )
+    brand_color: str = Field(
+        "#12617c", pattern="^#[0-9a-fA-F]{6}$", description="colour of that page, as `#12617c`"
+    )
+    brand_logo: Path | None = Field(
+        None, description="file with the logo on that page: PNG, JPEG or SVG"
     )
 
     @model_validator(mode="after")

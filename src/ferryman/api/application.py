@@ -1,6 +1,7 @@
 """Build the application: every surface, the health and key documents, and the object URLs."""
 
 import asyncio
+from functools import partial
 from importlib.metadata import version
 from time import monotonic
 from typing import Any
@@ -41,6 +42,7 @@ from ferryman.api.wrong_tokens import WrongTokens
 from ferryman.config import Settings
 from ferryman.console.application import Console
 from ferryman.console.oidc.settings import ProviderSettings
+from ferryman.console.shared import Brand
 from ferryman.domain.rate import Rate
 from ferryman.errors import PlatformError
 from ferryman.objects.local import LocalStore
@@ -160,7 +162,8 @@ def create_app(
         )
     sign_ins = SignIns(platform, credentials.operator_token)
     provider = provider_settings(settings)
-    api.asgi_handler = Console(api.asgi_handler, sign_ins, settings.base_url, provider)
+    brand = Brand(settings.brand_name, settings.brand_color, settings.brand_logo)
+    api.asgi_handler = Console(api.asgi_handler, sign_ins, settings.base_url, provider, brand)
     api.asgi_handler = FunctionGate(api.asgi_handler)
     api.asgi_handler = StallGuard(api.asgi_handler, settings.stall_seconds)
     api.asgi_handler = HeadAsGet(api.asgi_handler)

@@ -13,8 +13,10 @@ from ferryman.wire.customer import (
     StoredReceipt,
 )
 from ferryman.wire.key import KeyRotation, KeySet, SealedSecrets
+from ferryman.wire.session import SessionPage, SessionView
 
 _TOKENS = f"{BASE}/tokens"
+_SESSIONS = f"{BASE}/sessions"
 _CUSTOMERS = f"{BASE}/customers"
 _KEYS = f"{BASE}/keys"
 
@@ -40,6 +42,21 @@ class Tokens:
     def revoke(self, name: str) -> TokenPage:
         """Revoke all secrets of a token; return them."""
         return self._http.post(f"{_TOKENS}/{segment(name)}/revoke", TokenPage)
+
+
+class SignedIn:
+    """The sessions of the console."""
+
+    def __init__(self, http: AdminHttp) -> None:
+        self._http = http
+
+    def list(self, cursor: str | None, size: int) -> SessionPage:
+        """List who is signed in, oldest first."""
+        return self._http.get(_SESSIONS, SessionPage, {"cursor": cursor, "pageSize": size})
+
+    def end(self, session_id: str) -> SessionView:
+        """End a session; every replica refuses it within 5 seconds."""
+        return self._http.post(f"{_SESSIONS}/{segment(session_id)}/end", SessionView)
 
 
 class Customers:

@@ -1,6 +1,6 @@
 """The client of the admin API, its calls grouped by noun; the API's reference explains them."""
 
-from ferryman.client.access import Customers, Keys, Tokens
+from ferryman.client.access import Customers, Keys, SignedIn, Tokens
 from ferryman.client.apps import Apps
 from ferryman.client.audit import Audit
 from ferryman.client.clock import Clock
@@ -41,6 +41,7 @@ class AdminClient:
         self.clock = Clock(self._http)
         self.recordings = Recordings(self._http)
         self.tokens = Tokens(self._http)
+        self.sessions = SignedIn(self._http)
         self.customers = Customers(self._http)
         self.keys = Keys(self._http)
         self.audit = Audit(self._http)

@@ -8,6 +8,7 @@ import msgspec
 from ferryman.client.choices import MigrationChoice, query_of
 from ferryman.client.http import BASE, LONG_SECONDS, AdminHttp
 from ferryman.sdk.operation import Answer, Operation, Request, segment
+from ferryman.wire.link import IssuedLink, LinkPage, LinkRequest, MigrationLinkView
 from ferryman.wire.mapping import DifferencePage
 from ferryman.wire.migration import MappingCounts, MigrationPage, MigrationRequest, MigrationView
 
@@ -66,6 +67,21 @@ class Migrations:
         timeout = _REREAD_SECONDS if reread else LONG_SECONDS
         path = f"{_MIGRATIONS}/{segment(migration_id)}/{name}{query}"
         return self._http.open(path, timeout=timeout)
+
+    def create_link(self, migration_id: str, request: LinkRequest) -> IssuedLink:
+        """Make a link to the progress of a migration; only this answer has it."""
+        path = f"{_MIGRATIONS}/{segment(migration_id)}/links"
+        return self._http.post(path, IssuedLink, request)
+
+    def list_links(self, migration_id: str, cursor: str | None, size: int) -> LinkPage:
+        """List the links to a migration, oldest first, also of those that work no more."""
+        path = f"{_MIGRATIONS}/{segment(migration_id)}/links"
+        return self._http.get(path, LinkPage, {"cursor": cursor, "pageSize": size})
+
+    def revoke_link(self, migration_id: str, link_id: str) -> MigrationLinkView:
+        """Revoke a link to a migration; repeating it changes nothing."""
+        path = f"{_MIGRATIONS}/{segment(migration_id)}/links/{segment(link_id)}/revoke"
+        return self._http.post(path, MigrationLinkView)
 
     def load_mappings(
         self, migration_id: str, content_type: str, rows: Iterable[bytes]

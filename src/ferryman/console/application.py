@@ -30,6 +30,7 @@ from ferryman.console.oidc.provider import IdentityProvider
 from ferryman.console.oidc.settings import ProviderSettings
 from ferryman.console.pages import HANDLERS
 from ferryman.console.session import Sessions, SignInDesk
+from ferryman.console.shared import SHARED_HANDLERS, Brand
 from ferryman.console.sign_in import (
     enter,
     keep_preferences,
@@ -53,6 +54,9 @@ from ferryman.errors import PlatformError
 log = structlog.get_logger("ferryman.console")
 
 
+_PLAIN = Brand(name="Ferryman", color="#12617c", logo=None)
+
+
 class Console:
     """ASGI application for ``/console``; all other requests go to ``api``."""
 
@@ -62,9 +66,10 @@ class Console:
         sign_ins: SignInDesk,
         base_url: str,
         provider: ProviderSettings | None = None,
+        brand: Brand = _PLAIN,
     ) -> None:
         self._api = api
-        self._pages = _create_pages(api, sign_ins, base_url, provider)
+        self._pages = _create_pages(api, sign_ins, base_url, provider, brand)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -86,7 +91,11 @@ class Console:
 
 
 def _create_pages(
-    api: ASGIApp, sign_ins: SignInDesk, base_url: str, settings: ProviderSettings | None
+    api: ASGIApp,
+    sign_ins: SignInDesk,
+    base_url: str,
+    settings: ProviderSettings | None,
+    brand: Brand,
 ) -> ASGIApp:
     provider = None if settings is None else IdentityProvider(settings)
     sessions, secure = Sessions(sign_ins.key), urlsplit(base_url).scheme == "https"
@@ -99,6 +108,7 @@ def _create_pages(
         route_handlers=[
             *HANDLERS,
             *OIDC_HANDLERS,
+            *SHARED_HANDLERS,
             sign_in_page,
             sign_in,
             make_link,
@@ -112,6 +122,7 @@ def _create_pages(
             "api": Provide(lambda: api, sync_to_thread=False),
             "sessions": Provide(lambda: sessions, sync_to_thread=False),
             "sign_ins": Provide(lambda: sign_ins, sync_to_thread=False),
+            "brand": Provide(lambda: brand, sync_to_thread=False),
             "provider": Provide(lambda: provider, sync_to_thread=False),
             "secure": Provide(lambda: secure, sync_to_thread=False),
             "visit": Provide(visit),

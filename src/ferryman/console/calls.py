@@ -18,7 +18,10 @@ from ferryman.wire.problem import Problem
 
 T = TypeVar("T")
 
-_BASE = "/admin/v1"
+_ADMIN = "/admin/v1"
+SHARED = "/shared/v1"
+"""The surface of those who have the link of a migration."""
+
 _KEPT = frozenset(
     {"type", "asgi", "http_version", "client", "server", "scheme", "extensions", "ferryman.request"}
 )
@@ -40,8 +43,9 @@ class CallRefused(Exception):
 class AdminCalls:
     """The calls of one request for a page, with the token of its session."""
 
-    def __init__(self, api: ASGIApp, scope: Scope, token: str) -> None:
+    def __init__(self, api: ASGIApp, scope: Scope, token: str, *, base: str = _ADMIN) -> None:
         self._api = api
+        self._base = base
         self._scope: Any = scope
         self._token = token
 
@@ -130,7 +134,7 @@ class AdminCalls:
     ) -> dict[str, Any]:
         given = {name: value for name, value in query.items() if value not in (None, "")}
         sent = {**headers, "authorization": f"Bearer {self._token}"}
-        whole = f"{_BASE}{path}"
+        whole = f"{self._base}{path}"
         return {
             **{name: value for name, value in self._scope.items() if name in _KEPT},
             "method": method,

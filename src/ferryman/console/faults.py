@@ -52,6 +52,15 @@ def on_form_refused(request: Request[Any, Any, Any], _error: FormRefused) -> Res
 
 def on_refused(request: Request[Any, Any, Any], error: CallRefused) -> Response[Any]:
     problem = error.problem
+    if problem.code in ("link_invalid", "link_ended"):
+        return _fault(
+            request,
+            status=problem.status,
+            title="This link opens nothing",
+            found=problem.found,
+            fix=problem.fix,
+            next_name="",
+        )
     if problem.status == 401:
         if request.headers.get("authorization"):
             return Response(problem, status_code=401, media_type="application/problem+json")

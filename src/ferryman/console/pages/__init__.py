@@ -4,6 +4,7 @@ from typing import Any
 
 from ferryman.console.pages.apps import APP_PAGES
 from ferryman.console.pages.jobs import JOB_PAGES
+from ferryman.console.pages.links import LINK_PAGES
 from ferryman.console.pages.messages import MESSAGE_PAGES
 from ferryman.console.pages.migrations import MIGRATION_PAGES
 from ferryman.console.pages.overview import overview_page
@@ -19,6 +20,7 @@ HANDLERS: list[Any] = [
     *TRANSFER_PAGES,
     *TRANSFER_TABS,
     *MIGRATION_PAGES,
+    *LINK_PAGES,
     *MESSAGE_PAGES,
     *JOB_PAGES,
     *APP_PAGES,

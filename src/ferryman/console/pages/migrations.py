@@ -25,6 +25,7 @@ from ferryman.console.pages.parameters import (
 )
 from ferryman.console.pages.transfer_frame import RERUNNABLE
 from ferryman.vocab import ContainerType, FailureCause, TransferSort, TransferStatus
+from ferryman.wire.link import LinkPage
 from ferryman.wire.migration import Container, MappingCounts, MigrationRequest, MigrationView
 from ferryman.wire.transfer import RerunAnswer, TransferPage
 
@@ -128,10 +129,14 @@ async def migration_page(visit: OwnVisit, migration_id: Id) -> Template:
     again = [
         each for each in found.items if each.status in RERUNNABLE and each.transfer_id not in rerun
     ]
+    links = None
+    if visit.may("create_migration_link"):
+        links = (await visit.calls.get(f"/migrations/{migration_id}/links", LinkPage)).items
     return await visit.page(
         "migration.html",
         "migrations",
         view=view,
+        links=links,
         found=found,
         again=again,
         live=any(not each.status.final for each in found.items),

@@ -261,6 +261,7 @@ function watch() {
   const own_transfer = place.dataset.live;
   const slow = Number(place.dataset.poll) || 3;
   poll(slow); /* until the stream shows that it flows */
+  if (!own.worker) return showLive(); /* a page without a session has no stream */
   try {
     const worker = new SharedWorker(own.worker);
     port = worker.port;
@@ -357,7 +358,7 @@ document.addEventListener("keydown", (event) => {
     if (found) found.click();
   };
   const act = {
-    "/": () => $("#search").focus(),
+    "/": () => $("#search")?.focus(),
     g: () => { led = true; },
     j: () => move(1),
     k: () => move(-1),
