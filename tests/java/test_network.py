@@ -51,7 +51,7 @@ def test_a_proxy_that_refuses_the_password_is_named(
     env = _environment(proxy, "wrong")
     with start(migration, "AfterExport", "--once", env=env) as agent:
         agent.ends(2)
-        assert "status 407, and not by Ferryman" in agent.log
+        assert "status 407 by the proxy" in agent.log
         assert "wrong" not in agent.log
     assert proxy.refused
 
@@ -72,7 +72,7 @@ def test_an_empty_trust_store_is_named(
     store.touch()
     with start(migration, "AfterExport", "--once", "--ca", str(store)) as agent:
         agent.ends(2)
-        assert "expected PEM certificates in" in agent.log
+        assert "expected a file of PEM certificates in" in agent.log
 
 
 def test_small_files_go_over_connections_that_the_server_ends(

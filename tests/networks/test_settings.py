@@ -11,102 +11,33 @@ from ferryman.network.certificate import read_certificate
 from ferryman.network.proxies import Proxies, Proxy
 from ferryman.network.trust import function_variables, tls_context
 from tests.networks.authority import Authority
+from tests.networks.proxy_cases import CHOSEN, DIRECT, LOGIN, LOGIN_HEADER, PROXY, WRONG
 
-PROXY = "http://proxy.example:3128"
 
-
-@pytest.mark.parametrize(
-    ("variables", "url", "expected"),
-    [
-        ({"HTTPS_PROXY": PROXY}, "https://a.example", PROXY),
-        ({"HTTPS_PROXY": PROXY}, "http://a.example", None),
-        ({"HTTP_PROXY": PROXY}, "http://a.example", PROXY),
-        ({"ALL_PROXY": PROXY}, "https://a.example", PROXY),
-        (
-            {"ALL_PROXY": PROXY, "HTTPS_PROXY": "http://other:1"},
-            "https://a.example",
-            "http://other:1",
-        ),
-        ({"ALL_PROXY": PROXY, "HTTPS_PROXY": ""}, "https://a.example", None),
-        (
-            {"HTTPS_PROXY": PROXY, "https_proxy": "http://other:1"},
-            "https://a.example",
-            "http://other:1",
-        ),
-        ({"HTTPS_PROXY": "proxy.example:3128"}, "https://a.example", PROXY),
-        ({"HTTPS_PROXY": "http://proxy.example"}, "https://a.example", "http://proxy.example:80"),
-        (
-            {"HTTPS_PROXY": "https://proxy.example"},
-            "https://a.example",
-            "https://proxy.example:443",
-        ),
-        (
-            {"HTTPS_PROXY": "http://[2001:db8::1]:81"},
-            "https://a.example",
-            "http://[2001:db8::1]:81",
-        ),
-        # The header Proxy of a CGI program's caller.
-        ({"HTTP_PROXY": PROXY, "REQUEST_METHOD": "GET"}, "http://a.example", None),
-        ({}, "https://a.example", None),
-    ],
-)
+@pytest.mark.parametrize(("variables", "url", "expected"), CHOSEN)
 def test_which_proxy(variables: dict[str, str], url: str, expected: str | None) -> None:
     found = Proxies.from_environment(variables).of(url)
     assert (None if found is None else found.url) == expected
 
 
-@pytest.mark.parametrize(
-    ("no_proxy", "url", "direct"),
-    [
-        ("a.example", "https://a.example", True),
-        ("a.example", "https://A.EXAMPLE.", True),
-        ("a.example", "https://sub.a.example", True),
-        ("a.example", "https://aa.example", False),
-        (".a.example", "https://sub.a.example", True),
-        (".a.example", "https://a.example", False),
-        ("*.a.example", "https://sub.a.example", True),
-        ("a.example:8443", "https://a.example:8443", True),
-        ("a.example:8443", "https://a.example", False),
-        ("a.example:443", "https://a.example", True),
-        ("b.example , a.example", "https://a.example", True),
-        ("b.example a.example", "https://a.example", True),
-        ("*", "https://a.example", True),
-        ("10.0.0.0/8", "https://10.1.2.3", True),
-        ("10.0.0.0/8", "https://11.1.2.3", False),
-        ("10.0.0.0/8", "https://ten.example", False),
-        ("10.1.2.3", "https://10.1.2.3:8443", True),
-        ("10.1.2.3:443", "https://10.1.2.3:8443", False),
-        ("2001:db8::/32", "https://[2001:db8::7]", True),
-        ("[2001:db8::7]:8443", "https://[2001:db8::7]:8443", True),
-        ("[2001:db8::7]:8443", "https://[2001:db8::7]", False),
-        ("", "https://a.example", False),
-        # This machine is never asked of a proxy.
-        ("", "http://127.0.0.1:8400", True),
-        ("", "http://[::1]:8400", True),
-        ("", "http://localhost:8400", True),
-    ],
-)
+@pytest.mark.parametrize(("no_proxy", "url", "direct"), DIRECT)
 def test_what_is_reached_directly(no_proxy: str, url: str, direct: bool) -> None:
     variables = {"ALL_PROXY": PROXY, "NO_PROXY": no_proxy}
     assert (Proxies.from_environment(variables).of(url) is None) == direct
 
 
 def test_a_login_is_sent_unescaped_in_utf_8_and_shown_nowhere() -> None:
-    given = "http://us%40er:p%3Ass%20w%C3%B6rd@proxy.example:3128"
-    proxy = Proxies(https=given).of("https://a.example")
+    proxy = Proxies(https=LOGIN).of("https://a.example")
     assert proxy is not None
     assert proxy.login == "us@er:p:ss wörd"
-    header = "Basic dXNAZXI6cDpzcyB3w7ZyZA=="
-    assert proxy.headers == {"Proxy-Authorization": header}
+    assert proxy.headers == {"Proxy-Authorization": LOGIN_HEADER}
     for shown in (str(proxy), repr(proxy), proxy.url):
         assert "ss" not in shown
         assert "us" not in shown
     assert Proxy("http", "proxy.example", 3128).headers == {}
 
 
-@pytest.mark.parametrize(
-    "given", ["socks5://u:secret@proxy.example:1080", "http://u:secret@", "http://u:secret@h:x"]
-)
+@pytest.mark.parametrize("given", WRONG)
 def test_a_wrong_setting_is_told_without_its_password(given: str) -> None:
     with pytest.raises(ConfigError) as caught:
         Proxies(https=given).of("https://a.example")
@@ -166,3 +97,13 @@ def test_certificates_are_read_as_others_read_them(tmp_path: Path) -> None:
 def test_what_is_no_certificate(data: bytes) -> None:
     with pytest.raises(ValueError, match="not a certificate"):
         read_certificate(data)
+
+
+def test_functions_get_files_and_no_links_to_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ca.pem").touch()
+    (tmp_path / "link.pem").symlink_to("ca.pem")
+    monkeypatch.chdir(tmp_path)
+    found = function_variables({"SSL_CERT_FILE": "link.pem"})
+    assert set(found.values()) == {str(tmp_path.resolve() / "ca.pem")}

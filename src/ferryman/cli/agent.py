@@ -1,7 +1,6 @@
 """``ferryman agent``: run beside the server app and call its listener."""
 
 import logging
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO
@@ -20,7 +19,6 @@ from ferryman.client.text import refusal_facts
 from ferryman.devtools.dev.folder import running_app
 from ferryman.errors import ConfigError, PlatformError
 from ferryman.java import agent_jar
-from ferryman.network.trust import ca_files
 
 if TYPE_CHECKING:
     from ferryman.sdk.listener import Listener
@@ -122,7 +120,6 @@ def run(  # noqa: PLR0917 - each is an option of the command
                 token=token,
                 keys=key or _keys_beside(data_dir, url) or (),
                 options={
-                    "--ca": next(iter(ca_files(os.environ).values()), None),
                     "--agent-id": agent_id,
                     "--app-version": app_version,
                     "--concurrency": concurrency,

@@ -4,6 +4,7 @@ import com.atlassian.migration.app.ContainerType;
 import com.atlassian.migration.app.PaginatedContainers;
 import com.atlassian.migration.app.PaginatedMapping;
 import io.ferryman.http.HttpSender;
+import io.ferryman.http.Network;
 import io.ferryman.http.Platform;
 import io.ferryman.transfer.PartMemory;
 import io.ferryman.transfer.Senders;
@@ -28,17 +29,22 @@ import java.util.Optional;
  * }</pre>
  */
 public final class Gateway implements AutoCloseable {
+    private final HttpSender sender;
     private final Transfer transfer;
 
     /**
-     * Opens a transfer; proxies and trusted authorities are those of the JVM.
+     * Opens a transfer. Proxies are those of the JVM's properties or of {@code HTTPS_PROXY}, {@code
+     * HTTP_PROXY}, {@code ALL_PROXY} and {@code NO_PROXY}; whom to trust is told by the JVM, and by
+     * the PEM file that {@code SSL_CERT_FILE} names.
      *
      * @param url the platform, as {@code https://host:port}
      * @param token the server token of the app
      * @param transferId the transfer
+     * @throws IllegalArgumentException if the address or one of those settings cannot be used
      */
     public Gateway(String url, String token, String transferId) {
-        Platform platform = new Platform(new HttpSender(), url, token, 0);
+        sender = Network.open(System.getenv(), null, url);
+        Platform platform = new Platform(sender, url, token, 0);
         transfer = new Transfer(platform, transferId, new PartMemory(), new Senders());
     }
 
@@ -127,5 +133,6 @@ public final class Gateway implements AutoCloseable {
     public void close() {
         transfer.failOpen("never closed");
         transfer.cut(new GatewayException(0, "gateway_closed", "this gateway is closed"));
+        sender.close();
     }
 }

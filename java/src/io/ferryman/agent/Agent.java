@@ -53,6 +53,7 @@ final class Agent {
     /** Takes transfers until the process ends, or one; returns whether the last one succeeded. */
     boolean run() throws InterruptedException {
         Log.info("agent.started agentId=%s keys=%s", options.agentId, String.join(",", keys));
+        listener.noteUnused();
         boolean done = false;
         while (!done && !stopping) {
             slots.acquire();
@@ -123,10 +124,12 @@ final class Agent {
         return transfer == null ? null : new Claimed(transfer);
     }
 
-    private void noteUnreachable() {
+    private void noteUnreachable(String reason) {
         if (!unreachable) {
             unreachable = true;
-            Log.warn("platform.unreachable url=%s, trying again until it is back", options.url);
+            Log.warn(
+                    "platform.unreachable url=%s reason=\"%s\", trying again until it is back",
+                    options.url, reason);
         }
     }
 

@@ -2,7 +2,9 @@ package io.ferryman.agent;
 
 import com.atlassian.migration.app.AccessScope;
 import com.atlassian.migration.app.TransferDefinition;
+import com.atlassian.migration.app.confluence.ConfluenceAppCloudMigrationListenerV1;
 import com.atlassian.migration.app.gateway.MigrationDetailsV1;
+import com.atlassian.migration.app.jira.JiraAppCloudMigrationListenerV1;
 import com.atlassian.migration.app.listener.DiscoverableForgeListener;
 import com.atlassian.migration.app.listener.DiscoverableListener;
 import io.ferryman.http.Log;
@@ -70,6 +72,31 @@ final class LoadedListener {
             found.add(json);
         }
         return found;
+    }
+
+    /** Asks for the macros and custom fields that it maps, as its product does, and says how many. */
+    void noteUnused() {
+        try {
+            Map<?, ?> macros = Map.of();
+            Map<?, ?> fields = Map.of();
+            if (instance instanceof ConfluenceAppCloudMigrationListenerV1) {
+                macros =
+                        ((ConfluenceAppCloudMigrationListenerV1) instance)
+                                .getServerToForgeMacroMapping();
+            }
+            if (instance instanceof JiraAppCloudMigrationListenerV1) {
+                fields =
+                        ((JiraAppCloudMigrationListenerV1) instance)
+                                .getSupportedCustomFieldMappings();
+            }
+            if (macros != null && fields != null && macros.size() + fields.size() > 0) {
+                Log.info(
+                        "listener.not_used macros=%d customFields=%d: the product migrates them",
+                        macros.size(), fields.size());
+            }
+        } catch (RuntimeException thrown) {
+            Log.warn("listener.not_used threw %s", SafeTrace.name(thrown));
+        }
     }
 
     private static Set<String> names(Set<AccessScope> scopes) {

@@ -41,7 +41,7 @@ public final class Main {
                         "expected a server app key; found none. Give the listener "
                                 + listener.name() + " a getServerAppKey(), or name it with --key");
             }
-            HttpSender sender = Network.open(System.getenv(), options.ca);
+            HttpSender sender = Network.open(System.getenv(), options.ca, options.url);
             Agent agent = new Agent(options, listener, keys, sender);
             Runtime.getRuntime().addShutdownHook(new Thread(agent::stop, "ferryman-stop"));
             return agent.run() ? 0 : 1;

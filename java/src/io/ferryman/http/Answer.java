@@ -8,10 +8,22 @@ final class Answer {
     final Map<String, String> headers;
     final byte[] body;
 
+    /** The proxy that answered itself, and for whom it was asked; null for another answer. */
+    final String proxy;
+
     Answer(int status, Map<String, String> headers, byte[] body) {
+        this(status, headers, body, null);
+    }
+
+    private Answer(int status, Map<String, String> headers, byte[] body, String proxy) {
         this.status = status;
         this.headers = headers;
         this.body = body;
+        this.proxy = proxy;
+    }
+
+    Answer by(String answering) {
+        return new Answer(status, headers, body, answering);
     }
 
     String header(String name) {

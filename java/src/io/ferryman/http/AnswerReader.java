@@ -8,23 +8,32 @@ import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
 import java.util.Locale;
 import java.util.Map;
-import java.util.regex.Pattern;
 
-/** Reads one answer of HTTP/1.1 from a connection. */
+/** Reads the answers of HTTP/1.1 from a connection. */
 final class AnswerReader {
     private static final int LONGEST_HEAD = 64 * 1024;
-    private static final int LARGEST_BODY = 1 << 20;
 
-    private static final Pattern STATUS =
-            Pattern.compile("HTTP/1\\.[01] [2-9][0-9][0-9]( .*)?");
+    /** A page of 1,200 mappings with the longest keys is a tenth of it. */
+    private static final int LARGEST_BODY = 32 << 20;
 
     private final InputStream in;
-    private int headLeft = LONGEST_HEAD;
+    private final byte[] buffer = new byte[8192];
+    private int at;
+    private int end;
+    private int headLeft;
     private boolean begun;
-    private boolean ends = true;
+    private boolean ends;
 
     AnswerReader(InputStream in) {
         this.in = in;
+        next();
+    }
+
+    /** Begins another answer. */
+    void next() {
+        headLeft = LONGEST_HEAD;
+        begun = false;
+        ends = true; // until all of it was read
     }
 
     /** Returns whether any of the answer came. */
@@ -37,39 +46,57 @@ final class AnswerReader {
         return ends;
     }
 
+    /** Reads an answer. */
     Answer read() throws IOException {
+        return read(false);
+    }
+
+    /** Reads the answer to CONNECT: where a tunnel begins there is no body. */
+    Answer readTunnel() throws IOException {
+        return read(true);
+    }
+
+    private Answer read(boolean tunnel) throws IOException {
         String first = line();
         Map<String, String> headers = headers();
         while (first.startsWith("HTTP/1.1 1")) { // the answer is yet to come
             first = line();
             headers = headers();
         }
-        if (!STATUS.matcher(first).matches()) {
-            throw new IOException("the answer is not HTTP");
+        int status = status(first);
+        boolean bare = status == 204 || status == 304 || tunnel && status < 300;
+        String length = headers.get("content-length");
+        String coding = headers.get("transfer-encoding");
+        boolean chunked = coding != null && coding.equalsIgnoreCase("chunked");
+        boolean delimited = bare || chunked || coding == null && length != null;
+        byte[] body;
+        if (bare) {
+            body = new byte[0];
+        } else if (chunked) {
+            body = chunks();
+        } else {
+            body = delimited ? bytes(size(length, 10)) : rest();
         }
-        int status = Integer.parseInt(first.substring(9, 12));
-        byte[] body = body(status, headers);
-        ends |=
-                first.startsWith("HTTP/1.0")
+        ends =
+                !delimited
+                        || first.startsWith("HTTP/1.0")
                         || headers.getOrDefault("connection", "").equalsIgnoreCase("close");
         return new Answer(status, headers, body);
     }
 
-    private byte[] body(int status, Map<String, String> headers) throws IOException {
-        String length = headers.get("content-length");
-        String coding = headers.get("transfer-encoding");
-        ends = false;
-        if (status == 204 || status == 304) {
-            return new byte[0];
+    private static int status(String line) throws IOException {
+        boolean known = line.startsWith("HTTP/1.1 ") || line.startsWith("HTTP/1.0 ");
+        if (known && line.length() >= 12 && (line.length() == 12 || line.charAt(12) == ' ')) {
+            int status = 0;
+            for (int place = 9; place < 12; place++) {
+                int digit = line.charAt(place) - '0';
+                status = digit < 0 || digit > 9 ? -1000 : status * 10 + digit;
+            }
+            if (status >= 200) {
+                return status;
+            }
         }
-        if (coding != null && coding.equalsIgnoreCase("chunked")) {
-            return chunks();
-        }
-        if (coding == null && length != null) {
-            return bytes(size(length, 10));
-        }
-        ends = true;
-        return in.readNBytes(LARGEST_BODY);
+        throw new IOException("the answer is not HTTP");
     }
 
     private byte[] chunks() throws IOException {
@@ -78,6 +105,7 @@ final class AnswerReader {
         while (size > 0) {
             all.writeBytes(bytes(size));
             line();
+            headLeft = LONGEST_HEAD;
             size = size(line().split(";")[0], 16);
             if (all.size() + size > LARGEST_BODY) {
                 throw new IOException("the answer is too large");
@@ -100,11 +128,24 @@ final class AnswerReader {
     }
 
     private byte[] bytes(int size) throws IOException {
-        byte[] all = in.readNBytes(size);
-        if (all.length < size) {
+        byte[] all = new byte[size];
+        int done = Math.min(size, end - at);
+        System.arraycopy(buffer, at, all, 0, done);
+        at += done;
+        if (in.readNBytes(all, done, size - done) < size - done) {
             throw new EOFException("the answer was cut off");
         }
         return all;
+    }
+
+    /** Reads to the end of the connection, or what is enough to tell what went wrong. */
+    private byte[] rest() throws IOException {
+        ByteArrayOutputStream all = new ByteArrayOutputStream();
+        while (all.size() < LONGEST_HEAD && (at < end || fill())) {
+            all.write(buffer, at, end - at);
+            at = end;
+        }
+        return all.toByteArray();
     }
 
     private Map<String, String> headers() throws IOException {
@@ -120,20 +161,40 @@ final class AnswerReader {
     }
 
     private String line() throws IOException {
-        StringBuilder line = new StringBuilder(64);
-        for (int next = in.read(); next != '\n'; next = in.read()) {
-            if (next < 0) {
-                throw new EOFException("the connection was closed without an answer");
+        StringBuilder begun = null; // of a line that does not end where the buffer does
+        while (true) {
+            int start = at;
+            while (at < end && buffer[at] != '\n') {
+                at++;
             }
-            begun = true;
-            if (--headLeft < 0) {
+            String piece = new String(buffer, start, at - start, StandardCharsets.ISO_8859_1);
+            if (at < end) {
+                at++;
+                return whole(begun == null ? piece : begun.append(piece).toString());
+            }
+            begun = (begun == null ? new StringBuilder() : begun).append(piece);
+            if (begun.length() > headLeft) {
                 throw new IOException("the answer is too long");
             }
-            line.append((char) next);
+            if (!fill()) {
+                throw new EOFException("the connection was closed without an answer");
+            }
         }
-        int length = line.length();
-        return length > 0 && line.charAt(length - 1) == '\r'
-                ? line.substring(0, length - 1)
-                : line.toString();
+    }
+
+    private String whole(String line) throws IOException {
+        headLeft -= line.length() + 1;
+        if (headLeft < 0) {
+            throw new IOException("the answer is too long");
+        }
+        return line.endsWith("\r") ? line.substring(0, line.length() - 1) : line;
+    }
+
+    private boolean fill() throws IOException {
+        int count = in.read(buffer, 0, buffer.length);
+        at = 0;
+        end = Math.max(count, 0);
+        begun |= end > 0;
+        return end > 0;
     }
 }

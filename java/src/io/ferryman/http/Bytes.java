@@ -1,6 +1,7 @@
 package io.ferryman.http;
 
-import java.nio.ByteBuffer;
+import java.io.IOException;
+import java.io.OutputStream;
 import java.util.List;
 
 /** Bytes in pieces, to be sent without copying them. */
@@ -35,20 +36,24 @@ public final class Bytes {
         return new Bytes(List.of(whole), Math.max(whole.length, 1), whole.length);
     }
 
-    /** Returns the next bytes from {@code at} on, up to the end of their piece. */
-    ByteBuffer slice(long at) {
-        int start = (int) (at % pieceSize);
-        int length = (int) Math.min(pieceSize - start, size - at);
-        return ByteBuffer.wrap(pieces.get((int) (at / pieceSize)), start, length).slice();
+    /** Writes the bytes from {@code at} on, up to the end of their piece; returns how many. */
+    int write(OutputStream out, long at) throws IOException {
+        int length = length(at);
+        out.write(pieces.get((int) (at / pieceSize)), (int) (at % pieceSize), length);
+        return length;
     }
 
     /** Copies all of them to {@code target}, from {@code start} on. */
     void copy(byte[] target, int start) {
         for (long at = 0; at < size; ) {
-            ByteBuffer piece = slice(at);
-            int length = piece.remaining();
-            piece.get(target, start + (int) at, length);
+            int length = length(at);
+            byte[] piece = pieces.get((int) (at / pieceSize));
+            System.arraycopy(piece, (int) (at % pieceSize), target, start + (int) at, length);
             at += length;
         }
+    }
+
+    private int length(long at) {
+        return (int) Math.min(pieceSize - at % pieceSize, size - at);
     }
 }

@@ -1,79 +1,83 @@
 package io.ferryman.http;
 
-import java.io.BufferedInputStream;
 import java.io.IOException;
-import java.io.InputStream;
-import java.net.InetSocketAddress;
-import java.net.Proxy;
+import java.io.OutputStream;
 import java.net.Socket;
-import java.net.URI;
-import javax.net.ssl.SSLParameters;
-import javax.net.ssl.SSLSocket;
-import javax.net.ssl.SSLSocketFactory;
+import java.nio.charset.StandardCharsets;
+import java.util.concurrent.TimeUnit;
 
 /** One connection, for one request at a time. */
 final class Connection {
-    private static final int CONNECT_MILLIS = 10_000;
-
-    // So that writing never waits for a peer that does not read: a timeout bounds reading only.
-    private static final int SEND_BUFFER = 256 * 1024;
+    // Longer than most servers and proxies keep an idle connection, a call may meet its end.
+    private static final long FRESH_NANOS = TimeUnit.SECONDS.toNanos(20);
 
     private final Socket socket;
-    private final InputStream in;
-    private AnswerReader reader;
+    private final Socket wire;
+    private final String origin;
+    private final String proxyLogin;
+    private final AnswerReader reader;
     private byte[] request = new byte[0];
+    private long usedAt = System.nanoTime();
+    private volatile long progress;
 
-    /** Connects; an https address has to prove its name. */
-    Connection(URI address, SSLSocketFactory tls) throws IOException {
-        boolean secure = address.getScheme().equalsIgnoreCase("https");
-        int port = address.getPort() >= 0 ? address.getPort() : secure ? 443 : 80;
-        String host = address.getHost().replaceAll("[\\[\\]]", "");
-        Socket plain = new Socket(Proxy.NO_PROXY);
-        try {
-            plain.setTcpNoDelay(true);
-            plain.setSendBufferSize(SEND_BUFFER);
-            plain.connect(new InetSocketAddress(host, port), CONNECT_MILLIS);
-            plain.setSoTimeout(CONNECT_MILLIS);
-            socket = secure ? secured(plain, host, port, tls) : plain;
-            in = new BufferedInputStream(socket.getInputStream());
-        } catch (IOException | RuntimeException failure) {
-            plain.close();
-            throw failure;
-        }
+    /**
+     * Takes what was opened.
+     *
+     * @param socket where requests are written
+     * @param wire the socket of TCP below it
+     * @param origin what a proxy wants before each path; empty without one
+     * @param proxyLogin the login that a proxy wants with each request; may be null
+     */
+    Connection(Socket socket, Socket wire, String origin, String proxyLogin) throws IOException {
+        this.socket = socket;
+        this.wire = wire;
+        this.origin = origin;
+        this.proxyLogin = proxyLogin;
+        this.reader = new AnswerReader(socket.getInputStream());
     }
 
-    private static Socket secured(Socket plain, String host, int port, SSLSocketFactory tls)
-            throws IOException {
-        SSLSocket secure = (SSLSocket) tls.createSocket(plain, host, port, true);
-        SSLParameters parameters = secure.getSSLParameters();
-        parameters.setEndpointIdentificationAlgorithm("HTTPS");
-        secure.setSSLParameters(parameters);
-        secure.startHandshake();
-        return secure;
-    }
-
-    /** Sends a request and reads its answer; the timeout is for each wait, in milliseconds. */
-    Answer exchange(byte[] head, Bytes body, int timeout) throws IOException {
-        // In one piece, so that they leave in one go.
-        int length = head.length + (int) body.size;
-        if (request.length < length) {
-            request = new byte[length];
-        }
-        System.arraycopy(head, 0, request, 0, head.length);
-        body.copy(request, head.length);
-        reader = new AnswerReader(in);
-        socket.setSoTimeout(timeout);
+    /** Sends a request and reads its answer. */
+    Answer exchange(HttpCall call, String target) throws IOException {
+        socket.setSoTimeout((int) (call.timeout * 1000));
+        reader.next();
         IOException unsent = null;
         try {
-            socket.getOutputStream().write(request, 0, length);
+            send(call, call.head(target, origin, proxyLogin));
         } catch (IOException refused) {
             unsent = refused; // perhaps before all of it had come: then the answer says why
         }
         try {
-            return reader.read();
+            Answer answer = reader.read();
+            usedAt = System.nanoTime();
+            return answer;
         } catch (IOException failure) {
             throw unsent == null ? failure : unsent;
         }
+    }
+
+    private void send(HttpCall call, String text) throws IOException {
+        OutputStream out = socket.getOutputStream();
+        byte[] head = text.getBytes(StandardCharsets.ISO_8859_1);
+        if (call.isSmall()) {
+            // In one piece, so that they leave in one go.
+            int length = head.length + (int) call.body.size;
+            if (request.length < length) {
+                request = new byte[length];
+            }
+            System.arraycopy(head, 0, request, 0, head.length);
+            call.body.copy(request, head.length);
+            out.write(request, 0, length);
+            return;
+        }
+        out.write(head);
+        for (long at = 0; at < call.body.size && !call.isCancelled(); progress++) {
+            at += call.body.write(out, at);
+        }
+    }
+
+    /** Returns how many pieces were written. */
+    long progress() {
+        return progress;
     }
 
     /** Returns whether any of the last answer came. */
@@ -86,7 +90,17 @@ final class Connection {
         return !reader.isEnd();
     }
 
+    /** Returns whether it was used a short while ago. */
+    boolean isFresh() {
+        return System.nanoTime() - usedAt < FRESH_NANOS;
+    }
+
+    /** Ends it, also while another thread writes: TLS has nothing to say that would wait for it. */
     void close() {
+        closeQuietly(wire);
+    }
+
+    static void closeQuietly(Socket socket) {
         try {
             socket.close();
         } catch (IOException gone) {

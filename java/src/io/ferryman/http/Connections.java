@@ -1,29 +1,26 @@
 package io.ferryman.http;
 
 import java.io.IOException;
+import java.net.SocketTimeoutException;
 import java.net.URI;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.HashMap;
 import java.util.Map;
-import javax.net.ssl.SSLSocketFactory;
 
 /**
- * Sends small bodies over plain sockets that are kept between requests. The JDK's client hands each
- * request from thread to thread, which costs more than all else that a small file needs.
+ * Sends requests over sockets that are kept between them. The JDK's client hands each request from
+ * thread to thread, which costs more than all else that a small file needs.
  */
 final class Connections {
-    /** The largest body that goes this way: the socket takes all of it at once. */
-    static final long LARGEST_BODY = 128 * 1024;
-
     private static final int MOST_IDLE = 16;
 
-    private final SSLSocketFactory tls;
+    private final Connector connector;
     private final Map<String, Deque<Connection>> idle = new HashMap<>();
+    private boolean closed;
 
-    Connections(SSLSocketFactory tls) {
-        this.tls = tls;
+    Connections(Connector connector) {
+        this.connector = connector;
     }
 
     /**
@@ -31,37 +28,30 @@ final class Connections {
      * before: the request, which must be one that can be repeated, goes over a new one.
      */
     Answer send(HttpCall call, URI address) throws IOException {
-        byte[] head = head(call, address);
-        String origin = origin(address);
-        Connection kept = take(origin);
+        String place = address.getScheme() + "://" + address.getRawAuthority();
+        String key = call.isSmall() ? place : place + " large";
+        Connection kept = take(key);
         if (kept != null) {
             try {
-                return exchange(kept, origin, head, call);
+                return exchange(kept, key, call, address);
+            } catch (SocketTimeoutException silent) {
+                throw silent;
             } catch (IOException ended) {
-                if (kept.isAnswering()) {
+                if (kept.isAnswering() || call.isCancelled()) {
                     throw ended;
                 }
             }
         }
-        return exchange(new Connection(address, tls), origin, head, call);
+        return exchange(connector.open(address, call.isSmall()), key, call, address);
     }
 
-    /** Returns whether a connection to this place is kept, which then needs no proxy. */
-    synchronized boolean knows(URI address) {
-        Deque<Connection> kept = idle.get(origin(address));
-        return kept != null && !kept.isEmpty();
-    }
-
-    private static String origin(URI address) {
-        return address.getScheme() + "://" + address.getRawAuthority();
-    }
-
-    private Answer exchange(Connection connection, String origin, byte[] head, HttpCall call)
+    private Answer exchange(Connection connection, String key, HttpCall call, URI address)
             throws IOException {
         try {
-            Answer answer = connection.exchange(head, call.body, (int) (call.timeout * 1000));
+            call.startOn(connection);
+            Answer answer = connection.exchange(call, target(address));
             if (connection.isReusable()) {
-                keep(origin, connection);
+                keep(key, connection);
             } else {
                 connection.close();
             }
@@ -72,17 +62,31 @@ final class Connections {
         }
     }
 
-    private synchronized Connection take(String origin) {
-        Deque<Connection> kept = idle.get(origin);
+    private static String target(URI address) {
+        String path = address.getRawPath().isEmpty() ? "/" : address.getRawPath();
+        return address.getRawQuery() == null ? path : path + "?" + address.getRawQuery();
+    }
+
+    private Connection take(String key) {
+        Connection kept = poll(key);
+        while (kept != null && !kept.isFresh()) {
+            kept.close();
+            kept = poll(key);
+        }
+        return kept;
+    }
+
+    private synchronized Connection poll(String key) {
+        Deque<Connection> kept = idle.get(key);
         return kept == null ? null : kept.poll();
     }
 
-    private void keep(String origin, Connection connection) {
+    private void keep(String key, Connection connection) {
         Connection surplus = null;
         synchronized (this) {
-            Deque<Connection> kept = idle.computeIfAbsent(origin, none -> new ArrayDeque<>());
+            Deque<Connection> kept = idle.computeIfAbsent(key, none -> new ArrayDeque<>());
             kept.push(connection);
-            if (kept.size() > MOST_IDLE) {
+            if (kept.size() > (closed ? 0 : MOST_IDLE)) {
                 surplus = kept.removeLast();
             }
         }
@@ -91,28 +95,10 @@ final class Connections {
         }
     }
 
-    private static byte[] head(HttpCall call, URI address) {
-        StringBuilder head = new StringBuilder(512);
-        String path = address.getRawPath();
-        head.append(call.method).append(' ').append(path.isEmpty() ? "/" : path);
-        if (address.getRawQuery() != null) {
-            head.append('?').append(address.getRawQuery());
-        }
-        head.append(" HTTP/1.1\r\nHost: ").append(address.getRawAuthority());
-        head.append("\r\nUser-Agent: ferryman-java\r\nContent-Length: ").append(call.body.size);
-        call.headers.forEach(
-                (name, value) -> {
-                    if (!HttpSender.isOwn(name)) {
-                        head.append("\r\n").append(name).append(": ").append(plain(value));
-                    }
-                });
-        return head.append("\r\n\r\n").toString().getBytes(StandardCharsets.ISO_8859_1);
-    }
-
-    private static String plain(String value) {
-        if (value.indexOf('\r') >= 0 || value.indexOf('\n') >= 0) {
-            throw new IllegalArgumentException("expected a header of one line");
-        }
-        return value;
+    /** Ends the idle connections, and others after their request. */
+    synchronized void close() {
+        closed = true;
+        idle.values().forEach(kept -> kept.forEach(Connection::close));
+        idle.clear();
     }
 }

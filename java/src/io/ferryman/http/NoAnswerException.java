@@ -9,8 +9,16 @@ final class NoAnswerException extends IOException {
     /** False where another try cannot help, as with a certificate that is refused. */
     final boolean retryable;
 
+    /** What to do, as sentences. */
+    final String fix;
+
     NoAnswerException(String reason, boolean retryable) {
+        this(reason, retryable, "Check the URL, and that the platform is running.");
+    }
+
+    NoAnswerException(String reason, boolean retryable, String fix) {
         super(reason);
         this.retryable = retryable;
+        this.fix = fix;
     }
 }

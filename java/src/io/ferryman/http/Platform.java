@@ -12,6 +12,7 @@ import java.util.Map;
 import java.util.StringJoiner;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 
 /** Calls one platform with one token, retrying; safe to use from several threads. */
@@ -23,7 +24,7 @@ public final class Platform {
     private final Map<String, String> headers = new HashMap<>();
     private final CountDownLatch closed = new CountDownLatch(1);
     private volatile GatewayException cut;
-    private volatile Runnable onRetry = () -> {};
+    private volatile Consumer<String> onRetry = reason -> {};
 
     /**
      * Describes a platform.
@@ -128,24 +129,23 @@ public final class Platform {
                 throw new GatewayException(
                         0,
                         null,
-                        call + " got no answer (" + lost.getMessage()
-                                + "). Check the URL, and that the platform is running.");
+                        call + " got no answer (" + lost.getMessage() + "). " + lost.fix);
             }
             if (pause < 0) {
                 return answer;
             }
             spent += pause;
-            onRetry.run();
+            onRetry.accept(lost == null ? "status " + answer.status : lost.getMessage());
             rest(pause);
         }
     }
 
     /**
-     * Has something run before each wait for another try.
+     * Has something told why before each wait for another try.
      *
-     * @param action what to run
+     * @param action what is told
      */
-    public void onRetry(Runnable action) {
+    public void onRetry(Consumer<String> action) {
         onRetry = action;
     }
 

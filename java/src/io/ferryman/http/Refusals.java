@@ -36,6 +36,17 @@ final class Refusals {
                     504,
                     UPSTREAM);
 
+    private static final String UNREACHED =
+            "expected a proxy that reaches the address. Check the address, and ask whoever runs the"
+                    + " proxy.";
+    private static final String REFUSED =
+            "expected a forward proxy that connects to the address. Check the proxy's own address,"
+                    + " and have whoever runs it allow CONNECT to this host and port.";
+    private static final Map<Integer, String> TUNNELS =
+            Map.of(
+                    407,
+                    "expected its user and password in HTTPS_PROXY, special characters escaped.");
+
     private Refusals() {}
 
     /** Returns the exception for an answer that is no success. */
@@ -67,6 +78,10 @@ final class Refusals {
 
     private static String message(Answer answer, String what) {
         String answered = what + " was answered with status " + answer.status;
+        if (answer.proxy != null) {
+            return answered + " by the proxy " + answer.proxy + ": " + TUNNELS.getOrDefault(
+                    answer.status, answer.status >= 500 ? UNREACHED : REFUSED);
+        }
         if (answer.body.length <= LONGEST) {
             String text = new String(answer.body, StandardCharsets.ISO_8859_1);
             Matcher code = STORE_CODE.matcher(text);
