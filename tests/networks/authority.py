@@ -1,7 +1,9 @@
 """Certificates as companies issue them, and as they get wrong."""
 
 import datetime as dt
+from contextlib import suppress
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography import x509
@@ -41,7 +43,7 @@ class Authority:
         key = ec.generate_private_key(ec.SECP256R1())
         extensions: list[x509.ExtensionType] = [
             x509.BasicConstraints(False, None),
-            x509.SubjectAlternativeName([x509.DNSName(host)]),
+            x509.SubjectAlternativeName([_name(host)]),
             x509.ExtendedKeyUsage([usage]),
         ]
         leaf = self._sign(host, key, extensions, ends=-DAY if expired else DAY)
@@ -84,3 +86,9 @@ def private(key: ec.EllipticCurvePrivateKey) -> bytes:
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
+
+
+def _name(host: str) -> x509.GeneralName:
+    with suppress(ValueError):
+        return x509.IPAddress(ip_address(host))
+    return x509.DNSName(host)

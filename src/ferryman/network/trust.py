@@ -57,8 +57,11 @@ def function_variables(environ: Mapping[str, str]) -> dict[str, str]:
 
     OpenSSL, and so Python, reads SSL_CERT_FILE; Node.js adds NODE_EXTRA_CA_CERTS to its own list.
     That is one file, so of several the one of SSL_CERT_FILE, which all other programs read.
+    Functions run in another folder, and a sandbox has the files but no links to them.
     """
-    files = ca_files(environ)
     names = ("SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE")
+    given = ca_files(environ)
     extra = next((environ[name] for name in names if environ.get(name)), None)
-    return {**files, **({"NODE_EXTRA_CA_CERTS": extra} if extra else {})}
+    if extra:
+        given["NODE_EXTRA_CA_CERTS"] = extra
+    return {name: str(Path(file).expanduser().resolve()) for name, file in given.items()}

@@ -98,7 +98,7 @@ def _hostings(settings: Settings) -> Hostings:
         user_id=settings.function_uid,
         readable=(
             *(Path(path) for path in settings.function_reads.split(",") if path),
-            *(Path(path).resolve() for path in function_variables(os.environ).values()),
+            *(Path(path) for path in function_variables(os.environ).values()),
         ),
         hidden=(settings.data_dir.resolve(),),
         scratch_bytes=settings.function_scratch_bytes,
