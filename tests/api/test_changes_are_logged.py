@@ -94,6 +94,9 @@ def test_every_change_leaves_one_row(changes: Changes, tmp_path: Path) -> None:
     changes.refused(f"{clock}/advance", {"seconds": -1})
     make("freeze_clock", f"{clock}/freeze")
     make("resume_clock", f"{clock}/resume")
+    view = {"page": "messages", "name": "mine"}
+    make("save_view", "/views", {**view, "query": "state=any"})
+    make("remove_view", "/views/remove", view)
     make("sweep_storage", "/storage/sweep")
     make("create_customer", "/customers", {"customer": "acme"})
     make("expunge_customer", "/customers/acme/expunge")

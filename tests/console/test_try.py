@@ -71,7 +71,7 @@ def test_events_are_sent_and_what_the_app_prints_is_seen(
 
 def choose(page: Page, hand: Hand, label: str, files: Any) -> None:
     with page.expect_file_chooser() as chooser:
-        hand.press(page.get_by_label(label))
+        hand.press(page.get_by_label(label, exact=True))
     chooser.value.set_files(files)
 
 
@@ -145,7 +145,7 @@ def test_everything_is_done_without_script(
         send(page, Mouse(page), app, "uploaded:app_data", "boards", "three")
         send(page, Mouse(page), app, "errored:listener", body="no way")
         page.locator("#drop").get_by_label("App").select_option(app)
-        page.get_by_label("Files").set_input_files(file)
+        page.get_by_label("Files", exact=True).set_input_files(file)
         page.get_by_role("button", name="Migrate").click()
         assert "Trial from the console" in page.locator("#head").inner_text()
 

@@ -45,6 +45,7 @@ from ferryman.api.overview import get_backlog, get_charts, get_overview
 from ferryman.api.parameters import STRICT_QUERY
 from ferryman.api.recording import begin_replay, record_transfer, recorded_payload, replay_file
 from ferryman.api.report import get_report, get_report_page
+from ferryman.api.saved_view import list_views, remove_view, save_view
 from ferryman.api.search import search_all
 from ferryman.api.session import end_session, list_sessions
 from ferryman.api.storage import (
@@ -123,6 +124,9 @@ def admin_router(doorkeeper: Doorkeeper) -> Router:
             send_trial_event,
             begin_replay,
             replay_file,
+            list_views,
+            save_view,
+            remove_view,
             get_storage,
             sweep_storage,
             cancel_transfer,

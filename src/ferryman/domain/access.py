@@ -160,6 +160,10 @@ RULES: Mapping[str, Rule] = {
     "send_trial_event": Rule(_OPERATE, changes=True),
     "begin_replay": Rule(_ADMIN, changes=True),
     "replay_file": Rule(_ADMIN, changes=True),
+    # Each has their own.
+    "list_views": Rule(_READ_OF_APPS),
+    "save_view": Rule(_READ_OF_APPS, changes=True),
+    "remove_view": Rule(_READ_OF_APPS, changes=True),
     # The platform itself.
     "get_clock": Rule(_READ_OF_APPS),
     "advance_clock": Rule(_ADMIN, changes=True),

@@ -1,6 +1,6 @@
 """Refused requests: what the HTTP layer answers before any use case runs."""
 
-from ferryman.errors import Invalid, OutsideError, RateLimited
+from ferryman.errors import Invalid, LimitExceeded, OutsideError, RateLimited
 from ferryman.refusals.row import Refusal
 
 INVALID = Refusal(
@@ -128,6 +128,20 @@ PAGE_SIZE_INVALID = Refusal(
     expected="a page size from 1 to {greatest}",
     found="{asked}",
     fix="Correct it, or leave it out for the default of {default}.",
+)
+VIEW_INVALID = Refusal(
+    "view_invalid",
+    Invalid,
+    expected="a printable name, one of the pages {pages}, and a percent-encoded query",
+    found="the view {name!r:.100} of {page!r:.60}",
+    fix="Take the query from the address of the page, after its question mark.",
+)
+TOO_MANY_VIEWS = Refusal(
+    "too_many_views",
+    LimitExceeded,
+    expected="at most {limit} views of a page",
+    found="one more",
+    fix="Remove views that you no longer need.",
 )
 CURSOR_INVALID = Refusal(
     "cursor_invalid",

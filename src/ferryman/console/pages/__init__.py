@@ -13,6 +13,7 @@ from ferryman.console.pages.report import REPORT_PAGES
 from ferryman.console.pages.transfer import TRANSFER_PAGES
 from ferryman.console.pages.transfer_tabs import TRANSFER_TABS
 from ferryman.console.pages.trial import TRIAL_PAGES
+from ferryman.console.pages.views import VIEW_PAGES
 
 HANDLERS: list[Any] = [
     overview_page,
@@ -26,5 +27,6 @@ HANDLERS: list[Any] = [
     *APP_PAGES,
     *PLATFORM_PAGES,
     *TRIAL_PAGES,
+    *VIEW_PAGES,
 ]
 """All route handlers of pages."""

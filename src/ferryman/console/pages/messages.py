@@ -16,6 +16,7 @@ from ferryman.console.pages.parameters import (
     State,
     Text,
 )
+from ferryman.console.pages.views import views_of
 from ferryman.vocab import FailureCause, MessageState
 from ferryman.wire.transfer import MessagePage
 
@@ -41,7 +42,7 @@ async def messages_page(
     shared = {"environment": environment, "cause": cause, "text": text, "statusCode": status_code}
     query = {**shared, "state": wanted, "cloudAppKey": app, "eventType": event}
     filters = {**shared, "state": message_state, "app": app, "event": event}
-    found, groups, apps = await gather(
+    found, groups, apps, views = await gather(
         visit.calls.get(
             "/messages",
             MessagePage,
@@ -53,6 +54,7 @@ async def messages_page(
         ),
         groups_of(visit, by, query, filters),
         all_apps(visit.calls),
+        views_of(visit, "messages"),
     )
     return await visit.page(
         "messages.html",
@@ -60,6 +62,7 @@ async def messages_page(
         found=found,
         filters={**filters, "by": by},
         groups=groups,
+        views=views,
         apps=sorted({each.cloud_app_key for each in apps}),
         causes=list(FailureCause),
     )

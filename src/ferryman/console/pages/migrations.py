@@ -1,11 +1,12 @@
 """Migrations: transfers of all of them with filters, a new plan, one migration, its mappings."""
 
 from asyncio import gather
-from typing import Any
+from typing import Annotated, Any
 
 from litestar import get, post
 from litestar.datastructures import UploadFile
 from litestar.exceptions import ValidationException
+from litestar.params import QueryParameter
 from litestar.response import Redirect, Template
 
 from ferryman.console.pages.all_apps import all_apps
@@ -24,10 +25,16 @@ from ferryman.console.pages.parameters import (
     Text,
 )
 from ferryman.console.pages.transfer_frame import RERUNNABLE
+from ferryman.console.pages.views import views_of
 from ferryman.vocab import ContainerType, FailureCause, TransferSort, TransferStatus
 from ferryman.wire.link import LinkPage
 from ferryman.wire.migration import Container, MappingCounts, MigrationRequest, MigrationView
 from ferryman.wire.transfer import RerunAnswer, TransferPage
+
+COLUMNS = ("app", "site", "progress", "files", "size", "time left", "started")
+"""The columns of the list that can be left out."""
+
+Columns = Annotated[list[str] | None, QueryParameter(name="columns")]
 
 _MAPPING_BYTES = 32 << 20
 """The largest file of mappings that a page takes; the command line streams those of any size."""
@@ -46,6 +53,7 @@ async def migrations_page(
     stuck: Stuck = "",
     sort: Sort = "",
     customer: Customer = "",
+    columns: Columns = None,
     cursor: Cursor = "",
 ) -> Template:
     """List transfers with their migrations, by whatever tells them apart."""
@@ -59,7 +67,8 @@ async def migrations_page(
         "sort": sort,
         "customer": customer,
     }
-    found, apps = await gather(
+    shown = [each for each in COLUMNS if columns and each in columns]
+    found, apps, views = await gather(
         visit.calls.get(
             "/transfers",
             TransferPage,
@@ -70,12 +79,15 @@ async def migrations_page(
             **filters,
         ),
         all_apps(visit.calls),
+        views_of(visit, "migrations"),
     )
     return await visit.page(
         "migrations.html",
         "migrations",
         found=found,
-        filters={**filters, "app": app},
+        views=views,
+        columns=COLUMNS,
+        filters={**filters, "app": app, "columns": shown},
         apps=sorted({each.cloud_app_key for each in apps}),
         statuses=list(TransferStatus),
         causes=list(FailureCause),

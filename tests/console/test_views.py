@@ -1,0 +1,76 @@
+"""Views of lists under a name, and chosen columns: of one person, and in the address."""
+
+import re
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.console.people import Console, Hand, Keyboard, Mouse
+from tests.console.test_looks import sign_in
+from tests.kit.function_app import FunctionMigration
+from tests.kit.platform import PlatformProcess, problem
+
+HANDS = pytest.mark.parametrize("kind", [Mouse, Keyboard])
+Hands = type[Mouse] | type[Keyboard]
+
+
+def opened(page: Page, hand: Hand) -> Locator:
+    hand.press(page.locator("summary", has_text="Views"))
+    return page.locator("details.menu", has_text="Views")
+
+
+@pytest.mark.timeout(300)
+@HANDS
+def test_filters_and_columns_are_kept_under_a_name(
+    kind: Hands, page: Page, platform_process: PlatformProcess, failing: FunctionMigration
+) -> None:
+    hand = kind(page)
+    sign_in(page, platform_process)
+    page.goto(f"{platform_process.url}/console/migrations")
+    hand.press(page.locator("summary", has_text="Columns"))
+    for column in ("app", "time left"):
+        hand.tick(page.get_by_role("checkbox", name=column, exact=True))
+    heads = page.locator("#list thead th")
+    expect(heads).to_have_count(5)
+    hand.write(page.get_by_label("Text"), failing.registration["cloudAppKey"])
+    expect(page.locator("#list tbody tr")).to_have_count(1)
+    expect(page).to_have_url(re.compile(r"text=org.*columns=time(\+|%20)left"))
+    menu = opened(page, hand)
+    hand.write(menu.get_by_label("Name"), f"mine <b>{kind.__name__}</b>")
+    hand.press(menu.get_by_role("button", name="Keep this view"))
+    page.goto(f"{platform_process.url}/console/migrations")
+    expect(heads).to_have_count(10)
+    hand.press(opened(page, hand).get_by_role("link", name=f"mine <b>{kind.__name__}</b>"))
+    expect(heads).to_have_count(5)
+    expect(page.locator("#list tbody tr")).to_have_count(1)
+    menu = opened(page, hand)
+    hand.press(menu.get_by_role("button", name=f"Remove the view mine <b>{kind.__name__}</b>"))
+    expect(opened(page, hand)).to_contain_text("No view is kept yet")
+
+
+def test_views_are_those_of_one_person(
+    platform_process: PlatformProcess, console: Console, failing: FunctionMigration
+) -> None:
+    """And nobody's page leads elsewhere by a view."""
+    admin = failing.admin
+    made = admin.ok("POST", "/admin/v1/tokens", {"name": "viewing", "role": "viewer"})
+    other = platform_process.caller(made["token"])
+    kept = console.send("views", here="messages?state=any&cursor=x&text=a%26b", name="all")
+    assert kept.headers["location"].endswith("messages?state=any&cursor=x&text=a%26b")
+    [view] = admin.ok("GET", "/admin/v1/views")["items"]
+    assert view == {"page": "messages", "name": "all", "query": "state=any&text=a%26b"}
+    assert other.ok("GET", "/admin/v1/views")["items"] == []
+    for wrong in (
+        {**view, "page": "//evil.example"},
+        {**view, "query": '"><script>'},
+        {**view, "name": " "},
+        {**view, "name": "\u202e"},
+    ):
+        assert problem(admin.call("POST", "/admin/v1/views", wrong))["code"] == "view_invalid"
+    for number in range(100):
+        other.ok("POST", "/admin/v1/views", {**view, "name": f"view {number}"})
+    other.ok("POST", "/admin/v1/views", {**view, "name": "view 7", "query": ""})
+    full = problem(other.call("POST", "/admin/v1/views", view))
+    assert full["code"] == "too_many_views"
+    left = other.ok("POST", "/admin/v1/views/remove", {"page": "messages", "name": "view 7"})
+    assert len(left["items"]) == 99
