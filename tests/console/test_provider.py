@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from tests.console.people import Console
 from tests.console.real_provider import PEOPLE, SECRET, RealProvider, install
 from tests.console.test_looks import found
-from tests.kit.platform import Caller, PlatformProcess, free_port, wait_until
+from tests.kit.platform import Caller, PlatformProcess, Reply, free_port, wait_until
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -216,7 +216,7 @@ class RealProviderDown:
         assert b"identity_provider_unavailable" in reply.body
         return reply.status
 
-    def _issuer(self, begun: object) -> str:
+    def _issuer(self, begun: Reply) -> str:
         location = begun.headers["location"]
         parts = urlsplit(location)
         return f"{parts.scheme}://{parts.netloc}"

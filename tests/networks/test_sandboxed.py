@@ -14,9 +14,8 @@ import boto3
 import pytest
 
 from tests.kit.function_app import FunctionMigration
-from tests.kit.platform import PlatformProcess, free_port, wait_until
+from tests.kit.platform import PlatformBehind, PlatformProcess, free_port, wait_until
 from tests.networks.authority import Authority
-from tests.networks.conftest import BehindTls
 from tests.networks.programs import HOST, scratch, tls_servers, with_hosts
 from tools.ceph import Ceph
 
@@ -96,7 +95,7 @@ def platform(ceph: Ceph, tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
                 int(ceph.endpoint.rpartition(":")[2]), {"store": authority.issue(STORE)}
             ) as store,
         ):
-            platform = BehindTls(
+            platform = PlatformBehind(
                 tmp_path_factory.mktemp("private") / "data",
                 port=port,
                 clock="real",
