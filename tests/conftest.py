@@ -68,9 +68,21 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if fast and collection_path.name in PROCESS_DIRECTORIES else None
 
 
-def pytest_collection() -> None:
-    """Put off garbage collection: nearly all that collecting makes is kept."""
+def pytest_collection(session: pytest.Session) -> None:
+    """Put off garbage collection: nearly all that collecting makes is kept.
+
+    Each worker begins with another part of the tests. The first to import a file compiles it, so
+    that in a new clone not all of them compile all files. Shuffling gives them one order again.
+    """
     gc.disable()
+    config = session.config
+    worker: Any = getattr(config, "workerinput", None)
+    shuffled = config.getoption("randomly_reorganize", default=False)
+    if worker is not None and shuffled and config.args == ["tests"]:
+        paths = sorted(Path(__file__).parent.iterdir())
+        parts = [str(path) for path in paths if path.match("test_*.py") or any(path.glob("test_*"))]
+        begin = int(worker["workerid"].removeprefix("gw")) * len(parts) // worker["workercount"]
+        config.args[:] = parts[begin:] + parts[:begin]
 
 
 def pytest_collection_finish() -> None:
