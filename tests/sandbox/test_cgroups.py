@@ -1,10 +1,12 @@
 """A function's memory and processes are bounded in sum where the worker may make control groups."""
 
+import asyncio
 import os
 from pathlib import Path
 
 import pytest
 
+from ferryman.functions.processor_share import ProcessorShare
 from ferryman.functions.sandbox.cgroups import Cgroups, own_cgroups
 from tests.sandbox.conftest import Ground
 
@@ -36,7 +38,7 @@ def test_beside_the_worker_in_a_folder_that_is_delegated(tree: Path) -> None:
     delegate(service)
     found = own_cgroups(tree / "process")
     assert found == Cgroups((service,), memory=True)
-    assert (service / "cgroup.subtree_control").read_text() == "+memory +pids"
+    assert (service / "cgroup.subtree_control").read_text() == "+memory +pids +cpu"
 
 
 def test_not_beside_a_service(tree: Path) -> None:
@@ -48,6 +50,42 @@ def test_not_beside_a_service(tree: Path) -> None:
 
 def test_not_without_a_word_of_the_operator(tree: Path) -> None:
     assert own_cgroups(tree / "process") == Cgroups()
+
+
+@pytest.mark.parametrize(
+    ("name", "equal", "slow"), [("cpu.shares", 1024, 51), ("cpu.weight", 100, 5)]
+)
+def test_a_slow_function_gets_less_of_the_processor(
+    tmp_path: Path, name: str, equal: int, slow: int
+) -> None:
+    group = Cgroups((tmp_path,)).new(1 << 30)
+    weight = group.folders[0] / name
+    weight.write_text("")
+    group.set_slow(slow=True)
+    assert int(weight.read_text()) == slow
+    weight.write_text("")
+    group.set_slow(slow=False)
+    assert int(weight.read_text()) == equal
+    assert [file.name for file in group.folders[0].iterdir()] == [name]
+
+
+async def test_a_function_is_an_equal_again_when_its_call_ends() -> None:
+    said: list[bool] = []
+    slowed = asyncio.Event()
+
+    def note(*, slow: bool) -> None:
+        said.append(slow)
+        slowed.set()
+
+    share = ProcessorShare(note)
+    share.compete(3600)
+    share.release()
+    assert said == []
+    share.compete(0)
+    await slowed.wait()
+    share.release()
+    share.release()
+    assert said == [True, False]
 
 
 def test_the_bound_of_memory_is_said(ground: Ground) -> None:

@@ -37,6 +37,9 @@ class Launched:
     process: asyncio.subprocess.Process
     channel: socket.socket
 
+    def set_slow(self, *, slow: bool) -> None:
+        """Let it yield the processor to other functions, or no more; where that is possible."""
+
     async def exit_code(self) -> int:
         """Wait for the host's end; return its exit code, or the signal that ended it, negated."""
         return await self.process.wait()

@@ -13,6 +13,7 @@ from ferryman.domain.outcome import Outcome, Stage, failed, succeeded
 from ferryman.functions.answer import read_failure, read_retry
 from ferryman.functions.capture import OutputPipe
 from ferryman.functions.launch import Launched, launch
+from ferryman.functions.processor_share import EQUAL_SECONDS, EQUAL_START_SECONDS, ProcessorShare
 from ferryman.functions.program import Program
 from ferryman.functions.sandbox.access import NOWHERE, Access
 from ferryman.functions.sandbox.launch import launch_sandboxed
@@ -67,6 +68,7 @@ class HostProcess:
         self._limits = limits
         self._program, self._first = program, program.first()
         self._calls = 0
+        self._share = ProcessorShare(host.set_slow)
         self.reusable = True
 
     @classmethod
@@ -119,9 +121,7 @@ class HostProcess:
         function prints it, and ``begun`` when the function is called.
         """
         loop = asyncio.get_running_loop()
-        self._calls += 1
-        self.reusable = False
-        self._output.begin(printed)
+        self._begin(printed)
         request: dict[str, object] = {"call": self._calls, "event": event, "context": context}
         request |= {"environment": environment, "seconds": seconds, "identity": identity}
         if self._first is not None:
@@ -139,6 +139,7 @@ class HostProcess:
                 answer = await self._answer()
             if answer["state"] == "called":
                 stage, limit, began = "during", seconds, loop.time()
+                self._share.compete(EQUAL_SECONDS)
                 begun()
                 async with asyncio.timeout(limit):
                     answer = await self._answer()
@@ -160,6 +161,7 @@ class HostProcess:
             cause, error = await self._how_it_ended()
         except (_ChannelError, KeyError, ValueError, TypeError):
             error = "The function wrote to the descriptor that Ferryman's answers go through."
+        self._share.release()
         text, duration = self._output.take(), loop.time() - began
         if left:
             text += _LEFT.format("" if text.endswith("\n") or not text else "\n", left)
@@ -192,6 +194,12 @@ class HostProcess:
             await self._process.wait()
         self._output.close()
         await self._host.close()
+
+    def _begin(self, printed: Callable[[str], None] | None) -> None:
+        self._calls += 1
+        self.reusable = False
+        self._output.begin(printed)
+        self._share.compete(EQUAL_START_SECONDS)
 
     async def _answer(self) -> dict[str, object]:
         try:

@@ -4,6 +4,8 @@ In version 1 a group is made below the worker's own. In version 2 a group that h
 have groups below it, so it is made beside the worker's own, in a folder that systemd has delegated:
 ``Delegate=yes`` with ``DelegateSubgroup=``. Anything else would take functions out of the limits of
 their service. Without groups, the first process of a sandbox adds up the memory.
+
+All processes of a function have the part of one in the processor, and less once it runs for long.
 """
 
 import os
@@ -17,13 +19,16 @@ from uuid import uuid4
 from ferryman.functions.sandbox.limits import PROCESSES
 
 _PREFIX = "ferryman-"
+_CPU = {"cpu.shares": (1024, 51), "cpu.weight": (100, 5)}
+"""The part of the processor in versions 1 and 2 that all processes of a function have in sum: as
+much as one process of the platform, and a twentieth once it has run for long."""
 _DELEGATED = ("user.delegate", "trusted.delegate")
 """What systemd writes on a folder that its service may arrange."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cgroup:
-    """Folders of one sandbox in the hierarchies for processes and memory."""
+    """Folders of one sandbox in the hierarchies for processes, memory and the processor."""
 
     folders: tuple[Path, ...] = field(default=())
 
@@ -33,6 +38,15 @@ class Cgroup:
             return command
         script = 'for d in $0; do echo 0 > "$d/cgroup.procs" || exit 97; done; exec "$@"'
         return ["/bin/sh", "-c", script, " ".join(map(str, self.folders)), *command]
+
+    def set_slow(self, *, slow: bool) -> None:
+        """Give its processes less of the processor than others get, or as much again."""
+        for folder in self.folders:
+            for name, weights in _CPU.items():
+                with suppress(FileNotFoundError):
+                    descriptor = os.open(folder / name, os.O_WRONLY)
+                    os.write(descriptor, b"%d" % weights[slow])
+                    os.close(descriptor)
 
     def remove(self) -> None:
         """Remove the folders; of one that is busy for another moment, the next removal takes care.
@@ -78,6 +92,7 @@ class Cgroups:
             for limit, value in limits.items():
                 if (folder / limit).exists():
                     (folder / limit).write_text(str(value))
+        group.set_slow(slow=False)
         return group
 
 
@@ -88,7 +103,7 @@ def own_cgroups(process: Path = Path("/proc/self")) -> Cgroups:
     """Return the folders in which this process can make groups; maybe none."""
     found = [
         folder
-        for controller in ("pids", "memory")
+        for controller in ("pids", "memory", "cpu")
         for folder in _folders(process, "cgroup", controller)
         if _works(Cgroups((folder,)))
     ]
@@ -120,10 +135,14 @@ def _folders(process: Path, kind: str, controller: str) -> Iterator[Path]:
 
 def _enabled(parent: Path) -> bool:
     """Return whether groups in a folder of version 2 are ours to make, with both limits."""
+    control = parent / "cgroup.subtree_control"
     for name in _DELEGATED:
         with suppress(OSError):
             if os.getxattr(parent, name) == b"1":
-                (parent / "cgroup.subtree_control").write_text("+memory +pids")
+                try:
+                    control.write_text("+memory +pids +cpu")
+                except OSError:  # a service may keep the processor to itself
+                    control.write_text("+memory +pids")
                 return True
     return False
 

@@ -35,6 +35,10 @@ class SandboxedHost(launch.Launched):
     uid: sandbox_limits.UserId
     group: Cgroup
 
+    def set_slow(self, *, slow: bool) -> None:
+        """Let it yield the processor to other functions, or no more."""
+        self.group.set_slow(slow=slow)
+
     async def exit_code(self) -> int:
         """Wait for the host's end; its words count, for bubblewrap's own code tells less."""
         code = await self.process.wait()
