@@ -50,6 +50,22 @@ async def test_of_a_thousand_that_wait_one_is_woken_for_a_transfer(
             await waiting[1].wait()
 
 
+async def test_whoever_joins_a_crowd_is_served_by_the_look_for_all(
+    services: Services, desk: ClaimDesk
+) -> None:
+    async with AsyncExitStack() as stack:
+        for number in range(20):
+            assert desk.crowded(services.app.app_id) == (number > 10)
+            last = await stack.enter_async_context(
+                desk.wait(services.app.app_id, asks(services, str(number)))
+            )
+        for _ in range(20):
+            await services.create_transfer()
+        async with asyncio.timeout(PATIENCE):
+            await last.wait()
+    assert not desk.crowded(services.app.app_id)
+
+
 async def test_all_that_wait_cost_one_statement(services: Services, desk: ClaimDesk) -> None:
     """Each look is one, whether one waits or a thousand."""
     ran: list[str] = []

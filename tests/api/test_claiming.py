@@ -2,6 +2,7 @@
 
 import json
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.kit.function_app import FunctionMigration
@@ -59,3 +60,38 @@ def test_a_claim_that_nobody_made_is_refused(
         reply = migration.server.call("POST", path, {}, headers=headers)
         assert (reply.status, reply.json["code"]) == (400, "claim_invalid")
         assert f"at most {claim}" in reply.json["expected"]
+
+
+def test_a_crowd_of_agents_is_given_each_transfer_once(
+    platform_process: PlatformProcess, app_folder: Path
+) -> None:
+    """Most of them do not look when they come, and are refused all the same."""
+    migration = FunctionMigration.begin(platform_process, app_folder)
+    plan = {
+        "cloudUrl": "https://harbour.example",
+        "apps": [migration.registration["cloudAppKey"]],
+    }
+    with ThreadPoolExecutor(20) as pool:
+        claims = [
+            pool.submit(
+                migration.claim,
+                agentId=f"agent-{number}",
+                waitSeconds=30,
+                running=[migration.transfer_id],
+            )
+            for number in range(20)
+        ]
+        started = set()
+        for number in range(5):
+            name = f"crowd-{number}"
+            made = migration.admin.ok(
+                "POST", "/admin/v1/migrations", {**plan, "name": name, "sourceId": name}
+            )
+            migration.admin.ok("POST", f"/admin/v1/migrations/{made['migrationId']}/start")
+            started.add(made["transfers"][0]["transferId"])
+        wrong = {"serverAppKeys": ["another"], "waitSeconds": 30}
+        migration.server.refused(403, "POST", "/server/v1/listeners/claim", wrong)
+        given = [claim.result() for claim in claims]
+    assert sorted(each["transferId"] for each in given if each) == sorted(started)
+    for transfer_id in started:
+        migration.admin.ok("POST", f"/admin/v1/transfers/{transfer_id}/cancel")

@@ -19,7 +19,8 @@ log = structlog.get_logger("ferryman.claims")
 _POLL_SECONDS = 0.25
 
 _FEW = 10
-"""So many agents of an app are noted each; of more, one in a while, since each is a write."""
+"""So many agents of an app look themselves, and are noted, when they come. Of more, one is noted in
+a while, since each is a write, and all wait for the look that serves all."""
 
 _NOTE_SECONDS = 1.0
 
@@ -54,6 +55,13 @@ class ClaimDesk:
             self._of_app[app_id] -= 1
             if not self._of_app[app_id]:
                 del self._of_app[app_id]
+
+    def crowded(self, app_id: UUID) -> bool:
+        """Return whether so many agents of this app wait that another one need not look itself.
+
+        They found nothing, and the next look for all of them is soon.
+        """
+        return self._of_app[app_id] > _FEW
 
     def notes(self, app_id: UUID) -> bool:
         """Return whether to record that an agent of this app asked and got nothing."""

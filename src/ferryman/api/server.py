@@ -31,6 +31,8 @@ from ferryman.services.platform import Platform, wait_for_event
 from ferryman.wire.listener import ClaimAnswer, ClaimRequest, HeartbeatAnswer, ListenerError
 
 _LONGEST_WAIT = 30.0
+_CROWDED_WAIT = 1.0
+"""Whoever waits as long as this can leave the first look to the claim desk, if many wait there."""
 
 
 @post("/listeners/claim", status_code=200)
@@ -50,11 +52,17 @@ async def claim(
         # get the transfer.
         gone = asyncio.create_task(disconnected(request.receive))
         gone.add_done_callback(lambda _: woken.set())
+        waits = claim_desk.crowded(caller.app_id) and data.wait_seconds >= _CROWDED_WAIT
         try:
             noted = False
             while not gone.done():
-                woken.clear()
-                transfer = await listener.claim(platform, caller, data)
+                transfer = None
+                if waits:
+                    listener.check(caller, data)
+                else:
+                    woken.clear()
+                    transfer = await listener.claim(platform, caller, data)
+                waits = False
                 if transfer is None and not noted:
                     noted = True
                     if claim_desk.notes(caller.app_id):

@@ -35,23 +35,8 @@ async def claim(platform: Platform, app: AppRow, request: ClaimRequest) -> Claim
     it was restarted, gets the transfer again and calls the listener again. Another agent gets a
     transfer whose claim was never confirmed by a call, or whose client fell silent. A new claim
     fences the previous one: its calls are refused, and its open uploads are given up.
-
-    Raises :class:`NotAllowed` if the token's own key is not among the keys, since such a claim
-    would wait forever, and for scopes that the app did not register. Definitions that cannot run
-    are refused and change nothing.
     """
-    if app.server_app_key not in request.server_app_keys:
-        raise refusals.access.SERVER_APP_KEY_MISMATCH(
-            key=app.server_app_key,
-            found=", ".join(map(repr, request.server_app_keys[:5])) or "no key",
-        )
-    for name, text in (
-        ("agent_id", request.agent_id),
-        ("server_app_version", request.server_app_version),
-    ):
-        check_text(name, text or "", longest=LABEL_CHARACTERS)
-    definitions = _definitions(app, request)
-    running = _known_ids(request.running)
+    definitions, running = check(app, request)
     async with platform.database.transaction() as tx:
         claimed = await claim_store.next_transfer(tx, [app.app_id], request.agent_id, running)
         stored = await transfer_store.lock(tx, claimed) if claimed else None
@@ -79,6 +64,26 @@ async def claim(platform: Platform, app: AppRow, request: ClaimRequest) -> Claim
         stored = await transfer_store.lock(tx, stored.transfer_id) or stored
         stored = await apply(tx, stored, start_rule(stored.state, tx.now))
     return _claimed(stored, virtual_clock=platform.database.virtual)
+
+
+def check(app: AppRow, request: ClaimRequest) -> tuple[list[Definition], list[UUID]]:
+    """Return what a claim declares, checked: its definitions, and the transfers that run.
+
+    Raises :class:`NotAllowed` if the token's own key is not among the keys, since such a claim
+    would wait forever, and for scopes that the app did not register. Definitions that cannot run
+    are refused.
+    """
+    if app.server_app_key not in request.server_app_keys:
+        raise refusals.access.SERVER_APP_KEY_MISMATCH(
+            key=app.server_app_key,
+            found=", ".join(map(repr, request.server_app_keys[:5])) or "no key",
+        )
+    for name, text in (
+        ("agent_id", request.agent_id),
+        ("server_app_version", request.server_app_version),
+    ):
+        check_text(name, text or "", longest=LABEL_CHARACTERS)
+    return _definitions(app, request), _known_ids(request.running)
 
 
 async def offers(platform: Platform, waiting: Collection[tuple[UUID, ClaimRequest]]) -> list[Offer]:
