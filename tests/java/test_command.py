@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ferryman.devtools.migrate.plan import read_plan
 from tests.kit.migration import AppMigration
-from tests.kit.platform import PlatformProcess
+from tests.kit.platform import PlatformProcess, free_port
 
 FERRYMAN = (sys.executable, "-m", "ferryman", "agent")
 
@@ -109,7 +109,7 @@ def test_a_migration_on_this_machine_takes_a_listener_in_java(
     migrate = f"{sys.executable} -m ferryman migrate --java {listeners} --settle --listener"
     script = f"{migrate} tests.AfterExport; echo $? >first; {migrate} tests.Throwing; echo $? >then"
     done = subprocess.run(
-        [sys.executable, "-m", "ferryman", "dev", "--", "sh", "-c", script],
+        [*FERRYMAN[:-1], "dev", "--port", str(free_port()), "--", "sh", "-c", script],
         cwd=app,
         env={k: v for k, v in os.environ.items() if not k.startswith("FERRYMAN_")},
         check=False,
@@ -118,6 +118,7 @@ def test_a_migration_on_this_machine_takes_a_listener_in_java(
         timeout=280,
     )
     said = done.stdout + done.stderr
+    assert (app / "first").exists(), said  # or `dev` did not start
     assert (app / "first").read_text() == "0\n", said
     assert "SUCCESS" in said
     assert "2 files" in said
