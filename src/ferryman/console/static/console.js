@@ -304,6 +304,13 @@ addEventListener("pagehide", stop);
 addEventListener("pageshow", (event) => event.persisted && watch());
 document.addEventListener("click", ({ target }) => target.closest("[data-pause]") && pause());
 
+/* Filters change the address, and a view is kept of what is shown now. */
+document.addEventListener("submit", ({ target }) => {
+  const field = target.elements.here;
+  const root = new URL(own.root, location.href).pathname;
+  if (field) field.value = location.pathname.slice(root.length) + location.search;
+}, true);
+
 /* Choosing rows for one action on all of them. */
 document.addEventListener("change", ({ target }) => {
   if (target.matches("[data-all]")) {
