@@ -163,7 +163,7 @@ async def begin_one(built: Built, remote: str, name: str) -> tuple[UUID, UUID]:
         server_app_key=f"bench.server.{name}",
         cloud_app_key=f"bench.cloud.{name}",
         window_seconds=86_400,
-        manifest=_manifest(remote),
+        manifest=manifest_of(remote),
     )
     return await transfer_of(built, registration)
 
@@ -208,7 +208,8 @@ async def add_one_pending(tx: Transaction, stored: StoredTransfer) -> str:
     return event.message_id
 
 
-def _manifest(remote: str) -> dict[str, Any]:
+def manifest_of(remote: str) -> dict[str, Any]:
+    """Return the manifest of an app that has its events sent to a remote."""
     return {
         "app": {"id": "ari:cloud:ecosystem::app/5f0c8b2e-6f0a-4b3e-9d0c-1b2a3c4d5e6f"},
         "remotes": [{"key": "remote", "baseUrl": remote, "operations": ["compute"]}],

@@ -156,3 +156,23 @@ def test_where_nothing_streams_a_cursor_is_polled(
         found, cursor = [*found, *page["items"]], page["nextCursor"]
     assert {each["transferId"] for each in found} == {other.transfer_id}
     admin.refused(400, "GET", f"/admin/v1/events?cursor={cursor}")
+
+
+def test_a_brief_stream_says_which_transfers_changed(
+    running_platform: PlatformProcess, two: tuple[FunctionMigration, FunctionMigration]
+) -> None:
+    """Each by the number of its entries, which are all counted."""
+    one, other = two
+    with stream(running_platform, "?brief=true") as changes:
+        before = {each.transfer_id: len(each.timeline()) for each in two}
+        send(one)
+        send(other)
+        counted = dict.fromkeys(before, 0)
+        while any(counted[each.transfer_id] < 3 for each in two):
+            told = changes.next()
+            assert told["complete"]
+            for transfer_id, number in told["changes"].items():
+                counted[transfer_id] += number
+        assert changes.last.isdigit()
+    for each in two:
+        assert counted[each.transfer_id] <= len(each.timeline()) - before[each.transfer_id]

@@ -13,7 +13,7 @@ from tests.console.people import Hand, Keyboard, Mouse
 from tests.kit.command import Command
 from tests.kit.function_app import FunctionMigration
 from tests.kit.migration import AppMigration
-from tests.kit.platform import PlatformProcess
+from tests.kit.platform import PlatformProcess, wait_until
 
 MANIFEST = """\
 app:
@@ -302,3 +302,32 @@ def test_a_restart_under_an_open_page_is_survived(
             platform.start()
             migration.claim()
             expect(page.locator("#head")).to_contain_text("in progress", timeout=60_000)
+
+
+def test_a_hidden_tab_asks_for_nothing_and_catches_up(
+    page: Page, platform_process: PlatformProcess, failing: FunctionMigration
+) -> None:
+    """Whatever happens to a transfer, tabs that nobody sees cost nothing."""
+    story = Story(page, Mouse(page), platform_process, "hidden")
+    story.sign_in()
+    page.goto(f"{platform_process.url}/console/transfers/{failing.transfer_id}")
+    expect(page.locator("#head")).to_contain_text("in progress")
+    hide(page, hidden=True)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    failing.cloud.ok(
+        "POST", f"/app/migration/forge/v1/log/{failing.transfer_id}", {"message": "unseen"}
+    )
+    wait_until(lambda: page.evaluate("stale"))
+    assert not asked
+    hide(page, hidden=False)
+    expect(page.locator("#rows")).to_contain_text("unseen")
+
+
+def hide(page: Page, *, hidden: bool) -> None:
+    """Say to a page what a browser says when another tab is chosen."""
+    page.evaluate(
+        "value => { Object.defineProperty(document, 'hidden', {value, configurable: true});"
+        " document.dispatchEvent(new Event('visibilitychange')); }",
+        hidden,
+    )

@@ -2,24 +2,28 @@
 
 import re
 from html import unescape
+from pathlib import Path
 
 import pytest
 
 from tests.console.people import Console
 from tests.kit.function_app import FunctionMigration
-from tests.kit.platform import PlatformProcess
+from tests.kit.platform import PlatformProcess, wait_until
 
 LINES = 430
 SHOWN = 200
 
 
 @pytest.fixture
-def long(failing: FunctionMigration) -> FunctionMigration:
-    """The failing migration, whose app has written many lines since."""
-    path = f"/app/migration/forge/v1/log/{failing.transfer_id}"
+def long(platform_process: PlatformProcess, app_folder: Path) -> FunctionMigration:
+    """A migration whose app has written many lines, and which nothing is left to happen to."""
+    migration = FunctionMigration.begin(platform_process, app_folder)
+    migration.upload("boards")
+    wait_until(lambda: len(migration.timeline("attempt")) == 2)
+    path = f"/app/migration/forge/v1/log/{migration.transfer_id}"
     for number in range(LINES):
-        failing.cloud.ok("POST", path, {"message": f"line {number}"})
-    return failing
+        migration.cloud.ok("POST", path, {"message": f"line {number}"})
+    return migration
 
 
 def shown(text: str) -> list[int]:

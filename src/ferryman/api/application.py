@@ -46,7 +46,7 @@ from ferryman.console.shared import Brand
 from ferryman.domain.rate import Rate
 from ferryman.errors import PlatformError
 from ferryman.objects.local import LocalStore
-from ferryman.services import access_token
+from ferryman.services import access_token as access_token_service
 from ferryman.services.console import SignIns
 from ferryman.services.event_hub import EventHub
 from ferryman.services.health import HealthCheck
@@ -154,7 +154,7 @@ def create_app(
     )
     if settings.clock == "virtual":
         api.asgi_handler = CallLog(api.asgi_handler, platform)
-    lookup = TokenLookup(credentials.operator_token, partial(access_token.known, platform))
+    lookup = TokenLookup(credentials.operator_token, partial(access_token_service.known, platform))
     api.asgi_handler = WrongTokens(api.asgi_handler, platform.metrics, monotonic, lookup.knows)
     if isinstance(platform.objects, LocalStore):
         api.asgi_handler = ObjectsApp(

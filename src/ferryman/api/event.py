@@ -2,11 +2,12 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from time import monotonic
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, Response, get
 from litestar.di import NamedDependency
+from litestar.params import QueryParameter
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
 from ferryman.api.admin_auth import Doorkeeper
@@ -21,13 +22,23 @@ from ferryman.api.parameters import (
 )
 from ferryman.api.timeline import with_heartbeat
 from ferryman.services import event_choice
-from ferryman.services.event_hub import EventHub, Told
+from ferryman.services.event_hub import EventHub
+from ferryman.store.event import Event
 
 _TICK_SECONDS = 3.5
 """How often the token is checked: a stream ends within 5 seconds of it."""
 
 HEARTBEAT_SECONDS = 15.0
 """Shorter than the 50 to 60 seconds of silence after which proxies cut a connection."""
+
+
+_Brief = Annotated[
+    bool | None,
+    QueryParameter(
+        name="brief",
+        description="`true`: the stream says only which transfers have new entries, and how many.",
+    ),
+]
 
 
 @get("/events")
@@ -42,6 +53,7 @@ async def stream_events(
     cloud_app_key: OfApp = None,
     customer: OfCustomer = None,
     kind: EntryKind = None,
+    brief: _Brief = None,
     cursor: Cursor = None,
 ) -> Response[Any]:
     """List what happened to all transfers since a cursor; `Accept: text/event-stream` streams it.
@@ -57,17 +69,37 @@ async def stream_events(
         return Response(await event_choice.page(platform, wanted, fits, actor, cursor=cursor))
     last = request.headers.get("last-event-id", "")
     resume = int(last) if last.isascii() and last.isdigit() and len(last) < 19 else None
-    told = event_hub.follow(fits, resume)
-    return ServerSentEvent(_events(told, lambda: doorkeeper.still_admits(request)))
+    messages = _changes(event_hub, fits) if brief else _entries(event_hub, fits, resume)
+    return ServerSentEvent(_events(messages, lambda: doorkeeper.still_admits(request)))
+
+
+async def _entries(
+    hub: EventHub, fits: Callable[[Event], bool], resume: int | None
+) -> AsyncIterator[ServerSentEventMessage]:
+    async for each in hub.follow(fits, resume):
+        if each.entry is None:
+            data, kind = {"skipped": each.skipped}, "skipped"
+            text = msgspec.json.encode(data).decode()
+        else:
+            text, kind = msgspec.json.encode(each.entry).decode(), each.entry.kind
+        yield ServerSentEventMessage(data=text, id=str(each.resume), event=kind)
+
+
+async def _changes(
+    hub: EventHub, fits: Callable[[Event], bool]
+) -> AsyncIterator[ServerSentEventMessage]:
+    async for changes, resume in hub.follow_changes(fits):
+        text = msgspec.json.encode(changes).decode()
+        yield ServerSentEventMessage(data=text, id=str(resume), event="changed")
 
 
 async def _events(
-    told: AsyncIterator[Told], admitted: Callable[[], Awaitable[bool]]
+    messages: AsyncIterator[ServerSentEventMessage], admitted: Callable[[], Awaitable[bool]]
 ) -> AsyncIterator[ServerSentEventMessage]:
     # At once, so that a proxy passes on that the stream has begun.
     yield ServerSentEventMessage(data=None, comment="")
     checked = spoke = monotonic()
-    async for each in with_heartbeat(told, _TICK_SECONDS):
+    async for each in with_heartbeat(messages, _TICK_SECONDS):
         if monotonic() - checked >= _TICK_SECONDS:
             if not await admitted():
                 return  # the token was revoked or expired meanwhile
@@ -78,9 +110,4 @@ async def _events(
                 yield ServerSentEventMessage(data=None, comment="")
             continue
         spoke = monotonic()
-        if each.entry is None:
-            data, kind = {"skipped": each.skipped}, "skipped"
-            text = msgspec.json.encode(data).decode()
-        else:
-            text, kind = msgspec.json.encode(each.entry).decode(), each.entry.kind
-        yield ServerSentEventMessage(data=text, id=str(each.resume), event=kind)
+        yield each

@@ -28,6 +28,7 @@ from ferryman.console.faults import (
 from ferryman.console.oidc.flow import OIDC_HANDLERS
 from ferryman.console.oidc.provider import IdentityProvider
 from ferryman.console.oidc.settings import ProviderSettings
+from ferryman.console.pace import Pace
 from ferryman.console.pages import HANDLERS
 from ferryman.console.session import Sessions, SignInDesk
 from ferryman.console.shared import SHARED_HANDLERS, Brand
@@ -69,6 +70,7 @@ class Console:
         brand: Brand = _PLAIN,
     ) -> None:
         self._api = api
+        self._pace = Pace()
         self._pages = _create_pages(api, sign_ins, base_url, provider, brand)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -87,7 +89,11 @@ class Console:
             return
         own[OWNER] = own.get("litestar_app")
         own["state"] = {AS_ASKED: path}
-        await self._pages(scope, receive, send)
+        if (b"x-requested-with", b"console") in own["headers"]:
+            async with self._pace:
+                await self._pages(scope, receive, send)
+        else:
+            await self._pages(scope, receive, send)
 
 
 def _create_pages(

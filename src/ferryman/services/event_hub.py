@@ -9,7 +9,7 @@ after a missing number comes again.
 """
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
@@ -19,7 +19,7 @@ from ferryman.errors import OutsideError
 from ferryman.services.platform import Platform
 from ferryman.store import event as event_store
 from ferryman.store.event import Event
-from ferryman.wire.event import StreamEntry
+from ferryman.wire.event import StreamChanges, StreamEntry
 
 log = structlog.get_logger("ferryman.events")
 
@@ -32,6 +32,8 @@ _BATCH = 2_000
 _MOST_MISSING = 5_000
 _MOST_QUEUED = 20_000
 """Entries that a slow follower may be behind; then some are skipped, and it is told."""
+
+_MOST_CHANGED = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,32 @@ class EventHub:
                 if follower.skipped:
                     skipped, follower.skipped = follower.skipped, 0
                     yield Told(None, self._safe(self._last), skipped)
+                follower.woken.clear()
+                await follower.woken.wait()
+        finally:
+            self._followers.discard(follower)
+
+    async def follow_changes(
+        self, fits: Callable[[Event], bool]
+    ) -> AsyncIterator[tuple[StreamChanges, int]]:
+        """Yield how many entries each transfer has had since the last time, as they come.
+
+        For those who look themselves at what changed: it costs the same for one entry and for a
+        thousand. Each comes with where to resume from.
+        """
+        follower = _Follower(fits)
+        await self._join(follower)
+        try:
+            while not self._closing.is_set():
+                if follower.queue or follower.skipped:
+                    told = [*follower.queue]
+                    changes = Counter(each.entry.transfer_id for each in told if each.entry)
+                    complete = not follower.skipped and len(changes) <= _MOST_CHANGED
+                    follower.queue.clear()
+                    follower.skipped = 0
+                    some = dict(changes.most_common(_MOST_CHANGED))
+                    resume = told[-1].resume if told else self._safe(self._last)
+                    yield StreamChanges(changes=some, complete=complete), resume
                 follower.woken.clear()
                 await follower.woken.wait()
         finally:

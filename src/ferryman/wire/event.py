@@ -24,3 +24,10 @@ class StreamPage(Wire, frozen=True):
 
     items: list[StreamEntry]
     next_cursor: str
+
+
+class StreamChanges(Wire, frozen=True):
+    """How many entries each transfer has had; not ``complete``: others have changed too."""
+
+    changes: dict[str, int]
+    complete: bool = True

@@ -69,7 +69,7 @@ class IdentityProvider:
             return self._metadata[0]
 
     async def keys(self, now: datetime, *, again: bool = False) -> Keys:
-        """Return the keys that sign; ``again`` reads them anew, since one is unknown."""
+        """Return the keys that sign; ``again`` reads them once more, since one is unknown."""
         metadata = await self.metadata(now)
         async with self._turn:
             kept = _KEYS_PAUSE if again else _KEYS_LIFE

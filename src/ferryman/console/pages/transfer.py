@@ -123,9 +123,9 @@ async def message_page(visit: OwnVisit, message_id: FromPath[str]) -> Redirect:
 
 @get("/stream")
 async def stream_events(visit: OwnVisit) -> Stream:
-    """Stream what happens to all transfers, as the admin surface does."""
+    """Stream which transfers change, as the admin surface does."""
     last = visit.request.headers.get("last-event-id", "")
-    body = visit.calls.stream("/events", last)
+    body = visit.calls.stream("/events", last, brief="true")
     return Stream(body, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
 

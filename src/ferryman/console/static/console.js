@@ -104,6 +104,10 @@ let running = false;
 let again = false;
 
 async function refresh() {
+  if (document.hidden) {
+    stale = true;
+    return;
+  }
   if (running) {
     again = true;
     return;
@@ -220,7 +224,7 @@ function soon() {
   }
   if (paused || pending) return;
   /* Lists change with every transfer: once a second is enough. */
-  const least = Math.max($("[data-live]") ? 150 : 1000, 4 * took);
+  const least = Math.max($("[data-live]") ? 500 : 1000, 4 * took);
   const rest = Math.max(150, refreshed + least - Date.now());
   pending = setTimeout(() => {
     pending = 0;
@@ -270,9 +274,11 @@ function watch() {
       /* Numbers of the clock and of queues change without an event. */
       if (data.state === "live") poll(own_transfer ? 15 : 5);
       if (data.state) soon();
-      if (!data.event || (own_transfer && data.transfer && data.transfer !== own_transfer)) return;
+      if (!data.event) return;
+      const changes = data.changes || {};
+      if (data.changes && own_transfer && !(own_transfer in changes)) return;
       if (paused) {
-        missed += 1;
+        missed += own_transfer ? changes[own_transfer] || 1 : Object.keys(changes).length || 1;
         showLive();
       } else soon();
     };

@@ -25,13 +25,14 @@ function handle(block) {
   const fields = fieldsOf(block);
   if (fields.id) last = fields.id;
   if (!fields.event) return;
-  let transfer = "";
+  let changes = null;
   try {
-    transfer = JSON.parse(fields.data).transferId || "";
+    const told = JSON.parse(fields.data);
+    if (told.complete) changes = told.changes;
   } catch (error) {
-    /* an entry that is no JSON tells all pages to look */
+    /* what is no JSON tells all pages to look */
   }
-  tell({ event: fields.event, transfer });
+  tell({ event: fields.event, changes });
 }
 
 async function once(url) {
