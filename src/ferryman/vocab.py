@@ -38,19 +38,14 @@ class TransferStatus(StrEnum):
 
 
 _LIVE = frozenset(
-    {
-        TransferStatus.READY,
-        TransferStatus.IN_PROGRESS,
-        TransferStatus.CANCELLATION_REQUESTED,
-    }
+    {TransferStatus.READY, TransferStatus.IN_PROGRESS, TransferStatus.CANCELLATION_REQUESTED}
 )
 
 
 class TransferSort(StrEnum):
     """The order of a list of transfers.
 
-    ``SETTLED`` lists those that have settled, latest first, and ``DEADLINE`` those in progress,
-    most urgent first.
+    ``SETTLED`` has the settled ones, latest first; ``DEADLINE`` the running ones, urgent first.
     """
 
     NEWEST = "newest"
