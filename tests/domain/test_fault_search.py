@@ -48,7 +48,7 @@ def test_the_first_faults_of_a_small_run() -> None:
             {"expired", "kill-after", "kill", *["503", "429", "lost", "404", "403", "500", "409"]},
         ),
         *(
-            (name, {"cut", "slow", "limit", "kill", "kill-after"} | set(["503", "429", "lost"]))
+            (name, {"cut", "slow", "limit", "kill", "kill-after"} | {"503", "429", "lost"})
             for name in ("payload", "file")
         ),
         ("find", {"503", "kill", "kill-after", "429", "lost", "404", "403", "500", "409", "cut"}),
