@@ -16,7 +16,7 @@ from ferryman.objects.s3.address import S3Address, plain_endpoint
 from ferryman.objects.s3.bucket import S3Bucket
 from ferryman.objects.s3.errors import store_errors
 from ferryman.objects.s3.presign import AccessKeys
-from ferryman.objects.s3.session import NetworkSession
+from ferryman.objects.s3.session import NetworkSession, read_time
 from ferryman.objects.s3.store import S3Store
 
 _CONNECTIONS = 64
@@ -41,6 +41,7 @@ async def s3_store(
     """
     address = replace(address, style=_style(address))
     session = get_session()
+    session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=read_time)
     with store_errors():
         credentials = await session.get_credentials()
     if credentials is None:

@@ -3,11 +3,13 @@
 import os
 import ssl
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from aiobotocore.httpsession import AIOHTTPSession
 from botocore.exceptions import ConnectionError as NoConnectionError
 from botocore.exceptions import HTTPClientError
+from botocore.utils import parse_timestamp
 
 from ferryman.network.aiohttp_client import AsyncNetwork
 from ferryman.network.proxies import Proxies
@@ -49,3 +51,17 @@ class _ProxyRules:
     def proxy_headers_for(self, url: str) -> dict[str, str]:
         proxy = self._proxies.of(url)
         return {} if proxy is None else proxy.headers
+
+
+def read_time(value: Any) -> datetime:
+    """Return a time of an answer, in any form; the usual one of lists quickly.
+
+    The client's own parser takes 30 microseconds for each object of a list.
+    """
+    try:
+        time = datetime.fromisoformat(value)
+        if time.tzinfo is not None:
+            return time
+    except (TypeError, ValueError):
+        pass
+    return parse_timestamp(value)  # type: ignore[no-any-return]
