@@ -53,7 +53,7 @@ def test_not_without_a_word_of_the_operator(tree: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "equal", "slow"), [("cpu.shares", 1024, 51), ("cpu.weight", 100, 5)]
+    ("name", "equal", "slow"), [("cpu.shares", 1024, 256), ("cpu.weight", 100, 25)]
 )
 def test_a_slow_function_gets_less_of_the_processor(
     tmp_path: Path, name: str, equal: int, slow: int

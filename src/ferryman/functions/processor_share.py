@@ -3,7 +3,7 @@
 import asyncio
 from typing import Protocol
 
-EQUAL_SECONDS = 0.5
+EQUAL_SECONDS = 1.0
 """How long a function competes with others for the processor as their equal."""
 
 EQUAL_START_SECONDS = 5.0

@@ -19,9 +19,9 @@ from uuid import uuid4
 from ferryman.functions.sandbox.limits import PROCESSES
 
 _PREFIX = "ferryman-"
-_CPU = {"cpu.shares": (1024, 51), "cpu.weight": (100, 5)}
+_CPU = {"cpu.shares": (1024, 256), "cpu.weight": (100, 25)}
 """The part of the processor in versions 1 and 2 that all processes of a function have in sum: as
-much as one process of the platform, and a twentieth once it has run for long."""
+much as one process of the platform, and a quarter once it has run for long."""
 _DELEGATED = ("user.delegate", "trusted.delegate")
 """What systemd writes on a folder that its service may arrange."""
 
