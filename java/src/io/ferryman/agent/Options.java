@@ -33,7 +33,8 @@ final class Options {
                     + "                       ferryman migrate --plan FOLDER/plan.toml\n"
                     + "  --mappings FILE      with --export-to: lines namespace,serverKey,cloudKey\n"
                     + "  --container TEXT     with --export-to: TYPE:KEY[:NAME]; repeatable\n"
-                    + "  --ca FILE            PEM file of authorities to trust, besides the JVM's";
+                    + "  --ca FILE            PEM file of authorities to trust, besides the JVM's\n"
+                    + "                       and those of SSL_CERT_FILE";
 
     String listener;
     String url;
