@@ -239,6 +239,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "connect-calls": _calls("/rest/atlassian-connect/1/migration"),
     "server-calls": _calls("/server/v1"),
     "admin-calls": _calls("/admin/v1"),
+    "shared-calls": _calls("/shared/v1"),
 }
 
 

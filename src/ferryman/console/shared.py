@@ -78,7 +78,7 @@ async def shared_page(
             "files": sum(part.files for part in found.parts),
             "processed": sum(part.processed for part in found.parts),
             "failed": sum(part.failed for part in found.parts),
-            "bytes": sum(part.bytes for part in found.parts),
+            "total": sum(part.bytes for part in found.parts),
         },
     )
 

@@ -24,6 +24,8 @@ const provider = new Provider(own.issuer, {
   conformIdTokenClaims: own.shortTokens,
   cookies: { keys: [randomUUID()] },
   features: { devInteractions: { enabled: false }, backchannelLogout: { enabled: true } },
+  // The console of a test is on this machine, which the provider would not call, and may be slow.
+  fetch: (url, options) => fetch(url, { ...options, dispatcher: undefined, signal: undefined }),
   findAccount: (_, id) =>
     own.people[id] && { accountId: id, claims: () => ({ sub: id, ...own.people[id] }) },
   interactions: { url: (_, interaction) => `/interaction/${interaction.uid}` },
