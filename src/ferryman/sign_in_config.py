@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ferryman.domain.person import GroupGrant
@@ -45,6 +45,17 @@ def _checked_grants(grants: dict[str, GroupGrant]) -> dict[str, GroupGrant]:
     return grants
 
 
+def _known_members(grant: object) -> object:
+    """Refuse a member that is misspelt: no limit would come of it, instead of the one meant."""
+    unknown = {*grant} - {"role", "customers", "apps"} if isinstance(grant, dict) else set()
+    if unknown:
+        raise ValueError(f"expected role, customers and apps; found {sorted(unknown)!r:.120}")
+    return grant
+
+
+_Grant = Annotated[GroupGrant, BeforeValidator(_known_members)]
+
+
 class SignInSettings(BaseSettings):
     """A part of the settings; see ``config.Settings``."""
 
@@ -71,7 +82,7 @@ class SignInSettings(BaseSettings):
         min_length=1,
         description="claim with a person's groups; dots lead inwards, as in `realm_access.roles`",
     )
-    oidc_roles: Annotated[dict[str, GroupGrant], AfterValidator(_checked_grants)] = Field(
+    oidc_roles: Annotated[dict[str, _Grant], AfterValidator(_checked_grants)] = Field(
         {},
         description="what groups may do, as JSON: "
         '`{"GROUP": {"role": "viewer", "customers": ["acme"]}}`; roles and limits are those of '
