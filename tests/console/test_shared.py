@@ -8,8 +8,11 @@ from playwright.sync_api import Page, expect
 
 from tests.console.people import Console
 from tests.console.test_looks import HOSTILE, found, sign_in
+from tests.kit.command import command
 from tests.kit.function_app import FunctionMigration
-from tests.kit.platform import PlatformProcess
+from tests.kit.platform import PlatformProcess, wait_until
+
+LINK = ("migration", "link")
 
 
 def link_of(migration: FunctionMigration, **body: Any) -> tuple[str, str]:
@@ -96,6 +99,27 @@ def test_a_malformed_link_is_not_made(failing: FunctionMigration, body: dict[str
     path = f"/admin/v1/migrations/{failing.migration_id}/links"
     failing.admin.refused(400, "POST", path, body)
     assert failing.admin.ok("GET", path)["items"] == []
+
+
+def test_links_and_sessions_have_commands(
+    platform_process: PlatformProcess, failing: FunctionMigration
+) -> None:
+    ferryman = command(platform_process.url, platform_process.data_dir)
+    made = ferryman.json("migration", "link", failing.migration_id, "--note", "Ada")
+    page = made["url"].partition("/console/")[2]
+    nobody = Console(platform_process)
+    assert nobody.get(page).status == 200
+    assert "Ada" in ferryman.ok("migration", "links", failing.migration_id)
+    assert "revoked" in ferryman.ok(
+        "migration", "unlink", failing.migration_id, made["link"]["linkId"]
+    )
+    assert nobody.get(page).status == 410
+    ferryman.refused("link_seconds_invalid", *LINK, failing.migration_id, "--expires", "91d")
+    nobody.sign_in(platform_process.operator_token)
+    session = ferryman.json("session", "list")["items"][-1]
+    assert "operator-token" in ferryman.ok("session", "end", session["sessionId"])
+    ferryman.refused("session_not_found", "session", "end", session["sessionId"])
+    assert wait_until(lambda: nobody.get().status == 303)
 
 
 @pytest.mark.timeout(600)
