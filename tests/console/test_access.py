@@ -12,7 +12,7 @@ from tests.kit.platform import PlatformProcess, wait_until
 
 PAGES = (
     *("", "migrations", "migrations/new", "messages", "apps", "apps/new", "mappings"),
-    *("storage", "platform", "audit", "search?q=harbour"),
+    *("storage", "platform", "audit", "search?q=harbour", "jobs", "try"),
 )
 
 

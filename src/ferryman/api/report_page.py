@@ -197,10 +197,12 @@ def _word(status: str) -> str:
 
 def _text(value: str | None) -> str:
     """Return text of others as text; what a reader could not see is spelled out."""
+    text = value or "-"
+    if text.isprintable():
+        return escape(text)
     return escape(
         "".join(
-            each if each.isprintable() else each.encode("unicode_escape").decode()
-            for each in value or "-"
+            each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
         )
     )
 
