@@ -1,10 +1,10 @@
-"""Requests a second that one API process answers, against the smallest handlers of its kind.
+"""Requests a second that one API process answers, against an earlier build and small handlers.
 
 ``GET data/{key}`` is what a cloud app calls before it reads a file, ``message status`` what it
-calls after. The peer is Litestar on granian too, asks the same PostgreSQL server for each thing
-that is checked or written by a query of its own, and does nothing else (``_peer``). Both get the
-same load (``_load``) in turn, at two concurrencies; the best of three rounds counts, because noise
-only ever takes away.
+calls after. The small handlers are Litestar on granian too, ask the same PostgreSQL server for each
+thing that is checked or written by a query of its own, and do nothing else (``_peer``). All get the
+same load (``_load``) in turn, at two concurrencies; medians of rounds count. Requests per CPU
+second are of the server and PostgreSQL together, so others at work on the machine hardly matter.
 """
 
 import asyncio
@@ -22,21 +22,28 @@ from dataclasses import dataclass
 from hashlib import sha256
 from itertools import count
 from pathlib import Path
+from statistics import median
 from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
 
 from bench import _peer
+from bench._bootstrap import interval
+from bench._build import CURRENT, ROOT, Build, build
+from bench._cpu import cpu_of
 from bench._platform import Platform, free_port, serving
 from bench.report import Figure
-from ferryman import Gateway
 from ferryman.store.embedded import EmbeddedPostgres
 from ferryman.vocab import EventType
 
 CONNECTIONS = (4, 32)
 REQUESTS = int(os.environ.get("FERRYMAN_BENCH_REQUESTS", "2000"))
-ROUNDS = 3
+ROUNDS = int(os.environ.get("ROUNDS", "5"))
+BEFORE = "8223a08"
+CALLS = {"GET data/{key}": 1.5, "message status": 2.0}
+"""How many times as many requests as the earlier build are to be answered."""
+
 TRANSFERS = 20
 # The same rows as real uploads leave, without waiting for so many.
 ADD_PENDING = """
@@ -49,11 +56,20 @@ _WARM = 200
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A server, and the requests that it has not had yet."""
+    """A server, and the requests that it has not had yet; ``pids`` are what works for it."""
 
     port: int
     reads: Iterator[dict[str, Any]]
     writes: Iterator[dict[str, Any]]
+    pids: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Requests a second, and per CPU second of the server and PostgreSQL."""
+
+    rate: float
+    per_cpu: float
 
 
 def run() -> list[Figure]:
@@ -63,67 +79,98 @@ def run() -> list[Figure]:
         folder.chmod(0o755)
         postgres = EmbeddedPostgres(folder)
         url = postgres.start()
+        pid = postmaster(folder)
         try:
-            with our_target(folder, url) as ours, peer_target(url) as peer:
+            with (
+                our_target(folder, url, pid, name="ours") as ours,
+                our_target(folder, url, pid, name="before", side=build(BEFORE)) as before,
+                peer_target(url, pid) as peer,
+            ):
+                sides = {"ours": ours, "before": before, "peer": peer}
                 return [
-                    figure(folder, call, connections, ours, peer)
-                    for call in ("GET data/{key}", "message status")
+                    figure
+                    for call in CALLS
                     for connections in CONNECTIONS
+                    for figure in figures(folder, call, connections, sides)
                 ]
         finally:
             postgres.stop()
 
 
-def figure(folder: Path, call: str, connections: int, ours: Target, peer: Target) -> Figure:
+def postmaster(folder: Path) -> int:
+    """Return the process of the PostgreSQL server in a folder."""
+    return int((folder / "postgres" / "postmaster.pid").read_text().split()[0])
+
+
+def figures(folder: Path, call: str, connections: int, sides: dict[str, Target]) -> list[Figure]:
     """Measure one call at one concurrency."""
     rounds = [
-        [load(folder, call, connections, target, REQUESTS) for target in (ours, peer)]
+        {name: load(folder, call, connections, side, REQUESTS) for name, side in sides.items()}
         for _ in range(ROUNDS)
     ]
-    return Figure(
-        figure=f"{call}, requests/s, {connections} at once",
-        unit="requests/s",
-        ours=max(ours for ours, _ in rounds),
-        peer=max(peer for _, peer in rounds),
-        peer_name="Litestar, a query for each thing",
-        less_is_better=False,
-    )
+    found = []
+    for what, kind in (("requests/s", "rate"), ("requests per CPU second", "per_cpu")):
+        values = {name: [getattr(each[name], kind) for each in rounds] for name in sides}
+        for peer, peer_name, target in (
+            ("before", f"build {BEFORE}", CALLS[call]),
+            ("peer", "Litestar, a query for each thing", None),
+        ):
+            found.append(
+                Figure(
+                    figure=f"{call}, {what}, {connections} at once, {peer}",
+                    unit="requests/s",
+                    ours=median(values["ours"]),
+                    peer=median(values[peer]),
+                    peer_name=peer_name,
+                    less_is_better=False,
+                    interval=interval(values[peer], values["ours"]),
+                    target=target,
+                )
+            )
+    return found
 
 
-def load(folder: Path, call: str, connections: int, target: Target, size: int) -> float:
-    """Requests a second."""
+def load(folder: Path, call: str, connections: int, target: Target, size: int) -> Load:
+    """Send so many requests that the server has not had."""
     requests = target.reads if call.startswith("GET") else target.writes
     file = folder / "requests"
     with file.open("w", encoding="utf-8") as lines:
         for _ in range(size):
             lines.write(json.dumps(next(requests)) + "\n")
     command = [sys.executable, "-m", "bench._load", str(target.port), str(connections), str(file)]
-    return float(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+    before = sum(map(cpu_of, target.pids))
+    rate = float(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+    return Load(rate, size / (sum(map(cpu_of, target.pids)) - before))
 
 
 def wanted() -> int:
     """Return how many messages are acknowledged in all."""
-    return ROUNDS * len(CONNECTIONS) * REQUESTS + _WARM
+    return ROUNDS * len(CONNECTIONS) * REQUESTS + 2 * _WARM
 
 
 @contextmanager
-def our_target(folder: Path, url: str) -> Iterator[Target]:
-    """Start a platform with a file and messages to acknowledge."""
-    data_dir = folder / "data"
+def our_target(
+    folder: Path, url: str, postgres: int, *, name: str, side: Build = CURRENT, processes: int = 1
+) -> Iterator[Target]:
+    """Start a platform of a build, with a database, a file and messages to acknowledge."""
+    data_dir = folder / name
+    url = asyncio.run(_database(url, name))
+    settings = {"rate_per_second": 1e9, "rate_burst": 10**9, "api_processes": processes}
     options = ("--workers", "0", "--database-url", url)
-    with serving(data_dir, *options, rate_per_second=1e9, rate_burst=10**9) as platform:
+    with serving(data_dir, *options, build=side, **settings) as platform:
         token, begun = begin(platform)
         pending = asyncio.run(add_pending(url, begun))
-        with Gateway(platform.url, token["serverToken"], str(begun[0])) as gateway:
-            with gateway.create_app_data("records") as data:
-                data.write(b"x")
-            assert data.receipt is not None
+        fill = [side.python, "-P", str(ROOT / "bench" / "_fill.py"), platform.url, "1"]
+        line = f"{token['serverToken']} {begun[0]}\n"
+        subprocess.run(fill, input=line.encode(), check=True, stdout=subprocess.DEVNULL)
+        [key] = asyncio.run(_keys(url))
         target = requests_of(
             int(platform.url.rpartition(":")[2]),
             FORGE,
             token["cloudToken"],
-            data.receipt.key,
+            str(key),
             pending,
+            (platform.pid, postgres),
         )
         warm(folder, target)
         yield target
@@ -161,8 +208,23 @@ async def add_pending(url: str, begun: list[UUID]) -> list[tuple[UUID, UUID]]:
     return pending
 
 
+async def _keys(url: str) -> list[UUID]:
+    connection: Any = await asyncpg.connect(url)
+    found = [row["key"] for row in await connection.fetch("SELECT key FROM app_data")]
+    await connection.close()
+    return found
+
+
+async def _database(url: str, name: str) -> str:
+    """Create a database; return its address."""
+    connection: Any = await asyncpg.connect(url)
+    await connection.execute(f"CREATE DATABASE bench_{name}")
+    await connection.close()
+    return url.replace("/postgres?", f"/bench_{name}?")
+
+
 @contextmanager
-def peer_target(url: str) -> Iterator[Target]:
+def peer_target(url: str, postgres: int) -> Iterator[Target]:
     """Start minimal handlers over tables of their own on the same server."""
     token, key, port = "peer", uuid4(), free_port()
     peer_url, pending = asyncio.run(_fill_peer(url, token, key))
@@ -173,7 +235,8 @@ def peer_target(url: str) -> Iterator[Target]:
             assert process.stdin is not None
             process.stdin.write(peer_url + "\n")
             process.stdin.flush()
-            target = requests_of(port, "", token, str(key), pending)
+            pids = process.pid, postgres
+            target = requests_of(port, "", token, str(key), pending, pids)
             _await_answer(port)
             with tempfile.TemporaryDirectory(prefix="ferryman-bench-") as folder:
                 warm(Path(folder), target)
@@ -203,7 +266,12 @@ async def _fill_peer(url: str, token: str, key: UUID) -> tuple[str, list[tuple[U
 
 
 def requests_of(
-    port: int, base: str, token: str, key: str, pending: list[tuple[UUID, UUID]]
+    port: int,
+    base: str,
+    token: str,
+    key: str,
+    pending: list[tuple[UUID, UUID]],
+    pids: tuple[int, ...],
 ) -> Target:
     """Return the requests for a server: one repeated read, each acknowledgement once."""
     read = {"method": "GET", "path": f"{base}/data/{key}", "token": token}
@@ -216,7 +284,7 @@ def requests_of(
         }
         for transfer_id, message_id in pending
     )
-    return Target(port, (read for _ in count()), writes)
+    return Target(port, (read for _ in count()), writes, pids)
 
 
 def warm(folder: Path, target: Target) -> None:

@@ -44,6 +44,9 @@ class _PlatformSettings(BaseSettings):
     )
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8400, ge=0, le=65535, description="port to listen on")
+    api_processes: int | None = Field(
+        None, ge=1, description="API processes of `serve`; by default one per core, at most 4"
+    )
     public_url: Annotated[str | None, AfterValidator(checked_url)] = Field(
         None, description="URL at which apps reach the platform; by default http://HOST:PORT"
     )
@@ -85,8 +88,8 @@ class _PlatformSettings(BaseSettings):
     log_bytes_per_second: int = Field(
         1 << 20,
         gt=0,
-        description="bytes of its log that an app may write per second, per API process; sixty "
-        "times as many at once",
+        description="bytes of its log that an app may write per second; sixty times as many "
+        "at once",
     )
     find_keys: int = Field(limits.FIND_KEYS, gt=0, description="most keys in one mapping look-up")
     mapping_page: int = Field(
@@ -102,12 +105,8 @@ class _PlatformSettings(BaseSettings):
     stall_seconds: float = Field(
         60, gt=0, description="silence after which a client that sends or takes a body is given up"
     )
-    rate_per_second: float = Field(
-        2000, gt=0, description="calls per second that an app may make, per API process"
-    )
-    rate_burst: int = Field(
-        10_000, gt=0, description="calls that an app may make in a burst, per API process"
-    )
+    rate_per_second: float = Field(2000, gt=0, description="calls per second that an app may make")
+    rate_burst: int = Field(10_000, gt=0, description="calls that an app may make in a burst")
     functions: FunctionMode = Field(
         FunctionMode.SANDBOXED,
         description="how functions run: `sandboxed`; `trusted`, without a sandbox, as the user of "

@@ -54,3 +54,17 @@ def test_never_more_than_the_burst_and_what_came_back(
         _, again = take(bucket, rate, now + wait)
         assert wait == 0 or again < 1e-6
     assert admitted <= burst + now * per_second + 1e-6
+
+
+@pytest.mark.parametrize(
+    ("whole", "processes", "part"),
+    [
+        (Rate(2000, 10_000), 1, Rate(2000, 10_000)),
+        (Rate(2000, 10_000), 4, Rate(500, 2_500)),
+        (Rate(10, 10), 4, Rate(2.5, 3)),
+        (Rate(1, 1), 4, Rate(0.25, 1)),
+    ],
+)
+def test_processes_divide_a_rate(whole: Rate, processes: int, part: Rate) -> None:
+    """None of them is left without a call."""
+    assert whole.shared(processes) == part

@@ -18,10 +18,9 @@ from ferryman.domain.outcome import Outcome
 from ferryman.domain.transfer import Transfer
 from ferryman.objects.local import LocalStore
 from ferryman.server.build import build
+from ferryman.services import acknowledgement, attempt, completion, export, intake, listener
 from ferryman.services import app as app_service
-from ferryman.services import attempt, completion, export, intake, listener
 from ferryman.services import delivery as delivery_service
-from ferryman.services import message as message_service
 from ferryman.services import migration as migration_service
 from ferryman.services import transfer as transfer_service
 from ferryman.services import worker as worker_service
@@ -191,7 +190,7 @@ class Services:
         self, transfer_id: str, *message_ids: str, status: AckStatus = AckStatus.SUCCESS
     ) -> None:
         request = MessageStatus(status=status, message_ids=list(message_ids))
-        await message_service.acknowledge(self.platform, self.app, transfer_id, request)
+        await acknowledgement.acknowledge(self.platform, self.app, transfer_id, request)
 
     async def complete_export(self, transfer_id: str) -> None:
         await export.complete(self.platform, self.app, transfer_id)

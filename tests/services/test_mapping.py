@@ -1,6 +1,7 @@
 """Loading, finding and paging mappings over a real database; how long they live; what is told."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
@@ -17,7 +18,7 @@ from ferryman.domain.mapping import Rows
 from ferryman.errors import Invalid, LimitExceeded
 from ferryman.services import mapping as mapping_service
 from ferryman.services import mapping_load, mapping_report
-from ferryman.store.database import SQL, STATEMENTS
+from ferryman.store.database import Transaction
 from ferryman.wire.migration import MappingCounts
 from tests.kit.services import Services, open_services
 
@@ -189,8 +190,10 @@ async def test_pages_walk_the_index(services: Services, analyzed: bool) -> None:
     for after in ("", "00500", "19000"):
         query = ("c:d", after, datetime(2020, 1, 1, tzinfo=UTC), 1_201)
         async with services.platform.database.transaction() as tx:
-            await SQL.walk_indexes(tx.connection)
-            explain = "EXPLAIN (ANALYZE, FORMAT JSON, TIMING OFF) " + STATEMENTS["mapping_page"].sql
+            statement, pinned = await function(tx, "mappings_after_key")
+            for setting in pinned:
+                await tx.connection.execute(f"SET LOCAL {setting}")
+            explain = f"EXPLAIN (ANALYZE, FORMAT JSON, TIMING OFF) {statement}"
             plan = [await tx.connection.fetchval(explain, scope, *query)]
         nodes = list(nodes_of(msgspec.json.decode(plan[0])[0]["Plan"]))
         scans = [node for node in nodes if node.get("Relation Name") == "mapping"]
@@ -198,6 +201,17 @@ async def test_pages_walk_the_index(services: Services, analyzed: bool) -> None:
         assert "server_key >" in scans[0]["Index Cond"]
         assert scans[0]["Actual Rows"] <= 1_201
         assert not [node for node in nodes if "Sort" in node["Node Type"]]
+
+
+async def function(tx: Transaction, name: str) -> tuple[str, list[str]]:
+    """Return the query of a function, by numbered parameters, and the settings it runs with."""
+    query = "SELECT prosrc, proconfig FROM pg_proc WHERE proname = $1"
+    row = await tx.connection.fetchrow(query, name)
+    body = row["prosrc"].partition("BEGIN")[2].partition(";")[0]
+    body = body.replace("INTO server_keys, cloud_keys", "")
+    for number, parameter in enumerate(("scope", "wanted", "behind", "since", "size"), 1):
+        body = re.sub(rf"\b{parameter}\b", f"${number}", body)
+    return body, row["proconfig"]
 
 
 async def test_keys_not_found_are_counted_once(services: Services) -> None:

@@ -25,6 +25,7 @@ from ferryman.api.forge import forge_router
 from ferryman.api.function_gate import FunctionGate
 from ferryman.api.head import HeadAsGet
 from ferryman.api.health import healthz, readyz
+from ferryman.api.hot_calls import HotCalls
 from ferryman.api.metrics import get_metrics
 from ferryman.api.migration_link import shared_router
 from ferryman.api.objects import ObjectsApp
@@ -34,6 +35,7 @@ from ferryman.api.reference import ReferencePage
 from ferryman.api.refused_call import tracer
 from ferryman.api.request_log import RequestLog
 from ferryman.api.server import server_router
+from ferryman.api.shared_metrics import SharedMetrics
 from ferryman.api.stalls import StallGuard
 from ferryman.api.strict import StrictRequest, check_request
 from ferryman.api.throttle import AppThrottle
@@ -88,19 +90,26 @@ def provider_settings(settings: Settings) -> ProviderSettings | None:
 
 
 def create_app(
-    platform: Platform, credentials: Credentials, closing: asyncio.Event, send: Post
+    platform: Platform,
+    credentials: Credentials,
+    closing: asyncio.Event,
+    send: Post,
+    shared: SharedMetrics | None = None,
 ) -> Litestar:
     """Return the whole API over one platform; long polls end early once ``closing`` is set.
 
-    ``send`` posts the lifecycle calls of Connect apps.
+    ``send`` posts the lifecycle calls of Connect apps. With several API processes, ``shared`` has
+    the metrics of all, and each allows its share of what an app or address may do.
     """
     lifecycle, desk = Lifecycle(credentials.keys, send), ClaimDesk(platform, closing)
     settings, health, scraper = platform.settings, HealthCheck(platform), Scraper(platform)
-    throttle = AppThrottle(Rate(settings.rate_per_second, settings.rate_burst), monotonic)
+    share = settings.api_processes or 1
+    rate = Rate(settings.rate_per_second, settings.rate_burst)
+    throttle = AppThrottle(rate, monotonic, share=share)
     doorkeeper, hub = Doorkeeper(platform, credentials), EventHub(platform, closing)
-    readers = at_once.readers()
+    readers = at_once.readers(share)
     log_rate = Rate(settings.log_bytes_per_second, 60 * settings.log_bytes_per_second)
-    logs = AppThrottle(log_rate, monotonic, refusals.access.LOG_RATE_LIMITED)
+    logs = AppThrottle(log_rate, monotonic, refusals.access.LOG_RATE_LIMITED, share=share)
     handlers: list[Any] = [
         forge_router(platform, credentials, throttle),
         *connect_routers(platform, credentials, throttle),
@@ -123,6 +132,7 @@ def create_app(
             "lifecycle": Provide(lambda: lifecycle, sync_to_thread=False),
             "health": Provide(lambda: health, sync_to_thread=False),
             "scraper": Provide(lambda: scraper, sync_to_thread=False),
+            "shared": Provide(lambda: shared, sync_to_thread=False),
             "closing": Provide(lambda: closing, sync_to_thread=False),
             "log_throttle": Provide(lambda: logs, sync_to_thread=False),
             "readers": Provide(lambda: readers, sync_to_thread=False),
@@ -152,13 +162,16 @@ def create_app(
         logging_config=None,
         debug=False,
     )
+    api.asgi_handler = HotCalls(api.asgi_handler, platform, credentials, throttle)
     if settings.clock == "virtual":
         api.asgi_handler = CallLog(api.asgi_handler, platform)
     lookup = TokenLookup(credentials.operator_token, partial(access_token_service.known, platform))
-    api.asgi_handler = WrongTokens(api.asgi_handler, platform.metrics, monotonic, lookup.knows)
+    api.asgi_handler = WrongTokens(
+        api.asgi_handler, platform.metrics, monotonic, lookup.knows, share
+    )
     if isinstance(platform.objects, LocalStore):
         api.asgi_handler = ObjectsApp(
-            platform.objects, platform.database.now, api.asgi_handler, readers
+            platform.objects, platform.database.now, api.asgi_handler, readers, share
         )
     sign_ins = SignIns(platform, credentials.operator_token)
     provider = provider_settings(settings)

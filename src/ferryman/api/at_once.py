@@ -11,7 +11,10 @@ READERS = 200
 """Readers of one app at a time; 200 that stopped reading hold less than 100 MiB."""
 
 BODIES = 4
-"""Bodies of one part that come at a time: a client that lost a connection sends another."""
+"""Bodies of one part that come at a time: a client that lost a connection sends another.
+
+A process takes two of them at least, however many processes there are.
+"""
 
 READ_BYTES = 32 << 10
 """Bytes sent to a reader at once: one that stops costs a few of them."""
@@ -49,6 +52,11 @@ class AtOnce:
                 yield chunk
 
 
-def readers() -> AtOnce:
-    """Return the count of each app's readers."""
-    return AtOnce(READERS, refusals.request.TOO_MANY_READERS)
+def readers(share: int = 1) -> AtOnce:
+    """Return the count of each app's readers, in one of ``share`` processes."""
+    return AtOnce(-(-READERS // share), refusals.request.TOO_MANY_READERS)
+
+
+def bodies(share: int = 1) -> AtOnce:
+    """Return the count of each part's bodies, in one of ``share`` processes."""
+    return AtOnce(max(2, BODIES // share), refusals.request.TOO_MANY_BODIES)

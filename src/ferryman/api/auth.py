@@ -62,16 +62,26 @@ def _claim_of(connection: Connection) -> int:
 
 def cloud_app_guard(platform: Platform, credentials: Credentials, throttle: AppThrottle) -> Guard:
     """Return a guard that admits a long-lived cloud token or a system token of this platform."""
-    cache: TokenCache[AppRow] = TokenCache()
+    holder = HolderOfCloudToken(platform, credentials)
 
     async def guard(connection: Connection, _handler: BaseRouteHandler) -> None:
-        token, now = bearer(connection), wall_now()
-        app = await cache.holder_of(
-            token, now, lambda: _cloud_app(platform, credentials, token, now)
-        )
-        _enter(connection, app, throttle)
+        _enter(connection, await holder.of(bearer(connection), wall_now()), throttle)
 
     return guard
+
+
+class HolderOfCloudToken:
+    """Whose a cloud token is, as it was checked within the last seconds."""
+
+    def __init__(self, platform: Platform, credentials: Credentials) -> None:
+        self._platform, self._credentials = platform, credentials
+        self._cache: TokenCache[AppRow] = TokenCache()
+
+    async def of(self, token: str, now: datetime) -> AppRow:
+        """Return the app; raise :class:`NotAuthenticated` if there is none."""
+        return await self._cache.holder_of(
+            token, now, lambda: _cloud_app(self._platform, self._credentials, token, now)
+        )
 
 
 def connect_app_guard(platform: Platform, credentials: Credentials, throttle: AppThrottle) -> Guard:
@@ -145,7 +155,12 @@ def has_link(scope: Scope) -> bool:
 
 
 def _enter(connection: Connection, app: AppRow, throttle: AppThrottle) -> None:
-    connection.scope["state"][_CALLER] = app
+    enter(connection.scope["state"], app, throttle)
+
+
+def enter(state: dict[str, Any], app: AppRow, throttle: AppThrottle) -> None:
+    """Make an app the caller of a request, by its state; refuse one call too many."""
+    state[_CALLER] = app
     turns.CALLER.set(app.app_id)
     throttle.admit(app.app_id)
 

@@ -15,8 +15,7 @@ from ferryman.api.problems import answer
 from ferryman.api.storage import received_manifest
 from ferryman.api.throttle import AppThrottle
 from ferryman.errors import Settled
-from ferryman.services import app_data
-from ferryman.services import message as message_service
+from ferryman.services import acknowledgement, app_data
 from ferryman.services import transfer as transfer_service
 from ferryman.services.platform import Platform
 from ferryman.wire.app_data import AppDataItem, AppDataPage, DataUrl, FileParts
@@ -31,7 +30,7 @@ async def message_status(
     data: JSONBody[MessageStatus],
 ) -> None:
     """Acknowledge messages."""
-    await message_service.acknowledge(platform, caller, transfer_id, data)
+    await acknowledgement.acknowledge(platform, caller, transfer_id, data)
 
 
 @post("/log/{transfer_id:str}", status_code=200, media_type=MediaType.TEXT)

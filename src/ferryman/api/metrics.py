@@ -1,6 +1,6 @@
 """Serve ``/metrics`` in the text format of Prometheus."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from litestar import Request, Response, get
@@ -16,8 +16,10 @@ from prometheus_client.core import (
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from ferryman.api.admin_auth import Doorkeeper
+from ferryman.api.shared_metrics import SharedMetrics
 from ferryman.metrics import METRICS, Series
-from ferryman.services.metrics import Scraper
+from ferryman.services.metrics import Scraper, api_series
+from ferryman.services.platform import Platform
 
 # The framework adds the charset itself.
 _MEDIA_TYPE = CONTENT_TYPE_PLAIN_0_0_4.removesuffix("; charset=utf-8")
@@ -28,41 +30,51 @@ async def get_metrics(
     request: Request[Any, Any, Any],
     scraper: NamedDependency[Scraper],
     doorkeeper: NamedDependency[Doorkeeper],
+    shared: NamedDependency[SharedMetrics | None],
 ) -> Response[bytes]:
     """Return the metrics of all processes; an admin or metrics token adds queues by app."""
     by_app = "authorization" in request.headers
     if by_app:
         await doorkeeper.admit(request, "get_metrics")
+    found: Iterable[Metric] = (*REGISTRY.collect(), *_families(await scraper.scrape(by_app=by_app)))
+    if shared is not None:
+        found = shared.of_all(found)
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Collector(await scraper.scrape(by_app=by_app)))
-    text = generate_latest(REGISTRY) + generate_latest(registry)
-    return Response(text, media_type=_MEDIA_TYPE)
+    registry.register(_Collector(found))
+    return Response(generate_latest(registry), media_type=_MEDIA_TYPE)
+
+
+def own_metrics(platform: Platform) -> list[Metric]:
+    """Return what this process alone has counted."""
+    return [*REGISTRY.collect(), *_families(api_series(platform))]
 
 
 class _Collector:
-    def __init__(self, series: Sequence[Series]) -> None:
-        self._series = series
+    def __init__(self, metrics: Iterable[Metric]) -> None:
+        self._metrics = metrics
 
     def describe(self) -> Iterator[Metric]:
         yield from ()
 
     def collect(self) -> Iterator[Metric]:
-        families: dict[str, Any] = {}
-        for series in self._series:
-            metric = METRICS[series.name]
-            if series.name not in families:
-                labels = (("process",) if metric.of == "process" else ()) + metric.labels
-                families[series.name] = _FAMILIES[metric.kind](
-                    series.name, metric.help, labels=labels
-                )
-            if metric.kind == "histogram":
-                *counts, total = series.values
-                families[series.name].add_metric(
-                    series.labels, _cumulative(metric.buckets, counts), total
-                )
-            else:
-                families[series.name].add_metric(series.labels, series.values[0])
-        yield from families.values()
+        yield from self._metrics
+
+
+def _families(found: Sequence[Series]) -> list[Metric]:
+    families: dict[str, Any] = {}
+    for series in found:
+        metric = METRICS[series.name]
+        if series.name not in families:
+            labels = (("process",) if metric.of == "process" else ()) + metric.labels
+            families[series.name] = _FAMILIES[metric.kind](series.name, metric.help, labels=labels)
+        if metric.kind == "histogram":
+            *counts, total = series.values
+            families[series.name].add_metric(
+                series.labels, _cumulative(metric.buckets, counts), total
+            )
+        else:
+            families[series.name].add_metric(series.labels, series.values[0])
+    return [*families.values()]
 
 
 _FAMILIES: dict[str, Any] = {

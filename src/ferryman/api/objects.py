@@ -17,7 +17,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from litestar.types.asgi_types import HTTPScope
 
 from ferryman import refusals
-from ferryman.api.at_once import BODIES, READ_BYTES, AtOnce
+from ferryman.api.at_once import READ_BYTES, AtOnce, bodies
 from ferryman.api.http import byte_range, disconnected
 from ferryman.api.problems import problem_of, status_of
 from ferryman.errors import PlatformError, RateLimited
@@ -49,12 +49,13 @@ class ObjectsApp:
         now: Callable[[], Awaitable[datetime]],
         rest: ASGIApp,
         readers: AtOnce,
+        share: int = 1,
     ) -> None:
         self._store = store
         self._now = now
         self._rest = rest
         self._readers = readers
-        self._bodies = AtOnce(BODIES, refusals.request.TOO_MANY_BODIES)
+        self._bodies = bodies(share)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; a refusal is a problem document and closes the connection."""

@@ -50,7 +50,7 @@ class RequestLog:
         request_id, parent = _named(headers)
         scope[_REQUEST] = request_id
         began, status = perf_counter(), 0
-        self._metrics.running.inc()
+        self._metrics.begin()
 
         async def answer(message: Message) -> None:
             nonlocal status

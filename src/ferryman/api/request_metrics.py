@@ -19,10 +19,21 @@ class RequestMetrics:
         self.running = Gauge(
             "ferryman_requests_in_progress", "Total requests currently in progress"
         )
+        self._begun = self._ended = 0
         self._known: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+
+    def begin(self) -> None:
+        """Count a request that begins."""
+        self._begun += 1
+        self.running.inc()
+
+    def state(self) -> tuple[int, int]:
+        """Return what differs after any request began or ended."""
+        return self._begun, self._ended
 
     def count(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request that ended; ``status`` is 0 if it was not answered."""
+        self._ended += 1
         counters = self._known.get((method, route, status))
         if counters is None:
             labels = (method, route, str(status), "ferryman")

@@ -14,6 +14,9 @@ _FEWEST = 1024
 class AppThrottle:
     """A rate limit per app; ``clock`` is monotonic and in seconds.
 
+    It is one of ``share`` processes, over which the kernel spreads an app's connections, and admits
+    that part of the rate.
+
     It runs on real time, not platform time: it protects this machine, and a frozen virtual clock
     would never refill a bucket.
     """
@@ -23,8 +26,10 @@ class AppThrottle:
         rate: Rate,
         clock: Callable[[], float],
         refusal: refusals.Refusal[RateLimited] = refusals.access.RATE_LIMITED,
+        share: int = 1,
     ) -> None:
-        self._rate = rate
+        self._whole = rate
+        self._rate = rate.shared(share)
         self._refusal = refusal
         self._clock = clock
         self._buckets: dict[UUID, TokenBucket] = {}
@@ -44,7 +49,7 @@ class AppThrottle:
         if len(self._buckets) > self._sweep_at:
             self._sweep(now)
         if wait > 0:
-            refused = self._refusal(per_second=self._rate.per_second, burst=self._rate.burst)
+            refused = self._refusal(per_second=self._whole.per_second, burst=self._whole.burst)
             raise refused.after(ceil(wait))
 
     def _sweep(self, now: float) -> None:

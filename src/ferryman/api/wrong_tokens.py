@@ -27,7 +27,8 @@ class WrongTokens:
 
     Tokens are always let through: behind a proxy, all callers have its address. Those that were
     right before are remembered, and ``knows`` tells the others from guesses. Signed ones, which
-    cannot be guessed, pass too. ``clock`` is monotonic and in seconds.
+    cannot be guessed, pass too. ``clock`` is monotonic and in seconds. One of
+    ``share`` processes admits that part of the rate.
     """
 
     def __init__(
@@ -36,9 +37,11 @@ class WrongTokens:
         metrics: Metrics,
         clock: Callable[[], float],
         knows: Callable[[str], Awaitable[bool]],
+        share: int = 1,
     ) -> None:
         self._app, self._metrics, self._clock = app, metrics, clock
         self._knows = knows
+        self._rate = _RATE.shared(share)
         self._buckets: dict[str, TokenBucket] = {}
         self._right: dict[bytes, None] = {}
 
@@ -70,15 +73,17 @@ class WrongTokens:
         bucket = self._buckets.get(address)
         if bucket is None:
             return 0.0
-        return max(0.0, (1 - held(bucket, _RATE, self._clock())) / _RATE.per_second)
+        return max(0.0, (1 - held(bucket, self._rate, self._clock())) / self._rate.per_second)
 
     def _failed(self, address: str, scope: Scope) -> None:
         now = self._clock()
         if len(self._buckets) >= _ADDRESSES:
-            full = [a for a, b in self._buckets.items() if held(b, _RATE, now) >= _RATE.burst]
+            full = [
+                a for a, b in self._buckets.items() if held(b, self._rate, now) >= self._rate.burst
+            ]
             for each in full or list(self._buckets)[: _ADDRESSES // 2]:
                 del self._buckets[each]
-        self._buckets[address], wait = take(self._buckets.get(address), _RATE, now)
+        self._buckets[address], wait = take(self._buckets.get(address), self._rate, now)
         self._metrics.count("ferryman_refused_credentials_total")
         if wait == 0:
             log.warning("credentials.refused", address=address, path=scope["path"])

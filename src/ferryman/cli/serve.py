@@ -55,12 +55,19 @@ def serve(
             help="Virtual clock only: derive ids from this text, and start with time frozen."
         ),
     ] = None,
+    api_processes: Annotated[
+        int | None,
+        typer.Option(
+            min=1, metavar="N", help="Number of API processes; by default the cores, at most 4."
+        ),
+    ] = None,
     workers: Annotated[
         int, typer.Option(min=0, metavar="N", help="Number of worker processes.")
     ] = 1,
     json_logs: Annotated[bool, typer.Option("--json", help="Log JSON lines.")] = False,
 ) -> None:
     """Run the platform: API, database and workers. Each setting can be a FERRYMAN_ variable too."""
+    from ferryman.server.api_processes import default_processes
     from ferryman.server.port import free_port
     from ferryman.server.serve import serve as run
 
@@ -75,12 +82,14 @@ def serve(
         clock=clock,
         functions=functions,
         seed=seed,
+        api_processes=api_processes,
     )
     if settings.port == 0:
         settings = settings.model_copy(update={"port": free_port(settings.host)})
+    number = settings.api_processes or default_processes(settings)
     import uvloop
 
-    _run(run(settings, workers=workers), uvloop.new_event_loop)
+    _run(run(settings, workers=workers, api_processes=number), uvloop.new_event_loop)
 
 
 def worker(

@@ -18,6 +18,10 @@ class Rate:
     per_second: float
     burst: int
 
+    def shared(self, processes: int) -> "Rate":
+        """Return the part of each of so many processes; one call at once is always allowed."""
+        return Rate(self.per_second / processes, max(1, -(-self.burst // processes)))
+
 
 def take(
     bucket: TokenBucket | None, rate: Rate, now: float, amount: float = 1

@@ -3,6 +3,7 @@
 import os
 import resource
 import socket
+import sys
 from pathlib import Path
 
 from ferryman import refusals
@@ -29,6 +30,24 @@ def allow_connections(connections: int) -> None:
                 wanted=limit, connections=connections, hard=hard
             )
         resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+
+
+def sockets(host: str, port: int, number: int) -> list[socket.socket]:
+    """Reserve an address for ``number`` processes; return a socket for each, none listening yet.
+
+    Linux spreads new connections over all that listen. Elsewhere they are one socket.
+    """
+    made = [_shared(host, port) for _ in range(number if sys.platform == "linux" else 1)]
+    return (made * number)[:number]
+
+
+def _shared(host: str, port: int) -> socket.socket:
+    opened = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    for option in (socket.SO_REUSEADDR, socket.SO_REUSEPORT):
+        opened.setsockopt(socket.SOL_SOCKET, option, 1)
+    opened.bind((host, port))
+    opened.setblocking(False)
+    return opened
 
 
 def bound_unsent(port: int) -> None:

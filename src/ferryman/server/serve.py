@@ -26,7 +26,7 @@ _END_SECONDS = 90.0
 """Time for requests, workers and the database to end, one after the other."""
 
 
-async def serve(settings: Settings, *, workers: int) -> None:
+async def serve(settings: Settings, *, workers: int, api_processes: int = 1) -> None:
     """Run until SIGTERM or SIGINT. Prints one line when the platform is ready."""
     _check_seed(settings)
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -38,7 +38,12 @@ async def serve(settings: Settings, *, workers: int) -> None:
     exit_with_parent(stop, _END_SECONDS)
     async with AsyncExitStack() as stack:
         stack.enter_context(await taken(settings.host, settings.port))
-        started = await unless_stopped(stop, _start(settings, token, stop, stack))
+        start = (
+            _start(settings, token, stop, stack)
+            if api_processes == 1
+            else _start_several(settings, token, api_processes, stop, stack)
+        )
+        started = await unless_stopped(stop, start)
         if started is None:
             return
         url, serving = started
@@ -65,6 +70,28 @@ async def _start(
         await _ended(starting)
         raise
     return url, await stack.enter_async_context(serving_api(settings, url, token, stop))
+
+
+async def _start_several(
+    settings: Settings, token: str, number: int, stop: asyncio.Event, stack: AsyncExitStack
+) -> tuple[str, "asyncio.Task[None]"]:
+    """Start the database and several API processes, like :func:`_start`."""
+    from ferryman.server.api_processes import api_processes
+
+    processes, first = await stack.enter_async_context(api_processes(settings, token, number))
+    starting = asyncio.create_task(_database(settings, stack))
+    try:
+        url = await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        await _ended(starting)
+        raise
+    await stack.enter_async_context(processes.serving(first, url))
+
+    async def announce_end() -> None:
+        await stop.wait()
+        processes.announce_end()
+
+    return url, asyncio.create_task(announce_end())
 
 
 async def _ended(starting: "asyncio.Task[str]") -> None:

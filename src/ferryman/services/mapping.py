@@ -19,6 +19,9 @@ from ferryman.services.platform import (
 from ferryman.store import mapping as mapping_store
 from ferryman.store import migration as migration_store
 from ferryman.store.app import AppRow
+from ferryman.store.database import Transaction
+from ferryman.store.mapping import Pairs
+from ferryman.store.transfer import StoredTransfer
 from ferryman.vocab import ContainerType
 from ferryman.wire.mapping import ContainerPage, MappingPage, PageMeta
 from ferryman.wire.migration import Container
@@ -35,19 +38,32 @@ async def find(
         raise refusals.mapping.KEYS_INVALID()
     for text in (namespace, *keys):
         check_text("key", text, longest=KEY_CHARACTERS)
+    wanted = parse_id(refusals.transfer.NOT_FOUND, transfer_id)
     async with platform.database.reading() as tx:
-        stored = await transfer_service.load_live(tx, app, transfer_id, "reading mappings")
-        check_mapping(stored.access_scopes, namespace)
-        mapped = await mapping_store.find(
-            tx,
-            stored.migration_scope_id,
-            namespace,
-            keys,
-            written_after=tx.now - life(namespace),
+        found = await mapping_store.find(
+            tx, wanted, namespace, keys, written_after=tx.now - life(namespace)
         )
-        if missing := [key for key in keys if key not in mapped]:
+        stored, pairs = await _readable(tx, app, transfer_id, namespace, found)
+        mapped = dict(zip(*pairs, strict=True))
+        if len(mapped) < len(keys):
+            missing = [key for key in keys if key not in mapped]
             await note_missing(tx, stored.transfer_id, namespace, missing)
     return mapped
+
+
+async def _readable(
+    tx: Transaction,
+    app: AppRow,
+    transfer_id: str,
+    namespace: str,
+    found: tuple[StoredTransfer, Pairs] | None,
+) -> tuple[StoredTransfer, Pairs]:
+    """Return what was found if the app may read it."""
+    stored = await transfer_service.live_own(
+        tx, app, transfer_id, found and found[0], "reading mappings"
+    )
+    check_mapping(stored.access_scopes, namespace)
+    return stored, found[1] if found else ([], [])
 
 
 async def page(
@@ -63,26 +79,26 @@ async def page(
     greatest = platform.settings.mapping_page
     limit = page_size(size, default=greatest, greatest=greatest)
     check_text("key", namespace, longest=KEY_CHARACTERS)
-    query = ("mappings", parse_id(refusals.transfer.NOT_FOUND, transfer_id), namespace)
+    wanted = parse_id(refusals.transfer.NOT_FOUND, transfer_id)
+    query = ("mappings", wanted, namespace)
     after = check_text("cursor", decode_cursor(cursor, *query) or "", longest=KEY_CHARACTERS)
-    async with platform.database.transaction() as tx:
-        stored = await transfer_service.load_live(tx, app, transfer_id, "reading mappings")
-        check_mapping(stored.access_scopes, namespace)
-        rows = await mapping_store.page(
+    async with platform.database.reading() as tx:
+        found = await mapping_store.page(
             tx,
-            stored.migration_scope_id,
+            wanted,
             namespace,
             after=after,
             size=limit + 1,
             written_after=tx.now - life(namespace),
         )
-    more = len(rows) > limit
+        _, (keys, values) = await _readable(tx, app, transfer_id, namespace, found)
+    more = len(keys) > limit
     meta = PageMeta(
         page_size=limit,
         has_next=more,
-        last_entity=encode_cursor(rows[limit - 1][0], *query) if more else None,
+        last_entity=encode_cursor(keys[limit - 1], *query) if more else None,
     )
-    return MappingPage(meta=meta, items=dict(rows[:limit]))
+    return MappingPage(meta=meta, items=dict(zip(keys[:limit], values, strict=False)))
 
 
 async def containers(

@@ -4,12 +4,9 @@ from dataclasses import dataclass
 
 from ferryman import refusals
 from ferryman.domain import message as message_rules
-from ferryman.domain import transfer as transfer_rules
 from ferryman.domain.access import PLATFORM, Actor
-from ferryman.domain.limits import ADMIN_PAGE, BODY_CHARACTERS, MESSAGE_IDS
+from ferryman.domain.limits import ADMIN_PAGE, BODY_CHARACTERS
 from ferryman.services import audit
-from ferryman.services import transfer as transfer_service
-from ferryman.services.changes import apply, count_unfinished
 from ferryman.services.platform import (
     Platform,
     decode_position,
@@ -22,46 +19,11 @@ from ferryman.store import message_view
 from ferryman.store import redelivery as redelivery_store
 from ferryman.store import timeline as timeline_store
 from ferryman.store import transfer as transfer_store
-from ferryman.store.app import AppRow
 from ferryman.store.database import Transaction
 from ferryman.store.message import StoredMessage
 from ferryman.vocab import Acknowledged, EventType, IdKind, MessageState
-from ferryman.wire.message import MessageBody, MessageStatus
+from ferryman.wire.message import MessageBody
 from ferryman.wire.transfer import MessagePage, MessageView
-
-
-async def acknowledge(
-    platform: Platform, app: AppRow, transfer_id: str, request: MessageStatus
-) -> None:
-    """Mark messages as processed or failed for the app; the first acknowledgement of each counts.
-
-    All are marked, or none if one is unknown. Only ``uploaded:app_data`` needs an acknowledgement;
-    other events accept one.
-    """
-    if not 1 <= len(request.message_ids) <= MESSAGE_IDS:
-        raise refusals.message.IDS_OUT_OF_RANGE(limit=MESSAGE_IDS, count=len(request.message_ids))
-    ids = {parse_id(refusals.message.NOT_FOUND, text) for text in request.message_ids}
-    async with platform.database.transaction() as tx:
-        stored = await transfer_service.lock_own(tx, app, transfer_id)
-        transfer_rules.check_live(stored.state, "acknowledging messages")
-        if stored.state.export_completed_at is not None:
-            stored = await count_unfinished(tx, stored)
-        messages = await message_store.lock_many(tx, stored.transfer_id, list(ids))
-        if missing := ids - {message.message_id for message in messages}:
-            raise refusals.message.NOT_FOUND(id=min(missing))
-        fresh = [m for m in messages if message_rules.needs_acknowledgement_change(m.state)]
-        if not fresh:
-            return
-        await message_store.acknowledge(
-            tx, stored.transfer_id, [m.message_id for m in fresh], request.status
-        )
-        counted = sum(message.event_type is EventType.UPLOADED for message in fresh)
-        change = transfer_rules.acknowledge(stored.state, request.status, counted, tx.now)
-        await apply(tx, stored, change)
-    due = transfer_rules.deadline(stored.state)
-    if due is not None and counted:
-        slack = (due.at - tx.now).total_seconds()
-        platform.metrics.observe("ferryman_deadline_slack_seconds", max(slack, 0.0))
 
 
 async def redeliver(platform: Platform, message_id: str, by: Actor = PLATFORM) -> MessageView:

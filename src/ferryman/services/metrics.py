@@ -45,7 +45,7 @@ class Scraper:
                 self._until = loop.time() + _SECONDS
         queues, series, now = self._last
         queues = bounded(queues) if by_app else [_sum(queues, _ALL)]
-        own = [_of(series_, "api") for series_ in own_series(self._platform)]
+        own = api_series(self._platform)
         return [*(_queue_series(queues, now) if series else ()), *series, *own]
 
     async def _read(self) -> tuple[list[Queue], list[Series], datetime]:
@@ -73,6 +73,11 @@ class Scraper:
                 if _known(worker_series)
             ]
         return queues, series, tx.now
+
+
+def api_series(platform: Platform) -> list[Series]:
+    """Return the series of this API process, as the metrics show them."""
+    return [_of(series, "api") for series in own_series(platform)]
 
 
 def own_series(platform: Platform) -> list[Series]:

@@ -37,6 +37,13 @@ async def lock_own(tx: Transaction, app: AppRow, transfer_id: str) -> StoredTran
 async def load_own(tx: Transaction, app: AppRow, transfer_id: str) -> StoredTransfer:
     """Return the app's own transfer as last committed, without locking it."""
     stored = await transfer_store.by_id(tx, parse_id(refusals.transfer.NOT_FOUND, transfer_id))
+    return await _seen(tx, app, transfer_id, stored)
+
+
+async def _seen(
+    tx: Transaction, app: AppRow, transfer_id: str, stored: StoredTransfer | None
+) -> StoredTransfer:
+    """Return the app's own transfer as it is now, though its timer may not have fired yet."""
     own = _own(app, transfer_id, stored)
     await see_caller(tx, app, own)
     if not transfer_rules.is_due(own.state, tx.now):
@@ -51,6 +58,15 @@ async def load_live(tx: Transaction, app: AppRow, transfer_id: str, action: str)
     stored = await load_own(tx, app, transfer_id)
     transfer_rules.check_live(stored.state, action)
     return stored
+
+
+async def live_own(
+    tx: Transaction, app: AppRow, transfer_id: str, stored: StoredTransfer | None, action: str
+) -> StoredTransfer:
+    """Like :func:`load_live`, of a transfer that was read with something else."""
+    own = await _seen(tx, app, transfer_id, stored)
+    transfer_rules.check_live(own.state, action)
+    return own
 
 
 async def lock_exporting(tx: Transaction, app: AppRow, transfer_id: str) -> StoredTransfer:

@@ -7,12 +7,14 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
 from io import BytesIO
+from typing import Any
 from uuid import UUID
 
 import asyncpg
 
 from ferryman.domain.mapping import Rows
 from ferryman.store.database import SQL, Transaction
+from ferryman.store.transfer import StoredTransfer, stored_transfer
 
 _COLUMNS = ("namespace_id", "server_key", "cloud_key", "writer", "written_at")
 
@@ -135,37 +137,48 @@ async def _merged(tx: Transaction, writer: int, ids: list[int], rows: Rows) -> C
     return counts
 
 
+Pairs = tuple[list[str], list[str]]
+"""Server keys, and the cloud key of each."""
+
+
 async def find(
-    tx: Transaction, scope_id: UUID, namespace: str, keys: list[str], *, written_after: datetime
-) -> dict[str, str]:
-    """Return the cloud keys of those server keys that were mapped after ``written_after``."""
-    rows = SQL.find_mappings(
+    tx: Transaction, transfer_id: UUID, namespace: str, keys: list[str], *, written_after: datetime
+) -> tuple[StoredTransfer, Pairs] | None:
+    """Return a transfer, and those of the keys in its scope mapped after ``written_after``.
+
+    None if there is no such transfer.
+    """
+    row = await SQL.transfer_with_mappings(
         tx.connection,
-        migration_scope_id=scope_id,
+        transfer_id=transfer_id,
         namespace=namespace,
         keys=keys,
         written_after=written_after,
     )
-    return {row["server_key"]: row["cloud_key"] async for row in rows}
+    return _with_pairs(row)
 
 
 async def page(
     tx: Transaction,
-    scope_id: UUID,
+    transfer_id: UUID,
     namespace: str,
     *,
     after: str,
     size: int,
     written_after: datetime,
-) -> list[tuple[str, str]]:
-    """Return up to ``size`` pairs whose server key sorts after ``after``, in order."""
-    await SQL.walk_indexes(tx.connection)
-    rows = SQL.mapping_page(
+) -> tuple[StoredTransfer, Pairs] | None:
+    """Return a transfer, and up to ``size`` pairs of its scope whose key sorts after ``after``."""
+    row = await SQL.transfer_with_mapping_page(
         tx.connection,
-        migration_scope_id=scope_id,
+        transfer_id=transfer_id,
         namespace=namespace,
         after=after,
         size=size,
         written_after=written_after,
     )
-    return [(row["server_key"], row["cloud_key"]) async for row in rows]
+    return _with_pairs(row)
+
+
+def _with_pairs(row: Any) -> tuple[StoredTransfer, Pairs] | None:
+    stored = stored_transfer(row)
+    return None if stored is None else (stored, (row["server_keys"] or [], row["cloud_keys"] or []))

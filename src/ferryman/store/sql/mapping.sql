@@ -59,21 +59,24 @@ SELECT namespace_id, count(*) AS repeated
 FROM present WHERE writer = :writer AND written_at = :now
 GROUP BY namespace_id;
 
--- name: find_mappings
-SELECT server_key, cloud_key FROM mapping
-WHERE namespace_id = (
-    SELECT namespace_id FROM mapping_namespace
-    WHERE migration_scope_id = :migration_scope_id AND namespace = :namespace
-) AND server_key = ANY(:keys) AND written_at > :written_after;
+-- name: transfer_with_mappings^
+-- The transfer is checked by the caller before anything of the mappings is shown.
+SELECT transfer.*, around.*, found.*,
+       claim_confirmed AND claim_seen_at > now() - interval '5 seconds' AS claim_noted
+FROM transfer JOIN app_in_migration around USING (app_id, migration_id)
+CROSS JOIN LATERAL mappings_of_keys(
+    around.migration_scope_id, CAST(:namespace AS text), CAST(:keys AS text[]),
+    CAST(:written_after AS timestamptz)) AS found
+WHERE transfer_id = :transfer_id;
 
--- name: mapping_page
-SELECT server_key, cloud_key FROM mapping
-WHERE namespace_id = (
-    SELECT namespace_id FROM mapping_namespace
-    WHERE migration_scope_id = :migration_scope_id AND namespace = :namespace
-) AND server_key > :after AND written_at > :written_after
-ORDER BY server_key
-LIMIT :size;
+-- name: transfer_with_mapping_page^
+SELECT transfer.*, around.*, found.*,
+       claim_confirmed AND claim_seen_at > now() - interval '5 seconds' AS claim_noted
+FROM transfer JOIN app_in_migration around USING (app_id, migration_id)
+CROSS JOIN LATERAL mappings_after_key(
+    around.migration_scope_id, CAST(:namespace AS text), CAST(:after AS text),
+    CAST(:size AS integer), CAST(:written_after AS timestamptz)) AS found
+WHERE transfer_id = :transfer_id;
 
 -- name: scope_namespaces
 SELECT namespace, namespace_id FROM mapping_namespace

@@ -36,6 +36,67 @@ UPDATE message SET acknowledgement = :status, acknowledged_at = :now, next_attem
     state = CASE WHEN state = 'PENDING' AND worker_id IS NULL THEN 'DELIVERED' ELSE state END
 WHERE message_id = ANY(:message_ids);
 
+-- name: transfers_with_messages
+-- Transfers, and what acknowledgements of some of their messages are decided by; nothing is locked.
+-- The row version tells whether a transfer has changed since.
+WITH found AS MATERIALIZED (
+    SELECT transfer_id, array_agg(message_id) AS message_ids,
+           array_agg(event_type) AS event_types,
+           array_agg(acknowledgement IS NOT NULL) AS acknowledged
+    FROM message WHERE message_id = ANY(:message_ids)
+    GROUP BY transfer_id)
+SELECT transfer.*, around.*, found.message_ids, found.event_types, found.acknowledged,
+       CAST(transfer.xmin AS text) AS row_version,
+       claim_confirmed AND claim_seen_at > now() - interval '5 seconds' AS claim_noted
+FROM transfer JOIN app_in_migration around USING (app_id, migration_id)
+LEFT JOIN found USING (transfer_id)
+WHERE transfer_id = ANY(:transfer_ids);
+
+-- name: acknowledge_unchanged
+-- Like acknowledge_messages and save_transfer, for transfers that are still of their row version
+-- and held by nobody: returns those. Messages are locked in the order of their ids.
+WITH free AS (
+    SELECT transfer_id, given.*
+    FROM transfer JOIN unnest(
+        CAST(:transfer_ids AS uuid[]), CAST(:row_versions AS text[]),
+        CAST(:succeeded AS integer[]), CAST(:failed AS integer[]),
+        CAST(:progress AS integer[]), CAST(:last_success_at AS timestamptz[])
+    ) AS given (id, row_version, new_succeeded, new_failed, new_progress, new_success_at)
+        ON id = transfer_id
+    WHERE transfer.xmin = CAST(given.row_version AS xid)
+    ORDER BY transfer_id
+    FOR NO KEY UPDATE OF transfer SKIP LOCKED
+), moved AS (
+    UPDATE transfer SET succeeded = new_succeeded, failed = new_failed, progress = new_progress,
+        last_success_at = new_success_at
+    FROM free WHERE transfer.transfer_id = free.id
+    RETURNING transfer.transfer_id
+), held AS MATERIALIZED (
+    -- By their key alone: other conditions lead to an index of all that is not acknowledged. The
+    -- count makes sure that all transfers are locked before.
+    SELECT message_id, transfer_id, acknowledgement AS earlier FROM message
+    WHERE message_id = ANY(
+        CASE WHEN (SELECT count(*) FROM moved) > 0 THEN CAST(:message_ids AS uuid[]) END)
+    ORDER BY message_id
+    FOR UPDATE
+), acknowledged AS MATERIALIZED (
+    SELECT held.message_id, transfer_id, status
+    FROM held JOIN moved USING (transfer_id)
+    JOIN unnest(CAST(:message_ids AS uuid[]), CAST(:statuses AS text[]))
+        AS given (message_id, status) USING (message_id)
+    WHERE earlier IS NULL
+), logged AS (
+    INSERT INTO timeline (transfer_id, at, kind, data)
+    SELECT transfer_id, :now, 'message.acknowledged',
+        jsonb_build_object('messageId', message_id, 'status', status)
+    FROM acknowledged
+), marked AS (
+    UPDATE message SET acknowledgement = status, acknowledged_at = :now, next_attempt_at = NULL,
+        state = CASE WHEN state = 'PENDING' AND worker_id IS NULL THEN 'DELIVERED' ELSE state END
+    FROM acknowledged WHERE message.message_id = acknowledged.message_id
+)
+SELECT transfer_id FROM moved;
+
 -- name: give_up_app_data
 -- A settled transfer delivers no more app-data events; they become visibly undelivered. Sorted by
 -- id, like every statement that locks messages.

@@ -1,0 +1,116 @@
+"""One of several API processes of ``ferryman serve``: ``python -m ferryman.server.api_process``.
+
+Standard input is a pipe from its supervisor: first a line with everything it needs, which keeps
+secrets off the command line, then nothing until the supervisor ends. It imports the API before it
+reads the line, so that this happens while the database starts. Its answer is a line on standard
+output: that it serves, or why it cannot.
+"""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from contextlib import AsyncExitStack
+from typing import Any
+
+import msgspec
+
+from ferryman import logs, tracing
+from ferryman.config import Settings
+from ferryman.errors import PlatformError
+from ferryman.server.parent_watchdog import exit_with_parent
+from ferryman.server.run_api import Place, serving_api
+from ferryman.server.startup import unless_stopped
+
+_ORPHAN_SECONDS = 5.0
+"""Time to finish requests if the supervisor was killed; the next one needs the port."""
+
+
+class Start(msgspec.Struct, frozen=True):
+    """What the supervisor tells: settings, secrets, and descriptors that are open here.
+
+    ``listening`` is the socket of this process. ``counts`` has a file for each API process, that
+    of this one being ``number``.
+    """
+
+    settings: dict[str, Any]
+    database_url: str
+    operator_token: str
+    number: int
+    listening: int
+    counts: list[int]
+
+
+class Started(msgspec.Struct, frozen=True):
+    """The refusal that keeps the platform from starting; empty if requests are served."""
+
+    code: str = ""
+    expected: str = ""
+    found: str = ""
+    fix: str = ""
+
+
+async def run(start: Start, answer: int) -> None:
+    """Serve until SIGTERM, or until the supervisor ends; long polls end at SIGINT already."""
+    stop, closing = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    loop.add_signal_handler(signal.SIGINT, closing.set)
+    exit_with_parent(stop, _ORPHAN_SECONDS)
+    settings = Settings(**start.settings)
+    listening = socket.socket(fileno=start.listening)
+    place = Place(listening, start.number, start.counts)
+    async with AsyncExitStack() as stack:
+        serving = await unless_stopped(
+            stop,
+            stack.enter_async_context(
+                serving_api(settings, start.database_url, start.operator_token, closing, place)
+            ),
+        )
+        if serving is None:
+            return
+        say(answer, Started())
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+
+
+def say(descriptor: int, answer: Started) -> None:
+    """Write the one line that the supervisor waits for."""
+    os.write(descriptor, msgspec.json.encode(answer) + b"\n")
+
+
+def told() -> Start | None:
+    """Return what the supervisor writes; None if it ended instead."""
+    line = b""
+    # Not sys.stdin, which would keep what the watchdog is to see.
+    while not line.endswith(b"\n"):
+        piece = os.read(0, 1 << 16)
+        if not piece:
+            return None
+        line += piece
+    return msgspec.json.decode(line, type=Start)
+
+
+def main() -> None:
+    """Do what the supervisor says; exit with 2 if that is refused."""
+    import uvloop
+
+    logs.configure(json=False)
+    tracing.configure()
+    os.umask(0o077)
+    answer = os.dup(1)
+    os.dup2(2, 1)  # whatever else is printed is no answer
+    start = told()
+    if start is None:
+        return
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(run(start, answer))
+    except PlatformError as exc:
+        say(answer, Started(exc.code, exc.expected, exc.found, exc.fix))
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""Acknowledge messages without holding their transfer between reading and writing (ADR 81)."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from ferryman.domain.transfer import Transfer
+from ferryman.store.database import SQL, Transaction
+from ferryman.store.transfer import StoredTransfer, stored_transfer
+from ferryman.vocab import AckStatus, EventType
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A transfer at one row version, and some of its messages.
+
+    ``messages`` has the type of each message, and whether it was acknowledged.
+    """
+
+    stored: StoredTransfer
+    row_version: str
+    messages: Mapping[UUID, tuple[EventType, bool]]
+
+
+async def see(
+    tx: Transaction, transfer_ids: Iterable[UUID], message_ids: Iterable[UUID]
+) -> dict[UUID, Seen]:
+    """Read transfers, each with those of the ids that are messages of it."""
+    rows: Any = SQL.transfers_with_messages(
+        tx.connection, transfer_ids=list(transfer_ids), message_ids=list(message_ids)
+    )
+    found = {}
+    async for row in rows:
+        stored = stored_transfer(row)
+        if stored is not None:
+            found[stored.transfer_id] = Seen(stored, row["row_version"], _messages(row))
+    return found
+
+
+def _messages(row: Any) -> dict[UUID, tuple[EventType, bool]]:
+    columns = (row[name] or () for name in ("message_ids", "event_types", "acknowledged"))
+    rows = zip(*columns, strict=True)
+    return {message_id: (EventType(kind), done) for message_id, kind, done in rows}
+
+
+async def write(
+    tx: Transaction, after: Sequence[tuple[Seen, Transfer]], marked: Mapping[UUID, AckStatus]
+) -> set[UUID]:
+    """Acknowledge messages and write the counts of their transfers, where these have not changed.
+
+    Returns the transfers for which it was done; nothing is written for one that has changed since
+    it was seen, or that somebody holds.
+    """
+    rows: Any = SQL.acknowledge_unchanged(
+        tx.connection,
+        transfer_ids=[seen.stored.transfer_id for seen, _ in after],
+        row_versions=[seen.row_version for seen, _ in after],
+        succeeded=[state.succeeded for _, state in after],
+        failed=[state.failed for _, state in after],
+        progress=[state.progress for _, state in after],
+        last_success_at=[state.last_success_at for _, state in after],
+        message_ids=list(marked),
+        statuses=list(marked.values()),
+        now=tx.now,
+    )
+    return {row["transfer_id"] async for row in rows}
