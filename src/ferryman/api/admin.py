@@ -4,7 +4,7 @@ from litestar import Router
 from litestar.di import Provide
 
 from ferryman.api.access_token import create_token, list_tokens, revoke_token, rotate_token
-from ferryman.api.admin_auth import Doorkeeper, actor, admin_guard
+from ferryman.api.admin_auth import Authenticator, actor, admin_guard
 from ferryman.api.app import (
     get_app,
     install_app,
@@ -72,11 +72,11 @@ from ferryman.api.trial import (
 )
 
 
-def admin_router(doorkeeper: Doorkeeper) -> Router:
+def admin_router(authenticator: Authenticator) -> Router:
     """Return the router, with a guard that runs before a request is read."""
     return Router(
         path="/admin/v1",
-        guards=[admin_guard(doorkeeper)],
+        guards=[admin_guard(authenticator)],
         dependencies={"actor": Provide(actor, sync_to_thread=False)},
         opt=STRICT_QUERY,
         tags=["Admin"],

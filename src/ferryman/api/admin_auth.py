@@ -33,7 +33,7 @@ _NAMED = {
 
 
 @dataclass(frozen=True, slots=True)
-class Doorkeeper:
+class Authenticator:
     """Tells who calls the admin surface, and whether they may."""
 
     platform: Platform
@@ -83,14 +83,14 @@ class Doorkeeper:
         return console_service.holder_of_token(token_row), expires_at
 
 
-def admin_guard(doorkeeper: Doorkeeper) -> Guard:
+def admin_guard(authenticator: Authenticator) -> Guard:
     """Return a guard that admits callers before the rest of their request is read.
 
     What belongs to others is refused here as well, since no body tells whose a path is.
     """
 
     async def guard(connection: Connection, handler: BaseRouteHandler) -> None:
-        actor = await doorkeeper.admit(connection, handler.fn.__name__)
+        actor = await authenticator.admit(connection, handler.fn.__name__)
         if actor.reach.whole:
             return
         named = [
@@ -101,7 +101,7 @@ def admin_guard(doorkeeper: Doorkeeper) -> Guard:
         if against := connection.query_params.get("against"):
             named.append((IdKind.MIGRATION, against))
         for kind, value in named:
-            await reach_service.check(doorkeeper.platform, actor.reach, kind, value)
+            await reach_service.check(authenticator.platform, actor.reach, kind, value)
 
     return guard
 

@@ -15,7 +15,7 @@ from litestar.openapi import OpenAPIConfig
 from ferryman import refusals
 from ferryman.api import at_once
 from ferryman.api.admin import admin_router
-from ferryman.api.admin_auth import Doorkeeper
+from ferryman.api.admin_auth import Authenticator
 from ferryman.api.app import install_key
 from ferryman.api.auth import Credentials
 from ferryman.api.call_log import CallLog
@@ -106,7 +106,7 @@ def create_app(
     share = settings.api_processes or 1
     rate = Rate(settings.rate_per_second, settings.rate_burst)
     throttle = AppThrottle(rate, monotonic, share=share)
-    doorkeeper, hub = Doorkeeper(platform, credentials), EventHub(platform, closing)
+    authenticator, hub = Authenticator(platform, credentials), EventHub(platform, closing)
     readers = at_once.readers(share)
     log_rate = Rate(settings.log_bytes_per_second, 60 * settings.log_bytes_per_second)
     logs = AppThrottle(log_rate, monotonic, refusals.access.LOG_RATE_LIMITED, share=share)
@@ -114,7 +114,7 @@ def create_app(
         forge_router(platform, credentials, throttle),
         *connect_routers(platform, credentials, throttle),
         server_router(platform, throttle),
-        admin_router(doorkeeper),
+        admin_router(authenticator),
         shared_router(),
         healthz,
         readyz,
@@ -128,7 +128,7 @@ def create_app(
         dependencies={
             "platform": Provide(lambda: platform, sync_to_thread=False),
             "credentials": Provide(lambda: credentials, sync_to_thread=False),
-            "doorkeeper": Provide(lambda: doorkeeper, sync_to_thread=False),
+            "authenticator": Provide(lambda: authenticator, sync_to_thread=False),
             "lifecycle": Provide(lambda: lifecycle, sync_to_thread=False),
             "health": Provide(lambda: health, sync_to_thread=False),
             "scraper": Provide(lambda: scraper, sync_to_thread=False),

@@ -10,7 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
-from ferryman.api.admin_auth import Doorkeeper
+from ferryman.api.admin_auth import Authenticator
 from ferryman.api.parameters import (
     Author,
     Cursor,
@@ -47,7 +47,7 @@ async def stream_events(
     platform: OwnPlatform,
     actor: Author,
     event_hub: NamedDependency[EventHub],
-    doorkeeper: NamedDependency[Doorkeeper],
+    authenticator: NamedDependency[Authenticator],
     *,
     migration_id: OfMigration = None,
     cloud_app_key: OfApp = None,
@@ -70,7 +70,7 @@ async def stream_events(
     last = request.headers.get("last-event-id", "")
     resume = int(last) if last.isascii() and last.isdigit() and len(last) < 19 else None
     messages = _changes(event_hub, fits) if brief else _entries(event_hub, fits, resume)
-    return ServerSentEvent(_events(messages, lambda: doorkeeper.still_admits(request)))
+    return ServerSentEvent(_events(messages, lambda: authenticator.still_admits(request)))
 
 
 async def _entries(

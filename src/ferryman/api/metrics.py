@@ -15,7 +15,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
-from ferryman.api.admin_auth import Doorkeeper
+from ferryman.api.admin_auth import Authenticator
 from ferryman.api.shared_metrics import SharedMetrics
 from ferryman.metrics import METRICS, Series
 from ferryman.services.metrics import Scraper, api_series
@@ -29,13 +29,13 @@ _MEDIA_TYPE = CONTENT_TYPE_PLAIN_0_0_4.removesuffix("; charset=utf-8")
 async def get_metrics(
     request: Request[Any, Any, Any],
     scraper: NamedDependency[Scraper],
-    doorkeeper: NamedDependency[Doorkeeper],
+    authenticator: NamedDependency[Authenticator],
     shared: NamedDependency[SharedMetrics | None],
 ) -> Response[bytes]:
     """Return the metrics of all processes; an admin or metrics token adds queues by app."""
     by_app = "authorization" in request.headers
     if by_app:
-        await doorkeeper.admit(request, "get_metrics")
+        await authenticator.admit(request, "get_metrics")
     found: Iterable[Metric] = (*REGISTRY.collect(), *_families(await scraper.scrape(by_app=by_app)))
     if shared is not None:
         found = shared.of_all(found)

@@ -11,7 +11,7 @@ from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
-from ferryman.api.admin_auth import Doorkeeper
+from ferryman.api.admin_auth import Authenticator
 from ferryman.api.parameters import Closing, Cursor, EntryKind, Id, OwnPlatform, PageSize
 from ferryman.services import timeline
 from ferryman.services import transfer as transfer_service
@@ -43,7 +43,7 @@ async def get_timeline(
     request: Request[Any, Any, Any],
     platform: OwnPlatform,
     closing: Closing,
-    doorkeeper: NamedDependency[Doorkeeper],
+    authenticator: NamedDependency[Authenticator],
     transfer_id: Id,
     *,
     kind: EntryKind = None,
@@ -68,7 +68,7 @@ async def get_timeline(
     last = request.headers.get("last-event-id", "0")
     number = int(last) if last.isdecimal() and len(last) < 19 else 0
     entries = timeline.follow(platform, transfer_id, number, closing, kind=kind)
-    events = _events(entries, lambda: doorkeeper.still_admits(request))
+    events = _events(entries, lambda: authenticator.still_admits(request))
     # nginx collects an answer before it forwards it, unless it is asked not to.
     return ServerSentEvent(events, headers={"X-Accel-Buffering": "no"})
 
