@@ -6,7 +6,7 @@ from time import monotonic
 SHARE = 0.2
 """The part of the time that this process makes pages which were only asked for again."""
 
-LONGEST_REST = 0.5
+LONGEST_REST = 0.2
 
 
 class Pace:
