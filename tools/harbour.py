@@ -68,7 +68,7 @@ def build(platform: PlatformProcess, folder: Path) -> Harbour:
             failing.upload(f"{kind}-{number}.ndjson", b"x" * 70_000 * number)
             failing.advance(14)
     failing.complete_export()
-    failing.advance(420)
+    failing.advance(500)  # more than half of its window
     wait_until(lambda: failing.timeline("message.undelivered"))
     running = _begin(platform, folder / "forms", "forms", "Lighthouse archive")
     for number in range(1, 3):
