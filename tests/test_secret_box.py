@@ -16,7 +16,7 @@ OLD_TEXT, NEW_TEXT = (base64.b64encode(key).decode() for key in (OLD, NEW))
 def test_what_is_sealed_is_opened(value: bytes) -> None:
     box = SecretBox((OLD,))
     sealed = box.seal(value)
-    assert value not in sealed or not value
+    assert len(value) < 4 or value not in sealed  # a byte may be anywhere by chance
     assert box.open(sealed) == value
     assert box.seal(value) != sealed
     assert SecretBox((NEW, OLD)).open(sealed) == value

@@ -60,6 +60,11 @@ class _Hot:
     act: Callable[[Platform, _Asked], Awaitable[object]]
     names: tuple[str, ...] = ()
 
+    @property
+    def parameter(self) -> str:
+        """The name of the id in the path, as the framework has it."""
+        return self.template.partition("{")[2].partition("}")[0]
+
 
 async def _url(platform: Platform, asked: _Asked) -> object:
     return await app_data.url(platform, asked.app, asked.named)
@@ -134,6 +139,7 @@ class HotCalls:
         hot, named = found
         own: Any = scope
         body = _Body(receive)
+        asked = {hot.parameter: named}
         try:
             query = _query(own["query_string"], hot.names)
             head = _headers(own["headers"], self._platform.settings.max_body_bytes)
@@ -145,10 +151,10 @@ class HotCalls:
             await self._rest(scope, body.again, send)
             return
         except OutsideError as error:
-            own["path_template"] = hot.template
+            own["path_template"], own["path_params"] = hot.template, asked
             await send_answer(error, send)
             return
-        own["path_template"] = hot.template
+        own["path_template"], own["path_params"] = hot.template, asked
         await _answer(send, answer)
 
     async def _caller(self, hot: _Hot, head: Mapping[bytes, bytes]) -> AppRow:

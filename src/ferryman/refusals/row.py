@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from string import Formatter
 from typing import Generic, TypeVar
 
-from ferryman.errors import NotFound, PlatformError
+from ferryman.errors import ConfigError, NotFound, PlatformError
 
 E_co = TypeVar("E_co", bound=PlatformError, covariant=True)
 
@@ -77,6 +77,11 @@ def not_found(noun: str, fix: str = _FIND_ID) -> Refusal[NotFound]:
         found="{id!r:.66}",
         fix=fix,
     )
+
+
+def start_refusal(code: str, expected: str, found: str, fix: str) -> ConfigError:
+    """Return what another process of this platform was refused at its start, word by word."""
+    return ConfigError(code, expected=expected, found=found, fix=fix)
 
 
 def rows_of(table: object) -> Iterator[Refusal[PlatformError]]:

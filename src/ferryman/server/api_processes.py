@@ -22,6 +22,7 @@ import structlog
 
 from ferryman.config import Settings
 from ferryman.errors import ConfigError
+from ferryman.refusals.row import start_refusal
 from ferryman.server.listening import sockets
 from ferryman.server.parent_watchdog import SUPERVISED
 
@@ -146,7 +147,7 @@ class ApiProcesses:
             await into.drain()
         answer = await out.readline()
         found = msgspec.json.decode(answer, type=dict[str, str]) if answer else {"code": ""}
-        return ConfigError(**found) if found["code"] else None
+        return start_refusal(**found) if found["code"] else None
 
 
 @asynccontextmanager
