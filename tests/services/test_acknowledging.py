@@ -1,6 +1,10 @@
 """Acknowledgements that come together are written together, and each as if it came alone."""
 
 import asyncio
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -10,9 +14,10 @@ from ferryman.services import acknowledgement
 from ferryman.services import transfer as transfer_service
 from ferryman.store import acknowledgement as acknowledgement_store
 from ferryman.store import transfer as transfer_store
+from ferryman.store.database import Transaction
 from ferryman.vocab import AckStatus
 from ferryman.wire.message import MessageStatus
-from tests.kit.services import Services
+from tests.kit.services import Services, open_services
 
 pytestmark = pytest.mark.anyio
 
@@ -41,6 +46,86 @@ async def test_many_at_once_are_each_counted_once(services: Services) -> None:
         assert (await services.state(each)).succeeded == 6
         query = "SELECT FROM timeline WHERE transfer_id = $1 AND kind = 'message.acknowledged'"
         assert len(await services.fetch(query, UUID(each))) == 6
+
+
+@pytest.mark.parametrize("in_turn", [(), (0,), (0, 1)], ids=["free", "one in turn", "in turn"])
+async def test_two_processes_lose_and_double_nothing(
+    services: Services, database: str, tmp_path: Path, in_turn: tuple[int, ...]
+) -> None:
+    """Both acknowledge each message of the same transfers, one of them as failed."""
+    transfers = [await services.start_transfer(agent) for agent in ("one", "two")]
+    sent = [
+        (each, (await services.upload(each)).message_id) for _ in range(12) for each in transfers
+    ]
+    async with open_services(database, tmp_path / "other") as other:
+        processes = services, Services(other.platform, services.app)
+        for number in in_turn:
+            processes[number].platform.acknowledging.conflict()
+        await asyncio.gather(
+            *(processes[0].acknowledge(*each) for each in sent),
+            *(processes[1].acknowledge(*each, status=AckStatus.FAILED) for each in sent[::-1]),
+        )
+    states = [await services.state(each) for each in transfers]
+    assert [state.succeeded + state.failed for state in states] == [12, 12]
+    rows = await services.fetch(
+        "SELECT data ->> 'status' AS status, data ->> 'messageId' AS id"
+        " FROM timeline WHERE kind = 'message.acknowledged'"
+    )
+    assert sorted(row["id"] for row in rows) == sorted(message for _, message in sent)
+    assert Counter(row["status"] for row in rows) == Counter(
+        SUCCESS=sum(state.succeeded for state in states),
+        FAILED=sum(state.failed for state in states),
+    )
+
+
+async def test_a_turn_is_waited_for_with_what_comes_meanwhile(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What asks for the turn is not read before: all that came is read at once."""
+    batches: list[int] = []
+    see = acknowledgement_store.see
+
+    async def counted(tx: Transaction, transfers: Iterable[UUID], messages: Any) -> Any:
+        batches.append(len(messages))
+        return await see(tx, transfers, messages)
+
+    monkeypatch.setattr(acknowledgement_store, "see", counted)
+    monkeypatch.setattr(acknowledgement_store, "_TURN_WAIT", "60s")
+    transfer_id = await services.start_transfer()
+    sent = [(await services.upload(transfer_id)).message_id for _ in range(5)]
+    services.platform.acknowledging.conflict()
+    async with services.platform.database.transaction() as tx:
+        assert not await acknowledgement_store.take_turn(tx)
+        waiting = [asyncio.create_task(services.acknowledge(transfer_id, sent[0]))]
+        while not await _turns_waited_for(services):  # noqa: ASYNC110 - it is in the database
+            await asyncio.sleep(0)
+        waiting += [asyncio.create_task(services.acknowledge(transfer_id, each)) for each in sent]
+        await asyncio.sleep(0)
+        assert not batches
+    await asyncio.gather(*waiting)
+    assert batches == [5]
+    assert (await services.state(transfer_id)).succeeded == 5
+
+
+async def _turns_waited_for(services: Services) -> int:
+    query = (
+        "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    )
+    return len(await services.fetch(query))
+
+
+async def test_a_turn_that_does_not_end_keeps_nobody(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(acknowledgement_store, "_TURN_WAIT", "10ms")
+    transfer_id = await services.start_transfer()
+    message_id = (await services.upload(transfer_id)).message_id
+    services.platform.acknowledging.conflict()
+    async with services.platform.database.transaction() as tx:
+        await acknowledgement_store.take_turn(tx)
+        await services.acknowledge(transfer_id, message_id)
+    assert (await services.state(transfer_id)).succeeded == 1
 
 
 async def test_one_message_is_not_of_two_minds(services: Services) -> None:

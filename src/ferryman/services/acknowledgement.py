@@ -1,7 +1,8 @@
 """Acknowledge messages: those that come at the same time, together (ADR 81)."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from uuid import UUID
 
 from ferryman import refusals
@@ -51,8 +52,9 @@ async def acknowledge(
     ids = frozenset(parse_id(refusals.message.NOT_FOUND, text) for text in request.message_ids)
     wanted = parse_id(refusals.transfer.NOT_FOUND, transfer_id)
     asked = Asked(app, wanted, request.status, ids)
+    batch = _Batch(platform)
     for _ in range(_TRIES if len(ids) <= _FEW else 0):
-        done = await platform.group_commit.do("acknowledge", asked, partial(_together, platform))
+        done = await platform.group_commit.do("acknowledge", asked, batch.act, batch.turn)
         if done is not None:
             break
     else:
@@ -61,7 +63,29 @@ async def acknowledge(
         await _alone(platform, asked)
 
 
-async def _together(platform: Platform, batch: list[Asked]) -> list[bool | Exception | None]:
+class _Batch:
+    """Acknowledges what comes together, in a turn of this process."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+        self._tx: Transaction | None = None
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        async with self._platform.acknowledging.turn(self._platform.database) as self._tx:
+            yield
+
+    async def act(self, batch: list[Asked]) -> list[bool | Exception | None]:
+        assert self._tx is not None  # noqa: S101 - it is this turn's
+        answers = await _together(self._platform, self._tx, batch)
+        if None in answers:
+            self._platform.acknowledging.conflict()
+        return answers
+
+
+async def _together(
+    platform: Platform, tx: Transaction, batch: list[Asked]
+) -> list[bool | Exception | None]:
     """Return for each whether it was done, or its refusal.
 
     False means that it has to be done alone, None that its transfer changed in the meantime.
@@ -69,18 +93,17 @@ async def _together(platform: Platform, batch: list[Asked]) -> list[bool | Excep
     transfers: dict[UUID, list[Asked]] = {}
     for asked in batch:
         transfers.setdefault(asked.transfer_id, []).append(asked)
-    async with platform.database.statement() as tx:
-        ids = {each for asked in batch for each in asked.ids}
-        found = await acknowledgement_store.see(tx, transfers, ids)
-        decided = {
-            transfer_id: decision
-            for transfer_id, seen in found.items()
-            if (decision := _decide(tx, seen, transfers[transfer_id])) is not None
-        }
-        changed = {each: decision for each, decision in decided.items() if decision.marked}
-        marked = {key: status for each in changed.values() for key, status in each.marked.items()}
-        after = [(found[each], decision.after) for each, decision in changed.items()]
-        done = await acknowledgement_store.write(tx, after, marked) if marked else set()
+    ids = {each for asked in batch for each in asked.ids}
+    found = await acknowledgement_store.see(tx, transfers, ids)
+    decided = {
+        transfer_id: decision
+        for transfer_id, seen in found.items()
+        if (decision := _decide(tx, seen, transfers[transfer_id])) is not None
+    }
+    changed = {each: decision for each, decision in decided.items() if decision.marked}
+    marked = {key: status for each in changed.values() for key, status in each.marked.items()}
+    after = [(found[each], decision.after) for each, decision in changed.items()]
+    done = await acknowledgement_store.write(tx, after, marked) if marked else set()
     answers: dict[Asked, bool | Exception | None] = {}
     for transfer_id, decision in decided.items():
         if transfer_id in changed and transfer_id not in done:

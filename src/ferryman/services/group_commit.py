@@ -6,6 +6,7 @@ next one executes all that are queued, which costs little more than a single req
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -43,22 +44,31 @@ class GroupCommit:
         self._queues: dict[Hashable, _Queue] = {}
 
     async def do(
-        self, key: Hashable, item: T, act: Callable[[list[T]], Awaitable[Sequence[R | Exception]]]
+        self,
+        key: Hashable,
+        item: T,
+        act: Callable[[list[T]], Awaitable[Sequence[R | Exception]]],
+        turn: Callable[[], AbstractAsyncContextManager[object]] = nullcontext,
     ) -> R:
         """Return or raise the answer that ``act`` gives for ``item``; see :meth:`do_all`."""
-        [answer] = await self.do_all(key, [item], act)
+        [answer] = await self.do_all(key, [item], act, turn)
         if isinstance(answer, Exception):
             raise answer
         return answer
 
     async def do_all(
-        self, key: Hashable, items: Sequence[T], act: Callable[[list[T]], Awaitable[Sequence[R]]]
+        self,
+        key: Hashable,
+        items: Sequence[T],
+        act: Callable[[list[T]], Awaitable[Sequence[R]]],
+        turn: Callable[[], AbstractAsyncContextManager[object]] = nullcontext,
     ) -> list[R]:
         """Return the answers that ``act`` gives for ``items``, in order.
 
         ``act`` gets a list of items and returns one answer each; an exception it raises is raised
         to all callers in the batch. Per ``key``, one ``act`` runs at a time, with items in order of
-        arrival.
+        arrival. It runs inside ``turn``, with all that came until ``turn`` was entered, whose
+        exceptions are raised to all of them too.
         """
         queue = self._queues.setdefault(key, _Queue())
         loop = asyncio.get_running_loop()
@@ -68,7 +78,7 @@ class GroupCommit:
         try:
             async with queue.lock:
                 while not all(request.answer.done() for request in mine):
-                    await _act(queue, act)
+                    await _act(queue, act, turn)
         finally:
             if waiting := {*mine} & {*queue.waiting}:  # cancelled before its turn came
                 queue.waiting = [each for each in queue.waiting if each not in waiting]
@@ -82,11 +92,18 @@ class GroupCommit:
         return answers
 
 
-async def _act(queue: _Queue, act: Callable[[list[Any]], Awaitable[Sequence[Any]]]) -> None:
-    taken, queue.waiting = queue.waiting[:_MOST], queue.waiting[_MOST:]
+async def _act(
+    queue: _Queue,
+    act: Callable[[list[Any]], Awaitable[Sequence[Any]]],
+    turn: Callable[[], AbstractAsyncContextManager[object]],
+) -> None:
+    taken: list[_Request] = []
     try:
-        answers = await act([request.item for request in taken])
+        async with turn():
+            taken = _take(queue)
+            answers = await act([request.item for request in taken])
     except Exception as error:  # noqa: BLE001 - raised to each of them
+        taken = taken or _take(queue)
         answers = [_Failed(error)] * len(taken)
     except BaseException:
         # This caller was cancelled; the others still wait for their answers.
@@ -94,3 +111,8 @@ async def _act(queue: _Queue, act: Callable[[list[Any]], Awaitable[Sequence[Any]
         raise
     for request, answer in zip(taken, answers, strict=True):
         request.answer.set_result(answer)
+
+
+def _take(queue: _Queue) -> list[_Request]:
+    taken, queue.waiting = queue.waiting[:_MOST], queue.waiting[_MOST:]
+    return taken

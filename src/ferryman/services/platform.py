@@ -16,6 +16,7 @@ from ferryman.errors import NotFound
 from ferryman.functions.hosting import Hostings
 from ferryman.metrics import Metrics
 from ferryman.objects.port import ObjectStore
+from ferryman.services.acknowledging_turns import AcknowledgingTurns
 from ferryman.services.group_commit import GroupCommit
 from ferryman.services.quota import HeldBytes, OpenUploads
 from ferryman.services.single_flight import SingleFlight
@@ -36,6 +37,7 @@ class Platform:
     settings: Settings
     metrics: Metrics = field(default_factory=Metrics)
     group_commit: GroupCommit = field(default_factory=GroupCommit)
+    acknowledging: AcknowledgingTurns = field(default_factory=AcknowledgingTurns)
     single_flight: SingleFlight = field(default_factory=SingleFlight)
     hostings: Hostings = field(default_factory=Hostings)
     open_uploads: OpenUploads = field(default_factory=OpenUploads)

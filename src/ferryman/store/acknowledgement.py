@@ -5,10 +5,22 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+import asyncpg
+
 from ferryman.domain.transfer import Transfer
 from ferryman.store.database import SQL, Transaction
 from ferryman.store.transfer import StoredTransfer, stored_transfer
 from ferryman.vocab import AckStatus, EventType
+
+_TURN = 7_302_114_904
+"""Advisory lock for acknowledging in turn."""
+
+_TURN_WAIT = "1s"
+"""How long a turn is waited for: a process that hangs in its own must not keep all others."""
+
+
+class NoTurnError(Exception):
+    """The process whose turn it is does not end it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +33,18 @@ class Seen:
     stored: StoredTransfer
     row_version: str
     messages: Mapping[UUID, tuple[EventType, bool]]
+
+
+async def take_turn(tx: Transaction) -> bool:
+    """Keep other processes from acknowledging in turn until the transaction ends.
+
+    Returns whether another one had to be waited for; raises :class:`NoTurnError` if it takes long.
+    """
+    try:
+        row = await SQL.take_turn(tx.connection, key=_TURN, longest=_TURN_WAIT)
+    except asyncpg.LockNotAvailableError as error:
+        raise NoTurnError from error
+    return not row["at_once"]
 
 
 async def see(

@@ -123,6 +123,10 @@ class Database:
                     connection.terminate()
                     raise
 
+    async def later(self, tx: Transaction) -> Transaction:
+        """Return a transaction with the platform time of now, after it waited for a lock."""
+        return await self._at(tx.connection)
+
     async def now(self) -> datetime:
         """Return the platform time."""
         if not self.virtual:

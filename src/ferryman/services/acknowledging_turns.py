@@ -1,0 +1,51 @@
+"""Take turns with other processes at acknowledging, while they are in each other's way (ADR 81)."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from ferryman.store import acknowledgement as acknowledgement_store
+from ferryman.store.acknowledgement import NoTurnError
+from ferryman.store.database import Database, Transaction
+
+_TRIED = 4
+"""Batches done in turn after a conflict, which may have been with another kind of command."""
+
+_KEPT = 64
+"""Batches done in turn after one that waited for another process."""
+
+
+class AcknowledgingTurns:
+    """Whether this process acknowledges in turn with others.
+
+    Batches of two processes that read the same transfers at once write each of them once, and one
+    of both has read for nothing. In turn every read counts, and what comes while a process waits
+    is done together; but a turn takes three more trips.
+    """
+
+    def __init__(self) -> None:
+        self._left = 0
+
+    def conflict(self) -> None:
+        """Note that a transfer was written by another process, or is held."""
+        if not self._left:
+            self._left = _TRIED
+
+    @asynccontextmanager
+    async def turn(self, database: Database) -> AsyncIterator[Transaction]:
+        """Run a batch: in a transaction in turn with other processes, or each statement alone."""
+        async with AsyncExitStack() as stack:
+            yield await self._begin(database, stack)
+
+    async def _begin(self, database: Database, stack: AsyncExitStack) -> Transaction:
+        if self._left:
+            try:
+                async with AsyncExitStack() as own:
+                    tx = await own.enter_async_context(database.transaction())
+                    waited = await acknowledgement_store.take_turn(tx)
+                    tx = await database.later(tx)
+                    self._left = _KEPT if waited else self._left - 1
+                    stack.push_async_exit(own.pop_all())
+                    return tx
+            except NoTurnError:
+                self._left = 0
+        return await stack.enter_async_context(database.statement())
