@@ -83,6 +83,14 @@ def test_each_app_has_its_own_limit_on_each_surface(
         migration.view()
 
 
+def test_a_refused_hot_call_counts_once(strict: PlatformProcess, tmp_path: Path) -> None:
+    """It is decided before the framework, and again by it (ADR 81)."""
+    migration = FunctionMigration.begin(strict, tmp_path / "app", claim=False)
+    path = f"{FORGE}/data/{migration.transfer_id}"
+    statuses = [migration.cloud.call("GET", path).status for _ in range(BURST)]
+    assert statuses == [404] * BURST
+
+
 def test_the_sdk_waits_and_arrives(strict: PlatformProcess, tmp_path: Path) -> None:
     migration = FunctionMigration.begin(strict, tmp_path / "app", claim=False)
     path = f"{FORGE}/container/{migration.transfer_id}/page?containerType=Site"
