@@ -19,7 +19,7 @@ def long(platform_process: PlatformProcess, app_folder: Path) -> FunctionMigrati
     """A migration whose app has written many lines, and which nothing is left to happen to."""
     migration = FunctionMigration.begin(platform_process, app_folder)
     migration.upload("boards")
-    wait_until(lambda: len(migration.timeline("attempt")) == 2)
+    wait_until(lambda: len(migration.timeline("attempt.delivered")) == 2)
     path = f"/app/migration/forge/v1/log/{migration.transfer_id}"
     for number in range(LINES):
         migration.cloud.ok("POST", path, {"message": f"line {number}"})
