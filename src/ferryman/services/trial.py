@@ -47,7 +47,7 @@ async def sign_parts(
 ) -> PartUrls:
     """Sign a URL for each part."""
     facts = {"uploadId": upload_id, "parts": len(parts)}
-    app = await _act(platform, transfer_id, by, "sign_trial_parts", facts)
+    app = await _act(platform, transfer_id, by, "sign_trial_parts", facts, upload_id)
     return await open_upload.sign_parts(platform, app, upload_id, list(parts))
 
 
@@ -60,7 +60,7 @@ async def complete_file(
 ) -> AppDataReceipt:
     """Assemble a file and queue its event."""
     facts = {"uploadId": upload_id}
-    app = await _act(platform, transfer_id, by, "complete_trial_file", facts)
+    app = await _act(platform, transfer_id, by, "complete_trial_file", facts, upload_id)
     return await completion.complete(platform, app, upload_id, request)
 
 
@@ -82,9 +82,17 @@ async def send(
 
 
 async def _act(
-    platform: Platform, transfer_id: str, by: Actor, operation: str, facts: Mapping[str, object]
+    platform: Platform,
+    transfer_id: str,
+    by: Actor,
+    operation: str,
+    facts: Mapping[str, object],
+    upload_id: str | None = None,
 ) -> AppRow:
-    """Return the app of a transfer, after the row of the audit log."""
+    """Return the app of a transfer, after the row of the audit log.
+
+    An upload of another transfer looks like an unknown one: that may be another customer's.
+    """
     async with platform.database.transaction() as tx:
         check_virtual(platform, "act as a server app")
         parsed_id = parse_id(refusals.transfer.NOT_FOUND, transfer_id)
@@ -92,5 +100,9 @@ async def _act(
         app = None if stored is None else await app_store.by_id(tx, stored.app_id)
         if app is None:
             raise refusals.transfer.NOT_FOUND(id=transfer_id)
+        if upload_id is not None:
+            upload = await open_upload.own(tx, app, upload_id)
+            if upload.transfer_id != parsed_id:
+                raise refusals.upload.NOT_FOUND(id=upload_id)
         await audit.record_of(tx, by, operation, IdKind.TRANSFER, parsed_id, after=facts)
     return app
