@@ -6,6 +6,7 @@ The provider here is a program of ours that says what a test has it say; the rea
 import json
 import threading
 from collections.abc import Iterator
+from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from time import time
 from typing import Any
@@ -183,6 +184,16 @@ def test_a_forged_state_changes_nothing(
     for extra in ({"code": "c"}, {"error": "access_denied"}):
         refused(person, person.come_back(state=state, **extra), 400, "sign_in_state_invalid")
     assert lying.forms == []
+
+
+def test_a_state_that_is_not_ascii_is_refused(person: Browser) -> None:
+    """Also beside the cookie of a sign-in of one's own, under the name that such a state has."""
+    own = person.begin()
+    [(name, value)] = person.cookies.items()
+    state = "\u00e9"
+    assert name.endswith(sha256(own["state"].encode()).hexdigest()[:8])
+    person.cookies = {name[:-8] + sha256(state.encode()).hexdigest()[:8]: value}
+    refused(person, person.come_back(state=state, code="c"), 400, "sign_in_state_invalid")
 
 
 def test_a_forged_refusal_ends_no_session(person: Browser, running: PlatformProcess) -> None:

@@ -60,8 +60,12 @@ def person_of(
     Of several roles the one counts that may do most, with the customers or apps of all groups that
     grant it. Raises :class:`NotAllowed` (``no_role_granted``) if no group grants one.
     """
-    subject = str(claims["sub"])
-    if not 0 < len(subject) <= _SUBJECT_CHARACTERS or not subject.isprintable():
+    subject = claims.get("sub")
+    if (
+        not isinstance(subject, str)
+        or not 0 < len(subject) <= _SUBJECT_CHARACTERS
+        or not subject.isprintable()
+    ):
         raise refusals.sign_in.CLAIM_MISSING(claim="sub")
     groups = groups_of(claims, claim)
     granted = [grants[group] for group in groups if group in grants]

@@ -82,7 +82,7 @@ async def from_provider(
     state = request.query_params.get("state", "")
     cookie = await _cookie(sessions, state)
     begun = await sessions.open_facts(cookie_of(request, cookie), _STATE_LIFE, now)
-    if begun is None or len(begun) != 4 or not hmac.compare_digest(begun[0], state):
+    if begun is None or len(begun) != 4 or not _same(begun[0], state):
         raise _state_refused("one that was not begun in this browser, or long ago")
     _, nonce, verifier, page = begun
     await _check_issuer(request, known)
@@ -179,6 +179,11 @@ def _configured(provider: Any) -> IdentityProvider:
     if not isinstance(provider, IdentityProvider):
         raise NotFoundException
     return provider
+
+
+def _same(one: str, other: str) -> bool:
+    # As bytes: texts that are compared so must be ASCII, and a query may hold anything.
+    return hmac.compare_digest(one.encode(), other.encode())
 
 
 def _state_refused(found: str) -> Exception:
