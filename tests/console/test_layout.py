@@ -162,6 +162,13 @@ def test_a_page_to_return_to_is_one_of_ours(text: str) -> None:
     assert not set(page) & set(":\\\r\n") or "?" in page.partition(":")[0]
 
 
+@pytest.mark.parametrize("text", ["..", "../..", "a/../../b", ".", "./a", "...", "..?x=y"])
+def test_no_page_to_return_to_is_above_the_console(text: str) -> None:
+    """A platform may be below a path, and something else beside it."""
+    assert inner_page(text) == ""
+    assert inner_page("migrations/x.y?text=..") == "migrations/x.y?text=.."
+
+
 def test_all_a_browser_loads_is_small() -> None:
     """120 KiB compressed are allowed; scripts and styles must not creep up to it."""
     total = sum(len(file.compressed) for file in static_files().values())

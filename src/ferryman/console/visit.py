@@ -22,8 +22,9 @@ AS_ASKED = "ferryman.path"
 THEMES = ("auto", "light", "dark")
 ZONES = ("utc", "local", "relative")
 
-_NEXT = re.compile(r"[\w.~-]+(/[\w.~-]+)*(\?[\w.~%&=+:@-]*)?", re.ASCII)
-"""A page of the console, as a link from the console's root: never another site."""
+_NEXT = re.compile(r"(?!(.*/)?\.+(/|\?|$))[\w.~-]+(/[\w.~-]+)*(\?[\w.~%&=+:@-]*)?", re.ASCII)
+"""A page of the console, as a link from the console's root: never another site, nor a folder above.
+"""
 
 
 class SignInNeeded(Exception):
