@@ -37,6 +37,7 @@ def test_a_page_is_shown_and_hardened(console: Console, page: str) -> None:
     policy = reply.headers["content-security-policy"]
     assert policy.startswith("default-src 'self';")
     assert "frame-ancestors 'none'" in policy
+    assert reply.headers["cross-origin-opener-policy"] == "same-origin"
     assert "unsafe" not in policy
     assert reply.headers["x-frame-options"] == "DENY"
     assert reply.headers["cache-control"] == "no-store"
@@ -208,3 +209,16 @@ def test_every_app_can_be_chosen(console: Console, platform_process: PlatformPro
     assert f'value="{key}@' in console.text("migrations/new")
     for page in ("migrations", "messages"):
         assert f'<option value="{key}"' in console.text(page)
+
+
+def test_what_cannot_be_decoded_is_refused(
+    console: Console, platform_process: PlatformProcess
+) -> None:
+    """Bytes in a form that are not UTF-8, also of nobody, and JSON nested too deep."""
+    kind = {"content-type": "multipart/form-data; boundary=x"}
+    head = b'--x\r\nContent-Disposition: form-data; name="token"\r\n\r\n'
+    nobody = platform_process.caller(None)
+    reply = nobody.call("POST", "/console/sign-in", raw=head + b"\xff\r\n--x--\r\n", headers=kind)
+    assert reply.status == 400, reply.body
+    deep = console.send("try/step", step="file", transfer="x", data="[" * 100_000)
+    assert deep.status == 400, deep.body

@@ -1,5 +1,6 @@
 """Build the console: an application of its own, before the surfaces whose calls it makes."""
 
+from contextlib import AsyncExitStack
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -13,7 +14,7 @@ from litestar.exceptions import HTTPException
 from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.response.redirect import ASGIRedirectResponse
 from litestar.template import TemplateConfig
-from litestar.types import ASGIApp, Receive, Scope, Send
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from ferryman.console.calls import OWNER, CallRefused
 from ferryman.console.faults import (
@@ -23,6 +24,7 @@ from ferryman.console.faults import (
     on_platform_error,
     on_refused,
     on_sign_in_needed,
+    on_undecodable,
     on_unexpected,
 )
 from ferryman.console.oidc.flow import OIDC_HANDLERS
@@ -89,11 +91,23 @@ class Console:
             return
         own[OWNER] = own.get("litestar_app")
         own["state"] = {AS_ASKED: path}
-        if (b"x-requested-with", b"console") in own["headers"]:
-            async with self._pace:
-                await self._pages(scope, receive, send)
+        # No form, whose body would come as slowly as its sender likes.
+        if own["method"] == "GET" and (b"x-requested-with", b"console") in own["headers"]:
+            await self._paced(scope, receive, send)
         else:
             await self._pages(scope, receive, send)
+
+    async def _paced(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Make a page in its turn, which ends when the answer begins: nobody waits for a reader."""
+        async with AsyncExitStack() as turn:
+            await turn.enter_async_context(self._pace)
+
+            async def begin(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    await turn.aclose()
+                await send(message)
+
+            await self._pages(scope, receive, begin)
 
 
 def _create_pages(
@@ -139,6 +153,8 @@ def _create_pages(
             CallRefused: on_refused,
             PlatformError: on_platform_error,
             HTTPException: on_http_error,
+            RecursionError: on_undecodable,
+            UnicodeDecodeError: on_undecodable,
             Exception: on_unexpected,
         },
         template_config=TemplateConfig(

@@ -20,7 +20,7 @@ HEADERS = {
     "X-Frame-Options": "DENY",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
-    "Cross-RequestOrigin-Opener-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
 }
 
 
@@ -113,8 +113,22 @@ def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Resp
     )
 
 
+def on_undecodable(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    """Answer a form that is not UTF-8, or JSON in it that is nested too deep."""
+    deep = isinstance(error, RecursionError)
+    return _fault(
+        request,
+        status=400,
+        title="The request was not understood",
+        found="brackets nested too deeply" if deep else "bytes that are not UTF-8",
+        fix="Go back.",
+    )
+
+
 def on_unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
-    log.error("page.failed", method=request.method, path=request.url.path, exc_info=error)
+    # Not the path: that of a link holds what opens it.
+    route = request.scope.get("path_template")
+    log.error("page.failed", method=request.method, route=route, exc_info=error)
     return _fault(
         request,
         status=500,
