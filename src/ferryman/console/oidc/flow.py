@@ -114,6 +114,7 @@ async def provider_logout(
                 sent, keys, issuer=own.issuer, client_id=own.client_id, now=now
             ),
             now,
+            from_provider=False,
         )
     except TokenRefused as refused:
         raise refusals.sign_in.LOGOUT_INVALID(issuer=own.issuer, found=refused) from None
@@ -142,6 +143,7 @@ async def _person(known: IdentityProvider, code: str, nonce: str, verifier: str)
                 now=now,
             ),
             now,
+            from_provider=True,
         )
     except TokenRefused as refused:
         raise refusals.sign_in.ID_TOKEN_INVALID(issuer=own.issuer, found=refused) from None

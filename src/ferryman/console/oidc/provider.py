@@ -22,7 +22,7 @@ _MOST_BYTES = 256 << 10
 _DISCOVERY_LIFE = timedelta(hours=1)
 _KEYS_LIFE = timedelta(hours=1)
 _KEYS_PAUSE = timedelta(seconds=5)
-"""Keys are read again for an unknown one, but not for each of a flood of forged tokens."""
+"""Keys are read again for an unknown one, but not for each of a flood of forged logout tokens."""
 
 Keys = list[Mapping[str, Any]]
 
@@ -68,11 +68,10 @@ class IdentityProvider:
                 self._metadata = found, now
             return self._metadata[0]
 
-    async def keys(self, now: datetime, *, again: bool = False) -> Keys:
-        """Return the keys that sign; ``again`` reads them once more, since one is unknown."""
+    async def keys(self, now: datetime, kept: timedelta = _KEYS_LIFE) -> Keys:
+        """Return the keys that sign, read again if that was longer ago than ``kept``."""
         metadata = await self.metadata(now)
         async with self._turn:
-            kept = _KEYS_PAUSE if again else _KEYS_LIFE
             if self._keys is None or self._keys[1] + kept <= now:
                 raw = await self._get(metadata.jwks_uri)
                 found: _KeySet = self._decoded(raw, _KeySet, "key set")
@@ -118,15 +117,18 @@ class IdentityProvider:
         found: dict[str, Any] = self._decoded(raw, dict[str, Any], "answer about the person")
         return found
 
-    async def check(self, check: Callable[[Keys], Claims], now: datetime) -> Claims:
+    async def check(
+        self, check: Callable[[Keys], Claims], now: datetime, *, from_provider: bool
+    ) -> Claims:
         """Return what ``check(keys)`` returns, with keys that are read again if one is unknown.
 
-        Raises :class:`TokenRefused`.
+        That is at once for a token ``from_provider`` itself, and at most every 5 seconds for one
+        that anybody may have sent. Raises :class:`TokenRefused`.
         """
         try:
             return check(await self.keys(now))
         except KeyUnknown:
-            return check(await self.keys(now, again=True))
+            return check(await self.keys(now, timedelta(0) if from_provider else _KEYS_PAUSE))
 
     def _check(self, found: ProviderMetadata) -> None:
         own = self.settings.issuer

@@ -124,7 +124,8 @@ async function refresh() {
     const fresh = new DOMParser().parseFromString(text, "text/html");
     for (const part of $$("[data-part]")) {
       const next = fresh.getElementById(part.id);
-      if (!next || $("details.confirm[open], details.menu[open], dialog[open]", part)) continue;
+      /* What somebody is about to read or to send stays. */
+      if (!next || $("details.confirm[open], details.menu[open], dialog[open], .htmx-request, div.event", part)) continue;
       if (part.dataset.was === undefined && part.innerHTML === next.innerHTML) continue;
       if (part.dataset.was === next.innerHTML) continue;
       const chosen = new Set($$("input[name=chosen]:checked", part).map((each) => each.value));
