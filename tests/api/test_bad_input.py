@@ -303,6 +303,8 @@ MIGRATIONS: list[tuple[dict[str, Any], int]] = [
     ({"apps": ["\0"]}, 400),
     ({"containers": [{"type": "Board"}]}, 400),
     ({"containers": [{"type": "Site", "key": "\0"}]}, 400),
+    ({"containers": [{"type": "Site", "selectedUsers": "\0"}]}, 400),
+    ({"containers": [{"type": "JiraProject", "key": "A", "selectedUsers": "ALL_USERS"}]}, 400),
 ]
 
 

@@ -94,6 +94,19 @@ def test_always_a_site(register_forge: Callable[..., ForgeMigration]) -> None:
     assert page(forge, "containerType=JiraProject")["containers"] == []
 
 
+@pytest.mark.parametrize(
+    ("given", "handed_out"),
+    [({}, "ALL_USERS"), ({"selectedUsers": "REFERENCED_USERS"}, "REFERENCED_USERS")],
+)
+def test_the_selection_of_users_is_handed_out(
+    register_forge: Callable[..., ForgeMigration], given: dict[str, str], handed_out: str
+) -> None:
+    forge = register_forge()
+    forge.begin(containers=[{"type": "Site", **given}])
+    expected = [{"type": "Site", "selectedUsers": handed_out}]
+    assert page(forge, "containerType=Site")["containers"] == expected
+
+
 @statement(
     "forge-events",
     "Forge migration API, Parameters",

@@ -36,6 +36,13 @@ TOO_MANY_CONTAINERS = Refusal(
     found="{count}",
     fix="Split the plan into several migrations.",
 )
+SELECTED_USERS_MISPLACED = Refusal(
+    "selected_users_misplaced",
+    Invalid,
+    expected="selectedUsers on a container of type Site alone",
+    found="{users!r:.80} on a {type}",
+    fix="Remove it, or give it to a Site.",
+)
 CONTAINER_TYPE_UNKNOWN = Refusal(
     "container_type_unknown",
     Invalid,

@@ -24,7 +24,7 @@ from ferryman.store.mapping import Pairs
 from ferryman.store.transfer import StoredTransfer
 from ferryman.vocab import ContainerType
 from ferryman.wire.mapping import ContainerPage, MappingPage, PageMeta
-from ferryman.wire.migration import Container
+from ferryman.wire.migration import ALL_USERS, Container
 
 
 async def find(
@@ -135,7 +135,7 @@ async def containers(
     more = len(rows) > limit
     items = [container for _, container in rows[:limit]]
     if kind is ContainerType.SITE and after is None and not items:
-        items = [Container(type=ContainerType.SITE, selected_users="ALL_USERS")]
+        items = [Container(type=ContainerType.SITE, selected_users=ALL_USERS)]
     meta = PageMeta(
         page_size=limit, has_next=more, last_entity=str(rows[limit - 1][0]) if more else None
     )

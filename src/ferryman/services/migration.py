@@ -21,6 +21,7 @@ from ferryman.store import timeline as timeline_store
 from ferryman.store import transfer as transfer_store
 from ferryman.store.database import Transaction
 from ferryman.store.migration import MigrationRow
+from ferryman.vocab import ContainerType
 from ferryman.wire.migration import (
     AppStatus,
     MigrationRequest,
@@ -176,8 +177,11 @@ def check(request: MigrationRequest) -> None:
             limit=_CONTAINERS, count=len(request.containers)
         )
     for container in request.containers:
-        for value in (container.key, container.source_id, container.name):
+        users = container.selected_users
+        for value in (container.key, container.source_id, container.name, users):
             check_text("container", value or "", longest=LABEL_CHARACTERS)
+        if users is not None and container.type is not ContainerType.SITE:
+            raise refusals.migration.SELECTED_USERS_MISPLACED(type=container.type, users=users)
 
 
 def _is_site(url: str) -> bool:

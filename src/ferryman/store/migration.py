@@ -9,7 +9,7 @@ from uuid import UUID
 from ferryman.ids import new_id
 from ferryman.store.database import SQL, Transaction
 from ferryman.vocab import ContainerType
-from ferryman.wire.migration import Container
+from ferryman.wire.migration import ALL_USERS, Container
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +81,7 @@ async def insert_container(
         key=container.key,
         source_id=container.source_id,
         name=container.name,
+        selected_users=container.selected_users,
     )
 
 
@@ -119,7 +120,7 @@ async def container_page(
     rows = SQL.container_page(
         tx.connection, migration_id=migration_id, type=container_type, after=position, size=size
     )
-    return [(row["container_id"], _container(row)) async for row in rows]
+    return [(row["container_id"], container_row(row)) async for row in rows]
 
 
 def migration_row(row: Any) -> MigrationRow:
@@ -127,10 +128,14 @@ def migration_row(row: Any) -> MigrationRow:
     return MigrationRow(**{name: row[name] for name in MigrationRow.__dataclass_fields__})
 
 
-def _container(row: Any) -> Container:
+def container_row(row: Any) -> Container:
+    """Read a row of the table; a ``Site`` whose users nobody selected has all of them."""
+    kind = ContainerType(row["type"])
+    everybody = ALL_USERS if kind is ContainerType.SITE else None
     return Container(
-        type=ContainerType(row["type"]),
+        type=kind,
         key=row["key"],
         source_id=row["source_id"],
         name=row["name"],
+        selected_users=row["selected_users"] or everybody,
     )

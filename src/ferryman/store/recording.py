@@ -8,7 +8,7 @@ from uuid import UUID
 from ferryman.clock import epoch_ms
 from ferryman.store.database import SQL, Transaction
 from ferryman.store.message import StoredMessage, stored_message
-from ferryman.vocab import ContainerType
+from ferryman.store.migration import container_row
 from ferryman.wire.migration import Container
 from ferryman.wire.recording import RecordedCall
 
@@ -80,15 +80,8 @@ async def messages(
 
 async def containers(tx: Transaction, migration_id: UUID) -> list[Container]:
     """Return everything the admin selected, in the given order."""
-    return [
-        Container(
-            type=ContainerType(row["type"]),
-            key=row["key"],
-            source_id=row["source_id"],
-            name=row["name"],
-        )
-        async for row in SQL.containers_of(tx.connection, migration_id=migration_id)
-    ]
+    rows = SQL.containers_of(tx.connection, migration_id=migration_id)
+    return [container_row(row) async for row in rows]
 
 
 async def namespaces(tx: Transaction, scope_id: UUID) -> list[str]:

@@ -3,6 +3,9 @@
 from ferryman.vocab import ContainerType, TransferStatus
 from ferryman.wire.base import Wire
 
+ALL_USERS = "ALL_USERS"
+"""The only documented selection of users (connect-rest)."""
+
 
 class MigrationDetails(Wire, frozen=True):
     """``migrationDetails`` of every event; ``created_at`` in epoch milliseconds."""

@@ -10,8 +10,10 @@ INSERT INTO migration (migration_id, migration_scope_id, name, created_at)
 VALUES (:migration_id, :migration_scope_id, :name, :now);
 
 -- name: insert_container!
-INSERT INTO container (container_id, migration_id, position, type, key, source_id, name)
-VALUES (:container_id, :migration_id, :position, :type, :key, :source_id, :name);
+INSERT INTO container
+    (container_id, migration_id, position, type, key, source_id, name, selected_users)
+VALUES
+    (:container_id, :migration_id, :position, :type, :key, :source_id, :name, :selected_users);
 
 -- name: migration_by_id^
 SELECT migration.*, scope.customer, scope.source_id, scope.cloud_url
