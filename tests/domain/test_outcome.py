@@ -1,9 +1,12 @@
 """The texts that an attempt keeps."""
 
+from datetime import timedelta
+
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ferryman.domain.outcome import ERROR_BYTES, bounded, failed
+from ferryman.domain.outcome import ERROR_BYTES, bounded, failed, requested_delay
 from ferryman.vocab import FailureCause
 
 
@@ -13,6 +16,16 @@ def test_a_text_is_kept_within_its_bytes_and_fit_for_the_database(text: str, lim
     kept = bounded(text, limit)
     assert len(kept.encode()) <= limit
     assert "\0" not in kept
+
+
+@pytest.mark.parametrize(
+    ("asked", "seconds"),
+    [(0, 1), (1, 1), (1.5, 1.5), (900, 900), (901, 900), (-5, 1), (True, 1), ("9", 1), (None, 1)],
+)
+def test_the_delay_that_a_function_asks_for_is_kept_in_its_range(
+    asked: object, seconds: float
+) -> None:
+    assert requested_delay(asked) == timedelta(seconds=seconds)
 
 
 def test_both_ends_of_a_long_error_are_kept() -> None:

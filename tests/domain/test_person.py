@@ -44,6 +44,12 @@ def test_whoever_is_in_no_group_gets_nothing(groups: Any) -> None:
         person_of({"sub": "s", "groups": groups}, GRANTS, "groups", "https://i")
 
 
+@pytest.mark.parametrize(("sid", "kept"), [("s-1", "s-1"), (None, None), (7, None), (["s"], None)])
+def test_the_session_of_the_provider_is_a_text(sid: object, kept: str | None) -> None:
+    claims = {"sub": "s", "groups": ["admins"], "sid": sid}
+    assert person_of(claims, GRANTS, "groups", "https://i").provider_session == kept
+
+
 @pytest.mark.parametrize("subject", ["", "x" * 256, "a\nb", "a\u202eb", None, 7])
 def test_a_subject_that_would_spoil_the_audit_log_is_refused(subject: Any) -> None:
     with pytest.raises(NotAuthenticated):

@@ -28,6 +28,8 @@ COMMANDS: dict[str, Command] = {
     "acknowledge": lambda t, now: transfer_rules.acknowledge(t, AckStatus.SUCCESS, 1, now),
     "cancel": transfer_rules.cancel,
 }
+# What a READY transfer, or one being cancelled, takes too.
+ANY_COMMAND = COMMANDS | {"give_up_file": export_rules.give_up_file}
 
 
 def minute(number: float) -> datetime:
@@ -247,6 +249,11 @@ def test_uploading_after_the_export_is_allowed_until_settled() -> None:
             TransferStatus.TIMED_OUT,
         ),
         (
+            running(window=timedelta(days=20), listener_errored=True),
+            START + limits.TRANSFER_LIFE,
+            TransferStatus.TIMED_OUT,
+        ),
+        (
             running(kind=AppKind.CONNECT),
             START + limits.TRANSFER_LIFE,
             TransferStatus.TIMED_OUT,
@@ -339,11 +346,11 @@ def test_exporting_needs_a_transfer_in_progress(command: str) -> None:
 
 
 @pytest.mark.parametrize("status", FINAL)
-@pytest.mark.parametrize("command", sorted(COMMANDS))
+@pytest.mark.parametrize("command", sorted(ANY_COMMAND))
 def test_a_final_state_takes_no_command(command: str, status: TransferStatus) -> None:
     transfer = replace(uploaded(1), status=status, settled_at=minute(1))
     with pytest.raises(Settled) as refusal:
-        COMMANDS[command](transfer, minute(2))
+        ANY_COMMAND[command](transfer, minute(2))
     assert status.value in refusal.value.found
 
 
@@ -352,6 +359,27 @@ def test_a_final_state_never_wakes(status: TransferStatus) -> None:
     transfer = replace(uploaded(1), status=status, settled_at=minute(1))
     assert transfer_rules.next_wake(transfer) is None
     assert transfer_rules.wake(transfer, START + timedelta(days=400)) == Change(transfer)
+
+
+def test_a_repeated_report_of_an_error_changes_nothing() -> None:
+    transfer = running(listener_errored=True)
+    assert export_rules.record_error(transfer, minute(2)) == Change(transfer)
+
+
+@pytest.mark.parametrize(
+    ("last", "needed"),
+    [
+        (None, True),
+        (START, True),
+        (START + TICK, False),
+        (START + timedelta(seconds=1), False),
+    ],
+)
+def test_bytes_in_transit_move_the_deadline_each_second(
+    last: datetime | None, needed: bool
+) -> None:
+    transfer = running(last_upload_at=last)
+    assert export_rules.needs_touch(transfer, START + timedelta(seconds=1)) is needed
 
 
 @pytest.mark.parametrize(

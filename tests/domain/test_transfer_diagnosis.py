@@ -404,6 +404,7 @@ COMPLETE = replace(CONNECT, export_completed_at=START)
         ("acknowledgement", replace(DONE, succeeded=2, failed=1), {}, "acknowledged_failed"),
         ("acknowledgement", ended(TransferStatus.TIMED_OUT, WAITS), {}, "never_acknowledged"),
         ("acknowledgement", ended(TransferStatus.FAILED, WAITS), {}, None),
+        ("acknowledgement", ended(TransferStatus.TIMED_OUT, DONE), {}, None),
         ("acknowledgement", WAITS, {"returned": HANDLED}, "returned_unacknowledged"),
         ("acknowledgement", WAITS, {"returned": HANDLED, "events": (DUE,)}, None),
         ("acknowledgement", WAITS, {"returned": HANDLED, **EXPORTED}, None),
@@ -463,3 +464,19 @@ def test_what_is_named_first(
 ) -> None:
     """Earlier links come first, but for a transfer that somebody ended by hand."""
     assert chain(snapshot(transfer, **changes))[1] == first
+
+
+@pytest.mark.parametrize(
+    ("transfer", "changes", "name", "said"),
+    [
+        (RUNNING, {"events": (SENT,)}, "events", "2 uploaded:app_data"),
+        (RUNNING, {"events": (LOST,)}, "events", "2 uploaded:app_data, 1 undelivered"),
+        (WAITS, {"returned": HANDLED}, "acknowledgement", " (m)"),
+        (WAITS, {"returned": replace(HANDLED, count=3)}, "acknowledgement", " (m); and 2 more"),
+    ],
+)
+def test_what_a_link_says(
+    transfer: Transfer, changes: dict[str, Any], name: str, said: str
+) -> None:
+    links = {link.name: link for link in chain(snapshot(transfer, **changes))[0]}
+    assert links[name].found.endswith(said) or f"{said};" in links[name].found
