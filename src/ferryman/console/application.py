@@ -1,6 +1,5 @@
 """Build the console: an application of its own, before the surfaces whose calls it makes."""
 
-from contextlib import AsyncExitStack
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -14,7 +13,7 @@ from litestar.exceptions import HTTPException
 from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.response.redirect import ASGIRedirectResponse
 from litestar.template import TemplateConfig
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, Receive, Scope, Send
 
 from ferryman.console.calls import OWNER, CallRefused
 from ferryman.console.faults import (
@@ -30,7 +29,7 @@ from ferryman.console.faults import (
 from ferryman.console.oidc.flow import OIDC_HANDLERS
 from ferryman.console.oidc.provider import IdentityProvider
 from ferryman.console.oidc.settings import ProviderSettings
-from ferryman.console.pace import Pace
+from ferryman.console.pace import Paced
 from ferryman.console.pages import HANDLERS
 from ferryman.console.session import Sessions, SignInDesk
 from ferryman.console.shared import SHARED_HANDLERS, Brand
@@ -72,8 +71,7 @@ class Console:
         brand: Brand = _PLAIN,
     ) -> None:
         self._api = api
-        self._pace = Pace()
-        self._pages = _create_pages(api, sign_ins, base_url, provider, brand)
+        self._pages = Paced(_create_pages(api, sign_ins, base_url, provider, brand))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -91,23 +89,7 @@ class Console:
             return
         own[OWNER] = own.get("litestar_app")
         own["state"] = {AS_ASKED: path}
-        # No form, whose body would come as slowly as its sender likes.
-        if own["method"] == "GET" and (b"x-requested-with", b"console") in own["headers"]:
-            await self._paced(scope, receive, send)
-        else:
-            await self._pages(scope, receive, send)
-
-    async def _paced(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Make a page in its turn, which ends when the answer begins: nobody waits for a reader."""
-        async with AsyncExitStack() as turn:
-            await turn.enter_async_context(self._pace)
-
-            async def begin(message: Message) -> None:
-                if message["type"] == "http.response.start":
-                    await turn.aclose()
-                await send(message)
-
-            await self._pages(scope, receive, begin)
+        await self._pages(scope, receive, send)
 
 
 def _create_pages(
