@@ -16,6 +16,7 @@ from litestar.template import TemplateConfig
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from ferryman.console.calls import OWNER, CallRefused
+from ferryman.console.drawing import drawn
 from ferryman.console.faults import (
     HEADERS,
     on_form_refused,
@@ -163,7 +164,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(filters())
+    environment.filters.update(filters(), drawn=drawn)
     environment.globals["static"] = versioned
     return environment
 

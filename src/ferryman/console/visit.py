@@ -93,8 +93,10 @@ class Visit:
         return True
 
     async def page(self, template: str, section: str, **context: Any) -> Template:
-        """Return a page with what all pages show."""
-        clock = await self.calls.get("/clock", ClockView)
+        """Return a page with what all pages show; ``clock`` may be given, to ask but once."""
+        if "clock" not in context:
+            context["clock"] = await self.calls.get("/clock", ClockView)
+        clock: ClockView = context["clock"]
         request = self.request
         shared = {
             "root": self.root,

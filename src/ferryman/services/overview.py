@@ -1,6 +1,9 @@
 """What needs attention first, what runs, and what waits."""
 
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from ferryman.clock import epoch_ms
 from ferryman.domain import attention
@@ -19,12 +22,15 @@ from ferryman.store.database import Transaction
 from ferryman.store.overview import VisibleScope
 from ferryman.store.transfer_list import TransferFilter
 from ferryman.vocab import TransferSort, TransferStatus
-from ferryman.wire.overview import Overview, QueueView
+from ferryman.wire.overview import Concern, Overview, QueueView
 
 _EXPLAINED = 10
 """Stuck transfers and groups of messages that are explained, of each kind."""
 
 _RUNNING = 20
+
+_AT_ONCE = 4
+"""Explanations that are made at once: each takes a connection."""
 
 
 async def overview(
@@ -68,9 +74,15 @@ async def overview(
         statuses = await overview_store.statuses(tx, whose)
         queues = await _queues(tx, reach.apps) if reach.customers is None else []
         now = tx.now
-    # One by one: each explanation is a transaction of its own.
-    found += [await concern.of_transfer(platform, each) for each in stuck]
-    found += [await concern.of_messages(platform, each, apps.get(each.app_id)) for each in given_up]
+    found += await _explained(
+        [
+            *(partial(concern.of_transfer, platform, each) for each in stuck),
+            *(
+                partial(concern.of_messages, platform, each, apps.get(each.app_id))
+                for each in given_up
+            ),
+        ]
+    )
     return Overview(
         at=epoch_ms(now),
         attention=sorted(found, key=lambda each: attention.URGENCY.index(each.kind)),
@@ -80,6 +92,19 @@ async def overview(
         running=[transfer_list.summary(each, tx) for each in running],
         queues=queues,
     )
+
+
+async def _explained(explain: Sequence[Callable[[], Awaitable[Concern]]]) -> list[Concern]:
+    """Return concerns in order; each is a transaction of many statements, so some run at once."""
+    left = enumerate(explain)
+    found: dict[int, Concern] = {}
+
+    async def work() -> None:
+        for place, each in left:
+            found[place] = await each()
+
+    await asyncio.gather(*(work() for _ in range(_AT_ONCE)))
+    return [found[place] for place in range(len(explain))]
 
 
 async def _queues(tx: Transaction, apps: tuple[str, ...] | None) -> list[QueueView]:

@@ -8,6 +8,7 @@ from litestar.response import Template
 from ferryman.console.charts import charts_of
 from ferryman.console.pages.parameters import Customer, OwnVisit
 from ferryman.vocab import TransferSort
+from ferryman.wire.clock import ClockView
 from ferryman.wire.health import Readiness
 from ferryman.wire.overview import Charts, Concern, Overview
 from ferryman.wire.transfer import TransferPage
@@ -19,7 +20,7 @@ _HOURS, _POINTS = 24, 48
 async def overview_page(visit: OwnVisit, customer: Customer = "") -> Template:
     """Show what needs attention first, then what runs and what ended last."""
     calls = visit.calls
-    found, settled, charts, readiness = await gather(
+    found, settled, charts, readiness, clock = await gather(
         calls.get("/overview", Overview, customer=customer),
         calls.get(
             "/transfers",
@@ -30,10 +31,12 @@ async def overview_page(visit: OwnVisit, customer: Customer = "") -> Template:
         ),
         calls.get("/charts", Charts, hours=_HOURS, points=_POINTS, customer=customer),
         calls.readiness(),
+        calls.get("/clock", ClockView),
     )
     return await visit.page(
         "overview.html",
         "overview",
+        clock=clock,
         found=found,
         pages=[_page_of(each) for each in found.attention],
         settled=settled,

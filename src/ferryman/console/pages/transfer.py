@@ -25,6 +25,7 @@ from ferryman.wire.transfer import (
     RerunAnswer,
     TimelineEntry,
     TimelinePage,
+    TransferExplanation,
     TransferView,
 )
 
@@ -48,11 +49,12 @@ async def transfer_page(
 ) -> Template:
     """Show the timeline as a picture and as rows, and what was chosen of it."""
     path = f"/transfers/{transfer_id}"
-    view, window, backlog, clock = await gather(
+    view, window, backlog, clock, explanation = await gather(
         visit.calls.get(path, TransferView),
         window_of(visit, path, kind=kind, before=before, after=after, entry=entry),
         visit.calls.get(f"{path}/backlog", Backlog),
         visit.calls.get("/clock", ClockView),
+        visit.calls.get(f"{path}/explain", TransferExplanation),
     )
     live = not view.status.final
     now = clock.now if live else None
@@ -73,6 +75,8 @@ async def transfer_page(
         visit,
         view,
         "timeline",
+        clock=clock,
+        explanation=explanation,
         picture=picture,
         window=window,
         place={name: value for name, value in place.items() if value},

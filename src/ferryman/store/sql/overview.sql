@@ -40,7 +40,8 @@ FROM generate_series(0, CAST(:buckets AS integer) - 1) AS n CROSS JOIN LATERAL (
         1000 * CAST(extract(epoch FROM attempt.started_at - message.created_at) AS float8) AS waited
     FROM attempt
     JOIN message ON message.message_id = attempt.message_id
-    JOIN transfer ON transfer.transfer_id = message.transfer_id
+    -- Every message has one; this way it isn't read where all are counted.
+    LEFT JOIN transfer ON transfer.transfer_id = message.transfer_id
     WHERE attempt.started_at >= CAST(:since AS timestamptz) + n * CAST(:width AS interval)
       AND attempt.started_at < CAST(:since AS timestamptz) + (n + 1) * CAST(:width AS interval)
       AND (CAST(:customers AS text[]) IS NULL OR transfer.customer = ANY (:customers))
@@ -53,7 +54,7 @@ SELECT n, count(*) AS files, CAST(sum(size) AS bigint) AS bytes
 FROM generate_series(0, CAST(:buckets AS integer) - 1) AS n CROSS JOIN LATERAL (
     SELECT app_data.size
     FROM app_data
-    JOIN transfer ON transfer.transfer_id = app_data.transfer_id
+    LEFT JOIN transfer ON transfer.transfer_id = app_data.transfer_id
     WHERE app_data.created_at >= CAST(:since AS timestamptz) + n * CAST(:width AS interval)
       AND app_data.created_at < CAST(:since AS timestamptz) + (n + 1) * CAST(:width AS interval)
       AND (CAST(:customers AS text[]) IS NULL OR transfer.customer = ANY (:customers))
