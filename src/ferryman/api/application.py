@@ -176,7 +176,14 @@ def create_app(
     sign_ins = SignIns(platform, credentials.operator_token)
     provider = provider_settings(settings)
     brand = Brand(settings.brand_name, settings.brand_color, settings.brand_logo)
-    api.asgi_handler = Console(api.asgi_handler, sign_ins, settings.base_url, provider, brand)
+    api.asgi_handler = Console(
+        api.asgi_handler,
+        sign_ins,
+        settings.base_url,
+        provider,
+        brand,
+        own_store=isinstance(platform.objects, LocalStore),
+    )
     api.asgi_handler = FunctionGate(api.asgi_handler)
     api.asgi_handler = StallGuard(api.asgi_handler, settings.stall_seconds)
     api.asgi_handler = HeadAsGet(api.asgi_handler)

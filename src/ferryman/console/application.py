@@ -32,6 +32,7 @@ from ferryman.console.oidc.provider import IdentityProvider
 from ferryman.console.oidc.settings import ProviderSettings
 from ferryman.console.pace import Paced
 from ferryman.console.pages import HANDLERS
+from ferryman.console.part_sender import PartSender
 from ferryman.console.session import Sessions, SignInDesk
 from ferryman.console.shared import SHARED_HANDLERS, Brand
 from ferryman.console.sign_in import (
@@ -70,9 +71,12 @@ class Console:
         base_url: str,
         provider: ProviderSettings | None = None,
         brand: Brand = _PLAIN,
+        *,
+        own_store: bool = True,
     ) -> None:
         self._api = api
-        self._pages = Paced(_create_pages(api, sign_ins, base_url, provider, brand))
+        sender = PartSender(own=own_store)
+        self._pages = Paced(_create_pages(api, sign_ins, base_url, provider, brand, sender))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -99,6 +103,7 @@ def _create_pages(
     base_url: str,
     settings: ProviderSettings | None,
     brand: Brand,
+    sender: PartSender,
 ) -> ASGIApp:
     provider = None if settings is None else IdentityProvider(settings)
     sessions, secure = Sessions(sign_ins.key), urlsplit(base_url).scheme == "https"
@@ -126,6 +131,7 @@ def _create_pages(
             "sessions": Provide(lambda: sessions, sync_to_thread=False),
             "sign_ins": Provide(lambda: sign_ins, sync_to_thread=False),
             "brand": Provide(lambda: brand, sync_to_thread=False),
+            "sender": Provide(lambda: sender, sync_to_thread=False),
             "provider": Provide(lambda: provider, sync_to_thread=False),
             "secure": Provide(lambda: secure, sync_to_thread=False),
             "visit": Provide(visit),

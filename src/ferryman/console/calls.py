@@ -58,8 +58,10 @@ class AdminCalls:
         raw = b"" if body is None else msgspec.json.encode(body)
         return msgspec.json.decode(await self._answer("POST", path, {}, raw), type=kind)
 
-    async def put_object(self, url: str, headers: Mapping[str, str], body: bytes) -> str:
-        """Send bytes to a signed URL of the platform's own store; return the ETag."""
+    async def put_object(
+        self, url: str, headers: Mapping[str, str], body: bytes
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        """Send bytes to a signed URL of the platform's own store; return its answer."""
         path, _, query = url[url.index("/objects/") :].partition("?")
         sent = {**headers, "content-length": str(len(body))}
         sub = {
@@ -71,13 +73,9 @@ class AdminCalls:
         }
         call = _Call(self._api, sub, body)
         try:
-            status = await call.status()
-            await call.body()
+            return await call.status(), call.headers, await call.body()
         finally:
             await call.end()
-        if status != 200:
-            raise RuntimeError(f"the store answered {status}")
-        return call.headers.get("etag", "").strip('"')
 
     async def put(self, path: str, kind: type[T], body: bytes, media_type: str) -> T:
         """Return the answer of ``PUT /admin/v1…`` with a body as it came."""

@@ -65,12 +65,12 @@ def charts_of(charts: Charts) -> list[Chart]:
             [("stored", "run", [float(each.bytes) for each in points])],
         ),
         _lines(
-            "From commit to first attempt",
+            "Wait for the first attempt",
             "ms",
             times,
             [
-                ("p50", "run", [each.first_attempt_p50 for each in points]),
-                ("p99", "warn", [each.first_attempt_p99 for each in points]),
+                ("median", "run", [each.first_attempt_p50 for each in points]),
+                ("99th percentile", "warn", [each.first_attempt_p99 for each in points]),
             ],
         ),
     ]

@@ -61,12 +61,19 @@ def _undelivered(facts: Facts) -> str:
     return f"{_subject(facts)} given up" + (f": {reason.splitlines()[0]}" if reason else "")
 
 
+def _called(facts: Facts) -> str:
+    claim = facts.get("claim")
+    again = f", call {claim}" if isinstance(claim, int) and claim > 1 else ""
+    return f"listener called by the agent {facts.get('agentId', '?')}{again}"
+
+
 def _status(word: object) -> str:
     return str(word).replace("_", " ").lower()
 
 
 _WRITERS: Mapping[str, Callable[[Facts], str]] = {
     "transfer.changed": lambda f: f"{_status(f.get('before'))} → {_status(f.get('after'))}",
+    "listener.claimed": _called,
     "upload.begun": lambda f: f"{_file(f)} begun",
     "upload.aborted": lambda f: f"{_file(f)} given up: {f.get('reason')}",
     "app_data.uploaded": lambda f: f"{_file(f)} stored, {size(f.get('size'))}",

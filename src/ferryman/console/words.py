@@ -9,6 +9,8 @@ from markupsafe import Markup, escape
 from msgspec.json import encode
 from msgspec.json import format as indented
 
+from ferryman.console.names import check_in_words, kind_in_words, operation_in_words, who
+
 _EVENT_PREFIX = "avi:ecosystem.migration:"
 _CUT = 300
 _ID = re.compile(
@@ -222,6 +224,10 @@ def filters() -> dict[str, Any]:
         "bytes": size,
         "count": count,
         "event": event,
+        "kind": kind_in_words,
+        "check": check_in_words,
+        "operation": operation_in_words,
+        "who": who,
         "short": short,
         "foreign": foreign,
         "shortened": shortened,

@@ -109,7 +109,7 @@ def _schema(history: history_store.History) -> Check:
 def _workers(seen: Workers) -> Check:
     """Count workers; the causes of failures are shown only to operators, in explanations."""
     failing = len(seen.failing)
-    found = f"{seen.alive} seen within {seen.silence.total_seconds():g} s"
+    found = f"{seen.alive} reported in the last {seen.silence.total_seconds():g} s"
     return Check(ok=seen.alive > failing, found=f"{found}, {failing} failing" if failing else found)
 
 

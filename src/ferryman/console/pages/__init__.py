@@ -10,6 +10,7 @@ from ferryman.console.pages.migrations import MIGRATION_PAGES
 from ferryman.console.pages.overview import overview_page
 from ferryman.console.pages.platform import PLATFORM_PAGES
 from ferryman.console.pages.report import REPORT_PAGES
+from ferryman.console.pages.sessions import SESSION_PAGES
 from ferryman.console.pages.transfer import TRANSFER_PAGES
 from ferryman.console.pages.transfer_tabs import TRANSFER_TABS
 from ferryman.console.pages.trial import TRIAL_PAGES
@@ -26,6 +27,7 @@ HANDLERS: list[Any] = [
     *JOB_PAGES,
     *APP_PAGES,
     *PLATFORM_PAGES,
+    *SESSION_PAGES,
     *TRIAL_PAGES,
     *VIEW_PAGES,
 ]

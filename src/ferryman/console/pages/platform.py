@@ -7,6 +7,7 @@ from litestar import get, post
 from litestar.params import QueryParameter
 from litestar.response import Redirect, Template
 
+from ferryman.console.names import called
 from ferryman.console.pages.parameters import Cursor, OwnVisit
 from ferryman.console.visit import Visit, inner_page
 from ferryman.vocab import IdKind, TransferSort, TransferStatus
@@ -91,7 +92,11 @@ async def audit_page(
     cursor: Cursor = "",
 ) -> Template:
     """List who changed what, newest first."""
-    filters = {"actor": actor, "operation": operation, "target": target}
+    filters = {
+        "actor": called(actor),
+        "operation": operation.strip().replace(" ", "_"),
+        "target": target,
+    }
     found = await visit.calls.get("/audit", AuditPage, cursor=cursor, pageSize=50, **filters)
     return await visit.page("audit.html", "audit", found=found, filters=filters)
 

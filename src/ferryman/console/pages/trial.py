@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import msgspec
 from litestar import Response, get, post
 from litestar.datastructures import UploadFile
+from litestar.di import NamedDependency
 from litestar.exceptions import ValidationException
 from litestar.params import QueryParameter
 from litestar.response import Redirect, Template
@@ -14,11 +15,13 @@ from ferryman.console import trials
 from ferryman.console.calls import CallRefused
 from ferryman.console.pages.all_apps import all_apps
 from ferryman.console.pages.parameters import App, OwnVisit
+from ferryman.console.part_sender import LARGEST_PART, PartSender
 from ferryman.vocab import EventType
 from ferryman.wire.attempt import AttemptPage
 from ferryman.wire.transfer import TransferView
 from ferryman.wire.trial import TrialEvent, TrialStep
 
+OwnSender = NamedDependency[PartSender]
 Sent = Annotated[str, QueryParameter(name="sent")]
 
 _STEPS = {
@@ -33,7 +36,9 @@ _ATTEMPTS = 20
 
 
 @get("/try")
-async def try_page(visit: OwnVisit, *, app: App = "", sent: Sent = "") -> Template:
+async def try_page(
+    visit: OwnVisit, sender: OwnSender, *, app: App = "", sent: Sent = ""
+) -> Template:
     """Show the forms, and the output of the newest attempts."""
     apps, attempts = await gather(
         all_apps(visit.calls), visit.calls.get("/attempts", AttemptPage, pageSize=_ATTEMPTS)
@@ -47,12 +52,13 @@ async def try_page(visit: OwnVisit, *, app: App = "", sent: Sent = "") -> Templa
         app=app,
         view=view,
         attempts=attempts.items,
+        own_store=sender.own,
         events=[(each.value, each.value.rpartition("migration:")[2]) for each in _STEPS],
     )
 
 
 @post("/try/event", status_code=200)
-async def send_event(visit: OwnVisit) -> Redirect:
+async def send_event(visit: OwnVisit, sender: OwnSender) -> Redirect:
     """Cause an event in the app's open trial, or in a new one."""
     form, calls = visit.form, visit.calls
     app = str(form.get("app", ""))
@@ -65,7 +71,7 @@ async def send_event(visit: OwnVisit) -> Redirect:
     running = None if event is EventType.TRIGGERED else await trials.open_trial(calls, app)
     transfer_id = running or await trials.new_trial(calls, app)
     if event is EventType.UPLOADED:
-        await trials.send_file(calls, transfer_id, label, body.encode())
+        await trials.send_file(calls, sender, transfer_id, label, body.encode())
     elif event is EventType.CANCELLATION:
         await calls.post(f"/transfers/{transfer_id}/cancel", TransferView)
     elif wanted is not None:
@@ -75,17 +81,18 @@ async def send_event(visit: OwnVisit) -> Redirect:
 
 
 @post("/try/files", status_code=200)
-async def migrate_files(visit: OwnVisit) -> Redirect:
+async def migrate_files(visit: OwnVisit, sender: OwnSender) -> Redirect:
     """Migrate files that a form has, for browsers without script: small ones."""
     form: Any = visit.form
     files = [each for each in form.getall("files", []) if isinstance(each, UploadFile)]
     files = [each for each in files if each.filename]
     if not files:
         raise ValidationException(detail="no file")
-    transfer_id = await trials.new_trial(visit.calls, str(form.get("app", "")))
+    calls = visit.calls
+    transfer_id = await trials.new_trial(calls, str(form.get("app", "")))
     for file in files:
-        await trials.send_file(visit.calls, transfer_id, file.filename, await file.read())
-    await trials.send(visit.calls, transfer_id, TrialEvent(step=TrialStep.COMPLETE))
+        await trials.send_file(calls, sender, transfer_id, file.filename, await file.read())
+    await trials.send(calls, transfer_id, TrialEvent(step=TrialStep.COMPLETE))
     return visit.to(f"transfers/{transfer_id}")
 
 
@@ -104,11 +111,36 @@ async def take_step(visit: OwnVisit) -> Response[Any]:
             data = msgspec.json.decode(str(form.get("data", "{}")))
             answer = await trials.step(visit.calls, transfer_id, name, data)
     except CallRefused as refused:
-        problem = refused.problem
-        return Response(problem, status_code=problem.status, media_type="application/problem+json")
+        return _problem(refused)
     except (ValueError, KeyError, AttributeError, msgspec.MsgspecError) as fault:
         raise ValidationException(detail=str(fault)) from None
     return Response(answer, media_type="application/json")
 
 
-TRIAL_PAGES = [try_page, send_event, migrate_files, take_step]
+@post("/try/part", status_code=200, request_max_body_size=LARGEST_PART + (1 << 20))
+async def send_part(visit: OwnVisit, sender: OwnSender) -> Response[Any]:
+    """Send one part to a store that the script of the page cannot send to."""
+    form = visit.form
+    transfer_id, upload = str(form.get("transfer", "")), str(form.get("upload", ""))
+    number, file = str(form.get("number", "")), form.get("bytes")
+    if (
+        not isinstance(file, UploadFile)
+        or not number.isascii()
+        or not number.isdigit()
+        or len(number) > 5
+    ):
+        raise ValidationException(detail="a part without its number or bytes")
+    data = await file.read()
+    try:
+        part = await trials.send_part(visit.calls, sender, transfer_id, upload, int(number), data)
+    except CallRefused as refused:
+        return _problem(refused)
+    return Response(msgspec.to_builtins(part), media_type="application/json")
+
+
+def _problem(refused: CallRefused) -> Response[Any]:
+    problem = refused.problem
+    return Response(problem, status_code=problem.status, media_type="application/problem+json")
+
+
+TRIAL_PAGES = [try_page, send_event, migrate_files, take_step, send_part]

@@ -1,18 +1,21 @@
-/* Migrate files that are chosen or dropped: each in parts, whose bytes go to the store directly. */
+/* Migrate files that are chosen or dropped: each in parts, whose bytes go to the platform's own
+   store directly, and to any other through the platform. */
 "use strict";
 (() => {
-  const { root } = document.currentScript.dataset;
+  const { root, through } = document.currentScript.dataset;
   const form = document.querySelector("#drop");
   if (!form || !window.crypto || !crypto.subtle) return;
   const said = document.querySelector("#progress");
   document.querySelector("[data-drop-hint]").hidden = false;
   let busy = false;
 
-  async function step(fields) {
+  const step = (fields) => post("try/step", fields);
+
+  async function post(page, fields) {
     const body = new FormData();
     body.set("csrf", form.elements.csrf.value);
     for (const [name, value] of Object.entries(fields)) body.set(name, value);
-    const answer = await fetch(`${root}try/step`, { method: "POST", body, redirect: "error" });
+    const answer = await fetch(`${root}${page}`, { method: "POST", body, redirect: "error" });
     const told = await answer.text();
     if (!answer.ok) {
       let problem = {};
@@ -39,9 +42,16 @@
 
   async function send(transfer, label, file, tell) {
     const begun = await step({ step: "file", transfer, data: JSON.stringify({ label }) });
-    const size = Math.max(1, begun.partSize);
+    const size = through ? Math.max(begun.minPartSize, Math.min(begun.partSize, 16 << 20)) : Math.max(1, begun.partSize);
     const parts = [];
     for (let begin = 0; begin === 0 || begin < file.size; begin += size) {
+      if (through) {
+        const fields = { transfer, upload: begun.uploadId, number: parts.length + 1, bytes: file.slice(begin, begin + size) };
+        const part = await post("try/part", fields);
+        parts.push(part);
+        tell(part.size);
+        continue;
+      }
       const bytes = await file.slice(begin, begin + size).arrayBuffer();
       const part = { number: parts.length + 1, size: bytes.byteLength, sha256: await digest(bytes) };
       const data = JSON.stringify({ upload: begun.uploadId, parts: [part] });

@@ -1,0 +1,101 @@
+"""Pages say things in words of people, and lead to what an operator looks for."""
+
+import re
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from ferryman.console.entries import Teller
+from ferryman.console.names import kind_in_words
+from ferryman.sentences import _SENTENCES
+from ferryman.wire.transfer import TimelineEntry
+from tests.console.people import Console
+from tests.console.test_looks import found, sign_in
+from tests.kit.function_app import FunctionMigration
+from tests.kit.platform import PlatformProcess, wait_until
+
+
+@pytest.mark.parametrize("kind", [*_SENTENCES, "a_newer.kind_of_entry"])
+def test_kinds_of_entries_are_words(kind: str) -> None:
+    assert not set("._") & set(kind_in_words(kind))
+
+
+def test_a_listener_that_was_called_again_says_so() -> None:
+    told = [
+        Teller([])(TimelineEntry(seq=1, at=1, kind="listener.claimed", data=data))
+        for data in ({"agentId": "a", "claim": 1}, {"agentId": "a", "claim": 2})
+    ]
+    assert told == ["listener called by the agent a", "listener called by the agent a, call 2"]
+
+
+def test_no_page_shows_names_of_code(console: Console, failing: FunctionMigration) -> None:
+    pages = ["", "platform", "audit", "sessions", f"transfers/{failing.transfer_id}"]
+    for page in pages:
+        shown = re.sub(r"<[^>]+>", " ", console.text(page))
+        for code in ("operator-token", "objectStore", "message.", "seen within", "start_migration"):
+            assert code not in shown, (page, code)
+
+
+def test_a_transfer_leads_to_the_links_of_its_migration(
+    page: Page, platform_process: PlatformProcess, failing: FunctionMigration
+) -> None:
+    sign_in(page, platform_process)
+    page.goto(f"{platform_process.url}/console/transfers/{failing.transfer_id}")
+    page.get_by_role("link", name="Make a link").click()
+    expect(page.get_by_label("For whom")).to_be_in_viewport()
+
+
+def test_the_audit_log_is_filtered_by_words(console: Console, failing: FunctionMigration) -> None:
+    page = "audit?actor=the+operator&operation=start+migration"
+    assert failing.migration_id in console.text(page)
+
+
+def test_only_who_may_make_a_link_is_led_there(
+    platform_process: PlatformProcess, failing: FunctionMigration
+) -> None:
+    token = failing.admin.ok("POST", "/admin/v1/tokens", {"name": "una", "role": "viewer"})["token"]
+    viewer = Console(platform_process)
+    viewer.sign_in(token)
+    assert "Make a link" not in viewer.text(f"transfers/{failing.transfer_id}")
+    assert 'href="./sessions"' not in viewer.text()
+    assert viewer.get("sessions").status == 403
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_an_admin_ends_a_session(
+    scheme: Any, page: Page, axe: str, platform_process: PlatformProcess
+) -> None:
+    admin = platform_process.caller(platform_process.operator_token)
+    name = f"ivo-{scheme}"
+    token = admin.ok("POST", "/admin/v1/tokens", {"name": name, "role": "viewer"})["token"]
+    person = Console(platform_process)
+    person.sign_in(token)
+    page.emulate_media(color_scheme=scheme)
+    sign_in(page, platform_process)
+    page.get_by_role("link", name="Sessions").click()
+    row = page.locator("#list tr", has_text=name)
+    expect(row).to_contain_text("viewer")
+    assert found(page, axe) == []
+    row.get_by_role("button", name=f"End the session of {name}").click()
+    expect(page.get_by_role("heading", name="Sessions")).to_be_visible()
+    expect(row).to_have_count(0)
+    assert wait_until(lambda: person.get().status == 303)
+
+
+def test_tables_of_the_overview_have_the_same_columns(
+    page: Page, platform_process: PlatformProcess, failing: FunctionMigration
+) -> None:
+    """Also where one of them is empty, as of a customer whose first transfer runs."""
+    failing.admin.ok("POST", "/admin/v1/customers", {"customer": "tidewater"})
+    failing.create(customer="tidewater")
+    failing.start()
+    failing.claim()
+    sign_in(page, platform_process)
+    page.goto(f"{platform_process.url}/console/?customer=tidewater")
+    expect(page.locator("#overview")).to_contain_text("Nothing has ended yet.")
+    expect(page.locator("table.fixed")).to_have_count(2)
+    lefts = page.locator("table.fixed").evaluate_all(
+        "each => each.map(t => [...t.tHead.rows[0].cells].map(c => c.getBoundingClientRect().left))"
+    )
+    assert lefts[0] == lefts[1]
