@@ -32,7 +32,7 @@ from ferryman.console.oidc.provider import IdentityProvider
 from ferryman.console.oidc.settings import ProviderSettings
 from ferryman.console.pace import Paced
 from ferryman.console.pages import HANDLERS
-from ferryman.console.part_sender import PartSender
+from ferryman.console.part_sender import BrowserParts
 from ferryman.console.session import Sessions, SignInDesk
 from ferryman.console.shared import SHARED_HANDLERS, Brand
 from ferryman.console.sign_in import (
@@ -75,7 +75,7 @@ class Console:
         own_store: bool = True,
     ) -> None:
         self._api = api
-        sender = PartSender(own=own_store)
+        sender = BrowserParts(own=own_store)
         self._pages = Paced(_create_pages(api, sign_ins, base_url, provider, brand, sender))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -103,7 +103,7 @@ def _create_pages(
     base_url: str,
     settings: ProviderSettings | None,
     brand: Brand,
-    sender: PartSender,
+    sender: BrowserParts,
 ) -> ASGIApp:
     provider = None if settings is None else IdentityProvider(settings)
     sessions, secure = Sessions(sign_ins.key), urlsplit(base_url).scheme == "https"

@@ -28,7 +28,7 @@ _SECONDS = 120.0
 _MOST_BYTES = 64 << 10
 
 
-class PartSender:
+class BrowserParts:
     """Sends bytes to signed URLs; ``own`` says that they lead to the platform itself."""
 
     def __init__(self, *, own: bool) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from ferryman.console.calls import AdminCalls
-from ferryman.console.part_sender import PartSender
+from ferryman.console.part_sender import BrowserParts
 from ferryman.vocab import TransferStatus
 from ferryman.wire.migration import MigrationRequest, MigrationView
 from ferryman.wire.transfer import TransferPage, TransferView
@@ -58,7 +58,7 @@ async def send(calls: AdminCalls, transfer_id: str, event: TrialEvent) -> None:
 
 
 async def send_file(
-    calls: AdminCalls, sender: PartSender, transfer_id: str, label: str, data: bytes
+    calls: AdminCalls, sender: BrowserParts, transfer_id: str, label: str, data: bytes
 ) -> AppDataReceipt:
     """Upload a small file in one part."""
     begun = await step(calls, transfer_id, "file", {"label": label or None})
@@ -69,7 +69,7 @@ async def send_file(
 
 
 async def send_part(
-    calls: AdminCalls, sender: PartSender, transfer_id: str, upload: str, number: int, data: bytes
+    calls: AdminCalls, sender: BrowserParts, transfer_id: str, upload: str, number: int, data: bytes
 ) -> StoredPart:
     """Send one part of an upload to the store; return what completes the upload."""
     # The store may verify the md5, whatever it is worth otherwise.

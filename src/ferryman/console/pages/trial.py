@@ -15,13 +15,13 @@ from ferryman.console import trials
 from ferryman.console.calls import CallRefused
 from ferryman.console.pages.all_apps import all_apps
 from ferryman.console.pages.parameters import App, OwnVisit
-from ferryman.console.part_sender import LARGEST_PART, PartSender
+from ferryman.console.part_sender import LARGEST_PART, BrowserParts
 from ferryman.vocab import EventType
 from ferryman.wire.attempt import AttemptPage
 from ferryman.wire.transfer import TransferView
 from ferryman.wire.trial import TrialEvent, TrialStep
 
-OwnSender = NamedDependency[PartSender]
+OwnSender = NamedDependency[BrowserParts]
 Sent = Annotated[str, QueryParameter(name="sent")]
 
 _STEPS = {
