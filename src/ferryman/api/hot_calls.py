@@ -60,11 +60,6 @@ class _Hot:
     act: Callable[[Platform, _Asked], Awaitable[object]]
     names: tuple[str, ...] = ()
 
-    @property
-    def parameter(self) -> str:
-        """The name of the id in the path, as the framework has it."""
-        return self.template.partition("{")[2].partition("}")[0]
-
 
 async def _url(platform: Platform, asked: _Asked) -> object:
     return await app_data.url(platform, asked.app, asked.named)
@@ -139,7 +134,9 @@ class HotCalls:
         hot, named = found
         own: Any = scope
         body = _Body(receive)
-        asked = {hot.parameter: named}
+        # As the framework has them: metrics, logs and recordings read both.
+        name = "file_key" if "{file_key}" in hot.template else "transfer_id"
+        own.update(path_template=hot.template, path_params={name: named})
         try:
             query = _query(own["query_string"], hot.names)
             head = _headers(own["headers"], self._platform.settings.max_body_bytes)
@@ -151,10 +148,8 @@ class HotCalls:
             await self._rest(scope, body.again, send)
             return
         except OutsideError as error:
-            own["path_template"], own["path_params"] = hot.template, asked
             await send_answer(error, send)
             return
-        own["path_template"], own["path_params"] = hot.template, asked
         await _answer(send, answer)
 
     async def _caller(self, hot: _Hot, head: Mapping[bytes, bytes]) -> AppRow:
