@@ -10,10 +10,11 @@ INSERT INTO migration (migration_id, migration_scope_id, name, created_at)
 VALUES (:migration_id, :migration_scope_id, :name, :now);
 
 -- name: insert_container!
-INSERT INTO container
-    (container_id, migration_id, position, type, key, source_id, name, selected_users)
-VALUES
-    (:container_id, :migration_id, :position, :type, :key, :source_id, :name, :selected_users);
+INSERT INTO container (
+    container_id, migration_id, position, type, key, source_id, name, selected_users
+) VALUES (
+    :container_id, :migration_id, :position, :type, :key, :source_id, :name, :selected_users
+);
 
 -- name: migration_by_id^
 SELECT migration.*, scope.customer, scope.source_id, scope.cloud_url
