@@ -1,14 +1,24 @@
 """Acting as a server app reaches the transfer that is named, and nothing beside it."""
 
+from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tests.kit.function_app import FunctionMigration
 from tests.kit.platform import PlatformProcess, problem
 
 DATA = b"harbour"
 PART = {"number": 1, "size": len(DATA), "sha256": sha256(DATA).hexdigest()}
+
+
+@pytest.fixture
+def platform_process(tmp_path: Path) -> Iterator[PlatformProcess]:
+    """A platform of its own, as others have one customer."""
+    with PlatformProcess(tmp_path / "data") as platform:
+        yield platform
 
 
 def test_a_file_of_another_customer_is_not_found(
@@ -21,7 +31,6 @@ def test_a_file_of_another_customer_is_not_found(
         admin.ok("POST", "/admin/v1/customers", {"customer": name})
         migration.create(customer=name)
         migration.start()
-        platform_process.cleanups.append(migration.settle)
     made = {"name": "ada-of-reef", "role": "operator", "customers": ["reef"]}
     ada = platform_process.caller(admin.ok("POST", "/admin/v1/tokens", made)["token"])
 

@@ -94,17 +94,17 @@ def test_always_a_site(register_forge: Callable[..., ForgeMigration]) -> None:
     assert page(forge, "containerType=JiraProject")["containers"] == []
 
 
-@pytest.mark.parametrize(
-    ("given", "handed_out"),
-    [({}, "ALL_USERS"), ({"selectedUsers": "REFERENCED_USERS"}, "REFERENCED_USERS")],
+@statement(
+    "connect-openapi",
+    "UserSelectionContainerV1",
+    "selectedUsers of a Site is what the plan selects, ALL_USERS if it selects nothing",
 )
-def test_the_selection_of_users_is_handed_out(
-    register_forge: Callable[..., ForgeMigration], given: dict[str, str], handed_out: str
-) -> None:
-    forge = register_forge()
-    forge.begin(containers=[{"type": "Site", **given}])
-    expected = [{"type": "Site", "selectedUsers": handed_out}]
-    assert page(forge, "containerType=Site")["containers"] == expected
+def test_the_selection_of_users(register_forge: Callable[..., ForgeMigration]) -> None:
+    for selected in ("ALL_USERS", "REFERENCED_USERS"):
+        forge = register_forge()
+        forge.begin(containers=[{"type": "Site", "selectedUsers": selected}])
+        expected = [{"type": "Site", "selectedUsers": selected}]
+        assert page(forge, "containerType=Site")["containers"] == expected
 
 
 @statement(
