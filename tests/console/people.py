@@ -4,6 +4,7 @@ import re
 from typing import Protocol
 from urllib.parse import urlencode
 
+import pytest
 import urllib3
 from playwright.sync_api import Locator, Page
 
@@ -68,6 +69,10 @@ class Keyboard:
                 return
             self._page.keyboard.press("Tab")
         raise AssertionError(f"{what} is not reached by Tab")
+
+
+HANDS = pytest.mark.parametrize("kind", [Mouse, Keyboard])
+Hands = type[Mouse] | type[Keyboard]
 
 
 class Console:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.console.people import Console, Keyboard, Mouse
+from tests.console.people import HANDS, Console, Hands
 from tests.console.test_looks import found, sign_in
 from tests.kit.function_app import FunctionMigration
 from tests.kit.platform import PlatformProcess, wait_until
@@ -23,8 +23,6 @@ def run(event, context):
     with Migration() as migration:
         migration.message_processed(event["transferId"], event["messageId"])
 """
-HANDS = pytest.mark.parametrize("kind", [Mouse, Keyboard])
-Hands = type[Mouse] | type[Keyboard]
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.console.people import Hand, Keyboard, Mouse
+from tests.console.people import HANDS, Hand, Hands, Mouse
 from tests.console.test_looks import found, sign_in
 from tests.kit.function_app import FunctionMigration
 from tests.kit.platform import PlatformProcess
@@ -22,8 +22,6 @@ def run(event, context):
         print("got", event["label"], migration.get_app_data_payload(event["key"]).text()[:40])
         migration.message_processed(event["transferId"], event["messageId"])
 """
-HANDS = pytest.mark.parametrize("kind", [Mouse, Keyboard])
-Hands = type[Mouse] | type[Keyboard]
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +65,12 @@ def test_events_are_sent_and_what_the_app_prints_is_seen(
     assert page.locator("#sent a").get_attribute("href") == trial
     hand.press(page.locator("#sent a"))
     expect(page.locator("#head")).to_contain_text("success")
+
+
+def migrate_without_script(page: Page, app: str, file: Path) -> None:
+    page.locator("#drop").get_by_label("App").select_option(app)
+    page.get_by_label("Files", exact=True).set_input_files(file)
+    page.get_by_role("button", name="Migrate").click()
 
 
 def choose(page: Page, hand: Hand, label: str, files: Any) -> None:
@@ -144,9 +148,7 @@ def test_everything_is_done_without_script(
         page.goto(f"{platform_process.url}/console/try")
         send(page, Mouse(page), app, "uploaded:app_data", "boards", "three")
         send(page, Mouse(page), app, "errored:listener", body="no way")
-        page.locator("#drop").get_by_label("App").select_option(app)
-        page.get_by_label("Files", exact=True).set_input_files(file)
-        page.get_by_role("button", name="Migrate").click()
+        migrate_without_script(page, app, file)
         assert "Trial from the console" in page.locator("#head").inner_text()
 
 

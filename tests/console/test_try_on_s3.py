@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.console.people import Console, Mouse
 from tests.console.test_looks import sign_in
-from tests.console.test_try import TALKING, choose, send
+from tests.console.test_try import TALKING, choose, migrate_without_script, send
 from tests.kit.function_app import FunctionMigration
 from tests.kit.platform import PlatformProcess
 from tools.ceph import Ceph
@@ -91,9 +91,7 @@ def test_small_files_and_events_go_without_script(
         page.goto(f"{platform_process.url}/console/try")
         send(page, Mouse(page), app, "uploaded:app_data", "boards", "three")
         send(page, Mouse(page), app, "completed:export_phase")
-        page.locator("#drop").get_by_label("App").select_option(app)
-        page.get_by_label("Files", exact=True).set_input_files(file)
-        page.get_by_role("button", name="Migrate").click()
+        migrate_without_script(page, app, file)
         page.locator("#head").wait_for()
         assert files_of(platform_process, page) == {"plain.txt": 14}
 

@@ -5,13 +5,10 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.console.people import Console, Hand, Keyboard, Mouse
+from tests.console.people import HANDS, Console, Hand, Hands
 from tests.console.test_looks import sign_in
 from tests.kit.function_app import FunctionMigration
 from tests.kit.platform import PlatformProcess, problem
-
-HANDS = pytest.mark.parametrize("kind", [Mouse, Keyboard])
-Hands = type[Mouse] | type[Keyboard]
 
 
 def opened(page: Page, hand: Hand) -> Locator:

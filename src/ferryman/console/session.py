@@ -87,7 +87,7 @@ class Sessions:
         return await self.seal_facts([secret, csrf], now)
 
     async def open(self, cookie: str | None, now: datetime) -> ConsoleSession | None:
-        """Return the session of a cookie; None if it is none of ours or too old."""
+        """Return the session of a cookie; None if it is foreign or too old."""
         facts = await self.open_facts(cookie, LIFE, now)
         return None if facts is None or len(facts) != 2 else ConsoleSession(*facts)
 
@@ -99,7 +99,7 @@ class Sessions:
     async def open_facts(
         self, cookie: str | None, life: timedelta, now: datetime
     ) -> list[str] | None:
-        """Return what a cookie seals; None if it is none of ours, or older than its life."""
+        """Return what a cookie seals; None if it is foreign, or older than its life."""
         if not cookie:
             return None
         try:

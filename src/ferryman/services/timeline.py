@@ -74,7 +74,7 @@ async def page(
 
 
 def _message(message_id: str | None) -> str | None:
-    """Return the id as entries have it; raises ``NotFound`` for what is none."""
+    """Return the id as entries have it; raises ``NotFound`` for anything else."""
     return None if message_id is None else str(parse_id(refusals.message.NOT_FOUND, message_id))
 
 

@@ -213,7 +213,7 @@ class LineReader:
     def read(self, line: bytes) -> Wire | str | None:
         """Return the head, the name of a section that begins, an item, or None for the end.
 
-        Raises ``msgspec.DecodeError`` for a line that is none of these.
+        Raises ``msgspec.DecodeError`` for any other line.
         """
         text = line.rstrip(b"\n")
         if text.startswith(SIGNATURE_LINE):

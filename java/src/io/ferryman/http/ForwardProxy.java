@@ -29,7 +29,7 @@ final class ForwardProxy {
     /**
      * Reads an address such as {@code http://user:password@proxy:3128}.
      *
-     * @throws IllegalArgumentException without its password, if it is none
+     * @throws IllegalArgumentException if it is no proxy; the message leaves its password out
      */
     static ForwardProxy read(String text, String variable) {
         String whole = text.contains("://") ? text : "http://" + text;
