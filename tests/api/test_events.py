@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,24 +27,42 @@ def send(migration: FunctionMigration) -> str:
     return label
 
 
+def begin(migration: FunctionMigration) -> None:
+    """Create the migration of a registered app, and have it claimed."""
+    migration.create()
+    migration.start()
+    migration.claim()
+
+
+@pytest.fixture(scope="module")
+def registered(
+    running_platform: PlatformProcess, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[FunctionMigration, FunctionMigration]]:
+    """Two apps without a migration."""
+    folder = tmp_path_factory.mktemp("app")
+    yield register(running_platform, folder), register(running_platform, folder)
+    running_platform.settle_all()
+
+
 @pytest.fixture(scope="module")
 def two(
     running_platform: PlatformProcess, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[FunctionMigration, FunctionMigration]]:
     """Two apps, each with a migration."""
-    made = []
-    for name in ("one", "two"):
-        folder = tmp_path_factory.mktemp(name)
-        (folder / "index.py").write_text(CLOUD_APP)
-        migration = FunctionMigration.register_app(
-            running_platform, manifest=function_manifest("index.run"), source=str(folder)
-        )
-        migration.create()
-        migration.start()
-        migration.claim()
-        made.append(migration)
-    yield made[0], made[1]
+    folder = tmp_path_factory.mktemp("app")
+    one, other = register(running_platform, folder), register(running_platform, folder)
+    begin(one)
+    begin(other)
+    yield one, other
     running_platform.settle_all()
+
+
+def register(platform: PlatformProcess, folder: Path) -> FunctionMigration:
+    """Register an app with a function."""
+    (folder / "index.py").write_text(CLOUD_APP)
+    return FunctionMigration.register_app(
+        platform, manifest=function_manifest("index.run"), source=str(folder)
+    )
 
 
 class Stream:
@@ -159,20 +178,20 @@ def test_where_nothing_streams_a_cursor_is_polled(
 
 
 def test_a_brief_stream_says_which_transfers_changed(
-    running_platform: PlatformProcess, two: tuple[FunctionMigration, FunctionMigration]
+    running_platform: PlatformProcess, registered: tuple[FunctionMigration, FunctionMigration]
 ) -> None:
-    """Each by the number of its entries, which are all counted."""
-    one, other = two
+    """Each by the number of its entries, every one counted once."""
     with stream(running_platform, "?brief=true") as changes:
-        before = {each.transfer_id: len(each.timeline()) for each in two}
-        send(one)
-        send(other)
-        counted = dict.fromkeys(before, 0)
-        while any(counted[each.transfer_id] < 3 for each in two):
+        for each in registered:
+            begin(each)
+            send(each)
+        counted = {each.transfer_id: 0 for each in registered}
+        entries: dict[str, int] = {}
+        while counted != entries:
             told = changes.next()
             assert told["complete"]
-            for transfer_id, number in told["changes"].items():
-                counted[transfer_id] += number
+            for transfer_id in counted:
+                counted[transfer_id] += told["changes"].get(transfer_id, 0)
+            entries = {each.transfer_id: len(each.timeline()) for each in registered}
+            assert all(counted[key] <= entries[key] for key in counted)
         assert changes.last.isdigit()
-    for each in two:
-        assert counted[each.transfer_id] <= len(each.timeline()) - before[each.transfer_id]
