@@ -1,6 +1,9 @@
 """One stream of what happens to all transfers, read once per process for all who follow it.
 
-    timeline ──one poll──▶ hub ──▶ follower's queue ──filter──▶ follower
+    timeline ──one poll──▶ hub ──batch──▶ filter ──▶ follower's queue ──▶ follower
+
+A filter asks for an entry's transfer and kind only, so it runs once for all entries of a batch that
+share them: fifty open consoles cost little more than one.
 
 Numbers are drawn before transactions commit, so an entry can appear after a later one. The hub
 notes the numbers that are missing and asks for them again for a while. A follower is told a point
@@ -45,20 +48,70 @@ class Told:
     skipped: int = 0
 
 
+_Group = tuple[str, str]
+"""The transfer and the kind of entries: a filter wants all entries of a group, or none."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Entries that were read together, each with where to resume from after it."""
+
+    entries: list[Told]
+    groups: list[_Group]
+    """Of each entry."""
+
+    events: dict[_Group, Event]
+    """One of each group, to ask a filter about."""
+
+    resume: int
+
+    def wanted(self, fits: Callable[[Event], bool]) -> set[_Group]:
+        return {group for group, event in self.events.items() if fits(event)}
+
+
 @dataclass(eq=False)
 class _Follower:
+    """One that is told each entry."""
+
     fits: Callable[[Event], bool]
     queue: deque[Told] = field(default_factory=deque)
     skipped: int = 0
     woken: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def offer(self, event: Event, resume: int) -> None:
-        if not self.fits(event):
+    def offer(self, batch: _Batch) -> None:
+        wanted = batch.wanted(self.fits)
+        if not wanted:
             return
-        if len(self.queue) >= _MOST_QUEUED:
-            self.skipped += 1
-        else:
-            self.queue.append(Told(event.entry, resume))
+        fitting = [
+            told for told, group in zip(batch.entries, batch.groups, strict=True) if group in wanted
+        ]
+        room = max(0, _MOST_QUEUED - len(self.queue))
+        self.queue.extend(fitting[:room])
+        self.skipped += len(fitting[room:])
+        self.woken.set()
+
+
+@dataclass(eq=False)
+class _ChangeFollower:
+    """One that is told how many entries each transfer has had."""
+
+    fits: Callable[[Event], bool]
+    changes: Counter[str] = field(default_factory=Counter)
+    complete: bool = True
+    resume: int = 0
+    woken: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def offer(self, batch: _Batch) -> None:
+        wanted = batch.wanted(self.fits)
+        if not wanted:
+            return
+        for group, number in Counter(batch.groups).items():
+            if group in wanted:
+                self.changes[group[0]] += number
+        if len(self.changes) > _MOST_CHANGED:
+            self.changes = Counter(dict(self.changes.most_common(_MOST_CHANGED)))
+            self.complete = False
+        self.resume = batch.resume
         self.woken.set()
 
 
@@ -68,7 +121,7 @@ class EventHub:
     def __init__(self, platform: Platform, closing: asyncio.Event) -> None:
         self._platform = platform
         self._closing = closing
-        self._followers: set[_Follower] = set()
+        self._followers: set[_Follower | _ChangeFollower] = set()
         self._reading: asyncio.Task[None] | None = None
         self._last = 0
         self._missing: dict[int, float] = {}
@@ -114,25 +167,20 @@ class EventHub:
         For those who look themselves at what changed: it costs the same for one entry and for a
         thousand. Each comes with where to resume from.
         """
-        follower = _Follower(fits)
+        follower = _ChangeFollower(fits)
         await self._join(follower)
         try:
             while not self._closing.is_set():
-                if follower.queue or follower.skipped:
-                    told = [*follower.queue]
-                    changes = Counter(each.entry.transfer_id for each in told if each.entry)
-                    complete = not follower.skipped and len(changes) <= _MOST_CHANGED
-                    follower.queue.clear()
-                    follower.skipped = 0
-                    some = dict(changes.most_common(_MOST_CHANGED))
-                    resume = told[-1].resume if told else self._safe(self._last)
-                    yield StreamChanges(changes=some, complete=complete), resume
+                if follower.changes:
+                    told = StreamChanges(changes=follower.changes, complete=follower.complete)
+                    follower.changes, follower.complete = Counter(), True
+                    yield told, follower.resume
                 follower.woken.clear()
                 await follower.woken.wait()
         finally:
             self._followers.discard(follower)
 
-    async def _join(self, follower: _Follower) -> int:
+    async def _join(self, follower: _Follower | _ChangeFollower) -> int:
         """Add a follower; return the last number that it will not be offered."""
         if self._reading is None or self._reading.done():
             async with self._platform.database.reading() as tx:
@@ -182,11 +230,20 @@ class EventHub:
                 for gap in range(max(self._last + 1, seq - max(0, room)), seq):
                     self._missing[gap] = now
                 self._last = seq
-        for each in found:
-            resume = self._safe(each.entry.seq)
-            for follower in tuple(self._followers):
-                follower.offer(each, resume)
+        if found:
+            batch = self._batch(found)
+            for follower in self._followers:
+                follower.offer(batch)
         return len(found) >= _BATCH
+
+    def _batch(self, found: list[Event]) -> _Batch:
+        groups = [(each.entry.transfer_id, each.entry.kind) for each in found]
+        return _Batch(
+            entries=[Told(each.entry, self._safe(each.entry.seq)) for each in found],
+            groups=groups,
+            events=dict(zip(groups, found, strict=True)),
+            resume=self._safe(found[-1].entry.seq),
+        )
 
     def _safe(self, seq: int) -> int:
         return min((gap - 1 for gap in self._missing if gap <= seq), default=seq)
