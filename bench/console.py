@@ -154,7 +154,7 @@ def _measure(platform: Platform, timeline: _Timeline) -> list[Figure]:
             time.sleep(1 / _A_SECOND)
         await_text(page, f"an hour {EVENTS - 1}.")
         seen_at(page)
-        memory = renderer_memory(browser)
+        memory = renderer_memory(browser, page)
     return [*figures, _within(f"memory of a page after {EVENTS} events", "MiB", [memory], 250)]
 
 

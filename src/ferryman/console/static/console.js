@@ -102,6 +102,8 @@ const keyOf = (details) => {
 };
 let running = false;
 let again = false;
+/* What each part was last made from: what script added since is no change. */
+const shown = new WeakMap();
 
 async function refresh() {
   if (document.hidden) {
@@ -126,14 +128,13 @@ async function refresh() {
       const next = fresh.getElementById(part.id);
       /* What somebody is about to read or to send stays. */
       if (!next || $("details.confirm[open], details.menu[open], dialog[open], .htmx-request, div.event", part)) continue;
-      if (part.dataset.was === undefined && part.innerHTML === next.innerHTML) continue;
-      if (part.dataset.was === next.innerHTML) continue;
+      const html = next.innerHTML;
+      if ((shown.has(part) ? shown.get(part) : part.innerHTML) === html) continue;
       const chosen = new Set($$("input[name=chosen]:checked", part).map((each) => each.value));
       const states = new Map($$("details", part).map((each) => [keyOf(each), each.open]));
-      const html = next.innerHTML;
       const was = part.id === "rows" ? placeOf(part) : null;
       htmx.swap(part, html, { swapStyle: "innerHTML" });
-      part.dataset.was = html;
+      shown.set(part, html);
       if (was) settle(part, was);
       for (const each of $$("details", part)) {
         const open = states.get(keyOf(each));
