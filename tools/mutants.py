@@ -7,31 +7,24 @@ import ast
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-_SWAPPED: dict[Any, Any] = {
-    ast.Lt: ast.LtE,
-    ast.LtE: ast.Lt,
-    ast.Gt: ast.GtE,
-    ast.GtE: ast.Gt,
-    ast.Eq: ast.NotEq,
-    ast.NotEq: ast.Eq,
-    ast.Is: ast.IsNot,
-    ast.IsNot: ast.Is,
-    ast.In: ast.NotIn,
-    ast.NotIn: ast.In,
-    ast.And: ast.Or,
-    ast.Or: ast.And,
-    ast.Add: ast.Sub,
-    ast.Sub: ast.Add,
-    ast.Mult: ast.Div,
-    ast.Div: ast.Mult,
+_PAIRS: list[tuple[Any, Any]] = [
+    (ast.Lt, ast.LtE),
+    (ast.Gt, ast.GtE),
+    (ast.Eq, ast.NotEq),
+    (ast.Is, ast.IsNot),
+    (ast.In, ast.NotIn),
+    (ast.And, ast.Or),
+    (ast.Add, ast.Sub),
+    (ast.Mult, ast.Div),
+    ("min", "max"),
+    ("any", "all"),
+    ("startswith", "endswith"),
+]
+_SWAPPED = {
+    **dict(_PAIRS),
+    **{second: first for first, second in _PAIRS},
     ast.FloorDiv: ast.Mult,
     ast.Mod: ast.Mult,
-    "min": "max",
-    "max": "min",
-    "any": "all",
-    "all": "any",
-    "startswith": "endswith",
-    "endswith": "startswith",
 }
 _KEPT_FIELDS = {"annotation", "returns", "decorator_list", "bases"}
 
@@ -80,60 +73,81 @@ def _is_kept(node: ast.AST) -> bool:
     return False
 
 
-# One case for each kind of change: a table, if a long one.
-def _replacements(  # noqa: C901, PLR0912
-    node: Any, *, table: bool
-) -> Iterator[tuple[str, ast.AST]]:
+def _replacements(node: Any, *, table: bool) -> Iterator[tuple[str, ast.AST]]:
     """Yield what may stand in place of a node; ``table``: it is outside of functions."""
+    yield from _swapped(node)
+    yield from _fixed(node)
+    yield from _shortened(node, table=table)
 
-    def but(**changed: Any) -> ast.AST:
-        return type(node)(**{**dict(ast.iter_fields(node)), **changed})
 
-    def shorter(field: str, *others: str) -> Iterator[tuple[str, ast.AST]]:
-        for at, item in enumerate(getattr(node, field)):
-            lists = {each: list(getattr(node, each)) for each in (field, *others)}
-            for items in lists.values():
-                del items[at]
-            yield f"without {ast.unparse(item) if item else '**'}", but(**lists)
+def _swapped(node: Any) -> Iterator[tuple[str, ast.AST]]:
+    """Yield a node with another operator, or the function that does the opposite."""
+    match node:
+        case ast.Compare(ops=operators):
+            for at, operator in enumerate(operators):
+                swapped = [*operators[:at], _SWAPPED[type(operator)](), *operators[at + 1 :]]
+                yield f"{ast.unparse(node)} -> {ast.unparse(new := _but(node, ops=swapped))}", new
+        case ast.BinOp(op=operator) | ast.AugAssign(op=operator) if type(operator) in _SWAPPED:
+            new = _but(node, op=_SWAPPED[type(operator)]())
+            yield f"{ast.unparse(node)} -> {ast.unparse(new)}", new
+        case ast.BoolOp(op=operator, values=values):
+            yield f"{ast.unparse(new := _but(node, op=_SWAPPED[type(operator)]()))}", new
+            if len(values) > 2:
+                yield from _without_each(node, "values")
+            else:
+                yield from ((f"only {ast.unparse(each)}", each) for each in values)
+        case ast.Name(name) | ast.Attribute(attr=name) if name in _SWAPPED:
+            field = "id" if isinstance(node, ast.Name) else "attr"
+            yield f"{name} -> {_SWAPPED[name]}", _but(node, **{field: _SWAPPED[name]})
 
+
+def _fixed(node: Any) -> Iterator[tuple[str, ast.AST]]:
+    """Yield a node with another constant, or with a constant in place of a condition or result."""
     match node:
         case ast.Constant(value=bool() | int() | float() as value):
             new = not value if isinstance(value, bool) else value + 1
             yield f"{value} -> {new}", ast.Constant(new)
-        case ast.Compare(ops=operators):
-            for at, operator in enumerate(operators):
-                swapped = [*operators[:at], _SWAPPED[type(operator)](), *operators[at + 1 :]]
-                yield f"{ast.unparse(node)} -> {ast.unparse(new := but(ops=swapped))}", new
-        case ast.BinOp(op=operator) | ast.AugAssign(op=operator) if type(operator) in _SWAPPED:
-            new = but(op=_SWAPPED[type(operator)]())
-            yield f"{ast.unparse(node)} -> {ast.unparse(new)}", new
-        case ast.BoolOp(op=operator, values=values):
-            yield f"{ast.unparse(new := but(op=_SWAPPED[type(operator)]()))}", new
-            if len(values) > 2:
-                yield from shorter("values")
-            else:
-                yield from ((f"only {ast.unparse(each)}", each) for each in values)
-        case ast.UnaryOp(op=ast.Not() | ast.USub(), operand=operand):
-            yield f"{ast.unparse(node)} -> {ast.unparse(operand)}", operand
         case ast.If(test=test) | ast.IfExp(test=test):
             for constant in (True, False):
-                yield f"if {ast.unparse(test)} -> {constant}", but(test=ast.Constant(constant))
-        case ast.comprehension(ifs=[_, *_]):
-            yield from shorter("ifs")
-        case ast.match_case(guard=ast.expr()):
-            yield f"without if {ast.unparse(node.guard)}", but(guard=None)
+                yield (
+                    f"if {ast.unparse(test)} -> {constant}",
+                    _but(node, test=ast.Constant(constant)),
+                )
         case ast.Return(value=ast.expr() as value) if not isinstance(value, ast.Constant):
-            yield f"{ast.unparse(node)} -> None", but(value=ast.Constant(None))
+            yield f"{ast.unparse(node)} -> None", _but(node, value=ast.Constant(None))
+
+
+def _shortened(node: Any, *, table: bool) -> Iterator[tuple[str, ast.AST]]:
+    """Yield a node without one of its parts; rows only of a ``table``."""
+    match node:
+        case ast.UnaryOp(op=ast.Not() | ast.USub(), operand=operand):
+            yield f"{ast.unparse(node)} -> {ast.unparse(operand)}", operand
+        case ast.comprehension(ifs=[_, *_]):
+            yield from _without_each(node, "ifs")
+        case ast.match_case(guard=ast.expr()):
+            yield f"without if {ast.unparse(node.guard)}", _but(node, guard=None)
         case ast.Raise() | ast.Expr(value=ast.Call()):
             yield f"without {ast.unparse(node)}", ast.Pass()
         case ast.Call(func=ast.Name("replace")):
-            yield from shorter("keywords")
-        case ast.Name(name) | ast.Attribute(attr=name) if name in _SWAPPED:
-            field = "id" if isinstance(node, ast.Name) else "attr"
-            yield f"{name} -> {_SWAPPED[name]}", but(**{field: _SWAPPED[name]})
+            yield from _without_each(node, "keywords")
         case ast.Set(elts=[_, _, *_]):
-            yield from shorter("elts")
+            yield from _without_each(node, "elts")
         case ast.Tuple(elts=[_, _, *_]) | ast.List(elts=[_, _, *_]) if table:
-            yield from shorter("elts")
+            yield from _without_each(node, "elts")
         case ast.Dict(keys=[_, _, *_]):
-            yield from shorter("keys", "values")
+            yield from _without_each(node, "keys", "values")
+
+
+def _without_each(node: Any, field: str, *others: str) -> Iterator[tuple[str, ast.AST]]:
+    """Yield a node without each item of a list; ``others`` are lists of the same length."""
+    for at, item in enumerate(getattr(node, field)):
+        lists = {each: list(getattr(node, each)) for each in (field, *others)}
+        for items in lists.values():
+            del items[at]
+        yield f"without {ast.unparse(item) if item else '**'}", _but(node, **lists)
+
+
+def _but(node: Any, **changed: Any) -> ast.AST:
+    """Return a copy of a node with other fields."""
+    copy: ast.AST = type(node)(**{**dict(ast.iter_fields(node)), **changed})
+    return copy

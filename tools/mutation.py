@@ -176,8 +176,30 @@ def try_all(changes: list[Change], kept: Path, jobs: int) -> dict[str, str]:
     return results
 
 
-def main() -> None:
+def all_changes(files: list[Path], only: str) -> list[Change]:
+    """Return the changes to the modules with ``only`` in their names."""
+    return [
+        Change(str(path), index, mutant)
+        for path in files
+        if path.is_relative_to(RULES) and only in str(path)
+        for index, mutant in enumerate(mutants(ast.parse(path.read_bytes())))
+    ]
+
+
+def report(chosen: list[Change], results: dict[str, str], of_all: int) -> None:
     """Print the changes that no test noticed, then the score of each module and of all."""
+    for change in sorted(chosen):
+        if results[str(change)] != "noticed":
+            print(f"{results[str(change)]}: {change}")
+    tried = Counter(change.path for change in chosen)
+    noticed = Counter(change.path for change in chosen if results[str(change)] == "noticed")
+    rows = [(path, noticed[path], number) for path, number in sorted(tried.items())]
+    for name, found, number in (*rows, (f"of {of_all}", noticed.total(), len(chosen))):
+        print(f"{found / max(1, number):7.1%} {found:5} / {number:<5} {name}")
+
+
+def main() -> None:
+    """Try the changes that are asked for, and report."""
     parser = argparse.ArgumentParser(prog="python -m tools.mutation", description=__doc__)
     parser.add_argument("--sample", type=int, default=sys.maxsize, help="how many changes to try")
     parser.add_argument("--seed", type=int, default=1, help="chooses another sample")
@@ -192,23 +214,10 @@ def main() -> None:
     sys.dont_write_bytecode = True
     files = [path for part in (RULES, TESTS) for path in sorted(part.rglob("*.py"))]
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
-    changes = [
-        Change(str(path), index, mutant)
-        for path in files
-        if path.is_relative_to(RULES) and options.only in str(path)
-        for index, mutant in enumerate(mutants(ast.parse(path.read_bytes())))
-    ]
-    sample = random.Random(options.seed)  # noqa: S311 - nothing secret depends on it
-    chosen = sample.sample(changes, len(changes))[: options.sample]
-    results = try_all(chosen, folder / f"{digest[:16]}.jsonl", options.jobs)
-    for change in sorted(chosen):
-        if results[str(change)] != "noticed":
-            print(f"{results[str(change)]}: {change}")
-    all_of = Counter(change.path for change in chosen)
-    noticed = Counter(change.path for change in chosen if results[str(change)] == "noticed")
-    rows = [*((path, noticed[path], number) for path, number in sorted(all_of.items()))]
-    for name, found, number in (*rows, (f"of {len(changes)}", noticed.total(), len(chosen))):
-        print(f"{found / max(1, number):7.1%} {found:5} / {number:<5} {name}")
+    changes = all_changes(files, options.only)
+    shuffled = random.Random(options.seed).sample(changes, len(changes))  # noqa: S311 - no secret
+    chosen = shuffled[: options.sample]
+    report(chosen, try_all(chosen, folder / f"{digest[:16]}.jsonl", options.jobs), len(changes))
 
 
 if __name__ == "__main__":
