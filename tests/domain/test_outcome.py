@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ferryman.domain.outcome import ERROR_BYTES, bounded, failed, requested_delay
+from ferryman.domain.outcome import ERROR_BYTES, bounded, failed, raised, requested_delay
 from ferryman.vocab import FailureCause
 
 
@@ -37,3 +37,11 @@ def test_both_ends_of_a_long_error_are_kept() -> None:
     assert outcome.error.startswith("first")
     assert outcome.error.endswith("last")
     assert "20009 bytes in all" in outcome.error
+
+
+def test_what_was_raised_is_kept_in_bounds() -> None:
+    long = "x" * 2000
+    kept = raised(long, long, long)
+    assert kept.frame is not None
+    assert [len(text) for text in (kept.error_class, kept.message, kept.frame)] == [200, 1000, 500]
+    assert raised("ValueError", "no").frame is None

@@ -47,6 +47,14 @@ def test_without_a_scope_for_app_data_it_is_closed() -> None:
             [each for each in AccessScope if not each.startswith("APP_DATA")]
         )
     assert "APP_DATA_UGC" in refused.value.expected
+    assert refused.value.found.endswith(f"{IDENTITY}, {PRODUCT}")
+
+
+def test_without_any_scope_that_is_said() -> None:
+    for refuse in (scope_rules.check_app_data, lambda none: scope_rules.check_mapping(none, "x")):
+        with pytest.raises(NotAllowed) as refused:
+            refuse([])
+        assert refused.value.found == "no scopes"
 
 
 def test_nothing_wider_than_the_registration_can_be_declared() -> None:
@@ -55,6 +63,7 @@ def test_nothing_wider_than_the_registration_can_be_declared() -> None:
     with pytest.raises(NotAllowed, match="access_scope_not_registered") as refused:
         scope_rules.check_declared([IDENTITY, PRODUCT], [IDENTITY])
     assert refused.value.found == PRODUCT
+    assert IDENTITY in refused.value.expected
     with pytest.raises(Invalid, match="access_scope_unknown"):
         scope_rules.check_declared(["EVERYTHING"], list(AccessScope))
 

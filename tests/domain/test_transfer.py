@@ -422,6 +422,7 @@ def test_a_rerun_is_possible_for_twelve_days(status: TransferStatus) -> None:
     export_rules.check_rerun(transfer, START, last)
     with pytest.raises(Conflict, match="rerun_window_over"):
         export_rules.check_rerun(transfer, START, last + TICK)
+    export_rules.check_rerun(transfer, None, last + TICK)
 
 
 @pytest.mark.parametrize(

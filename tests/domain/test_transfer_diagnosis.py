@@ -10,6 +10,7 @@ from ferryman.domain.diagnosis.record import AttemptRecord, MessageRecord
 from ferryman.domain.diagnosis.snapshot import (
     AppFacts,
     EventCounts,
+    Failing,
     HandledMessage,
     ListenerPoll,
     OpenBreaker,
@@ -51,7 +52,9 @@ TROUBLED = MessageRecord(
 )
 GIVEN_UP = replace(TROUBLED, state=MessageState.UNDELIVERED, attempts=())
 HANDLED = Sample(1, (HandledMessage("m", "boards", "run"),))
+SICK = Failing("w1", START, "disk full")
 SECOND = timedelta(seconds=1)
+ONE_WELL = Workers(2, (SICK,), SECOND)
 
 
 def minute(number: float) -> datetime:
@@ -332,6 +335,8 @@ STATUS_CALL = "POST /app/migration/forge/v1/message/{transfer_id}/status"
         ("workers", NEW, {"workers": Workers(0, (), SECOND)}, "absent"),
         ("workers", NEW, {"workers": Workers(0, (), SECOND), "events": (DUE,)}, "no_worker"),
         ("workers", SILENT, {"workers": Workers(0, (), SECOND)}, "absent"),
+        ("workers", RUNNING, {"workers": Workers(1, (SICK,), SECOND)}, "worker_failing"),
+        ("workers", RUNNING, {"workers": ONE_WELL}, None),
         ("calls", NEW, {}, "absent"),
         ("calls", WAITS, {"refusals": (refusal("GET /mapping"),)}, "no"),
         ("calls", DONE, {"refusals": (refusal("GET /mapping"),)}, None),
@@ -466,6 +471,10 @@ def test_what_is_named_first(
     assert chain(snapshot(transfer, **changes))[1] == first
 
 
+UNHEARD = ended(TransferStatus.TIMED_OUT, replace(RUNNING, files=7))
+SLOW = replace(RUNNING, unfinished=3, export_completed_at=START)
+
+
 @pytest.mark.parametrize(
     ("transfer", "changes", "name", "said"),
     [
@@ -473,6 +482,28 @@ def test_what_is_named_first(
         (RUNNING, {"events": (LOST,)}, "events", "2 uploaded:app_data, 1 undelivered"),
         (WAITS, {"returned": HANDLED}, "acknowledgement", " (m)"),
         (WAITS, {"returned": replace(HANDLED, count=3)}, "acknowledgement", " (m); and 2 more"),
+        (RUNNING, {"workers": ONE_WELL}, "workers", "1 worker well; failing: w1: disk full"),
+        (ended(TransferStatus.TIMED_OUT, WAITS), {}, "acknowledgement", "acknowledged: a, a"),
+        (
+            UNHEARD,
+            {},
+            "acknowledgement",
+            "7 messages were never acknowledged: a, a, a, a, a and 2 more",
+        ),
+        (
+            SLOW,
+            {"unfinished": (OPEN, OPEN)},
+            "uploads",
+            "3 files begun since 2026-01-12 00:00:00 UTC and not completed: 'boards', 'boards' "
+            "and 1 more",
+        ),
+        (
+            SLOW,
+            {"unfinished": (OPEN, BROKEN)},
+            "uploads",
+            "1 file missing, because the writer failed or never closed the file: 'boards': "
+            "ValueError",
+        ),
     ],
 )
 def test_what_a_link_says(
@@ -480,3 +511,32 @@ def test_what_a_link_says(
 ) -> None:
     links = {link.name: link for link in chain(snapshot(transfer, **changes))[0]}
     assert links[name].found.endswith(said) or f"{said};" in links[name].found
+
+
+@pytest.mark.parametrize(
+    ("transfer", "now", "gone"),
+    [
+        (NEW, 2, 0),
+        (CONNECT, 2, 0),
+        (RUNNING, 0, 0),
+        (RUNNING, 3.75, 0.25),
+        (RUNNING, 15, 1),
+        (RUNNING, 30, 1),
+        (replace(RUNNING, last_upload_at=minute(10)), 2, 0),
+        (ended(TransferStatus.TIMED_OUT, at=6), 14, 0.4),
+    ],
+)
+def test_how_much_of_the_window_is_over(transfer: Transfer, now: float, gone: float) -> None:
+    assert snapshot(transfer, now=minute(now)).window_gone == pytest.approx(gone)
+
+
+@pytest.mark.parametrize(
+    ("exported", "settled", "by_deadline"),
+    [(None, 15, False), (14, 14, False), (14, 15, False), (15, 15, True)],
+)
+def test_whether_the_deadline_ended_the_export(
+    exported: float | None, settled: float, by_deadline: bool
+) -> None:
+    at = None if exported is None else minute(exported)
+    transfer = ended(TransferStatus.SUCCESS, replace(RUNNING, export_completed_at=at), settled)
+    assert snapshot(transfer).export_by_deadline is by_deadline
