@@ -27,8 +27,13 @@ from ferryman.domain.transfer import Transfer
 from ferryman.vocab import AppKind, EventType, FailureCause, MessageState, TransferStatus
 
 NOW = datetime(2026, 1, 12, 12, tzinfo=UTC)
-instants = st.integers(0, 20 * 24 * 60).map(lambda minutes: NOW - timedelta(minutes=minutes))
-maybe = st.none() | instants
+# Few choices, made in one draw each: what counts is on which side of a limit an instant lies.
+BEFORE = [0, 1, 7, 8, 14, 15, 16, 60, 61, 24 * 60, 12 * 24 * 60, 14 * 24 * 60, 20 * 24 * 60]
+INSTANTS = [NOW - timedelta(minutes=minutes) for minutes in BEFORE]
+instants = st.sampled_from(INSTANTS)
+maybe = st.sampled_from([None, *INSTANTS])
+texts = st.sampled_from(["", "no", "\n", "a {brace}", "{0}", "%s"])
+some = st.sampled_from([None, "", "no", "a {brace}", "{0}"])
 
 
 def attempt(
@@ -110,7 +115,7 @@ def facts(kind: AppKind) -> st.SearchStrategy[AppFacts]:
         kind=st.just(kind),
         installed=st.booleans(),
         uninstalled_at=maybe,
-        install_error=st.none() | st.text(max_size=5),
+        install_error=some,
         has_manifest=st.booleans(),
         routed=st.frozensets(st.sampled_from(EventType)),
         others=st.just(("staging",)),
@@ -130,8 +135,8 @@ refusals = st.builds(
         ]
     ),
     code=st.sampled_from(["token_invalid", "transfer_settled"]),
-    found=st.text(max_size=5),
-    fix=st.text(max_size=5),
+    found=texts,
+    fix=texts,
     times=st.integers(1, 3),
     at=instants,
 )
@@ -142,14 +147,14 @@ messages = st.builds(
     key=st.none(),
     label=st.none(),
     state=st.sampled_from(MessageState),
-    reason=st.none() | st.text(max_size=5),
+    reason=some,
     acknowledgement=st.none(),
     attempts=st.lists(
         st.builds(
             attempt,
-            st.none() | st.sampled_from(FailureCause),
-            st.text(max_size=20) | st.just("a {brace} and {0}"),
-            st.none() | st.builds(Raised, st.text(max_size=5), st.just("{0}"), st.none()),
+            st.sampled_from([None, *FailureCause]),
+            texts,
+            st.sampled_from([None, Raised("", "{0}", None), Raised("Err", "{0}", None)]),
             st.sampled_from(["DELIVERED", "FAILED", "LOST"]),
         ),
         max_size=2,
@@ -218,7 +223,7 @@ def snapshots(draw: st.DrawFn) -> TransferSnapshot:
         outstanding_since=draw(maybe),
         reported_at=draw(maybe),
         ignored_at=draw(maybe),
-        status_message=draw(st.none() | st.text(max_size=5)),
+        status_message=draw(some),
     )
 
 
