@@ -1,8 +1,10 @@
 """Messages, for the operator: list, explain and redeliver them."""
 
+from dataclasses import replace
 from typing import Annotated
 
 from litestar import get, post
+from litestar.di import NamedDependency, Provide
 from litestar.params import JSONBody, QueryParameter
 
 from ferryman.api.parameters import (
@@ -26,6 +28,7 @@ from ferryman.api.parameters import (
 )
 from ferryman.services import diagnosis, message_list, redelivery
 from ferryman.services import message as message_service
+from ferryman.services.message_list import MessageListQuery
 from ferryman.vocab import EventType, GroupedBy, ListSort, MessageState
 from ferryman.wire.message import MessageBody
 from ferryman.wire.message_group import MessageGroups
@@ -66,10 +69,7 @@ _Sort = Annotated[
 ]
 
 
-@get("/messages")
-async def list_all_messages(
-    platform: OwnPlatform,
-    actor: Author,
+def message_query(
     *,
     message_state: _State = None,
     acknowledgement: Acknowledgement = None,
@@ -86,75 +86,55 @@ async def list_all_messages(
     text: _Text = None,
     stuck: Stuck = None,
     customer: OfCustomer = None,
+) -> MessageListQuery:
+    """Read which messages are meant: the parameters of all calls that choose messages."""
+    return MessageListQuery(
+        state=message_state,
+        acknowledgement=acknowledgement,
+        event_type=event_type,
+        transfer_id=transfer_id,
+        migration_id=migration_id,
+        app=cloud_app_key,
+        environment=environment,
+        site=site,
+        cause=cause,
+        status_code=status_code,
+        since=created_from,
+        to=created_to,
+        text=text,
+        stuck=bool(stuck),
+        customer=customer,
+    )
+
+
+_BY_QUERY = {"wanted": Provide(message_query, sync_to_thread=False)}
+
+
+@get("/messages", dependencies=_BY_QUERY)
+async def list_all_messages(
+    platform: OwnPlatform,
+    actor: Author,
+    wanted: NamedDependency[MessageListQuery],
+    *,
     sort: _Sort = ListSort.OLDEST,
     count: Count = None,
     cursor: Cursor = None,
     size: PageSize = None,
 ) -> MessagePage:
     """List messages of all transfers with their attempts, oldest first."""
-    wanted = message_list.MessageListQuery(
-        state=message_state,
-        acknowledgement=acknowledgement,
-        event_type=event_type,
-        transfer_id=transfer_id,
-        migration_id=migration_id,
-        app=cloud_app_key,
-        environment=environment,
-        site=site,
-        cause=cause,
-        status_code=status_code,
-        since=created_from,
-        to=created_to,
-        text=text,
-        stuck=bool(stuck),
-        customer=customer,
-        sort=sort,
-    )
     return await message_list.page(
-        platform, wanted, actor, cursor=cursor, size=size, count=bool(count)
+        platform, replace(wanted, sort=sort), actor, cursor=cursor, size=size, count=bool(count)
     )
 
 
-@get("/messages/groups")
+@get("/messages/groups", dependencies=_BY_QUERY)
 async def group_messages(
     platform: OwnPlatform,
     actor: Author,
     grouped_by: _GroupedBy,
-    *,
-    message_state: _State = None,
-    acknowledgement: Acknowledgement = None,
-    event_type: _Event = None,
-    transfer_id: OfTransfer = None,
-    migration_id: OfMigration = None,
-    cloud_app_key: OfApp = None,
-    environment: InEnvironment = None,
-    site: OfSite = None,
-    cause: OfCause = None,
-    status_code: _StatusCode = None,
-    created_from: CreatedFrom = None,
-    created_to: CreatedTo = None,
-    text: _Text = None,
-    stuck: Stuck = None,
-    customer: OfCustomer = None,
+    wanted: NamedDependency[MessageListQuery],
 ) -> MessageGroups:
     """Count messages by app, cause, status code, label, event or state; the 100 largest groups."""
-    wanted = message_list.MessageListQuery(
-        state=message_state,
-        acknowledgement=acknowledgement,
-        event_type=event_type,
-        transfer_id=transfer_id,
-        migration_id=migration_id,
-        app=cloud_app_key,
-        environment=environment,
-        site=site,
-        cause=cause,
-        status_code=status_code,
-        since=created_from,
-        to=created_to,
-        text=text,
-        stuck=bool(stuck),
-        customer=customer,
-    )
     return await message_list.groups(platform, wanted, grouped_by, actor)
 
 

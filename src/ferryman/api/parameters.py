@@ -9,6 +9,7 @@ from typing import Annotated, TypeGuard, get_args
 from litestar.di import NamedDependency
 from litestar.handlers import BaseRouteHandler
 from litestar.params import FromPath, QueryParameter
+from litestar.typing import FieldDefinition
 
 from ferryman.api.at_once import AtOnce
 from ferryman.api.claim_desk import ClaimDesk
@@ -102,19 +103,32 @@ STRICT_QUERY = {"strict_query": True}
 
 
 @cache
-def query_names(handler: BaseRouteHandler) -> Mapping[str, str]:
-    """Return the wire names of a handler's query parameters, by the handler's own names."""
+def query_parameters(handler: BaseRouteHandler) -> Mapping[str, FieldDefinition]:
+    """Return the query parameters of a handler and of its dependencies, by their own names."""
+    own = handler.parsed_fn_signature.parameters
+    used = [each for name, each in handler.resolve_dependencies().items() if name in own]
     return {
-        own: field.kwarg_definition.name or own
-        for own, field in handler.parsed_fn_signature.parameters.items()
+        name: field
+        for fields in (own, *(each.parsed_fn_signature.parameters for each in used))
+        for name, field in fields.items()
         if isinstance(field.kwarg_definition, QueryParameter)
+    }
+
+
+@cache
+def query_names(handler: BaseRouteHandler) -> Mapping[str, str]:
+    """Return the wire names of the same parameters, by their own names."""
+    return {
+        own: kind.name or own
+        for own, field in query_parameters(handler).items()
+        if isinstance(kind := field.kwarg_definition, QueryParameter)
     }
 
 
 def query_values(handler: BaseRouteHandler, own: str) -> list[str]:
     """Return the values that a parameter accepts, if they are an enumeration; otherwise nothing."""
-    field = handler.parsed_fn_signature.parameters[own]
-    kinds = [field.annotation, *get_args(field.annotation)]
+    annotation = query_parameters(handler)[own].annotation
+    kinds = [annotation, *get_args(annotation)]
     return [word.value for kind in kinds if _is_words(kind) for word in kind]
 
 

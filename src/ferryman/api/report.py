@@ -4,12 +4,14 @@ from collections.abc import AsyncIterator, Iterable
 from typing import Annotated
 
 from litestar import get
+from litestar.di import NamedDependency, Provide
 from litestar.params import QueryParameter
 from litestar.response import Stream
 
 from ferryman.api.parameters import Author, Id, OwnLifecycle, OwnPlatform
 from ferryman.api.report_page import page_lines
 from ferryman.services import report as report_service
+from ferryman.services.report import Report
 
 _BLOCK = 1 << 16
 
@@ -23,34 +25,31 @@ _Reread = Annotated[
 ]
 
 
-@get("/migrations/{migration_id:str}/report", media_type="application/json")
-async def get_report(
+async def made_report(
     platform: OwnPlatform,
     lifecycle: OwnLifecycle,
     actor: Author,
     migration_id: Id,
     verify: _Reread = None,
-) -> Stream:
+) -> Report:
+    """Make the report that is asked for, in whatever form."""
+    return await report_service.make(
+        platform, lifecycle.keys, migration_id, actor, reread=bool(verify)
+    )
+
+
+_MADE = {"made": Provide(made_report)}
+
+
+@get("/migrations/{migration_id:str}/report", media_type="application/json", dependencies=_MADE)
+async def get_report(made: NamedDependency[Report]) -> Stream:
     """Return a signed report: counts by label, digests, what failed and why, who did what."""
-    made = await report_service.make(
-        platform, lifecycle.keys, migration_id, actor, reread=bool(verify)
-    )
-    name = f"report-{made.migration_id}.json"
-    return _download(made.lines(), "application/json", name)
+    return _download(made.lines(), "application/json", f"report-{made.migration_id}.json")
 
 
-@get("/migrations/{migration_id:str}/report.html", media_type="text/html")
-async def get_report_page(
-    platform: OwnPlatform,
-    lifecycle: OwnLifecycle,
-    actor: Author,
-    migration_id: Id,
-    verify: _Reread = None,
-) -> Stream:
+@get("/migrations/{migration_id:str}/report.html", media_type="text/html", dependencies=_MADE)
+async def get_report_page(made: NamedDependency[Report]) -> Stream:
     """Return the signed report as a page to print, which holds the JSON."""
-    made = await report_service.make(
-        platform, lifecycle.keys, migration_id, actor, reread=bool(verify)
-    )
     return _download(page_lines(made), "text/html", f"report-{made.migration_id}.html")
 
 

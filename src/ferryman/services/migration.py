@@ -123,10 +123,11 @@ async def views(tx: Transaction, migrations: Sequence[MigrationRow]) -> list[Mig
     """Return migrations with their transfers, as admins see them."""
     ids = [each.migration_id for each in migrations]
     briefs = await transfer_store.of_migrations(tx, ids)
-    return [_view_of(each, briefs[each.migration_id]) for each in migrations]
+    return [view_of(each, briefs[each.migration_id]) for each in migrations]
 
 
-def _view_of(migration: MigrationRow, briefs: list[TransferBrief]) -> MigrationView:
+def view_of(migration: MigrationRow, briefs: list[TransferBrief]) -> MigrationView:
+    """Return a migration with its transfers, as admins see it."""
     repeated = {each.original_transfer_id for each in briefs}
     counted = [each for each in briefs if each.transfer_id not in repeated]
     return MigrationView(

@@ -11,6 +11,7 @@ from ferryman.clock import epoch_ms
 from ferryman.domain.access import Actor
 from ferryman.domain.mapping import SAMPLE_KEYS, estimate
 from ferryman.services import diagnosis
+from ferryman.services import migration as migration_service
 from ferryman.services.platform import Platform
 from ferryman.store import app as app_store
 from ferryman.store import mapping_report as mapping_report_store
@@ -72,15 +73,8 @@ def _head(
         made_by=by.name,
         settled=all(TransferStatus(row["status"]).final for row in rows),
         reread=reread,
-        migration=ReportMigration(
-            migration_id=str(migration.migration_id),
-            migration_scope_id=str(migration.migration_scope_id),
-            name=migration.name,
-            customer=migration.customer,
-            cloud_url=migration.cloud_url,
-            source_id=migration.source_id,
-            created_at=epoch_ms(migration.created_at),
-            started_at=_ms(migration.started_at),
+        migration=msgspec.convert(
+            migration_service.view_of(migration, []), ReportMigration, from_attributes=True
         ),
         totals=ReportTotals(
             transfers=len(rows),
