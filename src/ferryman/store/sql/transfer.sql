@@ -64,12 +64,11 @@ WHERE migration_id = :migration_id AND released_at IS NULL AND status = 'READY'
 RETURNING transfer_id;
 
 -- name: next_claim$
--- A claimed transfer is for the agent that claimed it before but no longer runs it, or for any
--- agent once the claim is lost.
 SELECT transfer_id FROM claimable_transfer
-WHERE app_id = ANY(:app_ids) AND (claims = 0 OR transfer_id <> ALL(:running) AND (
-    claimed_by = :agent_id
-    OR claim_lost(claim_seen_at, claim_confirmed, :silence, :confirmation)))
+WHERE app_id = ANY(:app_ids) AND may_claim(
+    transfer_id, claims, claimed_by,
+    claim_lost(claim_seen_at, claim_confirmed, :silence, :confirmation),
+    ARRAY[CAST(:agent_id AS text)], :running)
 ORDER BY released_at, created_at, position
 LIMIT 1
 FOR NO KEY UPDATE SKIP LOCKED;
@@ -80,9 +79,9 @@ SELECT app_id, CASE
     WHEN claims = 0 OR claim_lost(claim_seen_at, claim_confirmed, :silence, :confirmation)
     THEN NULL ELSE claimed_by END AS agent_id
 FROM claimable_transfer
-WHERE app_id = ANY(:app_ids) AND (claims = 0 OR transfer_id <> ALL(:running) AND (
-    claimed_by = ANY(:agent_ids)
-    OR claim_lost(claim_seen_at, claim_confirmed, :silence, :confirmation)));
+WHERE app_id = ANY(:app_ids) AND may_claim(
+    transfer_id, claims, claimed_by,
+    claim_lost(claim_seen_at, claim_confirmed, :silence, :confirmation), :agent_ids, :running);
 
 -- name: record_claim$
 -- After a lost claim, the files present do not show that the export is whole, so the new client
