@@ -18,7 +18,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from hashlib import sha256
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -27,20 +26,16 @@ import aiohttp
 import asyncpg
 
 from bench._bootstrap import interval
+from bench._healthy import APPS, PATIENCE, RATE, App, Load, register
 from bench._platform import Platform, serving
 from bench.old_age import postgres
 from bench.report import Figure
-
-APPS = 20
-RATE = float(os.environ.get("HOSTILE_RATE", "10"))
-"""Files a second, of the twenty together."""
 
 SECONDS = float(os.environ.get("HOSTILE_SECONDS", "600"))
 ROUNDS = int(os.environ.get("ROUNDS", "10"))
 
 _FUNCTION_SECONDS = 10
 _QUIET_SECONDS = _FUNCTION_SECONDS + 5
-_PATIENCE = 300.0
 _SETTINGS: dict[str, Any] = {
     "app_bytes": 1 << 30,
     "rate_per_second": 100,
@@ -67,17 +62,6 @@ FROM message LEFT JOIN attempt ON attempt.message_id = message.message_id AND nu
 WHERE transfer_id = ANY($1) AND message.created_at BETWEEN $2 AND $3
 """
 _WORSE = 1.1
-
-
-@dataclass(slots=True)
-class App:
-    """A registered app with one running transfer."""
-
-    key: str
-    transfer_id: str
-    server: str
-    cloud: str
-    sent: int = 0
 
 
 @dataclass(slots=True)
@@ -123,12 +107,12 @@ def compare(seconds: float, rounds: int) -> Result:
 async def _rounds(
     folder: Path, url: str, platform: Platform, seconds: float, rounds: int
 ) -> Result:
-    apps = [_app(platform, folder, f"healthy-{number}", _HEALTHY) for number in range(APPS)]
+    apps = [register(platform, folder, f"healthy-{number}", _HEALTHY) for number in range(APPS)]
     source = Path(__file__).with_name("_hostile_function.py").read_text()
-    hostile = _app(platform, folder, "hostile", source)
+    hostile = register(platform, folder, "hostile", source)
     result = Result()
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session:
-        load = Load(session, platform.url, apps, result)
+        load = Load(session, platform.url, apps, result.refused)
         await load.send(APPS / RATE)  # hosts start cold
         for _ in range(rounds):
             _admin(platform, "suspend")
@@ -160,7 +144,7 @@ async def _turn(url: str, load: "Load", seconds: float) -> float:
     connection: Any = await asyncpg.connect(url)
     try:
         ids = [app.transfer_id for app in load.apps]
-        patience = time.monotonic() + _PATIENCE
+        patience = time.monotonic() + PATIENCE
         while time.monotonic() < patience:
             rows = await connection.fetch(_FIRST_ATTEMPTS, ids, since, until)
             waits = [row["ms"] for row in rows]
@@ -175,7 +159,7 @@ async def _turn(url: str, load: "Load", seconds: float) -> float:
             await asyncio.sleep(1)
     finally:
         await connection.close()
-    raise SystemExit(f"{waits.count(None)} messages had no attempt after {_PATIENCE:.0f} seconds")
+    raise SystemExit(f"{waits.count(None)} messages had no attempt after {PATIENCE:.0f} seconds")
 
 
 @contextmanager
@@ -198,106 +182,3 @@ def _acting(platform: Platform, hostile: App) -> Iterator[None]:
         process.kill()
         process.wait()
         process.stdin.close()
-
-
-class Load:
-    """Files for the healthy apps, at a steady pace."""
-
-    def __init__(
-        self, session: aiohttp.ClientSession, url: str, apps: list[App], result: Result
-    ) -> None:
-        self.apps = apps
-        self._session, self._url, self._result = session, url, result
-        self._number = 0
-
-    async def send(self, seconds: float) -> None:
-        """Send for so long, whether or not the files before are through."""
-        begun = time.monotonic()
-        async with asyncio.TaskGroup() as group:
-            for number in range(int(seconds * RATE)):
-                await asyncio.sleep(max(0.0, begun + number / RATE - time.monotonic()))
-                self._number += 1
-                group.create_task(self._file(self.apps[self._number % APPS], self._number))
-
-    async def finish(self, app: App, platform: Platform) -> list[str]:
-        """Complete the export, and return what is missing."""
-        await self._call(app, "POST", f"/server/v1/transfers/{app.transfer_id}/complete-export")
-        until = time.monotonic() + _PATIENCE
-        running = True
-        while running and time.monotonic() < until:
-            view = platform.call("GET", f"/admin/v1/transfers/{app.transfer_id}")
-            if running := view["status"] == "IN_PROGRESS":
-                await asyncio.sleep(1)
-        if view["status"] == "SUCCESS" and view["files"] == app.sent:
-            return []
-        return [f"{app.key}: {view['status']}, {view['files']} of {app.sent} files"]
-
-    async def _file(self, app: App, number: int) -> None:
-        data = b"%d\n" % number * 500
-        part = {"number": 1, "size": len(data), "sha256": sha256(data).hexdigest()}
-        body = {"label": f"{number} {part['sha256']}", "part": part}
-        begun = await self._call(
-            app, "POST", f"/server/v1/transfers/{app.transfer_id}/app-data", body
-        )
-        target = begun["part"]
-        async with self._session.put(target["url"], data=data, headers=target["headers"]) as answer:
-            if answer.status != 200:
-                self._result.refused.append(f"PUT: {answer.status} {await answer.text()}")
-        done = {"parts": [{**part, "etag": part["sha256"]}]}
-        await self._call(app, "POST", f"/server/v1/uploads/{begun['uploadId']}/complete", done)
-        app.sent += 1
-
-    async def _call(self, app: App, method: str, path: str, body: object = None) -> Any:
-        headers = {"Authorization": f"Bearer {app.server}"}
-        async with self._session.request(
-            method, self._url + path, json=body, headers=headers
-        ) as answer:
-            if answer.status != 200:
-                self._result.refused.append(f"{path}: {answer.status} {await answer.text()}")
-                raise RuntimeError(self._result.refused[-1])
-            return json.loads(await answer.read() or b"null")
-
-
-def _app(platform: Platform, folder: Path, key: str, code: str) -> App:
-    """Register an app with this function, and start a transfer of it."""
-    source = folder / key
-    source.mkdir(mode=0o755)
-    (source / "index.py").write_text(code)
-    event = "avi:ecosystem.migration:uploaded:app_data"
-    manifest = {
-        "app": {"id": "ari:cloud:ecosystem::app/5f0c8b2e-6f0a-4b3e-9d0c-1b2a3c4d5e6f"},
-        "modules": {
-            "function": [{"key": "run", "handler": "index.run"}],
-            "trigger": [{"key": "trigger", "function": "run", "events": [event]}],
-        },
-    }
-    registered = platform.call(
-        "POST",
-        "/admin/v1/apps",
-        {
-            "kind": "forge",
-            "serverAppKey": f"server-{key}",
-            "cloudAppKey": key,
-            "windowSeconds": 86_400,
-            "manifest": manifest,
-            "source": str(source),
-        },
-    )
-    migration = platform.call(
-        "POST",
-        "/admin/v1/migrations",
-        {
-            "name": key,
-            "cloudUrl": "https://bench.example",
-            "sourceId": key,
-            "apps": [key],
-            "containers": [],
-        },
-    )
-    platform.call("POST", f"/admin/v1/migrations/{migration['migrationId']}/start")
-    return App(
-        key,
-        migration["transfers"][0]["transferId"],
-        registered["serverToken"],
-        registered["cloudToken"],
-    )

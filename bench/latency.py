@@ -20,7 +20,7 @@ from uuid import UUID
 
 import asyncpg
 
-from bench.deliveries import APPS, Receiver, add_one_pending, begin, begin_one, receiving, working
+from bench._backlog import APPS, Receiver, add_one_pending, begin, begin_one, receiving, working
 from bench.old_age import postgres
 from bench.report import Figure
 from ferryman.config import Settings

@@ -21,7 +21,8 @@ from uuid import UUID
 
 import asyncpg
 
-from bench.deliveries import MESSAGES, add_pending, begin, receiving, working
+from bench._backlog import add_pending, begin, receiving, working
+from bench.deliveries import MESSAGES
 from bench.report import Figure
 from ferryman.config import Settings
 from ferryman.ids import new_id

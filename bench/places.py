@@ -21,8 +21,8 @@ from statistics import median
 from typing import Any
 from uuid import UUID
 
+from bench._backlog import add_pending, transfer_of
 from bench._cpu import cpu_of
-from bench.deliveries import add_pending, transfer_of
 from bench.old_age import postgres
 from bench.report import Figure
 from ferryman.config import Settings

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from statistics import median
 
-from bench import requests
+from bench import _targets, requests
 from bench._bootstrap import interval
 from bench._cpu import cpu_of
 from bench.report import Figure
@@ -38,11 +38,11 @@ def run() -> list[Figure]:
         folder.chmod(0o755)
         postgres = EmbeddedPostgres(folder)
         url = postgres.start()
-        pid = requests.postmaster(folder)
+        pid = _targets.postmaster(folder)
         try:
             with (
-                requests.our_target(folder, url, pid, name="one") as one,
-                requests.our_target(folder, url, pid, name="two", processes=2) as two,
+                _targets.our_target(folder, url, pid, name="one") as one,
+                _targets.our_target(folder, url, pid, name="two", processes=2) as two,
             ):
                 _await_both(two.pids[0])
                 sides = {"one": one, "two": two}
@@ -65,12 +65,12 @@ def _await_both(pid: int) -> None:
     raise SystemExit("there is no second API process")
 
 
-def _per_cpu(folder: Path, sides: dict[str, requests.Target]) -> list[Figure]:
+def _per_cpu(folder: Path, sides: dict[str, _targets.Target]) -> list[Figure]:
     found = []
     for call in requests.CALLS:
         rounds = [
             {
-                name: requests.load(folder, call, CONNECTIONS, side, REQUESTS).per_cpu
+                name: _targets.load(folder, call, CONNECTIONS, side, REQUESTS).per_cpu
                 for name, side in sides.items()
             }
             for _ in range(ROUNDS)
@@ -80,7 +80,7 @@ def _per_cpu(folder: Path, sides: dict[str, requests.Target]) -> list[Figure]:
     return found
 
 
-def _scaling(folder: Path, sides: dict[str, requests.Target]) -> Figure:
+def _scaling(folder: Path, sides: dict[str, _targets.Target]) -> Figure:
     file = folder / "plain"
     line = json.dumps({"method": "GET", "path": PLAIN, "token": "none"})
     file.write_text(f"{line}\n" * (5 * REQUESTS), encoding="utf-8")

@@ -15,7 +15,7 @@ from uuid import UUID
 
 import asyncpg
 
-from bench.deliveries import transfer_of
+from bench._backlog import transfer_of
 from bench.report import Figure
 from ferryman.config import Settings
 from ferryman.delivery.timekeeper import Timekeeper

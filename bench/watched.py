@@ -18,10 +18,10 @@ from typing import Any
 
 import asyncpg
 
+from bench._backlog import manifest_of, receiving
 from bench._bootstrap import interval
 from bench._cpu import cpu_of
 from bench._platform import Platform, serving
-from bench.deliveries import manifest_of, receiving
 from bench.mappings import address_of
 from bench.report import Figure
 

@@ -7,19 +7,17 @@ what this program would write, so they cannot go stale.
 import asyncio
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import yaml
-from typer.main import get_command
 
 from ferryman.api.application import create_app
 from ferryman.api.auth import Credentials
 from ferryman.api.problems import row_status
-from ferryman.cli.app import build
 from ferryman.config import Settings
 from ferryman.errors import PlatformError
 from ferryman.metrics import METRICS
@@ -29,6 +27,7 @@ from ferryman.services.key_ring import KeyRing
 from ferryman.services.platform import Platform
 from ferryman.tokens import SigningKey
 from tests.contract.statements import Statement, statements
+from tools.docs_cli import cli, table
 from tools.fixed_calls import BASES, fixed_calls
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -48,7 +47,7 @@ def settings() -> str:
     for name, field in Settings.model_fields.items():
         default = "" if field.default is None else f"`{field.default}`"
         rows.append([f"`FERRYMAN_{name.upper()}`", default, field.description or ""])
-    return _table(["variable", "default", "meaning"], rows)
+    return table(["variable", "default", "meaning"], rows)
 
 
 def store_trials() -> str:
@@ -61,7 +60,7 @@ def store_trials() -> str:
         ]
         for trial in CAPABILITY_CHECKS
     ]
-    return _table(["what S3 does", "if a store doesn't, the platform", "option"], rows)
+    return table(["what S3 does", "if a store doesn't, the platform", "option"], rows)
 
 
 def metrics() -> str:
@@ -72,7 +71,7 @@ def metrics() -> str:
         rows.append(
             [f"`{name}`", metric.kind, " ".join(f"`{each}`" for each in labels), metric.help]
         )
-    return _table(["metric", "kind", "labels", "meaning"], rows)
+    return table(["metric", "kind", "labels", "meaning"], rows)
 
 
 def alerts() -> str:
@@ -82,7 +81,7 @@ def alerts() -> str:
         [rule["annotations"]["summary"], f"`{rule['expr']}`", rule["labels"]["severity"]]
         for rule in rules
     ]
-    return _table(["alert", "when", "severity"], rows)
+    return table(["alert", "when", "severity"], rows)
 
 
 def errors() -> str:
@@ -95,7 +94,7 @@ def errors() -> str:
     groups["On the command line"] = list(CLIENT_ROWS)
     head = ["code", "expected", "found", "fix"]
     return "\n\n".join(
-        f"## {title}\n\n" + _table(head, _rows(rows)) for title, rows in groups.items()
+        f"## {title}\n\n" + table(head, _rows(rows)) for title, rows in groups.items()
     )
 
 
@@ -112,7 +111,7 @@ def _rows(rows: Iterable[Refusal[PlatformError]]) -> list[list[str]]:
 def _calls(prefix: str) -> Callable[[], str]:
     def part() -> str:
         rows = [[f"`{call}`", line] for call, line in calls(prefix).items()]
-        return _table(["call", "what it does"], rows)
+        return table(["call", "what it does"], rows)
 
     return part
 
@@ -144,7 +143,7 @@ def added_calls() -> str:
     parts = []
     for name, base in zip(names, BASES, strict=True):
         rows = [[f"`{call}`", line] for call, line in calls(base).items() if call not in fixed]
-        parts.append(f"## {name}\n\n" + _table(["call", "what it does"], rows))
+        parts.append(f"## {name}\n\n" + table(["call", "what it does"], rows))
     return "\n\n".join(parts)
 
 
@@ -162,52 +161,9 @@ def contract() -> str:
         lines = [[each.section, each.text, f"`{each.test}`"] for each in group]
         parts.append(
             f"## {title}\n\n`{name}`, last updated: {date}.\n\n"
-            + _table(["section", "statement", "test"], lines)
+            + table(["section", "statement", "test"], lines)
         )
     return "\n\n".join(parts)
-
-
-def cli() -> str:
-    """Every command with its arguments and options."""
-    return "\n\n".join(_command(get_command(build()), "ferryman"))
-
-
-def _command(command: Any, path: str) -> Iterator[str]:
-    children = getattr(command, "commands", {})
-    lines = " ".join((command.help or "").split())
-    if children:
-        yield f"{lines}" if path == "ferryman" else f"## `{path}`\n\n{lines}"
-        for name, child in children.items():
-            yield from _command(child, f"{path} {name}")
-        return
-    rows = [
-        [_spelling(each), _meaning(each)]
-        for each in command.params
-        if each.name not in ("help", "install_completion", "show_completion")
-    ]
-    level = "##" if path.count(" ") == 1 else "###"
-    table = "\n\n" + _table(["", "meaning"], rows) if rows else ""
-    yield f"{level} `{path}`\n\n{lines}{table}"
-
-
-def _spelling(parameter: Any) -> str:
-    if parameter.param_type_name == "argument":
-        return f"`{parameter.name.upper()}`"
-    return ", ".join(f"`{name}`" for name in [*parameter.opts, *parameter.secondary_opts])
-
-
-def _meaning(parameter: Any) -> str:
-    words = [parameter.help or ""]
-    if parameter.required:
-        words.append("Required.")
-    if parameter.multiple and "repeatable" not in words[0]:
-        words.append("May be repeated.")
-    if parameter.envvar:
-        words.append(f"Variable: `{parameter.envvar}`.")
-    default = parameter.default
-    if default is not None and not isinstance(default, bool) and not callable(default):
-        words.append(f"Default: `{default}`.")
-    return " ".join(words)
 
 
 def _path(path: str) -> str:
@@ -217,13 +173,6 @@ def _path(path: str) -> str:
 
 def _first_line(docstring: str | None) -> str:
     return (docstring or "").strip().partition("\n")[0].replace("``", "`")
-
-
-def _table(head: list[str], rows: list[list[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(
-        "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines
-    )
 
 
 PARTS: dict[str, Callable[[], str]] = {
