@@ -69,7 +69,7 @@ def test_one_command_runs_all_of_it(ferryman: Command, app: dict[str, str], tmp_
     agent.ok("agent", "run", "listeners:listener", "--key", app["server_key"], "--once")
     said, errors = running.communicate(timeout=60)
     assert running.returncode == 0, said + errors
-    assert "1 rows read, 1 keys written" in said
+    assert "1 row read, 1 key written" in said
     for line in (
         "status READY -> IN_PROGRESS",
         "label wiki",

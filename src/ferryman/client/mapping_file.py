@@ -20,6 +20,7 @@ from rich.progress import (
 from ferryman.client.admin import AdminClient
 from ferryman.client.migrations import CSV, NDJSON
 from ferryman.client.text import clean, field_lines
+from ferryman.text import plural
 from ferryman.wire.migration import MappingCounts, MappingWarning
 
 _PIECE = 1 << 20
@@ -47,7 +48,7 @@ def send_file(admin: AdminClient, migration_id: str, file: str, form: Form | Non
 def counts_text(counts: MappingCounts) -> str:
     """Say how many rows were read and how many keys they wrote."""
     namespaces = {f"  {name}": count for name, count in sorted(counts.namespaces.items())}
-    total = f"{counts.rows} rows read, {counts.stored} keys written"
+    total = f"{plural(counts.rows, 'row')} read, {plural(counts.stored, 'key')} written"
     warnings = [
         f"Warning: {warning.count} keys of {warning.namespace}, such as {warning.sample[0]!r}, "
         f"are not of the form that its keys have: {warning.expected}{_nearest(warning)}."
