@@ -1,4 +1,4 @@
-"""Limit how often an address may send wrong credentials, and count them."""
+"""Stop brute force: limit how often an address may send wrong credentials, and count them."""
 
 from collections.abc import Awaitable, Callable
 from math import ceil

@@ -60,7 +60,7 @@ class SignInDesk(Protocol):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ConsoleSession:
-    """The secret of a session, and the value that every form of the session sends back."""
+    """The secret of a session, and the CSRF token that every form of the session sends back."""
 
     secret: str
     csrf: str

@@ -1,4 +1,4 @@
-"""Retry backoff: exponential with jitter, or longer if the receiver asks for it."""
+"""Exponential backoff with jitter between attempts, or longer if the receiver asks for it."""
 
 import re
 from collections.abc import Callable, Iterable

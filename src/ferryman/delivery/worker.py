@@ -2,7 +2,8 @@
 
 The dispatcher delivers messages, the timekeeper fires the timers of transfers, and the sweeper
 cleans up the storage. Each finds its own work, so a slow app delays no deadline. None keeps work
-only in memory: if a worker is killed, others take its work over.
+only in memory: if a worker is killed, others take its work over. At a graceful shutdown each ends
+its loop by itself: the dispatcher finishes what is in flight.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""The addresses of the public internet, as opposed to those of a machine or its networks.
+"""Which addresses are of the public internet: the SSRF guard lets apps reach no others.
 
 A worker forwards what functions send to the platform from an address of its own, so that an API on
 the same machine knows such a call from any other.

@@ -58,6 +58,7 @@ def claimable(message: Message) -> bool:
 def end_attempt(message: Message, number: int, *, delivered: bool, delay: timedelta) -> AttemptEnd:
     """Apply the end of attempt ``number``; ``delay`` is the backoff before a next attempt.
 
+    After the last attempt that is allowed, the message is given up: a dead letter.
     A late success of an attempt recorded as lost still counts; a late failure is ignored.
     """
     if delivered:

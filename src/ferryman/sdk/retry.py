@@ -1,4 +1,4 @@
-"""Retry with exponential backoff: a rule without a clock."""
+"""Exponential backoff of the SDK's own calls: a rule without a clock."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

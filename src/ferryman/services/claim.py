@@ -1,6 +1,7 @@
 """Fence server apps: refuse calls under a claim that was superseded (ADR 0039).
 
-A claim is a lease of a transfer: each call of the server app and each heartbeat renews it.
+A claim is a lease of a transfer: each call of the server app and each heartbeat renews it. Its
+number is the fencing token.
 """
 
 from ferryman import refusals

@@ -1,7 +1,7 @@
 """Keyset pagination of lists that are sorted by a time and an id.
 
 A cursor is the place of the last row, not the row. So a list goes on where it was, even if that row
-is gone or has moved meanwhile.
+is gone or has moved meanwhile. ``platform.decode_cursor`` refuses the cursor of another query.
 """
 
 from datetime import UTC, datetime, timedelta

@@ -1,8 +1,8 @@
-"""The passes of a sweep: delete expired data, and compare store and database both ways.
+"""Garbage collection: delete expired data and orphaned objects, in the passes of a sweep.
 
-Rows are updated first, objects deleted after. A sweep that is killed in between leaves objects
-without a row; the next one finds them in the store's own list. The other order would leave rows
-that promise deleted files.
+Store and database are compared both ways. Rows are updated first, objects deleted after. A sweep
+that is killed in between leaves objects without a row; the next one finds them in the store's own
+list. The other order would leave rows that promise deleted files.
 """
 
 import asyncio
