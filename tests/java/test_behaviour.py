@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.java.conftest import StartAgent
+from tests.kit.function_app import FunctionMigration
 from tests.kit.java import JavaAgent
 from tests.kit.migration import AppMigration
 from tests.kit.platform import PlatformProcess
@@ -99,6 +100,28 @@ def test_a_file_after_the_export_is_taken(migration: AppMigration, start: StartA
     assert _uploaded(migration) == [("before", 10), ("after", 10)]
 
 
+def test_an_open_file_after_the_export_holds_the_settlement(
+    platform_process: PlatformProcess, app_folder: Path, start: StartAgent, tmp_path: Path
+) -> None:
+    """All that was exported is acknowledged; a file is taken until the transfer is settled."""
+    migration = FunctionMigration.begin(platform_process, app_folder, claim=False)
+    with migration.client() as cloud, start(migration, "Holding", "--once") as agent:
+        _until_marked(agent, tmp_path, "open")
+        cloud.message_processed(migration.transfer_id, migration.message_of("before"))
+        migration.advance(minutes=1)
+        assert (migration.status, migration.view()["unfinishedFiles"]) == ("IN_PROGRESS", 1)
+        (tmp_path / "close").touch()
+        _until_marked(agent, tmp_path, "closed")
+        assert _uploaded(migration) == [("before", 10), ("after", 1_000_000)]
+        cloud.message_processed(migration.transfer_id, migration.message_of("after"))
+        migration.advance(minutes=1)
+        assert migration.status == "SUCCESS"
+        (tmp_path / "settled").touch()
+        agent.until(lambda: "transfer_settled" in _marks(tmp_path)[-1])
+        agent.ends(1)
+    assert len(_uploaded(migration)) == 2
+
+
 def test_a_member_that_ferryman_lacks_says_what_to_use(
     migration: AppMigration, start: StartAgent
 ) -> None:
@@ -140,13 +163,15 @@ def test_a_killed_agent_resumes_what_it_sent(
         _until_marked(agent, tmp_path, "hanging")
     before = _uploaded(migration)
     files = [("changed", 2_000_000), ("medium", 2_000_000), ("small", 1000), ("small", 2000)]
-    assert sorted(before) == files
+    assert sorted(each for each in before if each[0]) == files
+    assert len(before) == 5
     with start(migration, "Resuming", "--once") as agent:
         agent.ends()
         assert "upload.resumed label=large parts=" in agent.log
         assert "upload.differs label=changed" in agent.log
-    # The same files are not sent again, the one that differs is.
-    assert _uploaded(migration)[4:] == [("changed", 2_000_001), ("large", 80 << 20)]
+    # The same files are not sent again; one that differs is, and one that nothing tells apart.
+    again = [(None, 3_000_000), ("changed", 2_000_001), ("large", 80 << 20)]
+    assert _uploaded(migration)[5:] == again
     assert migration.view()["unfinishedFiles"] == 0
     assert migration.view()["exportCompletedAt"] is not None
 

@@ -22,6 +22,7 @@ public class Resuming extends Base {
             Late.write(gateway, "small", 1000);
             Late.write(gateway, "small", 2000);
             Late.write(gateway, "medium", 2_000_000);
+            Late.write(gateway, null, 3_000_000);
             Late.write(gateway, "changed", first ? 2_000_000 : 2_000_001);
             try (OutputStream data = gateway.createAppData("large")) {
                 for (int piece = 0; piece < PIECES; piece++) {
