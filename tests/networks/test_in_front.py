@@ -1,6 +1,7 @@
 """Proxies before the platform: what their defaults break, and the configurations of the page."""
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from ferryman.client.admin import AdminClient
 from ferryman.sdk.errors import ClientError
 from tests.docs.pages import ROOT, blocks
 from tests.e2e.proxies import proxy
+from tests.kit.java import JavaAgent, agent_jar, compile_listeners
 from tests.kit.migration import AppMigration
 from tests.kit.platform import PlatformBehind, PlatformProcess, free_port
 from tests.networks.authority import Authority
@@ -119,6 +121,28 @@ def test_the_defaults(
                 USES[use](plain, migration)
         else:
             USES[use](plain, migration)
+
+
+def test_a_limit_of_bodies_is_named_to_a_listener_in_java(
+    plain: Front, migration: AppMigration, tmp_path: Path
+) -> None:
+    """In the log, as listeners swallow exceptions; what fits the limit arrives."""
+    jar = agent_jar()
+    plugin = compile_listeners(Path(__file__).parent / "files", jar, tmp_path / "plugin")
+    classpath = os.pathsep.join(map(str, (plugin, jar)))
+    named = ("--listener", "files.FilesListener", "--once")
+    env = {"FERRYMAN_URL": plain.url}
+    with (
+        proxy("nginx", plain.platform.port, plain.port),
+        JavaAgent(migration, classpath, tmp_path, *named, env=env) as agent,
+    ):
+        agent.ends(1)
+    [said] = [line for line in agent.log.splitlines() if "app_data.not_registered" in line]
+    assert re.search(r"label=large .* status 413 and a page of HTML, and not by .* nginx/", said)
+    assert "client_max_body_size 0 (nginx)" in said
+    assert [each["data"]["label"] for each in migration.timeline("app_data.uploaded")] == ["small"]
+    [lost] = [each["data"] for each in migration.timeline("upload.aborted")]
+    assert (lost["reason"], lost["detail"]) == ("writer_failed", "status 413")
 
 
 def _nginx(text: str, folder: Path, _front: Front) -> AbstractContextManager[None]:

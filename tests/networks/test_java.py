@@ -135,17 +135,19 @@ def test_a_plain_jvm_obeys_all_proxy_and_the_file_of_authorities(
 def test_what_a_proxy_refuses_is_named(
     site: Site, plain_squid: Forward, login_squid: Forward, tmp_path: Path, migration: AppMigration
 ) -> None:
-    """A port that is not allowed, a login that is missing, and no proxy at all."""
+    """A port that is not allowed, a login that is missing, a page in its place, and no proxy."""
     jar = agent_jar()
     plugin = compile_listeners(SOURCES.parent / "files", jar, tmp_path / "plugin")
     classpath = os.pathsep.join(map(str, (plugin, jar)))
     named = ("--listener", "files.FilesListener", "--once")
     env = {"SSL_CERT_FILE": str(site.ca.file), "NO_PROXY": ""}
-    for proxy, port, said in (
-        (plain_squid, "other port", "status 403 by the proxy http://127.0.0.1"),
-        (login_squid, "good", "status 407 by the proxy http://127.0.0.1"),
+    page = "status 403 and a page of HTML, and not by Ferryman but by squid"
+    for proxy, url, said in (
+        (plain_squid, site.url("other port"), "status 403 by the proxy http://127.0.0.1"),
+        (plain_squid, "http://denied.example", page),
+        (login_squid, site.url(), "status 407 by the proxy http://127.0.0.1"),
     ):
-        more = {**env, "HTTPS_PROXY": proxy.url(), "FERRYMAN_URL": site.url(port)}
+        more = {**env, "ALL_PROXY": proxy.url(), "FERRYMAN_URL": url}
         with JavaAgent(migration, classpath, tmp_path, *named, env=more) as agent:
             agent.ends(2)
             assert said in agent.log

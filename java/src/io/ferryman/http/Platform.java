@@ -90,7 +90,7 @@ public final class Platform {
         HttpCall call = new HttpCall(method, url + path + queryText(query), all, bytes);
         call.timeout = timeout;
         Answer answer = deliver(call, policy);
-        if (answer.status != 200) {
+        if (answer.status != 200 || Foreign.isPage(answer)) {
             throw Refusals.of(answer, call.toString());
         }
         try {

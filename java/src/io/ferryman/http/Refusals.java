@@ -18,24 +18,6 @@ final class Refusals {
     private static final Pattern STORE_CODE = Pattern.compile("<Code>([A-Za-z0-9.]{1,64})</Code>");
     private static final int LONGEST = 64 * 1024;
 
-    private static final String UPSTREAM =
-            "expected a proxy that reaches the platform. Check that the platform runs, and the"
-                    + " address and the timeouts that the proxy has for it.";
-    private static final Map<Integer, String> PROXIES =
-            Map.of(
-                    407,
-                    "expected a forward proxy that lets the request pass. Give its user and"
-                            + " password in HTTPS_PROXY, or name the host in NO_PROXY.",
-                    413,
-                    "expected a proxy that passes a body of this size on. Raise its limit of"
-                            + " request bodies; parts have up to 1 GiB.",
-                    502,
-                    UPSTREAM,
-                    503,
-                    UPSTREAM,
-                    504,
-                    UPSTREAM);
-
     private static final String UNREACHED =
             "expected a proxy that reaches the address. Check the address, and ask whoever runs the"
                     + " proxy.";
@@ -77,20 +59,20 @@ final class Refusals {
     }
 
     private static String message(Answer answer, String what) {
-        String answered = what + " was answered with status " + answer.status;
+        String answered = what + " was answered with ";
+        String status = answered + "status " + answer.status;
         if (answer.proxy != null) {
-            return answered + " by the proxy " + answer.proxy + ": " + TUNNELS.getOrDefault(
+            return status + " by the proxy " + answer.proxy + ": " + TUNNELS.getOrDefault(
                     answer.status, answer.status >= 500 ? UNREACHED : REFUSED);
         }
         if (answer.body.length <= LONGEST) {
             String text = new String(answer.body, StandardCharsets.ISO_8859_1);
             Matcher code = STORE_CODE.matcher(text);
             if (code.find()) {
-                return answered + " by the object store (" + code.group(1) + "). See its log.";
+                return status + " by the object store (" + code.group(1) + "). See its log.";
             }
         }
-        String proxy = PROXIES.get(answer.status);
-        return answered + (proxy == null ? "." : ", and not by Ferryman: " + proxy);
+        return answered + Foreign.explain(answer);
     }
 
     private static JsonObject problem(Answer answer) {

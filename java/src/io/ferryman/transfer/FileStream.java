@@ -3,6 +3,7 @@ package io.ferryman.transfer;
 import io.ferryman.AppData;
 import io.ferryman.AppDataReceipt;
 import io.ferryman.GatewayException;
+import io.ferryman.http.Log;
 import java.io.IOException;
 import java.lang.ref.Cleaner;
 import java.security.MessageDigest;
@@ -166,6 +167,10 @@ final class FileStream extends AppData {
             failure = thrown;
             dropped.end();
             discard();
+            if (thrown instanceof GatewayException) {
+                // Listeners swallow it, or it leaves them within one of theirs.
+                Log.warn("app_data.not_registered label=%s %s", upload.label, thrown.getMessage());
+            }
             upload.fail(describe(thrown), thrown);
         }
         if (thrown instanceof Error) {
@@ -181,8 +186,9 @@ final class FileStream extends AppData {
 
     static String describe(Throwable thrown) {
         if (thrown instanceof GatewayException) {
-            String code = ((GatewayException) thrown).getCode();
-            return code == null ? "no answer" : code;
+            GatewayException refused = (GatewayException) thrown;
+            String status = refused.getStatus() == 0 ? "no answer" : "status " + refused.getStatus();
+            return refused.getCode() == null ? status : refused.getCode();
         }
         return thrown.getClass().getName();
     }

@@ -12,6 +12,7 @@ final class PartFlow {
     // then refuses, and a new URL and another try fix it. A part refused this often is not fixed.
     private static final int TRIES = 4;
     private static final int THERE_ALREADY = 412;
+    private static final int TOO_LARGE = 413;
     private static final long KEEPALIVE_NANOS = 60_000_000_000L;
 
     private final ServerCalls calls;
@@ -51,6 +52,9 @@ final class PartFlow {
                         return part.stored(held.etag);
                     }
                 }
+            }
+            if (put.status == TOO_LARGE) {
+                break; // a proxy's limit, which the same bytes meet again
             }
             where = null;
             Log.warn(
