@@ -57,7 +57,7 @@ func sendPart(upload object, held []any, number int, data []byte) object {
 	if number <= len(held) {
 		same := held[number-1].(object)
 		part["etag"] = strings.Trim(same["etag"].(string), `"`)
-		if same["sha256"] == part["sha256"] || same["sha256"] == nil && part["etag"] == part["md5"] {
+		if same["sha256"] == part["sha256"] || part["etag"] == part["md5"] {
 			return part
 		}
 	}
@@ -96,7 +96,7 @@ func main() {
 		if err != io.EOF && err != io.ErrUnexpectedEOF {
 			log.Fatal(err)
 		}
-		call("POST", fmt.Sprintf("/uploads/%s/complete", upload["uploadId"]), object{"parts": parts})
+		call("POST", "/uploads/"+upload["uploadId"].(string)+"/complete", object{"parts": parts})
 		fmt.Printf("%s: parts %d, held before %d\n", label, len(parts), len(held))
 	}
 	call("POST", transfer+"/complete-export", object{})

@@ -22,6 +22,9 @@ RUNTIMES = {
     "export.pl": ("perl", "perl"),
     "export.rb": ("ruby", "ruby"),
 }
+# gofmt gives each import and each brace of an `if` its line, and the JDK has no JSON.
+LINES = {"Export.java": 94, "export.go": 103}
+COLUMNS = 100
 PART = 8 << 20
 FILES = {
     "notes.jsonl": b'{"id": 1}\n',
@@ -118,6 +121,14 @@ def _command(name: str, folder: Path) -> list[str]:
             return [str(binary)]
         case _:
             return [RUNTIMES[name][0], source]
+
+
+@pytest.mark.parametrize("name", sorted(RUNTIMES))
+def test_a_program_is_short(name: str) -> None:
+    """At most 60 lines, but where the language itself takes more."""
+    lines = (PROGRAMS / name).read_text().splitlines()
+    assert len(lines) <= LINES.get(name, 60)
+    assert max(len(line.expandtabs(4)) for line in lines) <= COLUMNS
 
 
 @pytest.mark.parametrize("name", sorted(RUNTIMES))
