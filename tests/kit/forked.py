@@ -8,28 +8,35 @@ import atexit
 import inspect
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
-import threading
+import tempfile
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, AnyStr
 
-PROGRAM = Path(__file__).with_name("fork_server.py")
+ROOT = Path(__file__).parents[2]
+_SPACE = "-" * 4096
 
 
 class ForkServer:
     """The process that forks; it ends with the one that started it."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
         self._control, its = socket.socketpair()
-        with its:
+        self._folder = Path(tempfile.mkdtemp(prefix="ferryman-forks-"))
+        self.address = str(self._folder / "socket")
+        with its, socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(self.address)
+            listener.listen(256)
+            numbers = (its.fileno(), listener.fileno())
             self._process = subprocess.Popen(
-                [sys.executable, "-P", str(PROGRAM), str(its.fileno())],
-                cwd=PROGRAM.parents[2],
-                pass_fds=(its.fileno(),),
+                [*(sys.executable, "-m", "tests.kit.fork_server"), *map(str, numbers), _SPACE],
+                cwd=ROOT,
+                pass_fds=numbers,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
             )
@@ -37,19 +44,18 @@ class ForkServer:
 
     def start(self, command: Mapping[str, object], descriptors: list[int]) -> socket.socket:
         """Have it fork for a command; what is returned tells the process id and its end."""
-        told, its = socket.socketpair()
-        with self._lock:
-            with its:
-                # The descriptors come with the first byte.
-                socket.send_fds(self._control, [b" "], [*descriptors, its.fileno()])
-                self._control.sendall(json.dumps(command).encode() + b"\n")
-            told.recv(1, socket.MSG_PEEK)
+        told = socket.socket(socket.AF_UNIX)
+        told.connect(self.address)
+        # The descriptors come with the first byte.
+        socket.send_fds(told, [b" "], descriptors)
+        told.sendall(json.dumps(command).encode() + b"\n")
         return told
 
     def close(self) -> None:
         """End it; what it has started goes on."""
         self._control.close()
         self._process.wait()
+        shutil.rmtree(self._folder, ignore_errors=True)
 
 
 _servers: list[ForkServer] = []
@@ -60,6 +66,21 @@ def server() -> ForkServer:
     if not _servers:
         _servers.append(ForkServer())
     return _servers[0]
+
+
+@cache
+def scripts() -> Path:
+    """Return a folder for the PATH of a shell, whose ``ferryman`` is such a fork."""
+    server()
+    folder = Path(tempfile.mkdtemp(prefix="ferryman-scripts-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    script = folder / "ferryman"
+    source = Path(__file__).with_name("forked_script.py").read_text(encoding="utf-8")
+    # Without `site`, whose import takes longer than all of the rest.
+    script.write_text(f"#!{sys.executable} -IS\n{source}", encoding="utf-8")
+    script.chmod(0o755)
+    (folder / "address").write_text(server().address)
+    return folder
 
 
 class Popen(subprocess.Popen[AnyStr]):
@@ -80,6 +101,7 @@ class Popen(subprocess.Popen[AnyStr]):
             "folder": str(Path.cwd() if named["cwd"] is None else named["cwd"]),
             "env": dict(env),
             "session": named["start_new_session"],
+            "tied": False,
         }
         try:
             own = [number if end == -1 else end for number, end in enumerate(ends)]
