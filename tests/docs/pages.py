@@ -21,6 +21,7 @@ from types import TracebackType
 from typing import Self
 
 from ferryman.server.port import free_port
+from tests.kit.forked import scripts
 from tests.kit.lean_pytest import LEAN
 
 ROOT = Path(__file__).parents[2]
@@ -101,14 +102,18 @@ class Reader:
         self.said = ""
         self._terminals: dict[str, tuple[subprocess.Popen[str], Path]] = {}
         clean = {k: v for k, v in os.environ.items() if not k.startswith("FERRYMAN_")}
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        folders = [str(Path(sys.executable).parent), os.environ["PATH"]]
+        if env is None:
+            # What is installed here, but for the seconds that each start takes.
+            folders.insert(0, str(scripts()))
         # A pytest that begins closes the folder of all sessions to other users, as PostgreSQL's.
         own = {
             "PYTEST_ADDOPTS": " ".join(LEAN),
             "PYTEST_DEBUG_TEMPROOT": str(folder.parent),
             "XDG_STATE_HOME": str(folder / "state"),
         }
-        self._env = {**clean, **own, "PATH": path, "COLUMNS": "200", **(env or {})}
+        own["PATH"] = os.pathsep.join(folders)
+        self._env = {**clean, **own, "COLUMNS": "200", **(env or {})}
         self._shell = self._start(folder, subprocess.PIPE, "bash", "-euo", "pipefail")
 
     def __enter__(self) -> Self:
