@@ -21,6 +21,7 @@ from ferryman.api.auth import Credentials
 from ferryman.api.call_log import CallLog
 from ferryman.api.claim_desk import ClaimDesk
 from ferryman.api.connect import connect_routers
+from ferryman.api.crowded_claims import CrowdedClaims
 from ferryman.api.forge import forge_router
 from ferryman.api.function_gate import FunctionGate
 from ferryman.api.head import HeadAsGet
@@ -163,6 +164,7 @@ def create_app(
         debug=False,
     )
     api.asgi_handler = HotCalls(api.asgi_handler, platform, credentials, throttle)
+    api.asgi_handler = CrowdedClaims(api.asgi_handler, platform, throttle, desk)
     if settings.clock == "virtual":
         api.asgi_handler = CallLog(api.asgi_handler, platform)
     lookup = TokenLookup(credentials.operator_token, partial(access_token_service.known, platform))

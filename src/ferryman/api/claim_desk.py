@@ -4,15 +4,19 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from time import monotonic
 from uuid import UUID
 
 import structlog
+from litestar.types import Receive
 
+from ferryman.api.http import disconnected
 from ferryman.errors import OutsideError
 from ferryman.services import listener
 from ferryman.services.platform import Platform, wait_for_event
+from ferryman.store.app import AppRow
 from ferryman.store.claim import Offer
-from ferryman.wire.listener import ClaimRequest
+from ferryman.wire.listener import ClaimAnswer, ClaimRequest
 
 log = structlog.get_logger("ferryman.claims")
 
@@ -23,6 +27,10 @@ _FEW = 10
 a while, since each is a write, and all wait for the look that serves all."""
 
 _NOTE_SECONDS = 1.0
+
+_LONGEST_WAIT = 30.0
+_CROWDED_WAIT = 1.0
+"""Whoever waits as long as this can leave the first look to the one for all, if many wait."""
 
 
 class ClaimDesk:
@@ -40,6 +48,42 @@ class ClaimDesk:
         self._of_app: Counter[UUID] = Counter()
         self._noted: dict[UUID, float] = {}
 
+    async def claim(self, app: AppRow, request: ClaimRequest, receive: Receive) -> ClaimAnswer:
+        """Claim the next transfer whose listener has to be called; wait for one for up to 30 s.
+
+        ``receive`` is that of the HTTP request, whose body has been read.
+        """
+        until = monotonic() + min(max(request.wait_seconds, 0.0), _LONGEST_WAIT)
+        # Waits before it looks, so that nothing is missed in between.
+        async with self.wait(app.app_id, request) as woken:
+            # Do not claim for an agent that was killed: restarted under another name, it would
+            # never get the transfer.
+            gone = asyncio.create_task(disconnected(receive))
+            gone.add_done_callback(lambda _: woken.set())
+            waits = self.crowded(app.app_id) and request.wait_seconds >= _CROWDED_WAIT
+            try:
+                noted = False
+                while not gone.done():
+                    transfer = None
+                    if waits:
+                        listener.check(app, request)
+                    else:
+                        woken.clear()
+                        transfer = await listener.claim(self._platform, app, request)
+                    waits = False
+                    if transfer is None and not noted:
+                        noted = True
+                        if self.notes(app.app_id):
+                            await listener.note_asking(self._platform, app, request.agent_id)
+                    left = until - monotonic()
+                    if transfer is not None or left <= 0 or self._closing.is_set():
+                        return ClaimAnswer(transfer=transfer)
+                    if not gone.done() and not await wait_for_event(woken, left):
+                        return ClaimAnswer(transfer=None)
+            finally:
+                gone.cancel()
+        return ClaimAnswer(transfer=None)
+
     @asynccontextmanager
     async def wait(self, app_id: UUID, request: ClaimRequest) -> AsyncIterator[asyncio.Event]:
         """Wait in the block; the event is set when it is time to claim, or to leave."""
@@ -55,6 +99,11 @@ class ClaimDesk:
             self._of_app[app_id] -= 1
             if not self._of_app[app_id]:
                 del self._of_app[app_id]
+
+    @property
+    def busy(self) -> bool:
+        """Return whether there may be a crowd at all."""
+        return len(self._waiting) > _FEW
 
     def crowded(self, app_id: UUID) -> bool:
         """Return whether so many agents of this app wait that another one need not look itself.
@@ -94,7 +143,8 @@ class ClaimDesk:
         except Exception:
             log.exception("claims.failed")
             return
-        for woken, (app_id, request) in waiting.items():
+        # Of a crowd, most looks find nothing.
+        for woken, (app_id, request) in waiting.items() if offers else ():
             for offer in (Offer(app_id, request.agent_id), Offer(app_id, None)):
                 if offers[offer] > 0:
                     offers[offer] -= 1

@@ -16,12 +16,13 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from ferryman.api.auth import Credentials, HolderOfCloudToken, enter
+from ferryman.api.hot_form import NOT_HERE, Body, OtherForm, answer, decoded, headers_of, token_of
 from ferryman.api.problems import send_answer
-from ferryman.api.strict import check_members, check_query
+from ferryman.api.strict import check_query
 from ferryman.api.throttle import AppThrottle
 from ferryman.api.token_cache import TokenCache
 from ferryman.clock import wall_now
-from ferryman.errors import OutsideError, RuleError
+from ferryman.errors import OutsideError
 from ferryman.services import acknowledgement, app_data
 from ferryman.services import app as app_service
 from ferryman.services import mapping as mapping_service
@@ -33,14 +34,7 @@ from ferryman.wire.message import MessageStatus
 _ID = "([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"
 _FORGE = "/app/migration/forge/v1"
 _SERVER = "/server/v1"
-_JSON = b"application/json"
-_TEXT = b"text/plain; charset=utf-8"
-_NO_STORE = (b"cache-control", b"no-store")
 _CLAIM = re.compile(rb"[0-9]{1,9}")
-
-
-class _OtherForm(Exception):
-    """Not the usual form of a call: the framework is asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +60,13 @@ async def _url(platform: Platform, asked: _Asked) -> object:
 
 
 async def _acknowledge(platform: Platform, asked: _Asked) -> object:
-    status = msgspec.convert(_decoded(asked.body), MessageStatus)
+    status = msgspec.convert(decoded(asked.body), MessageStatus)
     await acknowledgement.acknowledge(platform, asked.app, asked.named, status)
     return None
 
 
 async def _find(platform: Platform, asked: _Asked) -> object:
-    keys = msgspec.convert(_decoded(asked.body), list[str])
+    keys = msgspec.convert(decoded(asked.body), list[str])
     return await mapping_service.find(
         platform, asked.app, asked.named, asked.query["namespace"], keys
     )
@@ -81,7 +75,7 @@ async def _find(platform: Platform, asked: _Asked) -> object:
 async def _page(platform: Platform, asked: _Asked) -> object:
     size = asked.query.get("pageSize")
     if size is not None and not (size.isascii() and size.isdigit() and len(size) < 9):
-        raise _OtherForm
+        raise OtherForm
     return await mapping_service.page(
         platform,
         asked.app,
@@ -133,32 +127,28 @@ class HotCalls:
             return
         hot, named = found
         own: Any = scope
-        body = _Body(receive)
+        body = Body(receive)
         # As the framework has them: metrics, logs and recordings read both.
         name = "file_key" if "{file_key}" in hot.template else "transfer_id"
         own.update(path_template=hot.template, path_params={name: named})
         try:
             query = _query(own["query_string"], hot.names)
-            head = _headers(own["headers"], self._platform.settings.max_body_bytes)
+            head = headers_of(own["headers"], self._platform.settings.max_body_bytes)
             app = await self._caller(hot, head)
             enter(own["state"], app, self._throttle)
             content = await body.whole() if own["method"] == "POST" else b""
-            answer = await hot.act(self._platform, _Asked(app, named, query, content))
-        except (_OtherForm, RuleError, ValueError, RecursionError, msgspec.MsgspecError):
+            value = await hot.act(self._platform, _Asked(app, named, query, content))
+        except NOT_HERE:
             await self._rest(scope, body.again, send)
             return
         except OutsideError as error:
             await send_answer(error, send)
             return
-        await _answer(send, answer)
+        await answer(send, value)
 
     async def _caller(self, hot: _Hot, head: Mapping[bytes, bytes]) -> AppRow:
         """Return whose token this is; a claim is of the server side alone."""
-        scheme, _, token = head[b"authorization"].decode("latin-1").partition(" ")
-        token = token.strip()
-        if scheme.lower() != "bearer" or not token:
-            raise _OtherForm
-        now = wall_now()
+        token, now = token_of(head), wall_now()
         if hot.audience is Audience.CLOUD:
             return await self._cloud.of(token, now)
 
@@ -168,29 +158,8 @@ class HotCalls:
         app = await self._server.holder_of(token, now, check)
         claim = head.get(b"ferryman-claim", b"0")
         if not _CLAIM.fullmatch(claim):
-            raise _OtherForm
+            raise OtherForm
         return replace(app, claim=int(claim))
-
-
-class _Body:
-    """A body that can be read again by the framework."""
-
-    def __init__(self, receive: Receive) -> None:
-        self._receive = receive
-        self._read: list[Any] = []
-
-    async def whole(self) -> bytes:
-        """Return all of it; what it raises is no refusal, and so the client's end."""
-        more = True
-        while more:
-            message: Any = await self._receive()
-            self._read.append(message)
-            more = message["more_body"]
-        return b"".join(message["body"] for message in self._read)
-
-    async def again(self) -> Any:
-        """Return what was read, and then what follows."""
-        return self._read.pop(0) if self._read else await self._receive()
 
 
 def _hot(scope: Scope) -> tuple[_Hot, str] | None:
@@ -216,35 +185,5 @@ def _query(raw: bytes, names: tuple[str, ...]) -> dict[str, str]:
     query = dict(pairs)
     usual = names and query.keys() <= {*names} and "namespace" in query
     if not usual or len(query) < len(pairs) or not all(query.values()):
-        raise _OtherForm
+        raise OtherForm
     return query
-
-
-def _headers(pairs: list[tuple[bytes, bytes]], longest: int) -> dict[bytes, bytes]:
-    """Return the headers of a request whose token stands once, and whose body is bounded JSON."""
-    head = dict(pairs)
-    length = head.get(b"content-length", b"0")
-    if (
-        b"authorization" not in head
-        or len(head) < len(pairs)
-        or b"transfer-encoding" in head
-        or not length.isdigit()
-        or int(length) > longest
-        or head.get(b"content-type", _JSON) != _JSON
-    ):
-        raise _OtherForm
-    return head
-
-
-def _decoded(body: bytes) -> object:
-    value = msgspec.json.decode(body)
-    check_members(body, value)
-    return value
-
-
-async def _answer(send: Send, answer: object) -> None:
-    body = b"" if answer is None else msgspec.json.encode(answer)
-    kind = _TEXT if answer is None else _JSON
-    headers = [_NO_STORE, (b"content-type", kind), (b"content-length", b"%d" % len(body))]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": body, "more_body": False})

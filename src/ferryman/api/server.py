@@ -1,7 +1,5 @@
 """The server surface, which gateways and agents call."""
 
-import asyncio
-from time import monotonic
 from typing import Any
 
 from litestar import MediaType, Request, Router, get, post
@@ -11,12 +9,10 @@ from litestar.params import JSONBody
 from ferryman import refusals
 from ferryman.api.auth import caller, server_app_guard
 from ferryman.api.check import CHECK_HANDLERS
-from ferryman.api.http import disconnected
 from ferryman.api.mapping import container_page, find_mappings, mapping_page
 from ferryman.api.parameters import (
     STRICT_QUERY,
     Caller,
-    Closing,
     Desk,
     Id,
     OwnPlatform,
@@ -27,54 +23,19 @@ from ferryman.api.throttle import AppThrottle
 from ferryman.api.upload import UPLOAD_HANDLERS
 from ferryman.services import export, listener
 from ferryman.services import mapping as mapping_service
-from ferryman.services.platform import Platform, wait_for_event
+from ferryman.services.platform import Platform
 from ferryman.wire.listener import ClaimAnswer, ClaimRequest, HeartbeatAnswer, ListenerError
-
-_LONGEST_WAIT = 30.0
-_CROWDED_WAIT = 1.0
-"""Whoever waits as long as this can leave the first look to the claim desk, if many wait there."""
 
 
 @post("/listeners/claim", status_code=200)
 async def claim(
     caller: Caller,
-    platform: OwnPlatform,
-    closing: Closing,
     claim_desk: Desk,
     request: Request[Any, Any, Any],
     data: JSONBody[ClaimRequest],
 ) -> ClaimAnswer:
     """Claim the next transfer whose listener has to be called; wait for one for up to 30 s."""
-    until = monotonic() + min(max(data.wait_seconds, 0.0), _LONGEST_WAIT)
-    # Waits before it looks, so that nothing is missed in between.
-    async with claim_desk.wait(caller.app_id, data) as woken:
-        # Do not claim for an agent that was killed: restarted under another name, it would never
-        # get the transfer.
-        gone = asyncio.create_task(disconnected(request.receive))
-        gone.add_done_callback(lambda _: woken.set())
-        waits = claim_desk.crowded(caller.app_id) and data.wait_seconds >= _CROWDED_WAIT
-        try:
-            noted = False
-            while not gone.done():
-                transfer = None
-                if waits:
-                    listener.check(caller, data)
-                else:
-                    woken.clear()
-                    transfer = await listener.claim(platform, caller, data)
-                waits = False
-                if transfer is None and not noted:
-                    noted = True
-                    if claim_desk.notes(caller.app_id):
-                        await listener.note_asking(platform, caller, data.agent_id)
-                left = until - monotonic()
-                if transfer is not None or left <= 0 or closing.is_set():
-                    return ClaimAnswer(transfer=transfer)
-                if not gone.done() and not await wait_for_event(woken, left):
-                    return ClaimAnswer(transfer=None)
-        finally:
-            gone.cancel()
-    return ClaimAnswer(transfer=None)
+    return await claim_desk.claim(caller, data, request.receive)
 
 
 @post("/transfers/{transfer_id:str}/complete-export", status_code=200, media_type=MediaType.TEXT)
