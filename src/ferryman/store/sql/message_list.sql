@@ -1,8 +1,9 @@
 -- fragment: matching_messages
--- The page and the total select by the same filters, each of which may be null.
+-- The page and the total select by the same filters, each of which may be null. Every message has a
+-- transfer and a migration; joined this way, they aren't read where no filter is about them.
 FROM message
-JOIN transfer ON transfer.transfer_id = message.transfer_id
-JOIN migration ON migration.migration_id = transfer.migration_id
+LEFT JOIN transfer ON transfer.transfer_id = message.transfer_id
+LEFT JOIN migration ON migration.migration_id = transfer.migration_id
 LEFT JOIN attempt last
     ON last.message_id = message.message_id AND last.number = message.attempts
 LEFT JOIN app_data file ON file.message_id = message.message_id

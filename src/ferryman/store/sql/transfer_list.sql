@@ -7,11 +7,12 @@ SELECT set_config('plan_cache_mode', 'force_custom_plan', true),
        set_config('enable_memoize', 'off', true);
 
 -- fragment: matching_transfers
--- The page and the total select by the same filters, each of which may be null.
+-- The page and the total select by the same filters, each of which may be null. Every transfer has an
+-- app, a migration and a scope; joined this way, they aren't read where nothing of them is needed.
 FROM transfer
-JOIN app USING (app_id)
-JOIN migration USING (migration_id)
-JOIN migration_scope scope USING (migration_scope_id)
+LEFT JOIN app USING (app_id)
+LEFT JOIN migration USING (migration_id)
+LEFT JOIN migration_scope scope USING (migration_scope_id)
 WHERE (CAST(:customer AS text) IS NULL OR transfer.customer = :customer)
   AND (CAST(:customers AS text[]) IS NULL OR transfer.customer = ANY (:customers))
   AND (CAST(:app_id AS uuid) IS NULL OR transfer.app_id = :app_id)
