@@ -2,9 +2,12 @@
 
 from datetime import timedelta
 
+import pytest
+
 from ferryman.domain.access import Actor, Reach
 from ferryman.domain.attention import URGENCY
 from ferryman.domain.outcome import failed, succeeded
+from ferryman.errors import NotFound
 from ferryman.services import attempt_list, chart, overview
 from ferryman.services.attempt_list import AttemptQuery
 from ferryman.vocab import AttemptOutcome, FailureCause, ListSort, Role
@@ -99,6 +102,37 @@ async def test_charts_add_up(services: Services) -> None:
     assert [each.failed for each in numbers.points] == [0, 0, 0, 1]
     assert numbers.points[0].first_attempt_p50 is None
     assert (numbers.points[2].first_attempt_p99 or -1) >= 0
+
+
+async def test_what_was_made_a_moment_ago_will_do_for_who_sees_the_same(
+    services: Services,
+) -> None:
+    """Only if asked for, never for somebody who sees more or less, nor after the clock moved."""
+    platform = services.platform
+    transfer_id = await services.start_transfer()
+    await services.fetch("INSERT INTO customer VALUES ('acme', now()), ('bolt', now())")
+    acme = Actor(name="ann", role=Role.VIEWER, reach=Reach(("acme",)))
+    empty = await overview.overview(platform)
+    no_files = await chart.charts(platform)
+    await services.worker().heartbeat()
+    await services.upload(transfer_id)
+    assert await overview.overview(platform, max_age=60) is empty
+    assert await chart.charts(platform, max_age=60) is no_files
+    for by in (OF_NOBODY, OF_NO_APP, acme):
+        narrow = await overview.overview(platform, by, max_age=60)
+        assert narrow.attention == []
+        assert await overview.overview(platform, by, max_age=60) is narrow
+    both = Actor(name="eve", role=Role.VIEWER, reach=Reach(("acme", "bolt")))
+    of_both = await overview.overview(platform, both, max_age=60, customer="acme")
+    assert of_both is await overview.overview(platform, acme, max_age=60)
+    assert await chart.charts(platform, both, max_age=60, customer="acme") is not no_files
+    with pytest.raises(NotFound):
+        await overview.overview(platform, acme, max_age=60, customer="bolt")
+    assert (await overview.overview(platform)).attention == []
+    await services.upload(transfer_id)
+    await services.advance(timedelta(minutes=1))
+    charts = await chart.charts(platform, max_age=60)
+    assert sum(each.files for each in charts.points) == 2
 
 
 async def test_a_backlog_is_what_was_uploaded_and_not_acknowledged(services: Services) -> None:

@@ -15,14 +15,23 @@ _Hours = Annotated[
 _Points = Annotated[
     int, QueryParameter(name="points", ge=1, le=chart.MOST_POINTS, description="Number of points.")
 ]
+_MaxAge = Annotated[
+    int,
+    QueryParameter(
+        name="maxAge",
+        ge=0,
+        le=60,
+        description="Seconds that the answer may be old: those who see the same then share one.",
+    ),
+]
 
 
 @get("/overview")
 async def get_overview(
-    platform: OwnPlatform, actor: Author, customer: OfCustomer = None
+    platform: OwnPlatform, actor: Author, customer: OfCustomer = None, max_age: _MaxAge = 0
 ) -> Overview:
     """Return what needs attention, most urgent first, and the most urgent running transfers."""
-    return await overview.overview(platform, actor, customer=customer)
+    return await overview.overview(platform, actor, customer=customer, max_age=max_age)
 
 
 @get("/charts")
@@ -34,10 +43,17 @@ async def get_charts(
     points: _Points = chart.POINTS,
     cloud_app_key: OfApp = None,
     customer: OfCustomer = None,
+    max_age: _MaxAge = 0,
 ) -> Charts:
     """Return files, bytes, attempts by outcome and the delay of first attempts over time."""
     return await chart.charts(
-        platform, actor, hours=hours, points=points, app=cloud_app_key, customer=customer
+        platform,
+        actor,
+        hours=hours,
+        points=points,
+        app=cloud_app_key,
+        customer=customer,
+        max_age=max_age,
     )
 
 

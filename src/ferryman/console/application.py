@@ -1,8 +1,11 @@
 """Build the console: an application of its own, before the surfaces whose calls it makes."""
 
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, cast
 from urllib.parse import urlsplit
 
+import msgspec
 import structlog
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from litestar import Litestar, Request, Response
@@ -14,8 +17,10 @@ from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.response.redirect import ASGIRedirectResponse
 from litestar.template import TemplateConfig
 from litestar.types import ASGIApp, Receive, Scope, Send
+from markupsafe import Markup
 
 from ferryman.console.calls import OWNER, CallRefused
+from ferryman.console.charts import charts_of
 from ferryman.console.drawing import drawn
 from ferryman.console.faults import (
     HEADERS,
@@ -54,6 +59,7 @@ from ferryman.console.visit import (
 )
 from ferryman.console.words import filters, plain
 from ferryman.errors import PlatformError
+from ferryman.wire.overview import Charts
 
 log = structlog.get_logger("ferryman.console")
 
@@ -169,10 +175,24 @@ def _environment() -> Environment:
         finalize=lambda value: plain(value) if type(value) is str else value,
         trim_blocks=True,
         lstrip_blocks=True,
+        # They are part of the package: each would be looked for on the disk with every page.
+        auto_reload=False,
     )
-    environment.filters.update(filters(), drawn=drawn)
+    environment.filters.update(filters(), drawn=drawn, drawn_charts=_chart_drawer(environment))
     environment.globals["static"] = versioned
     return environment
+
+
+def _chart_drawer(environment: Environment) -> Callable[[Charts], Markup]:
+    """Return the filter that draws charts, once for all pages that show the same numbers."""
+
+    @lru_cache(maxsize=32)
+    def drawn_once(numbers: bytes) -> Markup:
+        charts = charts_of(msgspec.json.decode(numbers, type=Charts))
+        # The template escapes what is in it.
+        return Markup(environment.get_template("charts.html").render(charts=charts))  # noqa: S704
+
+    return lambda charts: drawn_once(msgspec.json.encode(charts))
 
 
 async def _harden(response: Response[Any]) -> Response[Any]:

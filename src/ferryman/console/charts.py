@@ -49,7 +49,7 @@ def charts_of(charts: Charts) -> list[Chart]:
     times = [each.at for each in points]
     return [
         _bars(
-            "Deliveries",
+            f"Deliveries in {span(seconds * 1000)}",
             "count",
             times,
             [
@@ -93,18 +93,18 @@ def _bars(name: str, unit: str, times: Sequence[int], series: Sequence[Series]) 
 
 def _lines(name: str, unit: str, times: Sequence[int], series: Sequence[Series]) -> Chart:
     peak = max((value for each in _filled(series) for value in each), default=0.0)
-    step = WIDTH / max(1, len(times) - 1)
+    step = WIDTH / max(1, len(times))
     lines = []
     for _, tone, values in series:
         for run in _runs(values):
             points = [
-                # The highest is not at the edge, where half of its line would be cut off.
-                (number * step, HEIGHT - value / (peak or 1) * (HEIGHT - 2))
+                # In the middle of its time, and neither edge cuts off half of its line.
+                ((number + 0.5) * step, 1.0 + (1 - value / (peak or 1)) * (HEIGHT - 2))
                 for number, value in run
             ]
             if len(points) == 1:
                 [(x, y)] = points
-                points = [(max(0.0, x - 4), y), (min(WIDTH, x + 4), y)]
+                points = [(x - step / 2, y), (x + step / 2, y)]
             lines.append((" ".join(f"{x:.1f},{y:.1f}" for x, y in points), tone))
     return _chart(name, peak, unit, times, series, lines=lines)
 

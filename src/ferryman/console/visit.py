@@ -82,6 +82,18 @@ class Visit:
         """Return the relative link to the console's root."""
         return root_of(self.request)
 
+    @property
+    def asks_again(self) -> bool:
+        """Return whether a page that is open asks for what changed."""
+        return self.request.headers.get("x-requested-with") == "console"
+
+    @property
+    def wants_list_alone(self) -> bool:
+        """Return whether a page takes nothing but its list from the answer, and keeps the rest."""
+        headers = self.request.headers
+        filtered = "hx-request" in headers and "hx-history-restore-request" not in headers
+        return self.asks_again or filtered
+
     def may(self, operation: str) -> bool:
         """Return whether a call would be allowed, so that a page does not offer what is refused."""
         if self.actor is None:

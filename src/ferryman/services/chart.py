@@ -1,7 +1,9 @@
 """Numbers over time, for charts: of the platform, and of one transfer."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from itertools import accumulate
+from uuid import UUID
 
 from ferryman import refusals
 from ferryman.clock import epoch_ms
@@ -26,11 +28,19 @@ async def charts(
     points: int = POINTS,
     app: str | None = None,
     customer: str | None = None,
+    max_age: float = 0,
 ) -> Charts:
-    """Return files, bytes, attempts and their delays over the last hours."""
+    """Return files, bytes, attempts and their delays over the last hours.
+
+    With ``max_age``, the answer to somebody who sees the same will do, so many seconds old.
+    """
     async with platform.database.transaction() as tx:
         reach = await customer_service.narrowed(tx, by.reach, customer)
         whose = VisibleScope(reach.customers, await list_filter.app_ids(tx, reach, app))
+        key = ("charts", hours, points, _of(whose.customers), _of(whose.app_ids))
+        kept: Charts | None = platform.kept_answers.find(key, tx.now, max_age)
+        if kept is not None:
+            return kept
         width = timedelta(hours=hours) / points
         span = ChartSpan(tx.now - width * points, width, points)
         made, all_made = await overview_store.attempts(tx, whose, span)
@@ -51,9 +61,15 @@ async def charts(
                 first_attempt_p99=attempts.p99 if attempts else None,
             )
         )
-    return Charts(
+    charts = Charts(
         seconds=width.total_seconds(), points=found, approximate=not (all_made and all_files)
     )
+    platform.kept_answers.keep(key, span.since + width * points, charts)
+    return charts
+
+
+def _of(keys: Sequence[str] | Sequence[UUID] | None) -> frozenset[str | UUID] | None:
+    return None if keys is None else frozenset(keys)
 
 
 async def backlog(platform: Platform, transfer_id: str, *, points: int = POINTS) -> Backlog:

@@ -7,7 +7,7 @@ from functools import partial
 
 from ferryman.clock import epoch_ms
 from ferryman.domain import attention
-from ferryman.domain.access import PLATFORM, Actor
+from ferryman.domain.access import PLATFORM, Actor, Reach
 from ferryman.services import concern, list_filter, transfer_list
 from ferryman.services import customer as customer_service
 from ferryman.services.platform import Platform
@@ -34,12 +34,25 @@ _AT_ONCE = 4
 
 
 async def overview(
-    platform: Platform, by: Actor = PLATFORM, *, customer: str | None = None
+    platform: Platform, by: Actor = PLATFORM, *, customer: str | None = None, max_age: float = 0
 ) -> Overview:
-    """Return the state of what the caller sees; of the platform itself only to whole tokens."""
-    found = await concern.of_disk(platform) if by.reach.whole and customer is None else []
-    async with platform.database.transaction() as tx:
+    """Return the state of what the caller sees; of the platform itself only to whole tokens.
+
+    With ``max_age``, the answer to somebody who sees the same will do, so many seconds old.
+    """
+    async with platform.database.reading() as tx:
         reach = await customer_service.narrowed(tx, by.reach, customer)
+        kept: Overview | None = platform.kept_answers.find(("overview", reach), tx.now, max_age)
+        now = tx.now
+    if kept is None:
+        kept = await _made(platform, reach)
+        platform.kept_answers.keep(("overview", reach), now, kept)
+    return kept
+
+
+async def _made(platform: Platform, reach: Reach) -> Overview:
+    found = await concern.of_disk(platform) if reach.whole else []
+    async with platform.database.transaction() as tx:
         whose = VisibleScope(reach.customers, await list_filter.app_ids(tx, reach, None))
         if reach.whole:
             found += concern.of_workers(await worker_store.alive(tx, platform.heartbeat_timeout))

@@ -18,6 +18,7 @@ from ferryman.metrics import Metrics
 from ferryman.objects.port import ObjectStore
 from ferryman.services.acknowledging_turns import AcknowledgingTurns
 from ferryman.services.group_commit import GroupCommit
+from ferryman.services.kept_answers import KeptAnswers
 from ferryman.services.quota import HeldBytes, OpenUploads
 from ferryman.services.single_flight import SingleFlight
 from ferryman.store.database import Database
@@ -42,6 +43,9 @@ class Platform:
     hostings: Hostings = field(default_factory=Hostings)
     open_uploads: OpenUploads = field(default_factory=OpenUploads)
     held_bytes: HeldBytes = field(default_factory=HeldBytes)
+    kept_answers: KeptAnswers = field(default_factory=KeptAnswers)
+    shared_reports: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """The turn of reports for people without an account, who must not take all connections."""
     loads: asyncio.Semaphore = field(init=False)
     """Turns of mapping loads, which hold a third of the database connections at most."""
 

@@ -41,7 +41,7 @@ async def try_page(
 ) -> Template:
     """Show the forms, and the output of the newest attempts."""
     apps, attempts = await gather(
-        all_apps(visit.calls), visit.calls.get("/attempts", AttemptPage, pageSize=_ATTEMPTS)
+        all_apps(visit), visit.calls.get("/attempts", AttemptPage, pageSize=_ATTEMPTS)
     )
     view = await visit.calls.get(f"/transfers/{sent}", TransferView) if sent else None
     names = sorted(f"{each.cloud_app_key}@{each.environment}" for each in apps)

@@ -14,7 +14,9 @@ _PASSING = ("cursor",)
 
 
 async def views_of(visit: Visit, page: str) -> list[SavedView]:
-    """Return the views of a page that its visitor keeps."""
+    """Return the views of a page that its visitor keeps; none for who takes its list alone."""
+    if visit.wants_list_alone:
+        return []
     found = await visit.calls.get("/views", SavedViews)
     return [each for each in found.items if each.page == page]
 
