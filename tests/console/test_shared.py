@@ -94,6 +94,28 @@ def test_a_link_is_no_token(platform_process: PlatformProcess, failing: Function
     assert none.refused(401, "GET", "/shared/v1/migration")["code"] == "link_invalid"
 
 
+def test_the_report_is_for_those_whose_link_has_it(
+    platform_process: PlatformProcess, failing: FunctionMigration
+) -> None:
+    """It names errors and people, so the operator decides for each link."""
+    without, _ = link_of(failing)
+    page, link_id = link_of(failing, report=True)
+    nobody = Console(platform_process)
+    assert "report" not in nobody.text(without)
+    reply = nobody.get(f"{without}/report.html")
+    assert (reply.status, b"opens no report" in reply.body) == (403, True)
+    assert "Download the report" in nobody.text(page)
+    report = nobody.get(f"{page}/report.html")
+    assert report.status == 200
+    assert report.headers["content-disposition"].startswith("attachment")
+    assert failing.transfer_id in report.body.decode()
+    assert f"link {link_id}" in report.body.decode()
+    caller = platform_process.caller(page.rpartition("/")[2])
+    assert caller.ok("GET", "/shared/v1/report")["migration"]["name"] == failing.plan["name"]
+    failing.admin.ok("POST", f"/admin/v1/migrations/{failing.migration_id}/links/{link_id}/revoke")
+    assert nobody.get(f"{page}/report.html").status == 410
+
+
 @pytest.mark.parametrize("body", [{"seconds": 59}, {"seconds": 7_776_001}, {"note": "x" * 201}])
 def test_a_malformed_link_is_not_made(failing: FunctionMigration, body: dict[str, Any]) -> None:
     path = f"/admin/v1/migrations/{failing.migration_id}/links"

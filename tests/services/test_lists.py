@@ -437,6 +437,10 @@ GROUPS: dict[GroupedBy, Callable[[Row], str | None]] = {
 MIGRATIONS: dict[str, tuple[MigrationQuery, Callable[[World], Fits]]] = {
     "all": (MigrationQuery(), lambda _: lambda _: True),
     "name": (MigrationQuery(name="ra-CROSS"), lambda _: lambda row: "Zebra-cross" in row.name),
+    "two characters of the name": (
+        MigrationQuery(name="RA"),
+        lambda _: lambda row: "ra" in row.name.lower(),
+    ),
     "text": (
         MigrationQuery(text="cross zeb"),
         lambda _: lambda row: row.name.startswith("Zebra-crossing"),

@@ -4,10 +4,24 @@ from typing import Any
 
 from litestar import Request, Router, get, post
 from litestar.params import JSONBody
+from litestar.response import Stream
 
 from ferryman.api.auth import SHARED, authorization
-from ferryman.api.parameters import STRICT_QUERY, Author, Cursor, Id, OwnPlatform, PageSize
+from ferryman.api.parameters import (
+    STRICT_QUERY,
+    Author,
+    Cursor,
+    Id,
+    OwnLifecycle,
+    OwnPlatform,
+    PageSize,
+)
+from ferryman.api.report import download
+from ferryman.api.report_page import page_lines
 from ferryman.services import migration_link
+from ferryman.services.lifecycle import Lifecycle
+from ferryman.services.platform import Platform
+from ferryman.services.report import Report
 from ferryman.wire.link import IssuedLink, LinkPage, LinkRequest, MigrationLinkView, SharedMigration
 
 
@@ -46,8 +60,38 @@ async def get_shared_migration(
     return found
 
 
+@get("/report", media_type="application/json")
+async def get_shared_report(
+    request: Request[Any, Any, Any], platform: OwnPlatform, lifecycle: OwnLifecycle
+) -> Stream:
+    """Return the signed report of that migration, if the link was made with it."""
+    made = await _report(request, platform, lifecycle)
+    return download(made.lines(), "application/json", f"report-{made.migration_id}.json")
+
+
+@get("/report.html", media_type="text/html")
+async def get_shared_report_page(
+    request: Request[Any, Any, Any], platform: OwnPlatform, lifecycle: OwnLifecycle
+) -> Stream:
+    """Return that report as a page to print, which holds the JSON."""
+    made = await _report(request, platform, lifecycle)
+    return download(page_lines(made), "text/html", f"report-{made.migration_id}.html")
+
+
+async def _report(
+    request: Request[Any, Any, Any], platform: Platform, lifecycle: Lifecycle
+) -> Report:
+    scheme, code = authorization(request)
+    made = await migration_link.report(platform, lifecycle.keys, code if scheme == "bearer" else "")
+    request.scope["state"][SHARED] = True
+    return made
+
+
 def shared_router() -> Router:
     """Return the surface for people without an account, who have a link."""
     return Router(
-        path="/shared/v1", route_handlers=[get_shared_migration], opt=STRICT_QUERY, tags=["Shared"]
+        path="/shared/v1",
+        route_handlers=[get_shared_migration, get_shared_report, get_shared_report_page],
+        opt=STRICT_QUERY,
+        tags=["Shared"],
     )

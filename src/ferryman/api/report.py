@@ -44,16 +44,17 @@ _MADE = {"made": Provide(made_report)}
 @get("/migrations/{migration_id:str}/report", media_type="application/json", dependencies=_MADE)
 async def get_report(made: NamedDependency[Report]) -> Stream:
     """Return a signed report: counts by label, digests, what failed and why, who did what."""
-    return _download(made.lines(), "application/json", f"report-{made.migration_id}.json")
+    return download(made.lines(), "application/json", f"report-{made.migration_id}.json")
 
 
 @get("/migrations/{migration_id:str}/report.html", media_type="text/html", dependencies=_MADE)
 async def get_report_page(made: NamedDependency[Report]) -> Stream:
     """Return the signed report as a page to print, which holds the JSON."""
-    return _download(page_lines(made), "text/html", f"report-{made.migration_id}.html")
+    return download(page_lines(made), "text/html", f"report-{made.migration_id}.html")
 
 
-def _download(lines: Iterable[bytes], media_type: str, name: str) -> Stream:
+def download(lines: Iterable[bytes], media_type: str, name: str) -> Stream:
+    """Return the lines of a report as a file."""
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return Stream(_blocks(lines), media_type=media_type, headers=headers)
 

@@ -32,6 +32,14 @@ _HTTP = {
 """What is wrong and what to do, by the status of a request that no page took."""
 
 
+_OF_LINKS = {
+    "link_invalid": "This link opens nothing",
+    "link_ended": "This link opens nothing",
+    "link_without_report": "This link opens no report",
+}
+"""What is wrong with the link of somebody who has no account."""
+
+
 def on_sign_in_needed(request: Request[Any, Any, Any], error: SignInNeeded) -> Response[Any]:
     page = f"?next={quote(error.page, safe='')}" if error.page else ""
     link = f"{root_of(request)}sign-in{page}"
@@ -52,11 +60,11 @@ def on_form_refused(request: Request[Any, Any, Any], _error: FormRefused) -> Res
 
 def on_refused(request: Request[Any, Any, Any], error: CallRefused) -> Response[Any]:
     problem = error.problem
-    if problem.code in ("link_invalid", "link_ended"):
+    if problem.code in _OF_LINKS:
         return _fault(
             request,
             status=problem.status,
-            title="This link opens nothing",
+            title=_OF_LINKS[problem.code],
             found=problem.found,
             fix=problem.fix,
             next_name="",

@@ -1,7 +1,7 @@
 """The page of one migration for a customer's people, who have a link and no account."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -11,7 +11,7 @@ from litestar import Request, Response, get
 from litestar.di import NamedDependency
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
-from litestar.response import Template
+from litestar.response import Stream, Template
 
 from ferryman.console.calls import SHARED, AdminCalls
 from ferryman.console.visit import preferences, root_of
@@ -62,7 +62,7 @@ async def shared_page(
     brand: NamedDependency[Brand],
 ) -> Template:
     """Show how far a migration is, in plain words."""
-    calls = AdminCalls(api, request.scope, code if _CODE.fullmatch(code) else "-", base=SHARED)
+    calls = _calls(api, request, code)
     found = await calls.get("/migration", SharedMigration)
     done = [part for part in found.parts if part.status.final]
     return Template(
@@ -72,6 +72,7 @@ async def shared_page(
             **preferences(request),
             "brand": brand,
             "view": found,
+            "code": code,
             "words": _WORDS,
             "left": time_left(found),
             "live": len(done) < len(found.parts),
@@ -81,6 +82,30 @@ async def shared_page(
             "total": sum(part.bytes for part in found.parts),
         },
     )
+
+
+def _calls(api: Any, request: Request[Any, Any, Any], code: str) -> AdminCalls:
+    return AdminCalls(api, request.scope, code if _CODE.fullmatch(code) else "-", base=SHARED)
+
+
+@get("/shared/{code:str}/report.html")
+async def shared_report(
+    request: Request[Any, Any, Any], code: FromPath[str], api: NamedDependency[Any]
+) -> Stream:
+    """Return the signed report as a page to print, which holds the JSON."""
+    lines = _calls(api, request, code).stream("/report.html", "")
+    first = await anext(lines)  # refuse before the file has begun
+    return Stream(
+        _from(first, lines),
+        media_type="text/html",
+        headers={"Content-Disposition": 'attachment; filename="migration-report.html"'},
+    )
+
+
+async def _from(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for each in rest:
+        yield each
 
 
 def time_left(found: SharedMigration) -> float | None:
@@ -113,4 +138,4 @@ def brand_logo(brand: NamedDependency[Brand]) -> Response[bytes]:
     return Response(content, media_type=kind or "application/octet-stream")
 
 
-SHARED_HANDLERS = [shared_page, brand_style, brand_logo]
+SHARED_HANDLERS = [shared_page, shared_report, brand_style, brand_logo]

@@ -1,6 +1,6 @@
 """Refused calls on the links to one migration, for people without an account."""
 
-from ferryman.errors import Conflict, Expired, Invalid, NotAuthenticated
+from ferryman.errors import Conflict, Expired, Invalid, NotAllowed, NotAuthenticated
 from ferryman.refusals.row import Refusal, not_found
 
 NOT_FOUND = not_found("link", "Take the id from `ferryman migration links MIGRATION`.")
@@ -25,6 +25,13 @@ SECONDS_INVALID = Refusal(
     expected="seconds from 60 to {greatest}, which is {days} days",
     found="{seconds}",
     fix="Correct it, or leave seconds out for 14 days.",
+)
+WITHOUT_REPORT = Refusal(
+    "link_without_report",
+    NotAllowed,
+    expected="a link that was made with the report",
+    found="one to the progress alone",
+    fix="Ask whoever sent you the link for one with the report.",
 )
 TOO_MANY = Refusal(
     "links_too_many",

@@ -18,6 +18,8 @@ from ferryman.domain.access import PLATFORM, Actor
 from ferryman.domain.limits import ADMIN_PAGE
 from ferryman.ids import new_id, new_secret
 from ferryman.services import audit
+from ferryman.services import report as report_service
+from ferryman.services.key_ring import KeyRing
 from ferryman.services.platform import (
     Platform,
     check_text,
@@ -26,13 +28,14 @@ from ferryman.services.platform import (
     parse_id,
     row_of_cursor,
 )
+from ferryman.services.report import Report
 from ferryman.store import migration as migration_store
 from ferryman.store import migration_link as link_store
 from ferryman.store import secret as secret_store
 from ferryman.store.database import Transaction
 from ferryman.store.migration_link import MigrationLink, PartRow
 from ferryman.text import instant
-from ferryman.vocab import IdKind
+from ferryman.vocab import IdKind, Role
 from ferryman.wire.link import (
     IssuedLink,
     LinkPage,
@@ -74,10 +77,16 @@ async def create(
             created_at=tx.now,
             created_by=by.name,
             expires_at=tx.now + timedelta(seconds=request.seconds),
+            report=request.report,
         )
         await link_store.insert(tx, link)
         view = _view(tx, link)
-        after = {"linkId": view.link_id, "note": note, "expiresAt": view.expires_at}
+        after = {
+            "linkId": view.link_id,
+            "note": note,
+            "expiresAt": view.expires_at,
+            "report": view.report,
+        }
         await audit.record_of(
             tx, by, "create_migration_link", IdKind.MIGRATION, migration, after=after
         )
@@ -128,14 +137,7 @@ async def shared(platform: Platform, code: str) -> SharedMigration:
     Raises :class:`NotAuthenticated` (``link_invalid``) or :class:`Expired` (``link_ended``).
     """
     async with platform.database.transaction() as tx:
-        link_id = _opened(await _key(tx), code)
-        link = await link_store.by_id(tx, link_id)
-        if link is None:
-            raise refusals.link.ENDED(ended="was to a migration that was deleted")
-        if link.revoked_at is not None:
-            raise refusals.link.ENDED(ended="was withdrawn")
-        if not link.works(tx.now):
-            raise refusals.link.ENDED(ended=f"worked until {instant(link.expires_at)}")
+        link = await _working(tx, code)
         migration = await migration_store.by_id(tx, link.migration_id)
         assert migration is not None, "links go with their migration"  # noqa: S101
         rows = await link_store.parts(tx, link.migration_id)
@@ -148,7 +150,33 @@ async def shared(platform: Platform, code: str) -> SharedMigration:
         parts=[_part(row) for row in rows],
         now=epoch_ms(tx.now),
         link_expires_at=epoch_ms(link.expires_at),
+        report=link.report,
     )
+
+
+async def report(platform: Platform, keys: KeyRing, code: str) -> Report:
+    """Make the report of the migration that a link is to; one at a time.
+
+    Raises as :func:`shared` does, and :class:`NotAllowed` (``link_without_report``).
+    """
+    async with platform.database.transaction() as tx:
+        link = await _working(tx, code)
+    if not link.report:
+        raise refusals.link.WITHOUT_REPORT()
+    by = Actor(name=f"link {link.link_id}", role=Role.VIEWER)
+    async with platform.shared_reports:
+        return await report_service.make(platform, keys, str(link.migration_id), by)
+
+
+async def _working(tx: Transaction, code: str) -> MigrationLink:
+    link = await link_store.by_id(tx, _opened(await _key(tx), code))
+    if link is None:
+        raise refusals.link.ENDED(ended="was to a migration that was deleted")
+    if link.revoked_at is not None:
+        raise refusals.link.ENDED(ended="was withdrawn")
+    if not link.works(tx.now):
+        raise refusals.link.ENDED(ended=f"worked until {instant(link.expires_at)}")
+    return link
 
 
 async def _check_known(tx: Transaction, migration: UUID) -> None:
@@ -190,6 +218,7 @@ def _view(tx: Transaction, link: MigrationLink) -> MigrationLinkView:
         expires_at=epoch_ms(link.expires_at),
         revoked_at=None if link.revoked_at is None else epoch_ms(link.revoked_at),
         works=link.works(tx.now),
+        report=link.report,
     )
 
 

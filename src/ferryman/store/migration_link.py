@@ -13,7 +13,7 @@ _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MigrationLink:
-    """A link; ``note`` says who it is for."""
+    """A link; ``note`` says who it is for, and ``report`` whether it also opens the report."""
 
     link_id: UUID
     migration_id: UUID
@@ -21,6 +21,7 @@ class MigrationLink:
     created_at: datetime
     created_by: str
     expires_at: datetime
+    report: bool = False
     revoked_at: datetime | None = None
 
     def works(self, now: datetime) -> bool:
@@ -55,6 +56,7 @@ async def insert(tx: Transaction, link: MigrationLink) -> None:
         now=link.created_at,
         created_by=link.created_by,
         expires_at=link.expires_at,
+        report=link.report,
     )
 
 

@@ -12,6 +12,9 @@ from ferryman.store.listing import FEW, Total
 from ferryman.store.migration import MigrationRow, migration_row
 from ferryman.vocab import ListSort, TransferStatus
 
+_LEAST_PART = 3
+"""Characters of a part of a name from which on an index finds it."""
+
 _END = datetime(9999, 1, 1).astimezone()
 _BEGINNING = datetime(1, 1, 2).astimezone()
 
@@ -51,6 +54,11 @@ async def narrowed(tx: Transaction, choice: MigrationFilter) -> MigrationFilter:
         if of_text is not None:
             found.append({each for each in of_text if each})
             choice = replace(choice, text=None)
+    if choice.name is not None and len(choice.name) >= _LEAST_PART:
+        of_name = await SQL.migrations_of_name(tx.connection, name=choice.name, most=FEW)
+        if of_name is not None:
+            found.append({each for each in of_name if each})
+            choice = replace(choice, name=None)
     if choice.status or choice.app_ids is not None or choice.stuck_at:
         values = _values(choice)
         asked = {name: values[name] for name in ("status", "app_id", "app_ids", "stuck_at")}

@@ -5,10 +5,14 @@ from ferryman.wire.base import Wire
 
 
 class LinkRequest(Wire, frozen=True, forbid_unknown_fields=True):
-    """Body of ``POST /admin/v1/migrations/{migrationId}/links``; ``note`` says who it is for."""
+    """Body of ``POST /admin/v1/migrations/{migrationId}/links``; ``note`` says who it is for.
+
+    ``report``: the link also opens the report, which names causes, errors and people.
+    """
 
     seconds: int = 14 * 86_400
     note: str | None = None
+    report: bool = False
 
 
 class MigrationLinkView(Wire, frozen=True):
@@ -22,6 +26,7 @@ class MigrationLinkView(Wire, frozen=True):
     expires_at: int
     revoked_at: int | None
     works: bool
+    report: bool = False
 
 
 class IssuedLink(Wire, frozen=True):
@@ -61,7 +66,8 @@ class SharedPart(Wire, frozen=True):
 class SharedMigration(Wire, frozen=True):
     """Response of ``GET /shared/v1/migration``: what a customer's people see of a migration.
 
-    ``now`` is platform time; the link works until ``link_expires_at``.
+    ``now`` is platform time; the link works until ``link_expires_at``, and opens the report as well
+    if ``report`` says so.
     """
 
     name: str
@@ -72,3 +78,4 @@ class SharedMigration(Wire, frozen=True):
     parts: list[SharedPart]
     now: int
     link_expires_at: int
+    report: bool = False

@@ -23,10 +23,13 @@ def link(
     expires: Annotated[
         str, typer.Option("--expires", metavar="DURATION", help="Lifetime, at most 90d.")
     ] = "14d",
+    report: Annotated[
+        bool, typer.Option("--report", help="Also open the report, which names errors and people.")
+    ] = False,
 ) -> None:
     """Make a link to a page with the progress of a migration, for people without an account."""
     migration = session.resolve(IdKind.MIGRATION, migration)
-    request = LinkRequest(seconds=int(read_duration(expires)), note=note)
+    request = LinkRequest(seconds=int(read_duration(expires)), note=note, report=report)
     session.show(session.admin.migrations.create_link(migration, request), _issued)
     if not session.as_json:
         typer.echo("The link is not shown again.", err=True)
@@ -64,6 +67,7 @@ def _text(view: MigrationLinkView) -> str:
         {
             "link": view.link_id,
             "for": view.note,
+            "report": "yes" if view.report else None,
             "expires": instant(view.expires_at),
             "revoked": instant(view.revoked_at),
         }

@@ -19,7 +19,9 @@ async def make_migration_link(visit: OwnVisit, migration_id: Id) -> Template:
     if not days.isascii() or not days.isdigit() or len(days) > 3:
         raise ValidationException(detail=f"{days!r:.40} days; write a whole number from 1 to 90")
     note = str(visit.form.get("note", "")).strip() or None
-    request = LinkRequest(seconds=int(days) * _DAY_SECONDS, note=note)
+    request = LinkRequest(
+        seconds=int(days) * _DAY_SECONDS, note=note, report=bool(visit.form.get("report"))
+    )
     path = f"/migrations/{migration_id}"
     made = await visit.calls.post(f"{path}/links", IssuedLink, request)
     view = await visit.calls.get(path, MigrationView)

@@ -1,6 +1,7 @@
 -- name: insert_migration_link!
-INSERT INTO migration_link (link_id, migration_id, note, created_at, created_by, expires_at)
-VALUES (:link_id, :migration_id, :note, :now, :created_by, :expires_at);
+INSERT INTO migration_link (
+    link_id, migration_id, note, created_at, created_by, expires_at, report)
+VALUES (:link_id, :migration_id, :note, :now, :created_by, :expires_at, :report);
 
 -- name: migration_link_by_id^
 SELECT * FROM migration_link WHERE link_id = :link_id;

@@ -1,6 +1,7 @@
 -- fragment: matching_migrations
--- The page and the total select by the same filters, each of which may be null.
-FROM migration JOIN migration_scope scope USING (migration_scope_id)
+-- The page and the total select by the same filters, each of which may be null. Every migration has
+-- a scope; joined this way, it isn't read where no filter is about it.
+FROM migration LEFT JOIN migration_scope scope USING (migration_scope_id)
 WHERE (CAST(:customer AS text) IS NULL OR scope.customer = :customer)
   AND (CAST(:customers AS text[]) IS NULL OR scope.customer = ANY (:customers))
   AND (CAST(:scope_ids AS uuid[]) IS NULL OR migration.migration_scope_id = ANY (:scope_ids))
@@ -58,6 +59,18 @@ FROM (
     SELECT count(*) AS fitting FROM (
         SELECT name FROM migration ORDER BY created_at DESC, migration_id DESC LIMIT 100) recent
     WHERE search_words(name) @@ search_query(:text)) newest;
+
+-- name: migrations_of_name$
+-- Like `transfers_of_text`, for a part of the names of migrations, of three characters or more.
+SELECT CASE WHEN newest.fitting < 20 THEN (
+    SELECT CASE WHEN count(*) < :most THEN coalesce(array_agg(migration_id), '{}') END FROM (
+        SELECT migration_id FROM migration
+        WHERE name_parts(name) @> name_parts(:name)
+          AND position(lower(:name) IN lower(name)) > 0 LIMIT :most) found) END
+FROM (
+    SELECT count(*) AS fitting FROM (
+        SELECT name FROM migration ORDER BY created_at DESC, migration_id DESC LIMIT 100) recent
+    WHERE position(lower(:name) IN lower(name)) > 0) newest;
 
 -- name: scopes_of_customers$
 -- The migration scopes of customers; null if there are many. A list of them reads an index.
