@@ -53,7 +53,7 @@ async def messages_page(
             **query,
         ),
         groups_of(visit, by, query, filters),
-        all_apps(visit.calls),
+        all_apps(visit),
         views_of(visit, "messages"),
     )
     return await visit.page(

@@ -78,7 +78,7 @@ async def migrations_page(
             count="true",
             **filters,
         ),
-        all_apps(visit.calls),
+        all_apps(visit),
         views_of(visit, "migrations"),
     )
     return await visit.page(
@@ -98,7 +98,7 @@ async def migrations_page(
 @get("/migrations/new")
 async def new_migration_page(visit: OwnVisit) -> Template:
     """Show the form of a new plan."""
-    apps = await all_apps(visit.calls)
+    apps = await all_apps(visit)
     apps.sort(key=lambda each: (each.cloud_app_key, each.environment))
     return await visit.page("migration_new.html", "migrations", apps=apps)
 
