@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.kit import forked
 from tests.kit.command import Command
 from tests.kit.function_app import FunctionMigration
 from tests.kit.platform import PlatformProcess
@@ -25,7 +26,9 @@ def at_terminal(
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     own = {name: value for name, value in ferryman.env.items() if name != "COLUMNS"}
-    process = subprocess.Popen(
+    # Variables of Python's own count only where it starts.
+    start = subprocess.Popen[bytes] if env else forked.Popen[bytes]
+    process = start(
         [*ferryman.words, *arguments],
         stdin=theirs,
         stdout=theirs,
