@@ -316,6 +316,11 @@ def test_the_verdict(run: Observation, lasting: bool, kinds: list[str] | None) -
     assert [each.harmless for each in found] == [each.kind == "threw_settled" for each in found]
 
 
+def test_success_where_the_calm_run_failed_is_no_giving_up() -> None:
+    calm = seen(status=TransferStatus.INCOMPLETE)
+    assert [each.kind for each in judge(calm, seen(), lasting=True)] == ["status"]
+
+
 def test_states_are_compared_in_one_form() -> None:
     """Ids of a run have names, JSON has its keys in order, lines only if asked for."""
     assert canonical('{"b": 1, "a": "t-1"}', {"t-1": "<transfer>"}) == (

@@ -11,6 +11,7 @@ from ferryman.domain.mapping import (
     SAMPLE_KEYS,
     Loaded,
     estimate,
+    expected_form,
     is_namespace,
     life,
     nearest_form,
@@ -92,6 +93,7 @@ def test_keys_of_a_wrong_form(namespace: str, key: str, nearest: str) -> None:
     good = [right for name, right in RIGHT if name == namespace]
     assert wrong_keys(namespace, [*good, key]) == [key]
     assert nearest_form(namespace, key) == nearest
+    assert ("family:entity" in expected_form(namespace)) is (namespace not in FORMS)
 
 
 @pytest.mark.parametrize(

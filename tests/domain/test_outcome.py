@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ferryman.domain.outcome import ERROR_BYTES, bounded, failed, raised, requested_delay
+from ferryman.domain.outcome import (
+    ERROR_BYTES,
+    bounded,
+    failed,
+    raised,
+    requested_delay,
+    succeeded,
+)
 from ferryman.vocab import FailureCause
 
 
@@ -45,3 +52,8 @@ def test_what_was_raised_is_kept_in_bounds() -> None:
     assert kept.frame is not None
     assert [len(text) for text in (kept.error_class, kept.message, kept.frame)] == [200, 1000, 500]
     assert raised("ValueError", "no").frame is None
+
+
+def test_the_reason_is_that_of_a_failure() -> None:
+    assert succeeded(duration=0.1).reason is None
+    assert failed("before", FailureCause.APP_FAILED, "\n no \nmore", duration=0.1).reason == "no"

@@ -68,6 +68,7 @@ def test_an_empty_file_is_one_empty_part() -> None:
     nothing = sha256().hexdigest()
     part = StoredPart(number=1, size=0, etag=nothing, sha256=nothing)
     assert FileVerifier([part], nothing).differences(0) == []
+    assert FileVerifier([], nothing).differences(0) == []
     wrong = StoredPart(number=1, size=0, etag="", sha256="0" * 64)
     assert len(FileVerifier([wrong], nothing).differences(0)) == 1
 
