@@ -2,8 +2,8 @@
 
 Reads a JSON object on standard input: ``source``, ``calls`` (each with ``handler`` and ``event``),
 ``data_dir``, and what may differ: ``memory_bytes``, ``scratch_bytes``, ``granted``,
-``private``, ``folder``, ``secure`` (a file with key and certificate of a server with TLS, and
-``names`` that lead to this machine, as in /etc/hosts).
+``private``, ``folder``, ``cgroups`` (false: as where none can be made), ``secure`` (a file with key
+and certificate of a server with TLS, and ``names`` that lead to this machine, as in /etc/hosts).
 Prints one: ``found`` (the sandbox in words),
 ``refusal`` and ``outcomes``.
 """
@@ -16,6 +16,7 @@ import ssl
 import sys
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from ferryman.functions.call import FunctionCall
 from ferryman.functions.hosting import Hostings
 from ferryman.functions.pool import FunctionPool
 from ferryman.functions.sandbox.access import access
+from ferryman.functions.sandbox.cgroups import NONE
 from ferryman.functions.sandbox.sandbox import Sandbox
 from ferryman.vocab import FunctionMode
 
@@ -98,6 +100,8 @@ async def main() -> None:
     if hosting.sandbox is None:
         print(json.dumps(said))
         return
+    if not spec.get("cgroups", True):
+        hosting = replace(hosting, sandbox=replace(hosting.sandbox, cgroups=NONE))
     neighbour = data_dir.parent / "neighbour"
     with ExitStack() as stack:
         listening(str(data_dir / "database.sock"), stack)

@@ -61,12 +61,17 @@ def main() -> None:
     supervisor.exit_like(code)
 
 
-def run_host(*, report: "int | None" = None, started: "Callable[[], object] | None" = None) -> int:
+def run_host(
+    *,
+    report: "int | None" = None,
+    started: "Callable[[], object] | None" = None,
+    told: "Callable[[], object] | None" = None,
+) -> int:
     """Run the host that the arguments describe, end what it left, and return its exit code.
 
     The first process of a sandbox gives ``report``, a descriptor that the app must not have, and
     ``started``, called once the host runs: a thread begun earlier might hold a file open while the
-    host is forked, and the host, and so the app, would inherit it.
+    host is forked, and the host, and so the app, would inherit it. ``told`` is for the supervisor.
     """
     channel, memory, how = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -88,7 +93,7 @@ def run_host(*, report: "int | None" = None, started: "Callable[[], object] | No
     if started is not None:
         started()
     os.close(channel)
-    return supervisor.watch(host)
+    return supervisor.watch(host, told)
 
 
 def exit_process() -> "NoReturn":

@@ -9,6 +9,10 @@ import _thread
 import os
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
 PR_SET_CHILD_SUBREAPER = 36
@@ -16,12 +20,15 @@ SIGKILL = 9
 LINUX = sys.platform == "linux"
 
 
-def watch(host: int) -> int:
-    """Wait for the host to end, end every process below this one, and return the exit code."""
+def watch(host: int, told: "Callable[[], object] | None" = None) -> int:
+    """Wait for the host to end, end every process below this one, and return the exit code.
+
+    ``told`` is called when the worker writes: the host shall yield the processor.
+    """
     devnull = os.open(os.devnull, os.O_WRONLY)
     os.dup2(devnull, 1)
     os.dup2(devnull, 2)
-    _thread.start_new_thread(_end_at_end_of_input, (host,))
+    _thread.start_new_thread(_follow_input, (host, told))
     pid, status = 0, 0
     while pid != host:
         pid, status = os.waitpid(-1, 0)
@@ -49,10 +56,11 @@ def end_children() -> None:
         return
 
 
-def _end_at_end_of_input(host: int) -> None:
-    # The worker holds the other end and never writes; end of input means it closed it or died.
+def _follow_input(host: int, told: "Callable[[], object] | None") -> None:
+    # The worker holds the other end; end of input means it closed it or died.
     while os.read(0, 4096):
-        pass
+        if told is not None:
+            told()
     kill(host)
 
 

@@ -39,6 +39,11 @@ class Cgroup:
         script = 'for d in $0; do echo 0 > "$d/cgroup.procs" || exit 97; done; exec "$@"'
         return ["/bin/sh", "-c", script, " ".join(map(str, self.folders)), *command]
 
+    @property
+    def weighs(self) -> bool:
+        """Return whether it has a part of the processor."""
+        return any((folder / name).exists() for folder in self.folders for name in _CPU)
+
     def set_slow(self, *, slow: bool) -> None:
         """Give its processes less of the processor than others get, or as much again."""
         for folder in self.folders:

@@ -46,6 +46,9 @@ BACKLOG = 64
 PLAN_BYTES = 1 << 16
 SCRATCH = "/scratch"
 WATCH_SECONDS = 0.2
+QUARTER, LOWEST, STEP = 6, 19, 1.25
+"""Priorities, and by how much the weight of one is above that of the next."""
+yielding: list[int] = []
 PAGE_BYTES = resource.getpagesize()
 
 
@@ -71,7 +74,7 @@ def main() -> "NoReturn":
         if plan["memory_in_sum"]:
             _thread.start_new_thread(watch_memory, (plan["memory_in_sum"], report))
 
-    report_status(report, host.run_host(report=report, started=watch))
+    report_status(report, host.run_host(report=report, started=watch, told=yield_processor))
     os._exit(0)
 
 
@@ -117,11 +120,9 @@ def mount_scratch(size: int) -> None:
 
 
 def protect_settings() -> None:
-    """Make the kernel's settings read-only: those of the sandbox's namespaces are its user's."""
-    folder = b"/proc/sys"
-    call("mount", folder, folder, 0, MS_BIND, 0)
+    """Make /proc read-only: the kernel's settings, and the priority of a session's processes."""
     flags = MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC
-    call("mount", b"none", folder, 0, flags, 0)
+    call("mount", b"none", b"/proc", 0, flags, 0)
 
 
 def give_up_rights(plan: "dict[str, Any]") -> None:
@@ -149,6 +150,48 @@ def call(name: str, *arguments: "int | bytes", needed: bool = True) -> None:
     function = _ctypes.dlsym(_ctypes.dlopen(None, 0), name)  # type: ignore[arg-type]
     if _ctypes.call_function(function, arguments) != 0 and needed:
         raise OSError(f"{name} was refused")
+
+
+def yield_processor() -> None:
+    """Let what runs in here have a part of the processor in sum, from now on."""
+    if not yielding:
+        yielding.append(_thread.start_new_thread(keep_yielding, ()))
+
+
+def keep_yielding() -> None:
+    """Lower the priority of all processes in here, and further the more of them run.
+
+    No process can raise it again, not even this one.
+    """
+    while True:
+        try:
+            os.setpriority(os.PRIO_USER, 0, niceness(running()))
+        except OSError:
+            pass  # that of some is lower
+        time.sleep(WATCH_SECONDS)
+
+
+def niceness(tasks: int) -> int:
+    """Return the priority at which so many tasks weigh a quarter of one of the platform's."""
+    nice, weight = QUARTER, float(tasks)
+    while weight > 1 and nice < LOWEST:
+        weight /= STEP
+        nice += 1
+    return nice
+
+
+def running() -> int:
+    """Return how many tasks of the function want the processor."""
+    count = 0
+    for process in os.listdir("/proc"):
+        if process.isdigit() and process != "1":
+            try:
+                for task in os.listdir(f"/proc/{process}/task"):
+                    with open(f"/proc/{process}/task/{task}/stat", "rb") as file:
+                        count += file.read().rpartition(b") ")[2].startswith(b"R")
+            except OSError:
+                continue
+    return count
 
 
 def watch_memory(limit: int, report: int) -> None:

@@ -22,6 +22,8 @@ INIT = Path(__file__).with_name("init.py")
 _PATH = "/usr/local/bin:/usr/bin:/bin"
 _MOST_SOCKETS = 250
 _SAID_BYTES = 4096
+_NICE = 6
+"""The priority of a session that weighs a quarter of another."""
 _KILLED = 137
 """The exit code of bubblewrap if the kernel killed the first process, for want of memory."""
 
@@ -36,8 +38,15 @@ class SandboxedHost(launch.Launched):
     group: Cgroup
 
     def set_slow(self, *, slow: bool) -> None:
-        """Let it yield the processor to other functions, or no more."""
-        self.group.set_slow(slow=slow)
+        """Let it yield the processor to others, or no more, which needs a control group."""
+        if self.group.weighs:
+            self.group.set_slow(slow=slow)
+            return
+        # Where each session is a group of the scheduler, priorities count within it alone.
+        with suppress(OSError):
+            Path(f"/proc/{self.process.pid}/autogroup").write_text(str(_NICE if slow else 0))
+        if slow and self.process.stdin is not None:
+            self.process.stdin.write(b"y")
 
     async def exit_code(self) -> int:
         """Wait for the host's end; its words count, for bubblewrap's own code tells less."""
