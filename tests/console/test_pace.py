@@ -83,7 +83,7 @@ async def test_a_page_waits_for_one_that_somebody_opens() -> None:
 
 @contextmanager
 def held(platform: PlatformProcess) -> Iterator[None]:
-    """Hold back every page with views that somebody keeps."""
+    """Hold back every page with a list of transfers."""
     address = platform.database_url
     if address is None:
         folder = quote(str(socket_folder((platform.data_dir / "postgres").resolve())), safe="/")
@@ -99,7 +99,7 @@ def held(platform: PlatformProcess) -> Iterator[None]:
 async def _locking(address: str) -> Any:
     connection: Any = await asyncpg.connect(address)
     await connection.execute("BEGIN")
-    await connection.execute("LOCK TABLE saved_view IN ACCESS EXCLUSIVE MODE")
+    await connection.execute("LOCK TABLE migration_scope IN ACCESS EXCLUSIVE MODE")
     return connection
 
 

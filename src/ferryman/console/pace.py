@@ -8,10 +8,10 @@ from typing import Any
 
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-SHARE = 0.2
+SHARE = 0.03
 """The part of the time that this process makes pages which were only asked for again."""
 
-LONGEST_REST = 0.2
+LONGEST_REST = 1.0
 
 QUEUE = 100
 """Requests that wait at most. More are refused, and their pages ask again later."""

@@ -38,6 +38,10 @@ _MOST_QUEUED = 20_000
 
 _MOST_CHANGED = 500
 
+_REST_OF_EACH = 0.04
+_LONGEST_REST = 1.0
+"""Seconds between two times that somebody is told of changes, for each follower, and at most."""
+
 
 @dataclass(frozen=True, slots=True)
 class Told:
@@ -175,6 +179,8 @@ class EventHub:
                     told = StreamChanges(changes=follower.changes, complete=follower.complete)
                     follower.changes, follower.complete = Counter(), True
                     yield told, follower.resume
+                    await self._pause(min(_LONGEST_REST, len(self._followers) * _REST_OF_EACH))
+                    continue
                 follower.woken.clear()
                 await follower.woken.wait()
         finally:

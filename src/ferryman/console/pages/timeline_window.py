@@ -10,7 +10,7 @@ MOST = (1 << 63) - 2
 """The greatest number of an entry that a page may be asked for."""
 
 ROWS = 200
-_PICTURE = 1_000
+_PICTURE = 500
 
 
 @dataclass(frozen=True, slots=True)

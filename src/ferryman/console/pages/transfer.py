@@ -104,6 +104,7 @@ async def _chosen(visit: Visit, entry: TimelineEntry | None) -> dict[str, Any] |
     facts = {name: value for name, value in entry.data.items() if value is not None}
     return {
         "entry": entry,
+        "not_sent": entry.kind == "message.not_routed" and str(entry.data.get("eventType", "")),
         "message": message,
         "explanation": explanation,
         "facts": {name: _told(value) for name, value in facts.items()},
