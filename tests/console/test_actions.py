@@ -97,6 +97,24 @@ def test_chosen_messages_are_redelivered_by_a_job(
     assert wait_until(lambda: given_up.view()["acknowledged"] == 2)
 
 
+def test_of_two_who_act_on_one_message_the_second_learns_of_it(
+    platform_process: PlatformProcess, given_up: FunctionMigration
+) -> None:
+    """It is redelivered once, whoever's page still offers it."""
+    people = [Console(platform_process) for _ in range(2)]
+    for each in people:
+        each.sign_in(platform_process.operator_token)
+        page = each.text(f"transfers/{given_up.transfer_id}/messages")
+    message = given_up.message_of("one")
+    assert f"messages/{message}/redeliver" in page
+    first, second = (each.send(f"messages/{message}/redeliver") for each in people)
+    assert first.status == 303
+    assert second.status == 409
+    assert "What to do" in second.body.decode()
+    redelivered = given_up.timeline("message.redelivered")
+    assert [each["data"]["messageId"] for each in redelivered] == [message]
+
+
 @HANDS
 def test_all_that_match_are_redelivered(
     kind: Hands, page: Page, platform_process: PlatformProcess, given_up: FunctionMigration

@@ -112,6 +112,14 @@ def test_groups_give_a_role_and_customers(site: Site, tab: Page) -> None:
     assert answer.status == 403
 
 
+def test_the_overview_can_be_of_one_customer(site: Site) -> None:
+    console = Console(site.platform)
+    console.sign_in(site.platform.operator_token)
+    assert '<option value="acme">acme</option>' in console.text()
+    assert '<option value="acme" selected>acme</option>' in console.text("overview?customer=acme")
+    assert console.get("overview?customer=nobody").status == 404
+
+
 def test_whoever_has_no_role_is_told_why(site: Site, tab: Page, axe: str) -> None:
     site.sign_in(tab, "cy")
     expect(tab.get_by_role("heading", name="You are not signed in")).to_be_visible()

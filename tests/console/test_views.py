@@ -74,3 +74,21 @@ def test_views_are_those_of_one_person(
     assert full["code"] == "too_many_views"
     left = other.ok("POST", "/admin/v1/views/remove", {"page": "messages", "name": "view 7"})
     assert len(left["items"]) == 99
+
+
+def test_lists_show_the_columns_that_were_chosen(
+    console: Console, failing: FunctionMigration
+) -> None:
+    """Also on the pages that follow, and where nothing matches."""
+    heads = re.compile(r'<th scope="col"[^>]*>([^<]+)</th>')
+    for page, columns, expected in (
+        ("messages?state=any", "label app", ["Event", "Label", "App"]),
+        ("audit?actor=", "operation", ["Who", "Operation"]),
+        ("audit?actor=nobody", "change", ["Who", "Change"]),
+    ):
+        chosen = "".join(f"&columns={each}" for each in columns.split())
+        assert heads.findall(console.text(page + chosen)) == expected
+        assert len(heads.findall(console.text(page))) > len(expected)
+    assert (
+        "columns=label" in console.text("messages?state=any&columns=label").partition("groups")[2]
+    )

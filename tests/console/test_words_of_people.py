@@ -1,6 +1,8 @@
 """Pages say things in words of people, and lead to what an operator looks for."""
 
 import re
+from html import unescape
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from ferryman.wire.transfer import TimelineEntry
 from tests.console.people import Console
 from tests.console.test_looks import found, sign_in
 from tests.kit.function_app import FunctionMigration
+from tests.kit.manifests import TRIGGERED, UPLOADED, function_manifest
 from tests.kit.platform import PlatformProcess, wait_until
 
 
@@ -98,3 +101,28 @@ def test_an_empty_table_has_no_column_more(console: Console) -> None:
     table = console.text("migrations?text=nothing-is-called-this").partition("<table")[2]
     [span] = re.findall(r'colspan="(\d+)"', table)
     assert int(span) == table.count('<th scope="col"')
+
+
+def test_numbers_of_the_overview_lead_to_their_rows(
+    console: Console, failing: FunctionMigration
+) -> None:
+    waiting = failing.another()
+    [link] = re.findall(r'href="./(migrations[?]status=READY[^"]*)"', console.text())
+    assert waiting.transfer_id in console.text(unescape(link))
+
+
+def test_an_event_that_was_not_sent_is_explained(
+    console: Console, platform_process: PlatformProcess, app_folder: Path
+) -> None:
+    """In Explain and beside its entry: why, whether that is right, and what to do if not."""
+    migration = FunctionMigration.begin(
+        platform_process, app_folder, manifest=function_manifest(events=[UPLOADED])
+    )
+    [entry] = migration.timeline("message.not_routed")
+    page = f"transfers/{migration.transfer_id}"
+    for text in (console.text(f"{page}/explain"), console.text(f"{page}?entry={entry['seq']}")):
+        said = text.partition("<main")[2]
+        assert "no trigger for it: triggered:listener" in said or "was not sent" in said
+        assert TRIGGERED in said
+        assert "modules.trigger[].events" in said
+        assert "not routed" not in said

@@ -211,7 +211,8 @@ class MessagePage(Wire, frozen=True):
 class LinkView(Wire, frozen=True):
     """A link of a chain; if it is broken, ``cause`` says why and ``fix`` what to do.
 
-    Causes are stable, so programs may rely on them.
+    One that holds may have a ``fix``, for who expected something else. Causes are stable, so
+    programs may rely on them.
     """
 
     name: str

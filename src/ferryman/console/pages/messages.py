@@ -10,15 +10,20 @@ from ferryman.console.pages.message_groups import By, Event, StatusCode, groups_
 from ferryman.console.pages.parameters import (
     App,
     Cause,
+    Columns,
     Cursor,
     Environment,
     OwnVisit,
     State,
     Text,
+    shown_of,
 )
 from ferryman.console.pages.views import views_of
 from ferryman.vocab import FailureCause, MessageState
 from ferryman.wire.transfer import MessagePage
+
+COLUMNS = ("state", "label", "app", "why", "attempts", "created")
+"""The columns of the list that can be left out."""
 
 _PAGE = 50
 
@@ -35,6 +40,7 @@ async def messages_page(
     status_code: StatusCode = "",
     event: Event = "",
     by: By = "",
+    columns: Columns = None,
     cursor: Cursor = "",
 ) -> Template:
     """List messages, at first those that were given up, and count them by what they have."""
@@ -60,7 +66,8 @@ async def messages_page(
         "messages.html",
         "messages",
         found=found,
-        filters={**filters, "by": by},
+        columns=COLUMNS,
+        filters={**filters, "by": by, "columns": shown_of(COLUMNS, columns)},
         groups=groups,
         views=views,
         apps=sorted({each.cloud_app_key for each in apps}),

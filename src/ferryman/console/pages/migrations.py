@@ -1,18 +1,18 @@
 """Migrations: transfers of all of them with filters, a new plan, one migration, its mappings."""
 
 from asyncio import gather
-from typing import Annotated, Any
+from typing import Any
 
 from litestar import get, post
 from litestar.datastructures import UploadFile
 from litestar.exceptions import ValidationException
-from litestar.params import QueryParameter
 from litestar.response import Redirect, Template
 
 from ferryman.console.pages.all_apps import all_apps
 from ferryman.console.pages.parameters import (
     App,
     Cause,
+    Columns,
     Cursor,
     Customer,
     Environment,
@@ -23,6 +23,7 @@ from ferryman.console.pages.parameters import (
     Status,
     Stuck,
     Text,
+    shown_of,
 )
 from ferryman.console.pages.transfer_frame import RERUNNABLE
 from ferryman.console.pages.views import views_of
@@ -33,8 +34,6 @@ from ferryman.wire.transfer import RerunAnswer, TransferPage
 
 COLUMNS = ("app", "site", "progress", "files", "size", "time left", "started")
 """The columns of the list that can be left out."""
-
-Columns = Annotated[list[str] | None, QueryParameter(name="columns")]
 
 _MAPPING_BYTES = 32 << 20
 """The largest file of mappings that a page takes; the command line streams those of any size."""
@@ -67,7 +66,7 @@ async def migrations_page(
         "sort": sort,
         "customer": customer,
     }
-    shown = [each for each in COLUMNS if columns and each in columns]
+    shown = shown_of(COLUMNS, columns)
     found, apps, views = await gather(
         visit.calls.get(
             "/transfers",

@@ -1,5 +1,6 @@
 """Parameters that pages share, by their names in a page's address."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from litestar.di import NamedDependency
@@ -20,3 +21,9 @@ Text = Annotated[str, QueryParameter(name="text")]
 Sort = Annotated[str, QueryParameter(name="sort")]
 Stuck = Annotated[str, QueryParameter(name="stuck")]
 Customer = Annotated[str, QueryParameter(name="customer")]
+Columns = Annotated[list[str] | None, QueryParameter(name="columns")]
+
+
+def shown_of(columns: Sequence[str], chosen: Sequence[str] | None) -> list[str]:
+    """Return those of a list's columns that were chosen, in the order of the list."""
+    return [each for each in columns if chosen and each in chosen]

@@ -8,7 +8,7 @@ from litestar.params import QueryParameter
 from litestar.response import Redirect, Template
 
 from ferryman.console.names import called
-from ferryman.console.pages.parameters import Cursor, OwnVisit
+from ferryman.console.pages.parameters import Columns, Cursor, OwnVisit, shown_of
 from ferryman.console.visit import Visit, inner_page
 from ferryman.vocab import IdKind, TransferSort, TransferStatus
 from ferryman.wire.audit import AuditPage
@@ -31,6 +31,9 @@ _PLACES = {
     IdKind.MIGRATION: "migrations",
     IdKind.APP: "apps",
 }
+
+COLUMNS = ("when", "from", "operation", "of", "change")
+"""The columns of the audit log that can be left out."""
 
 _LONGEST = 200
 _WHOLE = 8
@@ -89,6 +92,7 @@ async def audit_page(
     actor: Author = "",
     operation: Operation = "",
     target: Target = "",
+    columns: Columns = None,
     cursor: Cursor = "",
 ) -> Template:
     """List who changed what, newest first."""
@@ -98,7 +102,13 @@ async def audit_page(
         "target": target,
     }
     found = await visit.calls.get("/audit", AuditPage, cursor=cursor, pageSize=50, **filters)
-    return await visit.page("audit.html", "audit", found=found, filters=filters)
+    return await visit.page(
+        "audit.html",
+        "audit",
+        found=found,
+        columns=COLUMNS,
+        filters={**filters, "columns": shown_of(COLUMNS, columns)},
+    )
 
 
 @post("/clock", status_code=200)

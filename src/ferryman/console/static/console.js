@@ -328,7 +328,7 @@ document.addEventListener("change", ({ target }) => {
 });
 function count() {
   const chosen = $$("input[name=chosen]:checked").length;
-  for (const each of $$("[data-count]")) each.textContent = String(chosen);
+  for (const each of $$("[data-count]")) each.textContent = chosen ? String(chosen) : "";
   for (const each of $$("[data-needs-chosen]")) each.disabled = !chosen;
 }
 
@@ -346,6 +346,17 @@ function move(step) {
   const next = all[at < 0 ? (step > 0 ? 0 : all.length - 1) : Math.max(0, Math.min(all.length - 1, at + step))];
   const place = next && $("a, summary, input", next);
   if (place) place.focus();
+}
+
+/* From one attempt of what was chosen to the next, each opened as it is reached. */
+function attempt(step) {
+  const all = $$("#chosen .attempts > li");
+  const at = all.findIndex((each) => each.contains(document.activeElement));
+  const next = all[at < 0 ? 0 : Math.max(0, Math.min(all.length - 1, at + step))];
+  if (!next) return;
+  for (const each of $$("details", next)) each.open = true;
+  next.tabIndex = -1;
+  next.focus();
 }
 
 document.addEventListener("keydown", (event) => {
@@ -387,6 +398,14 @@ document.addEventListener("keydown", (event) => {
       const box = row && $("input[name=chosen]", row);
       if (box) box.click();
     },
+    t: () => {
+      const tables = $$(".charts details");
+      const open = tables.some((each) => !each.open);
+      for (const each of tables) each.open = open;
+    },
+    /* The newest comes first. */
+    "[": () => attempt(1),
+    "]": () => attempt(-1),
     ".": pause,
     "?": () => $("#help") && $("#help").showModal(),
   }[event.key];

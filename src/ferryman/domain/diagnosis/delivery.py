@@ -20,8 +20,17 @@ def events(snapshot: TransferSnapshot) -> Link | None:
     if pending and not snapshot.settled_well and (link := _no_way(snapshot)):
         return link
     parts = [_summary(event.event, event.created, event.undelivered) for event in snapshot.events]
-    parts += [f"{_short(name)} not routed: no trigger names it" for name in snapshot.not_routed]
-    return ok_link("events", "; ".join(parts) or "none so far")
+    if not snapshot.not_routed:
+        return ok_link("events", "; ".join(parts) or "none so far")
+    names = ", ".join(_short(name) for name in snapshot.not_routed)
+    parts += [f"not sent, because the app's manifest has no trigger for it: {names}"]
+    return ok_link(
+        "events",
+        "; ".join(parts),
+        fix="Nothing, if the app does not need it. Otherwise add "
+        f"{', '.join(snapshot.not_routed)} to modules.trigger[].events and register "
+        f"{snapshot.app.name} again: such events are sent from then on.",
+    )
 
 
 def _no_way(snapshot: TransferSnapshot) -> Link | None:

@@ -9,7 +9,8 @@ from ferryman.domain.diagnosis.causes import CAUSES
 class Link:
     """A link of a chain; a broken one has a ``cause``, and the next step in ``fix``.
 
-    Causes are stable, so programs may rely on them.
+    One that holds may have a ``fix``, for who expected something else. Causes are stable, so
+    programs may rely on them.
     """
 
     name: str
@@ -31,6 +32,6 @@ def broken_link(name: str, cause: str, **facts: object) -> Link:
     )
 
 
-def ok_link(name: str, found: str) -> Link:
+def ok_link(name: str, found: str, fix: str | None = None) -> Link:
     """Return a link that holds."""
-    return Link(name=name, holds=True, found=found)
+    return Link(name=name, holds=True, found=found, fix=fix)
