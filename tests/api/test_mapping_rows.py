@@ -29,7 +29,8 @@ def read(data: bytes, cuts: list[int], *, csv_form: bool) -> list[tuple[str, str
 
     async def whole() -> list[tuple[str, str, str]]:
         found: list[tuple[str, str, str]] = []
-        async for rows in read_rows(chunks(), csv_form=csv_form):
+        async for batch in read_rows(chunks(), csv_form=csv_form):
+            rows = batch.rows()
             found += zip(rows.namespaces, rows.server_keys, rows.cloud_keys, strict=True)
         return found
 
@@ -55,6 +56,7 @@ def test_json_lines(rows: list[tuple[str, str, str]], cuts: list[int], ascii_onl
     st.lists(
         st.sampled_from(
             [
+                *("a,d,e", "f,b,c"),
                 *("a,b,c", "a,b", ",,", "a,b,c,d", "", " ", '"a,x",b,c', '"a,b,c', "ü,b,c\r"),
                 *("a\rb,c,d", "a ,\tb b,c ", "a,b,c\u00a0", '" a","b ",c '),
             ]
@@ -72,6 +74,28 @@ def test_csv_lines(lines: list[str], cuts: list[int]) -> None:
             read(data, cuts, csv_form=True)
     else:
         assert [list(row) for row in read(data, cuts, csv_form=True)] == expected
+
+
+def test_plain_lines_stay_together_beside_others() -> None:
+    """What cannot be taken as it came begins a batch of its own, where it is worth one."""
+    plain, other, many = b"a:b,1,2\n", b"a:b,\xc3\xbc,2\n", 100_000
+
+    async def forms(data: bytes, cut: int) -> list[tuple[str, int]]:
+        async def chunks() -> AsyncIterator[bytes]:
+            for at in range(0, len(data), cut):
+                yield data[at : at + cut]
+
+        batches = [batch async for batch in read_rows(chunks(), csv_form=True)]
+        return [(type(batch).__name__, len(batch)) for batch in batches]
+
+    few = asyncio.run(forms(plain * 9 + other + plain * 9, len(plain)))
+    assert few == [("Rows", 19)]
+    mixed = asyncio.run(forms(plain * many + other + plain * 9, len(plain) * 1_000))
+    assert mixed == [("Lines", many), ("Rows", 10)]
+
+
+def test_empty_lines_are_no_batch() -> None:
+    assert read(b"\n" * (5 << 20) + b"a:b,1,2", [1, 1 << 20], csv_form=True) == [("a:b", "1", "2")]
 
 
 def test_the_line_that_is_wrong_is_named() -> None:

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ferryman.domain.mapping import Rows
+from ferryman.domain.mapping_lines import Batch, plain_lines
 from ferryman.errors import Invalid, LimitExceeded
 from ferryman.services import mapping as mapping_service
 from ferryman.services import mapping_load, mapping_report
@@ -25,12 +26,16 @@ from tests.kit.services import Services, open_services
 Row = tuple[str, str, str]
 
 
-async def batches(*groups: Iterable[Row]) -> AsyncIterator[Rows]:
+async def batches(*groups: Iterable[Row]) -> AsyncIterator[Batch]:
+    """Yield a batch for each group, as lines if they are plain."""
     for group in groups:
         rows = Rows([], [], [])
         for namespace, server_key, cloud_key in group:
             rows.add([namespace], [server_key], [cloud_key])
-        yield rows
+        columns = zip(rows.namespaces, rows.server_keys, rows.cloud_keys, strict=True)
+        text = "".join(f"{','.join(row)}\n" for row in columns)
+        lines = plain_lines(text.encode(errors="replace"))
+        yield rows if lines is None or lines.rows() != rows else lines
 
 
 async def migration_of(services: Services, transfer_id: str) -> str:
@@ -154,6 +159,31 @@ async def test_two_loads_at_once_come_one_after_another(services: Services) -> N
     counts = await asyncio.gather(*loads)
     assert [count.stored for count in counts] == [300] * 3
     assert len(set((await all_pages(services, transfer_id, "a:b", 500)).values())) == 1
+
+
+async def test_a_look_up_beside_a_load_waits_for_nothing(services: Services) -> None:
+    """It sees all old values until the load ends, and then all new ones."""
+    transfer_id = await services.create_transfer()
+    keys = [f"{number:03}" for number in range(200)]
+    old, new = ([("a:b", key, value) for key in keys] for value in "xy")
+    await load(services, transfer_id, old)
+    seen: list[dict[str, str]] = []
+
+    async def look() -> None:
+        seen.append(await find(services, transfer_id, "a:b", *keys[:99], "more"))
+        seen.append(await all_pages(services, transfer_id, "a:b", 150))
+
+    async def halting() -> AsyncIterator[Batch]:
+        async for batch in batches(new, [("a:b", "more", "y")], new):
+            yield batch
+            await look()  # were it to wait for the load, both would wait forever
+
+    await mapping_load.load(services.platform, await migration_of(services, transfer_id), halting())
+    await look()
+    before, after = dict.fromkeys(keys, "x"), dict.fromkeys(keys, "y")
+    head = dict.fromkeys(keys[:99], "x")
+    assert seen[:6] == [head, before] * 3
+    assert seen[6:] == [dict.fromkeys([*keys[:99], "more"], "y"), after | {"more": "y"}]
 
 
 async def test_identity_lives_two_weeks_and_products_two_years(services: Services) -> None:

@@ -8,12 +8,16 @@ import msgspec
 
 from ferryman import refusals
 from ferryman.domain.mapping import Rows
+from ferryman.domain.mapping_lines import Batch, Lines, plain_lines
 from ferryman.errors import Invalid
 from ferryman.wire.base import Wire
 
 _LINE_BYTES = 64 << 10
 _BATCH_BYTES = 2 << 20
 """Text per batch: large enough to copy fast, small enough to hold in memory."""
+
+_ENOUGH_BYTES = 256 << 10
+"""Text that is worth a batch of its own."""
 
 _TEXT = bytes(set(range(256)) - set(b",\n"))
 """Every byte that separates neither values nor lines."""
@@ -38,23 +42,45 @@ Columns = tuple[list[str], list[str], list[str]]
 _JSON = msgspec.json.Decoder(MappingRow)
 
 
-async def read_rows(chunks: AsyncIterator[bytes], *, csv_form: bool) -> AsyncIterator[Rows]:
+async def read_rows(chunks: AsyncIterator[bytes], *, csv_form: bool) -> AsyncIterator[Batch]:
     """Yield batches of rows; raise :class:`Invalid` with the number of the first malformed line."""
-    parse = _parse_csv if csv_form else _parse_json
-    rows, size, number = Rows([], [], []), 0, 0
+    batch: Batch | None = None
+    size, number = 0, 0
     async for text in _whole_lines(chunks):
         if len(text) > _LINE_BYTES and b"\n" not in text:
             long = f"a line of more than {_LINE_BYTES} bytes"
             raise _bad_line(number + 1, long, csv_form=csv_form)
-        text = _without_head(text, csv_form=csv_form) if number == 0 else text  # noqa: PLW2901
-        rows.add(*(parse(text) or _line_by_line(text, number, csv_form=csv_form)))
+        more = _parse(text, number, csv_form=csv_form)
+        if batch is not None and _stays_apart(batch, more, size):
+            yield batch
+            batch, size = None, 0
+        batch = more if batch is None else _joined(batch, more)
         number += text.count(b"\n")
         size += len(text)
-        if size >= _BATCH_BYTES:
-            yield rows
-            rows, size = Rows([], [], []), 0
-    if rows.namespaces:
-        yield rows
+        if size >= _BATCH_BYTES and len(batch):
+            yield batch
+            batch, size = None, 0
+    if batch is not None and len(batch):
+        yield batch
+
+
+def _stays_apart(batch: Batch, more: Batch, size: int) -> bool:
+    """Return whether plain lines are better written before what they cannot be joined with."""
+    return isinstance(batch, Lines) and size >= _ENOUGH_BYTES and not _alike(batch, more)
+
+
+def _joined(batch: Batch, more: Batch) -> Batch:
+    """Return both together, as lines if they are alike."""
+    if isinstance(batch, Lines) and isinstance(more, Lines) and _alike(batch, more):
+        batch.add(more)
+        return batch
+    rows, others = batch.rows(), more.rows()
+    rows.add(others.namespaces, others.server_keys, others.cloud_keys)
+    return rows
+
+
+def _alike(batch: Lines, more: Batch) -> bool:
+    return isinstance(more, Lines) and more.namespace == batch.namespace
 
 
 async def _whole_lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
@@ -83,6 +109,16 @@ def _is_head(line: bytes) -> bool:
     except (ValueError, csv.Error):
         return False
     return tuple(re.sub(r"[^a-z]", "", name.lower()) for name in names) in _HEADS
+
+
+def _parse(text: bytes, before: int, *, csv_form: bool) -> Batch:
+    """Parse whole lines, which come after so many others."""
+    if before == 0:
+        text = _without_head(text, csv_form=csv_form)
+    if csv_form and (lines := plain_lines(text)) is not None:
+        return lines
+    fast = _parse_csv if csv_form else _parse_json
+    return Rows(*(fast(text) or _line_by_line(text, before, csv_form=csv_form)))
 
 
 def _parse_json(text: bytes) -> Columns | None:

@@ -2,6 +2,7 @@
 
 import heapq
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -20,6 +21,22 @@ class Rows:
     namespaces: list[str]
     server_keys: list[str]
     cloud_keys: list[str]
+
+    def __len__(self) -> int:
+        """Return the number of mappings."""
+        return len(self.namespaces)
+
+    def names(self) -> set[str]:
+        """Return the namespaces."""
+        return set(self.namespaces)
+
+    def counts(self) -> Counter[str]:
+        """Return the number of mappings by namespace."""
+        return Counter(self.namespaces)
+
+    def rows(self) -> "Rows":
+        """Return itself, as any batch can be had column by column."""
+        return self
 
     def add(self, namespaces: list[str], server_keys: list[str], cloud_keys: list[str]) -> None:
         """Append more mappings."""
@@ -59,7 +76,7 @@ _GROUP = KeyForm(
     re.compile(r"identity:group:name/.+", re.S),
     ("identity:group:name/<name>",),
 )
-_NUMBER = KeyForm("a numeric id, such as 10042", re.compile(r"[0-9]+"))
+NUMBER = KeyForm("a numeric id, such as 10042", re.compile(r"[0-9]+"))
 
 _JIRA = (
     "comment fileAttachment filter issue issueLink issueLinkType portalPage priority"
@@ -68,9 +85,9 @@ _JIRA = (
 FORMS: dict[str, KeyForm] = {
     "identity:user": _USER,
     "identity:group": _GROUP,
-    **{f"jira:{entity}": _NUMBER for entity in _JIRA.split()},
-    "confluence:page": _NUMBER,
-    "confluence:space": _NUMBER,
+    **{f"jira:{entity}": NUMBER for entity in _JIRA.split()},
+    "confluence:page": NUMBER,
+    "confluence:space": NUMBER,
 }
 """Forms by namespace, for those with documented keys (mappings); other keys may be anything."""
 
@@ -80,7 +97,7 @@ def wrong_keys(namespace: str, keys: Sequence[str]) -> list[str]:
     form = FORMS.get(namespace)
     if form is None:
         return [] if is_namespace(namespace) else list(keys)
-    if form is _NUMBER:
+    if form is NUMBER:
         together = "".join(keys)  # with millions of ids, one check of all costs next to nothing
         if together.isascii() and together.isdigit():
             return []

@@ -9,6 +9,7 @@ from ferryman import refusals
 from ferryman.domain.access import PLATFORM, Actor
 from ferryman.domain.limits import KEY_CHARACTERS, MAPPING_NAMESPACES, NAMESPACE_BYTES
 from ferryman.domain.mapping import Rows, expected_form, is_namespace, wrong_keys
+from ferryman.domain.mapping_lines import Batch, Lines
 from ferryman.services import audit
 from ferryman.services.mapping_report import nearest_forms
 from ferryman.services.platform import Platform, check_text, parse_id
@@ -27,7 +28,7 @@ _SAMPLES = 20
 
 
 async def load(
-    platform: Platform, migration_id: str, batches: AsyncIterator[Rows], by: Actor = PLATFORM
+    platform: Platform, migration_id: str, batches: AsyncIterator[Batch], by: Actor = PLATFORM
 ) -> MappingCounts:
     """Store rows in the migration's scope; if a key repeats, its last row wins.
 
@@ -40,7 +41,7 @@ async def load(
             raise refusals.migration.NOT_FOUND(id=migration_id)
     # Read the first batch before taking a connection: a small load may arrive slowly.
     checked = checks.over(batches)
-    first = await anext(checked, Rows([], [], []))
+    first: Batch = await anext(checked, Rows([], [], []))
     async with _turn(platform), platform.database.transaction() as tx:
         migration = await migration_store.by_id(tx, parsed_id)
         if migration is None:
@@ -78,10 +79,10 @@ async def _turn(platform: Platform) -> AsyncIterator[None]:
         platform.loads.release()
 
 
-async def _chained(first: Rows, others: AsyncIterator[Rows]) -> AsyncIterator[Rows]:
+async def _chained(first: Batch, others: AsyncIterator[Batch]) -> AsyncIterator[Batch]:
     yield first
-    async for rows in others:
-        yield rows
+    async for batch in others:
+        yield batch
 
 
 class _Checks:
@@ -93,12 +94,12 @@ class _Checks:
         self._wrong: Counter[str] = Counter()
         self._samples: defaultdict[str, list[str]] = defaultdict(list)
 
-    async def over(self, batches: AsyncIterator[Rows]) -> AsyncIterator[Rows]:
+    async def over(self, batches: AsyncIterator[Batch]) -> AsyncIterator[Batch]:
         """Yield the same batches, checked."""
-        async for rows in batches:
-            self._check(rows)
-            self.read += len(rows.namespaces)
-            yield rows
+        async for batch in batches:
+            self._check(batch)
+            self.read += len(batch)
+            yield batch
 
     def wrong(self) -> dict[str, str]:
         """Return one key of a wrong form per namespace."""
@@ -117,30 +118,41 @@ class _Checks:
             for namespace, count in sorted(self._wrong.items())
         ]
 
-    def _check(self, rows: Rows) -> None:
-        new = set(rows.namespaces) - self._namespaces
+    def _check(self, batch: Batch) -> None:
+        new = batch.names() - self._namespaces
         sound = all(is_namespace(text) for text in new) and _sound(list(new), NAMESPACE_BYTES)
-        if not (sound and _sound(rows.server_keys) and _sound(rows.cloud_keys, None)):
+        if not (sound and _sound_keys(batch)):
+            rows = batch.rows()
             columns = zip(rows.namespaces, rows.server_keys, rows.cloud_keys, strict=True)
             for number, row in enumerate(columns, self.read + 1):
                 _check_row(number, *row)
         self._namespaces |= new
         if len(self._namespaces) > MAPPING_NAMESPACES:
             raise refusals.mapping.TOO_MANY_NAMESPACES(limit=MAPPING_NAMESPACES)
-        for namespace, keys in _grouped(rows).items():
+        for namespace, keys in _grouped(batch).items():
             if wrong := wrong_keys(namespace, keys):
                 self._wrong[namespace] += len(wrong)
                 samples = self._samples[namespace]
                 samples += dict.fromkeys(wrong[: _SAMPLES - len(samples)])
 
 
-def _grouped(rows: Rows) -> dict[str, list[str]]:
-    if rows.namespaces.count(rows.namespaces[0]) == len(rows.namespaces):
+def _grouped(batch: Batch) -> dict[str, list[str]]:
+    """Return the server keys by namespace, without those that are surely of the right form."""
+    if isinstance(batch, Lines) and batch.surely_right():
+        return {}
+    rows = batch.rows()
+    if rows.namespaces.count(rows.namespaces[0]) == len(rows):
         return {rows.namespaces[0]: rows.server_keys}
     groups: defaultdict[str, list[str]] = defaultdict(list)
     for namespace, key in zip(rows.namespaces, rows.server_keys, strict=True):
         groups[namespace].append(key)
     return groups
+
+
+def _sound_keys(batch: Batch) -> bool:
+    if isinstance(batch, Lines):
+        return True
+    return _sound(batch.server_keys) and _sound(batch.cloud_keys, None)
 
 
 def _sound(texts: Sequence[str], longest: int | None = _KEY_BYTES) -> bool:

@@ -2,30 +2,30 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
-from io import BytesIO
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 
 from ferryman.domain.mapping import Rows
+from ferryman.domain.mapping_lines import Batch, Lines
 from ferryman.store.database import SQL, Transaction
 from ferryman.store.transfer import StoredTransfer, stored_transfer
 
-_COLUMNS = ("namespace_id", "server_key", "cloud_key", "writer", "written_at")
+_COLUMNS = ("server_key", "cloud_key", "namespace_id", "writer", "written_at")
 
-_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+_ESCAPES = str.maketrans({"\\": "\\\\", ",": "\\,", "\n": "\\n", "\r": "\\r"})
 
 _LONGEST_PAUSE = 64
 """How many batches at most are merged before COPY is tried again."""
 
 
 async def load(
-    tx: Transaction, scope_id: UUID, migration_id: UUID, batches: AsyncIterator[Rows]
+    tx: Transaction, scope_id: UUID, migration_id: UUID, batches: AsyncIterator[Batch]
 ) -> dict[str, int]:
     """Write a migration's mappings into its scope; the last value of a key wins.
 
@@ -39,8 +39,8 @@ async def load(
     writer = await SQL.writer_number(tx.connection, migration_id=migration_id)
     load = _Load(tx, scope_id, writer)
     async with aclosing(_read_ahead(batches)) as ahead:
-        async for rows in ahead:
-            await load.write(rows)
+        async for batch in ahead:
+            await load.write(batch)
     return dict(load.counts)
 
 
@@ -56,34 +56,51 @@ class _Load:
     pause: int = 0
     to_merge: int = 0
 
-    async def write(self, rows: Rows) -> None:
-        if new := set(rows.namespaces) - self.numbers.keys():
+    async def write(self, batch: Batch) -> None:
+        if new := batch.names() - self.numbers.keys():
             self.numbers |= await _number(self.tx, self.scope_id, new)
-        ids = list(map(self.numbers.__getitem__, rows.namespaces))
         if not self.to_merge:
-            if await _copied(self.tx, self.writer, ids, rows):
-                self.counts.update(rows.namespaces)
+            if await self._copied(batch):
+                self.counts.update(batch.counts())
                 self.pause = 0
                 return
             self.pause = min(2 * self.pause + 1, _LONGEST_PAUSE)
             self.to_merge = 1 + self.pause
         self.to_merge -= 1
+        rows = batch.rows()
+        ids = list(map(self.numbers.__getitem__, rows.namespaces))
         merged = await _merged(self.tx, self.writer, ids, rows)
         for namespace in set(rows.namespaces):
             self.counts[namespace] += merged[self.numbers[namespace]]
 
+    async def _copied(self, batch: Batch) -> bool:
+        """COPY a batch; return False, with nothing written, if a key exists already."""
+        tail = f"{self.writer},{self.tx.now.isoformat()}"
+        if isinstance(batch, Lines):
+            text = _line_text(batch, f"{self.numbers[batch.namespace]},{tail}")
+        else:
+            text = _row_text(batch, self.numbers, tail)
+        try:
+            async with self.tx.connection.transaction():
+                await self.tx.connection.copy_to_table(
+                    "mapping", source=_sent(text), columns=_COLUMNS, delimiter=","
+                )
+        except asyncpg.UniqueViolationError:
+            return False
+        return True
 
-async def _read_ahead(batches: AsyncIterator[Rows]) -> AsyncGenerator[Rows, None]:
+
+async def _read_ahead(batches: AsyncIterator[Batch]) -> AsyncGenerator[Batch, None]:
     """Read and check the next batch while the database writes this one."""
 
-    async def following() -> Rows | None:
+    async def following() -> Batch | None:
         return await anext(batches, None)
 
     ahead = asyncio.create_task(following())
     try:
-        while (rows := await ahead) is not None:
+        while (batch := await ahead) is not None:
             ahead = asyncio.create_task(following())
-            yield rows
+            yield batch
     finally:
         ahead.cancel()
         await asyncio.gather(ahead, return_exceptions=True)
@@ -96,28 +113,28 @@ async def _number(tx: Transaction, scope_id: UUID, namespaces: set[str]) -> dict
     return {row["namespace"]: row["namespace_id"] async for row in rows}
 
 
-async def _copied(tx: Transaction, writer: int, ids: list[int], rows: Rows) -> bool:
-    """COPY a batch; return False, with nothing written, if a key exists already."""
-    try:
-        async with tx.connection.transaction():
-            await tx.connection.copy_to_table(
-                "mapping",
-                source=_text(ids, rows, f"{writer}\t{tx.now.isoformat()}"),
-                columns=_COLUMNS,
-            )
-    except asyncpg.UniqueViolationError:
-        return False
-    return True
+def _line_text(lines: Lines, tail: str) -> Iterator[bytes]:
+    """Format lines for COPY: where one ends and the namespace of the next begins, put the tail."""
+    head = f"{lines.namespace},".encode()
+    end = f",{tail}\n".encode()
+    for piece in lines.pieces:
+        yield piece[len(head) : -1].replace(b"\n" + head, end) + end
 
 
-def _text(ids: list[int], rows: Rows, tail: str) -> BytesIO:
+def _row_text(rows: Rows, numbers: dict[str, int], tail: str) -> Iterator[bytes]:
     """Format rows for COPY. Text takes a tenth of the time that binary records take to write."""
     keys, values = rows.server_keys, rows.cloud_keys
-    if any(sign in text for text in ("".join(keys), "".join(values)) for sign in "\\\t\n\r"):
+    if any(sign in text for text in ("".join(keys), "".join(values)) for sign in "\\,\n\r"):
         keys = [key.translate(_ESCAPES) for key in keys]
         values = [value.translate(_ESCAPES) for value in values]
-    lines = zip(ids, keys, values, strict=True)
-    return BytesIO("".join([f"{n}\t{key}\t{value}\t{tail}\n" for n, key, value in lines]).encode())
+    ids = map(numbers.__getitem__, rows.namespaces)
+    lines = zip(keys, values, ids, strict=True)
+    yield "".join([f"{key},{value},{n},{tail}\n" for key, value, n in lines]).encode()
+
+
+async def _sent(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+    for piece in pieces:
+        yield piece
 
 
 async def _merged(tx: Transaction, writer: int, ids: list[int], rows: Rows) -> Counter[int]:
