@@ -280,6 +280,7 @@ STATUS_CALL = "POST /app/migration/forge/v1/message/{transfer_id}/status"
         ("workers", RUNNING, {"workers": Workers(0, (), SECOND)}, "no_worker"),
         ("workers", NEW, {"workers": Workers(0, (), SECOND)}, "absent"),
         ("workers", NEW, {"workers": Workers(0, (), SECOND), "events": (DUE,)}, "no_worker"),
+        ("workers", NEW, {"workers": Workers(0, (), SECOND), "events": (LOST,)}, "absent"),
         ("workers", SILENT, {"workers": Workers(0, (), SECOND)}, "absent"),
         ("workers", RUNNING, {"workers": Workers(1, (SICK,), SECOND)}, "worker_failing"),
         ("workers", RUNNING, {"workers": ONE_WELL}, None),
@@ -500,6 +501,19 @@ def test_where_an_address_is_to_be_corrected(transfer: Transfer, said: str) -> N
     attempt = replace(FAILED, cause="name_not_resolved")
     found = snapshot(transfer, events=(DUE,), troubled=(replace(TROUBLED, attempts=(attempt,)),))
     assert said in str(links_of(found)["delivery"].fix)
+
+
+@pytest.mark.parametrize(
+    ("label", "failed", "said"),
+    [
+        (None, None, "one without a label"),
+        ("boards", None, "'boards'"),
+        (None, "ValueError", "one without a label: ValueError"),
+        ("b" * 100, None, "'" + "b" * 79),
+    ],
+)
+def test_how_an_unfinished_file_is_named(label: str | None, failed: str | None, said: str) -> None:
+    assert str(UnfinishedFile(label, failed, START)) == said
 
 
 def test_an_app_is_named_as_commands_take_it() -> None:
