@@ -25,3 +25,8 @@ def test_an_event_is_told_by_what_happened(written: str, meant: str) -> None:
 @pytest.mark.parametrize("written", ["", "xyz", ":", "a:b:" * 100])
 def test_what_is_like_nothing_has_no_hint(written: str) -> None:
     assert nearest(written, EventType) is None
+
+
+def test_a_name_without_parts_is_told_by_its_letters() -> None:
+    assert nearest("harbor", ["harbour"]) == "harbour"
+    assert nearest("xyz", ["harbour"]) is None
