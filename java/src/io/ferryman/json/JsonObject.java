@@ -7,9 +7,9 @@ import java.util.Map;
 
 /** An object that was read, with typed members; unknown members are ignored. */
 public final class JsonObject {
-    private final Map<String, Object> members;
+    private final Map<?, ?> members;
 
-    private JsonObject(Map<String, Object> members) {
+    private JsonObject(Map<?, ?> members) {
         this.members = members;
     }
 
@@ -24,9 +24,7 @@ public final class JsonObject {
         if (!(value instanceof Map)) {
             throw new JsonException("expected an object");
         }
-        Map<String, Object> members = new LinkedHashMap<>();
-        ((Map<?, ?>) value).forEach((name, member) -> members.put((String) name, member));
-        return new JsonObject(members);
+        return new JsonObject((Map<?, ?>) value);
     }
 
     /**
@@ -35,7 +33,9 @@ public final class JsonObject {
      * @return their values by name
      */
     public Map<String, Object> members() {
-        return members;
+        Map<String, Object> all = new LinkedHashMap<>();
+        members.forEach((name, member) -> all.put((String) name, member));
+        return all;
     }
 
     /**
@@ -137,7 +137,7 @@ public final class JsonObject {
      */
     public Map<String, String> asTexts() {
         Map<String, String> found = new LinkedHashMap<>();
-        members.forEach((name, value) -> found.put(name, String.valueOf(value)));
+        members.forEach((name, value) -> found.put((String) name, String.valueOf(value)));
         return found;
     }
 

@@ -4,7 +4,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.Collection;
 import java.util.Map;
 
-/** Writes maps, collections, texts, numbers, booleans and null as JSON. */
+/** Writes maps, {@link JsonMembers}, collections, texts, numbers, booleans and null as JSON. */
 public final class JsonWriter {
     private final StringBuilder text = new StringBuilder();
 
@@ -23,7 +23,11 @@ public final class JsonWriter {
     }
 
     private void value(Object value) {
-        if (value instanceof Map) {
+        if (value instanceof String) {
+            string((String) value);
+        } else if (value instanceof JsonMembers) {
+            members(((JsonMembers) value).namesAndValues);
+        } else if (value instanceof Map) {
             object((Map<?, ?>) value);
         } else if (value instanceof Collection) {
             array((Collection<?>) value);
@@ -32,6 +36,16 @@ public final class JsonWriter {
         } else {
             string(value.toString());
         }
+    }
+
+    private void members(Object[] namesAndValues) {
+        char before = '{';
+        for (int at = 0; at < namesAndValues.length; at += 2) {
+            text.append(before).append('"').append(namesAndValues[at]).append("\":");
+            value(namesAndValues[at + 1]);
+            before = ',';
+        }
+        text.append(namesAndValues.length == 0 ? "{}" : "}");
     }
 
     private void object(Map<?, ?> members) {
@@ -58,17 +72,24 @@ public final class JsonWriter {
 
     private void string(String value) {
         text.append('"');
+        int plain = 0;
         for (int at = 0; at < value.length(); at++) {
             char next = value.charAt(at);
-            if (next == '"' || next == '\\') {
-                text.append('\\').append(next);
-            } else if (next < ' ' || Character.isSurrogate(next)) {
-                // A lone surrogate has no UTF-8; escaped, the platform can refuse it by name.
-                text.append(String.format("\\u%04x", (int) next));
-            } else {
-                text.append(next);
+            if (next < ' ' || next == '"' || next == '\\' || Character.isSurrogate(next)) {
+                text.append(value, plain, at);
+                escape(next);
+                plain = at + 1;
             }
         }
-        text.append('"');
+        text.append(value, plain, value.length()).append('"');
+    }
+
+    private void escape(char character) {
+        if (character == '"' || character == '\\') {
+            text.append('\\').append(character);
+        } else {
+            // A lone surrogate has no UTF-8; escaped, the platform can refuse it by name.
+            text.append(String.format("\\u%04x", (int) character));
+        }
     }
 }

@@ -1,11 +1,12 @@
 package io.ferryman.transfer;
 
+import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 
 /** Digests as the platform writes them: lower-case hex. */
 final class Digests {
-    private static final char[] HEX = "0123456789abcdef".toCharArray();
+    private static final byte[] HEX = "0123456789abcdef".getBytes(StandardCharsets.ISO_8859_1);
 
     private Digests() {}
 
@@ -24,10 +25,12 @@ final class Digests {
     }
 
     static String hex(MessageDigest digest) {
-        StringBuilder text = new StringBuilder();
-        for (byte each : digest.digest()) {
-            text.append(HEX[each >> 4 & 15]).append(HEX[each & 15]);
+        byte[] bytes = digest.digest();
+        byte[] text = new byte[bytes.length * 2];
+        for (int at = 0; at < text.length; at++) {
+            int shift = at % 2 == 0 ? 4 : 0;
+            text[at] = HEX[bytes[at / 2] >> shift & 15];
         }
-        return text.toString();
+        return new String(text, StandardCharsets.ISO_8859_1);
     }
 }

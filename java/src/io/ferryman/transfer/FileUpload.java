@@ -5,6 +5,7 @@ import io.ferryman.GatewayException;
 import io.ferryman.http.Bytes;
 import io.ferryman.http.Log;
 import io.ferryman.http.RetryPolicy;
+import io.ferryman.json.JsonMembers;
 import java.io.InterruptedIOException;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -133,7 +134,7 @@ final class FileUpload extends FileState {
     }
 
     /** Returns the request that begins the file with its only part. */
-    synchronized Map<String, Object> beginning(Part only) {
+    synchronized JsonMembers beginning(Part only) {
         return ServerCalls.beginning(label, key, only);
     }
 

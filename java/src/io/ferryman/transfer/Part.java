@@ -1,8 +1,7 @@
 package io.ferryman.transfer;
 
+import io.ferryman.json.JsonMembers;
 import io.ferryman.json.JsonObject;
-import java.util.LinkedHashMap;
-import java.util.Map;
 
 /** One part of an upload: about to be sent (no etag), or held by the store. */
 final class Part {
@@ -51,21 +50,11 @@ final class Part {
         return etag == null ? "" : etag.replace("\"", "");
     }
 
-    Map<String, Object> request() {
-        Map<String, Object> json = new LinkedHashMap<>();
-        json.put("number", number);
-        json.put("size", size);
-        json.put("sha256", sha256);
-        json.put("md5", md5);
-        return json;
+    JsonMembers request() {
+        return JsonMembers.of("number", number, "size", size, "sha256", sha256, "md5", md5);
     }
 
-    Map<String, Object> completed() {
-        Map<String, Object> json = new LinkedHashMap<>();
-        json.put("number", number);
-        json.put("etag", etag);
-        json.put("size", size);
-        json.put("sha256", sha256);
-        return json;
+    JsonMembers completed() {
+        return JsonMembers.of("number", number, "etag", etag, "size", size, "sha256", sha256);
     }
 }

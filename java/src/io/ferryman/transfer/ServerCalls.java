@@ -4,6 +4,7 @@ import io.ferryman.AppDataReceipt;
 import io.ferryman.GatewayException;
 import io.ferryman.http.Platform;
 import io.ferryman.http.RetryPolicy;
+import io.ferryman.json.JsonMembers;
 import io.ferryman.json.JsonObject;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -116,22 +117,19 @@ public final class ServerCalls {
     }
 
     /** Returns the request that begins a file, perhaps with its only part. */
-    static Map<String, Object> beginning(String label, String key, Part part) {
-        Map<String, Object> body = new LinkedHashMap<>();
-        body.put("label", label);
-        body.put("resumeKey", key);
-        body.put("part", part == null ? null : part.request());
-        return body;
+    static JsonMembers beginning(String label, String key, Part part) {
+        Object only = part == null ? null : part.request();
+        return JsonMembers.of("label", label, "resumeKey", key, "part", only);
     }
 
     /** Begins files in one call. */
-    List<Supplier<Upload>> beginAll(List<Map<String, Object>> files) {
+    List<Supplier<Upload>> beginAll(List<JsonMembers> files) {
         return answers(
                 transfer + "/app-data/batch", files, answer -> new Upload(answer.object("upload")));
     }
 
     /** Registers files in one call. */
-    List<Supplier<AppDataReceipt>> completeAll(List<Map<String, Object>> files) {
+    List<Supplier<AppDataReceipt>> completeAll(List<JsonMembers> files) {
         return answers(
                 "/server/v1/uploads/complete",
                 files,
@@ -143,7 +141,7 @@ public final class ServerCalls {
      * Each has its own answer, or its own refusal.
      */
     private <T> List<Supplier<T>> answers(
-            String path, List<Map<String, Object>> files, Function<JsonObject, T> read) {
+            String path, List<JsonMembers> files, Function<JsonObject, T> read) {
         List<Supplier<T>> answers = new ArrayList<>(Collections.nCopies(files.size(), null));
         List<Integer> left = new ArrayList<>();
         for (int at = 0; at < files.size(); at++) {
@@ -167,7 +165,7 @@ public final class ServerCalls {
     /** Makes the call for some of the files; returns which of them are worth another try. */
     private <T> List<Integer> answer(
             String path,
-            List<Map<String, Object>> files,
+            List<JsonMembers> files,
             List<Integer> some,
             List<Supplier<T>> answers,
             Function<JsonObject, T> read) {
@@ -213,14 +211,10 @@ public final class ServerCalls {
     }
 
     /** Returns the request that registers a file. */
-    static Map<String, Object> completing(String uploadId, List<Part> parts, String sha256) {
+    static JsonMembers completing(String uploadId, List<Part> parts, String sha256) {
         List<Object> completed = new ArrayList<>();
         parts.forEach(part -> completed.add(part.completed()));
-        Map<String, Object> body = new LinkedHashMap<>();
-        body.put("uploadId", uploadId);
-        body.put("parts", completed);
-        body.put("sha256", sha256);
-        return body;
+        return JsonMembers.of("uploadId", uploadId, "parts", completed, "sha256", sha256);
     }
 
     /** Registers a file. */

@@ -4,11 +4,11 @@ import io.ferryman.AppDataReceipt;
 import io.ferryman.GatewayException;
 import io.ferryman.http.Log;
 import io.ferryman.http.RetryPolicy;
+import io.ferryman.json.JsonMembers;
 import java.io.InterruptedIOException;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
@@ -53,7 +53,7 @@ final class SmallFiles {
     }
 
     private void begin(List<SmallFile> files) {
-        List<Map<String, Object>> asked = new ArrayList<>();
+        List<JsonMembers> asked = new ArrayList<>();
         for (SmallFile each : files) {
             each.describe(needsMd5);
             asked.add(each.file.beginning(each.part));
@@ -102,7 +102,7 @@ final class SmallFiles {
     }
 
     private void register(List<SmallFile> files) {
-        List<Map<String, Object>> asked = new ArrayList<>();
+        List<JsonMembers> asked = new ArrayList<>();
         for (SmallFile each : files) {
             asked.add(ServerCalls.completing(each.upload.id, List.of(each.part), each.sha256));
         }
@@ -135,8 +135,7 @@ final class SmallFiles {
 
     /** Asks for all in one call; a failure of the call is that of each. */
     private static <T> List<Supplier<T>> ask(
-            List<Map<String, Object>> asked,
-            Function<List<Map<String, Object>>, List<Supplier<T>>> call) {
+            List<JsonMembers> asked, Function<List<JsonMembers>, List<Supplier<T>>> call) {
         try {
             return call.apply(asked);
         } catch (RuntimeException failure) {
