@@ -1,8 +1,9 @@
 """Runs ``ferryman`` commands in forks of itself: each is a process that has imported everything.
 
-``python -m tests.kit.fork_server CONTROL LISTENER SPACE``: each connection to the listener is a
-command with its descriptors, and is told the number of its process and how it ended. The end of
-CONTROL is ours. SPACE is a long word: forks show the words of their commands in its place.
+``python -m tests.kit.fork_server CONTROL LISTENER FOLDER SPACE``: each connection to the listener
+is a command with its descriptors, and is told the number of its process and how it ended. The end
+of CONTROL is ours, and FOLDER lasts as long as we do. SPACE is a long word: forks show the words of
+their commands in its place.
 """
 
 import ctypes
@@ -165,8 +166,12 @@ if __name__ == "__main__":
     from ferryman.cli import main
     from ferryman.cli.app import build
     from ferryman.server import api_process
+    from ferryman.store import embedded
+    from tests.kit.initdb_once import InitdbOnce
 
     build()
+    original = Path(sys.argv[3]) / "postgres"
+    embedded.postgres_server.pgexec = InitdbOnce(original)  # type: ignore[attr-defined]
     del sys.path[0]  # the folder that holds `tests`
     # Or each fork would look through all of it at its end.
     gc.collect()

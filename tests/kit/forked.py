@@ -34,7 +34,10 @@ class ForkServer:
             listener.listen(256)
             numbers = (its.fileno(), listener.fileno())
             self._process = subprocess.Popen(
-                [*(sys.executable, "-m", "tests.kit.fork_server"), *map(str, numbers), _SPACE],
+                [
+                    *(sys.executable, "-m", "tests.kit.fork_server"),
+                    *(*map(str, numbers), str(self._folder), _SPACE),
+                ],
                 cwd=ROOT,
                 pass_fds=numbers,
                 stdin=subprocess.DEVNULL,
