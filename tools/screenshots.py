@@ -6,7 +6,6 @@ Needs Debian's Chromium, and npm for two pinned fonts, so that they look the sam
 
 import base64
 import json
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from ferryman.functions import toolchain
 from tests.console.people import Console
 from tests.kit.platform import PlatformProcess
+from tools.chromium import chromium
 from tools.harbour import Harbour, build
 from tools.outline import outline
 
@@ -36,8 +36,8 @@ code, pre, kbd, .time, .id { font-family: "Pinned Mono" !important; }
 
 def main() -> None:
     """Make all of them again."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
+    program = chromium()
+    if program is None:
         sys.exit("There is no Chromium here: apt-get install chromium")
     with tempfile.TemporaryDirectory(prefix="ferryman-screenshots-") as name:
         folder = Path(name)
@@ -48,7 +48,7 @@ def main() -> None:
             with (
                 sync_playwright() as playwright,
                 playwright.chromium.launch(
-                    executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
+                    executable_path=program, args=["--no-sandbox", "--disable-gpu"]
                 ) as browser,
             ):
                 _shoot(browser, platform, harbour, style)

@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import re
-import shutil
 import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
@@ -11,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.kit.platform import PlatformProcess, Reply
+from tools.chromium import chromium
 
-CHROMIUM = shutil.which("chromium")
+CHROMIUM = chromium()
 
 
 class Page(HTMLParser):

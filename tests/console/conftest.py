@@ -1,6 +1,5 @@
 """A real browser, a migration to look at, and axe from npm."""
 
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ from ferryman.functions import toolchain
 from tests.console.people import Console
 from tests.kit.function_app import FunctionMigration
 from tests.kit.platform import PlatformProcess, unavailable
+from tools.chromium import chromium
 
 # What is waited for comes in the time of a busy machine.
 expect.set_options(timeout=60_000)
@@ -31,12 +31,12 @@ def browser(running_platform: PlatformProcess) -> Iterator[Browser]:
     Playwright has its event loop run in this thread, where nothing else can run one meanwhile:
     what needs one, such as the platform's start, comes before, and it ends with the file.
     """
-    chromium = shutil.which("chromium")
-    if chromium is None:
+    program = chromium()
+    if program is None:
         unavailable("no Chromium here")
     with (
         sync_playwright() as playwright,
-        playwright.chromium.launch(executable_path=chromium, args=_ARGUMENTS) as browser,
+        playwright.chromium.launch(executable_path=program, args=_ARGUMENTS) as browser,
     ):
         yield browser
 
