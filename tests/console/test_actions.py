@@ -13,13 +13,14 @@ from tests.console.test_looks import found, sign_in
 from tests.kit.function_app import FunctionMigration
 from tests.kit.platform import PlatformProcess, wait_until
 
+# Imported where it is used: each failed attempt has a new process.
 BROKEN = """\
 import pathlib
-from ferryman import Migration
 
 def run(event, context):
     if pathlib.Path(__file__).with_name("broken").exists():
         raise KeyError(event["label"])
+    from ferryman import Migration
     with Migration() as migration:
         migration.message_processed(event["transferId"], event["messageId"])
 """
