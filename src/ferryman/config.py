@@ -82,7 +82,7 @@ class _PlatformSettings(BaseSettings):
     app_bytes: int | None = Field(
         None,
         gt=0,
-        description="bytes that one app may hold in the object store, its open uploads included; "
+        description="bytes that one app may hold: files, open uploads and stored values; "
         "by default half of the data folder's disk, and no limit with S3",
     )
     log_bytes_per_second: int = Field(

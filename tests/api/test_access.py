@@ -51,6 +51,9 @@ TABLE = {
     "POST /admin/v1/apps/{appId}/suspend": "+------",
     "POST /admin/v1/apps/{appId}/resume": "+------",
     "POST /admin/v1/apps/{appId}/remove": "+------",
+    "GET /admin/v1/apps/{appId}/state": "++---o-",
+    "POST /admin/v1/apps/{appId}/state": "+----o-",
+    "POST /admin/v1/apps/{appId}/state/reset": "+----o-",
     "GET /admin/v1/audit": "+------",
     "GET /admin/v1/audit/export": "+------",
     "GET /admin/v1/audit/verify": "+------",
@@ -141,6 +144,9 @@ QUERIES = {
     "GET /admin/v1/migrations/{migrationId}/mappings/diff": "?against={migrationId}",
 }
 
+BODIES = {"POST /admin/v1/apps/{appId}/state": {"site": "https://harbour.example", "entries": []}}
+"""Of operations that look at their body first; all others are called with an empty object."""
+
 
 @dataclass
 class Side:
@@ -176,7 +182,7 @@ class World:
         method, _, path = operation.partition(" ")
         path = (path + QUERIES.get(operation, "")).format(**ids)
         raw = b"" if method == "PUT" else None
-        return self.callers[who].call(method, path, raw=raw)
+        return self.callers[who].call(method, path, BODIES.get(operation), raw=raw)
 
 
 @pytest.fixture(scope="module")

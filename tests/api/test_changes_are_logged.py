@@ -218,4 +218,8 @@ def _apps(changes: Changes) -> None:
     make("revoke_older_tokens", "/apps/notes/revoke-older-tokens")
     make("suspend_app", "/apps/notes/suspend")
     make("resume_app", "/apps/notes/resume")
+    values = {"site": PLAN["cloudUrl"], "entries": [{"key": "k", "value": "v", "secret": True}]}
+    make("load_state", "/apps/notes/state", values)
+    make("list_state", "/apps/notes/state", method="GET")
+    make("reset_state", "/apps/notes/state/reset", {})
     make("remove_app", "/apps/notes/remove")

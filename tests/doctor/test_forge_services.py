@@ -8,10 +8,14 @@ from tests.doctor.apps import FORGE
 from tests.doctor.mistakes import M, examined
 
 SERVICES = (
-    ("import kvs, { WhereConditions } from '@forge/kvs';", "@forge/kvs", "local/kvs.js"),
+    ("import kvs from '@forge/kvs';\nkvs.entity('e').get('k');", "entity", "local/kvs.js"),
     ('const { sql } = require("@forge/sql");', "@forge/sql", "local/sql.js"),
     ("import {\n  Queue,\n} from '@forge/events';", "@forge/events", "local/events.js"),
-    ("import api, { storage } from '@forge/api';", "storage", "local/api.js"),
+    (
+        "import api, { storage } from '@forge/api';\nstorage.entity<E>('e').get('k');",
+        "entity",
+        "local/api.js",
+    ),
     ("import api from '@forge/api';\napi.asApp().requestJira(x);", "requestJira", "jira ="),
     (
         "import { requestConfluence } from '@forge/api';\nrequestConfluence (x);",
@@ -30,6 +34,15 @@ def test_each_use_is_named_with_its_stand_in(tmp_path: Path, code: str, at: str,
     assert found.line is not None
     assert at in f"\n{code}".splitlines()[found.line - 1]
     assert says in found.fix
+
+
+@pytest.mark.usefixtures("javascript")
+def test_a_service_of_the_platform_is_not_named(tmp_path: Path) -> None:
+    code = "import kvs from '@forge/kvs';\nimport { storage } from '@forge/api';\n"
+    assert (
+        examined(tmp_path, {**FORGE, "src/other.js": f"{code}kvs.get('k'); storage.get('k');"})
+        == []
+    )
 
 
 @pytest.mark.usefixtures("javascript")
@@ -54,7 +67,7 @@ jira = "http://127.0.0.1:2990"
 @pytest.mark.parametrize(
     "code",
     [
-        "import kvs from '@forge/kvs';",
+        "import kvs from '@forge/kvs';\nkvs.entity('e');",
         "import api, { storage } from '@forge/api';\napi.asApp().requestJira(storage);",
         "import { requestConfluence } from '@forge/bridge';\nrequestConfluence('/');",
         "// import kvs from '@forge/sql';",

@@ -22,6 +22,7 @@ from ferryman.wire.app import AppRegistration
 from tests.faults import later
 from tests.faults.handlers import (
     ASKS_TWICE,
+    COUNTS_IN_FORGES_STORE,
     JAVASCRIPT,
     NOT_IDEMPOTENT,
     PASSES_ON,
@@ -215,6 +216,18 @@ def test_a_mistake_in_javascript_is_found(lab: Lab) -> None:
     (found,) = lab.hunt(runner, budget=20)
     assert [each.kind for each in found.complaints] == ["state"]
     assert found.plan[0].target == "uploaded"
+
+
+@pytest.mark.timeout(300)
+def test_what_an_app_keeps_in_forges_store_is_compared(lab: Lab) -> None:
+    """Without a command, and from an empty store in each run."""
+    runner = lab.runner("kvs", code=COUNTS_IN_FORGES_STORE)
+    runner.trial = replace(runner.trial, state=None)
+    assert json.loads(lab.calm(runner).state or "") == ["count", False, 2]
+    found = lab.attempt(runner, "uploaded:1=twice")
+    assert found is not None
+    assert "state" in found.kinds
+    assert json.loads(found.seen.state or "") == ["count", False, 3]
 
 
 @pytest.mark.timeout(300)

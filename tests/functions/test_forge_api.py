@@ -2,16 +2,13 @@
 
 import asyncio
 import json
-import os
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from ferryman.functions import toolchain
 from ferryman.functions.call import FunctionCall
 from ferryman.functions.pool import FunctionPool
-from tests.kit.platform import unavailable
+from tests.functions.packages import installed
 
 PACKAGE = "@forge/api@8.3.0"
 IDENTITY = {"appId": "app-1", "environment": "production", "installationId": "installation-1"}
@@ -35,22 +32,8 @@ export const run = async () => {
 
 @pytest.fixture(scope="session")
 def forge_api(javascript: None) -> Path:
-    """A folder with the package and what it needs, kept from run to run."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = cache / "ferryman" / "tests" / PACKAGE.replace("/", "-")
-    if not (folder / "done").exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "package.json").write_text('{"private": true}')
-        npm = toolchain.npm()
-        if npm is None:
-            unavailable("no npm here")
-        command = [*npm, "install", "--ignore-scripts", "--no-audit", "--no-fund"]
-        command += ["--fetch-retries=5", PACKAGE]
-        done = subprocess.run(command, cwd=folder, capture_output=True, check=False, text=True)
-        if done.returncode != 0:
-            unavailable(f"npm could not install {PACKAGE}: {done.stderr[-300:]}")
-        (folder / "done").touch()
-    return folder
+    """A folder with the package and what it needs."""
+    return installed(PACKAGE)
 
 
 def test_the_package_from_npm_works_unchanged(

@@ -55,7 +55,8 @@ def test_the_surface_of_operators_is_out_of_reach(
     wait_until(tried)
     if not said().startswith("sandboxed"):
         pytest.skip(said())
-    code = CODE.format(paths=[*CLOSED, "/app/migration/forge/v1/none", "/healthz"])
+    open_paths = ("/app/migration/forge/v1/none", "/app/forge/kvs/api/v1/get", "/healthz")
+    code = CODE.format(paths=[*CLOSED, *open_paths])
     migration = FunctionMigration.begin(platform, tmp_path / "app", code=code)
     message = migration.send("first")
     attempts: list[dict[str, object]] = []
@@ -66,7 +67,8 @@ def test_the_surface_of_operators_is_out_of_reach(
 
     wait_until(attempted)
     assert attempts[0]["output"], attempts
-    *closed, missing, health = json.loads(str(attempts[0]["output"]))
+    *closed, missing, values, health = json.loads(str(attempts[0]["output"]))
     assert {tuple(each) for each in closed} == {(403, "not_for_functions")}, closed
     assert missing[0] == 404
+    assert values[0] == 405  # it is no GET
     assert health[0] == 200

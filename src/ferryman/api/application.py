@@ -23,6 +23,7 @@ from ferryman.api.claim_desk import ClaimDesk
 from ferryman.api.connect import connect_routers
 from ferryman.api.crowded_claims import CrowdedClaims
 from ferryman.api.forge import forge_router
+from ferryman.api.forge_service import forge_service_router
 from ferryman.api.function_gate import FunctionGate
 from ferryman.api.head import HeadAsGet
 from ferryman.api.health import healthz, readyz
@@ -113,6 +114,7 @@ def create_app(
     logs = AppThrottle(log_rate, monotonic, refusals.access.LOG_RATE_LIMITED, share=share)
     handlers: list[Any] = [
         forge_router(platform, credentials, throttle),
+        forge_service_router(platform, credentials, throttle),
         *connect_routers(platform, credentials, throttle),
         server_router(platform, throttle),
         admin_router(authenticator),

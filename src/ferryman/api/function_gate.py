@@ -12,6 +12,7 @@ from ferryman.domain.addresses import OF_FUNCTIONS
 
 _OPEN = (
     "/app/migration/forge/",
+    "/app/forge/",
     f"{BASE}/",
     f"/wiki{BASE}/",
     f"{PATH}/",

@@ -10,6 +10,7 @@ from litestar.connection import ASGIConnection
 from litestar.exceptions import HTTPException
 from litestar.types import Scope
 
+from ferryman import refusals
 from ferryman.api.auth import authorization, caller_of
 from ferryman.api.problems import http_refusal
 from ferryman.api.throttle import AppThrottle
@@ -25,7 +26,12 @@ _STRANGERS = UUID(int=0)
 """The bucket shared by all callers without valid credentials."""
 
 _IDS = ("transfer_id", "upload_id", "file_key", "s3_key")
-_SURFACES = ("/server/v1", "/app/migration/forge/v1", "/rest/atlassian-connect/1", "/wiki/rest")
+_SURFACES = (
+    *("/server/v1", "/app/migration/forge/v1", "/app/forge"),
+    *("/rest/atlassian-connect/1", "/wiki/rest"),
+)
+_USUAL = {row.code for row in (refusals.key_value.KEY_NOT_FOUND, refusals.key_value.KEY_CONFLICT)}
+"""Answers that an app expects, and that explain nothing."""
 
 
 def tracer(platform: Platform) -> Callable[[Exception, Scope], Awaitable[None]]:
@@ -59,7 +65,7 @@ def _refused(error: Exception, scope: Scope) -> refused_call.RefusedCall | None:
     method = str(scope.get("method"))
     if isinstance(error, HTTPException):
         error = http_refusal(error, method, scope["path"])
-    if not isinstance(error, RuleError):
+    if not isinstance(error, RuleError) or error.code in _USUAL:
         return None
     values = scope.get("path_params") or {}
     named = next((str(values[name]) for name in _IDS if name in values), None)

@@ -23,6 +23,7 @@ COMMANDS = {
     "plan": "ferryman.cli.migrate.plan:app",
     "agent": "ferryman.cli.agent:app",
     "app": "ferryman.cli.apps.group:app",
+    "state": "ferryman.cli.apps.state:app",
     "migration": "ferryman.cli.migration.link:app",
     "report": "ferryman.cli.report:app",
     "mapping": "ferryman.cli.migration.mapping:app",

@@ -8,6 +8,7 @@ from ferryman.client.files import Recordings, Storage
 from ferryman.client.http import BASE, AdminHttp
 from ferryman.client.jobs import Jobs
 from ferryman.client.migrations import Migrations
+from ferryman.client.state import StoredState
 from ferryman.client.transfers import Messages, Transfers
 from ferryman.vocab import IdKind
 from ferryman.wire.console import SignInLink
@@ -33,6 +34,7 @@ class AdminClient:
         self._token = token
         self._http = AdminHttp(url, token, retry_seconds=retry_seconds)
         self.apps = Apps(self._http)
+        self.state = StoredState(self._http)
         self.migrations = Migrations(self._http)
         self.transfers = Transfers(self._http)
         self.messages = Messages(self._http)

@@ -104,6 +104,10 @@ RULES: Mapping[str, Rule] = {
     "suspend_app": Rule(_ADMIN, changes=True),
     "resume_app": Rule(_ADMIN, changes=True),
     "remove_app": Rule(_ADMIN, changes=True),
+    # Of all customers together. That somebody asked for it is audited.
+    "list_state": Rule(_OPERATE | _OWN_APPS, whole=True, changes=True),
+    "load_state": Rule(_OWN_APPS, changes=True),
+    "reset_state": Rule(_OWN_APPS, changes=True),
     # Migrations and mappings have parts of many apps.
     "create_migration": Rule(_OPERATE, changes=True),
     "start_migration": Rule(_OPERATE, changes=True),

@@ -124,3 +124,28 @@ ADMIN_PAGE = 1_000
 
 BODY_CHARACTERS = 65_536
 """How much of an event's body is shown at most."""
+
+KVS_KEY_CHARACTERS = 500
+"""Length of a key in an app's key-value store (kvs-limits)."""
+
+KVS_VALUE_BYTES = 240 << 10
+"""Size of a value's JSON in UTF-8 (kvs-limits)."""
+
+KVS_DEPTH = 31
+"""Levels of objects and arrays in a value (kvs-limits)."""
+
+KVS_PAGE = 10
+KVS_GREATEST_PAGE = 100
+"""Default and greatest page of a query (kvs-limits)."""
+
+KVS_KEYS_AT_ONCE = 25
+"""Keys of one batch, and operations of one transaction (kvs-limits)."""
+
+KVS_BYTES_AT_ONCE = 4 << 20
+"""Size of one batch or transaction (kvs-limits)."""
+
+KVS_LIFE = timedelta(days=365)
+"""The longest lifetime that a value can be given (kvs-limits)."""
+
+STATE_ENTRIES = 1_000
+"""Values loaded by one call; ours."""

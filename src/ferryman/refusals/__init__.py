@@ -19,6 +19,7 @@ from ferryman.refusals import (
     fault,
     function,
     job,
+    key_value,
     link,
     manifest,
     mapping,
@@ -30,6 +31,7 @@ from ferryman.refusals import (
     recording,
     request,
     sign_in,
+    state,
     text,
     transfer,
     upload,
@@ -46,6 +48,7 @@ PLATFORM = (
         database,
         function,
         job,
+        key_value,
         link,
         manifest,
         mapping,
@@ -56,7 +59,7 @@ PLATFORM = (
 )
 """The tables of the platform, whose refusals calls may get."""
 
-CLIENT = (command, definition, fault, network, plan, recording)
+CLIENT = (command, definition, fault, network, plan, recording, state)
 """The tables of the command line, whose refusals only a terminal shows."""
 
 PLATFORM_ROWS = tuple(row for table in PLATFORM for row in rows_of(table))

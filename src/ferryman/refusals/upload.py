@@ -75,7 +75,7 @@ TOO_MANY_OPEN = Refusal(
 APP_BYTES = Refusal(
     "app_bytes_exceeded",
     LimitExceeded,
-    expected="at most {limit} bytes of an app's files and open uploads",
+    expected="at most {limit} bytes of an app's files, open uploads and stored values",
     found="{held} bytes, and {more} more",
     fix="Abandon uploads that nobody completes; files are deleted some days after their transfer. "
     "The operator sets the limit: FERRYMAN_APP_BYTES.",

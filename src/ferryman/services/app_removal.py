@@ -51,7 +51,7 @@ async def revoke_older_tokens(platform: Platform, name: str, by: Actor = PLATFOR
 
 
 async def remove(platform: Platform, name: str, by: Actor = PLATFORM) -> RemovedApp:
-    """Remove an app: its tokens, secrets, webhooks, definition and files.
+    """Remove an app: its tokens, secrets, webhooks, definition, files and stored values.
 
     Its transfers and messages stay as the customers' history. Raises :class:`Conflict`
     (``app_has_transfers``) while one of its transfers has not settled.
@@ -68,6 +68,7 @@ async def remove(platform: Platform, name: str, by: Actor = PLATFORM) -> Removed
         before = {"cloudAppKey": app.cloud_app_key, "environment": app.environment}
         await audit.record(tx, by, "remove_app", app.app_id, before=before, after=None)
     removed = await purge.delete_files(platform, whose)
+    await purge.delete_state(platform, app.app_id)
     return RemovedApp(
         app_id=str(app.app_id),
         cloud_app_key=app.cloud_app_key,

@@ -19,6 +19,7 @@ from ferryman.services.key_ring import KeyRing
 from ferryman.services.platform import Platform
 from ferryman.store import customer as customer_store
 from ferryman.store import purge as purge_store
+from ferryman.store import state as state_store
 from ferryman.store.database import Transaction
 from ferryman.store.purge import Whose
 from ferryman.tokens import receipt_token
@@ -31,7 +32,7 @@ _MIGRATIONS = 100
 async def expunge(
     platform: Platform, keys: KeyRing, customer: str, by: Actor = PLATFORM
 ) -> ExpungeReceipt:
-    """Delete a customer with migrations, files, mappings and logs; return a signed receipt.
+    """Delete a customer with migrations, files, mappings, values and logs; return a signed receipt.
 
     Raises :class:`NotFound` (``customer_not_found``), and :class:`Conflict`
     (``customer_has_transfers``) while a transfer has not settled. The audit log keeps its rows.
@@ -53,7 +54,12 @@ async def expunge(
         return await purge_store.purge_mappings(tx, customer, _BATCH)
 
     deleted["mappings"] += await _all(platform, mappings)
+    async with platform.database.reading() as tx:
+        app_sites = await state_store.sites_of_customer(tx, customer)
+    deleted["values"] += await purge.delete_values(platform, app_sites)
     async with platform.database.transaction() as tx:
+        app_sites = await state_store.sites_of_customer(tx, customer)
+        deleted["values"] += await purge.close_sites(tx, app_sites)
         deleted["sites"] += await purge_store.purge_scopes(tx, customer)
         deleted["revokedTokens"] += await purge_store.end_expunge(tx, customer)
         facts = _facts(customer, by, began, tx.now, deleted, digest)

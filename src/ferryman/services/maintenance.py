@@ -16,6 +16,7 @@ from ferryman.domain.limits import IDENTITY_MAPPING_LIFE, PRODUCT_MAPPING_LIFE, 
 from ferryman.domain.mapping import life
 from ferryman.services.platform import Platform
 from ferryman.store import maintenance as maintenance_store
+from ferryman.store import state as state_store
 from ferryman.store import storage as storage_store
 from ferryman.store.database import Transaction
 
@@ -40,6 +41,7 @@ async def run(platform: Platform) -> Counter[str]:
     await _details(platform, now - timedelta(days=settings.keep_attempts_days), removed)
     await _migrations(platform, now - timedelta(days=settings.keep_transfers_days), removed)
     await _mappings(platform, now, removed)
+    await _values(platform, removed)
     for kind, count in removed.items():
         platform.metrics.count("ferryman_removed_rows_total", kind, by=count)
     log.info("maintenance.done", **removed)
@@ -106,6 +108,15 @@ async def _mappings(platform: Platform, now: datetime, removed: Counter[str]) ->
             return await maintenance_store.remove_mappings(tx, numbers, before, 5 * _BATCH)
 
         removed["mappings"] += await _until_less(platform, mappings, 1)
+
+
+async def _values(platform: Platform, removed: Counter[str]) -> None:
+    """Remove values of apps whose lifetime is over; they are not read any more."""
+
+    async def expired(tx: Transaction) -> int:
+        return await state_store.remove_expired(tx, _BATCH)
+
+    removed["values"] += await _until_less(platform, expired, _BATCH)
 
 
 async def _until_less(

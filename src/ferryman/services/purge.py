@@ -1,13 +1,18 @@
-"""Delete the files of a customer or an app: their rows first, then the objects."""
+"""Delete the files and stored values of a customer or an app."""
 
 from collections import Counter
+from collections.abc import Sequence
+from uuid import UUID
 
 from ferryman.services.platform import Platform
 from ferryman.services.sweep_passes import each_at_once
 from ferryman.store import purge as purge_store
+from ferryman.store import state as state_store
+from ferryman.store.database import Transaction
 from ferryman.store.purge import Whose
 
 _BATCH = 500
+_VALUES = 2_000
 
 
 async def delete_files(platform: Platform, whose: Whose) -> Counter[str]:
@@ -29,3 +34,30 @@ async def delete_files(platform: Platform, whose: Whose) -> Counter[str]:
         removed["openUploads"] += len(closed)
         if max(len(ended), len(closed)) < _BATCH:
             return removed
+
+
+async def delete_state(platform: Platform, app_id: UUID, site: str | None = None) -> int:
+    """Delete what an app keeps on one site or on all; return the number of values; repeatable."""
+    async with platform.database.reading() as tx:
+        sites = list((await state_store.sites(tx, app_id, site)).values())
+    removed = await delete_values(platform, sites)
+    async with platform.database.transaction() as tx:
+        return removed + await close_sites(tx, sites)
+
+
+async def delete_values(platform: Platform, app_site_ids: Sequence[int]) -> int:
+    """Delete values until none is left for now; return their number."""
+    removed = 0
+    while True:
+        async with platform.database.transaction() as tx:
+            count = await state_store.purge_values(tx, app_site_ids, _VALUES)
+        removed += count
+        if count < _VALUES:
+            return removed
+
+
+async def close_sites(tx: Transaction, app_site_ids: Sequence[int]) -> int:
+    """Delete the sites of apps, with the values that were written since; return their number."""
+    left = await state_store.purge_values(tx, app_site_ids, _VALUES)
+    await state_store.purge_sites(tx, app_site_ids)
+    return left

@@ -18,6 +18,9 @@ _SECONDS = 1.0
 
 _FEW = 1_000
 
+_TIMES = 20
+"""How many times as long a sum is used as it took."""
+
 
 class OpenUploads:
     """Counts the uploads that each app has open, as far as this process knows."""
@@ -39,7 +42,7 @@ class OpenUploads:
 
 
 class HeldBytes:
-    """Adds up what each app holds in the object store, as far as this process knows.
+    """Adds up what each app holds in the stores, as far as this process knows.
 
     Open uploads count with all that they may hold, so URLs that were signed and not used yet count
     as well. ``limit`` is the most bytes of an app; None if there is no limit.
@@ -53,12 +56,15 @@ class HeldBytes:
         """Add ``more`` bytes; raise :class:`LimitExceeded` (``app_bytes_exceeded``)."""
         if self._limit is None or more <= 0:
             return
-        now = asyncio.get_running_loop().time()
+        clock = asyncio.get_running_loop().time
+        now = clock()
         until, held = self._held.get(app.app_id, (0.0, 0))
         if now >= until:
             if len(self._held) > _FEW:
                 self._held.clear()
-            until, held = now + _SECONDS, await upload_store.bytes_of_app(tx, app.app_id)
+            held = await upload_store.bytes_of_app(tx, app.app_id)
+            # Adding up a million values takes a part of a second.
+            until = clock() + max(_SECONDS, _TIMES * (clock() - now))
         if held + more > self._limit:
             raise refusals.upload.APP_BYTES(limit=self._limit, held=held, more=more)
         self._held[app.app_id] = until, held + more

@@ -56,4 +56,12 @@ async def seal_again(tx: Transaction) -> int:
         }
         await SQL.set_shared_secrets(tx.connection, app_id=row["app_id"], **texts)
         count += sum(text is not None for text in texts.values())
+    async for row in SQL.secret_values(tx.connection):
+        await SQL.set_secret_value(
+            tx.connection,
+            app_site_id=row["app_site_id"],
+            key=row["key"],
+            value=tx.secrets.seal(tx.secrets.open(row["value"])),
+        )
+        count += 1
     return count

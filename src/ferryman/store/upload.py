@@ -155,7 +155,7 @@ async def count_open(tx: Transaction, app_id: UUID, size: int) -> int:
 
 
 async def bytes_of_app(tx: Transaction, app_id: UUID) -> int:
-    """Return the bytes of an app's files that are kept, and of its open uploads at most."""
+    """Return the bytes of an app's files that are kept, its open uploads at most, and values."""
     held: int = await SQL.bytes_of_app(tx.connection, app_id=app_id)
     return held
 

@@ -1,4 +1,4 @@
-"""Describe the app under test, and read its stored state by a command or a function."""
+"""Describe the app under test, and read what it has stored: by a command, a function, or here."""
 
 import asyncio
 import os
@@ -6,17 +6,22 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from ferryman import refusals
 from ferryman.devtools.faults.environment import Environment
+from ferryman.domain.limits import ADMIN_PAGE
 from ferryman.functions.call import TOKEN_VARIABLE, FunctionCall
 from ferryman.functions.manifest import parse_manifest
 from ferryman.functions.source import app_variables
+from ferryman.services import state as state_service
 from ferryman.wire.app import AppCredentials, AppRegistration
 from ferryman.wire.migration import Container
 
 _COMMAND_SECONDS = 60.0
 _CUT = " bytes in all ...]"
 _LAST_LINES = 5
+_ALL = state_service.StateQuery()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,14 +57,16 @@ class Trial:
 async def read_state(
     trial: Trial, environment: Environment, credentials: AppCredentials
 ) -> str | None:
-    """Return what the app has stored, as its command or function prints it; None without either.
+    """Return what the app has stored, as its command or function prints it.
+
+    Without either, it is what the app keeps in the platform; None if that is nothing.
 
     Raises ``ConfigError`` (``state_failed``).
     """
     if trial.state is not None:
         return await run_command(trial, trial.state, "state")
     if trial.state_function is None:
-        return None
+        return await _kept(environment, credentials.app_id)
     manifest = parse_manifest(trial.registration.manifest or {})
     call = FunctionCall(
         source=trial.work,
@@ -80,6 +87,22 @@ async def read_state(
             found=outcome.reason or "more than 8 KiB: print less, or a digest",
         )
     return outcome.output
+
+
+async def _kept(environment: Environment, app_id: str) -> str | None:
+    """Return a line of JSON for each value that the app keeps in Forge's store; None if none."""
+    lines: list[str] = []
+    cursor = None
+    while True:
+        page = await state_service.page(
+            environment.platform, app_id, _ALL, cursor=cursor, size=ADMIN_PAGE
+        )
+        lines += [
+            msgspec.json.encode([each.key, each.secret, each.value]).decode() for each in page.items
+        ]
+        cursor = page.next_cursor
+        if cursor is None:
+            return "\n".join(lines) or None
 
 
 async def run_command(trial: Trial, command: str, purpose: str) -> str:

@@ -6,6 +6,9 @@
 const NAMES = { jira: 'requestJira', confluence: 'requestConfluence', bitbucket: 'requestBitbucket' };
 const FORGE_TYPES = new Set(['development', 'staging', 'production']);
 const MIGRATION = '/app/migration/';
+// The platform's own services, by the type of their target: their paths overlap.
+const SERVICES = { kvs: '/app/forge/kvs' };
+const STORAGE = '/forge/entities/graphql';
 
 const nothing = () => {};
 const metrics = {
@@ -18,17 +21,22 @@ function provide(calls, { source, products }) {
   const call = () => calls.getStore() ?? {};
 
   async function forgeFetch(target, path, init = {}) {
-    const base = baseOf(target, path);
+    const { base, own } = placeOf(target, path);
     const headers = new Headers(init.headers);
     // The token of the call that began the fetch, even if another call runs by now.
     const token = call().token ?? process.env.FERRYMAN_TOKEN;
-    if (base === process.env.FERRYMAN_URL) headers.set('Authorization', `Bearer ${token}`);
-    return fetch(base.replace(/\/+$/, '') + path, { ...init, headers });
+    if (own !== undefined) headers.set('Authorization', `Bearer ${token}`);
+    return fetch(base.replace(/\/+$/, '') + (own ?? path), { ...init, headers });
   }
 
-  function baseOf({ type, remote }, path) {
-    if (path.startsWith(MIGRATION)) return process.env.FERRYMAN_URL;
-    if (Object.hasOwn(products, remote)) return products[remote];
+  // Returns the address to call; `own` is the path there of a call to the platform itself.
+  function placeOf(target, path) {
+    const { type, remote } = target;
+    const platform = process.env.FERRYMAN_URL;
+    if (path.startsWith(MIGRATION)) return { base: platform, own: path };
+    if (Object.hasOwn(products, remote)) return { base: products[remote] };
+    if (Object.hasOwn(SERVICES, type)) return { base: platform, own: SERVICES[type] + path };
+    if (remote === 'stargate' && path === STORAGE) return { base: platform, own: `/app${path}` };
     if (type === 'fpp' && remote in NAMES) {
       throw new Error(
         `${NAMES[remote]}(${path}): nothing stands in for this product here. Give the address of ` +

@@ -38,7 +38,7 @@ SELECT count(*) FROM (
     LIMIT :size) counted;
 
 -- name: bytes_of_app$
--- Files that are kept, and the most that open uploads may hold.
+-- Files that are kept, the most that open uploads may hold, and values.
 SELECT CAST((
     SELECT coalesce(sum(bytes), 0) FROM transfer
     WHERE app_id = :app_id AND bytes > 0 AND (
@@ -49,7 +49,11 @@ SELECT CAST((
     ) + (
     SELECT coalesce(sum(upload.parts * upload.largest_part), 0)
     FROM transfer JOIN upload USING (transfer_id)
-    WHERE app_id = :app_id AND upload.state = 'OPEN') AS bigint);
+    WHERE app_id = :app_id AND upload.state = 'OPEN'
+    ) + (
+    SELECT coalesce(sum(octet_length(key) + octet_length(value)), 0)
+    FROM app_site JOIN app_value USING (app_site_id)
+    WHERE app_id = :app_id) AS bigint);
 
 -- name: reserve_upload!
 UPDATE upload SET parts = greatest(parts, :parts),

@@ -1,0 +1,157 @@
+"""The forms of `@forge/kvs`: what it sends, and the answers and errors that it reads."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import msgspec
+from litestar import Request, Response
+from litestar.exceptions import HTTPException
+from msgspec import UNSET, Raw
+
+from ferryman import refusals
+from ferryman.api.problems import http_refusal, status_of
+from ferryman.clock import epoch_ms
+from ferryman.domain import key_value as key_value_rules
+from ferryman.domain.key_value import Write
+from ferryman.domain.limits import KVS_DEPTH
+from ferryman.errors import PlatformError, RateLimited
+from ferryman.kvs_vocab import KeyPolicy, MetadataField
+from ferryman.store.key_value import ValueRow
+from ferryman.wire.key_value import (
+    BatchAnswer,
+    DoneKey,
+    FailedKey,
+    KeyProblem,
+    KeyToRead,
+    KeyToWrite,
+    StoredValue,
+    ValueQuery,
+    WriteOptions,
+)
+
+T = TypeVar("T")
+K = TypeVar("K", KeyToRead, KeyToWrite)
+Asked = Request[Any, Any, Any]
+
+_CODES = {refusals.access.RATE_LIMITED.code: "RATE_LIMIT_EXCEEDED"}
+_BEGINS = ("key", "BEGINS_WITH")
+
+
+async def body_of(request: Asked, kind: type[T]) -> T:
+    """Decode what the package sent, less strictly than our own calls: a value may be any JSON."""
+    try:
+        return msgspec.json.decode(await request.body(), type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise refusals.key_value.REQUEST_INVALID(found=str(error)) from error
+    except RecursionError as error:
+        raise refusals.key_value.VALUE_TOO_DEEP(limit=KVS_DEPTH) from error
+
+
+async def single_of(request: Asked, kind: type[K]) -> K:
+    """Decode a call that names one plain key."""
+    asked = await body_of(request, kind)
+    check_plain(asked)
+    return asked
+
+
+async def batch_of(request: Asked, kind: type[K]) -> tuple[list[K], int]:
+    """Decode a batch of plain keys; return also the size of the call."""
+    asked = await body_of(request, list[kind])  # type: ignore[valid-type]
+    for each in asked:
+        check_plain(each)
+    return asked, len(await request.body())
+
+
+def check_plain(asked: KeyToRead | KeyToWrite) -> None:
+    """Refuse the key of a custom entity."""
+    if asked.entity_name is not None or asked.conditions is not UNSET:
+        raise refusals.key_value.ENTITIES_UNSUPPORTED()
+
+
+def prefix_of(query: ValueQuery) -> str:
+    """Return what the keys of a query begin with."""
+    if not query.where:
+        return ""
+    [first, *others] = query.where
+    if others or (first.property, first.condition) != _BEGINS or len(first.values) != 1:
+        names = ", ".join(f"{each.property} {each.condition}" for each in query.where)
+        raise refusals.key_value.QUERY_INVALID(found=names)
+    return first.values[0]
+
+
+def write_of(asked: KeyToWrite) -> Write:
+    """Return what is to be set."""
+    options = asked.options or WriteOptions()
+    ttl = options.ttl
+    return Write(
+        key=asked.key,
+        value=bytes(asked.value),
+        lifetime=None if ttl is None else key_value_rules.lifetime(ttl.value, ttl.unit),
+        override=options.key_policy is not KeyPolicy.FAIL_IF_EXISTS,
+    )
+
+
+def fields_of(asked: KeyToRead) -> Sequence[MetadataField]:
+    """Return what is asked for beside a value."""
+    return asked.options.metadata_fields if asked.options else ()
+
+
+def stored_value(row: ValueRow, fields: Sequence[MetadataField]) -> StoredValue:
+    """Return a value with what is asked for beside it."""
+    ends = row.expires_at
+    if MetadataField.EXPIRE_TIME not in fields:
+        ends = None
+    return StoredValue(
+        key=row.key,
+        value=Raw(row.value),
+        created_at=epoch_ms(row.created_at) if MetadataField.CREATED_AT in fields else UNSET,
+        updated_at=epoch_ms(row.updated_at) if MetadataField.UPDATED_AT in fields else UNSET,
+        expire_time=UNSET if ends is None else _iso(ends),
+    )
+
+
+def answer_value(value: object) -> Response[bytes]:
+    """Answer with JSON."""
+    return Response(msgspec.json.encode(value), status_code=200, media_type="application/json")
+
+
+def outcome(
+    done: Iterable[StoredValue | DoneKey], failed: Mapping[str, PlatformError]
+) -> Response[bytes]:
+    """Answer a batch: what was done, and why some was not."""
+    problems = [FailedKey(key=key, error=problem(error)) for key, error in failed.items()]
+    return answer_value(BatchAnswer(successful_keys=list(done), failed_keys=problems))
+
+
+def on_refused(_request: Asked, error: PlatformError) -> Response[bytes]:
+    """Answer a refusal as the package reads it: a code and a message."""
+    headers = {"Retry-After": str(error.retry_after)} if isinstance(error, RateLimited) else {}
+    return _problem(problem(error), status_of(error), headers)
+
+
+def on_http_refused(request: Asked, error: HTTPException) -> Response[bytes]:
+    """Answer a refusal of the framework, such as a body that is too large."""
+    refused = http_refusal(error, request.method, request.url.path)
+    return _problem(problem(refused), error.status_code, {})
+
+
+def problem(error: PlatformError) -> KeyProblem:
+    """Return the words for a refusal, with the code that Forge has for it."""
+    code = _CODES.get(error.code) or error.code.removeprefix("kvs_").upper()
+    message = f"Expected {error.expected}; found {error.found}. {error.fix}"
+    return KeyProblem(code=code, message=message)
+
+
+def _problem(told: KeyProblem, status: int, headers: dict[str, str]) -> Response[bytes]:
+    return Response(
+        msgspec.json.encode(told),
+        status_code=status,
+        media_type="application/json",
+        headers=headers,
+    )
+
+
+def _iso(moment: datetime) -> str:
+    """Return a time in the form of JavaScript's dates."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

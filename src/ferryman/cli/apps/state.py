@@ -1,0 +1,98 @@
+"""``ferryman state``: show, load and reset what an app keeps in Forge's services."""
+
+from typing import Annotated
+
+import msgspec
+import typer
+
+from ferryman.cli.apps.installation import Name
+from ferryman.cli.command import Paging, command
+from ferryman.cli.session import Session
+from ferryman.client.state import read_file
+from ferryman.client.text import minute
+from ferryman.vocab import IdKind
+from ferryman.wire.state import LoadedState, ResetState, StateEntry
+
+app = typer.Typer(
+    help="Show, load and reset what an app keeps in Forge's key-value store.",
+    no_args_is_help=True,
+)
+
+_SHOWN = 60
+
+Site = Annotated[
+    str | None, typer.Option("--site", help="Only this site, by its URL; by default all.")
+]
+
+
+@command(app, "show")
+def show(
+    session: Session,
+    paging: Paging,
+    name: Name,
+    *,
+    site: Site = None,
+    prefix: Annotated[
+        str | None, typer.Option("--prefix", help="Only values whose keys begin with this.")
+    ] = None,
+) -> None:
+    """List an app's values by site and key; of secrets, the keys alone.
+
+    A table shows the beginning of each value, JSON output all of it.
+    """
+    name = session.resolve(IdKind.APP, name)
+    paging.show(
+        session,
+        lambda after, size: session.admin.state.list(name, after, size, site=site, prefix=prefix),
+        ("SITE", "KEY", "VALUE", "UPDATED", "EXPIRES"),
+        _row,
+    )
+
+
+@command(app, "load")
+def load(
+    session: Session,
+    name: Name,
+    file: Annotated[str, typer.Argument(help="File to load, or - for standard input.")],
+    *,
+    site: Annotated[
+        str | None, typer.Option("--site", help="Site to load it for, instead of the file's.")
+    ] = None,
+) -> None:
+    """Store values for an app: JSON lines of key, value and secret, or what `show --json` printed.
+
+    Values of other keys stay; reset first to begin with an empty store. A file of more than a
+    thousand values is stored in steps; if one is refused, the steps before it stay.
+    """
+    name = session.resolve(IdKind.APP, name)
+    stored = sum(
+        session.admin.state.load(name, where, entries).stored
+        for where, entries in read_file(file, site)
+    )
+    session.show(LoadedState(stored=stored), lambda loaded: f"{loaded.stored} values stored")
+
+
+@command(app, "reset")
+def reset(
+    session: Session,
+    name: Name,
+    *,
+    site: Site = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
+) -> None:
+    """Delete what an app keeps on a site, or on all sites."""
+    where = f"on {site}" if site else "on all sites"
+    if not yes:
+        typer.confirm(f"Delete all that {name} keeps {where}?", abort=True, err=True)
+
+    def text(removed: ResetState) -> str:
+        return f"{removed.removed} values deleted"
+
+    session.show(session.admin.state.reset(session.resolve(IdKind.APP, name), site), text)
+
+
+def _row(entry: StateEntry) -> tuple[object, ...]:
+    value = "(secret)" if entry.secret else msgspec.json.encode(entry.value).decode()
+    if len(value) > _SHOWN:
+        value = f"{value[:_SHOWN]}… ({entry.size} bytes)"
+    return entry.site, entry.key, value, minute(entry.updated_at), minute(entry.expires_at)

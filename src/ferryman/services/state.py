@@ -1,0 +1,160 @@
+"""What an app keeps in Forge's services, for the operator: show, load and reset (ADR 87)."""
+
+import json
+from dataclasses import dataclass
+
+import msgspec
+
+from ferryman import refusals
+from ferryman.clock import epoch_ms
+from ferryman.domain import key_value as key_value_rules
+from ferryman.domain.access import PLATFORM, Actor
+from ferryman.domain.key_value import Write
+from ferryman.domain.limits import ADMIN_PAGE, KEY_CHARACTERS, STATE_ENTRIES
+from ferryman.services import app as app_service
+from ferryman.services import audit, purge
+from ferryman.services.platform import (
+    Platform,
+    check_text,
+    decode_cursor,
+    encode_cursor,
+    page_size,
+)
+from ferryman.store import key_value as key_value_store
+from ferryman.store import state as state_store
+from ferryman.store.key_value import AppSite
+from ferryman.store.state import StateRow
+from ferryman.wire.state import (
+    LoadedState,
+    ResetState,
+    StateEntry,
+    StateLoad,
+    StatePage,
+    StateReset,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateQuery:
+    """A filter: values on a site, whose keys begin so."""
+
+    site: str | None = None
+    prefix: str = ""
+
+
+async def page(
+    platform: Platform,
+    name: str,
+    which: StateQuery,
+    by: Actor = PLATFORM,
+    *,
+    cursor: str | None,
+    size: int | None,
+) -> StatePage:
+    """Return a page of an app's values; that they were asked for is audited."""
+    limit = page_size(size, default=100, greatest=ADMIN_PAGE)
+    for text in (which.site or "", which.prefix):
+        check_text("text", text, longest=KEY_CHARACTERS)
+    async with platform.database.transaction() as tx:
+        app = await app_service.find(tx, name, by.reach)
+        query = ("state", app.app_id, which)
+        began, after = _position(decode_cursor(cursor, *query))
+        sites = await state_store.sites(tx, app.app_id, _site(which.site))
+        items: list[StateEntry] = []
+        following = None
+        for site, app_site_id in sites.items():
+            if site < began:
+                continue
+            room = limit - len(items)
+            rows, more = await state_store.page(
+                tx,
+                app_site_id,
+                prefix=which.prefix,
+                after=after if site == began else state_store.FIRST,
+                size=room,
+            )
+            items += [_entry(site, each) for each in rows]
+            if more:
+                following = (site, rows[-1].secret, rows[-1].row.key)
+                break
+            if len(items) == limit:
+                following = _after_site(site, list(sites))
+                break
+        await audit.record(tx, by, "list_state", app.app_id, after={"values": len(items)})
+    return StatePage(
+        items=items,
+        next_cursor=None if following is None else encode_cursor(json.dumps(following), *query),
+    )
+
+
+async def load(
+    platform: Platform, name: str, request: StateLoad, by: Actor = PLATFORM
+) -> LoadedState:
+    """Store values for an app on a site, all of them or none; those of other keys stay."""
+    writes: dict[bool, dict[str, Write]] = {False: {}, True: {}}
+    if len(request.entries) > STATE_ENTRIES:
+        raise refusals.key_value.TOO_MANY_ENTRIES(limit=STATE_ENTRIES, count=len(request.entries))
+    site = _site(request.site) or ""
+    check_text("cloud_url", site, longest=KEY_CHARACTERS)
+    for entry in request.entries:
+        write = Write(key=entry.key, value=msgspec.json.encode(entry.value))
+        key_value_rules.check_key(write.key)
+        key_value_rules.check_value(write.value)
+        writes[entry.secret][entry.key] = write
+    async with platform.database.transaction() as tx:
+        app = await app_service.find(tx, name, by.reach)
+        where = AppSite(app.app_id, site)
+        every = [write for group in writes.values() for write in group.values()]
+        await platform.held_bytes.admit(tx, app, sum(write.size for write in every))
+        if not await key_value_store.open_site(tx, where, planned=False):
+            raise refusals.app.NOT_FOUND(id=name)
+        for secret, group in ((secret, group) for secret, group in writes.items() if group):
+            await key_value_store.put(tx, where, list(group.values()), secret=secret, override=True)
+        after = {"site": site, "values": len(every)}
+        await audit.record(tx, by, "load_state", app.app_id, after=after)
+    return LoadedState(stored=len(every))
+
+
+async def reset(
+    platform: Platform, name: str, request: StateReset, by: Actor = PLATFORM
+) -> ResetState:
+    """Delete what an app keeps on a site, or on all; repeatable."""
+    site = _site(request.site)
+    check_text("cloud_url", site or "", longest=KEY_CHARACTERS)
+    async with platform.database.transaction() as tx:
+        app = await app_service.find(tx, name, by.reach)
+        await audit.record(tx, by, "reset_state", app.app_id, before={"site": site})
+    return ResetState(removed=await purge.delete_state(platform, app.app_id, site))
+
+
+def _site(given: str | None) -> str | None:
+    """Return a site as migrations have it."""
+    return None if given is None else given.rstrip("/")
+
+
+def _position(text: str | None) -> tuple[str, tuple[bool, str]]:
+    """Return the site at which a page begins, and the value after which it does."""
+    if text is None:
+        return "", state_store.FIRST
+    site, secret, key = json.loads(text)
+    return site, (secret, key)
+
+
+def _after_site(site: str, sites: list[str]) -> tuple[str, bool, str] | None:
+    """Return the position after all values of a site; None after the last site."""
+    later = [each for each in sites if each > site]
+    return (min(later), *state_store.FIRST) if later else None
+
+
+def _entry(site: str, kept: StateRow) -> StateEntry:
+    row = kept.row
+    return StateEntry(
+        site=site,
+        key=row.key,
+        secret=kept.secret,
+        value=None if kept.secret else msgspec.Raw(row.value),
+        size=None if kept.secret else len(row.value),
+        created_at=epoch_ms(row.created_at),
+        updated_at=epoch_ms(row.updated_at),
+        expires_at=None if row.expires_at is None else epoch_ms(row.expires_at),
+    )

@@ -1,0 +1,67 @@
+"""All that apps keep on sites: for the operator, and to be deleted."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from ferryman.store.database import SQL, Transaction
+from ferryman.store.key_value import PAGE_BYTES, ValueRow, value_row
+
+FIRST = (False, "")
+"""The position before the first value: whether it is a secret, and its key."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateRow:
+    """A stored value, or a secret, whose value is never read."""
+
+    secret: bool
+    row: ValueRow
+
+
+async def sites(tx: Transaction, app_id: UUID, site: str | None = None) -> dict[str, int]:
+    """Return the sites on which an app keeps something, or that one alone, with their ids."""
+    rows = SQL.app_sites(tx.connection, app_id=app_id, site=site)
+    return {row["site"]: row["app_site_id"] async for row in rows}
+
+
+async def page(
+    tx: Transaction, app_site_id: int, *, prefix: str, after: tuple[bool, str], size: int
+) -> tuple[list[StateRow], bool]:
+    """Return up to ``size`` values of one site, and whether it has more."""
+    found = SQL.page_of_state(
+        tx.connection,
+        app_site_id=app_site_id,
+        prefix=prefix,
+        after_secret=after[0],
+        after_key=after[1],
+        size=size + 1,
+        bytes=PAGE_BYTES,
+        now=tx.now,
+    )
+    rows = [row async for row in found]
+    more = bool(rows) and rows[0]["found"] > min(len(rows), size)
+    return [
+        StateRow(secret=row["secret"], row=value_row(tx, row, secret=False)) for row in rows[:size]
+    ], more
+
+
+async def sites_of_customer(tx: Transaction, customer: str) -> list[int]:
+    """Return the ids of all apps' sites that are this customer's and nobody else's."""
+    rows = SQL.app_sites_of_customer(tx.connection, customer=customer)
+    return [row["app_site_id"] async for row in rows]
+
+
+async def purge_values(tx: Transaction, app_site_ids: Sequence[int], size: int) -> int:
+    """Delete up to ``size`` values; return their number."""
+    return int(await SQL.purge_values(tx.connection, app_site_ids=list(app_site_ids), size=size))
+
+
+async def purge_sites(tx: Transaction, app_site_ids: Sequence[int]) -> None:
+    """Delete what is left there; who writes now has to open the site again."""
+    await SQL.purge_app_sites(tx.connection, app_site_ids=list(app_site_ids))
+
+
+async def remove_expired(tx: Transaction, size: int) -> int:
+    """Delete up to ``size`` values whose lifetime is over; return their number."""
+    return int(await SQL.remove_expired_values(tx.connection, now=tx.now, size=size))

@@ -1,0 +1,123 @@
+"""What `@forge/kvs` sends and accepts (forge-kvs). A value is JSON that is kept as it came."""
+
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+from ferryman.kvs_vocab import KeyPolicy, LifetimeUnit, MetadataField, ReturnedValue
+
+
+class Sent(Struct, rename="camel", frozen=True, kw_only=True):
+    """An object of the package; unknown members are ignored."""
+
+
+class Lifetime(Sent, frozen=True):
+    """The member ``ttl``."""
+
+    value: float
+    unit: LifetimeUnit
+
+
+class ReadOptions(Sent, frozen=True):
+    """What is asked for beside the value."""
+
+    metadata_fields: list[MetadataField] = []
+
+
+class WriteOptions(Sent, frozen=True):
+    """How a value is set, and what the answer has of it."""
+
+    ttl: Lifetime | None = None
+    key_policy: KeyPolicy | None = None
+    return_value: ReturnedValue | None = None
+    return_metadata_fields: list[MetadataField] = []
+
+
+class KeyToRead(Sent, frozen=True):
+    """A key whose value is asked for, or deleted; ``conditions`` are those of entities."""
+
+    key: str
+    options: ReadOptions | None = None
+    entity_name: str | None = None
+    conditions: Raw | UnsetType = UNSET
+
+
+class KeyToWrite(Sent, frozen=True):
+    """A key and its value, empty if it was left out; ``conditions`` are those of entities."""
+
+    key: str
+    value: Raw = Raw(b"")
+    options: WriteOptions | None = None
+    entity_name: str | None = None
+    conditions: Raw | UnsetType = UNSET
+
+
+class Condition(Sent, frozen=True):
+    """A condition of a query."""
+
+    property: str
+    condition: str
+    values: list[str]
+
+
+class ValueQuery(Sent, frozen=True):
+    """A query of plain keys; ``after`` is the ``cursor`` of the page before."""
+
+    where: list[Condition] = []
+    limit: int | None = None
+    after: str | None = None
+    options: ReadOptions | None = None
+
+
+class TransactionRequest(Sent, frozen=True):
+    """What is done together or not at all; ``check`` is about entities alone."""
+
+    set: list[KeyToWrite] = []
+    delete: list[KeyToRead] = []
+    check: list[KeyToRead] = []
+
+
+class AnswerForm(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=True):
+    """An object that the package takes; what was not asked for is absent, not null."""
+
+
+class StoredValue(AnswerForm, frozen=True):
+    """A value with what was asked for: milliseconds, and ISO 8601 for the end of its life."""
+
+    key: str
+    value: Raw
+    created_at: int | UnsetType = UNSET
+    updated_at: int | UnsetType = UNSET
+    expire_time: str | UnsetType = UNSET
+
+
+class ValuePage(AnswerForm, frozen=True):
+    """A page of values by key; without ``cursor`` it is the last one."""
+
+    data: list[StoredValue]
+    cursor: str | UnsetType = UNSET
+
+
+class KeyProblem(AnswerForm, frozen=True):
+    """Why nothing was done with a key of a batch."""
+
+    code: str
+    message: str
+
+
+class FailedKey(AnswerForm, frozen=True):
+    """A key of a batch with which nothing was done."""
+
+    key: str
+    error: KeyProblem
+
+
+class DoneKey(AnswerForm, frozen=True):
+    """A key of a batch that was set or deleted."""
+
+    key: str
+
+
+class BatchAnswer(AnswerForm, frozen=True):
+    """What became of each key of a batch."""
+
+    successful_keys: list[StoredValue | DoneKey]
+    failed_keys: list[FailedKey]

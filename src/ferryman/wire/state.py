@@ -1,0 +1,61 @@
+"""What an app keeps in Forge's services (admin surface). Times are epoch milliseconds."""
+
+from typing import Any
+
+from ferryman.wire.base import Wire
+
+
+class StateEntry(Wire, frozen=True):
+    """A value that an app keeps on a site; a secret shows no value.
+
+    ``size`` is that of the value's JSON in bytes.
+    """
+
+    site: str
+    key: str
+    secret: bool
+    value: Any
+    size: int | None
+    created_at: int
+    updated_at: int
+    expires_at: int | None
+
+
+class StatePage(Wire, frozen=True):
+    """Values by site and key; those of a site come before its secrets."""
+
+    items: list[StateEntry]
+    next_cursor: str | None = None
+
+
+class NewStateEntry(Wire, frozen=True, forbid_unknown_fields=True):
+    """A value to keep under a key, or a secret."""
+
+    key: str
+    value: Any
+    secret: bool = False
+
+
+class StateLoad(Wire, frozen=True, forbid_unknown_fields=True):
+    """Body of ``POST /admin/v1/apps/{appId}/state``: values that replace those of their keys."""
+
+    site: str
+    entries: list[NewStateEntry]
+
+
+class LoadedState(Wire, frozen=True):
+    """How many values were stored."""
+
+    stored: int
+
+
+class StateReset(Wire, frozen=True, forbid_unknown_fields=True):
+    """Body of ``POST /admin/v1/apps/{appId}/state/reset``; without ``site``, all sites."""
+
+    site: str | None = None
+
+
+class ResetState(Wire, frozen=True):
+    """How many values were deleted."""
+
+    removed: int
