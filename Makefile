@@ -94,7 +94,7 @@ fix: $(STAMP) ## format and fix what can be fixed
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: $(STAMP) ## all benchmarks, or one: make bench NAME=uploads; JSON=1 for machines, SAVE=1 for bench/RESULTS.md
+bench: $(STAMP) ## all benchmarks in half an hour, FULL=1 at full size, or one: NAME=uploads; a cut run goes on; JSON=1, SAVE=1
 	@$(BIN)/python -m bench $(NAME)
 
 screenshots: $(STAMP) ## the pictures of the console in README and docs, again; needs Chromium and npm

@@ -17,7 +17,7 @@ from ferryman.functions.pool import FunctionCall, FunctionPool  # type: ignore[a
 
 async def main(folder: str, handler: str, starts: int, mode: str) -> None:
     """Make one call in each of so many hosts, and print a JSON list of [CPU, wall] seconds."""
-    options = {"sandbox": await _sandbox()} if mode == "sandboxed" else {}
+    options = {"sandbox": await sandbox()} if mode == "sandboxed" else {}
     found = []
     for _ in range(starts + 1):
         async with FunctionPool(concurrency=1, **options) as pool:
@@ -33,7 +33,7 @@ async def main(folder: str, handler: str, starts: int, mode: str) -> None:
     print(json.dumps(found[1:]))  # the first one compiles
 
 
-async def _sandbox() -> Any:
+async def sandbox() -> Any:
     """Return the sandbox of this machine; an older build has none."""
     from ferryman.functions.hosting import Hostings
     from ferryman.functions.sandbox.sandbox import Sandbox

@@ -69,6 +69,7 @@ def run() -> list[Figure]:
             peer_name=f"build {BEFORE}, no sandbox",
             less_is_better=False,
             interval=interval(rates["before"], rates["ours"]),
+            target=1.5,
         )
     ]
 

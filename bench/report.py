@@ -1,8 +1,9 @@
 """The result of a benchmark: our figure, a peer's in the same run, and their ratio."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +27,39 @@ class Figure:
         """How many times better ours is: above 1 means better than the peer."""
         better, worse = (self.peer, self.ours) if self.less_is_better else (self.ours, self.peer)
         return better / worse
+
+    @property
+    def missed(self) -> bool:
+        """Whether it falls short of its target."""
+        return self.target is not None and self.ratio < self.target
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it for programs."""
+        return {
+            "figure": self.figure,
+            "unit": self.unit,
+            "ours": self.ours,
+            "peer": self.peer,
+            "peerName": self.peer_name,
+            "lessIsBetter": self.less_is_better,
+            "ratio": self.ratio,
+            "interval": self.interval,
+            "target": self.target,
+        }
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> "Figure":
+        """Return the figure that ``as_dict`` told."""
+        return cls(
+            figure=told["figure"],
+            unit=told["unit"],
+            ours=told["ours"],
+            peer=told["peer"],
+            peer_name=told["peerName"],
+            less_is_better=told["lessIsBetter"],
+            interval=None if told["interval"] is None else tuple(told["interval"]),
+            target=told["target"],
+        )
 
 
 class MissingError(Exception):
@@ -56,7 +90,7 @@ def _between(interval: tuple[float, float] | None) -> str:
 def _verdict(figure: Figure) -> str:
     if figure.target is None:
         return ""
-    return f"{figure.target:g}" if figure.ratio >= figure.target else f"{figure.target:g}: missed"
+    return f"{figure.target:g}: missed" if figure.missed else f"{figure.target:g}"
 
 
 def as_lines(figures: Sequence[Figure]) -> str:
@@ -70,20 +104,23 @@ def as_lines(figures: Sequence[Figure]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
+def shortfall(figures: Sequence[Figure]) -> str:
+    """Return a line that names the figures that fall short of their targets."""
+    aimed = [each for each in figures if each.target is not None]
+    missed = [each for each in aimed if each.missed]
+    told = f"{len(aimed) - len(missed)} of {len(aimed)} targets reached"
+    names = "".join(
+        f"\n  {each.ratio:.2f} of {each.target:.3g}: {each.figure}, beside {each.peer_name}"
+        for each in missed
+    )
+    return f"{told}; missed:{names}" if missed else told
+
+
 def as_json(figures: Sequence[Figure]) -> str:
     """Return the figures for programs."""
-    return json.dumps(
-        [
-            {
-                "figure": each.figure,
-                "unit": each.unit,
-                "ours": each.ours,
-                "peer": each.peer,
-                "peerName": each.peer_name,
-                "ratio": each.ratio,
-                "interval": each.interval,
-                "target": each.target,
-            }
-            for each in figures
-        ]
-    )
+    return json.dumps([each.as_dict() for each in figures])
+
+
+def from_json(text: str | bytes) -> list[Figure]:
+    """Return the figures that ``as_json`` told."""
+    return [Figure.of(each) for each in json.loads(text)]

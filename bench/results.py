@@ -7,12 +7,13 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench._tiers import QUICK
 from bench.report import Figure, as_cells
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 _GIB = 1 << 30
 # What makes a run smaller than the benchmark's own size is told beside its figures.
-_SHAPING = ("SIZE", "COUNT", "LARGE_COUNT", "ROUNDS", "STREAM")
+_SHAPING = sorted({"STREAM"}.union(*QUICK.values()))
 
 
 def save(name: str, figures: Sequence[Figure], path: Path = RESULTS) -> None:
