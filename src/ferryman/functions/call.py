@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ferryman.functions.bundle import Bundles, Stamps
+from ferryman.functions.known_handlers import KnownHandlers
 from ferryman.functions.program import NodeProgram, Program, PythonProgram
 from ferryman.functions.sandbox.access import NOWHERE, Access
-from ferryman.functions.source import handler_file, in_python, python_files
+from ferryman.functions.source import in_python
 
 # The only variable that changes with every call; a new value does not need a new host.
 TOKEN_VARIABLE = "FERRYMAN_TOKEN"  # noqa: S105 - the name, not the token
@@ -51,17 +52,16 @@ class HostKey:
     program: Program = field(compare=False)
 
 
-async def host_key(call: FunctionCall, bundles: Bundles) -> HostKey:
+async def host_key(call: FunctionCall, known: KnownHandlers, bundles: Bundles) -> HostKey:
     """Return what a host must have been started with to take the call.
 
     Raises :class:`PlatformError` if the handler cannot be found or bundled.
     """
-    source = call.source.resolve()
-    file, function = handler_file(source, call.handler)
+    handler = known.find(call.source, call.handler)
+    source, file, function, files = handler.root, handler.file, handler.function, handler.files
     program: Program
     access = call.access
     if in_python(file):
-        files = python_files(source)
         program = PythonProgram(source, file, function)
     else:
         bundle = await bundles.of(source, file)

@@ -85,10 +85,12 @@ class Live:
 
 
 class OutputPipe:
-    """A pipe for the output of a process, drained so that it never fills up.
+    """A pipe for the output of a process.
 
-    It belongs to the running event loop. Hand ``write_end`` to the process, then close it here;
-    ``close`` closes the rest.
+    It is drained as it fills between ``attend`` and ``take``, otherwise only when somebody asks:
+    most calls print less than it holds and are over soon, and to wake up for each line costs more
+    than they do. It belongs to the running event loop. Hand ``write_end`` to the process, then
+    close it here; ``close`` closes the rest.
     """
 
     def __init__(self, limit: int) -> None:
@@ -98,22 +100,37 @@ class OutputPipe:
         self._read_end, self.write_end = os.pipe()
         os.set_blocking(self._read_end, False)
         self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(self._read_end, self._read)
+        self._attended = False
+
+    def attend(self) -> None:
+        """Drain it from now on as it fills, until :meth:`take`."""
+        if not self._attended:
+            self._attended = True
+            self._loop.add_reader(self._read_end, self._read)
+
+    def drain(self) -> None:
+        """Take in what the pipe holds; call it from time to time, so that it does not fill up."""
+        # A pipe holds 64 KiB, or 1 MiB at most if enlarged. The loop ends even if a process writes
+        # as fast as this reads.
+        for _ in range(16):
+            if self._read() < _CHUNK:
+                return
 
     def begin(self, on_lines: Callable[[str], None] | None = None) -> None:
         """Discard the output so far; ``on_lines`` gets the output from now on, line by line."""
-        self._drain()
+        self.drain()
         self._excerpt = Excerpt(self._limit)
         self._live = None if on_lines is None else Live(on_lines)
 
     def text(self) -> str:
         """Return all output since ``begin``, including what the pipe still holds."""
-        self._drain()
+        self.drain()
         return self._excerpt.text()
 
     def take(self) -> str:
         """Return :meth:`text`, and discard it."""
         text = self.text()
+        self._neglect()
         self._excerpt = Excerpt(self._limit)
         if self._live is not None:
             self._live.end()
@@ -126,25 +143,24 @@ class OutputPipe:
 
     def close(self) -> None:
         """Stop reading; call it once."""
-        self._loop.remove_reader(self._read_end)
+        self._neglect()
         os.close(self._read_end)
 
-    def _drain(self) -> None:
-        # A pipe holds 64 KiB, or 1 MiB at most if enlarged. The loop ends even if a process writes
-        # as fast as this reads.
-        for _ in range(16):
-            if not self._read():
-                return
+    def _neglect(self) -> None:
+        if self._attended:
+            self._attended = False
+            self._loop.remove_reader(self._read_end)
 
-    def _read(self) -> bool:
+    def _read(self) -> int:
+        """Take in a piece, and return its size; 0 if there is none."""
         try:
             data = os.read(self._read_end, _CHUNK)
         except BlockingIOError:
-            return False
+            return 0
         if not data:
-            self._loop.remove_reader(self._read_end)
-            return False
+            self._neglect()  # no process holds the other end any more
+            return 0
         self._excerpt.add(data)
         if self._live is not None:
             self._live.add(data)
-        return True
+        return len(data)

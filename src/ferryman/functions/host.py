@@ -13,16 +13,17 @@ init's, so it is found and ended too. Elsewhere the host's process group is ende
 A request to Node.js is one line of JSON; one to Python is marshalled, after its length in eight
 bytes, because importing a parser of JSON takes longer than all else. Its members: ``call``,
 ``event``, ``context``, ``environment``, ``seconds`` (timeout of the function), ``identity`` (what
-the app learns about itself) and, the first time for JavaScript, ``program``. Answers are lines of
-JSON, each with the ``call`` of the request: ``{"state": "called"}`` before the function runs, then
-``{"state": "done", "error": null, "left": what the function left running, "ended": what else ended
-with it}``, and ``retry`` with ``after`` and ``reason`` if it asked to be called again (JavaScript
-only). If it raised, ``error`` is the traceback, with ``cause`` (see ``FailureCause``), ``class``
-and ``message`` of the exception, and ``frame``, null or the innermost place in the app's own files.
-If the function cannot be called, ``{"state": "unloadable"}`` with the same replaces both.
+the app learns about itself) and, the first time, ``told``, with ``program`` for JavaScript. Before
+the function runs, the number of the call is written into the mark, a file that the worker reads
+where no answer comes. Answers are lines of JSON, each with the ``call`` of the request: where that
+was ``told``, ``{"state": "called"}`` before the function runs; then ``{"state": "done", "error":
+null, "left": what the function left running, "ended": what else ended with it}``, and ``retry``
+with ``after`` and ``reason`` if it asked to be called again (JavaScript only). If it raised,
+``error`` is the traceback, with ``cause`` (see ``FailureCause``), ``class`` and ``message`` of the
+exception, and ``frame``, null or the innermost place in the app's own files. If the function
+cannot be called, ``{"state": "unloadable"}`` with the same replaces both.
 """
 
-import fcntl
 import marshal
 import os
 import resource
@@ -44,12 +45,13 @@ else:
     host_errors = enter.load_file("_ferryman_host_errors", f"{HERE}/host_errors.py")
     host_channel = enter.load_file("_ferryman_host_channel", f"{HERE}/host_channel.py")
 
-BECOME_CHANNEL = 3
+BECOME_CHANNEL, BECOME_MARK = 3, 4
+MARK_BYTES = 8
 OWN_MEMORY = 80 << 20
 
 
 def main() -> None:
-    """Run ``host.py CHANNEL_FD MEMORY_BYTES python SOURCE FILE FUNCTION``; never returns.
+    """Run ``host.py CHANNEL_FD MARK_FD MEMORY_BYTES python SOURCE FILE FUNCTION``; never returns.
 
     Or ``… become RESERVED_BYTES PROGRAM ARGUMENTS``.
     """
@@ -73,7 +75,8 @@ def run_host(
     ``started``, called once the host runs: a thread begun earlier might hold a file open while the
     host is forked, and the host, and so the app, would inherit it. ``told`` is for the supervisor.
     """
-    channel, memory, how = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+    channel, mark, memory = (int(word) for word in sys.argv[1:4])
+    how, *words = sys.argv[4:]
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     supervisor.adopt_orphans()
     parent = os.getpid()
@@ -84,15 +87,15 @@ def run_host(
             os.close(report)
             supervisor.allow_own_files()
         if how == "become":
-            become(sys.argv[5:], channel, memory, reserved=int(sys.argv[4]))
-        source, file, function = sys.argv[4:7]
+            become(words[1:], channel, mark, memory, reserved=int(words[0]))
         if memory:
             resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-        serve(channel, source, file, function)
+        serve(channel, mark, *words)
         exit_process()
     if started is not None:
         started()
     os.close(channel)
+    os.close(mark)
     return supervisor.watch(host, told)
 
 
@@ -110,26 +113,24 @@ def exit_process() -> "NoReturn":
         os._exit(0)
 
 
-def become(command: list[str], channel: int, memory: int, reserved: int) -> "NoReturn":
-    """Replace this process by another program, with the channel at descriptor 3."""
+def become(command: list[str], channel: int, mark: int, memory: int, reserved: int) -> "NoReturn":
+    """Replace this process by another program, with the channel and the mark at 3 and 4."""
     if memory and supervisor.LINUX:
         # V8 reserves far more address space than it uses, so only writable memory is limited;
         # memory V8 itself needs is not charged to the app.
         limit = memory + reserved + OWN_MEMORY
         resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
-    if channel != BECOME_CHANNEL:
-        os.dup2(channel, BECOME_CHANNEL)
-        os.close(channel)
-    os.set_inheritable(BECOME_CHANNEL, True)
+    # Both are moved first, since either may have the number of the other.
+    channel, mark = [host_channel.out_of_the_way(each) for each in (channel, mark)]
+    os.dup2(channel, BECOME_CHANNEL)
+    os.dup2(mark, BECOME_MARK)
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
     os.execve(command[0], command, environment)  # noqa: S606 - the worker says which
 
 
-def serve(channel: int, source: str, file: str, function: str) -> None:
+def serve(channel: int, mark: int, source: str, file: str, function: str) -> None:
     """Answer requests until the worker closes the channel or the handler cannot be loaded."""
-    # A high number, out of the way of programs that reuse low descriptors.
-    moved = fcntl.fcntl(channel, fcntl.F_DUPFD_CLOEXEC, 200)
-    os.close(channel)
+    moved, mark = (host_channel.out_of_the_way(each) for each in (channel, mark))
     handler: Handler | None = None
     while (length := host_channel.read(moved, enter.LENGTH_BYTES)) is not None:
         data = host_channel.read(moved, int.from_bytes(length)) or b""
@@ -148,7 +149,9 @@ def serve(channel: int, source: str, file: str, function: str) -> None:
                     **host_errors.failure(error, source, host_errors.LOAD_CAUSES),
                 )
                 return
-        answer(state="called")
+        os.pwrite(mark, request["call"].to_bytes(MARK_BYTES), 0)
+        if "told" in request:
+            answer(state="called")
         ended: list[str] = []
         thrown = run(handler, request["event"], request["context"], ended)
         failed = (

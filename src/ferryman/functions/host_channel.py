@@ -1,7 +1,15 @@
 """Read and write the channel of a host. Part of the program ``host.py``, with its rules."""
 
+import fcntl
 import os
 from _json import encode_basestring_ascii
+
+
+def out_of_the_way(descriptor: int) -> int:
+    """Move a descriptor to a high number, as programs reuse low ones."""
+    moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 200)
+    os.close(descriptor)
+    return moved
 
 
 def read(channel: int, length: int) -> bytes | None:

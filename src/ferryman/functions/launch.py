@@ -12,6 +12,7 @@ from importlib.machinery import SourceFileLoader
 from importlib.util import find_spec
 from pathlib import Path
 
+from ferryman.functions.mark import CallMark
 from ferryman.network.trust import function_variables
 
 _HERE = Path(__file__).parent
@@ -32,10 +33,11 @@ PYTHON = {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 
 @dataclass(slots=True)
 class Launched:
-    """A started host: the worker's end of its channel, and how it ended."""
+    """A started host: the worker's end of its channel, its mark, and how it ended."""
 
     process: asyncio.subprocess.Process
     channel: socket.socket
+    mark: CallMark
 
     def set_slow(self, *, slow: bool) -> None:
         """Let it yield the processor to other functions, or no more; where that is possible."""
@@ -46,6 +48,7 @@ class Launched:
 
     async def close(self) -> None:
         """Release what it used, once its processes have ended."""
+        self.mark.close()
 
 
 def entering(file: Path) -> list[str]:
@@ -71,7 +74,9 @@ def compile_program() -> None:
 async def launch(task: list[str], source: Path, memory_bytes: int, output: int) -> Launched:
     """Start ``host.py`` with ``task``, printing to ``output``; raise ``OSError`` if that fails."""
     ours, theirs = socket.socketpair()
-    command = [*entering(HOST), str(theirs.fileno()), str(memory_bytes), *task]
+    mark = CallMark()
+    passed = (theirs.fileno(), mark.descriptor)
+    command = [*entering(HOST), *map(str, passed), str(memory_bytes), *task]
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     inherited |= function_variables(os.environ)
     try:
@@ -82,12 +87,13 @@ async def launch(task: list[str], source: Path, memory_bytes: int, output: int) 
             stderr=output,
             cwd=source,
             env={**inherited, "TMPDIR": tempfile.gettempdir(), **PYTHON},
-            pass_fds=(theirs.fileno(),),
+            pass_fds=passed,
             start_new_session=True,
         )
     except BaseException:
         ours.close()
+        mark.close()
         raise
     finally:
         theirs.close()
-    return Launched(process, ours)
+    return Launched(process, ours, mark)

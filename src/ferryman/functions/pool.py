@@ -13,6 +13,7 @@ from ferryman.domain.outcome import Outcome, failed, raised
 from ferryman.errors import PlatformError
 from ferryman.functions.bundle import Bundles
 from ferryman.functions.call import FunctionCall, HostKey, host_key
+from ferryman.functions.known_handlers import KnownHandlers
 from ferryman.functions.launch import compile_program
 from ferryman.functions.process import HostProcess, Limits
 from ferryman.functions.sandbox.sandbox import Sandbox
@@ -23,6 +24,7 @@ from ferryman.vocab import FailureCause
 log = structlog.get_logger("ferryman.functions")
 
 _IDLE_CHECK_SECONDS = 1.0
+"""How often idle hosts are looked at, so that a late failure in one is logged soon."""
 
 _CAUSES = {
     "handler_file_missing": FailureCause.HANDLER_MISSING,
@@ -74,9 +76,11 @@ class FunctionPool:
         self._slots = asyncio.Semaphore(concurrency)
         self._gate = StartGate(self.starts)
         # Insertion order is the order of last use.
-        self._idle: dict[HostProcess, tuple[HostKey, asyncio.TimerHandle]] = {}
+        self._idle: dict[HostProcess, tuple[HostKey, float]] = {}
+        self._check: asyncio.TimerHandle | None = None
         self._busy = 0
         self._bundles = Bundles(bundler)
+        self._known = KnownHandlers()
         self._endings: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
@@ -97,6 +101,9 @@ class FunctionPool:
         """End all idle hosts, and wait for those that are ending; call it when no call runs."""
         for host in tuple(self._idle):
             self._retire(host)
+        if self._check is not None:
+            self._check.cancel()
+            self._check = None
         await asyncio.gather(*self._endings)
 
     @property
@@ -126,7 +133,7 @@ class FunctionPool:
         Raises nothing. If the task is cancelled, the function's processes are ended.
         """
         try:
-            return await self._run(call, await host_key(call, self._bundles))
+            return await self._run(call, await host_key(call, self._known, self._bundles))
         except PlatformError as error:
             cause = _CAUSES.get(error.code, FailureCause.DELIVERY_FAILED)
             what = raised(error.code, f"expected {error.expected}; found {error.found}")
@@ -178,8 +185,8 @@ class FunctionPool:
         finally:
             self._busy -= 1
             if host.reusable:
-                until = asyncio.get_running_loop().time() + self._idle_seconds
-                self._idle[host] = key, self._watch(host, until)
+                self._idle[host] = key, asyncio.get_running_loop().time() + self._idle_seconds
+                self._check_later()
             else:
                 # While the slot is still held: it is free only once the processes are gone.
                 await host.end()
@@ -189,31 +196,31 @@ class FunctionPool:
         others = (host for host, (key, _) in self._idle.items() if key.owner not in self.kept)
         return next(others, next(iter(self._idle)))
 
-    def _watch(self, host: HostProcess, until: float) -> asyncio.TimerHandle:
-        """Check an idle host every second, so that a late failure in it is logged soon."""
-        loop = asyncio.get_running_loop()
-        return loop.call_at(
-            min(until, loop.time() + _IDLE_CHECK_SECONDS), self._check_idle, host, until
-        )
+    def _check_later(self) -> None:
+        """Look at the idle hosts again after a while: one timer for all, not one for each call."""
+        if self._check is None and self._idle:
+            pause = min(self._idle_seconds, _IDLE_CHECK_SECONDS)
+            self._check = asyncio.get_running_loop().call_later(pause, self._check_idle)
 
-    def _check_idle(self, host: HostProcess, until: float) -> None:
-        key, _ = self._idle[host]
-        if host.alive and asyncio.get_running_loop().time() < until:
-            self._idle[host] = key, self._watch(host, until)
-        else:
-            self._retire(host)
+    def _check_idle(self) -> None:
+        self._check = None
+        now = asyncio.get_running_loop().time()
+        for host, (_, until) in tuple(self._idle.items()):
+            if host.alive and now < until:
+                host.drain()
+            else:
+                self._retire(host)
+        self._check_later()
 
     def _take(self, key: HostKey) -> HostProcess | None:
-        for host, (other, timer) in reversed(self._idle.items()):
+        for host, (other, _) in reversed(self._idle.items()):
             if other == key and host.alive:
-                timer.cancel()
                 del self._idle[host]
                 return host
         return None
 
     def _retire(self, host: HostProcess) -> None:
-        key, timer = self._idle.pop(host)
-        timer.cancel()
+        key, _ = self._idle.pop(host)
         if not host.alive:
             # The attempt is over and recorded, so the failure can only be logged.
             where = f"{key.file.name}, {key.function}"

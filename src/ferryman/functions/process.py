@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import re
-import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Self
@@ -11,7 +9,10 @@ from typing import Self
 from ferryman import refusals
 from ferryman.domain.outcome import Outcome, Stage, failed, succeeded
 from ferryman.functions.answer import read_failure, read_retry
+from ferryman.functions.call_watch import CallWatch
 from ferryman.functions.capture import OutputPipe
+from ferryman.functions.channel import Channel, ChannelError
+from ferryman.functions.host_end import END_SECONDS, how_it_ended
 from ferryman.functions.launch import Launched, launch
 from ferryman.functions.processor_share import EQUAL_SECONDS, EQUAL_START_SECONDS, ProcessorShare
 from ferryman.functions.program import Program
@@ -20,14 +21,11 @@ from ferryman.functions.sandbox.launch import launch_sandboxed
 from ferryman.functions.sandbox.sandbox import Sandbox
 from ferryman.vocab import FailureCause
 
-_ANSWER_BYTES = 1 << 18
-_END_SECONDS = 5.0
 _LEFT = "{}[Ferryman: the function returned and left {} running, which was ended then.]\n"
 # Reserved in the kept output for the sentence above.
 _OWN_BYTES = 512
-_PROCESS = "The process of the function"
-# The last words of V8.
-_OUT_OF_MEMORY = re.compile("JavaScript heap out of memory|Fatal process out of memory")
+# What is raised where answers are no answers.
+_GARBLED = (ChannelError, KeyError, ValueError, TypeError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +41,13 @@ class Limits:
     sandbox: Sandbox | None = None
 
 
-class _ChannelError(Exception):
-    """The host's answers are garbled, because the app wrote to its channel."""
+@dataclass(slots=True)
+class _Progress:
+    """How far a call has come: when its stage began, and how many seconds that may take."""
+
+    limit: float
+    began: float
+    stage: Stage = "before"
 
 
 class HostProcess:
@@ -56,19 +59,18 @@ class HostProcess:
     def __init__(
         self,
         host: Launched,
-        channel: tuple[asyncio.StreamReader, asyncio.StreamWriter],
         output: OutputPipe,
         limits: Limits,
         program: Program,
     ) -> None:
         self._host = host
         self._process = host.process
-        self._reader, self._writer = channel
+        self._channel = Channel(host.channel)
         self._output = output
         self._limits = limits
-        self._program, self._first = program, program.first()
+        self._program = program
         self._calls = 0
-        self._share = ProcessorShare(host.set_slow)
+        self._watch = CallWatch(self._channel, output, ProcessorShare(host.set_slow))
         self.reusable = True
 
     @classmethod
@@ -91,8 +93,7 @@ class HostProcess:
             raise
         finally:
             output.close_write_end()
-        channel = await asyncio.open_unix_connection(sock=host.channel, limit=_ANSWER_BYTES)
-        return cls(host, channel, output, limits, program)
+        return cls(host, output, limits, program)
 
     @property
     def new_output(self) -> str:
@@ -102,7 +103,11 @@ class HostProcess:
     @property
     def alive(self) -> bool:
         """Return whether it can still answer, as far as known."""
-        return self._process.returncode is None and not self._reader.at_eof()
+        return self._process.returncode is None and not self._channel.ended
+
+    def drain(self) -> None:
+        """Take in what it printed while it was idle; call it from time to time."""
+        self._output.drain()
 
     async def call(
         self,
@@ -121,29 +126,17 @@ class HostProcess:
         function prints it, and ``begun`` when the function is called.
         """
         loop = asyncio.get_running_loop()
-        self._begin(printed)
+        self._calls += 1
+        self.reusable = False
+        self._output.begin(printed)
         request: dict[str, object] = {"call": self._calls, "event": event, "context": context}
         request |= {"environment": environment, "seconds": seconds, "identity": identity}
-        if self._first is not None:
-            request["program"], self._first = self._first, None
-        line = self._program.encode(request)
-        stage: Stage = "before"
+        so_far = _Progress(seconds, loop.time())
         left: object = ""
         cause, what = FailureCause.DELIVERY_FAILED, None
         after = retry_context = None
-        limit, began = self._limits.start_seconds, loop.time()
         try:
-            async with asyncio.timeout(limit):
-                self._writer.write(line)
-                await self._writer.drain()
-                answer = await self._answer()
-            if answer["state"] == "called":
-                stage, limit, began = "during", seconds, loop.time()
-                self._share.compete(EQUAL_SECONDS)
-                begun()
-                async with asyncio.timeout(limit):
-                    answer = await self._answer()
-                stage = "after"
+            answer = await self._exchange(request, so_far, begun)
             error = answer["error"]
             if error is not None:
                 cause, what = read_failure(answer)
@@ -153,22 +146,18 @@ class HostProcess:
                 left = ", ".join(filter(None, (str(left), str(answer.get("ended", "")))))
                 after, retry_context, error = read_retry(answer)
                 cause = FailureCause.RETRY_REQUESTED
-        except TimeoutError:
-            done = "loaded" if stage == "before" else "finished"
-            cause = FailureCause.FUNCTION_TIMED_OUT
-            error = f"The function had not {done} after {limit:g} s; its processes were ended."
-        except (OSError, EOFError):
-            cause, error = await self._how_it_ended()
-        except (_ChannelError, KeyError, ValueError, TypeError):
-            error = "The function wrote to the descriptor that Ferryman's answers go through."
-        self._share.release()
-        text, duration = self._output.take(), loop.time() - began
+        except (TimeoutError, OSError, EOFError, *_GARBLED) as reason:
+            so_far.stage = self._reached(so_far.stage)
+            cause, error = await self._why(reason, so_far)
+        finally:
+            self._watch.end()
+        text, duration = self._output.take(), loop.time() - so_far.began
         if left:
             text += _LEFT.format("" if text.endswith("\n") or not text else "\n", left)
         if error is None:
             return succeeded(duration=duration, output=text, left=str(left))
         return failed(
-            stage,
+            so_far.stage,
             cause,
             str(error),
             duration=duration,
@@ -182,11 +171,11 @@ class HostProcess:
     async def end(self) -> None:
         """End the host and every process below it; return once they have ended."""
         self.reusable = False
-        self._writer.close()
+        self._channel.close()
         if self._process.stdin is not None:
             self._process.stdin.close()
         try:
-            async with asyncio.timeout(_END_SECONDS):
+            async with asyncio.timeout(END_SECONDS):
                 await self._process.wait()
         except TimeoutError:
             # The supervisor is stopped or starved; the host dies with it.
@@ -195,39 +184,54 @@ class HostProcess:
         self._output.close()
         await self._host.close()
 
-    def _begin(self, printed: Callable[[str], None] | None) -> None:
-        self._calls += 1
-        self.reusable = False
-        self._output.begin(printed)
-        self._share.compete(EQUAL_START_SECONDS)
+    async def _exchange(
+        self, request: dict[str, object], so_far: "_Progress", begun: Callable[[], None]
+    ) -> dict[str, object]:
+        """Send a request, and return the last answer to it."""
+        if self._calls > 1:
+            # There is nothing to load any more, so the mark is enough.
+            self._watch.begin(so_far.limit, EQUAL_SECONDS)
+            self._channel.send(self._program.encode(request))
+            begun()
+            answer = await self._answer()
+        else:
+            seconds, so_far.limit = so_far.limit, self._limits.start_seconds
+            request |= {"told": True, "program": self._program.first()}
+            self._watch.begin(so_far.limit, EQUAL_START_SECONDS)
+            self._channel.send(self._program.encode(request))
+            answer = await self._answer()
+            if answer["state"] == "called":
+                so_far.stage, so_far.limit = "during", seconds
+                so_far.began = asyncio.get_running_loop().time()
+                self._watch.begin(seconds, EQUAL_SECONDS)
+                begun()
+                answer = await self._answer()
+        if answer["state"] == "done":
+            so_far.stage = "after"
+        return answer
+
+    def _reached(self, stage: Stage) -> Stage:
+        """Return the stage of a call that came to no answer: by the mark, if it was not told."""
+        return "during" if stage == "before" and self._host.mark.call() == self._calls else stage
+
+    async def _why(self, reason: Exception, so_far: "_Progress") -> tuple[FailureCause, str]:
+        if isinstance(reason, TimeoutError):
+            done = "loaded" if so_far.stage == "before" else "finished"
+            limit = f"{so_far.limit:g} s; its processes were ended."
+            return FailureCause.FUNCTION_TIMED_OUT, f"The function had not {done} after {limit}"
+        if isinstance(reason, _GARBLED):
+            text = "The function wrote to the descriptor that Ferryman's answers go through."
+            return FailureCause.DELIVERY_FAILED, text
+        return await how_it_ended(self._host, self._output, self._limits.memory_bytes)
 
     async def _answer(self) -> dict[str, object]:
         try:
-            answer = json.loads(await self._reader.readuntil(b"\n"))
-        except (ValueError, asyncio.LimitOverrunError, RecursionError) as error:
-            raise _ChannelError from error
+            answer = json.loads(await self._channel.line())
+        except (ValueError, RecursionError) as error:
+            raise ChannelError from error
         if not isinstance(answer, dict) or answer.get("call") != self._calls:
-            raise _ChannelError
+            raise ChannelError
         return answer
-
-    async def _how_it_ended(self) -> tuple[FailureCause, str]:
-        try:
-            async with asyncio.timeout(_END_SECONDS):
-                code = await self._host.exit_code()
-        except TimeoutError:
-            text = "The function closed the descriptor that Ferryman's answers go through."
-            return FailureCause.DELIVERY_FAILED, text
-        if code == -signal.SIGKILL:
-            # Only the kernel kills a host during a call, when memory is short.
-            return FailureCause.FUNCTION_OUT_OF_MEMORY, f"{_PROCESS} was ended by SIGKILL."
-        match = _OUT_OF_MEMORY.search(self._output.text())
-        if match and code in (-signal.SIGABRT, -signal.SIGTRAP):
-            megabytes = self._limits.memory_bytes >> 20
-            text = f"The function used all its memory ({megabytes} MiB): {match[0]}."
-            return FailureCause.FUNCTION_OUT_OF_MEMORY, text
-        if code < 0:
-            return FailureCause.FUNCTION_EXITED, f"{_PROCESS} was ended by {_signal_name(-code)}."
-        return FailureCause.FUNCTION_EXITED, f"{_PROCESS} ended itself with exit code {code}."
 
 
 async def _launch(program: Program, limits: Limits, access: Access, output: int) -> Launched:
@@ -236,10 +240,3 @@ async def _launch(program: Program, limits: Limits, access: Access, output: int)
         return await launch(program.command(memory), program.source, memory, output)
     async with asyncio.timeout(limits.start_seconds):
         return await launch_sandboxed(limits.sandbox, program, access, memory, output)
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"

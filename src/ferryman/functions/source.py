@@ -104,16 +104,20 @@ def in_python(file: Path) -> bool:
     return file.suffix in _PYTHON
 
 
-def python_files(source: Path) -> Stamps:
+def python_files(source: Path, read: list[str] | None = None) -> Stamps:
     """Return path, time and size of the app's own Python files, its packages included.
 
-    It runs before every call, so it is bounded: folders with more than ``_MOST_OF_A_FOLDER``
+    The folders that were looked into are added to ``read``. It may run before every call, so it is
+    bounded: folders with more than ``_MOST_OF_A_FOLDER``
     entries, which hold data, are read only in part, and so are the deepest levels of a huge source.
     """
     files, folders, left = set(), deque([str(source)]), _MOST_ENTRIES
     while folders and left > 0:
+        folder = folders.popleft()
+        if read is not None:
+            read.append(folder)
         # A file or folder may be removed after it was listed.
-        with contextlib.suppress(OSError), os.scandir(folders.popleft()) as entries:
+        with contextlib.suppress(OSError), os.scandir(folder) as entries:
             for entry in islice(entries, min(left, _MOST_OF_A_FOLDER)):
                 left -= 1
                 if entry.name.endswith(".py"):

@@ -15,6 +15,7 @@ const { inspect } = require('node:util');
 const { provide } = require('./forge.cjs');
 
 const CHANNEL = 3;
+const MARK = 4;
 const ERROR_CHARACTERS = 8192;
 const MESSAGE_CHARACTERS = 1000;
 const LEAVES = 3;
@@ -42,6 +43,7 @@ const calls = new AsyncLocalStorage();
 // Blocking: queued output would count as the app's memory, and be lost when it exits.
 for (const stream of [process.stdout, process.stderr]) stream._handle?.setBlocking?.(true);
 
+const mark = Buffer.alloc(8);
 let current = null; // the call in progress: its number, its state, what was thrown aside
 let loaded = null; // kept, for the source map goes with it
 let root = null; // the app's source folder, ending in a slash
@@ -60,7 +62,7 @@ function answer(state, members) {
 }
 
 async function serve(request) {
-  const { call, event, context, environment, program, seconds, identity } = request;
+  const { call, event, context, environment, program, seconds, identity, told } = request;
   Object.assign(process.env, environment);
   let escaped;
   const failure = new Promise((resolve, reject) => { escaped = reject; });
@@ -80,7 +82,9 @@ async function serve(request) {
   const token = process.env.FERRYMAN_TOKEN;
   const deadline = performance.now() + seconds * 1000;
   current.ending = 'done';
-  answer('called', {});
+  mark.writeUIntBE(call, 2, 6);
+  writeSync(MARK, mark, 0, mark.length, 0);
+  if (told) answer('called', {});
   let failed = null;
   let retry;
   try {

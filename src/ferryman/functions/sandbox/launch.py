@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ferryman.functions import launch
+from ferryman.functions.mark import CallMark
 from ferryman.functions.program import Program
 from ferryman.functions.sandbox import limits as sandbox_limits
 from ferryman.functions.sandbox.access import Access
@@ -56,6 +57,7 @@ class SandboxedHost(launch.Launched):
 
     async def close(self) -> None:
         """Close the network and the report, and give user id and group back."""
+        self.mark.close()
         self.listeners.close()
         os.close(self.report)
         self.uid.close()
@@ -84,7 +86,9 @@ async def launch_sandboxed(
         setup, theirs = socket.socketpair()
         ours, channel = socket.socketpair()
         failed.callback(ours.close)
-        passed = (theirs.fileno(), tell, channel.fileno())
+        mark = CallMark()
+        failed.callback(mark.close)
+        passed = (theirs.fileno(), tell, channel.fileno(), mark.descriptor)
         command = function_command(
             sandbox.program,
             sandbox.view(program.source, program.readable, access.folder),
@@ -116,7 +120,7 @@ async def launch_sandboxed(
             raise OSError(f"bubblewrap ended with {code}")
         listeners = ForwardedListeners(sockets, access, private=sandbox.private)
         failed.pop_all()
-    return SandboxedHost(process, ours, listeners, report, uid, group)
+    return SandboxedHost(process, ours, mark, listeners, report, uid, group)
 
 
 def _user_id(sandbox: Sandbox, folder: Path | None) -> sandbox_limits.UserId:

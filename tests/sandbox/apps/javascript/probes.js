@@ -103,7 +103,7 @@ const PROBES = {
         // That of the folder itself.
       }
     }
-    const known = /^(pipe|socket|anon_inode|\/dev\/null)/;
+    const known = /^(pipe|socket|anon_inode|\/dev\/null|\/memfd:mark \(deleted\)$)/;
     const pipes = new Set(found.filter((each) => each.startsWith('pipe')));
     return found.every((each) => known.test(each)) ? `refused: ${pipes.size} pipes` : got(found);
   },

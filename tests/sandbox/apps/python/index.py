@@ -238,15 +238,20 @@ def platform(targets):
 
 
 def descriptors(targets):
-    """Standard input, output and errors, and the socket of the host."""
+    """Standard input, output and errors, the socket of the host, and a mark that cannot grow."""
     found = {}
     for name in os.listdir("/proc/self/fd"):
         try:
             found[int(name)] = os.readlink(f"/proc/self/fd/{name}")
         except FileNotFoundError:
             continue  # that of the folder itself
-    others = [place for number, place in found.items() if number > 2]
-    own = len(others) == 1 and others[0].startswith("socket:")
+    socket, *marks = (found[number] for number in sorted(found) if number > 2)
+    own = socket.startswith("socket:") and marks == ["/memfd:mark (deleted)"]
+    try:
+        os.pwrite(max(found), b"more", 8)
+        return "reached: memory that nobody counts"
+    except PermissionError:
+        pass
     return "refused: none of others" if own else f"reached: {found}"
 
 

@@ -1,0 +1,44 @@
+"""Watch a call that takes longer than most: one timer, which a brief call cancels."""
+
+import asyncio
+
+from ferryman.functions.capture import OutputPipe
+from ferryman.functions.channel import Channel
+from ferryman.functions.processor_share import ProcessorShare
+
+_BRIEF_SECONDS = 0.01
+"""Most calls are over by then."""
+
+
+class CallWatch:
+    """Reads the output as it comes, lets the host yield the processor, and gives up at the limit.
+
+    All but the last begin after a moment, so a brief call pays for none of them.
+    """
+
+    def __init__(self, channel: Channel, output: OutputPipe, share: ProcessorShare) -> None:
+        self._channel, self._output, self._share = channel, output, share
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def begin(self, limit: float, equal_seconds: float) -> None:
+        """Watch from now on, in place of what was watched before.
+
+        After ``limit`` seconds, whoever waits for an answer gets ``TimeoutError``; for
+        ``equal_seconds`` the host competes for the processor as an equal.
+        """
+        self.end()
+        self._timer = self._loop.call_later(_BRIEF_SECONDS, self._attend, limit, equal_seconds)
+
+    def end(self) -> None:
+        """Watch no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._share.release()
+
+    def _attend(self, limit: float, equal_seconds: float) -> None:
+        self._output.attend()
+        self._share.compete(equal_seconds - _BRIEF_SECONDS)
+        left = max(0.0, limit - _BRIEF_SECONDS)
+        self._timer = self._loop.call_later(left, self._channel.give_up, TimeoutError())
