@@ -6,6 +6,8 @@ import shutil
 import stat
 import subprocess
 import tempfile
+import threading
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,11 @@ _ADMIN_FOLDERS = "/usr/local/sbin:/usr/sbin:/sbin"
 """Cron jobs and small images leave these out of PATH."""
 
 _LAST_LINES = 3
+
+_LOOK_SECONDS = 0.005
+
+_CLOCK_SECONDS = 2
+"""By how much the time of a start may be off, as pg_ctl has it."""
 
 
 class ProgramError(subprocess.CalledProcessError):
@@ -51,22 +58,62 @@ def run_program(command: str, args: Sequence[str], bin_path: Path, **options: An
     """
     if command == "initdb":
         args = [f"--locale={_LOCALE}", *args]
+    timeout: float | None = options.pop("timeout", None)
+    began = time.time()
     # A server that outlives pg_ctl keeps its output open, so reading from a pipe would never end.
     with tempfile.TemporaryFile() as output:
-        done = subprocess.run(
+        process = subprocess.Popen(
             [str(bin_path / command), *args],
-            check=False,
             env=surroundings(os.environ),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             **options,
         )
+        try:
+            if args[-1] == "start":
+                status = _until_started(process, Path(args[args.index("-D") + 1]), began, timeout)
+            else:
+                status = process.wait(timeout)
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
         output.seek(0)
         text = output.read().decode("utf-8", "replace")
-    if done.returncode:
-        raise ProgramError(command, done.returncode, last_lines(text))
+    if status:
+        raise ProgramError(command, status, last_lines(text))
     return text
+
+
+def _until_started(
+    process: "subprocess.Popen[bytes]", folder: Path, began: float, timeout: float | None
+) -> int:
+    """Wait for ``pg_ctl start``, or only until the server is ready, and return its status.
+
+    It looks every tenth of a second whether the server is ready, in the file that is read here.
+    Raises ``subprocess.TimeoutExpired``.
+    """
+    until = None if timeout is None else time.monotonic() + timeout
+    while True:
+        try:
+            return process.wait(_LOOK_SECONDS)
+        except subprocess.TimeoutExpired:
+            if _is_ready(folder, began):
+                # It ends by itself when it has looked once more.
+                threading.Thread(target=process.wait, daemon=True).start()
+                return 0
+            if until is not None and time.monotonic() > until:
+                raise
+
+
+def _is_ready(folder: Path, began: float) -> bool:
+    """Return whether a server that started since ``began`` takes connections."""
+    try:
+        lines = (folder / "postmaster.pid").read_text().splitlines()
+        return lines[7].strip() == "ready" and int(lines[2]) >= int(began) - _CLOCK_SECONDS
+    except (OSError, LookupError, ValueError):
+        return False
 
 
 def last_lines(text: str) -> str:
@@ -105,13 +152,24 @@ def ensure_user(name: str) -> pwd.struct_passwd:
 
 def let_read(path: Path, flag: int) -> None:
     """Add ``flag`` to the mode of every file below ``path``, and read access to its folders."""
-    for file in (path, *path.rglob("*")):
-        if file.is_symlink():
-            continue
-        mode = stat.S_IMODE(file.stat().st_mode)
-        new_mode = mode | (_ENTER if file.is_dir() else flag)
-        if new_mode != mode:
-            file.chmod(new_mode)
+    _allow(path, stat.S_IMODE(path.stat().st_mode), _ENTER if path.is_dir() else flag)
+    # By names and entries: this looks at thousands of files at each start.
+    folders = [str(path)] if path.is_dir() else []
+    while folders:
+        with os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                if entry.is_symlink():
+                    continue
+                is_folder = entry.is_dir(follow_symlinks=False)
+                mode = stat.S_IMODE(entry.stat(follow_symlinks=False).st_mode)
+                _allow(entry, mode, _ENTER if is_folder else flag)
+                if is_folder:
+                    folders.append(entry.path)
+
+
+def _allow(path: "Path | os.DirEntry[str]", mode: int, flag: int) -> None:
+    if mode | flag != mode:
+        os.chmod(path, mode | flag)  # noqa: PTH101 - a Path or an entry
 
 
 _ENTER = stat.S_IRGRP | stat.S_IROTH | stat.S_IXGRP | stat.S_IXOTH
