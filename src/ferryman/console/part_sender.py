@@ -7,15 +7,12 @@ the console's address in its CORS rules, so those parts go through the platform.
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-import aiohttp
 import msgspec
 import structlog
-from yarl import URL
 
 from ferryman import refusals
 from ferryman.console.calls import AdminCalls, CallRefused
 from ferryman.errors import ConfigError
-from ferryman.network.aiohttp_client import AsyncNetwork
 from ferryman.wire.problem import Problem
 from ferryman.wire.upload import PartUrl
 
@@ -45,6 +42,12 @@ class BrowserParts:
         return headers.get("etag", "").strip('"')
 
     async def _put(self, signed: PartUrl, data: bytes) -> tuple[int, Mapping[str, str], bytes]:
+        # Imported only here: most platforms start without ever needing it.
+        import aiohttp
+        from yarl import URL
+
+        from ferryman.network.aiohttp_client import AsyncNetwork
+
         limit, network = aiohttp.ClientTimeout(total=_SECONDS), AsyncNetwork()
         try:
             async with (

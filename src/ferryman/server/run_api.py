@@ -21,9 +21,8 @@ from ferryman.api.metrics import own_metrics
 from ferryman.api.request_metrics import request_metrics
 from ferryman.api.shared_metrics import SharedMetrics
 from ferryman.config import Settings
-from ferryman.delivery.lifecycle import LifecycleSender
-from ferryman.delivery.remote import open_sender
 from ferryman.server.build import build
+from ferryman.server.lifecycle_client import lifecycle_client
 from ferryman.server.listening import allow_connections, bound_unsent
 from ferryman.services.platform import Platform
 
@@ -89,12 +88,9 @@ async def serving_api(
     """
     async with (
         build(settings, database_url, check_store=True) as built,
-        open_sender(
-            private=settings.posts_to_private_addresses, proxies=settings.proxies
-        ) as sender,
+        lifecycle_client(settings) as send,
     ):
         credentials = Credentials(operator_token, built.keys)
-        send = LifecycleSender(sender, settings.remote_seconds)
         allow_connections(settings.connections)
         shared = None if place is None else place.shared(built.platform)
         gate = DrainGate(create_app(built.platform, credentials, closing, send, shared))

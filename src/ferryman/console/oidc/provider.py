@@ -6,14 +6,12 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-import aiohttp
 import msgspec
 import structlog
 
 from ferryman import refusals
 from ferryman.console.oidc.id_token import Claims, KeyUnknown
 from ferryman.console.oidc.settings import ProviderSettings
-from ferryman.network.aiohttp_client import AsyncNetwork
 
 log = structlog.get_logger("ferryman.console")
 
@@ -53,6 +51,9 @@ class IdentityProvider:
 
     def __init__(self, settings: ProviderSettings) -> None:
         self.settings = settings
+        # Imported only for a platform that has a provider: most start without one.
+        from ferryman.network.aiohttp_client import AsyncNetwork
+
         self._network = AsyncNetwork()
         self._metadata: tuple[ProviderMetadata, datetime] | None = None
         self._keys: tuple[Keys, datetime] | None = None
@@ -94,7 +95,9 @@ class IdentityProvider:
         if own.client_secret is None:
             form["client_id"] = own.client_id
         elif "client_secret_basic" in metadata.token_endpoint_auth_methods_supported:
-            headers["Authorization"] = aiohttp.BasicAuth(
+            from aiohttp import BasicAuth
+
+            headers["Authorization"] = BasicAuth(
                 quote(own.client_id, safe=""), quote(own.client_secret, safe="")
             ).encode()
         else:
@@ -155,6 +158,8 @@ class IdentityProvider:
     async def _call(
         self, method: str, url: str, headers: Mapping[str, str], form: object = None
     ) -> tuple[int, bytes]:
+        import aiohttp
+
         limit = aiohttp.ClientTimeout(total=_SECONDS)
         try:
             async with (
