@@ -40,6 +40,8 @@ class AttemptResult:
         An attempt without a remaining route counts as a success.
         """
         outcomes = [outcome for _, outcome in self.by_route]
+        if len(outcomes) == 1:
+            return outcomes[0]
         failures = (outcome for outcome in outcomes if not outcome.ok)
         whole = outcomes[0] if outcomes else succeeded(duration=0.0)
         left = ", ".join(dict.fromkeys(each.left for each in outcomes if each.left))
