@@ -61,12 +61,8 @@ class _Batch:
     """Entries that were read together, each with where to resume from after it."""
 
     entries: list[Told]
-    groups: list[_Group]
-    """Of each entry."""
-
-    events: dict[_Group, Event]
-    """One of each group, to ask a filter about."""
-
+    groups: list[_Group]  # of each entry
+    events: dict[_Group, Event]  # one of each group, to ask a filter about
     resume: int
 
     def wanted(self, fits: Callable[[Event], bool]) -> set[_Group]:
@@ -176,9 +172,9 @@ class EventHub:
         try:
             while not self._closing.is_set():
                 if follower.changes:
-                    told = StreamChanges(changes=follower.changes, complete=follower.complete)
-                    follower.changes, follower.complete = Counter(), True
-                    yield told, follower.resume
+                    changes, follower.changes = follower.changes, Counter()
+                    complete, follower.complete = follower.complete, True
+                    yield StreamChanges(changes=changes, complete=complete), follower.resume
                     await self._pause(min(_LONGEST_REST, len(self._followers) * _REST_OF_EACH))
                     continue
                 follower.woken.clear()
@@ -243,13 +239,9 @@ class EventHub:
         return len(found) >= _BATCH
 
     def _batch(self, found: list[Event]) -> _Batch:
+        entries = [Told(each.entry, self._safe(each.entry.seq)) for each in found]
         groups = [(each.entry.transfer_id, each.entry.kind) for each in found]
-        return _Batch(
-            entries=[Told(each.entry, self._safe(each.entry.seq)) for each in found],
-            groups=groups,
-            events=dict(zip(groups, found, strict=True)),
-            resume=self._safe(found[-1].entry.seq),
-        )
+        return _Batch(entries, groups, dict(zip(groups, found, strict=True)), entries[-1].resume)
 
     def _safe(self, seq: int) -> int:
         return min((gap - 1 for gap in self._missing if gap <= seq), default=seq)
