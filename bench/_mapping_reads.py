@@ -1,134 +1,202 @@
-"""Look mappings up and page through them over HTTP, and by the bare queries."""
+"""Look-ups and pages of mappings, by the API and by the smallest handlers, in turns of rounds."""
 
-import http.client
 import json
-import os
 import random
+import subprocess
+import sys
 import time
-from collections.abc import Awaitable, Callable
-from functools import partial
-from statistics import quantiles
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from statistics import median, quantiles
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote
 from uuid import UUID
 
-import asyncpg
-
-from bench._platform import Platform
+from bench._bootstrap import interval
+from bench._cpu import cpu_of
+from bench._exchange import Exchange, request
+from bench._platform import free_port
 from bench.report import Figure
 from ferryman.services.platform import encode_cursor
 
-ROWS = int(os.environ.get("FERRYMAN_BENCH_ROWS", "10000000"))
-ROUNDS = 300
-KEYS = 100
-PAGE = 1_200
 NAMESPACE = "jira:issue"
 FIRST = 10_000
-BARE_FIND = """
-SELECT server_key, cloud_key FROM mapping WHERE namespace_id = $1 AND server_key = ANY($2)"""
-BARE_PAGE = """
-SELECT server_key, cloud_key FROM mapping WHERE namespace_id = $1 AND server_key > $2
-ORDER BY server_key LIMIT 1201"""
+KEYS = 100
+PAGE = 1_200
+TARGET = 0.5
+
+_ROUNDS = 10
+_CALLS = 100
+"""Calls of each side in a round: enough for CPU seconds, which come in hundredths."""
 
 
-def of(rows: int) -> str:
-    """Tells the smaller size from the one that counts."""
-    return "" if rows == ROWS else f", {rows} rows"
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """The process of the smallest handlers."""
+
+    pid: int
+    port: int
 
 
-class Reads:
-    """Calls of the server surface over one connection that stays open."""
-
-    def __init__(self, platform: Platform, token: str, transfer_id: str) -> None:
-        where = urlsplit(platform.url)
-        assert where.hostname
-        self.transfer_id = transfer_id
-        self._connection = http.client.HTTPConnection(where.hostname, where.port, timeout=60)
-        self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-
-    def find(self, keys: list[str]) -> dict[str, str]:
-        """Look keys up."""
-        found: dict[str, str] = self._call("POST", "find", {}, json.dumps(keys))
-        return found
-
-    def page(self, after: str) -> dict[str, str]:
-        """Read the page after a key."""
-        query = ("mappings", UUID(self.transfer_id), NAMESPACE)
-        cursor = {"lastEntity": encode_cursor(after, *query)} if after else {}
-        page = self._call("GET", "page", cursor, None)
-        items: dict[str, str] = page["items"]
-        return items
-
-    def _call(self, method: str, what: str, query: dict[str, str], body: str | None) -> Any:
-        text = urlencode({"namespace": NAMESPACE, **query})
-        path = f"/server/v1/transfers/{self.transfer_id}/mappings/{what}?{text}"
-        self._connection.request(method, path, body=body, headers=self._headers)
-        answer = self._connection.getresponse()
-        found = json.load(answer)
-        if answer.status != 200:
-            raise SystemExit(f"{method} {path}: {found}")
-        return found
+@contextmanager
+def handlers(url: str) -> Iterator[Peer]:
+    """Start the smallest handlers over a database."""
+    port = free_port()
+    command = [sys.executable, "-m", "bench._mapping_peer", str(port)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdin is not None
+            process.stdin.write(url + "\n")
+            process.stdin.flush()
+            _await_listening(port)
+            yield Peer(process.pid, port)
+        finally:
+            process.terminate()
 
 
-async def read_figures(reads: Reads, address: str, rows: int) -> list[Figure]:
-    """p50 and p99 of look-ups, and of pages at both ends."""
-    connection: Any = await asyncpg.connect(address)
-    try:
-        # Without statistics the bare query reads all that follows and sorts it; ours never does.
-        await connection.execute("ANALYZE mapping")
-        number: int = await connection.fetchval(
-            "SELECT max(namespace_id) FROM mapping_namespace WHERE namespace = $1", NAMESPACE
-        )
-        ends = await connection.fetch(
-            "SELECT server_key FROM mapping WHERE namespace_id = $1"
-            " ORDER BY server_key DESC OFFSET $2 LIMIT 1",
-            number,
-            PAGE,
-        )
-        chance = random.Random(7)
-        asked = [
-            [str(n) for n in chance.sample(range(FIRST, FIRST + rows), KEYS)] for _ in range(ROUNDS)
-        ]
-        figures = await compare(
-            f"mapping find {KEYS} keys{of(rows)}",
-            [partial(reads.find, keys) for keys in asked],
-            [partial(connection.fetch, BARE_FIND, number, keys) for keys in asked],
-            KEYS,
-        )
-        for where, after in (("start", ""), ("end", ends[0]["server_key"])):
-            figures += await compare(
-                f"mapping page {PAGE} at the {where}{of(rows)}",
-                [partial(reads.page, after)] * ROUNDS,
-                [partial(connection.fetch, BARE_PAGE, number, after)] * ROUNDS,
-                PAGE,
-            )
-        return figures
-    finally:
-        await connection.close()
+def _await_listening(port: int) -> None:
+    until = time.monotonic() + 30
+    while True:
+        try:
+            with Exchange(port):
+                return
+        except OSError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.05)
 
 
-async def compare(
-    what: str,
-    ours: list[Callable[[], dict[str, str]]],
-    peer: list[Callable[[], Awaitable[list[Any]]]],
-    expected: int,
-) -> list[Figure]:
-    """Milliseconds of each kind of call, in turns so that both see the same noise."""
-    times: tuple[list[float], list[float]] = ([], [])
-    for call, bare in zip(ours, peer, strict=True):
-        started = time.perf_counter()
-        assert len(call()) == expected
-        between = time.perf_counter()
-        assert len(await bare()) >= expected
-        times[0].append(1000 * (between - started))
-        times[1].append(1000 * (time.perf_counter() - between))
-    return [
-        Figure(
-            figure=f"{what}, p{percent}",
-            unit="ms",
-            ours=quantiles(times[0], n=100)[percent - 1],
-            peer=quantiles(times[1], n=100)[percent - 1],
-            peer_name="bare query, asyncpg",
-        )
-        for percent in (50, 99)
+class Api:
+    """Requests to the server surface of a platform; ``pids`` are what works for it."""
+
+    def __init__(self, begun: dict[str, Any], pids: tuple[int, ...]) -> None:
+        self.port, self.pids = int(begun["port"]), pids
+        self._begun = begun
+        self._base = f"/server/v1/transfers/{begun['transferId']}/mappings"
+
+    def find(self, keys: Sequence[str]) -> bytes:
+        """Return the request that looks keys up."""
+        path = f"{self._base}/find?namespace={quote(NAMESPACE, safe='')}"
+        return request("POST", path, self._begun["serverToken"], json.dumps(keys).encode())
+
+    def page(self, after: str) -> bytes:
+        """Return the request for the page after a key."""
+        query = ("mappings", UUID(self._begun["transferId"]), NAMESPACE)
+        path = f"{self._base}/page?namespace={quote(NAMESPACE, safe='')}"
+        path += f"&lastEntity={encode_cursor(after, *query)}" if after else ""
+        return request("GET", path, self._begun["serverToken"])
+
+
+class Bare:
+    """The same requests to the smallest handlers."""
+
+    def __init__(self, peer: Peer, number: int, pids: tuple[int, ...]) -> None:
+        self.port, self.pids = peer.port, pids
+        self._number = number
+
+    def find(self, keys: Sequence[str]) -> bytes:
+        """Return the request that looks keys up."""
+        return request("POST", f"/find/{self._number}", body=json.dumps(keys).encode())
+
+    def page(self, after: str) -> bytes:
+        """Return the request for the page after a key."""
+        return request("GET", f"/page/{self._number}/{after}")
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """Ours, and the peer; ``late`` is the key that the last page follows."""
+
+    ours: Api
+    peer: Bare
+    late: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """Milliseconds of each call of a round, and CPU milliseconds of a call."""
+
+    times: list[float]
+    cpu: float
+
+
+def read_figures(sides: Sides, rows: int, of: str) -> tuple[list[Figure], dict[str, float]]:
+    """Measure look-ups, and pages at both ends; also return our p50 of each."""
+    chance = random.Random(7)
+    asked = [
+        [str(n) for n in chance.sample(range(FIRST, FIRST + rows), KEYS)]
+        for _ in range(_ROUNDS * _CALLS)
     ]
+    figures, medians = [], {}
+    for what, method, given, expected in (
+        (f"mapping find {KEYS} keys", "find", asked, KEYS),
+        (f"mapping page {PAGE} at the start", "page", [""] * len(asked), PAGE),
+        (f"mapping page {PAGE} at the end", "page", [sides.late] * len(asked), PAGE),
+    ):
+        ours, peer = _measured(sides, method, given, expected)
+        figures += _figures(what, of, ours, peer)
+        medians[what] = median(each for one in ours for each in one.times)
+    return figures, medians
+
+
+def _measured(
+    sides: Sides, method: str, given: Sequence[Any], expected: int
+) -> tuple[list[_Round], list[_Round]]:
+    rounds: tuple[list[_Round], list[_Round]] = [], []
+    with Exchange(sides.ours.port) as ours, Exchange(sides.peer.port) as peer:
+        both: tuple[tuple[Exchange, Api | Bare], ...] = (ours, sides.ours), (peer, sides.peer)
+        for exchange, side in both:  # opens connections, prepares statements
+            for each in given[:10]:
+                _check(exchange.ask(getattr(side, method)(each)), expected)
+        for first in range(0, len(given), _CALLS):
+            for (exchange, side), kept in zip(both, rounds, strict=True):
+                sent = [getattr(side, method)(each) for each in given[first : first + _CALLS]]
+                kept.append(_round(exchange, sent, side.pids, expected))
+    return rounds
+
+
+def _round(
+    exchange: Exchange, requests: list[bytes], pids: tuple[int, ...], expected: int
+) -> _Round:
+    before = sum(map(cpu_of, pids))
+    times, answer = [], b""
+    for sent in requests:
+        started = time.perf_counter()
+        answer = exchange.ask(sent)
+        times.append(1000 * (time.perf_counter() - started))
+    cpu = sum(map(cpu_of, pids)) - before
+    _check(answer, expected)
+    return _Round(times, 1000 * cpu / len(requests))
+
+
+def _check(answer: bytes, expected: int) -> None:
+    found = json.loads(answer)
+    items = found.get("items", found)
+    if len(items) != expected:
+        raise SystemExit(f"expected {expected} mappings; found {len(items)}")
+
+
+def _figures(what: str, of: str, ours: list[_Round], peer: list[_Round]) -> list[Figure]:
+    found = []
+    for percent in (50, 99):
+        mine, its = (
+            [quantiles(each.times, n=100)[percent - 1] for each in side] for side in (ours, peer)
+        )
+        found.append(
+            _figure(f"{what}{of}, p{percent}", mine, its, TARGET if percent == 50 else None)
+        )
+    mine, its = ([each.cpu for each in side] for side in (ours, peer))
+    return [*found, _figure(f"{what}{of}, CPU", mine, its, None)]
+
+
+def _figure(what: str, ours: list[float], peer: list[float], target: float | None) -> Figure:
+    return Figure(
+        figure=what,
+        unit="ms",
+        ours=median(ours),
+        peer=median(peer),
+        peer_name="the smallest handler",
+        interval=interval(ours, peer),
+        target=target,
+    )

@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
+from urllib.parse import quote
 
 from bench._build import CURRENT, Build
+from ferryman.store.socket_path import socket_folder
 
 READY_SECONDS = 60.0
 
@@ -121,6 +123,12 @@ def cloud_token(platform: Platform) -> str:
     app = {"kind": "forge", "serverAppKey": "bench.server", "cloudAppKey": "bench.cloud"}
     answer = platform.call("POST", "/admin/v1/apps", app | {"windowSeconds": 86_400})
     return str(answer["cloudToken"])
+
+
+def address_of(platform: Platform) -> str:
+    """Return the address of the platform's embedded PostgreSQL."""
+    socket_path = quote(str(socket_folder((platform.data_dir / "postgres").resolve())), safe="/")
+    return f"postgresql://postgres@/postgres?host={socket_path}"
 
 
 def await_answer(url: str, what: str) -> None:

@@ -30,9 +30,8 @@ from bench._chromium import (
     seen_at,
     sign_in,
 )
-from bench._platform import Platform, serving
+from bench._platform import Platform, address_of, serving
 from bench.lists import fill
-from bench.mappings import address_of
 from bench.report import Figure
 
 TRANSFERS = int(os.environ.get("FERRYMAN_BENCH_TRANSFERS", "10000"))

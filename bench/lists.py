@@ -19,8 +19,7 @@ from statistics import quantiles
 
 import asyncpg
 
-from bench._platform import Platform, serving
-from bench.mappings import address_of
+from bench._platform import Platform, address_of, serving
 from bench.report import Figure
 
 SMALL = 1_000

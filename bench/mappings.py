@@ -1,157 +1,121 @@
-"""Loading and reading mappings over HTTP, against the bare statements on the same PostgreSQL.
+"""Loading and reading mappings over HTTP, against PostgreSQL and the smallest handlers over it.
 
-Loads a tenth of FERRYMAN_BENCH_ROWS (default 10 million rows), then all of them, each into a scope
-of its own; the peer copies the same CSV into a table without an index or a key. After each of them
-keys are looked up and pages read through the API, and by the bare queries through asyncpg.
+Loads a tenth of FERRYMAN_BENCH_ROWS (default 10 million rows) a few times, then all of them, each
+into a scope of its own. The peer copies rows of the same keys into a table with the same columns,
+key and index, which grows by as many rows. After both sizes keys are looked up and pages read
+through the API, and by the bare statements behind the smallest handlers on the same server program
+(``_mapping_peer``), in turns of rounds. CPU seconds are of the servers and PostgreSQL together.
 """
 
 import asyncio
-import http.client
-import json
 import os
-import tempfile
-import time
-from collections.abc import Iterator
-from pathlib import Path
+from statistics import median
 from typing import Any
-from urllib.parse import quote, urlsplit
 
-import asyncpg
-
-from bench._mapping_reads import FIRST, NAMESPACE, ROWS, Reads, of, read_figures
-from bench._platform import Platform, serving
+from bench._bootstrap import interval
+from bench._mapping_loads import (
+    Load,
+    Place,
+    analyzed,
+    begin,
+    copied,
+    load,
+    places,
+    write_rows,
+)
+from bench._mapping_reads import NAMESPACE, Api, Bare, Sides, handlers, read_figures
 from bench.report import Figure
-from bench.uploads import Watch
-from ferryman.store.socket_path import socket_folder
 
-PIECE = 1 << 20
-MIB = 1 << 20
+ROWS = int(os.environ.get("FERRYMAN_BENCH_ROWS", "10000000"))
+LOADS = int(os.environ.get("ROUNDS", "3"))
+"""Loads of the smaller size; the larger one is loaded once."""
 
 
 def run() -> list[Figure]:
     """Load two sizes, a factor ten apart, and read from each."""
     figures: list[Figure] = []
-    with tempfile.TemporaryDirectory(prefix="ferryman-bench-", dir=os.environ.get("DIR")) as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        with serving(folder / "data") as platform:
-            address = address_of(platform)
-            for rows in (ROWS // 10, ROWS):
-                source = folder / "rows.csv"
-                write_rows(source, rows)
-                server_token, migration = begin(platform, rows)
-                copied = asyncio.run(copy_bare(address, source))
-                with Watch(platform.pid) as watch:
-                    loaded = load(platform, migration["migrationId"], source)
-                figures += load_figures(rows, loaded, copied, watch.most / MIB)
-                reads = Reads(platform, server_token, migration["transfers"][0]["transferId"])
-                figures += asyncio.run(read_figures(reads, address, rows))
-    return figures
-
-
-def address_of(platform: Platform) -> str:
-    """Return the address of the platform's embedded PostgreSQL."""
-    socket = quote(str(socket_folder((platform.data_dir / "postgres").resolve())), safe="/")
-    return f"postgresql://postgres@/postgres?host={socket}"
-
-
-def load_figures(rows: int, ours: float, peer: float, memory: float) -> list[Figure]:
-    """Rows a second, and what the platform's process grew to."""
-    return [
-        Figure(
-            figure=f"mapping load vs COPY{of(rows)}",
-            unit="rows/s",
-            ours=rows / ours,
-            peer=rows / peer,
-            peer_name="COPY into a bare table",
-            less_is_better=False,
-        ),
-        Figure(
-            figure=f"platform memory while loading {rows} mappings",
-            unit="MiB",
-            ours=memory,
-            peer=512,
-            peer_name="limit",
-        ),
+    memory: dict[int, list[float]] = {}
+    reads: dict[int, dict[str, float]] = {}
+    with places() as place, handlers(place.url) as peer:
+        for rows in (ROWS // 10, ROWS):
+            loads = [pair(place, rows, number) for number in range(LOADS if rows < ROWS else 1)]
+            figures += load_figures(rows, [each[1:] for each in loads])
+            memory[rows] = [each[1].memory for each in loads]
+            begun = loads[-1][0]
+            if rows < ROWS:
+                figures += load_figures(rows, [again(place, rows, begun)], merged=True)
+            number, late = asyncio.run(analyzed(place.url))
+            sides = Sides(
+                Api(begun, (place.platform.pid, place.postgres)),
+                Bare(peer, number, (peer.pid, place.postgres)),
+                late,
+            )
+            found, reads[rows] = read_figures(sides, rows, _of(rows))
+            figures += found
+    figures += [
+        flat("platform memory while loading", "MiB", max(memory[ROWS]), max(memory[ROWS // 10]))
+    ]
+    return figures + [
+        flat(f"{what}, p50", "ms", reads[ROWS][what], reads[ROWS // 10][what])
+        for what in reads[ROWS]
     ]
 
 
-def write_rows(path: Path, rows: int) -> None:
-    """Numeric ids, as a product writes them in the order of its own table."""
-    with path.open("w") as file:
-        for first in range(FIRST, FIRST + rows, 100_000):
-            last = min(first + 100_000, FIRST + rows)
-            file.writelines(f"{NAMESPACE},{n},{n + 5_000_000}\n" for n in range(first, last))
-
-
-def begin(platform: Platform, number: int) -> tuple[str, Any]:
-    """Create an app and start a migration in a scope of its own."""
-    app = platform.call(
-        "POST",
-        "/admin/v1/apps",
-        {
-            "kind": "forge",
-            "serverAppKey": f"bench.server{number}",
-            "cloudAppKey": f"bench.cloud{number}",
-            "windowSeconds": 86_400,
-        },
+def flat(what: str, unit: str, large: float, small: float) -> Figure:
+    """Compare the larger size with the smaller: at most a tenth more."""
+    return Figure(
+        figure=f"{what}, {ROWS:,} rows against {ROWS // 10:,}",
+        unit=unit,
+        ours=large,
+        peer=small,
+        peer_name=f"ours, {ROWS // 10:,} rows",
+        target=1 / 1.1,
     )
-    migration = platform.call(
-        "POST",
-        "/admin/v1/migrations",
-        {
-            "name": "benchmark",
-            "cloudUrl": f"https://bench{number}.example",
-            "sourceId": "bench",
-            "apps": [f"bench.cloud{number}"],
-            "containers": [],
-        },
-    )
-    platform.call("POST", f"/admin/v1/migrations/{migration['migrationId']}/start")
-    return app["serverToken"], migration
 
 
-def load(platform: Platform, migration_id: str, source: Path) -> float:
-    """Seconds from the first byte to the answer that all of them are stored."""
-    where = urlsplit(platform.url)
-    assert where.hostname
-    token = (platform.data_dir / "operator-token").read_text().strip()
-    connection = http.client.HTTPConnection(where.hostname, where.port, timeout=3600)
-    started = time.perf_counter()
-    connection.request(
-        "PUT",
-        f"/admin/v1/migrations/{migration_id}/mappings",
-        body=pieces(source),
-        headers={"Authorization": f"Bearer {token}", "Content-Type": "text/csv"},
-        encode_chunked=True,
-    )
-    answer = connection.getresponse()
-    counts = json.load(answer)
-    seconds = time.perf_counter() - started
-    if answer.status != 200 or counts["stored"] != counts["rows"]:
-        raise SystemExit(f"the load failed: {counts}")
-    return seconds
-
-
-def pieces(source: Path) -> Iterator[bytes]:
-    """Yield the file, a MiB at a time."""
-    with source.open("rb") as file:
-        while piece := file.read(PIECE):
-            yield piece
-
-
-async def copy_bare(address: str, source: Path) -> float:
-    """Seconds of COPY, as CSV, into three columns of text."""
-    connection: Any = await asyncpg.connect(address)
-    try:
-        await connection.execute("DROP TABLE IF EXISTS bare")
-        await connection.execute(
-            "CREATE TABLE bare (namespace text, server_key text, cloud_key text)"
+def load_figures(
+    rows: int, loads: list[tuple[Load, Load]], *, merged: bool = False
+) -> list[Figure]:
+    """Rows a second, and per CPU second; medians of the rounds."""
+    what = "mapping load over existing rows" if merged else "mapping load vs COPY"
+    peer_name = "COPY, then INSERT ON CONFLICT" if merged else "COPY, the same key and index"
+    found = []
+    for unit, kind, target in (("rows/s", "seconds", 0.35), ("rows/CPU s", "cpu", None)):
+        ours, peer = ([getattr(load[side], kind) for load in loads] for side in (0, 1))
+        found.append(
+            Figure(
+                figure=f"{what}{', CPU' if kind == 'cpu' else ''}{_of(rows)}",
+                unit=unit,
+                ours=rows / median(ours),
+                peer=rows / median(peer),
+                peer_name=peer_name,
+                less_is_better=False,
+                interval=interval(ours, peer) if len(loads) > 1 else None,
+                target=None if merged else target,
+            )
         )
-        started = time.perf_counter()
-        await connection.copy_to_table("bare", source=str(source), format="csv", timeout=3600)
-        seconds = time.perf_counter() - started
-        await connection.execute("DROP TABLE bare")
-        return seconds
-    finally:
-        await connection.close()
+    return found
+
+
+def _of(rows: int) -> str:
+    """Tells the smaller size from the one that counts."""
+    return "" if rows == ROWS else f", {rows:,} rows"
+
+
+def pair(place: Place, rows: int, number: int) -> tuple[dict[str, Any], Load, Load]:
+    """Load the same keys on both sides: what was begun, and what each side took."""
+    source, numbered = place.folder / "rows.csv", place.folder / "numbered.csv"
+    write_rows(source, NAMESPACE, rows)
+    write_rows(numbered, str(rows + number), rows)
+    begun = begin(place.platform, f"{rows}-{number}")
+    peer = asyncio.run(copied(place, numbered))
+    return begun, load(place, begun["migrationId"], source), peer
+
+
+def again(place: Place, rows: int, begun: dict[str, Any]) -> tuple[Load, Load]:
+    """Load all rows of the last load once more, with other values."""
+    source, numbered = place.folder / "rows.csv", place.folder / "numbered.csv"
+    write_rows(source, NAMESPACE, rows, value=6_000_000)
+    write_rows(numbered, str(rows + LOADS - 1), rows, value=6_000_000)
+    peer = asyncio.run(copied(place, numbered, merged=True))
+    return load(place, begun["migrationId"], source), peer

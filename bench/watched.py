@@ -21,8 +21,7 @@ import asyncpg
 from bench._backlog import manifest_of, receiving
 from bench._bootstrap import interval
 from bench._cpu import cpu_of
-from bench._platform import Platform, serving
-from bench.mappings import address_of
+from bench._platform import Platform, address_of, serving
 from bench.report import Figure
 
 CONSOLES = int(os.environ.get("FERRYMAN_BENCH_CONSOLES", "50"))
