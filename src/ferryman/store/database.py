@@ -1,5 +1,6 @@
 """Connections and transactions: one use case is one transaction with one ``now``."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -146,12 +147,14 @@ class Database:
                 raise  # it is the server that does not answer
             raise refusals.database.BUSY(seconds=ACQUIRE_SECONDS, size=size) from None
         try:
-            # With a turn there is a connection, unless one has to be made.
-            connection = await self.pool.acquire(timeout=ACQUIRE_SECONDS)
+            # With a turn there is a connection, unless one has to be made. The pool's own limit
+            # would start a task for each.
+            async with asyncio.timeout(ACQUIRE_SECONDS):
+                connection = await self.pool.acquire()
             try:
                 yield connection
             finally:
-                await self.pool.release(connection)
+                await self.pool.release(connection, timeout=ACQUIRE_SECONDS)
         finally:
             self._turns.give()
 
