@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -46,6 +47,29 @@ async def test_many_at_once_are_each_counted_once(services: Services) -> None:
         assert (await services.state(each)).succeeded == 6
         query = "SELECT FROM timeline WHERE transfer_id = $1 AND kind = 'message.acknowledged'"
         assert len(await services.fetch(query, UUID(each))) == 6
+
+
+async def test_a_token_of_another_site_acknowledges_nothing(services: Services) -> None:
+    """Together with one of the right site, and with one of every site."""
+    transfer_id = await services.start_transfer()
+    stored = await services.fetch(
+        "SELECT cloud_url FROM transfer JOIN migration USING (migration_id)"
+        " JOIN migration_scope USING (migration_scope_id) WHERE transfer_id = $1",
+        UUID(transfer_id),
+    )
+    sent = [(await services.upload(transfer_id)).message_id for _ in range(3)]
+    sites = (None, stored[0]["cloud_url"], "https://elsewhere.example")
+
+    async def acknowledge(site: str | None, message_id: str) -> None:
+        status = MessageStatus(status=AckStatus.SUCCESS, message_ids=[message_id])
+        app = replace(services.app, site=site)
+        await acknowledgement.acknowledge(services.platform, app, transfer_id, status)
+
+    given = zip(sites, sent, strict=True)
+    answers = await asyncio.gather(*(acknowledge(*each) for each in given), return_exceptions=True)
+    assert answers[:2] == [None, None]
+    assert isinstance(answers[2], NotFound)
+    assert (await services.state(transfer_id)).succeeded == 2
 
 
 @pytest.mark.parametrize("in_turn", [(), (0,), (0, 1)], ids=["free", "one in turn", "in turn"])
@@ -155,7 +179,7 @@ async def test_a_transfer_that_changed_since_it_was_seen_is_not_written(
         await transfer_store.save(tx, parsed, stored.state)
     async with database.statement() as tx:
         marked = {message: AckStatus.SUCCESS}
-        assert not await acknowledgement_store.write(tx, [(seen, seen.stored.state)], marked)
+        assert not await acknowledgement_store.write(tx, [(seen, seen.state)], marked)
         again = (await acknowledgement_store.see(tx, [parsed], [message]))[parsed]
         assert again.messages[message][1] is False
 

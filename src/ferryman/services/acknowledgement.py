@@ -110,7 +110,7 @@ async def _together(
             answers |= dict.fromkeys(transfers[transfer_id])
         else:
             answers |= zip(transfers[transfer_id], decision.answers, strict=True)
-            _observe(platform, tx, found[transfer_id].stored.state, decision.counted)
+            _observe(platform, tx, found[transfer_id].state, decision.counted)
     return [answers.get(asked, False) for asked in batch]
 
 
@@ -126,17 +126,16 @@ class _Decided:
 
 def _decide(tx: Transaction, seen: Seen, batch: list[Asked]) -> _Decided | None:
     """Decide one by one; None if the transfer must be locked, as it may settle."""
-    stored = seen.stored
-    if transfer_rules.is_due(stored.state, tx.now):
+    if transfer_rules.is_due(seen.state, tx.now):
         return None
-    decided = _Decided(stored.state, {}, [])
+    decided = _Decided(seen.state, {}, [])
     for asked in batch:
         try:
             fresh = _fresh(asked, seen, decided)
             counted = sum(seen.messages[each][0] is EventType.UPLOADED for each in fresh)
             if fresh and not _moves_counts_alone(decided, asked, counted, tx):
                 return None
-            if stored.wake_at is None and transfer_rules.next_wake(decided.after) is not None:
+            if seen.wake_at is None and transfer_rules.next_wake(decided.after) is not None:
                 return None
         except RuleError as error:
             decided.answers.append(error)
@@ -149,7 +148,7 @@ def _decide(tx: Transaction, seen: Seen, batch: list[Asked]) -> _Decided | None:
 
 def _fresh(asked: Asked, seen: Seen, decided: _Decided) -> list[UUID]:
     """Return the messages that were not acknowledged before; refuse what is not the app's own."""
-    if not transfer_service.is_own(asked.app, seen.stored):
+    if not transfer_service.owns(asked.app, seen.app_id, seen.cloud_url):
         raise refusals.transfer.NOT_FOUND(id=asked.transfer_id)
     transfer_rules.check_live(decided.after, "acknowledging messages")
     if missing := asked.ids - seen.messages.keys():

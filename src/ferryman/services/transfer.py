@@ -173,7 +173,12 @@ async def view(platform: Platform, transfer_id: str) -> TransferView:
 
 def is_own(app: AppRow, stored: StoredTransfer) -> bool:
     """Return whether a transfer belongs to the app, on a site that its token is valid for."""
-    return stored.app_id == app.app_id and app.site in (None, stored.details.cloud_url)
+    return owns(app, stored.app_id, stored.details.cloud_url)
+
+
+def owns(app: AppRow, app_id: UUID, cloud_url: str) -> bool:
+    """Return whether an app's transfer is the caller's, on a site that its token is valid for."""
+    return app_id == app.app_id and app.site in (None, cloud_url)
 
 
 def _own(app: AppRow, transfer_id: str, stored: StoredTransfer | None) -> StoredTransfer:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +10,7 @@ import asyncpg
 
 from ferryman.domain.transfer import Transfer
 from ferryman.store.database import SQL, Transaction
-from ferryman.store.transfer import StoredTransfer, stored_transfer
+from ferryman.store.transfer import transfer_state
 from ferryman.vocab import AckStatus, EventType
 
 _TURN = 7_302_114_904
@@ -25,12 +26,16 @@ class NoTurnError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A transfer at one row version, and some of its messages.
+    """What of a transfer acknowledgements need, at one row version, and some of its messages.
 
     ``messages`` has the type of each message, and whether it was acknowledged.
     """
 
-    stored: StoredTransfer
+    transfer_id: UUID
+    app_id: UUID
+    cloud_url: str
+    wake_at: datetime | None
+    state: Transfer
     row_version: str
     messages: Mapping[UUID, tuple[EventType, bool]]
 
@@ -54,12 +59,19 @@ async def see(
     rows: Any = SQL.transfers_with_messages(
         tx.connection, transfer_ids=list(transfer_ids), message_ids=list(message_ids)
     )
-    found = {}
-    async for row in rows:
-        stored = stored_transfer(row)
-        if stored is not None:
-            found[stored.transfer_id] = Seen(stored, row["row_version"], _messages(row))
-    return found
+    return {row["transfer_id"]: _seen(row) async for row in rows}
+
+
+def _seen(row: Any) -> Seen:
+    return Seen(
+        row["transfer_id"],
+        row["app_id"],
+        row["cloud_url"],
+        row["wake_at"],
+        transfer_state(row),
+        row["row_version"],
+        _messages(row),
+    )
 
 
 def _messages(row: Any) -> dict[UUID, tuple[EventType, bool]]:
@@ -78,7 +90,7 @@ async def write(
     """
     rows: Any = SQL.acknowledge_unchanged(
         tx.connection,
-        transfer_ids=[seen.stored.transfer_id for seen, _ in after],
+        transfer_ids=[seen.transfer_id for seen, _ in after],
         row_versions=[seen.row_version for seen, _ in after],
         succeeded=[state.succeeded for _, state in after],
         failed=[state.failed for _, state in after],

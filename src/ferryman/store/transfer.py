@@ -208,14 +208,19 @@ def _decoded(value: str | None) -> Any:
     return None if value is None else msgspec.json.decode(value)
 
 
-def stored_transfer(row: Any) -> StoredTransfer | None:
-    """Read a row of the table with its app and migration; None for none."""
-    if row is None:
-        return None
+def transfer_state(row: Any) -> Transfer:
+    """Read the part of a row that the rules decide on."""
     state = {name: row[name] for name in _STATE_COLUMNS if name != "window"}
     state["kind"] = AppKind(row["kind"])
     state["status"] = TransferStatus(row["status"])
     state["window"] = timedelta(seconds=row["window_seconds"])
+    return Transfer(**state, unfinished=None)
+
+
+def stored_transfer(row: Any) -> StoredTransfer | None:
+    """Read a row of the table with its app and migration; None for none."""
+    if row is None:
+        return None
     plain = {
         name: row[name]
         for name in StoredTransfer.__dataclass_fields__
@@ -234,5 +239,5 @@ def stored_transfer(row: Any) -> StoredTransfer | None:
         details=details,
         listener_error=_decoded(row["listener_error"]),
         feedback=_decoded(row["feedback"]),
-        state=Transfer(**state, unfinished=None),
+        state=transfer_state(row),
     )

@@ -38,52 +38,66 @@ WHERE message_id = ANY(:message_ids);
 
 -- name: transfers_with_messages
 -- Transfers, and what acknowledgements of some of their messages are decided by; nothing is locked.
--- The row version tells whether a transfer has changed since.
+-- The row version tells whether a transfer has changed since. Lists are given by subqueries: where
+-- PostgreSQL knows how long they are, it plans each call anew, which takes longer than the call. Each
+-- row is looked up alone, so that the plan made for small tables is right for large ones.
 WITH found AS MATERIALIZED (
     SELECT transfer_id, array_agg(message_id) AS message_ids,
            array_agg(event_type) AS event_types,
            array_agg(acknowledgement IS NOT NULL) AS acknowledged
-    FROM message WHERE message_id = ANY(:message_ids)
+    FROM unnest((SELECT CAST(:message_ids AS uuid[]))) AS asked (id)
+    CROSS JOIN LATERAL (SELECT * FROM message WHERE message_id = asked.id LIMIT 1) AS message
     GROUP BY transfer_id)
-SELECT transfer.*, around.*, found.message_ids, found.event_types, found.acknowledged,
-       CAST(transfer.xmin AS text) AS row_version,
-       claim_confirmed AND claim_seen_at > now() - interval '5 seconds' AS claim_noted
-FROM transfer JOIN app_in_migration around USING (app_id, migration_id)
-LEFT JOIN found USING (transfer_id)
-WHERE transfer_id = ANY(:transfer_ids);
+SELECT transfer_id, app_id, wake_at, row_version,
+       found.message_ids, found.event_types, found.acknowledged,
+       (SELECT kind FROM app WHERE app.app_id = transfer.app_id) AS kind,
+       (SELECT cloud_url FROM migration JOIN migration_scope USING (migration_scope_id)
+        WHERE migration.migration_id = transfer.migration_id) AS cloud_url,
+       status, window_seconds, started_at, last_upload_at, last_success_at, export_completed_at,
+       returned_at, cancel_requested_at, settled_at, listener_errored, heartbeats,
+       files, succeeded, failed, progress
+FROM unnest((SELECT CAST(:transfer_ids AS uuid[]))) AS wanted (id)
+CROSS JOIN LATERAL (
+    SELECT *, CAST(xmin AS text) AS row_version FROM transfer WHERE transfer_id = wanted.id LIMIT 1
+) AS transfer
+LEFT JOIN found USING (transfer_id);
 
 -- name: acknowledge_unchanged
 -- Like acknowledge_messages and save_transfer, for transfers that are still of their row version
--- and held by nobody: returns those. Messages are locked in the order of their ids.
+-- and held by nobody: returns those. Messages are locked in the order of their ids. One plan serves
+-- all calls and table sizes, as for transfers_with_messages.
 WITH free AS (
-    SELECT transfer_id, given.*
-    FROM transfer JOIN unnest(
-        CAST(:transfer_ids AS uuid[]), CAST(:row_versions AS text[]),
+    SELECT given.*
+    FROM unnest(
+        (SELECT CAST(:transfer_ids AS uuid[])), CAST(:row_versions AS text[]),
         CAST(:succeeded AS integer[]), CAST(:failed AS integer[]),
         CAST(:progress AS integer[]), CAST(:last_success_at AS timestamptz[])
     ) AS given (id, row_version, new_succeeded, new_failed, new_progress, new_success_at)
-        ON id = transfer_id
-    WHERE transfer.xmin = CAST(given.row_version AS xid)
-    ORDER BY transfer_id
-    FOR NO KEY UPDATE OF transfer SKIP LOCKED
+    CROSS JOIN LATERAL (
+        SELECT FROM transfer
+        WHERE transfer_id = given.id AND xmin = CAST(given.row_version AS xid)
+        FOR NO KEY UPDATE SKIP LOCKED
+    ) AS unchanged
 ), moved AS (
     UPDATE transfer SET succeeded = new_succeeded, failed = new_failed, progress = new_progress,
         last_success_at = new_success_at
     FROM free WHERE transfer.transfer_id = free.id
     RETURNING transfer.transfer_id
 ), held AS MATERIALIZED (
-    -- By their key alone: other conditions lead to an index of all that is not acknowledged. The
-    -- count makes sure that all transfers are locked before.
-    SELECT message_id, transfer_id, acknowledgement AS earlier FROM message
-    WHERE message_id = ANY(
-        CASE WHEN (SELECT count(*) FROM moved) > 0 THEN CAST(:message_ids AS uuid[]) END)
-    ORDER BY message_id
-    FOR UPDATE
+    -- The count makes sure that all transfers are locked before.
+    SELECT message.*, given.status
+    FROM (
+        SELECT * FROM unnest((SELECT CAST(:message_ids AS uuid[])), CAST(:statuses AS text[]))
+            AS given (id, status)
+        ORDER BY id
+    ) AS given
+    CROSS JOIN LATERAL (
+        SELECT message_id, transfer_id, acknowledgement AS earlier FROM message
+        WHERE message_id = given.id AND (SELECT count(*) FROM moved) > 0
+        FOR UPDATE
+    ) AS message
 ), acknowledged AS MATERIALIZED (
-    SELECT held.message_id, transfer_id, status
-    FROM held JOIN moved USING (transfer_id)
-    JOIN unnest(CAST(:message_ids AS uuid[]), CAST(:statuses AS text[]))
-        AS given (message_id, status) USING (message_id)
+    SELECT message_id, transfer_id, status FROM held JOIN moved USING (transfer_id)
     WHERE earlier IS NULL
 ), logged AS (
     INSERT INTO timeline (transfer_id, at, kind, data)
