@@ -61,7 +61,7 @@ def cpu_of(pid: int) -> float:
 def _tree(pid: int) -> list[Path]:
     place = Path(f"/proc/{pid}")
     found = [place]
-    for task in (place / "task").glob("*"):
+    for task in _tasks(place):
         try:
             children = (task / "children").read_text().split()
         except OSError:
@@ -69,3 +69,10 @@ def _tree(pid: int) -> list[Path]:
         for child in children:
             found += _tree(int(child))
     return found
+
+
+def _tasks(place: Path) -> list[Path]:
+    try:
+        return list((place / "task").iterdir())
+    except OSError:
+        return []  # it has ended
