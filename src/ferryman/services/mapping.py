@@ -34,10 +34,9 @@ async def find(
     greatest = platform.settings.find_keys
     if len(keys) > greatest:
         raise refusals.mapping.TOO_MANY_KEYS(limit=greatest, count=len(keys))
-    if any(not key for key in keys) or len(set(keys)) != len(keys):
+    if not all(keys) or len(set(keys)) != len(keys):
         raise refusals.mapping.KEYS_INVALID()
-    for text in (namespace, *keys):
-        check_text("key", text, longest=KEY_CHARACTERS)
+    _check_keys([namespace, *keys])
     wanted = parse_id(refusals.transfer.NOT_FOUND, transfer_id)
     async with platform.database.reading() as tx:
         found = await mapping_store.find(
@@ -49,6 +48,15 @@ async def find(
             missing = [key for key in keys if key not in mapped]
             await note_missing(tx, stored.transfer_id, namespace, missing)
     return mapped
+
+
+def _check_keys(texts: list[str]) -> None:
+    """Check texts one by one only if all together are not plain."""
+    together = "".join(texts)
+    plain = together.isascii() and "\0" not in together
+    if not plain or max(map(len, texts)) > KEY_CHARACTERS:
+        for text in texts:
+            check_text("key", text, longest=KEY_CHARACTERS)
 
 
 async def _readable(
