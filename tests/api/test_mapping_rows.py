@@ -91,7 +91,7 @@ def test_plain_lines_stay_together_beside_others() -> None:
     few = asyncio.run(forms(plain * 9 + other + plain * 9, len(plain)))
     assert few == [("Rows", 19)]
     mixed = asyncio.run(forms(plain * many + other + plain * 9, len(plain) * 1_000))
-    assert mixed == [("Lines", many), ("Rows", 10)]
+    assert mixed == [("PlainLines", many), ("Rows", 10)]
 
 
 def test_empty_lines_are_no_batch() -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ferryman.domain.mapping_lines import Lines, plain_lines
+from ferryman.domain.mapping_lines import PlainLines, plain_lines
 
 KEYS = st.text("09aZ'/:;.-", min_size=1, max_size=4)
 PAIRS = st.lists(st.tuples(KEYS, KEYS), min_size=1, max_size=8)
@@ -53,5 +53,5 @@ def test_other_lines_are_read_as_rows(text: str) -> None:
 def test_keys_are_looked_at_if_their_form_may_be_wrong(
     namespace: str, keys: list[str], sure: bool
 ) -> None:
-    lines = Lines(namespace, 2, [f"{namespace},{key},5\n".encode() for key in keys])
+    lines = PlainLines(namespace, 2, [f"{namespace},{key},5\n".encode() for key in keys])
     assert lines.surely_right() is sure

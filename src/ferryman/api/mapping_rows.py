@@ -8,7 +8,7 @@ import msgspec
 
 from ferryman import refusals
 from ferryman.domain.mapping import Rows
-from ferryman.domain.mapping_lines import Batch, Lines, plain_lines
+from ferryman.domain.mapping_lines import Batch, PlainLines, plain_lines
 from ferryman.errors import Invalid
 from ferryman.wire.base import Wire
 
@@ -66,12 +66,12 @@ async def read_rows(chunks: AsyncIterator[bytes], *, csv_form: bool) -> AsyncIte
 
 def _stays_apart(batch: Batch, more: Batch, size: int) -> bool:
     """Return whether plain lines are better written before what they cannot be joined with."""
-    return isinstance(batch, Lines) and size >= _ENOUGH_BYTES and not _alike(batch, more)
+    return isinstance(batch, PlainLines) and size >= _ENOUGH_BYTES and not _alike(batch, more)
 
 
 def _joined(batch: Batch, more: Batch) -> Batch:
     """Return both together, as lines if they are alike."""
-    if isinstance(batch, Lines) and isinstance(more, Lines) and _alike(batch, more):
+    if isinstance(batch, PlainLines) and isinstance(more, PlainLines) and _alike(batch, more):
         batch.add(more)
         return batch
     rows, others = batch.rows(), more.rows()
@@ -79,8 +79,8 @@ def _joined(batch: Batch, more: Batch) -> Batch:
     return rows
 
 
-def _alike(batch: Lines, more: Batch) -> bool:
-    return isinstance(more, Lines) and more.namespace == batch.namespace
+def _alike(batch: PlainLines, more: Batch) -> bool:
+    return isinstance(more, PlainLines) and more.namespace == batch.namespace
 
 
 async def _whole_lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

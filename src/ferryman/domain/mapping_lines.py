@@ -18,7 +18,7 @@ _PLAIN = bytes(set(range(0x21, 0x7F)) - set(b',"\\'))
 
 
 @dataclass(slots=True)
-class Lines:
+class PlainLines:
     """Lines ``namespace,serverKey,cloudKey`` of one namespace, each ended, in ``pieces`` of some.
 
     No value is empty or longer than a thousand characters, and all are plain.
@@ -46,7 +46,7 @@ class Lines:
         values.pop()  # follows the last line end
         return Rows(values[0::3], values[1::3], values[2::3])
 
-    def add(self, others: "Lines") -> None:
+    def add(self, others: "PlainLines") -> None:
         """Append lines of the same namespace."""
         self.count += others.count
         self.pieces += others.pieces
@@ -62,10 +62,10 @@ class Lines:
         )
 
 
-Batch = Rows | Lines
+Batch = Rows | PlainLines
 
 
-def plain_lines(text: bytes) -> Lines | None:
+def plain_lines(text: bytes) -> PlainLines | None:
     """Return whole lines of CSV if they are plain and of one namespace."""
     if b"\r" in text:
         text = text.replace(b"\r\n", b"\n")
@@ -79,4 +79,4 @@ def plain_lines(text: bytes) -> Lines | None:
     ends = (text.find(b"\n", at, at + _WINDOW) for at in range(0, len(text), _WINDOW))
     if min(ends) < 0:
         return None
-    return Lines(namespace.decode("ascii"), count, [text])
+    return PlainLines(namespace.decode("ascii"), count, [text])

@@ -9,7 +9,7 @@ from ferryman import refusals
 from ferryman.domain.access import PLATFORM, Actor
 from ferryman.domain.limits import KEY_CHARACTERS, MAPPING_NAMESPACES, NAMESPACE_BYTES
 from ferryman.domain.mapping import Rows, expected_form, is_namespace, wrong_keys
-from ferryman.domain.mapping_lines import Batch, Lines
+from ferryman.domain.mapping_lines import Batch, PlainLines
 from ferryman.services import audit
 from ferryman.services.mapping_report import nearest_forms
 from ferryman.services.platform import Platform, check_text, parse_id
@@ -138,7 +138,7 @@ class _Checks:
 
 def _grouped(batch: Batch) -> dict[str, list[str]]:
     """Return the server keys by namespace, without those that are surely of the right form."""
-    if isinstance(batch, Lines) and batch.surely_right():
+    if isinstance(batch, PlainLines) and batch.surely_right():
         return {}
     rows = batch.rows()
     if rows.namespaces.count(rows.namespaces[0]) == len(rows):
@@ -150,7 +150,7 @@ def _grouped(batch: Batch) -> dict[str, list[str]]:
 
 
 def _sound_keys(batch: Batch) -> bool:
-    if isinstance(batch, Lines):
+    if isinstance(batch, PlainLines):
         return True
     return _sound(batch.server_keys) and _sound(batch.cloud_keys, None)
 

@@ -12,7 +12,7 @@ from uuid import UUID
 import asyncpg
 
 from ferryman.domain.mapping import Rows
-from ferryman.domain.mapping_lines import Batch, Lines
+from ferryman.domain.mapping_lines import Batch, PlainLines
 from ferryman.store.database import SQL, Transaction
 from ferryman.store.transfer import StoredTransfer, stored_transfer
 
@@ -76,7 +76,7 @@ class _Load:
     async def _copied(self, batch: Batch) -> bool:
         """COPY a batch; return False, with nothing written, if a key exists already."""
         tail = f"{self.writer},{self.tx.now.isoformat()}"
-        if isinstance(batch, Lines):
+        if isinstance(batch, PlainLines):
             text = _line_text(batch, f"{self.numbers[batch.namespace]},{tail}")
         else:
             text = _row_text(batch, self.numbers, tail)
@@ -113,7 +113,7 @@ async def _number(tx: Transaction, scope_id: UUID, namespaces: set[str]) -> dict
     return {row["namespace"]: row["namespace_id"] async for row in rows}
 
 
-def _line_text(lines: Lines, tail: str) -> Iterator[bytes]:
+def _line_text(lines: PlainLines, tail: str) -> Iterator[bytes]:
     """Format lines for COPY: where one ends and the namespace of the next begins, put the tail."""
     head = f"{lines.namespace},".encode()
     end = f",{tail}\n".encode()

@@ -39,8 +39,8 @@ WHERE message_id = ANY(:message_ids);
 -- name: transfers_with_messages
 -- Transfers, and what acknowledgements of some of their messages are decided by; nothing is locked.
 -- The row version tells whether a transfer has changed since. Lists are given by subqueries: where
--- PostgreSQL knows how long they are, it plans each call anew, which takes longer than the call. Each
--- row is looked up alone, so that the plan made for small tables is right for large ones.
+-- PostgreSQL knows how long they are, it plans each call again, which takes longer than the call.
+-- Each row is looked up alone, so that the plan made for small tables is right for large ones.
 WITH found AS MATERIALIZED (
     SELECT transfer_id, array_agg(message_id) AS message_ids,
            array_agg(event_type) AS event_types,
