@@ -64,8 +64,8 @@ LEFT JOIN found USING (transfer_id);
 
 -- name: acknowledge_unchanged
 -- Like acknowledge_messages and save_transfer, for transfers that are still of their row version
--- and held by nobody: returns those. Messages are locked in the order of their ids. One plan serves
--- all calls and table sizes, as for transfers_with_messages.
+-- and held by nobody: returns those. Messages are locked in the order of their ids. Lists are given,
+-- and rows looked up, as for transfers_with_messages.
 WITH free AS (
     SELECT given.*
     FROM unnest(
