@@ -8,7 +8,7 @@ from tests.kit.tcp_server import TcpServer
 _STREAM = b"/console/stream "
 
 
-class Network(TcpServer):
+class BreakingNetwork(TcpServer):
     """Carries all bytes; ``breaks`` more times, the next bytes of a stream are cut in half.
 
     ``streams`` is how many streams were begun.
@@ -33,7 +33,7 @@ class Network(TcpServer):
 
 class _Connection:
     def __init__(
-        self, network: Network, down: asyncio.StreamWriter, up: asyncio.StreamWriter
+        self, network: BreakingNetwork, down: asyncio.StreamWriter, up: asyncio.StreamWriter
     ) -> None:
         self._network, self._down, self._up = network, down, up
         self._streams = False

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.console.network import Network
+from tests.console.network import BreakingNetwork
 from tests.console.test_timeline_pages import shown
 from tests.kit.function_app import FunctionMigration
 from tests.kit.platform import PlatformProcess, wait_until
@@ -14,14 +14,14 @@ BREAKS = 3
 
 
 @pytest.fixture(scope="module")
-def network(running_platform: PlatformProcess) -> Iterator[Network]:
-    network = Network(running_platform)
+def network(running_platform: PlatformProcess) -> Iterator[BreakingNetwork]:
+    network = BreakingNetwork(running_platform)
     yield network
     network.close()
 
 
 @pytest.fixture
-def tab(network: Network, browser: Browser) -> Iterator[Page]:
+def tab(network: BreakingNetwork, browser: Browser) -> Iterator[Page]:
     """A page behind the network, which needs a loop of its own before the browser's."""
     with browser.new_context() as context:
         page = context.new_page()
@@ -30,7 +30,7 @@ def tab(network: Network, browser: Browser) -> Iterator[Page]:
 
 
 def test_a_stream_that_breaks_in_an_entry_loses_and_repeats_nothing(
-    network: Network, tab: Page, failing: FunctionMigration
+    network: BreakingNetwork, tab: Page, failing: FunctionMigration
 ) -> None:
     link = failing.admin.ok("POST", "/console/links")["path"]
     log = f"/app/migration/forge/v1/log/{failing.transfer_id}"

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from ferryman.errors import OutsideError
-from ferryman.services.platform import Platform
+from ferryman.services.platform import Platform, wait_for_event
 from ferryman.store import event as event_store
 from ferryman.store.event import Event
 from ferryman.wire.event import StreamChanges, StreamEntry
@@ -175,7 +175,8 @@ class EventHub:
                     changes, follower.changes = follower.changes, Counter()
                     complete, follower.complete = follower.complete, True
                     yield StreamChanges(changes=changes, complete=complete), follower.resume
-                    await self._pause(min(_LONGEST_REST, len(self._followers) * _REST_OF_EACH))
+                    rest = min(_LONGEST_REST, len(self._followers) * _REST_OF_EACH)
+                    await wait_for_event(self._closing, rest)
                     continue
                 follower.woken.clear()
                 await follower.woken.wait()
@@ -200,7 +201,7 @@ class EventHub:
         await asyncio.sleep(0)
         while self._followers and not self._closing.is_set():
             if wait:
-                await self._pause(wait)
+                await wait_for_event(self._closing, wait)
             try:
                 wait = 0.0 if await self._step() else _POLL_SECONDS
             except OutsideError as exc:
@@ -208,13 +209,6 @@ class EventHub:
                 wait = _AWAY_SECONDS
         for each in self._followers:
             each.woken.set()
-
-    async def _pause(self, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._closing.wait()
-        except TimeoutError:
-            return
 
     async def _step(self) -> bool:
         """Hand out what is new; return whether there may be more at once."""
