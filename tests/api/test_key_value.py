@@ -257,9 +257,9 @@ def test_a_value_ends_with_its_lifetime(store: KeyValueStore) -> None:
     store.ok("set", {"key": "ttl", "value": 1, "options": ttl})
     got = store.ok("get", {"key": "ttl", "options": {"metadataFields": ["EXPIRE_TIME"]}})
     assert datetime.fromisoformat(got["expireTime"]).tzinfo is not None
-    store.migration.advance(599)
+    store.migration.advance(540)
     assert store.get("ttl") == 1
-    store.migration.advance(2)
+    store.migration.advance(61)
     assert store.refused("get", {"key": "ttl"}) == (404, "KEY_NOT_FOUND")
     where = [{"property": "key", "condition": "BEGINS_WITH", "values": ["ttl"]}]
     assert store.ok("query", {"where": where}) == {"data": []}

@@ -20,7 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from tests.kit.forked_children import STARTERS, serve_children
+from tests.kit.forked_children import STARTERS, STOPS, serve_children
 
 MESSAGE = 1 << 20
 STANDARD = (0, 1, 2)
@@ -47,6 +47,7 @@ def become(command: Any, descriptors: list[int]) -> str:
     for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
     _take(descriptors, (*STANDARD, *command.get("kept", ())))
     sys.stdin = open(0, closefd=False)  # noqa: SIM115
     sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115

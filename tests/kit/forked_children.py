@@ -28,7 +28,7 @@ STARTERS = {"demo", "dev", "record", "replay", "serve"}
 _ADOPT = 36
 _MESSAGE = 1 << 20
 _PIPES = ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite")
-_STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 Command = dict[str, Any]
 Become = Callable[[Command, list[int]], str]
@@ -47,8 +47,8 @@ def serve_children(become: Become) -> str | None:
         _use(asks)
         return None
     asks.close()
-    for stop in _STOPS:
-        signal.signal(stop, signal.SIG_IGN)
+    # Not ignored: one that reaches a fork before it is the command must still end it.
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
     nothing = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(nothing, standard)

@@ -107,6 +107,8 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
 }
 """Streamed request bodies, which no handler declares."""
 
+_REPORTED = ("/admin/v1/migrations/{migrationId}", "/shared/v1")
+
 ANSWERS: dict[tuple[str, str], dict[str, Any]] = {
     ("get", "/admin/v1/transfers/{transferId}/timeline"): {
         "application/json": {"schema": {"$ref": REF.format(name="TimelinePage")}},
@@ -128,11 +130,17 @@ ANSWERS: dict[tuple[str, str], dict[str, Any]] = {
             "/wiki/rest/atlassian-connect/1/migration/data",
         )
     },
-    ("get", "/admin/v1/migrations/{migrationId}/report"): {
-        "application/json": {"schema": {"$ref": REF.format(name="MigrationReport")}}
+    **{
+        ("get", f"{base}/report"): {
+            "application/json": {"schema": {"$ref": REF.format(name="MigrationReport")}}
+        }
+        for base in _REPORTED
     },
-    ("get", "/admin/v1/migrations/{migrationId}/report.html"): {
-        "text/html": {"schema": _TEXT, "example": "<!doctype html>…"}
+    **{
+        ("get", f"{base}/report.html"): {
+            "text/html": {"schema": _TEXT, "example": "<!doctype html>…"}
+        }
+        for base in _REPORTED
     },
     ("get", "/admin/v1/transfers/{transferId}/verify"): {
         "application/x-ndjson": {
