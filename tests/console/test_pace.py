@@ -14,7 +14,7 @@ from urllib.parse import quote, urlsplit
 import asyncpg
 import pytest
 
-from ferryman.console.pace import QUEUE, Pace
+from ferryman.console.pace import QUEUE, Pace, rest
 from ferryman.store.socket_path import socket_folder
 from tests.console.people import Console
 from tests.kit.platform import PlatformProcess, wait_until
@@ -198,3 +198,17 @@ def test_a_stream_holds_up_no_page(console: Console) -> None:
         stream.sendall(f"{head}Cookie: {cookies}\r\n\r\n".encode())
         assert stream.recv(12) == b"HTTP/1.1 200"
         assert console.get(x_requested_with="console").status == 200
+
+
+@pytest.mark.parametrize(
+    ("took", "waiting", "seconds"),
+    [
+        (0.02, 0, 0.08),
+        (0.2, 0, 0.2),
+        (0.02, 1, 0.18),
+        (0.02, 50, 0.02 * (1 / 0.03 - 1)),
+        (0.2, 50, 1.0),
+    ],
+)
+def test_the_more_wait_the_longer_is_the_rest(took: float, waiting: int, seconds: float) -> None:
+    assert rest(took, waiting) == pytest.approx(seconds)

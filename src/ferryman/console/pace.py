@@ -8,16 +8,28 @@ from typing import Any
 
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-SHARE = 0.03
+SHARE = 0.2
 """The part of the time that this process makes pages which were only asked for again."""
 
-LONGEST_REST = 1.0
+LEAST_SHARE = 0.03
+LONGEST_REST = 0.2
+LONGEST_REST_OF_MANY = 1.0
 
 QUEUE = 100
 """Requests that wait at most. More are refused, and their pages ask again later."""
 
 PATIENCE = 2.0
 """Seconds that a page waits while people open others, so that it is made at last."""
+
+
+def rest(took: float, waiting: int) -> float:
+    """Return the seconds of rest after a page that took so long, while so many others wait.
+
+    One console sees what happens at once; many take as little together as they can.
+    """
+    share = max(LEAST_SHARE, SHARE / (1 + waiting))
+    longest = min(LONGEST_REST_OF_MANY, LONGEST_REST * (1 + waiting))
+    return min(longest, took * (1 / share - 1))
 
 
 class Pace:
@@ -67,7 +79,7 @@ class Pace:
             yield not gone.done()
         finally:
             now = monotonic()
-            self._free = now + min(LONGEST_REST, (now - began) * (1 / SHARE - 1))
+            self._free = now + rest(now - began, self.waiting)
             self._turn.release()
 
     async def _take(self) -> None:
