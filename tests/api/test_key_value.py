@@ -172,6 +172,9 @@ def test_a_body_beyond_every_limit_is_refused(store: KeyValueStore) -> None:
     for raw in (b"\xff", b'{"key": "k", "value": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", b""):
         reply = store.caller.call("POST", f"{PATH}/set", raw=raw)
         assert (reply.status, set(reply.json)) == (400, {"code", "message"})
+    for value in (b'"\xff"', b"1e999"):
+        reply = store.caller.call("POST", f"{PATH}/set", raw=b'{"key": "k", "value": %s}' % value)
+        assert (reply.status, reply.json["code"]) == (400, "INVALID_REQUEST"), value
 
 
 def test_a_batch_says_what_became_of_each_key(store: KeyValueStore) -> None:

@@ -1,5 +1,6 @@
 """What an app keeps is deleted with the app, with the customer, by a reset, and at its end."""
 
+import asyncio
 import base64
 from dataclasses import replace
 from datetime import timedelta
@@ -11,7 +12,7 @@ import pytest
 from ferryman.config import Settings
 from ferryman.domain.access import Actor
 from ferryman.domain.key_value import Write
-from ferryman.errors import LimitExceeded, NotAllowed
+from ferryman.errors import Invalid, LimitExceeded, NotAllowed
 from ferryman.server.build import build
 from ferryman.services import app as app_service
 from ferryman.services import app_removal, expunge, maintenance, purge, signing_key
@@ -20,6 +21,7 @@ from ferryman.services import key_value as key_value_service
 from ferryman.services import migration as migration_service
 from ferryman.services import state as state_service
 from ferryman.services.key_ring import KeyRing
+from ferryman.services.platform import encode_cursor
 from ferryman.services.quota import HeldBytes
 from ferryman.store.app import AppRow
 from ferryman.vocab import AppKind, Role
@@ -208,3 +210,50 @@ async def test_secrets_of_apps_are_sealed(database: str, tmp_path: Path) -> None
             found = await key_value_service.read(platform, app, ["token"], secret=True)
             assert found["token"].value == b'"swordfish"'
             await signing_key.seal_again(platform)
+
+
+async def test_the_first_writes_on_a_site_come_at_once(services: Services) -> None:
+    """One of them opens the site; the others find it open, and none is lost."""
+    for number in range(5):
+        site = f"https://s{number}.example"
+        await plan(services, site)
+        app = replace(services.app, site=site)
+        await asyncio.gather(*(keep(services, app, f"k{each}") for each in range(5)))
+    assert len(await kept(services)) == 25
+
+
+async def test_writers_and_a_reset_wait_for_each_other(
+    services: Services, on: dict[str, AppRow]
+) -> None:
+    async def write() -> None:
+        for _ in range(30):
+            await keep(services, on[HARBOUR], "a", "b")
+
+    async def empty() -> None:
+        for _ in range(30):
+            await purge.delete_state(services.platform, services.app.app_id)
+
+    await asyncio.gather(write(), write(), empty())
+
+
+@pytest.mark.usefixtures("on")
+async def test_an_interrupted_removal_keeps_no_values(services: Services) -> None:
+    # What is left if the process ends right after the first transaction.
+    query = "UPDATE app SET removed_at = now() WHERE app_id = $1"
+    await services.fetch(query, services.app.app_id)
+    assert await kept(services)
+    await maintenance.run(services.platform)
+    assert await kept(services) == []
+
+
+async def test_a_forged_cursor_is_refused(services: Services, on: dict[str, AppRow]) -> None:
+    name, which = services.app.cloud_app_key, state_service.StateQuery()
+    query = ("state", services.app.app_id, which)
+    for text in ("", "x", "1", "[1,2,3]", '["s",false,"\\u0000"]', '["s",5,"a"]'):
+        cursor = encode_cursor(text, *query)
+        with pytest.raises(Invalid):
+            await state_service.page(services.platform, name, which, ANN, cursor=cursor, size=1)
+    app = on[HARBOUR]
+    forged = key_value_service.cursor_after(app, "", "a\0")
+    with pytest.raises(Invalid):
+        await key_value_service.page(services.platform, app, "", cursor=forged, limit=1)

@@ -80,13 +80,26 @@ def prefix_of(query: ValueQuery) -> str:
     return first.values[0]
 
 
+def value_of(raw: Raw) -> bytes:
+    """Return the JSON of a value; its texts and numbers were not looked at until now."""
+    content = bytes(raw)
+    try:
+        if content:  # else it was left out
+            msgspec.json.decode(content)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise refusals.key_value.REQUEST_INVALID(found=str(error)) from error
+    except RecursionError as error:
+        raise refusals.key_value.VALUE_TOO_DEEP(limit=KVS_DEPTH) from error
+    return content
+
+
 def write_of(asked: KeyToWrite) -> Write:
     """Return what is to be set."""
     options = asked.options or WriteOptions()
     ttl = options.ttl
     return Write(
         key=asked.key,
-        value=bytes(asked.value),
+        value=value_of(asked.value),
         lifetime=None if ttl is None else key_value_rules.lifetime(ttl.value, ttl.unit),
         override=options.key_policy is not KeyPolicy.FAIL_IF_EXISTS,
     )

@@ -8,7 +8,7 @@ from litestar.exceptions import HTTPException
 from msgspec import Raw
 
 from ferryman import refusals
-from ferryman.api.key_value_form import Asked, answer_value, body_of, problem
+from ferryman.api.key_value_form import Asked, answer_value, body_of, problem, value_of
 from ferryman.api.parameters import Caller, OwnPlatform
 from ferryman.api.problems import http_refusal, status_of
 from ferryman.domain.key_value import Write
@@ -47,7 +47,7 @@ async def _answer(
             return {field: {"edges": await _page(platform, app, given)}}
         case "setAppStoredEntity":
             change = _input(given)
-            write = Write(key=change.key, value=bytes(change.value))
+            write = Write(key=change.key, value=value_of(change.value))
             await key_value_service.put(platform, app, write, secret=change.encrypted)
         case "deleteAppStoredEntity":
             change = _input(given)

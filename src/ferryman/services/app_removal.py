@@ -67,8 +67,9 @@ async def remove(platform: Platform, name: str, by: Actor = PLATFORM) -> Removed
         await purge_store.remove_app(tx, app.app_id)
         before = {"cloudAppKey": app.cloud_app_key, "environment": app.environment}
         await audit.record(tx, by, "remove_app", app.app_id, before=before, after=None)
-    removed = await purge.delete_files(platform, whose)
+    # If this is interrupted, maintenance deletes the values and the sweep the files.
     await purge.delete_state(platform, app.app_id)
+    removed = await purge.delete_files(platform, whose)
     return RemovedApp(
         app_id=str(app.app_id),
         cloud_app_key=app.cloud_app_key,

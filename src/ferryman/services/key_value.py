@@ -44,6 +44,7 @@ async def page(
     where, size = site_of(app), key_value_rules.page_limit(limit)
     key_value_rules.check_characters(prefix)
     after = decode_cursor(cursor, *_query(where, prefix)) or ""
+    key_value_rules.check_characters(after)
     async with platform.database.reading() as tx:
         rows, more = await key_value_store.page(tx, where, prefix=prefix, after=after, size=size)
     return rows, cursor_after(app, prefix, rows[-1].key) if more else None
@@ -92,10 +93,14 @@ async def put_all(
     """Set values by one statement, and return those that were set."""
     async with platform.database.statement() as tx:
         stored = await key_value_store.put(tx, where, writes, secret=secret, override=override)
-    if stored or not await _opened(platform, where):
+    if stored:
         return stored
-    async with platform.database.statement() as tx:
+
+    async def again(tx: Transaction) -> dict[str, ValueRow]:
         return await key_value_store.put(tx, where, writes, secret=secret, override=override)
+
+    # The app may never have been on the site, or another call opened it meanwhile.
+    return await in_transaction(platform, where, again)
 
 
 async def delete(platform: Platform, app: AppRow, keys: Collection[str], *, secret: bool) -> None:
@@ -121,20 +126,19 @@ async def in_transaction(
         async with platform.database.transaction() as tx:
             if await key_value_store.hold_site(tx, where):
                 return await work(tx)
-        await _opened(platform, where)
+        await _open(platform, where)
 
 
-async def _opened(platform: Platform, where: AppSite) -> bool:
-    """Open a site that the app was never on; False if it was there.
+async def _open(platform: Platform, where: AppSite) -> None:
+    """Open a site that the app was never on.
 
     Raises :class:`NotAllowed` (``kvs_installation_gone``).
     """
     async with platform.database.transaction() as tx:
         if await key_value_store.hold_site(tx, where):
-            return False
+            return
         if not await key_value_store.open_site(tx, where, planned=True):
             raise refusals.key_value.INSTALLATION_GONE()
-    return True
 
 
 async def _replace(

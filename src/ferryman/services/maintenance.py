@@ -14,6 +14,7 @@ import structlog
 
 from ferryman.domain.limits import IDENTITY_MAPPING_LIFE, PRODUCT_MAPPING_LIFE, TRANSFER_LIFE
 from ferryman.domain.mapping import life
+from ferryman.services import purge
 from ferryman.services.platform import Platform
 from ferryman.store import maintenance as maintenance_store
 from ferryman.store import state as state_store
@@ -111,12 +112,13 @@ async def _mappings(platform: Platform, now: datetime, removed: Counter[str]) ->
 
 
 async def _values(platform: Platform, removed: Counter[str]) -> None:
-    """Remove values of apps whose lifetime is over; they are not read any more."""
+    """Remove values whose lifetime is over, or whose app was removed; nobody reads them."""
 
     async def expired(tx: Transaction) -> int:
         return await state_store.remove_expired(tx, _BATCH)
 
     removed["values"] += await _until_less(platform, expired, _BATCH)
+    removed["values"] += await purge.delete_state_of_removed(platform)
 
 
 async def _until_less(

@@ -40,9 +40,20 @@ async def delete_state(platform: Platform, app_id: UUID, site: str | None = None
     """Delete what an app keeps on one site or on all; return the number of values; repeatable."""
     async with platform.database.reading() as tx:
         sites = list((await state_store.sites(tx, app_id, site)).values())
-    removed = await delete_values(platform, sites)
+    return await _delete_sites(platform, sites)
+
+
+async def delete_state_of_removed(platform: Platform) -> int:
+    """Delete what is left where the removal of an app was interrupted; return the values."""
+    async with platform.database.reading() as tx:
+        sites = await state_store.sites_of_removed(tx)
+    return await _delete_sites(platform, sites) if sites else 0
+
+
+async def _delete_sites(platform: Platform, app_site_ids: Sequence[int]) -> int:
+    removed = await delete_values(platform, app_site_ids)
     async with platform.database.transaction() as tx:
-        return removed + await close_sites(tx, sites)
+        return removed + await close_sites(tx, app_site_ids)
 
 
 async def delete_values(platform: Platform, app_site_ids: Sequence[int]) -> int:
@@ -58,6 +69,10 @@ async def delete_values(platform: Platform, app_site_ids: Sequence[int]) -> int:
 
 async def close_sites(tx: Transaction, app_site_ids: Sequence[int]) -> int:
     """Delete the sites of apps, with the values that were written since; return their number."""
-    left = await state_store.purge_values(tx, app_site_ids, _VALUES)
+    # First the sites, as everything that writes values does.
+    await state_store.hold_sites(tx, app_site_ids)
+    left = 0
+    while count := await state_store.purge_values(tx, app_site_ids, _VALUES):
+        left += count
     await state_store.purge_sites(tx, app_site_ids)
     return left

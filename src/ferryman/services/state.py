@@ -1,6 +1,5 @@
 """What an app keeps in Forge's services, for the operator: show, load and reset (ADR 87)."""
 
-import json
 from dataclasses import dataclass
 
 import msgspec
@@ -58,7 +57,7 @@ async def page(
     async with platform.database.transaction() as tx:
         app = await app_service.find(tx, name, by.reach)
         query = ("state", app.app_id, which)
-        began, after = _position(decode_cursor(cursor, *query))
+        began, after = _position(decode_cursor(cursor, *query), cursor)
         sites = await state_store.sites(tx, app.app_id, _site(which.site))
         items: list[StateEntry] = []
         following = None
@@ -81,10 +80,10 @@ async def page(
                 following = _after_site(site, list(sites))
                 break
         await audit.record(tx, by, "list_state", app.app_id, after={"values": len(items)})
-    return StatePage(
-        items=items,
-        next_cursor=None if following is None else encode_cursor(json.dumps(following), *query),
-    )
+    if following is None:
+        return StatePage(items=items)
+    position = msgspec.json.encode(following).decode()
+    return StatePage(items=items, next_cursor=encode_cursor(position, *query))
 
 
 async def load(
@@ -132,11 +131,15 @@ def _site(given: str | None) -> str | None:
     return None if given is None else given.rstrip("/")
 
 
-def _position(text: str | None) -> tuple[str, tuple[bool, str]]:
+def _position(text: str | None, cursor: str | None) -> tuple[str, tuple[bool, str]]:
     """Return the site at which a page begins, and the value after which it does."""
     if text is None:
         return "", state_store.FIRST
-    site, secret, key = json.loads(text)
+    try:
+        site, secret, key = msgspec.json.decode(text, type=tuple[str, bool, str])
+    except msgspec.MsgspecError:
+        raise refusals.request.CURSOR_INVALID(cursor=cursor) from None
+    key_value_rules.check_characters(key)
     return site, (secret, key)
 
 

@@ -52,6 +52,17 @@ async def sites_of_customer(tx: Transaction, customer: str) -> list[int]:
     return [row["app_site_id"] async for row in rows]
 
 
+async def sites_of_removed(tx: Transaction) -> list[int]:
+    """Return the ids of the sites of apps that were removed."""
+    return [row["app_site_id"] async for row in SQL.app_sites_of_removed(tx.connection)]
+
+
+async def hold_sites(tx: Transaction, app_site_ids: Sequence[int]) -> None:
+    """Wait for those who write there; until the transaction ends, nobody begins to."""
+    rows = SQL.hold_app_sites(tx.connection, app_site_ids=list(app_site_ids))
+    [row async for row in rows]
+
+
 async def purge_values(tx: Transaction, app_site_ids: Sequence[int], size: int) -> int:
     """Delete up to ``size`` values; return their number."""
     return int(await SQL.purge_values(tx.connection, app_site_ids=list(app_site_ids), size=size))

@@ -112,6 +112,15 @@ FROM (
 WHERE bytes_before < :bytes
 ORDER BY secret, key;
 
+-- name: hold_app_sites
+SELECT app_site_id FROM app_site WHERE app_site_id = ANY(:app_site_ids)
+ORDER BY app_site_id
+FOR UPDATE;
+
+-- name: app_sites_of_removed
+-- Where the removal of an app was interrupted.
+SELECT app_site_id FROM app_site JOIN app USING (app_id) WHERE removed_at IS NOT NULL;
+
 -- name: purge_values$
 -- In the order in which they are written.
 WITH gone AS (
@@ -124,7 +133,6 @@ WITH gone AS (
 SELECT count(*) FROM gone;
 
 -- name: purge_app_sites!
--- Waits for writers, and takes what they wrote along.
 DELETE FROM app_site WHERE app_site_id = ANY(:app_site_ids);
 
 -- name: remove_expired_values$
