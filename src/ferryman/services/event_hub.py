@@ -63,6 +63,7 @@ class _Batch:
     entries: list[Told]
     groups: list[_Group]  # of each entry
     events: dict[_Group, Event]  # one of each group, to ask a filter about
+    counts: Counter[_Group]
     resume: int
 
     def wanted(self, fits: Callable[[Event], bool]) -> set[_Group]:
@@ -105,9 +106,8 @@ class _ChangeFollower:
         wanted = batch.wanted(self.fits)
         if not wanted:
             return
-        for group, number in Counter(batch.groups).items():
-            if group in wanted:
-                self.changes[group[0]] += number
+        for group in wanted:
+            self.changes[group[0]] += batch.counts[group]
         if len(self.changes) > _MOST_CHANGED:
             self.changes = Counter(dict(self.changes.most_common(_MOST_CHANGED)))
             self.complete = False
@@ -235,7 +235,8 @@ class EventHub:
     def _batch(self, found: list[Event]) -> _Batch:
         entries = [Told(each.entry, self._safe(each.entry.seq)) for each in found]
         groups = [(each.entry.transfer_id, each.entry.kind) for each in found]
-        return _Batch(entries, groups, dict(zip(groups, found, strict=True)), entries[-1].resume)
+        events = dict(zip(groups, found, strict=True))
+        return _Batch(entries, groups, events, Counter(groups), entries[-1].resume)
 
     def _safe(self, seq: int) -> int:
         return min((gap - 1 for gap in self._missing if gap <= seq), default=seq)
