@@ -1,6 +1,7 @@
 """The page to try an app by hand on a virtual clock: events, files, what functions print."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,16 @@ def test_events_are_sent_and_what_the_app_prints_is_seen(
     assert page.locator("#sent a").get_attribute("href") == trial
     hand.press(page.locator("#sent a"))
     expect(page.locator("#head")).to_contain_text("success")
+
+
+@contextmanager
+def without_script(browser: Browser, platform: PlatformProcess) -> Iterator[Page]:
+    """The page for trying, signed in to, in a browser with script switched off."""
+    with browser.new_context(java_script_enabled=False) as context:
+        page = context.new_page()
+        sign_in(page, platform)
+        page.goto(f"{platform.url}/console/try")
+        yield page
 
 
 def migrate_without_script(page: Page, app: str, file: Path) -> None:
@@ -142,10 +153,7 @@ def test_everything_is_done_without_script(
 ) -> None:
     file = tmp_path / "plain.txt"
     file.write_text("without script")
-    with browser.new_context(java_script_enabled=False) as context:
-        page = context.new_page()
-        sign_in(page, platform_process)
-        page.goto(f"{platform_process.url}/console/try")
+    with without_script(browser, platform_process) as page:
         send(page, Mouse(page), app, "uploaded:app_data", "boards", "three")
         send(page, Mouse(page), app, "errored:listener", body="no way")
         migrate_without_script(page, app, file)

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.console.people import Console, Mouse
 from tests.console.test_looks import sign_in
-from tests.console.test_try import TALKING, choose, migrate_without_script, send
+from tests.console.test_try import TALKING, choose, migrate_without_script, send, without_script
 from tests.kit.function_app import FunctionMigration
 from tests.kit.platform import PlatformProcess
 from tools.ceph import Ceph
@@ -85,10 +85,7 @@ def test_small_files_and_events_go_without_script(
 ) -> None:
     file = tmp_path / "plain.txt"
     file.write_text("without script")
-    with browser.new_context(java_script_enabled=False) as context:
-        page = context.new_page()
-        sign_in(page, platform_process)
-        page.goto(f"{platform_process.url}/console/try")
+    with without_script(browser, platform_process) as page:
         send(page, Mouse(page), app, "uploaded:app_data", "boards", "three")
         send(page, Mouse(page), app, "completed:export_phase")
         migrate_without_script(page, app, file)

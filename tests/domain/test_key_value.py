@@ -13,7 +13,7 @@ from ferryman.kvs_vocab import KeyPolicy, LifetimeUnit, ReturnedValue
 
 
 def refused(rule: object, *arguments: object) -> str | None:
-    """The code of a refusal; None if it is none."""
+    """The code of a refusal; None if nothing was refused."""
     try:
         rule(*arguments)  # type: ignore[operator]
     except PlatformError as error:

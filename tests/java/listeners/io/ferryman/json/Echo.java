@@ -5,7 +5,7 @@ import java.io.IOException;
 import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
 
-/** Reads each line as JSON and writes it again, or says that it is none. */
+/** Reads each line as JSON and writes it again, or says that it is not JSON. */
 public final class Echo {
     private Echo() {}
 
