@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 
@@ -24,9 +25,9 @@ class Figure:
 
     @property
     def ratio(self) -> float:
-        """How many times better ours is: above 1 means better than the peer."""
+        """How many times better ours is: above 1 means better than the peer; infinite beside 0."""
         better, worse = (self.peer, self.ours) if self.less_is_better else (self.ours, self.peer)
-        return better / worse
+        return better / worse if worse else inf
 
     @property
     def missed(self) -> bool:

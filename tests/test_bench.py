@@ -66,3 +66,10 @@ def test_figures_survive_json_and_those_that_fall_short_are_marked() -> None:
     assert as_lines(found).splitlines()[2].endswith("1.2: missed")
     assert shortfall(found).startswith("1 of 2 targets reached; missed:")
     assert "slow, beside a peer" in shortfall(found)
+
+
+def test_a_figure_of_nothing_at_all_is_told() -> None:
+    found = [figure("none", ours=0.0)]
+    assert from_json(as_json(found)) == found
+    assert "inf" in as_lines(found)
+    assert "missed" not in shortfall(found)
