@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class KeyPolicy(StrEnum):
-    """What setting a key does that has a value already (forge-kvs, keyPolicy)."""
+    """Behaviour of setting a key that has a value already (forge-kvs, keyPolicy)."""
 
     OVERRIDE = "OVERRIDE"
     FAIL_IF_EXISTS = "FAIL_IF_EXISTS"
@@ -18,7 +18,7 @@ class ReturnedValue(StrEnum):
 
 
 class MetadataField(StrEnum):
-    """What can be asked for beside a stored value (forge-kvs, metadataFields)."""
+    """Facts about a stored value that an app can ask for (forge-kvs, metadataFields)."""
 
     CREATED_AT = "CREATED_AT"
     UPDATED_AT = "UPDATED_AT"

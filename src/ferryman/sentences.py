@@ -27,7 +27,7 @@ _SENTENCES = {
     "attempt.lost": "message {messageId}, attempt {number}: lost",
     "log.added": "log: {message}",
 }
-"""What is not named here is shown all the same: a newer platform may know more kinds."""
+"""Kinds that are not named here are shown all the same: a newer platform may know more."""
 
 
 class _Named(dict[str, object]):

@@ -8,7 +8,7 @@ _NO_SETTINGS = (
     *("URL", "TOKEN", "SERVER_TOKEN", "SHARED_SECRET", "APP_KEY"),
     *("NODE", "ESBUILD", "SUPERVISED", "SOAK"),
 )
-"""What clients, functions and tests read, and what the platform sets for its own workers."""
+"""Variables that clients, functions and tests read, or that the platform sets for its workers."""
 
 _TESTS = f"{PREFIX}TEST_"
 

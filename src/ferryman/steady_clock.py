@@ -19,7 +19,7 @@ _RATE = 0.1
 """Seconds made up for in each second."""
 
 _FRESH = timedelta(minutes=3)
-"""How long after a step forward others may still be taken for silent that are not."""
+"""Seconds after a step forward in which others may seem silent that are not."""
 
 
 class SteadyClock:

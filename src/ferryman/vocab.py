@@ -62,7 +62,7 @@ class ListSort(StrEnum):
 
 
 class GroupedBy(StrEnum):
-    """What messages are counted by."""
+    """Attributes by which messages can be counted."""
 
     APP = "app"
     CAUSE = "cause"
@@ -151,7 +151,7 @@ class GivenUp(StrEnum):
 
 
 class IdKind(StrEnum):
-    """What can be found by a part of its id."""
+    """Kinds that a search by a part of an id finds."""
 
     TRANSFER = "transfer"
     MESSAGE = "message"
@@ -192,7 +192,7 @@ class MessageState(StrEnum):
 
 
 class ContainerType(StrEnum):
-    """What an admin can select in a plan (forge-events, Parameters)."""
+    """Values that an admin can select in a plan (forge-events, Parameters)."""
 
     SITE = "Site"
     CONFLUENCE_SPACE = "ConfluenceSpace"
@@ -222,7 +222,7 @@ class AccessScope(StrEnum):
 
 
 class Role(StrEnum):
-    """What the holder of an access token may do; ``domain/access.py`` has the table (ADR 0062)."""
+    """Roles of access tokens; ``domain/access.py`` has the table (ADR 0062)."""
 
     VIEWER = "viewer"
     OPERATOR = "operator"

@@ -30,9 +30,9 @@ _SCHEMES = frozenset({"basic", "bearer", "digest", "jwt", "negotiate"})
 _CALLER = "ferryman.caller"
 _COUNTED = "ferryman.counted"
 ACTOR = "ferryman.actor"
-"""Where the state of a request has the caller of the admin surface."""
+"""Key of the admin caller in the state of a request."""
 SHARED = "ferryman.shared"
-"""Where the state of a request says that it came with the link of a migration."""
+"""Key of the state of a request that came with the link of a migration."""
 
 
 @dataclass(frozen=True, slots=True)

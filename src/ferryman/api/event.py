@@ -1,4 +1,4 @@
-"""What happens to all transfers, as one stream that can be resumed."""
+"""Stream the events of all transfers; a stream can be resumed."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from time import monotonic

@@ -10,7 +10,7 @@ from ferryman.api.connect import BASE
 from ferryman.api.objects import PATH
 
 _SIGNED = (f"{PATH}/", f"{BASE}/", f"/wiki{BASE}/")
-"""Where the method is part of what was signed."""
+"""Paths whose signature covers the method."""
 
 
 class HeadAsGet:

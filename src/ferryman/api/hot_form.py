@@ -22,7 +22,7 @@ class OtherForm(Exception):
 
 
 NOT_HERE = (OtherForm, RuleError, ValueError, RecursionError, msgspec.MsgspecError)
-"""What is raised for a call that the framework has to answer."""
+"""Exceptions that leave a call to the framework."""
 
 
 class Body:

@@ -1,4 +1,4 @@
-"""What needs attention, and numbers over time, for those who watch the platform."""
+"""Answer what needs attention, and numbers over time, for those who watch the platform."""
 
 from typing import Annotated
 

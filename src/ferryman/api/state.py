@@ -1,4 +1,4 @@
-"""What apps keep in Forge's services, for the operator: list, load and reset it."""
+"""List, load and reset what apps keep in Forge's services, for the operator."""
 
 from typing import Annotated
 

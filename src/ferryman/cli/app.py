@@ -40,7 +40,7 @@ COMMANDS = {
     "audit": "ferryman.cli.access.audit:app",
     "key": "ferryman.cli.access.key:app",
 }
-"""Where each command or group of commands is, in the order of the help."""
+"""Module of each command or group of commands, in the order of the help."""
 
 _CLASSES = {"dev": "ferryman.cli.dev.beside:TakesCommand"}
 

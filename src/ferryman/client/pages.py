@@ -18,7 +18,7 @@ class Page(Protocol[T_co]):
 
     @property
     def next_cursor(self) -> str | None:
-        """Where the next page begins; None on the last."""
+        """Beginning of the next page; None on the last."""
 
 
 Fetch = Callable[[str | None, int], Page[T]]

@@ -28,7 +28,7 @@ _LINE_BYTES = 16 << 20
 
 @dataclass(frozen=True, slots=True)
 class VerifiedReport:
-    """What a report says at its head, and the key that signed it."""
+    """Head of a report, and the key that signed it."""
 
     form: str
     head: ReportHead

@@ -27,7 +27,7 @@ _ENTRIES = 1_000
 
 
 class StoredState:
-    """What the registered apps keep."""
+    """Values that registered apps keep in Forge's services."""
 
     def __init__(self, http: AdminHttp) -> None:
         self._http = http

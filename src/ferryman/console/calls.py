@@ -25,11 +25,11 @@ SHARED = "/shared/v1"
 _KEPT = frozenset(
     {"type", "asgi", "http_version", "client", "server", "scheme", "extensions", "ferryman.request"}
 )
-"""What a call has of the request for a page."""
+"""Keys of a page's request that its calls share."""
 
 ACTOR = "ferryman.actor"
 OWNER = "ferryman.application"
-"""Where a request for a page has the application of the admin surface, which its calls need."""
+"""Key of the admin surface's application in a page's request, which its calls need."""
 
 
 class CallRefused(Exception):

@@ -1,4 +1,4 @@
-"""What a browser is shown where a page cannot be: one page that says why, and what to do."""
+"""Answer a browser that cannot have its page: one page that says why, and what to do."""
 
 from typing import Any
 from urllib.parse import quote
@@ -29,7 +29,7 @@ _HTTP = {
     405: ("There is no such page", "Begin at the overview."),
     413: ("The form is too large", "Load larger files with `ferryman mapping load`."),
 }
-"""What is wrong and what to do, by the status of a request that no page took."""
+"""Problem and next step, by the status of a request that no page took."""
 
 
 _OF_LINKS = {
@@ -37,7 +37,7 @@ _OF_LINKS = {
     "link_ended": "This link opens nothing",
     "link_without_report": "This link opens no report",
 }
-"""What is wrong with the link of somebody who has no account."""
+"""Problems with the link of somebody who has no account."""
 
 
 def on_sign_in_needed(request: Request[Any, Any, Any], error: SignInNeeded) -> Response[Any]:

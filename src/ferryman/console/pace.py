@@ -1,4 +1,4 @@
-"""How often open pages are made again: many consoles must not slow what they watch."""
+"""Pace the updates of open pages: many consoles must not slow what they watch."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator

@@ -27,7 +27,7 @@ _NONCE_BYTES = 18
 
 @runtime_checkable  # the framework checks what handlers depend on
 class SignInDesk(Protocol):
-    """What the console is handed of the platform to sign people in and out."""
+    """Interface of the platform with which the console signs people in and out."""
 
     async def key(self) -> bytes:
         """Return the secret of 32 bytes that seals cookies on all replicas."""

@@ -29,7 +29,7 @@ _WORDS: Mapping[TransferStatus, str] = {
     TransferStatus.CANCELLED: "was stopped",
     TransferStatus.SKIPPED: "was left out",
 }
-"""What the status of a part means to somebody who has never seen one."""
+"""Explanation of each status of a part for somebody who has never seen one."""
 
 _LOGO_TYPES = {"png": "image/png", "svg": "image/svg+xml", "jpg": "image/jpeg"}
 _CODE = re.compile(r"[A-Za-z0-9_-]{1,200}", re.ASCII)
@@ -37,7 +37,7 @@ _CODE = re.compile(r"[A-Za-z0-9_-]{1,200}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Brand:
-    """How the page looks by the operator's settings."""
+    """Appearance of the page by the operator's settings."""
 
     name: str
     color: str

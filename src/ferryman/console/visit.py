@@ -18,7 +18,7 @@ from ferryman.wire.clock import ClockView
 
 PATH = "/console"
 AS_ASKED = "ferryman.path"
-"""Where the state of a request has its path, with the last slash that routing takes off."""
+"""Key of a request's path in its state, with the last slash that routing takes off."""
 THEMES = ("auto", "light", "dark")
 ZONES = ("utc", "local", "relative")
 

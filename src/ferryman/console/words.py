@@ -19,7 +19,7 @@ _ID = re.compile(
 )
 _COMMAND = re.compile(r"`([^`]+)`")
 NOTHING = "-"
-"""What a table shows where there is no value."""
+"""Text of a table's cell without a value."""
 
 SHAPES: Mapping[str, tuple[str, str]] = {
     "READY": ("○", "wait"),

@@ -23,7 +23,7 @@ SLOW_SECONDS = 1.0
 
 
 class LaneHealth(Enum):
-    """How a lane's app answered so far."""
+    """History of the answers of a lane's app."""
 
     NEW = "new"
     GOOD = "good"

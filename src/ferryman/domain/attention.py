@@ -1,4 +1,4 @@
-"""What needs somebody's attention before it is too late."""
+"""Decide what needs somebody's attention before it is too late."""
 
 from datetime import datetime, timedelta
 

@@ -11,7 +11,7 @@ START = b""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """What one call changed; ``before`` and ``after`` are JSON, without secrets."""
+    """Changes of one call; ``before`` and ``after`` are JSON, without secrets."""
 
     at: datetime
     actor: str

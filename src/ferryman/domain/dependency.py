@@ -40,7 +40,7 @@ class DependentTransfer:
 
 
 class DependencyState(StrEnum):
-    """What a transfer may do, given the state of its dependencies."""
+    """Possible steps of a transfer, given the state of its dependencies."""
 
     WAIT = "WAIT"
     GO = "GO"

@@ -1,4 +1,4 @@
-"""What somebody may do whom an identity provider vouched for: from the groups in a claim."""
+"""Derive what a person may do from the groups in their identity provider's claim."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _SUBJECT_CHARACTERS = 255
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupGrant:
-    """What members of a group may do; None: not limited to some customers or apps."""
+    """Role and limits of the members of a group; None: not limited to some customers or apps."""
 
     role: Role
     customers: tuple[str, ...] | None = None

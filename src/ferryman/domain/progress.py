@@ -1,4 +1,4 @@
-"""How a Connect app's progress report changes a transfer (connect-rest, Status API)."""
+"""Apply a Connect app's progress report to a transfer (connect-rest, Status API)."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime

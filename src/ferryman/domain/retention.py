@@ -1,4 +1,4 @@
-"""How long stored files are kept, and what to clean up in a store (ADR 0025)."""
+"""Decide how long stored files are kept, and what to clean up in a store (ADR 0025)."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -42,7 +42,7 @@ def cutoffs(now: datetime, retention: Retention) -> RetentionCutoffs:
 
 
 class CleanupAction(StrEnum):
-    """What to do with something found in a store."""
+    """Action on something found in a store."""
 
     KEEP = "KEEP"
     REMOVE = "REMOVE"

@@ -77,7 +77,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """When an unacknowledged transfer times out, and what moved that time last."""
+    """Deadline of an unacknowledged transfer, and what moved it last."""
 
     at: datetime
     moved_by: str

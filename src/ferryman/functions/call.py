@@ -41,7 +41,7 @@ class FunctionCall:
 
 @dataclass(frozen=True, slots=True)
 class HostKey:
-    """What two calls must have in common to reuse a host."""
+    """Two calls of the same key can share a host."""
 
     owner: str
     file: Path

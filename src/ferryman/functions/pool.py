@@ -24,7 +24,7 @@ from ferryman.vocab import FailureCause
 log = structlog.get_logger("ferryman.functions")
 
 _IDLE_CHECK_SECONDS = 1.0
-"""How often idle hosts are looked at, so that a late failure in one is logged soon."""
+"""Seconds between looks at idle hosts, so that a late failure in one is logged soon."""
 
 _CAUSES = {
     "handler_file_missing": FailureCause.HANDLER_MISSING,

@@ -43,7 +43,7 @@ class Limits:
 
 @dataclass(slots=True)
 class _Progress:
-    """How far a call has come: when its stage began, and how many seconds that may take."""
+    """Progress of a call: when its stage began, and how many seconds that may take."""
 
     limit: float
     began: float

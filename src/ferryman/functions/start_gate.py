@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 _LONGEST_SECONDS = 2.0
-"""How long a start counts at most: a module that hangs while it is imported needs no core."""
+"""Seconds that a start counts at most: a module that hangs while it is imported needs no core."""
 
 
 def cores() -> int:

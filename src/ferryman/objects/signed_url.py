@@ -23,7 +23,7 @@ _KEY = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 
 
 class UrlOperation(StrEnum):
-    """What a signed URL allows."""
+    """Operations that a signed URL can allow."""
 
     PART = "part"
     FILE = "file"
@@ -37,7 +37,7 @@ class UrlOperation(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """What a signature allows; ``number``, ``size`` and ``sha256`` are set only for a PUT.
+    """The request that a signature allows; ``number``, ``size`` and ``sha256`` are only of a PUT.
 
     For a GET, ``app`` is whoever reads, and ``name`` what the download is called. A part belongs to
     an upload in parts; ``FILE`` sends a whole file, which has no other part.

@@ -10,7 +10,7 @@ MAX_PARALLEL = 8
 SMALL_FILE = 256 * 1024
 """A file of up to so many bytes is sent with others, and takes no part's memory."""
 SMALL_COST = 4096
-"""What a small file takes beside its bytes while it waits, in bytes."""
+"""Memory of a waiting small file beside its content, in bytes."""
 
 
 class MemoryBudget:

@@ -28,7 +28,7 @@ _ORPHAN_SECONDS = 5.0
 
 
 class Start(msgspec.Struct, frozen=True):
-    """What the supervisor tells: settings, secrets, and descriptors that are open here.
+    """Start-up data from the supervisor: settings, secrets, and descriptors that are open here.
 
     ``listening`` is the socket of this process. ``counts`` has a file for each API process, that
     of this one being ``number``.

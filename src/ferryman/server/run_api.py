@@ -47,7 +47,7 @@ _CLOSE_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where one of several API processes stands: its socket, its number, and their files."""
+    """Place of one API process among several: its socket, its number, and their files."""
 
     listening: socket.socket
     number: int

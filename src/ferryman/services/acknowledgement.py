@@ -116,7 +116,7 @@ async def _together(
 
 @dataclass(slots=True)
 class _Decided:
-    """What acknowledgements of one transfer come to: it after them, and the answer of each."""
+    """Result of the acknowledgements of one transfer: its new state, and the answer of each."""
 
     after: Transfer
     marked: dict[UUID, AckStatus]

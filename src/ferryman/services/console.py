@@ -30,7 +30,7 @@ _LINK_LIFE = timedelta(minutes=30)
 
 @dataclass(frozen=True, slots=True)
 class SignIns:
-    """What the console has of the platform to sign people in and out."""
+    """The part of the platform with which the console signs people in and out."""
 
     platform: Platform
     operator_token: str

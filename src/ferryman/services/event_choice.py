@@ -15,7 +15,7 @@ from ferryman.wire.event import StreamPage
 
 _BATCH = 2_000
 _LATE_MS = 10_000
-"""How long a transaction may take after it has drawn its numbers."""
+"""Seconds that a transaction may take after it has drawn its numbers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,7 +29,7 @@ log = structlog.get_logger("ferryman.events")
 _POLL_SECONDS = 0.25
 _AWAY_SECONDS = 1.0
 _MISSING_SECONDS = 10.0
-"""How long a transaction may take after it has drawn its numbers."""
+"""Seconds that a transaction may take after it has drawn its numbers."""
 
 _BATCH = 2_000
 _MOST_MISSING = 5_000

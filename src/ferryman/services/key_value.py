@@ -16,7 +16,7 @@ from ferryman.store.key_value import AppSite, ValueRow
 T = TypeVar("T")
 
 _TRIES = 10
-"""How often a value is looked for that others set and delete meanwhile."""
+"""Attempts to read a value that others set and delete meanwhile."""
 
 
 def site_of(app: AppRow) -> AppSite:

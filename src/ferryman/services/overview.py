@@ -1,4 +1,4 @@
-"""What needs attention first, what runs, and what waits."""
+"""Collect what needs attention first, what runs, and what waits."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence

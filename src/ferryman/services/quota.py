@@ -19,7 +19,7 @@ _SECONDS = 1.0
 _FEW = 1_000
 
 _TIMES = 20
-"""How many times as long a sum is used as it took."""
+"""A sum is used for this many times as long as it took to compute."""
 
 
 class OpenUploads:

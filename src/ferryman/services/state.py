@@ -1,4 +1,4 @@
-"""What an app keeps in Forge's services, for the operator: show, load and reset (ADR 87)."""
+"""Show, load and reset what an app keeps in Forge's services (ADR 87)."""
 
 from dataclasses import dataclass
 

@@ -17,7 +17,7 @@ _TURN = 7_302_114_904
 """Advisory lock for acknowledging in turn."""
 
 _TURN_WAIT = "1s"
-"""How long a turn is waited for: a process that hangs in its own must not keep all others."""
+"""Seconds to wait for a turn: a process that hangs in its own must not keep all others."""
 
 
 class NoTurnError(Exception):
@@ -26,7 +26,7 @@ class NoTurnError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What of a transfer acknowledgements need, at one row version, and some of its messages.
+    """A transfer as acknowledgements need it, at one row version, and some of its messages.
 
     ``messages`` has the type of each message, and whether it was acknowledged.
     """

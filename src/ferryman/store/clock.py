@@ -19,7 +19,7 @@ _LOOK_SECONDS = 0.02
 
 @dataclass(frozen=True, slots=True)
 class DueWork:
-    """How much of one kind is due or running, and the id of one of them."""
+    """Count of due or running work of one kind, and the id of one of them."""
 
     kind: str
     count: int

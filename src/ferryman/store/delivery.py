@@ -27,7 +27,7 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class LaneDueTime:
-    """When a lane is due, whether its breaker is open, and whether it opened since a success."""
+    """Schedule of a lane: its due time, and whether its breaker is open, or was since a success."""
 
     at: datetime
     closed: bool

@@ -1,4 +1,4 @@
-"""What the statements of lists have in common: how they are planned, and how they count."""
+"""Plan and count the statements of lists."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

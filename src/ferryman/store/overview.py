@@ -1,4 +1,4 @@
-"""What needs attention, and numbers over time."""
+"""Read what needs attention, and numbers over time."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

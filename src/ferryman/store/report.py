@@ -1,4 +1,4 @@
-"""What the report of a migration says of its parts, row by row."""
+"""Read the rows of the report of a migration."""
 
 from collections.abc import AsyncIterator
 from typing import Any

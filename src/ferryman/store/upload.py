@@ -14,7 +14,7 @@ from ferryman.vocab import GivenUp
 _FEW = 10
 
 REPEATABLE = "begin:"
-"""What a resume key begins with that only makes the call repeatable: nobody resumes the file."""
+"""Prefix of resume keys that only make the call repeatable: nobody resumes the file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

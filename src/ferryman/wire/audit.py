@@ -6,7 +6,7 @@ from ferryman.wire.base import Wire
 
 
 class AuditRow(Wire, frozen=True):
-    """What one call changed: who called from where, and the state before and after.
+    """Changes of one call: who called from where, and the state before and after.
 
     ``hash`` is the SHA-256 of the previous row's hash and of this row, in hexadecimal digits.
     """

@@ -24,7 +24,7 @@ class CustomerPage(Wire, frozen=True):
 
 
 class ExpungeReceipt(Wire, frozen=True):
-    """What was deleted of a customer; ``receipt`` is a JWT that the platform's key signed."""
+    """Receipt of a customer's deletion; ``receipt`` is a JWT that the platform's key signed."""
 
     customer: str
     at: int

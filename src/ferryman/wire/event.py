@@ -1,4 +1,4 @@
-"""What happens to all transfers (admin surface). Times are epoch milliseconds."""
+"""Events of all transfers (admin surface). Times are epoch milliseconds."""
 
 from typing import Any
 

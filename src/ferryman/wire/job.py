@@ -10,7 +10,7 @@ from ferryman.wire.base import Wire
 
 
 class JobOperation(StrEnum):
-    """What a job does to each message or transfer that it hits."""
+    """Action of a job on each message or transfer that it hits."""
 
     REDELIVER = "redeliver"
     RERUN = "rerun"
@@ -27,14 +27,14 @@ class JobState(StrEnum):
 
 
 class ItemOutcome(StrEnum):
-    """What came of one thing that a job hit."""
+    """Result for one message or transfer that a job hit."""
 
     DONE = "DONE"
     REFUSED = "REFUSED"
 
 
 class JobSelection(Wire, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What a job hits: by ids, or by the filters of the lists, combined with AND.
+    """Targets of a job: by ids, or by the filters of the lists, combined with AND.
 
     ``message_ids`` and ``status_code`` are for ``redeliver``, ``status`` for the others.
     """
@@ -106,7 +106,7 @@ class JobItemView(Wire, frozen=True):
 
 
 class JobItemPage(Wire, frozen=True):
-    """What a job hits, in its order."""
+    """Targets of a job, in its order."""
 
     items: list[JobItemView]
     next_cursor: str | None = None

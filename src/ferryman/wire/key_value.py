@@ -1,4 +1,4 @@
-"""What `@forge/kvs` sends and accepts (forge-kvs). A value is JSON that is kept as it came."""
+"""Calls and answers of `@forge/kvs` (forge-kvs). A value is JSON that is kept as it came."""
 
 from msgspec import UNSET, Raw, Struct, UnsetType
 
@@ -17,7 +17,7 @@ class Lifetime(Sent, frozen=True):
 
 
 class ReadOptions(Sent, frozen=True):
-    """What is asked for beside the value."""
+    """Metadata to answer beside the value."""
 
     metadata_fields: list[MetadataField] = []
 
@@ -68,7 +68,7 @@ class ValueQuery(Sent, frozen=True):
 
 
 class TransactionRequest(Sent, frozen=True):
-    """What is done together or not at all; ``check`` is about entities alone."""
+    """Operations that happen together or not at all; ``check`` is about entities alone."""
 
     set: list[KeyToWrite] = []
     delete: list[KeyToRead] = []
@@ -117,7 +117,7 @@ class DoneKey(AnswerForm, frozen=True):
 
 
 class BatchAnswer(AnswerForm, frozen=True):
-    """What became of each key of a batch."""
+    """Result for each key of a batch."""
 
     successful_keys: list[StoredValue | DoneKey]
     failed_keys: list[FailedKey]

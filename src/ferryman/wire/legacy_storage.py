@@ -1,4 +1,4 @@
-"""What `storage` of `@forge/api` up to version 7 sends: GraphQL, of which we read the variables."""
+"""Calls of `storage` of `@forge/api` up to version 7: GraphQL, of which we read the variables."""
 
 from msgspec import Raw
 

@@ -1,4 +1,4 @@
-"""What needs attention, what runs, and numbers over time (admin surface). Times are epoch ms."""
+"""The overview, and numbers over time (admin surface). Times are epoch milliseconds."""
 
 from ferryman.wire.base import Wire
 from ferryman.wire.transfer import TransferSummary

@@ -17,9 +17,9 @@ AUDIENCE = "migration-report"
 """The audience of the signature, a JWT; its ``form`` is ``json`` or ``html``."""
 
 SIGNATURE_LINE = b'],"signature":"'
-"""How the last line of the JSON begins, after which the token and ``"}`` stand."""
+"""Beginning of the last line of the JSON; the token and ``"}`` follow."""
 HTML_SIGNATURE = b"<!-- signature: "
-"""How the last line of the page begins, after which the token and ``-->`` stand."""
+"""Beginning of the last line of the page; the token and ``-->`` follow."""
 HTML_BEGIN = b'<script type="application/json" id="report">\n'
 HTML_END = b"</script>\n"
 """The lines around the JSON in the page."""
@@ -65,7 +65,7 @@ class ReportHead(Wire, frozen=True):
 
 
 class ReportDigests(Wire, frozen=True):
-    """How the files of a transfer were proven when they were accepted; ``deleted`` are gone."""
+    """Counts of how accepted files of a transfer were proven; ``deleted`` are gone."""
 
     sha256: int
     parts_sha256: int

@@ -1,4 +1,4 @@
-"""What an app keeps in Forge's services (admin surface). Times are epoch milliseconds."""
+"""Values that an app keeps in Forge's services (admin surface). Times are epoch milliseconds."""
 
 from typing import Any
 

@@ -6,7 +6,7 @@ from ferryman.wire.base import Wire
 
 
 class TrialStep(StrEnum):
-    """What the server app does: start, complete its export, or fail."""
+    """Actions of a server app: start, complete its export, or fail."""
 
     START = "start"
     COMPLETE = "complete"

@@ -35,7 +35,7 @@ def load(target: str, app: Running) -> Listener:
 
 
 class Exporter(Protocol):
-    """What calls a listener for the transfers of a migration."""
+    """Interface of whoever calls a listener for the transfers of a migration."""
 
     def running(self) -> contextlib.AbstractContextManager[list[str]]:
         """Start, and return the ids of the transfers once the listener is called for one."""

@@ -13,7 +13,7 @@ ALGORITHMS = frozenset(
 """Those with a public key alone: with HS256 a client's secret could sign."""
 
 SKEW_SECONDS = 60
-"""How far the clocks of provider and platform may be apart."""
+"""Tolerated difference between the clocks of provider and platform."""
 
 _OLDEST_SECONDS = 3600
 _LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"

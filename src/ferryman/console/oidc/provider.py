@@ -26,7 +26,7 @@ Keys = list[Mapping[str, Any]]
 
 
 class ProviderMetadata(msgspec.Struct, frozen=True):
-    """What a provider says of itself (OpenID Connect Discovery 1.0)."""
+    """Metadata of a provider (OpenID Connect Discovery 1.0)."""
 
     issuer: str
     authorization_endpoint: str

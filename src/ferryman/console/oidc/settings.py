@@ -1,4 +1,4 @@
-"""What the operator set for one identity provider."""
+"""Settings of one identity provider."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

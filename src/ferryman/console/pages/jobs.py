@@ -30,7 +30,7 @@ _WORDS = {
     JobOperation.RERUN: ("Re-run", "transfer", "re-run"),
     JobOperation.CANCEL: ("Cancel", "transfer", "cancelled"),
 }
-"""What a button says, what is hit, and what was done to it."""
+"""Label of a button, its target, and the word for what was done."""
 
 
 @post("/jobs", status_code=200)

@@ -15,7 +15,7 @@ from ferryman.wire.transfer import TransferPage
 
 _HOURS, _POINTS = 24, 48
 _SECONDS_OF_AGAIN, _SECONDS_OF_CHARTS = 1, 5
-"""How old a page's numbers may be: of one that is asked for again, and of charts of half hours."""
+"""Greatest age in seconds of a page's numbers: of updates, and of charts of half hours."""
 
 
 @get(["/", "/overview"])

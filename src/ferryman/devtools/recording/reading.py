@@ -45,7 +45,7 @@ _BROKEN = (
     RecursionError,
     struct.error,
 )
-"""What the standard library raises for a broken zip file; msgspec's errors are ValueErrors."""
+"""Exceptions of the standard library for a broken zip file; msgspec's errors are ValueErrors."""
 
 T = TypeVar("T")
 

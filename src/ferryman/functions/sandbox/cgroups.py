@@ -23,7 +23,7 @@ _CPU = {"cpu.shares": (1024, 256), "cpu.weight": (100, 25)}
 """The part of the processor in versions 1 and 2 that all processes of a function have in sum: as
 much as one process of the platform, and a quarter once it has run for long."""
 _DELEGATED = ("user.delegate", "trusted.delegate")
-"""What systemd writes on a folder that its service may arrange."""
+"""Mark of systemd on a folder that its service may arrange."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""How sandboxes are made on this machine."""
+"""Make sandboxes on this machine."""
 
 from dataclasses import dataclass
 from pathlib import Path

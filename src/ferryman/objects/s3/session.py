@@ -37,7 +37,7 @@ class NetworkSession(AIOHTTPSession):  # type: ignore[misc]
 
 
 class _ProxyRules:
-    """What the client asks about proxies, for each request."""
+    """Choose the proxy of each request for the S3 client."""
 
     settings: Mapping[str, Any] = {}
 
