@@ -93,6 +93,7 @@ TABLE = {
     "POST /admin/v1/migrations/{migrationId}/links/{linkId}/revoke": "++o----",
     "POST /admin/v1/migrations/{migrationId}/start": "++o----",
     "PUT /admin/v1/migrations/{migrationId}/mappings": "++o----",
+    "GET /admin/v1/migrations/{migrationId}/mappings": "++o+o--",
     "GET /admin/v1/migrations/{migrationId}/mappings/diff": "++o+o--",
     "GET /admin/v1/overview": "++++++-",
     "POST /admin/v1/redeliver": "+++----",

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.kit.function_app import FunctionMigration
-from tests.kit.platform import PlatformProcess
+from tests.kit.platform import PlatformProcess, all_of
 
 ROWS = 200_000
 LINES = b"".join(b"jira:issue,%d,%d\n" % (n, n) for n in range(ROWS))
@@ -60,13 +60,33 @@ def test_a_load_of_many_batches_again_and_at_once(migration: FunctionMigration) 
     assert found in (plain, {key: f"{key}x" for key in plain})
 
 
+def test_the_operator_looks_mappings_up(migration: FunctionMigration) -> None:
+    rows = {("a:first", "10"), ("a:first", "11"), ("a:first", "2"), ("b:other", "1"), ("b:é", "1é")}
+    load(migration, "".join(f"{name},{key},to {key}\n" for name, key in sorted(rows)).encode())
+    path = f"/admin/v1/migrations/{migration.migration_id}/mappings?"
+
+    def listed(query: str) -> list[tuple[str, str]]:
+        found = all_of(migration.admin, f"{path}{query}")
+        assert all(each["cloudKey"] == f"to {each['serverKey']}" for each in found)
+        assert all(each["writtenAt"] < each["expiresAt"] for each in found)
+        return [(each["namespace"], each["serverKey"]) for each in found]
+
+    ours = [each for each in listed("") if each in rows]
+    assert ours == sorted(rows)
+    assert listed("namespace=a:first") == sorted(each for each in rows if each[0] == "a:first")
+    assert listed("namespace=a:first&prefix=1") == [("a:first", "10"), ("a:first", "11")]
+    assert listed("namespace=b:%C3%A9&prefix=1%C3%A9") == [("b:é", "1é")]
+    assert listed("namespace=a:first&prefix=%25") == listed("namespace=a:none") == []
+
+
 def test_reports_refuse_what_they_do_not_know(migration: FunctionMigration) -> None:
     admin, own = migration.admin, migration.migration_id
     diff = f"/admin/v1/migrations/{own}/mappings/diff"
     missing = f"/admin/v1/transfers/{migration.transfer_id}/mappings/missing"
     assert admin.refused(400, "GET", diff)["code"] == "request_invalid"
     assert admin.refused(404, "GET", f"{diff}?against=x")["code"] == "migration_not_found"
-    for path in (f"{diff}?against={own}&", f"{missing}?"):
+    stored = f"/admin/v1/migrations/{own}/mappings?"
+    for path in (f"{diff}?against={own}&", f"{missing}?", stored, f"{stored}prefix=1&"):
         for bad in ("cursor=nonsense", "cursor=AAAAAAAAAAAA", "pageSize=0", "pageSize=1001"):
             admin.refused(400, "GET", f"{path}{bad}")
     admin.refused(404, "GET", "/admin/v1/transfers/x/mappings/missing")

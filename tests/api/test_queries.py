@@ -18,7 +18,7 @@ from ferryman.services.platform import Platform
 from ferryman.tokens import SigningKey
 from tests.kit.connect_client import connect_migration
 from tests.kit.function_app import FunctionMigration
-from tests.kit.platform import Caller, PlatformProcess, problem
+from tests.kit.platform import PlatformProcess, all_of, problem
 
 FORGE = "/app/migration/forge/v1"
 SERVER = "/server/v1"
@@ -142,17 +142,6 @@ def test_an_empty_namespace_is_a_missing_one(migration: FunctionMigration, query
 def acknowledge(migration: FunctionMigration, status: str, message: str) -> None:
     body = {"status": status, "messageIds": [message]}
     migration.cloud.ok("POST", f"{FORGE}/message/{migration.transfer_id}/status", body)
-
-
-def all_of(caller: Caller, path: str) -> list[Any]:
-    """A list, in pages of one item each."""
-    found, cursor = [], ""
-    while True:
-        page = caller.ok("GET", f"{path}&pageSize=1{cursor}")
-        found += page["items"]
-        if page["nextCursor"] is None:
-            return found
-        cursor = f"&cursor={page['nextCursor']}"
 
 
 def test_migrations_by_name_app_and_status(

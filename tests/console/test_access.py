@@ -175,6 +175,16 @@ def test_the_manifest_is_the_one_that_scripts_get(
     assert console.get("transfers/0/manifest.json").status == 404
 
 
+def test_a_loaded_mapping_is_looked_up(console: Console, failing: FunctionMigration) -> None:
+    rows = "namespace,serverKey,cloudKey\nconsole:é,key<1>,cloud<1>\n"
+    assert console.send(f"migrations/{failing.migration_id}/mappings", rows=rows).status == 200
+    query = f"mappings?migration={failing.migration_id}&namespace=console:%C3%A9"
+    page = console.text(f"{query}&prefix=key%3C")
+    assert "key&lt;1&gt;" in page
+    assert "cloud&lt;1&gt;" in page
+    assert "No mappings that match" in console.text(f"{query}&prefix=other")
+
+
 def test_too_large_a_form_is_refused(console: Console, failing: FunctionMigration) -> None:
     page = f"migrations/{failing.migration_id}/mappings"
     reply = console.send(page, rows="x" * (33 << 20))

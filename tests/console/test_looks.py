@@ -23,8 +23,8 @@ def pages_of(migration: FunctionMigration) -> list[str]:
     return [
         *("", "migrations", "migrations/new", f"migrations/{migration.migration_id}"),
         *("messages?state=any", "apps", "apps/new", f"apps/{migration.tokens['appId']}"),
-        *("mappings", "storage", "platform", "audit", "search?q=harbour"),
-        *("jobs", "try"),
+        *(f"mappings?migration={migration.migration_id}", "storage", "platform", "audit"),
+        *("search?q=harbour", "jobs", "try"),
         *(own, f"{own}?kind=attempt", f"{own}/explain", f"{own}/files", f"{own}/messages"),
         *(f"{own}/log", f"{own}/missing", "nothing"),
     ]

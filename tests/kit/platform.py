@@ -276,3 +276,14 @@ def _command(process: psutil.Process) -> list[str]:
         return process.cmdline()
     except psutil.NoSuchProcess:
         return []
+
+
+def all_of(caller: Caller, path: str) -> list[Any]:
+    """Return a list that is read in pages of one item each."""
+    found, cursor = [], ""
+    while True:
+        page = caller.ok("GET", f"{path}&pageSize=1{cursor}")
+        found += page["items"]
+        if page["nextCursor"] is None:
+            return found
+        cursor = f"&cursor={page['nextCursor']}"

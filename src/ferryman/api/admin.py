@@ -24,7 +24,7 @@ from ferryman.api.customer import create_customer, expunge_customer, get_receipt
 from ferryman.api.event import stream_events
 from ferryman.api.job import get_job, list_job_items, list_jobs, plan_job, start_job, stop_job
 from ferryman.api.key import list_signing_keys, rotate_signing_key, seal_secrets
-from ferryman.api.mapping_admin import diff_mappings, load_mappings, missing_mappings
+from ferryman.api.mapping_admin import diff_mappings, list_mappings, load_mappings, missing_mappings
 from ferryman.api.message import (
     explain_message,
     get_message,
@@ -101,6 +101,7 @@ def admin_router(authenticator: Authenticator) -> Router:
             get_report,
             get_report_page,
             load_mappings,
+            list_mappings,
             diff_mappings,
             missing_mappings,
             start_migration,

@@ -7,11 +7,12 @@ from litestar.params import QueryParameter
 
 from ferryman.api.mapping_rows import read_rows
 from ferryman.api.parameters import Author, Cursor, Id, OfNamespace, OwnPlatform, PageSize
-from ferryman.services import mapping_load, mapping_report
-from ferryman.wire.mapping import DifferencePage, MissingPage
+from ferryman.services import mapping_list, mapping_load, mapping_report
+from ferryman.wire.mapping import DifferencePage, MissingPage, StoredMappingPage
 from ferryman.wire.migration import MappingCounts
 
 _Against = Annotated[str, QueryParameter(min_length=1)]
+_Prefix = Annotated[str, QueryParameter(description="Only server keys that begin with this.")]
 
 
 @put("/migrations/{migration_id:str}/mappings", request_max_body_size=None)
@@ -25,6 +26,21 @@ async def load_mappings(
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     rows = read_rows(request.stream(), csv_form=kind == "text/csv")
     return await mapping_load.load(platform, migration_id, rows, actor)
+
+
+@get("/migrations/{migration_id:str}/mappings")
+async def list_mappings(
+    platform: OwnPlatform,
+    migration_id: Id,
+    namespace: OfNamespace = None,
+    prefix: _Prefix = "",
+    cursor: Cursor = None,
+    size: PageSize = None,
+) -> StoredMappingPage:
+    """List the mappings of a migration's scope, as its apps read them."""
+    return await mapping_list.page(
+        platform, migration_id, namespace=namespace, prefix=prefix, cursor=cursor, size=size
+    )
 
 
 @get("/migrations/{migration_id:str}/mappings/diff")

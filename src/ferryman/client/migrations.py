@@ -9,7 +9,7 @@ from ferryman.client.choices import MigrationChoice, query_of
 from ferryman.client.http import BASE, LONG_SECONDS, AdminHttp
 from ferryman.sdk.operation import Answer, Operation, Request, segment
 from ferryman.wire.link import IssuedLink, LinkPage, LinkRequest, MigrationLinkView
-from ferryman.wire.mapping import DifferencePage
+from ferryman.wire.mapping import DifferencePage, StoredMappingPage
 from ferryman.wire.migration import MappingCounts, MigrationPage, MigrationRequest, MigrationView
 
 CSV = "text/csv"
@@ -94,6 +94,20 @@ class Migrations:
             timeout=LONG_SECONDS,
         )
         return self._http.send(Operation(request=request, parse=_counts), rows)
+
+    def mappings(
+        self,
+        migration_id: str,
+        cursor: str | None,
+        size: int,
+        *,
+        namespace: str | None = None,
+        prefix: str = "",
+    ) -> StoredMappingPage:
+        """List the mappings of a migration's scope whose server keys begin with ``prefix``."""
+        query = {"namespace": namespace, "prefix": prefix, "cursor": cursor, "pageSize": size}
+        path = f"{_MIGRATIONS}/{segment(migration_id)}/mappings"
+        return self._http.get(path, StoredMappingPage, query)
 
     def diff_mappings(
         self,

@@ -119,6 +119,7 @@ RULES: Mapping[str, Rule] = {
     "list_migration_links": Rule(_OPERATE),
     "revoke_migration_link": Rule(_OPERATE, changes=True),
     "load_mappings": Rule(_OPERATE, changes=True),
+    "list_mappings": Rule(_READ),
     "diff_mappings": Rule(_READ),
     # Transfers and messages belong to a customer and an app.
     "find_ids": Rule(_READ_OF_APPS),

@@ -78,7 +78,7 @@ async def missing_page(
     parsed_id = parse_id(refusals.transfer.NOT_FOUND, transfer_id)
     check_text("namespace", namespace or "", longest=KEY_CHARACTERS)
     query = ("missing mappings", parsed_id, namespace)
-    after = _decode(cursor, tuple[str, bool], *query) or ("", False)
+    after = decode_key(cursor, tuple[str, bool], *query) or ("", False)
     async with platform.database.transaction() as tx:
         stored = await transfer_store.by_id(tx, parsed_id)
         if stored is None:
@@ -91,7 +91,7 @@ async def missing_page(
     last = rows[limit - 1] if more else None
     return MissingPage(
         items=[_missing(row, nearest) for row in rows[:limit]],
-        next_cursor=_encode((last.namespace, last.wrong_form), *query) if last else None,
+        next_cursor=encode_key((last.namespace, last.wrong_form), *query) if last else None,
     )
 
 
@@ -128,9 +128,9 @@ async def differences(
     limit = page_size(size, default=ADMIN_PAGE, greatest=ADMIN_PAGE)
     check_text("namespace", namespace or "", longest=KEY_CHARACTERS)
     query = ("mapping differences", migration_id.lower(), against.lower(), namespace)
-    begin, after = _decode(cursor, tuple[str, str], *query) or (namespace or "", "")
+    begin, after = decode_key(cursor, tuple[str, str], *query) or (namespace or "", "")
     async with platform.database.transaction() as tx:
-        new, old = [await _migration(tx, each) for each in (migration_id, against)]
+        new, old = [await migration_of(tx, each) for each in (migration_id, against)]
         if new.migration_scope_id != old.migration_scope_id:
             scopes = [f"{each.source_id!r} to {each.cloud_url}" for each in (new, old)]
             raise refusals.mapping.MIGRATIONS_OF_TWO_SCOPES(found=" and ".join(scopes))
@@ -159,13 +159,14 @@ async def differences(
             items += [_difference(each, *row) for row in rows[:left]]
             if len(rows) > left:
                 place = items[-1].server_key if rows[:left] else start
-                return DifferencePage(items=items, next_cursor=_encode((each, place), *query))
+                return DifferencePage(items=items, next_cursor=encode_key((each, place), *query))
             if last is not None:
-                return DifferencePage(items=items, next_cursor=_encode((each, last), *query))
+                return DifferencePage(items=items, next_cursor=encode_key((each, last), *query))
     return DifferencePage(items=items, next_cursor=None)
 
 
-async def _migration(tx: Transaction, migration_id: str) -> MigrationRow:
+async def migration_of(tx: Transaction, migration_id: str) -> MigrationRow:
+    """Return a migration; raises ``NotFound``."""
     migration = await migration_store.by_id(
         tx, parse_id(refusals.migration.NOT_FOUND, migration_id)
     )
@@ -189,11 +190,13 @@ def _difference(namespace: str, server_key: str, old: str | None, new: str | Non
     )
 
 
-def _encode(place: tuple[str, object], *query: object) -> str:
+def encode_key(place: tuple[str, object], *query: object) -> str:
+    """Return the cursor of a place in a list by namespace, valid only for that query."""
     return encode_cursor(msgspec.json.encode(place).decode(), *query)
 
 
-def _decode(cursor: str | None, form: type[T], *query: object) -> T | None:
+def decode_key(cursor: str | None, form: type[T], *query: object) -> T | None:
+    """Return the place in a cursor, None without one; raises ``Invalid`` (``cursor_invalid``)."""
     text = decode_cursor(cursor, *query)
     if text is None:
         return None

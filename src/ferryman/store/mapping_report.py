@@ -10,6 +10,7 @@ from ferryman.store.database import SQL, Transaction
 _STEPS = 20
 """How many unexpected heads to look for: a namespace may have any number of them."""
 
+_GREATEST = "\U0010ffff"
 _NAMESPACES = 200
 """Rows per transfer at most: an app may ask for any namespace it likes."""
 
@@ -105,6 +106,28 @@ async def key_ahead(tx: Transaction, namespace_id: int, after: str, places: int)
         tx.connection, namespace_id=namespace_id, after=after, places=places
     )
     return key
+
+
+async def listed(
+    tx: Transaction,
+    namespace_id: int,
+    *,
+    prefix: str,
+    after: str,
+    written_after: datetime,
+    size: int,
+) -> list[tuple[str, str, datetime]]:
+    """Return server key, cloud key and time of mappings whose key begins with ``prefix``."""
+    rows = SQL.listed_mappings(
+        tx.connection,
+        namespace_id=namespace_id,
+        prefix=prefix,
+        greatest=prefix + _GREATEST,
+        after=after,
+        written_after=written_after,
+        size=size,
+    )
+    return [tuple(row) async for row in rows]
 
 
 async def differences(

@@ -52,6 +52,23 @@ class MissingPage(Wire, frozen=True):
     next_cursor: str | None = None
 
 
+class StoredMapping(Wire, frozen=True):
+    """A mapping as apps read it. Times are epoch milliseconds."""
+
+    namespace: str
+    server_key: str
+    cloud_key: str
+    written_at: int
+    expires_at: int
+
+
+class StoredMappingPage(Wire, frozen=True):
+    """A page of stored mappings, by namespace and server key."""
+
+    items: list[StoredMapping]
+    next_cursor: str | None = None
+
+
 class DifferenceKind(StrEnum):
     """How a migration's mapping of a key differs from an earlier migration's."""
 

@@ -86,6 +86,36 @@ def missing(
     )
 
 
+@command(app, "list")
+def list_(
+    session: Session,
+    paging: Paging,
+    migration: Annotated[str, typer.Argument(help=f"The migration: {HELP}.")],
+    *,
+    namespace: OfNamespace = None,
+    prefix: Annotated[
+        str, typer.Option("--prefix", help="Only server keys that begin with this.")
+    ] = "",
+) -> None:
+    """List the mappings that the apps of a migration read, by namespace and server key."""
+    heads = ("NAMESPACE", "SERVER KEY", "CLOUD KEY", "WRITTEN", "EXPIRES")
+    migration = session.resolve(IdKind.MIGRATION, migration)
+    paging.show(
+        session,
+        lambda after, size: session.admin.migrations.mappings(
+            migration, after, size, namespace=namespace, prefix=prefix
+        ),
+        heads,
+        lambda each: (
+            each.namespace,
+            each.server_key,
+            each.cloud_key,
+            instant(each.written_at),
+            instant(each.expires_at),
+        ),
+    )
+
+
 @command(app, "diff")
 def diff(
     session: Session,

@@ -13,7 +13,7 @@ from ferryman.console.visit import Visit, inner_page
 from ferryman.vocab import IdKind, TransferSort, TransferStatus
 from ferryman.wire.audit import AuditPage
 from ferryman.wire.clock import ClockAdvance, ClockView
-from ferryman.wire.mapping import DifferencePage
+from ferryman.wire.mapping import DifferencePage, StoredMappingPage
 from ferryman.wire.search import SearchAnswer
 from ferryman.wire.storage import StorageView, SweepReport, SweepRequest
 from ferryman.wire.transfer import TransferPage
@@ -23,6 +23,8 @@ Author = Annotated[str, QueryParameter(name="actor")]
 Target = Annotated[str, QueryParameter(name="target")]
 Migration = Annotated[str, QueryParameter(name="migration")]
 Against = Annotated[str, QueryParameter(name="against")]
+Namespace = Annotated[str, QueryParameter(name="namespace")]
+Prefix = Annotated[str, QueryParameter(name="prefix")]
 Query = Annotated[str, QueryParameter(name="q")]
 
 _PLACES = {
@@ -63,10 +65,21 @@ async def sweep(visit: OwnVisit) -> Redirect:
 
 @get("/mappings")
 async def mappings_page(
-    visit: OwnVisit, *, migration: Migration = "", against: Against = "", cursor: Cursor = ""
+    visit: OwnVisit,
+    *,
+    migration: Migration = "",
+    against: Against = "",
+    namespace: Namespace = "",
+    prefix: Prefix = "",
+    cursor: Cursor = "",
 ) -> Template:
-    """Show what differs between the mappings of two migrations."""
-    found = None
+    """Look up the mappings of a migration, or show what differs between those of two."""
+    found = stored = None
+    if migration and not against:
+        path = f"/migrations/{migration}/mappings"
+        stored = await visit.calls.get(
+            path, StoredMappingPage, namespace=namespace, prefix=prefix, cursor=cursor
+        )
     if migration and against:
         path = f"/migrations/{migration}/mappings/diff"
         found = await visit.calls.get(path, DifferencePage, against=against, cursor=cursor)
@@ -78,8 +91,11 @@ async def mappings_page(
         "mappings.html",
         "mappings",
         found=found,
+        stored=stored,
         migration=migration,
         against=against,
+        namespace=namespace,
+        prefix=prefix,
         names=names,
         recent=recent,
     )

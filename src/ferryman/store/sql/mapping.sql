@@ -120,6 +120,14 @@ SELECT server_key FROM mapping
 WHERE namespace_id = :namespace_id AND server_key > :after
 ORDER BY server_key OFFSET :places - 1 LIMIT 1;
 
+-- name: listed_mappings
+-- Keys after :after that begin with :prefix; :greatest is the prefix and the greatest character.
+SELECT server_key, cloud_key, written_at FROM mapping
+WHERE namespace_id = :namespace_id AND server_key > :after AND server_key >= :prefix
+    AND server_key <= :greatest AND written_at > :written_after
+ORDER BY server_key
+LIMIT :size;
+
 -- name: mapping_differences
 -- Keys for which two migrations wrote different values, or only one wrote any. The last writer's
 -- value is in mapping; the value of an earlier one is in mapping_earlier.
