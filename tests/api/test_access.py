@@ -119,6 +119,7 @@ TABLE = {
     "GET /admin/v1/transfers/{transferId}/manifest": "++o+oo-",
     "GET /admin/v1/transfers/{transferId}/mappings/missing": "++o+oo-",
     "GET /admin/v1/transfers/{transferId}/messages": "++o+oo-",
+    "GET /admin/v1/transfers/{transferId}/refused-calls": "++o+oo-",
     "GET /admin/v1/transfers/{transferId}/recording": "++o----",
     "GET /admin/v1/transfers/{transferId}/recording/{fileKey}": "++o----",
     "GET /admin/v1/transfers/{transferId}/timeline": "++o+oo-",

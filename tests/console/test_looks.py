@@ -26,7 +26,7 @@ def pages_of(migration: FunctionMigration) -> list[str]:
         *(f"mappings?migration={migration.migration_id}", "storage", "platform", "audit"),
         *("search?q=harbour", "jobs", "try"),
         *(own, f"{own}?kind=attempt", f"{own}/explain", f"{own}/files", f"{own}/messages"),
-        *(f"{own}/log", f"{own}/missing", "nothing"),
+        *(f"{own}/log", f"{own}/missing", f"{own}/refused", "nothing"),
     ]
 
 

@@ -62,6 +62,7 @@ from ferryman.api.transfer import (
     explain_transfer,
     find_ids,
     get_transfer,
+    list_refused_calls,
     list_transfers,
     rerun_transfer,
 )
@@ -113,6 +114,7 @@ def admin_router(authenticator: Authenticator) -> Router:
             search_all,
             stream_events,
             list_transfers,
+            list_refused_calls,
             find_ids,
             get_transfer,
             get_backlog,

@@ -22,9 +22,16 @@ from ferryman.api.parameters import (
     PageSize,
     Stuck,
 )
-from ferryman.services import diagnosis, finding, transfer_command, transfer_list
+from ferryman.services import (
+    diagnosis,
+    finding,
+    refused_call_list,
+    transfer_command,
+    transfer_list,
+)
 from ferryman.services import transfer as transfer_service
 from ferryman.vocab import IdKind, TransferSort, TransferStatus
+from ferryman.wire.refused_call import RefusedCallPage
 from ferryman.wire.transfer import (
     FoundIds,
     RerunAnswer,
@@ -125,6 +132,14 @@ async def find_ids(
 async def get_transfer(platform: OwnPlatform, transfer_id: Id) -> TransferView:
     """Return status, progress, deadline and what last moved it, counts and bytes of a transfer."""
     return await transfer_service.view(platform, transfer_id)
+
+
+@get("/transfers/{transfer_id:str}/refused-calls")
+async def list_refused_calls(
+    platform: OwnPlatform, transfer_id: Id, cursor: Cursor = None, size: PageSize = None
+) -> RefusedCallPage:
+    """List calls that were refused to the transfer's app and may concern it, latest first."""
+    return await refused_call_list.page(platform, transfer_id, cursor=cursor, size=size)
 
 
 @post("/transfers/{transfer_id:str}/cancel", status_code=200)

@@ -10,6 +10,7 @@ from ferryman.vocab import Acknowledged, GroupedBy, ListSort, MessageState
 from ferryman.wire.mapping import MissingPage
 from ferryman.wire.message_group import MessageGroups
 from ferryman.wire.redelivery import RedeliveryAnswer, RedeliveryRequest
+from ferryman.wire.refused_call import RefusedCallPage
 from ferryman.wire.transfer import (
     Explanation,
     MessagePage,
@@ -96,6 +97,11 @@ class Transfers:
         """List keys that were looked up and not found, by namespace."""
         query = {"namespace": namespace, "cursor": cursor, "pageSize": size}
         return self._http.get(_path(transfer_id, "mappings/missing"), MissingPage, query)
+
+    def refused_calls(self, transfer_id: str, cursor: str | None, size: int) -> RefusedCallPage:
+        """List calls that were refused to the transfer's app, latest first."""
+        query = {"cursor": cursor, "pageSize": size}
+        return self._http.get(_path(transfer_id, "refused-calls"), RefusedCallPage, query)
 
     def explain(self, transfer_id: str) -> TransferExplanation:
         """Say why a transfer is where it is."""

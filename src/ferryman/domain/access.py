@@ -134,6 +134,7 @@ RULES: Mapping[str, Rule] = {
     "get_transfer": Rule(_READ_OF_APPS),
     "get_timeline": Rule(_READ_OF_APPS),
     "explain_transfer": Rule(_READ_OF_APPS),
+    "list_refused_calls": Rule(_READ_OF_APPS),
     "missing_mappings": Rule(_READ_OF_APPS),
     "list_files": Rule(_READ_OF_APPS),
     "transfer_manifest": Rule(_READ_OF_APPS),

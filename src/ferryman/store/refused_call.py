@@ -27,6 +27,23 @@ class RefusalRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallRow:
+    """Calls that were refused to the app of a transfer; ``named``: they named the transfer."""
+
+    call: str
+    code: str
+    found: str
+    fix: str
+    times: int
+    last_at: datetime
+    named: bool
+
+
+Place = tuple[datetime, str, str, bool]
+"""Place of a row in the list: its time, call, code, and whether it named the transfer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Asking:
     """Who last polled for an app's work in one environment; None if nobody did."""
 
@@ -60,6 +77,23 @@ async def around(
         tx.connection, app_id=app_id, transfer_id=transfer_id, since=since, size=_SIZE
     )
     return [RefusalRow(**row) async for row in rows]
+
+
+async def page(
+    tx: Transaction, transfer_id: UUID, *, before: Place | None, size: int
+) -> list[CallRow]:
+    """Return the refused calls of a transfer's app that may concern it, latest first."""
+    last_at, call, code, named = before or (None, "", "", False)
+    rows = SQL.refusals_of_transfer(
+        tx.connection,
+        transfer_id=transfer_id,
+        before=last_at,
+        before_call=call,
+        before_code=code,
+        before_named=named,
+        size=size,
+    )
+    return [CallRow(**row) async for row in rows]
 
 
 async def record_asking(tx: Transaction, app_id: UUID, agent_id: str | None) -> None:

@@ -152,6 +152,18 @@ def explain(session: Session, transfer: TransferId) -> None:
     typer.echo("\n".join(chain_lines(explanation.links, explanation.broken)))
 
 
+@command(app, "refused")
+def refused(session: Session, paging: Paging, transfer: TransferId) -> None:
+    """List calls that were refused to the transfer's app, with what to do, latest first."""
+    transfer = session.resolve(IdKind.TRANSFER, transfer)
+    paging.show(
+        session,
+        lambda after, size: session.admin.transfers.refused_calls(transfer, after, size),
+        ("LAST", "CALL", "CODE", "TIMES", "WHAT TO DO"),
+        lambda each: (instant(each.last_at), each.call, each.code, each.times, each.fix),
+    )
+
+
 @command(app, "manifest")
 def manifest(
     session: Session,

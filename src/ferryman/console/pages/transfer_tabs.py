@@ -1,4 +1,4 @@
-"""The other pages of a transfer: explanation, files, messages, log, missing mappings."""
+"""The other pages of a transfer: explanation, files, messages, log, mappings, refused calls."""
 
 from asyncio import gather
 from typing import Annotated
@@ -10,6 +10,7 @@ from litestar.response import Stream, Template
 from ferryman.console.pages.parameters import Cursor, Id, OwnVisit, State
 from ferryman.console.pages.transfer_frame import transfer_template
 from ferryman.wire.mapping import MissingPage
+from ferryman.wire.refused_call import RefusedCallPage
 from ferryman.wire.storage import FilePage
 from ferryman.wire.transfer import (
     MessagePage,
@@ -116,6 +117,17 @@ async def missing_page(visit: OwnVisit, transfer_id: Id, cursor: Cursor = "") ->
     return await transfer_template(visit, view, "missing", missing=missing)
 
 
+@get("/transfers/{transfer_id:str}/refused")
+async def refused_page(visit: OwnVisit, transfer_id: Id, cursor: Cursor = "") -> Template:
+    """List the calls that were refused to the app."""
+    path = f"/transfers/{transfer_id}"
+    view, refused = await gather(
+        visit.calls.get(path, TransferView),
+        visit.calls.get(f"{path}/refused-calls", RefusedCallPage, cursor=cursor),
+    )
+    return await transfer_template(visit, view, "refused", refused=refused)
+
+
 @get("/transfers/{transfer_id:str}/manifest.json")
 async def download_manifest(visit: OwnVisit, transfer_id: Id) -> Stream:
     """Return the manifest of all files as a file."""
@@ -135,5 +147,6 @@ TRANSFER_TABS = [
     messages_page,
     log_page,
     missing_page,
+    refused_page,
     download_manifest,
 ]

@@ -19,6 +19,20 @@ WHERE (app_id = :app_id AND transfer_id IS NULL AND last_at >= :since)
 ORDER BY last_at DESC
 LIMIT :size;
 
+-- name: refusals_of_transfer
+-- Those of its own app: with this transfer, and since its creation without any; latest first.
+SELECT call, code, found, fix, times, last_at, named FROM (
+    SELECT refusal.*, refusal.transfer_id IS NOT NULL AS named
+    FROM transfer JOIN refusal USING (app_id)
+    WHERE transfer.transfer_id = :transfer_id
+        AND (refusal.transfer_id = :transfer_id
+            OR refusal.transfer_id IS NULL AND last_at >= transfer.created_at)
+) own
+WHERE CAST(:before AS timestamptz) IS NULL
+    OR (last_at, call, code, named) < (:before, :before_call, :before_code, :before_named)
+ORDER BY last_at DESC, call DESC, code DESC, named DESC
+LIMIT :size;
+
 -- name: record_asking!
 -- Written only every few seconds, however often an agent polls.
 INSERT INTO asking (app_id, agent_id, asked_at) VALUES (:app_id, :agent_id, :now)
