@@ -167,6 +167,11 @@ class _PlatformSettings(BaseSettings):
         "none",
         description="proxies for events to remotes and webhooks: none, or those of HTTPS_PROXY …",
     )
+    no_delivery: bool = Field(
+        False,
+        description="for drills with a restored copy: call no app and run no worker; deadlines "
+        "stand still",
+    )
     delivery_concurrency: int = Field(400, gt=0, description="deliveries in flight per worker")
     heartbeat_seconds: float = Field(
         10,

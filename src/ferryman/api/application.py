@@ -187,6 +187,7 @@ def create_app(
         provider,
         brand,
         own_store=isinstance(platform.objects, LocalStore),
+        delivers=not settings.no_delivery,
     )
     api.asgi_handler = FunctionGate(api.asgi_handler)
     api.asgi_handler = StallGuard(api.asgi_handler, settings.stall_seconds)

@@ -17,6 +17,8 @@ COMMANDS = {
     "replay": "ferryman.cli.recording.replay:replay",
     "serve": "ferryman.cli.serve:serve",
     "worker": "ferryman.cli.serve:worker",
+    "backup": "ferryman.cli.backup:backup",
+    "restore": "ferryman.cli.backup:restore",
     "doctor": "ferryman.cli.doctor:doctor",
     "test-handler": "ferryman.cli.faults.handler_test:run_handler",
     "faults": "ferryman.cli.faults.plans:faults",

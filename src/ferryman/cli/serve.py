@@ -64,6 +64,14 @@ def serve(
     workers: Annotated[
         int, typer.Option(min=0, metavar="N", help="Number of worker processes.")
     ] = 1,
+    no_delivery: Annotated[
+        bool,
+        typer.Option(
+            "--no-delivery",
+            help="For drills with a restored copy: call no app, run no worker, let no deadline "
+            "pass.",
+        ),
+    ] = False,
     json_logs: Annotated[bool, typer.Option("--json", help="Log JSON lines.")] = False,
 ) -> None:
     """Run the platform: API, database and workers. Each setting can be a FERRYMAN_ variable too."""
@@ -71,7 +79,7 @@ def serve(
     from ferryman.server.port import free_port
     from ferryman.server.serve import serve as run
 
-    settings = _settings(
+    settings = settings_of(
         json_logs=json_logs,
         data_dir=data_dir,
         host=host,
@@ -83,6 +91,7 @@ def serve(
         functions=functions,
         seed=seed,
         api_processes=api_processes,
+        no_delivery=no_delivery or None,
     )
     if settings.port == 0:
         settings = settings.model_copy(update={"port": free_port(settings.host)})
@@ -102,7 +111,7 @@ def worker(
     json_logs: Annotated[bool, typer.Option("--json", help="Log JSON lines.")] = False,
 ) -> None:
     """Run another worker on the same database."""
-    settings = _settings(
+    settings = settings_of(
         json_logs=json_logs,
         data_dir=data_dir,
         public_url=public_url,
@@ -127,7 +136,8 @@ def worker(
     _run(run_worker(settings), uvloop.new_event_loop)
 
 
-def _settings(*, json_logs: bool, **given: Any) -> Any:
+def settings_of(*, json_logs: bool, **given: Any) -> Any:
+    """Return the platform's settings; leave with a message if one is wrong."""
     try:
         from pydantic import ValidationError
 

@@ -79,10 +79,13 @@ class Console:
         brand: Brand = _PLAIN,
         *,
         own_store: bool = True,
+        delivers: bool = True,
     ) -> None:
         self._api = api
         sender = BrowserParts(own=own_store)
-        self._pages = Paced(_create_pages(api, sign_ins, base_url, provider, brand, sender))
+        self._pages = Paced(
+            _create_pages(api, sign_ins, base_url, provider, brand, sender, delivers)
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -110,6 +113,7 @@ def _create_pages(
     settings: ProviderSettings | None,
     brand: Brand,
     sender: BrowserParts,
+    delivers: bool,
 ) -> ASGIApp:
     provider = None if settings is None else IdentityProvider(settings)
     sessions, secure = Sessions(sign_ins.key), urlsplit(base_url).scheme == "https"
@@ -153,7 +157,7 @@ def _create_pages(
             Exception: on_unexpected,
         },
         template_config=TemplateConfig(
-            instance=JinjaTemplateEngine.from_environment(_environment())
+            instance=JinjaTemplateEngine.from_environment(_environment(delivers=delivers))
         ),
         cache_control=CacheControlHeader(no_store=True),
         after_request=_harden,
@@ -166,7 +170,7 @@ def _create_pages(
     return cast("ASGIApp", pages)
 
 
-def _environment() -> Environment:
+def _environment(*, delivers: bool) -> Environment:
     environment = Environment(
         loader=PackageLoader("ferryman.console"),
         autoescape=True,
@@ -180,6 +184,7 @@ def _environment() -> Environment:
     )
     environment.filters.update(filters(), drawn=drawn, drawn_charts=_chart_drawer(environment))
     environment.globals["static"] = versioned
+    environment.globals["delivers"] = delivers
     return environment
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from shutil import disk_usage
 
 import asyncpg
+import structlog
 
 from ferryman import ids
 from ferryman.config import Settings
@@ -31,6 +32,8 @@ from ferryman.store.availability import is_transient, refused, wait_until_availa
 from ferryman.store.database import Database
 from ferryman.store.database_address import check_address, servers_named
 from ferryman.store.schema_migration import migrate
+
+log = structlog.get_logger("ferryman.serve")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +70,16 @@ async def build(
             keys = await signing_key.load(tx)
             if not database.virtual:
                 await clock_store.resume(tx)
+            passed = await clock_store.end_hold(tx)
+            if settings.no_delivery:
+                await clock_store.hold(tx, tx.now)
             if settings.seed is not None:
                 # A new seed for every process and restart, so that no two draw the same ids.
                 ids.seed(f"{settings.seed}/{await clock_store.count_start(tx)}")
+        if passed:
+            log.info("deadlines.given_back", seconds=round(passed.total_seconds()))
         async with AsyncExitStack() as stack:
-            store = await _open_store(settings, url_secret, stack, check=check_store)
+            store = await open_store(settings, url_secret, stack, check=check_store)
             platform = Platform(
                 database,
                 store,
@@ -108,9 +116,10 @@ def _hostings(settings: Settings) -> Hostings:
     return Hostings(settings.functions, sandbox, writes_source=writes)
 
 
-async def _open_store(
+async def open_store(
     settings: Settings, url_secret: bytes, stack: AsyncExitStack, *, check: bool
 ) -> ObjectStore:
+    """Open the store of the settings; ``check`` also tries it, or claims a local folder."""
     if not settings.object_store:
         folder = LocalStore(
             settings.data_dir / "objects",

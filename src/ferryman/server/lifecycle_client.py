@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from ferryman import refusals
 from ferryman.config import Settings
 from ferryman.domain.outcome import Outcome
 from ferryman.services.lifecycle import Post
@@ -14,7 +15,10 @@ from ferryman.services.lifecycle import Post
 
 @asynccontextmanager
 async def lifecycle_client(settings: Settings) -> AsyncIterator[Post]:
-    """Yield what posts one event; what it opened is closed at the end."""
+    """Yield what posts one event; what it opened is closed at the end.
+
+    Without deliveries it posts nothing, and raises ``OutsideError`` (``delivery_off``).
+    """
     opening = asyncio.Lock()
     opened: list[Post] = []
     async with AsyncExitStack() as stack:
@@ -22,6 +26,8 @@ async def lifecycle_client(settings: Settings) -> AsyncIterator[Post]:
         async def post(
             url: str, payload: Mapping[str, object], headers: Mapping[str, str]
         ) -> Outcome:
+            if settings.no_delivery:
+                raise refusals.backup.NO_DELIVERY()
             async with opening:
                 if not opened:
                     opened.append(await _open(settings, stack))

@@ -7,10 +7,12 @@ from contextlib import AsyncExitStack, suppress
 
 import structlog
 
+from ferryman import refusals
 from ferryman.config import Settings
 from ferryman.delivery import worker as delivery_worker
 from ferryman.server.build import build
 from ferryman.server.parent_watchdog import exit_with_parent
+from ferryman.server.restore_mark import check_restored
 from ferryman.server.startup import unless_stopped
 from ferryman.store.embedded import EmbeddedPostgres
 
@@ -27,6 +29,9 @@ async def run_worker(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     exit_with_parent(stop, _DRAIN_SECONDS + 5)
+    check_restored(settings.data_dir)
+    if settings.no_delivery:
+        raise refusals.backup.NO_WORKER()
     url = settings.database_url
     if url is None:
         url = await asyncio.to_thread(EmbeddedPostgres(settings.data_dir).start)

@@ -12,15 +12,20 @@ from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
 from pathlib import Path
 
+import structlog
+
 from ferryman import refusals
 from ferryman.config import Settings
 from ferryman.errors import PlatformError
 from ferryman.server.operator_token import operator_token
 from ferryman.server.parent_watchdog import exit_with_parent
 from ferryman.server.port import taken
+from ferryman.server.restore_mark import check_restored
 from ferryman.server.startup import unless_stopped
 from ferryman.server.supervisor import keep_postgres, keep_worker
 from ferryman.store.embedded import EmbeddedPostgres
+
+log = structlog.get_logger("ferryman.serve")
 
 _END_SECONDS = 90.0
 """Time for requests, workers and the database to end, one after the other."""
@@ -29,6 +34,7 @@ _END_SECONDS = 90.0
 async def serve(settings: Settings, *, workers: int, api_processes: int = 1) -> None:
     """Run until SIGTERM or SIGINT. Prints one line when the platform is ready."""
     _check_seed(settings)
+    check_restored(settings.data_dir)
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     token = operator_token(settings.data_dir, settings.operator_token)
     stop = asyncio.Event()
@@ -48,8 +54,10 @@ async def serve(settings: Settings, *, workers: int, api_processes: int = 1) -> 
             return
         url, serving = started
         # Entered last, so stopped first: running functions still need the API.
-        for number in range(workers):
+        for number in range(0 if settings.no_delivery else workers):
             await stack.enter_async_context(keep_worker(settings, url, number))
+        if settings.no_delivery:
+            log.warning("delivery.off", reason="--no-delivery: no app is called, no timer fires")
         print(f"Ferryman ready on {settings.base_url}", flush=True)
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -104,7 +112,7 @@ async def _database(settings: Settings, stack: AsyncExitStack) -> str:
     """Return the given URL, or start the embedded server for as long as we run."""
     if settings.database_url is not None:
         return settings.database_url
-    stack.enter_context(_sole_owner(settings.data_dir))
+    stack.enter_context(sole_owner(settings.data_dir))
     postgres = EmbeddedPostgres(settings.data_dir)
     url = await asyncio.to_thread(postgres.start)
     stack.push_async_callback(asyncio.to_thread, postgres.stop)
@@ -118,7 +126,7 @@ def _check_seed(settings: Settings) -> None:
 
 
 @contextmanager
-def _sole_owner(data_dir: Path) -> Iterator[None]:
+def sole_owner(data_dir: Path) -> Iterator[None]:
     """Lock the data folder, since two platforms must not share an embedded server.
 
     The first to exit would stop it for the other. The lock ends with the process, so a killed

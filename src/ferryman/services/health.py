@@ -30,6 +30,11 @@ of service would also stop acknowledgements.
 _UNKNOWN = Check(ok=False, found="unknown: the database does not answer, or has another schema")
 
 
+_NO_DELIVERY = Check(
+    ok=False, found="off by --no-delivery: no app is called, and deadlines stand still"
+)
+
+
 class HealthCheck:
     """A check whether this process can serve requests."""
 
@@ -56,6 +61,8 @@ async def _check(platform: Platform) -> Readiness:
     )
     checks["objectStore"], checks["disk"] = store, await asyncio.to_thread(_disk, platform)
     checks["functions"] = _functions(hosting)
+    if platform.settings.no_delivery:
+        checks["delivery"] = _NO_DELIVERY
     failing = {name for name, check in checks.items() if not check.ok}
     status = "unready" if failing & _NEEDED else "degraded" if failing else "ready"
     mode = "" if hosting is None else hosting.mode

@@ -71,6 +71,20 @@ async def resume(tx: Transaction) -> None:
         await SQL.notify_workers(tx.connection)
 
 
+async def hold(tx: Transaction, since: datetime) -> None:
+    """Note that deadlines stand still since then, unless they did before."""
+    await SQL.hold_clock(tx.connection, since=since)
+
+
+async def end_hold(tx: Transaction) -> timedelta:
+    """Give running transfers the time back for which their deadlines stood still; return it."""
+    since: datetime | None = await SQL.end_hold(tx.connection)
+    passed = timedelta(0) if since is None else max(timedelta(0), tx.now - since)
+    if passed:
+        await SQL.give_back_time(tx.connection, passed=passed)
+    return passed
+
+
 async def count_start(tx: Transaction) -> int:
     """Count a start of a seeded platform's process; return its number.
 

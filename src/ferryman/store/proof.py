@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 
 from ferryman.store.database import SQL, Transaction
+from ferryman.store.table_copy import file_totals
 from ferryman.vocab import Acknowledged, AckStatus
 from ferryman.wire.upload import StoredPart
 
@@ -30,6 +31,34 @@ class StoredFile:
     acknowledgement: AckStatus | None
     acknowledged_at: datetime | None
     deleted_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProvenBytes:
+    """An accepted file, with only what proves its bytes."""
+
+    key: UUID
+    size: int
+    sha256: str | None
+    parts: list[StoredPart]
+
+
+async def kept_after(tx: Transaction, after: UUID, *, size: int) -> list[ProvenBytes]:
+    """Return up to ``size`` files of the platform with a key above ``after``, in key order."""
+    return [
+        ProvenBytes(
+            row["key"],
+            row["size"],
+            row["sha256"],
+            msgspec.json.decode(row["parts"], type=list[StoredPart]),
+        )
+        async for row in SQL.kept_after(tx.connection, after=after, size=size)
+    ]
+
+
+async def kept_bytes(tx: Transaction) -> int:
+    """Return the bytes of all files of the platform."""
+    return (await file_totals(tx.connection))[1]
 
 
 async def files(

@@ -34,7 +34,22 @@ async def s3_store(
     read_seconds: float = 60.0,
     attempts: int = 4,
 ) -> AsyncIterator[S3Store]:
-    """Open a store; its connections are closed on exit, and nothing is sent before its first call.
+    """Open a store; see :func:`s3_bucket`."""
+    async with s3_bucket(
+        address, connect_seconds=connect_seconds, read_seconds=read_seconds, attempts=attempts
+    ) as bucket:
+        yield S3Store(bucket, part_size=part_size)
+
+
+@asynccontextmanager
+async def s3_bucket(
+    address: S3Address,
+    *,
+    connect_seconds: float = 5.0,
+    read_seconds: float = 60.0,
+    attempts: int = 4,
+) -> AsyncIterator[S3Bucket]:
+    """Open a bucket; its connections are closed on exit, and nothing is sent before its first call.
 
     A call that fails on the network or is told to slow down is tried ``attempts`` times with
     growing pauses; then it raises. Raises ``ConfigError`` (``store_keys_missing``).
@@ -79,7 +94,7 @@ async def s3_store(
                 )
             )
         endpoint = _endpoint(client.meta.endpoint_url)
-        bucket = S3Bucket(
+        yield S3Bucket(
             client,
             keys,
             address,
@@ -87,7 +102,6 @@ async def s3_store(
             endpoint=endpoint,
             public_endpoint=address.public_endpoint or endpoint,
         )
-        yield S3Store(bucket, part_size=part_size)
 
 
 def _style(address: S3Address) -> str:

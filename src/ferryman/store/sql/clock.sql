@@ -31,3 +31,24 @@ SELECT 'timers of transfers due', count(*), min(transfer_id::text)
 FROM transfer WHERE wake_at <= :now
 UNION ALL
 SELECT 'sweeps due', count(*), NULL FROM sweep WHERE due_at <= :now;
+
+-- name: hold_clock!
+-- The first hold counts: time has stood still for transfers since then.
+UPDATE clock SET held_since = coalesce(held_since, :since);
+
+-- name: end_hold$
+-- Locks the row, so that one of several processes that start gives the time back.
+WITH held AS (SELECT held_since FROM clock WHERE held_since IS NOT NULL FOR UPDATE)
+UPDATE clock SET held_since = NULL FROM held RETURNING held.held_since;
+
+-- name: give_back_time!
+-- Running transfers get the time that passed. The start also bounds a transfer's life: it moves
+-- only where nothing else moves the deadline.
+UPDATE transfer SET
+    started_at = CASE WHEN last_upload_at IS NULL AND last_success_at IS NULL
+        THEN started_at + :passed ELSE started_at END,
+    last_upload_at = last_upload_at + :passed,
+    last_success_at = last_success_at + :passed,
+    cancel_requested_at = cancel_requested_at + :passed,
+    wake_at = wake_at + :passed
+WHERE wake_at IS NOT NULL AND settled_at IS NULL;

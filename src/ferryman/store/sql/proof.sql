@@ -28,3 +28,9 @@ WHERE upload.transfer_id = :transfer_id AND app_data.key IS NULL AND upload.key 
     AND (state = 'ABORTED' OR settled_at IS NOT NULL)
 ORDER BY upload.key
 LIMIT :size;
+
+-- name: kept_after
+SELECT key, size, sha256, parts FROM app_data
+WHERE key > :after AND deleted_at IS NULL
+ORDER BY key
+LIMIT :size;

@@ -1,0 +1,144 @@
+"""The manifest of a backup: written last, it says what belongs to the backup, with its digests."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib.metadata import version
+
+import msgspec
+
+from ferryman import refusals
+from ferryman.server.backup.place import Place
+from ferryman.store import history as history_store
+from ferryman.wire.base import Wire
+
+NAME = "ferryman-backup.json"
+FORMAT = 1
+OBJECTS = "objects/"
+_LONGEST = 64 << 20
+
+
+class Kept(Wire, frozen=True):
+    """A file of the backup other than a file of app data, compressed by gzip."""
+
+    name: str
+    size: int
+    sha256: str
+
+
+class TableCopy(Wire, frozen=True):
+    """The rows of a table."""
+
+    table: str
+    columns: list[str]
+    rows: int
+    kept: Kept
+
+
+class Problem(Wire, frozen=True):
+    """A file that was not in the store as it was accepted, and how it differs."""
+
+    key: str
+    found: str
+
+
+class Manifest(Wire, frozen=True):
+    """What a backup is made of. Times are epoch milliseconds.
+
+    ``moment`` is platform time: the database as it was then, and every file it had accepted.
+    ``born`` tells one platform from others; it stays the same when a backup is restored.
+    ``index`` lists the files, which are in ``objects/``. ``gone`` were deleted during the backup.
+    """
+
+    format: int
+    version: str
+    born: str
+    moment: int
+    finished_at: int
+    migrations: list[str]
+    tables: list[TableCopy]
+    sequences: dict[str, int]
+    index: Kept
+    files: int
+    bytes: int
+    gone: list[str]
+    problems: list[Problem]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A line of the index: a file of app data, with the digest of the bytes in the backup."""
+
+    key: str
+    size: int
+    sha256: str
+
+    def __str__(self) -> str:
+        """Return the line."""
+        return f"{self.key} {self.size} {self.sha256}\n"
+
+
+def read_entry(line: str) -> Entry:
+    """Parse a line of the index."""
+    key, size, digest = line.split()
+    return Entry(key, int(size), digest)
+
+
+def object_name(key: str) -> str:
+    """Return the name of a file of app data in a backup."""
+    return f"{OBJECTS}{key[:2]}/{key}"
+
+
+def software() -> str:
+    """Return the version of this build."""
+    return version("ferryman")
+
+
+async def write(place: Place, manifest: Manifest) -> None:
+    """Write the manifest, followed by its own digest; with it the backup is complete."""
+    text = msgspec.json.encode(manifest)
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield text + b"\n" + sha256(text).hexdigest().encode() + b"\n"
+
+    await place.put(NAME, chunks())
+    await place.flush()
+
+
+async def read(place: Place) -> Manifest:
+    """Return the manifest of a backup that this build can restore.
+
+    Raises ``ConfigError``: ``backup_missing``, ``backup_damaged`` or ``backup_newer``.
+    """
+    data = b""
+    try:
+        async for chunk in place.get(NAME):
+            data += chunk
+            if len(data) > _LONGEST:
+                raise refusals.backup.DAMAGED(name=NAME, found="a far longer one")
+    except FileNotFoundError:
+        raise refusals.backup.MISSING(place=place, name=NAME) from None
+    text, _, digest = data.removesuffix(b"\n").rpartition(b"\n")
+    if sha256(text).hexdigest().encode() != digest:
+        raise refusals.backup.DAMAGED(name=NAME, found="one whose digest does not match")
+    try:
+        head = msgspec.json.decode(text, type=_Head)
+        if head.format > FORMAT:
+            raise _newer(head, f"format {head.format}")
+        manifest = msgspec.json.decode(text, type=Manifest)
+    except msgspec.DecodeError as error:
+        raise refusals.backup.DAMAGED(name=NAME, found=str(error)) from error
+    if unknown := [name for name in manifest.migrations if name not in history_store.MIGRATIONS]:
+        raise _newer(head, f"schema changes {', '.join(unknown)}")
+    return manifest
+
+
+class _Head(Wire, frozen=True):
+    """What manifests of all formats have."""
+
+    format: int
+    version: str
+
+
+def _newer(head: _Head, what: str) -> Exception:
+    return refusals.backup.NEWER(version=software(), found=head.version, what=what)

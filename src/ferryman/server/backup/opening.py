@@ -1,0 +1,122 @@
+"""Open what a backup reads or a restore fills: a place, a platform's database and its files."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from ferryman import refusals
+from ferryman.config import Settings
+from ferryman.errors import ConfigError
+from ferryman.secret_box import PLAIN
+from ferryman.server.backup.manifest import NAME, OBJECTS
+from ferryman.server.backup.place import Folder, Place
+from ferryman.server.build import open_store
+from ferryman.server.serve import sole_owner
+from ferryman.services.platform import Platform
+from ferryman.store.availability import wait_until_available
+from ferryman.store.database import Database
+from ferryman.store.embedded import EmbeddedPostgres
+
+DATABASE = "database/"
+LOST_AND_FOUND = "lost+found"
+
+
+@asynccontextmanager
+async def open_place(address: str) -> AsyncIterator[Place]:
+    """Yield the place of a backup that is there."""
+    if address.startswith("s3://"):
+        # Imported only if needed: S3's client takes half a second.
+        from ferryman.server.backup.s3_place import s3_place
+
+        async with s3_place(address) as place:
+            yield place
+    else:
+        yield Folder(_absolute(address))
+
+
+@asynccontextmanager
+async def place_to_fill(address: str) -> AsyncIterator[Place]:
+    """Yield the place of a new backup, for us alone if it is a folder.
+
+    Raises ``ConfigError``: ``backup_in_use`` or ``backup_place_foreign``.
+    """
+    async with AsyncExitStack() as stack:
+        place = await stack.enter_async_context(open_place(address))
+        if isinstance(place, Folder):
+            _check_folder(place)
+            stack.enter_context(place.alone())
+        yield place
+
+
+def _check_folder(place: Folder) -> None:
+    """Refuse a folder with anything but a backup: its files would be taken for ours, and go."""
+    for name in left_in(place.root):
+        if name not in (NAME, OBJECTS.rstrip("/"), DATABASE.rstrip("/"), *Folder.own):
+            raise refusals.backup.PLACE_FOREIGN(place=place, name=name)
+
+
+@asynccontextmanager
+async def open_platform(settings: Settings, url: str) -> AsyncIterator[Platform]:
+    """Yield a platform to read from, whose schema is left as it is."""
+    pool = await wait_until_available(url, size=max(4, settings.database_pool))
+    try:
+        async with AsyncExitStack() as stack:
+            store = await open_store(settings, b"", stack, check=False)
+            # Whichever clock the platform has: a real one has no offset.
+            database = Database(pool, virtual=True, secrets=PLAIN)
+            yield Platform(database, store, settings)
+    finally:
+        pool.terminate()
+
+
+@asynccontextmanager
+async def database_of(settings: Settings) -> AsyncIterator[str]:
+    """Yield the URL of a platform's database; run the embedded one if no platform does.
+
+    Raises ``ConfigError`` (``backup_source_missing``).
+    """
+    if settings.database_url is not None:
+        yield settings.database_url
+        return
+    folder = settings.data_dir
+    if not (folder / "postgres").is_dir():
+        raise refusals.backup.NOTHING_HERE(folder=folder)
+    postgres = EmbeddedPostgres(folder)
+    async with AsyncExitStack() as stack:
+        try:
+            stack.enter_context(sole_owner(folder))
+        except ConfigError:
+            pass  # a platform runs, and keeps the database running
+        else:
+            stack.push_async_callback(asyncio.to_thread, postgres.stop)
+        yield await asyncio.to_thread(postgres.start)
+
+
+@asynccontextmanager
+async def new_database(settings: Settings) -> AsyncIterator[str]:
+    """Yield the URL of the database to restore into; an embedded one is made, and runs until then.
+
+    Raises ``ConfigError`` (``data_dir_in_use``).
+    """
+    if settings.database_url is not None:
+        yield settings.database_url
+        return
+    with sole_owner(settings.data_dir):
+        postgres = EmbeddedPostgres(settings.data_dir)
+        url = await asyncio.to_thread(postgres.start)
+        try:
+            yield url
+        finally:
+            await asyncio.to_thread(postgres.stop)
+
+
+def _absolute(path: str) -> Path:
+    return Path(path).expanduser().absolute()
+
+
+def left_in(folder: Path) -> list[str]:
+    """Return what is in a folder, which need not exist; a new disk is empty."""
+    if not folder.is_dir():
+        return []
+    return sorted(path.name for path in folder.iterdir() if path.name != LOST_AND_FOUND)

@@ -1,0 +1,229 @@
+"""Where a backup is: named files in a folder, each there as a whole or not at all."""
+
+import asyncio
+import ctypes
+import fcntl
+import os
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from hashlib import sha256
+from io import FileIO
+from pathlib import Path
+from typing import Protocol
+
+from ferryman import refusals
+from ferryman.ids import ephemeral_id
+
+STEP = 1 << 20
+"""Bytes that are copied at once."""
+
+_DRAFTS = "incoming"
+_LOCK = "lock"
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What was written: its size in bytes, and its digest in hex."""
+
+    size: int
+    sha256: str
+
+
+class Place(Protocol):
+    """Files by name, with slashes. Each method may raise ``OutsideError``."""
+
+    async def put(self, name: str, chunks: AsyncIterator[bytes]) -> Written:
+        """Write a file, in place of any with that name."""
+
+    def get(self, name: str) -> AsyncIterator[bytes]:
+        """Yield the bytes of a file; raises FileNotFoundError."""
+
+    async def size(self, name: str) -> int | None:
+        """Return the size of a file in bytes; None if there is none."""
+
+    def names(self, under: str) -> AsyncIterator[str]:
+        """Yield the names that begin with ``under``, in order; it is empty or ends with a slash."""
+
+    async def delete(self, name: str) -> None:
+        """Remove a file; harmless if there is none."""
+
+    async def flush(self) -> None:
+        """Return when all that was written survives a power cut."""
+
+
+class Folder:
+    """A place in a folder of this machine, which nobody else can enter."""
+
+    own = (_DRAFTS, _LOCK)
+    """What is in it besides files of a backup."""
+
+    def __init__(self, root: Path, drafts: Path | None = None) -> None:
+        self.root = root
+        self._drafts = drafts or root / _DRAFTS
+
+    def __str__(self) -> str:
+        """Return the path."""
+        return str(self.root)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Make the folder for a backup, and keep others out; raises ``backup_in_use``."""
+        with place_errors():
+            self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+            file = (self.root / _LOCK).open("w")
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise refusals.backup.IN_USE(place=self.root) from None
+            self.clear_drafts()
+            yield
+
+    def clear_drafts(self) -> None:
+        """Make the folder; remove what a killed process left half-written."""
+        with place_errors():
+            for folder in (self.root, self._drafts):
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            for path in self._drafts.iterdir():
+                if path.is_file():
+                    path.unlink(missing_ok=True)
+
+    async def put(self, name: str, chunks: AsyncIterator[bytes]) -> Written:
+        """Write a file; see :class:`Place`."""
+        draft, digest, size = self._drafts / str(ephemeral_id()), sha256(), 0
+        with place_errors():
+            file = await asyncio.to_thread(_create, draft)
+        try:
+            with file:
+                async for chunk in chunks:
+                    size += len(chunk)
+                    with place_errors():
+                        await asyncio.to_thread(_write, file, digest.update, chunk)
+            with place_errors():
+                await asyncio.to_thread(_keep, draft, self.root / name)
+        except BaseException:
+            draft.unlink(missing_ok=True)
+            raise
+        return Written(size, digest.hexdigest())
+
+    def copy_in(
+        self, name: str, pieces: Iterable[Path], feed: Callable[[bytes], None] | None = None
+    ) -> Written:
+        """Write a file made of files of this machine; it blocks, and ``feed`` sees the bytes.
+
+        Raises FileNotFoundError for a piece that is not there.
+        """
+        draft, digest, size = self._drafts / str(ephemeral_id()), sha256(), 0
+        try:
+            with _create(draft) as file:
+                for piece in pieces:
+                    with piece.open("rb", buffering=0) as source:
+                        while chunk := source.read(STEP):
+                            size += len(chunk)
+                            _write(file, digest.update, chunk)
+                            if feed is not None:
+                                feed(chunk)
+            _keep(draft, self.root / name)
+        except BaseException:
+            draft.unlink(missing_ok=True)
+            raise
+        return Written(size, digest.hexdigest())
+
+    async def get(self, name: str) -> AsyncIterator[bytes]:
+        """Yield the bytes of a file; see :class:`Place`."""
+        with place_errors():
+            file = await asyncio.to_thread((self.root / name).open, "rb", buffering=0)
+        with file:
+            while True:
+                with place_errors():
+                    chunk = await asyncio.to_thread(file.read, STEP)
+                if not chunk:
+                    return
+                yield chunk
+
+    async def size(self, name: str) -> int | None:
+        """Return the size of a file; see :class:`Place`."""
+        with place_errors(), suppress(FileNotFoundError):
+            return (await asyncio.to_thread((self.root / name).stat)).st_size
+        return None
+
+    async def names(self, under: str) -> AsyncIterator[str]:
+        """Yield names; see :class:`Place`."""
+        folder = self.root / under
+        for entry in await asyncio.to_thread(_listed, folder):
+            if under or entry not in self.own:
+                for path in await asyncio.to_thread(_below, folder, entry):
+                    yield f"{under}{path}"
+
+    async def delete(self, name: str) -> None:
+        """Remove a file, and its folder if it was the last one in it."""
+        path = self.root / name
+        with place_errors():
+            await asyncio.to_thread(path.unlink, missing_ok=True)
+        with suppress(OSError):
+            path.parent.rmdir()
+
+    async def flush(self) -> None:
+        """Write everything to disk; see :class:`Place`."""
+        with place_errors():
+            await asyncio.to_thread(_sync, self.root)
+
+
+@contextmanager
+def place_errors() -> Iterator[None]:
+    """Turn errors of the disk into ``OutsideError``; a missing file stays FileNotFoundError."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise refusals.backup.PLACE_UNUSABLE(found=os.strerror(error.errno or 0)) from error
+
+
+def _create(path: Path) -> FileIO:
+    return FileIO(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w")
+
+
+def _write(file: FileIO, hashed: Callable[[bytes], None], chunk: bytes) -> None:
+    hashed(chunk)
+    rest = memoryview(chunk)
+    while rest:
+        rest = rest[file.write(rest) :]
+
+
+def _keep(draft: Path, target: Path) -> None:
+    while True:
+        try:
+            draft.rename(target)
+        except FileNotFoundError:
+            # Another thread may remove the folder when its last file goes.
+            target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        else:
+            return
+
+
+def _listed(folder: Path) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))  # noqa: PTH208 - names only, of many files
+    except FileNotFoundError:
+        return []
+
+
+def _below(root: Path, name: str) -> list[str]:
+    """Return the names of files at and below a name, in order."""
+    if not (root / name).is_dir():
+        return [name]
+    return [
+        f"{name}/{each}" for entry in _listed(root / name) for each in _below(root / name, entry)
+    ]
+
+
+def _sync(folder: Path) -> None:
+    """Write the whole file system to disk: one call for any number of files."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        if getattr(ctypes.CDLL(None), "syncfs", lambda _: -1)(descriptor):
+            os.sync()
+    finally:
+        os.close(descriptor)

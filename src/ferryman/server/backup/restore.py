@@ -1,0 +1,198 @@
+"""``ferryman restore``: make a platform of a backup, in an empty folder and an empty database.
+
+    check ──▶ files of app data ──▶ all tables, in one transaction ──▶ newer schema changes
+
+Until the end the folder has a mark, with which nothing starts there. A restore that is cut goes on
+with the next one; one that is refused leaves folder, database and store as empty as they were.
+"""
+
+import os
+import shutil
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+
+import asyncpg
+
+from ferryman import refusals
+from ferryman.config import Settings
+from ferryman.errors import ConfigError
+from ferryman.objects.folder import sync_folder
+from ferryman.server.backup import manifest as manifests
+from ferryman.server.backup.filling import Target, fill, open_target
+from ferryman.server.backup.manifest import Manifest
+from ferryman.server.backup.meter import Meter
+from ferryman.server.backup.opening import LOST_AND_FOUND, left_in, new_database, open_place
+from ferryman.server.backup.place import Place
+from ferryman.server.backup.squeezing import check, get_squeezed
+from ferryman.server.backup.verifying import Verified, verify
+from ferryman.server.restore_mark import MARK
+from ferryman.store import clock as clock_store
+from ferryman.store import table_copy
+from ferryman.store.availability import (
+    is_transient,
+    refused,
+    sentence,
+    wait_until_available,
+)
+from ferryman.store.database import Database, Transaction
+from ferryman.store.schema_migration import migrate
+from ferryman.wire.base import Wire
+
+
+class RestoreReport(Wire, frozen=True):
+    """What was restored; ``moment`` is epoch milliseconds. ``verified`` if it was asked for."""
+
+    place: str
+    moment: int
+    rows: int
+    files: int
+    bytes: int
+    gone_files: int
+    missing_before: int
+    verified: Verified | None = None
+
+
+async def restore(
+    settings: Settings, address: str, meter: Meter, *, verified: bool = False
+) -> RestoreReport:
+    """Restore a backup into the places of these settings, and read every file if ``verified``.
+
+    Raises ``ConfigError`` with nothing changed, and ``OutsideError`` after which it can go on.
+    """
+    async with open_place(address) as place:
+        manifest = await manifests.read(place)
+        for kept in (*(table.kept for table in manifest.tables), manifest.index):
+            await check(place, kept)
+        mark = _Mark(settings, manifest)
+        resumed = mark.resumes()
+        async with open_target(settings) as target:
+            if not resumed:
+                await target.check_empty()
+            mark.write()
+            try:
+                async with new_database(settings) as url:
+                    await _restore(settings, url, place, manifest, target, meter, resumed=resumed)
+            except ConfigError:
+                await target.clear()
+                mark.clear_folder()
+                raise
+        mark.remove()
+        proof = await verify(settings, meter) if verified else None
+    return RestoreReport(
+        place=address.partition("?")[0],
+        moment=manifest.moment,
+        rows=sum(table.rows for table in manifest.tables),
+        files=manifest.files,
+        bytes=manifest.bytes,
+        gone_files=len(manifest.gone),
+        missing_before=len(manifest.problems),
+        verified=proof,
+    )
+
+
+async def _restore(
+    settings: Settings,
+    url: str,
+    place: Place,
+    manifest: Manifest,
+    target: Target,
+    meter: Meter,
+    *,
+    resumed: bool,
+) -> None:
+    pool = await wait_until_available(url, size=2)
+    try:
+        async with pool.acquire() as connection:
+            loaded = not await table_copy.is_empty(connection)
+            if loaded and not (resumed and await _is_ours(connection, manifest)):
+                raise refusals.backup.DATABASE_NOT_EMPTY()
+            with meter(manifest.bytes) as tell:
+                await fill(place, manifest, target, tell)
+            if not loaded:
+                await _load(connection, place, manifest)
+            await migrate(connection)
+            await target.begin_uploads(await table_copy.open_uploads_in_parts(connection))
+        database = Database(pool, virtual=settings.clock == "virtual")
+        async with database.transaction() as tx:
+            await _settle(tx, manifest)
+        await target.place.flush()
+    finally:
+        pool.terminate()
+
+
+async def _load(connection: Any, place: Place, manifest: Manifest) -> None:
+    """Load all tables in one transaction."""
+    try:
+        async with table_copy.loading(connection, manifest.migrations, manifest.sequences):
+            for copied in manifest.tables:
+                table = table_copy.Table(copied.table, copied.columns)
+                rows = get_squeezed(place, copied.kept.name)
+                loaded = await table_copy.load(connection, table, rows)
+                if loaded != copied.rows:
+                    found = f"{loaded} rows instead of {copied.rows}"
+                    raise refusals.backup.DAMAGED(name=copied.kept.name, found=found)
+    except asyncpg.PostgresError as error:
+        if is_transient(error) or isinstance(error, asyncpg.InsufficientPrivilegeError):
+            raise error if is_transient(error) else refused(error) from error
+        raise refusals.backup.DAMAGED(name="the database", found=sentence(error)) from error
+
+
+async def _is_ours(connection: Any, manifest: Manifest) -> bool:
+    """Return whether the transaction of a restore that was cut has loaded this very backup."""
+    try:
+        return await table_copy.born_at(connection) == manifest.born
+    except asyncpg.UndefinedTableError:
+        return False
+
+
+async def _settle(tx: Transaction, manifest: Manifest) -> None:
+    """Say that time stands still for transfers since the moment, and which files are gone."""
+    await clock_store.hold(tx, datetime.fromtimestamp(manifest.moment / 1000, UTC))
+    await table_copy.end_lost_files(tx, manifest.gone)
+
+
+class _Mark:
+    """The mark of an unfinished restore, which names the backup and where it goes."""
+
+    def __init__(self, settings: Settings, manifest: Manifest) -> None:
+        self._folder = settings.data_dir
+        self._path = settings.data_dir / MARK
+        self._made = not settings.data_dir.exists()
+        places = [manifest.index.sha256, settings.object_store, settings.database_url or ""]
+        self._text = sha256("\n".join(places).encode()).hexdigest()
+
+    def resumes(self) -> bool:
+        """Return whether the same restore was cut; refuse a folder with anything else."""
+        left = left_in(self._folder)
+        if MARK in left and self._path.read_text() == self._text:
+            return True
+        if left:
+            raise refusals.backup.FOLDER_NOT_EMPTY(
+                folder=self._folder, name=", ".join(left[:3]) + (" and more" if left[3:] else "")
+            )
+        return False
+
+    def write(self) -> None:
+        """Mark the folder, before anything else is in it."""
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with self._path.open("w") as file:
+            file.write(self._text)
+            file.flush()
+            os.fsync(file.fileno())
+        sync_folder(self._folder)
+
+    def remove(self) -> None:
+        """Let platforms start in the folder."""
+        self._path.unlink()
+        sync_folder(self._folder)
+
+    def clear_folder(self) -> None:
+        """Empty the folder, the mark last; remove it if it was made for the restore."""
+        for path in sorted(self._folder.iterdir(), key=lambda each: each.name == MARK):
+            if not path.is_dir():
+                path.unlink()
+            elif path.name != LOST_AND_FOUND:
+                shutil.rmtree(path)
+        if self._made:
+            self._folder.rmdir()

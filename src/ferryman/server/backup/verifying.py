@@ -1,0 +1,66 @@
+"""``ferryman restore --verify``: read every file of a platform, and compare it with its row."""
+
+import asyncio
+from collections.abc import Sequence
+from uuid import UUID
+
+from ferryman.config import Settings
+from ferryman.domain.proof import FileVerifier
+from ferryman.errors import NotFound
+from ferryman.in_parallel import in_parallel
+from ferryman.server.backup.manifest import Problem
+from ferryman.server.backup.meter import Meter
+from ferryman.server.backup.opening import database_of, open_platform
+from ferryman.services.platform import Platform
+from ferryman.store import proof as proof_store
+from ferryman.store.proof import ProvenBytes
+from ferryman.wire.base import Wire
+
+_PAGE = 100
+_AT_ONCE = 8
+
+
+class Verified(Wire, frozen=True):
+    """Files that were read with their bytes, and those that are not as they were accepted."""
+
+    files: int
+    bytes: int
+    problems: list[Problem]
+
+
+async def verify(settings: Settings, meter: Meter) -> Verified:
+    """Read every file that the database has as accepted and not deleted."""
+    files = size = 0
+    problems: list[Problem] = []
+    async with database_of(settings) as url, open_platform(settings, url) as platform:
+        async with platform.database.reading() as tx:
+            total = await proof_store.kept_bytes(tx)
+        with meter(total) as tell:
+            after, page = UUID(int=0), _PAGE
+            while page == _PAGE:
+                rows = await _page(platform, after)
+                found = await in_parallel(
+                    lambda file: _difference(platform, file), rows, most=_AT_ONCE
+                )
+                for file, problem in zip(rows, found, strict=True):
+                    after, files, size = file.key, files + 1, size + file.size
+                    tell(file.size, True)
+                    if problem is not None:
+                        problems.append(Problem(key=str(file.key), found=problem))
+                page = len(rows)
+    return Verified(files=files, bytes=size, problems=problems)
+
+
+async def _page(platform: Platform, after: UUID) -> Sequence[ProvenBytes]:
+    async with platform.database.reading() as tx:
+        return await proof_store.kept_after(tx, after, size=_PAGE)
+
+
+async def _difference(platform: Platform, file: ProvenBytes) -> str | None:
+    verifier = FileVerifier(file.parts, file.sha256)
+    try:
+        async for chunk in platform.objects.stream(str(file.key)):
+            await asyncio.to_thread(verifier.feed, chunk)
+    except NotFound:
+        return "the store has no such file"
+    return "; ".join(verifier.differences(file.size)) or None
