@@ -118,8 +118,8 @@ async def read(place: Place) -> Manifest:
                 raise refusals.backup.DAMAGED(name=NAME, found="a far longer one")
     except FileNotFoundError:
         raise refusals.backup.MISSING(place=place, name=NAME) from None
-    text, _, digest = data.removesuffix(b"\n").rpartition(b"\n")
-    if sha256(text).hexdigest().encode() != digest:
+    text, _, digest = data.rpartition(b"\n")[0].rpartition(b"\n")
+    if sha256(text).hexdigest().encode() != digest or not data.endswith(b"\n"):
         raise refusals.backup.DAMAGED(name=NAME, found="one whose digest does not match")
     try:
         head = msgspec.json.decode(text, type=_Head)

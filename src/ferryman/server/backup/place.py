@@ -14,6 +14,7 @@ from typing import Protocol
 
 from ferryman import refusals
 from ferryman.ids import ephemeral_id
+from ferryman.objects.folder import make_folder
 
 STEP = 1 << 20
 """Bytes that are copied at once."""
@@ -70,8 +71,8 @@ class Folder:
     def alone(self) -> Iterator[None]:
         """Make the folder for a backup, and keep others out; raises ``backup_in_use``."""
         with place_errors():
-            self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
-            file = (self.root / _LOCK).open("w")
+            make_folder(self.root)
+            file = FileIO(self.root / _LOCK, "w", opener=_private)
         with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -83,8 +84,8 @@ class Folder:
     def clear_drafts(self) -> None:
         """Make the folder; remove what a killed process left half-written."""
         with place_errors():
-            for folder in (self.root, self._drafts):
-                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_folder(self.root)
+            make_folder(self._drafts)
             for path in self._drafts.iterdir():
                 if path.is_file():
                     path.unlink(missing_ok=True)
@@ -181,8 +182,12 @@ def place_errors() -> Iterator[None]:
         raise refusals.backup.PLACE_UNUSABLE(found=os.strerror(error.errno or 0)) from error
 
 
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
 def _create(path: Path) -> FileIO:
-    return FileIO(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w")
+    return FileIO(path, "x", opener=_private)
 
 
 def _write(file: FileIO, hashed: Callable[[bytes], None], chunk: bytes) -> None:
@@ -198,7 +203,7 @@ def _keep(draft: Path, target: Path) -> None:
             draft.rename(target)
         except FileNotFoundError:
             # Another thread may remove the folder when its last file goes.
-            target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_folder(target.parent)
         else:
             return
 
