@@ -165,9 +165,11 @@ class _Mark:
     def resumes(self) -> bool:
         """Return whether the same restore was cut; refuse a folder with anything else."""
         left = left_in(self._folder)
-        if MARK in left and self._path.read_text() == self._text:
+        text = self._path.read_text() if MARK in left else ""
+        if text == self._text:
             return True
-        if left:
+        # A mark without text was cut before anything else was made.
+        if left and (text or left != [MARK]):
             raise refusals.backup.FOLDER_NOT_EMPTY(
                 folder=self._folder, name=", ".join(left[:3]) + (" and more" if left[3:] else "")
             )
