@@ -141,3 +141,11 @@ async def upload_in_parts(services: Services, transfer_id: str, *bodies: bytes) 
     ]
     request = CompleteRequest(parts=parts)
     return await completion.complete(services.platform, services.app, begun.upload_id, request)
+
+
+def copies_of(services: Services, database: str, empty: str, folder: Path) -> Copies:
+    """Return places under ``folder`` and in an empty database."""
+    own: dict[str, Any] = {"clock": "virtual", "functions": "trusted"}
+    source = Settings(data_dir=services.platform.settings.data_dir, database_url=database, **own)
+    target = Settings(data_dir=folder / "restored", database_url=empty, **own)
+    return Copies(services, source, target, folder / "backup")

@@ -9,7 +9,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from ferryman.config import Settings
 from ferryman.domain.limits import DATA_LIFE
 from ferryman.errors import ConfigError, OutsideError
 from ferryman.server.backup.manifest import NAME
@@ -21,6 +20,7 @@ from ferryman.store.storage import SWEEPING
 from tests.kit.backup import (
     Copies,
     beside,
+    copies_of,
     meter_after,
     rows_of,
     shape_of,
@@ -36,11 +36,7 @@ PARTS = (b"a" * (5 << 20), b"the end")
 def copies(
     services: Services, database: str, empty_database: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Copies:
-    folder = tmp_path_factory.mktemp("backup")
-    own: dict[str, Any] = {"clock": "virtual", "functions": "trusted"}
-    source = Settings(data_dir=services.platform.settings.data_dir, database_url=database, **own)
-    target = Settings(data_dir=folder / "restored", database_url=empty_database, **own)
-    return Copies(services, source, target, folder / "backup")
+    return copies_of(services, database, empty_database, tmp_path_factory.mktemp("backup"))
 
 
 async def test_what_is_restored_is_the_same(copies: Copies) -> None:

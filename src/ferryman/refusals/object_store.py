@@ -167,7 +167,7 @@ DAMAGED = Refusal(
 SWEEP_RUNNING = Refusal(
     "sweep_running",
     Conflict,
-    expected="no sweep in progress",
-    found="one that a worker or another call is running now",
-    fix="Wait for it to end; GET /admin/v1/storage shows its report.",
+    expected="no sweep and no backup in progress",
+    found="one that a worker, `ferryman backup` or another call is running now",
+    fix="Wait for it to end; GET /admin/v1/storage shows the report of a sweep.",
 )
