@@ -25,6 +25,13 @@ QUICK_SECONDS = 30 * 60
 """No benchmark of the quick tier begins later than this after the run began."""
 
 QUICK: dict[str, dict[str, str]] = {
+    "backup": {
+        "FERRYMAN_BENCH_MESSAGES": "4000",
+        "FERRYMAN_BENCH_ROWS": "100000",
+        "SIZE": "256M",
+        "COUNT": "1000",
+        "ROUNDS": "2",
+    },
     "cold": {"ROUNDS": "3"},
     "console": {
         "FERRYMAN_BENCH_TRANSFERS": "1000",

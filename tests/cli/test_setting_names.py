@@ -43,7 +43,7 @@ def test_a_name_that_something_reads(name: str) -> None:
 
 def test_it_is_said_when_the_platform_starts() -> None:
     """In a process of its own: the logs of this one are not ours to configure."""
-    script = "from ferryman.cli.serve import _settings; _settings(json_logs=True)"
+    script = "from ferryman.cli.serve import settings_of; settings_of(json_logs=True)"
     environment = {**os.environ, "FERRYMAN_PUBLC_URL": "https://ferryman.example"}
     done = subprocess.run(
         [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True

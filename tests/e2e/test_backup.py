@@ -36,7 +36,8 @@ def back_up(platform: PlatformProcess, migration: FunctionMigration, place: Path
     ]
     for moment in moments:
         kill_when(ferryman.begin("backup", str(place)), moment)
-    sent, stop = [], Event()
+    sent: list[str] = []
+    stop = Event()
 
     def send() -> None:
         while not stop.is_set():

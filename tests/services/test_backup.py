@@ -1,6 +1,7 @@
 """Backup and restore in one process, on real databases; ``e2e/test_backup.py`` has the commands."""
 
 import shutil
+from collections.abc import Callable
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -171,7 +172,7 @@ async def test_a_damaged_or_newer_backup_is_refused_and_nothing_changes(copies: 
     [table] = copies.place.glob("database/*/transfer.copy.gz")
     [index] = copies.place.glob("database/*/files.gz")
     in_table, in_index = table.relative_to(copies.place), index.relative_to(copies.place)
-    cases = [
+    cases: list[tuple[str, Callable[[Path], object]]] = [
         ("backup_missing", lambda place: (place / NAME).unlink()),
         ("backup_damaged", lambda place: flip(place / NAME)),
         ("backup_damaged", lambda place: cut(place / NAME)),

@@ -46,10 +46,10 @@ def backup(
     settings = settings_of(
         json_logs=as_json, data_dir=data_dir, database_url=database_url, object_store=object_store
     )
-    from ferryman.server.backup import backup as command
+    from ferryman.server.backup.backup import backup as back_up
 
     meter = partial(watched, "Copying", as_json=as_json)
-    report = _run(command.backup(settings, place, meter), as_json=as_json)
+    report = _run(back_up(settings, place, meter), as_json=as_json)
     if as_json:
         print_json(report)
     else:
@@ -76,10 +76,10 @@ def restore(
     settings = settings_of(
         json_logs=as_json, data_dir=data_dir, database_url=database_url, object_store=object_store
     )
-    from ferryman.server.backup import restore as command
+    from ferryman.server.backup.restore import restore as run
 
     meter = partial(watched, "Restoring", as_json=as_json)
-    report = _run(command.restore(settings, place, meter, verified=verify), as_json=as_json)
+    report = _run(run(settings, place, meter, verified=verify), as_json=as_json)
     if as_json:
         print_json(report)
     else:

@@ -20,11 +20,11 @@ from ferryman.config import Settings
 from ferryman.errors import ConfigError
 from ferryman.ids import ephemeral_id
 from ferryman.server.backup import manifest as manifests
-from ferryman.server.backup.files import FileBackup, Known, Tally, prune
-from ferryman.server.backup.manifest import Entry, Manifest, Problem, TableCopy
+from ferryman.server.backup.files import CopyTally, FileBackup, Known, prune
+from ferryman.server.backup.manifest import BackupManifest, FileProblem, IndexEntry, TableCopy
 from ferryman.server.backup.meter import Meter
 from ferryman.server.backup.opening import DATABASE, database_of, open_platform, place_to_fill
-from ferryman.server.backup.place import Place
+from ferryman.server.backup.place import BackupPlace
 from ferryman.server.backup.squeezing import check, lines_of, put_squeezed
 from ferryman.services.known_store import check_known
 from ferryman.services.platform import Platform
@@ -51,7 +51,7 @@ class BackupReport(Wire, frozen=True):
     copied_bytes: int
     removed_files: int
     gone_files: int
-    problems: list[Problem]
+    problems: list[FileProblem]
 
 
 async def backup(settings: Settings, address: str, meter: Meter) -> BackupReport:
@@ -88,8 +88,8 @@ async def backup(settings: Settings, address: str, meter: Meter) -> BackupReport
 
 
 async def _copied(
-    platform: Platform, place: Place, folder: str, before: Manifest | None, meter: Meter
-) -> tuple[Manifest, Tally]:
+    platform: Platform, place: BackupPlace, folder: str, before: BackupManifest | None, meter: Meter
+) -> tuple[BackupManifest, CopyTally]:
     with TemporaryFile("w+") as wanted:
         database = await _database(platform, place, folder, wanted)
         total = database.pop("total")
@@ -111,7 +111,7 @@ async def _copied(
                 place, f"{folder}files.gz", lambda write: copying.run(_wanted(wanted), write)
             )
     tally = copying.tally
-    manifest = Manifest(
+    manifest = BackupManifest(
         format=manifests.FORMAT,
         version=manifests.software(),
         finished_at=epoch_ms(wall_now()),
@@ -126,7 +126,7 @@ async def _copied(
 
 
 async def _database(
-    platform: Platform, place: Place, folder: str, wanted: IO[str]
+    platform: Platform, place: BackupPlace, folder: str, wanted: IO[str]
 ) -> dict[str, Any]:
     """Copy all tables as of one moment; write the files it knows to ``wanted``."""
     async with platform.database.connection() as connection:
@@ -152,7 +152,9 @@ async def _database(
         }
 
 
-async def _table(connection: Any, place: Place, folder: str, table: table_copy.Table) -> TableCopy:
+async def _table(
+    connection: Any, place: BackupPlace, folder: str, table: table_copy.Table
+) -> TableCopy:
     async def dump(write: Callable[[bytes], Awaitable[None]]) -> int:
         return await table_copy.dump(connection, table, write)
 
@@ -172,7 +174,7 @@ async def _no_sweeps(platform: Platform) -> AsyncIterator[None]:
             await SQL.unlock(connection, key=SWEEPING)
 
 
-async def _before(place: Place, born: str) -> Manifest | None:
+async def _before(place: BackupPlace, born: str) -> BackupManifest | None:
     """Return the manifest of the backup that is there, if it can be relied on.
 
     Raises ``ConfigError`` for one of a later version (``backup_newer``), or of another platform
@@ -190,13 +192,15 @@ async def _before(place: Place, born: str) -> Manifest | None:
     return manifest
 
 
-async def _entries(place: Place, manifest: Manifest | None) -> AsyncIterator[Entry]:
+async def _entries(
+    place: BackupPlace, manifest: BackupManifest | None
+) -> AsyncIterator[IndexEntry]:
     if manifest is not None:
         async for line in lines_of(place, manifest.index.name):
             yield manifests.read_entry(line)
 
 
-async def _remove_leftovers(place: Place, manifest: Manifest | None) -> None:
+async def _remove_leftovers(place: BackupPlace, manifest: BackupManifest | None) -> None:
     """Remove tables and indexes that the manifest does not name."""
     kept: set[str] = set()
     if manifest is not None:

@@ -11,8 +11,8 @@ from ferryman.errors import NotFound
 from ferryman.in_parallel import in_parallel
 from ferryman.objects.local import LocalStore
 from ferryman.objects.port import ObjectStore
-from ferryman.server.backup.manifest import OBJECTS, Entry, Problem, object_name
-from ferryman.server.backup.place import Folder, Place, Written
+from ferryman.server.backup.manifest import OBJECTS, FileProblem, IndexEntry, object_name
+from ferryman.server.backup.place import BackupPlace, Folder, Written
 from ferryman.store.table_copy import KeptBytes
 
 _AT_ONCE = 8
@@ -21,7 +21,7 @@ _MOST_PROBLEMS = 1_000
 
 
 @dataclass
-class Tally:
+class CopyTally:
     """What was done with the files so far."""
 
     files: int = 0
@@ -30,17 +30,17 @@ class Tally:
     copied_bytes: int = 0
     removed_files: int = 0
     gone: list[str] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[FileProblem] = field(default_factory=list)
 
 
 class Known:
     """The files of the backup before, in the order of their keys."""
 
-    def __init__(self, entries: AsyncIterator[Entry]) -> None:
+    def __init__(self, entries: AsyncIterator[IndexEntry]) -> None:
         self._entries = entries
-        self._next: Entry | None = None
+        self._next: IndexEntry | None = None
 
-    async def find(self, key: str) -> Entry | None:
+    async def find(self, key: str) -> IndexEntry | None:
         """Return the file with that key; keys are asked for in ascending order."""
         while self._next is None or self._next.key < key:
             self._next = await anext(self._entries, None)
@@ -55,13 +55,13 @@ class FileBackup:
     def __init__(
         self,
         store: ObjectStore,
-        place: Place,
+        place: BackupPlace,
         *,
         known: Known,
         is_kept: Callable[[UUID], Awaitable[bool]],
         tell: Callable[[int, bool], None],
     ) -> None:
-        self.tally = Tally()
+        self.tally = CopyTally()
         self._store, self._place = store, place
         self._known = known
         self._is_kept = is_kept
@@ -71,7 +71,7 @@ class FileBackup:
         self, files: AsyncIterator[KeptBytes], write: Callable[[bytes], Awaitable[None]]
     ) -> None:
         """Copy the files, and write the lines of the index."""
-        batch: list[tuple[KeptBytes, Entry | None]] = []
+        batch: list[tuple[KeptBytes, IndexEntry | None]] = []
         async for file in files:
             batch.append((file, await self._known.find(str(file.key))))
             if len(batch) == _BATCH:
@@ -81,14 +81,14 @@ class FileBackup:
 
     async def _copy(
         self,
-        batch: Sequence[tuple[KeptBytes, Entry | None]],
+        batch: Sequence[tuple[KeptBytes, IndexEntry | None]],
         write: Callable[[bytes], Awaitable[None]],
     ) -> None:
         entries = await in_parallel(lambda each: self._one(*each), batch, most=_AT_ONCE)
         lines = "".join(str(entry) for entry in entries if entry is not None)
         await write(lines.encode("ascii"))
 
-    async def _one(self, file: KeptBytes, before: Entry | None) -> Entry | None:
+    async def _one(self, file: KeptBytes, before: IndexEntry | None) -> IndexEntry | None:
         key, tally = str(file.key), self.tally
         entry = await self._held(file, before)
         copied = entry is None
@@ -99,7 +99,7 @@ class FileBackup:
             except (NotFound, FileNotFoundError):
                 await self._missing(file)
                 return None
-            entry = Entry(key, written.size, written.sha256)
+            entry = IndexEntry(key, written.size, written.sha256)
             if wrong := proof.difference(written):
                 self._problem(key, wrong)
             tally.copied_files += 1
@@ -109,7 +109,7 @@ class FileBackup:
         self._tell(entry.size, copied)
         return entry
 
-    async def _held(self, file: KeptBytes, before: Entry | None) -> Entry | None:
+    async def _held(self, file: KeptBytes, before: IndexEntry | None) -> IndexEntry | None:
         """Return the entry of a file that the backup has already; None if it has it not."""
         name = object_name(str(file.key))
         if await self._place.size(name) != file.size:
@@ -122,7 +122,7 @@ class FileBackup:
             await asyncio.to_thread(digest.update, chunk)
             proof.feed(chunk)
         written = Written(file.size, digest.hexdigest())
-        return None if proof.difference(written) else Entry(str(file.key), *_pair(written))
+        return None if proof.difference(written) else IndexEntry(str(file.key), *_pair(written))
 
     async def _put(self, key: str, proof: "Proof") -> Written:
         if isinstance(self._store, LocalStore) and isinstance(self._place, Folder):
@@ -148,7 +148,7 @@ class FileBackup:
 
     def _problem(self, key: str, found: str) -> None:
         if len(self.tally.problems) < _MOST_PROBLEMS:
-            self.tally.problems.append(Problem(key=key, found=found))
+            self.tally.problems.append(FileProblem(key=key, found=found))
 
 
 class Proof:
@@ -176,7 +176,7 @@ class Proof:
         return None
 
 
-async def prune(place: Place, entries: AsyncIterator[Entry], tally: Tally) -> None:
+async def prune(place: BackupPlace, entries: AsyncIterator[IndexEntry], tally: CopyTally) -> None:
     """Remove files that the backup no longer lists: their lifetime is over."""
     known = Known(entries)
     async for name in place.names(OBJECTS):

@@ -12,8 +12,8 @@ from ferryman import refusals
 from ferryman.config import Settings
 from ferryman.in_parallel import in_parallel
 from ferryman.objects.folder import make_folder
-from ferryman.server.backup.manifest import Entry, Manifest, object_name, read_entry
-from ferryman.server.backup.place import STEP, Folder, Place, place_errors
+from ferryman.server.backup.manifest import BackupManifest, IndexEntry, object_name, read_entry
+from ferryman.server.backup.place import STEP, BackupPlace, Folder, place_errors
 from ferryman.server.backup.squeezing import lines_of
 
 _BATCH = 256
@@ -28,7 +28,7 @@ Tell = Callable[[int, bool], None]
 class Target:
     """The object store to fill: a bucket's prefix, or the folder of the local store."""
 
-    place: Place
+    place: BackupPlace
     folder: Path | None
 
     def name(self, key: str) -> str:
@@ -66,14 +66,14 @@ async def open_target(settings: Settings) -> AsyncIterator[Target]:
         yield Target(Folder(folder / "objects", folder / "incoming"), folder)
 
 
-async def fill(place: Place, manifest: Manifest, target: Target, tell: Tell) -> None:
+async def fill(place: BackupPlace, manifest: BackupManifest, target: Target, tell: Tell) -> None:
     """Copy every file of the backup that is not there yet.
 
     Raises ``ConfigError`` (``backup_damaged``) for the first one that is cut or changed.
     """
     if isinstance(target.place, Folder):
         target.place.clear_drafts()
-    batch: list[Entry] = []
+    batch: list[IndexEntry] = []
     async for line in lines_of(place, manifest.index.name):
         batch.append(read_entry(line))
         if len(batch) == _BATCH:
@@ -82,10 +82,12 @@ async def fill(place: Place, manifest: Manifest, target: Target, tell: Tell) -> 
     await _copy(place, target, batch, tell)
 
 
-async def _copy(place: Place, target: Target, batch: Sequence[Entry], tell: Tell) -> None:
+async def _copy(
+    place: BackupPlace, target: Target, batch: Sequence[IndexEntry], tell: Tell
+) -> None:
     shares = [batch[start : start + _SHARE] for start in range(0, len(batch), _SHARE)]
 
-    async def share(entries: Sequence[Entry]) -> None:
+    async def share(entries: Sequence[IndexEntry]) -> None:
         if isinstance(place, Folder) and isinstance(target.place, Folder):
             await asyncio.to_thread(_copy_here, place, target, target.place, entries)
         else:
@@ -97,7 +99,9 @@ async def _copy(place: Place, target: Target, batch: Sequence[Entry], tell: Tell
     await in_parallel(share, shares, most=_AT_ONCE)
 
 
-def _copy_here(place: Folder, target: Target, folder: Folder, entries: Sequence[Entry]) -> None:
+def _copy_here(
+    place: Folder, target: Target, folder: Folder, entries: Sequence[IndexEntry]
+) -> None:
     for entry in entries:
         source, name = object_name(entry.key), target.name(entry.key)
         with place_errors():
@@ -110,7 +114,7 @@ def _copy_here(place: Folder, target: Target, folder: Folder, entries: Sequence[
         _check(source, entry, written.size, written.sha256)
 
 
-async def _send(place: Place, target: Target, entry: Entry) -> None:
+async def _send(place: BackupPlace, target: Target, entry: IndexEntry) -> None:
     source, name = object_name(entry.key), target.name(entry.key)
     if await target.place.size(name) == entry.size:
         digest = sha256()
@@ -125,7 +129,7 @@ async def _send(place: Place, target: Target, entry: Entry) -> None:
     _check(source, entry, written.size, written.sha256)
 
 
-def _has(path: Path, entry: Entry) -> bool:
+def _has(path: Path, entry: IndexEntry) -> bool:
     """Return whether a restore that was cut has copied the file, and its bytes reached the disk."""
     if not path.is_file() or path.stat().st_size != entry.size:
         return False
@@ -136,7 +140,7 @@ def _has(path: Path, entry: Entry) -> bool:
     return digest.hexdigest() == entry.sha256
 
 
-def _check(name: str, entry: Entry, size: int, digest: str) -> None:
+def _check(name: str, entry: IndexEntry, size: int, digest: str) -> None:
     if size != entry.size:
         found = f"{size} bytes instead of {entry.size}"
         raise refusals.backup.DAMAGED(name=name, found=found)

@@ -8,7 +8,7 @@ from importlib.metadata import version
 import msgspec
 
 from ferryman import refusals
-from ferryman.server.backup.place import Place
+from ferryman.server.backup.place import BackupPlace
 from ferryman.store import history as history_store
 from ferryman.wire.base import Wire
 
@@ -35,14 +35,14 @@ class TableCopy(Wire, frozen=True):
     kept: Kept
 
 
-class Problem(Wire, frozen=True):
+class FileProblem(Wire, frozen=True):
     """A file that was not in the store as it was accepted, and how it differs."""
 
     key: str
     found: str
 
 
-class Manifest(Wire, frozen=True):
+class BackupManifest(Wire, frozen=True):
     """What a backup is made of. Times are epoch milliseconds.
 
     ``moment`` is platform time: the database as it was then, and every file it had accepted.
@@ -62,11 +62,11 @@ class Manifest(Wire, frozen=True):
     files: int
     bytes: int
     gone: list[str]
-    problems: list[Problem]
+    problems: list[FileProblem]
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class IndexEntry:
     """A line of the index: a file of app data, with the digest of the bytes in the backup."""
 
     key: str
@@ -78,10 +78,10 @@ class Entry:
         return f"{self.key} {self.size} {self.sha256}\n"
 
 
-def read_entry(line: str) -> Entry:
+def read_entry(line: str) -> IndexEntry:
     """Parse a line of the index."""
     key, size, digest = line.split()
-    return Entry(key, int(size), digest)
+    return IndexEntry(key, int(size), digest)
 
 
 def object_name(key: str) -> str:
@@ -94,7 +94,7 @@ def software() -> str:
     return version("ferryman")
 
 
-async def write(place: Place, manifest: Manifest) -> None:
+async def write(place: BackupPlace, manifest: BackupManifest) -> None:
     """Write the manifest, followed by its own digest; with it the backup is complete."""
     text = msgspec.json.encode(manifest)
 
@@ -105,7 +105,7 @@ async def write(place: Place, manifest: Manifest) -> None:
     await place.flush()
 
 
-async def read(place: Place) -> Manifest:
+async def read(place: BackupPlace) -> BackupManifest:
     """Return the manifest of a backup that this build can restore.
 
     Raises ``ConfigError``: ``backup_missing``, ``backup_damaged`` or ``backup_newer``.
@@ -125,7 +125,7 @@ async def read(place: Place) -> Manifest:
         head = msgspec.json.decode(text, type=_Head)
         if head.format > FORMAT:
             raise _newer(head, f"format {head.format}")
-        manifest = msgspec.json.decode(text, type=Manifest)
+        manifest = msgspec.json.decode(text, type=BackupManifest)
     except msgspec.DecodeError as error:
         raise refusals.backup.DAMAGED(name=NAME, found=str(error)) from error
     if unknown := [name for name in manifest.migrations if name not in history_store.MIGRATIONS]:

@@ -10,7 +10,7 @@ from ferryman.config import Settings
 from ferryman.errors import ConfigError
 from ferryman.secret_box import PLAIN
 from ferryman.server.backup.manifest import NAME, OBJECTS
-from ferryman.server.backup.place import Folder, Place
+from ferryman.server.backup.place import BackupPlace, Folder
 from ferryman.server.build import open_store
 from ferryman.server.serve import sole_owner
 from ferryman.services.platform import Platform
@@ -23,7 +23,7 @@ LOST_AND_FOUND = "lost+found"
 
 
 @asynccontextmanager
-async def open_place(address: str) -> AsyncIterator[Place]:
+async def open_place(address: str) -> AsyncIterator[BackupPlace]:
     """Yield the place of a backup that is there."""
     if address.startswith("s3://"):
         # Imported only if needed: S3's client takes half a second.
@@ -36,7 +36,7 @@ async def open_place(address: str) -> AsyncIterator[Place]:
 
 
 @asynccontextmanager
-async def place_to_fill(address: str) -> AsyncIterator[Place]:
+async def place_to_fill(address: str) -> AsyncIterator[BackupPlace]:
     """Yield the place of a new backup, for us alone if it is a folder.
 
     Raises ``ConfigError``: ``backup_in_use`` or ``backup_place_foreign``.

@@ -31,7 +31,7 @@ class Written:
     sha256: str
 
 
-class Place(Protocol):
+class BackupPlace(Protocol):
     """Files by name, with slashes. Each method may raise ``OutsideError``."""
 
     async def put(self, name: str, chunks: AsyncIterator[bytes]) -> Written:
@@ -91,7 +91,7 @@ class Folder:
                     path.unlink(missing_ok=True)
 
     async def put(self, name: str, chunks: AsyncIterator[bytes]) -> Written:
-        """Write a file; see :class:`Place`."""
+        """Write a file; see :class:`BackupPlace`."""
         draft, digest, size = self._drafts / str(ephemeral_id()), sha256(), 0
         with place_errors():
             file = await asyncio.to_thread(_create, draft)
@@ -132,7 +132,7 @@ class Folder:
         return Written(size, digest.hexdigest())
 
     async def get(self, name: str) -> AsyncIterator[bytes]:
-        """Yield the bytes of a file; see :class:`Place`."""
+        """Yield the bytes of a file; see :class:`BackupPlace`."""
         with place_errors():
             file = await asyncio.to_thread((self.root / name).open, "rb", buffering=0)
         with file:
@@ -144,13 +144,13 @@ class Folder:
                 yield chunk
 
     async def size(self, name: str) -> int | None:
-        """Return the size of a file; see :class:`Place`."""
+        """Return the size of a file; see :class:`BackupPlace`."""
         with place_errors(), suppress(FileNotFoundError):
             return (await asyncio.to_thread((self.root / name).stat)).st_size
         return None
 
     async def names(self, under: str) -> AsyncIterator[str]:
-        """Yield names; see :class:`Place`."""
+        """Yield names; see :class:`BackupPlace`."""
         folder = self.root / under
         for entry in await asyncio.to_thread(_listed, folder):
             if under or entry not in self.own:
@@ -166,7 +166,7 @@ class Folder:
             path.parent.rmdir()
 
     async def flush(self) -> None:
-        """Write everything to disk; see :class:`Place`."""
+        """Write everything to disk; see :class:`BackupPlace`."""
         with place_errors():
             await asyncio.to_thread(_sync, self.root)
 

@@ -20,10 +20,10 @@ from ferryman.errors import ConfigError
 from ferryman.objects.folder import sync_folder
 from ferryman.server.backup import manifest as manifests
 from ferryman.server.backup.filling import Target, fill, open_target
-from ferryman.server.backup.manifest import Manifest
+from ferryman.server.backup.manifest import BackupManifest
 from ferryman.server.backup.meter import Meter
 from ferryman.server.backup.opening import LOST_AND_FOUND, left_in, new_database, open_place
-from ferryman.server.backup.place import Place
+from ferryman.server.backup.place import BackupPlace
 from ferryman.server.backup.squeezing import check, get_squeezed
 from ferryman.server.backup.verifying import Verified, verify
 from ferryman.server.restore_mark import MARK
@@ -94,8 +94,8 @@ async def restore(
 async def _restore(
     settings: Settings,
     url: str,
-    place: Place,
-    manifest: Manifest,
+    place: BackupPlace,
+    manifest: BackupManifest,
     target: Target,
     meter: Meter,
     *,
@@ -121,7 +121,7 @@ async def _restore(
         pool.terminate()
 
 
-async def _load(connection: Any, place: Place, manifest: Manifest) -> None:
+async def _load(connection: Any, place: BackupPlace, manifest: BackupManifest) -> None:
     """Load all tables in one transaction."""
     try:
         async with table_copy.loading(connection, manifest.migrations, manifest.sequences):
@@ -138,7 +138,7 @@ async def _load(connection: Any, place: Place, manifest: Manifest) -> None:
         raise refusals.backup.DAMAGED(name="the database", found=sentence(error)) from error
 
 
-async def _is_ours(connection: Any, manifest: Manifest) -> bool:
+async def _is_ours(connection: Any, manifest: BackupManifest) -> bool:
     """Return whether the transaction of a restore that was cut has loaded this very backup."""
     try:
         return await table_copy.born_at(connection) == manifest.born
@@ -146,7 +146,7 @@ async def _is_ours(connection: Any, manifest: Manifest) -> bool:
         return False
 
 
-async def _settle(tx: Transaction, manifest: Manifest) -> None:
+async def _settle(tx: Transaction, manifest: BackupManifest) -> None:
     """Say that time stands still for transfers since the moment, and which files are gone."""
     await clock_store.hold(tx, datetime.fromtimestamp(manifest.moment / 1000, UTC))
     await table_copy.end_lost_files(tx, manifest.gone)
@@ -155,7 +155,7 @@ async def _settle(tx: Transaction, manifest: Manifest) -> None:
 class _Mark:
     """The mark of an unfinished restore, which names the backup and where it goes."""
 
-    def __init__(self, settings: Settings, manifest: Manifest) -> None:
+    def __init__(self, settings: Settings, manifest: BackupManifest) -> None:
         self._folder = settings.data_dir
         self._path = settings.data_dir / MARK
         self._made = not settings.data_dir.exists()

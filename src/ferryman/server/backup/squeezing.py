@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from ferryman import refusals
 from ferryman.server.backup.manifest import Kept
-from ferryman.server.backup.place import Place
+from ferryman.server.backup.place import BackupPlace
 
 R = TypeVar("R")
 
@@ -24,7 +24,7 @@ Write = Callable[[bytes], Awaitable[None]]
 
 
 async def put_squeezed(
-    place: Place, name: str, produce: Callable[[Write], Awaitable[R]]
+    place: BackupPlace, name: str, produce: Callable[[Write], Awaitable[R]]
 ) -> tuple[R, Kept]:
     """Write a compressed file of what ``produce`` writes; return its result too."""
     queue: asyncio.Queue[bytes | None] = asyncio.Queue(_AHEAD)
@@ -63,7 +63,7 @@ async def put_squeezed(
     return producing.result(), Kept(name=name, size=written.size, sha256=written.sha256)
 
 
-async def check(place: Place, kept: Kept) -> None:
+async def check(place: BackupPlace, kept: Kept) -> None:
     """Raise ``ConfigError`` (``backup_damaged``) unless a file is as it was written."""
     digest, size = sha256(), 0
     try:
@@ -79,7 +79,7 @@ async def check(place: Place, kept: Kept) -> None:
         raise refusals.backup.DAMAGED(name=kept.name, found="other bytes")
 
 
-async def get_squeezed(place: Place, name: str) -> AsyncIterator[bytes]:
+async def get_squeezed(place: BackupPlace, name: str) -> AsyncIterator[bytes]:
     """Yield what was compressed into a file, in pieces of any size."""
     loosener = zlib.decompressobj(wbits=_GZIP)
     async for chunk in place.get(name):
@@ -89,7 +89,7 @@ async def get_squeezed(place: Place, name: str) -> AsyncIterator[bytes]:
         yield rest
 
 
-async def lines_of(place: Place, name: str) -> AsyncIterator[str]:
+async def lines_of(place: BackupPlace, name: str) -> AsyncIterator[str]:
     """Yield the lines of a compressed file of ASCII text."""
     rest = b""
     async for chunk in get_squeezed(place, name):

@@ -8,7 +8,7 @@ from ferryman.config import Settings
 from ferryman.domain.proof import FileVerifier
 from ferryman.errors import NotFound
 from ferryman.in_parallel import in_parallel
-from ferryman.server.backup.manifest import Problem
+from ferryman.server.backup.manifest import FileProblem
 from ferryman.server.backup.meter import Meter
 from ferryman.server.backup.opening import database_of, open_platform
 from ferryman.services.platform import Platform
@@ -25,13 +25,13 @@ class Verified(Wire, frozen=True):
 
     files: int
     bytes: int
-    problems: list[Problem]
+    problems: list[FileProblem]
 
 
 async def verify(settings: Settings, meter: Meter) -> Verified:
     """Read every file that the database has as accepted and not deleted."""
     files = size = 0
-    problems: list[Problem] = []
+    problems: list[FileProblem] = []
     async with database_of(settings) as url, open_platform(settings, url) as platform:
         async with platform.database.reading() as tx:
             total = await proof_store.kept_bytes(tx)
@@ -46,7 +46,7 @@ async def verify(settings: Settings, meter: Meter) -> Verified:
                     after, files, size = file.key, files + 1, size + file.size
                     tell(file.size, True)
                     if problem is not None:
-                        problems.append(Problem(key=str(file.key), found=problem))
+                        problems.append(FileProblem(key=str(file.key), found=problem))
                 page = len(rows)
     return Verified(files=files, bytes=size, problems=problems)
 
