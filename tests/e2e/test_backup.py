@@ -8,6 +8,7 @@ from threading import Event, Thread
 
 import pytest
 
+from tests.console.people import Console
 from tests.kit.command import Command, command
 from tests.kit.function_app import FunctionMigration
 from tests.kit.platform import PlatformProcess, wait_until
@@ -110,6 +111,9 @@ def test_a_drill_calls_nobody_and_transfers_go_on_after_a_restore(
         readiness = admin.ok("GET", "/readyz")
         assert readiness["status"] == "degraded"
         assert readiness["checks"]["delivery"]["ok"] is False
+        console = Console(drill)
+        console.sign_in(drill.operator_token)
+        assert "--no-delivery" in console.text()
         view = admin.ok("GET", f"/admin/v1/transfers/{migration.transfer_id}")
         assert view["status"] == "IN_PROGRESS"
         proof = command(drill.url, folder).ok("data", "verify", migration.transfer_id)

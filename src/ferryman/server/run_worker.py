@@ -24,14 +24,14 @@ _DRAIN_SECONDS = 30.0
 
 async def run_worker(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT, then finish running deliveries within a time limit."""
+    check_restored(settings.data_dir)
+    if settings.no_delivery:
+        raise refusals.backup.NO_WORKER()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     exit_with_parent(stop, _DRAIN_SECONDS + 5)
-    check_restored(settings.data_dir)
-    if settings.no_delivery:
-        raise refusals.backup.NO_WORKER()
     url = settings.database_url
     if url is None:
         url = await asyncio.to_thread(EmbeddedPostgres(settings.data_dir).start)
