@@ -223,7 +223,11 @@ async def test_only_a_place_of_its_own_takes_a_backup(copies: Copies) -> None:
     (copies.place / "holiday.jpg").unlink()
     with Folder(copies.place).alone():
         assert await refused() == "backup_in_use"
+        assert await copies.refused() == "backup_in_use"
     await copies.back_up()
+    with Folder(copies.place).shared():
+        assert await refused() == "backup_in_use"
+        await copies.restore()
     rewrite(copies.place / NAME, born="another time")
     assert await refused() == "backup_place_foreign"
     rewrite(copies.place / NAME, format=2)

@@ -93,6 +93,9 @@ def _run(work: Coroutine[Any, Any, T], *, as_json: bool) -> T:
         return asyncio.run(work)
     except PlatformError as refused:
         refuse(refusal_facts(refused), as_json=as_json)
+    except OSError as error:
+        typer.echo(f"ferryman: {error}", err=True)
+        raise typer.Exit(1) from None
 
 
 def _backed_up(report: "BackupReport") -> str:

@@ -29,7 +29,7 @@ NEWER = Refusal(
 IN_USE = Refusal(
     "backup_in_use",
     ConfigError,
-    expected="no other backup to {place} at the same time",
+    expected="no other backup to {place}, and no restore from it, at the same time",
     found="one that is running",
     fix="Wait for it to end, or use another place.",
 )

@@ -36,6 +36,19 @@ async def open_place(address: str) -> AsyncIterator[BackupPlace]:
 
 
 @asynccontextmanager
+async def place_to_read(address: str) -> AsyncIterator[BackupPlace]:
+    """Yield the place of a backup, with no other backup to it meanwhile if it is a folder.
+
+    Raises ``ConfigError`` (``backup_in_use``).
+    """
+    async with AsyncExitStack() as stack:
+        place = await stack.enter_async_context(open_place(address))
+        if isinstance(place, Folder):
+            stack.enter_context(place.shared())
+        yield place
+
+
+@asynccontextmanager
 async def place_to_fill(address: str) -> AsyncIterator[BackupPlace]:
     """Yield the place of a new backup, for us alone if it is a folder.
 

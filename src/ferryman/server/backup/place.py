@@ -74,12 +74,28 @@ class Folder:
             make_folder(self.root)
             file = FileIO(self.root / _LOCK, "w", opener=_private)
         with file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise refusals.backup.IN_USE(place=self.root) from None
+            self._lock(file, fcntl.LOCK_EX)
             self.clear_drafts()
             yield
+
+    @contextmanager
+    def shared(self) -> Iterator[None]:
+        """Keep new backups out, but not other readers; raises ``backup_in_use``."""
+        try:
+            with place_errors():
+                file = FileIO(self.root / _LOCK)
+        except FileNotFoundError:  # a copy of a backup need not have one
+            yield
+            return
+        with file:
+            self._lock(file, fcntl.LOCK_SH)
+            yield
+
+    def _lock(self, file: FileIO, kind: int) -> None:
+        try:
+            fcntl.flock(file, kind | fcntl.LOCK_NB)
+        except OSError:
+            raise refusals.backup.IN_USE(place=self.root) from None
 
     def clear_drafts(self) -> None:
         """Make the folder; remove what a killed process left half-written."""

@@ -22,7 +22,7 @@ from ferryman.server.backup import manifest as manifests
 from ferryman.server.backup.filling import Target, fill, open_target
 from ferryman.server.backup.manifest import BackupManifest
 from ferryman.server.backup.meter import Meter
-from ferryman.server.backup.opening import LOST_AND_FOUND, left_in, new_database, open_place
+from ferryman.server.backup.opening import LOST_AND_FOUND, left_in, new_database, place_to_read
 from ferryman.server.backup.place import BackupPlace
 from ferryman.server.backup.squeezing import check, get_squeezed
 from ferryman.server.backup.verifying import Verified, verify
@@ -60,7 +60,7 @@ async def restore(
 
     Raises ``ConfigError`` with nothing changed, and ``OutsideError`` after which it can go on.
     """
-    async with open_place(address) as place:
+    async with place_to_read(address) as place:
         manifest = await manifests.read(place)
         for kept in (*(table.kept for table in manifest.tables), manifest.index):
             await check(place, kept)
@@ -72,7 +72,7 @@ async def restore(
             mark.write()
             try:
                 async with new_database(settings) as url:
-                    await _restore(settings, url, place, manifest, target, meter, resumed=resumed)
+                    await _restore(url, place, manifest, target, meter, resumed=resumed)
             except ConfigError:
                 await target.clear()
                 mark.clear_folder()
@@ -92,7 +92,6 @@ async def restore(
 
 
 async def _restore(
-    settings: Settings,
     url: str,
     place: BackupPlace,
     manifest: BackupManifest,
@@ -103,7 +102,8 @@ async def _restore(
 ) -> None:
     pool = await wait_until_available(url, size=2)
     try:
-        async with pool.acquire() as connection:
+        database = Database(pool, virtual=True)
+        async with database.connection() as connection:
             loaded = not await table_copy.is_empty(connection)
             if loaded and not (resumed and await _is_ours(connection, manifest)):
                 raise refusals.backup.DATABASE_NOT_EMPTY()
@@ -113,7 +113,6 @@ async def _restore(
                 await _load(connection, place, manifest)
             await migrate(connection)
             await target.begin_uploads(await table_copy.open_uploads_in_parts(connection))
-        database = Database(pool, virtual=settings.clock == "virtual")
         async with database.transaction() as tx:
             await _settle(tx, manifest)
         await target.place.flush()
