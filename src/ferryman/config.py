@@ -44,11 +44,19 @@ class _PlatformSettings(BaseSettings):
     )
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8400, ge=0, le=65535, description="port to listen on")
+    tls_cert: Path | None = Field(
+        None,
+        description="certificate to serve https with, in PEM, followed by those of the authorities "
+        "between; a new one is served as soon as it is there",
+    )
+    tls_key: Path | None = Field(None, description="private key of that certificate, in PEM")
     api_processes: int | None = Field(
         None, ge=1, description="API processes of `serve`; by default one per core, at most 4"
     )
     public_url: Annotated[str | None, AfterValidator(checked_url)] = Field(
-        None, description="URL at which apps reach the platform; by default http://HOST:PORT"
+        None,
+        description="URL at which apps reach the platform; by default http://HOST:PORT, "
+        "or https with a certificate",
     )
     database_url: str | None = Field(
         None, description="PostgreSQL URL; without it a server is started in the data folder"
@@ -221,7 +229,8 @@ class _PlatformSettings(BaseSettings):
     @property
     def base_url(self) -> str:
         """Return the URL at which apps reach the platform, without a trailing slash."""
-        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+        scheme = "http" if self.tls_cert is None else "https"
+        return (self.public_url or f"{scheme}://{self.host}:{self.port}").rstrip("/")
 
     @property
     def posts_to_private_addresses(self) -> bool:

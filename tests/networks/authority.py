@@ -8,10 +8,12 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 DAY = dt.timedelta(days=1)
+
+PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
 
 
 @dataclass
@@ -38,9 +40,10 @@ class Authority:
         *,
         expired: bool = False,
         usage: x509.ObjectIdentifier = ExtendedKeyUsageOID.SERVER_AUTH,
+        key: PrivateKey | None = None,
     ) -> Path:
         """Return a file with a certificate of ``host`` and its key."""
-        key = ec.generate_private_key(ec.SECP256R1())
+        key = key or ec.generate_private_key(ec.SECP256R1())
         extensions: list[x509.ExtensionType] = [
             x509.BasicConstraints(False, None),
             x509.SubjectAlternativeName([_name(host)]),
@@ -60,7 +63,7 @@ class Authority:
     def _sign(
         self,
         subject: str,
-        key: ec.EllipticCurvePrivateKey,
+        key: PrivateKey,
         extensions: list[x509.ExtensionType],
         ends: dt.timedelta = DAY,
     ) -> x509.Certificate:
@@ -79,7 +82,7 @@ class Authority:
         return builder.sign(self.key, hashes.SHA256())
 
 
-def private(key: ec.EllipticCurvePrivateKey) -> bytes:
+def private(key: PrivateKey) -> bytes:
     """Return a key in PEM."""
     return key.private_bytes(
         serialization.Encoding.PEM,

@@ -45,6 +45,12 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")] = None,
     public_url: PublicUrl = None,
+    tls_cert: Annotated[
+        Path | None, typer.Option(help="Serve https with this certificate, in PEM.")
+    ] = None,
+    tls_key: Annotated[
+        Path | None, typer.Option(help="Private key of that certificate, in PEM.")
+    ] = None,
     database_url: DatabaseUrl = None,
     object_store: ObjectStore = None,
     clock: ClockMode = None,
@@ -85,6 +91,8 @@ def serve(
         host=host,
         port=port,
         public_url=public_url,
+        tls_cert=tls_cert,
+        tls_key=tls_key,
         database_url=database_url,
         object_store=object_store,
         clock=clock,

@@ -34,6 +34,7 @@ from ferryman.refusals import (
     sign_in,
     state,
     text,
+    tls,
     transfer,
     upload,
 )
@@ -57,7 +58,7 @@ PLATFORM = (
         message,
         migration,
     ),
-    *(object_store, request, sign_in, text, transfer, upload),
+    *(object_store, request, sign_in, text, tls, transfer, upload),
 )
 """The tables of the platform, whose refusals calls may get."""
 

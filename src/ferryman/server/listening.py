@@ -1,10 +1,8 @@
 """Prepare the operating system's limits and sockets for many connections."""
 
-import os
 import resource
 import socket
 import sys
-from pathlib import Path
 
 from ferryman import refusals
 
@@ -45,33 +43,10 @@ def _shared(host: str, port: int) -> socket.socket:
     opened = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     for option in (socket.SO_REUSEADDR, socket.SO_REUSEPORT):
         opened.setsockopt(socket.SOL_SOCKET, option, 1)
+    if sys.platform == "linux":
+        # Connections inherit it: little is held for a client that stops reading. A window as large
+        # as the network needs is not affected.
+        opened.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
     opened.bind((host, port))
     opened.setblocking(False)
     return opened
-
-
-def bound_unsent(port: int) -> None:
-    """Let the kernel hold little for a client that stops reading (Linux).
-
-    A window as large as the network needs is not affected. Connections inherit it from the socket
-    that listens, which the server opens by itself.
-    """
-    folder = Path("/proc/self/fd")
-    for path in list(folder.iterdir()) if folder.exists() else ():
-        try:
-            inherited = socket.socket(fileno=os.dup(int(path.name)))
-        except OSError:
-            continue  # not a socket
-        with inherited:
-            if _listens(inherited, port):
-                inherited.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
-
-
-def _listens(candidate: socket.socket, port: int) -> bool:
-    if (
-        candidate.family not in (socket.AF_INET, socket.AF_INET6)
-        or candidate.type != socket.SOCK_STREAM
-    ):
-        return False
-    listens = candidate.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
-    return bool(listens) and candidate.getsockname()[1] == port

@@ -35,6 +35,7 @@ async def serve(settings: Settings, *, workers: int, api_processes: int = 1) -> 
     """Run until SIGTERM or SIGINT. Prints one line when the platform is ready."""
     _check_seed(settings)
     check_restored(settings.data_dir)
+    _check_certificate(settings)
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     token = operator_token(settings.data_dir, settings.operator_token)
     stop = asyncio.Event()
@@ -123,6 +124,15 @@ async def _database(settings: Settings, stack: AsyncExitStack) -> str:
 def _check_seed(settings: Settings) -> None:
     if settings.seed is not None and settings.clock != "virtual":
         raise refusals.database.SEED_ON_REAL_CLOCK()
+
+
+def _check_certificate(settings: Settings) -> None:
+    """Refuse a certificate before anything is started, which the API would do only later."""
+    if settings.tls_cert is not None or settings.tls_key is not None:
+        # Imported only if needed: the library takes a tenth of a second.
+        from ferryman.server.certificate import key_pair
+
+        key_pair(settings)
 
 
 @contextmanager

@@ -45,7 +45,7 @@ async def keep_postgres(postgres: EmbeddedPostgres) -> AsyncIterator[None]:
             await task
 
 
-_NOT_FOR_WORKERS = {"operator_token", *SignInSettings.model_fields}
+_NOT_FOR_WORKERS = {"operator_token", "tls_cert", "tls_key", *SignInSettings.model_fields}
 """Who signs in, and the secrets of that, concern the API alone."""
 
 
