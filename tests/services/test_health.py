@@ -57,8 +57,12 @@ async def migration_away(services: Services) -> None:
     await services.fetch("DELETE FROM schema_history WHERE name = '0001_initial.sql'")
 
 
-async def migration_of_a_later_version(services: Services) -> None:
-    await services.fetch("INSERT INTO schema_history (name) VALUES ('0099_future')")
+async def addition_of_a_later_version(services: Services) -> None:
+    await services.fetch("INSERT INTO schema_history (name) VALUES ('0098_future.sql')")
+
+
+async def contraction_of_a_later_version(services: Services) -> None:
+    await services.fetch("INSERT INTO schema_history (name) VALUES ('0099_contract_future.sql')")
 
 
 async def store_away(services: Services) -> None:
@@ -74,7 +78,7 @@ async def worker_away(services: Services) -> None:
     ("take_away", "status", "missed"),
     [
         (migration_away, "unready", {"migrations", "workers"}),
-        (migration_of_a_later_version, "unready", {"migrations", "workers"}),
+        (contraction_of_a_later_version, "unready", {"migrations", "workers"}),
         (store_away, "degraded", {"objectStore"}),
         (worker_away, "degraded", {"workers"}),
     ],
@@ -91,9 +95,18 @@ async def test_what_is_away_is_named(
     assert (found.status, failing(found)) == (status, missed)
     if take_away is migration_away:
         assert "0001_initial.sql" in found.checks["migrations"].found
-    if take_away is migration_of_a_later_version:
+    if take_away is contraction_of_a_later_version:
         assert "schema_newer" in found.checks["migrations"].found
-        assert "0099_future" in found.checks["migrations"].found
+        assert "0099_contract_future" in found.checks["migrations"].found
+
+
+async def test_beside_additions_of_a_later_version_this_one_goes_on(services: Services) -> None:
+    """Or an upgrade would take all replicas out of service before the first new one serves."""
+    await all_is_there(services)
+    await addition_of_a_later_version(services)
+    found = await look(services.platform)
+    assert (found.status, failing(found)) == ("ready", set())
+    assert "0098_future.sql" in found.checks["migrations"].found
 
 
 async def test_a_database_that_does_not_answer(services: Services) -> None:

@@ -19,6 +19,7 @@ COMMANDS = {
     "worker": "ferryman.cli.serve:worker",
     "backup": "ferryman.cli.backup:backup",
     "restore": "ferryman.cli.backup:restore",
+    "upgrade": "ferryman.cli.upgrade:upgrade",
     "doctor": "ferryman.cli.doctor:doctor",
     "test-handler": "ferryman.cli.faults.handler_test:run_handler",
     "faults": "ferryman.cli.faults.plans:faults",

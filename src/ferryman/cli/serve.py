@@ -106,7 +106,7 @@ def serve(
     number = settings.api_processes or default_processes(settings)
     import uvloop
 
-    _run(run(settings, workers=workers, api_processes=number), uvloop.new_event_loop)
+    run_platform(run(settings, workers=workers, api_processes=number), uvloop.new_event_loop)
 
 
 def worker(
@@ -141,7 +141,7 @@ def worker(
 
     from ferryman.server.run_worker import run_worker
 
-    _run(run_worker(settings), uvloop.new_event_loop)
+    run_platform(run_worker(settings), uvloop.new_event_loop)
 
 
 def settings_of(*, json_logs: bool, **given: Any) -> Any:
@@ -183,7 +183,7 @@ def _warn(event: str, **facts: object) -> None:
     structlog.get_logger("ferryman.settings").warning(event, **facts)
 
 
-def _run(
+def run_platform(
     work: Coroutine[Any, Any, None], loop: Callable[[], asyncio.AbstractEventLoop] | None = None
 ) -> None:
     from ferryman.errors import PlatformError

@@ -147,6 +147,22 @@ SCHEMA_LOCKED = Refusal(
     fix="Start again once that session has ended. If nobody needs it, end it with "
     "SELECT pg_terminate_backend({pid}).",
 )
+SCHEMA_STEP_BLOCKED = Refusal(
+    "schema_step_blocked",
+    OutsideError,
+    expected="the table {table} free for schema step {name} within {seconds:.0f} seconds",
+    found="PostgreSQL session {pid}, which uses it: application {application!r}, "
+    "client {client}, {state}",
+    fix="Start again once that transaction has ended; steps that were applied stay. If nobody "
+    "needs the session, end it with SELECT pg_terminate_backend({pid}).",
+)
+SCHEMA_STEP_CUT_OFF = Refusal(
+    "schema_step_cut_off",
+    OutsideError,
+    expected="each statement of schema step {name} to end within {seconds:g} seconds",
+    found="one that took longer and was cancelled; nothing of the step remains",
+    fix="Run `ferryman upgrade` again at a quieter time, with a larger --statement-seconds.",
+)
 POSTGRES_NOT_STARTED = Refusal(
     "postgres_not_started",
     ConfigError,

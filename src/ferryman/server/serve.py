@@ -68,7 +68,7 @@ async def _start(
     settings: Settings, token: str, stop: asyncio.Event, stack: AsyncExitStack
 ) -> tuple[str, "asyncio.Task[None]"]:
     """Start database and API; return the database URL and the API's task. ``stack`` ends both."""
-    starting = asyncio.create_task(_database(settings, stack))
+    starting = asyncio.create_task(open_database(settings, stack))
     try:
         await asyncio.sleep(0)
         # Imported while the database starts, since the import takes about half a second.
@@ -88,7 +88,7 @@ async def _start_several(
     from ferryman.server.api_processes import api_processes
 
     processes, first = await stack.enter_async_context(api_processes(settings, token, number))
-    starting = asyncio.create_task(_database(settings, stack))
+    starting = asyncio.create_task(open_database(settings, stack))
     try:
         url = await asyncio.shield(starting)
     except asyncio.CancelledError:
@@ -109,7 +109,7 @@ async def _ended(starting: "asyncio.Task[str]") -> None:
         await starting
 
 
-async def _database(settings: Settings, stack: AsyncExitStack) -> str:
+async def open_database(settings: Settings, stack: AsyncExitStack) -> str:
     """Return the given URL, or start the embedded server for as long as we run."""
     if settings.database_url is not None:
         return settings.database_url

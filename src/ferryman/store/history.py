@@ -1,5 +1,6 @@
 """Compare the schema changes a database has had with those this build knows."""
 
+import re
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -19,6 +20,9 @@ MIGRATIONS = {
 _BEFORE_RELEASE = "0002_connect.sql"
 """A change that was squashed into 0001 before the first release."""
 
+_CONTRACTS = re.compile(r"\d{4}_contract_")
+"""How the name of a step begins that takes away what an earlier version uses (ADR 95)."""
+
 
 @dataclass(frozen=True, slots=True)
 class History:
@@ -26,6 +30,13 @@ class History:
 
     missing: list[str]
     unknown: list[str]
+
+    @property
+    def only_expanded(self) -> bool:
+        """Whether this build's statements work, since later versions have only added something."""
+        return _BEFORE_RELEASE not in self.unknown and not any(
+            _CONTRACTS.match(name) for name in self.unknown
+        )
 
 
 async def read(connection: Any) -> History:

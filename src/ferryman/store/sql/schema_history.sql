@@ -22,3 +22,27 @@ SELECT name FROM schema_history;
 
 -- name: note_migration!
 INSERT INTO schema_history (name) VALUES (:name);
+
+-- name: limit_schema_step$
+-- For this transaction: how long a statement waits for a lock, and how long it takes in all.
+SELECT set_config('lock_timeout', :lock, true) || set_config('statement_timeout', :statement, true);
+
+-- name: schema_step_blocker^
+-- The oldest transaction of another session that has touched one of the tables.
+SELECT pid, application_name, client_addr, state, relname
+FROM pg_locks
+JOIN pg_class ON pg_class.oid = relation
+JOIN pg_stat_activity USING (pid)
+WHERE granted AND pid <> pg_backend_pid()
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    AND relnamespace = CAST(current_schema() AS regnamespace)
+    AND CAST(relname AS text) = ANY (:tables)
+ORDER BY xact_start
+LIMIT 1;
+
+-- name: table_sizes
+-- About how many rows tables have: as analysed last, or as written if they never were.
+SELECT relname, CAST(CASE WHEN reltuples < 0 THEN n_live_tup ELSE reltuples END AS bigint) AS total
+FROM pg_class JOIN pg_stat_user_tables USING (relname)
+WHERE relnamespace = CAST(current_schema() AS regnamespace)
+    AND relid = pg_class.oid AND CAST(relname AS text) = ANY (:tables);
