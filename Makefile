@@ -1,6 +1,6 @@
 # The only entry point: every command a person or CI needs. `make` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev java wheel sdist test test-fast facts mutants check fix bench screenshots soak lowest lock
+.PHONY: help setup demo dev java wheel sdist test test-fast facts mutants check fix bench screenshots soak lowest lock notices
 
 PYTHON ?= python3
 VENV   := .venv
@@ -119,3 +119,6 @@ lock: ## write the files of pins again from pyproject.toml
 	@.lock/bin/$(COMPILE) --extra demo --extra async --group dev --output-file constraints.txt
 	@.lock/bin/$(COMPILE) --extra demo --group build --constraint constraints.txt --output-file constraints-demo.txt
 	@rm -rf .lock
+
+notices: $(STAMP) ## write the pins of the wheel, THIRD-PARTY.md and the bill of materials from what is pinned
+	@$(BIN)/python -m tools.third_party

@@ -1,14 +1,18 @@
 """What is installed by pip does the main job too, with nothing of the repository around."""
 
+import json
 import os
+import platform
 import re
 import shutil
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
+from ferryman.store import history as history_store
 from tests.docs.pages import ROOT, blocks
 from tests.kit.java import agent_jar, has_jdk
 from tests.kit.platform import unavailable
@@ -67,6 +71,34 @@ def test_the_wheel_brings_the_agent_for_java(installed: Path) -> None:
     if not has_jdk():
         unavailable("a JDK (Debian: openjdk-17-jdk-headless)")
     assert (installed / "ferryman" / "java" / "ferryman-agent.jar").is_file()
+
+
+def test_the_wheel_says_what_it_is_made_of_and_was_tested_with(installed: Path) -> None:
+    [metadata] = installed.glob("*.dist-info")
+    assert {file.name for file in (metadata / "licenses").iterdir()} == {
+        "LICENSE",
+        "THIRD-PARTY.md",
+    }
+    materials = json.loads((metadata / "sboms" / "ferryman.cdx.json").read_bytes())
+    assert len(materials["components"]) > 50
+    environment = {**os.environ, "PYTHONPATH": str(installed)}
+
+    def said(*words: str) -> str:
+        command = [sys.executable, "-m", "ferryman", *words]
+        done = subprocess.run(command, env=environment, cwd="/", check=True, capture_output=True)
+        return done.stdout.decode()
+
+    found = json.loads(said("version", "--json"))
+    assert said("--version") == f"ferryman {found['version']}\n"
+    assert (found["schema"], found["python"]) == (
+        list(history_store.MIGRATIONS)[-1].removesuffix(".sql"),
+        platform.python_version(),
+    )
+    assert found["postgresql"]
+    if has_jdk():
+        assert found["java agent"] == str(installed / "ferryman" / "java" / "ferryman-agent.jar")
+    pins = dict(line.split(" ")[0].split("==") for line in said("constraints").splitlines())
+    assert pins["granian"] == version("granian")
 
 
 @pytest.mark.e2e

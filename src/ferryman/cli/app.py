@@ -42,6 +42,8 @@ COMMANDS = {
     "customer": "ferryman.cli.access.customer:app",
     "audit": "ferryman.cli.access.audit:app",
     "key": "ferryman.cli.access.key:app",
+    "version": "ferryman.cli.version:version",
+    "constraints": "ferryman.cli.version:constraints",
 }
 """Module of each command or group of commands, in the order of the help."""
 

