@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from packaging.requirements import Requirement
@@ -133,17 +134,17 @@ def _licence(name: str) -> str:
     found = _installed(name)
     if found is None:
         return _ELSEWHERE[name]
-    expression = found.metadata.get("License-Expression")
-    if expression:
+    metadata: Any = found.metadata
+    if expression := metadata.get("License-Expression"):
         return str(expression)
-    said = (found.metadata.get("License") or "").strip().partition("\n")[0]
+    said = (metadata.get("License") or "").strip().partition("\n")[0]
     classified = [
         line.rpartition(" :: ")[2]
-        for line in found.metadata.get_all("Classifier") or []
+        for line in metadata.get_all("Classifier") or []
         if line.startswith("License :: ") and not line.endswith("OSI Approved")
     ]
     for word in (said, *classified):
-        spelling = _SPELLINGS.get(word, word)
+        spelling = str(_SPELLINGS.get(word, word))
         if re.fullmatch(r"[A-Za-z0-9.+-]+( (OR|AND) [A-Za-z0-9.+-]+)*", spelling):
             return spelling
     raise KeyError(f"{name}: {said[:60]!r}, {classified}")

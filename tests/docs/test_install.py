@@ -13,10 +13,14 @@ import yaml
 from tests.docs.pages import PAGES, ROOT, Block, Reader, blocks
 
 INSTALL = ROOT / "docs" / "how-to" / "install-in-your-project.md"
+ON_A_SERVER = ROOT / "docs" / "how-to" / "install.md"
 WHERE = "which ferryman; python -c 'import ferryman; print(ferryman.__file__)'"
 LINES = [*PAGES, *sorted((ROOT / "examples").rglob("README.md"))]
 _OURS = ("ferryman", "_ferryman", "__editable__", "pip", "_virtualenv")
-_SOURCES = ("pyproject.toml", "constraints.txt", "README.md", "LICENSE", "Makefile")
+_SOURCES = (
+    *("pyproject.toml", "constraints.txt", "README.md", "LICENSE", "Makefile"),
+    *("THIRD-PARTY.md", "ferryman.cdx.json"),
+)
 
 
 @pytest.mark.e2e
@@ -44,6 +48,21 @@ def test_a_reader_can_install_the_wheel(tmp_path: Path) -> None:
         for step in steps:
             reader.follow(Block("sh", "run", step, 0))
         assert 'tests="1" failures="0" errors="0"' in (app / "report.xml").read_text()
+
+
+@pytest.mark.e2e
+@pytest.mark.timeout(900)
+def test_an_operator_can_install_the_tested_versions(tmp_path: Path) -> None:
+    """pip takes the pins; what they name counts as installed, as above."""
+    if not shutil.which("make"):
+        pytest.skip("not installed here: make")
+    pip = {"PIP_NO_INDEX": "1", "PIP_NO_COMPILE": "1"}
+    env = {"PYTHONPATH": str(_packages(tmp_path / "packages")), **pip}
+    (tmp_path / "reader").mkdir()
+    checkout = _checkout(tmp_path / "checkout")
+    with Reader(tmp_path / "reader", checkout=checkout, env=env) as reader:
+        for block in blocks(ON_A_SERVER):
+            reader.follow(block)
 
 
 @pytest.mark.parametrize("page", LINES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -11,8 +11,9 @@ from tests.docs.pages import PAGES, ROOT, Reader, blocks, blocks_of, hidden, run
 from tests.kit.java import agent_jar
 from tools.docs import fresh
 
-# The install page needs what pip would download; `test_install` follows it.
-FOLLOWED = [page for page in PAGES if runs(page) and page.stem != "install-in-your-project"]
+# The install pages need what pip would download; `test_install` follows them.
+INSTALLING = ("install", "install-in-your-project")
+FOLLOWED = [page for page in PAGES if runs(page) and page.stem not in INSTALLING]
 # Several machines and a standby: `tests/e2e/test_scale_out.py` runs what the page describes.
 ELSEWHERE = ("scale-out",)
 GUIDE = ("Before you start", "You should now see", "If it does not work")
