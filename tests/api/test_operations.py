@@ -94,11 +94,16 @@ def test_each_request_is_one_line_of_the_log(
     platform_process: PlatformProcess, app_folder: Path
 ) -> None:
     migration = FunctionMigration.begin(platform_process, app_folder)
-    headers = {"X-Request-Id": "harbour-42", "X-Other": "secret-header"}
+    headers = {
+        "X-Request-Id": "harbour-42",
+        "X-Other": "secret-header",
+        "User-Agent": "ferryman-python/0.1.0",
+    }
     path = f"/app/migration/forge/v1/mapping/{migration.transfer_id}/page?namespace=jira:hidden"
     reply = migration.cloud.call("GET", path, headers=headers)
     assert reply.headers["x-request-id"] == "harbour-42"
-    migration.cloud.call("GET", "/nowhere", headers={"X-Request-Id": "bad id\x7f"})
+    other = {"X-Request-Id": "bad id\x7f", "User-Agent": "secret-header"}
+    migration.cloud.call("GET", "/nowhere", headers=other)
 
     def told() -> list[dict[str, Any]]:
         return [
@@ -112,6 +117,7 @@ def test_each_request_is_one_line_of_the_log(
     assert line["route"] == "/app/migration/forge/v1/mapping/{transfer_id}/page"
     assert line["app"] == migration.registration["cloudAppKey"]
     assert line["environment"] == "development"
+    assert line["client"] == "ferryman-python/0.1.0"
     assert line["seconds"] >= 0
     text = platform_process.log.read_text()
     for secret in ("jira:hidden", "secret-header", "bad id", *migration.tokens.values()):

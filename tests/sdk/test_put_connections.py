@@ -1,6 +1,7 @@
 """Small bodies are PUT over kept connections; whatever is answered is read as urllib3 reads it."""
 
 from collections.abc import Iterator, Mapping
+from importlib.metadata import version
 from urllib.parse import urlsplit
 
 import pytest
@@ -70,7 +71,7 @@ def test_a_request_is_written_as_it_was_signed(
     assert (seen.method, seen.path, seen.body) == ("PUT", "/key?signature=s%2Bs", b"some")
     assert seen.headers == {
         "host": urlsplit(way.url).netloc,
-        "user-agent": "ferryman",
+        "user-agent": f"ferryman-python/{version('ferryman')}",
         "content-length": "4",
         "x-signed": "yes",
     }

@@ -24,6 +24,9 @@ _PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 
 _REQUEST_ID = re.compile(rb"[\w.:+/=-]{1,128}", re.ASCII)
 
+_CLIENT = re.compile(rb"ferryman-(python|java)(/[\w.+-]{1,40})?", re.ASCII)
+"""The name and version of the SDK and of the agents; what others send is not logged."""
+
 
 _REQUEST = "ferryman.request"
 
@@ -47,7 +50,7 @@ class RequestLog:
             await self._app(scope, receive, send)
             return
         headers: Any = scope["headers"]
-        request_id, parent = _named(headers)
+        request_id, parent, client = _named(headers)
         scope[_REQUEST] = request_id
         began, status = perf_counter(), 0
         self._metrics.begin()
@@ -76,24 +79,29 @@ class RequestLog:
             self._metrics.running.dec()
             self._metrics.count(scope["method"], _route(scope), status, seconds)
             if scope["path"] not in _PROBES or status >= 400:
-                _log_request(scope, request_id, status, seconds)
+                _log_request(scope, request_id, client, status, seconds)
 
 
-def _named(headers: list[tuple[bytes, bytes]]) -> tuple[str, str | None]:
-    request_id, parent = None, None
+def _named(headers: list[tuple[bytes, bytes]]) -> tuple[str, str | None, str | None]:
+    """Return the id of the request, its trace, and which of our clients sent it."""
+    request_id, parent, client = None, None, None
     for name, value in headers:
         if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
             request_id = value.decode("ascii")
         elif name == b"traceparent":
             parent = tracing.parse(value.decode("latin-1"))
-    return request_id or str(ephemeral_id()), parent
+        elif name == b"user-agent" and _CLIENT.fullmatch(value):
+            client = value.decode("ascii")
+    return request_id or str(ephemeral_id()), parent, client
 
 
 def _route(scope: Any) -> str:
     return str(scope.get("path_template") or "(none)")
 
 
-def _log_request(scope: Any, request_id: str, status: int, seconds: float) -> None:
+def _log_request(
+    scope: Any, request_id: str, client: str | None, status: int, seconds: float
+) -> None:
     app, actor = caller_of(scope), actor_of(scope)
     log.info(
         "request.answered" if status else "request.broke_off",
@@ -101,6 +109,7 @@ def _log_request(scope: Any, request_id: str, status: int, seconds: float) -> No
         route=_route(scope),
         status=status or None,
         address=address_of(scope),
+        client=client,
         seconds=round(seconds, 4),
         app=None if app is None else app.cloud_app_key,
         environment=None if app is None else app.environment,

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Generic, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -113,6 +114,17 @@ def _json_request(
     )
 
 
+@cache
+def user_agent() -> str:
+    """Return the name and version of this client, by which an operator sees who has to upgrade."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return f"ferryman-python/{version('ferryman')}"
+    except PackageNotFoundError:  # its files were copied, without pip
+        return "ferryman-python"
+
+
 def segment(value: str) -> str:
     """Escape an id or key, so that it is one segment of a path."""
     # A client would resolve dots that stand alone, and ask for another path.
@@ -145,7 +157,7 @@ def address(
     ``common`` headers go with each call of the platform, not with a signed URL. Header names are
     lower case, so that none is sent twice.
     """
-    headers = {"user-agent": "ferryman"}
+    headers = {"user-agent": user_agent()}
     headers |= {name.lower(): value for name, value in request.headers.items()}
     if not request.url.startswith("/"):
         return request.url, headers
