@@ -42,7 +42,7 @@ def test_a_reader_that_leaves_ends_the_stream() -> None:
         stream = with_heartbeat(items(), 0.01)
         assert await anext(stream) is None
         await stream.aclose()  # type: ignore[attr-defined]
-        await asyncio.wait_for(ended.wait(), 20)
+        await asyncio.wait_for(ended.wait(), 90)
         return ended.is_set()
 
     assert asyncio.run(run())

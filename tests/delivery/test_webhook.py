@@ -27,8 +27,8 @@ _numbers = count(1)
 
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PlatformProcess]:
-    """A platform of its own: a webhook has three seconds, a dead worker is soon found."""
-    env = {"FERRYMAN_REMOTE_SECONDS": "3", "FERRYMAN_HEARTBEAT_SECONDS": "1"}
+    """A platform of its own: a webhook has ten seconds, a dead worker is soon found."""
+    env = {"FERRYMAN_REMOTE_SECONDS": "10", "FERRYMAN_HEARTBEAT_SECONDS": "2"}
     process = PlatformProcess(tmp_path_factory.mktemp("webhooks") / "data", env=env)
     try:
         process.start()
@@ -79,6 +79,11 @@ class WebhookApp:
         """Why it is not delivered any more."""
         wait_until(lambda: self.message(message_id)["state"] == "UNDELIVERED")
         return str(self.message(message_id)["reason"])
+
+    def under_way(self) -> bool:
+        """Whether an attempt at any of its messages has not ended."""
+        attempts = [each for message in self.migration.messages() for each in message["attempts"]]
+        return any(each["outcome"] == "RUNNING" for each in attempts)
 
     def until_events(self, *names: str) -> None:
         wait_until(lambda: sorted(self.receiver.kinds) == sorted(names))
@@ -267,7 +272,7 @@ def test_an_app_that_asks_for_time_gets_it(webhook: WebhookApp, asked: str, wait
         (204, "The webhook answered 204, and only exactly 200 counts"),
         (302, "a redirect to '/elsewhere', which is not followed: register the final address"),
         (410, "The webhook answered 410"),
-        (None, "The webhook had not answered in full after 3 s."),
+        (None, "The webhook had not answered in full after 10 s."),
     ],
 )
 def test_what_is_no_delivery_is_explained(
@@ -307,6 +312,8 @@ def test_after_the_end_only_the_end_is_told(webhook: WebhookApp) -> None:
     for message_id in files:
         webhook.until_failed(message_id)
     webhook.report("SUCCESS")
+    # What was on its way then has come by now.
+    wait_until(lambda: not webhook.under_way())
     before = len(receiver.received)
     migration.advance(3 * DAY)
     assert {got.kind for got in receiver.received[before:]} == {"transfer-settled"}

@@ -147,7 +147,7 @@ def test_other_apps_and_deadlines_are_served_on_time(
 ) -> None:
     upload_many(hanging, 50)
     wait_until(lambda: len(reached(hanging)) == PLACES)
-    late = FunctionMigration.begin(platform, tmp_path / "late-app", windowSeconds=10)
+    late = FunctionMigration.begin(platform, tmp_path / "late-app", windowSeconds=20)
     late.send("nobody acknowledges this")
     other = FunctionMigration.begin(platform, tmp_path / "other-app")
     message_id = other.send("single")

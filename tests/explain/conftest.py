@@ -1,4 +1,4 @@
-"""One platform for all cases, with limits so short that hanging costs a second."""
+"""One platform for all cases, with limits so short that hanging costs few seconds."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,8 +10,8 @@ from tests.kit.platform import PlatformProcess
 from tests.kit.receiver import Receiver
 
 _SHORT = {
-    "FERRYMAN_REMOTE_SECONDS": "1",
-    "FERRYMAN_FUNCTION_SECONDS": "3",
+    "FERRYMAN_REMOTE_SECONDS": "4",
+    "FERRYMAN_FUNCTION_SECONDS": "12",
     "FERRYMAN_RATE_BURST": "150",
     "FERRYMAN_RATE_PER_SECOND": "2",
 }

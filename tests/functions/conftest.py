@@ -11,7 +11,7 @@ import pytest
 from ferryman.domain.outcome import Outcome
 from ferryman.functions.call import FunctionCall
 from ferryman.functions.pool import FunctionPool
-from tests.functions.calling import Invoke
+from tests.functions.calling import SECONDS, Invoke
 from tests.kit.http_server import serving
 from tests.kit.platform import wait_until
 
@@ -146,7 +146,7 @@ def leaves_timer(event, context):
     def late():
         os.write(1, b"late")
         os._exit(5)
-    threading.Timer(0.2, late).start()
+    threading.Timer(100, late).start()
 
 def leaves_pool(event, context):
     from concurrent.futures import ThreadPoolExecutor
@@ -240,7 +240,7 @@ def invoke(app: Path) -> Invoke:
         function: str,
         event: Mapping[str, object] | None = None,
         environment: Mapping[str, str] | None = None,
-        timeout: float = 25.0,  # noqa: ASYNC109 - handed on
+        timeout: float = SECONDS,  # noqa: ASYNC109 - handed on
         owner: str = "",
     ) -> Outcome:
         return await pool.invoke(

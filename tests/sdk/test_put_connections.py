@@ -30,7 +30,7 @@ def way(server: BadServer) -> Iterator[Cutting]:
 
 @pytest.fixture
 def transport(way: Cutting) -> Iterator[HttpTransport]:
-    transport = HttpTransport(way.url, "token", retry_seconds=5.0, sleep=lambda _seconds: None)
+    transport = HttpTransport(way.url, "token", retry_seconds=90.0, sleep=lambda _seconds: None)
     yield transport
     transport.close()
 
