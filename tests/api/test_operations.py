@@ -24,9 +24,8 @@ def metrics(platform: PlatformProcess, token: str | None) -> dict[str, float]:
 
 
 def lines_of_log(platform: PlatformProcess) -> list[dict[str, Any]]:
-    return [
-        json.loads(line) for line in platform.log.read_text().splitlines() if line.startswith("{")
-    ]
+    whole = platform.log.read_text().rpartition("\n")[0]
+    return [json.loads(line) for line in whole.splitlines() if line.startswith("{")]
 
 
 def total(found: dict[str, float], name: str, label: str = "") -> float:

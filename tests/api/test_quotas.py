@@ -146,9 +146,15 @@ def test_calls_that_wait_for_the_database_take_turns(empty_database: str, tmp_pa
                 for _ in range(2):
                     platform.caller(None).call("GET", "/healthz")
             assert [call.recv(12)[-3:] for call in calls] == [b"200"] * (CROWD + 1)
-        lines = platform.log.read_text()[start:].splitlines()
-        answers = [json.loads(line) for line in lines if "request.answered" in line]
-        apps = [each["app"] for each in answers if each.get("app")]
+
+        def answered() -> list[str]:
+            """The apps in the order in which their calls were answered; that is logged later."""
+            lines = platform.log.read_text()[start:].rpartition("\n")[0].splitlines()
+            answers = [json.loads(line) for line in lines if "request.answered" in line]
+            return [each["app"] for each in answers if each.get("app")]
+
+        wait_until(lambda: len(answered()) > CROWD)
+        apps = answered()
         assert apps.index(other.registration["cloudAppKey"]) < CROWD / 2, apps
 
 

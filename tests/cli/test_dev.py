@@ -88,7 +88,7 @@ class Dev:
     def said(self) -> str:
         return self.log.read_text()
 
-    def says(self, text: str, seconds: float = 30, after: int = 0) -> None:
+    def says(self, text: str, seconds: float = 90, after: int = 0) -> None:
         def look() -> bool:
             assert self.process is not None
             assert self.process.poll() is None, self.said()
@@ -100,7 +100,7 @@ class Dev:
         assert self.process is not None
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
-        return self.process.wait(60)
+        return self.process.wait(90)
 
     def migrate(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return self.ferryman("migrate", *arguments)
@@ -158,7 +158,7 @@ def test_a_migration_of_ones_own_files(dev: Dev, export: Path) -> None:
         "acknowledged: SUCCESS",
         "call      POST /app/migration/forge/v1/message/{transfer_id}/status: 200",
     ):
-        assert text in dev.said()[before:]
+        dev.says(text, after=before)
     assert not (dev.folder / ".ferryman").is_symlink()
     assert dev.kept["serverToken"] not in dev.said()
     assert dev.kept["cloudToken"] not in dev.said()
@@ -175,8 +175,9 @@ def test_output_is_shown_while_the_function_runs(dev: Dev, tmp_path: Path) -> No
     assert "| last" not in dev.said()[before:]
     (dev.folder / "go").touch()
     try:
-        migrating.communicate(timeout=60)
-        dev.says("status IN_PROGRESS -> SUCCESS", after=before)
+        migrating.communicate(timeout=120)
+        for text in ("status IN_PROGRESS -> SUCCESS", "| read 1 lines", "attempt 1: delivered"):
+            dev.says(text, after=before)
     finally:
         (dev.folder / "go").unlink()
     said = [line.partition("| ")[2] for line in dev.said()[before:].splitlines()]
@@ -233,18 +234,25 @@ def test_a_migration_that_waits_in_vain_says_so(dev: Dev, export: Path, tmp_path
 def test_what_is_wrong_is_said_and_mended(dev: Dev, export: Path) -> None:
     """A handler that cannot be read is named with its line; the next save counts."""
     before, token = len(dev.said()), dev.kept["serverToken"]
-    (dev.folder / "index.py").write_text(HANDLER + "def oh(:\n")
+    replace(dev.folder / "index.py", HANDLER + "def oh(:\n")
     try:
         dev.says("not registered", after=before)
     finally:
         line, told = HANDLER.count("\n") + 1, dev.said()[before:]
         before += len(told)
-        (dev.folder / "index.py").write_text(HANDLER)
+        replace(dev.folder / "index.py", HANDLER)
     assert "changed: index.py" in told
     assert f"index.py:{line}: error" in told
     dev.says("registered dev.sticky-notes (development)", after=before)
     wait_until(lambda: dev.kept["serverToken"] != token)
     assert dev.migrate("--files", str(export)).returncode == 0
+
+
+def replace(file: Path, text: str) -> None:
+    """Write it at once: nobody sees the half of it."""
+    draft = file.with_name(f"{file.name}.draft")
+    draft.write_text(text)
+    draft.replace(file)
 
 
 def saved(dev: Dev, file: Path, text: str | None) -> str:
@@ -253,9 +261,7 @@ def saved(dev: Dev, file: Path, text: str | None) -> str:
     if text is None:
         file.unlink()
     else:
-        draft = file.with_name(f"{file.name}.draft")  # the half of it that is written is never seen
-        draft.write_text(text)
-        draft.replace(file)
+        replace(file, text)
     dev.says("registered dev.sticky-notes", after=before, seconds=60)
     return dev.said()[before:]
 
@@ -421,7 +427,8 @@ def test_one_at_a_time_and_an_end_of_all(tmp_path: Path) -> None:
         children = psutil.Process(dev.process.pid).children(recursive=True)
         assert len(children) >= 2
         assert dev.end() == 130
-        assert not [each for each in children if each.is_running()]
+        _, alive = psutil.wait_procs(children, timeout=90)
+        assert not alive
         assert "Traceback" not in dev.said()
         assert not (dev.folder / ".ferryman" / "dev.json").exists()
         dev.ferryman.refused("dev_not_running", "migrate", "--files", str(export))

@@ -63,9 +63,16 @@ def test_the_timeline_in_three_forms(ferryman: Command, migration: FunctionMigra
     settle(migration)
     wait_until(lambda: migration.messages()[-1]["state"] == "DELIVERED")
     show = ("transfer", "timeline", migration.transfer_id)
-    lines = [json.loads(line) for line in ferryman.ok(*show, "--json").splitlines()]
-    rows = list(csv.DictReader(io.StringIO(ferryman.ok(*show, "--csv"))))
-    people = ferryman.ok(*show)
+
+    def forms() -> tuple[str, str, str] | None:
+        """All three of one moment: other events may still be on their way."""
+        before = migration.timeline()
+        found = ferryman.ok(*show, "--json"), ferryman.ok(*show, "--csv"), ferryman.ok(*show)
+        return found if migration.timeline() == before else None
+
+    ndjson, table, people = wait_until(forms)
+    lines = [json.loads(line) for line in ndjson.splitlines()]
+    rows = list(csv.DictReader(io.StringIO(table)))
     assert lines == migration.timeline()
     assert [int(row["seq"]) for row in rows] == [line["seq"] for line in lines]
     assert [json.loads(row["data"]) for row in rows] == [line["data"] for line in lines]

@@ -178,6 +178,7 @@ def test_axe_finds_nothing_serious_on_jobs(
     file = app_folder / "report.html"
     file.write_bytes(migration.admin.call("GET", path).body)
     with browser.new_context(color_scheme=scheme) as context:
+        context.set_default_timeout(60_000)
         report = context.new_page()
         report.goto(file.as_uri())
         serious += [f"report: {fault}" for fault in found(report, axe)]

@@ -163,6 +163,7 @@ def test_an_operator_makes_a_link_and_a_customer_follows_it(
     link = page.locator("main .command code").inner_text()
     serious = found(page, axe)
     with page.context.browser.new_context(color_scheme=scheme) as other:  # type: ignore[union-attr]
+        other.set_default_timeout(60_000)
         customer = other.new_page()
         customer.goto(link)
         expect(customer.locator("#progress")).to_contain_text("is moving")

@@ -280,6 +280,7 @@ def test_a_page_says_that_its_session_has_ended(
     page.goto(f"{platform_process.url}/console/sign-in")
     page.get_by_label("Access token").fill(made["token"])
     page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", name="Overview")).to_be_visible()
     page.goto(f"{platform_process.url}/console/transfers/{failing.transfer_id}")
     expect(page.locator("#head")).to_contain_text("in progress")
     failing.admin.ok("POST", "/admin/v1/tokens/watcher/revoke")

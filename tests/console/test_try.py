@@ -45,7 +45,9 @@ def send(page: Page, hand: Hand, app: str, event: str, label: str = "", body: st
     form.get_by_label("Event").select_option(label=event)
     hand.write(form.get_by_label("Label"), label)
     hand.write(form.get_by_label("Body"), body)
-    hand.press(form.get_by_role("button", name="Send"))
+    # The page before may say already that something was sent.
+    with page.expect_navigation():
+        hand.press(form.get_by_role("button", name="Send"))
     expect(page.locator("#sent")).to_be_visible()
 
 
@@ -72,6 +74,7 @@ def test_events_are_sent_and_what_the_app_prints_is_seen(
 def without_script(browser: Browser, platform: PlatformProcess) -> Iterator[Page]:
     """The page for trying, signed in to, in a browser with script switched off."""
     with browser.new_context(java_script_enabled=False) as context:
+        context.set_default_timeout(60_000)
         page = context.new_page()
         sign_in(page, platform)
         page.goto(f"{platform.url}/console/try")

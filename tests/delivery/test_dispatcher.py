@@ -57,7 +57,7 @@ async def first_attempts(
             await tx.connection.execute(before)
 
         async def both_ended() -> bool:
-            return len(await services.fetch("SELECT FROM attempt")) == 2
+            return len(await services.fetch("SELECT FROM attempt WHERE number = 1")) == 2
 
         async with running_worker(services, database):
             await until(both_ended)

@@ -137,14 +137,13 @@ def test_they_have_one_set_of_metrics(platform: PlatformProcess) -> None:
     """Whoever answers has the counts of both, and those of a process that was killed."""
     caller = platform.caller(None)
 
-    def counted() -> int:
+    def counted() -> tuple[float, int]:
         text = caller.call("GET", "/metrics").body.decode()
         [pools] = re.findall(r'connections_max\{process="api"\} (\S+)', text)
-        assert float(pools) == 20
         found = re.findall(r'requests_total\{.*"/\.well-known/jwks\.json".*\} (\S+)', text)
-        return int(float(found[0])) if found else 0
+        return float(pools), int(float(found[0])) if found else 0
 
-    def seen() -> Iterator[int]:
+    def seen() -> Iterator[tuple[float, int]]:
         """What processes answer to as many connections, so probably each of them."""
         for _ in range(10):
             yield counted()
@@ -153,10 +152,10 @@ def test_they_have_one_set_of_metrics(platform: PlatformProcess) -> None:
     for _ in range(20):
         platform.caller(None).ok("GET", "/.well-known/jwks.json")
     # Each writes its counts about once a second, and the other one reads them.
-    wait_until(lambda: set(seen()) == {20})
+    wait_until(lambda: set(seen()) == {(20, 20)})
     serving(platform)[0].kill()
     wait_until(lambda: both(platform))
-    assert set(seen()) == {20}
+    wait_until(lambda: set(seen()) == {(20, 20)})
 
 
 def test_a_token_that_was_right_in_one_is_right_in_both(platform: PlatformProcess) -> None:
@@ -189,7 +188,8 @@ def test_all_end_with_their_supervisor(tmp_path: Path) -> None:
         wait_until(lambda: both(platform))
         processes = serving(platform)
         assert platform.stop() == 0
-        assert not any(each.is_running() for each in processes)
+        _, alive = psutil.wait_procs(processes, timeout=90)
+        assert not alive
 
 
 def test_what_the_first_finds_wrong_ends_all(tmp_path: Path, postgres: str) -> None:

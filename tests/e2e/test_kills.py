@@ -278,7 +278,7 @@ def test_a_delivery_whose_worker_is_killed_is_taken_over_by_another(tmp_path: Pa
     with platform_in(tmp_path) as platform:
         migration = FunctionMigration.begin(platform, tmp_path / "cloud-app", code=SLOW)
         starts = tmp_path / "cloud-app" / "starts"
-        wait_until(starts.exists)
+        wait_until(lambda: starts.exists() and starts.read_text())
         [message] = migration.messages()
         assert [each["outcome"] for each in message["attempts"]] == ["RUNNING"]
         [worker] = platform.workers()

@@ -109,7 +109,7 @@ def test_a_standby_is_promoted_under_load(
             "SELECT count(DISTINCT client_port) AS n FROM pg_stat_activity"
             " WHERE application_name = 'ferryman' AND query ILIKE 'LISTEN%'"
         )
-        assert fetch(standby.url, heard)[0]["n"] >= len(cluster.workers)
+        wait_until(lambda: fetch(standby.url, heard)[0]["n"] >= len(cluster.workers))
         wait_until(lambda: len(fetch(standby.url, "SELECT FROM worker")) == len(cluster.workers))
     assert fetch(standby.url, "SELECT FROM worker") == []
     assert fetch(standby.url, "SELECT FROM message WHERE worker_id IS NOT NULL") == []

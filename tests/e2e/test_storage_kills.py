@@ -114,12 +114,21 @@ def cut_off(
             WHERE mine.relation = CAST(CAST($1 AS text) AS regclass)
                 AND mine.granted AND NOT other.granted
                 AND mine.pid <> pg_backend_pid()"""
-        wait_until(lambda: look.value(waiting, relation))
-        assert objects(platform) == [upload.key]
+        wait_until(lambda: look.value(waiting, relation) and objects(platform) == [upload.key])
         assert look.value("SELECT count(*) FROM app_data") == 0
         platform.kill()
     call.join()
     platform.start()
+
+
+def await_first_event(migration: FunctionMigration) -> None:
+    """Until the worker waits for no lock either, as it has nothing to do."""
+
+    def nothing_under_way() -> bool:
+        [message] = migration.messages()
+        return [each["outcome"] for each in message["attempts"]] == ["DELIVERED"]
+
+    wait_until(nothing_under_way)
 
 
 def check_one(platform: PlatformProcess, database: str, upload: Upload) -> None:
@@ -146,6 +155,7 @@ def test_killed_between_the_stores_completion_and_the_row(
 ) -> None:
     """The object is there, the row waits for the transfer's lock."""
     migration = FunctionMigration.begin(platform, app_folder)
+    await_first_event(migration)
     upload = Upload(migration)
     lock = f"SELECT 1 FROM transfer WHERE transfer_id = '{migration.transfer_id}' FOR UPDATE"  # noqa: S608
     cut_off(platform, database, lock, "transfer", upload)
@@ -157,7 +167,7 @@ def test_killed_between_the_row_and_the_event(
 ) -> None:
     """They are one transaction: the row is written, and gone with it."""
     migration = FunctionMigration.begin(platform, app_folder)
-    wait_until(migration.events)
+    await_first_event(migration)
     upload = Upload(migration)
     cut_off(platform, database, "LOCK TABLE message IN SHARE MODE", "app_data", upload)
     check_one(platform, database, upload)

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +34,9 @@ class Demo:
     def child(self, command: str) -> psutil.Process:
         """The process below the demo that runs ``ferryman <command>``."""
         for process in psutil.Process(self.process.pid).children(recursive=True):
-            if command in process.cmdline():
-                return process
+            with suppress(psutil.NoSuchProcess):  # those of functions come and go
+                if command in process.cmdline():
+                    return process
         raise AssertionError(f"no ferryman {command} is running")
 
     def result(self) -> dict[str, Any]:
@@ -55,7 +57,7 @@ def check(result: dict[str, Any]) -> None:
 
 def postgres_of(folder: Path) -> psutil.Process:
     """The embedded server that keeps its data below ``folder``."""
-    (note,) = folder.rglob("postmaster.pid")
+    note = folder / "platform" / "postgres" / "postmaster.pid"
     return psutil.Process(int(note.read_text().split()[0]))
 
 

@@ -161,6 +161,8 @@ def test_a_killed_agent_resumes_what_it_sent(
 ) -> None:
     with start(migration, "Resuming") as agent:
         _until_marked(agent, tmp_path, "hanging")
+        # A small file is registered soon after it is closed, not at once.
+        agent.until(lambda: len(_uploaded(migration)) == 5)
     before = _uploaded(migration)
     files = [("changed", 2_000_000), ("medium", 2_000_000), ("small", 1000), ("small", 2000)]
     assert sorted(each for each in before if each[0]) == files

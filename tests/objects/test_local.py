@@ -213,7 +213,7 @@ def test_a_reader_that_goes_away_is_noticed(store: LocalStore, root: Path, key: 
     with socket.create_connection((target.hostname or "", target.port or 0)) as client:
         client.sendall(f"GET {target.path}?{target.query} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         assert client.recv(12) == b"HTTP/1.1 200"
-        assert reading()
+        wait_until(reading)
     wait_until(lambda: not reading())
 
 
