@@ -12,18 +12,8 @@ from tests.console.people import HANDS, Console, Hands
 from tests.console.test_looks import found, sign_in
 from tests.kit.function_app import FunctionMigration
 from tests.kit.platform import PlatformProcess, wait_until
-
-# Imported where it is used: each failed attempt has a new process.
-BROKEN = """\
-import pathlib
-
-def run(event, context):
-    if pathlib.Path(__file__).with_name("broken").exists():
-        raise KeyError(event["label"])
-    from ferryman import Migration
-    with Migration() as migration:
-        migration.message_processed(event["transferId"], event["messageId"])
-"""
+from tests.kit.receiver import Received, Receiver
+from tests.kit.remote_app import ForgeMigration
 
 
 @pytest.fixture(scope="module")
@@ -34,26 +24,33 @@ def running_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platf
 
 
 @pytest.fixture
-def given_up(platform_process: PlatformProcess, app_folder: Path) -> FunctionMigration:
-    """A migration of which three messages were given up, and which would take them now."""
-    app_folder.mkdir()
-    (app_folder / "broken").touch()
-    migration = FunctionMigration.begin(platform_process, app_folder, code=BROKEN)
-    labels = {"one", "two", "three"}
-    for label in sorted(labels):
+def given_up(platform_process: PlatformProcess, receiver: Receiver) -> ForgeMigration:
+    """A migration of which three messages were given up, and which would take them now.
+
+    At a remote, since a function that fails has a new process for each attempt.
+    """
+    migration = ForgeMigration.register(platform_process, receiver)
+    platform_process.cleanups.append(migration.end)
+    migration.inbox.answer = lambda _: 500
+    migration.begin()
+    for label in ("one", "file three", "file two"):
         migration.upload(label)
-    path = f"/admin/v1/transfers/{migration.transfer_id}/messages?state=UNDELIVERED"
-    wait_until(lambda: migration.view()["attempts"] >= len(labels))
     # The event of the listener, which has no label, is given up too.
-    while not labels <= {each["label"] for each in migration.admin.ok("GET", path)["items"]}:
-        migration.advance(120)
-    (app_folder / "broken").unlink()
+    migration.advance(600)
+    assert {each["state"] for each in migration.messages()} == {"UNDELIVERED"}
+
+    def take(received: Received) -> int:
+        path = f"/message/{migration.transfer_id}/status"
+        body = {"status": "SUCCESS", "messageIds": [received.event["messageId"]]}
+        return migration.call("POST", path, body).status
+
+    migration.inbox.answer = take
     return migration
 
 
 @HANDS
 def test_an_event_is_shown_when_asked_for(
-    kind: Hands, page: Page, platform_process: PlatformProcess, given_up: FunctionMigration
+    kind: Hands, page: Page, platform_process: PlatformProcess, given_up: ForgeMigration
 ) -> None:
     """On the page of the message, and of the transfer; the asking is audited, the looking not."""
     hand = kind(page)
@@ -64,13 +61,13 @@ def test_an_event_is_shown_when_asked_for(
     card = page.locator("#list li", has_text="two")
     hand.press(card.get_by_role("button", name="Show the event"))
     event = card.locator("div.event pre")
-    expect(event).to_contain_text('"label": "two"')
+    expect(event).to_contain_text('"label": "file two"')
     told = json.loads(event.inner_text())
     assert told["transferId"] == given_up.transfer_id
     assert len(given_up.admin.ok("GET", audit)["items"]) == before + 1
 
 
-def test_an_event_is_shown_without_script(console: Console, given_up: FunctionMigration) -> None:
+def test_an_event_is_shown_without_script(console: Console, given_up: ForgeMigration) -> None:
     message = given_up.message_of("one")
     reply = console.send(f"messages/{message}/body")
     assert reply.status == 200
@@ -79,7 +76,7 @@ def test_an_event_is_shown_without_script(console: Console, given_up: FunctionMi
 
 @HANDS
 def test_chosen_messages_are_redelivered_by_a_job(
-    kind: Hands, page: Page, platform_process: PlatformProcess, given_up: FunctionMigration
+    kind: Hands, page: Page, platform_process: PlatformProcess, given_up: ForgeMigration
 ) -> None:
     """Two of three: the number before the start, and what came of each."""
     hand = kind(page)
@@ -99,7 +96,7 @@ def test_chosen_messages_are_redelivered_by_a_job(
 
 
 def test_of_two_who_act_on_one_message_the_second_learns_of_it(
-    platform_process: PlatformProcess, given_up: FunctionMigration
+    platform_process: PlatformProcess, given_up: ForgeMigration
 ) -> None:
     """It is redelivered once, whoever's page still offers it."""
     people = [Console(platform_process) for _ in range(2)]
@@ -118,13 +115,13 @@ def test_of_two_who_act_on_one_message_the_second_learns_of_it(
 
 @HANDS
 def test_all_that_match_are_redelivered(
-    kind: Hands, page: Page, platform_process: PlatformProcess, given_up: FunctionMigration
+    kind: Hands, page: Page, platform_process: PlatformProcess, given_up: ForgeMigration
 ) -> None:
     """Those of the filters, and no others."""
     hand = kind(page)
     sign_in(page, platform_process)
     app = given_up.registration["cloudAppKey"]
-    page.goto(f"{platform_process.url}/console/messages?app={app}&text=t")
+    page.goto(f"{platform_process.url}/console/messages?app={app}&text=file")
     hand.press(page.get_by_role("button", name="Redeliver all that match…"))
     expect(page.get_by_role("heading", level=1)).to_have_text("Redeliver 2 messages?")
     hand.press(page.get_by_role("button", name="Redeliver 2", exact=True))
