@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -41,15 +42,15 @@ def browser(running_platform: PlatformProcess) -> Iterator[Browser]:
         yield browser
 
 
-@pytest.fixture
-def page(browser: Browser, platform_process: PlatformProcess) -> Iterator[Page]:
+@contextmanager
+def watched_page(browser: Browser, platform: PlatformProcess) -> Iterator[Page]:
     """A page of a browser that is new; no request may leave the platform, no script may fail."""
     wrong: list[str] = []
     with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
         context.on(
             "request",
             lambda request: (
-                None if request.url.startswith(platform_process.url) else wrong.append(request.url)
+                None if request.url.startswith(platform.url) else wrong.append(request.url)
             ),
         )
         page = context.new_page()
@@ -66,6 +67,12 @@ def page(browser: Browser, platform_process: PlatformProcess) -> Iterator[Page]:
 
 
 @pytest.fixture
+def page(browser: Browser, platform_process: PlatformProcess) -> Iterator[Page]:
+    with watched_page(browser, platform_process) as page:
+        yield page
+
+
+@pytest.fixture
 def console(platform_process: PlatformProcess) -> Console:
     """A client of the console without a browser, signed in by the operator's token."""
     console = Console(platform_process)
@@ -75,8 +82,12 @@ def console(platform_process: PlatformProcess) -> Console:
 
 @pytest.fixture
 def failing(platform_process: PlatformProcess, app_folder: Path) -> FunctionMigration:
-    """A migration whose function raised at its only file."""
-    migration = FunctionMigration.begin(platform_process, app_folder, handler="index.refuse")
+    return begin_failing(platform_process, app_folder)
+
+
+def begin_failing(platform: PlatformProcess, folder: Path) -> FunctionMigration:
+    """Begin a migration whose function raises at its only file."""
+    migration = FunctionMigration.begin(platform, folder, handler="index.refuse")
     migration.upload("boards")
     migration.complete_export()
     return migration
