@@ -11,8 +11,10 @@ from ferryman.cli.new_app import new_app
 
 COMMANDS = {
     "demo": "ferryman.cli.demo:demo",
+    "init": "ferryman.cli.init:init",
     "dev": "ferryman.cli.dev.command:dev",
     "migrate": "ferryman.cli.migrate.command:migrate",
+    "trigger": "ferryman.cli.trigger:trigger",
     "record": "ferryman.cli.recording.record:record",
     "replay": "ferryman.cli.recording.replay:replay",
     "serve": "ferryman.cli.serve:serve",

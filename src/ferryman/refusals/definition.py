@@ -3,6 +3,27 @@
 from ferryman.errors import ConfigError, OutsideError
 from ferryman.refusals.row import Refusal
 
+APP_FOLDER_TAKEN = Refusal(
+    "app_folder_taken",
+    ConfigError,
+    expected="a new or empty folder {folder}",
+    found="one that holds {found}",
+    fix="Give another name.",
+)
+APP_FOLDER_UNWRITABLE = Refusal(
+    "app_folder_unwritable",
+    ConfigError,
+    expected="a folder {folder} to write the app into",
+    found="{found}",
+    fix="Name a folder that you may write to.",
+)
+APP_NAME_INVALID = Refusal(
+    "app_name_invalid",
+    ConfigError,
+    expected="a name of at most {most} lower-case letters and digits, with hyphens between words",
+    found="{found!r:.120}",
+    fix="Choose another name for the folder, such as my-notes.",
+)
 APP_NOT_FOUND = Refusal(
     "app_not_found",
     ConfigError,
@@ -59,6 +80,13 @@ DESCRIPTOR_UNREADABLE = Refusal(
     expected="a JSON object at {place}",
     found="{found:.200}",
     fix="Give the file or the address of the app's atlassian-connect.json.",
+)
+EVENT_NOT_LISTENED = Refusal(
+    "event_not_listened",
+    ConfigError,
+    expected="an app that listens for {event}",
+    found="{app}, which listens for {events}",
+    fix="Add the event to a trigger of its manifest, or send one that it listens for.",
 )
 MANIFEST_MALFORMED = Refusal(
     "manifest_malformed",

@@ -53,8 +53,8 @@ def send(
     transfer_id = migration.transfers[0].transfer_id
     frozen = admin.clock.get().frozen
     admin.migrations.start(migration.migration_id)
-    claim = _claim(admin, app, transfer_id, say)
-    with Gateway(admin.url, app.server_token, transfer_id, claim=claim) as gateway:
+    number = claim(admin, app, transfer_id, say)
+    with Gateway(admin.url, app.server_token, transfer_id, claim=number) as gateway:
         gateway.keep_claim()
         for file, label in export.files:
             if frozen:
@@ -91,7 +91,7 @@ def _complete(gateway: Gateway) -> None:
             raise
 
 
-def _claim(admin: AdminClient, app: Running, transfer_id: str, say: Say) -> int:
+def claim(admin: AdminClient, app: Running, transfer_id: str, say: Say) -> int:
     """Claim this transfer as its listener, and return the number of the claim.
 
     Transfers that killed runs left behind are cancelled.
