@@ -6,7 +6,7 @@ from difflib import get_close_matches
 PREFIX = "FERRYMAN_"
 _NO_SETTINGS = (
     *("URL", "TOKEN", "SERVER_TOKEN", "SHARED_SECRET", "APP_KEY"),
-    *("NODE", "ESBUILD", "SUPERVISED", "SOAK"),
+    *("NODE", "ESBUILD", "SUPERVISED", "SOAK", "PRODUCT_AUTHORIZATION"),
 )
 """Variables that clients, functions and tests read, or that the platform sets for its workers."""
 

@@ -16,11 +16,15 @@ SERVICES = (
         "entity",
         "local/api.js",
     ),
-    ("import api from '@forge/api';\napi.asApp().requestJira(x);", "requestJira", "jira ="),
+    (
+        "import api from '@forge/api';\napi.asApp().requestJira(x);",
+        "requestJira",
+        "[products.jira] fixtures =",
+    ),
     (
         "import { requestConfluence } from '@forge/api';\nrequestConfluence (x);",
         "requestConfluence (",
-        "confluence =",
+        "[products.confluence] fixtures =",
     ),
 )
 

@@ -13,7 +13,7 @@ from tests.functions.packages import installed
 PACKAGE = "@forge/api@8.3.0"
 IDENTITY = {"appId": "app-1", "environment": "production", "installationId": "installation-1"}
 APP = """\
-import api, { asApp, fetch, getAppContext, requestJira, route } from '@forge/api';
+import api, { asApp, fetch, getAppContext, requestBitbucket, requestJira, route } from '@forge/api';
 
 export const run = async () => {
   const said = [];
@@ -21,6 +21,7 @@ export const run = async () => {
   await tell(await requestJira(route`/rest/api/3/issue/${'a b'}`));
   await tell(await api.asApp().requestJira(route`/rest/x`, { method: 'PUT', body: '{"a":1}' }));
   await tell(await fetch(process.env.ELSEWHERE));
+  await tell(await requestBitbucket(route`/2.0/user?fields=${'a b'}`));
   const { appAri, environmentAri, installationAri, ...rest } = getAppContext();
   said.push([rest.invocationId, rest.environmentType]);
   said.push([appAri, environmentAri, installationAri].map(String));
@@ -42,7 +43,11 @@ def test_the_package_from_npm_works_unchanged(
     (tmp_path / "src").mkdir()
     (tmp_path / "src" / "index.js").write_text(APP)
     (tmp_path / "node_modules").symlink_to(forge_api / "node_modules")
-    (tmp_path / "ferryman.toml").write_text(f'[products]\njira = "{product}"\n')
+    answers = '[products.bitbucket]\nfixtures = "answers/"\n'
+    (tmp_path / "ferryman.toml").write_text(f'[products]\njira = "{product}"\n{answers}')
+    (tmp_path / "answers").mkdir()
+    fixture = '{"path": "/2.0/user?fields=a b", "status": 203, "body": [1]}'
+    (tmp_path / "answers" / "user.json").write_text(fixture)
 
     async def call() -> str:
         async with FunctionPool(concurrency=1) as pool:
@@ -65,6 +70,7 @@ def test_the_package_from_npm_works_unchanged(
         [200, "GET /rest/api/3/issue/a%20b  None"],
         [200, 'PUT /rest/x {"a":1} None'],
         [200, "GET /elsewhere  None"],
+        [203, "[1]"],
         ["1", "PRODUCTION"],
         [
             "ari:cloud:ecosystem::app/app-1",

@@ -198,7 +198,7 @@ def test_calls_of_a_product_go_where_ferryman_toml_says(app: Path, product: str)
     assert call(app, "index.jira").output == "POST /base/rest/api/3/issue {} None\n"
     refused = call(app, "index.wiki")
     assert "requestConfluence(/rest/api/3/issue): nothing stands in" in str(refused.error)
-    assert "[products] in ferryman.toml" in str(refused.error)
+    assert "[products.confluence] fixtures" in str(refused.error)
     refused = call(app, "index.store")
     assert "no stand-in for the Forge service sql (/execute)" in str(refused.error)
     assert "[alias] in ferryman.toml" in str(refused.error)

@@ -34,3 +34,8 @@ def test_a_name_that_does_not_exist_outside(ground: Ground) -> None:
     [outcome] = ground.call(call, granted=granted)["outcomes"]
     assert not outcome["ok"]
     assert "Connection reset" in outcome["error"] or "RemoteDisconnected" in outcome["error"]
+
+
+def test_a_product_is_answered_from_fixtures_without_a_network(ground: Ground) -> None:
+    [outcome] = ground.call({"handler": "answered.run"})["outcomes"]
+    assert outcome["output"].strip() == '[200,{"accountId":"712020:ann"}]', outcome

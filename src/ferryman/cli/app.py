@@ -26,6 +26,7 @@ COMMANDS = {
     "test-handler": "ferryman.cli.faults.handler_test:run_handler",
     "faults": "ferryman.cli.faults.plans:faults",
     "plan": "ferryman.cli.migrate.plan:app",
+    "products": "ferryman.cli.products:app",
     "agent": "ferryman.cli.agent:app",
     "app": "ferryman.cli.apps.group:app",
     "state": "ferryman.cli.apps.state:app",

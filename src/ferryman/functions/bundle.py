@@ -12,13 +12,14 @@ import re
 import subprocess
 import tempfile
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ferryman import refusals
 from ferryman.errors import Invalid
 from ferryman.functions import toolchain
 from ferryman.functions.compiler import Compiler
+from ferryman.functions.fixtures import ProductFixtures
 from ferryman.functions.overrides import FILE, read_overrides
 from ferryman.functions.sandbox.sandbox import Sandbox
 
@@ -41,7 +42,8 @@ Stamps = frozenset[tuple[str, int, int]]
 class Bundle:
     """A bundled program; ``inputs`` are the absolute paths of the files that it was built from.
 
-    ``stamps`` are their times and sizes; ``products`` are the URLs in ``ferryman.toml``.
+    ``stamps`` are their times and sizes; ``products`` are the URLs in ``ferryman.toml``, and
+    ``fixtures`` the answers of other products.
     """
 
     file: Path
@@ -49,6 +51,7 @@ class Bundle:
     products: dict[str, str]
     inputs: tuple[str, ...]
     stamps: Stamps
+    fixtures: dict[str, ProductFixtures] = field(default_factory=dict)
 
     @property
     def fresh(self) -> bool:
@@ -103,12 +106,14 @@ def _bundle(source: Path, file: Path, folder: Path, sandbox: Sandbox | None) -> 
     metadata = json.loads(meta.read_bytes())
     inputs = [os.path.join(source, name) for name in metadata["inputs"]]  # noqa: PTH118 - many, fast
     inputs += [str(source / name) for name in _BESIDE]
+    inputs += [str(file) for each in overrides.fixtures.values() for file in each.files]
     return Bundle(
         file=file,
         code=out.read_text(encoding="utf-8") + _source_map(folder, folder / "bundle.js.map"),
         products=overrides.products,
         inputs=tuple(inputs),
         stamps=stamps(inputs),
+        fixtures=overrides.fixtures,
     )
 
 

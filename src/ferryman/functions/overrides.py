@@ -1,16 +1,18 @@
 """Read ``ferryman.toml``, which replaces parts of Forge for an app on this platform.
 
-``[alias]`` maps a module to a file, ``[products]`` a product to a URL, and ``[test-handler]`` holds
-options of that command. Forge ignores the file, so the app itself stays unchanged.
+``[alias]`` maps a module to a file, ``[products]`` a product to a URL or to fixtures, and
+``[test-handler]`` holds options of that command. Forge ignores the file, so the app itself stays
+unchanged.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ferryman import refusals
 from ferryman.domain.fault_oracle import CODES
 from ferryman.errors import Invalid
 from ferryman.functions.document import Node, is_web_address, read_toml
+from ferryman.functions.fixtures import ProductFixtures, read_fixtures
 
 FILE = "ferryman.toml"
 _SECTIONS = ("alias", "products", "test-handler")
@@ -30,11 +32,12 @@ class HandlerTest:
 
 @dataclass(frozen=True, slots=True)
 class Overrides:
-    """Files by the modules that they replace, and URLs by product."""
+    """Files by the modules that they replace; URLs and fixtures by product."""
 
     alias: dict[str, Path]
     products: dict[str, str]
     handler_test: HandlerTest = HandlerTest()
+    fixtures: dict[str, ProductFixtures] = field(default_factory=dict)
 
 
 def read_overrides(source: Path) -> Overrides:
@@ -56,12 +59,16 @@ def read_overrides(source: Path) -> Overrides:
     for name, file in alias.items():
         if not file.is_file():
             raise refusals.manifest.ALIAS_FILE_MISSING(overrides=FILE, module=name, file=file)
-    products = {}
+    products, fixtures = {}, {}
     for name, place in root.get("products").members():
+        if isinstance(place.value, dict):
+            place.members(("fixtures",))
+            fixtures[name] = read_fixtures(source, place.get("fixtures"), _malformed)
+            continue
         if not is_web_address(place.text()):
             place.refuse("a whole http(s) address, such as http://127.0.0.1:2990")
         products[name] = place.text()
-    return Overrides(alias, products, _handler_test(root.get("test-handler")))
+    return Overrides(alias, products, _handler_test(root.get("test-handler")), fixtures)
 
 
 def _handler_test(node: Node) -> HandlerTest:

@@ -72,6 +72,10 @@ class NodeProgram:
             "function": self.function,
             "source": str(self.source),
             "products": self.bundle.products,
+            "fixtures": {
+                name: {"folder": each.folder, "rows": each.rows}
+                for name, each in self.bundle.fixtures.items()
+            },
         }
 
     def encode(self, request: Mapping[str, object]) -> bytes:

@@ -1,6 +1,7 @@
 """The table of services that Forge has and Ferryman lacks, each with its stand-in.
 
-A stand-in is set in ``ferryman.toml``, as a module under [alias] or as a URL under [products].
+A stand-in is set in ``ferryman.toml``, as a module under [alias], or as fixtures or a URL under
+[products].
 """
 
 import re
@@ -28,7 +29,7 @@ class Service:
     def lines(self) -> str:
         """Return the lines to add to ferryman.toml."""
         if self.product:
-            return f'[products] {self.product} = "http://127.0.0.1:2990"'
+            return f'[products.{self.product}] fixtures = "{self.product}/"'
         return f'[alias] "{self.alias}" = "local/{self.alias.rpartition("/")[2]}.js"'
 
 
@@ -67,7 +68,9 @@ def services(seen: AppSnapshot) -> Iterator[Finding]:
     """Yield each use of a service that has no stand-in."""
     for source in seen.sources:
         for service in () if source.python else SERVICES:
-            if service.alias in seen.stand_ins.alias or service.product in seen.stand_ins.products:
+            stand_ins = seen.stand_ins
+            answered = {*stand_ins.products, *stand_ins.fixtures}
+            if service.alias in stand_ins.alias or service.product in answered:
                 continue
             if not service.only_with or _imported(service.only_with).search(source.text):
                 yield from _uses(source, service)

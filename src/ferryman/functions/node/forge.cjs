@@ -3,7 +3,11 @@
 
 'use strict';
 
+const products = require('./products.cjs');
+
 const NAMES = { jira: 'requestJira', confluence: 'requestConfluence', bitbucket: 'requestBitbucket' };
+// Calls after `withContext` name no product, only what they are about.
+const CONTEXT = /^ari:cloud:(jira|confluence|bitbucket)/;
 const FORGE_TYPES = new Set(['development', 'staging', 'production']);
 const MIGRATION = '/app/migration/';
 // The platform's own services, by the type of their target: their paths overlap.
@@ -17,11 +21,15 @@ const metrics = {
   timing: () => ({ set: nothing, measure: () => ({ stop: nothing }) }),
 };
 
-function provide(calls, { source, products }) {
+function provide(calls, { source, products: addresses, fixtures }) {
   const call = () => calls.getStore() ?? {};
 
   async function forgeFetch(target, path, init = {}) {
-    const { base, own } = placeOf(target, path);
+    const product = productOf(target);
+    if (Object.hasOwn(fixtures, product)) {
+      return products.answer(NAMES[product] ?? product, product, fixtures[product], path, init);
+    }
+    const { base, own } = placeOf(target, product, path);
     const headers = new Headers(init.headers);
     // The token of the call that began the fetch, even if another call runs by now.
     const token = call().token ?? process.env.FERRYMAN_TOKEN;
@@ -30,23 +38,29 @@ function provide(calls, { source, products }) {
   }
 
   // Returns the address to call; `own` is the path there of a call to the platform itself.
-  function placeOf(target, path) {
+  function placeOf(target, product, path) {
     const { type, remote } = target;
     const platform = process.env.FERRYMAN_URL;
     if (path.startsWith(MIGRATION)) return { base: platform, own: path };
-    if (Object.hasOwn(products, remote)) return { base: products[remote] };
+    if (Object.hasOwn(addresses, product)) return { base: addresses[product] };
     if (Object.hasOwn(SERVICES, type)) return { base: platform, own: SERVICES[type] + path };
     if (remote === 'stargate' && path === STORAGE) return { base: platform, own: `/app${path}` };
-    if (type === 'fpp' && remote in NAMES) {
+    if (type === 'fpp' && Object.hasOwn(NAMES, product)) {
       throw new Error(
-        `${NAMES[remote]}(${path}): nothing stands in for this product here. Give the address of ` +
-          `something that does as ${remote} = "http://…" under [products] in ferryman.toml.`,
+        `${NAMES[product]}(${path}): nothing stands in for this product here. Add answers to ` +
+          `ferryman.toml as [products.${product}] fixtures = "${product}/", and a file ` +
+          `${product}/NAME.json with {"path": "${path}", "body": {}}; or, under [products], an ` +
+          `address: ${product} = "http://…".`,
       );
     }
     throw new Error(
       `Ferryman has no stand-in for the Forge service ${remote ?? type} (${path}). Name a file of ` +
         `your own for the module that calls it under [alias] in ferryman.toml.`,
     );
+  }
+
+  function productOf({ type, remote, contextAri }) {
+    return type === 'fpp' && remote === undefined ? CONTEXT.exec(contextAri)?.[1] : remote;
   }
 
   // `@forge/api` prefixes the ids to make ARIs, so they must be bare.

@@ -1,0 +1,1 @@
+"""Record the answers of a product, for apps that call it."""
