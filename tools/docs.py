@@ -32,6 +32,8 @@ from tools.fixed_calls import BASES, fixed_calls
 
 DOCS = Path(__file__).parents[1] / "docs"
 _ALERTS = DOCS.parent / "deploy" / "prometheus" / "ferryman.rules.yml"
+_LLMS = DOCS.parent / "llms.txt"
+_PAGE = re.compile(r"\| \[([^\]]+)\]\(([^)]+)\) \| (.+) \|")
 _SOURCES = DOCS / "reference" / "sources.md"
 _PART = re.compile(r"(<!-- code: ([a-z-]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
@@ -192,8 +194,28 @@ PARTS: dict[str, Callable[[], str]] = {
 }
 
 
+def llms() -> str:
+    """Return ``llms.txt``: the pages that ``docs/README.md`` lists, a line on each, for programs.
+
+    In the form of llmstxt.org: a title, a sentence, and lists of links below headings.
+    """
+    readme = (DOCS.parent / "README.md").read_text(encoding="utf-8").split("\n\n")
+    parts = [readme[0], "> " + readme[1].partition("\n")[0]]
+    for table_text in (DOCS / "README.md").read_text(encoding="utf-8").split("\n\n"):
+        head, *rows = table_text.splitlines()
+        found = [_PAGE.match(row) for row in rows]
+        links = [
+            f"- [{each[1]}](docs/{each[2]}): {each[3].replace('`', '')}" for each in found if each
+        ]
+        if links:
+            title = head.split("|")[1].strip()
+            parts.append(f"## {title[0].upper()}{title[1:]}\n\n" + "\n".join(links))
+    return "\n\n".join(parts) + "\n"
+
+
 def main() -> None:
     """Bring every page up to date."""
+    _LLMS.write_text(llms(), encoding="utf-8")
     for page in sorted(DOCS.rglob("*.md")):
         before = page.read_text(encoding="utf-8")
         after = fresh(before)

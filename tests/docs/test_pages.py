@@ -9,7 +9,7 @@ import pytest
 
 from tests.docs.pages import PAGES, ROOT, Reader, blocks, blocks_of, hidden, runs, same, untold
 from tests.kit.java import agent_jar
-from tools.docs import fresh
+from tools.docs import fresh, llms
 
 # The install pages need what pip would download; `test_install` follows them.
 INSTALLING = ("install", "install-in-your-project")
@@ -114,6 +114,15 @@ def test_what_the_code_says_is_up_to_date(page: Path) -> None:
     """Settings, errors, calls and commands; ``python -m tools.docs`` writes them again."""
     text = page.read_text(encoding="utf-8")
     assert fresh(text) == text, "run: .venv/bin/python -m tools.docs"
+
+
+def test_the_list_for_programs_is_up_to_date() -> None:
+    """It has the pages that people are led to, and each is there."""
+    text = (ROOT / "llms.txt").read_text(encoding="utf-8")
+    assert llms() == text, "run: .venv/bin/python -m tools.docs"
+    named = re.findall(r"\]\((docs/[^)]+)\)", text)
+    assert len(named) > 40
+    assert [each for each in named if not (ROOT / each).is_file()] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=_name)

@@ -479,6 +479,16 @@ MISTAKES = [
         severity="warning",
     ),
     Mistake(
+        "runtime_deprecated",
+        FORGE,
+        M,
+        "nodejs22.x",
+        "nodejs20.x",
+        "nodejs20.x",
+        says="nodejs24.x",
+        severity="warning",
+    ),
+    Mistake(
         "variable_name",
         FORGE,
         M,

@@ -8,6 +8,7 @@ from ferryman.devtools.doctor import (
     order_checks,
     package_checks,
     route_checks,
+    runtime_checks,
     setup_checks,
     source_checks,
 )
@@ -18,6 +19,7 @@ Check = Callable[[AppSnapshot], Iterator[Finding]]
 
 CHECKS: tuple[Check, ...] = (
     *manifest_checks.CHECKS,
+    *runtime_checks.CHECKS,
     *route_checks.CHECKS,
     *source_checks.CHECKS,
     *package_checks.CHECKS,

@@ -12,7 +12,6 @@ from ferryman.vocab import EventType
 
 _LONGEST_SECONDS = 25
 _APP_ID = re.compile(r"ari:cloud:ecosystem::app/[0-9a-f-]{36}")
-_RUNTIMES = ("nodejs20.x", "nodejs22.x", "nodejs24.x", "python3")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
@@ -200,19 +199,6 @@ def app_id(seen: AppSnapshot) -> Iterator[Finding]:
         )
 
 
-def runtime(seen: AppSnapshot) -> Iterator[Finding]:
-    """Check that the runtime is one that exists."""
-    name = seen.root.get("app", "runtime", "name")
-    if name.there and name.text not in _RUNTIMES:
-        yield warning(
-            "runtime_unknown",
-            name.where,
-            f"The runtime is {name.text or name.value!r}.",
-            why="Ferryman runs functions on Node.js 20 or newer; older ones lack some features.",
-            fix=did_you_mean(name.text, _RUNTIMES, "runtime"),
-        )
-
-
 def variables(seen: AppSnapshot) -> Iterator[Finding]:
     """Check that each variable has a name that an environment can hold."""
     for variable in seen.entries("environment", "variables"):
@@ -238,6 +224,5 @@ CHECKS = (
     handlers_named,
     time_limits,
     app_id,
-    runtime,
     variables,
 )
