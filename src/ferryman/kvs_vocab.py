@@ -32,3 +32,37 @@ class LifetimeUnit(StrEnum):
     MINUTES = "MINUTES"
     HOURS = "HOURS"
     DAYS = "DAYS"
+
+
+class AttributeType(StrEnum):
+    """The type of an attribute of a custom entity (forge-manifest, app.storage.entities)."""
+
+    STRING = "string"
+    INTEGER = "integer"
+    FLOAT = "float"
+    BOOLEAN = "boolean"
+    ANY = "any"
+
+
+class Comparison(StrEnum):
+    """How a condition compares an attribute with its values (forge-kvs, condition)."""
+
+    BEGINS_WITH = "BEGINS_WITH"
+    BETWEEN = "BETWEEN"
+    EQUAL_TO = "EQUAL_TO"
+    GREATER_THAN = "GREATER_THAN"
+    GREATER_THAN_EQUAL_TO = "GREATER_THAN_EQUAL_TO"
+    LESS_THAN = "LESS_THAN"
+    LESS_THAN_EQUAL_TO = "LESS_THAN_EQUAL_TO"
+    NOT_EQUAL_TO = "NOT_EQUAL_TO"
+    CONTAINS = "CONTAINS"
+    NOT_CONTAINS = "NOT_CONTAINS"
+    EXISTS = "EXISTS"
+    NOT_EXISTS = "NOT_EXISTS"
+
+
+class Sort(StrEnum):
+    """The order of an entity query's results (forge-kvs, sort)."""
+
+    ASC = "ASC"
+    DESC = "DESC"

@@ -150,9 +150,8 @@ LIMITS: tuple[tuple[str, Any, str], ...] = (
     ("transaction", {}, "NO_KEYS"),
     ("transaction", {"set": MANY[:13], "delete": MANY[13:]}, "TOO_MANY_KEYS"),
     ("transaction", {"set": MANY[:1], "delete": MANY[:1]}, "DUPLICATE_KEY"),
-    ("entity/set", {"entityName": "e", "key": "k", "value": 1}, "ENTITIES_NOT_SUPPORTED"),
-    ("entity/query", {"entityName": "e", "indexName": "i"}, "ENTITIES_NOT_SUPPORTED"),
-    ("batch/set", [{"key": "k", "value": 1, "entityName": "e"}], "ENTITIES_NOT_SUPPORTED"),
+    ("entity/get", {"key": "k"}, "INVALID_REQUEST"),
+    ("get", {"entityName": "e", "key": "k"}, "INVALID_REQUEST"),
     ("get", {"key": 1}, "INVALID_REQUEST"),
     ("get", [], "INVALID_REQUEST"),
     ("set", {"key": "k", "value": "\ud800"}, "INVALID_REQUEST"),
@@ -306,5 +305,3 @@ def test_the_older_package_keeps_the_same_values(store: KeyValueStore) -> None:
     assert rest["data"]["appStoredEntities"]["edges"] == []
     wrong = call(query, {"input": {**change["input"], "key": "a/b"}})
     assert wrong["errors"][0]["extensions"] == {"errorType": "INVALID_KEY"}
-    entities = call("query { appStoredCustomEntities(entityName: $e) { edges } }", {})
-    assert entities["errors"][0]["extensions"] == {"errorType": "ENTITIES_NOT_SUPPORTED"}

@@ -8,14 +8,8 @@ from tests.doctor.apps import FORGE
 from tests.doctor.mistakes import M, examined
 
 SERVICES = (
-    ("import kvs from '@forge/kvs';\nkvs.entity('e').get('k');", "entity", "local/kvs.js"),
     ('const { sql } = require("@forge/sql");', "@forge/sql", "local/sql.js"),
     ("import {\n  Queue,\n} from '@forge/events';", "@forge/events", "local/events.js"),
-    (
-        "import api, { storage } from '@forge/api';\nstorage.entity<E>('e').get('k');",
-        "entity",
-        "local/api.js",
-    ),
     (
         "import api from '@forge/api';\napi.asApp().requestJira(x);",
         "requestJira",
@@ -44,7 +38,10 @@ def test_each_use_is_named_with_its_stand_in(tmp_path: Path, code: str, at: str,
 def test_a_service_of_the_platform_is_not_named(tmp_path: Path) -> None:
     code = "import kvs from '@forge/kvs';\nimport { storage } from '@forge/api';\n"
     assert (
-        examined(tmp_path, {**FORGE, "src/other.js": f"{code}kvs.get('k'); storage.get('k');"})
+        examined(
+            tmp_path,
+            {**FORGE, "src/other.js": f"{code}kvs.entity('e').get('k'); storage.get('k');"},
+        )
         == []
     )
 

@@ -14,8 +14,10 @@ from tests.kit.key_value import KeyValueStore
 from tests.kit.platform import PlatformProcess
 
 APP = """\
-import kvs, { WhereConditions } from '@forge/kvs';
-import { storage, startsWith } from './node_modules/@forge/api';
+import kvs, { Filter, FilterConditions, WhereConditions } from '@forge/kvs';
+import {
+  FilterConditions as Which, WhereConditions as Where, storage, startsWith,
+} from './node_modules/@forge/api';
 
 export const run = async () => {
   const said = [];
@@ -47,7 +49,14 @@ export const run = async () => {
     .then((done) => [done.successfulKeys, done.failedKeys.map((each) => each.error.code)]));
   await told('batch get', kvs.batchGet([{ key: 'b' }]).then((done) => done.successfulKeys));
   await told('batch delete', kvs.batchDelete([{ key: 'b' }]).then((done) => done.failedKeys));
-  await told('entity', kvs.entity('e').get('a'));
+  const notes = kvs.entity('note');
+  await told('entity', notes.set('n', { text: 'a', size: 2 }).then(() => notes.get('n')));
+  await told('entity wrong', notes.set('n', { size: 'a' }));
+  await told('entity unknown', kvs.entity('e').get('a'));
+  const bySize = () => notes.query().index('size').where(WhereConditions.lessThan(3));
+  await told('entity query', bySize().getOne());
+  await told('check', kvs.transact().delete('n', { entityName: 'note', conditions:
+    new Filter().and('size', FilterConditions.equalTo(1)) }).execute());
   await told('older', storage.get('q:4'));
   await told('older secret', storage.getSecret('a'));
   await told('older set', storage.set('older', 1).then(() => kvs.get('older')));
@@ -55,6 +64,16 @@ export const run = async () => {
     .then((page) => page.results));
   await told('older delete', storage.delete('older').then(() => storage.get('older')).then(String));
   await told('older wrong', storage.set('a/b', 1).catch((e) => e.message.slice(0, 30)));
+  const older = storage.entity('note');
+  await told('older entity', older.set('m', { text: 'b', size: 1 }).then(() => older.get('m')));
+  const olderQuery = () => older.query().index('size').where(Where.isLessThan(9)).limit(1);
+  const page = await olderQuery().getMany();
+  said.push(['older entity query', page.results]);
+  await told('older entity rest', olderQuery().cursor(page.nextCursor)
+    .andFilter('text', Which.equalsTo('a')).getMany());
+  await told('older entity delete', older.delete('m').then(() => older.get('m')).then(String));
+  await told('older entity wrong', older.set('m', { size: 'a' })
+    .catch((e) => e.message.slice(0, 30)));
   console.log(JSON.stringify(said));
 };
 """
@@ -79,14 +98,33 @@ SAID: list[list[Any]] = [
     ["batch", [[{"key": "b"}], ["INVALID_KEY"]]],
     ["batch get", [{"key": "b", "value": 1}]],
     ["batch delete", []],
-    ["entity", "ForgeKvsError ENTITIES_NOT_SUPPORTED 400"],
+    ["entity", {"text": "a", "size": 2}],
+    ["entity wrong", "ForgeKvsError INVALID_ENTITY_VALUE 400"],
+    ["entity unknown", "ForgeKvsError INVALID_ENTITY_NAME 400"],
+    ["entity query", {"key": "n", "value": {"text": "a", "size": 2}}],
+    ["check", "ForgeKvsError CONDITIONAL_CHECK_FAILED 409"],
     ["older", 4],
     ["older secret", "hidden"],
     ["older set", 1],
     ["older query", [{"key": "older", "value": 1}]],
     ["older delete", "undefined"],
     ["older wrong", "Expected a key of ASCII letter"],
+    ["older entity", {"text": "b", "size": 1}],
+    ["older entity query", [{"key": "m", "value": {"text": "b", "size": 1}}]],
+    [
+        "older entity rest",
+        {"results": [{"key": "n", "value": {"text": "a", "size": 2}}], "nextCursor": None},
+    ],
+    ["older entity delete", "undefined"],
+    ["older entity wrong", "Expected size to be an integer"],
 ]
+
+
+NOTE = {
+    "name": "note",
+    "attributes": {"text": {"type": "string"}, "size": {"type": "integer"}},
+    "indexes": ["size"],
+}
 
 
 @pytest.fixture(scope="session")
@@ -98,7 +136,7 @@ def forge_kvs(javascript: None) -> Path:
 def test_the_package_from_npm_works_unchanged(
     forge_kvs: Path, platform_process: PlatformProcess, tmp_path: Path
 ) -> None:
-    store = KeyValueStore.begin(platform_process, tmp_path / "python")
+    store = KeyValueStore.begin(platform_process, tmp_path / "python", entities=[NOTE])
     app = tmp_path / "app"
     app.mkdir()
     (app / "index.js").write_text(APP)

@@ -1,11 +1,13 @@
 """The key-value store of Forge, called as an app's package calls it."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tests.kit.function_app import CLOUD_APP, FunctionMigration
+from tests.kit.manifests import function_manifest
 from tests.kit.platform import PlatformProcess, Reply, wait_until
 
 PATH = "/app/forge/kvs/api/v1"
@@ -29,10 +31,15 @@ class KeyValueStore:
 
     @classmethod
     def begin(
-        cls, platform: PlatformProcess, folder: Path, *, handler: str = "index.run"
+        cls, platform: PlatformProcess, folder: Path, *, entities: Sequence[object] = ()
     ) -> "KeyValueStore":
         """Register an app and have it called with a token for its site."""
-        migration = FunctionMigration.begin(platform, folder, code=KEEPS_ITS_TOKEN, handler=handler)
+        manifest = function_manifest()
+        if entities:
+            manifest["app"]["storage"] = {"entities": list(entities)}
+        migration = FunctionMigration.begin(
+            platform, folder, code=KEEPS_ITS_TOKEN, manifest=manifest
+        )
         migration.send("pages")
         file = folder / "token"
         wait_until(lambda: file.exists() and file.stat().st_size > 0)

@@ -13,7 +13,7 @@ from ferryman import refusals
 from ferryman.api.problems import http_refusal, status_of
 from ferryman.clock import epoch_ms
 from ferryman.domain import key_value as key_value_rules
-from ferryman.domain.key_value import Write
+from ferryman.domain.key_value import NO_ENTITY, Name, Write
 from ferryman.domain.limits import KVS_DEPTH
 from ferryman.errors import PlatformError, RateLimited
 from ferryman.kvs_vocab import KeyPolicy, MetadataField
@@ -48,25 +48,24 @@ async def body_of(request: Asked, kind: type[T]) -> T:
         raise refusals.key_value.VALUE_TOO_DEEP(limit=KVS_DEPTH) from error
 
 
-async def single_of(request: Asked, kind: type[K]) -> K:
-    """Decode a call that names one plain key."""
+async def single_of(request: Asked, kind: type[K], *, entity: bool = False) -> K:
+    """Decode a call that names one key: of an entity, or of none."""
     asked = await body_of(request, kind)
-    check_plain(asked)
+    if bool(asked.entity_name) is not entity:
+        found = "an entity's name" if asked.entity_name else "no entity's name"
+        raise refusals.key_value.REQUEST_INVALID(found=found)
     return asked
 
 
 async def batch_of(request: Asked, kind: type[K]) -> tuple[list[K], int]:
-    """Decode a batch of plain keys; return also the size of the call."""
+    """Decode a batch of keys; return also the size of the call."""
     asked = await body_of(request, list[kind])  # type: ignore[valid-type]
-    for each in asked:
-        check_plain(each)
     return asked, len(await request.body())
 
 
-def check_plain(asked: KeyToRead | KeyToWrite) -> None:
-    """Refuse the key of a custom entity."""
-    if asked.entity_name is not None or asked.conditions is not UNSET:
-        raise refusals.key_value.ENTITIES_UNSUPPORTED()
+def name_of(asked: KeyToRead | KeyToWrite) -> Name:
+    """Return the entity and the key."""
+    return asked.entity_name or NO_ENTITY, asked.key
 
 
 def prefix_of(query: ValueQuery) -> str:
@@ -99,6 +98,7 @@ def write_of(asked: KeyToWrite) -> Write:
     ttl = options.ttl
     return Write(
         key=asked.key,
+        entity=asked.entity_name or NO_ENTITY,
         value=value_of(asked.value),
         lifetime=None if ttl is None else key_value_rules.lifetime(ttl.value, ttl.unit),
         override=options.key_policy is not KeyPolicy.FAIL_IF_EXISTS,
@@ -110,13 +110,16 @@ def fields_of(asked: KeyToRead) -> Sequence[MetadataField]:
     return asked.options.metadata_fields if asked.options else ()
 
 
-def stored_value(row: ValueRow, fields: Sequence[MetadataField]) -> StoredValue:
-    """Return a value with what is asked for beside it."""
+def stored_value(
+    row: ValueRow, fields: Sequence[MetadataField], entity: str = NO_ENTITY
+) -> StoredValue:
+    """Return a value with what is asked for beside it; ``entity`` is told in batches alone."""
     ends = row.expires_at
     if MetadataField.EXPIRE_TIME not in fields:
         ends = None
     return StoredValue(
         key=row.key,
+        entity_name=entity or UNSET,
         value=Raw(row.value),
         created_at=epoch_ms(row.created_at) if MetadataField.CREATED_AT in fields else UNSET,
         updated_at=epoch_ms(row.updated_at) if MetadataField.UPDATED_AT in fields else UNSET,
@@ -129,11 +132,20 @@ def answer_value(value: object) -> Response[bytes]:
     return Response(msgspec.json.encode(value), status_code=200, media_type="application/json")
 
 
+def done_key(name: Name) -> DoneKey:
+    """Return a key that was set or deleted."""
+    entity, key = name
+    return DoneKey(key=key, entity_name=entity or UNSET)
+
+
 def outcome(
-    done: Iterable[StoredValue | DoneKey], failed: Mapping[str, PlatformError]
+    done: Iterable[StoredValue | DoneKey], failed: Mapping[Name, PlatformError]
 ) -> Response[bytes]:
     """Answer a batch: what was done, and why some was not."""
-    problems = [FailedKey(key=key, error=problem(error)) for key, error in failed.items()]
+    problems = [
+        FailedKey(key=key, entity_name=entity or UNSET, error=problem(error))
+        for (entity, key), error in failed.items()
+    ]
     return answer_value(BatchAnswer(successful_keys=list(done), failed_keys=problems))
 
 

@@ -8,20 +8,27 @@ from litestar.exceptions import HTTPException
 from msgspec import Raw
 
 from ferryman import refusals
+from ferryman.api.entity_form import search_of
 from ferryman.api.key_value_form import Asked, answer_value, body_of, problem, value_of
 from ferryman.api.parameters import Caller, OwnPlatform
 from ferryman.api.problems import http_refusal, status_of
 from ferryman.domain.key_value import Write
 from ferryman.errors import NotAuthenticated, PlatformError, RateLimited
+from ferryman.services import entity as entity_service
 from ferryman.services import key_value as key_value_service
 from ferryman.services.platform import Platform
 from ferryman.store.app import AppRow
-from ferryman.wire.legacy_storage import StorageCall, StorageInput, StorageVariables
+from ferryman.wire.key_value import EntityQuery
+from ferryman.wire.legacy_storage import (
+    EntityStorageCall,
+    StorageCall,
+    StorageInput,
+    StorageVariables,
+)
 
 _FIELD = re.compile(
-    r"\b(setAppStoredEntity|deleteAppStoredEntity|appStoredEntities|appStoredEntity)\b"
+    r"\b((?:set|delete)AppStored(?:Custom)?Entity|appStored(?:Custom)?(?:Entity|Entities))\b"
 )
-_ENTITIES = re.compile(r"\b(?:appStor\w*CustomEntit\w+)\b")
 _LIMIT = 20
 _DONE = {"success": True, "errors": []}
 
@@ -30,37 +37,64 @@ _DONE = {"success": True, "errors": []}
 async def call_storage(request: Asked, caller: Caller, platform: OwnPlatform) -> Response[bytes]:
     """Get, set, delete or list values."""
     asked = await body_of(request, StorageCall)
-    if _ENTITIES.search(asked.query):
-        raise refusals.key_value.ENTITIES_UNSUPPORTED()
     found = _FIELD.search(asked.query)
     field = found[1] if found else ""
-    return answer_value({"data": await _answer(platform, caller, field, asked.variables)})
+    if field == "appStoredCustomEntities":
+        query = (await body_of(request, EntityStorageCall)).variables
+        data: dict[str, object] = {field: await _search(platform, caller, query)}
+    else:
+        data = await _answer(platform, caller, field, asked.variables)
+    return answer_value({"data": data})
 
 
 async def _answer(
     platform: Platform, app: AppRow, field: str, given: StorageVariables
 ) -> dict[str, object]:
+    custom = "Custom" in field
+    if bool((given.input or given).entity_name) is not custom:
+        raise refusals.key_value.REQUEST_INVALID(found="no entity's name, or one of plain keys")
     match field:
-        case "appStoredEntity":
+        case "appStoredEntity" | "appStoredCustomEntity":
             return {field: await _read(platform, app, given)}
         case "appStoredEntities":
             return {field: {"edges": await _page(platform, app, given)}}
-        case "setAppStoredEntity":
+        case "setAppStoredEntity" | "setAppStoredCustomEntity":
             change = _input(given)
-            write = Write(key=change.key, value=value_of(change.value))
-            await key_value_service.put(platform, app, write, secret=change.encrypted)
-        case "deleteAppStoredEntity":
+            write = Write(key=change.key, entity=change.entity_name, value=value_of(change.value))
+            await key_value_service.put(
+                platform, app, write, secret=change.encrypted and not custom
+            )
+        case "deleteAppStoredEntity" | "deleteAppStoredCustomEntity":
             change = _input(given)
-            await key_value_service.delete(platform, app, [change.key], secret=change.encrypted)
+            await key_value_service.delete(
+                platform,
+                app,
+                [change.key],
+                secret=change.encrypted and not custom,
+                entity=change.entity_name,
+            )
         case _:
             raise refusals.key_value.REQUEST_INVALID(found="another query")
-    return {"appStorage": {field: _DONE}}
+    return {"appStorageCustomEntity" if custom else "appStorage": {field: _DONE}}
 
 
 async def _read(platform: Platform, app: AppRow, given: StorageVariables) -> dict[str, object]:
-    rows = await key_value_service.read(platform, app, [given.key], secret=given.encrypted)
+    rows = await key_value_service.read(
+        platform, app, [given.key], secret=given.encrypted, entity=given.entity_name
+    )
     value = Raw(rows[given.key].value) if given.key in rows else None
     return {"key": given.key, "value": value}
+
+
+async def _search(platform: Platform, app: AppRow, query: EntityQuery) -> dict[str, object]:
+    rows, cursor = await entity_service.page(platform, app, search_of(query))
+    edges = [{"node": {"key": row.key, "value": Raw(row.value)}, "cursor": cursor} for row in rows]
+    return {
+        "edges": edges,
+        "pageInfo": {"hasNextPage": cursor is not None, "hasPreviousPage": bool(query.cursor)},
+        "totalCount": len(edges),
+        "cursor": cursor,
+    }
 
 
 async def _page(

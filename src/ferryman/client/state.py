@@ -57,9 +57,9 @@ def _path(name: str) -> str:
 def read_file(file: str, site: str | None) -> Iterator[tuple[str, list[NewStateEntry]]]:
     """Yield the values of a file by site, as many as one call takes.
 
-    The file has JSON lines of key, value and optionally secret, or what ``state show --json``
-    printed. ``site`` replaces the sites in the file. Secrets without a value are left out. Raises
-    ``ConfigError`` (``state_file_invalid``).
+    The file has JSON lines of key, value and optionally secret or entity, or what
+    ``state show --json`` printed. ``site`` replaces the sites in the file. Secrets without a value
+    are left out. Raises ``ConfigError`` (``state_file_invalid``).
     """
     text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
     by_site: dict[str, list[NewStateEntry]] = defaultdict(list)
@@ -67,11 +67,16 @@ def read_file(file: str, site: str | None) -> Iterator[tuple[str, list[NewStateE
         where = site or entry.get("site")
         if not isinstance(where, str) or not isinstance(entry.get("key"), str):
             raise refusals.state.FILE_INVALID(number=number, found="no site, or no key")
+        if not isinstance(entry.get("entity"), str | None):
+            raise refusals.state.FILE_INVALID(number=number, found="an entity that is no text")
         if entry.get("secret") and entry.get("value") is None:
             continue
         by_site[where].append(
             NewStateEntry(
-                key=entry["key"], value=entry.get("value"), secret=bool(entry.get("secret"))
+                key=entry["key"],
+                value=entry.get("value"),
+                secret=bool(entry.get("secret")),
+                entity=entry.get("entity"),
             )
         )
     for where, entries in by_site.items():

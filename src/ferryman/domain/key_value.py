@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from ferryman import refusals
+from ferryman.domain.entity import Place
+from ferryman.domain.entity_query import Filters
 from ferryman.domain.limits import (
     KVS_BYTES_AT_ONCE,
     KVS_DEPTH,
@@ -30,14 +32,31 @@ _SECONDS = {
 }
 
 
+NO_ENTITY = ""
+"""The entity of values that are of none."""
+
+Name = tuple[str, str]
+"""The entity of a value and its key there; the order of all that write several values."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Write:
-    """A value to be set; ``value`` is its JSON, ``lifetime`` None for ever."""
+    """A value to be set; ``value`` is its JSON, ``lifetime`` None for ever.
+
+    ``places`` is where the indexes of its entity have it.
+    """
 
     key: str
     value: bytes
     lifetime: timedelta | None = None
     override: bool = True
+    entity: str = NO_ENTITY
+    places: tuple[Place, ...] = ()
+
+    @property
+    def name(self) -> Name:
+        """Return what no other value has."""
+        return self.entity, self.key
 
     @property
     def size(self) -> int:
@@ -45,8 +64,23 @@ class Write:
         return len(self.key) + len(self.value)
 
 
-def check_key(key: str) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A part of a transaction: without ``write``, a deletion; with neither, only a check.
+
+    ``conditions`` are about the value before.
+    """
+
+    name: Name
+    write: Write | None = None
+    delete: bool = False
+    conditions: Filters | None = None
+
+
+def check_key(key: str, entity: str = NO_ENTITY) -> None:
     """Refuse a key that Forge refuses."""
+    if not key and entity:
+        raise refusals.entity.KEY_EMPTY(longest=KVS_KEY_CHARACTERS)
     if not key:
         raise refusals.key_value.KEY_TOO_SHORT(longest=KVS_KEY_CHARACTERS)
     if len(key) > KVS_KEY_CHARACTERS:
@@ -109,7 +143,7 @@ def page_limit(asked: int | None) -> int:
     return asked
 
 
-def check_group(keys: Collection[str], size: int) -> None:
+def check_group(keys: Collection[Name], size: int) -> None:
     """Refuse a batch or transaction of no, too many or repeated keys, or of too many bytes."""
     if not keys:
         raise refusals.key_value.NO_KEYS(limit=KVS_KEYS_AT_ONCE)

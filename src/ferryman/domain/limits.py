@@ -147,5 +147,22 @@ KVS_BYTES_AT_ONCE = 4 << 20
 KVS_LIFE = timedelta(days=365)
 """The longest lifetime that a value can be given (kvs-limits)."""
 
+KVS_ENTITIES = 20
+KVS_ATTRIBUTES = 50
+KVS_INDEXES = 7
+"""Entities of an app; attributes and indexes of an entity (kvs-limits)."""
+
+KVS_ENTITY_NAME = (3, 60)
+KVS_INDEX_NAME = (3, 50)
+KVS_ATTRIBUTE_NAME = (1, 64)
+"""The least and most characters of these names (kvs-limits)."""
+
+KVS_RANGE_BYTES = 900
+KVS_PARTITION_BYTES = 1_700
+"""Size in an index of a range attribute, and of all partition attributes (kvs-limits)."""
+
+KVS_CONDITIONS = 100
+"""Conditions of one query (kvs-limits)."""
+
 STATE_ENTRIES = 1_000
 """Values loaded by one call; ours."""

@@ -12,6 +12,7 @@ from ferryman import refusals
 from ferryman.domain.near import nearest
 from ferryman.errors import Invalid
 from ferryman.functions.document import Node, describe, is_web_address
+from ferryman.functions.manifest_entities import parse_entities
 from ferryman.functions.manifest_model import (
     Endpoint,
     Function,
@@ -68,6 +69,7 @@ def parse_manifest(document: Mapping[str, object]) -> Manifest:
         remotes=remotes,
         variables=_entries(root.get("environment").get("variables"), _variable),
         fetched=_fetched(root.value, remotes),
+        entities=parse_entities(root.get("app").get("storage").get("entities")),
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from ferryman.domain.entity import Entity
 from ferryman.vocab import EventType
 
 
@@ -80,6 +81,9 @@ class Manifest:
     variables: tuple[Variable, ...]
     fetched: tuple[str, ...] = ()
     """``permissions.external.fetch.backend``: URLs, and hosts that may begin with ``*.``."""
+
+    entities: tuple[Entity, ...] = ()
+    """``app.storage.entities``: what the app keeps with indexes."""
 
     @property
     def events(self) -> tuple[EventType, ...]:

@@ -125,13 +125,6 @@ REQUEST_INVALID = Refusal(
     found="{found:.200}",
     fix="Use a version of the package that is tested: see the page on running Forge apps.",
 )
-ENTITIES_UNSUPPORTED = Refusal(
-    "kvs_entities_not_supported",
-    Invalid,
-    expected="a call of plain keys or secrets",
-    found="one of custom entities, which Ferryman does not have yet",
-    fix="Name a file of your own for the package under [alias] in ferryman.toml.",
-)
 TOO_MANY_ENTRIES = Refusal(
     "too_many_entries",
     LimitExceeded,

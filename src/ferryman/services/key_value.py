@@ -1,22 +1,27 @@
 """An app's key-value store on the site that a call is for (ADR 87)."""
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
+import msgspec
+
 from ferryman import refusals
+from ferryman.domain import entity as entity_rules
 from ferryman.domain import key_value as key_value_rules
-from ferryman.domain.key_value import Write
+from ferryman.domain.key_value import NO_ENTITY, Name, Write
+from ferryman.functions import manifest_entities
+from ferryman.functions.manifest_entities import Entities
 from ferryman.kvs_vocab import ReturnedValue
+from ferryman.services import entity_places
 from ferryman.services.platform import Platform, decode_cursor, encode_cursor
+from ferryman.store import entity as entity_store
 from ferryman.store import key_value as key_value_store
 from ferryman.store.app import AppRow
 from ferryman.store.database import Transaction
-from ferryman.store.key_value import AppSite, ValueRow
+from ferryman.store.key_value import BEHIND_KEYS, AppSite, KeySpan, SiteRow, ValueRow
 
 T = TypeVar("T")
-
-_TRIES = 10
-"""Attempts to read a value that others set and delete meanwhile."""
 
 
 def site_of(app: AppRow) -> AppSite:
@@ -26,15 +31,44 @@ def site_of(app: AppRow) -> AppSite:
     return AppSite(app.app_id, app.site)
 
 
+def entities_of(app: AppRow) -> Entities:
+    """Return the entities that a caller declares."""
+    return manifest_entities.entities_of(app.manifest)
+
+
+def check_name(app: AppRow, name: Name) -> None:
+    """Refuse the name of a value that cannot be, or whose entity is not declared."""
+    entity, key = name
+    if entity:
+        entities_of(app).get(entity)
+    key_value_rules.check_key(key, entity)
+
+
+def checked(app: AppRow, write: Write) -> Write:
+    """Return a write with its places in the indexes of its entity; refuse one that cannot be."""
+    check_name(app, write.name)
+    key_value_rules.check_value(write.value)
+    if not write.entity:
+        return write
+    entity, value = entities_of(app).get(write.entity), msgspec.json.decode(write.value)
+    entity_rules.check_value(entity, value)
+    return replace(write, places=entity_rules.places(entity, value))
+
+
 async def read(
-    platform: Platform, app: AppRow, keys: Collection[str], *, secret: bool
+    platform: Platform,
+    app: AppRow,
+    keys: Collection[str],
+    *,
+    secret: bool,
+    entity: str = NO_ENTITY,
 ) -> dict[str, ValueRow]:
     """Return the values of those keys that have one."""
     where = site_of(app)
     for key in keys:
-        key_value_rules.check_key(key)
+        check_name(app, (entity, key))
     async with platform.database.reading() as tx:
-        return await key_value_store.of_keys(tx, where, keys, secret=secret)
+        return await key_value_store.of_keys(tx, where, keys, secret=secret, entity=entity)
 
 
 async def page(
@@ -45,8 +79,9 @@ async def page(
     key_value_rules.check_characters(prefix)
     after = decode_cursor(cursor, *_query(where, prefix)) or ""
     key_value_rules.check_characters(after)
+    span = KeySpan(first=prefix, behind=prefix + BEHIND_KEYS)
     async with platform.database.reading() as tx:
-        rows, more = await key_value_store.page(tx, where, prefix=prefix, after=after, size=size)
+        rows, more = await key_value_store.page(tx, where, span, after=after, size=size)
     return rows, cursor_after(app, prefix, rows[-1].key) if more else None
 
 
@@ -71,45 +106,69 @@ async def put(
 
     Raises :class:`Conflict` (``kvs_key_conflict``).
     """
-    where = site_of(app)
-    key_value_rules.check_key(write.key)
-    key_value_rules.check_value(write.value)
+    write = checked(app, write)
     await admit(platform, app, write.size)
     if returned is ReturnedValue.PREVIOUS:
 
-        async def replace(tx: Transaction) -> ValueRow | None:
-            return await _replace(tx, where, write, secret=secret)
+        async def put_and_return(tx: Transaction, site: SiteRow) -> ValueRow | None:
+            return await _replace(tx, app, site, write, secret=secret)
 
-        return await in_transaction(platform, where, replace)
-    stored = await put_all(platform, where, [write], secret=secret, override=write.override)
-    if write.key not in stored:
+        return await in_transaction(platform, app, put_and_return, placed=bool(write.entity))
+    stored = await put_all(platform, app, [write], secret=secret, override=write.override)
+    if write.name not in stored:
         raise refusals.key_value.KEY_CONFLICT()
-    return stored[write.key] if returned is ReturnedValue.LATEST else None
+    return stored[write.name] if returned is ReturnedValue.LATEST else None
 
 
 async def put_all(
-    platform: Platform, where: AppSite, writes: Sequence[Write], *, secret: bool, override: bool
-) -> dict[str, ValueRow]:
-    """Set values by one statement, and return those that were set."""
-    async with platform.database.statement() as tx:
-        stored = await key_value_store.put(tx, where, writes, secret=secret, override=override)
-    if stored:
-        return stored
+    platform: Platform, app: AppRow, writes: Sequence[Write], *, secret: bool, override: bool
+) -> dict[Name, ValueRow]:
+    """Set values, and return those that were set: plain ones alone by one statement."""
+    where, placed = site_of(app), any(write.entity for write in writes)
+    if not placed:
+        async with platform.database.statement() as tx:
+            stored = await key_value_store.put(tx, where, writes, secret=secret, override=override)
+        if stored:
+            return stored
 
-    async def again(tx: Transaction) -> dict[str, ValueRow]:
-        return await key_value_store.put(tx, where, writes, secret=secret, override=override)
+    async def work(tx: Transaction, site: SiteRow) -> dict[Name, ValueRow]:
+        return await put_and_place(tx, app, site, writes, secret=secret, override=override)
 
     # The app may never have been on the site, or another call opened it meanwhile.
-    return await in_transaction(platform, where, again)
+    return await in_transaction(platform, app, work, placed=placed)
 
 
-async def delete(platform: Platform, app: AppRow, keys: Collection[str], *, secret: bool) -> None:
+async def put_and_place(
+    tx: Transaction,
+    app: AppRow,
+    site: SiteRow,
+    writes: Sequence[Write],
+    *,
+    secret: bool,
+    override: bool,
+) -> dict[Name, ValueRow]:
+    """Set values, and place those of entities; return those that were set."""
+    stored = await key_value_store.put(tx, site_of(app), writes, secret=secret, override=override)
+    placed = [write for write in writes if write.entity and write.name in stored]
+    if placed:
+        await entity_store.replace(tx, site.app_site_id, placed)
+    return stored
+
+
+async def delete(
+    platform: Platform,
+    app: AppRow,
+    keys: Collection[str],
+    *,
+    secret: bool,
+    entity: str = NO_ENTITY,
+) -> None:
     """Delete the values of those keys that have one."""
     where = site_of(app)
     for key in keys:
-        key_value_rules.check_key(key)
+        check_name(app, (entity, key))
     async with platform.database.statement() as tx:
-        await key_value_store.delete(tx, where, keys, secret=secret)
+        await key_value_store.delete(tx, where, keys, secret=secret, entity=entity)
 
 
 async def admit(platform: Platform, app: AppRow, size: int) -> None:
@@ -119,14 +178,26 @@ async def admit(platform: Platform, app: AppRow, size: int) -> None:
 
 
 async def in_transaction(
-    platform: Platform, where: AppSite, work: Callable[[Transaction], Awaitable[T]]
+    platform: Platform,
+    app: AppRow,
+    work: Callable[[Transaction, SiteRow], Awaitable[T]],
+    *,
+    placed: bool,
 ) -> T:
-    """Do work that writes values, in a transaction during which nobody deletes the rest."""
+    """Do work that writes values, in a transaction during which nobody deletes the rest.
+
+    With ``placed``, all values are in the indexes of the entities as the app declares them now.
+    """
+    where = site_of(app)
     while True:
         async with platform.database.transaction() as tx:
-            if await key_value_store.hold_site(tx, where):
-                return await work(tx)
-        await _open(platform, where)
+            site = await key_value_store.hold_site(tx, where)
+            if site and (not placed or site.placed_by == entities_of(app).digest):
+                return await work(tx, site)
+        if site is None:
+            await _open(platform, where)
+        else:
+            await entity_places.place_all(platform, where, entities_of(app))
 
 
 async def _open(platform: Platform, where: AppSite) -> None:
@@ -142,14 +213,11 @@ async def _open(platform: Platform, where: AppSite) -> None:
 
 
 async def _replace(
-    tx: Transaction, where: AppSite, write: Write, *, secret: bool
+    tx: Transaction, app: AppRow, site: SiteRow, write: Write, *, secret: bool
 ) -> ValueRow | None:
     """Set a value and return the one before."""
-    for _ in range(_TRIES):
-        if await key_value_store.put(tx, where, [write], secret=secret, override=False):
-            return None
-        before = await key_value_store.lock(tx, where, write.key, secret=secret)
-        if before is not None:  # else it was deleted meanwhile
-            await key_value_store.put(tx, where, [write], secret=secret, override=True)
-            return before
-    raise refusals.key_value.KEY_CONFLICT()
+    before = await key_value_store.hold(
+        tx, site_of(app), write.key, secret=secret, entity=write.entity
+    )
+    await put_and_place(tx, app, site, [write], secret=secret, override=True)
+    return before

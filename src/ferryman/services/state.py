@@ -1,6 +1,6 @@
 """Show, load and reset what an app keeps in Forge's services (ADR 87)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -8,10 +8,11 @@ from ferryman import refusals
 from ferryman.clock import epoch_ms
 from ferryman.domain import key_value as key_value_rules
 from ferryman.domain.access import PLATFORM, Actor
-from ferryman.domain.key_value import Write
+from ferryman.domain.key_value import NO_ENTITY, Name, Write
 from ferryman.domain.limits import ADMIN_PAGE, KEY_CHARACTERS, STATE_ENTRIES
 from ferryman.services import app as app_service
 from ferryman.services import audit, purge
+from ferryman.services import key_value as key_value_service
 from ferryman.services.platform import (
     Platform,
     check_text,
@@ -21,8 +22,10 @@ from ferryman.services.platform import (
 )
 from ferryman.store import key_value as key_value_store
 from ferryman.store import state as state_store
-from ferryman.store.key_value import AppSite
-from ferryman.store.state import StateRow
+from ferryman.store.app import AppRow
+from ferryman.store.database import Transaction
+from ferryman.store.key_value import AppSite, SiteRow
+from ferryman.store.state import Position, StateRow
 from ferryman.wire.state import (
     LoadedState,
     ResetState,
@@ -74,7 +77,7 @@ async def page(
             )
             items += [_entry(site, each) for each in rows]
             if more:
-                following = (site, rows[-1].secret, rows[-1].row.key)
+                following = (site, *rows[-1].position)
                 break
             if len(items) == limit:
                 following = _after_site(site, list(sites))
@@ -90,28 +93,47 @@ async def load(
     platform: Platform, name: str, request: StateLoad, by: Actor = PLATFORM
 ) -> LoadedState:
     """Store values for an app on a site, all of them or none; those of other keys stay."""
-    writes: dict[bool, dict[str, Write]] = {False: {}, True: {}}
     if len(request.entries) > STATE_ENTRIES:
         raise refusals.key_value.TOO_MANY_ENTRIES(limit=STATE_ENTRIES, count=len(request.entries))
     site = _site(request.site) or ""
     check_text("cloud_url", site, longest=KEY_CHARACTERS)
-    for entry in request.entries:
-        write = Write(key=entry.key, value=msgspec.json.encode(entry.value))
-        key_value_rules.check_key(write.key)
-        key_value_rules.check_value(write.value)
-        writes[entry.secret][entry.key] = write
-    async with platform.database.transaction() as tx:
+    async with platform.database.reading() as tx:
         app = await app_service.find(tx, name, by.reach)
-        where = AppSite(app.app_id, site)
-        every = [write for group in writes.values() for write in group.values()]
+    writes = {secret: _writes(app, request, secret=secret) for secret in (False, True)}
+    every = [write for group in writes.values() for write in group]
+    async with platform.database.reading() as tx:
         await platform.held_bytes.admit(tx, app, sum(write.size for write in every))
-        if not await key_value_store.open_site(tx, where, planned=False):
+    async with platform.database.transaction() as tx:
+        if not await key_value_store.open_site(tx, AppSite(app.app_id, site), planned=False):
             raise refusals.app.NOT_FOUND(id=name)
+
+    async def put(tx: Transaction, kept: SiteRow) -> None:
         for secret, group in ((secret, group) for secret, group in writes.items() if group):
-            await key_value_store.put(tx, where, list(group.values()), secret=secret, override=True)
+            await key_value_service.put_and_place(
+                tx, owner, kept, group, secret=secret, override=True
+            )
         after = {"site": site, "values": len(every)}
         await audit.record(tx, by, "load_state", app.app_id, after=after)
+
+    owner = replace(app, site=site)
+    placed = any(write.entity for write in every)
+    await key_value_service.in_transaction(platform, owner, put, placed=placed)
     return LoadedState(stored=len(every))
+
+
+def _writes(app: AppRow, request: StateLoad, *, secret: bool) -> list[Write]:
+    writes: dict[Name, Write] = {}
+    for entry in request.entries:
+        if entry.secret is secret:
+            write = Write(
+                key=entry.key,
+                entity=entry.entity or NO_ENTITY,
+                value=msgspec.json.encode(entry.value),
+            )
+            if secret and write.entity:
+                raise refusals.key_value.REQUEST_INVALID(found="a secret of an entity")
+            writes[write.name] = key_value_service.checked(app, write)
+    return list(writes.values())
 
 
 async def reset(
@@ -131,19 +153,20 @@ def _site(given: str | None) -> str | None:
     return None if given is None else given.rstrip("/")
 
 
-def _position(text: str | None, cursor: str | None) -> tuple[str, tuple[bool, str]]:
+def _position(text: str | None, cursor: str | None) -> tuple[str, Position]:
     """Return the site at which a page begins, and the value after which it does."""
     if text is None:
         return "", state_store.FIRST
     try:
-        site, secret, key = msgspec.json.decode(text, type=tuple[str, bool, str])
+        site, secret, entity, key = msgspec.json.decode(text, type=tuple[str, bool, str, str])
     except msgspec.MsgspecError:
         raise refusals.request.CURSOR_INVALID(cursor=cursor) from None
-    key_value_rules.check_characters(key)
-    return site, (secret, key)
+    for part in (entity, key):
+        key_value_rules.check_characters(part)
+    return site, (secret, entity, key)
 
 
-def _after_site(site: str, sites: list[str]) -> tuple[str, bool, str] | None:
+def _after_site(site: str, sites: list[str]) -> tuple[str, bool, str, str] | None:
     """Return the position after all values of a site; None after the last site."""
     later = [each for each in sites if each > site]
     return (min(later), *state_store.FIRST) if later else None
@@ -154,6 +177,7 @@ def _entry(site: str, kept: StateRow) -> StateEntry:
     return StateEntry(
         site=site,
         key=row.key,
+        entity=kept.entity or None,
         secret=kept.secret,
         value=None if kept.secret else msgspec.Raw(row.value),
         size=None if kept.secret else len(row.value),

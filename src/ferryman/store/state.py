@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from ferryman.store.database import SQL, Transaction
-from ferryman.store.key_value import PAGE_BYTES, ValueRow, value_row
+from ferryman.store.key_value import PAGE_BYTES, ValueRow, has_more, value_row
 
-FIRST = (False, "")
-"""The position before the first value: whether it is a secret, and its key."""
+Position = tuple[bool, str, str]
+"""Whether a value is a secret, its entity, and its key."""
+
+FIRST: Position = (False, "", "")
+"""The position before the first value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +19,13 @@ class StateRow:
     """A stored value, or a secret, whose value is never read."""
 
     secret: bool
+    entity: str
     row: ValueRow
+
+    @property
+    def position(self) -> Position:
+        """Return the position among the values of a site."""
+        return self.secret, self.entity, self.row.key
 
 
 async def sites(tx: Transaction, app_id: UUID, site: str | None = None) -> dict[str, int]:
@@ -26,7 +35,7 @@ async def sites(tx: Transaction, app_id: UUID, site: str | None = None) -> dict[
 
 
 async def page(
-    tx: Transaction, app_site_id: int, *, prefix: str, after: tuple[bool, str], size: int
+    tx: Transaction, app_site_id: int, *, prefix: str, after: Position, size: int
 ) -> tuple[list[StateRow], bool]:
     """Return up to ``size`` values of one site, and whether it has more."""
     found = SQL.page_of_state(
@@ -34,16 +43,18 @@ async def page(
         app_site_id=app_site_id,
         prefix=prefix,
         after_secret=after[0],
-        after_key=after[1],
+        after_entity=after[1],
+        after_key=after[2],
         size=size + 1,
         bytes=PAGE_BYTES,
         now=tx.now,
     )
     rows = [row async for row in found]
-    more = bool(rows) and rows[0]["found"] > min(len(rows), size)
-    return [
-        StateRow(secret=row["secret"], row=value_row(tx, row, secret=False)) for row in rows[:size]
-    ], more
+    values = [
+        StateRow(secret=row["secret"], entity=row["entity"], row=value_row(tx, row, secret=False))
+        for row in rows[:size]
+    ]
+    return values, has_more(rows, size)
 
 
 async def sites_of_customer(tx: Transaction, customer: str) -> list[int]:

@@ -1,8 +1,17 @@
 """Calls and answers of `@forge/kvs` (forge-kvs). A value is JSON that is kept as it came."""
 
-from msgspec import UNSET, Raw, Struct, UnsetType
+from typing import Any
 
-from ferryman.kvs_vocab import KeyPolicy, LifetimeUnit, MetadataField, ReturnedValue
+from msgspec import UNSET, Raw, Struct, UnsetType, field
+
+from ferryman.kvs_vocab import (
+    Comparison,
+    KeyPolicy,
+    LifetimeUnit,
+    MetadataField,
+    ReturnedValue,
+    Sort,
+)
 
 
 class Sent(Struct, rename="camel", frozen=True, kw_only=True):
@@ -31,23 +40,45 @@ class WriteOptions(Sent, frozen=True):
     return_metadata_fields: list[MetadataField] = []
 
 
+class EntityRange(Sent, frozen=True):
+    """A condition on the range attribute of an index."""
+
+    condition: Comparison
+    values: list[Any]
+
+
+class EntityCondition(Sent, frozen=True):
+    """A condition on an attribute."""
+
+    property: str
+    condition: Comparison
+    values: list[Any]
+
+
+class EntityFilters(Sent, frozen=True):
+    """Conditions of which all must hold, or one."""
+
+    every: list[EntityCondition] | None = field(default=None, name="and")
+    some: list[EntityCondition] | None = field(default=None, name="or")
+
+
 class KeyToRead(Sent, frozen=True):
-    """A key whose value is asked for, or deleted; ``conditions`` are those of entities."""
+    """A key whose value is asked for, deleted, or checked by ``conditions``."""
 
     key: str
     options: ReadOptions | None = None
     entity_name: str | None = None
-    conditions: Raw | UnsetType = UNSET
+    conditions: EntityFilters | None = None
 
 
 class KeyToWrite(Sent, frozen=True):
-    """A key and its value, empty if it was left out; ``conditions`` are those of entities."""
+    """A key and its value, empty if it was left out."""
 
     key: str
     value: Raw = Raw(b"")
     options: WriteOptions | None = None
     entity_name: str | None = None
-    conditions: Raw | UnsetType = UNSET
+    conditions: EntityFilters | None = None
 
 
 class Condition(Sent, frozen=True):
@@ -64,6 +95,20 @@ class ValueQuery(Sent, frozen=True):
     where: list[Condition] = []
     limit: int | None = None
     after: str | None = None
+    options: ReadOptions | None = None
+
+
+class EntityQuery(Sent, frozen=True):
+    """A query of an index; ``cursor`` is that of the page before."""
+
+    entity_name: str
+    index_name: str
+    partition: list[Any] = []
+    range: EntityRange | None = None
+    filters: EntityFilters | None = None
+    sort: Sort = Sort.ASC
+    cursor: str | None = None
+    limit: int | None = None
     options: ReadOptions | None = None
 
 
@@ -84,6 +129,7 @@ class StoredValue(AnswerForm, frozen=True):
 
     key: str
     value: Raw
+    entity_name: str | UnsetType = UNSET
     created_at: int | UnsetType = UNSET
     updated_at: int | UnsetType = UNSET
     expire_time: str | UnsetType = UNSET
@@ -108,12 +154,14 @@ class FailedKey(AnswerForm, frozen=True):
 
     key: str
     error: KeyProblem
+    entity_name: str | UnsetType = UNSET
 
 
 class DoneKey(AnswerForm, frozen=True):
     """A key of a batch that was set or deleted."""
 
     key: str
+    entity_name: str | UnsetType = UNSET
 
 
 class BatchAnswer(AnswerForm, frozen=True):

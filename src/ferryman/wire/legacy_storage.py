@@ -2,13 +2,14 @@
 
 from msgspec import Raw
 
-from ferryman.wire.key_value import Sent
+from ferryman.wire.key_value import EntityQuery, Sent
 
 
 class StorageInput(Sent, frozen=True):
     """The argument of a change; ``value`` is empty if it was left out."""
 
     key: str
+    entity_name: str = ""
     value: Raw = Raw(b"")
     encrypted: bool = False
 
@@ -22,9 +23,10 @@ class StorageCondition(Sent, frozen=True):
 
 
 class StorageVariables(Sent, frozen=True):
-    """The variables of all calls of plain keys."""
+    """The variables of all calls but queries of entities."""
 
     key: str = ""
+    entity_name: str = ""
     encrypted: bool = False
     input: StorageInput | None = None
     where: list[StorageCondition] | None = None
@@ -37,3 +39,9 @@ class StorageCall(Sent, frozen=True):
 
     query: str
     variables: StorageVariables
+
+
+class EntityStorageCall(Sent, frozen=True):
+    """A query of entities, whose variables are those of `@forge/kvs`."""
+
+    variables: EntityQuery

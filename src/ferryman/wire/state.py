@@ -8,7 +8,8 @@ from ferryman.wire.base import Wire
 class StateEntry(Wire, frozen=True):
     """A value that an app keeps on a site; a secret shows no value.
 
-    ``size`` is that of the value's JSON in bytes.
+    ``entity`` is that of a value of a custom entity, None for others; ``size`` is that of the
+    value's JSON in bytes.
     """
 
     site: str
@@ -19,21 +20,23 @@ class StateEntry(Wire, frozen=True):
     created_at: int
     updated_at: int
     expires_at: int | None
+    entity: str | None = None
 
 
 class StatePage(Wire, frozen=True):
-    """Values by site and key; those of a site come before its secrets."""
+    """Values by site, entity and key; those of no entity come first, secrets last."""
 
     items: list[StateEntry]
     next_cursor: str | None = None
 
 
 class NewStateEntry(Wire, frozen=True, forbid_unknown_fields=True):
-    """A value to keep under a key, or a secret."""
+    """A value to keep under a key, a secret, or a value of an entity of the manifest."""
 
     key: str
     value: Any
     secret: bool = False
+    entity: str | None = None
 
 
 class StateLoad(Wire, frozen=True, forbid_unknown_fields=True):

@@ -44,7 +44,7 @@ def show(
     paging.show(
         session,
         lambda after, size: session.admin.state.list(name, after, size, site=site, prefix=prefix),
-        ("SITE", "KEY", "VALUE", "UPDATED", "EXPIRES"),
+        ("SITE", "ENTITY", "KEY", "VALUE", "UPDATED", "EXPIRES"),
         _row,
     )
 
@@ -59,7 +59,7 @@ def load(
         str | None, typer.Option("--site", help="Site to load it for, instead of the file's.")
     ] = None,
 ) -> None:
-    """Store values for an app: JSON lines of key, value and secret, or what `show --json` printed.
+    """Store values for an app: JSON lines of key, value, secret and entity, or of `show --json`.
 
     Values of other keys stay; reset first to begin with an empty store. A file of more than a
     thousand values is stored in steps; if one is refused, the steps before it stay.
@@ -95,4 +95,5 @@ def _row(entry: StateEntry) -> tuple[object, ...]:
     value = "(secret)" if entry.secret else msgspec.json.encode(entry.value).decode()
     if len(value) > _SHOWN:
         value = f"{value[:_SHOWN]}… ({entry.size} bytes)"
-    return entry.site, entry.key, value, minute(entry.updated_at), minute(entry.expires_at)
+    times = minute(entry.updated_at), minute(entry.expires_at)
+    return entry.site, entry.entity or "", entry.key, value, *times

@@ -48,16 +48,9 @@ def _product(product: str, call: str) -> Service:
     return Service(call, use, product=product, only_with="@forge/api")
 
 
-def _entities(module: str, store: str) -> Service:
-    use = re.compile(rf"\b{store}\s*\.\s*(entity)\s*[(<]")
-    return Service(f"custom entities of {module}", use, alias=module, only_with=module)
-
-
 SERVICES = (
     _module("@forge/sql"),
     _module("@forge/events"),
-    _entities("@forge/kvs", "kvs"),
-    _entities("@forge/api", "storage"),
     _product("jira", "requestJira"),
     _product("confluence", "requestConfluence"),
     _product("bitbucket", "requestBitbucket"),

@@ -98,7 +98,10 @@ async def _kept(environment: Environment, app_id: str) -> str | None:
             environment.platform, app_id, _ALL, cursor=cursor, size=ADMIN_PAGE
         )
         lines += [
-            msgspec.json.encode([each.key, each.secret, each.value]).decode() for each in page.items
+            msgspec.json.encode(
+                [*([each.entity] if each.entity else ()), each.key, each.secret, each.value]
+            ).decode()
+            for each in page.items
         ]
         cursor = page.next_cursor
         if cursor is None:

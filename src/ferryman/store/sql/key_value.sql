@@ -1,8 +1,8 @@
 -- name: values_of_keys
 SELECT key, value, created_at, updated_at, expires_at
 FROM app_value JOIN app_site USING (app_site_id)
-WHERE app_id = :app_id AND site = :site AND secret = :secret AND key = ANY(:keys)
-  AND (expires_at IS NULL OR expires_at > :now);
+WHERE app_id = :app_id AND site = :site AND secret = :secret AND entity = :entity
+  AND key = ANY(:keys) AND (expires_at IS NULL OR expires_at > :now);
 
 -- name: page_of_values
 -- In the order of their keys. The last ones are left out if there are too many bytes before them;
@@ -16,54 +16,86 @@ FROM (
         FROM app_value
         WHERE app_site_id = (
                 SELECT app_site_id FROM app_site WHERE app_id = :app_id AND site = :site)
-          AND NOT secret AND key > :after AND key >= :first AND key < :behind
+          AND NOT secret AND entity = :entity
+          AND key > :after AND key >= :first AND key < :behind
           AND (expires_at IS NULL OR expires_at > :now)
         ORDER BY key
         LIMIT :size) AS page) AS sized
 WHERE bytes_before < :bytes
 ORDER BY key;
 
+-- name: page_of_values_back
+-- As page_of_values, from the last key to the first.
+SELECT key, value, created_at, updated_at, expires_at, found
+FROM (
+    SELECT page.*, count(*) OVER () AS found,
+           sum(octet_length(value)) OVER (ORDER BY key DESC) - octet_length(value)
+               AS bytes_before
+    FROM (
+        SELECT key, value, created_at, updated_at, expires_at
+        FROM app_value
+        WHERE app_site_id = (
+                SELECT app_site_id FROM app_site WHERE app_id = :app_id AND site = :site)
+          AND NOT secret AND entity = :entity
+          AND key < :after AND key >= :first AND key < :behind
+          AND (expires_at IS NULL OR expires_at > :now)
+        ORDER BY key DESC
+        LIMIT :size) AS page) AS sized
+WHERE bytes_before < :bytes
+ORDER BY key DESC;
+
 -- name: put_values
 -- In the order of their keys, so that two calls never wait for each other. A key that keeps its
 -- value, or an app that was never on the site, is not in the result.
 INSERT INTO app_value (
-    app_site_id, secret, key, value, created_at, updated_at, expires_at)
-SELECT app_site_id, :secret, given.key, given.value, :now, :now, given.expires_at
+    app_site_id, secret, entity, key, value, created_at, updated_at, expires_at)
+SELECT app_site_id, :secret, given.entity, given.key, given.value, :now, :now, given.expires_at
 FROM app_site CROSS JOIN unnest(
-    CAST(:keys AS text[]), CAST(:contents AS bytea[]), CAST(:expiries AS timestamptz[])
-) AS given (key, value, expires_at)
+    CAST(:entities AS text[]), CAST(:keys AS text[]), CAST(:contents AS bytea[]),
+    CAST(:expiries AS timestamptz[])
+) AS given (entity, key, value, expires_at)
 WHERE app_id = :app_id AND site = :site
-ORDER BY given.key COLLATE "C"
+ORDER BY given.entity COLLATE "C", given.key COLLATE "C"
 FOR KEY SHARE OF app_site
-ON CONFLICT (app_site_id, secret, key) DO UPDATE
+ON CONFLICT (app_site_id, secret, entity, key) DO UPDATE
 SET value = excluded.value, updated_at = excluded.updated_at, expires_at = excluded.expires_at,
     created_at = CASE
         WHEN app_value.expires_at <= :now THEN excluded.created_at
         ELSE app_value.created_at END
 WHERE :override OR app_value.expires_at <= :now
-RETURNING key, created_at, updated_at, expires_at;
+RETURNING entity, key, created_at, updated_at, expires_at;
 
--- name: lock_value^
-SELECT key, value, created_at, updated_at, expires_at
-FROM app_value JOIN app_site USING (app_site_id)
-WHERE app_id = :app_id AND site = :site AND secret = :secret AND key = :key
-FOR UPDATE OF app_value;
+-- name: hold_value^
+-- Locks a key. One without a value gets one whose lifetime is over, which nobody sees, so that
+-- nobody else gives it one before the transaction ends.
+INSERT INTO app_value (app_site_id, secret, entity, key, value, created_at, updated_at, expires_at)
+SELECT app_site_id, :secret, :entity, :key, '', :now, :now, :now
+FROM app_site WHERE app_id = :app_id AND site = :site
+FOR KEY SHARE OF app_site
+ON CONFLICT (app_site_id, secret, entity, key) DO UPDATE SET updated_at = app_value.updated_at
+RETURNING key, value, created_at, updated_at, expires_at;
 
 -- name: delete_values!
 -- In the order of their keys, as they are written.
 WITH chosen AS (
-    SELECT app_site_id, secret, key
+    SELECT app_site_id, secret, entity, key
     FROM app_value JOIN app_site USING (app_site_id)
-    WHERE app_id = :app_id AND site = :site AND secret = :secret AND key = ANY(:keys)
+    WHERE app_id = :app_id AND site = :site AND secret = :secret AND entity = :entity
+      AND key = ANY(:keys)
     ORDER BY key
     FOR UPDATE OF app_value)
 DELETE FROM app_value USING chosen
 WHERE app_value.app_site_id = chosen.app_site_id AND app_value.secret = chosen.secret
-  AND app_value.key = chosen.key;
+  AND app_value.entity = chosen.entity AND app_value.key = chosen.key;
 
--- name: hold_app_site$
--- Until the transaction ends, nobody deletes what the app keeps there.
-SELECT app_site_id FROM app_site WHERE app_id = :app_id AND site = :site FOR KEY SHARE;
+-- name: app_site^
+SELECT app_site_id, placed_by FROM app_site WHERE app_id = :app_id AND site = :site;
+
+-- name: hold_app_site^
+-- Until the transaction ends, nobody deletes what the app keeps there, or places it otherwise.
+SELECT app_site_id, placed_by FROM app_site
+WHERE app_id = :app_id AND site = :site
+FOR KEY SHARE;
 
 -- name: hold_customer_of_site$
 -- Until the transaction ends, nobody begins to delete that customer.
@@ -94,23 +126,25 @@ WHERE site IN (SELECT cloud_url FROM migration_scope WHERE customer = :customer)
       WHERE migration_scope.cloud_url = app_site.site AND customer <> :customer);
 
 -- name: page_of_state
--- Plain values first, then secrets, each in the order of their keys; as page_of_values.
-SELECT secret, key, value, created_at, updated_at, expires_at, found
+-- Plain values first, then those of each entity, then secrets, each in the order of their keys; as
+-- page_of_values.
+SELECT secret, entity, key, value, created_at, updated_at, expires_at, found
 FROM (
     SELECT page.*, count(*) OVER () AS found,
-           sum(octet_length(value)) OVER (ORDER BY secret, key) - octet_length(value)
+           sum(octet_length(value)) OVER (ORDER BY secret, entity, key) - octet_length(value)
                AS bytes_before
     FROM (
-        SELECT secret, key, value, created_at, updated_at, expires_at
+        SELECT secret, entity, key, value, created_at, updated_at, expires_at
         FROM app_value
         WHERE app_site_id = :app_site_id
-          AND (secret, key) > (CAST(:after_secret AS boolean), CAST(:after_key AS text))
+          AND (secret, entity, key) > (
+              CAST(:after_secret AS boolean), CAST(:after_entity AS text), CAST(:after_key AS text))
           AND starts_with(key, :prefix)
           AND (expires_at IS NULL OR expires_at > :now)
-        ORDER BY secret, key
+        ORDER BY secret, entity, key
         LIMIT :size) AS page) AS sized
 WHERE bytes_before < :bytes
-ORDER BY secret, key;
+ORDER BY secret, entity, key;
 
 -- name: hold_app_sites
 SELECT app_site_id FROM app_site WHERE app_site_id = ANY(:app_site_ids)
@@ -126,7 +160,7 @@ SELECT app_site_id FROM app_site JOIN app USING (app_id) WHERE removed_at IS NOT
 WITH gone AS (
     DELETE FROM app_value WHERE ctid = ANY(ARRAY(
         SELECT ctid FROM app_value WHERE app_site_id = ANY(:app_site_ids)
-        ORDER BY app_site_id, secret, key
+        ORDER BY app_site_id, secret, entity, key
         LIMIT :size
         FOR UPDATE))
     RETURNING 1)
@@ -151,4 +185,4 @@ FOR UPDATE;
 
 -- name: set_secret_value!
 UPDATE app_value SET value = :value
-WHERE app_site_id = :app_site_id AND secret AND key = :key;
+WHERE app_site_id = :app_site_id AND secret AND entity = '' AND key = :key;
