@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ferryman.domain import entity as rules
 from ferryman.domain import entity_query as query
 from ferryman.domain.entity import Entity, Index
-from ferryman.domain.entity_query import Condition, Filters
+from ferryman.domain.entity_query import AttributeCondition, Filters
 from ferryman.errors import PlatformError
 from ferryman.kvs_vocab import AttributeType, Comparison
 
@@ -116,7 +116,7 @@ def test_an_index_finds_what_a_filter_would(
         return
     if comparison is Comparison.BETWEEN and type(first) is not type(second):
         return
-    condition = Condition("more", comparison, values)
+    condition = AttributeCondition("more", comparison, values)
     span = query.span(NOTE, NOTE.index("more"), (), condition)
     [place] = rules.places(NOTE, {"more": stored})
     within = span.first <= place.place < span.behind
@@ -131,7 +131,7 @@ def test_the_index_of_keys_finds_what_a_filter_would(
     key: str, comparison: Comparison, first: str, second: str
 ) -> None:
     values = (first, second) if comparison is Comparison.BETWEEN else (first,)
-    condition = Condition("title", comparison, values)
+    condition = AttributeCondition("title", comparison, values)
     span = query.span(NOTE, NOTE.index("by-key"), (), condition)
     within = span.first_key.encode() <= key.encode() < span.behind_key.encode()
     assert within == query.matches(Filters((condition,)), {"title": key})
@@ -160,29 +160,31 @@ def test_the_index_of_keys_finds_what_a_filter_would(
 def test_conditions(
     comparison: Comparison, values: list[object], found: object, holds: bool
 ) -> None:
-    filters = Filters((Condition("more", comparison, tuple(values)),))
+    filters = Filters((AttributeCondition("more", comparison, tuple(values)),))
     assert query.matches(filters, {"more": found}) is holds
 
 
 @pytest.mark.parametrize("comparison", Comparison)
 def test_what_is_not_there_meets_only_what_denies(comparison: Comparison) -> None:
-    filters = Filters((Condition("more", comparison, ("a", "b")),))
+    filters = Filters((AttributeCondition("more", comparison, ("a", "b")),))
     for value in (None, {}, {"title": "a"}):
         assert query.matches(filters, value) is comparison.value.startswith("NOT_")
 
 
 def test_all_conditions_hold_or_one() -> None:
     some = (
-        Condition("page", Comparison.EQUAL_TO, (1,)),
-        Condition("title", Comparison.EQUAL_TO, ("a",)),
+        AttributeCondition("page", Comparison.EQUAL_TO, (1,)),
+        AttributeCondition("title", Comparison.EQUAL_TO, ("a",)),
     )
     for value, count in (({"page": 1, "title": "a"}, 2), ({"page": 1}, 1), ({}, 0)):
         assert query.matches(Filters(some), value) is (count == 2)
         assert query.matches(Filters(some, every=False), value) is (count > 0)
 
 
-def condition(comparison: Comparison, *values: object, attribute: str = "page") -> Condition:
-    return Condition(attribute, comparison, values)
+def condition(
+    comparison: Comparison, *values: object, attribute: str = "page"
+) -> AttributeCondition:
+    return AttributeCondition(attribute, comparison, values)
 
 
 @pytest.mark.parametrize(
@@ -196,7 +198,7 @@ def condition(comparison: Comparison, *values: object, attribute: str = "page") 
         ([condition(Comparison.EQUAL_TO, 1, attribute="x")], "invalid_entity_attribute"),
     ],
 )
-def test_filters(conditions: list[Condition], code: str | None) -> None:
+def test_filters(conditions: list[AttributeCondition], code: str | None) -> None:
     assert refused(query.check_filters, NOTE, Filters(tuple(conditions))) == code
 
 
@@ -217,7 +219,7 @@ def test_filters(conditions: list[Condition], code: str | None) -> None:
     ],
 )
 def test_what_an_index_is_asked(
-    index: str, partition: tuple[object, ...], where: Condition | None, code: str | None
+    index: str, partition: tuple[object, ...], where: AttributeCondition | None, code: str | None
 ) -> None:
     assert refused(query.span, NOTE, NOTE.index(index), partition, where) == code
     assert refused(NOTE.index, "other") == "invalid_entity_index"

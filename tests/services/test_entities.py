@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ferryman.domain import entity_query as query_rules
-from ferryman.domain.entity_query import Condition
+from ferryman.domain.entity_query import AttributeCondition
 from ferryman.domain.key_value import Write
 from ferryman.errors import Invalid
 from ferryman.kvs_vocab import Comparison
@@ -125,7 +125,7 @@ async def test_a_page_reads_no_more_than_it_has(services: Services, app: AppRow)
     await key_value_service.put_all(services.platform, app, checked, secret=False, override=True)
     [row] = await services.fetch("SELECT app_site_id FROM app_site")
     entity = key_value_service.entities_of(app).get("task")
-    where = Condition("", Comparison.GREATER_THAN_EQUAL_TO, (100,))
+    where = AttributeCondition("", Comparison.GREATER_THAN_EQUAL_TO, (100,))
     span = query_rules.span(entity, entity.index("size"), (), where)
     given = {
         "app_site_id": row["app_site_id"],

@@ -2,8 +2,8 @@
 
 from ferryman import refusals
 from ferryman.api.key_value_form import write_of
-from ferryman.domain.entity_query import Condition, Filters
-from ferryman.domain.key_value import Change
+from ferryman.domain.entity_query import AttributeCondition, Filters
+from ferryman.domain.key_value import KeyChange
 from ferryman.kvs_vocab import Sort
 from ferryman.services.entity import EntitySearch
 from ferryman.wire.key_value import (
@@ -22,7 +22,9 @@ def search_of(asked: EntityQuery) -> EntitySearch:
         entity=asked.entity_name,
         index=asked.index_name,
         partition=tuple(asked.partition),
-        where=None if where is None else Condition("", where.condition, tuple(where.values)),
+        where=None
+        if where is None
+        else AttributeCondition("", where.condition, tuple(where.values)),
         filters=None if asked.filters is None else filters_of(asked.filters),
         back=asked.sort is Sort.DESC,
         cursor=asked.cursor,
@@ -36,14 +38,14 @@ def filters_of(sent: EntityFilters) -> Filters:
         raise refusals.entity.FILTER_EMPTY()
     return Filters(
         tuple(
-            Condition(each.property, each.condition, tuple(each.values))
+            AttributeCondition(each.property, each.condition, tuple(each.values))
             for each in (sent.every if sent.some is None else sent.some) or ()
         ),
         every=sent.some is None,
     )
 
 
-def changes_of(asked: TransactionRequest) -> list[Change]:
+def changes_of(asked: TransactionRequest) -> list[KeyChange]:
     """Return the parts of a transaction."""
     return [
         *(_change(each) for each in asked.set),
@@ -52,14 +54,14 @@ def changes_of(asked: TransactionRequest) -> list[Change]:
     ]
 
 
-def _change(asked: KeyToRead | KeyToWrite, *, delete: bool = False) -> Change:
+def _change(asked: KeyToRead | KeyToWrite, *, delete: bool = False) -> KeyChange:
     writes = isinstance(asked, KeyToWrite)
     if asked.conditions is None:
         if not writes and not delete:
             raise refusals.key_value.REQUEST_INVALID(found="a check without conditions")
     elif not asked.entity_name:
         raise refusals.key_value.REQUEST_INVALID(found="conditions of a key that is of no entity")
-    return Change(
+    return KeyChange(
         name=(asked.entity_name or "", asked.key),
         write=write_of(asked) if isinstance(asked, KeyToWrite) else None,
         delete=delete,

@@ -64,7 +64,7 @@ class Entity:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class IndexPlace:
     """Where an index has a value: among those of a partition, in the order of ``place``."""
 
     index: str
@@ -128,7 +128,7 @@ _KINDS: dict[type, str] = {
 }
 
 
-def places(entity: Entity, value: object) -> tuple[Place, ...]:
+def places(entity: Entity, value: object) -> tuple[IndexPlace, ...]:
     """Return where the indexes have a value; those whose attributes it lacks do not have it.
 
     Attributes that an index cannot have count as lacking: they were stored before it was declared.
@@ -138,7 +138,9 @@ def places(entity: Entity, value: object) -> tuple[Place, ...]:
     return tuple(_places(entity, value, strict=False))
 
 
-def _places(entity: Entity, value: Mapping[str, object], *, strict: bool = True) -> Iterator[Place]:
+def _places(
+    entity: Entity, value: Mapping[str, object], *, strict: bool = True
+) -> Iterator[IndexPlace]:
     for index in entity.indexes.values():
         whole = [encoded(value.get(name)) for name in index.partition]
         place = b"" if index.range is None else encoded(value.get(index.range))
@@ -146,7 +148,7 @@ def _places(entity: Entity, value: Mapping[str, object], *, strict: bool = True)
         if place is None or len(parts) < len(whole):
             continue
         if fits(place, parts):
-            yield Place(index.name, partition_of(parts), place)
+            yield IndexPlace(index.name, partition_of(parts), place)
         elif strict:
             raise refusals.entity.INDEXED_TOO_LARGE(
                 index=index.name, range=KVS_RANGE_BYTES, partition=KVS_PARTITION_BYTES

@@ -25,7 +25,7 @@ _NEGATED = {
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
+class AttributeCondition:
     """A comparison of an attribute with values."""
 
     attribute: str
@@ -37,12 +37,12 @@ class Condition:
 class Filters:
     """Conditions of which all must hold, or one."""
 
-    conditions: tuple[Condition, ...]
+    conditions: tuple[AttributeCondition, ...]
     every: bool = True
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class PlaceSpan:
     """Places from ``first`` to those before ``behind``, in one partition of an index."""
 
     partition: bytes
@@ -101,8 +101,8 @@ def page_limit(asked: int | None) -> int:
 
 
 def span(
-    entity: Entity, index: Index, partition: Sequence[object], where: Condition | None
-) -> Span:
+    entity: Entity, index: Index, partition: Sequence[object], where: AttributeCondition | None
+) -> PlaceSpan:
     """Return the places of an index that a query is about.
 
     ``where`` is about the range attribute, whatever attribute it names.
@@ -117,11 +117,11 @@ def span(
         parts.append(encoded(value) or b"")
     digest = partition_of(parts)
     if where is None:
-        return Span(digest, b"", b"\xff")
+        return PlaceSpan(digest, b"", b"\xff")
     if where.comparison not in _RANGES:
         raise refusals.entity.RANGE_INVALID(found=where.comparison.value)
     _check_count(where.comparison, where.values)
-    return Span(digest, *_bounds(where.comparison, _range_values(entity, index, where.values)))
+    return PlaceSpan(digest, *_bounds(where.comparison, _range_values(entity, index, where.values)))
 
 
 def _range_values(entity: Entity, index: Index, values: Sequence[object]) -> list[bytes]:
@@ -168,7 +168,7 @@ def matches(filters: Filters | None, value: object) -> bool:
     return all(met) if filters.every else any(met)
 
 
-def _holds(condition: Condition, attributes: Mapping[str, object]) -> bool:
+def _holds(condition: AttributeCondition, attributes: Mapping[str, object]) -> bool:
     comparison = _NEGATED.get(condition.comparison, condition.comparison)
     there = condition.attribute in attributes
     if comparison is Comparison.EXISTS:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from ferryman import refusals
-from ferryman.domain.entity import Place
+from ferryman.domain.entity import IndexPlace
 from ferryman.domain.entity_query import Filters
 from ferryman.domain.limits import (
     KVS_BYTES_AT_ONCE,
@@ -51,7 +51,7 @@ class Write:
     lifetime: timedelta | None = None
     override: bool = True
     entity: str = NO_ENTITY
-    places: tuple[Place, ...] = ()
+    places: tuple[IndexPlace, ...] = ()
 
     @property
     def name(self) -> Name:
@@ -65,7 +65,7 @@ class Write:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class KeyChange:
     """A part of a transaction: without ``write``, a deletion; with neither, only a check.
 
     ``conditions`` are about the value before.

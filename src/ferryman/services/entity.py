@@ -8,7 +8,7 @@ import msgspec
 from ferryman import refusals
 from ferryman.domain import entity_query as query_rules
 from ferryman.domain import key_value as key_value_rules
-from ferryman.domain.entity_query import Condition, Filters
+from ferryman.domain.entity_query import AttributeCondition, Filters
 from ferryman.services import entity_places
 from ferryman.services import key_value as key_value_service
 from ferryman.services.platform import Platform, decode_cursor, encode_cursor
@@ -28,7 +28,7 @@ class EntitySearch:
     entity: str
     index: str
     partition: tuple[object, ...] = ()
-    where: Condition | None = None
+    where: AttributeCondition | None = None
     filters: Filters | None = None
     back: bool = False
     cursor: str | None = None

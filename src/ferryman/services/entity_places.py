@@ -16,7 +16,7 @@ _FIRST: Name = ("", "")
 
 
 async def place_all(platform: Platform, where: AppSite, entities: Entities) -> None:
-    """Place the values of a site again, unless they are placed by these entities already.
+    """IndexPlace the values of a site again, unless they are placed by these entities already.
 
     It is one transaction, during which nobody else writes there.
     """

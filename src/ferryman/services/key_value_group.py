@@ -9,7 +9,7 @@ import msgspec
 from ferryman import refusals
 from ferryman.domain import entity_query as query_rules
 from ferryman.domain import key_value as key_value_rules
-from ferryman.domain.key_value import Change, Name, Write
+from ferryman.domain.key_value import KeyChange, Name, Write
 from ferryman.errors import PlatformError
 from ferryman.services import key_value as key_value_service
 from ferryman.services.platform import Platform
@@ -75,7 +75,9 @@ async def delete(
     return right, failed
 
 
-async def transact(platform: Platform, app: AppRow, changes: Sequence[Change], size: int) -> None:
+async def transact(
+    platform: Platform, app: AppRow, changes: Sequence[KeyChange], size: int
+) -> None:
     """Set, delete and check values, all of them or none.
 
     Raises :class:`Conflict` (``kvs_key_conflict``, ``kvs_conditional_check_failed``).
@@ -95,7 +97,7 @@ async def transact(platform: Platform, app: AppRow, changes: Sequence[Change], s
     await key_value_service.in_transaction(platform, app, apply, placed=placed)
 
 
-def _ready(app: AppRow, change: Change) -> Change:
+def _ready(app: AppRow, change: KeyChange) -> KeyChange:
     """Return a change that can be made, if its conditions hold; refuse others."""
     key_value_service.check_name(app, change.name)
     entity = change.name[0]
@@ -106,7 +108,7 @@ def _ready(app: AppRow, change: Change) -> Change:
     return replace(change, write=key_value_service.checked(app, change.write))
 
 
-async def _apply(tx: Transaction, app: AppRow, site: SiteRow, change: Change) -> None:
+async def _apply(tx: Transaction, app: AppRow, site: SiteRow, change: KeyChange) -> None:
     where, (entity, key) = key_value_service.site_of(app), change.name
     before = None
     if change.conditions is not None:

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ferryman.domain.entity import Place
-from ferryman.domain.entity_query import Span
+from ferryman.domain.entity import IndexPlace
+from ferryman.domain.entity_query import PlaceSpan
 from ferryman.domain.key_value import Name, Write
 from ferryman.store.database import SQL, Transaction
 from ferryman.store.key_value import (
@@ -30,7 +30,7 @@ class IndexSpan:
 
     entity: str
     index: str
-    span: Span
+    span: PlaceSpan
     back: bool
 
 
@@ -64,7 +64,7 @@ async def page(
 
 
 async def replace(tx: Transaction, app_site_id: int, writes: Sequence[Write]) -> None:
-    """Place values that were just set, and nowhere else."""
+    """IndexPlace values that were just set, and nowhere else."""
     await SQL.clear_places(
         tx.connection,
         app_site_id=app_site_id,
@@ -75,9 +75,9 @@ async def replace(tx: Transaction, app_site_id: int, writes: Sequence[Write]) ->
 
 
 async def add(
-    tx: Transaction, app_site_id: int, placed: Sequence[tuple[Name, Sequence[Place]]]
+    tx: Transaction, app_site_id: int, placed: Sequence[tuple[Name, Sequence[IndexPlace]]]
 ) -> None:
-    """Place values that are nowhere yet."""
+    """IndexPlace values that are nowhere yet."""
     flat = [(entity, key, place) for (entity, key), places in placed for place in places]
     if flat:
         await SQL.add_places(
