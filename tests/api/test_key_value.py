@@ -28,7 +28,7 @@ def other(
 
 
 VALUES: tuple[Any, ...] = (
-    *(None, 0, "", [], {"b": 1, "a": [1.50, "\0"]}, 12345678901234567890123, "♥"),
+    *(None, 0, "", [], {"b": 1, "a": [1.50, "\0"]}, 12345678901234567890123, "♥😀"),
 )
 
 
@@ -154,7 +154,17 @@ LIMITS: tuple[tuple[str, Any, str], ...] = (
     ("get", {"entityName": "e", "key": "k"}, "INVALID_REQUEST"),
     ("get", {"key": 1}, "INVALID_REQUEST"),
     ("get", [], "INVALID_REQUEST"),
-    ("set", {"key": "k", "value": "\ud800"}, "INVALID_REQUEST"),
+    ("set", {"key": "k", "value": "\ud800"}, "INVALID_VALUE"),
+    ("set", {"key": "k", "value": ["\ud83d", "\ude00"]}, "INVALID_VALUE"),
+    ("set", {"key": "\udc00", "value": 1}, "INVALID_VALUE"),
+    ("transaction", {"set": [{"key": f"k{n}", "value": TEXT} for n in range(20)]},
+     "PAYLOAD_TOO_LARGE"),
+    (
+        "set",
+        {"key": "k", "value": 1,
+         "options": {"keyPolicy": "FAIL_IF_EXISTS", "returnValue": "LATEST"}},
+        "INVALID_RETURN_VALUE",
+    ),
 )  # fmt: skip
 
 

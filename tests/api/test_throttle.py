@@ -76,6 +76,15 @@ def test_each_app_has_its_own_limit_on_each_surface(
     first_refusal(calls[0])
     assert 429 in [migration.server.call("GET", own).status for _ in range(3)]
     assert calls[2]().status == 404
+    # Forge's packages are told so in their own words.
+    for kept, code in (
+        ("kvs/api/v1/get", lambda body: body["code"]),
+        ("entities/graphql", lambda body: body["errors"][0]["extensions"]["errorType"]),
+    ):
+        called = (migration.cloud.call("POST", f"/app/forge/{kept}", {}) for _ in range(10 * BURST))
+        refused = next(reply for reply in called if reply.status == 429)
+        assert code(refused.json) == "RATE_LIMIT_EXCEEDED"
+        assert int(refused.headers["retry-after"]) >= 1
     # Who holds no token is told so, and takes no call from anyone.
     assert strict.caller("nobody").call("GET", path).status == 401
     # The operator is not limited.

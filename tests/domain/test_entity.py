@@ -66,6 +66,15 @@ def test_values_have_the_types_of_the_manifest(value: object, code: str | None) 
     assert refused(rules.check_value, NOTE, value) == code
 
 
+def test_partition_attributes_have_a_limit_together() -> None:
+    strings = dict.fromkeys("abc", AttributeType.STRING)
+    entity = Entity("long", strings, {"i": Index("i", "c", ("a", "b"))})
+    value = {"a": "a" * 850, "b": "b" * 850, "c": "c" * 900}
+    rules.check_value(entity, value)
+    longer = {**value, "b": "b" * 851}
+    assert refused(rules.check_value, entity, longer) == "entity_index_max_size"
+
+
 def test_a_refused_value_is_not_repeated() -> None:
     with pytest.raises(PlatformError) as error:
         rules.check_value(NOTE, {"page": "ada@harbour.example"})

@@ -143,6 +143,43 @@ async def test_a_customer_takes_along_what_is_kept_on_own_sites(
         await keep(services, app, "late")
 
 
+async def test_two_customers_of_a_site_that_go_at_once_leave_nothing(
+    services: Services, on: dict[str, AppRow]
+) -> None:
+    """The first may not leave the values to one whose deletion has begun already."""
+    for customer in ("acme", "bolt"):
+        await customer_service.create(services.platform, CustomerRequest(customer=customer), ANN)
+        await plan(services, "https://shared.example", customer)
+    await keep(services, replace(services.app, site="https://shared.example"), "a")
+    await services.fetch("UPDATE transfer SET status = 'CANCELLED', settled_at = now()")
+    ring = KeyRing(*await signing_key.read(services.platform))
+    # As the first transaction of its deletion leaves it.
+    await services.fetch("UPDATE customer SET expunged_at = now() WHERE customer = 'bolt'")
+    await expunge.expunge(services.platform, ring, "acme", ANN)
+    assert "shared a" not in await kept(services)
+    await expunge.expunge(services.platform, ring, "bolt", ANN)
+    assert await kept(services) == ["harbour a", "harbour b", "quay a", "quay b"]
+
+
+async def test_a_page_over_many_sites_ends_with_its_bytes(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(state_service, "PAGE_BYTES", 5)
+    for number in range(4):
+        site = f"https://s{number}.example"
+        await plan(services, site)
+        await keep(services, replace(services.app, site=site), "a", "b")
+    name, sizes, cursor = services.app.cloud_app_key, [], None
+    while not sizes or cursor:
+        page = await state_service.page(
+            services.platform, name, state_service.StateQuery(), cursor=cursor, size=100
+        )
+        sizes.append([(each.site[8:10], each.key) for each in page.items])
+        cursor = page.next_cursor
+    # Two values of three bytes exceed five.
+    assert sizes == [[(f"s{number}", "a"), (f"s{number}", "b")] for number in range(4)]
+
+
 async def test_values_are_removed_when_they_are_over(
     services: Services, on: dict[str, AppRow]
 ) -> None:

@@ -1,5 +1,6 @@
 """The forms of `@forge/kvs`: what it sends, and the answers and errors that it reads."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -35,15 +36,22 @@ K = TypeVar("K", KeyToRead, KeyToWrite)
 Asked = Request[Any, Any, Any]
 
 _CODES = {refusals.access.RATE_LIMITED.code: "RATE_LIMIT_EXCEEDED"}
+_HALF = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])"
+    rb"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+)
+"""The escape of a surrogate without the other one."""
+
 _BEGINS = ("key", "BEGINS_WITH")
 
 
 async def body_of(request: Asked, kind: type[T]) -> T:
     """Decode what the package sent, less strictly than our own calls: a value may be any JSON."""
+    body = await request.body()
     try:
-        return msgspec.json.decode(await request.body(), type=kind)
+        return msgspec.json.decode(body, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise refusals.key_value.REQUEST_INVALID(found=str(error)) from error
+        raise _undecodable(body, error) from error
     except RecursionError as error:
         raise refusals.key_value.VALUE_TOO_DEEP(limit=KVS_DEPTH) from error
 
@@ -86,10 +94,17 @@ def value_of(raw: Raw) -> bytes:
         if content:  # else it was left out
             msgspec.json.decode(content)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise refusals.key_value.REQUEST_INVALID(found=str(error)) from error
+        raise _undecodable(content, error) from error
     except RecursionError as error:
         raise refusals.key_value.VALUE_TOO_DEEP(limit=KVS_DEPTH) from error
     return content
+
+
+def _undecodable(content: bytes, error: Exception) -> PlatformError:
+    """Return why JSON was not taken; the decoder takes half a character for a missing end."""
+    if isinstance(error, msgspec.DecodeError) and _HALF.search(content):
+        return refusals.key_value.HALF_CHARACTER()
+    return refusals.key_value.REQUEST_INVALID(found=str(error))
 
 
 def write_of(asked: KeyToWrite) -> Write:
@@ -151,8 +166,12 @@ def outcome(
 
 def on_refused(_request: Asked, error: PlatformError) -> Response[bytes]:
     """Answer a refusal as the package reads it: a code and a message."""
-    headers = {"Retry-After": str(error.retry_after)} if isinstance(error, RateLimited) else {}
-    return _problem(problem(error), status_of(error), headers)
+    return _problem(problem(error), status_of(error), retry_header(error))
+
+
+def retry_header(error: PlatformError) -> dict[str, str]:
+    """Return when a call may be made again, for one of too many."""
+    return {"Retry-After": str(error.retry_after)} if isinstance(error, RateLimited) else {}
 
 
 def on_http_refused(request: Asked, error: HTTPException) -> Response[bytes]:

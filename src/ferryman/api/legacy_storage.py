@@ -9,7 +9,14 @@ from msgspec import Raw
 
 from ferryman import refusals
 from ferryman.api.entity_form import search_of
-from ferryman.api.key_value_form import Asked, answer_value, body_of, problem, value_of
+from ferryman.api.key_value_form import (
+    Asked,
+    answer_value,
+    body_of,
+    problem,
+    retry_header,
+    value_of,
+)
 from ferryman.api.parameters import Caller, OwnPlatform
 from ferryman.api.problems import http_refusal, status_of
 from ferryman.domain.key_value import Write
@@ -146,5 +153,8 @@ def _errors(error: PlatformError, status: int) -> Response[bytes]:
     told = problem(error)
     entry = {"message": told.message, "extensions": {"errorType": told.code}}
     return Response(
-        msgspec.json.encode({"errors": [entry]}), status_code=status, media_type="application/json"
+        msgspec.json.encode({"errors": [entry]}),
+        status_code=status,
+        media_type="application/json",
+        headers=retry_header(error),
     )

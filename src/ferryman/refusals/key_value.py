@@ -48,6 +48,14 @@ VALUE_MISSING = Refusal(
     found="none",
     fix="Store something that JSON can express; undefined and functions are left out of it.",
 )
+HALF_CHARACTER = Refusal(
+    "kvs_invalid_value",
+    Invalid,
+    expected="texts of whole characters",
+    found="half of a surrogate pair, as is left where a text was cut",
+    fix="Cut texts between characters: Array.from(text) has them one by one, and "
+    "text.toWellFormed() replaces halves.",
+)
 VALUE_TOO_LARGE = Refusal(
     "kvs_max_size",
     LimitExceeded,

@@ -24,7 +24,7 @@ from ferryman.store import key_value as key_value_store
 from ferryman.store import state as state_store
 from ferryman.store.app import AppRow
 from ferryman.store.database import Transaction
-from ferryman.store.key_value import AppSite, SiteRow
+from ferryman.store.key_value import PAGE_BYTES, AppSite, SiteRow
 from ferryman.store.state import Position, StateRow
 from ferryman.wire.state import (
     LoadedState,
@@ -63,23 +63,24 @@ async def page(
         began, after = _position(decode_cursor(cursor, *query), cursor)
         sites = await state_store.sites(tx, app.app_id, _site(which.site))
         items: list[StateEntry] = []
-        following = None
+        following, room = None, PAGE_BYTES
         for site, app_site_id in sites.items():
             if site < began:
                 continue
-            room = limit - len(items)
             rows, more = await state_store.page(
                 tx,
                 app_site_id,
                 prefix=which.prefix,
                 after=after if site == began else state_store.FIRST,
-                size=room,
+                size=limit - len(items),
+                room=room,
             )
             items += [_entry(site, each) for each in rows]
+            room -= sum(len(each.row.value) for each in rows)
             if more:
                 following = (site, *rows[-1].position)
                 break
-            if len(items) == limit:
+            if len(items) == limit or room <= 0:
                 following = _after_site(site, list(sites))
                 break
         await audit.record(tx, by, "list_state", app.app_id, after={"values": len(items)})

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from ferryman.store.database import SQL, Transaction
-from ferryman.store.key_value import PAGE_BYTES, ValueRow, has_more, value_row
+from ferryman.store.key_value import ValueRow, has_more, value_row
 
 Position = tuple[bool, str, str]
 """Whether a value is a secret, its entity, and its key."""
@@ -35,9 +35,12 @@ async def sites(tx: Transaction, app_id: UUID, site: str | None = None) -> dict[
 
 
 async def page(
-    tx: Transaction, app_site_id: int, *, prefix: str, after: Position, size: int
+    tx: Transaction, app_site_id: int, *, prefix: str, after: Position, size: int, room: int
 ) -> tuple[list[StateRow], bool]:
-    """Return up to ``size`` values of one site, and whether it has more."""
+    """Return up to ``size`` values of one site, and whether it has more.
+
+    The value that exceeds ``room`` bytes is the last.
+    """
     found = SQL.page_of_state(
         tx.connection,
         app_site_id=app_site_id,
@@ -46,7 +49,7 @@ async def page(
         after_entity=after[1],
         after_key=after[2],
         size=size + 1,
-        bytes=PAGE_BYTES,
+        bytes=room,
         now=tx.now,
     )
     rows = [row async for row in found]

@@ -118,12 +118,14 @@ WHERE app_id = :app_id AND (CAST(:site AS text) IS NULL OR site = :site)
 ORDER BY site COLLATE "C";
 
 -- name: app_sites_of_customer
--- Sites that no other customer has: what apps keep there is this customer's.
+-- Sites that no other customer has: what apps keep there is this customer's. One that is being
+-- deleted as well counts no more, so that of two at once the later one leaves nothing.
 SELECT app_site_id FROM app_site
 WHERE site IN (SELECT cloud_url FROM migration_scope WHERE customer = :customer)
   AND NOT EXISTS (
-      SELECT FROM migration_scope
-      WHERE migration_scope.cloud_url = app_site.site AND customer <> :customer);
+      SELECT FROM migration_scope JOIN customer other USING (customer)
+      WHERE migration_scope.cloud_url = app_site.site AND other.customer <> :customer
+        AND other.expunged_at IS NULL);
 
 -- name: page_of_state
 -- Plain values first, then those of each entity, then secrets, each in the order of their keys; as
