@@ -62,6 +62,11 @@ class _PlatformSettings(BaseSettings):
         None, description="PostgreSQL URL; without it a server is started in the data folder"
     )
     database_pool: int = Field(10, ge=2, description="database connections per process")
+    mariadb_url: str | None = Field(
+        None,
+        repr=False,
+        description="MariaDB for the SQL of apps; without it one is started in the data folder",
+    )
     object_store: str = Field(
         "",
         description="store app data in S3: `s3://BUCKET/PREFIX?endpoint=URL&…`; "
@@ -92,6 +97,9 @@ class _PlatformSettings(BaseSettings):
         gt=0,
         description="bytes that one app may hold: files, open uploads and stored values; "
         "by default half of the data folder's disk, and no limit with S3",
+    )
+    sql_bytes: int = Field(
+        128 << 20, gt=0, description="bytes of an app's SQL in development, on one site"
     )
     log_bytes_per_second: int = Field(
         1 << 20,

@@ -8,7 +8,6 @@ from tests.doctor.apps import FORGE
 from tests.doctor.mistakes import M, examined
 
 SERVICES = (
-    ('const { sql } = require("@forge/sql");', "@forge/sql", "local/sql.js"),
     ("import {\n  Queue,\n} from '@forge/events';", "@forge/events", "local/events.js"),
     (
         "import api from '@forge/api';\napi.asApp().requestJira(x);",
@@ -37,6 +36,7 @@ def test_each_use_is_named_with_its_stand_in(tmp_path: Path, code: str, at: str,
 @pytest.mark.usefixtures("javascript")
 def test_a_service_of_the_platform_is_not_named(tmp_path: Path) -> None:
     code = "import kvs from '@forge/kvs';\nimport { storage } from '@forge/api';\n"
+    code += "import { sql } from '@forge/sql';\n"
     assert (
         examined(
             tmp_path,
@@ -71,7 +71,7 @@ jira = "http://127.0.0.1:2990"
         "import kvs from '@forge/kvs';\nkvs.entity('e');",
         "import api, { storage } from '@forge/api';\napi.asApp().requestJira(storage);",
         "import { requestConfluence } from '@forge/bridge';\nrequestConfluence('/');",
-        "// import kvs from '@forge/sql';",
+        "// import { Queue } from '@forge/events';",
     ],
 )
 def test_a_service_with_a_stand_in_is_not_named(tmp_path: Path, code: str) -> None:

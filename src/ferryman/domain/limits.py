@@ -166,3 +166,19 @@ KVS_CONDITIONS = 100
 
 STATE_ENTRIES = 1_000
 """Values loaded by one call; ours."""
+
+SQL_QUERY_BYTES = 1 << 20
+"""Size of a statement, and of its parameters, for an app's SQL database (sql-limits)."""
+
+SQL_ANSWER_BYTES = 4 << 20
+"""Size of the rows that a statement returns (sql-limits)."""
+
+SQL_TABLES = 200
+"""Tables of an app on a site (sql-limits)."""
+
+SQL_READ_SECONDS = 5.0
+SQL_WRITE_SECONDS = 10.0
+"""How long a statement may take, one that reads and any other (sql-limits)."""
+
+SQL_DEFINITIONS_PER_MINUTE = 25
+"""Calls that define tables, of an app (sql-limits)."""

@@ -33,6 +33,7 @@ from ferryman.refusals import (
     recording,
     request,
     sign_in,
+    sql,
     state,
     text,
     tls,
@@ -60,7 +61,7 @@ PLATFORM = (
         message,
         migration,
     ),
-    *(object_store, request, sign_in, text, tls, transfer, upload),
+    *(object_store, request, sign_in, sql, text, tls, transfer, upload),
 )
 """The tables of the platform, whose refusals calls may get."""
 

@@ -87,6 +87,7 @@ async def build(
                 hostings=_hostings(settings),
                 held_bytes=HeldBytes(_app_bytes(settings)),
             )
+            stack.callback(platform.app_databases.close)
             if check_store:
                 await check_known(platform)
             yield Built(platform, KeyRing(*keys, read=partial(signing_key.read, platform)))

@@ -24,6 +24,7 @@ from ferryman.server.restore_mark import check_restored
 from ferryman.server.startup import unless_stopped
 from ferryman.server.supervisor import keep_postgres, keep_worker
 from ferryman.store.embedded import EmbeddedPostgres
+from ferryman.store.mariadb.server import EmbeddedMariaDB
 
 log = structlog.get_logger("ferryman.serve")
 
@@ -45,6 +46,10 @@ async def serve(settings: Settings, *, workers: int, api_processes: int = 1) -> 
     exit_with_parent(stop, _END_SECONDS)
     async with AsyncExitStack() as stack:
         stack.enter_context(await taken(settings.host, settings.port))
+        if settings.mariadb_url is None:
+            # Whichever process started it; entered first, so stopped last.
+            mariadb = EmbeddedMariaDB(settings.data_dir)
+            stack.push_async_callback(asyncio.to_thread, mariadb.stop)
         start = (
             _start(settings, token, stop, stack)
             if api_processes == 1

@@ -59,7 +59,7 @@ async def expunge(
     deleted["values"] += await purge.delete_values(platform, app_sites)
     async with platform.database.transaction() as tx:
         app_sites = await state_store.sites_of_customer(tx, customer)
-        deleted["values"] += await purge.close_sites(tx, app_sites)
+        deleted["values"] += await purge.close_sites(platform, tx, app_sites)
         deleted["sites"] += await purge_store.purge_scopes(tx, customer)
         deleted["revokedTokens"] += await purge_store.end_expunge(tx, customer)
         facts = _facts(customer, by, began, tx.now, deleted, digest)

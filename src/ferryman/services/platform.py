@@ -19,9 +19,10 @@ from ferryman.objects.port import ObjectStore
 from ferryman.services.acknowledging_turns import AcknowledgingTurns
 from ferryman.services.group_commit import GroupCommit
 from ferryman.services.kept_answers import KeptAnswers
-from ferryman.services.quota import HeldBytes, OpenUploads
+from ferryman.services.quota import HeldBytes, OpenUploads, SqlBytes
 from ferryman.services.single_flight import SingleFlight
 from ferryman.store.database import Database
+from ferryman.store.mariadb.databases import AppDatabases
 
 T = TypeVar("T")
 
@@ -48,10 +49,17 @@ class Platform:
     """The turn of reports for people without an account, who must not take all connections."""
     loads: asyncio.Semaphore = field(init=False)
     """Turns of mapping loads, which hold a third of the database connections at most."""
+    app_databases: AppDatabases = field(init=False)
+    sql_bytes: SqlBytes = field(init=False)
 
     def __post_init__(self) -> None:
         turns = max(1, self.settings.database_pool // 3)
         object.__setattr__(self, "loads", asyncio.Semaphore(turns))
+        # A data folder is of one machine; with S3 there may be several.
+        folder = None if self.settings.object_store else self.settings.data_dir
+        databases = AppDatabases(self.settings.mariadb_url, folder)
+        object.__setattr__(self, "app_databases", databases)
+        object.__setattr__(self, "sql_bytes", SqlBytes(self.settings.sql_bytes))
 
     @property
     def heartbeat_timeout(self) -> timedelta:

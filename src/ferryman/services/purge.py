@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from uuid import UUID
 
+from ferryman.services import sql as sql_service
 from ferryman.services.platform import Platform
 from ferryman.services.sweep_passes import each_at_once
 from ferryman.store import purge as purge_store
@@ -53,7 +54,7 @@ async def delete_state_of_removed(platform: Platform) -> int:
 async def _delete_sites(platform: Platform, app_site_ids: Sequence[int]) -> int:
     removed = await delete_values(platform, app_site_ids)
     async with platform.database.transaction() as tx:
-        return removed + await close_sites(tx, app_site_ids)
+        return removed + await close_sites(platform, tx, app_site_ids)
 
 
 async def delete_values(platform: Platform, app_site_ids: Sequence[int]) -> int:
@@ -67,12 +68,16 @@ async def delete_values(platform: Platform, app_site_ids: Sequence[int]) -> int:
             return removed
 
 
-async def close_sites(tx: Transaction, app_site_ids: Sequence[int]) -> int:
-    """Delete the sites of apps, with the values that were written since; return their number."""
+async def close_sites(platform: Platform, tx: Transaction, app_site_ids: Sequence[int]) -> int:
+    """Delete the sites of apps, with their SQL databases and the values that were written since.
+
+    Returns the number of these.
+    """
     # First the sites, as everything that writes values does.
     await state_store.hold_sites(tx, app_site_ids)
     left = 0
     while count := await state_store.purge_values(tx, app_site_ids, _VALUES):
         left += count
+    await sql_service.drop(platform, tx, app_site_ids)
     await state_store.purge_sites(tx, app_site_ids)
     return left

@@ -1,7 +1,7 @@
 """Bound what one app may hold of shared resources."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from uuid import UUID
 
@@ -68,6 +68,31 @@ class HeldBytes:
         if held + more > self._limit:
             raise refusals.upload.APP_BYTES(limit=self._limit, held=held, more=more)
         self._held[app.app_id] = until, held + more
+
+
+class SqlBytes:
+    """Knows how large apps' SQL databases are, as far as this process looked."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._held: dict[str, tuple[float, int]] = {}
+
+    async def admit(
+        self, database: str, usage: Callable[[str], Awaitable[tuple[int, int]]]
+    ) -> None:
+        """Refuse to let a database grow that is too large (``sql_storage_exceeded``)."""
+        clock = asyncio.get_running_loop().time
+        now = clock()
+        until, held = self._held.get(database, (0.0, 0))
+        if now >= until:
+            if len(self._held) > _FEW:
+                self._held.clear()
+            _, held = await usage(database)
+            # One that is full is looked at again at once, as tables may be dropped.
+            fresh = 0.0 if held > self._limit else max(_SECONDS, _TIMES * (clock() - now))
+            self._held[database] = clock() + fresh, held
+        if held > self._limit:
+            raise refusals.sql.STORAGE_EXCEEDED(limit=self._limit, held=held)
 
 
 def with_parts(upload: UploadRow, parts: Sequence[PartRequest]) -> UploadRow:

@@ -49,7 +49,6 @@ def _product(product: str, call: str) -> Service:
 
 
 SERVICES = (
-    _module("@forge/sql"),
     _module("@forge/events"),
     _product("jira", "requestJira"),
     _product("confluence", "requestConfluence"),

@@ -11,7 +11,7 @@ const CONTEXT = /^ari:cloud:(jira|confluence|bitbucket)/;
 const FORGE_TYPES = new Set(['development', 'staging', 'production']);
 const MIGRATION = '/app/migration/';
 // The platform's own services, by the type of their target: their paths overlap.
-const SERVICES = { kvs: '/app/forge/kvs' };
+const SERVICES = { kvs: '/app/forge/kvs', sql: '/app/forge/sql' };
 const STORAGE = '/forge/entities/graphql';
 
 const nothing = () => {};

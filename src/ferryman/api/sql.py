@@ -1,0 +1,122 @@
+"""The SQL database of an app, as `@forge/sql` calls it, by its own paths."""
+
+from time import monotonic
+
+import msgspec
+from litestar import Response, Router, post
+from litestar.di import NamedDependency, Provide
+from litestar.exceptions import HTTPException
+
+from ferryman import refusals
+from ferryman.api.key_value_form import Asked
+from ferryman.api.parameters import Caller, OwnPlatform
+from ferryman.api.problems import http_refusal, status_of
+from ferryman.api.throttle import AppThrottle
+from ferryman.domain.limits import SQL_DEFINITIONS_PER_MINUTE
+from ferryman.domain.rate import Rate
+from ferryman.domain.sql_gaps import gap_in
+from ferryman.errors import PlatformError, RateLimited
+from ferryman.services import sql as sql_service
+from ferryman.services.platform import Platform
+from ferryman.store.app import AppRow
+from ferryman.store.mariadb.client import StatementFailed
+from ferryman.wire.sql import SqlCall, SqlDebug, SqlProblem
+
+_CODES = {
+    refusals.access.RATE_LIMITED.code: "RATE_LIMIT_EXCEEDED",
+    refusals.sql.TOO_MANY_DEFINITIONS.code: "RATE_LIMIT_EXCEEDED",
+    refusals.sql.EXECUTION_ERROR.code: "SQL_EXECUTION_ERROR",
+    refusals.sql.POLICY_VIOLATION.code: "SQL_POLICY_VIOLATION",
+    refusals.sql.INVALID_QUERY.code: "INVALID_SQL_QUERY",
+}
+"""Forge's words where they are not the code without ``sql_``."""
+
+
+@post("/execute")
+async def execute(request: Asked, caller: Caller, platform: OwnPlatform) -> Response[bytes]:
+    """Execute one statement."""
+    return await _execute(request, caller, platform)
+
+
+@post("/execute/ddl")
+async def define(
+    request: Asked, caller: Caller, platform: OwnPlatform, definitions: NamedDependency[AppThrottle]
+) -> Response[bytes]:
+    """Execute one statement, which may define tables: the package's migrations all come here."""
+    definitions.admit(caller.app_id)
+    return await _execute(request, caller, platform)
+
+
+async def _execute(request: Asked, caller: AppRow, platform: Platform) -> Response[bytes]:
+    body = await request.body()
+    try:
+        asked = msgspec.json.decode(body, type=SqlCall)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise refusals.sql.REQUEST_INVALID(found=str(error)) from error
+    answer = await sql_service.execute(platform, caller, asked.query, asked.params, len(body))
+    if answer.rows is None:
+        content = msgspec.json.encode({"rows": answer.changed})
+    else:
+        content = b'{"rows":[%s]}' % b",".join(answer.rows)
+    return Response(content, status_code=200, media_type="application/json")
+
+
+def sql_router() -> Router:
+    """Return the calls of the package, by its own paths."""
+    rate = Rate(SQL_DEFINITIONS_PER_MINUTE / 60, SQL_DEFINITIONS_PER_MINUTE)
+    definitions = AppThrottle(rate, monotonic, refusals.sql.TOO_MANY_DEFINITIONS)
+    return Router(
+        path="/sql/api/v1",
+        dependencies={"definitions": Provide(lambda: definitions, sync_to_thread=False)},
+        exception_handlers={PlatformError: _on_refused, HTTPException: _on_http_refused},
+        route_handlers=[execute, define],
+    )
+
+
+def _on_refused(_request: Asked, error: PlatformError) -> Response[bytes]:
+    headers = {"Retry-After": str(error.retry_after)} if isinstance(error, RateLimited) else {}
+    return _problem(error, status_of(error), headers)
+
+
+def _on_http_refused(request: Asked, error: HTTPException) -> Response[bytes]:
+    refused = http_refusal(error, request.method, request.url.path)
+    return _problem(refused, error.status_code, {})
+
+
+def _problem(error: PlatformError, status: int, headers: dict[str, str]) -> Response[bytes]:
+    told = SqlProblem(
+        code=_CODES.get(error.code) or error.code.removeprefix("sql_").upper(),
+        message=f"Expected {error.expected}; found {error.found}.",
+        suggestion=error.fix,
+    )
+    failed = error.__cause__
+    if isinstance(failed, StatementFailed):
+        told = _with_cause(told, failed)
+    return Response(
+        msgspec.json.encode(told),
+        status_code=status,
+        media_type="application/json",
+        headers=headers,
+    )
+
+
+def _with_cause(told: SqlProblem, failed: StatementFailed) -> SqlProblem:
+    """Return the words of the database, and what it lacks that Forge's has."""
+    gap = gap_in(failed.outline)
+    suggestion = told.suggestion
+    if gap is not None:
+        suggestion = (
+            f"The database here is MariaDB, which lacks {gap.name}; Forge's has it. "
+            f"To run on both, use {gap.instead}."
+        )
+    return SqlProblem(
+        code=told.code,
+        message=failed.message,
+        suggestion=suggestion,
+        debug=SqlDebug(
+            code=failed.name,
+            errno=failed.number,
+            sql_state=failed.state,
+            sql_message=failed.message,
+        ),
+    )

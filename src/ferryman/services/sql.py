@@ -1,0 +1,137 @@
+"""An app's SQL database on the site that a call is for (ADR 90)."""
+
+import asyncio
+from collections.abc import Sequence
+from hashlib import sha256
+
+from ferryman import refusals
+from ferryman.domain import sql as sql_rules
+from ferryman.domain.limits import SQL_ANSWER_BYTES, SQL_QUERY_BYTES, SQL_TABLES
+from ferryman.domain.sql import SqlStatement
+from ferryman.ids import new_secret
+from ferryman.services import key_value as key_value_service
+from ferryman.services.platform import Platform
+from ferryman.store import app_sql as app_sql_store
+from ferryman.store import secret as secret_store
+from ferryman.store.app import AppRow
+from ferryman.store.database import Transaction
+from ferryman.store.key_value import AppSite
+from ferryman.store.mariadb.client import (
+    SqlAnswer,
+    StatementFailed,
+    is_denied,
+    is_timeout,
+    is_wrong_count,
+)
+from ferryman.store.mariadb.databases import DatabaseMissing
+from ferryman.store.mariadb.values import Value
+
+_LONG = 8 << 10
+_TRIES = 3
+"""How often a database is made that others drop meanwhile."""
+
+_UNLIMITED = frozenset({"staging", "production"})
+"""Environments without the limit of bytes that Forge has in development (sql-limits)."""
+
+
+async def execute(
+    platform: Platform, app: AppRow, query: str, values: Sequence[Value], size: int
+) -> SqlAnswer:
+    """Execute one statement in a session of its own; ``size`` is that of the call.
+
+    Raises what :func:`ferryman.domain.sql.checked` does, ``sql_app_not_enabled``,
+    ``sql_too_many_tables``, ``sql_storage_exceeded``, ``sql_query_timed_out``, and
+    ``sql_execution_error``, whose cause is a :class:`StatementFailed`.
+    """
+    if not sql_rules.enabled(app.manifest):
+        raise refusals.sql.APP_NOT_ENABLED()
+    where = key_value_service.site_of(app)
+    if size > SQL_QUERY_BYTES:
+        raise refusals.sql.QUERY_TOO_LARGE(limit=SQL_QUERY_BYTES, size=size)
+    if len(query) < _LONG:
+        statement = sql_rules.checked(query)
+    else:
+        statement = await asyncio.to_thread(sql_rules.checked, query)
+    secret = await _secret(platform)
+    for _ in range(_TRIES):
+        async with platform.database.reading() as tx:
+            site_id = await app_sql_store.site_id(tx, where)
+            now = tx.now.timestamp() if platform.database.virtual else None
+        if site_id is not None:
+            try:
+                return await _run(platform, app, _name(secret, site_id), statement, values, now)
+            except DatabaseMissing:
+                pass
+        await _make(platform, where, secret)
+    raise refusals.sql.UNAVAILABLE(found="a database that is dropped again and again")
+
+
+async def _run(
+    platform: Platform,
+    app: AppRow,
+    database: str,
+    statement: SqlStatement,
+    values: Sequence[Value],
+    now: float | None,
+) -> SqlAnswer:
+    databases, secret = platform.app_databases, await _secret(platform)
+    if statement.makes_table:
+        count, _ = await databases.usage(database)
+        if count >= SQL_TABLES:
+            raise refusals.sql.TOO_MANY_TABLES(limit=SQL_TABLES, count=count)
+    if statement.grows and app.environment not in _UNLIMITED:
+        await platform.sql_bytes.admit(database, databases.usage)
+    try:
+        return await databases.run(
+            database, secret, statement, values, now=now, greatest=SQL_ANSWER_BYTES
+        )
+    except StatementFailed as failed:
+        if is_timeout(failed):
+            raise refusals.sql.TIMED_OUT(seconds=statement.seconds) from failed
+        if is_denied(failed):
+            raise refusals.sql.POLICY_VIOLATION(found=f"the error {failed.name}") from failed
+        if is_wrong_count(failed):
+            raise refusals.sql.INVALID_QUERY(found=f"{len(values)} values") from failed
+        raise refusals.sql.EXECUTION_ERROR(name=failed.name) from failed
+
+
+async def drop(platform: Platform, tx: Transaction, app_site_ids: Sequence[int]) -> int:
+    """Drop the databases of sites, whose rows the caller holds; return their number."""
+    ids = await app_sql_store.with_database(tx, app_site_ids)
+    if ids:
+        secret = await _secret(platform)
+        await platform.app_databases.drop([_name(secret, each) for each in ids])
+    return len(ids)
+
+
+async def _make(platform: Platform, where: AppSite, secret: bytes) -> None:
+    """Make a database; its row says so first, and is held meanwhile, so that none is forgotten."""
+
+    async def note(tx: Transaction) -> int:
+        return await app_sql_store.begin(tx, where)
+
+    async def create(tx: Transaction) -> None:
+        site_id = await app_sql_store.site_id(tx, where)
+        if site_id is not None:
+            await platform.app_databases.make(_name(secret, site_id), secret)
+
+    await key_value_service.in_transaction(platform, where, note)
+    await key_value_service.in_transaction(platform, where, create)
+
+
+async def _secret(platform: Platform) -> bytes:
+    """Return what the names and passwords of databases are made from."""
+
+    async def read() -> bytes:
+        async with platform.database.transaction() as tx:
+            return await secret_store.get_or_create(tx, "app-sql", new_secret)
+
+    return await platform.app_databases.secret(read)
+
+
+def _name(secret: bytes, site_id: int) -> str:
+    """Return the name of a database, of letters and digits alone, since grants have wildcards.
+
+    Platforms that share a server have different names.
+    """
+    return f"ferryman{sha256(secret).hexdigest()[:12]}x{site_id}"

@@ -1,0 +1,1 @@
+"""The SQL databases of apps, in a MariaDB (ADR 90)."""

@@ -1,0 +1,177 @@
+"""The databases of apps on a MariaDB, each with an account that sees nothing else.
+
+Everything here blocks, so it runs on threads of its own.
+"""
+
+import asyncio
+import hmac
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeVar
+
+import pymysql
+
+from ferryman import refusals
+from ferryman.domain.sql import SqlStatement
+from ferryman.store.mariadb.address import Address
+from ferryman.store.mariadb.client import (
+    UNKNOWN_HERE,
+    SqlAnswer,
+    connect,
+    failure,
+    run,
+)
+from ferryman.store.mariadb.server import EmbeddedMariaDB
+from ferryman.store.mariadb.values import Value
+
+T = TypeVar("T")
+
+_THREADS = 24
+_RIGHTS = (
+    "SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, ALTER, INDEX, CREATE VIEW, SHOW VIEW, "
+    "CREATE TEMPORARY TABLES"
+)
+_USAGE = (
+    "SELECT (SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = '{database}'), "
+    "(SELECT COALESCE(SUM(FILE_SIZE), 0) FROM information_schema.INNODB_SYS_TABLESPACES "
+    "WHERE NAME LIKE '{database}/%')"
+)
+_TABLES = (
+    "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = '{database}' "
+    "AND TABLE_TYPE = 'BASE TABLE' ORDER BY TABLE_NAME"
+)
+
+
+class DatabaseMissing(Exception):
+    """The database was not made yet, or was dropped."""
+
+
+class AppDatabases:
+    """The MariaDB of a platform: at ``url``, else in ``data_dir``, where it starts when needed."""
+
+    def __init__(self, url: str | None, data_dir: Path | None) -> None:
+        self._url = url
+        self._data_dir = data_dir
+        self._address: Address | None = None
+        self._threads: ThreadPoolExecutor | None = None
+        self._secret: bytes | None = None
+
+    async def secret(self, read: Callable[[], Awaitable[bytes]]) -> bytes:
+        """Return what names and passwords are made from, which is read once."""
+        if self._secret is None:
+            self._secret = await read()
+        return self._secret
+
+    async def run(
+        self,
+        database: str,
+        secret: bytes,
+        statement: SqlStatement,
+        values: Sequence[Value],
+        *,
+        now: float | None,
+        greatest: int,
+    ) -> SqlAnswer:
+        """Execute a statement of an app.
+
+        Raises :class:`DatabaseMissing` besides what :func:`run` raises.
+        """
+
+        def work(server: Address) -> SqlAnswer:
+            app = server.of_app(database, _password(secret, database))
+            try:
+                return run(app, statement, values, now=now, greatest=greatest)
+            except pymysql.err.MySQLError as error:
+                if error.args and error.args[0] in UNKNOWN_HERE:
+                    raise DatabaseMissing from error
+                raise
+
+        return await self._on_thread(work)
+
+    async def make(self, database: str, secret: bytes) -> None:
+        """Make a database and its account, unless they are there."""
+        password = _password(secret, database)
+        await self._administer(
+            f"CREATE DATABASE IF NOT EXISTS `{database}` CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+            f"CREATE OR REPLACE USER '{database}'@'%' IDENTIFIED BY '{password}'",
+            f"GRANT {_RIGHTS} ON `{database}`.* TO '{database}'@'%'",
+        )
+
+    async def drop(self, databases: Sequence[str]) -> None:
+        """Drop databases and their accounts, if they are there."""
+        for database in databases:
+            await self._administer(
+                f"DROP USER IF EXISTS '{database}'@'%'", f"DROP DATABASE IF EXISTS `{database}`"
+            )
+
+    async def usage(self, database: str) -> tuple[int, int]:
+        """Return how many tables a database has, and the bytes that it takes on disk."""
+        [[tables, size]] = await self._administer(_USAGE.format(database=database))
+        return int(tables), int(size)
+
+    async def tables(self, database: str) -> list[tuple[str, int]]:
+        """Return the tables of a database with their numbers of rows."""
+
+        def work(server: Address) -> list[tuple[str, int]]:
+            with connect(server) as session, session.cursor() as cursor:
+                cursor.execute(_TABLES.format(database=database))
+                counted = []
+                for [name] in cursor.fetchall():
+                    quoted = name.replace("`", "``")
+                    with suppress(pymysql.err.ProgrammingError):  # dropped meanwhile
+                        cursor.execute(f"SELECT COUNT(*) FROM `{database}`.`{quoted}`")  # noqa: S608
+                        counted.append((name, int(cursor.fetchall()[0][0])))
+                return counted
+
+        return await self._on_thread(work)
+
+    def close(self) -> None:
+        """End the threads, of which none waits for anything any more."""
+        if self._threads is not None:
+            self._threads.shutdown(wait=False)
+
+    async def _administer(self, *statements: str) -> Sequence[Sequence[str]]:
+        """Execute statements as the platform; return the rows of the last one."""
+
+        def work(server: Address) -> Sequence[Sequence[str]]:
+            with connect(server) as session, session.cursor() as cursor:
+                for text in statements:
+                    cursor.execute(text)
+                return list(cursor.fetchall())
+
+        return await self._on_thread(work)
+
+    async def _on_thread(self, work: Callable[[Address], T]) -> T:
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="app-sql")
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, self._with_server, work)
+
+    def _with_server(self, work: Callable[[Address], T]) -> T:
+        """Do work on the server; start it if it does not run."""
+        address = self._address
+        try:
+            if address is not None:
+                return work(address)
+        except pymysql.err.OperationalError as error:
+            if self._url is not None:
+                raise failure(error) from error
+        self._address = self._find()
+        try:
+            return work(self._address)
+        except pymysql.err.MySQLError as error:
+            raise failure(error) from error
+
+    def _find(self) -> Address:
+        if self._url is not None:
+            return Address.parse(self._url)
+        if self._data_dir is None:
+            raise refusals.sql.NO_ADDRESS()
+        return EmbeddedMariaDB(self._data_dir).start()
+
+
+def _password(secret: bytes, database: str) -> str:
+    """Return the password of a database's account, which is stored nowhere."""
+    return hmac.new(secret, database.encode(), "sha256").hexdigest()

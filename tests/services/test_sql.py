@@ -1,0 +1,198 @@
+"""SQL databases of apps: made at the first call, bounded, and dropped with app and customer."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ferryman.config import Settings
+from ferryman.domain.access import Actor
+from ferryman.errors import LimitExceeded, NotAllowed, OutsideError
+from ferryman.services import app_removal, expunge, signing_key
+from ferryman.services import customer as customer_service
+from ferryman.services import migration as migration_service
+from ferryman.services import sql as sql_service
+from ferryman.services import state as state_service
+from ferryman.services.key_ring import KeyRing
+from ferryman.services.quota import SqlBytes
+from ferryman.store.app import AppRow
+from ferryman.store.mariadb.address import Address
+from ferryman.store.mariadb.client import connect
+from ferryman.store.mariadb.databases import AppDatabases
+from ferryman.vocab import Role
+from ferryman.wire.customer import CustomerRequest
+from ferryman.wire.migration import MigrationRequest
+from ferryman.wire.state import StateReset
+from tests.kit.mariadb import running
+from tests.kit.services import Services
+from tests.kit.sql import MODULE
+
+pytestmark = pytest.mark.processes
+
+ANN = Actor(name="ann", role=Role.ADMIN)
+HARBOUR, QUAY = "https://harbour.example", "https://quay.example"
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A MariaDB of the operator's own."""
+    with running(tmp_path_factory.mktemp("mariadb")) as url:
+        yield url
+
+
+@pytest.fixture
+def own(services: Services, url: str) -> Services:
+    """The services with that MariaDB, and an app that may use SQL on two sites."""
+    services.platform.app_databases._url = url
+    return services
+
+
+async def plan(services: Services, site: str, customer: str = "default") -> AppRow:
+    """Plan a migration to a site; return the app as the calls of its functions there make it."""
+    await migration_service.create(
+        services.platform,
+        MigrationRequest(
+            name="Moves",
+            cloud_url=site,
+            source_id=customer,
+            apps=[services.app.cloud_app_key],
+            customer=customer,
+        ),
+        ANN,
+    )
+    return replace(services.app, site=site, manifest={"modules": {"sql": MODULE}})
+
+
+async def execute(services: Services, app: AppRow, query: str, *values: Any) -> list[bytes] | None:
+    answer = await sql_service.execute(services.platform, app, query, values, len(query))
+    return answer.rows
+
+
+def databases(url: str) -> set[str]:
+    """Return what is there of all apps."""
+    with connect(Address.parse(url)) as session, session.cursor() as cursor:
+        cursor.execute("SHOW DATABASES LIKE 'ferryman%'")
+        made = {name for [name] in cursor.fetchall()}
+        cursor.execute("SELECT User FROM mysql.user WHERE User LIKE 'ferryman%'")
+        assert {name for [name] in cursor.fetchall()} == made
+        return made
+
+
+async def test_a_reset_and_a_removal_drop_the_databases(own: Services, url: str) -> None:
+    before = databases(url)
+    harbour, quay = await plan(own, HARBOUR), await plan(own, QUAY)
+    for app in (harbour, quay):
+        await execute(own, app, "CREATE TABLE t (n INT)")
+    assert len(databases(url) - before) == 2
+    name = own.app.cloud_app_key
+    await state_service.reset(own.platform, name, StateReset(site=HARBOUR))
+    assert len(databases(url) - before) == 1
+    assert await execute(own, harbour, "SHOW TABLES") == []
+    assert len(await execute(own, quay, "SHOW TABLES") or []) == 1
+    await own.fetch("UPDATE transfer SET status = 'CANCELLED', settled_at = now()")
+    await app_removal.remove(own.platform, name)
+    assert databases(url) == before
+    # A function of it that still runs.
+    with pytest.raises(NotAllowed, match="kvs_installation_gone"):
+        await execute(own, quay, "SELECT 1")
+    assert databases(url) == before
+
+
+async def test_a_customer_takes_along_the_databases_of_own_sites(own: Services, url: str) -> None:
+    before = databases(url)
+    stays = await plan(own, HARBOUR)
+    await customer_service.create(own.platform, CustomerRequest(customer="acme"), ANN)
+    goes = await plan(own, "https://acme.example", "acme")
+    for app in (stays, goes):
+        await execute(own, app, "CREATE TABLE t (n INT)")
+    await own.fetch("UPDATE transfer SET status = 'CANCELLED', settled_at = now()")
+    ring = KeyRing(*await signing_key.read(own.platform))
+    await expunge.expunge(own.platform, ring, "acme", ANN)
+    assert len(databases(url) - before) == 1
+    assert len(await execute(own, stays, "SHOW TABLES") or []) == 1
+
+
+async def test_a_database_that_was_lost_is_made_again(own: Services, url: str) -> None:
+    """By its first call, as after a crash between two steps of making it."""
+    app = await plan(own, HARBOUR)
+    before = databases(url)
+    await execute(own, app, "CREATE TABLE t (n INT)")
+    [name] = databases(url) - before
+    with connect(Address.parse(url)) as session, session.cursor() as cursor:
+        cursor.execute(f"DROP DATABASE {name}")
+    assert await execute(own, app, "SHOW TABLES") == []
+    with connect(Address.parse(url)) as session, session.cursor() as cursor:
+        cursor.execute(f"DROP USER '{name}'@'%'")
+    assert await execute(own, app, "SHOW TABLES") == []
+
+
+async def test_an_app_has_a_greatest_number_of_tables(
+    own: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sql_service, "SQL_TABLES", 2)
+    app = await plan(own, HARBOUR)
+    for name in "ab":
+        await execute(own, app, f"CREATE TABLE {name} (n INT)")
+    with pytest.raises(LimitExceeded, match="sql_too_many_tables"):
+        await execute(own, app, "CREATE TABLE c (n INT)")
+    await execute(own, app, "DROP TABLE b")
+    await execute(own, app, "CREATE TABLE c (n INT)")
+
+
+async def test_a_database_in_development_has_a_greatest_size(own: Services) -> None:
+    """An empty table takes 64 KiB or more."""
+    app = await plan(own, HARBOUR)
+    object.__setattr__(own.platform, "sql_bytes", SqlBytes(1_000))
+    await execute(own, app, "CREATE TABLE t (n INT)")
+    object.__setattr__(own.platform, "sql_bytes", SqlBytes(1_000))
+    with pytest.raises(LimitExceeded, match="sql_storage_exceeded"):
+        await execute(own, app, "INSERT INTO t VALUES (1)")
+    await execute(own, replace(app, environment="production"), "INSERT INTO t VALUES (1)")
+    await execute(own, app, "DELETE FROM t")
+    await execute(own, app, "DROP TABLE t")
+    # It is looked at again at once.
+    await execute(own, app, "CREATE TABLE t (n INT)")
+
+
+async def test_the_size_is_not_asked_for_each_time() -> None:
+    asked = []
+
+    async def usage(database: str) -> tuple[int, int]:
+        asked.append(database)
+        return 1, 10
+
+    sizes = SqlBytes(10)
+    for _ in range(3):
+        await sizes.admit("a", usage)
+    await sizes.admit("b", usage)
+    assert asked == ["a", "b"]
+
+
+async def test_the_clock_of_the_platform_is_that_of_the_database(own: Services) -> None:
+    app = await plan(own, HARBOUR)
+    await own.advance(timedelta(days=30))
+    before = await own.platform.database.now()
+    [row] = await execute(own, app, "SELECT NOW() AS now") or []
+    after = await own.platform.database.now()
+    said = datetime.fromisoformat(json.loads(row)["now"]).replace(tzinfo=UTC)
+    assert before.replace(microsecond=0) <= said <= after
+
+
+async def test_a_server_that_is_not_there_is_told(services: Services) -> None:
+    app = await plan(services, HARBOUR)
+    services.platform.app_databases._url = "mariadb://u@localhost?socket=/nowhere"
+    with pytest.raises(OutsideError, match="sql_server_unavailable"):
+        await execute(services, app, "SELECT 1")
+
+
+async def test_several_machines_need_an_address(services: Services, tmp_path: Path) -> None:
+    app = await plan(services, HARBOUR)
+    settings = Settings(object_store="s3://bucket")
+    platform = replace(services.platform, settings=settings)
+    with pytest.raises(OutsideError, match="sql_server_unset"):
+        await sql_service.execute(platform, app, "SELECT 1", [], 8)
+    assert isinstance(platform.app_databases, AppDatabases)
