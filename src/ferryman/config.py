@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ferryman.domain import limits
+from ferryman.mail_config import MailSettings
 from ferryman.network.proxies import Proxies
 from ferryman.sign_in_config import SignInSettings, checked_url
 from ferryman.vocab import FunctionMode
@@ -258,5 +259,5 @@ class _PlatformSettings(BaseSettings):
         return timedelta(seconds=self.window_seconds)
 
 
-class Settings(SignInSettings, _PlatformSettings):
+class Settings(SignInSettings, MailSettings, _PlatformSettings):
     """Everything an operator can set. Durations are in seconds, sizes in bytes."""

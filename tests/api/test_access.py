@@ -95,6 +95,11 @@ TABLE = {
     "PUT /admin/v1/migrations/{migrationId}/mappings": "++o----",
     "GET /admin/v1/migrations/{migrationId}/mappings": "++o+o--",
     "GET /admin/v1/migrations/{migrationId}/mappings/diff": "++o+o--",
+    "GET /admin/v1/notices": "++++++-",
+    "GET /admin/v1/notice-sinks": "+------",
+    "POST /admin/v1/notice-sinks": "+------",
+    "POST /admin/v1/notice-sinks/{sinkName}/test": "+------",
+    "POST /admin/v1/notice-sinks/{sinkName}/remove": "+------",
     "GET /admin/v1/overview": "++++++-",
     "POST /admin/v1/redeliver": "+++----",
     "POST /admin/v1/replays": "+------",
@@ -135,8 +140,10 @@ TABLE = {
 NOTHING_YET = (
     "POST /admin/v1/replays/{transferId}/files",
     "GET /admin/v1/customers/{customer}/receipt",
+    "POST /admin/v1/notice-sinks/{sinkName}/test",
+    "POST /admin/v1/notice-sinks/{sinkName}/remove",
 )
-"""Operations that answer 404, as nothing was recorded or deleted."""
+"""Operations that answer 404, as nothing was recorded, added or deleted."""
 
 QUERIES = {
     "GET /admin/v1/search": "?q=what",
@@ -248,6 +255,7 @@ def _side(platform: PlatformProcess, folder: Path, customer: str) -> Side:
         "uploadId": key,
         "appId": made.tokens["appId"],
         "tokenName": "revoked",
+        "sinkName": "nobody",
         "customer": customer,
     }
     return Side(customer, made, ids)

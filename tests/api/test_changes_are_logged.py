@@ -97,6 +97,11 @@ def test_every_change_leaves_one_row(changes: Changes, tmp_path: Path) -> None:
     view = {"page": "messages", "name": "mine"}
     make("save_view", "/views", {**view, "query": "state=any"})
     make("remove_view", "/views/remove", view)
+    sink = {"name": "ops", "kind": "webhook", "address": "http://127.0.0.1:9/hook-of-a-lion"}
+    added = make("add_notice_sink", "/notice-sinks", sink)
+    changes.secrets += [added["secret"], "hook-of-a-lion"]
+    make("test_notice_sink", "/notice-sinks/ops/test")
+    make("remove_notice_sink", "/notice-sinks/ops/remove")
     make("sweep_storage", "/storage/sweep")
     make("create_customer", "/customers", {"customer": "acme"})
     make("expunge_customer", "/customers/acme/expunge")

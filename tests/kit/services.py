@@ -252,14 +252,14 @@ class Services:
 
 @asynccontextmanager
 async def open_services(
-    database_url: str, folder: Path, *, pool: int = 10
+    database_url: str, folder: Path, *, pool: int = 10, **more: object
 ) -> AsyncIterator[Services]:
-    """Open the services over a database, with files under ``folder``."""
+    """Open the services over a database, with files under ``folder`` and ``more`` settings."""
     source = folder / "cloud-app"
     source.mkdir(parents=True, exist_ok=True)
     (source / "index.py").write_text(CLOUD_APP)
     chosen: dict[str, Any] = {"data_dir": folder, "clock": "virtual", "database_pool": pool}
-    chosen["functions"] = "trusted"
+    chosen |= {"functions": "trusted", **more}
     settings = Settings(**chosen)
     async with build(settings, database_url) as built:
         number = next(_numbers)

@@ -41,6 +41,13 @@ from ferryman.api.migration_link import (
     list_migration_links,
     revoke_migration_link,
 )
+from ferryman.api.notice import (
+    add_notice_sink,
+    list_notice_sinks,
+    list_notices,
+    remove_notice_sink,
+    test_notice_sink,
+)
 from ferryman.api.overview import get_backlog, get_charts, get_overview
 from ferryman.api.parameters import STRICT_QUERY
 from ferryman.api.recording import begin_replay, record_transfer, recorded_payload, replay_file
@@ -111,6 +118,11 @@ def admin_router(authenticator: Authenticator) -> Router:
             revoke_migration_link,
             get_overview,
             get_charts,
+            list_notices,
+            add_notice_sink,
+            list_notice_sinks,
+            test_notice_sink,
+            remove_notice_sink,
             search_all,
             stream_events,
             list_transfers,

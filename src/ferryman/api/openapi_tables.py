@@ -59,6 +59,7 @@ PARAMETERS = {
     "appId": "The app: its id, its cloudAppKey, or cloudAppKey@environment.",
     "customer": "The key of the customer.",
     "tokenName": "The name of the access token.",
+    "sinkName": "The name of the sink.",
     "transferId": "The id of the transfer.",
     "jobId": "The id of the job.",
     "linkId": "The id of the link.",

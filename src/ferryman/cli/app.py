@@ -37,6 +37,7 @@ COMMANDS = {
     "message": "ferryman.cli.transfer.message:app",
     "search": "ferryman.cli.overview:search",
     "overview": "ferryman.cli.overview:overview",
+    "notice": "ferryman.cli.notice:app",
     "job": "ferryman.cli.job:app",
     "data": "ferryman.cli.data.group:app",
     "clock": "ferryman.cli.clock:app",

@@ -8,6 +8,7 @@ from ferryman.client.files import Recordings, Storage
 from ferryman.client.http import BASE, AdminHttp
 from ferryman.client.jobs import Jobs
 from ferryman.client.migrations import Migrations
+from ferryman.client.notices import Notices
 from ferryman.client.state import StoredState
 from ferryman.client.transfers import Messages, Transfers
 from ferryman.vocab import IdKind
@@ -39,6 +40,7 @@ class AdminClient:
         self.transfers = Transfers(self._http)
         self.messages = Messages(self._http)
         self.jobs = Jobs(self._http)
+        self.notices = Notices(self._http)
         self.storage = Storage(self._http)
         self.clock = Clock(self._http)
         self.recordings = Recordings(self._http)

@@ -166,6 +166,12 @@ RULES: Mapping[str, Rule] = {
     "send_trial_event": Rule(_OPERATE, changes=True),
     "begin_replay": Rule(_ADMIN, changes=True),
     "replay_file": Rule(_ADMIN, changes=True),
+    # What was told of customers and apps; where it is told concerns the whole platform.
+    "list_notices": Rule(_READ_OF_APPS),
+    "list_notice_sinks": Rule(_ADMIN),
+    "add_notice_sink": Rule(_ADMIN, changes=True),
+    "test_notice_sink": Rule(_ADMIN, changes=True),
+    "remove_notice_sink": Rule(_ADMIN, changes=True),
     # Each has their own.
     "list_views": Rule(_READ_OF_APPS),
     "save_view": Rule(_READ_OF_APPS, changes=True),

@@ -182,3 +182,15 @@ SQL_WRITE_SECONDS = 10.0
 
 SQL_DEFINITIONS_PER_MINUTE = 25
 """Calls that define tables, of an app (sql-limits)."""
+
+NOTICE_SINKS = 50
+"""Places where notices are told; ours."""
+
+NOTICE_SECONDS = 15.0
+"""Time limit of telling a sink once; ours."""
+
+NOTICE_PATIENCE = timedelta(days=1)
+"""How long a sink that fails is tried again; ours."""
+
+NOTICE_CHARACTERS = 1_000
+"""Length of what was found, as a notice tells it; ours."""

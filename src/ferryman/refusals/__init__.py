@@ -28,6 +28,7 @@ from ferryman.refusals import (
     message,
     migration,
     network,
+    notice,
     object_store,
     plan,
     recording,
@@ -61,7 +62,7 @@ PLATFORM = (
         message,
         migration,
     ),
-    *(object_store, request, sign_in, sql, text, tls, transfer, upload),
+    *(notice, object_store, request, sign_in, sql, text, tls, transfer, upload),
 )
 """The tables of the platform, whose refusals calls may get."""
 

@@ -10,6 +10,7 @@ import structlog
 
 from ferryman.config import Settings
 from ferryman.errors import ConfigError
+from ferryman.mail_config import MailSettings
 from ferryman.server.parent_watchdog import SUPERVISED
 from ferryman.sign_in_config import SignInSettings
 from ferryman.store.embedded import EmbeddedPostgres
@@ -45,8 +46,12 @@ async def keep_postgres(postgres: EmbeddedPostgres) -> AsyncIterator[None]:
             await task
 
 
-_NOT_FOR_WORKERS = {"operator_token", "tls_cert", "tls_key", *SignInSettings.model_fields}
-"""Who signs in, and the secrets of that, concern the API alone."""
+_NOT_FOR_WORKERS = {
+    *("operator_token", "tls_cert", "tls_key"),
+    *SignInSettings.model_fields,
+    *MailSettings.model_fields,
+}
+"""Who signs in, where mail is sent, and the secrets of both, concern the API alone."""
 
 
 def environment_of(settings: Settings, database_url: str) -> dict[str, str]:

@@ -57,7 +57,7 @@ class HealthCheck:
 
 async def _check(platform: Platform) -> Readiness:
     checks, store, hosting = await asyncio.gather(
-        _database(platform), _object_store(platform), _hosting(platform)
+        _database(platform), object_store(platform), _hosting(platform)
     )
     checks["objectStore"], checks["disk"] = store, await asyncio.to_thread(_disk, platform)
     checks["functions"] = _functions(hosting)
@@ -142,7 +142,8 @@ def _disk(platform: Platform) -> Check:
     return Check(ok=space.left > 0, found=found)
 
 
-async def _object_store(platform: Platform) -> Check:
+async def object_store(platform: Platform) -> Check:
+    """Check whether the store of files answers and takes writes."""
     try:
         async with asyncio.timeout(_SECONDS):
             if not await platform.objects.is_own():

@@ -69,6 +69,18 @@ class HeldBytes:
             raise refusals.upload.APP_BYTES(limit=self._limit, held=held, more=more)
         self._held[app.app_id] = until, held + more
 
+    async def held(self, tx: Transaction, app_id: UUID) -> tuple[int, int] | None:
+        """Return what an app holds, a while ago, and the most that it may; None without a limit."""
+        if self._limit is None:
+            return None
+        clock = asyncio.get_running_loop().time
+        now = clock()
+        until, held = self._held.get(app_id, (0.0, 0))
+        if now >= until:
+            held = await upload_store.bytes_of_app(tx, app_id)
+            self._held[app_id] = clock() + max(_SECONDS, _TIMES * (clock() - now)), held
+        return held, self._limit
+
 
 class SqlBytes:
     """Knows how large apps' SQL databases are, as far as this process looked."""

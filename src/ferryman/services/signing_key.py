@@ -7,6 +7,7 @@ from ferryman.clock import epoch_ms
 from ferryman.domain.access import PLATFORM, Actor
 from ferryman.services import audit
 from ferryman.services.platform import Platform
+from ferryman.store import notice_sink as sink_store
 from ferryman.store import secret as secret_store
 from ferryman.store.database import Transaction
 from ferryman.tokens import SYSTEM_LIFETIME, SigningKey
@@ -65,7 +66,7 @@ async def rotate(platform: Platform, request: KeyRotation, by: Actor = PLATFORM)
 async def seal_again(platform: Platform, by: Actor = PLATFORM) -> SealedSecrets:
     """Encrypt all stored secrets with the first key of the settings; without one, decrypt them."""
     async with platform.database.transaction() as tx:
-        count = await secret_store.seal_again(tx)
+        count = await secret_store.seal_again(tx) + await sink_store.seal_again(tx)
         await audit.record(tx, by, "seal_secrets", after={"secrets": count})
     return SealedSecrets(secrets=count, encrypted=bool(tx.secrets.keys))
 

@@ -37,7 +37,8 @@ RETURNING expunged_at;
 
 -- name: end_expunge!
 -- The customer that calls without a customer are for stays, empty.
-WITH gone AS (DELETE FROM customer WHERE customer = :customer AND customer <> 'default')
+WITH gone AS (DELETE FROM customer WHERE customer = :customer AND customer <> 'default'),
+notices AS (DELETE FROM notice WHERE customer = :customer)
 UPDATE customer SET expunged_at = NULL WHERE customer = :customer AND customer = 'default';
 
 -- name: customer_migrations

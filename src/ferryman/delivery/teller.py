@@ -1,0 +1,96 @@
+"""The watcher and the teller: look for troubles, and tell sinks of them (ADR 97).
+
+Both run beside the API, since a worker could not tell that there is none. Any number of processes
+may run them: one looks at a time, and each telling is claimed.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import structlog
+
+from ferryman.delivery.backoff import retry_delay
+from ferryman.delivery.notifications import repeat
+from ferryman.errors import OutsideError
+from ferryman.ids import jitter
+from ferryman.services import notice_telling, notice_watch
+from ferryman.services.platform import Platform
+from ferryman.store.notice_sink import Telling
+
+log = structlog.get_logger("ferryman.notice")
+
+Send = Callable[[Telling], Awaitable[str | None]]
+"""Tells a sink once; returns why it was not told, or None."""
+
+_LOOK_SECONDS = 5.0
+_DUE_SECONDS = 1.0
+_AWAY_SECONDS = 2.0
+_RETRY_SECONDS = 15.0
+
+
+class NoticeTeller:
+    """Looks and tells on behalf of one process, until ``stop`` is set."""
+
+    def __init__(self, platform: Platform, send: Send, stop: asyncio.Event) -> None:
+        self._platform = platform
+        self._send = send
+        self._stop = stop
+        self._woken = asyncio.Event()
+        self._sending: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Look and tell; what is being sent when it is cancelled is told again by another."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._repeat("look", self._look, asyncio.Event()))
+                group.create_task(self._repeat("telling", self.step, self._woken))
+        finally:
+            for task in self._sending:
+                task.cancel()
+
+    async def step(self) -> float:
+        """Begin to tell what is due; each sink has a task of its own, so none waits for another."""
+        for telling in await notice_telling.claim(self._platform):
+            task = asyncio.create_task(self._tell(telling))
+            self._sending.add(task)
+            task.add_done_callback(self._sending.discard)
+        return _DUE_SECONDS
+
+    async def settle(self) -> None:
+        """Wait until what was begun has been told."""
+        while self._sending:
+            await asyncio.wait(set(self._sending))
+
+    async def _look(self) -> float:
+        if await notice_watch.look(self._platform):
+            self._woken.set()
+        return _LOOK_SECONDS
+
+    async def _tell(self, telling: Telling) -> None:
+        error = await self._send(telling)
+
+        def delay(attempt: int) -> timedelta:
+            share = jitter(str(telling.telling_id), str(attempt))
+            return retry_delay(attempt, random=lambda: share)
+
+        try:
+            await notice_telling.record(self._platform, telling, error, delay)
+        except OutsideError as exc:
+            # It is told again once its claim has ended.
+            log.warning("notice.unrecorded", code=exc.code)
+            return
+        self._woken.set()
+
+    async def _repeat(
+        self, name: str, step: Callable[[], Awaitable[float]], woken: asyncio.Event
+    ) -> None:
+        await repeat(
+            log,
+            name,
+            step,
+            stop=self._stop,
+            woken=woken,
+            away_seconds=_AWAY_SECONDS,
+            retry_seconds=_RETRY_SECONDS,
+        )
