@@ -92,6 +92,7 @@ TABLE = {
     "POST /admin/v1/migrations/{migrationId}/links": "++o----",
     "POST /admin/v1/migrations/{migrationId}/links/{linkId}/revoke": "++o----",
     "POST /admin/v1/migrations/{migrationId}/start": "++o----",
+    "POST /admin/v1/migrations/{migrationId}/schedule": "++o----",
     "PUT /admin/v1/migrations/{migrationId}/mappings": "++o----",
     "GET /admin/v1/migrations/{migrationId}/mappings": "++o+o--",
     "GET /admin/v1/migrations/{migrationId}/mappings/diff": "++o+o--",

@@ -85,6 +85,7 @@ def test_every_change_leaves_one_row(changes: Changes, tmp_path: Path) -> None:
     made_link = make("create_migration_link", f"{own}/links", {"note": "for Ada"})
     changes.secrets.append(made_link["url"].rpartition("/")[2])
     make("revoke_migration_link", f"{own}/links/{made_link['link']['linkId']}/revoke")
+    make("schedule_migration", f"{own}/schedule", {"at": None})
     make("start_migration", f"{own}/start")
     transfer = f"/transfers/{plan['transfers'][0]['transferId']}"
     make("cancel_transfer", f"{transfer}/cancel")

@@ -122,6 +122,16 @@ def test_create_start_show_list(ferryman: Command, app: dict[str, str]) -> None:
     said = ferryman.ok("migration", "create", *SITE, "--app", f"{app['key']}@development")
     assert "started    not yet" in said
     migration_id = said.split()[1]
+    for when, shown in (
+        ("2h30m", "by itself at"),
+        ("2099-01-30T22:00+01:00", None),
+        ("2099-01-30T22:00", None),
+        ("tomorrow", None),
+        ("never", "not yet"),
+    ):
+        scheduled = ferryman("migration", "schedule", migration_id, when)
+        assert (scheduled.returncode == 0) is (shown is not None), scheduled.stdout
+        assert (shown or "") in scheduled.stdout
     screens = [
         said,
         ferryman.ok("migration", "start", migration_id),

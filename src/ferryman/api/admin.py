@@ -35,7 +35,13 @@ from ferryman.api.message import (
     redeliver_all,
     redeliver_message,
 )
-from ferryman.api.migration import create_migration, get_migration, list_migrations, start_migration
+from ferryman.api.migration import (
+    create_migration,
+    get_migration,
+    list_migrations,
+    schedule_migration,
+    start_migration,
+)
 from ferryman.api.migration_link import (
     create_migration_link,
     list_migration_links,
@@ -113,6 +119,7 @@ def admin_router(authenticator: Authenticator) -> Router:
             diff_mappings,
             missing_mappings,
             start_migration,
+            schedule_migration,
             create_migration_link,
             list_migration_links,
             revoke_migration_link,

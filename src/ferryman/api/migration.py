@@ -23,9 +23,14 @@ from ferryman.api.parameters import (
     Stuck,
 )
 from ferryman.services import migration as migration_service
-from ferryman.services import migration_list
+from ferryman.services import migration_list, schedule
 from ferryman.vocab import ListSort, TransferStatus
-from ferryman.wire.migration import MigrationPage, MigrationRequest, MigrationView
+from ferryman.wire.migration import (
+    MigrationPage,
+    MigrationRequest,
+    MigrationSchedule,
+    MigrationView,
+)
 
 _Name = Annotated[
     str | None,
@@ -101,6 +106,14 @@ async def list_migrations(
 async def get_migration(platform: OwnPlatform, migration_id: Id) -> MigrationView:
     """Return a migration with its transfers."""
     return await migration_service.view(platform, migration_id)
+
+
+@post("/migrations/{migration_id:str}/schedule", status_code=200)
+async def schedule_migration(
+    platform: OwnPlatform, actor: Author, migration_id: Id, data: JSONBody[MigrationSchedule]
+) -> MigrationView:
+    """Set when a migration starts by itself, or that it does not; the last call counts."""
+    return await schedule.schedule(platform, migration_id, data, actor)
 
 
 @post("/migrations/{migration_id:str}/start", status_code=200)

@@ -10,7 +10,13 @@ from ferryman.client.http import BASE, LONG_SECONDS, AdminHttp
 from ferryman.sdk.operation import Answer, Operation, Request, segment
 from ferryman.wire.link import IssuedLink, LinkPage, LinkRequest, MigrationLinkView
 from ferryman.wire.mapping import DifferencePage, StoredMappingPage
-from ferryman.wire.migration import MappingCounts, MigrationPage, MigrationRequest, MigrationView
+from ferryman.wire.migration import (
+    MappingCounts,
+    MigrationPage,
+    MigrationRequest,
+    MigrationSchedule,
+    MigrationView,
+)
 
 CSV = "text/csv"
 NDJSON = "application/x-ndjson"
@@ -54,6 +60,11 @@ class Migrations:
     def start(self, migration_id: str) -> MigrationView:
         """Offer the transfers to their agents; repeating it changes nothing."""
         return self._http.post(f"{_MIGRATIONS}/{segment(migration_id)}/start", MigrationView)
+
+    def schedule(self, migration_id: str, at: int | None) -> MigrationView:
+        """Set when it starts by itself, in epoch milliseconds of the platform; None is never."""
+        path = f"{_MIGRATIONS}/{segment(migration_id)}/schedule"
+        return self._http.post(path, MigrationView, MigrationSchedule(at=at))
 
     def read_report(
         self, migration_id: str, *, page: bool, reread: bool

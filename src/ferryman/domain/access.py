@@ -111,6 +111,7 @@ RULES: Mapping[str, Rule] = {
     # Migrations and mappings have parts of many apps.
     "create_migration": Rule(_OPERATE, changes=True),
     "start_migration": Rule(_OPERATE, changes=True),
+    "schedule_migration": Rule(_OPERATE, changes=True),
     "list_migrations": Rule(_READ),
     "get_migration": Rule(_READ),
     "get_report": Rule(_READ),

@@ -5,6 +5,20 @@ from ferryman.refusals.row import Refusal, not_found
 
 NOT_FOUND = not_found("migration")
 
+STARTED = Refusal(
+    "migration_started",
+    Conflict,
+    expected="a migration that has not started",
+    found="one that started at {at}",
+    fix="Cancel its transfers if it should not run.",
+)
+START_TIME_INVALID = Refusal(
+    "start_time_invalid",
+    Invalid,
+    expected="a time after {now}, by the clock of the platform, and at most {farthest} days later",
+    found="{at}",
+    fix="Send epoch milliseconds; start it at once with `ferryman migration start`.",
+)
 EMPTY = {
     field: Refusal(
         f"{field}_invalid",

@@ -83,23 +83,28 @@ async def start(platform: Platform, migration_id: str, by: Actor = PLATFORM) -> 
     """Offer the transfers to agents; starting a migration twice changes nothing."""
     parsed_id = parse_id(refusals.migration.NOT_FOUND, migration_id)
     async with platform.database.transaction() as tx:
-        row = await migration_store.by_id(tx, parsed_id)
-        if row is None:
-            raise refusals.migration.NOT_FOUND(id=migration_id)
-        await migration_store.start(tx, parsed_id)
-        released = await transfer_store.release(tx, parsed_id)
-        for transfer_id in released:
-            await timeline_store.write(tx, transfer_id, "transfer.released")
-        started = await _view(tx, parsed_id)
-        await audit.record(
-            tx,
-            by,
-            "start_migration",
-            parsed_id,
-            customer=row.customer,
-            before={"started": row.started_at is not None},
-            after={"started": True, "released": [str(transfer) for transfer in released]},
-        )
+        return await start_in(tx, parsed_id, by)
+
+
+async def start_in(tx: Transaction, migration_id: UUID, by: Actor) -> MigrationView:
+    """Like :func:`start`, in an open transaction."""
+    row = await migration_store.by_id(tx, migration_id)
+    if row is None:
+        raise refusals.migration.NOT_FOUND(id=str(migration_id))
+    await migration_store.start(tx, migration_id)
+    released = await transfer_store.release(tx, migration_id)
+    for transfer_id in released:
+        await timeline_store.write(tx, transfer_id, "transfer.released")
+    started = await _view(tx, migration_id)
+    await audit.record(
+        tx,
+        by,
+        "start_migration",
+        migration_id,
+        customer=row.customer,
+        before={"started": row.started_at is not None},
+        after={"started": True, "released": [str(transfer) for transfer in released]},
+    )
     return started
 
 
@@ -139,6 +144,7 @@ def view_of(migration: MigrationRow, briefs: list[TransferBrief]) -> MigrationVi
         source_id=migration.source_id,
         created_at=epoch_ms(migration.created_at),
         started_at=None if migration.started_at is None else epoch_ms(migration.started_at),
+        start_at=_start_at(migration),
         transfers=briefs,
         apps=_apps(briefs),
         statuses=dict(Counter(each.status.value for each in counted)),
@@ -146,6 +152,12 @@ def view_of(migration: MigrationRow, briefs: list[TransferBrief]) -> MigrationVi
         files=sum(each.files for each in counted),
         bytes=sum(each.bytes for each in counted),
     )
+
+
+def _start_at(migration: MigrationRow) -> int | None:
+    if migration.started_at is not None or migration.start_at is None:
+        return None
+    return epoch_ms(migration.start_at)
 
 
 def _apps(briefs: list[TransferBrief]) -> list[AppStatus]:

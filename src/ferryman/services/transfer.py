@@ -7,7 +7,7 @@ from ferryman import refusals
 from ferryman.clock import epoch_ms
 from ferryman.domain import transfer as transfer_rules
 from ferryman.domain.limits import LOG_CHARACTERS
-from ferryman.services import dependency
+from ferryman.services import dependency, schedule
 from ferryman.services.changes import apply, count_unfinished, set_timer
 from ferryman.services.claim import see_caller
 from ferryman.services.platform import Platform, check_text, parse_id
@@ -105,10 +105,13 @@ async def on_timer(platform: Platform, transfer_id: UUID) -> bool:
         stored = await timer_store.lock_fired(tx, transfer_id)
         if stored is None:
             return False
-        stored = await settle_if_overdue(tx, stored)
-        if not stored.state.status.final:
-            await set_timer(tx, stored)
-        return True
+        if stored.state.status is not TransferStatus.READY:
+            stored = await settle_if_overdue(tx, stored)
+            if not stored.state.status.final:
+                await set_timer(tx, stored)
+            return True
+    # In a transaction of its own: it locks the migration before its transfers.
+    return await schedule.start_if_due(platform, stored.migration_id)
 
 
 async def add_log(platform: Platform, app: AppRow, transfer_id: str, message: str) -> None:

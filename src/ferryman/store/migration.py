@@ -24,6 +24,7 @@ class MigrationRow:
     source_id: str
     created_at: datetime
     started_at: datetime | None
+    start_at: datetime | None
 
 
 async def save_scope(
@@ -94,6 +95,12 @@ async def by_id(tx: Transaction, migration_id: UUID) -> MigrationRow | None:
 async def start(tx: Transaction, migration_id: UUID) -> None:
     """Record the time of the first start."""
     await SQL.start_migration(tx.connection, migration_id=migration_id, now=tx.now)
+
+
+async def schedule(tx: Transaction, migration_id: UUID, at: datetime | None) -> None:
+    """Set when a migration starts by itself, and the timers for it; None is never."""
+    await SQL.schedule_migration(tx.connection, migration_id=migration_id, start_at=at)
+    await SQL.set_start_timers(tx.connection, migration_id=migration_id, start_at=at)
 
 
 async def lock(tx: Transaction, migration_id: UUID) -> None:

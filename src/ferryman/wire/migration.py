@@ -69,7 +69,7 @@ class MigrationView(Wire, frozen=True):
     """Response to creating, starting or reading a migration.
 
     ``statuses``, ``progress`` (the mean), ``files`` and ``bytes`` are those of the transfers that
-    were not re-run.
+    were not re-run. ``start_at`` is when it starts by itself, if it has not started.
     """
 
     migration_id: str
@@ -86,6 +86,16 @@ class MigrationView(Wire, frozen=True):
     progress: int = 0
     files: int = 0
     bytes: int = 0
+    start_at: int | None = None
+
+
+class MigrationSchedule(Wire, frozen=True, forbid_unknown_fields=True):
+    """Body of ``POST /admin/v1/migrations/{migrationId}/schedule``; ``at`` null is never.
+
+    ``at`` is platform time in epoch milliseconds.
+    """
+
+    at: int | None
 
 
 class MigrationPage(Wire, frozen=True):

@@ -154,7 +154,7 @@ def migration_text(view: MigrationView) -> str:
         "source": view.source_id,
         "site": view.cloud_url,
         "created": instant(view.created_at),
-        "started": instant(view.started_at) or "not yet",
+        "started": instant(view.started_at) or _starts(view),
     }
     named = any(transfer.transfer_name for transfer in view.transfers)
     rows = (
@@ -170,6 +170,10 @@ def migration_text(view: MigrationView) -> str:
     name = ["NAME"] if named else []
     heads = ("APP", "ENVIRONMENT", *name, "STATUS", "TRANSFER")
     return f"{field_lines(fields)}\n{table(heads, rows)}"
+
+
+def _starts(view: MigrationView) -> str:
+    return "not yet" if view.start_at is None else f"by itself at {instant(view.start_at)}"
 
 
 def _row(view: MigrationView, ids: Shown) -> tuple[object, ...]:

@@ -7,6 +7,7 @@ import typer
 from ferryman.cli.clock import read_duration
 from ferryman.cli.command import Paging, command
 from ferryman.cli.migration import run as _run  # noqa: F401 - adds its command
+from ferryman.cli.migration import schedule as _schedule  # noqa: F401 - adds its command
 from ferryman.cli.migration.group import MigrationId, app
 from ferryman.cli.session import Session
 from ferryman.client.text import field_lines, instant, minute

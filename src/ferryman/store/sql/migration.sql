@@ -26,6 +26,20 @@ WHERE migration_id = :migration_id;
 UPDATE migration SET started_at = coalesce(started_at, :now)
 WHERE migration_id = :migration_id RETURNING started_at;
 
+-- name: schedule_migration!
+UPDATE migration SET start_at = :start_at WHERE migration_id = :migration_id;
+
+-- name: set_start_timers!
+-- Each has the timer, so that one may be cancelled; the first that fires starts all. Locked in one
+-- order, like every statement that locks several transfers.
+WITH waiting AS (
+    SELECT transfer_id FROM transfer
+    WHERE migration_id = :migration_id AND released_at IS NULL AND status = 'READY'
+    ORDER BY transfer_id
+    FOR NO KEY UPDATE)
+UPDATE transfer SET wake_at = :start_at FROM waiting
+WHERE transfer.transfer_id = waiting.transfer_id;
+
 -- name: container_page
 SELECT * FROM container
 WHERE migration_id = :migration_id AND type = :type AND position > :after

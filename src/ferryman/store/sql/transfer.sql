@@ -59,7 +59,7 @@ WHERE transfer_id = :transfer_id;
 
 -- name: release_transfers
 -- Starting a migration offers its transfers to the agents.
-UPDATE transfer SET released_at = :now
+UPDATE transfer SET released_at = :now, wake_at = NULL
 WHERE migration_id = :migration_id AND released_at IS NULL AND status = 'READY'
 RETURNING transfer_id;
 
