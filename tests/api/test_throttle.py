@@ -1,7 +1,7 @@
 """The rate limit: what an app gets that calls too often, and what it costs the others."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -77,10 +77,11 @@ def test_each_app_has_its_own_limit_on_each_surface(
     assert 429 in [migration.server.call("GET", own).status for _ in range(3)]
     assert calls[2]().status == 404
     # Forge's packages are told so in their own words.
-    for kept, code in (
+    codes: tuple[tuple[str, Callable[[Any], str]], ...] = (
         ("kvs/api/v1/get", lambda body: body["code"]),
         ("entities/graphql", lambda body: body["errors"][0]["extensions"]["errorType"]),
-    ):
+    )
+    for kept, code in codes:
         called = (migration.cloud.call("POST", f"/app/forge/{kept}", {}) for _ in range(10 * BURST))
         refused = next(reply for reply in called if reply.status == 429)
         assert code(refused.json) == "RATE_LIMIT_EXCEEDED"

@@ -169,7 +169,8 @@ async def test_a_page_over_many_sites_ends_with_its_bytes(
         site = f"https://s{number}.example"
         await plan(services, site)
         await keep(services, replace(services.app, site=site), "a", "b")
-    name, sizes, cursor = services.app.cloud_app_key, [], None
+    name, cursor = services.app.cloud_app_key, None
+    sizes: list[list[tuple[str, str]]] = []
     while not sizes or cursor:
         page = await state_service.page(
             services.platform, name, state_service.StateQuery(), cursor=cursor, size=100

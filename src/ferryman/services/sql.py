@@ -15,7 +15,7 @@ from ferryman.store import app_sql as app_sql_store
 from ferryman.store import secret as secret_store
 from ferryman.store.app import AppRow
 from ferryman.store.database import Transaction
-from ferryman.store.key_value import AppSite
+from ferryman.store.key_value import SiteRow
 from ferryman.store.mariadb.client import (
     SqlAnswer,
     StatementFailed,
@@ -62,7 +62,7 @@ async def execute(
                 return await _run(platform, app, _name(secret, site_id), statement, values, now)
             except DatabaseMissing:
                 pass
-        await _make(platform, where, secret)
+        await _make(platform, app, secret)
     raise refusals.sql.UNAVAILABLE(found="a database that is dropped again and again")
 
 
@@ -104,19 +104,21 @@ async def drop(platform: Platform, tx: Transaction, app_site_ids: Sequence[int])
     return len(ids)
 
 
-async def _make(platform: Platform, where: AppSite, secret: bytes) -> None:
+async def _make(platform: Platform, app: AppRow, secret: bytes) -> None:
     """Make a database; its row says so first, and is held meanwhile, so that none is forgotten."""
 
-    async def note(tx: Transaction) -> int:
+    where = key_value_service.site_of(app)
+
+    async def note(tx: Transaction, _: SiteRow) -> int:
         return await app_sql_store.begin(tx, where)
 
-    async def create(tx: Transaction) -> None:
+    async def create(tx: Transaction, _: SiteRow) -> None:
         site_id = await app_sql_store.site_id(tx, where)
         if site_id is not None:
             await platform.app_databases.make(_name(secret, site_id), secret)
 
-    await key_value_service.in_transaction(platform, where, note)
-    await key_value_service.in_transaction(platform, where, create)
+    await key_value_service.in_transaction(platform, app, note, placed=False)
+    await key_value_service.in_transaction(platform, app, create, placed=False)
 
 
 async def _secret(platform: Platform) -> bytes:
