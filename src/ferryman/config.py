@@ -9,14 +9,14 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ferryman.domain import limits
+from ferryman.function_config import FunctionSettings
 from ferryman.mail_config import MailSettings
 from ferryman.network.proxies import Proxies
 from ferryman.sign_in_config import SignInSettings, checked_url
-from ferryman.vocab import FunctionMode
 
 
 class _PlatformSettings(BaseSettings):
-    """All but who signs in to the console."""
+    """All but functions, mail, and who signs in to the console."""
 
     model_config = SettingsConfigDict(env_prefix="FERRYMAN_", extra="ignore", frozen=True)
 
@@ -124,48 +124,6 @@ class _PlatformSettings(BaseSettings):
     )
     rate_per_second: float = Field(2000, gt=0, description="calls per second that an app may make")
     rate_burst: int = Field(10_000, gt=0, description="calls that an app may make in a burst")
-    functions: FunctionMode = Field(
-        FunctionMode.SANDBOXED,
-        description="how functions run: `sandboxed`; `trusted`, without a sandbox, as the user of "
-        "the platform; `none`; `auto`: sandboxed where this machine can, else trusted",
-    )
-    function_uid: int = Field(
-        1_900_000_000,
-        ge=1000,
-        le=2**31 - 2000,
-        description="the first of a thousand user ids for sandboxed functions, if the platform "
-        "runs as root",
-    )
-    function_folders: str = Field(
-        "",
-        pattern="^([^=,]+=[^,]+(,[^=,]+=[^,]+)*)?$",
-        description="folders that sandboxed functions may write to: `APP_KEY=FOLDER`, separated by "
-        "commas; `*` is any app, `.` its own folder",
-    )
-    function_reads: str = Field(
-        "",
-        description="folders that all sandboxed functions may read besides their own, separated by "
-        "commas",
-    )
-    function_scratch_bytes: int = Field(
-        256 << 20, ge=1 << 20, description="disk space of a sandboxed function, in memory"
-    )
-    function_seconds: float = Field(
-        limits.FUNCTION_SECONDS, gt=0, description="timeout of a function call"
-    )
-    function_concurrency: int = Field(
-        4,
-        gt=0,
-        description="functions that run at once, per worker; those that take longer than a second "
-        "have as many places of their own",
-    )
-    function_hosts: int = Field(
-        64,
-        gt=0,
-        description="processes of functions per worker, at least twice the functions that run at "
-        "once; those without a call are kept for a minute, so that the next one starts at once",
-    )
-    function_memory_bytes: int = Field(1 << 30, gt=0, description="memory limit of a function")
     log_output: bool = Field(
         False,
         description="log the output of functions, line by line as they print it, at most 64 KiB "
@@ -227,14 +185,6 @@ class _PlatformSettings(BaseSettings):
         43_200, ge=60, le=31_536_000, description="time between sweeps of the object store"
     )
 
-    def function_folder(self, cloud_app_key: str, source: Path) -> Path | None:
-        """Return the folder that an app's functions may write to, if any."""
-        given = dict(
-            each.strip().split("=", 1) for each in self.function_folders.split(",") if each
-        )
-        folder = given.get(cloud_app_key, given.get("*"))
-        return None if folder is None else source / folder
-
     @property
     def base_url(self) -> str:
         """Return the URL at which apps reach the platform, without a trailing slash."""
@@ -259,5 +209,5 @@ class _PlatformSettings(BaseSettings):
         return timedelta(seconds=self.window_seconds)
 
 
-class Settings(SignInSettings, MailSettings, _PlatformSettings):
+class Settings(SignInSettings, MailSettings, FunctionSettings, _PlatformSettings):
     """Everything an operator can set. Durations are in seconds, sizes in bytes."""

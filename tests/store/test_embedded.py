@@ -129,7 +129,7 @@ def test_a_server_that_still_runs_is_taken_over(tmp_path: Path) -> None:
         "EmbeddedPostgres(pathlib.Path(sys.argv[1])).start()"
     )
     for folder in (tmp_path / "data", link):
-        subprocess.run([sys.executable, "-c", program, str(folder)], check=True, timeout=60)
+        subprocess.run([sys.executable, "-c", program, str(folder)], check=True, timeout=300)
         process = postmaster(folder)
         again = EmbeddedPostgres(link if folder != link else tmp_path / "data")
         again.start()
