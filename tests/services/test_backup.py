@@ -1,5 +1,6 @@
 """Backup and restore in one process, on real databases; ``e2e/test_backup.py`` has the commands."""
 
+import fcntl
 import shutil
 from collections.abc import Callable
 from datetime import timedelta
@@ -77,6 +78,11 @@ async def test_a_second_backup_copies_only_what_is_new(copies: Copies) -> None:
     assert not copies.kept(old.key).exists()
     assert copies.kept(new.key).read_bytes() == b"new one"
     assert len(list((copies.place / "database").iterdir())) == 1
+    flip(copies.kept(new.key))
+    assert (await copies.back_up()).copied_files == 0
+    assert await copies.refused() == "backup_damaged"
+    assert (await copies.back_up(read_all=True)).copied_files == 1
+    await copies.restore()
 
 
 async def test_a_cut_backup_is_no_backup_and_the_next_one_goes_on(copies: Copies) -> None:
@@ -261,6 +267,9 @@ async def test_a_cut_restore_goes_on_and_nothing_starts_until_then(copies: Copie
     mark = copies.target.data_dir / MARK
     mark.write_text("of another restore")
     assert await copies.refused() == "restore_folder_not_empty"
+    with mark.open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert await copies.refused() == "data_dir_in_use"
     assert beside(url, "SELECT key FROM app_data")[0]["key"].hex == receipt.key.replace("-", "")
 
 

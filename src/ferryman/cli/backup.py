@@ -33,6 +33,13 @@ Place = Annotated[
 def backup(
     place: Place,
     *,
+    read_all: Annotated[
+        bool,
+        typer.Option(
+            "--read-all",
+            help="Also read every file that DIR has already, and copy those again that differ.",
+        ),
+    ] = False,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
     object_store: ObjectStore = None,
@@ -49,7 +56,7 @@ def backup(
     from ferryman.server.backup.backup import backup as back_up
 
     meter = partial(watched, "Copying", as_json=as_json)
-    report = _run(back_up(settings, place, meter), as_json=as_json)
+    report = _run(back_up(settings, place, meter, read_all=read_all), as_json=as_json)
     if as_json:
         print_json(report)
     else:

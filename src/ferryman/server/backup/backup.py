@@ -54,8 +54,13 @@ class BackupReport(Wire, frozen=True):
     problems: list[FileProblem]
 
 
-async def backup(settings: Settings, address: str, meter: Meter) -> BackupReport:
-    """Back up the platform of these settings; raises ``ConfigError`` and ``OutsideError``."""
+async def backup(
+    settings: Settings, address: str, meter: Meter, *, read_all: bool = False
+) -> BackupReport:
+    """Back up the platform of these settings; raises ``ConfigError`` and ``OutsideError``.
+
+    With ``read_all``, files that the backup has already are read, and copied again if they differ.
+    """
     async with (
         place_to_fill(address) as place,
         database_of(settings) as url,
@@ -68,7 +73,8 @@ async def backup(settings: Settings, address: str, meter: Meter) -> BackupReport
         folder = f"{DATABASE}{ephemeral_id()}/"
         await _remove_leftovers(place, before)
         async with _no_sweeps(platform):
-            manifest, tally = await _copied(platform, place, folder, before, meter)
+            known = Known(_entries(place, None if read_all else before))
+            manifest, tally = await _copied(platform, place, folder, known, meter)
         await place.flush()
         await manifests.write(place, manifest)
         await _remove_leftovers(place, manifest)
@@ -88,7 +94,7 @@ async def backup(settings: Settings, address: str, meter: Meter) -> BackupReport
 
 
 async def _copied(
-    platform: Platform, place: BackupPlace, folder: str, before: BackupManifest | None, meter: Meter
+    platform: Platform, place: BackupPlace, folder: str, known: Known, meter: Meter
 ) -> tuple[BackupManifest, CopyTally]:
     with TemporaryFile("w+") as wanted:
         database = await _database(platform, place, folder, wanted)
@@ -103,7 +109,7 @@ async def _copied(
             copying = FileBackup(
                 platform.objects,
                 place,
-                known=Known(_entries(place, before)),
+                known=known,
                 is_kept=is_kept,
                 tell=tell,
             )

@@ -6,11 +6,14 @@ Until the end the folder has a mark, with which nothing starts there. A restore 
 with the next one; one that is refused leaves folder, database and store as empty as they were.
 """
 
+import fcntl
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Any
+from typing import IO, Any
 
 import asyncpg
 
@@ -65,19 +68,22 @@ async def restore(
         for kept in (*(table.kept for table in manifest.tables), manifest.index):
             await check(place, kept)
         mark = _Mark(settings, manifest)
-        resumed = mark.resumes()
         async with open_target(settings) as target:
-            if not resumed:
-                await target.check_empty()
-            mark.write()
-            try:
-                async with new_database(settings) as url:
-                    await _restore(url, place, manifest, target, meter, resumed=resumed)
-            except ConfigError:
-                await target.clear()
-                mark.clear_folder()
-                raise
-        mark.remove()
+            with mark.held() as resumed:
+                filling = resumed
+                try:
+                    if not resumed:
+                        await target.check_empty()
+                    filling = True
+                    async with new_database(settings) as url:
+                        await _restore(url, place, manifest, target, meter, resumed=resumed)
+                except ConfigError as refused:
+                    if refused.code != "data_dir_in_use":
+                        if filling:
+                            await target.clear()
+                        mark.clear_folder()
+                    raise
+                mark.remove()
         proof = await verify(settings, meter) if verified else None
     return RestoreReport(
         place=address.partition("?")[0],
@@ -161,27 +167,47 @@ class _Mark:
         places = [manifest.index.sha256, settings.object_store, settings.database_url or ""]
         self._text = sha256("\n".join(places).encode()).hexdigest()
 
-    def resumes(self) -> bool:
-        """Return whether the same restore was cut; refuse a folder with anything else."""
-        left = left_in(self._folder)
-        text = self._path.read_text() if MARK in left else ""
-        if text == self._text:
-            return True
-        # A mark without text was cut before anything else was made.
-        if left and (text or left != [MARK]):
-            raise refusals.backup.FOLDER_NOT_EMPTY(
-                folder=self._folder, name=", ".join(left[:3]) + (" and more" if left[3:] else "")
-            )
-        return False
+    @contextmanager
+    def held(self) -> Iterator[bool]:
+        """Mark the folder, for us alone; yields whether the same restore was cut before.
 
-    def write(self) -> None:
-        """Mark the folder, before anything else is in it."""
+        Raises ``ConfigError``: ``restore_folder_not_empty``, or ``data_dir_in_use`` while another
+        process restores there.
+        """
+        left = left_in(self._folder)
+        if left and MARK not in left:
+            raise self._not_empty(left)
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with self._path.open("w") as file:
-            file.write(self._text)
-            file.flush()
-            os.fsync(file.fileno())
-        sync_folder(self._folder)
+        try:
+            file = self._path.open("r+" if left else "x+")
+        except (FileExistsError, FileNotFoundError):
+            raise refusals.database.DATA_DIR_IN_USE(folder=self._folder) from None
+        with file:
+            self._lock(file)
+            text = file.read()
+            # A mark without text was cut before anything else was made.
+            if text != self._text and (text or left_in(self._folder) != [MARK]):
+                raise self._not_empty(left)
+            if not text:
+                file.write(self._text)
+                file.flush()
+                os.fsync(file.fileno())
+                sync_folder(self._folder)
+            yield bool(text)
+
+    def _lock(self, file: IO[str]) -> None:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Another process may have just finished, and removed it.
+            ours = os.path.samestat(os.fstat(file.fileno()), self._path.stat())
+        except OSError:
+            ours = False
+        if not ours:
+            raise refusals.database.DATA_DIR_IN_USE(folder=self._folder) from None
+
+    def _not_empty(self, left: list[str]) -> ConfigError:
+        name = ", ".join(left[:3]) + (" and more" if left[3:] else "")
+        return refusals.backup.FOLDER_NOT_EMPTY(folder=self._folder, name=name)
 
     def remove(self) -> None:
         """Let platforms start in the folder."""
