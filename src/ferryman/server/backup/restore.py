@@ -32,12 +32,7 @@ from ferryman.server.backup.verifying import Verified, verify
 from ferryman.server.restore_mark import MARK
 from ferryman.store import clock as clock_store
 from ferryman.store import table_copy
-from ferryman.store.availability import (
-    is_transient,
-    refused,
-    sentence,
-    wait_until_available,
-)
+from ferryman.store.availability import is_transient, refused, sentence, wait_until_available
 from ferryman.store.database import Database, Transaction
 from ferryman.store.schema_migration import migrate
 from ferryman.wire.base import Wire
@@ -77,8 +72,8 @@ async def restore(
                     filling = True
                     async with new_database(settings) as url:
                         await _restore(url, place, manifest, target, meter, resumed=resumed)
-                except ConfigError as refused:
-                    if refused.code != "data_dir_in_use":
+                except ConfigError as error:
+                    if error.code != "data_dir_in_use":
                         if filling:
                             await target.clear()
                         mark.clear_folder()
