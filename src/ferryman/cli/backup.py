@@ -55,7 +55,7 @@ def backup(
     )
     from ferryman.server.backup.backup import backup as back_up
 
-    meter = partial(watched, "Copying", as_json=as_json)
+    meter = partial(watched, "Copying", as_json=False, quiet=as_json)
     report = _run(back_up(settings, place, meter, read_all=read_all), as_json=as_json)
     if as_json:
         print_json(report)
@@ -85,7 +85,7 @@ def restore(
     )
     from ferryman.server.backup.restore import restore as run
 
-    meter = partial(watched, "Restoring", as_json=as_json)
+    meter = partial(watched, "Restoring", as_json=False, quiet=as_json)
     report = _run(run(settings, place, meter, verified=verify), as_json=as_json)
     if as_json:
         print_json(report)
