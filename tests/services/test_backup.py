@@ -13,6 +13,7 @@ import pytest
 
 from ferryman.domain.limits import DATA_LIFE
 from ferryman.errors import ConfigError, OutsideError
+from ferryman.server.backup import place
 from ferryman.server.backup.manifest import NAME
 from ferryman.server.backup.place import Folder
 from ferryman.server.restore_mark import MARK, check_restored
@@ -32,6 +33,12 @@ from tests.kit.backup import (
 from tests.kit.services import Services
 
 PARTS = (b"a" * (5 << 20), b"the end")
+
+
+@pytest.fixture(autouse=True)
+def no_sync(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing here has to outlive a power cut; a sync is of all that the machine writes."""
+    monkeypatch.setattr(place, "_sync", lambda _folder: None)
 
 
 @pytest.fixture
