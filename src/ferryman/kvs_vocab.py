@@ -45,7 +45,7 @@ class AttributeType(StrEnum):
 
 
 class Comparison(StrEnum):
-    """How a condition compares an attribute with its values (forge-kvs, condition)."""
+    """The comparison of an attribute with the values of a condition (forge-kvs, condition)."""
 
     BEGINS_WITH = "BEGINS_WITH"
     BETWEEN = "BETWEEN"

@@ -65,7 +65,7 @@ class Entity:
 
 @dataclass(frozen=True, slots=True)
 class IndexPlace:
-    """Where an index has a value: among those of a partition, in the order of ``place``."""
+    """The place of a value in an index: among those of a partition, in the order of ``place``."""
 
     index: str
     partition: bytes

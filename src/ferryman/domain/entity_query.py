@@ -1,4 +1,4 @@
-"""Which values of a custom entity a query or a transaction's condition is about."""
+"""The values of a custom entity that a query, or a condition of a transaction, is about."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

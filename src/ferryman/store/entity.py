@@ -1,4 +1,4 @@
-"""Where the indexes of entities have the values that apps keep (ADR 88)."""
+"""Places in the indexes of entities for the values that apps keep (ADR 88)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
