@@ -46,6 +46,7 @@ QUICK: dict[str, dict[str, str]] = {
     "functions": {"ROUNDS": "2"},
     "hostile": {"HOSTILE_SECONDS": "40", "ROUNDS": "1"},
     "java": {"SIZE": "128M", "COUNT": "1000", "ROUNDS": "1"},
+    "kvs": {"CALLS": "500", "SIZE": "16M"},
     "latency": {"FERRYMAN_BENCH_BACKLOG": "20000", "FERRYMAN_BENCH_ROUNDS": "1"},
     "lists": {"FERRYMAN_BENCH_TRANSFERS": "20000", "FERRYMAN_BENCH_ROUNDS": "10"},
     "mappings": {"FERRYMAN_BENCH_ROWS": "1000000"},
