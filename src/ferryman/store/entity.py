@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ferryman.domain.entity import IndexPlace
 from ferryman.domain.entity_query import PlaceSpan
 from ferryman.domain.key_value import Name, Write
 from ferryman.store.database import SQL, Transaction
 from ferryman.store.key_value import (
-    BEHIND_KEYS,
     PAGE_BYTES,
     AppSite,
     SiteRow,
@@ -19,9 +19,6 @@ from ferryman.store.key_value import (
 
 Position = tuple[bytes, str]
 """The place and the key after which a page begins."""
-
-_BEFORE: Position = (b"", "")
-_BEHIND: Position = (b"\xff", BEHIND_KEYS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,22 +39,23 @@ async def page(
     A transaction must be open: its statements are planned by their indexes.
     """
     await SQL.walk_indexes(tx.connection)
-    place, key = after or (_BEHIND if which.back else _BEFORE)
-    statement = SQL.page_of_index_back if which.back else SQL.page_of_index
-    found = statement(
-        tx.connection,
-        app_site_id=app_site_id,
-        entity=which.entity,
-        index_name=which.index,
-        partition=which.span.partition,
-        first=which.span.first,
-        behind=which.span.behind,
-        after_place=place,
-        after_key=key,
-        size=size + 1,
-        bytes=PAGE_BYTES,
-        now=tx.now,
-    )
+    span = which.span
+    place, key = after or (span.behind if which.back else span.first, "")  # no key is empty
+    given: dict[str, Any] = {
+        "app_site_id": app_site_id,
+        "entity": which.entity,
+        "index_name": which.index,
+        "partition": span.partition,
+        "after_place": place,
+        "after_key": key,
+        "size": size + 1,
+        "bytes": PAGE_BYTES,
+        "now": tx.now,
+    }
+    if which.back:
+        found = SQL.page_of_index_back(tx.connection, first=span.first, **given)
+    else:
+        found = SQL.page_of_index(tx.connection, behind=span.behind, **given)
     rows = [row async for row in found]
     values = [((row["place"], row["key"]), value_row(tx, row, secret=False)) for row in rows[:size]]
     return values, has_more(rows, size)

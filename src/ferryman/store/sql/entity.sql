@@ -1,6 +1,7 @@
 -- name: page_of_index
 -- In the order of places and keys; as page_of_values. Each value is looked up by itself, which no
--- plan can do in another way.
+-- plan can do in another way. There is one condition on where to begin: of two, PostgreSQL may begin at
+-- the earlier one.
 SELECT place, key, value, created_at, updated_at, expires_at, found
 FROM (
     SELECT page.*, count(*) OVER () AS found,
@@ -15,7 +16,7 @@ FROM (
               AND (expires_at IS NULL OR expires_at > :now)
             OFFSET 0) AS kept
         WHERE app_site_id = :app_site_id AND entity = :entity AND index_name = :index_name
-          AND partition = :partition AND place >= :first AND place < :behind
+          AND partition = :partition AND place < :behind
           AND (place, key) > (CAST(:after_place AS bytea), CAST(:after_key AS text))
         ORDER BY place, key
         LIMIT :size) AS page) AS sized
@@ -38,7 +39,7 @@ FROM (
               AND (expires_at IS NULL OR expires_at > :now)
             OFFSET 0) AS kept
         WHERE app_site_id = :app_site_id AND entity = :entity AND index_name = :index_name
-          AND partition = :partition AND place >= :first AND place < :behind
+          AND partition = :partition AND place >= :first
           AND (place, key) < (CAST(:after_place AS bytea), CAST(:after_key AS text))
         ORDER BY place DESC, key DESC
         LIMIT :size) AS page) AS sized
