@@ -36,7 +36,6 @@ def test_each_use_is_named_with_its_stand_in(tmp_path: Path, code: str, at: str,
 @pytest.mark.usefixtures("javascript")
 def test_a_service_of_the_platform_is_not_named(tmp_path: Path) -> None:
     code = "import kvs from '@forge/kvs';\nimport { storage } from '@forge/api';\n"
-    code += "import { sql } from '@forge/sql';\n"
     assert (
         examined(
             tmp_path,

@@ -7,13 +7,13 @@ from urllib.parse import quote
 
 import pytest
 
-from ferryman.store.mariadb import server
+from ferryman.store.mariadb.programs import installed
 from ferryman.store.mariadb.server import EmbeddedMariaDB
 
 
 def need_mariadb() -> None:
     """Skip a test where MariaDB is not installed."""
-    if not server.installed():
+    if not installed():
         pytest.skip("MariaDB is not installed")
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from ferryman.domain.sql import SqlStatement, checked
 from ferryman.errors import LimitExceeded, OutsideError
-from ferryman.store.mariadb import server
+from ferryman.store.mariadb import programs
 from ferryman.store.mariadb.address import Address
 from ferryman.store.mariadb.client import (
     StatementFailed,
@@ -245,9 +245,9 @@ def test_a_server_that_does_not_start_says_why(tmp_path: Path) -> None:
 
 
 def test_a_machine_without_mariadb_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "_ADMIN_FOLDERS", "")
+    monkeypatch.setattr(programs, "ADMIN_FOLDERS", "")
     monkeypatch.setenv("PATH", "")
-    assert not server.installed()
+    assert not programs.installed()
     with pytest.raises(OutsideError) as refused:
         EmbeddedMariaDB(tmp_path).start()
     assert refused.value.code == "sql_server_missing"

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 from ferryman.devtools.doctor import (
     forge_services,
+    forge_sql,
     manifest_checks,
     order_checks,
     package_checks,
@@ -24,6 +25,7 @@ CHECKS: tuple[Check, ...] = (
     *source_checks.CHECKS,
     *package_checks.CHECKS,
     *forge_services.CHECKS,
+    *forge_sql.CHECKS,
     *order_checks.CHECKS,
     *setup_checks.CHECKS,
 )

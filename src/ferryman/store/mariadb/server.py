@@ -1,6 +1,6 @@
 """The MariaDB that runs in the data folder when no address of another is given.
 
-It starts at the first call that needs it, whichever process gets that. It survives a platform that
+It starts when an app needs it, whichever process gets that call. It survives a platform that
 was killed, and the next one finds it again; hence a platform that shuts down stops it explicitly.
 """
 
@@ -23,11 +23,9 @@ from fasteners import InterProcessLock
 from ferryman import refusals
 from ferryman.store.mariadb.address import Address
 from ferryman.store.mariadb.client import answers
+from ferryman.store.mariadb.programs import ADMIN_FOLDERS, path_of
 from ferryman.store.postgres_programs import last_lines
 from ferryman.store.socket_path import remove_link, socket_folder
-
-_ADMIN_FOLDERS = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin"
-"""Services and small images leave some of these out of PATH."""
 
 _SOCKET = "socket"
 _USER = "mysql"
@@ -84,8 +82,9 @@ class EmbeddedMariaDB:
 
     def stop(self) -> None:
         """Shut the server down, if one runs."""
-        if not self._made.exists():
+        if not self._folder.exists():
             return
+        # One that is being made or started is waited for.
         with InterProcessLock(self._folder.with_suffix(".starting")):
             process = self._process()
             if process is not None:
@@ -180,17 +179,8 @@ class EmbeddedMariaDB:
         return None
 
 
-def installed() -> bool:
-    """Return whether the programs are on this machine."""
-    return all(_path(program) is not None for program in ("mariadbd", "mariadb-install-db"))
-
-
-def _path(program: str) -> str | None:
-    return shutil.which(program, path=f"{os.environ.get('PATH', os.defpath)}:{_ADMIN_FOLDERS}")
-
-
 def _program(name: str) -> str:
-    found = _path(name)
+    found = path_of(name)
     if found is None:
         raise refusals.sql.NOT_INSTALLED(program=name)
     return found
@@ -223,7 +213,7 @@ def _environment() -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith(("MYSQL_", "MARIADB_", "LC_", "LANG", "FERRYMAN_", "TMPDIR"))
     }
-    return {**kept, "LC_ALL": "C", "PATH": f"{kept.get('PATH', os.defpath)}:{_ADMIN_FOLDERS}"}
+    return {**kept, "LC_ALL": "C", "PATH": f"{kept.get('PATH', os.defpath)}:{ADMIN_FOLDERS}"}
 
 
 def _wait(process: psutil.Process) -> None:
