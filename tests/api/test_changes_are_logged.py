@@ -227,5 +227,6 @@ def _apps(changes: Changes) -> None:
     values = {"site": PLAN["cloudUrl"], "entries": [{"key": "k", "value": "v", "secret": True}]}
     make("load_state", "/apps/notes/state", values)
     make("list_state", "/apps/notes/state", method="GET")
+    make("list_tables", "/apps/notes/state/tables", method="GET")
     make("reset_state", "/apps/notes/state/reset", {})
     make("remove_app", "/apps/notes/remove")

@@ -12,7 +12,8 @@ import pytest
 from ferryman.config import Settings
 from ferryman.domain.access import Actor
 from ferryman.errors import LimitExceeded, NotAllowed, OutsideError
-from ferryman.services import app_removal, expunge, signing_key
+from ferryman.services import app as app_service
+from ferryman.services import app_removal, expunge, signing_key, sql_tables
 from ferryman.services import customer as customer_service
 from ferryman.services import migration as migration_service
 from ferryman.services import sql as sql_service
@@ -23,10 +24,13 @@ from ferryman.store.app import AppRow
 from ferryman.store.mariadb.address import Address
 from ferryman.store.mariadb.client import connect
 from ferryman.store.mariadb.databases import AppDatabases
-from ferryman.vocab import Role
+from ferryman.store.mariadb.server import EmbeddedMariaDB
+from ferryman.vocab import AppKind, Role
+from ferryman.wire.app import AppRegistration
 from ferryman.wire.customer import CustomerRequest
 from ferryman.wire.migration import MigrationRequest
 from ferryman.wire.state import StateReset
+from tests.kit.manifests import function_manifest
 from tests.kit.mariadb import running
 from tests.kit.services import Services
 from tests.kit.sql import MODULE
@@ -130,6 +134,30 @@ async def test_a_database_that_was_lost_is_made_again(own: Services, url: str) -
     assert await execute(own, app, "SHOW TABLES") == []
 
 
+async def test_the_operator_sees_tables_with_their_rows(own: Services) -> None:
+    name = own.app.cloud_app_key
+    for site, tables in ((QUAY, "ab"), (HARBOUR, ("C", "`"))):
+        app = await plan(own, site)
+        for table in tables:
+            await execute(own, app, f"CREATE TABLE `{table.replace('`', '``')}` (n INT)")
+        await execute(own, app, "CREATE VIEW v AS SELECT 1")
+    await execute(own, app, "INSERT INTO c VALUES (1), (2)")
+    found: list[tuple[str, str, int | None]] = []
+    cursor = None
+    while True:
+        page = await sql_tables.page(own.platform, name, None, cursor=cursor, size=2)
+        found += [(each.site, each.table, each.rows) for each in page.items]
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    assert found == [(HARBOUR, "`", 0), (HARBOUR, "c", 2), (QUAY, "a", 0), (QUAY, "b", 0)]
+    one = await sql_tables.page(own.platform, name, f"{QUAY}/", cursor=None, size=None)
+    assert [each.table for each in one.items] == ["a", "b"]
+    done = await state_service.reset(own.platform, name, StateReset())
+    assert (done.removed, done.databases) == (0, 2)
+    assert (await sql_tables.page(own.platform, name, None, cursor=None, size=None)).items == []
+
+
 async def test_an_app_has_a_greatest_number_of_tables(
     own: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -180,6 +208,38 @@ async def test_the_clock_of_the_platform_is_that_of_the_database(own: Services) 
     after = await own.platform.database.now()
     said = datetime.fromisoformat(json.loads(row)["now"]).replace(tzinfo=UTC)
     assert before.replace(microsecond=0) <= said <= after
+
+
+async def test_the_server_starts_with_the_first_app_that_needs_it(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[EmbeddedMariaDB] = []
+
+    def start(self: EmbeddedMariaDB) -> None:
+        started.append(self)
+
+    monkeypatch.setattr(EmbeddedMariaDB, "start", start)
+    platform = services.platform
+    assert platform.app_databases._threads is None
+    manifest = function_manifest()
+    manifest["modules"]["sql"] = MODULE
+    request = AppRegistration(
+        kind=AppKind.FORGE,
+        server_app_key="server-of-sql",
+        cloud_app_key="cloud-of-sql",
+        manifest=manifest,
+        source=services.app.source,
+    )
+    await app_service.register(platform, request)
+    platform.app_databases._executor().shutdown(wait=True)
+    assert len(started) == 1
+
+
+async def test_a_platform_that_stops_starts_no_server(services: Services) -> None:
+    app = await plan(services, HARBOUR)
+    services.platform.app_databases.close()
+    with pytest.raises(OutsideError, match="a platform that stops"):
+        await execute(services, app, "SELECT 1")
 
 
 async def test_a_server_that_is_not_there_is_told(services: Services) -> None:

@@ -61,7 +61,7 @@ from ferryman.api.report import get_report, get_report_page
 from ferryman.api.saved_view import list_views, remove_view, save_view
 from ferryman.api.search import search_all
 from ferryman.api.session import end_session, list_sessions
-from ferryman.api.state import list_state, load_state, reset_state
+from ferryman.api.state import list_state, list_tables, load_state, reset_state
 from ferryman.api.storage import (
     get_storage,
     list_files,
@@ -107,6 +107,7 @@ def admin_router(authenticator: Authenticator) -> Router:
             resume_app,
             remove_app,
             list_state,
+            list_tables,
             load_state,
             reset_state,
             create_migration,

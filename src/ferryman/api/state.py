@@ -6,8 +6,16 @@ from litestar import get, post
 from litestar.params import JSONBody, QueryParameter
 
 from ferryman.api.parameters import LONG_LIST_BYTES, Author, Cursor, Id, OwnPlatform, PageSize
+from ferryman.services import sql_tables
 from ferryman.services import state as state_service
-from ferryman.wire.state import LoadedState, ResetState, StateLoad, StatePage, StateReset
+from ferryman.wire.state import (
+    LoadedState,
+    ResetState,
+    StateLoad,
+    StatePage,
+    StateReset,
+    StateTablePage,
+)
 
 _Site = Annotated[
     str | None,
@@ -34,6 +42,19 @@ async def list_state(
     """List what an app keeps in Forge's key-value store, by site and key, secrets without value."""
     query = state_service.StateQuery(site=site, prefix=key_prefix or "")
     return await state_service.page(platform, app_id, query, actor, cursor=cursor, size=size)
+
+
+@get("/apps/{app_id:str}/state/tables")
+async def list_tables(
+    platform: OwnPlatform,
+    actor: Author,
+    app_id: Id,
+    site: _Site = None,
+    cursor: Cursor = None,
+    size: PageSize = None,
+) -> StateTablePage:
+    """List the tables of an app's SQL databases, by site and name, with their numbers of rows."""
+    return await sql_tables.page(platform, app_id, site, actor, cursor=cursor, size=size)
 
 
 @post("/apps/{app_id:str}/state", status_code=200, request_max_body_size=LONG_LIST_BYTES)

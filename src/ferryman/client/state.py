@@ -17,6 +17,7 @@ from ferryman.wire.state import (
     StateLoad,
     StatePage,
     StateReset,
+    StateTablePage,
 )
 
 _BYTES = 4 << 20
@@ -38,6 +39,13 @@ class StoredState:
         """List an app's values by site and key."""
         query = {"site": site, "keyPrefix": prefix, "cursor": cursor, "pageSize": size}
         return self._http.get(_path(name), StatePage, query)
+
+    def tables(
+        self, name: str, cursor: str | None, size: int, *, site: str | None
+    ) -> StateTablePage:
+        """List the tables of an app's SQL databases by site and name."""
+        query = {"site": site, "cursor": cursor, "pageSize": size}
+        return self._http.get(f"{_path(name)}/tables", StateTablePage, query)
 
     def load(self, name: str, site: str, entries: Sequence[NewStateEntry]) -> LoadedState:
         """Store values, all of them or none."""

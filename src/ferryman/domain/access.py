@@ -106,6 +106,7 @@ RULES: Mapping[str, Rule] = {
     "remove_app": Rule(_ADMIN, changes=True),
     # Of all customers together. That somebody asked for it is audited.
     "list_state": Rule(_OPERATE | _OWN_APPS, whole=True, changes=True),
+    "list_tables": Rule(_OPERATE | _OWN_APPS, whole=True, changes=True),
     "load_state": Rule(_OWN_APPS, changes=True),
     "reset_state": Rule(_OWN_APPS, changes=True),
     # Migrations and mappings have parts of many apps.

@@ -9,6 +9,7 @@ from uuid import UUID
 import msgspec
 
 from ferryman import refusals
+from ferryman.domain import sql as sql_rules
 from ferryman.domain.access import PLATFORM, WHOLE, Actor, Reach
 from ferryman.domain.app_owner import FIXED
 from ferryman.domain.app_owner import check_registration as check_owner
@@ -56,6 +57,9 @@ async def register(
         await audit.record(
             tx, by, "register_app", app.app_id, before=_audited(before), after=_audited(app)
         )
+    if sql_rules.enabled(app.manifest):
+        # So that no function has to wait for it.
+        platform.app_databases.begin()
     return AppCredentials(
         app_id=str(app.app_id),
         server_token=server_token,

@@ -95,6 +95,11 @@ async def _run(
         raise refusals.sql.EXECUTION_ERROR(name=failed.name) from failed
 
 
+async def database_of(platform: Platform, site_id: int) -> str:
+    """Return the name of the database of an app's site."""
+    return _name(await _secret(platform), site_id)
+
+
 async def drop(platform: Platform, tx: Transaction, app_site_ids: Sequence[int]) -> int:
     """Drop the databases of sites, whose rows the caller holds; return their number."""
     ids = await app_sql_store.with_database(tx, app_site_ids)

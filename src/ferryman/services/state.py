@@ -20,6 +20,7 @@ from ferryman.services.platform import (
     encode_cursor,
     page_size,
 )
+from ferryman.store import app_sql as app_sql_store
 from ferryman.store import key_value as key_value_store
 from ferryman.store import state as state_store
 from ferryman.store.app import AppRow
@@ -145,8 +146,10 @@ async def reset(
     check_text("cloud_url", site or "", longest=KEY_CHARACTERS)
     async with platform.database.transaction() as tx:
         app = await app_service.find(tx, name, by.reach)
+        databases = await app_sql_store.sites(tx, app.app_id, site)
         await audit.record(tx, by, "reset_state", app.app_id, before={"site": site})
-    return ResetState(removed=await purge.delete_state(platform, app.app_id, site))
+    removed = await purge.delete_state(platform, app.app_id, site)
+    return ResetState(removed=removed, databases=len(databases))
 
 
 def _site(given: str | None) -> str | None:

@@ -30,6 +30,21 @@ class StatePage(Wire, frozen=True):
     next_cursor: str | None = None
 
 
+class StateTable(Wire, frozen=True):
+    """A table of an app's SQL database on a site; no ``rows`` if counting them takes too long."""
+
+    site: str
+    table: str
+    rows: int | None
+
+
+class StateTablePage(Wire, frozen=True):
+    """Tables by site and name."""
+
+    items: list[StateTable]
+    next_cursor: str | None = None
+
+
 class NewStateEntry(Wire, frozen=True, forbid_unknown_fields=True):
     """A value to keep under a key, a secret, or a value of an entity of the manifest."""
 
@@ -59,6 +74,7 @@ class StateReset(Wire, frozen=True, forbid_unknown_fields=True):
 
 
 class ResetState(Wire, frozen=True):
-    """How many values were deleted."""
+    """How many values were deleted, and how many SQL databases."""
 
     removed: int
+    databases: int

@@ -14,7 +14,7 @@ from ferryman.vocab import IdKind
 from ferryman.wire.state import LoadedState, ResetState, StateEntry
 
 app = typer.Typer(
-    help="Show, load and reset what an app keeps in Forge's key-value store.",
+    help="Show, load and reset what an app keeps in Forge's services.",
     no_args_is_help=True,
 )
 
@@ -46,6 +46,18 @@ def show(
         lambda after, size: session.admin.state.list(name, after, size, site=site, prefix=prefix),
         ("SITE", "ENTITY", "KEY", "VALUE", "UPDATED", "EXPIRES"),
         _row,
+    )
+
+
+@command(app, "tables")
+def tables(session: Session, paging: Paging, name: Name, *, site: Site = None) -> None:
+    """List the tables of an app's SQL databases, by site and name, with their numbers of rows."""
+    name = session.resolve(IdKind.APP, name)
+    paging.show(
+        session,
+        lambda after, size: session.admin.state.tables(name, after, size, site=site),
+        ("SITE", "TABLE", "ROWS"),
+        lambda each: (each.site, each.table, each.rows),
     )
 
 
@@ -86,7 +98,8 @@ def reset(
         typer.confirm(f"Delete all that {name} keeps {where}?", abort=True, err=True)
 
     def text(removed: ResetState) -> str:
-        return f"{removed.removed} values deleted"
+        dropped = f", {removed.databases} SQL databases dropped" if removed.databases else ""
+        return f"{removed.removed} values deleted{dropped}"
 
     session.show(session.admin.state.reset(session.resolve(IdKind.APP, name), site), text)
 

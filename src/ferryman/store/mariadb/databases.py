@@ -7,11 +7,11 @@ import asyncio
 import hmac
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
 import pymysql
+from pymysql.cursors import Cursor
 
 from ferryman import refusals
 from ferryman.domain.sql import SqlStatement
@@ -24,7 +24,7 @@ from ferryman.store.mariadb.client import (
     run,
 )
 from ferryman.store.mariadb.server import EmbeddedMariaDB
-from ferryman.store.mariadb.values import Value
+from ferryman.store.mariadb.values import Value, quoted
 
 T = TypeVar("T")
 
@@ -40,8 +40,10 @@ _USAGE = (
 )
 _TABLES = (
     "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = '{database}' "
-    "AND TABLE_TYPE = 'BASE TABLE' ORDER BY TABLE_NAME"
+    "AND TABLE_TYPE = 'BASE TABLE'"
 )
+_PAGE = "AND BINARY TABLE_NAME > {after} ORDER BY BINARY TABLE_NAME LIMIT {size}"
+_COUNT_SECONDS = 2
 
 
 class DatabaseMissing(Exception):
@@ -56,6 +58,7 @@ class AppDatabases:
         self._data_dir = data_dir
         self._address: Address | None = None
         self._threads: ThreadPoolExecutor | None = None
+        self._closed = False
         self._secret: bytes | None = None
 
     async def secret(self, read: Callable[[], Awaitable[bytes]]) -> bytes:
@@ -63,6 +66,14 @@ class AppDatabases:
         if self._secret is None:
             self._secret = await read()
         return self._secret
+
+    def begin(self) -> None:
+        """Start the server of the data folder in the background, for apps that will call it.
+
+        Where it can't, their first call says why.
+        """
+        if self._url is None and self._data_dir is not None:
+            self._executor().submit(self._with_server, lambda _: None)
 
     async def run(
         self,
@@ -111,24 +122,24 @@ class AppDatabases:
         [[tables, size]] = await self._administer(_USAGE.format(database=database))
         return int(tables), int(size)
 
-    async def tables(self, database: str) -> list[tuple[str, int]]:
-        """Return the tables of a database with their numbers of rows."""
+    async def tables(self, database: str, *, after: str, size: int) -> list[tuple[str, int | None]]:
+        """Return up to ``size`` tables by name, with their rows; None if counting takes long."""
+        query = (
+            f"{_TABLES.format(database=database)} {_PAGE.format(after=quoted(after), size=size)}"
+        )
 
-        def work(server: Address) -> list[tuple[str, int]]:
+        def work(server: Address) -> list[tuple[str, int | None]]:
             with connect(server) as session, session.cursor() as cursor:
-                cursor.execute(_TABLES.format(database=database))
-                counted = []
-                for [name] in cursor.fetchall():
-                    quoted = name.replace("`", "``")
-                    with suppress(pymysql.err.ProgrammingError):  # dropped meanwhile
-                        cursor.execute(f"SELECT COUNT(*) FROM `{database}`.`{quoted}`")  # noqa: S608
-                        counted.append((name, int(cursor.fetchall()[0][0])))
-                return counted
+                cursor.execute(f"SET SESSION max_statement_time = {_COUNT_SECONDS}")
+                cursor.execute(query)
+                names = [name for [name] in cursor.fetchall()]
+                return [(name, _count(cursor, database, name)) for name in names]
 
         return await self._on_thread(work)
 
     def close(self) -> None:
-        """End the threads, of which none waits for anything any more."""
+        """End the threads, of which none waits for anything any more; start no server."""
+        self._closed = True
         if self._threads is not None:
             self._threads.shutdown(wait=False)
 
@@ -144,10 +155,13 @@ class AppDatabases:
         return await self._on_thread(work)
 
     async def _on_thread(self, work: Callable[[Address], T]) -> T:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._executor(), self._with_server, work)
+
+    def _executor(self) -> ThreadPoolExecutor:
         if self._threads is None:
             self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="app-sql")
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, self._with_server, work)
+        return self._threads
 
     def _with_server(self, work: Callable[[Address], T]) -> T:
         """Do work on the server; start it if it does not run."""
@@ -169,7 +183,18 @@ class AppDatabases:
             return Address.parse(self._url)
         if self._data_dir is None:
             raise refusals.sql.NO_ADDRESS()
+        if self._closed:
+            raise refusals.sql.UNAVAILABLE(found="a platform that stops")
         return EmbeddedMariaDB(self._data_dir).start()
+
+
+def _count(cursor: Cursor, database: str, name: str) -> int | None:
+    table = name.replace("`", "``")
+    try:
+        cursor.execute(f"SELECT COUNT(*) FROM `{database}`.`{table}`")  # noqa: S608 - it is quoted
+        return int(cursor.fetchall()[0][0])
+    except pymysql.err.MySQLError:  # it takes too long, or was dropped meanwhile
+        return None
 
 
 def _password(secret: bytes, database: str) -> str:

@@ -1,0 +1,64 @@
+"""The tables that apps keep in their SQL databases, for the operator (ADR 90)."""
+
+import msgspec
+
+from ferryman import refusals
+from ferryman.domain.access import PLATFORM, Actor
+from ferryman.domain.limits import ADMIN_PAGE, KEY_CHARACTERS
+from ferryman.services import app as app_service
+from ferryman.services import audit
+from ferryman.services import sql as sql_service
+from ferryman.services.platform import (
+    Platform,
+    check_text,
+    decode_cursor,
+    encode_cursor,
+    page_size,
+)
+from ferryman.store import app_sql as app_sql_store
+from ferryman.wire.state import StateTable, StateTablePage
+
+
+async def page(
+    platform: Platform,
+    name: str,
+    site: str | None,
+    by: Actor = PLATFORM,
+    *,
+    cursor: str | None,
+    size: int | None,
+) -> StateTablePage:
+    """Return a page of an app's tables by site and name; that they were asked for is audited."""
+    limit = page_size(size, default=100, greatest=ADMIN_PAGE)
+    check_text("cloud_url", site or "", longest=KEY_CHARACTERS)
+    chosen = None if site is None else site.rstrip("/")
+    async with platform.database.transaction() as tx:
+        app = await app_service.find(tx, name, by.reach)
+        query = ("tables", app.app_id, chosen)
+        began, after = _position(decode_cursor(cursor, *query), cursor)
+        sites = await app_sql_store.sites(tx, app.app_id, chosen, began=began)
+        await audit.record(tx, by, "list_tables", app.app_id, after={"site": chosen})
+    items: list[StateTable] = []
+    for each, site_id in sites.items():
+        found = await platform.app_databases.tables(
+            await sql_service.database_of(platform, site_id),
+            after=after if each == began else "",
+            size=limit + 1 - len(items),
+        )
+        items += [StateTable(site=each, table=table, rows=rows) for table, rows in found]
+        if len(items) > limit:
+            last = items[limit - 1]
+            position = msgspec.json.encode((last.site, last.table)).decode()
+            return StateTablePage(items=items[:limit], next_cursor=encode_cursor(position, *query))
+    return StateTablePage(items=items)
+
+
+def _position(text: str | None, cursor: str | None) -> tuple[str, str]:
+    """Return the site at which a page begins, and the table after which it does."""
+    if text is None:
+        return "", ""
+    try:
+        site, table = msgspec.json.decode(text, type=tuple[str, str])
+    except msgspec.MsgspecError:
+        raise refusals.request.CURSOR_INVALID(cursor=cursor) from None
+    return check_text("cursor", site, longest=len(site)), table
