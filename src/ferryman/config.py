@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ferryman.domain import limits
 from ferryman.function_config import FunctionSettings
+from ferryman.log_config import LogSettings
 from ferryman.mail_config import MailSettings
 from ferryman.network.proxies import Proxies
 from ferryman.sign_in_config import SignInSettings, checked_url
@@ -209,5 +210,5 @@ class _PlatformSettings(BaseSettings):
         return timedelta(seconds=self.window_seconds)
 
 
-class Settings(SignInSettings, MailSettings, FunctionSettings, _PlatformSettings):
+class Settings(SignInSettings, MailSettings, LogSettings, FunctionSettings, _PlatformSettings):
     """Everything an operator can set. Durations are in seconds, sizes in bytes."""

@@ -113,6 +113,7 @@ def test_each_request_is_one_line_of_the_log(
     assert line["event"] == "request.answered"
     assert line["method"] == "GET"
     assert line["status"] == reply.status
+    assert line["code"] == reply.json.get("code")
     assert line["route"] == "/app/migration/forge/v1/mapping/{transfer_id}/page"
     assert line["app"] == migration.registration["cloudAppKey"]
     assert line["environment"] == "development"

@@ -193,5 +193,5 @@ def create_app(
     api.asgi_handler = StallGuard(api.asgi_handler, settings.stall_seconds)
     api.asgi_handler = HeadAsGet(api.asgi_handler)
     # Outermost, so that requests without a route are logged too.
-    api.asgi_handler = RequestLog(api.asgi_handler)
+    api.asgi_handler = RequestLog(api.asgi_handler, settings.log_sample)
     return api

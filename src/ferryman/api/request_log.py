@@ -16,6 +16,7 @@ from ferryman.api.auth import actor_of, caller_of
 from ferryman.api.request_metrics import request_metrics
 from ferryman.api.wrong_tokens import address_of
 from ferryman.ids import ephemeral_id
+from ferryman.logs import SLOW_SECONDS, sampled
 
 log = structlog.get_logger("ferryman.api")
 
@@ -27,6 +28,8 @@ _REQUEST_ID = re.compile(rb"[\w.:+/=-]{1,128}", re.ASCII)
 _CLIENT = re.compile(rb"ferryman-(python|java)(/[\w.+-]{1,40})?", re.ASCII)
 """The name and version of the SDK and of the agents; what others send is not logged."""
 
+
+_CODE = re.compile(rb'"code":"([a-z0-9_]{1,80})"')
 
 _REQUEST = "ferryman.request"
 
@@ -40,8 +43,9 @@ def request_id_of(scope: Any) -> str | None:
 class RequestLog:
     """ASGI middleware that logs and counts requests, and keeps a caller's X-Request-ID."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, sample: float) -> None:
         self._app = app
+        self._sample = sample
         self._metrics = request_metrics()
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
@@ -52,17 +56,19 @@ class RequestLog:
         headers: Any = scope["headers"]
         request_id, parent, client = _named(headers)
         scope[_REQUEST] = request_id
-        began, status = perf_counter(), 0
+        began, status, code = perf_counter(), 0, None
         self._metrics.begin()
 
         async def answer(message: Message) -> None:
-            nonlocal status
+            nonlocal status, code
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] = [
                     *message.get("headers", []),
                     (b"x-request-id", request_id.encode()),
                 ]
+            elif status >= 400 and code is None:
+                code = _code_in(message.get("body", b""))
             await send(message)
 
         try:
@@ -78,8 +84,22 @@ class RequestLog:
             seconds = perf_counter() - began
             self._metrics.running.dec()
             self._metrics.count(scope["method"], _route(scope), status, seconds)
-            if scope["path"] not in _PROBES or status >= 400:
-                _log_request(scope, request_id, client, status, seconds)
+            if self._logs(scope["path"], request_id, status, seconds):
+                _log_request(scope, request_id, client, status, seconds, code)
+
+    def _logs(self, path: str, request_id: str, status: int, seconds: float) -> bool:
+        """Return whether a request has a line; failures, and slow ones but probes, always have."""
+        if status >= 400:
+            return True
+        if path in _PROBES:
+            return False
+        return not status or seconds >= SLOW_SECONDS or sampled(self._sample, request_id)
+
+
+def _code_in(body: object) -> str | None:
+    """Return the code of a refusal; quotes in its texts are escaped, so they look different."""
+    found = _CODE.search(body) if isinstance(body, bytes) else None
+    return None if found is None else found[1].decode()
 
 
 def _named(headers: list[tuple[bytes, bytes]]) -> tuple[str, str | None, str | None]:
@@ -100,7 +120,12 @@ def _route(scope: Any) -> str:
 
 
 def _log_request(
-    scope: Any, request_id: str, client: str | None, status: int, seconds: float
+    scope: Any,
+    request_id: str,
+    client: str | None,
+    status: int,
+    seconds: float,
+    code: str | None,
 ) -> None:
     app, actor = caller_of(scope), actor_of(scope)
     log.info(
@@ -108,6 +133,7 @@ def _log_request(
         method=scope["method"],
         route=_route(scope),
         status=status or None,
+        code=code,
         address=address_of(scope),
         client=client,
         seconds=round(seconds, 4),

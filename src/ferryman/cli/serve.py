@@ -157,13 +157,13 @@ def settings_of(*, json_logs: bool, **given: Any) -> Any:
             f"The platform is not installed ({exc.name} is missing): pip install 'WHEEL[server]', "
             "WHEEL being the path of Ferryman's wheel."
         )
-    logs.configure(json=json_logs)
-    tracing.configure()
     try:
         settings = Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as exc:
         lines = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in exc.errors()]
         _fail("A setting is wrong. " + "; ".join(lines))
+    logs.configure(json=json_logs, level=settings.log_level)
+    tracing.configure()
     if not _is_supervised():
         for name, nearest in unknown_names(os.environ, Settings.model_fields).items():
             _warn("setting.unknown", name=name, nearest=nearest)

@@ -14,6 +14,7 @@ from ferryman.delivery.worker_health import WorkerHealth
 from ferryman.domain.outcome import Outcome, Stage, failed
 from ferryman.errors import OutsideError
 from ferryman.functions.routes import Route
+from ferryman.logs import SLOW_SECONDS, sampled
 from ferryman.services import attempt
 from ferryman.services.app_cache import AppCache
 from ferryman.services.attempt import AttemptResult
@@ -90,7 +91,7 @@ class Recorder:
                 if full and not self.full:
                     self._eased()
                 for result in batch:
-                    _log_outcome(result)
+                    _log_outcome(result, self._platform.settings.log_sample)
 
     async def _write(self, batch: list[AttemptResult], *, again: bool = False) -> None:
         """Record a batch; ``again``: an earlier try may have committed without our knowing."""
@@ -137,8 +138,11 @@ def _unrecorded(result: AttemptResult, error: Exception) -> AttemptResult:
     return replace(result, by_route=all_failed("during", result.delivery, reason))
 
 
-def _log_outcome(result: AttemptResult) -> None:
+def _log_outcome(result: AttemptResult, sample: float) -> None:
     delivery, outcome = result.delivery, result.outcome
+    well = outcome.ok and outcome.duration < SLOW_SECONDS
+    if well and not sampled(sample, str(delivery.message.message_id)):
+        return
     message = delivery.message
     log.info(
         "attempt.delivered" if outcome.ok else "attempt.failed",

@@ -96,7 +96,6 @@ def main() -> None:
     """Do what the supervisor says; exit with 2 if that is refused."""
     import uvloop
 
-    logs.configure(json=False)
     tracing.configure()
     os.umask(0o077)
     answer = os.dup(1)
@@ -104,6 +103,7 @@ def main() -> None:
     start = told()
     if start is None:
         return
+    logs.configure(json=False, level=start.settings["log_level"])
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(run(start, answer))
