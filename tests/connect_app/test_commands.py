@@ -85,3 +85,15 @@ def test_what_is_not_there_or_not_enough(ferryman: Command, tmp_path: Path) -> N
     (tmp_path / "manifest.json").write_text("{}")
     ferryman.refused("cloud_key_missing", *register, str(tmp_path))
     ferryman.refused("app_not_found (404)", "app", "show", "nobody")
+
+
+def test_one_event_is_sent_to_a_connect_app(app: App, ferryman: Command, tmp_path: Path) -> None:
+    """By its key and server token; a Connect app acknowledges nothing, so delivery is success."""
+    token = app.register()["serverToken"]
+    (tmp_path / "note.txt").write_text("a note")
+    said = ferryman.given(FERRYMAN_SERVER_TOKEN=token).ok(
+        *("trigger", "app-data-uploaded", "--app", app.key),
+        *("--file", str(tmp_path / "note.txt"), "--label", "notes"),
+    )
+    assert said.startswith(f"SUCCESS  {app.key} (development)")
+    assert said.splitlines()[0].endswith(": uploaded:app_data, delivered, 1 attempt")

@@ -67,6 +67,18 @@ def test_the_sdist_makes_the_same_wheel_and_brings_the_tests(wheel: Path, tmp_pa
     assert needed <= {path.name for path in sources.iterdir()}
 
 
+def test_the_wheel_brings_the_templates_of_apps(installed: Path) -> None:
+    """All files that the repository has, also those whose names will begin with a dot."""
+    place = "ferryman/devtools/init/templates"
+
+    def files(root: Path) -> set[str]:
+        found = (each for each in (root / place).rglob("*") if each.is_file())
+        return {str(each.relative_to(root)) for each in found if each.suffix != ".pyc"}
+
+    assert files(installed) == files(ROOT / "src")
+    assert f"{place}/base/dot.gitignore" in files(installed)
+
+
 def test_the_wheel_brings_the_agent_for_java(installed: Path) -> None:
     if not has_jdk():
         unavailable("a JDK (Debian: openjdk-17-jdk-headless)")

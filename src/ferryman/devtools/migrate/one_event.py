@@ -95,9 +95,10 @@ def outcome(
 
     It is known when the app has acknowledged the file, or has the event, or an attempt failed.
     """
+    names = {name for name, each in events_by_name().items() if each is event}
     limit = time.monotonic() + seconds
     while True:
-        found = [each for each in messages_of(admin, transfer_id) if each.event_type == event]
+        found = [each for each in messages_of(admin, transfer_id) if each.event_type in names]
         message = found[-1] if found else None
         if (message is not None and _known(message, kind)) or time.monotonic() > limit:
             return message
