@@ -14,6 +14,7 @@ import yaml
 from ferryman.devtools.init import project
 from ferryman.devtools.init.project import KINDS
 from ferryman.functions import toolchain
+from tests.docs.pages import ROOT, blocks
 from tests.kit import forked
 from tests.kit.command import Command, command
 from tests.kit.java import agent_jar
@@ -81,6 +82,16 @@ def test_ci_checks_and_tests_the_app(apps: Path, kind: str) -> None:
     assert steps[0].startswith('pip install "$(ls wheels/ferryman-*.whl)[server]"')
     assert steps[1:] == ["ferryman doctor --strict", "pytest -q" if kind in PYTEST else "npm test"]
     assert ferryman(folder).ok("doctor", "--strict", str(folder)) == "No problems found.\n"
+
+
+def test_the_lines_for_gitlab_are_those_for_github(apps: Path) -> None:
+    """The page shows them; which lines those are, the test above says."""
+    page = ROOT / "docs" / "how-to" / "create-an-app.md"
+    [shown] = [each.text for each in blocks(page) if each.kind == "file=.gitlab-ci.yml"]
+    text = (apps / "my-python" / ".github" / "workflows" / "migration.yml").read_text()
+    [job] = yaml.safe_load(text)["jobs"].values()
+    steps = [step["run"] for step in job["steps"] if "run" in step]
+    assert yaml.safe_load(shown)["migration"]["script"] == steps
 
 
 @pytest.mark.e2e
