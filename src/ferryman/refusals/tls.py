@@ -51,6 +51,13 @@ MISMATCH = Refusal(
     fix="Give the key of this certificate. In a file of several certificates, the platform's own "
     "comes first.",
 )
+UNUSABLE = Refusal(
+    "tls_invalid",
+    ConfigError,
+    expected=_PAIR,
+    found="--tls-cert={certificate} and --tls-key={key}, which OpenSSL cannot use: {reason}",
+    fix="Check that both files are whole, and that no certificate is signed with SHA-1 or older.",
+)
 OUT_OF_DATE = Refusal(
     "tls_invalid",
     ConfigError,

@@ -1,6 +1,7 @@
 """The certificate that the platform serves: check it before clients do, and notice a new one."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from hashlib import sha256
@@ -63,6 +64,13 @@ def key_pair(settings: Settings) -> KeyPair | None:
         raise refusals.tls.OUT_OF_DATE(
             file=certificate, subject=_subject(leaf), begins=begins, ends=ends
         )
+    try:
+        # The HTTP server does the same, and finds what was not looked at here: a cut chain.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
+    except ssl.SSLError as error:
+        raise refusals.tls.UNUSABLE(
+            certificate=certificate, key=key, reason=error.reason or "no reason given"
+        ) from None
     return KeyPair(certificate, key, sha256(chain + secret).digest())
 
 

@@ -105,7 +105,11 @@ class HttpServer:
             return
         async for pair in renewals(self._settings, self._pair):
             before, ending = self._server, self._serving
-            self._server, self._serving = self._begin(pair)
+            try:
+                self._server, self._serving = self._begin(pair)
+            except OSError as error:  # the files have changed since they were checked
+                log.warning("certificate.refused", found=str(error))
+                continue
             self._ending.add(ending)
             ending.add_done_callback(self._ending.discard)
             before.stop()  # type: ignore[no-untyped-call]
