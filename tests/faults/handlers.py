@@ -133,6 +133,8 @@ def run(event, context):
     except urllib.error.HTTPError:
         count = 0
     kvs("set", {"key": "count", "value": count + 1})
+    tally = {"entityName": "tally", "key": "count", "value": {"events": count + 1}}
+    kvs("entity/set", tally)
     acknowledge(event)
 '''
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -222,12 +223,26 @@ def test_a_mistake_in_javascript_is_found(lab: Lab) -> None:
 def test_what_an_app_keeps_in_forges_store_is_compared(lab: Lab) -> None:
     """Without a command, and from an empty store in each run."""
     runner = lab.runner("kvs", code=COUNTS_IN_FORGES_STORE)
-    runner.trial = replace(runner.trial, state=None)
-    assert json.loads(lab.calm(runner).state or "") == ["count", False, 2]
+    manifest: dict[str, Any] = {**(runner.trial.registration.manifest or {})}
+    tally = {"name": "tally", "attributes": {"events": {"type": "integer"}}}
+    manifest["app"] = {**manifest["app"], "storage": {"entities": [tally]}}
+    registration = msgspec.structs.replace(runner.trial.registration, manifest=manifest)
+    runner.trial = replace(runner.trial, state=None, registration=registration)
+
+    def kept(state: str | None) -> list[Any]:
+        return [json.loads(line) for line in (state or "").splitlines()]
+
+    assert kept(lab.calm(runner).state) == [
+        ["count", False, 2],
+        ["tally", "count", False, {"events": 2}],
+    ]
     found = lab.attempt(runner, "uploaded:1=twice")
     assert found is not None
     assert "state" in found.kinds
-    assert json.loads(found.seen.state or "") == ["count", False, 3]
+    assert kept(found.seen.state) == [
+        ["count", False, 3],
+        ["tally", "count", False, {"events": 3}],
+    ]
 
 
 @pytest.mark.timeout(300)
