@@ -11,7 +11,8 @@ import pytest
 
 from tests.kit.function_app import FunctionMigration
 from tests.kit.platform import Caller, PlatformProcess
-from tools.recorded_calls import APP, FOLDER, PLAN, Names, shape, unpacked
+from tools.call_names import Names, shape, unpacked
+from tools.recorded_calls import APP, FOLDER, PLAN
 
 pytestmark = pytest.mark.e2e
 
