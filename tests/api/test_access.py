@@ -52,6 +52,7 @@ TABLE = {
     "POST /admin/v1/apps/{appId}/resume": "+------",
     "POST /admin/v1/apps/{appId}/remove": "+------",
     "GET /admin/v1/apps/{appId}/state": "++---o-",
+    "GET /admin/v1/apps/{appId}/state/tables": "++---o-",
     "POST /admin/v1/apps/{appId}/state": "+----o-",
     "POST /admin/v1/apps/{appId}/state/reset": "+----o-",
     "GET /admin/v1/audit": "+------",
