@@ -26,7 +26,7 @@ from ferryman.sdk.errors import ClientError
 
 FAILURES = (ChildEndedError, ClientError, steps.StepError)
 # The app is notified only after the end; nothing else shows that it was.
-LAST_EVENT_SECONDS = 5.0
+LAST_EVENT_SECONDS = 60.0
 LOOK_SECONDS = 0.2
 # How the platform answers while its database, or its store, is away.
 _AWAY = 503
