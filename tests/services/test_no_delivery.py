@@ -1,5 +1,6 @@
 """``serve --no-delivery``: nobody is called, time stands still, and each place says so."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from ferryman.errors import ConfigError, OutsideError
 from ferryman.server.build import build
 from ferryman.server.lifecycle_client import lifecycle_client
+from ferryman.server.notices import tell_notices
 from ferryman.server.run_worker import run_worker
 from ferryman.services.health import HealthCheck
 from tests.kit.services import Services
@@ -33,6 +35,9 @@ async def test_a_drill_calls_nobody_and_deadlines_stand_still(
             await send("http://127.0.0.1:9/", {}, {})
     with pytest.raises(ConfigError, match="delivery_off"):
         await run_worker(settings)
+
+    async with asyncio.timeout(60):
+        await tell_notices(services.platform, asyncio.Event())
 
     transfer_id = await services.start_transfer()
     await services.upload(transfer_id)
