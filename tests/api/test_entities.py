@@ -138,8 +138,8 @@ def test_the_index_of_keys_is_always_there(store: KeyValueStore) -> None:
 
 def test_filters_come_after_the_page(store: KeyValueStore) -> None:
     """So a page may be empty though others follow."""
-    keep(store, 6, **{f"f{n}": {"title": f"t{n}", "weight": n} for n in range(6)})
-    late = {"property": "weight", "condition": "GREATER_THAN", "values": [3]}
+    keep(store, 6, **{f"f{n}": {"title": f"t{n}", "more": n} for n in range(6)})
+    late = {"property": "more", "condition": "GREATER_THAN", "values": [3]}
     asked = query(6, limit=2, filters={"and": [late]})
     first = store.ok("entity/query", asked)
     assert first["data"] == []
