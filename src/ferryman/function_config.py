@@ -41,6 +41,16 @@ class FunctionSettings(BaseSettings):
     function_seconds: float = Field(
         limits.FUNCTION_SECONDS, gt=0, description="timeout of a function call"
     )
+    consumer_seconds: float = Field(
+        limits.CONSUMER_SECONDS,
+        gt=0,
+        description="timeout of a queue's consumer whose function sets no `timeoutSeconds`",
+    )
+    queue_events_per_minute: int = Field(
+        limits.QUEUE_EVENTS_PER_MINUTE,
+        gt=0,
+        description="events that an app may push to its queues in a minute",
+    )
     function_concurrency: int = Field(
         4,
         gt=0,

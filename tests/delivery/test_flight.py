@@ -18,7 +18,7 @@ class Runs:
     """Calls of functions that begin when they have a place, and end when told to."""
 
     def __init__(self) -> None:
-        self.scheduler = FairScheduler(QUOTAS)
+        self.scheduler = FairScheduler[Lane](QUOTAS)
         self.places = asyncio.Semaphore(QUOTAS.places)
         self.running: list[int] = []
 

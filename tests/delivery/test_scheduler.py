@@ -37,7 +37,7 @@ def to_a_function(_: Lane) -> bool:
 
 
 def begin(
-    turns: FairScheduler, offers: dict[Lane, int], *, calls: bool, idle: Collection[UUID] = ()
+    turns: FairScheduler[Lane], offers: dict[Lane, int], *, calls: bool, idle: Collection[UUID] = ()
 ) -> list[DeliveryCall]:
     """Fill all offers, and all of it is sent; functions are called at once."""
     turns.claimed(offers, offers)
@@ -50,20 +50,22 @@ def begin(
     return begun
 
 
-def end(turns: FairScheduler, calls: Iterable[DeliveryCall], *, hung: bool | None = False) -> None:
+def end(
+    turns: FairScheduler[Lane], calls: Iterable[DeliveryCall], *, hung: bool | None = False
+) -> None:
     for call in calls:
         turns.finished(call, hung=hung)
 
 
-def answered(quotas: Quotas, *lanes: Lane, calls: bool) -> FairScheduler:
+def answered(quotas: Quotas, *lanes: Lane, calls: bool) -> FairScheduler[Lane]:
     """A scheduler whose lanes have each answered once."""
-    turns = FairScheduler(quotas)
+    turns = FairScheduler[Lane](quotas)
     for each in lanes or LANES:
         end(turns, [turns.started(each, calls=calls, warm=False)])
     return turns
 
 
-def fill(turns: FairScheduler, *, calls: bool) -> list[DeliveryCall]:
+def fill(turns: FairScheduler[Lane], *, calls: bool) -> list[DeliveryCall]:
     """What can be sent until nothing more may, by as many turns as it takes."""
     sent: list[DeliveryCall] = []
     while offers := turns.take(lambda _: calls):
@@ -80,21 +82,21 @@ def test_nothing_is_taken_of_what_is_not_due() -> None:
 
 
 def test_a_lane_of_which_nothing_is_known_yet_waits() -> None:
-    turns = FairScheduler(WIDE)
+    turns = FairScheduler[Lane](WIDE)
     turns.add(lane(0))
     assert turns.take(lambda _: None) == {}
     assert turns.take(to_a_function) == {lane(0): 1}, "it is still due"
 
 
 def test_a_lane_that_filled_its_room_is_due_again_and_one_that_did_not_is_not() -> None:
-    turns = FairScheduler(WIDE)
+    turns = FairScheduler[Lane](WIDE)
     offers = {lane(0): 5, lane(1): 5, lane(2): 5}
     turns.claimed(offers, {lane(0): 5, lane(1): 4})
     assert list(turns.take(to_a_remote)) == [lane(0)]
 
 
 def test_what_falls_due_while_it_is_claimed_is_due_afterwards() -> None:
-    turns = FairScheduler(WIDE)
+    turns = FairScheduler[Lane](WIDE)
     turns.add(lane(0))
     offers = turns.take(to_a_remote)
     turns.add(lane(0))  # heard meanwhile
@@ -244,7 +246,7 @@ def test_a_slow_app_that_answers_is_as_many_at_once_as_before() -> None:
 
 
 def test_what_was_not_sent_says_nothing_about_the_app() -> None:
-    turns = FairScheduler(WIDE)
+    turns = FairScheduler[Lane](WIDE)
     end(turns, [turns.started(lane(0), calls=True, warm=False)], hung=None)
     turns.add(lane(0))
     assert len(fill(turns, calls=True)) == 1, "it is as new as before"
@@ -286,7 +288,7 @@ class TurnsMachine(RuleBasedStateMachine):
         share, starts = data.draw(st.integers(1, places)), data.draw(st.integers(1, 3))
         ahead = data.draw(st.integers(0, 2 * places))
         self.quotas = Quotas(at_once, places, share, starts, 4 * places, ahead=ahead)
-        self.turns = FairScheduler(self.quotas)
+        self.turns = FairScheduler[Lane](self.quotas)
         self.kinds = dict(zip(APPS, kinds, strict=True))
         self.waiting: Counter[Lane] = Counter()
         self.sent: list[DeliveryCall] = []
@@ -378,7 +380,7 @@ def test_no_lane_starves(
 ) -> None:
     """Each has more than can ever be sent; hosts of functions stay while there is room."""
     share, hosts = max(1, places // 2), max(hosts, 2 * places)
-    turns = FairScheduler(Quotas(at_once, places, share, starts=2, hosts=hosts))
+    turns = FairScheduler[Lane](Quotas(at_once, places, share, starts=2, hosts=hosts))
     for each in lanes:
         turns.add(each)
     hosts_of: list[UUID] = []
@@ -410,7 +412,7 @@ def test_no_lane_starves(
 
 @pytest.mark.parametrize("lanes", [3, 12])
 def test_without_functions_each_lane_has_its_turn_before_any_has_two(lanes: int) -> None:
-    turns = FairScheduler(Quotas(at_once=1, places=1, share=1, starts=1, hosts=1))
+    turns = FairScheduler[Lane](Quotas(at_once=1, places=1, share=1, starts=1, hosts=1))
     for each in LANES[:lanes]:
         turns.add(each)
     row: list[Lane] = []

@@ -8,7 +8,11 @@ from tests.doctor.apps import FORGE
 from tests.doctor.mistakes import M, examined
 
 SERVICES = (
-    ("import {\n  Queue,\n} from '@forge/events';", "@forge/events", "local/events.js"),
+    (
+        "import {\n  appEvents,\n} from '@forge/events';\nappEvents.publish({});",
+        "publish",
+        "local/events.js",
+    ),
     (
         "import api from '@forge/api';\napi.asApp().requestJira(x);",
         "requestJira",
@@ -35,19 +39,17 @@ def test_each_use_is_named_with_its_stand_in(tmp_path: Path, code: str, at: str,
 
 @pytest.mark.usefixtures("javascript")
 def test_a_service_of_the_platform_is_not_named(tmp_path: Path) -> None:
-    code = "import kvs from '@forge/kvs';\nimport { storage } from '@forge/api';\n"
-    assert (
-        examined(
-            tmp_path,
-            {**FORGE, "src/other.js": f"{code}kvs.entity('e').get('k'); storage.get('k');"},
-        )
-        == []
+    code = (
+        "import kvs from '@forge/kvs';\nimport { storage } from '@forge/api';\n"
+        "import { Queue } from '@forge/events';\n"
+        "kvs.entity('e').get('k'); storage.get('k'); new Queue({ key: 'q' }).push({ body: {} });\n"
     )
+    assert examined(tmp_path, {**FORGE, "src/other.js": code}) == []
 
 
 @pytest.mark.usefixtures("javascript")
-def test_a_consumer_is_never_called(tmp_path: Path) -> None:
-    consumer = "modules:\n  consumer:\n    - key: later\n      queue: q\n"
+def test_a_consumer_at_an_endpoint_is_never_called(tmp_path: Path) -> None:
+    consumer = "modules:\n  consumer:\n    - key: later\n      queue: q\n      endpoint: e\n"
     [found] = examined(tmp_path, {**FORGE, M: FORGE[M].replace("modules:\n", consumer)})
     assert found.check == "consumer_not_called"
     assert "'later'" in found.what

@@ -56,6 +56,7 @@ from ferryman.api.notice import (
 )
 from ferryman.api.overview import get_backlog, get_charts, get_overview
 from ferryman.api.parameters import STRICT_QUERY
+from ferryman.api.queue_event import list_queue_events
 from ferryman.api.recording import begin_replay, record_transfer, recorded_payload, replay_file
 from ferryman.api.report import get_report, get_report_page
 from ferryman.api.saved_view import list_views, remove_view, save_view
@@ -110,6 +111,7 @@ def admin_router(authenticator: Authenticator) -> Router:
             list_tables,
             load_state,
             reset_state,
+            list_queue_events,
             create_migration,
             list_migrations,
             get_migration,

@@ -47,6 +47,7 @@ from ferryman.config import Settings
 from ferryman.console.application import Console
 from ferryman.console.oidc.settings import ProviderSettings
 from ferryman.console.shared import Brand
+from ferryman.domain.limits import QUEUE_EVENTS
 from ferryman.domain.rate import Rate
 from ferryman.errors import PlatformError
 from ferryman.objects.local import LocalStore
@@ -112,6 +113,14 @@ def create_app(
     readers = at_once.readers(share)
     log_rate = Rate(settings.log_bytes_per_second, 60 * settings.log_bytes_per_second)
     logs = AppThrottle(log_rate, monotonic, refusals.access.LOG_RATE_LIMITED, share=share)
+    per_minute = settings.queue_events_per_minute
+    push_rate = AppThrottle(
+        Rate(per_minute / 60, per_minute),
+        monotonic,
+        refusals.queue.RATE_LIMITED,
+        # The share of each process has to be enough for a whole push.
+        share=max(1, min(share, per_minute // QUEUE_EVENTS)),
+    )
     handlers: list[Any] = [
         forge_router(platform, credentials, throttle),
         forge_service_router(platform, credentials, throttle),
@@ -138,6 +147,7 @@ def create_app(
             "shared": Provide(lambda: shared, sync_to_thread=False),
             "closing": Provide(lambda: closing, sync_to_thread=False),
             "log_throttle": Provide(lambda: logs, sync_to_thread=False),
+            "push_rate": Provide(lambda: push_rate, sync_to_thread=False),
             "readers": Provide(lambda: readers, sync_to_thread=False),
             "event_hub": Provide(lambda: hub, sync_to_thread=False),
             "claim_desk": Provide(lambda: desk, sync_to_thread=False),

@@ -6,6 +6,7 @@ from litestar.di import Provide
 from ferryman.api.auth import Credentials, caller, cloud_app_guard
 from ferryman.api.key_value import key_value_router
 from ferryman.api.legacy_storage import legacy_storage_router
+from ferryman.api.queue import queue_router
 from ferryman.api.sql import sql_router
 from ferryman.api.throttle import AppThrottle
 from ferryman.services.platform import Platform
@@ -27,5 +28,5 @@ def forge_service_router(
         dependencies={"caller": Provide(caller, sync_to_thread=False)},
         request_max_body_size=BODY_BYTES,
         include_in_schema=False,
-        route_handlers=[key_value_router(), legacy_storage_router(), sql_router()],
+        route_handlers=[key_value_router(), legacy_storage_router(), queue_router(), sql_router()],
     )

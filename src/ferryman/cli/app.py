@@ -30,6 +30,7 @@ COMMANDS = {
     "agent": "ferryman.cli.agent:app",
     "app": "ferryman.cli.apps.group:app",
     "state": "ferryman.cli.apps.state:app",
+    "queue": "ferryman.cli.apps.queue:app",
     "migration": "ferryman.cli.migration.link:app",
     "report": "ferryman.cli.report:app",
     "mapping": "ferryman.cli.migration.mapping:app",

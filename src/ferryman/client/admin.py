@@ -9,6 +9,7 @@ from ferryman.client.http import BASE, AdminHttp
 from ferryman.client.jobs import Jobs
 from ferryman.client.migrations import Migrations
 from ferryman.client.notices import Notices
+from ferryman.client.queues import Queues
 from ferryman.client.state import StoredState
 from ferryman.client.transfers import Messages, Transfers
 from ferryman.vocab import IdKind
@@ -36,6 +37,7 @@ class AdminClient:
         self._http = AdminHttp(url, token, retry_seconds=retry_seconds)
         self.apps = Apps(self._http)
         self.state = StoredState(self._http)
+        self.queues = Queues(self._http)
         self.migrations = Migrations(self._http)
         self.transfers = Transfers(self._http)
         self.messages = Messages(self._http)

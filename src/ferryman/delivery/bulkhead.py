@@ -17,6 +17,9 @@ from typing import Any
 from uuid import UUID
 
 from ferryman.store.delivery import Lane
+from ferryman.store.queue import QueueLane
+
+AnyLane = Lane | QueueLane
 
 SLOW_SECONDS = 1.0
 """How long a call may take before it gives its place to another."""
@@ -56,7 +59,7 @@ class DeliveryCall:
     ``waits``: its function is not called yet; ``cold``: a host starts for it.
     """
 
-    lane: Lane
+    lane: AnyLane
     compartment: LaneHealth
     calls: bool
     waits: bool = False
@@ -74,17 +77,17 @@ class Bulkhead:
 
     def __init__(self, limits: BulkheadLimits) -> None:
         self._limits = limits
-        self._health: dict[Lane, LaneHealth] = {}
+        self._health: dict[AnyLane, LaneHealth] = {}
         self._counts: Counter[LaneHealth] = Counter()
-        self._in_lane: Counter[Lane] = Counter()
+        self._in_lane: Counter[AnyLane] = Counter()
         self.in_flight: Counter[UUID] = Counter()
         """Messages in flight by app, the slow ones too."""
 
-    def health(self, lane: Lane) -> LaneHealth:
+    def health(self, lane: AnyLane) -> LaneHealth:
         """Return how a lane's app answered so far."""
         return self._health.get(lane, LaneHealth.NEW)
 
-    def left(self, lane: Lane, ahead: int = 0) -> int:
+    def left(self, lane: AnyLane, ahead: int = 0) -> int:
         """Return how many messages of a lane may be sent now; may be negative.
 
         Of a lane that answers in time, so many ``ahead`` may wait for a place.
@@ -106,7 +109,7 @@ class Bulkhead:
         of_lane = limits.of_new - self._in_lane[lane]
         return min(of_app, of_lane, limits.places - quick, limits.half - counts[health])
 
-    def add(self, lane: Lane, compartment: LaneHealth, count: int = 1) -> None:
+    def add(self, lane: AnyLane, compartment: LaneHealth, count: int = 1) -> None:
         """Count messages of a lane in a compartment; a negative number subtracts."""
         _change(self._counts, compartment, count)
         _change(self._in_lane, lane, count)

@@ -20,6 +20,7 @@ import structlog
 
 from ferryman.delivery.backoff import next_delay, retry_delay
 from ferryman.delivery.flight import Flight
+from ferryman.delivery.queue_dispatcher import QueueDispatcher
 from ferryman.delivery.recorder import Recorder, all_failed
 from ferryman.delivery.rescuer import Rescuer
 from ferryman.delivery.scheduler import FairScheduler, Quotas, own_order
@@ -28,7 +29,7 @@ from ferryman.delivery.worker_health import WorkerHealth
 from ferryman.domain.message import Message, number_in_round
 from ferryman.errors import OutsideError
 from ferryman.functions.pool import FunctionPool
-from ferryman.ids import ephemeral_id, jitter
+from ferryman.ids import jitter
 from ferryman.services import delivery as delivery_service
 from ferryman.services import worker as worker_service
 from ferryman.services.app_cache import AppCache
@@ -59,14 +60,18 @@ class Dispatcher:
         functions: FunctionPool,
         stop: asyncio.Event,
         quotas: Quotas,
+        worker_id: UUID,
+        queues: QueueDispatcher,
     ) -> None:
         self._platform = platform
         self._functions = functions
         self._sender = sender
         self._stop = stop
-        self._worker_id = ephemeral_id()
+        self._worker_id = worker_id
+        self._queues = queues
+        queues.ended = self._wake
         self._app_cache = AppCache()
-        self._scheduler = FairScheduler(quotas)
+        self._scheduler = FairScheduler[Lane](quotas)
         self._places = asyncio.Semaphore(quotas.places)
         self._tasks: dict[asyncio.Task[bool | None], UUID] = {}
         self._health = WorkerHealth(platform, self._worker_id)
@@ -90,7 +95,7 @@ class Dispatcher:
         if self._functions.held is not None:
             await self._health.report_failure("functions", self._functions.held)
         try:
-            while not self._stop.is_set() or self._tasks or self._recorder.busy:
+            while not self._stop.is_set() or self._busy:
                 try:
                     await self._step()
                 except OutsideError as exc:
@@ -112,6 +117,11 @@ class Dispatcher:
             with suppress(OutsideError, TimeoutError):
                 async with asyncio.timeout(_LEAVE_SECONDS):
                     await worker_service.sign_off(self._platform, self._worker_id)
+
+    @property
+    def _busy(self) -> bool:
+        """Whether claims of this worker are left, so that it must not leave."""
+        return bool(self._tasks) or self._recorder.busy or self._queues.running
 
     async def _step(self) -> None:
         loop = asyncio.get_running_loop()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 from ferryman.delivery.bulkhead import SLOW_SECONDS, DeliveryCall
 from ferryman.delivery.scheduler import FairScheduler
@@ -18,7 +19,7 @@ class Flight:
 
     def __init__(
         self,
-        scheduler: FairScheduler,
+        scheduler: FairScheduler[Any],
         call: DeliveryCall,
         changed: Callable[[], None],
         places: asyncio.Semaphore,

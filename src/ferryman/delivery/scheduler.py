@@ -9,13 +9,16 @@ goes ahead for a while, because starting one costs more than most calls.
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from ferryman.delivery.bulkhead import Bulkhead, BulkheadLimits, DeliveryCall
 from ferryman.domain.limits import APP_WINDOW
 from ferryman.ids import jitter
 from ferryman.store.delivery import Lane
+from ferryman.store.queue import QueueLane
+
+L = TypeVar("L", bound=Lane | QueueLane)
 
 _STREAK = 32
 """Calls in a row that a host may take before it gives way to another app's."""
@@ -43,7 +46,7 @@ class Quotas:
     ahead: int = 0
 
 
-def own_order(worker_id: UUID, lanes: Iterable[Lane]) -> list[Lane]:
+def own_order(worker_id: UUID, lanes: Iterable[L]) -> list[L]:
     """Return lanes in an order that each worker has of its own.
 
     So workers that find the same backlog start the hosts of different apps, not all of each.
@@ -51,29 +54,29 @@ def own_order(worker_id: UUID, lanes: Iterable[Lane]) -> list[Lane]:
     return sorted(lanes, key=lambda lane: jitter(str(worker_id), str(lane.app_id)))
 
 
-class FairScheduler:
+class FairScheduler(Generic[L]):
     """Keeps track of the lanes with due messages and of the messages in flight."""
 
     def __init__(self, quotas: Quotas) -> None:
         self._quotas = quotas
-        self._due: dict[Lane, None] = {}  # an ordered set: lanes in the order of their turns
+        self._due: dict[L, None] = {}  # an ordered set: lanes in the order of their turns
         at_once, half = quotas.at_once, max(1, quotas.hosts // 2)
         self._bulkheads = {
             True: Bulkhead(BulkheadLimits(quotas.places, quotas.share, quotas.of_new, half)),
             False: Bulkhead(BulkheadLimits(at_once, APP_WINDOW, _NEW_WINDOW, at_once)),
         }
-        self._in_lane: Counter[Lane] = Counter()
+        self._in_lane: Counter[L] = Counter()
         self._starting = 0
         self._waiting: Counter[UUID] = Counter()
         self._streak: Counter[UUID] = Counter()
-        self._closed: frozenset[Lane] = frozenset()
-        self._probed: frozenset[Lane] = frozenset()
+        self._closed: frozenset[L] = frozenset()
+        self._probed: frozenset[L] = frozenset()
 
-    def update_breakers(self, closed: Collection[Lane], probed: Collection[Lane]) -> None:
+    def update_breakers(self, closed: Collection[L], probed: Collection[L]) -> None:
         """Send nothing from closed lanes, and one message at a time from probed ones."""
         self._closed, self._probed = frozenset(closed), frozenset(probed)
 
-    def add(self, lane: Lane) -> None:
+    def add(self, lane: L) -> None:
         """Add a lane that may have due messages."""
         self._due[lane] = None
 
@@ -88,8 +91,8 @@ class FairScheduler:
         return {app_id for app_id in self.apps if self._streak[app_id] < _STREAK}
 
     def take(
-        self, calls: Callable[[Lane], bool | None], idle: Mapping[UUID, int] | None = None
-    ) -> dict[Lane, int]:
+        self, calls: Callable[[L], bool | None], idle: Mapping[UUID, int] | None = None
+    ) -> dict[L, int]:
         """Return how many messages to claim per lane, and remove these lanes from the due ones.
 
         ``calls`` says whether a lane leads to a function; None is "not known yet", and the lane
@@ -99,8 +102,8 @@ class FairScheduler:
         live = self._bulkheads[True].in_flight
         self._streak = Counter({app_id: self._streak[app_id] for app_id in {*idle, *live}})
         hosts = _Hosts(self._quotas, self._starting, live, self._waiting, idle, self.kept)
-        quotas: dict[Lane, int] = {}
-        given: list[tuple[Bulkhead, Lane, int]] = []
+        quotas: dict[L, int] = {}
+        given: list[tuple[Bulkhead, L, int]] = []
         for lane, function in self._order(calls, hosts):
             bulkhead = self._bulkheads[function]
             waiting = function and hosts.idle(lane.app_id)
@@ -119,13 +122,13 @@ class FairScheduler:
             del self._due[lane]
         return quotas
 
-    def claimed(self, quotas: Mapping[Lane, int], taken: Mapping[Lane, int]) -> None:
+    def claimed(self, quotas: Mapping[L, int], taken: Mapping[L, int]) -> None:
         """Add lanes again that yielded as many messages as asked for: they probably hold more."""
         for lane, quota in quotas.items():
             if taken.get(lane, 0) >= quota:
                 self.add(lane)
 
-    def started(self, lane: Lane, *, calls: bool, warm: bool) -> DeliveryCall:
+    def started(self, lane: L, *, calls: bool, warm: bool) -> DeliveryCall:
         """Count a message that is being sent; ``warm``: an idle host takes it."""
         bulkhead = self._bulkheads[calls]
         call = DeliveryCall(
@@ -157,11 +160,11 @@ class FairScheduler:
         _less(self._in_lane, call.lane)
 
     def _order(
-        self, calls: Callable[[Lane], bool | None], hosts: "_Hosts"
-    ) -> Iterator[tuple[Lane, bool]]:
+        self, calls: Callable[[L], bool | None], hosts: "_Hosts"
+    ) -> Iterator[tuple[L, bool]]:
         """Yield the lanes in turn, and whether each calls a function."""
         ahead = {lane: None for lane in self._due if hosts.ahead(lane.app_id)}
-        more: list[Lane] = []
+        more: list[L] = []
         for lane in [*ahead, *(lane for lane in self._due if lane not in ahead)]:
             function = calls(lane)
             if function is None or lane in self._closed:

@@ -4,46 +4,26 @@ import asyncio
 import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import datetime, timedelta
-from pathlib import Path
-from typing import Any, assert_never
+from typing import assert_never
 
 import structlog
 
 from ferryman import tracing
 from ferryman.clock import wall_now
-from ferryman.delivery.arguments import (
-    event_of,
-    forge_app_id_of,
-    installation_id_of,
-    site_ari,
-    site_of,
-)
+from ferryman.delivery.arguments import event_of, site_of
+from ferryman.delivery.function_caller import AppOnSite, AppTokens, FunctionCaller
 from ferryman.delivery.remote import RemoteSender
 from ferryman.delivery.resolver import OWNER
 from ferryman.delivery.webhook import post_webhook
 from ferryman.domain.outcome import Outcome
-from ferryman.functions.call import FunctionCall
-from ferryman.functions.manifest import parse_manifest
-from ferryman.functions.manifest_model import Manifest
 from ferryman.functions.pool import FunctionPool
 from ferryman.functions.routes import FunctionRoute, RemoteRoute, Route, WebhookRoute
-from ferryman.functions.sandbox.access import Access, access
-from ferryman.functions.source import app_variables
-from ferryman.ids import derived_id
 from ferryman.services.delivery import Delivery
 from ferryman.services.key_ring import KeyRing
 from ferryman.services.platform import Platform
 from ferryman.services.routing import client_key
-from ferryman.store.app import AppRow
-from ferryman.tokens import bare_app_id, invocation_token, system_token
 
 log = structlog.get_logger("ferryman.functions")
-
-_TOKENS_KEPT = timedelta(minutes=1)
-"""Tokens are valid for longer; signing one per event would cost more than sending the event."""
-
-_TOKENS = 10_000
 
 
 class NoPlaceError(Exception):
@@ -66,8 +46,7 @@ class Sender:
         self._keys = keys
         self._functions = functions
         self._remotes = remotes
-        self._environ = environ
-        self._tokens: dict[tuple[Any, ...], tuple[datetime, str, str]] = {}
+        self.caller = FunctionCaller(platform, AppTokens(platform, keys), functions, environ)
 
     async def send(
         self,
@@ -133,36 +112,15 @@ class Sender:
     async def _call_function(
         self, route: FunctionRoute, delivery: Delivery, begun: Callable[[], None]
     ) -> Outcome:
-        app, settings = delivery.app, self._platform.settings
-        manifest = parse_manifest(app.manifest or {})
-        _, system = self._signed(delivery)
-        call = FunctionCall(
-            owner=str(app.app_id),
-            source=Path(app.source or "/"),
-            handler=route.handler,
-            event=event_of(delivery.message),
-            context={"installContext": site_ari(site_of(delivery))},
-            environment={
-                **app_variables(manifest, self._environ),
-                "FERRYMAN_URL": settings.base_url,
-                "FERRYMAN_TOKEN": system,
-            },
-            timeout=settings.function_seconds,
-            identity={
-                "appId": bare_app_id(forge_app_id_of(app), str(app.app_id)),
-                "environment": app.environment,
-                "installationId": installation_id_of(app, site_of(delivery)),
-            },
+        settings = self._platform.settings
+        return await self.caller.run(
+            AppOnSite(delivery.app, site_of(delivery)),
+            route.handler,
+            event_of(delivery.message),
+            seconds=settings.function_seconds,
             printed=_printed(route, delivery) if settings.log_output else None,
             begun=begun,
-            access=self._access(app, manifest),
         )
-        return await self._functions.run(call)
-
-    def _access(self, app: AppRow, manifest: Manifest) -> Access:
-        settings, store = self._platform.settings, self._platform.objects
-        folder = settings.function_folder(app.cloud_app_key, Path(app.source or "/"))
-        return access((settings.base_url, store.signed_at), manifest.fetched, folder)
 
     async def _post_remote(self, route: RemoteRoute, delivery: Delivery) -> Outcome:
         invocation, system = self._signed(delivery)
@@ -192,37 +150,7 @@ class Sender:
 
     def _signed(self, delivery: Delivery) -> tuple[str, str]:
         """Return the invocation token and the system token of the app on that site."""
-        site, app, now = site_of(delivery), delivery.app, wall_now()
-        key = (self._keys.current.kid, app.app_id, app.environment, app.forge_app_id, site)
-        kept = self._tokens.get(key)
-        if kept is None or now - kept[0] > _TOKENS_KEPT:
-            if len(self._tokens) >= _TOKENS:
-                self._tokens.clear()
-            kept = now, self._invocation_token(app, site), self._system_token(app, site)
-            self._tokens[key] = kept
-        return kept[1:]
-
-    def _system_token(self, app: AppRow, site: str) -> str:
-        return system_token(
-            self._keys.current,
-            app_id=str(app.app_id),
-            environment=app.environment,
-            site=site,
-            now=wall_now(),
-        )
-
-    def _invocation_token(self, app: AppRow, site: str) -> str:
-        return invocation_token(
-            self._keys.current,
-            app_id=str(app.app_id),
-            forge_app_id=forge_app_id_of(app),
-            environment=app.environment,
-            cloud_url=site,
-            cloud_id=str(derived_id("cloud", site)),
-            installation_id=installation_id_of(app, site),
-            api_base_url=self._platform.settings.base_url,
-            now=wall_now(),
-        )
+        return self.caller.tokens.of(AppOnSite(delivery.app, site_of(delivery)))
 
 
 def _printed(route: FunctionRoute, delivery: Delivery) -> Callable[[str], None]:

@@ -1,17 +1,19 @@
 """The worker: its agents, and the resources they share.
 
-The dispatcher delivers messages, the timekeeper fires the timers of transfers, and the sweeper
-cleans up the storage. Each finds its own work, so a slow app delays no deadline. None keeps work
-only in memory: if a worker is killed, others take its work over. At a graceful shutdown each ends
-its loop by itself: the dispatcher finishes what is in flight.
+The dispatcher delivers messages, that of queues their events, the timekeeper fires the timers of
+transfers, and the sweeper cleans up the storage. Each finds its own work, so a slow app delays no
+deadline. None keeps work only in memory: if a worker is killed, others take its work over. At a
+graceful shutdown each ends its loop by itself: the dispatchers finish what is in flight.
 """
 
 import asyncio
 import os
+from dataclasses import replace
 
 from ferryman.delivery.dispatcher import Dispatcher
 from ferryman.delivery.job_runner import JobRunner
 from ferryman.delivery.notifications import Notifications
+from ferryman.delivery.queue_dispatcher import QueueDispatcher
 from ferryman.delivery.remote import open_sender
 from ferryman.delivery.scheduler import Quotas
 from ferryman.delivery.sender import Sender
@@ -19,8 +21,10 @@ from ferryman.delivery.sweeper import Sweeper
 from ferryman.delivery.timekeeper import Timekeeper
 from ferryman.functions.hosting import announce
 from ferryman.functions.pool import FunctionPool
+from ferryman.ids import ephemeral_id
 from ferryman.services.key_ring import KeyRing
 from ferryman.services.platform import Platform
+from ferryman.store.queue_delivery import NOTIFICATION
 
 
 async def run(platform: Platform, keys: KeyRing, database_url: str, stop: asyncio.Event) -> None:
@@ -38,6 +42,7 @@ async def run(platform: Platform, keys: KeyRing, database_url: str, stop: asynci
             sandbox=hosting.sandbox,
             bundler=hosting.bundler,
             held=hosting.refusal,
+            beyond=2 * settings.function_concurrency,  # for consumers, quick and slow ones
         ) as functions,
     ):
         sender = Sender(
@@ -77,17 +82,25 @@ async def work(
     quotas: Quotas,
 ) -> None:
     """Run the agents, delivering through ``sender``, until ``stop`` is set; then drain."""
-    dispatcher = Dispatcher(platform, sender, functions, stop, quotas)
+    worker_id = ephemeral_id()
+    # Consumers run for long: an app may have nearly all of their places.
+    own = replace(quotas, share=max(1, quotas.places - 1))
+    queues = QueueDispatcher(platform, sender.caller, functions, stop, own, worker_id)
+    dispatcher = Dispatcher(platform, sender, functions, stop, quotas, worker_id, queues)
     timekeeper = Timekeeper(platform, stop)
     sweeper = Sweeper(platform, stop)
     jobs = JobRunner(platform, stop)
 
     def wake(payload: str) -> None:
+        if payload == NOTIFICATION:
+            queues.wake()
+            return
         dispatcher.on_notify(payload)
         if not payload:
             timekeeper.wake()
             sweeper.wake()
             jobs.wake()
+            queues.wake()
 
     async def wake_on_stop() -> None:
         await stop.wait()
@@ -97,7 +110,8 @@ async def work(
     try:
         # If one of them fails, cancel the rest: a half-running worker is worse than none.
         async with asyncio.TaskGroup() as group:
-            for agent in (dispatcher.run, timekeeper.run, sweeper.run, jobs.run, wake_on_stop):
-                group.create_task(agent())
+            agents = (dispatcher, queues, timekeeper, sweeper, jobs)
+            for loop in (*(agent.run for agent in agents), wake_on_stop):
+                group.create_task(loop())
     finally:
         notifications.cancel()

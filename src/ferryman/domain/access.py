@@ -109,6 +109,7 @@ RULES: Mapping[str, Rule] = {
     "list_tables": Rule(_OPERATE | _OWN_APPS, whole=True, changes=True),
     "load_state": Rule(_OWN_APPS, changes=True),
     "reset_state": Rule(_OWN_APPS, changes=True),
+    "list_queue_events": Rule(_OPERATE | _OWN_APPS, whole=True),
     # Migrations and mappings have parts of many apps.
     "create_migration": Rule(_OPERATE, changes=True),
     "start_migration": Rule(_OPERATE, changes=True),

@@ -194,3 +194,36 @@ NOTICE_PATIENCE = timedelta(days=1)
 
 NOTICE_CHARACTERS = 1_000
 """Length of what was found, as a notice tells it; ours."""
+
+QUEUE_EVENTS = 50
+"""Events of one push (queue-limits)."""
+
+QUEUE_BYTES = 200 << 10
+"""Size of the events of one push, as JSON in UTF-8 (queue-limits)."""
+
+QUEUE_LONG_EVENT_BYTES = 100 << 10
+"""Size of an event for a consumer that may take longer than ``CONSUMER_SECONDS`` (queue-limits)."""
+
+QUEUE_DELAY_SECONDS = 900
+"""The longest delay that a push can ask for (queue-limits)."""
+
+QUEUE_CHAIN = 1_000
+"""Pushes in a chain, each made by a consumer of the one before (queue-limits)."""
+
+QUEUE_EVENTS_PER_MINUTE = 500
+"""Events that an app may push in a minute (queue-limits)."""
+
+QUEUE_WINDOW = timedelta(hours=24)
+"""How long after its push an event is retried (queues)."""
+
+QUEUE_EVENT_LIFE = timedelta(days=14)
+"""How long an event is shown after it ended, and counted in its job; ours."""
+
+CONSUMER_SECONDS = 55.0
+"""Time limit of a consumer whose function sets none (function-limits)."""
+
+LONGEST_CONSUMER_SECONDS = 900
+"""The longest time limit that a consumer's function can set (function-limits)."""
+
+QUEUE_NAME_CHARACTERS = 36
+"""Length of a queue's name (forge-manifest)."""

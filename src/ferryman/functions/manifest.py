@@ -9,11 +9,13 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 from ferryman import refusals
+from ferryman.domain.limits import LONGEST_CONSUMER_SECONDS, QUEUE_NAME_CHARACTERS
 from ferryman.domain.near import nearest
 from ferryman.errors import Invalid
 from ferryman.functions.document import Node, describe, is_web_address
 from ferryman.functions.manifest_entities import parse_entities
 from ferryman.functions.manifest_model import (
+    Consumer,
     Endpoint,
     Function,
     Keyed,
@@ -29,6 +31,7 @@ Entry = TypeVar("Entry", bound=Keyed)
 _SEGMENT = r"[A-Za-z_][A-Za-z0-9_-]*"
 # No dots and no empty segments, so that a handler cannot escape the source folder.
 HANDLER = re.compile(rf"{_SEGMENT}(/{_SEGMENT})*\.[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+_QUEUE = re.compile(rf"[A-Za-z0-9_-]{{1,{QUEUE_NAME_CHARACTERS}}}", re.ASCII)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _ENVIRONMENT = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.ASCII)
 _ADDRESS = re.compile(r"(https?://)?(\*|(\*\.)?[\w.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?(/\S*)?")
@@ -48,8 +51,8 @@ UNSENT_EVENTS = frozenset(
 def parse_manifest(document: Mapping[str, object]) -> Manifest:
     """Return the manifest; raise ``Invalid`` naming the malformed place and the fix.
 
-    Modules other than function, trigger and endpoint are ignored, so that an app can bring its
-    existing manifest.
+    Modules other than function, trigger, consumer and endpoint are ignored, so that an app can
+    bring its existing manifest.
     """
     root = Node(document)
     modules = root.get("modules")
@@ -70,6 +73,7 @@ def parse_manifest(document: Mapping[str, object]) -> Manifest:
         variables=_entries(root.get("environment").get("variables"), _variable),
         fetched=_fetched(root.value, remotes),
         entities=parse_entities(root.get("app").get("storage").get("entities")),
+        consumers=_entries(modules.get("consumer"), lambda node: _consumer(node, functions)),
     )
 
 
@@ -117,7 +121,15 @@ def _function(node: Node) -> Function:
     key, handler = node.get("key").text(), node.get("handler")
     if not HANDLER.fullmatch(handler.text()):
         raise refusals.manifest.HANDLER_MALFORMED(path=handler.path, found=describe(handler.value))
-    return Function(key, handler.text())
+    limit = node.get("timeoutSeconds")
+    seconds = limit.value
+    if seconds is None:
+        return Function(key, handler.text())
+    if isinstance(seconds, bool) or not isinstance(seconds, int):
+        limit.refuse("a whole number of seconds")
+    if not 1 <= seconds <= LONGEST_CONSUMER_SECONDS:
+        limit.refuse(f"1 to {LONGEST_CONSUMER_SECONDS} seconds")
+    return Function(key, handler.text(), seconds)
 
 
 def _remote(node: Node) -> Remote:
@@ -183,6 +195,19 @@ def _trigger(node: Node, functions: Iterable[Function], endpoints: Iterable[Endp
         None if endpoint.absent else endpoint.text(),
         events,
     )
+
+
+def _consumer(node: Node, functions: Iterable[Function]) -> Consumer:
+    key, queue, resolver = node.get("key").text(), node.get("queue"), node.get("resolver")
+    if not _QUEUE.fullmatch(queue.text()):
+        queue.refuse(f"at most {QUEUE_NAME_CHARACTERS} letters, digits, - and _")
+    function = resolver.get("function") if node.get("function").absent else node.get("function")
+    if function.absent and not node.get("endpoint").absent:
+        return Consumer(key, queue.text(), None)
+    if function.text() not in {entry.key for entry in functions}:
+        raise _unknown("function", function, {entry.key for entry in functions})
+    method = None if resolver.absent else resolver.get("method").text()
+    return Consumer(key, queue.text(), function.text(), method)
 
 
 def _events(node: Node) -> tuple[EventType, ...]:

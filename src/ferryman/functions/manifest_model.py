@@ -18,10 +18,14 @@ class Keyed(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """``modules.function``: ``handler`` is ``file.function``, the file without its extension."""
+    """``modules.function``: ``handler`` is ``file.function``, the file without its extension.
+
+    ``seconds`` is its ``timeoutSeconds``, which counts where a consumer calls it.
+    """
 
     key: str
     handler: str
+    seconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,20 @@ class Trigger:
     function: str | None
     endpoint: str | None
     events: tuple[EventType, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Consumer:
+    """``modules.consumer``: the function that the events of a queue are for.
+
+    ``method`` is set if the function is that of a resolver. ``function`` is None for a consumer
+    that names an endpoint, which Ferryman does not call.
+    """
+
+    key: str
+    queue: str
+    function: str | None
+    method: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +99,7 @@ class Manifest:
     variables: tuple[Variable, ...]
     fetched: tuple[str, ...] = ()
     """``permissions.external.fetch.backend``: URLs, and hosts that may begin with ``*.``."""
+    consumers: tuple[Consumer, ...] = ()
 
     entities: tuple[Entity, ...] = ()
     """``app.storage.entities``: what the app keeps with indexes."""
@@ -89,3 +108,7 @@ class Manifest:
     def events(self) -> tuple[EventType, ...]:
         """Return the events that have a route, without repeats, in the manifest's order."""
         return tuple(dict.fromkeys(event for trigger in self.triggers for event in trigger.events))
+
+    def consumer(self, queue: str) -> Consumer | None:
+        """Return the consumer of a queue, the first one if there are several."""
+        return next((each for each in self.consumers if each.queue == queue), None)

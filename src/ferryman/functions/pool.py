@@ -45,6 +45,8 @@ class FunctionPool:
     file of the app, or to any input of a JavaScript bundle, retires it. Only ``starts`` hosts start
     at once, because that takes a core each.
 
+    ``beyond`` more may run at once; only idle hosts give way to them.
+
     ``memory_bytes`` limits the address space of each process (Linux). Use it as an async context
     manager within one event loop: on exit every host and all its descendants are ended.
     """
@@ -61,6 +63,7 @@ class FunctionPool:
         sandbox: Sandbox | None = None,
         bundler: Sandbox | None = None,
         held: PlatformError | None = None,
+        beyond: int = 0,
     ) -> None:
         self._limits = Limits(
             memory_bytes=memory_bytes,
@@ -73,7 +76,7 @@ class FunctionPool:
         self.concurrency = concurrency
         self.starts = starts or cores()
         self.kept: Collection[str] = ()
-        self._slots = asyncio.Semaphore(concurrency)
+        self._slots = asyncio.Semaphore(concurrency + beyond)
         self._gate = StartGate(self.starts)
         # Insertion order is the order of last use.
         self._idle: dict[HostProcess, tuple[HostKey, float]] = {}

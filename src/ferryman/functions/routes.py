@@ -36,6 +36,20 @@ class WebhookRoute:
     query: str
 
 
+@dataclass(frozen=True, slots=True)
+class ConsumerRoute:
+    """A call of ``handler`` for an event of a queue, which may take so many ``seconds``.
+
+    ``method`` is the resolver's, if the consumer names one.
+    """
+
+    consumer: str
+    function: str
+    handler: str
+    seconds: float
+    method: str | None
+
+
 Route = FunctionRoute | RemoteRoute | WebhookRoute
 
 
@@ -76,6 +90,24 @@ def routes(manifest: Manifest, event_type: EventType) -> tuple[Route, ...]:
             endpoint = endpoints[trigger.endpoint]
             made.append(RemoteRoute(trigger.key, endpoint.key, endpoint.url, endpoint.system_token))
     return tuple(made)
+
+
+def consumer_route(
+    manifest: Manifest, queue: str, *, usual: float, of_triggers: float
+) -> ConsumerRoute | None:
+    """Return where the events of a queue go; None without a consumer that names a function.
+
+    ``usual`` are the seconds of a function that sets none. One that a trigger calls as well has the
+    shorter limit (function-limits).
+    """
+    consumer = manifest.consumer(queue)
+    if consumer is None or consumer.function is None:
+        return None
+    [function] = [each for each in manifest.functions if each.key == consumer.function]
+    seconds = usual if function.seconds is None else float(function.seconds)
+    if any(trigger.function == function.key for trigger in manifest.triggers):
+        seconds = min(seconds, of_triggers)
+    return ConsumerRoute(consumer.key, function.key, function.handler, seconds, consumer.method)
 
 
 def webhook_routes(

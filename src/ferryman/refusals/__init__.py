@@ -31,6 +31,7 @@ from ferryman.refusals import (
     notice,
     object_store,
     plan,
+    queue,
     recording,
     request,
     sign_in,
@@ -62,7 +63,7 @@ PLATFORM = (
         message,
         migration,
     ),
-    *(notice, object_store, request, sign_in, sql, text, tls, transfer, upload),
+    *(notice, object_store, queue, request, sign_in, sql, text, tls, transfer, upload),
 )
 """The tables of the platform, whose refusals calls may get."""
 

@@ -9,6 +9,7 @@ from ferryman.store import app as app_store
 from ferryman.store import delivery as delivery_store
 from ferryman.store import installation as installation_store
 from ferryman.store import purge as purge_store
+from ferryman.store import queue_delivery as queue_delivery_store
 from ferryman.store.purge import Whose
 from ferryman.vocab import AppKind
 from ferryman.wire.app import AppView, RemovedApp, RevokedTokens
@@ -35,6 +36,7 @@ async def _set_suspended(platform: Platform, name: str, by: Actor, *, suspended:
         await purge_store.set_suspended(tx, app.app_id, since if suspended else None)
         if not suspended:
             await delivery_store.unpark(tx, app.app_id)
+            await queue_delivery_store.notify_workers(tx)
         operation = "suspend_app" if suspended else "resume_app"
         before, after = {"suspended": app.suspended_at is not None}, {"suspended": suspended}
         await audit.record(tx, by, operation, app.app_id, before=before, after=after)

@@ -11,6 +11,7 @@ from ferryman.services import audit
 from ferryman.services.platform import Platform
 from ferryman.store import clock as clock_store
 from ferryman.store import delivery as delivery_store
+from ferryman.store import queue_delivery as queue_delivery_store
 from ferryman.store import timer as timer_store
 from ferryman.store.clock import DueWork
 from ferryman.store.database import Transaction
@@ -130,10 +131,18 @@ def _described(work: DueWork) -> str:
 
 async def _seconds_to_next(platform: Platform) -> float | None:
     async with platform.database.transaction() as tx:
-        due = [await timer_store.seconds_to_next(tx), await delivery_store.seconds_to_next(tx)]
+        due = [
+            await timer_store.seconds_to_next(tx),
+            await delivery_store.seconds_to_next(tx),
+            await queue_delivery_store.seconds_to_next(tx),
+        ]
     return min((seconds for seconds in due if seconds is not None), default=None)
 
 
 async def _work_due(platform: Platform) -> bool:
     async with platform.database.transaction() as tx:
-        return await timer_store.work_due(tx) or await delivery_store.work_due(tx)
+        return (
+            await timer_store.work_due(tx)
+            or await delivery_store.work_due(tx)
+            or await queue_delivery_store.work_due(tx)
+        )

@@ -56,6 +56,7 @@ async def expunge(
     deleted["mappings"] += await _all(platform, mappings)
     async with platform.database.reading() as tx:
         app_sites = await state_store.sites_of_customer(tx, customer)
+    deleted["queueEvents"] += await purge.delete_queue_events(platform, app_sites)
     deleted["values"] += await purge.delete_values(platform, app_sites)
     async with platform.database.transaction() as tx:
         app_sites = await state_store.sites_of_customer(tx, customer)

@@ -12,11 +12,17 @@ from uuid import UUID
 
 import structlog
 
-from ferryman.domain.limits import IDENTITY_MAPPING_LIFE, PRODUCT_MAPPING_LIFE, TRANSFER_LIFE
+from ferryman.domain.limits import (
+    IDENTITY_MAPPING_LIFE,
+    PRODUCT_MAPPING_LIFE,
+    QUEUE_EVENT_LIFE,
+    TRANSFER_LIFE,
+)
 from ferryman.domain.mapping import life
 from ferryman.services import purge
 from ferryman.services.platform import Platform
 from ferryman.store import maintenance as maintenance_store
+from ferryman.store import queue as queue_store
 from ferryman.store import state as state_store
 from ferryman.store import storage as storage_store
 from ferryman.store.database import Transaction
@@ -43,6 +49,7 @@ async def run(platform: Platform) -> Counter[str]:
     await _migrations(platform, now - timedelta(days=settings.keep_transfers_days), removed)
     await _mappings(platform, now, removed)
     await _values(platform, removed)
+    await _queue_events(platform, removed)
     for kind, count in removed.items():
         platform.metrics.count("ferryman_removed_rows_total", kind, by=count)
     log.info("maintenance.done", **removed)
@@ -119,6 +126,15 @@ async def _values(platform: Platform, removed: Counter[str]) -> None:
 
     removed["values"] += await _until_less(platform, expired, _BATCH)
     removed["values"] += await purge.delete_state_of_removed(platform)
+
+
+async def _queue_events(platform: Platform, removed: Counter[str]) -> None:
+    """Remove the events of queues that ended long ago; their jobs are then unknown."""
+
+    async def ended(tx: Transaction) -> int:
+        return await queue_store.remove_ended(tx, QUEUE_EVENT_LIFE, _BATCH)
+
+    removed["queue_events"] += await _until_less(platform, ended, _BATCH)
 
 
 async def _until_less(

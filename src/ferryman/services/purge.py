@@ -1,4 +1,4 @@
-"""Delete the files and stored values of a customer or an app."""
+"""Delete the files, stored values and queues of a customer or an app."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,6 +8,7 @@ from ferryman.services import sql as sql_service
 from ferryman.services.platform import Platform
 from ferryman.services.sweep_passes import each_at_once
 from ferryman.store import purge as purge_store
+from ferryman.store import queue as queue_store
 from ferryman.store import state as state_store
 from ferryman.store.database import Transaction
 from ferryman.store.purge import Whose
@@ -52,6 +53,7 @@ async def delete_state_of_removed(platform: Platform) -> int:
 
 
 async def _delete_sites(platform: Platform, app_site_ids: Sequence[int]) -> int:
+    await delete_queue_events(platform, app_site_ids)
     removed = await delete_values(platform, app_site_ids)
     async with platform.database.transaction() as tx:
         return removed + await close_sites(platform, tx, app_site_ids)
@@ -68,10 +70,24 @@ async def delete_values(platform: Platform, app_site_ids: Sequence[int]) -> int:
             return removed
 
 
+async def delete_queue_events(platform: Platform, app_site_ids: Sequence[int]) -> int:
+    """Delete the events of queues until none is left for now; return their number.
+
+    A consumer that runs is not stopped.
+    """
+    removed = 0
+    while True:
+        async with platform.database.transaction() as tx:
+            count = await queue_store.purge(tx, app_site_ids, _VALUES)
+        removed += count
+        if count < _VALUES:
+            return removed
+
+
 async def close_sites(platform: Platform, tx: Transaction, app_site_ids: Sequence[int]) -> int:
     """Delete the sites of apps, with their SQL databases and the values that were written since.
 
-    Returns the number of these.
+    Returns the number of these. Events that were pushed since go with the sites.
     """
     # First the sites, as everything that writes values does.
     await state_store.hold_sites(tx, app_site_ids)

@@ -39,17 +39,19 @@ def _imported(module: str) -> re.Pattern[str]:
     )
 
 
-def _module(name: str) -> Service:
-    return Service(name, _imported(name), alias=name)
-
-
 def _product(product: str, call: str) -> Service:
     use = re.compile(rf"\b({call})\s*\(")
     return Service(call, use, product=product, only_with="@forge/api")
 
 
+_APP_EVENTS = Service(
+    "appEvents of @forge/events",
+    re.compile(r"\bappEvents\s*\.\s*(publish)\s*\("),
+    alias="@forge/events",
+    only_with="@forge/events",
+)
 SERVICES = (
-    _module("@forge/events"),
+    _APP_EVENTS,
     _product("jira", "requestJira"),
     _product("confluence", "requestConfluence"),
     _product("bitbucket", "requestBitbucket"),
@@ -69,16 +71,17 @@ def services(seen: AppSnapshot) -> Iterator[Finding]:
 
 
 def consumers(seen: AppSnapshot) -> Iterator[Finding]:
-    """Yield each consumer module: Ferryman has no queue that would call it."""
+    """Yield each consumer module that names an endpoint, which Ferryman does not call."""
     for consumer in seen.entries("modules", "consumer"):
-        yield warning(
-            "consumer_not_called",
-            consumer.where,
-            f"The consumer {consumer.get('key').text!r} is never called here.",
-            why="Ferryman has no queue for @forge/events: work that the app queues never runs.",
-            fix="Replace @forge/events with a file that calls the consumer's function: add "
-            'to ferryman.toml: [alias] "@forge/events" = "local/events.js".',
-        )
+        if consumer.get("endpoint").text:
+            yield warning(
+                "consumer_not_called",
+                consumer.where,
+                f"The consumer {consumer.get('key').text!r} is never called here.",
+                why="It names an endpoint, which Ferryman does not call: pushing to its queue is "
+                "refused.",
+                fix="Name a function in the consumer module.",
+            )
 
 
 def _uses(source: SourceFile, service: Service) -> Iterator[Finding]:

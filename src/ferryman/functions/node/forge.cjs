@@ -13,6 +13,11 @@ const MIGRATION = '/app/migration/';
 // The platform's own services, by the type of their target: their paths overlap.
 const SERVICES = { kvs: '/app/forge/kvs', sql: '/app/forge/sql' };
 const STORAGE = '/forge/entities/graphql';
+// The package leaves the placeholders after the call's name to the platform.
+const QUEUE = /^\/webhook\/queue\/(publish|stats|cancel)\//;
+
+const QUEUES = '/app/forge/queue/';
+const CHAIN = 'x-ferryman-queue-chain'; // as in api/queue.py
 
 const nothing = () => {};
 const metrics = {
@@ -34,6 +39,8 @@ function provide(calls, { source, products: addresses, fixtures }) {
     // The token of the call that began the fetch, even if another call runs by now.
     const token = call().token ?? process.env.FERRYMAN_TOKEN;
     if (own !== undefined) headers.set('Authorization', `Bearer ${token}`);
+    const { queueChain } = call().identity ?? {};
+    if (queueChain !== undefined && own?.startsWith(QUEUES)) headers.set(CHAIN, queueChain);
     return fetch(base.replace(/\/+$/, '') + (own ?? path), { ...init, headers });
   }
 
@@ -45,6 +52,8 @@ function provide(calls, { source, products: addresses, fixtures }) {
     if (Object.hasOwn(addresses, product)) return { base: addresses[product] };
     if (Object.hasOwn(SERVICES, type)) return { base: platform, own: SERVICES[type] + path };
     if (remote === 'stargate' && path === STORAGE) return { base: platform, own: `/app${path}` };
+    const queue = remote === 'stargate' && QUEUE.exec(path);
+    if (queue) return { base: platform, own: QUEUES + queue[1] };
     if (type === 'fpp' && Object.hasOwn(NAMES, product)) {
       throw new Error(
         `${NAMES[product]}(${path}): nothing stands in for this product here. Add answers to ` +

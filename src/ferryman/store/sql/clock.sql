@@ -30,6 +30,9 @@ UNION ALL
 SELECT 'timers of transfers due', count(*), min(transfer_id::text)
 FROM transfer WHERE wake_at <= :now
 UNION ALL
+SELECT 'events of queues due', count(*), min(queue_event_id::text)
+FROM queue_event WHERE state = 'PENDING' AND due_at <= :now
+UNION ALL
 SELECT 'sweeps due', count(*), NULL FROM sweep WHERE due_at <= :now;
 
 -- name: hold_clock!

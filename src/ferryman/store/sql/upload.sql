@@ -38,7 +38,7 @@ SELECT count(*) FROM (
     LIMIT :size) counted;
 
 -- name: bytes_of_app$
--- Files that are kept, the most that open uploads may hold, and values.
+-- Files that are kept, the most that open uploads may hold, values, and events that wait in queues.
 SELECT CAST((
     SELECT coalesce(sum(bytes), 0) FROM transfer
     WHERE app_id = :app_id AND bytes > 0 AND (
@@ -53,7 +53,10 @@ SELECT CAST((
     ) + (
     SELECT coalesce(sum(octet_length(key) + octet_length(value)), 0)
     FROM app_site JOIN app_value USING (app_site_id)
-    WHERE app_id = :app_id) AS bigint);
+    WHERE app_id = :app_id
+    ) + (
+    SELECT coalesce(sum(octet_length(body)), 0) FROM queue_event
+    WHERE app_id = :app_id AND state = 'PENDING' AND worker_id IS NULL) AS bigint);
 
 -- name: reserve_upload!
 UPDATE upload SET parts = greatest(parts, :parts),

@@ -1,0 +1,151 @@
+"""The queues of Forge, as `@forge/events` calls them."""
+
+from typing import Any, TypeVar
+
+import msgspec
+from litestar import Request, Response, Router, post
+from litestar.di import NamedDependency
+from litestar.exceptions import HTTPException
+
+from ferryman import refusals
+from ferryman.api.parameters import Caller, OwnPlatform
+from ferryman.api.problems import http_refusal, status_of
+from ferryman.api.throttle import AppThrottle
+from ferryman.domain.queue import Concurrency, NewEvent
+from ferryman.errors import PlatformError, RateLimited
+from ferryman.services import queue as queue_service
+from ferryman.wire.queue import (
+    JobCall,
+    JobCounts,
+    Push,
+    PushedEvent,
+    QueueProblem,
+)
+
+T = TypeVar("T")
+Asked = Request[Any, Any, Any]
+PushRate = NamedDependency[AppThrottle]
+
+CHAIN = "x-ferryman-queue-chain"
+"""Set by the host of a consumer: how many pushes led to the event that it handles."""
+
+_GREATEST_LIMIT = 2**31 - 1
+"""As much as the database can compare; nobody runs more events at once."""
+
+_BODIES_ALONE = "forge/app-event"
+"""How the schema ends with which version 1 of the package pushes bodies alone."""
+
+
+@post("/publish")
+async def push_events(
+    request: Asked, caller: Caller, platform: OwnPlatform, push_rate: PushRate
+) -> Response[bytes]:
+    """Push events; the package takes no other answer than 201 for a success."""
+    asked = await _body(request, Push)
+    events = [_event(asked, raw) for raw in asked.payload]
+    size = 1 + sum(len(raw) + 1 for raw in map(bytes, asked.payload))
+    push_rate.admit(caller.app_id, len(events))
+    await queue_service.push(
+        platform,
+        caller,
+        queue=asked.queue_name,
+        job_id=asked.job_id,
+        events=events,
+        size=size,
+        chain=_chain(request.headers.get(CHAIN)),
+    )
+    return Response(b"{}", status_code=201, media_type="application/json")
+
+
+@post("/stats")
+async def count_job(request: Asked, caller: Caller, platform: OwnPlatform) -> Response[bytes]:
+    """Count the events of a job."""
+    asked = await _body(request, JobCall)
+    found = await queue_service.stats(platform, caller, queue=asked.queue_name, job_id=asked.job_id)
+    counts = JobCounts(success=found.success, in_progress=found.in_progress, failed=found.failed)
+    return Response(msgspec.json.encode(counts), status_code=200, media_type="application/json")
+
+
+@post("/cancel")
+async def cancel_job(request: Asked, caller: Caller, platform: OwnPlatform) -> Response[bytes]:
+    """Cancel what has not started of a job."""
+    asked = await _body(request, JobCall)
+    await queue_service.cancel(platform, caller, queue=asked.queue_name, job_id=asked.job_id)
+    return Response(b"", status_code=204)
+
+
+def queue_router() -> Router:
+    """Return the calls of the package, without the placeholders in its paths."""
+    return Router(
+        path="/queue",
+        exception_handlers={PlatformError: _on_refused, HTTPException: _on_http_refused},
+        route_handlers=[push_events, count_job, cancel_job],
+    )
+
+
+async def _body(request: Asked, kind: type[T]) -> T:
+    return _decoded(await request.body(), kind)
+
+
+def _decoded(text: bytes, kind: type[T]) -> T:
+    """Decode what the package sent, less strictly than our own calls: a body may be any JSON."""
+    try:
+        return msgspec.json.decode(text, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise refusals.queue.REQUEST_INVALID(found=str(error)) from error
+
+
+def _event(asked: Push, raw: msgspec.Raw) -> NewEvent:
+    content = bytes(raw)
+    if asked.schema.endswith(_BODIES_ALONE):
+        _decoded(content, object)
+        return NewEvent(body=content, size=len(content), delay=_seconds(asked.delay_in_seconds))
+    event = _decoded(content, PushedEvent)
+    body = bytes(event.body)
+    _decoded(body, object)
+    given = event.concurrency
+    limit = (
+        None
+        if given is None
+        else Concurrency(key=given.key, limit=min(given.limit, _GREATEST_LIMIT))
+    )
+    return NewEvent(
+        body=body,
+        size=len(content),
+        delay=_seconds(event.delay_in_seconds),
+        concurrency=limit,
+    )
+
+
+def _seconds(given: float | str | None) -> float | None:
+    """Return a delay; the package also sends it as a text."""
+    try:
+        return None if given is None else float(given)
+    except ValueError as error:
+        raise refusals.queue.REQUEST_INVALID(found=f"a delay of {given}") from error
+
+
+def _chain(given: str | None) -> int:
+    """Return how many pushes led to this one; 0 for one that no consumer makes."""
+    return int(given) + 1 if given and given.isascii() and given.isdigit() and len(given) < 8 else 0
+
+
+def _on_refused(_request: Asked, error: PlatformError) -> Response[bytes]:
+    headers = {"Retry-After": str(error.retry_after)} if isinstance(error, RateLimited) else {}
+    return _problem(error, status_of(error), headers)
+
+
+def _on_http_refused(request: Asked, error: HTTPException) -> Response[bytes]:
+    refused = http_refusal(error, request.method, request.url.path)
+    return _problem(refused, error.status_code, {})
+
+
+def _problem(error: PlatformError, status: int, headers: dict[str, str]) -> Response[bytes]:
+    message = f"Expected {error.expected}; found {error.found}. {error.fix}"
+    told = QueueProblem(code=error.code, message=message, error_message=message)
+    return Response(
+        msgspec.json.encode(told),
+        status_code=status,
+        media_type="application/json",
+        headers=headers,
+    )

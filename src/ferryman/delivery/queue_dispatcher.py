@@ -1,0 +1,247 @@
+"""The queue dispatcher: claim due events of queues, call their consumers, record the outcomes.
+
+It works as the dispatcher of messages does, with the same parts, but with places of its own: a
+consumer may run for 15 minutes, and takes none from the events of migrations (ADR 89). The claims
+are kept by the heartbeats of the other dispatcher, which ends after this one.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from contextlib import AsyncExitStack, suppress
+from datetime import timedelta
+from uuid import UUID
+
+import structlog
+
+from ferryman.delivery.arguments import consumer_argument
+from ferryman.delivery.backoff import next_delay, retry_delay
+from ferryman.delivery.flight import Flight
+from ferryman.delivery.function_caller import AppOnSite, FunctionCaller
+from ferryman.delivery.notifications import repeat
+from ferryman.delivery.scheduler import FairScheduler, Quotas, own_order
+from ferryman.domain.outcome import Outcome, failed
+from ferryman.errors import OutsideError
+from ferryman.functions.pool import FunctionPool
+from ferryman.ids import jitter
+from ferryman.services import queue_delivery as queue_delivery_service
+from ferryman.services import worker as worker_service
+from ferryman.services.platform import Platform
+from ferryman.services.queue_delivery import QueueDelivery
+from ferryman.store.queue import QueueLane
+from ferryman.vocab import FailureCause
+
+log = structlog.get_logger("ferryman.queue")
+
+_LOOK_SECONDS = 1.0
+"""The longest wait before all queues are checked: a notification may have been lost."""
+
+_AWAY_SECONDS = 0.5
+_RETRY_SECONDS = 1.0
+_TRIES = 3
+"""Attempts to record an outcome that the database rejects; then it counts as lost."""
+
+
+class QueueDispatcher:
+    """Runs one worker's consumers; ``ended`` is called when none runs any more."""
+
+    def __init__(
+        self,
+        platform: Platform,
+        caller: FunctionCaller,
+        functions: FunctionPool,
+        stop: asyncio.Event,
+        quotas: Quotas,
+        worker_id: UUID,
+    ) -> None:
+        self._platform = platform
+        self._caller = caller
+        self._functions = functions
+        self._stop = stop
+        self._worker_id = worker_id
+        self._scheduler: FairScheduler[QueueLane] = FairScheduler(quotas)
+        self._places = asyncio.Semaphore(max(1, quotas.places))
+        self._tasks: dict[asyncio.Task[bool | None], UUID] = {}
+        self._changed = asyncio.Event()
+        self._next_look = 0.0
+        self._known = False
+        self.running = True
+        self.ended: Callable[[], None] = lambda: None
+
+    def wake(self) -> None:
+        """Check all queues: something may be due, or the worker is stopping."""
+        self._next_look = 0.0
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Deliver until ``stop`` is set; then finish what ends soon.
+
+        What takes longer is ended and delivered again by another worker.
+        """
+        try:
+            await repeat(
+                log,
+                "queues",
+                self._step,
+                stop=self._stop,
+                woken=self._changed,
+                away_seconds=_AWAY_SECONDS,
+                retry_seconds=_RETRY_SECONDS,
+            )
+            if self._tasks:
+                await asyncio.wait(self._tasks, timeout=self._platform.settings.function_seconds)
+        finally:
+            tasks = list(self._tasks)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            self.running = False
+            self.ended()
+
+    async def _step(self) -> float:
+        loop = asyncio.get_running_loop()
+        if loop.time() >= self._next_look:
+            self._next_look = loop.time() + _LOOK_SECONDS
+            self._next_look = min(self._next_look, loop.time() + await self._look())
+        # Measured from before the claim: nobody counts us as silent from an earlier time.
+        until = loop.time() + self._platform.heartbeat_timeout.total_seconds() / 2
+        waiting = self._scheduler.apps
+        found = ((UUID(owner), count) for owner, count in self._functions.idle.items())
+        idle = Counter({app_id: count for app_id, count in found if app_id in waiting})
+        quotas = self._scheduler.take(lambda _: True, idle)
+        if not quotas:
+            return max(0.0, self._next_look - loop.time())
+        claimed = await queue_delivery_service.claim(self._platform, self._worker_id, quotas)
+        self._scheduler.claimed(quotas, Counter(each.event.lane for each in claimed))
+        for delivery in claimed:
+            self._start(delivery, until, warm=idle[delivery.app.app_id] > 0)
+            idle[delivery.app.app_id] -= 1
+        return 0.0 if claimed else max(0.0, self._next_look - loop.time())
+
+    async def _look(self) -> float:
+        """Take over what nobody delivers, find what is due; return the seconds to the next look."""
+        if not self._known:
+            # Claims of a worker that nobody heard of would be taken over at once.
+            await worker_service.heartbeat(self._platform, self._worker_id)
+            self._known = True
+        held = set(self._tasks.values())
+        await queue_delivery_service.rescue(self._platform, self._worker_id, held, self._pause)
+        due, now = await queue_delivery_service.due(self._platform)
+        pause = _LOOK_SECONDS
+        for lane in own_order(self._worker_id, due):
+            wait = (due[lane] - now).total_seconds()
+            if wait <= 0:
+                self._scheduler.add(lane)
+            else:
+                pause = min(pause, wait)
+        return pause
+
+    def _start(self, delivery: QueueDelivery, until: float, *, warm: bool) -> None:
+        call = self._scheduler.started(delivery.event.lane, calls=True, warm=warm)
+        flight = Flight(self._scheduler, call, self._changed.set, self._places)
+        task = asyncio.create_task(self._deliver(delivery, until, flight))
+        self._tasks[task] = delivery.event.event_id
+        task.add_done_callback(self._tasks.pop)
+        task.add_done_callback(flight.ended)
+
+    async def _deliver(self, delivery: QueueDelivery, until: float, flight: Flight) -> bool | None:
+        """Make an attempt; return whether no answer came in time, or None if it was not made."""
+        event = delivery.event
+        async with AsyncExitStack() as place:
+            try:
+                async with asyncio.timeout_at(until):
+                    await flight.take_off()
+                    await place.enter_async_context(self._functions.place())
+            except TimeoutError:
+                await self._give_back(delivery)
+                return None
+            try:
+                outcome = await self._call(delivery, flight)
+            except Exception as exc:
+                log.exception("queue.attempt_broke", queue_event=str(event.event_id))
+                error = f"the worker failed: {type(exc).__name__}"
+                outcome = failed("before", FailureCause.DELIVERY_FAILED, error, duration=0.0)
+        delay = next_delay(self._pause(event.event_id, event.number), [outcome])
+        _log_outcome(delivery, outcome)
+        await self._record(delivery, outcome, delay)
+        return outcome.hung
+
+    async def _call(self, delivery: QueueDelivery, flight: Flight) -> Outcome:
+        event, route = delivery.event, delivery.route
+        await self._caller.tokens.refresh()
+        return await self._caller.run(
+            AppOnSite(delivery.app, event.site),
+            route.handler,
+            consumer_argument(delivery),
+            seconds=route.seconds,
+            printed=_printed(delivery) if self._platform.settings.log_output else None,
+            begun=flight.begun,
+            identity={"queueChain": str(event.chain)},
+        )
+
+    async def _record(self, delivery: QueueDelivery, outcome: Outcome, delay: timedelta) -> None:
+        """Record an outcome, retrying however long the database is away."""
+        failures = 0
+        while failures < _TRIES:
+            try:
+                await queue_delivery_service.record(
+                    self._platform, self._worker_id, delivery.event, outcome, delay
+                )
+            except OutsideError as exc:
+                log.warning("queue.outcome_waits", code=exc.code)
+            except Exception:
+                log.exception("queue.outcome_failed", queue_event=str(delivery.event.event_id))
+                failures += 1
+            else:
+                if delivery.event.concurrency is not None:
+                    self.wake()  # others may wait for its place
+                return
+            await asyncio.sleep(_AWAY_SECONDS)
+
+    async def _give_back(self, delivery: QueueDelivery) -> None:
+        """Release a claim that was not begun in time; if that fails, the next look does it."""
+        log.warning("queue.claim_too_old", queue_event=str(delivery.event.event_id))
+        with suppress(OutsideError):
+            await queue_delivery_service.release(self._platform, self._worker_id, delivery.event)
+
+    def _pause(self, event_id: UUID, failures: int) -> timedelta:
+        """Return the pause after so many attempts; none after one that was lost with its worker.
+
+        If more are lost, the consumer may be the reason, so that they wait as other failures do.
+        """
+        if failures == 0:
+            return timedelta(0)
+        return retry_delay(
+            failures,
+            base=self._platform.settings.retry_base_seconds,
+            random=lambda: jitter(str(event_id), str(failures)),
+        )
+
+
+def _printed(delivery: QueueDelivery) -> Callable[[str], None]:
+    """Return a callback that logs the lines a consumer prints."""
+    logger = log.bind(**_facts(delivery), function=delivery.route.function)
+    return lambda text: logger.info("function.printed", text=text)
+
+
+def _log_outcome(delivery: QueueDelivery, outcome: Outcome) -> None:
+    log.info(
+        "queue.delivered" if outcome.ok else "queue.attempt_failed",
+        **_facts(delivery),
+        stage=outcome.stage,
+        cause=outcome.cause,
+        seconds=round(outcome.duration, 3),
+    )
+
+
+def _facts(delivery: QueueDelivery) -> dict[str, object]:
+    event = delivery.event
+    return {
+        "app": delivery.app.cloud_app_key,
+        "environment": delivery.app.environment,
+        "queue": event.lane.queue,
+        "job": event.job_id,
+        # Not "event", which is structlog's own name.
+        "queue_event": str(event.event_id),
+        "number": event.number,
+    }
