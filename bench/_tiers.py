@@ -54,6 +54,7 @@ QUICK: dict[str, dict[str, str]] = {
     "places": {"FERRYMAN_BENCH_MESSAGES": "1000", "FERRYMAN_BENCH_ROUNDS": "1"},
     "processes": {"ROUNDS": "2"},
     "proxy": {"SIZE": "128M", "ROUNDS": "1"},
+    "queues": {"EVENTS": "100"},
     "requests": {"ROUNDS": "2"},
     "s3": {"SIZE": "256M"},
     "signed_get": {"SIZE": "256M"},
