@@ -27,6 +27,9 @@ from ferryman.store.mariadb.programs import ADMIN_FOLDERS, path_of
 from ferryman.store.postgres_programs import last_lines
 from ferryman.store.socket_path import remove_link, socket_folder
 
+_TURN = threading.Lock()
+"""The turn of a thread, since the lock between processes keeps no thread of its own out."""
+
 _SOCKET = "socket"
 _USER = "mysql"
 """Who runs the server if we are root; Debian's package creates it."""
@@ -73,7 +76,7 @@ class EmbeddedMariaDB:
         address = Address(socket_path=str(socket_folder(self._folder) / _SOCKET))
         if answers(address):
             return address
-        with InterProcessLock(self._folder.with_suffix(".starting")):
+        with _TURN, InterProcessLock(self._folder.with_suffix(".starting")):
             if answers(address):
                 return address
             self._make()
@@ -85,7 +88,7 @@ class EmbeddedMariaDB:
         if not self._folder.exists():
             return
         # One that is being made or started is waited for.
-        with InterProcessLock(self._folder.with_suffix(".starting")):
+        with _TURN, InterProcessLock(self._folder.with_suffix(".starting")):
             process = self._process()
             if process is not None:
                 with suppress(psutil.NoSuchProcess):
