@@ -13,6 +13,7 @@ from ferryman.store import history as history_store
 from ferryman.store import schema_migration
 from ferryman.store.database import SQL
 from ferryman.store.schema_migration import migrate, steps
+from tests.docs.pages import ROOT
 from tests.store.catalog import Catalog, catalog
 from tests.store.test_schema_migration import RELEASED
 from tools.schema_steps import FILE, effects, formatted
@@ -208,3 +209,9 @@ async def test_a_session_that_ends_within_a_step_leaves_nothing_of_it(
         await upgrade
     assert await catalog(empty) == before
     assert await migrate(empty, patience=0) == MIGRATIONS[number:]
+
+
+def test_the_table_of_releases_ends_with_the_newest_step() -> None:
+    table = (ROOT / "docs" / "releases" / "README.md").read_text()
+    [newest] = re.findall(r"^\| \[unreleased\].*? \| \d+ to (\d+) \|", table, re.MULTILINE)
+    assert int(newest) == int(MIGRATIONS[-1][:4])
