@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -242,6 +243,24 @@ def test_a_server_that_does_not_start_says_why(tmp_path: Path) -> None:
         EmbeddedMariaDB(tmp_path).start()
     assert refused.value.code == "sql_server_not_started"
     assert "mysql." in refused.value.found
+
+
+def test_threads_that_need_it_at_once_make_it_once(tmp_path: Path) -> None:
+    """A second folder under the first server would lose what that has stored."""
+    need_mariadb()
+    servers = [EmbeddedMariaDB(tmp_path) for _ in range(3)]
+    try:
+        with ThreadPoolExecutor(len(servers)) as threads:
+            [*_] = threads.map(EmbeddedMariaDB.start, servers)
+        ours = f"--datadir={servers[0]._data}"
+        running = [
+            each
+            for each in psutil.process_iter(["cmdline"])
+            if ours in (each.info["cmdline"] or [])
+        ]
+        assert running == [servers[0]._process()]
+    finally:
+        servers[0].stop()
 
 
 def test_a_machine_without_mariadb_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
