@@ -56,13 +56,16 @@ def test_any_header_is_refused(
     finally:
         running_platform.callers.remove(caller)
         caller.close()
-    assert reply.status == 401, reply.body
     assert problem(reply)["code"] in (
         *("token_missing", "token_invalid", "system_token_invalid", "operator_token_invalid"),
         *("jwt_missing", "jwt_invalid"),
+        # By its address, after so many of this test and of others on the same platform.
+        "too_many_failures",
     )
-    assert reply.headers["www-authenticate"] == (
-        "JWT" if "/atlassian-connect/" in path else "Bearer"
-    )
+    if reply.status != 429:
+        assert reply.status == 401
+        assert reply.headers["www-authenticate"] == (
+            "JWT" if "/atlassian-connect/" in path else "Bearer"
+        )
     if len(token) > 20:
         assert token not in reply.body.decode()
