@@ -13,17 +13,11 @@ import pytest
 from ferryman.tokens import SigningKey, system_token
 from tests.api.test_bad_input import forge_calls
 from tests.kit.connect_client import BASE, connect_migration
-from tests.kit.function_app import CLOUD_APP, FunctionMigration
+from tests.kit.function_app import KEEPS_ITS_TOKEN, FunctionMigration
 from tests.kit.platform import Caller, PlatformProcess, problem
 
 FORGE = "/app/migration/forge/v1"
 SITE = "https://harbour.example"
-KEEPS_ITS_TOKEN = CLOUD_APP.replace(
-    "    with BOOK",
-    '    import os\n    BOOK.with_name("token").write_text(os.environ["FERRYMAN_TOKEN"])\n'
-    "    with BOOK",
-    1,
-)
 
 
 @pytest.fixture

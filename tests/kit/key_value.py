@@ -6,17 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.kit.function_app import CLOUD_APP, FunctionMigration
+from tests.kit.function_app import KEEPS_ITS_TOKEN, FunctionMigration
 from tests.kit.manifests import function_manifest
 from tests.kit.platform import PlatformProcess, Reply, wait_until
 
 PATH = "/app/forge/kvs/api/v1"
-KEEPS_ITS_TOKEN = CLOUD_APP.replace(
-    "    with BOOK",
-    '    import os\n    BOOK.with_name("token").write_text(os.environ["FERRYMAN_TOKEN"])\n'
-    "    with BOOK",
-    1,
-)
 
 
 @dataclass

@@ -16,12 +16,14 @@ LONG = "long"
 """The queue whose consumer may take 900 s."""
 
 APP = """\
-import json, os, pathlib, time
+import json, os, pathlib, time, uuid
 
 FOLDER = pathlib.Path(__file__).parent
 
 def run(event, context):
-    (FOLDER / "token").write_text(os.environ["FERRYMAN_TOKEN"])
+    new = FOLDER / f"token-{uuid.uuid4()}"
+    new.write_text(os.environ["FERRYMAN_TOKEN"])
+    new.replace(FOLDER / "token")  # never half written: a later call does it again
 
 def consume(event, context):
     with (FOLDER / "calls.jsonl").open("a") as book:

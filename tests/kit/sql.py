@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.kit.function_app import FunctionMigration
-from tests.kit.key_value import KEEPS_ITS_TOKEN
+from tests.kit.function_app import KEEPS_ITS_TOKEN, FunctionMigration
 from tests.kit.manifests import function_manifest
 from tests.kit.mariadb import need_mariadb
 from tests.kit.platform import PlatformProcess, Reply, wait_until
