@@ -27,8 +27,9 @@ async def test_a_worker_that_stops_ends_what_takes_long_and_another_delivers_it(
         await queues.push("a", body=b'{"until": "go"}')
         async with running_worker(services, database):
             await until(begun)
-        [row] = await services.fetch("SELECT worker_id FROM worker")
-        assert row["worker_id"] == queues.worker_id, "it left in order"
+        left = await services.fetch("SELECT worker_id FROM worker")
+        # The test's own, unless this took so long that it counted as silent.
+        assert {row["worker_id"] for row in left} <= {queues.worker_id}, "it left in order"
         (folder / "go").touch()
 
         async def over() -> bool:

@@ -118,7 +118,8 @@ class QueueApp:
     def calls(self, job: str) -> list[Any]:
         """Return the arguments with which a job's consumers were called, in order."""
         book = self.folder / "calls.jsonl"
-        lines = book.read_text().splitlines() if book.exists() else []
+        # A call may be in the middle of writing the last line.
+        lines = book.read_text().split("\n")[:-1] if book.exists() else []
         return [each for each in map(json.loads, lines) if _job_of(each) == job]
 
     def events(self, **query: str) -> list[Any]:
