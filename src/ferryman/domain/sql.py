@@ -14,10 +14,10 @@ from ferryman import refusals
 from ferryman.domain.limits import SQL_QUERY_BYTES, SQL_READ_SECONDS, SQL_WRITE_SECONDS
 
 # A text or comment without an end reaches to the end of the query, so that each character is
-# looked at once.
+# looked at once. Blanks are the server's: what only we took for one would hide what follows.
 _TOKEN = re.compile(
     r"""
-    (?P<blank>\s++|--(?=\s|\Z)[^\n]*+|\#[^\n]*+|/\*(?!!|M!).*?(?:\*/|\Z))
+    (?P<blank>[\t-\r\x20]++|--(?=[\0-\x20\x7f]|\Z)[^\n]*+|\#[^\n]*+|/\*(?!!|M!).*?(?:\*/|\Z))
     |(?P<version>/\*M?!)
     |(?P<text>'(?:[^'\\]++|\\.|'')*+(?:'|\Z)|"(?:[^"\\]++|\\.|"")*+(?:"|\Z))
     |(?P<quoted>`(?:[^`]++|``)*+(?:`|\Z))
@@ -36,8 +36,23 @@ _DEFINES = re.compile(
     r"|CREATE (OR REPLACE )?VIEW "
     r"|ALTER TABLE |DROP (TEMPORARY )?TABLE |DROP INDEX |DROP VIEW |RENAME TABLE "
 )
-_SHOWS = re.compile(r"SHOW (FULL )?(TABLES|COLUMNS|INDEX|INDEXES|KEYS)\b")
+_PARTLY = {
+    "SHOW": (
+        re.compile(r"SHOW (FULL )?(TABLES|COLUMNS|INDEX|INDEXES|KEYS)\b"),
+        "SHOW of something else than TABLES, COLUMNS, INDEXES or KEYS",
+    ),
+    # Of a statement, it executes it.
+    "ANALYZE": (
+        re.compile(r"ANALYZE (LOCAL |NO_WRITE_TO_BINLOG )?TABLES?\b"),
+        "ANALYZE of something else than a TABLE",
+    ),
+}
 _NEW_TABLE = re.compile(r"CREATE (OR REPLACE )?(TEMPORARY )?TABLE ")
+_NEW_VIEW = re.compile(r"CREATE (OR REPLACE )?VIEW ")
+_LOCK_FUNCTIONS = ("GET_LOCK", "RELEASE_LOCK", "RELEASE_ALL_LOCKS", "IS_FREE_LOCK", "IS_USED_LOCK")
+_FUNCTIONS = frozenset({*_LOCK_FUNCTIONS, "LOAD_FILE"})
+"""They are known in the quotes of names, too."""
+
 # No pattern repeats a wildcard, so that each is linear in the length of a statement.
 _UNSUPPORTED = (
     (re.compile(r"\) AGAINST \("), "a FULLTEXT search"),
@@ -47,10 +62,7 @@ _UNSUPPORTED = (
     (re.compile(r"\b(?:DATA|INDEX) DIRECTORY\b"), "DATA DIRECTORY"),
     (re.compile(r"\b(?:IMPORT|DISCARD) TABLESPACE\b"), "IMPORT TABLESPACE"),
     # Names of locks are shared by all who use the server.
-    (
-        re.compile(r"\b(?:GET_LOCK|RELEASE_LOCK|RELEASE_ALL_LOCKS|IS_FREE_LOCK|IS_USED_LOCK) \("),
-        "a named lock",
-    ),
+    (re.compile(rf"\b(?:{'|'.join(_LOCK_FUNCTIONS)}) \("), "a named lock"),
 )
 _UNSUPPORTED_WORDS = (
     (frozenset({"CREATE", "ALTER"}), "FULLTEXT", "a FULLTEXT index"),
@@ -94,8 +106,8 @@ class SqlStatement:
 
     @property
     def makes_table(self) -> bool:
-        """Return whether it may add a table."""
-        return _NEW_TABLE.match(self.outline) is not None
+        """Return whether it may add a table, or a view, which counts as one."""
+        return any(each.match(self.outline) for each in (_NEW_TABLE, _NEW_VIEW))
 
     @property
     def grows(self) -> bool:
@@ -140,7 +152,8 @@ def _tokens(query: str) -> Iterator[str]:
             case "text":
                 yield "''"
             case "quoted":
-                yield "``"
+                name = match[0].strip("`").upper()
+                yield name if name in _FUNCTIONS else "``"
             case _:
                 yield match[0].upper()
 
@@ -174,9 +187,8 @@ def _unsupported(first: str, tokens: list[str], outline: str) -> str | None:
         return "CREATE TABLE … AS SELECT"
     if first == "SET" and not _sets_variables(tokens[1:]):
         return "SET of something else than a variable @name"
-    if first == "SHOW" and not _SHOWS.match(outline):
-        return "SHOW of something else than TABLES, COLUMNS, INDEXES or KEYS"
-    return None
+    partly = _PARTLY.get(first)
+    return partly[1] if partly and not partly[0].match(outline) else None
 
 
 _KNOWN = frozenset(
