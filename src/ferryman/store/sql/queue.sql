@@ -137,7 +137,8 @@ WITH chosen AS (
     UPDATE queue_event SET cancelled = true,
         state = CASE WHEN worker_id IS NULL THEN 'CANCELLED' ELSE state END,
         due_at = CASE WHEN worker_id IS NULL THEN NULL ELSE due_at END,
-        ended_at = CASE WHEN worker_id IS NULL THEN CAST(:now AS timestamptz) END
+        ended_at = CASE WHEN worker_id IS NULL THEN CAST(:now AS timestamptz) END,
+        body = CASE WHEN worker_id IS NULL THEN '' ELSE body END
     WHERE queue_event_id IN (SELECT queue_event_id FROM chosen WHERE state = 'PENDING')
 )
 SELECT count(*) FROM chosen;
