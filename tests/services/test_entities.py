@@ -3,10 +3,12 @@
 import asyncio
 import json
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from ferryman.domain import entity as entity_rules
 from ferryman.domain import entity_query as query_rules
 from ferryman.domain.entity_query import AttributeCondition
 from ferryman.domain.key_value import Write
@@ -17,10 +19,13 @@ from ferryman.services import entity_places, key_value_group, purge
 from ferryman.services import key_value as key_value_service
 from ferryman.services import state as state_service
 from ferryman.services.entity import EntitySearch
+from ferryman.store import entity as entity_store
+from ferryman.store import state as state_store
 from ferryman.store.app import AppRow
 from ferryman.store.database import SQL, STATEMENTS
 from ferryman.wire.state import NewStateEntry, StateLoad
 from tests.kit.services import Services
+from tests.kit.worker import until
 
 SITE = "https://harbour.example"
 TASK = {
@@ -105,6 +110,38 @@ async def test_writers_of_two_versions_leave_the_indexes_whole(
     search = EntitySearch(entity="task", index="size", limit=100)
     rows, _ = await entity_service.page(services.platform, app, search)
     assert sorted(row.key for row in rows) == keys
+
+
+async def test_deletions_wait_for_values_that_are_placed_again(
+    services: Services, app: AppRow
+) -> None:
+    """Each would wait for the other: one for the places, the other for the values."""
+    platform, entity = services.platform, key_value_service.entities_of(app).get("task")
+    await keep(services, app, a=1, b=2)
+    over = Write(entity="task", key="over", value=b"{}", lifetime=timedelta(minutes=1))
+    await key_value_service.put(platform, app, over, secret=False)
+    await services.advance(timedelta(minutes=2))
+
+    async def expire() -> int:
+        async with platform.database.transaction() as tx:
+            return await state_store.remove_expired(tx, 10)
+
+    async def waits() -> bool:
+        return bool(await services.fetch("SELECT FROM pg_locks WHERE NOT granted"))
+
+    async with platform.database.transaction() as tx:
+        site = await entity_store.hold_all(tx, key_value_service.site_of(app))
+        assert site is not None
+        await entity_store.clear(tx, site.app_site_id)
+        values = await entity_store.values_to_place(tx, site.app_site_id, after=("", ""), size=9)
+        deletion = asyncio.create_task(key_value_group.delete(platform, app, [("task", "a")], 10))
+        await until(waits)
+        assert await expire() == 0
+        placed = [(name, entity_rules.places(entity, json.loads(value))) for name, value in values]
+        await entity_store.add(tx, site.app_site_id, placed)
+    await deletion
+    assert await found(services, app) == ["b"]
+    assert await expire() == 1
 
 
 async def test_what_is_deleted_leaves_no_place(services: Services, app: AppRow) -> None:

@@ -76,12 +76,14 @@ ON CONFLICT (app_site_id, secret, entity, key) DO UPDATE SET updated_at = app_va
 RETURNING key, value, created_at, updated_at, expires_at;
 
 -- name: delete_values!
--- In the order of their keys, as they are written.
-WITH chosen AS (
+-- In the order of their keys, as they are written; the site first, whose values may just be placed
+-- again, each with a place that its deletion would wait for.
+WITH held AS MATERIALIZED (
+    SELECT app_site_id FROM app_site WHERE app_id = :app_id AND site = :site FOR KEY SHARE
+), chosen AS (
     SELECT app_site_id, secret, entity, key
-    FROM app_value JOIN app_site USING (app_site_id)
-    WHERE app_id = :app_id AND site = :site AND secret = :secret AND entity = :entity
-      AND key = ANY(:keys)
+    FROM app_value JOIN held USING (app_site_id)
+    WHERE secret = :secret AND entity = :entity AND key = ANY(:keys)
     ORDER BY key
     FOR UPDATE OF app_value)
 DELETE FROM app_value USING chosen
@@ -174,9 +176,11 @@ DELETE FROM app_site WHERE app_site_id = ANY(:app_site_ids);
 -- name: remove_expired_values$
 WITH gone AS (
     DELETE FROM app_value WHERE ctid = ANY(ARRAY(
-        SELECT ctid FROM app_value WHERE expires_at <= :now
+        SELECT app_value.ctid FROM app_value JOIN app_site USING (app_site_id)
+        WHERE expires_at <= :now
         LIMIT :size
-        FOR UPDATE SKIP LOCKED))
+        FOR KEY SHARE OF app_site SKIP LOCKED
+        FOR UPDATE OF app_value SKIP LOCKED))
     RETURNING 1)
 SELECT count(*) FROM gone;
 
