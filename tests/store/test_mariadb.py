@@ -265,6 +265,14 @@ def test_threads_that_need_it_at_once_make_it_once(tmp_path: Path) -> None:
         servers[0].stop()
 
 
+def test_a_platform_that_stopped_meanwhile_starts_none(tmp_path: Path) -> None:
+    need_mariadb()
+    with pytest.raises(OutsideError) as refused:
+        EmbeddedMariaDB(tmp_path).start(unless=lambda: True)
+    assert refused.value.code == "sql_server_unavailable"
+    assert not (tmp_path / "mariadb").exists()
+
+
 def test_a_machine_without_mariadb_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(programs, "ADMIN_FOLDERS", "")
     monkeypatch.setenv("PATH", "")

@@ -118,6 +118,13 @@ UNAVAILABLE = Refusal(
     found="{found}",
     fix="Try again shortly; the platform connects again by itself.",
 )
+REFUSED = Refusal(
+    "sql_server_refused",
+    OutsideError,
+    expected="MariaDB to let the platform sign in, and make databases and users",
+    found="its error {name}",
+    fix="Correct FERRYMAN_MARIADB_URL, or grant its user all privileges, with GRANT OPTION.",
+)
 URL_INVALID = Refusal(
     "sql_url_invalid",
     OutsideError,

@@ -19,8 +19,11 @@ _CONNECT_SECONDS = 10.0
 _SPARE_SECONDS = 30
 """How much longer than a statement may take an answer is waited for."""
 _NOT_REACHED = 2003
-_NO_CONNECTION = frozenset({2002, _NOT_REACHED, 2006, 2013, 1040, 1053, 1203})
-"""Errors of a server that is not there, goes away, or has no room."""
+_AWAY = frozenset({2002, _NOT_REACHED, 2006, 2013, 1053})
+"""Errors of a server that is not there, or goes away."""
+
+_NO_CONNECTION = _AWAY | {1040, 1203}
+"""Also those of one that has no room."""
 
 UNKNOWN_HERE = frozenset({ER.ACCESS_DENIED_ERROR, ER.DBACCESS_DENIED_ERROR, ER.BAD_DB_ERROR})
 """Errors of signing in to a database that was not made yet, or was dropped."""
@@ -67,12 +70,17 @@ class SqlAnswer:
 
 
 def answers(address: Address) -> bool:
-    """Return whether a server takes connections there."""
+    """Return whether a server is there, even if it has no room."""
     try:
         _close(connect(address))
-    except pymysql.err.MySQLError:
-        return False
+    except pymysql.err.MySQLError as error:
+        return not is_away(error)
     return True
+
+
+def is_away(error: pymysql.err.MySQLError) -> bool:
+    """Return whether there is no server, or no longer."""
+    return not error.args or error.args[0] in _AWAY
 
 
 def connect(address: Address, *, seconds: float = _CONNECT_SECONDS) -> Connection:

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
+from weakref import WeakValueDictionary
 
 import pymysql
 from pymysql.cursors import Cursor
@@ -19,8 +20,10 @@ from ferryman.store.mariadb.address import Address
 from ferryman.store.mariadb.client import (
     UNKNOWN_HERE,
     SqlAnswer,
+    StatementFailed,
     connect,
     failure,
+    is_away,
     run,
 )
 from ferryman.store.mariadb.server import EmbeddedMariaDB
@@ -29,6 +32,9 @@ from ferryman.store.mariadb.values import Value, quoted
 T = TypeVar("T")
 
 _THREADS = 24
+_AT_ONCE = 8
+"""Statements of one database that run at once, while others wait for their turn."""
+
 _RIGHTS = (
     "SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, ALTER, INDEX, CREATE VIEW, SHOW VIEW, "
     "CREATE TEMPORARY TABLES"
@@ -60,6 +66,7 @@ class AppDatabases:
         self._threads: ThreadPoolExecutor | None = None
         self._closed = False
         self._secret: bytes | None = None
+        self._turns: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
     async def secret(self, read: Callable[[], Awaitable[bytes]]) -> bytes:
         """Return what names and passwords are made from, which is read once."""
@@ -99,7 +106,14 @@ class AppDatabases:
                     raise DatabaseMissing from error
                 raise
 
-        return await self._on_thread(work)
+        # The app's own turns, so that slow statements of one take no thread from another's.
+        turns = self._turns.setdefault(database, asyncio.Semaphore(_AT_ONCE))
+        async with turns:
+            return await self._on_thread(work)
+
+    async def reach(self) -> None:
+        """Start the server if it does not run; refuse one that does not answer."""
+        await self._administer("SELECT 1")
 
     async def make(self, database: str, secret: bytes) -> None:
         """Make a database and its account, unless they are there."""
@@ -169,14 +183,14 @@ class AppDatabases:
         try:
             if address is not None:
                 return work(address)
-        except pymysql.err.OperationalError as error:
-            if self._url is not None:
-                raise failure(error) from error
+        except pymysql.err.MySQLError as error:
+            if self._url is not None or not is_away(error):
+                raise _refused(error) from error
         self._address = self._find()
         try:
             return work(self._address)
         except pymysql.err.MySQLError as error:
-            raise failure(error) from error
+            raise _refused(error) from error
 
     def _find(self) -> Address:
         if self._url is not None:
@@ -185,7 +199,13 @@ class AppDatabases:
             raise refusals.sql.NO_ADDRESS()
         if self._closed:
             raise refusals.sql.UNAVAILABLE(found="a platform that stops")
-        return EmbeddedMariaDB(self._data_dir).start()
+        return EmbeddedMariaDB(self._data_dir).start(unless=lambda: self._closed)
+
+
+def _refused(error: pymysql.err.MySQLError) -> Exception:
+    """Return why the platform itself could not work on the server."""
+    why = failure(error)
+    return refusals.sql.REFUSED(name=why.name) if isinstance(why, StatementFailed) else why
 
 
 def _count(cursor: Cursor, database: str, name: str) -> int | None:

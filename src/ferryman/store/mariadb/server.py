@@ -12,7 +12,7 @@ import stat
 import subprocess
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -67,16 +67,20 @@ class EmbeddedMariaDB:
         self._data = self._folder / "data"
         self._made = self._folder / "made"
 
-    def start(self) -> Address:
+    def start(self, unless: Callable[[], bool] = lambda: False) -> Address:
         """Start the server unless it runs, creating its folder if needed; return its address.
 
-        Raises :class:`OutsideError` (``sql_server_missing``, ``sql_server_not_started``).
+        ``unless`` says whether the platform stops by now: it stops no server that starts later.
+        Raises :class:`OutsideError` (``sql_server_missing``, ``sql_server_not_started``,
+        ``sql_server_unavailable``).
         """
         server = _program("mariadbd")
         address = Address(socket_path=str(socket_folder(self._folder) / _SOCKET))
         if answers(address):
             return address
         with _TURN, InterProcessLock(self._folder.with_suffix(".starting")):
+            if unless():
+                raise refusals.sql.UNAVAILABLE(found="a platform that stops")
             if answers(address):
                 return address
             self._make()
