@@ -1,6 +1,8 @@
 """SQL databases of apps: made at the first call, bounded, and dropped with app and customer."""
 
+import asyncio
 import json
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -10,6 +12,7 @@ from typing import Any
 import pytest
 
 from ferryman.config import Settings
+from ferryman.domain import sql as sql_rules
 from ferryman.domain.access import Actor
 from ferryman.errors import LimitExceeded, NotAllowed, OutsideError
 from ferryman.services import app as app_service
@@ -21,8 +24,9 @@ from ferryman.services import state as state_service
 from ferryman.services.key_ring import KeyRing
 from ferryman.services.quota import SqlBytes
 from ferryman.store.app import AppRow
+from ferryman.store.mariadb import databases as mariadb_databases
 from ferryman.store.mariadb.address import Address
-from ferryman.store.mariadb.client import connect
+from ferryman.store.mariadb.client import SqlAnswer, connect
 from ferryman.store.mariadb.databases import AppDatabases
 from ferryman.store.mariadb.server import EmbeddedMariaDB
 from ferryman.vocab import AppKind, Role
@@ -215,7 +219,7 @@ async def test_the_server_starts_with_the_first_app_that_needs_it(
 ) -> None:
     started: list[EmbeddedMariaDB] = []
 
-    def start(self: EmbeddedMariaDB) -> None:
+    def start(self: EmbeddedMariaDB, **_: object) -> None:
         started.append(self)
 
     monkeypatch.setattr(EmbeddedMariaDB, "start", start)
@@ -247,6 +251,60 @@ async def test_a_server_that_is_not_there_is_told(services: Services) -> None:
     services.platform.app_databases._url = "mariadb://u@localhost?socket=/nowhere"
     with pytest.raises(OutsideError, match="sql_server_unavailable"):
         await execute(services, app, "SELECT 1")
+
+
+async def test_what_no_server_could_make_is_not_to_be_dropped(services: Services) -> None:
+    """Or an app could not be removed on a machine without MariaDB."""
+    app = await plan(services, HARBOUR)
+    services.platform.app_databases._url = "mariadb://u@localhost?socket=/nowhere"
+    with pytest.raises(OutsideError, match="sql_server_unavailable"):
+        await execute(services, app, "SELECT 1")
+    await services.fetch("UPDATE transfer SET status = 'CANCELLED', settled_at = now()")
+    await app_removal.remove(services.platform, services.app.cloud_app_key)
+
+
+async def test_a_server_that_refuses_the_platform_is_told(own: Services, url: str) -> None:
+    app = await plan(own, HARBOUR)
+    own.platform.app_databases._url = url.replace("root", "nobody:wrong")
+    for _ in range(2):
+        with pytest.raises(OutsideError, match="sql_server_refused") as refused:
+            await execute(own, app, "SELECT 1")
+        assert "wrong" not in str(refused.value)
+
+
+async def test_a_site_shows_nothing_of_one_that_had_its_id(own: Services) -> None:
+    """As after a restore, which gives out again the ids of sites that were made since."""
+    await execute(own, await plan(own, HARBOUR), "CREATE TABLE t (n INT)")
+    await own.fetch("DELETE FROM app_site")
+    await own.fetch("ALTER TABLE app_site ALTER COLUMN app_site_id RESTART")
+    assert await execute(own, await plan(own, QUAY), "SHOW TABLES") == []
+
+
+async def test_slow_statements_of_one_app_hold_up_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    go, statement = threading.Event(), sql_rules.checked("SELECT 1")
+    own = AppDatabases("mariadb://u@localhost", None)
+
+    def run(address: Address, *_: object, **__: object) -> SqlAnswer:
+        if address.database == "slow":
+            go.wait()
+        return SqlAnswer([])
+
+    async def execute(database: str) -> SqlAnswer:
+        return await own.run(database, b"", statement, [], now=None, greatest=1)
+
+    monkeypatch.setattr(mariadb_databases, "run", run)
+    slow = [asyncio.create_task(execute("slow")) for _ in range(100)]
+    try:
+        await asyncio.sleep(0)
+        async with asyncio.timeout(60):
+            await execute("quick")
+        assert not any(each.done() for each in slow)
+    finally:
+        go.set()
+    assert len(await asyncio.gather(*slow)) == 100
+    own.close()
 
 
 async def test_several_machines_need_an_address(services: Services, tmp_path: Path) -> None:

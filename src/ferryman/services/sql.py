@@ -15,7 +15,7 @@ from ferryman.store import app_sql as app_sql_store
 from ferryman.store import secret as secret_store
 from ferryman.store.app import AppRow
 from ferryman.store.database import Transaction
-from ferryman.store.key_value import SiteRow
+from ferryman.store.key_value import AppSite, SiteRow
 from ferryman.store.mariadb.client import (
     SqlAnswer,
     StatementFailed,
@@ -55,11 +55,11 @@ async def execute(
     secret = await _secret(platform)
     for _ in range(_TRIES):
         async with platform.database.reading() as tx:
-            site_id = await app_sql_store.site_id(tx, where)
+            made = await app_sql_store.begun(tx, where)
             now = tx.now.timestamp() if platform.database.virtual else None
-        if site_id is not None:
+        if made:
             try:
-                return await _run(platform, app, _name(secret, site_id), statement, values, now)
+                return await _run(platform, app, _name(secret, where), statement, values, now)
             except DatabaseMissing:
                 pass
         await _make(platform, app, secret)
@@ -95,18 +95,18 @@ async def _run(
         raise refusals.sql.EXECUTION_ERROR(name=failed.name) from failed
 
 
-async def database_of(platform: Platform, site_id: int) -> str:
+async def database_of(platform: Platform, where: AppSite) -> str:
     """Return the name of the database of an app's site."""
-    return _name(await _secret(platform), site_id)
+    return _name(await _secret(platform), where)
 
 
 async def drop(platform: Platform, tx: Transaction, app_site_ids: Sequence[int]) -> int:
     """Drop the databases of sites, whose rows the caller holds; return their number."""
-    ids = await app_sql_store.with_database(tx, app_site_ids)
-    if ids:
+    sites = await app_sql_store.with_database(tx, app_site_ids)
+    if sites:
         secret = await _secret(platform)
-        await platform.app_databases.drop([_name(secret, each) for each in ids])
-    return len(ids)
+        await platform.app_databases.drop([_name(secret, each) for each in sites])
+    return len(sites)
 
 
 async def _make(platform: Platform, app: AppRow, secret: bytes) -> None:
@@ -114,14 +114,15 @@ async def _make(platform: Platform, app: AppRow, secret: bytes) -> None:
 
     where = key_value_service.site_of(app)
 
-    async def note(tx: Transaction, _: SiteRow) -> int:
-        return await app_sql_store.begin(tx, where)
+    async def note(tx: Transaction, _: SiteRow) -> None:
+        await app_sql_store.begin(tx, where)
 
     async def create(tx: Transaction, _: SiteRow) -> None:
-        site_id = await app_sql_store.site_id(tx, where)
-        if site_id is not None:
-            await platform.app_databases.make(_name(secret, site_id), secret)
+        if await app_sql_store.begun(tx, where):
+            await platform.app_databases.make(_name(secret, where), secret)
 
+    # Nothing is noted where no server is, which would have to be there to forget it again.
+    await platform.app_databases.reach()
     await key_value_service.in_transaction(platform, app, note, placed=False)
     await key_value_service.in_transaction(platform, app, create, placed=False)
 
@@ -136,9 +137,11 @@ async def _secret(platform: Platform) -> bytes:
     return await platform.app_databases.secret(read)
 
 
-def _name(secret: bytes, site_id: int) -> str:
+def _name(secret: bytes, where: AppSite) -> str:
     """Return the name of a database, of letters and digits alone, since grants have wildcards.
 
-    Platforms that share a server have different names.
+    Platforms that share a server have different names, and so has every other app and site: the id
+    of a site's row may be given again after a restore, and its database may still be there.
     """
-    return f"ferryman{sha256(secret).hexdigest()[:12]}x{site_id}"
+    site = sha256(f"{where.app_id} {where.site}".encode()).hexdigest()[:32]
+    return f"ferryman{sha256(secret).hexdigest()[:12]}x{site}"

@@ -16,6 +16,7 @@ from ferryman.services.platform import (
     page_size,
 )
 from ferryman.store import app_sql as app_sql_store
+from ferryman.store.key_value import AppSite
 from ferryman.wire.state import StateTable, StateTablePage
 
 
@@ -39,9 +40,9 @@ async def page(
         sites = await app_sql_store.sites(tx, app.app_id, chosen, began=began)
         await audit.record(tx, by, "list_tables", app.app_id, after={"site": chosen})
     items: list[StateTable] = []
-    for each, site_id in sites.items():
+    for each in sites:
         found = await platform.app_databases.tables(
-            await sql_service.database_of(platform, site_id),
+            await sql_service.database_of(platform, AppSite(app.app_id, each)),
             after=after if each == began else "",
             size=limit + 1 - len(items),
         )
