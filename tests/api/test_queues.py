@@ -71,6 +71,7 @@ EVENT = {"body": {"a": 1}}
 REFUSED: dict[str, tuple[dict[str, Any], int, str | None]] = {
     "no events": ({"payload": []}, 400, "queue_no_events"),
     "too many": ({"payload": [EVENT] * 51}, 400, "queue_too_many_events"),
+    "far too many": ({"payload": [EVENT] * 1_000}, 400, "queue_too_many_events"),
     "too large": ({"payload": [{"body": {"t": "x" * 5_000}}] * 41}, 413, "queue_payload_too_large"),
     "too large for long": (
         {"queueName": LONG, "payload": [{"body": {"t": "x" * 102_400}}]},

@@ -11,6 +11,7 @@ from ferryman import refusals
 from ferryman.api.parameters import Caller, OwnPlatform
 from ferryman.api.problems import http_refusal, status_of
 from ferryman.api.throttle import AppThrottle
+from ferryman.domain.limits import QUEUE_EVENTS
 from ferryman.domain.queue import Concurrency, NewEvent
 from ferryman.errors import PlatformError, RateLimited
 from ferryman.services import queue as queue_service
@@ -44,7 +45,8 @@ async def push_events(
     asked = await _body(request, Push)
     events = [_event(asked, raw) for raw in asked.payload]
     size = 1 + sum(len(raw) + 1 for raw in map(bytes, asked.payload))
-    push_rate.admit(caller.app_id, len(events))
+    # More than a push may have are refused by their number: waiting would not help.
+    push_rate.admit(caller.app_id, min(len(events), QUEUE_EVENTS))
     await queue_service.push(
         platform,
         caller,
