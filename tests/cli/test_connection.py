@@ -61,6 +61,34 @@ def test_the_token_can_be_given(ferryman: Command, platform_process: PlatformPro
     elsewhere.given(FERRYMAN_OPERATOR_TOKEN=token).ok("clock", "show")
 
 
+@pytest.mark.parametrize("token", ["{}\n", "{}\u00e9"])
+@pytest.mark.parametrize(
+    ("variable", "words"),
+    [
+        ("FERRYMAN_OPERATOR_TOKEN", ("clock", "show")),
+        ("FERRYMAN_SERVER_TOKEN", ("data", "complete", "--transfer", "x")),
+    ],
+)
+def test_a_token_that_no_header_carries(
+    ferryman: Command, variable: str, words: tuple[str, ...], token: str
+) -> None:
+    """Its variable is named; the token is not shown."""
+    secret = "a-secret-of-an-operator"
+    said = ferryman.given(**{variable: token.format(secret)}).refused("token_unsendable", *words)
+    assert variable in said
+    assert secret not in said
+
+
+def test_a_kept_token_that_no_header_carries(ferryman: Command, tmp_path: Path) -> None:
+    """The file is named."""
+    file = tmp_path / "operator-token"
+    file.write_text("two tokens\n")
+    said = ferryman.given(FERRYMAN_DATA_DIR=str(tmp_path)).refused(
+        "token_unsendable", "clock", "show"
+    )
+    assert (str(file) in said, "two tokens" in said) == (True, False)
+
+
 @pytest.fixture
 def other_server() -> Iterator[str]:
     """A web server that is not Ferryman."""

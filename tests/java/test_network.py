@@ -56,6 +56,17 @@ def test_a_proxy_that_refuses_the_password_is_named(
     assert proxy.refused
 
 
+def test_a_token_that_no_header_carries_is_not_shown(
+    migration: AppMigration, start: StartAgent
+) -> None:
+    token = migration.tokens["serverToken"]
+    env = {"FERRYMAN_SERVER_TOKEN": f"{token}\n"}
+    with start(migration, "AfterExport", "--once", env=env) as agent:
+        agent.ends(2)
+        assert "expected a token of printable ASCII" in agent.log
+        assert token not in agent.log
+
+
 def test_an_authority_that_is_not_trusted_is_named(
     migration: AppMigration, proxy: InspectingProxy, start: StartAgent
 ) -> None:

@@ -58,6 +58,16 @@ def test_a_request_arrives_as_it_was_meant(call: Call) -> None:
     assert seen.headers["content-type"] == "application/json"
 
 
+@pytest.mark.parametrize("client", [HttpTransport, AsyncHttpTransport])
+@pytest.mark.parametrize("token", ["secret\n", "\tsecret", "sec ret", "secr\u00e9t"])
+def test_a_token_that_no_header_carries_is_not_shown(
+    client: type[HttpTransport | AsyncHttpTransport], token: str
+) -> None:
+    with pytest.raises(ValueError, match="expected a token of printable ASCII") as refused:
+        client("http://127.0.0.1:9", token, retry_seconds=0)
+    assert token.strip() not in str(refused.value)
+
+
 @both
 def test_retry_after_is_kept(call: Call) -> None:
     refused = Reply(503, headers={"Retry-After": "1"})

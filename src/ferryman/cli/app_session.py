@@ -15,7 +15,7 @@ from ferryman.cli.ids import LAST, may_be_part, resolve
 from ferryman.cli.output.printing import refuse
 from ferryman.cli.session import DataDir, Url
 from ferryman.client.admin import AdminClient
-from ferryman.client.local import DATA_DIR, URL, checked, kept_token
+from ferryman.client.local import DATA_DIR, URL, checked, checked_token, kept_token
 from ferryman.client.text import refusal_facts
 from ferryman.devtools.dev.folder import running_app, url_of
 from ferryman.errors import ConfigError, PlatformError
@@ -32,12 +32,12 @@ Kind = Literal["server_token", "cloud_token"]
 def app_access(url: str | None, token: str | None, data_dir: Path, kind: Kind) -> tuple[str, str]:
     """Return the platform's address and the app's token for it: what was given, else `dev`'s.
 
-    A token of `ferryman dev` goes nowhere but to its platform. Raises ``ConfigError``
-    (``app_token_missing``) without one.
+    A token of `ferryman dev` goes nowhere but to its platform. Raises ``ConfigError``:
+    ``app_token_missing`` without one, ``token_unsendable`` if no header can carry it.
     """
     base_url = checked(url_of(data_dir, URL) if url is None else url)
     if token:
-        return base_url, token
+        return base_url, checked_token(token, f"--token or {_VARIABLES[kind]}")
     try:
         running = running_app(data_dir)
     except ConfigError as missing:

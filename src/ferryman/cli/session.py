@@ -16,7 +16,7 @@ from ferryman import refusals
 from ferryman.cli.ids import resolve
 from ferryman.cli.output.printing import print_json, refuse
 from ferryman.client.admin import AdminClient
-from ferryman.client.local import DATA_DIR, URL, checked, kept_token
+from ferryman.client.local import DATA_DIR, URL, checked, checked_token, kept_token
 from ferryman.client.text import refusal_facts
 from ferryman.devtools.dev.folder import url_of
 from ferryman.errors import PlatformError
@@ -70,8 +70,11 @@ class Session:
 
     @cached_property
     def admin(self) -> AdminClient:
-        """Return the platform's admin API; raises ``ConfigError`` if its address is unknown."""
-        return AdminClient(checked(self._address), self.token or kept_token(self.data_dir))
+        """Return the platform's admin API; raises ``ConfigError`` if it cannot be called."""
+        url, token = checked(self._address), self.token
+        if token:
+            return AdminClient(url, checked_token(token, "--token or FERRYMAN_OPERATOR_TOKEN"))
+        return AdminClient(url, kept_token(self.data_dir))
 
     def resolve(self, kind: IdKind, text: str) -> str:
         """Return the whole id for ``text``; see :func:`ids.resolve`."""

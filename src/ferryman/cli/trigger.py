@@ -14,6 +14,7 @@ from ferryman.cli.output.printing import print_json
 from ferryman.cli.session import Session
 from ferryman.client.admin import AdminClient
 from ferryman.client.explanation import first_broken, link_line, timeline_of
+from ferryman.client.local import checked_token
 from ferryman.client.text import clean, event_name, place_of
 from ferryman.devtools.dev.folder import Running, running_app
 from ferryman.devtools.migrate import one_event
@@ -149,7 +150,7 @@ def _app(session: Session, name: str, server_token: str | None) -> Running:
         server_app_key=view.server_app_key,
         environment=view.environment,
         app_id=view.app_id,
-        server_token=server_token,
+        server_token=checked_token(server_token, "--server-token or FERRYMAN_SERVER_TOKEN"),
         cloud_token="",
     )
 

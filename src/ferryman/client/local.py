@@ -4,6 +4,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ferryman import refusals
+from ferryman.sdk.operation import unsendable
 
 URL = "http://127.0.0.1:8400"
 DATA_DIR = Path(".ferryman")
@@ -21,12 +22,22 @@ def checked(url: str) -> str:
     return url.rstrip("/")
 
 
+def checked_token(token: str, name: object) -> str:
+    """Return a token that a header can carry; ``ConfigError`` (``token_unsendable``) otherwise."""
+    if found := unsendable(token):
+        raise refusals.network.TOKEN_UNSENDABLE(name=name, found=found)
+    return token
+
+
 def kept_token(data_dir: Path) -> str:
-    """Return the operator token in the platform's data folder."""
+    """Return the operator token in the platform's data folder.
+
+    Raises ``ConfigError``: ``operator_token_missing`` or ``token_unsendable``.
+    """
     file = data_dir.expanduser() / "operator-token"
     try:
         token = file.read_text(encoding="utf-8").strip()
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not text"
         raise refusals.command.OPERATOR_TOKEN_MISSING(file=file, reason=reason) from None
-    return token
+    return checked_token(token, file)

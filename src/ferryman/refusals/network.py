@@ -19,3 +19,10 @@ CA_BUNDLE_UNREADABLE = Refusal(
     fix="Name a file that this user can read, with the authorities to trust, or unset the "
     "variable.",
 )
+TOKEN_UNSENDABLE = Refusal(
+    "token_unsendable",
+    ConfigError,
+    expected="a token of printable ASCII without spaces in {name}",
+    found="{found}",
+    fix="Set it again as it was printed; `$(cat FILE)` leaves the line break at the end away.",
+)

@@ -24,6 +24,7 @@ from ferryman.sdk.operation import (
     Request,
     address,
     check_base,
+    check_credentials,
 )
 from ferryman.sdk.retry import RetryPolicy
 
@@ -62,7 +63,7 @@ class AsyncHttpTransport:
 
     def __init__(self, base_url: str, credentials: Credentials, *, retry_seconds: float) -> None:
         self.base_url: str = check_base(base_url)
-        self._credentials = credentials
+        self._credentials = check_credentials(credentials)
         self.exchange: Exchange = Exchange(RetryPolicy(retry_seconds=retry_seconds))
         self._network = AsyncNetwork()
         self._network.arguments(self.base_url)  # which tells wrong settings here and now

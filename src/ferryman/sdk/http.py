@@ -28,6 +28,7 @@ from ferryman.sdk.operation import (
     Request,
     address,
     check_base,
+    check_credentials,
 )
 from ferryman.sdk.put_connections import LARGEST_BODY, PutConnections, fits
 from ferryman.sdk.retry import RetryPolicy
@@ -76,7 +77,7 @@ class HttpTransport:
         on_retry: Callable[[str], object] | None = None,
     ) -> None:
         self.base_url: str = check_base(base_url)
-        self._credentials = credentials
+        self._credentials = check_credentials(credentials)
         self._headers = headers
         retry_seconds += 0.0 if throttle is None else throttle.retry_seconds
         self.exchange: Exchange = Exchange(policy or RetryPolicy(retry_seconds=retry_seconds))

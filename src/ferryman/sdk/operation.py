@@ -1,6 +1,7 @@
 """One call as a value: what to send and how to read the answer. No IO."""
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -22,6 +23,8 @@ Credentials = str | Callable[[str, str, str], str] | None
 
 # The platform sends one to five sentences; anything longer is not a problem document.
 _LONGEST_REFUSAL = 64 * 1024
+
+_SENDABLE = re.compile(r"[!-~]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +147,25 @@ def check_base(url: str) -> str:
     if not url.startswith(("http://", "https://")):
         raise ValueError(f"expected the platform's URL, as http://host:port; found {url!r}")
     return url.rstrip("/")
+
+
+def unsendable(token: str) -> str | None:
+    """Return why a token cannot be sent in a header, without showing it; None if it can."""
+    if _SENDABLE.fullmatch(token):
+        return None
+    if _SENDABLE.fullmatch(token.strip()):
+        return "spaces or line breaks around it"
+    return "other characters within it"
+
+
+def check_credentials(credentials: Credentials) -> Credentials:
+    """Return ``credentials``; ``ValueError`` for a token that no header can carry.
+
+    HTTP libraries refuse one too, but show it.
+    """
+    if isinstance(credentials, str) and (found := unsendable(credentials)):
+        raise ValueError(f"expected a token of printable ASCII without spaces; found {found}")
+    return credentials
 
 
 def address(

@@ -39,6 +39,10 @@ public final class Platform {
             throw new IllegalArgumentException(
                     "expected the platform's URL, as https://host:port; found " + url);
         }
+        if (!token.chars().allMatch(each -> '!' <= each && each <= '~')) {
+            throw new IllegalArgumentException( // without the token, which the JDK's shows
+                    "expected a token of printable ASCII without spaces; found another character");
+        }
         this.sender = sender;
         this.url = url.replaceAll("/+$", "");
         headers.put("Authorization", "Bearer " + token);
