@@ -6,7 +6,7 @@ import hmac
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -21,7 +21,7 @@ from ferryman.delivery.remote import open_sender
 from ferryman.delivery.teller import NoticeTeller
 from ferryman.domain.limits import NOTICE_PATIENCE
 from ferryman.domain.notice import Trouble
-from ferryman.errors import Conflict, Invalid, NotFound
+from ferryman.errors import Conflict, Invalid, NotFound, OutsideError
 from ferryman.notice_vocab import NoticeKind, NoticePart, SinkKind, TellingState
 from ferryman.services import notice_sink, signing_key
 from ferryman.store import notice as notice_store
@@ -178,6 +178,33 @@ async def test_a_sink_that_fails_is_told_later_under_the_same_id(services: Servi
     assert (len(inbox.received), len(ids)) == (3, 1)
 
 
+async def test_a_notice_that_cannot_be_made_is_recorded_like_any_failure(
+    services: Services,
+) -> None:
+    async def send(_telling: object) -> str | None:
+        raise ValueError("lion")
+
+    async with telling(services) as told:
+        await told.sink("ops")
+        await told.notice()
+        teller = NoticeTeller(services.platform, send, asyncio.Event())
+        await teller.step()
+        await teller.settle()
+        state = await told.state("ops")
+    assert state.error == "It could not be made: ValueError"
+
+
+async def test_a_drill_makes_no_trial(services: Services) -> None:
+    """Its sinks are those of the platform that was backed up, and nobody would make it."""
+    drill = replace(
+        services.platform,
+        settings=services.platform.settings.model_copy(update={"no_delivery": True}),
+    )
+    with pytest.raises(OutsideError) as refused:
+        await notice_sink.trial(drill, "ops")
+    assert refused.value.code == "delivery_off"
+
+
 async def test_a_sink_is_given_up_after_a_day(services: Services) -> None:
     async with telling(services) as told:
         inbox, _ = await told.sink("ops")
@@ -250,7 +277,10 @@ async def test_mail_is_sent_over_tls_where_there_is_a_password(
             assert "550" in ((await told.state("mail")).error or "")
 
 
-async def test_a_trial_is_made_once_and_says_what_became_of_it(services: Services) -> None:
+async def test_a_trial_is_made_once_and_says_what_became_of_it(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notice_sink, "_PATIENCE_SECONDS", LONG)
     async with telling(services) as told:
         inbox, _ = await told.sink("ops")
         inbox.answers = [500]

@@ -68,7 +68,10 @@ class NoticeTeller:
         return _LOOK_SECONDS
 
     async def _tell(self, telling: Telling) -> None:
-        error = await self._send(telling)
+        try:
+            error = await self._send(telling)
+        except Exception as exc:  # noqa: BLE001 - else it is claimed for ever, before all others
+            error = f"It could not be made: {type(exc).__name__}"
 
         def delay(attempt: int) -> timedelta:
             share = jitter(str(telling.telling_id), str(attempt))

@@ -91,6 +91,8 @@ async def remove(platform: Platform, name: str, by: Actor = PLATFORM) -> SinkVie
 
 async def trial(platform: Platform, name: str, by: Actor = PLATFORM) -> SinkTrial:
     """Tell a sink something, and return what became of it, within some seconds."""
+    if platform.settings.no_delivery:
+        raise refusals.backup.NO_DELIVERY()
     telling_id = ephemeral_id()
     async with platform.database.transaction() as tx:
         sink = await _known(tx, name)
