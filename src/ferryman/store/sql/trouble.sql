@@ -34,18 +34,18 @@ WHERE status = 'IN_PROGRESS' AND claims > 0 AND returned_at IS NULL
 GROUP BY transfer.customer, cloud_app_key, environment;
 
 -- name: given_up_messages
--- The newest messages that were given up, of transfers that have not settled, by customer and app.
+-- Messages that were given up, of transfers that have not settled, by customer and app. At most so
+-- many of each transfer, so that one with many hides no other.
 SELECT transfer.customer, cloud_app_key, environment, count(*) AS number,
     (array_agg(message_id ORDER BY given_up.position DESC))[1] AS message_id,
     (array_agg(transfer.transfer_id ORDER BY given_up.position DESC))[1] AS transfer_id
-FROM (
-    SELECT message_id, transfer_id, position FROM message
-    WHERE state = 'UNDELIVERED' AND acknowledgement IS NULL
+FROM transfer JOIN app USING (app_id), LATERAL (
+    SELECT message_id, position FROM message
+    WHERE message.transfer_id = transfer.transfer_id AND state = 'UNDELIVERED'
+        AND acknowledgement IS NULL
     ORDER BY position DESC
     LIMIT :most) given_up
-JOIN transfer ON transfer.transfer_id = given_up.transfer_id
-JOIN app ON app.app_id = transfer.app_id
-WHERE settled_at IS NULL
+WHERE status IN ('IN_PROGRESS', 'CANCELLATION_REQUESTED')
 GROUP BY transfer.customer, cloud_app_key, environment;
 
 -- name: failing_endpoints
