@@ -9,6 +9,7 @@ from ferryman.clock import epoch_ms
 from ferryman.errors import Conflict, Invalid, NotFound
 from ferryman.services import audit, clock, migration, schedule, transfer_command
 from ferryman.services.audit import AuditQuery
+from ferryman.store import clock as clock_store
 from ferryman.store import timer as timer_store
 from ferryman.vocab import TransferStatus
 from ferryman.wire.migration import MigrationRequest, MigrationSchedule, MigrationView
@@ -108,6 +109,18 @@ async def test_a_start_by_hand_comes_first(services: Services) -> None:
     with pytest.raises(Conflict) as refused:
         await schedule.schedule(services.platform, view.migration_id, MigrationSchedule(at=None))
     assert refused.value.code == "migration_started"
+
+
+async def test_a_restore_does_not_put_the_start_off(services: Services) -> None:
+    """It gives running transfers the time that passed; this one has not begun."""
+    view = await at(services, await planned(services), 2 * HOUR)
+    async with services.platform.database.transaction() as tx:
+        await clock_store.hold(tx, tx.now)
+    await services.advance(HOUR)
+    async with services.platform.database.transaction() as tx:
+        assert await clock_store.end_hold(tx) >= HOUR
+    await services.advance(HOUR)
+    assert (await fire(services, view)).started_at is not None
 
 
 async def test_one_transfer_may_be_cancelled_before(services: Services) -> None:

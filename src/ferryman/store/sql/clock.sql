@@ -46,7 +46,8 @@ UPDATE clock SET held_since = NULL FROM held RETURNING held.held_since;
 
 -- name: give_back_time!
 -- Running transfers get the time that passed. The start also bounds a transfer's life: it moves
--- only where nothing else moves the deadline.
+-- only where nothing else moves the deadline. What is READY has only the time that somebody chose
+-- for the start.
 UPDATE transfer SET
     started_at = CASE WHEN last_upload_at IS NULL AND last_success_at IS NULL
         THEN started_at + :passed ELSE started_at END,
@@ -54,4 +55,4 @@ UPDATE transfer SET
     last_success_at = last_success_at + :passed,
     cancel_requested_at = cancel_requested_at + :passed,
     wake_at = wake_at + :passed
-WHERE wake_at IS NOT NULL AND settled_at IS NULL;
+WHERE wake_at IS NOT NULL AND settled_at IS NULL AND status <> 'READY';
