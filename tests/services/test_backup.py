@@ -1,6 +1,8 @@
 """Backup and restore in one process, on real databases; ``e2e/test_backup.py`` has the commands."""
 
+import asyncio
 import fcntl
+import gzip
 import shutil
 from collections.abc import Callable
 from datetime import timedelta
@@ -8,11 +10,13 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import msgspec
 import pytest
 
 from ferryman.domain.limits import DATA_LIFE
 from ferryman.errors import ConfigError, OutsideError
+from ferryman.server.backup import backup as backups
 from ferryman.server.backup import place
 from ferryman.server.backup.manifest import NAME
 from ferryman.server.backup.place import Folder
@@ -27,12 +31,17 @@ from tests.kit.backup import (
     meter_after,
     rows_of,
     shape_of,
+    silent,
     tables_of,
     upload_in_parts,
 )
 from tests.kit.services import Services
 
 PARTS = (b"a" * (5 << 20), b"the end")
+
+_TRIED = """
+SELECT FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+AND query LIKE '%pg_try_advisory_lock%'"""
 
 
 @pytest.fixture(autouse=True)
@@ -185,6 +194,15 @@ async def test_a_damaged_or_newer_backup_is_refused_and_nothing_changes(copies: 
     [table] = copies.place.glob("database/*/transfer.copy.gz")
     [index] = copies.place.glob("database/*/files.gz")
     in_table, in_index = table.relative_to(copies.place), index.relative_to(copies.place)
+
+    def leave_the_folder(place: Path) -> None:
+        (place.parent / "evil").write_bytes(b"harbour")
+        line = f"../evil 7 {sha256(b'harbour').hexdigest()}\n".encode()
+        data = gzip.compress(line)
+        (place / in_index).write_bytes(data)
+        own = {"name": str(in_index), "size": len(data), "sha256": sha256(data).hexdigest()}
+        rewrite(place / NAME, index=own)
+
     cases: list[tuple[str, Callable[[Path], object]]] = [
         ("backup_missing", lambda place: (place / NAME).unlink()),
         ("backup_damaged", lambda place: flip(place / NAME)),
@@ -197,6 +215,7 @@ async def test_a_damaged_or_newer_backup_is_refused_and_nothing_changes(copies: 
         ("backup_damaged", lambda place: cut(place / own)),
         ("backup_damaged", lambda place: (place / own).unlink()),
         ("backup_damaged", lambda place: rewrite(place / NAME, tables=7)),
+        ("backup_damaged", leave_the_folder),
         ("backup_newer", lambda place: rewrite(place / NAME, format=2, tables=7)),
         ("backup_newer", lambda place: rewrite(place / NAME, migrations=["9999_later.sql"])),
     ]
@@ -245,6 +264,35 @@ async def test_only_a_place_of_its_own_takes_a_backup(copies: Copies) -> None:
     assert await refused() == "backup_place_foreign"
     rewrite(copies.place / NAME, format=2)
     assert await refused() == "backup_newer"
+
+
+async def test_no_place_holds_what_the_platform_holds(copies: Copies) -> None:
+    """Files that a backup does not list are removed from it."""
+    inside = copies.source.model_copy(update={"data_dir": copies.place / "objects"})
+    in_s3 = copies.source.model_copy(update={"object_store": "s3://harbour/ours/objects"})
+    for settings, address in ((inside, str(copies.place)), (in_s3, "s3://harbour/ours")):
+        with pytest.raises(ConfigError) as refused:
+            await backups.backup(settings, address, silent)
+        assert refused.value.code == "backup_place_foreign"
+
+
+async def test_a_backup_removes_nothing_while_another_runs(copies: Copies) -> None:
+    """A place in a bucket has no lock, so that of the database is for all of a backup."""
+    written = copies.place / "database" / "of-another" / "app.copy.gz"
+    written.parent.mkdir(parents=True)
+    written.touch()
+    other = await asyncpg.connect(copies.source.database_url)
+    try:
+        await other.execute(f"SELECT pg_advisory_lock({SWEEPING})")
+        backing_up = asyncio.create_task(copies.back_up())
+        # Its session keeps the text of the last statement.
+        while not backing_up.done() and not await other.fetch(_TRIED):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        assert written.exists()
+    finally:
+        await other.close()
+    await backing_up
+    assert not written.exists()
 
 
 async def test_a_cut_restore_goes_on_and_nothing_starts_until_then(copies: Copies) -> None:

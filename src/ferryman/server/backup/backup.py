@@ -23,7 +23,13 @@ from ferryman.server.backup import manifest as manifests
 from ferryman.server.backup.files import CopyTally, FileBackup, Known, prune
 from ferryman.server.backup.manifest import BackupManifest, FileProblem, IndexEntry, TableCopy
 from ferryman.server.backup.meter import Meter
-from ferryman.server.backup.opening import DATABASE, database_of, open_platform, place_to_fill
+from ferryman.server.backup.opening import (
+    DATABASE,
+    check_apart,
+    database_of,
+    open_platform,
+    place_to_fill,
+)
 from ferryman.server.backup.place import BackupPlace
 from ferryman.server.backup.squeezing import check, lines_of, put_squeezed
 from ferryman.services.known_store import check_known
@@ -61,6 +67,7 @@ async def backup(
 
     With ``read_all``, files that the backup has already are read, and copied again if they differ.
     """
+    check_apart(settings, address)
     async with (
         place_to_fill(address) as place,
         database_of(settings) as url,
@@ -69,16 +76,17 @@ async def backup(
         await check_known(platform)
         async with platform.database.reading() as tx:
             born = await table_copy.born_at(tx.connection)
-        before = await _before(place, born)
         folder = f"{DATABASE}{ephemeral_id()}/"
-        await _remove_leftovers(place, before)
+        # In a bucket nothing else keeps a second backup of this platform from removing our files.
         async with _no_sweeps(platform):
+            before = await _before(place, born)
+            await _remove_leftovers(place, before)
             known = Known(_entries(place, None if read_all else before))
             manifest, tally = await _copied(platform, place, folder, known, meter)
-        await place.flush()
-        await manifests.write(place, manifest)
-        await _remove_leftovers(place, manifest)
-        await prune(place, _entries(place, manifest), tally)
+            await place.flush()
+            await manifests.write(place, manifest)
+            await _remove_leftovers(place, manifest)
+            await prune(place, _entries(place, manifest), tally)
     return BackupReport(
         place=address.partition("?")[0],
         moment=manifest.moment,
@@ -170,7 +178,7 @@ async def _table(
 
 @asynccontextmanager
 async def _no_sweeps(platform: Platform) -> AsyncIterator[None]:
-    """Hold sweeps off; wait for one that runs. With this process, its lock ends too."""
+    """Hold sweeps and other backups off; wait for what runs. With this process, the lock ends."""
     async with platform.database.connection() as connection:
         while not await SQL.try_lock(connection, key=SWEEPING):  # noqa: ASYNC110 - others have it
             await asyncio.sleep(_LOCK_PAUSE)

@@ -1,5 +1,6 @@
 """The manifest of a backup: written last, it says what belongs to the backup, with its digests."""
 
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from hashlib import sha256
@@ -16,6 +17,10 @@ NAME = "ferryman-backup.json"
 FORMAT = 1
 OBJECTS = "objects/"
 _LONGEST = 64 << 20
+
+# Names become paths: whoever can write a backup must not choose where its files go.
+_NAME = re.compile(r"database/[\w-]+/\w+(\.\w+)*", re.ASCII)
+_ENTRY = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}) ([0-9]{1,18}) ([0-9a-f]{64})")
 
 
 class Kept(Wire, frozen=True):
@@ -79,9 +84,11 @@ class IndexEntry:
 
 
 def read_entry(line: str) -> IndexEntry:
-    """Parse a line of the index."""
-    key, size, digest = line.split()
-    return IndexEntry(key, int(size), digest)
+    """Parse a line of the index; raises ``ConfigError`` (``backup_damaged``)."""
+    found = _ENTRY.fullmatch(line)
+    if found is None:
+        raise refusals.backup.DAMAGED(name="the list of files", found=f"the line {line[:80]!r}")
+    return IndexEntry(found[1], int(found[2]), found[3])
 
 
 def object_name(key: str) -> str:
@@ -128,6 +135,9 @@ async def read(place: BackupPlace) -> BackupManifest:
         manifest = msgspec.json.decode(text, type=BackupManifest)
     except msgspec.DecodeError as error:
         raise refusals.backup.DAMAGED(name=NAME, found=str(error)) from error
+    for kept in (*(table.kept for table in manifest.tables), manifest.index):
+        if _NAME.fullmatch(kept.name) is None:
+            raise refusals.backup.DAMAGED(name=NAME, found=f"the name {kept.name[:80]!r}")
     if unknown := [name for name in manifest.migrations if name not in history_store.MIGRATIONS]:
         raise _newer(head, f"schema changes {', '.join(unknown)}")
     return manifest

@@ -8,6 +8,7 @@ from pathlib import Path
 from ferryman import refusals
 from ferryman.config import Settings
 from ferryman.errors import ConfigError
+from ferryman.objects.s3.address import parse_address
 from ferryman.secret_box import PLAIN
 from ferryman.server.backup.manifest import NAME, OBJECTS
 from ferryman.server.backup.place import BackupPlace, Folder
@@ -60,6 +61,30 @@ async def place_to_fill(address: str) -> AsyncIterator[BackupPlace]:
             _check_folder(place)
             stack.enter_context(place.alone())
         yield place
+
+
+def check_apart(settings: Settings, address: str) -> None:
+    """Refuse a place in whose folders the platform keeps its own files: old ones go from there.
+
+    Raises ``ConfigError`` (``backup_place_foreign``).
+    """
+    if not address.startswith("s3://"):
+        held = settings.data_dir.resolve().is_relative_to(_absolute(address).resolve())
+        name = "the platform's data folder"
+    elif settings.object_store:
+        store, place = parse_address(settings.object_store), parse_address(address)
+        # Without an endpoint it may be the same one.
+        elsewhere = store.endpoint and place.endpoint and store.endpoint != place.endpoint
+        held = (
+            store.bucket == place.bucket
+            and not elsewhere
+            and store.prefix.startswith((place.prefix + OBJECTS, place.prefix + DATABASE))
+        )
+        name = "the platform's files"
+    else:
+        return
+    if held:
+        raise refusals.backup.PLACE_FOREIGN(place=address.partition("?")[0], name=name)
 
 
 def _check_folder(place: Folder) -> None:
