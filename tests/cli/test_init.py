@@ -145,6 +145,12 @@ def test_the_test_in_javascript_passes(apps: Path, tmp_path: Path, kind: str) ->
     assert re.search(r"^# pass 1$|\bpass 1$", done.stdout, re.MULTILINE), done.stdout
 
 
+def test_the_lines_that_are_said_can_be_pasted(tmp_path: Path) -> None:
+    folder = tmp_path / "my apps" / "notes"
+    said = ferryman(tmp_path).ok("init", "python", str(folder))
+    assert f"\n  cd '{folder}'\n" in said
+
+
 @pytest.mark.parametrize(
     ("name", "code"),
     [

@@ -1,5 +1,6 @@
 """``ferryman init``: the folder of a new app that runs at once."""
 
+import shlex
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -65,5 +66,5 @@ def init(
         return
     typer.echo(f"Created {folder}: {len(names)} files; README.md says what each is for.")
     first = [_FIRST[kind]] if kind in _FIRST else []
-    steps = [f"cd {folder}", *first, "ferryman dev -- ferryman migrate"]
+    steps = [f"cd {shlex.quote(str(folder))}", *first, "ferryman dev -- ferryman migrate"]
     typer.echo("Run it:\n" + "\n".join(f"  {step}" for step in steps))
