@@ -174,7 +174,7 @@ def test_a_range_of_another_file_is_answered_with_the_whole(
 @pytest.mark.parametrize("length", ["", "Content-Length: 0\r\n"])
 def test_an_empty_part_needs_no_length(store: LocalStore, key: str, length: str) -> None:
     target = urlsplit(part_url(store, key, b""))
-    with socket.create_connection((target.hostname or "", target.port or 0), timeout=30) as client:
+    with socket.create_connection((target.hostname or "", target.port or 0), timeout=60) as client:
         head = f"PUT {target.path}?{target.query} HTTP/1.1\r\nHost: x\r\n{length}\r\n"
         client.sendall(head.encode())
         assert client.recv(12) == b"HTTP/1.1 200"
