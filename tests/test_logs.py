@@ -1,12 +1,18 @@
 """What is logged: a level and a share of what went well; what failed or was slow always is."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from ferryman import logs
 from ferryman.api.request_log import RequestLog, _code_in
+from ferryman.delivery.recorder import _log_outcome
 from ferryman.logs import sampled
+from ferryman.vocab import EventType
 
 
 @given(st.text(min_size=1), st.floats(0, 1))
@@ -42,6 +48,37 @@ def test_what_failed_or_was_slow_is_logged_without_any_sample(
 
     log = RequestLog(app, 0)
     assert log._logs(path, "request", status, seconds) is logged
+
+
+@pytest.mark.parametrize(("status", "level"), [(404, "info"), (500, "warning"), (503, "warning")])
+async def test_what_the_platform_failed_to_answer_is_a_warning(status: int, level: str) -> None:
+    async def app(_scope: object, _receive: object, send: Any) -> None:
+        await send({"type": "http.response.start", "status": status, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def send(_message: object) -> None:
+        pass
+
+    receive: Any = None
+    scope: Any = {"type": "http", "method": "GET", "path": "/data", "headers": [], "state": {}}
+    with capture_logs() as told:
+        await RequestLog(app, 1)(scope, receive, send)
+    [line] = told
+    assert (line["event"], line["log_level"]) == ("request.answered", level)
+
+
+@pytest.mark.parametrize(("ok", "level"), [(True, "info"), (False, "warning")])
+def test_an_attempt_that_failed_is_a_warning(ok: bool, level: str) -> None:
+    lane = SimpleNamespace(event_type=EventType.UPLOADED)
+    message = SimpleNamespace(transfer_id="t", message_id="m", number=1, lane=lane)
+    app = SimpleNamespace(cloud_app_key="notes", environment="production")
+    outcome = SimpleNamespace(ok=ok, duration=0.1, stage=None, cause=None, status=None)
+    result: Any = SimpleNamespace(
+        delivery=SimpleNamespace(app=app, message=message), outcome=outcome
+    )
+    with capture_logs() as told:
+        _log_outcome(result, 1)
+    assert [line["log_level"] for line in told] == [level]
 
 
 @pytest.mark.parametrize(

@@ -128,7 +128,8 @@ def _log_request(
     code: str | None,
 ) -> None:
     app, actor = caller_of(scope), actor_of(scope)
-    log.info(
+    say = log.warning if status >= 500 else log.info
+    say(
         "request.answered" if status else "request.broke_off",
         method=scope["method"],
         route=_route(scope),

@@ -144,7 +144,8 @@ def _log_outcome(result: AttemptResult, sample: float) -> None:
     if well and not sampled(sample, str(delivery.message.message_id)):
         return
     message = delivery.message
-    log.info(
+    say = log.info if outcome.ok else log.warning
+    say(
         "attempt.delivered" if outcome.ok else "attempt.failed",
         app=delivery.app.cloud_app_key,
         environment=delivery.app.environment,
