@@ -67,9 +67,10 @@ def key_pair(settings: Settings) -> KeyPair | None:
     try:
         # The HTTP server does the same, and finds what was not looked at here: a cut chain.
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
-    except ssl.SSLError as error:
+    except OSError as error:  # an SSLError is one; another, if a file was replaced meanwhile
+        reason = error.reason if isinstance(error, ssl.SSLError) else error.strerror
         raise refusals.tls.UNUSABLE(
-            certificate=certificate, key=key, reason=error.reason or "no reason given"
+            certificate=certificate, key=key, reason=reason or "no reason given"
         ) from None
     return KeyPair(certificate, key, sha256(chain + secret).digest())
 
