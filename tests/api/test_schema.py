@@ -154,8 +154,10 @@ class Targets:
 
     @classmethod
     def make(cls, platform: PlatformProcess, folder: Path) -> "Targets":
-        migration = FunctionMigration.begin(platform, folder / "app")
-        connect = connect_migration(platform, folder / "connect")
+        # Generated calls may have created other customers.
+        plan = {"customer": "default"}
+        migration = FunctionMigration.begin(platform, folder / "app", plan=plan)
+        connect = connect_migration(platform, folder / "connect", plan=plan)
         message = migration.send("file")
         [key] = [m["key"] for m in migration.messages() if m["key"]]
         begun = migration.server.ok(

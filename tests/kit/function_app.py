@@ -1,6 +1,7 @@
 """Migrations of Forge apps whose function runs on the platform."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
@@ -57,18 +58,20 @@ class FunctionMigration(AppMigration):
         handler: str = "index.run",
         code: str = CLOUD_APP,
         file: str = "index.py",
+        plan: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> Self:
         """Register an app with that code, create a migration, start it and claim its transfer.
 
-        ``start`` and ``claim`` leave out what follows.
+        ``start`` and ``claim`` leave out what follows. ``plan`` has more members of the migration.
         """
         folder.mkdir(exist_ok=True)
         (folder / file).write_text(code)
         usual = {"manifest": function_manifest(handler), "source": str(folder)}
         migration = cls.register_app(platform, **{**usual, **options})
         migration.folder = folder
-        migration.create(containers=[{"type": "JiraProject", "key": "HAR", "name": "Harbour"}])
+        containers = [{"type": "JiraProject", "key": "HAR", "name": "Harbour"}]
+        migration.create(containers=containers, **(plan or {}))
         platform.cleanups.append(migration.settle)
         if start:
             migration.start()

@@ -265,7 +265,7 @@ async def test_what_no_server_could_make_is_not_to_be_dropped(services: Services
 
 async def test_a_server_that_refuses_the_platform_is_told(own: Services, url: str) -> None:
     app = await plan(own, HARBOUR)
-    own.platform.app_databases._url = url.replace("root", "nobody:wrong")
+    own.platform.app_databases._url = url.replace("//root@", "//nobody:wrong@")
     for _ in range(2):
         with pytest.raises(OutsideError, match="sql_server_refused") as refused:
             await execute(own, app, "SELECT 1")
