@@ -1,7 +1,10 @@
 """The list of calls that were refused to a transfer's app."""
 
+from datetime import UTC, datetime
 from pathlib import Path
+from uuid import UUID
 
+from ferryman.services.keyset import encode_values
 from tests.kit.function_app import FunctionMigration
 from tests.kit.platform import PlatformProcess, all_of
 
@@ -23,6 +26,9 @@ def test_refused_calls_are_listed_with_what_to_do(
     assert all(each["fix"] and each["found"] for each in rows)
     assert [each["lastAt"] for each in rows] == sorted((r["lastAt"] for r in rows), reverse=True)
 
-    for bad in ("cursor=nonsense", "pageSize=0"):
+    # A cursor is no secret, so that it may hold what no page ended with.
+    transfer = UUID(migration.transfer_id)
+    made = encode_values((datetime.now(UTC), "\0", "", True), "refused calls", transfer)
+    for bad in ("cursor=nonsense", "pageSize=0", f"cursor={made}"):
         migration.admin.refused(400, "GET", f"{listed}?{bad}")
     migration.admin.refused(404, "GET", "/admin/v1/transfers/x/refused-calls")

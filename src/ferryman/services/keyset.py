@@ -1,14 +1,20 @@
-"""Keyset pagination of lists that are sorted by a time and an id.
+"""Keyset pagination: of lists sorted by a time and an id, and of those sorted by other values.
 
 A cursor is the place of the last row, not the row. So a list goes on where it was, even if that row
 is gone or has moved meanwhile. ``platform.decode_cursor`` refuses the cursor of another query.
 """
 
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 from uuid import UUID
 
+import msgspec
+
 from ferryman import refusals
-from ferryman.services.platform import decode_cursor, encode_cursor
+from ferryman.domain.limits import KEY_CHARACTERS
+from ferryman.services.platform import check_text, decode_cursor, encode_cursor
+
+T = TypeVar("T", bound=tuple[object, ...])
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -28,3 +34,23 @@ def decode_place(cursor: str | None, *query: object) -> tuple[datetime, UUID] | 
         return _EPOCH + timedelta(microseconds=int(number)), UUID(row_id)
     except (ValueError, OverflowError):
         raise refusals.request.CURSOR_INVALID(cursor=cursor) from None
+
+
+def encode_values(values: tuple[object, ...], *query: object) -> str:
+    """Return the cursor of a row by the values that sort its list, valid only for that query."""
+    return encode_cursor(msgspec.json.encode(values).decode(), *query)
+
+
+def decode_values(cursor: str | None, form: type[T], *query: object) -> T | None:
+    """Return the values in a cursor, None without one; raises ``Invalid`` (``cursor_invalid``)."""
+    text = decode_cursor(cursor, *query)
+    if text is None:
+        return None
+    try:
+        values = msgspec.json.decode(text, type=form)
+    except (msgspec.MsgspecError, UnicodeError):
+        raise refusals.request.CURSOR_INVALID(cursor=cursor) from None
+    for value in values:
+        if isinstance(value, str):
+            check_text("cursor", value, longest=KEY_CHARACTERS)
+    return values

@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 from ferryman.clock import epoch_ms
 from ferryman.domain.limits import ADMIN_PAGE, KEY_CHARACTERS
 from ferryman.domain.mapping import life
-from ferryman.services.mapping_report import decode_key, encode_key, migration_of
+from ferryman.services.keyset import decode_values, encode_values
+from ferryman.services.mapping_report import migration_of
 from ferryman.services.platform import Platform, check_text, page_size
 from ferryman.store import mapping_report as mapping_report_store
 from ferryman.wire.mapping import StoredMapping, StoredMappingPage
@@ -29,7 +30,7 @@ async def page(
     check_text("namespace", namespace or "", longest=KEY_CHARACTERS)
     check_text("prefix", prefix, longest=KEY_CHARACTERS)
     query = ("stored mappings", migration_id.lower(), namespace, prefix)
-    begin, after = decode_key(cursor, tuple[str, str], *query) or (namespace or "", "")
+    begin, after = decode_values(cursor, tuple[str, str], *query) or (namespace or "", "")
     async with platform.database.transaction() as tx:
         migration = await migration_of(tx, migration_id)
         items: list[StoredMapping] = []
@@ -51,7 +52,7 @@ async def page(
         return StoredMappingPage(items=items)
     last = items[limit - 1]
     return StoredMappingPage(
-        items=items[:limit], next_cursor=encode_key((last.namespace, last.server_key), *query)
+        items=items[:limit], next_cursor=encode_values((last.namespace, last.server_key), *query)
     )
 
 

@@ -1,10 +1,7 @@
 """Report keys that look-ups missed, and mappings on which two migrations of a scope differ."""
 
 from collections.abc import Mapping, Sequence
-from typing import TypeVar
 from uuid import UUID
-
-import msgspec
 
 from ferryman import refusals
 from ferryman.domain.limits import ADMIN_PAGE, KEY_CHARACTERS, NAMESPACE_BYTES
@@ -19,11 +16,10 @@ from ferryman.domain.mapping import (
     sample,
     wrong_keys,
 )
+from ferryman.services.keyset import decode_values, encode_values
 from ferryman.services.platform import (
     Platform,
     check_text,
-    decode_cursor,
-    encode_cursor,
     page_size,
     parse_id,
 )
@@ -39,8 +35,6 @@ from ferryman.wire.mapping import (
     MissingKeys,
     MissingPage,
 )
-
-T = TypeVar("T", tuple[str, str], tuple[str, bool])
 
 _EXAMINED = 20_000
 """Keys that one page of differences compares; most of them may be equal on both sides."""
@@ -78,7 +72,7 @@ async def missing_page(
     parsed_id = parse_id(refusals.transfer.NOT_FOUND, transfer_id)
     check_text("namespace", namespace or "", longest=KEY_CHARACTERS)
     query = ("missing mappings", parsed_id, namespace)
-    after = decode_key(cursor, tuple[str, bool], *query) or ("", False)
+    after = decode_values(cursor, tuple[str, bool], *query) or ("", False)
     async with platform.database.transaction() as tx:
         stored = await transfer_store.by_id(tx, parsed_id)
         if stored is None:
@@ -91,7 +85,7 @@ async def missing_page(
     last = rows[limit - 1] if more else None
     return MissingPage(
         items=[_missing(row, nearest) for row in rows[:limit]],
-        next_cursor=encode_key((last.namespace, last.wrong_form), *query) if last else None,
+        next_cursor=encode_values((last.namespace, last.wrong_form), *query) if last else None,
     )
 
 
@@ -128,7 +122,7 @@ async def differences(
     limit = page_size(size, default=ADMIN_PAGE, greatest=ADMIN_PAGE)
     check_text("namespace", namespace or "", longest=KEY_CHARACTERS)
     query = ("mapping differences", migration_id.lower(), against.lower(), namespace)
-    begin, after = decode_key(cursor, tuple[str, str], *query) or (namespace or "", "")
+    begin, after = decode_values(cursor, tuple[str, str], *query) or (namespace or "", "")
     async with platform.database.transaction() as tx:
         new, old = [await migration_of(tx, each) for each in (migration_id, against)]
         if new.migration_scope_id != old.migration_scope_id:
@@ -159,9 +153,9 @@ async def differences(
             items += [_difference(each, *row) for row in rows[:left]]
             if len(rows) > left:
                 place = items[-1].server_key if rows[:left] else start
-                return DifferencePage(items=items, next_cursor=encode_key((each, place), *query))
+                return DifferencePage(items=items, next_cursor=encode_values((each, place), *query))
             if last is not None:
-                return DifferencePage(items=items, next_cursor=encode_key((each, last), *query))
+                return DifferencePage(items=items, next_cursor=encode_values((each, last), *query))
     return DifferencePage(items=items, next_cursor=None)
 
 
@@ -188,26 +182,6 @@ def _difference(namespace: str, server_key: str, old: str | None, new: str | Non
         old_cloud_key=old,
         new_cloud_key=new,
     )
-
-
-def encode_key(place: tuple[str, object], *query: object) -> str:
-    """Return the cursor of a place in a list by namespace, valid only for that query."""
-    return encode_cursor(msgspec.json.encode(place).decode(), *query)
-
-
-def decode_key(cursor: str | None, form: type[T], *query: object) -> T | None:
-    """Return the place in a cursor, None without one; raises ``Invalid`` (``cursor_invalid``)."""
-    text = decode_cursor(cursor, *query)
-    if text is None:
-        return None
-    try:
-        place = msgspec.json.decode(text, type=form)
-    except (msgspec.DecodeError, UnicodeError):
-        raise refusals.request.CURSOR_INVALID(cursor=cursor) from None
-    for part in place:
-        if isinstance(part, str):
-            check_text("cursor", part, longest=KEY_CHARACTERS)
-    return place
 
 
 async def nearest_to_missing(

@@ -1,20 +1,15 @@
 """List the calls that were refused to a transfer's app, for the operator."""
 
-import msgspec
+from datetime import datetime
 
 from ferryman import refusals
 from ferryman.clock import epoch_ms
 from ferryman.domain.limits import ADMIN_PAGE
-from ferryman.services.platform import (
-    Platform,
-    decode_cursor,
-    encode_cursor,
-    page_size,
-    parse_id,
-)
+from ferryman.services.keyset import decode_values, encode_values
+from ferryman.services.platform import Platform, page_size, parse_id
 from ferryman.store import refused_call as refused_call_store
 from ferryman.store import transfer as transfer_store
-from ferryman.store.refused_call import CallRow, Place
+from ferryman.store.refused_call import CallRow
 from ferryman.wire.refused_call import RefusedCallPage, RefusedCallView
 
 _PAGE = 100
@@ -31,14 +26,15 @@ async def page(
     limit = page_size(size, default=_PAGE, greatest=ADMIN_PAGE)
     parsed_id = parse_id(refusals.transfer.NOT_FOUND, transfer_id)
     query = ("refused calls", parsed_id)
-    before = _decode(cursor, *query)
+    before = decode_values(cursor, tuple[datetime, str, str, bool], *query)
     async with platform.database.reading() as tx:
         if await transfer_store.by_id(tx, parsed_id) is None:
             raise refusals.transfer.NOT_FOUND(id=transfer_id)
         rows = await refused_call_store.page(tx, parsed_id, before=before, size=limit + 1)
+    last = rows[limit - 1] if len(rows) > limit else None
     return RefusedCallPage(
         items=[_view(row) for row in rows[:limit]],
-        next_cursor=_encode(rows[limit - 1], *query) if len(rows) > limit else None,
+        next_cursor=_cursor(last, *query) if last else None,
     )
 
 
@@ -54,17 +50,5 @@ def _view(row: CallRow) -> RefusedCallView:
     )
 
 
-def _encode(row: CallRow, *query: object) -> str:
-    place = (row.last_at, row.call, row.code, row.named)
-    return encode_cursor(msgspec.json.encode(place).decode(), *query)
-
-
-def _decode(cursor: str | None, *query: object) -> Place | None:
-    text = decode_cursor(cursor, *query)
-    if text is None:
-        return None
-    try:
-        place: Place = msgspec.json.decode(text, type=Place)
-    except (msgspec.DecodeError, UnicodeError):
-        raise refusals.request.CURSOR_INVALID(cursor=cursor) from None
-    return place
+def _cursor(last: CallRow, *query: object) -> str:
+    return encode_values((last.last_at, last.call, last.code, last.named), *query)

@@ -1,20 +1,12 @@
 """The tables that apps keep in their SQL databases, for the operator (ADR 90)."""
 
-import msgspec
-
-from ferryman import refusals
 from ferryman.domain.access import PLATFORM, Actor
 from ferryman.domain.limits import ADMIN_PAGE, KEY_CHARACTERS
 from ferryman.services import app as app_service
 from ferryman.services import audit
 from ferryman.services import sql as sql_service
-from ferryman.services.platform import (
-    Platform,
-    check_text,
-    decode_cursor,
-    encode_cursor,
-    page_size,
-)
+from ferryman.services.keyset import decode_values, encode_values
+from ferryman.services.platform import Platform, check_text, page_size
 from ferryman.store import app_sql as app_sql_store
 from ferryman.store.key_value import AppSite
 from ferryman.wire.state import StateTable, StateTablePage
@@ -36,7 +28,7 @@ async def page(
     async with platform.database.transaction() as tx:
         app = await app_service.find(tx, name, by.reach)
         query = ("tables", app.app_id, chosen)
-        began, after = _position(decode_cursor(cursor, *query), cursor)
+        began, after = decode_values(cursor, tuple[str, str], *query) or ("", "")
         sites = await app_sql_store.sites(tx, app.app_id, chosen, began=began)
         await audit.record(tx, by, "list_tables", app.app_id, after={"site": chosen})
     items: list[StateTable] = []
@@ -49,17 +41,7 @@ async def page(
         items += [StateTable(site=each, table=table, rows=rows) for table, rows in found]
         if len(items) > limit:
             last = items[limit - 1]
-            position = msgspec.json.encode((last.site, last.table)).decode()
-            return StateTablePage(items=items[:limit], next_cursor=encode_cursor(position, *query))
+            return StateTablePage(
+                items=items[:limit], next_cursor=encode_values((last.site, last.table), *query)
+            )
     return StateTablePage(items=items)
-
-
-def _position(text: str | None, cursor: str | None) -> tuple[str, str]:
-    """Return the site at which a page begins, and the table after which it does."""
-    if text is None:
-        return "", ""
-    try:
-        site, table = msgspec.json.decode(text, type=tuple[str, str])
-    except msgspec.MsgspecError:
-        raise refusals.request.CURSOR_INVALID(cursor=cursor) from None
-    return check_text("cursor", site, longest=len(site)), table

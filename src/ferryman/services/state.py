@@ -13,11 +13,10 @@ from ferryman.domain.limits import ADMIN_PAGE, KEY_CHARACTERS, STATE_ENTRIES
 from ferryman.services import app as app_service
 from ferryman.services import audit, purge
 from ferryman.services import key_value as key_value_service
+from ferryman.services.keyset import decode_values, encode_values
 from ferryman.services.platform import (
     Platform,
     check_text,
-    decode_cursor,
-    encode_cursor,
     page_size,
 )
 from ferryman.store import app_sql as app_sql_store
@@ -61,7 +60,7 @@ async def page(
     async with platform.database.transaction() as tx:
         app = await app_service.find(tx, name, by.reach)
         query = ("state", app.app_id, which)
-        began, after = _position(decode_cursor(cursor, *query), cursor)
+        began, after = _position(cursor, *query)
         sites = await state_store.sites(tx, app.app_id, _site(which.site))
         items: list[StateEntry] = []
         following, room = None, PAGE_BYTES
@@ -87,8 +86,7 @@ async def page(
         await audit.record(tx, by, "list_state", app.app_id, after={"values": len(items)})
     if following is None:
         return StatePage(items=items)
-    position = msgspec.json.encode(following).decode()
-    return StatePage(items=items, next_cursor=encode_cursor(position, *query))
+    return StatePage(items=items, next_cursor=encode_values(following, *query))
 
 
 async def load(
@@ -157,14 +155,12 @@ def _site(given: str | None) -> str | None:
     return None if given is None else given.rstrip("/")
 
 
-def _position(text: str | None, cursor: str | None) -> tuple[str, Position]:
+def _position(cursor: str | None, *query: object) -> tuple[str, Position]:
     """Return the site at which a page begins, and the value after which it does."""
-    if text is None:
+    given = decode_values(cursor, tuple[str, bool, str, str], *query)
+    if given is None:
         return "", state_store.FIRST
-    try:
-        site, secret, entity, key = msgspec.json.decode(text, type=tuple[str, bool, str, str])
-    except msgspec.MsgspecError:
-        raise refusals.request.CURSOR_INVALID(cursor=cursor) from None
+    site, secret, entity, key = given
     for part in (entity, key):
         key_value_rules.check_characters(part)
     return site, (secret, entity, key)
