@@ -83,8 +83,11 @@ def await_ready(process: subprocess.Popen[bytes], log: Path) -> None:
         seen += chunk
 
 
-def begin_transfer(platform: Platform) -> tuple[str, str]:
-    """Register an app and start a migration of it: server token and transfer id."""
+def begin_transfer(platform: Platform, **app_members: object) -> tuple[str, str]:
+    """Register an app and start a migration of it: server token and transfer id.
+
+    ``app_members`` are further ones of the registration.
+    """
     app = platform.call(
         "POST",
         "/admin/v1/apps",
@@ -93,6 +96,7 @@ def begin_transfer(platform: Platform) -> tuple[str, str]:
             "serverAppKey": "bench.server",
             "cloudAppKey": "bench.cloud",
             "windowSeconds": 86_400,
+            **app_members,
         },
     )
     migration = platform.call(

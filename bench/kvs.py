@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bench._platform import Platform, serving
+from bench._platform import Platform, begin_transfer, serving
 from bench.report import Figure, MissingError
 from bench.uploads import parse_size
 from ferryman import Gateway
@@ -169,37 +169,14 @@ def _begin(platform: Platform, source: Path) -> tuple[str, str]:
     source.mkdir(mode=0o755)
     (source / "src").mkdir(mode=0o755)
     (source / "src" / "index.js").write_text(_HANDLER)
-    app = platform.call(
-        "POST",
-        "/admin/v1/apps",
-        {
-            "kind": "forge",
-            "serverAppKey": "bench.server",
-            "cloudAppKey": "bench.cloud",
-            "windowSeconds": 86_400,
-            "source": str(source),
-            "manifest": {
-                "app": {"id": "ari:cloud:ecosystem::app/5f0c8b2e-6f0a-4b3e-9d0c-1b2a3c4d5e6f"},
-                "modules": {
-                    "function": [{"key": "run", "handler": "index.run"}],
-                    "trigger": [{"key": "trigger", "function": "run", "events": [_EVENT]}],
-                },
-            },
+    manifest = {
+        "app": {"id": "ari:cloud:ecosystem::app/5f0c8b2e-6f0a-4b3e-9d0c-1b2a3c4d5e6f"},
+        "modules": {
+            "function": [{"key": "run", "handler": "index.run"}],
+            "trigger": [{"key": "trigger", "function": "run", "events": [_EVENT]}],
         },
-    )
-    migration = platform.call(
-        "POST",
-        "/admin/v1/migrations",
-        {
-            "name": "benchmark",
-            "cloudUrl": "https://bench.example",
-            "sourceId": "bench",
-            "apps": ["bench.cloud"],
-            "containers": [],
-        },
-    )
-    platform.call("POST", f"/admin/v1/migrations/{migration['migrationId']}/start")
-    return app["serverToken"], migration["transfers"][0]["transferId"]
+    }
+    return begin_transfer(platform, source=str(source), manifest=manifest)
 
 
 if __name__ == "__main__":
