@@ -103,6 +103,7 @@ def test_the_async_client_does_the_same(connect: ConnectApp) -> None:
     transfer_id = connect.transfer_id
     with connect.gateway.create_app_data("a") as data:
         data.write(b'{"n": 1}')
+    assert data.receipt is not None  # waits until it is registered
 
     async def work() -> None:
         async with AsyncConnectMigration(connect.url, connect.key, connect.secret) as migration:

@@ -27,7 +27,8 @@ class OpenFile:
 
     ``key`` is its resume key; two with one key are the same file. ``many`` is the call of
     ``upload_many`` that it belongs to, which is kept here like a file, with the labels that it
-    reached. ``replaced`` tells the platform that the failed file is not missing any more.
+    reached. ``replaced`` tells the platform that the failed file is not missing any more;
+    ``wait_for_wire`` returns once nothing of the failed file is being sent.
     """
 
     label: str | None
@@ -38,6 +39,7 @@ class OpenFile:
     many: "OpenFile | None" = None
     labels: set[str] | None = None
     replaced: Callable[[], object] | None = None
+    wait_for_wire: Callable[[], object] | None = None
 
     def __str__(self) -> str:
         name = "a file without a label" if self.label is None else f"{self.label!r}"[:80]
@@ -76,6 +78,17 @@ class OpenFiles:
             file.replaced = replaced
             self._failed.append(file)
         return True
+
+    def wait_for_wire(self, file: OpenFile) -> None:
+        """Wait until no earlier try of a file sends anything under its resume key.
+
+        A part on the wire cannot be called back, and would take the place of the new try's.
+        """
+        with self._lock:
+            tries = [each.wait_for_wire for each in self._failed if _is_try(file, each)]
+        for wait in tries:
+            if wait is not None:
+                wait()
 
     def end(self, file: OpenFile, *, registered: bool) -> None:
         """Remove a file that is registered, or was abandoned.

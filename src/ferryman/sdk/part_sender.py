@@ -163,6 +163,11 @@ class PartSender:
         for future in pending:
             future.cancel()
 
+    def wait_for_wire(self) -> None:
+        """Wait until no part is on the wire or waits to be: call it after ``cancel``."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._pending)
+
     def _settle(self, number: int, body: memoryview, future: Future[StoredPart]) -> None:
         # Only the note is kept: a future would keep the part's memory.
         self._budget.release(body)

@@ -78,7 +78,7 @@ class AppDataStream(io.BufferedIOBase):
         if it could not be. With a resume key it asks the platform whether the file is registered
         already, by an earlier stream of that key.
         """
-        if not self._closed and self._upload.may_resume:
+        if not self._closed and self._upload.resume_key is not None:
             self._begin()
         return self._upload.receipt
 

@@ -33,9 +33,9 @@ class FileUpload:
     """Uploads one file, for one writer; its parts go out in the threads of ``pool``, or, if it is
     small, with others of ``batches``.
 
-    ``files`` keeps account of it, as one of ``many`` if that is given. ``on_part`` is called with
-    each part that the store holds and whether it was sent just now; ``on_end`` with the receipt,
-    or None when the file is given up. Both are called in any thread.
+    ``files`` keeps account of it, as one of ``many`` if given. ``on_part`` is called, in any
+    thread, with each part that the store holds and whether it was sent just now; ``on_end`` with
+    the receipt, or None when the file is given up.
     """
 
     def __init__(
@@ -55,9 +55,8 @@ class FileUpload:
     ) -> None:
         self._budget = budget
         self.label: str | None = label
-        self.may_resume: bool = resumption is not None
-        """Whether another process can resume this upload."""
         self.resume_key: str | None = None if resumption is None else resumption.key
+        """The key under which another process can resume it, if there is one."""
         self._batches = batches
         self._queued: QueuedFile | None = None
         self._files = files or OpenFiles()
@@ -67,6 +66,7 @@ class FileUpload:
         self._remote = RemoteUpload(transport, transfer_id, label, key)
         self._on_end = on_end
         self._sender = PartSender(transport, pool, budget, resumption=resumption, on_part=on_part)
+        self._file.wait_for_wire = self._sender.wait_for_wire
         self._receipt: AppDataReceipt | None = None
         self.is_settled: bool = False
         """Whether the file is registered, or given up."""
@@ -76,6 +76,7 @@ class FileUpload:
         """Begin the file at the platform; repeated calls do nothing more."""
         if self._remote.view is None:
             self._batches.queued.wait_for_key(self.resume_key)
+            self._files.wait_for_wire(self._file)
             view = self._sender.call(self._remote.begin())
             if view.receipt is not None:
                 self._end(view.receipt)
@@ -201,7 +202,7 @@ class FileUpload:
             return
         self._stop()
         over = isinstance(error, GatewayError) and (error.settled or error.code == CLAIM_SUPERSEDED)
-        if over or self.may_resume:
+        if over or self.resume_key is not None:
             return
         if tell:
             self._give_up(GivenUp.WRITER_FAILED, why)
@@ -227,7 +228,7 @@ class FileUpload:
             self._files.queue_give_up(self._remote.forget)
 
     def _skip_held(self, view: UploadView) -> None:
-        if view.resumed and self.may_resume:
+        if view.resumed and self.resume_key is not None:
             self._sender.skip_held(self._sender.call(server.upload_state(view.upload_id)).parts)
 
     def _end(self, receipt: AppDataReceipt) -> None:
