@@ -10,7 +10,7 @@ from uuid import UUID
 
 from ferryman import refusals
 from ferryman.config import Settings
-from ferryman.in_parallel import in_parallel
+from ferryman.in_parallel import in_parallel, in_thread
 from ferryman.objects.folder import make_folder
 from ferryman.server.backup.manifest import BackupManifest, IndexEntry, object_name, read_entry
 from ferryman.server.backup.place import STEP, BackupPlace, Folder, place_errors
@@ -89,7 +89,7 @@ async def _copy(
 
     async def share(entries: Sequence[IndexEntry]) -> None:
         if isinstance(place, Folder) and isinstance(target.place, Folder):
-            await asyncio.to_thread(_copy_here, place, target, target.place, entries)
+            await in_thread(_copy_here, place, target, target.place, entries)
         else:
             for entry in entries:
                 await _send(place, target, entry)

@@ -1,11 +1,14 @@
 """``ferryman restore``: make a platform of a backup, in an empty folder and an empty database.
 
-    check ──▶ files of app data ──▶ all tables, in one transaction ──▶ newer schema changes
+            ┌─▶ files of app data ──────────────┐
+    check ──┤                                   ├─▶ newer schema changes
+            └─▶ all tables, in one transaction ─┘
 
 Until the end the folder has a mark, with which nothing starts there. A restore that is cut goes on
 with the next one; one that is refused leaves folder, database and store as empty as they were.
 """
 
+import asyncio
 import fcntl
 import os
 import shutil
@@ -36,6 +39,8 @@ from ferryman.store.availability import is_transient, refused, sentence, wait_un
 from ferryman.store.database import Database, Transaction
 from ferryman.store.schema_migration import migrate
 from ferryman.wire.base import Wire
+
+_SILENT_SECONDS = 10.0
 
 
 class RestoreReport(Wire, frozen=True):
@@ -109,9 +114,14 @@ async def _restore(
             if loaded and not (resumed and await _is_ours(connection, manifest)):
                 raise refusals.backup.DATABASE_NOT_EMPTY()
             with meter(manifest.bytes) as tell:
-                await fill(place, manifest, target, tell)
-            if not loaded:
-                await _load(connection, place, manifest)
+                filling = asyncio.create_task(fill(place, manifest, target, tell))
+                try:
+                    if not loaded:
+                        await _load(connection, place, manifest, filling)
+                    await filling
+                finally:
+                    filling.cancel()
+                    await asyncio.wait([filling])
             await migrate(connection)
             await target.begin_uploads(await table_copy.open_uploads_in_parts(connection))
         async with database.transaction() as tx:
@@ -121,17 +131,25 @@ async def _restore(
         pool.terminate()
 
 
-async def _load(connection: Any, place: BackupPlace, manifest: BackupManifest) -> None:
-    """Load all tables in one transaction."""
+async def _load(
+    connection: Any, place: BackupPlace, manifest: BackupManifest, filling: "asyncio.Task[None]"
+) -> None:
+    """Load all tables in one transaction, which ends when all files are there."""
     try:
-        async with table_copy.loading(connection, manifest.migrations, manifest.sequences):
-            for copied in manifest.tables:
-                table = table_copy.Table(copied.table, copied.columns)
-                rows = get_squeezed(place, copied.kept.name)
-                loaded = await table_copy.load(connection, table, rows)
-                if loaded != copied.rows:
-                    found = f"{loaded} rows instead of {copied.rows}"
-                    raise refusals.backup.DAMAGED(name=copied.kept.name, found=found)
+        async with connection.transaction():
+            async with table_copy.loading(connection, manifest.migrations, manifest.sequences):
+                for copied in manifest.tables:
+                    table = table_copy.Table(copied.table, copied.columns)
+                    rows = get_squeezed(place, copied.kept.name)
+                    loaded = await table_copy.load(connection, table, rows)
+                    if loaded != copied.rows:
+                        found = f"{loaded} rows instead of {copied.rows}"
+                        raise refusals.backup.DAMAGED(name=copied.kept.name, found=found)
+            while not filling.done():
+                # Something between us and the database may cut a connection that is silent.
+                await connection.execute("SELECT 1")
+                await asyncio.wait([filling], timeout=_SILENT_SECONDS)
+            await filling
     except asyncpg.PostgresError as error:
         if is_transient(error) or isinstance(error, asyncpg.InsufficientPrivilegeError):
             raise error if is_transient(error) else refused(error) from error
