@@ -20,6 +20,8 @@ from bench.results import save
 
 def main(wanted: list[str]) -> int:
     """Run and print; 2 for a name that is no benchmark, 1 where one failed or is left to do."""
+    # As in `make bench`: without bytecode a start compiles all that it imports.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     known = benchmarks()
     if unknown := sorted(set(wanted) - set(known)):
         print(f"no benchmark {', '.join(unknown)}: there are {', '.join(known)}", file=sys.stderr)
