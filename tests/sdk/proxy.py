@@ -22,8 +22,8 @@ class Passed:
     ``busy`` answers so many requests with 503, and ``silent`` so many PUTs not at all;
     ``spoil_puts`` and ``spoil_gets`` change the next bodies, one after another; ``cut`` breaks a
     GET off after so many bytes, once for each. ``watch`` is told of the bytes of parts as they
-    come. Where ``stores`` is set, each part is stored once it can be acquired; where ``answers`` is
-    set, each that was stored or read is answered once that can be.
+    come. Where ``answers`` is set, each part that was stored or read is answered once it can be
+    acquired.
     """
 
     url: str = ""
@@ -36,7 +36,6 @@ class Passed:
     spoil_gets: list[Spoil] = field(default_factory=list)
     cut: list[int] = field(default_factory=list)
     watch: Callable[[int], None] | None = None
-    stores: threading.Semaphore | None = None
     answers: threading.Semaphore | None = None
     passing: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -52,7 +51,7 @@ class Passed:
 
     def reset(self) -> None:
         """Forget all and spoil nothing."""
-        self.stores = self.answers = None
+        self.answers = None
         self.parts.clear()
         self.busy = self.silent = 0
         self.watch = None
@@ -88,8 +87,6 @@ class _Handler(BaseHTTPRequestHandler):
         with self.passed.lock:
             if self.passed.spoil_puts:
                 body = self.passed.spoil_puts.pop(0)(body)
-        if (stores := self.passed.stores) is not None:
-            stores.acquire()
         answer = self._ask(body)
         with self.passed.lock:
             if answer.status == 200:

@@ -331,29 +331,6 @@ def test_a_stream_that_is_made_anew_may_differ(running: Running, way: Passed) ->
     gateway.close()
 
 
-def test_a_part_on_the_wire_does_not_replace_the_next_trys(running: Running, way: Passed) -> None:
-    """The store has yet to write it when its writer fails: the next try waits for it."""
-    way.stores = threading.Semaphore(0)
-    old, new = noise(PART), noise(PART, 1)
-    with (
-        Gateway(running.url, running.server_token, running.transfer_id) as gateway,
-        ThreadPoolExecutor(1) as pool,
-    ):
-        with pytest.raises(TypeError), gateway.create_app_data(resume_key="k") as stream:
-            stream.writelines([old, None])  # type: ignore[list-item]
-        wait_until(lambda: way.passing)
-
-        def write() -> str | None:
-            with gateway.create_app_data(resume_key="k") as again:
-                again.write(new)
-            return again.receipt and again.receipt.parts_sha256
-
-        digest = pool.submit(write)
-        wait_until(digest.running)
-        way.stores.release(2)
-        assert digest.result() == parts_sha256(new, PART)
-
-
 def test_an_abandoned_file_begins_from_the_start(running: Running, near: Platform) -> None:
     with Gateway(running.url, running.server_token, running.transfer_id) as gateway:
         stream = gateway.create_app_data(resume_key="k")

@@ -47,7 +47,7 @@ AND query LIKE '%pg_try_advisory_lock%'"""
 @pytest.fixture(autouse=True)
 def no_sync(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing here has to outlive a power cut; a sync is of all that the machine writes."""
-    monkeypatch.setattr(place, "_sync", lambda _folder: None)
+    monkeypatch.setattr(place, "sync_file_system", lambda _folder: None)
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ class Bucket:
 
     async def names(self, prefix: str) -> list[str]:
         async with s3_place.s3_place(self.address(prefix)) as place:
-            return [name async for name in place.names("")]
+            return [name async for name, _ in place.files("")]
 
 
 @pytest.fixture
@@ -59,7 +59,10 @@ async def test_a_backup_in_s3_is_restored_into_s3(
     large = await upload_in_parts(copies.services, transfer_id, *PARTS)
     done = await backups.backup(copies.source, address, silent)
     assert (done.place, done.files, done.copied_files) == (f"s3://{bucket.name}/backups", 2, 2)
-    again = await backups.backup(copies.source, address, silent)
+    with monkeypatch.context() as listed:
+        # A million objects are listed by a thousand calls, and asked for by a million.
+        listed.delattr(s3_place.S3Place, "size")
+        again = await backups.backup(copies.source, address, silent)
     assert (again.files, again.copied_files, again.problems) == (2, 0, [])
 
     target = copies.target.model_copy(update={"object_store": bucket.address("files")})

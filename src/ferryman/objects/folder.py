@@ -9,6 +9,7 @@ A file is its ordered parts: completing it renames one folder and copies no byte
 block and use no event loop.
 """
 
+import ctypes
 import errno
 import fcntl
 import os
@@ -234,3 +235,13 @@ def _still_there(folder: Path, descriptor: int) -> bool:
         return os.path.samestat(os.fstat(descriptor), folder.stat())
     except FileNotFoundError:
         return False
+
+
+def sync_file_system(folder: Path) -> None:
+    """Write the whole file system of a folder to disk: one call for any number of files."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        if getattr(ctypes.CDLL(None), "syncfs", lambda _: -1)(descriptor):
+            os.sync()
+    finally:
+        os.close(descriptor)

@@ -20,7 +20,7 @@ from ferryman.config import Settings
 from ferryman.errors import ConfigError
 from ferryman.ids import ephemeral_id
 from ferryman.server.backup import manifest as manifests
-from ferryman.server.backup.files import CopyTally, FileBackup, Known, prune
+from ferryman.server.backup.files import CopyTally, FileBackup, prune
 from ferryman.server.backup.manifest import BackupManifest, FileProblem, IndexEntry, TableCopy
 from ferryman.server.backup.meter import Meter
 from ferryman.server.backup.opening import (
@@ -81,8 +81,8 @@ async def backup(
         async with _no_sweeps(platform):
             before = await _before(place, born)
             await _remove_leftovers(place, before)
-            known = Known(_entries(place, None if read_all else before))
-            manifest, tally = await _copied(platform, place, folder, known, meter)
+            listed = _entries(place, None if read_all else before)
+            manifest, tally = await _copied(platform, place, folder, listed, meter)
             await place.flush()
             await manifests.write(place, manifest)
             await _remove_leftovers(place, manifest)
@@ -102,7 +102,11 @@ async def backup(
 
 
 async def _copied(
-    platform: Platform, place: BackupPlace, folder: str, known: Known, meter: Meter
+    platform: Platform,
+    place: BackupPlace,
+    folder: str,
+    before: AsyncIterator[IndexEntry],
+    meter: Meter,
 ) -> tuple[BackupManifest, CopyTally]:
     with TemporaryFile("w+") as wanted:
         database = await _database(platform, place, folder, wanted)
@@ -117,7 +121,7 @@ async def _copied(
             copying = FileBackup(
                 platform.objects,
                 place,
-                known=known,
+                before=before,
                 is_kept=is_kept,
                 tell=tell,
             )
@@ -219,7 +223,7 @@ async def _remove_leftovers(place: BackupPlace, manifest: BackupManifest | None)
     kept: set[str] = set()
     if manifest is not None:
         kept = {table.kept.name for table in manifest.tables} | {manifest.index.name}
-    for name in [name async for name in place.names(DATABASE)]:
+    for name in [name async for name, _ in place.files(DATABASE)]:
         if name not in kept:
             await place.delete(name)
 

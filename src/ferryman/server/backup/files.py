@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
+from typing import Generic, TypeVar
 from uuid import UUID
 
 from ferryman.digests import PartsHasher
@@ -14,6 +15,8 @@ from ferryman.objects.port import ObjectStore
 from ferryman.server.backup.manifest import OBJECTS, FileProblem, IndexEntry, object_name
 from ferryman.server.backup.place import BackupPlace, Folder, Written
 from ferryman.store.table_copy import KeptBytes
+
+T = TypeVar("T")
 
 _AT_ONCE = 8
 _BATCH = 64
@@ -33,20 +36,29 @@ class CopyTally:
     problems: list[FileProblem] = field(default_factory=list)
 
 
-class Known:
-    """The files of the backup before, in the order of their keys."""
+class Ascending(Generic[T]):
+    """Finds values by their keys, in one pass over both: each is read once."""
 
-    def __init__(self, entries: AsyncIterator[IndexEntry]) -> None:
+    def __init__(self, entries: AsyncIterator[tuple[str, T]]) -> None:
         self._entries = entries
-        self._next: IndexEntry | None = None
+        self._next: tuple[str, T] | None = None
 
-    async def find(self, key: str) -> IndexEntry | None:
-        """Return the file with that key; keys are asked for in ascending order."""
-        while self._next is None or self._next.key < key:
+    async def find(self, key: str) -> T | None:
+        """Return the value with that key; keys are asked for in ascending order."""
+        while self._next is None or self._next[0] < key:
             self._next = await anext(self._entries, None)
             if self._next is None:
                 return None
-        return self._next if self._next.key == key else None
+        return self._next[1] if self._next[0] == key else None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A file to back up, its entry in the backup before, and the size of what is there."""
+
+    file: KeptBytes
+    before: IndexEntry | None
+    held: int | None
 
 
 class FileBackup:
@@ -57,13 +69,15 @@ class FileBackup:
         store: ObjectStore,
         place: BackupPlace,
         *,
-        known: Known,
+        before: AsyncIterator[IndexEntry],
         is_kept: Callable[[UUID], Awaitable[bool]],
         tell: Callable[[int, bool], None],
     ) -> None:
         self.tally = CopyTally()
         self._store, self._place = store, place
-        self._known = known
+        self._before = Ascending((entry.key, entry) async for entry in before)
+        # Listed, since asking for each of a million objects would take as many calls.
+        self._held = Ascending(place.files(OBJECTS))
         self._is_kept = is_kept
         self._tell = tell
 
@@ -71,9 +85,11 @@ class FileBackup:
         self, files: AsyncIterator[KeptBytes], write: Callable[[bytes], Awaitable[None]]
     ) -> None:
         """Copy the files, and write the lines of the index."""
-        batch: list[tuple[KeptBytes, IndexEntry | None]] = []
+        batch: list[Wanted] = []
         async for file in files:
-            batch.append((file, await self._known.find(str(file.key))))
+            key = str(file.key)
+            held = await self._held.find(object_name(key))
+            batch.append(Wanted(file, await self._before.find(key), held))
             if len(batch) == _BATCH:
                 await self._copy(batch, write)
                 batch = []
@@ -81,16 +97,17 @@ class FileBackup:
 
     async def _copy(
         self,
-        batch: Sequence[tuple[KeptBytes, IndexEntry | None]],
+        batch: Sequence[Wanted],
         write: Callable[[bytes], Awaitable[None]],
     ) -> None:
-        entries = await in_parallel(lambda each: self._one(*each), batch, most=_AT_ONCE)
+        entries = await in_parallel(self._one, batch, most=_AT_ONCE)
         lines = "".join(str(entry) for entry in entries if entry is not None)
         await write(lines.encode("ascii"))
 
-    async def _one(self, file: KeptBytes, before: IndexEntry | None) -> IndexEntry | None:
-        key, tally = str(file.key), self.tally
-        entry = await self._held(file, before)
+    async def _one(self, wanted: Wanted) -> IndexEntry | None:
+        file, tally = wanted.file, self.tally
+        key = str(file.key)
+        entry = await self._entry_of(wanted)
         copied = entry is None
         if entry is None:
             proof = Proof(file)
@@ -109,16 +126,16 @@ class FileBackup:
         self._tell(entry.size, copied)
         return entry
 
-    async def _held(self, file: KeptBytes, before: IndexEntry | None) -> IndexEntry | None:
+    async def _entry_of(self, wanted: Wanted) -> IndexEntry | None:
         """Return the entry of a file that the backup has already; None if it has it not."""
-        name = object_name(str(file.key))
-        if await self._place.size(name) != file.size:
+        file, before = wanted.file, wanted.before
+        if wanted.held != file.size:
             return None
         if before is not None and before.size == file.size:
             return before
         # It is from a backup that was cut: whether the bytes reached the disk is not known.
         proof, digest = Proof(file), sha256()
-        async for chunk in self._place.get(name):
+        async for chunk in self._place.get(object_name(str(file.key))):
             await asyncio.to_thread(digest.update, chunk)
             proof.feed(chunk)
         written = Written(file.size, digest.hexdigest())
@@ -178,8 +195,8 @@ class Proof:
 
 async def prune(place: BackupPlace, entries: AsyncIterator[IndexEntry], tally: CopyTally) -> None:
     """Remove files that the backup no longer lists: their lifetime is over."""
-    known = Known(entries)
-    async for name in place.names(OBJECTS):
+    known = Ascending((entry.key, entry) async for entry in entries)
+    async for name, _ in place.files(OBJECTS):
         if await known.find(name.rpartition("/")[2]) is None:
             await place.delete(name)
             tally.removed_files += 1

@@ -37,13 +37,13 @@ class Target:
 
     async def check_empty(self) -> None:
         """Raise ``ConfigError`` (``restore_store_not_empty``) for a store with files."""
-        async for name in self.place.names(""):
+        async for name, _ in self.place.files(""):
             raise refusals.backup.STORE_NOT_EMPTY(name=name)
 
     async def clear(self) -> None:
         """Remove what was restored; a folder goes with the data folder."""
         if self.folder is None:
-            async for name in self.place.names(""):
+            async for name, _ in self.place.files(""):
                 await self.place.delete(name)
 
     async def begin_uploads(self, keys: Sequence[UUID]) -> None:

@@ -1,9 +1,9 @@
 """Where a backup is: named files in a folder, each there as a whole or not at all."""
 
 import asyncio
-import ctypes
 import fcntl
 import os
+import stat
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from typing import Protocol
 
 from ferryman import refusals
 from ferryman.ids import ephemeral_id
-from ferryman.objects.folder import make_folder
+from ferryman.objects.folder import make_folder, sync_file_system
 
 STEP = 1 << 20
 """Bytes that are copied at once."""
@@ -43,8 +43,11 @@ class BackupPlace(Protocol):
     async def size(self, name: str) -> int | None:
         """Return the size of a file in bytes; None if there is none."""
 
-    def names(self, under: str) -> AsyncIterator[str]:
-        """Yield the names that begin with ``under``, in order; it is empty or ends with a slash."""
+    def files(self, under: str) -> AsyncIterator[tuple[str, int]]:
+        """Yield name and size of the files whose names begin with ``under``, in order.
+
+        ``under`` is empty or ends with a slash.
+        """
 
     async def delete(self, name: str) -> None:
         """Remove a file; harmless if there is none."""
@@ -165,13 +168,13 @@ class Folder:
             return (await asyncio.to_thread((self.root / name).stat)).st_size
         return None
 
-    async def names(self, under: str) -> AsyncIterator[str]:
-        """Yield names; see :class:`BackupPlace`."""
+    async def files(self, under: str) -> AsyncIterator[tuple[str, int]]:
+        """Yield names and sizes; see :class:`BackupPlace`."""
         folder = self.root / under
         for entry in await asyncio.to_thread(_listed, folder):
             if under or entry not in self.own:
-                for path in await asyncio.to_thread(_below, folder, entry):
-                    yield f"{under}{path}"
+                for path, size in await asyncio.to_thread(_below, folder, entry):
+                    yield f"{under}{path}", size
 
     async def delete(self, name: str) -> None:
         """Remove a file, and its folder if it was the last one in it."""
@@ -184,7 +187,7 @@ class Folder:
     async def flush(self) -> None:
         """Write everything to disk; see :class:`BackupPlace`."""
         with place_errors():
-            await asyncio.to_thread(_sync, self.root)
+            await asyncio.to_thread(sync_file_system, self.root)
 
 
 @contextmanager
@@ -231,20 +234,14 @@ def _listed(folder: Path) -> list[str]:
         return []
 
 
-def _below(root: Path, name: str) -> list[str]:
-    """Return the names of files at and below a name, in order."""
-    if not (root / name).is_dir():
-        return [name]
+def _below(root: Path, name: str) -> list[tuple[str, int]]:
+    """Return names and sizes of the files at and below a name, in order."""
+    with suppress(FileNotFoundError):
+        found = (root / name).stat()
+        if not stat.S_ISDIR(found.st_mode):
+            return [(name, found.st_size)]
     return [
-        f"{name}/{each}" for entry in _listed(root / name) for each in _below(root / name, entry)
+        (f"{name}/{each}", size)
+        for entry in _listed(root / name)
+        for each, size in _below(root / name, entry)
     ]
-
-
-def _sync(folder: Path) -> None:
-    """Write the whole file system to disk: one call for any number of files."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        if getattr(ctypes.CDLL(None), "syncfs", lambda _: -1)(descriptor):
-            os.sync()
-    finally:
-        os.close(descriptor)

@@ -91,15 +91,15 @@ class S3Place:
                 return None
         return int(head["ContentLength"])
 
-    async def names(self, under: str) -> AsyncIterator[str]:
-        """Yield the names that begin with ``under``, in order."""
+    async def files(self, under: str) -> AsyncIterator[tuple[str, int]]:
+        """Yield name and size of the objects that begin with ``under``, in order."""
         with store_errors():
             pages = self._client.get_paginator("list_objects_v2").paginate(
                 Bucket=self._own.bucket, Prefix=self._own.prefix + under
             )
             async for page in pages:
                 for entry in page.get("Contents", ()):
-                    yield str(entry["Key"]).removeprefix(self._own.prefix)
+                    yield str(entry["Key"]).removeprefix(self._own.prefix), int(entry["Size"])
 
     async def delete(self, name: str) -> None:
         """Remove an object; harmless if there is none."""
