@@ -82,7 +82,6 @@ def serve(
 ) -> None:
     """Run the platform: API, database and workers. Each setting can be a FERRYMAN_ variable too."""
     from ferryman.server.api_processes import default_processes
-    from ferryman.server.port import free_port
     from ferryman.server.serve import serve as run
 
     settings = settings_of(
@@ -101,8 +100,6 @@ def serve(
         api_processes=api_processes,
         no_delivery=no_delivery or None,
     )
-    if settings.port == 0:
-        settings = settings.model_copy(update={"port": free_port(settings.host)})
     number = settings.api_processes or default_processes(settings)
     import uvloop
 

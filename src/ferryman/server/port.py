@@ -11,7 +11,7 @@ _BIND_SECONDS = 10.0
 
 
 async def taken(host: str, port: int, seconds: float = _BIND_SECONDS) -> socket.socket:
-    """Reserve the port while the returned socket is open.
+    """Reserve the port while the returned socket is open; on Linux, 0 is any that is free.
 
     A process that was just killed may still hold the port, so this retries for ``seconds``. Raises
     :class:`ConfigError` (``port_taken``) after that. The HTTP server shares its port with all
@@ -40,8 +40,14 @@ async def taken(host: str, port: int, seconds: float = _BIND_SECONDS) -> socket.
     return holder
 
 
+def port_of(holder: socket.socket, host: str) -> int:
+    """Return the port that was reserved; one that is free right now where none can be."""
+    port: int = holder.getsockname()[1]
+    return port or free_port(host)
+
+
 def free_port(host: str) -> int:
-    """Return a port that is free right now."""
+    """Return a port that is free right now; whoever asks next may get it as well."""
     with _open(host) as probe:
         probe.bind((host, 0))
         port: int = probe.getsockname()[1]

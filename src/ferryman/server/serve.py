@@ -19,7 +19,7 @@ from ferryman.config import Settings
 from ferryman.errors import PlatformError
 from ferryman.server.operator_token import operator_token
 from ferryman.server.parent_watchdog import exit_with_parent
-from ferryman.server.port import taken
+from ferryman.server.port import port_of, taken
 from ferryman.server.restore_mark import check_restored
 from ferryman.server.startup import unless_stopped
 from ferryman.server.supervisor import keep_postgres, keep_worker
@@ -45,7 +45,7 @@ async def serve(settings: Settings, *, workers: int, api_processes: int = 1) -> 
         loop.add_signal_handler(ending, stop.set)
     exit_with_parent(stop, _END_SECONDS)
     async with AsyncExitStack() as stack:
-        stack.enter_context(await taken(settings.host, settings.port))
+        settings = await _on_its_port(settings, stack)
         if settings.mariadb_url is None:
             # Whichever process started it; entered first, so stopped last.
             mariadb = EmbeddedMariaDB(settings.data_dir)
@@ -67,6 +67,14 @@ async def serve(settings: Settings, *, workers: int, api_processes: int = 1) -> 
         print(f"Ferryman ready on {settings.base_url}", flush=True)
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+
+
+async def _on_its_port(settings: Settings, stack: AsyncExitStack) -> Settings:
+    """Reserve the port until ``stack`` ends; return the settings, with the port that 0 became."""
+    holder = stack.enter_context(await taken(settings.host, settings.port))
+    if settings.port:
+        return settings
+    return settings.model_copy(update={"port": port_of(holder, settings.host)})
 
 
 async def _start(

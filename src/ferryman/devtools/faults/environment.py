@@ -22,7 +22,7 @@ from ferryman.devtools.faults.scheduler import DeliveryScheduler
 from ferryman.devtools.faults.sender import FaultPool, FaultSender, Gate
 from ferryman.server.build import Built, build
 from ferryman.server.operator_token import operator_token
-from ferryman.server.port import free_port
+from ferryman.server.port import port_of, taken
 from ferryman.server.run_api import serving_api
 from ferryman.services.platform import Platform
 from ferryman.store.embedded import EmbeddedPostgres
@@ -69,19 +69,21 @@ async def open_environment(
 ) -> AsyncIterator[Environment]:
     """Run a platform in ``folder``, on the virtual clock, for the length of the block."""
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True, mode=0o700)
-    proxy_url = f"http://{_HOST}:{free_port(_HOST)}"
-    settings = IsolatedSettings(
-        data_dir=folder,
-        host=_HOST,
-        port=free_port(_HOST),
-        public_url=proxy_url,
-        clock="virtual",
-        private_addresses="allow",
-        function_seconds=function_seconds,
-        functions=FunctionMode.TRUSTED,
-    )
-    own_url = f"http://{_HOST}:{settings.port}"
     async with AsyncExitStack() as stack:
+        # Reserved, as the database takes seconds to start.
+        held = [stack.enter_context(await taken(_HOST, 0)) for _ in range(2)]
+        port, proxy_port = (port_of(each, _HOST) for each in held)
+        settings = IsolatedSettings(
+            data_dir=folder,
+            host=_HOST,
+            port=port,
+            public_url=f"http://{_HOST}:{proxy_port}",
+            clock="virtual",
+            private_addresses="allow",
+            function_seconds=function_seconds,
+            functions=FunctionMode.TRUSTED,
+        )
+        own_url = f"http://{_HOST}:{settings.port}"
         url = database_url or await _database(folder, stack)
         token = operator_token(folder)
         await stack.enter_async_context(serving_api(settings, url, token, asyncio.Event()))

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -54,7 +55,9 @@ class FaultProxy:
             self._session = session
             await runner.setup()
             try:
-                await web.TCPSite(runner, host, port).start()
+                # Beside the socket that reserves the port.
+                shared = sys.platform == "linux"
+                await web.TCPSite(runner, host, port, reuse_port=shared).start()
                 yield
             finally:
                 await runner.cleanup()
