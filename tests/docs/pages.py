@@ -20,9 +20,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from ferryman.server.port import free_port
 from tests.kit.forked import scripts
 from tests.kit.lean_pytest import LEAN
+from tests.kit.platform import free_port
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -98,7 +98,7 @@ class Reader:
     ) -> None:
         self._folder = folder
         self._paths = {DATA_DIR: str(folder / "srv"), CHECKOUT: str(checkout)}
-        self._ports = {port: str(free_port("127.0.0.1")) for port in PORTS}
+        self._ports = {port: str(free_port()) for port in PORTS}
         self.said = ""
         self._terminals: dict[str, tuple[subprocess.Popen[str], Path]] = {}
         clean = {k: v for k, v in os.environ.items() if not k.startswith("FERRYMAN_")}

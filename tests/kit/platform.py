@@ -1,12 +1,16 @@
 """A platform as a process, clients of its surfaces, and what waits for them."""
 
+import itertools
 import json
 import os
+import random
 import signal
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -15,7 +19,6 @@ import psutil
 import pytest
 import urllib3
 
-from ferryman.server.port import free_port as _free_port
 from tests.kit import forked
 from tests.kit.embedded_copy import copy_embedded
 
@@ -26,6 +29,9 @@ ANSWER_SECONDS = 240
 
 _GUESSES = 30
 """Tries of a call, each after the wait that its refusal names."""
+
+_PORTS = range(15_000, 32_000)
+_SHARES = 16
 
 READY = "Ferryman ready on "
 START_SECONDS = 100.0
@@ -51,8 +57,27 @@ def wait_until(probe: Callable[[], T | None], seconds: float = 90.0) -> T:
 
 
 def free_port() -> int:
-    """Return a port of this machine that nobody uses right now."""
-    return _free_port("127.0.0.1")
+    """Return a port of this machine that nobody uses, nor is given before a server listens there.
+
+    The system gives none of these to a connection or a server that asks for any port. Workers of
+    one test run have ports of their own, and none is returned twice.
+    """
+    for _ in _PORTS:
+        port = next(_own_ports)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError(f"no port is free from {_PORTS.start} to {_PORTS.stop}")
+
+
+def _ports_of_this_process() -> Iterator[int]:
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    share = _PORTS[worker % _SHARES :: _SHARES]
+    begin = random.randrange(len(share))  # noqa: S311 - of several runs on one machine
+    return itertools.cycle([*share[begin:], *share[:begin]])
+
+
+_own_ports = _ports_of_this_process()
 
 
 @dataclass(frozen=True)
