@@ -136,7 +136,8 @@ class Forks:
                 each.close()
             return True
         self._running[pid] = connection
-        connection.sendall(f"{pid}\n".encode())
+        with suppress(OSError):  # who asked for it may be gone already
+            connection.sendall(f"{pid}\n".encode())
         if tied:
             self._selector.register(connection, selectors.EVENT_READ)
         return False
@@ -145,8 +146,10 @@ class Forks:
         if gone in self._selector.get_map():
             self._selector.unregister(gone)
         for pid in [pid for pid, connection in self._running.items() if connection is gone]:
-            with suppress(ProcessLookupError):
+            try:
                 os.killpg(pid, signal.SIGKILL)
+            except ProcessLookupError:  # it has not got so far that it leads a group
+                os.kill(pid, signal.SIGKILL)
 
     def _tell_ended(self) -> None:
         while self._running:

@@ -70,6 +70,11 @@ class Relay(ThreadingHTTPServer):
         with self.turn:
             self._moment = (len(self.calls) + number, before, act)
 
+    def at_no_call(self) -> None:
+        """Forget what ``at_call`` asked for, if so many calls did not come."""
+        with self.turn:
+            self._moment = None
+
     def come(self, call: str) -> int:
         """Note a call; returns its number once it may be passed on, 0 if it may not."""
         with self.turn:
