@@ -45,7 +45,7 @@ def at_terminal(
     finally:
         os.close(ours)
     text = said.decode("utf-8", "backslashreplace").replace("\r\n", "\n")
-    return process.wait(60), _ESCAPES.sub("", text)
+    return process.wait(180), _ESCAPES.sub("", text)
 
 
 @pytest.fixture

@@ -61,7 +61,7 @@ pytestmark = pytest.mark.e2e
 def dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dev]:
     running = Dev.begin(app(tmp_path_factory.mktemp("dev") / "Sticky Notes"))
     (running.folder / "exporter.py").write_text(LISTENER)
-    running.says("changed: exporter.py", 60)
+    running.says("changed: exporter.py")
     yield running
     running.end()
 

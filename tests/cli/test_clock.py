@@ -47,7 +47,7 @@ def test_the_clock_moves(ferryman: Command) -> None:
     before = ferryman.json("clock", "show")
     said = ferryman.ok("clock", "advance", "2h")
     after = ferryman.json("clock", "show")
-    assert 7_200_000 <= after["now"] - before["now"] < 7_260_000
+    assert 7_200_000 <= after["now"] - before["now"] < 7_800_000
     assert "virtual" in said
     assert ferryman.env["FERRYMAN_URL"] in said
 

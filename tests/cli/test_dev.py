@@ -72,7 +72,7 @@ class Dev:
             )
         dev = cls(ferryman, folder, log, process)
         try:
-            dev.says("registered ", 60)
+            dev.says("registered ", 180)
         except BaseException:
             dev.end()
             raise
@@ -88,7 +88,7 @@ class Dev:
     def said(self) -> str:
         return self.log.read_text()
 
-    def says(self, text: str, seconds: float = 90, after: int = 0) -> None:
+    def says(self, text: str, seconds: float = 180, after: int = 0) -> None:
         def look() -> bool:
             assert self.process is not None
             assert self.process.poll() is None, self.said()
@@ -262,7 +262,7 @@ def saved(dev: Dev, file: Path, text: str | None) -> str:
         file.unlink()
     else:
         replace(file, text)
-    dev.says("registered dev.sticky-notes", after=before, seconds=60)
+    dev.says("registered dev.sticky-notes", after=before)
     return dev.said()[before:]
 
 
@@ -295,7 +295,7 @@ def test_a_module_of_the_app_is_loaded_anew(dev: Dev, export: Path) -> None:
             if word != "ebb":
                 saved(dev, module, "WORD = 'flood'\n")
             assert dev.migrate("--files", str(export)).returncode == 0
-            dev.says(f"| {word} 2 lines", after=before, seconds=60)
+            dev.says(f"| {word} 2 lines", after=before)
     finally:
         saved(dev, handler, HANDLER)
 

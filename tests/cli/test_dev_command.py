@@ -158,7 +158,7 @@ def test_signals_pass_on(ferryman: Command, folder: Path, tmp_path: Path, number
     try:
         wait_until(lambda: seen.exists() or process.poll() is not None, 120)
         process.send_signal(number)
-        assert process.wait(60) == 9, process.communicate()[1]
+        assert process.wait(180) == 9, process.communicate()[1]
         assert seen.read_text().split() == [str(number)]
     finally:
         process.kill()
@@ -169,7 +169,7 @@ def test_signals_pass_on(ferryman: Command, folder: Path, tmp_path: Path, number
 def test_ctrl_c_reaches_the_command_once(waiting: Waiting) -> None:
     """The terminal sends it to both."""
     os.write(waiting.terminal, b"\x03")
-    assert waiting.process.wait(60) == 9
+    assert waiting.process.wait(180) == 9
     assert waiting.seen() == [signal.SIGINT]
 
 

@@ -67,7 +67,7 @@ def test_one_command_runs_all_of_it(ferryman: Command, app: dict[str, str], tmp_
     running = ferryman.begin(*run, "--container", "JiraProject:HAR:The harbour", "--container=Site")
     agent = ferryman.given(PYTHONPATH=str(tmp_path), FERRYMAN_SERVER_TOKEN=app["token"])
     agent.ok("agent", "run", "listeners:listener", "--key", app["server_key"], "--once")
-    said, errors = running.communicate(timeout=60)
+    said, errors = running.communicate(timeout=180)
     assert running.returncode == 0, said + errors
     assert "1 row read, 1 key written" in said
     for line in (
@@ -93,7 +93,7 @@ def test_what_a_listener_splits_is_watched_to_the_end(
     agent = ferryman.given(PYTHONPATH=str(tmp_path), FERRYMAN_SERVER_TOKEN=app["token"])
     for _ in "12":
         agent.ok("agent", "run", "listeners:Listener", "--key", app["server_key"], "--once")
-    said, errors = running.communicate(timeout=60)
+    said, errors = running.communicate(timeout=180)
     assert running.returncode == 0, said + errors
     *_, people, notes = said.splitlines()
     place = f"SUCCESS  {app['key']} (development) on https://cli.example"

@@ -102,7 +102,7 @@ def test_what_was_recorded_answers_as_the_site_did(
             overrides.write_text(now.replace("] ", "]\n"))
             live = await called(pool, app)
             recorder.send_signal(signal.SIGINT)
-            assert recorder.wait(60) == 0
+            assert recorder.wait(180) == 0
             overrides.write_text(afterwards.replace("] ", "]\n").replace(f"{app}/", ""))
             return live, await called(pool, app)
 

@@ -36,7 +36,7 @@ def test_watch_until_success(ferryman: Command, migration: FunctionMigration) ->
     """Every line as it happens, control characters spelled out, and 0 at the end."""
     watching = ferryman.begin("transfer", "watch", migration.transfer_id)
     settle(migration)
-    said, errors = watching.communicate(timeout=60)
+    said, errors = watching.communicate(timeout=180)
     assert (watching.returncode, errors) == (0, "")
     assert "log: two\n    lines \\x1b[31mred" in said
     assert "\x1b" not in said

@@ -195,7 +195,7 @@ class KillRun:
         return not found
 
     def _check(self) -> None:
-        wait_until(self._nothing_under_way, 60)
+        wait_until(self._nothing_under_way)
         rows = fetch(
             self.url,
             "SELECT message_id::text AS id, transfer_id::text, state, attempts,"

@@ -173,7 +173,7 @@ def proxy(name: str, upstream: int, port: int = 0) -> Iterator[str]:
                 cwd=folder,
             )
         try:
-            wait_until(lambda: _answers(process, port, folder), 60)
+            wait_until(lambda: _answers(process, port, folder))
             yield f"http://127.0.0.1:{port}"
         finally:
             _end(process)

@@ -29,7 +29,7 @@ def ferryman(*arguments: str, **environment: str) -> "subprocess.CompletedProces
         env={**own, **environment},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
 

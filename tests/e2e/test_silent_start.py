@@ -58,7 +58,7 @@ def test_a_signal_ends_the_wait_for_a_silent_database(
     with starting(command, tmp_path, env) as (process, log):
         wait_until(lambda: "database.waits" in log.read_text())
         process.send_signal(number)
-        assert process.wait(60) == 0, log.read_text()
+        assert process.wait(180) == 0, log.read_text()
         said = log.read_text()
     assert silent in said
     assert "hidden" not in said
@@ -69,9 +69,9 @@ def test_a_signal_ends_the_wait_for_a_silent_store(silent: str, tmp_path: Path) 
     """And the embedded database, which had started, is stopped."""
     env = {"FERRYMAN_OBJECT_STORE": f"s3://bucket/?endpoint=http://{silent}"}
     with starting("serve", tmp_path, env) as (process, log):
-        wait_until(lambda: "store.waits" in log.read_text(), 60)
+        wait_until(lambda: "store.waits" in log.read_text())
         process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == 0, log.read_text()
+        assert process.wait(180) == 0, log.read_text()
         said = log.read_text()
     assert silent in said
     assert "hidden" not in said
@@ -82,7 +82,7 @@ def test_a_signal_ends_the_wait_for_a_silent_store(silent: str, tmp_path: Path) 
 def test_a_silent_store_is_soon_given_up(silent: str, tmp_path: Path) -> None:
     env = {"FERRYMAN_OBJECT_STORE": f"s3://bucket/?endpoint=http://{silent}"}
     with starting("serve", tmp_path, env) as (process, log):
-        assert process.wait(100) == 2, log.read_text()
+        assert process.wait(180) == 2, log.read_text()
         said = log.read_text()
     assert "store_unavailable" in said
     assert "Traceback" not in said

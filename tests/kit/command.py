@@ -11,7 +11,8 @@ from typing import Any
 
 from tests.kit import forked
 
-SECONDS = 60
+SECONDS = 180
+"""For a command that starts on a machine that is busy; none waits for so long by itself."""
 
 
 @dataclass(frozen=True)

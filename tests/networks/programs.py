@@ -60,7 +60,7 @@ def running(words: list[str], port: int, folder: Path) -> Iterator[None]:
         return False
 
     try:
-        wait_until(listens, 60)
+        wait_until(listens)
         yield
     finally:
         process.terminate()

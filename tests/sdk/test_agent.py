@@ -120,7 +120,7 @@ def test_a_listener_that_leaves_a_file_unfinished_has_failed(
     platform: Platform, running: Running, tmp_path: Path
 ) -> None:
     with agent(running, "forgetful", tmp_path, "--once") as process:
-        assert process.process.wait(timeout=60) == 1
+        assert process.process.wait(timeout=90) == 1
         log = process.log
     assert "listener.failed" in log
     assert "'forgotten' (still open)" in log

@@ -28,7 +28,7 @@ def data(
     }
     command = [sys.executable, "-m", "ferryman", "data", *arguments]
     return forked.run(
-        command, input=stdin, capture_output=True, env=environment, timeout=60, check=False
+        command, input=stdin, capture_output=True, env=environment, timeout=180, check=False
     )
 
 
@@ -73,7 +73,7 @@ def test_a_signal_while_standard_input_is_read_gives_the_file_up(
         process.stdin.flush()
         wait_until(lambda: "upload.begun" in kinds(platform, running))
         process.send_signal(number)
-        assert process.wait(timeout=60) == 128 + number
+        assert process.wait(timeout=180) == 128 + number
     told = [each["data"] for each in platform.timeline(running) if each["kind"] == "upload.aborted"]
     assert [(each["label"], each["reason"]) for each in told] == [("cut", "writer_failed")]
 

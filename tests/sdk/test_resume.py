@@ -100,7 +100,7 @@ def put(running: Running, state: Path, source: Path, *more: str) -> "subprocess.
 
 def done(process: "subprocess.Popen[bytes]") -> Any:
     """The last event of a command that succeeds."""
-    out, errors = process.communicate(timeout=100)
+    out, errors = process.communicate(timeout=180)
     assert process.returncode == 0, errors
     last = json.loads(out.splitlines()[-1])
     assert last["event"] == "done"
@@ -108,7 +108,7 @@ def done(process: "subprocess.Popen[bytes]") -> Any:
 
 
 def failed(process: "subprocess.Popen[bytes]") -> str:
-    _, errors = process.communicate(timeout=100)
+    _, errors = process.communicate(timeout=180)
     assert process.returncode == 1
     assert b"Traceback" not in errors
     return errors.decode()
@@ -126,7 +126,7 @@ def kill_after(way: Passed, process: "subprocess.Popen[bytes]", size: int) -> No
 
     with way.lock:
         way.watch = watch
-    process.communicate(timeout=100)
+    process.communicate(timeout=180)
     # What had come whole is stored by now: a store is not slower than a restart.
     way.idle()
     with way.lock:
@@ -200,7 +200,7 @@ def test_a_source_that_was_changed_is_refused(
     first = put(running, state, source)
     noted = wait_until(lambda: noted_parts(state))
     first.kill()
-    first.communicate(timeout=100)
+    first.communicate(timeout=180)
     way.answers = None
     answers.release(6)
     way.idle()
@@ -271,7 +271,7 @@ def test_without_a_place_for_its_journal_a_file_is_sent_all_the_same(
     source.write_bytes(b"abc")
     blocked.write_bytes(b"a file where a folder should be")
     process = put(running, blocked, source)
-    out, errors = process.communicate(timeout=100)
+    out, errors = process.communicate(timeout=180)
     assert process.returncode == 0
     assert b"resuming is off" in errors
     assert json.loads(out)["size"] == 3
@@ -503,7 +503,7 @@ def test_progress_is_told_to_scripts(
     process = command(
         running, state, "get", key, "-o", str(tmp_path / "copy"), "--json", "--bandwidth", "8M"
     )
-    out, _ = process.communicate(timeout=100)
+    out, _ = process.communicate(timeout=180)
     *progress, last = map(json.loads, out.splitlines())
     assert progress
     for event in progress:
@@ -518,7 +518,7 @@ def test_progress_is_told_to_scripts(
 
 def test_a_pipe_gets_proven_bytes(running: Running, stored: tuple[str, bytes], state: Path) -> None:
     key, data = stored
-    out, _ = command(running, state, "get", key).communicate(timeout=100)
+    out, _ = command(running, state, "get", key).communicate(timeout=180)
     assert out == data
     assert (
         "standard output" in command(running, state, "get", key, "--json").communicate()[1].decode()
