@@ -85,7 +85,7 @@ def test_a_script_completes_an_export(
             assert done.stdout == said
     assert migration.view()["exportCompletedAt"] is not None
     assert migration.status == "IN_PROGRESS"
-    message_id = json.loads(put.stdout)["messageId"]
+    message_id = json.loads(put.stdout.splitlines()[-1])["messageId"]
     migration.client().message_processed(migration.transfer_id, message_id)
     assert migration.status == "SUCCESS"
     wrong = ferryman("data", "complete", "--transfer", "nothing", **own)

@@ -274,7 +274,7 @@ def test_without_a_place_for_its_journal_a_file_is_sent_all_the_same(
     out, errors = process.communicate(timeout=180)
     assert process.returncode == 0
     assert b"resuming is off" in errors
-    assert json.loads(out)["size"] == 3
+    assert json.loads(out.splitlines()[-1])["size"] == 3  # after progress, on a slow machine
 
 
 def test_a_listener_that_is_called_anew_goes_on(
