@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from ferryman.domain.outcome import succeeded
 from ferryman.errors import OutsideError
 from ferryman.server.build import build
 from ferryman.services import clock
+from ferryman.store import delivery as delivery_store
 from ferryman.store import timer as timer_store
+from ferryman.store.database import Transaction
 from tests.kit.services import Services, open_services
 
 
@@ -87,3 +90,25 @@ async def test_a_refusal_says_which_work_is_not_done(services: Services) -> None
     assert await found() == f"messages being sent: 1, such as {message}"
     await services.advance(timedelta(minutes=15))
     assert f"timers of transfers due: 1, such as {transfer_id}" in await found()
+
+
+async def test_work_that_ends_in_other_work_is_waited_for(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A message may make another one due, and end, while it is looked for both."""
+    transfer_id = await services.start_transfer()
+    worker = services.worker()
+    sent = [await worker.claim_one()]
+    seconds_to_next = delivery_store.seconds_to_next
+
+    async def slowly(tx: Transaction) -> float | None:
+        found = await seconds_to_next(tx)
+        while sent:
+            await services.upload(transfer_id)
+            await worker.record(succeeded(duration=0.1), sent.pop())
+        return found
+
+    monkeypatch.setattr(delivery_store, "seconds_to_next", slowly)
+    with pytest.raises(OutsideError, match="work_not_done"):
+        await clock.advance(services.platform, 0, patience=0)
+    assert sent == []

@@ -140,7 +140,8 @@ async def _seconds_to_next(platform: Platform) -> float | None:
 
 
 async def _work_due(platform: Platform) -> bool:
-    async with platform.database.transaction() as tx:
+    # As of one moment: work that ends between two looks may have made other work due behind them.
+    async with platform.database.snapshot() as tx:
         return (
             await timer_store.work_due(tx)
             or await delivery_store.work_due(tx)
