@@ -96,3 +96,21 @@ async def test_changes_of_too_many_transfers_say_that_some_are_missing(
     changes, _ = await first(hub.follow_changes(wanted), lambda: add(services, "test.wanted"))
     assert not changes.complete
     assert len(changes.changes) == TRANSFERS - 1
+
+
+async def test_who_came_meanwhile_is_told_what_is_committed_late(
+    services: Services, hub: EventHub
+) -> None:
+    """Its numbers are below some that were there already; whoever resumes before it gets it too."""
+    [row] = await services.fetch("SELECT max(seq) AS last FROM timeline")
+    stream = hub.follow(lambda event: event.entry.kind.startswith("test."), row["last"])
+    async with services.platform.database.transaction() as tx:
+        await tx.connection.execute(_ADD, ["test.late"], 1)
+        await add(services, "test.early")
+        early = [await anext(stream) for _ in range(TRANSFERS)]
+    async with asyncio.timeout(60):
+        late = [await anext(stream) for _ in range(TRANSFERS)]
+    for found, kind in ((early, "test.early"), (late, "test.late")):
+        assert {told.entry.kind for told in found if told.entry is not None} == {kind}
+    first = min(told.entry.seq for told in late if told.entry is not None)
+    assert all(told.resume < first for told in early)

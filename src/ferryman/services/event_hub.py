@@ -32,6 +32,9 @@ _MISSING_SECONDS = 10.0
 """Seconds that a transaction may take after it has drawn its numbers."""
 
 _BATCH = 2_000
+_RECENT = 1_000
+"""Numbers before the last one of which some may not have come yet when the hub begins to read."""
+
 _MOST_MISSING = 5_000
 _MOST_QUEUED = 20_000
 """Entries that a slow follower may be behind; then some are skipped, and it is told."""
@@ -188,9 +191,13 @@ class EventHub:
         if self._reading is None or self._reading.done():
             async with self._platform.database.reading() as tx:
                 last = await event_store.last(tx)
+                begin = max(0, last - _RECENT)
+                recent = await event_store.after(tx, begin, size=_RECENT)
             # Another follower may have been faster.
             if self._reading is None or self._reading.done():
-                self._last, self._missing = last, {}
+                now = asyncio.get_running_loop().time()
+                gaps = {*range(begin + 1, last)} - {each.entry.seq for each in recent}
+                self._last, self._missing = last, dict.fromkeys(gaps, now)
                 self._reading = asyncio.create_task(self._read())
         self._followers.add(follower)
         return self._last
