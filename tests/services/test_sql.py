@@ -138,6 +138,13 @@ async def test_a_database_that_was_lost_is_made_again(own: Services, url: str) -
     assert await execute(own, app, "SHOW TABLES") == []
 
 
+async def test_first_calls_at_once_are_all_answered(own: Services) -> None:
+    """Each of them finds no database, and makes it."""
+    app = await plan(own, HARBOUR)
+    answers = await asyncio.gather(*(execute(own, app, "SELECT 1 AS n") for _ in range(24)))
+    assert answers == [[b'{"n":1}']] * 24
+
+
 async def test_the_operator_sees_tables_with_their_rows(own: Services) -> None:
     name = own.app.cloud_app_key
     for site, tables in ((QUAY, "ab"), (HARBOUR, ("C", "`"))):

@@ -116,12 +116,17 @@ class AppDatabases:
         await self._administer("SELECT 1")
 
     async def make(self, database: str, secret: bytes) -> None:
-        """Make a database and its account, unless they are there."""
-        password = _password(secret, database)
+        """Make a database and its account, unless they are there.
+
+        Others may do so at once, or use them already: at no moment does an account that was made
+        lack its rights.
+        """
+        account, password = f"'{database}'@'%'", _password(secret, database)
         await self._administer(
             f"CREATE DATABASE IF NOT EXISTS `{database}` CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
-            f"CREATE OR REPLACE USER '{database}'@'%' IDENTIFIED BY '{password}'",
-            f"GRANT {_RIGHTS} ON `{database}`.* TO '{database}'@'%'",
+            f"CREATE USER IF NOT EXISTS {account} IDENTIFIED BY '{password}'",
+            f"ALTER USER {account} IDENTIFIED BY '{password}'",
+            f"GRANT {_RIGHTS} ON `{database}`.* TO {account}",
         )
 
     async def drop(self, databases: Sequence[str]) -> None:
