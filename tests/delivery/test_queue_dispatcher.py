@@ -1,10 +1,18 @@
 """A worker's loop over queues gives back what it can't finish."""
 
+import asyncio
 import json
+from datetime import datetime
+from itertools import count
 from pathlib import Path
 
 import pytest
 
+from ferryman.delivery import queue_dispatcher
+from ferryman.delivery.queue_dispatcher import QueueDispatcher
+from ferryman.services import queue_delivery
+from ferryman.services.platform import Platform
+from ferryman.store.queue import QueueLane
 from tests.kit.queue_worker import Queues
 from tests.kit.queues import APP
 from tests.kit.services import open_services
@@ -41,3 +49,38 @@ async def test_a_worker_that_stops_ends_what_takes_long_and_another_delivers_it(
         assert first["eventId"] == second["eventId"]
         [event] = await queues.events()
         assert (event.attempts, event.state) == (2, "DONE")
+
+
+async def test_a_push_during_a_look_is_not_lost(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The look did not see it, and the next one by itself is hours away."""
+    monkeypatch.setenv("FERRYMAN_HEARTBEAT_SECONDS", "36000")
+    monkeypatch.setattr(queue_dispatcher, "_LOOK_SECONDS", 3600)
+    looks, told = count(1), asyncio.Event()
+    due, wake = queue_delivery.due, QueueDispatcher.wake
+
+    async def pushed_meanwhile(platform: Platform) -> tuple[dict[QueueLane, datetime], datetime]:
+        found = await due(platform)
+        # The notification after connecting may still come during the first one.
+        if (number := next(looks)) <= 3:
+            told.clear()
+            await queues.push(f"job {number}")
+            await told.wait()
+        return found
+
+    def noted(each: QueueDispatcher) -> None:
+        wake(each)
+        told.set()
+
+    async with open_services(database, tmp_path) as services:
+        (tmp_path / "cloud-app" / "index.py").write_text(APP)
+        queues = await Queues.begin(services)
+        monkeypatch.setattr(queue_delivery, "due", pushed_meanwhile)
+        monkeypatch.setattr(QueueDispatcher, "wake", noted)
+
+        async def over() -> bool:
+            return [each.state for each in await queues.events()] == ["DONE"] * 3
+
+        async with running_worker(services, database):
+            await until(over)

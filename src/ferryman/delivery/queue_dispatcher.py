@@ -101,8 +101,10 @@ class QueueDispatcher:
     async def _step(self) -> float:
         loop = asyncio.get_running_loop()
         if loop.time() >= self._next_look:
+            # Before the look: a notification during it asks for another one.
             self._next_look = loop.time() + _LOOK_SECONDS
-            self._next_look = min(self._next_look, loop.time() + await self._look())
+            pause = await self._look()
+            self._next_look = min(self._next_look, loop.time() + pause)
         # Measured from before the claim: nobody counts us as silent from an earlier time.
         until = loop.time() + self._platform.heartbeat_timeout.total_seconds() / 2
         waiting = self._scheduler.apps
