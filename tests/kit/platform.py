@@ -35,7 +35,7 @@ _SHARES = 16
 
 READY = "Ferryman ready on "
 START_SECONDS = 100.0
-STOP_SECONDS = 60.0
+STOP_SECONDS = 100.0
 TRUSTED = {"FERRYMAN_FUNCTIONS": "trusted"}
 """Functions of tests write down what they got, beside themselves; a sandbox has its own tests."""
 
@@ -209,6 +209,7 @@ class PlatformProcess:
         """Start it and wait until it says that it is ready."""
         if self.database_url is None and not self.data_dir.exists():
             copy_embedded(self.data_dir)
+        self.port = self.port or free_port()  # also for the next start
         command = [sys.executable, "-m", "ferryman", "serve", "--data-dir", str(self.data_dir)]
         command += ["--port", str(self.port), "--clock", self.clock]
         if self.database_url is not None:
