@@ -37,9 +37,11 @@ class Apps:
 
     def function(self, body: str) -> ForgeMigration:
         """Register a Forge app with one function for all events."""
-        (self.folder / "index.py").write_text(
-            f"import os, time\ndef run(event, context):\n    {body}\n"
-        )
+        imports = "import os, time\n"
+        if "Migration()" in body:
+            # Not in the function, whose time is short: a busy machine takes seconds for it.
+            imports += "from ferryman import Migration\n"
+        (self.folder / "index.py").write_text(f"{imports}def run(event, context):\n    {body}\n")
         return self.source()
 
     def source(self) -> ForgeMigration:

@@ -8,7 +8,6 @@ from tests.kit.remote_app import RemoteMigration
 
 ACKNOWLEDGES_FIRST = """\
     if "uploaded" in event["eventType"]:
-        from ferryman import Migration
         with Migration() as migration:
             migration.message_processed(event["transferId"], event["messageId"])
         raise ValueError("the space is full")
