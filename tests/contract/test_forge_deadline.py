@@ -257,7 +257,7 @@ def test_one_for_all(forge: ForgeMigration) -> None:
 def test_timed_out(forge: ForgeMigration) -> None:
     forge.upload()
     forge.complete_export()
-    forge.advance_to(14.9)
+    forge.advance_to(14.5)
     assert forge.status == "IN_PROGRESS"
     forge.advance_to(15.1)
     assert forge.status == "TIMED_OUT"
@@ -304,7 +304,7 @@ def test_a_longer_window(register_forge: Callable[..., ForgeMigration]) -> None:
 )
 def test_implicit_end(forge: ForgeMigration) -> None:
     forge.acknowledge(forge.upload()["messageId"])
-    forge.advance_to(14.9)
+    forge.advance_to(14.5)
     assert forge.status == "IN_PROGRESS"
     forge.advance_to(15.1)
     assert forge.status == "SUCCESS"

@@ -85,7 +85,7 @@ def test_no_file(forge: ForgeMigration) -> None:
 )
 def test_no_file_takes_long(forge: ForgeMigration) -> None:
     assert forge.export("/returned").status == 200
-    forge.advance_to(14.9)
+    forge.advance_to(14.5)
     assert forge.status == "IN_PROGRESS"
     forge.advance_to(15.1)
     assert forge.status == "SUCCESS"

@@ -9,6 +9,7 @@ import pytest
 
 from ferryman.functions.call import FunctionCall
 from ferryman.functions.pool import FunctionPool
+from tests.functions.calling import SECONDS
 from tests.functions.packages import installed
 from tests.kit.key_value import KeyValueStore
 from tests.kit.platform import PlatformProcess
@@ -147,7 +148,12 @@ def test_the_package_from_npm_works_unchanged(
         async with FunctionPool(concurrency=1) as pool:
             outcome = await pool.invoke(
                 FunctionCall(
-                    source=app, handler="index.run", event={}, context={}, environment=variables
+                    source=app,
+                    handler="index.run",
+                    event={},
+                    context={},
+                    environment=variables,
+                    timeout=SECONDS,  # for some eighty calls
                 )
             )
             assert outcome.ok, outcome.error

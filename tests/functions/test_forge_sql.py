@@ -12,6 +12,7 @@ import pytest
 from ferryman.functions.call import FunctionCall
 from ferryman.functions.pool import FunctionPool
 from tests.docs.pages import ROOT, Reader, blocks
+from tests.functions.calling import SECONDS
 from tests.functions.packages import installed
 from tests.kit.mariadb import need_mariadb
 from tests.kit.platform import PlatformProcess
@@ -92,7 +93,14 @@ def test_the_package_from_npm_works_unchanged(
 
     async def call(handler: str) -> dict[str, Any]:
         outcome = await pool.invoke(
-            FunctionCall(source=app, handler=handler, event={}, context={}, environment=variables)
+            FunctionCall(
+                source=app,
+                handler=handler,
+                event={},
+                context={},
+                environment=variables,
+                timeout=SECONDS,
+            )
         )
         assert outcome.ok, outcome.error
         return dict(json.loads(outcome.output))

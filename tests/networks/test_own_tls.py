@@ -293,12 +293,12 @@ def test_a_renewed_certificate_is_served_and_no_call_breaks(secure: Secure, tmp_
         polled = [pool.submit(poll) for _ in range(2)]
         try:
             secure.file.write_bytes(b"half of a")
-            wait_until(lambda: log().count("certificate.refused") == 2)
+            wait_until(lambda: log().count("certificate.refused") >= 2)
             assert secure.shown()[0] == before
             renewed = secure.ca.issue(HOST)
             serial = load_pem_x509_certificate(renewed.read_bytes()).serial_number
             secure.file.write_bytes(renewed.read_bytes())
-            wait_until(lambda: log().count("certificate.renewed") == 2)
+            wait_until(lambda: log().count("certificate.renewed") >= 2)
             # A connection goes to one of the two processes, which nobody chooses, and where the
             # server before may still take it for a moment.
             wait_until(lambda: {secure.shown()[0] for _ in range(8)} == {serial})
