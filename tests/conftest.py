@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from ferryman.errors import ConfigError
 from ferryman.functions import toolchain
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tests.kit.services import Services
 
 # How long an example takes says more of what else the machine does than of our code.
-settings.register_profile("untimed", deadline=None)
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
 

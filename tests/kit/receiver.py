@@ -74,6 +74,7 @@ class Receiver(ThreadingHTTPServer):
     """All inboxes, each under a path of its own, or one at the root."""
 
     daemon_threads = True
+    request_queue_size = 128  # more would have to connect again, a second later
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
