@@ -52,6 +52,7 @@ class Apps:
         """Register a Forge app with its remote at ``url`` and begin a migration."""
         migration = self.forge(manifest=remote_manifest(url))
         migration.begin()
+        migration.confirm()
         migration.advance()
         return migration
 

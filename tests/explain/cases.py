@@ -42,6 +42,7 @@ def waiting(apps: Apps, **options: object) -> ForgeMigration:
 
 def begun(migration: ForgeMigration) -> ForgeMigration:
     migration.begin()
+    migration.confirm()
     migration.advance()
     return migration
 
@@ -71,6 +72,7 @@ def webhook(apps: Apps, status: int) -> RemoteMigration:
     migration.register_webhook()
     migration.inbox.answers += [status]
     migration.begin()
+    migration.confirm()
     migration.advance()
     return migration
 

@@ -128,6 +128,7 @@ def the_app_signs_with_an_old_secret(apps: Apps) -> RemoteMigration:
     new = apps.secret_of(migration)
     new.ok("PUT", "/webhook", {"endpoints": [migration.inbox.url]})
     migration.begin()
+    migration.confirm()
     migration.advance(minutes=20)
     assert old.refused(401, "POST", f"/progress/{migration.transfer_id}", {}) == "jwt_invalid"
     return migration

@@ -23,6 +23,7 @@ def the_app_was_registered_again_without_its_trigger(apps: Apps) -> RemoteMigrat
     migration = apps.forge()
     migration.inbox.answers += [500]
     migration.begin()
+    migration.confirm()
     migration.advance()
     without = [event for event in EVENTS if event != TRIGGERED]
     migration.registration["manifest"] = remote_manifest(migration.inbox.url, without)
@@ -39,6 +40,7 @@ def the_app_has_no_manifest(apps: Apps) -> RemoteMigration:
 def the_webhook_was_never_registered(apps: Apps) -> RemoteMigration:
     migration = apps.connect()
     migration.begin()
+    migration.confirm()
     migration.advance()
     return migration
 
@@ -48,6 +50,7 @@ def the_webhooks_were_cleared(apps: Apps) -> RemoteMigration:
     migration = apps.connect()
     migration.register_webhook()
     migration.begin()
+    migration.confirm()
     migration.advance()
     migration.ok("PUT", "/webhook", {"endpoints": []})
     migration.upload()
@@ -93,6 +96,7 @@ def _answers(name: str, status: int, cause: str, fix: str) -> None:
         migration = apps.forge()
         migration.inbox.answers += [status]
         migration.begin()
+        migration.confirm()
         migration.advance()
         return migration
 
@@ -128,6 +132,7 @@ def a_webhook_hangs(apps: Apps) -> RemoteMigration:
     migration.register_webhook()
     migration.inbox.hang = True
     migration.begin()
+    migration.confirm()
     migration.advance()
     return migration
 
@@ -137,6 +142,7 @@ def a_remote_hangs(apps: Apps) -> RemoteMigration:
     migration = apps.forge()
     migration.inbox.hang = True
     migration.begin()
+    migration.confirm()
     migration.advance()
     return migration
 

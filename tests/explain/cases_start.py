@@ -171,6 +171,7 @@ def the_listener_finds_nothing_and_it_is_a_success(apps: Apps) -> RemoteMigratio
 def the_listener_hangs_before_its_first_file(apps: Apps) -> RemoteMigration:
     migration = apps.forge()
     migration.begin()
+    migration.confirm()
     migration.advance(minutes=9)
     return migration
 

@@ -19,6 +19,7 @@ def test_a_transfer_that_is_well_has_no_broken_link(apps: Apps) -> None:
     """Neither while it runs nor when it has ended."""
     migration = apps.forge()
     migration.begin()
+    migration.confirm()
     migration.advance()
     assert apps.explain(migration)["broken"] is None
     migration.finish()
@@ -161,6 +162,7 @@ def test_the_message_names_its_cause_too(apps: Apps) -> None:
     """The cause and the fix of its last attempt."""
     migration = apps.forge()
     migration.begin()
+    migration.confirm()
     migration.advance()
     migration.inbox.answers += [302]
     message = migration.upload()["messageId"]
