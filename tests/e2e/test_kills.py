@@ -170,8 +170,8 @@ class Voyage:
 
 
 @contextmanager
-def platform_in(folder: Path) -> Iterator[PlatformProcess]:
-    env = {"FERRYMAN_HEARTBEAT_SECONDS": "2", "FERRYMAN_RETRY_BASE_SECONDS": "1"}
+def platform_in(folder: Path, **more: str) -> Iterator[PlatformProcess]:
+    env = {"FERRYMAN_HEARTBEAT_SECONDS": "2", "FERRYMAN_RETRY_BASE_SECONDS": "1", **more}
     with PlatformProcess(folder / "data", clock="real", env=env) as platform:
         yield platform
 
@@ -270,12 +270,12 @@ def run(event, context):
     with STARTS.open("a") as starts:
         starts.write(event["messageId"] + "\\n")
     if len(STARTS.read_text().splitlines()) == 1:
-        time.sleep(20)
+        time.sleep(3600)
 """
 
 
 def test_a_delivery_whose_worker_is_killed_is_taken_over_by_another(tmp_path: Path) -> None:
-    with platform_in(tmp_path) as platform:
+    with platform_in(tmp_path, FERRYMAN_FUNCTION_SECONDS="3600") as platform:
         migration = FunctionMigration.begin(platform, tmp_path / "cloud-app", code=SLOW)
         starts = tmp_path / "cloud-app" / "starts"
         wait_until(lambda: starts.exists() and starts.read_text())

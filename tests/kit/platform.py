@@ -34,8 +34,8 @@ _PORTS = range(15_000, 32_000)
 _SHARES = 16
 
 READY = "Ferryman ready on "
-START_SECONDS = 100.0
-STOP_SECONDS = 100.0
+START_SECONDS = 180.0
+STOP_SECONDS = 120.0
 TRUSTED = {"FERRYMAN_FUNCTIONS": "trusted"}
 """Functions of tests write down what they got, beside themselves; a sandbox has its own tests."""
 
@@ -246,10 +246,12 @@ class PlatformProcess:
         return self.process.wait(STOP_SECONDS)
 
     def kill(self) -> None:
-        """Kill it."""
+        """Kill it; its API processes end soon after, with the connections that they have."""
         assert self.process is not None
         self.process.kill()
         self.process.wait()
+        for caller in self.callers:
+            caller.close()  # a later call opens another
 
     def workers(self) -> list[psutil.Process]:
         """Return its worker processes."""
