@@ -22,9 +22,9 @@ from ferryman.client.text import Line
 from ferryman.server.parent_watchdog import SUPERVISED
 from ferryman.vocab import FunctionMode
 
-GRACE_SECONDS = 20.0
+GRACE_SECONDS = 60.0
 TAIL_LINES = 15
-READY_SECONDS = 60.0
+READY_SECONDS = 180.0
 _LOOK_SECONDS = 0.2
 _WORKER_SECONDS = 60.0
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ferryman.client.admin import AdminClient
 
 _LOOK_SECONDS = 0.25
-_GRACE_SECONDS = 20.0
+_GRACE_SECONDS = 60.0
 
 _CLEARED = Control(ControlType.CARRIAGE_RETURN, (ControlType.ERASE_IN_LINE, 2))
 

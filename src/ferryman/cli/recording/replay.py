@@ -23,7 +23,7 @@ from ferryman.errors import PlatformError
 from ferryman.sdk.errors import ClientError
 from ferryman.text import plural
 
-_GRACE_SECONDS = 20.0
+_GRACE_SECONDS = 60.0
 DIFFERENT = 3
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ferryman.domain.fault_plan import FaultPlan
 
 _HOST = "127.0.0.1"
-_READY_SECONDS = 60.0
+_READY_SECONDS = 180.0
 _END_SECONDS = 30.0
 
 
