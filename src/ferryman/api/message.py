@@ -11,6 +11,7 @@ from ferryman.api.parameters import (
     Acknowledgement,
     Author,
     Count,
+    CountAge,
     CreatedFrom,
     CreatedTo,
     Cursor,
@@ -118,12 +119,19 @@ async def list_all_messages(
     *,
     sort: _Sort = ListSort.OLDEST,
     count: Count = None,
+    max_age: CountAge = 0,
     cursor: Cursor = None,
     size: PageSize = None,
 ) -> MessagePage:
     """List messages of all transfers with their attempts, oldest first."""
     return await message_list.page(
-        platform, replace(wanted, sort=sort), actor, cursor=cursor, size=size, count=bool(count)
+        platform,
+        replace(wanted, sort=sort),
+        actor,
+        cursor=cursor,
+        size=size,
+        count=bool(count),
+        max_age=max_age,
     )
 
 
@@ -133,9 +141,10 @@ async def group_messages(
     actor: Author,
     grouped_by: _GroupedBy,
     wanted: NamedDependency[MessageListQuery],
+    max_age: CountAge = 0,
 ) -> MessageGroups:
     """Count messages by app, cause, status code, label, event or state; the 100 largest groups."""
-    return await message_list.groups(platform, wanted, grouped_by, actor)
+    return await message_list.groups(platform, wanted, grouped_by, actor, max_age=max_age)
 
 
 @post("/redeliver", status_code=200)

@@ -10,6 +10,7 @@ from ferryman.api.parameters import (
     Author,
     ByAge,
     Count,
+    CountAge,
     CreatedFrom,
     CreatedTo,
     Cursor,
@@ -80,6 +81,7 @@ async def list_migrations(
     customer: OfCustomer = None,
     sort: ByAge = ListSort.NEWEST,
     count: Count = None,
+    max_age: CountAge = 0,
     cursor: Cursor = None,
     size: PageSize = None,
 ) -> MigrationPage:
@@ -98,7 +100,7 @@ async def list_migrations(
         sort=sort,
     )
     return await migration_list.page(
-        platform, wanted, actor, cursor=cursor, size=size, count=bool(count)
+        platform, wanted, actor, cursor=cursor, size=size, count=bool(count), max_age=max_age
     )
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from litestar import get
 from litestar.params import QueryParameter
 
-from ferryman.api.parameters import Author, Id, OfApp, OfCustomer, OwnPlatform
+from ferryman.api.parameters import Author, CountAge, Id, MaxAge, OfApp, OfCustomer, OwnPlatform
 from ferryman.services import chart, overview
 from ferryman.wire.overview import Backlog, Charts, Overview
 
@@ -15,20 +15,11 @@ _Hours = Annotated[
 _Points = Annotated[
     int, QueryParameter(name="points", ge=1, le=chart.MOST_POINTS, description="Number of points.")
 ]
-_MaxAge = Annotated[
-    int,
-    QueryParameter(
-        name="maxAge",
-        ge=0,
-        le=60,
-        description="Seconds that the answer may be old: those who see the same then share one.",
-    ),
-]
 
 
 @get("/overview")
 async def get_overview(
-    platform: OwnPlatform, actor: Author, customer: OfCustomer = None, max_age: _MaxAge = 0
+    platform: OwnPlatform, actor: Author, customer: OfCustomer = None, max_age: MaxAge = 0
 ) -> Overview:
     """Return what needs attention, most urgent first, and the most urgent running transfers."""
     return await overview.overview(platform, actor, customer=customer, max_age=max_age)
@@ -43,7 +34,7 @@ async def get_charts(
     points: _Points = chart.POINTS,
     cloud_app_key: OfApp = None,
     customer: OfCustomer = None,
-    max_age: _MaxAge = 0,
+    max_age: MaxAge = 0,
 ) -> Charts:
     """Return files, bytes, attempts by outcome and the delay of first attempts over time."""
     return await chart.charts(
@@ -59,7 +50,10 @@ async def get_charts(
 
 @get("/transfers/{transfer_id:str}/backlog")
 async def get_backlog(
-    platform: OwnPlatform, transfer_id: Id, points: _Points = chart.POINTS
+    platform: OwnPlatform,
+    transfer_id: Id,
+    points: _Points = chart.POINTS,
+    max_age: CountAge = 0,
 ) -> Backlog:
     """Return how many files of a transfer were uploaded and acknowledged over time."""
-    return await chart.backlog(platform, transfer_id, points=points)
+    return await chart.backlog(platform, transfer_id, points=points, max_age=max_age)

@@ -76,6 +76,25 @@ Count = Annotated[
         description="`true`: also return `total`, exact up to 10,000, else `approximate`.",
     ),
 ]
+MaxAge = Annotated[
+    int,
+    QueryParameter(
+        name="maxAge",
+        ge=0,
+        le=60,
+        description="Seconds that the answer may be old: those who see the same then share one.",
+    ),
+]
+CountAge = Annotated[
+    int,
+    QueryParameter(
+        name="maxAge",
+        ge=0,
+        le=60,
+        description="Seconds that counts of more than 1,000 rows may be old: those who ask then "
+        "share one. A count is made again the later the more rows it has.",
+    ),
+]
 ByAge = Annotated[ListSort, QueryParameter(name="sort", description="`newest` or `oldest` first.")]
 EntryKind = Annotated[
     str | None,

@@ -8,6 +8,7 @@ from litestar.params import QueryParameter
 from ferryman.api.parameters import (
     Author,
     Count,
+    CountAge,
     CreatedFrom,
     CreatedTo,
     Cursor,
@@ -93,6 +94,7 @@ async def list_transfers(
     customer: OfCustomer = None,
     sort: _Sort = TransferSort.NEWEST,
     count: Count = None,
+    max_age: CountAge = 0,
     cursor: Cursor = None,
     size: PageSize = None,
 ) -> TransferPage:
@@ -112,7 +114,7 @@ async def list_transfers(
         sort=sort,
     )
     return await transfer_list.page(
-        platform, wanted, actor, cursor=cursor, size=size, count=bool(count)
+        platform, wanted, actor, cursor=cursor, size=size, count=bool(count), max_age=max_age
     )
 
 
@@ -129,9 +131,11 @@ async def find_ids(
 
 
 @get("/transfers/{transfer_id:str}")
-async def get_transfer(platform: OwnPlatform, transfer_id: Id) -> TransferView:
+async def get_transfer(
+    platform: OwnPlatform, transfer_id: Id, max_age: CountAge = 0
+) -> TransferView:
     """Return status, progress, deadline and what last moved it, counts and bytes of a transfer."""
-    return await transfer_service.view(platform, transfer_id)
+    return await transfer_service.view(platform, transfer_id, max_age=max_age)
 
 
 @get("/transfers/{transfer_id:str}/refused-calls")
@@ -156,6 +160,8 @@ async def rerun_transfer(platform: OwnPlatform, actor: Author, transfer_id: Id) 
 
 
 @get("/transfers/{transfer_id:str}/explain")
-async def explain_transfer(platform: OwnPlatform, transfer_id: Id) -> TransferExplanation:
+async def explain_transfer(
+    platform: OwnPlatform, transfer_id: Id, max_age: CountAge = 0
+) -> TransferExplanation:
     """Return the chain from the migration to its end, even for a transfer that never started."""
-    return await diagnosis.explain_transfer(platform, transfer_id)
+    return await diagnosis.explain_transfer(platform, transfer_id, max_age=max_age)

@@ -22,6 +22,8 @@ AS_ASKED = "ferryman.path"
 THEMES = ("auto", "light", "dark")
 ZONES = ("utc", "local", "relative")
 
+_COUNT_AGE = 60
+
 _NEXT = re.compile(r"(?!(.*/)?\.+(/|\?|$))[\w.~-]+(/[\w.~-]+)*(\?[\w.~%&=+:@-]*)?", re.ASCII)
 """A page of the console, as a link from the console's root: never another site, nor a folder above.
 """
@@ -86,6 +88,11 @@ class Visit:
     def asks_again(self) -> bool:
         """Return whether a page that is open asks for what changed."""
         return self.request.headers.get("x-requested-with") == "console"
+
+    @property
+    def count_age(self) -> int:
+        """Return how old great counts may be, in seconds: many open pages share them."""
+        return _COUNT_AGE if self.asks_again else 0
 
     @property
     def wants_list_alone(self) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 from itertools import accumulate
 from uuid import UUID
 
@@ -9,11 +10,13 @@ from ferryman import refusals
 from ferryman.clock import epoch_ms
 from ferryman.domain.access import PLATFORM, Actor
 from ferryman.services import customer as customer_service
-from ferryman.services import list_filter
+from ferryman.services import list_filter, shared_count
 from ferryman.services.platform import Platform, parse_id
 from ferryman.store import overview as overview_store
 from ferryman.store import transfer as transfer_store
+from ferryman.store.database import Transaction
 from ferryman.store.overview import ChartSpan, VisibleScope
+from ferryman.store.transfer import StoredTransfer
 from ferryman.wire.overview import Backlog, BacklogPoint, ChartPoint, Charts
 
 POINTS = 48
@@ -72,20 +75,36 @@ def _of(keys: Sequence[str] | Sequence[UUID] | None) -> frozenset[str | UUID] | 
     return None if keys is None else frozenset(keys)
 
 
-async def backlog(platform: Platform, transfer_id: str, *, points: int = POINTS) -> Backlog:
-    """Return uploaded and acknowledged files of a transfer over its time until now or its end."""
+async def backlog(
+    platform: Platform, transfer_id: str, *, points: int = POINTS, max_age: float = 0
+) -> Backlog:
+    """Return uploaded and acknowledged files of a transfer over its time until now or its end.
+
+    Those of a transfer with many messages may be ``max_age`` seconds old.
+    """
     wanted = parse_id(refusals.transfer.NOT_FOUND, transfer_id)
     async with platform.database.transaction() as tx:
         stored = await transfer_store.by_id(tx, wanted)
         if stored is None:
             raise refusals.transfer.NOT_FOUND(id=transfer_id)
-        started = stored.state.started_at
-        if started is None:
-            return Backlog(transfer_id=transfer_id, points=[])
-        width = ((stored.state.settled_at or tx.now) - started) / points
-        if not width:
-            return Backlog(transfer_id=transfer_id, points=[])
-        moved = await overview_store.backlog(tx, wanted, ChartSpan(started, width, points))
+        age = 0.0
+        if max_age:
+            counts = await shared_count.messages_of(platform, tx, stored, max_age)
+            age = shared_count.age_of(counts.messages, max_age)
+        key = "backlog", wanted, stored.state.status, points
+        make = partial(_backlog, tx, stored, points)
+        return await shared_count.kept(platform, tx, key, age, make)
+
+
+async def _backlog(tx: Transaction, stored: StoredTransfer, points: int) -> Backlog:
+    transfer_id, started = str(stored.transfer_id), stored.state.started_at
+    if started is None:
+        return Backlog(transfer_id=transfer_id, points=[])
+    width = ((stored.state.settled_at or tx.now) - started) / points
+    if not width:
+        return Backlog(transfer_id=transfer_id, points=[])
+    span = ChartSpan(started, width, points)
+    moved = await overview_store.backlog(tx, stored.transfer_id, span)
     steps = [moved.get(n, (0, 0)) for n in range(points)]
     uploaded = accumulate(each for each, _ in steps)
     acknowledged = accumulate(each for _, each in steps)

@@ -50,10 +50,10 @@ async def of_disk(platform: Platform) -> list[Concern]:
     ]
 
 
-async def of_transfer(platform: Platform, stuck: TransferSummary) -> Concern:
-    """Return why a transfer makes no progress."""
+async def of_transfer(platform: Platform, stuck: TransferSummary, max_age: float) -> Concern:
+    """Return why a transfer makes no progress; its messages were counted ``max_age`` s ago."""
     try:
-        explained = await diagnosis.explain_transfer(platform, stuck.transfer_id)
+        explained = await diagnosis.explain_transfer(platform, stuck.transfer_id, max_age=max_age)
     except NotFound:
         explained = None
     link = _broken(explained)

@@ -21,14 +21,19 @@ from ferryman.wire import transfer as wire
 from ferryman.wire.transfer import Explanation, TransferExplanation
 
 
-async def explain_transfer(platform: Platform, transfer_id: str) -> TransferExplanation:
-    """Explain a transfer from its migration to its end, naming the first broken link."""
+async def explain_transfer(
+    platform: Platform, transfer_id: str, *, max_age: float = 0
+) -> TransferExplanation:
+    """Explain a transfer from its migration to its end, naming the first broken link.
+
+    Its messages were counted at most ``max_age`` seconds ago.
+    """
     async with platform.database.transaction() as tx:
         stored = await transfer_store.by_id(tx, parse_id(refusals.transfer.NOT_FOUND, transfer_id))
         app = None if stored is None else await app_store.by_id(tx, stored.app_id)
         if stored is None or app is None:
             raise refusals.transfer.NOT_FOUND(id=transfer_id)
-        links, broken = await chain_of(platform, tx, stored, app)
+        links, broken = await chain_of(platform, tx, stored, app, max_age)
         running = await diagnosis_store.running(tx, stored.transfer_id)
     return TransferExplanation(
         transfer_id=str(stored.transfer_id),
@@ -40,11 +45,10 @@ async def explain_transfer(platform: Platform, transfer_id: str) -> TransferExpl
 
 
 async def chain_of(
-    platform: Platform, tx: Transaction, stored: StoredTransfer, app: AppRow
+    platform: Platform, tx: Transaction, stored: StoredTransfer, app: AppRow, max_age: float = 0
 ) -> tuple[list[Link], str | None]:
     """Return the links of a transfer, and the name of the first broken one."""
-    alive = await worker_store.alive(tx, platform.heartbeat_timeout)
-    return transfer_diagnosis.chain(await transfer_snapshot(tx, stored, app, alive))
+    return transfer_diagnosis.chain(await transfer_snapshot(platform, tx, stored, app, max_age))
 
 
 async def explain_message(platform: Platform, message_id: str) -> Explanation:

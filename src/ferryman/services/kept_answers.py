@@ -6,7 +6,7 @@ from collections.abc import Hashable
 from datetime import datetime
 from typing import Any
 
-_MOST = 200
+_MOST = 500
 """Answers that are kept at most; those that were made first go first."""
 
 

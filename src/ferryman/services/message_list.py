@@ -1,13 +1,14 @@
 """List messages of all transfers by page."""
 
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID
 
 from ferryman.clock import epoch_ms
 from ferryman.domain.access import PLATFORM, Actor, Reach
 from ferryman.domain.limits import ADMIN_PAGE, LABEL_CHARACTERS
 from ferryman.services import customer as customer_service
-from ferryman.services import list_filter
+from ferryman.services import list_filter, shared_count
 from ferryman.services.platform import (
     Platform,
     check_text,
@@ -69,8 +70,12 @@ async def page(
     cursor: str | None = None,
     size: int | None = None,
     count: bool = False,
+    max_age: float = 0,
 ) -> MessagePage:
-    """Return a page of matching messages with their attempts."""
+    """Return a page of matching messages with their attempts.
+
+    A great total may be ``max_age`` seconds old.
+    """
     limit = page_size(size, default=100, greatest=ADMIN_PAGE)
     query = ("messages of all", wanted, by.reach)
     position = decode_position(cursor, *query) or None
@@ -84,7 +89,10 @@ async def page(
             tx, choice, wanted.sort, position=position, size=limit + 1
         )
         items = await message_view.views(tx, found[:limit])
-        total = await message_list_store.total(tx, choice) if count else None
+        total = None
+        if count:
+            make = partial(message_list_store.total, tx, choice)
+            total = await shared_count.total(platform, tx, query, max_age, make)
     more = len(found) > limit
     return MessagePage(
         items=items,
@@ -95,11 +103,24 @@ async def page(
 
 
 async def groups(
-    platform: Platform, wanted: MessageListQuery, grouped: GroupedBy, by: Actor = PLATFORM
+    platform: Platform,
+    wanted: MessageListQuery,
+    grouped: GroupedBy,
+    by: Actor = PLATFORM,
+    *,
+    max_age: float = 0,
 ) -> MessageGroups:
-    """Count matching messages by a property of theirs; beyond 10,000, of so many of them."""
+    """Count matching messages by a property of theirs; beyond 10,000, of so many of them.
+
+    Those of so many may be ``max_age`` seconds old.
+    """
     async with platform.database.transaction() as tx:
         choice = await chosen(tx, wanted, by.reach)
+        key = "groups of", wanted, grouped, by.reach
+        age = shared_count.age_of(listing.EXACT, max_age)
+        kept: MessageGroups | None = platform.kept_answers.find(key, tx.now, age)
+        if kept is not None and kept.approximate:
+            return kept
         await listing.plan_by_values(tx)
         choice = await message_list_store.narrowed(tx, choice)
         total = await message_list_store.total(tx, choice)
@@ -109,7 +130,8 @@ async def groups(
             str(each.app_id): f"{each.cloud_app_key}@{each.environment}"
             for each in await app_store.by_ids(tx, ids)
         }
-    return MessageGroups(
+        now = tx.now
+    made = MessageGroups(
         items=[
             MessageGroupView(
                 value=apps.get(each.value or "", each.value),
@@ -124,6 +146,8 @@ async def groups(
         approximate=not total.exact,
         more=len(found) == _GROUPS,
     )
+    platform.kept_answers.keep(key, now, made)
+    return made
 
 
 async def chosen(tx: Transaction, wanted: MessageListQuery, reach: Reach) -> MessageListFilter:

@@ -1,11 +1,12 @@
 """List migrations by page."""
 
 from dataclasses import dataclass
+from functools import partial
 
 from ferryman.domain.access import PLATFORM, Actor, Reach
 from ferryman.domain.limits import ADMIN_PAGE, LABEL_CHARACTERS
 from ferryman.services import customer as customer_service
-from ferryman.services import list_filter
+from ferryman.services import list_filter, shared_count
 from ferryman.services import migration as migration_service
 from ferryman.services.keyset import decode_place, encode_place
 from ferryman.services.platform import Platform, check_text, instant, page_size
@@ -47,8 +48,9 @@ async def page(
     cursor: str | None = None,
     size: int | None = None,
     count: bool = False,
+    max_age: float = 0,
 ) -> MigrationPage:
-    """Return a page of migrations with their transfers."""
+    """Return a page of migrations with their transfers; a great total is ``max_age`` s old."""
     limit = page_size(size, default=50, greatest=ADMIN_PAGE)
     wanted = wanted or MigrationQuery()
     query = ("migrations", wanted, by.reach)
@@ -61,7 +63,10 @@ async def page(
             tx, choice, wanted.sort, after=place, size=limit + 1
         )
         items = await migration_service.views(tx, found[:limit])
-        total = await migration_list_store.total(tx, choice) if count else None
+        total = None
+        if count:
+            make = partial(migration_list_store.total, tx, choice)
+            total = await shared_count.total(platform, tx, query, max_age, make)
     last = found[limit - 1] if len(found) > limit else None
     return MigrationPage(
         items=items,

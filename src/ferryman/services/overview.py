@@ -8,17 +8,16 @@ from functools import partial
 from ferryman.clock import epoch_ms
 from ferryman.domain import attention
 from ferryman.domain.access import PLATFORM, Actor, Reach
-from ferryman.services import concern, list_filter, transfer_list
+from ferryman.services import concern, list_filter, shared_count, transfer_list
 from ferryman.services import customer as customer_service
 from ferryman.services.platform import Platform
 from ferryman.store import app as app_store
 from ferryman.store import breaker as breaker_store
 from ferryman.store import listing
-from ferryman.store import metrics as metrics_store
 from ferryman.store import overview as overview_store
 from ferryman.store import transfer_list as transfer_list_store
 from ferryman.store import worker as worker_store
-from ferryman.store.database import Transaction
+from ferryman.store.metrics import Queue
 from ferryman.store.overview import VisibleScope
 from ferryman.store.transfer_list import TransferFilter
 from ferryman.vocab import TransferSort, TransferStatus
@@ -28,6 +27,9 @@ _EXPLAINED = 10
 """Stuck transfers and groups of messages that are explained, of each kind."""
 
 _RUNNING = 20
+
+_COUNT_AGE = 60.0
+"""Greatest age in seconds of great counts in an overview that may be some seconds old itself."""
 
 _AT_ONCE = 4
 """Explanations that are made at once: each takes a connection."""
@@ -45,12 +47,12 @@ async def overview(
         kept: Overview | None = platform.kept_answers.find(("overview", reach), tx.now, max_age)
         now = tx.now
     if kept is None:
-        kept = await _made(platform, reach)
+        kept = await _made(platform, reach, _COUNT_AGE if max_age else 0)
         platform.kept_answers.keep(("overview", reach), now, kept)
     return kept
 
 
-async def _made(platform: Platform, reach: Reach) -> Overview:
+async def _made(platform: Platform, reach: Reach, count_age: float) -> Overview:
     found = await concern.of_disk(platform) if reach.whole else []
     async with platform.database.transaction() as tx:
         whose = VisibleScope(reach.customers, await list_filter.app_ids(tx, reach, None))
@@ -85,11 +87,14 @@ async def _made(platform: Platform, reach: Reach) -> Overview:
             tx, every, TransferSort.DEADLINE, after=None, size=_RUNNING
         )
         statuses = await overview_store.statuses(tx, whose)
-        queues = await _queues(tx, reach.apps) if reach.customers is None else []
+        queues = []
+        if reach.customers is None:
+            every_queue = await shared_count.queues(platform, tx, count_age)
+            queues = _queues(every_queue, reach.apps)
         now = tx.now
     found += await _explained(
         [
-            *(partial(concern.of_transfer, platform, each) for each in stuck),
+            *(partial(concern.of_transfer, platform, each, count_age) for each in stuck),
             *(
                 partial(concern.of_messages, platform, each, apps.get(each.app_id))
                 for each in given_up
@@ -120,7 +125,7 @@ async def _explained(explain: Sequence[Callable[[], Awaitable[Concern]]]) -> lis
     return [found[place] for place in range(len(explain))]
 
 
-async def _queues(tx: Transaction, apps: tuple[str, ...] | None) -> list[QueueView]:
+def _queues(queues: list[Queue], apps: tuple[str, ...] | None) -> list[QueueView]:
     return [
         QueueView(
             cloud_app_key=each.app,
@@ -130,6 +135,6 @@ async def _queues(tx: Transaction, apps: tuple[str, ...] | None) -> list[QueueVi
             parked=each.parked,
             oldest=None if each.oldest is None else epoch_ms(each.oldest),
         )
-        for each in await metrics_store.queues(tx)
+        for each in queues
         if apps is None or each.app in apps
     ]

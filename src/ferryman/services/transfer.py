@@ -7,7 +7,7 @@ from ferryman import refusals
 from ferryman.clock import epoch_ms
 from ferryman.domain import transfer as transfer_rules
 from ferryman.domain.limits import LOG_CHARACTERS
-from ferryman.services import dependency, schedule
+from ferryman.services import dependency, schedule, shared_count
 from ferryman.services.changes import apply, count_unfinished, set_timer
 from ferryman.services.claim import see_caller
 from ferryman.services.platform import Platform, check_text, parse_id
@@ -18,6 +18,7 @@ from ferryman.store import transfer as transfer_store
 from ferryman.store import upload as upload_store
 from ferryman.store.app import AppRow
 from ferryman.store.database import Transaction
+from ferryman.store.listing import EXACT
 from ferryman.store.transfer import StoredTransfer
 from ferryman.vocab import TransferStatus
 from ferryman.wire.transfer import TransferView
@@ -123,13 +124,13 @@ async def add_log(platform: Platform, app: AppRow, transfer_id: str, message: st
         await timeline_store.write(tx, stored.transfer_id, "log.added", message=message)
 
 
-async def view(platform: Platform, transfer_id: str) -> TransferView:
-    """Return the admin's view of a transfer."""
+async def view(platform: Platform, transfer_id: str, *, max_age: float = 0) -> TransferView:
+    """Return the admin's view of a transfer; its messages were counted ``max_age`` seconds ago."""
     async with platform.database.transaction() as tx:
         stored = await transfer_store.by_id(tx, parse_id(refusals.transfer.NOT_FOUND, transfer_id))
         if stored is None:
             raise refusals.transfer.NOT_FOUND(id=transfer_id)
-        counts = await transfer_store.counts(tx, stored.transfer_id)
+        counts = await shared_count.messages_of(platform, tx, stored, max_age)
         open_messages: list[UUID] = []
         if not stored.state.status.final:
             open_messages = await message_store.outstanding(tx, stored.transfer_id, _NAMED_MESSAGES)
@@ -164,6 +165,7 @@ async def view(platform: Platform, transfer_id: str) -> TransferView:
         acknowledged=state.succeeded + state.failed,
         failed=state.failed,
         undelivered=counts.undelivered,
+        approximate=max_age > 0 and counts.messages > EXACT,
         unacknowledged_message_ids=[str(message_id) for message_id in open_messages],
         transfer_name=stored.transfer_name,
         blocking=stored.blocking,

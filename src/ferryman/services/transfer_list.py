@@ -1,6 +1,7 @@
 """List transfers of all migrations by page."""
 
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID
 
 from ferryman.clock import epoch_ms
@@ -9,7 +10,7 @@ from ferryman.domain import transfer as transfer_rules
 from ferryman.domain.access import PLATFORM, Actor, Reach
 from ferryman.domain.limits import ADMIN_PAGE, LABEL_CHARACTERS
 from ferryman.services import customer as customer_service
-from ferryman.services import list_filter
+from ferryman.services import list_filter, shared_count
 from ferryman.services.keyset import decode_place, encode_place
 from ferryman.services.platform import Platform, check_text, instant, page_size
 from ferryman.store import listing
@@ -51,8 +52,12 @@ async def page(
     cursor: str | None,
     size: int | None,
     count: bool = False,
+    max_age: float = 0,
 ) -> TransferPage:
-    """Return a page of matching transfers; raise for an unknown app, migration or customer."""
+    """Return a page of matching transfers; raise for an unknown app, migration or customer.
+
+    A great total may be ``max_age`` seconds old.
+    """
     limit = page_size(size, default=100, greatest=ADMIN_PAGE)
     cursor_key = ("transfers", query, by.reach)
     place = decode_place(cursor, *cursor_key)
@@ -63,7 +68,10 @@ async def page(
         rows = await transfer_list_store.page(
             tx, choice, query.sort, after=place and Position(*place), size=limit + 1
         )
-        total = await transfer_list_store.total(tx, choice, query.sort) if count else None
+        total = None
+        if count:
+            make = partial(transfer_list_store.total, tx, choice, query.sort)
+            total = await shared_count.total(platform, tx, cursor_key, max_age, make)
     more = len(rows) > limit
     last = rows[limit - 1].place if more else None
     return TransferPage(

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 from ferryman import refusals
@@ -13,13 +14,13 @@ from ferryman.domain.diagnosis.snapshot import (
     RefusalFact,
     TransferSnapshot,
     UnfinishedFile,
-    Workers,
     WrongKey,
 )
 from ferryman.domain.mapping import expected_form
-from ferryman.services import breaker
+from ferryman.services import breaker, shared_count
 from ferryman.services.mapping_report import nearest_to_missing
 from ferryman.services.message_snapshot import record_of
+from ferryman.services.platform import Platform
 from ferryman.services.routing import routes_of
 from ferryman.store import dependency as dependency_store
 from ferryman.store import diagnosis as diagnosis_store
@@ -30,6 +31,7 @@ from ferryman.store import message_view
 from ferryman.store import migration as migration_store
 from ferryman.store import refused_call as refused_call_store
 from ferryman.store import upload as upload_store
+from ferryman.store import worker as worker_store
 from ferryman.store.app import AppRow
 from ferryman.store.database import Transaction
 from ferryman.store.refused_call import Asking
@@ -45,10 +47,21 @@ _UPLOADED = EventType.UPLOADED
 
 
 async def transfer_snapshot(
-    tx: Transaction, stored: StoredTransfer, app: AppRow, workers: Workers
+    platform: Platform, tx: Transaction, stored: StoredTransfer, app: AppRow, max_age: float
 ) -> TransferSnapshot:
-    """Read the snapshot of a transfer in an open transaction."""
+    """Read the snapshot of a transfer in an open transaction.
+
+    What takes a look at all of its messages may be ``max_age`` seconds old.
+    """
     transfer_id = stored.transfer_id
+    counts = await shared_count.messages_of(platform, tx, stored, max_age)
+    returned = await shared_count.kept(
+        platform,
+        tx,
+        ("returned", transfer_id, stored.state.status),
+        shared_count.age_of(counts.messages, max_age),
+        partial(diagnosis_store.returned, tx, transfer_id, _SAMPLE),
+    )
     migration = await migration_store.by_id(tx, stored.migration_id)
     if migration is None:
         raise refusals.migration.NOT_FOUND(id=stored.migration_id)
@@ -85,10 +98,10 @@ async def transfer_snapshot(
         ),
         events=tuple(
             EventCounts(each.event_type, each.created, each.delivered, each.undelivered)
-            for each in await diagnosis_store.events(tx, transfer_id)
+            for each in counts.events
         ),
         not_routed=tuple(await diagnosis_store.not_routed(tx, transfer_id)),
-        workers=workers,
+        workers=await worker_store.alive(tx, platform.heartbeat_timeout),
         troubled=tuple(await _troubled(tx, transfer_id)),
         open_breakers=tuple(await breaker.open_breakers(tx, app.app_id)),
         refusals=tuple(await _refusals(tx, app, transfer_id, claim.created_at)),
@@ -98,7 +111,7 @@ async def transfer_snapshot(
         reported_at=reports.get("progress.reported"),
         ignored_at=reports.get("progress.ignored"),
         status_message=stored.status_message,
-        returned=await diagnosis_store.returned(tx, transfer_id, _SAMPLE),
+        returned=returned,
         failed_late=await diagnosis_store.failed_late(tx, transfer_id, _SAMPLE),
         details_removed=claim.details_removed,
     )

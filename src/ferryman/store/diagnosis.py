@@ -13,10 +13,11 @@ from ferryman.vocab import EventType
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventCount:
-    """The number of messages of one event type, by delivery state."""
+    """The number of messages of one event type, of their attempts, and by delivery state."""
 
     event_type: EventType
     created: int
+    attempts: int
     delivered: int
     undelivered: int
 
@@ -28,6 +29,7 @@ async def events(tx: Transaction, transfer_id: UUID) -> list[EventCount]:
         EventCount(
             event_type=EventType(row["event_type"]),
             created=row["created"],
+            attempts=row["attempts"],
             delivered=row["delivered"],
             undelivered=row["undelivered"],
         )

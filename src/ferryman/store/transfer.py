@@ -51,15 +51,6 @@ class StoredTransfer:
     state: Transfer
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """Counts what a transfer has caused so far."""
-
-    messages: int
-    attempts: int
-    undelivered: int
-
-
 async def insert(
     tx: Transaction,
     *,
@@ -174,12 +165,6 @@ async def recent(tx: Transaction, app_id: UUID, size: int) -> list[StoredTransfe
     rows = SQL.recent_transfers(tx.connection, app_id=app_id, size=size)
     transfers = [stored_transfer(row) async for row in rows]
     return [stored for stored in transfers if stored is not None]
-
-
-async def counts(tx: Transaction, transfer_id: UUID) -> Counts:
-    """Count messages and attempts so far."""
-    row = await SQL.transfer_counts(tx.connection, transfer_id=transfer_id)
-    return Counts(row["messages"], row["attempts"], row["undelivered"])
 
 
 async def open_rerun(tx: Transaction, original_transfer_id: UUID) -> UUID | None:

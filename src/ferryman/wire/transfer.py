@@ -14,7 +14,8 @@ class TransferView(Wire, frozen=True):
     ``unfinished_files`` counts files that were begun and are missing: still open, or their writer
     failed. ``returned_at`` is when the listener reported its return. ``transfer_name``,
     ``blocking`` and ``depends_on`` come from its definition; ``skipped_by`` is the transfer whose
-    failure skipped this one.
+    failure skipped this one. ``approximate``: messages, attempts and undelivered ones were counted
+    some seconds ago.
     """
 
     transfer_id: str
@@ -48,6 +49,7 @@ class TransferView(Wire, frozen=True):
     access_scopes: list[str] = []
     returned_at: int | None = None
     unfinished_files: int = 0
+    approximate: bool = False
 
 
 class TransferSummary(Wire, frozen=True):

@@ -34,7 +34,9 @@ async def groups_of(
     ``query`` are the filters as the call names them, ``filters`` as the page does.
     """
     by = next((each for each in GroupedBy if each == wanted), GroupedBy.CAUSE)
-    found = await visit.calls.get("/messages/groups", MessageGroups, by=by, **query)
+    found = await visit.calls.get(
+        "/messages/groups", MessageGroups, by=by, maxAge=visit.count_age, **query
+    )
     return {
         "by": by,
         "choices": [(each, NAMES.get(each, each.value)) for each in GroupedBy],

@@ -55,6 +55,7 @@ async def messages_page(
             cursor=cursor,
             pageSize=_PAGE,
             count="true",
+            maxAge=visit.count_age,
             sort="newest" if wanted != MessageState.UNDELIVERED else "oldest",
             **query,
         ),

@@ -75,6 +75,7 @@ async def migrations_page(
             cursor=cursor,
             pageSize=50,
             count="true",
+            maxAge=visit.count_age,
             **filters,
         ),
         all_apps(visit),

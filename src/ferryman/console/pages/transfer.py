@@ -48,13 +48,14 @@ async def transfer_page(
     entry: Entry = 0,
 ) -> Template:
     """Show the timeline as a picture and as rows, and what was chosen of it."""
-    path = f"/transfers/{transfer_id}"
-    view, window, backlog, clock, explanation = await gather(
-        visit.calls.get(path, TransferView),
+    path, age = f"/transfers/{transfer_id}", visit.count_age
+    # First: its messages are counted, which the others need as well.
+    view = await visit.calls.get(path, TransferView, maxAge=age)
+    window, backlog, clock, explanation = await gather(
         window_of(visit, path, kind=kind, before=before, after=after, entry=entry),
-        visit.calls.get(f"{path}/backlog", Backlog),
+        visit.calls.get(f"{path}/backlog", Backlog, maxAge=age),
         visit.calls.get("/clock", ClockView),
-        visit.calls.get(f"{path}/explain", TransferExplanation),
+        visit.calls.get(f"{path}/explain", TransferExplanation, maxAge=age),
     )
     live = not view.status.final
     now = clock.now if live else None

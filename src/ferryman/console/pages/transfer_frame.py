@@ -23,7 +23,9 @@ async def transfer_template(visit: Visit, view: TransferView, tab: str, **contex
 
     if "explanation" not in context:
         path = f"/transfers/{view.transfer_id}/explain"
-        context["explanation"] = await visit.calls.get(path, TransferExplanation)
+        context["explanation"] = await visit.calls.get(
+            path, TransferExplanation, maxAge=visit.count_age
+        )
     return await visit.page(
         f"transfer_{tab}.html",
         "migrations",

@@ -30,8 +30,8 @@ async def explain_page(visit: OwnVisit, transfer_id: Id) -> Template:
     """Show the chain from the migration to its end, and the first broken link."""
     path = f"/transfers/{transfer_id}"
     view, explanation = await gather(
-        visit.calls.get(path, TransferView),
-        visit.calls.get(f"{path}/explain", TransferExplanation),
+        visit.calls.get(path, TransferView, maxAge=visit.count_age),
+        visit.calls.get(f"{path}/explain", TransferExplanation, maxAge=visit.count_age),
     )
     return await transfer_template(visit, view, "explain", explanation=explanation)
 
@@ -48,7 +48,7 @@ async def files_page(
     """List the files with their digests."""
     path = f"/transfers/{transfer_id}"
     view, files = await gather(
-        visit.calls.get(path, TransferView),
+        visit.calls.get(path, TransferView, maxAge=visit.count_age),
         visit.calls.get(
             f"{path}/app-data",
             FilePage,
@@ -74,7 +74,7 @@ async def messages_page(
     """List the messages with their attempts."""
     path = f"/transfers/{transfer_id}"
     view, messages = await gather(
-        visit.calls.get(path, TransferView),
+        visit.calls.get(path, TransferView, maxAge=visit.count_age),
         visit.calls.get(
             f"{path}/messages",
             MessagePage,
@@ -98,7 +98,7 @@ async def log_page(visit: OwnVisit, transfer_id: Id, cursor: Cursor = "") -> Tem
     """Show what the app wrote to its log."""
     path = f"/transfers/{transfer_id}"
     view, rows = await gather(
-        visit.calls.get(path, TransferView),
+        visit.calls.get(path, TransferView, maxAge=visit.count_age),
         visit.calls.get(
             f"{path}/timeline", TimelinePage, kind="log", cursor=cursor, pageSize=_ROWS
         ),
@@ -111,7 +111,7 @@ async def missing_page(visit: OwnVisit, transfer_id: Id, cursor: Cursor = "") ->
     """List the keys that the app looked up and did not find."""
     path = f"/transfers/{transfer_id}"
     view, missing = await gather(
-        visit.calls.get(path, TransferView),
+        visit.calls.get(path, TransferView, maxAge=visit.count_age),
         visit.calls.get(f"{path}/mappings/missing", MissingPage, cursor=cursor),
     )
     return await transfer_template(visit, view, "missing", missing=missing)
@@ -122,7 +122,7 @@ async def refused_page(visit: OwnVisit, transfer_id: Id, cursor: Cursor = "") ->
     """List the calls that were refused to the app."""
     path = f"/transfers/{transfer_id}"
     view, refused = await gather(
-        visit.calls.get(path, TransferView),
+        visit.calls.get(path, TransferView, maxAge=visit.count_age),
         visit.calls.get(f"{path}/refused-calls", RefusedCallPage, cursor=cursor),
     )
     return await transfer_template(visit, view, "refused", refused=refused)

@@ -1,5 +1,6 @@
 -- name: events_of_transfer
 SELECT event_type, count(*) AS created,
+       coalesce(sum(attempts), 0)::bigint AS attempts,
        count(*) FILTER (WHERE state = 'DELIVERED') AS delivered,
        count(*) FILTER (WHERE state = 'UNDELIVERED') AS undelivered
 FROM message WHERE transfer_id = :transfer_id
@@ -14,10 +15,16 @@ ORDER BY 2
 LIMIT 20;
 
 -- name: messages_in_trouble
--- Undelivered or failing, and not acknowledged; oldest first.
-SELECT message_id FROM message
-WHERE transfer_id = :transfer_id AND acknowledgement IS NULL
-  AND (state = 'UNDELIVERED' OR (state = 'PENDING' AND reason IS NOT NULL))
+-- Undelivered or failing, and not acknowledged; oldest first. Each has an index.
+SELECT message_id FROM (
+    (SELECT message_id, position FROM message
+     WHERE transfer_id = :transfer_id AND acknowledgement IS NULL AND state = 'UNDELIVERED'
+     ORDER BY position LIMIT :size)
+    UNION ALL
+    (SELECT message_id, position FROM message
+     WHERE transfer_id = :transfer_id AND acknowledgement IS NULL
+       AND state = 'PENDING' AND reason IS NOT NULL
+     ORDER BY position LIMIT :size)) troubled
 ORDER BY position
 LIMIT :size;
 

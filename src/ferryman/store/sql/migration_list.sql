@@ -78,13 +78,21 @@ SELECT CASE WHEN count(*) < :most THEN coalesce(array_agg(migration_scope_id), '
     SELECT migration_scope_id FROM migration_scope
     WHERE customer = ANY (:customers) LIMIT :most) found;
 
+-- fragment: wanted_transfers
+WHERE (CAST(:status AS text) IS NULL OR status = :status)
+  AND (CAST(:app_id AS uuid) IS NULL OR app_id = :app_id)
+  AND (CAST(:app_ids AS uuid[]) IS NULL OR app_id = ANY (:app_ids))
+  AND (CAST(:stuck_at AS timestamptz) IS NULL
+      OR status IN ('READY', 'IN_PROGRESS') AND stuck_from(transfer) < :stuck_at)
+
 -- name: migrations_of_transfers$
--- The migrations of transfers in a status, or of stuck ones; null if there are many.
-SELECT CASE WHEN count(*) < :most THEN coalesce(array_agg(DISTINCT migration_id), '{}') END FROM (
-    SELECT migration_id FROM transfer
-    WHERE (CAST(:status AS text) IS NULL OR status = :status)
-      AND (CAST(:app_id AS uuid) IS NULL OR app_id = :app_id)
-      AND (CAST(:app_ids AS uuid[]) IS NULL OR app_id = ANY (:app_ids))
-      AND (CAST(:stuck_at AS timestamptz) IS NULL
-          OR status IN ('READY', 'IN_PROGRESS') AND stuck_from(transfer) < :stuck_at)
-    LIMIT :most) found;
+-- The migrations of transfers in a status, or of stuck ones; null if there are many. Whether there
+-- are is asked first: for an app or a status alone an index answers that without a look at the rows.
+SELECT CASE WHEN NOT EXISTS (
+    SELECT FROM transfer
+    -- include: wanted_transfers
+    OFFSET :most - 1
+) THEN (
+    SELECT coalesce(array_agg(DISTINCT migration_id), '{}') FROM transfer
+    -- include: wanted_transfers
+) END;

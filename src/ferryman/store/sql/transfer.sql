@@ -106,12 +106,6 @@ WHERE transfer_id = :transfer_id AND claims = :claim;
 -- name: record_listener_error!
 UPDATE transfer SET listener_error = :error WHERE transfer_id = :transfer_id;
 
--- name: transfer_counts^
-SELECT count(*) AS messages,
-       coalesce(sum(attempts), 0)::bigint AS attempts,
-       count(*) FILTER (WHERE state = 'UNDELIVERED') AS undelivered
-FROM message WHERE transfer_id = :transfer_id;
-
 -- name: open_rerun$
 SELECT transfer_id FROM transfer
 WHERE original_transfer_id = :original_transfer_id
