@@ -77,6 +77,9 @@ def test_the_operator_looks_mappings_up(migration: FunctionMigration) -> None:
     assert listed("namespace=a:first&prefix=1") == [("a:first", "10"), ("a:first", "11")]
     assert listed("namespace=b:%C3%A9&prefix=1%C3%A9") == [("b:é", "1é")]
     assert listed("namespace=a:first&prefix=%25") == listed("namespace=a:none") == []
+    assert listed("cloudKey=to+1") == [("b:other", "1")]
+    assert listed("cloudKey=to+1%C3%A9&namespace=b:%C3%A9") == [("b:é", "1é")]
+    assert listed("cloudKey=to+10&prefix=11") == []
 
 
 def test_reports_refuse_what_they_do_not_know(migration: FunctionMigration) -> None:

@@ -8,11 +8,22 @@ from litestar.params import QueryParameter
 from ferryman.api.mapping_rows import read_rows
 from ferryman.api.parameters import Author, Cursor, Id, OfNamespace, OwnPlatform, PageSize
 from ferryman.services import mapping_list, mapping_load, mapping_report
+from ferryman.services.mapping_list import MappingQuery
 from ferryman.wire.mapping import DifferencePage, MissingPage, StoredMappingPage
 from ferryman.wire.migration import MappingCounts
 
 _Against = Annotated[str, QueryParameter(min_length=1)]
 _Prefix = Annotated[str, QueryParameter(description="Only server keys that begin with this.")]
+
+_CloudKey = Annotated[
+    str | None,
+    QueryParameter(
+        name="cloudKey",
+        min_length=1,
+        description="Only mappings to this cloud key. Cloud keys have no index: a page looks "
+        "through 200,000 mappings, so follow `nextCursor` even when it has no items.",
+    ),
+]
 
 
 @put("/migrations/{migration_id:str}/mappings", request_max_body_size=None)
@@ -34,13 +45,13 @@ async def list_mappings(
     migration_id: Id,
     namespace: OfNamespace = None,
     prefix: _Prefix = "",
+    cloud_key: _CloudKey = None,
     cursor: Cursor = None,
     size: PageSize = None,
 ) -> StoredMappingPage:
-    """List the mappings of a migration's scope, as its apps read them."""
-    return await mapping_list.page(
-        platform, migration_id, namespace=namespace, prefix=prefix, cursor=cursor, size=size
-    )
+    """List the mappings of a migration's scope, as its apps read them, or those to a cloud key."""
+    wanted = MappingQuery(namespace=namespace, prefix=prefix, cloud_key=cloud_key)
+    return await mapping_list.page(platform, migration_id, wanted, cursor=cursor, size=size)
 
 
 @get("/migrations/{migration_id:str}/mappings/diff")

@@ -114,9 +114,19 @@ class Migrations:
         *,
         namespace: str | None = None,
         prefix: str = "",
+        cloud_key: str | None = None,
     ) -> StoredMappingPage:
-        """List the mappings of a migration's scope whose server keys begin with ``prefix``."""
-        query = {"namespace": namespace, "prefix": prefix, "cursor": cursor, "pageSize": size}
+        """List the mappings of a migration's scope whose server keys begin with ``prefix``.
+
+        With ``cloud_key``, only those that map to it; a page may be empty and not the last.
+        """
+        query = {
+            "namespace": namespace,
+            "prefix": prefix,
+            "cloudKey": cloud_key,
+            "cursor": cursor,
+            "pageSize": size,
+        }
         path = f"{_MIGRATIONS}/{segment(migration_id)}/mappings"
         return self._http.get(path, StoredMappingPage, query)
 

@@ -9,6 +9,7 @@ from ferryman.refusals.row import Refusal
 FIELDS = (
     "agent_id",
     "cloud_app_key",
+    "cloud_key",
     "cloud_url",
     "container",
     "cursor",
@@ -29,6 +30,7 @@ FIELDS = (
     "name",
     "namespace",
     "note",
+    "prefix",
     "resumeKey",
     "server_app_key",
     "server_app_version",

@@ -130,6 +130,32 @@ async def listed(
     return [tuple(row) async for row in rows]
 
 
+async def of_cloud_key(
+    tx: Transaction,
+    namespace_id: int,
+    cloud_key: str,
+    *,
+    prefix: str,
+    after: str,
+    last: str | None,
+    written_after: datetime,
+    size: int,
+) -> list[tuple[str, str, datetime]]:
+    """Like :func:`listed`, up to the key ``last``: those that map to a cloud key."""
+    rows = SQL.mappings_of_cloud_key(
+        tx.connection,
+        namespace_id=namespace_id,
+        cloud_key=cloud_key,
+        prefix=prefix,
+        greatest=prefix + _GREATEST,
+        after=after,
+        last=last,
+        written_after=written_after,
+        size=size,
+    )
+    return [tuple(row) async for row in rows]
+
+
 async def differences(
     tx: Transaction,
     namespace_id: int,

@@ -25,6 +25,7 @@ Migration = Annotated[str, QueryParameter(name="migration")]
 Against = Annotated[str, QueryParameter(name="against")]
 Namespace = Annotated[str, QueryParameter(name="namespace")]
 Prefix = Annotated[str, QueryParameter(name="prefix")]
+CloudKey = Annotated[str, QueryParameter(name="cloudKey")]
 Query = Annotated[str, QueryParameter(name="q")]
 
 _PLACES = {
@@ -71,6 +72,7 @@ async def mappings_page(
     against: Against = "",
     namespace: Namespace = "",
     prefix: Prefix = "",
+    cloud_key: CloudKey = "",
     cursor: Cursor = "",
 ) -> Template:
     """Look up the mappings of a migration, or show what differs between those of two."""
@@ -78,7 +80,12 @@ async def mappings_page(
     if migration and not against:
         path = f"/migrations/{migration}/mappings"
         stored = await visit.calls.get(
-            path, StoredMappingPage, namespace=namespace, prefix=prefix, cursor=cursor
+            path,
+            StoredMappingPage,
+            namespace=namespace,
+            prefix=prefix,
+            cloudKey=cloud_key,
+            cursor=cursor,
         )
     if migration and against:
         path = f"/migrations/{migration}/mappings/diff"
@@ -96,6 +103,7 @@ async def mappings_page(
         against=against,
         namespace=namespace,
         prefix=prefix,
+        cloud_key=cloud_key,
         names=names,
         recent=recent,
     )

@@ -128,6 +128,17 @@ WHERE namespace_id = :namespace_id AND server_key > :after AND server_key >= :pr
 ORDER BY server_key
 LIMIT :size;
 
+-- name: mappings_of_cloud_key
+-- Like `listed_mappings`, up to :last, and of one cloud key only. There is no index of cloud keys,
+-- which every load would have to fill: the keys in between are read.
+SELECT server_key, cloud_key, written_at FROM mapping
+WHERE namespace_id = :namespace_id AND server_key > :after AND server_key >= :prefix
+    AND server_key <= :greatest AND written_at > :written_after
+    AND (cast(:last AS text) IS NULL OR server_key <= :last COLLATE "C")
+    AND cloud_key = :cloud_key
+ORDER BY server_key
+LIMIT :size;
+
 -- name: mapping_differences
 -- Keys for which two migrations wrote different values, or only one wrote any. The last writer's
 -- value is in mapping; the value of an earlier one is in mapping_earlier.
