@@ -1,5 +1,7 @@
 """``ferryman mapping``."""
 
+import csv
+import io
 from pathlib import Path
 
 from tests.kit.command import Command
@@ -79,6 +81,25 @@ def test_keys_of_a_wrong_form(
         ("identity:user", 1, ["confluence.username/a"]),
         ("jira:issue", 1, ["77"]),
     ]
+
+
+def test_looked_up_by_either_key(ferryman: Command, migration: FunctionMigration) -> None:
+    """As a table, and as CSV, where nothing is a formula."""
+    listed = ("mapping", "list", migration.migration_id)
+    load = ("mapping", "load", migration.migration_id, "-", "--format", "csv")
+    ferryman.ok(*load, stdin="own:kind,=1+1,71\nown:kind,second,71\nown:kind,third,72\n")
+    found = ferryman.json(*listed, "--cloud-key", "71", "--namespace", "own:kind")["items"]
+    assert [each["serverKey"] for each in found] == ["=1+1", "second"]
+    assert ferryman.ok(*listed, "--cloud-key", "nowhere").strip() == "None."
+    raw = ferryman.ok(*listed, "--namespace", "own:kind", "--all", "--csv")
+    head, *rows = csv.reader(io.StringIO(raw))
+    assert head == ["namespace", "serverKey", "cloudKey", "writtenAt", "expiresAt"]
+    assert [row[:3] for row in rows] == [
+        ["own:kind", "'=1+1", "71"],
+        ["own:kind", "second", "71"],
+        ["own:kind", "third", "72"],
+    ]
+    assert all(each.endswith("Z") for row in rows for each in row[3:])
 
 
 def test_difference_of_a_migration_and_itself(

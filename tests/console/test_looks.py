@@ -30,6 +30,7 @@ def pages_of(migration: FunctionMigration) -> list[str]:
         *("", "migrations", "migrations/new", f"migrations/{migration.migration_id}"),
         *("messages?state=any", "apps", "apps/new", f"apps/{migration.tokens['appId']}"),
         *(f"mappings?migration={migration.migration_id}", "storage", "platform", "audit"),
+        *("notices", f"apps/{migration.tokens['appId']}/queues"),
         *("search?q=harbour", "jobs", "try"),
         *(own, f"{own}?kind=attempt", f"{own}/explain", f"{own}/files", f"{own}/messages"),
         *(f"{own}/log", f"{own}/missing", f"{own}/refused", "nothing"),

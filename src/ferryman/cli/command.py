@@ -15,7 +15,7 @@ from typer.core import TyperCommand
 
 from ferryman.cli.app_session import AppSession
 from ferryman.cli.ids import FullIds, Shown, shown_ids
-from ferryman.cli.output.printing import print_json
+from ferryman.cli.output.printing import print_csv, print_json
 from ferryman.cli.session import Session
 from ferryman.client.pages import Fetch, Page, gather
 from ferryman.client.text import table
@@ -38,6 +38,9 @@ class Paging:
         str | None, typer.Option("--cursor", help="Continue an earlier list from here.")
     ] = None
     everything: Annotated[bool, typer.Option("--all", help="Show everything.")] = False
+    as_csv: Annotated[
+        bool, typer.Option("--csv", help="Print CSV; columns are the fields of the JSON.")
+    ] = False
 
     def show(
         self,
@@ -57,6 +60,11 @@ class Paging:
         row: Callable[[T], Sequence[object]],
         more: Mapping[str, object],
     ) -> None:
+        if self.as_csv:
+            following = print_csv(fetch, None if self.everything else self.limit, self.cursor)
+            if following is not None:
+                typer.echo(f"More: --cursor {following}, or --all.", err=True)
+            return
         items, following = gather(fetch, None if self.everything else self.limit, self.cursor)
         if session.as_json:
             print_json({"items": items, "nextCursor": following, **more})

@@ -39,10 +39,20 @@ def items(fetch: Fetch[T]) -> Iterator[T]:
 def gather(fetch: Fetch[T], limit: int | None, cursor: str | None) -> tuple[list[T], str | None]:
     """Return up to ``limit`` items from ``cursor`` on (None: all), and the cursor after them."""
     gathered: list[T] = []
-    while True:
-        size = _LARGEST_PAGE if limit is None else min(_LARGEST_PAGE, limit - len(gathered))
-        page = fetch(cursor, size)
+    for page in pages(fetch, limit, cursor):
         gathered += page.items
         cursor = page.next_cursor
-        if cursor is None or (limit is not None and len(gathered) >= limit):
-            return gathered, cursor
+    return gathered, cursor
+
+
+def pages(fetch: Fetch[T], limit: int | None, cursor: str | None) -> Iterator[Page[T]]:
+    """Yield pages from ``cursor`` on, of up to ``limit`` items together (None: all)."""
+    count = 0
+    while True:
+        size = _LARGEST_PAGE if limit is None else min(_LARGEST_PAGE, limit - count)
+        page = fetch(cursor, size)
+        count += len(page.items)
+        yield page
+        cursor = page.next_cursor
+        if cursor is None or (limit is not None and count >= limit):
+            return

@@ -41,6 +41,8 @@ SHAPES: Mapping[str, tuple[str, str]] = {
     "NOT_INSTALLED": ("○", "wait"),
     "UNINSTALLED": ("■", "wait"),
     "NONE": ("○", "wait"),
+    "RUNNING": ("◐", "run"),
+    "DONE": ("●", "good"),
 }
 """The shape and the tone of each status: neither colour nor shape says it alone."""
 

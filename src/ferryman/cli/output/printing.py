@@ -7,8 +7,10 @@ from typing import Any, NoReturn
 import msgspec
 import typer
 
+from ferryman import csv_rows
 from ferryman.client.admin import AdminClient
 from ferryman.client.explanation import explained, late_failure, link_line
+from ferryman.client.pages import Fetch, pages
 from ferryman.client.text import refusal_lines
 from ferryman.wire.transfer import TransferView
 
@@ -16,6 +18,18 @@ from ferryman.wire.transfer import TransferView
 def print_json(value: object) -> None:
     """Print a value on one line, as it crosses the network."""
     typer.echo(msgspec.json.encode(value))
+
+
+def print_csv(fetch: Fetch[Any], limit: int | None, cursor: str | None) -> str | None:
+    """Print up to ``limit`` items (None: all) page by page; return the cursor after them."""
+    kind = None
+    for page in pages(fetch, limit, cursor):
+        if kind is None:
+            kind = csv_rows.item_type(type(page))
+            typer.echo(csv_rows.head(kind), nl=False)
+        typer.echo(csv_rows.rows(kind, page.items), nl=False)
+        cursor = page.next_cursor
+    return cursor
 
 
 def print_document(value: object) -> None:

@@ -3,10 +3,12 @@
 from typing import Any
 
 from ferryman.console.pages.apps import APP_PAGES
+from ferryman.console.pages.downloads import DOWNLOADS
 from ferryman.console.pages.jobs import JOB_PAGES
 from ferryman.console.pages.links import LINK_PAGES
 from ferryman.console.pages.messages import MESSAGE_PAGES
 from ferryman.console.pages.migrations import MIGRATION_PAGES
+from ferryman.console.pages.notices import NOTICE_PAGES
 from ferryman.console.pages.overview import overview_page
 from ferryman.console.pages.platform import PLATFORM_PAGES
 from ferryman.console.pages.report import REPORT_PAGES
@@ -30,5 +32,7 @@ HANDLERS: list[Any] = [
     *SESSION_PAGES,
     *TRIAL_PAGES,
     *VIEW_PAGES,
+    *NOTICE_PAGES,
+    *DOWNLOADS,
 ]
 """All route handlers of pages."""
