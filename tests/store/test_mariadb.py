@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -224,6 +225,30 @@ def test_a_server_that_stopped_is_gone(embedded: EmbeddedMariaDB, address: Addre
     assert alive == []
     assert not answers(address)
     embedded.start()
+    assert answers(address)
+
+
+def test_a_start_that_was_killed_leaves_no_server_that_is_not_found(
+    embedded: EmbeddedMariaDB, address: Address
+) -> None:
+    """It has no file with its number yet."""
+    program = programs.path_of("mariadbd")
+    assert program is not None
+
+    def begin() -> psutil.Process:
+        embedded.stop()
+        with (embedded._folder / "said").open("wb") as said:
+            begun = embedded._begin(program, said)
+        threading.Thread(target=begun.wait, daemon=True).start()
+        return psutil.Process(begun.pid)
+
+    stopped = begin()
+    embedded.stop()
+    _, alive = psutil.wait_procs([stopped], timeout=60)
+    assert alive == []
+    found = begin()
+    embedded.start()
+    assert embedded._process() == found
     assert answers(address)
 
 

@@ -15,3 +15,13 @@ def installed() -> bool:
 def path_of(program: str) -> str | None:
     """Return the path of a program; None if it is not here."""
     return shutil.which(program, path=f"{os.environ.get('PATH', os.defpath)}:{ADMIN_FOLDERS}")
+
+
+def environment() -> dict[str, str]:
+    """Return the environment without what would change the server."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("MYSQL_", "MARIADB_", "LC_", "LANG", "FERRYMAN_", "TMPDIR"))
+    }
+    return {**kept, "LC_ALL": "C", "PATH": f"{kept.get('PATH', os.defpath)}:{ADMIN_FOLDERS}"}

@@ -23,7 +23,7 @@ from fasteners import InterProcessLock
 from ferryman import refusals
 from ferryman.store.mariadb.address import Address
 from ferryman.store.mariadb.client import answers
-from ferryman.store.mariadb.programs import ADMIN_FOLDERS, path_of
+from ferryman.store.mariadb.programs import environment, path_of
 from ferryman.store.postgres_programs import last_lines
 from ferryman.store.socket_path import remove_link, socket_folder
 
@@ -123,7 +123,7 @@ class EmbeddedMariaDB:
             check=False,
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            env=_environment(),
+            env=environment(),
         )
         if done.returncode != 0:
             text = (done.stderr + done.stdout).decode("utf-8", "replace")
@@ -132,6 +132,8 @@ class EmbeddedMariaDB:
 
     def _launch(self, server: str, address: Address) -> None:
         """Start the server, and wait until it answers or ended."""
+        if self._left_behind(address):
+            return
         _let_pass(self._folder)
         with (self._folder / "said").open("wb") as said:
             process = self._begin(server, said)
@@ -142,6 +144,15 @@ class EmbeddedMariaDB:
             if process.poll() is not None or time.monotonic() > until:
                 raise self._failed(self._log_words())
             time.sleep(_LOOK_SECONDS)
+
+    def _left_behind(self, address: Address) -> bool:
+        """Wait for a server whose platform was killed while it started; return if it answers."""
+        process, until = self._process(), time.monotonic() + _START_SECONDS
+        while process is not None and _runs(process) and time.monotonic() < until:
+            if answers(address):
+                return True
+            time.sleep(_LOOK_SECONDS)
+        return False
 
     def _begin(self, server: str, said: BinaryIO) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(
@@ -157,7 +168,7 @@ class EmbeddedMariaDB:
             stdin=subprocess.DEVNULL,
             stdout=said,
             stderr=said,
-            env=_environment(),
+            env=environment(),
             # A Ctrl-C is for the platform, which stops the server last.
             start_new_session=True,
         )
@@ -178,12 +189,20 @@ class EmbeddedMariaDB:
         return ""
 
     def _process(self) -> psutil.Process | None:
-        """Return the server's process; the number in its file may by now be another's."""
+        """Return the server's process; the number in its file may by now be another's.
+
+        One that just starts has no file yet, so it is looked for among all.
+        """
         with suppress(OSError, ValueError, psutil.Error):
             process = psutil.Process(int((self._folder / "pid").read_text()))
-            if f"--datadir={self._data}" in process.cmdline():
+            if self._is_server(process):
                 return process
-        return None
+        return next(filter(self._is_server, psutil.process_iter()), None)
+
+    def _is_server(self, process: psutil.Process) -> bool:
+        with suppress(psutil.Error):
+            return f"--datadir={self._data}" in process.cmdline()
+        return False
 
 
 def _program(name: str) -> str:
@@ -213,20 +232,16 @@ def _let_pass(path: Path) -> None:
             folder.chmod(stat.S_IMODE(mode) | _PASS)
 
 
-def _environment() -> dict[str, str]:
-    """Return the environment without what would change the server."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("MYSQL_", "MARIADB_", "LC_", "LANG", "FERRYMAN_", "TMPDIR"))
-    }
-    return {**kept, "LC_ALL": "C", "PATH": f"{kept.get('PATH', os.defpath)}:{ADMIN_FOLDERS}"}
+def _runs(process: psutil.Process) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
 
 
 def _wait(process: psutil.Process) -> None:
     """Wait until a process ended; kill it if it does not."""
     until = time.monotonic() + _STOP_SECONDS
-    while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+    while _runs(process):
         if time.monotonic() > until:
             process.kill()
         time.sleep(_LOOK_SECONDS)
