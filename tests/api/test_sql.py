@@ -65,6 +65,8 @@ REFUSED = (
     ("SELECT 1; SELECT 2", (), (400, "INVALID_SQL_QUERY")),
     ("SELECT ?", (), (400, "INVALID_SQL_QUERY")),
     ("SELECT ?", (1, 2), (400, "INVALID_SQL_QUERY")),
+    ("SELECT ?", ("a\ud800",), (400, "INVALID_SQL_QUERY")),
+    ("SELECT '\udc00'", (), (400, "INVALID_SQL_QUERY")),
     ("USE mysql", (), (403, "SQL_POLICY_VIOLATION")),
     ("SELECT * FROM mysql.user", (), (403, "SQL_POLICY_VIOLATION")),
     ("SELECT ?", ("x" * (1 << 20),), (400, "QUERY_TOO_LARGE")),

@@ -100,9 +100,14 @@ def value_of(raw: Raw) -> bytes:
     return content
 
 
+def is_half_character(content: bytes, error: Exception) -> bool:
+    """Return whether JSON was not taken because of half of a surrogate pair."""
+    return isinstance(error, msgspec.DecodeError) and _HALF.search(content) is not None
+
+
 def _undecodable(content: bytes, error: Exception) -> PlatformError:
     """Return why JSON was not taken; the decoder takes half a character for a missing end."""
-    if isinstance(error, msgspec.DecodeError) and _HALF.search(content):
+    if is_half_character(content, error):
         return refusals.key_value.HALF_CHARACTER()
     return refusals.key_value.REQUEST_INVALID(found=str(error))
 

@@ -8,10 +8,11 @@ from litestar.di import NamedDependency, Provide
 from litestar.exceptions import HTTPException
 
 from ferryman import refusals
-from ferryman.api.key_value_form import Asked
+from ferryman.api.key_value_form import Asked, is_half_character
 from ferryman.api.parameters import Caller, OwnPlatform
 from ferryman.api.problems import http_refusal, status_of
 from ferryman.api.throttle import AppThrottle
+from ferryman.domain import sql as sql_rules
 from ferryman.domain.limits import SQL_DEFINITIONS_PER_MINUTE
 from ferryman.domain.rate import Rate
 from ferryman.domain.sql_gaps import gap_in
@@ -52,6 +53,8 @@ async def _execute(request: Asked, caller: AppRow, platform: Platform) -> Respon
     try:
         asked = msgspec.json.decode(body, type=SqlCall)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        if is_half_character(body, error):
+            raise refusals.sql.INVALID_QUERY(found=sql_rules.NO_TEXT) from error
         raise refusals.sql.REQUEST_INVALID(found=str(error)) from error
     answer = await sql_service.execute(platform, caller, asked.query, asked.params, len(body))
     if answer.rows is None:

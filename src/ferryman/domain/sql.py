@@ -30,6 +30,9 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 
+NO_TEXT = "a NUL character or half of a surrogate pair"
+"""What no text has that a database takes."""
+
 _DEFINES = re.compile(
     r"CREATE (OR REPLACE )?(TEMPORARY )?TABLE "
     r"|CREATE (OR REPLACE )?(UNIQUE )?INDEX "
@@ -132,7 +135,7 @@ def checked(query: str) -> SqlStatement:
     if size > SQL_QUERY_BYTES:
         raise refusals.sql.QUERY_TOO_LARGE(limit=SQL_QUERY_BYTES, size=size)
     if "\0" in query or size != len(query.encode("utf-8", "ignore")):
-        raise refusals.sql.INVALID_QUERY(found="a NUL character or half of a surrogate pair")
+        raise refusals.sql.INVALID_QUERY(found=NO_TEXT)
     tokens = list(_tokens(query))
     while tokens and tokens[-1] == ";":
         tokens.pop()
