@@ -19,6 +19,7 @@ from ferryman.api.application import create_app
 from ferryman.api.auth import Credentials
 from ferryman.api.problems import row_status
 from ferryman.config import Settings
+from ferryman.devtools.schemas import SchemaName, schema_text
 from ferryman.errors import PlatformError
 from ferryman.metrics import METRICS
 from ferryman.objects.s3.capabilities import CAPABILITY_CHECKS
@@ -36,6 +37,11 @@ _LLMS = DOCS.parent / "llms.txt"
 _PAGE = re.compile(r"\| \[([^\]]+)\]\(([^)]+)\) \| (.+) \|")
 _SOURCES = DOCS / "reference" / "sources.md"
 _PART = re.compile(r"(<!-- code: ([a-z-]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+
+
+def schema_file(name: SchemaName) -> Path:
+    """Return the file with a JSON schema of apps' files and events."""
+    return DOCS / "reference" / "schemas" / f"{name}.schema.json"
 
 
 def fresh(text: str) -> str:
@@ -216,6 +222,8 @@ def llms() -> str:
 def main() -> None:
     """Bring every page up to date."""
     _LLMS.write_text(llms(), encoding="utf-8")
+    for name in SchemaName:
+        schema_file(name).write_text(schema_text(name), encoding="utf-8")
     for page in sorted(DOCS.rglob("*.md")):
         before = page.read_text(encoding="utf-8")
         after = fresh(before)

@@ -47,6 +47,7 @@ COMMANDS = {
     "customer": "ferryman.cli.access.customer:app",
     "audit": "ferryman.cli.access.audit:app",
     "key": "ferryman.cli.access.key:app",
+    "schema": "ferryman.cli.schema:schema",
     "version": "ferryman.cli.version:version",
     "constraints": "ferryman.cli.version:constraints",
 }

@@ -5,8 +5,11 @@
 unchanged.
 """
 
-from dataclasses import dataclass, field
+import dataclasses
+from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import UNSET, Struct, UnsetType, field
 
 from ferryman import refusals
 from ferryman.domain.fault_oracle import CODES
@@ -15,8 +18,30 @@ from ferryman.functions.document import Node, is_web_address, read_toml
 from ferryman.functions.fixtures import ProductFixtures, read_fixtures
 
 FILE = "ferryman.toml"
-_SECTIONS = ("alias", "products", "test-handler")
-_HANDLER_TEST = ("state", "state-function", "reset", "unordered", "ignore")
+
+
+class ProductTable(Struct, frozen=True, forbid_unknown_fields=True):
+    """A product that files answer for; ``fixtures`` is their folder."""
+
+    fixtures: str
+
+
+class HandlerTestTable(Struct, frozen=True, rename="kebab", forbid_unknown_fields=True):
+    """How `ferryman test-handler` reads the app's state, and what it does not report."""
+
+    state: str | UnsetType = UNSET
+    state_function: str | UnsetType = UNSET
+    reset: str | UnsetType = UNSET
+    unordered: bool = False
+    ignore: list[str] = []
+
+
+class OverridesFile(Struct, frozen=True, rename="kebab", forbid_unknown_fields=True):
+    """The file: modules by the files that replace them, products by their URLs or fixtures."""
+
+    alias: dict[str, str] = {}
+    products: dict[str, str | ProductTable] = {}
+    test_handler: HandlerTestTable = field(default_factory=HandlerTestTable)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +62,7 @@ class Overrides:
     alias: dict[str, Path]
     products: dict[str, str]
     handler_test: HandlerTest = HandlerTest()
-    fixtures: dict[str, ProductFixtures] = field(default_factory=dict)
+    fixtures: dict[str, ProductFixtures] = dataclasses.field(default_factory=dict)
 
 
 def read_overrides(source: Path) -> Overrides:
@@ -54,7 +79,7 @@ def read_overrides(source: Path) -> Overrides:
         return Overrides({}, {})
     except OSError as error:
         raise _malformed(str(source / FILE), "a file that can be read", str(error)) from error
-    root.members(_SECTIONS)
+    root.members(OverridesFile.__struct_encode_fields__)
     alias = {name: source / place.text() for name, place in root.get("alias").members()}
     for name, file in alias.items():
         if not file.is_file():
@@ -62,7 +87,7 @@ def read_overrides(source: Path) -> Overrides:
     products, fixtures = {}, {}
     for name, place in root.get("products").members():
         if isinstance(place.value, dict):
-            place.members(("fixtures",))
+            place.members(ProductTable.__struct_encode_fields__)
             fixtures[name] = read_fixtures(source, place.get("fixtures"), _malformed)
             continue
         if not is_web_address(place.text()):
@@ -72,7 +97,7 @@ def read_overrides(source: Path) -> Overrides:
 
 
 def _handler_test(node: Node) -> HandlerTest:
-    node.members(_HANDLER_TEST)
+    node.members(HandlerTestTable.__struct_encode_fields__)
     state, function = (_optional(node.get(name)) for name in ("state", "state-function"))
     if state is not None and function is not None:
         node.refuse("a table with state or state-function, not both")
