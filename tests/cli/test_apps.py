@@ -37,11 +37,15 @@ def test_an_app_is_registered_by_its_folder(ferryman: Command, folder: Path) -> 
 def test_an_app_that_is_told_of_nothing_is_warned_of(ferryman: Command, folder: Path) -> None:
     """One for product events alone; one for events that are never sent is refused."""
     for event, code in (("avi:jira:created:issue", 0), ("avi:ecosystem.migration:uploaded:sql", 1)):
-        (folder / "manifest.yml").write_text(json.dumps(function_manifest(events=[event])))
+        manifest = function_manifest(events=[event])
+        manifest["app"]["runtime"] = {"name": "nodejs20.x"}
+        (folder / "manifest.yml").write_text(json.dumps(manifest))
         done = ferryman("app", "register", str(folder), *KEYS, "--environment", "untold")
         assert done.returncode == code, done.stderr
         said = "manifest_events_unsent" if code else "Warning: no trigger in the manifest lists"
         assert said in done.stderr
+        deprecated = "Warning: The runtime nodejs20.x of the manifest is deprecated"
+        assert (deprecated in done.stderr) is (code == 0)
 
 
 def test_an_app_is_registered_by_its_manifest(ferryman: Command, folder: Path) -> None:

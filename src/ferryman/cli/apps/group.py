@@ -30,6 +30,7 @@ from ferryman.devtools.definition import (
     read_descriptor,
     read_manifest,
 )
+from ferryman.devtools.doctor.runtime_checks import deprecation
 from ferryman.functions.descriptor import on_connect
 from ferryman.functions.manifest import event_names
 from ferryman.vocab import AppKind, EventType
@@ -88,6 +89,8 @@ def register(
             f"none. Add a trigger for {EventType.UPLOADED}.",
             err=True,
         )
+    if warning := deprecation(registration.manifest or {}):
+        typer.echo(f"Warning: {warning}", err=True)
     if why := not_installed(credentials.installation):
         name = f"{registration.cloud_app_key}@{registration.environment}"
         refused = refusals.definition.APP_REGISTERED_NOT_INSTALLED(app=name, found=why)
