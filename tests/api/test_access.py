@@ -53,6 +53,7 @@ TABLE = {
     "POST /admin/v1/apps/{appId}/remove": "+------",
     "GET /admin/v1/apps/{appId}/state": "++---o-",
     "GET /admin/v1/apps/{appId}/state/tables": "++---o-",
+    "GET /admin/v1/apps/{appId}/state/objects": "++---o-",
     "GET /admin/v1/apps/{appId}/queue-events": "++---o-",
     "POST /admin/v1/apps/{appId}/state": "+----o-",
     "POST /admin/v1/apps/{appId}/state/reset": "+----o-",

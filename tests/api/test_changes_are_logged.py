@@ -228,5 +228,6 @@ def _apps(changes: Changes) -> None:
     make("load_state", "/apps/notes/state", values)
     make("list_state", "/apps/notes/state", method="GET")
     make("list_tables", "/apps/notes/state/tables", method="GET")
+    make("list_objects", "/apps/notes/state/objects", method="GET")
     make("reset_state", "/apps/notes/state/reset", {})
     make("remove_app", "/apps/notes/remove")

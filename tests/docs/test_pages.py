@@ -11,8 +11,10 @@ from tests.docs.pages import PAGES, ROOT, Reader, blocks, blocks_of, hidden, run
 from tests.kit.java import agent_jar
 from tools.docs import fresh, llms
 
-# What these pages need, pip or npm would download: `test_install` and `test_forge_sql` follow them.
-INSTALLING = ("install", "install-in-your-project", "use-forges-sql")
+# What these pages need, pip or npm would download; tests of those packages follow them.
+INSTALLING = (
+    *("install", "install-in-your-project", "keep-objects-in-forges-store", "use-forges-sql"),
+)
 FOLLOWED = [page for page in PAGES if runs(page) and page.stem not in INSTALLING]
 # Several machines and a standby: `tests/e2e/test_scale_out.py` runs what the page describes.
 ELSEWHERE = ("scale-out",)

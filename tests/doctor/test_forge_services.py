@@ -78,3 +78,18 @@ jira = "http://127.0.0.1:2990"
 def test_a_service_with_a_stand_in_is_not_named(tmp_path: Path, code: str) -> None:
     more = {"src/other.js": code, "local.js": "", "ferryman.toml": STOOD_IN}
     assert examined(tmp_path, {**FORGE, **more}) == []
+
+
+OBJECTS = {**FORGE, "src/pictures.js": "\nimport objects from '@forge/object-store';\n"}
+MODULE = "modules:\n  objectStore:\n    - key: main\n      storageClass: standard\n"
+
+
+@pytest.mark.usefixtures("javascript")
+def test_objects_need_their_module(tmp_path: Path) -> None:
+    [found] = examined(tmp_path / "without", OBJECTS)
+    assert (found.check, found.severity.value) == ("object_store_module_missing", "error")
+    assert (found.file, found.line) == ("src/pictures.js", 2)
+    with_module = {**OBJECTS, M: FORGE[M].replace("modules:\n", MODULE)}
+    assert examined(tmp_path / "with", with_module) == []
+    stood_in = {"local.js": "", "ferryman.toml": '[alias]\n"@forge/object-store" = "local.js"\n'}
+    assert examined(tmp_path / "stood-in", {**OBJECTS, **stood_in}) == []

@@ -13,6 +13,7 @@ import boto3
 import pytest
 import urllib3
 
+from tests.kit.app_objects import ObjectApp
 from tests.kit.digests import parts_sha256
 from tests.kit.function_app import FunctionMigration
 from tests.kit.platform import PlatformProcess
@@ -173,3 +174,31 @@ def test_a_platform_that_cannot_use_its_store_does_not_start(
     # A slow start says before what it waits for.
     assert any(line.startswith(f"{code}: expected ") for line in done.stderr.splitlines())
     assert "hidden-and-wrong" not in done.stderr + done.stdout
+
+
+def test_objects_of_apps_are_in_the_bucket(
+    platform: PlatformProcess, bucket: Any, tmp_path: Path
+) -> None:
+    app = ObjectApp.begin(platform, tmp_path / "app")
+
+    def stored() -> set[str]:
+        return {each.key for each in bucket.objects.all()}
+
+    def unfinished() -> set[str]:
+        listed = bucket.meta.client.list_multipart_uploads(Bucket=bucket.name)
+        return {each["UploadId"] for each in listed.get("Uploads", ())}
+
+    before, open_before, data = stored(), unfinished(), os.urandom(2 * PART + 17)
+    app.put("picture", data)
+    assert app.get("picture") == data
+    url = app.ok("download-url", {"key": "picture"})["url"]
+    assert app.fetch(url, Range=f"bytes={PART - 1}-{PART}").data == data[PART - 1 : PART + 1]
+    [first] = stored() - before
+    assert app.send(app.upload_url("picture", data), bytes(len(data))).status == 400
+    assert stored() - before == {first}
+    app.put("picture", b"")
+    assert app.get("picture") == b""
+    assert first not in stored()
+    app.ok("delete", {"key": "picture"})
+    assert stored() == before
+    assert unfinished() == open_before

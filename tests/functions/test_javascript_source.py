@@ -180,7 +180,7 @@ const call = (remote) => globalThis.__forge_fetch__(
   { type: 'fpp', provider: 'app', remote }, '/rest/api/3/issue', { method: 'POST', body: '{}' });
 export const jira = async () => console.log(await (await call('jira')).text());
 export const wiki = () => call('confluence');
-export const store = () => globalThis.__forge_fetch__({ type: 'os' }, '/metadata', {});
+export const store = () => globalThis.__forge_fetch__({ type: 'other' }, '/metadata', {});
 export const runtime = async () => {
   const { metrics, appContext, lambdaContext, contextAri } = globalThis.__forge_runtime__;
   metrics.counter('x').incr();
@@ -200,6 +200,6 @@ def test_calls_of_a_product_go_where_ferryman_toml_says(app: Path, product: str)
     assert "requestConfluence(/rest/api/3/issue): nothing stands in" in str(refused.error)
     assert "[products.confluence] fixtures" in str(refused.error)
     refused = call(app, "index.store")
-    assert "no stand-in for the Forge service os (/metadata)" in str(refused.error)
+    assert "no stand-in for the Forge service other (/metadata)" in str(refused.error)
     assert "[alias] in ferryman.toml" in str(refused.error)
     assert call(app, "index.runtime").output == "true 1 undefined\n"

@@ -14,6 +14,7 @@ import asyncpg
 import msgspec
 import pytest
 
+from ferryman.cli.backup import _backed_up
 from ferryman.domain.limits import DATA_LIFE
 from ferryman.errors import ConfigError, OutsideError
 from ferryman.server.backup import backup as backups
@@ -76,6 +77,15 @@ async def test_what_is_restored_is_the_same(copies: Copies) -> None:
     check_restored(copies.target.data_dir)
     modes = {path.stat().st_mode & 0o077 for path in copies.place.rglob("*")}
     assert modes == {0}
+
+
+async def test_what_is_not_in_a_backup_is_said(copies: Copies) -> None:
+    app_id = copies.services.app.app_id
+    sites = "INSERT INTO app_site (app_id, site, has_sql) VALUES ($1, 'a', true), ($1, 'b', false)"
+    await copies.services.fetch(sites, app_id)
+    done = await copies.back_up()
+    assert done.left_out_databases == 1
+    assert "1 SQL database of apps" in _backed_up(done)
 
 
 async def test_a_second_backup_copies_only_what_is_new(copies: Copies) -> None:

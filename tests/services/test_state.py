@@ -109,7 +109,8 @@ async def test_many_values_go_in_steps(
 ) -> None:
     monkeypatch.setattr(purge, "_VALUES", 2)
     await keep(services, on[QUAY], "c", "d", "e")
-    assert await purge.delete_state(services.platform, services.app.app_id) == 7
+    removed = await purge.delete_state(services.platform, services.app.app_id)
+    assert removed["values"] == 7
     assert await services.fetch("SELECT FROM app_site") == []
 
 

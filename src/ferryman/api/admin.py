@@ -62,7 +62,7 @@ from ferryman.api.report import get_report, get_report_page
 from ferryman.api.saved_view import list_views, remove_view, save_view
 from ferryman.api.search import search_all
 from ferryman.api.session import end_session, list_sessions
-from ferryman.api.state import list_state, list_tables, load_state, reset_state
+from ferryman.api.state import list_objects, list_state, list_tables, load_state, reset_state
 from ferryman.api.storage import (
     get_storage,
     list_files,
@@ -109,6 +109,7 @@ def admin_router(authenticator: Authenticator) -> Router:
             remove_app,
             list_state,
             list_tables,
+            list_objects,
             load_state,
             reset_state,
             list_queue_events,

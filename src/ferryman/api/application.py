@@ -17,6 +17,7 @@ from ferryman.api import at_once
 from ferryman.api.admin import admin_router
 from ferryman.api.admin_auth import Authenticator
 from ferryman.api.app import install_key
+from ferryman.api.app_object import object_url_router
 from ferryman.api.auth import Credentials
 from ferryman.api.call_log import CallLog
 from ferryman.api.claim_desk import ClaimDesk
@@ -124,6 +125,7 @@ def create_app(
     handlers: list[Any] = [
         forge_router(platform, credentials, throttle),
         forge_service_router(platform, credentials, throttle),
+        object_url_router(),
         *connect_routers(platform, credentials, throttle),
         server_router(platform, throttle),
         admin_router(authenticator),

@@ -3,6 +3,7 @@
 from litestar import Router
 from litestar.di import Provide
 
+from ferryman.api.app_object import app_object_router
 from ferryman.api.auth import Credentials, caller, cloud_app_guard
 from ferryman.api.key_value import key_value_router
 from ferryman.api.legacy_storage import legacy_storage_router
@@ -28,5 +29,8 @@ def forge_service_router(
         dependencies={"caller": Provide(caller, sync_to_thread=False)},
         request_max_body_size=BODY_BYTES,
         include_in_schema=False,
-        route_handlers=[key_value_router(), legacy_storage_router(), queue_router(), sql_router()],
+        route_handlers=[
+            *(key_value_router(), legacy_storage_router(), queue_router(), sql_router()),
+            app_object_router(),
+        ],
     )

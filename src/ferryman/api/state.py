@@ -6,12 +6,13 @@ from litestar import get, post
 from litestar.params import JSONBody, QueryParameter
 
 from ferryman.api.parameters import LONG_LIST_BYTES, Author, Cursor, Id, OwnPlatform, PageSize
-from ferryman.services import sql_tables
+from ferryman.services import app_object_list, sql_tables
 from ferryman.services import state as state_service
 from ferryman.wire.state import (
     LoadedState,
     ResetState,
     StateLoad,
+    StateObjectPage,
     StatePage,
     StateReset,
     StateTablePage,
@@ -55,6 +56,19 @@ async def list_tables(
 ) -> StateTablePage:
     """List the tables of an app's SQL databases, by site and name, with their numbers of rows."""
     return await sql_tables.page(platform, app_id, site, actor, cursor=cursor, size=size)
+
+
+@get("/apps/{app_id:str}/state/objects")
+async def list_objects(
+    platform: OwnPlatform,
+    actor: Author,
+    app_id: Id,
+    site: _Site = None,
+    cursor: Cursor = None,
+    size: PageSize = None,
+) -> StateObjectPage:
+    """List the objects that an app keeps, by site, bucket and key, without their bytes."""
+    return await app_object_list.page(platform, app_id, site, actor, cursor=cursor, size=size)
 
 
 @post("/apps/{app_id:str}/state", status_code=200, request_max_body_size=LONG_LIST_BYTES)

@@ -15,6 +15,7 @@ from ferryman.cli.serve import DatabaseUrl, DataDir, ObjectStore, settings_of
 from ferryman.cli.session import AsJson
 from ferryman.client.text import clean, instant, refusal_facts
 from ferryman.errors import PlatformError
+from ferryman.text import plural
 
 if TYPE_CHECKING:
     from ferryman.server.backup.backup import BackupReport
@@ -114,6 +115,11 @@ def _backed_up(report: "BackupReport") -> str:
     ]
     if report.gone_files:
         lines.append(f"Deleted during the backup: {report.gone_files} files.")
+    if report.left_out_databases:
+        lines.append(
+            f"Not in it: {plural(report.left_out_databases, 'SQL database')} of apps, in MariaDB. "
+            "Back them up with mariadb-dump."
+        )
     return "\n".join([*lines, *_problems(report.problems)])
 
 

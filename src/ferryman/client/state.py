@@ -15,6 +15,7 @@ from ferryman.wire.state import (
     NewStateEntry,
     ResetState,
     StateLoad,
+    StateObjectPage,
     StatePage,
     StateReset,
     StateTablePage,
@@ -46,6 +47,13 @@ class StoredState:
         """List the tables of an app's SQL databases by site and name."""
         query = {"site": site, "cursor": cursor, "pageSize": size}
         return self._http.get(f"{_path(name)}/tables", StateTablePage, query)
+
+    def objects(
+        self, name: str, cursor: str | None, size: int, *, site: str | None
+    ) -> StateObjectPage:
+        """List an app's objects by site, bucket and key."""
+        query = {"site": site, "cursor": cursor, "pageSize": size}
+        return self._http.get(f"{_path(name)}/objects", StateObjectPage, query)
 
     def load(self, name: str, site: str, entries: Sequence[NewStateEntry]) -> LoadedState:
         """Store values, all of them or none."""

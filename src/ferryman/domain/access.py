@@ -107,6 +107,7 @@ RULES: Mapping[str, Rule] = {
     # Of all customers together. That somebody asked for it is audited.
     "list_state": Rule(_OPERATE | _OWN_APPS, whole=True, changes=True),
     "list_tables": Rule(_OPERATE | _OWN_APPS, whole=True, changes=True),
+    "list_objects": Rule(_OPERATE | _OWN_APPS, whole=True, changes=True),
     "load_state": Rule(_OWN_APPS, changes=True),
     "reset_state": Rule(_OWN_APPS, changes=True),
     "list_queue_events": Rule(_OPERATE | _OWN_APPS, whole=True),

@@ -183,6 +183,15 @@ SQL_WRITE_SECONDS = 10.0
 SQL_DEFINITIONS_PER_MINUTE = 25
 """Calls that define tables, of an app (sql-limits)."""
 
+OBJECT_BYTES = 1 << 30
+"""Size of an object that an app keeps (object-store-api)."""
+
+OBJECT_REQUEST_BYTES = 1 << 10
+"""Size of a call that asks for an object, or for a URL of it (object-store-api)."""
+
+OBJECTS_AT_ONCE = 8
+"""Objects of an app that come to a process at once, while others wait for their turn; ours."""
+
 NOTICE_SINKS = 50
 """Places where notices are told; ours."""
 

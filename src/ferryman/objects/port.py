@@ -116,6 +116,9 @@ class ObjectStore(Protocol):
     ) -> SignedPart:
         """Sign the URL to send one part, bound to its number, size and digests."""
 
+    async def put_part(self, key: str, upload_ref: str, part: PartRequest, data: bytes) -> Part:
+        """Store a part that the platform itself has; ``part`` has its size and digests."""
+
     async def list_parts(self, key: str, upload_ref: str) -> list[Part]:
         """Return the parts that an open upload holds, by number; empty if it is closed."""
 

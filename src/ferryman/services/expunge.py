@@ -32,8 +32,9 @@ _MIGRATIONS = 100
 async def expunge(
     platform: Platform, keys: KeyRing, customer: str, by: Actor = PLATFORM
 ) -> ExpungeReceipt:
-    """Delete a customer with migrations, files, mappings, values and logs; return a signed receipt.
+    """Delete a customer with migrations, files, mappings, values, objects and logs.
 
+    Returns a signed receipt.
     Raises :class:`NotFound` (``customer_not_found``), and :class:`Conflict`
     (``customer_has_transfers``) while a transfer has not settled. The audit log keeps its rows.
     """
@@ -58,9 +59,10 @@ async def expunge(
         app_sites = await state_store.sites_of_customer(tx, customer)
     deleted["queueEvents"] += await purge.delete_queue_events(platform, app_sites)
     deleted["values"] += await purge.delete_values(platform, app_sites)
+    deleted["objects"] += await purge.delete_objects(platform, app_sites)
     async with platform.database.transaction() as tx:
         app_sites = await state_store.sites_of_customer(tx, customer)
-        deleted["values"] += await purge.close_sites(platform, tx, app_sites)
+        deleted.update(await purge.close_sites(platform, tx, app_sites))
         deleted["sites"] += await purge_store.purge_scopes(tx, customer)
         deleted["revokedTokens"] += await purge_store.end_expunge(tx, customer)
         facts = _facts(customer, by, began, tx.now, deleted, digest)

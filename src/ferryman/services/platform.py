@@ -19,7 +19,7 @@ from ferryman.objects.port import ObjectStore
 from ferryman.services.acknowledging_turns import AcknowledgingTurns
 from ferryman.services.group_commit import GroupCommit
 from ferryman.services.kept_answers import KeptAnswers
-from ferryman.services.quota import HeldBytes, OpenUploads, SqlBytes
+from ferryman.services.quota import AppObjects, HeldBytes, OpenUploads, SqlBytes
 from ferryman.services.single_flight import SingleFlight
 from ferryman.store.database import Database
 from ferryman.store.mariadb.databases import AppDatabases
@@ -42,6 +42,7 @@ class Platform:
     acknowledging: AcknowledgingTurns = field(default_factory=AcknowledgingTurns)
     single_flight: SingleFlight = field(default_factory=SingleFlight)
     hostings: Hostings = field(default_factory=Hostings)
+    app_objects: AppObjects = field(default_factory=AppObjects)
     open_uploads: OpenUploads = field(default_factory=OpenUploads)
     held_bytes: HeldBytes = field(default_factory=HeldBytes)
     kept_answers: KeptAnswers = field(default_factory=KeptAnswers)

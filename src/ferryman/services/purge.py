@@ -1,12 +1,14 @@
-"""Delete the files, stored values and queues of a customer or an app."""
+"""Delete the files, stored values, objects and queues of a customer or an app."""
 
 from collections import Counter
 from collections.abc import Sequence
 from uuid import UUID
 
+from ferryman.services import app_object_bytes
 from ferryman.services import sql as sql_service
 from ferryman.services.platform import Platform
 from ferryman.services.sweep_passes import each_at_once
+from ferryman.store import app_object as object_store
 from ferryman.store import purge as purge_store
 from ferryman.store import queue as queue_store
 from ferryman.store import state as state_store
@@ -38,8 +40,11 @@ async def delete_files(platform: Platform, whose: Whose) -> Counter[str]:
             return removed
 
 
-async def delete_state(platform: Platform, app_id: UUID, site: str | None = None) -> int:
-    """Delete what an app keeps on one site or on all; return the number of values; repeatable."""
+async def delete_state(platform: Platform, app_id: UUID, site: str | None = None) -> Counter[str]:
+    """Delete what an app keeps on one site or on all; repeatable.
+
+    Returns the numbers of ``values`` and ``objects``.
+    """
     async with platform.database.reading() as tx:
         sites = list((await state_store.sites(tx, app_id, site)).values())
     return await _delete_sites(platform, sites)
@@ -49,12 +54,15 @@ async def delete_state_of_removed(platform: Platform) -> int:
     """Delete what is left where the removal of an app was interrupted; return the values."""
     async with platform.database.reading() as tx:
         sites = await state_store.sites_of_removed(tx)
-    return await _delete_sites(platform, sites) if sites else 0
+    return (await _delete_sites(platform, sites))["values"] if sites else 0
 
 
-async def _delete_sites(platform: Platform, app_site_ids: Sequence[int]) -> int:
+async def _delete_sites(platform: Platform, app_site_ids: Sequence[int]) -> Counter[str]:
     await delete_queue_events(platform, app_site_ids)
-    removed = await delete_values(platform, app_site_ids)
+    removed = Counter(
+        values=await delete_values(platform, app_site_ids),
+        objects=await delete_objects(platform, app_site_ids),
+    )
     async with platform.database.transaction() as tx:
         return removed + await close_sites(platform, tx, app_site_ids)
 
@@ -68,6 +76,23 @@ async def delete_values(platform: Platform, app_site_ids: Sequence[int]) -> int:
         removed += count
         if count < _VALUES:
             return removed
+
+
+async def delete_objects(platform: Platform, app_site_ids: Sequence[int]) -> int:
+    """Delete objects, with their files, until none is left for now; return their number."""
+    async with platform.database.reading() as tx:
+        if not await object_store.any_of(tx, app_site_ids):
+            return 0
+    removed, more = 0, True
+    while more:
+        async with platform.database.transaction() as tx:
+            # First the sites, as everything that replaces objects does.
+            await state_store.hold_sites(tx, app_site_ids)
+            ended, complete = await object_store.end_all(tx, app_site_ids, _VALUES)
+        removed += complete
+        more = ended == _VALUES
+    await app_object_bytes.remove_gone(platform)
+    return removed
 
 
 async def delete_queue_events(platform: Platform, app_site_ids: Sequence[int]) -> int:
@@ -84,16 +109,23 @@ async def delete_queue_events(platform: Platform, app_site_ids: Sequence[int]) -
             return removed
 
 
-async def close_sites(platform: Platform, tx: Transaction, app_site_ids: Sequence[int]) -> int:
-    """Delete the sites of apps, with their SQL databases and the values that were written since.
+async def close_sites(
+    platform: Platform, tx: Transaction, app_site_ids: Sequence[int]
+) -> Counter[str]:
+    """Delete the sites of apps, with their SQL databases and what was kept there since.
 
-    Returns the number of these. Events that were pushed since go with the sites.
+    Returns the numbers of these ``values`` and ``objects``, whose files the next sweep deletes.
+    Events that were pushed since go with the sites.
     """
     # First the sites, as everything that writes values does.
     await state_store.hold_sites(tx, app_site_ids)
-    left = 0
+    left: Counter[str] = Counter()
     while count := await state_store.purge_values(tx, app_site_ids, _VALUES):
-        left += count
+        left["values"] += count
+    ended = _VALUES
+    while ended == _VALUES:
+        ended, complete = await object_store.end_all(tx, app_site_ids, _VALUES)
+        left["objects"] += complete
     await sql_service.drop(platform, tx, app_site_ids)
     await state_store.purge_sites(tx, app_site_ids)
     return left

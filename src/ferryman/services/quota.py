@@ -1,12 +1,15 @@
 """Bound what one app may hold of shared resources."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 from ferryman import refusals
 from ferryman.config import Settings
+from ferryman.domain.limits import OBJECTS_AT_ONCE
 from ferryman.store import upload as upload_store
 from ferryman.store.app import AppRow
 from ferryman.store.database import Transaction
@@ -80,6 +83,21 @@ class HeldBytes:
             held = await upload_store.bytes_of_app(tx, app_id)
             self._held[app_id] = clock() + max(_SECONDS, _TIMES * (clock() - now)), held
         return held, self._limit
+
+
+class AppObjects:
+    """The turns of objects that come for each app, and the secret that signs their URLs."""
+
+    def __init__(self) -> None:
+        self.secret: bytes | None = None
+        self._turns: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+
+    @asynccontextmanager
+    async def turn(self, app_id: str) -> AsyncIterator[None]:
+        """Wait for the turn of one more object, which takes the memory of a part."""
+        turns = self._turns.setdefault(app_id, asyncio.Semaphore(OBJECTS_AT_ONCE))
+        async with turns:
+            yield
 
 
 class SqlBytes:

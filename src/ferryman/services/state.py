@@ -147,7 +147,9 @@ async def reset(
         databases = await app_sql_store.sites(tx, app.app_id, site)
         await audit.record(tx, by, "reset_state", app.app_id, before={"site": site})
     removed = await purge.delete_state(platform, app.app_id, site)
-    return ResetState(removed=removed, databases=len(databases))
+    return ResetState(
+        removed=removed["values"], databases=len(databases), objects=removed["objects"]
+    )
 
 
 def _site(given: str | None) -> str | None:

@@ -10,7 +10,7 @@ from ferryman.clock import epoch_ms
 from ferryman.domain.access import PLATFORM, Actor
 from ferryman.domain.retention import Retention, cutoffs
 from ferryman.errors import OutsideError
-from ferryman.services import audit, maintenance
+from ferryman.services import app_object_bytes, audit, maintenance
 from ferryman.services.platform import Platform
 from ferryman.services.sweep_passes import (
     Tally,
@@ -132,6 +132,7 @@ async def _sweep(platform: Platform, *, remove_unknown: bool) -> SweepReport:
     await delete_expired_files(platform, over, tally)
     await close_expired_uploads(platform, over, tally)
     await abort_stray_uploads(platform, retention, tally)
+    await app_object_bytes.remove_unfinished(platform, began - retention.unfinished)
     await compare_files(platform, tally, remove_unknown=remove_unknown)
     async with platform.database.transaction() as tx:
         report = SweepReport(

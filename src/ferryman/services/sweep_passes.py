@@ -137,7 +137,7 @@ async def _find_missing(
                     StorageFinding(
                         kind="missing",
                         key=str(file.key),
-                        transfer_id=str(file.transfer_id),
+                        transfer_id=str(file.transfer_id) if file.transfer_id else None,
                         label=file.label,
                     )
                 )

@@ -29,3 +29,8 @@ async def with_database(tx: Transaction, app_site_ids: Sequence[int]) -> list[Ap
     """Return those of the sites where there is a database."""
     rows = SQL.app_sql_sites(tx.connection, app_site_ids=list(app_site_ids))
     return [AppSite(row["app_id"], row["site"]) async for row in rows]
+
+
+async def count(tx: Transaction) -> int:
+    """Return how many databases all apps have."""
+    return int(await SQL.app_sql_count(tx.connection))

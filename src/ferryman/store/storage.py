@@ -73,10 +73,10 @@ async def records(tx: Transaction, keys: Sequence[str]) -> dict[str, StoredKey]:
 
 @dataclass(frozen=True, slots=True)
 class KeptFile:
-    """A file that must be in the store."""
+    """A file that must be in the store: of a transfer, or an object of an app."""
 
     key: UUID
-    transfer_id: UUID
+    transfer_id: UUID | None
     label: str | None
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ferryman.object_vocab import ChecksumType
 from ferryman.wire.base import Wire
 
 
@@ -45,6 +46,29 @@ class StateTablePage(Wire, frozen=True):
     next_cursor: str | None = None
 
 
+class StateObject(Wire, frozen=True):
+    """An object that an app keeps on a site; ``cdn`` tells its bucket.
+
+    ``checksum`` is in base64, of the kind ``checksum_type``; ``size`` is in bytes.
+    """
+
+    site: str
+    key: str
+    cdn: bool
+    size: int
+    content_type: str
+    checksum: str
+    checksum_type: ChecksumType
+    created_at: int
+
+
+class StateObjectPage(Wire, frozen=True):
+    """Objects by site, bucket and key."""
+
+    items: list[StateObject]
+    next_cursor: str | None = None
+
+
 class NewStateEntry(Wire, frozen=True, forbid_unknown_fields=True):
     """A value to keep under a key, a secret, or a value of an entity of the manifest."""
 
@@ -74,7 +98,8 @@ class StateReset(Wire, frozen=True, forbid_unknown_fields=True):
 
 
 class ResetState(Wire, frozen=True):
-    """How many values were deleted, and how many SQL databases."""
+    """How many values were deleted, and how many SQL databases and objects."""
 
     removed: int
     databases: int
+    objects: int = 0

@@ -61,6 +61,21 @@ def tables(session: Session, paging: Paging, name: Name, *, site: Site = None) -
     )
 
 
+@command(app, "objects")
+def objects(session: Session, paging: Paging, name: Name, *, site: Site = None) -> None:
+    """List the objects that an app keeps, by site, bucket and key, with their sizes."""
+    name = session.resolve(IdKind.APP, name)
+    paging.show(
+        session,
+        lambda after, size: session.admin.state.objects(name, after, size, site=site),
+        ("SITE", "BUCKET", "KEY", "BYTES", "TYPE", "CREATED"),
+        lambda each: (
+            *(each.site, "cdn" if each.cdn else "", each.key, each.size, each.content_type),
+            minute(each.created_at),
+        ),
+    )
+
+
 @command(app, "load")
 def load(
     session: Session,
@@ -99,7 +114,8 @@ def reset(
 
     def text(removed: ResetState) -> str:
         dropped = f", {removed.databases} SQL databases dropped" if removed.databases else ""
-        return f"{removed.removed} values deleted{dropped}"
+        objects = f", {removed.objects} objects deleted" if removed.objects else ""
+        return f"{removed.removed} values deleted{objects}{dropped}"
 
     session.show(session.admin.state.reset(session.resolve(IdKind.APP, name), site), text)
 

@@ -8,9 +8,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ferryman.devtools.doctor.finding import Finding, warning
+from ferryman.devtools.doctor.finding import Finding, error, warning
 from ferryman.devtools.doctor.snapshot import AppSnapshot, SourceFile
 
+_OBJECTS = "@forge/object-store"
 _FAILS = "Forge has this service, Ferryman does not: the call fails, and the handler with it."
 
 
@@ -84,6 +85,23 @@ def consumers(seen: AppSnapshot) -> Iterator[Finding]:
             )
 
 
+def object_store(seen: AppSnapshot) -> Iterator[Finding]:
+    """Yield the first use of the object store without its module."""
+    if _OBJECTS in seen.stand_ins.alias or seen.entries("modules", "objectStore"):
+        return
+    for source in seen.sources:
+        use = None if source.python else _imported(_OBJECTS).search(source.text)
+        if use:
+            yield error(
+                "object_store_module_missing",
+                source.where(use.start(1)),
+                f"{_OBJECTS} is used, but the manifest has no module `objectStore`.",
+                why="Each call is refused with APP_NOT_ENABLED, on Forge as well.",
+                fix="Add to the modules: `objectStore: [{key: main, storageClass: standard}]`.",
+            )
+            return
+
+
 def _uses(source: SourceFile, service: Service) -> Iterator[Finding]:
     for match in service.use.finditer(source.text):
         yield warning(
@@ -95,4 +113,4 @@ def _uses(source: SourceFile, service: Service) -> Iterator[Finding]:
         )
 
 
-CHECKS = (services, consumers)
+CHECKS = (services, consumers, object_store)

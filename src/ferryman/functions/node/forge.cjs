@@ -11,7 +11,7 @@ const CONTEXT = /^ari:cloud:(jira|confluence|bitbucket)/;
 const FORGE_TYPES = new Set(['development', 'staging', 'production']);
 const MIGRATION = '/app/migration/';
 // The platform's own services, by the type of their target: their paths overlap.
-const SERVICES = { kvs: '/app/forge/kvs', sql: '/app/forge/sql' };
+const SERVICES = { kvs: '/app/forge/kvs', sql: '/app/forge/sql', os: '/app/forge/os' };
 const STORAGE = '/forge/entities/graphql';
 // The package leaves the placeholders after the call's name to the platform.
 const QUEUE = /^\/webhook\/queue\/(publish|stats|cancel)\//;
@@ -50,7 +50,10 @@ function provide(calls, { source, products: addresses, fixtures }) {
     const platform = process.env.FERRYMAN_URL;
     if (path.startsWith(MIGRATION)) return { base: platform, own: path };
     if (Object.hasOwn(addresses, product)) return { base: addresses[product] };
-    if (Object.hasOwn(SERVICES, type)) return { base: platform, own: SERVICES[type] + path };
+    if (Object.hasOwn(SERVICES, type)) {
+      // The object store's package leaves out the first slash.
+      return { base: platform, own: `${SERVICES[type]}/${path.replace(/^\//, '')}` };
+    }
     if (remote === 'stargate' && path === STORAGE) return { base: platform, own: `/app${path}` };
     const queue = remote === 'stargate' && QUEUE.exec(path);
     if (queue) return { base: platform, own: QUEUES + queue[1] };

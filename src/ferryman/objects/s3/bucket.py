@@ -1,5 +1,6 @@
 """The calls of S3 that the store makes, for objects in one bucket."""
 
+from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,7 +16,7 @@ from ferryman.objects.s3.errors import GONE, code_of, store_errors
 from ferryman.objects.s3.etags import etag_of
 from ferryman.objects.s3.presign import AccessKeys, presign
 from ferryman.objects.signed_url import is_key
-from ferryman.wire.upload import StoredPart
+from ferryman.wire.upload import PartRequest, StoredPart
 
 _STREAM_TRIES = 3
 
@@ -54,6 +55,15 @@ class S3Bucket:
                 **self.name(key), **self.encryption(), ContentType="application/octet-stream"
             )
         return str(answer["UploadId"])
+
+    async def put_part(self, key: str, upload_id: str, part: PartRequest, data: bytes) -> Part:
+        """Store a part of a multipart upload."""
+        proof = {"ContentMD5": b64encode(bytes.fromhex(part.md5)).decode()} if part.md5 else {}
+        with store_errors():
+            answer = await self.client.upload_part(
+                **self.name(key), UploadId=upload_id, PartNumber=part.number, Body=data, **proof
+            )
+        return StoredPart(number=part.number, size=part.size, etag=etag_of(answer))
 
     async def list_parts(self, key: str, upload_id: str) -> list[Part] | None:
         """Return the parts of an upload by number, with md5 etags; None if it is closed."""

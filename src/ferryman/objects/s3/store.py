@@ -42,14 +42,12 @@ class S3Store:
 
     def __init__(self, bucket: S3Bucket, *, part_size: int = 8 << 20) -> None:
         self.part_size = part_size
-        self.endpoint = bucket.endpoint
-        self.signed_at = bucket.public_base
+        self.endpoint, self.signed_at = bucket.endpoint, bucket.public_base
         self.max_parts = bucket.address.max_parts or MAX_PARTS
         self.compare_etags = False
-        self._bucket = bucket
         self._exclusive: bool | None = None
         self._trust: DigestTrust | None = None
-        self._trying = asyncio.Lock()
+        self._bucket, self._trying = bucket, asyncio.Lock()
 
     async def begin(self, key: str) -> str:
         """Open a multipart upload; return S3's upload id as its reference."""
@@ -86,8 +84,8 @@ class S3Store:
             headers = single.headers(self._bucket.encryption())
         else:
             query, headers = part_fields(part.number, upload_ref, part.size, self._digest(part))
-        target = self._bucket.url(key)
-        url = await self._bucket.sign("PUT", target, query, headers, expires_at - now)
+        bucket, life = self._bucket, expires_at - now
+        url = await bucket.sign("PUT", bucket.url(key), query, headers, life)
         return SignedPart(
             number=part.number, method="PUT", url=url, headers=headers, expires_at=expires_at
         )
@@ -102,8 +100,12 @@ class S3Store:
         app: str = "",  # noqa: ARG002 - the store itself bounds its readers
     ) -> str:
         """Sign the URL to read a file, as a download that browsers neither show nor cache."""
-        query = read_fields(download_name or "")
-        return await self._bucket.sign("GET", self._bucket.url(key), query, {}, expires_at - now)
+        url, query = self._bucket.url(key), read_fields(download_name or "")
+        return await self._bucket.sign("GET", url, query, {}, expires_at - now)
+
+    async def put_part(self, key: str, upload_ref: str, part: PartRequest, data: bytes) -> Part:
+        """Store a part of a multipart upload."""
+        return await self._bucket.put_part(key, upload_ref, part, data)
 
     async def list_parts(self, key: str, upload_ref: str) -> list[Part]:
         """Return the parts of an open upload; S3 keeps their md5 as etag, and no sha256."""
@@ -203,14 +205,13 @@ class S3Store:
 
         Raises ``OutsideError`` as every call, ``bucket_missing``, and ``store_unsuitable``.
         """
-        bucket = self._bucket
-        client, own, encryption = bucket.client, bucket.address, bucket.encryption()
-        probe = probe_of(bucket)
+        bucket, sse = self._bucket, self._bucket.encryption()
+        client, own, probe = bucket.client, bucket.address, probe_of(bucket)
         with store_errors():
             async with asyncio.timeout(_CHECK_SECONDS):
                 async with asyncio.timeout(_ANSWER_SECONDS):
                     await check_answer(client, own.bucket, own.prefix)
-                await check_rights(client, own.bucket, own.prefix, encryption, bucket.wall())
+                await check_rights(client, own.bucket, own.prefix, sse, bucket.wall())
                 capabilities = await probe_capabilities(probe)
         self.max_parts = capabilities.max_parts
         verifies = capabilities.verifies_sha256 or capabilities.checks_digests

@@ -34,6 +34,7 @@ from ferryman.server.backup.place import BackupPlace
 from ferryman.server.backup.squeezing import check, lines_of, put_squeezed
 from ferryman.services.known_store import check_known
 from ferryman.services.platform import Platform
+from ferryman.store import app_sql as app_sql_store
 from ferryman.store import history as history_store
 from ferryman.store import storage as storage_store
 from ferryman.store import table_copy
@@ -46,7 +47,10 @@ _LOCK_PAUSE = 0.2
 
 
 class BackupReport(Wire, frozen=True):
-    """What a backup holds, and what of it is new. ``moment`` is epoch milliseconds."""
+    """What a backup holds, and what of it is new. ``moment`` is epoch milliseconds.
+
+    ``left_out_databases`` are those of apps in a MariaDB, which it does not hold.
+    """
 
     place: str
     moment: int
@@ -58,6 +62,7 @@ class BackupReport(Wire, frozen=True):
     removed_files: int
     gone_files: int
     problems: list[FileProblem]
+    left_out_databases: int = 0
 
 
 async def backup(
@@ -76,6 +81,7 @@ async def backup(
         await check_known(platform)
         async with platform.database.reading() as tx:
             born = await table_copy.born_at(tx.connection)
+            left_out = await app_sql_store.count(tx)
         folder = f"{DATABASE}{ephemeral_id()}/"
         # In a bucket nothing else keeps a second backup of this platform from removing our files.
         async with _no_sweeps(platform):
@@ -98,6 +104,7 @@ async def backup(
         removed_files=tally.removed_files,
         gone_files=len(manifest.gone),
         problems=manifest.problems,
+        left_out_databases=left_out,
     )
 
 

@@ -14,3 +14,6 @@ ORDER BY site;
 -- name: app_sql_sites
 SELECT app_id, site FROM app_site WHERE app_site_id = ANY(:app_site_ids) AND has_sql
 ORDER BY app_site_id;
+
+-- name: app_sql_count$
+SELECT count(*) FROM app_site WHERE has_sql;

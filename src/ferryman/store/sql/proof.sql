@@ -30,7 +30,16 @@ ORDER BY upload.key
 LIMIT :size;
 
 -- name: kept_after
-SELECT key, size, sha256, parts FROM app_data
-WHERE key > :after AND deleted_at IS NULL
+-- An object of an app counts as a file of one part.
+(SELECT key, size, sha256, parts FROM app_data
+ WHERE key > :after AND deleted_at IS NULL
+ ORDER BY key
+ LIMIT :size)
+UNION ALL
+(SELECT file_key, size, sha256, jsonb_build_array(
+     jsonb_build_object('number', 1, 'etag', sha256, 'size', size, 'sha256', sha256))
+ FROM app_object WHERE file_key > :after AND state = 'KEPT'
+ ORDER BY file_key
+ LIMIT :size)
 ORDER BY key
 LIMIT :size;

@@ -24,16 +24,28 @@ RETURNING key, store_ref;
 SELECT upload.key, store_ref, state, app_data.key IS NOT NULL AS is_file,
        app_data.deleted_at IS NOT NULL AS deleted
 FROM upload LEFT JOIN app_data USING (upload_id)
-WHERE upload.key = ANY(:keys);
+WHERE upload.key = ANY(:keys)
+UNION ALL
+-- Objects of apps, whose files are deleted before their rows.
+SELECT file_key, '', 'OPEN', state <> 'OPEN', state = 'GONE'
+FROM app_object WHERE file_key = ANY(:keys);
 
 -- name: kept_between
-SELECT key, transfer_id, label FROM app_data
-WHERE key > :after AND key <= :last AND deleted_at IS NULL
+(SELECT key, transfer_id, label FROM app_data
+ WHERE key > :after AND key <= :last AND deleted_at IS NULL
+ ORDER BY key
+ LIMIT :size)
+UNION ALL
+(SELECT file_key, NULL, app_object.key FROM app_object
+ WHERE file_key > :after AND file_key <= :last AND state = 'KEPT'
+ ORDER BY file_key
+ LIMIT :size)
 ORDER BY key
 LIMIT :size;
 
 -- name: is_kept$
-SELECT EXISTS (SELECT FROM app_data WHERE key = :key AND deleted_at IS NULL);
+SELECT EXISTS (SELECT FROM app_data WHERE key = :key AND deleted_at IS NULL)
+    OR EXISTS (SELECT FROM app_object WHERE file_key = :key AND state = 'KEPT');
 
 -- name: storage_counts^
 SELECT count(*) FILTER (WHERE deleted_at IS NULL) AS files,

@@ -45,14 +45,20 @@ SELECT key, size, sha256, parts_sha256,
                WITH ORDINALITY AS of (part, place) ORDER BY place)
        END AS part_sizes
 FROM app_data WHERE deleted_at IS NULL
+UNION ALL
+SELECT file_key, size, sha256, NULL, NULL FROM app_object WHERE state = 'KEPT'
 ORDER BY key;
 
 -- name: kept_totals_of_all^
 SELECT count(*) AS files, coalesce(sum(size), 0)::bigint AS bytes
-FROM app_data WHERE deleted_at IS NULL;
+FROM (SELECT size FROM app_data WHERE deleted_at IS NULL
+      UNION ALL SELECT size FROM app_object WHERE state = 'KEPT') AS kept;
 
 -- name: end_lost_files!
 -- Files that were deleted while they were backed up.
+WITH objects AS (
+    UPDATE app_object SET state = 'GONE', app_site_id = NULL, key = ''
+    WHERE file_key = ANY(:keys) AND state = 'KEPT')
 UPDATE app_data SET deleted_at = :now WHERE key = ANY(:keys) AND deleted_at IS NULL;
 
 -- name: open_uploads_in_parts

@@ -38,7 +38,8 @@ SELECT count(*) FROM (
     LIMIT :size) counted;
 
 -- name: bytes_of_app$
--- Files that are kept, the most that open uploads may hold, values, and events that wait in queues.
+-- Files that are kept, the most that open uploads may hold, values, objects, and events that wait in
+-- queues.
 SELECT CAST((
     SELECT coalesce(sum(bytes), 0) FROM transfer
     WHERE app_id = :app_id AND bytes > 0 AND (
@@ -53,6 +54,9 @@ SELECT CAST((
     ) + (
     SELECT coalesce(sum(octet_length(key) + octet_length(value)), 0)
     FROM app_site JOIN app_value USING (app_site_id)
+    WHERE app_id = :app_id
+    ) + (
+    SELECT coalesce(sum(size), 0) FROM app_site JOIN app_object USING (app_site_id)
     WHERE app_id = :app_id
     ) + (
     SELECT coalesce(sum(octet_length(body)), 0) FROM queue_event
