@@ -12,6 +12,7 @@ class NoticeKind(StrEnum):
     UNCLAIMED = "unclaimed"
     AGENT_GONE = "agent_gone"
     GIVEN_UP = "given_up"
+    PAUSED = "paused"
     ENDPOINT_LEFT_ALONE = "endpoint_left_alone"
     QUOTA_NEAR = "quota_near"
     NO_WORKER = "no_worker"

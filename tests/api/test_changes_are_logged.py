@@ -88,6 +88,9 @@ def test_every_change_leaves_one_row(changes: Changes, tmp_path: Path) -> None:
     make("schedule_migration", f"{own}/schedule", {"at": None})
     make("start_migration", f"{own}/start")
     transfer = f"/transfers/{plan['transfers'][0]['transferId']}"
+    for what, path in (("migration", own), ("transfer", transfer)):
+        make(f"pause_{what}", f"{path}/pause")
+        make(f"resume_{what}", f"{path}/resume")
     make("cancel_transfer", f"{transfer}/cancel")
     changes.refused(f"{transfer}/cancel")
     _messages(changes, app, tokens)
@@ -173,6 +176,12 @@ def _messages(changes: Changes, app: Path, tokens: Any) -> None:
     migration.start()
     migration.claim()
     _trial(changes, migration)
+    until = {"until": changes.admin.ok("GET", f"{BASE}/clock")["now"] + 3_600_000}
+    for what, path in (
+        ("transfer", f"/transfers/{migration.transfer_id}"),
+        ("migration", f"/migrations/{migration.migration_id}"),
+    ):
+        changes.make(f"extend_{what}", f"{path}/extend", until)
     message = migration.send("pages")
     migration.advance(700)
     undelivered = f"/messages/{message}"

@@ -171,3 +171,24 @@ def test_watching_outlives_a_restart_of_the_platform(tmp_path: Path) -> None:
         assert seen == expected
     finally:
         platform.close()
+
+
+def test_pause_resume_and_extend(ferryman: Command, migration: FunctionMigration) -> None:
+    """One transfer, and all of its migration; what is typed wrongly is said."""
+    transfer, plan = migration.transfer_id, migration.migration_id
+    said = ferryman.ok("transfer", "pause", transfer)
+    assert "s left to the deadline" in said
+    assert "  deadline" not in said
+    assert "pause" in ferryman.ok("transfer", "explain", transfer)
+    assert ferryman.json("migration", "resume", plan)["transfers"][0]["pausedAt"] is None
+    paused = ferryman.json("migration", "pause", plan)
+    assert paused["transfers"][0]["pausedAt"] is not None
+    ferryman.refused("transfer_paused", "migration", "extend", plan, "1h")
+    assert "paused" not in ferryman.ok("transfer", "resume", transfer)
+    assert "last moved by operator" in ferryman.ok("transfer", "extend", transfer, "24h")
+    timeline = ferryman.ok("transfer", "timeline", transfer)
+    assert "paused by an operator" in timeline
+    assert "extended by an operator until 20" in timeline
+    wrong = ferryman("transfer", "extend", transfer, "tomorrow")
+    assert wrong.returncode == 2
+    assert "found 'tomorrow'" in wrong.stderr

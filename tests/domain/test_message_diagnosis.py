@@ -46,6 +46,7 @@ def snapshot(record: MessageRecord, **changes: Any) -> MessageSnapshot:
         "attempts_made": len(record.attempts),
         "open_attempt": False,
         "transfer": RUNNING,
+        "transfer_id": "t",
         "transfer_name": "t",
         "app_name": "boards",
         "environment": "production",

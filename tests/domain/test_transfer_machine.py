@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from ferryman.domain import export as export_rules
 from ferryman.domain import limits
+from ferryman.domain import pause as pause_rules
 from ferryman.domain import transfer as transfer_rules
 from ferryman.domain.transfer import Change, Transfer
 from ferryman.errors import Conflict
@@ -32,6 +33,8 @@ class TransferMachine(RuleBasedStateMachine):
         self.transfer = Transfer(window=window, kind=kind)
         self.moves: list[datetime] = []
         self.cancelled_at: datetime | None = None
+        self.paused_at: datetime | None = None
+        self.life = limits.TRANSFER_LIFE
         self.errored = self.exported = self.returned = False
         self.events: list[EventType] = []
 
@@ -42,15 +45,18 @@ class TransferMachine(RuleBasedStateMachine):
         assert after.progress >= before.progress, "progress went down"
         if after.status.final and not before.status.final:
             self.settled(before, after)
+        if after.paused_at is None:
+            self.paused_at = None
         self.transfer = after
         self.events.extend(change.events)
 
     def settled(self, before: Transfer, after: Transfer) -> None:
         assert after.settled_at == self.now
+        assert after.paused_at is None
         if after.outstanding:
             assert after.status in (TransferStatus.TIMED_OUT, TransferStatus.CANCELLED)
         if after.status is TransferStatus.TIMED_OUT:
-            assert self.now >= min(self.due_by_deadline(), self.started + limits.TRANSFER_LIFE)
+            assert self.now >= min(self.due_by_deadline(), self.started + self.life)
         if after.status is TransferStatus.CANCELLED:
             assert self.cancelled_at is not None
             assert self.now >= self.cancelled_at + limits.CANCEL_CLEAN_UP
@@ -69,7 +75,10 @@ class TransferMachine(RuleBasedStateMachine):
 
     def due_by_deadline(self) -> datetime:
         if self.transfer.kind is AppKind.CONNECT:
-            return self.started + limits.TRANSFER_LIFE
+            return self.started + self.life
+        return max(self.moves) + self.transfer.window
+
+    def due_of_moves(self) -> datetime:
         return max(self.moves) + self.transfer.window
 
     def command(self, function: Any, *arguments: Any) -> bool:
@@ -78,13 +87,16 @@ class TransferMachine(RuleBasedStateMachine):
             change = function(self.transfer, *arguments, self.now)
         except Conflict as refused:
             unfinished = refused.code == "export_incomplete" and self.transfer.unfinished
-            assert unfinished or self.transfer.status is not TransferStatus.IN_PROGRESS
+            held = refused.code == "transfer_paused" and self.paused_at is not None
+            assert unfinished or held or self.transfer.status is not TransferStatus.IN_PROGRESS
             return False
         self.take(change)
         return True
 
     @rule()
     def start(self) -> None:
+        if self.paused_at is not None:
+            return  # it is offered to nobody
         was_ready = self.transfer.status is TransferStatus.READY
         self.command(transfer_rules.start)
         if was_ready:
@@ -147,6 +159,43 @@ class TransferMachine(RuleBasedStateMachine):
         if self.command(transfer_rules.cancel) and self.cancelled_at is None:
             self.cancelled_at = self.now
 
+    @rule()
+    def pause(self) -> None:
+        if self.command(pause_rules.pause) and self.paused_at is None:
+            self.paused_at = self.now
+
+    @rule()
+    def resume(self) -> None:
+        """What was left when the pause began is left when it ends; moves in between count whole."""
+        at = self.paused_at
+        left = pause_rules.remaining(self.transfer)
+        shifted = [self.now + min(move - at, timedelta(0)) for move in self.moves] if at else []
+        granted = self.transfer.granted_at
+        if at and granted is not None:
+            shifted.append(self.now + (granted - at))
+        # Before the command, which may settle the transfer.
+        self.moves = shifted if at else self.moves
+        if at and self.transfer.started_at is not None:
+            self.life += self.now - at
+        self.command(pause_rules.resume)
+        if left is not None and not self.transfer.status.final:
+            limit = transfer_rules.deadline(self.transfer)
+            assert limit is not None
+            assert limit.at == self.now + left
+
+    @rule(more=STEPS)
+    def extend(self, more: timedelta) -> None:
+        until = self.now + timedelta(seconds=1) + more
+        if not self.command(lambda transfer, now: pause_rules.extend(transfer, until, now)):
+            return
+        if until > self.due_of_moves():
+            self.moves.append(until - self.transfer.window)
+        more_life = until - self.started - limits.DATA_LIFE
+        self.life = max(self.life, limits.TRANSFER_LIFE + more_life)
+        readable = transfer_rules.data_readable_until(self.transfer)
+        assert readable is not None
+        assert readable >= until
+
     @rule(step=STEPS)
     def pass_time(self, step: timedelta) -> None:
         """Time goes from timer to timer, as on the platform."""
@@ -173,11 +222,11 @@ class TransferMachine(RuleBasedStateMachine):
     @invariant()
     def deadline_is_the_latest_move_and_the_window(self) -> None:
         found = transfer_rules.deadline(self.transfer)
-        if not self.moves:
+        if not self.moves or self.paused_at is not None:
             assert found is None
         else:
             assert found is not None
-            assert found.at == max(self.moves) + self.transfer.window
+            assert found.at == self.due_of_moves()
 
     @invariant()
     def a_timer_exactly_while_it_runs(self) -> None:
@@ -185,10 +234,17 @@ class TransferMachine(RuleBasedStateMachine):
             TransferStatus.IN_PROGRESS,
             TransferStatus.CANCELLATION_REQUESTED,
         )
+        waiting = waiting and self.paused_at is None
         due = transfer_rules.next_wake(self.transfer)
         assert (due is not None) is waiting
         if due is not None and self.transfer.status is TransferStatus.IN_PROGRESS:
-            assert due == min(self.due_by_deadline(), self.started + limits.TRANSFER_LIFE)
+            assert due == min(self.due_by_deadline(), self.started + self.life)
+
+    @invariant()
+    def a_pause_is_ended_by_an_end_alone(self) -> None:
+        assert self.transfer.paused_at == self.paused_at
+        if self.paused_at is not None:
+            assert self.transfer.status in (TransferStatus.READY, TransferStatus.IN_PROGRESS)
 
     @invariant()
     def counts_add_up(self) -> None:

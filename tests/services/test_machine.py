@@ -22,11 +22,12 @@ from hypothesis.stateful import (
 )
 
 from ferryman.domain import export as export_rules
+from ferryman.domain import pause as pause_rules
 from ferryman.domain import transfer as transfer_rules
 from ferryman.domain.outcome import Outcome, failed, succeeded
 from ferryman.domain.transfer import Change, Transfer
 from ferryman.errors import Conflict
-from ferryman.services import export, intake, listener, transfer_command
+from ferryman.services import export, intake, listener, pause, transfer_command
 from ferryman.services import transfer as transfer_service
 from ferryman.services import upload as upload_service
 from ferryman.services.delivery import Delivery
@@ -147,6 +148,16 @@ class ServicesMachine(RuleBasedStateMachine):
         work = transfer_command.cancel(self.services.platform, self.transfer_id)
         self.both(work, lambda: transfer_rules.cancel(self.oracle, self.now))
 
+    @rule()
+    def pause(self) -> None:
+        work = pause.pause(self.services.platform, self.transfer_id)
+        self.both(work, lambda: pause_rules.pause(self.oracle, self.now))
+
+    @rule()
+    def resume(self) -> None:
+        work = pause.resume(self.services.platform, self.transfer_id)
+        self.both(work, lambda: pause_rules.resume(self.oracle, self.now))
+
     @rule(data=st.data(), status=st.sampled_from(AckStatus))
     def acknowledge(self, data: st.DataObject, status: AckStatus) -> None:
         chosen = data.draw(st.lists(st.sampled_from(self.messages), min_size=1, max_size=4))
@@ -180,6 +191,7 @@ class ServicesMachine(RuleBasedStateMachine):
         for delivery in self.run(worker.claim(room)):
             message_id = str(delivery.message.message_id)
             assert message_id not in self.acknowledged, "sent after its acknowledgement"
+            assert self.oracle.paused_at is None, "sent while it is paused"
             assert delivery.message.transfer_id == UUID(self.transfer_id), "of an earlier run"
             self.sending.append((worker, delivery))
 
@@ -215,7 +227,9 @@ class ServicesMachine(RuleBasedStateMachine):
             if name.endswith("_at")
         }
         # An upload asks for URLs first, which moves the deadline too; the times agree all the same.
-        assert replace(found, unfinished=self.oracle.unfinished, **times) == self.oracle
+        added, unfinished = self.oracle.life_added, self.oracle.unfinished
+        assert replace(found, unfinished=unfinished, life_added=added, **times) == self.oracle
+        assert abs(found.life_added - added) < DRIFT
         started = found.started_at
         assert started is not None
         for name, expected in times.items():
@@ -227,12 +241,14 @@ class ServicesMachine(RuleBasedStateMachine):
     @invariant()
     def one_timer_while_it_runs_and_none_afterwards(self) -> None:
         due = self.run(self.services.timer_due(self.transfer_id))
-        assert (due is None) == self.oracle.status.final
+        assert (due is None) == (self.oracle.status.final or self.oracle.paused_at is not None)
 
     def teardown(self) -> None:
         """With everything delivered, each message is delivered or visibly given up."""
         if not hasattr(self, "transfer_id"):
             return
+        if self.oracle.paused_at is not None:
+            self.run(pause.resume(self.services.platform, self.transfer_id))
         self.run(self.drain())
         # Nobody confirmed its claim: after 10 seconds the agent of the next run would get it.
         withdraw = "UPDATE transfer SET released_at = NULL WHERE transfer_id = $1"

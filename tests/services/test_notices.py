@@ -1,4 +1,4 @@
-"""Twelve troubles: each is told once, soon after it begins, and once more when it is over."""
+"""Thirteen troubles: each is told once, soon after it begins, and once more when it is over."""
 
 import asyncio
 from collections import Counter
@@ -17,7 +17,16 @@ from ferryman.domain.limits import MAX_ATTEMPTS
 from ferryman.domain.outcome import failed
 from ferryman.notice_vocab import NoticeKind, SinkKind
 from ferryman.objects.local import LocalStore
-from ferryman.services import concern, message, notice, notice_sink, notice_watch, quota, worker
+from ferryman.services import (
+    concern,
+    message,
+    notice,
+    notice_sink,
+    notice_watch,
+    pause,
+    quota,
+    worker,
+)
 from ferryman.services import customer as customer_service
 from ferryman.services.notice import NoticeQuery
 from ferryman.store import trouble as trouble_store
@@ -206,6 +215,16 @@ async def little(planted: Planted) -> None:
     await planted.services.fetch("UPDATE app_data SET deleted_at = now()")
 
 
+async def paused(planted: Planted) -> None:
+    await planted.start()
+    await pause.pause(planted.services.platform, planted.transfer_id)
+    await planted.services.advance(timedelta(hours=1))
+
+
+async def resumed(planted: Planted) -> None:
+    await pause.resume(planted.services.platform, planted.transfer_id)
+
+
 async def timed_out(planted: Planted) -> None:
     await planted.start()
     await planted.services.pass_deadline(planted.transfer_id)
@@ -224,6 +243,13 @@ TROUBLES: list[tuple[NoticeKind, Act, Act | None, str, str]] = [
     (NoticeKind.DEADLINE_NEAR, four_fifths, moved, "four fifths", "create_app_data"),
     (NoticeKind.GIVEN_UP, given_up, redelivered, "1 message given up", ""),
     (NoticeKind.ENDPOINT_LEFT_ALONE, failing_endpoint, well_endpoint, HERE, "ferryman app retry"),
+    (
+        NoticeKind.PAUSED,
+        paused,
+        resumed,
+        "paused for more than an hour",
+        "ferryman transfer resume",
+    ),
     (NoticeKind.QUOTA_NEAR, much, little, f"bytes of the {LIMIT}", "FERRYMAN_APP_BYTES"),
     (NoticeKind.SETTLED, timed_out, None, "settled as TIMED_OUT: 0 files", ""),
 ]

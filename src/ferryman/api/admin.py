@@ -56,6 +56,14 @@ from ferryman.api.notice import (
 )
 from ferryman.api.overview import get_backlog, get_charts, get_overview
 from ferryman.api.parameters import STRICT_QUERY
+from ferryman.api.pause import (
+    extend_migration,
+    extend_transfer,
+    pause_migration,
+    pause_transfer,
+    resume_migration,
+    resume_transfer,
+)
 from ferryman.api.queue_event import list_queue_events
 from ferryman.api.recording import begin_replay, record_transfer, recorded_payload, replay_file
 from ferryman.api.report import get_report, get_report_page
@@ -124,6 +132,9 @@ def admin_router(authenticator: Authenticator) -> Router:
             missing_mappings,
             start_migration,
             schedule_migration,
+            pause_migration,
+            resume_migration,
+            extend_migration,
             create_migration_link,
             list_migration_links,
             revoke_migration_link,
@@ -161,6 +172,9 @@ def admin_router(authenticator: Authenticator) -> Router:
             sweep_storage,
             cancel_transfer,
             rerun_transfer,
+            pause_transfer,
+            resume_transfer,
+            extend_transfer,
             list_all_messages,
             group_messages,
             list_attempts,

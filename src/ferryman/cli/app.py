@@ -34,7 +34,7 @@ COMMANDS = {
     "migration": "ferryman.cli.migration.link:app",
     "report": "ferryman.cli.report:app",
     "mapping": "ferryman.cli.migration.mapping:app",
-    "transfer": "ferryman.cli.transfer.group:app",
+    "transfer": "ferryman.cli.transfer.pause:app",
     "message": "ferryman.cli.transfer.message:app",
     "search": "ferryman.cli.overview:search",
     "overview": "ferryman.cli.overview:overview",

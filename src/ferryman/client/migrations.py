@@ -8,6 +8,7 @@ import msgspec
 from ferryman.client.choices import MigrationChoice, query_of
 from ferryman.client.http import BASE, LONG_SECONDS, AdminHttp
 from ferryman.sdk.operation import Answer, Operation, Request, segment
+from ferryman.wire.extension import Extension
 from ferryman.wire.link import IssuedLink, LinkPage, LinkRequest, MigrationLinkView
 from ferryman.wire.mapping import DifferencePage, StoredMappingPage
 from ferryman.wire.migration import (
@@ -65,6 +66,19 @@ class Migrations:
         """Set when it starts by itself, in epoch milliseconds of the platform; None is never."""
         path = f"{_MIGRATIONS}/{segment(migration_id)}/schedule"
         return self._http.post(path, MigrationView, MigrationSchedule(at=at))
+
+    def pause(self, migration_id: str) -> MigrationView:
+        """Pause all transfers that have not settled; repeatable."""
+        return self._http.post(f"{_MIGRATIONS}/{segment(migration_id)}/pause", MigrationView)
+
+    def resume(self, migration_id: str) -> MigrationView:
+        """Resume all paused transfers; repeatable."""
+        return self._http.post(f"{_MIGRATIONS}/{segment(migration_id)}/resume", MigrationView)
+
+    def extend(self, migration_id: str, until: int) -> MigrationView:
+        """Put off the deadlines to a time of the platform in epoch milliseconds; repeatable."""
+        path = f"{_MIGRATIONS}/{segment(migration_id)}/extend"
+        return self._http.post(path, MigrationView, Extension(until=until))
 
     def read_report(
         self, migration_id: str, *, page: bool, reread: bool

@@ -92,6 +92,14 @@ def place(app: str, environment: str, site: str) -> str:
     return clean(f"{app} ({environment}) on {site}")
 
 
+def paused_text(view: TransferView) -> str | None:
+    """Return since when a transfer is paused, and what time it has left; None if it is not."""
+    if view.paused_at is None:
+        return None
+    left = "" if view.seconds_left is None else f", {view.seconds_left:.0f} s left to the deadline"
+    return f"since {instant(view.paused_at)}{left}"
+
+
 def place_of(view: TransferView) -> str:
     """Name the app, environment and site of a transfer, and the transfer where it has a name."""
     where = place(view.cloud_app_key, view.environment, view.migration_details.cloud_url)

@@ -7,6 +7,7 @@ from ferryman.client.choices import MessageChoice, TransferChoice, query_of
 from ferryman.client.http import BASE, LONG_SECONDS, AdminHttp
 from ferryman.sdk.operation import segment
 from ferryman.vocab import Acknowledged, GroupedBy, ListSort, MessageState
+from ferryman.wire.extension import Extension
 from ferryman.wire.mapping import MissingPage
 from ferryman.wire.message_group import MessageGroups
 from ferryman.wire.redelivery import RedeliveryAnswer, RedeliveryRequest
@@ -110,6 +111,18 @@ class Transfers:
     def cancel(self, transfer_id: str) -> TransferView:
         """Request cancellation."""
         return self._http.post(_path(transfer_id, "cancel"), TransferView)
+
+    def pause(self, transfer_id: str) -> TransferView:
+        """Deliver nothing and stop the deadlines until it is resumed; repeatable."""
+        return self._http.post(_path(transfer_id, "pause"), TransferView)
+
+    def resume(self, transfer_id: str) -> TransferView:
+        """Continue a paused transfer; repeatable."""
+        return self._http.post(_path(transfer_id, "resume"), TransferView)
+
+    def extend(self, transfer_id: str, until: int) -> TransferView:
+        """Put off the deadline to a time of the platform in epoch milliseconds; repeatable."""
+        return self._http.post(_path(transfer_id, "extend"), TransferView, Extension(until=until))
 
     def rerun(self, transfer_id: str) -> RerunAnswer:
         """Run a FAILED, INCOMPLETE or TIMED_OUT transfer again, under a new id."""

@@ -15,6 +15,7 @@ _NAMES = {
     NoticeKind.UNCLAIMED: "No agent takes a transfer",
     NoticeKind.AGENT_GONE: "An agent has gone",
     NoticeKind.GIVEN_UP: "Messages were given up",
+    NoticeKind.PAUSED: "A transfer stays paused",
     NoticeKind.ENDPOINT_LEFT_ALONE: "An endpoint is left alone",
     NoticeKind.QUOTA_NEAR: "A quota is nearly used up",
     NoticeKind.NO_WORKER: "No worker runs",

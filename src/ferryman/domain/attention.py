@@ -8,6 +8,9 @@ from ferryman.vocab import TransferStatus
 UNCLAIMED = timedelta(minutes=1)
 """How long a transfer may be offered before it is stuck: agents ask all the time."""
 
+PAUSED = timedelta(hours=1)
+"""How long a transfer may be paused before others are told, as it may be forgotten."""
+
 
 def overdue_share(transfer: Transfer, now: datetime) -> float | None:
     """Return how much of the window has passed since the deadline last moved: 0 to 1.
@@ -31,7 +34,9 @@ def is_unclaimed(
     transfer: Transfer, *, released_at: datetime | None, claims: int, waits: bool, now: datetime
 ) -> bool:
     """Return whether a transfer is offered and no agent takes it; ``waits`` for others it may."""
-    if transfer.status is not TransferStatus.READY or released_at is None or claims or waits:
+    if transfer.status is not TransferStatus.READY or transfer.paused_at is not None:
+        return False
+    if released_at is None or claims or waits:
         return False
     return now - released_at > UNCLAIMED
 

@@ -11,6 +11,9 @@ TRANSFER_LIFE = timedelta(days=14)
 DATA_LIFE = timedelta(days=12)
 """How long app data can be read after the first notification (export-app-data)."""
 
+LONGEST_EXTENSION = timedelta(days=30)
+"""How far from now an operator may put off the end of a transfer at a time (ADR 101)."""
+
 RERUN_WINDOW = timedelta(days=12)
 """How long after the original attempt a re-run may start (rerun)."""
 

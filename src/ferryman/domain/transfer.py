@@ -30,6 +30,7 @@ class Transfer:
     is fine for decisions that cannot settle the transfer. ``heartbeats`` is set once a client
     reported that its listener runs: it will then also report the return, which sets
     ``returned_at``. It is also set if the transfer was claimed again because a listener was lost.
+    ``paused_at``, ``granted_at`` (moves the deadline) and ``life_added``: see ``pause.py``.
     """
 
     kind: AppKind = AppKind.FORGE
@@ -42,6 +43,9 @@ class Transfer:
     returned_at: datetime | None = None
     cancel_requested_at: datetime | None = None
     settled_at: datetime | None = None
+    paused_at: datetime | None = None
+    granted_at: datetime | None = None
+    life_added: timedelta = timedelta(0)
     listener_errored: bool = False
     heartbeats: bool = False
     unfinished: int | None = 0
@@ -84,14 +88,15 @@ class Deadline:
 
 
 def deadline(transfer: Transfer) -> Deadline | None:
-    """Return max(start, last upload, last SUCCESS) + window; None before the start."""
+    """Return max(start, last upload, last SUCCESS) + window; None before the start or paused."""
     moves = [
         (transfer.started_at, "start"),
         (transfer.last_upload_at, "upload"),
         (transfer.last_success_at, "acknowledgement"),
+        (transfer.granted_at, "operator"),
     ]
     passed = [(at, cause) for at, cause in moves if at is not None]
-    if not passed:
+    if not passed or transfer.paused_at is not None:
         return None
     at, cause = max(passed)
     return Deadline(at + transfer.window, cause)
@@ -99,25 +104,28 @@ def deadline(transfer: Transfer) -> Deadline | None:
 
 def expires_at(transfer: Transfer) -> datetime | None:
     """Return the end of the transfer's life: 14 days after the first notification."""
-    return None if transfer.started_at is None else transfer.started_at + limits.TRANSFER_LIFE
+    return _after_start(transfer, limits.TRANSFER_LIFE)
 
 
 def data_readable_until(transfer: Transfer) -> datetime | None:
     """Return until when app data can be read: 12 days after the first notification."""
-    return None if transfer.started_at is None else transfer.started_at + limits.DATA_LIFE
+    return _after_start(transfer, limits.DATA_LIFE)
+
+
+def _after_start(transfer: Transfer, life: timedelta) -> datetime | None:
+    if transfer.started_at is None or transfer.paused_at is not None:
+        return None
+    return transfer.started_at + life + transfer.life_added
 
 
 def next_wake(transfer: Transfer) -> datetime | None:
     """Return when :func:`wake` has something to decide, or None if nothing is pending."""
-    if transfer.started_at is None or transfer.status.final:
+    expiry, limit = expires_at(transfer), deadline(transfer)
+    if expiry is None or transfer.status.final:
         return None
     if transfer.cancel_requested_at is not None:
         return transfer.cancel_requested_at + limits.CANCEL_CLEAN_UP
-    expiry = transfer.started_at + limits.TRANSFER_LIFE
-    limit = deadline(transfer)
-    if transfer.kind is AppKind.CONNECT or limit is None:
-        return expiry
-    return min(expiry, limit.at)
+    return expiry if transfer.kind is AppKind.CONNECT or not limit else min(expiry, limit.at)
 
 
 def start(transfer: Transfer, now: datetime) -> Change:
@@ -154,15 +162,14 @@ def cancel(transfer: Transfer, now: datetime) -> Change:
         return skip(transfer, now)
     if transfer.status is TransferStatus.CANCELLATION_REQUESTED:
         return Change(transfer)
-    cancelling = replace(
-        transfer, status=TransferStatus.CANCELLATION_REQUESTED, cancel_requested_at=now
-    )
+    requested = TransferStatus.CANCELLATION_REQUESTED
+    cancelling = replace(transfer, status=requested, cancel_requested_at=now, paused_at=None)
     return Change(cancelling, (EventType.CANCELLATION,))
 
 
 def skip(transfer: Transfer, now: datetime) -> Change:
     """End a READY transfer before its listener was called; the app is not notified."""
-    return Change(replace(transfer, status=TransferStatus.SKIPPED, settled_at=now))
+    return Change(replace(transfer, status=TransferStatus.SKIPPED, settled_at=now, paused_at=None))
 
 
 def wake(transfer: Transfer, now: datetime) -> Change:
@@ -201,12 +208,13 @@ def outcome(transfer: Transfer) -> TransferStatus:
 
 
 def settle_if_done(change: Change, now: datetime) -> Change:
-    """Return the change, settling the transfer too if nothing more is to come."""
+    """Return the change, settling the transfer too if nothing more is to come; not if paused."""
     transfer = change.transfer
     if (
         transfer.kind is not AppKind.FORGE
         or transfer.status is not TransferStatus.IN_PROGRESS
         or transfer.export_completed_at is None
+        or transfer.paused_at is not None
         or transfer.outstanding
         or unfinished_files(transfer)
     ):
@@ -218,7 +226,7 @@ def settle_if_done(change: Change, now: datetime) -> Change:
 def settle(transfer: Transfer, status: TransferStatus, now: datetime) -> Change:
     """Set the final status and notify the app."""
     progress = 100 if status is TransferStatus.SUCCESS else transfer.progress
-    final = replace(transfer, status=status, settled_at=now, progress=progress)
+    final = replace(transfer, status=status, settled_at=now, progress=progress, paused_at=None)
     return Change(final, (EventType.SETTLED,))
 
 

@@ -12,6 +12,13 @@ STARTED = Refusal(
     found="one that started at {at}",
     fix="Cancel its transfers if it should not run.",
 )
+SETTLED = Refusal(
+    "migration_settled",
+    Conflict,
+    expected="a migration with a transfer that has not settled",
+    found="one whose transfers have all settled",
+    fix="Re-run the transfers that failed, if there are any: `ferryman transfer rerun`.",
+)
 START_TIME_INVALID = Refusal(
     "start_time_invalid",
     Invalid,

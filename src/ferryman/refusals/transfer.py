@@ -34,6 +34,27 @@ CANCELLED = Refusal(
     found="one that an administrator cancelled",
     fix="Stop exporting; the transfer ends as CANCELLED after its cleanup time.",
 )
+CANCELLED_FOR_OPERATOR = Refusal(
+    "transfer_cancelled",
+    Conflict,
+    expected="a transfer that goes on, for {action}",
+    found="one that an administrator cancelled",
+    fix="Wait until it ends as CANCELLED after its cleanup time.",
+)
+PAUSED = Refusal(
+    "transfer_paused",
+    Conflict,
+    expected="a transfer that is not paused, for {action}",
+    found="one that an operator paused at {at}",
+    fix="Resume it: `ferryman transfer resume`.",
+)
+EXTENSION_INVALID = Refusal(
+    "extension_invalid",
+    Invalid,
+    expected="a time after {now} and at most {farthest} days after it",
+    found="{until}",
+    fix="Choose a time in between; a transfer can be extended again later.",
+)
 SETTLED = Refusal(
     "transfer_settled",
     Settled,

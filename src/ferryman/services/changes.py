@@ -14,6 +14,7 @@ from ferryman.services.dependency import skip_dependants
 from ferryman.services.event import payload_of
 from ferryman.services.routing import no_way, routes_of
 from ferryman.store import app as app_store
+from ferryman.store import delivery as delivery_store
 from ferryman.store import message as message_store
 from ferryman.store import timeline as timeline_store
 from ferryman.store import timer as timer_store
@@ -42,6 +43,7 @@ async def apply(
         return stored
     await transfer_store.save(tx, stored.transfer_id, after)
     stored = replace(stored, state=after)
+    await _hold_or_release(tx, stored, was_paused=before.paused_at is not None)
     if after.status is not before.status:
         await timeline_store.write(
             tx, stored.transfer_id, "transfer.changed", before=before.status, after=after.status
@@ -52,7 +54,10 @@ async def apply(
         await _emit(tx, stored, event, [extra for each, extra in extras if each is event])
     if after.status.final:
         return await _end(tx, stored)
-    if stored.wake_at is None or after.cancel_requested_at != before.cancel_requested_at:
+    # What is READY keeps the timer of its start.
+    held = after.paused_at != before.paused_at and after.started_at is not None
+    cancelled = after.cancel_requested_at != before.cancel_requested_at
+    if stored.wake_at is None or cancelled or held:
         return await set_timer(tx, stored)
     return stored
 
@@ -83,6 +88,18 @@ async def set_timer(tx: Transaction, stored: StoredTransfer) -> StoredTransfer:
         return stored
     await timer_store.set_timer(tx, stored.transfer_id, due)
     return replace(stored, wake_at=due)
+
+
+async def _hold_or_release(tx: Transaction, stored: StoredTransfer, *, was_paused: bool) -> None:
+    """Hold the messages of a transfer that is paused now, or release those of one that was."""
+    paused = stored.state.paused_at is not None
+    if paused == was_paused:
+        return
+    if paused:
+        await message_store.hold(tx, stored.transfer_id)
+    else:
+        await message_store.release(tx, stored.transfer_id)
+        await delivery_store.notify_workers(tx)
 
 
 async def _emit(

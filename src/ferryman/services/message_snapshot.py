@@ -27,6 +27,7 @@ async def message_snapshot(
         attempts_made=message.state.attempts,
         open_attempt=message.state.open_attempt,
         transfer=stored.state,
+        transfer_id=str(stored.transfer_id),
         transfer_name=f"{stored.transfer_id} of {stored.details.name!r} to "
         f"{stored.details.cloud_url}",
         app_name=app.cloud_app_key,

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from ferryman import refusals
 from ferryman.clock import epoch_ms
+from ferryman.domain import pause as pause_rules
 from ferryman.domain import transfer as transfer_rules
 from ferryman.domain.limits import LOG_CHARACTERS
 from ferryman.services import dependency, schedule, shared_count
@@ -78,6 +79,7 @@ async def lock_exporting(tx: Transaction, app: AppRow, transfer_id: str) -> Stor
     """
     stored = await lock_own(tx, app, transfer_id)
     if stored.state.status is TransferStatus.READY and stored.released_at is not None:
+        pause_rules.check_not_paused(stored.state, "starting its export")
         await dependency.check_may_start(tx, stored)
         return await start(tx, stored)
     return stored
@@ -144,7 +146,9 @@ async def view(platform: Platform, transfer_id: str, *, max_age: float = 0) -> T
         "export_completed_at": state.export_completed_at,
         "returned_at": state.returned_at,
         "settled_at": state.settled_at,
+        "paused_at": state.paused_at,
     }
+    left = pause_rules.remaining(state)
     return TransferView(
         transfer_id=str(stored.transfer_id),
         original_transfer_id=_text(stored.original_transfer_id),
@@ -172,6 +176,7 @@ async def view(platform: Platform, transfer_id: str, *, max_age: float = 0) -> T
         depends_on=stored.depends_on,
         skipped_by=_text(stored.skipped_by),
         access_scopes=stored.access_scopes,
+        seconds_left=None if left is None else left.total_seconds(),
         **{name: None if at is None else epoch_ms(at) for name, at in times.items()},
     )
 

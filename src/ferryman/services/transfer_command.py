@@ -28,7 +28,7 @@ async def cancel(platform: Platform, transfer_id: str, by: Actor = PLATFORM) -> 
 
 async def cancel_in(tx: Transaction, transfer_id: str, by: Actor) -> None:
     """Like :func:`cancel`, in an open transaction."""
-    stored = await _lock_any(tx, transfer_id)
+    stored = await lock_any(tx, transfer_id)
     after = await apply(tx, stored, transfer_rules.cancel(stored.state, tx.now))
     await audit.record_of(
         tx,
@@ -54,7 +54,7 @@ async def rerun_in(tx: Transaction, transfer_id: str, by: Actor) -> RerunAnswer:
     """Like :func:`rerun`, in an open transaction."""
     # One re-run per migration at a time, as it may re-run other transfers too.
     await migration_store.lock(tx, await _migration_of(tx, transfer_id))
-    stored = await _lock_any(tx, transfer_id)
+    stored = await lock_any(tx, transfer_id)
     original = stored.original_transfer_id or stored.transfer_id
     if running := await transfer_store.open_rerun(tx, original):
         raise refusals.transfer.RERUN_RUNNING(transfer=running)
@@ -101,7 +101,8 @@ def _definition(stored: StoredTransfer) -> Definition | None:
     )
 
 
-async def _lock_any(tx: Transaction, transfer_id: str) -> StoredTransfer:
+async def lock_any(tx: Transaction, transfer_id: str) -> StoredTransfer:
+    """Lock a transfer for an admin's command, settled first if its time is over."""
     stored = await transfer_store.lock(tx, parse_id(refusals.transfer.NOT_FOUND, transfer_id))
     if stored is None:
         raise refusals.transfer.NOT_FOUND(id=transfer_id)

@@ -129,6 +129,7 @@ def summary(row: Listed, tx: Transaction) -> TransferSummary:
         stuck=is_stuck(row, tx),
         agent=row.claimed_by,
         released_at=None if stored.released_at is None else epoch_ms(stored.released_at),
+        paused_at=None if state.paused_at is None else epoch_ms(state.paused_at),
     )
 
 

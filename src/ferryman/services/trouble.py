@@ -30,6 +30,7 @@ _STARTED = {
     "moved it",
     NoticeKind.UNCLAIMED: "no agent takes it",
     NoticeKind.AGENT_GONE: "its agent has fallen silent",
+    NoticeKind.PAUSED: "paused for more than an hour",
 }
 
 
@@ -65,6 +66,7 @@ async def found(platform: Platform, open_: Sequence[OpenNotice]) -> list[Trouble
         troubles += await trouble_store.late(tx, NoticeKind.STALLED, HALF)
         troubles += await trouble_store.late(tx, NoticeKind.DEADLINE_NEAR, NEAR)
         troubles += await trouble_store.unclaimed(tx)
+        troubles += await trouble_store.paused(tx)
         troubles += await _of_quotas(platform, tx, open_)
     return troubles
 

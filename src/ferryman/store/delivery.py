@@ -151,6 +151,7 @@ async def close_lane(
 
 async def unpark(tx: Transaction, app_id: UUID) -> None:
     """Make an app's parked messages due and notify the workers."""
+    await SQL.lock_parked_messages(tx.connection, app_id=app_id)
     await SQL.unpark_messages(tx.connection, app_id=app_id, now=tx.now)
     await notify_workers(tx)
 

@@ -47,7 +47,7 @@ async def insert(
     allowed: int | None,
     reason: str | None = None,
 ) -> None:
-    """Insert messages that are due at once, and notify the workers.
+    """Insert messages that are due at once, or held if the transfer is paused.
 
     With a ``reason`` they are stored as undelivered from the start, so that admins can see them.
     """
@@ -60,6 +60,7 @@ async def insert(
         event_type=event_type,
         allowed=allowed,
         reason=reason,
+        held=stored.state.paused_at is not None,
         trace=tracing.current(),
         now=tx.now,
     )
@@ -102,6 +103,18 @@ async def give_up_all_but_settled(tx: Transaction, transfer_id: UUID, reason: st
     """Stop all deliveries of a settled transfer but ``settled``; returns the messages given up."""
     rows = SQL.give_up_all_but_settled(tx.connection, transfer_id=transfer_id, reason=reason)
     return [row["message_id"] async for row in rows]
+
+
+async def hold(tx: Transaction, transfer_id: UUID) -> None:
+    """Let no attempt begin for a transfer that is paused."""
+    await SQL.lock_waiting_messages(tx.connection, transfer_id=transfer_id)
+    await SQL.hold_messages(tx.connection, transfer_id=transfer_id)
+
+
+async def release(tx: Transaction, transfer_id: UUID) -> None:
+    """Make the held messages of a transfer due at once."""
+    await SQL.lock_waiting_messages(tx.connection, transfer_id=transfer_id)
+    await SQL.release_messages(tx.connection, transfer_id=transfer_id, now=tx.now)
 
 
 async def reach(tx: Transaction, message_id: UUID, urls: list[str]) -> None:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 
+from ferryman.clock import epoch_ms
 from ferryman.domain.dependency import Definition
 from ferryman.domain.scope import effective
 from ferryman.domain.transfer import Transfer
@@ -130,6 +131,7 @@ async def of_migrations(
                 progress=row["progress"],
                 files=row["files"],
                 bytes=row["bytes"],
+                paused_at=None if row["paused_at"] is None else epoch_ms(row["paused_at"]),
             )
         )
     return found

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from ferryman.clock import step_forward
-from ferryman.domain.attention import UNCLAIMED
+from ferryman.domain.attention import PAUSED, UNCLAIMED
 from ferryman.domain.limits import CLAIM_CONFIRMATION, CLAIM_SILENCE
 from ferryman.domain.notice import Trouble
 from ferryman.notice_vocab import NoticeKind
@@ -61,6 +61,12 @@ async def unclaimed(tx: Transaction) -> list[Trouble]:
     """Return the apps of which no agent takes a transfer."""
     rows = SQL.unclaimed_transfers(tx.connection, patience=UNCLAIMED, now=tx.now)
     return [_trouble(NoticeKind.UNCLAIMED, row, row["since"]) async for row in rows]
+
+
+async def paused(tx: Transaction) -> list[Trouble]:
+    """Return the apps of which a transfer has been paused for long."""
+    rows = SQL.paused_transfers(tx.connection, patience=PAUSED, now=tx.now)
+    return [_trouble(NoticeKind.PAUSED, row, row["since"]) async for row in rows]
 
 
 async def lost_agents(tx: Transaction) -> list[Trouble]:

@@ -55,6 +55,7 @@ class TransferBrief(Wire, frozen=True):
     progress: int = 0
     files: int = 0
     bytes: int = 0
+    paused_at: int | None = None
 
 
 class AppStatus(Wire, frozen=True):

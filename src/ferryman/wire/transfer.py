@@ -10,7 +10,9 @@ from ferryman.wire.migration import MigrationDetails
 class TransferView(Wire, frozen=True):
     """Response of ``GET /admin/v1/transfers/{transferId}``.
 
-    ``deadline_moved_by`` is ``start``, ``upload`` or ``acknowledgement``.
+    ``deadline_moved_by`` is ``start``, ``upload``, ``acknowledgement`` or ``operator``. While a
+    transfer is paused (``paused_at``), its deadline and the end of its life stand still and have no
+    time; ``seconds_left`` is what is left to the deadline.
     ``unfinished_files`` counts files that were begun and are missing: still open, or their writer
     failed. ``returned_at`` is when the listener reported its return. ``transfer_name``,
     ``blocking`` and ``depends_on`` come from its definition; ``skipped_by`` is the transfer whose
@@ -50,6 +52,8 @@ class TransferView(Wire, frozen=True):
     returned_at: int | None = None
     unfinished_files: int = 0
     approximate: bool = False
+    paused_at: int | None = None
+    seconds_left: float | None = None
 
 
 class TransferSummary(Wire, frozen=True):
@@ -85,6 +89,7 @@ class TransferSummary(Wire, frozen=True):
     stuck: bool = False
     agent: str | None = None
     released_at: int | None = None
+    paused_at: int | None = None
 
 
 class TransferPage(Wire, frozen=True):

@@ -15,7 +15,15 @@ from ferryman.cli.transfer.watch import show_timeline, watch
 from ferryman.client.choices import TransferChoice
 from ferryman.client.explanation import chain_lines
 from ferryman.client.manifest_file import write_manifest
-from ferryman.client.text import counts_of, event_name, field_lines, instant, minute, place_of
+from ferryman.client.text import (
+    counts_of,
+    event_name,
+    field_lines,
+    instant,
+    minute,
+    paused_text,
+    place_of,
+)
 from ferryman.vocab import Acknowledged, IdKind, MessageState, TransferSort, TransferStatus
 from ferryman.wire.transfer import MessageView, TransferSummary, TransferView
 
@@ -24,7 +32,6 @@ app = typer.Typer(
 )
 
 _NAMED = 10
-
 
 HEADS = ("TRANSFER", "STATUS", "DONE", "FILES", "SIZE", "CREATED", "APP", "MIGRATION")
 
@@ -100,7 +107,7 @@ def row(view: TransferSummary, ids: Shown) -> tuple[object, ...]:
 def show(session: Session, transfer: TransferId) -> None:
     """Show status, progress, deadline and what last moved it, counts and bytes."""
     transfer = session.resolve(IdKind.TRANSFER, transfer)
-    session.show(session.admin.transfers.get(transfer), _text)
+    session.show(session.admin.transfers.get(transfer), transfer_text)
 
 
 command(app, "watch")(watch)
@@ -186,7 +193,7 @@ def manifest(
 def cancel(session: Session, transfer: TransferId) -> None:
     """Request cancellation; the app has 60 minutes to clean up."""
     transfer = session.resolve(IdKind.TRANSFER, transfer)
-    session.show(session.admin.transfers.cancel(transfer), _text)
+    session.show(session.admin.transfers.cancel(transfer), transfer_text)
 
 
 @command(app, "rerun")
@@ -197,10 +204,11 @@ def rerun(session: Session, transfer: TransferId) -> None:
     if session.as_json:
         print_json(answer)
     else:
-        typer.echo(_text(session.admin.transfers.get(answer.transfer_id)))
+        typer.echo(transfer_text(session.admin.transfers.get(answer.transfer_id)))
 
 
-def _text(view: TransferView) -> str:
+def transfer_text(view: TransferView) -> str:
+    """Return what `show` prints of a transfer."""
     details = view.migration_details
     moved = f", last moved by {view.deadline_moved_by}" if view.deadline_moved_by else ""
     fields = {
@@ -214,6 +222,7 @@ def _text(view: TransferView) -> str:
         "started": instant(view.started_at),
         "exported": instant(view.export_completed_at),
         "returned": instant(view.returned_at),
+        "paused": paused_text(view),
         "deadline": f"{instant(view.deadline)}{moved}" if view.deadline else None,
         "expires": instant(view.expires_at),
         "settled": instant(view.settled_at),

@@ -35,8 +35,15 @@ async def transfer_template(visit: Visit, view: TransferView, tab: str, **contex
         live=not view.status.final,
         title=f"{view.cloud_app_key} ({view.environment}) on {details.cloud_url}",
         can_rerun=view.status in RERUNNABLE and visit.may("rerun_transfer"),
+        can_pause=_goes_on(view) and view.paused_at is None and visit.may("pause_transfer"),
+        can_resume=view.paused_at is not None and visit.may("resume_transfer"),
+        can_extend=view.deadline is not None and _goes_on(view) and visit.may("extend_transfer"),
         can_cancel=not view.status.final
         and view.status != "CANCELLATION_REQUESTED"
         and visit.may("cancel_transfer"),
         **context,
     )
+
+
+def _goes_on(view: TransferView) -> bool:
+    return not view.status.final and view.status is not TransferStatus.CANCELLATION_REQUESTED

@@ -16,6 +16,10 @@ CAUSES: Mapping[str, tuple[str, str]] = MappingProxyType(
             "migration {migration} was created and not started",
             "Start it: `ferryman migration start {migration}`.",
         ),
+        "paused": (
+            "paused by an operator at {at}: nothing is sent, and its deadlines stand still",
+            "Resume it: `ferryman transfer resume {transfer}`.",
+        ),
         "dependency_failed": (
             "skipped, because transfer {transfer} did not succeed",
             "Fix that one first: `ferryman transfer explain {transfer}`; re-running it brings "

@@ -7,6 +7,7 @@ from ferryman.domain.diagnosis.acknowledgement import link_of_failed_late, link_
 from ferryman.domain.diagnosis.attempt import link_of, why
 from ferryman.domain.diagnosis.delivery import link_of_open_breaker
 from ferryman.domain.diagnosis.link import Link, broken_link, ok_link
+from ferryman.domain.diagnosis.pause import link_of_pause
 from ferryman.domain.diagnosis.record import AttemptRecord, MessageRecord
 from ferryman.domain.diagnosis.snapshot import HandledMessage, OpenBreaker, Sample, Workers
 from ferryman.domain.diagnosis.workers import link_of_workers
@@ -29,6 +30,7 @@ class MessageSnapshot:
     attempts_made: int
     open_attempt: bool
     transfer: Transfer
+    transfer_id: str
     transfer_name: str
     app_name: str
     environment: str
@@ -55,6 +57,7 @@ def chain(snapshot: MessageSnapshot) -> tuple[list[Link], str | None]:
     message = snapshot.message
     links = [
         ok_link("transfer", f"{snapshot.transfer_name}: {snapshot.transfer.status}"),
+        *_pause(snapshot),
         ok_link("app", f"{snapshot.app_name} in environment {snapshot.environment}"),
         _trigger(snapshot),
         *_workers(snapshot),
@@ -85,6 +88,12 @@ def _trigger(snapshot: MessageSnapshot) -> Link:
         cause = "no_trigger" if snapshot.has_manifest else "no_manifest"
     app = f"{snapshot.app_name}@{snapshot.environment}"
     return broken_link(link, cause, app=app, event=snapshot.event.value)
+
+
+def _pause(snapshot: MessageSnapshot) -> list[Link]:
+    waits = snapshot.message.state is MessageState.PENDING
+    link = link_of_pause(snapshot.transfer, snapshot.transfer_id) if waits else None
+    return [] if link is None else [link]
 
 
 def _workers(snapshot: MessageSnapshot) -> list[Link]:
@@ -147,14 +156,14 @@ def _acknowledgement(snapshot: MessageSnapshot) -> list[Link]:
     if message.state is MessageState.PENDING and not message.attempts:
         return [ok_link("acknowledgement", "not awaited before a first attempt")]
     limit = transfer_rules.deadline(state)
-    if limit is None or state.status.final:
+    if (limit is None or state.status.final) and state.paused_at is None:
         unacknowledged = "message_unacknowledged"
         return [broken_link("acknowledgement", unacknowledged, message=message.message_id)]
     last = message.attempts[-1] if message.attempts else None
     if last is not None and last.returned:
         return [link_of_returned(Sample(1, (_handled(message, last),)), again=True)]
-    until = instant(limit.at)
-    return [ok_link("acknowledgement", f"pending: the app may acknowledge until {until}")]
+    until = "as long as the transfer is paused" if limit is None else f"until {instant(limit.at)}"
+    return [ok_link("acknowledgement", f"pending: the app may acknowledge {until}")]
 
 
 def _failed_late(message: MessageRecord) -> list[Link]:

@@ -11,6 +11,7 @@ from ferryman.domain import transfer as transfer_rules
 from ferryman.domain.diagnosis.acknowledgement import acknowledgement, failed_late, progress
 from ferryman.domain.diagnosis.delivery import calls, deliveries, events
 from ferryman.domain.diagnosis.link import Link, broken_link, ok_link
+from ferryman.domain.diagnosis.pause import pause
 from ferryman.domain.diagnosis.snapshot import ListenerPoll, TransferSnapshot
 from ferryman.domain.diagnosis.workers import workers
 from ferryman.domain.limits import CLAIM_CONFIRMATION, CLAIM_SILENCE
@@ -228,6 +229,7 @@ def _end(snapshot: TransferSnapshot) -> Link | None:
 
 _CHECKS: tuple[Callable[[TransferSnapshot], Link | None], ...] = (
     _migration,
+    pause,
     _dependencies,
     _app,
     _agent,

@@ -53,6 +53,7 @@ UPDATE transfer SET
         THEN started_at + :passed ELSE started_at END,
     last_upload_at = last_upload_at + :passed,
     last_success_at = last_success_at + :passed,
+    granted_at = granted_at + :passed,
     cancel_requested_at = cancel_requested_at + :passed,
     wake_at = wake_at + :passed
 WHERE wake_at IS NOT NULL AND settled_at IS NULL AND status <> 'READY';

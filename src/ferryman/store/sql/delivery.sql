@@ -53,7 +53,13 @@ SELECT * FROM message WHERE message_id = ANY(:message_ids) ORDER BY message_id F
 
 -- name: save_messages!
 UPDATE message SET state = ended.state, reason = ended.reason,
-    next_attempt_at = ended.next_attempt_at,
+    next_attempt_at = CASE
+        WHEN ended.next_attempt_at IS NULL THEN NULL
+        -- A pause holds it; whoever resumes it waits for this transaction, or is seen by it.
+        WHEN NOT EXISTS (
+        SELECT FROM transfer
+        WHERE transfer.transfer_id = message.transfer_id AND paused_at IS NOT NULL)
+        THEN ended.next_attempt_at END,
     worker_id = CASE WHEN ended.over THEN NULL ELSE message.worker_id END,
     -- Counts only the retries that the function asked for, not other failures.
     retry_count = message.retry_count + CASE WHEN ended.retry IS NULL THEN 0 ELSE 1 END,
@@ -104,9 +110,20 @@ WHERE transfer.transfer_id = message.transfer_id AND message_id IN (
     FOR UPDATE SKIP LOCKED)
 RETURNING message_id, message.transfer_id, state;
 
+-- name: lock_parked_messages!
+-- Sorted by id, like every statement that locks messages.
+SELECT FROM message
+WHERE app_id = :app_id AND state = 'PENDING' AND worker_id IS NULL AND next_attempt_at IS NULL
+ORDER BY message_id
+FOR UPDATE;
+
 -- name: unpark_messages!
+-- What is held by a pause stays so: its lock makes sure that this sees the pause.
 UPDATE message SET reason = NULL, next_attempt_at = :now
-WHERE app_id = :app_id AND state = 'PENDING' AND worker_id IS NULL AND next_attempt_at IS NULL;
+WHERE app_id = :app_id AND state = 'PENDING' AND worker_id IS NULL AND next_attempt_at IS NULL
+    AND NOT EXISTS (
+        SELECT FROM transfer
+        WHERE transfer.transfer_id = message.transfer_id AND paused_at IS NOT NULL);
 
 -- name: notify_workers!
 SELECT pg_notify('ferryman_due', '');

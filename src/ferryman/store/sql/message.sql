@@ -1,12 +1,13 @@
 -- name: insert_messages!
--- Notifies the workers on commit.
+-- Notifies the workers on commit. Messages of a paused transfer have no time: they are held.
 WITH added AS (
     INSERT INTO message (message_id, transfer_id, app_id, event_type, payload, state, reason,
                          allowed, created_at, next_attempt_at, trace)
     SELECT event.message_id, :transfer_id, :app_id, :event_type, event.payload,
            CASE WHEN CAST(:reason AS text) IS NULL THEN 'PENDING' ELSE 'UNDELIVERED' END,
            :reason, :allowed, :now,
-           CASE WHEN CAST(:reason AS text) IS NULL THEN CAST(:now AS timestamptz) END, :trace
+           CASE WHEN CAST(:reason AS text) IS NULL AND NOT :held
+               THEN CAST(:now AS timestamptz) END, :trace
     FROM unnest(CAST(:message_ids AS uuid[]), CAST(:payloads AS jsonb[]))
         WITH ORDINALITY AS event (message_id, payload, place)
     ORDER BY place
@@ -54,8 +55,8 @@ SELECT transfer_id, app_id, wake_at, row_version,
        (SELECT cloud_url FROM migration JOIN migration_scope USING (migration_scope_id)
         WHERE migration.migration_id = transfer.migration_id) AS cloud_url,
        status, window_seconds, started_at, last_upload_at, last_success_at, export_completed_at,
-       returned_at, cancel_requested_at, settled_at, listener_errored, heartbeats,
-       files, succeeded, failed, progress
+       returned_at, cancel_requested_at, settled_at, paused_at, granted_at, life_added,
+       listener_errored, heartbeats, files, succeeded, failed, progress
 FROM unnest((SELECT CAST(:transfer_ids AS uuid[]))) AS wanted (id)
 CROSS JOIN LATERAL (
     SELECT *, CAST(xmin AS text) AS row_version FROM transfer WHERE transfer_id = wanted.id LIMIT 1
@@ -133,6 +134,23 @@ WHERE message_id IN (
     FOR UPDATE)
 RETURNING message_id;
 
+-- name: lock_waiting_messages!
+-- Sorted by id, like every statement that locks messages. Includes those that are being sent: what
+-- records their attempts looks after it has them whether they are held.
+SELECT FROM message WHERE transfer_id = :transfer_id AND state = 'PENDING'
+ORDER BY message_id
+FOR UPDATE;
+
+-- name: hold_messages!
+UPDATE message SET next_attempt_at = NULL
+WHERE transfer_id = :transfer_id AND state = 'PENDING' AND next_attempt_at IS NOT NULL;
+
+-- name: release_messages!
+-- Those that are being sent too: a worker may give such a claim back.
+UPDATE message SET next_attempt_at = :now, reason = NULL
+WHERE transfer_id = :transfer_id AND state = 'PENDING'
+    AND next_attempt_at IS NULL AND acknowledgement IS NULL;
+
 -- name: message_reached!
 UPDATE message SET reached = reached || CAST(:urls AS text[]) WHERE message_id = :message_id;
 
@@ -162,7 +180,10 @@ SELECT * FROM attempt WHERE message_id = ANY(:message_ids) ORDER BY message_id, 
 -- name: reset_message!
 -- Redelivery by hand: the message starts over under the same id and keeps its recorded attempts.
 WITH again AS (
-    UPDATE message SET state = 'PENDING', reason = NULL, next_attempt_at = :now, worker_id = NULL,
+    UPDATE message SET state = 'PENDING', reason = NULL, worker_id = NULL,
+        next_attempt_at = CASE WHEN NOT EXISTS (
+            SELECT FROM transfer
+            WHERE transfer.transfer_id = message.transfer_id AND paused_at IS NOT NULL) THEN CAST(:now AS timestamptz) END,
         earlier = attempts, allowed = attempts + CAST(:more AS integer), reached = '{}',
         retry_count = 0, retry_context = NULL
     WHERE message_id = :message_id

@@ -25,8 +25,8 @@ RETURNING *;
 -- One for each app and name: a transfer that was re-run is left out.
 SELECT cloud_app_key, transfer_name, status, progress, files, succeeded, failed, bytes, started_at,
        settled_at,
-       CASE WHEN settled_at IS NULL THEN
-           greatest(started_at, last_upload_at, last_success_at)
+       CASE WHEN settled_at IS NULL AND paused_at IS NULL THEN
+           greatest(started_at, last_upload_at, last_success_at, granted_at)
                + make_interval(secs => transfer.window_seconds) END AS deadline
 FROM transfer JOIN app USING (app_id)
 WHERE migration_id = :migration_id AND NOT EXISTS (

@@ -3,7 +3,8 @@
 WITH over AS (
     SELECT key FROM app_data JOIN transfer USING (transfer_id)
     WHERE deleted_at IS NULL
-        AND (started_at <= :started_before OR settled_at <= :settled_before)
+        AND (started_at + life_added <= :started_before AND paused_at IS NULL
+            OR settled_at <= :settled_before)
     LIMIT :size)
 UPDATE app_data SET deleted_at = :now FROM over
 WHERE app_data.key = over.key AND deleted_at IS NULL

@@ -40,7 +40,7 @@ FOR NO KEY UPDATE OF transfer;
 
 -- name: transfers_of_migrations
 SELECT migration_id, transfer_id, status, original_transfer_id, cloud_app_key, environment,
-       transfer_name, blocking, depends_on, progress, files, bytes
+       transfer_name, blocking, depends_on, progress, files, bytes, paused_at
 FROM transfer JOIN app USING (app_id)
 WHERE migration_id = ANY (:migration_ids)
 ORDER BY transfer.created_at, position, transfer_id;
@@ -51,7 +51,8 @@ UPDATE transfer SET
     last_success_at = :last_success_at, export_completed_at = :export_completed_at,
     returned_at = :returned_at, heartbeats = :heartbeats,
     cancel_requested_at = :cancel_requested_at,
-    settled_at = CAST(:settled_at AS timestamptz),
+    settled_at = CAST(:settled_at AS timestamptz), paused_at = :paused_at,
+    granted_at = :granted_at, life_added = :life_added,
     listener_errored = :listener_errored, files = :files, succeeded = :succeeded,
     failed = :failed, progress = :progress,
     wake_at = CASE WHEN :settled_at IS NULL THEN wake_at END

@@ -39,7 +39,7 @@ WITH wanted AS NOT MATERIALIZED (
            app.access_scopes, app.forge_app_id, migration.migration_scope_id, migration.name,
            migration.created_at AS migration_created_at, scope.cloud_url, scope.source_id,
            claim_confirmed AND claim_seen_at > now() - interval '5 seconds' AS claim_noted,
-           greatest(transfer.started_at, last_upload_at, last_success_at)
+           greatest(transfer.started_at, last_upload_at, last_success_at, granted_at)
                + make_interval(secs => transfer.window_seconds) AS deadline
     -- include: matching_transfers
 )

@@ -5,9 +5,9 @@ SELECT customer, cloud_app_key, environment, count(*) AS number, min(late_from) 
     (array_agg(transfer_id ORDER BY late_from, transfer_id))[1] AS transfer_id
 FROM (
     SELECT customer, app_id, transfer_id,
-        greatest(started_at, last_upload_at, last_success_at)
+        greatest(started_at, last_upload_at, last_success_at, granted_at)
             + make_interval(secs => window_seconds * CAST(:share AS float8)) AS late_from
-    FROM transfer WHERE status = 'IN_PROGRESS') live
+    FROM transfer WHERE status = 'IN_PROGRESS' AND paused_at IS NULL) live
 JOIN app USING (app_id)
 WHERE late_from <= :now AND kind = 'forge'
 GROUP BY customer, cloud_app_key, environment;
@@ -18,7 +18,7 @@ SELECT transfer.customer, cloud_app_key, environment, count(*) AS number,
     min(released_at) AS since,
     (array_agg(transfer_id ORDER BY released_at, transfer_id))[1] AS transfer_id
 FROM transfer JOIN app USING (app_id)
-WHERE status = 'READY' AND claims = 0 AND depends_on = '{}'
+WHERE status = 'READY' AND claims = 0 AND depends_on = '{}' AND paused_at IS NULL
     AND released_at <= CAST(:now AS timestamptz) - CAST(:patience AS interval)
 GROUP BY transfer.customer, cloud_app_key, environment;
 
@@ -29,8 +29,17 @@ SELECT transfer.customer, cloud_app_key, environment, count(*) AS number,
     (array_agg(transfer_id ORDER BY claim_seen_at, transfer_id))[1] AS transfer_id
 FROM transfer JOIN app USING (app_id)
 WHERE status = 'IN_PROGRESS' AND claims > 0 AND returned_at IS NULL
-    AND export_completed_at IS NULL
+    AND export_completed_at IS NULL AND paused_at IS NULL
     AND claim_lost(claim_seen_at, claim_confirmed, :silence, :confirmation)
+GROUP BY transfer.customer, cloud_app_key, environment;
+
+-- name: paused_transfers
+-- Transfers that have been paused for a while, by customer and app.
+SELECT transfer.customer, cloud_app_key, environment, count(*) AS number,
+    min(paused_at) AS since,
+    (array_agg(transfer_id ORDER BY paused_at, transfer_id))[1] AS transfer_id
+FROM transfer JOIN app USING (app_id)
+WHERE paused_at <= CAST(:now AS timestamptz) - CAST(:patience AS interval)
 GROUP BY transfer.customer, cloud_app_key, environment;
 
 -- name: given_up_messages

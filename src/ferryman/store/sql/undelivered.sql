@@ -22,7 +22,10 @@ FOR SHARE OF transfer;
 
 -- name: reset_messages!
 -- Like reset_message, for many messages; null allows unlimited attempts.
-UPDATE message SET state = 'PENDING', reason = NULL, next_attempt_at = :now, worker_id = NULL,
+UPDATE message SET state = 'PENDING', reason = NULL, worker_id = NULL,
+    next_attempt_at = CASE WHEN NOT EXISTS (
+        SELECT FROM transfer
+        WHERE transfer.transfer_id = message.transfer_id AND paused_at IS NOT NULL) THEN CAST(:now AS timestamptz) END,
     earlier = attempts, allowed = attempts + again.more, reached = '{}'
 FROM unnest(CAST(:message_ids AS uuid[]), CAST(:more AS integer[])) AS again (message_id, more)
 WHERE message.message_id = again.message_id;
