@@ -76,6 +76,11 @@ class Session:
             return AdminClient(url, checked_token(token, "--token or FERRYMAN_OPERATOR_TOKEN"))
         return AdminClient(url, kept_token(self.data_dir))
 
+    @property
+    def admin_url(self) -> str:
+        """Return the checked address of the platform; raises ``ConfigError``."""
+        return checked(self._address)
+
     def resolve(self, kind: IdKind, text: str) -> str:
         """Return the whole id for ``text``; see :func:`ids.resolve`."""
         return resolve(self.admin, kind, text)
