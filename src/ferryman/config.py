@@ -46,6 +46,13 @@ class _PlatformSettings(BaseSettings):
     )
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8400, ge=0, le=65535, description="port to listen on")
+    probe_port: int | None = Field(
+        None,
+        ge=0,
+        le=65535,
+        description="port on which `ferryman worker` answers /healthz and /readyz; without it it "
+        "has none",
+    )
     tls_cert: Path | None = Field(
         None,
         description="certificate to serve https with, in PEM, followed by those of the authorities "

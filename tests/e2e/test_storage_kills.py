@@ -1,6 +1,7 @@
 """The platform is killed, or its disk is full, where the store and the database could part."""
 
 import asyncio
+import json
 import os
 import shutil
 import subprocess
@@ -19,7 +20,7 @@ import urllib3
 
 from tests.kit import forked
 from tests.kit.function_app import FunctionMigration
-from tests.kit.platform import PlatformProcess, Reply, wait_until
+from tests.kit.platform import Caller, PlatformProcess, Reply, wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -293,6 +294,7 @@ def test_a_worker_without_the_files_does_not_sweep(
         "FERRYMAN_DATA_DIR": str(tmp_path / "elsewhere"),
         "FERRYMAN_CLOCK": "virtual",
         "FERRYMAN_SWEEP_SECONDS": "3600",
+        "FERRYMAN_PROBE_PORT": "0",
     }
     log = tmp_path / "elsewhere.log"
     with log.open("wb") as output:
@@ -304,6 +306,10 @@ def test_a_worker_without_the_files_does_not_sweep(
         )
     try:
         wait_until(lambda: b"sweep.not_here" in log.read_bytes())
+        [listens] = [line for line in log.read_text().splitlines() if "probe.listens" in line]
+        probe = Caller(f"http://127.0.0.1:{json.loads(listens)['port']}", None)
+        wait_until(lambda: probe.call("GET", "/readyz").status == 200)
+        probe.close()
         # The platform's own worker may still be at its start; time is not to pass before its timer.
         wait_until(lambda: migration.admin.ok("GET", "/admin/v1/storage")["nextSweepAt"])
         for _ in range(3):

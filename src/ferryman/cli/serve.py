@@ -113,11 +113,16 @@ def worker(
     object_store: ObjectStore = None,
     clock: ClockMode = None,
     functions: Functions = None,
+    probe_port: Annotated[
+        int | None,
+        typer.Option(help="Answer /healthz and /readyz on this port; 0 takes a free one."),
+    ] = None,
     json_logs: Annotated[bool, typer.Option("--json", help="Log JSON lines.")] = False,
 ) -> None:
     """Run another worker on the same database."""
     settings = settings_of(
         json_logs=json_logs,
+        probe_port=probe_port,
         data_dir=data_dir,
         public_url=public_url,
         database_url=database_url,
@@ -131,6 +136,9 @@ def worker(
             url=settings.base_url,
             fix="Set FERRYMAN_PUBLIC_URL as for `ferryman serve`: functions and remotes get it.",
         )
+    if _is_supervised():
+        # `serve` answers for its workers, which would all want the same port.
+        settings = settings.model_copy(update={"probe_port": None})
     if settings.private_addresses == "auto":
         # This depends on the address that the platform listens on, which a worker cannot know.
         settings = settings.model_copy(update={"private_addresses": "refuse"})

@@ -9,6 +9,7 @@ graceful shutdown each ends its loop by itself: the dispatchers finish what is i
 import asyncio
 import os
 from dataclasses import replace
+from uuid import UUID
 
 from ferryman.delivery.dispatcher import Dispatcher
 from ferryman.delivery.job_runner import JobRunner
@@ -27,7 +28,13 @@ from ferryman.services.platform import Platform
 from ferryman.store.queue_delivery import NOTIFICATION
 
 
-async def run(platform: Platform, keys: KeyRing, database_url: str, stop: asyncio.Event) -> None:
+async def run(
+    platform: Platform,
+    keys: KeyRing,
+    database_url: str,
+    stop: asyncio.Event,
+    worker_id: UUID | None = None,
+) -> None:
     """Run a worker until ``stop`` is set, then finish running deliveries."""
     settings = platform.settings
     hosting = await platform.hostings.find()
@@ -70,7 +77,7 @@ async def run(platform: Platform, keys: KeyRing, database_url: str, stop: asynci
             hosts=functions.concurrency,
             ahead=2 * places,
         )
-        await work(platform, database_url, stop, sender, functions, quotas)
+        await work(platform, database_url, stop, sender, functions, quotas, worker_id)
 
 
 async def work(
@@ -80,9 +87,10 @@ async def work(
     sender: Sender,
     functions: FunctionPool,
     quotas: Quotas,
+    worker_id: UUID | None = None,
 ) -> None:
     """Run the agents, delivering through ``sender``, until ``stop`` is set; then drain."""
-    worker_id = ephemeral_id()
+    worker_id = worker_id or ephemeral_id()
     # Consumers run for long: an app may have nearly all of their places.
     own = replace(quotas, share=max(1, quotas.places - 1))
     queues = QueueDispatcher(platform, sender.caller, functions, stop, own, worker_id)

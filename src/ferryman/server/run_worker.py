@@ -10,6 +10,7 @@ import structlog
 from ferryman import refusals
 from ferryman.config import Settings
 from ferryman.delivery import worker as delivery_worker
+from ferryman.ids import ephemeral_id
 from ferryman.server.build import build
 from ferryman.server.parent_watchdog import exit_with_parent
 from ferryman.server.restore_mark import check_restored
@@ -43,7 +44,15 @@ async def run_worker(settings: Settings) -> None:
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 20, 20)
-        working = asyncio.create_task(delivery_worker.run(built.platform, built.keys, url, stop))
+        worker_id = ephemeral_id()
+        if settings.probe_port is not None:
+            # Imported only if needed: aiohttp's server is no part of a worker.
+            from ferryman.server.worker_probe import worker_probe
+
+            await stack.enter_async_context(worker_probe(built.platform, worker_id, stop))
+        working = asyncio.create_task(
+            delivery_worker.run(built.platform, built.keys, url, stop, worker_id)
+        )
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
         _, late = await asyncio.wait({working}, timeout=_DRAIN_SECONDS)

@@ -1,6 +1,7 @@
 """Check whether the platform is usable, one dependency at a time."""
 
 import asyncio
+from uuid import UUID
 
 from ferryman.disk import room_in, try_writing
 from ferryman.domain.diagnosis.snapshot import Workers
@@ -121,6 +122,18 @@ def _workers(seen: Workers) -> Check:
     failing = len(seen.failing)
     found = f"{seen.alive} reported in the last {seen.silence.total_seconds():g} s"
     return Check(ok=seen.alive > failing, found=f"{found}, {failing} failing" if failing else found)
+
+
+async def of_worker(platform: Platform, worker_id: UUID) -> Check | None:
+    """Check that a worker works; None if it has not reported in the last seconds."""
+    try:
+        async with asyncio.timeout(_SECONDS), platform.database.reading() as tx:
+            seen = await worker_store.alive(tx, platform.heartbeat_timeout, only=worker_id)
+    except (TimeoutError, PlatformError):
+        return None
+    if not seen.alive:
+        return None
+    return Check(ok=not seen.failing, found="failing" if seen.failing else "it reports")
 
 
 def _unanswered(found: str) -> dict[str, Check]:

@@ -28,9 +28,13 @@ async def record_error(tx: Transaction, worker_id: UUID, error: str | None) -> N
     await SQL.report_worker_error(tx.connection, worker_id=worker_id, error=error, now=tx.now)
 
 
-async def alive(tx: Transaction, silence: timedelta) -> Workers:
-    """Return the workers seen within ``silence`` of real time."""
-    rows = [row async for row in SQL.workers_alive(tx.connection, silence=silence)]
+async def alive(tx: Transaction, silence: timedelta, only: UUID | None = None) -> Workers:
+    """Return the workers seen within ``silence`` of real time; ``only``: of these, that one."""
+    rows = [
+        row
+        async for row in SQL.workers_alive(tx.connection, silence=silence)
+        if only in (None, row["worker_id"])
+    ]
     failing = (
         _failing(row["worker_id"], row["failing_since"], row["error"])
         for row in rows
