@@ -15,6 +15,7 @@ from ferryman.services import acknowledgement
 from ferryman.services import transfer as transfer_service
 from ferryman.store import acknowledgement as acknowledgement_store
 from ferryman.store import transfer as transfer_store
+from ferryman.store.acknowledgement import Counted
 from ferryman.store.database import Transaction
 from ferryman.vocab import AckStatus
 from ferryman.wire.message import MessageStatus
@@ -178,8 +179,8 @@ async def test_a_transfer_that_changed_since_it_was_seen_is_not_written(
         assert stored is not None
         await transfer_store.save(tx, parsed, stored.state)
     async with database.statement() as tx:
-        marked = {message: AckStatus.SUCCESS}
-        assert not await acknowledgement_store.write(tx, [(seen, seen.state)], marked)
+        marked, after = {message: AckStatus.SUCCESS}, [Counted(seen, seen.state, 1, 1)]
+        assert not await acknowledgement_store.write(tx, after, marked)
         again = (await acknowledgement_store.see(tx, [parsed], [message]))[parsed]
         assert again.messages[message][1] is False
 

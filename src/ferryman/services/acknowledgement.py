@@ -1,8 +1,8 @@
 """Acknowledge messages: those that come at the same time, together (ADR 81)."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from uuid import UUID
 
 from ferryman import refusals
@@ -10,16 +10,16 @@ from ferryman.domain import message as message_rules
 from ferryman.domain import transfer as transfer_rules
 from ferryman.domain.limits import MESSAGE_IDS
 from ferryman.domain.transfer import Transfer
-from ferryman.errors import RuleError
 from ferryman.services import transfer as transfer_service
+from ferryman.services.acknowledging_decision import Asked, Decided, decide
 from ferryman.services.changes import apply, count_unfinished
 from ferryman.services.platform import Platform, parse_id
 from ferryman.store import acknowledgement as acknowledgement_store
 from ferryman.store import message as message_store
-from ferryman.store.acknowledgement import Seen
+from ferryman.store.acknowledgement import Counted, Seen
 from ferryman.store.app import AppRow
 from ferryman.store.database import Transaction
-from ferryman.vocab import AckStatus, EventType
+from ferryman.vocab import EventType
 from ferryman.wire.message import MessageStatus
 
 _TRIES = 4
@@ -27,16 +27,6 @@ _TRIES = 4
 
 _FEW = 10
 """So many messages are acknowledged together with those of others; more take a while."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Asked:
-    """One acknowledgement of an app: all of its messages are marked, or none."""
-
-    app: AppRow
-    transfer_id: UUID
-    status: AckStatus
-    ids: frozenset[UUID]
 
 
 async def acknowledge(
@@ -61,6 +51,9 @@ async def acknowledge(
         done = False
     if not done:
         await _alone(platform, asked)
+
+
+_Answers = dict[Asked, bool | Exception | None]
 
 
 class _Batch:
@@ -93,84 +86,83 @@ async def _together(
     transfers: dict[UUID, list[Asked]] = {}
     for asked in batch:
         transfers.setdefault(asked.transfer_id, []).append(asked)
-    ids = {each for asked in batch for each in asked.ids}
-    found = await acknowledgement_store.see(tx, transfers, ids)
-    decided = {
-        transfer_id: decision
-        for transfer_id, seen in found.items()
-        if (decision := _decide(tx, seen, transfers[transfer_id])) is not None
-    }
-    changed = {each: decision for each, decision in decided.items() if decision.marked}
-    marked = {key: status for each in changed.values() for key, status in each.marked.items()}
-    after = [(found[each], decision.after) for each, decision in changed.items()]
-    done = await acknowledgement_store.write(tx, after, marked) if marked else set()
-    answers: dict[Asked, bool | Exception | None] = {}
-    for transfer_id, decision in decided.items():
-        if transfer_id in changed and transfer_id not in done:
-            answers |= dict.fromkeys(transfers[transfer_id])
-        else:
-            answers |= zip(transfers[transfer_id], decision.answers, strict=True)
-            _observe(platform, tx, found[transfer_id].state, decision.counted)
+    answers = await _as_known(platform, tx, transfers)
+    left = {key: own for key, own in transfers.items() if own[0] not in answers}
+    if left:
+        ids = {each for own in left.values() for asked in own for each in asked.ids}
+        found = await acknowledgement_store.see(tx, left, ids)
+        decided = _decide_all(tx, found, left)
+        answers |= await _write(platform, tx, found, left, decided)
     return [answers.get(asked, False) for asked in batch]
 
 
-@dataclass(slots=True)
-class _Decided:
-    """Result of the acknowledgements of one transfer: its new state, and the answer of each."""
+async def _as_known(
+    platform: Platform, tx: Transaction, transfers: Mapping[UUID, list[Asked]]
+) -> _Answers:
+    """Do what can be done without reading, for transfers that are as this process left them.
 
-    after: Transfer
-    marked: dict[UUID, AckStatus]
-    answers: list[bool | Exception]
-    counted: int = 0
+    All messages are taken for events of files without an acknowledgement. If any is not, or if
+    anything is to be refused, its transfer is read.
+    """
+    known = {
+        key: replace(
+            seen,
+            messages={
+                each: (EventType.UPLOADED, False) for asked in transfers[key] for each in asked.ids
+            },
+        )
+        for key, seen in platform.acknowledging.known(transfers).items()
+    }
+    decided = {
+        key: decision
+        for key, decision in _decide_all(tx, known, transfers).items()
+        if all(answer is True for answer in decision.answers)
+    }
+    answers = await _write(platform, tx, known, transfers, decided)
+    for key in decided:
+        if answers[transfers[key][0]] is None:
+            platform.acknowledging.changed(key)
+    return {asked: answer for asked, answer in answers.items() if answer is not None}
 
 
-def _decide(tx: Transaction, seen: Seen, batch: list[Asked]) -> _Decided | None:
-    """Decide one by one; None if the transfer must be locked, as it may settle."""
-    if transfer_rules.is_due(seen.state, tx.now):
-        return None
-    decided = _Decided(seen.state, {}, [])
-    for asked in batch:
-        try:
-            fresh = _fresh(asked, seen, decided)
-            counted = sum(seen.messages[each][0] is EventType.UPLOADED for each in fresh)
-            if fresh and not _moves_counts_alone(decided, asked, counted, tx):
-                return None
-            if seen.wake_at is None and transfer_rules.next_wake(decided.after) is not None:
-                return None
-        except RuleError as error:
-            decided.answers.append(error)
+def _decide_all(
+    tx: Transaction, found: Mapping[UUID, Seen], transfers: Mapping[UUID, list[Asked]]
+) -> dict[UUID, Decided]:
+    """Return what can be decided of transfers that are not locked."""
+    return {
+        key: decision
+        for key, seen in found.items()
+        if (decision := decide(tx, seen, transfers[key])) is not None
+    }
+
+
+async def _write(
+    platform: Platform,
+    tx: Transaction,
+    found: Mapping[UUID, Seen],
+    transfers: Mapping[UUID, list[Asked]],
+    decided: Mapping[UUID, Decided],
+) -> _Answers:
+    """Write what was decided, and return the answers; None where a transfer has changed."""
+    changed = {key: decision for key, decision in decided.items() if decision.marked}
+    marked = {each: status for own in changed.values() for each, status in own.marked.items()}
+    after = [
+        Counted(found[key], decision.after, len(decision.marked), decision.counted)
+        for key, decision in changed.items()
+    ]
+    done = await acknowledgement_store.write(tx, after, marked) if marked else {}
+    answers: _Answers = {}
+    for key, decision in decided.items():
+        if key in changed and key not in done:
+            answers |= dict.fromkeys(transfers[key])
             continue
-        decided.marked |= dict.fromkeys(fresh, asked.status)
-        decided.counted += counted
-        decided.answers.append(True)
-    return decided
-
-
-def _fresh(asked: Asked, seen: Seen, decided: _Decided) -> list[UUID]:
-    """Return the messages that were not acknowledged before; refuse what is not the app's own."""
-    if not transfer_service.owns(asked.app, seen.app_id, seen.cloud_url):
-        raise refusals.transfer.NOT_FOUND(id=asked.transfer_id)
-    transfer_rules.check_live(decided.after, "acknowledging messages")
-    if missing := asked.ids - seen.messages.keys():
-        raise refusals.message.NOT_FOUND(id=min(missing))
-    return [each for each in asked.ids if not seen.messages[each][1] and each not in decided.marked]
-
-
-def _moves_counts_alone(decided: _Decided, asked: Asked, counted: int, tx: Transaction) -> bool:
-    """Apply the acknowledgement; return whether nothing but other counts follows from it."""
-    before = decided.after
-    if before.export_completed_at is not None and before.outstanding <= counted:
-        return False
-    change = transfer_rules.acknowledge(before, asked.status, counted, tx.now)
-    after = decided.after = change.transfer
-    expected = replace(
-        before,
-        succeeded=after.succeeded,
-        failed=after.failed,
-        progress=after.progress,
-        last_success_at=after.last_success_at,
-    )
-    return after == expected and not change.events
+        answers |= zip(transfers[key], decision.answers, strict=True)
+        _observe(platform, tx, found[key].state, decision.counted)
+        if key in done:
+            platform.acknowledging.wrote(
+                replace(found[key], state=decision.after, row_version=done[key], messages={})
+            )
+    return answers
 
 
 async def _alone(platform: Platform, asked: Asked) -> None:

@@ -1,10 +1,12 @@
 """Take turns with other processes at acknowledging, while they are in each other's way (ADR 81)."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
+from uuid import UUID
 
+from ferryman.services.known_transfers import KnownTransfers
 from ferryman.store import acknowledgement as acknowledgement_store
-from ferryman.store.acknowledgement import NoTurnError
+from ferryman.store.acknowledgement import NoTurnError, Seen
 from ferryman.store.database import Database, Transaction
 
 _TRIED = 4
@@ -24,6 +26,12 @@ class AcknowledgingTurns:
 
     def __init__(self) -> None:
         self._left = 0
+        self._known = KnownTransfers()
+        self.wrote, self.changed = self._known.wrote, self._known.changed
+
+    def known(self, transfer_ids: Collection[UUID]) -> dict[UUID, Seen]:
+        """Return those of the transfers that are likely to be as this process left them."""
+        return {} if self._left else self._known.of(transfer_ids)
 
     def conflict(self) -> None:
         """Note that a transfer was written by another process, or is held."""
@@ -33,8 +41,12 @@ class AcknowledgingTurns:
     @asynccontextmanager
     async def turn(self, database: Database) -> AsyncIterator[Transaction]:
         """Run a batch: in a transaction in turn with other processes, or each statement alone."""
-        async with AsyncExitStack() as stack:
-            yield await self._begin(database, stack)
+        try:
+            async with AsyncExitStack() as stack:
+                yield await self._begin(database, stack)
+        except Exception:
+            self._known.forget()  # the database may be another one from now on
+            raise
 
     async def _begin(self, database: Database, stack: AsyncExitStack) -> Transaction:
         if self._left:

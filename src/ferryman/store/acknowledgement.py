@@ -40,6 +40,19 @@ class Seen:
     messages: Mapping[UUID, tuple[EventType, bool]]
 
 
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A transfer as it was seen, and its state after so many acknowledgements, ``files`` of files.
+
+    None of the messages was acknowledged before.
+    """
+
+    seen: Seen
+    state: Transfer
+    messages: int
+    files: int
+
+
 async def take_turn(tx: Transaction) -> bool:
     """Keep other processes from acknowledging in turn until the transaction ends.
 
@@ -81,23 +94,26 @@ def _messages(row: Any) -> dict[UUID, tuple[EventType, bool]]:
 
 
 async def write(
-    tx: Transaction, after: Sequence[tuple[Seen, Transfer]], marked: Mapping[UUID, AckStatus]
-) -> set[UUID]:
+    tx: Transaction, after: Sequence[Counted], marked: Mapping[UUID, AckStatus]
+) -> dict[UUID, str]:
     """Acknowledge messages and write the counts of their transfers, where these have not changed.
 
-    Returns the transfers for which it was done; nothing is written for one that has changed since
-    it was seen, or that somebody holds.
+    Returns the new row version of each transfer for which it was done. Nothing is written for one
+    that has changed since it was seen, that somebody holds, or whose messages are not as counted.
     """
     rows: Any = SQL.acknowledge_unchanged(
         tx.connection,
-        transfer_ids=[seen.transfer_id for seen, _ in after],
-        row_versions=[seen.row_version for seen, _ in after],
-        succeeded=[state.succeeded for _, state in after],
-        failed=[state.failed for _, state in after],
-        progress=[state.progress for _, state in after],
-        last_success_at=[state.last_success_at for _, state in after],
+        transfer_ids=[each.seen.transfer_id for each in after],
+        row_versions=[each.seen.row_version for each in after],
+        succeeded=[each.state.succeeded for each in after],
+        failed=[each.state.failed for each in after],
+        progress=[each.state.progress for each in after],
+        last_success_at=[each.state.last_success_at for each in after],
+        messages=[each.messages for each in after],
+        files=[each.files for each in after],
         message_ids=list(marked),
         statuses=list(marked.values()),
+        uploaded=EventType.UPLOADED,
         now=tx.now,
     )
-    return {row["transfer_id"] async for row in rows}
+    return {row["transfer_id"]: row["row_version"] async for row in rows}

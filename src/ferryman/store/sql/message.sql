@@ -64,26 +64,24 @@ CROSS JOIN LATERAL (
 LEFT JOIN found USING (transfer_id);
 
 -- name: acknowledge_unchanged
--- Like acknowledge_messages and save_transfer, for transfers that are still of their row version
--- and held by nobody: returns those. Messages are locked in the order of their ids. Lists are given,
--- and rows looked up, as for transfers_with_messages.
+-- Like acknowledge_messages and save_transfer, for transfers that are still of their row version,
+-- held by nobody, and have so many of the messages, and events of files among them, without an
+-- acknowledgement: returns those and their new row version. Messages are locked in the order of
+-- their ids. Lists are given, and rows looked up, as for transfers_with_messages.
 WITH free AS (
     SELECT given.*
     FROM unnest(
         (SELECT CAST(:transfer_ids AS uuid[])), CAST(:row_versions AS text[]),
         CAST(:succeeded AS integer[]), CAST(:failed AS integer[]),
-        CAST(:progress AS integer[]), CAST(:last_success_at AS timestamptz[])
-    ) AS given (id, row_version, new_succeeded, new_failed, new_progress, new_success_at)
+        CAST(:progress AS integer[]), CAST(:last_success_at AS timestamptz[]),
+        CAST(:messages AS integer[]), CAST(:files AS integer[])
+    ) AS given (id, row_version, new_succeeded, new_failed, new_progress, new_success_at,
+                messages, files)
     CROSS JOIN LATERAL (
         SELECT FROM transfer
         WHERE transfer_id = given.id AND xmin = CAST(given.row_version AS xid)
         FOR NO KEY UPDATE SKIP LOCKED
     ) AS unchanged
-), moved AS (
-    UPDATE transfer SET succeeded = new_succeeded, failed = new_failed, progress = new_progress,
-        last_success_at = new_success_at
-    FROM free WHERE transfer.transfer_id = free.id
-    RETURNING transfer.transfer_id
 ), held AS MATERIALIZED (
     -- The count makes sure that all transfers are locked before.
     SELECT message.*, given.status
@@ -93,10 +91,23 @@ WITH free AS (
         ORDER BY id
     ) AS given
     CROSS JOIN LATERAL (
-        SELECT message_id, transfer_id, acknowledgement AS earlier FROM message
-        WHERE message_id = given.id AND (SELECT count(*) FROM moved) > 0
+        SELECT message_id, transfer_id, event_type, acknowledgement AS earlier FROM message
+        WHERE message_id = given.id AND (SELECT count(*) FROM free) > 0
         FOR UPDATE
     ) AS message
+), expected AS MATERIALIZED (
+    SELECT free.* FROM free JOIN (
+        SELECT transfer_id, count(*) AS messages,
+               count(*) FILTER (WHERE event_type = :uploaded) AS files
+        FROM held WHERE earlier IS NULL
+        GROUP BY transfer_id
+    ) AS found ON found.transfer_id = free.id
+    WHERE found.messages = free.messages AND found.files = free.files
+), moved AS (
+    UPDATE transfer SET succeeded = new_succeeded, failed = new_failed, progress = new_progress,
+        last_success_at = new_success_at
+    FROM expected WHERE transfer.transfer_id = expected.id
+    RETURNING transfer.transfer_id, CAST(transfer.xmin AS text) AS row_version
 ), acknowledged AS MATERIALIZED (
     SELECT message_id, transfer_id, status FROM held JOIN moved USING (transfer_id)
     WHERE earlier IS NULL
@@ -110,7 +121,7 @@ WITH free AS (
         state = CASE WHEN state = 'PENDING' AND worker_id IS NULL THEN 'DELIVERED' ELSE state END
     FROM acknowledged WHERE message.message_id = acknowledged.message_id
 )
-SELECT transfer_id FROM moved;
+SELECT transfer_id, row_version FROM moved;
 
 -- name: give_up_app_data
 -- A settled transfer delivers no more app-data events; they become visibly undelivered. Sorted by
