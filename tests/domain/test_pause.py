@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ferryman.domain import attention, limits
+from ferryman.domain import attention, life, limits
 from ferryman.domain import export as export_rules
 from ferryman.domain import pause as rules
 from ferryman.domain import transfer as transfer_rules
@@ -66,8 +66,8 @@ def test_the_deadline_stands_still(
 def test_the_ends_of_the_life_are_put_off_by_the_pause() -> None:
     resumed = rules.resume(paused(5), START + timedelta(days=20)).transfer
     added = timedelta(days=20, minutes=-5)
-    assert transfer_rules.expires_at(resumed) == START + limits.TRANSFER_LIFE + added
-    assert transfer_rules.data_readable_until(resumed) == START + limits.DATA_LIFE + added
+    assert life.expires_at(resumed) == START + limits.TRANSFER_LIFE + added
+    assert life.data_readable_until(resumed) == START + limits.DATA_LIFE + added
     again = rules.resume(
         rules.pause(resumed, START + timedelta(days=21)).transfer, START + timedelta(days=22)
     ).transfer
@@ -147,8 +147,8 @@ def test_an_extension_moves_all_ends_that_come_earlier() -> None:
     until = START + timedelta(days=13)
     extended = rules.extend(running(), until, minute(5)).transfer
     assert transfer_rules.deadline(extended) == Deadline(until, "operator")
-    assert transfer_rules.data_readable_until(extended) == until
-    assert transfer_rules.expires_at(extended) == until + timedelta(days=2)
+    assert life.data_readable_until(extended) == until
+    assert life.expires_at(extended) == until + timedelta(days=2)
     # Whatever moves the deadline later still does.
     moved = export_rules.record_upload(extended, until).transfer
     assert transfer_rules.deadline(moved) == Deadline(until + moved.window, "upload")

@@ -18,6 +18,7 @@ from datetime import datetime, timedelta
 
 from ferryman import refusals
 from ferryman.domain import limits
+from ferryman.domain.life import expires_at
 from ferryman.vocab import AckStatus, AppKind, EventType, TransferStatus
 
 
@@ -102,22 +103,6 @@ def deadline(transfer: Transfer) -> Deadline | None:
     return Deadline(at + transfer.window, cause)
 
 
-def expires_at(transfer: Transfer) -> datetime | None:
-    """Return the end of the transfer's life: 14 days after the first notification."""
-    return _after_start(transfer, limits.TRANSFER_LIFE)
-
-
-def data_readable_until(transfer: Transfer) -> datetime | None:
-    """Return until when app data can be read: 12 days after the first notification."""
-    return _after_start(transfer, limits.DATA_LIFE)
-
-
-def _after_start(transfer: Transfer, life: timedelta) -> datetime | None:
-    if transfer.started_at is None or transfer.paused_at is not None:
-        return None
-    return transfer.started_at + life + transfer.life_added
-
-
 def next_wake(transfer: Transfer) -> datetime | None:
     """Return when :func:`wake` has something to decide, or None if nothing is pending."""
     expiry, limit = expires_at(transfer), deadline(transfer)
@@ -138,8 +123,13 @@ def start(transfer: Transfer, now: datetime) -> Change:
 
 def check_live(transfer: Transfer, action: str) -> None:
     """Refuse a command, named by ``action``, on a settled transfer; raises :class:`Settled`."""
-    if transfer.status.final:
-        raise refusals.transfer.SETTLED(action=action, status=transfer.status)
+    check_status(transfer.status, action)
+
+
+def check_status(status: TransferStatus, action: str) -> None:
+    """Like :func:`check_live`, for who knows the status alone."""
+    if status.final:
+        raise refusals.transfer.SETTLED(action=action, status=status)
 
 
 def acknowledge(transfer: Transfer, status: AckStatus, files: int, now: datetime) -> Change:

@@ -11,7 +11,6 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from hashlib import sha256
 from urllib.parse import parse_qs, parse_qsl, quote, urlencode
 
 from ferryman import refusals
@@ -123,7 +122,7 @@ def _signature(query: str) -> str:
 
 def _mac(secret: bytes, method: str, key: str, allowed: str) -> str:
     text = "\n".join((_SCHEME, method, key, allowed))
-    return hmac.new(secret, _bytes(text), sha256).hexdigest()
+    return hmac.digest(secret, _bytes(text), "sha256").hex()
 
 
 def _bytes(text: str) -> bytes:

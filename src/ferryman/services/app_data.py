@@ -1,11 +1,13 @@
 """Read app data on the cloud side."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
 
 from ferryman import refusals
+from ferryman.domain import life
 from ferryman.domain import transfer as transfer_rules
 from ferryman.domain.limits import DATA_PAGE, SIGNED_URL_LIFE
 from ferryman.domain.scope import check_app_data
@@ -13,9 +15,8 @@ from ferryman.services import transfer as transfer_service
 from ferryman.services.platform import Platform, page_size, parse_id
 from ferryman.store import app_data as app_data_store
 from ferryman.store.app import AppRow
-from ferryman.store.app_data import AppDataRow
+from ferryman.store.app_data import FileToRead
 from ferryman.store.database import Transaction
-from ferryman.store.transfer import StoredTransfer
 from ferryman.wire.app_data import AppDataItem, AppDataPage, DataUrl, FilePart, FileParts
 
 _LONGEST_NAME = 100
@@ -33,7 +34,7 @@ async def page(
         raise refusals.request.CURSOR_INVALID(cursor=cursor) from None
     async with platform.database.transaction() as tx:
         stored = await transfer_service.load_live(tx, app, transfer_id, "listing app data")
-        _check_readable(stored, tx)
+        _check_readable(stored.access_scopes, stored.state, tx.now)
         last = None if after is None else await app_data_store.by_key(tx, after)
         if after is not None and (last is None or last.transfer_id != stored.transfer_id):
             raise refusals.request.CURSOR_INVALID(cursor=cursor)
@@ -80,7 +81,7 @@ async def url(platform: Platform, app: AppRow, key: str) -> DataUrl:
     )
 
 
-def _download_name(file: AppDataRow) -> str:
+def _download_name(file: FileToRead) -> str:
     """Return the label, cleaned up to be a file name; the key if nothing is left of it."""
     name = "".join("_" if c in "/\\" or not c.isprintable() else c for c in file.label or "")
     return name.strip(" .")[:_LONGEST_NAME] or str(file.key)
@@ -112,18 +113,17 @@ async def payload(
     return file.size, platform.objects.stream(str(file.key), step=step)
 
 
-async def _readable(tx: Transaction, app: AppRow, key: str) -> AppDataRow:
-    row = await app_data_store.with_transfer(tx, parse_id(refusals.upload.FILE_NOT_FOUND, key))
-    if row is None or not transfer_service.is_own(app, row[1]):
+async def _readable(tx: Transaction, app: AppRow, key: str) -> FileToRead:
+    file = await app_data_store.to_read(tx, parse_id(refusals.upload.FILE_NOT_FOUND, key))
+    if file is None or not transfer_service.owns(app, file.app_id, file.cloud_url):
         raise refusals.upload.FILE_NOT_FOUND(id=key)
-    file, stored = row
-    transfer_rules.check_live(stored.state, "reading app data")
-    _check_readable(stored, tx)
+    transfer_rules.check_status(file.status, "reading app data")
+    _check_readable(file.access_scopes, file, tx.now)
     return file
 
 
-def _check_readable(stored: StoredTransfer, tx: Transaction) -> None:
-    check_app_data(stored.access_scopes)
-    until = transfer_rules.data_readable_until(stored.state)
-    if until is not None and tx.now >= until:
+def _check_readable(scopes: Sequence[str], transfer: life.Lived, now: datetime) -> None:
+    check_app_data(scopes)
+    until = life.data_readable_until(transfer)
+    if until is not None and now >= until:
         raise refusals.upload.APP_DATA_EXPIRED(until=until)

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
+from ferryman.domain.scope import effective
 from ferryman.store.database import SQL, Transaction
-from ferryman.store.transfer import StoredTransfer, stored_transfer
+from ferryman.vocab import TransferStatus
 from ferryman.wire.upload import StoredPart
 
 
@@ -24,6 +26,24 @@ class AppDataRow:
     size: int
     sha256: str | None
     parts_sha256: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FileToRead:
+    """A completed file, with its transfer's app, site, scopes that apply, status and life."""
+
+    key: UUID
+    label: str | None
+    size: int
+    sha256: str | None
+    parts_sha256: str | None
+    app_id: UUID
+    cloud_url: str
+    access_scopes: list[str]
+    status: TransferStatus
+    started_at: datetime | None
+    paused_at: datetime | None
+    life_added: timedelta
 
 
 async def accept(
@@ -58,11 +78,25 @@ async def by_key(tx: Transaction, key: UUID) -> AppDataRow | None:
     return _app_data(await SQL.app_data_by_key(tx.connection, key=key))
 
 
-async def with_transfer(tx: Transaction, key: UUID) -> tuple[AppDataRow, StoredTransfer] | None:
-    """Return a file and its transfer in one round trip, or None."""
-    row = await SQL.app_data_with_transfer(tx.connection, key=key)
-    file, transfer = _app_data(row), stored_transfer(row)
-    return None if file is None or transfer is None else (file, transfer)
+async def to_read(tx: Transaction, key: UUID) -> FileToRead | None:
+    """Return a file and what decides whether it may be read, or None."""
+    row = await SQL.app_data_to_read(tx.connection, key=key)
+    if row is None:
+        return None
+    return FileToRead(
+        row["key"],
+        row["label"],
+        row["size"],
+        row["sha256"],
+        row["parts_sha256"],
+        row["app_id"],
+        row["cloud_url"],
+        effective(row["access_scopes"], row["declared_scopes"]),
+        TransferStatus(row["status"]),
+        row["started_at"],
+        row["paused_at"],
+        row["life_added"],
+    )
 
 
 async def parts_of(tx: Transaction, key: UUID) -> list[StoredPart]:

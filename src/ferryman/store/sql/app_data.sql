@@ -38,12 +38,16 @@ SELECT * FROM app_data WHERE upload_id = ANY(:upload_ids);
 -- name: app_data_by_key^
 SELECT * FROM app_data WHERE key = :key;
 
--- name: app_data_with_transfer^
-SELECT transfer.*, around.*, key, upload_id, message_id, label, size, sha256,
-       parts_sha256, claim_confirmed AND claim_seen_at > now() - interval '5 seconds' AS claim_noted
+-- name: app_data_to_read^
+-- A file, and what decides whether it may be read.
+SELECT app_data.key, app_data.label, app_data.size, app_data.sha256, app_data.parts_sha256,
+       transfer.app_id, migration_scope.cloud_url, app.access_scopes, transfer.declared_scopes,
+       transfer.status, transfer.started_at, transfer.paused_at, transfer.life_added
 FROM app_data
 JOIN transfer USING (transfer_id)
-JOIN app_in_migration around USING (app_id, migration_id)
+JOIN app USING (app_id)
+JOIN migration USING (migration_id)
+JOIN migration_scope USING (migration_scope_id)
 WHERE app_data.key = :key;
 
 -- name: app_data_parts$

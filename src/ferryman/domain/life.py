@@ -1,0 +1,38 @@
+"""How long a transfer and its files live (sources: forge-events, Processing events; ADR 101)."""
+
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from ferryman.domain import limits
+
+
+class Lived(Protocol):
+    """What the end of a transfer's life depends on; ends stand still while it is paused."""
+
+    @property
+    def started_at(self) -> datetime | None:
+        """When it was first notified."""
+
+    @property
+    def paused_at(self) -> datetime | None:
+        """Since when it is paused, if it is."""
+
+    @property
+    def life_added(self) -> timedelta:
+        """By how much earlier pauses and extensions put the ends off."""
+
+
+def expires_at(transfer: Lived) -> datetime | None:
+    """Return the end of the transfer's life: 14 days after the first notification."""
+    return _after_start(transfer, limits.TRANSFER_LIFE)
+
+
+def data_readable_until(transfer: Lived) -> datetime | None:
+    """Return until when app data can be read: 12 days after the first notification."""
+    return _after_start(transfer, limits.DATA_LIFE)
+
+
+def _after_start(transfer: Lived, life: timedelta) -> datetime | None:
+    if transfer.started_at is None or transfer.paused_at is not None:
+        return None
+    return transfer.started_at + life + transfer.life_added
