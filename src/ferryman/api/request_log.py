@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 from litestar.types import ASGIApp, Message, Receive, Send
-from structlog.contextvars import bound_contextvars
+from structlog.contextvars import bind_contextvars, reset_contextvars
 
 from ferryman import tracing
 from ferryman.api.auth import actor_of, caller_of
@@ -71,16 +71,15 @@ class RequestLog:
                 code = _code_in(message.get("body", b""))
             await send(message)
 
+        bound = bind_contextvars(request=request_id)
         try:
-            with (
-                bound_contextvars(request=request_id),
-                tracing.span(f"HTTP {scope['method']}", parent, "server") as span,
-            ):
+            with tracing.span(f"HTTP {scope['method']}", parent, "server") as span:
                 await self._app(scope, receive, answer)
                 if span is not None:
                     span.update_name(f"{scope['method']} {_route(scope)}")
                     span.set_attribute("http.response.status_code", status)
         finally:
+            reset_contextvars(**bound)
             seconds = perf_counter() - began
             self._metrics.running.dec()
             self._metrics.count(scope["method"], _route(scope), status, seconds)

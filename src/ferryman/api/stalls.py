@@ -58,7 +58,7 @@ class _Client:
         self._receive, self._send, self._seconds = receive, send, seconds
         self._body_bytes = body_bytes
         self._received = body_bytes == 0
-        self._gone = self._stalled = False
+        self._gone = self._stalled = self._streams = False
 
     async def receive(self) -> Any:
         if self._received:
@@ -80,8 +80,14 @@ class _Client:
             return  # nobody is there: logged as broken off
         if self._stalled:
             raise StalledError
-        if message["type"] == "http.response.start" and not self._received:
+        own: Any = message
+        if own["type"] == "http.response.start" and not self._received:
             await self._finish_request(message)
+        self._streams = self._streams or own.get("more_body", False)
+        if not self._streams:
+            # The server takes it as a whole and returns at once, whether it is read or not.
+            await self._send(message)
+            return
         try:
             async with asyncio.timeout(self._seconds):
                 await self._send(message)
