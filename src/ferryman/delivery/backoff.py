@@ -1,12 +1,15 @@
 """Exponential backoff with jitter between attempts, or longer if the receiver asks for it."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 from ferryman.domain.limits import LONGEST_BACKOFF
+from ferryman.domain.message import Message, number_in_round
 from ferryman.domain.outcome import Outcome
+from ferryman.ids import jitter
+from ferryman.store.delivery import ClaimedMessage
 from ferryman.vocab import FailureCause
 
 _DOUBLINGS = 64
@@ -80,3 +83,20 @@ def next_delay(delay: timedelta, outcomes: Iterable[Outcome]) -> timedelta:
     if by_function:
         return max(by_function)
     return later_of(delay, max((after for _, after in asked), default=None))
+
+
+def delay_after(
+    message: ClaimedMessage, outcomes: Sequence[Outcome], base: float = 15.0
+) -> timedelta:
+    """Return the delay until the next attempt of a message; zero if this one succeeded.
+
+    ``base`` is as for :func:`retry_delay`.
+    """
+    if all(outcome.ok for outcome in outcomes):
+        return timedelta(0)
+    delay = retry_delay(
+        number_in_round(Message(earlier=message.earlier), message.number),
+        base=base,
+        random=lambda: jitter(str(message.message_id), str(message.number)),
+    )
+    return next_delay(delay, outcomes)

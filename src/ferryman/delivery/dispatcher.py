@@ -18,7 +18,7 @@ from uuid import UUID
 
 import structlog
 
-from ferryman.delivery.backoff import next_delay, retry_delay
+from ferryman.delivery.backoff import delay_after
 from ferryman.delivery.flight import Flight
 from ferryman.delivery.queue_dispatcher import QueueDispatcher
 from ferryman.delivery.recorder import Recorder, all_failed
@@ -26,10 +26,8 @@ from ferryman.delivery.rescuer import Rescuer
 from ferryman.delivery.scheduler import FairScheduler, Quotas, own_order
 from ferryman.delivery.sender import NoPlaceError, Sender
 from ferryman.delivery.worker_health import WorkerHealth
-from ferryman.domain.message import Message, number_in_round
 from ferryman.errors import OutsideError
 from ferryman.functions.pool import FunctionPool
-from ferryman.ids import jitter
 from ferryman.services import delivery as delivery_service
 from ferryman.services import worker as worker_service
 from ferryman.services.app_cache import AppCache
@@ -196,9 +194,12 @@ class Dispatcher:
     async def _send(self, delivery: Delivery, until: float, flight: Flight) -> bool | None:
         """Make an attempt; return whether no answer came in time, or None if it was not made."""
         message = delivery.message
-        with suppress(TimeoutError):
-            async with asyncio.timeout_at(until):
-                await flight.take_off()
+        if flight.waits:
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(until):
+                    await flight.take_off()
+        else:
+            flight.watch()
         if asyncio.get_running_loop().time() > until:
             log.warning("claim.too_old", message=str(message.message_id))
             await self._give_back(delivery)
@@ -213,12 +214,8 @@ class Dispatcher:
         except Exception as exc:
             log.exception("attempt.broke", message=str(message.message_id))
             by_route = all_failed("before", delivery, f"the worker failed: {type(exc).__name__}")
-        delay = retry_delay(
-            number_in_round(Message(earlier=message.earlier), message.number),
-            base=self._platform.settings.retry_base_seconds,
-            random=lambda: jitter(str(message.message_id), str(message.number)),
-        )
-        wait = next_delay(delay, (outcome for _, outcome in by_route))
+        base = self._platform.settings.retry_base_seconds
+        wait = delay_after(message, [outcome for _, outcome in by_route], base)
         self._recorder.add(AttemptResult(delivery, by_route, wait))
         return hung
 

@@ -28,11 +28,20 @@ class Flight:
         self._places, self._holds = places, False
         self._timer: asyncio.TimerHandle | None = None
 
+    @property
+    def waits(self) -> bool:
+        """Whether it needs a place: a function that is expected to be quick."""
+        return self._call.quick
+
     async def take_off(self) -> None:
-        """Wait for a place, if this is a function that is expected to be quick."""
-        if self._call.quick:
+        """Wait for a place, if one is needed, and watch the call from then on."""
+        if self.waits:
             await self._places.acquire()
             self._holds = True
+        self.watch()
+
+    def watch(self) -> None:
+        """Watch the call from now on."""
         # A host that starts has a few seconds more, then its function as long as any other.
         self._watch(_START_SECONDS if self._call.calls else SLOW_SECONDS)
 

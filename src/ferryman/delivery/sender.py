@@ -66,7 +66,10 @@ class Sender:
         name = f"deliver {message.lane.event_type}"
         facts = {"ferryman.message": str(message.message_id), "ferryman.attempt": message.number}
         with tracing.span(name, message.trace, "client", **facts) as span:
-            async with self._places(delivery, until):
+            if any(isinstance(route, FunctionRoute) for route in delivery.routes):
+                async with self._places(delivery, until):
+                    outcomes = await self._send_all(delivery, begun)
+            else:
                 outcomes = await self._send_all(delivery, begun)
             if span is not None:
                 span.set_attribute("ferryman.delivered", all(each.ok for _, each in outcomes))
