@@ -230,7 +230,7 @@ async def test_a_backup_holds_the_objects(
     tmp_path_factory: pytest.TempPathFactory,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(place, "_sync", lambda _folder: None)
+    monkeypatch.setattr(place, "sync_file_system", lambda _folder: None)
     copies = copies_of(services, database, empty_database, tmp_path_factory.mktemp("backup"))
     app = await plan(services, HARBOUR)
     await keep(services, app, "a", b"harbour")

@@ -24,7 +24,7 @@ _PIECE = 1 << 20
 
 
 @dataclass
-class Counted:
+class RehearsedContents:
     """What a listener exported in a rehearsal, and the keys that it looked up and did not find.
 
     ``missing`` has the number of keys by namespace, and ``sample`` the first of them.
@@ -140,7 +140,7 @@ class RehearsalGateway(GatewayReads):
     ) -> None:
         super().__init__(HttpTransport(url, token, retry_seconds=30.0), transfer_id)
         self.transfer_name = transfer_name
-        self.counted = Counted()
+        self.counted = RehearsedContents()
         self._open: dict[RehearsalStream, str | None] = {}
         self._numbers = count(1)
         self._lock = Lock()

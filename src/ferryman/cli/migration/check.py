@@ -21,7 +21,7 @@ from ferryman.wire.transfer import LinkView, TransferView
 
 if TYPE_CHECKING:
     from ferryman.sdk.listener import Listener
-    from ferryman.sdk.rehearsal import Counted
+    from ferryman.sdk.rehearsal import RehearsedContents
 
 _KEYS = 5
 
@@ -31,7 +31,7 @@ class Rehearsed:
     """What came of calling a listener: what it wrote, or how it failed."""
 
     name: str | None
-    counted: "Counted"
+    counted: "RehearsedContents"
     error: str | None
 
     @property
