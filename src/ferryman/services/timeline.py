@@ -16,6 +16,7 @@ from ferryman.services.platform import (
     parse_id,
     wait_for_event,
 )
+from ferryman.store import diagnosis as diagnosis_store
 from ferryman.store import timeline as timeline_store
 from ferryman.store import transfer as transfer_store
 from ferryman.store.timeline import EntryFilter
@@ -24,6 +25,8 @@ from ferryman.wire.transfer import TimelineEntry, TimelinePage
 
 _POLL_SECONDS = 0.25
 _OVERLAP_MS = 10_000
+_LAST_SECONDS = 10.0
+"""How long to wait, once a transfer has settled, for attempts that are still running."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,17 +91,24 @@ async def follow(
 ) -> AsyncIterator[TimelineEntry]:
     """Yield entries after ``after`` as they are written, until the transfer has settled.
 
-    It also ends when ``closing`` is set; the caller then continues on another replica. Sequence
-    numbers are drawn before transactions commit, so an entry can appear after a later one. The last
-    seconds are therefore read again, and entries already yielded are skipped.
+    A function acknowledges before it returns, so attempts that still run then are waited for, but
+    not for long. It also ends when ``closing`` is set; the caller then continues on another
+    replica. Sequence numbers are drawn before transactions commit, so an entry can appear after a
+    later one. The last seconds are therefore read again, and entries already yielded are skipped.
     """
     parsed_id = parse_id(refusals.transfer.NOT_FOUND, transfer_id)
     given: dict[int, int] = {}
+    polls_left = _LAST_SECONDS / _POLL_SECONDS
     while True:
         async with platform.database.transaction() as tx:
             stored = await transfer_store.by_id(tx, parsed_id)
             if stored is None:
                 raise refusals.transfer.NOT_FOUND(id=transfer_id)
+            over = stored.state.status.final
+            # Asked before the entries are read: what ends in between is among them.
+            if over and polls_left > 0 and await diagnosis_store.running(tx, parsed_id):
+                polls_left -= 1
+                over = False
             entries = await timeline_store.page(
                 tx, parsed_id, EntryFilter(after=after), size=ADMIN_PAGE
             )
@@ -110,7 +120,7 @@ async def follow(
                 yield entry
         if len(entries) == ADMIN_PAGE:
             after = entries[-1].seq
-        elif not fresh and stored.state.status.final:
+        elif not fresh and over:
             return
         else:
             old = [seq for seq, at in given.items() if at < horizon]

@@ -45,7 +45,7 @@ def test_a_connect_app(ferryman_platform: TestPlatform) -> None:
     with listening(take) as base_url:
         app = ferryman_platform.register(HERE / "connect", base_url=base_url)
         migration = ferryman_platform.run_migration(app, files=FILES)
-        assert_settled(migration, within=60)
+        assert_settled(migration, within=180)
 
 
 def test_a_remote(ferryman_platform: TestPlatform) -> None:
@@ -56,7 +56,7 @@ def test_a_remote(ferryman_platform: TestPlatform) -> None:
     with listening(take) as base_url:
         app = ferryman_platform.register(HERE / "remote", base_url=base_url)
         migration = ferryman_platform.run_migration(app, files=FILES)
-        assert_settled(migration, within=60)
+        assert_settled(migration, within=180)
 
 
 @contextmanager
