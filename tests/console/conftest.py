@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from ferryman.functions import toolchain
 from tests.console.people import Console
 from tests.kit.function_app import FunctionMigration
+from tests.kit.manifests import UPLOADED, function_manifest
 from tests.kit.platform import PlatformProcess, unavailable
 from tools.chromium import chromium
 
@@ -86,8 +87,9 @@ def failing(platform_process: PlatformProcess, app_folder: Path) -> FunctionMigr
 
 
 def begin_failing(platform: PlatformProcess, folder: Path) -> FunctionMigration:
-    """Begin a migration whose function raises at its only file."""
-    migration = FunctionMigration.begin(platform, folder, handler="index.refuse")
+    """Begin a migration whose function raises at its only file, the one event that it asks for."""
+    manifest = function_manifest("index.refuse", [UPLOADED])
+    migration = FunctionMigration.begin(platform, folder, manifest=manifest)
     migration.upload("boards")
     migration.complete_export()
     return migration

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ferryman.console.entries import Teller
+from ferryman.console.names import kind_in_words
 from ferryman.console.words import cut
 from ferryman.wire.overview import BacklogPoint
 from ferryman.wire.transfer import TimelineEntry
@@ -117,7 +118,7 @@ class _Reader:
     ) -> Mark:
         begin = entry.at if start is None else start
         until = entry.at if end is None else end
-        title = cut(f"{entry.kind}: {self._tell(entry)}", _TITLE)
+        title = cut(f"{kind_in_words(entry.kind)}: {self._tell(entry)}", _TITLE)
         return Mark(lane, min(begin, until), until, tone, title, entry.seq)
 
 
