@@ -18,7 +18,7 @@ from tests.docs.pages import ROOT, blocks
 from tests.kit import forked
 from tests.kit.command import Command, command
 from tests.kit.java import agent_jar
-from tests.kit.lean_pytest import LEAN
+from tests.kit.lean_pytest import FORKED
 
 PYTEST = ("python", "remote", "connect")
 NPM = ("js", "ts", "java")
@@ -40,7 +40,7 @@ def ferryman(folder: Path) -> Command:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """The environment of a terminal, where `ferryman` is a fork that starts at once."""
+    """The environment of a terminal, where `ferryman` and `pytest` are forks that start at once."""
     node = toolchain.node()
     path = [str(forked.scripts()), str(Path(sys.executable).parent), os.environ["PATH"]]
     if shutil.which("node") is None:
@@ -49,7 +49,7 @@ def environment(folder: Path) -> dict[str, str]:
         **{k: v for k, v in os.environ.items() if not k.startswith("FERRYMAN_")},
         "FERRYMAN_FUNCTIONS": "trusted",
         "PATH": os.pathsep.join(path),
-        "PYTEST_ADDOPTS": " ".join(LEAN),
+        "PYTEST_ADDOPTS": " ".join(FORKED),
         "PYTEST_DEBUG_TEMPROOT": str(folder),
     }
 
@@ -99,15 +99,8 @@ def test_the_tests_in_python_pass(apps: Path, tmp_path: Path) -> None:
     """All in one session, which has one platform."""
     done = subprocess.run(
         [
-            *(
-                sys.executable,
-                "-m",
-                "pytest",
-                "-q",
-                "--import-mode=importlib",
-                "-p",
-                "no:cacheprovider",
-            ),
+            forked.scripts() / "pytest",
+            *("-q", "--import-mode=importlib", "-p", "no:cacheprovider"),
             *(str(apps / f"my-{kind}") for kind in PYTEST),
         ],
         cwd=apps,

@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import Self
 
 from tests.kit.forked import scripts
-from tests.kit.lean_pytest import LEAN
+from tests.kit.lean_pytest import FORKED, LEAN
 from tests.kit.platform import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -108,7 +108,7 @@ class Reader:
             folders.insert(0, str(scripts()))
         # A pytest that begins closes the folder of all sessions to other users, as PostgreSQL's.
         own = {
-            "PYTEST_ADDOPTS": " ".join(LEAN),
+            "PYTEST_ADDOPTS": " ".join(FORKED if env is None else LEAN),
             "PYTEST_DEBUG_TEMPROOT": str(folder.parent),
             "XDG_STATE_HOME": str(folder / "state"),
         }

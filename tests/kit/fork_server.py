@@ -1,4 +1,4 @@
-"""Runs ``ferryman`` commands in forks of itself: each is a process that has imported everything.
+"""Runs ``ferryman`` and ``pytest`` in forks of itself: each has imported everything.
 
 ``python -m tests.kit.fork_server CONTROL LISTENER FOLDER SPACE``: each connection to the listener
 is a command with its descriptors, and is told the number of its process and how it ended. The end
@@ -57,11 +57,11 @@ def become(command: Any, descriptors: list[int]) -> str:
     os.environ.update(command["env"])
     module, arguments = str(command.get("module", "ferryman")), command["arguments"]
     _show([sys.executable, "-m", module, *arguments])
-    if STARTERS.intersection(arguments[:1]):
+    if module == "pytest" or STARTERS.intersection(arguments[:1]):
         found = serve_children(become)
         if found is not None:
             return found
-    sys.argv = ["ferryman", *arguments]
+    sys.argv = [module.partition(".")[0], *arguments]
     # As `python -m` has it, or as a script in that folder.
     more = os.environ.get("PYTHONPATH")
     first = command.get("script_folder", command["folder"])
@@ -164,6 +164,8 @@ class Forks:
 
 
 if __name__ == "__main__":
+    import pytest
+
     import ferryman.server.run_api
     import ferryman.server.run_worker
     import ferryman.server.serve  # noqa: F401 - what the commands of most tests need
@@ -183,4 +185,9 @@ if __name__ == "__main__":
     sockets = [socket.socket(fileno=int(number)) for number in sys.argv[1:3]]
     forked = Forks(*sockets).wait()
     if forked is not None:
-        {"ferryman": main, "ferryman.server.api_process": api_process.main}[become(*forked)]()
+        programs = {
+            "ferryman": main,
+            "ferryman.server.api_process": api_process.main,
+            "pytest": pytest.console_main,
+        }
+        sys.exit(programs[become(*forked)]())

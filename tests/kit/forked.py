@@ -73,15 +73,19 @@ def server() -> ForkServer:
 
 @cache
 def scripts() -> Path:
-    """Return a folder for the PATH of a shell, whose ``ferryman`` is such a fork."""
+    """Return a folder for the PATH of a shell: its ``ferryman`` and ``pytest`` are such forks.
+
+    What such a pytest starts of Ferryman is a fork as well.
+    """
     server()
     folder = Path(tempfile.mkdtemp(prefix="ferryman-scripts-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    script = folder / "ferryman"
     source = Path(__file__).with_name("forked_script.py").read_text(encoding="utf-8")
     # Without `site`, whose import takes longer than all of the rest.
-    script.write_text(f"#!{sys.executable} -IS\n{source}", encoding="utf-8")
-    script.chmod(0o755)
+    for name in ("ferryman", "pytest"):
+        script = folder / name
+        script.write_text(f"#!{sys.executable} -IS\n{source}", encoding="utf-8")
+        script.chmod(0o755)
     (folder / "address").write_text(server().address)
     return folder
 

@@ -1,4 +1,4 @@
-"""The command ``ferryman`` of a shell: it has the fork server run it, and ends as that ends.
+"""A command of a shell, by its name: the fork server runs it, and it ends as that ends.
 
 Imports as little as it can, for this is all that a command takes to start.
 """
@@ -16,6 +16,7 @@ def main() -> None:
     """Run it with our streams, folder and variables; signals reach all of its group."""
     here = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120
     command = {
+        "module": os.path.basename(__file__),  # noqa: PTH119
         "arguments": sys.argv[1:],
         "folder": os.getcwd(),  # noqa: PTH109
         "script_folder": os.path.dirname(sys.executable),  # noqa: PTH120
