@@ -15,24 +15,18 @@ ORDER BY 2
 LIMIT 20;
 
 -- name: messages_in_trouble
--- Undelivered or failing, and not acknowledged; oldest first. Each has an index.
-SELECT message_id FROM (
-    (SELECT message_id, position FROM message
-     WHERE transfer_id = :transfer_id AND acknowledgement IS NULL AND state = 'UNDELIVERED'
-     ORDER BY position LIMIT :size)
-    UNION ALL
-    (SELECT message_id, position FROM message
-     WHERE transfer_id = :transfer_id AND acknowledgement IS NULL
-       AND state = 'PENDING' AND reason IS NOT NULL
-     ORDER BY position LIMIT :size)) troubled
-ORDER BY position
+-- Undelivered or failing, and not acknowledged; oldest first.
+SELECT message_id FROM message
+WHERE transfer_id = :transfer_id AND acknowledgement IS NULL
+  AND (state = 'UNDELIVERED' OR (state = 'PENDING' AND reason IS NOT NULL))
+ORDER BY created_at, position
 LIMIT :size;
 
 -- name: oldest_outstanding$
 SELECT created_at FROM message
 WHERE transfer_id = :transfer_id AND acknowledgement IS NULL
   AND event_type = 'avi:ecosystem.migration:uploaded:app_data'
-ORDER BY position
+ORDER BY created_at, position
 LIMIT 1;
 
 -- name: last_reports

@@ -169,7 +169,7 @@ UPDATE message SET reached = reached || CAST(:urls AS text[]) WHERE message_id =
 SELECT message_id FROM message
 WHERE transfer_id = :transfer_id AND acknowledgement IS NULL
   AND event_type = 'avi:ecosystem.migration:uploaded:app_data'
-ORDER BY position
+ORDER BY created_at, position
 LIMIT :size;
 
 -- name: message_by_id^
