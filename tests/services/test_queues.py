@@ -1,6 +1,7 @@
 """Queues on a real database: who delivers an event, when again, and when it is over."""
 
 import asyncio
+import json
 
 import pytest
 
@@ -17,6 +18,7 @@ from ferryman.services import worker as worker_service
 from ferryman.services.key_ring import KeyRing
 from ferryman.services.queue_list import QueueEventQuery
 from ferryman.store import queue_delivery as queue_delivery_store
+from ferryman.store.database import STATEMENTS
 from ferryman.tokens import SigningKey
 from ferryman.vocab import AppKind, FailureCause, Role
 from ferryman.wire.app import AppRegistration
@@ -88,6 +90,62 @@ async def test_events_of_a_key_run_at_most_so_many_at_once(services: Services) -
         done += len(new)
         assert len(limited) <= 2
     assert done == 10
+
+
+FILL = """
+INSERT INTO queue_event (queue_event_id, app_site_id, app_id, queue, job_id, body, concurrency_key,
+    concurrency_limit, chain, state, pushed_at, due_at)
+SELECT gen_random_uuid(), app_site_id, app_id, queue, 'waiting', body, concurrency_key,
+    concurrency_limit, chain, 'PENDING', pushed_at, pushed_at
+FROM queue_event CROSS JOIN generate_series(1, CAST($1 AS integer)) WHERE job_id = 'running'"""
+
+
+async def test_a_claim_reads_as_much_however_many_wait_for_a_key(services: Services) -> None:
+    """Behind them are events without a key, and of keys that have room; one is due later."""
+    queues = await Queues.begin(services)
+    await queues.push("running", key="full")
+    assert len(await queues.claim()) == 1
+    read: dict[str, list[int]] = {"force_custom_plan": [], "force_generic_plan": []}
+    await services.fetch(FILL, 300)
+    await queues.push("free", 2)
+    for key in ("a", "z"):
+        await queues.push(key, 3, key=key, limit=2)
+    await services.fetch(
+        "UPDATE queue_event SET due_at = due_at + interval '1 h' WHERE job_id = 'z'"
+    )
+    for more in (0, 4_000):
+        await services.fetch(FILL, more)
+        await services.fetch("ANALYZE queue_event")
+        for mode, counts in read.items():
+            counts.append(await blocks_of_claim(queues, mode))
+    for few, many in read.values():
+        assert many < 1.5 * few < 300, read
+    claimed = [each.event.job_id for each in await queues.claim()]
+    assert sorted(claimed) == ["a", "a", "free", "free"]
+    assert await queues.claim() == []
+
+
+async def blocks_of_claim(queues: Queues, mode: str) -> int:
+    """Count the blocks of tables and indexes that a claim reads; it is undone."""
+    statement = STATEMENTS["claim_queue_events"]
+    async with queues.services.platform.database.connection() as connection:
+        undone = connection.transaction()
+        await undone.start()
+        await connection.execute(f"SET LOCAL plan_cache_mode = {mode}")
+        values = statement.ordered(
+            {
+                "app_ids": [queues.app.app_id],
+                "queues": ["usual"],
+                "quotas": [8],
+                "worker_id": queues.worker_id,
+                "now": await queues.services.platform.database.now(),
+            }
+        )
+        explain = f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement.sql}"
+        [row] = await connection.fetch(explain, *values)
+        await undone.rollback()
+    plan = json.loads(row[0])[0]["Plan"]
+    return int(plan["Shared Hit Blocks"] + plan["Shared Read Blocks"])
 
 
 async def test_a_failed_attempt_comes_again_until_the_day_is_over(services: Services) -> None:

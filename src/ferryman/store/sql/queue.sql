@@ -45,34 +45,90 @@ SELECT pg_advisory_xact_lock(7302114905);
 
 -- name: claim_queue_events
 -- Up to the free places of each queue, longest due first, and no more of a concurrency key than its
--- limit. Nothing for a worker that others take for dead.
+-- limit. Nothing for a worker that others take for dead. If all of the first events with keys wait
+-- for theirs, the first events of other keys are looked for key by key, so that however many wait
+-- for one key, they are not read.
 WITH wanted AS (
     SELECT * FROM unnest(
         CAST(:app_ids AS uuid[]), CAST(:queues AS text[]), CAST(:quotas AS integer[])
     ) AS lane (app_id, queue, quota)
+), busy AS MATERIALIZED (
+    SELECT app_site_id, concurrency_key, count(*) AS running FROM queue_event
+    WHERE worker_id IS NOT NULL AND concurrency_key IS NOT NULL
+    GROUP BY app_site_id, concurrency_key
 ), due AS (
-    SELECT found.* FROM wanted CROSS JOIN LATERAL (
-        SELECT event.queue_event_id, event.app_site_id, event.concurrency_key,
-            event.concurrency_limit, event.due_at, event.position, (
-                SELECT count(*) FROM queue_event running
-                WHERE running.app_site_id = event.app_site_id
-                  AND running.concurrency_key = event.concurrency_key
-                  AND running.worker_id IS NOT NULL) AS running
-        FROM queue_event event
-        WHERE event.app_id = wanted.app_id AND event.queue = wanted.queue
-          AND event.state = 'PENDING' AND event.worker_id IS NULL AND event.due_at <= :now
-          AND (event.concurrency_key IS NULL OR event.concurrency_limit > (
-                SELECT count(*) FROM queue_event running
-                WHERE running.app_site_id = event.app_site_id
-                  AND running.concurrency_key = event.concurrency_key
-                  AND running.worker_id IS NOT NULL))
-        ORDER BY event.due_at, event.position
-        LIMIT wanted.quota
-        FOR UPDATE OF event SKIP LOCKED) found
+    SELECT found.queue_event_id FROM wanted CROSS JOIN LATERAL (
+        WITH RECURSIVE first AS MATERIALIZED (
+            SELECT queue_event_id, app_site_id, concurrency_key, concurrency_limit, due_at,
+                position
+            FROM queue_event
+            WHERE app_id = wanted.app_id AND queue = wanted.queue AND state = 'PENDING'
+              AND worker_id IS NULL AND due_at <= :now
+            ORDER BY due_at, position
+            LIMIT 100
+        ), near AS MATERIALIZED (
+            SELECT queue_event_id, due_at, position
+            FROM first LEFT JOIN busy USING (app_site_id, concurrency_key)
+            WHERE concurrency_key IS NULL OR concurrency_limit > coalesce(running, 0)
+            ORDER BY due_at, position
+            LIMIT wanted.quota
+        ), waits_for_keys AS MATERIALIZED (
+            SELECT (SELECT count(*) FROM near) < wanted.quota
+                AND (SELECT count(*) FROM first) = 100 AS so
+        ), lane_key AS (
+            (SELECT app_site_id, concurrency_key FROM queue_event
+             WHERE (SELECT so FROM waits_for_keys)
+               AND app_id = wanted.app_id AND queue = wanted.queue AND state = 'PENDING'
+               AND worker_id IS NULL AND concurrency_key IS NOT NULL
+             ORDER BY app_site_id, concurrency_key
+             LIMIT 1)
+            UNION ALL
+            SELECT next.app_site_id, next.concurrency_key
+            FROM lane_key CROSS JOIN LATERAL (
+                SELECT event.app_site_id, event.concurrency_key FROM queue_event event
+                WHERE event.app_id = wanted.app_id AND event.queue = wanted.queue
+                  AND event.state = 'PENDING' AND event.worker_id IS NULL
+                  AND event.concurrency_key IS NOT NULL
+                  AND (event.app_site_id, event.concurrency_key)
+                    > (lane_key.app_site_id, lane_key.concurrency_key)
+                ORDER BY event.app_site_id, event.concurrency_key
+                LIMIT 1) next
+        )
+        SELECT queue_event_id, due_at, position FROM near
+        UNION
+        (SELECT queue_event_id, due_at, position FROM queue_event
+         WHERE (SELECT so FROM waits_for_keys)
+           AND app_id = wanted.app_id AND queue = wanted.queue AND state = 'PENDING'
+           AND worker_id IS NULL AND concurrency_key IS NULL AND due_at <= :now
+         ORDER BY due_at, position
+         LIMIT wanted.quota)
+        UNION
+        (SELECT head.queue_event_id, head.due_at, head.position
+         FROM (SELECT * FROM lane_key LIMIT 1000) AS each_key
+         LEFT JOIN busy USING (app_site_id, concurrency_key)
+         CROSS JOIN LATERAL (
+            SELECT event.queue_event_id, event.due_at, event.position, event.concurrency_limit
+            FROM queue_event event
+            WHERE event.app_id = wanted.app_id AND event.queue = wanted.queue
+              AND event.app_site_id = each_key.app_site_id
+              AND event.concurrency_key = each_key.concurrency_key
+              AND event.state = 'PENDING' AND event.worker_id IS NULL AND event.due_at <= :now
+            ORDER BY event.due_at, event.position
+            LIMIT wanted.quota) head
+         WHERE head.concurrency_limit > coalesce(busy.running, 0))
+        ORDER BY due_at, position
+        LIMIT wanted.quota) found
+), held AS (
+    SELECT event.queue_event_id, event.app_site_id, event.concurrency_key,
+        event.concurrency_limit, event.due_at, event.position
+    FROM queue_event event
+    WHERE event.queue_event_id = ANY(ARRAY(SELECT queue_event_id FROM due))
+      AND event.state = 'PENDING' AND event.worker_id IS NULL
+    FOR UPDATE SKIP LOCKED
 ), ranked AS (
-    SELECT due.*, row_number() OVER (
+    SELECT held.*, coalesce(running, 0) AS running, row_number() OVER (
         PARTITION BY app_site_id, concurrency_key ORDER BY due_at, position) AS rank
-    FROM due
+    FROM held LEFT JOIN busy USING (app_site_id, concurrency_key)
 )
 UPDATE queue_event SET worker_id = :worker_id, claimed_at = :now, attempts = attempts + 1
 FROM app_site
