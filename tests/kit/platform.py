@@ -186,6 +186,8 @@ class PlatformProcess:
     url: str = ""
     process: subprocess.Popen[bytes] | None = None
     callers: list[Caller] = field(default_factory=list)
+    orphans: list[psutil.Process] = field(default_factory=list)
+    """API processes of a platform that was killed, which end by themselves."""
     cleanups: list[Callable[[], None]] = field(default_factory=list)
     """What brings the migrations of a test to an end."""
 
@@ -230,6 +232,10 @@ class PlatformProcess:
             )
         self.url = wait_until(lambda: self._ready(begin), START_SECONDS)
         self.port = int(self.url.rpartition(":")[2])
+        # One that was still at its start when its platform was killed may take a last connection.
+        _, alive = psutil.wait_procs(self.orphans, timeout=90)
+        assert not alive, "an API process outlived the platform that kept it"
+        self.orphans.clear()
 
     def _ready(self, begin: int) -> str | None:
         said = self.log.read_bytes()[begin:].decode(errors="replace")
@@ -248,6 +254,12 @@ class PlatformProcess:
     def kill(self) -> None:
         """Kill it; its API processes end soon after, with the connections that they have."""
         assert self.process is not None
+        with suppress(psutil.NoSuchProcess):
+            self.orphans = [
+                child
+                for child in psutil.Process(self.process.pid).children()
+                if "ferryman.server.api_process" in _command(child)
+            ]
         self.process.kill()
         self.process.wait()
         for caller in self.callers:
