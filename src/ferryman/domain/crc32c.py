@@ -1,7 +1,7 @@
 """CRC-32C (RFC 3720, appendix B.4), which Python's library lacks.
 
 A long piece of data is cut into lanes of equal length, whose bytes at the same place are one step
-together: a table is looked up for all of them by ``bytes.translate``. It measured 9 times as fast
+together: a table is looked up for all of them by ``bytes.translate``. It measured 7 times as fast
 as one byte after the other.
 """
 
