@@ -34,6 +34,9 @@ def _app(words: list[str]) -> "Typer":
     Importing all takes a third of a second; ``serve`` and ``worker`` need no client either.
     """
     if words in (["serve"], ["worker"]):
+        from ferryman.server import collector
+
+        collector.rest()
         from ferryman.cli import serve
         from ferryman.cli.new_app import new_app
 

@@ -19,8 +19,8 @@ import msgspec
 from ferryman import logs, tracing
 from ferryman.config import Settings
 from ferryman.errors import PlatformError
+from ferryman.server import collector
 from ferryman.server.parent_watchdog import exit_with_parent
-from ferryman.server.run_api import Place, serving_api
 from ferryman.server.startup import unless_stopped
 
 _ORPHAN_SECONDS = 5.0
@@ -53,6 +53,8 @@ class Started(msgspec.Struct, frozen=True):
 
 async def run(start: Start, answer: int) -> None:
     """Serve until SIGTERM, or until the supervisor ends; long polls end at SIGINT already."""
+    from ferryman.server.run_api import Place, serving_api
+
     stop, closing = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
@@ -71,6 +73,7 @@ async def run(start: Start, answer: int) -> None:
         if serving is None:
             return
         say(answer, Started())
+        collector.work()
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
 
@@ -94,7 +97,10 @@ def told() -> Start | None:
 
 def main() -> None:
     """Do what the supervisor says; exit with 2 if that is refused."""
+    collector.rest()
     import uvloop
+
+    # Imported here, where nothing is collected, and before there is anything to do.
 
     tracing.configure()
     os.umask(0o077)

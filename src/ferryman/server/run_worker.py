@@ -1,7 +1,6 @@
 """``ferryman worker``: deliveries and timers, on any number of machines with one database."""
 
 import asyncio
-import gc
 import signal
 from contextlib import AsyncExitStack, suppress
 
@@ -11,6 +10,7 @@ from ferryman import refusals
 from ferryman.config import Settings
 from ferryman.delivery import worker as delivery_worker
 from ferryman.ids import ephemeral_id
+from ferryman.server import collector
 from ferryman.server.build import build
 from ferryman.server.parent_watchdog import exit_with_parent
 from ferryman.server.restore_mark import check_restored
@@ -40,10 +40,7 @@ async def run_worker(settings: Settings) -> None:
         built = await unless_stopped(stop, stack.enter_async_context(build(settings, url)))
         if built is None:
             return
-        # Freeze long-lived objects so that the garbage collector skips them.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 20)
+        collector.work()
         worker_id = ephemeral_id()
         if settings.probe_port is not None:
             # Imported only if needed: aiohttp's server is no part of a worker.

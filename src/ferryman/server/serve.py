@@ -17,6 +17,7 @@ import structlog
 from ferryman import refusals
 from ferryman.config import Settings
 from ferryman.errors import PlatformError
+from ferryman.server import collector
 from ferryman.server.operator_token import operator_token
 from ferryman.server.parent_watchdog import exit_with_parent
 from ferryman.server.port import port_of, taken
@@ -65,6 +66,7 @@ async def serve(settings: Settings, *, workers: int, api_processes: int = 1) -> 
         if settings.no_delivery:
             log.warning("delivery.off", reason="--no-delivery: no app is called, no timer fires")
         print(f"Ferryman ready on {settings.base_url}", flush=True)
+        collector.work()
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
 
