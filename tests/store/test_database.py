@@ -78,6 +78,31 @@ async def test_what_a_session_holds_ends_with_its_block(database: str) -> None:
     await with_one_connection(database, use)
 
 
+@pytest.mark.parametrize("times", [1, 3])
+async def test_a_caller_that_is_cancelled_keeps_no_connection(database: str, times: int) -> None:
+    """Whenever that happens; the last times while the connection is given back."""
+
+    async def use(database: Database) -> None:
+        async def wait() -> None:
+            async with database.reading() as tx:
+                await tx.connection.execute("SELECT pg_sleep(600)")
+
+        for steps in range(12):
+            task = asyncio.create_task(wait())
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            for _ in range(times):
+                task.cancel()
+                await asyncio.sleep(0)
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            async with database.reading() as tx:
+                assert await tx.connection.fetchval("SELECT 1") == 1
+            assert database.pool.get_idle_size() == database.pool.get_size()
+
+    await with_one_connection(database, use)
+
+
 async def test_a_lost_connection_is_one_error_whatever_it_was_for(database: str) -> None:
     async def use(database: Database) -> None:
         for ways in (database.transaction, database.reading):
