@@ -53,6 +53,8 @@ def serving(
     command = build.command("ferryman", "serve")
     command += ["--data-dir", str(data_dir), "--port", str(port), *options]
     environment = {k: v for k, v in os.environ.items() if not k.startswith("FERRYMAN_")}
+    # Rounds send the same bytes again and again, which are to be sent each time.
+    environment |= {"FERRYMAN_REUSE_FILES": "false"}
     environment |= {f"FERRYMAN_{name.upper()}": str(value) for name, value in settings.items()}
     log = data_dir.parent / "serve.log"
     started = time.perf_counter()

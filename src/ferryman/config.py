@@ -100,6 +100,11 @@ class _PlatformSettings(BaseSettings):
         description="free space of the data folder's disk that app data may not take, at most a "
         "twentieth of the disk; the database and logs need it",
     )
+    reuse_files: bool = Field(
+        True,
+        description="take over files that an earlier transfer of the same app, source and site "
+        "sent, instead of having them sent again",
+    )
     open_uploads: int = Field(10_000, gt=0, description="incomplete files of one app")
     app_bytes: int | None = Field(
         None,

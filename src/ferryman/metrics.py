@@ -89,6 +89,10 @@ METRICS: dict[str, Metric] = {
     "ferryman_disk_free_bytes": Metric("gauge", "Free space on the disk of the data folder."),
     "ferryman_uploads_total": Metric("counter", "Files accepted as app data."),
     "ferryman_uploaded_bytes_total": Metric("counter", "Bytes of files accepted as app data."),
+    "ferryman_reused_parts_total": Metric(
+        "counter", "Parts of files that were copied from an earlier transfer, not sent."
+    ),
+    "ferryman_reused_bytes_total": Metric("counter", "Bytes of these parts."),
     "ferryman_removed_rows_total": Metric("counter", "Expired rows that were removed.", ("kind",)),
 }
 """All metrics by name; how-to/watch-the-platform.md shows this table."""

@@ -59,7 +59,8 @@ def cutting_proxy(target: str) -> Iterator[Cutting]:
             thread.start()
 
     def serve(client: socket.socket, number: int) -> None:
-        with client, socket.create_connection(server) as behind:
+        refused = suppress(ConnectionRefusedError)  # the server is down for a while
+        with client, refused, socket.create_connection(server) as behind:
             back = threading.Thread(target=_pass_on, args=(behind, client))
             back.start()
             with suppress(OSError):

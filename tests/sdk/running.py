@@ -88,9 +88,10 @@ class Platform:
             shared_secret=app.get("sharedSecret"),
         )
 
-    def start_again(self, running: Running) -> None:
-        """Start another migration of the same app."""
-        self._start(running.cloud_key, ())
+    def start_again(self, running: Running) -> str:
+        """Start another migration of the same app; return the id of its transfer."""
+        migration = self._start(running.cloud_key, ())
+        return str(migration["transfers"][0]["transferId"])
 
     def _start(self, cloud_key: str, containers: Sequence[dict[str, str]]) -> Any:
         request = {

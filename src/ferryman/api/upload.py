@@ -37,7 +37,9 @@ async def begin_upload(
     data: JSONBody[UploadRequest],
 ) -> UploadView:
     """Begin a file, or resume it by its resume key; a small file can get its only URL here."""
-    return await intake.begin(platform, caller, transfer_id, data.label, data.resume_key, data.part)
+    return await intake.begin(
+        platform, caller, transfer_id, data.label, data.resume_key, data.part, reuse=data.reuse
+    )
 
 
 @post(
@@ -68,7 +70,7 @@ async def sign_parts(
     data: JSONBody[PartsRequest],
 ) -> PartUrls:
     """Sign a URL for each part, bound to the part's size and digests."""
-    return await open_upload.sign_parts(platform, caller, upload_id, data.parts)
+    return await open_upload.sign_parts(platform, caller, upload_id, data.parts, data.first_sha256)
 
 
 @get("/uploads/{upload_id:str}")

@@ -139,25 +139,34 @@ class IncomingPart:
             os.fsync(file.fileno())
             if self._size >= _STREAMED:
                 os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-            if self._alone:
-                self._move_alone()
-                return
-            # Of bodies for one number the last counts; with the lock, each sees those before it.
-            with locked(self._target.parent) as is_open:
-                if not is_open:
-                    raise refusals.upload.CLOSED_IN_STORE()
-                self._temporary.rename(self._target)
-                for other in same_number(self._target):
-                    other.unlink()
+            put_part(self._temporary, self._target, alone=self._alone)
 
-    def _move_alone(self) -> None:
-        try:
-            self._temporary.rename(self._target)
-        except FileNotFoundError:
-            make_folder(self._target.parent)
-            self._temporary.rename(self._target)
-        except IsADirectoryError:  # the file was completed in parts instead
-            raise refusals.upload.CLOSED_IN_STORE() from None
+
+def put_part(temporary: Path, target: Path, *, alone: bool) -> None:
+    """Give a part its final name; raise ``Conflict`` (``upload_closed``) if its upload is closed.
+
+    One that is ``alone`` is a whole file, which goes beside others.
+    """
+    if alone:
+        _put_alone(temporary, target)
+        return
+    # Of bodies for one number the last counts; with the lock, each sees those before it.
+    with locked(target.parent) as is_open:
+        if not is_open:
+            raise refusals.upload.CLOSED_IN_STORE()
+        temporary.rename(target)
+        for other in same_number(target):
+            other.unlink()
+
+
+def _put_alone(temporary: Path, target: Path) -> None:
+    try:
+        temporary.rename(target)
+    except FileNotFoundError:
+        make_folder(target.parent)
+        temporary.rename(target)
+    except IsADirectoryError:  # the file was completed in parts instead
+        raise refusals.upload.CLOSED_IN_STORE() from None
 
 
 def _write(file: FileIO, chunk: bytes) -> None:

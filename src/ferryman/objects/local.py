@@ -25,7 +25,15 @@ from ferryman.objects.folder import (
 from ferryman.objects.incoming import IncomingPart, clear_incoming
 from ferryman.objects.local_files import MAX_PARTS, LocalFiles, checked
 from ferryman.objects.parts import check_request
-from ferryman.objects.port import READ_STEP, Assembly, HoldsMoreError, OpenUpload, Part, SignedPart
+from ferryman.objects.port import (
+    READ_STEP,
+    Assembly,
+    HeldPart,
+    HoldsMoreError,
+    OpenUpload,
+    Part,
+    SignedPart,
+)
 from ferryman.objects.signed_url import (
     Grant,
     UrlOperation,
@@ -144,6 +152,12 @@ class LocalStore:
             await asyncio.to_thread(incoming.write, data)
             await incoming.keep()
         return stored_part(part.number, part.size, part.sha256)
+
+    async def copy_part(
+        self, key: str, upload_ref: str, part: PartRequest, held: HeldPart
+    ) -> Part | None:
+        """Link a part of a file whose bytes are read and hashed first; see ``linked_part.py``."""
+        return await asyncio.to_thread(self._files.copy_part, key, upload_ref, part, held)
 
     async def list_parts(self, key: str, upload_ref: str) -> list[Part]:
         """Return the accepted parts; of bytes sent for one number, the last."""

@@ -10,17 +10,21 @@ from ferryman.objects.folder import (
     disk_errors,
     locked,
     make_folder,
+    part_path,
     parts_in,
     put_in_place,
     read_list,
     remove_folder,
+    stored_part,
     sync_folder,
     write_list,
 )
+from ferryman.objects.linked_part import link_part
 from ferryman.objects.parts import check_parts
-from ferryman.objects.port import Assembly, HoldsMoreError, Part
+from ferryman.objects.port import Assembly, HeldPart, HoldsMoreError, Part
 from ferryman.objects.signed_url import is_key
 from ferryman.objects.whole_file import WholeFile, read_whole_file
+from ferryman.wire.upload import PartRequest
 
 MAX_PARTS = 10_000
 
@@ -59,6 +63,25 @@ class LocalFiles:
         """Return the parts that came for an upload."""
         whole = read_whole_file(upload_ref)
         return parts_in(self.upload(key)) if whole is None else whole.parts(self.object(key))
+
+    def copy_part(
+        self, key: str, upload_ref: str, part: PartRequest, held: HeldPart
+    ) -> Part | None:
+        """Link a part of a completed file into an open upload; None if it has to be sent."""
+        whole, copied = (
+            read_whole_file(upload_ref),
+            stored_part(part.number, part.size, part.sha256),
+        )
+        if whole is not None and not whole.is_all([part]):
+            return None
+        source = self.object(held.key)
+        if source.is_dir():
+            source = part_path(source, held.part)
+        elif not held.alone:
+            return None
+        target = self.object(key) if whole else part_path(self.upload(key), copied)
+        linked = link_part(source, target, part, self.incoming, alone=whole is not None)
+        return copied if linked else None
 
     def complete(
         self, files: Sequence[Assembly], min_part_size: int

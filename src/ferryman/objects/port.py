@@ -49,6 +49,19 @@ class Assembly:
     parts: Sequence[Part]
 
 
+@dataclass(frozen=True, slots=True)
+class HeldPart:
+    """A part of a completed file, as it was accepted; ``start`` is where its bytes begin.
+
+    ``alone`` says that it is the whole file.
+    """
+
+    key: str
+    part: Part
+    start: int
+    alone: bool
+
+
 class HoldsMoreError(Exception):
     """The upload holds more parts than named, and the store cannot complete such an upload."""
 
@@ -118,6 +131,15 @@ class ObjectStore(Protocol):
 
     async def put_part(self, key: str, upload_ref: str, part: PartRequest, data: bytes) -> Part:
         """Store a part that the platform itself has; ``part`` has its size and digests."""
+
+    async def copy_part(
+        self, key: str, upload_ref: str, part: PartRequest, held: HeldPart
+    ) -> Part | None:
+        """Copy a part into an open upload, within the store, from a file that has the same bytes.
+
+        Returns None if the bytes are gone, or not proven to be what they were, or if the store
+        cannot copy them: then they are to be sent. Repeatable.
+        """
 
     async def list_parts(self, key: str, upload_ref: str) -> list[Part]:
         """Return the parts that an open upload holds, by number; empty if it is closed."""

@@ -5,6 +5,8 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import msgspec
+
 from ferryman.sdk.errors import ClientError, TooLargeError
 from ferryman.sdk.exchange import Exchange, Flow, NoAnswerError
 from ferryman.sdk.operation import Answer, Request, refusal
@@ -104,7 +106,11 @@ def part_flow(
     changed on the way each time.
     """
     for tries in range(1, _TRIES + 1):
-        url = url or (yield from _where(exchange, upload_id, part))
+        if url is None:
+            place = yield from place_flow(exchange, upload_id, part, None)
+            if isinstance(place, StoredPart):
+                return place
+            url = place
         put = Request(
             method=url.method, url=url.url, headers=url.headers, body=body, meanwhile=meanwhile
         )
@@ -142,8 +148,17 @@ def part_flow(
     raise refusal(answer, what)
 
 
-def _where(exchange: Exchange, upload_id: str, part: PartRequest) -> Flow[PartUrl]:
-    urls = yield from exchange.call(server.part_urls(upload_id, [part]))
+def place_flow(
+    exchange: Exchange, upload_id: str, part: PartRequest, first_sha256: str | None
+) -> Flow[PartUrl | StoredPart]:
+    """Ask where a part goes; returns the part itself if the platform has it already.
+
+    It has what an earlier transfer sent in a file whose first part has the digest ``first_sha256``.
+    """
+    urls = yield from exchange.call(server.part_urls(upload_id, [part], first_sha256))
+    for held in urls.held:
+        if first_sha256 and (held.number, held.size) == (part.number, part.size):
+            return msgspec.structs.replace(held, sha256=part.sha256)
     if len(urls.parts) != 1:
         raise ClientError(200, f"Asked for the URL of one part, got {len(urls.parts)}.")
     return urls.parts[0]

@@ -15,10 +15,10 @@ from ferryman.sdk.exchange import Exchange, Flow
 from ferryman.sdk.http import HttpTransport
 from ferryman.sdk.keepalive import UploadKeepalive
 from ferryman.sdk.operation import Operation
-from ferryman.sdk.part import PartPlan, check_file_size, md5_of, part_flow
+from ferryman.sdk.part import PartPlan, check_file_size, md5_of, part_flow, place_flow
 from ferryman.sdk.resume import SOURCE_CHANGED, ResumeState, by_number, held_part
 from ferryman.sdk.retry import RetryPolicy
-from ferryman.wire.upload import PartRequest, StoredPart, UploadView
+from ferryman.wire.upload import PartRequest, PartUrl, StoredPart, UploadView
 
 T = TypeVar("T")
 
@@ -58,6 +58,8 @@ class PartSender:
         self._failure: BaseException | None = None
         self._changed = threading.Condition()
         self._cancelled = threading.Event()
+        self._first_sha256: str | None = None
+        self._first_known = threading.Event()
 
     def skip_held(self, parts: list[StoredPart]) -> None:
         """Send none of ``parts``, which the store holds since an earlier try, if unchanged."""
@@ -105,28 +107,41 @@ class PartSender:
     ) -> StoredPart:
         """Send a part in this thread, to the URL in ``view`` if that holds one.
 
-        A part that the store holds since an earlier try is not sent. ``policy`` replaces the
-        transport's own; ``on_wait`` is called before another try.
+        A part that the store holds since an earlier try, or that an earlier transfer sent, is not
+        sent. ``policy`` replaces the transport's own; ``on_wait`` is called before another try.
         """
         held = self._held_before(part, body)
         if held is not None:
             self._keepalive.touch(view.upload_id, part)
             self._report(held, sent=False)
             return held
+        if view.held is not None:
+            self._report(view.held, sent=False)
+            return view.held
         self._keepalive.note_call()
-        stored = self._run(
-            lambda exchange: part_flow(
-                exchange if policy is None else replace(exchange, policy=policy),
+
+        def place_and_send(exchange: Exchange) -> Flow[tuple[StoredPart, bool]]:
+            if policy is not None:
+                exchange = replace(exchange, policy=policy)
+            place: PartUrl | StoredPart | None = view.part
+            if place is None:
+                first = part.sha256 if part.number == 1 else self._first_sha256
+                place = yield from place_flow(exchange, view.upload_id, part, first)
+            if isinstance(place, StoredPart):
+                return place, False
+            sent = yield from part_flow(
+                exchange,
                 view.upload_id,
                 part,
                 body,
-                view.part,
+                place,
                 compare_etag=view.compare_etags,
                 meanwhile=lambda: self._keepalive.touch(view.upload_id, part),
-            ),
-            on_wait,
-        )
-        self._report(stored, sent=True)
+            )
+            return sent, True
+
+        stored, sent = self._run(place_and_send, on_wait)
+        self._report(stored, sent=sent)
         return stored
 
     def wait(self) -> list[StoredPart]:
@@ -171,6 +186,8 @@ class PartSender:
     def _settle(self, number: int, body: memoryview, future: Future[StoredPart]) -> None:
         # Only the note is kept: a future would keep the part's memory.
         self._budget.release(body)
+        if number == 1:
+            self._first_known.set()  # also if it was cancelled before its turn
         with self._changed:
             del self._pending[number]
             if future.cancelled():
@@ -188,6 +205,11 @@ class PartSender:
             sha256=hashlib.sha256(body).hexdigest(),
             md5=md5_of(body) if "md5" in view.checksums else None,
         )
+        if number == 1:
+            self._first_sha256 = part.sha256
+            self._first_known.set()
+        # The first part has a thread already: the pool takes them in order.
+        self._first_known.wait()
         return self.send_now(view, part, body)
 
     def _held_before(self, part: PartRequest, body: memoryview) -> StoredPart | None:

@@ -34,7 +34,7 @@ class RemoteUpload:
 
     def request(self, part: PartRequest) -> UploadRequest:
         """Return what begins it with its only part, together with others."""
-        return UploadRequest(label=self._label, resume_key=self._key, part=part)
+        return UploadRequest(label=self._label, resume_key=self._key, part=part, reuse=True)
 
     def give_up(self, reason: GivenUp, why: str | None = None) -> bool:
         """Tell the platform, also of a file that was not begun there; retry only for a while.

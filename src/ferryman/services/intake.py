@@ -6,6 +6,7 @@ repeating the call finds the file and writes the row. The id of the upload is it
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
@@ -22,11 +23,12 @@ from ferryman.services.open_upload import (
     check_count,
     check_parts,
     extend_deadline,
-    receipts,
     signed,
 )
 from ferryman.services.platform import Platform, check_text
 from ferryman.services.quota import with_parts
+from ferryman.services.resumed_upload import begun_before
+from ferryman.services.reuse import WantedPart, copy_held
 from ferryman.services.upload_view import upload_view
 from ferryman.store import upload as upload_store
 from ferryman.store.app import AppRow
@@ -50,17 +52,18 @@ async def begin(
     resume_key: str | None = None,
     part: PartRequest | None = None,
     *,
+    reuse: bool = False,
     key: UUID | None = None,
 ) -> UploadView:
     """Open an upload, or return the one that was opened under the same resume key.
 
     A new upload that is begun with its only ``part`` gets its URL at once, which moves the
-    deadline. A replay gives ``key``.
+    deadline, or with ``reuse`` a copy of what an earlier transfer sent. A replay gives ``key``.
 
     No event is sent before the upload is complete. A completed upload is returned even after its
     transfer settled, so that a client killed before reading the receipt can still get it.
     """
-    file = UploadRequest(label=label, resume_key=resume_key, part=part)
+    file = UploadRequest(label=label, resume_key=resume_key, part=part, reuse=reuse)
     key = key or new_id()
     # Such small files are rarely begun twice, so look for the resume key only after a conflict.
     answers = await _begin(platform, app, transfer_id, {key: file}, look_first=part is None)
@@ -107,7 +110,7 @@ def _repeated(first: UploadRequest, file: UploadRequest, answer: Begun) -> Begun
         return answer
     if file.label != first.label:
         return refusals.upload.RESUME_KEY_TAKEN(label=first.label, found=file.label)
-    return msgspec.structs.replace(answer, resumed=True, part=None)
+    return msgspec.structs.replace(answer, resumed=True, part=None, held=None)
 
 
 async def _begin(
@@ -120,7 +123,7 @@ async def _begin(
         except RuleError as refused:
             answers[key] = refused
     if look_first:
-        answers |= await _begun(platform, app, transfer_id, _without(files, answers))
+        answers |= await begun_before(platform, app, transfer_id, _without(files, answers))
     new = _without(files, answers)
     if not new:
         return answers
@@ -130,12 +133,8 @@ async def _begin(
     async with platform.database.statement() as tx:
         kept = await upload_store.insert(tx, stored.transfer_id, opened, app.claim or None)
         now = tx.now
-    for upload in opened:
-        if upload.upload_id in kept:
-            answers[upload.key] = view = upload_view(platform, upload)
-            if part := new[upload.key].part:
-                [url] = await signed(platform, upload, [part], now)
-                answers[upload.key] = msgspec.structs.replace(view, part=url)
+    begun = [upload for upload in opened if upload.upload_id in kept]
+    answers |= await _placed(platform, stored, {upload: new[upload.key] for upload in begun}, now)
     if lost := [upload for upload in opened if upload.upload_id not in kept]:
         # Another process began under the same keys meanwhile, and the retry finds its uploads; or
         # the transfer was settled or claimed again, and the retry is refused.
@@ -143,6 +142,31 @@ async def _begin(
             await platform.objects.abort(str(upload.key), upload.store_ref)
         again = {upload.key: new[upload.key] for upload in lost}
         answers |= await _begin(platform, app, transfer_id, again, look_first=True)
+    return answers
+
+
+async def _placed(
+    platform: Platform,
+    stored: StoredTransfer,
+    begun: Mapping[UploadRow, UploadRequest],
+    now: datetime,
+) -> dict[UUID, Begun]:
+    """Return the answers for uploads that were begun: what is held of them, or where it goes."""
+    wanted = [
+        WantedPart(upload, file.part, file.part.sha256)
+        for upload, file in begun.items()
+        if file.part is not None and file.reuse
+    ]
+    held = await copy_held(platform, stored, wanted)
+    answers: dict[UUID, Begun] = {}
+    for upload, file in begun.items():
+        view = upload_view(platform, upload)
+        if copied := held.get((upload.upload_id, 1)):
+            view = msgspec.structs.replace(view, held=copied)
+        elif file.part is not None:
+            [url] = await signed(platform, upload, [file.part], now)
+            view = msgspec.structs.replace(view, part=url)
+        answers[upload.key] = view
     return answers
 
 
@@ -218,31 +242,3 @@ async def _admit(platform: Platform, app: AppRow, transfer_id: str, files: Files
 def _check_takes(stored: StoredTransfer) -> None:
     export_rules.check_exporting(stored.state, "uploading app data")
     check_app_data(stored.access_scopes)
-
-
-async def _begun(
-    platform: Platform, app: AppRow, transfer_id: str, files: Files
-) -> dict[UUID, Begun]:
-    """Return the answers for files that were begun before under their resume keys."""
-    keys = {file.resume_key: key for key, file in files.items() if file.resume_key is not None}
-    if not keys:
-        return {}
-    answers: dict[UUID, Begun] = {}
-    resumed: list[UUID] = []
-    async with platform.database.transaction() as tx:
-        stored = await transfer_service.load_own(tx, app, transfer_id)
-        uploads = await upload_store.to_resume(tx, stored.transfer_id, list(keys))
-        done = await receipts(tx, uploads.values())
-        for resume_key, upload in uploads.items():
-            key, receipt = keys[resume_key], done.get(upload.upload_id)
-            label = files[key].label
-            if upload.label != label:
-                answers[key] = refusals.upload.RESUME_KEY_TAKEN(label=upload.label, found=label)
-                continue
-            if receipt is None:
-                resumed.append(upload.upload_id)
-            answers[key] = upload_view(platform, upload, resumed=True, receipt=receipt)
-        if resumed:
-            export_rules.check_exporting(stored.state, "uploading app data")
-            await upload_store.adopt(tx, resumed)
-    return answers

@@ -15,6 +15,7 @@ from ferryman.services import transfer as transfer_service
 from ferryman.services.claim import check_claim
 from ferryman.services.platform import Platform, parse_id
 from ferryman.services.quota import with_parts
+from ferryman.services.reuse import WantedPart, copy_held
 from ferryman.store import app_data as app_data_store
 from ferryman.store import transfer as transfer_store
 from ferryman.store import upload as upload_store
@@ -24,7 +25,7 @@ from ferryman.store.database import Transaction
 from ferryman.store.transfer import StoredTransfer
 from ferryman.store.upload import UploadRow
 from ferryman.vocab import GivenUp
-from ferryman.wire.upload import AppDataReceipt, PartRequest, PartUrl, PartUrls
+from ferryman.wire.upload import AppDataReceipt, PartRequest, PartUrl, PartUrls, StoredPart
 
 _PARTS_AT_ONCE = 1_000
 
@@ -79,9 +80,17 @@ def receipt_of(file: AppDataRow) -> AppDataReceipt:
 
 
 async def sign_parts(
-    platform: Platform, app: AppRow, upload_id: str, parts: list[PartRequest]
+    platform: Platform,
+    app: AppRow,
+    upload_id: str,
+    parts: list[PartRequest],
+    first_sha256: str | None = None,
 ) -> PartUrls:
-    """Sign URLs that accept exactly these bytes, valid for one hour; this moves the deadline."""
+    """Sign URLs that accept exactly these bytes, valid for one hour; this moves the deadline.
+
+    With ``first_sha256``, the digest of the file's first part, parts that an earlier transfer sent
+    are copied instead.
+    """
     if not 1 <= len(parts) <= _PARTS_AT_ONCE:
         raise refusals.upload.TOO_MANY_PARTS_AT_ONCE(limit=_PARTS_AT_ONCE, count=len(parts))
     check_parts(platform, parts)
@@ -107,9 +116,15 @@ async def sign_parts(
         if not await _replace(platform, upload, reference):
             # Another call widened, completed or aborted the upload: retry with its current state.
             await platform.objects.abort(str(upload.key), reference)
-            return await sign_parts(platform, app, upload_id, parts)
+            return await sign_parts(platform, app, upload_id, parts, first_sha256)
         upload = replace(upload, store_ref=reference)
-    return PartUrls(parts=await signed(platform, upload, parts, now))
+    held: dict[tuple[UUID, int], StoredPart] = {}
+    if first_sha256 is not None:
+        wanted = [WantedPart(upload, part, first_sha256) for part in parts]
+        held = await copy_held(platform, stored, wanted)
+    missing = [part for part in parts if (upload.upload_id, part.number) not in held]
+    urls = await signed(platform, upload, missing, now)
+    return PartUrls(parts=urls, held=list(held.values()))
 
 
 async def _reserve(

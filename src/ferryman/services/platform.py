@@ -17,6 +17,7 @@ from ferryman.functions.hosting import Hostings
 from ferryman.metrics import Metrics
 from ferryman.objects.port import ObjectStore
 from ferryman.services.acknowledging_turns import AcknowledgingTurns
+from ferryman.services.earlier_transfers import EarlierTransfers
 from ferryman.services.group_commit import GroupCommit
 from ferryman.services.kept_answers import KeptAnswers
 from ferryman.services.quota import AppObjects, HeldBytes, OpenUploads, SqlBytes
@@ -45,6 +46,7 @@ class Platform:
     app_objects: AppObjects = field(default_factory=AppObjects)
     open_uploads: OpenUploads = field(default_factory=OpenUploads)
     held_bytes: HeldBytes = field(default_factory=HeldBytes)
+    earlier_transfers: EarlierTransfers = field(default_factory=EarlierTransfers)
     kept_answers: KeptAnswers = field(default_factory=KeptAnswers)
     shared_reports: asyncio.Lock = field(default_factory=asyncio.Lock)
     """The turn of reports for people without an account, who must not take all connections."""

@@ -15,11 +15,15 @@ class UploadRequest(Wire, frozen=True):
     ``part``, with number 1, declares that the file has only this part; the response then includes
     its URL. A store may answer 412 to the PUT if the part is there already, for example because a
     response was lost: check with ``GET /server/v1/uploads/{uploadId}``.
+
+    With ``reuse``, a part that an earlier transfer sent is not asked for again: the response then
+    has ``held``, and no URL.
     """
 
     label: str | None = None
     resume_key: str | None = None
     part: "PartRequest | None" = None
+    reuse: bool = False
 
 
 class UploadView(Wire, frozen=True):
@@ -29,7 +33,8 @@ class UploadView(Wire, frozen=True):
     file larger than ``max_file_size`` is refused on completion, no matter what was sent.
     ``checksums`` names the digests that the store requires for each part. ``resumed`` says that the
     upload was begun before under the same resume key; ``receipt`` is set if it is already complete.
-    ``part`` is the URL for the part in the request that began the upload.
+    ``part`` is the URL for the part in the request that began the upload. ``held`` is that part if
+    the platform copied it from an earlier transfer: complete the file with it, and send nothing.
 
     If ``compare_etags`` is set, the store checks no digests: compare the ``ETag`` in the response
     to each PUT with the part's md5, and send the part again if they differ.
@@ -47,6 +52,7 @@ class UploadView(Wire, frozen=True):
     receipt: "AppDataReceipt | None" = None
     part: "PartUrl | None" = None
     compare_etags: bool = False
+    held: "StoredPart | None" = None
 
 
 class PartRequest(Wire, frozen=True):
@@ -59,9 +65,14 @@ class PartRequest(Wire, frozen=True):
 
 
 class PartsRequest(Wire, frozen=True):
-    """Body of ``POST /server/v1/uploads/{uploadId}/parts``."""
+    """Body of ``POST /server/v1/uploads/{uploadId}/parts``.
+
+    ``first_sha256`` is the digest of the file's first part. If it is given, parts that an earlier
+    transfer sent, of a file with that first part, are not asked for again.
+    """
 
     parts: list[PartRequest]
+    first_sha256: str | None = None
 
 
 class PartUrl(Wire, frozen=True):
@@ -75,9 +86,13 @@ class PartUrl(Wire, frozen=True):
 
 
 class PartUrls(Wire, frozen=True):
-    """Signed URLs, in the order requested."""
+    """Signed URLs, in the order requested.
+
+    ``held`` are parts that the platform copied from an earlier transfer; they have no URL.
+    """
 
     parts: list[PartUrl]
+    held: "list[StoredPart]" = []
 
 
 class StoredPart(Wire, frozen=True):

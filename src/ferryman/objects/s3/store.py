@@ -9,23 +9,26 @@ from datetime import datetime
 
 from ferryman import refusals
 from ferryman.errors import OutsideError, PlatformError
-from ferryman.ids import ephemeral_id
 from ferryman.in_parallel import in_parallel
 from ferryman.objects.parts import check_parts, check_request
-from ferryman.objects.port import READ_STEP, Assembly, HoldsMoreError, OpenUpload, Part, SignedPart
+from ferryman.objects.port import (
+    READ_STEP,
+    Assembly,
+    HeldPart,
+    HoldsMoreError,
+    OpenUpload,
+    Part,
+    SignedPart,
+)
 from ferryman.objects.s3.bucket import S3Bucket
-from ferryman.objects.s3.capabilities import MAX_PARTS, probe_capabilities
+from ferryman.objects.s3.capabilities import MAX_PARTS, probe_capabilities, replaces_nothing
+from ferryman.objects.s3.copied_part import copy_part
 from ferryman.objects.s3.errors import store_errors
 from ferryman.objects.s3.etags import check_same
 from ferryman.objects.s3.permissions import check_answer, check_rights
 from ferryman.objects.s3.presign import part_fields, read_fields
-from ferryman.objects.s3.probe import CHECK_NAME, probe_of
-from ferryman.objects.s3.small_file import (
-    SmallFile,
-    arrived_files,
-    keeps_to_condition,
-    read_small_file,
-)
+from ferryman.objects.s3.probe import probe_of
+from ferryman.objects.s3.small_file import SmallFile, arrived_files, read_small_file
 from ferryman.objects.s3.still_verifies import DigestTrust
 from ferryman.wire.upload import PartRequest
 
@@ -106,6 +109,12 @@ class S3Store:
     async def put_part(self, key: str, upload_ref: str, part: PartRequest, data: bytes) -> Part:
         """Store a part of a multipart upload."""
         return await self._bucket.put_part(key, upload_ref, part, data)
+
+    async def copy_part(
+        self, key: str, upload_ref: str, part: PartRequest, held: HeldPart
+    ) -> Part | None:
+        """Copy a part within S3, if the etag shows that it is what was accepted."""
+        return await copy_part(self._bucket, key, upload_ref, part, held)
 
     async def list_parts(self, key: str, upload_ref: str) -> list[Part]:
         """Return the parts of an open upload; S3 keeps their md5 as etag, and no sha256."""
@@ -233,18 +242,10 @@ class S3Store:
         """Return whether a conditional PUT replaces nothing; tried once, with three calls."""
         async with self._trying:
             if self._exclusive is None:
-                bucket, own = self._bucket, self._bucket.address
-                name = {"Bucket": own.bucket, "Key": f"{own.prefix}{CHECK_NAME}-{ephemeral_id()}"}
                 with store_errors():
-                    self._exclusive = await keeps_to_condition(
-                        bucket.client, name, bucket.encryption()
-                    )
+                    self._exclusive = await replaces_nothing(probe_of(self._bucket))
         return self._exclusive
 
     def _check_request(self, part: PartRequest) -> None:
-        check_request(
-            part,
-            max_part_size=self.max_part_size,
-            max_parts=self.max_parts,
-            checksums=self.checksums,
-        )
+        size, parts = self.max_part_size, self.max_parts
+        check_request(part, max_part_size=size, max_parts=parts, checksums=self.checksums)

@@ -83,9 +83,14 @@ def upload_state(upload_id: str) -> Operation[UploadState]:
     return json_operation("GET", _upload(upload_id), UploadState)
 
 
-def part_urls(upload_id: str, parts: list[PartRequest]) -> Operation[PartUrls]:
-    """Ask where to send parts."""
-    body = PartsRequest(parts=parts)
+def part_urls(
+    upload_id: str, parts: list[PartRequest], first_sha256: str | None = None
+) -> Operation[PartUrls]:
+    """Ask where to send parts.
+
+    With the digest of the file's first part, those that an earlier transfer sent are not asked for.
+    """
+    body = PartsRequest(parts=parts, first_sha256=first_sha256)
     return json_operation("POST", f"{_upload(upload_id)}/parts", PartUrls, body=body)
 
 

@@ -146,6 +146,9 @@ final class FileUpload extends FileState {
                 return only.stored(each.etag);
             }
         }
+        if (begun.held != null) {
+            return only.stored(begun.held.etag);
+        }
         return flow.send(only, bytes, begun.part, policy);
     }
 

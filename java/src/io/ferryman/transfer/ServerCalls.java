@@ -119,7 +119,7 @@ public final class ServerCalls {
     /** Returns the request that begins a file, perhaps with its only part. */
     static JsonMembers beginning(String label, String key, Part part) {
         Object only = part == null ? null : part.request();
-        return JsonMembers.of("label", label, "resumeKey", key, "part", only);
+        return JsonMembers.of("label", label, "resumeKey", key, "part", only, "reuse", true);
     }
 
     /** Begins files in one call. */

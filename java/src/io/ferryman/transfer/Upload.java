@@ -23,6 +23,9 @@ final class Upload {
     /** Where the part goes that was named at the beginning; null without one. */
     final PartUrl part;
 
+    /** That part, if an earlier transfer sent it; null otherwise. */
+    final Part held;
+
     Upload(JsonObject json) {
         id = json.text("uploadId");
         maxParts = json.number("maxParts", 1);
@@ -39,6 +42,7 @@ final class Upload {
         resumed = json.flag("resumed");
         receipt = json.object("receipt") == null ? null : receipt(json.object("receipt"));
         part = json.object("part") == null ? null : new PartUrl(json.object("part"));
+        held = json.object("held") == null ? null : Part.of(json.object("held"));
     }
 
     boolean needsMd5() {
