@@ -108,6 +108,7 @@ def test_every_change_leaves_one_row(changes: Changes, tmp_path: Path) -> None:
     make("remove_notice_sink", "/notice-sinks/ops/remove")
     make("sweep_storage", "/storage/sweep")
     make("create_customer", "/customers", {"customer": "acme"})
+    make("export_customer", "/customers/acme/export")
     make("expunge_customer", "/customers/acme/expunge")
     make("create_token", "/tokens", {"name": "ben", "role": "viewer"})
     rotated = make("rotate_token", "/tokens/ben/rotate", {})

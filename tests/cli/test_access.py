@@ -1,12 +1,20 @@
 """``ferryman token``, ``customer``, ``key``, ``audit``, and the app commands beside them."""
 
 import json
+import os
+import subprocess
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from ferryman.client.admin import AdminClient
+from ferryman.client.customer_export import CustomerExporter
+from ferryman.client.export_check import check_export
+from ferryman.errors import ConfigError
 from tests.kit.command import Command, command
 from tests.kit.function_app import FunctionMigration
 from tests.kit.platform import PlatformProcess
@@ -75,6 +83,114 @@ def test_a_customer_from_its_first_day_to_its_last(
     assert receipt["deleted"]["migrations"] == 1
     assert receipt["receipt"] in admin.ok("customer", "receipt", "acme")
     admin.refused("customer_not_found", "customer", "expunge", "acme", "--yes")
+
+
+SIZES = {"large": 9 << 20, "small": 3_000, "empty": 0}
+
+
+@pytest.fixture(scope="module")
+def owned(
+    admin: Command, shared: PlatformProcess, tmp_path_factory: pytest.TempPathFactory
+) -> FunctionMigration:
+    """A settled migration of a customer of its own; another customer has one of the same app."""
+    folder = tmp_path_factory.mktemp("owned") / "app"
+    theirs = FunctionMigration.begin(shared, folder, plan={"customer": "default"})
+    theirs.send("theirs", b"of somebody else")
+    theirs.settle()
+    admin.ok("customer", "create", "dory")
+    mine = replace(theirs)
+    mine.create(containers=[], customer="dory")
+    mine.start()
+    mine.claim()
+    with mine.gateway() as gateway:
+        for label, size in SIZES.items():
+            with gateway.create_app_data(label) as file:
+                file.write(os.urandom(size))
+    rows = "namespace,serverKey,cloudKey\n" + "".join(f"jira:issue,{n},c{n}\n" for n in range(3))
+    admin.ok("mapping", "load", mine.migration_id, "-", "--format", "csv", stdin=rows)
+    mine.settle()
+    return mine
+
+
+def rows(path: Path) -> list[Any]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_a_customer_is_exported_verified_and_resumed(
+    admin: Command,
+    owned: FunctionMigration,
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "export"
+    head = admin.json("customer", "export", "dory", str(folder))
+    assert (head["migrations"], head["transfers"], head["unsettled"]) == (1, 1, 0)
+    of_transfer = folder / "transfers" / owned.transfer_id
+    files = (of_transfer / "files").iterdir()
+    assert sorted(path.stat().st_size for path in files) == sorted(SIZES.values())
+    [mappings] = (folder / "scopes").glob("*/mappings.ndjson")
+    assert [row["cloudKey"] for row in rows(mappings)] == ["c0", "c1", "c2"]
+    assert len(rows(of_transfer / "messages.ndjson")) >= len(SIZES)
+    # Of the other customer there is nothing.
+    everything = contents(folder)
+    assert not [name for name, data in everything.items() if b"of somebody else" in data]
+    assert not [name for name, data in everything.items() if b"theirs" in data]
+    assert '"theirs"' not in everything["migrations.ndjson"].decode()
+
+    assert admin.json("customer", "verify", str(folder))["valid"]
+    for at in (folder, of_transfer):
+        subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=at, check=True)
+    path = of_transfer / "messages.ndjson"
+    path.write_bytes(path.read_bytes()[:-1] + b" ")
+    assert "messages.ndjson" in admin.refused("export_differs", "customer", "verify", str(folder))
+    path.write_bytes(everything[str(path.relative_to(folder))])
+    added = of_transfer / "files" / "added"
+    added.write_bytes(b"")
+    admin.refused("export_differs", "customer", "verify", str(folder))
+    added.unlink()
+
+    admin.refused("export_folder_taken", "customer", "export", "default", str(folder))
+    admin.refused("customer_not_found", "customer", "export", "nobody", str(tmp_path / "none"))
+    admin.refused("export_folder_taken", "customer", "export", "dory", str(tmp_path))
+
+
+def test_an_export_that_was_killed_fetches_what_is_missing(
+    shared: PlatformProcess, owned: FunctionMigration, tmp_path: Path
+) -> None:
+    client = AdminClient(shared.url, (shared.data_dir / "operator-token").read_text().strip())
+    folder, fetched = tmp_path / "export", list[str]()
+    read = client.recordings.read_payload
+
+    def dying(transfer_id: str, key: str) -> AbstractContextManager[Iterator[bytes]]:
+        if len(fetched) == 2:
+            raise KeyboardInterrupt
+        fetched.append(key)
+        return read(transfer_id, key)
+
+    def counting(transfer_id: str, key: str) -> AbstractContextManager[Iterator[bytes]]:
+        fetched.append(key)
+        return read(transfer_id, key)
+
+    def export() -> None:
+        CustomerExporter(client, "dory", folder, lambda _size, _moved: None, lambda _: None).run()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ferryman.client.exported_files._AT_ONCE", 1)
+        patch.setattr(client.recordings, "read_payload", dying)
+        with pytest.raises(KeyboardInterrupt):
+            export()
+        with pytest.raises(ConfigError, match="not finished"):
+            check_export(folder)
+        sums = folder / "transfers" / owned.transfer_id / ".files.sums"
+        with sums.open("ab") as file:
+            file.write(b"0123")  # a line that the kill cut short
+        patch.setattr(client.recordings, "read_payload", counting)
+        export()
+    assert len(fetched) == len(set(fetched)) == len(SIZES)
+    assert check_export(folder)[0].customer == "dory"
 
 
 def test_the_log_is_read_exported_and_verified(admin: Command) -> None:

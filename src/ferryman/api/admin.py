@@ -20,7 +20,13 @@ from ferryman.api.app import (
 from ferryman.api.attempt import list_agents, list_attempts
 from ferryman.api.audit import export_audit, list_audit, verify_audit
 from ferryman.api.clock import advance_clock, freeze_clock, get_clock, resume_clock
-from ferryman.api.customer import create_customer, expunge_customer, get_receipt, list_customers
+from ferryman.api.customer import (
+    create_customer,
+    export_customer,
+    expunge_customer,
+    get_receipt,
+    list_customers,
+)
 from ferryman.api.event import stream_events
 from ferryman.api.job import get_job, list_job_items, list_jobs, plan_job, start_job, stop_job
 from ferryman.api.key import list_signing_keys, rotate_signing_key, seal_secrets
@@ -197,6 +203,7 @@ def admin_router(authenticator: Authenticator) -> Router:
             resume_clock,
             create_customer,
             list_customers,
+            export_customer,
             expunge_customer,
             get_receipt,
             list_sessions,

@@ -7,6 +7,7 @@ from ferryman.api.parameters import Author, Cursor, Id, OwnLifecycle, OwnPlatfor
 from ferryman.services import customer as customer_service
 from ferryman.services import expunge
 from ferryman.wire.customer import (
+    CustomerExport,
     CustomerPage,
     CustomerRequest,
     CustomerView,
@@ -21,6 +22,12 @@ async def create_customer(
 ) -> CustomerView:
     """Add a customer, who may then own migrations, sites and mappings."""
     return await customer_service.create(platform, data, actor)
+
+
+@post("/customers/{customer:str}/export", status_code=200)
+async def export_customer(platform: OwnPlatform, actor: Author, customer: Id) -> CustomerExport:
+    """Note in the audit log that all of a customer is being read, and say whether it can change."""
+    return await customer_service.begin_export(platform, customer, actor)
 
 
 @post("/customers/{customer:str}/expunge", status_code=200)

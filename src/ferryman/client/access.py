@@ -6,6 +6,7 @@ from ferryman.client.http import BASE, LONG_SECONDS, AdminHttp
 from ferryman.sdk.operation import segment
 from ferryman.wire.access_token import IssuedToken, TokenPage, TokenRequest, TokenRotation
 from ferryman.wire.customer import (
+    CustomerExport,
     CustomerPage,
     CustomerRequest,
     CustomerView,
@@ -72,6 +73,10 @@ class Customers:
     def list(self, cursor: str | None, size: int) -> CustomerPage:
         """List the customers that the token is valid for, by key."""
         return self._http.get(_CUSTOMERS, CustomerPage, {"cursor": cursor, "pageSize": size})
+
+    def begin_export(self, customer: str) -> CustomerExport:
+        """Say that all of a customer is being read."""
+        return self._http.post(f"{_CUSTOMERS}/{segment(customer)}/export", CustomerExport)
 
     def expunge(self, customer: str) -> ExpungeReceipt:
         """Delete a customer with all it owns; returns when that is done."""

@@ -12,6 +12,7 @@ from ferryman.wire.mapping import MissingPage
 from ferryman.wire.message_group import MessageGroups
 from ferryman.wire.redelivery import RedeliveryAnswer, RedeliveryRequest
 from ferryman.wire.refused_call import RefusedCallPage
+from ferryman.wire.storage import FilePage
 from ferryman.wire.transfer import (
     Explanation,
     MessagePage,
@@ -127,6 +128,11 @@ class Transfers:
     def rerun(self, transfer_id: str) -> RerunAnswer:
         """Run a FAILED, INCOMPLETE or TIMED_OUT transfer again, under a new id."""
         return self._http.post(_path(transfer_id, "rerun"), RerunAnswer)
+
+    def files(self, transfer_id: str, cursor: str | None, size: int) -> FilePage:
+        """List the files of a transfer with their digests, by key, also those that were deleted."""
+        query = {"cursor": cursor, "pageSize": size}
+        return self._http.get(_path(transfer_id, "app-data"), FilePage, query)
 
     def read_manifest(self, transfer_id: str) -> AbstractContextManager[Iterator[bytes]]:
         """Open the manifest of a transfer, as a stream."""

@@ -200,6 +200,7 @@ RULES: Mapping[str, Rule] = {
     # Access.
     "list_customers": Rule(_READ),
     "create_customer": Rule(_ADMIN, changes=True),
+    "export_customer": Rule(_OPERATE, changes=True),
     "expunge_customer": Rule(_ADMIN, changes=True),
     "get_receipt": Rule(_ADMIN),
     "list_sessions": Rule(_ADMIN),

@@ -1,6 +1,6 @@
 """Refused calls on customers, and calls that do not say which customer they are for."""
 
-from ferryman.errors import Conflict, Invalid
+from ferryman.errors import ConfigError, Conflict, Invalid, OutsideError
 from ferryman.refusals.row import Refusal, not_found
 
 NOT_FOUND = not_found("customer", "Take the key from `ferryman customer list`.")
@@ -32,4 +32,25 @@ EXISTS = Refusal(
     expected="a key that no customer has",
     found="the customer {customer}",
     fix="Use that one, or choose another key.",
+)
+EXPORT_FOLDER_TAKEN = Refusal(
+    "export_folder_taken",
+    ConfigError,
+    expected="an empty folder, or one with a begun export of {customer}",
+    found="{found}",
+    fix="Name another folder.",
+)
+EXPORT_DIFFERS = Refusal(
+    "export_differs",
+    ConfigError,
+    expected="the files that SHA256SUMS lists, and no others",
+    found="{found}",
+    fix="Run `ferryman customer export` again with the same folder; move what it did not write.",
+)
+EXPORTED_FILE_DIFFERS = Refusal(
+    "exported_file_differs",
+    OutsideError,
+    expected="the file {key} with the digest that it was accepted with",
+    found="{found}",
+    fix="Run the command again. If it fails again, run `ferryman data verify {transfer}`.",
 )

@@ -16,9 +16,11 @@ from ferryman.services.platform import (
     page_size,
 )
 from ferryman.store import customer as customer_store
+from ferryman.store import purge as purge_store
 from ferryman.store.customer import CustomerRow
 from ferryman.store.database import Transaction
-from ferryman.wire.customer import CustomerPage, CustomerRequest, CustomerView
+from ferryman.store.purge import Whose
+from ferryman.wire.customer import CustomerExport, CustomerPage, CustomerRequest, CustomerView
 
 _KEY = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}")
 
@@ -35,6 +37,18 @@ async def create(
             raise refusals.customer.EXISTS(customer=request.customer)
         await audit.record(tx, by, "create_customer", made.customer, customer=made.customer)
     return _view(made)
+
+
+async def begin_export(platform: Platform, customer: str, by: Actor = PLATFORM) -> CustomerExport:
+    """Note that a customer's data is exported, which is read by the calls that anybody makes.
+
+    Raises :class:`NotFound` (``customer_not_found``) for one that the caller may not see.
+    """
+    async with platform.database.transaction() as tx:
+        await _visible(tx, by.reach, customer)
+        unsettled = await purge_store.live_transfers(tx, Whose(customer=customer))
+        await audit.record(tx, by, "export_customer", customer, customer=customer)
+    return CustomerExport(customer=customer, at=epoch_ms(tx.now), unsettled=unsettled)
 
 
 async def page(

@@ -23,6 +23,17 @@ class CustomerPage(Wire, frozen=True):
     next_cursor: str | None = None
 
 
+class CustomerExport(Wire, frozen=True):
+    """Answer to ``POST /admin/v1/customers/{customer}/export``.
+
+    ``unsettled`` is the number of transfers that may still change.
+    """
+
+    customer: str
+    at: int
+    unsettled: int
+
+
 class ExpungeReceipt(Wire, frozen=True):
     """Receipt of a customer's deletion; ``receipt`` is a JWT that the platform's key signed."""
 

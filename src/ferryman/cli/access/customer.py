@@ -1,16 +1,17 @@
-"""``ferryman customer``: add, list and delete customers."""
+"""``ferryman customer``: add, list, export and delete customers."""
 
 from typing import Annotated
 
 import typer
 
+from ferryman.cli.access.customer_export import export, verify
 from ferryman.cli.command import Paging, command
 from ferryman.cli.session import Session
 from ferryman.client.text import field_lines, instant, minute
 from ferryman.wire.customer import CustomerView, ExpungeReceipt, StoredReceipt
 
 app = typer.Typer(
-    help="Add, list and delete customers, the owners of migrations.", no_args_is_help=True
+    help="Add, list, export and delete customers, the owners of migrations.", no_args_is_help=True
 )
 
 Key = Annotated[str, typer.Argument(metavar="CUSTOMER", help="Key of the customer, such as acme.")]
@@ -31,6 +32,10 @@ def list_customers(session: Session, paging: Paging) -> None:
         ("CUSTOMER", "CREATED"),
         lambda view: (view.customer, minute(view.created_at)),
     )
+
+
+command(app, "export")(export)
+app.command("verify")(verify)
 
 
 @command(app, "expunge")
