@@ -36,7 +36,7 @@ def _app(words: list[str]) -> "Typer":
     if words in (["serve"], ["worker"]):
         from ferryman.server import collector
 
-        collector.rest()
+        collector.disable()
         from ferryman.cli import serve
         from ferryman.cli.new_app import new_app
 

@@ -73,7 +73,7 @@ async def run(start: Start, answer: int) -> None:
         if serving is None:
             return
         say(answer, Started())
-        collector.work()
+        collector.freeze()
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
 
@@ -97,10 +97,11 @@ def told() -> Start | None:
 
 def main() -> None:
     """Do what the supervisor says; exit with 2 if that is refused."""
-    collector.rest()
+    collector.disable()
     import uvloop
 
-    # Imported here, where nothing is collected, and before there is anything to do.
+    # Here, where nothing is collected, and before there is anything to do.
+    from ferryman.server import run_api  # noqa: F401 - for run()
 
     tracing.configure()
     os.umask(0o077)

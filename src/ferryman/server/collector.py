@@ -6,12 +6,12 @@ _YOUNG, _MIDDLE, _OLD = 50_000, 20, 20
 """Objects until the youngest are looked at, and how many such looks until the older ones are."""
 
 
-def rest() -> None:
+def disable() -> None:
     """Collect nothing while the process starts, since what it imports and builds stays."""
     gc.disable()
 
 
-def work() -> None:
+def freeze() -> None:
     """Collect from now on, but leave out what is there by now."""
     gc.freeze()
     gc.set_threshold(_YOUNG, _MIDDLE, _OLD)

@@ -40,7 +40,7 @@ async def run_worker(settings: Settings) -> None:
         built = await unless_stopped(stop, stack.enter_async_context(build(settings, url)))
         if built is None:
             return
-        collector.work()
+        collector.freeze()
         worker_id = ephemeral_id()
         if settings.probe_port is not None:
             # Imported only if needed: aiohttp's server is no part of a worker.

@@ -66,7 +66,7 @@ async def serve(settings: Settings, *, workers: int, api_processes: int = 1) -> 
         if settings.no_delivery:
             log.warning("delivery.off", reason="--no-delivery: no app is called, no timer fires")
         print(f"Ferryman ready on {settings.base_url}", flush=True)
-        collector.work()
+        collector.freeze()
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
 
