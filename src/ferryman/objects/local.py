@@ -34,18 +34,11 @@ from ferryman.objects.port import (
     Part,
     SignedPart,
 )
-from ferryman.objects.signed_url import (
-    Grant,
-    UrlOperation,
-    part_grant,
-    read_grant,
-    sign,
-    verify,
-)
+from ferryman.objects.signed_url import Grant, UrlOperation, part_grant, read_grant, sign, verify
 from ferryman.objects.whole_file import WholeFile, read_whole_file
 from ferryman.wire.upload import PartRequest
 
-_Chunks = AsyncIterator[bytes]
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 class LocalStore:
@@ -146,9 +139,8 @@ class LocalStore:
     async def put_part(self, key: str, upload_ref: str, part: PartRequest, data: bytes) -> Part:
         """Store a part; it is on disk when this returns."""
         self._check(part)
-        # What a URL would allow; nobody is given one, so it needs no end.
-        grant = part_grant(checked(key), part, datetime.max.replace(tzinfo=UTC))
-        with self.receive(grant) as incoming:
+        # Nobody is given its URL, so it needs no end.
+        with self.receive(part_grant(checked(key), part, _NEVER)) as incoming:
             await asyncio.to_thread(incoming.write, data)
             await incoming.keep()
         return stored_part(part.number, part.size, part.sha256)
@@ -197,7 +189,7 @@ class LocalStore:
 
     async def stream(
         self, key: str, start: int = 0, end: int | None = None, *, step: int = READ_STEP
-    ) -> _Chunks:
+    ) -> AsyncIterator[bytes]:
         """Yield the bytes from ``start`` up to ``end``, excluded, at most ``step`` at once."""
         stored = await self.find(key)
         async for chunk in self.read(stored, start, stored.size if end is None else end, step):
@@ -205,7 +197,7 @@ class LocalStore:
 
     async def read(
         self, stored: StoredObject, start: int, end: int, step: int = READ_STEP
-    ) -> _Chunks:
+    ) -> AsyncIterator[bytes]:
         """Yield bytes like :meth:`stream` of a file found before, in chunks of ``step`` bytes."""
         for path, offset, length in stored.slices(start, end):
             with disk_errors():

@@ -44,9 +44,8 @@ class S3Store:
     checksums: tuple[str, ...] = ("sha256", "md5")
 
     def __init__(self, bucket: S3Bucket, *, part_size: int = 8 << 20) -> None:
-        self.part_size = part_size
         self.endpoint, self.signed_at = bucket.endpoint, bucket.public_base
-        self.max_parts = bucket.address.max_parts or MAX_PARTS
+        self.part_size, self.max_parts = part_size, bucket.address.max_parts or MAX_PARTS
         self.compare_etags = False
         self._exclusive: bool | None = None
         self._trust: DigestTrust | None = None
