@@ -42,6 +42,21 @@ def part_of(data: bytes, number: int = 1) -> PartRequest:
     return PartRequest(number=number, size=len(data), sha256=sha256(data).hexdigest())
 
 
+async def start(services: Services, agent: str = "agent") -> str:
+    """Start a transfer whose claim nobody else gets, however long the test takes."""
+    transfer_id = await services.start_transfer(agent)
+    await keep_claim(services, transfer_id)
+    return transfer_id
+
+
+async def keep_claim(services: Services, transfer_id: str) -> None:
+    await services.fetch(
+        "UPDATE transfer SET claim_confirmed = true, claim_seen_at = now() + interval '1 day'"
+        " WHERE transfer_id = $1",
+        UUID(transfer_id),
+    )
+
+
 async def begin(services: Services, transfer_id: str, part: PartRequest) -> UploadView:
     file = UploadRequest(label="l", part=part, reuse=True)
     [answer] = await intake.begin_batch(services.platform, services.app, transfer_id, [file])
@@ -101,9 +116,9 @@ async def place_of(
 
 
 async def test_a_held_file_is_registered_without_being_sent(services: Services) -> None:
-    earlier = await services.start_transfer()
+    earlier = await start(services)
     first = await send(services, earlier, DATA)
-    again = await services.start_transfer("again")
+    again = await start(services, "again")
     second = await reuse(services, again, DATA)
     assert second != first
     assert await content(services, second) == DATA
@@ -113,8 +128,8 @@ async def test_a_held_file_is_registered_without_being_sent(services: Services) 
 
 
 async def test_parts_of_a_large_file_are_taken_over_one_by_one(services: Services) -> None:
-    await send_parts(services, await services.start_transfer(), FIRST, FIRST[::-1], DATA)
-    again = await services.start_transfer("again")
+    await send_parts(services, await start(services), FIRST, FIRST[::-1], DATA)
+    again = await start(services, "again")
     view = await intake.begin(services.platform, services.app, again, "l")
     assert (await place_of(services, view, part_of(FIRST), FIRST)).held
     assert not (await place_of(services, view, part_of(OTHER, 3), FIRST)).held
@@ -136,8 +151,8 @@ async def test_parts_of_a_large_file_are_taken_over_one_by_one(services: Service
 async def test_who_names_other_bytes_has_to_send_them(
     services: Services, wrong: PartRequest
 ) -> None:
-    await send(services, await services.start_transfer(), DATA)
-    assert not await is_held(services, await services.start_transfer("again"), wrong)
+    await send(services, await start(services), DATA)
+    assert not await is_held(services, await start(services, "again"), wrong)
 
 
 async def test_nothing_of_another_customer_scope_or_app_is_held(services: Services) -> None:
@@ -174,6 +189,7 @@ async def test_nothing_of_another_customer_scope_or_app_is_held(services: Servic
             await migration_service.start(services.platform, view.migration_id, by or ann)
             claimed = await mine.claim(view.migration_id)
             assert claimed is not None
+            await keep_claim(services, claimed.transfer_id)
             if number == 0:
                 await send(mine, claimed.transfer_id, DATA)
             else:
@@ -181,31 +197,31 @@ async def test_nothing_of_another_customer_scope_or_app_is_held(services: Servic
 
 
 async def test_the_same_transfer_is_no_earlier_one(services: Services) -> None:
-    transfer_id = await services.start_transfer()
+    transfer_id = await start(services)
     await send(services, transfer_id, DATA)
     assert not await is_held(services, transfer_id, part_of(DATA))
 
 
 async def test_a_file_that_has_expired_is_not_held(services: Services) -> None:
-    earlier = await services.start_transfer()
+    earlier = await start(services)
     await send(services, earlier, DATA)
     age = "UPDATE transfer SET started_at = started_at - $2::interval WHERE transfer_id = $1"
     await services.fetch(age, UUID(earlier), DATA_LIFE - timedelta(hours=1))
-    assert await is_held(services, await services.start_transfer("again"), part_of(DATA))
+    assert await is_held(services, await start(services, "again"), part_of(DATA))
     await services.fetch(age, UUID(earlier), timedelta(hours=1))
-    assert not await is_held(services, await services.start_transfer("later"), part_of(DATA))
+    assert not await is_held(services, await start(services, "later"), part_of(DATA))
 
 
 async def test_a_setting_has_everything_sent(services: Services) -> None:
-    await send(services, await services.start_transfer(), DATA)
+    await send(services, await start(services), DATA)
     settings = services.platform.settings.model_copy(update={"reuse_files": False})
     without = replace(services, platform=replace(services.platform, settings=settings))
-    assert not await is_held(without, await services.start_transfer("again"), part_of(DATA))
+    assert not await is_held(without, await start(services, "again"), part_of(DATA))
 
 
 async def test_who_does_not_ask_gets_a_url(services: Services) -> None:
-    await send(services, await services.start_transfer(), DATA)
-    again = await services.start_transfer("again")
+    await send(services, await start(services), DATA)
+    again = await start(services, "again")
     view = await intake.begin(services.platform, services.app, again, "l", None, part_of(DATA))
     assert view.held is None
     assert view.part is not None
@@ -214,8 +230,8 @@ async def test_who_does_not_ask_gets_a_url(services: Services) -> None:
 async def test_deleting_the_source_leaves_the_copy_and_the_copy_is_deleted_too(
     services: Services,
 ) -> None:
-    first = await send(services, await services.start_transfer(), DATA)
-    second = await reuse(services, await services.start_transfer("again"), DATA)
+    first = await send(services, await start(services), DATA)
+    second = await reuse(services, await start(services, "again"), DATA)
     await services.platform.objects.delete(first)
     assert await content(services, second) == DATA
     await purge.delete_files(services.platform, Whose(app_id=services.app.app_id))
@@ -228,8 +244,8 @@ async def test_deleting_the_source_leaves_the_copy_and_the_copy_is_deleted_too(
 
 
 async def test_a_source_that_is_deleted_in_the_same_instant_is_sent(services: Services) -> None:
-    first = await send(services, await services.start_transfer(), DATA)
-    again = await services.start_transfer("again")
+    first = await send(services, await start(services), DATA)
+    again = await start(services, "again")
     copy_part = services.platform.objects.copy_part
 
     async def deleted_meanwhile(
@@ -246,10 +262,10 @@ async def test_a_source_that_is_deleted_in_the_same_instant_is_sent(services: Se
 
 
 async def test_deletions_and_copies_at_once_lose_nothing(services: Services) -> None:
-    earlier = await services.start_transfer()
+    earlier = await start(services)
     contents = [b"%d" % number * 500 for number in range(1, 21)]
     keys = [await send(services, earlier, each) for each in contents]
-    again = await services.start_transfer("again")
+    again = await start(services, "again")
 
     async def register(data: bytes) -> str:
         view = await begin(services, again, part_of(data))
@@ -265,8 +281,8 @@ async def test_deletions_and_copies_at_once_lose_nothing(services: Services) -> 
 
 
 async def test_a_copy_for_a_file_that_was_given_up_is_removed(services: Services) -> None:
-    await send(services, await services.start_transfer(), DATA)
-    again = await services.start_transfer("again")
+    await send(services, await start(services), DATA)
+    again = await start(services, "again")
     copy_part = services.platform.objects.copy_part
     given_up: list[str] = []
 
@@ -292,8 +308,8 @@ async def test_a_copy_for_a_file_that_was_given_up_is_removed(services: Services
 
 async def test_a_client_that_is_killed_leaves_nothing_behind(services: Services) -> None:
     """The copy is there and never completed: the sweep removes it once the transfer settled."""
-    first = await send(services, await services.start_transfer(), DATA)
-    again = await services.start_transfer("again")
+    first = await send(services, await start(services), DATA)
+    again = await start(services, "again")
     view = await begin(services, again, part_of(DATA))
     assert view.held is not None
     await services.advance(timedelta(minutes=20))
