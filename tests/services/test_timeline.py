@@ -1,11 +1,14 @@
 """The timeline as it is followed: it ends with its transfer, and with what still runs then."""
 
 import asyncio
+from datetime import timedelta
+from uuid import UUID
 
 import pytest
 
 from ferryman.domain.outcome import succeeded
 from ferryman.services import timeline
+from ferryman.store import timeline as timeline_store
 from tests.kit.services import Services
 
 GOOD = succeeded(duration=0.1)
@@ -48,3 +51,37 @@ async def test_an_attempt_that_hangs_is_not_waited_for_long(
     await worker.claim_one()
     await services.complete_export(transfer_id)
     assert "transfer.changed" in await followed(services, transfer_id)
+
+
+async def test_what_is_committed_late_comes_although_the_clock_was_moved(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its number was drawn before that of entries which were read already."""
+    monkeypatch.setattr(timeline, "_POLL_SECONDS", 0.01)
+    monkeypatch.setattr(timeline, "_OVERLAP_SECONDS", 600.0)
+    database, transfer_id = services.platform.database, await services.start_transfer()
+
+    async def write(kind: str) -> None:
+        async with database.transaction() as tx:
+            await timeline_store.write(tx, UUID(transfer_id), kind)
+
+    closing = asyncio.Event()
+    entries = timeline.follow(services.platform, transfer_id, 0, closing)
+
+    async def told(kind: str) -> None:
+        while (await anext(entries)).kind != kind:
+            pass
+
+    async with database.transaction() as late:
+        await timeline_store.write(late, UUID(transfer_id), "test.late")
+        await write("test.early")
+        await told("test.early")
+        await services.advance(timedelta(hours=1))
+        await write("test.moved")
+        await told("test.moved")
+        read_again = asyncio.create_task(told("test.late"))
+        done, _ = await asyncio.wait({read_again}, timeout=0.1)
+        assert not done
+    await asyncio.wait_for(read_again, 90)
+    closing.set()
+    assert [entry async for entry in entries] == []

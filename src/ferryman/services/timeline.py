@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from time import monotonic
 
 from ferryman import refusals
-from ferryman.clock import epoch_ms
 from ferryman.domain.limits import ADMIN_PAGE, LABEL_CHARACTERS
 from ferryman.services.platform import (
     Platform,
@@ -24,7 +24,7 @@ from ferryman.vocab import ListSort
 from ferryman.wire.transfer import TimelineEntry, TimelinePage
 
 _POLL_SECONDS = 0.25
-_OVERLAP_MS = 10_000
+_OVERLAP_SECONDS = 10.0
 _LAST_SECONDS = 10.0
 """How long to wait, once a transfer has settled, for attempts that are still running."""
 
@@ -94,10 +94,11 @@ async def follow(
     A function acknowledges before it returns, so attempts that still run then are waited for, but
     not for long. It also ends when ``closing`` is set; the caller then continues on another
     replica. Sequence numbers are drawn before transactions commit, so an entry can appear after a
-    later one. The last seconds are therefore read again, and entries already yielded are skipped.
+    later one. What was read in the last seconds is therefore read again, and entries already
+    yielded are skipped. Those seconds are real ones: a virtual clock may have been moved.
     """
     parsed_id = parse_id(refusals.transfer.NOT_FOUND, transfer_id)
-    given: dict[int, int] = {}
+    given: dict[int, float] = {}
     polls_left = _LAST_SECONDS / _POLL_SECONDS
     while True:
         async with platform.database.transaction() as tx:
@@ -112,10 +113,10 @@ async def follow(
             entries = await timeline_store.page(
                 tx, parsed_id, EntryFilter(after=after), size=ADMIN_PAGE
             )
-            horizon = epoch_ms(tx.now) - _OVERLAP_MS
+        now = monotonic()
         fresh = [entry for entry in entries if entry.seq not in given]
         for entry in fresh:
-            given[entry.seq] = entry.at
+            given[entry.seq] = now
             if kind is None or entry.kind == kind or entry.kind.startswith(f"{kind}."):
                 yield entry
         if len(entries) == ADMIN_PAGE:
@@ -123,7 +124,7 @@ async def follow(
         elif not fresh and over:
             return
         else:
-            old = [seq for seq, at in given.items() if at < horizon]
+            old = [seq for seq, at in given.items() if at < now - _OVERLAP_SECONDS]
             after = max([after, *old])
             given = {seq: at for seq, at in given.items() if seq > after}
             if await wait_for_event(closing, _POLL_SECONDS):
