@@ -9,7 +9,7 @@ from typing import Any, Self
 from ferryman import Gateway, Migration
 from tests.kit.manifests import function_manifest
 from tests.kit.migration import AppMigration
-from tests.kit.platform import Caller, PlatformProcess
+from tests.kit.platform import Caller, PlatformProcess, wait_until
 
 CLOUD_APP = """\
 import json, pathlib
@@ -105,6 +105,19 @@ class FunctionMigration(AppMigration):
         book = self.folder / "events.jsonl"
         lines = book.read_text().splitlines() if book.exists() else []
         return [json.loads(line) for line in lines]
+
+    def printed(self, message_id: str) -> str:
+        """Return what its function printed in the attempt that was through, where time runs.
+
+        On a slow machine the first ones may be cut off.
+        """
+
+        def through() -> list[Any]:
+            attempts = self.message(message_id)["attempts"]
+            assert len(attempts) < 4, attempts
+            return [each for each in attempts if each["outcome"] == "DELIVERED"]
+
+        return str(wait_until(through, 200)[0]["output"])
 
     def settle(self) -> None:
         """Bring the transfer to an end, whatever state the test left it in."""

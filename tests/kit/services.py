@@ -128,7 +128,7 @@ class Services:
     async def start_transfer(self, agent: str = "agent") -> str:
         """Create a transfer and claim it; return its id.
 
-        The agent is offered no transfer that was claimed before, however long ago on a slow machine.
+        The agent is offered no transfer that was claimed before, however long ago that was.
         """
         earlier = await self.fetch("SELECT transfer_id FROM transfer WHERE claims > 0")
         transfer_id = await self.create_transfer()

@@ -82,7 +82,7 @@ def _load(front: Front, migration: AppMigration) -> None:
 def _watch(front: Front, migration: AppMigration) -> None:
     """The first events come while the stream goes on."""
     admin = AdminClient(front.url, front.platform.operator_token)
-    with admin.transfers.stream_timeline(migration.transfer_id, 0, timeout=30) as chunks:
+    with admin.transfers.stream_timeline(migration.transfer_id, 0, timeout=120) as chunks:
         assert next(iter(chunks))
 
 

@@ -29,7 +29,9 @@ def test_a_kill_at_any_instant_loses_no_completed_file_and_no_accepted_part(tmp_
         for seed in range(MOST_KILLS):
             if seed >= KILLS and interrupted > KILLS / 4:
                 break
-            completed = run_and_kill(process, seed, pauses.uniform(0, 0.06))
+            # Ever later, until even a slow machine has begun an upload by then.
+            latest = 0.06 * max(1, seed / KILLS)
+            completed = run_and_kill(process, seed, pauses.uniform(0, latest))
             interrupted += asyncio.run(recover(tmp_path, seed, completed))
     assert interrupted > KILLS / 4, "too few kills fell into an upload: the test proves nothing"
 

@@ -33,13 +33,13 @@ def test_a_function_that_detaches_leaves_nothing(ground: Ground, mark: str) -> N
     said = ground.call({"handler": "endings.detach", "event": {"mark": mark}})
     assert said["outcomes"][0]["ok"]
     assert "left a process running" in said["outcomes"][0]["output"]
-    assert not running(mark)
+    wait_until(lambda: not running(mark))
 
 
 def test_a_function_that_dies_leaves_nothing(ground: Ground, mark: str) -> None:
     said = ground.call({"handler": "endings.die", "event": {"mark": mark}})
     assert said["outcomes"][0]["cause"] == "function_out_of_memory"  # only the kernel kills it so
-    assert not running(mark)
+    wait_until(lambda: not running(mark))
 
 
 def test_a_killed_worker_leaves_nothing(ground: Ground, mark: str) -> None:

@@ -57,7 +57,7 @@ def test_an_app_with_entities_imports_a_real_export(
     with migration.gateway() as gateway, gateway.create_app_data("notes") as file:
         file.write(gzip.compress(lines.encode()))
     migration.complete_export()
-    wait_until(lambda: migration.status == "SUCCESS" or None)
+    wait_until(lambda: migration.status == "SUCCESS", 200)
     [said] = [
         json.loads(entry["data"]["message"])
         for entry in migration.timeline()

@@ -166,11 +166,4 @@ def test_an_export_is_imported_by_a_consumer(platform: PlatformProcess, tmp_path
     migration.advance(minutes=16)
     wait_until(lambda: migration.view()["status"] == "SUCCESS", seconds=240)
     assert not {each["state"] for each in events().values()} - {"DONE", "CANCELLED"}
-    assert said_by(migration, "mistakes") == SAID
-
-
-def said_by(migration: FunctionMigration, label: str) -> Any:
-    """What a function printed when it got a file."""
-    message = migration.message_of(label)
-    attempts = migration.admin.ok("GET", f"/admin/v1/messages/{message}")["attempts"]
-    return json.loads(attempts[0]["output"])
+    assert json.loads(migration.printed(migration.message_of("mistakes"))) == SAID

@@ -12,7 +12,7 @@ from ferryman.clock import epoch_ms
 from ferryman.domain.limits import DATA_LIFE, SIGNED_URL_LIFE
 from ferryman.domain.outcome import failed, succeeded
 from ferryman.errors import Conflict, OutsideError, Settled
-from ferryman.services import audit, diagnosis, message, pause, sweep, transfer_command
+from ferryman.services import audit, clock, diagnosis, message, pause, sweep, transfer_command
 from ferryman.services import migration as migration_service
 from ferryman.services import transfer as transfer_service
 from ferryman.services.audit import AuditQuery
@@ -46,6 +46,7 @@ async def operations(services: Services) -> list[str]:
 async def test_a_pause_holds_every_message_and_the_clock(services: Services) -> None:
     """One was delivered, one is being delivered, one waits, and one comes during the pause."""
     worker, platform = services.worker(), services.platform
+    await clock.freeze(platform)
     transfer_id = await services.start_transfer()
     first = (await services.upload(transfer_id)).message_id
     await worker.deliver_all(GOOD)
@@ -58,7 +59,7 @@ async def test_a_pause_holds_every_message_and_the_clock(services: Services) -> 
     held = await transfer_service.view(platform, transfer_id)
     assert held.paused_at is not None
     assert held.deadline is held.expires_at is None
-    assert held.seconds_left == pytest.approx(600, abs=30)
+    assert held.seconds_left == pytest.approx(600, abs=1)
 
     await services.upload(transfer_id)
     await worker.record(BAD, in_flight)
@@ -79,7 +80,7 @@ async def test_a_pause_holds_every_message_and_the_clock(services: Services) -> 
     assert going.deadline is not None
     now = epoch_ms(await platform.database.now())
     # The upload and the acknowledgement during the pause gave the whole window.
-    assert going.deadline - now == pytest.approx(900_000, abs=30_000)
+    assert going.deadline - now == pytest.approx(900_000, abs=1_000)
     assert going.deadline_moved_by == "operator"
     assert await worker.deliver_all(GOOD) == 3
     assert await kinds(services, transfer_id) == [

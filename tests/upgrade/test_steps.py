@@ -135,8 +135,8 @@ async def test_a_step_that_waits_holds_up_nobody(empty: Any, empty_database: str
         await reading.start()
         await reader.execute("SELECT FROM app_data")
         upgrade = asyncio.create_task(migrate(empty, patience=100))
-        waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'"
-        while not await other.fetchval(waiting):
+        waiting = "SELECT count(*) FROM pg_stat_activity WHERE $1 = ANY (pg_blocking_pids(pid))"
+        while not await other.fetchval(waiting, reader.get_server_pid()):
             assert not upgrade.done()
             await asyncio.sleep(0.02)
         await other.execute("SELECT FROM app_data")
