@@ -8,7 +8,7 @@ import pytest
 import urllib3
 from playwright.sync_api import Locator, Page
 
-from tests.kit.platform import PlatformProcess, Reply
+from tests.kit.platform import ANSWER_SECONDS, PlatformProcess, Reply
 
 _TABS = 400
 _AT_ONCE = (1, 2, 4, *[10] * (_TABS // 10))
@@ -98,7 +98,7 @@ class Console:
     def __init__(self, platform: PlatformProcess) -> None:
         self.url = f"{platform.url}/console"
         self.cookies: dict[str, str] = {}
-        self._http = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(60))
+        self._http = urllib3.PoolManager(retries=False, timeout=ANSWER_SECONDS)
         platform.cleanups.append(self._http.clear)
 
     def get(self, page: str = "", **headers: str) -> Reply:

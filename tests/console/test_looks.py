@@ -45,7 +45,7 @@ def attempted(failing: FunctionMigration) -> FunctionMigration:
 
 
 def once_attempted(migration: FunctionMigration) -> FunctionMigration:
-    path = f"/admin/v1/transfers/{migration.transfer_id}/timeline?kind=attempt"
+    path = f"/admin/v1/transfers/{migration.transfer_id}/timeline?kind=attempt.failed"
     wait_until(lambda: migration.admin.ok("GET", path)["items"])
     return migration
 
@@ -72,7 +72,7 @@ def serious(
         look(page, "sign-in")
         migration.advance(600)  # its message is given up, and the overview links to it
         sign_in(page, running_platform)
-        assert page.locator(".needs a[href*='state=UNDELIVERED']").count()
+        expect(page.locator(".needs a[href*='state=UNDELIVERED']").first).to_be_visible()
         entry = migration.timeline("attempt.failed")[0]
         chosen = f"transfers/{migration.transfer_id}?entry={entry['seq']}"
         for each in [*pages_of(migration), chosen]:

@@ -35,7 +35,7 @@ _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _MARK = re.compile(r"<!-- (code: )?[a-z-]+ -->")
 _LISTENS = re.compile(r"\bferryman (?:dev|serve)\b(?!.*--port)")
 _DONE = "end of block"
-_PATIENCE_SECONDS = 120.0
+_PATIENCE_SECONDS = 300.0
 _STOP_SECONDS = 60.0
 
 

@@ -168,7 +168,7 @@ def test_a_platform_that_cannot_use_its_store_does_not_start(
         capture_output=True,
         text=True,
         check=False,
-        timeout=90,
+        timeout=240,
     )
     assert done.returncode == 2
     # A slow start says before what it waits for.

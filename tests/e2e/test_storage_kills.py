@@ -127,7 +127,7 @@ def await_first_event(migration: FunctionMigration) -> None:
 
     def nothing_under_way() -> bool:
         [message] = migration.messages()
-        return [each["outcome"] for each in message["attempts"]] == ["DELIVERED"]
+        return [each["outcome"] for each in message["attempts"]][-1:] == ["DELIVERED"]
 
     wait_until(nothing_under_way)
 
@@ -305,8 +305,10 @@ def test_a_worker_without_the_files_does_not_sweep(
             stderr=subprocess.STDOUT,
         )
     try:
-        wait_until(lambda: b"sweep.not_here" in log.read_bytes())
-        [listens] = [line for line in log.read_text().splitlines() if "probe.listens" in line]
+        wait_until(lambda: "sweep.not_here" in log.read_text())
+        [listens] = wait_until(
+            lambda: [line for line in log.read_text().split("\n")[:-1] if "probe.listens" in line]
+        )
         probe = Caller(f"http://127.0.0.1:{json.loads(listens)['port']}", None)
         wait_until(lambda: probe.call("GET", "/readyz").status == 200)
         probe.close()

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -61,38 +62,59 @@ def postgres_of(folder: Path) -> psutil.Process:
     return psutil.Process(int(note.read_text().split()[0]))
 
 
+def struck(folder: Path, strike: Callable[[Demo], None]) -> Demo:
+    """A demo that ``strike`` met in the middle, with others if it came too late for the first."""
+    for number in range(5):
+        demo = Demo(folder / f"work-{number}")
+        demo.wait_until_under_way()
+        try:
+            strike(demo)
+        except (AssertionError, OSError, psutil.Error):
+            if number == 4:
+                raise
+            demo.process.communicate()
+        else:
+            break
+    return demo
+
+
 def test_the_demo_outlives_its_worker_and_database(tmp_path: Path) -> None:
     """Both are killed in the middle; the platform starts them again by itself."""
-    demo = Demo(tmp_path / "work")
-    demo.wait_until_under_way()
-    demo.child("worker").kill()
-    time.sleep(0.5)
-    postgres_of(demo.folder).kill()
-    check(demo.result())
+
+    def strike(demo: Demo) -> None:
+        demo.child("worker").kill()
+        time.sleep(0.5)
+        postgres_of(demo.folder).kill()
+
+    check(struck(tmp_path, strike).result())
 
 
 @pytest.mark.parametrize("victim", ["serve", "agent", "demo"])
 def test_a_demo_that_was_cut_off_goes_on(victim: str, tmp_path: Path) -> None:
     """Whichever process is killed, the same command run again comes to the same end."""
-    demo = Demo(tmp_path / "work")
-    demo.wait_until_under_way()
-    if victim == "demo":
-        demo.process.kill()
-    else:
-        demo.child(victim).kill()
-    demo.process.communicate()
-    assert demo.process.returncode != 0
-    check(Demo(demo.folder).result())
+
+    def strike(demo: Demo) -> None:
+        if victim == "demo":
+            demo.process.kill()
+        else:
+            demo.child(victim).kill()
+        demo.process.communicate()
+        assert demo.process.returncode != 0
+
+    check(Demo(struck(tmp_path, strike).folder).result())
 
 
 def test_a_signal_ends_everything_that_was_started(tmp_path: Path) -> None:
     """SIGTERM leaves no process behind."""
-    demo = Demo(tmp_path / "work")
-    demo.wait_until_under_way()
-    started = psutil.Process(demo.process.pid).children(recursive=True)
-    started.append(postgres_of(demo.folder))
-    demo.process.send_signal(signal.SIGTERM)
-    demo.process.communicate()
-    assert demo.process.returncode == 128 + signal.SIGTERM
+    started: list[psutil.Process] = []
+
+    def strike(demo: Demo) -> None:
+        started[:] = psutil.Process(demo.process.pid).children(recursive=True)
+        started.append(postgres_of(demo.folder))
+        demo.process.send_signal(signal.SIGTERM)
+        demo.process.communicate()
+        assert demo.process.returncode == 128 + signal.SIGTERM
+
+    struck(tmp_path, strike)
     _, alive = psutil.wait_procs(started, timeout=90)
     assert alive == []
