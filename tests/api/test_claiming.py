@@ -31,6 +31,7 @@ def test_a_killed_agent_is_given_nothing(
             "serverAppKeys": [migration.registration["serverAppKey"]],
             "agentId": "killed",
             "waitSeconds": 30,
+            "running": [migration.transfer_id],
         }
     )
     head = (
@@ -47,7 +48,8 @@ def test_a_killed_agent_is_given_nothing(
     migration.admin.ok("POST", f"/admin/v1/migrations/{later['migrationId']}/start")
     # For as long as the abandoned poll would need to look again, nobody else asks.
     assert bystander.claim(waitSeconds=0.6, running=[bystander.transfer_id]) is None
-    assert migration.claim(agentId="another")["transferId"] == transfer_id
+    another = migration.claim(agentId="another", running=[migration.transfer_id])
+    assert another["transferId"] == transfer_id
     migration.admin.ok("POST", f"/admin/v1/transfers/{transfer_id}/cancel")
 
 

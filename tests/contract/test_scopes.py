@@ -187,7 +187,7 @@ def released(register_forge: Callable[..., ForgeMigration]) -> ForgeMigration:
 
 def claim(forge: ForgeMigration, *definitions: dict[str, Any]) -> str | None:
     """The name of the transfer that is handed out, which is the current one from now on."""
-    found = forge.claim(transferDefinitions=list(definitions))
+    found = forge.claim(transferDefinitions=list(definitions), running=forge.begun)
     if found is None:
         return None
     forge.transfer_id = found["transferId"]

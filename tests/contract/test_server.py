@@ -27,6 +27,7 @@ def test_called_at_start(register_forge: Callable[..., ForgeMigration]) -> None:
 
 @statement("forge-listener", "onStartAppMigration", "a transfer's listener is called by one agent")
 def test_called_once(forge: ForgeMigration) -> None:
+    forge.confirm()
     assert forge.claim() is None
 
 
