@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from enum import Enum
@@ -11,8 +12,12 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", *"\uff1d\uff0b\uff0d\uff20")
-"""What a cell begins with that spreadsheets run instead of showing it."""
+_FORMULA = re.compile(r'(?:^|(?<=[;\t\n]))(?=[ "]*[=+@\uff1d\uff0b\uff0d\uff20-])|^(?=[ "]*[\t\n])')
+"""Where a cell begins that spreadsheets run instead of showing it.
+
+Where lists are separated by semicolons, a cell begins at each of them, at each tab and at each end
+of a line, even between quotation marks.
+"""
 
 _TIMES = ("at", "deadline")
 
@@ -34,8 +39,8 @@ def rows(kind: type[msgspec.Struct], items: Iterable[Any]) -> bytes:
     """Return a line for each item.
 
     Times are UTC in ISO 8601, lists and free members are JSON, and what is null is empty. A text
-    that a spreadsheet would take for a formula begins with an apostrophe, and what nobody could see
-    is spelled out.
+    that a spreadsheet would take for a formula begins with an apostrophe, wherever it may begin a
+    cell, and what nobody could see is spelled out.
     """
     columns = _columns(kind)
     return _lines([_cell(name, _value(item, path)) for name, path in columns] for item in items)
@@ -113,4 +118,4 @@ def _text(text: str) -> str:
         each if each.isprintable() or each in "\n\t" else each.encode("unicode_escape").decode()
         for each in text
     )
-    return f"'{seen}" if seen.lstrip(" ").startswith(_FORMULA) else seen
+    return _FORMULA.sub("'", seen)
