@@ -114,6 +114,18 @@ def test_cancelling_ends_a_pause() -> None:
     assert (skipped.status, skipped.paused_at) == (TransferStatus.SKIPPED, None)
 
 
+def test_files_live_as_much_longer_however_a_pause_ends() -> None:
+    """An app that cleans up after a long pause still reads them."""
+    end = START + timedelta(days=20)
+    added = timedelta(days=20, minutes=-5)
+    cancelled = transfer_rules.cancel(paused(5), end).transfer
+    assert life.data_readable_until(cancelled) == START + limits.DATA_LIFE + added
+    settled = transfer_rules.settle(paused(5), TransferStatus.FAILED, end).transfer
+    assert life.data_readable_until(settled) == START + limits.DATA_LIFE + added
+    skipped = transfer_rules.skip(rules.pause(Transfer(), START).transfer, end).transfer
+    assert skipped.life_added == timedelta(0)
+
+
 @pytest.mark.parametrize("status", FINAL)
 def test_what_has_settled_takes_none_of_it(status: TransferStatus) -> None:
     over = running(status=status)

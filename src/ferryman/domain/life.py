@@ -32,6 +32,13 @@ def data_readable_until(transfer: Lived) -> datetime | None:
     return _after_start(transfer, limits.DATA_LIFE)
 
 
+def added_by_end_of_pause(transfer: Lived, now: datetime) -> timedelta:
+    """Return by how much all ends are put off once its pause ends, however it ends."""
+    if transfer.started_at is None or transfer.paused_at is None:
+        return transfer.life_added
+    return transfer.life_added + (now - transfer.paused_at)
+
+
 def _after_start(transfer: Lived, life: timedelta) -> datetime | None:
     if transfer.started_at is None or transfer.paused_at is not None:
         return None

@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 
 from ferryman import refusals
 from ferryman.domain import limits
+from ferryman.domain.life import added_by_end_of_pause
 from ferryman.domain.transfer import Change, Transfer, check_live, deadline, settle_if_done
 from ferryman.text import instant
 from ferryman.vocab import TransferStatus
@@ -39,12 +40,11 @@ def resume(transfer: Transfer, now: datetime) -> Change:
     _check_going_on(transfer, "resuming")
     if transfer.paused_at is None:
         return Change(transfer)
-    added = now - transfer.paused_at if transfer.started_at is not None else timedelta(0)
     running = replace(
         transfer,
         paused_at=None,
         granted_at=_granted(transfer, transfer.paused_at, now),
-        life_added=transfer.life_added + added,
+        life_added=added_by_end_of_pause(transfer, now),
     )
     return settle_if_done(Change(running), now)
 

@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 
 from ferryman import refusals
 from ferryman.domain import limits
-from ferryman.domain.life import expires_at
+from ferryman.domain.life import added_by_end_of_pause, expires_at
 from ferryman.vocab import AckStatus, AppKind, EventType, TransferStatus
 
 
@@ -153,7 +153,7 @@ def cancel(transfer: Transfer, now: datetime) -> Change:
     if transfer.status is TransferStatus.CANCELLATION_REQUESTED:
         return Change(transfer)
     requested = TransferStatus.CANCELLATION_REQUESTED
-    cancelling = replace(transfer, status=requested, cancel_requested_at=now, paused_at=None)
+    cancelling = replace(_unpaused(transfer, now), status=requested, cancel_requested_at=now)
     return Change(cancelling, (EventType.CANCELLATION,))
 
 
@@ -216,8 +216,13 @@ def settle_if_done(change: Change, now: datetime) -> Change:
 def settle(transfer: Transfer, status: TransferStatus, now: datetime) -> Change:
     """Set the final status and notify the app."""
     progress = 100 if status is TransferStatus.SUCCESS else transfer.progress
-    final = replace(transfer, status=status, settled_at=now, progress=progress, paused_at=None)
+    final = replace(_unpaused(transfer, now), status=status, settled_at=now, progress=progress)
     return Change(final, (EventType.SETTLED,))
+
+
+def _unpaused(transfer: Transfer, now: datetime) -> Transfer:
+    """End a pause, if there is one; the files live as much longer."""
+    return replace(transfer, paused_at=None, life_added=added_by_end_of_pause(transfer, now))
 
 
 def unfinished_files(transfer: Transfer) -> int:
