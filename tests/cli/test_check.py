@@ -24,6 +24,10 @@ def careless(gateway, details):
     gateway.create_app_data("never closed").write(b"1")
     gateway.complete_export()
 
+def leaves(gateway, details):
+    print("a line of its own")
+    raise SystemExit(0)
+
 def broken(gateway, details):
     with gateway.create_app_data("half") as data:
         data.write(b"1")
@@ -63,6 +67,7 @@ def test_a_listener_is_rehearsed(
     }
     careless = str(checked("careless")["error"])
     assert careless.endswith("ClientError at rehearsed.py:15") or "rehearsed" in careless
+    assert str(checked("leaves")["error"]).startswith("SystemExit at ")
     broken = str(checked("broken")["error"])
     assert broken.startswith("RuntimeError at ")
     assert "secret" not in broken

@@ -1,6 +1,7 @@
 """``ferryman migration check``: what would be exported, and what is missing; nothing is sent."""
 
 import sys
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -106,7 +107,8 @@ def check(
         for each in plan.transfers
         if not each.status.final and each.transfer_id not in again
     ]
-    loaded = None if listener is None else load(listener)
+    with redirect_stdout(sys.stderr):
+        loaded = None if listener is None else load(listener)
     access = ("", "")
     if loaded is not None:
         url = session.admin_url
@@ -156,9 +158,12 @@ def _rehearse(
     )
     error = None
     try:
-        listener.call_for(claimed, gateway)()
+        # What it prints must not mix with the document.
+        with redirect_stdout(sys.stderr):
+            listener.call_for(claimed, gateway)()
         gateway.check_finished()
-    except Exception as raised:  # noqa: BLE001 - whatever the developer's listener raises
+    # Exiting is failing too, as it is for the agent.
+    except (Exception, SystemExit) as raised:  # noqa: BLE001 - whatever the developer's listener raises
         # Its message may quote the customer's data; the place does not.
         place = own_frame(raised, roots=sys.path)
         error = class_name(raised) + (f" at {place}" if place else "")
