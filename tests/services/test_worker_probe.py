@@ -1,11 +1,14 @@
 """A worker answers probes: ready while it reports, and not before, afterwards or at its end."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 
+from ferryman.errors import ConfigError
 from ferryman.server.worker_probe import worker_probe
 from ferryman.services import worker as worker_service
 from tests.kit.services import open_services
@@ -38,6 +41,12 @@ async def test_it_is_ready_while_it_works(database: str, tmp_path: Path) -> None
             status, found = await asked("/readyz")
             assert (status, found["status"]) == (200, "degraded")
             assert "giraffe" not in str(found)
+
+            taken = platform.settings.model_copy(update={"probe_port": port})
+            with pytest.raises(ConfigError) as refused:
+                async with worker_probe(replace(platform, settings=taken), worker.worker_id, stop):
+                    pass
+            assert refused.value.code == "port_taken"
 
             await worker.miss_heartbeats()
             assert (await asked("/readyz"))[0] == 503

@@ -212,7 +212,7 @@ PORT_TAKEN = Refusal(
     ConfigError,
     expected="port {port} of {host} to be free",
     found="{found}",
-    fix="Stop the process that uses it, or choose another port with --port.",
+    fix="Stop the process that uses it, or choose another port with --port or --probe-port.",
 )
 SEED_ON_REAL_CLOCK = Refusal(
     "seed_on_real_clock",

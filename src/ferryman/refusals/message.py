@@ -29,7 +29,7 @@ REDELIVERY_UNBOUNDED = Refusal(
 INSTANT_INVALID = Refusal(
     "instant_invalid",
     Invalid,
-    expected="from and to as epoch milliseconds",
+    expected="a time as epoch milliseconds",
     found="{epoch_ms}",
     fix="Send milliseconds since 1970, not seconds.",
 )

@@ -9,6 +9,7 @@ import msgspec
 import structlog
 from aiohttp import web
 
+from ferryman import refusals
 from ferryman.services.health import HealthCheck, of_worker
 from ferryman.services.platform import Platform
 from ferryman.wire.health import Check, Readiness
@@ -24,7 +25,7 @@ async def worker_probe(
 ) -> AsyncIterator[int]:
     """Answer probes in the block, on the settings' host and probe port; yields the port.
 
-    Raises OSError if the port is taken.
+    Raises :class:`ConfigError` (``port_taken``).
     """
     health = HealthCheck(platform)
 
@@ -44,7 +45,14 @@ async def worker_probe(
     await runner.setup()
     try:
         settings = platform.settings
-        await web.TCPSite(runner, settings.host, settings.probe_port).start()
+        try:
+            await web.TCPSite(runner, settings.host, settings.probe_port).start()
+        except OSError as exc:
+            raise refusals.database.PORT_TAKEN(
+                port=settings.probe_port,
+                host=settings.host,
+                found=exc.strerror or "an address that cannot be used",
+            ) from exc
         port: int = runner.addresses[0][1]
         log.info("probe.listens", host=settings.host, port=port)
         yield port
