@@ -181,6 +181,8 @@ def test_pause_resume_and_extend(ferryman: Command, migration: FunctionMigration
     assert "  deadline" not in said
     assert "pause" in ferryman.ok("transfer", "explain", transfer)
     assert ferryman.json("migration", "resume", plan)["transfers"][0]["pausedAt"] is None
+    assert "IN_PROGRESS, paused  " in ferryman.ok("migration", "pause", plan)
+    assert "IN_PROGRESS, paused  " in ferryman.ok("transfer", "list", "--migration", plan)
     paused = ferryman.json("migration", "pause", plan)
     assert paused["transfers"][0]["pausedAt"] is not None
     ferryman.refused("transfer_paused", "migration", "extend", plan, "1h")

@@ -8,7 +8,8 @@ from rich.cells import cell_len
 from rich.filesize import decimal
 
 from ferryman.text import plural
-from ferryman.wire.transfer import TransferView
+from ferryman.wire.migration import TransferBrief
+from ferryman.wire.transfer import TransferSummary, TransferView
 
 Line = tuple[str, str]
 """A text and its style, of a line that is printed."""
@@ -98,6 +99,11 @@ def paused_text(view: TransferView) -> str | None:
         return None
     left = "" if view.seconds_left is None else f", {view.seconds_left:.0f} s left to the deadline"
     return f"since {instant(view.paused_at)}{left}"
+
+
+def status_text(view: TransferBrief | TransferSummary) -> str:
+    """Return the status of a transfer in a list, and whether it is paused."""
+    return view.status if view.paused_at is None else f"{view.status}, paused"
 
 
 def place_of(view: TransferView) -> str:

@@ -9,7 +9,7 @@ from ferryman.cli.ids import HELP, OfApp, OfCustomer, Shown
 from ferryman.cli.narrowing import OfEnvironment, OfSite, Since, Until, time_range
 from ferryman.cli.session import Session
 from ferryman.client.choices import MigrationChoice
-from ferryman.client.text import field_lines, instant, minute, table
+from ferryman.client.text import field_lines, instant, minute, status_text, table
 from ferryman.devtools.migrate.plan import container_of
 from ferryman.vocab import IdKind, ListSort, TransferStatus
 from ferryman.wire.migration import Container, MigrationRequest, MigrationView
@@ -162,7 +162,7 @@ def migration_text(view: MigrationView) -> str:
             transfer.cloud_app_key,
             transfer.environment,
             *([transfer.transfer_name] if named else []),
-            transfer.status,
+            status_text(transfer),
             transfer.transfer_id,
         )
         for transfer in view.transfers
@@ -178,7 +178,7 @@ def _starts(view: MigrationView) -> str:
 
 def _row(view: MigrationView, ids: Shown) -> tuple[object, ...]:
     transfers = (
-        f"{transfer.cloud_app_key} ({transfer.environment}) {transfer.status}"
+        f"{transfer.cloud_app_key} ({transfer.environment}) {status_text(transfer)}"
         for transfer in view.transfers
     )
     return (

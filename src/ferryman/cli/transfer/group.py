@@ -23,6 +23,7 @@ from ferryman.client.text import (
     minute,
     paused_text,
     place_of,
+    status_text,
 )
 from ferryman.vocab import Acknowledged, IdKind, MessageState, TransferSort, TransferStatus
 from ferryman.wire.transfer import MessageView, TransferSummary, TransferView
@@ -32,7 +33,6 @@ app = typer.Typer(
 )
 
 _NAMED = 10
-
 HEADS = ("TRANSFER", "STATUS", "DONE", "FILES", "SIZE", "CREATED", "APP", "MIGRATION")
 
 
@@ -93,7 +93,7 @@ def row(view: TransferSummary, ids: Shown) -> tuple[object, ...]:
     name = f" {view.transfer_name}" if view.transfer_name else ""
     return (
         ids(view.transfer_id),
-        view.status,
+        status_text(view),
         f"{view.progress} %",
         view.files,
         decimal(view.bytes),
