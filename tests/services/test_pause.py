@@ -16,6 +16,7 @@ from ferryman.services import audit, clock, diagnosis, message, pause, sweep, tr
 from ferryman.services import migration as migration_service
 from ferryman.services import transfer as transfer_service
 from ferryman.services.audit import AuditQuery
+from ferryman.store.database import Transaction
 from ferryman.vocab import FailureCause, TransferStatus
 from ferryman.wire.extension import Extension
 from ferryman.wire.migration import MigrationRequest, MigrationView
@@ -24,6 +25,11 @@ from tests.kit.services import BACK_OFF, Services, due_lanes
 GOOD = succeeded(duration=0.1)
 BAD = failed("after", FailureCause.APP_FAILED, "no", duration=0.1)
 MINUTE = timedelta(minutes=1)
+ANOTHER = (
+    "INSERT INTO transfer (transfer_id, migration_id, app_id, created_at, status, window_seconds)"
+    " SELECT gen_random_uuid(), migration_id, app_id, created_at, status, window_seconds"
+    " FROM transfer LIMIT 1"
+)
 
 
 async def kinds(services: Services, transfer_id: str) -> list[str]:
@@ -222,11 +228,7 @@ async def planned(services: Services) -> MigrationView:
     )
     view = await migration_service.create(services.platform, request)
     for _ in range(2):
-        await services.fetch(
-            "INSERT INTO transfer (transfer_id, migration_id, app_id, created_at, status,"
-            " window_seconds) SELECT gen_random_uuid(), migration_id, app_id, created_at, status,"
-            " window_seconds FROM transfer LIMIT 1"
-        )
+        await services.fetch(ANOTHER)
     return await migration_service.start(services.platform, view.migration_id)
 
 
@@ -252,6 +254,33 @@ async def test_a_migration_is_paused_as_a_whole(services: Services) -> None:
     assert await operations(services) == ["pause_migration", "resume_migration"]
 
 
+async def waiting_for_a_lock(tx: Transaction) -> int:
+    """Wait until another session does; return its process."""
+    pid: Any = None
+    while pid is None:
+        await asyncio.sleep(0.01)
+        pid = await tx.connection.fetchval(
+            "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+            " AND datname = current_database()"
+        )
+    return int(pid)
+
+
+async def test_what_a_listener_splits_meanwhile_is_paused_too(services: Services) -> None:
+    """The claim that splits it holds the last transfer, which the pause waits for."""
+    platform = services.platform
+    view = await planned(services)
+    last = UUID(view.transfers[-1].transfer_id)
+    async with platform.database.transaction() as tx:
+        await tx.connection.fetch("SELECT FROM transfer WHERE transfer_id = $1 FOR UPDATE", last)
+        pausing = asyncio.create_task(pause.pause_migration(platform, view.migration_id))
+        await waiting_for_a_lock(tx)
+        await tx.connection.execute(ANOTHER)
+    paused = await pausing
+    assert [each.paused_at is not None for each in paused.transfers] == [True] * 4
+    assert await operations(services) == ["pause_migration"]
+
+
 async def test_a_pause_that_was_cut_off_is_repeated(services: Services) -> None:
     """The database ends the session in the middle: what was paused stays so, with its audit row."""
     platform = services.platform
@@ -260,13 +289,7 @@ async def test_a_pause_that_was_cut_off_is_repeated(services: Services) -> None:
     async with platform.database.transaction() as tx:
         await tx.connection.fetch("SELECT FROM transfer WHERE transfer_id = $1 FOR UPDATE", last)
         cut = asyncio.create_task(pause.pause_migration(platform, view.migration_id))
-        pid: Any = None
-        while pid is None:
-            await asyncio.sleep(0.01)
-            pid = await tx.connection.fetchval(
-                "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-                " AND datname = current_database()"
-            )
+        pid = await waiting_for_a_lock(tx)
         await tx.connection.execute("SELECT pg_terminate_backend($1)", pid)
         with suppress(OutsideError):
             await cut

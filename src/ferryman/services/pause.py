@@ -106,11 +106,12 @@ async def _all(
         row = await migration_store.by_id(tx, wanted)
         if row is None:
             raise refusals.migration.NOT_FOUND(id=migration_id)
-        briefs = (await transfer_store.of_migrations(tx, [wanted]))[wanted]
-    live = [each.transfer_id for each in briefs if not each.status.final]
+        live = await _live(tx, wanted)
     refused: RuleError | None = refusals.migration.SETTLED()
     noted = False
-    for transfer_id in live:
+    left = list(live)
+    while left:
+        transfer_id = left.pop(0)
         try:
             async with platform.database.transaction() as tx:
                 await _apply(tx, transfer_id, kind, rule)
@@ -121,9 +122,19 @@ async def _all(
             noted = True
         except RuleError as error:
             refused = error
+        if not left:
+            # A listener that was called meanwhile may have split its transfer.
+            async with platform.database.reading() as tx:
+                left = [each for each in await _live(tx, wanted) if each not in live]
+            live += left
     if refused is not None and not noted:
         raise refused
     return await migration_service.view(platform, migration_id)
+
+
+async def _live(tx: Transaction, migration_id: UUID) -> list[str]:
+    briefs = (await transfer_store.of_migrations(tx, [migration_id]))[migration_id]
+    return [each.transfer_id for each in briefs if not each.status.final]
 
 
 async def _apply(
