@@ -139,6 +139,8 @@ async def _load(
         async with connection.transaction():
             async with table_copy.loading(connection, manifest.migrations, manifest.sequences):
                 for copied in manifest.tables:
+                    if filling.done():
+                        await filling  # a damaged file need not wait for all rows
                     table = table_copy.Table(copied.table, copied.columns)
                     rows = get_squeezed(place, copied.kept.name)
                     loaded = await table_copy.load(connection, table, rows)
