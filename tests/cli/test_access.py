@@ -1,19 +1,23 @@
 """``ferryman token``, ``customer``, ``key``, ``audit``, and the app commands beside them."""
 
+import fcntl
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from ferryman.client.admin import AdminClient
 from ferryman.client.customer_export import CustomerExporter
 from ferryman.client.export_check import check_export
+from ferryman.client.export_folder import sum_line
 from ferryman.errors import ConfigError
 from tests.kit.command import Command, command
 from tests.kit.function_app import FunctionMigration
@@ -191,6 +195,74 @@ def test_an_export_that_was_killed_fetches_what_is_missing(
         export()
     assert len(fetched) == len(set(fetched)) == len(SIZES)
     assert check_export(folder)[0].customer == "dory"
+
+
+def test_an_export_follows_what_changed_since_the_one_before(
+    admin: Command, shared: PlatformProcess, owned: FunctionMigration, tmp_path: Path
+) -> None:
+    client = AdminClient(shared.url, (shared.data_dir / "operator-token").read_text().strip())
+    folder = tmp_path / "export"
+    exporter = CustomerExporter(client, "nemo", folder, lambda _size, _moved: None, lambda _: None)
+    admin.ok("customer", "create", "nemo")
+    mine = replace(owned)
+    mine.create(containers=[], customer="nemo")
+    mine.start()
+    mine.claim()
+    mine.send("first", b"first")
+    assert exporter.run().unsettled == 1
+    of_transfer = folder / "transfers" / mine.transfer_id
+    [_first] = (of_transfer / "files").iterdir()
+    # It was fetched, and deleted on the platform since; its list stayed as the export was killed.
+    (of_transfer / "files" / str(UUID(int=1))).write_bytes(b"gone")
+    (of_transfer / ".files.sums").write_bytes(sum_line("0" * 64, f"files/{UUID(int=2**128 - 1)}"))
+    mine.send("second", b"second")
+    mine.settle()
+    assert exporter.run().unsettled == 0
+    [row] = rows(of_transfer / "transfer.ndjson")
+    assert row["settledAt"] is not None
+    assert sorted(path.read_bytes() for path in (of_transfer / "files").iterdir()) == [
+        b"first",
+        b"second",
+    ]
+    # An earlier export has what the platform removed since; of one transfer it has only a part.
+    for number, whole in enumerate((True, False)):
+        removed = of_transfer.with_name(str(UUID(int=number)))
+        shutil.copytree(of_transfer, removed)
+        if not whole:
+            (removed / "SHA256SUMS").unlink()
+    # It was killed after the last byte of a transfer.
+    (of_transfer / ".files.sums").write_bytes(b"")
+    exporter.run()
+    check_export(folder)
+    kept = {path.name for path in (folder / "transfers").iterdir()}
+    assert kept == {mine.transfer_id, str(UUID(int=0))}
+    (folder / "added").symlink_to(tmp_path)
+    with pytest.raises(ConfigError, match="listed"):
+        check_export(folder)
+
+
+def test_two_exports_do_not_write_to_one_folder(
+    shared: PlatformProcess, owned: FunctionMigration, tmp_path: Path
+) -> None:
+    client = AdminClient(shared.url, (shared.data_dir / "operator-token").read_text().strip())
+
+    def export(folder: Path) -> None:
+        CustomerExporter(client, "dory", folder, lambda _size, _moved: None, lambda _: None).run()
+
+    taken = tmp_path / "taken"
+    taken.mkdir()
+    with (taken / ".export").open("wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(ConfigError, match="still running"):
+            export(taken)
+    export(taken)
+    assert check_export(taken)[0].customer == "dory"
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "export.json").write_text("{}")
+    with pytest.raises(ConfigError, match="something else"):
+        export(other)
+    assert [path.name for path in other.iterdir()] == ["export.json"]
 
 
 def test_the_log_is_read_exported_and_verified(admin: Command) -> None:

@@ -12,10 +12,14 @@
 It is read by the calls that anybody makes, with the caller's rights.
 """
 
+import fcntl
 import os
+import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 from uuid import UUID
 
 import msgspec
@@ -24,14 +28,15 @@ from ferryman import refusals
 from ferryman.client.admin import AdminClient
 from ferryman.client.choices import MigrationChoice, TransferChoice
 from ferryman.client.export_folder import SUMS, Sums, write_rows, written
-from ferryman.client.exported_files import fetch_files
+from ferryman.client.exported_files import FILES_SUMS, fetch_files
 from ferryman.client.pages import Fetch, items
 from ferryman.sdk.progress import BytesProgress
 from ferryman.vocab import ListSort, TransferSort
 from ferryman.wire.base import Wire
+from ferryman.wire.customer import CustomerExport
 from ferryman.wire.mapping import StoredMappingPage
 from ferryman.wire.migration import MigrationPage, MigrationView
-from ferryman.wire.transfer import TransferPage, TransferSummary
+from ferryman.wire.transfer import TransferPage, TransferSummary, TransferView
 
 VERSION = 1
 _BEGUN = ".export"
@@ -64,7 +69,10 @@ class CustomerExporter:
         Raises ``ClientError``, and ``ConfigError`` (``export_folder_taken``).
         """
         begun = self.admin.customers.begin_export(self.customer)
-        self._take_folder()
+        with self._taken_folder():
+            return self._write(begun)
+
+    def _write(self, begun: CustomerExport) -> ExportHead:
         sums = Sums(self.folder)
         migrations = self._migrations(sums)
         transfers = 0
@@ -84,25 +92,67 @@ class CustomerExporter:
         with written(target) as file:
             file.write(msgspec.json.encode(head) + b"\n")
         sums.add(target)
+        self._keep_earlier(sums)
         sums.keep()
-        (self.folder / _BEGUN).unlink(missing_ok=True)
+        (self.folder / _BEGUN).unlink()
         return head
 
-    def _take_folder(self) -> None:
+    @contextmanager
+    def _taken_folder(self) -> Iterator[None]:
+        """Mark the folder as ours; no other process exports to it meanwhile."""
         mark, head = self.folder / _BEGUN, self.folder / "export.json"
-        self.folder.mkdir(parents=True, exist_ok=True)
-        if mark.exists():
-            found = mark.read_text()
-        elif head.exists():
-            found = msgspec.json.decode(head.read_bytes(), type=ExportHead).customer
-        elif any(self.folder.iterdir()):
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        begun = mark.exists()
+        if not begun and not head.exists() and any(self.folder.iterdir()):
             raise self._taken("other files in it")
-        else:
-            found = self.customer
-        if found != self.customer:
-            raise self._taken(f"an export of {found[:80]}")
-        (self.folder / SUMS).unlink(missing_ok=True)
-        mark.write_text(self.customer)
+        with mark.open("a+b") as file:
+            self._lock(file, mark)
+            file.seek(0)
+            # A mark without text was cut before anything else was made, or is new.
+            found = file.read().decode(errors="replace")
+            if not found and head.exists():
+                found = self._owner(head, mark)
+            if found not in ("", self.customer):
+                if not begun:
+                    mark.unlink()
+                raise self._taken(f"an export of {found[:80]}")
+            file.truncate(0)
+            file.write(self.customer.encode())
+            file.flush()
+            (self.folder / SUMS).unlink(missing_ok=True)
+            yield
+
+    def _lock(self, file: BinaryIO, mark: Path) -> None:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Another process may have just finished, and removed it.
+            ours = os.path.samestat(os.fstat(file.fileno()), mark.stat())
+        except (BlockingIOError, FileNotFoundError):
+            ours = False
+        if not ours:
+            raise self._taken("an export that is still running")
+
+    def _owner(self, head: Path, mark: Path) -> str:
+        try:
+            return msgspec.json.decode(head.read_bytes(), type=ExportHead).customer
+        except msgspec.DecodeError:
+            mark.unlink()
+            raise self._taken("an export.json of something else") from None
+
+    def _keep_earlier(self, sums: Sums) -> None:
+        """List what an earlier run wrote, and the platform has removed since."""
+        for kind in ("migrations/*/report.json", "scopes/*/mappings.ndjson"):
+            sums.add_missing(self.folder.glob(kind))
+        for row in self.folder.glob("transfers/*/transfer.ndjson"):
+            transfer = row.parent
+            if (transfer / SUMS).exists():
+                (transfer / FILES_SUMS).unlink(missing_ok=True)
+                sums.add_missing([transfer / SUMS])
+            else:
+                shutil.rmtree(transfer)  # never whole, and cannot become it any more
+        for kind in ("migrations/*/.*.draft", "scopes/*/.*.draft"):
+            for draft in self.folder.glob(kind):
+                draft.unlink()
 
     def _taken(self, found: str) -> Exception:
         return refusals.customer.EXPORT_FOLDER_TAKEN(customer=self.customer, found=found)
@@ -156,10 +206,15 @@ class CustomerExporter:
         """Write a transfer, and return the list of its digests."""
         id_ = transfer.transfer_id
         folder = self.folder / "transfers" / _name(id_)
-        done = folder / SUMS
-        if transfer.settled_at is not None and done.exists():
+        done, row = folder / SUMS, folder / "transfer.ndjson"
+        # As it was read first: a transfer that settled since has to be read again.
+        final = _is_of_settled(row)
+        if final and done.exists():
+            (folder / FILES_SUMS).unlink(missing_ok=True)
             return done
         done.unlink(missing_ok=True)
+        if not final:
+            (folder / FILES_SUMS).unlink(missing_ok=True)
         sums = Sums(folder)
         of = self.admin.transfers
         lists: dict[str, Fetch[object]] = {
@@ -169,19 +224,24 @@ class CustomerExporter:
             "missing-mappings": lambda cursor, size: of.missing_mappings(id_, cursor, size),
             "refused-calls": lambda cursor, size: of.refused_calls(id_, cursor, size),
         }
-        write_rows(folder / "transfer.ndjson", [of.get(id_)])
-        sums.add(folder / "transfer.ndjson")
+        write_rows(row, [of.get(id_)])
+        sums.add(row)
         for name, fetch in lists.items():
             path = folder / f"{name}.ndjson"
             write_rows(path, items(fetch))
             sums.add(path)
-        if transfer.settled_at is None:
-            (folder / ".files.sums").unlink(missing_ok=True)
         files = fetch_files(self.admin, id_, folder, on_progress=self.on_progress)
         os.sync()
         sums.keep(files)
         files.unlink()
         return done
+
+
+def _is_of_settled(row: Path) -> bool:
+    try:
+        return msgspec.json.decode(row.read_bytes(), type=TransferView).settled_at is not None
+    except (FileNotFoundError, msgspec.DecodeError):
+        return False
 
 
 def _name(id_: str) -> str:

@@ -29,6 +29,12 @@ class Sums:
         name = path.relative_to(self._folder).as_posix()
         self._lines[name] = digest or digest_of(path)
 
+    def add_missing(self, paths: Iterable[Path]) -> None:
+        """Note those that are not noted yet."""
+        for path in paths:
+            if path.relative_to(self._folder).as_posix() not in self._lines:
+                self.add(path)
+
     def keep(self, more: Path | None = None) -> Path:
         """Write them, and the lines of the file ``more`` as they are; return the path."""
         target = self._folder / SUMS

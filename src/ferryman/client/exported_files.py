@@ -3,10 +3,11 @@
 import os
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
+from threading import Event
 from uuid import UUID
 
 import msgspec
@@ -18,6 +19,9 @@ from ferryman.digests import PartsHasher
 from ferryman.sdk.errors import TransportError
 from ferryman.sdk.progress import BytesProgress
 from ferryman.wire.storage import FileView
+
+FILES_SUMS = ".files.sums"
+"""The list of digests of the files fetched so far, until all are there."""
 
 _AT_ONCE = 4
 _TRIES = 3
@@ -33,12 +37,16 @@ def fetch_files(
     Each file is in the list once it is in its place; what a killed process fetched is not fetched
     again. Raises ``OutsideError`` (``exported_file_differs``) for a file of other bytes.
     """
-    done = folder / ".files.sums"
-    last = _last(done)
+    done = folder / FILES_SUMS
+    last, stop = _last(done), Event()
     (folder / "files").mkdir(exist_ok=True)
+    for path in (folder / "files").iterdir():
+        # A killed process fetched it, and it may be gone on the platform since.
+        if path.name > last or path.name.startswith("."):
+            path.unlink()
 
     def fetch(file: FileView) -> bytes:
-        return _fetch(admin, transfer_id, file, folder / "files", on_progress)
+        return _fetch(admin, transfer_id, file, folder / "files", on_progress, stop)
 
     with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="ferryman-export") as pool:
         left = (file for file in _kept(folder / "files.ndjson") if file.key > last)
@@ -51,10 +59,9 @@ def fetch_files(
                     sums.write(coming.popleft().result())
                     coming.extend(pool.submit(fetch, file) for file in islice(left, 1))
         finally:
+            stop.set()  # or a caller that is interrupted would wait for large files
             for future in coming:
                 future.cancel()
-    for left_over in (folder / "files").glob(".*.draft"):
-        left_over.unlink()
     return done
 
 
@@ -81,7 +88,12 @@ def _kept(listed: Path) -> Iterator[FileView]:
 
 
 def _fetch(
-    admin: AdminClient, transfer_id: str, file: FileView, folder: Path, on_progress: BytesProgress
+    admin: AdminClient,
+    transfer_id: str,
+    file: FileView,
+    folder: Path,
+    on_progress: BytesProgress,
+    stop: Event,
 ) -> bytes:
     """Fetch a file, and return its line."""
     key = str(UUID(file.key))  # it becomes a name on this disk
@@ -92,6 +104,8 @@ def _fetch(
             with admin.recordings.read_payload(transfer_id, key) as chunks, draft.open("wb") as out:
                 plain, parts = sha256(), PartsHasher(part.size for part in file.parts)
                 for chunk in chunks:
+                    if stop.is_set():
+                        raise CancelledError
                     out.write(chunk)
                     plain.update(chunk)
                     if file.parts_sha256 is not None:
