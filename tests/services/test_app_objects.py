@@ -223,6 +223,19 @@ async def test_objects_count_as_bytes_of_the_app(services: Services) -> None:
         await app_object.upload_url(services.platform, app, new("b", b"x" * 600), None)
 
 
+async def test_urls_that_are_used_together_hold_no_more_than_an_app_may(
+    services: Services,
+) -> None:
+    """Each was given out when nothing had come yet."""
+    app, data = await plan(services, HARBOUR), b"x" * 600
+    grants = [await grant_of(services, app, new(key, data)) for key in "ab"]
+    object.__setattr__(services.platform, "held_bytes", HeldBytes(1_000))
+    await app_object_bytes.receive(services.platform, grants[0], None, chunks(data))
+    with pytest.raises(LimitExceeded, match="app_bytes_exceeded"):
+        await app_object_bytes.receive(services.platform, grants[1], None, chunks(data))
+    assert len(await files(services)) == 1
+
+
 async def test_a_backup_holds_the_objects(
     services: Services,
     database: str,

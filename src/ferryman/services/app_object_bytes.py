@@ -39,7 +39,8 @@ async def receive(
     """Keep the object that a URL was signed for; it replaces that of its key once it is whole.
 
     Raises :class:`Invalid` (``os_size_mismatch``, ``os_checksum_mismatch``), :class:`Conflict`
-    (``os_object_exists``, ``os_upload_given_up``), and what the store raises; nothing is kept then.
+    (``os_object_exists``, ``os_upload_given_up``), :class:`LimitExceeded`
+    (``app_bytes_exceeded``), and what the store raises; nothing is kept then.
     """
     where = AppSite(UUID(grant.app_id), grant.site)
     new = NewObject(
@@ -54,6 +55,8 @@ async def receive(
         async with platform.database.transaction() as tx:
             if not await object_store.begin(tx, where, upload.key, new, content_type(kind)):
                 raise refusals.key_value.INSTALLATION_GONE()
+            # Its URL was counted for a moment only: many could be used together later.
+            await platform.held_bytes.check(tx, where.app_id, new.size)
         try:
             digest = await upload.run(body)
             replaced = await _keep(platform, where, upload.key, new, digest)

@@ -72,6 +72,23 @@ class HeldBytes:
             raise refusals.upload.APP_BYTES(limit=self._limit, held=held, more=more)
         self._held[app.app_id] = until, held + more
 
+    async def check(self, tx: Transaction, app_id: UUID, added: int) -> None:
+        """Refuse bytes that ``tx`` has added already, as those of a URL signed some time ago.
+
+        Raises :class:`LimitExceeded` (``app_bytes_exceeded``). Near the limit it adds up exactly.
+        """
+        if self._limit is None:
+            return
+        clock = asyncio.get_running_loop().time
+        now = clock()
+        until, held = self._held.get(app_id, (0.0, 0))
+        if now < until and held + added <= self._limit:
+            return
+        held = await upload_store.bytes_of_app(tx, app_id)
+        if held > self._limit:
+            raise refusals.upload.APP_BYTES(limit=self._limit, held=held - added, more=added)
+        self._held[app_id] = clock() + max(_SECONDS, _TIMES * (clock() - now)), held
+
     async def held(self, tx: Transaction, app_id: UUID) -> tuple[int, int] | None:
         """Return what an app holds, a while ago, and the most that it may; None without a limit."""
         if self._limit is None:
