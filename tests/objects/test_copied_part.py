@@ -1,16 +1,21 @@
 """Parts that a completed file holds are copied into an open upload, if they are proven."""
 
+import asyncio
 import os
+import threading
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
 from ferryman.errors import NotFound
 from ferryman.ids import new_id
+from ferryman.objects.linked_part import AT_ONCE
 from ferryman.objects.local import LocalStore
 from ferryman.objects.port import HeldPart, ObjectStore
 from ferryman.wire.upload import PartRequest, StoredPart
 
+from .s3_servers import S3Server, s3_at
 from .serving import part_request, run, stored
 from .test_behaviour import FIRST, LAST, everything, put, upload
 
@@ -116,6 +121,49 @@ def test_nothing_is_copied_into_an_upload_that_is_over(store: ObjectStore, key: 
     assert copy(store, key, ref, part_request(1, FIRST), held(source, parts, 1)) is None
     with pytest.raises(NotFound):
         run(store.size(key))
+
+
+def test_no_copy_is_tried_where_etags_prove_nothing(moto: S3Server) -> None:
+    """With KMS: such a copy would have to be removed again."""
+    with s3_at(moto, "&sse=aws:kms") as store:
+        source, key = str(new_id()), str(new_id())
+        parts = whole(store, source, SMALL)
+        ref = run(store.begin_single(part_request(1, SMALL)))
+        assert ref is not None
+        with mock.patch.object(store._bucket.client, "copy_object") as copy_object:
+            assert copy(store, key, ref, part_request(1, SMALL), held(source, parts, 1)) is None
+        assert not copy_object.called
+
+
+@pytest.mark.local
+def test_parts_that_are_read_leave_threads_to_others(store: LocalStore, key: str) -> None:
+    source = str(new_id())
+    parts = whole(store, source, SMALL)
+    reading, go_on = threading.Semaphore(0), threading.Event()
+
+    def slow(*_: object, **__: object) -> bool:
+        reading.release()
+        return go_on.wait(30)
+
+    async def many() -> None:
+        request = part_request(1, SMALL)
+        ref = await store.begin_single(request)
+        assert ref is not None
+        copies = [
+            asyncio.create_task(store.copy_part(key, ref, request, held(source, parts, 1)))
+            for _ in range(3 * AT_ONCE)
+        ]
+        try:
+            for _ in range(AT_ONCE):
+                await asyncio.to_thread(reading.acquire)
+            assert await store.size(source) == len(SMALL)
+            assert not reading.acquire(blocking=False)
+        finally:
+            go_on.set()
+        await asyncio.gather(*copies)
+
+    with mock.patch("ferryman.objects.local_files.link_part", slow):
+        run(many())
 
 
 @pytest.mark.local

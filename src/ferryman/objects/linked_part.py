@@ -13,6 +13,9 @@ from ferryman.ids import ephemeral_id
 from ferryman.objects.incoming import put_part
 from ferryman.wire.upload import PartRequest
 
+AT_ONCE = 4
+"""Parts that are read in threads at a time: the others are for those who send and read files."""
+
 
 def link_part(
     source: Path, target: Path, part: PartRequest, incoming: Path, *, alone: bool

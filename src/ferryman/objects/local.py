@@ -60,8 +60,7 @@ class LocalStore:
         self, root: Path, secret: bytes, url: str, *, part_size: int = 8 << 20, reserve: int = 0
     ) -> None:
         self.part_size, self._reserve = part_size, reserve
-        self._secret = secret
-        self._name = sha256(b"platform" + secret).hexdigest()
+        self._secret, self._name = secret, sha256(b"platform" + secret).hexdigest()
         self.signed_at = url.rstrip("/")
         self._files = LocalFiles(root)
         with disk_errors():
@@ -149,7 +148,8 @@ class LocalStore:
         self, key: str, upload_ref: str, part: PartRequest, held: HeldPart
     ) -> Part | None:
         """Link a part of a file whose bytes are read and hashed first; see ``linked_part.py``."""
-        return await asyncio.to_thread(self._files.copy_part, key, upload_ref, part, held)
+        async with self._files.linking:
+            return await asyncio.to_thread(self._files.copy_part, key, upload_ref, part, held)
 
     async def list_parts(self, key: str, upload_ref: str) -> list[Part]:
         """Return the accepted parts; of bytes sent for one number, the last."""

@@ -1,5 +1,6 @@
 """Begin, complete and abort uploads in the folders of the local store; all of it blocks."""
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -19,7 +20,7 @@ from ferryman.objects.folder import (
     sync_folder,
     write_list,
 )
-from ferryman.objects.linked_part import link_part
+from ferryman.objects.linked_part import AT_ONCE, link_part
 from ferryman.objects.parts import check_parts
 from ferryman.objects.port import Assembly, HeldPart, HoldsMoreError, Part
 from ferryman.objects.signed_url import is_key
@@ -40,6 +41,7 @@ class LocalFiles:
         self.incoming = root / "incoming"
         self.uploads = root / "uploads"
         self.objects = root / "objects"
+        self.linking = asyncio.Semaphore(AT_ONCE)
         with disk_errors():
             for folder in (self.incoming, self.uploads, self.objects):
                 make_folder(folder)
