@@ -67,6 +67,7 @@ TABLE = {
     "POST /admin/v1/clock/resume": "+------",
     "GET /admin/v1/customers": "+++++--",
     "POST /admin/v1/customers": "+------",
+    "POST /admin/v1/customers/{customer}/export": "++o----",
     "POST /admin/v1/customers/{customer}/expunge": "+------",
     "GET /admin/v1/customers/{customer}/receipt": "+------",
     "GET /admin/v1/events": "++++++-",
@@ -96,6 +97,9 @@ TABLE = {
     "POST /admin/v1/migrations/{migrationId}/links/{linkId}/revoke": "++o----",
     "POST /admin/v1/migrations/{migrationId}/start": "++o----",
     "POST /admin/v1/migrations/{migrationId}/schedule": "++o----",
+    "POST /admin/v1/migrations/{migrationId}/pause": "++o----",
+    "POST /admin/v1/migrations/{migrationId}/resume": "++o----",
+    "POST /admin/v1/migrations/{migrationId}/extend": "++o----",
     "PUT /admin/v1/migrations/{migrationId}/mappings": "++o----",
     "GET /admin/v1/migrations/{migrationId}/mappings": "++o+o--",
     "GET /admin/v1/migrations/{migrationId}/mappings/diff": "++o+o--",
@@ -138,6 +142,9 @@ TABLE = {
     "POST /admin/v1/trials/{transferId}/files/{uploadId}/complete": "++o----",
     "POST /admin/v1/trials/{transferId}/events": "++o----",
     "POST /admin/v1/transfers/{transferId}/cancel": "++o----",
+    "POST /admin/v1/transfers/{transferId}/pause": "++o----",
+    "POST /admin/v1/transfers/{transferId}/resume": "++o----",
+    "POST /admin/v1/transfers/{transferId}/extend": "++o----",
     "POST /admin/v1/transfers/{transferId}/rerun": "++o----",
 }
 

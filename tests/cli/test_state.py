@@ -38,4 +38,5 @@ def test_state_is_loaded_shown_and_reset(
     assert ferryman.json("state", "reset", app, "--yes", "--site", SITE) == {
         "removed": 1_001,
         "databases": 0,
+        "objects": 0,
     }

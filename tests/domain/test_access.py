@@ -91,7 +91,9 @@ READ_ONLY = (
     *("list_", "get_", "find_", "explain_", "verify_", "diff_", "missing_", "stream_"),
     *("search_", "group_", "export_", "record_transfer", "recorded_", "transfer_manifest"),
 )
-AUDITED_READS = {"get_message_body", "list_state", "list_tables", "list_objects"}
+AUDITED_READS = {
+    *("get_message_body", "list_state", "list_tables", "list_objects", "export_customer"),
+}
 OF_ONES_OWN = {"save_view", "remove_view"}
 
 

@@ -14,6 +14,13 @@ def the_migration_was_never_started(apps: Apps) -> RemoteMigration:
     return migration
 
 
+@breaks("pause", "paused", "ferryman transfer resume")
+def an_operator_paused_it(apps: Apps) -> RemoteMigration:
+    migration = waiting(apps)
+    migration.admin.ok("POST", f"/admin/v1/transfers/{migration.transfer_id}/pause")
+    return migration
+
+
 @breaks("agent", "agent_never_asked", "serverToken")
 def the_agent_never_ran(apps: Apps) -> RemoteMigration:
     return waiting(apps)

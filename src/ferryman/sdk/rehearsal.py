@@ -139,8 +139,8 @@ class RehearsalGateway(GatewayReads):
         self, url: str, token: str, transfer_id: str, *, transfer_name: str | None = None
     ) -> None:
         super().__init__(HttpTransport(url, token, retry_seconds=30.0), transfer_id)
-        self.transfer_name = transfer_name
-        self.counted = RehearsedContents()
+        self.transfer_name: str | None = transfer_name
+        self.counted: RehearsedContents = RehearsedContents()
         self._open: dict[RehearsalStream, str | None] = {}
         self._numbers = count(1)
         self._lock = Lock()
