@@ -254,15 +254,16 @@ async def test_a_migration_is_paused_as_a_whole(services: Services) -> None:
     assert await operations(services) == ["pause_migration", "resume_migration"]
 
 
-async def waiting_for_a_lock(tx: Transaction) -> int:
-    """Wait until another session does; return its process."""
-    pid: Any = None
-    while pid is None:
+async def waiting_for_a_lock(tx: Transaction, task: "asyncio.Task[Any]") -> int:
+    """Wait until the task's session waits for this transaction; return its process."""
+    # Of pg_stat_activity a transaction sees only the sessions that its first look saw.
+    waits = (
+        "SELECT pid FROM pg_locks"
+        " WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))"
+    )
+    while (pid := await tx.connection.fetchval(waits)) is None:
+        assert not task.done()
         await asyncio.sleep(0.01)
-        pid = await tx.connection.fetchval(
-            "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-            " AND datname = current_database()"
-        )
     return int(pid)
 
 
@@ -274,7 +275,7 @@ async def test_what_a_listener_splits_meanwhile_is_paused_too(services: Services
     async with platform.database.transaction() as tx:
         await tx.connection.fetch("SELECT FROM transfer WHERE transfer_id = $1 FOR UPDATE", last)
         pausing = asyncio.create_task(pause.pause_migration(platform, view.migration_id))
-        await waiting_for_a_lock(tx)
+        await waiting_for_a_lock(tx, pausing)
         await tx.connection.execute(ANOTHER)
     paused = await pausing
     assert [each.paused_at is not None for each in paused.transfers] == [True] * 4
@@ -289,7 +290,7 @@ async def test_a_pause_that_was_cut_off_is_repeated(services: Services) -> None:
     async with platform.database.transaction() as tx:
         await tx.connection.fetch("SELECT FROM transfer WHERE transfer_id = $1 FOR UPDATE", last)
         cut = asyncio.create_task(pause.pause_migration(platform, view.migration_id))
-        pid = await waiting_for_a_lock(tx)
+        pid = await waiting_for_a_lock(tx, cut)
         await tx.connection.execute("SELECT pg_terminate_backend($1)", pid)
         with suppress(OutsideError):
             await cut
