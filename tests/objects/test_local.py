@@ -3,6 +3,7 @@
 import asyncio
 import os
 import resource
+import shutil
 import socket
 import stat
 import subprocess
@@ -16,6 +17,7 @@ import aiohttp
 import msgspec
 import pytest
 
+from ferryman.disk import room_in
 from ferryman.errors import Conflict, NotFound, OutsideError
 from ferryman.ids import new_id
 from ferryman.objects.local import LocalStore
@@ -443,8 +445,8 @@ def test_a_folder_is_that_of_the_platform_that_claimed_it(tmp_path: Path) -> Non
 
 
 def test_parts_leave_the_reserve_of_the_disk(tmp_path: Path, key: str) -> None:
-    """A reserve of more than a disk has counts as a twentieth of it, which is free here."""
-    store = LocalStore(tmp_path, SECRET, "http://x", reserve=1 << 60)
+    """However full the disk of the tests is: a mebibyte more than the part is free."""
+    store = LocalStore(tmp_path, SECRET, "http://x", reserve=1 << 20)
     asyncio.run(store.begin(key))
     part = stored(1, LAST)
     grant = Grant(
@@ -460,6 +462,12 @@ def test_parts_leave_the_reserve_of_the_disk(tmp_path: Path, key: str) -> None:
     assert kept(tmp_path, key) == []
     asyncio.run(take(store, replace(grant, size=part.size), LAST))
     assert len(kept(tmp_path, key)) == 1
+
+
+def test_a_reserve_is_at_most_a_twentieth_of_the_disk(tmp_path: Path) -> None:
+    total = shutil.disk_usage(tmp_path).total
+    assert room_in(tmp_path, 1 << 60).reserve == total // 20
+    assert room_in(tmp_path, 1 << 20).reserve == 1 << 20
 
 
 def test_of_many_bodies_for_one_number_only_the_last_is_kept(store: LocalStore, key: str) -> None:
