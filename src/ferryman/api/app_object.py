@@ -6,19 +6,19 @@ from typing import Any, TypeVar
 import msgspec
 from litestar import Request, Response, Router, get, post, put, route
 from litestar.enums import HttpMethod
-from litestar.exceptions import HTTPException
 from litestar.response import Stream
 
 from ferryman import refusals
+from ferryman.api import forge_problem
 from ferryman.api.at_once import READ_BYTES
 from ferryman.api.http import byte_range
 from ferryman.api.key_value_form import Asked, is_half_character
 from ferryman.api.parameters import Caller, Id, OwnPlatform, OwnReaders
-from ferryman.api.problems import answer, http_refusal, status_of
+from ferryman.api.problems import answer
 from ferryman.domain import app_object as object_rules
 from ferryman.domain.app_object import NewObject, ObjectName
 from ferryman.domain.limits import OBJECT_REQUEST_BYTES
-from ferryman.errors import PlatformError, RateLimited
+from ferryman.errors import PlatformError
 from ferryman.objects.app_object_url import PATH
 from ferryman.services import app_object as object_service
 from ferryman.services import app_object_bytes
@@ -114,7 +114,7 @@ def app_object_router() -> Router:
     """Return the calls of the package, by its own paths."""
     return Router(
         path="/os/api/v1",
-        exception_handlers={PlatformError: _on_refused, HTTPException: _on_http_refused},
+        exception_handlers=forge_problem.answers(_problem),
         route_handlers=[metadata, delete, upload_url, download_url, cdn_url],
     )
 
@@ -197,27 +197,11 @@ def _answer(told: ObjectMetadata | ObjectUrl) -> Response[bytes]:
     return Response(msgspec.json.encode(told), status_code=200, media_type="application/json")
 
 
-def _on_refused(_request: Asked, error: PlatformError) -> Response[bytes]:
-    headers = {"Retry-After": str(error.retry_after)} if isinstance(error, RateLimited) else {}
-    return _problem(error, status_of(error), headers)
-
-
-def _on_http_refused(request: Asked, error: HTTPException) -> Response[bytes]:
-    refused = http_refusal(error, request.method, request.url.path)
-    return _problem(refused, error.status_code, {})
-
-
-def _problem(error: PlatformError, status: int, headers: dict[str, str]) -> Response[bytes]:
-    told = ObjectProblem(
+def _problem(error: PlatformError) -> ObjectProblem:
+    return ObjectProblem(
         code=_CODES.get(error.code) or error.code.removeprefix("os_").upper(),
         message=f"Expected {error.expected}; found {error.found}.",
         suggestion=error.fix,
-    )
-    return Response(
-        msgspec.json.encode(told),
-        status_code=status,
-        media_type="application/json",
-        headers=headers,
     )
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from litestar import Response, Router, post
-from litestar.exceptions import HTTPException
 from msgspec import UNSET
 
 from ferryman import refusals
+from ferryman.api import forge_problem
 from ferryman.api.entity_form import changes_of, search_of
 from ferryman.api.key_value_form import (
     Asked,
@@ -16,10 +16,9 @@ from ferryman.api.key_value_form import (
     done_key,
     fields_of,
     name_of,
-    on_http_refused,
-    on_refused,
     outcome,
     prefix_of,
+    problem,
     single_of,
     stored_value,
     write_of,
@@ -27,7 +26,6 @@ from ferryman.api.key_value_form import (
 from ferryman.api.parameters import Caller, OwnPlatform
 from ferryman.domain import key_value as key_value_rules
 from ferryman.domain.key_value import NO_ENTITY
-from ferryman.errors import PlatformError
 from ferryman.services import entity as entity_service
 from ferryman.services import key_value as key_value_service
 from ferryman.services import key_value_group
@@ -227,6 +225,6 @@ def key_value_router() -> Router:
     """Return the calls of the package, by its own paths."""
     return Router(
         path="/kvs/api/v1",
-        exception_handlers={PlatformError: on_refused, HTTPException: on_http_refused},
+        exception_handlers=forge_problem.answers(problem),
         route_handlers=HANDLERS,
     )

@@ -7,16 +7,14 @@ from typing import Any, TypeVar
 
 import msgspec
 from litestar import Request, Response
-from litestar.exceptions import HTTPException
 from msgspec import UNSET, Raw
 
 from ferryman import refusals
-from ferryman.api.problems import http_refusal, status_of
 from ferryman.clock import epoch_ms
 from ferryman.domain import key_value as key_value_rules
 from ferryman.domain.key_value import NO_ENTITY, Name, Write
 from ferryman.domain.limits import KVS_DEPTH
-from ferryman.errors import PlatformError, RateLimited
+from ferryman.errors import PlatformError
 from ferryman.kvs_vocab import KeyPolicy, MetadataField
 from ferryman.store.key_value import ValueRow
 from ferryman.wire.key_value import (
@@ -169,36 +167,11 @@ def outcome(
     return answer_value(BatchAnswer(successful_keys=list(done), failed_keys=problems))
 
 
-def on_refused(_request: Asked, error: PlatformError) -> Response[bytes]:
-    """Answer a refusal as the package reads it: a code and a message."""
-    return _problem(problem(error), status_of(error), retry_header(error))
-
-
-def retry_header(error: PlatformError) -> dict[str, str]:
-    """Return when a call may be made again, for one of too many."""
-    return {"Retry-After": str(error.retry_after)} if isinstance(error, RateLimited) else {}
-
-
-def on_http_refused(request: Asked, error: HTTPException) -> Response[bytes]:
-    """Answer a refusal of the framework, such as a body that is too large."""
-    refused = http_refusal(error, request.method, request.url.path)
-    return _problem(problem(refused), error.status_code, {})
-
-
 def problem(error: PlatformError) -> KeyProblem:
     """Return the words for a refusal, with the code that Forge has for it."""
     code = _CODES.get(error.code) or error.code.removeprefix("kvs_").upper()
     message = f"Expected {error.expected}; found {error.found}. {error.fix}"
     return KeyProblem(code=code, message=message)
-
-
-def _problem(told: KeyProblem, status: int, headers: dict[str, str]) -> Response[bytes]:
-    return Response(
-        msgspec.json.encode(told),
-        status_code=status,
-        media_type="application/json",
-        headers=headers,
-    )
 
 
 def _iso(moment: datetime) -> str:

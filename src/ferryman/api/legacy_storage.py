@@ -9,12 +9,12 @@ from msgspec import Raw
 
 from ferryman import refusals
 from ferryman.api.entity_form import search_of
+from ferryman.api.forge_problem import retry_header
 from ferryman.api.key_value_form import (
     Asked,
     answer_value,
     body_of,
     problem,
-    retry_header,
     value_of,
 )
 from ferryman.api.parameters import Caller, OwnPlatform

@@ -5,15 +5,14 @@ from typing import Any, TypeVar
 import msgspec
 from litestar import Request, Response, Router, post
 from litestar.di import NamedDependency
-from litestar.exceptions import HTTPException
 
 from ferryman import refusals
+from ferryman.api import forge_problem
 from ferryman.api.parameters import Caller, OwnPlatform
-from ferryman.api.problems import http_refusal, status_of
 from ferryman.api.throttle import AppThrottle
 from ferryman.domain.limits import QUEUE_EVENTS
 from ferryman.domain.queue import Concurrency, NewEvent
-from ferryman.errors import PlatformError, RateLimited
+from ferryman.errors import PlatformError
 from ferryman.services import queue as queue_service
 from ferryman.wire.queue import (
     JobCall,
@@ -80,7 +79,7 @@ def queue_router() -> Router:
     """Return the calls of the package, without the placeholders in its paths."""
     return Router(
         path="/queue",
-        exception_handlers={PlatformError: _on_refused, HTTPException: _on_http_refused},
+        exception_handlers=forge_problem.answers(_problem),
         route_handlers=[push_events, count_job, cancel_job],
     )
 
@@ -132,22 +131,6 @@ def _chain(given: str | None) -> int:
     return int(given) + 1 if given and given.isascii() and given.isdigit() and len(given) < 8 else 0
 
 
-def _on_refused(_request: Asked, error: PlatformError) -> Response[bytes]:
-    headers = {"Retry-After": str(error.retry_after)} if isinstance(error, RateLimited) else {}
-    return _problem(error, status_of(error), headers)
-
-
-def _on_http_refused(request: Asked, error: HTTPException) -> Response[bytes]:
-    refused = http_refusal(error, request.method, request.url.path)
-    return _problem(refused, error.status_code, {})
-
-
-def _problem(error: PlatformError, status: int, headers: dict[str, str]) -> Response[bytes]:
+def _problem(error: PlatformError) -> QueueProblem:
     message = f"Expected {error.expected}; found {error.found}. {error.fix}"
-    told = QueueProblem(code=error.code, message=message, error_message=message)
-    return Response(
-        msgspec.json.encode(told),
-        status_code=status,
-        media_type="application/json",
-        headers=headers,
-    )
+    return QueueProblem(code=error.code, message=message, error_message=message)

@@ -5,18 +5,17 @@ from time import monotonic
 import msgspec
 from litestar import Response, Router, post
 from litestar.di import NamedDependency, Provide
-from litestar.exceptions import HTTPException
 
 from ferryman import refusals
+from ferryman.api import forge_problem
 from ferryman.api.key_value_form import Asked, is_half_character
 from ferryman.api.parameters import Caller, OwnPlatform
-from ferryman.api.problems import http_refusal, status_of
 from ferryman.api.throttle import AppThrottle
 from ferryman.domain import sql as sql_rules
 from ferryman.domain.limits import SQL_DEFINITIONS_PER_MINUTE
 from ferryman.domain.rate import Rate
 from ferryman.domain.sql_gaps import gap_in
-from ferryman.errors import PlatformError, RateLimited
+from ferryman.errors import PlatformError
 from ferryman.services import sql as sql_service
 from ferryman.services.platform import Platform
 from ferryman.store.app import AppRow
@@ -71,36 +70,19 @@ def sql_router() -> Router:
     return Router(
         path="/sql/api/v1",
         dependencies={"definitions": Provide(lambda: definitions, sync_to_thread=False)},
-        exception_handlers={PlatformError: _on_refused, HTTPException: _on_http_refused},
+        exception_handlers=forge_problem.answers(_problem),
         route_handlers=[execute, define],
     )
 
 
-def _on_refused(_request: Asked, error: PlatformError) -> Response[bytes]:
-    headers = {"Retry-After": str(error.retry_after)} if isinstance(error, RateLimited) else {}
-    return _problem(error, status_of(error), headers)
-
-
-def _on_http_refused(request: Asked, error: HTTPException) -> Response[bytes]:
-    refused = http_refusal(error, request.method, request.url.path)
-    return _problem(refused, error.status_code, {})
-
-
-def _problem(error: PlatformError, status: int, headers: dict[str, str]) -> Response[bytes]:
+def _problem(error: PlatformError) -> SqlProblem:
     told = SqlProblem(
         code=_CODES.get(error.code) or error.code.removeprefix("sql_").upper(),
         message=f"Expected {error.expected}; found {error.found}.",
         suggestion=error.fix,
     )
     failed = error.__cause__
-    if isinstance(failed, StatementFailed):
-        told = _with_cause(told, failed)
-    return Response(
-        msgspec.json.encode(told),
-        status_code=status,
-        media_type="application/json",
-        headers=headers,
-    )
+    return _with_cause(told, failed) if isinstance(failed, StatementFailed) else told
 
 
 def _with_cause(told: SqlProblem, failed: StatementFailed) -> SqlProblem:
