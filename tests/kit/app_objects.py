@@ -9,9 +9,9 @@ from typing import Any
 
 import urllib3
 
-from tests.kit.function_app import KEEPS_ITS_TOKEN, FunctionMigration
+from tests.kit.function_app import FunctionMigration
 from tests.kit.manifests import function_manifest
-from tests.kit.platform import ANSWER_SECONDS, PlatformProcess, Reply, wait_until
+from tests.kit.platform import ANSWER_SECONDS, PlatformProcess, Reply
 
 PATH = "/app/forge/os/api/v1"
 MODULE = [{"key": "main", "storageClass": "standard"}]
@@ -39,13 +39,7 @@ class ObjectApp:
         manifest = function_manifest()
         if module:
             manifest["modules"]["objectStore"] = MODULE
-        migration = FunctionMigration.begin(
-            platform, folder, code=KEEPS_ITS_TOKEN, manifest=manifest
-        )
-        migration.send("pages")
-        file = folder / "token"
-        wait_until(lambda: file.exists() and file.stat().st_size > 0)
-        return cls(migration, file.read_text())
+        return cls(*FunctionMigration.begin_with_token(platform, folder, manifest=manifest))
 
     @property
     def name(self) -> str:

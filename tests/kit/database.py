@@ -33,3 +33,16 @@ def fetch(url: str, query: str, *arguments: Any) -> list[Any]:
             await connection.close()
 
     return asyncio.run(run())
+
+
+async def until_blocked(connection: Any, task: "asyncio.Task[Any]") -> int:
+    """Wait until the session of a task waits for this connection; return its process."""
+    # Of pg_stat_activity a transaction sees only the sessions that its first look saw.
+    waits = (
+        "SELECT pid FROM pg_locks"
+        " WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))"
+    )
+    while (pid := await connection.fetchval(waits)) is None:
+        assert not task.done()
+        await asyncio.sleep(0.01)
+    return int(pid)

@@ -79,6 +79,20 @@ class FunctionMigration(AppMigration):
             assert migration.claim()["transferId"] == migration.transfer_id
         return migration
 
+    @classmethod
+    def begin_with_token(
+        cls, platform: PlatformProcess, folder: Path, **options: Any
+    ) -> tuple[Self, str]:
+        """Begin one like :meth:`begin` and have it called; return it with the token it was given.
+
+        The code of ``options`` keeps it, as ``KEEPS_ITS_TOKEN`` does.
+        """
+        migration = cls.begin(platform, folder, **{"code": KEEPS_ITS_TOKEN, **options})
+        migration.send("pages")
+        file = folder / "token"
+        wait_until(lambda: file.exists() and file.stat().st_size > 0)
+        return migration, file.read_text()
+
     def another(self) -> Self:
         """Create another migration of the same app and start it."""
         migration = replace(self)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.kit.function_app import KEEPS_ITS_TOKEN, FunctionMigration
+from tests.kit.function_app import FunctionMigration
 from tests.kit.manifests import function_manifest
-from tests.kit.platform import PlatformProcess, Reply, wait_until
+from tests.kit.platform import PlatformProcess, Reply
 
 PATH = "/app/forge/kvs/api/v1"
 
@@ -31,13 +31,7 @@ class KeyValueStore:
         manifest = function_manifest()
         if entities:
             manifest["app"]["storage"] = {"entities": list(entities)}
-        migration = FunctionMigration.begin(
-            platform, folder, code=KEEPS_ITS_TOKEN, manifest=manifest
-        )
-        migration.send("pages")
-        file = folder / "token"
-        wait_until(lambda: file.exists() and file.stat().st_size > 0)
-        return cls(migration, file.read_text())
+        return cls(*FunctionMigration.begin_with_token(platform, folder, manifest=manifest))
 
     def call(self, path: str, body: object) -> Reply:
         """Make one call."""

@@ -78,11 +78,7 @@ class QueueApp:
     def begin(cls, platform: PlatformProcess, folder: Path, **options: Any) -> "QueueApp":
         """Register an app and have it called with a token for its site."""
         options = {"code": APP, "manifest": queue_manifest(), **options}
-        migration = FunctionMigration.begin(platform, folder, **options)
-        migration.send("pages")
-        file = folder / "token"
-        wait_until(lambda: file.exists() and file.stat().st_size > 0)
-        return cls(migration, file.read_text())
+        return cls(*FunctionMigration.begin_with_token(platform, folder, **options))
 
     def call(self, path: str, body: object) -> Reply:
         """Make one call."""

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from itertools import count, cycle
@@ -150,6 +150,26 @@ class Services:
         )
         await migration_service.start(self.platform, view.migration_id)
         return view.transfers[0].transfer_id
+
+    async def plan(
+        self, site: str, customer: str = "default", *, modules: Mapping[str, object] | None = None
+    ) -> AppRow:
+        """Plan a migration to a site, where the app may keep something from then on.
+
+        Return the app as the calls of its functions there make it, with these modules if given.
+        """
+        await migration_service.create(
+            self.platform,
+            MigrationRequest(
+                name="Moves",
+                cloud_url=site,
+                source_id=customer,
+                apps=[self.app.cloud_app_key],
+                customer=customer,
+            ),
+        )
+        app = replace(self.app, site=site)
+        return app if modules is None else replace(app, manifest={"modules": modules})
 
     async def claim(
         self, agent: str | None, running: tuple[str, ...] = ()

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.kit.function_app import KEEPS_ITS_TOKEN, FunctionMigration
+from tests.kit.function_app import FunctionMigration
 from tests.kit.manifests import function_manifest
 from tests.kit.mariadb import need_mariadb
-from tests.kit.platform import PlatformProcess, Reply, wait_until
+from tests.kit.platform import PlatformProcess, Reply
 
 PATH = "/app/forge/sql/api/v1"
 MODULE = [{"key": "main", "engine": "mysql"}]
@@ -31,13 +31,7 @@ class SqlApp:
         manifest = function_manifest()
         if module:
             manifest["modules"]["sql"] = MODULE
-        migration = FunctionMigration.begin(
-            platform, folder, code=KEEPS_ITS_TOKEN, manifest=manifest
-        )
-        migration.send("pages")
-        file = folder / "token"
-        wait_until(lambda: file.exists() and file.stat().st_size > 0)
-        return cls(migration, file.read_text())
+        return cls(*FunctionMigration.begin_with_token(platform, folder, manifest=manifest))
 
     def call(self, query: str, *values: Any, path: str = "execute") -> Reply:
         """Send one statement."""

@@ -3,7 +3,6 @@
 import asyncio
 import base64
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -26,38 +25,21 @@ from ferryman.services import (
     state,
 )
 from ferryman.services import customer as customer_service
-from ferryman.services import migration as migration_service
 from ferryman.services import sweep as sweep_service
 from ferryman.services.key_ring import KeyRing
 from ferryman.services.quota import HeldBytes
 from ferryman.store.app import AppRow
 from ferryman.vocab import Role
 from ferryman.wire.customer import CustomerRequest
-from ferryman.wire.migration import MigrationRequest
 from ferryman.wire.state import StateReset
 from tests.kit.app_objects import MODULE
 from tests.kit.backup import copies_of, rows_of
 from tests.kit.services import Services
 
+MODULES = {"objectStore": MODULE}
 ANN = Actor(name="ann", role=Role.ADMIN)
 HARBOUR, QUAY = "https://harbour.example", "https://quay.example"
 UNFINISHED = timedelta(days=2)
-
-
-async def plan(services: Services, site: str, customer: str = "default") -> AppRow:
-    """Plan a migration to a site; return the app as the calls of its functions there make it."""
-    await migration_service.create(
-        services.platform,
-        MigrationRequest(
-            name="Moves",
-            cloud_url=site,
-            source_id=customer,
-            apps=[services.app.cloud_app_key],
-            customer=customer,
-        ),
-        ANN,
-    )
-    return replace(services.app, site=site, manifest={"modules": {"objectStore": MODULE}})
 
 
 def new(key: str, data: bytes, *, overwrite: bool = True) -> NewObject:
@@ -107,7 +89,7 @@ async def nothing_is_left(services: Services) -> bool:
 
 
 async def test_an_upload_that_breaks_off_leaves_nothing(services: Services) -> None:
-    app = await plan(services, HARBOUR)
+    app = await services.plan(HARBOUR, modules=MODULES)
     await keep(services, app, "a", b"before")
     kept = await files(services)
     grant = await grant_of(services, app, new("a", b"after"))
@@ -128,7 +110,7 @@ async def test_an_upload_that_breaks_off_leaves_nothing(services: Services) -> N
 
 
 async def test_uploads_of_one_key_at_once_leave_one_whole_object(services: Services) -> None:
-    app = await plan(services, HARBOUR)
+    app = await services.plan(HARBOUR, modules=MODULES)
     bodies = [b"%d" % number * 9 for number in range(4)]
     await asyncio.gather(*(keep(services, app, "a", body) for body in bodies))
     assert await read(services, app, "a") in bodies
@@ -138,7 +120,7 @@ async def test_uploads_of_one_key_at_once_leave_one_whole_object(services: Servi
 
 async def test_a_killed_platform_leaves_what_a_sweep_removes(services: Services) -> None:
     """An upload that is whole in the store but not kept, and a file that was let go of."""
-    app = await plan(services, HARBOUR)
+    app = await services.plan(HARBOUR, modules=MODULES)
     await keep(services, app, "kept", b"1")
     await keep(services, app, "whole", b"2")
     await services.fetch("UPDATE app_object SET state = 'OPEN', sha256 = NULL WHERE key = 'whole'")
@@ -157,7 +139,7 @@ async def test_a_killed_platform_leaves_what_a_sweep_removes(services: Services)
 
 
 async def test_a_sweep_names_an_object_that_the_store_lost(services: Services) -> None:
-    app = await plan(services, HARBOUR)
+    app = await services.plan(HARBOUR, modules=MODULES)
     await keep(services, app, "lost", b"1")
     [key] = await files(services)
     await services.platform.objects.delete(key)
@@ -167,7 +149,10 @@ async def test_a_sweep_names_an_object_that_the_store_lost(services: Services) -
 
 
 async def test_a_reset_and_a_removal_delete_objects(services: Services) -> None:
-    harbour, quay = await plan(services, HARBOUR), await plan(services, QUAY)
+    harbour, quay = (
+        await services.plan(HARBOUR, modules=MODULES),
+        await services.plan(QUAY, modules=MODULES),
+    )
     for app in (harbour, quay):
         await keep(services, app, "a", b"1")
     name = services.app.cloud_app_key
@@ -187,9 +172,9 @@ async def test_a_reset_and_a_removal_delete_objects(services: Services) -> None:
 
 
 async def test_a_customer_takes_along_the_objects_of_own_sites(services: Services) -> None:
-    stays = await plan(services, HARBOUR)
+    stays = await services.plan(HARBOUR, modules=MODULES)
     await customer_service.create(services.platform, CustomerRequest(customer="acme"), ANN)
-    goes = await plan(services, "https://acme.example", "acme")
+    goes = await services.plan("https://acme.example", "acme", modules=MODULES)
     for app in (stays, goes):
         await keep(services, app, "a", b"1")
     await services.fetch("UPDATE transfer SET status = 'CANCELLED', settled_at = now()")
@@ -201,7 +186,7 @@ async def test_a_customer_takes_along_the_objects_of_own_sites(services: Service
 
 
 async def test_an_upload_during_a_reset_is_given_up(services: Services) -> None:
-    app = await plan(services, HARBOUR)
+    app = await services.plan(HARBOUR, modules=MODULES)
     grant = await grant_of(services, app, new("a", b"12"))
 
     async def body() -> AsyncIterator[bytes]:
@@ -216,7 +201,7 @@ async def test_an_upload_during_a_reset_is_given_up(services: Services) -> None:
 
 
 async def test_objects_count_as_bytes_of_the_app(services: Services) -> None:
-    app = await plan(services, HARBOUR)
+    app = await services.plan(HARBOUR, modules=MODULES)
     await keep(services, app, "a", b"x" * 600)
     object.__setattr__(services.platform, "held_bytes", HeldBytes(1_000))
     with pytest.raises(LimitExceeded, match="app_bytes_exceeded"):
@@ -227,7 +212,7 @@ async def test_urls_that_are_used_together_hold_no_more_than_an_app_may(
     services: Services,
 ) -> None:
     """Each was given out when nothing had come yet."""
-    app, data = await plan(services, HARBOUR), b"x" * 600
+    app, data = await services.plan(HARBOUR, modules=MODULES), b"x" * 600
     grants = [await grant_of(services, app, new(key, data)) for key in "ab"]
     object.__setattr__(services.platform, "held_bytes", HeldBytes(1_000))
     await app_object_bytes.receive(services.platform, grants[0], None, chunks(data))
@@ -245,7 +230,7 @@ async def test_a_backup_holds_the_objects(
 ) -> None:
     monkeypatch.setattr(place, "sync_file_system", lambda _folder: None)
     copies = copies_of(services, database, empty_database, tmp_path_factory.mktemp("backup"))
-    app = await plan(services, HARBOUR)
+    app = await services.plan(HARBOUR, modules=MODULES)
     await keep(services, app, "a", b"harbour")
     done = await copies.back_up()
     assert (done.files, done.bytes, done.problems) == (1, 7, [])

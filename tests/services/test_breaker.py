@@ -26,6 +26,7 @@ from ferryman.store.delivery import Lane, LaneDueTime
 from ferryman.tokens import SigningKey
 from ferryman.vocab import AppKind, EventType, FailureCause
 from ferryman.wire.app import AppRegistration
+from tests.kit.database import until_blocked
 from tests.kit.services import Services
 
 GOOD = succeeded(duration=0.1)
@@ -181,14 +182,7 @@ async def test_what_a_worker_records_and_a_registration_do_not_miss_each_other(
     async with services.platform.database.transaction() as tx:
         await breaker.record(tx, [contact(services.app)] * MANY, (), AppCache())
         corrected = asyncio.create_task(register(services, at(THERE)))
-        query = (
-            "SELECT FROM pg_stat_activity WHERE datname = current_database()"
-            " AND wait_event_type = 'Lock'"
-        )
-        async with asyncio.timeout(60):
-            # The database tells nobody that somebody waits.
-            while not corrected.done() and not await services.fetch(query):  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
+        await until_blocked(tx.connection, corrected)
     await corrected
     assert await states(services) == {}
 

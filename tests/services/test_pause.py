@@ -3,7 +3,6 @@
 import asyncio
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 import pytest
@@ -16,10 +15,10 @@ from ferryman.services import audit, clock, diagnosis, message, pause, sweep, tr
 from ferryman.services import migration as migration_service
 from ferryman.services import transfer as transfer_service
 from ferryman.services.audit import AuditQuery
-from ferryman.store.database import Transaction
 from ferryman.vocab import FailureCause, TransferStatus
 from ferryman.wire.extension import Extension
 from ferryman.wire.migration import MigrationRequest, MigrationView
+from tests.kit.database import until_blocked
 from tests.kit.services import BACK_OFF, Services, due_lanes
 
 GOOD = succeeded(duration=0.1)
@@ -254,19 +253,6 @@ async def test_a_migration_is_paused_as_a_whole(services: Services) -> None:
     assert await operations(services) == ["pause_migration", "resume_migration"]
 
 
-async def waiting_for_a_lock(tx: Transaction, task: "asyncio.Task[Any]") -> int:
-    """Wait until the task's session waits for this transaction; return its process."""
-    # Of pg_stat_activity a transaction sees only the sessions that its first look saw.
-    waits = (
-        "SELECT pid FROM pg_locks"
-        " WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))"
-    )
-    while (pid := await tx.connection.fetchval(waits)) is None:
-        assert not task.done()
-        await asyncio.sleep(0.01)
-    return int(pid)
-
-
 async def test_what_a_listener_splits_meanwhile_is_paused_too(services: Services) -> None:
     """The claim that splits it holds the last transfer, which the pause waits for."""
     platform = services.platform
@@ -275,7 +261,7 @@ async def test_what_a_listener_splits_meanwhile_is_paused_too(services: Services
     async with platform.database.transaction() as tx:
         await tx.connection.fetch("SELECT FROM transfer WHERE transfer_id = $1 FOR UPDATE", last)
         pausing = asyncio.create_task(pause.pause_migration(platform, view.migration_id))
-        await waiting_for_a_lock(tx, pausing)
+        await until_blocked(tx.connection, pausing)
         await tx.connection.execute(ANOTHER)
     paused = await pausing
     assert [each.paused_at is not None for each in paused.transfers] == [True] * 4
@@ -290,7 +276,7 @@ async def test_a_pause_that_was_cut_off_is_repeated(services: Services) -> None:
     async with platform.database.transaction() as tx:
         await tx.connection.fetch("SELECT FROM transfer WHERE transfer_id = $1 FOR UPDATE", last)
         cut = asyncio.create_task(pause.pause_migration(platform, view.migration_id))
-        pid = await waiting_for_a_lock(tx, cut)
+        pid = await until_blocked(tx.connection, cut)
         await tx.connection.execute("SELECT pg_terminate_backend($1)", pid)
         with suppress(OutsideError):
             await cut

@@ -16,6 +16,7 @@ from ferryman.services.message_list import MessageListQuery
 from ferryman.store import transfer as transfer_store
 from ferryman.vocab import FailureCause, MessageState
 from ferryman.wire.redelivery import RedeliveryRequest
+from tests.kit.database import until_blocked
 from tests.kit.services import BACK_OFF, ManualWorker, Services
 
 GOOD = succeeded(duration=0.1)
@@ -157,14 +158,7 @@ async def test_a_transfer_that_settles_meanwhile_is_waited_for(services: Service
         again = asyncio.create_task(
             message_service.redeliver(services.platform, receipt.message_id)
         )
-        waits = (
-            "SELECT FROM pg_stat_activity WHERE datname = current_database()"
-            " AND wait_event_type = 'Lock'"
-        )
-        async with asyncio.timeout(60):
-            # The database tells nobody that somebody waits.
-            while not again.done() and not await services.fetch(waits):  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
+        await until_blocked(tx.connection, again)
         await tx.connection.execute(
             "UPDATE transfer SET status = 'TIMED_OUT', settled_at = $2,"
             " wake_at = NULL WHERE transfer_id = $1",

@@ -18,7 +18,6 @@ from ferryman.errors import LimitExceeded, NotAllowed, OutsideError
 from ferryman.services import app as app_service
 from ferryman.services import app_removal, expunge, signing_key, sql_tables
 from ferryman.services import customer as customer_service
-from ferryman.services import migration as migration_service
 from ferryman.services import sql as sql_service
 from ferryman.services import state as state_service
 from ferryman.services.key_ring import KeyRing
@@ -32,7 +31,6 @@ from ferryman.store.mariadb.server import EmbeddedMariaDB
 from ferryman.vocab import AppKind, Role
 from ferryman.wire.app import AppRegistration
 from ferryman.wire.customer import CustomerRequest
-from ferryman.wire.migration import MigrationRequest
 from ferryman.wire.state import StateReset
 from tests.kit.manifests import function_manifest
 from tests.kit.mariadb import running
@@ -41,6 +39,7 @@ from tests.kit.sql import MODULE
 
 pytestmark = pytest.mark.processes
 
+MODULES = {"sql": MODULE}
 ANN = Actor(name="ann", role=Role.ADMIN)
 HARBOUR, QUAY = "https://harbour.example", "https://quay.example"
 
@@ -57,22 +56,6 @@ def own(services: Services, url: str) -> Services:
     """The services with that MariaDB, and an app that may use SQL on two sites."""
     services.platform.app_databases._url = url
     return services
-
-
-async def plan(services: Services, site: str, customer: str = "default") -> AppRow:
-    """Plan a migration to a site; return the app as the calls of its functions there make it."""
-    await migration_service.create(
-        services.platform,
-        MigrationRequest(
-            name="Moves",
-            cloud_url=site,
-            source_id=customer,
-            apps=[services.app.cloud_app_key],
-            customer=customer,
-        ),
-        ANN,
-    )
-    return replace(services.app, site=site, manifest={"modules": {"sql": MODULE}})
 
 
 async def execute(services: Services, app: AppRow, query: str, *values: Any) -> list[bytes] | None:
@@ -92,7 +75,7 @@ def databases(url: str) -> set[str]:
 
 async def test_a_reset_and_a_removal_drop_the_databases(own: Services, url: str) -> None:
     before = databases(url)
-    harbour, quay = await plan(own, HARBOUR), await plan(own, QUAY)
+    harbour, quay = await own.plan(HARBOUR, modules=MODULES), await own.plan(QUAY, modules=MODULES)
     for app in (harbour, quay):
         await execute(own, app, "CREATE TABLE t (n INT)")
     assert len(databases(url) - before) == 2
@@ -112,9 +95,9 @@ async def test_a_reset_and_a_removal_drop_the_databases(own: Services, url: str)
 
 async def test_a_customer_takes_along_the_databases_of_own_sites(own: Services, url: str) -> None:
     before = databases(url)
-    stays = await plan(own, HARBOUR)
+    stays = await own.plan(HARBOUR, modules=MODULES)
     await customer_service.create(own.platform, CustomerRequest(customer="acme"), ANN)
-    goes = await plan(own, "https://acme.example", "acme")
+    goes = await own.plan("https://acme.example", "acme", modules=MODULES)
     for app in (stays, goes):
         await execute(own, app, "CREATE TABLE t (n INT)")
     await own.fetch("UPDATE transfer SET status = 'CANCELLED', settled_at = now()")
@@ -126,7 +109,7 @@ async def test_a_customer_takes_along_the_databases_of_own_sites(own: Services, 
 
 async def test_a_database_that_was_lost_is_made_again(own: Services, url: str) -> None:
     """By its first call, as after a crash between two steps of making it."""
-    app = await plan(own, HARBOUR)
+    app = await own.plan(HARBOUR, modules=MODULES)
     before = databases(url)
     await execute(own, app, "CREATE TABLE t (n INT)")
     [name] = databases(url) - before
@@ -140,7 +123,7 @@ async def test_a_database_that_was_lost_is_made_again(own: Services, url: str) -
 
 async def test_first_calls_at_once_are_all_answered(own: Services) -> None:
     """Each of them finds no database, and makes it."""
-    app = await plan(own, HARBOUR)
+    app = await own.plan(HARBOUR, modules=MODULES)
     answers = await asyncio.gather(*(execute(own, app, "SELECT 1 AS n") for _ in range(24)))
     assert answers == [[b'{"n":1}']] * 24
 
@@ -148,7 +131,7 @@ async def test_first_calls_at_once_are_all_answered(own: Services) -> None:
 async def test_the_operator_sees_tables_with_their_rows(own: Services) -> None:
     name = own.app.cloud_app_key
     for site, tables in ((QUAY, "ab"), (HARBOUR, ("C", "`"))):
-        app = await plan(own, site)
+        app = await own.plan(site, modules=MODULES)
         for table in tables:
             await execute(own, app, f"CREATE TABLE `{table.replace('`', '``')}` (n INT)")
         await execute(own, app, "CREATE VIEW v AS SELECT 1")
@@ -173,7 +156,7 @@ async def test_an_app_has_a_greatest_number_of_tables(
     own: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sql_service, "SQL_TABLES", 2)
-    app = await plan(own, HARBOUR)
+    app = await own.plan(HARBOUR, modules=MODULES)
     for name in "ab":
         await execute(own, app, f"CREATE TABLE {name} (n INT)")
     with pytest.raises(LimitExceeded, match="sql_too_many_tables"):
@@ -184,7 +167,7 @@ async def test_an_app_has_a_greatest_number_of_tables(
 
 async def test_a_database_in_development_has_a_greatest_size(own: Services) -> None:
     """An empty table takes 64 KiB or more."""
-    app = await plan(own, HARBOUR)
+    app = await own.plan(HARBOUR, modules=MODULES)
     object.__setattr__(own.platform, "sql_bytes", SqlBytes(1_000))
     await execute(own, app, "CREATE TABLE t (n INT)")
     object.__setattr__(own.platform, "sql_bytes", SqlBytes(1_000))
@@ -212,7 +195,7 @@ async def test_the_size_is_not_asked_for_each_time() -> None:
 
 
 async def test_the_clock_of_the_platform_is_that_of_the_database(own: Services) -> None:
-    app = await plan(own, HARBOUR)
+    app = await own.plan(HARBOUR, modules=MODULES)
     await own.advance(timedelta(days=30))
     before = await own.platform.database.now()
     [row] = await execute(own, app, "SELECT NOW() AS now") or []
@@ -247,14 +230,14 @@ async def test_the_server_starts_with_the_first_app_that_needs_it(
 
 
 async def test_a_platform_that_stops_starts_no_server(services: Services) -> None:
-    app = await plan(services, HARBOUR)
+    app = await services.plan(HARBOUR, modules=MODULES)
     services.platform.app_databases.close()
     with pytest.raises(OutsideError, match="a platform that stops"):
         await execute(services, app, "SELECT 1")
 
 
 async def test_a_server_that_is_not_there_is_told(services: Services) -> None:
-    app = await plan(services, HARBOUR)
+    app = await services.plan(HARBOUR, modules=MODULES)
     services.platform.app_databases._url = "mariadb://u@localhost?socket=/nowhere"
     with pytest.raises(OutsideError, match="sql_server_unavailable"):
         await execute(services, app, "SELECT 1")
@@ -262,7 +245,7 @@ async def test_a_server_that_is_not_there_is_told(services: Services) -> None:
 
 async def test_what_no_server_could_make_is_not_to_be_dropped(services: Services) -> None:
     """Or an app could not be removed on a machine without MariaDB."""
-    app = await plan(services, HARBOUR)
+    app = await services.plan(HARBOUR, modules=MODULES)
     services.platform.app_databases._url = "mariadb://u@localhost?socket=/nowhere"
     with pytest.raises(OutsideError, match="sql_server_unavailable"):
         await execute(services, app, "SELECT 1")
@@ -271,7 +254,7 @@ async def test_what_no_server_could_make_is_not_to_be_dropped(services: Services
 
 
 async def test_a_server_that_refuses_the_platform_is_told(own: Services, url: str) -> None:
-    app = await plan(own, HARBOUR)
+    app = await own.plan(HARBOUR, modules=MODULES)
     own.platform.app_databases._url = url.replace("//root@", "//nobody:wrong@")
     for _ in range(2):
         with pytest.raises(OutsideError, match="sql_server_refused") as refused:
@@ -281,10 +264,10 @@ async def test_a_server_that_refuses_the_platform_is_told(own: Services, url: st
 
 async def test_a_site_shows_nothing_of_one_that_had_its_id(own: Services) -> None:
     """As after a restore, which gives out again the ids of sites that were made since."""
-    await execute(own, await plan(own, HARBOUR), "CREATE TABLE t (n INT)")
+    await execute(own, await own.plan(HARBOUR, modules=MODULES), "CREATE TABLE t (n INT)")
     await own.fetch("DELETE FROM app_site")
     await own.fetch("ALTER TABLE app_site ALTER COLUMN app_site_id RESTART")
-    assert await execute(own, await plan(own, QUAY), "SHOW TABLES") == []
+    assert await execute(own, await own.plan(QUAY, modules=MODULES), "SHOW TABLES") == []
 
 
 async def test_slow_statements_of_one_app_hold_up_no_other(
@@ -315,7 +298,7 @@ async def test_slow_statements_of_one_app_hold_up_no_other(
 
 
 async def test_several_machines_need_an_address(services: Services, tmp_path: Path) -> None:
-    app = await plan(services, HARBOUR)
+    app = await services.plan(HARBOUR, modules=MODULES)
     settings = Settings(object_store="s3://bucket")
     platform = replace(services.platform, settings=settings)
     with pytest.raises(OutsideError, match="sql_server_unset"):

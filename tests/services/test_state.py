@@ -18,7 +18,6 @@ from ferryman.services import app as app_service
 from ferryman.services import app_removal, expunge, maintenance, purge, signing_key
 from ferryman.services import customer as customer_service
 from ferryman.services import key_value as key_value_service
-from ferryman.services import migration as migration_service
 from ferryman.services import state as state_service
 from ferryman.services.key_ring import KeyRing
 from ferryman.services.platform import encode_cursor
@@ -27,27 +26,11 @@ from ferryman.store.app import AppRow
 from ferryman.vocab import AppKind, Role
 from ferryman.wire.app import AppRegistration
 from ferryman.wire.customer import CustomerRequest
-from ferryman.wire.migration import MigrationRequest
 from ferryman.wire.state import NewStateEntry, StateLoad, StateReset
 from tests.kit.services import Services
 
 ANN = Actor(name="ann", role=Role.ADMIN)
 HARBOUR, QUAY = "https://harbour.example", "https://quay.example"
-
-
-async def plan(services: Services, site: str, customer: str = "default") -> None:
-    """Plan a migration to a site, so that apps may keep something there."""
-    await migration_service.create(
-        services.platform,
-        MigrationRequest(
-            name="Moves",
-            cloud_url=site,
-            source_id=customer,
-            apps=[services.app.cloud_app_key],
-            customer=customer,
-        ),
-        ANN,
-    )
 
 
 async def keep(services: Services, app: AppRow, *keys: str, secret: bool = False) -> None:
@@ -71,7 +54,7 @@ async def on(services: Services) -> dict[str, AppRow]:
     """The app on two sites, as calls of functions for each make it."""
     sites = {}
     for site in (HARBOUR, QUAY):
-        await plan(services, site)
+        await services.plan(site)
         sites[site] = replace(services.app, site=site)
         await keep(services, sites[site], "a", "b")
     return sites
@@ -130,9 +113,9 @@ async def test_a_customer_takes_along_what_is_kept_on_own_sites(
 ) -> None:
     """What is kept on a site that another customer has too stays for that one."""
     await customer_service.create(services.platform, CustomerRequest(customer="acme"), ANN)
-    await plan(services, HARBOUR, "acme")
+    await services.plan(HARBOUR, "acme")
     own = "https://acme.example"
-    await plan(services, own, "acme")
+    await services.plan(own, "acme")
     app = replace(services.app, site=own)
     await keep(services, app, "a", "b", "c")
     await services.fetch("UPDATE transfer SET status = 'CANCELLED', settled_at = now()")
@@ -150,7 +133,7 @@ async def test_two_customers_of_a_site_that_go_at_once_leave_nothing(
     """The first may not leave the values to one whose deletion has begun already."""
     for customer in ("acme", "bolt"):
         await customer_service.create(services.platform, CustomerRequest(customer=customer), ANN)
-        await plan(services, "https://shared.example", customer)
+        await services.plan("https://shared.example", customer)
     await keep(services, replace(services.app, site="https://shared.example"), "a")
     await services.fetch("UPDATE transfer SET status = 'CANCELLED', settled_at = now()")
     ring = KeyRing(*await signing_key.read(services.platform))
@@ -168,7 +151,7 @@ async def test_a_page_over_many_sites_ends_with_its_bytes(
     monkeypatch.setattr(state_service, "PAGE_BYTES", 5)
     for number in range(4):
         site = f"https://s{number}.example"
-        await plan(services, site)
+        await services.plan(site)
         await keep(services, replace(services.app, site=site), "a", "b")
     name, cursor = services.app.cloud_app_key, None
     sizes: list[list[tuple[str, str]]] = []
@@ -255,7 +238,7 @@ async def test_the_first_writes_on_a_site_come_at_once(services: Services) -> No
     """One of them opens the site; the others find it open, and none is lost."""
     for number in range(5):
         site = f"https://s{number}.example"
-        await plan(services, site)
+        await services.plan(site)
         app = replace(services.app, site=site)
         await asyncio.gather(*(keep(services, app, f"k{each}") for each in range(5)))
     assert len(await kept(services)) == 25

@@ -7,11 +7,8 @@ import asyncpg
 import pytest
 
 from ferryman.store import transfer as transfer_store
+from tests.kit.database import until_blocked
 from tests.kit.services import Services
-
-WAITING = """
-SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
-"""
 
 
 async def test_its_app_and_its_migration_stay_free(services: Services) -> None:
@@ -37,7 +34,6 @@ async def test_who_waited_for_it_sees_what_was_written(services: Services) -> No
     async with database.transaction() as tx:
         await transfer_store.lock(tx, transfer_id)
         waiting = asyncio.create_task(later())
-        while not await services.fetch(WAITING):
-            pass
+        await until_blocked(tx.connection, waiting)
         await transfer_store.set_status_message(tx, transfer_id, "half of it")
     assert await waiting == "half of it"
