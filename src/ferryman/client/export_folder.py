@@ -53,7 +53,7 @@ def sum_line(digest: str, name: str) -> bytes:
 
 
 def read_sums(path: Path) -> Iterator[tuple[str, str]]:
-    """Yield digests and names; raise ``ValueError`` for a line that is none."""
+    """Yield digests and names; raise ``ValueError`` for any other line."""
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             digest, gap, name = line.decode(errors="replace").rstrip("\n").partition("  ")

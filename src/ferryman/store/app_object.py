@@ -62,7 +62,7 @@ async def begin(
 
 
 async def hold_site(tx: Transaction, where: AppSite) -> int | None:
-    """Let nobody else replace objects of an app's site; return its id, None if there is none."""
+    """Let nobody else replace objects of an app's site; return its id, or None."""
     held: int | None = await SQL.hold_app_site_for_objects(
         tx.connection, app_id=where.app_id, site=where.site
     )
@@ -89,7 +89,7 @@ async def give_up(tx: Transaction, file_key: UUID) -> bool:
 
 
 async def find(tx: Transaction, where: AppSite, name: ObjectName) -> ObjectRow | None:
-    """Return the object of a key; None if there is none."""
+    """Return the object of a key; or None."""
     row: Any = await SQL.app_object(
         tx.connection, app_id=where.app_id, site=where.site, cdn=name.cdn, key=name.key
     )

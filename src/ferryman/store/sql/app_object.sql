@@ -21,7 +21,7 @@ WHERE file_key = :file_key AND state = 'OPEN'
 RETURNING file_key;
 
 -- name: end_app_object$
--- Null if there is none under this key.
+-- Null without an object under this key.
 UPDATE app_object SET state = 'GONE', app_site_id = NULL, key = ''
 WHERE app_site_id = :app_site_id AND cdn = :cdn AND key = :key AND state = 'KEPT'
 RETURNING file_key;
