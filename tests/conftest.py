@@ -9,16 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-import asyncpg
 import pytest
 from hypothesis import HealthCheck, settings
 
 from ferryman.errors import ConfigError
 from ferryman.functions import toolchain
 from ferryman.store.embedded import EmbeddedPostgres
-from ferryman.store.schema_migration import migrate
 from tests.kit.database import database_url, execute
 from tests.kit.database_pool import DatabasePool
+from tests.kit.embedded_copy import prepare
 from tests.kit.platform import PlatformProcess, unavailable
 from tests.kit.receiver import Receiver
 from tools.ceph import Ceph, missing
@@ -144,10 +143,10 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def template(postgres: str) -> Iterator[str]:
-    """The name of a database with the current schema, to be cloned."""
+    """The name of a database with the current schema and a signing key, to be cloned."""
     name = f"ferryman_template_{uuid4().hex[:8]}"
     _execute(postgres, f'CREATE DATABASE "{name}"')
-    asyncio.run(_migrate(database_url(postgres, name)))
+    asyncio.run(prepare(database_url(postgres, name)))
     yield name
     _execute(postgres, f'DROP DATABASE "{name}" WITH (FORCE)')
 
@@ -257,11 +256,3 @@ def app_folder(tmp_path: Path) -> Path:
 
 def _execute(url: str, *statements: str) -> None:
     asyncio.run(execute(url, *statements))
-
-
-async def _migrate(url: str) -> None:
-    connection: Any = await asyncpg.connect(url)
-    try:
-        await migrate(connection)
-    finally:
-        await connection.close()

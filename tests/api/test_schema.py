@@ -5,41 +5,20 @@ ones, or nothing but 404 would be tested. 2,000 cases for each operation with FE
 """
 
 import os
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
-from urllib.parse import urlencode, urlsplit
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
-import jwt
 import pytest
-import requests
-import schemathesis
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
-from schemathesis import GenerationMode
-from schemathesis.checks import not_a_server_error
-from schemathesis.specs.openapi.checks import (
-    content_type_conformance,
-    response_schema_conformance,
-    status_code_conformance,
-)
 
-from ferryman.qsh import query_string_hash
-from tests.kit.connect_client import ConnectClient, connect_migration
-from tests.kit.function_app import FunctionMigration
-from tests.kit.platform import PlatformProcess, Reply, problem
+from tests.kit.platform import PlatformProcess
+
+if TYPE_CHECKING:
+    from tests.api.generated_calls import Targets
 
 SOAK = bool(os.environ.get("FERRYMAN_SOAK"))
 CASES = int(os.environ.get("FERRYMAN_CASES", "2000" if SOAK else "5"))
 pytestmark = [pytest.mark.soak] if SOAK else []  # this one has a short form as well
-CHECKS: list[Any] = [
-    not_a_server_error,
-    status_code_conformance,
-    content_type_conformance,
-    response_schema_conformance,
-]
 SURFACES = {
     "Forge": "/app/migration/forge/v1",
     "Connect": "/rest/atlassian-connect/1/migration",
@@ -48,11 +27,6 @@ SURFACES = {
     "Admin": "/admin/v1",
     "Objects": "/objects",
 }
-
-
-@schemathesis.serializer("application/x-ndjson", "text/csv")
-def as_it_is(_context: Any, value: Any) -> bytes:
-    return value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")
 
 
 @pytest.fixture(scope="module")
@@ -142,123 +116,18 @@ def test_a_filter_that_names_nothing_is_answered_as_documented(
     assert {("cloudAppKey", 404), ("migrationId", 404)} <= seen
 
 
-@dataclass
-class Targets:
-    """Real things, and who may touch them."""
-
-    platform: PlatformProcess
-    folder: Path
-    migration: FunctionMigration
-    connect: tuple[FunctionMigration, ConnectClient]
-    ids: dict[str, str]
-
-    @classmethod
-    def make(cls, platform: PlatformProcess, folder: Path) -> "Targets":
-        # Generated calls may have created other customers.
-        plan = {"customer": "default"}
-        migration = FunctionMigration.begin(platform, folder / "app", plan=plan)
-        connect = connect_migration(platform, folder / "connect", plan=plan)
-        message = migration.send("file")
-        [key] = [m["key"] for m in migration.messages() if m["key"]]
-        begun = migration.server.ok(
-            "POST", f"/server/v1/transfers/{migration.transfer_id}/app-data", {}
-        )
-        ids = {
-            "transferId": migration.transfer_id,
-            "fileKey": key,
-            "s3Key": key,
-            "uploadId": begun["uploadId"],
-            "migrationId": migration.migration_id,
-            "messageId": message,
-        }
-        return cls(platform, folder, migration, connect, ids)
-
-    def alive(self) -> "Targets":
-        """Itself, or again when what was generated has settled its transfers."""
-        states = {self.migration.status, self.connect[0].status}
-        return self if states == {"IN_PROGRESS"} else Targets.make(self.platform, self.folder)
-
-    def send(self, surface: str, request: requests.Request) -> requests.Response:
-        """The answer to a request that is authenticated as its surface wants."""
-        with requests.Session() as session:
-            prepared = request.prepare()
-            prepared.headers["Authorization"] = self._authorization(surface, prepared)
-            return session.send(prepared, allow_redirects=False, timeout=60)
-
-    def _authorization(self, surface: str, request: requests.PreparedRequest) -> str:
-        tokens = {
-            "Forge": self.migration.tokens["cloudToken"],
-            "Server": self.migration.tokens["serverToken"],
-            "Admin": self.platform.operator_token,
-        }
-        if surface in tokens:
-            return f"Bearer {tokens[surface]}"
-        parts, app, now = urlsplit(str(request.url)), self.connect[1], int(time.time())
-        claims = {
-            "iss": app.issuer,
-            "iat": now,
-            "exp": now + 180,
-            "qsh": query_string_hash(str(request.method), parts.path, parts.query),
-        }
-        return "JWT " + jwt.encode(claims, app.secret, algorithm="HS256")
-
-
 @pytest.fixture(scope="module")
-def targets(platform: PlatformProcess, tmp_path_factory: pytest.TempPathFactory) -> list[Targets]:
+def targets(platform: PlatformProcess, tmp_path_factory: pytest.TempPathFactory) -> "list[Targets]":
+    from tests.api.generated_calls import Targets
+
     return [Targets.make(platform, tmp_path_factory.mktemp("targets"))]
 
 
 @pytest.mark.parametrize("surface", SURFACES)
 @pytest.mark.timeout(6 * 3600 if CASES > 100 else 600)
 def test_generated_calls_are_answered_or_refused(
-    surface: str, document: Any, targets: list[Targets], platform: PlatformProcess
+    surface: str, document: Any, targets: "list[Targets]"
 ) -> None:
-    schema = schemathesis.openapi.from_dict(document)
-    schema.config.update(base_url=platform.url)
-    found: list[Any] = list(schema.get_all_operations())
-    for operation in [result.ok() for result in found]:
-        if operation.path.startswith(SURFACES[surface]):
-            targets[0] = targets[0].alive()
-            _attack(operation, GenerationMode.POSITIVE, targets, surface)
-            if surface != "Objects":  # there any text is a key, so that none is wrong
-                _attack(operation, GenerationMode.NEGATIVE, targets, surface)
-            # Nothing is to be posted to an address that was made up.
-            targets[0].connect[1].call("DELETE", "/webhook")
+    from tests.api.generated_calls import make_calls
 
-
-def _attack(operation: Any, mode: GenerationMode, targets: list[Targets], surface: str) -> None:
-    count = CASES if mode is GenerationMode.POSITIVE else max(1, CASES // 2)
-    connect = surface.startswith("Connect")
-
-    @settings(
-        max_examples=count,
-        deadline=None,
-        database=None,
-        phases=[Phase.explicit, Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(case=operation.as_strategy(generation_mode=mode), real=st.booleans())
-    def run(case: Any, real: bool) -> None:
-        ids = dict(targets[0].ids)
-        if connect:
-            ids["transferId"] = targets[0].connect[0].transfer_id
-        for name in case.path_parameters or {}:
-            if real and name in ids:
-                case.path_parameters[name] = ids[name]
-        kwargs = case.as_transport_kwargs(base_url=targets[0].platform.url)
-        kwargs = {k: v for k, v in kwargs.items() if k in _REQUEST}
-        sent = kwargs.get("headers") or {}
-        kwargs["headers"] = {k: v for k, v in sent.items() if k.lower() not in _FRAMING}
-        response = targets[0].send(surface, requests.Request(**kwargs))
-        case.validate_response(response, checks=CHECKS)
-        if response.status_code >= 400 and response.request.method != "HEAD":
-            names = {name.lower(): value for name, value in response.headers.items()}
-            problem(Reply(response.status_code, names, response.content))
-
-    test: Callable[[], None] = run
-    test()
-
-
-# Made up, these make something else than a request of what is sent, and no app sees it.
-_FRAMING = {"connection", "content-length", "expect", "transfer-encoding", "upgrade"}
-_REQUEST = {"method", "url", "headers", "files", "data", "params", "cookies", "json"}
+    make_calls(document, SURFACES[surface], surface, targets, cases=CASES)

@@ -9,6 +9,7 @@ import pytest
 
 from ferryman import ConnectMigration
 from tests.java.conftest import StartAgent
+from tests.kit.java import QUICK
 from tests.kit.migration import AppMigration
 from tests.kit.platform import PlatformProcess
 
@@ -56,7 +57,7 @@ def program(
     for each in (forge, connect):
         each.claim()
     classpath = os.pathsep.join(map(str, (listeners, jar)))
-    command = ["java", f"-Dtest.folder={folder}", "-cp", classpath, "tests.Program"]
+    command = ["java", *QUICK, f"-Dtest.folder={folder}", "-cp", classpath, "tests.Program"]
     done = subprocess.run(
         [*command, running_platform.url, *given], capture_output=True, text=True, check=False
     )
@@ -189,7 +190,7 @@ def test_a_listener_uses_all_that_it_is_given(
         reruns[member] = _said(tmp_path)[member]
         assert reruns[member] == f"{again.transfer_id} as {rerun}"
     listing = subprocess.run(
-        ["java", "-cp", os.pathsep.join(map(str, (listeners, jar))), "tests.Checks", str(jar)],
+        ["java", *QUICK, "-cp", f"{listeners}{os.pathsep}{jar}", "tests.Checks", str(jar)],
         check=True,
         capture_output=True,
         text=True,

@@ -6,6 +6,7 @@ of CONTROL is ours, and FOLDER lasts as long as we do. SPACE is a long word: for
 their commands in its place.
 """
 
+import atexit
 import ctypes
 import fcntl
 import gc
@@ -15,15 +16,24 @@ import selectors
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from tests.kit.forked_children import STARTERS, STOPS, serve_children
 
 MESSAGE = 1 << 20
 STANDARD = (0, 1, 2)
+
+PRELOADED = (
+    *("ferryman.server.serve", "ferryman.server.run_api", "ferryman.server.run_worker"),
+    *("ferryman.server.api_processes", "ferryman.setting_names"),
+    *("anyio._backends._asyncio", "encodings.idna", "encodings.utf_8_sig", "rich.emoji"),
+)
+"""What the commands of most tests import late."""
 
 
 def receive(connection: socket.socket) -> tuple[Any, list[int]] | None:
@@ -86,6 +96,27 @@ def _show(words: Sequence[str]) -> None:
     begin, end = int(stat[45]), int(stat[46])
     text = b"".join(os.fsencode(word) + b"\0" for word in words)[: end - begin - 1]
     ctypes.memmove(begin, text.ljust(end - begin, b"\0"), end - begin)
+
+
+def end(program: Callable[[], object]) -> NoReturn:
+    """Run it, and end as the interpreter does, but without taking every module apart.
+
+    That touches, and so copies, nearly all memory that this process shares with what it is a fork
+    of. What a program raises, and output that cannot be written, are left to the interpreter.
+    """
+    try:
+        status = program()
+    except SystemExit as exc:
+        status = exc.code
+    if status is not None and not isinstance(status, int):
+        sys.exit(str(status))
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    with suppress(OSError, ValueError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit((status or 0) & 0xFF)
+    sys.exit(status)
 
 
 class Forks:
@@ -165,19 +196,19 @@ class Forks:
 
 if __name__ == "__main__":
     import pytest
+    from litestar import Litestar
 
-    import ferryman.server.run_api
-    import ferryman.server.run_worker
-    import ferryman.server.serve  # noqa: F401 - what the commands of most tests need
     from ferryman.cli import main
     from ferryman.cli.app import build
     from ferryman.server import api_process
     from ferryman.store import embedded
     from tests.kit.initdb_once import InitdbOnce
 
+    for name in PRELOADED:
+        import_module(name)
     build()
-    original = Path(sys.argv[3]) / "postgres"
-    embedded.postgres_server.pgexec = InitdbOnce(original)  # type: ignore[attr-defined]
+    Litestar()  # imports the rest of itself
+    embedded.postgres_server.pgexec = InitdbOnce(Path(sys.argv[3]))  # type: ignore[attr-defined]
     del sys.path[0]  # the folder that holds `tests`
     # Or each fork would look through all of it at its end.
     gc.collect()
@@ -190,4 +221,4 @@ if __name__ == "__main__":
             "ferryman.server.api_process": api_process.main,
             "pytest": pytest.console_main,
         }
-        sys.exit(programs[become(*forked)]())
+        end(programs[become(*forked)])

@@ -14,6 +14,9 @@ from tests.kit.platform import unavailable
 
 ROOT = Path(__file__).parents[2]
 
+QUICK = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+"""Options for a JVM that runs for seconds: it compiles once, and collects by one thread."""
+
 
 def has_jdk() -> bool:
     """Return whether there is a JDK."""
@@ -34,10 +37,8 @@ def agent_jar() -> Path:
 def compile_listeners(sources: Path, jar: Path, out: Path) -> Path:
     """Compile all classes below ``sources`` against the jar alone, and copy their services."""
     files = [str(path) for path in sources.rglob("*.java")]
-    subprocess.run(
-        [*("javac", "--release", "11", "-Xlint:all", "-Werror"), "-cp", jar, "-d", out, *files],
-        check=True,
-    )
+    compiler = ["javac", *(f"-J{option}" for option in QUICK), "--release", "11", "-Xlint:all"]
+    subprocess.run([*compiler, "-Werror", "-cp", jar, "-d", out, *files], check=True)
     if (services := sources / "META-INF").is_dir():
         shutil.copytree(services, out / "META-INF")
     return out
@@ -60,7 +61,7 @@ class JavaAgent(LoggedProcess):
         with path.open("ab") as log:
             process = subprocess.Popen(
                 [
-                    *("java", "-Xmx192m", "-XX:+UseSerialGC", f"-Dtest.folder={folder}", *jvm),
+                    *("java", "-Xmx192m", *QUICK, f"-Dtest.folder={folder}", *jvm),
                     *("-cp", classpath, "io.ferryman.agent.Main"),
                     *("--key", registration["serverAppKey"], *options),
                 ],

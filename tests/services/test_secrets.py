@@ -68,8 +68,8 @@ async def test_a_key_encrypts_and_another_takes_its_place(database: str, tmp_pat
                 pass
 
 
-async def test_a_rotated_key_is_encrypted_too(database: str, tmp_path: Path) -> None:
-    async with build(settings(tmp_path, KEYS[0]), database) as built:
+async def test_a_rotated_key_is_encrypted_too(empty_database: str, tmp_path: Path) -> None:
+    async with build(settings(tmp_path, KEYS[0]), empty_database) as built:
         first = built.keys.current.kid
         await signing_key.rotate(built.platform, KeyRotation())
         kids = [key.kid for key in await signing_key.read(built.platform)]
