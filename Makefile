@@ -68,7 +68,7 @@ JAVA_CLASSES := java/.classes
 $(JAR): $(JAVA_SOURCES)
 	@command -v javac >/dev/null && command -v jar >/dev/null || { echo "javac was not found: install a JDK from 17 on, such as apt-get install openjdk-17-jdk-headless"; exit 1; }
 	@rm -rf $(JAVA_CLASSES)
-	@javac --release 11 -Xlint:all -Xdoclint:all/public "-Xdoclint/package:io.ferryman,com.atlassian.*" -Werror -d $(JAVA_CLASSES) $(JAVA_SOURCES)
+	@javac -J-XX:TieredStopAtLevel=1 -J-XX:+UseSerialGC --release 11 -Xlint:all -Xdoclint:all/public "-Xdoclint/package:io.ferryman,com.atlassian.*" -Werror -d $(JAVA_CLASSES) $(JAVA_SOURCES)
 	@cd $(JAVA_CLASSES) && find . -name '*.class' | sed 's,^\./,,' | LC_ALL=C sort >files
 	@cd $(JAVA_CLASSES) && jar --create --date 2020-01-01T00:00:00Z --main-class io.ferryman.agent.Main --file agent.jar @files
 	@mv $(JAVA_CLASSES)/agent.jar $@

@@ -159,7 +159,8 @@ def test_a_rerun_calls_its_own_method(
 def test_a_killed_agent_resumes_what_it_sent(
     migration: AppMigration, start: StartAgent, tmp_path: Path
 ) -> None:
-    with start(migration, "Resuming") as agent:
+    jvm = ("-XX:TieredStopAtLevel=4",)  # it digests 80 MiB
+    with start(migration, "Resuming", jvm=jvm) as agent:
         _until_marked(agent, tmp_path, "hanging")
         # A small file is registered soon after it is closed, not at once.
         agent.until(lambda: len(_uploaded(migration)) == 5)
@@ -167,7 +168,7 @@ def test_a_killed_agent_resumes_what_it_sent(
     files = [("changed", 2_000_000), ("medium", 2_000_000), ("small", 1000), ("small", 2000)]
     assert sorted(each for each in before if each[0]) == files
     assert len(before) == 5
-    with start(migration, "Resuming", "--once") as agent:
+    with start(migration, "Resuming", "--once", jvm=jvm) as agent:
         agent.ends()
         assert "upload.resumed label=large parts=" in agent.log
         assert "upload.differs label=changed" in agent.log

@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 
 from ferryman.devtools.migrate.plan import read_plan
+from tests.kit import forked
+from tests.kit.java import JAVA, classpath
 from tests.kit.migration import AppMigration
 from tests.kit.platform import PlatformProcess, free_port
 
@@ -15,12 +17,10 @@ FERRYMAN = (sys.executable, "-m", "ferryman", "agent")
 def _run(
     folder: Path, *words: str, env: dict[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
+    return forked.run(
         [*FERRYMAN, *words],
         cwd=folder,
         env={**os.environ, **(env or {})},
-        check=False,
-        capture_output=True,
         text=True,
         timeout=120,
     )
@@ -55,12 +55,12 @@ def test_what_java_lacks_is_refused(jar: Path, tmp_path: Path) -> None:
     assert (done.returncode, "java_not_found" in done.stderr) == (2, True)
 
 
-def test_an_export_can_go_into_a_folder(jar: Path, listeners: Path, tmp_path: Path) -> None:
+def test_an_export_can_go_into_a_folder(listeners: Path, tmp_path: Path) -> None:
     """For ``ferryman migrate --plan``; no platform is needed."""
     (tmp_path / "mappings.csv").write_text(
         "namespace,serverKey,cloudKey\n" + "".join(f"jira:issue,{n},c{n}\n" for n in range(12))
     )
-    command = ["java", f"-Dtest.folder={tmp_path}", "-cp", f"{listeners}{os.pathsep}{jar}"]
+    command = [*JAVA, f"-Dtest.folder={tmp_path}", "-cp", classpath(listeners)]
     command += ["io.ferryman.agent.Main", "--listener", "tests.Exporter", "--export-to", "out"]
     command += ["--mappings", "mappings.csv"]
     for status in (0, 2):  # the second time the folder exists
@@ -99,21 +99,19 @@ def run(event, context):
 
 
 def test_a_migration_on_this_machine_takes_a_listener_in_java(
-    jar: Path, listeners: Path, tmp_path: Path
+    listeners: Path, tmp_path: Path
 ) -> None:
     """In the folder of an app: one listener that succeeds, then one that throws."""
     app = tmp_path / "cards"
     app.mkdir()
     (app / "manifest.yml").write_text(MANIFEST)
     (app / "index.py").write_text(HANDLER)
-    migrate = f"{sys.executable} -m ferryman migrate --java {listeners} --settle --listener"
+    migrate = f"{forked.scripts()}/ferryman migrate --java {listeners} --settle --listener"
     script = f"{migrate} tests.AfterExport; echo $? >first; {migrate} tests.Throwing; echo $? >then"
-    done = subprocess.run(
+    done = forked.run(
         [*FERRYMAN[:-1], "dev", "--port", str(free_port()), "--", "sh", "-c", script],
         cwd=app,
         env={k: v for k, v in os.environ.items() if not k.startswith("FERRYMAN_")},
-        check=False,
-        capture_output=True,
         text=True,
         timeout=280,
     )

@@ -1,10 +1,11 @@
 """The agent's own JSON, read and written by one JVM, against Python's."""
 
 import json
-import os
 import subprocess
 from pathlib import Path
 from typing import Any
+
+from tests.kit.java import JAVA, classpath
 
 VALUES: list[Any] = [
     {},
@@ -18,11 +19,11 @@ ESCAPED = [r'"\u00e9\/\b\f\n\r\t\"\\"', r'"\ud83c\udf0a"', ' { "a" : [ 1 , 2 ] }
 WRONG = ["", "{", '{"a"}', "[1 2]", '"open', r'"\u12"', r'"\x"', "tru", "1x", "-", "{} {}", "'a'"]
 
 
-def test_json_is_read_and_written_as_by_python(jar: Path, listeners: Path) -> None:
+def test_json_is_read_and_written_as_by_python(listeners: Path) -> None:
     right = [*map(json.dumps, VALUES), *(json.dumps(v, ensure_ascii=False) for v in VALUES)]
     right += ESCAPED
     done = subprocess.run(
-        ["java", "-cp", os.pathsep.join(map(str, (listeners, jar))), "io.ferryman.json.Echo"],
+        [*JAVA, "-cp", classpath(listeners), "io.ferryman.json.Echo"],
         input="\n".join([*right, *WRONG]) + "\n",
         capture_output=True,
         encoding="utf-8",

@@ -1,6 +1,5 @@
 """Each public member of the Java interfaces, used by real programs on a real platform."""
 
-import os
 import subprocess
 from hashlib import sha256
 from pathlib import Path
@@ -9,7 +8,7 @@ import pytest
 
 from ferryman import ConnectMigration
 from tests.java.conftest import StartAgent
-from tests.kit.java import QUICK
+from tests.kit.java import JAVA, classpath
 from tests.kit.migration import AppMigration
 from tests.kit.platform import PlatformProcess
 
@@ -43,7 +42,6 @@ def _said(folder: Path) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def program(
     running_platform: PlatformProcess,
-    jar: Path,
     listeners: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> tuple[dict[str, str], AppMigration]:
@@ -56,8 +54,7 @@ def program(
     given += [connect.tokens["serverToken"], connect.transfer_id]
     for each in (forge, connect):
         each.claim()
-    classpath = os.pathsep.join(map(str, (listeners, jar)))
-    command = ["java", *QUICK, f"-Dtest.folder={folder}", "-cp", classpath, "tests.Program"]
+    command = [*JAVA, f"-Dtest.folder={folder}", "-cp", classpath(listeners), "tests.Program"]
     done = subprocess.run(
         [*command, running_platform.url, *given], capture_output=True, text=True, check=False
     )
@@ -190,7 +187,7 @@ def test_a_listener_uses_all_that_it_is_given(
         reruns[member] = _said(tmp_path)[member]
         assert reruns[member] == f"{again.transfer_id} as {rerun}"
     listing = subprocess.run(
-        ["java", *QUICK, "-cp", f"{listeners}{os.pathsep}{jar}", "tests.Checks", str(jar)],
+        [*JAVA, "-cp", classpath(listeners), "tests.Checks", str(jar)],
         check=True,
         capture_output=True,
         text=True,

@@ -1,22 +1,22 @@
 """The agent for Java obeys the same variables as all other clients, through real proxies, too."""
 
 import json
-import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.kit.java import JAVA, classpath
 from tests.networks.proxy_cases import CHOSEN, DIRECT, LOGIN, LOGIN_HEADER, PROXY, WRONG
 
 HTTPS = "https://a.example"
 
 
 @pytest.fixture(scope="module")
-def ask(jar: Path, listeners: Path) -> Callable[[list[tuple[dict[str, str], str]]], list[str]]:
+def ask(listeners: Path) -> Callable[[list[tuple[dict[str, str], str]]], list[str]]:
     """Ask one JVM for the proxies of many URLs, each in an environment of its own."""
-    command = ["java", "-cp", os.pathsep.join(map(str, (listeners, jar)))]
+    command = [*JAVA, "-cp", classpath(listeners)]
 
     def asked(cases: list[tuple[dict[str, str], str]]) -> list[str]:
         lines = "\n".join(json.dumps({"env": env, "url": url}) for env, url in cases)

@@ -1,7 +1,6 @@
 """Whole transfers by listeners in Java."""
 
 import json
-import os
 import shutil
 from hashlib import sha256
 from pathlib import Path
@@ -11,7 +10,7 @@ import pytest
 from ferryman.functions.source import load_manifest
 from tests.java.conftest import StartAgent
 from tests.kit.function_app import FunctionMigration
-from tests.kit.java import ROOT, JavaAgent, compile_listeners
+from tests.kit.java import ROOT, JavaAgent, classpath, compile_listeners
 from tests.kit.platform import PlatformProcess, wait_until
 
 EXAMPLES = ROOT / "examples"
@@ -43,10 +42,10 @@ def test_files_and_mappings_reach_the_cloud_app(
 
 @pytest.mark.usefixtures("javascript")
 def test_the_example_plugin_migrates_to_a_javascript_app(
-    platform_process: PlatformProcess, app_folder: Path, jar: Path, tmp_path: Path
+    platform_process: PlatformProcess, app_folder: Path, tmp_path: Path
 ) -> None:
     """ServiceLoader finds it, compiled against the jar alone; the cloud app is forge-js."""
-    plugin = compile_listeners(EXAMPLES / "java" / "src", jar, tmp_path / "plugin")
+    plugin = classpath(compile_listeners(EXAMPLES / "java" / "src"))
     app = tmp_path / "forge-js"
     shutil.copytree(EXAMPLES / "forge-js", app)
     migration = FunctionMigration.begin(
@@ -58,9 +57,8 @@ def test_the_example_plugin_migrates_to_a_javascript_app(
     )
     notes = [f"{n}\t{'HAR' if n % 2 else 'SEA'}\t{n}\tann\tNote {n}" for n in range(4_000)]
     (tmp_path / "notes.tsv").write_text("\n".join(notes))
-    classpath = os.pathsep.join(map(str, (plugin, jar)))
     with JavaAgent(
-        migration, classpath, tmp_path, "--once", jvm=(f"-Dnotes.home={tmp_path}",)
+        migration, plugin, tmp_path, "--once", jvm=(f"-Dnotes.home={tmp_path}",)
     ) as agent:
         agent.ends()
     wait_until(lambda: migration.status == "SUCCESS")

@@ -1,10 +1,12 @@
 """The Java of this machine: it compiles listeners, and runs the agent with them."""
 
+import atexit
 import fcntl
 import os
 import shutil
 import subprocess
 import tempfile
+from functools import cache
 from pathlib import Path
 
 from ferryman.java import JAR
@@ -14,8 +16,13 @@ from tests.kit.platform import unavailable
 
 ROOT = Path(__file__).parents[2]
 
-QUICK = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
-"""Options for a JVM that runs for seconds: it compiles once, and collects by one thread."""
+JAVA = ("java", "-Xmx192m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+"""A JVM that lives for a second or two: what it would compile best it would hardly run.
+
+One that has to digest many megabytes does so in a third of the time with all levels, 4.
+"""
+
+_JAVAC = ("javac", "-J-XX:+UseSerialGC", "-J-XX:TieredStopAtLevel=1")
 
 
 def has_jdk() -> bool:
@@ -23,6 +30,7 @@ def has_jdk() -> bool:
     return all(map(shutil.which, ("javac", "jar", "java")))
 
 
+@cache
 def agent_jar() -> Path:
     """Return ``ferryman-agent.jar``, built as `make java` does; skip the test without a JDK."""
     if not has_jdk():
@@ -34,14 +42,28 @@ def agent_jar() -> Path:
     return JAR
 
 
-def compile_listeners(sources: Path, jar: Path, out: Path) -> Path:
-    """Compile all classes below ``sources`` against the jar alone, and copy their services."""
+@cache
+def compile_listeners(sources: Path) -> Path:
+    """Compile all classes below ``sources`` against the jar alone, and copy their services.
+
+    Return the folder of the classes, which is made once for a test run.
+    """
+    jar = agent_jar()
+    out = Path(tempfile.mkdtemp(prefix="ferryman-listeners-"))
+    atexit.register(shutil.rmtree, out, ignore_errors=True)
     files = [str(path) for path in sources.rglob("*.java")]
-    compiler = ["javac", *(f"-J{option}" for option in QUICK), "--release", "11", "-Xlint:all"]
-    subprocess.run([*compiler, "-Werror", "-cp", jar, "-d", out, *files], check=True)
+    subprocess.run(
+        [*_JAVAC, *("--release", "11", "-Xlint:all", "-Werror"), "-cp", jar, "-d", out, *files],
+        check=True,
+    )
     if (services := sources / "META-INF").is_dir():
         shutil.copytree(services, out / "META-INF")
     return out
+
+
+def classpath(listeners: Path) -> str:
+    """Return a class path of the jar, and of the classes in that folder before it."""
+    return os.pathsep.join(map(str, (listeners, agent_jar())))
 
 
 class JavaAgent(LoggedProcess):
@@ -61,7 +83,7 @@ class JavaAgent(LoggedProcess):
         with path.open("ab") as log:
             process = subprocess.Popen(
                 [
-                    *("java", "-Xmx192m", *QUICK, f"-Dtest.folder={folder}", *jvm),
+                    *(*JAVA, f"-Dtest.folder={folder}", *jvm),
                     *("-cp", classpath, "io.ferryman.agent.Main"),
                     *("--key", registration["serverAppKey"], *options),
                 ],

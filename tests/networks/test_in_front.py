@@ -15,7 +15,7 @@ from ferryman.client.admin import AdminClient
 from ferryman.sdk.errors import ClientError
 from tests.docs.pages import ROOT, blocks
 from tests.e2e.proxies import proxy
-from tests.kit.java import JavaAgent, agent_jar, compile_listeners
+from tests.kit.java import JavaAgent, classpath, compile_listeners
 from tests.kit.migration import AppMigration
 from tests.kit.platform import PlatformBehind, PlatformProcess, free_port
 from tests.networks.authority import Authority
@@ -127,14 +127,12 @@ def test_a_limit_of_bodies_is_named_to_a_listener_in_java(
     plain: Front, migration: AppMigration, tmp_path: Path
 ) -> None:
     """In the log, as listeners swallow exceptions; what fits the limit arrives."""
-    jar = agent_jar()
-    plugin = compile_listeners(Path(__file__).parent / "files", jar, tmp_path / "plugin")
-    classpath = os.pathsep.join(map(str, (plugin, jar)))
+    files = classpath(compile_listeners(Path(__file__).parent / "files"))
     named = ("--listener", "files.FilesListener", "--once")
     env = {"FERRYMAN_URL": plain.url}
     with (
         proxy("nginx", plain.platform.port, plain.port),
-        JavaAgent(migration, classpath, tmp_path, *named, env=env) as agent,
+        JavaAgent(migration, files, tmp_path, *named, env=env) as agent,
     ):
         agent.ends(1)
     [said] = [line for line in agent.log.splitlines() if "app_data.not_registered" in line]

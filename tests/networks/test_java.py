@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -11,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.kit import forked
 from tests.kit.function_app import FunctionMigration
-from tests.kit.java import JavaAgent, agent_jar, compile_listeners
+from tests.kit.java import JavaAgent, classpath, compile_listeners
 from tests.kit.migration import AppMigration
 from tests.kit.platform import free_port, wait_until
 from tests.kit.tcp_server import TcpServer
@@ -42,12 +42,18 @@ def _failed(migration: FunctionMigration) -> list[str]:
     return [str(entry["data"]) for entry in migration.timeline("attempt.failed")]
 
 
+@pytest.fixture(scope="module")
+def files() -> str:
+    """The class path of the listener that writes files."""
+    return classpath(compile_listeners(SOURCES.parent / "files"))
+
+
 @pytest.mark.usefixtures("javascript")
 def test_a_listener_reaches_a_javascript_function_from_behind_a_proxy(
     site: Site, login_squid: Forward, tmp_path: Path
 ) -> None:
     """30 MiB in files of several parts and 10,000 mappings, through Squid with a login."""
-    plugin = compile_listeners(SOURCES, agent_jar(), tmp_path / "plugin")
+    plugin = compile_listeners(SOURCES)
     app = tmp_path / "app"
     migration = FunctionMigration.begin(
         site.platform,
@@ -60,7 +66,7 @@ def test_a_listener_reaches_a_javascript_function_from_behind_a_proxy(
     )
     migration.load(*(("jira:issue", server, cloud) for server, cloud in ROWS.items()))
     words = ("agent", "run", "company.CompanyListener", "--java", str(plugin), "--once")
-    done = subprocess.run(
+    done = forked.run(
         [sys.executable, "-m", "ferryman", *words],
         env={
             **os.environ,
@@ -70,10 +76,8 @@ def test_a_listener_reaches_a_javascript_function_from_behind_a_proxy(
             "JDK_JAVA_OPTIONS": f"-Dtest.folder={tmp_path}",
         },
         cwd=tmp_path,
-        capture_output=True,
         text=True,
         timeout=200,
-        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert PASSWORD not in done.stderr
@@ -109,11 +113,9 @@ PROXIES: dict[str, Callable[[Site], AbstractContextManager[Forward]]] = {
 
 @pytest.mark.parametrize("kind", PROXIES)
 def test_a_plain_jvm_obeys_all_proxy_and_the_file_of_authorities(
-    site: Site, migration: AppMigration, tmp_path: Path, kind: str
+    site: Site, migration: AppMigration, files: str, tmp_path: Path, kind: str
 ) -> None:
     """As on a customer's server: only the jar, and variables."""
-    jar = agent_jar()
-    plugin = compile_listeners(SOURCES.parent / "files", jar, tmp_path / "plugin")
     ca = site.inspector if "looks" in kind else site.ca
     with PROXIES[kind](site) as proxy:
         env = {
@@ -122,9 +124,8 @@ def test_a_plain_jvm_obeys_all_proxy_and_the_file_of_authorities(
             "SSL_CERT_FILE": str(ca.file),
             "FERRYMAN_URL": site.url(),
         }
-        classpath = os.pathsep.join(map(str, (plugin, jar)))
         named = ("--listener", "files.FilesListener", "--once")
-        with JavaAgent(migration, classpath, tmp_path, *named, env=env) as agent:
+        with JavaAgent(migration, files, tmp_path, *named, env=env) as agent:
             agent.ends()
         wait_until(lambda: HOST in proxy.seen)
         assert PASSWORD not in agent.log
@@ -133,12 +134,14 @@ def test_a_plain_jvm_obeys_all_proxy_and_the_file_of_authorities(
 
 
 def test_what_a_proxy_refuses_is_named(
-    site: Site, plain_squid: Forward, login_squid: Forward, tmp_path: Path, migration: AppMigration
+    site: Site,
+    plain_squid: Forward,
+    login_squid: Forward,
+    files: str,
+    tmp_path: Path,
+    migration: AppMigration,
 ) -> None:
     """A port that is not allowed, a login that is missing, a page in its place, and no proxy."""
-    jar = agent_jar()
-    plugin = compile_listeners(SOURCES.parent / "files", jar, tmp_path / "plugin")
-    classpath = os.pathsep.join(map(str, (plugin, jar)))
     named = ("--listener", "files.FilesListener", "--once")
     env = {"SSL_CERT_FILE": str(site.ca.file), "NO_PROXY": ""}
     page = "status 403 and a page of HTML, and not by Ferryman but by squid"
@@ -148,12 +151,12 @@ def test_what_a_proxy_refuses_is_named(
         (login_squid, site.url(), "status 407 by the proxy http://127.0.0.1"),
     ):
         more = {**env, "ALL_PROXY": proxy.url(), "FERRYMAN_URL": url}
-        with JavaAgent(migration, classpath, tmp_path, *named, env=more) as agent:
+        with JavaAgent(migration, files, tmp_path, *named, env=more) as agent:
             agent.ends(2)
             assert said in agent.log
     free = Forward(free_port(), tmp_path)
     more = {**env, "HTTPS_PROXY": free.url(), "FERRYMAN_URL": site.url()}
-    with JavaAgent(migration, classpath, tmp_path, *named, env=more) as agent:
+    with JavaAgent(migration, files, tmp_path, *named, env=more) as agent:
         agent.says(f'reason="the proxy 127.0.0.1:{free.port} refuses the connection"')
 
 
@@ -173,33 +176,27 @@ def odd_proxy(request: pytest.FixtureRequest) -> Iterator[tuple[str, str]]:
 
 
 def test_what_is_no_proxy_is_named(
-    site: Site, odd_proxy: tuple[str, str], tmp_path: Path, migration: AppMigration
+    site: Site, odd_proxy: tuple[str, str], files: str, tmp_path: Path, migration: AppMigration
 ) -> None:
-    jar = agent_jar()
-    plugin = compile_listeners(SOURCES.parent / "files", jar, tmp_path / "plugin")
-    classpath = os.pathsep.join(map(str, (plugin, jar)))
     url = odd_proxy[0].replace("://", "://agent:secret@")
     env = {"HTTPS_PROXY": url, "NO_PROXY": "", "FERRYMAN_URL": site.url()}
     named = ("--listener", "files.FilesListener", "--once")
-    with JavaAgent(migration, classpath, tmp_path, *named, env=env) as agent:
+    with JavaAgent(migration, files, tmp_path, *named, env=env) as agent:
         agent.says(odd_proxy[1])
         assert "secret" not in agent.log
 
 
 def test_a_certificate_that_is_refused_is_named(
-    site: Site, login_squid: Forward, tmp_path: Path, migration: AppMigration
+    site: Site, login_squid: Forward, files: str, tmp_path: Path, migration: AppMigration
 ) -> None:
     """Untrusted, expired, for another name, without the right usage, by no authority."""
-    jar = agent_jar()
-    plugin = compile_listeners(SOURCES.parent / "files", jar, tmp_path / "plugin")
-    classpath = os.pathsep.join(map(str, (plugin, jar)))
     named = ("--listener", "files.FilesListener", "--once")
     env = login_squid.environment(site.ca.file, PASSWORD)
     for wrong in ("untrusted", "expired", "other name", "for clients", "by no authority"):
         more = {**env, "FERRYMAN_URL": site.url(wrong)}
         folder = tmp_path / wrong
         folder.mkdir()
-        with JavaAgent(migration, classpath, folder, *named, env=more) as agent:
+        with JavaAgent(migration, files, folder, *named, env=more) as agent:
             agent.ends(2)
             assert "got no answer (TLS: " in agent.log, wrong
             assert "SSL_CERT_FILE" in agent.log
