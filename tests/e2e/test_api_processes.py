@@ -3,7 +3,6 @@
 import re
 import signal
 import socket
-import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +13,7 @@ import psutil
 import pytest
 from urllib3.exceptions import HTTPError
 
+from tests.kit import forked
 from tests.kit.function_app import FunctionMigration
 from tests.kit.platform import PlatformProcess, wait_until
 
@@ -196,11 +196,9 @@ def test_all_end_with_their_supervisor(tmp_path: Path) -> None:
 def test_what_the_first_finds_wrong_ends_all(tmp_path: Path, postgres: str) -> None:
     """It is said once, as by a single process."""
     command = [sys.executable, "-m", "ferryman", "serve", "--api-processes", "2", "--port", "0"]
-    done = subprocess.run(
+    done = forked.run(
         [*command, "--data-dir", str(tmp_path), "--database-url", f"{postgres}&connect_timeout=5"],
-        capture_output=True,
         text=True,
-        check=False,
         timeout=120,
     )
     assert done.returncode == 2

@@ -4,32 +4,27 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from tests.kit.function_app import FunctionMigration
-from tests.kit.manifests import function_manifest
 from tests.kit.platform import Caller, PlatformProcess, wait_until
+from tests.kit.receiver import Receiver
+from tests.kit.remote_app import ForgeMigration
 
 FILES = 60
-BROKEN = "def run(event, context):\n    raise ValueError('no')\n"
 
 
-def test_a_job_goes_on_after_kills(tmp_path: Path) -> None:
-    folder = tmp_path / "app"
-    folder.mkdir()
-    (folder / "index.py").write_text(BROKEN)
+def test_a_job_goes_on_after_kills(tmp_path: Path, receiver: Receiver) -> None:
+    """Messages of a remote: a function that fails would have a process for each attempt."""
     with PlatformProcess(tmp_path / "data") as platform:
-        migration = FunctionMigration.register_app(
-            platform, manifest=function_manifest("index.run"), source=str(folder)
-        )
-        migration.create()
-        migration.start()
-        migration.claim()
+        # A day, so that it settles by none of the minutes below, however many they become.
+        migration = ForgeMigration.register(platform, receiver, windowSeconds=86_400)
+        migration.inbox.answer = lambda _: 500
+        migration.begin()
         for number in range(FILES):
-            migration.send(f"pages-{number}")
+            migration.upload(f"pages-{number}")
         admin = migration.admin
         undelivered = "/admin/v1/messages?state=UNDELIVERED&count=true&pageSize=1"
         wait_until(lambda: _advance(admin, undelivered))
         # From here on nothing fails: a message that is given up again would be counted twice.
-        (folder / "index.py").write_text("def run(event, context):\n    return {}\n")
+        migration.inbox.answer = None
         selection = {"transferId": migration.transfer_id}
         body = {"operation": "redeliver", "selection": selection}
         job = admin.ok("POST", "/admin/v1/jobs", body)

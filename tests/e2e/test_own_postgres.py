@@ -14,6 +14,7 @@ from uuid import uuid4
 import boto3
 import pytest
 
+from tests.kit import forked
 from tools.ceph import Ceph, missing
 
 _FOUND = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
@@ -91,7 +92,7 @@ def test_the_demo_runs_on_both(database_url: str, ceph_if_any: Ceph | None, tmp_
         bucket = _bucket(ceph_if_any)
         command += ["--object-store", f"s3://{bucket.name}/demo?endpoint={ceph_if_any.endpoint}"]
         env |= ceph_if_any.environment
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=env)
+    done = forked.run(command, text=True, env=env)
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     assert result["status"] == "SUCCESS"

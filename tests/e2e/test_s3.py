@@ -1,7 +1,6 @@
 """A platform that keeps app data in S3: a real Ceph, real processes, bytes by signed URLs."""
 
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from hashlib import sha256
@@ -13,6 +12,7 @@ import boto3
 import pytest
 import urllib3
 
+from tests.kit import forked
 from tests.kit.app_objects import ObjectApp
 from tests.kit.digests import parts_sha256
 from tests.kit.function_app import FunctionMigration
@@ -162,12 +162,10 @@ def test_a_platform_that_cannot_use_its_store_does_not_start(
     store = f"s3://{place['bucket']}?endpoint={place['endpoint']}&style={place['style']}"
     keys = {name: change.get(name, value) for name, value in ceph.environment.items()}
     command = [sys.executable, "-m", "ferryman", "serve", "--port", "0", "--database-url", postgres]
-    done = subprocess.run(
+    done = forked.run(
         [*command, "--data-dir", str(tmp_path), "--object-store", store],
         env={**os.environ, **keys},
-        capture_output=True,
         text=True,
-        check=False,
         timeout=240,
     )
     assert done.returncode == 2
