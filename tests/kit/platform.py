@@ -48,11 +48,16 @@ def unavailable(what: str) -> NoReturn:
 
 
 def wait_until(probe: Callable[[], T | None], seconds: float = 90.0) -> T:
-    """Return what ``probe`` returns once that is true; fail after ``seconds``."""
-    limit = time.monotonic() + seconds
+    """Return what ``probe`` returns once that is true; fail after ``seconds``.
+
+    Most probes are calls of a platform, whose answers take from the processor what is waited for:
+    the longer it takes, the less often they are made.
+    """
+    limit, pause = time.monotonic() + seconds, 0.02
     while not (value := probe()):
         assert time.monotonic() < limit, f"still {value!r} after {seconds} s"
-        time.sleep(0.02)
+        time.sleep(pause)
+        pause = min(pause * 1.2, 0.1)
     return value
 
 
