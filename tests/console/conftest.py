@@ -1,5 +1,7 @@
 """A real browser, a migration to look at, and axe from npm."""
 
+import fcntl
+import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -67,6 +69,19 @@ def watched_page(browser: Browser, platform: PlatformProcess) -> Iterator[Page]:
     assert not wrong
 
 
+def enter(page: Page, platform: PlatformProcess) -> None:
+    """Give a browser the cookie of a session that was begun without it.
+
+    To sign in by a link is two pages more, of which the second is the dearest of all.
+    """
+    person = Console(platform)
+    person.sign_in(platform.operator_token)
+    for name, value in person.cookies.items():
+        page.context.add_cookies(
+            [{"name": name, "value": value, "domain": "127.0.0.1", "path": "/console"}]
+        )
+
+
 @pytest.fixture
 def page(browser: Browser, platform_process: PlatformProcess) -> Iterator[Page]:
     with watched_page(browser, platform_process) as page:
@@ -101,9 +116,18 @@ def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
     npm = toolchain.npm()
     if npm is None:
         unavailable("no npm here")
-    folder = tmp_path_factory.mktemp("axe")
-    command = [*npm, "install", "--ignore-scripts", "--no-audit", "--no-fund", AXE]
-    done: Any = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        unavailable(f"npm could not install {AXE}: {done.stderr[-300:]}")
-    return (folder / "node_modules/axe-core/axe.min.js").read_text()
+    # The workers of one test run install it once.
+    shared = tmp_path_factory.getbasetemp()
+    folder = (shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared) / "axe"
+    folder.mkdir(exist_ok=True)
+    script = folder / "node_modules/axe-core/axe.min.js"
+    with (folder / "lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not script.exists():
+            command = [*npm, "install", "--ignore-scripts", "--no-audit", "--no-fund", AXE]
+            done: Any = subprocess.run(
+                command, cwd=folder, capture_output=True, text=True, check=False
+            )
+            if done.returncode != 0:
+                unavailable(f"npm could not install {AXE}: {done.stderr[-300:]}")
+    return script.read_text()

@@ -3,13 +3,13 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.console.conftest import enter
 from tests.console.people import HANDS, Console, Hands
-from tests.console.test_looks import found, sign_in
+from tests.console.test_looks import faults
 from tests.kit.function_app import FunctionMigration
 from tests.kit.platform import PlatformProcess, wait_until
 from tests.kit.receiver import Received, Receiver
@@ -54,7 +54,7 @@ def test_an_event_is_shown_when_asked_for(
 ) -> None:
     """On the page of the message, and of the transfer; the asking is audited, the looking not."""
     hand = kind(page)
-    sign_in(page, platform_process)
+    enter(page, platform_process)
     page.goto(f"{platform_process.url}/console/transfers/{given_up.transfer_id}/messages")
     audit = "/admin/v1/audit?operation=get_message_body"
     before = len(given_up.admin.ok("GET", audit)["items"])
@@ -80,7 +80,7 @@ def test_chosen_messages_are_redelivered_by_a_job(
 ) -> None:
     """Two of three: the number before the start, and what came of each."""
     hand = kind(page)
-    sign_in(page, platform_process)
+    enter(page, platform_process)
     page.goto(f"{platform_process.url}/console/messages?app={given_up.registration['cloudAppKey']}")
     button = page.get_by_role("button", name="chosen…")
     expect(button).to_be_disabled()
@@ -119,7 +119,7 @@ def test_all_that_match_are_redelivered(
 ) -> None:
     """Those of the filters, and no others."""
     hand = kind(page)
-    sign_in(page, platform_process)
+    enter(page, platform_process)
     app = given_up.registration["cloudAppKey"]
     page.goto(f"{platform_process.url}/console/messages?app={app}&text=file")
     hand.press(page.get_by_role("button", name="Redeliver all that match…"))
@@ -135,7 +135,7 @@ def test_chosen_transfers_are_cancelled_and_the_list_keeps_the_choice(
     """The list changes beneath the choice, which stays."""
     hand = kind(page)
     migration = FunctionMigration.begin(platform_process, app_folder, claim=False)
-    sign_in(page, platform_process)
+    enter(page, platform_process)
     app = migration.registration["cloudAppKey"]
     page.goto(f"{platform_process.url}/console/migrations?app={app}")
     row = page.locator(f"#t{migration.transfer_id}")
@@ -151,32 +151,26 @@ def test_chosen_transfers_are_cancelled_and_the_list_keeps_the_choice(
     assert other.view()["status"] == "READY"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_serious_on_jobs(
-    scheme: Any,
-    browser: Browser,
-    page: Page,
-    axe: str,
-    platform_process: PlatformProcess,
-    app_folder: Path,
+    browser: Browser, page: Page, axe: str, platform_process: PlatformProcess, app_folder: Path
 ) -> None:
+    """Nor in a report that was downloaded."""
     migration = FunctionMigration.begin(platform_process, app_folder, claim=False)
     selection = {"transferIds": [migration.transfer_id]}
     job = migration.admin.ok(
         "POST", "/admin/v1/jobs", {"operation": "cancel", "selection": selection}
     )
-    page.emulate_media(color_scheme=scheme)
-    sign_in(page, platform_process)
+    enter(page, platform_process)
     serious = []
     for each in ("jobs", f"jobs/{job['jobId']}", "migrations"):
         page.goto(f"{platform_process.url}/console/{each}")
-        serious += [f"{each}: {fault}" for fault in found(page, axe)]
+        serious += [f"{each}: {fault}" for fault in faults(page, axe)]
     path = f"/admin/v1/migrations/{migration.migration_id}/report.html"
     file = app_folder / "report.html"
     file.write_bytes(migration.admin.call("GET", path).body)
-    with browser.new_context(color_scheme=scheme) as context:
+    with browser.new_context() as context:
         context.set_default_timeout(60_000)
         report = context.new_page()
         report.goto(file.as_uri())
-        serious += [f"report: {fault}" for fault in found(report, axe)]
+        serious += [f"report: {fault}" for fault in faults(report, axe)]
     assert not serious, "\n".join(serious)

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.console.people import Console
 from tests.console.real_provider import PEOPLE, SECRET, RealProvider, install
-from tests.console.test_looks import found
+from tests.console.test_looks import faults
 from tests.kit.platform import Caller, PlatformProcess, free_port, wait_until
 
 pytestmark = pytest.mark.timeout(600)
@@ -123,7 +123,7 @@ def test_whoever_has_no_role_is_told_why(site: Site, tab: Page, axe: str) -> Non
     site.sign_in(tab, "cy")
     expect(tab.get_by_role("heading", name="You are not signed in")).to_be_visible()
     expect(tab.locator("main")).to_contain_text("'staff'")
-    assert found(tab, axe) == []
+    assert faults(tab, axe) == []
     assert not [each for each in _sessions(site) if "cy@" in each]
 
 
@@ -137,7 +137,7 @@ def test_whom_the_provider_refuses_loses_the_session_too(site: Site, tab: Page, 
     site.sign_in(tab, "nobody")
     expect(tab.get_by_role("heading", name="You are not signed in")).to_be_visible()
     expect(tab.locator("main")).to_contain_text("access_denied")
-    assert found(tab, axe) == []
+    assert faults(tab, axe) == []
     assert len(_sessions(site)) == len(before) - 1
     tab.goto(site.url)
     expect(tab.get_by_role("link", name="Sign in with")).to_be_visible()

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.console.conftest import enter
 from tests.console.people import Console
-from tests.console.test_looks import HOSTILE, found, sign_in
+from tests.console.test_looks import HOSTILE, faults
 from tests.kit.command import command
 from tests.kit.function_app import FunctionMigration
 from tests.kit.platform import PlatformProcess, wait_until
@@ -145,29 +146,27 @@ def test_links_and_sessions_have_commands(
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_an_operator_makes_a_link_and_a_customer_follows_it(
-    scheme: Any, page: Page, axe: str, platform_process: PlatformProcess, failing: FunctionMigration
+    page: Page, axe: str, platform_process: PlatformProcess, failing: FunctionMigration
 ) -> None:
     """In a browser: made, copied, watched while files come, and revoked."""
     failing.create(name=HOSTILE[:200])
     failing.start()
     failing.claim()
-    page.emulate_media(color_scheme=scheme)
-    sign_in(page, platform_process)
+    enter(page, platform_process)
     migration = f"{platform_process.url}/console/migrations/{failing.migration_id}"
     page.goto(migration)
     page.get_by_label("For whom").fill("Ada's team")
     page.get_by_role("button", name="Make a link").click()
     expect(page.get_by_role("heading", name="The link is made")).to_be_visible()
     link = page.locator("main .command code").inner_text()
-    serious = found(page, axe)
-    with page.context.browser.new_context(color_scheme=scheme) as other:  # type: ignore[union-attr]
+    serious = faults(page, axe)
+    with page.context.browser.new_context() as other:  # type: ignore[union-attr]
         other.set_default_timeout(60_000)
         customer = other.new_page()
         customer.goto(link)
         expect(customer.locator("#progress")).to_contain_text("is moving")
-        serious += found(customer, axe)
+        serious += faults(customer, axe)
         assert not set(customer.locator("body").inner_text()) & set("\u202e\u2066\x1b\x07")
         customer.set_viewport_size({"width": 400, "height": 800})
         assert customer.evaluate("document.documentElement.scrollWidth") <= 400
@@ -176,10 +175,10 @@ def test_an_operator_makes_a_link_and_a_customer_follows_it(
             re.compile("Files that came\\s*1"), timeout=60_000
         )
         page.goto(migration)
-        serious += found(page, axe)
+        serious += faults(page, axe)
         page.get_by_role("button", name="Revoke the link for Ada's team").click()
         expect(page.locator("#links")).not_to_contain_text("Ada's team")
         customer.goto(link)
         expect(customer.get_by_role("heading", name="This link opens nothing")).to_be_visible()
-        serious += found(customer, axe)
+        serious += faults(customer, axe)
     assert serious == []

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.console.conftest import enter
 from tests.console.people import HANDS, Hand, Hands, Mouse
-from tests.console.test_looks import found, sign_in
+from tests.console.test_looks import faults
 from tests.kit.function_app import FunctionMigration
 from tests.kit.platform import PlatformProcess
 
@@ -58,7 +59,8 @@ def test_events_are_sent_and_what_the_app_prints_is_seen(
 ) -> None:
     """From the clock bar; the second event is of the same trial, and its end settles it."""
     hand = kind(page)
-    sign_in(page, platform_process)
+    enter(page, platform_process)
+    page.goto(f"{platform_process.url}/console/")
     hand.press(page.get_by_role("link", name="Send an event…"))
     send(page, hand, app, "uploaded:app_data", "boards", "three <b>boards</b>")
     trial = page.locator("#sent a").get_attribute("href")
@@ -76,7 +78,7 @@ def without_script(browser: Browser, platform: PlatformProcess) -> Iterator[Page
     with browser.new_context(java_script_enabled=False) as context:
         context.set_default_timeout(60_000)
         page = context.new_page()
-        sign_in(page, platform)
+        enter(page, platform)
         page.goto(f"{platform.url}/console/try")
         yield page
 
@@ -110,7 +112,7 @@ def test_chosen_files_are_migrated(
     (root / "notes").mkdir(parents=True)
     (root / "a.txt").write_text("mind the tide")
     (root / "notes" / "b.txt").write_text("")
-    sign_in(page, platform_process)
+    enter(page, platform_process)
     page.goto(f"{platform_process.url}/console/try")
     page.locator("#drop").get_by_label("App").select_option(app)
     if what == "folder":
@@ -131,7 +133,7 @@ def test_a_dropped_file_is_migrated_in_parts(
     page: Page, platform_process: PlatformProcess, app: str
 ) -> None:
     """Larger than one part; dropped anywhere on the page."""
-    sign_in(page, platform_process)
+    enter(page, platform_process)
     page.goto(f"{platform_process.url}/console/try")
     page.locator("#drop").get_by_label("App").select_option(app)
     page.evaluate(
@@ -163,11 +165,9 @@ def test_everything_is_done_without_script(
         assert "Trial from the console" in page.locator("#head").inner_text()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_serious(
-    scheme: Any, page: Page, axe: str, platform_process: PlatformProcess, app: str
+    page: Page, axe: str, platform_process: PlatformProcess, app: str
 ) -> None:
-    page.emulate_media(color_scheme=scheme)
-    sign_in(page, platform_process)
+    enter(page, platform_process)
     page.goto(f"{platform_process.url}/console/try?app={app}")
-    assert found(page, axe) == []
+    assert faults(page, axe) == []

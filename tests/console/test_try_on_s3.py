@@ -11,8 +11,8 @@ import pytest
 import urllib3
 from playwright.sync_api import Browser, Page, expect
 
+from tests.console.conftest import enter
 from tests.console.people import Console, Mouse
-from tests.console.test_looks import sign_in
 from tests.console.test_try import TALKING, choose, migrate_without_script, send, without_script
 from tests.kit.function_app import FunctionMigration
 from tests.kit.platform import PlatformProcess
@@ -68,7 +68,7 @@ def test_chosen_files_go_through_the_platform(
     contents = {"large.bin": b"x" * (11 << 20), "small.txt": b"mind the tide", "empty.txt": b""}
     for name, content in contents.items():
         (tmp_path / name).write_bytes(content)
-    sign_in(page, platform_process)
+    enter(page, platform_process)
     page.goto(f"{platform_process.url}/console/try")
     expect(page.locator("#drop")).to_contain_text("The bytes go through the platform")
     page.locator("#drop").get_by_label("App").select_option(app)

@@ -5,8 +5,8 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.console.conftest import enter
 from tests.console.people import HANDS, Console, Hand, Hands
-from tests.console.test_looks import sign_in
 from tests.kit.function_app import FunctionMigration
 from tests.kit.platform import PlatformProcess, problem, wait_until
 
@@ -22,7 +22,7 @@ def test_filters_and_columns_are_kept_under_a_name(
     kind: Hands, page: Page, platform_process: PlatformProcess, failing: FunctionMigration
 ) -> None:
     hand = kind(page)
-    sign_in(page, platform_process)
+    enter(page, platform_process)
     page.goto(f"{platform_process.url}/console/migrations")
     hand.press(page.locator("summary", has_text="Columns"))
     for column in ("app", "time left"):
