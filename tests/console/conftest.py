@@ -101,10 +101,10 @@ def failing(platform_process: PlatformProcess, app_folder: Path) -> FunctionMigr
     return begin_failing(platform_process, app_folder)
 
 
-def begin_failing(platform: PlatformProcess, folder: Path) -> FunctionMigration:
+def begin_failing(platform: PlatformProcess, folder: Path, **options: Any) -> FunctionMigration:
     """Begin a migration whose function raises at its only file, the one event that it asks for."""
     manifest = function_manifest("index.refuse", [UPLOADED])
-    migration = FunctionMigration.begin(platform, folder, manifest=manifest)
+    migration = FunctionMigration.begin(platform, folder, manifest=manifest, **options)
     migration.upload("boards")
     migration.complete_export()
     return migration
