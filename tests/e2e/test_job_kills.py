@@ -22,7 +22,7 @@ def test_a_job_goes_on_after_kills(tmp_path: Path, receiver: Receiver) -> None:
             migration.upload(f"pages-{number}")
         admin = migration.admin
         undelivered = "/admin/v1/messages?state=UNDELIVERED&count=true&pageSize=1"
-        wait_until(lambda: _advance(admin, undelivered))
+        wait_until(lambda: _advance(admin, undelivered), 200)
         # From here on nothing fails: a message that is given up again would be counted twice.
         migration.inbox.answer = None
         selection = {"transferId": migration.transfer_id}
