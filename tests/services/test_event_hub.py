@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
-from ferryman.services import event_hub
+from ferryman.services import event_follower
+from ferryman.services.event_follower import Told
 from ferryman.services.event_hub import EventHub
-from ferryman.store.event import Event
+from ferryman.store import event as event_store
+from ferryman.store.event import EventGroup
 from tests.kit.services import Services
 
 T = TypeVar("T")
@@ -49,14 +51,14 @@ async def first(stream: AsyncIterator[T], something: Callable[[], Awaitable[None
     return task.result()
 
 
-def wanted(event: Event) -> bool:
-    return event.entry.kind == "test.wanted"
+def wanted(group: EventGroup) -> bool:
+    return group.kind == "test.wanted"
 
 
 async def test_a_follower_is_told_what_it_wants_and_how_much_it_missed(
     services: Services, hub: EventHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(event_hub, "_MOST_QUEUED", 3)
+    monkeypatch.setattr(event_follower, "_MOST_QUEUED", 3)
     stream = hub.follow(wanted)
     told = await first(stream, lambda: add(services, "test.wanted", "test.other"))
     assert told.entry is not None
@@ -92,10 +94,37 @@ async def test_changes_are_counted_of_what_is_wanted(services: Services, hub: Ev
 async def test_changes_of_too_many_transfers_say_that_some_are_missing(
     services: Services, hub: EventHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(event_hub, "_MOST_CHANGED", TRANSFERS - 1)
+    monkeypatch.setattr(event_follower, "_MOST_CHANGED", TRANSFERS - 1)
     changes, _ = await first(hub.follow_changes(wanted), lambda: add(services, "test.wanted"))
     assert not changes.complete
     assert len(changes.changes) == TRANSFERS - 1
+
+
+async def test_who_comes_while_changes_are_read_misses_no_entry(
+    services: Services, hub: EventHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The numbers that were read then are read again, with their entries."""
+    changes = hub.follow_changes(wanted)
+    await first(changes, lambda: add(services, "test.wanted"))
+    entries = hub.follow(lambda group: group.kind == "test.late")
+    coming: list[asyncio.Future[Told]] = []
+    came = asyncio.Event()
+    read = event_store.changes_after
+
+    async def read_and_join(*arguments: Any, **options: Any) -> Any:
+        found = await read(*arguments, **options)
+        if not coming and any(group.kind == "test.late" for group in found):
+            coming.append(asyncio.ensure_future(anext(entries)))
+            await asyncio.sleep(0)  # it joins at once, since the hub reads already
+            came.set()
+        return found
+
+    monkeypatch.setattr(event_store, "changes_after", read_and_join)
+    await add(services, "test.late")
+    async with asyncio.timeout(60):
+        await came.wait()
+        told = [await coming[0], *[await anext(entries) for _ in range(TRANSFERS - 1)]]
+    assert {each.entry.kind for each in told if each.entry is not None} == {"test.late"}
 
 
 async def test_who_came_meanwhile_is_told_what_is_committed_late(
@@ -103,7 +132,7 @@ async def test_who_came_meanwhile_is_told_what_is_committed_late(
 ) -> None:
     """Its numbers are below some that were there already; whoever resumes before it gets it too."""
     [row] = await services.fetch("SELECT max(seq) AS last FROM timeline")
-    stream = hub.follow(lambda event: event.entry.kind.startswith("test."), row["last"])
+    stream = hub.follow(lambda group: group.kind.startswith("test."), row["last"])
     async with services.platform.database.transaction() as tx:
         await tx.connection.execute(_ADD, ["test.late"], 1)
         await add(services, "test.early")

@@ -23,7 +23,7 @@ from ferryman.api.parameters import (
 from ferryman.api.timeline import with_heartbeat
 from ferryman.services import event_choice
 from ferryman.services.event_hub import EventHub
-from ferryman.store.event import Event
+from ferryman.store.event import EventGroup
 
 _TICK_SECONDS = 3.5
 """How often the token is checked: a stream ends within 5 seconds of it."""
@@ -74,7 +74,7 @@ async def stream_events(
 
 
 async def _entries(
-    hub: EventHub, fits: Callable[[Event], bool], resume: int | None
+    hub: EventHub, fits: Callable[[EventGroup], bool], resume: int | None
 ) -> AsyncIterator[ServerSentEventMessage]:
     async for each in hub.follow(fits, resume):
         if each.entry is None:
@@ -86,7 +86,7 @@ async def _entries(
 
 
 async def _changes(
-    hub: EventHub, fits: Callable[[Event], bool]
+    hub: EventHub, fits: Callable[[EventGroup], bool]
 ) -> AsyncIterator[ServerSentEventMessage]:
     async for changes, resume in hub.follow_changes(fits):
         text = msgspec.json.encode(changes).decode()

@@ -10,7 +10,7 @@ from ferryman.services import customer as customer_service
 from ferryman.services import list_filter
 from ferryman.services.platform import Platform, check_text, decode_position, encode_cursor
 from ferryman.store import event as event_store
-from ferryman.store.event import Event
+from ferryman.store.event import EventGroup
 from ferryman.wire.event import StreamPage
 
 _BATCH = 2_000
@@ -30,7 +30,7 @@ class EventQuery:
 
 async def chosen(
     platform: Platform, wanted: EventQuery, by: Actor = PLATFORM
-) -> Callable[[Event], bool]:
+) -> Callable[[EventGroup], bool]:
     """Return whether an entry is wanted and visible; raise for an unknown thing in the filter."""
     check_text("kind", wanted.kind or "", longest=LABEL_CHARACTERS)
     async with platform.database.reading() as tx:
@@ -41,13 +41,12 @@ async def chosen(
     apps = None if wanted.app is None or app_ids is None else frozenset(app_ids)
     kind = wanted.kind
 
-    def fits(event: Event) -> bool:
-        entry = event.entry
+    def fits(group: EventGroup) -> bool:
         return (
-            reach.has(entry.customer, entry.cloud_app_key)
-            and (apps is None or event.app_id in apps)
-            and (migration_id is None or entry.migration_id == str(migration_id))
-            and (kind is None or entry.kind == kind or entry.kind.startswith(f"{kind}."))
+            reach.has(group.customer, group.cloud_app_key)
+            and (apps is None or group.app_id in apps)
+            and (migration_id is None or group.migration_id == str(migration_id))
+            and (kind is None or group.kind == kind or group.kind.startswith(f"{kind}."))
         )
 
     return fits
@@ -56,7 +55,7 @@ async def chosen(
 async def page(
     platform: Platform,
     wanted: EventQuery,
-    fits: Callable[[Event], bool],
+    fits: Callable[[EventGroup], bool],
     by: Actor = PLATFORM,
     *,
     cursor: str | None,
@@ -76,6 +75,6 @@ async def page(
             break  # what is missing may still be committed, so that this is read again
         resume = each.entry.seq
     return StreamPage(
-        items=[each.entry for each in found if fits(each)],
+        items=[each.entry for each in found if fits(each.group)],
         next_cursor=encode_cursor(str(resume), *query),
     )

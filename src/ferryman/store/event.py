@@ -12,11 +12,36 @@ from ferryman.wire.event import StreamEntry
 
 
 @dataclass(frozen=True, slots=True)
+class EventGroup:
+    """Entries of one transfer and of one kind, and whose they are."""
+
+    transfer_id: str
+    kind: str
+    migration_id: str
+    app_id: UUID
+    cloud_app_key: str
+    customer: str
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """An entry of a timeline, and the app it belongs to."""
 
     entry: StreamEntry
     app_id: UUID
+
+    @property
+    def group(self) -> EventGroup:
+        """Return the group that it belongs to."""
+        entry = self.entry
+        return EventGroup(
+            entry.transfer_id,
+            entry.kind,
+            entry.migration_id,
+            self.app_id,
+            entry.cloud_app_key,
+            entry.customer,
+        )
 
 
 async def last(tx: Transaction) -> int:
@@ -46,3 +71,21 @@ async def after(
         )
         async for row in rows
     ]
+
+
+async def changes_after(
+    tx: Transaction, seq: int, *, missing: Collection[int] = (), size: int
+) -> dict[EventGroup, list[int]]:
+    """Return the numbers alone of up to ``size`` entries, and of missing ones, by their groups."""
+    rows = SQL.changes_after(tx.connection, after=seq, missing=list(missing), size=size)
+    return {
+        EventGroup(
+            str(row["transfer_id"]),
+            row["kind"],
+            str(row["migration_id"]),
+            row["app_id"],
+            row["cloud_app_key"],
+            row["customer"],
+        ): row["seqs"]
+        async for row in rows
+    }
