@@ -18,8 +18,8 @@ from ferryman.client.local import checked_token
 from ferryman.client.text import clean, event_name, place_of
 from ferryman.devtools.dev.folder import Running, running_app
 from ferryman.devtools.migrate import one_event
-from ferryman.devtools.migrate.plan import Plan
 from ferryman.devtools.migrate.request import plan_at, request_of
+from ferryman.plan import Plan
 from ferryman.text import plural
 from ferryman.vocab import EventType
 from ferryman.wire.transfer import LinkView, MessageView

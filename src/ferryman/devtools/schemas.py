@@ -5,8 +5,8 @@ from enum import StrEnum
 
 import msgspec
 
-from ferryman.devtools.migrate.plan import Plan
 from ferryman.functions.overrides import OverridesFile
+from ferryman.plan import Plan
 from ferryman.wire.connect import ConnectEvent
 from ferryman.wire.message import ForgeEvent
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ferryman.devtools.migrate.export import Export, exactly, export_of
-from ferryman.devtools.migrate.plan import Plan
+from ferryman.plan import Plan
 
 Files = Path | str | Mapping[str, str | bytes]
 Mappings = Path | str | Mapping[str, Mapping[str, str]]

@@ -17,9 +17,10 @@ from ferryman.devtools.dev import app as definitions
 from ferryman.devtools.dev.folder import keep
 from ferryman.devtools.migrate import run as run_migration
 from ferryman.devtools.migrate.export import left_out_text
-from ferryman.devtools.migrate.plan import Plan, read_plan
+from ferryman.devtools.migrate.plan import read_plan
 from ferryman.devtools.migrate.request import check_app, request_of
 from ferryman.devtools.processes import Child, ChildEndedError, Children, function_settings, ready
+from ferryman.plan import Plan
 from ferryman.testing.app import TestApp, based_at
 from ferryman.testing.files import Files, Mappings, export, mapping_rows
 from ferryman.testing.migration import TestMigration

@@ -34,9 +34,10 @@ from ferryman.client.text import result_line
 from ferryman.devtools.dev.folder import Running, running_app
 from ferryman.devtools.migrate import run as run_migration
 from ferryman.devtools.migrate.export import Export, summary
-from ferryman.devtools.migrate.plan import FILE, Plan
+from ferryman.devtools.migrate.plan import FILE
 from ferryman.devtools.migrate.request import check_app, chosen_export, plan_at, request_of
 from ferryman.java import java_command
+from ferryman.plan import Plan
 from ferryman.vocab import TransferStatus
 from ferryman.wire.migration import MigrationRequest
 from ferryman.wire.transfer import TransferView

@@ -10,7 +10,7 @@ from ferryman.cli.narrowing import OfEnvironment, OfSite, Since, Until, time_ran
 from ferryman.cli.session import Session
 from ferryman.client.choices import MigrationChoice
 from ferryman.client.text import field_lines, instant, minute, status_text, table
-from ferryman.devtools.migrate.plan import container_of
+from ferryman.plan import container_of
 from ferryman.vocab import IdKind, ListSort, TransferStatus
 from ferryman.wire.migration import Container, MigrationRequest, MigrationView
 

@@ -11,6 +11,7 @@ from ferryman.console.pages.migrations import MIGRATION_PAGES
 from ferryman.console.pages.notices import NOTICE_PAGES
 from ferryman.console.pages.overview import overview_page
 from ferryman.console.pages.pause import PAUSE_PAGES
+from ferryman.console.pages.plan import PLAN_PAGES
 from ferryman.console.pages.platform import PLATFORM_PAGES
 from ferryman.console.pages.report import REPORT_PAGES
 from ferryman.console.pages.sessions import SESSION_PAGES
@@ -25,6 +26,7 @@ HANDLERS: list[Any] = [
     *TRANSFER_PAGES,
     *TRANSFER_TABS,
     *MIGRATION_PAGES,
+    *PLAN_PAGES,
     *PAUSE_PAGES,
     *LINK_PAGES,
     *MESSAGE_PAGES,

@@ -10,8 +10,9 @@ from ferryman.devtools.doctor.checks import run_checks
 from ferryman.devtools.doctor.finding import Finding, SourceLine
 from ferryman.devtools.doctor.load_app import load_app
 from ferryman.devtools.doctor.snapshot import AppKeys
-from ferryman.devtools.migrate.plan import FILE, Plan, line_of, read_plan
+from ferryman.devtools.migrate.plan import FILE, read_plan
 from ferryman.errors import ConfigError
+from ferryman.plan import Plan, line_of
 from ferryman.text import plural
 
 

@@ -5,19 +5,21 @@ from pathlib import Path
 from ferryman import refusals
 from ferryman.devtools.dev.folder import Running
 from ferryman.devtools.migrate.export import Export, exactly, export_of
-from ferryman.devtools.migrate.plan import FILE, Plan, container_of, place_of, read_plan
+from ferryman.devtools.migrate.plan import FILE, place_of, read_plan
+from ferryman.plan import Plan
+from ferryman.plan import request_of as request_of_plan
 from ferryman.wire.migration import MigrationRequest
 
 
 def request_of(app: Running, chosen: Plan, otherwise: Plan) -> MigrationRequest:
     """Return the request of a migration, from the options, else the plan, else safe defaults."""
-    return MigrationRequest(
-        name=chosen.name or otherwise.name or "A try",
-        cloud_url=chosen.site or otherwise.site or "https://cloud.example",
-        source_id=chosen.source or otherwise.source or "server-1",
-        apps=[f"{app.cloud_app_key}@{app.environment}"],
-        containers=[container_of(text) for text in chosen.containers or otherwise.containers],
+    merged = Plan(
+        name=chosen.name or otherwise.name,
+        site=chosen.site or otherwise.site,
+        source=chosen.source or otherwise.source,
+        containers=chosen.containers or otherwise.containers,
     )
+    return request_of_plan(f"{app.cloud_app_key}@{app.environment}", merged)
 
 
 def plan_at(file: Path | None) -> Plan:
