@@ -136,6 +136,7 @@ TABLE = {
     "GET /admin/v1/transfers/{transferId}/recording": "++o----",
     "GET /admin/v1/transfers/{transferId}/recording/{fileKey}": "++o----",
     "GET /admin/v1/transfers/{transferId}/timeline": "++o+oo-",
+    "GET /admin/v1/transfers/{transferId}/timeline/counts": "++o+oo-",
     "GET /admin/v1/transfers/{transferId}/verify": "++o+o--",
     "POST /admin/v1/trials/{transferId}/files": "++o----",
     "POST /admin/v1/trials/{transferId}/files/{uploadId}/parts": "++o----",

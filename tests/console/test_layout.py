@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from ferryman.console.charts import HEIGHT, charts_of
 from ferryman.console.marks import backlog_of, marks_of
-from ferryman.console.picture import LEFT, WIDTH, picture_of, scale_of
+from ferryman.console.picture import LEFT, WIDTH, picture_of
+from ferryman.console.scale import scale_of
 from ferryman.console.session import LIFE, Sessions
 from ferryman.console.static_files import static_files
 from ferryman.console.visit import inner_page

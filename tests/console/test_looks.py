@@ -34,6 +34,7 @@ def pages_of(migration: FunctionMigration) -> list[str]:
         *("notices", f"apps/{migration.tokens['appId']}/queues"),
         *("search?q=harbour", "jobs", "try"),
         *(own, f"{own}?kind=attempt", f"{own}/explain", f"{own}/files", f"{own}/messages"),
+        f"{own}?from=2020-01-01T00%3A00",
         *(f"{own}/log", f"{own}/missing", f"{own}/refused", "nothing"),
     ]
 
@@ -64,6 +65,9 @@ def serious(
 
     def look(page: Page, name: str) -> None:
         page.goto(f"{running_platform.url}/console/{name}")
+        look_on(page, name)
+
+    def look_on(page: Page, name: str) -> None:
         for scheme, faults in found(page, axe).items():
             told[scheme] += [f"{name}: {fault}" for fault in faults]
 
@@ -76,6 +80,21 @@ def serious(
         chosen = f"transfers/{migration.transfer_id}?entry={entry['seq']}"
         for each in [*pages_of(migration), chosen]:
             look(page, each)
+        plan = f'app = "{migration.registration["cloudAppKey"]}"\n'
+        for text, heading in ((f"{plan}sites = 3", "1 fault"), (plan, "This will be created")):
+            page.goto(f"{running_platform.url}/console/migrations/new")
+            page.get_by_label("Plan", exact=True).fill(text)
+            page.get_by_role("button", name="Check the plan").click()
+            page.get_by_role("heading", name=heading).wait_for()
+            look_on(page, heading)
+        # So many entries that they are counted, not drawn.
+        for number in range(500):
+            path = f"/app/migration/forge/v1/log/{migration.transfer_id}"
+            migration.cloud.ok("POST", path, {"message": f"line {number}"})
+        page.goto(f"{running_platform.url}/console/transfers/{migration.transfer_id}")
+        page.locator("#crowds summary").click()
+        page.locator("#crowds td").first.wait_for()
+        look_on(page, "crowds")
     return told
 
 

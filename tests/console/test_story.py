@@ -98,7 +98,9 @@ def test_a_migration_from_the_app_to_the_end(
     story.open_by_search(first.transfer_id)
     expect(page.locator("#head")).to_contain_text("success")
 
-    second = story.plan("Harbour moves again")
+    story.zoom()
+
+    second = story.plan_in_toml("Harbour moves again")
     story.start()
     story.open_transfer()
     second.claim()
@@ -159,6 +161,44 @@ class Story:
         if not box.is_checked():
             self.hand.tick(box)
         self._push("Create the migration")
+        return self._made(name)
+
+    def plan_in_toml(self, name: str) -> AppMigration:
+        """By a plan with a fault, which is corrected on the page that names it."""
+        self._go("Migrations")
+        self._follow("New migration")
+        text = f'name = "{name}"\nsites = "https://harbour.example"\napp = "{self._key}"\n'
+        self.hand.write(self._page.get_by_label("Plan", exact=True), text)
+        self._push("Check the plan")
+        expect(self._page.get_by_role("heading", name="1 fault in the plan")).to_be_visible()
+        fault = self._page.locator("tr.bad")
+        expect(fault).to_contain_text("sites")
+        expect(fault.get_by_role("cell").first).to_have_text("2")
+        corrected = text.replace("sites", "site")
+        self.hand.write(self._page.get_by_label("Plan", exact=True), corrected)
+        self._push("Check the plan again")
+        expect(self._page.get_by_role("heading", name="This will be created")).to_be_visible()
+        expect(self._page.locator("dl.facts")).to_contain_text(f"{self._key}@development")
+        self._push("Only create it")
+        return self._made(name)
+
+    def zoom(self) -> None:
+        """Look at a part of the time of a transfer, and at all of it again."""
+        if isinstance(self.hand, Mouse):
+            box = self._page.locator("svg.lanes").bounding_box()
+            assert box is not None
+            y = box["y"] + box["height"] / 2
+            self._page.mouse.move(box["x"] + box["width"] * 0.2, y)
+            self._page.mouse.down()
+            self._page.mouse.move(box["x"] + box["width"] * 0.6, y, steps=4)
+            self._page.mouse.up()
+        else:
+            self._page.keyboard.press("+")
+        expect(self._page).to_have_url(re.compile(r"\?from=[^&]+&to=[^&]+$"))
+        self._page.keyboard.press("0")
+        expect(self._page).to_have_url(re.compile(r"/transfers/[0-9a-f-]+\??$"))
+
+    def _made(self, name: str) -> AppMigration:
         expect(self._page.get_by_role("heading", name=name, exact=True)).to_be_visible()
         link = self._page.locator("#list tbody a").get_attribute("href") or ""
         admin = self._platform.caller(self._platform.operator_token)

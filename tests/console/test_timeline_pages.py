@@ -3,14 +3,16 @@
 import re
 from html import unescape
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
+from ferryman.console.zoom import zoom_of
 from tests.console.people import Console
 from tests.kit.function_app import FunctionMigration
 from tests.kit.platform import PlatformProcess, wait_until
 
-LINES = 430
+LINES = 520
 SHOWN = 200
 
 
@@ -80,3 +82,33 @@ def test_numbers_that_no_entry_has(
     assert shown(console.text(f"{page}?entry=1"))
     assert console.get(f"{page}?entry={1 << 64}").status == 400
     assert console.get(f"{page}?before=-1").status == 400
+    for wrong in ("from=soon", "to=1", "from=2026-01-02T00:00:00&to=2026-01-01T00:00:00"):
+        assert console.get(f"{page}?{wrong}").status == 400, wrong
+
+
+def test_crowds_lead_to_their_part_of_the_time(long: FunctionMigration, console: Console) -> None:
+    """Until each entry is shown by itself; rows and links keep to the part that was chosen."""
+    page = f"transfers/{long.transfer_id}"
+    text = console.text(page)
+    parts = {unescape(each) for each in re.findall(r'<td><a href="\.\./([^"]+from=[^"]+)"', text)}
+    crowds = {unescape(each) for each in re.findall(r'href="\.\./([^"]+)"[^>]*class="crowd"', text)}
+    assert crowds
+    assert crowds <= parts
+    assert f"{len(long.timeline())} entries, too many" in text
+    ordered = sorted(parts)
+    for part in (ordered[0], ordered[-1]):
+        inner = console.text(part)
+        assert "too many to show each" not in inner
+        assert 'class="crowd"' not in inner
+        start, end = (
+            zoom_of(each, "").start for each in re.findall("(?:from|to)=([^&]+)", unquote(part))
+        )
+        own = long.admin.ok("GET", f"/admin/v1/{page}/timeline?from={start}&to={end}")["items"]
+        assert own
+        assert shown(inner) == [each["seq"] for each in own][-SHOWN:]
+        chosen = console.text(f"{part}&entry={own[-1]['seq']}")
+        assert f"entry {own[-1]['seq']}</p>" in chosen
+        assert shown(chosen) == shown(inner)
+    step = re.search(r'data-key="0"[^>]*href="\.\./([^"]+)"', inner)
+    assert step is not None
+    assert shown(console.text(step[1])) == shown(text)

@@ -1,14 +1,18 @@
 """The timeline as it is followed: it ends with its transfer, and with what still runs then."""
 
 import asyncio
+from collections import Counter
 from datetime import timedelta
 from uuid import UUID
 
 import pytest
 
 from ferryman.domain.outcome import succeeded
-from ferryman.services import timeline
+from ferryman.services import shared_count, timeline
+from ferryman.services.timeline import TimelineQuery
+from ferryman.services.timeline_counts import timeline_counts
 from ferryman.store import timeline as timeline_store
+from ferryman.vocab import AckStatus
 from tests.kit.services import Services
 
 GOOD = succeeded(duration=0.1)
@@ -85,3 +89,51 @@ async def test_what_is_committed_late_comes_although_the_clock_was_moved(
     await asyncio.wait_for(read_again, 90)
     closing.set()
     assert [entry async for entry in entries] == []
+
+
+async def test_entries_are_counted_in_parts_that_lead_to_them(services: Services) -> None:
+    """Each part, and the whole; what was acknowledged as failed counts as failed."""
+    transfer_id = await services.start_transfer()
+    files = [await services.upload(transfer_id) for _ in range(3)]
+    await services.advance(timedelta(minutes=4))
+    await services.acknowledge(transfer_id, files[0].message_id)
+    await services.acknowledge(transfer_id, files[1].message_id, status=AckStatus.FAILED)
+    platform = services.platform
+    every = (await timeline.page(platform, transfer_id)).items
+    for points in (1, 7, 200):
+        counts = await timeline_counts(platform, transfer_id, points=points)
+        assert counts.since == min(each.at for each in every)
+        assert counts.until == max(each.at for each in every) + 1
+        assert counts.entries == len(every)
+        assert len(counts.points) <= points
+        for part in counts.points:
+            query = TimelineQuery(since=part.at, until=part.end)
+            own = (await timeline.page(platform, transfer_id, query)).items
+            assert Counter(each.kind for each in own) == Counter(part.counts)
+    assert counts.points[-1].counts["message.acknowledged"] == 2
+    assert counts.points[-1].failed == {"message.acknowledged": 1}
+    first, last = counts.points[0], counts.points[-1]
+    some = await timeline_counts(platform, transfer_id, since=first.at, until=last.at, points=4)
+    assert some.entries == counts.entries - sum(last.counts.values())
+    assert (some.since, some.until) == (first.at, last.at)
+    none = await timeline_counts(
+        platform, transfer_id, since=counts.until, until=counts.since, points=4
+    )
+    assert (none.entries, none.points) == (0, [])
+
+
+async def test_counts_of_many_entries_are_shared_while_they_may_be_old(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared_count, "ROWS_A_SECOND", 0.01)
+    transfer_id = await services.start_transfer()
+    platform = services.platform
+    kept = await timeline_counts(platform, transfer_id, points=4, max_age=60)
+    await services.upload(transfer_id)
+    assert await timeline_counts(platform, transfer_id, points=4, max_age=60) is kept
+    assert (await timeline_counts(platform, transfer_id, points=4)).entries > kept.entries
+    other = await timeline_counts(platform, transfer_id, points=5, max_age=60)
+    assert other.entries > kept.entries
+    await services.advance(timedelta(minutes=1))
+    again = await timeline_counts(platform, transfer_id, points=4, max_age=60)
+    assert again.entries == other.entries

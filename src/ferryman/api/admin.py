@@ -60,7 +60,7 @@ from ferryman.api.notice import (
     remove_notice_sink,
     test_notice_sink,
 )
-from ferryman.api.overview import get_backlog, get_charts, get_overview
+from ferryman.api.overview import get_backlog, get_charts, get_overview, get_timeline_counts
 from ferryman.api.parameters import STRICT_QUERY
 from ferryman.api.pause import (
     extend_migration,
@@ -158,6 +158,7 @@ def admin_router(authenticator: Authenticator) -> Router:
             find_ids,
             get_transfer,
             get_backlog,
+            get_timeline_counts,
             get_timeline,
             list_messages,
             list_files,

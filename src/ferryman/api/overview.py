@@ -5,9 +5,20 @@ from typing import Annotated
 from litestar import get
 from litestar.params import QueryParameter
 
-from ferryman.api.parameters import Author, CountAge, Id, MaxAge, OfApp, OfCustomer, OwnPlatform
+from ferryman.api.parameters import (
+    Author,
+    CountAge,
+    EntryFrom,
+    EntryTo,
+    Id,
+    MaxAge,
+    OfApp,
+    OfCustomer,
+    OwnPlatform,
+)
 from ferryman.services import chart, overview
-from ferryman.wire.overview import Backlog, Charts, Overview
+from ferryman.services.timeline_counts import timeline_counts
+from ferryman.wire.overview import Backlog, Charts, Overview, TimelineCounts
 
 _Hours = Annotated[
     int, QueryParameter(name="hours", ge=1, le=720, description="Length of the time until now.")
@@ -57,3 +68,18 @@ async def get_backlog(
 ) -> Backlog:
     """Return how many files of a transfer were uploaded and acknowledged over time."""
     return await chart.backlog(platform, transfer_id, points=points, max_age=max_age)
+
+
+@get("/transfers/{transfer_id:str}/timeline/counts")
+async def get_timeline_counts(
+    platform: OwnPlatform,
+    transfer_id: Id,
+    since: EntryFrom = None,
+    until: EntryTo = None,
+    points: _Points = chart.POINTS,
+    max_age: CountAge = 0,
+) -> TimelineCounts:
+    """Count the entries of a transfer's timeline by kind in equal parts of a time."""
+    return await timeline_counts(
+        platform, transfer_id, since=since, until=until, points=points, max_age=max_age
+    )

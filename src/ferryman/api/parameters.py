@@ -105,6 +105,14 @@ EntryKind = Annotated[
         "`attempt`.",
     ),
 ]
+EntryFrom = Annotated[
+    int | None,
+    QueryParameter(name="from", description="Only entries of this time or later (epoch ms)."),
+]
+EntryTo = Annotated[
+    int | None,
+    QueryParameter(name="to", description="Only entries before this time (epoch ms)."),
+]
 OfNamespace = Annotated[
     str | None,
     QueryParameter(name="namespace", min_length=1, description="Only this namespace."),

@@ -12,7 +12,16 @@ from litestar.params import QueryParameter
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
 from ferryman.api.admin_auth import Authenticator
-from ferryman.api.parameters import Closing, Cursor, EntryKind, Id, OwnPlatform, PageSize
+from ferryman.api.parameters import (
+    Closing,
+    Cursor,
+    EntryFrom,
+    EntryKind,
+    EntryTo,
+    Id,
+    OwnPlatform,
+    PageSize,
+)
 from ferryman.services import timeline
 from ferryman.services import transfer as transfer_service
 from ferryman.services.timeline import TimelineQuery
@@ -50,6 +59,8 @@ async def get_timeline(
     message_id: _OfMessage = None,
     after: _After = None,
     before: _Before = None,
+    since: EntryFrom = None,
+    until: EntryTo = None,
     sort: _Sort = ListSort.OLDEST,
     cursor: Cursor = None,
     size: PageSize = None,
@@ -60,7 +71,13 @@ async def get_timeline(
     """
     if "text/event-stream" not in request.headers.get("accept", ""):
         wanted = TimelineQuery(
-            kind=kind, message_id=message_id, after=after, before=before, sort=sort
+            kind=kind,
+            message_id=message_id,
+            after=after,
+            before=before,
+            since=since,
+            until=until,
+            sort=sort,
         )
         page = await timeline.page(platform, transfer_id, wanted, cursor=cursor, size=size)
         return Response(page)

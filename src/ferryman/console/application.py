@@ -21,7 +21,7 @@ from markupsafe import Markup
 
 from ferryman.console.calls import OWNER, CallRefused
 from ferryman.console.charts import charts_of
-from ferryman.console.drawing import drawn
+from ferryman.console.drawing import drawn, drawn_crowds, zoomed
 from ferryman.console.faults import (
     HEADERS,
     on_form_refused,
@@ -182,7 +182,8 @@ def _environment(*, delivers: bool) -> Environment:
         # They are part of the package: each would be looked for on the disk with every page.
         auto_reload=False,
     )
-    environment.filters.update(filters(), drawn=drawn, drawn_charts=_chart_drawer(environment))
+    pictures = {"drawn": drawn, "drawn_crowds": drawn_crowds, "zoomed": zoomed}
+    environment.filters.update(filters(), **pictures, drawn_charts=_chart_drawer(environment))
     environment.globals["static"] = versioned
     environment.globals["delivers"] = delivers
     return environment

@@ -23,6 +23,15 @@ _POINTS = {
 }
 """Lanes of entries that are points, by kind or noun."""
 
+_LASTING = {"upload": _UPLOADS, "app_data": _UPLOADS, "listener": _LISTENER, "attempt": _DELIVERIES}
+"""Lanes of entries that begin or end something, by noun."""
+
+
+def lane_of(kind: str) -> int | None:
+    """Return the lane of a kind of entries; None: they have no place in the picture."""
+    noun = kind.partition(".")[0]
+    return _POINTS.get(kind, _POINTS.get(noun, _LASTING.get(noun)))
+
 
 @dataclass(frozen=True, slots=True)
 class Mark:

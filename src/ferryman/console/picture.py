@@ -3,83 +3,23 @@
 Pure arithmetic: epoch milliseconds in, units of an SVG out.
 """
 
-from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 from ferryman.console.charts import Area, backlog_area
+from ferryman.console.crowds import Crowd
 from ferryman.console.marks import LANES, Mark
-from ferryman.console.words import span
+from ferryman.console.scale import Scale, scale_of
 from ferryman.wire.overview import BacklogPoint
 
 LEFT, WIDTH, RIGHT = 118.0, 1000.0, 14.0
 _TOP, _ROW, _LANE_GAP = 26.0, 11.0, 9.0
 _ROWS = 6
 _BACKLOG = 34.0
-_FOLD_WIDTH = 72.0
-_QUIET_SHARE = 0.03
-_QUIET_LEAST_MS = 2_000
-_FOLDS = 7
 _TICK_ROOM = 95.0
 _LEAST_BAR = 3.0
-
-
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """Places of instants: runs of time in proportion, and folds of one width between them."""
-
-    starts: Sequence[int]
-    ends: Sequence[int]
-    lefts: Sequence[float]
-    unit: float
-    """Milliseconds of one unit."""
-
-    room: float
-    """Width of what is between two runs: their margins and the fold."""
-
-    def x(self, at: int) -> float:
-        """Return the place of an instant; one within a fold is at its beginning."""
-        run = max(0, bisect_right(self.starts, at) - 1)
-        inside = min(max(at, self.starts[run]), self.ends[run]) - self.starts[run]
-        return self.lefts[run] + (inside / self.unit if self.unit else 0.0)
-
-    def folds(self, now: int | None) -> list[tuple[float, str]]:
-        """Return the middle of each fold, and how long it was quiet, or will be."""
-        pairs = zip(self.ends, self.starts[1:], self.lefts[1:], strict=False)
-        return [
-            (
-                left - self.room / 2,
-                f"{span(after - end)} {'quiet' if now is None or end < now else 'left'}",
-            )
-            for end, after, left in pairs
-        ]
-
-
-def scale_of(instants: Iterable[int], left: float, width: float) -> Scale:
-    """Return the scale of instants: gaps that take much of the time are folded."""
-    times = sorted(set(instants)) or [0]
-    whole = times[-1] - times[0]
-    gaps = sorted((after - before for before, after in pairwise(times)), reverse=True)
-    least = max(_QUIET_LEAST_MS, whole * _QUIET_SHARE, *gaps[_FOLDS : _FOLDS + 1]) + 1
-    starts, ends = [times[0]], [times[0]]
-    for at in times[1:]:
-        if at - ends[-1] >= least:
-            starts.append(at)
-            ends.append(at)
-        else:
-            ends[-1] = at
-    busy = sum(end - start for start, end in zip(starts, ends, strict=True))
-    fold = min(_FOLD_WIDTH, width / (2 * len(starts)))
-    room = width - fold * (len(starts) - 1)
-    # A run without length still needs a place to be seen.
-    least_room = min(24.0, room / (4 * len(starts)))
-    unit = busy / (room - least_room * len(starts)) if busy else 0.0
-    lefts, at_x = [], left
-    for start, end in zip(starts, ends, strict=True):
-        lefts.append(at_x + least_room / 2)
-        at_x += least_room + ((end - start) / unit if unit else 0.0) + fold
-    return Scale(starts, ends, lefts, unit, fold + least_room)
+_CROWD = 26.0
+_LEAST_CROWD = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,58 +34,134 @@ class Shape:
 
 
 @dataclass(frozen=True, slots=True)
+class CrowdShape:
+    """A crowd in its place: as high as its number, ``failed`` of it from below."""
+
+    crowd: Crowd
+    x: float
+    y: float
+    width: float
+    height: float
+    failed: float
+
+
+@dataclass(frozen=True, slots=True)
 class PictureLane:
-    """A lane with the number of marks that had no row left."""
+    """A lane with the number of marks that had no row left; or with crowds."""
 
     name: str
     y: float
     height: float
-    shapes: Sequence[Shape]
-    hidden: int
+    shapes: Sequence[Shape] = ()
+    hidden: int = 0
+    crowds: Sequence[CrowdShape] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A whole picture; ``ticks`` are places with times, ``lines`` places with a word."""
+    """A whole picture; ``ticks`` are places with times, ``lines`` places with a word.
+
+    ``runs`` and ``unit`` are those of its scale, for a script that reads times from places.
+    """
 
     height: float
     lanes: Sequence[PictureLane]
     folds: Sequence[tuple[float, str]]
     ticks: Sequence[tuple[float, int]]
     lines: Sequence[tuple[float, str, str]]
+    runs: str
+    unit: float
     width: float = WIDTH
     left: float = LEFT
     backlog: Area | None = None
 
 
-def picture_of(
-    marks: Sequence[Mark],
-    now: int | None = None,
-    deadline: int | None = None,
-    backlog: Sequence[BacklogPoint] = (),
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What a picture has beside its marks, in epoch milliseconds.
+
+    ``now`` and ``deadline`` only of a transfer that runs; ``start`` and ``end`` of a part that was
+    chosen.
+    """
+
+    now: int | None = None
+    deadline: int | None = None
+    start: int | None = None
+    end: int | None = None
+    backlog: Sequence[BacklogPoint] = ()
+
+
+NOTHING_ELSE = Sight()
+
+
+def picture_of(marks: Sequence[Mark], sight: Sight = NOTHING_ELSE) -> Picture | None:
+    """Return the picture of marks; None if there are none."""
+
+    def lane(number: int, scale: Scale, y: float) -> PictureLane:
+        return _lane(LANES[number], [mark for mark in marks if mark.lane == number], scale, y)
+
+    return _picture([at for mark in marks for at in (mark.start, mark.end)], sight, lane)
+
+
+def crowd_picture(crowds: Sequence[Crowd], sight: Sight = NOTHING_ELSE) -> Picture | None:
+    """Return the picture of crowds; None if there are none."""
+
+    def lane(number: int, scale: Scale, y: float) -> PictureLane:
+        own = [crowd for crowd in crowds if crowd.lane == number]
+        return _crowd_lane(LANES[number], own, scale, y)
+
+    return _picture([at for crowd in crowds for at in (crowd.start, crowd.end)], sight, lane)
+
+
+def _picture(
+    instants: Sequence[int], sight: Sight, lane_of: Callable[[int, Scale, float], PictureLane]
 ) -> Picture | None:
-    """Return the picture of marks; ``now`` and ``deadline`` only of a transfer that runs."""
-    if not marks:
+    if not instants:
         return None
-    instants = [at for mark in marks for at in (mark.start, mark.end)]
-    lines = [(at, name) for at, name in ((now, "now"), (deadline, "deadline")) if at is not None]
-    scale = scale_of([*instants, *(at for at, _ in lines)], LEFT, WIDTH - LEFT - RIGHT)
+    lines = [
+        (at, name)
+        for at, name in ((sight.now, "now"), (sight.deadline, "deadline"))
+        if at is not None
+    ]
+    ends = [at for at in (sight.start, sight.end) if at is not None]
+    first = sight.start if sight.start is not None else min(instants)
+    last = sight.end if sight.end is not None else max(instants)
+    within = [min(max(at, first), max(first, last)) for at in instants]
+    scale = scale_of([*within, *ends, *(at for at, _ in lines)], LEFT, WIDTH - LEFT - RIGHT)
     lanes, y = [], _TOP
-    for number, name in enumerate(LANES):
-        lane = _lane(name, [mark for mark in marks if mark.lane == number], scale, y)
+    for number in range(len(LANES)):
+        lane = lane_of(number, scale, y)
         lanes.append(lane)
         y += lane.height + _LANE_GAP
-    area = backlog_area(backlog, scale.x, y, _BACKLOG)
+    area = backlog_area(sight.backlog, scale.x, y, _BACKLOG)
     if area is not None:
         y += _BACKLOG + 2 * _LANE_GAP
+    runs = zip(scale.starts, scale.ends, scale.lefts, strict=True)
     return Picture(
         height=y,
         backlog=area,
         lanes=lanes,
-        folds=scale.folds(now),
+        folds=scale.folds(sight.now),
         ticks=_ticks(scale),
         lines=[(scale.x(at), name, "run" if name == "now" else "bad") for at, name in lines],
+        runs=" ".join(f"{start},{end},{left:.1f}" for start, end, left in runs),
+        unit=scale.unit,
     )
+
+
+def _crowd_lane(name: str, crowds: Sequence[Crowd], scale: Scale, y: float) -> PictureLane:
+    """Put crowds side by side, each as high as its share of the greatest."""
+    if not crowds:
+        return PictureLane(name, y, _ROW)
+    peak = max(crowd.number for crowd in crowds)
+    shapes = []
+    for crowd in crowds:
+        x = scale.x(crowd.start)
+        high = max(_LEAST_CROWD, crowd.number / peak * _CROWD)
+        low = max(_LEAST_CROWD, crowd.failed / crowd.number * high) if crowd.failed else 0.0
+        width = max(scale.x(crowd.end) - x - 1.0, _LEAST_BAR)
+        shapes.append(CrowdShape(crowd, x, y + _CROWD - high, width, high, low))
+    return PictureLane(name, y, _CROWD, crowds=shapes)
 
 
 def _lane(name: str, marks: Sequence[Mark], scale: Scale, y: float) -> PictureLane:

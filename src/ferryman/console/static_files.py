@@ -12,7 +12,7 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 
 _TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
-_OWN = ("console.css", "console.js", "stream.js", "try.js")
+_OWN = ("console.css", "console.js", "stream.js", "try.js", "zoom.js")
 _HTMX = "htmx.js"
 
 

@@ -138,6 +138,7 @@ RULES: Mapping[str, Rule] = {
     "get_overview": Rule(_READ_OF_APPS),
     "get_charts": Rule(_READ_OF_APPS),
     "get_backlog": Rule(_READ_OF_APPS),
+    "get_timeline_counts": Rule(_READ_OF_APPS),
     "get_transfer": Rule(_READ_OF_APPS),
     "get_timeline": Rule(_READ_OF_APPS),
     "explain_transfer": Rule(_READ_OF_APPS),

@@ -12,6 +12,7 @@ from ferryman.services.platform import (
     check_text,
     decode_position,
     encode_cursor,
+    instant,
     page_size,
     parse_id,
     wait_for_event,
@@ -33,13 +34,16 @@ _LAST_SECONDS = 10.0
 class TimelineQuery:
     """A filter of entries; ``kind`` is a kind, or a noun for all its kinds.
 
-    ``after`` and ``before`` are numbers of entries, both exclusive.
+    ``after`` and ``before`` are numbers of entries, both exclusive; ``since`` (inclusive) and
+    ``until`` (exclusive) are epoch milliseconds.
     """
 
     kind: str | None = None
     message_id: str | None = None
     after: int | None = None
     before: int | None = None
+    since: int | None = None
+    until: int | None = None
     sort: ListSort = ListSort.OLDEST
 
 
@@ -64,6 +68,8 @@ async def page(
         message_id=_message(wanted.message_id),
         after=(wanted.after or 0) if newest or place is None else place,
         before=place if newest and place is not None else wanted.before,
+        since=instant(wanted.since),
+        until=instant(wanted.until),
     )
     async with platform.database.transaction() as tx:
         if await transfer_store.by_id(tx, parsed_id) is None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -50,13 +51,16 @@ async def write_many(
 class EntryFilter:
     """Criteria for entries of a transfer; ``kind`` is a full kind or just its noun.
 
-    ``after`` and ``before`` are numbers of entries, both exclusive.
+    ``after`` and ``before`` are numbers of entries, both exclusive; ``since`` is inclusive, and
+    ``until`` exclusive.
     """
 
     kind: str | None = None
     message_id: str | None = None
     after: int = 0
     before: int | None = None
+    since: datetime | None = None
+    until: datetime | None = None
 
 
 async def page(
@@ -71,6 +75,8 @@ async def page(
         message_id=wanted.message_id,
         after=wanted.after,
         before=_BEYOND if wanted.before is None else wanted.before,
+        since=wanted.since,
+        until=wanted.until,
         size=size,
     )
     return [
@@ -81,4 +87,32 @@ async def page(
             data=msgspec.json.decode(row["data"]),
         )
         async for row in rows
+    ]
+
+
+async def ends(tx: Transaction, transfer_id: UUID) -> tuple[datetime, datetime] | None:
+    """Return when the first and the last entry were written; None: there is no entry."""
+    row = await SQL.timeline_ends(tx.connection, transfer_id=transfer_id)
+    return None if row["first"] is None else (row["first"], row["last"])
+
+
+@dataclass(frozen=True, slots=True)
+class CountedKind:
+    """Entries of one kind in the part of a time that begins at ``part``."""
+
+    part: datetime
+    kind: str
+    number: int
+    failed: int
+
+
+async def over_time(
+    tx: Transaction, transfer_id: UUID, since: datetime, until: datetime | None, width: timedelta
+) -> list[CountedKind]:
+    """Count the entries of a time by kind in each part of it, the first of which begins it."""
+    rows = SQL.entries_over_time(
+        tx.connection, transfer_id=transfer_id, since=since, until=until, width=width
+    )
+    return [
+        CountedKind(row["part"], row["kind"], row["number"], row["failed"]) async for row in rows
     ]

@@ -99,3 +99,26 @@ class Backlog(Wire, frozen=True):
 
     transfer_id: str
     points: list[BacklogPoint]
+
+
+class TimelinePart(Wire, frozen=True):
+    """Entries from ``at`` to ``end`` by kind; ``failed`` is how many of them tell of a failure."""
+
+    at: int
+    end: int
+    counts: dict[str, int]
+    failed: dict[str, int]
+
+
+class TimelineCounts(Wire, frozen=True):
+    """Response of ``GET /admin/v1/transfers/{transferId}/timeline/counts``.
+
+    ``points`` are equal parts of the time from ``since`` to ``until``, which the last one may pass;
+    those without entries are left out.
+    """
+
+    transfer_id: str
+    since: int
+    until: int
+    entries: int
+    points: list[TimelinePart]

@@ -1,9 +1,11 @@
 """The part of a timeline that a page shows: its newest entries, or those around one of them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from ferryman.console.visit import Visit
+from ferryman.console.zoom import Zoom
 from ferryman.wire.transfer import TimelineEntry, TimelinePage
 
 MOST = (1 << 63) - 2
@@ -14,11 +16,33 @@ _PICTURE = 500
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """Where somebody looks: entries of a kind and of a time, beyond one or around the chosen."""
+
+    kind: str = ""
+    before: int = 0
+    after: int = 0
+    entry: int = 0
+    zoom: Zoom = field(default_factory=Zoom)
+
+    @property
+    def query(self) -> dict[str, str | int]:
+        """Return it as parameters of an address, without the chosen entry."""
+        beyond = {"before": self.before, "after": self.after}
+        return self.kept | {name: value for name, value in beyond.items() if value}
+
+    @property
+    def kept(self) -> dict[str, str | int]:
+        """Return what stays when one goes on to older or newer entries."""
+        return {**({"kind": self.kind} if self.kind else {}), **self.zoom.query}
+
+
+@dataclass(frozen=True, slots=True)
 class Window:
     """Entries in the order in which they happened.
 
     ``older`` and ``newer`` are the entries beyond which there are more; 0: there are none.
-    ``newest`` are the last entries of the transfer, and ``whole`` says that they are all.
+    ``newest`` are the last entries of the time, and ``whole`` says that they are all.
     """
 
     entries: Sequence[TimelineEntry]
@@ -33,37 +57,31 @@ class Window:
         return [*self.entries, *self.newest]
 
 
-async def window_of(
-    visit: Visit, path: str, *, kind: str = "", before: int = 0, after: int = 0, entry: int = 0
-) -> Window:
+async def window_of(visit: Visit, path: str, place: Look) -> Window:
     """Return the entries after one, before one, around the chosen one, or the newest."""
-    page = await _newest(visit, path, size=_PICTURE)
+    timeline = _Timeline(visit, path, place.zoom)
+    page = await timeline.newest(size=_PICTURE)
     newest = page.items[::-1]
     whole = page.next_cursor is None
     rows = page
-    if kind and not (before or after):
-        rows = await _newest(visit, path, kind=kind)
+    if place.kind and not (place.before or place.after):
+        rows = await timeline.newest(kind=place.kind)
     shown = rows.items[:ROWS]
-    if after or before or (entry and entry < shown[-1].seq if shown else False):
-        return await _elsewhere(
-            visit, path, Window([], 0, 0, newest, whole), kind, (before, after, entry)
-        )
+    around = place.entry and shown and place.entry < shown[-1].seq
+    if place.after or place.before or around:
+        return await _elsewhere(timeline, Window([], 0, 0, newest, whole), place)
     more = rows.next_cursor is not None or len(rows.items) > len(shown)
     return Window(shown[::-1], shown[-1].seq if more and shown else 0, 0, newest, whole)
 
 
-async def _elsewhere(
-    visit: Visit, path: str, window: Window, kind: str, place: tuple[int, int, int]
-) -> Window:
-    before, after, entry = place
+async def _elsewhere(timeline: "_Timeline", window: Window, place: Look) -> Window:
+    before, after, entry = place.before, place.after, place.entry
     around = ROWS if before or after else ROWS // 2
     earlier, later = TimelinePage(items=[]), TimelinePage(items=[])
     if not after:
-        earlier = await _newest(visit, path, kind=kind, before=before or entry + 1, size=around)
+        earlier = await timeline.newest(kind=place.kind, before=before or entry + 1, size=around)
     if not before:
-        later = await visit.calls.get(
-            f"{path}/timeline", TimelinePage, kind=kind, after=after or entry, pageSize=around
-        )
+        later = await timeline.page(kind=place.kind, after=after or entry, pageSize=around)
     entries = [*earlier.items[::-1], *later.items]
     first, last = (entries[0].seq, entries[-1].seq) if entries else (0, 0)
     return Window(
@@ -75,17 +93,20 @@ async def _elsewhere(
     )
 
 
-async def _newest(
-    visit: Visit, path: str, *, kind: str = "", before: int = 0, size: int = ROWS
-) -> TimelinePage:
-    return await visit.calls.get(
-        f"{path}/timeline",
-        TimelinePage,
-        kind=kind,
-        before=before or None,
-        sort="newest",
-        pageSize=size,
-    )
+@dataclass(frozen=True, slots=True)
+class _Timeline:
+    """The calls for a part of the time of a transfer."""
+
+    visit: Visit
+    path: str
+    zoom: Zoom
+
+    async def page(self, **query: Any) -> TimelinePage:
+        part = {"from": self.zoom.start, "to": self.zoom.end}
+        return await self.visit.calls.get(f"{self.path}/timeline", TimelinePage, **query, **part)
+
+    async def newest(self, *, kind: str = "", before: int = 0, size: int = ROWS) -> TimelinePage:
+        return await self.page(kind=kind, before=before or None, sort="newest", pageSize=size)
 
 
 async def entry_of(visit: Visit, path: str, seq: int) -> TimelineEntry | None:

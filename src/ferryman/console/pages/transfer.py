@@ -5,20 +5,20 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import get, post
+from litestar.exceptions import ValidationException
 from litestar.params import FromPath, QueryParameter
 from litestar.response import Redirect, Stream, Template
 
 from ferryman.console.calls import CallRefused
 from ferryman.console.entries import Teller
-from ferryman.console.marks import backlog_of, marks_of
 from ferryman.console.pages.parameters import Id, OwnVisit
-from ferryman.console.pages.timeline_window import MOST, entry_of, window_of
+from ferryman.console.pages.timeline_picture import shown_of
+from ferryman.console.pages.timeline_window import MOST, Look, entry_of, window_of
 from ferryman.console.pages.transfer_frame import transfer_template
-from ferryman.console.picture import picture_of
 from ferryman.console.visit import Visit
+from ferryman.console.zoom import ZoomInvalid, zoom_of
 from ferryman.wire.clock import ClockView
 from ferryman.wire.message import MessageBody
-from ferryman.wire.overview import Backlog
 from ferryman.wire.transfer import (
     Explanation,
     MessageView,
@@ -33,6 +33,8 @@ Kind = Annotated[str, QueryParameter(name="kind")]
 Entry = Annotated[int, QueryParameter(name="entry", ge=0, le=MOST)]
 Before = Annotated[int, QueryParameter(name="before", ge=0, le=MOST)]
 After = Annotated[int, QueryParameter(name="after", ge=0, le=MOST)]
+From = Annotated[str, QueryParameter(name="from")]
+To = Annotated[str, QueryParameter(name="to")]
 
 _NOUNS = frozenset({"transfer", "listener", "upload", "app_data", "message", "attempt", "log"})
 
@@ -46,41 +48,39 @@ async def transfer_page(
     before: Before = 0,
     after: After = 0,
     entry: Entry = 0,
+    since: From = "",
+    until: To = "",
 ) -> Template:
     """Show the timeline as a picture and as rows, and what was chosen of it."""
+    try:
+        zoom = zoom_of(since, until)
+    except ZoomInvalid as error:
+        raise ValidationException(detail=str(error)) from None
+    place = Look(kind, before, after, entry, zoom)
     path, age = f"/transfers/{transfer_id}", visit.count_age
     # First: its messages are counted, which the others need as well.
     view = await visit.calls.get(path, TransferView, maxAge=age)
-    window, backlog, clock, explanation = await gather(
-        window_of(visit, path, kind=kind, before=before, after=after, entry=entry),
-        visit.calls.get(f"{path}/backlog", Backlog, maxAge=age),
+    window, clock, explanation = await gather(
+        window_of(visit, path, place),
         visit.calls.get("/clock", ClockView),
         visit.calls.get(f"{path}/explain", TransferExplanation, maxAge=age),
     )
-    live = not view.status.final
-    now = clock.now if live else None
-    returned = view.returned_at or view.export_completed_at
-    newest = window.newest
-    picture = picture_of(
-        marks_of(newest, now, returned),
-        now,
-        view.deadline if live else None,
-        backlog_of(newest, now) if window.whole else backlog.points,
-    )
-    nouns = {each.kind.partition(".")[0] for each in newest}
+    now = None if view.status.final else clock.now
+    shown = await shown_of(visit, view, window, zoom, now)
+    nouns = {each.kind.partition(".")[0] for each in window.newest}
     chosen = next((each for each in window.known if each.seq == entry), None)
     if entry and chosen is None:
         chosen = await entry_of(visit, path, entry)
-    place = {"kind": kind, "before": before, "after": after}
     return await transfer_template(
         visit,
         view,
         "timeline",
         clock=clock,
         explanation=explanation,
-        picture=picture,
+        shown=shown,
         window=window,
-        place={name: value for name, value in place.items() if value},
+        place=place.query,
+        kept=place.kept,
         kind=kind,
         nouns=sorted(nouns if window.whole else nouns | _NOUNS),
         chosen=await _chosen(visit, chosen),

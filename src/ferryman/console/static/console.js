@@ -127,7 +127,7 @@ async function refresh() {
     for (const part of $$("[data-part]")) {
       const next = fresh.getElementById(part.id);
       /* What somebody is about to read or to send stays. */
-      if (!next || $("details.confirm[open], details.menu[open], dialog[open], .htmx-request, div.event", part)) continue;
+      if (!next || $("details.confirm[open], details.menu[open], dialog[open], .htmx-request, div.event, svg.choosing", part)) continue;
       const html = next.innerHTML;
       if ((shown.has(part) ? shown.get(part) : part.innerHTML) === html) continue;
       const chosen = new Set($$("input[name=chosen]:checked", part).map((each) => each.value));

@@ -1,0 +1,44 @@
+"""Read the crowds of a timeline's picture: more entries than could be told apart, counted."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ferryman.console.marks import LANES, lane_of
+from ferryman.console.names import kind_in_words
+from ferryman.wire.overview import TimelineCounts, TimelinePart
+
+_BEGINNINGS = frozenset({"upload.begun", "listener.claimed"})
+"""Kinds whose end is another entry, which is counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """The entries of one lane in one part of the time, in epoch milliseconds."""
+
+    lane: int
+    start: int
+    end: int
+    number: int
+    failed: int
+    title: str
+
+
+def crowds_of(counts: TimelineCounts) -> list[Crowd]:
+    """Return the crowds of counts, in order of time."""
+    return [crowd for part in counts.points for crowd in _crowds(part)]
+
+
+def _crowds(part: TimelinePart) -> Iterator[Crowd]:
+    kinds: list[dict[str, int]] = [{} for _ in LANES]
+    for kind, number in part.counts.items():
+        lane = lane_of(kind)
+        if lane is not None and kind not in _BEGINNINGS:
+            kinds[lane][kind] = number
+    for lane, own in enumerate(kinds):
+        if not own:
+            continue
+        failed = sum(part.failed.get(kind, 0) for kind in own)
+        told = [f"{kind_in_words(kind)}: {number:,}" for kind, number in own.items()]
+        if part.failed.get("message.acknowledged") and "message.acknowledged" in own:
+            told.append(f"{failed:,} of them as failed")
+        yield Crowd(lane, part.at, part.end, sum(own.values()), failed, ", ".join(told))
