@@ -18,6 +18,7 @@ import asyncpg
 from bench._backlog import transfer_of
 from bench.report import Figure
 from ferryman.config import Settings
+from ferryman.delivery.draining import Draining
 from ferryman.delivery.timekeeper import Timekeeper
 from ferryman.server.build import Built, build
 from ferryman.store import timer as timer_store
@@ -75,7 +76,7 @@ async def _ours(folder: Path, url: str, count: int) -> float:
         async with database.transaction() as tx:
             await tx.connection.execute(_OVERDUE, await _template(built, str(count)), count)
         stop = asyncio.Event()
-        timekeeper = Timekeeper(built.platform, stop)
+        timekeeper = Timekeeper(built.platform, stop, Draining())
         began = time.perf_counter()
         running = asyncio.create_task(timekeeper.run())
         while True:

@@ -57,6 +57,12 @@ METRICS: dict[str, Metric] = {
         (),
         "platform",
     ),
+    "ferryman_workers_draining": Metric(
+        "gauge",
+        "Workers that claim nothing more, since an operator drained them.",
+        (),
+        "platform",
+    ),
     "ferryman_attempts_total": Metric(
         "counter",
         "Delivery attempts: delivered, failed or lost, to a function, remote or webhook. "

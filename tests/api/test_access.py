@@ -116,6 +116,9 @@ TABLE = {
     "GET /admin/v1/sessions": "+------",
     "POST /admin/v1/sessions/{sessionId}/end": "+------",
     "GET /admin/v1/storage": "++-+---",
+    "GET /admin/v1/workers": "++-----",
+    "POST /admin/v1/workers/{workerId}/drain": "+------",
+    "POST /admin/v1/workers/{workerId}/resume": "+------",
     "POST /admin/v1/storage/sweep": "+------",
     "GET /admin/v1/tokens": "+------",
     "POST /admin/v1/tokens": "+------",
@@ -268,6 +271,7 @@ def _side(platform: PlatformProcess, folder: Path, customer: str) -> Side:
         "appId": made.tokens["appId"],
         "tokenName": "revoked",
         "sinkName": "nobody",
+        "workerId": UNKNOWN,
         "customer": customer,
     }
     return Side(customer, made, ids)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tests.console.people import Console
 from tests.kit.function_app import FunctionMigration
-from tests.kit.platform import PlatformProcess
+from tests.kit.platform import PlatformProcess, wait_until
 
 
 def test_the_buttons_are_there_when_they_do_something(
@@ -44,3 +44,31 @@ def test_the_buttons_are_there_when_they_do_something(
     migration.advance(72 * 3600)
     console.sign_in(platform_process.operator_token)
     assert (offered(own), offered(plan)) == (set(), set())
+
+
+def test_a_worker_is_drained_and_resumed_by_those_who_may(
+    platform_process: PlatformProcess,
+) -> None:
+    admin = platform_process.caller(platform_process.operator_token)
+    [worker] = wait_until(lambda: admin.ok("GET", "/admin/v1/workers")["items"])
+    console = Console(platform_process)
+    console.sign_in(platform_process.operator_token)
+    path = f"workers/{worker['workerId']}"
+
+    def offered() -> list[str]:
+        return re.findall(r'action="[^"]*/(drain|resume)"', console.text("platform"))
+
+    page = console.text("platform")
+    assert offered() == ["drain"]
+    assert "No other worker works" in page
+    try:
+        assert console.send(f"{path}/drain").status == 303
+        wait_until(lambda: "drained" in console.text("platform"))
+        assert offered() == ["resume"]
+        wait_until(lambda: "1 draining" in console.text("platform"))
+        viewer = {"name": f"viewer-{worker['workerId']}", "role": "operator"}
+        console.sign_in(admin.ok("POST", "/admin/v1/tokens", viewer)["token"])
+        assert offered() == []
+        assert console.send(f"{path}/resume").status == 403
+    finally:
+        assert admin.ok("POST", f"/admin/v1/{path}/resume")["state"] == "working"

@@ -169,6 +169,7 @@ WORKERS = st.sampled_from(
         Workers(1, (), SILENCE),
         Workers(1, (Failing("w", NOW, "a {brace}"),), SILENCE),
         Workers(2, (Failing("w", NOW, ""),), SILENCE),
+        Workers(1, (), SILENCE, 1),
     ]
 )
 

@@ -31,6 +31,7 @@ ELSEWHERE = {
     "undelivered",
     "worker_died",
     "worker_failing",
+    "workers_draining",
 }
 """Causes that come first in no case here; ``test_workers`` has those of workers."""
 

@@ -8,6 +8,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
+from ferryman.delivery.draining import Draining
 from ferryman.delivery.timekeeper import Timekeeper
 from ferryman.domain import limits
 from ferryman.services import transfer as transfer_service
@@ -148,7 +149,7 @@ async def test_a_timer_that_fails_delays_no_other(
 
     monkeypatch.setattr(transfer_service, "on_timer", fire)
     stop = asyncio.Event()
-    timekeeper = Timekeeper(services.platform, stop)
+    timekeeper = Timekeeper(services.platform, stop, Draining())
     running = asyncio.create_task(timekeeper.run())
     async with asyncio.timeout(60):
         while not (await services.state(sound)).status.final:  # noqa: ASYNC110

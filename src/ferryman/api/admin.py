@@ -100,6 +100,7 @@ from ferryman.api.trial import (
     send_trial_event,
     sign_trial_parts,
 )
+from ferryman.api.worker import drain_worker, list_workers, resume_worker
 
 
 def admin_router(authenticator: Authenticator) -> Router:
@@ -209,6 +210,9 @@ def admin_router(authenticator: Authenticator) -> Router:
             get_receipt,
             list_sessions,
             end_session,
+            list_workers,
+            drain_worker,
+            resume_worker,
             create_token,
             list_tokens,
             rotate_token,

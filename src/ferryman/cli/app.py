@@ -42,6 +42,7 @@ COMMANDS = {
     "job": "ferryman.cli.job:app",
     "data": "ferryman.cli.data.group:app",
     "clock": "ferryman.cli.clock:app",
+    "workers": "ferryman.cli.workers:app",
     "token": "ferryman.cli.access.token:app",
     "session": "ferryman.cli.access.session:app",
     "customer": "ferryman.cli.access.customer:app",

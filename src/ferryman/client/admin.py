@@ -12,6 +12,7 @@ from ferryman.client.notices import Notices
 from ferryman.client.queues import Queues
 from ferryman.client.state import StoredState
 from ferryman.client.transfers import Messages, Transfers
+from ferryman.client.workers import WorkerProcesses
 from ferryman.vocab import IdKind
 from ferryman.wire.console import SignInLink
 from ferryman.wire.health import Readiness
@@ -48,6 +49,7 @@ class AdminClient:
         self.recordings = Recordings(self._http)
         self.tokens = Tokens(self._http)
         self.sessions = SignedIn(self._http)
+        self.workers = WorkerProcesses(self._http)
         self.customers = Customers(self._http)
         self.keys = Keys(self._http)
         self.audit = Audit(self._http)

@@ -19,6 +19,7 @@ from uuid import UUID
 import structlog
 
 from ferryman.delivery.backoff import delay_after
+from ferryman.delivery.draining import Draining
 from ferryman.delivery.flight import Flight
 from ferryman.delivery.queue_dispatcher import QueueDispatcher
 from ferryman.delivery.recorder import Recorder, all_failed
@@ -60,11 +61,13 @@ class Dispatcher:
         quotas: Quotas,
         worker_id: UUID,
         queues: QueueDispatcher,
+        draining: Draining,
     ) -> None:
         self._platform = platform
         self._functions = functions
         self._sender = sender
         self._stop = stop
+        self._draining = draining
         self._worker_id = worker_id
         self._queues = queues
         queues.ended = self._wake
@@ -134,7 +137,7 @@ class Dispatcher:
         until = loop.time() + self._platform.heartbeat_timeout.total_seconds() / 2
         idle = Counter({UUID(owner): count for owner, count in self._functions.idle.items()})
         quotas: dict[Lane, int] = {}
-        if not self._stop.is_set() and not self._recorder.full:
+        if not (self._stop.is_set() or self._draining or self._recorder.full):
             if unknown := self._scheduler.apps - self._app_cache.apps.keys():
                 await delivery_service.refresh_apps(self._platform, self._app_cache, unknown)
             self._functions.kept = {str(app_id) for app_id in self._scheduler.kept}
@@ -162,7 +165,8 @@ class Dispatcher:
     async def _heartbeat(self) -> float:
         """Send a heartbeat, find lanes with due messages; return the seconds to the next look."""
         await self._rescuer.release_unheld()
-        view = await worker_service.heartbeat(self._platform, self._worker_id)
+        view = await worker_service.heartbeat(self._platform, self._worker_id, self._draining.since)
+        self._draining.follow(view.draining_since)
         await self._rescuer.rescue()
         self._recorder.failing = view.failing
         self._scheduler.update_breakers(

@@ -4,6 +4,7 @@ import asyncio
 
 import structlog
 
+from ferryman.delivery.draining import Draining
 from ferryman.delivery.notifications import repeat
 from ferryman.services import job_run
 from ferryman.services.platform import Platform
@@ -20,9 +21,10 @@ _RETRY_SECONDS = 5.0
 class JobRunner:
     """Does items on behalf of one worker."""
 
-    def __init__(self, platform: Platform, stop: asyncio.Event) -> None:
+    def __init__(self, platform: Platform, stop: asyncio.Event, draining: Draining) -> None:
         self._platform = platform
         self._stop = stop
+        self._draining = draining
         self._changed = asyncio.Event()
 
     def wake(self) -> None:
@@ -34,7 +36,7 @@ class JobRunner:
         await repeat(
             log,
             "job",
-            self._step,
+            self._draining.unless(self._step, _LOOK_SECONDS),
             stop=self._stop,
             woken=self._changed,
             away_seconds=_LOOK_SECONDS,

@@ -16,9 +16,11 @@ import structlog
 
 from ferryman.delivery.arguments import consumer_argument
 from ferryman.delivery.backoff import next_delay, retry_delay
+from ferryman.delivery.draining import Draining
 from ferryman.delivery.flight import Flight
 from ferryman.delivery.function_caller import AppOnSite, FunctionCaller
 from ferryman.delivery.notifications import repeat
+from ferryman.delivery.queue_log import log_outcome, printed
 from ferryman.delivery.scheduler import FairScheduler, Quotas, own_order
 from ferryman.domain.outcome import Outcome, failed
 from ferryman.errors import OutsideError
@@ -53,11 +55,13 @@ class QueueDispatcher:
         stop: asyncio.Event,
         quotas: Quotas,
         worker_id: UUID,
+        draining: Draining,
     ) -> None:
         self._platform = platform
         self._caller = caller
         self._functions = functions
         self._stop = stop
+        self._draining = draining
         self._worker_id = worker_id
         self._scheduler: FairScheduler[QueueLane] = FairScheduler(quotas)
         self._places = asyncio.Semaphore(max(1, quotas.places))
@@ -105,6 +109,8 @@ class QueueDispatcher:
             self._next_look = loop.time() + _LOOK_SECONDS
             pause = await self._look()
             self._next_look = min(self._next_look, loop.time() + pause)
+        if self._draining:
+            return max(0.0, self._next_look - loop.time())
         # Measured from before the claim: nobody counts us as silent from an earlier time.
         until = loop.time() + self._platform.heartbeat_timeout.total_seconds() / 2
         waiting = self._scheduler.apps
@@ -164,7 +170,7 @@ class QueueDispatcher:
                 error = f"the worker failed: {type(exc).__name__}"
                 outcome = failed("before", FailureCause.DELIVERY_FAILED, error, duration=0.0)
         delay = next_delay(self._pause(event.event_id, event.number), [outcome])
-        _log_outcome(delivery, outcome)
+        log_outcome(delivery, outcome)
         await self._record(delivery, outcome, delay)
         return outcome.hung
 
@@ -176,7 +182,7 @@ class QueueDispatcher:
             route.handler,
             consumer_argument(delivery),
             seconds=route.seconds,
-            printed=_printed(delivery) if self._platform.settings.log_output else None,
+            printed=printed(delivery) if self._platform.settings.log_output else None,
             begun=flight.begun,
             identity={"queueChain": str(event.chain)},
         )
@@ -218,32 +224,3 @@ class QueueDispatcher:
             base=self._platform.settings.retry_base_seconds,
             random=lambda: jitter(str(event_id), str(failures)),
         )
-
-
-def _printed(delivery: QueueDelivery) -> Callable[[str], None]:
-    """Return a callback that logs the lines a consumer prints."""
-    logger = log.bind(**_facts(delivery), function=delivery.route.function)
-    return lambda text: logger.info("function.printed", text=text)
-
-
-def _log_outcome(delivery: QueueDelivery, outcome: Outcome) -> None:
-    log.info(
-        "queue.delivered" if outcome.ok else "queue.attempt_failed",
-        **_facts(delivery),
-        stage=outcome.stage,
-        cause=outcome.cause,
-        seconds=round(outcome.duration, 3),
-    )
-
-
-def _facts(delivery: QueueDelivery) -> dict[str, object]:
-    event = delivery.event
-    return {
-        "app": delivery.app.cloud_app_key,
-        "environment": delivery.app.environment,
-        "queue": event.lane.queue,
-        "job": event.job_id,
-        # Not "event", which is structlog's own name.
-        "queue_event": str(event.event_id),
-        "number": event.number,
-    }

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import structlog
 
+from ferryman.delivery.draining import Draining
 from ferryman.delivery.notifications import repeat
 from ferryman.services import sweep as sweep_service
 from ferryman.services.platform import Platform
@@ -28,9 +29,10 @@ _RETRY_SECONDS = 30.0
 class Sweeper:
     """Sweeps on behalf of one worker."""
 
-    def __init__(self, platform: Platform, stop: asyncio.Event) -> None:
+    def __init__(self, platform: Platform, stop: asyncio.Event, draining: Draining) -> None:
         self._platform = platform
         self._stop = stop
+        self._draining = draining
         self._changed = asyncio.Event()
         self._reaches_files: bool | None = None
 
@@ -43,7 +45,7 @@ class Sweeper:
         await repeat(
             log,
             "sweep",
-            self._step,
+            self._draining.unless(self._step, _LOOK_SECONDS),
             stop=self._stop,
             woken=self._changed,
             away_seconds=_BUSY_SECONDS,

@@ -12,6 +12,7 @@ from uuid import UUID
 
 import structlog
 
+from ferryman.delivery.draining import Draining
 from ferryman.delivery.notifications import repeat
 from ferryman.errors import OutsideError
 from ferryman.services import transfer as transfer_service
@@ -39,9 +40,10 @@ _RETRY_SECONDS = 30.0
 class Timekeeper:
     """Fires timers on behalf of one worker."""
 
-    def __init__(self, platform: Platform, stop: asyncio.Event) -> None:
+    def __init__(self, platform: Platform, stop: asyncio.Event, draining: Draining) -> None:
         self._platform = platform
         self._stop = stop
+        self._draining = draining
         self._changed = asyncio.Event()
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._retry_at: dict[UUID, float] = {}
@@ -55,7 +57,7 @@ class Timekeeper:
         await repeat(
             log,
             "timekeeper",
-            self._fire_due,
+            self._draining.unless(self._fire_due, _LOOK_SECONDS),
             stop=self._stop,
             woken=self._changed,
             away_seconds=_AWAY_SECONDS,

@@ -12,6 +12,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from ferryman.delivery.dispatcher import Dispatcher
+from ferryman.delivery.draining import Draining
 from ferryman.delivery.job_runner import JobRunner
 from ferryman.delivery.notifications import Notifications
 from ferryman.delivery.queue_dispatcher import QueueDispatcher
@@ -90,14 +91,14 @@ async def work(
     worker_id: UUID | None = None,
 ) -> None:
     """Run the agents, delivering through ``sender``, until ``stop`` is set; then drain."""
-    worker_id = worker_id or ephemeral_id()
+    worker_id, draining = worker_id or ephemeral_id(), Draining()
     # Consumers run for long: an app may have nearly all of their places.
     own = replace(quotas, share=max(1, quotas.places - 1))
-    queues = QueueDispatcher(platform, sender.caller, functions, stop, own, worker_id)
-    dispatcher = Dispatcher(platform, sender, functions, stop, quotas, worker_id, queues)
-    timekeeper = Timekeeper(platform, stop)
-    sweeper = Sweeper(platform, stop)
-    jobs = JobRunner(platform, stop)
+    queues = QueueDispatcher(platform, sender.caller, functions, stop, own, worker_id, draining)
+    dispatcher = Dispatcher(platform, sender, functions, stop, quotas, worker_id, queues, draining)
+    timekeeper = Timekeeper(platform, stop, draining)
+    sweeper = Sweeper(platform, stop, draining)
+    jobs = JobRunner(platform, stop, draining)
 
     def wake(payload: str) -> None:
         if payload == NOTIFICATION:

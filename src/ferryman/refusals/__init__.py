@@ -42,6 +42,7 @@ from ferryman.refusals import (
     tls,
     transfer,
     upload,
+    worker,
 )
 from ferryman.refusals.row import Refusal as Refusal
 from ferryman.refusals.row import rows_of
@@ -65,7 +66,7 @@ PLATFORM = (
         message,
         migration,
     ),
-    *(notice, object_store, queue, request, sign_in, sql, text, tls, transfer, upload),
+    *(notice, object_store, queue, request, sign_in, sql, text, tls, transfer, upload, worker),
 )
 """The tables of the platform, whose refusals calls may get."""
 

@@ -25,7 +25,7 @@ def of_workers(seen: Workers) -> list[Concern]:
     link = link_of_workers(seen)
     if link is None or link.holds:
         return []
-    kind = "worker_failing" if seen.alive else "no_worker"
+    kind = "worker_failing" if seen.failing else "no_worker"
     return [Concern(kind=kind, found=link.found, fix=link.fix, link=link.name, cause=link.cause)]
 
 

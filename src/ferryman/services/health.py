@@ -5,6 +5,7 @@ from uuid import UUID
 
 from ferryman.disk import room_in, try_writing
 from ferryman.domain.diagnosis.snapshot import Workers
+from ferryman.domain.diagnosis.workers import well_of
 from ferryman.errors import ConfigError, PlatformError
 from ferryman.functions.hosting import Hosting
 from ferryman.services.platform import Platform
@@ -119,9 +120,12 @@ def _schema(history: history_store.History) -> Check:
 
 def _workers(seen: Workers) -> Check:
     """Count workers; the causes of failures are shown only to operators, in explanations."""
-    failing = len(seen.failing)
-    found = f"{seen.alive} reported in the last {seen.silence.total_seconds():g} s"
-    return Check(ok=seen.alive > failing, found=f"{found}, {failing} failing" if failing else found)
+    found = [f"{seen.alive} reported in the last {seen.silence.total_seconds():g} s"]
+    if seen.failing:
+        found.append(f"{len(seen.failing)} failing")
+    if seen.draining:
+        found.append(f"{seen.draining} draining")
+    return Check(ok=well_of(seen) > 0, found=", ".join(found))
 
 
 async def of_worker(platform: Platform, worker_id: UUID) -> Check | None:

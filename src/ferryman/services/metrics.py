@@ -55,11 +55,12 @@ class Scraper:
             given_up = await metrics_store.undelivered(tx, _MOST_UNDELIVERED)
             breakers = await metrics_store.breakers(tx)
             workers = await metrics_store.workers(tx, timeout)
-            failing = (await alive(tx, timeout)).failing
+            seen = await alive(tx, timeout)
         series = [
             Series("ferryman_undelivered_messages", (), (given_up,)),
             Series("ferryman_workers", (), (len(workers),)),
-            Series("ferryman_workers_failing", (), (len(failing),)),
+            Series("ferryman_workers_failing", (), (len(seen.failing),)),
+            Series("ferryman_workers_draining", (), (seen.draining,)),
         ]
         series += [
             Series("ferryman_breakers", (state,), (breakers.get(state, 0),))

@@ -102,7 +102,7 @@ async def _of_workers(platform: Platform, tx: Transaction) -> list[Trouble]:
     link = link_of_workers(seen)
     if link is None or link.holds:
         return []
-    kind = NoticeKind.WORKER_FAILING if seen.alive else NoticeKind.NO_WORKER
+    kind = NoticeKind.WORKER_FAILING if seen.failing else NoticeKind.NO_WORKER
     return [
         Trouble(
             kind=kind,

@@ -1,8 +1,12 @@
 """A worker's lifecycle: heartbeats, rescue of its messages, shutdown."""
 
+import os
+import socket
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
+from importlib.metadata import version
 from uuid import UUID
 
 import structlog
@@ -20,6 +24,7 @@ from ferryman.store.database import Transaction
 from ferryman.store.delivery import AttemptRow, ClaimedMessage, Lane, LaneDueTime
 from ferryman.store.message import StoredMessage
 from ferryman.store.timeline import TimelineRow
+from ferryman.store.worker import WorkerProcess
 from ferryman.vocab import FailureCause
 
 log = structlog.get_logger("ferryman.delivery")
@@ -36,15 +41,28 @@ class WorkerView:
     due: dict[Lane, LaneDueTime]
     failing: frozenset[EndpointRow]
     now: datetime
+    draining_since: datetime | None = None
 
 
-async def heartbeat(platform: Platform, worker_id: UUID) -> WorkerView:
-    """Record that this worker is alive; return what is due and what fails."""
+@cache
+def _process() -> WorkerProcess:
+    return WorkerProcess(socket.gethostname(), os.getpid(), version("ferryman"))
+
+
+async def heartbeat(
+    platform: Platform, worker_id: UUID, draining_since: datetime | None = None
+) -> WorkerView:
+    """Record that this worker is alive; return what is due and what fails.
+
+    ``draining_since`` is what it knows of being drained, and the view has what it is to know.
+    """
     async with platform.database.transaction() as tx:
-        await worker_store.record_heartbeat(tx, worker_id, own_series(platform))
+        draining_since = await worker_store.record_heartbeat(
+            tx, worker_id, own_series(platform), _process(), draining_since
+        )
         due = await delivery_store.due_lanes(tx)
         failing = frozenset(breaker.endpoint for breaker in await breaker_store.every(tx))
-        return WorkerView(due, failing, tx.now)
+        return WorkerView(due, failing, tx.now, draining_since)
 
 
 Silent = Callable[[Mapping[UUID, datetime]], Mapping[UUID, datetime]]

@@ -1,6 +1,7 @@
 """Workers: their heartbeats, their errors, and the messages that dead ones held."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -12,10 +13,67 @@ from ferryman.store.database import SQL, Transaction
 from ferryman.store.message import StoredMessage, stored_message
 
 
-async def record_heartbeat(tx: Transaction, worker_id: UUID, metrics: Sequence[Series]) -> None:
-    """Record that the worker is alive and keeps its claims; ``metrics`` are its own."""
-    counted = msgspec.json.encode(metrics).decode()
-    await SQL.record_worker(tx.connection, worker_id=worker_id, metrics=counted)
+@dataclass(frozen=True, slots=True)
+class WorkerProcess:
+    """What a worker says of itself."""
+
+    host: str
+    pid: int
+    version: str
+
+
+async def record_heartbeat(
+    tx: Transaction,
+    worker_id: UUID,
+    metrics: Sequence[Series],
+    process: WorkerProcess,
+    draining_since: datetime | None,
+) -> datetime | None:
+    """Record that the worker is alive and keeps its claims; ``metrics`` are its own.
+
+    Return since when it is to be drained. ``draining_since`` is what it knows of that.
+    """
+    since: datetime | None = await SQL.record_worker(
+        tx.connection,
+        worker_id=worker_id,
+        metrics=msgspec.json.encode(metrics).decode(),
+        host=process.host,
+        pid=process.pid,
+        version=process.version,
+        draining_since=draining_since,
+    )
+    return since
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerRow:
+    """A worker; ``heard``: it sent a heartbeat lately. Times are those of the database's clock.
+
+    One of an earlier version has neither host nor version.
+    """
+
+    worker_id: UUID
+    host: str | None
+    pid: int | None
+    version: str | None
+    started_at: datetime | None
+    seen_at: datetime
+    draining_since: datetime | None
+    error: str | None
+    failing_since: datetime | None
+    heard: bool
+    held: int
+
+
+async def every(tx: Transaction, silence: timedelta, only: UUID | None = None) -> list[WorkerRow]:
+    """Return all workers by their start, or that one; heard within ``silence`` or not."""
+    rows = SQL.list_workers(tx.connection, silence=silence, only=only)
+    return [WorkerRow(**dict(row)) async for row in rows]
+
+
+async def drain(tx: Transaction, worker_id: UUID, *, draining: bool) -> None:
+    """Have a worker claim nothing more, or work again; it learns of it by its next heartbeat."""
+    await SQL.drain_worker(tx.connection, worker_id=worker_id, draining=draining)
 
 
 async def remove(tx: Transaction, worker_id: UUID) -> None:
@@ -38,9 +96,10 @@ async def alive(tx: Transaction, silence: timedelta, only: UUID | None = None) -
     failing = (
         _failing(row["worker_id"], row["failing_since"], row["error"])
         for row in rows
-        if row["error"] is not None
+        if row["error"] is not None and row["draining_since"] is None
     )
-    return Workers(len(rows), tuple(failing), silence)
+    draining = sum(row["draining_since"] is not None for row in rows)
+    return Workers(len(rows), tuple(failing), silence, draining)
 
 
 async def last_heartbeats(tx: Transaction) -> dict[UUID, datetime]:

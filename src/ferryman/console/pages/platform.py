@@ -8,7 +8,7 @@ from litestar.params import QueryParameter
 from litestar.response import Redirect, Template
 
 from ferryman.console.names import called
-from ferryman.console.pages.parameters import Columns, Cursor, OwnVisit, shown_of
+from ferryman.console.pages.parameters import Columns, Cursor, Id, OwnVisit, shown_of
 from ferryman.console.visit import Visit, inner_page
 from ferryman.vocab import IdKind, TransferSort, TransferStatus
 from ferryman.wire.audit import AuditPage
@@ -17,6 +17,7 @@ from ferryman.wire.mapping import DifferencePage, StoredMappingPage
 from ferryman.wire.search import SearchAnswer
 from ferryman.wire.storage import StorageView, SweepReport, SweepRequest
 from ferryman.wire.transfer import TransferPage
+from ferryman.wire.worker import RunningWorker, WorkerList
 
 Operation = Annotated[str, QueryParameter(name="operation")]
 Author = Annotated[str, QueryParameter(name="actor")]
@@ -46,8 +47,32 @@ _WHOLE = 8
 @get("/platform")
 async def platform_page(visit: OwnVisit) -> Template:
     """Show what the platform needs, and whether it has it."""
-    readiness = await visit.calls.readiness()
-    return await visit.page("platform.html", "platform", readiness=readiness)
+    # First a call by which it is known who asks.
+    clock = await visit.calls.get("/clock", ClockView)
+    workers = None
+    if visit.may("list_workers"):
+        workers = (await visit.calls.get("/workers", WorkerList)).items
+    return await visit.page(
+        "platform.html",
+        "platform",
+        clock=clock,
+        readiness=await visit.calls.readiness(),
+        workers=workers,
+    )
+
+
+@post("/workers/{worker_id:str}/drain", status_code=200)
+async def drain_worker(visit: OwnVisit, worker_id: Id) -> Redirect:
+    """Have a worker claim nothing more."""
+    await visit.calls.post(f"/workers/{worker_id}/drain", RunningWorker)
+    return visit.to("platform")
+
+
+@post("/workers/{worker_id:str}/resume", status_code=200)
+async def resume_worker(visit: OwnVisit, worker_id: Id) -> Redirect:
+    """Let a worker that was drained work again."""
+    await visit.calls.post(f"/workers/{worker_id}/resume", RunningWorker)
+    return visit.to("platform")
 
 
 @get("/storage")
@@ -186,6 +211,8 @@ async def search_page(visit: OwnVisit, q: Query = "") -> Template | Redirect:
 
 PLATFORM_PAGES = [
     platform_page,
+    drain_worker,
+    resume_worker,
     storage_page,
     sweep,
     mappings_page,

@@ -129,6 +129,12 @@ CAUSES: Mapping[str, tuple[str, str]] = MappingProxyType(
             "Start one: `ferryman worker`, on the API's database; if one runs, its log "
             "says why it can't reach the database.",
         ),
+        "workers_draining": (
+            "{workers} running, and none claims anything more since an operator drained them, so "
+            "nothing is delivered or settled",
+            "`ferryman workers resume ID` lets one work again (`ferryman workers list` has the "
+            "ids); or start another one: `ferryman worker`.",
+        ),
         "worker_failing": (
             "no worker is healthy; {worker} has been failing since {at}: {error}",
             "Fix the cause of the error: most often the database is full or locked, lacks a right "

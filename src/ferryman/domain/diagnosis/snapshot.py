@@ -135,11 +135,15 @@ class Failing:
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """The number of workers seen within ``silence``, and those of them that are failing."""
+    """The number of workers seen within ``silence``, and those of them that are failing.
+
+    ``draining`` is how many of them claim nothing more; they are not among the failing ones.
+    """
 
     alive: int
     failing: tuple[Failing, ...]
     silence: timedelta
+    draining: int = 0
 
 
 @dataclass(frozen=True, slots=True)

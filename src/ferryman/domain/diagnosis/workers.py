@@ -13,14 +13,21 @@ def workers(snapshot: TransferSnapshot) -> Link | None:
     return link_of_workers(snapshot.workers) if runs or snapshot.waiting else None
 
 
+def well_of(seen: Workers) -> int:
+    """Return how many workers do their work."""
+    return seen.alive - len(seen.failing) - seen.draining
+
+
 def link_of_workers(seen: Workers) -> Link | None:
     """Return None while all workers are well; a single one that is well is enough."""
     if not seen.alive:
         return broken_link(_NAME, "no_worker", silence=span(seen.silence))
+    well = well_of(seen)
     if not seen.failing:
-        return None
+        if well:
+            return None
+        return broken_link(_NAME, "workers_draining", workers=plural(seen.draining, "worker"))
     first = seen.failing[0]
-    well = seen.alive - len(seen.failing)
     if well > 0:
         names = ", ".join(worker.worker for worker in seen.failing)
         return ok_link(_NAME, f"{plural(well, 'worker')} well; failing: {names}: {first.error}")

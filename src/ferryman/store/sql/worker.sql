@@ -1,7 +1,27 @@
--- name: record_worker!
--- A worker that is alive keeps its claims.
-INSERT INTO worker (worker_id, seen_at, metrics) VALUES (:worker_id, now(), :metrics)
-ON CONFLICT (worker_id) DO UPDATE SET seen_at = now(), metrics = excluded.metrics;
+-- name: record_worker$
+-- A worker that is alive keeps its claims; one whose row was removed meanwhile goes on being drained.
+INSERT INTO worker (worker_id, seen_at, metrics, host, pid, version, started_at, draining_since)
+VALUES (:worker_id, now(), :metrics, :host, :pid, :version, now(), :draining_since)
+ON CONFLICT (worker_id) DO UPDATE SET seen_at = now(), metrics = excluded.metrics,
+    host = excluded.host, pid = excluded.pid, version = excluded.version,
+    started_at = coalesce(worker.started_at, excluded.started_at)
+RETURNING draining_since;
+
+-- name: list_workers
+-- By their start; how many messages and events of queues each holds.
+SELECT worker_id, host, pid, version, started_at, seen_at, draining_since, error, failing_since,
+    seen_at > now() - CAST(:silence AS interval) AND seen_at < now() + CAST(:silence AS interval)
+        AS heard,
+    (SELECT count(*) FROM message WHERE message.worker_id = worker.worker_id)
+        + (SELECT count(*) FROM queue_event WHERE queue_event.worker_id = worker.worker_id) AS held
+FROM worker
+WHERE CAST(:only AS uuid) IS NULL OR worker_id = :only
+ORDER BY started_at NULLS FIRST, worker_id;
+
+-- name: drain_worker!
+UPDATE worker SET draining_since =
+    CASE WHEN CAST(:draining AS boolean) THEN coalesce(draining_since, now()) END
+WHERE worker_id = :worker_id;
 
 -- name: remove_worker!
 DELETE FROM worker WHERE worker_id = :worker_id;
@@ -40,7 +60,7 @@ ON CONFLICT (worker_id) DO UPDATE SET seen_at = now(), error = excluded.error,
         THEN coalesce(worker.failing_since, excluded.failing_since) END;
 
 -- name: workers_alive
-SELECT worker_id, error, failing_since FROM worker
+SELECT worker_id, error, failing_since, draining_since FROM worker
 -- One of the future was written before the clock was set back.
 WHERE seen_at > now() - CAST(:silence AS interval)
     AND seen_at < now() + CAST(:silence AS interval)

@@ -1,0 +1,90 @@
+"""``ferryman workers``: see the worker processes, and drain one."""
+
+import time
+from typing import Annotated
+
+import typer
+
+from ferryman.cli.command import command
+from ferryman.cli.session import Session
+from ferryman.client.text import clean, field_lines, minute, table
+from ferryman.wire.worker import RunningWorker, WorkerList
+
+app = typer.Typer(
+    help="See the worker processes, and drain one before you stop its machine.",
+    no_args_is_help=True,
+)
+
+_LOOK_SECONDS = 0.5
+
+WorkerId = Annotated[
+    str, typer.Argument(metavar="WORKER", help="Id of the worker, or its unique beginning.")
+]
+
+
+@command(app, "list")
+def list_workers(session: Session) -> None:
+    """List the worker processes: where each runs, when it was heard of, and what it holds."""
+    session.show(session.admin.workers.list(), _table)
+
+
+@command(app, "drain")
+def drain(
+    session: Session,
+    worker: WorkerId,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Return when it holds nothing any more.")
+    ] = False,
+) -> None:
+    """Have a worker finish what it holds and claim nothing more.
+
+    It stays so until it ends or is resumed. A worker that is started again has a new id, and works.
+    """
+    view = session.admin.workers.drain(_whole(session, worker))
+    while wait and view.state == "draining":
+        time.sleep(_LOOK_SECONDS)
+        found = session.admin.workers.list().items
+        # One that has ended holds nothing.
+        view = next((each for each in found if each.worker_id == view.worker_id), view)
+        if view.worker_id not in {each.worker_id for each in found}:
+            break
+    session.show(view, _text)
+
+
+@command(app, "resume")
+def resume(session: Session, worker: WorkerId) -> None:
+    """Let a worker that was drained work again."""
+    session.show(session.admin.workers.resume(_whole(session, worker)), _text)
+
+
+def _whole(session: Session, text: str) -> str:
+    """Return the id that begins with a text; the text itself unless exactly one does."""
+    found = [
+        each.worker_id
+        for each in session.admin.workers.list().items
+        if each.worker_id.startswith(text)
+    ]
+    return found[0] if len(found) == 1 else text
+
+
+def _table(workers: WorkerList) -> str:
+    heads = ("WORKER", "STATE", "HOLDS", "HOST", "PID", "VERSION", "STARTED", "HEARD")
+    return table(heads, [_row(each) for each in workers.items])
+
+
+def _row(view: RunningWorker) -> tuple[object, ...]:
+    return (
+        view.worker_id,
+        view.state,
+        view.held,
+        "-" if view.host is None else clean(view.host),
+        view.pid or "-",
+        view.version or "-",
+        minute(view.started_at),
+        minute(view.seen_at),
+    )
+
+
+def _text(view: RunningWorker) -> str:
+    facts = {"worker": view.worker_id, "state": view.state, "holds": view.held}
+    return field_lines(facts | ({"failing": view.error} if view.error else {}))
