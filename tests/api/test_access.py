@@ -157,6 +157,8 @@ NOTHING_YET = (
     "GET /admin/v1/customers/{customer}/receipt",
     "POST /admin/v1/notice-sinks/{sinkName}/test",
     "POST /admin/v1/notice-sinks/{sinkName}/remove",
+    "POST /admin/v1/workers/{workerId}/drain",
+    "POST /admin/v1/workers/{workerId}/resume",
 )
 """Operations that answer 404, as nothing was recorded, added or deleted."""
 

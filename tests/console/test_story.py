@@ -178,7 +178,9 @@ class Story:
         self.hand.write(self._page.get_by_label("Plan", exact=True), corrected)
         self._push("Check the plan again")
         expect(self._page.get_by_role("heading", name="This will be created")).to_be_visible()
-        expect(self._page.locator("dl.facts")).to_contain_text(f"{self._key}@development")
+        expect(self._page.locator("main dl.facts").first).to_contain_text(
+            f"{self._key}@development"
+        )
         self._push("Only create it")
         return self._made(name)
 
