@@ -36,7 +36,17 @@ os.environ.setdefault("FERRYMAN_FUNCTIONS", "trusted")
 
 # What starts processes for its tests; ``make test-fast`` runs all the others.
 PROCESS_DIRECTORIES = {
-    *("cli", "connect_app", "contract", "docs", "e2e", "examples", "explain", "faults"),
+    *(
+        "cli",
+        "connect_app",
+        "containers",
+        "contract",
+        "docs",
+        "e2e",
+        "examples",
+        "explain",
+        "faults",
+    ),
     *("functions", "java", "networks", "objects", "plugin", "recording", "sandbox"),
 }
 LONGEST_FIRST = (

@@ -64,6 +64,31 @@ modules:
       events:
         - avi:ecosystem.migration:uploaded:app_data
 """
+CONTAINER = """\
+app:
+  id: ari:cloud:ecosystem::app/0d3c7a58-5d0b-4a37-9a51-6b5f0a2f4f11
+services:
+  - key: importer
+    containers:
+      - key: importer
+        health:
+          route:
+            path: /health
+    tunnel:
+      port: 8080
+modules:
+  endpoint:
+    - key: hook
+      service: importer
+      route:
+        path: /migration
+  trigger:
+    - key: on-migration
+      endpoint: hook
+      events:
+        - avi:ecosystem.migration:uploaded:app_data
+"""
+SERVICES = '[services.importer]\ncommand = "./importer"\n'
 MOVED = """\
 app:
   id: ari:cloud:ecosystem::app/0d3c7a58-5d0b-4a37-9a51-6b5f0a2f4f11
@@ -145,12 +170,14 @@ FORGE = {"manifest.yml": MANIFEST, "src/index.js": SOURCE, "package.json": PACKA
 PYTHON_APP = {"manifest.yml": MANIFEST, "index.py": PYTHON}
 MOVED_APP = {"manifest.yml": MOVED}
 REMOTE_APP = {"manifest.yml": REMOTE}
+CONTAINER_APP = {"manifest.yml": CONTAINER, "ferryman.toml": SERVICES}
 CONNECT = {"atlassian-connect.json": DESCRIPTOR}
 PLANNED = {**CONNECT, "plan.toml": PLAN, "listener.py": LISTENER}
 SOUND = {
     "forge": FORGE,
     "python": PYTHON_APP,
     "remote": REMOTE_APP,
+    "container": CONTAINER_APP,
     "typescript": TYPESCRIPT_APP,
     "moved": MOVED_APP,
     "connect": CONNECT,

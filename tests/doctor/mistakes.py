@@ -7,6 +7,7 @@ from ferryman.devtools.doctor.check_app import check
 from ferryman.devtools.doctor.finding import Finding
 from tests.doctor.apps import (
     CONNECT,
+    CONTAINER_APP,
     FORGE,
     MANIFEST,
     MOVED_APP,
@@ -255,7 +256,31 @@ MISTAKES = [
         for check, v in (("timeout_too_long", "900"), ("timeout_malformed", "soon"))
     ),
     Mistake(
-        "manifest_endpoint_service", REMOTE_APP, M, "remote: backend", "service: s", "service: s"
+        "manifest_endpoint_service",
+        CONTAINER_APP,
+        "ferryman.toml",
+        "[services.importer]",
+        "[services.other]",
+        "service: importer",
+        found_in=M,
+        says="[services.importer]",
+    ),
+    Mistake(
+        "service_unknown",
+        CONTAINER_APP,
+        M,
+        "service: importer",
+        "service: imported",
+        "imported",
+        says="'importer'",
+    ),
+    Mistake(
+        "manifest_endpoint_target",
+        REMOTE_APP,
+        M,
+        "remote: backend\n      ",
+        "remote: backend\n      service: backend\n      ",
+        "service: backend",
     ),
     Mistake(
         "decorator_metadata",

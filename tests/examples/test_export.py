@@ -107,7 +107,7 @@ def _feed(pipe: int, data: bytes) -> None:
         data = data[os.write(pipe, data) :]
 
 
-def _command(name: str, folder: Path) -> list[str]:
+def _command(name: str, folder: Path, go_cache: Path) -> list[str]:
     """How it is run; what has a compiler is compiled once."""
     source = str(PROGRAMS / name)
     match name:
@@ -116,7 +116,7 @@ def _command(name: str, folder: Path) -> list[str]:
             return ["java", "-cp", str(folder), "Export"]
         case "export.go":
             binary = folder / "export"
-            env = {**os.environ, "GOCACHE": str(folder / "cache"), "GOFLAGS": "-mod=mod"}
+            env = {**os.environ, "GOCACHE": str(go_cache), "GOFLAGS": "-mod=mod"}
             subprocess.run(["go", "build", "-o", binary, source], check=True, env=env)
             return [str(binary)]
         case _:
@@ -133,12 +133,12 @@ def test_a_program_is_short(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(RUNTIMES))
 def test_a_program_exports_files_and_resumes_after_a_kill(
-    platform_process: PlatformProcess, tmp_path: Path, name: str
+    platform_process: PlatformProcess, tmp_path: Path, go_cache: Path, name: str
 ) -> None:
     runtime, package = RUNTIMES[name]
     if shutil.which(runtime) is None:
         unavailable(f"{runtime} (Debian: {package})")
-    command = _command(name, tmp_path)
+    command = _command(name, tmp_path, go_cache)
     migration = FunctionMigration.begin(platform_process, tmp_path / "app", claim=False)
     program = Program(command, migration)
     paths = [tmp_path / name for name in FILES]

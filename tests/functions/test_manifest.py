@@ -18,6 +18,7 @@ from ferryman.functions.manifest import (
     event_names,
     parse_manifest,
 )
+from ferryman.functions.manifest_model import Service
 from ferryman.functions.routes import FunctionRoute, RemoteRoute, routes
 from ferryman.functions.source import app_variables, check_source, load_manifest
 from ferryman.vocab import EventType
@@ -47,6 +48,14 @@ WHOLE: dict[str, Any] = {
     "remotes": [
         {"key": "backend", "baseUrl": "https://example.com/v1/", "operations": ["compute"]}
     ],
+    "services": [
+        {
+            "key": "importer",
+            "address": "http://127.0.0.1:8401/",
+            "containers": [{"key": "c", "health": {"type": "http", "route": {"path": "up"}}}],
+            "tunnel": {"port": 8080},
+        }
+    ],
     "modules": {
         "jira:issuePanel": [{"key": "panel", "title": "unrelated"}],
         "function": [{"key": "fn", "handler": "index.run"}],
@@ -58,6 +67,7 @@ WHOLE: dict[str, Any] = {
                 "auth": {"appSystemToken": {"enabled": True}},
             },
             {"key": "plain", "remote": "backend", "route": "more"},
+            {"key": "own", "service": "importer", "route": {"path": "/events"}},
         ],
         "trigger": [
             {"key": "a", "endpoint": "end", "events": [str(EventType.UPLOADED)]},
@@ -67,6 +77,7 @@ WHOLE: dict[str, Any] = {
                 "events": ["avi:jira:created:issue", *map(str, EventType)],
             },
             {"key": "c", "endpoint": "plain", "events": [str(EventType.UPLOADED)]},
+            {"key": "d", "endpoint": "own", "events": [str(EventType.UPLOADED)]},
         ],
     },
 }
@@ -87,7 +98,11 @@ def test_an_event_goes_every_way_in_the_manifests_order() -> None:
         RemoteRoute("a", "end", "https://example.com/v1/events", system_token=True),
         FunctionRoute("b", "fn", "index.run"),
         RemoteRoute("c", "plain", "https://example.com/v1/more", system_token=False),
+        RemoteRoute(
+            "d", "own", "http://127.0.0.1:8401/events", system_token=False, service="importer"
+        ),
     )
+    assert manifest.services == (Service("importer", "http://127.0.0.1:8401/", 8080, "/up"),)
     assert manifest.app_id == "ari:cloud:ecosystem::app/1"
 
 
@@ -163,6 +178,14 @@ TRIGGER = "modules/trigger/0"
         ("modules/function/0/handler", "../x.run", "manifest_handler_malformed", "../x.run"),
         ("modules/function/0/handler", "/etc/x.run", "manifest_handler_malformed", "/etc"),
         ("modules/function/0/handler", 3, "manifest_malformed", "the int 3"),
+        ("modules/endpoint/2/remote", "backend", "manifest_endpoint_target", "both"),
+        ("modules/endpoint/2/service", "import", "manifest_unknown_service", "'importer'"),
+        ("services/0/address", None, "manifest_endpoint_service", "'own'"),
+        ("services/0/address", "8401", "manifest_remote_url", "https://"),
+        ("services/0/tunnel/port", 0, "manifest_malformed", "1 to 65535"),
+        ("services/0/tunnel/port", True, "manifest_malformed", "1 to 65535"),
+        ("services/0/containers/0/health/route", 3, "manifest_malformed", "a mapping"),
+        ("services/0/key", None, "manifest_malformed", "services[0].key"),
         ("remotes/0/baseUrl", "example.com", "manifest_remote_url", "https://"),
         ("remotes/0/baseUrl", "ftp://example.com", "manifest_remote_url", "https://"),
         ("remotes/0/baseUrl", "http://[::1", "manifest_remote_url", "https://"),
@@ -195,6 +218,8 @@ PLACES = [
     "modules/endpoint/0/key", "modules/endpoint/0/remote", "modules/endpoint/0/route",
     "modules/endpoint/0/route/path", "modules/endpoint/0/auth",
     "modules/endpoint/0/auth/appSystemToken", "modules/endpoint/0/auth/appSystemToken/enabled",
+    "services", "services/0", "services/0/key", "services/0/address", "services/0/containers",
+    "services/0/containers/0", "services/0/tunnel/port", "modules/endpoint/2/service",
     "modules/trigger", TRIGGER, f"{TRIGGER}/key", f"{TRIGGER}/function", f"{TRIGGER}/endpoint",
     f"{TRIGGER}/events", f"{TRIGGER}/events/0",
 ]  # fmt: skip

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import aiohttp
@@ -44,6 +44,7 @@ REMOTE = Receiver(
     expected="a status from 200 to 299",
     final_address="put the final address into the manifest's remotes[].baseUrl",
 )
+SERVICE = replace(REMOTE, noun="container service", final_address="answer at the endpoint's route")
 
 
 def open_session(*, private: bool, names: AbstractResolver | None = None) -> aiohttp.ClientSession:

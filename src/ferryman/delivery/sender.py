@@ -12,12 +12,14 @@ from ferryman import tracing
 from ferryman.clock import wall_now
 from ferryman.delivery.arguments import event_of, site_of
 from ferryman.delivery.function_caller import AppOnSite, AppTokens, FunctionCaller
-from ferryman.delivery.remote import RemoteSender
+from ferryman.delivery.remote import REMOTE, SERVICE, RemoteSender
 from ferryman.delivery.resolver import OWNER
 from ferryman.delivery.webhook import post_webhook
 from ferryman.domain.outcome import Outcome
 from ferryman.functions.pool import FunctionPool
 from ferryman.functions.routes import FunctionRoute, RemoteRoute, Route, WebhookRoute
+from ferryman.functions.service_call import INVOCATION_ID, SIDECAR_TOKEN
+from ferryman.ids import ephemeral_id
 from ferryman.services.delivery import Delivery
 from ferryman.services.key_ring import KeyRing
 from ferryman.services.platform import Platform
@@ -133,11 +135,14 @@ class Sender:
         }
         if route.system_token:
             headers["x-forge-oauth-system"] = system
+        if route.service is not None:
+            headers |= {INVOCATION_ID: str(ephemeral_id()), SIDECAR_TOKEN: system}
         return await self._remotes.post(
             route.url,
             delivery.message.payload,
             headers,
             timeout=self._platform.settings.remote_seconds,
+            receiver=REMOTE if route.service is None else SERVICE,
         )
 
     async def _post_webhook(self, route: WebhookRoute, delivery: Delivery) -> Outcome:

@@ -21,9 +21,11 @@ from ferryman.functions.manifest_model import (
     Keyed,
     Manifest,
     Remote,
+    Service,
     Trigger,
     Variable,
 )
+from ferryman.functions.manifest_services import parse_service
 from ferryman.vocab import EventType
 
 Entry = TypeVar("Entry", bound=Keyed)
@@ -61,7 +63,8 @@ def parse_manifest(document: Mapping[str, object]) -> Manifest:
     app_id = root.get("app").get("id")
     functions = _entries(modules.get("function"), _function)
     remotes = _entries(root.get("remotes"), _remote)
-    endpoints = _entries(modules.get("endpoint"), lambda node: _endpoint(node, remotes))
+    services = _entries(root.get("services"), parse_service)
+    endpoints = _entries(modules.get("endpoint"), lambda node: _endpoint(node, remotes, services))
     return Manifest(
         app_id=None if app_id.absent else app_id.text(),
         functions=functions,
@@ -74,6 +77,7 @@ def parse_manifest(document: Mapping[str, object]) -> Manifest:
         fetched=_fetched(root.value, remotes),
         entities=parse_entities(root.get("app").get("storage").get("entities")),
         consumers=_entries(modules.get("consumer"), lambda node: _consumer(node, functions)),
+        services=services,
     )
 
 
@@ -158,19 +162,23 @@ def _fetched(manifest: object, remotes: Iterable[Remote]) -> tuple[str, ...]:
     return tuple(urls)
 
 
-def _endpoint(node: Node, remotes: Iterable[Remote]) -> Endpoint:
-    key, remote, route = node.get("key").text(), node.get("remote"), node.get("route")
+def _endpoint(node: Node, remotes: Iterable[Remote], services: Iterable[Service]) -> Endpoint:
+    key, remote, service = node.get("key").text(), node.get("remote"), node.get("service")
+    if not remote.absent and not service.absent:
+        raise refusals.manifest.ENDPOINT_TARGET(path=node.path)
+    noun, target = ("remote", remote) if service.absent else ("service", service)
+    places = {entry.key: entry.base_url for entry in remotes}
+    if not service.absent:
+        places = {entry.key: entry.address or "" for entry in services}
+    if target.text() not in places:
+        raise _unknown(noun, target, places)
+    base, route = places[target.text()].rstrip("/"), node.get("route")
     path = route if isinstance(route.value, str) else route.get("path")
-    if remote.absent and not node.get("service").absent:
-        return Endpoint(key, "", False)
-    by_key = {entry.key: entry for entry in remotes}
-    if remote.text() not in by_key:
-        raise _unknown("remote", remote, by_key)
-    base = by_key[remote.text()].base_url.rstrip("/")
     return Endpoint(
         key,
-        base if path.absent else f"{base}/{path.text().lstrip('/')}",
+        base if path.absent or not base else f"{base}/{path.text().lstrip('/')}",
         node.get("auth").get("appSystemToken").get("enabled").flag(),
+        None if service.absent else service.text(),
     )
 
 

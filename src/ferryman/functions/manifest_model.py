@@ -30,14 +30,15 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """``modules.endpoint``, with the full ``url`` from its remote and route.
+    """``modules.endpoint``, with the full ``url`` from its remote or ``service`` and its route.
 
-    ``url`` is empty for an endpoint of a container service, which does not run here.
+    ``url`` is empty for an endpoint of a container service without an address.
     """
 
     key: str
     url: str
     system_token: bool
+    service: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,21 @@ class Remote:
 
 
 @dataclass(frozen=True, slots=True)
+class Service:
+    """``services``: a program of the app's own, which Forge runs in a container.
+
+    ``address`` is where it gets its events here, which the registration says and Forge does not
+    know. ``port`` is its ``tunnel.port``, where it listens on a developer's machine, and ``health``
+    the path that answers with 2xx once it can work.
+    """
+
+    key: str
+    address: str | None = None
+    port: int | None = None
+    health: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Variable:
     """``environment.variables``: a variable that the app's functions see."""
 
@@ -103,6 +119,8 @@ class Manifest:
 
     entities: tuple[Entity, ...] = ()
     """``app.storage.entities``: what the app keeps with indexes."""
+
+    services: tuple[Service, ...] = ()
 
     @property
     def events(self) -> tuple[EventType, ...]:

@@ -1,8 +1,8 @@
 """Read ``ferryman.toml``, which replaces parts of Forge for an app on this platform.
 
-``[alias]`` maps a module to a file, ``[products]`` a product to a URL or to fixtures, and
-``[test-handler]`` holds options of that command. Forge ignores the file, so the app itself stays
-unchanged.
+``[alias]`` maps a module to a file, ``[products]`` a product to a URL or to fixtures,
+``[services]`` a container service to what runs it, and ``[test-handler]`` holds options of that
+command. Forge ignores the file, so the app itself stays unchanged.
 """
 
 import dataclasses
@@ -16,6 +16,7 @@ from ferryman.domain.fault_oracle import CODES
 from ferryman.errors import Invalid
 from ferryman.functions.document import Node, is_web_address, read_toml
 from ferryman.functions.fixtures import ProductFixtures, read_fixtures
+from ferryman.functions.service_override import ServiceOverride, ServiceTable, read_service
 
 FILE = "ferryman.toml"
 
@@ -41,6 +42,7 @@ class OverridesFile(Struct, frozen=True, rename="kebab", forbid_unknown_fields=T
 
     alias: dict[str, str] = {}
     products: dict[str, str | ProductTable] = {}
+    services: dict[str, ServiceTable] = {}
     test_handler: HandlerTestTable = field(default_factory=HandlerTestTable)
 
 
@@ -57,12 +59,13 @@ class HandlerTest:
 
 @dataclass(frozen=True, slots=True)
 class Overrides:
-    """Files by the modules that they replace; URLs and fixtures by product."""
+    """Files by the modules that they replace; URLs and fixtures by product; services by key."""
 
     alias: dict[str, Path]
     products: dict[str, str]
     handler_test: HandlerTest = HandlerTest()
     fixtures: dict[str, ProductFixtures] = dataclasses.field(default_factory=dict)
+    services: dict[str, ServiceOverride] = dataclasses.field(default_factory=dict)
 
 
 def read_overrides(source: Path) -> Overrides:
@@ -93,7 +96,8 @@ def read_overrides(source: Path) -> Overrides:
         if not is_web_address(place.text()):
             place.refuse("a whole http(s) address, such as http://127.0.0.1:2990")
         products[name] = place.text()
-    return Overrides(alias, products, _handler_test(root.get("test-handler")), fixtures)
+    services = {name: read_service(place) for name, place in root.get("services").members()}
+    return Overrides(alias, products, _handler_test(root.get("test-handler")), fixtures, services)
 
 
 def _handler_test(node: Node) -> HandlerTest:

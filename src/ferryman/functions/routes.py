@@ -19,12 +19,16 @@ class FunctionRoute:
 
 @dataclass(frozen=True, slots=True)
 class RemoteRoute:
-    """A POST to ``url``, with an app system token if ``system_token``."""
+    """A POST to ``url``, with an app system token if ``system_token``.
+
+    ``service`` is the container service that it goes to, None for a remote.
+    """
 
     trigger: str
     endpoint: str
     url: str
     system_token: bool
+    service: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,15 @@ def routes(manifest: Manifest, event_type: EventType) -> tuple[Route, ...]:
             made.append(FunctionRoute(trigger.key, function.key, function.handler))
         elif trigger.endpoint is not None:
             endpoint = endpoints[trigger.endpoint]
-            made.append(RemoteRoute(trigger.key, endpoint.key, endpoint.url, endpoint.system_token))
+            made.append(
+                RemoteRoute(
+                    trigger.key,
+                    endpoint.key,
+                    endpoint.url,
+                    endpoint.system_token,
+                    endpoint.service,
+                )
+            )
     return tuple(made)
 
 

@@ -35,6 +35,7 @@ from ferryman.refusals import (
     queue,
     recording,
     request,
+    service,
     sign_in,
     sql,
     state,
@@ -70,7 +71,7 @@ PLATFORM = (
 )
 """The tables of the platform, whose refusals calls may get."""
 
-CLIENT = (command, definition, fault, network, plan, recording, state)
+CLIENT = (command, definition, fault, network, plan, recording, service, state)
 """The tables of the command line, whose refusals only a terminal shows."""
 
 PLATFORM_ROWS = tuple(row for table in PLATFORM for row in rows_of(table))

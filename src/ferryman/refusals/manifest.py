@@ -92,9 +92,17 @@ TRIGGER_TARGET = Refusal(
 ENDPOINT_SERVICE = Refusal(
     "manifest_endpoint_service",
     Invalid,
-    expected="an endpoint of a remote, or a function instead, in {path}",
-    found="{found}, of a container service, which Ferryman does not run",
-    fix="Send migration events to a function or to a remote.",
+    expected="the address of the container service that {path} leads to",
+    found="none for the service of {found}",
+    fix="Add [services.KEY] with a command or an address to ferryman.toml, and let `ferryman dev` "
+    "register the app; or add address to services[] of what you register.",
+)
+ENDPOINT_TARGET = Refusal(
+    "manifest_endpoint_target",
+    Invalid,
+    expected="either a remote or a service in {path}",
+    found="both",
+    fix="Name the one that should get the events.",
 )
 NO_EVENTS = Refusal(
     "manifest_no_events",
@@ -111,7 +119,7 @@ UNKNOWN = {
         found="{found}",
         fix=f"Name an existing {noun}.",
     )
-    for noun in ("endpoint", "event", "function", "remote")
+    for noun in ("endpoint", "event", "function", "remote", "service")
 }
 UNKNOWN_BUT_NEAR = {
     noun: Refusal(row.code, Invalid, row.expected, row.found, fix="Did you mean {near!r}?")

@@ -139,10 +139,10 @@ def _run(
         wait_for_worker,
         without_sandbox,
     )
+    from ferryman.devtools.services.thread import DevServices
 
     injection = None if faults is None else forecast(faults, data_dir, port, seed)
     goes_on = seed is not None and (data_dir / "operator-token").exists()
-    first = not (data_dir / "postgres").exists()
 
     def show(lines: Sequence[Line], loud: Collection[str] = _LOUD) -> None:
         shown_lines = [line for line in lines if line[1] in loud or not shown.quiet]
@@ -154,8 +154,10 @@ def _run(
 
     with Children(data_dir / "processes") as children, ExitStack() as stack:
         with reported_steps(quiet=shown.quiet) as step:
-            new = "Creating a database and starting" if first else "Starting"
-            step(f"{new} the platform")
+            kept = (data_dir / "postgres").exists()
+            step(
+                "Starting the platform" if kept else "Creating a database and starting the platform"
+            )
             platform = children.start(
                 "serve",
                 *("--data-dir", str(data_dir), "--clock", "virtual", "--json"),
@@ -177,7 +179,9 @@ def _run(
                 url = stack.enter_context(injection).url
             token = kept_token(data_dir)
             admin = AdminClient(url, token)
-            app = DevApp(admin, folder, data_dir, *names)
+            called = url if injection is None else injection.proxy_url
+            services = DevServices(folder, data_dir / "processes", called)
+            app = DevApp(admin, folder, data_dir, *names, stack.enter_context(services))
             log = Log(admin, platform.log, shown, beside=bool(words) and not shown.verbose)
             step("Checking the app and registering it")
             findings = list(app.refresh())

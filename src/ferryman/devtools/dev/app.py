@@ -22,9 +22,11 @@ from ferryman.devtools.doctor.check_app import check, finding_text
 from ferryman.devtools.doctor.finding import Finding
 from ferryman.devtools.doctor.load_app import DESCRIPTORS, MANIFESTS, code_files
 from ferryman.devtools.migrate.plan import FILE as PLAN
+from ferryman.devtools.services.thread import DevServices
 from ferryman.errors import ConfigError, PlatformError
 from ferryman.functions.descriptor import on_connect
 from ferryman.functions.manifest import check_environment
+from ferryman.functions.manifest_services import with_addresses
 from ferryman.functions.overrides import FILE as OVERRIDES
 from ferryman.sdk.errors import ClientError
 from ferryman.vocab import AppKind
@@ -47,7 +49,8 @@ def check_start(folder: Path, environment: str, descriptor: str | None) -> None:
 class DevApp:
     """The app in a folder; ``cloud_key`` and ``server_key`` replace missing keys.
 
-    ``descriptor`` is the address where a Connect app serves its descriptor.
+    ``descriptor`` is the address where a Connect app serves its descriptor. ``services`` run the
+    container services of a Forge app.
     """
 
     def __init__(
@@ -59,6 +62,7 @@ class DevApp:
         server_key: str | None,
         environment: str,
         descriptor: str | None = None,
+        services: DevServices | None = None,
     ) -> None:
         self._admin = admin
         self._folder = folder
@@ -67,6 +71,7 @@ class DevApp:
         self._server_key = server_key
         self._environment = environment
         self._descriptor = descriptor
+        self._services = services
         self._served = (0.0, "")
         self._seen: frozenset[tuple[str, int, int]] = frozenset()
         self._last = 0.0
@@ -81,7 +86,15 @@ class DevApp:
         return self._running
 
     def refresh(self) -> Iterator[Line]:
-        """Register the app if any of its files changed; return the lines to show."""
+        """Register the app if any of its files changed; return the lines to show.
+
+        Those of its container services are among them.
+        """
+        yield from self._refreshed()
+        if self._services is not None:
+            yield from self._services.new_lines()
+
+    def _refreshed(self) -> Iterator[Line]:
         if time.monotonic() - self._last < _LOOK_SECONDS:
             return
         self._last = time.monotonic()
@@ -121,7 +134,7 @@ class DevApp:
             yield _refused(failure.problem, errors), "red"
 
     def _register(self) -> str:
-        registration = self.registration()
+        registration = self._with_services(self.registration())
         credentials = self._admin.apps.register(registration)
         running = dev_folder.keep(self._data_dir, self._admin.url, registration, credentials)
         self._running = running
@@ -131,6 +144,16 @@ class DevApp:
             f"registered {running.cloud_app_key} ({running.environment}), server app "
             f"{running.server_app_key}, events: {events or 'none'}"
         )
+
+    def _with_services(self, registration: AppRegistration) -> AppRegistration:
+        """Run the app's container services, and add where they get their events."""
+        manifest = registration.manifest
+        if self._services is None or manifest is None:
+            return registration
+        addresses = self._services.addresses(manifest)
+        if not addresses:
+            return registration
+        return msgspec.structs.replace(registration, manifest=with_addresses(manifest, addresses))
 
     def registration(self) -> AppRegistration:
         """Read the app's registration from its folder."""

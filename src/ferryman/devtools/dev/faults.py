@@ -30,7 +30,7 @@ class DevFaults:
         self._seed = seed
         self._data_dir = data_dir
         self.url = url
-        self._proxy_url = proxy_url
+        self.proxy_url = proxy_url
         self._lines: SimpleQueue[str] = SimpleQueue()
         self._failure: BaseException | None = None
         self._ready = threading.Event()
@@ -42,7 +42,7 @@ class DevFaults:
     def options(self) -> tuple[str, ...]:
         """Return the options to start the platform with: it must have no worker of its own."""
         port = self.url.rpartition(":")[2]
-        return "--port", port, "--workers", "0", "--public-url", self._proxy_url
+        return "--port", port, "--workers", "0", "--public-url", self.proxy_url
 
     def __enter__(self) -> Self:
         """Start the thread, and return when apps can use the proxy."""
@@ -102,7 +102,7 @@ class DevFaults:
         settings = Settings(
             data_dir=self._data_dir,
             port=urlsplit(self.url).port or 80,
-            public_url=self._proxy_url,
+            public_url=self.proxy_url,
             clock="virtual",
             private_addresses="allow",
             seed=self._seed,

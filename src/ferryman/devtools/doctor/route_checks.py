@@ -27,18 +27,35 @@ def targets(seen: AppSnapshot) -> Iterator[Finding]:
             )
         for name in named:
             yield from _leads_on(seen, trigger.get(name), name, ("modules", name))
+    for endpoint in seen.entries("modules", "endpoint"):
+        remote, service = endpoint.get("remote"), endpoint.get("service")
+        if remote.there and service.there:
+            yield error(
+                "manifest_endpoint_target",
+                service.where,
+                f"The endpoint {endpoint.get('key').text!r} names a remote and a service.",
+                why="An endpoint can have only one target.",
+                fix="Name exactly one of remote and service.",
+            )
+        elif service.there:
+            yield from _leads_on(seen, service, "service", ("services",))
+        else:
+            yield from _leads_on(seen, remote, "remote", ("remotes",))
+
+
+def services(seen: AppSnapshot) -> Iterator[Finding]:
+    """Check that ferryman.toml says how to run each service that gets events."""
     for endpoint in seen.endpoints_used():
-        if endpoint.get("service").there and not endpoint.get("remote").there:
+        service = endpoint.get("service")
+        if service.there and service.text not in seen.stand_ins.services:
             yield error(
                 "manifest_endpoint_service",
-                endpoint.get("service").where,
-                f"The endpoint {endpoint.get('key').text!r} belongs to a container service.",
-                why="Ferryman does not run container services, so registration would be refused.",
-                fix="Send migration events to a function or to a remote.",
+                service.where,
+                f"ferryman.toml does not say how to run the container service {service.text!r}.",
+                why="Ferryman runs no containers: it needs the program's command, or the address "
+                "where it runs.",
+                fix=f'Add to ferryman.toml: [services.{service.text}] command = "…"',
             )
-    for endpoint in seen.entries("modules", "endpoint"):
-        if endpoint.get("remote").there or not endpoint.get("service").there:
-            yield from _leads_on(seen, endpoint.get("remote"), "remote", ("remotes",))
 
 
 def keys(seen: AppSnapshot) -> Iterator[Finding]:
@@ -46,6 +63,7 @@ def keys(seen: AppSnapshot) -> Iterator[Finding]:
     for names in (("modules", "function"), ("modules", "trigger"), ("modules", "endpoint")):
         yield from _keys(seen.entries(*names), names[-1])
     yield from _keys(seen.entries("remotes"), "remote")
+    yield from _keys(seen.entries("services"), "service")
 
 
 def remotes(seen: AppSnapshot) -> Iterator[Finding]:
@@ -78,7 +96,8 @@ def system_tokens(seen: AppSnapshot) -> Iterator[Finding]:
     """Check that each remote receives the token that it needs to call the platform."""
     for endpoint in seen.endpoints_used():
         enabled = endpoint.get("auth", "appSystemToken", "enabled")
-        if enabled.value is not True:
+        # A service calls through the proxy beside it, which adds the token.
+        if enabled.value is not True and not endpoint.get("service").there:
             yield error(
                 "app_system_token_missing",
                 enabled.where if enabled.there else endpoint.where,
@@ -150,4 +169,4 @@ def _local(url: str) -> bool:
     return re.match(r"http://(localhost|127\.|\[::1\])", url) is not None
 
 
-CHECKS = (targets, keys, remotes, system_tokens, scopes)
+CHECKS = (targets, services, keys, remotes, system_tokens, scopes)

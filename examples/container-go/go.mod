@@ -1,0 +1,3 @@
+module example.org/notes-importer
+
+go 1.18

@@ -1,0 +1,160 @@
+"""The container services of the app that ``ferryman dev`` runs, in a thread of their own."""
+
+import asyncio
+import os
+import threading
+from collections.abc import Coroutine, Iterator, Mapping
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from ferryman import refusals
+from ferryman.client.text import Line, clean
+from ferryman.functions.manifest import parse_manifest
+from ferryman.functions.manifest_model import Service
+from ferryman.functions.manifest_services import services_of, with_addresses
+from ferryman.functions.overrides import FILE, Overrides, read_overrides
+from ferryman.functions.service_override import ServiceOverride
+from ferryman.functions.source import app_variables
+
+if TYPE_CHECKING:
+    from ferryman.devtools.services.running import RunningService, ServiceSpec
+
+Result = TypeVar("Result")
+
+_PORT = 8080
+_SOMEWHERE = "http://127.0.0.1"
+_CLEANING_SECONDS = 30.0
+_NOTE = "service-{key}.group"
+
+
+class DevServices:
+    """The services of the app in ``folder``, which call ``platform``.
+
+    ``notes`` is a folder for notes about their programs. Nothing is started for an app without
+    services in ferryman.toml.
+    """
+
+    def __init__(self, folder: Path, notes: Path, platform: str) -> None:
+        self._folder = folder
+        self._notes = notes
+        self._platform = platform
+        self._overrides = Overrides({}, {})
+        self._running: dict[str, RunningService] = {}
+        self._lines: SimpleQueue[Line] = SimpleQueue()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> Self:
+        """End what an earlier run left behind."""
+        from ferryman.devtools.services.program import end_noted
+
+        for note in self._notes.glob(_NOTE.format(key="*")):
+            end_noted(note)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End all services and the thread."""
+        if self._loop is None or self._thread is None:
+            return
+        for key in list(self._running):
+            self._end(key)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def addresses(self, manifest: Mapping[str, Any]) -> dict[str, str]:
+        """Run the services as the manifest and ferryman.toml say now; return where they get events.
+
+        Returns when all are healthy; one that did not change runs on. Raises ``PlatformError`` for
+        one that cannot be run as it is.
+        """
+        self._overrides = read_overrides(self._folder)
+        if not self._overrides.services and not self._running:
+            return {}
+        services = {each.key: each for each in services_of(manifest)}
+        # Nothing is started for a manifest that would be refused afterwards.
+        whole = parse_manifest(with_addresses(manifest, dict.fromkeys(services, _SOMEWHERE)))
+        variables = tuple(sorted(app_variables(whole, os.environ).items()))
+        specs: dict[str, ServiceSpec] = {}
+        for key, override in self._overrides.services.items():
+            if key not in services:
+                declared = ", ".join(services) or "none is declared"
+                raise refusals.service.UNKNOWN(file=FILE, key=key, declared=declared)
+            specs[key] = _spec(services[key], override, variables)
+        for key in [key for key, each in self._running.items() if specs.get(key) != each.spec]:
+            self._end(key)
+        for key, spec in specs.items():
+            if key not in self._running:
+                self._start(spec)
+        return {key: each.address for key, each in self._running.items()}
+
+    def new_lines(self) -> Iterator[Line]:
+        """Return what the services printed, and what became of them, since the last call."""
+        try:
+            while True:
+                text, style = self._lines.get_nowait()
+                yield f"service   {clean(text)}", style
+        except Empty:
+            return
+
+    def _start(self, spec: "ServiceSpec") -> None:
+        from ferryman.devtools.services.running import RunningService
+
+        self._notes.mkdir(parents=True, exist_ok=True)
+
+        async def started() -> RunningService:
+            service = RunningService(
+                spec,
+                folder=self._folder,
+                note=self._notes / _NOTE.format(key=spec.key),
+                platform=self._platform,
+                overrides=lambda: self._overrides,
+                say=lambda text, style: self._lines.put((text, style)),
+            )
+            await service.start()
+            return service
+
+        self._running[spec.key] = self._run(started())
+
+    def _end(self, key: str) -> None:
+        self._run(self._running.pop(key).close())
+
+    def _run(self, work: Coroutine[Any, Any, Result]) -> Result:
+        """Run it in the thread; if we are interrupted meanwhile, it is cancelled and cleans up."""
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+            self._thread = threading.Thread(
+                target=self._loop.run_forever, name="services", daemon=True
+            )
+            self._thread.start()
+        ended = threading.Event()
+
+        async def noted() -> Result:
+            try:
+                return await work
+            finally:
+                ended.set()
+
+        done = asyncio.run_coroutine_threadsafe(noted(), self._loop)
+        try:
+            return done.result()
+        except BaseException:
+            done.cancel()
+            ended.wait(_CLEANING_SECONDS)
+            raise
+
+
+def _spec(
+    service: Service, override: ServiceOverride, variables: tuple[tuple[str, str], ...]
+) -> "ServiceSpec":
+    from ferryman.devtools.services.running import ServiceSpec
+
+    port = override.port or service.port or _PORT
+    return ServiceSpec(service.key, override, port, service.health, variables)
