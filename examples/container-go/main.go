@@ -17,6 +17,7 @@ import (
 const (
 	uploaded   = "avi:ecosystem.migration:uploaded:app_data"
 	surface    = "/app/migration/forge/v1"
+	user       = "jira.username/"
 	mostKeys   = 100     // in one call for mappings
 	longestRow = 1 << 20 // bytes
 )
@@ -125,7 +126,7 @@ func (i Invocation) importFile(event Event) (int, error) {
 func (i Invocation) translate(event Event, notes []Note) error {
 	unique := map[string]bool{}
 	for _, note := range notes {
-		unique[note.Author] = true
+		unique[user+note.Author] = true
 	}
 	var authors []string
 	for author := range unique {
@@ -134,7 +135,7 @@ func (i Invocation) translate(event Event, notes []Note) error {
 	found := map[string]string{}
 	err := i.send("/mapping/"+event.TransferID+"/find?namespace=identity:user", authors, &found)
 	for n := range notes {
-		notes[n].Author = found[notes[n].Author]
+		notes[n].Author = found[user+notes[n].Author]
 	}
 	return err
 }

@@ -121,7 +121,8 @@ def test_what_yaml_is(tmp_path: Path, more: str, refused: bool) -> None:
 )
 def test_endpoints_of_container_services(tmp_path: Path, old: str, new: str, refused: bool) -> None:
     assert old in REMOTE_APP[M]
-    write(tmp_path, {**REMOTE_APP, M: REMOTE_APP[M].replace(old, new, 1)})
+    text = REMOTE_APP[M].replace(old, new, 1) + "services:\n  - key: s\n"
+    write(tmp_path, {**REMOTE_APP, M: text})
     assert (refused_at_registration(tmp_path), refused_by_doctor(tmp_path)) == (refused, refused)
 
 

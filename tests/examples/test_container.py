@@ -14,7 +14,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "container-go"
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 NOTES = [{"id": str(n), "author": ("ann", "bob")[n % 2], "title": f"Ebb {n}"} for n in range(250)]
-MAPPINGS = "namespace,serverKey,cloudKey\nidentity:user,ann,712020:ann\n"
+MAPPINGS = "namespace,serverKey,cloudKey\nidentity:user,jira.username/ann,712020:ann\n"
 
 
 def test_a_service_in_go_imports_an_export(tmp_path: Path, go_cache: Path) -> None:

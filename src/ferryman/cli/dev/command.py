@@ -154,10 +154,7 @@ def _run(
 
     with Children(data_dir / "processes") as children, ExitStack() as stack:
         with reported_steps(quiet=shown.quiet) as step:
-            kept = (data_dir / "postgres").exists()
-            step(
-                "Starting the platform" if kept else "Creating a database and starting the platform"
-            )
+            step(_first_step(data_dir))
             platform = children.start(
                 "serve",
                 *("--data-dir", str(data_dir), "--clock", "virtual", "--json"),
@@ -179,8 +176,11 @@ def _run(
                 url = stack.enter_context(injection).url
             token = kept_token(data_dir)
             admin = AdminClient(url, token)
-            called = url if injection is None else injection.proxy_url
-            services = DevServices(folder, data_dir / "processes", called)
+            services = DevServices(
+                folder,
+                data_dir / "processes",
+                url if injection is None else injection.proxy_url,
+            )
             app = DevApp(admin, folder, data_dir, *names, stack.enter_context(services))
             log = Log(admin, platform.log, shown, beside=bool(words) and not shown.verbose)
             step("Checking the app and registering it")
@@ -210,6 +210,11 @@ def _run(
                 time.sleep(_LOOK_SECONDS)
             else:
                 status = command.wait(_LOOK_SECONDS)
+
+
+def _first_step(data_dir: Path) -> str:
+    new = "Starting" if (data_dir / "postgres").exists() else "Creating a database and starting"
+    return f"{new} the platform"
 
 
 def _greeting(
