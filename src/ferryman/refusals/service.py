@@ -41,14 +41,14 @@ ENDED = Refusal(
     "service_ended",
     ConfigError,
     expected="the service {key} to run on, started by `{command}`",
-    found="its end with {status}; its last lines:\n{lines}",
+    found="its end with {status}; its last lines:{lines}",
     fix="Correct the service, and change a file of the app or start `ferryman dev` again.",
 )
 NOT_LISTENING = Refusal(
     "service_not_listening",
     ConfigError,
     expected="{sign} at {address} within {seconds} s of the start of the service {key} by {how}",
-    found="{found}; its last lines:\n{lines}",
+    found="{found}; its last lines:{lines}",
     fix="Let the service listen on that port, as the variable PORT says, or set port and "
     "start-seconds in ferryman.toml.",
 )
@@ -63,7 +63,7 @@ NOT_ANSWERING = Refusal(
     "service_not_answering",
     OutsideError,
     expected="an answer of the service {key} to this event",
-    found="{found}; its last lines:\n{lines}",
+    found="{found}; its last lines:{lines}",
     fix="See what the service has printed.",
     status=502,
 )
@@ -115,14 +115,14 @@ PRODUCT_MISSING = Refusal(
     NotFound,
     expected="fixtures or an address of {product} in ferryman.toml",
     found="neither",
-    fix='Add to ferryman.toml: [products.{product}] fixtures = "{product}/"',
+    fix='Add [products.{product}] with fixtures = "{product}/" to ferryman.toml.',
 )
 FIXTURE_MISSING = Refusal(
     "service_fixture_missing",
     NotFound,
     expected="a fixture for {method} {path:.500}",
     found="none in {folder}",
-    fix="Add one there: {fixture}",
+    fix="Add the file {fixture}, with the body that it should have.",
 )
 UPSTREAM_AWAY = Refusal(
     "service_upstream_away",

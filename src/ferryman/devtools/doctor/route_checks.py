@@ -45,9 +45,10 @@ def targets(seen: AppSnapshot) -> Iterator[Finding]:
 
 def services(seen: AppSnapshot) -> Iterator[Finding]:
     """Check that ferryman.toml says how to run each service that gets events."""
+    known = {entry.get("key").text for entry in seen.entries("services")}
     for endpoint in seen.endpoints_used():
         service = endpoint.get("service")
-        if service.there and service.text not in seen.stand_ins.services:
+        if service.text in known - seen.stand_ins.services.keys():
             yield error(
                 "manifest_endpoint_service",
                 service.where,

@@ -145,8 +145,8 @@ class Output(asyncio.Protocol):
         self._over.set()
 
     def last(self) -> str:
-        """Return the last lines, or that there are none."""
-        return "\n".join(self._last) or "(it has printed nothing)"
+        """Return the last lines, each after a line break, or that there are none."""
+        return "".join(f"\n{line}" for line in self._last) or " none"
 
     def _take(self, line: bytes) -> None:
         text = line.decode("utf-8", "replace").rstrip("\r")
