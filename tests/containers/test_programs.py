@@ -163,6 +163,11 @@ def test_the_next_run_ends_what_a_killed_one_left(folder: Path) -> None:
             other.kill()
 
 
+def said(services: DevServices, text: str) -> bool:
+    """Whether `dev` would show this line now."""
+    return text in [line for line, _ in services.new_lines()]
+
+
 def test_a_service_that_did_not_change_runs_on(tmp_path: Path) -> None:
     """When another file changes; one whose port is another now is started again."""
     folder = tmp_path / "two"
@@ -179,8 +184,7 @@ def test_a_service_that_did_not_change_runs_on(tmp_path: Path) -> None:
         assert after["first"] == before["first"]
         assert after["second"] != before["second"]
         assert books["second"].environment["PORT"] == port
-        shown = [line for line, _ in services.new_lines()]
-        assert f"service   second: listening on {port}" in shown
+        wait_until(lambda: said(services, f"service   second: listening on {port}"))
         (folder / "ferryman.toml").write_text("")
         assert services.addresses(own) == {}
         assert not list((folder / "notes").iterdir())

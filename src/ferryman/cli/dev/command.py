@@ -72,8 +72,9 @@ def dev(
 ) -> None:
     """Run the platform and the app in this folder on the virtual clock, and show what happens.
 
-    The app is registered again whenever its files change. Everything is kept in .ferryman in the
-    folder, where other commands find it. Ctrl-C stops everything.
+    The app is registered again whenever its files change. Container services in ferryman.toml run
+    beside it. Everything is kept in .ferryman in the folder, where other commands find it. Ctrl-C
+    stops everything.
 
     With -- COMMAND, the command runs once the app is registered, with FERRYMAN_URL and the tokens
     in its environment. Then everything stops, with the command's exit status. Meanwhile only the

@@ -9,7 +9,7 @@ from yarl import URL
 
 from ferryman.client.text import clean
 
-_PROBE_SECONDS = 2.0
+_PROBE_SECONDS = 5.0
 HOST = "127.0.0.1"
 
 
