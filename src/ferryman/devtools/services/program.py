@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shlex
 import signal
 import subprocess
 from collections import deque
@@ -58,7 +59,7 @@ class Program:
             )
         except (OSError, ValueError) as failure:
             raise refusals.service.NOT_STARTED(
-                command=" ".join(words), key=key, found=str(failure)
+                command=shlex.join(words), key=key, found=str(failure)
             ) from failure
         _write(note, process.pid)
         program = cls(process, note, output)

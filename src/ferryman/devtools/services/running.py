@@ -8,6 +8,7 @@ listen on this machine alone, and know no other service's ids.
 
 import asyncio
 import os
+import shlex
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -154,7 +155,7 @@ class RunningService:
         loop, spec = asyncio.get_running_loop(), self.spec
         limit = loop.time() + spec.override.start_seconds
         while found := await health_of(session, spec.base, spec.health):
-            command = " ".join(spec.override.command)
+            command = shlex.join(spec.override.command)
             if program is not None and program.status is not None:
                 await self._output.finished()
                 raise refusals.service.ENDED(
