@@ -1,6 +1,7 @@
 """Calls of a product are answered from fixtures: which one, what is wrong with one, and none."""
 
 import asyncio
+import base64
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -8,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from yarl import URL
 
 from ferryman.errors import Invalid
 from ferryman.functions.call import FunctionCall
+from ferryman.functions.fixture_choice import fixture_for, fixture_to_add
 from ferryman.functions.overrides import read_overrides
 from ferryman.functions.pool import FunctionPool
 
@@ -109,6 +112,26 @@ def test_the_most_exact_fixture_answers(app: Path) -> None:
             assert answered == [200, JSON, '{"is": "new"}']
 
     asyncio.run(run())
+
+
+def test_the_proxy_of_a_container_service_chooses_the_same(app: Path) -> None:
+    """By the path that a client sends; and it names the same file to add."""
+    fixtures = read_overrides(app).fixtures["jira"]
+    for path, init, expected in CALLS:
+        method = init.get("method", "GET").upper()
+        target = URL("http://product.invalid").join(URL(path)).raw_path_qs
+        row = fixture_for(fixtures, method, target)
+        if isinstance(expected, str):
+            assert row is None, path
+            continue
+        assert row is not None, path
+        assert isinstance(row["headers"], dict)
+        headers = {name.lower(): value for name, value in row["headers"].items()}
+        body = base64.b64decode(str(row["body"])).decode("utf-8", "replace")
+        kind = None if row["status"] == 204 else headers["content-type"]
+        assert [row["status"], kind, body] == expected, path
+    line = fixture_to_add(fixtures, "jira", "GET", "/new?a=1")
+    assert line == 'answers/jira/new.json: {"path": "/new?a=1", "body": {}}'
 
 
 @pytest.mark.parametrize(
