@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from ferryman.wire.queue import ConsumerEvent
 from tests.kit.platform import PlatformProcess, wait_until
 from tests.kit.queues import LONG, PATH, SCHEMA, QueueApp
 
@@ -21,6 +23,7 @@ def test_a_consumer_gets_what_was_pushed(app: QueueApp) -> None:
     job = app.push(body, delayInSeconds=0, concurrency={"key": "k", "limit": 2**40})
     assert app.ended(job) == {"success": 1, "inProgress": 0, "failed": 0}
     [event] = app.calls(job)
+    assert msgspec.to_builtins(msgspec.convert(event, ConsumerEvent)) == event
     assert event.pop("eventId")
     assert event == {
         "queueName": "usual",

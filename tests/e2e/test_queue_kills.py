@@ -3,8 +3,10 @@
 import signal
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from ferryman.wire.queue import ConsumerEvent
 from tests.kit.platform import PlatformProcess, wait_until
 from tests.kit.queues import LONG, QueueApp
 
@@ -26,5 +28,6 @@ def test_a_worker_killed_in_the_middle_of_a_consumer_loses_no_event(tmp_path: Pa
         again = app.calls(jobs[0])[1]
         assert again["eventId"] == first["eventId"]
         assert again["retryContext"]["retryCount"] == 0
+        assert msgspec.to_builtins(msgspec.convert(again, ConsumerEvent)) == again
         attempts = [each["attempts"] for each in app.events(queue=LONG)]
         assert attempts == [1, 2]

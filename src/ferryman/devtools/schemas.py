@@ -9,6 +9,7 @@ from ferryman.functions.overrides import OverridesFile
 from ferryman.plan import Plan
 from ferryman.wire.connect import ConnectEvent
 from ferryman.wire.message import ForgeEvent
+from ferryman.wire.queue import ConsumerEvent
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -20,6 +21,7 @@ class SchemaName(StrEnum):
     FERRYMAN = "ferryman"
     FORGE_EVENT = "forge-event"
     CONNECT_EVENT = "connect-event"
+    CONSUMER_EVENT = "consumer-event"
 
 
 _TYPES: dict[SchemaName, type[msgspec.Struct]] = {
@@ -27,6 +29,7 @@ _TYPES: dict[SchemaName, type[msgspec.Struct]] = {
     SchemaName.FERRYMAN: OverridesFile,
     SchemaName.FORGE_EVENT: ForgeEvent,
     SchemaName.CONNECT_EVENT: ConnectEvent,
+    SchemaName.CONSUMER_EVENT: ConsumerEvent,
 }
 
 

@@ -1,5 +1,7 @@
 """What `@forge/events` sends and reads, and the events of queues for the operator."""
 
+from typing import Any
+
 import msgspec
 from msgspec import Raw
 
@@ -54,6 +56,37 @@ class QueueProblem(msgspec.Struct, frozen=True, rename="camel"):
     code: str
     message: str
     error_message: str
+
+
+class RetentionWindow(Wire, frozen=True):
+    """Since when an event is retried (ISO 8601), and for how much longer it will be."""
+
+    start_time: str
+    remaining_time_ms: int
+
+
+class RetryContext(Wire, frozen=True, omit_defaults=True):
+    """Why a consumer gets an event again: what it returned, or what became of its last call."""
+
+    retry_count: int
+    retry_reason: str
+    retention_window: RetentionWindow
+    retry_data: Any | msgspec.UnsetType = msgspec.UNSET
+
+
+class ConsumerEvent(Wire, frozen=True, omit_defaults=True):
+    """The first argument of a consumer's function; ``body`` is what was pushed.
+
+    No ``retryContext`` on the first call. A consumer with a resolver gets another form.
+    """
+
+    queue_name: str
+    job_id: str
+    event_id: str
+    body: Any
+    delay_in_seconds: float | msgspec.UnsetType = msgspec.UNSET
+    concurrency: PushedConcurrency | msgspec.UnsetType = msgspec.UNSET
+    retry_context: RetryContext | msgspec.UnsetType = msgspec.UNSET
 
 
 class QueueEventConcurrency(Wire, frozen=True):
