@@ -16,6 +16,7 @@ import pytest
 from ferryman.domain.access import RULES, Reach
 from ferryman.services import app_list
 from ferryman.services.platform import encode_cursor
+from tests.kit.app_objects import MODULE, sha256_of
 from tests.kit.function_app import CLOUD_APP, FunctionMigration
 from tests.kit.manifests import function_manifest
 from tests.kit.platform import Caller, PlatformProcess, Reply, problem
@@ -53,9 +54,13 @@ TABLE = {
     "POST /admin/v1/apps/{appId}/remove": "+------",
     "GET /admin/v1/apps/{appId}/state": "++---o-",
     "GET /admin/v1/apps/{appId}/state/tables": "++---o-",
+    "GET /admin/v1/apps/{appId}/state/rows": "++---o-",
     "GET /admin/v1/apps/{appId}/state/objects": "++---o-",
+    "POST /admin/v1/apps/{appId}/state/objects/open": "++---o-",
     "GET /admin/v1/apps/{appId}/queue-events": "++---o-",
     "POST /admin/v1/apps/{appId}/state": "+----o-",
+    "POST /admin/v1/apps/{appId}/state/rows": "+----o-",
+    "POST /admin/v1/apps/{appId}/state/objects": "+----o-",
     "POST /admin/v1/apps/{appId}/state/reset": "+----o-",
     "GET /admin/v1/audit": "+------",
     "GET /admin/v1/audit/export": "+------",
@@ -170,7 +175,14 @@ QUERIES = {
     "GET /admin/v1/migrations/{migrationId}/mappings/diff": "?against={migrationId}",
 }
 
-BODIES = {"POST /admin/v1/apps/{appId}/state": {"site": "https://harbour.example", "entries": []}}
+KEPT: dict[str, object] = {"site": "https://harbour.example", "key": "k"}
+CHECKED = {"size": 1, "checksum": sha256_of(b"x"), "checksumType": "SHA256"}
+BODIES: dict[str, dict[str, object]] = {
+    "POST /admin/v1/apps/{appId}/state": {"site": KEPT["site"], "entries": []},
+    "POST /admin/v1/apps/{appId}/state/rows": {"site": KEPT["site"], "table": "t"},
+    "POST /admin/v1/apps/{appId}/state/objects": {**KEPT, **CHECKED},
+    "POST /admin/v1/apps/{appId}/state/objects/open": KEPT,
+}
 """Of operations that look at their body first; all others are called with an empty object."""
 
 
@@ -256,9 +268,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 def _side(platform: PlatformProcess, folder: Path, customer: str) -> Side:
     folder.mkdir()
     (folder / "index.py").write_text(CLOUD_APP)
-    made = FunctionMigration.register_app(
-        platform, manifest=function_manifest("index.run"), source=str(folder)
-    )
+    manifest = function_manifest("index.run")
+    manifest["modules"]["objectStore"] = MODULE
+    made = FunctionMigration.register_app(platform, manifest=manifest, source=str(folder))
     made.create(customer=customer, name=f"What {customer} moves")
     made.start()
     made.claim()
@@ -286,6 +298,9 @@ def _give_access(platform: PlatformProcess, admin: Caller, side: Side) -> None:
     form = urlencode({"token": platform.operator_token}).encode()
     kind = {"Content-Type": "application/x-www-form-urlencoded"}
     assert admin.call("POST", "/console/sign-in", raw=form, headers=kind).status == 303
+    kept = f"/admin/v1/apps/{side.ids['appId']}/state/objects"
+    url = admin.ok("POST", kept, {**KEPT, **CHECKED})["url"]
+    assert side.migration.fetch(url, "PUT", b"x", {}).status == 200
     side.ids["sessionId"] = admin.ok("GET", "/admin/v1/sessions")["items"][-1]["sessionId"]
 
 

@@ -8,11 +8,13 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+import urllib3
 
 from ferryman.domain.access import RULES
+from tests.kit.app_objects import MODULE, sha256_of
 from tests.kit.function_app import CLOUD_APP, FunctionMigration
 from tests.kit.manifests import function_manifest
-from tests.kit.platform import Caller, PlatformProcess
+from tests.kit.platform import ANSWER_SECONDS, Caller, PlatformProcess
 
 BASE = "/admin/v1"
 PLAN = {"name": "Moves", "cloudUrl": "https://harbour.example", "sourceId": "s"}
@@ -68,14 +70,17 @@ def test_every_change_leaves_one_row(changes: Changes, tmp_path: Path) -> None:
     make, app = changes.make, tmp_path / "app"
     app.mkdir()
     (app / "index.py").write_text(CLOUD_APP)
+    manifest = function_manifest("index.run")
+    manifest["modules"]["objectStore"] = MODULE
     registration = {
         "kind": "forge",
         "serverAppKey": "s",
         "cloudAppKey": "c",
-        "manifest": function_manifest("index.run"),
+        "manifest": manifest,
         "source": str(app),
     }
     tokens = make("register_app", "/apps", registration)
+    _objects(changes)
     _replay(changes)
     clock = "/clock"
     make("resume_clock", f"{clock}/resume")
@@ -212,6 +217,17 @@ def _trial(changes: Changes, migration: FunctionMigration) -> None:
     changes.make("complete_trial_file", f"{upload}/complete", {"parts": [stored]})
 
 
+def _objects(changes: Changes) -> None:
+    """Somebody stores an object of an app, and reads it."""
+    kept = {"site": PLAN["cloudUrl"], "key": "k"}
+    new = {**kept, "size": 1, "checksum": sha256_of(b"x"), "checksumType": "SHA256"}
+    url = changes.make("load_object", "/apps/c/state/objects", new)["url"]
+    sent = urllib3.request("PUT", url, body=b"x", timeout=ANSWER_SECONDS)
+    assert sent.status == 200, sent.data
+    read = changes.make("open_object", "/apps/c/state/objects/open", kept)["url"]
+    changes.secrets += [each.rpartition("/")[2] for each in (url, read)]
+
+
 def _apps(changes: Changes) -> None:
     make = changes.make
     connect = {
@@ -237,6 +253,8 @@ def _apps(changes: Changes) -> None:
     values = {"site": PLAN["cloudUrl"], "entries": [{"key": "k", "value": "v", "secret": True}]}
     make("load_state", "/apps/notes/state", values)
     make("list_state", "/apps/notes/state", method="GET")
+    make("load_rows", "/apps/notes/state/rows", {"site": PLAN["cloudUrl"], "table": "t"})
+    make("list_rows", "/apps/notes/state/rows", method="GET")
     make("list_tables", "/apps/notes/state/tables", method="GET")
     make("list_objects", "/apps/notes/state/objects", method="GET")
     make("reset_state", "/apps/notes/state/reset", {})

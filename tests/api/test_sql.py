@@ -1,12 +1,16 @@
 """Forge's SQL over HTTP: what is kept, for whom, and the limits in Forge's words."""
 
 import json
+from pathlib import Path
 
 import psutil
 import pytest
 
 from ferryman.domain.limits import SQL_DEFINITIONS_PER_MINUTE
 from ferryman.store.mariadb.server import EmbeddedMariaDB
+from tests.kit.app_objects import MODULE as OBJECT_MODULE
+from tests.kit.app_objects import sha256_of
+from tests.kit.command import command
 from tests.kit.platform import PlatformProcess, Reply, wait_until
 from tests.kit.sql import PATH, SqlApp
 
@@ -138,3 +142,57 @@ def test_a_reset_leaves_nothing(app: SqlApp, platform_process: PlatformProcess) 
     operator.ok("POST", f"/admin/v1/apps/{name}/state/reset", {})
     assert app.refused("SELECT * FROM old") == (400, "SQL_EXECUTION_ERROR")
     assert app.rows("SHOW TABLES") == []
+
+
+SEEDED = """\
+{"key": "settings", "value": {"colour": "yellow"}}
+{"key": "token", "value": "swordfish", "secret": true}
+{"table": "later", "view": true, "definition": "CREATE VIEW later AS SELECT n FROM first"}
+{"table": "first", "view": true, "definition": "CREATE VIEW first AS SELECT n FROM notes"}
+{"table": "notes", "definition": "CREATE TABLE notes (n INT PRIMARY KEY, text TEXT, raw BLOB)"}
+{"table": "notes", "row": {"n": 1, "text": "Mind the tide", "raw": {"base64": "AP8="}}}
+{"table": "notes", "row": {"n": 2}}
+{"key": "a/\u2665.png", "checksum": "%s", "contentType": "image/png", "file": "harbour.png"}
+"""
+
+
+def test_what_an_app_keeps_comes_back_from_a_folder(
+    platform_process: PlatformProcess, tmp_path: Path
+) -> None:
+    """A list that is written by hand, then one that was exported."""
+    own = SqlApp.begin(platform_process, tmp_path / "app", more={"objectStore": OBJECT_MODULE})
+    name, site = own.migration.registration["cloudAppKey"], own.migration.plan["cloudUrl"]
+    ferryman = command(platform_process.url, platform_process.data_dir)
+    (tmp_path / "harbour.png").write_bytes(b"harbour")
+    (tmp_path / "list").write_text(SEEDED % sha256_of(b"harbour"))
+    loaded = ferryman.ok("state", "load", name, str(tmp_path / "list"), "--site", site)
+    assert loaded == "2 values, 3 tables made, 2 rows, 1 objects stored\n"
+    assert own.rows("SELECT n FROM later") == [{"n": 1}, {"n": 2}]
+    first = tmp_path / "first"
+    assert "1 secrets left out" in ferryman.ok("state", "export", name, str(first))
+    assert "Mind the tide" in ferryman.ok("state", "rows", name, "--table", "notes")
+    rows = json.dumps(ferryman.json("state", "rows", name))
+    ferryman.ok("state", "reset", name, "--yes")
+    # Rows alone need their table.
+    assert "sql_table_unknown" in ferryman("state", "load", name, "-", stdin=rows).stderr
+    told = ferryman.json("state", "load", name, str(first))
+    assert told == {"stored": 1, "tables": 3, "rows": 2, "objects": 1}
+    assert ferryman.json("state", "load", name, "-", stdin=rows)["rows"] == 2
+    again = tmp_path / "again"
+    assert ferryman.json("state", "export", name, str(again))["secrets"] == 0
+    assert _untimed(again) == _untimed(first)
+    assert (again / "objects" / "1").read_bytes() == b"harbour"
+    for wrong in ({"checksum": "x", "key": "a"}, {"table": "t"}, {"table": "t", "row": {}}):
+        text = json.dumps({"site": site, **wrong})
+        assert "state_file_invalid" in ferryman("state", "load", name, "-", stdin=text).stderr
+    (again / "objects" / "1").unlink()
+    missing = ferryman("state", "load", name, str(again)).stderr
+    assert "state_object_file_missing" in missing
+    assert "state_folder_not_empty" in ferryman("state", "export", name, str(again)).stderr
+
+
+def _untimed(folder: Path) -> list[dict[str, object]]:
+    """Return what an export lists, without the times at which it was stored."""
+    times = {"createdAt", "updatedAt"}
+    listed = map(json.loads, (folder / "state.ndjson").read_text().splitlines())
+    return [{name: each[name] for name in each.keys() - times} for each in listed]

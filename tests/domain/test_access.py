@@ -92,7 +92,8 @@ READ_ONLY = (
     *("search_", "group_", "export_", "record_transfer", "recorded_", "transfer_manifest"),
 )
 AUDITED_READS = {
-    *("get_message_body", "list_state", "list_tables", "list_objects", "export_customer"),
+    *("get_message_body", "list_state", "list_tables", "list_rows", "list_objects"),
+    "export_customer",
 }
 OF_ONES_OWN = {"save_view", "remove_view"}
 

@@ -1,6 +1,7 @@
 """The SQL database of an app, called as the app's package calls it."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,12 +26,20 @@ class SqlApp:
         self.caller = self.migration.platform.caller(self.token)
 
     @classmethod
-    def begin(cls, platform: PlatformProcess, folder: Path, *, module: bool = True) -> "SqlApp":
-        """Register an app and have it called with a token for its site."""
+    def begin(
+        cls,
+        platform: PlatformProcess,
+        folder: Path,
+        *,
+        module: bool = True,
+        more: Mapping[str, object] | None = None,
+    ) -> "SqlApp":
+        """Register an app, with ``more`` modules, and have it called with a token for its site."""
         need_mariadb()
         manifest = function_manifest()
         if module:
             manifest["modules"]["sql"] = MODULE
+        manifest["modules"].update(more or {})
         return cls(*FunctionMigration.begin_with_token(platform, folder, manifest=manifest))
 
     def call(self, query: str, *values: Any, path: str = "execute") -> Reply:

@@ -76,7 +76,17 @@ from ferryman.api.report import get_report, get_report_page
 from ferryman.api.saved_view import list_views, remove_view, save_view
 from ferryman.api.search import search_all
 from ferryman.api.session import end_session, list_sessions
-from ferryman.api.state import list_objects, list_state, list_tables, load_state, reset_state
+from ferryman.api.state import (
+    list_objects,
+    list_rows,
+    list_state,
+    list_tables,
+    load_object,
+    load_rows,
+    load_state,
+    open_object,
+    reset_state,
+)
 from ferryman.api.storage import (
     get_storage,
     list_files,
@@ -124,8 +134,12 @@ def admin_router(authenticator: Authenticator) -> Router:
             remove_app,
             list_state,
             list_tables,
+            list_rows,
             list_objects,
             load_state,
+            load_rows,
+            load_object,
+            open_object,
             reset_state,
             list_queue_events,
             create_migration,

@@ -1,35 +1,35 @@
-"""List, load and reset what apps keep in Forge's services; read it from files."""
+"""List, load and reset what apps keep in Forge's services."""
 
-import json
-import sys
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-from ferryman import refusals
 from ferryman.client.http import BASE, LONG_SECONDS, AdminHttp
-from ferryman.sdk.operation import segment
+from ferryman.sdk.operation import Answer, Operation, Request, segment
 from ferryman.wire.state import (
+    LoadedRows,
     LoadedState,
     NewStateEntry,
+    ObjectLoad,
+    ObjectPlace,
     ResetState,
+    RowsLoad,
     StateLoad,
+    StateObject,
     StateObjectPage,
+    StateObjectUrl,
     StatePage,
     StateReset,
     StateTablePage,
+    StateTableRowPage,
 )
 
-_BYTES = 4 << 20
-"""Of a call's values, of which the platform takes twice as many."""
-
-_ENTRIES = 1_000
-"""As many as the platform takes at once."""
+_CHUNK = 1 << 16
 
 
 class StoredState:
-    """Values that registered apps keep in Forge's services."""
+    """Values, rows and objects that registered apps keep in Forge's services."""
 
     def __init__(self, http: AdminHttp) -> None:
         self._http = http
@@ -48,6 +48,13 @@ class StoredState:
         query = {"site": site, "cursor": cursor, "pageSize": size}
         return self._http.get(f"{_path(name)}/tables", StateTablePage, query)
 
+    def rows(
+        self, name: str, cursor: str | None, size: int, *, site: str | None, table: str | None
+    ) -> StateTableRowPage:
+        """List the rows of an app's SQL databases by site, table and primary key."""
+        query = {"site": site, "table": table, "cursor": cursor, "pageSize": size}
+        return self._http.get(f"{_path(name)}/rows", StateTableRowPage, query)
+
     def objects(
         self, name: str, cursor: str | None, size: int, *, site: str | None
     ) -> StateObjectPage:
@@ -60,71 +67,37 @@ class StoredState:
         body = StateLoad(site=site, entries=[*entries])
         return self._http.post(_path(name), LoadedState, body)
 
+    def load_rows(self, name: str, rows: RowsLoad) -> LoadedRows:
+        """Make a table if there is none, and store rows of it, all of them or none."""
+        return self._http.post(f"{_path(name)}/rows", LoadedRows, rows)
+
+    def load_object(self, name: str, new: ObjectLoad, content_type: str, file: Path) -> None:
+        """Store a file's bytes as an object."""
+        url = self._http.post(f"{_path(name)}/objects", StateObjectUrl, new).url
+        headers = {"Content-Type": content_type, "Content-Length": str(new.size)}
+        request = Request(method="PUT", url=url, headers=headers, timeout=LONG_SECONDS)
+        with file.open("rb") as body:
+            self._http.send(
+                Operation(request=request, parse=_nothing), iter(partial(body.read, _CHUNK), b"")
+            )
+
+    @contextmanager
+    def read_object(self, name: str, listed: StateObject) -> Iterator[Iterator[bytes]]:
+        """Give the chunks of an object as they come."""
+        place = ObjectPlace(site=listed.site, key=listed.key, cdn=listed.cdn)
+        url = self._http.post(f"{_path(name)}/objects/open", StateObjectUrl, place).url
+        with self._http.open(url) as chunks:
+            yield chunks
+
     def reset(self, name: str, site: str | None) -> ResetState:
         """Delete an app's values on a site, or on all."""
         path, body = f"{_path(name)}/reset", StateReset(site=site)
         return self._http.post(path, ResetState, body, timeout=LONG_SECONDS)
 
 
+def _nothing(_answer: Answer) -> None:
+    """Return the result of a call that says nothing."""
+
+
 def _path(name: str) -> str:
     return f"{BASE}/apps/{segment(name)}/state"
-
-
-def read_file(file: str, site: str | None) -> Iterator[tuple[str, list[NewStateEntry]]]:
-    """Yield the values of a file by site, as many as one call takes.
-
-    The file has JSON lines of key, value and optionally secret or entity, or what
-    ``state show --json`` printed. ``site`` replaces the sites in the file. Secrets without a value
-    are left out. Raises ``ConfigError`` (``state_file_invalid``).
-    """
-    text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
-    by_site: dict[str, list[NewStateEntry]] = defaultdict(list)
-    for number, entry in _entries(text):
-        where = site or entry.get("site")
-        if not isinstance(where, str) or not isinstance(entry.get("key"), str):
-            raise refusals.state.FILE_INVALID(number=number, found="no site, or no key")
-        if not isinstance(entry.get("entity"), str | None):
-            raise refusals.state.FILE_INVALID(number=number, found="an entity that is no text")
-        if entry.get("secret") and entry.get("value") is None:
-            continue
-        by_site[where].append(
-            NewStateEntry(
-                key=entry["key"],
-                value=entry.get("value"),
-                secret=bool(entry.get("secret")),
-                entity=entry.get("entity"),
-            )
-        )
-    for where, entries in by_site.items():
-        for batch in _batches(entries):
-            yield where, batch
-
-
-def _entries(text: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield the objects of a file with their numbers."""
-    lines = [line for line in text.splitlines() if line.strip()]
-    for number, line in enumerate(lines, 1):
-        try:
-            found = json.loads(line)
-        except ValueError as error:
-            raise refusals.state.FILE_INVALID(number=number, found=error) from error
-        if not isinstance(found, dict):
-            raise refusals.state.FILE_INVALID(number=number, found="no object")
-        if len(lines) == 1 and isinstance(found.get("items"), list):
-            yield from enumerate(found["items"], 1)
-        else:
-            yield number, found
-
-
-def _batches(entries: list[NewStateEntry]) -> Iterator[list[NewStateEntry]]:
-    batch: list[NewStateEntry] = []
-    size = 0
-    for entry in entries:
-        more = len(json.dumps(entry.value)) + len(entry.key)
-        if batch and (len(batch) == _ENTRIES or size + more > _BYTES):
-            yield batch
-            batch, size = [], 0
-        batch.append(entry)
-        size += more
-    if batch:
-        yield batch

@@ -107,8 +107,12 @@ RULES: Mapping[str, Rule] = {
     # Of all customers together. That somebody asked for it is audited.
     "list_state": Rule(_OPERATE | _OWN_APPS, whole=True, changes=True),
     "list_tables": Rule(_OPERATE | _OWN_APPS, whole=True, changes=True),
+    "list_rows": Rule(_OPERATE | _OWN_APPS, whole=True, changes=True),
     "list_objects": Rule(_OPERATE | _OWN_APPS, whole=True, changes=True),
+    "open_object": Rule(_OPERATE | _OWN_APPS, whole=True, changes=True),
     "load_state": Rule(_OWN_APPS, changes=True),
+    "load_rows": Rule(_OWN_APPS, changes=True),
+    "load_object": Rule(_OWN_APPS, changes=True),
     "reset_state": Rule(_OWN_APPS, changes=True),
     "list_queue_events": Rule(_OPERATE | _OWN_APPS, whole=True),
     # Migrations and mappings have parts of many apps.

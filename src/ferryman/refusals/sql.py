@@ -133,3 +133,39 @@ URL_INVALID = Refusal(
     found="{found}",
     fix="Correct it. Write characters such as @ : / ? # % in a password as %40, %3A and so on.",
 )
+TABLE_UNKNOWN = Refusal(
+    "sql_table_unknown",
+    Invalid,
+    expected="a table of the app's SQL database on the site, or its definition",
+    found="no table {table!r:.80}",
+    fix="Load its definition first, as `ferryman state tables --json` shows it, or let the app's "
+    "migrations make it.",
+)
+DEFINITION_INVALID = Refusal(
+    "sql_definition_invalid",
+    Invalid,
+    expected="one statement CREATE TABLE or CREATE VIEW",
+    found="another one",
+    fix="Load the definition as `ferryman state tables --json` shows it.",
+)
+ROWS_INVALID = Refusal(
+    "sql_rows_invalid",
+    Invalid,
+    expected="rows with a value for each of their columns, which the table has",
+    found="{found:.200}",
+    fix="Correct the rows, or the definition of the table.",
+)
+ROWS_REFUSED = Refusal(
+    "sql_rows_refused",
+    Invalid,
+    expected="rows that the table {table!r:.80} takes",
+    found="the database's error {name}",
+    fix="Correct their values: types, lengths and NULL are checked as on Forge.",
+)
+TOO_MANY_ROWS = Refusal(
+    "sql_too_many_rows",
+    LimitExceeded,
+    expected="at most {limit} rows in one load",
+    found="{count}",
+    fix="Make several calls; `ferryman state load` does.",
+)

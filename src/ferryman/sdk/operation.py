@@ -236,7 +236,14 @@ def read_problem(answer: Answer) -> Problem | None:
         return None
 
 
+_LONGEST_ID = 200
+
+
 def describe(request: Request) -> str:
-    """Return the name of a request for messages and logs; a signed URL is cut to its path."""
+    """Return the name of a request for messages and logs; a signed URL is cut to its path.
+
+    The last part of a path may be a signature, too: one that is longer than any id is left out.
+    """
     path = request.url.split("?", 1)[0]
-    return f"{request.method} {path}"
+    folder, slash, last = path.rpartition("/")
+    return f"{request.method} {folder}{slash}{last if len(last) <= _LONGEST_ID else '…'}"

@@ -9,7 +9,11 @@ from ferryman.services.keyset import decode_values, encode_values
 from ferryman.services.platform import Platform, check_text, page_size
 from ferryman.store import app_sql as app_sql_store
 from ferryman.store.key_value import AppSite
+from ferryman.store.mariadb.table_rows import AppTable
 from ferryman.wire.state import StateTable, StateTablePage
+
+_FIRST = ("", False, "")
+"""The position before the first table of the first site."""
 
 
 async def page(
@@ -28,20 +32,29 @@ async def page(
     async with platform.database.transaction() as tx:
         app = await app_service.find(tx, name, by.reach)
         query = ("tables", app.app_id, chosen)
-        began, after = decode_values(cursor, tuple[str, str], *query) or ("", "")
+        began, view, last_name = decode_values(cursor, tuple[str, bool, str], *query) or _FIRST
         sites = await app_sql_store.sites(tx, app.app_id, chosen, began=began)
         await audit.record(tx, by, "list_tables", app.app_id, after={"site": chosen})
     items: list[StateTable] = []
     for each in sites:
         found = await platform.app_databases.tables(
             await sql_service.database_of(platform, AppSite(app.app_id, each)),
-            after=after if each == began else "",
+            after=(view, last_name) if each == began else _FIRST[1:],
             size=limit + 1 - len(items),
         )
-        items += [StateTable(site=each, table=table, rows=rows) for table, rows in found]
+        items += [_shown(each, table) for table in found]
         if len(items) > limit:
             last = items[limit - 1]
-            return StateTablePage(
-                items=items[:limit], next_cursor=encode_values((last.site, last.table), *query)
-            )
+            following = encode_values((last.site, last.view, last.table), *query)
+            return StateTablePage(items=items[:limit], next_cursor=following)
     return StateTablePage(items=items)
+
+
+def _shown(site: str, table: AppTable) -> StateTable:
+    return StateTable(
+        site=site,
+        table=table.name,
+        rows=table.rows,
+        view=table.is_view,
+        definition=table.definition,
+    )

@@ -32,17 +32,37 @@ class StatePage(Wire, frozen=True):
 
 
 class StateTable(Wire, frozen=True):
-    """A table of an app's SQL database on a site; no ``rows`` if counting them takes too long."""
+    """A table or view of an app's SQL database on a site, with the statement that makes it.
+
+    No ``rows`` if it is a view, or if counting them takes too long.
+    """
 
     site: str
     table: str
     rows: int | None
+    view: bool = False
+    definition: str | None = None
 
 
 class StateTablePage(Wire, frozen=True):
-    """Tables by site and name."""
+    """Tables by site and name; views come after the tables of their site."""
 
     items: list[StateTable]
+    next_cursor: str | None = None
+
+
+class StateTableRow(Wire, frozen=True):
+    """A row of a table, by its columns; the bytes of a binary one are ``{"base64": "…"}``."""
+
+    site: str
+    table: str
+    row: Any
+
+
+class StateTableRowPage(Wire, frozen=True):
+    """Rows by site, table and primary key."""
+
+    items: list[StateTableRow]
     next_cursor: str | None = None
 
 
@@ -89,6 +109,70 @@ class LoadedState(Wire, frozen=True):
     """How many values were stored."""
 
     stored: int
+
+
+class LoadedFile(Wire, frozen=True):
+    """What ``ferryman state load`` stored: values, rows and objects, and the tables it made."""
+
+    stored: int
+    tables: int = 0
+    rows: int = 0
+    objects: int = 0
+
+
+class ExportedState(Wire, frozen=True):
+    """What ``ferryman state export`` wrote; ``secrets`` are those that it left out."""
+
+    values: int
+    secrets: int
+    tables: int
+    rows: int
+    objects: int
+
+
+class RowsLoad(Wire, frozen=True, forbid_unknown_fields=True):
+    """Body of ``POST /admin/v1/apps/{appId}/state/rows``: rows that replace those of their keys.
+
+    ``definition`` is the statement that makes the table or view if there is none.
+    """
+
+    site: str
+    table: str
+    definition: str | None = None
+    columns: list[str] = []
+    rows: list[list[Any]] = []
+
+
+class LoadedRows(Wire, frozen=True):
+    """How many rows were stored, and whether the table was made."""
+
+    stored: int
+    made: bool
+
+
+class ObjectPlace(Wire, frozen=True, forbid_unknown_fields=True):
+    """An object of an app, by its site, bucket and key."""
+
+    site: str
+    key: str
+    cdn: bool = False
+
+
+class ObjectLoad(Wire, frozen=True, forbid_unknown_fields=True):
+    """An object that will be sent; ``size`` is in bytes, ``checksum`` in base64."""
+
+    site: str
+    key: str
+    size: int
+    checksum: str
+    checksum_type: ChecksumType
+    cdn: bool = False
+
+
+class StateObjectUrl(Wire, frozen=True):
+    """A signed URL of an object's bytes."""
+
+    url: str
 
 
 class StateReset(Wire, frozen=True, forbid_unknown_fields=True):

@@ -1,5 +1,6 @@
 """``ferryman state``: show, load and reset what an app keeps in Forge's services."""
 
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -8,10 +9,11 @@ import typer
 from ferryman.cli.apps.installation import Name
 from ferryman.cli.command import Paging, command
 from ferryman.cli.session import Session
-from ferryman.client.state import read_file
+from ferryman.client.state_export import export as export_state
+from ferryman.client.state_file import load as load_file
 from ferryman.client.text import minute
 from ferryman.vocab import IdKind
-from ferryman.wire.state import LoadedState, ResetState, StateEntry
+from ferryman.wire.state import ExportedState, LoadedFile, ResetState, StateEntry
 
 app = typer.Typer(
     help="Show, load and reset what an app keeps in Forge's services.",
@@ -51,13 +53,38 @@ def show(
 
 @command(app, "tables")
 def tables(session: Session, paging: Paging, name: Name, *, site: Site = None) -> None:
-    """List the tables of an app's SQL databases, by site and name, with their numbers of rows."""
+    """List the tables and views of an app's SQL databases, with their numbers of rows.
+
+    JSON output has the statements that make them.
+    """
     name = session.resolve(IdKind.APP, name)
     paging.show(
         session,
         lambda after, size: session.admin.state.tables(name, after, size, site=site),
         ("SITE", "TABLE", "ROWS"),
-        lambda each: (each.site, each.table, each.rows),
+        lambda each: (each.site, each.table, "(view)" if each.view else each.rows),
+    )
+
+
+@command(app, "rows")
+def rows(
+    session: Session,
+    paging: Paging,
+    name: Name,
+    *,
+    site: Site = None,
+    table: Annotated[str | None, typer.Option("--table", help="Only this table's rows.")] = None,
+) -> None:
+    """List the rows of an app's SQL databases, by site, table and primary key.
+
+    A table shows the beginning of each row, JSON output all of it; bytes are in base64.
+    """
+    name = session.resolve(IdKind.APP, name)
+    paging.show(
+        session,
+        lambda after, size: session.admin.state.rows(name, after, size, site=site, table=table),
+        ("SITE", "TABLE", "ROW"),
+        lambda each: (each.site, each.table, _cut(msgspec.json.encode(each.row).decode())),
     )
 
 
@@ -76,27 +103,59 @@ def objects(session: Session, paging: Paging, name: Name, *, site: Site = None) 
     )
 
 
+@command(app, "export")
+def export(
+    session: Session,
+    name: Name,
+    folder: Annotated[Path, typer.Argument(help="Folder to write; it must be empty or missing.")],
+    *,
+    site: Site = None,
+) -> None:
+    """Write what an app keeps to a folder: values, tables with rows, and objects with bytes.
+
+    `ferryman state load` reads it. Secrets are left out. What the app writes meanwhile may be
+    in it or not.
+    """
+    name = session.resolve(IdKind.APP, name)
+    done = export_state(session.admin.state, name, folder, site)
+
+    def text(done: ExportedState) -> str:
+        left_out = f"; {done.secrets} secrets left out" if done.secrets else ""
+        return (
+            f"{done.values} values, {done.tables} tables with {done.rows} rows and "
+            f"{done.objects} objects written{left_out}"
+        )
+
+    session.show(done, text)
+
+
 @command(app, "load")
 def load(
     session: Session,
     name: Name,
-    file: Annotated[str, typer.Argument(help="File to load, or - for standard input.")],
+    file: Annotated[
+        str, typer.Argument(help="File to load, folder of an export, or - for standard input.")
+    ],
     *,
     site: Annotated[
         str | None, typer.Option("--site", help="Site to load it for, instead of the file's.")
     ] = None,
 ) -> None:
-    """Store values for an app: JSON lines of key, value, secret and entity, or of `show --json`.
+    """Store values, tables, rows and objects for an app.
 
-    Values of other keys stay; reset first to begin with an empty store. A file of more than a
-    thousand values is stored in steps; if one is refused, the steps before it stay.
+    The file has JSON lines of key, value, secret and entity; of table and row; or what another
+    command of `ferryman state` printed with `--json`. Tables are made where there are none.
+    Values, rows and objects of other keys stay; reset first to begin with an empty store. More
+    than a thousand are stored in steps; if one is refused, the steps before it stay.
     """
     name = session.resolve(IdKind.APP, name)
-    stored = sum(
-        session.admin.state.load(name, where, entries).stored
-        for where, entries in read_file(file, site)
-    )
-    session.show(LoadedState(stored=stored), lambda loaded: f"{loaded.stored} values stored")
+
+    def text(loaded: LoadedFile) -> str:
+        more = {"tables made": loaded.tables, "rows": loaded.rows, "objects": loaded.objects}
+        told = "".join(f", {count} {what}" for what, count in more.items() if count)
+        return f"{loaded.stored} values{told} stored"
+
+    session.show(load_file(session.admin.state, name, file, site), text)
 
 
 @command(app, "reset")
@@ -121,8 +180,10 @@ def reset(
 
 
 def _row(entry: StateEntry) -> tuple[object, ...]:
-    value = "(secret)" if entry.secret else msgspec.json.encode(entry.value).decode()
-    if len(value) > _SHOWN:
-        value = f"{value[:_SHOWN]}… ({entry.size} bytes)"
+    value = "(secret)" if entry.secret else _cut(msgspec.json.encode(entry.value).decode())
     times = minute(entry.updated_at), minute(entry.expires_at)
     return entry.site, entry.entity or "", entry.key, value, *times
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(text.encode())} bytes)"

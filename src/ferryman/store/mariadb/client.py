@@ -35,8 +35,8 @@ _WRONG_COUNT = 1210
 # MySQL 8's modes; other engines than InnoDB are replaced without a word, as on TiDB.
 _SESSION = (
     "SET SESSION sql_mode = 'ONLY_FULL_GROUP_BY,STRICT_TRANS_TABLES,NO_ZERO_IN_DATE,"
-    "NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO', foreign_key_checks = 0, time_zone = '+00:00', "
-    "collation_connection = utf8mb4_bin, max_statement_time = {seconds}"
+    "NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO{modes}', foreign_key_checks = 0, "
+    "time_zone = '+00:00', collation_connection = utf8mb4_bin, max_statement_time = {seconds}"
 )
 _NAMES = {
     number: f"ER_{name}"
@@ -72,7 +72,7 @@ class SqlAnswer:
 def answers(address: Address) -> bool:
     """Return whether a server is there, even if it has no room."""
     try:
-        _close(connect(address))
+        close(connect(address))
     except pymysql.err.MySQLError as error:
         return not is_away(error)
     return True
@@ -130,17 +130,17 @@ def run(
     """
     connection = connect(address, seconds=statement.seconds)
     try:
-        connection.query(_settings(statement, now))
+        connection.query(session_settings(statement.seconds, now))
         connection.query(_immediate(statement.query, values), unbuffered=True)
         answer = _answer(connection._result, greatest)  # noqa: SLF001 - its cursors hide half of it
     except pymysql.err.MySQLError as error:
         raise failure(error, statement.outline) from error
     finally:
-        _close(connection)
+        close(connection)
     return answer
 
 
-def _close(connection: Connection) -> None:
+def close(connection: Connection) -> None:
     """End a session; rows that are left are not read."""
     result = connection._result  # noqa: SLF001
     if result is not None:
@@ -155,6 +155,12 @@ def failure(error: Exception, outline: str = "") -> Exception:
         return refusals.sql.UNAVAILABLE(found=f"{type(error).__name__} {number}")
     state = getattr(error, "sqlstate", None) or "HY000"
     return StatementFailed(number, state, str(message), outline)
+
+
+def refused(error: Exception) -> Exception:
+    """Return why the platform itself could not work on the server."""
+    why = failure(error)
+    return refusals.sql.REFUSED(name=why.name) if isinstance(why, StatementFailed) else why
 
 
 def is_timeout(failed: StatementFailed) -> bool:
@@ -172,8 +178,9 @@ def is_wrong_count(failed: StatementFailed) -> bool:
     return failed.number == _WRONG_COUNT
 
 
-def _settings(statement: SqlStatement, now: float | None) -> str:
-    text = _SESSION.format(seconds=statement.seconds)
+def session_settings(seconds: float, now: float | None = None, *, modes: Sequence[str] = ()) -> str:
+    """Return the statement that makes a session one of Forge's; ``modes`` are more SQL modes."""
+    text = _SESSION.format(seconds=seconds, modes="".join(f",{mode}" for mode in modes))
     return text if now is None else f"{text}, timestamp = {now:.6f}"
 
 

@@ -5,29 +5,30 @@ Everything here blocks, so it runs on threads of its own.
 
 import asyncio
 import hmac
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 from weakref import WeakValueDictionary
 
 import pymysql
-from pymysql.cursors import Cursor
 
 from ferryman import refusals
 from ferryman.domain.sql import SqlStatement
+from ferryman.store.mariadb import database_copy, table_rows
 from ferryman.store.mariadb.address import Address
 from ferryman.store.mariadb.client import (
     UNKNOWN_HERE,
     SqlAnswer,
-    StatementFailed,
     connect,
-    failure,
     is_away,
+    refused,
     run,
 )
+from ferryman.store.mariadb.database_copy import Filling
 from ferryman.store.mariadb.server import EmbeddedMariaDB
-from ferryman.store.mariadb.values import Value, quoted
+from ferryman.store.mariadb.table_rows import AppTable, RowsLoaded, RowsWanted, TableRow
+from ferryman.store.mariadb.values import Value
 
 T = TypeVar("T")
 
@@ -44,12 +45,6 @@ _USAGE = (
     "(SELECT COALESCE(SUM(FILE_SIZE), 0) FROM information_schema.INNODB_SYS_TABLESPACES "
     "WHERE NAME LIKE '{database}/%')"
 )
-_TABLES = (
-    "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = '{database}' "
-    "AND TABLE_TYPE = 'BASE TABLE'"
-)
-_PAGE = "AND BINARY TABLE_NAME > {after} ORDER BY BINARY TABLE_NAME LIMIT {size}"
-_COUNT_SECONDS = 2
 
 
 class DatabaseMissing(Exception):
@@ -97,19 +92,11 @@ class AppDatabases:
         Raises :class:`DatabaseMissing` besides what :func:`run` raises.
         """
 
-        def work(server: Address) -> SqlAnswer:
-            app = server.of_app(database, _password(secret, database))
-            try:
-                return run(app, statement, values, now=now, greatest=greatest)
-            except pymysql.err.MySQLError as error:
-                if error.args and error.args[0] in UNKNOWN_HERE:
-                    raise DatabaseMissing from error
-                raise
-
-        # The app's own turns, so that slow statements of one take no thread from another's.
-        turns = self._turns.setdefault(database, asyncio.Semaphore(_AT_ONCE))
-        async with turns:
-            return await self._on_thread(work)
+        return await self._as_app(
+            database,
+            secret,
+            lambda app: run(app, statement, values, now=now, greatest=greatest),
+        )
 
     async def reach(self) -> None:
         """Start the server if it does not run; refuse one that does not answer."""
@@ -141,20 +128,48 @@ class AppDatabases:
         [[tables, size]] = await self._administer(_USAGE.format(database=database))
         return int(tables), int(size)
 
-    async def tables(self, database: str, *, after: str, size: int) -> list[tuple[str, int | None]]:
-        """Return up to ``size`` tables by name, with their rows; None if counting takes long."""
-        query = (
-            f"{_TABLES.format(database=database)} {_PAGE.format(after=quoted(after), size=size)}"
+    async def tables(self, database: str, *, after: tuple[bool, str], size: int) -> list[AppTable]:
+        """Return up to ``size`` tables by name, then views."""
+        return await self._on_thread(
+            lambda server: table_rows.tables(server, database, after=after, size=size)
         )
 
-        def work(server: Address) -> list[tuple[str, int | None]]:
-            with connect(server) as session, session.cursor() as cursor:
-                cursor.execute(f"SET SESSION max_statement_time = {_COUNT_SECONDS}")
-                cursor.execute(query)
-                names = [name for [name] in cursor.fetchall()]
-                return [(name, _count(cursor, database, name)) for name in names]
+    async def columns(self, database: str, table: str) -> list[str]:
+        """Return the columns of a table that can be set; none if there is no such table."""
+        return await self._on_thread(lambda server: table_rows.columns(server, database, table))
 
-        return await self._on_thread(work)
+    async def rows(self, database: str, wanted: RowsWanted) -> tuple[list[TableRow], bool]:
+        """Return a page of rows by table and primary key, and whether there may be more."""
+        return await self._on_thread(lambda server: table_rows.rows(server, database, wanted))
+
+    async def put(self, database: str, secret: bytes, loaded: RowsLoaded) -> None:
+        """Replace or add rows, all of them or none, as the app's account.
+
+        Raises :class:`StatementFailed` and :class:`DatabaseMissing`.
+        """
+        await self._as_app(
+            database,
+            secret,
+            lambda app: table_rows.put(app, loaded),
+        )
+
+    async def lines(self, database: str) -> AsyncGenerator[list[bytes], None]:
+        """Yield all lines of a database, some at a time, as of one moment."""
+        server = await self._on_thread(lambda server: server)
+        found = database_copy.lines(server, database)
+        try:
+            while some := await asyncio.to_thread(database_copy.some, found):
+                yield some
+        finally:
+            await asyncio.to_thread(found.close)
+
+    async def names(self, database: str) -> list[str]:
+        """Return the names of all tables and views of a database."""
+        return await self._on_thread(lambda server: database_copy.names(server, database))
+
+    async def filling(self, database: str, secret: bytes) -> Filling:
+        """Return what makes an empty database again."""
+        return await self._as_app(database, secret, Filling)
 
     def close(self) -> None:
         """End the threads, of which none waits for anything any more; start no server."""
@@ -173,6 +188,22 @@ class AppDatabases:
 
         return await self._on_thread(work)
 
+    async def _as_app(self, database: str, secret: bytes, do: Callable[[Address], T]) -> T:
+        """Do work as the account of an app."""
+
+        def work(server: Address) -> T:
+            try:
+                return do(server.of_app(database, _password(secret, database)))
+            except pymysql.err.MySQLError as error:
+                if error.args and error.args[0] in UNKNOWN_HERE:
+                    raise DatabaseMissing from error
+                raise
+
+        # The app's own turns, so that slow statements of one take no thread from another's.
+        turns = self._turns.setdefault(database, asyncio.Semaphore(_AT_ONCE))
+        async with turns:
+            return await self._on_thread(work)
+
     async def _on_thread(self, work: Callable[[Address], T]) -> T:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._executor(), self._with_server, work)
@@ -190,12 +221,12 @@ class AppDatabases:
                 return work(address)
         except pymysql.err.MySQLError as error:
             if self._url is not None or not is_away(error):
-                raise _refused(error) from error
+                raise refused(error) from error
         self._address = self._find()
         try:
             return work(self._address)
         except pymysql.err.MySQLError as error:
-            raise _refused(error) from error
+            raise refused(error) from error
 
     def _find(self) -> Address:
         if self._url is not None:
@@ -205,21 +236,6 @@ class AppDatabases:
         if self._closed:
             raise refusals.sql.UNAVAILABLE(found="a platform that stops")
         return EmbeddedMariaDB(self._data_dir).start(unless=lambda: self._closed)
-
-
-def _refused(error: pymysql.err.MySQLError) -> Exception:
-    """Return why the platform itself could not work on the server."""
-    why = failure(error)
-    return refusals.sql.REFUSED(name=why.name) if isinstance(why, StatementFailed) else why
-
-
-def _count(cursor: Cursor, database: str, name: str) -> int | None:
-    table = name.replace("`", "``")
-    try:
-        cursor.execute(f"SELECT COUNT(*) FROM `{database}`.`{table}`")  # noqa: S608 - it is quoted
-        return int(cursor.fetchall()[0][0])
-    except pymysql.err.MySQLError:  # it takes too long, or was dropped meanwhile
-        return None
 
 
 def _password(secret: bytes, database: str) -> str:

@@ -8,6 +8,7 @@ from pymysql.constants import FIELD_TYPE
 from pymysql.converters import escape_string
 
 Value = str | int | float | bool | None | list[Any] | dict[str, Any]
+Cell = Value | bytes
 
 _INTEGERS = frozenset(
     {FIELD_TYPE.TINY, FIELD_TYPE.SHORT, FIELD_TYPE.LONG, FIELD_TYPE.INT24, FIELD_TYPE.YEAR}
@@ -15,7 +16,7 @@ _INTEGERS = frozenset(
 _FRACTIONS = frozenset({FIELD_TYPE.FLOAT, FIELD_TYPE.DOUBLE})
 
 
-def literal(value: Value) -> str:
+def literal(value: Cell) -> str:
     """Return a value as it is written in a statement."""
     match value:
         case None:
@@ -26,6 +27,8 @@ def literal(value: Value) -> str:
             return f"{value!r}e0" if "e" not in repr(value) else repr(value)
         case str():
             return quoted(value)
+        case bytes():
+            return f"x'{value.hex()}'"
         case _:
             # An array or object is one text, as Forge's driver sends it.
             return quoted(msgspec.json.encode(value).decode())

@@ -1,0 +1,250 @@
+"""The tables of an app's database with their definitions and rows, for the operator."""
+
+import base64
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import pymysql
+from pymysql.connections import Connection
+from pymysql.constants import ER, FIELD_TYPE
+from pymysql.cursors import Cursor
+
+from ferryman.store.mariadb.address import Address
+from ferryman.store.mariadb.client import close, connect, failure, session_settings
+from ferryman.store.mariadb.values import Cell, literal, quoted, reader
+
+_COUNT_SECONDS = 2
+_READ_SECONDS = 60.0
+_WRITE_SECONDS = 30.0
+
+_TABLES = (
+    "SELECT TABLE_NAME, TABLE_TYPE = 'VIEW' FROM information_schema.TABLES "
+    "WHERE TABLE_SCHEMA = '{database}' AND TABLE_TYPE IN ('BASE TABLE', 'VIEW') "
+    "AND (TABLE_TYPE = 'VIEW', BINARY TABLE_NAME) > ({view:d}, {after}) "
+    "ORDER BY TABLE_TYPE = 'VIEW', BINARY TABLE_NAME LIMIT {size}"
+)
+_FROM = (
+    "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = '{database}' "
+    "AND TABLE_TYPE = 'BASE TABLE' AND BINARY TABLE_NAME >= {began} "
+    "AND ({only} IS NULL OR TABLE_NAME = {only}) ORDER BY BINARY TABLE_NAME"
+)
+_COLUMNS = (
+    "SELECT COLUMN_NAME, DATA_TYPE FROM information_schema.COLUMNS "
+    "WHERE TABLE_SCHEMA = '{database}' AND TABLE_NAME = {table} AND IS_GENERATED = 'NEVER' "
+    "ORDER BY ORDINAL_POSITION"
+)
+_KEY = (
+    "SELECT COLUMN_NAME FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = '{database}' "
+    "AND TABLE_NAME = {table} AND INDEX_NAME = 'PRIMARY' ORDER BY SEQ_IN_INDEX"
+)
+_VIEW = (
+    "SELECT VIEW_DEFINITION, CHECK_OPTION FROM information_schema.VIEWS "
+    "WHERE TABLE_SCHEMA = '{database}' AND TABLE_NAME = {table}"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppTable:
+    """A table or view; no ``rows`` of a view, or if counting them takes too long."""
+
+    name: str
+    is_view: bool
+    rows: int | None
+    definition: str
+
+
+@dataclass(frozen=True, slots=True)
+class TableRow:
+    """A row as JSON, and its position among those of its table."""
+
+    table: str
+    position: int
+    row: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowsWanted:
+    """Rows from a position of table ``began`` on; with ``only``, those of one table.
+
+    A page ends after ``size`` rows, or with the row that exceeds ``room`` bytes.
+    """
+
+    only: str | None
+    began: str
+    position: int
+    size: int
+    room: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowsLoaded:
+    """Rows for a table, at least one; ``now`` is the time that the database takes it to be."""
+
+    table: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    now: float | None
+
+
+def tables(server: Address, database: str, *, after: tuple[bool, str], size: int) -> list[AppTable]:
+    """Return up to ``size`` tables by name, then views."""
+    with connect(server) as session, session.cursor() as cursor:
+        cursor.execute(session_settings(_COUNT_SECONDS))
+        return tables_in(cursor, database, after=after, size=size)
+
+
+def tables_in(
+    cursor: Cursor, database: str, *, after: tuple[bool, str], size: int, counted: bool = True
+) -> list[AppTable]:
+    """Return up to ``size`` tables by name, then views; with their rows if ``counted``."""
+    view, name = after
+    cursor.execute(_TABLES.format(database=database, view=view, after=quoted(name), size=size))
+    listed = [
+        _table(cursor, database, name, is_view=view == "1", counted=counted)
+        for name, view in list(cursor.fetchall())
+    ]
+    return [each for each in listed if each is not None]
+
+
+def columns(server: Address, database: str, table: str) -> list[str]:
+    """Return the columns of a table that can be set; none if there is no such table."""
+    with connect(server) as session, session.cursor() as cursor:
+        return [name for name, _ in columns_of(cursor, database, table)]
+
+
+def rows(server: Address, database: str, wanted: RowsWanted) -> tuple[list[TableRow], bool]:
+    """Return a page of rows by table and primary key, and whether there may be more."""
+    found: list[TableRow] = []
+    room = wanted.room
+    only = "NULL" if wanted.only is None else quoted(wanted.only)
+    with connect(server) as session, session.cursor() as cursor:
+        cursor.execute(_FROM.format(database=database, began=quoted(wanted.began), only=only))
+        for [table] in list(cursor.fetchall()):
+            first = wanted.position if table == wanted.began else 0
+            query = _select(cursor, database, table, first, wanted.size - len(found))
+            if query is None:
+                continue
+            for position, row in enumerate(_read(server, query), first):
+                found.append(TableRow(table, position, row))
+                room -= len(row)
+                if len(found) == wanted.size or room <= 0:
+                    return found, True
+    return found, False
+
+
+def put(app: Address, loaded: RowsLoaded) -> None:
+    """Replace the rows of the same keys, and add the others: all of them or none.
+
+    Raises the errors of the driver if the session cannot begin, and :class:`StatementFailed`.
+    """
+    names = ", ".join(map(name_of, loaded.columns))
+    listed = ", ".join(f"({', '.join(map(literal, row))})" for row in loaded.rows)
+    text = f"REPLACE INTO {name_of(loaded.table)} ({names}) VALUES {listed}"  # noqa: S608 - quoted
+    settings = session_settings(_WRITE_SECONDS, loaded.now, modes=["NO_AUTO_VALUE_ON_ZERO"])
+    connection = connect(app, seconds=_WRITE_SECONDS)
+    try:
+        connection.query(settings)
+        connection.query(text)
+    except pymysql.err.MySQLError as error:
+        raise failure(error) from error
+    finally:
+        close(connection)
+
+
+def name_of(name: str) -> str:
+    """Return a name as it is written in a statement."""
+    return f"`{name.replace('`', '``')}`"
+
+
+def _table(
+    cursor: Cursor, database: str, name: str, *, is_view: bool, counted: bool
+) -> AppTable | None:
+    """Return a table; None if it was dropped meanwhile."""
+    place = f"`{database}`.{name_of(name)}"
+    count = _count(cursor, place) if counted and not is_view else None
+    try:
+        if is_view:
+            cursor.execute(_VIEW.format(database=database, table=quoted(name)))
+            [(text, check)] = cursor.fetchall()
+            # The name of the database is the app's here alone.
+            text = text.replace(f"`{database}`.", "")
+            option = "" if check == "NONE" else f" WITH {check} CHECK OPTION"
+            definition = f"CREATE VIEW {name_of(name)} AS {text}{option}"
+        else:
+            cursor.execute(f"SHOW CREATE TABLE {place}")
+            [(_, definition)] = cursor.fetchall()
+    except (pymysql.err.MySQLError, ValueError):
+        return None
+    return AppTable(name=name, is_view=is_view, rows=count, definition=definition)
+
+
+def _count(cursor: Cursor, place: str) -> int | None:
+    try:
+        cursor.execute(f"SELECT COUNT(*) FROM {place}")  # noqa: S608 - it is quoted
+        return int(cursor.fetchall()[0][0])
+    except pymysql.err.MySQLError:  # it takes too long, or was dropped meanwhile
+        return None
+
+
+def columns_of(cursor: Cursor, database: str, table: str) -> list[tuple[str, str]]:
+    """Return the columns of a table that can be set, with their types."""
+    cursor.execute(_COLUMNS.format(database=database, table=quoted(table)))
+    return [(name, kind) for name, kind in cursor.fetchall()]
+
+
+def key_of(cursor: Cursor, database: str, table: str) -> list[str]:
+    """Return the columns of a table's primary key, as they are written in a statement."""
+    cursor.execute(_KEY.format(database=database, table=quoted(table)))
+    return [name_of(name) for [name] in cursor.fetchall()]
+
+
+def _select(cursor: Cursor, database: str, table: str, first: int, size: int) -> str | None:
+    """Return the query of a table's rows; None if it was dropped meanwhile."""
+    columns = [shown(name, kind) for name, kind in columns_of(cursor, database, table)]
+    key = key_of(cursor, database, table)
+    if not columns:
+        return None
+    order = f"ORDER BY {', '.join(key)} " if key else ""
+    return (
+        f"SELECT {', '.join(columns)} FROM `{database}`.{name_of(table)} "  # noqa: S608 - quoted
+        f"{order}LIMIT {size} OFFSET {first}"
+    )
+
+
+def shown(name: str, kind: str) -> str:
+    """Return a column as it is read: all digits of a FLOAT, of which the server shows six."""
+    return (
+        f"CAST({name_of(name)} AS DOUBLE) AS {name_of(name)}" if kind == "float" else name_of(name)
+    )
+
+
+def _read(server: Address, query: str) -> Iterator[bytes]:
+    connection = connect(server, seconds=_READ_SECONDS)
+    try:
+        connection.query(session_settings(_READ_SECONDS))
+        for row in read(connection, query):
+            yield msgspec.json.encode(row)
+    except pymysql.err.MySQLError as error:
+        if not error.args or error.args[0] != ER.NO_SUCH_TABLE:
+            raise
+    finally:
+        close(connection)
+
+
+def read(connection: Connection, query: str) -> Iterator[dict[str, object]]:
+    """Yield the rows of a query as they come, by their columns; bytes are in base64."""
+    connection.query(query, unbuffered=True)
+    result: Any = connection._result  # noqa: SLF001 - as in client
+    kinds = [(column[0], column[1]) for column in result.description]
+    while (cells := result._read_rowdata_packet_unbuffered()) is not None:  # noqa: SLF001
+        yield {name: _value(kind, cell) for (name, kind), cell in zip(kinds, cells, strict=True)}
+
+
+def _value(kind: int, cell: str | bytes | None) -> object:
+    if cell is None:
+        return None
+    if isinstance(cell, bytes) and kind != FIELD_TYPE.BIT:
+        return {"base64": base64.b64encode(cell).decode()}
+    return reader(kind)(cell)
