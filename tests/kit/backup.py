@@ -84,8 +84,11 @@ class Copies:
         """Where a file is in the backup."""
         return self.place / "objects" / key[:2] / key
 
-    async def back_up(self, meter: Any = silent, *, read_all: bool = False) -> BackupReport:
-        return await backups.backup(self.source, str(self.place), meter, read_all=read_all)
+    async def back_up(
+        self, meter: Any = silent, *, read_all: bool = False, sql: bool = True
+    ) -> BackupReport:
+        place = str(self.place)
+        return await backups.backup(self.source, place, meter, read_all=read_all, sql=sql)
 
     async def restore(
         self, place: Path | None = None, *, meter: Any = silent, verify: bool = True

@@ -83,7 +83,7 @@ async def test_what_is_not_in_a_backup_is_said(copies: Copies) -> None:
     app_id = copies.services.app.app_id
     sites = "INSERT INTO app_site (app_id, site, has_sql) VALUES ($1, 'a', true), ($1, 'b', false)"
     await copies.services.fetch(sites, app_id)
-    done = await copies.back_up()
+    done = await copies.back_up(sql=False)
     assert done.left_out_databases == 1
     assert "1 SQL database of apps" in _backed_up(done)
 
@@ -226,7 +226,7 @@ async def test_a_damaged_or_newer_backup_is_refused_and_nothing_changes(copies: 
         ("backup_damaged", lambda place: (place / own).unlink()),
         ("backup_damaged", lambda place: rewrite(place / NAME, tables=7)),
         ("backup_damaged", leave_the_folder),
-        ("backup_newer", lambda place: rewrite(place / NAME, format=2, tables=7)),
+        ("backup_newer", lambda place: rewrite(place / NAME, format=3, tables=7)),
         ("backup_newer", lambda place: rewrite(place / NAME, migrations=["9999_later.sql"])),
     ]
     for number, (code, damage) in enumerate(cases):
@@ -272,7 +272,7 @@ async def test_only_a_place_of_its_own_takes_a_backup(copies: Copies) -> None:
         await copies.restore()
     rewrite(copies.place / NAME, born="another time")
     assert await refused() == "backup_place_foreign"
-    rewrite(copies.place / NAME, format=2)
+    rewrite(copies.place / NAME, format=3)
     assert await refused() == "backup_newer"
 
 

@@ -41,6 +41,9 @@ def backup(
             help="Also read every file that DIR has already, and copy those again that differ.",
         ),
     ] = False,
+    without_sql: Annotated[
+        bool, typer.Option("--without-sql", help="Leave databases of apps out.")
+    ] = False,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
     object_store: ObjectStore = None,
@@ -57,7 +60,8 @@ def backup(
     from ferryman.server.backup.backup import backup as back_up
 
     meter = partial(watched, "Copying", as_json=False, quiet=as_json)
-    report = _run(back_up(settings, place, meter, read_all=read_all), as_json=as_json)
+    work = back_up(settings, place, meter, read_all=read_all, sql=not without_sql)
+    report = _run(work, as_json=as_json)
     if as_json:
         print_json(report)
     else:
@@ -115,11 +119,11 @@ def _backed_up(report: "BackupReport") -> str:
     ]
     if report.gone_files:
         lines.append(f"Deleted during the backup: {report.gone_files} files.")
+    if report.databases:
+        lines.append(f"With {plural(report.databases, 'SQL database')} of apps.")
     if report.left_out_databases:
-        lines.append(
-            f"Not in it: {plural(report.left_out_databases, 'SQL database')} of apps, in MariaDB. "
-            "Back them up with mariadb-dump."
-        )
+        left_out = plural(report.left_out_databases, "SQL database")
+        lines.append(f"Not in it, by --without-sql: {left_out} of apps.")
     return "\n".join([*lines, *_problems(report.problems)])
 
 
@@ -130,9 +134,12 @@ def _restored(report: "RestoreReport") -> str:
     ]
     if report.missing_before:
         lines.append(f"Missing or different before the backup: {report.missing_before} files.")
+    if report.databases:
+        lines.append(f"With {plural(report.databases, 'SQL database')} of apps.")
     if (proof := report.verified) is not None:
+        databases = f" and {plural(proof.databases, 'SQL database')}" if proof.databases else ""
         lines.append(
-            f"{proof.files} files read, {decimal(proof.bytes)}: "
+            f"{proof.files} files{databases} read, {decimal(proof.bytes)}: "
             + (f"{len(proof.problems)} differ." if proof.problems else "all are as accepted.")
         )
         lines += _problems(proof.problems)

@@ -75,6 +75,20 @@ STORE_NOT_EMPTY = Refusal(
     found="{name}",
     fix="Give another prefix, or remove what is there.",
 )
+SQL_NOT_EMPTY = Refusal(
+    "restore_sql_not_empty",
+    ConfigError,
+    expected="no database in the MariaDB of FERRYMAN_MARIADB_URL for the app on {site}",
+    found="one with other contents",
+    fix="Give another MariaDB, or drop that database if no platform uses it.",
+)
+SQL_REFUSED = Refusal(
+    "restore_sql_refused",
+    OutsideError,
+    expected="MariaDB to take the tables of an app on {site}",
+    found="its error {name}",
+    fix="Use a MariaDB as new as the one that was backed up, and run the same restore again.",
+)
 UNFINISHED = Refusal(
     "restore_unfinished",
     ConfigError,

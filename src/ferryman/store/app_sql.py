@@ -31,6 +31,11 @@ async def with_database(tx: Transaction, app_site_ids: Sequence[int]) -> list[Ap
     return [AppSite(row["app_id"], row["site"]) async for row in rows]
 
 
+async def every(tx: Transaction) -> list[AppSite]:
+    """Return all apps' sites with a database."""
+    return [AppSite(row["app_id"], row["site"]) async for row in SQL.every_app_sql(tx.connection)]
+
+
 async def count(tx: Transaction) -> int:
     """Return how many databases all apps have."""
     return int(await SQL.app_sql_count(tx.connection))

@@ -6,22 +6,31 @@ No sweep runs meanwhile, so that no file of the snapshot is deleted before it is
 that is cut, even by SIGKILL, has no manifest, or still the one before; the next one goes on.
 """
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from tempfile import TemporaryFile
 from typing import IO, Any
 from uuid import UUID
 
-from ferryman import refusals
 from ferryman.clock import epoch_ms, wall_now
 from ferryman.config import Settings
-from ferryman.errors import ConfigError
 from ferryman.ids import ephemeral_id
 from ferryman.server.backup import manifest as manifests
+from ferryman.server.backup.app_databases import AppCopies, quiet
+from ferryman.server.backup.earlier import (
+    before_this,
+    entries_of,
+    no_sweeps,
+    remove_leftovers,
+)
 from ferryman.server.backup.files import CopyTally, FileBackup, prune
-from ferryman.server.backup.manifest import BackupManifest, FileProblem, IndexEntry, TableCopy
+from ferryman.server.backup.manifest import (
+    BackupManifest,
+    DatabaseCopy,
+    FileProblem,
+    IndexEntry,
+    TableCopy,
+)
 from ferryman.server.backup.meter import Meter
 from ferryman.server.backup.opening import (
     DATABASE,
@@ -31,25 +40,21 @@ from ferryman.server.backup.opening import (
     place_to_fill,
 )
 from ferryman.server.backup.place import BackupPlace
-from ferryman.server.backup.squeezing import check, lines_of, put_squeezed
+from ferryman.server.backup.squeezing import put_squeezed
 from ferryman.services.known_store import check_known
 from ferryman.services.platform import Platform
 from ferryman.store import app_sql as app_sql_store
 from ferryman.store import history as history_store
 from ferryman.store import storage as storage_store
 from ferryman.store import table_copy
-from ferryman.store.database import SQL
-from ferryman.store.storage import SWEEPING
 from ferryman.store.table_copy import KeptBytes
 from ferryman.wire.base import Wire
-
-_LOCK_PAUSE = 0.2
 
 
 class BackupReport(Wire, frozen=True):
     """What a backup holds, and what of it is new. ``moment`` is epoch milliseconds.
 
-    ``left_out_databases`` are those of apps in a MariaDB, which it does not hold.
+    ``databases`` are those of apps in a MariaDB; ``left_out_databases`` it does not hold.
     """
 
     place: str
@@ -62,37 +67,40 @@ class BackupReport(Wire, frozen=True):
     removed_files: int
     gone_files: int
     problems: list[FileProblem]
+    databases: int = 0
     left_out_databases: int = 0
 
 
 async def backup(
-    settings: Settings, address: str, meter: Meter, *, read_all: bool = False
+    settings: Settings, address: str, meter: Meter, *, read_all: bool = False, sql: bool = True
 ) -> BackupReport:
     """Back up the platform of these settings; raises ``ConfigError`` and ``OutsideError``.
 
     With ``read_all``, files that the backup has already are read, and copied again if they differ.
+    Without ``sql``, databases of apps are left out.
     """
     check_apart(settings, address)
     async with (
         place_to_fill(address) as place,
+        quiet(settings),
         database_of(settings) as url,
         open_platform(settings, url) as platform,
     ):
         await check_known(platform)
         async with platform.database.reading() as tx:
             born = await table_copy.born_at(tx.connection)
-            left_out = await app_sql_store.count(tx)
+            left_out = 0 if sql else await app_sql_store.count(tx)
         folder = f"{DATABASE}{ephemeral_id()}/"
         # In a bucket nothing else keeps a second backup of this platform from removing our files.
-        async with _no_sweeps(platform):
-            before = await _before(place, born)
-            await _remove_leftovers(place, before)
-            listed = _entries(place, None if read_all else before)
-            manifest, tally = await _copied(platform, place, folder, listed, meter)
+        async with no_sweeps(platform):
+            before = await before_this(place, born)
+            await remove_leftovers(place, before)
+            listed = entries_of(place, None if read_all else before)
+            manifest, tally = await _copied(platform, place, folder, listed, meter, sql=sql)
             await place.flush()
             await manifests.write(place, manifest)
-            await _remove_leftovers(place, manifest)
-            await prune(place, _entries(place, manifest), tally)
+            await remove_leftovers(place, manifest)
+            await prune(place, entries_of(place, manifest), tally)
     return BackupReport(
         place=address.partition("?")[0],
         moment=manifest.moment,
@@ -104,6 +112,7 @@ async def backup(
         removed_files=tally.removed_files,
         gone_files=len(manifest.gone),
         problems=manifest.problems,
+        databases=len(manifest.databases),
         left_out_databases=left_out,
     )
 
@@ -114,10 +123,13 @@ async def _copied(
     folder: str,
     before: AsyncIterator[IndexEntry],
     meter: Meter,
+    *,
+    sql: bool,
 ) -> tuple[BackupManifest, CopyTally]:
     with TemporaryFile("w+") as wanted:
         database = await _database(platform, place, folder, wanted)
         total = database.pop("total")
+        databases = await _app_databases(platform, place, folder) if sql else []
         wanted.seek(0)
 
         async def is_kept(key: UUID) -> bool:
@@ -137,7 +149,7 @@ async def _copied(
             )
     tally = copying.tally
     manifest = BackupManifest(
-        format=manifests.FORMAT,
+        format=manifests.FORMAT if databases else manifests.FORMAT_WITHOUT_SQL,
         version=manifests.software(),
         finished_at=epoch_ms(wall_now()),
         index=index,
@@ -145,6 +157,7 @@ async def _copied(
         bytes=tally.bytes,
         gone=tally.gone,
         problems=tally.problems,
+        databases=databases,
         **database,
     )
     return manifest, tally
@@ -177,6 +190,14 @@ async def _database(
         }
 
 
+async def _app_databases(platform: Platform, place: BackupPlace, folder: str) -> list[DatabaseCopy]:
+    copies = AppCopies(platform.settings)
+    try:
+        return await copies.copy(platform.database.pool, place, folder)
+    finally:
+        copies.close()
+
+
 async def _table(
     connection: Any, place: BackupPlace, folder: str, table: table_copy.Table
 ) -> TableCopy:
@@ -185,54 +206,6 @@ async def _table(
 
     rows, kept = await put_squeezed(place, f"{folder}{table.name}.copy.gz", dump)
     return TableCopy(table=table.name, columns=list(table.columns), rows=rows, kept=kept)
-
-
-@asynccontextmanager
-async def _no_sweeps(platform: Platform) -> AsyncIterator[None]:
-    """Hold sweeps and other backups off; wait for what runs. With this process, the lock ends."""
-    async with platform.database.connection() as connection:
-        while not await SQL.try_lock(connection, key=SWEEPING):  # noqa: ASYNC110 - others have it
-            await asyncio.sleep(_LOCK_PAUSE)
-        try:
-            yield
-        finally:
-            await SQL.unlock(connection, key=SWEEPING)
-
-
-async def _before(place: BackupPlace, born: str) -> BackupManifest | None:
-    """Return the manifest of the backup that is there, if it can be relied on.
-
-    Raises ``ConfigError`` for one of a later version (``backup_newer``), or of another platform
-    (``backup_place_foreign``): its files would be removed.
-    """
-    try:
-        manifest = await manifests.read(place)
-        await check(place, manifest.index)
-    except ConfigError as refused:
-        if refused.code == "backup_newer":
-            raise
-        return None
-    if manifest.born != born:
-        raise refusals.backup.PLACE_FOREIGN(place=place, name="one of another platform")
-    return manifest
-
-
-async def _entries(
-    place: BackupPlace, manifest: BackupManifest | None
-) -> AsyncIterator[IndexEntry]:
-    if manifest is not None:
-        async for line in lines_of(place, manifest.index.name):
-            yield manifests.read_entry(line)
-
-
-async def _remove_leftovers(place: BackupPlace, manifest: BackupManifest | None) -> None:
-    """Remove tables and indexes that the manifest does not name."""
-    kept: set[str] = set()
-    if manifest is not None:
-        kept = {table.kept.name for table in manifest.tables} | {manifest.index.name}
-    for name in [name async for name, _ in place.files(DATABASE)]:
-        if name not in kept:
-            await place.delete(name)
 
 
 def _line(file: KeptBytes) -> str:

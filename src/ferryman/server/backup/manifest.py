@@ -14,12 +14,16 @@ from ferryman.store import history as history_store
 from ferryman.wire.base import Wire
 
 NAME = "ferryman-backup.json"
-FORMAT = 1
+FORMAT = 2
+FORMAT_WITHOUT_SQL = 1
+"""Of a backup that builds without databases of apps restore whole."""
+
 OBJECTS = "objects/"
 _LONGEST = 64 << 20
 
 # Names become paths: whoever can write a backup must not choose where its files go.
 _NAME = re.compile(r"database/[\w-]+/\w+(\.\w+)*", re.ASCII)
+_DATABASE = re.compile(r"ferryman[0-9a-f]{12}x[0-9a-f]{32}", re.ASCII)
 _ENTRY = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}) ([0-9]{1,18}) ([0-9a-f]{64})")
 
 
@@ -37,6 +41,16 @@ class TableCopy(Wire, frozen=True):
     table: str
     columns: list[str]
     rows: int
+    kept: Kept
+
+
+class DatabaseCopy(Wire, frozen=True):
+    """The SQL database of an app on a site; ``sha256`` is that of its lines without the views."""
+
+    name: str
+    site: str
+    rows: int
+    sha256: str
     kept: Kept
 
 
@@ -68,6 +82,13 @@ class BackupManifest(Wire, frozen=True):
     bytes: int
     gone: list[str]
     problems: list[FileProblem]
+    databases: list[DatabaseCopy] = []
+
+    @property
+    def all_kept(self) -> list[Kept]:
+        """Return all files but those of app data and the manifest itself."""
+        tables = [table.kept for table in self.tables]
+        return [*tables, *(copied.kept for copied in self.databases), self.index]
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +156,10 @@ async def read(place: BackupPlace) -> BackupManifest:
         manifest = msgspec.json.decode(text, type=BackupManifest)
     except msgspec.DecodeError as error:
         raise refusals.backup.DAMAGED(name=NAME, found=str(error)) from error
-    for kept in (*(table.kept for table in manifest.tables), manifest.index):
-        if _NAME.fullmatch(kept.name) is None:
-            raise refusals.backup.DAMAGED(name=NAME, found=f"the name {kept.name[:80]!r}")
+    wrong = [each.name for each in manifest.all_kept if _NAME.fullmatch(each.name) is None]
+    wrong += [each.name for each in manifest.databases if _DATABASE.fullmatch(each.name) is None]
+    if wrong:
+        raise refusals.backup.DAMAGED(name=NAME, found=f"the name {wrong[0][:80]!r}")
     if unknown := [name for name in manifest.migrations if name not in history_store.MIGRATIONS]:
         raise _newer(head, f"schema changes {', '.join(unknown)}")
     return manifest

@@ -9,34 +9,31 @@ with the next one; one that is refused leaves folder, database and store as empt
 """
 
 import asyncio
-import fcntl
-import os
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from hashlib import sha256
-from typing import IO, Any
+from typing import Any
 
 import asyncpg
 
 from ferryman import refusals
 from ferryman.config import Settings
 from ferryman.errors import ConfigError
-from ferryman.objects.folder import sync_folder
 from ferryman.server.backup import manifest as manifests
+from ferryman.server.backup.app_databases import AppCopies, check_possible, quiet
 from ferryman.server.backup.filling import Target, fill, open_target
 from ferryman.server.backup.manifest import BackupManifest
 from ferryman.server.backup.meter import Meter
-from ferryman.server.backup.opening import LOST_AND_FOUND, left_in, new_database, place_to_read
+from ferryman.server.backup.opening import new_database, place_to_read
 from ferryman.server.backup.place import BackupPlace
 from ferryman.server.backup.squeezing import check, get_squeezed
+from ferryman.server.backup.unfinished import UnfinishedMark
 from ferryman.server.backup.verifying import Verified, verify
-from ferryman.server.restore_mark import MARK
 from ferryman.store import clock as clock_store
 from ferryman.store import table_copy
 from ferryman.store.availability import is_transient, refused, sentence, wait_until_available
 from ferryman.store.database import Database, Transaction
+from ferryman.store.mariadb.server import EmbeddedMariaDB
 from ferryman.store.schema_migration import migrate
 from ferryman.wire.base import Wire
 
@@ -53,6 +50,7 @@ class RestoreReport(Wire, frozen=True):
     bytes: int
     gone_files: int
     missing_before: int
+    databases: int = 0
     verified: Verified | None = None
 
 
@@ -65,18 +63,23 @@ async def restore(
     """
     async with place_to_read(address) as place:
         manifest = await manifests.read(place)
-        for kept in (*(table.kept for table in manifest.tables), manifest.index):
+        check_possible(settings, manifest)
+        for kept in manifest.all_kept:
             await check(place, kept)
-        mark = _Mark(settings, manifest)
+        mark = UnfinishedMark(settings, manifest)
         async with open_target(settings) as target:
             with mark.held() as resumed:
                 filling = resumed
                 try:
                     if not resumed:
                         await target.check_empty()
+                    if settings.mariadb_url is not None and manifest.databases:
+                        async with _app_copies(settings) as copies:
+                            await copies.check_empty(manifest.databases)
                     filling = True
                     async with new_database(settings) as url:
                         await _restore(url, place, manifest, target, meter, resumed=resumed)
+                        await _restore_sql(url, settings, place, manifest)
                 except ConfigError as error:
                     if error.code != "data_dir_in_use":
                         if filling:
@@ -84,7 +87,8 @@ async def restore(
                         mark.clear_folder()
                     raise
                 mark.remove()
-        proof = await verify(settings, meter) if verified else None
+        async with quiet(settings):
+            proof = await verify(settings, meter, manifest) if verified else None
     return RestoreReport(
         place=address.partition("?")[0],
         moment=manifest.moment,
@@ -93,6 +97,7 @@ async def restore(
         bytes=manifest.bytes,
         gone_files=len(manifest.gone),
         missing_before=len(manifest.problems),
+        databases=len(manifest.databases),
         verified=proof,
     )
 
@@ -129,6 +134,30 @@ async def _restore(
         await target.place.flush()
     finally:
         pool.terminate()
+
+
+@asynccontextmanager
+async def _app_copies(settings: Settings) -> AsyncIterator[AppCopies]:
+    """Yield what restores databases of apps; stop the server in the data folder afterwards."""
+    copies = AppCopies(settings)
+    try:
+        yield copies
+    finally:
+        copies.close()
+        # Nobody else is in the folder, which may have to be emptied.
+        await asyncio.to_thread(EmbeddedMariaDB(settings.data_dir).stop)
+
+
+async def _restore_sql(
+    url: str, settings: Settings, place: BackupPlace, manifest: BackupManifest
+) -> None:
+    if manifest.databases:
+        pool = await wait_until_available(url, size=2)
+        try:
+            async with _app_copies(settings) as copies:
+                await copies.restore(pool, place, manifest.databases)
+        finally:
+            pool.terminate()
 
 
 async def _load(
@@ -170,71 +199,3 @@ async def _settle(tx: Transaction, manifest: BackupManifest) -> None:
     """Say that time stands still for transfers since the moment, and which files are gone."""
     await clock_store.hold(tx, datetime.fromtimestamp(manifest.moment / 1000, UTC))
     await table_copy.end_lost_files(tx, manifest.gone)
-
-
-class _Mark:
-    """The mark of an unfinished restore, which names the backup and where it goes."""
-
-    def __init__(self, settings: Settings, manifest: BackupManifest) -> None:
-        self._folder = settings.data_dir
-        self._path = settings.data_dir / MARK
-        self._made = not settings.data_dir.exists()
-        places = [manifest.index.sha256, settings.object_store, settings.database_url or ""]
-        self._text = sha256("\n".join(places).encode()).hexdigest()
-
-    @contextmanager
-    def held(self) -> Iterator[bool]:
-        """Mark the folder, for us alone; yields whether the same restore was cut before.
-
-        Raises ``ConfigError``: ``restore_folder_not_empty``, or ``data_dir_in_use`` while another
-        process restores there.
-        """
-        left = left_in(self._folder)
-        if left and MARK not in left:
-            raise self._not_empty(left)
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        try:
-            file = self._path.open("r+" if left else "x+")
-        except (FileExistsError, FileNotFoundError):
-            raise refusals.database.DATA_DIR_IN_USE(folder=self._folder) from None
-        with file:
-            self._lock(file)
-            text = file.read()
-            # A mark without text was cut before anything else was made.
-            if text != self._text and (text or left_in(self._folder) != [MARK]):
-                raise self._not_empty(left)
-            if not text:
-                file.write(self._text)
-                file.flush()
-                os.fsync(file.fileno())
-                sync_folder(self._folder)
-            yield bool(text)
-
-    def _lock(self, file: IO[str]) -> None:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # Another process may have just finished, and removed it.
-            ours = os.path.samestat(os.fstat(file.fileno()), self._path.stat())
-        except OSError:
-            ours = False
-        if not ours:
-            raise refusals.database.DATA_DIR_IN_USE(folder=self._folder) from None
-
-    def _not_empty(self, left: list[str]) -> ConfigError:
-        name = ", ".join(left[:3]) + (" and more" if left[3:] else "")
-        return refusals.backup.FOLDER_NOT_EMPTY(folder=self._folder, name=name)
-
-    def remove(self) -> None:
-        """Let platforms start in the folder."""
-        self._path.unlink()
-        sync_folder(self._folder)
-
-    def clear_folder(self) -> None:
-        """Empty the folder, the mark last; remove it if it was made for the restore."""
-        for path in sorted(self._folder.iterdir(), key=lambda each: each.name == MARK):
-            if not path.is_dir():
-                path.unlink()
-            elif path.name != LOST_AND_FOUND:
-                shutil.rmtree(path)
-        if self._made:
-            self._folder.rmdir()

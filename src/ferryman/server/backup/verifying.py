@@ -8,7 +8,8 @@ from ferryman.config import Settings
 from ferryman.domain.proof import FileVerifier
 from ferryman.errors import NotFound
 from ferryman.in_parallel import in_parallel
-from ferryman.server.backup.manifest import FileProblem
+from ferryman.server.backup.app_databases import AppCopies
+from ferryman.server.backup.manifest import BackupManifest, FileProblem
 from ferryman.server.backup.meter import Meter
 from ferryman.server.backup.opening import database_of, open_platform
 from ferryman.services.platform import Platform
@@ -21,15 +22,19 @@ _AT_ONCE = 8
 
 
 class Verified(Wire, frozen=True):
-    """Files that were read with their bytes, and those that are not as they were accepted."""
+    """Files that were read with their bytes, and those that are not as they were accepted.
+
+    ``databases`` of apps were read as well.
+    """
 
     files: int
     bytes: int
     problems: list[FileProblem]
+    databases: int = 0
 
 
-async def verify(settings: Settings, meter: Meter) -> Verified:
-    """Read every file that the database has as accepted and not deleted."""
+async def verify(settings: Settings, meter: Meter, manifest: BackupManifest) -> Verified:
+    """Read every file that the database has as accepted and not deleted, and apps' databases."""
     files = size = 0
     problems: list[FileProblem] = []
     async with database_of(settings) as url, open_platform(settings, url) as platform:
@@ -48,7 +53,13 @@ async def verify(settings: Settings, meter: Meter) -> Verified:
                     if problem is not None:
                         problems.append(FileProblem(key=str(file.key), found=problem))
                 page = len(rows)
-    return Verified(files=files, bytes=size, problems=problems)
+    copies = AppCopies(settings)
+    try:
+        problems += await copies.verify(manifest.databases)
+    finally:
+        copies.close()
+    databases = len(manifest.databases)
+    return Verified(files=files, bytes=size, problems=problems, databases=databases)
 
 
 async def _page(platform: Platform, after: UUID) -> Sequence[ProvenBytes]:

@@ -40,9 +40,7 @@ _LOOK_SECONDS = 0.02
 _PASS = stat.S_IXGRP | stat.S_IXOTH
 
 OPTIONS = (
-    "--no-defaults",
-    "--skip-networking",
-    "--skip-name-resolve",
+    *("--no-defaults", "--skip-networking", "--skip-name-resolve"),
     "--character-set-server=utf8mb4",
     "--collation-server=utf8mb4_bin",
     # Without case, as on TiDB.
@@ -52,8 +50,7 @@ OPTIONS = (
     "--skip-symbolic-links",
     "--local-infile=0",
     "--max-allowed-packet=8M",
-    "--innodb-log-file-size=8M",
-    "--innodb-buffer-pool-size=64M",
+    *("--innodb-log-file-size=8M", "--innodb-buffer-pool-size=64M"),
     "--max-connections=200",
 )
 """Forge's settings (see sessions for the rest), and a server that needs little."""
@@ -74,8 +71,7 @@ class EmbeddedMariaDB:
         Raises :class:`OutsideError` (``sql_server_missing``, ``sql_server_not_started``,
         ``sql_server_unavailable``).
         """
-        server = _program("mariadbd")
-        address = Address(socket_path=str(socket_folder(self._folder) / _SOCKET))
+        server, address = _program("mariadbd"), self._address()
         if answers(address):
             return address
         with _TURN, InterProcessLock(self._folder.with_suffix(".starting")):
@@ -86,6 +82,10 @@ class EmbeddedMariaDB:
             self._make()
             self._launch(server, address)
         return address
+
+    def runs(self) -> bool:
+        """Return whether a server answers; none is made."""
+        return self._made.exists() and answers(self._address())
 
     def stop(self) -> None:
         """Shut the server down, if one runs."""
@@ -99,6 +99,9 @@ class EmbeddedMariaDB:
                     process.send_signal(signal.SIGTERM)
                     _wait(process)
         remove_link(self._folder)
+
+    def _address(self) -> Address:
+        return Address(socket_path=str(socket_folder(self._folder) / _SOCKET))
 
     def _make(self) -> None:
         """Create the server's own tables, unless a start before did so."""

@@ -17,3 +17,6 @@ ORDER BY app_site_id;
 
 -- name: app_sql_count$
 SELECT count(*) FROM app_site WHERE has_sql;
+
+-- name: every_app_sql
+SELECT app_id, site FROM app_site WHERE has_sql ORDER BY app_site_id;

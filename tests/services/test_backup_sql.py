@@ -1,0 +1,172 @@
+"""The SQL databases of apps in backups: copied as of one moment, and proven (ADR 113)."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from ferryman.errors import ConfigError, OutsideError
+from ferryman.server.backup import manifest as manifests
+from ferryman.server.backup import place
+from ferryman.server.backup.app_databases import AppCopies
+from ferryman.server.backup.manifest import NAME, DatabaseCopy
+from ferryman.server.backup.place import Folder
+from ferryman.services import sql as sql_service
+from ferryman.store.app import AppRow
+from ferryman.store.mariadb import programs
+from ferryman.store.mariadb.address import Address
+from ferryman.store.mariadb.client import connect
+from ferryman.store.mariadb.server import EmbeddedMariaDB
+from tests.kit.backup import Copies, copies_of, tables_of
+from tests.kit.mariadb import running
+from tests.kit.services import Services
+from tests.kit.sql import MODULE
+
+pytestmark = pytest.mark.processes
+
+HARBOUR = "https://harbour.example"
+
+
+@pytest.fixture(autouse=True)
+def no_sync(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing here has to outlive a power cut."""
+    monkeypatch.setattr(place, "sync_file_system", lambda _folder: None)
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A MariaDB of the operator's own."""
+    with running(tmp_path_factory.mktemp("mariadb")) as url:
+        yield url
+
+
+@pytest.fixture
+def copies(
+    services: Services,
+    database: str,
+    empty_database: str,
+    tmp_path_factory: pytest.TempPathFactory,
+    url: str,
+) -> Copies:
+    services.platform.app_databases._url = url
+    folder = tmp_path_factory.mktemp("backup")
+    made = copies_of(services, database, empty_database, folder)
+    return replace(made, source=made.source.model_copy(update={"mariadb_url": url}))
+
+
+async def execute(services: Services, app: AppRow, query: str) -> list[bytes]:
+    answer = await sql_service.execute(services.platform, app, query, [], len(query))
+    return answer.rows or []
+
+
+async def filled(services: Services) -> AppRow:
+    """An app with tables, rows of more than one batch, and a view of a view."""
+    app = await services.plan(HARBOUR, modules={"sql": MODULE})
+    for query in (
+        "CREATE TABLE notes (id BIGINT AUTO_INCREMENT PRIMARY KEY, text TEXT, raw VARBINARY(9), "
+        "twice BIGINT AS (id * 2) VIRTUAL)",
+        "INSERT INTO notes (text, raw) SELECT CONCAT('♥ \\n', seq), x'00ff' FROM seq_1_to_2500",
+        "UPDATE notes SET id = 0 WHERE id = 1",
+        "CREATE TABLE bare (f FLOAT)",
+        "INSERT INTO bare VALUES (16777.216), (16777.216), (NULL)",
+        "CREATE VIEW z AS SELECT id FROM notes WHERE twice > 2",
+        "CREATE VIEW a AS SELECT COUNT(*) AS n FROM z",
+    ):
+        await execute(services, app, query)
+    return app
+
+
+async def test_databases_are_restored_and_proven(copies: Copies, url: str) -> None:
+    """Into the server of the new data folder, which is stopped then."""
+    await filled(copies.services)
+    done = await copies.back_up()
+    assert (done.databases, done.left_out_databases) == (1, 0)
+    assert json.loads((copies.place / NAME).read_bytes().split(b"\n")[0])["format"] == 2
+    report = await copies.restore()
+    assert report.verified is not None
+    assert (report.databases, report.verified.databases) == (1, 1)
+    assert report.verified.problems == []
+    embedded = EmbeddedMariaDB(copies.target.data_dir)
+    assert not embedded.runs()
+    [name] = await _names(copies)
+    with connect(await asyncio.to_thread(embedded.start)) as session, session.cursor() as cursor:
+        try:
+            cursor.execute(f"USE {name}")
+            cursor.execute("SELECT n, (SELECT COUNT(*) FROM bare) FROM a")
+            assert cursor.fetchall() == (("2499", "3"),)
+            cursor.execute("UPDATE notes SET text = 'changed' WHERE id = 7")
+            verifying = AppCopies(copies.target)
+            [problem] = await verifying.verify(await _listed(copies))
+            assert problem.key == f"SQL database of {HARBOUR}"
+        finally:
+            await asyncio.to_thread(embedded.stop)
+
+
+async def test_a_server_that_has_them_keeps_its_contents(copies: Copies, url: str) -> None:
+    """The same ones are taken as restored, others are refused, begun ones are made again."""
+    app = await filled(copies.services)
+    await copies.back_up()
+    target = copies.target.model_copy(update={"mariadb_url": url})
+    own = replace(copies, target=target)
+    await execute(copies.services, app, "UPDATE notes SET text = 'new' WHERE id = 7")
+    assert await own.refused() == "restore_sql_not_empty"
+    assert await execute(copies.services, app, "SELECT text FROM notes WHERE id = 7") == [
+        b'{"text":"new"}'
+    ]
+    [name] = await _names(copies)
+    with connect(Address.parse(url)) as session, session.cursor() as cursor:
+        cursor.execute(f"CREATE TABLE `{name}`.ferryman_restoring (n INT)")
+    report = await own.restore()
+    assert report.verified is not None
+    assert report.verified.problems == []
+    assert len(await execute(copies.services, app, "SHOW TABLES")) == 4
+
+
+async def test_a_machine_without_mariadb_is_told_before_anything(
+    copies: Copies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await filled(copies.services)
+    done = await copies.back_up(sql=False)
+    assert (done.databases, done.left_out_databases) == (0, 1)
+    nowhere = {"mariadb_url": "mariadb://u@localhost?socket=/nowhere"}
+    away = replace(copies, source=copies.source.model_copy(update=nowhere))
+    with pytest.raises(OutsideError, match="sql_server_unavailable"):
+        await away.back_up()
+    await copies.back_up()
+    monkeypatch.setattr(programs, "installed", lambda: False)
+    with pytest.raises(OutsideError, match="sql_server_missing"):
+        await copies.restore()
+    assert tables_of(copies.target) == []
+    assert not copies.target.data_dir.exists()
+    far = copies.target.model_copy(update={"object_store": "s3://bucket"})
+    with pytest.raises(OutsideError, match="sql_server_unset"):
+        await replace(copies, target=far).restore()
+
+
+async def test_a_name_that_no_platform_makes_is_refused(copies: Copies) -> None:
+    """Names become part of statements of the server's own account."""
+    await filled(copies.services)
+    await copies.back_up()
+    manifest = copies.place / NAME
+    text = manifest.read_bytes().split(b"\n")[0]
+    document = json.loads(text)
+    document["databases"][0]["name"] = "mysql`; --"
+    _write(manifest, json.dumps(document).encode())
+    with pytest.raises(ConfigError, match="backup_damaged"):
+        await copies.restore()
+
+
+def _write(manifest: Path, text: bytes) -> None:
+    manifest.write_bytes(text + b"\n" + sha256(text).hexdigest().encode() + b"\n")
+
+
+async def _listed(copies: Copies) -> list[DatabaseCopy]:
+    return (await manifests.read(Folder(copies.place))).databases
+
+
+async def _names(copies: Copies) -> list[str]:
+    return [each.name for each in await _listed(copies)]
