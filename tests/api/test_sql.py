@@ -166,10 +166,10 @@ def test_what_an_app_keeps_comes_back_from_a_folder(
     (tmp_path / "harbour.png").write_bytes(b"harbour")
     (tmp_path / "list").write_text(SEEDED % sha256_of(b"harbour"))
     loaded = ferryman.ok("state", "load", name, str(tmp_path / "list"), "--site", site)
-    assert loaded == "2 values, 3 tables made, 2 rows, 1 objects stored\n"
+    assert loaded == "2 values, 3 new tables, 2 rows, 1 object stored\n"
     assert own.rows("SELECT n FROM later") == [{"n": 1}, {"n": 2}]
     first = tmp_path / "first"
-    assert "1 secrets left out" in ferryman.ok("state", "export", name, str(first))
+    assert "1 secret left out" in ferryman.ok("state", "export", name, str(first))
     assert "Mind the tide" in ferryman.ok("state", "rows", name, "--table", "notes")
     rows = json.dumps(ferryman.json("state", "rows", name))
     ferryman.ok("state", "reset", name, "--yes")

@@ -17,7 +17,7 @@ from ferryman.server.backup.manifest import NAME, DatabaseCopy
 from ferryman.server.backup.place import Folder
 from ferryman.services import sql as sql_service
 from ferryman.store.app import AppRow
-from ferryman.store.mariadb import programs
+from ferryman.store.mariadb import database_copy, programs
 from ferryman.store.mariadb.address import Address
 from ferryman.store.mariadb.client import connect
 from ferryman.store.mariadb.server import EmbeddedMariaDB
@@ -124,6 +124,20 @@ async def test_a_server_that_has_them_keeps_its_contents(copies: Copies, url: st
     assert report.verified is not None
     assert report.verified.problems == []
     assert len(await execute(copies.services, app, "SHOW TABLES")) == 4
+
+
+async def test_a_copy_is_of_one_moment(copies: Copies, url: str) -> None:
+    """What is written after its first line is in none of them."""
+    app = await filled(copies.services)
+    [[row]] = [await execute(copies.services, app, "SELECT DATABASE() AS name")]
+    found = database_copy.lines(Address.parse(url), json.loads(row)["name"])
+    first = next(found)
+    for query in ("DELETE FROM notes", "INSERT INTO bare VALUES (1)"):
+        await execute(copies.services, app, query)
+    lines = [first, *found]
+    heads = [json.loads(line)["table"] for line in lines if line.startswith(b"{")]
+    assert heads == ["bare", "notes", "a", "z"]
+    assert sum(line.startswith(b"[") for line in lines) == 3 + 2_500
 
 
 async def test_a_machine_without_mariadb_is_told_before_anything(

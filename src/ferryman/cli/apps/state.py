@@ -12,6 +12,7 @@ from ferryman.cli.session import Session
 from ferryman.client.state_export import export as export_state
 from ferryman.client.state_file import load as load_file
 from ferryman.client.text import minute
+from ferryman.text import plural
 from ferryman.vocab import IdKind
 from ferryman.wire.state import ExportedState, LoadedFile, ResetState, StateEntry
 
@@ -120,10 +121,10 @@ def export(
     done = export_state(session.admin.state, name, folder, site)
 
     def text(done: ExportedState) -> str:
-        left_out = f"; {done.secrets} secrets left out" if done.secrets else ""
+        left_out = f"; {plural(done.secrets, 'secret')} left out" if done.secrets else ""
         return (
-            f"{done.values} values, {done.tables} tables with {done.rows} rows and "
-            f"{done.objects} objects written{left_out}"
+            f"{plural(done.values, 'value')}, {plural(done.tables, 'table')} with "
+            f"{plural(done.rows, 'row')} and {plural(done.objects, 'object')} written{left_out}"
         )
 
     session.show(done, text)
@@ -151,9 +152,10 @@ def load(
     name = session.resolve(IdKind.APP, name)
 
     def text(loaded: LoadedFile) -> str:
-        more = {"tables made": loaded.tables, "rows": loaded.rows, "objects": loaded.objects}
-        told = "".join(f", {count} {what}" for what, count in more.items() if count)
-        return f"{loaded.stored} values{told} stored"
+        more = {"new table": loaded.tables, "row": loaded.rows, "object": loaded.objects}
+        told = [plural(count, what) for what, count in more.items() if count]
+        values = [f"{loaded.stored} values"] if loaded.stored or not told else []
+        return f"{', '.join([*values, *told])} stored"
 
     session.show(load_file(session.admin.state, name, file, site), text)
 
