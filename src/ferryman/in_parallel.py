@@ -3,9 +3,18 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, Protocol, TypeVar
+
+
+class Closable(Protocol):
+    """What has to be closed."""
+
+    def close(self) -> None:
+        """End its use."""
+
 
 P = ParamSpec("P")
+C = TypeVar("C", bound=Closable)
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -44,4 +53,15 @@ async def in_thread(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> 
     except asyncio.CancelledError:
         with suppress(Exception):
             await thread
+        raise
+
+
+async def opened_in_thread(work: Callable[P, C], *args: P.args, **kwargs: P.kwargs) -> C:
+    """Return what blocking ``work`` opens; of a caller that is cancelled, it is closed."""
+    thread = asyncio.ensure_future(asyncio.to_thread(work, *args, **kwargs))
+    try:
+        return await asyncio.shield(thread)
+    except asyncio.CancelledError:
+        with suppress(Exception):
+            (await thread).close()
         raise

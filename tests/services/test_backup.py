@@ -4,7 +4,8 @@ import asyncio
 import fcntl
 import gzip
 import shutil
-from collections.abc import Callable
+import threading
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -86,6 +87,40 @@ async def test_what_is_not_in_a_backup_is_said(copies: Copies) -> None:
     done = await copies.back_up(sql=False)
     assert done.left_out_databases == 1
     assert "1 SQL database of apps" in _backed_up(done)
+
+
+def beneath(folder: Path) -> list[Path]:
+    return list(folder.iterdir())
+
+
+async def test_a_file_that_is_begun_as_its_backup_fails_is_closed_and_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go = threading.Event(), threading.Event()
+    made: list[Any] = []
+    create = place._create
+
+    def held(path: Path) -> Any:
+        begun.set()
+        go.wait()
+        made.append(create(path))
+        return made[0]
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield b"harbour"
+
+    drafts = tmp_path / "incoming"
+    drafts.mkdir()
+    monkeypatch.setattr(place, "_create", held)
+    putting = asyncio.create_task(Folder(tmp_path).put("a", chunks()))
+    await asyncio.to_thread(begun.wait)
+    putting.cancel()
+    await asyncio.sleep(0)  # so that it is cancelled while the file is made
+    go.set()
+    with pytest.raises(asyncio.CancelledError):
+        await putting
+    assert made[0].closed
+    assert beneath(drafts) == []
 
 
 async def test_a_second_backup_copies_only_what_is_new(copies: Copies) -> None:

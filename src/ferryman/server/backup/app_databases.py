@@ -73,6 +73,7 @@ class AppCopies:
             sites = await app_sql_store.every(tx)
         if not sites:
             return []
+        await self._servers.reach()
         secret = await sql_service.secret_in(database)
         return [
             await self._copy(place, f"{folder}sql{number}.gz", where, secret)

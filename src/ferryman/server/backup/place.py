@@ -14,6 +14,7 @@ from typing import Protocol
 
 from ferryman import refusals
 from ferryman.ids import ephemeral_id
+from ferryman.in_parallel import in_thread, opened_in_thread
 from ferryman.objects.folder import make_folder, sync_file_system
 
 STEP = 1 << 20
@@ -112,14 +113,14 @@ class Folder:
     async def put(self, name: str, chunks: AsyncIterator[bytes]) -> Written:
         """Write a file; see :class:`BackupPlace`."""
         draft, digest, size = self._drafts / str(ephemeral_id()), sha256(), 0
-        with place_errors():
-            file = await asyncio.to_thread(_create, draft)
         try:
+            with place_errors():
+                file = await opened_in_thread(_create, draft)
             with file:
                 async for chunk in chunks:
                     size += len(chunk)
                     with place_errors():
-                        await asyncio.to_thread(_write, file, digest.update, chunk)
+                        await in_thread(_write, file, digest.update, chunk)
             with place_errors():
                 await asyncio.to_thread(_keep, draft, self.root / name)
         except BaseException:
