@@ -1,4 +1,4 @@
-"""A database of 0.1.0 belongs to the default customer, and keeps its keys."""
+"""A database of the first build belongs to the default customer, and keeps its keys."""
 
 from typing import Any
 

@@ -44,7 +44,7 @@ def upgrade(empty_database: str, tmp_path: Path) -> Upgrade:
 
 
 def first_release(url: str) -> None:
-    """Make the database that 0.1.0 made, with two transfers."""
+    """Make the database that the first build made, with some secrets."""
 
     async def run() -> None:
         connection: Any = await asyncpg.connect(url)

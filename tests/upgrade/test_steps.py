@@ -13,6 +13,7 @@ from ferryman.store import history as history_store
 from ferryman.store import schema_migration
 from ferryman.store.database import SQL
 from ferryman.store.schema_migration import migrate, steps
+from ferryman.store.schema_step import TableEffect, schema_step
 from tests.docs.pages import ROOT
 from tests.store.catalog import Catalog, catalog
 from tests.store.test_schema_migration import RELEASED
@@ -20,23 +21,7 @@ from tools.schema_steps import FILE, effects, formatted
 
 MIGRATIONS = list(history_store.MIGRATIONS)
 
-BEFORE_THE_RULE = {
-    # Since 0.1.0, which has 0001 alone. Its processes are `unready` beside any later step.
-    "0002_parts_digest.sql": {"+ constraint app_data app_data_has_digest"},
-    "0003_trust.sql": {
-        "- constraint migration_scope migration_scope_source_id_cloud_url_key",
-        "+ column migration_scope.customer must be given",
-        "+ constraint migration_scope migration_scope_customer_fkey",
-        "+ constraint migration_scope migration_scope_customer_source_id_cloud_url_key",
-    },
-    # A trigger fills both.
-    "0006_lists.sql": {
-        "+ column transfer.customer must be given",
-        "+ column transfer.words must be given",
-    },
-}
-"""What earlier steps take away, each looked at; a later step that takes something away is called
-``NNNN_contract_…``, and comes a release after the last version that uses it (ADR 95)."""
+UNRELEASED = ROOT / "docs" / "releases" / "unreleased.md"
 
 
 def names_of(found: Catalog, kinds: str) -> set[str]:
@@ -94,6 +79,7 @@ async def test_what_the_steps_do_is_what_the_file_says(empty: Any) -> None:
 
 
 async def test_a_step_takes_nothing_away_unless_its_name_says_so(empty: Any) -> None:
+    """A step called ``NNNN_contract_…`` comes a release after the last use of it (ADR 95)."""
     for name in RELEASED:
         await apply(empty, name)
     before = await catalog(empty)
@@ -103,7 +89,7 @@ async def test_a_step_takes_nothing_away_unless_its_name_says_so(empty: Any) -> 
         await apply(empty, name)
         after = await catalog(empty)
         if not re.match(r"\d{4}_contract_", name):
-            assert taken_away(before, after, tables) == BEFORE_THE_RULE.get(name, set()), name
+            assert taken_away(before, after, tables) == set(), name
         before = after
 
 
@@ -211,7 +197,35 @@ async def test_a_session_that_ends_within_a_step_leaves_nothing_of_it(
     assert await migrate(empty, patience=0) == MIGRATIONS[number:]
 
 
-def test_the_table_of_releases_ends_with_the_newest_step() -> None:
+def unannounced(number: int, effects_of_it: list[TableEffect], page: str) -> list[str]:
+    """Return the tables over whose rows a step passes while calls wait, if a page is silent."""
+    said = [line for line in page.splitlines() if re.search(rf"\b[Ss]tep {number}\b", line)]
+    return [
+        effect.table
+        for effect in effects_of_it
+        if (effect.reads or effect.writes) and effect.stops != "nobody waits"
+        if not any(f"`{effect.table}`" in line for line in said)
+    ]
+
+
+def test_who_waits_longer_for_a_larger_table_is_told_so() -> None:
+    page = UNRELEASED.read_text()
+    for name in MIGRATIONS[len(RELEASED) :]:
+        assert unannounced(int(name[:4]), schema_step(name).effects, page) == [], name
+
+
+def test_a_page_that_does_not_tell_is_found() -> None:
+    index = TableEffect("message", "SHARE", reads=True)
+    column = TableEffect("transfer", "ACCESS EXCLUSIVE")
+    filled = TableEffect("app", "ACCESS EXCLUSIVE", writes=True)
+    rows = TableEffect("worker", "ROW EXCLUSIVE", writes=True)
+    page = "Step 31 builds an index on `message`.\nStep 3 writes `app`."
+    assert unannounced(31, [index, column, filled, rows], page) == ["app"]
+    assert unannounced(3, [index, column, filled, rows], page) == ["message"]
+
+
+def test_the_table_of_releases_names_the_last_step_of_each() -> None:
     table = (ROOT / "docs" / "releases" / "README.md").read_text()
-    [newest] = re.findall(r"^\| \[unreleased\].*? \| \d+ to (\d+) \|", table, re.MULTILINE)
-    assert int(newest) == int(MIGRATIONS[-1][:4])
+    last = dict(re.findall(r"^\| \[([\w.]+)\]\S* \| (\d+) \|", table, re.MULTILINE))
+    assert int(last["unreleased"]) == int(MIGRATIONS[-1][:4])
+    assert int(last["0.1.0"]) == int(list(RELEASED)[-1][:4])
