@@ -65,11 +65,12 @@ JAR          := src/ferryman/java/ferryman-agent.jar
 JAVA_SOURCES := $(sort $(shell find java/src -name '*.java'))
 JAVA_CLASSES := java/.classes
 
-$(JAR): $(JAVA_SOURCES)
+$(JAR): $(JAVA_SOURCES) pyproject.toml
 	@command -v javac >/dev/null && command -v jar >/dev/null || { echo "javac was not found: install a JDK from 17 on, such as apt-get install openjdk-17-jdk-headless"; exit 1; }
 	@rm -rf $(JAVA_CLASSES)
 	@javac -J-XX:TieredStopAtLevel=1 -J-XX:+UseSerialGC --release 11 -Xlint:all -Xdoclint:all/public "-Xdoclint/package:io.ferryman,com.atlassian.*" -Werror -d $(JAVA_CLASSES) $(JAVA_SOURCES)
-	@cd $(JAVA_CLASSES) && find . -name '*.class' | sed 's,^\./,,' | LC_ALL=C sort >files
+	@sed -n 's/^version = "\(.*\)"$$/\1/p' pyproject.toml >$(JAVA_CLASSES)/io/ferryman/http/version
+	@cd $(JAVA_CLASSES) && find . -type f ! -name files | sed 's,^\./,,' | LC_ALL=C sort >files
 	@cd $(JAVA_CLASSES) && jar --create --date 2020-01-01T00:00:00Z --main-class io.ferryman.agent.Main --file agent.jar @files
 	@mv $(JAVA_CLASSES)/agent.jar $@
 	@rm -rf $(JAVA_CLASSES)

@@ -101,15 +101,22 @@ def test_each_request_is_one_line_of_the_log(
     path = f"/app/migration/forge/v1/mapping/{migration.transfer_id}/page?namespace=jira:hidden"
     reply = migration.cloud.call("GET", path, headers=headers)
     assert reply.headers["x-request-id"] == "harbour-42"
+    assert "ferryman-notice" not in reply.headers
     other = {"X-Request-Id": "bad id\x7f", "User-Agent": "secret-header"}
     migration.cloud.call("GET", "/nowhere", headers=other)
+    newer = {"X-Request-Id": "harbour-43", "User-Agent": "ferryman-python/99.1"}
+    told_it = migration.cloud.call("GET", path, headers=newer)
+    assert (told_it.status, told_it.body) == (reply.status, reply.body)
+    assert "99.1" in told_it.headers["ferryman-notice"]
 
     def told() -> list[dict[str, Any]]:
-        return [
-            each for each in lines_of_log(platform_process) if each.get("request") == "harbour-42"
-        ]
+        names = ("harbour-42", "harbour-43")
+        found = [each for each in lines_of_log(platform_process) if each.get("request") in names]
+        return sorted(found, key=lambda each: str(each["request"])) if len(found) == 2 else []
 
-    [line] = wait_until(told)
+    [line, newer_line] = wait_until(told)
+    assert (newer_line["client"], newer_line["support"]) == ("ferryman-python/99.1", "newer")
+    assert line.get("support") is None
     assert line["event"] == "request.answered"
     assert line["method"] == "GET"
     assert line["status"] == reply.status

@@ -3,6 +3,7 @@
 import json
 import shutil
 from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ def test_files_and_mappings_reach_the_cloud_app(
     migration.load(*(("jira:issue", str(n), f"c{n}") for n in range(12)))
     with start(migration, "Exporter", "--once") as agent:
         agent.ends()
+    assert f"ferryman-java/{version('ferryman')}" in platform_process.log.read_text()
     assert (tmp_path / "marks").read_text().splitlines() == ["3 pages of 12", "{3=c3}"]
     written = {
         each["data"]["key"]: each["data"] for each in migration.timeline("app_data.uploaded")

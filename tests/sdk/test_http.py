@@ -329,3 +329,15 @@ def test_errors_never_show_a_signature() -> None:
         ):
             migration.get_app_data_payload("k")
     assert "SECRET" not in str(caught.value)
+
+
+@both
+def test_what_the_platform_says_of_the_version_is_logged_once(
+    call: Call, caplog: pytest.LogCaptureFixture
+) -> None:
+    text = f"{call.__name__}: this SDK is too old"
+    reply = Reply(body=b"[1]", headers={"Ferryman-Notice": text})
+    with bad_server(reply, reply) as server:
+        for _ in range(2):
+            assert call(server.url, NUMBERS, 0) == [1]
+    assert [line.getMessage() for line in caplog.records] == [f"platform.notice {text}"]

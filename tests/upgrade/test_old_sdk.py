@@ -1,16 +1,20 @@
 """Customers keep the SDK that they have: its calls work on this platform, and find what they read.
 
-The calls of 0.1.0 are those of a build shortly before it, which is the oldest that still starts.
+The calls of each version that is supported are recorded on the platform of that version.
 """
 
 import json
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ferryman.domain import support_window
+from ferryman.domain.support_window import minor_of
 from tests.kit.function_app import FunctionMigration
 from tests.kit.platform import Caller, PlatformProcess
+from tests.kit.version import RELEASED
 from tools.call_names import Names, shape, unpacked
 from tools.recorded_calls import APP, FOLDER, PLAN
 
@@ -71,6 +75,15 @@ def made(plain: Caller, names: Names, call: Any, migration: FunctionMigration) -
         raw=unpacked(body),
         headers={name: names.filled(value) for name, value in call["headers"].items()},
     )
+
+
+def test_each_version_that_is_supported_has_its_calls() -> None:
+    own = minor_of(version("ferryman"))
+    assert own is not None
+    assert {minor_of(name) for name in RELEASED} == set(support_window.RELEASED)
+    recorded = {minor_of(file.stem) for file in FOLDER.glob("*.json")}
+    oldest = support_window.oldest_supported(own)
+    assert recorded == {each for each in support_window.RELEASED if each >= oldest}
 
 
 def test_what_an_answer_lacks_is_found() -> None:

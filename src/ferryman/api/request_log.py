@@ -4,6 +4,8 @@ It never holds a token, a body, or a value from the path or the query.
 """
 
 import re
+from functools import cache, lru_cache
+from importlib.metadata import version
 from time import perf_counter
 from typing import Any
 
@@ -15,6 +17,7 @@ from ferryman import tracing
 from ferryman.api.auth import actor_of, caller_of
 from ferryman.api.request_metrics import request_metrics
 from ferryman.api.wrong_tokens import address_of
+from ferryman.domain import support_window
 from ferryman.ids import ephemeral_id
 from ferryman.logs import SLOW_SECONDS, sampled
 
@@ -66,6 +69,7 @@ class RequestLog:
                 message["headers"] = [
                     *message.get("headers", []),
                     (b"x-request-id", request_id.encode()),
+                    *_notices(client),
                 ]
             elif status >= 400 and code is None:
                 code = _code_in(message.get("body", b""))
@@ -93,6 +97,22 @@ class RequestLog:
         if path in _PROBES:
             return False
         return not status or seconds >= SLOW_SECONDS or sampled(self._sample, request_id)
+
+
+@cache
+def _own_version() -> str:
+    return version("ferryman")
+
+
+@lru_cache(maxsize=100)
+def _notice(client: str) -> support_window.SupportNotice | None:
+    return support_window.notice(client, _own_version())
+
+
+def _notices(client: str | None) -> list[tuple[bytes, bytes]]:
+    """Return the header for an SDK or agent that this version does not support (ADR 116)."""
+    notice = None if client is None else _notice(client)
+    return [] if notice is None else [(b"ferryman-notice", notice.text.encode())]
 
 
 def _code_in(body: object) -> str | None:
@@ -127,6 +147,7 @@ def _log_request(
     code: str | None,
 ) -> None:
     app, actor = caller_of(scope), actor_of(scope)
+    notice = None if client is None else _notice(client)
     say = log.warning if status >= 500 else log.info
     say(
         "request.answered" if status else "request.broke_off",
@@ -136,6 +157,7 @@ def _log_request(
         code=code,
         address=address_of(scope),
         client=client,
+        support=None if notice is None else notice.support,
         seconds=round(seconds, 4),
         app=None if app is None else app.cloud_app_key,
         environment=None if app is None else app.environment,

@@ -15,6 +15,7 @@ import msgspec
 from ferryman.network.faults import Failure
 from ferryman.sdk.errors import CertificateError, ClientError, ProxyError, TransportError
 from ferryman.sdk.operation import Answer, Operation, Request, describe, refusal
+from ferryman.sdk.platform_notice import tell_notice
 from ferryman.sdk.refusals import foreign_answer
 from ferryman.sdk.retry import RetryPolicy, retry_after
 
@@ -105,6 +106,7 @@ class Exchange:
             answer = yield from self.deliver(operation.request)
         except NoAnswerError as lost:
             raise self.unanswered(operation.request, lost) from lost
+        tell_notice(answer.headers)
         if answer.status != 200:
             raise refusal(answer, what)
         try:

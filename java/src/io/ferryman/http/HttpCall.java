@@ -1,6 +1,8 @@
 package io.ferryman.http;
 
 import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
@@ -14,6 +16,9 @@ final class HttpCall {
 
     private static final Set<String> OWN = Set.of("content-length", "host", "connection");
     private static final Bytes NOTHING = Bytes.of(new byte[0]);
+
+    /** Name and version, by which an operator sees who has to upgrade. */
+    private static final String USER_AGENT = userAgent();
 
     final String method;
     final String url;
@@ -41,7 +46,7 @@ final class HttpCall {
         StringBuilder head = new StringBuilder(512);
         head.append(method).append(' ').append(origin).append(target);
         head.append(" HTTP/1.1\r\nHost: ").append(authority());
-        head.append("\r\nUser-Agent: ferryman-java");
+        head.append("\r\nUser-Agent: ").append(USER_AGENT);
         if (!method.equals("GET")) {
             head.append("\r\nContent-Length: ").append(body.size);
         }
@@ -55,6 +60,20 @@ final class HttpCall {
                     }
                 });
         return head.append("\r\n\r\n").toString();
+    }
+
+    /** Reads the version that `make java` put beside this class; it stays there in a jar of all. */
+    private static String userAgent() {
+        String name = "ferryman-java";
+        try (InputStream version = HttpCall.class.getResourceAsStream("version")) {
+            if (version == null) {
+                return name;
+            }
+            String text = new String(version.readAllBytes(), StandardCharsets.US_ASCII);
+            return name + '/' + oneLine(text.trim());
+        } catch (IOException unreadable) {
+            return name;
+        }
     }
 
     private String authority() {

@@ -9,7 +9,9 @@ import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Set;
 import java.util.StringJoiner;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
@@ -18,6 +20,9 @@ import java.util.function.Supplier;
 /** Calls one platform with one token, retrying; safe to use from several threads. */
 public final class Platform {
     static final RetryPolicy TWO_MINUTES = new RetryPolicy(120, 10);
+
+    private static final int MOST_NOTICES = 10;
+    private static final Set<String> NOTICES = ConcurrentHashMap.newKeySet();
 
     private final HttpSender sender;
     private final String url;
@@ -94,6 +99,7 @@ public final class Platform {
         HttpCall call = new HttpCall(method, url + path + queryText(query), all, bytes);
         call.timeout = timeout;
         Answer answer = deliver(call, policy);
+        tell(answer.header("ferryman-notice"));
         if (answer.status != 200 || Foreign.isPage(answer)) {
             throw Refusals.of(answer, call.toString());
         }
@@ -106,6 +112,13 @@ public final class Platform {
                     call + " was answered with something that is not Ferryman's JSON ("
                             + malformed.getMessage() + "). Check that the URL is that of the"
                             + " platform.");
+        }
+    }
+
+    /** Logs, once, what the platform says of the version of this agent. */
+    private static void tell(String notice) {
+        if (!notice.isEmpty() && NOTICES.size() < MOST_NOTICES && NOTICES.add(notice)) {
+            Log.warn("platform.notice %s", notice);
         }
     }
 
