@@ -133,3 +133,28 @@ async def test_a_server_that_takes_no_writes_is_left(database: str) -> None:
         await write()
 
     await with_one_connection(database, use)
+
+
+async def test_a_plan_from_before_a_schema_step_is_an_error_that_passes(database: str) -> None:
+    """Once for each statement of a session: the next transaction plans it again."""
+    read = "SELECT * FROM sweep"
+
+    async def use(database: Database) -> None:
+        async def step_within() -> None:
+            async with database.transaction() as tx:
+                await tx.connection.fetch(read)
+                await tx.connection.execute("ALTER TABLE sweep ADD test_note text")
+                await tx.connection.fetch(read)
+
+        async def read_it() -> None:
+            async with database.transaction() as tx:
+                await tx.connection.fetch(read)
+
+        await read_it()
+        with pytest.raises(OutsideError) as refused:
+            await step_within()
+        assert refused.value.code == "database_unavailable"
+        assert "InvalidCachedStatementError" in refused.value.found
+        await read_it()
+
+    await with_one_connection(database, use)

@@ -128,6 +128,39 @@ def test_a_kill_within_a_step_costs_that_step_alone(
     assert f"Applied {MIGRATIONS[len(applied)]}." == done.stdout.splitlines()[0]
 
 
+def test_a_session_that_is_ended_within_a_step_is_told(empty_database: str, tmp_path: Path) -> None:
+    first_release(empty_database)
+
+    async def end_it_while_it_waits() -> "tuple[subprocess.Popen[str], str]":
+        holder: Any = await asyncpg.connect(empty_database)
+        async with holder.transaction():
+            await holder.execute("SELECT FROM transfer")
+            process = forked.Popen[str](
+                [sys.executable, "-m", "ferryman", "upgrade"],
+                env=environment(empty_database, tmp_path),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            ended = (
+                "SELECT pg_terminate_backend(pid) FROM pg_locks"
+                " WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))"
+            )
+            while not await holder.fetch(ended):
+                assert process.poll() is None
+                await asyncio.sleep(0.02)
+            _, said = await asyncio.to_thread(process.communicate)
+        await holder.close()
+        return process, said
+
+    process, said = asyncio.run(end_it_while_it_waits())
+    assert process.returncode == 2, said
+    assert "database_unavailable" in said
+    assert "found ConnectionDoesNotExistError: connection was closed" in said
+    assert "Traceback" not in said
+
+
 def test_a_newer_schema_is_refused(empty_database: str, upgrade: Upgrade) -> None:
     assert upgrade().returncode == 0
     asyncio.run(execute(empty_database, "INSERT INTO schema_history VALUES ('0099_later.sql')"))

@@ -7,11 +7,17 @@ from typing import Any
 
 import asyncpg
 
+from ferryman import refusals
 from ferryman.config import Settings
 from ferryman.server.serve import open_database
 from ferryman.store import history as history_store
-from ferryman.store.availability import is_transient, refused, wait_until_available
-from ferryman.store.database import SQL
+from ferryman.store.availability import (
+    is_transient,
+    refused,
+    sentence,
+    wait_until_available,
+)
+from ferryman.store.database import CONNECTION_LOST, SQL
 from ferryman.store.schema_migration import steps
 from ferryman.store.schema_step import SchemaStep, schema_step
 
@@ -43,14 +49,26 @@ class Upgrade:
         return due
 
     async def apply(self, *, patience: float, statement_seconds: float) -> AsyncIterator[str]:
-        """Apply the missing steps, as :func:`schema_migration.steps` does."""
+        """Apply the missing steps, as :func:`schema_migration.steps` does.
+
+        Raises :class:`OutsideError` (``database_unavailable``) if the connection is lost.
+        """
         try:
             async for name in steps(
                 self._connection, patience=patience, statement_seconds=statement_seconds
             ):
                 yield name
+        except CONNECTION_LOST as exc:
+            raise refusals.database.UNAVAILABLE(found=sentence(_first(exc))) from exc
         except asyncpg.PostgresError as exc:
             raise exc if is_transient(exc) else refused(exc) from exc
+
+
+def _first(lost: BaseException) -> BaseException:
+    """Return what ended the session; leaving its transaction has failed as well after that."""
+    while isinstance(lost.__context__, CONNECTION_LOST):
+        lost = lost.__context__
+    return lost
 
 
 @asynccontextmanager

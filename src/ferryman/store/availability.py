@@ -84,7 +84,7 @@ def _row(problem: BaseException) -> refusals.Refusal[ConfigError]:
 
 def sentence(problem: BaseException) -> str:
     """Return the server's message and SQLSTATE, or the text of any other error."""
-    if isinstance(problem, asyncpg.PostgresError):
+    if isinstance(problem, asyncpg.PostgresError) and problem.message:
         return f"{problem.message} ({problem.sqlstate})"
     words = " ".join(str(problem).split())
     return f"{type(problem).__name__}: {words}" if words else type(problem).__name__

@@ -43,6 +43,12 @@ CONNECTION_LOST = (
 )
 """Errors that mean the server went away or was replaced, not that we made a mistake."""
 
+_UPGRADED = (asyncpg.InvalidCachedStatementError, asyncpg.DeadlockDetectedError)
+"""Errors of a transaction that a schema step was in the way of; the next one goes through.
+
+A session's first statement on a table that has a column more fails if its plan is older.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
@@ -69,8 +75,9 @@ class Database:
     async def transaction(self) -> AsyncIterator[Transaction]:
         """Run the block in a transaction that commits unless the block raises.
 
-        Raises :class:`OutsideError` (``database_unavailable``) if the connection is lost. The work
-        is then rolled back, or fully committed if the connection was lost during COMMIT.
+        Raises :class:`OutsideError` (``database_unavailable``) if the connection is lost, or a
+        schema step was in the way. The work is then rolled back, or fully committed if the
+        connection was lost during COMMIT.
         """
         with _outside():
             async with self._lent() as connection, connection.transaction():
@@ -167,7 +174,7 @@ class Database:
 
 
 class _outside:  # noqa: N801 - reads as a statement
-    """Turn a lost connection into the platform's own error; pass on every other exception."""
+    """Turn what another try gets past into the platform's own error; pass on all else."""
 
     def __enter__(self) -> None:
         return None
@@ -175,7 +182,7 @@ class _outside:  # noqa: N801 - reads as a statement
     def __exit__(self, _type: object, exc: BaseException | None, _trace: object) -> None:
         if isinstance(exc, asyncpg.DiskFullError):
             raise refusals.database.DISK_FULL() from exc
-        if isinstance(exc, CONNECTION_LOST):
+        if isinstance(exc, CONNECTION_LOST + _UPGRADED):
             raise refusals.database.UNAVAILABLE(found=type(exc).__name__) from exc
 
 
