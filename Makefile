@@ -1,6 +1,6 @@
 # The only entry point: every command a person or CI needs. `make` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev java wheel sdist test test-fast facts mutants check fix bench screenshots soak lowest lock notices
+.PHONY: help setup demo dev java wheel sdist test test-fast facts mutants check fix bench screenshots soak soak-tests lowest lock notices
 
 PYTHON ?= python3
 VENV   := .venv
@@ -101,7 +101,11 @@ bench: $(STAMP) ## all benchmarks in half an hour, FULL=1 at full size, or one: 
 screenshots: $(STAMP) ## the pictures of the console in README and docs, again; needs Chromium and npm
 	@$(BIN)/python -m tools.screenshots
 
-soak: $(STAMP) ## the long form of the crash tests
+# The folder .soak has what a run needs to go on; ARGS="--new" begins again, "--help" lists the rest.
+soak: $(STAMP) ## kill platform, store and database at random for MINUTES (60); again goes on
+	@$(BIN)/python -m tests.soak --minutes $(or $(MINUTES),60) $(ARGS)
+
+soak-tests: $(STAMP) ## the long form of the crash tests
 	@FERRYMAN_SOAK=1 $(BIN)/python -m pytest -m soak --timeout 3600 $(ARGS)
 
 # Ten to twenty minutes on two cores, so CI does not call it.

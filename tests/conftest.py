@@ -115,7 +115,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     for item in items:
         if item.get_closest_marker("soak"):
-            item.add_marker(pytest.mark.skip(reason="runs for long: FERRYMAN_SOAK=1, make soak"))
+            item.add_marker(
+                pytest.mark.skip(reason="runs for long: FERRYMAN_SOAK=1, make soak-tests")
+            )
 
 
 def _rank(item: pytest.Item) -> tuple[int, bool]:

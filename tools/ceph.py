@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,8 +46,7 @@ run dir = {dir}
 admin socket = {dir}/$name.$pid.asok
 log file = {dir}/$name.log
 pid file =
-osd objectstore = memstore
-memstore device bytes = 8589934592
+{objects}
 osd pool default size = 1
 osd pool default min size = 1
 osd pool default pg num = 4
@@ -65,6 +64,18 @@ rgw gc obj min wait = 1
 rgw gc processor period = 5
 rgw gc processor max time = 5
 """
+
+IN_MEMORY = "osd objectstore = memstore\nmemstore device bytes = 8589934592"
+ON_DISK = """\
+osd objectstore = bluestore
+bluestore block create = true
+bluestore block size = 12884901888
+bluestore cache autotune = false
+bluestore cache size = 134217728"""
+"""In a file, which the SIGKILL of each process leaves whole."""
+
+Keep = Callable[..., object]
+"""Starts one of Ceph's servers, given the program and its arguments, and keeps it running."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +127,23 @@ def ceph() -> Iterator[Ceph]:
 
 
 def _start(folder: Path, log: IO[bytes], stack: ExitStack) -> str:
+    def keep(program: str, *arguments: str) -> None:
+        process = subprocess.Popen(
+            [*_WITH_US, program, *arguments], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+        )
+        stack.callback(_end, process)
+
+    return create(folder, log, keep)
+
+
+def create(folder: Path, log: IO[bytes], keep: Keep, objects: str = IN_MEMORY) -> str:
+    """Make one in an empty folder and start its servers; return its endpoint."""
     port, v1, v2 = _free_ports(3)
     fsid = str(uuid4())
     for name in ("mon", "osd"):
         (folder / name).mkdir()
     conf, keyring, monmap = folder / "ceph.conf", folder / "keyring", folder / "monmap"
-    conf.write_text(_CONF.format(dir=folder, fsid=fsid, port=port, v1=v1, v2=v2))
+    conf.write_text(_CONF.format(dir=folder, fsid=fsid, port=port, v1=v1, v2=v2, objects=objects))
 
     def run(program: str, *arguments: str) -> None:
         subprocess.run(
@@ -132,15 +154,6 @@ def _start(folder: Path, log: IO[bytes], stack: ExitStack) -> str:
             stderr=log,
             timeout=_COMMAND_SECONDS,
         )
-
-    def keep(program: str, *arguments: str) -> None:
-        process = subprocess.Popen(
-            [*_WITH_US, program, "-f", "-c", str(conf), *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-        )
-        stack.callback(_end, process)
 
     for create, name, caps in (
         ("--create-keyring", "mon.", ("mon", "allow *")),
@@ -155,20 +168,31 @@ def _start(folder: Path, log: IO[bytes], stack: ExitStack) -> str:
     run("monmaptool", "--create", "--fsid", fsid, "--addv", "a", address, str(monmap))
     made = ("--monmap", str(monmap), "--keyring", str(keyring))
     run("ceph-mon", "-c", str(conf), "--mkfs", "-i", "a", *made)
-    keep("ceph-mon", "-i", "a")
+    servers = {program: words for program, *words in commands(folder)}
+    keep("ceph-mon", *servers["ceph-mon"])
     run("ceph", "-c", str(conf), "osd", "create")
     run("ceph", "-c", str(conf), "auth", "import", "-i", str(keyring))
     run("ceph-osd", "-c", str(conf), "-i", "0", "--mkfs", "--osd-data", str(folder / "osd"))
     place = ("1.0", "root=default", "host=localhost")
     run("ceph", "-c", str(conf), "osd", "crush", "add", "osd.0", *place)
-    keep("ceph-osd", "-i", "0", "--osd-data", str(folder / "osd"))
-    keep("radosgw", "-n", "client.rgw")
+    keep("ceph-osd", *servers["ceph-osd"])
+    keep("radosgw", *servers["radosgw"])
     endpoint = f"http://127.0.0.1:{port}"
     _await(endpoint)
     keys = (f"--access-key={ACCESS_KEY}", f"--secret-key={SECRET_KEY}")
     user = ("user", "create", "--uid=ferryman", "--display-name=Ferryman", *keys)
     run("radosgw-admin", "-c", str(conf), "-n", "client.rgw", *user)
     return endpoint
+
+
+def commands(folder: Path) -> list[list[str]]:
+    """Return what runs each of the servers whose files lie in that folder."""
+    conf = ("-f", "-c", str(folder / "ceph.conf"))
+    return [
+        ["ceph-mon", *conf, "-i", "a"],
+        ["ceph-osd", *conf, "-i", "0", "--osd-data", str(folder / "osd")],
+        ["radosgw", *conf, "-n", "client.rgw"],
+    ]
 
 
 def _await(endpoint: str) -> None:
