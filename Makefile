@@ -1,6 +1,6 @@
 # The only entry point: every command a person or CI needs. `make` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev java wheel sdist test test-fast facts mutants check fix bench screenshots soak soak-tests lowest lock notices
+.PHONY: help setup demo dev java wheel sdist test test-fast facts mutants check fix bench screenshots soak soak-tests bare-root lowest lock notices
 
 PYTHON ?= python3
 VENV   := .venv
@@ -107,6 +107,10 @@ soak: $(STAMP) ## kill platform, store and database at random for MINUTES (60); 
 
 soak-tests: $(STAMP) ## the long form of the crash tests
 	@FERRYMAN_SOAK=1 $(BIN)/python -m pytest -m soak --timeout 3600 $(ARGS)
+
+# As root on Debian, with debootstrap and buildah: some minutes, and a mirror of packages.
+bare-root: $(STAMP) ## install wheel, unit and image on a bare Debian by the lines of the page
+	@FERRYMAN_BARE_ROOT=1 $(BIN)/python -m pytest tests/deploy/test_bare_root.py -p no:randomly $(ARGS)
 
 # Ten to twenty minutes on two cores, so CI does not call it.
 lowest: ## tests of the SDK, store and API with the lowest versions allowed; before a release and when a bound changes

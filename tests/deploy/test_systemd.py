@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ferryman.config import Settings
+from tests.kit.unit_file import service
 
 SYSTEMD = Path(__file__).parents[2] / "deploy" / "systemd"
 UNITS = sorted(SYSTEMD.glob("*.service"))
@@ -64,3 +65,29 @@ def test_the_settings_of_the_example_exist() -> None:
     names = re.findall(r"^#? ?(FERRYMAN_\w+)=", (SYSTEMD / "ferryman.env").read_text(), re.M)
     assert len(names) >= 5
     assert {name.removeprefix("FERRYMAN_").lower() for name in names} <= set(Settings.model_fields)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """What a unit needs of a root: its user, which is ours here, and its settings."""
+    etc = tmp_path / "etc"
+    (etc / "ferryman").mkdir(parents=True)
+    (etc / "passwd").write_text(f"ferryman:x:{os.getuid()}:{os.getgid()}::/var/lib/ferryman:\n")
+    shutil.copy(SYSTEMD / "ferryman.env", etc / "ferryman")
+    return tmp_path
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+def test_a_unit_can_be_followed_without_systemd(unit: Path, root: Path) -> None:
+    """Each directive is applied by ``make bare-root``, or it is said why it is not."""
+    line = service(unit, root).line()
+    assert {"--ro-bind", "--no-new-privs", "--bounding-set=-all", "--reuid=ferryman"} <= {*line}
+    assert line[line.index("FERRYMAN_DATA_DIR") + 1] == "/var/lib/ferryman"
+    assert (root / "var/lib/ferryman").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_directive_that_nobody_thought_of_is_refused(root: Path, tmp_path: Path) -> None:
+    unit = tmp_path / "ferryman.service"
+    unit.write_text("[Service]\nExecStart=/bin/true\nProtectKernelModules=yes\n")
+    with pytest.raises(AssertionError, match="ProtectKernelModules"):
+        service(unit, root)

@@ -4,7 +4,8 @@ What follows the language of a block says what a reader does with it, and the pr
 the same: ``sh run`` and ``python run`` are run in the reader's terminal, ``sh terminal=NAME`` in
 one more that stays open, ``file=NAME`` is written to a file. ``text output`` is what the run
 before it printed; ``text terminal=NAME`` is waited for in that terminal. Both have ``...`` for
-what differs from run to run. All else is only looked at.
+what differs from run to run. ``sh root`` and ``text root`` are run and compared in a bare Debian
+(``tests/deploy/test_bare_root.py``). All else is only looked at.
 """
 
 import os
@@ -29,6 +30,7 @@ PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglo
 
 PORTS = ("8400", "8500")
 DATA_DIR = "/srv/ferryman"
+INSTALLED = "/opt/ferryman"
 CHECKOUT = "~/ferryman"
 _FENCE = re.compile(r"^```(\S+)?[ ]?([^\n]*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
@@ -97,7 +99,11 @@ class Reader:
         self, folder: Path, *, checkout: Path = ROOT, env: Mapping[str, str] | None = None
     ) -> None:
         self._folder = folder
-        self._paths = {DATA_DIR: str(folder / "srv"), CHECKOUT: str(checkout)}
+        self._paths = {
+            DATA_DIR: str(folder / "srv"),
+            INSTALLED: str(folder / "opt"),
+            CHECKOUT: str(checkout),
+        }
         self._ports = {port: str(free_port()) for port in PORTS}
         self.said = ""
         self._terminals: dict[str, tuple[subprocess.Popen[str], Path]] = {}
