@@ -1,6 +1,5 @@
 """Start the processes of a host without a sandbox, as the worker's own user."""
 
-import asyncio
 import os
 import socket
 import subprocess
@@ -12,6 +11,7 @@ from importlib.machinery import SourceFileLoader
 from importlib.util import find_spec
 from pathlib import Path
 
+from ferryman.functions.child import Child
 from ferryman.functions.mark import CallMark
 from ferryman.network.trust import function_variables
 
@@ -35,7 +35,7 @@ PYTHON = {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 class Launched:
     """A started host: the worker's end of its channel, its mark, and how it ended."""
 
-    process: asyncio.subprocess.Process
+    process: Child
     channel: socket.socket
     mark: CallMark
 
@@ -71,7 +71,7 @@ def compile_program() -> None:
         subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
 
 
-async def launch(task: list[str], source: Path, memory_bytes: int, output: int) -> Launched:
+def launch(task: list[str], source: Path, memory_bytes: int, output: int) -> Launched:
     """Start ``host.py`` with ``task``, printing to ``output``; raise ``OSError`` if that fails."""
     ours, theirs = socket.socketpair()
     mark = CallMark()
@@ -80,15 +80,12 @@ async def launch(task: list[str], source: Path, memory_bytes: int, output: int) 
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     inherited |= function_variables(os.environ)
     try:
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=output,
-            stderr=output,
-            cwd=source,
+        process = Child.start(
+            command,
+            output=output,
             env={**inherited, "TMPDIR": tempfile.gettempdir(), **PYTHON},
             pass_fds=passed,
-            start_new_session=True,
+            cwd=source,
         )
     except BaseException:
         ours.close()

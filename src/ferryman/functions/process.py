@@ -172,8 +172,7 @@ class HostProcess:
         """End the host and every process below it; return once they have ended."""
         self.reusable = False
         self._channel.close()
-        if self._process.stdin is not None:
-            self._process.stdin.close()
+        self._process.close_stdin()
         try:
             async with asyncio.timeout(END_SECONDS):
                 await self._process.wait()
@@ -237,6 +236,6 @@ class HostProcess:
 async def _launch(program: Program, limits: Limits, access: Access, output: int) -> Launched:
     memory = limits.memory_bytes
     if limits.sandbox is None:
-        return await launch(program.command(memory), program.source, memory, output)
+        return launch(program.command(memory), program.source, memory, output)
     async with asyncio.timeout(limits.start_seconds):
         return await launch_sandboxed(limits.sandbox, program, access, memory, output)

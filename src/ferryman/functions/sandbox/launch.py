@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ferryman.functions import launch
+from ferryman.functions.child import Child
 from ferryman.functions.mark import CallMark
 from ferryman.functions.program import Program
 from ferryman.functions.sandbox import limits as sandbox_limits
@@ -46,8 +47,8 @@ class SandboxedHost(launch.Launched):
         # Where each session is a group of the scheduler, priorities count within it alone.
         with suppress(OSError):
             Path(f"/proc/{self.process.pid}/autogroup").write_text(str(_NICE if slow else 0))
-        if slow and self.process.stdin is not None:
-            self.process.stdin.write(b"y")
+        if slow:
+            self.process.write(b"y")
 
     async def exit_code(self) -> int:
         """Wait for the host's end; its words count, for bubblewrap's own code tells less."""
@@ -99,21 +100,18 @@ async def launch_sandboxed(
         setup.send(marshal.dumps(plan))
         with setup:
             try:
-                process = await asyncio.create_subprocess_exec(
-                    *group.joining([*command.words, "--", *inner]),
-                    stdin=asyncio.subprocess.PIPE,
-                    stdout=output,
-                    stderr=output,
+                process = Child.start(
+                    group.joining([*command.words, "--", *inner]),
+                    output=output,
                     env=_environment(),
                     pass_fds=(*passed, *command.descriptors),
-                    start_new_session=True,
                 )
             finally:
                 command.close()
                 theirs.close()
                 channel.close()
                 os.close(tell)
-            failed.callback(_kill, process)
+            failed.callback(process.kill)
             sockets = await _received(setup)
         if sockets is None:
             code = await process.wait()
@@ -149,11 +147,6 @@ async def _received(setup: socket.socket) -> list[socket.socket] | None:
     except ConnectionResetError:  # it ended before it had read its plan
         return None
     return [socket.socket(fileno=descriptor) for descriptor in descriptors] or None
-
-
-def _kill(process: asyncio.subprocess.Process) -> None:
-    with suppress(ProcessLookupError):
-        process.kill()
 
 
 def _set(ready: "asyncio.Future[None]") -> None:
