@@ -43,7 +43,7 @@ def serve_children(become: Become) -> str | None:
     forker = os.fork()
     if forker:
         answers.close()
-        atexit.register(_end, asks, forker)
+        atexit.register(_end, asks, forker, os.getpid())
         _use(asks)
         return None
     asks.close()
@@ -91,9 +91,10 @@ def _receive(answers: socket.socket) -> tuple[Command, list[int]] | None:
     return json.loads(message), descriptors
 
 
-def _end(asks: socket.socket, forker: int) -> None:
+def _end(asks: socket.socket, forker: int, command: int) -> None:
     asks.close()
-    os.waitpid(forker, 0)
+    if os.getpid() == command:  # and not one that the command has forked by itself
+        os.waitpid(forker, 0)
 
 
 def _use(asks: socket.socket) -> None:

@@ -46,8 +46,8 @@ from ferryman.api.token_lookup import TokenLookup
 from ferryman.api.wrong_tokens import WrongTokens
 from ferryman.config import Settings
 from ferryman.console.application import Console
+from ferryman.console.mount import Brand
 from ferryman.console.oidc.settings import ProviderSettings
-from ferryman.console.shared import Brand
 from ferryman.domain.limits import QUEUE_EVENTS
 from ferryman.domain.rate import Rate
 from ferryman.errors import PlatformError

@@ -81,7 +81,13 @@ def serve(
     json_logs: Annotated[bool, typer.Option("--json", help="Log JSON lines.")] = False,
 ) -> None:
     """Run the platform: API, database and workers. Each setting can be a FERRYMAN_ variable too."""
+    check_installed()
+    from ferryman.server import fork_server
+
+    # Before settings are read, some of which are secrets that are not for workers.
+    asks = fork_server.begin({"api": _run_api_process, "worker": worker})
     from ferryman.server.api_processes import default_processes
+    from ferryman.server.forked import ForkServer
     from ferryman.server.serve import serve as run
 
     settings = settings_of(
@@ -101,9 +107,13 @@ def serve(
         no_delivery=no_delivery or None,
     )
     number = settings.api_processes or default_processes(settings)
+    forks = None if asks is None else ForkServer(asks)
+    if forks is not None:
+        forks.prepare(fork_server.modules_of(number))
     import uvloop
 
-    run_platform(run(settings, workers=workers, api_processes=number), uvloop.new_event_loop)
+    work = run(settings, workers=workers, api_processes=number, forks=forks)
+    run_platform(work, uvloop.new_event_loop)
 
 
 def worker(
@@ -149,19 +159,34 @@ def worker(
     run_platform(run_worker(settings), uvloop.new_event_loop)
 
 
-def settings_of(*, json_logs: bool, **given: Any) -> Any:
-    """Return the platform's settings; leave with a message if one is wrong."""
-    try:
-        from pydantic import ValidationError
+def _run_api_process() -> None:
+    from ferryman.server.api_process import main
 
-        from ferryman import logs, tracing
-        from ferryman.config import Settings
-        from ferryman.setting_names import unknown_names
+    main()
+
+
+def check_installed() -> None:
+    """Import what settings need; leave with a message if the platform is not installed."""
+    try:
+        import ferryman.config
+        import ferryman.logs
+        import ferryman.tracing  # noqa: F401 - also for what is forked
     except ModuleNotFoundError as exc:
         _fail(
             f"The platform is not installed ({exc.name} is missing): pip install 'WHEEL[server]', "
             "WHEEL being the path of Ferryman's wheel."
         )
+
+
+def settings_of(*, json_logs: bool, **given: Any) -> Any:
+    """Return the platform's settings; leave with a message if one is wrong."""
+    check_installed()
+    from pydantic import ValidationError
+
+    from ferryman import logs, tracing
+    from ferryman.config import Settings
+    from ferryman.setting_names import unknown_names
+
     try:
         settings = Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as exc:

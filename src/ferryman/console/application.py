@@ -1,68 +1,21 @@
-"""Build the console: an application of its own, before the surfaces whose calls it makes."""
+"""The console: an application of its own, before the surfaces whose calls it makes.
 
-from collections.abc import Callable
-from functools import lru_cache
-from typing import Any, cast
-from urllib.parse import urlsplit
+It is built when the first page is asked for: a quarter of what the API would import is for pages
+that most processes never show (ADR 107).
+"""
 
-import msgspec
-import structlog
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from litestar import Litestar, Request, Response
-from litestar.datastructures import CacheControlHeader, State
-from litestar.di import Provide
+import asyncio
+from typing import TYPE_CHECKING, Any
+
 from litestar.enums import ScopeType
-from litestar.exceptions import HTTPException
-from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.response.redirect import ASGIRedirectResponse
-from litestar.template import TemplateConfig
 from litestar.types import ASGIApp, Receive, Scope, Send
-from markupsafe import Markup
 
-from ferryman.console.calls import OWNER, CallRefused
-from ferryman.console.charts import charts_of
-from ferryman.console.drawing import drawn, drawn_crowds, zoomed
-from ferryman.console.faults import (
-    HEADERS,
-    on_form_refused,
-    on_http_error,
-    on_platform_error,
-    on_refused,
-    on_sign_in_needed,
-    on_undecodable,
-    on_unexpected,
-)
-from ferryman.console.oidc.flow import OIDC_HANDLERS
-from ferryman.console.oidc.provider import IdentityProvider
+from ferryman.console.mount import AS_ASKED, OWNER, PATH, Brand
 from ferryman.console.oidc.settings import ProviderSettings
-from ferryman.console.pace import Paced
-from ferryman.console.pages import HANDLERS
-from ferryman.console.part_sender import BrowserParts
-from ferryman.console.session import Sessions, SignInDesk
-from ferryman.console.shared import SHARED_HANDLERS, Brand
-from ferryman.console.sign_in import (
-    enter,
-    keep_preferences,
-    make_link,
-    sign_in,
-    sign_in_page,
-    sign_out,
-    take_link,
-)
-from ferryman.console.static_files import get_static, versioned
-from ferryman.console.visit import (
-    AS_ASKED,
-    PATH,
-    FormRefused,
-    SignInNeeded,
-    visit_of,
-)
-from ferryman.console.words import filters, plain
-from ferryman.errors import PlatformError
-from ferryman.wire.overview import Charts
 
-log = structlog.get_logger("ferryman.console")
-
+if TYPE_CHECKING:
+    from ferryman.console.session import SignInDesk
 
 _PLAIN = Brand(name="Ferryman", color="#12617c", logo=None)
 
@@ -73,7 +26,7 @@ class Console:
     def __init__(
         self,
         api: ASGIApp,
-        sign_ins: SignInDesk,
+        sign_ins: "SignInDesk",
         base_url: str,
         provider: ProviderSettings | None = None,
         brand: Brand = _PLAIN,
@@ -82,10 +35,9 @@ class Console:
         delivers: bool = True,
     ) -> None:
         self._api = api
-        sender = BrowserParts(own=own_store)
-        self._pages = Paced(
-            _create_pages(api, sign_ins, base_url, provider, brand, sender, delivers)
-        )
+        self._given = (sign_ins, base_url, provider, brand)
+        self._own_store, self._delivers = own_store, delivers
+        self._building: asyncio.Task[ASGIApp] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -103,104 +55,19 @@ class Console:
             return
         own[OWNER] = own.get("litestar_app")
         own["state"] = {AS_ASKED: path}
-        await self._pages(scope, receive, send)
+        pages = await self._pages()
+        await pages(scope, receive, send)
 
+    async def _pages(self) -> ASGIApp:
+        """Return the pages, built once, in a thread: other requests go on meanwhile."""
+        if self._building is None:
+            self._building = asyncio.create_task(asyncio.to_thread(self._build))
+        # Not ended by a client that leaves, since others wait for it too.
+        return await asyncio.shield(self._building)
 
-def _create_pages(
-    api: ASGIApp,
-    sign_ins: SignInDesk,
-    base_url: str,
-    settings: ProviderSettings | None,
-    brand: Brand,
-    sender: BrowserParts,
-    delivers: bool,
-) -> ASGIApp:
-    provider = None if settings is None else IdentityProvider(settings)
-    sessions, secure = Sessions(sign_ins.key), urlsplit(base_url).scheme == "https"
+    def _build(self) -> ASGIApp:
+        from ferryman.console.site import create_pages
 
-    async def visit(request: Request[Any, Any, Any]) -> Any:
-        return await visit_of(request, api, sessions)
-
-    pages = Litestar(
-        path=PATH,
-        route_handlers=[
-            *HANDLERS,
-            *OIDC_HANDLERS,
-            *SHARED_HANDLERS,
-            sign_in_page,
-            sign_in,
-            make_link,
-            enter,
-            take_link,
-            sign_out,
-            keep_preferences,
-            get_static,
-        ],
-        dependencies={
-            "api": Provide(lambda: api, sync_to_thread=False),
-            "sessions": Provide(lambda: sessions, sync_to_thread=False),
-            "sign_ins": Provide(lambda: sign_ins, sync_to_thread=False),
-            "brand": Provide(lambda: brand, sync_to_thread=False),
-            "sender": Provide(lambda: sender, sync_to_thread=False),
-            "provider": Provide(lambda: provider, sync_to_thread=False),
-            "secure": Provide(lambda: secure, sync_to_thread=False),
-            "visit": Provide(visit),
-        },
-        exception_handlers={
-            SignInNeeded: on_sign_in_needed,
-            FormRefused: on_form_refused,
-            CallRefused: on_refused,
-            PlatformError: on_platform_error,
-            HTTPException: on_http_error,
-            RecursionError: on_undecodable,
-            UnicodeDecodeError: on_undecodable,
-            Exception: on_unexpected,
-        },
-        template_config=TemplateConfig(
-            instance=JinjaTemplateEngine.from_environment(_environment(delivers=delivers))
-        ),
-        cache_control=CacheControlHeader(no_store=True),
-        after_request=_harden,
-        state=State({"provider_host": settings and urlsplit(settings.issuer).netloc}),
-        openapi_config=None,
-        request_max_body_size=2 << 20,
-        logging_config=None,
-        debug=False,
-    )
-    return cast("ASGIApp", pages)
-
-
-def _environment(*, delivers: bool) -> Environment:
-    environment = Environment(
-        loader=PackageLoader("ferryman.console"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        # All text that is not markup of ours: none may turn or hide what stands beside it.
-        finalize=lambda value: plain(value) if type(value) is str else value,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        # They are part of the package: each would be looked for on the disk with every page.
-        auto_reload=False,
-    )
-    pictures = {"drawn": drawn, "drawn_crowds": drawn_crowds, "zoomed": zoomed}
-    environment.filters.update(filters(), **pictures, drawn_charts=_chart_drawer(environment))
-    environment.globals["static"] = versioned
-    environment.globals["delivers"] = delivers
-    return environment
-
-
-def _chart_drawer(environment: Environment) -> Callable[[Charts], Markup]:
-    """Return the filter that draws charts, once for all pages that show the same numbers."""
-
-    @lru_cache(maxsize=32)
-    def drawn_once(numbers: bytes) -> Markup:
-        charts = charts_of(msgspec.json.decode(numbers, type=Charts))
-        # The template escapes what is in it.
-        return Markup(environment.get_template("charts.html").render(charts=charts))  # noqa: S704
-
-    return lambda charts: drawn_once(msgspec.json.encode(charts))
-
-
-async def _harden(response: Response[Any]) -> Response[Any]:
-    response.headers.update(HEADERS)
-    return response
+        return create_pages(
+            self._api, *self._given, own_store=self._own_store, delivers=self._delivers
+        )

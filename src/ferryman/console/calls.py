@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlencode
 import msgspec
 from litestar.types import ASGIApp, Message, Scope
 
+from ferryman.console.mount import OWNER
 from ferryman.wire.health import Readiness
 from ferryman.wire.problem import Problem
 
@@ -28,8 +29,6 @@ _KEPT = frozenset(
 """Keys of a page's request that its calls share."""
 
 ACTOR = "ferryman.actor"
-OWNER = "ferryman.application"
-"""Key of the admin surface's application in a page's request, which its calls need."""
 
 
 class CallRefused(Exception):

@@ -2,9 +2,6 @@
 
 import re
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
-from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 from litestar import Request, Response, get
@@ -14,6 +11,7 @@ from litestar.params import FromPath
 from litestar.response import Stream, Template
 
 from ferryman.console.calls import SHARED, AdminCalls
+from ferryman.console.mount import Brand
 from ferryman.console.visit import preferences, root_of
 from ferryman.vocab import TransferStatus
 from ferryman.wire.link import SharedMigration, SharedPart
@@ -33,25 +31,6 @@ _WORDS: Mapping[TransferStatus, str] = {
 
 _LOGO_TYPES = {"png": "image/png", "svg": "image/svg+xml", "jpg": "image/jpeg"}
 _CODE = re.compile(r"[A-Za-z0-9_-]{1,200}", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class Brand:
-    """Appearance of the page by the operator's settings."""
-
-    name: str
-    color: str
-    logo: Path | None
-
-    @property
-    def style(self) -> str:
-        """Return the style sheet with the colour, which no text has, so that all can be read."""
-        return f".shared {{ --brand: {self.color}; }}\n"
-
-    @property
-    def version(self) -> str:
-        """Return what changes with the colour."""
-        return sha256(self.style.encode()).hexdigest()[:10]
 
 
 @get("/shared/{code:str}")

@@ -9,9 +9,9 @@ from litestar.response import Redirect, Template
 
 from ferryman.clock import wall_now
 from ferryman.console.calls import AdminCalls, CallRefused
+from ferryman.console.mount import PATH
 from ferryman.console.session import LIFE, Sessions, SignInDesk
 from ferryman.console.visit import (
-    PATH,
     THEMES,
     ZONES,
     FormRefused,

@@ -11,14 +11,12 @@ from litestar.response import Redirect, Template
 
 from ferryman.clock import wall_now
 from ferryman.console.calls import ACTOR, AdminCalls
+from ferryman.console.mount import AS_ASKED, PATH
 from ferryman.console.session import ConsoleSession, Sessions
 from ferryman.domain.access import Actor, RequestOrigin, check
 from ferryman.errors import NotAllowed
 from ferryman.wire.clock import ClockView
 
-PATH = "/console"
-AS_ASKED = "ferryman.path"
-"""Key of a request's path in its state, with the last slash that routing takes off."""
 THEMES = ("auto", "light", "dark")
 ZONES = ("utc", "local", "relative")
 

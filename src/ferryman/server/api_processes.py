@@ -23,12 +23,14 @@ import structlog
 from ferryman.config import Settings
 from ferryman.errors import ConfigError
 from ferryman.refusals.row import start_refusal
+from ferryman.server.fork_server import Command
+from ferryman.server.forked import ForkedProcess, ForkServer
 from ferryman.server.listening import sockets
 from ferryman.server.parent_watchdog import SUPERVISED
 
 log = structlog.get_logger("ferryman.serve")
 
-Process = asyncio.subprocess.Process
+Process = asyncio.subprocess.Process | ForkedProcess
 
 _LONG_SECONDS = 10.0
 _STOP_SECONDS = 40.0
@@ -56,24 +58,36 @@ class ApiProcesses:
     operator_token: str
     listening: Sequence[socket.socket]
     counts: Sequence[int]
+    forks: ForkServer | None = None
     _running: dict[int, Process] = field(default_factory=dict)
 
     async def spawn(self, number: int) -> Process:
-        """Start a process, which loads its modules and waits to be told the rest."""
+        """Start a process, which waits to be told what to do; fork it if it can be forked."""
+        kept = (self.listening[number].fileno(), *self.counts)
+        if self.forks is not None:
+            command = Command(
+                program="api",
+                words=["ferryman.server.api_process"],
+                variables={SUPERVISED: "1"},
+                without=[],
+                numbers=[[each] for each in kept],
+            )
+            if (forked := await self.forks.fork(command, kept, answers=True)) is not None:
+                return forked
         return await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "ferryman.server.api_process"),
             env={**os.environ, SUPERVISED: "1"},
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            pass_fds=(self.listening[number].fileno(), *self.counts),
+            pass_fds=kept,
         )
 
     @asynccontextmanager
-    async def serving(self, first: Process, database_url: str) -> AsyncIterator[None]:
+    async def serving(self, first: Process | None, database_url: str) -> AsyncIterator[None]:
         """Keep all processes while the block runs; it begins when the first one serves.
 
-        The first starts alone, since it may find out what keeps the platform from starting; raises
-        :class:`ConfigError` then.
+        The ``first`` one, or a new one, starts alone, since it may find out what keeps the platform
+        from starting; raises :class:`ConfigError` then.
         """
         served: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         keeping = [asyncio.create_task(self._keep(0, database_url, first, served))]
@@ -142,19 +156,23 @@ class ApiProcesses:
             "listening": self.listening[number].fileno(),
             "counts": self.counts,
         }
-        with suppress(ConnectionError):
+        answer = b""
+        with suppress(ConnectionError):  # it was killed meanwhile
             into.write(msgspec.json.encode(start) + b"\n")
             await into.drain()
-        answer = await out.readline()
+            answer = await out.readline()
         found = msgspec.json.decode(answer, type=dict[str, str]) if answer else {"code": ""}
         return start_refusal(**found) if found["code"] else None
 
 
 @asynccontextmanager
 async def api_processes(
-    settings: Settings, operator_token: str, number: int
-) -> AsyncIterator[tuple[ApiProcesses, Process]]:
-    """Open the sockets and files of so many processes; yield them, and the first process."""
+    settings: Settings, operator_token: str, number: int, forks: ForkServer | None = None
+) -> AsyncIterator[tuple[ApiProcesses, Process | None]]:
+    """Open the sockets and files of so many processes; yield them, and the first process.
+
+    There is none yet if it will be forked, which takes no time.
+    """
     with ExitStack() as stack:
         listening = sockets(settings.host, settings.port, number)
         for each in listening:
@@ -166,12 +184,14 @@ async def api_processes(
             operator_token,
             listening,
             [each.fileno() for each in counts],
+            forks,
         )
-        first = await processes.spawn(0)
+        first = None if forks is not None else await processes.spawn(0)
         try:
             yield processes, first
         finally:
-            await _stop(first)
+            if first is not None:
+                await _stop(first)
 
 
 async def _stop(process: Process) -> None:

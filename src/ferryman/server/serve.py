@@ -18,6 +18,7 @@ from ferryman import refusals
 from ferryman.config import Settings
 from ferryman.errors import PlatformError
 from ferryman.server import collector
+from ferryman.server.forked import ForkServer
 from ferryman.server.operator_token import operator_token
 from ferryman.server.parent_watchdog import exit_with_parent
 from ferryman.server.port import port_of, taken
@@ -33,8 +34,13 @@ _END_SECONDS = 90.0
 """Time for requests, workers and the database to end, one after the other."""
 
 
-async def serve(settings: Settings, *, workers: int, api_processes: int = 1) -> None:
-    """Run until SIGTERM or SIGINT. Prints one line when the platform is ready."""
+async def serve(
+    settings: Settings, *, workers: int, api_processes: int = 1, forks: ForkServer | None = None
+) -> None:
+    """Run until SIGTERM or SIGINT. Prints one line when the platform is ready.
+
+    Its processes are forked by ``forks`` if there is one, and else started.
+    """
     _check_seed(settings)
     check_restored(settings.data_dir)
     _check_certificate(settings)
@@ -54,7 +60,7 @@ async def serve(settings: Settings, *, workers: int, api_processes: int = 1) -> 
         start = (
             _start(settings, token, stop, stack)
             if api_processes == 1
-            else _start_several(settings, token, api_processes, stop, stack)
+            else _start_several(settings, token, api_processes, stop, stack, forks)
         )
         started = await unless_stopped(stop, start)
         if started is None:
@@ -62,7 +68,7 @@ async def serve(settings: Settings, *, workers: int, api_processes: int = 1) -> 
         url, serving = started
         # Entered last, so stopped first: running functions still need the API.
         for number in range(0 if settings.no_delivery else workers):
-            await stack.enter_async_context(keep_worker(settings, url, number))
+            await stack.enter_async_context(keep_worker(settings, url, number, forks))
         if settings.no_delivery:
             log.warning("delivery.off", reason="--no-delivery: no app is called, no timer fires")
         print(f"Ferryman ready on {settings.base_url}", flush=True)
@@ -97,12 +103,19 @@ async def _start(
 
 
 async def _start_several(
-    settings: Settings, token: str, number: int, stop: asyncio.Event, stack: AsyncExitStack
+    settings: Settings,
+    token: str,
+    number: int,
+    stop: asyncio.Event,
+    stack: AsyncExitStack,
+    forks: ForkServer | None,
 ) -> tuple[str, "asyncio.Task[None]"]:
     """Start the database and several API processes, like :func:`_start`."""
     from ferryman.server.api_processes import api_processes
 
-    processes, first = await stack.enter_async_context(api_processes(settings, token, number))
+    processes, first = await stack.enter_async_context(
+        api_processes(settings, token, number, forks)
+    )
     starting = asyncio.create_task(open_database(settings, stack))
     try:
         url = await asyncio.shield(starting)

@@ -11,6 +11,8 @@ import structlog
 from ferryman.config import Settings
 from ferryman.errors import ConfigError
 from ferryman.mail_config import MailSettings
+from ferryman.server.fork_server import Command
+from ferryman.server.forked import ForkedProcess, ForkServer
 from ferryman.server.parent_watchdog import SUPERVISED
 from ferryman.sign_in_config import SignInSettings
 from ferryman.store.embedded import EmbeddedPostgres
@@ -23,9 +25,11 @@ _STOP_SECONDS = 35.0
 
 
 @asynccontextmanager
-async def keep_worker(settings: Settings, database_url: str, number: int) -> AsyncIterator[None]:
+async def keep_worker(
+    settings: Settings, database_url: str, number: int, forks: ForkServer | None = None
+) -> AsyncIterator[None]:
     """Run a worker, restart it whenever it exits, and stop it gracefully at the end."""
-    task = asyncio.create_task(_keep_worker(settings, database_url, number))
+    task = asyncio.create_task(_keep_worker(settings, database_url, number, forks))
     try:
         yield
     finally:
@@ -65,19 +69,32 @@ def environment_of(settings: Settings, database_url: str) -> dict[str, str]:
     return {f"FERRYMAN_{name.upper()}": str(value) for name, value in chosen.items()}
 
 
-async def _keep_worker(settings: Settings, database_url: str, number: int) -> None:
-    environment = {**os.environ, **environment_of(settings, database_url), SUPERVISED: "1"}
-    for name in _NOT_FOR_WORKERS:
-        environment.pop(f"FERRYMAN_{name.upper()}", None)
+async def _start_worker(
+    variables: dict[str, str], forks: ForkServer | None
+) -> asyncio.subprocess.Process | ForkedProcess:
+    """Start a worker; fork it if it can be forked."""
+    without = [f"FERRYMAN_{name.upper()}" for name in _NOT_FOR_WORKERS]
+    if forks is not None:
+        command = Command("worker", ["ferryman", "worker"], variables, without, [])
+        if (forked := await forks.fork(command, [], answers=False)) is not None:
+            return forked
+    own = {name: value for name, value in os.environ.items() if name not in without}
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "ferryman", "worker"),
+        env=own | variables,
+        stdin=asyncio.subprocess.PIPE,
+    )
+
+
+async def _keep_worker(
+    settings: Settings, database_url: str, number: int, forks: ForkServer | None
+) -> None:
+    variables = environment_of(settings, database_url) | {SUPERVISED: "1"}
     pause = 0.1
     loop = asyncio.get_running_loop()
     while True:
         began = loop.time()
-        worker = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "ferryman", "worker"),
-            env=environment,
-            stdin=asyncio.subprocess.PIPE,
-        )
+        worker = await _start_worker(variables, forks)
         try:
             code = await worker.wait()
         finally:
@@ -88,7 +105,7 @@ async def _keep_worker(settings: Settings, database_url: str, number: int) -> No
         await asyncio.sleep(pause)
 
 
-async def _stop(worker: asyncio.subprocess.Process) -> None:
+async def _stop(worker: asyncio.subprocess.Process | ForkedProcess) -> None:
     if worker.returncode is not None:
         return
     with suppress(ProcessLookupError):

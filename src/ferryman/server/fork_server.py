@@ -1,0 +1,204 @@
+"""Fork the processes of ``serve`` from one that has imported what they need (ADR 107).
+
+    serve ──▶ fork server ──▶ a process that ends at once ──▶ API process, worker
+
+The fork server is a fork of ``serve`` itself, from before there are threads or a loop, and never
+has any. What it forks is handed to ``serve``, as orphans are to a process that adopts them: so they
+are real children, which ``serve`` signals and waits for.
+"""
+
+import ctypes
+import gc
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+
+import msgspec
+
+from ferryman.server import collector
+
+MESSAGE_BYTES = 128 << 10
+MOST_DESCRIPTORS = 32
+
+READY = b"ready"
+"""Sent once, when the modules are imported; from then on, an answer is a process id."""
+
+_STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+_SHOWN = (45, 46, 47, 48)
+"""Where arguments and variables begin and end, in what follows the name in ``/proc/self/stat``."""
+
+Programs = Mapping[str, Callable[[], None]]
+"""What may be forked, by its name: each runs in a fork of its own."""
+
+
+class Command(msgspec.Struct, frozen=True):
+    """What a fork becomes: a program, its words for the list of processes, and its variables.
+
+    The descriptors that come with it get ``numbers``; one may get several.
+    """
+
+    program: str
+    words: list[str]
+    variables: dict[str, str]
+    without: list[str]
+    numbers: list[list[int]]
+
+
+class Modules(msgspec.Struct, frozen=True):
+    """What the forks import: some before the first of them, others before the second."""
+
+    first: list[str]
+    second: list[str]
+
+
+def modules_of(api_processes: int) -> Modules:
+    """Return what forks of a platform need: at first of the API, unless `serve` itself runs it."""
+    worker = ["ferryman.server.run_worker"]
+    if api_processes == 1:
+        return Modules(worker, [])
+    return Modules(["ferryman.server.api_process", "ferryman.server.run_api", "uvloop"], worker)
+
+
+def begin(programs: Programs) -> socket.socket | None:
+    """Fork the fork server; return the socket that asks it, or None where it cannot be had.
+
+    It ends when the socket is closed, so with this process at the latest. Told its modules, it
+    imports them. Does not return in what it forks. There must be neither threads nor a loop yet.
+    """
+    if not _possible():
+        return None
+    asks, answers = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    if os.fork():
+        answers.close()
+        return asks
+    asks.close()
+    # Not ignored: one that reaches a fork before it has handlers must still end it.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    try:
+        command = _serve(answers)
+    except BaseException:  # noqa: BLE001 - what it should have forked is started, and says why
+        os._exit(1)
+    if command is None:
+        os._exit(0)
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    programs[command.program]()
+    sys.exit()
+
+
+def _possible() -> bool:
+    """Return whether the system hands orphans over, and lets a process be watched."""
+    if sys.platform != "linux":
+        return False
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except OSError:
+        return False
+    return True
+
+
+def _serve(answers: socket.socket) -> Command | None:
+    """Fork for each command until the socket ends: None then, and the command in a fork."""
+    _keep_variables()
+    with suppress(OSError, ValueError):
+        _show(["ferryman.server.fork_server"])
+    told = answers.recv(MESSAGE_BYTES)
+    if not told:
+        return None
+    modules = msgspec.json.decode(told, type=Modules)
+    _import(modules.first)
+    answers.sendall(READY)
+    forked = 0
+    while True:
+        message, descriptors, _, _ = socket.recv_fds(answers, MESSAGE_BYTES, MOST_DESCRIPTORS)
+        if not message:
+            return None
+        if forked == 1:
+            _import(modules.second)
+        pid = _fork_twice()
+        if pid == 0:
+            answers.close()
+            command = msgspec.json.decode(message, type=Command)
+            _become(command, descriptors)
+            return command
+        forked += 1
+        for each in descriptors:
+            os.close(each)
+        answers.sendall(b"%d" % pid)
+
+
+def _import(modules: Sequence[str]) -> None:
+    collector.disable()
+    for name in modules:
+        import_module(name)
+    # Or a collection in a fork would write to each page, and so copy it.
+    gc.freeze()
+
+
+def _fork_twice() -> int:
+    """Return 0 in the grandchild; here its number, once whoever adopts orphans has it."""
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        grandchild = os.fork()
+        if grandchild == 0:
+            os.close(read)
+            os.close(write)
+            return 0
+        os.write(write, b"%d" % grandchild)
+        os._exit(0)
+    os.close(write)
+    os.waitpid(child, 0)  # once it has ended, its child has been adopted
+    pid = int(os.read(read, 32))
+    os.close(read)
+    return pid
+
+
+def _become(command: Command, descriptors: Sequence[int]) -> None:
+    """Take over what a new program would be given."""
+    above = max([*descriptors, *(each for numbers in command.numbers for each in numbers)]) + 1
+    moved = [_moved(each, above) for each in descriptors]
+    for descriptor, numbers in zip(moved, command.numbers, strict=True):
+        for number in numbers:
+            os.dup2(descriptor, number, inheritable=number <= 2)
+        os.close(descriptor)
+    for name in command.without:
+        os.environ.pop(name, None)
+    os.environ.update(command.variables)
+    sys.argv = list(command.words)
+    with suppress(OSError, ValueError):
+        _show(command.words)
+
+
+def _moved(descriptor: int, above: int) -> int:
+    """Move a descriptor out of the way of the numbers that others get."""
+    from fcntl import F_DUPFD_CLOEXEC, fcntl
+
+    moved: int = fcntl(descriptor, F_DUPFD_CLOEXEC, above)
+    os.close(descriptor)
+    return moved
+
+
+def _keep_variables() -> None:
+    """Copy the variables, so that none is left where the system shows those of a process."""
+    os.environ.update(dict(os.environ))
+
+
+def _show(words: Sequence[str]) -> None:
+    """Let lists of processes show these words, and no variables: both are still those of `serve`.
+
+    Its variables may be secrets that are not for workers.
+    """
+    stat = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+    start, end, variables, variables_end = (int(stat[each]) for each in _SHOWN)
+    text = b"".join(os.fsencode(word) + b"\0" for word in (sys.executable, "-m", *words))
+    ctypes.memmove(start, text[: end - start - 1].ljust(end - start, b"\0"), end - start)
+    ctypes.memset(variables, 0, variables_end - variables)
