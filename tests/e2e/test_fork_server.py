@@ -36,8 +36,8 @@ def killed(platform: PlatformProcess, word: str, number: int = 1) -> psutil.Proc
 
     before = wait_until(running)
     before[0].kill()
-    after = wait_until(lambda: before[0] not in running() and running())
-    [new] = {*(after or ())} - {*before}
+    wait_until(lambda: before[0] not in running() and running())
+    [new] = {*running()} - {*before}
     return new
 
 

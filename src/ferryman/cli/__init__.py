@@ -34,9 +34,9 @@ def _app(words: list[str]) -> "Typer":
     Importing all takes a third of a second; ``serve`` and ``worker`` need no client either.
     """
     if words in (["serve"], ["worker"]):
-        from ferryman.server import collector
+        from ferryman.server import quick_start
 
-        collector.disable()
+        quick_start.prepare()
         from ferryman.cli import serve
         from ferryman.cli.new_app import new_app
 

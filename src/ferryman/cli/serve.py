@@ -109,7 +109,7 @@ def serve(
     number = settings.api_processes or default_processes(settings)
     forks = None if asks is None else ForkServer(asks)
     if forks is not None:
-        forks.prepare(fork_server.modules_of(number))
+        forks.prepare(fork_server.modules_of(number, works=workers > 0))
     import uvloop
 
     work = run(settings, workers=workers, api_processes=number, forks=forks)

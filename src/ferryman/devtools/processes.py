@@ -25,7 +25,8 @@ from ferryman.vocab import FunctionMode
 GRACE_SECONDS = 60.0
 TAIL_LINES = 15
 READY_SECONDS = 180.0
-_LOOK_SECONDS = 0.2
+_LOOK_SECONDS = 0.05
+_READY_LOOK_SECONDS = 0.01
 _WORKER_SECONDS = 60.0
 
 
@@ -192,7 +193,7 @@ def wait_for(child: Child, children: Children, text: str, seconds: float) -> str
             raise ChildEndedError(
                 f"`ferryman {child.name}` was not ready in {seconds:.0f} s:\n{words}"
             )
-        time.sleep(0.05)
+        time.sleep(_READY_LOOK_SECONDS)
 
 
 def wait_for_worker(admin: AdminClient, children: Children) -> bool:

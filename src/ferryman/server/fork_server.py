@@ -57,9 +57,12 @@ class Modules(msgspec.Struct, frozen=True):
     second: list[str]
 
 
-def modules_of(api_processes: int) -> Modules:
-    """Return what forks of a platform need: at first of the API, unless `serve` itself runs it."""
-    worker = ["ferryman.server.run_worker"]
+def modules_of(api_processes: int, *, works: bool) -> Modules:
+    """Return what forks of a platform need: at first the API, unless `serve` itself runs it.
+
+    Workers are forked only if it ``works``.
+    """
+    worker = ["ferryman.server.run_worker"] if works else []
     if api_processes == 1:
         return Modules(worker, [])
     return Modules(["ferryman.server.api_process", "ferryman.server.run_api", "uvloop"], worker)

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 
 import msgspec
 
-from ferryman.server.fork_server import READY, Command, Modules
+from ferryman.server.fork_server import MESSAGE_BYTES, READY, Command, Modules
 
 _ADOPT = 36
 """``PR_SET_CHILD_SUBREAPER`` of prctl."""
@@ -86,7 +86,7 @@ class ForkServer:
     async def fork(
         self, command: Command, descriptors: Sequence[int], *, answers: bool
     ) -> ForkedProcess | None:
-        """Return a process of its own for a command; None if the fork server has ended.
+        """Return a process of its own for a command; None if it cannot be forked.
 
         It gets ``descriptors`` by the command's numbers, and as its standard input a socket; if it
         ``answers``, as its standard output too.
@@ -126,8 +126,11 @@ class ForkServer:
                     self._ready = await loop.sock_recv(self._asks, _ANSWER_BYTES) == READY
                 if not self._ready:
                     raise ConnectionError
+                message = msgspec.json.encode(command)
+                if len(message) > MESSAGE_BYTES:
+                    return None
                 with _adopting():
-                    socket.send_fds(self._asks, [msgspec.json.encode(command)], descriptors)
+                    socket.send_fds(self._asks, [message], descriptors)
                     answer = await loop.sock_recv(self._asks, _ANSWER_BYTES)
                 return int(answer)
             except (OSError, ValueError):

@@ -18,7 +18,7 @@ _SECONDS = 2.0
 """Timeout of each check, so that a probe is answered within a few seconds."""
 
 _KEPT_SECONDS = 5.0
-_KEPT_UNREADY_SECONDS = 0.5
+_KEPT_UNREADY_SECONDS = 0.1
 """Results are cached, so that many probes do not load the store; failures only briefly."""
 
 _NEEDED = frozenset({"database", "migrations"})
