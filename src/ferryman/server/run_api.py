@@ -93,7 +93,7 @@ async def _until_listening(settings: Settings, serving: "asyncio.Task[None]") ->
         try:
             _, writer = await asyncio.open_connection(settings.host, settings.port)
         except OSError:
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.002)
         else:
             writer.close()
             return
