@@ -1,6 +1,5 @@
 """The admin surface, for holders of access tokens and of the operator token."""
 
-from litestar import Router
 from litestar.di import Provide
 
 from ferryman.api.access_token import create_token, list_tokens, revoke_token, rotate_token
@@ -73,6 +72,7 @@ from ferryman.api.pause import (
 from ferryman.api.queue_event import list_queue_events
 from ferryman.api.recording import begin_replay, record_transfer, recorded_payload, replay_file
 from ferryman.api.report import get_report, get_report_page
+from ferryman.api.router import Router
 from ferryman.api.saved_view import list_views, remove_view, save_view
 from ferryman.api.search import search_all
 from ferryman.api.session import end_session, list_sessions

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Any, TypeVar
 
 import msgspec
-from litestar import Request, Response, Router, get, post, put, route
+from litestar import Request, Response, get, post, put, route
 from litestar.enums import HttpMethod
 from litestar.response import Stream
 
@@ -15,6 +15,7 @@ from ferryman.api.http import byte_range
 from ferryman.api.key_value_form import Asked, is_half_character
 from ferryman.api.parameters import Caller, Id, OwnPlatform, OwnReaders
 from ferryman.api.problems import answer
+from ferryman.api.router import Router
 from ferryman.domain import app_object as object_rules
 from ferryman.domain.app_object import NewObject, ObjectName
 from ferryman.domain.limits import OBJECT_REQUEST_BYTES

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from litestar import MediaType, Response, Router, delete, get, post, put
+from litestar import MediaType, Response, delete, get, post, put
 from litestar.di import Provide
 from litestar.params import JSONBody
 
@@ -10,6 +10,7 @@ from ferryman.api.auth import Credentials, caller, connect_app_guard
 from ferryman.api.mapping import container_page, find_mappings, mapping_page
 from ferryman.api.parameters import Caller, Id, OwnPlatform
 from ferryman.api.problems import answer
+from ferryman.api.router import Router
 from ferryman.api.storage import received_manifest
 from ferryman.api.throttle import AppThrottle
 from ferryman.errors import Expired, NotAuthenticated, NotFound, PlatformError, Settled

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from litestar import MediaType, Response, Router, get, post
+from litestar import MediaType, Response, get, post
 from litestar.di import NamedDependency, Provide
 from litestar.params import JSONBody
 from litestar.response import Stream
@@ -12,6 +12,7 @@ from ferryman.api.auth import Credentials, caller, cloud_app_guard
 from ferryman.api.mapping import container_page, find_mappings, mapping_page
 from ferryman.api.parameters import Caller, Id, LastKey, OwnPlatform, OwnReaders, PageSize
 from ferryman.api.problems import answer
+from ferryman.api.router import Router
 from ferryman.api.storage import received_manifest
 from ferryman.api.throttle import AppThrottle
 from ferryman.errors import Settled

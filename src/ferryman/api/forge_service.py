@@ -1,6 +1,5 @@
 """The services of Forge that functions reach through their own npm packages (ADR 87)."""
 
-from litestar import Router
 from litestar.di import Provide
 
 from ferryman.api.app_object import app_object_router
@@ -8,6 +7,7 @@ from ferryman.api.auth import Credentials, caller, cloud_app_guard
 from ferryman.api.key_value import key_value_router
 from ferryman.api.legacy_storage import legacy_storage_router
 from ferryman.api.queue import queue_router
+from ferryman.api.router import Router
 from ferryman.api.sql import sql_router
 from ferryman.api.throttle import AppThrottle
 from ferryman.services.platform import Platform

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from litestar import Response, Router, post
+from litestar import Response, post
 from msgspec import UNSET
 
 from ferryman import refusals
@@ -24,6 +24,7 @@ from ferryman.api.key_value_form import (
     write_of,
 )
 from ferryman.api.parameters import Caller, OwnPlatform
+from ferryman.api.router import Router
 from ferryman.domain import key_value as key_value_rules
 from ferryman.domain.key_value import NO_ENTITY
 from ferryman.services import entity as entity_service

@@ -3,7 +3,7 @@
 import re
 
 import msgspec
-from litestar import Response, Router, post
+from litestar import Response, post
 from litestar.exceptions import HTTPException
 from msgspec import Raw
 
@@ -19,6 +19,7 @@ from ferryman.api.key_value_form import (
 )
 from ferryman.api.parameters import Caller, OwnPlatform
 from ferryman.api.problems import http_refusal, status_of
+from ferryman.api.router import Router
 from ferryman.domain.key_value import Write
 from ferryman.errors import NotAuthenticated, PlatformError, RateLimited
 from ferryman.services import entity as entity_service

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from litestar import Request, Router, get, post
+from litestar import Request, get, post
 from litestar.params import JSONBody
 from litestar.response import Stream
 
@@ -18,6 +18,7 @@ from ferryman.api.parameters import (
 )
 from ferryman.api.report import download
 from ferryman.api.report_page import page_lines
+from ferryman.api.router import Router
 from ferryman.services import migration_link
 from ferryman.services.lifecycle import Lifecycle
 from ferryman.services.platform import Platform

@@ -3,12 +3,13 @@
 from typing import Any, TypeVar
 
 import msgspec
-from litestar import Request, Response, Router, post
+from litestar import Request, Response, post
 from litestar.di import NamedDependency
 
 from ferryman import refusals
 from ferryman.api import forge_problem
 from ferryman.api.parameters import Caller, OwnPlatform
+from ferryman.api.router import Router
 from ferryman.api.throttle import AppThrottle
 from ferryman.domain.limits import QUEUE_EVENTS
 from ferryman.domain.queue import Concurrency, NewEvent

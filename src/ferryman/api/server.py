@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from litestar import MediaType, Request, Router, get, post
+from litestar import MediaType, Request, get, post
 from litestar.di import Provide
 from litestar.params import JSONBody
 
@@ -18,6 +18,7 @@ from ferryman.api.parameters import (
     OwnPlatform,
     Unfinished,
 )
+from ferryman.api.router import Router
 from ferryman.api.storage import exported_manifest
 from ferryman.api.throttle import AppThrottle
 from ferryman.api.upload import UPLOAD_HANDLERS

@@ -3,13 +3,14 @@
 from time import monotonic
 
 import msgspec
-from litestar import Response, Router, post
+from litestar import Response, post
 from litestar.di import NamedDependency, Provide
 
 from ferryman import refusals
 from ferryman.api import forge_problem
 from ferryman.api.key_value_form import Asked, is_half_character
 from ferryman.api.parameters import Caller, OwnPlatform
+from ferryman.api.router import Router
 from ferryman.api.throttle import AppThrottle
 from ferryman.domain import sql as sql_rules
 from ferryman.domain.limits import SQL_DEFINITIONS_PER_MINUTE
