@@ -136,6 +136,7 @@ TABLE = {
     "GET /admin/v1/transfers/{transferId}": "++o+oo-",
     "GET /admin/v1/transfers/{transferId}/app-data": "++o+oo-",
     "GET /admin/v1/transfers/{transferId}/backlog": "++o+oo-",
+    "GET /admin/v1/transfers/{transferId}/forecast": "++o+oo-",
     "GET /admin/v1/transfers/{transferId}/explain": "++o+oo-",
     "GET /admin/v1/transfers/{transferId}/manifest": "++o+oo-",
     "GET /admin/v1/transfers/{transferId}/mappings/missing": "++o+oo-",

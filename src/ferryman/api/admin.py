@@ -27,6 +27,7 @@ from ferryman.api.customer import (
     list_customers,
 )
 from ferryman.api.event import stream_events
+from ferryman.api.forecast import get_forecast
 from ferryman.api.job import get_job, list_job_items, list_jobs, plan_job, start_job, stop_job
 from ferryman.api.key import list_signing_keys, rotate_signing_key, seal_secrets
 from ferryman.api.mapping_admin import diff_mappings, list_mappings, load_mappings, missing_mappings
@@ -174,6 +175,7 @@ def admin_router(authenticator: Authenticator) -> Router:
             get_transfer,
             get_backlog,
             get_timeline_counts,
+            get_forecast,
             get_timeline,
             list_messages,
             list_files,

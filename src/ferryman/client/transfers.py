@@ -8,6 +8,7 @@ from ferryman.client.http import BASE, LONG_SECONDS, AdminHttp
 from ferryman.sdk.operation import segment
 from ferryman.vocab import Acknowledged, GroupedBy, ListSort, MessageState
 from ferryman.wire.extension import Extension
+from ferryman.wire.forecast import ForecastView
 from ferryman.wire.mapping import MissingPage
 from ferryman.wire.message_group import MessageGroups
 from ferryman.wire.redelivery import RedeliveryAnswer, RedeliveryRequest
@@ -108,6 +109,17 @@ class Transfers:
     def explain(self, transfer_id: str) -> TransferExplanation:
         """Say why a transfer is where it is."""
         return self._http.get(_path(transfer_id, "explain"), TransferExplanation)
+
+    def forecast(
+        self,
+        transfer_id: str,
+        files: int | None = None,
+        size: int | None = None,
+        largest: int | None = None,
+    ) -> ForecastView:
+        """Forecast how long it takes; what is not given is as in its newest earlier run."""
+        query = {"files": files, "bytes": size, "largestBytes": largest}
+        return self._http.get(_path(transfer_id, "forecast"), ForecastView, query)
 
     def cancel(self, transfer_id: str) -> TransferView:
         """Request cancellation."""

@@ -143,6 +143,7 @@ RULES: Mapping[str, Rule] = {
     "get_charts": Rule(_READ_OF_APPS),
     "get_backlog": Rule(_READ_OF_APPS),
     "get_timeline_counts": Rule(_READ_OF_APPS),
+    "get_forecast": Rule(_READ_OF_APPS),
     "get_transfer": Rule(_READ_OF_APPS),
     "get_timeline": Rule(_READ_OF_APPS),
     "explain_transfer": Rule(_READ_OF_APPS),

@@ -212,3 +212,17 @@ FILES_UNREADABLE = Refusal(
     found="{count} in a row that cannot be read",
     fix="Check that the object store is up, then verify again.",
 )
+FORECAST_SAMPLE_MISSING = Refusal(
+    "forecast_sample_missing",
+    Conflict,
+    expected="a sample: a transfer of the same app and customer with {fewest} acknowledged files",
+    found="none",
+    fix="Export a small part first, or ask again when the transfer has more acknowledged files.",
+)
+FORECAST_AMOUNT_MISSING = Refusal(
+    "forecast_amount_missing",
+    Conflict,
+    expected="files and bytes, or an earlier run of the app that succeeded",
+    found="neither",
+    fix="Give both; `ferryman migration check MIGRATION --listener MODULE:CLASS` counts them.",
+)

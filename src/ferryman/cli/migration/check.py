@@ -1,61 +1,31 @@
 """``ferryman migration check``: what would be exported, and what is missing; nothing is sent."""
 
-import sys
-from contextlib import redirect_stdout
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.filesize import decimal
 
-from ferryman.cli.agent import load
-from ferryman.cli.app_session import app_access
 from ferryman.cli.command import command
 from ferryman.cli.migration.group import MigrationId, app
+from ferryman.cli.migration.rehearsal import (
+    Rehearsed,
+    RehearsedListener,
+    ServerToken,
+    loaded_listener,
+    rehearse,
+)
 from ferryman.cli.output.printing import print_json
 from ferryman.cli.session import Session
 from ferryman.client.text import clean
 from ferryman.text import plural
 from ferryman.vocab import IdKind
-from ferryman.wire.listener import ClaimedTransfer
 from ferryman.wire.transfer import LinkView, TransferView
 
 if TYPE_CHECKING:
     from ferryman.sdk.listener import Listener
-    from ferryman.sdk.rehearsal import RehearsedContents
 
 _KEYS = 5
-
-
-@dataclass(frozen=True)
-class Rehearsed:
-    """What came of calling a listener: what it wrote, or how it failed."""
-
-    name: str | None
-    counted: "RehearsedContents"
-    error: str | None
-
-    @property
-    def good(self) -> bool:
-        """Whether it ended well and found every key."""
-        return self.error is None and not self.counted.missing
-
-    def document(self) -> dict[str, Any]:
-        """Return it as a member of the JSON document."""
-        counted = self.counted
-        return {
-            "transferName": self.name,
-            "files": counted.files,
-            "bytes": counted.bytes,
-            "largestBytes": counted.largest,
-            "keysLookedUp": counted.looked_up,
-            "exportCompleted": counted.completed,
-            "missing": [
-                {"namespace": namespace, "count": number, "sample": counted.sample[namespace]}
-                for namespace, number in sorted(counted.missing.items())
-            ],
-            "error": self.error,
-        }
 
 
 @dataclass(frozen=True)
@@ -76,22 +46,8 @@ class Checked:
 def check(
     session: Session,
     migration: MigrationId,
-    listener: Annotated[
-        str | None,
-        typer.Option(
-            help="Call this listener, as module:attribute, and count what it writes.",
-            show_default=False,
-        ),
-    ] = None,
-    server_token: Annotated[
-        str | None,
-        typer.Option(
-            envvar="FERRYMAN_SERVER_TOKEN",
-            help="Server token of its app, to look mappings up; by default that of the app that "
-            "`ferryman dev` runs.",
-            show_default=False,
-        ),
-    ] = None,
+    listener: RehearsedListener = None,
+    server_token: ServerToken = None,
 ) -> None:
     """Check a migration before it starts: counts, sizes and missing mappings; nothing is sent.
 
@@ -107,12 +63,7 @@ def check(
         for each in plan.transfers
         if not each.status.final and each.transfer_id not in again
     ]
-    with redirect_stdout(sys.stderr):
-        loaded = None if listener is None else load(listener)
-    access = ("", "")
-    if loaded is not None:
-        url = session.admin_url
-        access = app_access(url, server_token, session.data_dir, "server_token")
+    loaded, access = loaded_listener(session, listener, server_token)
     checked = [_check(session, each, loaded, access) for each in wanted]
     good = bool(checked) and all(each.good for each in checked)
     if session.as_json:
@@ -130,46 +81,7 @@ def _check(
     problems = [
         link for link in explained.links if not link.holds and link.cause != "migration_not_started"
     ]
-    if listener is None or (listener.keys and view.server_app_key not in listener.keys):
-        return Checked(view, problems, [])
-    names: list[str | None] = [each.transfer_name for each in listener.definitions]
-    if view.transfer_name is not None or not names:
-        names = [view.transfer_name]
-    return Checked(view, problems, [_rehearse(view, listener, access, name) for name in names])
-
-
-def _rehearse(
-    view: TransferView, listener: "Listener", access: tuple[str, str], name: str | None
-) -> Rehearsed:
-    from ferryman.sdk.rehearsal import RehearsalGateway
-    from ferryman.sdk.safe_trace import class_name, own_frame
-
-    gateway: Any = RehearsalGateway(*access, view.transfer_id, transfer_name=name)
-    claimed = ClaimedTransfer(
-        transfer_id=view.transfer_id,
-        migration_details=view.migration_details,
-        kind=view.kind,
-        server_app_key=view.server_app_key,
-        cloud_app_key=view.cloud_app_key,
-        environment=view.environment,
-        access_scopes=view.access_scopes,
-        original_transfer_id=view.original_transfer_id,
-        transfer_name=name,
-    )
-    error = None
-    try:
-        # What it prints must not mix with the document.
-        with redirect_stdout(sys.stderr):
-            listener.call_for(claimed, gateway)()
-        gateway.check_finished()
-    # Exiting is failing too, as it is for the agent.
-    except (Exception, SystemExit) as raised:  # noqa: BLE001 - whatever the developer's listener raises
-        # Its message may quote the customer's data; the place does not.
-        place = own_frame(raised, roots=sys.path)
-        error = class_name(raised) + (f" at {place}" if place else "")
-    finally:
-        gateway.close()
-    return Rehearsed(name, gateway.counted, error)
+    return Checked(view, problems, [] if listener is None else rehearse(view, listener, access))
 
 
 def _document(migration: str, checked: list[Checked], *, good: bool) -> dict[str, Any]:

@@ -1,0 +1,130 @@
+"""``ferryman migration forecast``: how long each transfer will take, and what it may run into."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+import typer
+from rich.filesize import decimal
+
+from ferryman.cli.command import command
+from ferryman.cli.ids import short_id
+from ferryman.cli.migration.group import MigrationId, app
+from ferryman.cli.migration.rehearsal import (
+    RehearsedListener,
+    ServerToken,
+    loaded_listener,
+    rehearse,
+)
+from ferryman.cli.output.printing import print_json
+from ferryman.cli.session import Session
+from ferryman.client.text import clean, minute
+from ferryman.forecast_vocab import ForecastRisk
+from ferryman.text import plural
+from ferryman.vocab import IdKind
+from ferryman.wire.forecast import ForecastSpan, ForecastView
+from ferryman.wire.transfer import TransferView
+
+if TYPE_CHECKING:
+    from ferryman.sdk.listener import Listener
+
+_RISKS = {
+    ForecastRisk.DEADLINE: "nothing may move the deadline while the largest file is on its way",
+    ForecastRisk.DATA_LIFE: "files may become unreadable before they are acknowledged",
+    ForecastRisk.TRANSFER_LIFE: "the transfer may reach the end of its life first",
+}
+
+
+@dataclass(frozen=True)
+class _Amount:
+    files: int | None = None
+    bytes: int | None = None
+    largest: int | None = None
+
+
+@command(app, "forecast")
+def forecast(
+    session: Session,
+    migration: MigrationId,
+    listener: RehearsedListener = None,
+    server_token: ServerToken = None,
+    files: Annotated[
+        int | None, typer.Option(min=0, help="Files of each transfer.", show_default=False)
+    ] = None,
+    size: Annotated[
+        int | None,
+        typer.Option("--bytes", min=0, help="Their bytes in sum.", show_default=False),
+    ] = None,
+    largest: Annotated[
+        int | None,
+        typer.Option(
+            "--largest-bytes", min=0, help="Bytes of the largest file.", show_default=False
+        ),
+    ] = None,
+) -> None:
+    """Forecast how long the transfers of a migration take, and the limits that they may run into.
+
+    It rests on a sample: the files that a transfer has sent so far, or those of an earlier one of
+    its app for the same customer. A listener is called here and its files are counted, as by
+    `check`; else they are as in the newest run that succeeded. Exit status 1 if there is a risk.
+    """
+    migration = session.resolve(IdKind.MIGRATION, migration)
+    plan = session.admin.migrations.get(migration)
+    loaded, access = loaded_listener(session, listener, server_token)
+    views = [
+        session.admin.transfers.get(each.transfer_id)
+        for each in plan.transfers
+        if not each.status.final
+    ]
+    found = [
+        (view, session.admin.transfers.forecast(
+            view.transfer_id, amount.files, amount.bytes, amount.largest
+        ))
+        for view in views
+        for amount in [_amount(view, loaded, access, _Amount(files, size, largest))]
+    ]  # fmt: skip
+    if session.as_json:
+        documents: list[Any] = msgspec.to_builtins([each for _, each in found])
+        print_json({"migrationId": migration, "transfers": documents})
+    else:
+        typer.echo(clean("\n".join(line for view, each in found for line in _text(view, each))))
+    raise typer.Exit(1 if any(each.risks for _, each in found) else 0)
+
+
+def _amount(
+    view: TransferView, listener: "Listener | None", access: tuple[str, str], given: _Amount
+) -> _Amount:
+    counted = [each.counted for each in rehearse(view, listener, access)] if listener else []
+    if not counted:
+        return given
+    return _Amount(
+        sum(each.files for each in counted),
+        sum(each.bytes for each in counted),
+        max(each.largest for each in counted),
+    )
+
+
+def _text(view: TransferView, found: ForecastView) -> list[str]:
+    whose = "it" if found.sample == view.transfer_id else short_id(found.sample)
+    lines = [
+        f"{view.cloud_app_key}@{view.environment}  {view.transfer_id}",
+        f"  {plural(found.files, 'file')}, {decimal(found.bytes)}: {_span(found.total)}, "
+        f"the export {_span(found.export)}",
+        f"  from {plural(found.sampled_files, 'file')} of {whose}",
+    ]
+    if found.ends_at is not None:
+        lines.append(f"  ends about {minute(found.ends_at)}")
+    return lines + [f"  ! {_RISKS[risk]}" for risk in found.risks]
+
+
+def _span(span: ForecastSpan) -> str:
+    likely, least, most = _rough(span.likely), _rough(span.least), _rough(span.most)
+    return likely if least == most else f"{likely} ({least} to {most})"
+
+
+def _rough(seconds: float) -> str:
+    """Format a duration by its two largest units; more is not known."""
+    for large, small, unit, below in ((86_400, 3600, "d", "h"), (3600, 60, "h", "min")):
+        if seconds >= large:
+            return f"{seconds // large:.0f} {unit} {seconds % large // small:.0f} {below}"
+    return f"{seconds / 60:.0f} min" if seconds >= 120 else f"{seconds:.0f} s"

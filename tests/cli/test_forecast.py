@@ -1,0 +1,48 @@
+"""``ferryman migration forecast`` says how long it takes, or what it needs to know."""
+
+import json
+from pathlib import Path
+
+from tests.kit.command import Command
+from tests.kit.function_app import FunctionMigration
+from tests.kit.platform import PlatformProcess
+
+FILES = 30
+LISTENER = """\
+def listener(gateway, details):
+    gateway.upload_many([(f"file {n}", b"harbour") for n in range(500)])
+    gateway.complete_export()
+"""
+
+
+def test_a_small_run_says_how_long_a_large_one_takes(
+    ferryman: Command, platform_process: PlatformProcess, app_folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "forecast_listener.py").write_text(LISTENER)
+    small = FunctionMigration.begin(platform_process, app_folder)
+    agent = ferryman.given(
+        PYTHONPATH=str(tmp_path), FERRYMAN_SERVER_TOKEN=small.tokens["serverToken"]
+    )
+    refused = agent("migration", "forecast", small.migration_id, "--files", "9", "--bytes", "9")
+    assert refused.returncode == 1
+    assert "20 acknowledged files" in refused.stderr
+    with small.gateway() as gateway:
+        gateway.upload_many([(f"file {number}", b"harbour") for number in range(FILES)])
+        gateway.complete_export()
+    small.settle()
+
+    large = small.another()
+    words = ("migration", "forecast", large.migration_id)
+    found = agent(*words, "--listener", "forecast_listener:listener", "--json")
+    assert found.returncode == 0, found.stderr
+    [transfer] = json.loads(found.stdout)["transfers"]
+    assert transfer["sample"] == small.transfer_id
+    assert (transfer["sampledFiles"], transfer["files"], transfer["bytes"]) == (FILES, 500, 3500)
+    assert transfer["risks"] == []
+    assert transfer["total"]["least"] <= transfer["total"]["likely"] <= transfer["total"]["most"]
+    text = agent(*words).stdout
+    assert f"{FILES} files, 210 bytes: " in text
+    assert f"from {FILES} files of {small.transfer_id[:8]}" in text
+    risky = agent(*words, "--files", "9000000000", "--bytes", "0")
+    assert risky.returncode == 1
+    assert "! the transfer may reach the end of its life first" in risky.stdout
