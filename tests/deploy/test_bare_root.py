@@ -140,7 +140,7 @@ def test_the_wheel_migrates_its_first_app(reader: RootReader) -> None:
 
 
 def test_the_unit_migrates(reader: RootReader, place: Path) -> None:
-    """As its user, with its rights and the files it may see; functions find their sandbox."""
+    """As its user, with its rights, and with the files that it may see."""
     for block in section("With systemd"):
         reader.follow(block)
     unit = service(reader.root / "etc/systemd/system/ferryman.service", reader.root)
