@@ -35,8 +35,7 @@ async def test_it_reads_until_its_input_ends_and_returns_its_code(output: int) -
     assert process.returncode is None
     process.write(b"four")
     process.close_stdin()
-    codes = await asyncio.gather(process.wait(), process.wait())
-    assert codes == [4, 4]
+    assert [*await asyncio.gather(process.wait(), process.wait())] == [4, 4]
     assert process.returncode == 4
 
 
