@@ -18,7 +18,7 @@ from ferryman.functions.manifest import (
     event_names,
     parse_manifest,
 )
-from ferryman.functions.manifest_model import Service
+from ferryman.functions.manifest_model import ContainerService
 from ferryman.functions.routes import FunctionRoute, RemoteRoute, routes
 from ferryman.functions.source import app_variables, check_source, load_manifest
 from ferryman.vocab import EventType
@@ -102,7 +102,9 @@ def test_an_event_goes_every_way_in_the_manifests_order() -> None:
             "d", "own", "http://127.0.0.1:8401/events", system_token=False, service="importer"
         ),
     )
-    assert manifest.services == (Service("importer", "http://127.0.0.1:8401/", 8080, "/up"),)
+    assert manifest.services == (
+        ContainerService("importer", "http://127.0.0.1:8401/", 8080, "/up"),
+    )
     assert manifest.app_id == "ari:cloud:ecosystem::app/1"
 
 

@@ -16,12 +16,12 @@ from ferryman.functions.document import Node, describe, is_web_address
 from ferryman.functions.manifest_entities import parse_entities
 from ferryman.functions.manifest_model import (
     Consumer,
+    ContainerService,
     Endpoint,
     Function,
     Keyed,
     Manifest,
     Remote,
-    Service,
     Trigger,
     Variable,
 )
@@ -162,7 +162,9 @@ def _fetched(manifest: object, remotes: Iterable[Remote]) -> tuple[str, ...]:
     return tuple(urls)
 
 
-def _endpoint(node: Node, remotes: Iterable[Remote], services: Iterable[Service]) -> Endpoint:
+def _endpoint(
+    node: Node, remotes: Iterable[Remote], services: Iterable[ContainerService]
+) -> Endpoint:
     key, remote, service = node.get("key").text(), node.get("remote"), node.get("service")
     if not remote.absent and not service.absent:
         raise refusals.manifest.ENDPOINT_TARGET(path=node.path)

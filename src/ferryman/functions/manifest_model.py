@@ -77,7 +77,7 @@ class Remote:
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class ContainerService:
     """``services``: a program of the app's own, which Forge runs in a container.
 
     ``address`` is where it gets its events here, which the registration says and Forge does not
@@ -120,7 +120,7 @@ class Manifest:
     entities: tuple[Entity, ...] = ()
     """``app.storage.entities``: what the app keeps with indexes."""
 
-    services: tuple[Service, ...] = ()
+    services: tuple[ContainerService, ...] = ()
 
     @property
     def events(self) -> tuple[EventType, ...]:

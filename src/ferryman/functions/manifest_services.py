@@ -9,19 +9,19 @@ from typing import Any
 
 from ferryman import refusals
 from ferryman.functions.document import Node, describe, is_web_address
-from ferryman.functions.manifest_model import Service
+from ferryman.functions.manifest_model import ContainerService
 
 _HIGHEST_PORT = 65_535
 
 
-def parse_service(node: Node) -> Service:
+def parse_service(node: Node) -> ContainerService:
     """Return a service; its health is that of its first container, which gets the calls."""
     key, address, port = node.get("key").text(), node.get("address"), node.get("tunnel").get("port")
     if not address.absent and not is_web_address(address.text()):
         raise refusals.manifest.REMOTE_URL(path=address.path, found=describe(address.value))
     if not port.absent and not is_port(port.value):
         port.refuse(f"a port from 1 to {_HIGHEST_PORT}")
-    return Service(
+    return ContainerService(
         key,
         None if address.absent else address.text(),
         port.value if isinstance(port.value, int) else None,
@@ -29,7 +29,7 @@ def parse_service(node: Node) -> Service:
     )
 
 
-def services_of(document: Mapping[str, Any]) -> tuple[Service, ...]:
+def services_of(document: Mapping[str, Any]) -> tuple[ContainerService, ...]:
     """Return the services of a manifest; raise ``Invalid`` for one that is malformed."""
     return tuple(map(parse_service, Node(document).get("services").items()))
 

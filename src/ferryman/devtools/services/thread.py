@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from ferryman import refusals
 from ferryman.client.text import Line, clean
 from ferryman.functions.manifest import parse_manifest
-from ferryman.functions.manifest_model import Service
+from ferryman.functions.manifest_model import ContainerService
 from ferryman.functions.manifest_services import services_of, with_addresses
 from ferryman.functions.overrides import FILE, Overrides, read_overrides
 from ferryman.functions.service_override import ServiceOverride
@@ -152,7 +152,7 @@ class DevServices:
 
 
 def _spec(
-    service: Service, override: ServiceOverride, variables: tuple[tuple[str, str], ...]
+    service: ContainerService, override: ServiceOverride, variables: tuple[tuple[str, str], ...]
 ) -> "ServiceSpec":
     from ferryman.devtools.services.running import ServiceSpec
 
