@@ -4,6 +4,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable, Coroutine
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -90,30 +91,32 @@ def serve(
     from ferryman.server.forked import ForkServer
     from ferryman.server.serve import serve as run
 
-    settings = settings_of(
-        json_logs=json_logs,
-        data_dir=data_dir,
-        host=host,
-        port=port,
-        public_url=public_url,
-        tls_cert=tls_cert,
-        tls_key=tls_key,
-        database_url=database_url,
-        object_store=object_store,
-        clock=clock,
-        functions=functions,
-        seed=seed,
-        api_processes=api_processes,
-        no_delivery=no_delivery or None,
-    )
-    number = settings.api_processes or default_processes(settings)
-    forks = None if asks is None else ForkServer(asks)
-    if forks is not None:
-        forks.prepare(fork_server.modules_of(number, works=workers > 0))
-    import uvloop
+    # Closed at the end, however that comes, which ends the fork server.
+    with nullcontext() if asks is None else asks:
+        settings = settings_of(
+            json_logs=json_logs,
+            data_dir=data_dir,
+            host=host,
+            port=port,
+            public_url=public_url,
+            tls_cert=tls_cert,
+            tls_key=tls_key,
+            database_url=database_url,
+            object_store=object_store,
+            clock=clock,
+            functions=functions,
+            seed=seed,
+            api_processes=api_processes,
+            no_delivery=no_delivery or None,
+        )
+        number = settings.api_processes or default_processes(settings)
+        forks = None if asks is None else ForkServer(asks)
+        if forks is not None:
+            forks.prepare(fork_server.modules_of(number, works=workers > 0))
+        import uvloop
 
-    work = run(settings, workers=workers, api_processes=number, forks=forks)
-    run_platform(work, uvloop.new_event_loop)
+        work = run(settings, workers=workers, api_processes=number, forks=forks)
+        run_platform(work, uvloop.new_event_loop)
 
 
 def worker(

@@ -79,10 +79,6 @@ class ForkServer:
         with suppress(OSError):  # it has ended
             self._asks.send(msgspec.json.encode(modules))
 
-    def close(self) -> None:
-        """Let it end."""
-        self._asks.close()
-
     async def fork(
         self, command: Command, descriptors: Sequence[int], *, answers: bool
     ) -> ForkedProcess | None:
