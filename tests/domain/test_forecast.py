@@ -77,6 +77,14 @@ def test_an_even_sample_leaves_no_doubt_and_an_uneven_one_does() -> None:
     assert spans[1].most > 1050
 
 
+def test_nothing_is_acknowledged_before_it_has_arrived() -> None:
+    """Thirty files, a second each, all acknowledged in one call at the end."""
+    arrived, settled = [Block(1, 100, 1.0)] * 30, [Block(1, 100, 0.0)] * 30
+    found = forecast(FileSample(arrived, settled, 1, 31), Amount(1000, 100_000, 100))
+    assert found.total.likely == pytest.approx(1031)
+    assert found.total.least <= found.total.likely <= found.total.most
+
+
 def test_eight_of_ten_forecasts_are_within_a_tenth() -> None:
     """Fifty migrations that differ in all that a sample cannot know; one file in a hundred."""
     off = []

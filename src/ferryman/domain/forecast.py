@@ -107,9 +107,17 @@ def forecast(sample: FileSample, amount: Amount) -> Forecast:
     """Return how long a transfer of so much takes, if it goes on as in the sample."""
     # With the last files of a sample, an app that takes several at once has nothing more to take.
     busy = sample.acknowledged[: len(sample.acknowledged) - len(sample.acknowledged) // _ENDS]
+    export = _span(sample.first_arrived, sample.arrived, amount)
+    settled = _span(sample.first_acknowledged, busy, amount)
+    # What is acknowledged all at once tells nothing, but it cannot be before it has arrived.
+    later = sample.first_acknowledged - sample.first_arrived
     return Forecast(
-        export=_span(sample.first_arrived, sample.arrived, amount),
-        total=_span(sample.first_acknowledged, busy, amount),
+        export=export,
+        total=TimeRange(
+            max(settled.likely, export.likely + later),
+            max(settled.least, export.least + later),
+            max(settled.most, export.most + later),
+        ),
         silence=max(fit(blocks).seconds(1, amount.largest) for blocks in (sample.arrived, busy)),
     )
 
