@@ -132,7 +132,7 @@ def test_all_that_match_are_redelivered(
 def test_chosen_transfers_are_cancelled_and_the_list_keeps_the_choice(
     kind: Hands, page: Page, platform_process: PlatformProcess, app_folder: Path
 ) -> None:
-    """The list changes beneath the choice, which stays."""
+    """The list changes beneath the choice, which stays; so does the focus."""
     hand = kind(page)
     migration = FunctionMigration.begin(platform_process, app_folder, claim=False)
     enter(page, platform_process)
@@ -143,6 +143,7 @@ def test_chosen_transfers_are_cancelled_and_the_list_keeps_the_choice(
     other = migration.another()
     expect(page.locator(f"#t{other.transfer_id}")).to_be_visible()
     expect(row.get_by_role("checkbox")).to_be_checked()
+    expect(row.get_by_role("checkbox")).to_be_focused()
     hand.press(page.get_by_role("button", name="Cancel 1 chosen…"))
     expect(page.get_by_role("heading", level=1)).to_have_text("Cancel 1 transfer?")
     hand.press(page.get_by_role("button", name="Cancel 1", exact=True))

@@ -133,7 +133,9 @@ async function refresh() {
       const chosen = new Set($$("input[name=chosen]:checked", part).map((each) => each.value));
       const states = new Map($$("details", part).map((each) => [keyOf(each), each.open]));
       const was = part.id === "rows" ? placeOf(part) : null;
+      const focus = focusIn(part);
       htmx.swap(part, html, { swapStyle: "innerHTML" });
+      if (focus) focusAgain(focus);
       shown.set(part, html);
       if (was) settle(part, was);
       for (const each of $$("details", part)) {
@@ -165,6 +167,21 @@ async function refresh() {
       soon();
     }
   }
+}
+
+/* Whoever uses keys stays where they are: in the same row, at the same link, button or field. */
+const stops = (where) => $$("a[href], button, input, select, textarea, summary", where);
+
+function focusIn(part) {
+  const held = document.activeElement;
+  if (!part.contains(held)) return null;
+  const row = held.closest("[id]:not(a, button, input, select, textarea, summary)");
+  return { row: row.id, at: stops(row).indexOf(held) };
+}
+
+function focusAgain({ row, at }) {
+  const found = document.getElementById(row);
+  if (found) stops(found)[at]?.focus({ preventScroll: true });
 }
 
 /* The rows are the newest of a timeline: some come at the end, and others go at the beginning.
