@@ -8,15 +8,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from ferryman.functions import child
-from ferryman.functions.child import Child
+from ferryman.functions import spawned_process
+from ferryman.functions.spawned_process import SpawnedProcess
 
 
 @pytest.fixture(params=["pidfd", "thread"], autouse=True)
 def watch(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Watch by a descriptor, where there is one, and as systems do that have none."""
     if request.param == "thread":
-        monkeypatch.setattr(child, "_pidfd", lambda _: None)
+        monkeypatch.setattr(spawned_process, "_pidfd", lambda _: None)
 
 
 @pytest.fixture
@@ -26,8 +26,8 @@ def output() -> Iterator[int]:
     os.close(descriptor)
 
 
-def start(text: str, output: int) -> Child:
-    return Child.start([sys.executable, "-c", text], output=output, env={}, pass_fds=())
+def start(text: str, output: int) -> SpawnedProcess:
+    return SpawnedProcess.start([sys.executable, "-c", text], output=output, env={}, pass_fds=())
 
 
 async def test_it_reads_until_its_input_ends_and_returns_its_code(output: int) -> None:
@@ -54,4 +54,4 @@ async def test_after_its_end_nothing_is_left_to_do(output: int) -> None:
 
 async def test_a_program_that_is_missing_is_an_error(output: int) -> None:
     with pytest.raises(FileNotFoundError):
-        Child.start(["/nowhere/program"], output=output, env={}, pass_fds=())
+        SpawnedProcess.start(["/nowhere/program"], output=output, env={}, pass_fds=())

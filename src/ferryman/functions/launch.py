@@ -11,8 +11,8 @@ from importlib.machinery import SourceFileLoader
 from importlib.util import find_spec
 from pathlib import Path
 
-from ferryman.functions.child import Child
 from ferryman.functions.mark import CallMark
+from ferryman.functions.spawned_process import SpawnedProcess
 from ferryman.network.trust import function_variables
 
 _HERE = Path(__file__).parent
@@ -35,7 +35,7 @@ PYTHON = {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 class Launched:
     """A started host: the worker's end of its channel, its mark, and how it ended."""
 
-    process: Child
+    process: SpawnedProcess
     channel: socket.socket
     mark: CallMark
 
@@ -80,7 +80,7 @@ def launch(task: list[str], source: Path, memory_bytes: int, output: int) -> Lau
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     inherited |= function_variables(os.environ)
     try:
-        process = Child.start(
+        process = SpawnedProcess.start(
             command,
             output=output,
             env={**inherited, "TMPDIR": tempfile.gettempdir(), **PYTHON},

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Self
 
 
-class Child:
+class SpawnedProcess:
     """A running process, whose standard input is a pipe; use it within one event loop."""
 
     def __init__(self, process: "subprocess.Popen[bytes]") -> None:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ferryman.functions import launch
-from ferryman.functions.child import Child
 from ferryman.functions.mark import CallMark
 from ferryman.functions.program import Program
 from ferryman.functions.sandbox import limits as sandbox_limits
@@ -18,6 +17,7 @@ from ferryman.functions.sandbox.cgroups import Cgroup
 from ferryman.functions.sandbox.command import function_command
 from ferryman.functions.sandbox.listeners import ForwardedListeners
 from ferryman.functions.sandbox.sandbox import Sandbox
+from ferryman.functions.spawned_process import SpawnedProcess
 from ferryman.network.trust import function_variables
 
 INIT = Path(__file__).with_name("init.py")
@@ -100,7 +100,7 @@ async def launch_sandboxed(
         setup.send(marshal.dumps(plan))
         with setup:
             try:
-                process = Child.start(
+                process = SpawnedProcess.start(
                     group.joining([*command.words, "--", *inner]),
                     output=output,
                     env=_environment(),
