@@ -183,6 +183,8 @@ BODIES: dict[str, dict[str, object]] = {
     "POST /admin/v1/apps/{appId}/state/rows": {"site": KEPT["site"], "table": "t"},
     "POST /admin/v1/apps/{appId}/state/objects": {**KEPT, **CHECKED},
     "POST /admin/v1/apps/{appId}/state/objects/open": KEPT,
+    # Nothing is kept there, so that the others find what they look for.
+    "POST /admin/v1/apps/{appId}/state/reset": {"site": "https://lighthouse.example"},
 }
 """Of operations that look at their body first; all others are called with an empty object."""
 

@@ -111,6 +111,7 @@ def test_every_change_leaves_one_row(changes: Changes, tmp_path: Path) -> None:
     changes.secrets += [added["secret"], "hook-of-a-lion"]
     make("test_notice_sink", "/notice-sinks/ops/test")
     make("remove_notice_sink", "/notice-sinks/ops/remove")
+    _worker(changes)
     make("sweep_storage", "/storage/sweep")
     make("create_customer", "/customers", {"customer": "acme"})
     make("export_customer", "/customers/acme/export")
@@ -202,6 +203,13 @@ def _messages(changes: Changes, app: Path, tokens: Any) -> None:
     job = changes.make("plan_job", "/jobs", {"operation": "redeliver", "selection": selection})
     changes.make("stop_job", f"/jobs/{job['jobId']}/stop")
     changes.make("start_job", f"/jobs/{job['jobId']}/start")
+
+
+def _worker(changes: Changes) -> None:
+    """Somebody drains the worker, and lets it work again."""
+    [worker] = changes.admin.ok("GET", f"{BASE}/workers")["items"]
+    for operation, word in (("drain_worker", "drain"), ("resume_worker", "resume")):
+        changes.make(operation, f"/workers/{worker['workerId']}/{word}")
 
 
 def _trial(changes: Changes, migration: FunctionMigration) -> None:

@@ -149,7 +149,10 @@ def test_a_module_is_replaced_by_a_file(app: Path) -> None:
         ('[alias]\n"@forge/kvs" = 3', "@forge/kvs to be a string"),
         ('[alias]\n"@forge/kvs" = "gone.js"', "alias_file_missing.*gone.js"),
         ('[products]\njira = "localhost"', "overrides_malformed.*http"),
-        ("[aliases]", "aliases to be one of alias, products, test-handler.*nearest is 'alias'"),
+        (
+            "[aliases]",
+            "aliases to be one of alias, products, services, .*nearest is 'alias'",
+        ),
         ("[test-handler]\nresets = ''", r"test-handler\.resets to be one of.*nearest is 'reset'"),
         ("[test-handler]\nunordered = 'yes'", r"test-handler\.unordered to be true or false"),
         ("[test-handler]\nignore = ['thrown']", r"test-handler\.ignore\[0\] to be one of"),

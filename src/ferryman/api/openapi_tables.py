@@ -61,6 +61,7 @@ PARAMETERS = {
     "tokenName": "The name of the access token.",
     "sinkName": "The name of the sink.",
     "transferId": "The id of the transfer.",
+    "workerId": "The id of the worker process.",
     "jobId": "The id of the job.",
     "linkId": "The id of the link.",
     "sessionId": "The id of the session.",
