@@ -62,8 +62,15 @@ class Console:
         """Return the pages, built once, in a thread: other requests go on meanwhile."""
         if self._building is None:
             self._building = asyncio.create_task(asyncio.to_thread(self._build))
-        # Not ended by a client that leaves, since others wait for it too.
-        return await asyncio.shield(self._building)
+        building = self._building
+        try:
+            # Not ended by a client that leaves, since others wait for it too.
+            return await asyncio.shield(building)
+        except Exception:
+            # Files that cannot be read for a moment must not keep the console away for good.
+            if self._building is building:
+                self._building = None
+            raise
 
     def _build(self) -> ASGIApp:
         from ferryman.console.site import create_pages
