@@ -8,7 +8,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from ferryman.functions import spawned_process
 from ferryman.functions.spawned_process import SpawnedProcess
 
 
@@ -16,7 +15,7 @@ from ferryman.functions.spawned_process import SpawnedProcess
 def watch(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Watch by a descriptor, where there is one, and as systems do that have none."""
     if request.param == "thread":
-        monkeypatch.setattr(spawned_process, "_pidfd", lambda _: None)
+        monkeypatch.delattr(os, "pidfd_open", raising=False)
 
 
 @pytest.fixture

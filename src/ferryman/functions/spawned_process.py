@@ -96,8 +96,9 @@ class SpawnedProcess:
 
 
 def _pidfd(pid: int) -> int | None:
-    """Return a descriptor that is readable once the process has ended; None before Linux 5.3."""
-    if sys.platform == "linux":
+    """Return a descriptor that is readable once the process has ended; None where there is none."""
+    # Some builds of Python for Linux lack it, whatever the kernel has.
+    if sys.platform == "linux" and hasattr(os, "pidfd_open"):
         with suppress(OSError):
             return os.pidfd_open(pid)
     return None
