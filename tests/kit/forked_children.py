@@ -92,8 +92,8 @@ def _receive(answers: socket.socket) -> tuple[Command, list[int]] | None:
 
 
 def _end(asks: socket.socket, forker: int, command: int) -> None:
-    asks.close()
     if os.getpid() == command:  # and not one that the command has forked by itself
+        asks.close()
         os.waitpid(forker, 0)
 
 

@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable, Coroutine
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -86,13 +86,14 @@ def serve(
     from ferryman.server import fork_server
 
     # Before settings are read, some of which are secrets that are not for workers.
-    asks = fork_server.begin({"api": _run_api_process, "worker": worker})
+    begun = fork_server.begin({"api": _run_api_process, "worker": worker})
     from ferryman.server.api_processes import default_processes
     from ferryman.server.forked import ForkServer
     from ferryman.server.serve import serve as run
 
     # Closed at the end, however that comes, which ends the fork server.
-    with nullcontext() if asks is None else asks:
+    forks = None if begun is None else ForkServer(*begun)
+    with nullcontext() if forks is None else closing(forks):
         settings = settings_of(
             json_logs=json_logs,
             data_dir=data_dir,
@@ -110,7 +111,6 @@ def serve(
             no_delivery=no_delivery or None,
         )
         number = settings.api_processes or default_processes(settings)
-        forks = None if asks is None else ForkServer(asks)
         if forks is not None:
             forks.prepare(fork_server.modules_of(number, works=workers > 0))
         import uvloop

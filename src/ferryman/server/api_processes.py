@@ -21,7 +21,6 @@ import msgspec
 import structlog
 
 from ferryman.config import Settings
-from ferryman.errors import ConfigError
 from ferryman.refusals.row import start_refusal
 from ferryman.server.fork_server import Command
 from ferryman.server.forked import ForkedProcess, ForkServer
@@ -87,12 +86,14 @@ class ApiProcesses:
         """Keep all processes while the block runs; it begins when the first one serves.
 
         The ``first`` one, or a new one, starts alone, since it may find out what keeps the platform
-        from starting; raises :class:`ConfigError` then.
+        from starting; raises ``ConfigError`` then.
         """
         served: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         keeping = [asyncio.create_task(self._keep(0, database_url, first, served))]
         try:
-            await served
+            await asyncio.wait({served, keeping[0]}, return_when=asyncio.FIRST_COMPLETED)
+            # Why it could not be started is raised, instead of being waited for.
+            (served if served.done() else keeping[0]).result()
             keeping += [
                 asyncio.create_task(self._keep(number, database_url))
                 for number in range(1, len(self.listening))
@@ -120,10 +121,19 @@ class ApiProcesses:
         loop, pause = asyncio.get_running_loop(), 0.1
         while True:
             began = loop.time()
-            process = process or await self.spawn(number)
             try:
-                refused = await self._told(process, number, database_url)
-                if refused is None and process.returncode is None:
+                process = process or await self.spawn(number)
+            except OSError as error:  # this machine has no process or descriptor left for it
+                if served is not None and not served.done():
+                    raise
+                log.error("api.not_started", number=number, found=str(error))
+                pause = min(max(0.1, pause * 2), 5.0)
+                await asyncio.sleep(pause)
+                continue
+            try:
+                answer = await self._told(process, number, database_url)
+                refused = start_refusal(**answer) if answer.get("code") else None
+                if answer and refused is None and process.returncode is None:
                     self._running[number] = process
                     log.info("api.serves", number=number, pid=process.pid)
                     if served is not None and not served.done():
@@ -143,8 +153,10 @@ class ApiProcesses:
             pause = 0.0 if loop.time() - began > _LONG_SECONDS else min(max(0.1, pause * 2), 5.0)
             await asyncio.sleep(pause)
 
-    async def _told(self, process: Process, number: int, database_url: str) -> ConfigError | None:
-        """Tell a process what to do; return why it cannot, or None if it serves or ended."""
+    async def _told(self, process: Process, number: int, database_url: str) -> dict[str, str]:
+        """Tell a process what to do; return its answer, or nothing if it ended instead."""
+        if process.returncode is not None:
+            return {}
         into, out = process.stdin, process.stdout
         if into is None or out is None:
             raise AssertionError("it was started with pipes")
@@ -161,8 +173,7 @@ class ApiProcesses:
             into.write(msgspec.json.encode(start) + b"\n")
             await into.drain()
             answer = await out.readline()
-        found = msgspec.json.decode(answer, type=dict[str, str]) if answer else {"code": ""}
-        return start_refusal(**found) if found["code"] else None
+        return msgspec.json.decode(answer, type=dict[str, str]) if answer.endswith(b"\n") else {}
 
 
 @asynccontextmanager

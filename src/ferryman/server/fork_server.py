@@ -5,6 +5,9 @@
 The fork server is a fork of ``serve`` itself, from before there are threads or a loop, and never
 has any. What it forks is handed to ``serve``, as orphans are to a process that adopts them: so they
 are real children, which ``serve`` signals and waits for.
+
+Each is asked for twice: by ``NEXT``, which is answered once it can be forked at once, and then by
+its command. So ``serve`` adopts orphans only for as long as it takes to fork.
 """
 
 import ctypes
@@ -13,6 +16,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
@@ -23,10 +27,11 @@ import msgspec
 from ferryman.server import collector
 
 MESSAGE_BYTES = 128 << 10
-MOST_DESCRIPTORS = 32
+MOST_DESCRIPTORS = 250
+"""Linux sends 253 at most with one message."""
 
-READY = b"ready"
-"""Sent once, when the modules are imported; from then on, an answer is a process id."""
+NEXT, READY = b"next", b"ready"
+"""The question whether a command may come, and its answer; that to a command is a process id."""
 
 _STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -68,8 +73,10 @@ def modules_of(api_processes: int, *, works: bool) -> Modules:
     return Modules(["ferryman.server.api_process", "ferryman.server.run_api", "uvloop"], worker)
 
 
-def begin(programs: Programs) -> socket.socket | None:
-    """Fork the fork server; return the socket that asks it, or None where it cannot be had.
+def begin(programs: Programs) -> tuple[socket.socket, int] | None:
+    """Fork the fork server; return the socket that asks it, and its process id.
+
+    Returns None where it cannot be had.
 
     It ends when the socket is closed, so with this process at the latest. Told its modules, it
     imports them. Does not return in what it forks. There must be neither threads nor a loop yet.
@@ -77,10 +84,17 @@ def begin(programs: Programs) -> socket.socket | None:
     if not _possible():
         return None
     asks, answers = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    if os.fork():
+    try:
+        pid = os.fork()
+    except OSError:  # too many processes; those that are needed are started, and say so
+        asks.close()
         answers.close()
-        return asks
+        return None
+    if pid:
+        answers.close()
+        return asks, pid
     asks.close()
+    _close_others(answers.fileno())
     # Not ignored: one that reaches a fork before it has handlers must still end it.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
     nothing = os.open(os.devnull, os.O_RDONLY)
@@ -98,8 +112,12 @@ def begin(programs: Programs) -> socket.socket | None:
 
 
 def _possible() -> bool:
-    """Return whether the system hands orphans over, and lets a process be watched."""
-    if sys.platform != "linux":
+    """Return whether the system hands orphans over and lets a process be watched.
+
+    What runs `serve` may have begun a thread in it, whose locks a fork would keep forever.
+    """
+    # Some builds of Python for Linux lack `pidfd_open`, whatever the kernel has.
+    if sys.platform != "linux" or not hasattr(os, "pidfd_open") or _threads() > 1:
         return False
     try:
         os.close(os.pidfd_open(os.getpid()))
@@ -118,14 +136,14 @@ def _serve(answers: socket.socket) -> Command | None:
         return None
     modules = msgspec.json.decode(told, type=Modules)
     _import(modules.first)
-    answers.sendall(READY)
     forked = 0
-    while True:
+    while answers.recv(len(NEXT)):
+        if forked == 1:
+            _import(modules.second)
+        answers.sendall(READY)
         message, descriptors, _, _ = socket.recv_fds(answers, MESSAGE_BYTES, MOST_DESCRIPTORS)
         if not message:
             return None
-        if forked == 1:
-            _import(modules.second)
         pid = _fork_twice()
         if pid == 0:
             answers.close()
@@ -136,14 +154,34 @@ def _serve(answers: socket.socket) -> Command | None:
         for each in descriptors:
             os.close(each)
         answers.sendall(b"%d" % pid)
+    return None
 
 
 def _import(modules: Sequence[str]) -> None:
     collector.disable()
     for name in modules:
         import_module(name)
+    if _threads() > 1:
+        raise RuntimeError("a module has begun a thread, whose locks a fork would keep forever")
     # Or a collection in a fork would write to each page, and so copy it.
     gc.freeze()
+
+
+def _threads() -> int:
+    """Return the number of this process's threads, also of those that Python does not know."""
+    try:
+        return len([*Path("/proc/self/task").iterdir()])
+    except OSError:
+        return threading.active_count()
+
+
+def _close_others(kept: int) -> None:
+    """Close what `serve` was given beside its standard streams, as for a program it starts."""
+    with suppress(OSError):  # there is no /proc
+        for each in [int(path.name) for path in Path("/proc/self/fd").iterdir()]:
+            if each > 2 and each != kept:
+                with suppress(OSError):
+                    os.close(each)
 
 
 def _fork_twice() -> int:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import threading
+from contextlib import suppress
 
 SUPERVISED = "FERRYMAN_SUPERVISED"
 """Set for a process whose stdin is a pipe from its supervisor."""
@@ -17,8 +18,10 @@ def exit_with_parent(stop: asyncio.Event, seconds: float) -> None:
 
 def _watch(loop: asyncio.AbstractEventLoop, stop: asyncio.Event, seconds: float) -> None:
     # Not sys.stdin: this thread would hold its lock, which aborts the interpreter at exit.
-    while os.read(0, 4096):
-        pass
+    # Reset, for a socket, if it ended before it had read what was written to it.
+    with suppress(ConnectionResetError):
+        while os.read(0, 4096):
+            pass
     loop.call_soon_threadsafe(stop.set)
     threading.Event().wait(seconds)
     os._exit(1)

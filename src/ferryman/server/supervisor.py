@@ -94,13 +94,17 @@ async def _keep_worker(
     loop = asyncio.get_running_loop()
     while True:
         began = loop.time()
-        worker = await _start_worker(variables, forks)
         try:
-            code = await worker.wait()
-        finally:
-            # The worker is still alive here only if this task was cancelled.
-            await _stop(worker)
-        log.warning("worker.ended", number=number, code=code)
+            worker = await _start_worker(variables, forks)
+        except OSError as error:  # this machine has no process or descriptor left for it
+            log.error("worker.not_started", number=number, found=str(error))
+        else:
+            try:
+                code = await worker.wait()
+            finally:
+                # The worker is still alive here only if this task was cancelled.
+                await _stop(worker)
+            log.warning("worker.ended", number=number, code=code)
         pause = 0.1 if loop.time() - began > 10 else min(pause * 2, 5.0)
         await asyncio.sleep(pause)
 
@@ -122,9 +126,11 @@ async def _stop(worker: asyncio.subprocess.Process | ForkedProcess) -> None:
 async def _keep_postgres(postgres: EmbeddedPostgres) -> None:
     while True:
         await asyncio.sleep(_LOOK_SECONDS)
-        if not await asyncio.to_thread(postgres.running):
-            log.warning("postgres.ended")
-            try:
+        try:
+            if not await asyncio.to_thread(postgres.running):
+                log.warning("postgres.ended")
                 await asyncio.to_thread(postgres.start)
-            except ConfigError as exc:
-                log.error("postgres.not_started", found=exc.found)
+        except ConfigError as exc:
+            log.error("postgres.not_started", found=exc.found)
+        except OSError as exc:  # this machine has no process or descriptor left
+            log.error("postgres.not_started", found=str(exc))
