@@ -203,11 +203,12 @@ def test_a_service_that_answers_500_ends_its_invocation(
 ) -> None:
     """The event comes again with another id, so work that goes on under this one would double."""
     message = migration.send("full")
+    header = given(beside.books["first"], "full")  # at once, for it comes again
     attempt = first_attempt(migration, message)
     assert attempt["outcome"] != "DELIVERED"
     assert "The container service answered 500" in attempt["error"]
     path = f"{FORGE}/data/{migration.transfer_id}/page"
-    reply = beside.call("first", "GET", path, given(beside.books["first"], "full"))
+    reply = beside.call("first", "GET", path, header)
     assert refusal(reply, 410) == "service_invocation_over"
     assert "the service answered 500" in reply.json["found"]
 
@@ -233,9 +234,9 @@ def test_a_service_killed_in_the_middle_is_started_again(
 ) -> None:
     """The attempt fails, its id is over, and the next event arrives."""
     message = migration.send("die")
+    header = given(beside.books["first"], "die")
     attempt = first_attempt(migration, message)
     assert attempt["outcome"] != "DELIVERED"
-    header = given(beside.books["first"], "die")
     beside.lines("first is ready again")
     path = f"{FORGE}/data/{migration.transfer_id}/page"
     assert refusal(beside.call("first", "GET", path, header), 410) == "service_invocation_over"

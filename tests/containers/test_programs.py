@@ -1,6 +1,9 @@
 """Programs of container services: started, looked at and ended, without a platform."""
 
+import asyncio
 import json
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -11,9 +14,21 @@ from pathlib import Path
 import psutil
 import pytest
 
-from ferryman.devtools.services.program import end_noted
+from ferryman.devtools.dev.folder import held
+from ferryman.devtools.services import thread
+from ferryman.devtools.services.program import (
+    PROXY,
+    Output,
+    Program,
+    end_left,
+    end_noted,
+    note_of,
+)
+from ferryman.devtools.services.running import RunningService, ServiceSpec
 from ferryman.devtools.services.thread import DevServices
 from ferryman.errors import PlatformError
+from ferryman.functions.overrides import Overrides
+from ferryman.functions.service_override import ServiceOverride
 from tests.containers.programs import SERVICE, app_folder, manifest
 from tests.kit.platform import free_port, wait_until
 
@@ -60,7 +75,8 @@ def test_a_program_that_does_not_become_healthy_is_named_with_its_last_lines(
     services: DevServices, folder: Path, script: str, code: str, found: str
 ) -> None:
     port = free_port()
-    configure(folder, command=["sh", "-c", script], port=port, start_seconds=5)
+    seconds = 5 if code == "service_not_listening" else 120
+    configure(folder, command=["sh", "-c", script], port=port, start_seconds=seconds)
     error = refused(services)
     assert error.code == code
     assert script in error.expected
@@ -151,16 +167,127 @@ def test_the_next_run_ends_what_a_killed_one_left(folder: Path) -> None:
             notes.mkdir()
             note = notes / "service-importer.group"
             born = psutil.Process(left.pid).create_time()
-            note.write_text(json.dumps([left.pid, born]))
+            note.write_text(json.dumps([left.pid, born, "http://127.0.0.1:1"]))
             with DevServices(folder, notes, NOWHERE):
                 assert left.wait(90) == -9
             assert not note.exists()
-            note.write_text(json.dumps([other.pid, born - 1]))
+            note.write_text(json.dumps([other.pid, born - 1, "http://127.0.0.1:1"]))
             end_noted(note)
             assert other.poll() is None
         finally:
             left.kill()
             other.kill()
+
+
+def test_a_reset_ends_what_a_killed_one_left(folder: Path) -> None:
+    """Before the notes about it are deleted."""
+    notes = folder / ".ferryman" / "processes"
+    notes.mkdir(parents=True)
+    with subprocess.Popen(["sleep", "600"], start_new_session=True) as left:
+        try:
+            born = psutil.Process(left.pid).create_time()
+            note_of(notes, "importer").write_text(json.dumps([left.pid, born, NOWHERE]))
+            with held(folder, reset=True):
+                assert left.wait(90) == -signal.SIGKILL
+        finally:
+            left.kill()
+
+
+def test_members_that_outlived_their_leader_end_too(folder: Path) -> None:
+    """They are known by their proxy; one of the same group that has another is somebody else's."""
+    script = "sleep 600 & echo $!; FORGE_EGRESS_PROXY_URL=other sleep 600 & echo $!"
+    own = "http://127.0.0.1:1"
+    leader = subprocess.Popen(
+        ["sh", "-c", script],
+        start_new_session=True,
+        env={**os.environ, PROXY: own},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert leader.stdout is not None
+    left, other = (psutil.Process(int(leader.stdout.readline())) for _ in range(2))
+    leader.stdout.close()
+    try:
+        leader.wait(90)
+        note = note_of(folder, "importer")
+        note.write_text(json.dumps([leader.pid, 1.0, own]))
+        wait_until(lambda: other.environ().get(PROXY) == "other")
+        end_left(folder)
+        wait_until(lambda: ended(left))
+        assert not ended(other)
+        assert not note.exists()
+    finally:
+        os.killpg(leader.pid, signal.SIGKILL)
+
+
+def ended(process: psutil.Process) -> bool:
+    """Whether it is gone, or nobody has asked for its status yet."""
+    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+
+
+async def test_a_program_is_gone_even_if_nobody_waits_for_its_end(folder: Path) -> None:
+    """As on a second Ctrl-C: it takes no SIGTERM, and what ended it is cancelled."""
+    lines = asyncio.Queue[str]()
+    program = await Program.start(
+        ["sh", "-c", "trap '' TERM; echo up; sleep 600 & wait"],
+        key="importer",
+        folder=folder,
+        environment={**os.environ, PROXY: NOWHERE},
+        note=note_of(folder, "a/b"),
+        output=Output(lines.put_nowait),
+    )
+    await lines.get()
+    end = asyncio.create_task(program.end())
+    await asyncio.sleep(0)
+    end.cancel()
+    await asyncio.gather(end, return_exceptions=True)
+    assert await program.ended() == -signal.SIGKILL
+    await program.end()
+
+
+async def test_a_program_that_has_ended_is_not_healthy(folder: Path) -> None:
+    """Even if somebody else answers at its port, which was free a moment ago."""
+    note = note_of(folder, "importer")
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        program = psutil.Process(json.loads(note.read_text())[0])
+        await asyncio.to_thread(wait_until, lambda: ended(program))
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as other:
+        host, port = other.sockets[0].getsockname()
+        own = ServiceOverride(command=("false",), address=f"http://{host}:{port}")
+        service = RunningService(
+            ServiceSpec("importer", own, free_port(), "/up", ()),
+            folder=folder,
+            note=note,
+            platform=NOWHERE,
+            overrides=lambda: Overrides({}, {}),
+            say=lambda *_: None,
+        )
+        with pytest.raises(PlatformError) as error:
+            await service.start()
+    assert error.value.code == "service_ended"
+    assert "its end with 1" in error.value.found
+
+
+def test_lines_of_a_program_that_prints_on_and_on_are_bounded(folder: Path) -> None:
+    """They are shown as far as they fit, and those about the service always are."""
+    most = thread._MOST_LINES
+    with DevServices(folder, folder / "notes", NOWHERE) as services:
+        for number in range(most + 3):
+            services._say(f"importer: {number}", "")
+        services._say("importer is ready again", "bold")
+        lines = [line for line, _ in services.new_lines()]
+        assert len(lines) == most + 2
+        assert lines[-2:] == [
+            "service   importer is ready again",
+            "service   3 more lines are left out",
+        ]
+        services._say("importer: later", "")
+        assert [line for line, _ in services.new_lines()] == ["service   importer: later"]
 
 
 def said(services: DevServices, text: str) -> bool:

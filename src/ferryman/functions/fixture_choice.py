@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import parse_qsl, quote
 
 from ferryman.functions.fixtures import ProductFixtures
 
@@ -13,17 +13,17 @@ _NAME_CHARACTERS = 60
 
 def fixture_for(fixtures: ProductFixtures, method: str, target: str) -> Mapping[str, object] | None:
     """Return the most exact row for a call of ``target``, path and query; None if none fits."""
-    url = urlsplit(target)
-    parameters = parse_qsl(url.query, keep_blank_values=True)
+    path, _, query = target.partition("?")
+    parameters = parse_qsl(query, keep_blank_values=True)
     for row in fixtures.rows:
-        if row["method"] == method and _fits(str(row["path"]), url.path, parameters):
+        if row["method"] == method and _fits(str(row["path"]), path, parameters):
             return row
     return None
 
 
 def fixture_to_add(fixtures: ProductFixtures, product: str, method: str, target: str) -> str:
     """Return the file and the line that would answer a call."""
-    slug = re.sub(r"[^\w]+", "-", urlsplit(target).path, flags=re.ASCII).strip("-")
+    slug = re.sub(r"[^\w]+", "-", target.partition("?")[0], flags=re.ASCII).strip("-")
     name = f"{fixtures.folder.rstrip('/')}/{slug[-_NAME_CHARACTERS:] or product}.json"
     row = {**({} if method == "GET" else {"method": method}), "path": target, "body": {}}
     return f"{name}: {json.dumps(row)}"

@@ -103,6 +103,14 @@ INVOCATION_OVER = Refusal(
     found="an invocation that is over: {found}",
     fix="Call under the id of a later event. One that failed comes again with a new id.",
 )
+BODY_TOO_LARGE = Refusal(
+    "service_body_too_large",
+    Invalid,
+    expected="a body of at most {most} MiB",
+    found="a longer one",
+    fix="Send less at once; send files to their signed URLs, which lead past this proxy.",
+    status=413,
+)
 PATH_UNKNOWN = Refusal(
     "service_path_unknown",
     NotFound,

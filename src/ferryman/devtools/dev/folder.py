@@ -86,7 +86,9 @@ def _is_held(data_dir: Path) -> bool:
 def _empty(own: Path) -> None:
     """Delete what was kept, after ending processes of a killed run that use it."""
     from ferryman.devtools.processes import Children
+    from ferryman.devtools.services.program import end_left
 
+    end_left(own / "processes")
     with Children(own / "processes"):
         pass
     end_database(own / "postgres", _GRACE_SECONDS)

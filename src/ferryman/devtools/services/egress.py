@@ -5,7 +5,9 @@ product as ``ferryman.toml`` says.
 """
 
 import base64
+import re
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import unquote
 
 import aiohttp
@@ -14,7 +16,7 @@ from yarl import URL
 
 from ferryman import refusals
 from ferryman.client.text import clean
-from ferryman.devtools.services.answers import HOP_BY_HOP, passed_on, refusal
+from ferryman.devtools.services.answers import body_of, headers_to_pass, passed_on, refusal
 from ferryman.devtools.services.invocations import Invocations
 from ferryman.errors import PlatformError
 from ferryman.functions.fixture_choice import fixture_for, fixture_to_add
@@ -53,15 +55,18 @@ class Egress:
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Answer a call."""
         try:
-            token = self._invocations.token(invocation_of(request.headers.get(AUTHORIZATION)))
+            given = request.headers.getall(AUTHORIZATION, [None])
+            if len(given) > 1:
+                raise refusals.service.AUTHORIZATION_MALFORMED(found="several such headers")
+            token = self._invocations.token(invocation_of(given[0]))
             return await self._answer(request, token)
         except PlatformError as refused:
             return refusal(refused)
 
     async def _answer(self, request: web.Request, token: str) -> web.StreamResponse:
-        path = request.raw_path
+        path = request.raw_path.partition("#")[0]
         plain = path.partition("?")[0]
-        if not {".", ".."} & set(unquote(plain).split("/")):
+        if not {".", ".."} & set(re.split(r"[/\\]", unquote(plain))):
             for prefix, place in _PLATFORM.items():
                 if plain.startswith(prefix):
                     url = URL(self._platform + place + path.removeprefix(prefix), encoded=True)
@@ -77,7 +82,8 @@ class Egress:
     ) -> web.StreamResponse:
         overrides = self._overrides()
         if base := overrides.products.get(product):
-            return await self._pass_on(request, URL(base.rstrip("/") + target, encoded=True), {})
+            url = URL(base.rstrip("/") + target, encoded=True)
+            return await self._pass_on(request, url, {}, **self._network.arguments(str(url)))
         fixtures = overrides.fixtures.get(product)
         if fixtures is None:
             raise refusals.service.PRODUCT_MISSING(product=product)
@@ -97,20 +103,18 @@ class Egress:
         )
 
     async def _pass_on(
-        self, request: web.Request, url: URL, more: dict[str, str]
+        self, request: web.Request, url: URL, more: dict[str, str], **network: Any
     ) -> web.StreamResponse:
-        left_out = HOP_BY_HOP | _OURS
-        headers = {k: v for k, v in request.headers.items() if k.lower() not in left_out}
-        body = await request.read() if request.can_read_body else None
-        own = str(url).startswith(self._platform)
+        headers = [*headers_to_pass(request, _OURS), *more.items()]
+        body = await body_of(request)
         try:
             async with self._session.request(
                 request.method,
                 url,
-                headers={**headers, **more},
+                headers=headers,
                 data=body,
                 allow_redirects=False,
-                **({} if own else self._network.arguments(str(url))),
+                **network,
             ) as answer:
                 return await passed_on(request, answer)
         except (aiohttp.ClientError, OSError) as failure:

@@ -9,7 +9,7 @@ from aiohttp import web
 from yarl import URL
 
 from ferryman import refusals
-from ferryman.devtools.services.answers import HOP_BY_HOP, passed_on, refusal
+from ferryman.devtools.services.answers import body_of, headers_to_pass, passed_on, refusal
 from ferryman.devtools.services.invocations import Invocations
 from ferryman.errors import OutsideError, PlatformError
 from ferryman.functions.service_call import INVOCATION_ID, SIDECAR_TOKEN
@@ -18,7 +18,7 @@ _HEALTHY_SECONDS = 4.0
 """The platform waits for 5 s; a service that is just starting again may still answer."""
 
 _BROKEN = "the service broke off its answer"
-_LEFT_OUT = {*HOP_BY_HOP, "content-length", SIDECAR_TOKEN}
+_LEFT_OUT = {"content-length", SIDECAR_TOKEN}
 
 
 class Ingress:
@@ -52,8 +52,8 @@ class Ingress:
         token = request.headers.get(SIDECAR_TOKEN)
         if request.method != "POST" or not invocation or not token:
             raise refusals.service.EVENT_MALFORMED(found="another request")
-        body, url = await request.read(), URL(self._base + request.raw_path, encoded=True)
-        headers = {k: v for k, v in request.headers.items() if k.lower() not in _LEFT_OUT}
+        body, url = await body_of(request), URL(self._base + request.raw_path, encoded=True)
+        headers = headers_to_pass(request, _LEFT_OUT)
         self._invocations.begin(invocation, token)
         try:
             await asyncio.wait_for(self._healthy.wait(), _HEALTHY_SECONDS)

@@ -10,13 +10,16 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from urllib.parse import quote
 
 import psutil
 
 from ferryman import refusals
 
+PROXY = "FORGE_EGRESS_PROXY_URL"
+_NOTE = "service-{key}.group"
 _LAST_LINES = 15
-_LINE_BYTES = 1 << 16
+_LINE_BYTES = 1 << 14
 _LOOK_SECONDS = 0.05
 _GRACE_SECONDS = 10.0
 _LAST_SECONDS = 1.0
@@ -61,9 +64,9 @@ class Program:
             raise refusals.service.NOT_STARTED(
                 command=shlex.join(words), key=key, found=str(failure)
             ) from failure
-        _write(note, process.pid)
         program = cls(process, note, output)
         try:
+            _write(note, process.pid, environment[PROXY])
             await asyncio.get_running_loop().connect_read_pipe(lambda: output, process.stdout)
         except BaseException:
             await program.end()
@@ -93,11 +96,13 @@ class Program:
     async def end(self) -> None:
         """End it and everything in its group, at first by asking it to."""
         if self._process.returncode is None:
-            if self.status is None:
-                os.killpg(self._process.pid, signal.SIGTERM)
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self.ended(), _GRACE_SECONDS)
-            os.killpg(self._process.pid, signal.SIGKILL)
+            try:
+                if self.status is None:
+                    os.killpg(self._process.pid, signal.SIGTERM)
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(self.ended(), _GRACE_SECONDS)
+            finally:  # also for somebody who does not want to wait so long
+                os.killpg(self._process.pid, signal.SIGKILL)
             await self.ended()
             await self._output.finished()
             self._process.wait()
@@ -155,15 +160,39 @@ class Output(asyncio.Protocol):
         self._say(text)
 
 
-def _write(note: Path, pid: int) -> None:
+def note_of(notes: Path, key: str) -> Path:
+    """Return the note about the program of a service, in the folder ``notes``."""
+    return notes / _NOTE.format(key=quote(key, safe=""))
+
+
+def _write(note: Path, pid: int, proxy: str) -> None:
     with suppress(psutil.NoSuchProcess):
-        note.write_text(json.dumps([pid, psutil.Process(pid).create_time()]))
+        note.write_text(json.dumps([pid, psutil.Process(pid).create_time(), proxy]))
+
+
+def end_left(notes: Path) -> None:
+    """End the programs that an earlier run, which was killed, left behind."""
+    for note in notes.glob(_NOTE.format(key="*")):
+        end_noted(note)
 
 
 def end_noted(note: Path) -> None:
-    """End the group that ``note`` names, unless its leader is gone or its id has been reused."""
+    """End the group that ``note`` names, unless its id has been reused.
+
+    If its leader is gone, its members are known by the address of their proxy.
+    """
     with suppress(ValueError, TypeError, OSError, psutil.Error):
-        pid, born = json.loads(note.read_text())
-        if psutil.Process(pid).create_time() == born and os.getpgid(pid) == pid:
+        pid, born, proxy = json.loads(note.read_text())
+        if not psutil.pid_exists(pid):
+            _end_orphans(pid, proxy)
+        elif psutil.Process(pid).create_time() == born and os.getpgid(pid) == pid:
             os.killpg(pid, signal.SIGKILL)
     note.unlink(missing_ok=True)
+
+
+def _end_orphans(group: int, proxy: str) -> None:
+    for process in psutil.process_iter():
+        with suppress(OSError, psutil.Error):
+            own = os.getpgid(process.pid) == os.getsid(process.pid) == group
+            if own and process.environ().get(PROXY) == proxy:
+                process.kill()

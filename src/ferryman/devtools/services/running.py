@@ -18,18 +18,20 @@ import aiohttp
 from aiohttp import web
 
 from ferryman import refusals
-from ferryman.devtools.services.answers import BODY_BYTES
 from ferryman.devtools.services.egress import Egress
 from ferryman.devtools.services.health import HOST, health_of, is_free
 from ferryman.devtools.services.ingress import Ingress
 from ferryman.devtools.services.invocations import LIFE_SECONDS, Invocations
-from ferryman.devtools.services.program import Output, Program
+from ferryman.devtools.services.listener import listening
+from ferryman.devtools.services.program import PROXY, Output, Program
 from ferryman.errors import PlatformError
 from ferryman.functions.overrides import Overrides
 from ferryman.functions.service_override import ServiceOverride
 
 _LOOK_SECONDS = 0.1
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0
+_IDLE_SECONDS = 1.0
+_FREE_LOOKS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,13 @@ class RunningService:
             limit = aiohttp.ClientTimeout(total=LIFE_SECONDS)
             session = await self._stack.enter_async_context(
                 aiohttp.ClientSession(
-                    timeout=limit, auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar()
+                    # No limit: events that are worked on must not keep their own calls waiting. An
+                    # idle connection is left before others close it, for a POST is sent once.
+                    connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE_SECONDS),
+                    timeout=limit,
+                    auto_decompress=False,
+                    cookie_jar=aiohttp.DummyCookieJar(),
+                    skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
                 )
             )
             self._invocations = Invocations(loop.time)
@@ -123,8 +131,12 @@ class RunningService:
 
     async def _start_program(self) -> Program:
         spec = self.spec
-        if not is_free(spec.port):
-            raise refusals.service.PORT_TAKEN(port=spec.port, key=spec.key)
+        looks = 0
+        while not is_free(spec.port):  # it may be that of a process that is just being ended
+            looks += 1
+            if looks > _FREE_LOOKS:
+                raise refusals.service.PORT_TAKEN(port=spec.port, key=spec.key)
+            await asyncio.sleep(_LOOK_SECONDS)
         self._program = await Program.start(
             spec.override.command,
             key=spec.key,
@@ -146,7 +158,7 @@ class RunningService:
             **own,
             **dict(self.spec.variables),
             "PORT": str(self.spec.port),
-            "FORGE_EGRESS_PROXY_URL": self._proxy,
+            PROXY: self._proxy,
         }
 
     async def _wait_until_healthy(
@@ -154,8 +166,10 @@ class RunningService:
     ) -> None:
         loop, spec = asyncio.get_running_loop(), self.spec
         limit = loop.time() + spec.override.start_seconds
-        while found := await health_of(session, spec.base, spec.health):
-            command = shlex.join(spec.override.command)
+        command = shlex.join(spec.override.command)
+        while True:
+            found = await health_of(session, spec.base, spec.health)
+            # First, as another program may answer at the port that this one did not get.
             if program is not None and program.status is not None:
                 await self._output.finished()
                 raise refusals.service.ENDED(
@@ -164,6 +178,8 @@ class RunningService:
                     status=_status(program.status),
                     lines=self._output.last(),
                 )
+            if found is None:
+                return
             if loop.time() > limit:
                 raise refusals.service.NOT_LISTENING(
                     sign="a listener" if spec.health is None else "a 2xx status",
@@ -201,16 +217,11 @@ class RunningService:
     async def _listen(
         self, handler: Callable[[web.Request], Awaitable[web.StreamResponse]], port: int
     ) -> str:
-        site = web.Application(client_max_size=BODY_BYTES)
-        site.router.add_route("*", "/{path:.*}", handler)
-        runner = web.AppRunner(site, access_log=None, shutdown_timeout=0.2)
-        await runner.setup()
-        self._stack.push_async_callback(runner.cleanup)
+        listener = listening(handler, port, lambda text: self._tell(text, "yellow"))
         try:
-            await web.TCPSite(runner, HOST, port).start()
+            return await self._stack.enter_async_context(listener)
         except OSError:
             raise refusals.service.PORT_TAKEN(port=port, key=f"{self.spec.key}'s proxy") from None
-        return f"http://{HOST}:{runner.addresses[0][1]}"
 
     def _printed(self, line: str) -> None:
         self._say(f"{self.spec.key}: {line}", "")

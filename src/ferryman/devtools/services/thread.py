@@ -3,9 +3,9 @@
 import asyncio
 import os
 import threading
+from collections import deque
 from collections.abc import Coroutine, Iterator, Mapping
 from pathlib import Path
-from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -26,7 +26,7 @@ Result = TypeVar("Result")
 _PORT = 8080
 _SOMEWHERE = "http://127.0.0.1"
 _CLEANING_SECONDS = 30.0
-_NOTE = "service-{key}.group"
+_MOST_LINES = 5_000
 
 
 class DevServices:
@@ -42,16 +42,16 @@ class DevServices:
         self._platform = platform
         self._overrides = Overrides({}, {})
         self._running: dict[str, RunningService] = {}
-        self._lines: SimpleQueue[Line] = SimpleQueue()
+        self._lines: deque[Line] = deque()
+        self._left_out = self._told = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
 
     def __enter__(self) -> Self:
         """End what an earlier run left behind."""
-        from ferryman.devtools.services.program import end_noted
+        from ferryman.devtools.services.program import end_left
 
-        for note in self._notes.glob(_NOTE.format(key="*")):
-            end_noted(note)
+        end_left(self._notes)
         return self
 
     def __exit__(
@@ -63,11 +63,12 @@ class DevServices:
         """End all services and the thread."""
         if self._loop is None or self._thread is None:
             return
-        for key in list(self._running):
-            self._end(key)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+        try:
+            self._run(self._end_all())
+        finally:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._loop.close()
 
     def addresses(self, manifest: Mapping[str, Any]) -> dict[str, str]:
         """Run the services as the manifest and ferryman.toml say now; return where they get events.
@@ -97,14 +98,23 @@ class DevServices:
 
     def new_lines(self) -> Iterator[Line]:
         """Return what the services printed, and what became of them, since the last call."""
-        try:
-            while True:
-                text, style = self._lines.get_nowait()
-                yield f"service   {clean(text)}", style
-        except Empty:
-            return
+        for _ in range(len(self._lines)):
+            text, style = self._lines.popleft()
+            yield f"service   {clean(text)}", style
+        left_out = self._left_out - self._told
+        if left_out:
+            self._told += left_out
+            yield f"service   {left_out} more lines are left out", ""
+
+    def _say(self, text: str, style: str) -> None:
+        """Keep a line until it is shown; of those of a program that prints on and on, not all."""
+        if style or len(self._lines) < _MOST_LINES:
+            self._lines.append((text, style))
+        else:
+            self._left_out += 1
 
     def _start(self, spec: "ServiceSpec") -> None:
+        from ferryman.devtools.services.program import note_of
         from ferryman.devtools.services.running import RunningService
 
         self._notes.mkdir(parents=True, exist_ok=True)
@@ -113,10 +123,10 @@ class DevServices:
             service = RunningService(
                 spec,
                 folder=self._folder,
-                note=self._notes / _NOTE.format(key=spec.key),
+                note=note_of(self._notes, spec.key),
                 platform=self._platform,
                 overrides=lambda: self._overrides,
-                say=lambda text, style: self._lines.put((text, style)),
+                say=self._say,
             )
             await service.start()
             return service
@@ -125,6 +135,12 @@ class DevServices:
 
     def _end(self, key: str) -> None:
         self._run(self._running.pop(key).close())
+
+    async def _end_all(self) -> None:
+        ends = (each.close() for each in self._running.values())
+        for found in await asyncio.gather(*ends, return_exceptions=True):
+            if found is not None:
+                raise found
 
     def _run(self, work: Coroutine[Any, Any, Result]) -> Result:
         """Run it in the thread; if we are interrupted meanwhile, it is cancelled and cleans up."""
