@@ -32,9 +32,11 @@ def export(state: StoredState, name: str, folder: Path, site: str | None) -> Exp
     """
     if folder.exists() and any(folder.iterdir()):
         raise refusals.state.FOLDER_NOT_EMPTY(folder=folder)
-    (folder / "objects").mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    (folder / "objects").mkdir(mode=0o700)
     done = {"values": 0, "secrets": 0, "tables": 0, "rows": 0, "objects": 0}
-    with (folder / LIST).open("wb") as out:
+    draft = folder / f"{LIST}.part"
+    with draft.open("wb") as out:
         for value in _all(functools.partial(state.list, name, site=site, prefix=None)):
             if value.secret:
                 done["secrets"] += 1
@@ -52,6 +54,8 @@ def export(state: StoredState, name: str, folder: Path, site: str | None) -> Exp
             file = f"objects/{done['objects']}"
             _fetch(state, name, listed, folder / file)
             _write(out, {**msgspec.to_builtins(listed), "file": file})
+    # Under its own name it is whole, so that none is loaded that was cut.
+    draft.rename(folder / LIST)
     return ExportedState(**done)
 
 

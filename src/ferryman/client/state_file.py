@@ -1,21 +1,17 @@
-"""Read what apps keep in Forge's services from a file, and load it (ADR 112).
-
-A file has JSON lines, or one document as a command of ``ferryman state`` printed it. Their members
-tell what they are: a row has ``row``, a table ``table``, an object ``checksum``, a value the rest.
-"""
+"""Load what apps keep in Forge's services from a file (ADR 112)."""
 
 import json
+import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryFile
+from typing import IO
 
-import msgspec
-
-from ferryman import refusals
 from ferryman.client.state import StoredState
-from ferryman.object_vocab import ChecksumType
+from ferryman.client.state_lines import StateLine, check, lines_of
 from ferryman.sdk.errors import ClientError
 from ferryman.wire.state import LoadedFile, NewStateEntry, ObjectLoad, RowsLoad
 
@@ -25,34 +21,18 @@ LIST = "state.ndjson"
 _BYTES = 2 << 20
 """Of a call's values or rows, of which the platform takes four times as many."""
 
+_HELD = 4 * _BYTES
+"""Of the calls that are being collected, one for each table and set of columns."""
+
 _ENTRIES = 1_000
 """As many as the platform takes at once."""
-
-
-class _Line(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What a line may have; members that say when something was stored are left alone."""
-
-    site: str | None = None
-    key: str | None = None
-    value: Any = None
-    secret: bool = False
-    entity: str | None = None
-    table: str | None = None
-    definition: str | None = None
-    view: bool = False
-    row: dict[str, Any] | None = None
-    cdn: bool = False
-    content_type: str = "application/octet-stream"
-    checksum: str | None = None
-    checksum_type: ChecksumType = ChecksumType.SHA256
-    file: str | None = None
 
 
 @dataclass(slots=True)
 class _Batch:
     """Values of a site, or rows of a table of it with the same columns, for one call."""
 
-    lines: list[_Line] = field(default_factory=list)
+    lines: list[StateLine] = field(default_factory=list)
     bytes: int = 0
 
 
@@ -65,52 +45,28 @@ def load(state: StoredState, name: str, file: str, site: str | None) -> LoadedFi
     path = Path(file)
     if file != "-" and path.is_dir():
         path /= LIST
-    text = sys.stdin.read() if file == "-" else path.read_text(encoding="utf-8")
     folder = None if file == "-" else path.parent
-    for number, line in _lines(text):
-        _check(number, line, site, folder)
-    return _Loading(state, name, site, folder).run(line for _, line in _lines(text))
+    with _opened(None if file == "-" else path) as text:
+        loading = _Loading(state, name, site, folder)
+        for number, line in lines_of(text):
+            check(number, line, site, folder)
+            if line.is_definition:
+                loading.definitions.append(line)
+        text.seek(0)
+        return loading.run(line for _, line in lines_of(text))
 
 
-def _lines(text: str) -> Iterator[tuple[int, _Line]]:
-    for number, entry in _entries(text):
-        try:
-            yield number, msgspec.convert(entry, _Line)
-        except msgspec.ValidationError as error:
-            raise refusals.state.FILE_INVALID(number=number, found=error) from error
-
-
-def _entries(text: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield the objects of a file with their numbers."""
-    lines = [line for line in text.split("\n") if line.strip()]
-    for number, line in enumerate(lines, 1):
-        try:
-            found = json.loads(line)
-        except ValueError as error:
-            raise refusals.state.FILE_INVALID(number=number, found=error) from error
-        if not isinstance(found, dict):
-            raise refusals.state.FILE_INVALID(number=number, found="no object")
-        if len(lines) == 1 and isinstance(found.get("items"), list):
-            yield from enumerate(found["items"], 1)
-        else:
-            yield number, found
-
-
-def _check(number: int, line: _Line, site: str | None, folder: Path | None) -> None:
-    if (site or line.site) is None:
-        raise refusals.state.FILE_INVALID(number=number, found="no site")
-    if line.table is not None:
-        if line.row is None and line.definition is None:
-            raise refusals.state.FILE_INVALID(number=number, found="a table without definition")
-        if line.row is not None and not line.row:
-            raise refusals.state.FILE_INVALID(number=number, found="a row without columns")
-    elif line.key is None:
-        raise refusals.state.FILE_INVALID(number=number, found="no key, and no table")
-    elif line.checksum is not None and line.file is None:
-        found = "an object without the file of its bytes"
-        raise refusals.state.FILE_INVALID(number=number, found=found)
-    if line.file is not None and not (folder and (folder / line.file).is_file()):
-        raise refusals.state.OBJECT_FILE_MISSING(file=line.file)
+@contextmanager
+def _opened(path: Path | None) -> Iterator[IO[bytes]]:
+    """Open a file, or standard input, so that it can be read twice, and is never held whole."""
+    with nullcontext(sys.stdin.buffer) if path is None else path.open("rb") as file:
+        if path is not None and file.seekable():
+            yield file
+            return
+        with TemporaryFile() as copied:
+            shutil.copyfileobj(file, copied)
+            copied.seek(0)
+            yield copied
 
 
 class _Loading:
@@ -122,18 +78,21 @@ class _Loading:
         self._state, self._name, self._site = state, name, site
         self._folder = folder or Path()
         self._batches: dict[tuple[str, ...], _Batch] = {}
-        self._views: list[_Line] = []
+        self._held = 0
+        self.definitions: list[StateLine] = []
         self._stored = self._tables = self._rows = self._objects = 0
 
-    def run(self, lines: Iterator[_Line]) -> LoadedFile:
+    def run(self, lines: Iterator[StateLine]) -> LoadedFile:
+        """Make the tables of ``definitions``, store what the lines say, and make the views."""
+        for line in self.definitions:
+            if not line.view:
+                self._define(line)
         for line in lines:
             site = self._site or line.site or ""
             if line.row is not None:
                 self._collect(("rows", site, line.table or "", *line.row), line, line.row)
-            elif line.view:
-                self._views.append(line)
-            elif line.table is not None:
-                self._define(line)
+            elif line.is_definition:
+                continue
             elif line.file is not None:
                 self._send(line)
             elif not (line.secret and line.value is None):
@@ -145,7 +104,7 @@ class _Loading:
             stored=self._stored, tables=self._tables, rows=self._rows, objects=self._objects
         )
 
-    def _collect(self, key: tuple[str, ...], line: _Line, counted: object) -> None:
+    def _collect(self, key: tuple[str, ...], line: StateLine, counted: object) -> None:
         size = len(json.dumps(counted))
         batch = self._batches.get(key)
         if batch and (len(batch.lines) == _ENTRIES or batch.bytes + size > _BYTES):
@@ -153,9 +112,15 @@ class _Loading:
         batch = self._batches.setdefault(key, _Batch())
         batch.lines.append(line)
         batch.bytes += size
+        self._held += size
+        if self._held > _HELD:
+            for each in list(self._batches):
+                self._flush(each)
 
     def _flush(self, key: tuple[str, ...]) -> None:
-        lines = self._batches.pop(key).lines
+        batch = self._batches.pop(key)
+        lines = batch.lines
+        self._held -= batch.bytes
         kind, site, *rest = key
         if kind == "values":
             entries = [
@@ -171,16 +136,16 @@ class _Loading:
         body = RowsLoad(site=site, table=table, columns=columns, rows=rows)
         self._rows += self._state.load_rows(self._name, body).stored
 
-    def _define(self, line: _Line) -> None:
+    def _define(self, line: StateLine) -> None:
         site = self._site or line.site or ""
         body = RowsLoad(site=site, table=line.table or "", definition=line.definition)
         self._tables += self._state.load_rows(self._name, body).made
 
     def _define_views(self) -> None:
         """Make the views, each after those that it reads."""
-        left = self._views
+        left = [line for line in self.definitions if line.view]
         while left:
-            refused: list[_Line] = []
+            refused: list[StateLine] = []
             for line in left:
                 try:
                     self._define(line)
@@ -193,7 +158,7 @@ class _Loading:
                 raise last
             left = refused
 
-    def _send(self, line: _Line) -> None:
+    def _send(self, line: StateLine) -> None:
         path = self._folder / (line.file or "")
         new = ObjectLoad(
             site=self._site or line.site or "",

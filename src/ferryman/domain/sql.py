@@ -60,6 +60,7 @@ _FUNCTIONS = frozenset({*_LOCK_FUNCTIONS, "LOAD_FILE"})
 _UNSUPPORTED = (
     (re.compile(r"\) AGAINST \("), "a FULLTEXT search"),
     (re.compile(r"\bSKIP LOCKED\b"), "SKIP LOCKED"),
+    (re.compile(r"\bSYSTEM VERSIONING\b"), "SYSTEM VERSIONING"),
     (re.compile(r"\bINTO (?:OUTFILE|DUMPFILE)\b"), "INTO OUTFILE"),
     (re.compile(r"\bLOAD_FILE \("), "LOAD_FILE"),
     (re.compile(r"\b(?:DATA|INDEX) DIRECTORY\b"), "DATA DIRECTORY"),

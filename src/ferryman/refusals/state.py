@@ -15,7 +15,7 @@ OBJECT_FILE_MISSING = Refusal(
     "state_object_file_missing",
     ConfigError,
     expected="the bytes of an object in the file that its line names, beside the list",
-    found="no file {file:.200}",
+    found="no file {file:.200} in its folder",
     fix="Keep the folder that `ferryman state export` wrote together.",
 )
 FOLDER_NOT_EMPTY = Refusal(
