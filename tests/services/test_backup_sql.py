@@ -1,6 +1,7 @@
 """The SQL databases of apps in backups: copied as of one moment, and proven (ADR 113)."""
 
 import asyncio
+import gzip
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -107,11 +108,12 @@ async def test_databases_are_restored_and_proven(copies: Copies, url: str) -> No
 
 
 async def test_a_server_that_has_them_keeps_its_contents(copies: Copies, url: str) -> None:
-    """The same ones are taken as restored, others are refused, begun ones are made again."""
+    """Also equal ones, which the platform that was backed up may use; begun ones are made again."""
     app = await filled(copies.services)
     await copies.back_up()
     target = copies.target.model_copy(update={"mariadb_url": url})
     own = replace(copies, target=target)
+    assert await own.refused() == "restore_sql_not_empty"
     await execute(copies.services, app, "UPDATE notes SET text = 'new' WHERE id = 7")
     assert await own.refused() == "restore_sql_not_empty"
     assert await execute(copies.services, app, "SELECT text FROM notes WHERE id = 7") == [
@@ -119,11 +121,50 @@ async def test_a_server_that_has_them_keeps_its_contents(copies: Copies, url: st
     ]
     [name] = await _names(copies)
     with connect(Address.parse(url)) as session, session.cursor() as cursor:
-        cursor.execute(f"CREATE TABLE `{name}`.ferryman_restoring (n INT)")
+        cursor.execute(f"ALTER DATABASE `{name}` COMMENT 'ferryman_restoring'")
     report = await own.restore()
     assert report.verified is not None
     assert report.verified.problems == []
     assert len(await execute(copies.services, app, "SHOW TABLES")) == 4
+
+
+async def test_a_restore_that_goes_on_leaves_alone_what_it_finished(
+    copies: Copies, url: str
+) -> None:
+    app = await filled(copies.services)
+    await copies.back_up()
+    target = copies.target.model_copy(update={"mariadb_url": url})
+    [copied] = await _listed(copies)
+    going = AppCopies(target)
+    try:
+        await going.check_empty([copied], resumed=True)
+        await execute(copies.services, app, "DELETE FROM bare")
+        with pytest.raises(ConfigError, match="restore_sql_not_empty"):
+            await going.check_empty([copied], resumed=True)
+    finally:
+        going.close()
+
+
+async def test_a_changed_copy_leaves_no_database(copies: Copies, url: str) -> None:
+    """One whose digests were made to fit is refused where it is wrong."""
+    await filled(copies.services)
+    await copies.back_up()
+    own = replace(copies, target=copies.target.model_copy(update={"mariadb_url": url}))
+    [copied] = await _listed(copies)
+    manifest = copies.place / NAME
+    with connect(Address.parse(url)) as session, session.cursor() as cursor:
+        cursor.execute(f"DROP DATABASE `{copied.name}`")
+    for wrong in (gzip.compress(b'["a"'), gzip.compress(b'{"view": 1}\n'), b"none"):
+        (copies.place / copied.kept.name).write_bytes(wrong)
+        document = json.loads(manifest.read_bytes().split(b"\n")[0])
+        kept = document["databases"][0]["kept"]
+        kept |= {"size": len(wrong), "sha256": sha256(wrong).hexdigest()}
+        _write(manifest, json.dumps(document).encode())
+        with pytest.raises(ConfigError, match="backup_damaged"):
+            await own.restore()
+        with connect(Address.parse(url)) as session, session.cursor() as cursor:
+            cursor.execute(f"SHOW DATABASES LIKE '{copied.name}'")
+            assert cursor.fetchall() == ()
 
 
 async def test_a_copy_is_of_one_moment(copies: Copies, url: str) -> None:

@@ -1,5 +1,7 @@
 """Rows of apps' SQL databases: shown by the page, and loaded as they were shown (ADR 112)."""
 
+import asyncio
+import base64
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -155,6 +157,40 @@ async def test_a_load_replaces_the_rows_of_its_keys_or_none(own: Services, app: 
     expected = [{"n": 1, "c": "z"}, {"n": 2, "c": "b"}, {"n": 4, "c": "d"}]
     assert [row for _, row in await rows(own, HARBOUR)] == expected
     assert await execute(own, app, "SELECT COUNT(*) AS n FROM t") == [b'{"n":"3"}']
+
+
+async def test_loads_at_once_do_not_refuse_each_other(own: Services, app: AppRow) -> None:
+    """They make one table, and write the same rows in another order."""
+    definition = "CREATE TABLE t (n INT PRIMARY KEY, c INT, UNIQUE (c))"
+    rows = [[n, -n] for n in range(200)]
+    orders = [rows, rows[::-1]] * 4
+    done = await asyncio.gather(
+        *(
+            load(own, "t", site=HARBOUR, definition=definition, columns=["n", "c"], rows=order)
+            for order in orders
+        )
+    )
+    assert [stored for stored, _ in done] == [200] * 8
+    assert sum(made for _, made in done) == 1
+    assert await execute(own, app, "SELECT COUNT(*) AS n FROM t") == [b'{"n":"200"}']
+
+
+async def test_a_value_may_be_larger_than_a_statement(own: Services, app: AppRow) -> None:
+    await execute(own, app, "CREATE TABLE t (n INT PRIMARY KEY, b LONGBLOB, c LONGTEXT)")
+    large = {"base64": base64.b64encode(b"\xff" * 5_000_000).decode()}
+    row = [1, large, "\u2665" * 600_000]
+    assert await load(own, "t", site=HARBOUR, columns=["n", "b", "c"], rows=[row]) == (1, False)
+    sizes = "SELECT LENGTH(b) AS b, CHAR_LENGTH(c) AS c FROM t"
+    assert await execute(own, app, sizes) == [b'{"b":5000000,"c":600000}']
+
+
+async def test_a_table_is_audited_also_if_its_rows_are_refused(own: Services, app: AppRow) -> None:
+    assert app.site == HARBOUR
+    with pytest.raises(Invalid, match="sql_rows_refused"):
+        await load(own, "t", definition="CREATE TABLE t (n INT)", columns=["n"], rows=[["x"]])
+    query = "SELECT after FROM audit WHERE operation = 'load_rows'"
+    [[after]] = await own.fetch(query)
+    assert json.loads(after) == {"site": QUAY, "table": "t", "rows": 0}
 
 
 async def test_what_cannot_be_loaded_is_named(own: Services, app: AppRow) -> None:

@@ -136,6 +136,10 @@ def _restored(report: "RestoreReport") -> str:
         lines.append(f"Missing or different before the backup: {report.missing_before} files.")
     if report.databases:
         lines.append(f"With {plural(report.databases, 'SQL database')} of apps.")
+    if report.left_out_views:
+        left_out = plural(len(report.left_out_views), "view")
+        lines.append(f"Left out, as they did not work any more: {left_out}.")
+        lines += _problems(report.left_out_views)
     if (proof := report.verified) is not None:
         databases = f" and {plural(proof.databases, 'SQL database')}" if proof.databases else ""
         lines.append(
@@ -147,6 +151,6 @@ def _restored(report: "RestoreReport") -> str:
 
 
 def _problems(problems: Any) -> list[str]:
-    shown = [f"{each.key}  {clean(each.found)}" for each in problems[:_SHOWN]]
+    shown = [f"{clean(each.key)}  {clean(each.found)}" for each in problems[:_SHOWN]]
     more = len(problems) - _SHOWN
     return [*shown, f"and {more} more"] if more > 0 else shown

@@ -79,7 +79,7 @@ SQL_NOT_EMPTY = Refusal(
     "restore_sql_not_empty",
     ConfigError,
     expected="no database in the MariaDB of FERRYMAN_MARIADB_URL for the app on {site}",
-    found="one with other contents",
+    found="one, which the platform that was backed up may still use",
     fix="Give another MariaDB, or drop that database if no platform uses it.",
 )
 SQL_REFUSED = Refusal(

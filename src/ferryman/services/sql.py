@@ -25,7 +25,7 @@ from ferryman.store.mariadb.client import (
     is_wrong_count,
 )
 from ferryman.store.mariadb.databases import DatabaseMissing
-from ferryman.store.mariadb.table_rows import RowsLoaded
+from ferryman.store.mariadb.row_loading import RowsLoaded
 from ferryman.store.mariadb.values import Cell, Value
 
 T = TypeVar("T")

@@ -10,6 +10,7 @@ from ferryman.domain import sql as sql_rules
 from ferryman.domain import sql_rows as row_rules
 from ferryman.domain.access import PLATFORM, Actor
 from ferryman.domain.limits import ADMIN_PAGE, KEY_CHARACTERS, STATE_ENTRIES
+from ferryman.errors import Invalid, PlatformError
 from ferryman.services import app as app_service
 from ferryman.services import audit
 from ferryman.services import sql as sql_service
@@ -88,31 +89,52 @@ async def load(
         check_text("text", text, longest=KEY_CHARACTERS)
     async with platform.database.reading() as tx:
         app = replace(await app_service.find(tx, name, by.reach), site=site)
-    made = await _stored(platform, app, request)
-    done = LoadedRows(stored=len(request.rows), made=made)
-    after = {"site": site, "table": request.table, "rows": done.stored}
+    made = await _defined(platform, app, request)
+    try:
+        await _store(platform, app, request)
+    except PlatformError:
+        if made:
+            await _note(platform, app, request.table, 0, by)
+        raise
+    await _note(platform, app, request.table, len(request.rows), by)
+    return LoadedRows(stored=len(request.rows), made=made)
+
+
+async def _note(platform: Platform, app: AppRow, table: str, rows: int, by: Actor) -> None:
+    after = {"site": app.site, "table": table, "rows": rows}
     async with platform.database.transaction() as tx:
         await audit.record(tx, by, "load_rows", app.app_id, after=after)
-    return done
 
 
-async def _stored(platform: Platform, app: AppRow, request: RowsLoad) -> bool:
-    """Return whether the table was made."""
-    if request.definition is None and not request.rows:
+async def _defined(platform: Platform, app: AppRow, request: RowsLoad) -> bool:
+    """Make the table unless it is there; return whether it was made."""
+    if request.definition is None:
         return False
     if not sql_rules.enabled(app.manifest):
         raise refusals.sql.APP_NOT_ENABLED()
-    known = await _columns(platform, app, request.table)
-    made = request.definition is not None and not known
-    if made:
+    if await _columns(platform, app, request.table):
+        return False
+    try:
         await _make(platform, app, request)
-        known = await _columns(platform, app, request.table)
+    except Invalid:
+        # Another load may have made it meanwhile.
+        if not await _columns(platform, app, request.table):
+            raise
+        return False
+    return True
+
+
+async def _store(platform: Platform, app: AppRow, request: RowsLoad) -> None:
+    if request.definition is None and not request.rows:
+        return
+    if not sql_rules.enabled(app.manifest):
+        raise refusals.sql.APP_NOT_ENABLED()
+    known = await _columns(platform, app, request.table)
     if not known:
         raise refusals.sql.TABLE_UNKNOWN(table=request.table)
     if request.rows:
         rows = row_rules.checked(request.columns, request.rows, known)
         await sql_service.put(platform, app, request.table, request.columns, rows)
-    return made
 
 
 async def _columns(platform: Platform, app: AppRow, table: str) -> Sequence[str]:

@@ -1,16 +1,16 @@
 """The SQL databases of apps in a backup: each as of one moment, proven when restored (ADR 113)."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from hashlib import sha256
-from typing import Any
+from typing import Any, TypeVar
 
 from ferryman import refusals
 from ferryman.config import Settings
 from ferryman.errors import ConfigError
 from ferryman.secret_box import SecretBox
-from ferryman.server.backup.manifest import BackupManifest, DatabaseCopy, FileProblem
+from ferryman.server.backup.manifest import BackupManifest, DatabaseCopy, FileProblem, Kept
 from ferryman.server.backup.place import BackupPlace
 from ferryman.server.backup.squeezing import Write, get_squeezed, put_squeezed
 from ferryman.server.serve import sole_owner
@@ -20,8 +20,14 @@ from ferryman.store.database import Database
 from ferryman.store.key_value import AppSite
 from ferryman.store.mariadb import database_copy, programs
 from ferryman.store.mariadb.client import StatementFailed
+from ferryman.store.mariadb.database_filling import MARK, Unreadable
 from ferryman.store.mariadb.databases import AppDatabases
 from ferryman.store.mariadb.server import EmbeddedMariaDB
+
+T = TypeVar("T")
+
+_TRIES = 5
+"""How often a database is read whose tables are altered meanwhile."""
 
 
 def check_possible(settings: Settings, manifest: BackupManifest) -> None:
@@ -80,23 +86,38 @@ class AppCopies:
             for number, where in enumerate(sites)
         ]
 
-    async def check_empty(self, copies: Sequence[DatabaseCopy]) -> None:
-        """Refuse a MariaDB that has one of them with other contents (``restore_sql_not_empty``)."""
+    async def check_empty(self, copies: Sequence[DatabaseCopy], *, resumed: bool) -> None:
+        """Refuse a MariaDB that has one of them (``restore_sql_not_empty``).
+
+        It may be that of a platform that runs. One that is ``resumed`` may have finished some.
+        """
         for copied in copies:
-            await self._is_whole(copied)
+            await self._is_whole(copied, resumed=resumed)
 
-    async def restore(self, pool: Any, place: BackupPlace, copies: Sequence[DatabaseCopy]) -> None:
-        """Make them again; those that a cut restore has finished are left alone.
+    async def restore(
+        self, pool: Any, place: BackupPlace, copies: Sequence[DatabaseCopy], *, resumed: bool
+    ) -> list[FileProblem]:
+        """Make them again; return the views that are left out, as they read what is not there.
 
-        Raises ``OutsideError`` (``restore_sql_refused``), and what ``check_empty`` does.
+        Those that a cut restore has finished are left alone. Raises ``OutsideError``
+        (``restore_sql_refused``), ``ConfigError`` (``backup_damaged``), and what ``check_empty``
+        does; then none that was made here is left.
         """
         secret = await sql_service.secret_in(Database(pool, virtual=True, secrets=self._box))
-        for copied in copies:
-            if await self._is_whole(copied):
-                continue
-            await self._servers.drop([copied.name])
-            await self._servers.make(copied.name, secret)
-            await self._fill(place, copied, secret)
+        made: list[str] = []
+        left_out: list[FileProblem] = []
+        try:
+            for copied in copies:
+                if await self._is_whole(copied, resumed=resumed):
+                    continue
+                await self._servers.drop([copied.name])
+                made.append(copied.name)
+                await self._servers.make(copied.name, secret, comment=MARK)
+                left_out += await self._fill(place, copied, secret)
+        except ConfigError:
+            await self._servers.drop(made)
+            raise
+        return left_out
 
     async def verify(self, copies: Sequence[DatabaseCopy]) -> list[FileProblem]:
         """Read all of them, and return those that are not as they were copied."""
@@ -106,12 +127,11 @@ class AppCopies:
             if await self._digest(copied.name) != copied.sha256
         ]
 
-    async def _is_whole(self, copied: DatabaseCopy) -> bool:
+    async def _is_whole(self, copied: DatabaseCopy, *, resumed: bool) -> bool:
         """Return whether a database is there whole; False if it is not, or was begun."""
-        found = await self._servers.names(copied.name)
-        if not found or database_copy.is_begun(found):
+        if await self._servers.comment(copied.name) in (None, MARK):
             return False
-        if await self._digest(copied.name) != copied.sha256:
+        if not resumed or await self._digest(copied.name) != copied.sha256:
             raise refusals.backup.SQL_NOT_EMPTY(site=copied.site)
         return True
 
@@ -119,38 +139,67 @@ class AppCopies:
         self, place: BackupPlace, file: str, where: AppSite, secret: bytes
     ) -> DatabaseCopy:
         name = sql_service.name_of(secret, where)
-        digest = _Digest()
 
-        async def dump(write: Write) -> None:
-            async with aclosing(self._servers.lines(name)) as found:
-                async for lines in found:
-                    await asyncio.to_thread(digest.feed, lines)
-                    await write(b"".join(lines))
+        async def dump(write: Write) -> _Digest:
+            return await self._read(name, write)
 
-        _, kept = await put_squeezed(place, file, dump)
+        async def put() -> tuple[_Digest, Kept]:
+            return await put_squeezed(place, file, dump)
+
+        digest, kept = await _unaltered(put)
         return DatabaseCopy(
             name=name, site=where.site, rows=digest.rows, sha256=digest.hexdigest(), kept=kept
         )
 
-    async def _fill(self, place: BackupPlace, copied: DatabaseCopy, secret: bytes) -> None:
+    async def _fill(
+        self, place: BackupPlace, copied: DatabaseCopy, secret: bytes
+    ) -> list[FileProblem]:
         filling = await self._servers.filling(copied.name, secret)
         try:
             rest = b""
             async for chunk in get_squeezed(place, copied.kept.name):
                 *lines, rest = (rest + chunk).split(b"\n")
                 await asyncio.to_thread(filling.add, lines)
-            await asyncio.to_thread(filling.end)
+            if rest:
+                raise Unreadable("a line that is cut")
+            dead = await asyncio.to_thread(filling.end)
         except StatementFailed as failed:
             raise refusals.backup.SQL_REFUSED(site=copied.site, name=failed.name) from failed
+        except Unreadable as error:
+            raise refusals.backup.DAMAGED(name=copied.kept.name, found=str(error)) from error
         finally:
             await asyncio.to_thread(filling.close)
+        key = f"SQL database of {copied.site}"
+        return [FileProblem(key=key, found=f"view {view} reads what is not there") for view in dead]
 
     async def _digest(self, name: str) -> str:
+        async def read() -> _Digest:
+            return await self._read(name, _ignore)
+
+        return (await _unaltered(read)).hexdigest()
+
+    async def _read(self, name: str, write: Write) -> "_Digest":
         digest = _Digest()
         async with aclosing(self._servers.lines(name)) as found:
             async for lines in found:
                 await asyncio.to_thread(digest.feed, lines)
-        return digest.hexdigest()
+                await write(b"".join(lines))
+        return digest
+
+
+async def _unaltered(read: Callable[[], Awaitable[T]]) -> T:
+    """Read a database again if a table was altered meanwhile.
+
+    Raises ``OutsideError`` (``sql_server_unavailable``) if that happens again and again.
+    """
+    for _ in range(_TRIES):
+        with suppress(database_copy.Altered):
+            return await read()
+    raise refusals.sql.UNAVAILABLE(found="tables that are altered again and again")
+
+
+async def _ignore(_chunk: bytes) -> None:
+    """Keep nothing of what is read."""
 
 
 class _Digest:

@@ -6,6 +6,7 @@
 
 Until the end the folder has a mark, with which nothing starts there. A restore that is cut goes on
 with the next one; one that is refused leaves folder, database and store as empty as they were.
+Databases of apps come last; where they cannot be made, the next restore goes on with them.
 """
 
 import asyncio
@@ -22,7 +23,7 @@ from ferryman.errors import ConfigError
 from ferryman.server.backup import manifest as manifests
 from ferryman.server.backup.app_databases import AppCopies, check_possible, quiet
 from ferryman.server.backup.filling import Target, fill, open_target
-from ferryman.server.backup.manifest import BackupManifest
+from ferryman.server.backup.manifest import BackupManifest, FileProblem
 from ferryman.server.backup.meter import Meter
 from ferryman.server.backup.opening import new_database, place_to_read
 from ferryman.server.backup.place import BackupPlace
@@ -41,7 +42,10 @@ _SILENT_SECONDS = 10.0
 
 
 class RestoreReport(Wire, frozen=True):
-    """What was restored; ``moment`` is epoch milliseconds. ``verified`` if it was asked for."""
+    """What was restored; ``moment`` is epoch milliseconds. ``verified`` if it was asked for.
+
+    ``left_out_views`` of apps' databases read tables or columns that were not there any more.
+    """
 
     place: str
     moment: int
@@ -51,6 +55,7 @@ class RestoreReport(Wire, frozen=True):
     gone_files: int
     missing_before: int
     databases: int = 0
+    left_out_views: list[FileProblem] = []
     verified: Verified | None = None
 
 
@@ -69,19 +74,23 @@ async def restore(
         mark = UnfinishedMark(settings, manifest)
         async with open_target(settings) as target:
             with mark.held() as resumed:
-                filling = resumed
+                filling, loaded = resumed, False
                 try:
                     if not resumed:
                         await target.check_empty()
                     if settings.mariadb_url is not None and manifest.databases:
                         async with _app_copies(settings) as copies:
-                            await copies.check_empty(manifest.databases)
+                            await copies.check_empty(manifest.databases, resumed=resumed)
                     filling = True
                     async with new_database(settings) as url:
                         await _restore(url, place, manifest, target, meter, resumed=resumed)
-                        await _restore_sql(url, settings, place, manifest)
+                        loaded = True
+                        left_out = await _restore_sql(
+                            url, settings, place, manifest, resumed=resumed
+                        )
                 except ConfigError as error:
-                    if error.code != "data_dir_in_use":
+                    # A database that is loaded is not emptied: the same restore goes on from there.
+                    if error.code != "data_dir_in_use" and not loaded:
                         if filling:
                             await target.clear()
                         mark.clear_folder()
@@ -98,6 +107,7 @@ async def restore(
         gone_files=len(manifest.gone),
         missing_before=len(manifest.problems),
         databases=len(manifest.databases),
+        left_out_views=left_out,
         verified=proof,
     )
 
@@ -149,15 +159,16 @@ async def _app_copies(settings: Settings) -> AsyncIterator[AppCopies]:
 
 
 async def _restore_sql(
-    url: str, settings: Settings, place: BackupPlace, manifest: BackupManifest
-) -> None:
-    if manifest.databases:
-        pool = await wait_until_available(url, size=2)
-        try:
-            async with _app_copies(settings) as copies:
-                await copies.restore(pool, place, manifest.databases)
-        finally:
-            pool.terminate()
+    url: str, settings: Settings, place: BackupPlace, manifest: BackupManifest, *, resumed: bool
+) -> list[FileProblem]:
+    if not manifest.databases:
+        return []
+    pool = await wait_until_available(url, size=2)
+    try:
+        async with _app_copies(settings) as copies:
+            return await copies.restore(pool, place, manifest.databases, resumed=resumed)
+    finally:
+        pool.terminate()
 
 
 async def _load(

@@ -80,13 +80,23 @@ async def check(place: BackupPlace, kept: Kept) -> None:
 
 
 async def get_squeezed(place: BackupPlace, name: str) -> AsyncIterator[bytes]:
-    """Yield what was compressed into a file, in pieces of any size."""
+    """Yield what was compressed into a file, in pieces of up to a megabyte.
+
+    Raises ``ConfigError`` (``backup_damaged``).
+    """
     loosener = zlib.decompressobj(wbits=_GZIP)
-    async for chunk in place.get(name):
-        if plain := await asyncio.to_thread(loosener.decompress, chunk):
+    try:
+        async for chunk in place.get(name):
+            rest = chunk
+            # A chunk of rows that are all alike may hold a thousand times as much.
+            while rest:
+                if plain := await asyncio.to_thread(loosener.decompress, rest, _STEP):
+                    yield plain
+                rest = loosener.unconsumed_tail
+        if plain := loosener.flush():
             yield plain
-    if rest := loosener.flush():
-        yield rest
+    except zlib.error as error:
+        raise refusals.backup.DAMAGED(name=name, found="bytes that gzip did not write") from error
 
 
 async def lines_of(place: BackupPlace, name: str) -> AsyncIterator[str]:

@@ -15,7 +15,7 @@ import pymysql
 
 from ferryman import refusals
 from ferryman.domain.sql import SqlStatement
-from ferryman.store.mariadb import database_copy, table_rows
+from ferryman.store.mariadb import database_copy, row_loading, table_rows
 from ferryman.store.mariadb.address import Address
 from ferryman.store.mariadb.client import (
     UNKNOWN_HERE,
@@ -25,9 +25,10 @@ from ferryman.store.mariadb.client import (
     refused,
     run,
 )
-from ferryman.store.mariadb.database_copy import Filling
+from ferryman.store.mariadb.database_filling import Filling
+from ferryman.store.mariadb.row_loading import RowsLoaded
 from ferryman.store.mariadb.server import EmbeddedMariaDB
-from ferryman.store.mariadb.table_rows import AppTable, RowsLoaded, RowsWanted, TableRow
+from ferryman.store.mariadb.table_rows import AppTable, RowsWanted, TableRow
 from ferryman.store.mariadb.values import Value
 
 T = TypeVar("T")
@@ -102,7 +103,7 @@ class AppDatabases:
         """Start the server if it does not run; refuse one that does not answer."""
         await self._administer("SELECT 1")
 
-    async def make(self, database: str, secret: bytes) -> None:
+    async def make(self, database: str, secret: bytes, comment: str = "") -> None:
         """Make a database and its account, unless they are there.
 
         Others may do so at once, or use them already: at no moment does an account that was made
@@ -110,7 +111,8 @@ class AppDatabases:
         """
         account, password = f"'{database}'@'%'", _password(secret, database)
         await self._administer(
-            f"CREATE DATABASE IF NOT EXISTS `{database}` CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+            f"CREATE DATABASE IF NOT EXISTS `{database}` CHARACTER SET utf8mb4 "
+            f"COLLATE utf8mb4_bin COMMENT '{comment}'",
             f"CREATE USER IF NOT EXISTS {account} IDENTIFIED BY '{password}'",
             f"ALTER USER {account} IDENTIFIED BY '{password}'",
             f"GRANT {_RIGHTS} ON `{database}`.* TO {account}",
@@ -150,7 +152,7 @@ class AppDatabases:
         await self._as_app(
             database,
             secret,
-            lambda app: table_rows.put(app, loaded),
+            lambda app: row_loading.put(app, loaded),
         )
 
     async def lines(self, database: str) -> AsyncGenerator[list[bytes], None]:
@@ -163,9 +165,9 @@ class AppDatabases:
         finally:
             await asyncio.to_thread(found.close)
 
-    async def names(self, database: str) -> list[str]:
-        """Return the names of all tables and views of a database."""
-        return await self._on_thread(lambda server: database_copy.names(server, database))
+    async def comment(self, database: str) -> str | None:
+        """Return the comment of a database; None if it is not there."""
+        return await self._on_thread(lambda server: database_copy.comment(server, database))
 
     async def filling(self, database: str, secret: bytes) -> Filling:
         """Return what makes an empty database again."""

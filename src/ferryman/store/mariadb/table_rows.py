@@ -1,7 +1,7 @@
 """The tables of an app's database with their definitions and rows, for the operator."""
 
 import base64
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,12 +12,11 @@ from pymysql.constants import ER, FIELD_TYPE
 from pymysql.cursors import Cursor
 
 from ferryman.store.mariadb.address import Address
-from ferryman.store.mariadb.client import close, connect, failure, session_settings
-from ferryman.store.mariadb.values import Cell, literal, quoted, reader
+from ferryman.store.mariadb.client import close, connect, session_settings
+from ferryman.store.mariadb.values import quoted, reader
 
 _COUNT_SECONDS = 2
 _READ_SECONDS = 60.0
-_WRITE_SECONDS = 30.0
 
 _TABLES = (
     "SELECT TABLE_NAME, TABLE_TYPE = 'VIEW' FROM information_schema.TABLES "
@@ -78,34 +77,24 @@ class RowsWanted:
     room: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RowsLoaded:
-    """Rows for a table, at least one; ``now`` is the time that the database takes it to be."""
-
-    table: str
-    columns: Sequence[str]
-    rows: Sequence[Sequence[Cell]]
-    now: float | None
-
-
 def tables(server: Address, database: str, *, after: tuple[bool, str], size: int) -> list[AppTable]:
     """Return up to ``size`` tables by name, then views."""
     with connect(server) as session, session.cursor() as cursor:
         cursor.execute(session_settings(_COUNT_SECONDS))
-        return tables_in(cursor, database, after=after, size=size)
+        listed = [
+            table_in(cursor, database, name, is_view=is_view)
+            for name, is_view in names_in(cursor, database, after=after, size=size)
+        ]
+    return [each for each in listed if each is not None]
 
 
-def tables_in(
-    cursor: Cursor, database: str, *, after: tuple[bool, str], size: int, counted: bool = True
-) -> list[AppTable]:
-    """Return up to ``size`` tables by name, then views; with their rows if ``counted``."""
+def names_in(
+    cursor: Cursor, database: str, *, after: tuple[bool, str], size: int
+) -> list[tuple[str, bool]]:
+    """Return up to ``size`` names of tables, then of views; with whether each is a view."""
     view, name = after
     cursor.execute(_TABLES.format(database=database, view=view, after=quoted(name), size=size))
-    listed = [
-        _table(cursor, database, name, is_view=view == "1", counted=counted)
-        for name, view in list(cursor.fetchall())
-    ]
-    return [each for each in listed if each is not None]
+    return [(name, view == "1") for name, view in cursor.fetchall()]
 
 
 def columns(server: Address, database: str, table: str) -> list[str]:
@@ -134,34 +123,15 @@ def rows(server: Address, database: str, wanted: RowsWanted) -> tuple[list[Table
     return found, False
 
 
-def put(app: Address, loaded: RowsLoaded) -> None:
-    """Replace the rows of the same keys, and add the others: all of them or none.
-
-    Raises the errors of the driver if the session cannot begin, and :class:`StatementFailed`.
-    """
-    names = ", ".join(map(name_of, loaded.columns))
-    listed = ", ".join(f"({', '.join(map(literal, row))})" for row in loaded.rows)
-    text = f"REPLACE INTO {name_of(loaded.table)} ({names}) VALUES {listed}"  # noqa: S608 - quoted
-    settings = session_settings(_WRITE_SECONDS, loaded.now, modes=["NO_AUTO_VALUE_ON_ZERO"])
-    connection = connect(app, seconds=_WRITE_SECONDS)
-    try:
-        connection.query(settings)
-        connection.query(text)
-    except pymysql.err.MySQLError as error:
-        raise failure(error) from error
-    finally:
-        close(connection)
-
-
 def name_of(name: str) -> str:
     """Return a name as it is written in a statement."""
     return f"`{name.replace('`', '``')}`"
 
 
-def _table(
-    cursor: Cursor, database: str, name: str, *, is_view: bool, counted: bool
+def table_in(
+    cursor: Cursor, database: str, name: str, *, is_view: bool, counted: bool = True
 ) -> AppTable | None:
-    """Return a table; None if it was dropped meanwhile."""
+    """Return a table, with its rows if ``counted``; None if it was dropped meanwhile."""
     place = f"`{database}`.{name_of(name)}"
     count = _count(cursor, place) if counted and not is_view else None
     try:
