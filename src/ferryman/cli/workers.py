@@ -3,6 +3,7 @@
 import time
 from typing import Annotated
 
+import msgspec
 import typer
 
 from ferryman.cli.command import command
@@ -32,23 +33,30 @@ def list_workers(session: Session) -> None:
 def drain(
     session: Session,
     worker: WorkerId,
+    *,
     wait: Annotated[
         bool, typer.Option("--wait", help="Return when it holds nothing any more.")
     ] = False,
+    timeout: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="Maximum seconds to wait.")
+    ] = 1200.0,
 ) -> None:
     """Have a worker finish what it holds and claim nothing more.
 
     It stays so until it ends or is resumed. A worker that is started again has a new id, and works.
+    With `--wait`, exit status 0 means that it can be stopped: it is `drained`, or has ended. Status
+    1 means that it may still hold something.
     """
     view = session.admin.workers.drain(_whole(session, worker))
-    while wait and view.state == "draining":
+    end = time.monotonic() + timeout
+    while wait and view.state == "draining" and time.monotonic() < end:
         time.sleep(_LOOK_SECONDS)
-        found = session.admin.workers.list().items
-        # One that has ended holds nothing.
-        view = next((each for each in found if each.worker_id == view.worker_id), view)
-        if view.worker_id not in {each.worker_id for each in found}:
-            break
+        found = {each.worker_id: each for each in session.admin.workers.list().items}
+        ended = msgspec.structs.replace(view, state="ended", held=0)
+        view = found.get(view.worker_id, ended)
     session.show(view, _text)
+    if wait and view.state not in ("drained", "ended"):
+        raise typer.Exit(1)
 
 
 @command(app, "resume")

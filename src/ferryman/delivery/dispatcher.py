@@ -44,7 +44,6 @@ _LOOK_SECONDS = 1.0
 """The longest wait before all lanes are checked: a notification may have been lost."""
 
 _LEAVE_SECONDS = 5.0
-
 _PAUSE_SECONDS = 1.0
 """The pause after an unexpected failure."""
 
@@ -165,7 +164,9 @@ class Dispatcher:
     async def _heartbeat(self) -> float:
         """Send a heartbeat, find lanes with due messages; return the seconds to the next look."""
         await self._rescuer.release_unheld()
-        view = await worker_service.heartbeat(self._platform, self._worker_id, self._draining.since)
+        view = await worker_service.heartbeat(
+            self._platform, self._worker_id, self._draining.since, idle=self._draining.idle
+        )
         self._draining.follow(view.draining_since)
         await self._rescuer.rescue()
         self._recorder.failing = view.failing
@@ -186,9 +187,8 @@ class Dispatcher:
         return {*self._tasks.values(), *self._recorder.held}
 
     def _start(self, delivery: Delivery, until: float, *, warm: bool) -> None:
-        lane = delivery.message.lane
-        calls = bool(self._app_cache.calls_function(lane))
-        call = self._scheduler.started(lane, calls=calls, warm=warm)
+        calls = bool(self._app_cache.calls_function(delivery.message.lane))
+        call = self._scheduler.started(delivery.message.lane, calls=calls, warm=warm)
         flight = Flight(self._scheduler, call, self._changed.set, self._places)
         task = asyncio.create_task(self._send(delivery, until, flight))
         self._tasks[task] = delivery.message.message_id

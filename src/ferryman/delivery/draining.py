@@ -1,6 +1,7 @@
 """Whether this worker is being drained: it finishes what it holds, and claims nothing more."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,16 +15,31 @@ class Draining:
     """What the last heartbeat said, for all agents of a worker; None: it works."""
 
     since: datetime | None = None
+    _under_way: int = 0
 
     def follow(self, since: datetime | None) -> None:
         """Take what a heartbeat said."""
         if bool(self) != (since is not None):
             log.info("worker.drained" if since else "worker.resumed")
-        self.since = since
+            self.since = since
 
     def __bool__(self) -> bool:
         """Return whether nothing may be claimed."""
         return self.since is not None
+
+    @property
+    def idle(self) -> bool:
+        """Return whether no agent takes up anything, nor may any before the worker is resumed."""
+        return bool(self) and not self._under_way
+
+    @contextmanager
+    def taking(self) -> Iterator[None]:
+        """Say that an agent takes something up, as it was found not to be drained."""
+        self._under_way += 1
+        try:
+            yield
+        finally:
+            self._under_way -= 1
 
     def unless(
         self, step: Callable[[], Awaitable[float]], pause: float
@@ -31,6 +47,9 @@ class Draining:
         """Return a step that does nothing, and pauses, while the worker is drained."""
 
         async def guarded() -> float:
-            return pause if self else await step()
+            if self:
+                return pause
+            with self.taking():
+                return await step()
 
         return guarded

@@ -119,7 +119,8 @@ class QueueDispatcher:
         quotas = self._scheduler.take(lambda _: True, idle)
         if not quotas:
             return max(0.0, self._next_look - loop.time())
-        claimed = await queue_delivery_service.claim(self._platform, self._worker_id, quotas)
+        with self._draining.taking():
+            claimed = await queue_delivery_service.claim(self._platform, self._worker_id, quotas)
         self._scheduler.claimed(quotas, Counter(each.event.lane for each in claimed))
         for delivery in claimed:
             self._start(delivery, until, warm=idle[delivery.app.app_id] > 0)
@@ -130,7 +131,7 @@ class QueueDispatcher:
         """Take over what nobody delivers, find what is due; return the seconds to the next look."""
         if not self._known:
             # Claims of a worker that nobody heard of would be taken over at once.
-            await worker_service.heartbeat(self._platform, self._worker_id)
+            await worker_service.heartbeat(self._platform, self._worker_id, self._draining.since)
             self._known = True
         held = set(self._tasks.values())
         await queue_delivery_service.rescue(self._platform, self._worker_id, held, self._pause)

@@ -50,15 +50,25 @@ def _process() -> WorkerProcess:
 
 
 async def heartbeat(
-    platform: Platform, worker_id: UUID, draining_since: datetime | None = None
+    platform: Platform,
+    worker_id: UUID,
+    draining_since: datetime | None = None,
+    *,
+    idle: bool = False,
 ) -> WorkerView:
     """Record that this worker is alive; return what is due and what fails.
 
     ``draining_since`` is what it knows of being drained, and the view has what it is to know.
+    ``idle`` says that for this reason it takes up nothing any more, and that no claim is under way.
     """
     async with platform.database.transaction() as tx:
         draining_since = await worker_store.record_heartbeat(
-            tx, worker_id, own_series(platform), _process(), draining_since
+            tx,
+            worker_id,
+            own_series(platform),
+            _process(),
+            draining_since=draining_since,
+            idle=idle,
         )
         due = await delivery_store.due_lanes(tx)
         failing = frozenset(breaker.endpoint for breaker in await breaker_store.every(tx))

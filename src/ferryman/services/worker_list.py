@@ -87,5 +87,5 @@ def _state(row: WorkerRow) -> str:
         return "silent"
     if row.draining_since is None:
         return "working"
-    # By the heartbeat that told it of the drain it stops claiming.
+    # Its heartbeats move the drain forward until it knows of it and no claim is under way.
     return "draining" if row.held or row.seen_at <= row.draining_since else "drained"

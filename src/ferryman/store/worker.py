@@ -27,11 +27,14 @@ async def record_heartbeat(
     worker_id: UUID,
     metrics: Sequence[Series],
     process: WorkerProcess,
+    *,
     draining_since: datetime | None,
+    idle: bool,
 ) -> datetime | None:
     """Record that the worker is alive and keeps its claims; ``metrics`` are its own.
 
-    Return since when it is to be drained. ``draining_since`` is what it knows of that.
+    Return since when it is to be drained. ``draining_since`` is what it knows of that, and ``idle``
+    says that it takes up nothing for that reason.
     """
     since: datetime | None = await SQL.record_worker(
         tx.connection,
@@ -41,6 +44,7 @@ async def record_heartbeat(
         pid=process.pid,
         version=process.version,
         draining_since=draining_since,
+        idle=idle and draining_since is not None,
     )
     return since
 

@@ -1,10 +1,16 @@
 -- name: record_worker$
 -- A worker that is alive keeps its claims; one whose row was removed meanwhile goes on being drained.
+-- Until it is idle, its drain is no earlier than its last heartbeat.
 INSERT INTO worker (worker_id, seen_at, metrics, host, pid, version, started_at, draining_since)
 VALUES (:worker_id, now(), :metrics, :host, :pid, :version, now(), :draining_since)
 ON CONFLICT (worker_id) DO UPDATE SET seen_at = now(), metrics = excluded.metrics,
     host = excluded.host, pid = excluded.pid, version = excluded.version,
-    started_at = coalesce(worker.started_at, excluded.started_at)
+    started_at = coalesce(worker.started_at, excluded.started_at),
+    draining_since = CASE
+        WHEN worker.draining_since IS NULL THEN NULL
+        WHEN CAST(:idle AS boolean)
+            THEN least(excluded.draining_since, now() - interval '1 microsecond')
+        ELSE greatest(worker.draining_since, now()) END
 RETURNING draining_since;
 
 -- name: list_workers
@@ -19,8 +25,10 @@ WHERE CAST(:only AS uuid) IS NULL OR worker_id = :only
 ORDER BY started_at NULLS FIRST, worker_id;
 
 -- name: drain_worker!
+-- No earlier than a heartbeat that committed while this waited: that one told nothing of it.
 UPDATE worker SET draining_since =
-    CASE WHEN CAST(:draining AS boolean) THEN coalesce(draining_since, now()) END
+    CASE WHEN CAST(:draining AS boolean)
+        THEN coalesce(draining_since, greatest(now(), seen_at)) END
 WHERE worker_id = :worker_id;
 
 -- name: remove_worker!
@@ -52,10 +60,12 @@ ORDER BY message_id
 FOR UPDATE SKIP LOCKED;
 
 -- name: report_worker_error!
--- Sets or clears the worker's error; either way it is alive.
+-- Sets or clears the worker's error; either way it is alive, but learns nothing of a drain.
 INSERT INTO worker (worker_id, seen_at, error, failing_since)
 VALUES (:worker_id, now(), :error, CASE WHEN CAST(:error AS text) IS NOT NULL THEN CAST(:now AS timestamptz) END)
 ON CONFLICT (worker_id) DO UPDATE SET seen_at = now(), error = excluded.error,
+    draining_since = CASE WHEN worker.draining_since IS NOT NULL
+        THEN greatest(worker.draining_since, now()) END,
     failing_since = CASE WHEN excluded.error IS NOT NULL
         THEN coalesce(worker.failing_since, excluded.failing_since) END;
 
