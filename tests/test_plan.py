@@ -60,6 +60,12 @@ def test_what_a_plan_leaves_out_has_a_value() -> None:
         ("name = 'a\n", [("", 1, "")]),
         ("a = " + "[" * 20_000, [("", None, "deep")]),
         ("#" + "x" * (1 << 20), [("", None, "more")]),
+        ("name = 'a'\nsite = " + "1" * 5000, [("", None, "digits")]),
+        ("name = 'a'\nx" + ". 'y'" * 40 + " = 1", [("", 2, "parts")]),
+        ("[labels]\r\nx = 1\r\n", [("labels", 1, "int")]),
+        ("labels.x = 1", [("labels", 1, "int")]),
+        ("\n'name' = 1", [("name", 2, "int")]),
+        ("name = 'a' # \u2028\nsite = 'b\n", [("", 2, "")]),
     ],
 )
 def test_every_fault_is_named(text: str, told: list[tuple[str, int | None, str]]) -> None:
@@ -70,6 +76,14 @@ def test_every_fault_is_named(text: str, told: list[tuple[str, int | None, str]]
     for fault, (_, _, part) in zip(faults, told, strict=True):
         assert part in fault.found
         assert fault.expected
+
+
+def test_of_very_many_faults_the_first_are_named() -> None:
+    """Looking for the lines of a hundred thousand would take minutes."""
+    plan, faults = read_text("".join(f"a{number} = 1\n" for number in range(10_000)))
+    assert plan is None
+    assert [(each.field, each.line) for each in faults[:2]] == [("a0", 1), ("a1", 2)]
+    assert (len(faults), faults[-1].found) == (101, "more")
 
 
 def test_the_line_of_a_field_is_that_of_its_own_name() -> None:

@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -15,7 +16,16 @@ import msgspec
 from ferryman.vocab import ContainerType
 from ferryman.wire.migration import Container, MigrationRequest
 
-_MOST_CHARACTERS = 1 << 20
+_MOST_CHARACTERS = 1 << 18
+_MOST_FAULTS = 100
+_MOST_PARTS = 32
+_PART = r"""(?:[\w-]{1,200}+|"(?:[^"\\\n]|\\.){0,200}+"|'[^'\n]{0,200}+')"""
+_LONG_KEY = re.compile(rf"(?<![\w-]){_PART}(?:[ \t]*+\.[ \t]*+{_PART}){{{_MOST_PARTS}}}")
+"""A key of many parts: the time and the memory that reading it takes grow with their square.
+
+Of longer parts a text has too few to matter.
+"""
+
 _AT = re.compile(r" ?\(at line (\d+), column \d+\)")
 _PLACE = re.compile(r" - at `\$[^`]*`")
 
@@ -56,13 +66,20 @@ def read_text(text: str) -> tuple[Plan | None, list[PlanFault]]:
     """Read the text of a plan, with or without a byte order mark; return it, or all its faults."""
     if len(text) > _MOST_CHARACTERS:
         return None, [PlanFault("", f"at most {_MOST_CHARACTERS} characters", "more")]
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n")
+    if long := _LONG_KEY.search(text):
+        told = f"a key of more than {_MOST_PARTS} parts"
+        return None, [PlanFault("", "TOML", told, text.count("\n", 0, long.start()) + 1)]
     try:
-        document = tomllib.loads(text.removeprefix("\ufeff").replace("\r\n", "\n"))
+        document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         told = str(error)
         place = _AT.search(told)
-        line = int(place[1]) if place else max(1, len(text.splitlines()))
+        line = int(place[1]) if place else text.rstrip("\n").count("\n") + 1
         return None, [PlanFault("", "TOML", _AT.sub("", told), line)]
+    except ValueError:
+        # Of Python itself, which converts only numbers of some length.
+        return None, [PlanFault("", "TOML", "a number of too many digits")]
     except RecursionError:
         return None, [PlanFault("", "TOML", "brackets nested too deeply")]
     plan, faults = read_document(document)
@@ -73,8 +90,14 @@ def read_text(text: str) -> tuple[Plan | None, list[PlanFault]]:
 
 
 def read_document(document: Mapping[str, Any]) -> tuple[Plan | None, list[PlanFault]]:
-    """Read a plan from what is in its file; return it, or all its faults in their order."""
-    faults = [fault for field, value in document.items() for fault in _faults(field, value)]
+    """Read a plan from what is in its file; return it, or its faults in their order.
+
+    Of very many faults it names the first, and says that there are more.
+    """
+    each = (fault for field, value in document.items() for fault in _faults(field, value))
+    faults = list(islice(each, _MOST_FAULTS + 1))
+    if len(faults) > _MOST_FAULTS:
+        faults[-1] = PlanFault("", f"at most {_MOST_FAULTS} faults", "more")
     return (None, faults) if faults else (msgspec.convert(dict(document), Plan), [])
 
 
@@ -121,5 +144,6 @@ def request_of(app: str, plan: Plan) -> MigrationRequest:
 
 def line_of(text: str, key: str) -> int | None:
     """Return the line of a plan that sets ``key``, counted from 1."""
-    match = re.search(rf"^[ \t]*\[?{re.escape(key)}\]?[ \t]*(?:=|$)", text, re.MULTILINE)
+    name = rf"[\"']?{re.escape(key)}[\"']?"
+    match = re.search(rf"^[ \t]*\[*[ \t]*{name}[ \t]*[.=\]]", text, re.MULTILINE)
     return text.count("\n", 0, match.start()) + 1 if match and key else None

@@ -61,7 +61,7 @@ async def _shown(visit: Visit, read: _Read) -> Template:
         "migration_plan.html",
         "migrations",
         read=read,
-        lines=read.text.splitlines(),
+        lines=read.text.replace("\r\n", "\n").split("\n"),
         # As it came: what a page shows of it has hidden characters spelled out.
         exact=b64encode(read.text.encode()).decode(),
         customers=customers,
