@@ -12,6 +12,11 @@ LISTENER = """\
 def listener(gateway, details):
     gateway.upload_many([(f"file {n}", b"harbour") for n in range(500)])
     gateway.complete_export()
+
+
+def failing(gateway, details):
+    gateway.upload_many([("file", b"harbour")])
+    raise ValueError("a secret")
 """
 
 
@@ -40,6 +45,9 @@ def test_a_small_run_says_how_long_a_large_one_takes(
     assert (transfer["sampledFiles"], transfer["files"], transfer["bytes"]) == (FILES, 500, 3500)
     assert transfer["risks"] == []
     assert transfer["total"]["least"] <= transfer["total"]["likely"] <= transfer["total"]["most"]
+    failed = agent(*words, "--listener", "forecast_listener:failing")
+    assert (failed.returncode, failed.stdout) == (1, "")
+    assert "the listener failed: ValueError at forecast_listener.py" in failed.stderr
     text = agent(*words).stdout
     assert f"{FILES} files, 210 bytes: " in text
     assert f"from {FILES} files of {small.transfer_id[:8]}" in text

@@ -1,15 +1,19 @@
 """Forecast how long a transfer will take, from a sample of its files or from earlier runs."""
 
+from datetime import datetime
 from uuid import UUID
 
 from ferryman import refusals
 from ferryman.clock import epoch_ms
 from ferryman.domain.forecast import FEWEST_FILES, Amount, TimeRange, forecast
-from ferryman.services.platform import Platform, parse_id
+from ferryman.services.platform import LATEST, Platform, parse_id
 from ferryman.store import forecast as forecast_store
 from ferryman.store import transfer as transfer_store
 from ferryman.store.database import Transaction
 from ferryman.wire.forecast import ForecastSpan, ForecastView
+
+_MOST_BYTES = (1 << 63) - 1
+"""The greatest size that readers of JSON take."""
 
 
 async def of_transfer(
@@ -31,12 +35,12 @@ async def of_transfer(
         if stored is None:
             raise refusals.transfer.NOT_FOUND(id=transfer_id)
         sample_id = await forecast_store.sample_of(tx, wanted)
-        if sample_id is None:
+        # Its messages may have been deleted meanwhile.
+        sample = None if sample_id is None else await forecast_store.sample(tx, sample_id)
+        if sample is None:
             raise refusals.transfer.FORECAST_SAMPLE_MISSING(fewest=FEWEST_FILES)
-        sample = await forecast_store.sample(tx, sample_id)
         amount = await _amount(tx, wanted, files, size, largest)
     found = forecast(sample, amount)
-    started = stored.state.started_at
     return ForecastView(
         transfer_id=transfer_id,
         sample=str(sample_id),
@@ -47,7 +51,7 @@ async def of_transfer(
         export=_span(found.export),
         total=_span(found.total),
         silence=round(found.silence, 3),
-        ends_at=None if started is None else epoch_ms(started) + round(found.total.likely * 1000),
+        ends_at=_ends_at(stored.state.started_at, found.total.likely),
         risks=found.risks(stored.state.window),
     )
 
@@ -63,9 +67,16 @@ async def _amount(
     number = earlier.files if files is None else files
     return Amount(
         number,
-        earlier.bytes * number // earlier.files if size is None else size,
+        min(earlier.bytes * number // earlier.files, _MOST_BYTES) if size is None else size,
         earlier.largest if largest is None else largest,
     )
+
+
+def _ends_at(started: datetime | None, seconds: float) -> int | None:
+    if started is None:
+        return None
+    at = epoch_ms(started) + round(seconds * 1000)
+    return at if at <= LATEST else None
 
 
 def _span(span: TimeRange) -> ForecastSpan:

@@ -27,7 +27,7 @@ from ferryman.store.mariadb.databases import AppDatabases
 
 T = TypeVar("T")
 
-_LATEST = 253_402_300_799_999
+LATEST = 253_402_300_799_999
 """The end of the year 9999, in epoch milliseconds."""
 
 
@@ -193,6 +193,6 @@ def instant(epoch_ms: int | None) -> datetime | None:
     """Return epoch milliseconds as a time; raise :class:`Invalid` (``instant_invalid``)."""
     if epoch_ms is None:
         return None
-    if not 0 <= epoch_ms <= _LATEST:
+    if not 0 <= epoch_ms <= LATEST:
         raise refusals.message.INSTANT_INVALID(epoch_ms=epoch_ms)
     return datetime.fromtimestamp(epoch_ms / 1000, UTC)

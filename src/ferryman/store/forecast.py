@@ -20,8 +20,8 @@ async def sample_of(tx: Transaction, transfer_id: UUID) -> UUID | None:
     return None if row is None else row["transfer_id"]
 
 
-async def sample(tx: Transaction, transfer_id: UUID) -> FileSample:
-    """Return the first files of a transfer that has acknowledged ones, in blocks."""
+async def sample(tx: Transaction, transfer_id: UUID) -> FileSample | None:
+    """Return the first files of a transfer, in blocks; None: none of them is acknowledged."""
     blocks: dict[bool, list[Block]] = {False: [], True: []}
     first: dict[bool, float] = {}
     last: dict[bool, float] = {}
@@ -36,6 +36,8 @@ async def sample(tx: Transaction, transfer_id: UUID) -> FileSample:
             files -= 1
         blocks[kind].append(Block(files, size, row["last"] - last[kind]))
         last[kind] = row["last"]
+    if True not in first:
+        return None
     return FileSample(blocks[False], blocks[True], first[False], first[True])
 
 

@@ -18,7 +18,7 @@ class ForecastView(Wire, frozen=True):
     ``sample`` is the transfer whose first ``sampledFiles`` files it rests on. ``export`` is the
     time until the last file has arrived, ``total`` that until it is acknowledged, ``silence`` the
     longest time in seconds in which nothing moves the deadline. ``endsAt`` (epoch milliseconds) is
-    null before the transfer starts.
+    null before the transfer starts, and beyond the year 9999.
     """
 
     transfer_id: str

@@ -86,6 +86,8 @@ def forecast(
     if session.as_json:
         documents: list[Any] = msgspec.to_builtins([each for _, each in found])
         print_json({"migrationId": migration, "transfers": documents})
+    elif not found:
+        typer.echo("All its transfers have ended.")
     else:
         typer.echo(clean("\n".join(line for view, each in found for line in _text(view, each))))
     raise typer.Exit(1 if any(each.risks for _, each in found) else 0)
@@ -94,7 +96,14 @@ def forecast(
 def _amount(
     view: TransferView, listener: "Listener | None", access: tuple[str, str], given: _Amount
 ) -> _Amount:
-    counted = [each.counted for each in rehearse(view, listener, access)] if listener else []
+    rehearsed = rehearse(view, listener, access) if listener else []
+    for each in rehearsed:
+        if each.error is not None:
+            # What it wrote until then is not all that it will write.
+            told = f"the listener failed: {each.error}; `ferryman migration check` shows the rest"
+            typer.echo(clean(f"{view.transfer_id}: {told}"), err=True)
+            raise typer.Exit(1)
+    counted = [each.counted for each in rehearsed]
     if not counted:
         return given
     return _Amount(

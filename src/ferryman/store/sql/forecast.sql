@@ -1,6 +1,7 @@
 -- name: forecast_sample^
 -- The transfer whose files a forecast rests on: itself, or else the newest one of its app and
--- customer that has enough acknowledged files among its first thousand.
+-- customer that has enough acknowledged files among its first thousand. By BETWEEN and this order,
+-- only the index of a transfer's messages fits: by that of an event's, PostgreSQL may read all messages.
 SELECT transfer_id FROM (
     (SELECT transfer_id, created_at, 0 AS rank FROM transfer WHERE transfer_id = :transfer_id)
     UNION ALL
@@ -11,9 +12,9 @@ SELECT transfer_id FROM (
 WHERE (
     SELECT count(acknowledged_at) FROM (
         SELECT acknowledged_at FROM message
-        WHERE message.transfer_id = candidate.transfer_id
+        WHERE message.transfer_id BETWEEN candidate.transfer_id AND candidate.transfer_id
           AND event_type = 'avi:ecosystem.migration:uploaded:app_data'
-        ORDER BY position LIMIT 1000) AS first) >= CAST(:fewest AS integer)
+        ORDER BY message.transfer_id, position LIMIT 1000) AS first) >= CAST(:fewest AS integer)
 ORDER BY rank, created_at DESC, transfer_id LIMIT 1;
 
 -- name: forecast_blocks
@@ -21,9 +22,9 @@ ORDER BY rank, created_at DESC, transfer_id LIMIT 1;
 -- acknowledgement: seconds since the start of the first and the last file of each.
 WITH file AS (
     SELECT message.created_at, message.acknowledged_at, app_data.size
-    FROM (SELECT * FROM message WHERE transfer_id = :transfer_id
+    FROM (SELECT * FROM message WHERE transfer_id BETWEEN :transfer_id AND :transfer_id
             AND event_type = 'avi:ecosystem.migration:uploaded:app_data'
-          ORDER BY position LIMIT :most) AS message
+          ORDER BY transfer_id, position LIMIT :most) AS message
     JOIN app_data USING (message_id)),
 moved AS (
     SELECT false AS acknowledged, created_at AS at, size FROM file
