@@ -1,5 +1,6 @@
 """A migration from a plan in TOML: its faults by line, or a preview; then it is created."""
 
+import asyncio
 from base64 import b64decode, b64encode
 from dataclasses import dataclass
 from typing import Any
@@ -74,7 +75,8 @@ async def _read(visit: Visit) -> _Read:
     text, fault = await _text_of(visit.form)
     if fault is not None:
         return _Read(text, None, [fault], None)
-    plan, faults = read_text(text)
+    # Beside the others: one of the greatest length may take a second.
+    plan, faults = await asyncio.to_thread(read_text, text)
     if plan is None:
         return _Read(text, None, faults, None)
     app = _app_of(plan, text, await all_apps(visit))
