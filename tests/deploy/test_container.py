@@ -14,7 +14,7 @@ from ferryman.config import Settings
 from tests.docs.pages import ROOT
 
 FOLDER = ROOT / "deploy" / "container"
-FILES = sorted(FOLDER.iterdir())
+FILES = [FOLDER / "Containerfile", FOLDER / "compose.yaml"]
 
 
 def instructions() -> list[tuple[str, str]]:

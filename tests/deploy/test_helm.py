@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from ferryman.cli.app import build
 from ferryman.config import Settings
-from tests.docs.pages import ROOT
+from tests.docs.pages import ROOT, VERSION
 
 CHART = ROOT / "deploy" / "helm" / "ferryman"
 TEMPLATES = sorted((CHART / "templates").glob("*.yaml"))
@@ -62,6 +62,13 @@ def wrong(values: dict[str, Any]) -> set[str]:
 @pytest.mark.parametrize("name", ["Chart.yaml", "values.yaml"])
 def test_it_says_that_it_was_never_run(name: str) -> None:
     assert (CHART / name).read_text().startswith("# Never run by us")
+
+
+def test_the_chart_is_of_these_sources() -> None:
+    """Its own version is that of a chart, which has another form for one that is to come."""
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    assert chart["appVersion"] == VALUES["image"]["tag"] == VERSION
+    assert chart["version"] == VERSION.replace(".dev", "-dev.")
 
 
 def test_what_has_to_be_given_is_refused_while_it_is_not() -> None:

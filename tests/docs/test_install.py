@@ -5,17 +5,19 @@ import re
 import shutil
 import sys
 import sysconfig
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.docs.pages import PAGES, ROOT, Block, Reader, blocks
+from tests.docs.pages import PAGES, ROOT, VERSION, Block, Reader, blocks
 
 INSTALL = ROOT / "docs" / "how-to" / "install-in-your-project.md"
 ON_A_SERVER = ROOT / "docs" / "how-to" / "install.md"
 WHERE = "which ferryman; python -c 'import ferryman; print(ferryman.__file__)'"
 LINES = [*PAGES, *sorted((ROOT / "examples").rglob("README.md"))]
+_NAMED = re.compile(r"ferryman-(\d[^-\s]*)-py3-none-any\.whl|\bferryman:(\d\S*)")
 _OURS = ("ferryman", "_ferryman", "__editable__", "pip", "_virtualenv")
 _SOURCES = (
     *("pyproject.toml", "constraints.txt", "README.md", "LICENSE", "Makefile"),
@@ -72,6 +74,34 @@ def test_install_lines_name_the_wheel(page: Path) -> None:
         for line in block.text.splitlines():
             if "pip install" in line and "ferryman" in line:
                 assert ".whl" in line or "--no-index" in line, f"{block.line}: {line}"
+
+
+def named(text: str) -> list[str]:
+    """Return the versions of the wheels and images that a text names."""
+    return [wheel or image for wheel, image in _NAMED.findall(text)]
+
+
+def test_what_is_copied_has_the_version_of_these_sources() -> None:
+    """Whoever builds the wheel here finds it under the name that the page has (ADR 115)."""
+    deployed = [
+        each
+        for each in (ROOT / "deploy").rglob("*")
+        # The page has readers copy the wheel there.
+        if each.is_file() and each.suffix != ".whl"
+    ]
+    found = {str(each.relative_to(ROOT)): named(each.read_text()) for each in (*LINES, *deployed)}
+    wrong = {name: versions for name, versions in found.items() if {*versions} - {VERSION}}
+    assert wrong == {}, f"pyproject.toml has {VERSION}"
+    assert {name for name, versions in found.items() if versions} >= {
+        *(f"docs/how-to/{name}.md" for name in ("install", "install-in-your-project", "upgrade")),
+        "deploy/container/compose.yaml",
+    }
+    assert version("ferryman") == VERSION, "run: make setup"
+
+
+def test_other_versions_are_found() -> None:
+    line = "pip install 'ferryman-0.1.0-py3-none-any.whl[server]' ferryman-*.whl ferryman:0.3.0.dev0"
+    assert named(line) == ["0.1.0", "0.3.0.dev0"]
 
 
 def test_fixes_name_the_wheel() -> None:

@@ -50,8 +50,7 @@ class Soak:
         self._fleet = Fleet(folder)
         self._admin = self._fleet.admin
         self._port = int(self._ledger.setting("port", str(free_port())))
-        if not self._ledger.rows("SELECT 1 FROM app"):
-            self._register()
+        self._register()
         url = self._fleet.url
         self._cloud = CloudApps(self._port, url, self._ledger, self._chance.randrange(1 << 32))
         self._pace = Pace(events)
@@ -63,7 +62,8 @@ class Soak:
         ]
 
     def _register(self) -> None:
-        for number in range(APPS):
+        noted = {number for (number,) in self._ledger.rows("SELECT number FROM app")}
+        for number in {*range(APPS)} - noted:
             manifest = {
                 "app": {"id": "ari:cloud:ecosystem::app/6f1d6a2e-94d9-4c5c-8f4e-1f2f9d3a7b10"},
                 "remotes": [{"key": "remote", "baseUrl": f"http://127.0.0.1:{self._port}"}],

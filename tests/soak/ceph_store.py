@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import urllib.error
 import urllib.request
 from contextlib import suppress
@@ -32,6 +33,7 @@ class CephStore:
             self.endpoint = f"http://127.0.0.1:{port[1]}"
             wait_for("Ceph", self.answers)
             return
+        shutil.rmtree(folder, ignore_errors=True)  # of a run that was killed while it made it
         folder.mkdir(parents=True)
         with (folder / "start.log").open("ab") as log:
             self.endpoint = create(folder, log, self._keep, ON_DISK)

@@ -15,6 +15,7 @@ from ferryman.store.database import SQL
 from ferryman.store.schema_migration import migrate, steps
 from ferryman.store.schema_step import TableEffect, schema_step
 from tests.docs.pages import ROOT
+from tests.kit.version import RELEASED as VERSIONS
 from tests.store.catalog import Catalog, catalog
 from tests.store.test_schema_migration import RELEASED
 from tools.schema_steps import FILE, effects, formatted
@@ -227,5 +228,13 @@ def test_a_page_that_does_not_tell_is_found() -> None:
 def test_the_table_of_releases_names_the_last_step_of_each() -> None:
     table = (ROOT / "docs" / "releases" / "README.md").read_text()
     last = dict(re.findall(r"^\| \[([\w.]+)\]\S* \| (\d+) \|", table, re.MULTILINE))
+    assert list(last) == ["unreleased", *reversed(VERSIONS)]
     assert int(last["unreleased"]) == int(MIGRATIONS[-1][:4])
     assert int(last["0.1.0"]) == int(list(RELEASED)[-1][:4])
+
+
+def test_the_changelog_has_each_version_and_says_nothing_twice() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text()
+    assert re.findall(r"^## (.+)$", text, re.MULTILINE) == ["Unreleased", *reversed(VERSIONS)]
+    lines = re.findall(r"^- .+$", text, re.MULTILINE)
+    assert sorted(lines) == sorted(set(lines))
