@@ -33,6 +33,10 @@ asyncio.run(main())
 """
 
 
+LEFT = (".ferryman/operator-token", "node_modules/a.js", ".kvs/a.json", "notes.db")
+"""What an example leaves where somebody ran it: secrets, and what belongs in no wheel."""
+
+
 def build(target: str, sources: Path, folder: Path) -> Path:
     """Build a distribution of the sources into a folder."""
     command = [sys.executable, "-m", "hatchling", "build", "-t", target, "-d", str(folder)]
@@ -62,21 +66,27 @@ def test_the_sdist_makes_the_same_wheel_and_brings_the_tests(wheel: Path, tmp_pa
         (tmp_path / name).mkdir()
     shutil.unpack_archive(build("sdist", ROOT, tmp_path / "sdist"), tmp_path / "sources")
     [sources] = (tmp_path / "sources").iterdir()
+    for name in LEFT:
+        file = sources / "examples" / "forge-js" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
     assert build("wheel", sources, tmp_path / "wheel").read_bytes() == wheel.read_bytes()
     needed = {"Makefile", "constraints.txt", "constraints-demo.txt", "docs", "tests", "tools"}
     assert needed <= {path.name for path in sources.iterdir()}
 
 
-def test_the_wheel_brings_the_templates_of_apps(installed: Path) -> None:
-    """All files that the repository has, also those whose names will begin with a dot."""
-    place = "ferryman/devtools/init/templates"
+def test_the_wheel_brings_all_files_of_the_package_and_the_examples(installed: Path) -> None:
+    """Schema steps, statements, templates, the console's files, the program for Node."""
+    ignored = {"__pycache__", *(name.partition("/")[0] for name in LEFT)}
 
     def files(root: Path) -> set[str]:
-        found = (each for each in (root / place).rglob("*") if each.is_file())
-        return {str(each.relative_to(root)) for each in found if each.suffix != ".pyc"}
+        found = (each.relative_to(root) for each in root.rglob("*") if each.is_file())
+        return {str(each) for each in found if not ignored & {*each.parts}}
 
-    assert files(installed) == files(ROOT / "src")
-    assert f"{place}/base/dot.gitignore" in files(installed)
+    brought = files(installed / "ferryman")
+    examples = {f"examples/{each}" for each in files(ROOT / "examples")}
+    assert brought == files(ROOT / "src" / "ferryman") | examples
+    assert "devtools/init/templates/base/dot.gitignore" in brought
 
 
 def test_the_wheel_brings_the_agent_for_java(installed: Path) -> None:
