@@ -2,6 +2,9 @@
 .DEFAULT_GOAL := help
 .PHONY: help setup demo dev java wheel sdist test test-fast facts mutants check fix bench screenshots soak soak-tests bare-root lowest lock notices
 
+# An environment without a PATH, as `env -i` makes it: Python would not find itself.
+PATH   ?= /usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export PATH
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -62,7 +65,7 @@ mutants: $(STAMP) ## change the domain's rules one at a time: which changes do i
 # For server apps in Java; nothing else needs a JDK. The agent runs on Java 11, and is built by 17 or
 # newer. Every entry of the jar has one date and its place, so the same sources make the same bytes.
 JAR          := src/ferryman/java/ferryman-agent.jar
-JAVA_SOURCES := $(sort $(shell find java/src -name '*.java'))
+JAVA_SOURCES := $(sort $(shell PATH="$(PATH)" find java/src -name '*.java'))
 JAVA_CLASSES := java/.classes
 
 $(JAR): $(JAVA_SOURCES) pyproject.toml

@@ -10,7 +10,7 @@ _ROW = re.compile(r"^\| \[(\d+)\]\(((\d{4})-[\w-]+\.md)\) \|", re.MULTILINE)
 
 
 def explained(text: str) -> set[int]:
-    """Return the numbers that a text says are missing, such as `30 was`, `4, 6 to 8 and 11 were`."""
+    """Return the numbers that a text explains, in lines that begin like `4, 6 to 8 and 11 were`."""
     found: set[int] = set()
     for line in text.splitlines():
         if numbers := re.match(r"(\d[\d, to and]*) (?:was|were) ", line):

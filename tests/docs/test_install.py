@@ -100,7 +100,7 @@ def test_what_is_copied_has_the_version_of_these_sources() -> None:
 
 
 def test_other_versions_are_found() -> None:
-    line = "pip install 'ferryman-0.1.0-py3-none-any.whl[server]' ferryman-*.whl ferryman:0.3.0.dev0"
+    line = "'ferryman-0.1.0-py3-none-any.whl[server]' ferryman-*.whl ferryman:0.3.0.dev0"
     assert named(line) == ["0.1.0", "0.3.0.dev0"]
 
 
