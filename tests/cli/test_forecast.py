@@ -32,7 +32,9 @@ def test_a_small_run_says_how_long_a_large_one_takes(
     assert refused.returncode == 1
     assert "20 acknowledged files" in refused.stderr
     with small.gateway() as gateway:
-        gateway.upload_many([(f"file {number}", b"harbour") for number in range(FILES)])
+        # Three batches at least: files of a single one would have come at the same moment.
+        for tens in range(0, FILES, 10):
+            gateway.upload_many([(f"file {n}", b"harbour") for n in range(tens, tens + 10)])
         gateway.complete_export()
     small.settle()
 

@@ -185,7 +185,11 @@ class Story:
         return self._made(name)
 
     def zoom(self) -> None:
-        """Look at a part of the time of a transfer, and at all of it again."""
+        """Look at a part of the time of a transfer, and at all of it again.
+
+        An address is there before the page, whose scripts take the keys once it is loaded.
+        """
+        self._page.wait_for_load_state()
         if isinstance(self.hand, Mouse):
             box = self._page.locator("svg.lanes").bounding_box()
             assert box is not None
@@ -197,6 +201,7 @@ class Story:
         else:
             self._page.keyboard.press("+")
         expect(self._page).to_have_url(re.compile(r"\?from=[^&]+&to=[^&]+$"))
+        self._page.wait_for_load_state()
         self._page.keyboard.press("0")
         expect(self._page).to_have_url(re.compile(r"/transfers/[0-9a-f-]+\??$"))
 

@@ -87,6 +87,7 @@ def app_folder(folder: Path, **ports: int) -> dict[str, Book]:
         books[key].folder.mkdir()
         command = json.dumps([sys.executable, "service.py", key])
         lines += [f"[services.{key}]", f"command = {command}", f"port = {port}"]
+        lines += ["start-seconds = 200"]
     (folder / "ferryman.toml").write_text("\n".join(lines))
     return books
 

@@ -203,7 +203,7 @@ def test_a_service_that_answers_500_ends_its_invocation(
 ) -> None:
     """The event comes again with another id, so work that goes on under this one would double."""
     message = migration.send("full")
-    header = given(beside.books["first"], "full")  # at once, for it comes again
+    header = given(beside.books["first"], "full")  # before the event comes again, with another id
     attempt = first_attempt(migration, message)
     assert attempt["outcome"] != "DELIVERED"
     assert "The container service answered 500" in attempt["error"]

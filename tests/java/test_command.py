@@ -22,7 +22,7 @@ def _run(
         cwd=folder,
         env={**os.environ, **(env or {})},
         text=True,
-        timeout=120,
+        timeout=200,
     )
 
 
