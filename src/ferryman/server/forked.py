@@ -34,7 +34,7 @@ _ANSWER_SECONDS = 60.0
 _LAST_SECONDS = 5.0
 """Time for an answer when we end, and nothing is to be left running."""
 
-_KILL_SECONDS = 1.0
+_KILL_SECONDS = 10.0
 
 
 class ForkedProcess:
@@ -171,7 +171,7 @@ class ForkServer:
                     return await self._exchange(message, descriptors)
             except (OSError, ValueError) as error:
                 log.warning("forks.ended", found=repr(error))
-                self.close()
+                await asyncio.to_thread(self.close)
                 return None
             except asyncio.CancelledError:
                 # Its answer would be taken for that to another command.
