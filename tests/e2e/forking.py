@@ -71,15 +71,14 @@ async def see(forks: ForkServer, pid: int) -> dict[str, Any]:
 
 def main() -> None:
     programs = {"say": say_what_is_open}
-    wait = threading.Event()
-    thread = threading.Thread(target=wait.wait)
-    thread.start()
-    beside_a_thread = fork_server.begin(programs)
-    wait.set()
-    thread.join()
     begun = fork_server.begin(programs)
     assert begun is not None
     forks = ForkServer(*begun)
+    wait = threading.Event()
+    # Last, since the system counts a thread for a moment after it was joined.
+    threading.Thread(target=wait.wait).start()
+    beside_a_thread = fork_server.begin(programs)
+    wait.set()
     forks.prepare(Modules(["json"], ["base64"]))
     with closing(forks):
         print(json.dumps({"beside a thread": beside_a_thread, **asyncio.run(see(forks, begun[1]))}))
