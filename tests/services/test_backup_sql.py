@@ -13,7 +13,7 @@ import pytest
 from ferryman.errors import ConfigError, OutsideError
 from ferryman.server.backup import manifest as manifests
 from ferryman.server.backup import place
-from ferryman.server.backup.app_databases import AppCopies
+from ferryman.server.backup.app_databases import AppCopies, _unaltered
 from ferryman.server.backup.manifest import NAME, DatabaseCopy
 from ferryman.server.backup.place import Folder
 from ferryman.services import sql as sql_service
@@ -21,6 +21,7 @@ from ferryman.store.app import AppRow
 from ferryman.store.mariadb import database_copy, programs
 from ferryman.store.mariadb.address import Address
 from ferryman.store.mariadb.client import connect
+from ferryman.store.mariadb.database_copy import Altered
 from ferryman.store.mariadb.server import EmbeddedMariaDB
 from tests.kit.backup import Copies, copies_of, tables_of
 from tests.kit.mariadb import running
@@ -179,6 +180,23 @@ async def test_a_copy_is_of_one_moment(copies: Copies, url: str) -> None:
     heads = [json.loads(line)["table"] for line in lines if line.startswith(b"{")]
     assert heads == ["bare", "notes", "a", "z"]
     assert sum(line.startswith(b"[") for line in lines) == 3 + 2_500
+
+
+async def test_a_database_that_is_altered_is_read_again() -> None:
+    """From its beginning, and not for ever."""
+    left = 2
+
+    async def read() -> int:
+        nonlocal left
+        left -= 1
+        if left >= 0:
+            raise Altered
+        return left
+
+    assert await _unaltered(read) == -1
+    left = 9
+    with pytest.raises(OutsideError, match="sql_server_unavailable"):
+        await _unaltered(read)
 
 
 async def test_a_machine_without_mariadb_is_told_before_anything(
