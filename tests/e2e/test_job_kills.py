@@ -4,9 +4,13 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.kit.platform import Caller, PlatformProcess, wait_until
 from tests.kit.receiver import Receiver
 from tests.kit.remote_app import ForgeMigration
+
+pytestmark = pytest.mark.timeout(900)
 
 FILES = 60
 
@@ -22,7 +26,7 @@ def test_a_job_goes_on_after_kills(tmp_path: Path, receiver: Receiver) -> None:
             migration.upload(f"pages-{number}")
         admin = migration.admin
         undelivered = "/admin/v1/messages?state=UNDELIVERED&count=true&pageSize=1"
-        wait_until(lambda: _advance(admin, undelivered), 200)
+        wait_until(lambda: _advance(admin, undelivered), 500)
         # From here on nothing fails: a message that is given up again would be counted twice.
         migration.inbox.answer = None
         selection = {"transferId": migration.transfer_id}
@@ -40,7 +44,7 @@ def test_a_job_goes_on_after_kills(tmp_path: Path, receiver: Receiver) -> None:
         admin = platform.caller(platform.operator_token)
         wait_until(platform.workers)[0].kill()
 
-        ended = wait_until(lambda: _ended(admin, path))
+        ended = wait_until(lambda: _ended(admin, path), 200)
         assert (ended["state"], ended["done"], ended["refused"]) == ("DONE", FILES + 1, 0)
         items = admin.ok("GET", f"{path}/items?pageSize=1000")["items"]
         assert {each["outcome"] for each in items} == {"DONE"}
