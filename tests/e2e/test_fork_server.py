@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -100,8 +101,11 @@ def test_it_ends_with_the_platform_that_is_killed(tmp_path: Path) -> None:
         worker = wait_until(lambda: children(platform, "worker"))
         processes = worker + children(platform, FORKS)
         assert len(processes) == 2
+        database = platform.postmaster()
         platform.kill()
-        _, alive = psutil.wait_procs(processes, timeout=90)
+        # It stays for the next start, and this is the last.
+        database.send_signal(signal.SIGINT)
+        _, alive = psutil.wait_procs([*processes, database], timeout=90)
         assert not alive
 
 
