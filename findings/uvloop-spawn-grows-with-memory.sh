@@ -9,8 +9,8 @@
 # is slower with uvloop just there, and more so the more it holds in memory or the busier the cores.
 #
 # Seen with Python 3.11.7, medians of 60 starts of /bin/true, loop stopped while it starts:
-#     asyncio  parent small:  1.2 ms  parent + 1 GB:  1.2 ms
-#     uvloop   parent small:  2.2 ms  parent + 1 GB: 21.2 ms
+#     asyncio  parent small:  0.2 ms  parent + 1 GB:  0.2 ms
+#     uvloop   parent small:  1.7 ms  parent + 1 GB: 57.6 ms
 #
 # Fails if asyncio's start grows to more than twice, or uvloop's to less than thrice.
 set -euo pipefail
