@@ -11,6 +11,7 @@ from msgspec.json import encode
 from msgspec.json import format as indented
 
 from ferryman.console.names import check_in_words, kind_in_words, operation_in_words, who
+from ferryman.text import two_units
 
 _EVENT_PREFIX = "avi:ecosystem.migration:"
 _CUT = 300
@@ -113,21 +114,7 @@ def clock_time(epoch_ms: int) -> Markup:
 
 def span(ms: float | None) -> str:
     """Return a duration in its two largest units."""
-    if ms is None:
-        return NOTHING
-    if ms < 1000:
-        return f"{ms:.0f} ms"
-    if ms < 10_000:
-        return f"{ms / 1000:.1f} s"
-    seconds = int(ms // 1000)
-    for size, unit, small, sub in ((86400, "d", 3600, "h"), (3600, "h", 60, "min")):
-        if seconds >= size:
-            rest = seconds % size // small
-            return f"{seconds // size} {unit}" + (f" {rest} {sub}" if rest else "")
-    if seconds >= 60:
-        rest = seconds % 60
-        return f"{seconds // 60} min" + (f" {rest} s" if rest else "")
-    return f"{seconds} s"
+    return NOTHING if ms is None else two_units(ms)
 
 
 def size(count: int | None) -> str:

@@ -20,7 +20,7 @@ from ferryman.cli.output.printing import print_json
 from ferryman.cli.session import Session
 from ferryman.client.text import clean, minute
 from ferryman.forecast_vocab import ForecastRisk
-from ferryman.text import plural
+from ferryman.text import plural, two_units
 from ferryman.vocab import IdKind
 from ferryman.wire.forecast import ForecastSpan, ForecastView
 from ferryman.wire.transfer import TransferView
@@ -127,13 +127,5 @@ def _text(view: TransferView, found: ForecastView) -> list[str]:
 
 
 def _span(span: ForecastSpan) -> str:
-    likely, least, most = _rough(span.likely), _rough(span.least), _rough(span.most)
+    likely, least, most = (two_units(1000 * each) for each in (span.likely, span.least, span.most))
     return likely if least == most else f"{likely} ({least} to {most})"
-
-
-def _rough(seconds: float) -> str:
-    """Format a duration by its two largest units; more is not known."""
-    for large, small, unit, below in ((86_400, 3600, "d", "h"), (3600, 60, "h", "min")):
-        if seconds >= large:
-            return f"{seconds // large:.0f} {unit} {seconds % large // small:.0f} {below}"
-    return f"{seconds / 60:.0f} min" if seconds >= 120 else f"{seconds:.0f} s"
