@@ -154,6 +154,15 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         server.stop()
 
 
+@pytest.fixture(scope="module")
+def mariadb_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A MariaDB of the operator's own."""
+    from tests.kit.mariadb import running
+
+    with running(tmp_path_factory.mktemp("mariadb")) as url:
+        yield url
+
+
 @pytest.fixture(scope="session")
 def template(postgres: str) -> Iterator[str]:
     """The name of a database with the current schema and a signing key, to be cloned."""

@@ -3,7 +3,6 @@
 import asyncio
 import gzip
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -24,7 +23,6 @@ from ferryman.store.mariadb.client import connect
 from ferryman.store.mariadb.database_copy import Altered
 from ferryman.store.mariadb.server import EmbeddedMariaDB
 from tests.kit.backup import Copies, copies_of, tables_of
-from tests.kit.mariadb import running
 from tests.kit.services import Services
 from tests.kit.sql import MODULE
 
@@ -39,25 +37,18 @@ def no_sync(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(place, "sync_file_system", lambda _folder: None)
 
 
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A MariaDB of the operator's own."""
-    with running(tmp_path_factory.mktemp("mariadb")) as url:
-        yield url
-
-
 @pytest.fixture
 def copies(
     services: Services,
     database: str,
     empty_database: str,
     tmp_path_factory: pytest.TempPathFactory,
-    url: str,
+    mariadb_url: str,
 ) -> Copies:
-    services.platform.app_databases._url = url
+    services.platform.app_databases._url = mariadb_url
     folder = tmp_path_factory.mktemp("backup")
     made = copies_of(services, database, empty_database, folder)
-    return replace(made, source=made.source.model_copy(update={"mariadb_url": url}))
+    return replace(made, source=made.source.model_copy(update={"mariadb_url": mariadb_url}))
 
 
 async def execute(services: Services, app: AppRow, query: str) -> list[bytes]:
@@ -82,7 +73,7 @@ async def filled(services: Services) -> AppRow:
     return app
 
 
-async def test_databases_are_restored_and_proven(copies: Copies, url: str) -> None:
+async def test_databases_are_restored_and_proven(copies: Copies, mariadb_url: str) -> None:
     """Into the server of the new data folder, which is stopped then."""
     await filled(copies.services)
     done = await copies.back_up()
@@ -108,11 +99,11 @@ async def test_databases_are_restored_and_proven(copies: Copies, url: str) -> No
             await asyncio.to_thread(embedded.stop)
 
 
-async def test_a_server_that_has_them_keeps_its_contents(copies: Copies, url: str) -> None:
+async def test_a_server_that_has_them_keeps_its_contents(copies: Copies, mariadb_url: str) -> None:
     """Also equal ones, which the platform that was backed up may use; begun ones are made again."""
     app = await filled(copies.services)
     await copies.back_up()
-    target = copies.target.model_copy(update={"mariadb_url": url})
+    target = copies.target.model_copy(update={"mariadb_url": mariadb_url})
     own = replace(copies, target=target)
     assert await own.refused() == "restore_sql_not_empty"
     await execute(copies.services, app, "UPDATE notes SET text = 'new' WHERE id = 7")
@@ -121,7 +112,7 @@ async def test_a_server_that_has_them_keeps_its_contents(copies: Copies, url: st
         b'{"text":"new"}'
     ]
     [name] = await _names(copies)
-    with connect(Address.parse(url)) as session, session.cursor() as cursor:
+    with connect(Address.parse(mariadb_url)) as session, session.cursor() as cursor:
         cursor.execute(f"ALTER DATABASE `{name}` COMMENT 'ferryman_restoring'")
     report = await own.restore()
     assert report.verified is not None
@@ -130,11 +121,11 @@ async def test_a_server_that_has_them_keeps_its_contents(copies: Copies, url: st
 
 
 async def test_a_restore_that_goes_on_leaves_alone_what_it_finished(
-    copies: Copies, url: str
+    copies: Copies, mariadb_url: str
 ) -> None:
     app = await filled(copies.services)
     await copies.back_up()
-    target = copies.target.model_copy(update={"mariadb_url": url})
+    target = copies.target.model_copy(update={"mariadb_url": mariadb_url})
     [copied] = await _listed(copies)
     going = AppCopies(target)
     try:
@@ -146,14 +137,14 @@ async def test_a_restore_that_goes_on_leaves_alone_what_it_finished(
         going.close()
 
 
-async def test_a_changed_copy_leaves_no_database(copies: Copies, url: str) -> None:
+async def test_a_changed_copy_leaves_no_database(copies: Copies, mariadb_url: str) -> None:
     """One whose digests were made to fit is refused where it is wrong."""
     await filled(copies.services)
     await copies.back_up()
-    own = replace(copies, target=copies.target.model_copy(update={"mariadb_url": url}))
+    own = replace(copies, target=copies.target.model_copy(update={"mariadb_url": mariadb_url}))
     [copied] = await _listed(copies)
     manifest = copies.place / NAME
-    with connect(Address.parse(url)) as session, session.cursor() as cursor:
+    with connect(Address.parse(mariadb_url)) as session, session.cursor() as cursor:
         cursor.execute(f"DROP DATABASE `{copied.name}`")
     for wrong in (gzip.compress(b'["a"'), gzip.compress(b'{"view": 1}\n'), b"none"):
         (copies.place / copied.kept.name).write_bytes(wrong)
@@ -163,16 +154,16 @@ async def test_a_changed_copy_leaves_no_database(copies: Copies, url: str) -> No
         _write(manifest, json.dumps(document).encode())
         with pytest.raises(ConfigError, match="backup_damaged"):
             await own.restore()
-        with connect(Address.parse(url)) as session, session.cursor() as cursor:
+        with connect(Address.parse(mariadb_url)) as session, session.cursor() as cursor:
             cursor.execute(f"SHOW DATABASES LIKE '{copied.name}'")
             assert cursor.fetchall() == ()
 
 
-async def test_a_copy_is_of_one_moment(copies: Copies, url: str) -> None:
+async def test_a_copy_is_of_one_moment(copies: Copies, mariadb_url: str) -> None:
     """What is written after its first line is in none of them."""
     app = await filled(copies.services)
     [[row]] = [await execute(copies.services, app, "SELECT DATABASE() AS name")]
-    found = database_copy.lines(Address.parse(url), json.loads(row)["name"])
+    found = database_copy.lines(Address.parse(mariadb_url), json.loads(row)["name"])
     first = next(found)
     for query in ("DELETE FROM notes", "INSERT INTO bare VALUES (1)"):
         await execute(copies.services, app, query)

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -33,7 +32,6 @@ from ferryman.wire.app import AppRegistration
 from ferryman.wire.customer import CustomerRequest
 from ferryman.wire.state import StateReset
 from tests.kit.manifests import function_manifest
-from tests.kit.mariadb import running
 from tests.kit.services import Services
 from tests.kit.sql import MODULE
 
@@ -44,17 +42,10 @@ ANN = Actor(name="ann", role=Role.ADMIN)
 HARBOUR, QUAY = "https://harbour.example", "https://quay.example"
 
 
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A MariaDB of the operator's own."""
-    with running(tmp_path_factory.mktemp("mariadb")) as url:
-        yield url
-
-
 @pytest.fixture
-def own(services: Services, url: str) -> Services:
+def own(services: Services, mariadb_url: str) -> Services:
     """The services with that MariaDB, and an app that may use SQL on two sites."""
-    services.platform.app_databases._url = url
+    services.platform.app_databases._url = mariadb_url
     return services
 
 
@@ -63,9 +54,9 @@ async def execute(services: Services, app: AppRow, query: str, *values: Any) -> 
     return answer.rows
 
 
-def databases(url: str) -> set[str]:
+def databases(mariadb_url: str) -> set[str]:
     """Return what is there of all apps."""
-    with connect(Address.parse(url)) as session, session.cursor() as cursor:
+    with connect(Address.parse(mariadb_url)) as session, session.cursor() as cursor:
         cursor.execute("SHOW DATABASES LIKE 'ferryman%'")
         made = {name for [name] in cursor.fetchall()}
         cursor.execute("SELECT User FROM mysql.user WHERE User LIKE 'ferryman%'")
@@ -73,28 +64,30 @@ def databases(url: str) -> set[str]:
         return made
 
 
-async def test_a_reset_and_a_removal_drop_the_databases(own: Services, url: str) -> None:
-    before = databases(url)
+async def test_a_reset_and_a_removal_drop_the_databases(own: Services, mariadb_url: str) -> None:
+    before = databases(mariadb_url)
     harbour, quay = await own.plan(HARBOUR, modules=MODULES), await own.plan(QUAY, modules=MODULES)
     for app in (harbour, quay):
         await execute(own, app, "CREATE TABLE t (n INT)")
-    assert len(databases(url) - before) == 2
+    assert len(databases(mariadb_url) - before) == 2
     name = own.app.cloud_app_key
     await state_service.reset(own.platform, name, StateReset(site=HARBOUR))
-    assert len(databases(url) - before) == 1
+    assert len(databases(mariadb_url) - before) == 1
     assert await execute(own, harbour, "SHOW TABLES") == []
     assert len(await execute(own, quay, "SHOW TABLES") or []) == 1
     await own.fetch("UPDATE transfer SET status = 'CANCELLED', settled_at = now()")
     await app_removal.remove(own.platform, name)
-    assert databases(url) == before
+    assert databases(mariadb_url) == before
     # A function of it that still runs.
     with pytest.raises(NotAllowed, match="kvs_installation_gone"):
         await execute(own, quay, "SELECT 1")
-    assert databases(url) == before
+    assert databases(mariadb_url) == before
 
 
-async def test_a_customer_takes_along_the_databases_of_own_sites(own: Services, url: str) -> None:
-    before = databases(url)
+async def test_a_customer_takes_along_the_databases_of_own_sites(
+    own: Services, mariadb_url: str
+) -> None:
+    before = databases(mariadb_url)
     stays = await own.plan(HARBOUR, modules=MODULES)
     await customer_service.create(own.platform, CustomerRequest(customer="acme"), ANN)
     goes = await own.plan("https://acme.example", "acme", modules=MODULES)
@@ -103,20 +96,20 @@ async def test_a_customer_takes_along_the_databases_of_own_sites(own: Services, 
     await own.fetch("UPDATE transfer SET status = 'CANCELLED', settled_at = now()")
     ring = KeyRing(*await signing_key.read(own.platform))
     await expunge.expunge(own.platform, ring, "acme", ANN)
-    assert len(databases(url) - before) == 1
+    assert len(databases(mariadb_url) - before) == 1
     assert len(await execute(own, stays, "SHOW TABLES") or []) == 1
 
 
-async def test_a_database_that_was_lost_is_made_again(own: Services, url: str) -> None:
+async def test_a_database_that_was_lost_is_made_again(own: Services, mariadb_url: str) -> None:
     """By its first call, as after a crash between two steps of making it."""
     app = await own.plan(HARBOUR, modules=MODULES)
-    before = databases(url)
+    before = databases(mariadb_url)
     await execute(own, app, "CREATE TABLE t (n INT)")
-    [name] = databases(url) - before
-    with connect(Address.parse(url)) as session, session.cursor() as cursor:
+    [name] = databases(mariadb_url) - before
+    with connect(Address.parse(mariadb_url)) as session, session.cursor() as cursor:
         cursor.execute(f"DROP DATABASE {name}")
     assert await execute(own, app, "SHOW TABLES") == []
-    with connect(Address.parse(url)) as session, session.cursor() as cursor:
+    with connect(Address.parse(mariadb_url)) as session, session.cursor() as cursor:
         cursor.execute(f"DROP USER '{name}'@'%'")
     assert await execute(own, app, "SHOW TABLES") == []
 
@@ -256,9 +249,9 @@ async def test_what_no_server_could_make_is_not_to_be_dropped(services: Services
     await app_removal.remove(services.platform, services.app.cloud_app_key)
 
 
-async def test_a_server_that_refuses_the_platform_is_told(own: Services, url: str) -> None:
+async def test_a_server_that_refuses_the_platform_is_told(own: Services, mariadb_url: str) -> None:
     app = await own.plan(HARBOUR, modules=MODULES)
-    own.platform.app_databases._url = url.replace("//root@", "//nobody:wrong@")
+    own.platform.app_databases._url = mariadb_url.replace("//root@", "//nobody:wrong@")
     for _ in range(2):
         with pytest.raises(OutsideError, match="sql_server_refused") as refused:
             await execute(own, app, "SELECT 1")

@@ -3,7 +3,6 @@
 import asyncio
 import base64
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,7 +15,6 @@ from ferryman.services.sql_rows import RowsQuery
 from ferryman.store.app import AppRow
 from ferryman.vocab import Role
 from ferryman.wire.state import RowsLoad, StateTable
-from tests.kit.mariadb import running
 from tests.kit.services import Services
 from tests.kit.sql import MODULE
 
@@ -38,17 +36,10 @@ FILL = (
 )
 
 
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A MariaDB of the operator's own."""
-    with running(tmp_path_factory.mktemp("mariadb")) as url:
-        yield url
-
-
 @pytest.fixture
-def own(services: Services, url: str) -> Services:
+def own(services: Services, mariadb_url: str) -> Services:
     """The services with that MariaDB, and an app that may use SQL."""
-    services.platform.app_databases._url = url
+    services.platform.app_databases._url = mariadb_url
     return services
 
 

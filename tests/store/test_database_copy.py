@@ -1,6 +1,6 @@
 """Databases of apps as lines, and made again of them, whatever apps leave behind (ADR 113)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import count
 
@@ -12,7 +12,6 @@ from ferryman.store.mariadb.address import Address
 from ferryman.store.mariadb.client import StatementFailed, connect
 from ferryman.store.mariadb.database_copy import Altered
 from ferryman.store.mariadb.database_filling import MARK, Filling, Unreadable
-from tests.kit.mariadb import running
 
 pytestmark = pytest.mark.processes
 
@@ -20,9 +19,8 @@ _NUMBER = count()
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
-    with running(tmp_path_factory.mktemp("mariadb")) as url:
-        yield Address.parse(url)
+def server(mariadb_url: str) -> Address:
+    return Address.parse(mariadb_url)
 
 
 def made(server: Address, *statements: str) -> Address:
