@@ -21,6 +21,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ferryman.server.fork_server import fork_twice
+
 MODULES = ("ferryman", "ferryman.server.api_process")
 STARTERS = {"demo", "dev", "record", "replay", "serve"}
 """The commands that start processes of our own."""
@@ -55,31 +57,14 @@ def serve_children(become: Become) -> str | None:
     os.close(nothing)
     while received := _receive(answers):
         command, descriptors = received
-        if _fork_twice(answers):
+        pid = fork_twice()
+        if pid == 0:
             answers.close()
             return become(command, descriptors)
+        answers.sendall(b"%d\n" % pid)
         for number in descriptors:
             os.close(number)
     os._exit(0)
-
-
-def _fork_twice(answers: socket.socket) -> bool:
-    """Return True in the grandchild; tell its number once the command has adopted it."""
-    read, write = os.pipe()
-    child = os.fork()
-    if child == 0:
-        grandchild = os.fork()
-        if grandchild == 0:
-            os.close(read)
-            os.close(write)
-            return True
-        os.write(write, f"{grandchild}\n".encode())
-        os._exit(0)
-    os.close(write)
-    os.waitpid(child, 0)
-    answers.sendall(os.read(read, 64))
-    os.close(read)
-    return False
 
 
 def _receive(answers: socket.socket) -> tuple[Command, list[int]] | None:

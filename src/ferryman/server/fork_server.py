@@ -144,7 +144,7 @@ def _serve(answers: socket.socket) -> Command | None:
         message, descriptors, _, _ = socket.recv_fds(answers, MESSAGE_BYTES, MOST_DESCRIPTORS)
         if not message:
             return None
-        pid = _fork_twice()
+        pid = fork_twice()
         if pid == 0:
             answers.close()
             command = msgspec.json.decode(message, type=Command)
@@ -184,7 +184,7 @@ def _close_others(kept: int) -> None:
                     os.close(each)
 
 
-def _fork_twice() -> int:
+def fork_twice() -> int:
     """Return 0 in the grandchild; here its number, once whoever adopts orphans has it."""
     read, write = os.pipe()
     child = os.fork()
