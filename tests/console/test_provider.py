@@ -196,9 +196,10 @@ def test_new_keys_of_the_provider_are_found(
 
 def test_a_provider_that_is_down_is_named(site: Site, tab: Page) -> None:
     """Signing in by a token still works, and nothing is begun."""
+    person = Console(site.platform)
+    assert person.get("provider").status == 303
     site.provider.stop()
     try:
-        person = Console(site.platform)
         begun = person.get("provider")
         assert begun.status == 303, "what the provider said of itself is kept for an hour"
         [state] = parse_qs(urlsplit(begun.headers["location"]).query)["state"]
