@@ -192,10 +192,20 @@ def waiting_for_locks(url: str) -> int:
     return int(row["count"])
 
 
-async def test_a_full_disk_of_the_database_is_no_mistake_of_ours(services: Services) -> None:
-    with pytest.raises(OutsideError, match="database_full"):
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (asyncpg.DiskFullError, "database_full"),
+        (asyncpg.QueryCanceledError, "database_slow"),
+        (asyncpg.AdminShutdownError, "database_unavailable"),
+    ],
+)
+async def test_what_the_database_cannot_do_is_no_mistake_of_ours(
+    services: Services, error: type[Exception], code: str
+) -> None:
+    with pytest.raises(OutsideError, match=code):
         async with services.platform.database.transaction():
-            raise asyncpg.DiskFullError
+            raise error
 
 
 def test_an_app_has_so_many_readers_at_a_time(strict: PlatformProcess, tmp_path: Path) -> None:

@@ -86,6 +86,13 @@ BUSY = Refusal(
     found="all {size} in use",
     fix="Try again shortly. If this lasts, raise FERRYMAN_DATABASE_POOL or add a replica.",
 )
+SLOW = Refusal(
+    "database_slow",
+    OutsideError,
+    expected="an answer from PostgreSQL to one statement within 60 seconds",
+    found="none, or someone cancelled it",
+    fix="Try again. If this lasts, look in pg_stat_activity for a session that holds a lock.",
+)
 DISK_FULL = Refusal(
     "database_full",
     OutsideError,

@@ -182,6 +182,8 @@ class _outside:  # noqa: N801 - reads as a statement
     def __exit__(self, _type: object, exc: BaseException | None, _trace: object) -> None:
         if isinstance(exc, asyncpg.DiskFullError):
             raise refusals.database.DISK_FULL() from exc
+        if isinstance(exc, asyncpg.QueryCanceledError):
+            raise refusals.database.SLOW() from exc
         if isinstance(exc, CONNECTION_LOST + _UPGRADED):
             raise refusals.database.UNAVAILABLE(found=type(exc).__name__) from exc
 
