@@ -1,6 +1,7 @@
 """A listener in Java whose files go to a real S3 store, by the URLs that the platform signs."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from uuid import uuid4
@@ -37,6 +38,18 @@ def test_files_of_one_part_and_of_several_reach_the_store(
     with start(migration, "Exporter", "--once") as agent:
         agent.ends()
         assert "part.refused" not in agent.log
+    check(migration)
+    again = replace(migration)
+    again.create(**{name: migration.plan[name] for name in ("sourceId", "cloudUrl")})
+    again.start()
+    with start(again, "Exporter", "--once") as agent:
+        agent.ends()
+        assert agent.log.count("part.reused") == 3, "the parts of the large file"
+    check(again)
+
+
+def check(migration: FunctionMigration) -> None:
+    """Read the three files as the cloud app does."""
     files = [each["data"] for each in migration.timeline("app_data.uploaded")]
     assert sorted(each["size"] for each in files) == [0, 7, 20 * 1_000_003]
     with migration.client() as client:

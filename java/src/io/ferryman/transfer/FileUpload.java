@@ -12,6 +12,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
 
 /** Uploads one file for one writer; its parts go out in the background. */
 final class FileUpload extends FileState {
@@ -21,6 +22,8 @@ final class FileUpload extends FileState {
     private PartFlow flow;
     private Map<Long, List<Part>> held = Map.of();
     private final Map<Long, Part> stored = new TreeMap<>();
+    /** The digest of the first part, by which the platform finds what an earlier transfer sent. */
+    private final CompletableFuture<String> firstSha256 = new CompletableFuture<>();
     private long numbers;
     private long bytes;
     private int pending;
@@ -99,6 +102,9 @@ final class FileUpload extends FileState {
                     ? new IllegalStateException(thrown)
                     : (RuntimeException) thrown;
         }
+        if (number == 1) {
+            firstSha256.complete(null); // if it failed before it was read
+        }
         memory().release(body);
         noteWrite();
         synchronized (this) {
@@ -115,13 +121,18 @@ final class FileUpload extends FileState {
     private Part sendPart(long number, PartBody body) {
         String md5 = upload.needsMd5() ? body.hex("MD5") : null;
         Part part = new Part(number, body.size(), body.hex("SHA-256"), md5, null);
+        if (number == 1) {
+            firstSha256.complete(part.sha256);
+        }
         for (Part each : held.getOrDefault(number, List.of())) {
             if (part.isHeldAs(each)) {
                 flow.touch(part);
                 return part.stored(each.etag);
             }
         }
-        return flow.send(part, body.bytes(), null, ServerCalls.AS_EVER);
+        // The first part has a thread already: they take parts in order.
+        String first = firstSha256.join();
+        return flow.send(part, body.bytes(), null, first, ServerCalls.AS_EVER);
     }
 
     /**
@@ -149,7 +160,7 @@ final class FileUpload extends FileState {
         if (begun.held != null) {
             return only.stored(begun.held.etag);
         }
-        return flow.send(only, bytes, begun.part, policy);
+        return flow.send(only, bytes, begun.part, null, policy);
     }
 
     /** Waits for all parts and registers the file. */

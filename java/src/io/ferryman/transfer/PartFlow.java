@@ -5,6 +5,7 @@ import io.ferryman.http.Bytes;
 import io.ferryman.http.Log;
 import io.ferryman.http.PartPut;
 import io.ferryman.http.RetryPolicy;
+import io.ferryman.json.JsonObject;
 
 /** Sends one part, and knows it stored. */
 final class PartFlow {
@@ -24,14 +25,24 @@ final class PartFlow {
         this.upload = upload;
     }
 
-    /** Sends a part, to {@code url} if that is known; returns it as the store holds it. */
-    Part send(Part part, Bytes bytes, Upload.PartUrl url, RetryPolicy policy) {
+    /**
+     * Sends a part, to {@code url} if that is known; returns it as the store holds it.
+     *
+     * <p>A part that an earlier transfer sent, in a file whose first part has the digest {@code
+     * first}, is not sent again.
+     */
+    Part send(Part part, Bytes bytes, Upload.PartUrl url, String first, RetryPolicy policy) {
         Upload.PartUrl where = url;
         PartPut put = null;
         for (int tries = 1; tries <= TRIES; tries++) {
             noteCall();
             if (where == null) {
-                where = calls.partUrl(upload.id, part, policy);
+                JsonObject place = calls.place(upload.id, part, tries == 1 ? first : null, policy);
+                for (JsonObject there : place.objects("held")) {
+                    Log.info("part.reused uploadId=%s number=%d", upload.id, part.number);
+                    return part.stored(Part.of(there).etag);
+                }
+                where = new Upload.PartUrl(place.objects("parts").get(0));
             }
             put =
                     PartPut.send(
@@ -84,7 +95,7 @@ final class PartFlow {
             askedAt = System.nanoTime();
         }
         try {
-            calls.partUrl(upload.id, part, RetryPolicy.NEVER);
+            calls.place(upload.id, part, null, RetryPolicy.NEVER);
         } catch (GatewayException failure) {
             // Whether it matters shows when the part is there, or the file complete.
             Log.warn("upload.touch_failed %s", failure.getMessage());

@@ -196,11 +196,11 @@ public final class ServerCalls {
         return platform.call("POST", path, null, body, AS_EVER, COMPLETE_TIMEOUT);
     }
 
-    Upload.PartUrl partUrl(String uploadId, Part part, RetryPolicy policy) {
-        Object body = Map.of("parts", List.of(part.request()));
-        JsonObject answer =
-                platform.call("POST", upload(uploadId) + "/parts", null, body, policy, 60);
-        return new Upload.PartUrl(answer.objects("parts").get(0));
+    /** Asks for the URL of a part, or the part itself if a file with that first part has it. */
+    JsonObject place(String uploadId, Part part, String firstSha256, RetryPolicy policy) {
+        Object body =
+                JsonMembers.of("parts", List.of(part.request()), "firstSha256", firstSha256);
+        return platform.call("POST", upload(uploadId) + "/parts", null, body, policy, 60);
     }
 
     List<Part> heldParts(String uploadId) {
