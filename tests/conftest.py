@@ -51,7 +51,7 @@ PROCESS_DIRECTORIES = {
 }
 LONGEST_FIRST = (
     *("docs/test_pages.py", "console/test_story.py", "console/test_looks.py"),
-    "upgrade/test_under_load.py",
+    *("deploy/test_bare_root.py", "upgrade/test_under_load.py"),
     *("console/test_actions.py", "console/test_try.py", "console/test_provider.py"),
     *("e2e/test_kills.py", "examples/test_demo.py", "plugin/test_plugin.py"),
     *("faults/test_handlers.py", "e2e/test_hanging.py", "e2e/test_claims_behind_proxies.py"),
