@@ -51,6 +51,7 @@ def test_a_mistake_is_named(tmp_path: Path, mistake: Mistake) -> None:
 
 
 ALSO = {
+    "manifest_endpoint_service": ("service_unknown",),
     "package_json_invalid": ("handler_does_not_compile",),
     "module_missing": ("dependency_not_declared", "forge_service_missing"),
     "manifest_events_unsent": ("event_not_sent",),

@@ -4,7 +4,7 @@ Forge knows where it runs a container. Here the registration says so: ``services
 ``ferryman dev`` adds to what it registers (ADR 110).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ferryman import refusals
@@ -32,6 +32,15 @@ def parse_service(node: Node) -> ContainerService:
 def services_of(document: Mapping[str, Any]) -> tuple[ContainerService, ...]:
     """Return the services of a manifest; raise ``Invalid`` for one that is malformed."""
     return tuple(map(parse_service, Node(document).get("services").items()))
+
+
+def check_declared(keys: Iterable[str], services: Iterable[str], file: str) -> None:
+    """Raise ``ConfigError`` for the first of the ``keys`` in ``file`` that no service has."""
+    declared = tuple(services)
+    for key in keys:
+        if key not in declared:
+            known = ", ".join(declared) or "none is declared"
+            raise refusals.service.UNKNOWN(file=file, key=key, declared=known)
 
 
 def is_port(value: object) -> bool:

@@ -13,7 +13,7 @@ from ferryman.devtools.doctor.snapshot import AppKeys, AppSnapshot, Handler, Sou
 from ferryman.errors import PlatformError
 from ferryman.functions.manifest import HANDLER
 from ferryman.functions.manifest_model import Function, Manifest, Trigger
-from ferryman.functions.overrides import Overrides, read_overrides
+from ferryman.functions.overrides import FILE, Overrides, read_overrides
 from ferryman.functions.source import check_source, handler_file
 from ferryman.vocab import EventType
 
@@ -62,6 +62,7 @@ def load_app(
         package=_document(folder, ("package.json",)),
         overrides=wrong,
         stand_ins=stand_ins,
+        overrides_text=_text(folder / FILE),
         typescript=_source(folder, folder / "tsconfig.json"),
         sources=tuple(_sources(folder)),
         handlers=handlers,
@@ -98,6 +99,16 @@ def _sources(folder: Path) -> Iterator[SourceFile]:
     for path in code_files(folder):
         if source := _source(folder, path):
             yield source
+
+
+def _text(file: Path) -> str:
+    """Return the text of a file; an empty one if it is none, or too large to be looked at."""
+    try:
+        if not file.is_file() or file.stat().st_size > _MOST_BYTES:
+            return ""
+        return file.read_text(encoding="utf-8-sig", errors="replace")
+    except OSError:
+        return ""
 
 
 def _source(folder: Path, path: Path) -> SourceFile | None:

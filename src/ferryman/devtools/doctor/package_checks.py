@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from ferryman.devtools.doctor.finding import Finding, SourceLine, error, warning
 from ferryman.devtools.doctor.location import Location, UnreadableDocument
 from ferryman.devtools.doctor.snapshot import AppSnapshot
+from ferryman.devtools.doctor.toml_lines import line_of_refusal
+from ferryman.functions.overrides import FILE
 
 _STAND_IN = "@forge/migrations"
 _DEPENDENCIES = ("dependencies", "devDependencies", "peerDependencies", "optionalDependencies")
@@ -55,7 +57,7 @@ def overrides(seen: AppSnapshot) -> Iterator[Finding]:
     if seen.overrides is not None:
         yield error(
             seen.overrides.code,
-            SourceLine("ferryman.toml"),
+            SourceLine(FILE, line_of_refusal(seen.overrides_text, seen.overrides)),
             f"Expected {seen.overrides.expected}; found {seen.overrides.found}.",
             why="No handler can be loaded until it is valid.",
             fix=seen.overrides.fix,

@@ -3,10 +3,14 @@
 import re
 from collections.abc import Iterable, Iterator
 
-from ferryman.devtools.doctor.finding import Finding, did_you_mean, error, warning
+from ferryman.devtools.doctor.finding import Finding, SourceLine, did_you_mean, error, warning
 from ferryman.devtools.doctor.location import Location
 from ferryman.devtools.doctor.snapshot import AppSnapshot
+from ferryman.devtools.doctor.toml_lines import line_of
+from ferryman.errors import ConfigError
 from ferryman.functions.document import is_web_address
+from ferryman.functions.manifest_services import check_declared
+from ferryman.functions.overrides import FILE
 
 _SCOPE = "read:app-system-token"
 _NOWHERE = "The event has no target, so the app never receives it and the transfer times out."
@@ -46,7 +50,8 @@ def targets(seen: AppSnapshot) -> Iterator[Finding]:
 def services(seen: AppSnapshot) -> Iterator[Finding]:
     """Check that ferryman.toml says how to run each service that gets events."""
     known = {entry.get("key").text for entry in seen.entries("services")}
-    for endpoint in seen.endpoints_used():
+    # If ferryman.toml cannot be read, that is what to correct first.
+    for endpoint in seen.endpoints_used() if seen.overrides is None else ():
         service = endpoint.get("service")
         if service.text in known - seen.stand_ins.services.keys():
             yield error(
@@ -56,6 +61,22 @@ def services(seen: AppSnapshot) -> Iterator[Finding]:
                 why="Ferryman runs no containers: it needs the program's command, or the address "
                 "where it runs.",
                 fix=f'Add to ferryman.toml: [services.{service.text}] command = "…"',
+            )
+
+
+def services_run(seen: AppSnapshot) -> Iterator[Finding]:
+    """Check that the manifest has each service that ferryman.toml says how to run."""
+    declared = [entry.get("key").text for entry in seen.entries("services")]
+    for key in () if seen.on_connect or not seen.root.is_mapping else seen.stand_ins.services:
+        try:
+            check_declared([key], declared, FILE)
+        except ConfigError as wrong:
+            yield error(
+                wrong.code,
+                SourceLine(FILE, line_of(seen.overrides_text, f"services.{key}")),
+                f"Expected {wrong.expected}; found {wrong.found}.",
+                why="`ferryman dev` refuses the app: it would not know what the program is for.",
+                fix=did_you_mean(key, declared, "service") if any(declared) else wrong.fix,
             )
 
 
@@ -170,4 +191,4 @@ def _local(url: str) -> bool:
     return re.match(r"http://(localhost|127\.|\[::1\])", url) is not None
 
 
-CHECKS = (targets, services, keys, remotes, system_tokens, scopes)
+CHECKS = (targets, services, services_run, keys, remotes, system_tokens, scopes)

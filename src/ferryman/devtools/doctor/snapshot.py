@@ -62,7 +62,8 @@ class AppSnapshot:
 
     ``handlers`` are keyed by their names in the manifest. ``node``, ``overrides`` and ``plan``
     hold the reason why Node.js, ferryman.toml or a plan cannot be used, None if they can.
-    ``stand_ins`` is the content of ferryman.toml; ``typescript`` is tsconfig.json.
+    ``stand_ins`` is what ferryman.toml says, ``overrides_text`` its text; ``typescript`` is
+    tsconfig.json.
     """
 
     manifest: Location | UnreadableDocument | None = None
@@ -70,6 +71,7 @@ class AppSnapshot:
     package: Location | UnreadableDocument | None = None
     overrides: PlatformError | None = None
     stand_ins: Overrides = field(default_factory=lambda: Overrides({}, {}))
+    overrides_text: str = ""
     typescript: SourceFile | None = None
     sources: tuple[SourceFile, ...] = ()
     handlers: dict[str, Handler] = field(default_factory=dict)

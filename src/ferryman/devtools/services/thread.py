@@ -9,11 +9,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from ferryman import refusals
 from ferryman.client.text import Line, clean
 from ferryman.functions.manifest import parse_manifest
 from ferryman.functions.manifest_model import ContainerService
-from ferryman.functions.manifest_services import services_of, with_addresses
+from ferryman.functions.manifest_services import check_declared, services_of, with_addresses
 from ferryman.functions.overrides import FILE, Overrides, read_overrides
 from ferryman.functions.service_override import ServiceOverride
 from ferryman.functions.source import app_variables
@@ -83,12 +82,11 @@ class DevServices:
         # Nothing is started for a manifest that would be refused afterwards.
         whole = parse_manifest(with_addresses(manifest, dict.fromkeys(services, _SOMEWHERE)))
         variables = tuple(sorted(app_variables(whole, os.environ).items()))
-        specs: dict[str, ServiceSpec] = {}
-        for key, override in self._overrides.services.items():
-            if key not in services:
-                declared = ", ".join(services) or "none is declared"
-                raise refusals.service.UNKNOWN(file=FILE, key=key, declared=declared)
-            specs[key] = _spec(services[key], override, variables)
+        check_declared(self._overrides.services, services, FILE)
+        specs = {
+            key: _spec(services[key], override, variables)
+            for key, override in self._overrides.services.items()
+        }
         for key in [key for key, each in self._running.items() if specs.get(key) != each.spec]:
             self._end(key)
         for key, spec in specs.items():
