@@ -11,6 +11,9 @@ from tests.doctor.apps import (
     SOUND,
 )
 from tests.doctor.mistakes import MISTAKES, M, Mistake, examined
+from tests.doctor.overrides_mistakes import OVERRIDES_MISTAKES
+
+ALL = [*MISTAKES, *OVERRIDES_MISTAKES]
 
 
 @pytest.mark.usefixtures("javascript")
@@ -26,9 +29,7 @@ def test_the_examples_have_nothing_wrong(name: str) -> None:
 
 
 @pytest.mark.usefixtures("javascript")
-@pytest.mark.parametrize(
-    "mistake", MISTAKES, ids=[f"{n}-{each.check}" for n, each in enumerate(MISTAKES)]
-)
+@pytest.mark.parametrize("mistake", ALL, ids=[f"{n}-{each.check}" for n, each in enumerate(ALL)])
 def test_a_mistake_is_named(tmp_path: Path, mistake: Mistake) -> None:
     """By its check, its file, its line, and what to do; and nothing is told of what is right."""
     before = mistake.app.get(mistake.file, "")
