@@ -51,6 +51,13 @@ class FunctionSettings(BaseSettings):
         gt=0,
         description="events that an app may push to its queues in a minute",
     )
+    function_debug_port: int | None = Field(
+        None,
+        ge=1,
+        le=65_535,
+        description="port on this machine where functions wait for a debugger; only "
+        "`ferryman dev --inspect` sets it",
+    )
     function_concurrency: int = Field(
         4,
         gt=0,

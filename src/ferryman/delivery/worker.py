@@ -8,6 +8,8 @@ graceful shutdown each ends its loop by itself: the dispatchers finish what is i
 
 import asyncio
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from uuid import UUID
 
@@ -21,6 +23,7 @@ from ferryman.delivery.scheduler import Quotas
 from ferryman.delivery.sender import Sender
 from ferryman.delivery.sweeper import Sweeper
 from ferryman.delivery.timekeeper import Timekeeper
+from ferryman.functions.debugging import Debugging
 from ferryman.functions.hosting import announce
 from ferryman.functions.pool import FunctionPool
 from ferryman.ids import ephemeral_id
@@ -39,6 +42,8 @@ async def run(
     """Run a worker until ``stop`` is set, then finish running deliveries."""
     settings = platform.settings
     hosting = await platform.hostings.find()
+    port = settings.function_debug_port
+    debugging = None if port is None else Debugging(port)
     announce(hosting)
     async with (
         open_sender(
@@ -50,6 +55,7 @@ async def run(
             sandbox=hosting.sandbox,
             bundler=hosting.bundler,
             held=hosting.refusal,
+            debugging=debugging,
             beyond=2 * settings.function_concurrency,  # for consumers, quick and slow ones
         ) as functions,
     ):
@@ -78,7 +84,24 @@ async def run(
             hosts=functions.concurrency,
             ahead=2 * places,
         )
-        await work(platform, database_url, stop, sender, functions, quotas, worker_id)
+        async with _stopping(debugging, stop):
+            await work(platform, database_url, stop, sender, functions, quotas, worker_id)
+
+
+@asynccontextmanager
+async def _stopping(debugging: Debugging | None, stop: asyncio.Event) -> AsyncIterator[None]:
+    """End a function that is debugged on ``stop``: it may be at a breakpoint for hours."""
+
+    async def end() -> None:
+        await stop.wait()
+        if debugging is not None:
+            debugging.stop()
+
+    ending = asyncio.create_task(end())
+    try:
+        yield
+    finally:
+        ending.cancel()
 
 
 async def work(

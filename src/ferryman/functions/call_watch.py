@@ -21,10 +21,10 @@ class CallWatch:
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
 
-    def begin(self, limit: float, equal_seconds: float) -> None:
+    def begin(self, limit: float | None, equal_seconds: float) -> None:
         """Watch from now on, in place of what was watched before.
 
-        After ``limit`` seconds, whoever waits for an answer gets ``TimeoutError``; for
+        After ``limit`` seconds, if any, whoever waits for an answer gets ``TimeoutError``; for
         ``equal_seconds`` the host competes for the processor as an equal.
         """
         self.end()
@@ -37,8 +37,11 @@ class CallWatch:
             self._timer = None
         self._share.release()
 
-    def _attend(self, limit: float, equal_seconds: float) -> None:
+    def _attend(self, limit: float | None, equal_seconds: float) -> None:
         self._output.attend()
         self._share.compete(equal_seconds - _BRIEF_SECONDS)
+        self._timer = None
+        if limit is None:
+            return
         left = max(0.0, limit - _BRIEF_SECONDS)
         self._timer = self._loop.call_later(left, self._channel.give_up, TimeoutError())

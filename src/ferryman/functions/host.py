@@ -13,15 +13,16 @@ init's, so it is found and ended too. Elsewhere the host's process group is ende
 A request to Node.js is one line of JSON; one to Python is marshalled, after its length in eight
 bytes, because importing a parser of JSON takes longer than all else. Its members: ``call``,
 ``event``, ``context``, ``environment``, ``seconds`` (timeout of the function), ``identity`` (what
-the app learns about itself) and, the first time, ``told``, with ``program`` for JavaScript. Before
-the function runs, the number of the call is written into the mark, a file that the worker reads
-where no answer comes. Answers are lines of JSON, each with the ``call`` of the request: where that
-was ``told``, ``{"state": "called"}`` before the function runs; then ``{"state": "done", "error":
-null, "left": what the function left running, "ended": what else ended with it}``, and ``retry``
-with ``after`` and ``reason`` if it asked to be called again (JavaScript only). If it raised,
-``error`` is the traceback, with ``cause`` (see ``FailureCause``), ``class`` and ``message`` of the
-exception, and ``frame``, null or the innermost place in the app's own files. If the function
-cannot be called, ``{"state": "unloadable"}`` with the same replaces both.
+the app learns about itself) and, the first time, ``told`` and ``debug`` (the port of a debugger, if
+any), with ``program`` for JavaScript. Before the function runs, the number of the
+call is written into the mark, a file that the worker reads where no answer comes. Answers are lines
+of JSON, each with the ``call`` of the request: where that was ``told``, ``{"state": "called"}``
+before the function runs; then ``{"state": "done", "error": null, "left": what the function left
+running, "ended": what else ended with it}``, and ``retry`` with ``after`` and ``reason`` if it
+asked to be called again (JavaScript only). If it raised, ``error`` is the traceback, with ``cause``
+(see ``FailureCause``), ``class`` and ``message`` of the exception, and ``frame``, null or the
+innermost place in the app's own files. If the function cannot be called, ``{"state":
+"unloadable"}`` with the same replaces both.
 """
 
 import marshal
@@ -142,7 +143,7 @@ def serve(channel: int, mark: int, source: str, file: str, function: str) -> Non
         os.environ.update(request["environment"])
         if handler is None:
             try:
-                handler = load(source, file, function)
+                handler = load(source, file, function, request["debug"])
             except BaseException as error:  # noqa: BLE001 - whatever the app raises is its answer
                 answer(
                     state="unloadable",
@@ -162,12 +163,14 @@ def serve(channel: int, mark: int, source: str, file: str, function: str) -> Non
         answer(state="done", left=left_running(), ended=", ".join(ended), **failed)
 
 
-def load(source: str, file: str, function: str) -> "Handler":
+def load(source: str, file: str, function: str, debug_port: "int | None") -> "Handler":
     """Import the handler's file, with the source first on the path."""
     import site
 
     # Only now: the supervisor, and Node.js, need no installed packages.
     site.main()
+    if debug_port:
+        enter.load_file("_ferryman_host_debug", f"{HERE}/host_debug.py").wait(debug_port)
     # The SDK of this installation, in case it is not on the path.
     sys.path.append(os.path.dirname(os.path.dirname(HERE)))
     sys.path[:0] = [source, f"{source}/src"]

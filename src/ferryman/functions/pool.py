@@ -1,6 +1,7 @@
 """Run the functions of cloud apps in host processes: bounded, kept warm, isolated per app."""
 
 import asyncio
+import math
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
@@ -13,6 +14,7 @@ from ferryman.domain.outcome import Outcome, failed, raised
 from ferryman.errors import PlatformError
 from ferryman.functions.bundle import Bundles
 from ferryman.functions.call import FunctionCall, HostKey, host_key
+from ferryman.functions.debugging import Debugging
 from ferryman.functions.known_handlers import KnownHandlers
 from ferryman.functions.launch import compile_program
 from ferryman.functions.process import HostProcess, Limits
@@ -47,8 +49,9 @@ class FunctionPool:
 
     ``beyond`` more may run at once; only idle hosts give way to them.
 
-    ``memory_bytes`` limits the address space of each process (Linux). Use it as an async context
-    manager within one event loop: on exit every host and all its descendants are ended.
+    With ``debugging`` it has one host. ``memory_bytes`` limits the address space of each process
+    (Linux). Use it as an async context manager within one event loop: on exit every host and all
+    its descendants are ended.
     """
 
     def __init__(
@@ -63,6 +66,7 @@ class FunctionPool:
         sandbox: Sandbox | None = None,
         bundler: Sandbox | None = None,
         held: PlatformError | None = None,
+        debugging: Debugging | None = None,
         beyond: int = 0,
     ) -> None:
         self._limits = Limits(
@@ -70,10 +74,13 @@ class FunctionPool:
             log_bytes=log_bytes,
             start_seconds=start_seconds,
             sandbox=sandbox,
+            debug_port=None if debugging is None else debugging.port,
         )
-        self._idle_seconds = idle_seconds
+        # The one host of a debugger has its breakpoints, so it is kept.
+        self._idle_seconds = idle_seconds if debugging is None else math.inf
+        self._debugging = debugging
         self.held = held
-        self.concurrency = concurrency
+        self.concurrency = concurrency if debugging is None else 1
         self.starts = starts or cores()
         self.kept: Collection[str] = ()
         self._slots = asyncio.Semaphore(concurrency + beyond)
@@ -136,7 +143,11 @@ class FunctionPool:
         Raises nothing. If the task is cancelled, the function's processes are ended.
         """
         try:
-            return await self._run(call, await host_key(call, self._known, self._bundles))
+            key = await host_key(call, self._known, self._bundles)
+            if self._debugging is None:
+                return await self._run(call, key)
+            self._debugging.check(key.program)
+            return await self._debugging.run(self._run(call, key))
         except PlatformError as error:
             cause = _CAUSES.get(error.code, FailureCause.DELIVERY_FAILED)
             what = raised(error.code, f"expected {error.expected}; found {error.found}")
@@ -165,6 +176,9 @@ class FunctionPool:
     async def _new_host(self, key: HostKey) -> HostProcess:
         while self._idle and len(self._idle) + self._busy >= self.concurrency:
             self._retire(self._least_needed())
+        if self._debugging is not None:
+            await asyncio.gather(*self._endings)  # the port is free then
+            self._debugging.announce(key.owner, f"{key.file.name}, {key.function}")
         self._busy += 1
         try:
             return await HostProcess.start(key.program, self._limits, key.access)

@@ -32,20 +32,22 @@ _GARBLED = (ChannelError, KeyError, ValueError, TypeError)
 class Limits:
     """Limits of a host: bytes of address space (0: none) and of output, seconds to start.
 
-    Without a ``sandbox`` it can do whatever the worker's user can.
+    Without a ``sandbox`` it can do whatever the worker's user can. With a ``debug_port``, it waits
+    there for a debugger, and there is no limit of time.
     """
 
     memory_bytes: int
     log_bytes: int
     start_seconds: float
     sandbox: Sandbox | None = None
+    debug_port: int | None = None
 
 
 @dataclass(slots=True)
 class _Progress:
     """Progress of a call: when its stage began, and how many seconds that may take."""
 
-    limit: float
+    limit: float | None
     began: float
     stage: Stage = "before"
 
@@ -131,7 +133,8 @@ class HostProcess:
         self._output.begin(printed)
         request: dict[str, object] = {"call": self._calls, "event": event, "context": context}
         request |= {"environment": environment, "seconds": seconds, "identity": identity}
-        so_far = _Progress(seconds, loop.time())
+        debugged = self._limits.debug_port is not None
+        so_far = _Progress(None if debugged else seconds, loop.time())
         left: object = ""
         cause, what = FailureCause.DELIVERY_FAILED, None
         after = retry_context = None
@@ -194,8 +197,10 @@ class HostProcess:
             begun()
             answer = await self._answer()
         else:
-            seconds, so_far.limit = so_far.limit, self._limits.start_seconds
+            seconds = so_far.limit
+            so_far.limit = None if seconds is None else self._limits.start_seconds
             request |= {"told": True, "program": self._program.first()}
+            request["debug"] = self._limits.debug_port
             self._watch.begin(so_far.limit, EQUAL_START_SECONDS)
             self._channel.send(self._program.encode(request))
             answer = await self._answer()
@@ -236,6 +241,7 @@ class HostProcess:
 async def _launch(program: Program, limits: Limits, access: Access, output: int) -> Launched:
     memory = limits.memory_bytes
     if limits.sandbox is None:
-        return launch(program.command(memory), program.source, memory, output)
+        debugged = limits.debug_port is not None
+        return launch(program.command(memory, debugged=debugged), program.source, memory, output)
     async with asyncio.timeout(limits.start_seconds):
         return await launch_sandboxed(limits.sandbox, program, access, memory, output)

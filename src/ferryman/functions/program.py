@@ -24,7 +24,7 @@ class PythonProgram:
         """Return the files that the program needs besides its source and Python."""
         return ()
 
-    def command(self, memory_bytes: int) -> list[str]:  # noqa: ARG002 - the kernel limits it
+    def command(self, memory_bytes: int, *, debugged: bool = False) -> list[str]:  # noqa: ARG002 - the kernel limits it
         """Return the arguments of ``host.py``."""
         return ["python", str(self.source), str(self.file), self.function]
 
@@ -54,9 +54,11 @@ class NodeProgram:
         """Return the files that the program needs besides its source and Python."""
         return (toolchain.node().resolve(),)
 
-    def command(self, memory_bytes: int) -> list[str]:
+    def command(self, memory_bytes: int, *, debugged: bool = False) -> list[str]:
         """Return the arguments of ``host.py``; raise ``ConfigError`` without a recent Node.js."""
         options = ["--enable-source-maps"]
+        if debugged:
+            options.append("--inspect-publish-uid=http")  # and not as output of the function
         if memory_bytes:
             # A quarter is left for memory outside the heap, such as buffers.
             options.append(f"--max-old-space-size={max(16, (memory_bytes >> 20) * 3 // 4)}")

@@ -3,6 +3,36 @@
 from ferryman.errors import ConfigError, Invalid
 from ferryman.refusals.row import Refusal
 
+DEBUGPY_MISSING = Refusal(
+    "debugpy_missing",
+    ConfigError,
+    expected="debugpy, which debugs functions in Python",
+    found="none in the environment of Ferryman",
+    fix="Install it there, in the tested version: pip install 'ferryman[debug]', or pip install "
+    "debugpy==1.8.20.",
+)
+DEBUGGED_IN_SERVE = Refusal(
+    "function_debug_refused",
+    ConfigError,
+    expected="FERRYMAN_FUNCTION_DEBUG_PORT only with the virtual clock and trusted functions, as "
+    "`ferryman dev --inspect` sets it",
+    found="the {clock} clock and {functions} functions",
+    fix="Remove the variable; debug functions with `ferryman dev --inspect`.",
+)
+INSPECT_SANDBOXED = Refusal(
+    "inspect_sandboxed",
+    ConfigError,
+    expected="trusted functions, as a debugger can't reach into the network of a sandbox",
+    found="FERRYMAN_FUNCTIONS={functions:.20}",
+    fix="Remove the variable, or start `ferryman dev` without --inspect.",
+)
+INSPECT_PORT_TAKEN = Refusal(
+    "inspect_port_taken",
+    ConfigError,
+    expected="port {port} of this machine free for a debugger",
+    found="{found}",
+    fix="End the program that listens there, or name another port: --inspect=PORT.",
+)
 FILE_AMBIGUOUS = Refusal(
     "handler_file_ambiguous",
     Invalid,

@@ -12,6 +12,7 @@ from ferryman.delivery import worker as delivery_worker
 from ferryman.ids import ephemeral_id
 from ferryman.server import collector
 from ferryman.server.build import build
+from ferryman.server.debugging import check_debugging
 from ferryman.server.parent_watchdog import exit_with_parent
 from ferryman.server.restore_mark import check_restored
 from ferryman.server.startup import unless_stopped
@@ -25,6 +26,7 @@ _DRAIN_SECONDS = 30.0
 
 async def run_worker(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT, then finish running deliveries within a time limit."""
+    check_debugging(settings)
     check_restored(settings.data_dir)
     if settings.no_delivery:
         raise refusals.backup.NO_WORKER()

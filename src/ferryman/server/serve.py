@@ -18,6 +18,7 @@ from ferryman import refusals
 from ferryman.config import Settings
 from ferryman.errors import PlatformError
 from ferryman.server import collector
+from ferryman.server.debugging import check_debugging
 from ferryman.server.forked import ForkServer
 from ferryman.server.operator_token import operator_token
 from ferryman.server.parent_watchdog import exit_with_parent
@@ -42,6 +43,7 @@ async def serve(
     Its processes are forked by ``forks`` if there is one, and else started.
     """
     _check_seed(settings)
+    check_debugging(settings)
     check_restored(settings.data_dir)
     _check_certificate(settings)
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)

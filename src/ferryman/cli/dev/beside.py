@@ -22,6 +22,9 @@ _GRACE_SECONDS = 20.0
 _PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _NOT_FOUND, _NOT_EXECUTABLE = 127, 126
 _META = "ferryman.command"
+_INSPECT = "--inspect"
+DEBUG_PORT = 9229
+"""Of `--inspect` without a number: that of Node.js, which its debuggers look at."""
 
 
 class TakesCommand(TyperCommand):
@@ -38,6 +41,8 @@ class TakesCommand(TyperCommand):
             if not words:
                 raise typer.BadParameter("expected a command after --; found none", ctx)
             ctx.meta[_META] = words
+        # As with Node.js, its number is optional; whatever follows may be the app's folder.
+        args = [f"{_INSPECT}={DEBUG_PORT}" if each == _INSPECT else each for each in args]
         return super().parse_args(ctx, args)
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -13,8 +13,9 @@ from rich.control import Control
 from rich.segment import ControlType
 
 from ferryman.cli.apps.group import Environment
+from ferryman.cli.dev.beside import DEBUG_PORT, started, words_of
 from ferryman.cli.dev.beside import environment as variables
-from ferryman.cli.dev.beside import started, words_of
+from ferryman.cli.dev.greeting import first_step, greeting
 from ferryman.cli.doctor import Served
 from ferryman.cli.output.lines import LineOptions, Lines, joined
 from ferryman.cli.output.printing import refuse
@@ -22,9 +23,6 @@ from ferryman.client.text import Line, refusal_facts
 from ferryman.devtools.console import check_installed, exit_on_signal, reported_steps
 from ferryman.devtools.dev import folder as dev_folder
 from ferryman.errors import PlatformError
-
-if TYPE_CHECKING:
-    from ferryman.client.admin import AdminClient
 
 _LOOK_SECONDS = 0.25
 _GRACE_SECONDS = 60.0
@@ -66,6 +64,16 @@ def dev(
         str | None,
         typer.Option(help="Inject faults by this plan; `ferryman faults` lists them."),
     ] = None,
+    inspect: Annotated[
+        int | None,
+        typer.Option(
+            metavar="[PORT]",
+            min=0,
+            max=65_535,
+            help="Let functions wait for a debugger on this port, by default "
+            f"{DEBUG_PORT}, without time limit. Write --inspect=PORT; 0 takes a free one.",
+        ),
+    ] = None,
     reset: Annotated[
         bool, typer.Option("--reset", help="Start from scratch: delete everything that was kept.")
     ] = False,
@@ -80,6 +88,7 @@ def dev(
     in its environment. Then everything stops, with the command's exit status. Meanwhile only the
     output of functions and refused calls are shown, on standard error; --verbose shows the rest.
     """
+    from ferryman.devtools.dev import inspection
     from ferryman.devtools.dev.app import check_start
     from ferryman.devtools.processes import ChildEndedError
     from ferryman.sdk.errors import ClientError
@@ -92,6 +101,8 @@ def dev(
     try:
         check_installed()
         check_start(folder, environment, descriptor)
+        if inspect is not None:
+            inspect = inspection.prepare(folder, inspect)
         with dev_folder.held(folder.resolve(), reset=reset) as data_dir:
             status = _run(
                 folder.resolve(),
@@ -103,6 +114,7 @@ def dev(
                 console,
                 words,
                 lines,
+                inspect=inspect,
             )
         raise typer.Exit(status)
     except KeyboardInterrupt:
@@ -126,11 +138,14 @@ def _run(
     console: Console,
     words: Sequence[str],
     shown: Lines,
+    *,
+    inspect: int | None,
 ) -> int:
     """Run until Ctrl-C or the end of the command; return its exit status."""
     from ferryman.cli.dev.log import Log
     from ferryman.client.admin import AdminClient
     from ferryman.client.local import kept_token
+    from ferryman.devtools.dev import inspection
     from ferryman.devtools.dev.app import DevApp
     from ferryman.devtools.dev.faults import forecast
     from ferryman.devtools.processes import (
@@ -155,7 +170,7 @@ def _run(
 
     with Children(data_dir / "processes") as children, ExitStack() as stack:
         with reported_steps(quiet=shown.quiet) as step:
-            step(_first_step(data_dir))
+            step(first_step(data_dir))
             platform = children.start(
                 "serve",
                 *("--data-dir", str(data_dir), "--clock", "virtual", "--json"),
@@ -165,6 +180,7 @@ def _run(
                 env={
                     "FERRYMAN_LOG_OUTPUT": "true",
                     **function_settings(),
+                    **inspection.settings(inspect),
                     **({} if injection is None else {"FERRYMAN_PRIVATE_ADDRESSES": "allow"}),
                 },
                 grace=_GRACE_SECONDS,
@@ -188,8 +204,15 @@ def _run(
             findings = list(app.refresh())
             step("Waiting for its worker")
             wait_for_worker(direct, children)
-        greeting = _greeting(url, data_dir, None if words else direct, goes_on=goes_on)
-        show([*greeting, *without_sandbox(direct), *findings], _WRONG)
+        show(
+            [
+                *greeting(url, data_dir, None if words else direct, goes_on=goes_on),
+                *inspection.greeting(inspect),
+                *without_sandbox(direct),
+                *findings,
+            ],
+            _WRONG,
+        )
         command = status = None
         while True:
             show(
@@ -211,32 +234,6 @@ def _run(
                 time.sleep(_LOOK_SECONDS)
             else:
                 status = command.wait(_LOOK_SECONDS)
-
-
-def _first_step(data_dir: Path) -> str:
-    new = "Starting" if (data_dir / "postgres").exists() else "Creating a database and starting"
-    return f"{new} the platform"
-
-
-def _greeting(
-    url: str, data_dir: Path, admin: "AdminClient | None", *, goes_on: bool
-) -> list[Line]:
-    """Return the lines that say where the platform is and, with a client, what to do next."""
-    kept = "  seed            resumes earlier runs, with different ids; --reset starts over"
-    link = None if admin is None else admin.console_link()
-    more = [
-        (f"  console         {link} (works once)", ""),
-        (f"  API             {url}/docs", ""),
-        (f"  operator token  {data_dir / 'operator-token'}", ""),
-        (f"  app's tokens    {data_dir / 'dev.json'}", ""),
-        ("  next            ferryman migrate --files DIR, in this folder, in another terminal", ""),
-        ("  time            ferryman clock advance 15m; ferryman clock until deadline", ""),
-    ]
-    return [
-        (f"Ferryman ready on {url}, on the virtual clock", "bold"),
-        *(more if link else []),
-        *([(kept, "yellow")] if goes_on else []),
-    ]
 
 
 def _fail(message: str) -> NoReturn:

@@ -119,6 +119,9 @@ class Log:
             match entry.get("event"):
                 case "function.printed":
                     yield from self._live(entry)
+                case "function.waits_for_debugger":
+                    where = f"{entry.get('function')} waits for a debugger at 127.0.0.1:"
+                    yield clean(f"debug     {where}{entry.get('port')}"), "bold"
                 case "function.failed_late":
                     text = f"late      {entry.get('function')} failed after it had returned"
                     yield clean(text), "red"

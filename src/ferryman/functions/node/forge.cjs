@@ -77,14 +77,14 @@ function provide(calls, { source, products: addresses, fixtures }) {
 
   // `@forge/api` prefixes the ids to make ARIs, so they must be bare.
   function runtime() {
-    const { deadline, context, identity = {} } = call();
+    const { remaining, context, identity = {} } = call();
     return {
       metrics,
       contextAri: context?.installContext,
       externalAuth: [],
       container: { appCodeDir: source },
       lambdaContext: {
-        getRemainingTimeInMillis: () => Math.max(0, Math.round(deadline - performance.now())),
+        getRemainingTimeInMillis: () => Math.max(0, Math.round(remaining())),
       },
       appContext: {
         appId: identity.appId,

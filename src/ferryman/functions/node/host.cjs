@@ -46,6 +46,7 @@ for (const stream of [process.stdout, process.stderr]) stream._handle?.setBlocki
 const mark = Buffer.alloc(8);
 let current = null; // the call in progress: its number, its state, what was thrown aside
 let loaded = null; // kept, for the source map goes with it
+let debugged = false;
 let root = null; // the app's source folder, ending in a slash
 
 class HandlerMissing extends Error {}
@@ -62,7 +63,7 @@ function answer(state, members) {
 }
 
 async function serve(request) {
-  const { call, event, context, environment, program, seconds, identity, told } = request;
+  const { call, event, context, environment, program, seconds, identity, told, debug } = request;
   Object.assign(process.env, environment);
   let escaped;
   const failure = new Promise((resolve, reject) => { escaped = reject; });
@@ -71,6 +72,7 @@ async function serve(request) {
   if (loaded === null) {
     try {
       root = `${program.source}/`;
+      if (debug) waitForDebugger(debug);
       provide(calls, program);
       await Promise.race([load(program), failure]);
     } catch (error) {
@@ -81,6 +83,8 @@ async function serve(request) {
   }
   const token = process.env.FERRYMAN_TOKEN;
   const deadline = performance.now() + seconds * 1000;
+  // While somebody debugs, no time passes for the function.
+  const remaining = debugged ? () => seconds * 1000 : () => deadline - performance.now();
   current.ending = 'done';
   mark.writeUIntBE(call, 2, 6);
   writeSync(MARK, mark, 0, mark.length, 0);
@@ -90,7 +94,7 @@ async function serve(request) {
   try {
     const { run: handler } = loaded;
     const run = async () => handler(event, context);
-    const inside = { call, token, deadline, context, identity };
+    const inside = { call, token, remaining, context, identity };
     retry = retryOf(await Promise.race([calls.run(inside, run), failure]));
   } catch (thrown) {
     failed = failureOf(thrown, 'function_raised');
@@ -114,10 +118,26 @@ function retryOf(result) {
   return { after: asked.retryAfter, reason: asked.retryReason, data: fits ? data : undefined, size };
 }
 
+// Blocks until a debugger has attached and set its breakpoints.
+function waitForDebugger(port) {
+  const inspector = require('node:inspector');
+  inspector.open(port, '127.0.0.1', true);
+  if (inspector.url() === undefined) throw new Error(`port ${port} is taken: no debugger can attach`);
+  debugged = true;
+}
+
+// Debuggers stop before a script with a source map, to set breakpoints by it, but not before a
+// module. So they get a script that does nothing, with the module's address and source map.
+function showSourceMap(code, file) {
+  const map = code.slice(code.lastIndexOf('//# sourceMappingURL='));
+  require('node:vm').runInThisContext(`undefined;\n${map}`, { filename: file });
+}
+
 function load({ code, file, function: name }) {
   const module = new Module(file, null);
   module.filename = file;
   module.paths = Module._nodeModulePaths(dirname(file));
+  if (debugged) showSourceMap(code, file);
   module._compile(code, file);
   const run = module.exports[name];
   if (typeof run !== 'function') throw new HandlerMissing(`${file} exports no function ${name}`);
