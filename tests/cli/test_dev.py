@@ -56,11 +56,11 @@ class Dev:
     process: "subprocess.Popen[bytes] | None" = None
 
     @classmethod
-    def begin(cls, folder: Path, *options: str) -> "Dev":
+    def begin(cls, folder: Path, *options: str, **variables: str) -> "Dev":
         log = folder.with_name(f"{folder.name}.log")
         ferryman = command("", folder / ".ferryman")
         env = {k: v for k, v in ferryman.env.items() if not k.startswith("FERRYMAN_")}
-        env["XDG_CACHE_HOME"] = str(folder.parent / "cache")
+        env |= {"XDG_CACHE_HOME": str(folder.parent / "cache"), **variables}
         with log.open("wb") as output:
             process = forked.Popen[bytes](
                 [*ferryman.words, "dev", str(folder), "--port", "0", *options],

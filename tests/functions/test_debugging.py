@@ -1,0 +1,54 @@
+"""Functions that wait for a debugger, without a platform."""
+
+import asyncio
+import sys
+import tomllib
+
+import pytest
+
+from ferryman import refusals
+from ferryman.functions.debugging import Debugging
+from ferryman.functions.pool import FunctionPool
+from tests.docs.pages import ROOT
+from tests.functions.calling import Invoke
+from tests.kit.platform import free_port, wait_until
+
+pytestmark = pytest.mark.processes
+
+
+@pytest.mark.usefixtures("nothing_left")
+def test_a_function_that_waits_ends_when_the_worker_stops(invoke: Invoke) -> None:
+    """It would hold up the end for as long as nobody attaches; none is called any more."""
+
+    async def both() -> None:
+        port = free_port()
+        debugging = Debugging(port)
+        async with FunctionPool(memory_bytes=1 << 29, debugging=debugging) as pool:
+            waiting = asyncio.create_task(invoke(pool, "fine"))
+            await asyncio.to_thread(wait_until, lambda: pool.hosts == (1, 0))
+            debugging.stop()
+            first, second = await waiting, await invoke(pool, "fine")
+            assert pool.hosts == (0, 0)
+        for outcome in (first, second):
+            assert not outcome.ok
+            assert "Ferryman was stopped" in str(outcome.error)
+
+    asyncio.run(both())
+
+
+def test_without_debugpy_it_is_said_how_to_install_it(
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the version that is pinned."""
+    monkeypatch.setitem(sys.modules, "debugpy", None)
+
+    async def call() -> str:
+        async with FunctionPool(memory_bytes=1 << 29, debugging=Debugging(free_port())) as pool:
+            return str((await invoke(pool, "fine")).error)
+
+    error = asyncio.run(call())
+    assert "debugpy_missing" in error
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    [pinned] = extras["optional-dependencies"]["debug"]
+    assert f"pip install {pinned}" in error
+    assert pinned in refusals.function.DEBUGPY_MISSING.fix
