@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from ferryman.cli.dev.beside import DEBUG_PORT
+from ferryman.devtools.dev.inspection import greeting
 from ferryman.functions.bundle import bundle
 from tests.cli.test_dev import UPLOADED, Dev, replace
+from tests.docs.pages import ROOT, blocks
 from tests.kit.command import Command, command
 from tests.kit.debuggers import NodeDebugger, PythonDebugger
 from tests.kit.manifests import function_manifest
@@ -101,6 +104,17 @@ def while_stopped(dev: Dev) -> None:
     assert dev.ferryman.json("app", "list")["items"]
 
 
+def test_the_page_has_the_port_and_the_lines_that_are_shown() -> None:
+    page = ROOT / "docs" / "how-to" / "debug-a-function.md"
+    by_language = [(each.language, each.text) for each in blocks(page)]
+    [node, python] = [json.loads(text) for language, text in by_language if language == "json"]
+    [of_node, of_python] = [each["configurations"][0] for each in (node, python)]
+    address = {"host": of_node["address"], "port": of_node["port"]}
+    assert of_python["connect"] == address == {"host": "127.0.0.1", "port": DEBUG_PORT}
+    [(line, _)] = greeting(DEBUG_PORT)
+    assert any(line in text for _, text in by_language)
+
+
 STOPS = {"script.run": stop_in_javascript, "other.run": stop_in_python}
 
 
@@ -154,5 +168,5 @@ def test_serve_refuses_to_debug(ferryman: Command, tmp_path: Path) -> None:
     ):
         done = asked.given(**settings)(name, "--data-dir", str(tmp_path / "data"))
         assert done.returncode == 2
-        assert done.stderr.startswith("function_debug_refused: "), done.stdout + done.stderr
+        assert "function_debug_refused: " in done.stderr, done.stdout + done.stderr
     assert not (tmp_path / "data").exists()

@@ -17,7 +17,8 @@ INSTALLING = (
 )
 FOLLOWED = [page for page in PAGES if runs(page) and page.stem not in INSTALLING]
 # Several machines and a standby: `tests/e2e/test_scale_out.py` runs what the page describes.
-ELSEWHERE = ("scale-out",)
+# An editor: `tests/cli/test_inspect.py` attaches as one does, by the protocols of debuggers.
+ELSEWHERE = ("scale-out", "debug-a-function")
 GUIDE = ("Before you start", "You should now see", "If it does not work")
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)|(?:src|href)=\"([^\"]+)\"")
 _PATH = re.compile(r"`((?:src|tests|docs|examples|tools|bench)/[^`\s]*)`")

@@ -8,8 +8,7 @@ DEBUGPY_MISSING = Refusal(
     ConfigError,
     expected="debugpy, which debugs functions in Python",
     found="none in the environment of Ferryman",
-    fix="Install it there, in the tested version: pip install 'ferryman[debug]', or pip install "
-    "debugpy==1.8.20.",
+    fix="Install it there, in the version that is tested: pip install debugpy==1.8.20",
 )
 DEBUGGED_IN_SERVE = Refusal(
     "function_debug_refused",
