@@ -11,17 +11,17 @@ On Linux both are subreapers: a child that detached itself by forking twice beco
 init's, so it is found and ended too. Elsewhere the host's process group is ended.
 
 A request to Node.js is one line of JSON; one to Python is marshalled, after its length in eight
-bytes, as a parser of JSON takes longer to import than all else. Its members: ``call``, ``event``,
-``context``, ``environment``, ``seconds`` (its timeout), ``identity`` (what the app knows of itself)
-and, the first time, ``told`` and ``debug`` (a debugger's port, or None), with ``program`` for
-JavaScript. Before the function runs, the call's number is written into the mark, for where no
-answer comes. Answers are lines of JSON, each with the ``call`` of the request: where that was
-``told``, ``{"state": "called"}`` before the function runs; then ``{"state": "done", "error": null,
-"left": what the function left running, "ended": what else ended with it}``, and ``retry`` with
-``after`` and ``reason`` if it asked for another call (JavaScript). If it raised, ``error`` is the
-traceback, with ``cause`` (a ``FailureCause``), ``class`` and ``message`` of the exception, and
-``frame``, null or the innermost place in the app's files. ``{"state": "unloadable"}`` with the same
-replaces both if it cannot be called.
+bytes, as a parser of JSON is slow to import. Its members: ``call``, ``event``, ``context``,
+``environment``, ``seconds`` (timeout), ``identity`` (what the app knows of itself) and, at first,
+``told`` and ``debug`` (a debugger's port, or None), and ``program`` for JavaScript. Before the
+function runs, the call's number is written into the mark, for where no answer comes. Answers are
+lines of JSON, each with the ``call`` of the request: where that was ``told``, ``{"state":
+"called"}`` before the function runs; then ``{"state": "done", "error": null, "left": what the
+function left running, "ended": what else ended with it}``, and ``retry`` with ``after`` and
+``reason`` if it asked for another call (JavaScript). If it raised, ``error`` is the traceback, with
+``cause`` (a ``FailureCause``), ``class`` and ``message`` of the exception, and ``frame``, null or
+the innermost place in the app's files. ``{"state": "unloadable"}`` with the same replaces both if
+it cannot be called.
 """
 
 import marshal
