@@ -10,7 +10,7 @@ from ferryman.client.admin import AdminClient
 from ferryman.client.local import URL
 from ferryman.devtools.dev.app import DevApp
 from ferryman.vocab import AppKind, EventType
-from tests.doctor.apps import PYTHON_APP
+from tests.doctor.apps import FORGE, PYTHON_APP
 from tests.functions.test_descriptor import MANIFEST
 from tests.kit.platform import PlatformProcess
 
@@ -70,3 +70,39 @@ def test_an_unreadable_descriptor_is_told_once(tmp_path: Path) -> None:
     finding, outcome = (text for text, _ in app.refresh())
     assert "atlassian-connect.json:1: error: The descriptor cannot be read" in finding
     assert outcome == "not registered (descriptor_unreadable): see the error above"
+
+
+@pytest.mark.usefixtures("javascript")
+def test_a_package_of_the_workspace_is_watched(
+    platform_process: PlatformProcess, tmp_path: Path
+) -> None:
+    """It is outside the app's folder, but what the app is built from; also while it is broken."""
+    admin = AdminClient(platform_process.url, platform_process.operator_token)
+    folder, shared = tmp_path / "apps" / "notes", tmp_path / "packages" / "shared"
+    for path, text in {
+        **{folder / name: text for name, text in FORGE.items()},
+        folder / "src" / "index.js": f"import 'shared';\n{FORGE['src/index.js']}",
+        shared / "package.json": '{"name": "shared", "main": "index.js"}',
+        shared / "index.js": "export const from = 1;\n",
+    }.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    (folder / "node_modules").mkdir()
+    (folder / "node_modules" / "shared").symlink_to("../../../packages/shared")
+    app = DevApp(admin, folder, tmp_path, "org.example.workspace", None, "development")
+
+    def said() -> str:
+        app._last = 0.0
+        return "\n".join(line for line, _ in app.refresh())
+
+    assert "registered org.example.workspace" in said()
+    assert said() == ""
+    for text, outcome in (
+        ("export const from = {;\n", "not registered"),
+        ("export const from = 22;\n", "registered org.example.workspace"),
+    ):
+        (shared / "index.js").write_text(text)
+        told = said()
+        assert "changed: ../../packages/shared/index.js" in told
+        assert f"\n{outcome}" in told
+        assert said() == ""

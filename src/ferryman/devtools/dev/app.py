@@ -1,5 +1,6 @@
 """Find the app of ``ferryman dev`` in a folder, and register it again when a file changes."""
 
+import os
 import time
 from collections.abc import Iterator
 from hashlib import sha256
@@ -18,12 +19,14 @@ from ferryman.devtools.definition import (
     read_manifest,
 )
 from ferryman.devtools.dev import folder as dev_folder
+from ferryman.devtools.dev.built_from import built_from
 from ferryman.devtools.doctor.check_app import check, finding_text
 from ferryman.devtools.doctor.finding import Finding
 from ferryman.devtools.doctor.load_app import DESCRIPTORS, MANIFESTS, code_files
 from ferryman.devtools.migrate.plan import FILE as PLAN
 from ferryman.devtools.services.thread import DevServices
 from ferryman.errors import ConfigError, PlatformError
+from ferryman.functions.bundle import Stamps, stamps
 from ferryman.functions.descriptor import on_connect
 from ferryman.functions.manifest import check_environment
 from ferryman.functions.manifest_services import with_addresses
@@ -73,7 +76,8 @@ class DevApp:
         self._descriptor = descriptor
         self._services = services
         self._served = (0.0, "")
-        self._seen: frozenset[tuple[str, int, int]] = frozenset()
+        self._seen: Stamps = frozenset()
+        self._built: Stamps = frozenset()
         self._last = 0.0
         # Shown once, not again at each change of a file, even if their lines have moved.
         self._warnings: set[Finding] = set()
@@ -86,7 +90,7 @@ class DevApp:
         return self._running
 
     def refresh(self) -> Iterator[Line]:
-        """Register the app if any of its files changed; return the lines to show.
+        """Register the app if a file changed that it is made of; return the lines to show.
 
         Those of its container services are among them.
         """
@@ -98,11 +102,15 @@ class DevApp:
         if time.monotonic() - self._last < _LOOK_SECONDS:
             return
         self._last = time.monotonic()
-        now = self._stamps()
-        if now == self._seen:
+        now, built = self._stamps(), stamps(name for name, *_ in self._built)
+        if now == self._seen and built == self._built:
             return
-        changed = sorted({name for name, *_ in now ^ self._seen}) if self._seen else []
+        names = {name for name, *_ in now ^ self._seen} if self._seen else set()
+        # A workspace's packages are outside the folder.
+        names |= {os.path.relpath(name, self._folder) for name, *_ in built ^ self._built}
+        changed = sorted(names)
         self._seen = now
+        self._built = built_from(self._folder, {name for name, *_ in built})
         if changed:
             more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
             yield f"changed: {clean(', '.join(changed[:3]))}{more}", "cyan"
@@ -188,17 +196,17 @@ class DevApp:
                 return _connect(read_descriptor(str(file)))
         raise _not_found(self._folder)
 
-    def _stamps(self) -> frozenset[tuple[str, int, int]]:
-        stamps = []
+    def _stamps(self) -> Stamps:
+        found = []
         for path in (*code_files(self._folder), *(self._folder / name for name in _BESIDE)):
             try:
                 stat = path.stat()
             except OSError:
                 continue
             name = path.relative_to(self._folder).as_posix()
-            stamps.append((name, stat.st_mtime_ns, stat.st_size))
+            found.append((name, stat.st_mtime_ns, stat.st_size))
         # Never empty, so that an app that is not there yet is looked for once, not forever.
-        return frozenset([*stamps, (".", 0, 0), *self._look_at_served()])
+        return frozenset([*found, (".", 0, 0), *self._look_at_served()])
 
     def _look_at_served(self) -> Iterator[tuple[str, int, int]]:
         """Look at a served descriptor too: it changes when the app restarts."""

@@ -6,12 +6,9 @@ from pathlib import Path
 
 from ferryman import refusals
 from ferryman.client.text import Line
-from ferryman.devtools.definition import read_manifest
-from ferryman.devtools.doctor.load_app import MANIFESTS
-from ferryman.errors import PlatformError
+from ferryman.devtools.dev.built_from import handler_files
 from ferryman.functions.debugging import check_debugpy
-from ferryman.functions.manifest import parse_manifest
-from ferryman.functions.source import handler_file, in_python
+from ferryman.functions.source import in_python
 from ferryman.vocab import FunctionMode
 
 _MODE = "FERRYMAN_FUNCTIONS"
@@ -26,7 +23,7 @@ def prepare(folder: Path, port: int) -> int:
     functions = os.environ.get(_MODE, "")
     if functions not in _ALLOWED:
         raise refusals.function.INSPECT_SANDBOXED(functions=functions)
-    if _has_python(folder):
+    if any(map(in_python, handler_files(folder))):
         check_debugpy()
     try:
         with socket.create_server(("127.0.0.1", port)) as listener:
@@ -48,12 +45,3 @@ def greeting(port: int | None) -> list[Line]:
         return []
     text = f"  debugger        attach to 127.0.0.1:{port}; functions have no time limit"
     return [(text, "bold")]
-
-
-def _has_python(folder: Path) -> bool:
-    try:
-        name = next(name for name in MANIFESTS if (folder / name).is_file())
-        functions = parse_manifest(read_manifest(folder / name)).functions
-        return any(in_python(handler_file(folder, each.handler)[0]) for each in functions)
-    except (PlatformError, StopIteration):
-        return False  # whatever is wrong with it is shown when it is registered
