@@ -128,7 +128,7 @@ COMPILE := uv pip compile pyproject.toml --universal --python-version 3.11 --gen
 
 lock: ## write the files of pins again from pyproject.toml
 	@$(PYTHON) -m venv .lock && .lock/bin/python -m pip install --quiet uv
-	@.lock/bin/$(COMPILE) --extra demo --extra async --group dev --output-file constraints.txt
+	@.lock/bin/$(COMPILE) --extra demo --extra async --extra mcp --group dev --output-file constraints.txt
 	@.lock/bin/$(COMPILE) --extra demo --group build --constraint constraints.txt --output-file constraints-demo.txt
 	@rm -rf .lock
 

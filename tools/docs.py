@@ -18,6 +18,8 @@ import yaml
 from ferryman.api.application import create_app
 from ferryman.api.auth import Credentials
 from ferryman.api.problems import row_status
+from ferryman.cli.mcp.reading import READING
+from ferryman.cli.mcp.writing import WRITING
 from ferryman.config import Settings
 from ferryman.devtools.schemas import SchemaName, schema_text
 from ferryman.errors import PlatformError
@@ -183,9 +185,19 @@ def _first_line(docstring: str | None) -> str:
     return (docstring or "").strip().partition("\n")[0].replace("``", "`")
 
 
+def tools() -> str:
+    """Every tool of ``ferryman mcp``, and whether it needs ``--write``."""
+    rows = [
+        [f"`{tool.name}`", tool.description, "`--write`" if tool.writes else ""]
+        for tool in (*READING, *WRITING)
+    ]
+    return table(["tool", "what it does", "needs"], rows)
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "alerts": alerts,
     "metrics": metrics,
+    "tools": tools,
     "added-calls": added_calls,
     "settings": settings,
     "store-trials": store_trials,

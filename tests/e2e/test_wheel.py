@@ -75,7 +75,7 @@ def test_the_sdist_makes_the_same_wheel_and_brings_the_tests(wheel: Path, tmp_pa
     assert needed <= {path.name for path in sources.iterdir()}
 
 
-def test_the_wheel_brings_all_files_of_the_package_and_the_examples(installed: Path) -> None:
+def test_the_wheel_brings_all_files_of_package_examples_and_pages(installed: Path) -> None:
     """Schema steps, statements, templates, the console's files, the program for Node."""
     ignored = {"__pycache__", *(name.partition("/")[0] for name in LEFT)}
 
@@ -85,7 +85,9 @@ def test_the_wheel_brings_all_files_of_the_package_and_the_examples(installed: P
 
     brought = files(installed / "ferryman")
     examples = {f"examples/{each}" for each in files(ROOT / "examples")}
-    assert brought == files(ROOT / "src" / "ferryman") | examples
+    kinds = ("tutorial", "how-to", "explanation", "reference")
+    pages = {f"docs/{kind}/{each}" for kind in kinds for each in files(ROOT / "docs" / kind)}
+    assert brought == files(ROOT / "src" / "ferryman") | examples | pages
     assert "devtools/init/templates/base/dot.gitignore" in brought
 
 

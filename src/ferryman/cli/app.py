@@ -48,6 +48,7 @@ COMMANDS = {
     "customer": "ferryman.cli.access.customer:app",
     "audit": "ferryman.cli.access.audit:app",
     "key": "ferryman.cli.access.key:app",
+    "mcp": "ferryman.cli.mcp.command:serve_tools",
     "schema": "ferryman.cli.schema:schema",
     "version": "ferryman.cli.version:version",
     "constraints": "ferryman.cli.version:constraints",

@@ -108,19 +108,23 @@ class Session:
         except KeyboardInterrupt:
             typer.echo("Stopped.", err=True)
             raise typer.Exit(130) from None
-        except PlatformError as error:
-            self._refuse(refusal_facts(error))
-        except ClientError as error:
-            if error.problem is not None:
-                self._refuse(refusal_facts(error.problem, error.status))
-            self._refuse(_without_problem(self._address, error))
         except BrokenPipeError:
             raise  # the reader of our output has seen enough: typer ends quietly
-        except OSError as error:
-            what = error.filename or "a file"
-            found = f"{what}: {error.strerror or error}"
-            unreadable = refusals.command.FILE_UNREADABLE(found=found)
-            self._refuse(refusal_facts(unreadable))
+        except (PlatformError, ClientError, OSError) as error:
+            self._refuse(self.facts_of(error))
+
+    def facts_of(self, error: PlatformError | ClientError | OSError) -> dict[str, Any]:
+        """Return what was expected and found, and the fix, of an error that a user can fix."""
+        match error:
+            case PlatformError():
+                return refusal_facts(error)
+            case ClientError(problem=None):
+                return _without_problem(self._address, error)
+            case ClientError():
+                return refusal_facts(error.problem, error.status)
+            case OSError():
+                found = f"{error.filename or 'a file'}: {error.strerror or error}"
+                return refusal_facts(refusals.command.FILE_UNREADABLE(found=found))
 
     @cached_property
     def _address(self) -> str:

@@ -1,5 +1,7 @@
 """``ferryman trigger``: send one event to an app, and say what became of it."""
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated
@@ -22,7 +24,7 @@ from ferryman.devtools.migrate.request import plan_at, request_of
 from ferryman.plan import Plan
 from ferryman.text import plural
 from ferryman.vocab import EventType
-from ferryman.wire.transfer import LinkView, MessageView
+from ferryman.wire.transfer import LinkView, MessageView, TransferView
 
 _NAMES = one_event.events_by_name()
 
@@ -80,41 +82,98 @@ def trigger(
     The exit status is 0 if the app has the event after one attempt and, for a file, acknowledged
     it. Site and mappings that you leave out are taken from plan.toml.
     """
-    kind_of_event = _event(event)
-    upload = _upload(kind_of_event, file, label)
-    admin, given = session.admin, plan_at(None)
-    app = (
-        running_app(session.data_dir) if app_name is None else _app(session, app_name, server_token)
+    sent = send_event(
+        session,
+        WantedEvent(event, file, label, mappings, containers or [], site),
+        lambda: (
+            running_app(session.data_dir)
+            if app_name is None
+            else _app(session, app_name, server_token)
+        ),
+        timeout,
     )
-    kind = one_event.check_listens(admin, app, kind_of_event)
-    for text in containers or []:
+    if session.as_json:
+        print_json(sent.document())
+    else:
+        word = "SUCCESS" if sent.succeeded else "FAILED"
+        what = event_name(sent.event.value)
+        typer.echo(f"{word}  {place_of(sent.transfer)}: {what}, {_told(sent.message)}")
+        logs = [f"log: {text}" for text in sent.logs]
+        for line in [*_output(sent.message), *logs]:
+            typer.echo(clean(f"    {line}"))
+        if sent.broken is not None:
+            typer.echo(link_line(sent.broken, broken=True))
+    raise typer.Exit(0 if sent.succeeded else 1)
+
+
+@dataclass(frozen=True, slots=True)
+class WantedEvent:
+    """The event to send, by a name of it, and what the migration around it has."""
+
+    event: str
+    file: Path | None = None
+    label: str | None = None
+    mappings: Path | None = None
+    containers: Sequence[str] = ()
+    site: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SentEvent:
+    """What became of an event: ``broken`` says why it went wrong, ``logs`` are the app's lines."""
+
+    event: EventType
+    transfer: TransferView
+    message: MessageView | None
+    succeeded: bool
+    broken: LinkView | None
+    logs: list[str]
+
+    def document(self) -> dict[str, object]:
+        """Return the message's members, with those of its outcome."""
+        facts = {} if self.message is None else msgspec.to_builtins(self.message)
+        return {
+            **facts,
+            "transferId": self.transfer.transfer_id,
+            "succeeded": self.succeeded,
+            "broken": self.broken,
+        }
+
+
+def send_event(
+    session: Session, wanted: WantedEvent, find_app: Callable[[], Running], timeout: float
+) -> SentEvent:
+    """Send one event and wait up to ``timeout`` seconds for its outcome; then end its transfer.
+
+    Raises ``ConfigError``, ``ClientError``, or a usage error for an unknown event or its file.
+    """
+    event = _event(wanted.event)
+    upload = _upload(event, wanted.file, wanted.label)
+    admin, given = session.admin, plan_at(None)
+    app = find_app()
+    kind = one_event.check_listens(admin, app, event)
+    for text in wanted.containers:
         parse_container(text)
-    name = f"Trigger {event_name(kind_of_event.value)}"
-    request = request_of(app, Plan(name=name, site=site, containers=containers or []), given)
-    rows = mappings or (Path(given.mappings) if given.mappings else None)
+    plan = Plan(
+        name=f"Trigger {event_name(event.value)}",
+        site=wanted.site,
+        containers=list(wanted.containers),
+    )
+    request = request_of(app, plan, given)
+    rows = wanted.mappings or (Path(given.mappings) if given.mappings else None)
     if rows is not None and not rows.exists():
         raise refusals.command.MAPPINGS_MISSING(file=rows)
-    transfer_id = one_event.drive(
-        admin, app, request, kind_of_event, upload, rows, lambda _text: None
-    )
-    message = one_event.outcome(admin, transfer_id, kind_of_event, kind, timeout)
+    transfer_id = one_event.drive(admin, app, request, event, upload, rows, lambda _text: None)
+    message = one_event.outcome(admin, transfer_id, event, kind, timeout)
     passed = one_event.succeeded(message, kind)
     broken = None if passed else _broken(admin, transfer_id, message)
     view = admin.transfers.get(transfer_id)
     if not view.status.final:
         admin.transfers.cancel(transfer_id)
-    if session.as_json:
-        facts = {} if message is None else msgspec.to_builtins(message)
-        print_json({**facts, "transferId": transfer_id, "succeeded": passed, "broken": broken})
-    else:
-        word = "SUCCESS" if passed else "FAILED"
-        what = event_name(kind_of_event.value)
-        typer.echo(f"{word}  {place_of(view)}: {what}, {_told(message)}")
-        for line in [*_output(message), *_logs(admin, transfer_id)]:
-            typer.echo(clean(f"    {line}"))
-        if broken is not None:
-            typer.echo(link_line(broken, broken=True))
-    raise typer.Exit(0 if passed else 1)
+    logs = [
+        str(entry.data.get("message")) for entry in timeline_of(admin, transfer_id, "log.added")
+    ]
+    return SentEvent(event, view, message, passed, broken, logs)
 
 
 def _event(text: str) -> EventType:
@@ -176,8 +235,3 @@ def _told(message: MessageView | None) -> str:
 def _output(message: MessageView | None) -> list[str]:
     attempts = [] if message is None else message.attempts
     return [f"| {line}" for each in attempts if each.output for line in each.output.splitlines()]
-
-
-def _logs(admin: AdminClient, transfer_id: str) -> list[str]:
-    entries = timeline_of(admin, transfer_id, "log.added")
-    return [f"log: {entry.data.get('message')}" for entry in entries]

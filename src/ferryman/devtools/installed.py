@@ -33,7 +33,7 @@ def installed() -> dict[str, str | None]:
 
 
 def pins() -> str:
-    """Return the versions of ``ferryman[server,async]`` that were tested, a line each."""
+    """Return the versions of ``ferryman[server,async,mcp]`` that were tested, a line each."""
     return (files("ferryman") / "constraints.txt").read_text(encoding="utf-8")
 
 

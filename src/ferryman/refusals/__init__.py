@@ -41,6 +41,7 @@ from ferryman.refusals import (
     state,
     text,
     tls,
+    tool,
     transfer,
     upload,
     worker,
@@ -71,7 +72,7 @@ PLATFORM = (
 )
 """The tables of the platform, whose refusals calls may get."""
 
-CLIENT = (command, definition, fault, network, plan, recording, service, state)
+CLIENT = (command, definition, fault, network, plan, recording, service, state, tool)
 """The tables of the command line, whose refusals only a terminal shows."""
 
 PLATFORM_ROWS = tuple(row for table in PLATFORM for row in rows_of(table))
