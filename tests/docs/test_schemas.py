@@ -12,6 +12,7 @@ from ferryman.cli.app import build
 from ferryman.devtools.schemas import SchemaName, schema_text
 from ferryman.errors import Invalid
 from ferryman.functions.overrides import read_overrides
+from ferryman.plan import read_text
 from tools.docs import schema_file
 
 
@@ -53,3 +54,23 @@ def test_the_reader_and_the_schema_agree(tmp_path: Path, text: str, good: bool) 
     else:
         with pytest.raises(Invalid):
             read_overrides(tmp_path)
+
+
+PLANS = (
+    ("", True),
+    ('site = "https://a.example"\ncontainers = ["JiraProject:HAR", "Site"]\n', True),
+    ('server-app = "com.example.notes"\nforge-app-id = "x"\n[labels]\n"*.csv" = "rows"\n', True),
+    ("sites = 1\n", False),
+    ("site = 1\n", False),
+    ('containers = "Site"\n', False),
+    ("server_app = 'x'\n", False),
+    ("[labels]\na = 1\n", False),
+)
+
+
+@pytest.mark.parametrize(("text", "good"), PLANS)
+def test_the_reader_of_plans_and_the_schema_agree(text: str, good: bool) -> None:
+    schema = json.loads(schema_text(SchemaName.PLAN))
+    assert jsonschema_rs.validator_for(schema).is_valid(tomllib.loads(text)) is good
+    plan, faults = read_text(text)
+    assert (plan is not None, not faults) == (good, good)
