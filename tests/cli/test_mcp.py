@@ -1,6 +1,7 @@
 """``ferryman mcp``, spoken to by the client of the package ``mcp``, beside a ``ferryman dev``."""
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -21,7 +22,7 @@ from ferryman.cli.app import build
 from ferryman.cli.mcp.answer import MARK
 from tests.cli.test_dev import Dev
 from tests.docs.pages import ROOT, blocks
-from tests.kit.forked import scripts
+from tests.kit import forked
 from tests.kit.manifests import function_manifest
 
 HANDLER = """\
@@ -110,7 +111,7 @@ async def assistant(
     env: Mapping[str, str], folder: Path, *options: str, mode: str = "legacy", **variables: str
 ) -> AsyncIterator[Assistant]:
     """Start the server as an editor does, and connect to it."""
-    program = str(scripts() / "ferryman")
+    program = str(forked.scripts() / "ferryman")
     server = StdioServerParameters(
         command=program, args=["mcp", *options], env={**env, **variables}, cwd=folder
     )
@@ -346,6 +347,24 @@ def test_it_ends_with_its_editor(dev: Dev) -> None:
     [hello] = [each for each in answers if each.get("id") == 1]
     assert hello["result"]["serverInfo"]["name"] == "ferryman"
     assert {each["jsonrpc"] for each in answers} == {"2.0"}
+
+
+def test_it_ends_by_control_c(dev: Dev) -> None:
+    """Although it waits for standard input, which stays open."""
+    with forked.Popen[str](
+        [*dev.ferryman.words, "mcp"],
+        env=dev.ferryman.env,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as server:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        server.stdin.write(json.dumps(HELLO) + "\n")
+        server.stdin.flush()
+        assert "serverInfo" in server.stdout.readline()
+        server.send_signal(signal.SIGINT)
+        assert server.wait(120) == -signal.SIGINT
 
 
 def test_another_package_of_that_name_is_refused(dev: Dev, tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """``ferryman mcp``: start the server of tools, or say what is missing."""
 
 import os
+import signal
+import sys
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -52,6 +54,10 @@ def serve_tools(
     from ferryman.cli.mcp.calls import Calls
     from ferryman.cli.mcp.server import serve
 
+    # Its reader waits in a thread, which Python's own handling of Ctrl-C would wait for.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if sys.stdin.isatty():
+        typer.echo("Waits for an editor on standard input; Ctrl-C ends it.", err=True)
     session = partial(Session, url=url, token=token, data_dir=data_dir)
     serve(Calls(session, Path.cwd().resolve(), write))
 
