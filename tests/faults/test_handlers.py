@@ -25,13 +25,17 @@ from tests.faults.handlers import (
     ASKS_TWICE,
     COUNTS_IN_FORGES_STORE,
     JAVASCRIPT,
+    KEEPS_ROWS_AND_OBJECTS,
     NOT_IDEMPOTENT,
     PASSES_ON,
     PLANTED,
     REFUSED_IN_THE_CALM,
     SOUND,
 )
+from tests.functions.packages import installed
 from tests.kit.manifests import function_manifest
+from tests.kit.mariadb import need_mariadb
+from tests.kit.sql import MODULE
 
 STATE = "cat store/* 2>/dev/null || true"
 MAPPINGS = "namespace,serverKey,cloudKey\nidentity:user,jira.userkey/ann,712020:ann\n"
@@ -243,6 +247,41 @@ def test_what_an_app_keeps_in_forges_store_is_compared(lab: Lab) -> None:
         ["count", False, 3],
         ["tally", "count", False, {"events": 3}],
     ]
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.usefixtures("javascript")
+def test_rows_and_objects_are_compared_too(lab: Lab) -> None:
+    """As the packages from npm write them; not what the server fills in by itself."""
+    need_mariadb()
+    runner = lab.runner("rows", code=KEEPS_ROWS_AND_OBJECTS, file="index.js")
+    for package in ("sql@4.0.8", "object-store@3.0.0"):
+        name, _, _ = package.partition("@")
+        link = runner.trial.source / "node_modules" / "@forge" / name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(installed(f"@forge/{package}") / "node_modules" / "@forge" / name)
+    manifest: dict[str, Any] = {**(runner.trial.registration.manifest or {})}
+    store = {"objectStore": [{"key": "store", "storageClass": "standard"}]}
+    manifest["modules"] = {**manifest["modules"], **store, "sql": MODULE}
+    registration = msgspec.structs.replace(runner.trial.registration, manifest=manifest)
+    runner.trial = replace(runner.trial, state=None, registration=registration)
+
+    def kept(state: str | None) -> list[Any]:
+        lines = [json.loads(line) for line in (state or "").splitlines()]
+        return [
+            each.get("row") or each["object"][:3]
+            for each in lines
+            if "definition" not in each and each.get("table") != "__migrations"
+        ]
+
+    once, rows = len("came 1 times"), [{"file": "1-notes", "times": n} for n in (1, 2)]
+    objects = [["1-notes", False, once], ["2-comments", False, once]]
+    others = {"file": "2-comments", "times": 1}
+    assert kept(lab.calm(runner).state) == [*objects, rows[0], others]
+    found = lab.attempt(runner, "uploaded:1=twice")
+    assert found is not None
+    assert "state" in found.kinds
+    assert kept(found.seen.state) == [*objects, rows[1], others]
 
 
 @pytest.mark.timeout(300)

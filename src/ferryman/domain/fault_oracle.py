@@ -111,15 +111,24 @@ def canonical(text: str, names: Mapping[str, str], *, unordered: bool = False) -
     ``names`` maps ids that differ between runs to placeholders. JSON gets sorted keys;
     ``unordered`` also sorts the lines.
     """
-    for id_, name in names.items():
-        text = text.replace(id_, name)
-    text = text.strip()
+    text = _named(text, names).strip()
     whole = _document(text)
     if whole is not None:
         lines = json.dumps(whole, sort_keys=True, ensure_ascii=False, indent=1).splitlines()
     else:
         lines = [_line(line) for line in text.splitlines()]
     return "\n".join(sorted(lines) if unordered else lines)
+
+
+def canonical_lines(text: str, names: Mapping[str, str]) -> str:
+    """Return lines of JSON in canonical form, in an order that no id changes."""
+    return "\n".join(sorted(_line(line) for line in _named(text, names).splitlines()))
+
+
+def _named(text: str, names: Mapping[str, str]) -> str:
+    for id_, name in names.items():
+        text = text.replace(id_, name)
+    return text
 
 
 def _line(text: str) -> str:

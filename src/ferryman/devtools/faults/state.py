@@ -6,22 +6,18 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
 from ferryman import refusals
 from ferryman.devtools.faults.environment import Environment
-from ferryman.domain.limits import ADMIN_PAGE
+from ferryman.devtools.faults.kept import kept_lines
 from ferryman.functions.call import TOKEN_VARIABLE, FunctionCall
 from ferryman.functions.manifest import parse_manifest
 from ferryman.functions.source import app_variables
-from ferryman.services import state as state_service
 from ferryman.wire.app import AppCredentials, AppRegistration
 from ferryman.wire.migration import Container
 
 _COMMAND_SECONDS = 60.0
 _CUT = " bytes in all ...]"
 _LAST_LINES = 5
-_ALL = state_service.StateQuery()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +45,11 @@ class Trial:
     ignored: frozenset[str] = frozenset()
 
     @property
+    def declares_state(self) -> bool:
+        """Return whether it says how its state is read; else that is what the platform keeps."""
+        return self.state is not None or self.state_function is not None
+
+    @property
     def runs_by_itself(self) -> bool:
         """Return whether it is a remote, which may answer before it has done its work."""
         return bool((self.registration.manifest or {}).get("remotes"))
@@ -66,7 +67,8 @@ async def read_state(
     if trial.state is not None:
         return await run_command(trial, trial.state, "state")
     if trial.state_function is None:
-        return await _kept(environment, credentials.app_id)
+        kept = await kept_lines(environment.platform, credentials.app_id)
+        return "\n".join(kept) or None
     manifest = parse_manifest(trial.registration.manifest or {})
     call = FunctionCall(
         source=trial.work,
@@ -87,25 +89,6 @@ async def read_state(
             found=outcome.reason or "more than 8 KiB: print less, or a digest",
         )
     return outcome.output
-
-
-async def _kept(environment: Environment, app_id: str) -> str | None:
-    """Return a line of JSON for each value that the app keeps in Forge's store; None if none."""
-    lines: list[str] = []
-    cursor = None
-    while True:
-        page = await state_service.page(
-            environment.platform, app_id, _ALL, cursor=cursor, size=ADMIN_PAGE
-        )
-        lines += [
-            msgspec.json.encode(
-                [*([each.entity] if each.entity else ()), each.key, each.secret, each.value]
-            ).decode()
-            for each in page.items
-        ]
-        cursor = page.next_cursor
-        if cursor is None:
-            return "\n".join(lines) or None
 
 
 async def run_command(trial: Trial, command: str, purpose: str) -> str:

@@ -13,7 +13,14 @@ from ferryman.api.mapping_rows import read_rows
 from ferryman.devtools.faults.app_folder import restore
 from ferryman.devtools.faults.environment import Environment
 from ferryman.devtools.faults.state import Trial, read_state, run_command
-from ferryman.domain.fault_oracle import EventOutcome, Observation, Violation, canonical, judge
+from ferryman.domain.fault_oracle import (
+    EventOutcome,
+    Observation,
+    Violation,
+    canonical,
+    canonical_lines,
+    judge,
+)
 from ferryman.domain.fault_plan import EVENT_NAMES, FaultPlan, lasting, longest_run
 from ferryman.sdk.errors import GatewayError
 from ferryman.sdk.gateway import Gateway
@@ -96,8 +103,10 @@ class TrialRunner:
         if state is None and self.calm is not None and self.calm.state is not None:
             state = ""  # this time the app has stored nothing
         await environment.pool.close()
-        if state is not None:
+        if state is not None and trial.declares_state:
             state = canonical(state, {**names, **more}, unordered=trial.unordered)
+        elif state is not None:
+            state = canonical_lines(state, {**names, **more})
         view = await transfer_service.view(environment.platform, transfer_id)
         return Observation(
             status=view.status,
