@@ -18,6 +18,7 @@ from ferryman.devtools.faults.trial import TrialRunner
 from ferryman.domain.fault_candidates import covers
 from ferryman.domain.fault_oracle import AppRefusal, Observation
 from ferryman.domain.fault_plan import parse
+from ferryman.store.mariadb.server import EmbeddedMariaDB
 from ferryman.vocab import AppKind, EventType
 from ferryman.wire.app import AppRegistration
 from tests.faults import later
@@ -150,6 +151,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
             yield Lab(folder, runner, environment)
         finally:
             runner.run(stack.aclose())
+            assert not EmbeddedMariaDB(folder).runs()
 
 
 @pytest.mark.timeout(300)

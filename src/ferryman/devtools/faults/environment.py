@@ -26,6 +26,7 @@ from ferryman.server.port import port_of, taken
 from ferryman.server.run_api import serving_api
 from ferryman.services.platform import Platform
 from ferryman.store.embedded import EmbeddedPostgres
+from ferryman.store.mariadb.server import EmbeddedMariaDB
 from ferryman.vocab import FunctionMode
 
 _HOST = "127.0.0.1"
@@ -86,6 +87,8 @@ async def open_environment(
         own_url = f"http://{_HOST}:{settings.port}"
         url = database_url or await _database(folder, stack)
         token = operator_token(folder)
+        # After both of those who may start it.
+        stack.push_async_callback(asyncio.to_thread, EmbeddedMariaDB(folder).stop)
         await stack.enter_async_context(serving_api(settings, url, token, asyncio.Event()))
         built = await stack.enter_async_context(build(settings, url))
         yield await assemble(stack, built, url, own_url, FaultRun())
