@@ -33,7 +33,7 @@ from tests.faults.handlers import (
     REFUSED_IN_THE_CALM,
     SOUND,
 )
-from tests.functions.packages import installed
+from tests.functions.packages import link_packages
 from tests.kit.manifests import function_manifest
 from tests.kit.mariadb import need_mariadb
 from tests.kit.sql import MODULE
@@ -257,11 +257,7 @@ def test_rows_and_objects_are_compared_too(lab: Lab) -> None:
     """As the packages from npm write them; not what the server fills in by itself."""
     need_mariadb()
     runner = lab.runner("rows", code=KEEPS_ROWS_AND_OBJECTS, file="index.js")
-    for package in ("sql@4.0.8", "object-store@3.0.0"):
-        name, _, _ = package.partition("@")
-        link = runner.trial.source / "node_modules" / "@forge" / name
-        link.parent.mkdir(parents=True, exist_ok=True)
-        link.symlink_to(installed(f"@forge/{package}") / "node_modules" / "@forge" / name)
+    link_packages(runner.trial.source, ("@forge/sql@4.0.8", "@forge/object-store@3.0.0"))
     manifest: dict[str, Any] = {**(runner.trial.registration.manifest or {})}
     store = {"objectStore": [{"key": "store", "storageClass": "standard"}]}
     manifest["modules"] = {**manifest["modules"], **store, "sql": MODULE}

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from ferryman.functions import toolchain
@@ -25,3 +26,12 @@ def installed(package: str) -> Path:
             unavailable(f"npm could not install {package}: {done.stderr[-300:]}")
         (folder / "done").touch()
     return folder
+
+
+def link_packages(app: Path, packages: Sequence[str]) -> None:
+    """Let an app in a folder import packages as if npm had installed them there."""
+    for package in packages:
+        name = package[: package.rindex("@")]
+        link = app / "node_modules" / name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(installed(package) / "node_modules" / name)

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ferryman.devtools.recording.archive import DOCUMENT_BYTES
+from ferryman.devtools.recording.kept import compare_kept, earlier
 from ferryman.devtools.recording.layout import Redaction
 from ferryman.devtools.recording.reading import LINE_BYTES, opened
 from ferryman.devtools.recording.redaction import Redactor, filler
@@ -99,6 +100,12 @@ FILE = RecordedFile(
 )
 MAPPING = RecordedMapping(namespace="jira:issue", server_key="1", cloud_key="2")
 LINES: list[RecordedLine] = [run(), message(), FILE, MAPPING, RecordedEnd()]
+STATE = [
+    b'{"site":"s","key":"k","secret":false,"value":[1],"createdAt":1}',
+    b'{"site":"s","table":"t","definition":"CREATE TABLE t"}',
+    b'{"site":"s","table":"t","row":{"a":1}}',
+    b'{"site":"s","key":"k","cdn":false,"size":1,"checksum":"x","checksumType":"SHA1"}',
+]
 
 
 def recording(
@@ -113,6 +120,7 @@ def recording(
         writer.write_lines(LINES if lines is None else lines, folder)
         if payload:
             writer.write_payload(KEY, [DATA[:7], DATA[7:]])
+        writer.write_state(STATE)
         writer.finish("0.1.0")
     return target.getvalue()
 
@@ -158,6 +166,27 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
         assert b"".join(found.payload(KEY)) == DATA
         assert list(found.payload("another")) == []
         assert found.absent == []
+        assert found.with_state
+        assert list(found.state()) == [json.loads(line) for line in STATE]
+
+
+def test_a_recording_without_state_is_read_by_any_ferryman(tmp_path: Path) -> None:
+    """Whether nothing is kept, or that was not recorded, is told apart."""
+    (tmp_path / "run.ferry").write_bytes(recording(tmp_path))
+    parts = members((tmp_path / "run.ferry").read_bytes())
+    assert json.loads(parts["bundle.json"])["version"] == 2
+    for lines in (None, []):
+        target = io.BytesIO()
+        with Writer(target, Redactor(())) as writer:
+            writer.write_lines([run(), RecordedEnd()], tmp_path)
+            if lines is not None:
+                writer.write_state(lines)
+            writer.finish("0.1.0")
+        (tmp_path / "run.ferry").write_bytes(target.getvalue())
+        bundle = json.loads(members(target.getvalue())["bundle.json"])
+        assert (bundle["version"], bundle["state"]) == (1, lines == [])
+        with opened(tmp_path / "run.ferry") as found:
+            assert (found.with_state, list(found.state())) == (lines == [], [])
 
 
 def test_bytes_that_are_not_there_are_known(tmp_path: Path) -> None:
@@ -183,6 +212,10 @@ CHANGES: dict[str, dict[str, bytes | None]] = {
     "a line too long": {"timeline.ndjson": b"x" * (LINE_BYTES + 1)},
     "a line of another list": {"calls.ndjson": msgspec.json.encode(FILE)},
     "a line that is none": {"mappings.ndjson": b"{}\n"},
+    "state of nothing": {"state.ndjson": b'{"site":"s"}\n'},
+    "a row of no table": {"state.ndjson": b'{"key":"k","row":{"a":1}}\n'},
+    "state that is none": {"state.ndjson": b'{"key":["k"]}\n'},
+    "deep state": {"state.ndjson": b'{"key":"k","value":' + b"[" * 5000 + b"]" * 5000 + b"}"},
     "no text": {"messages.ndjson": b"\xff\xfe\n"},
     "an event of another message": {
         "messages.ndjson": msgspec.json.encode(message(body='{"messageId": "other"}'))
@@ -214,7 +247,7 @@ def test_digests_versions_and_formats(tmp_path: Path) -> None:
     file.write_bytes(packed({**parts, "mappings.ndjson": b""}, sign=False))
     assert "other bytes in mappings.ndjson" in refusal(file).found
     for member, value, code in (
-        ("version", 2, "recording_version_unknown"),
+        ("version", 3, "recording_version_unknown"),
         ("version", "1", "recording_version_unknown"),
         ("format", "zip", "recording_unreadable"),
         ("members", None, "recording_unreadable"),
@@ -294,8 +327,9 @@ def test_documents_of_any_content_are_read_or_refused(tmp_path: Path, data: st.D
     """With digests that are right: any value in place of any other."""
     parts = members(recording(tmp_path))
     names = ["bundle.json", "run.json", "messages.ndjson", "files.ndjson", "mappings.ndjson"]
+    names.append("state.ndjson")
     name = data.draw(st.sampled_from(names))
-    document = json.loads(parts[name])
+    document = json.loads(parts[name].splitlines()[-1] if name == names[-1] else parts[name])
     place = document
     while isinstance(place, dict) and place:
         key = data.draw(st.sampled_from(sorted(place)))
@@ -309,6 +343,8 @@ def test_documents_of_any_content_are_read_or_refused(tmp_path: Path, data: st.D
     try:
         with opened(file) as found:
             assert len(found.messages) == len(found.files) == 1
+            compare_kept(found.state(), found.state(), STATE)
+            earlier(found.state(), 5)
     except ConfigError as refused:
         if refused.code not in REFUSALS:
             raise

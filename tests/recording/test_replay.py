@@ -3,16 +3,19 @@
 import json
 import re
 import zipfile
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
+from tests.functions.packages import link_packages
 from tests.kit.digests import parts_sha256
 from tests.kit.function_app import FunctionMigration
 from tests.kit.manifests import function_manifest
 from tests.kit.platform import PlatformProcess
+from tests.kit.sql import MODULE, SqlApp
 from tests.recording.conftest import BINARY, Recorded
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
@@ -25,6 +28,34 @@ export async function run(event) {
   const payload = await migration.getAppDataPayload(event.key);
   const { length } = await payload.text();
   await migration.addLog(event.transferId, `took ${event.label} of ${length} characters`);
+  await migration.messageProcessed(event.transferId, event.messageId);
+}
+"""
+KEEPING = ("@forge/kvs@1.6.5", "@forge/object-store@3.0.0", "@forge/sql@4.0.8")
+KEEPS = """\
+import { createHash } from 'node:crypto';
+import { migration } from '@forge/migrations';
+import { kvs } from '@forge/kvs';
+import objectStore from '@forge/object-store';
+import { sql } from '@forge/sql';
+
+const NOTES = `CREATE TABLE IF NOT EXISTS notes (
+  id BIGINT AUTO_INCREMENT PRIMARY KEY, label VARCHAR(99) UNIQUE, times INT,
+  at TIMESTAMP DEFAULT CURRENT_TIMESTAMP
+)`;
+const times = 1;
+
+export async function run(event) {
+  if (!event.eventType.includes('uploaded')) return;
+  await kvs.set(event.label, { times });
+  await sql.executeDDL(NOTES);
+  await sql.prepare('REPLACE INTO notes (label, times) VALUES (?, ?)')
+    .bindParams(event.label, times).execute();
+  const body = Buffer.from('the same');
+  const checksum = createHash('sha1').update(body).digest('base64');
+  const upload = { key: event.label, length: body.length, checksum, checksumType: 'SHA1' };
+  const { url } = await objectStore.createUploadUrl(upload);
+  await fetch(url, { method: 'PUT', body });
   await migration.messageProcessed(event.transferId, event.messageId);
 }
 """
@@ -82,6 +113,51 @@ def test_other_code_is_told_from_it(
     [settled] = report["events"]
     assert "settled:transfer" in settled["eventType"]
     assert json.loads(settled["replayed"])["transferStatus"] == "INCOMPLETE"
+
+
+@pytest.mark.usefixtures("javascript")
+def test_what_an_app_keeps_is_compared(
+    running_platform: PlatformProcess, recorded: Recorded, tmp_path: Path
+) -> None:
+    """Values, rows and objects, as the packages from npm write them; ids and times may differ."""
+    SqlApp.begin(running_platform, tmp_path / "python").rows("SELECT 1")  # so that MariaDB runs
+    manifest = function_manifest()
+    store = {"objectStore": [{"key": "store", "storageClass": "standard"}], "sql": MODULE}
+    manifest["modules"].update(store)
+    folder, file = tmp_path / "app", tmp_path / "run.ferry"
+    link_packages(folder, KEEPING)
+    migration = FunctionMigration.begin(
+        running_platform, folder, code=KEEPS, file="index.js", manifest=manifest
+    )
+    migration.send("notes")
+    migration.complete_export()
+    migration.advance(0)
+    assert migration.status == "SUCCESS", migration.timeline()
+    said = recorded.ferryman.json("record", migration.transfer_id, "-o", str(file))
+    assert said["state"] == 4  # a value, a table, its row, an object
+    with zipfile.ZipFile(file) as archive:
+        assert len(archive.read("state.ndjson").splitlines()) == 4
+    (folder / "manifest.yml").write_text(json.dumps(manifest))
+    (folder / "index.js").write_text(KEEPS.replace("const times = 1", "const times = 2"))
+    before = {"site": "x", "key": "earlier", "value": 1}
+    (tmp_path / "before.ndjson").write_text(json.dumps(before) + "\n")
+    patient = {**recorded.ferryman.env, "FERRYMAN_FUNCTION_SECONDS": "120"}
+    done = replace(recorded.ferryman, env=patient)(
+        *("replay", str(file), "--app", str(folder), "--json"),
+        *("--load-state", str(tmp_path / "before.ndjson")),
+    )
+    assert done.returncode == 3, done.stdout + done.stderr
+    report = json.loads(done.stdout)
+    assert (report["stateCompared"], report["earlierState"]) == (True, 0)
+    found = {each["line"]: (each["recorded"], each["replayed"]) for each in report["state"]}
+    row = '{"row": {"label": "notes", "times": %d}, "table": "notes"}'
+    assert found == {
+        '["notes", false, {"times": 1}]': (1, 0),
+        '["notes", false, {"times": 2}]': (0, 1),
+        '["earlier", false, 1]': (0, 1),
+        row % 1: (1, 0),
+        row % 2: (0, 1),
+    }
 
 
 def test_no_secret_and_no_token_is_in_a_recording(recorded: Recorded) -> None:

@@ -11,7 +11,13 @@ from ferryman import refusals
 from ferryman.client.state import StoredState
 from ferryman.client.state_file import LIST
 from ferryman.sdk.errors import TransportError
-from ferryman.wire.state import ExportedState, StateObject
+from ferryman.wire.state import (
+    ExportedState,
+    StateEntry,
+    StateObject,
+    StateTable,
+    StateTableRow,
+)
 
 T = TypeVar("T")
 
@@ -37,26 +43,37 @@ def export(state: StoredState, name: str, folder: Path, site: str | None) -> Exp
     done = {"values": 0, "secrets": 0, "tables": 0, "rows": 0, "objects": 0}
     draft = folder / f"{LIST}.part"
     with draft.open("wb") as out:
-        for value in _all(functools.partial(state.list, name, site=site, prefix=None)):
-            if value.secret:
-                done["secrets"] += 1
-                continue
-            done["values"] += 1
-            _write(out, value)
-        for table in _all(functools.partial(state.tables, name, site=site)):
-            done["tables"] += 1
-            _write(out, table)
-        for row in _all(functools.partial(state.rows, name, site=site, table=None)):
-            done["rows"] += 1
-            _write(out, row)
-        for listed in _all(functools.partial(state.objects, name, site=site)):
-            done["objects"] += 1
-            file = f"objects/{done['objects']}"
-            _fetch(state, name, listed, folder / file)
-            _write(out, {**msgspec.to_builtins(listed), "file": file})
+        for item in listed(state, name, site):
+            match item:
+                case StateEntry(secret=True):
+                    done["secrets"] += 1
+                    continue
+                case StateEntry():
+                    done["values"] += 1
+                case StateTable():
+                    done["tables"] += 1
+                case StateTableRow():
+                    done["rows"] += 1
+                case StateObject():
+                    done["objects"] += 1
+                    file = f"objects/{done['objects']}"
+                    _fetch(state, name, item, folder / file)
+                    _write(out, {**msgspec.to_builtins(item), "file": file})
+                    continue
+            _write(out, item)
     # Under its own name it is whole, so that none is loaded that was cut.
     draft.rename(folder / LIST)
     return ExportedState(**done)
+
+
+def listed(
+    state: StoredState, name: str, site: str | None
+) -> Iterator[StateEntry | StateTable | StateTableRow | StateObject]:
+    """Yield values, secrets without theirs, tables, rows, and objects without their bytes."""
+    yield from _all(functools.partial(state.list, name, site=site, prefix=None))
+    yield from _all(functools.partial(state.tables, name, site=site))
+    yield from _all(functools.partial(state.rows, name, site=site, table=None))
+    yield from _all(functools.partial(state.objects, name, site=site))
 
 
 def _all(fetch: Callable[[str | None, int], _Page[T]]) -> Iterator[T]:
@@ -73,11 +90,9 @@ def _write(out: IO[bytes], item: object) -> None:
     out.write(msgspec.json.encode(item) + b"\n")
 
 
-def _fetch(state: StoredState, name: str, listed: StateObject, path: Path) -> None:
-    with state.read_object(name, listed) as chunks, path.open("wb") as out:
+def _fetch(state: StoredState, name: str, found: StateObject, path: Path) -> None:
+    with state.read_object(name, found) as chunks, path.open("wb") as out:
         for chunk in chunks:
             out.write(chunk)
-    if path.stat().st_size != listed.size:
-        raise TransportError(
-            None, f"{listed.key}: {path.stat().st_size} bytes of {listed.size} came"
-        )
+    if path.stat().st_size != found.size:
+        raise TransportError(None, f"{found.key}: {path.stat().st_size} bytes of {found.size} came")

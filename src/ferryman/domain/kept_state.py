@@ -8,13 +8,15 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-_TEXT = re.compile(r"(`(?:[^`]|``)+`)|'(?:[^'\\]|''|\\.)*'", re.DOTALL)
-"""Matches names, which stay, and texts, which are taken out first."""
+_TEXT = re.compile(r"(`(?:[^`]|``)*+`?)|'(?:[^'\\]|''|\\.)*+'?", re.DOTALL)
+"""Matches names, which stay, and texts, which are taken out first.
 
-_COLUMN = re.compile(r"^\s+`((?:[^`]|``)+)` (.*)$", re.MULTILINE)
+What has no end is matched too, so that no text takes longer than its length.
+"""
+
+_COLUMN = re.compile(r"^ +`((?:[^`\n]|``)++)` (.*)$", re.MULTILINE)
 _MADE = re.compile(
-    r"\bAUTO_INCREMENT\b|\bGENERATED ALWAYS\b|\bON UPDATE\b|\bDEFAULT \(?\s*[a-z_]+\(",
-    re.IGNORECASE,
+    r"\bAUTO_INCREMENT\b|\bGENERATED ALWAYS\b|\bON UPDATE\b|\bDEFAULT \(?[a-z_]+\(", re.IGNORECASE
 )
 _NEXT_NUMBER = re.compile(r" AUTO_INCREMENT=\d+")
 

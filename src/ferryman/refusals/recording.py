@@ -24,6 +24,13 @@ VERSION_OF_PLATFORM = Refusal(
     found="another version",
     fix="Use the same version of Ferryman on both sides.",
 )
+STATE_TOO_LARGE = Refusal(
+    "recording_state_too_large",
+    ConfigError,
+    expected="at most {lines} values, rows and objects that the app keeps, of {size} GiB",
+    found="more",
+    fix="Record without them, by --no-state.",
+)
 BROKE_OFF = Refusal(
     "recording_broke_off",
     OutsideError,

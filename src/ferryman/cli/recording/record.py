@@ -26,18 +26,22 @@ def record(
     redact: Annotated[
         list[Redaction] | None, typer.Option(help="Leave this out; repeatable.")
     ] = None,
+    state: Annotated[
+        bool,
+        typer.Option("--state/--no-state", help="Record what the app keeps in Forge's services."),
+    ] = True,
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
 ) -> None:
     """Record what the app of a settled transfer saw and did, for `ferryman replay`.
 
     The file holds no token, and nothing that signs a URL. With --redact, sizes stay and content
     goes: payloads are left out, labels and mapped keys become redacted-…, and any text or digest
-    that might repeat them is left out too.
+    that might repeat them is left out too, and so is all that the app keeps.
     """
     if output.exists() and not force:
         raise refusals.command.OUTPUT_EXISTS(file=output)
     transfer = session.resolve(IdKind.TRANSFER, transfer)
-    facts = write(session.admin, transfer, output, redact or [])
+    facts = write(session.admin, transfer, output, redact or [], state=state)
     if session.as_json:
         print_json(facts)
     else:

@@ -17,6 +17,7 @@ from ferryman.client.local import kept_token
 from ferryman.client.text import clean, refusal_facts
 from ferryman.devtools.console import exit_on_signal
 from ferryman.devtools.recording.comparison import CallDifference, ComparisonReport
+from ferryman.devtools.recording.kept import ReplayedState
 from ferryman.devtools.recording.reading import Recording, opened
 from ferryman.devtools.work_folder import work_folder
 from ferryman.errors import PlatformError
@@ -41,6 +42,18 @@ def replay(
             min=0, metavar="SECONDS", help="Real seconds to wait for a remote or a Connect app."
         ),
     ] = 10.0,
+    compare_state: Annotated[
+        bool,
+        typer.Option("--state/--no-state", help="Compare what the app keeps in Forge's services."),
+    ] = True,
+    load_state: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATH",
+            help="What the app kept before: a folder of `state export`, or a list. - reads "
+            "standard input.",
+        ),
+    ] = None,
     url: Annotated[
         str | None,
         typer.Option(help="Use this empty platform on the virtual clock, instead of starting one."),
@@ -59,6 +72,7 @@ def replay(
     Ids, keys, events, app data and the times of what came from outside are those of the recording.
     The exit status is 0 if the app did the same, 3 if it did not.
     """
+    kept = ReplayedState(compared=compare_state, file=load_state)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, exit_on_signal)
     try:
@@ -66,10 +80,10 @@ def replay(
             if url is not None:
                 session = Session(url, token, data_dir, as_json)
                 with session.explained():
-                    report = _replay(session.admin, archive, app, patience)
+                    report = _replay(session.admin, archive, app, patience, kept)
             else:
                 with _platform(app) as admin:
-                    report = _replay(admin, archive, app, patience)
+                    report = _replay(admin, archive, app, patience, kept)
     except KeyboardInterrupt:
         typer.echo("Stopped.", err=True)
         raise typer.Exit(130) from None
@@ -95,7 +109,11 @@ _NO_FACTS: dict[str, str | None] = {
 
 
 def _replay(
-    admin: AdminClient, recording: Recording, folder: Path, patience: float
+    admin: AdminClient,
+    recording: Recording,
+    folder: Path,
+    patience: float,
+    kept: ReplayedState,
 ) -> ComparisonReport:
     from ferryman.devtools.dev.app import DevApp
     from ferryman.devtools.recording.replay import Replay
@@ -116,7 +134,7 @@ def _replay(
         access_scopes=known.access_scopes,
     )
     credentials = admin.apps.register(registration)
-    return Replay(admin, credentials.server_token, recording, patience).run()
+    return Replay(admin, credentials.server_token, recording, patience, kept).run()
 
 
 @contextmanager
@@ -149,8 +167,11 @@ def _platform(folder: Path) -> Iterator[AdminClient]:
 def _text(report: ComparisonReport) -> Iterator[str]:
     status = report.status
     if report.same:
-        calls = " and calls" if report.calls_compared else ""
-        yield f"The same: {status.replayed}, with the same events, acknowledgements{calls}."
+        same = ["events", "acknowledgements"]
+        same += ["calls"] if report.calls_compared else []
+        same += ["state"] if report.state_compared else []
+        words = f"{', '.join(same[:-1])} and {same[-1]}"
+        yield f"The same: {status.replayed}, with the same {words}."
     if status.recorded is not status.replayed:
         yield f"status  {status.recorded} was recorded, now {status.replayed}"
     for event in report.events:
@@ -163,9 +184,14 @@ def _text(report: ComparisonReport) -> Iterator[str]:
         yield _pair(message.replayed_attempts, message.replayed_acknowledgement, "now     ")
         yield from (f"        | {line}" for line in (message.error or "").splitlines())
     yield from map(_call, report.calls)
+    for kept in report.state:
+        yield f"state   {kept.line}: {kept.recorded} recorded, {kept.replayed} now"
     yield from (f"refused {text}" for text in report.refused)
     if not report.calls_compared:
         yield "Calls were not compared: none were recorded."
+    if report.earlier_state:
+        count = plural(report.earlier_state, "item")
+        yield f"The app kept {count} before the migration, absent here: see --load-state."
     if report.filled:
         count = plural(len(report.filled), "file")
         yield f"Filler was sent for {count} whose bytes are not in the recording."

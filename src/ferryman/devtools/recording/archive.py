@@ -13,7 +13,6 @@ from ferryman.devtools.recording.writing import Count
 
 DOCUMENT_BYTES = 4 << 20
 BUNDLE_BYTES = 32 << 20
-LIST_BYTES = 2 << 30
 MEMBERS = 100_000
 
 _PIECE = 1 << 20
@@ -64,9 +63,10 @@ def _bundle(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> Reco
     name, version = (bytes(head.get(key, msgspec.Raw(b"null"))) for key in ("format", "version"))
     if name != msgspec.json.encode(layout.FORMAT):
         refuse(path, f"the format {name[:40].decode(errors='replace')}")
-    if version != b"%d" % layout.VERSION:
+    known = layout.WITHOUT_STATE, layout.VERSION
+    if version not in [b"%d" % each for each in known]:
         raise refusals.recording.VERSION_UNKNOWN(
-            version=layout.VERSION, found=version[:20].decode(errors="replace")
+            version=" or ".join(map(str, known)), found=version[:20].decode(errors="replace")
         )
     return msgspec.json.decode(text, type=RecordingBundle)
 
@@ -80,7 +80,7 @@ def _check_size(info: zipfile.ZipInfo, path: Path) -> None:
         return
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         refuse(path, f"{name} compressed in another way than by deflate")
-    most = {layout.RUN: DOCUMENT_BYTES, layout.BUNDLE: BUNDLE_BYTES}.get(name, LIST_BYTES)
+    most = {layout.RUN: DOCUMENT_BYTES, layout.BUNDLE: BUNDLE_BYTES}.get(name, layout.LIST_BYTES)
     if info.file_size > most:
         refuse(path, f"a {name} of more than {most >> 20} MiB")
 

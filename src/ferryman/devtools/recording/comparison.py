@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from ferryman.devtools.recording.kept import StateDifference
 from ferryman.vocab import AckStatus, TransferStatus
 from ferryman.wire.base import Wire
 from ferryman.wire.recording import (
@@ -63,7 +64,9 @@ class ComparisonReport(Wire, frozen=True):
 
     Two fields tell how far the replay may differ whatever the app does: ``filled`` are the keys of
     files whose bytes are not in the recording, and ``unsure_mappings`` is the number of mappings
-    that may have been different at the time.
+    that may have been different at the time. ``state`` compares what the app keeps, if
+    ``state_compared``; ``earlier_state`` of the recorded values and objects are older than the
+    migration, and were not there in the replay.
     """
 
     transfer_id: str
@@ -76,6 +79,9 @@ class ComparisonReport(Wire, frozen=True):
     refused: list[str]
     filled: list[str]
     unsure_mappings: int
+    state: list[StateDifference] = []
+    state_compared: bool = False
+    earlier_state: int = 0
 
 
 @dataclass

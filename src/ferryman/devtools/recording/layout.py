@@ -4,6 +4,7 @@
 ``bundle.json``    version, what was left out, and size and sha256 of every other member
 ``run.json``       the transfer, its migration and its app (``RecordedRun``)
 ``*.ndjson``       lists, one JSON object a line: messages, files, calls, mappings, timeline
+``state.ndjson``   what the app keeps, as ``ferryman state export`` writes it; absent if nothing
 ``payloads/KEY``   the bytes of a file, not compressed
 =================  ==========================================================================
 """
@@ -21,7 +22,9 @@ from ferryman.wire.recording import (
 )
 
 FORMAT = "ferryman-recording"
-VERSION = 1
+VERSION = 2
+WITHOUT_STATE = 1
+"""The version of a recording without ``state.ndjson``, which any Ferryman reads."""
 BUNDLE = "bundle.json"
 RUN = "run.json"
 LISTS = {
@@ -31,9 +34,17 @@ LISTS = {
     RecordedMapping: "mappings.ndjson",
     RecordedEntry: "timeline.ndjson",
 }
+STATE = "state.ndjson"
 PAYLOADS = "payloads/"
+LINES = 1_000_000
+"""The most messages, files, calls or timeline entries, which are held in memory, or lines of state.
+
+Of these, a digest is held.
+"""
+LIST_BYTES = 2 << 30
+"""The greatest size of a list."""
 MEMBER = re.compile(
-    r"run\.json|(?:messages|files|calls|mappings|timeline)\.ndjson"
+    r"run\.json|(?:messages|files|calls|mappings|timeline|state)\.ndjson"
     r"|payloads/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 )
 """Every name that a member besides ``bundle.json`` may have."""
@@ -57,10 +68,11 @@ class RecordingMember(Wire, frozen=True):
 
 
 class RecordingBundle(Wire, frozen=True):
-    """The content of ``bundle.json``."""
+    """The content of ``bundle.json``; ``state`` says whether what the app keeps was recorded."""
 
     format: str
     version: int
     ferryman: str
     redacted: list[Redaction]
     members: list[RecordingMember]
+    state: bool = False

@@ -4,19 +4,23 @@ Nothing is unpacked to disk, and names of members are never paths. Memory is bou
 here and in ``archive.py``, whatever the file claims.
 """
 
+import itertools
 import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
+from ferryman.client.state_lines import StateLine
 from ferryman.devtools.recording import layout
 from ferryman.devtools.recording.archive import DOCUMENT_BYTES, check_archive, refuse
 from ferryman.devtools.recording.layout import RecordingBundle, Redaction
+from ferryman.domain.kept_state import comparable
 from ferryman.wire.recording import (
     RecordedCall,
     RecordedEntry,
@@ -28,8 +32,8 @@ from ferryman.wire.recording import (
 )
 
 LINE_BYTES = 2 << 20
-LINES = 1_000_000
-"""The most messages, files, calls or timeline entries, which are held in memory."""
+STATE_LINE_BYTES = 64 << 20
+"""The greatest size of a line of state, in which every character of a row may be escaped."""
 
 _PIECE = 1 << 20
 _BROKEN = (
@@ -57,6 +61,8 @@ class Recording:
         self._archive = archive
         self._path = path
         self.redacted = frozenset(bundle.redacted)
+        self.with_state = bundle.state
+        self._state_kept = any(member.name == layout.STATE for member in bundle.members)
         self.run = self._run()
         self.messages = self._held(RecordedMessage)
         self.files = self._held(RecordedFile)
@@ -70,12 +76,28 @@ class Recording:
         for message in self.messages:
             self._check_body(message)
         self._check_files()
-        for _ in self.mappings():
+        for _ in chain(self.mappings(), self.state()):
             pass
 
     def mappings(self) -> Iterator[RecordedMapping]:
         """Yield the mappings, of any number."""
         return self._lines(RecordedMapping)
+
+    def state(self) -> Iterator[dict[str, Any]]:
+        """Yield the lines of what the app keeps; none if that was not recorded."""
+        if not self._state_kept:
+            return
+        with self._archive.open(layout.STATE) as member:
+            for number in itertools.count(1):
+                text = member.readline(STATE_LINE_BYTES + 1)
+                if not text:
+                    return
+                if len(text) > STATE_LINE_BYTES:
+                    most = f"{STATE_LINE_BYTES >> 20} MiB"
+                    refuse(self._path, f"a line of more than {most} in {layout.STATE}")
+                if number > layout.LINES:
+                    refuse(self._path, f"more than {layout.LINES} lines in a list")
+                yield _state_line(text)
 
     def payload(self, key: str) -> Iterator[bytes]:
         """Yield the bytes of a file; nothing if they were left out."""
@@ -96,8 +118,8 @@ class Recording:
     def _held(self, kind: type[T]) -> list[T]:
         items: list[T] = []
         for line in self._lines(kind):
-            if len(items) >= LINES:
-                refuse(self._path, f"more than {LINES} lines in a list")
+            if len(items) >= layout.LINES:
+                refuse(self._path, f"more than {layout.LINES} lines in a list")
             items.append(line)
         return items
 
@@ -130,6 +152,18 @@ class Recording:
             left_out = Redaction.PAYLOADS in self.redacted or not file.kept
             if key not in self.payloads and not left_out:
                 refuse(self._path, f"no bytes of the file {key}")
+
+
+def _state_line(text: bytes) -> dict[str, Any]:
+    entry = msgspec.json.decode(text, type=dict[str, Any])
+    line = msgspec.convert(entry, StateLine)
+    if line.table is None and line.key is None:
+        raise ValueError("a line of state without a key and a table")
+    if line.table is None and line.row is not None:
+        raise ValueError("a row without its table")
+    entry = {name: value for name, value in entry.items() if value is not None}
+    list(comparable([entry]))  # what is nested too deeply is refused here
+    return entry
 
 
 def _is_of(file: RecordedFile, member: layout.RecordingMember) -> bool:

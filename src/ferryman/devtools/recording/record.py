@@ -10,6 +10,7 @@ import msgspec
 from ferryman import refusals
 from ferryman.client.admin import AdminClient
 from ferryman.client.http import lines
+from ferryman.devtools.recording.kept import kept_lines
 from ferryman.devtools.recording.layout import Redaction
 from ferryman.devtools.recording.redaction import Redactor
 from ferryman.devtools.recording.writing import Writer, new_file
@@ -18,9 +19,12 @@ from ferryman.wire.recording import VERSION, RecordedEnd, RecordedFile, Recorded
 
 
 def write(
-    admin: AdminClient, transfer: str, output: Path, redact: list[Redaction]
-) -> dict[str, str | int | list[Redaction]]:
-    """Write the recording; return notes about it."""
+    admin: AdminClient, transfer: str, output: Path, redact: list[Redaction], *, state: bool = True
+) -> dict[str, str | int | list[Redaction] | None]:
+    """Write the recording; return notes about it.
+
+    With ``state``, it holds what the app keeps, unless anything is redacted, which may be there.
+    """
     redactor = Redactor(redact)
     with (
         new_file(output) as target,
@@ -41,6 +45,8 @@ def write(
         keys.seek(0)
         for text in keys if Redaction.PAYLOADS not in redactor.wanted else ():
             _payload(admin, transfer, writer, msgspec.json.decode(text, type=RecordedFile))
+        kept = kept_lines(admin, run) if state and not redactor.wanted else None
+        lines_of_state = None if kept is None else writer.write_state(kept)
         writer.finish(version("ferryman"))
         size = target.tell()
     return {
@@ -49,6 +55,7 @@ def write(
         "status": run.transfer.status,
         "files": files,
         "bytes": size,
+        "state": lines_of_state,
         "redacted": redactor.wanted,
         "unsureMappings": run.unsure_mappings,
     }

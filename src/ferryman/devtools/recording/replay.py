@@ -9,9 +9,17 @@ from typing import Any
 import msgspec
 
 from ferryman import refusals
+from ferryman.client import state_file
 from ferryman.client.admin import AdminClient
 from ferryman.client.migrations import NDJSON
 from ferryman.devtools.recording.comparison import ComparisonReport, RunSummary, compare, summarize
+from ferryman.devtools.recording.kept import (
+    FROM_NOTHING,
+    ReplayedState,
+    compare_kept,
+    earlier,
+    kept_lines,
+)
 from ferryman.devtools.recording.reading import Recording
 from ferryman.devtools.recording.record import recorded_lines
 from ferryman.devtools.recording.redaction import FILLER_PIECE, filler
@@ -45,12 +53,18 @@ class Replay:
     """A replay on a platform; ``patience`` is the real seconds that a remote app may take."""
 
     def __init__(
-        self, admin: AdminClient, server_token: str, recording: Recording, patience: float
+        self,
+        admin: AdminClient,
+        server_token: str,
+        recording: Recording,
+        patience: float,
+        state: ReplayedState = FROM_NOTHING,
     ) -> None:
         self._admin = admin
         self._token = server_token
         self._recording = recording
         self._patience = patience
+        self._state = state
         self._id = recording.run.transfer.transfer_id
         self._refused: list[str] = []
 
@@ -69,7 +83,23 @@ class Replay:
         before = RunSummary(run, recording.messages, recording.calls)
         after = summarize(recorded_lines(self._admin, self._id))
         bare = bool(recording.redacted)
-        return compare(before, after, bare=bare, refused=self._refused, filled=recording.absent)
+        report = compare(before, after, bare=bare, refused=self._refused, filled=recording.absent)
+        return self._with_state(report)
+
+    def _with_state(self, report: ComparisonReport) -> ComparisonReport:
+        recording, run = self._recording, self._recording.run
+        kept = kept_lines(self._admin, run) if self._state.compared else None
+        if kept is None or not recording.with_state:
+            return report
+        different = compare_kept(recording.state(), recording.state(), kept)
+        began = run.transfer.migration_details.created_at
+        return msgspec.structs.replace(
+            report,
+            same=report.same and not different,
+            state=different,
+            state_compared=True,
+            earlier_state=0 if self._state.file else earlier(recording.state(), began),
+        )
 
     def _begin(self) -> None:
         run = self._recording.run
@@ -89,6 +119,8 @@ class Replay:
             transfer_name=run.transfer.transfer_name,
         )
         self._admin.recordings.begin_replay(request)
+        if self._state.file is not None:
+            state_file.load(self._admin.state, request.app, self._state.file, request.cloud_url)
         rows = (
             msgspec.json.encode(
                 {

@@ -4,6 +4,7 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryFile
 from types import TracebackType
@@ -11,6 +12,7 @@ from typing import IO, Any, Self
 
 import msgspec
 
+from ferryman import refusals
 from ferryman.devtools.recording import layout
 from ferryman.devtools.recording.layout import RecordingBundle, RecordingMember
 from ferryman.devtools.recording.redaction import Redactor
@@ -45,6 +47,7 @@ class Writer:
         self._zip = zipfile.ZipFile(target, "w")
         self._redactor = redactor
         self._members: list[RecordingMember] = []
+        self._with_state = False
 
     def __enter__(self) -> Self:
         return self
@@ -88,17 +91,48 @@ class Writer:
         member = self._write(layout.PAYLOADS + key, chunks, method=zipfile.ZIP_STORED)
         return member.size, member.sha256
 
+    def write_state(self, lines: Iterable[bytes]) -> int:
+        """Take the lines of what the app keeps; return their number.
+
+        Raises ``ConfigError`` (``recording_state_too_large``).
+        """
+        self._with_state = True
+        rest = iter(lines)
+        first = next(rest, None)
+        if first is None:
+            return 0
+        count = size = 0
+
+        def bounded() -> Iterator[bytes]:
+            nonlocal count, size
+            for line in chain([first], rest):
+                count += 1
+                size += len(line) + 1
+                if count > layout.LINES or size > layout.LIST_BYTES:
+                    raise refusals.recording.STATE_TOO_LARGE(
+                        lines=layout.LINES, size=layout.LIST_BYTES >> 30
+                    )
+                yield line + b"\n"
+
+        self._write(layout.STATE, bounded())
+        return count
+
     def finish(self, ferryman: str) -> None:
         """Write the list of all members, and complete the file."""
         bundle = RecordingBundle(
             format=layout.FORMAT,
-            version=layout.VERSION,
+            version=self._version(),
             ferryman=ferryman,
             redacted=self._redactor.wanted,
             members=self._members,
+            state=self._with_state,
         )
         self._write_document(layout.BUNDLE, msgspec.json.encode(bundle))
         self._zip.close()
+
+    def _version(self) -> int:
+        named = any(member.name == layout.STATE for member in self._members)
+        return layout.VERSION if named else layout.WITHOUT_STATE
 
     def _write_document(self, name: str, document: bytes) -> None:
         self._write(name, [msgspec.json.format(document)])
