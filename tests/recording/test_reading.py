@@ -100,6 +100,7 @@ FILE = RecordedFile(
 )
 MAPPING = RecordedMapping(namespace="jira:issue", server_key="1", cloud_key="2")
 LINES: list[RecordedLine] = [run(), message(), FILE, MAPPING, RecordedEnd()]
+_EMPTY: tuple[list[bytes] | None, ...] = (None, [])
 STATE = [
     b'{"site":"s","key":"k","secret":false,"value":[1],"createdAt":1}',
     b'{"site":"s","table":"t","definition":"CREATE TABLE t"}',
@@ -175,7 +176,7 @@ def test_a_recording_without_state_is_read_by_any_ferryman(tmp_path: Path) -> No
     (tmp_path / "run.ferry").write_bytes(recording(tmp_path))
     parts = members((tmp_path / "run.ferry").read_bytes())
     assert json.loads(parts["bundle.json"])["version"] == 2
-    for lines in (None, []):
+    for lines in _EMPTY:
         target = io.BytesIO()
         with Writer(target, Redactor(())) as writer:
             writer.write_lines([run(), RecordedEnd()], tmp_path)
