@@ -97,7 +97,7 @@ REFUSED: dict[str, tuple[dict[str, Any], int, str | None]] = {
     "no body": ({"payload": [{"delayInSeconds": 1}]}, 400, None),
     "no events but one": ({"payload": EVENT}, 400, None),
     "another queue": ({"queueName": "nothing"}, 400, "queue_unknown"),
-    "an endpoint": ({"queueName": "remote"}, 400, "queue_consumer_endpoint"),
+    "an endpoint": ({"queueName": "nowhere"}, 400, "queue_consumer_endpoint"),
     "key": ({"payload": [{**EVENT, "concurrency": {"key": "\0", "limit": 1}}]}, 400, "key_invalid"),
     "job": ({"jobId": "\0"}, 400, "text_invalid"),
 }

@@ -15,6 +15,7 @@ from ferryman.services.platform import Platform
 from ferryman.store.queue import QueueLane
 from tests.kit.queue_worker import Queues
 from tests.kit.queues import APP
+from tests.kit.receiver import receiving
 from tests.kit.services import open_services
 from tests.kit.worker import running_worker, until
 
@@ -84,3 +85,29 @@ async def test_a_push_during_a_look_is_not_lost(
 
         async with running_worker(services, database):
             await until(over)
+
+
+async def test_a_worker_that_runs_no_functions_posts_to_endpoints(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What functions consume stays due, for a worker that may run them."""
+    monkeypatch.setenv("FERRYMAN_FUNCTIONS", "none")
+    monkeypatch.setenv("FERRYMAN_PRIVATE_ADDRESSES", "allow")
+    with receiving() as inbox:
+        async with open_services(database, tmp_path) as services:
+            queues = await Queues.begin(services)
+            manifest = queues.app.manifest or {}
+            manifest["remotes"] = [{"key": "vendor", "baseUrl": inbox.url}]
+            manifest["modules"]["endpoint"] = [{"key": "e", "remote": "vendor"}]
+            query = "UPDATE app SET manifest = $1 WHERE app_id = $2"
+            await services.fetch(query, json.dumps(manifest), queues.app.app_id)
+            await queues.push("function")
+            await queues.push("endpoint", 3, queue="nowhere")
+
+            async def over() -> bool:
+                return await queues.stats("endpoint", "nowhere") == (3, 0, 0)
+
+            async with running_worker(services, database):
+                await until(over)
+            assert await queues.stats("function") == (0, 1, 0)
+            assert [each.event["jobId"] for each in inbox.received] == ["endpoint"] * 3

@@ -48,9 +48,16 @@ def test_a_service_of_the_platform_is_not_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("javascript")
-def test_a_consumer_at_an_endpoint_is_never_called(tmp_path: Path) -> None:
+def test_a_consumer_at_an_unknown_endpoint_is_never_called(tmp_path: Path) -> None:
     consumer = "modules:\n  consumer:\n    - key: later\n      queue: q\n      endpoint: e\n"
-    [found] = examined(tmp_path, {**FORGE, M: FORGE[M].replace("modules:\n", consumer)})
+    endpoint = "  endpoint:\n    - key: e\n      remote: vendor\n      route: {path: /e}\n"
+    remotes = "remotes:\n  - key: vendor\n    baseUrl: https://vendor.example\n"
+    whole = remotes + FORGE[M].replace("modules:\n", consumer + endpoint)
+    assert "consumer_not_called" not in [
+        each.check for each in examined(tmp_path / "known", {**FORGE, M: whole})
+    ]
+    manifest = FORGE[M].replace("modules:\n", consumer)
+    [found] = examined(tmp_path / "unknown", {**FORGE, M: manifest})
     assert found.check == "consumer_not_called"
     assert "'later'" in found.what
 

@@ -56,10 +56,8 @@ def queue_manifest() -> dict[str, Any]:
             "queue": "resolver",
             "resolver": {"function": "usual", "method": "m"},
         },
-        {"key": "c-remote", "queue": "remote", "endpoint": "e"},
+        {"key": "c-nowhere", "queue": "nowhere", "endpoint": "e"},
     ]
-    modules["endpoint"] = [{"key": "e", "remote": "r", "route": {"path": "/e"}}]
-    manifest["remotes"] = [{"key": "r", "baseUrl": "https://vendor.example"}]
     return manifest
 
 

@@ -36,7 +36,8 @@ class Inbox:
 
     ``answers`` are statuses that are used up one by one; then ``answer`` decides, 200 by default.
     Events of a kind in ``refused`` are answered with 500. ``headers`` go with each answer, and a
-    redirect leads to ``/elsewhere``. ``hang`` keeps callers waiting until they hang up.
+    redirect leads to ``/elsewhere``. ``bodies`` are used up one by one, too; then they are empty.
+    ``hang`` keeps callers waiting until they hang up.
     """
 
     url: str
@@ -45,6 +46,7 @@ class Inbox:
     answer: Answer | None = None
     refused: set[str] = field(default_factory=set)
     headers: dict[str, str] = field(default_factory=dict)
+    bodies: list[bytes] = field(default_factory=list)
     hang: bool = False
 
     def events(self, kind: str = "") -> list[Any]:
@@ -134,14 +136,16 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         status = inbox.status_for(received)
+        answer = inbox.bodies.pop(0) if inbox.bodies else b""
         try:
             self.send_response(status)
             if 300 <= status < 400:
                 self.send_header("Location", "/elsewhere")
-            self.send_header("Content-Length", "0")
+            self.send_header("Content-Length", str(len(answer)))
             for name, value in inbox.headers.items():
                 self.send_header(name, value)
             self.end_headers()
+            self.wfile.write(answer)
         except OSError:
             pass  # the caller is gone
 

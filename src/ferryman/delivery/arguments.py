@@ -8,6 +8,7 @@ import msgspec
 
 from ferryman.domain.limits import QUEUE_WINDOW
 from ferryman.functions.manifest import parse_manifest
+from ferryman.functions.routes import FunctionConsumer
 from ferryman.ids import derived_id
 from ferryman.services.delivery import Delivery
 from ferryman.services.queue_delivery import QueueDelivery
@@ -26,8 +27,12 @@ def event_of(message: ClaimedMessage) -> Any:
 
 
 def consumer_argument(delivery: QueueDelivery) -> dict[str, Any]:
-    """Return the argument of a queue's consumer, in the form of a resolver if it is one."""
-    event, method = delivery.event, delivery.route.method
+    """Return the argument of a queue's consumer, in the form of a resolver if it is one.
+
+    An endpoint gets as its body what a function gets as its argument.
+    """
+    event, route = delivery.event, delivery.route
+    method = route.method if isinstance(route, FunctionConsumer) else None
     body = json.loads(event.body)
     retry = _retry_context(delivery)
     if method is not None:

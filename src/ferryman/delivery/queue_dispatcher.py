@@ -6,6 +6,7 @@ are kept by the heartbeats of the other dispatcher, which ends after this one.
 """
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
@@ -18,16 +19,20 @@ from ferryman.delivery.arguments import consumer_argument
 from ferryman.delivery.backoff import next_delay, retry_delay
 from ferryman.delivery.draining import Draining
 from ferryman.delivery.flight import Flight
-from ferryman.delivery.function_caller import AppOnSite, FunctionCaller
+from ferryman.delivery.function_caller import AppOnSite
 from ferryman.delivery.notifications import repeat
 from ferryman.delivery.queue_log import log_outcome, printed
+from ferryman.delivery.resolver import OWNER
 from ferryman.delivery.scheduler import FairScheduler, Quotas, own_order
+from ferryman.delivery.sender import Sender
 from ferryman.domain.outcome import Outcome, failed
 from ferryman.errors import OutsideError
 from ferryman.functions.pool import FunctionPool
+from ferryman.functions.routes import EndpointConsumer, FunctionConsumer
 from ferryman.ids import jitter
 from ferryman.services import queue_delivery as queue_delivery_service
 from ferryman.services import worker as worker_service
+from ferryman.services.consumer_kinds import ConsumerKinds
 from ferryman.services.platform import Platform
 from ferryman.services.queue_delivery import QueueDelivery
 from ferryman.store.queue import QueueLane
@@ -50,7 +55,7 @@ class QueueDispatcher:
     def __init__(
         self,
         platform: Platform,
-        caller: FunctionCaller,
+        sender: Sender,
         functions: FunctionPool,
         stop: asyncio.Event,
         quotas: Quotas,
@@ -58,7 +63,8 @@ class QueueDispatcher:
         draining: Draining,
     ) -> None:
         self._platform = platform
-        self._caller = caller
+        self._caller, self._endpoints = sender.caller, sender.endpoints
+        self._kinds = ConsumerKinds(platform)
         self._functions = functions
         self._stop = stop
         self._draining = draining
@@ -116,7 +122,7 @@ class QueueDispatcher:
         waiting = self._scheduler.apps
         found = ((UUID(owner), count) for owner, count in self._functions.idle.items())
         idle = Counter({app_id: count for app_id, count in found if app_id in waiting})
-        quotas = self._scheduler.take(lambda _: True, idle)
+        quotas = self._scheduler.take(self._kinds.calls_function, idle)
         if not quotas:
             return max(0.0, self._next_look - loop.time())
         with self._draining.taking():
@@ -143,10 +149,13 @@ class QueueDispatcher:
                 self._scheduler.add(lane)
             else:
                 pause = min(pause, wait)
+        await self._kinds.learn(self._scheduler.lanes, asyncio.get_running_loop().time())
         return pause
 
     def _start(self, delivery: QueueDelivery, until: float, *, warm: bool) -> None:
-        call = self._scheduler.started(delivery.event.lane, calls=True, warm=warm)
+        calls = isinstance(delivery.route, FunctionConsumer)
+        self._kinds.note(delivery.event.lane, delivery.route)
+        call = self._scheduler.started(delivery.event.lane, calls=calls, warm=warm)
         flight = Flight(self._scheduler, call, self._changed.set, self._places)
         task = asyncio.create_task(self._deliver(delivery, until, flight))
         self._tasks[task] = delivery.event.event_id
@@ -160,7 +169,8 @@ class QueueDispatcher:
             try:
                 async with asyncio.timeout_at(until):
                     await flight.take_off()
-                    await place.enter_async_context(self._functions.place())
+                    if isinstance(delivery.route, FunctionConsumer):
+                        await place.enter_async_context(self._functions.place())
             except TimeoutError:
                 await self._give_back(delivery)
                 return None
@@ -178,12 +188,17 @@ class QueueDispatcher:
     async def _call(self, delivery: QueueDelivery, flight: Flight) -> Outcome:
         event, route = delivery.event, delivery.route
         await self._caller.tokens.refresh()
+        target, argument = AppOnSite(delivery.app, event.site), consumer_argument(delivery)
+        if isinstance(route, EndpointConsumer):
+            OWNER.set(str(delivery.app.app_id))
+            return await self._endpoints.consume(route.to, target, json.dumps(argument))
+        logged = self._platform.settings.log_output
         return await self._caller.run(
-            AppOnSite(delivery.app, event.site),
+            target,
             route.handler,
-            consumer_argument(delivery),
+            argument,
             seconds=route.seconds,
-            printed=printed(delivery) if self._platform.settings.log_output else None,
+            printed=printed(delivery, route.function) if logged else None,
             begun=flight.begun,
             identity={"queueChain": str(event.chain)},
         )

@@ -10,9 +10,9 @@ from ferryman.services.queue_delivery import QueueDelivery
 log = structlog.get_logger("ferryman.queue")
 
 
-def printed(delivery: QueueDelivery) -> Callable[[str], None]:
+def printed(delivery: QueueDelivery, function: str) -> Callable[[str], None]:
     """Return a callback that logs the lines a consumer prints."""
-    logger = log.bind(**_facts(delivery), function=delivery.route.function)
+    logger = log.bind(**_facts(delivery), function=function)
     return lambda text: logger.info("function.printed", text=text)
 
 

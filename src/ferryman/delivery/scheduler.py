@@ -86,6 +86,11 @@ class FairScheduler(Generic[L]):
         return {lane.app_id for lane in self._due}
 
     @property
+    def lanes(self) -> list[L]:
+        """The lanes that may have due messages."""
+        return list(self._due)
+
+    @property
     def kept(self) -> set[UUID]:
         """The apps whose idle hosts should not end for another app's."""
         return {app_id for app_id in self.apps if self._streak[app_id] < _STREAK}

@@ -11,15 +11,14 @@ import structlog
 from ferryman import tracing
 from ferryman.clock import wall_now
 from ferryman.delivery.arguments import event_of, site_of
+from ferryman.delivery.endpoint_caller import EndpointCaller
 from ferryman.delivery.function_caller import AppOnSite, AppTokens, FunctionCaller
-from ferryman.delivery.remote import REMOTE, SERVICE, RemoteSender
+from ferryman.delivery.remote import RemoteSender
 from ferryman.delivery.resolver import OWNER
 from ferryman.delivery.webhook import post_webhook
 from ferryman.domain.outcome import Outcome
 from ferryman.functions.pool import FunctionPool
 from ferryman.functions.routes import FunctionRoute, RemoteRoute, Route, WebhookRoute
-from ferryman.functions.service_call import INVOCATION_ID, SIDECAR_TOKEN
-from ferryman.ids import ephemeral_id
 from ferryman.services.delivery import Delivery
 from ferryman.services.key_ring import KeyRing
 from ferryman.services.platform import Platform
@@ -48,7 +47,9 @@ class Sender:
         self._keys = keys
         self._functions = functions
         self._remotes = remotes
-        self.caller = FunctionCaller(platform, AppTokens(platform, keys), functions, environ)
+        tokens = AppTokens(platform, keys)
+        self.caller = FunctionCaller(platform, tokens, functions, environ)
+        self.endpoints = EndpointCaller(platform, tokens, remotes)
 
     async def send(
         self,
@@ -128,21 +129,10 @@ class Sender:
         )
 
     async def _post_remote(self, route: RemoteRoute, delivery: Delivery) -> Outcome:
-        invocation, system = self._signed(delivery)
-        headers = {
-            "Authorization": f"Bearer {invocation}",
-            **tracing.outgoing(),
-        }
-        if route.system_token:
-            headers["x-forge-oauth-system"] = system
-        if route.service is not None:
-            headers |= {INVOCATION_ID: str(ephemeral_id()), SIDECAR_TOKEN: system}
-        return await self._remotes.post(
-            route.url,
+        return await self.endpoints.post(
+            route,
+            AppOnSite(delivery.app, site_of(delivery)),
             delivery.message.payload,
-            headers,
-            timeout=self._platform.settings.remote_seconds,
-            receiver=REMOTE if route.service is None else SERVICE,
         )
 
     async def _post_webhook(self, route: WebhookRoute, delivery: Delivery) -> Outcome:
@@ -155,10 +145,6 @@ class Sender:
             now=wall_now(),
             seconds=self._platform.settings.remote_seconds,
         )
-
-    def _signed(self, delivery: Delivery) -> tuple[str, str]:
-        """Return the invocation token and the system token of the app on that site."""
-        return self.caller.tokens.of(AppOnSite(delivery.app, site_of(delivery)))
 
 
 def _printed(route: FunctionRoute, delivery: Delivery) -> Callable[[str], None]:

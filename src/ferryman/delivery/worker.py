@@ -117,7 +117,7 @@ async def work(
     worker_id, draining = worker_id or ephemeral_id(), Draining()
     # Consumers run for long: an app may have nearly all of their places.
     own = replace(quotas, share=max(1, quotas.places - 1))
-    queues = QueueDispatcher(platform, sender.caller, functions, stop, own, worker_id, draining)
+    queues = QueueDispatcher(platform, sender, functions, stop, own, worker_id, draining)
     dispatcher = Dispatcher(platform, sender, functions, stop, quotas, worker_id, queues, draining)
     timekeeper = Timekeeper(platform, stop, draining)
     sweeper = Sweeper(platform, stop, draining)

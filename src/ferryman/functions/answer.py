@@ -19,7 +19,9 @@ def read_failure(answer: dict[str, object]) -> tuple[FailureCause, Raised]:
     return FailureCause(str(answer["cause"])), raised(name, message, str(frame) if frame else None)
 
 
-def read_retry(answer: dict[str, object]) -> tuple[timedelta | None, str | None, str | None]:
+def read_retry(
+    answer: dict[str, object], who: str = "function"
+) -> tuple[timedelta | None, str | None, str | None]:
     """Parse a request to be called again: its delay, retry context and reason.
 
     All three are None if there is none.
@@ -29,7 +31,7 @@ def read_retry(answer: dict[str, object]) -> tuple[timedelta | None, str | None,
         return None, None, None
     after, reason, size = requested_delay(asked.get("after")), asked.get("reason"), asked["size"]
     why = f" ({reason[:_REASON_CHARACTERS]})" if isinstance(reason, str) else ""
-    error = f"The function asked to be called again in {after.total_seconds():g} s{why}."
+    error = f"The {who} asked to be called again in {after.total_seconds():g} s{why}."
     if size > MAX_RETRY_DATA_BYTES:
         error += f" Its retryData of {size} bytes is not kept: the limit is {MAX_RETRY_DATA_BYTES}."
     context = {
@@ -37,3 +39,22 @@ def read_retry(answer: dict[str, object]) -> tuple[timedelta | None, str | None,
         **({"retryData": asked["data"]} if "data" in asked else {}),
     }
     return after, json.dumps(context), error
+
+
+def read_body(text: str, who: str) -> tuple[timedelta | None, str | None, str | None]:
+    """Parse the body of an endpoint as what a function returns: ``InvocationError`` as JSON.
+
+    What is no such object asks for nothing.
+    """
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError):
+        return None, None, None
+    options = body.get("retryOptions") if isinstance(body, dict) else None
+    if not isinstance(options, dict) or body.get("_retry") is not True:
+        return None, None, None
+    data = {"data": options["retryData"]} if "retryData" in options else {}
+    size = len(json.dumps(data.get("data")).encode())
+    kept = data if size <= MAX_RETRY_DATA_BYTES else {}
+    asked = {"after": options.get("retryAfter"), "reason": options.get("retryReason"), **kept}
+    return read_retry({"retry": {**asked, "size": size}}, who)

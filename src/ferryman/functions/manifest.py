@@ -213,7 +213,7 @@ def _consumer(node: Node, functions: Iterable[Function]) -> Consumer:
         queue.refuse(f"at most {QUEUE_NAME_CHARACTERS} letters, digits, - and _")
     function = resolver.get("function") if node.get("function").absent else node.get("function")
     if function.absent and not node.get("endpoint").absent:
-        return Consumer(key, queue.text(), None)
+        return Consumer(key, queue.text(), None, endpoint=node.get("endpoint").text())
     if function.text() not in {entry.key for entry in functions}:
         raise _unknown("function", function, {entry.key for entry in functions})
     method = None if resolver.absent else resolver.get("method").text()

@@ -56,16 +56,17 @@ class Trigger:
 
 @dataclass(frozen=True, slots=True)
 class Consumer:
-    """``modules.consumer``: the function that the events of a queue are for.
+    """``modules.consumer``: the function or endpoint that the events of a queue are for.
 
-    ``method`` is set if the function is that of a resolver. ``function`` is None for a consumer
-    that names an endpoint, which Ferryman does not call.
+    ``method`` is set if the function is that of a resolver. An ``endpoint`` may be unknown: its
+    queue is then one without a consumer.
     """
 
     key: str
     queue: str
     function: str | None
     method: str | None = None
+    endpoint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ferryman.functions.descriptor import Descriptor, hashed_in_full
-from ferryman.functions.manifest_model import Manifest
+from ferryman.functions.manifest_model import Endpoint, Manifest
 from ferryman.vocab import EventType
 
 
@@ -41,7 +41,7 @@ class WebhookRoute:
 
 
 @dataclass(frozen=True, slots=True)
-class ConsumerRoute:
+class FunctionConsumer:
     """A call of ``handler`` for an event of a queue, which may take so many ``seconds``.
 
     ``method`` is the resolver's, if the consumer names one.
@@ -54,7 +54,17 @@ class ConsumerRoute:
     method: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class EndpointConsumer:
+    """A POST for an event of a queue, which has to be answered within so many ``seconds``."""
+
+    consumer: str
+    seconds: float
+    to: RemoteRoute
+
+
 Route = FunctionRoute | RemoteRoute | WebhookRoute
+ConsumerRoute = FunctionConsumer | EndpointConsumer
 
 
 def kind_of(route: Route) -> str:
@@ -91,35 +101,36 @@ def routes(manifest: Manifest, event_type: EventType) -> tuple[Route, ...]:
             function = functions[trigger.function]
             made.append(FunctionRoute(trigger.key, function.key, function.handler))
         elif trigger.endpoint is not None:
-            endpoint = endpoints[trigger.endpoint]
-            made.append(
-                RemoteRoute(
-                    trigger.key,
-                    endpoint.key,
-                    endpoint.url,
-                    endpoint.system_token,
-                    endpoint.service,
-                )
-            )
+            made.append(_to(endpoints[trigger.endpoint], trigger.key))
     return tuple(made)
 
 
+def _to(endpoint: Endpoint, module: str) -> RemoteRoute:
+    return RemoteRoute(module, endpoint.key, endpoint.url, endpoint.system_token, endpoint.service)
+
+
 def consumer_route(
-    manifest: Manifest, queue: str, *, usual: float, of_triggers: float
+    manifest: Manifest, queue: str, *, usual: float, of_triggers: float, of_endpoints: float
 ) -> ConsumerRoute | None:
-    """Return where the events of a queue go; None without a consumer that names a function.
+    """Return where the events of a queue go; None without a consumer that can be called.
 
     ``usual`` are the seconds of a function that sets none. One that a trigger calls as well has the
-    shorter limit (function-limits).
+    shorter limit (function-limits). An endpoint without an address cannot be called.
     """
     consumer = manifest.consumer(queue)
-    if consumer is None or consumer.function is None:
+    if consumer is None:
         return None
+    if consumer.function is None:
+        found = (each for each in manifest.endpoints if each.key == consumer.endpoint and each.url)
+        endpoint = next(found, None)
+        if endpoint is None:
+            return None
+        return EndpointConsumer(consumer.key, of_endpoints, _to(endpoint, consumer.key))
     [function] = [each for each in manifest.functions if each.key == consumer.function]
     seconds = usual if function.seconds is None else float(function.seconds)
     if any(trigger.function == function.key for trigger in manifest.triggers):
         seconds = min(seconds, of_triggers)
-    return ConsumerRoute(consumer.key, function.key, function.handler, seconds, consumer.method)
+    return FunctionConsumer(consumer.key, function.key, function.handler, seconds, consumer.method)
 
 
 def webhook_routes(

@@ -13,9 +13,9 @@ UNKNOWN = Refusal(
 CONSUMER_ENDPOINT = Refusal(
     "queue_consumer_endpoint",
     Invalid,
-    expected="a consumer that names a function or a resolver",
-    found="the endpoint of the consumer of {queue:.64}, which Ferryman does not call",
-    fix="Name a function in the consumer module.",
+    expected="a consumer with a function, or with an endpoint that has an address",
+    found="the endpoint {endpoint!r:.64} of the consumer of {queue:.64}, which has none",
+    fix="Add the endpoint to the manifest, or give its service an address, and register again.",
 )
 JOB_NOT_FOUND = Refusal(
     "queue_job_not_found",

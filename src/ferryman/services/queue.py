@@ -21,13 +21,14 @@ from ferryman.store.queue import JobStats, QueueLane
 
 
 def route_of(platform: Platform, app: AppRow, queue: str) -> ConsumerRoute | None:
-    """Return where the events of an app's queue go; None if no function consumes them."""
+    """Return where the events of an app's queue go; None if nothing consumes them."""
     settings = platform.settings
     return consumer_route(
         parse_manifest(app.manifest or {}),
         queue,
         usual=settings.consumer_seconds,
         of_triggers=settings.function_seconds,
+        of_endpoints=settings.remote_seconds,
     )
 
 
@@ -110,7 +111,7 @@ def _site_of(app: AppRow) -> AppSite:
 
 def _no_consumer(app: AppRow, queue: str) -> Invalid:
     manifest = parse_manifest(app.manifest or {})
-    if manifest.consumer(queue) is not None:
-        return refusals.queue.CONSUMER_ENDPOINT(queue=queue)
+    if (consumer := manifest.consumer(queue)) is not None:
+        return refusals.queue.CONSUMER_ENDPOINT(queue=queue, endpoint=consumer.endpoint)
     names = ", ".join(sorted({each.queue for each in manifest.consumers})[:10])
     return refusals.queue.UNKNOWN(queue=queue, declared=names or "none is declared")

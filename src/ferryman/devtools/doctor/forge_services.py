@@ -72,16 +72,17 @@ def services(seen: AppSnapshot) -> Iterator[Finding]:
 
 
 def consumers(seen: AppSnapshot) -> Iterator[Finding]:
-    """Yield each consumer module that names an endpoint, which Ferryman does not call."""
+    """Yield each consumer module that names an endpoint which is not there."""
+    known = {endpoint.get("key").text for endpoint in seen.entries("modules", "endpoint")}
     for consumer in seen.entries("modules", "consumer"):
-        if consumer.get("endpoint").text:
+        named = consumer.get("endpoint").text
+        if named and named not in known:
             yield warning(
                 "consumer_not_called",
                 consumer.where,
-                f"The consumer {consumer.get('key').text!r} is never called here.",
-                why="It names an endpoint, which Ferryman does not call: pushing to its queue is "
-                "refused.",
-                fix="Name a function in the consumer module.",
+                f"The consumer {consumer.get('key').text!r} is never called.",
+                why=f"There is no endpoint {named!r}: pushing to its queue is refused.",
+                fix="Name a key of the modules `endpoint`, or a function.",
             )
 
 
