@@ -44,6 +44,17 @@ class _PlatformSettings(BaseSettings):
         None,
         description="file with such keys, one in each line; the first encrypts, all decrypt",
     )
+    object_key: str | None = Field(
+        None,
+        min_length=1,
+        repr=False,
+        description="key that encrypts files in the data folder: 32 bytes in base64, the same for "
+        "all processes",
+    )
+    object_key_file: Path | None = Field(
+        None,
+        description="file with such keys, one in each line; the first encrypts, all decrypt",
+    )
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8400, ge=0, le=65535, description="port to listen on")
     probe_port: int | None = Field(

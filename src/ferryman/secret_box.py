@@ -16,7 +16,9 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from ferryman import refusals
+from ferryman.errors import ConfigError
 from ferryman.ids import new_nonce
+from ferryman.refusals import Refusal
 
 _MARK = b"sealed:"
 _KEY_BYTES = 32
@@ -36,20 +38,7 @@ class SecretBox:
 
         Raises :class:`ConfigError` (``secret_key_invalid``) for anything else.
         """
-        if given is not None and file is not None:
-            raise refusals.database.SECRET_KEY_INVALID(found="both a key and a file")
-        text = given
-        if file is not None:
-            try:
-                text = file.read_text()
-            except (OSError, UnicodeDecodeError) as error:
-                raise refusals.database.SECRET_KEY_INVALID(found=f"{file}: {error}") from error
-        if text is None:
-            return cls()
-        keys = tuple(_key(line) for line in text.split())
-        if not keys:
-            raise refusals.database.SECRET_KEY_INVALID(found="no key")
-        return cls(keys)
+        return cls(read_keys(given, file, refusals.database.SECRET_KEY_INVALID))
 
     def seal(self, value: bytes) -> bytes:
         """Return a value as it is stored."""
@@ -102,11 +91,34 @@ def _kid(key: bytes) -> bytes:
     return sha256(b"ferryman secret key\0" + key).hexdigest()[:_KID_DIGITS].encode()
 
 
-def _key(line: str) -> bytes:
+def read_keys(
+    given: str | None, file: Path | None, refusal: Refusal[ConfigError]
+) -> tuple[bytes, ...]:
+    """Read keys of the settings: one key, or a file with one in each line, or none of both.
+
+    Raises ``refusal`` for anything else.
+    """
+    if given is not None and file is not None:
+        raise refusal(found="both a key and a file")
+    text = given
+    if file is not None:
+        try:
+            text = file.read_text()
+        except (OSError, UnicodeDecodeError) as error:
+            raise refusal(found=f"{file}: {error}") from error
+    if text is None:
+        return ()
+    keys = tuple(_key(line, refusal) for line in text.split())
+    if not keys:
+        raise refusal(found="no key")
+    return keys
+
+
+def _key(line: str, refusal: Refusal[ConfigError]) -> bytes:
     try:
         key = base64.b64decode(line, validate=True)
     except binascii.Error as error:
-        raise refusals.database.SECRET_KEY_INVALID(found="a line that is not base64") from error
+        raise refusal(found="a line that is not base64") from error
     if len(key) != _KEY_BYTES:
-        raise refusals.database.SECRET_KEY_INVALID(found=f"a key of {len(key)} bytes")
+        raise refusal(found=f"a key of {len(key)} bytes")
     return key

@@ -115,7 +115,7 @@ class ObjectsApp:
                 message = await receive()
                 if message["type"] != "http.request":
                     raise refusals.request.DISCONNECTED()  # nothing to keep
-                part.write(message["body"])
+                await part.take(message["body"])
                 more = message["more_body"]
             await part.keep()
         await _start(send, 200, [(b"etag", _quoted(grant.sha256)), (b"content-length", b"0")])

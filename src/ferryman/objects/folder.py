@@ -4,6 +4,8 @@
     uploads/KEY/NUMBER-SHA256    accepted parts of an open upload, whole and on disk
     objects/KE/KEY/              a completed file: its parts and the list of them, ``parts``
     objects/KE/KEY               a file of one part that was begun with it, from its arrival on
+    …/NUMBER-SHA256.sealed, …/KEY.sealed    the same, encrypted (ADR 123)
+    keys/ID                      an empty file for each key that encrypted something
 
 A file is its ordered parts: completing it renames one folder and copies no byte. All functions here
 block and use no event loop.
@@ -24,6 +26,8 @@ from pathlib import Path
 from ferryman import refusals
 from ferryman.errors import OutsideError
 from ferryman.ids import ephemeral_id
+from ferryman.objects.sealed_file import plain_name, remove_sealed, sealed_length, sealed_name
+from ferryman.objects.sealing import plain_size
 from ferryman.objects.signed_url import is_key
 from ferryman.wire.upload import StoredPart
 
@@ -33,10 +37,14 @@ _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """A completed file: the files on disk that make it up, with their sizes, and its etag."""
+    """A completed file: the files on disk that make it up, with their sizes, and its etag.
+
+    ``sealed`` is whether the first of them is encrypted; paths are without what tells that.
+    """
 
     pieces: tuple[tuple[Path, int], ...]
     etag: str
+    sealed: bool = False
 
     @property
     def size(self) -> int:
@@ -65,16 +73,21 @@ def part_path(folder: Path, part: StoredPart) -> Path:
 
 def parts_in(folder: Path) -> list[StoredPart]:
     """Return the accepted parts of an upload, by number; empty if there is no such upload."""
-    parts = []
+    # By name: a part that is being encrypted has both for a moment.
+    parts: dict[str, StoredPart] = {}
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
-                number, dash, digest = entry.name.partition("-")
-                if dash:
-                    parts.append(stored_part(int(number), entry.stat().st_size, digest))
+                name = plain_name(entry.name)
+                number, dash, digest = name.partition("-")
+                size: int | None = entry.stat().st_size if dash else None
+                if size is not None and name != entry.name:
+                    size = plain_size(size)
+                if size is not None:
+                    parts[name] = stored_part(int(number), size, digest)
     except FileNotFoundError:
         return []
-    return sorted(parts, key=lambda part: part.number)
+    return sorted(parts.values(), key=lambda part: part.number)
 
 
 def same_number(path: Path) -> list[Path]:
@@ -94,7 +107,7 @@ def write_list(folder: Path, parts: Sequence[StoredPart]) -> None:
         os.fsync(file.fileno())
     names = {part_path(folder, part).name for part in parts} | {_LIST}
     for path in folder.iterdir():
-        if path.name not in names:
+        if plain_name(path.name) not in names:
             path.unlink()
     sync_folder(folder)
 
@@ -118,23 +131,26 @@ def find_object(path: Path) -> StoredObject | None:
     try:
         status = path.stat()
     except FileNotFoundError:
-        return None
+        size = sealed_length(path)
+        return None if size is None else StoredObject(((path, size),), path.name, sealed=True)
     if stat.S_ISREG(status.st_mode):
         return StoredObject(((path, status.st_size),), path.name)
     parts = read_list(path)
     if parts is None:
         return None
     pieces = tuple((part_path(path, part), part.size) for part in parts)
-    return StoredObject(pieces, sha256(_listed(parts)).hexdigest())
+    sealed = bool(pieces) and sealed_name(pieces[0][0]).exists()
+    return StoredObject(pieces, sha256(_listed(parts)).hexdigest(), sealed=sealed)
 
 
 def remove_object(path: Path, incoming: Path) -> None:
     """Remove the file under the name ``path``; harmless if there is none."""
     if path.is_dir():
         remove_folder(path, incoming)
-        return
     with disk_errors():
-        path.unlink(missing_ok=True)
+        with suppress(IsADirectoryError):
+            path.unlink(missing_ok=True)
+        remove_sealed(path)
 
 
 def put_in_place(folder: Path, target: Path) -> None:
@@ -145,6 +161,7 @@ def put_in_place(folder: Path, target: Path) -> None:
         except NotADirectoryError:
             target.unlink(missing_ok=True)
         else:
+            remove_sealed(target)
             return
 
 
@@ -190,9 +207,10 @@ def remove_folder(folder: Path, incoming: Path) -> None:
 
 
 def keys_in(folder: Path) -> list[str]:
-    """Return the names in ``folder`` that are keys."""
+    """Return the keys of what is in ``folder``."""
     with disk_errors():
-        return [path.name for path in folder.iterdir() if is_key(path.name)]
+        names = {plain_name(path.name) for path in folder.iterdir()}
+    return [name for name in names if is_key(name)]
 
 
 @contextmanager

@@ -12,7 +12,10 @@ from typing import Self
 
 from ferryman import refusals
 from ferryman.disk import room_in
+from ferryman.in_parallel import in_thread
 from ferryman.objects.folder import disk_errors, locked, make_folder, same_number
+from ferryman.objects.sealed_file import SealedWriter, remove_sealed, sealed_name, write_all
+from ferryman.objects.sealing import NO_KEYS, ObjectKeys
 
 # A part this large belongs to a long stream. Its pages are dropped from the cache once they are on
 # disk: a file larger than memory must not evict everything else, and writing into pages just freed
@@ -23,6 +26,9 @@ _STREAMED = 8 << 20
 _HELD = 256 << 10
 """Bytes of a part that waits in memory until it is whole, so that one thread does all the rest."""
 
+_SEALED_AT_ONCE = 1 << 20
+"""Bytes that a thread encrypts at a time, and that wait for it in memory."""
+
 
 class IncomingPart:
     """A part being received: write chunks, then :meth:`keep`, or nothing is kept.
@@ -31,7 +37,7 @@ class IncomingPart:
     ``target`` is where the part is moved to. Its folder must exist, unless the part is ``alone``:
     a whole file, which goes beside others. ``write`` blocks while the page cache takes a chunk,
     which measured faster than handing chunks to threads; :meth:`keep` waits for the disk in a
-    thread.
+    thread. With ``keys`` the bytes are encrypted before they are written, in a thread.
     """
 
     def __init__(
@@ -43,6 +49,7 @@ class IncomingPart:
         digest: str,
         alone: bool = False,
         reserve: int = 0,
+        keys: ObjectKeys = NO_KEYS,
     ) -> None:
         self._temporary = temporary
         self._target = target
@@ -51,15 +58,19 @@ class IncomingPart:
         self._alone = alone
         self._reserve = reserve
         self._written = 0
+        self._keys = keys
         self._held: list[bytes] = []
+        self._held_bytes = 0
         self._hash = sha256()
         self._file: FileIO | None = None
+        self._sealed: SealedWriter | None = None
 
     def __enter__(self) -> Self:
         if not self._alone and not self._target.parent.is_dir():
             raise refusals.upload.CLOSED_IN_STORE()
         if self._size > _HELD:
             self._file = self._create()
+            self._sealed = self._sealing(self._file)
         return self
 
     def __exit__(
@@ -72,19 +83,34 @@ class IncomingPart:
             self._temporary.unlink(missing_ok=True)
             self._file.close()
 
+    async def take(self, chunk: bytes) -> None:
+        """Write a chunk as :meth:`write` does, but encrypt in a thread."""
+        if self._sealed is None:
+            self.write(chunk)
+            return
+        self._count(chunk)
+        self._held.append(chunk)
+        self._held_bytes += len(chunk)
+        if self._held_bytes >= _SEALED_AT_ONCE:
+            # Until it has ended: nobody else may use the hash and the file.
+            await in_thread(self._write_held)
+
     def write(self, chunk: bytes) -> None:
         """Write a chunk; raise ``Invalid`` (``size_mismatch``) at the first byte too many."""
-        self._written += len(chunk)
-        if self._written > self._size:
-            raise refusals.upload.SIZE_MISMATCH(
-                size=self._size, found=f"{self._written} bytes or more"
-            )
+        self._count(chunk)
         if self._file is None:
             self._held.append(chunk)
             return
         self._hash.update(chunk)
         with disk_errors():
-            _write(self._file, chunk)
+            self._put(self._file, self._sealed, chunk)
+
+    def _count(self, chunk: bytes) -> None:
+        self._written += len(chunk)
+        if self._written > self._size:
+            raise refusals.upload.SIZE_MISMATCH(
+                size=self._size, found=f"{self._written} bytes or more"
+            )
 
     async def keep(self) -> None:
         """Accept the part; once this returns, its bytes are on disk.
@@ -101,24 +127,51 @@ class IncomingPart:
         await asyncio.get_running_loop().run_in_executor(None, self._keep)
 
     def _keep(self) -> None:
+        if self._file is not None:
+            self._write_held()
+            self._check_digest()
+            self._move(self._file, self._sealed)
+            return
         for chunk in self._held:
             self._hash.update(chunk)
-        digest = self._hash.hexdigest()
-        if digest != self._digest:
-            raise refusals.upload.CHECKSUM_MISMATCH_OF_PART(expected=self._digest, digest=digest)
-        if self._file is not None:
-            self._move(self._file)
-            return
+        self._check_digest()
         # The file is this thread's own: a caller that is cancelled meanwhile leaves it alone.
         with self._create() as file:
             try:
                 with disk_errors():
+                    sealed = self._sealing(file)
                     for chunk in self._held:
-                        _write(file, chunk)
-                self._move(file)
+                        self._put(file, sealed, chunk)
+                self._move(file, sealed)
             except BaseException:
                 self._temporary.unlink(missing_ok=True)
                 raise
+
+    def _check_digest(self) -> None:
+        digest = self._hash.hexdigest()
+        if digest != self._digest:
+            raise refusals.upload.CHECKSUM_MISMATCH_OF_PART(expected=self._digest, digest=digest)
+
+    def _write_held(self) -> None:
+        held, self._held, self._held_bytes = self._held, [], 0
+        with disk_errors():
+            for chunk in held:
+                self._hash.update(chunk)
+                if self._file is not None:
+                    self._put(self._file, self._sealed, chunk)
+
+    def _sealing(self, file: FileIO) -> SealedWriter | None:
+        if not self._keys:
+            return None
+        with disk_errors():
+            return SealedWriter(lambda data: write_all(file, data), self._keys, self._target)
+
+    @staticmethod
+    def _put(file: FileIO, sealed: SealedWriter | None, chunk: bytes) -> None:
+        if sealed is None:
+            write_all(file, chunk)
+        else:
+            sealed.write(chunk)
 
     def _create(self) -> FileIO:
         with disk_errors():
@@ -134,45 +187,47 @@ class IncomingPart:
                     return file
                 file.close()
 
-    def _move(self, file: FileIO) -> None:
+    def _move(self, file: FileIO, sealed: SealedWriter | None) -> None:
         with disk_errors():
+            if sealed is not None:
+                sealed.finish()
             os.fsync(file.fileno())
             if self._size >= _STREAMED:
                 os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-            put_part(self._temporary, self._target, alone=self._alone)
+            put_part(self._temporary, self._target, alone=self._alone, sealed=bool(self._keys))
 
 
-def put_part(temporary: Path, target: Path, *, alone: bool) -> None:
+def put_part(temporary: Path, target: Path, *, alone: bool, sealed: bool = False) -> None:
     """Give a part its final name; raise ``Conflict`` (``upload_closed``) if its upload is closed.
 
-    One that is ``alone`` is a whole file, which goes beside others.
+    One that is ``alone`` is a whole file, which goes beside others. ``target`` is its plain name.
     """
     if alone:
-        _put_alone(temporary, target)
+        _put_alone(temporary, target, sealed=sealed)
         return
+    final = sealed_name(target) if sealed else target
     # Of bodies for one number the last counts; with the lock, each sees those before it.
     with locked(target.parent) as is_open:
         if not is_open:
             raise refusals.upload.CLOSED_IN_STORE()
-        temporary.rename(target)
-        for other in same_number(target):
+        temporary.rename(final)
+        for other in same_number(final):
             other.unlink()
 
 
-def _put_alone(temporary: Path, target: Path) -> None:
+def _put_alone(temporary: Path, target: Path, *, sealed: bool) -> None:
+    final = sealed_name(target) if sealed else target
     try:
-        temporary.rename(target)
+        temporary.rename(final)
     except FileNotFoundError:
         make_folder(target.parent)
-        temporary.rename(target)
+        temporary.rename(final)
     except IsADirectoryError:  # the file was completed in parts instead
         raise refusals.upload.CLOSED_IN_STORE() from None
-
-
-def _write(file: FileIO, chunk: bytes) -> None:
-    rest = memoryview(chunk)
-    while rest:
-        rest = rest[file.write(rest) :]
+    # Whoever closes it makes a folder of its plain name, and then removes this one.
+    if sealed and target.is_dir():
+        remove_sealed(target)
+        raise refusals.upload.CLOSED_IN_STORE()
 
 
 def clear_incoming(folder: Path) -> None:

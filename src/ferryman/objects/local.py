@@ -16,13 +16,13 @@ from ferryman.objects.folder import (
     claim_folder,
     damaged,
     disk_errors,
-    find_object,
     keys_in,
     part_path,
     remove_object,
     stored_part,
 )
 from ferryman.objects.incoming import IncomingPart, clear_incoming
+from ferryman.objects.key_marks import check_keys
 from ferryman.objects.local_files import MAX_PARTS, LocalFiles, checked
 from ferryman.objects.parts import check_request
 from ferryman.objects.port import (
@@ -34,6 +34,8 @@ from ferryman.objects.port import (
     Part,
     SignedPart,
 )
+from ferryman.objects.sealed_file import open_piece
+from ferryman.objects.sealing import NO_KEYS, ObjectKeys
 from ferryman.objects.signed_url import Grant, UrlOperation, part_grant, read_grant, sign, verify
 from ferryman.objects.whole_file import WholeFile, read_whole_file
 from ferryman.wire.upload import PartRequest
@@ -45,7 +47,7 @@ class LocalStore:
     """Files under ``root``; ``url`` is that of the platform that serves them.
 
     ``secret`` signs the URLs, and must be the same in every process that serves the same ``root``.
-    Parts leave ``reserve`` bytes of the disk free (see :mod:`ferryman.disk`). Opening a store
+    With ``keys``, what comes is encrypted. Parts leave ``reserve`` bytes of the disk free (see :mod:`ferryman.disk`). Opening a store
     removes what a killed process left half-written. An upload's reference is its key, or that of a
     ``WholeFile``.
     """
@@ -57,12 +59,19 @@ class LocalStore:
     checksums: tuple[str, ...] = ("sha256",)
 
     def __init__(
-        self, root: Path, secret: bytes, url: str, *, part_size: int = 8 << 20, reserve: int = 0
+        self,
+        root: Path,
+        secret: bytes,
+        url: str,
+        *,
+        part_size: int = 8 << 20,
+        reserve: int = 0,
+        keys: ObjectKeys = NO_KEYS,
     ) -> None:
         self.part_size, self._reserve = part_size, reserve
         self._secret, self._name = secret, sha256(b"platform" + secret).hexdigest()
         self.signed_at = url.rstrip("/")
-        self._files = LocalFiles(root)
+        self._files = LocalFiles(root, keys)
         with disk_errors():
             clear_incoming(self._files.incoming)
 
@@ -133,6 +142,7 @@ class LocalStore:
             digest=grant.sha256,
             alone=alone,
             reserve=self._reserve,
+            keys=self._files.keys,
         )
 
     async def put_part(self, key: str, upload_ref: str, part: PartRequest, data: bytes) -> Part:
@@ -177,11 +187,11 @@ class LocalStore:
         await asyncio.to_thread(self._files.abort, key, upload_ref)
 
     async def find(self, key: str) -> StoredObject:
-        """Return the completed file under ``key``; raise ``NotFound``."""
-        stored = await asyncio.to_thread(find_object, self._files.object(key))
-        if stored is None:
-            raise refusals.upload.OBJECT_NOT_FOUND(id=key)
-        return stored
+        """Return the completed file under ``key``.
+
+        Raises ``NotFound``, and ``OutsideError`` (``object_key_missing``) if its key is missing.
+        """
+        return await asyncio.to_thread(self._files.find, key)
 
     async def size(self, key: str) -> int:
         """Return the size of the completed file in bytes; raise ``NotFound``."""
@@ -201,7 +211,7 @@ class LocalStore:
         """Yield bytes like :meth:`stream` of a file found before, in chunks of ``step`` bytes."""
         for path, offset, length in stored.slices(start, end):
             with disk_errors():
-                file = await asyncio.to_thread(path.open, "rb", buffering=0)
+                file = await asyncio.to_thread(open_piece, path, self._files.keys)
             with file:
                 file.seek(offset)
                 left = length
@@ -216,6 +226,13 @@ class LocalStore:
     async def delete(self, key: str) -> None:
         """Remove the completed file; a reader inside a part may finish that part."""
         await asyncio.to_thread(remove_object, self._files.object(key), self._files.incoming)
+
+    async def check_keys(self) -> None:
+        """Note the key that encrypts new files; raise ``ConfigError`` if an earlier one is missing.
+
+        Its code is ``object_key_missing``.
+        """
+        await asyncio.to_thread(check_keys, self._files.key_marks, self._files.keys)
 
     def claim(self) -> None:
         """Mark the folder as that of the platform with this secret, unless it is marked."""

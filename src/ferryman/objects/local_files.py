@@ -8,7 +8,9 @@ from pathlib import Path
 from ferryman import refusals
 from ferryman.errors import PlatformError
 from ferryman.objects.folder import (
+    StoredObject,
     disk_errors,
+    find_object,
     locked,
     make_folder,
     part_path,
@@ -20,9 +22,11 @@ from ferryman.objects.folder import (
     sync_folder,
     write_list,
 )
-from ferryman.objects.linked_part import AT_ONCE, link_part
+from ferryman.objects.linked_part import AT_ONCE, take_over
 from ferryman.objects.parts import check_parts
 from ferryman.objects.port import Assembly, HeldPart, HoldsMoreError, Part
+from ferryman.objects.sealed_file import open_piece, remove_sealed
+from ferryman.objects.sealing import NO_KEYS, ObjectKeys
 from ferryman.objects.signed_url import is_key
 from ferryman.objects.whole_file import WholeFile, read_whole_file
 from ferryman.wire.upload import PartRequest
@@ -36,8 +40,10 @@ _SMALL = 4 << 10
 class LocalFiles:
     """The folders under ``root``; see ``folder.py`` for their layout."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, keys: ObjectKeys = NO_KEYS) -> None:
+        self.keys = keys
         self.mark = root / "platform"
+        self.key_marks = root / "keys"
         self.incoming = root / "incoming"
         self.uploads = root / "uploads"
         self.objects = root / "objects"
@@ -66,6 +72,16 @@ class LocalFiles:
         whole = read_whole_file(upload_ref)
         return parts_in(self.upload(key)) if whole is None else whole.parts(self.object(key))
 
+    def find(self, key: str) -> StoredObject:
+        """Return a completed file, of which the key is there if it is encrypted."""
+        stored = find_object(self.object(key))
+        if stored is None:
+            raise refusals.upload.OBJECT_NOT_FOUND(id=key)
+        if stored.sealed:
+            with disk_errors():
+                open_piece(stored.pieces[0][0], self.keys).close()
+        return stored
+
     def copy_part(
         self, key: str, upload_ref: str, part: PartRequest, held: HeldPart
     ) -> Part | None:
@@ -82,8 +98,10 @@ class LocalFiles:
         elif not held.alone:
             return None
         target = self.object(key) if whole else part_path(self.upload(key), copied)
-        linked = link_part(source, target, part, self.incoming, alone=whole is not None)
-        return copied if linked else None
+        taken = take_over(
+            source, target, part, self.incoming, alone=whole is not None, keys=self.keys
+        )
+        return copied if taken else None
 
     def complete(
         self, files: Sequence[Assembly], min_part_size: int
@@ -148,6 +166,7 @@ class LocalFiles:
                 make_folder(path.parent)
                 with suppress(FileExistsError):
                     path.mkdir(mode=0o700)
+            remove_sealed(path)
 
 
 def checked(key: str) -> str:

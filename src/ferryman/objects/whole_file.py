@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ferryman.objects.sealed_file import sealed_length
 from ferryman.wire.upload import PartRequest, StoredPart
 
 _SPELLED = re.compile(r"one:([0-9]{1,16}):([0-9a-f]{64})", re.ASCII)
@@ -37,8 +38,10 @@ class WholeFile:
         try:
             status = path.stat()
         except FileNotFoundError:
-            return []
-        if not stat.S_ISREG(status.st_mode) or status.st_size != self.size:
+            found = sealed_length(path)
+        else:
+            found = status.st_size if stat.S_ISREG(status.st_mode) else None
+        if found != self.size:
             return []
         return [StoredPart(number=1, size=self.size, sha256=self.sha256, etag=self.sha256)]
 

@@ -164,6 +164,45 @@ DAMAGED = Refusal(
     found="a shorter file",
     fix="Restore the store's folder from a backup; something outside the platform changed it.",
 )
+DAMAGED_SEALED = Refusal(
+    "store_damaged",
+    OutsideError,
+    expected="the bytes of {file} as they were encrypted",
+    found="others: it was cut, changed, or put in the place of another file",
+    fix="Restore the store's folder from a backup; something outside the platform changed it.",
+)
+KEY_INVALID = Refusal(
+    "object_key_invalid",
+    ConfigError,
+    expected="FERRYMAN_OBJECT_KEY, or FERRYMAN_OBJECT_KEY_FILE with a key in each line: 32 bytes "
+    "in base64",
+    found="{found}",
+    fix="Make one with `openssl rand -base64 32`. The first key encrypts, the others only decrypt.",
+)
+KEY_UNUSED = Refusal(
+    "object_key_invalid",
+    ConfigError,
+    expected="a key for files in the data folder",
+    found="a key and --object-store, where the platform encrypts no file",
+    fix="Remove FERRYMAN_OBJECT_KEY_FILE, and have the store encrypt: add sse=AES256 or "
+    "sse=aws:kms to its address.",
+)
+KEY_MISSING = Refusal(
+    "object_key_missing",
+    ConfigError,
+    expected="the key {kid} that encrypted files of the data folder",
+    found="no such key in FERRYMAN_OBJECT_KEY or FERRYMAN_OBJECT_KEY_FILE",
+    fix="Give every process that key, in a line after the newest one. Without it, those files are "
+    "lost: restore them from a backup.",
+)
+KEY_OF_FILE_MISSING = Refusal(
+    "object_key_missing",
+    OutsideError,
+    expected="the key {kid} that encrypted the file",
+    found="no such key in FERRYMAN_OBJECT_KEY or FERRYMAN_OBJECT_KEY_FILE of this process",
+    fix="The operator gives every process that key, in a line after the newest one, and restarts "
+    "it.",
+)
 SWEEP_RUNNING = Refusal(
     "sweep_running",
     Conflict,

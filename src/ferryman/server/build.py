@@ -11,7 +11,7 @@ from shutil import disk_usage
 import asyncpg
 import structlog
 
-from ferryman import ids
+from ferryman import ids, refusals
 from ferryman.config import Settings
 from ferryman.functions.hosting import Hostings
 from ferryman.functions.sandbox.sandbox import Sandbox
@@ -19,6 +19,7 @@ from ferryman.ids import new_secret
 from ferryman.network.trust import function_variables
 from ferryman.objects.local import LocalStore
 from ferryman.objects.port import ObjectStore
+from ferryman.objects.sealing import ObjectKeys
 from ferryman.secret_box import SecretBox
 from ferryman.server.startup import announce_wait
 from ferryman.services import signing_key
@@ -121,6 +122,7 @@ async def open_store(
     settings: Settings, url_secret: bytes, stack: AsyncExitStack, *, check: bool
 ) -> ObjectStore:
     """Open the store of the settings; ``check`` also tries it, or claims a local folder."""
+    keys = ObjectKeys.of(settings.object_key, settings.object_key_file)
     if not settings.object_store:
         folder = LocalStore(
             settings.data_dir / "objects",
@@ -128,10 +130,14 @@ async def open_store(
             settings.base_url,
             part_size=settings.part_bytes,
             reserve=settings.disk_reserve_bytes,
+            keys=keys,
         )
+        await folder.check_keys()
         if check:
             folder.claim()
         return folder
+    if keys:
+        raise refusals.object_store.KEY_UNUSED()
     # Imported only if needed: S3's client takes half a second.
     from ferryman.objects.s3.address import parse_address
     from ferryman.objects.s3.client import s3_store

@@ -1,0 +1,36 @@
+"""The keys that the files of a local store need: an empty file for each, named by the key's id."""
+
+from pathlib import Path
+
+from ferryman import refusals
+from ferryman.objects.folder import disk_errors, make_folder, sync_folder
+from ferryman.objects.sealing import ObjectKeys
+
+
+def marked_keys(folder: Path) -> list[str]:
+    """Return the ids of the keys that encrypted something."""
+    with disk_errors():
+        return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+
+
+def check_keys(folder: Path, keys: ObjectKeys) -> None:
+    """Note the key that encrypts new files, before it encrypts the first.
+
+    Raises ``ConfigError`` (``object_key_missing``) if one that was noted before is not given.
+    """
+    marked = marked_keys(folder)
+    for kid in marked:
+        if kid not in keys.kids:
+            raise refusals.object_store.KEY_MISSING(kid=kid)
+    if keys and keys.kids[0] not in marked:
+        with disk_errors():
+            make_folder(folder)
+            (folder / keys.kids[0]).touch()
+            sync_folder(folder)
+
+
+def forget_key(folder: Path, kid: str) -> None:
+    """Forget a key that no file needs any more."""
+    with disk_errors():
+        (folder / kid).unlink(missing_ok=True)
+        sync_folder(folder)
