@@ -12,7 +12,7 @@ import boto3
 import msgspec
 import pytest
 
-from ferryman.objects.folder import find_object
+from ferryman.objects.stored_object import find_object
 from ferryman.wire.manifest import TransferManifest
 from tests.kit.command import Command, command
 from tests.kit.digests import parts_sha256

@@ -12,7 +12,7 @@ import pytest
 
 from ferryman.config import Settings
 from ferryman.errors import ConfigError
-from ferryman.objects.folder import find_object
+from ferryman.objects.stored_object import find_object
 from ferryman.server.backup import backup as backups
 from ferryman.server.backup import restore as restores
 from ferryman.server.backup.backup import BackupReport

@@ -10,9 +10,9 @@ from ferryman.objects.port import ObjectStore
 from ferryman.objects.s3.store import S3Store
 
 from .s3_servers import S3Server, moto_server, s3_at
-from .serving import close_loop, local_platform, run
+from .serving import KEYS, close_loop, local_platform, run
 
-KINDS = ("local", "ceph", "ceph sha256", "moto")
+KINDS = ("local", "sealed", "ceph", "ceph sha256", "moto")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -34,6 +34,10 @@ def store(
     """Every kind of store, behind real HTTP."""
     if request.param == "local":
         with local_platform(tmp_path_factory.mktemp("store")) as local:
+            yield local
+        return
+    if request.param == "sealed":
+        with local_platform(tmp_path_factory.mktemp("sealed"), KEYS) as local:
             yield local
         return
     with s3_of_kind(request) as remote:
@@ -68,7 +72,7 @@ def _what_a_store_can_show(request: pytest.FixtureRequest) -> None:
     kind = getattr(getattr(request.node, "callspec", None), "params", {}).get("store")
     if kind == "moto" and request.node.get_closest_marker("checked"):
         pytest.skip("moto looks at no signature and no digest, and fails at what is gone")
-    if kind not in (None, "local") and request.node.get_closest_marker("local"):
+    if kind not in (None, "local", "sealed") and request.node.get_closest_marker("local"):
         pytest.skip("only the local store does this")
 
 

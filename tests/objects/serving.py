@@ -20,12 +20,14 @@ from litestar import Litestar
 from ferryman.api.at_once import readers
 from ferryman.api.objects import ObjectsApp
 from ferryman.objects.local import LocalStore
+from ferryman.objects.sealing import NO_KEYS, ObjectKeys
 from ferryman.wire.upload import PartRequest, StoredPart
 from tests.kit.platform import free_port
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)
 SECRET = b"s" * 32
+KEYS = ObjectKeys((b"k" * 32,))
 
 T = TypeVar("T")
 _runner = asyncio.Runner()
@@ -115,11 +117,11 @@ async def standing_now() -> datetime:
 
 
 @contextmanager
-def local_platform(root: Path) -> Iterator[LocalStore]:
+def local_platform(root: Path, keys: ObjectKeys = NO_KEYS) -> Iterator[LocalStore]:
     """A local store whose URLs work; platform time is frozen at ``NOW``."""
 
     port = free_port()
-    store = LocalStore(root, SECRET, f"http://127.0.0.1:{port}")
+    store = LocalStore(root, SECRET, f"http://127.0.0.1:{port}", keys=keys)
     with serving(
         ObjectsApp(store, standing_now, Litestar([], openapi_config=None), readers()), port
     ):

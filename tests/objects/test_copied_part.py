@@ -162,7 +162,7 @@ def test_parts_that_are_read_leave_threads_to_others(store: LocalStore, key: str
             go_on.set()
         await asyncio.gather(*copies)
 
-    with mock.patch("ferryman.objects.local_files.link_part", slow):
+    with mock.patch("ferryman.objects.local_files.take_over", slow):
         run(many())
 
 

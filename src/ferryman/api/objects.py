@@ -21,9 +21,9 @@ from ferryman.api.at_once import READ_BYTES, AtOnce, bodies
 from ferryman.api.http import byte_range, disconnected
 from ferryman.api.problems import problem_of, status_of
 from ferryman.errors import PlatformError, RateLimited
-from ferryman.objects.folder import StoredObject
 from ferryman.objects.local import LocalStore
 from ferryman.objects.signed_url import Grant, UrlOperation, disposition
+from ferryman.objects.stored_object import StoredObject
 
 log = structlog.get_logger("ferryman.api")
 

@@ -16,49 +16,19 @@ import errno
 import fcntl
 import os
 import shutil
-import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 
 from ferryman import refusals
-from ferryman.errors import OutsideError
 from ferryman.ids import ephemeral_id
-from ferryman.objects.sealed_file import plain_name, remove_sealed, sealed_length, sealed_name
+from ferryman.objects.sealed_file import plain_name, remove_sealed
 from ferryman.objects.sealing import plain_size
 from ferryman.objects.signed_url import is_key
 from ferryman.wire.upload import StoredPart
 
 _LIST = "parts"
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-
-
-@dataclass(frozen=True, slots=True)
-class StoredObject:
-    """A completed file: the files on disk that make it up, with their sizes, and its etag.
-
-    ``sealed`` is whether the first of them is encrypted; paths are without what tells that.
-    """
-
-    pieces: tuple[tuple[Path, int], ...]
-    etag: str
-    sealed: bool = False
-
-    @property
-    def size(self) -> int:
-        """Return the size of the whole file in bytes."""
-        return sum(size for _, size in self.pieces)
-
-    def slices(self, start: int, end: int) -> Iterator[tuple[Path, int, int]]:
-        """Yield the files, offsets and lengths that make up the bytes from ``start`` to ``end``."""
-        begins = 0
-        for path, size in self.pieces:
-            first, last = max(start, begins), min(end, begins + size)
-            if first < last:
-                yield path, first - begins, last - first
-            begins += size
 
 
 def stored_part(number: int, size: int, digest: str) -> StoredPart:
@@ -102,7 +72,7 @@ def write_list(folder: Path, parts: Sequence[StoredPart]) -> None:
     The list counts only under ``objects/``, so one cut short by a kill is simply written again.
     """
     with (folder / _LIST).open("wb") as file:
-        file.write(_listed(parts))
+        file.write(listed(parts))
         file.flush()
         os.fsync(file.fileno())
     names = {part_path(folder, part).name for part in parts} | {_LIST}
@@ -112,7 +82,8 @@ def write_list(folder: Path, parts: Sequence[StoredPart]) -> None:
     sync_folder(folder)
 
 
-def _listed(parts: Sequence[StoredPart]) -> bytes:
+def listed(parts: Sequence[StoredPart]) -> bytes:
+    """Return the list of a file's parts as it is written."""
     return "".join(f"{part.number} {part.size} {part.sha256}\n" for part in parts).encode()
 
 
@@ -124,23 +95,6 @@ def read_list(folder: Path) -> list[StoredPart] | None:
         return None
     rows = (line.split() for line in text.splitlines())
     return [stored_part(int(number), int(size), digest) for number, size, digest in rows]
-
-
-def find_object(path: Path) -> StoredObject | None:
-    """Return the file under the name ``path``; None if there is none."""
-    try:
-        status = path.stat()
-    except FileNotFoundError:
-        size = sealed_length(path)
-        return None if size is None else StoredObject(((path, size),), path.name, sealed=True)
-    if stat.S_ISREG(status.st_mode):
-        return StoredObject(((path, status.st_size),), path.name)
-    parts = read_list(path)
-    if parts is None:
-        return None
-    pieces = tuple((part_path(path, part), part.size) for part in parts)
-    sealed = bool(pieces) and sealed_name(pieces[0][0]).exists()
-    return StoredObject(pieces, sha256(_listed(parts)).hexdigest(), sealed=sealed)
 
 
 def remove_object(path: Path, incoming: Path) -> None:
@@ -241,11 +195,6 @@ def disk_errors() -> Iterator[None]:
         if error.errno in _NO_ROOM:
             raise refusals.object_store.DISK_FULL(found=os.strerror(error.errno or 0)) from error
         raise refusals.object_store.DISK_UNAVAILABLE(found=os.strerror(error.errno or 0)) from error
-
-
-def damaged(path: Path) -> OutsideError:
-    """Return the error for a part whose file is too short."""
-    return refusals.object_store.DAMAGED(file=path.name)
 
 
 def _still_there(folder: Path, descriptor: int) -> bool:

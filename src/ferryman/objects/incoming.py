@@ -4,6 +4,7 @@ import asyncio
 import fcntl
 import os
 import shutil
+from functools import partial
 from hashlib import sha256
 from io import FileIO
 from pathlib import Path
@@ -14,7 +15,14 @@ from ferryman import refusals
 from ferryman.disk import room_in
 from ferryman.in_parallel import in_thread
 from ferryman.objects.folder import disk_errors, locked, make_folder, same_number
-from ferryman.objects.sealed_file import SealedWriter, remove_sealed, sealed_name, write_all
+from ferryman.objects.sealed_file import (
+    PlainWriter,
+    SealedWriter,
+    Writer,
+    remove_sealed,
+    sealed_name,
+    write_all,
+)
 from ferryman.objects.sealing import NO_KEYS, ObjectKeys
 
 # A part this large belongs to a long stream. Its pages are dropped from the cache once they are on
@@ -63,14 +71,14 @@ class IncomingPart:
         self._held_bytes = 0
         self._hash = sha256()
         self._file: FileIO | None = None
-        self._sealed: SealedWriter | None = None
+        self._writer: Writer | None = None
 
     def __enter__(self) -> Self:
         if not self._alone and not self._target.parent.is_dir():
             raise refusals.upload.CLOSED_IN_STORE()
         if self._size > _HELD:
             self._file = self._create()
-            self._sealed = self._sealing(self._file)
+            self._writer = self._write_to(self._file)
         return self
 
     def __exit__(
@@ -85,25 +93,22 @@ class IncomingPart:
 
     async def take(self, chunk: bytes) -> None:
         """Write a chunk as :meth:`write` does, but encrypt in a thread."""
-        if self._sealed is None:
+        if not self._keys:
             self.write(chunk)
             return
         self._count(chunk)
         self._held.append(chunk)
         self._held_bytes += len(chunk)
-        if self._held_bytes >= _SEALED_AT_ONCE:
+        if self._writer is not None and self._held_bytes >= _SEALED_AT_ONCE:
             # Until it has ended: nobody else may use the hash and the file.
             await in_thread(self._write_held)
 
     def write(self, chunk: bytes) -> None:
         """Write a chunk; raise ``Invalid`` (``size_mismatch``) at the first byte too many."""
         self._count(chunk)
-        if self._file is None:
-            self._held.append(chunk)
-            return
-        self._hash.update(chunk)
-        with disk_errors():
-            self._put(self._file, self._sealed, chunk)
+        self._held.append(chunk)
+        if self._writer is not None:
+            self._write_held()
 
     def _count(self, chunk: bytes) -> None:
         self._written += len(chunk)
@@ -123,14 +128,17 @@ class IncomingPart:
         """
         if self._written != self._size:
             raise refusals.upload.SIZE_MISMATCH(size=self._size, found=f"{self._written} bytes")
+        if self._keys and self._file is not None:
+            await in_thread(self._keep)  # it writes to a file that the caller closes
+            return
         # Not to_thread: copying the context costs as much as the whole hop.
         await asyncio.get_running_loop().run_in_executor(None, self._keep)
 
     def _keep(self) -> None:
-        if self._file is not None:
+        if self._file is not None and self._writer is not None:
             self._write_held()
             self._check_digest()
-            self._move(self._file, self._sealed)
+            self._move(self._file, self._writer)
             return
         for chunk in self._held:
             self._hash.update(chunk)
@@ -138,11 +146,11 @@ class IncomingPart:
         # The file is this thread's own: a caller that is cancelled meanwhile leaves it alone.
         with self._create() as file:
             try:
+                writer = self._write_to(file)
                 with disk_errors():
-                    sealed = self._sealing(file)
                     for chunk in self._held:
-                        self._put(file, sealed, chunk)
-                self._move(file, sealed)
+                        writer.write(chunk)
+                self._move(file, writer)
             except BaseException:
                 self._temporary.unlink(missing_ok=True)
                 raise
@@ -157,21 +165,14 @@ class IncomingPart:
         with disk_errors():
             for chunk in held:
                 self._hash.update(chunk)
-                if self._file is not None:
-                    self._put(self._file, self._sealed, chunk)
+                if self._writer is not None:
+                    self._writer.write(chunk)
 
-    def _sealing(self, file: FileIO) -> SealedWriter | None:
+    def _write_to(self, file: FileIO) -> Writer:
         if not self._keys:
-            return None
+            return PlainWriter(file)
         with disk_errors():
-            return SealedWriter(lambda data: write_all(file, data), self._keys, self._target)
-
-    @staticmethod
-    def _put(file: FileIO, sealed: SealedWriter | None, chunk: bytes) -> None:
-        if sealed is None:
-            write_all(file, chunk)
-        else:
-            sealed.write(chunk)
+            return SealedWriter(partial(write_all, file), self._keys, self._target)
 
     def _create(self) -> FileIO:
         with disk_errors():
@@ -187,10 +188,9 @@ class IncomingPart:
                     return file
                 file.close()
 
-    def _move(self, file: FileIO, sealed: SealedWriter | None) -> None:
+    def _move(self, file: FileIO, writer: Writer) -> None:
         with disk_errors():
-            if sealed is not None:
-                sealed.finish()
+            writer.finish()
             os.fsync(file.fileno())
             if self._size >= _STREAMED:
                 os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)

@@ -13,16 +13,16 @@ def marked_keys(folder: Path) -> list[str]:
         return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
 
 
-def check_keys(folder: Path, keys: ObjectKeys) -> None:
-    """Note the key that encrypts new files, before it encrypts the first.
+def check_keys(folder: Path, keys: ObjectKeys, *, note: bool) -> None:
+    """Check that each key is given that is noted; ``note`` the one that encrypts new files.
 
-    Raises ``ConfigError`` (``object_key_missing``) if one that was noted before is not given.
+    Raises ``ConfigError`` (``object_key_missing``).
     """
     marked = marked_keys(folder)
     for kid in marked:
         if kid not in keys.kids:
             raise refusals.object_store.KEY_MISSING(kid=kid)
-    if keys and keys.kids[0] not in marked:
+    if note and keys and keys.kids[0] not in marked:
         with disk_errors():
             make_folder(folder)
             (folder / keys.kids[0]).touch()

@@ -15,6 +15,7 @@ from ferryman.errors import PlatformError
 from ferryman.ids import ephemeral_id
 from ferryman.objects.incoming import put_part
 from ferryman.objects.sealed_file import (
+    Readable,
     SealedReader,
     SealedWriter,
     context_of,
@@ -83,7 +84,7 @@ def _sealed_copy(
 
 
 def _has_bytes(
-    file: FileIO | SealedReader, part: PartRequest, feed: Callable[[bytes], None] | None = None
+    file: Readable, part: PartRequest, feed: Callable[[bytes], None] | None = None
 ) -> bool:
     size, digest = 0, hashlib.sha256()
     while chunk := file.read(_STEP):

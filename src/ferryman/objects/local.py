@@ -2,8 +2,7 @@
 # ruff: noqa: ARG002 - the port has arguments that only other stores need
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -11,18 +10,8 @@ from pathlib import Path
 from ferryman import refusals
 from ferryman.errors import PlatformError
 from ferryman.ids import ephemeral_id
-from ferryman.objects.folder import (
-    StoredObject,
-    claim_folder,
-    damaged,
-    disk_errors,
-    keys_in,
-    part_path,
-    remove_object,
-    stored_part,
-)
+from ferryman.objects.folder import claim_folder, disk_errors, part_path, remove_object, stored_part
 from ferryman.objects.incoming import IncomingPart, clear_incoming
-from ferryman.objects.key_marks import check_keys
 from ferryman.objects.local_files import MAX_PARTS, LocalFiles, checked
 from ferryman.objects.parts import check_request
 from ferryman.objects.port import (
@@ -34,9 +23,10 @@ from ferryman.objects.port import (
     Part,
     SignedPart,
 )
-from ferryman.objects.sealed_file import open_piece
+from ferryman.objects.sealed_file import Readable
 from ferryman.objects.sealing import NO_KEYS, ObjectKeys
 from ferryman.objects.signed_url import Grant, UrlOperation, part_grant, read_grant, sign, verify
+from ferryman.objects.stored_object import StoredObject, read_pieces
 from ferryman.objects.whole_file import WholeFile, read_whole_file
 from ferryman.wire.upload import PartRequest
 
@@ -47,9 +37,9 @@ class LocalStore:
     """Files under ``root``; ``url`` is that of the platform that serves them.
 
     ``secret`` signs the URLs, and must be the same in every process that serves the same ``root``.
-    With ``keys``, what comes is encrypted. Parts leave ``reserve`` bytes of the disk free (see :mod:`ferryman.disk`). Opening a store
-    removes what a killed process left half-written. An upload's reference is its key, or that of a
-    ``WholeFile``.
+    With ``keys``, what comes is encrypted. Parts leave ``reserve`` bytes of the disk free (see
+    :mod:`ferryman.disk`). Opening a store removes what a killed process left half-written. An
+    upload's reference is its key, or that of a ``WholeFile``.
     """
 
     min_part_size = 5 << 20
@@ -205,34 +195,26 @@ class LocalStore:
         async for chunk in self.read(stored, start, stored.size if end is None else end, step):
             yield chunk
 
-    async def read(
+    def openers(self, stored: StoredObject) -> list[Callable[[], Readable]]:
+        """Return what opens the files that make up ``stored``, in order."""
+        return self._files.openers(stored)
+
+    def read(
         self, stored: StoredObject, start: int, end: int, step: int = READ_STEP
     ) -> AsyncIterator[bytes]:
-        """Yield bytes like :meth:`stream` of a file found before, in chunks of ``step`` bytes."""
-        for path, offset, length in stored.slices(start, end):
-            with disk_errors():
-                file = await asyncio.to_thread(open_piece, path, self._files.keys)
-            with file:
-                file.seek(offset)
-                left = length
-                while left:
-                    with disk_errors():
-                        chunk = await asyncio.to_thread(file.read, min(left, step))
-                    if not chunk:
-                        raise damaged(path)
-                    left -= len(chunk)
-                    yield chunk
+        """Return bytes like :meth:`stream` of a file found before, in chunks of ``step`` bytes."""
+        return read_pieces(stored, start, end, step, self._files.keys)
 
     async def delete(self, key: str) -> None:
         """Remove the completed file; a reader inside a part may finish that part."""
         await asyncio.to_thread(remove_object, self._files.object(key), self._files.incoming)
 
-    async def check_keys(self) -> None:
-        """Note the key that encrypts new files; raise ``ConfigError`` if an earlier one is missing.
+    async def check_keys(self, *, note: bool = False) -> bool:
+        """Return whether new files are encrypted, and ``note`` their key before they are.
 
-        Its code is ``object_key_missing``.
+        Raises ``ConfigError`` (``object_key_missing``) if one noted before is not given.
         """
-        await asyncio.to_thread(check_keys, self._files.key_marks, self._files.keys)
+        return await asyncio.to_thread(self._files.check_keys, note=note)
 
     def claim(self) -> None:
         """Mark the folder as that of the platform with this secret, unless it is marked."""
@@ -247,18 +229,13 @@ class LocalStore:
 
     async def unfinished(self) -> AsyncIterator[OpenUpload]:
         """Yield every open upload, with the time its last part came."""
-        for key in await asyncio.to_thread(keys_in, self._files.uploads):
-            with suppress(FileNotFoundError):
-                changed = (await asyncio.to_thread(self._files.upload(key).stat)).st_mtime
-                yield OpenUpload(key, key, datetime.fromtimestamp(changed, UTC))
+        async for upload in self._files.unfinished():
+            yield upload
 
     async def files(self) -> AsyncIterator[str]:
         """Yield the key of every completed file, in order."""
-        with disk_errors():
-            folders = await asyncio.to_thread(lambda: sorted(self._files.objects.iterdir()))
-        for folder in folders:
-            for key in sorted(await asyncio.to_thread(keys_in, folder)):
-                yield key
+        async for key in self._files.keys_of_files():
+            yield key
 
     def _check(self, part: PartRequest) -> None:
         check_request(part, max_part_size=self.max_part_size, max_parts=self.max_parts)

@@ -1,16 +1,17 @@
-"""Begin, complete and abort uploads in the folders of the local store; all of it blocks."""
+"""Begin, complete and abort uploads in the folders of the local store; all but lists block."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from ferryman import refusals
 from ferryman.errors import PlatformError
 from ferryman.objects.folder import (
-    StoredObject,
     disk_errors,
-    find_object,
+    keys_in,
     locked,
     make_folder,
     part_path,
@@ -22,12 +23,14 @@ from ferryman.objects.folder import (
     sync_folder,
     write_list,
 )
+from ferryman.objects.key_marks import check_keys
 from ferryman.objects.linked_part import AT_ONCE, take_over
 from ferryman.objects.parts import check_parts
-from ferryman.objects.port import Assembly, HeldPart, HoldsMoreError, Part
-from ferryman.objects.sealed_file import open_piece, remove_sealed
+from ferryman.objects.port import Assembly, HeldPart, HoldsMoreError, OpenUpload, Part
+from ferryman.objects.sealed_file import Readable, open_piece, remove_sealed
 from ferryman.objects.sealing import NO_KEYS, ObjectKeys
 from ferryman.objects.signed_url import is_key
+from ferryman.objects.stored_object import StoredObject, find_object
 from ferryman.objects.whole_file import WholeFile, read_whole_file
 from ferryman.wire.upload import PartRequest
 
@@ -145,6 +148,30 @@ class LocalFiles:
             make_folder(target.parent)
             put_in_place(upload, target)
             return chosen
+
+    def check_keys(self, *, note: bool) -> bool:
+        """See :meth:`LocalStore.check_keys`."""
+        check_keys(self.key_marks, self.keys, note=note)
+        return bool(self.keys)
+
+    def openers(self, stored: StoredObject) -> list[Callable[[], Readable]]:
+        """Return what opens the files that make up ``stored``, in order."""
+        return [partial(open_piece, path, self.keys) for path, _ in stored.pieces]
+
+    async def unfinished(self) -> AsyncIterator[OpenUpload]:
+        """Yield every open upload, with the time its last part came."""
+        for key in await asyncio.to_thread(keys_in, self.uploads):
+            with suppress(FileNotFoundError):
+                changed = (await asyncio.to_thread(self.upload(key).stat)).st_mtime
+                yield OpenUpload(key, key, datetime.fromtimestamp(changed, UTC))
+
+    async def keys_of_files(self) -> AsyncIterator[str]:
+        """Yield the key of every completed file, in order."""
+        with disk_errors():
+            folders = await asyncio.to_thread(lambda: sorted(self.objects.iterdir()))
+        for folder in folders:
+            for key in sorted(await asyncio.to_thread(keys_in, folder)):
+                yield key
 
     def abort(self, key: str, upload_ref: str) -> None:
         """Remove what came for an upload; a file in parts stays once it is complete."""

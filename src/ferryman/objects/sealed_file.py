@@ -61,7 +61,7 @@ def context_of(path: Path) -> bytes:
     return b"part:" + path.name.partition("-")[2].encode("ascii")
 
 
-def open_piece(path: Path, keys: ObjectKeys) -> "FileIO | SealedReader":
+def open_piece(path: Path, keys: ObjectKeys) -> "Readable":
     """Open the file at ``path`` for reading, whether it is encrypted or not.
 
     Raises FileNotFoundError, and what :class:`SealedReader` does.
@@ -155,6 +155,9 @@ class SealedReader:
         return refusals.object_store.DAMAGED_SEALED(file=self._path.name)
 
 
+Readable = FileIO | SealedReader
+
+
 class SealedWriter:
     """Encrypts the bytes that it is given for the file at ``path``, and hands them to ``write``."""
 
@@ -188,6 +191,23 @@ class SealedWriter:
     def _emit(self, chunk: bytes | memoryview, *, last: bool = False) -> None:
         self._write(self._cipher.seal(self._number, chunk, last=last))
         self._number += 1
+
+
+class PlainWriter:
+    """Writes bytes as they are, with the methods of :class:`SealedWriter`."""
+
+    def __init__(self, file: FileIO) -> None:
+        self._file = file
+
+    def write(self, data: bytes) -> None:
+        """Write the next bytes."""
+        write_all(self._file, data)
+
+    def finish(self) -> None:
+        """Do nothing: all is written."""
+
+
+Writer = PlainWriter | SealedWriter
 
 
 def remove_sealed(path: Path) -> None:

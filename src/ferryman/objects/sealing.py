@@ -1,4 +1,4 @@
-"""Encrypt files in chunks that can be read by themselves, but not moved, cut or exchanged (ADR 123).
+"""Encrypt files in chunks that can be read alone, but not moved, cut or exchanged (ADR 0123).
 
 The construction is that of streaming AEAD in Tink (AES256-GCM-HKDF), an instance of STREAM (Hoang,
 Reyhanitabar, Rogaway and Vizár, 2015). A file has a key of its own, derived by HKDF from one of the

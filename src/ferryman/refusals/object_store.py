@@ -190,8 +190,8 @@ KEY_UNUSED = Refusal(
 KEY_MISSING = Refusal(
     "object_key_missing",
     ConfigError,
-    expected="the key {kid} that encrypted files of the data folder",
-    found="no such key in FERRYMAN_OBJECT_KEY or FERRYMAN_OBJECT_KEY_FILE",
+    expected="all keys that encrypted files of the data folder",
+    found="FERRYMAN_OBJECT_KEY or FERRYMAN_OBJECT_KEY_FILE without the key {kid}",
     fix="Give every process that key, in a line after the newest one. Without it, those files are "
     "lost: restore them from a backup.",
 )
@@ -202,6 +202,20 @@ KEY_OF_FILE_MISSING = Refusal(
     found="no such key in FERRYMAN_OBJECT_KEY or FERRYMAN_OBJECT_KEY_FILE of this process",
     fix="The operator gives every process that key, in a line after the newest one, and restarts "
     "it.",
+)
+SEAL_RUNNING = Refusal(
+    "seal_running",
+    ConfigError,
+    expected="no other `ferryman data seal` on this folder",
+    found="one that runs",
+    fix="Wait for it to end.",
+)
+FOLDER_NOT_OWN = Refusal(
+    "object_folder_not_own",
+    ConfigError,
+    expected="the user with the number {owner}, who owns the folder of files",
+    found="the user with the number {found}, whose files the platform could not read",
+    fix="Run the command as the user of `ferryman serve`, such as with `runuser -u ferryman`.",
 )
 SWEEP_RUNNING = Refusal(
     "sweep_running",

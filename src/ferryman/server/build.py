@@ -132,7 +132,7 @@ async def open_store(
             reserve=settings.disk_reserve_bytes,
             keys=keys,
         )
-        await folder.check_keys()
+        await folder.check_keys(note=check)
         if check:
             folder.claim()
         return folder

@@ -8,6 +8,7 @@ from ferryman.domain.diagnosis.snapshot import Workers
 from ferryman.domain.diagnosis.workers import well_of
 from ferryman.errors import ConfigError, PlatformError
 from ferryman.functions.hosting import Hosting
+from ferryman.objects.local import LocalStore
 from ferryman.services.platform import Platform
 from ferryman.store import health as health_store
 from ferryman.store import history as history_store
@@ -167,7 +168,9 @@ async def object_store(platform: Platform) -> Check:
                 return Check(ok=False, found="a folder that is not this platform's, or none")
             async for _ in platform.objects.unfinished():
                 break
-            if not platform.settings.object_store:
+            sealed = False
+            if isinstance(platform.objects, LocalStore):
+                sealed = await platform.objects.check_keys()
                 folder = platform.settings.data_dir / "objects" / "incoming"
                 await asyncio.to_thread(try_writing, folder)
     except TimeoutError:
@@ -176,4 +179,4 @@ async def object_store(platform: Platform) -> Check:
         return Check(ok=False, found=exc.found)
     except OSError as exc:
         return Check(ok=False, found=f"it takes no writes: {exc.strerror}")
-    return Check(ok=True, found="it answers")
+    return Check(ok=True, found="it answers, and encrypts files" if sealed else "it answers")

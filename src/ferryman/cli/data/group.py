@@ -9,7 +9,7 @@ import typer
 
 from ferryman.cli.app_session import Bandwidth, CloudSession, ServerSession, Transfer
 from ferryman.cli.command import command
-from ferryman.cli.data import storage
+from ferryman.cli.data import seal, storage
 from ferryman.cli.data.put import put
 from ferryman.cli.output.printing import print_document
 from ferryman.cli.output.progress import watched
@@ -127,3 +127,4 @@ def get(
 command(app, "verify")(storage.verify)
 command(app, "sweep")(storage.sweep)
 command(app, "storage")(storage.show)
+command(app, "seal")(seal.seal)

@@ -143,9 +143,9 @@ class FileBackup:
 
     async def _put(self, key: str, proof: "Proof") -> Written:
         if isinstance(self._store, LocalStore) and isinstance(self._place, Folder):
-            pieces = [path for path, _ in (await self._store.find(key)).pieces]
+            openers = self._store.openers(await self._store.find(key))
             return await asyncio.to_thread(
-                self._place.copy_in, object_name(key), pieces, proof.feed
+                self._place.copy_in, object_name(key), openers, proof.feed
             )
 
         async def chunks() -> AsyncIterator[bytes]:

@@ -4,14 +4,19 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
+from io import FileIO
 from pathlib import Path
 from uuid import UUID
 
 from ferryman import refusals
 from ferryman.config import Settings
+from ferryman.errors import OutsideError
 from ferryman.in_parallel import in_parallel, in_thread
 from ferryman.objects.folder import make_folder
+from ferryman.objects.sealing import ObjectKeys
+from ferryman.server.backup.encrypted_folder import EncryptedFolder
 from ferryman.server.backup.manifest import BackupManifest, IndexEntry, object_name, read_entry
 from ferryman.server.backup.place import STEP, BackupPlace, Folder, place_errors
 from ferryman.server.backup.squeezing import lines_of
@@ -63,7 +68,10 @@ async def open_target(settings: Settings) -> AsyncIterator[Target]:
             yield Target(place, None)
     else:
         folder = settings.data_dir / "objects"
-        yield Target(Folder(folder / "objects", folder / "incoming"), folder)
+        keys = ObjectKeys.of(settings.object_key, settings.object_key_file)
+        files, drafts = folder / "objects", folder / "incoming"
+        own = EncryptedFolder(files, drafts, keys) if keys else Folder(files, drafts)
+        yield Target(own, folder)
 
 
 async def fill(place: BackupPlace, manifest: BackupManifest, target: Target, tell: Tell) -> None:
@@ -105,10 +113,10 @@ def _copy_here(
     for entry in entries:
         source, name = object_name(entry.key), target.name(entry.key)
         with place_errors():
-            if _has(folder.root / name, entry):
+            if _has(folder, name, entry):
                 continue
             try:
-                written = folder.copy_in(name, [place.root / source])
+                written = folder.copy_in(name, [partial(FileIO, place.root / source)])
             except FileNotFoundError:
                 raise refusals.backup.DAMAGED(name=source, found="no such file") from None
         _check(source, entry, written.size, written.sha256)
@@ -129,14 +137,17 @@ async def _send(place: BackupPlace, target: Target, entry: IndexEntry) -> None:
     _check(source, entry, written.size, written.sha256)
 
 
-def _has(path: Path, entry: IndexEntry) -> bool:
+def _has(folder: Folder, name: str, entry: IndexEntry) -> bool:
     """Return whether a restore that was cut has copied the file, and its bytes reached the disk."""
-    if not path.is_file() or path.stat().st_size != entry.size:
-        return False
     digest = sha256()
-    with path.open("rb", buffering=0) as file:
-        while chunk := file.read(STEP):
-            digest.update(chunk)
+    try:
+        if folder.length(name) != entry.size:
+            return False
+        with folder.opened(name) as file:
+            while chunk := file.read(STEP):
+                digest.update(chunk)
+    except (FileNotFoundError, OutsideError):
+        return False
     return digest.hexdigest() == entry.sha256
 
 

@@ -3,7 +3,6 @@
 import asyncio
 import fcntl
 import os
-import stat
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -16,6 +15,8 @@ from ferryman import refusals
 from ferryman.ids import ephemeral_id
 from ferryman.in_parallel import in_thread, opened_in_thread
 from ferryman.objects.folder import make_folder, sync_file_system
+from ferryman.objects.sealed_file import PlainWriter, Readable, Writer
+from ferryman.server.backup.place_files import below, keep, listed
 
 STEP = 1 << 20
 """Bytes that are copied at once."""
@@ -117,35 +118,43 @@ class Folder:
             with place_errors():
                 file = await opened_in_thread(_create, draft)
             with file:
+                writer = await in_thread(self._writer, file, name)
                 async for chunk in chunks:
                     size += len(chunk)
                     with place_errors():
-                        await in_thread(_write, file, digest.update, chunk)
+                        await in_thread(_write, writer, digest.update, chunk)
+                with place_errors():
+                    await in_thread(writer.finish)
             with place_errors():
-                await asyncio.to_thread(_keep, draft, self.root / name)
+                await asyncio.to_thread(keep, draft, self._path(name))
         except BaseException:
             draft.unlink(missing_ok=True)
             raise
         return Written(size, digest.hexdigest())
 
     def copy_in(
-        self, name: str, pieces: Iterable[Path], feed: Callable[[bytes], None] | None = None
+        self,
+        name: str,
+        pieces: Iterable[Callable[[], Readable]],
+        feed: Callable[[bytes], None] | None = None,
     ) -> Written:
-        """Write a file made of files of this machine; it blocks, and ``feed`` sees the bytes.
+        """Write a file made of what ``pieces`` open; it blocks, and ``feed`` sees the bytes.
 
         Raises FileNotFoundError for a piece that is not there.
         """
         draft, digest, size = self._drafts / str(ephemeral_id()), sha256(), 0
         try:
             with _create(draft) as file:
+                writer = self._writer(file, name)
                 for piece in pieces:
-                    with piece.open("rb", buffering=0) as source:
+                    with piece() as source:
                         while chunk := source.read(STEP):
                             size += len(chunk)
-                            _write(file, digest.update, chunk)
+                            _write(writer, digest.update, chunk)
                             if feed is not None:
                                 feed(chunk)
-            _keep(draft, self.root / name)
+                writer.finish()
+            keep(draft, self._path(name))
         except BaseException:
             draft.unlink(missing_ok=True)
             raise
@@ -154,7 +163,7 @@ class Folder:
     async def get(self, name: str) -> AsyncIterator[bytes]:
         """Yield the bytes of a file; see :class:`BackupPlace`."""
         with place_errors():
-            file = await asyncio.to_thread((self.root / name).open, "rb", buffering=0)
+            file = await asyncio.to_thread(self.opened, name)
         with file:
             while True:
                 with place_errors():
@@ -166,15 +175,29 @@ class Folder:
     async def size(self, name: str) -> int | None:
         """Return the size of a file; see :class:`BackupPlace`."""
         with place_errors(), suppress(FileNotFoundError):
-            return (await asyncio.to_thread((self.root / name).stat)).st_size
+            return await asyncio.to_thread(self.length, name)
         return None
+
+    def opened(self, name: str) -> Readable:
+        """Open a file to read it; FileNotFoundError if there is none."""
+        return FileIO(self.root / name)
+
+    def length(self, name: str) -> int:
+        """Return the bytes of a file; FileNotFoundError if there is none."""
+        return (self.root / name).stat().st_size
+
+    def _path(self, name: str) -> Path:
+        return self.root / name
+
+    def _writer(self, file: FileIO, name: str) -> Writer:  # noqa: ARG002 - see EncryptedFolder
+        return PlainWriter(file)
 
     async def files(self, under: str) -> AsyncIterator[tuple[str, int]]:
         """Yield names and sizes; see :class:`BackupPlace`."""
         folder = self.root / under
-        for entry in await asyncio.to_thread(_listed, folder):
+        for entry in await asyncio.to_thread(listed, folder):
             if under or entry not in self.own:
-                for path, size in await asyncio.to_thread(_below, folder, entry):
+                for path, size in await asyncio.to_thread(below, folder, entry):
                     yield f"{under}{path}", size
 
     async def delete(self, name: str) -> None:
@@ -210,39 +233,6 @@ def _create(path: Path) -> FileIO:
     return FileIO(path, "x", opener=_private)
 
 
-def _write(file: FileIO, hashed: Callable[[bytes], None], chunk: bytes) -> None:
+def _write(writer: Writer, hashed: Callable[[bytes], None], chunk: bytes) -> None:
     hashed(chunk)
-    rest = memoryview(chunk)
-    while rest:
-        rest = rest[file.write(rest) :]
-
-
-def _keep(draft: Path, target: Path) -> None:
-    while True:
-        try:
-            draft.rename(target)
-        except FileNotFoundError:
-            # Another thread may remove the folder when its last file goes.
-            make_folder(target.parent)
-        else:
-            return
-
-
-def _listed(folder: Path) -> list[str]:
-    try:
-        return sorted(os.listdir(folder))  # noqa: PTH208 - names only, of many files
-    except FileNotFoundError:
-        return []
-
-
-def _below(root: Path, name: str) -> list[tuple[str, int]]:
-    """Return names and sizes of the files at and below a name, in order."""
-    with suppress(FileNotFoundError):
-        found = (root / name).stat()
-        if not stat.S_ISDIR(found.st_mode):
-            return [(name, found.st_size)]
-    return [
-        (f"{name}/{each}", size)
-        for entry in _listed(root / name)
-        for each, size in _below(root / name, entry)
-    ]
+    writer.write(chunk)
