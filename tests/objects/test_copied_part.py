@@ -181,6 +181,8 @@ def test_bytes_that_a_disk_lost_are_not_taken_over(store: LocalStore, key: str) 
 
 @pytest.mark.local
 def test_no_byte_is_copied_on_the_disk(store: LocalStore, key: str) -> None:
+    if store._files.keys:
+        pytest.skip("an encrypted file of one part is written again; see test_sealed.py")
     source = str(new_id())
     parts = whole(store, source, SMALL)
     ref = run(store.begin_single(part_request(1, SMALL)))
