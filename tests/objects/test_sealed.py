@@ -1,7 +1,7 @@
 """Encrypted files of the local store: what is on the disk, and what is refused to be read."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -23,9 +23,9 @@ from ferryman.objects.sealing import (
     sealed_size,
 )
 
-from .serving import KEYS, LATER, NOW, SECRET, local_platform, request, run, stored
+from .serving import KEYS, LATER, NOW, SECRET, local_platform, part_request, request, run, stored
 from .test_behaviour import FIRST, LAST, everything, put, upload
-from .test_copied_part import copy, held, part_request, whole
+from .test_copied_part import copy, held, whole
 
 NEW, OLD = b"n" * 32, b"k" * 32
 OTHER = ObjectKeys((NEW,))
@@ -96,7 +96,7 @@ def changed(sealed: bytes, at: int) -> bytes:
     return sealed[:at] + bytes([sealed[at] ^ 1]) + sealed[at + 1 :]
 
 
-SEALED_CHANGES = {
+SEALED_CHANGES: dict[str, Callable[[bytes], bytes]] = {
     "mark": lambda s: changed(s, 0),
     "salt": lambda s: changed(s, 16),
     "nonce": lambda s: changed(s, HEADER - 1),

@@ -4,6 +4,7 @@ from functools import partial
 from io import FileIO
 from pathlib import Path
 
+from ferryman.objects.key_marks import check_keys
 from ferryman.objects.sealed_file import (
     Readable,
     SealedWriter,
@@ -23,6 +24,10 @@ class EncryptedFolder(Folder):
     def __init__(self, root: Path, drafts: Path, keys: ObjectKeys) -> None:
         super().__init__(root, drafts)
         self._keys = keys
+
+    def note_key(self) -> None:
+        """Note the key that what is restored needs, before the first file."""
+        check_keys(self.root.parent / "keys", self._keys, note=True)
 
     def opened(self, name: str) -> Readable:
         """Open a file to read its plain bytes; FileNotFoundError if there is none."""

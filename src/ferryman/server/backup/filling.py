@@ -81,6 +81,8 @@ async def fill(place: BackupPlace, manifest: BackupManifest, target: Target, tel
     """
     if isinstance(target.place, Folder):
         target.place.clear_drafts()
+    if isinstance(target.place, EncryptedFolder):
+        await asyncio.to_thread(target.place.note_key)
     batch: list[IndexEntry] = []
     async for line in lines_of(place, manifest.index.name):
         batch.append(read_entry(line))
