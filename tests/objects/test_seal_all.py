@@ -1,7 +1,8 @@
 """Files that are there already are encrypted while others read, send and delete them."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from unittest import mock
 
@@ -168,17 +169,32 @@ def test_a_run_that_was_cut_is_gone_on_with(tmp_path: Path, call: str) -> None:
     there.check(KEYS)
 
 
-def test_files_that_are_deleted_meanwhile_stay_deleted(tmp_path: Path) -> None:
-    there = Stored(tmp_path)
-    left = list(there.contents)
+@pytest.mark.parametrize("call", ["fsync", "rename"])
+def test_files_that_are_deleted_meanwhile_stay_deleted(tmp_path: Path, call: str) -> None:
+    """Deleted while one is on its way to the disk, before or after it has its new name."""
+    for instant in count():
+        root = tmp_path / str(instant)
+        there, real, calls = Stored(root), getattr(os, call), count()
 
-    def delete(_: int) -> None:
-        while left:
-            run(there.store.delete(left.pop()))
+        def delete_first(
+            *given: object,
+            there: Stored = there,
+            real: Callable[..., object] = real,
+            calls: Iterator[int] = calls,
+            instant: int = instant,
+        ) -> object:
+            if next(calls) == instant:
+                for key in there.contents:
+                    run(there.store.delete(key))
+            return real(*given)
 
-    SealRun(tmp_path, KEYS).run(delete)
-    names = [path.name for path in (tmp_path / "objects").rglob("*") if path.is_file()]
-    assert names == []
+        with mock.patch.object(os, call, delete_first):
+            report = SealRun(root, KEYS).run(lambda _: None)
+        assert (report.left_files, report.problems) == (0, [])
+        if next(calls) <= instant:
+            assert instant > 7
+            break
+        assert [path for path in (root / "objects").rglob("*") if path.is_file()] == []
 
 
 def test_a_part_that_comes_meanwhile_is_the_one_that_counts(tmp_path: Path) -> None:

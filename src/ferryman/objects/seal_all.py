@@ -65,7 +65,7 @@ class SealRun:
             for each in pending_files(self._root, self._keys, SealReport()):
                 if wrong := self._seal(each):
                     problems.append(f"{each.path.relative_to(self._root)}: {wrong}")
-                else:
+                elif wrong is None:
                     done += 1
                 tell(each.size)
             shutil.rmtree(self._shared.parent)
@@ -90,7 +90,7 @@ class SealRun:
             os.close(descriptor)
 
     def _seal(self, pending: Pending) -> str | None:
-        """Encrypt a file; return why it cannot be done, if it cannot."""
+        """Encrypt a file; return why it cannot be done, or nothing to say if it is gone."""
         path, draft = pending.path, self._incoming / str(ephemeral_id())
         try:
             with FileIO(draft, "x") as file:
@@ -99,8 +99,8 @@ class SealRun:
                 if not self._link_shared(path, draft) and (wrong := self._copy(pending, file)):
                     return wrong
                 self._put(pending, draft)
-        except FileNotFoundError:
-            pass  # deleted meanwhile
+        except (FileNotFoundError, IsADirectoryError):
+            return ""  # deleted meanwhile, or completed in parts instead
         except OutsideError as error:
             if error.code != refusals.object_store.DAMAGED_SEALED.code:
                 raise
@@ -166,5 +166,6 @@ class SealRun:
         if plain:
             try:
                 path.unlink()
-            except FileNotFoundError:
-                final.unlink(missing_ok=True)  # deleted meanwhile
+            except (FileNotFoundError, IsADirectoryError):
+                final.unlink(missing_ok=True)
+                raise
