@@ -51,6 +51,7 @@ from ferryman.console.static_files import get_static, versioned
 from ferryman.console.visit import FormRefused, SignInNeeded, visit_of
 from ferryman.console.words import filters, plain
 from ferryman.errors import PlatformError
+from ferryman.ids import ephemeral_id
 from ferryman.wire.overview import Charts
 
 
@@ -137,6 +138,7 @@ def _environment(*, delivers: bool) -> Environment:
     environment.filters.update(filters(), **pictures, drawn_charts=_chart_drawer(environment))
     environment.globals["static"] = versioned
     environment.globals["delivers"] = delivers
+    environment.globals["new_form_key"] = ephemeral_id
     return environment
 
 

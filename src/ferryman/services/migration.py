@@ -6,12 +6,14 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 from uuid import UUID
 
+import msgspec
+
 from ferryman import refusals
 from ferryman.clock import epoch_ms
 from ferryman.domain.access import PLATFORM, Actor
 from ferryman.domain.dependency import DependentTransfer, app_status
 from ferryman.domain.limits import LABEL_CHARACTERS
-from ferryman.ids import new_id
+from ferryman.ids import derived_id, new_id
 from ferryman.services import app as app_service
 from ferryman.services import audit
 from ferryman.services import customer as customer_service
@@ -36,7 +38,10 @@ _CONTAINERS = 10_000
 async def create(
     platform: Platform, request: MigrationRequest, by: Actor = PLATFORM
 ) -> MigrationView:
-    """Create a migration with one READY transfer per app; nothing runs before it is started."""
+    """Create a migration with one READY transfer per app; nothing runs before it is started.
+
+    A request that is repeated with its key creates nothing, and has the first one's migration.
+    """
     check(request)
     async with platform.database.transaction() as tx:
         app_rows = [await app_service.find(tx, name) for name in request.apps]
@@ -46,7 +51,9 @@ async def create(
         scope = await migration_store.save_scope(
             tx, request.source_id, request.cloud_url.rstrip("/"), customer=customer
         )
-        migration_id = await migration_store.insert(tx, scope, request.name)
+        migration_id = _migration_id(request, customer)
+        if not await migration_store.insert(tx, scope, request.name, migration_id):
+            return await _view(tx, migration_id)
         for position, container in enumerate(request.containers):
             await migration_store.insert_container(tx, migration_id, position, container)
         for app in apps:
@@ -77,6 +84,13 @@ async def create(
             },
         )
     return made
+
+
+def _migration_id(request: MigrationRequest, customer: str) -> UUID:
+    """Return a new id, or that of all requests with this key and content."""
+    if request.request_key is None:
+        return new_id()
+    return derived_id("migration", customer, msgspec.json.encode(request).decode())
 
 
 async def start(platform: Platform, migration_id: str, by: Actor = PLATFORM) -> MigrationView:
@@ -181,6 +195,7 @@ def check(request: MigrationRequest) -> None:
         if not text.strip():
             raise refusals.migration.EMPTY[name](text=text)
     check_text("cloud_url", request.cloud_url, longest=LABEL_CHARACTERS)
+    check_text("key", request.request_key or "", longest=LABEL_CHARACTERS)
     if not _is_site(request.cloud_url):
         raise refusals.migration.CLOUD_URL_INVALID(url=request.cloud_url)
     if not 1 <= len(request.apps) <= _APPS or len(set(request.apps)) != len(request.apps):

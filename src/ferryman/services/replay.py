@@ -65,7 +65,8 @@ async def begin(platform: Platform, request: ReplayRequest, by: Actor = PLATFORM
         scope = await migration_store.save_scope(
             tx, request.source_id, request.cloud_url, ids["migration_scope_id"], customer=customer
         )
-        migration_id = await migration_store.insert(tx, scope, request.name, ids["migration_id"])
+        migration_id = ids["migration_id"]
+        await migration_store.insert(tx, scope, request.name, migration_id)
         for position, container in enumerate(request.containers):
             await migration_store.insert_container(tx, migration_id, position, container)
         if original_id is not None:

@@ -54,19 +54,16 @@ async def scopes_of_site(
     return [row["migration_scope_id"] async for row in rows]
 
 
-async def insert(
-    tx: Transaction, scope_id: UUID, name: str, migration_id: UUID | None = None
-) -> UUID:
-    """Insert a migration that has not started and return its id."""
-    migration_id = migration_id or new_id()
-    await SQL.insert_migration(
+async def insert(tx: Transaction, scope_id: UUID, name: str, migration_id: UUID) -> bool:
+    """Insert a migration that has not started; return whether its id was new."""
+    inserted = await SQL.insert_migration(
         tx.connection,
         migration_id=migration_id,
         migration_scope_id=scope_id,
         name=name,
         now=tx.now,
     )
-    return migration_id
+    return inserted is not None
 
 
 async def insert_container(

@@ -30,7 +30,8 @@ class Container(Wire, frozen=True, omit_defaults=True):
 class MigrationRequest(Wire, frozen=True):
     """Body of ``POST /admin/v1/migrations``; ``apps`` are cloud app keys or ``key@environment``.
 
-    ``customer`` may be left out where the caller has only one.
+    ``customer`` may be left out where the caller has only one. With a ``request_key``, the same
+    request has the same answer, however often it is sent: only the first one creates anything.
     """
 
     name: str
@@ -39,6 +40,7 @@ class MigrationRequest(Wire, frozen=True):
     apps: list[str]
     containers: list[Container] = []
     customer: str | None = None
+    request_key: str | None = None
 
 
 class TransferBrief(Wire, frozen=True):

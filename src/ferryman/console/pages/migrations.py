@@ -114,6 +114,7 @@ async def create_migration(visit: OwnVisit) -> Redirect:
         apps=[str(each) for each in form.getall("apps", [])],
         containers=[_container(line) for line in str(form.get("containers", "")).splitlines()],
         customer=str(form.get("customer", "")) or None,
+        request_key=str(form.get("key", "")) or None,
     )
     made = await visit.calls.post("/migrations", MigrationView, request)
     return visit.to(f"migrations/{made.migration_id}")

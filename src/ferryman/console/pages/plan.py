@@ -45,8 +45,8 @@ async def create_from_plan(visit: OwnVisit) -> Template | Redirect:
     read = await _read(visit)
     if read.request is None:
         return await _shown(visit, read)  # an app has gone meanwhile
-    customer = str(visit.form.get("customer", "")) or None
-    request = msgspec.structs.replace(read.request, customer=customer)
+    customer, key = (str(visit.form.get(name, "")) or None for name in ("customer", "key"))
+    request = msgspec.structs.replace(read.request, customer=customer, request_key=key)
     made = await visit.calls.post("/migrations", MigrationView, request)
     if visit.form.get("start"):
         await visit.calls.post(f"/migrations/{made.migration_id}/start", MigrationView)

@@ -5,9 +5,12 @@ VALUES (:migration_scope_id, :customer, :source_id, :cloud_url)
 ON CONFLICT (customer, source_id, cloud_url) DO UPDATE SET source_id = excluded.source_id
 RETURNING migration_scope_id;
 
--- name: insert_migration!
+-- name: insert_migration$
+-- Null if it is there: a request that is repeated has the same id.
 INSERT INTO migration (migration_id, migration_scope_id, name, created_at)
-VALUES (:migration_id, :migration_scope_id, :name, :now);
+VALUES (:migration_id, :migration_scope_id, :name, :now)
+ON CONFLICT DO NOTHING
+RETURNING migration_id;
 
 -- name: insert_container!
 INSERT INTO container (
