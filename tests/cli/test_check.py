@@ -24,6 +24,12 @@ def careless(gateway, details):
     gateway.create_app_data("never closed").write(b"1")
     gateway.complete_export()
 
+def labels(gateway, details):
+    gateway.upload_many([("a" * 1024, b"1"), ("a" * 1025, b"2")])
+
+def stores(gateway, details):
+    gateway.create_app_data("secret\\0")
+
 def leaves(gateway, details):
     print("a line of its own")
     raise SystemExit(0)
@@ -68,6 +74,8 @@ def test_a_listener_is_rehearsed(
     careless = str(checked("careless")["error"])
     assert careless.endswith("ClientError at rehearsed.py:15") or "rehearsed" in careless
     assert str(checked("leaves")["error"]).startswith("SystemExit at ")
+    assert "ClientError label_too_long at " in str(checked("labels")["error"])
+    assert "ClientError label_invalid at " in str(checked("stores")["error"])
     broken = str(checked("broken")["error"])
     assert broken.startswith("RuntimeError at ")
     assert "secret" not in broken

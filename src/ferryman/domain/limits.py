@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+from ferryman import stored_text
+
 ACKNOWLEDGEMENT_WINDOW = timedelta(minutes=15)
 """How long an app has to acknowledge a message (forge-events, Processing events)."""
 
@@ -80,7 +82,7 @@ WEBHOOKS = 5
 RECENT_TRANSFERS = 100
 """Transfers in the list of recent ones (connect-rest)."""
 
-LABEL_CHARACTERS = 1_024
+LABEL_CHARACTERS = stored_text.LABEL_CHARACTERS
 """Length of a file's label; ours, undocumented."""
 
 FILES_AT_ONCE = 500

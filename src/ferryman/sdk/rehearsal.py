@@ -9,11 +9,13 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from ferryman.errors import RuleError
 from ferryman.sdk.errors import GatewayError, TextWrittenError
 from ferryman.sdk.gateway_reads import GatewayReads
 from ferryman.sdk.http import HttpTransport
 from ferryman.sdk.open_files import EXPORT_INCOMPLETE
 from ferryman.sdk.upload_many import Content
+from ferryman.stored_text import check_file_texts
 from ferryman.wire.upload import AppDataReceipt
 
 if TYPE_CHECKING:
@@ -154,11 +156,15 @@ class RehearsalGateway(GatewayReads):
         self,
         label: str | None = None,
         *,
-        resume_key: str | None = None,  # noqa: ARG002 - nothing is there to be resumed
+        resume_key: str | None = None,
         size: int | None = None,  # noqa: ARG002 - nobody waits
         whole_sha256: bool = False,
     ) -> RehearsalStream:
-        """Begin a file that goes nowhere."""
+        """Begin a file that goes nowhere; raises ``GatewayError`` for a label that is refused."""
+        try:
+            check_file_texts(label, resume_key)
+        except RuleError as refused:
+            raise GatewayError(None, str(refused), code=refused.code) from None
         stream = RehearsalStream(self, label, whole=whole_sha256)
         with self._lock:
             self._open[stream] = label

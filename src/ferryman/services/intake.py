@@ -13,7 +13,6 @@ import msgspec
 
 from ferryman import refusals
 from ferryman.domain import export as export_rules
-from ferryman.domain.limits import LABEL_CHARACTERS
 from ferryman.domain.scope import check_app_data
 from ferryman.errors import PlatformError, RuleError
 from ferryman.ids import new_id, new_ids
@@ -25,7 +24,7 @@ from ferryman.services.open_upload import (
     extend_deadline,
     signed,
 )
-from ferryman.services.platform import Platform, check_text
+from ferryman.services.platform import Platform
 from ferryman.services.quota import with_parts
 from ferryman.services.resumed_upload import begun_before
 from ferryman.services.reuse import WantedPart, copy_held
@@ -34,6 +33,7 @@ from ferryman.store import upload as upload_store
 from ferryman.store.app import AppRow
 from ferryman.store.transfer import StoredTransfer
 from ferryman.store.upload import UploadRow
+from ferryman.stored_text import check_file_texts
 from ferryman.vocab import TransferStatus
 from ferryman.wire.upload import PartRequest, UploadRequest, UploadView
 
@@ -175,10 +175,7 @@ def _without(files: Files, answers: Mapping[UUID, Begun]) -> dict[UUID, UploadRe
 
 
 def _check(platform: Platform, file: UploadRequest) -> None:
-    if file.label is not None:
-        check_text("label", file.label, longest=LABEL_CHARACTERS)
-    if file.resume_key is not None:
-        check_text("resumeKey", file.resume_key, longest=LABEL_CHARACTERS)
+    check_file_texts(file.label, file.resume_key)
     if file.part is not None:
         check_parts(platform, [file.part])
 

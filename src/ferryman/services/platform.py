@@ -10,7 +10,7 @@ from hashlib import blake2b
 from typing import TypeVar
 from uuid import UUID
 
-from ferryman import refusals
+from ferryman import refusals, stored_text
 from ferryman.config import Settings
 from ferryman.errors import NotFound
 from ferryman.functions.hosting import Hostings
@@ -79,6 +79,10 @@ async def wait_for_event(event: asyncio.Event, seconds: float) -> bool:
         return False
 
 
+check_text = stored_text.check_text
+"""Refuse a text that is too long or cannot be stored; return any other."""
+
+
 def parse_id(not_found: refusals.Refusal[NotFound], text: str) -> UUID:
     """Return the id in ``text``; refuse a malformed one with ``not_found``, like an unknown one."""
     try:
@@ -88,23 +92,6 @@ def parse_id(not_found: refusals.Refusal[NotFound], text: str) -> UUID:
     if str(value) != text.lower():
         raise not_found(id=text)
     return value
-
-
-def check_text(name: str, text: str, *, longest: int) -> str:
-    """Return ``text``; refuse more than ``longest`` characters, NUL, and lone surrogates."""
-    if len(text) > longest:
-        raise refusals.text.TOO_LONG[name](field=name, longest=longest, length=len(text))
-    if "\x00" in text or not (text.isascii() or _encodable(text)):
-        raise refusals.text.INVALID[name](field=name)
-    return text
-
-
-def _encodable(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def check_json(name: str, value: object) -> None:

@@ -90,6 +90,7 @@ def rehearse(view: TransferView, listener: "Listener", access: tuple[str, str]) 
 def _rehearse(
     view: TransferView, listener: "Listener", access: tuple[str, str], name: str | None
 ) -> Rehearsed:
+    from ferryman.sdk.errors import ClientError
     from ferryman.sdk.rehearsal import RehearsalGateway
     from ferryman.sdk.safe_trace import class_name, own_frame
 
@@ -115,7 +116,8 @@ def _rehearse(
     except (Exception, SystemExit) as raised:  # noqa: BLE001 - whatever the developer's listener raises
         # Its message may quote the customer's data; the place does not.
         place = own_frame(raised, roots=sys.path)
-        error = class_name(raised) + (f" at {place}" if place else "")
+        code = f" {raised.code}" if isinstance(raised, ClientError) and raised.code else ""
+        error = class_name(raised) + code + (f" at {place}" if place else "")
     finally:
         gateway.close()
     return Rehearsed(name, gateway.counted, error)
