@@ -53,6 +53,20 @@ def test_a_small_run_says_how_long_a_large_one_takes(
     text = agent(*words).stdout
     assert f"{FILES} files, 210 bytes: " in text
     assert f"from {FILES} files of {small.transfer_id[:8]}" in text
+    other = FunctionMigration.begin(platform_process, app_folder, claim=False)
+    apps = [small.registration["cloudAppKey"], other.registration["cloudAppKey"]]
+    both = other.admin.ok("POST", "/admin/v1/migrations", {**other.plan, "apps": apps})
+    partly = agent("migration", "forecast", both["migrationId"], "--json")
+    assert partly.returncode == 0, partly.stderr
+    document = json.loads(partly.stdout)
+    assert [each["files"] for each in document["transfers"]] == [FILES]
+    [without] = document["withoutBasis"]
+    assert (without["transferId"], without["code"]) == (
+        both["transfers"][1]["transferId"],
+        "forecast_sample_missing",
+    )
+    told = agent("migration", "forecast", both["migrationId"]).stdout
+    assert "no basis for a forecast: expected a sample" in told
     risky = agent(*words, "--files", "9000000000", "--bytes", "0")
     assert risky.returncode == 1
     assert "! the transfer may reach the end of its life first" in risky.stdout

@@ -60,8 +60,23 @@ def test_limits_that_a_transfer_may_run_into(
 def test_a_longer_window_lets_a_large_file_pass() -> None:
     blocks = [Block(10, 1000, 10)]
     found = forecast(FileSample(blocks, blocks, 0, 0), Amount(1, 1_000_000, 1_000_000))
-    assert found.risks(timedelta(seconds=found.silence)) == [ForecastRisk.DEADLINE]
-    assert found.risks(timedelta(seconds=found.silence + 1)) == []
+    assert found.risks(timedelta(seconds=found.silence.most)) == [ForecastRisk.DEADLINE]
+    assert found.risks(timedelta(seconds=found.silence.most + 1)) == []
+
+
+def test_a_deadline_is_at_risk_when_it_may_pass_in_one_of_ten_cases() -> None:
+    uneven = [Block(10, 1000, seconds) for seconds in (5, 15) * 10]
+    found = forecast(FileSample(uneven, uneven, 0, 0), Amount(10, 1000, 100))
+    assert found.silence.least < found.silence.likely < found.silence.most
+    between = timedelta(seconds=(found.silence.likely + found.silence.most) / 2)
+    assert found.risks(between) == [ForecastRisk.DEADLINE]
+
+
+def test_what_has_arrived_is_silent_only_while_the_app_works_on_it() -> None:
+    slow, quick = [Block(1, 100, 900.0)] * 20, [Block(1, 100, 1.0)] * 20
+    sample, amount = FileSample(slow, quick, 0, 0), Amount(20, 2000, 100)
+    assert forecast(sample, amount).silence.likely == pytest.approx(900)
+    assert forecast(sample, amount, exported=True).silence.likely == pytest.approx(1)
 
 
 def test_an_even_sample_leaves_no_doubt_and_an_uneven_one_does() -> None:

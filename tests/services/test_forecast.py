@@ -31,7 +31,8 @@ async def run(services: Services, files: int = 24, *, large: int = 0) -> str:
 
 
 async def asked(services: Services, transfer_id: str, **amount: int) -> ForecastView:
-    return await forecast.of_transfer(services.platform, transfer_id, **amount)
+    given = forecast.Given(amount.get("files"), amount.get("size"), amount.get("largest"))
+    return await forecast.of_transfer(services.platform, transfer_id, given)
 
 
 async def test_it_goes_on_as_it_began(services: Services) -> None:

@@ -5,7 +5,8 @@ from typing import Annotated
 from litestar import get
 from litestar.params import QueryParameter
 
-from ferryman.api.parameters import Id, OwnPlatform
+from ferryman.api.parameters import Id, MaxAge, OwnPlatform
+from ferryman.errors import Conflict
 from ferryman.services import forecast
 from ferryman.wire.forecast import ForecastView
 
@@ -22,6 +23,13 @@ _Largest = Annotated[
     QueryParameter(name="largestBytes", ge=0, le=_MOST, description="Bytes of the largest file."),
 ]
 
+_Required = Annotated[
+    bool,
+    QueryParameter(
+        name="required", description="`false`: where there is no basis, `null` in place of a 409."
+    ),
+]
+
 
 @get("/transfers/{transfer_id:str}/forecast")
 async def get_forecast(
@@ -31,12 +39,18 @@ async def get_forecast(
     files: _Files = None,
     size: _Bytes = None,
     largest: _Largest = None,
-) -> ForecastView:
+    required: _Required = True,
+    max_age: MaxAge = 0,
+) -> ForecastView | None:
     """Return how long a transfer takes, and the limits it may run into, from a sample of files.
 
     The sample is the transfer itself, or the newest one of its app and customer. What is not given
-    is as in the newest earlier run that succeeded.
+    is what was exported, or as in the newest earlier run that succeeded.
     """
-    return await forecast.of_transfer(
-        platform, transfer_id, files=files, size=size, largest=largest
-    )
+    given = forecast.Given(files, size, largest)
+    try:
+        return await forecast.of_transfer(platform, transfer_id, given, max_age=max_age)
+    except Conflict:
+        if required:
+            raise
+        return None

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from typing import Any
 
 from ferryman.client.choices import MessageChoice, TransferChoice, query_of
 from ferryman.client.http import BASE, LONG_SECONDS, AdminHttp
@@ -120,6 +121,17 @@ class Transfers:
         """Forecast how long it takes; what is not given is as in its newest earlier run."""
         query = {"files": files, "bytes": size, "largestBytes": largest}
         return self._http.get(_path(transfer_id, "forecast"), ForecastView, query)
+
+    def expected(self, transfer_id: str, max_age: int) -> ForecastView | None:
+        """Forecast how long it takes from what the platform knows; None: it has no basis.
+
+        The answer may be ``max_age`` seconds old.
+        """
+        kind: Any = ForecastView | None
+        found: ForecastView | None = self._http.get(
+            _path(transfer_id, "forecast"), kind, {"required": "false", "maxAge": max_age}
+        )
+        return found
 
     def cancel(self, transfer_id: str) -> TransferView:
         """Request cancellation."""

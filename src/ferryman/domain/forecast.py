@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from random import Random
+from typing import Self
 
 from ferryman.domain import limits
 from ferryman.forecast_vocab import ForecastRisk
@@ -81,6 +82,18 @@ class TimeRange:
     least: float
     most: float
 
+    def later(self, seconds: float) -> "TimeRange":
+        """Return the range that begins so many seconds later."""
+        return TimeRange(self.likely + seconds, self.least + seconds, self.most + seconds)
+
+    def longer(self, other: "TimeRange") -> "TimeRange":
+        """Return the longer of two, each of its three times by itself."""
+        return TimeRange(
+            max(self.likely, other.likely),
+            max(self.least, other.least),
+            max(self.most, other.most),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
@@ -91,50 +104,59 @@ class Forecast:
 
     export: TimeRange
     total: TimeRange
-    silence: float
+    silence: TimeRange
 
     def risks(self, window: timedelta) -> list[ForecastRisk]:
         """Return the limits that the transfer may run into; ``window`` is that of its deadline."""
         limit = {
             ForecastRisk.DEADLINE: (self.silence, window),
-            ForecastRisk.DATA_LIFE: (self.total.most, limits.DATA_LIFE),
-            ForecastRisk.TRANSFER_LIFE: (self.total.most, limits.TRANSFER_LIFE),
+            ForecastRisk.DATA_LIFE: (self.total, limits.DATA_LIFE),
+            ForecastRisk.TRANSFER_LIFE: (self.total, limits.TRANSFER_LIFE),
         }
-        return [risk for risk, (seconds, end) in limit.items() if seconds >= end.total_seconds()]
+        return [risk for risk, (time, end) in limit.items() if time.most >= end.total_seconds()]
 
 
-def forecast(sample: FileSample, amount: Amount) -> Forecast:
-    """Return how long a transfer of so much takes, if it goes on as in the sample."""
+def forecast(sample: FileSample, amount: Amount, *, exported: bool = False) -> Forecast:
+    """Return how long a transfer of so much takes, if it goes on as in the sample.
+
+    Once all is ``exported``, only the app can be silent; ``amount.largest`` is then the largest
+    file that it has not acknowledged yet.
+    """
     # With the last files of a sample, an app that takes several at once has nothing more to take.
     busy = sample.acknowledged[: len(sample.acknowledged) - len(sample.acknowledged) // _ENDS]
-    export = _span(sample.first_arrived, sample.arrived, amount)
-    settled = _span(sample.first_acknowledged, busy, amount)
+    arriving, settling = _Fitted.of(sample.arrived), _Fitted.of(busy)
+    export = arriving.seconds(amount.files, amount.bytes).later(sample.first_arrived)
+    settled = settling.seconds(amount.files, amount.bytes).later(sample.first_acknowledged)
     # What is acknowledged all at once tells nothing, but it cannot be before it has arrived.
-    later = sample.first_acknowledged - sample.first_arrived
-    return Forecast(
-        export=export,
-        total=TimeRange(
-            max(settled.likely, export.likely + later),
-            max(settled.least, export.least + later),
-            max(settled.most, export.most + later),
-        ),
-        silence=max(fit(blocks).seconds(1, amount.largest) for blocks in (sample.arrived, busy)),
-    )
+    arrived = export.later(sample.first_acknowledged - sample.first_arrived)
+    silence = settling.seconds(1, amount.largest)
+    if not exported:
+        silence = silence.longer(arriving.seconds(1, amount.largest))
+    return Forecast(export=export, total=settled.longer(arrived), silence=silence)
 
 
-def _span(first: float, blocks: Sequence[Block], amount: Amount) -> TimeRange:
-    chance = Random(_SEED)  # noqa: S311 - nothing secret
-    seconds = sorted(
-        fit(chance.choices(blocks, k=len(blocks))).seconds(amount.files, amount.bytes)
-        for _ in range(_DRAWS if blocks else 1)
-    )
-    tenth = len(seconds) // 10
-    likely = fit(blocks).seconds(amount.files, amount.bytes)
-    return TimeRange(
-        first + likely,
-        first + min(likely, seconds[tenth]),
-        first + max(likely, seconds[-1 - tenth]),
-    )
+@dataclass(frozen=True, slots=True)
+class _Fitted:
+    """The pace that explains blocks best, and those of blocks that were drawn from them."""
+
+    likely: FileCost
+    drawn: Sequence[FileCost]
+
+    @classmethod
+    def of(cls, blocks: Sequence[Block]) -> Self:
+        """Fit blocks, and as many draws of them as tell how far that may be off."""
+        chance = Random(_SEED)  # noqa: S311 - nothing secret
+        terms = [_terms(block) for block in blocks]
+        draws = range(_DRAWS if terms else 0)
+        drawn = [_fit(chance.choices(terms, k=len(terms))) for _ in draws]
+        return cls(_fit(terms), drawn)
+
+    def seconds(self, files: int, size: int) -> TimeRange:
+        """Return the seconds for so many files of ``size`` bytes together."""
+        likely = self.likely.seconds(files, size)
+        seconds = sorted(each.seconds(files, size) for each in self.drawn) or [likely]
+        tenth = len(seconds) // 10
+        return TimeRange(likely, min(likely, seconds[tenth]), max(likely, seconds[-1 - tenth]))
 
 
 def fit(blocks: Sequence[Block]) -> FileCost:
@@ -142,12 +164,25 @@ def fit(blocks: Sequence[Block]) -> FileCost:
 
     It is scaled so that the blocks together take as long as they took.
     """
-    weighed = [(block, 1 / block.files) for block in blocks if block.files]
-    nn = sum(weight * block.files * block.files for block, weight in weighed)
-    ns = sum(weight * block.files * block.bytes for block, weight in weighed)
-    ss = sum(weight * block.bytes * block.bytes for block, weight in weighed)
-    nt = sum(weight * block.files * block.seconds for block, weight in weighed)
-    st = sum(weight * block.bytes * block.seconds for block, weight in weighed)
+    return _fit([_terms(block) for block in blocks])
+
+
+_Terms = tuple[float, float, float, float, float, float, float, float]
+"""What a block adds to the sums of the least squares, and its files, bytes and seconds."""
+
+
+def _terms(block: Block) -> _Terms:
+    files, size, seconds = block.files, block.bytes, block.seconds
+    if not files:
+        return 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, size, seconds
+    per_file = size / files
+    return files, size, per_file * size, seconds, per_file * seconds, files, size, seconds
+
+
+def _fit(terms: Sequence[_Terms]) -> FileCost:
+    if not terms:
+        return FileCost(0.0, 0.0)
+    nn, ns, ss, nt, st, files, size, seconds = map(sum, zip(*terms, strict=True))
     determinant = nn * ss - ns * ns
     # Files of one size cannot tell what a byte costs.
     if determinant > 1e-9 * nn * ss:
@@ -158,6 +193,6 @@ def fit(blocks: Sequence[Block]) -> FileCost:
             pace = FileCost(nt / nn, 0.0)
     else:
         pace = FileCost(nt / nn if nn else 0.0, 0.0)
-    fitted = sum(pace.seconds(block.files, block.bytes) for block in blocks)
-    scale = sum(block.seconds for block in blocks) / fitted if fitted else 0.0
+    fitted = pace.per_file * files + pace.per_byte * size
+    scale = seconds / fitted if fitted else 0.0
     return FileCost(pace.per_file * scale, pace.per_byte * scale)

@@ -41,6 +41,12 @@ async def sample(tx: Transaction, transfer_id: UUID) -> FileSample | None:
     return FileSample(blocks[False], blocks[True], first[False], first[True])
 
 
+async def largest(tx: Transaction, transfer_id: UUID, *, waiting: bool = False) -> int:
+    """Return the size of a transfer's largest file, or of the largest not acknowledged; else 0."""
+    size: int = await SQL.forecast_largest(tx.connection, transfer_id=transfer_id, waiting=waiting)
+    return size
+
+
 async def earlier_amount(tx: Transaction, transfer_id: UUID) -> Amount | None:
     """Return what the newest earlier run that succeeded had; None if there was none."""
     row = await SQL.forecast_amount(tx.connection, transfer_id=transfer_id)

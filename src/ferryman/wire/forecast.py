@@ -17,8 +17,9 @@ class ForecastView(Wire, frozen=True):
 
     ``sample`` is the transfer whose first ``sampledFiles`` files it rests on. ``export`` is the
     time until the last file has arrived, ``total`` that until it is acknowledged, ``silence`` the
-    longest time in seconds in which nothing moves the deadline. ``endsAt`` (epoch milliseconds) is
-    null before the transfer starts, and beyond the year 9999.
+    longest time in seconds in which nothing moves the deadline, and ``silenceSpan`` the same as a
+    span; ``windowSeconds`` is how long that may be. ``endsAt`` (epoch milliseconds) is null before
+    the transfer starts, while it is paused, and beyond the year 9999.
     """
 
     transfer_id: str
@@ -32,3 +33,5 @@ class ForecastView(Wire, frozen=True):
     silence: float
     ends_at: int | None
     risks: list[ForecastRisk]
+    silence_span: ForecastSpan
+    window_seconds: float

@@ -18,21 +18,18 @@ from ferryman.cli.migration.rehearsal import (
 )
 from ferryman.cli.output.printing import print_json
 from ferryman.cli.session import Session
-from ferryman.client.text import clean, minute
-from ferryman.forecast_vocab import ForecastRisk
-from ferryman.text import plural, two_units
+from ferryman.client.text import clean, minute, refusal_facts
+from ferryman.forecast_text import risk_text, span_text
+from ferryman.sdk.errors import ClientError
+from ferryman.text import plural
 from ferryman.vocab import IdKind
-from ferryman.wire.forecast import ForecastSpan, ForecastView
+from ferryman.wire.forecast import ForecastView
 from ferryman.wire.transfer import TransferView
 
 if TYPE_CHECKING:
     from ferryman.sdk.listener import Listener
 
-_RISKS = {
-    ForecastRisk.DEADLINE: "nothing may move the deadline while the largest file is on its way",
-    ForecastRisk.DATA_LIFE: "files may become unreadable before they are acknowledged",
-    ForecastRisk.TRANSFER_LIFE: "the transfer may reach the end of its life first",
-}
+_WITHOUT_BASIS = frozenset({"forecast_sample_missing", "forecast_amount_missing"})
 
 
 @dataclass(frozen=True)
@@ -66,7 +63,8 @@ def forecast(
 
     It rests on a sample: the files that a transfer has sent so far, or those of an earlier one of
     its app for the same customer. A listener is called here and its files are counted, as by
-    `check`; else they are as in the newest run that succeeded. Exit status 1 if there is a risk.
+    `check`; else they are what was exported, or as in the newest run that succeeded. Transfers
+    without a basis are named. Exit status 1 if there is a risk, or no basis at all.
     """
     migration = session.resolve(IdKind.MIGRATION, migration)
     plan = session.admin.migrations.get(migration)
@@ -76,21 +74,38 @@ def forecast(
         for each in plan.transfers
         if not each.status.final
     ]
-    found = [
-        (view, session.admin.transfers.forecast(
-            view.transfer_id, amount.files, amount.bytes, amount.largest
-        ))
-        for view in views
-        for amount in [_amount(view, loaded, access, _Amount(files, size, largest))]
-    ]  # fmt: skip
+    found: list[tuple[TransferView, ForecastView]] = []
+    missing: list[tuple[TransferView, ClientError]] = []
+    for view in views:
+        amount = _amount(view, loaded, access, _Amount(files, size, largest))
+        try:
+            found.append((view, _forecast(session, view, amount)))
+        except ClientError as refused:
+            if refused.code not in _WITHOUT_BASIS:
+                raise
+            missing.append((view, refused))
+    if missing and not found:
+        raise missing[0][1]
     if session.as_json:
         documents: list[Any] = msgspec.to_builtins([each for _, each in found])
-        print_json({"migrationId": migration, "transfers": documents})
+        without = [
+            {"transferId": view.transfer_id, **refusal_facts(refused.problem)}
+            for view, refused in missing
+        ]
+        print_json({"migrationId": migration, "transfers": documents, "withoutBasis": without})
     elif not found:
         typer.echo("All its transfers have ended.")
     else:
-        typer.echo(clean("\n".join(line for view, each in found for line in _text(view, each))))
+        lines = [line for view, each in found for line in _text(view, each)]
+        lines += [line for view, refused in missing for line in _missing_text(view, refused)]
+        typer.echo(clean("\n".join(lines)))
     raise typer.Exit(1 if any(each.risks for _, each in found) else 0)
+
+
+def _forecast(session: Session, view: TransferView, amount: _Amount) -> ForecastView:
+    return session.admin.transfers.forecast(
+        view.transfer_id, amount.files, amount.bytes, amount.largest
+    )
 
 
 def _amount(
@@ -117,15 +132,19 @@ def _text(view: TransferView, found: ForecastView) -> list[str]:
     whose = "it" if found.sample == view.transfer_id else short_id(found.sample)
     lines = [
         f"{view.cloud_app_key}@{view.environment}  {view.transfer_id}",
-        f"  {plural(found.files, 'file')}, {decimal(found.bytes)}: {_span(found.total)}, "
-        f"the export {_span(found.export)}",
+        f"  {plural(found.files, 'file')}, {decimal(found.bytes)}: {span_text(found.total)}, "
+        f"the export {span_text(found.export)}",
         f"  from {plural(found.sampled_files, 'file')} of {whose}",
     ]
     if found.ends_at is not None:
         lines.append(f"  ends about {minute(found.ends_at)}")
-    return lines + [f"  ! {_RISKS[risk]}" for risk in found.risks]
+    return lines + [f"  ! {risk_text(found, risk)}" for risk in found.risks]
 
 
-def _span(span: ForecastSpan) -> str:
-    likely, least, most = (two_units(1000 * each) for each in (span.likely, span.least, span.most))
-    return likely if least == most else f"{likely} ({least} to {most})"
+def _missing_text(view: TransferView, refused: ClientError) -> list[str]:
+    problem = refused.problem
+    why = refused.code if problem is None else f"expected {problem.expected}"
+    return [
+        f"{view.cloud_app_key}@{view.environment}  {view.transfer_id}",
+        f"  no basis for a forecast: {why}",
+    ]

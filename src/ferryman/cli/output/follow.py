@@ -11,6 +11,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 from ferryman import refusals
 from ferryman.cli.ids import short_id
+from ferryman.cli.output.forecasts import Forecasts
 from ferryman.cli.output.lines import Lines, joined
 from ferryman.client.admin import AdminClient
 from ferryman.client.follow import TimelineUpdate, start_following
@@ -52,6 +53,7 @@ class TransferFollower:
         self._of = show
         self._lines = lines
         self._console = Console()
+        self._forecasts = Forecasts(self._admin) if bars else None
         self._progress = _progress(self._console, shown=bars and self._console.is_terminal)
         self._tasks: dict[str, TaskID] = {}
         self._limit = None if timeout is None else time.monotonic() + timeout
@@ -123,11 +125,15 @@ class TransferFollower:
 
     def _show(self, view: TransferView) -> None:
         deadline = f", until {minute(view.deadline)}" if view.deadline else ""
+        ends = ""
+        if self._forecasts is not None:
+            ends = self._forecasts.ends(view)
+            self._print(self._forecasts.risks(view))
         self._progress.update(
             self._tasks[view.transfer_id],
             completed=view.progress,
             description=clean(view.cloud_app_key if len(self._views) > 1 else view.status),
-            facts=f"{plural(view.files, 'file')}, {decimal(view.bytes)}{deadline}",
+            facts=f"{plural(view.files, 'file')}, {decimal(view.bytes)}{deadline}{ends}",
         )
 
 

@@ -8,6 +8,7 @@ from litestar.datastructures import UploadFile
 from litestar.exceptions import ValidationException
 from litestar.response import Redirect, Template
 
+from ferryman.console.forecasts import forecasts_of
 from ferryman.console.pages.all_apps import all_apps
 from ferryman.console.pages.parameters import (
     App,
@@ -151,6 +152,7 @@ async def migration_page(visit: OwnVisit, migration_id: Id) -> Template:
         view=view,
         links=links,
         found=found,
+        forecasts=await forecasts_of(visit, found.items),
         again=again,
         live=any(not each.status.final for each in found.items),
         counts=None,

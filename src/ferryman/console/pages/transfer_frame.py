@@ -4,6 +4,7 @@ from typing import Any
 
 from litestar.response import Template
 
+from ferryman.console.forecasts import forecast_of
 from ferryman.console.visit import Visit
 from ferryman.vocab import EventType, MessageState, TransferStatus
 from ferryman.wire.transfer import MessageView, TransferExplanation, TransferView
@@ -31,6 +32,7 @@ async def transfer_template(visit: Visit, view: TransferView, tab: str, **contex
         "migrations",
         view=view,
         tab=tab,
+        forecast=await forecast_of(visit, view),
         can_redeliver=can_redeliver,
         live=not view.status.final,
         title=f"{view.cloud_app_key} ({view.environment}) on {details.cloud_url}",

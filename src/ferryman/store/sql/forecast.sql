@@ -40,6 +40,15 @@ WHERE transfer.transfer_id = :transfer_id
 GROUP BY acknowledged, block, transfer.started_at
 ORDER BY acknowledged, block;
 
+-- name: forecast_largest$
+-- The size of a transfer's largest file, or of the largest that waits for its acknowledgement.
+SELECT CASE WHEN CAST(:waiting AS boolean) THEN (
+    SELECT coalesce(max(app_data.size), 0) FROM message JOIN app_data USING (message_id)
+    WHERE message.transfer_id BETWEEN :transfer_id AND :transfer_id
+      AND event_type = 'avi:ecosystem.migration:uploaded:app_data' AND acknowledged_at IS NULL)
+ELSE (
+    SELECT coalesce(max(size), 0) FROM app_data WHERE transfer_id = :transfer_id) END;
+
 -- name: forecast_amount^
 -- Files, bytes and the largest file of an earlier run of a transfer's app for the same customer:
 -- the newest that ended in success.
