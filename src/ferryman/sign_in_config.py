@@ -89,6 +89,11 @@ class SignInSettings(BaseSettings):
         "tokens. Others get no session",
     )
 
+    console_read_only: bool = Field(
+        default=False,
+        description="show the console without anything that changes something, and refuse it "
+        "there whatever the role; the API and the command line stay as they are",
+    )
     brand_name: str = Field(
         "Ferryman",
         min_length=1,

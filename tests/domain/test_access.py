@@ -108,6 +108,20 @@ def test_what_changes_something_is_logged_and_not_for_viewers(operation: str) ->
     assert not rule.changes or not {Role.VIEWER, Role.METRICS} & set(rule.roles) - allowed
 
 
+@pytest.mark.parametrize("operation", RULES)
+def test_a_console_that_is_read_only_changes_nothing(operation: str) -> None:
+    """What only leaves a row in the audit log is reading."""
+    [role, *_] = RULES[operation].roles
+    reads = operation.startswith((*READ_ONLY, "open_"))
+    assert RULES[operation].reads is (reads and RULES[operation].changes)
+    if reads:
+        check(Actor(name="ann", role=role, read_only=True), operation)
+    else:
+        with pytest.raises(NotAllowed) as refused:
+            check(Actor(name="ann", role=role, read_only=True), operation)
+        assert refused.value.code == "console_read_only"
+
+
 def test_whoever_sees_all_apps_registers_any() -> None:
     check_registration(ACME, "boards", None, APP)
     check_registration(WHOLE, "boards", APP, {**APP, "source": "/srv/boards"})

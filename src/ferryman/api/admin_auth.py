@@ -14,6 +14,7 @@ from ferryman.api.auth import ACTOR, Credentials, bearer
 from ferryman.api.request_log import request_id_of
 from ferryman.api.token_cache import TokenCache
 from ferryman.clock import wall_now
+from ferryman.console.mount import READ_ONLY
 from ferryman.domain.access import OPERATOR, Actor, check
 from ferryman.errors import NotAuthenticated
 from ferryman.services import access_token as access_token_service
@@ -44,10 +45,13 @@ class Authenticator:
         """Return the caller of an operation; refuse a wrong token or an insufficient role."""
         actor = await self._holder(bearer(connection))
         client = connection.client
+        scope: Any = connection.scope
         actor = replace(
             actor,
             address=None if client is None else client.host,
             request=request_id_of(connection.scope),
+            # Said by pages alone: nothing of a request becomes a key of its scope.
+            read_only=bool(scope.get(READ_ONLY)),
         )
         connection.scope["state"][ACTOR] = actor
         check(actor, operation)

@@ -213,6 +213,7 @@ def create_app(
         brand,
         own_store=isinstance(platform.objects, LocalStore),
         delivers=not settings.no_delivery,
+        read_only=settings.console_read_only,
     )
     api.asgi_handler = FunctionGate(api.asgi_handler)
     api.asgi_handler = StallGuard(api.asgi_handler, settings.stall_seconds)

@@ -33,10 +33,11 @@ class Console:
         *,
         own_store: bool = True,
         delivers: bool = True,
+        read_only: bool = False,
     ) -> None:
         self._api = api
         self._given = (sign_ins, base_url, provider, brand)
-        self._own_store, self._delivers = own_store, delivers
+        self._own_store, self._delivers, self._read_only = own_store, delivers, read_only
         self._building: asyncio.Task[ASGIApp] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -76,5 +77,9 @@ class Console:
         from ferryman.console.site import create_pages
 
         return create_pages(
-            self._api, *self._given, own_store=self._own_store, delivers=self._delivers
+            self._api,
+            *self._given,
+            own_store=self._own_store,
+            delivers=self._delivers,
+            read_only=self._read_only,
         )

@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlencode
 import msgspec
 from litestar.types import ASGIApp, Message, Scope
 
-from ferryman.console.mount import OWNER
+from ferryman.console.mount import OWNER, READ_ONLY
 from ferryman.wire.health import Readiness
 from ferryman.wire.problem import Problem
 
@@ -42,11 +42,20 @@ class CallRefused(Exception):
 class AdminCalls:
     """The calls of one request for a page, with the token of its session."""
 
-    def __init__(self, api: ASGIApp, scope: Scope, token: str, *, base: str = _ADMIN) -> None:
+    def __init__(
+        self,
+        api: ASGIApp,
+        scope: Scope,
+        token: str,
+        *,
+        base: str = _ADMIN,
+        read_only: bool = False,
+    ) -> None:
         self._api = api
         self._base = base
         self._scope: Any = scope
         self._token = token
+        self._read_only = read_only
 
     async def get(self, path: str, kind: type[T], /, **query: object) -> T:
         """Return the answer of ``GET /admin/v1…``; parameters that are None or "" are left out."""
@@ -141,6 +150,7 @@ class AdminCalls:
             "query_string": urlencode(given).encode(),
             "headers": [(name.encode(), value.encode("latin-1")) for name, value in sent.items()],
             "state": {},
+            READ_ONLY: self._read_only,
             "app": self._scope[OWNER],
             "litestar_app": self._scope[OWNER],
         }

@@ -12,6 +12,9 @@ AS_ASKED = "ferryman.path"
 OWNER = "ferryman.application"
 """Key of the admin surface's application in a page's request, which its calls need."""
 
+READ_ONLY = "ferryman.read_only"
+"""Key of a call's scope: it may change nothing, whatever the role of who makes it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Brand:

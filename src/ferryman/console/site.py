@@ -64,6 +64,7 @@ def create_pages(
     *,
     own_store: bool,
     delivers: bool,
+    read_only: bool,
 ) -> ASGIApp:
     """Return the application of all pages, which makes its calls of ``api``."""
     sender = BrowserParts(own=own_store)
@@ -71,7 +72,7 @@ def create_pages(
     sessions, secure = Sessions(sign_ins.key), urlsplit(base_url).scheme == "https"
 
     async def visit(request: Request[Any, Any, Any]) -> Any:
-        return await visit_of(request, api, sessions)
+        return await visit_of(request, api, sessions, read_only=read_only)
 
     pages = Litestar(
         path=PATH,

@@ -150,7 +150,9 @@ def preferences(request: Request[Any, Any, Any]) -> dict[str, str]:
     }
 
 
-async def visit_of(request: Request[Any, Any, Any], api: Any, sessions: Sessions) -> Visit:
+async def visit_of(
+    request: Request[Any, Any, Any], api: Any, sessions: Sessions, *, read_only: bool
+) -> Visit:
     """Return the visit of a request; raise :class:`SignInNeeded` without a session.
 
     A request that changes something must be a form of a page of the same session.
@@ -164,7 +166,8 @@ async def visit_of(request: Request[Any, Any, Any], api: Any, sessions: Sessions
         form = await request.form()
         if not from_here(request) or not session.accepts(str(form.get("csrf", ""))):
             raise FormRefused
-    return Visit(request, session, AdminCalls(api, request.scope, session.secret), form)
+    calls = AdminCalls(api, request.scope, session.secret, read_only=read_only)
+    return Visit(request, session, calls, form)
 
 
 def origin_of(request: Request[Any, Any, Any]) -> RequestOrigin:

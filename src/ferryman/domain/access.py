@@ -45,11 +45,15 @@ WHOLE = Reach()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
-    """Who makes a call, from which address, and the id of the request."""
+    """Who makes a call, from which address, and the id of the request.
+
+    ``read_only``: a page that may change nothing makes the call, whatever their role.
+    """
 
     name: str
     role: Role
     reach: Reach = WHOLE
+    read_only: bool = False
     address: str | None = None
     request: str | None = None
 
@@ -78,12 +82,14 @@ class Rule:
     """Who may call an operation.
 
     ``whole`` operations concern the platform itself, so tokens of some customers are refused.
-    ``changes`` says that a successful call leaves a row in the audit log.
+    ``changes`` says that a successful call leaves a row in the audit log, and ``reads`` that this
+    row is all that it leaves.
     """
 
     roles: Collection[Role] = field(default_factory=frozenset)
     whole: bool = False
     changes: bool = False
+    reads: bool = False
 
 
 _ADMIN = frozenset({Role.ADMIN})
@@ -105,11 +111,11 @@ RULES: Mapping[str, Rule] = {
     "resume_app": Rule(_ADMIN, changes=True),
     "remove_app": Rule(_ADMIN, changes=True),
     # Of all customers together. That somebody asked for it is audited.
-    "list_state": Rule(_OPERATE | _OWN_APPS, whole=True, changes=True),
-    "list_tables": Rule(_OPERATE | _OWN_APPS, whole=True, changes=True),
-    "list_rows": Rule(_OPERATE | _OWN_APPS, whole=True, changes=True),
-    "list_objects": Rule(_OPERATE | _OWN_APPS, whole=True, changes=True),
-    "open_object": Rule(_OPERATE | _OWN_APPS, whole=True, changes=True),
+    "list_state": Rule(_OPERATE | _OWN_APPS, whole=True, changes=True, reads=True),
+    "list_tables": Rule(_OPERATE | _OWN_APPS, whole=True, changes=True, reads=True),
+    "list_rows": Rule(_OPERATE | _OWN_APPS, whole=True, changes=True, reads=True),
+    "list_objects": Rule(_OPERATE | _OWN_APPS, whole=True, changes=True, reads=True),
+    "open_object": Rule(_OPERATE | _OWN_APPS, whole=True, changes=True, reads=True),
     "load_state": Rule(_OWN_APPS, changes=True),
     "load_rows": Rule(_OWN_APPS, changes=True),
     "load_object": Rule(_OWN_APPS, changes=True),
@@ -162,7 +168,7 @@ RULES: Mapping[str, Rule] = {
     "group_messages": Rule(_READ_OF_APPS),
     "get_message": Rule(_READ_OF_APPS),
     # That somebody asked for it is audited.
-    "get_message_body": Rule(_OPERATE | {Role.APP_OWNER}, changes=True),
+    "get_message_body": Rule(_OPERATE | {Role.APP_OWNER}, changes=True, reads=True),
     "explain_message": Rule(_READ_OF_APPS),
     "plan_job": Rule(_OPERATE, changes=True),
     "list_jobs": Rule(_OPERATE),
@@ -209,7 +215,7 @@ RULES: Mapping[str, Rule] = {
     # Access.
     "list_customers": Rule(_READ),
     "create_customer": Rule(_ADMIN, changes=True),
-    "export_customer": Rule(_OPERATE, changes=True),
+    "export_customer": Rule(_OPERATE, changes=True, reads=True),
     "expunge_customer": Rule(_ADMIN, changes=True),
     "get_receipt": Rule(_ADMIN),
     "list_sessions": Rule(_ADMIN),
@@ -228,7 +234,7 @@ RULES: Mapping[str, Rule] = {
 def check(actor: Actor, operation: str) -> None:
     """Refuse an operation that the actor may not call.
 
-    Raises :class:`NotAllowed` (``role_insufficient``, ``token_limited``).
+    Raises :class:`NotAllowed` (``role_insufficient``, ``token_limited``, ``console_read_only``).
     """
     rule = RULES.get(operation, Rule())
     if actor.role not in rule.roles:
@@ -236,3 +242,5 @@ def check(actor: Actor, operation: str) -> None:
         raise refusals.access.ROLE_INSUFFICIENT(roles=roles or "none", role=actor.role)
     if rule.whole and actor.reach.customers is not None:
         raise refusals.access.TOKEN_LIMITED(customers=", ".join(actor.reach.customers) or "none")
+    if actor.read_only and rule.changes and not rule.reads:
+        raise refusals.access.CONSOLE_READ_ONLY()

@@ -39,6 +39,13 @@ ROLE_INSUFFICIENT = Refusal(
     found="the role {role}",
     fix="Ask an admin to do it, or to give you a token with such a role.",
 )
+CONSOLE_READ_ONLY = Refusal(
+    "console_read_only",
+    NotAllowed,
+    expected="a page that only shows something",
+    found="one that changes something, in a console that is read-only",
+    fix="Use the command line, or have the operator unset FERRYMAN_CONSOLE_READ_ONLY.",
+)
 TOKEN_LIMITED = Refusal(
     "token_limited",
     NotAllowed,
