@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from ferryman.server import fork_server, forked
-from ferryman.server.fork_server import Command, Modules
+from ferryman.server.fork_server import Modules
 from ferryman.server.forked import ForkServer
+from ferryman.server.forked_program import Command
 
 NUMBERS = range(100, 140)
 

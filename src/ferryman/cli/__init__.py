@@ -14,8 +14,12 @@ def main() -> None:
         # A terminal that lacks a character shows its number; it must not end a command.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    words = sys.argv[1:]
     try:
-        _app(sys.argv[1:2])()
+        if words[:1] in (["serve"], ["worker"]):
+            _run_platform(words)
+        else:
+            _app(words[:1])()
     except UnicodeEncodeError as error:
         # Bytes from outside that are not UTF-8, which Python keeps as surrogates.
         if not any("\ud800" <= sign <= "\udfff" for sign in error.object[error.start : error.end]):
@@ -28,22 +32,27 @@ def main() -> None:
         sys.exit(2)
 
 
-def _app(words: list[str]) -> "Typer":
-    """Return the command line: with one command if the first word is its name, else with all.
+def _run_platform(words: list[str]) -> None:
+    """Run ``serve`` or ``worker``, without importing any other command.
 
-    Importing all takes a third of a second; ``serve`` and ``worker`` need no client either.
+    Importing all takes a third of a second, and these two need no client either.
     """
-    if words in (["serve"], ["worker"]):
-        from ferryman.server import quick_start
+    from ferryman.cli.forks import forks_of
+    from ferryman.server import quick_start
 
-        quick_start.prepare()
+    quick_start.prepare()
+    with forks_of(words) as begun:
         from ferryman.cli import serve
         from ferryman.cli.new_app import new_app
 
         platform = new_app()
         platform.command()(serve.serve)
         platform.command()(serve.worker)
-        return platform
+        platform(obj=begun)
+
+
+def _app(words: list[str]) -> "Typer":
+    """Return the command line: with one command if the first word is its name, else with all."""
     from ferryman.cli.app import COMMANDS, build
 
     return build(words if COMMANDS.keys() >= {*words} and words else COMMANDS)

@@ -40,7 +40,12 @@ ClockMode = Annotated[
 ]
 
 
+WORKER = ("ferryman.server.run_worker", __name__)
+"""What a worker imports beside what all processes do."""
+
+
 def serve(
+    ctx: typer.Context,
     *,
     data_dir: DataDir = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
@@ -84,15 +89,12 @@ def serve(
     """Run the platform: API, database and workers. Each setting can be a FERRYMAN_ variable too."""
     check_installed()
     from ferryman.server import fork_server
-
-    # Before settings are read, some of which are secrets that are not for workers.
-    begun = fork_server.begin({"api": _run_api_process, "worker": worker})
     from ferryman.server.api_processes import default_processes
     from ferryman.server.forked import ForkServer
     from ferryman.server.serve import serve as run
 
     # Closed at the end, however that comes, which ends the fork server.
-    forks = None if begun is None else ForkServer(*begun)
+    forks = None if ctx.obj is None else ForkServer(*ctx.obj)
     with nullcontext() if forks is None else closing(forks):
         settings = settings_of(
             json_logs=json_logs,
@@ -112,7 +114,7 @@ def serve(
         )
         number = settings.api_processes or default_processes(settings)
         if forks is not None:
-            forks.prepare(fork_server.modules_of(number, works=workers > 0))
+            forks.prepare(fork_server.modules_of(number, WORKER if workers else ()))
         import uvloop
 
         work = run(settings, workers=workers, api_processes=number, forks=forks)
@@ -160,12 +162,6 @@ def worker(
     from ferryman.server.run_worker import run_worker
 
     run_platform(run_worker(settings), uvloop.new_event_loop)
-
-
-def _run_api_process() -> None:
-    from ferryman.server.api_process import main
-
-    main()
 
 
 def check_installed() -> None:

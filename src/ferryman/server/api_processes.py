@@ -22,8 +22,8 @@ import structlog
 
 from ferryman.config import Settings
 from ferryman.refusals.row import start_refusal
-from ferryman.server.fork_server import Command
 from ferryman.server.forked import ForkedProcess, ForkServer
+from ferryman.server.forked_program import Command
 from ferryman.server.listening import sockets
 from ferryman.server.parent_watchdog import SUPERVISED
 

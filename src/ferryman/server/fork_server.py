@@ -3,14 +3,14 @@
     serve ──▶ fork server ──▶ a process that ends at once ──▶ API process, worker
 
 The fork server is a fork of ``serve`` itself, from before there are threads or a loop, and never
-has any. What it forks is handed to ``serve``, as orphans are to a process that adopts them: so they
-are real children, which ``serve`` signals and waits for.
+has any. It begins at once with what all processes import, beside ``serve``. What it forks is handed
+to ``serve``, as orphans are to a process that adopts them: so they are real children, which
+``serve`` signals and waits for.
 
 Each is asked for twice: by ``NEXT``, which is answered once it can be forked at once, and then by
 its command. So ``serve`` adopts orphans only for as long as it takes to fork.
 """
 
-import ctypes
 import gc
 import os
 import signal
@@ -25,6 +25,7 @@ from pathlib import Path
 import msgspec
 
 from ferryman.server import collector
+from ferryman.server.forked_program import Command, become, keep_variables, show
 
 MESSAGE_BYTES = 128 << 10
 MOST_DESCRIPTORS = 250
@@ -35,24 +36,8 @@ NEXT, READY = b"next", b"ready"
 
 _STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
-_SHOWN = (45, 46, 47, 48)
-"""Where arguments and variables begin and end, in what follows the name in ``/proc/self/stat``."""
-
 Programs = Mapping[str, Callable[[], None]]
 """What may be forked, by its name: each runs in a fork of its own."""
-
-
-class Command(msgspec.Struct, frozen=True):
-    """What a fork becomes: a program, its words for the list of processes, and its variables.
-
-    The descriptors that come with it get ``numbers``; one may get several.
-    """
-
-    program: str
-    words: list[str]
-    variables: dict[str, str]
-    without: list[str]
-    numbers: list[list[int]]
 
 
 class Modules(msgspec.Struct, frozen=True):
@@ -62,24 +47,29 @@ class Modules(msgspec.Struct, frozen=True):
     second: list[str]
 
 
-def modules_of(api_processes: int, *, works: bool) -> Modules:
+SHARED = ("ferryman.logs", "ferryman.tracing", "ferryman.server.build")
+"""What each process of a platform imports, whatever it is."""
+
+
+def modules_of(api_processes: int, worker: Sequence[str]) -> Modules:
     """Return what forks of a platform need: at first the API, unless `serve` itself runs it.
 
-    Workers are forked only if it ``works``.
+    ``worker`` is what workers need; nothing if there is none.
     """
-    worker = ["ferryman.server.run_worker"] if works else []
+    worker = [*worker]
     if api_processes == 1:
         return Modules(worker, [])
     return Modules(["ferryman.server.api_process", "ferryman.server.run_api", "uvloop"], worker)
 
 
-def begin(programs: Programs) -> tuple[socket.socket, int] | None:
+def begin(programs: Programs, shared: Sequence[str] = ()) -> tuple[socket.socket, int] | None:
     """Fork the fork server; return the socket that asks it, and its process id.
 
     Returns None where it cannot be had.
 
-    It ends when the socket is closed, so with this process at the latest. Told its modules, it
-    imports them. Does not return in what it forks. There must be neither threads nor a loop yet.
+    It ends when the socket is closed, so with this process at the latest. It imports what is
+    ``shared`` at once, and its other modules when it is told them. Does not return in what it
+    forks. There must be neither threads nor a loop yet.
     """
     if not _possible():
         return None
@@ -101,7 +91,7 @@ def begin(programs: Programs) -> tuple[socket.socket, int] | None:
     os.dup2(nothing, 0)
     os.close(nothing)
     try:
-        command = _serve(answers)
+        command = _serve(answers, shared)
     except BaseException:  # noqa: BLE001 - what it should have forked is started, and says why
         os._exit(1)
     if command is None:
@@ -126,11 +116,22 @@ def _possible() -> bool:
     return True
 
 
-def _serve(answers: socket.socket) -> Command | None:
+def end(asks: socket.socket, pid: int) -> None:
+    """End one that nobody has taken over, whatever it imports just now."""
+    if asks.fileno() == -1:
+        return
+    asks.close()
+    with suppress(OSError):  # it was waited for by whoever ignores the ends of children
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
+def _serve(answers: socket.socket, shared: Sequence[str]) -> Command | None:
     """Fork for each command until the socket ends: None then, and the command in a fork."""
-    _keep_variables()
+    keep_variables()
     with suppress(OSError, ValueError):
-        _show(["ferryman.server.fork_server"])
+        show(["ferryman.server.fork_server"])
+    _import(shared)
     told = answers.recv(MESSAGE_BYTES)
     if not told:
         return None
@@ -148,7 +149,7 @@ def _serve(answers: socket.socket) -> Command | None:
         if pid == 0:
             answers.close()
             command = msgspec.json.decode(message, type=Command)
-            _become(command, descriptors)
+            become(command, descriptors)
             return command
         forked += 1
         for each in descriptors:
@@ -201,45 +202,3 @@ def fork_twice() -> int:
     pid = int(os.read(read, 32))
     os.close(read)
     return pid
-
-
-def _become(command: Command, descriptors: Sequence[int]) -> None:
-    """Take over what a new program would be given."""
-    above = max([*descriptors, *(each for numbers in command.numbers for each in numbers)]) + 1
-    moved = [_moved(each, above) for each in descriptors]
-    for descriptor, numbers in zip(moved, command.numbers, strict=True):
-        for number in numbers:
-            os.dup2(descriptor, number, inheritable=number <= 2)
-        os.close(descriptor)
-    for name in command.without:
-        os.environ.pop(name, None)
-    os.environ.update(command.variables)
-    sys.argv = list(command.words)
-    with suppress(OSError, ValueError):
-        _show(command.words)
-
-
-def _moved(descriptor: int, above: int) -> int:
-    """Move a descriptor out of the way of the numbers that others get."""
-    from fcntl import F_DUPFD_CLOEXEC, fcntl
-
-    moved: int = fcntl(descriptor, F_DUPFD_CLOEXEC, above)
-    os.close(descriptor)
-    return moved
-
-
-def _keep_variables() -> None:
-    """Copy the variables, so that none is left where the system shows those of a process."""
-    os.environ.update(dict(os.environ))
-
-
-def _show(words: Sequence[str]) -> None:
-    """Let lists of processes show these words, and no variables: both are still those of `serve`.
-
-    Its variables may be secrets that are not for workers.
-    """
-    stat = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
-    start, end, variables, variables_end = (int(stat[each]) for each in _SHOWN)
-    text = b"".join(os.fsencode(word) + b"\0" for word in (sys.executable, "-m", *words))
-    ctypes.memmove(start, text[: end - start - 1].ljust(end - start, b"\0"), end - start)
-    ctypes.memset(variables, 0, variables_end - variables)

@@ -17,9 +17,9 @@ from ferryman.server.fork_server import (
     MOST_DESCRIPTORS,
     NEXT,
     READY,
-    Command,
     Modules,
 )
+from ferryman.server.forked_program import Command
 
 log = structlog.get_logger("ferryman.serve")
 

@@ -11,8 +11,8 @@ import structlog
 from ferryman.config import Settings
 from ferryman.errors import ConfigError
 from ferryman.mail_config import MailSettings
-from ferryman.server.fork_server import Command
 from ferryman.server.forked import ForkedProcess, ForkServer
+from ferryman.server.forked_program import Command
 from ferryman.server.parent_watchdog import SUPERVISED
 from ferryman.sign_in_config import SignInSettings
 from ferryman.store.embedded import EmbeddedPostgres
