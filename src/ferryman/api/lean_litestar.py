@@ -41,7 +41,7 @@ class _Routes(Router):
         handler._resolved_dependencies = {}  # noqa: SLF001 - it takes nothing but the request
 
 
-class LeanLitestar(Litestar, _Routes):
+class LeanLitestar(Litestar, _Routes):  # type: ignore[misc] # as Litestar itself has it
     """Litestar without its plugins for models of pydantic and attrs, which no handler has.
 
     Importing them would take a sixth of the time in which the application is built.
