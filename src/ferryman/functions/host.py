@@ -20,8 +20,7 @@ lines of JSON, each with the ``call`` of the request: where that was ``told``, `
 function left running, "ended": what else ended with it}``, and ``retry`` with ``after`` and
 ``reason`` if it asked for another call (JavaScript). If it raised, ``error`` is the traceback, with
 ``cause`` (a ``FailureCause``), ``class`` and ``message`` of the exception, and ``frame``, null or
-the innermost place in the app's files. ``{"state": "unloadable"}`` with the same replaces both if
-it cannot be called.
+the innermost place in the app's files. If it cannot be called, ``unloadable`` replaces both states.
 """
 
 import marshal

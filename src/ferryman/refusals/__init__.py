@@ -35,6 +35,7 @@ from ferryman.refusals import (
     queue,
     recording,
     request,
+    schema,
     service,
     sign_in,
     sql,
@@ -68,7 +69,20 @@ PLATFORM = (
         message,
         migration,
     ),
-    *(notice, object_store, queue, request, sign_in, sql, text, tls, transfer, upload, worker),
+    *(
+        notice,
+        object_store,
+        queue,
+        request,
+        schema,
+        sign_in,
+        sql,
+        text,
+        tls,
+        transfer,
+        upload,
+        worker,
+    ),
 )
 """The tables of the platform, whose refusals calls may get."""
 

@@ -130,46 +130,6 @@ POOLED = Refusal(
     fix="Set pool_mode = session in PgBouncer, or give the address of PostgreSQL itself with "
     "--database-url.",
 )
-SCHEMA_UNRELEASED = Refusal(
-    "schema_unreleased",
-    ConfigError,
-    expected="an empty database, or one created by a released version",
-    found="one created by a build before the first release, which cannot be upgraded",
-    fix="Start with a new data folder (--data-dir) or an empty database (--database-url).",
-)
-SCHEMA_NEWER = Refusal(
-    "schema_newer",
-    ConfigError,
-    expected="a schema this version knows, up to {last}",
-    found="changes from a later version: {changes}",
-    fix="Start the version of Ferryman that made them, or a later one; or restore a backup from "
-    "before the upgrade.",
-)
-SCHEMA_LOCKED = Refusal(
-    "schema_locked",
-    OutsideError,
-    expected="a free lock for schema changes within {seconds:.0f} seconds",
-    found="PostgreSQL session {pid}, which holds it: application {application!r}, "
-    "client {client}, {state}",
-    fix="Start again once that session has ended. If nobody needs it, end it with "
-    "SELECT pg_terminate_backend({pid}).",
-)
-SCHEMA_STEP_BLOCKED = Refusal(
-    "schema_step_blocked",
-    OutsideError,
-    expected="the table {table} free for schema step {name} within {seconds:.0f} seconds",
-    found="PostgreSQL session {pid}, which uses it: application {application!r}, "
-    "client {client}, {state}",
-    fix="Start again once that transaction has ended; steps that were applied stay. If nobody "
-    "needs the session, end it with SELECT pg_terminate_backend({pid}).",
-)
-SCHEMA_STEP_CUT_OFF = Refusal(
-    "schema_step_cut_off",
-    OutsideError,
-    expected="each statement of schema step {name} to end within {seconds:g} seconds",
-    found="one that took longer and was cancelled; nothing of the step remains",
-    fix="Run `ferryman upgrade` again at a quieter time, with a larger --statement-seconds.",
-)
 POSTGRES_NOT_STARTED = Refusal(
     "postgres_not_started",
     ConfigError,

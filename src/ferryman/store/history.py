@@ -57,8 +57,6 @@ def check(history: History) -> None:
     ``schema_unreleased`` if it comes from a build before the first release.
     """
     if _BEFORE_RELEASE in history.unknown:
-        raise refusals.database.SCHEMA_UNRELEASED()
+        raise refusals.schema.UNRELEASED()
     if history.unknown:
-        raise refusals.database.SCHEMA_NEWER(
-            last=list(MIGRATIONS)[-1], changes=", ".join(history.unknown)
-        )
+        raise refusals.schema.NEWER(last=list(MIGRATIONS)[-1], changes=", ".join(history.unknown))

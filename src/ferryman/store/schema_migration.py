@@ -63,9 +63,7 @@ async def steps(
         except asyncpg.QueryCanceledError:
             if not statement_seconds:
                 raise
-            raise refusals.database.SCHEMA_STEP_CUT_OFF(
-                name=name, seconds=statement_seconds
-            ) from None
+            raise refusals.schema.STEP_CUT_OFF(name=name, seconds=statement_seconds) from None
 
 
 async def _apply(connection: Any, name: str, patience: float, statement_seconds: float) -> bool:
@@ -93,7 +91,7 @@ async def _wait_for_tables(connection: Any, name: str, waited: float, patience: 
     tables = ["schema_history", *(effect.table for effect in schema_step(name).effects)]
     holder = await SQL.schema_step_blocker(connection, tables=tables)
     if waited >= patience and holder is not None:
-        raise refusals.database.SCHEMA_STEP_BLOCKED(
+        raise refusals.schema.STEP_BLOCKED(
             name=name,
             table=holder["relname"],
             seconds=patience,
@@ -130,7 +128,7 @@ async def schema_lock(connection: Any, *, patience: float) -> AsyncIterator[None
             holder = await SQL.schema_lock_holder(connection, key=LOCK)
         waited = loop.time() - began
         if holder is not None and waited >= patience:
-            raise refusals.database.SCHEMA_LOCKED(
+            raise refusals.schema.LOCKED(
                 seconds=patience,
                 pid=holder["pid"],
                 application=holder["application_name"],
