@@ -1,5 +1,9 @@
 """The bundler reads an app's own folder, and no other file."""
 
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
 from tests.sandbox.conftest import Ground
@@ -32,3 +36,47 @@ def test_an_import_from_the_source(ground: Ground) -> None:
     (ground.source / "importing.js").chmod(0o644)
     [outcome] = ground.call({"handler": "importing.run"})["outcomes"]
     assert outcome["output"].strip() == "yes", outcome
+
+
+@pytest.fixture
+def workspace(ground: Ground) -> Iterator[Path]:
+    """The root of a workspace that has the app, its neighbour, another app, and a package."""
+    made = {
+        "package.json": '{"workspaces": ["app", "neighbour", "shared"]}',
+        "shared/package.json": '{"main": "index.js"}',
+        "shared/index.js": "export const found = 'in the workspace';\n",
+        "neighbour/package.json": '{"main": "data.json"}',
+        "neighbour/manifest.yml": "",
+    }
+    modules = ground.source / "node_modules"
+    try:
+        for name, text in made.items():
+            (ground.folder / name).parent.mkdir(mode=0o755, exist_ok=True)
+            (ground.folder / name).write_text(text)
+            (ground.folder / name).chmod(0o644)
+        modules.mkdir(mode=0o755)
+        for name, target in (("shared", "../../shared"), ("other", "../../neighbour")):
+            (modules / name).symlink_to(target)
+        (modules / "all").symlink_to("/")
+        yield ground.folder
+    finally:
+        shutil.rmtree(modules)
+        shutil.rmtree(ground.folder / "shared")
+        for name in ("package.json", "neighbour/package.json", "neighbour/manifest.yml"):
+            (ground.folder / name).unlink()
+
+
+@pytest.mark.usefixtures("workspace")
+def test_packages_of_the_workspace(ground: Ground) -> None:
+    """One that is linked to is read; another app's folder and the file system are not."""
+    outcomes = {}
+    for name, module in (("own", "shared"), ("leak", "other"), ("root", "all/etc/hostname")):
+        text = f"import * as all from '{module}';\n"
+        (ground.source / f"{name}.js").write_text(
+            f"{text}export function run() {{ console.log(all.found); }}\n"
+        )
+        (ground.source / f"{name}.js").chmod(0o644)
+        [outcomes[name]] = ground.call({"handler": f"{name}.run"})["outcomes"]
+    assert outcomes["own"]["output"].strip() == "in the workspace", outcomes["own"]
+    assert "another app" in outcomes["leak"]["error"], outcomes["leak"]
+    assert "no other package of the workspace" in outcomes["root"]["error"], outcomes["root"]

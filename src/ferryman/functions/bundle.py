@@ -22,6 +22,7 @@ from ferryman.functions.compiler import Compiler
 from ferryman.functions.fixtures import ProductFixtures
 from ferryman.functions.overrides import FILE, read_overrides
 from ferryman.functions.sandbox.sandbox import Sandbox
+from ferryman.functions.workspace import why_missing
 
 _BUILD_SECONDS = 25.0
 _TIMES = 3
@@ -189,6 +190,9 @@ def _does_not_compile(source: Path, output: str) -> Invalid:
     output = _ADVICE.sub("", output.replace(_ERROR, "")).strip()
     if not modules:
         return refusals.function.DOES_NOT_COMPILE(found=output[:_MESSAGE_CHARACTERS])
+    for module in modules:
+        if outside := why_missing(source, module):
+            return refusals.function.MODULE_OUTSIDE(module=module, found=outside)
     return refusals.function.MODULE_MISSING(
         modules=", ".join(dict.fromkeys(modules)),
         found=output[:_MESSAGE_CHARACTERS],

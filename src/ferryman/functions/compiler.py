@@ -1,7 +1,7 @@
 """Start esbuild, in a sandbox of its own where functions have one.
 
 It reads whatever an app's sources import, so outside a sandbox an app could have any file of the
-worker's user put into its bundle.
+worker's user put into its bundle. Inside, it sees the source and the packages of its workspace.
 """
 
 import os
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ferryman.functions import toolchain
+from ferryman.functions import toolchain, workspace
 from ferryman.functions.sandbox.command import View, bundler_command
 from ferryman.functions.sandbox.sandbox import Sandbox
 
@@ -43,7 +43,11 @@ class Compiler:
             return _run([str(program), *options], text, seconds, cwd=self.source, env=os.environ)
         view = View(
             source=self.source,
-            readable=(toolchain.HERE / "migrations.mjs", *self.sandbox.readable),
+            readable=(
+                toolchain.HERE / "migrations.mjs",
+                *self.sandbox.readable,
+                *workspace.readable(self.source),
+            ),
             writable=() if self.output is None else (self.output,),
             hidden=(*self.sandbox.hidden, self.source / ".ferryman"),
         )

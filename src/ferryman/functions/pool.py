@@ -34,6 +34,7 @@ _CAUSES = {
     "handler_outside_source": FailureCause.HANDLER_MISSING,
     "handler_function_missing": FailureCause.HANDLER_MISSING,
     "handler_module_missing": FailureCause.DEPENDENCY_MISSING,
+    "handler_module_outside": FailureCause.DEPENDENCY_MISSING,
     "handler_does_not_compile": FailureCause.FUNCTION_NOT_LOADED,
 }
 """Why a function could not be called, by the code of the refusal."""

@@ -8,7 +8,7 @@ DEBUGPY_MISSING = Refusal(
     ConfigError,
     expected="debugpy, which debugs functions in Python",
     found="none in the environment of Ferryman",
-    fix="Install it there, in the version that is tested: pip install debugpy==1.8.20",
+    fix="Install it there, in the version that is tested: `pip install debugpy==1.8.20`.",
 )
 DEBUGGED_IN_SERVE = Refusal(
     "function_debug_refused",
@@ -88,6 +88,14 @@ MODULE_MISSING = Refusal(
     found="{found}",
     fix="Run npm install in {source}, or name a file to use in place of the module under "
     "[alias] in {overrides}.",
+)
+MODULE_OUTSIDE = Refusal(
+    "handler_module_outside",
+    Invalid,
+    expected="{module:.64} in the app's folder, or as a package of its workspace",
+    found="{found}",
+    fix="Name the app and the package under workspaces of the root's package.json, or install a "
+    "copy: npm install --install-links.",
 )
 
 NODE_MISSING = Refusal(
