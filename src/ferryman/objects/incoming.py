@@ -161,12 +161,13 @@ class IncomingPart:
             raise refusals.upload.CHECKSUM_MISMATCH_OF_PART(expected=self._digest, digest=digest)
 
     def _write_held(self) -> None:
-        held, self._held, self._held_bytes = self._held, [], 0
-        with disk_errors():
-            for chunk in held:
-                self._hash.update(chunk)
-                if self._writer is not None:
-                    self._writer.write(chunk)
+        # Joined, so that whole chunks are encrypted where they are; one alone is not copied.
+        data = b"".join(self._held)
+        self._held, self._held_bytes = [], 0
+        self._hash.update(data)
+        if self._writer is not None:
+            with disk_errors():
+                self._writer.write(data)
 
     def _write_to(self, file: FileIO) -> Writer:
         if not self._keys:
