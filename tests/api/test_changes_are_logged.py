@@ -97,6 +97,11 @@ def test_every_change_leaves_one_row(changes: Changes, tmp_path: Path) -> None:
         make(f"pause_{what}", f"{path}/pause")
         make(f"resume_{what}", f"{path}/resume")
     make("cancel_transfer", f"{transfer}/cancel")
+    copied = make("copy_migration", f"{own}/copy", {"name": "Again"})["migrationId"]
+    last = changes.admin.ok("GET", f"{BASE}/migrations/{copied}")["transfers"][0]
+    make("cancel_transfer", f"/transfers/{last['transferId']}/cancel")
+    for what in ("archive", "unarchive"):
+        make(f"{what}_migration", f"/migrations/{copied}/{what}")
     changes.refused(f"{transfer}/cancel")
     _messages(changes, app, tokens)
     make("advance_clock", f"{clock}/advance", {"seconds": 1})

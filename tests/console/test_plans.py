@@ -1,4 +1,4 @@
-"""Plans in the console: one form makes one migration, however often it is sent."""
+"""Plans in the console: one form makes one migration; copies, and what is archived."""
 
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -64,3 +64,79 @@ def test_a_plan_that_is_sent_twice_makes_one_migration(
     assert replies[0].headers["location"] == replies[1].headers["location"]
     [made] = app.admin.ok("GET", f"/admin/v1/migrations?cloudAppKey={key}")["items"]
     assert made["startedAt"] is not None
+
+
+def test_a_copy_has_the_same_plan_and_is_made_once(
+    platform_process: PlatformProcess, console: Console
+) -> None:
+    """Another name makes another copy; containers and customer come along."""
+    app = AppMigration.register_app(platform_process)
+    app.create(containers=[{"type": "Site"}, {"type": "JiraProject", "key": "HAR", "name": "H"}])
+    page = f"migrations/{app.migration_id}"
+    key = re.search(r'name="key" value="([^"]+)"', console.text(page))
+    assert key is not None
+    places = [
+        console.send(f"{page}/copy", key=key[1], name=name).headers["location"]
+        for name in ("Wave 2", "Wave 2", "Wave 3")
+    ]
+    assert places[0] == places[1] != places[2]
+    assert "Wave 2" in console.text(f"migrations/{places[0].rpartition('/')[2]}")
+    copied = app.admin.ok("GET", f"/admin/v1/migrations/{places[0].rpartition('/')[2]}")
+    assert (copied["migrationScopeId"], copied["startedAt"]) == (
+        app.admin.ok("GET", f"/admin/v1/{page}")["migrationScopeId"],
+        None,
+    )
+    assert [each["cloudAppKey"] for each in copied["transfers"]] == app.plan["apps"]
+    app.admin.ok("POST", f"/admin/v1/migrations/{copied['migrationId']}/start")
+    app.transfer_id = app.claim()["transferId"]
+    found = app.export("/containers/page?containerType=JiraProject", "GET").json
+    assert [each["key"] for each in found["containers"]] == ["HAR"]
+    app.cancel()
+
+
+def test_an_archived_migration_is_hidden_until_it_is_asked_for(
+    platform_process: PlatformProcess, console: Console
+) -> None:
+    """Only one that has ended; its pages stay, and what runs again is listed again."""
+    app = AppMigration.register_app(platform_process)
+    app.create()
+    page, row = f"migrations/{app.migration_id}", f'id="t{app.transfer_id}"'
+    listed = f"migrations?app={app.registration['cloudAppKey']}"
+    assert f"{page}/archive" not in console.text(page)
+    refused = console.send(f"{page}/archive")
+    assert (refused.status, "migration_unfinished" in refused.body.decode()) == (409, True)
+    app.cancel()
+    assert f"{page}/archive" in console.text(page)
+    assert row in console.text(listed)
+    for _ in range(2):
+        assert console.send(f"{page}/archive").status == 303
+    assert row not in console.text(listed)
+    for value in ("true", "any"):
+        assert row in console.text(f"{listed}&archived={value}")
+    assert "<strong>archived</strong>" in console.text(page)
+    assert row in console.text(page)
+    migrations = f"/admin/v1/migrations?cloudAppKey={app.registration['cloudAppKey']}"
+    assert app.admin.ok("GET", migrations)["items"] == []
+    [found] = app.admin.ok("GET", f"{migrations}&archived=true")["items"]
+    assert found["archivedAt"] is not None
+    assert console.send(f"{page}/unarchive").status == 303
+    assert row in console.text(listed)
+    assert row not in console.text(f"{listed}&archived=true")
+
+
+def test_a_rerun_brings_an_archived_migration_back(platform_process: PlatformProcess) -> None:
+    app = AppMigration.register_app(platform_process)
+    app.create()
+    app.start()
+    app.claim()
+    app.advance(minutes=16)
+    assert app.status == "TIMED_OUT"
+    own = f"/admin/v1/migrations/{app.migration_id}"
+    assert app.admin.ok("POST", f"{own}/archive")["archivedAt"] is not None
+    app.rerun()
+    assert app.admin.ok("GET", own)["archivedAt"] is None
+    path = f"/admin/v1/transfers?cloudAppKey={app.registration['cloudAppKey']}"
+    assert len(app.admin.ok("GET", path)["items"]) == 2
+    app.refresh()
+    app.transfer_id = app.transfer_ids[-1]
+    app.cancel()

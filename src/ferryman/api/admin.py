@@ -42,11 +42,14 @@ from ferryman.api.message import (
     redeliver_message,
 )
 from ferryman.api.migration import (
+    archive_migration,
+    copy_migration,
     create_migration,
     get_migration,
     list_migrations,
     schedule_migration,
     start_migration,
+    unarchive_migration,
 )
 from ferryman.api.migration_link import (
     create_migration_link,
@@ -154,6 +157,9 @@ def admin_router(authenticator: Authenticator) -> Router:
             missing_mappings,
             start_migration,
             schedule_migration,
+            copy_migration,
+            archive_migration,
+            unarchive_migration,
             pause_migration,
             resume_migration,
             extend_migration,

@@ -15,6 +15,7 @@ from ferryman.api.parameters import (
     CreatedTo,
     Cursor,
     Id,
+    InArchive,
     InEnvironment,
     OfApp,
     OfCustomer,
@@ -23,10 +24,12 @@ from ferryman.api.parameters import (
     PageSize,
     Stuck,
 )
+from ferryman.archive_vocab import Archived
+from ferryman.services import archive, migration_list, schedule
 from ferryman.services import migration as migration_service
-from ferryman.services import migration_list, schedule
 from ferryman.vocab import ListSort, TransferStatus
 from ferryman.wire.migration import (
+    MigrationCopy,
     MigrationPage,
     MigrationRequest,
     MigrationSchedule,
@@ -79,6 +82,7 @@ async def list_migrations(
     created_from: CreatedFrom = None,
     created_to: CreatedTo = None,
     customer: OfCustomer = None,
+    archived: InArchive = Archived.NO,
     sort: ByAge = ListSort.NEWEST,
     count: Count = None,
     max_age: CountAge = 0,
@@ -97,6 +101,7 @@ async def list_migrations(
         since=created_from,
         to=created_to,
         customer=customer,
+        archived=archived,
         sort=sort,
     )
     return await migration_list.page(
@@ -122,3 +127,27 @@ async def schedule_migration(
 async def start_migration(platform: OwnPlatform, actor: Author, migration_id: Id) -> MigrationView:
     """Offer the transfers to their agents; repeatable."""
     return await migration_service.start(platform, migration_id, actor)
+
+
+@post("/migrations/{migration_id:str}/copy", status_code=200)
+async def copy_migration(
+    platform: OwnPlatform, actor: Author, migration_id: Id, data: JSONBody[MigrationCopy]
+) -> MigrationView:
+    """Create a migration with the apps, containers, site, source and customer of another one."""
+    return await archive.copy(platform, migration_id, data, actor)
+
+
+@post("/migrations/{migration_id:str}/archive", status_code=200)
+async def archive_migration(
+    platform: OwnPlatform, actor: Author, migration_id: Id
+) -> MigrationView:
+    """Leave a migration that has ended out of lists; repeatable."""
+    return await archive.archive(platform, migration_id, actor)
+
+
+@post("/migrations/{migration_id:str}/unarchive", status_code=200)
+async def unarchive_migration(
+    platform: OwnPlatform, actor: Author, migration_id: Id
+) -> MigrationView:
+    """List an archived migration again; repeatable."""
+    return await archive.archive(platform, migration_id, actor, archived=False)

@@ -13,6 +13,7 @@ from litestar.typing import FieldDefinition
 
 from ferryman.api.at_once import AtOnce
 from ferryman.api.claim_desk import ClaimDesk
+from ferryman.archive_vocab import Archived
 from ferryman.domain.access import Actor
 from ferryman.services.lifecycle import Lifecycle
 from ferryman.services.platform import Platform
@@ -68,6 +69,13 @@ CreatedTo = Annotated[int | None, QueryParameter(name="to")]
 Stuck = Annotated[
     bool | None,
     QueryParameter(name="stuck", description="`true`: only what makes no progress."),
+]
+InArchive = Annotated[
+    Archived,
+    QueryParameter(
+        name="archived",
+        description="`false`: without archived migrations; `true`: only these; or `any`.",
+    ),
 ]
 Count = Annotated[
     bool | None,

@@ -13,6 +13,7 @@ from ferryman.api.parameters import (
     CreatedTo,
     Cursor,
     Id,
+    InArchive,
     InEnvironment,
     OfApp,
     OfCause,
@@ -23,6 +24,7 @@ from ferryman.api.parameters import (
     PageSize,
     Stuck,
 )
+from ferryman.archive_vocab import Archived
 from ferryman.services import (
     diagnosis,
     finding,
@@ -92,6 +94,7 @@ async def list_transfers(
     text: _Text = None,
     stuck: Stuck = None,
     customer: OfCustomer = None,
+    archived: InArchive = Archived.NO,
     sort: _Sort = TransferSort.NEWEST,
     count: Count = None,
     max_age: CountAge = 0,
@@ -111,6 +114,7 @@ async def list_transfers(
         text=text,
         stuck=bool(stuck),
         customer=customer,
+        archived=archived,
         sort=sort,
     )
     return await transfer_list.page(

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from ferryman.archive_vocab import Archived
 from ferryman.cli.clock import read_duration
 from ferryman.cli.ids import OfApp, OfCustomer
 from ferryman.cli.session import Session
@@ -26,6 +27,8 @@ OfEnvironment = Annotated[
 OfSite = Annotated[
     str | None, typer.Option("--site", help="Only this cloud site: its URL, or its host.")
 ]
+
+InArchive = Annotated[bool, typer.Option("--archived", help="Only archived migrations.")]
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,11 @@ class Narrowing:
     def times(self, session: Session) -> tuple[int | None, int | None]:
         """Return both ends of the time range in epoch milliseconds."""
         return time_range(session, self.since, self.until)
+
+
+def archive_of(archived: bool) -> Archived | None:
+    """Return the filter of an option; None is the platform's default."""
+    return Archived.ONLY if archived else None
 
 
 def time_range(

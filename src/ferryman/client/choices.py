@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, fields
 
+from ferryman.archive_vocab import Archived
 from ferryman.vocab import (
     Acknowledged,
     EventType,
@@ -37,6 +38,7 @@ class TransferChoice:
     text: str | None = None
     stuck: bool = False
     customer: str | None = None
+    archived: Archived | None = None
     sort: TransferSort | None = None
 
 
@@ -76,6 +78,7 @@ class MigrationChoice:
     since: int | None = None
     to: int | None = None
     customer: str | None = None
+    archived: Archived | None = None
     sort: ListSort | None = None
 
 

@@ -25,6 +25,7 @@ from uuid import UUID
 import msgspec
 
 from ferryman import refusals
+from ferryman.archive_vocab import Archived
 from ferryman.client.admin import AdminClient
 from ferryman.client.choices import MigrationChoice, TransferChoice
 from ferryman.client.export_folder import SUMS, Sums, write_rows, written
@@ -40,6 +41,7 @@ from ferryman.wire.transfer import TransferPage, TransferSummary, TransferView
 
 VERSION = 1
 _BEGUN = ".export"
+_ALL = Archived.ANY
 
 
 class ExportHead(Wire, frozen=True):
@@ -158,7 +160,7 @@ class CustomerExporter:
         return refusals.customer.EXPORT_FOLDER_TAKEN(customer=self.customer, found=found)
 
     def _list_transfers(self, cursor: str | None, size: int) -> TransferPage:
-        wanted = TransferChoice(customer=self.customer, sort=TransferSort.OLDEST)
+        wanted = TransferChoice(customer=self.customer, archived=_ALL, sort=TransferSort.OLDEST)
         return self.admin.transfers.list(cursor, size, wanted)
 
     def _migrations(self, sums: Sums) -> int:
@@ -166,7 +168,7 @@ class CustomerExporter:
         scopes: set[str] = set()
 
         def fetch(cursor: str | None, size: int) -> MigrationPage:
-            wanted = MigrationChoice(customer=self.customer, sort=ListSort.OLDEST)
+            wanted = MigrationChoice(customer=self.customer, archived=_ALL, sort=ListSort.OLDEST)
             return self.admin.migrations.list(cursor, size, wanted)
 
         def each() -> Iterator[MigrationView]:

@@ -13,6 +13,7 @@ from ferryman.wire.link import IssuedLink, LinkPage, LinkRequest, MigrationLinkV
 from ferryman.wire.mapping import DifferencePage, StoredMappingPage
 from ferryman.wire.migration import (
     MappingCounts,
+    MigrationCopy,
     MigrationPage,
     MigrationRequest,
     MigrationSchedule,
@@ -66,6 +67,19 @@ class Migrations:
         """Set when it starts by itself, in epoch milliseconds of the platform; None is never."""
         path = f"{_MIGRATIONS}/{segment(migration_id)}/schedule"
         return self._http.post(path, MigrationView, MigrationSchedule(at=at))
+
+    def copy(self, migration_id: str, request: MigrationCopy) -> MigrationView:
+        """Create a migration with the apps, containers, site, source and customer of another."""
+        path = f"{_MIGRATIONS}/{segment(migration_id)}/copy"
+        return self._http.post(path, MigrationView, request)
+
+    def archive(self, migration_id: str) -> MigrationView:
+        """Leave a migration that has ended out of lists; repeatable."""
+        return self._http.post(f"{_MIGRATIONS}/{segment(migration_id)}/archive", MigrationView)
+
+    def unarchive(self, migration_id: str) -> MigrationView:
+        """List an archived migration again; repeatable."""
+        return self._http.post(f"{_MIGRATIONS}/{segment(migration_id)}/unarchive", MigrationView)
 
     def pause(self, migration_id: str) -> MigrationView:
         """Pause all transfers that have not settled; repeatable."""

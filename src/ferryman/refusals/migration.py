@@ -12,6 +12,13 @@ STARTED = Refusal(
     found="one that started at {at}",
     fix="Cancel its transfers if it should not run.",
 )
+UNFINISHED = Refusal(
+    "migration_unfinished",
+    Conflict,
+    expected="a migration whose transfers have all ended",
+    found="{count} that have not ended",
+    fix="Wait for them or cancel them; then archive the migration.",
+)
 SETTLED = Refusal(
     "migration_settled",
     Conflict,

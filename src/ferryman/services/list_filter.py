@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from ferryman import refusals
+from ferryman.archive_vocab import Archived
 from ferryman.domain.access import Reach
 from ferryman.domain.limits import LABEL_CHARACTERS
 from ferryman.services import app as app_service
@@ -66,6 +67,11 @@ async def scope_ids(tx: Transaction, reach: Reach, site: str | None) -> Sequence
     plain = site.rstrip("/")
     urls = [plain] if "://" in plain else [plain, f"https://{plain}", f"http://{plain}"]
     return await migration_store.scopes_of_site(tx, urls, customers=reach.customers)
+
+
+def archived(wanted: Archived) -> bool | None:
+    """Return whether only archived migrations fit, or only others; None if both do."""
+    return None if wanted is Archived.ANY else wanted is Archived.ONLY
 
 
 def beginning(text: str) -> str:

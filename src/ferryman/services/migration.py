@@ -36,7 +36,11 @@ _CONTAINERS = 10_000
 
 
 async def create(
-    platform: Platform, request: MigrationRequest, by: Actor = PLATFORM
+    platform: Platform,
+    request: MigrationRequest,
+    by: Actor = PLATFORM,
+    *,
+    copy_of: str | None = None,
 ) -> MigrationView:
     """Create a migration with one READY transfer per app; nothing runs before it is started.
 
@@ -72,7 +76,7 @@ async def create(
         await audit.record(
             tx,
             by,
-            "create_migration",
+            "create_migration" if copy_of is None else "copy_migration",
             migration_id,
             customer=customer,
             after={
@@ -81,6 +85,7 @@ async def create(
                 "sourceId": made.source_id,
                 "apps": [f"{each.cloud_app_key}@{each.environment}" for each in made.apps],
                 "containers": len(request.containers),
+                **({} if copy_of is None else {"copyOf": copy_of}),
             },
         )
     return made
@@ -159,6 +164,7 @@ def view_of(migration: MigrationRow, briefs: list[TransferBrief]) -> MigrationVi
         created_at=epoch_ms(migration.created_at),
         started_at=None if migration.started_at is None else epoch_ms(migration.started_at),
         start_at=_start_at(migration),
+        archived_at=None if migration.archived_at is None else epoch_ms(migration.archived_at),
         transfers=briefs,
         apps=_apps(briefs),
         statuses=dict(Counter(each.status.value for each in counted)),

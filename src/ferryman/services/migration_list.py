@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import partial
 
+from ferryman.archive_vocab import Archived
 from ferryman.domain.access import PLATFORM, Actor, Reach
 from ferryman.domain.limits import ADMIN_PAGE, LABEL_CHARACTERS
 from ferryman.services import customer as customer_service
@@ -37,6 +38,7 @@ class MigrationQuery:
     since: int | None = None
     to: int | None = None
     customer: str | None = None
+    archived: Archived = Archived.NO
     sort: ListSort = ListSort.NEWEST
 
 
@@ -90,4 +92,5 @@ async def _choice(tx: Transaction, wanted: MigrationQuery, reach: Reach) -> Migr
         since=instant(wanted.since),
         until=instant(wanted.to),
         customers=reach.customers,
+        archived=list_filter.archived(wanted.archived),
     )

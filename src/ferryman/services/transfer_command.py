@@ -53,13 +53,15 @@ async def rerun(platform: Platform, transfer_id: str, by: Actor = PLATFORM) -> R
 async def rerun_in(tx: Transaction, transfer_id: str, by: Actor) -> RerunAnswer:
     """Like :func:`rerun`, in an open transaction."""
     # One re-run per migration at a time, as it may re-run other transfers too.
-    await migration_store.lock(tx, await _migration_of(tx, transfer_id))
+    migration_id = await _migration_of(tx, transfer_id)
+    await migration_store.lock(tx, migration_id)
     stored = await lock_any(tx, transfer_id)
     original = stored.original_transfer_id or stored.transfer_id
     if running := await transfer_store.open_rerun(tx, original):
         raise refusals.transfer.RERUN_RUNNING(transfer=running)
     first = await transfer_store.first_start(tx, original)
     export_rules.check_rerun(stored.state, first, tx.now)
+    await _bring_back(tx, migration_id)
     also = await dependency.run_again(tx, stored)
     again = await dependency.insert_beside(
         tx, stored, _definition(stored), stored.position, original
@@ -81,6 +83,13 @@ async def rerun_in(tx: Transaction, transfer_id: str, by: Actor) -> RerunAnswer:
         transfer_name=stored.transfer_name,
         also=[str(other) for other in also],
     )
+
+
+async def _bring_back(tx: Transaction, migration_id: UUID) -> None:
+    """List an archived migration again: it has a transfer that runs."""
+    row = await migration_store.by_id(tx, migration_id)
+    if row is not None and row.archived_at is not None:
+        await migration_store.archive(tx, migration_id, None)
 
 
 async def _migration_of(tx: Transaction, transfer_id: str) -> UUID:

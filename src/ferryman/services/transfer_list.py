@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import partial
 from uuid import UUID
 
+from ferryman.archive_vocab import Archived
 from ferryman.clock import epoch_ms
 from ferryman.domain import attention
 from ferryman.domain import transfer as transfer_rules
@@ -27,7 +28,8 @@ class TransferQuery:
 
     ``app`` is a cloudAppKey, KEY@ENVIRONMENT or an id, ``site`` a URL or a host. Each word of
     ``text`` begins a word of the migration's or the transfer's name, the app's key, the site or the
-    source. A message of the transfer failed at its last attempt for the ``cause``.
+    source. A message of the transfer failed at its last attempt for the ``cause``. Of a migration
+    that is named, all are listed, even if it is archived.
     """
 
     status: TransferStatus | None = None
@@ -41,6 +43,7 @@ class TransferQuery:
     text: str | None = None
     stuck: bool = False
     customer: str | None = None
+    archived: Archived = Archived.NO
     sort: TransferSort = TransferSort.NEWEST
 
 
@@ -97,6 +100,7 @@ async def chosen(tx: Transaction, query: TransferQuery, reach: Reach) -> Transfe
         text=query.text,
         cause=query.cause,
         stuck_at=tx.now if query.stuck else None,
+        archived=None if query.migration_id else list_filter.archived(query.archived),
     )
 
 
@@ -130,6 +134,7 @@ def summary(row: Listed, tx: Transaction) -> TransferSummary:
         agent=row.claimed_by,
         released_at=None if stored.released_at is None else epoch_ms(stored.released_at),
         paused_at=None if state.paused_at is None else epoch_ms(state.paused_at),
+        archived_at=None if row.archived_at is None else epoch_ms(row.archived_at),
     )
 
 

@@ -25,6 +25,7 @@ class MigrationRow:
     created_at: datetime
     started_at: datetime | None
     start_at: datetime | None
+    archived_at: datetime | None
 
 
 async def save_scope(
@@ -100,6 +101,11 @@ async def schedule(tx: Transaction, migration_id: UUID, at: datetime | None) -> 
     await SQL.set_start_timers(tx.connection, migration_id=migration_id, start_at=at)
 
 
+async def archive(tx: Transaction, migration_id: UUID, at: datetime | None) -> None:
+    """Mark a migration and its transfers as archived since a time; None: no longer."""
+    await SQL.archive_migration(tx.connection, migration_id=migration_id, archived_at=at)
+
+
 async def lock(tx: Transaction, migration_id: UUID) -> None:
     """Keep others from re-running transfers of this migration until the transaction ends."""
     await SQL.lock_migration(tx.connection, migration_id=migration_id)
@@ -125,6 +131,12 @@ async def container_page(
         tx.connection, migration_id=migration_id, type=container_type, after=position, size=size
     )
     return [(row["container_id"], container_row(row)) async for row in rows]
+
+
+async def containers(tx: Transaction, migration_id: UUID) -> list[Container]:
+    """Return everything that was selected, in its order."""
+    rows = SQL.containers_of_migration(tx.connection, migration_id=migration_id)
+    return [container_row(row) async for row in rows]
 
 
 def migration_row(row: Any) -> MigrationRow:

@@ -24,6 +24,7 @@ class MigrationFilter:
     """Criteria, combined with AND.
 
     ``status``, ``app_ids`` and ``stuck_at`` must match the same transfer, which was not re-run.
+    ``archived``: only those, or only others.
     """
 
     name: str | None = None
@@ -36,6 +37,7 @@ class MigrationFilter:
     until: datetime | None = None
     customers: Sequence[str] | None = None
     among: Sequence[UUID] | None = None
+    archived: bool | None = None
 
 
 async def narrowed(tx: Transaction, choice: MigrationFilter) -> MigrationFilter:

@@ -23,7 +23,7 @@ class TransferFilter:
     """Criteria for transfers, combined with AND; ``since`` is inclusive, ``until`` exclusive.
 
     ``stuck_at`` is the time at which a transfer has to be stuck. ``among`` are the only ids that
-    may match.
+    may match. ``archived``: only those of archived migrations, or only others.
     """
 
     status: TransferStatus | None = None
@@ -37,6 +37,7 @@ class TransferFilter:
     cause: FailureCause | None = None
     stuck_at: datetime | None = None
     among: Sequence[UUID] | None = None
+    archived: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ class Listed:
     customer: str
     source_id: str
     claimed_by: str | None
+    archived_at: datetime | None
     place: Position
 
 
@@ -115,6 +117,7 @@ async def page(
                     row["customer"],
                     row["source_id"],
                     row["claimed_by"],
+                    row["archived_at"],
                     Position(row[column], stored.transfer_id),
                 )
             )

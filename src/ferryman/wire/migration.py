@@ -72,7 +72,8 @@ class MigrationView(Wire, frozen=True):
     """Response to creating, starting or reading a migration.
 
     ``statuses``, ``progress`` (the mean), ``files`` and ``bytes`` are those of the transfers that
-    were not re-run. ``start_at`` is when it starts by itself, if it has not started.
+    were not re-run. ``start_at`` is when it starts by itself, if it has not started,
+    and ``archived_at`` since when lists leave it out.
     """
 
     migration_id: str
@@ -90,6 +91,17 @@ class MigrationView(Wire, frozen=True):
     files: int = 0
     bytes: int = 0
     start_at: int | None = None
+    archived_at: int | None = None
+
+
+class MigrationCopy(Wire, frozen=True, forbid_unknown_fields=True):
+    """Body of ``POST /admin/v1/migrations/{migrationId}/copy``; by default with the same name.
+
+    With a ``request_key``, the same request has the same answer, however often it is sent.
+    """
+
+    name: str | None = None
+    request_key: str | None = None
 
 
 class MigrationSchedule(Wire, frozen=True, forbid_unknown_fields=True):

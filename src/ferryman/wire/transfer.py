@@ -60,9 +60,8 @@ class TransferSummary(Wire, frozen=True):
     """A transfer in a list: its state, without anything that must be counted.
 
     ``acknowledged`` and ``failed`` count acknowledgements, ``failed`` those with FAILED.
-    ``deadline_passed`` is the share of the window that has passed since the deadline last moved,
-    from 0 to 1, where one runs. ``stuck``: more than half of it has, or no agent takes the
-    transfer. ``agent`` claimed it last.
+    ``deadline_passed`` is the share of the window, 0 to 1, that has passed since the deadline last
+    moved. ``stuck``: more than half of it has, or no agent takes it. ``agent`` claimed it last.
     """
 
     transfer_id: str
@@ -90,6 +89,7 @@ class TransferSummary(Wire, frozen=True):
     agent: str | None = None
     released_at: int | None = None
     paused_at: int | None = None
+    archived_at: int | None = None
 
 
 class TransferPage(Wire, frozen=True):

@@ -6,7 +6,15 @@ import typer
 
 from ferryman.cli.command import CountedPaging, IdOptions, command
 from ferryman.cli.ids import HELP, OfApp, OfCustomer, Shown
-from ferryman.cli.narrowing import OfEnvironment, OfSite, Since, Until, time_range
+from ferryman.cli.narrowing import (
+    InArchive,
+    OfEnvironment,
+    OfSite,
+    Since,
+    Until,
+    archive_of,
+    time_range,
+)
 from ferryman.cli.session import Session
 from ferryman.client.choices import MigrationChoice
 from ferryman.client.text import field_lines, instant, minute, status_text, table
@@ -92,6 +100,7 @@ def list_migrations(
     since: Since = None,
     until: Until = None,
     customer: OfCustomer = None,
+    archived: InArchive = False,
     sort: Annotated[ListSort, typer.Option(help="Order.")] = ListSort.NEWEST,
 ) -> None:
     """List migrations, newest first."""
@@ -108,6 +117,7 @@ def list_migrations(
         since=begin,
         to=end,
         customer=customer,
+        archived=archive_of(archived),
         sort=sort,
     )
     paging.show_counted(
@@ -155,6 +165,7 @@ def migration_text(view: MigrationView) -> str:
         "site": view.cloud_url,
         "created": instant(view.created_at),
         "started": instant(view.started_at) or _starts(view),
+        "archived": instant(view.archived_at),
     }
     named = any(transfer.transfer_name for transfer in view.transfers)
     rows = (

@@ -6,6 +6,7 @@ import typer
 
 from ferryman.cli.clock import read_duration
 from ferryman.cli.command import Paging, command
+from ferryman.cli.migration import archive as _archive  # noqa: F401 - adds its commands
 from ferryman.cli.migration import check as _check  # noqa: F401 - adds its command
 from ferryman.cli.migration import forecast as _forecast  # noqa: F401 - adds its command
 from ferryman.cli.migration import pause as _pause  # noqa: F401 - adds its commands

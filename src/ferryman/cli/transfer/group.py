@@ -8,7 +8,7 @@ from rich.filesize import decimal
 
 from ferryman.cli.command import CountedPaging, IdOptions, Paging, command
 from ferryman.cli.ids import HELP, Shown, TransferId
-from ferryman.cli.narrowing import Narrowing
+from ferryman.cli.narrowing import InArchive, Narrowing, archive_of
 from ferryman.cli.output.printing import print_json
 from ferryman.cli.session import Session
 from ferryman.cli.transfer.watch import show_timeline, watch
@@ -53,12 +53,10 @@ def list_transfers(
     ] = None,
     migration: Annotated[str | None, typer.Option(help=f"Only this migration: {HELP}.")] = None,
     text: Annotated[
-        str | None,
-        typer.Option(
-            help="Only where each word begins a word of a name, the app's key or the site."
-        ),
+        str | None, typer.Option(help="Only where each word begins one of a name, app or site.")
     ] = None,
     stuck: Annotated[bool, typer.Option("--stuck", help="Only what makes no progress.")] = False,
+    archived: InArchive = False,
     sort: Annotated[
         TransferSort, typer.Option(help="Order; settled and deadline leave the others out.")
     ] = TransferSort.NEWEST,
@@ -77,6 +75,7 @@ def list_transfers(
         text=text,
         stuck=stuck,
         customer=narrowing.customer,
+        archived=archive_of(archived),
         sort=sort,
     )
     paging.show_counted(

@@ -3,6 +3,7 @@
 from typing import Any
 
 from ferryman.console.pages.apps import APP_PAGES
+from ferryman.console.pages.archive import ARCHIVE_PAGES
 from ferryman.console.pages.downloads import DOWNLOADS
 from ferryman.console.pages.jobs import JOB_PAGES
 from ferryman.console.pages.links import LINK_PAGES
@@ -27,6 +28,7 @@ HANDLERS: list[Any] = [
     *TRANSFER_TABS,
     *MIGRATION_PAGES,
     *PLAN_PAGES,
+    *ARCHIVE_PAGES,
     *PAUSE_PAGES,
     *LINK_PAGES,
     *MESSAGE_PAGES,

@@ -31,7 +31,17 @@ class _Page(Protocol):
 
 def query_of_transfers(given: Mapping[str, str]) -> dict[str, str]:
     """Return the filters of the page of migrations as the call names them."""
-    names = ("status", "environment", "site", "cause", "text", "stuck", "sort", "customer")
+    names = (
+        "status",
+        "environment",
+        "site",
+        "cause",
+        "text",
+        "stuck",
+        "sort",
+        "customer",
+        "archived",
+    )
     return {name: given.get(name, "") for name in names} | {"cloudAppKey": given.get("app", "")}
 
 

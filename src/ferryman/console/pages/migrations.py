@@ -8,10 +8,12 @@ from litestar.datastructures import UploadFile
 from litestar.exceptions import ValidationException
 from litestar.response import Redirect, Template
 
+from ferryman.archive_vocab import Archived
 from ferryman.console.forecasts import forecasts_of
 from ferryman.console.pages.all_apps import all_apps
 from ferryman.console.pages.parameters import (
     App,
+    Archive,
     Cause,
     Columns,
     Cursor,
@@ -33,6 +35,9 @@ from ferryman.wire.link import LinkPage
 from ferryman.wire.migration import Container, MappingCounts, MigrationRequest, MigrationView
 from ferryman.wire.transfer import RerunAnswer, TransferPage
 
+ARCHIVES = {Archived.ONLY.value: "only", Archived.ANY.value: "with the others"}
+"""What the filter of archived migrations is called; by default they are hidden."""
+
 COLUMNS = ("app", "site", "progress", "files", "size", "time left", "started")
 """The columns of the list that can be left out."""
 
@@ -53,6 +58,7 @@ async def migrations_page(
     stuck: Stuck = "",
     sort: Sort = "",
     customer: Customer = "",
+    archived: Archive = "",
     columns: Columns = None,
     cursor: Cursor = "",
 ) -> Template:
@@ -66,6 +72,7 @@ async def migrations_page(
         "stuck": stuck,
         "sort": sort,
         "customer": customer,
+        "archived": archived,
     }
     shown = shown_of(COLUMNS, columns)
     found, apps, views = await gather(
@@ -93,6 +100,7 @@ async def migrations_page(
         statuses=list(TransferStatus),
         causes=list(FailureCause),
         sorts=list(TransferSort),
+        archives=ARCHIVES,
     )
 
 

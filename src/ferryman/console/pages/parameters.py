@@ -21,6 +21,7 @@ Text = Annotated[str, QueryParameter(name="text")]
 Sort = Annotated[str, QueryParameter(name="sort")]
 Stuck = Annotated[str, QueryParameter(name="stuck")]
 Customer = Annotated[str, QueryParameter(name="customer")]
+Archive = Annotated[str, QueryParameter(name="archived")]
 Columns = Annotated[list[str] | None, QueryParameter(name="columns")]
 
 

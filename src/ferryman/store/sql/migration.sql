@@ -29,6 +29,15 @@ WHERE migration_id = :migration_id;
 UPDATE migration SET started_at = coalesce(started_at, :now)
 WHERE migration_id = :migration_id RETURNING started_at;
 
+-- name: archive_migration!
+-- Null brings it back. Its transfers have the same mark; all have ended, so none is locked for long.
+WITH marked AS (
+    UPDATE migration SET archived_at = :archived_at WHERE migration_id = :migration_id)
+UPDATE transfer SET archived_at = :archived_at WHERE migration_id = :migration_id;
+
+-- name: containers_of_migration
+SELECT * FROM container WHERE migration_id = :migration_id ORDER BY position;
+
 -- name: schedule_migration!
 UPDATE migration SET start_at = :start_at WHERE migration_id = :migration_id;
 

@@ -10,6 +10,7 @@ WHERE (CAST(:customer AS text) IS NULL OR scope.customer = :customer)
   AND (CAST(:since AS timestamptz) IS NULL OR migration.created_at >= :since)
   AND (CAST(:until AS timestamptz) IS NULL OR migration.created_at < :until)
   AND (CAST(:among AS uuid[]) IS NULL OR migration.migration_id = ANY (:among))
+  AND (CAST(:archived AS boolean) IS NULL OR (migration.archived_at IS NOT NULL) = :archived)
   AND (CAST(:status AS text) IS NULL AND CAST(:app_id AS uuid) IS NULL
       AND CAST(:app_ids AS uuid[]) IS NULL AND CAST(:stuck_at AS timestamptz) IS NULL
       OR EXISTS (

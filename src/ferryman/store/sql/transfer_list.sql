@@ -23,6 +23,7 @@ WHERE (CAST(:customer AS text) IS NULL OR transfer.customer = :customer)
   AND (CAST(:since AS timestamptz) IS NULL OR transfer.created_at >= :since)
   AND (CAST(:until AS timestamptz) IS NULL OR transfer.created_at < :until)
   AND (CAST(:among AS uuid[]) IS NULL OR transfer.transfer_id = ANY (:among))
+  AND (CAST(:archived AS boolean) IS NULL OR (transfer.archived_at IS NOT NULL) = :archived)
   AND (CAST(:text AS text) IS NULL OR transfer.words @@ search_query(:text))
   AND (CAST(:cause AS text) IS NULL OR EXISTS (
       SELECT FROM message JOIN attempt
