@@ -18,6 +18,8 @@ def main() -> None:
     try:
         if words[:1] in (["serve"], ["worker"]):
             _run_platform(words)
+        elif words[:1] == ["dev"]:
+            _run_dev(words)
         else:
             _app(words[:1])()
     except UnicodeEncodeError as error:
@@ -38,9 +40,14 @@ def _run_platform(words: list[str]) -> None:
     Importing all takes a third of a second, and these two need no client either.
     """
     from ferryman.cli.forks import forks_of
-    from ferryman.server import quick_start
+    from ferryman.server import quick_start, waiting
 
     quick_start.prepare()
+    if words[1:2] == [waiting.WORD]:
+        told = waiting.words_when_told()
+        if told is None:
+            return
+        sys.argv[1:] = words = told
     with forks_of(words) as begun:
         from ferryman.cli import serve
         from ferryman.cli.new_app import new_app
@@ -49,6 +56,14 @@ def _run_platform(words: list[str]) -> None:
         platform.command()(serve.serve)
         platform.command()(serve.worker)
         platform(obj=begun)
+
+
+def _run_dev(words: list[str]) -> None:
+    """Run ``dev``, beside whose imports its ``serve`` imports already."""
+    from ferryman.cli.forks import waiting_serve
+
+    with waiting_serve(words) as begun:
+        _app(words[:1])(obj=begun)
 
 
 def _app(words: list[str]) -> "Typer":

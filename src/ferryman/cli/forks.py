@@ -1,6 +1,7 @@
-"""The fork server of ``ferryman serve``, begun before even the command line is read."""
+"""What ``serve`` and ``dev`` begin before even the command line is read (ADR 125)."""
 
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from contextlib import contextmanager
 def forks_of(words: Sequence[str]) -> Iterator[tuple[socket.socket, int] | None]:
     """Yield what :func:`fork_server.begin` returns if these words are to serve, else None.
 
-    It imports beside us what its forks need (ADR 125). At this point no setting is read, some of
+    It imports beside us what its forks need. At this point no setting is read, some of
     which are secrets that are not for workers.
     """
     if words[:1] != ["serve"] or "--help" in words:
@@ -24,6 +25,29 @@ def forks_of(words: Sequence[str]) -> Iterator[tuple[socket.socket, int] | None]
     finally:
         if begun is not None:
             fork_server.end(*begun)
+
+
+@contextmanager
+def waiting_serve(words: Sequence[str]) -> "Iterator[subprocess.Popen[bytes] | None]":
+    """Yield a ``serve`` that waits to be told what to do; None if these words only ask for help.
+
+    It imports beside us. It is ended here if it was told nothing, and else by what it was told.
+    """
+    if "--help" in words:
+        yield None
+        return
+    from ferryman.server import waiting
+
+    try:
+        begun = waiting.begin()
+    except OSError:  # too many processes; whatever starts it later says so
+        yield None
+        return
+    try:
+        yield begun
+    finally:
+        if begun.returncode is None:
+            waiting.end(begun)
 
 
 def _api() -> None:

@@ -19,6 +19,7 @@ import psutil
 
 from ferryman.client.admin import AdminClient
 from ferryman.client.text import Line
+from ferryman.server import waiting
 from ferryman.server.parent_watchdog import SUPERVISED
 from ferryman.vocab import FunctionMode
 
@@ -86,16 +87,21 @@ class Children:
         grace: float = GRACE_SECONDS,
         kept: bool = False,
         without: Sequence[str] = (),
+        begun: "subprocess.Popen[bytes] | None" = None,
     ) -> Child:
         """Start ``ferryman NAME`` with these arguments.
 
         ``env`` is added to our own variables; ``grace`` is the number of seconds that it may take
         to end on request. A ``kept`` one ends by itself when we are killed. The settings in
-        ``without`` are not passed on to it.
+        ``without`` are not passed on to it. One that was ``begun`` and waits is told what to do.
         """
         hidden = {f"FERRYMAN_{name}" for name in without}
         own = {name: value for name, value in os.environ.items() if name not in hidden}
         log = self._folder / f"{name}.log"
+        log.write_bytes(b"")
+        order = waiting.Order([*arguments], str(cwd), {**env}, str(log))
+        if begun is not None and waiting.tell(begun, order):
+            return self._started(name, begun, log, grace)
         with log.open("wb") as output:
             process = subprocess.Popen(
                 [sys.executable, "-m", "ferryman", name, *arguments],
@@ -107,6 +113,11 @@ class Children:
                 # Ctrl-C is for us alone: we end the children, and in order.
                 start_new_session=True,
             )
+        return self._started(name, process, log, grace)
+
+    def _started(
+        self, name: str, process: "subprocess.Popen[bytes]", log: Path, grace: float
+    ) -> Child:
         child = Child(name, process, log, grace)
         self._running.append(child)
         born = psutil.Process(process.pid).create_time()

@@ -5,7 +5,7 @@ import time
 from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -23,6 +23,9 @@ from ferryman.client.text import Line, refusal_facts
 from ferryman.devtools.console import check_installed, exit_on_signal, reported_steps
 from ferryman.devtools.dev import folder as dev_folder
 from ferryman.errors import PlatformError
+
+if TYPE_CHECKING:
+    from subprocess import Popen
 
 _LOOK_SECONDS = 0.25
 _GRACE_SECONDS = 60.0
@@ -115,6 +118,7 @@ def dev(
                 words,
                 lines,
                 inspect=inspect,
+                begun=ctx.obj,
             )
         raise typer.Exit(status)
     except KeyboardInterrupt:
@@ -140,6 +144,7 @@ def _run(
     shown: Lines,
     *,
     inspect: int | None,
+    begun: "Popen[bytes] | None",
 ) -> int:
     """Run until Ctrl-C or the end of the command; return its exit status."""
     from ferryman.cli.dev.log import Log
@@ -185,6 +190,7 @@ def _run(
                 },
                 grace=_GRACE_SECONDS,
                 kept=True,
+                begun=begun,
             )
             url = ready(platform, children)
             direct = AdminClient(url, kept_token(data_dir))
