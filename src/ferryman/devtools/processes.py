@@ -26,7 +26,7 @@ from ferryman.vocab import FunctionMode
 GRACE_SECONDS = 60.0
 TAIL_LINES = 15
 READY_SECONDS = 180.0
-_LOOK_SECONDS = 0.05
+_LOOK_SECONDS = 0.02
 _READY_LOOK_SECONDS = 0.01
 _WORKER_SECONDS = 60.0
 
@@ -99,14 +99,15 @@ class Children:
         own = {name: value for name, value in os.environ.items() if name not in hidden}
         log = self._folder / f"{name}.log"
         log.write_bytes(b"")
-        order = waiting.Order([*arguments], str(cwd), {**env}, str(log))
+        more = {**env, **({SUPERVISED: "1"} if kept else {})}
+        order = waiting.Order([*arguments], str(cwd), more, str(log))
         if begun is not None and waiting.tell(begun, order):
             return self._started(name, begun, log, grace)
         with log.open("wb") as output:
             process = subprocess.Popen(
                 [sys.executable, "-m", "ferryman", name, *arguments],
                 cwd=cwd,
-                env={**own, **env, **({SUPERVISED: "1"} if kept else {})},
+                env={**own, **more},
                 stdin=subprocess.PIPE if kept else subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -14,8 +14,6 @@ from pathlib import Path
 
 import msgspec
 
-from ferryman.server.parent_watchdog import SUPERVISED
-
 WORD = "--waits-until-it-is-told"
 """Long enough for lists of processes to show the words of its forks in its place."""
 
@@ -40,7 +38,6 @@ def begin() -> "subprocess.Popen[bytes]":
     """Begin one, with a session of its own; tell it or end it. Raises ``OSError``."""
     return subprocess.Popen(
         [sys.executable, "-m", "ferryman", "serve", WORD],
-        env={**os.environ, SUPERVISED: "1"},
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
