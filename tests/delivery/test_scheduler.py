@@ -147,6 +147,18 @@ def test_as_many_hosts_start_at_once_as_may() -> None:
     assert list(turns.take(to_a_function)) == [lane(2)]
 
 
+def test_no_host_starts_for_an_app_that_rests() -> None:
+    """What its idle host can take goes on; the rest stays due."""
+    turns = answered(WIDE, calls=True)
+    turns.add(lane(0))
+    turns.add(lane(1))
+    rests = {str(APPS[0])}
+    assert list(turns.take(to_a_function, {}, rests)) == [lane(1)]
+    assert turns.take(to_a_function, {APPS[0]: 1}, rests) == {lane(0): 1}
+    turns.add(lane(0))
+    assert lane(0) in turns.take(to_a_remote, {}, rests)
+
+
 def test_workers_that_find_the_same_backlog_begin_with_different_apps() -> None:
     workers = [UUID(int=number) for number in range(20)]
     orders = [own_order(worker, LANES) for worker in workers]

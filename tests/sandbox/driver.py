@@ -5,7 +5,8 @@ Reads a JSON object on standard input: ``source``, ``calls`` (each with ``handle
 ``private``, ``folder``, ``cgroups`` (false: as where none can be made), ``secure`` (a file with key
 and certificate of a server with TLS, and ``names`` that lead to this machine, as in /etc/hosts).
 Prints one: ``found`` (the sandbox in words),
-``refusal`` and ``outcomes``.
+``refusal``, ``outcomes``, and ``weights``: those of the functions' control groups, as parts of an
+equal's, each time when a function asked the platform.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ import os
 import socket
 import ssl
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +26,7 @@ from ferryman.functions.call import FunctionCall
 from ferryman.functions.hosting import Hostings
 from ferryman.functions.pool import FunctionPool
 from ferryman.functions.sandbox.access import access
-from ferryman.functions.sandbox.cgroups import NONE
+from ferryman.functions.sandbox.cgroups import NONE, Cgroups
 from ferryman.functions.sandbox.sandbox import Sandbox
 from ferryman.vocab import FunctionMode
 
@@ -43,12 +44,17 @@ def listening(address: str, stack: ExitStack) -> socket.socket:
 
 
 @asynccontextmanager
-async def served(word: bytes, security: ssl.SSLContext | None = None) -> AsyncIterator[int]:
+async def served(
+    word: bytes,
+    security: ssl.SSLContext | None = None,
+    asked: Callable[[], object] = lambda: None,
+) -> AsyncIterator[int]:
     """Answer HTTP requests on a port of this machine: ``/N`` with N bytes, others with ``word``."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError, asyncio.IncompleteReadError):
             path = (await reader.readuntil(b"\r\n\r\n")).split()[1].strip(b"/")
+            asked()
             body = b"x" * int(path) if path else word
             head = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"
             writer.write(head % len(body) + body)
@@ -70,6 +76,17 @@ def know(names: list[str]) -> None:
         return ask("127.0.0.1" if host in names else host, *rest, **more)
 
     socket.getaddrinfo = asked
+
+
+def weights(cgroups: Cgroups) -> list[float]:
+    """Return the weights of this process's control groups, as parts of an equal's."""
+    files = {"cpu.shares": 1024, "cpu.weight": 100}
+    return [
+        int(file.read_text()) / equal
+        for parent in cgroups.folders
+        for name, equal in files.items()
+        for file in parent.glob(f"ferryman-{os.getpid()}-*/{name}")
+    ]
 
 
 def processes() -> list[int]:
@@ -95,7 +112,7 @@ async def main() -> None:
         security.load_cert_chain(spec["secure"])
         know(spec["names"])
     hosting = await Hostings(FunctionMode.SANDBOXED, wanted).find()
-    said: dict[str, Any] = {"found": hosting.found, "outcomes": []}
+    said: dict[str, Any] = {"found": hosting.found, "outcomes": [], "weights": []}
     said["refusal"] = str(hosting.refusal) if hosting.refusal else None
     if hosting.sandbox is None:
         print(json.dumps(said))
@@ -103,11 +120,16 @@ async def main() -> None:
     if not spec.get("cgroups", True):
         hosting = replace(hosting, sandbox=replace(hosting.sandbox, cgroups=NONE))
     neighbour = data_dir.parent / "neighbour"
+
+    def look() -> None:
+        assert hosting.sandbox is not None
+        said["weights"].append(weights(hosting.sandbox.cgroups))
+
     with ExitStack() as stack:
         listening(str(data_dir / "database.sock"), stack)
         listening(f"\0{data_dir}", stack)
         async with (
-            served(b"platform") as api,
+            served(b"platform", asked=look) as api,
             served(b"other") as other,
             served(b"secure", security) as secure,
             FunctionPool(

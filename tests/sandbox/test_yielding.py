@@ -24,3 +24,19 @@ def test_processes_of_a_function_have_less_the_more_they_are(ground: Ground) -> 
     assert "raised: []" in outcome["output"]
     if ground.who == "root" and "/autogroup" in outcome["output"]:
         assert "nice 6\n" in outcome["output"]
+
+
+@pytest.mark.parametrize("cgroups", [True, False])
+def test_an_app_whose_host_died_has_less_until_its_hosts_have_answered(
+    ground: Ground, cgroups: bool
+) -> None:
+    """A host that starts has less from its beginning, one that was there for its next call."""
+    acts = ("starts.tell", "endings.exit_with_137", "starts.tell", "starts.tell_too")
+    said = ground.call(*({"handler": act} for act in acts), cgroups=cgroups)
+    assert [each["ok"] for each in said["outcomes"]] == [True, False, True, True], said
+    if any(said["weights"]):
+        assert [each.count(0.25) for each in said["weights"]] == [0, 1, 1]
+    else:
+        before, _, warm, new = (each["output"].strip() for each in said["outcomes"])
+        assert before == warm == "0", "it was loaded before"
+        assert int(new) >= 6

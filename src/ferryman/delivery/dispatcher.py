@@ -131,7 +131,6 @@ class Dispatcher:
             self._next_look = loop.time() + _LOOK_SECONDS
             pause = await self._heartbeat()
             self._next_look = min(self._next_look, loop.time() + pause)
-        claimed: list[Delivery] = []
         # Measured from before the claim: nobody counts us as silent from an earlier time.
         until = loop.time() + self._platform.heartbeat_timeout.total_seconds() / 2
         idle = Counter({UUID(owner): count for owner, count in self._functions.idle.items()})
@@ -140,9 +139,9 @@ class Dispatcher:
             if unknown := self._scheduler.apps - self._app_cache.apps.keys():
                 await delivery_service.refresh_apps(self._platform, self._app_cache, unknown)
             self._functions.kept = {str(app_id) for app_id in self._scheduler.kept}
-            quotas = self._scheduler.take(self._app_cache.calls_function, idle)
-        if quotas:
-            claimed = await self._claim(quotas)
+            calls, resting = self._app_cache.calls_function, self._functions.resting
+            quotas = self._scheduler.take(calls, idle, resting)
+        claimed = await self._claim(quotas) if quotas else []
         for delivery in claimed:
             self._start(delivery, until, warm=idle[delivery.app.app_id] > 0)
             idle[delivery.app.app_id] -= 1

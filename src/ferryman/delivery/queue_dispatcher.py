@@ -122,7 +122,7 @@ class QueueDispatcher:
         waiting = self._scheduler.apps
         found = ((UUID(owner), count) for owner, count in self._functions.idle.items())
         idle = Counter({app_id: count for app_id, count in found if app_id in waiting})
-        quotas = self._scheduler.take(self._kinds.calls_function, idle)
+        quotas = self._scheduler.take(self._kinds.calls_function, idle, self._functions.resting)
         if not quotas:
             return max(0.0, self._next_look - loop.time())
         with self._draining.taking():

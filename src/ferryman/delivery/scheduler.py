@@ -96,17 +96,20 @@ class FairScheduler(Generic[L]):
         return {app_id for app_id in self.apps if self._streak[app_id] < _STREAK}
 
     def take(
-        self, calls: Callable[[L], bool | None], idle: Mapping[UUID, int] | None = None
+        self,
+        calls: Callable[[L], bool | None],
+        idle: Mapping[UUID, int] | None = None,
+        resting: Collection[str] = (),
     ) -> dict[L, int]:
         """Return how many messages to claim per lane, and remove these lanes from the due ones.
 
         ``calls`` says whether a lane leads to a function; None is "not known yet", and the lane
-        waits. ``idle`` are the numbers of idle hosts by app.
+        waits. ``idle`` are the numbers of idle hosts by app; for ``resting`` apps none starts.
         """
         idle = idle or {}
         live = self._bulkheads[True].in_flight
         self._streak = Counter({app_id: self._streak[app_id] for app_id in {*idle, *live}})
-        hosts = _Hosts(self._quotas, self._starting, live, self._waiting, idle, self.kept)
+        hosts = _Hosts(self._quotas, self._starting, live, self._waiting, idle, self.kept, resting)
         quotas: dict[L, int] = {}
         given: list[tuple[Bulkhead, L, int]] = []
         for lane, function in self._order(calls, hosts):
@@ -193,8 +196,10 @@ class _Hosts:
         waiting: Counter[UUID],
         idle: Mapping[UUID, int],
         kept: Collection[UUID],
+        resting: Collection[str],
     ) -> None:
         self._live, self._idle, self._kept = live, idle, kept
+        self._resting = resting
         self._free = Counter(idle)
         self._free.subtract(waiting)
         self._starts = quotas.starts - starting
@@ -221,7 +226,7 @@ class _Hosts:
             self._free[app_id] -= max(taken, 0)
             return taken
         spare = 0 if self._live[app_id] else self._spare
-        if min(count, self._starts, self._startable + spare) < 1:
+        if str(app_id) in self._resting or min(count, self._starts, self._startable + spare) < 1:
             return 0
         self._starts -= 1
         self._startable -= 1

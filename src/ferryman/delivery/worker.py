@@ -57,6 +57,7 @@ async def run(
             held=hosting.refusal,
             debugging=debugging,
             beyond=2 * settings.function_concurrency,  # for consumers, quick and slow ones
+            rests=settings.clock == "real",  # time that is moved is waited for by nobody
         ) as functions,
     ):
         sender = Sender(

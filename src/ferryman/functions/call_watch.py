@@ -27,15 +27,19 @@ class CallWatch:
         After ``limit`` seconds, if any, whoever waits for an answer gets ``TimeoutError``; for
         ``equal_seconds`` the host competes for the processor as an equal.
         """
-        self.end()
+        self._stop()
+        self._share.pause()
         self._timer = self._loop.call_later(_BRIEF_SECONDS, self._attend, limit, equal_seconds)
 
     def end(self) -> None:
         """Watch no more."""
+        self._stop()
+        self._share.release()
+
+    def _stop(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._share.release()
 
     def _attend(self, limit: float | None, equal_seconds: float) -> None:
         self._output.attend()

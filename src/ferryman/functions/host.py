@@ -19,8 +19,9 @@ lines of JSON, each with the ``call`` of the request: where that was ``told``, `
 "called"}`` before the function runs; then ``{"state": "done", "error": null, "left": what the
 function left running, "ended": what else ended with it}``, and ``retry`` with ``after`` and
 ``reason`` if it asked for another call (JavaScript). If it raised, ``error`` is the traceback, with
-``cause`` (a ``FailureCause``), ``class`` and ``message`` of the exception, and ``frame``, null or
-the innermost place in the app's files. If it cannot be called, ``unloadable`` replaces both states.
+``cause`` (a ``FailureCause``), ``class`` and ``message`` of the exception, ``frame``, null or the
+innermost place in the app's files, and ``clean``: this process is as after a return. If it cannot
+be called, ``unloadable`` replaces both states.
 """
 
 import marshal
@@ -153,12 +154,10 @@ def serve(channel: int, mark: int, source: str, file: str, function: str) -> Non
             answer(state="called")
         ended: list[str] = []
         thrown = run(handler, request["event"], request["context"], ended)
-        failed = (
-            {"error": None}
-            if thrown is None
-            else host_errors.failure(thrown, source, host_errors.RUN_CAUSES)
-        )
-        answer(state="done", left=left_running(), ended=", ".join(ended), **failed)
+        failed = host_errors.result(thrown, source)
+        clean = isinstance(thrown, Exception) and not isinstance(thrown, MemoryError)
+        thrown = None  # its frames hold what the function opened
+        answer(state="done", left=left_running(), ended=", ".join(ended), clean=clean, **failed)
 
 
 def load(source: str, file: str, function: str, debug_port: "int | None") -> "Handler":

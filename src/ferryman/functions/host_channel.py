@@ -24,7 +24,7 @@ def read(channel: int, length: int) -> bytes | None:
 
 
 def send(channel: int, members: "dict[str, object]") -> None:
-    """Write a line of JSON with these members: texts, whole numbers and None."""
+    """Write a line of JSON with these members: texts, whole numbers, booleans and None."""
     fields = (
         f"{encode_basestring_ascii(name)}: {as_json(value)}" for name, value in members.items()
     )
@@ -34,7 +34,9 @@ def send(channel: int, members: "dict[str, object]") -> None:
 
 
 def as_json(value: object) -> str:
-    """Return a text, a whole number or None in JSON."""
+    """Return a text, a whole number, a boolean or None in JSON."""
     if value is None:
         return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
     return str(value) if isinstance(value, int) else encode_basestring_ascii(str(value))

@@ -53,6 +53,11 @@ def failure(
     }
 
 
+def result(thrown: BaseException | None, source: str) -> Failure:
+    """Describe how a function ended, by what it raised."""
+    return {"error": None} if thrown is None else failure(thrown, source, RUN_CAUSES)
+
+
 def class_of(error: BaseException) -> str:
     """Return the name of an exception's class, as a traceback shows it."""
     kind = type(error)

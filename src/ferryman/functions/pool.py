@@ -10,45 +10,37 @@ from typing import Self
 
 import structlog
 
-from ferryman.domain.outcome import Outcome, failed, raised
+from ferryman.domain.outcome import Outcome
 from ferryman.errors import PlatformError
 from ferryman.functions.bundle import Bundles
 from ferryman.functions.call import FunctionCall, HostKey, host_key
 from ferryman.functions.debugging import Debugging
+from ferryman.functions.host_records import HostRecords
+from ferryman.functions.host_start import Limits
 from ferryman.functions.known_handlers import KnownHandlers
 from ferryman.functions.launch import compile_program
-from ferryman.functions.process import HostProcess, Limits
+from ferryman.functions.process import HostProcess
 from ferryman.functions.sandbox.sandbox import Sandbox
 from ferryman.functions.start_gate import StartGate, cores
 from ferryman.functions.temp_dirs import remove_left_behind
-from ferryman.vocab import FailureCause
+from ferryman.functions.uncalled import uncalled
 
 log = structlog.get_logger("ferryman.functions")
 
 _IDLE_CHECK_SECONDS = 1.0
 """Seconds between looks at idle hosts, so that a late failure in one is logged soon."""
 
-_CAUSES = {
-    "handler_file_missing": FailureCause.HANDLER_MISSING,
-    "handler_file_ambiguous": FailureCause.HANDLER_MISSING,
-    "handler_outside_source": FailureCause.HANDLER_MISSING,
-    "handler_function_missing": FailureCause.HANDLER_MISSING,
-    "handler_module_missing": FailureCause.DEPENDENCY_MISSING,
-    "handler_module_outside": FailureCause.DEPENDENCY_MISSING,
-    "handler_does_not_compile": FailureCause.FUNCTION_NOT_LOADED,
-}
-"""Why a function could not be called, by the code of the refusal."""
-
 
 class FunctionPool:
     """A pool of at most ``concurrency`` hosts, counting those kept warm for the next call.
 
-    A host is kept for ``idle_seconds`` after a call that succeeded and left no process behind,
-    unless its slot is needed earlier, those of the owners in ``kept`` last. A change to a Python
-    file of the app, or to any input of a JavaScript bundle, retires it. Only ``starts`` hosts start
-    at once, because that takes a core each.
+    A host is kept for ``idle_seconds`` after a call that returned or raised and left no process
+    behind, unless its slot is needed earlier, those of the owners in ``kept`` last. A change to a
+    Python file of the app, or to any input of a JavaScript bundle, retires it. Only ``starts``
+    hosts start at once, because that takes a core each.
 
-    ``beyond`` more may run at once; only idle hosts give way to them.
+    ``beyond`` more may run at once; only idle hosts give way to them. Where it ``rests``, apps
+    whose hosts keep dying are ``resting`` from time to time.
 
     With ``debugging`` it has one host. ``memory_bytes`` limits the address space of each process
     (Linux). Use it as an async context manager within one event loop: on exit every host and all
@@ -69,6 +61,7 @@ class FunctionPool:
         held: PlatformError | None = None,
         debugging: Debugging | None = None,
         beyond: int = 0,
+        rests: bool = False,
     ) -> None:
         self._limits = Limits(
             memory_bytes=memory_bytes,
@@ -92,6 +85,7 @@ class FunctionPool:
         self._busy = 0
         self._bundles = Bundles(bundler)
         self._known = KnownHandlers()
+        self._records = HostRecords(rests=rests)
         self._endings: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
@@ -123,6 +117,11 @@ class FunctionPool:
         return Counter(key.owner for key, _ in self._idle.values())
 
     @property
+    def resting(self) -> set[str]:
+        """Return the owners for which no host should start yet, since theirs keep dying."""
+        return self._records.resting
+
+    @property
     def hosts(self) -> tuple[int, int]:
         """Return the numbers of busy and idle hosts."""
         return self._busy, len(self._idle)
@@ -149,13 +148,8 @@ class FunctionPool:
                 return await self._run(call, key)
             self._debugging.check(key.program)
             return await self._debugging.run(self._run(call, key))
-        except PlatformError as error:
-            cause = _CAUSES.get(error.code, FailureCause.DELIVERY_FAILED)
-            what = raised(error.code, f"expected {error.expected}; found {error.found}")
-            return failed("before", cause, str(error), duration=0.0, what=what)
-        except OSError as error:
-            text = f"No process could be started: {error}"
-            return failed("before", FailureCause.DELIVERY_FAILED, text, duration=0.0)
+        except (PlatformError, OSError) as error:
+            return uncalled(error)
 
     async def _run(self, call: FunctionCall, key: HostKey) -> Outcome:
         warm = self._take(key)
@@ -182,7 +176,8 @@ class FunctionPool:
             self._debugging.announce(key.owner, f"{key.file.name}, {key.function}")
         self._busy += 1
         try:
-            return await HostProcess.start(key.program, self._limits, key.access)
+            slow = self._records.suspect(key.owner)
+            return await HostProcess.start(key.program, self._limits, key.access, slow=slow)
         finally:
             self._busy -= 1
 
@@ -190,8 +185,10 @@ class FunctionPool:
         self, host: HostProcess, call: FunctionCall, key: HostKey, begun: Callable[[], None]
     ) -> Outcome:
         self._busy += 1
+        if self._records.suspect(key.owner):
+            host.hold_back()
         try:
-            return await host.call(
+            outcome = await host.call(
                 call.event,
                 call.context,
                 call.environment,
@@ -200,6 +197,8 @@ class FunctionPool:
                 call.printed,
                 begun,
             )
+            self._records.note(key.owner, outcome, kept=host.reusable)
+            return outcome
         finally:
             self._busy -= 1
             if host.reusable:
@@ -241,6 +240,7 @@ class FunctionPool:
         key, _ = self._idle.pop(host)
         if not host.alive:
             # The attempt is over and recorded, so the failure can only be logged.
+            self._records.died(key.owner)
             where = f"{key.file.name}, {key.function}"
             log.warning("function.failed_late", app=key.owner, function=where, said=host.new_output)
         task = asyncio.get_running_loop().create_task(host.end())

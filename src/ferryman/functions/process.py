@@ -13,34 +13,21 @@ from ferryman.functions.call_watch import CallWatch
 from ferryman.functions.capture import OutputPipe
 from ferryman.functions.channel import Channel, ChannelError
 from ferryman.functions.host_end import END_SECONDS, how_it_ended
-from ferryman.functions.launch import Launched, launch
+from ferryman.functions.host_start import Limits, start_host
+from ferryman.functions.launch import Launched
 from ferryman.functions.processor_share import EQUAL_SECONDS, EQUAL_START_SECONDS, ProcessorShare
 from ferryman.functions.program import Program
 from ferryman.functions.sandbox.access import NOWHERE, Access
-from ferryman.functions.sandbox.launch import launch_sandboxed
-from ferryman.functions.sandbox.sandbox import Sandbox
 from ferryman.vocab import FailureCause
 
 _LEFT = "{}[Ferryman: the function returned and left {} running, which was ended then.]\n"
 # Reserved in the kept output for the sentence above.
 _OWN_BYTES = 512
+_MOST_RAISED = 3
+"""Exceptions in a row after which a host is replaced."""
+
 # What is raised where answers are no answers.
 _GARBLED = (ChannelError, KeyError, ValueError, TypeError)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """Limits of a host: bytes of address space (0: none) and of output, seconds to start.
-
-    Without a ``sandbox`` it can do whatever the worker's user can. With a ``debug_port``, it waits
-    there for a debugger, and there is no limit of time.
-    """
-
-    memory_bytes: int
-    log_bytes: int
-    start_seconds: float
-    sandbox: Sandbox | None = None
-    debug_port: int | None = None
 
 
 @dataclass(slots=True)
@@ -72,18 +59,23 @@ class HostProcess:
         self._limits = limits
         self._program = program
         self._calls = 0
-        self._watch = CallWatch(self._channel, output, ProcessorShare(host.set_slow))
+        self._share = ProcessorShare(host.set_slow)
+        self._watch = CallWatch(self._channel, output, self._share)
+        self._raised = 0
         self.reusable = True
 
     @classmethod
-    async def start(cls, program: Program, limits: Limits, access: Access = NOWHERE) -> Self:
+    async def start(
+        cls, program: Program, limits: Limits, access: Access = NOWHERE, *, slow: bool = False
+    ) -> Self:
         """Start a host for ``program``; raise ``OSError`` or ``ConfigError`` if that fails.
 
-        In a sandbox it has ``access`` alone.
+        In a sandbox it has ``access`` alone. A ``slow`` one yields the processor to others from its
+        beginning until its first call is over.
         """
         output = OutputPipe(limits.log_bytes - _OWN_BYTES)
         try:
-            host = await _launch(program, limits, access, output.write_end)
+            host = await start_host(program, limits, access, output.write_end, slow=slow)
         except OSError as error:
             text = output.text().strip()
             output.close()
@@ -95,7 +87,10 @@ class HostProcess:
             raise
         finally:
             output.close_write_end()
-        return cls(host, output, limits, program)
+        process = cls(host, output, limits, program)
+        if slow:
+            process.hold_back()
+        return process
 
     @property
     def new_output(self) -> str:
@@ -111,6 +106,10 @@ class HostProcess:
         """Take in what it printed while it was idle; call it from time to time."""
         self._output.drain()
 
+    def hold_back(self) -> None:
+        """Let it yield the processor to others until its next call is over."""
+        self._share.hold_back()
+
     async def call(
         self,
         event: Mapping[str, object],
@@ -123,9 +122,10 @@ class HostProcess:
     ) -> Outcome:
         """Send one event and wait for the function, ``seconds`` from when it is called.
 
-        Never raises for what the app does. After anything but a clean return the host is not
-        ``reusable``; the caller ends it. ``printed`` is called with each line of output, as the
-        function prints it, and ``begun`` when the function is called.
+        Never raises for what the app does. After anything but a return or an exception that left
+        nothing running the host is not ``reusable``, nor after a few exceptions in a row, as they
+        may come from what it keeps in memory; the caller ends it. ``printed`` is called with each
+        line of output, as the function prints it, and ``begun`` when the function is called.
         """
         loop = asyncio.get_running_loop()
         self._calls += 1
@@ -144,7 +144,10 @@ class HostProcess:
             if error is not None:
                 cause, what = read_failure(answer)
             left = answer["left"] if error is None else ""
-            self.reusable = error is None and not left
+            self._raised = 0 if error is None else self._raised + 1
+            self.reusable = not answer.get("left") and (
+                error is None or (answer.get("clean") is True and self._raised < _MOST_RAISED)
+            )
             if error is None:
                 left = ", ".join(filter(None, (str(left), str(answer.get("ended", "")))))
                 after, retry_context, error = read_retry(answer)
@@ -236,12 +239,3 @@ class HostProcess:
         if not isinstance(answer, dict) or answer.get("call") != self._calls:
             raise ChannelError
         return answer
-
-
-async def _launch(program: Program, limits: Limits, access: Access, output: int) -> Launched:
-    memory = limits.memory_bytes
-    if limits.sandbox is None:
-        debugged = limits.debug_port is not None
-        return launch(program.command(memory, debugged=debugged), program.source, memory, output)
-    async with asyncio.timeout(limits.start_seconds):
-        return await launch_sandboxed(limits.sandbox, program, access, memory, output)

@@ -24,17 +24,32 @@ class ProcessorShare:
         self._set_slow = set_slow
         self._timer: asyncio.TimerHandle | None = None
         self._slow = False
+        self._held = False
+
+    def hold_back(self) -> None:
+        """Make it yield from now on, until it is released for good."""
+        self._held = True
+        if not self._slow:
+            self._yield()
 
     def compete(self, seconds: float) -> None:
-        """Make the host an equal for so long."""
-        self.release()
+        """Make the host an equal for so long, unless it is held back."""
+        self.pause()
+        if self._held:
+            return
         self._timer = asyncio.get_running_loop().call_later(seconds, self._yield)
 
     def release(self) -> None:
         """Make the host an equal without a limit, so that it can end soon too."""
+        self._held = False
+        self.pause()
+
+    def pause(self) -> None:
+        """Make it an equal until more is said, unless it is held back."""
         if self._timer is not None:
             self._timer.cancel()
-        if self._slow:
+            self._timer = None
+        if self._slow and not self._held:
             self._slow = False
             self._set_slow(slow=False)
 

@@ -90,10 +90,18 @@ async function serve(request) {
   writeSync(MARK, mark, 0, mark.length, 0);
   if (told) answer('called', {});
   let failed = null;
+  let clean = false; // the function has ended by what it threw
   let retry;
   try {
     const { run: handler } = loaded;
-    const run = async () => handler(event, context);
+    const run = async () => {
+      try {
+        return await handler(event, context);
+      } catch (thrown) {
+        clean = true;
+        throw thrown;
+      }
+    };
     const inside = { call, token, remaining, context, identity };
     retry = retryOf(await Promise.race([calls.run(inside, run), failure]));
   } catch (thrown) {
@@ -101,7 +109,8 @@ async function serve(request) {
   }
   await turn(); // what it only put off to the next turn of the loop is done by then
   for (let more = TURNS; more > 0 && active().includes('Immediate'); more -= 1) await turn();
-  answer('done', { error: null, ...(failed ?? current.aside), left: leftRunning(), retry });
+  clean &&= current.aside === null;
+  answer('done', { error: null, ...(failed ?? current.aside), left: leftRunning(), retry, clean });
   current = null;
   delete process.env.FERRYMAN_TOKEN;
 }

@@ -25,7 +25,7 @@ _PATH = "/usr/local/bin:/usr/bin:/bin"
 _MOST_SOCKETS = 250
 _SAID_BYTES = 4096
 _NICE = 6
-"""The priority of a session that weighs a quarter of another."""
+"""The priority of a session, or of a process, that weighs a quarter of another."""
 _KILLED = 137
 """The exit code of bubblewrap if the kernel killed the first process, for want of memory."""
 
@@ -71,8 +71,10 @@ async def launch_sandboxed(
     access: Access,
     memory_bytes: int,
     output: int,
+    *,
+    slow: bool = False,
 ) -> SandboxedHost:
-    """Start ``host.py`` for ``program`` in a sandbox.
+    """Start ``host.py`` for ``program`` in a sandbox; a ``slow`` one yields the processor.
 
     Raises ``OSError`` if it cannot be started, or ends before it is complete: why, it printed.
     """
@@ -82,6 +84,8 @@ async def launch_sandboxed(
         plan = sandbox.plan(access, memory_bytes, uid.number)
         group = sandbox.cgroups.new(sandbox.memory_in_sum(memory_bytes))
         failed.callback(group.remove)
+        if slow:
+            group.set_slow(slow=True)
         report, tell = os.pipe()
         failed.callback(os.close, report)
         setup, theirs = socket.socketpair()
@@ -112,6 +116,8 @@ async def launch_sandboxed(
                 channel.close()
                 os.close(tell)
             failed.callback(process.kill)
+            if slow and not group.weighs:
+                _lower(process.pid)
             sockets = await _received(setup)
         if sockets is None:
             code = await process.wait()
@@ -119,6 +125,12 @@ async def launch_sandboxed(
         listeners = ForwardedListeners(sockets, access, private=sandbox.private)
         failed.pop_all()
     return SandboxedHost(process, ours, mark, listeners, report, uid, group)
+
+
+def _lower(session: int) -> None:
+    """Lower the priority of a session's processes, and of those that they start."""
+    with suppress(OSError):
+        os.setpriority(os.PRIO_PGRP, session, _NICE)
 
 
 def _user_id(sandbox: Sandbox, folder: Path | None) -> sandbox_limits.UserId:

@@ -16,7 +16,8 @@ from platform import machine
 from ferryman.errors import ConfigError, PlatformError
 from ferryman.functions import toolchain
 from ferryman.functions.bundle import Bundle
-from ferryman.functions.process import HostProcess, Limits
+from ferryman.functions.host_start import Limits
+from ferryman.functions.process import HostProcess
 from ferryman.functions.program import NodeProgram, Program, PythonProgram
 from ferryman.functions.sandbox import limits as sandbox_limits
 from ferryman.functions.sandbox.access import access

@@ -1,0 +1,108 @@
+"""Which failures cost a function its host, and what becomes of an app whose hosts keep dying."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import pytest
+
+from ferryman.functions.pool import FunctionPool
+from tests.functions.calling import Invoke
+
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="looks into Linux's processes"),
+    pytest.mark.usefixtures("nothing_left"),
+]
+
+PYTHON = """
+import os, sys, threading, time
+
+def act(event, context):
+    print(os.getpid(), flush=True)
+    match event["do"]:
+        case "raise": raise ValueError("no")
+        case "exit": sys.exit(1)
+        case "die": os._exit(1)
+        case "memory": raise MemoryError
+        case "left":
+            threading.Timer(600, print).start()
+            raise ValueError("no")
+
+async def act_later(event, context):
+    act(event, context)
+"""
+JAVASCRIPT = """\
+const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+export const act = (event) => {
+  console.log(process.pid);
+  if (event.do === 'raise') throw new Error('no');
+  if (event.do === 'exit') process.exit(1);
+  if (event.do === 'die') process.abort();
+  if (event.do === 'left') { setTimeout(() => {}, 600_000); throw new Error('no'); }
+  if (event.do === 'aside') {
+    setImmediate(() => { throw new Error('aside'); });
+    return wait(600_000);
+  }
+};
+export const actLater = async (event) => { await wait(1); await act(event); };
+"""
+
+
+def hosts(invoke: Invoke, function: str, acts: str) -> list[int]:
+    """The process of each call; numbers from 0, in the order in which they appear."""
+
+    async def calls() -> list[str]:
+        async with FunctionPool(concurrency=1) as pool:
+            outcomes = [await invoke(pool, function, event={"do": act}) for act in acts.split()]
+        for act, outcome in zip(acts.split(), outcomes, strict=True):
+            assert outcome.ok is (act == "return"), outcome.error
+        return [outcome.output.split()[0] for outcome in outcomes]
+
+    pids = asyncio.run(calls())
+    seen = list(dict.fromkeys(pids))
+    return [seen.index(pid) for pid in pids]
+
+
+CASES = [
+    ("raise return raise raise return", [0, 0, 0, 0, 0]),
+    ("raise raise raise return", [0, 0, 0, 1]),
+    ("left return exit return die return", [0, 1, 1, 2, 2, 3]),
+]
+
+
+@pytest.mark.parametrize("function", ["act", "act_later"])
+@pytest.mark.parametrize(("acts", "expected"), [*CASES, ("memory return", [0, 1])])
+def test_python(invoke: Invoke, app: Path, function: str, acts: str, expected: list[int]) -> None:
+    (app / "index.py").write_text(PYTHON)
+    assert hosts(invoke, function, acts) == expected
+
+
+@pytest.mark.usefixtures("javascript")
+@pytest.mark.parametrize("function", ["act", "actLater"])
+@pytest.mark.parametrize(("acts", "expected"), [*CASES, ("aside return", [0, 1])])
+def test_javascript(
+    invoke: Invoke, app: Path, function: str, acts: str, expected: list[int]
+) -> None:
+    (app / "index.py").unlink()
+    (app / "index.js").write_text(JAVASCRIPT)
+    assert hosts(invoke, function, acts) == expected
+
+
+@pytest.mark.parametrize("rests", [True, False])
+def test_an_app_whose_hosts_keep_dying_rests(invoke: Invoke, app: Path, rests: bool) -> None:
+    """Others do not; and nobody where time is moved."""
+    (app / "index.py").write_text(PYTHON)
+
+    async def calls() -> list[set[str]]:
+        seen = []
+        async with FunctionPool(concurrency=1, rests=rests) as pool:
+            for act in ("raise", "die", "die", "return", "die", "die", "die"):
+                await invoke(pool, "act", event={"do": act}, owner="bad")
+                await invoke(pool, "act", event={"do": "return"}, owner="good")
+                seen.append(pool.resting)
+        return seen
+
+    first, death, *_, last = asyncio.run(calls())
+    assert (first, death) == (set(), set())
+    # By now a wait is longer than anything takes here.
+    assert last == ({"bad"} if rests else set())
