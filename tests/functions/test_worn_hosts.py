@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from ferryman.domain.outcome import failed, succeeded
+from ferryman.functions.host_records import HostRecords
 from ferryman.functions.pool import FunctionPool
+from ferryman.vocab import FailureCause
 from tests.functions.calling import Invoke
 
 pytestmark = [
@@ -32,6 +35,7 @@ async def act_later(event, context):
     act(event, context)
 """
 JAVASCRIPT = """\
+import { readFile } from 'node:fs/promises';
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 export const act = (event) => {
   console.log(process.pid);
@@ -39,6 +43,8 @@ export const act = (event) => {
   if (event.do === 'exit') process.exit(1);
   if (event.do === 'die') process.abort();
   if (event.do === 'left') { setTimeout(() => {}, 600_000); throw new Error('no'); }
+  if (event.do === 'begun') return Promise.all([readFile(event.fifo), Promise.reject('no')]);
+  if (event.do === 'read') return readFile('index.js').then(() => { throw new Error('no'); });
   if (event.do === 'aside') {
     setImmediate(() => { throw new Error('aside'); });
     return wait(600_000);
@@ -48,12 +54,15 @@ export const actLater = async (event) => { await wait(1); await act(event); };
 """
 
 
-def hosts(invoke: Invoke, function: str, acts: str) -> list[int]:
+def hosts(invoke: Invoke, function: str, acts: str, fifo: str = "") -> list[int]:
     """The process of each call; numbers from 0, in the order in which they appear."""
 
     async def calls() -> list[str]:
         async with FunctionPool(concurrency=1) as pool:
-            outcomes = [await invoke(pool, function, event={"do": act}) for act in acts.split()]
+            outcomes = [
+                await invoke(pool, function, event={"do": act, "fifo": fifo})
+                for act in acts.split()
+            ]
         for act, outcome in zip(acts.split(), outcomes, strict=True):
             assert outcome.ok is (act == "return"), outcome.error
         return [outcome.output.split()[0] for outcome in outcomes]
@@ -79,30 +88,46 @@ def test_python(invoke: Invoke, app: Path, function: str, acts: str, expected: l
 
 @pytest.mark.usefixtures("javascript")
 @pytest.mark.parametrize("function", ["act", "actLater"])
-@pytest.mark.parametrize(("acts", "expected"), [*CASES, ("aside return", [0, 1])])
+@pytest.mark.parametrize(
+    ("acts", "expected"),
+    [*CASES, ("aside return", [0, 1]), ("begun return read return", [0, 1, 1, 1])],
+)
 def test_javascript(
-    invoke: Invoke, app: Path, function: str, acts: str, expected: list[int]
+    invoke: Invoke, app: Path, fifo: Path, function: str, acts: str, expected: list[int]
 ) -> None:
     (app / "index.py").unlink()
     (app / "index.js").write_text(JAVASCRIPT)
-    assert hosts(invoke, function, acts) == expected
+    assert hosts(invoke, function, acts, str(fifo)) == expected
 
 
-@pytest.mark.parametrize("rests", [True, False])
-def test_an_app_whose_hosts_keep_dying_rests(invoke: Invoke, app: Path, rests: bool) -> None:
-    """Others do not; and nobody where time is moved."""
+def test_an_app_whose_hosts_keep_dying_rests(invoke: Invoke, app: Path) -> None:
+    """After seven deaths for longer than anything takes here; other apps do not."""
     (app / "index.py").write_text(PYTHON)
 
     async def calls() -> list[set[str]]:
         seen = []
-        async with FunctionPool(concurrency=1, rests=rests) as pool:
-            for act in ("raise", "die", "die", "return", "die", "die", "die"):
+        async with FunctionPool(concurrency=1, rests=True) as pool:
+            await invoke(pool, "act", event={"do": "return"}, owner="good")
+            for act in ("raise", *["die"] * 7):
                 await invoke(pool, "act", event={"do": act}, owner="bad")
-                await invoke(pool, "act", event={"do": "return"}, owner="good")
                 seen.append(pool.resting)
         return seen
 
-    first, death, *_, last = asyncio.run(calls())
-    assert (first, death) == (set(), set())
-    # By now a wait is longer than anything takes here.
-    assert last == ({"bad"} if rests else set())
+    raised, died, *_, last = asyncio.run(calls())
+    assert (raised, died, last) == (set(), set(), {"bad"})
+
+
+@pytest.mark.parametrize(("rests", "expected"), [(True, {"bad"}), (False, set())])
+def test_nobody_rests_where_time_is_moved(rests: bool, expected: set[str]) -> None:
+    records = HostRecords(rests=rests)
+    good = succeeded(duration=0.1)
+    dead = failed("during", FailureCause.FUNCTION_EXITED, "it ended", duration=0.1)
+    for _ in range(7):
+        records.note("good", good, kept=True)
+        records.note("bad", dead, kept=False)
+    records.note("bad", good, kept=False)
+    assert records.resting == expected
+    assert (records.suspect("good"), records.suspect("bad")) == (False, True)
+    for _ in range(20):
+        records.note("bad", good, kept=True)
+    assert (records.resting, records.suspect("bad")) == (expected, False)

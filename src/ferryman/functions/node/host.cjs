@@ -90,7 +90,8 @@ async function serve(request) {
   writeSync(MARK, mark, 0, mark.length, 0);
   if (told) answer('called', {});
   let failed = null;
-  let clean = false; // the function has ended by what it threw
+  let clean = false; // the function has ended by what it threw, and nothing it began is open
+  const open = active().length;
   let retry;
   try {
     const { run: handler } = loaded;
@@ -109,7 +110,7 @@ async function serve(request) {
   }
   await turn(); // what it only put off to the next turn of the loop is done by then
   for (let more = TURNS; more > 0 && active().includes('Immediate'); more -= 1) await turn();
-  clean &&= current.aside === null;
+  clean &&= current.aside === null && active().length <= open;
   answer('done', { error: null, ...(failed ?? current.aside), left: leftRunning(), retry, clean });
   current = null;
   delete process.env.FERRYMAN_TOKEN;
