@@ -46,7 +46,7 @@ modules:
 """
 
 APP = """\
-import { InvocationError, InvocationErrorCode, Queue } from '@forge/events';
+import { appEvents, InvocationError, InvocationErrorCode, Queue } from '@forge/events';
 import { migration } from '@forge/migrations';
 import Resolver from '@forge/resolver';
 
@@ -102,6 +102,8 @@ async function mistakes(transferId, messageId) {
   await told('waits', queue.getStats(job.jobId));
   await told('cancelled', queue.getJob(job.jobId).cancel().then(String));
   await told('after', queue.getStats(job.jobId));
+  const { errorMessage, ...rest } = await appEvents.publish({ key: 'imported' });
+  said['app event'] = { ...rest, said: errorMessage.slice(0, 38) };
   await migration.messageProcessed(transferId, messageId);
   return said;
 }
@@ -116,6 +118,11 @@ SAID = {
     "waits": {"success": 0, "inProgress": 1, "failed": 0},
     "cancelled": "undefined",
     "after": {"success": 0, "inProgress": 0, "failed": 0},
+    "app event": {
+        "type": "error",
+        "errorType": "OTHER",
+        "said": "0: Ferryman delivers no app events: ho",
+    },
 }
 
 
@@ -166,4 +173,7 @@ def test_an_export_is_imported_by_a_consumer(platform: PlatformProcess, tmp_path
     migration.advance(minutes=16)
     wait_until(lambda: migration.view()["status"] == "SUCCESS", seconds=240)
     assert not {each["state"] for each in events().values()} - {"DONE", "CANCELLED"}
-    assert json.loads(migration.printed(migration.message_of("mistakes"))) == SAID
+    lines = migration.printed(migration.message_of("mistakes")).splitlines()
+    [said, warned] = sorted(lines, reverse=True)
+    assert json.loads(said) == SAID
+    assert warned.startswith("Ferryman delivers no app events: how a trigger names them is not")

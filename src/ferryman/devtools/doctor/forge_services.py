@@ -25,6 +25,7 @@ class Service:
     product: str = ""
     only_with: str = ""
     """A module that the file must import; otherwise the name means something else."""
+    why: str = _FAILS
 
     @property
     def lines(self) -> str:
@@ -50,6 +51,7 @@ _APP_EVENTS = Service(
     re.compile(r"\bappEvents\s*\.\s*(publish)\s*\("),
     alias="@forge/events",
     only_with="@forge/events",
+    why="Ferryman delivers no app events: the call returns an error of type OTHER.",
 )
 SERVICES = (
     _APP_EVENTS,
@@ -109,7 +111,7 @@ def _uses(source: SourceFile, service: Service) -> Iterator[Finding]:
             "forge_service_missing",
             source.where(match.start(1)),
             f"{service.name} is used, but has no stand-in.",
-            why=_FAILS,
+            why=service.why,
             fix=f"Add to ferryman.toml: {service.lines}",
         )
 

@@ -16,6 +16,11 @@ const STORAGE = '/forge/entities/graphql';
 // The package leaves the placeholders after the call's name to the platform.
 const QUEUE = /^\/webhook\/queue\/(publish|stats|cancel)\//;
 
+const APP_EVENTS = '/forge/events/v1/app-events';
+const NO_APP_EVENTS =
+  'Ferryman delivers no app events: how a trigger names them is not published. Name a file of ' +
+  'your own for @forge/events under [alias] in ferryman.toml.';
+
 const QUEUES = '/app/forge/queue/';
 const CHAIN = 'x-ferryman-queue-chain'; // as in api/queue.py
 
@@ -33,6 +38,11 @@ function provide(calls, { source, products: addresses, fixtures }) {
     const product = productOf(target);
     if (Object.hasOwn(fixtures, product)) {
       return products.answer(NAMES[product] ?? product, product, fixtures[product], path, init);
+    }
+    if (target.remote === 'stargate' && path === APP_EVENTS) {
+      // The package throws for no status: it returns what is said here, and apps may not look.
+      console.warn(NO_APP_EVENTS);
+      return Response.json({ errors: [NO_APP_EVENTS] }, { status: 501 });
     }
     const { base, own } = placeOf(target, product, path);
     const headers = new Headers(init.headers);
