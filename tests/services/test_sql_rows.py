@@ -27,6 +27,7 @@ TYPES = """CREATE TABLE ODD (
   b VARBINARY(9), l LONGBLOB, bits BIT(9), j JSON, t DATETIME(6), s TIMESTAMP(3) NULL,
   e ENUM('a','b'), z SET('x','y'), y YEAR, x TEXT, big BIGINT, twice INT AS (bits * 2) VIRTUAL
 )"""
+LATIN = "CHAR(9) CHARACTER SET latin1 COLLATE"
 THREE = "INSERT INTO t VALUES (3), (1), (2)"
 FILL = (
     "INSERT INTO ODD (id, `the ``f`, d, m, b, l, bits, j, t, s, e, z, y, x, big) VALUES "
@@ -131,6 +132,61 @@ async def test_rows_come_by_pages_and_tables(own: Services, app: AppRow) -> None
     assert await rows(own, HARBOUR, size=2, table="b") == every[3:]
     assert await rows(own, HARBOUR, table="nowhere") == []
     assert await rows(own, QUAY) == []
+
+
+@pytest.mark.parametrize(
+    ("columns", "values"),
+    [
+        ("n INT PRIMARY KEY", ["(-2)", "(-1)", "(0)", "(5)", "(7)"]),
+        (
+            "n DECIMAL(30,10) PRIMARY KEY",
+            [f"({n}.5)" for n in range(12345678901234567890, 12345678901234567895)],
+        ),
+        (
+            "c VARCHAR(9), n BIGINT UNSIGNED, PRIMARY KEY (c, n)",
+            [
+                "('', 1)",
+                "('a', 1)",
+                "('a', 9007199254740992)",
+                "('a', 9007199254740993)",
+                "('it''s \\\\ \u2665', 0)",
+            ],
+        ),
+        ("c CHAR(9) COLLATE latin1_swedish_ci PRIMARY KEY", [f"('{c}')" for c in "aB\u00e9xY"]),
+    ],
+    ids=["number", "decimal", "two", "collation"],
+)
+async def test_pages_go_on_after_a_key(
+    own: Services, app: AppRow, columns: str, values: list[str]
+) -> None:
+    """So rows that are written before it move none."""
+    await execute(own, app, f"CREATE TABLE t ({columns})".replace("CHAR(9) COLLATE", LATIN))
+    await execute(own, app, THREE.replace("(3), (1), (2)", ", ".join(values)))
+    every = await rows(own, HARBOUR)
+    assert len(every) == 5
+    assert await rows(own, HARBOUR, size=1) == every
+    name, which = own.app.cloud_app_key, RowsQuery(site=HARBOUR)
+    page = await sql_rows.page(own.platform, name, which, cursor=None, size=2)
+    await execute(own, app, "DELETE FROM t LIMIT 1")
+    rest = await sql_rows.page(own.platform, name, which, cursor=page.next_cursor, size=9)
+    assert [json.loads(bytes(each.row)) for each in rest.items] == [row for _, row in every[2:]]
+
+
+async def test_pages_of_other_keys_go_on_by_position(own: Services, app: AppRow) -> None:
+    """Where a key is not compared as it is sorted, or is too long for a cursor."""
+    long = ", ".join(f"(REPEAT('{c}', 600))" for c in "abc")
+    for table, columns, values in (
+        ("e", "v ENUM('z', 'a', 'm') PRIMARY KEY", "('m'), ('a'), ('z')"),
+        ("f", "v FLOAT PRIMARY KEY", "(0.1), (0.2), (0.3)"),
+        ("l", "v VARCHAR(600) PRIMARY KEY", long),
+        ("p", "v VARCHAR(600), PRIMARY KEY (v(300))", long),
+    ):
+        await execute(own, app, f"CREATE TABLE {table} ({columns})")
+        await execute(own, app, THREE.replace("t", table).replace("(3), (1), (2)", values))
+    every = await rows(own, HARBOUR)
+    assert [row["v"] for table, row in every if table == "e"] == ["z", "a", "m"]
+    assert len(every) == 12
+    assert await rows(own, HARBOUR, size=1) == every
 
 
 async def test_a_load_replaces_the_rows_of_its_keys_or_none(own: Services, app: AppRow) -> None:

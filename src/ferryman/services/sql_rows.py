@@ -20,8 +20,12 @@ from ferryman.store import app_sql as app_sql_store
 from ferryman.store import key_value as key_value_store
 from ferryman.store.app import AppRow
 from ferryman.store.key_value import PAGE_BYTES, AppSite
+from ferryman.store.mariadb.row_keys import KeyCell
 from ferryman.store.mariadb.table_rows import RowsWanted
 from ferryman.wire.state import LoadedRows, RowsLoad, StateTableRow, StateTableRowPage
+
+_FIRST: tuple[str, str, int, list[KeyCell]] = ("", "", 0, [])
+"""The place before the first row: its site and table, its number there, and the key before it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +47,8 @@ async def page(
 ) -> StateTableRowPage:
     """Return a page of an app's rows; that they were asked for is audited.
 
-    A page continues by position, so rows that are written meanwhile may be missed or come twice.
+    A page continues after the primary key of the last row, if that is of numbers and short texts,
+    else by position: then rows that are written meanwhile may be missed or come twice.
     """
     limit = page_size(size, default=100, greatest=ADMIN_PAGE)
     for text in (which.site or "", which.table or ""):
@@ -52,19 +57,20 @@ async def page(
     async with platform.database.transaction() as tx:
         app = await app_service.find(tx, name, by.reach)
         query = ("rows", app.app_id, chosen, which.table)
-        first = decode_values(cursor, tuple[str, str, int], *query) or ("", "", 0)
+        first = decode_values(cursor, tuple[str, str, int, list[KeyCell]], *query) or _FIRST
         sites = await app_sql_store.sites(tx, app.app_id, chosen, began=first[0])
         await audit.record(tx, by, "list_rows", app.app_id, after={"site": chosen})
     items: list[StateTableRow] = []
     room = PAGE_BYTES
     for site in sites:
-        began, position = first[1:] if site == first[0] else ("", 0)
+        began, position, key = first[1:] if site == first[0] else _FIRST[1:]
         wanted = RowsWanted(
             only=which.table,
             began=began,
             position=position,
             size=limit - len(items),
             room=room,
+            key=key,
         )
         database = await sql_service.database_of(platform, AppSite(app.app_id, site))
         found, more = await platform.app_databases.rows(database, wanted)
@@ -73,7 +79,8 @@ async def page(
         ]
         room -= sum(len(each.row) for each in found)
         if more:
-            following = (site, found[-1].table, found[-1].position + 1)
+            last = found[-1]
+            following = (site, last.table, last.position + 1, last.key)
             return StateTableRowPage(items=items, next_cursor=encode_values(following, *query))
     return StateTableRowPage(items=items)
 

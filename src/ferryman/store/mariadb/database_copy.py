@@ -14,11 +14,10 @@ from pymysql.constants import ER
 
 from ferryman.store.mariadb.address import Address
 from ferryman.store.mariadb.client import close, connect, refused, session_settings
+from ferryman.store.mariadb.row_keys import key_of, name_of
 from ferryman.store.mariadb.table_rows import (
     AppTable,
     columns_of,
-    key_of,
-    name_of,
     names_in,
     read,
     shown,
@@ -79,8 +78,8 @@ def lines(server: Address, database: str) -> Generator[bytes, None, None]:
                 columns = [] if is_view else columns_of(cursor, database, table.name)
                 yield _head(table, [name for name, _ in columns])
                 if columns:
-                    key = key_of(cursor, database, table.name)
-                    yield from _rows(connection, database, table.name, columns, key)
+                    order = key_of(cursor, database, table.name).order
+                    yield from _rows(connection, database, table.name, columns, order)
                 cursor.execute(_RELEASE)
     finally:
         close(connection)
@@ -123,10 +122,9 @@ def _rows(
     database: str,
     table: str,
     columns: Sequence[tuple[str, str]],
-    key: Sequence[str],
+    order: str,
 ) -> Iterator[bytes]:
-    order = f" ORDER BY {', '.join(key)}" if key else ""
     what = ", ".join(shown(name, kind) for name, kind in columns)
-    query = f"SELECT {what} FROM `{database}`.{name_of(table)}{order}"  # noqa: S608 - quoted
+    query = f"SELECT {what} FROM `{database}`.{name_of(table)} {order}"  # noqa: S608 - quoted
     for row in read(connection, query):
         yield msgspec.json.encode([*row.values()]) + b"\n"

@@ -19,7 +19,7 @@ from ferryman.store.mariadb.client import (
 )
 from ferryman.store.mariadb.database_copy import CopyHead
 from ferryman.store.mariadb.large_values import given, is_large
-from ferryman.store.mariadb.table_rows import name_of
+from ferryman.store.mariadb.row_keys import name_of
 from ferryman.store.mariadb.values import Cell, literal
 
 _SILENT_SECONDS = 600.0

@@ -10,7 +10,7 @@ from pymysql.constants import ER
 from ferryman.store.mariadb.address import Address
 from ferryman.store.mariadb.client import close, connect, failure, session_settings
 from ferryman.store.mariadb.large_values import given
-from ferryman.store.mariadb.table_rows import name_of
+from ferryman.store.mariadb.row_keys import name_of
 from ferryman.store.mariadb.values import Cell
 
 _SECONDS = 30.0

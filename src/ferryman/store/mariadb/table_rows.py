@@ -1,7 +1,7 @@
 """The tables of an app's database with their definitions and rows, for the operator."""
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from pymysql.cursors import Cursor
 
 from ferryman.store.mariadb.address import Address
 from ferryman.store.mariadb.client import close, connect, session_settings
+from ferryman.store.mariadb.row_keys import KeyCell, key_of, name_of
 from ferryman.store.mariadb.values import quoted, reader
 
 _COUNT_SECONDS = 2
@@ -34,10 +35,6 @@ _COLUMNS = (
     "WHERE TABLE_SCHEMA = '{database}' AND TABLE_NAME = {table} AND IS_GENERATED = 'NEVER' "
     "ORDER BY ORDINAL_POSITION"
 )
-_KEY = (
-    "SELECT COLUMN_NAME FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = '{database}' "
-    "AND TABLE_NAME = {table} AND INDEX_NAME = 'PRIMARY' ORDER BY SEQ_IN_INDEX"
-)
 _VIEW = (
     "SELECT VIEW_DEFINITION, CHECK_OPTION FROM information_schema.VIEWS "
     "WHERE TABLE_SCHEMA = '{database}' AND TABLE_NAME = {table}"
@@ -56,18 +53,21 @@ class AppTable:
 
 @dataclass(frozen=True, slots=True)
 class TableRow:
-    """A row as JSON, and its position among those of its table."""
+    """A row as JSON, its position among those of its table, and its key if pages use that."""
 
     table: str
     position: int
     row: bytes
+    key: list[KeyCell]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowsWanted:
     """Rows from a position of table ``began`` on; with ``only``, those of one table.
 
-    A page ends after ``size`` rows, or with the row that exceeds ``room`` bytes.
+    With ``key`` they are those behind it, wherever that is by now; the position is for tables that
+    have another key, or none. A page ends after ``size`` rows, or with the row that exceeds
+    ``room`` bytes.
     """
 
     only: str | None
@@ -75,6 +75,7 @@ class RowsWanted:
     position: int
     size: int
     room: int
+    key: Sequence[KeyCell] = ()
 
 
 def tables(server: Address, database: str, *, after: tuple[bool, str], size: int) -> list[AppTable]:
@@ -111,21 +112,26 @@ def rows(server: Address, database: str, wanted: RowsWanted) -> tuple[list[Table
     with connect(server) as session, session.cursor() as cursor:
         cursor.execute(_FROM.format(database=database, began=quoted(wanted.began), only=only))
         for [table] in list(cursor.fetchall()):
-            first = wanted.position if table == wanted.began else 0
-            query = _select(cursor, database, table, first, wanted.size - len(found))
-            if query is None:
+            begins = table == wanted.began
+            first, after = (wanted.position, wanted.key) if begins else (0, ())
+            key, place = key_of(cursor, database, table), f"OFFSET {first}"
+            where = key.after(after)
+            if where is not None:
+                where, place = f"WHERE {where} ", "OFFSET 0"
+            columns = [shown(name, kind) for name, kind in columns_of(cursor, database, table)]
+            if not columns:  # it was dropped meanwhile
                 continue
-            for position, row in enumerate(_read(server, query), first):
-                found.append(TableRow(table, position, row))
+            query = (
+                f"SELECT {', '.join(columns)} FROM `{database}`.{name_of(table)} "  # noqa: S608
+                f"{where or ''}{key.order}LIMIT {wanted.size - len(found)} {place}"
+            )
+            for position, cells in enumerate(_read(server, query), first):
+                row = msgspec.json.encode(cells)
+                found.append(TableRow(table, position, row, key.of(cells)))
                 room -= len(row)
                 if len(found) == wanted.size or room <= 0:
                     return found, True
     return found, False
-
-
-def name_of(name: str) -> str:
-    """Return a name as it is written in a statement."""
-    return f"`{name.replace('`', '``')}`"
 
 
 def table_in(
@@ -164,25 +170,6 @@ def columns_of(cursor: Cursor, database: str, table: str) -> list[tuple[str, str
     return [(name, kind) for name, kind in cursor.fetchall()]
 
 
-def key_of(cursor: Cursor, database: str, table: str) -> list[str]:
-    """Return the columns of a table's primary key, as they are written in a statement."""
-    cursor.execute(_KEY.format(database=database, table=quoted(table)))
-    return [name_of(name) for [name] in cursor.fetchall()]
-
-
-def _select(cursor: Cursor, database: str, table: str, first: int, size: int) -> str | None:
-    """Return the query of a table's rows; None if it was dropped meanwhile."""
-    columns = [shown(name, kind) for name, kind in columns_of(cursor, database, table)]
-    key = key_of(cursor, database, table)
-    if not columns:
-        return None
-    order = f"ORDER BY {', '.join(key)} " if key else ""
-    return (
-        f"SELECT {', '.join(columns)} FROM `{database}`.{name_of(table)} "  # noqa: S608 - quoted
-        f"{order}LIMIT {size} OFFSET {first}"
-    )
-
-
 def shown(name: str, kind: str) -> str:
     """Return a column as it is read: all digits of a FLOAT, of which the server shows six."""
     return (
@@ -190,12 +177,11 @@ def shown(name: str, kind: str) -> str:
     )
 
 
-def _read(server: Address, query: str) -> Iterator[bytes]:
+def _read(server: Address, query: str) -> Iterator[dict[str, object]]:
     connection = connect(server, seconds=_READ_SECONDS)
     try:
         connection.query(session_settings(_READ_SECONDS))
-        for row in read(connection, query):
-            yield msgspec.json.encode(row)
+        yield from read(connection, query)
     except pymysql.err.MySQLError as error:
         if not error.args or error.args[0] != ER.NO_SUCH_TABLE:
             raise
