@@ -64,7 +64,8 @@ def compile_program() -> None:
     """
     for name in _MODULES:
         SourceFileLoader(name, str(_HERE / name)).get_code(name)
-    specs = [find_spec(name) for name in ("ferryman", "urllib3", "msgspec")]
+    # Of the SDK its client for functions, which no other program of ours imports.
+    specs = [find_spec(name) for name in ("ferryman.sdk.migration", "urllib3", "msgspec")]
     compiled = all(spec and spec.cached and Path(spec.cached).exists() for spec in specs)
     if not compiled and not sys.dont_write_bytecode:
         command = [sys.executable, "-P", "-c", "from ferryman import Migration"]

@@ -13,14 +13,6 @@ from urllib3.connectionpool import HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from ferryman.network.faults import Failure
-from ferryman.network.look import (
-    ConnectionFailed,
-    certificate_of,
-    open_tunnel,
-    refused_certificate,
-    target,
-    unconnected,
-)
 from ferryman.network.proxies import Proxies, Proxy
 from ferryman.network.trust import tls_context
 
@@ -33,6 +25,9 @@ class _Tunnelled(HTTPSConnection):
     used_proxy: Proxy
 
     def _tunnel(self) -> None:
+        # Imported only here, to keep the start of functions fast.
+        from ferryman.network.look import open_tunnel
+
         host, port = str(self._tunnel_host), self._tunnel_port or 443
         open_tunnel(cast("socket", self.sock), self.used_proxy, host, port)
 
@@ -86,6 +81,15 @@ class Connections:
 
         For a certificate that was refused, it connects once more to see whose it is.
         """
+        # Imported only here, to keep the start of functions fast.
+        from ferryman.network.look import (
+            ConnectionFailed,
+            certificate_of,
+            refused_certificate,
+            target,
+            unconnected,
+        )
+
         proxy, place = self.proxy_of(url), target(url)
         for each in _causes(error):
             match each:

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from urllib.parse import unquote, urlsplit
 
-from ferryman import refusals
 
 _PORTS = {"http": 80, "https": 443}
 
@@ -115,6 +114,9 @@ def read_proxy(text: str, where: str) -> Proxy:
         scheme, host, port = "", None, None
     if host is None or scheme not in _PORTS:
         found = f"{scheme}://…" if scheme and scheme not in _PORTS else "something else"
+        # Imported only here, to keep the start of functions fast.
+        from ferryman import refusals
+
         raise refusals.network.PROXY_INVALID(where=where, found=found)
     login = None
     if parts.username is not None:

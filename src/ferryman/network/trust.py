@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
-from ferryman import refusals
 
 CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 """Files of authorities in PEM. The first is ours, and OpenSSL's; the second is tolerated."""
@@ -46,6 +45,9 @@ def new_tls_context(environ: Mapping[str, str]) -> ssl.SSLContext:
                 context.load_verify_locations(cafile=str(path))
         except OSError as error:  # ssl.SSLError is one
             reason = "no certificate in PEM" if isinstance(error, ssl.SSLError) else error.strerror
+            # Imported only here, to keep the start of functions fast.
+            from ferryman import refusals
+
             raise refusals.network.CA_BUNDLE_UNREADABLE(
                 variable=variable, file=name, found=reason
             ) from None

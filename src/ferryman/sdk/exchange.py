@@ -6,18 +6,19 @@ retries, paging and resuming are written once for both faces. A command that get
 """
 
 from collections.abc import Generator
-from dataclasses import dataclass
 from itertools import count
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import msgspec
 
-from ferryman.network.faults import Failure
 from ferryman.sdk.errors import CertificateError, ClientError, ProxyError, TransportError
 from ferryman.sdk.operation import Answer, Operation, Request, describe, refusal
 from ferryman.sdk.platform_notice import tell_notice
 from ferryman.sdk.refusals import foreign_answer
 from ferryman.sdk.retry import RetryPolicy, retry_after
+
+if TYPE_CHECKING:
+    from ferryman.network.faults import Failure
 
 T = TypeVar("T")
 
@@ -35,7 +36,7 @@ class NoAnswerError(Exception):
         *,
         took: float = 0.0,
         retryable: bool = True,
-        failure: Failure | None = None,
+        failure: "Failure | None" = None,
     ) -> None:
         super().__init__(reason)
         self.reason = reason
@@ -52,37 +53,32 @@ class OpenedBody(Protocol):
     took: float
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(msgspec.Struct, frozen=True):
     """Send a request and read the whole answer; results in an ``Answer``."""
 
     request: Request
 
 
-@dataclass(frozen=True, slots=True)
-class Open:
+class Open(msgspec.Struct, frozen=True):
     """Send a request and leave the body unread; results in an ``OpenedBody``."""
 
     request: Request
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
+class Read(msgspec.Struct, frozen=True):
     """Read up to ``size`` bytes; results in ``bytes``, empty at the end of the body."""
 
     body: Any
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Close:
+class Close(msgspec.Struct, frozen=True):
     """Close an opened body, read or not."""
 
     body: Any
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(msgspec.Struct, frozen=True):
     """Sleep for ``seconds`` before the next try; ``reason`` is why the last one failed."""
 
     seconds: float
@@ -93,8 +89,7 @@ Command = Send | Open | Read | Close | Wait
 Flow = Generator[Command, Any, T]
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(msgspec.Struct, frozen=True):
     """How one client speaks with the platform: how long it retries."""
 
     policy: RetryPolicy

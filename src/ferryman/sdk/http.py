@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from http.client import HTTPException
 from typing import TypeVar, cast
 
@@ -95,7 +95,7 @@ class HttpTransport:
         """
         exchange = self.exchange
         if retry_seconds is not None:
-            exchange = replace(exchange, policy=RetryPolicy(retry_seconds=retry_seconds))
+            exchange = Exchange(RetryPolicy(retry_seconds=retry_seconds))
         return self.run(exchange.call(operation))
 
     def run(self, flow: Flow[T], *, sleep: Callable[[float], object] | None = None) -> T:

@@ -11,7 +11,6 @@ from ferryman.sdk.operations import cloud, connect
 from ferryman.sdk.operations.cloud import AppData, AppDataListResponse, MappingResponse
 from ferryman.sdk.pagination import Builder, ListResults, Result
 from ferryman.sdk.payload import Payload
-from ferryman.sdk.signature import ConnectSigner
 from ferryman.vocab import AckStatus, ContainerType, ReportedStatus
 from ferryman.wire.connect import ProgressReport, RecentTransfer
 from ferryman.wire.listener import ListenerError
@@ -176,6 +175,9 @@ class ConnectMigration(CloudClient):
         *,
         retry_seconds: float = 15.0,
     ) -> None:
+        # Imported only here, to keep the start of functions fast.
+        from ferryman.sdk.signature import ConnectSigner
+
         signer = ConnectSigner(
             setting(app_key, "FERRYMAN_APP_KEY"), setting(shared_secret, "FERRYMAN_SHARED_SECRET")
         )

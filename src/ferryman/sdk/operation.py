@@ -3,7 +3,6 @@
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import cache
 from typing import Generic, TypeVar
 from urllib.parse import quote, urlencode
@@ -27,8 +26,7 @@ _LONGEST_REFUSAL = 64 * 1024
 _SENDABLE = re.compile(r"[!-~]*")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(msgspec.Struct, frozen=True, kw_only=True):
     """Describes what to send.
 
     ``url`` is a path below the transport's base URL, or a whole URL; the token goes only with a
@@ -39,14 +37,13 @@ class Request:
     method: str
     url: str
     query: tuple[tuple[str, str], ...] = ()
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
     body: bytes | memoryview | None = None
     timeout: float = 60.0
     meanwhile: Callable[[], object] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """Holds what came back; header names are lower case, ``took`` is in seconds."""
 
     status: int
@@ -55,8 +52,7 @@ class Answer:
     took: float = 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Operation(Generic[T]):
+class Operation(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     """Pairs a request with the meaning of its answer; ``parse`` is called for status 200 only."""
 
     request: Request

@@ -82,8 +82,7 @@ class ListResults(Generic[V]):
     next_cursor: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Query(Generic[V]):
+class Query(msgspec.Struct, Generic[V], frozen=True):
     """Describes a paged read, without sending it; ``read`` decodes a page."""
 
     path: str

@@ -4,7 +4,6 @@ import hashlib
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
-from dataclasses import replace
 from typing import TypeVar
 
 import msgspec
@@ -122,7 +121,7 @@ class PartSender:
 
         def place_and_send(exchange: Exchange) -> Flow[tuple[StoredPart, bool]]:
             if policy is not None:
-                exchange = replace(exchange, policy=policy)
+                exchange = Exchange(policy)
             place: PartUrl | StoredPart | None = view.part
             if place is None:
                 first = part.sha256 if part.number == 1 else self._first_sha256

@@ -11,7 +11,7 @@ import msgspec
 
 from ferryman.sdk.exchange import Exchange, Flow
 from ferryman.sdk.operation import Operation, json_operation, plain_operation, segment
-from ferryman.sdk.operations.server import find_mappings
+from ferryman.sdk.operations.mapping import find_mappings
 from ferryman.sdk.pagination import ListResults, Query, Result
 from ferryman.vocab import AckStatus
 from ferryman.wire.app_data import AppDataPage, DataUrl, FileParts

@@ -11,6 +11,7 @@ from ferryman.sdk.operation import (
     plain_operation,
     segment,
 )
+from ferryman.sdk.operations.mapping import find_mappings
 from ferryman.vocab import ContainerType, GivenUp
 from ferryman.wire.check import CheckBegun, CheckComplete, CheckRequest, CheckUrl
 from ferryman.wire.listener import ClaimAnswer, ClaimRequest, HeartbeatAnswer, ListenerError
@@ -34,8 +35,6 @@ from ferryman.wire.upload import (
     UploadView,
 )
 
-# The platform takes this many keys in one look-up (vendor-practice).
-KEYS_PER_CALL = 100
 
 
 def claim(request: ClaimRequest) -> Operation[ClaimAnswer]:
@@ -181,23 +180,6 @@ def mapping_by_id(
     """Translate server ids; one without a mapping is absent from the result."""
     path = f"{_transfer(transfer_id)}/mappings/find"
     return (yield from find_mappings(exchange, path, namespace, keys))
-
-
-def find_mappings(
-    exchange: Exchange, path: str, namespace: str, keys: Iterable[str]
-) -> Flow[dict[str, str]]:
-    """Look keys up at ``path``, as many at a time as the platform takes.
-
-    A key without a mapping is absent from the result; a repeated key is asked for once.
-    """
-    mappings: dict[str, str] = {}
-    unique = list(dict.fromkeys(keys))
-    for start in range(0, len(unique), KEYS_PER_CALL):
-        batch = unique[start : start + KEYS_PER_CALL]
-        mappings |= yield from exchange.call(
-            json_operation("POST", path, dict[str, str], query={"namespace": namespace}, body=batch)
-        )
-    return mappings
 
 
 def _transfer(transfer_id: str) -> str:
