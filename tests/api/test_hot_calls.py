@@ -43,6 +43,7 @@ def calls(migration: FunctionMigration) -> dict[str, tuple[Caller, str, str, Any
     unknown = f"{FORGE}/message/{migration.transfer_id}/status"
     return {
         "url": (migration.cloud, "GET", f"{FORGE}/data/{key}", None),
+        "parts": (migration.cloud, "GET", f"{FORGE}/data/{key}/parts", None),
         "find": (migration.server, "POST", f"{server}/find?namespace=jira%3Aissue", ["1", "9"]),
         "cloud find": (migration.cloud, "POST", f"{forge}/find?namespace=jira:issue", ["3"]),
         "page": (migration.server, "GET", f"{server}/page?namespace=jira%3Aissue", None),

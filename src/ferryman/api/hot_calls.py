@@ -59,6 +59,10 @@ async def _url(platform: Platform, asked: _Asked) -> object:
     return await app_data.url(platform, asked.app, asked.named)
 
 
+async def _parts(platform: Platform, asked: _Asked) -> object:
+    return await app_data.parts(platform, asked.app, asked.named)
+
+
 async def _acknowledge(platform: Platform, asked: _Asked) -> object:
     status = msgspec.convert(decoded(asked.body), MessageStatus)
     await acknowledgement.acknowledge(platform, asked.app, asked.named, status)
@@ -90,6 +94,7 @@ _OF_PAGE = ("lastEntity", "namespace", "pageSize")
 
 _CALLS = (
     ("GET", _FORGE, "/data/{file_key}", _url, ()),
+    ("GET", _FORGE, "/data/{file_key}/parts", _parts, ()),
     ("POST", _FORGE, "/message/{transfer_id}/status", _acknowledge, ()),
     ("POST", _FORGE, "/mapping/{transfer_id}/find", _find, ("namespace",)),
     ("GET", _FORGE, "/mapping/{transfer_id}/page", _page, _OF_PAGE),

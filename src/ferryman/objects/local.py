@@ -176,12 +176,12 @@ class LocalStore:
         """
         await asyncio.to_thread(self._files.abort, key, upload_ref)
 
-    async def find(self, key: str) -> StoredObject:
-        """Return the completed file under ``key``.
+    async def find(self, key: str, most: int = 0) -> StoredObject:
+        """Return the completed file under ``key``, with its content up to ``most`` bytes.
 
         Raises ``NotFound``, and ``OutsideError`` (``object_key_missing``) if its key is missing.
         """
-        return await asyncio.to_thread(self._files.find, key)
+        return await asyncio.to_thread(self._files.find, key, most)
 
     async def size(self, key: str) -> int:
         """Return the size of the completed file in bytes; raise ``NotFound``."""

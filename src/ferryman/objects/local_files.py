@@ -30,7 +30,7 @@ from ferryman.objects.port import Assembly, HeldPart, HoldsMoreError, OpenUpload
 from ferryman.objects.sealed_file import Readable, open_piece, remove_sealed
 from ferryman.objects.sealing import NO_KEYS, ObjectKeys
 from ferryman.objects.signed_url import is_key
-from ferryman.objects.stored_object import StoredObject, find_object
+from ferryman.objects.stored_object import StoredObject, find_object, with_content
 from ferryman.objects.whole_file import WholeFile, read_whole_file
 from ferryman.wire.upload import PartRequest
 
@@ -75,15 +75,18 @@ class LocalFiles:
         whole = read_whole_file(upload_ref)
         return parts_in(self.upload(key)) if whole is None else whole.parts(self.object(key))
 
-    def find(self, key: str) -> StoredObject:
-        """Return a completed file, of which the key is there if it is encrypted."""
+    def find(self, key: str, most: int = 0) -> StoredObject:
+        """Return a completed file, of which the key is there if it is encrypted.
+
+        One of at most ``most`` bytes has its content, too.
+        """
         stored = find_object(self.object(key))
         if stored is None:
             raise refusals.upload.OBJECT_NOT_FOUND(id=key)
         if stored.sealed:
             with disk_errors():
                 open_piece(stored.pieces[0][0], self.keys).close()
-        return stored
+        return with_content(stored, self.keys) if stored.size <= most else stored
 
     def copy_part(
         self, key: str, upload_ref: str, part: PartRequest, held: HeldPart

@@ -3,11 +3,12 @@
 import asyncio
 import stat
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
 from ferryman import refusals
+from ferryman.errors import PlatformError
 from ferryman.objects.folder import disk_errors, listed, part_path, read_list
 from ferryman.objects.sealed_file import open_piece, sealed_length, sealed_name
 from ferryman.objects.sealing import ObjectKeys
@@ -18,11 +19,13 @@ class StoredObject:
     """A completed file: the files on disk that make it up, with their sizes, and its etag.
 
     ``sealed`` is whether the first of them is encrypted; paths are without what tells that.
+    ``content`` is what it holds, where that was read when it was found.
     """
 
     pieces: tuple[tuple[Path, int], ...]
     etag: str
     sealed: bool = False
+    content: bytes | None = None
 
     @property
     def size(self) -> int:
@@ -54,6 +57,19 @@ def find_object(path: Path) -> StoredObject | None:
     pieces = tuple((part_path(path, part), part.size) for part in parts)
     sealed = bool(pieces) and sealed_name(pieces[0][0]).exists()
     return StoredObject(pieces, sha256(listed(parts)).hexdigest(), sealed=sealed)
+
+
+def with_content(stored: StoredObject, keys: ObjectKeys) -> StoredObject:
+    """Return a file of one piece with its content; without it, if that cannot be read at once."""
+    if len(stored.pieces) != 1:
+        return stored
+    [(path, size)] = stored.pieces
+    try:
+        with open_piece(path, keys) as file:
+            content = file.read(size)
+    except (OSError, PlatformError):
+        return stored  # whoever reads it is told why
+    return replace(stored, content=content) if len(content or b"") == size else stored
 
 
 async def read_pieces(

@@ -90,8 +90,7 @@ def _download_name(file: FileToRead) -> str:
 async def parts(platform: Platform, app: AppRow, key: str) -> FileParts:
     """Return the digests that prove a file, and a signed URL to read it."""
     async with platform.database.reading() as tx:
-        file = await _readable(tx, app, key)
-        stored = await app_data_store.parts_of(tx, file.key)
+        file = await _readable(tx, app, key, with_parts=True)
         now = tx.now
     return FileParts(
         url=await platform.objects.read_url(
@@ -100,7 +99,9 @@ async def parts(platform: Platform, app: AppRow, key: str) -> FileParts:
         size=file.size,
         sha256=file.sha256,
         parts_sha256=file.parts_sha256,
-        parts=[FilePart(number=part.number, size=part.size, sha256=part.sha256) for part in stored],
+        parts=[
+            FilePart(number=part.number, size=part.size, sha256=part.sha256) for part in file.parts
+        ],
     )
 
 
@@ -113,8 +114,11 @@ async def payload(
     return file.size, platform.objects.stream(str(file.key), step=step)
 
 
-async def _readable(tx: Transaction, app: AppRow, key: str) -> FileToRead:
-    file = await app_data_store.to_read(tx, parse_id(refusals.upload.FILE_NOT_FOUND, key))
+async def _readable(
+    tx: Transaction, app: AppRow, key: str, *, with_parts: bool = False
+) -> FileToRead:
+    file_key = parse_id(refusals.upload.FILE_NOT_FOUND, key)
+    file = await app_data_store.to_read(tx, file_key, with_parts=with_parts)
     if file is None or not transfer_service.owns(app, file.app_id, file.cloud_url):
         raise refusals.upload.FILE_NOT_FOUND(id=key)
     transfer_rules.check_status(file.status, "reading app data")

@@ -30,7 +30,10 @@ class AppDataRow:
 
 @dataclass(frozen=True, slots=True)
 class FileToRead:
-    """A completed file, with its transfer's app, site, scopes that apply, status and life."""
+    """A completed file, with its transfer's app, site, scopes that apply, status and life.
+
+    ``parts`` are in file order, as they were accepted; none, where they were not asked for.
+    """
 
     key: UUID
     label: str | None
@@ -44,6 +47,7 @@ class FileToRead:
     started_at: datetime | None
     paused_at: datetime | None
     life_added: timedelta
+    parts: list[StoredPart]
 
 
 async def accept(
@@ -78,9 +82,9 @@ async def by_key(tx: Transaction, key: UUID) -> AppDataRow | None:
     return _app_data(await SQL.app_data_by_key(tx.connection, key=key))
 
 
-async def to_read(tx: Transaction, key: UUID) -> FileToRead | None:
+async def to_read(tx: Transaction, key: UUID, *, with_parts: bool = False) -> FileToRead | None:
     """Return a file and what decides whether it may be read, or None."""
-    row = await SQL.app_data_to_read(tx.connection, key=key)
+    row = await SQL.app_data_to_read(tx.connection, key=key, with_parts=with_parts)
     if row is None:
         return None
     return FileToRead(
@@ -96,6 +100,7 @@ async def to_read(tx: Transaction, key: UUID) -> FileToRead | None:
         row["started_at"],
         row["paused_at"],
         row["life_added"],
+        msgspec.json.decode(row["parts"], type=list[StoredPart]) if with_parts else [],
     )
 
 

@@ -39,10 +39,11 @@ SELECT * FROM app_data WHERE upload_id = ANY(:upload_ids);
 SELECT * FROM app_data WHERE key = :key;
 
 -- name: app_data_to_read^
--- A file, and what decides whether it may be read.
+-- A file, and what decides whether it may be read; its parts where they are asked for.
 SELECT app_data.key, app_data.label, app_data.size, app_data.sha256, app_data.parts_sha256,
        transfer.app_id, migration_scope.cloud_url, app.access_scopes, transfer.declared_scopes,
-       transfer.status, transfer.started_at, transfer.paused_at, transfer.life_added
+       transfer.status, transfer.started_at, transfer.paused_at, transfer.life_added,
+       CASE WHEN :with_parts::boolean THEN app_data.parts END AS parts
 FROM app_data
 JOIN transfer USING (transfer_id)
 JOIN app USING (app_id)
