@@ -36,7 +36,6 @@ from ferryman.wire.upload import (
 )
 
 
-
 def claim(request: ClaimRequest) -> Operation[ClaimAnswer]:
     """Take a transfer whose listener is due; the answer may take ``wait_seconds``."""
     return json_operation(
