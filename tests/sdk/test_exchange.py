@@ -6,7 +6,8 @@ import pytest
 from ferryman import ClientError, GatewayError, MigrationAPIError
 from ferryman.sdk.exchange import Exchange, NoAnswerError
 from ferryman.sdk.operation import Answer, Request, address, json_operation, segment
-from ferryman.sdk.operations import cloud, server
+from ferryman.sdk.operations import cloud
+from ferryman.sdk.operations.mapping import find_mappings
 from ferryman.sdk.part import part_flow
 from ferryman.sdk.retry import RetryPolicy
 from ferryman.vocab import AckStatus
@@ -103,7 +104,7 @@ def test_ids_cannot_leave_their_segment() -> None:
 
 def test_keys_are_looked_up_a_hundred_at_a_time_and_once_each() -> None:
     keys = [str(n) for n in range(250)] + ["1", "2"]
-    flow = server.find_mappings(EXCHANGE, "/find", "jira:issue", keys)
+    flow = find_mappings(EXCHANGE, "/find", "jira:issue", keys)
     done = drive(flow, [answer(200, {"1": "a"}), answer(200, {}), answer(200, {"240": "b"})])
     assert done.result == {"1": "a", "240": "b"}
     sent = [msgspec.json.decode(r.body, type=list[str]) for r in done.requests if r.body]
