@@ -25,6 +25,7 @@ _TOKENS_KEPT = timedelta(minutes=1)
 """Tokens are valid for longer; signing one per event would cost more than sending the event."""
 
 _TOKENS = 10_000
+"""Apps on sites whose tokens, and whose facts, are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,17 @@ class AppTokens:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _CallFacts:
+    """What all calls of an app on a site have in common."""
+
+    app: AppRow
+    context: dict[str, str]
+    environment: dict[str, str]
+    identity: dict[str, str]
+    access: Access
+
+
 class FunctionCaller:
     """Calls functions of apps; ``environ`` supplies the variables that apps declare."""
 
@@ -103,6 +115,7 @@ class FunctionCaller:
         self.tokens = tokens
         self._functions = functions
         self._environ = environ
+        self._facts: dict[tuple[Any, ...], _CallFacts] = {}
 
     async def run(
         self,
@@ -119,32 +132,50 @@ class FunctionCaller:
 
         ``identity`` adds to what the function can ask the platform about its call.
         """
-        app, settings = target.app, self._platform.settings
-        manifest = parse_manifest(app.manifest or {})
+        app, facts = target.app, self._facts_of(target)
         _, system = self.tokens.of(target)
         call = FunctionCall(
             owner=str(app.app_id),
             source=Path(app.source or "/"),
             handler=handler,
             event=event,
+            context=facts.context,
+            environment={**facts.environment, "FERRYMAN_TOKEN": system},
+            timeout=seconds,
+            identity={**facts.identity, **(identity or {})},
+            printed=printed,
+            begun=begun,
+            access=facts.access,
+        )
+        return await self._functions.run(call)
+
+    def _facts_of(self, target: AppOnSite) -> _CallFacts:
+        """Return the facts of a target, found again only once its app was read again."""
+        app, key = target.app, (target.app.app_id, target.site)
+        kept = self._facts.get(key)
+        if kept is None or kept.app is not app:
+            if len(self._facts) >= _TOKENS:
+                self._facts.clear()
+            kept = self._facts[key] = self._new_facts(target)
+        return kept
+
+    def _new_facts(self, target: AppOnSite) -> _CallFacts:
+        app = target.app
+        manifest = parse_manifest(app.manifest or {})
+        return _CallFacts(
+            app,
             context={"installContext": site_ari(target.site)},
             environment={
                 **app_variables(manifest, self._environ),
-                "FERRYMAN_URL": settings.base_url,
-                "FERRYMAN_TOKEN": system,
+                "FERRYMAN_URL": self._platform.settings.base_url,
             },
-            timeout=seconds,
             identity={
                 "appId": bare_app_id(forge_app_id_of(app), str(app.app_id)),
                 "environment": app.environment,
                 "installationId": installation_id_of(app, target.site),
-                **(identity or {}),
             },
-            printed=printed,
-            begun=begun,
             access=self._access(app, manifest),
         )
-        return await self._functions.run(call)
 
     def _access(self, app: AppRow, manifest: Manifest) -> Access:
         settings, store = self._platform.settings, self._platform.objects

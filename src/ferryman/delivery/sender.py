@@ -70,7 +70,9 @@ class Sender:
         facts = {"ferryman.message": str(message.message_id), "ferryman.attempt": message.number}
         with tracing.span(name, message.trace, "client", **facts) as span:
             if any(isinstance(route, FunctionRoute) for route in delivery.routes):
-                async with self._places(delivery, until):
+                # Most go to one function and find a place, so there is no wait to bound.
+                one = len(delivery.routes) == 1 and self._functions.has_place
+                async with self._functions.place() if one else self._places(delivery, until):
                     outcomes = await self._send_all(delivery, begun)
             else:
                 outcomes = await self._send_all(delivery, begun)

@@ -3,12 +3,25 @@
 import json
 from datetime import timedelta
 
+import msgspec
+
 from ferryman.domain.limits import MAX_RETRY_DATA_BYTES
 from ferryman.domain.outcome import Raised, raised, requested_delay
 from ferryman.vocab import FailureCause
 
 _REASON_CHARACTERS = 100
 _NO_REASON = "FUNCTION_RETRY_REQUEST"
+
+
+def read_answer(line: bytes) -> object:
+    """Return an answer; raise ``ValueError`` or ``RecursionError`` if it is no JSON.
+
+    What an app raised may hold half a surrogate pair, which only the slower parser takes.
+    """
+    try:
+        return msgspec.json.decode(line)
+    except (ValueError, RecursionError, msgspec.MsgspecError):
+        return json.loads(line)
 
 
 def read_failure(answer: dict[str, object]) -> tuple[FailureCause, Raised]:

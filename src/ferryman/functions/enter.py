@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from typing import Any
 
 HOME_PREFIX = "ferryman-host-"
-LENGTH_BYTES = 8
 
 
 def load_file(name: str, file: str) -> "Any":

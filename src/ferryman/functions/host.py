@@ -134,30 +134,25 @@ def serve(channel: int, mark: int, source: str, file: str, function: str) -> Non
     """Answer requests until the worker closes the channel or the handler cannot be loaded."""
     moved, mark = (host_channel.out_of_the_way(each) for each in (channel, mark))
     handler: Handler | None = None
-    while (length := host_channel.read(moved, enter.LENGTH_BYTES)) is not None:
-        data = host_channel.read(moved, int.from_bytes(length)) or b""
+    while (data := host_channel.read(moved)) is not None:
         request = marshal.loads(data)  # noqa: S302 - the worker's
-
-        def answer(call: object = request["call"], **members: object) -> None:
-            host_channel.send(moved, {"call": call, **members})
-
-        os.environ.update(request["environment"])
+        call = request["call"]
+        host_channel.set_variables(request["environment"])
         if handler is None:
             try:
                 handler = load(source, file, function, request["debug"])
             except BaseException as error:  # noqa: BLE001 - whatever the app raises is its answer
                 failed = host_errors.failure(error, source, host_errors.LOAD_CAUSES)
-                answer(state="unloadable", **failed)
+                host_channel.send(moved, {"call": call, "state": "unloadable", **failed})
                 return
-        os.pwrite(mark, request["call"].to_bytes(MARK_BYTES), 0)
+        os.pwrite(mark, call.to_bytes(MARK_BYTES), 0)
         if "told" in request:
-            answer(state="called")
+            host_channel.send(moved, {"call": call, "state": "called"})
         ended: list[str] = []
         thrown = run(handler, request["event"], request["context"], ended)
-        failed = host_errors.result(thrown, source)
-        clean = isinstance(thrown, Exception) and not isinstance(thrown, MemoryError)
+        failed, last = host_errors.result(thrown, source), ", ".join(ended)
         thrown = None  # its frames hold what the function opened
-        answer(state="done", left=left_running(), ended=", ".join(ended), clean=clean, **failed)
+        host_channel.send_end(moved, call, left_running(), last, failed)
 
 
 def load(source: str, file: str, function: str, debug_port: "int | None") -> "Handler":

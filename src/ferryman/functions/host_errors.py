@@ -16,7 +16,7 @@ LEAVES = 3
 INSTALLED = {"site-packages", "dist-packages", "node_modules"}
 HOST = f"{os.path.dirname(__file__)}/host.py"
 
-Failure = dict[str, str | None]
+Failure = dict[str, str | bool | None]
 
 
 class HandlerMissingError(ImportError):
@@ -55,7 +55,10 @@ def failure(
 
 def result(thrown: BaseException | None, source: str) -> Failure:
     """Describe how a function ended, by what it raised."""
-    return {"error": None} if thrown is None else failure(thrown, source, RUN_CAUSES)
+    if thrown is None:
+        return {"error": None}
+    clean = isinstance(thrown, Exception) and not isinstance(thrown, MemoryError)
+    return {**failure(thrown, source, RUN_CAUSES), "clean": clean}
 
 
 def class_of(error: BaseException) -> str:

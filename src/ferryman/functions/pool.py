@@ -3,8 +3,8 @@
 import asyncio
 import math
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Collection
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Collection
+from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Self
 
@@ -126,11 +126,14 @@ class FunctionPool:
         """Return the numbers of busy and idle hosts."""
         return self._busy, len(self._idle)
 
-    @asynccontextmanager
-    async def place(self) -> AsyncIterator[None]:
-        """Wait for a slot to run a function, and hold it."""
-        async with self._slots:
-            yield
+    @property
+    def has_place(self) -> bool:
+        """Return whether nobody would wait for a slot now."""
+        return not self._slots.locked()
+
+    def place(self) -> AbstractAsyncContextManager[None]:
+        """Return a context manager that waits for a slot to run a function, and holds it."""
+        return self._slots
 
     async def invoke(self, call: FunctionCall) -> Outcome:
         """Wait for a slot, then :meth:`run` the function."""

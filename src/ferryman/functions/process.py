@@ -1,14 +1,13 @@
 """Start a host process, call the function in it, and end it."""
 
 import asyncio
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Self
 
 from ferryman import refusals
 from ferryman.domain.outcome import Outcome, Stage, failed, succeeded
-from ferryman.functions.answer import read_failure, read_retry
+from ferryman.functions.answer import read_answer, read_failure, read_retry
 from ferryman.functions.call_watch import CallWatch
 from ferryman.functions.capture import OutputPipe
 from ferryman.functions.channel import Channel, ChannelError
@@ -233,7 +232,7 @@ class HostProcess:
 
     async def _answer(self) -> dict[str, object]:
         try:
-            answer = json.loads(await self._channel.line())
+            answer = read_answer(await self._channel.line())
         except (ValueError, RecursionError) as error:
             raise ChannelError from error
         if not isinstance(answer, dict) or answer.get("call") != self._calls:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ferryman.functions import toolchain
 from ferryman.functions.bundle import Bundle
-from ferryman.functions.enter import LENGTH_BYTES
+from ferryman.functions.host_channel import LENGTH_BYTES
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,11 @@
 The kernel moves the bytes (``splice``): an event loop between the two costs several times as much.
 """
 
+import _thread
 import errno
 import os
 import socket
 import struct
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -32,7 +32,8 @@ class Forward:
         self._ended = ended
         self._far: socket.socket | None = None
         self._closed = False
-        threading.Thread(target=self._run, name="forward", daemon=True).start()
+        # Not ``threading``, which would make the event loop wait until the thread runs.
+        _thread.start_new_thread(self._run, ())
 
     def close(self) -> None:
         """Break the connection off."""
@@ -54,10 +55,11 @@ class Forward:
                 for end in (self._near, far):
                     end.setblocking(True)
                     end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                back = threading.Thread(target=_carry, args=(far, self._near), daemon=True)
-                back.start()
+                back = _thread.allocate_lock()
+                back.acquire()
+                _thread.start_new_thread(_carry_back, (far, self._near, back))
                 _carry(self._near, far)
-                back.join()
+                back.acquire()
         self._ended(self)
 
 
@@ -103,6 +105,13 @@ def connect_anywhere(host: str, port: int) -> socket.socket:
         if error.errno not in (errno.EINVAL, socket.EAI_ADDRFAMILY):
             raise
     return socket.create_connection((host, port), CONNECT_SECONDS)
+
+
+def _carry_back(source: socket.socket, target: socket.socket, ended: "_thread.LockType") -> None:
+    try:
+        _carry(source, target)
+    finally:
+        ended.release()
 
 
 def _carry(source: socket.socket, target: socket.socket) -> None:
