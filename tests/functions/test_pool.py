@@ -60,6 +60,20 @@ def test_a_function_may_import_the_sdk_and_its_neighbours(invoke: Invoke, app: P
     assert outcome.output == f"ferryman next door {app}\n"
 
 
+@pytest.mark.parametrize("own", [None, "5000 7 9"])
+def test_a_function_has_the_usual_collector_or_its_own(
+    invoke: Invoke, app: Path, own: str | None
+) -> None:
+    # It is held back only while the function is loaded.
+    set_own = "" if own is None else f"gc.set_threshold({own.replace(' ', ', ')})"
+    code = "def collects(event, context):\n    print(*gc.get_threshold())\n"
+    handler = app / "index.py"
+    handler.write_text(f"import gc\n{set_own}\n{handler.read_text()}\n{code}")
+    command = [sys.executable, "-c", "import gc; print(*gc.get_threshold())"]
+    usual = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert once(invoke, "collects").output == (usual if own is None else f"{own}\n")
+
+
 @pytest.mark.parametrize(
     ("function", "words"),
     [

@@ -178,3 +178,19 @@ def test_files_of_both_layouts_are_listed_in_order(tmp_path: Path) -> None:
 
         assert asyncio.run(listed()) == keys
         assert [content(store, key) for key in keys] == [DATA] * 4
+
+
+@pytest.mark.parametrize(("data", "at_once"), [(DATA, True), (LARGE, False)])
+def test_a_range_and_a_head_are_the_same_of_a_file_read_at_once(
+    store: LocalStore, key: str, data: bytes, at_once: bool
+) -> None:
+    send(store, key, begin(store, data), data)
+    target = asyncio.run(store.read_url(key, expires_at=LATER, now=NOW))
+    part = request("GET", target, headers={"Range": "bytes=7-1006"})
+    assert (part.status, part.body) == (206, data[7:1007])
+    assert part.headers["content-range"] == f"bytes 7-1006/{len(data)}"
+    head = request("HEAD", target)
+    assert (head.status, head.body) == (200, b"")
+    assert head.headers["content-length"] == str(len(data))
+    found = asyncio.run(store.find(key, len(DATA)))
+    assert found.content == (data if at_once else None)
