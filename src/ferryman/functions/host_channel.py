@@ -54,7 +54,7 @@ def send_end(
         os.write(channel, ENDED_WELL % call)
 
 
-def send(channel: int, members: "dict[str, object]") -> None:
+def send(channel: int, members: "Mapping[str, object]") -> None:
     """Write a line of JSON with these members: texts, whole numbers, booleans and None."""
     fields = (
         f"{encode_basestring_ascii(name)}: {as_json(value)}" for name, value in members.items()
