@@ -3,7 +3,7 @@
 import asyncio
 import math
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import assert_never
 
 import structlog
@@ -72,7 +72,10 @@ class Sender:
             if any(isinstance(route, FunctionRoute) for route in delivery.routes):
                 # Most go to one function and find a place, so there is no wait to bound.
                 one = len(delivery.routes) == 1 and self._functions.has_place
-                async with self._functions.place() if one else self._places(delivery, until):
+                place: AbstractAsyncContextManager[None] = (
+                    self._functions.place() if one else self._places(delivery, until)
+                )
+                async with place:
                     outcomes = await self._send_all(delivery, begun)
             else:
                 outcomes = await self._send_all(delivery, begun)

@@ -4,7 +4,6 @@ import asyncio
 import math
 from collections import Counter
 from collections.abc import Callable, Collection
-from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Self
 
@@ -131,7 +130,7 @@ class FunctionPool:
         """Return whether nobody would wait for a slot now."""
         return not self._slots.locked()
 
-    def place(self) -> AbstractAsyncContextManager[None]:
+    def place(self) -> asyncio.Semaphore:
         """Return a context manager that waits for a slot to run a function, and holds it."""
         return self._slots
 
