@@ -2,7 +2,7 @@
 
 import sys
 
-from ferryman.server import collector, quick_dataclasses
+from ferryman.server import collector
 
 
 def prepare() -> None:
@@ -12,7 +12,6 @@ def prepare() -> None:
     a twelfth of what a process imports would be for nothing.
     """
     collector.disable()
-    quick_dataclasses.prepare()
     if "structlog" in sys.modules or "rich" in sys.modules:
         return
     hidden: dict[str, None] = {"rich": None}
