@@ -264,7 +264,9 @@ def test_any_file_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, d
         assert isinstance(load_manifest(file), dict)
 
 
-@pytest.mark.parametrize("text", ["[" * 5000, "a: !!python/object:os.system x"])
+@pytest.mark.parametrize(
+    "text", ["[" * 5000, "a: !!python/object:os.system x", "a: !!bool maybe", "a: !!timestamp no"]
+)
 def test_dangerous_yaml_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "manifest.yml").write_text(text)
     with pytest.raises(Invalid):

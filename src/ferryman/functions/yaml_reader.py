@@ -44,6 +44,14 @@ class Loader(yaml.SafeLoader):
             return self.peek(length + 1) in _END + (",[]{}" if self.flow_level else "")
         return character in _END or bool(self.flow_level and character in ",[]{}")
 
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """Return the value of a node; raise ``YAMLError`` for one that its tag does not fit."""
+        try:
+            return super().construct_object(node, deep)
+        except (LookupError, AttributeError, TypeError) as error:
+            problem = f"found a value that is no {node.tag}"
+            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark) from error
+
     def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
         """Return an integer; leading zeros have no meaning."""
         text = str(self.construct_scalar(node))
