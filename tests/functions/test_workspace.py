@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ferryman.functions.workspace import readable, why_missing
+from ferryman.functions.workspace import apps_within, readable, why_missing, workspace_of
 
 
 @pytest.fixture
@@ -106,3 +106,76 @@ def test_what_is_installed_as_a_link_elsewhere_is_not_shown(root: Path) -> None:
     link(root / "node_modules", root.parent)
     assert seen(root) == set()
     assert why_missing(root / "apps" / "notes", "nothing") is None
+
+
+def test_links_that_lead_round_in_a_circle_open_nothing(root: Path) -> None:
+    modules = root / "apps" / "notes" / "node_modules"
+    for name, target in (("self", "self"), ("one", "other"), ("other", "one")):
+        link(modules / name, target)
+    link(modules / "shared", root / "packages" / "shared")
+    assert seen(root) == {"node_modules", "packages/shared"}
+    assert why_missing(root / "apps" / "notes", "one") is None
+
+
+def test_an_app_within_a_package_is_closed(root: Path) -> None:
+    """A folder with the manifest of something else is not, unless the root names it as a member."""
+    members(root, "apps/*", "packages/*", "packages/*/kept")
+    shared = root / "packages" / "shared"
+    for name in (
+        *("examples/one/manifest.yml", "kept/manifest.json"),
+        *("dist/manifest.json", "node_modules/installed/manifest.yml"),
+    ):
+        (shared / name).parent.mkdir(parents=True)
+        (shared / name).write_text("")
+    link(root / "apps" / "notes" / "node_modules" / "shared", shared)
+    source = root / "apps" / "notes"
+    assert seen(root) == {"node_modules", "packages/shared"}
+    within = {each.relative_to(shared).as_posix() for each in apps_within(source, readable(source))}
+    assert within == {"examples/one", "kept"}
+
+
+def test_packages_as_pnpm_installs_them(root: Path) -> None:
+    """As links into a folder that is shown anyway: no link is why a module is missing there."""
+    place = root / "node_modules" / ".pnpm" / "x@1" / "node_modules" / "x"
+    place.mkdir(parents=True)
+    (place / "package.json").write_text('{"main": "none.js"}')
+    link(root / "apps" / "notes" / "node_modules" / "x", place)
+    assert seen(root) == {"node_modules"}
+    assert why_missing(root / "apps" / "notes", "x") is None
+
+
+@pytest.mark.parametrize("scope", ["", "@scope"])
+def test_links_elsewhere_tell_nothing(root: Path, scope: str) -> None:
+    """A folder of packages that is a link itself would show where links in any folder lead."""
+    elsewhere = root.parent / "elsewhere"
+    elsewhere.mkdir()
+    link(elsewhere / "told", root.parent / "beside")
+    modules = root / "apps" / "notes" / "node_modules"
+    if not scope:
+        modules.rmdir()
+    link(modules / scope if scope else modules, elsewhere)
+    assert why_missing(root / "apps" / "notes", f"{scope}/told".lstrip("/")) is None
+    assert seen(root) == {"node_modules"}
+
+
+def test_names_of_any_length(root: Path) -> None:
+    """No folder has such a name."""
+    assert why_missing(root / "apps" / "notes", "a" * 5_000) is None
+
+
+def test_patterns_take_no_time(root: Path) -> None:
+    """A regular expression made of this one would try more ways than there are atoms."""
+    source = root / "apps" / ("a" * 200)
+    source.mkdir()
+    for hard in ("apps/" + "*a" * 90 + "b", "**/" * 300 + "b"):
+        members(root, hard, "apps/*")
+        found = workspace_of(source)
+        assert found is not None
+        assert found.root == root
+
+
+@pytest.mark.parametrize("text", ["x: !!bool maybe", "x: !!timestamp no", "x: !!float ''", "? ["])
+def test_a_workspace_that_is_no_yaml_names_nobody(root: Path, text: str) -> None:
+    (root / "package.json").unlink()
+    (root / "pnpm-workspace.yaml").write_text(f"packages: ['**']\n{text}\n")
+    assert seen(root) == set()

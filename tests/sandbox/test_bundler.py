@@ -45,6 +45,8 @@ def workspace(ground: Ground) -> Iterator[Path]:
         "package.json": '{"workspaces": ["app", "neighbour", "shared"]}',
         "shared/package.json": '{"main": "index.js"}',
         "shared/index.js": "export const found = 'in the workspace';\n",
+        "shared/examples/manifest.yml": "",
+        "shared/examples/data.json": '{"found": "of an app within a package"}',
         "neighbour/package.json": '{"main": "data.json"}',
         "neighbour/manifest.yml": "",
     }
@@ -68,9 +70,14 @@ def workspace(ground: Ground) -> Iterator[Path]:
 
 @pytest.mark.usefixtures("workspace")
 def test_packages_of_the_workspace(ground: Ground) -> None:
-    """One that is linked to is read; another app's folder and the file system are not."""
+    """One that is linked to is read; another app, also within it, and the file system are not."""
     outcomes = {}
-    for name, module in (("own", "shared"), ("leak", "other"), ("root", "all/etc/hostname")):
+    for name, module in (
+        ("own", "shared"),
+        ("leak", "other"),
+        ("within", "shared/examples/data.json"),
+        ("root", "all/etc/hostname"),
+    ):
         text = f"import * as all from '{module}';\n"
         (ground.source / f"{name}.js").write_text(
             f"{text}export function run() {{ console.log(all.found); }}\n"
@@ -79,4 +86,5 @@ def test_packages_of_the_workspace(ground: Ground) -> None:
         [outcomes[name]] = ground.call({"handler": f"{name}.run"})["outcomes"]
     assert outcomes["own"]["output"].strip() == "in the workspace", outcomes["own"]
     assert "another app" in outcomes["leak"]["error"], outcomes["leak"]
+    assert "Could not resolve" in outcomes["within"]["error"], outcomes["within"]
     assert "no other package of the workspace" in outcomes["root"]["error"], outcomes["root"]

@@ -41,15 +41,16 @@ class Compiler:
         program = toolchain.esbuild()
         if self.sandbox is None:
             return _run([str(program), *options], text, seconds, cwd=self.source, env=os.environ)
+        packages = workspace.readable(self.source)
         view = View(
             source=self.source,
-            readable=(
-                toolchain.HERE / "migrations.mjs",
-                *self.sandbox.readable,
-                *workspace.readable(self.source),
-            ),
+            readable=(toolchain.HERE / "migrations.mjs", *self.sandbox.readable, *packages),
             writable=() if self.output is None else (self.output,),
-            hidden=(*self.sandbox.hidden, self.source / ".ferryman"),
+            hidden=(
+                *self.sandbox.hidden,
+                self.source / ".ferryman",
+                *workspace.apps_within(self.source, packages),
+            ),
         )
         with ExitStack() as stack:
             group = self.sandbox.cgroups.new(_MEMORY_BYTES)

@@ -7,16 +7,20 @@ names both the app and the package; and never if it leads to another app.
 
 import json
 import os
-import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from ferryman.functions.yaml_reader import Loader
+
 _MODULES = "node_modules"
-_APPS = ("manifest.yml", "manifest.yaml", "manifest.json", "atlassian-connect.json")
+_SURE = frozenset(("manifest.yml", "manifest.yaml", "atlassian-connect.json"))
+_APPS = _SURE | {"manifest.json", "descriptor.json"}
+"""Files that make a folder an app; those that are not sure are the names of other things too."""
 _MOST_BYTES = 1 << 20
 _MOST_LINKS = 5_000
 
@@ -32,10 +36,21 @@ class Workspace:
         """Return whether a folder, without links in its path, is one of the members."""
         if not folder.is_relative_to(self.root) or folder == self.root:
             return False
-        path = folder.relative_to(self.root).as_posix()
+        names = folder.relative_to(self.root).parts
         chosen = [each for each in self.patterns if not each.startswith("!")]
         left_out = [each[1:] for each in self.patterns if each.startswith("!")]
-        return _matches(chosen, path) and not _matches(left_out, path)
+        return _any_matches(chosen, names) and not _any_matches(left_out, names)
+
+    @property
+    def installed(self) -> Path | None:
+        """Return the folder of what is installed for all members, unless it is a link."""
+        folder = self.root / _MODULES
+        return folder if folder.is_dir() and not folder.is_symlink() else None
+
+    def installs(self, folder: Path) -> bool:
+        """Return whether a folder lies in that one, as packages do in pnpm's."""
+        installed = self.installed
+        return installed is not None and folder.is_relative_to(installed)
 
 
 def workspace_of(source: Path) -> Workspace | None:
@@ -58,20 +73,38 @@ def readable(source: Path) -> tuple[Path, ...]:
     workspace = workspace_of(source)
     if workspace is None:
         return ()
-    installed = workspace.root / _MODULES
     found: dict[Path, None] = {}
-    if installed.is_dir() and not installed.is_symlink():
-        found[installed] = None
+    if workspace.installed is not None:
+        found[workspace.installed] = None
     left = [source, workspace.root]
     while left:
         for link in _links(left.pop() / _MODULES):
-            target = link.resolve()
-            if target in found or refused(link, source, workspace) is not None:
+            target = _target(link)
+            if target is None or target in found or target.is_relative_to(source):
                 continue
-            if os.access(target, os.R_OK | os.X_OK) and not target.is_relative_to(source):
+            if workspace.installs(target) or refused(link, source, workspace) is not None:
+                continue
+            if os.access(target, os.R_OK | os.X_OK):
                 found[target] = None
                 left.append(target)
     return tuple(found)
+
+
+def apps_within(source: Path, packages: Iterable[Path]) -> Iterator[Path]:
+    """Yield the folders of apps that lie in ``packages``, which :func:`readable` returned."""
+    workspace = workspace_of(source.resolve())
+    for package in packages:
+        if workspace is None or package == workspace.installed:
+            continue
+        for place, folders, names in os.walk(package):
+            folder = Path(place)
+            folders[:] = [each for each in folders if each != _MODULES]
+            if folder == package or not _APPS.intersection(names):
+                continue
+            # A build or a web page may have such a file too, and is no member.
+            if _SURE.intersection(names) or workspace.has(folder):
+                folders.clear()
+                yield folder
 
 
 def refused(link: Path, source: Path, workspace: Workspace | None) -> str | None:
@@ -79,19 +112,22 @@ def refused(link: Path, source: Path, workspace: Workspace | None) -> str | None
 
     What lies within the source needs no leave.
     """
-    target = link.resolve()
-    if target.is_relative_to(source):
+    target = _target(link)
+    if target is None:
+        return "which leads back to itself"
+    if target.is_relative_to(source) or (workspace is not None and workspace.installs(target)):
         return None
     if workspace is None:
         return "which is outside the app's folder, and no workspace above names the app"
     if not workspace.has(target) or source.is_relative_to(target):
         return f"which is no other package of the workspace {workspace.root}"
+    # ``os.path`` counts what may not be looked at as missing.
     for folder in (target, *target.parents):
         if folder == workspace.root:
             break
-        if any((folder / name).exists() for name in _APPS):
+        if any(os.path.lexists(folder / name) for name in _APPS):
             return "which is the folder of another app"
-    return None if (target / "package.json").is_file() else "which has no package.json"
+    return None if os.path.isfile(target / "package.json") else "which has no package.json"  # noqa: PTH113 - see above
 
 
 def why_missing(source: Path, module: str) -> str | None:
@@ -101,15 +137,26 @@ def why_missing(source: Path, module: str) -> str | None:
     workspace = workspace_of(source)
     for folder in (source, *(() if workspace is None else (workspace.root,))):
         link = folder / _MODULES / name
-        if link.is_symlink() and link.exists() and (reason := refused(link, source, workspace)):
+        # Not through another link: where those elsewhere lead is nothing for the app to learn.
+        if not os.path.islink(link) or _target(link.parent) != link.parent:  # noqa: PTH114 - of any length
+            continue
+        if os.path.exists(link) and (reason := refused(link, source, workspace)):  # noqa: PTH110 - never raises
             return f"{_MODULES}/{name} links to {link.readlink()}, {reason}"
     return None
+
+
+def _target(link: Path) -> Path | None:
+    """Return where a link leads in the end; None if that is back to itself, or not to be seen."""
+    try:
+        return link.resolve()
+    except (OSError, RuntimeError):  # the latter for a loop, before Python 3.13
+        return None
 
 
 def _patterns(folder: Path) -> Iterator[str]:
     """Yield the patterns of a workspace's members, of all package managers."""
     package = _document(folder / "package.json", json.loads)
-    pnpm = _document(folder / "pnpm-workspace.yaml", yaml.safe_load)
+    pnpm = _document(folder / "pnpm-workspace.yaml", _read_yaml)
     workspaces = package.get("workspaces") if isinstance(package, dict) else None
     listed = workspaces.get("packages") if isinstance(workspaces, dict) else workspaces
     of_pnpm = pnpm.get("packages") if isinstance(pnpm, dict) else None
@@ -118,6 +165,10 @@ def _patterns(folder: Path) -> Iterator[str]:
             if isinstance(pattern, str):
                 negated = "!" if pattern.startswith("!") else ""
                 yield negated + pattern.removeprefix("!").removeprefix("./").strip("/")
+
+
+def _read_yaml(text: str) -> Any:
+    return yaml.load(text, Loader)  # noqa: S506 - a safe one
 
 
 def _document(file: Path, read: Any) -> Any:
@@ -129,21 +180,36 @@ def _document(file: Path, read: Any) -> Any:
         return None
 
 
-def _matches(patterns: list[str], path: str) -> bool:
-    return any(re.fullmatch(_expression(each), path) for each in patterns)
+def _any_matches(patterns: list[str], names: tuple[str, ...]) -> bool:
+    return any(_matches(each.split("/"), names) for each in patterns)
 
 
-def _expression(pattern: str) -> str:
-    """Return a pattern as a regular expression: ``*`` is part of a name, ``**`` any folders."""
-    parts = re.split(r"(\*\*/|/\*\*$|\*\*|\*|\?)", pattern)
-    meanings = {"**/": "(?:[^/]+/)*", "/**": "(?:/[^/]+)+", "**": ".+", "*": "[^/]*", "?": "[^/]"}
-    return "".join(meanings.get(part, re.escape(part)) for part in parts)
+def _matches(parts: list[str], names: tuple[str, ...]) -> bool:
+    """Return whether a pattern fits a path: ``**`` is any folders, ``*`` part of a name.
+
+    In steps that the product of both lengths bounds, whatever the pattern.
+    """
+    reached = {0}  # how many names the parts so far may stand for
+    for number, part in enumerate(parts):
+        if not reached:
+            return False
+        if part == "**":
+            # The last stands for one folder at least: what lies below.
+            reached = {*range(min(reached) + (number == len(parts) - 1), len(names) + 1)}
+        else:
+            reached = {n + 1 for n in reached if n < len(names) and fnmatchcase(names[n], part)}
+    return len(names) in reached
 
 
 def _links(folder: Path) -> Iterator[Path]:
-    """Yield the links in a folder of packages, those of scopes included."""
+    """Yield the links in a folder of packages, those of scopes included.
+
+    None if the folder is a link itself: what it leads to is somebody else's.
+    """
     left = _MOST_LINKS
     for place in (folder, *(each for each in _entries(folder) if each.name.startswith("@"))):
+        if place.is_symlink():
+            continue
         for entry in _entries(place):
             if entry.is_symlink() and left > 0:
                 left -= 1
