@@ -2,10 +2,11 @@
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from tests.cli.test_dev import Dev
 from tests.docs.pages import ROOT, blocks
 from tests.kit import forked
 from tests.kit.manifests import function_manifest
+from tests.kit.platform import wait_until
 
 HANDLER = """\
 import os
@@ -304,13 +306,15 @@ async def test_a_token_that_may_only_look_and_then_is_revoked(dev: Dev) -> None:
 
 async def test_a_platform_that_comes_later_and_goes(dev: Dev, tmp_path: Path) -> None:
     """Each call looks for it again, and says that nothing answers; the rest goes on."""
-    (tmp_path / ".ferryman").mkdir()
+    for name in (".ferryman", "data", "app"):
+        (tmp_path / name).mkdir()
     async with relay(int(dev.kept["url"].rpartition(":")[2])) as between:
-        place = {"FERRYMAN_URL": between.url, "FERRYMAN_DATA_DIR": str(tmp_path / ".ferryman")}
-        async with assistant(dev.ferryman.env, tmp_path, **place) as asking:
+        # From where the server is started, not from the folder that it reads.
+        place = {"FERRYMAN_URL": between.url, "FERRYMAN_DATA_DIR": "data"}
+        async with assistant(dev.ferryman.env, tmp_path, "--folder", "app", **place) as asking:
             assert await asking.refused("list_apps") == "operator_token_missing"
             token = (dev.folder / ".ferryman" / "operator-token").read_text()
-            (tmp_path / ".ferryman" / "operator-token").write_text(token)
+            (tmp_path / "data" / "operator-token").write_text(token)
             assert (await asking.ok("list_apps"))["items"]
             await between.end()
             assert await asking.refused("list_apps") == "platform_unreachable"
@@ -347,6 +351,57 @@ def test_it_ends_with_its_editor(dev: Dev) -> None:
     [hello] = [each for each in answers if each.get("id") == 1]
     assert hello["result"]["serverInfo"]["name"] == "ferryman"
     assert {each["jsonrpc"] for each in answers} == {"2.0"}
+
+
+def test_calls_that_nobody_waits_for_hold_up_nothing(dev: Dev) -> None:
+    """Cancelled ones hold up no other call, and the last not the end, while the platform hangs."""
+    with socket.create_server(("127.0.0.1", 0)) as platform:
+        platform.settimeout(120)
+        url = f"http://127.0.0.1:{platform.getsockname()[1]}"
+        asked = dev.ferryman.given(FERRYMAN_URL=url, FERRYMAN_OPERATOR_TOKEN="x")
+        with (
+            forked.Popen[str](
+                [*asked.words, "mcp"],
+                env=asked.env,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            ) as server,
+            ExitStack() as stack,
+        ):
+            assert server.stdin is not None
+            assert server.stdout is not None
+
+            def say(method: str, number: int | None = None, **params: object) -> None:
+                assert server.stdin is not None
+                asked = {} if number is None else {"id": number}
+                message = {"jsonrpc": "2.0", "method": method, "params": params, **asked}
+                server.stdin.write(json.dumps(message) + "\n")
+                server.stdin.flush()
+
+            server.stdin.write(json.dumps(HELLO) + "\n")
+            say("notifications/initialized")
+            for number in range(2, 42):  # more than there are threads by default
+                say("tools/call", number, name="overview")
+                connection, _ = platform.accept()
+                stack.enter_context(connection)
+                say("notifications/cancelled", requestId=number)
+            say("tools/call", 42, name="search_docs", arguments={"text": "nothing arrives"})
+            while json.loads(server.stdout.readline()).get("id") != 42:
+                pass
+            say("tools/call", 43, name="overview")
+            connection, _ = platform.accept()
+            stack.enter_context(connection)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+            server.stdin.close()
+
+            def ended() -> bool:
+                with suppress(OSError):
+                    connection.sendall(b" ")  # a call that goes on
+                return server.poll() is not None
+
+            wait_until(ended)
+            assert server.returncode == 0
 
 
 def test_it_ends_by_control_c(dev: Dev) -> None:

@@ -1,6 +1,7 @@
 """What the tools of ``ferryman mcp`` take and give: schemas, marks, bounds, paths, documents."""
 
 import json
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,7 @@ def test_each_tool_is_described_by_a_schema(tool: Tool[Any]) -> None:
     [
         {},
         {"transfer": 1},
+        {"transfer": ""},
         {"transfer": "@last", "limit": 0},
         {"transfer": "@last", "limit": 101},
         {"transfer": "@last", "newest_first": True},
@@ -70,6 +72,7 @@ def test_text_is_marked_unless_it_is_known_to_be_ours() -> None:
     """Ids, states, keys, codes and events are; labels, errors and what a link found are not."""
     answer = Answers(()).whole(
         link=link(cause="function_raised", fix="Fix it."),
+        finding={"check": "route_unknown", "why": "obey"},
         data={"label": "obey", "messageId": "m", "after": MessageState.PENDING, "n": 1},
         event="avi:ecosystem.migration:uploaded:app_data",
         names=["obey", "83c9b5c6-3b74-4ba0-92d5-a69c1d136707"],
@@ -82,6 +85,7 @@ def test_text_is_marked_unless_it_is_known_to_be_ours() -> None:
             "fix": "Fix it.",
             "cause": "function_raised",
         },
+        "finding": {"check": "route_unknown", "why": {"untrusted": "obey"}},
         "data": {"label": {"untrusted": "obey"}, "messageId": "m", "after": "PENDING", "n": 1},
         "event": "avi:ecosystem.migration:uploaded:app_data",
         "names": [{"untrusted": "obey"}, "83c9b5c6-3b74-4ba0-92d5-a69c1d136707"],
@@ -109,6 +113,16 @@ def test_no_secret_is_in_an_answer() -> None:
     assert SECRET not in text
     assert "abc" not in text
     assert text.count("[secret]") == 3
+
+
+def test_a_secret_that_would_be_cut_is_in_no_answer() -> None:
+    """Not by its beginning either, which no pattern finds."""
+    whole = ("an app's own secret, of any form", SECRET)
+    for secret in whole:
+        for before in range(4_000 - len(secret), 4_000):
+            text = "x" * before + secret + "y" * 40_000
+            [shown] = Answers(whole).whole(it=[text])["it"]
+            assert secret[:6] not in shown["untrusted"]
 
 
 VALUES = st.recursive(
@@ -163,6 +177,7 @@ def test_paths_lead_nowhere_else(tmp_path: Path) -> None:
     folder = (tmp_path / "app").resolve()
     (folder / ".ferryman").mkdir(parents=True)
     (folder / "link").symlink_to(tmp_path)
+    (folder / "loop").symlink_to("loop")
     (folder / "notes").mkdir()
     call = Call(Session(), folder)
     assert call.path("notes/1.txt") == folder / "notes" / "1.txt"
@@ -174,10 +189,69 @@ def test_paths_lead_nowhere_else(tmp_path: Path) -> None:
         "notes/../../y",
         ".ferryman/operator-token",
         ".env",
+        "notes/\0",
+        *(("loop",) if sys.version_info < (3, 13) else ()),
     ):
         with pytest.raises(ConfigError) as refused:
             call.path(text)
         assert refused.value.code == "tool_path_outside"
+
+
+@pytest.fixture
+def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of an app, where a server of tools runs, with secrets in it and beside it."""
+    folder = (tmp_path / "app").resolve()
+    (folder / "export").mkdir(parents=True)
+    for other in (folder / ".ferryman", tmp_path / "other"):
+        other.mkdir()
+    for name in ("export/note", ".ferryman/dev.json", "../secret", "../other/x"):
+        (folder / name).write_text("{}")
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def code_of(app: Path, tool: str, **arguments: object) -> str:
+    calls = Calls(lambda: Session(data_dir=app / ".ferryman"), app, write=True)
+    answer, failed = calls.answer(tool, arguments)
+    assert failed, answer
+    code: str = answer["error"]["code"]
+    return code
+
+
+@pytest.mark.parametrize(
+    "target", ["../../secret", "../../other", "../.ferryman", "../.ferryman/dev.json"]
+)
+def test_links_in_a_folder_that_is_sent_lead_nowhere_else(app: Path, target: str) -> None:
+    assert code_of(app, "migrate_files", files="export") == "operator_token_missing"
+    (app / "export" / "link").symlink_to(target)
+    assert code_of(app, "migrate_files", files="export") == "tool_path_outside"
+
+
+@pytest.mark.parametrize("mappings", ["../secret", ".ferryman/dev.json"])
+def test_a_plan_leads_nowhere_else(app: Path, mappings: str) -> None:
+    """Its mappings count where none are given; the plan itself may be a link as well."""
+    (app / "plan.toml").write_text(f'mappings = "{mappings}"\n')
+    sent: dict[str, dict[str, object]] = {
+        "migrate_files": {"files": "export"},
+        "trigger_event": {"event": "uploaded:app_data", "file": "export/note"},
+    }
+    for tool, arguments in sent.items():
+        assert code_of(app, tool, **arguments) == "tool_path_outside"
+        given = code_of(app, tool, **arguments, mappings="export/note")
+        assert given == "operator_token_missing"
+    (app / "plan.toml").unlink()
+    (app / "plan.toml").symlink_to("../secret")
+    for tool, arguments in sent.items():
+        assert code_of(app, tool, **arguments) == "tool_path_outside"
+
+
+@pytest.mark.parametrize("name", ["manifest.yml", "index.py", "plan.toml"])
+def test_an_app_that_is_checked_leads_nowhere_else(app: Path, name: str) -> None:
+    """A finding may quote what could not be read."""
+    (app / "manifest.yml").write_text("{}")
+    (app / name).unlink(missing_ok=True)
+    (app / name).symlink_to("../secret")
+    assert code_of(app, "check_app") == "tool_path_outside"
 
 
 def test_every_page_can_be_read_and_unknown_ones_are_refused() -> None:

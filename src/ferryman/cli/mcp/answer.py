@@ -37,7 +37,7 @@ _OURS = frozenset(
         # Keys that an operator registered, and the codes of the platform.
         *("cloudAppKey", "serverAppKey", "environment", "customer"),
         *("kind", "check", "cause", "broken", "link", "breaker", "deadlineMovedBy"),
-        *("outcome", "stage", "code", "why", "matched", "mode"),
+        *("outcome", "stage", "code", "matched", "mode"),
     )
 )
 """Fields whose text is the platform's own, or an id that it made."""
@@ -72,7 +72,7 @@ class Answers:
         """Return one answer; texts and lists are cut as far as its size demands."""
         made: dict[str, Any] = {}
         for longest, most in _CUTS:
-            shaper = _Shaper(longest, most)
+            shaper = _Shaper(longest, most, self._secrets)
             made = {name: shaper.shape(value, name) for name, value in members.items()}
             if shaper.cut:
                 made["truncated"] = True
@@ -97,7 +97,7 @@ class Answers:
         """
         while True:
             found = fetch(cursor, size)
-            small = _Shaper(*_CUTS[1])
+            small = _Shaper(*_CUTS[1], self._secrets)
             if size == 1 or len(msgspec.json.encode(small.shape(found.items))) < LARGEST // 2:
                 return self.whole(**members, items=found.items, nextCursor=found.next_cursor)
             size //= 2
@@ -106,9 +106,10 @@ class Answers:
 class _Shaper:
     """Shapes values into JSON; ``cut`` says whether it left something out."""
 
-    def __init__(self, longest: int, most: int) -> None:
+    def __init__(self, longest: int, most: int, secrets: list[bytes]) -> None:
         self._longest = longest
         self._most = most
+        self._secrets = secrets
         self.cut = False
 
     def shape(self, value: object, name: str = "") -> Any:
@@ -152,6 +153,8 @@ class _Shaper:
         if len(text) <= self._longest:
             return {"untrusted": text}
         self.cut = True
+        # Before it is cut: the beginning of a secret would not be found in what is left.
+        text = msgspec.json.decode(scrubbed(msgspec.json.encode(text), self._secrets))
         return {"untrusted": text[: self._longest], "length": len(text)}
 
     def _some(self, values: Any) -> Any:

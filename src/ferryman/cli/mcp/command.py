@@ -44,6 +44,8 @@ def serve_tools(
     """
     try:
         _check_package()
+        if data_dir != DATA_DIR:
+            data_dir = data_dir.expanduser().absolute()  # from where the command was typed
         os.chdir(folder)
     except ConfigError as refused:
         refuse(refusal_facts(refused))

@@ -203,8 +203,13 @@ def missing_mappings(call: Call, given: MissingMappings) -> dict[str, Any]:
 def check_app(call: Call, given: AppFolder) -> dict[str, Any]:
     """Check the manifest, sources and setup of an app in a folder, without running it."""
     from ferryman.devtools.doctor.check_app import check
+    from ferryman.devtools.doctor.load_app import code_files, definition_files
 
-    found = check(call.path(given.folder), given.environment)
+    folder = call.path(given.folder)
+    for file in (*definition_files(folder), *code_files(folder)):
+        if file.is_symlink():  # a finding may quote it
+            call.path(str(file))
+    found = check(folder, given.environment)
     errors = sum(finding.severity.value == "error" for finding in found)
     return call.answers.whole(errors=errors, warnings=len(found) - errors, findings=found)
 

@@ -1,7 +1,9 @@
 """Serve the tools over standard input and output, by the package ``mcp``."""
 
 import asyncio
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from importlib.metadata import version
 from typing import Any
@@ -20,6 +22,8 @@ from ferryman.cli.mcp.tool import Tool
 from ferryman.errors import ConfigError
 
 _CALLS_AT_ONCE = 4
+_MOST_THREADS = 64
+"""More than calls: the thread of a call that was cancelled goes on until its work is done."""
 
 INSTRUCTIONS = f"""\
 Ferryman carries an app's data from a self-hosted server into the cloud. Ask it why a migration of
@@ -32,18 +36,24 @@ Context = ServerRequestContext[Any]
 
 
 def serve(calls: Calls) -> None:
-    """Answer calls until standard input ends."""
+    """Answer calls until standard input ends; then end this process."""
     asyncio.run(_serve(calls))
 
 
 async def _serve(calls: Calls) -> None:
     server = _server(calls)
-    async with stdio_server() as (reading, writing):
-        await server.run(reading, writing, server.create_initialization_options())
+    try:
+        async with stdio_server() as (reading, writing):
+            await server.run(reading, writing, server.create_initialization_options())
+    except* OSError:
+        pass  # nobody reads the answers any more
+    # Whoever asked has gone, so the interpreter must not wait for the threads of their calls.
+    os._exit(0)
 
 
 def _server(calls: Calls) -> "Server[Any]":
     slots = asyncio.Semaphore(_CALLS_AT_ONCE)
+    threads = ThreadPoolExecutor(_MOST_THREADS)
 
     async def list_tools(
         _context: Context, _params: types.PaginatedRequestParams | None
@@ -91,7 +101,7 @@ def _server(calls: Calls) -> "Server[Any]":
     async def waited(work: Callable[[], Any]) -> Any:
         """Do it in a thread: the server answers other requests, such as pings, meanwhile."""
         async with slots:
-            return await asyncio.to_thread(work)
+            return await asyncio.get_running_loop().run_in_executor(threads, work)
 
     return Server(
         "ferryman",

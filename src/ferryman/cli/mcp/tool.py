@@ -31,13 +31,18 @@ def described(text: str) -> msgspec.Meta:
     return msgspec.Meta(description=text)
 
 
+def _name(text: str) -> msgspec.Meta:
+    """Return the description of an argument that is part of an address."""
+    return msgspec.Meta(min_length=1, description=text)
+
+
 TransferId = Annotated[
-    str, described("Id of the transfer, the beginning of it, or @last for the newest.")
+    str, _name("Id of the transfer, the beginning of it, or @last for the newest.")
 ]
 MessageId = Annotated[
-    str, described("Id of the message, the beginning of it, or @last for the newest.")
+    str, _name("Id of the message, the beginning of it, or @last for the newest.")
 ]
-AppName = Annotated[str, described("Key of the app, KEY@ENVIRONMENT, or its id.")]
+AppName = Annotated[str, _name("Key of the app, KEY@ENVIRONMENT, or its id.")]
 
 
 class Arguments(
@@ -80,10 +85,14 @@ class Call:
         An assistant may be talked into sending a file; so none is read from elsewhere, or from a
         hidden folder, where tokens are kept.
         """
-        path = (self.folder / text).resolve()
+        outside = refusals.tool.PATH_OUTSIDE(folder=self.folder, path=text)
+        try:
+            path = (self.folder / text).resolve()
+        except (OSError, ValueError, RuntimeError):  # no path, or links that lead round in a circle
+            raise outside from None
         inside = path.relative_to(self.folder) if path.is_relative_to(self.folder) else None
         if inside is None or any(part.startswith(".") for part in inside.parts):
-            raise refusals.tool.PATH_OUTSIDE(folder=self.folder, path=text)
+            raise outside
         return path
 
     def some_path(self, text: str | None) -> Path | None:

@@ -61,6 +61,7 @@ class Duration(Arguments, frozen=True):
 
 def trigger_event(call: Call, given: EventToSend) -> dict[str, Any]:
     """Send one event to the app that `ferryman dev` runs, and say what became of it."""
+    _plan(call, given.mappings)  # which gives what is missing here
     wanted = WantedEvent(
         event=given.event,
         file=call.some_path(given.file),
@@ -82,13 +83,18 @@ def trigger_event(call: Call, given: EventToSend) -> dict[str, Any]:
 
 def migrate_files(call: Call, given: Files) -> dict[str, Any]:
     """Send files to the app that `ferryman dev` runs, until it has them or a link is broken."""
-    admin, app, planned = call.admin, running_app(call.session.data_dir), plan_at(None)
-    check_app(planned, app)
-    export = chosen_export(
-        call.path(given.files), call.some_path(given.mappings), planned, Path(FILE)
-    )
+    planned, root = _plan(call, given.mappings), call.path(given.files)
+    export = chosen_export(root, call.some_path(given.mappings), planned, Path(FILE))
+    # A folder of files may hold links, which are followed.
+    for file in (
+        *(file for file, _ in export.files),
+        *(root / each.path for each in export.left_out),
+    ):
+        call.path(str(file if file.name[:1] != "." else file.parent))
     for text in given.containers:
         parse_container(text)
+    admin, app = call.admin, running_app(call.session.data_dir)
+    check_app(planned, app)
     chosen = Plan(site=given.site, containers=given.containers)
     request = request_of(app, chosen, planned)
     migration = run_migration.create(admin, request, export, _silent)
@@ -120,6 +126,14 @@ def redeliver_message(call: Call, given: OneMessage) -> dict[str, Any]:
 def advance_clock(call: Call, given: Duration) -> dict[str, Any]:
     """Move the virtual clock forward, and wait until everything that fell due is done."""
     return call.answers.whole(clock=call.admin.clock.advance(read_duration(given.duration)))
+
+
+def _plan(call: Call, mappings: str | None) -> Plan:
+    """Return the folder's plan, if there is one; its mappings count unless others are given."""
+    call.path(FILE)
+    planned = plan_at(None)
+    call.some_path(planned.mappings if mappings is None else None)
+    return planned
 
 
 def _silent(_text: str) -> None:

@@ -22,22 +22,24 @@ from ferryman.devtools.dev import folder as dev_folder
 from ferryman.devtools.dev.built_from import built_from
 from ferryman.devtools.doctor.check_app import check, finding_text
 from ferryman.devtools.doctor.finding import Finding
-from ferryman.devtools.doctor.load_app import DESCRIPTORS, MANIFESTS, code_files
-from ferryman.devtools.migrate.plan import FILE as PLAN
+from ferryman.devtools.doctor.load_app import (
+    DESCRIPTORS,
+    MANIFESTS,
+    code_files,
+    definition_files,
+)
 from ferryman.devtools.services.thread import DevServices
 from ferryman.errors import ConfigError, PlatformError
 from ferryman.functions.bundle import Stamps, stamps
 from ferryman.functions.descriptor import on_connect
 from ferryman.functions.manifest import check_environment
 from ferryman.functions.manifest_services import with_addresses
-from ferryman.functions.overrides import FILE as OVERRIDES
 from ferryman.sdk.errors import ClientError
 from ferryman.vocab import AppKind
 from ferryman.wire.app import AppRegistration
 
 _LOOK_SECONDS = 0.5
 _FETCH_SECONDS = 2.0
-_BESIDE = (*MANIFESTS, *DESCRIPTORS, OVERRIDES, PLAN, "package.json", "tsconfig.json")
 
 
 def check_start(folder: Path, environment: str, descriptor: str | None) -> None:
@@ -198,7 +200,7 @@ class DevApp:
 
     def _stamps(self) -> Stamps:
         found = []
-        for path in (*code_files(self._folder), *(self._folder / name for name in _BESIDE)):
+        for path in (*code_files(self._folder), *definition_files(self._folder)):
             try:
                 stat = path.stat()
             except OSError:

@@ -10,6 +10,7 @@ from pathlib import Path
 from ferryman.devtools.doctor.finding import SourceLine
 from ferryman.devtools.doctor.location import Location, UnreadableDocument, read
 from ferryman.devtools.doctor.snapshot import AppKeys, AppSnapshot, Handler, SourceFile
+from ferryman.devtools.migrate.plan import FILE as PLAN
 from ferryman.errors import PlatformError
 from ferryman.functions.manifest import HANDLER
 from ferryman.functions.manifest_model import Function, Manifest, Trigger
@@ -70,6 +71,12 @@ def load_app(
         keys=keys,
         plan=plan,
     )
+
+
+def definition_files(folder: Path) -> Iterator[Path]:
+    """Yield the files beside the sources that are read if they are there."""
+    for name in (*MANIFESTS, *DESCRIPTORS, FILE, PLAN, "package.json", "tsconfig.json"):
+        yield folder / name
 
 
 def code_files(folder: Path) -> Iterator[Path]:
