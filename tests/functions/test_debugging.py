@@ -3,14 +3,17 @@
 import asyncio
 import sys
 import tomllib
+from pathlib import Path
 
 import pytest
 
 from ferryman import refusals
+from ferryman.domain.outcome import Outcome
 from ferryman.functions.debugging import Debugging
 from ferryman.functions.pool import FunctionPool
 from tests.docs.pages import ROOT
-from tests.functions.calling import Invoke
+from tests.functions.calling import SECONDS, Invoke
+from tests.kit.debuggers import PythonDebugger
 from tests.kit.platform import free_port, wait_until
 
 pytestmark = pytest.mark.processes
@@ -34,6 +37,29 @@ def test_a_function_that_waits_ends_when_the_worker_stops(invoke: Invoke) -> Non
             assert "Ferryman was stopped" in str(outcome.error)
 
     asyncio.run(both())
+
+
+@pytest.mark.usefixtures("nothing_left")
+def test_a_function_runs_on_when_its_debugger_is_gone(app: Path, invoke: Invoke) -> None:
+    """Without a word, as that of an editor that was killed; and its process takes the next call."""
+    file = app / "index.py"
+    lines = file.read_text().splitlines()
+    line = next(n for n, text in enumerate(lines, 1) if 'event["n"], context["c"]' in text)
+
+    async def both() -> list[Outcome]:
+        port = free_port()
+        async with FunctionPool(memory_bytes=1 << 29, debugging=Debugging(port)) as pool:
+            waiting = asyncio.create_task(invoke(pool, "fine"))
+            debugger = await asyncio.to_thread(PythonDebugger, port, str(file), line)
+            await asyncio.to_thread(debugger.stopped)
+            debugger.drop()
+            async with asyncio.timeout(SECONDS):
+                return [await waiting, await invoke(pool, "fine")]
+
+    first, second = asyncio.run(both())
+    assert first.ok, first.error
+    assert second.ok, second.error
+    assert first.output == second.output, "another process"
 
 
 def test_without_debugpy_it_is_said_how_to_install_it(

@@ -100,6 +100,12 @@ class PythonDebugger:
         self._stream.close()
         self._socket.close()
 
+    def drop(self) -> None:
+        """Close the connection without a word, as the end of an editor that is killed does."""
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._stream.close()
+        self._socket.close()
+
     def _send(self, command: str, arguments: object) -> None:
         number = next(self._numbers)
         message = {"seq": number, "type": "request", "command": command, "arguments": arguments}
