@@ -192,6 +192,14 @@ def test_too_large_a_form_is_refused(console: Console, failing: FunctionMigratio
     assert "ferryman mapping load" in reply.body.decode()
 
 
+@pytest.mark.parametrize("value", ["!!bool maybe", "!!int ''", "9" * 5_000, "[" * 5_000])
+def test_a_manifest_that_is_no_yaml_is_refused(console: Console, value: str) -> None:
+    """Whatever its reader raises for it."""
+    reply = console.send("apps", definition=f"app: {value}")
+    assert reply.status == 400
+    assert "a manifest that cannot be read" in reply.body.decode()
+
+
 def test_what_is_of_others_is_not_there(console: Console) -> None:
     for page in ("transfers/0", "migrations/0", "messages/0", "apps/none", "nothing"):
         reply = console.get(page)

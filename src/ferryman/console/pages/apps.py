@@ -61,7 +61,7 @@ def _document(text: str) -> dict[str, Any] | None:
         return None
     try:
         found = yaml.load(text, StrictLoader)  # noqa: S506 - it is a safe loader
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ValidationException(detail=f"a manifest that cannot be read: {error}") from None
     if not isinstance(found, dict):
         raise ValidationException(detail="a manifest that is no mapping of names to values")
