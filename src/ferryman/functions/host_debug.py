@@ -33,7 +33,7 @@ def resume_when_gone() -> None:
     """
     reader = importlib.import_module("_pydevd_bundle.pydevd_comm").ReaderThread
     api = importlib.import_module("_pydevd_bundle.pydevd_api").PyDevdAPI
-    read = reader._on_run  # noqa: SLF001 - nothing public tells of it
+    read = reader._on_run  # noqa: SLF001 - there is no public way
 
     def read_and_resume(thread: "Any") -> None:
         read(thread)
