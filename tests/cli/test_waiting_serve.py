@@ -1,9 +1,13 @@
 """``serve`` is begun before its command is known, and becomes it when it is told."""
 
+import os
 from pathlib import Path
+
+import pytest
 
 from ferryman.devtools.processes import Children
 from ferryman.server import waiting
+from tests.kit.platform import wait_until
 
 SECONDS = 120.0
 
@@ -45,3 +49,41 @@ def test_it_ends_with_who_began_it() -> None:
     assert begun.stdin is not None
     begun.stdin.close()
     assert begun.wait(SECONDS) == 0
+
+
+def test_names_that_are_no_text_start_another(tmp_path: Path) -> None:
+    begun = waiting.begin()
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    with Children(tmp_path / "processes") as children:
+        child = children.start("serve", "--help", cwd=folder, env={}, kept=True, begun=begun)
+        assert child.process is not begun
+        assert begun.returncode is not None
+        assert child.process.wait(SECONDS) == 0
+        children.forget(child)
+
+
+def test_it_says_what_it_could_not_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also if that was while its command came."""
+    (tmp_path / "pydantic_settings.py").write_text(
+        "import pathlib, select, sys\n"
+        f"if {waiting.WORD!r} in sys.argv:\n"
+        f"    pathlib.Path({str(tmp_path / 'importing')!r}).touch()\n"
+        "    select.select([0], [], [])\n"
+        "raise ImportError('pydantic_settings is broken')\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    begun = waiting.begin()
+    wait_until((tmp_path / "importing").exists)
+    with Children(tmp_path / "processes") as children:
+        child = children.start(
+            *("serve", "--port", "0", "--data-dir", str(tmp_path / "data")),
+            cwd=tmp_path,
+            env={},
+            kept=True,
+            begun=begun,
+        )
+        assert child.process is begun
+        assert begun.wait(SECONDS) != 0
+        children.forget(child)
+    assert "pydantic_settings is broken" in child.output()

@@ -14,7 +14,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 from asyncio import unix_events
 from collections.abc import Callable
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from ferryman.server.fork_server import fork_twice
+from ferryman.server.own_program import own_program
 
 MODULES = ("ferryman", "ferryman.server.api_process")
 STARTERS = {"demo", "dev", "record", "replay", "serve"}
@@ -110,7 +110,7 @@ def _use(asks: socket.socket) -> None:
 
 
 def _own(words: Any) -> bool:
-    return tuple(words[:2]) == (sys.executable, "-m") and words[2] in MODULES
+    return tuple(words[:3]) == (*own_program(""),)[:3] and words[3] in MODULES
 
 
 def _ask(asks: socket.socket, named: Command) -> int:
@@ -118,8 +118,8 @@ def _ask(asks: socket.socket, named: Command) -> int:
     standard = [number if end == -1 else end for number, end in enumerate(own)]
     env = os.environ if named["env"] is None else named["env"]
     command = {
-        "module": named["args"][2],
-        "arguments": [os.fspath(each) for each in named["args"][3:]],
+        "module": named["args"][3],
+        "arguments": [os.fspath(each) for each in named["args"][4:]],
         "folder": str(Path.cwd() if named["cwd"] is None else named["cwd"]),
         "env": dict(env),
         "session": named["start_new_session"],

@@ -7,7 +7,6 @@ those.
 import json
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ import psutil
 from ferryman.client.admin import AdminClient
 from ferryman.client.text import Line
 from ferryman.server import waiting
+from ferryman.server.own_program import own_program
 from ferryman.server.parent_watchdog import SUPERVISED
 from ferryman.vocab import FunctionMode
 
@@ -101,11 +101,13 @@ class Children:
         log.write_bytes(b"")
         more = {**env, **({SUPERVISED: "1"} if kept else {})}
         order = waiting.Order([*arguments], str(cwd), more, str(log))
-        if begun is not None and waiting.tell(begun, order):
-            return self._started(name, begun, log, grace)
+        if begun is not None:
+            if waiting.tell(begun, order):
+                return self._started(name, begun, log, grace)
+            waiting.end(begun)
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", "ferryman", name, *arguments],
+                own_program("ferryman", name, *arguments),
                 cwd=cwd,
                 env={**own, **more},
                 stdin=subprocess.PIPE if kept else subprocess.DEVNULL,

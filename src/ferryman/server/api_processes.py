@@ -25,6 +25,7 @@ from ferryman.refusals.row import start_refusal
 from ferryman.server.forked import ForkedProcess, ForkServer
 from ferryman.server.forked_program import Command
 from ferryman.server.listening import sockets
+from ferryman.server.own_program import own_program
 from ferryman.server.parent_watchdog import SUPERVISED
 
 log = structlog.get_logger("ferryman.serve")
@@ -74,7 +75,7 @@ class ApiProcesses:
             if (forked := await self.forks.fork(command, kept, answers=True)) is not None:
                 return forked
         return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "ferryman.server.api_process"),
+            *own_program("ferryman.server.api_process"),
             env={**os.environ, SUPERVISED: "1"},
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,

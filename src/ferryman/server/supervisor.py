@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -13,6 +12,7 @@ from ferryman.errors import ConfigError
 from ferryman.mail_config import MailSettings
 from ferryman.server.forked import ForkedProcess, ForkServer
 from ferryman.server.forked_program import Command
+from ferryman.server.own_program import own_program
 from ferryman.server.parent_watchdog import SUPERVISED
 from ferryman.sign_in_config import SignInSettings
 from ferryman.store.embedded import EmbeddedPostgres
@@ -80,7 +80,7 @@ async def _start_worker(
             return forked
     own = {name: value for name, value in os.environ.items() if name not in without}
     return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "ferryman", "worker"),
+        *own_program("ferryman", "worker"),
         env=own | variables,
         stdin=asyncio.subprocess.PIPE,
     )

@@ -7,12 +7,13 @@ standard input. If there is none, it ends with whoever began it.
 import os
 import select
 import subprocess
-import sys
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 
 import msgspec
+
+from ferryman.server.own_program import own_program
 
 WORD = "--waits-until-it-is-told"
 """Long enough for lists of processes to show the words of its forks in its place."""
@@ -37,7 +38,7 @@ class Order(msgspec.Struct, frozen=True):
 def begin() -> "subprocess.Popen[bytes]":
     """Begin one, with a session of its own; tell it or end it. Raises ``OSError``."""
     return subprocess.Popen(
-        [sys.executable, "-m", "ferryman", "serve", WORD],
+        own_program("ferryman", "serve", WORD),
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -52,7 +53,7 @@ def tell(process: "subprocess.Popen[bytes]", order: Order) -> bool:
     try:
         process.stdin.write(msgspec.json.encode(order) + b"\n")
         process.stdin.flush()
-    except OSError:
+    except (OSError, UnicodeEncodeError):  # it has just ended, or names are no text
         return False
     return True
 
@@ -74,7 +75,9 @@ def words_when_told() -> list[str] | None:
     for name in _MODULES:
         if select.select([0], [], [], 0)[0]:
             break
-        import_module(name)
+        # What cannot be imported is said in the file to print to, when `serve` needs it.
+        with suppress(Exception):
+            import_module(name)
     line = b""
     # Not sys.stdin, which would keep what the watchdog is to see.
     while not line.endswith(b"\n"):
