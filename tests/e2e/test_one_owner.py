@@ -40,7 +40,13 @@ def test_a_data_folder_takes_one_platform_and_is_free_after_a_kill(tmp_path: Pat
         platform.start()
         server = platform.postmaster()
         (tmp_path / "link").symlink_to("data")
-        second = ferryman("serve", "--data-dir", str(tmp_path / "link"), "--port", "0")
+        token = platform.operator_token
+        # As if there were a MariaDB, which one that ends stops.
+        (platform.data_dir / "mariadb").mkdir()
+        second = ferryman(
+            *("serve", "--data-dir", str(tmp_path / "link"), "--port", "0"),
+            FERRYMAN_OPERATOR_TOKEN="another-operator-token",
+        )
         assert second.returncode == 2
         assert second.stdout == ""
         assert second.stderr.startswith("data_dir_in_use")
@@ -48,6 +54,8 @@ def test_a_data_folder_takes_one_platform_and_is_free_after_a_kill(tmp_path: Pat
         admin = platform.caller(platform.operator_token)
         assert admin.ok("GET", "/admin/v1/clock")["mode"] == "real"
         assert platform.postmaster() == server, "the second one touched its database"
+        assert platform.operator_token == token
+        assert not (platform.data_dir / "mariadb.starting").exists()
 
         workers = platform.workers()
         platform.kill()

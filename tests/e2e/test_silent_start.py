@@ -48,7 +48,7 @@ def starting(
         process.wait()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 @pytest.mark.parametrize("command", ["serve", "worker"])
 def test_a_signal_ends_the_wait_for_a_silent_database(
     silent: str, tmp_path: Path, command: str, number: signal.Signals

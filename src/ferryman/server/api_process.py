@@ -59,6 +59,8 @@ async def run(start: Start, answer: int) -> None:
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     loop.add_signal_handler(signal.SIGINT, closing.set)
+    # The terminal was closed: the supervisor ends, and lets requests be finished.
+    loop.add_signal_handler(signal.SIGHUP, lambda: None)
     exit_with_parent(stop, _ORPHAN_SECONDS)
     settings = Settings(**start.settings)
     listening = socket.socket(fileno=start.listening)

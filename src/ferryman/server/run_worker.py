@@ -1,7 +1,6 @@
 """``ferryman worker``: deliveries and timers, on any number of machines with one database."""
 
 import asyncio
-import signal
 from contextlib import AsyncExitStack, suppress
 
 import structlog
@@ -15,7 +14,7 @@ from ferryman.server.build import build
 from ferryman.server.debugging import check_debugging
 from ferryman.server.parent_watchdog import exit_with_parent
 from ferryman.server.restore_mark import check_restored
-from ferryman.server.startup import unless_stopped
+from ferryman.server.startup import stop_on_signals, unless_stopped
 from ferryman.store.embedded import EmbeddedPostgres
 
 log = structlog.get_logger("ferryman.worker")
@@ -31,9 +30,7 @@ async def run_worker(settings: Settings) -> None:
     if settings.no_delivery:
         raise refusals.backup.NO_WORKER()
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    stop_on_signals(stop)
     exit_with_parent(stop, _DRAIN_SECONDS + 5)
     url = settings.database_url
     if url is None:

@@ -7,7 +7,6 @@ process dies, its workers exit by themselves and the next start finds the databa
 import asyncio
 import fcntl
 import os
-import signal
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
 from pathlib import Path
@@ -24,7 +23,7 @@ from ferryman.server.operator_token import operator_token
 from ferryman.server.parent_watchdog import exit_with_parent
 from ferryman.server.port import port_of, taken
 from ferryman.server.restore_mark import check_restored
-from ferryman.server.startup import unless_stopped
+from ferryman.server.startup import stop_on_signals, unless_stopped
 from ferryman.server.supervisor import keep_postgres, keep_worker
 from ferryman.store.embedded import EmbeddedPostgres
 from ferryman.store.mariadb.server import EmbeddedMariaDB
@@ -47,14 +46,16 @@ async def serve(
     check_restored(settings.data_dir)
     _check_certificate(settings)
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    token = operator_token(settings.data_dir, settings.operator_token)
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for ending in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(ending, stop.set)
+    stop_on_signals(stop)
     exit_with_parent(stop, _END_SECONDS)
     async with AsyncExitStack() as stack:
+        # First, since the one before may be about to end.
         settings = await _on_its_port(settings, stack)
+        if settings.database_url is None:
+            # Before anything is done that another platform in this folder would notice.
+            stack.enter_context(sole_owner(settings.data_dir))
+        token = operator_token(settings.data_dir, settings.operator_token)
         if settings.mariadb_url is None:
             # Whichever process started it; entered first, so stopped last.
             mariadb = EmbeddedMariaDB(settings.data_dir)
@@ -91,7 +92,7 @@ async def _start(
     settings: Settings, token: str, stop: asyncio.Event, stack: AsyncExitStack
 ) -> tuple[str, "asyncio.Task[None]"]:
     """Start database and API; return the database URL and the API's task. ``stack`` ends both."""
-    starting = asyncio.create_task(open_database(settings, stack))
+    starting = asyncio.create_task(start_database(settings, stack))
     try:
         await asyncio.sleep(0)
         # Imported while the database starts, since the import takes about half a second.
@@ -118,7 +119,7 @@ async def _start_several(
     processes, first = await stack.enter_async_context(
         api_processes(settings, token, number, forks)
     )
-    starting = asyncio.create_task(open_database(settings, stack))
+    starting = asyncio.create_task(start_database(settings, stack))
     try:
         url = await asyncio.shield(starting)
     except asyncio.CancelledError:
@@ -139,11 +140,10 @@ async def _ended(starting: "asyncio.Task[str]") -> None:
         await starting
 
 
-async def open_database(settings: Settings, stack: AsyncExitStack) -> str:
-    """Return the given URL, or start the embedded server for as long as we run."""
+async def start_database(settings: Settings, stack: AsyncExitStack) -> str:
+    """Return the given URL, or start the embedded server of our folder for as long as we run."""
     if settings.database_url is not None:
         return settings.database_url
-    stack.enter_context(sole_owner(settings.data_dir))
     postgres = EmbeddedPostgres(settings.data_dir)
     url = await asyncio.to_thread(postgres.start)
     stack.push_async_callback(asyncio.to_thread, postgres.stop)

@@ -1,6 +1,7 @@
 """Start what may take long: log what we wait for, and stop waiting on a signal."""
 
 import asyncio
+import signal
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -24,6 +25,15 @@ def announce_wait(event: str, **facts: str) -> Iterator[None]:
         yield
     finally:
         timer.cancel()
+
+
+def stop_on_signals(stop: asyncio.Event) -> None:
+    """Set ``stop`` at SIGTERM or SIGINT, and when the terminal is closed that we run in."""
+    ending = [signal.SIGTERM, signal.SIGINT]
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as `nohup` has it
+        ending.append(signal.SIGHUP)
+    for number in ending:
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
 
 
 async def unless_stopped(stop: asyncio.Event, starting: Coroutine[Any, Any, T]) -> T | None:

@@ -9,7 +9,7 @@ import asyncpg
 
 from ferryman import refusals
 from ferryman.config import Settings
-from ferryman.server.serve import open_database
+from ferryman.server.serve import sole_owner, start_database
 from ferryman.store import history as history_store
 from ferryman.store.availability import (
     is_transient,
@@ -78,7 +78,9 @@ async def opened_upgrade(settings: Settings) -> AsyncIterator[Upgrade]:
     Raises the refusals of a start, such as ``data_dir_in_use``.
     """
     async with AsyncExitStack() as stack:
-        url = await open_database(settings, stack)
+        if settings.database_url is None:
+            stack.enter_context(sole_owner(settings.data_dir))
+        url = await start_database(settings, stack)
         pool = await wait_until_available(url, size=1)
         stack.callback(pool.terminate)
         yield Upgrade(await stack.enter_async_context(pool.acquire()))
