@@ -1,7 +1,10 @@
 """The command line."""
 
 import io
+import os
+import signal
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,6 +13,10 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """Run the ``ferryman`` command."""
+    _open_streams()
+    # Whoever started us may ignore the ends of children; we ask how ours ended.
+    if sys.platform != "win32" and signal.getsignal(signal.SIGCHLD) == signal.SIG_IGN:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     for stream in (sys.stdout, sys.stderr):
         # A terminal that lacks a character shows its number; it must not end a command.
         if isinstance(stream, io.TextIOWrapper):
@@ -22,6 +29,8 @@ def main() -> None:
             _run_dev(words)
         else:
             _app(words[:1])()
+    except KeyboardInterrupt:  # before the command line is read
+        sys.exit(130)
     except UnicodeEncodeError as error:
         # Bytes from outside that are not UTF-8, which Python keeps as surrogates.
         if not any("\ud800" <= sign <= "\udfff" for sign in error.object[error.start : error.end]):
@@ -32,6 +41,21 @@ def main() -> None:
             file=sys.stderr,
         )
         sys.exit(2)
+
+
+def _open_streams() -> None:
+    """Open the standard streams that we were started without.
+
+    Or files and sockets would get their numbers, and what we print would go there.
+    """
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            with suppress(OSError):  # there is no such device
+                # The lowest number that is free, which is this one.
+                os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+                setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
 
 
 def _run_platform(words: list[str]) -> None:

@@ -90,11 +90,11 @@ def serve(
     check_installed()
     from ferryman.server import fork_server
     from ferryman.server.api_processes import default_processes
-    from ferryman.server.forked import ForkServer
+    from ferryman.server.forked import taken_over
     from ferryman.server.serve import serve as run
 
     # Closed at the end, however that comes, which ends the fork server.
-    forks = None if ctx.obj is None else ForkServer(*ctx.obj)
+    forks = taken_over(ctx.obj)
     with nullcontext() if forks is None else closing(forks):
         settings = settings_of(
             json_logs=json_logs,

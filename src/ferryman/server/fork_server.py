@@ -73,24 +73,30 @@ def begin(programs: Programs, shared: Sequence[str] = ()) -> tuple[socket.socket
     """
     if not _possible():
         return None
-    asks, answers = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    try:
+        asks, answers = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    except OSError:  # too many descriptors; as below
+        return None
+    # From before there is a child. Not ignored: one that reaches a fork before it has handlers
+    # must still end it.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
     try:
         pid = os.fork()
     except OSError:  # too many processes; those that are needed are started, and say so
-        asks.close()
-        answers.close()
-        return None
+        pid = -1
     if pid:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         answers.close()
-        return asks, pid
-    asks.close()
-    _close_others(answers.fileno())
-    # Not ignored: one that reaches a fork before it has handlers must still end it.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
+        if pid > 0:
+            return asks, pid
+        asks.close()
+        return None
     try:
+        asks.close()
+        _close_others(answers.fileno())
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(nothing, 0)
+        os.close(nothing)
         command = _serve(answers, shared)
     except BaseException:  # noqa: BLE001 - what it should have forked is started, and says why
         os._exit(1)

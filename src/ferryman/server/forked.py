@@ -18,6 +18,7 @@ from ferryman.server.fork_server import (
     NEXT,
     READY,
     Modules,
+    end,
 )
 from ferryman.server.forked_program import Command
 
@@ -84,6 +85,17 @@ class ForkedProcess:
             self.returncode = -1
         self.stdin.close()
         self._ended.set()
+
+
+def taken_over(begun: tuple[socket.socket, int] | None) -> "ForkServer | None":
+    """Return our end of what :func:`fork_server.begin` returned; None if it cannot be watched."""
+    if begun is None:
+        return None
+    try:
+        return ForkServer(*begun)
+    except OSError:  # no descriptor is left; what it should fork is started, and says so
+        end(*begun)
+        return None
 
 
 class ForkServer:

@@ -1,6 +1,7 @@
 """Import less, and collect nothing, while a process starts."""
 
 import sys
+from contextlib import suppress
 
 from ferryman.server import collector
 
@@ -17,6 +18,8 @@ def prepare() -> None:
     hidden: dict[str, None] = {"rich": None}
     sys.modules.update(hidden)  # type: ignore[arg-type] # as the import system defines it
     try:
-        import structlog  # noqa: F401 - without it
+        # If it is not installed, no platform is; the command says so.
+        with suppress(ModuleNotFoundError):
+            import structlog  # noqa: F401 - without it
     finally:
         del sys.modules["rich"]
