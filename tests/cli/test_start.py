@@ -65,6 +65,20 @@ def test_how_children_ended_is_known_whatever_the_parent_ignores() -> None:
     assert run(program).stdout.splitlines()[-1] == "1"
 
 
+def test_signals_arrive_that_the_parent_blocks() -> None:
+    program = """if True:
+        import signal, sys
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGUSR1])
+        sys.argv = ["ferryman", "--version"]
+        from ferryman.cli import main
+        try:
+            main()
+        except SystemExit:
+            print(*map(int, signal.pthread_sigmask(signal.SIG_BLOCK, [])))
+    """
+    assert run(program).stdout.splitlines()[-1] == str(int(signal.SIGUSR1))
+
+
 def test_an_interrupt_at_the_start_leaves_no_trace() -> None:
     program = """if True:
         import sys

@@ -14,9 +14,8 @@ if TYPE_CHECKING:
 def main() -> None:
     """Run the ``ferryman`` command."""
     _open_streams()
-    # Whoever started us may ignore the ends of children; we ask how ours ended.
-    if sys.platform != "win32" and signal.getsignal(signal.SIGCHLD) == signal.SIG_IGN:
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    if sys.platform != "win32":
+        _hear_signals()
     for stream in (sys.stdout, sys.stderr):
         # A terminal that lacks a character shows its number; it must not end a command.
         if isinstance(stream, io.TextIOWrapper):
@@ -56,6 +55,18 @@ def _open_streams() -> None:
                 # The lowest number that is free, which is this one.
                 os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
                 setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
+
+
+def _hear_signals() -> None:
+    """Let signals arrive that whoever started us has blocked, or ignores.
+
+    Else nothing but SIGKILL would end us, and we would not be told how our children ended.
+    """
+    told = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD)
+    if {*told} & signal.pthread_sigmask(signal.SIG_BLOCK, ()):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, told)
+    if signal.getsignal(signal.SIGCHLD) == signal.SIG_IGN:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
 def _run_platform(words: list[str]) -> None:
