@@ -91,7 +91,19 @@ def test_an_answer_may_ask_for_another_call(app: QueueApp, inbox: Inbox) -> None
     assert app.ended(job, "remote") == {"success": 1, "inProgress": 0, "failed": 0}
 
 
-@pytest.mark.parametrize("body", [b"", b"[1", b'{"_retry": false}', b'{"_retry": true}', b"[[]]"])
+def test_an_answer_that_asks_may_be_long(app: QueueApp, inbox: Inbox) -> None:
+    """Longer than what is kept of an output; data over the limit is left out."""
+    asked = {"_retry": True, "retryOptions": {"retryAfter": 600, "retryData": "x" * 10_000}}
+    inbox.bodies.append(json.dumps(asked).encode())
+    job = app.push({}, "service")
+    assert len(answered(app, inbox, job)) == 1
+    app.advance(11)
+    context = came(inbox, job)[1].event["retryContext"]
+    assert (context["retryCount"], "retryData" in context) == (1, False)
+    assert app.ended(job, "service") == {"success": 1, "inProgress": 0, "failed": 0}
+
+
+@pytest.mark.parametrize("body", [b"", b"[1", b'{"_retry": false}', b'{"_retry": 1}', b"[[]]"])
 def test_any_other_answer_ends_the_event(app: QueueApp, inbox: Inbox, body: bytes) -> None:
     inbox.bodies.append(body)
     job = app.push({}, "remote")

@@ -1,5 +1,6 @@
 """The texts that an attempt keeps."""
 
+import math
 from datetime import timedelta
 
 import pytest
@@ -27,7 +28,10 @@ def test_a_text_is_kept_within_its_bytes_and_fit_for_the_database(text: str, lim
 
 @pytest.mark.parametrize(
     ("asked", "seconds"),
-    [(0, 1), (1, 1), (1.5, 1.5), (900, 900), (901, 900), (-5, 1), (True, 1), ("9", 1), (None, 1)],
+    [
+        *((0, 1), (1, 1), (1.5, 1.5), (900, 900), (901, 900), (-5, 1), (True, 1), ("9", 1)),
+        *((None, 1), (math.nan, 1), (math.inf, 900), (-math.inf, 1), (10**400, 900)),
+    ],
 )
 def test_the_delay_that_a_function_asks_for_is_kept_in_its_range(
     asked: object, seconds: float

@@ -28,7 +28,7 @@ class EndpointCaller:
         outcome = await self.post(route, target, payload)
         if not outcome.ok:
             return outcome
-        after, context, error = read_body(outcome.output, _receiver(route).noun)
+        after, context, error = read_body(outcome.body, _receiver(route).noun)
         if error is None:
             return outcome
         return failed(

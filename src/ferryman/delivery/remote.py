@@ -116,7 +116,7 @@ class RemoteSender:
             return failed(request.stage, cause, reason, duration=clock.time() - began)
         duration, text = clock.time() - began, body.decode("utf-8", "replace")
         if receiver.accepts(status):
-            return succeeded(duration=duration, status=status, output=text)
+            return succeeded(duration=duration, status=status, output=text, body=text)
         reason = f"The {receiver.noun} answered {status}"
         if 200 <= status < 300:
             reason += f", and only {receiver.expected} counts"

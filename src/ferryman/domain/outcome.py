@@ -43,8 +43,9 @@ def requested_delay(asked: object) -> timedelta:
     """Return the delay for a retry that a function asked for, whatever it gave as seconds."""
     if isinstance(asked, bool) or not isinstance(asked, int | float):
         return MIN_RETRY_AFTER
-    seconds = min(max(asked, MIN_RETRY_AFTER.total_seconds()), MAX_RETRY_AFTER.total_seconds())
-    return timedelta(seconds=seconds)
+    if not asked > MIN_RETRY_AFTER.total_seconds():  # also if it is no number, NaN
+        return MIN_RETRY_AFTER
+    return timedelta(seconds=min(asked, MAX_RETRY_AFTER.total_seconds()))
 
 
 def reason_of(what: Raised | None, error: str | None) -> str:
@@ -69,7 +70,8 @@ class Outcome:
     success. ``hung``: there was no answer in time. ``retry_after`` is the pause that a remote or
     function asked for; ``retry_context`` is the JSON object passed to the function's next call as
     ``retryContext``, without the count. ``left`` names what a function left running when it
-    returned, which was then ended; it is empty if there was nothing.
+    returned, which was then ended; it is empty if there was nothing. ``body`` is a remote's on
+    success, as far as it was read, for whoever acts on it; it is not stored.
     """
 
     ok: bool
@@ -84,6 +86,7 @@ class Outcome:
     retry_context: str | None = None
     cause: FailureCause | None = None
     raised: Raised | None = None
+    body: str = ""
 
     @property
     def reason(self) -> str | None:
@@ -92,7 +95,12 @@ class Outcome:
 
 
 def succeeded(
-    *, duration: float, status: int | None = None, output: str = "", left: str = ""
+    *,
+    duration: float,
+    status: int | None = None,
+    output: str = "",
+    left: str = "",
+    body: str = "",
 ) -> Outcome:
     """Return the outcome of an attempt that the app accepted (not yet an acknowledgement)."""
     return Outcome(
@@ -103,6 +111,7 @@ def succeeded(
         duration=duration,
         output=bounded(output, OUTPUT_BYTES),
         left=left,
+        body=body,
     )
 
 

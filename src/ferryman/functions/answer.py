@@ -57,17 +57,28 @@ def read_retry(
 def read_body(text: str, who: str) -> tuple[timedelta | None, str | None, str | None]:
     """Parse the body of an endpoint as what a function returns: ``InvocationError`` as JSON.
 
-    What is no such object asks for nothing.
+    What is no such object asks for nothing. Options that are none are left out, as of a function.
     """
     try:
         body = json.loads(text)
     except (ValueError, RecursionError):
         return None, None, None
-    options = body.get("retryOptions") if isinstance(body, dict) else None
-    if not isinstance(options, dict) or body.get("_retry") is not True:
+    if not isinstance(body, dict) or body.get("_retry") is not True:
         return None, None, None
-    data = {"data": options["retryData"]} if "retryData" in options else {}
-    size = len(json.dumps(data.get("data")).encode())
-    kept = data if size <= MAX_RETRY_DATA_BYTES else {}
-    asked = {"after": options.get("retryAfter"), "reason": options.get("retryReason"), **kept}
-    return read_retry({"retry": {**asked, "size": size}}, who)
+    found = body.get("retryOptions")
+    options = found if isinstance(found, dict) else {}
+    asked = {"after": options.get("retryAfter"), "reason": options.get("retryReason")}
+    return read_retry({"retry": {**asked, **_data(options)}}, who)
+
+
+def _data(options: dict[str, object]) -> dict[str, object]:
+    """Return the data for the next call, if it is not too large, and its size as UTF-8."""
+    if "retryData" not in options:
+        return {"size": 0}
+    data = options["retryData"]
+    try:
+        text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    except (ValueError, RecursionError):  # NaN, which is not JSON, or too many levels
+        return {"size": 0}
+    size = len(text.encode("utf-8", "surrogatepass"))
+    return {"size": size, **({"data": data} if size <= MAX_RETRY_DATA_BYTES else {})}
