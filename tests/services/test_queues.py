@@ -242,11 +242,23 @@ async def test_a_suspended_app_gets_its_events_when_it_is_resumed(services: Serv
     assert len(await queues.claim()) == 1
 
 
-async def test_events_end_that_the_app_has_no_consumer_for_any_more(services: Services) -> None:
+@pytest.mark.parametrize(
+    ("consumers", "why"),
+    [
+        ([], "no consumer of the app names the queue usual"),
+        (
+            [{"key": "c", "queue": "usual", "endpoint": "e"}],
+            "the endpoint 'e' of the queue usual has no address",
+        ),
+    ],
+)
+async def test_events_end_that_the_app_has_no_consumer_for_any_more(
+    services: Services, consumers: list[dict[str, str]], why: str
+) -> None:
     queues = await Queues.begin(services)
     await queues.push("a")
     manifest = queue_manifest()
-    del manifest["modules"]["consumer"]
+    manifest["modules"]["consumer"] = consumers
     request = AppRegistration(
         kind=AppKind.FORGE,
         server_app_key="queue-server",
@@ -258,7 +270,7 @@ async def test_events_end_that_the_app_has_no_consumer_for_any_more(services: Se
     assert await queues.claim() == []
     [event] = await queues.events()
     assert event.state == "FAILED"
-    assert "no consumer" in event.error
+    assert event.error == why
 
 
 async def test_the_events_of_a_removed_app_go(services: Services) -> None:

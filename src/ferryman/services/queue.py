@@ -32,6 +32,14 @@ def route_of(platform: Platform, app: AppRow, queue: str) -> ConsumerRoute | Non
     )
 
 
+def no_consumer(app: AppRow, queue: str) -> str:
+    """Return why :func:`route_of` is None for an event that was pushed."""
+    consumer = parse_manifest(app.manifest or {}).consumer(queue)
+    if consumer is None:
+        return f"no consumer of the app names the queue {queue}"
+    return f"the endpoint {consumer.endpoint!r:.64} of the queue {queue} has no address"
+
+
 async def push(
     platform: Platform,
     app: AppRow,
@@ -50,7 +58,7 @@ async def push(
     check_text("text", job_id, longest=KEY_CHARACTERS)
     route = route_of(platform, app, queue)
     if route is None:
-        raise _no_consumer(app, queue)
+        raise _unknown(app, queue)
     queue_rules.check_push(events, size, seconds=route.seconds, chain=chain)
     for event in events:
         if event.concurrency is not None:
@@ -109,7 +117,7 @@ def _site_of(app: AppRow) -> AppSite:
     return AppSite(app.app_id, app.site)
 
 
-def _no_consumer(app: AppRow, queue: str) -> Invalid:
+def _unknown(app: AppRow, queue: str) -> Invalid:
     manifest = parse_manifest(app.manifest or {})
     if (consumer := manifest.consumer(queue)) is not None:
         return refusals.queue.CONSUMER_ENDPOINT(queue=queue, endpoint=consumer.endpoint)
