@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ferryman.devtools.recording import layout
 from ferryman.devtools.recording.archive import DOCUMENT_BYTES
 from ferryman.devtools.recording.kept import compare_kept, earlier
 from ferryman.devtools.recording.layout import Redaction
@@ -188,6 +189,22 @@ def test_a_recording_without_state_is_read_by_any_ferryman(tmp_path: Path) -> No
         assert (bundle["version"], bundle["state"]) == (1, lines == [])
         with opened(tmp_path / "run.ferry") as found:
             assert (found.with_state, list(found.state())) == (lines == [], [])
+
+
+@pytest.mark.parametrize(
+    ("bound", "most"),
+    [("STATE_LINE_BYTES", max(map(len, STATE)) + 1), ("LINES", len(STATE))],
+)
+def test_no_state_is_recorded_that_could_not_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bound: str, most: int
+) -> None:
+    monkeypatch.setattr(layout, bound, most - 1)
+    with pytest.raises(ConfigError, match="recording_state_too_large"):
+        recording(tmp_path)
+    monkeypatch.setattr(layout, bound, most)
+    (tmp_path / "run.ferry").write_bytes(recording(tmp_path))
+    with opened(tmp_path / "run.ferry") as found:
+        assert len(list(found.state())) == len(STATE)
 
 
 def test_bytes_that_are_not_there_are_known(tmp_path: Path) -> None:

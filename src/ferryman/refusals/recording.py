@@ -27,7 +27,8 @@ VERSION_OF_PLATFORM = Refusal(
 STATE_TOO_LARGE = Refusal(
     "recording_state_too_large",
     ConfigError,
-    expected="at most {lines} values, rows and objects that the app keeps, of {size} GiB",
+    expected="at most {lines} values, rows and objects that the app keeps, of {each} MiB each and "
+    "{size} GiB in all",
     found="more",
     fix="Record without them, by --no-state.",
 )

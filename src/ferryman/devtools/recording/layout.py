@@ -43,6 +43,8 @@ Of these, a digest is held.
 """
 LIST_BYTES = 2 << 30
 """The greatest size of a list."""
+STATE_LINE_BYTES = 64 << 20
+"""The greatest size of a line of state, in which every character of a value may be escaped."""
 MEMBER = re.compile(
     r"run\.json|(?:messages|files|calls|mappings|timeline|state)\.ndjson"
     r"|payloads/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"

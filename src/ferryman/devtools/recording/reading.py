@@ -32,8 +32,6 @@ from ferryman.wire.recording import (
 )
 
 LINE_BYTES = 2 << 20
-STATE_LINE_BYTES = 64 << 20
-"""The greatest size of a line of state, in which every character of a row may be escaped."""
 
 _PIECE = 1 << 20
 _BROKEN = (
@@ -89,11 +87,11 @@ class Recording:
             return
         with self._archive.open(layout.STATE) as member:
             for number in itertools.count(1):
-                text = member.readline(STATE_LINE_BYTES + 1)
+                text = member.readline(layout.STATE_LINE_BYTES + 1)
                 if not text:
                     return
-                if len(text) > STATE_LINE_BYTES:
-                    most = f"{STATE_LINE_BYTES >> 20} MiB"
+                if len(text) > layout.STATE_LINE_BYTES:
+                    most = f"{layout.STATE_LINE_BYTES >> 20} MiB"
                     refuse(self._path, f"a line of more than {most} in {layout.STATE}")
                 if number > layout.LINES:
                     refuse(self._path, f"more than {layout.LINES} lines in a list")

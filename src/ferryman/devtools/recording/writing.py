@@ -108,9 +108,12 @@ class Writer:
             for line in chain([first], rest):
                 count += 1
                 size += len(line) + 1
-                if count > layout.LINES or size > layout.LIST_BYTES:
+                long = len(line) >= layout.STATE_LINE_BYTES
+                if long or count > layout.LINES or size > layout.LIST_BYTES:
                     raise refusals.recording.STATE_TOO_LARGE(
-                        lines=layout.LINES, size=layout.LIST_BYTES >> 30
+                        lines=layout.LINES,
+                        each=layout.STATE_LINE_BYTES >> 20,
+                        size=layout.LIST_BYTES >> 30,
                     )
                 yield line + b"\n"
 
