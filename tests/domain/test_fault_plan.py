@@ -13,6 +13,7 @@ from ferryman.domain.fault_oracle import (
     Observation,
     Thrown,
     canonical,
+    canonical_lines,
     difference,
     judge,
 )
@@ -330,6 +331,13 @@ def test_states_are_compared_in_one_form() -> None:
     assert canonical("b\na", {}) != canonical("a\nb", {})
     assert canonical("b\na", {}, unordered=True) == canonical("a\nb", {}, unordered=True)
     assert canonical("", {}) == ""
+
+
+def test_lines_of_json_end_by_a_newline_alone() -> None:
+    """Not by what else ends a line in a text of an app."""
+    one, other = '["b", "y\u2028z"]', '["a", "t-1\x85"]'
+    assert canonical_lines(f"{one}\n{other}", {"t-1": "x"}) == f'["a", "x\x85"]\n{one}'
+    assert canonical_lines("", {}) == ""
 
 
 @settings(deadline=None, max_examples=40)

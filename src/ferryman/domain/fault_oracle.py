@@ -122,7 +122,8 @@ def canonical(text: str, names: Mapping[str, str], *, unordered: bool = False) -
 
 def canonical_lines(text: str, names: Mapping[str, str]) -> str:
     """Return lines of JSON in canonical form, in an order that no id changes."""
-    return "\n".join(sorted(_line(line) for line in _named(text, names).splitlines()))
+    # Not splitlines: a text in JSON may have other ends of lines, such as U+2028.
+    return "\n".join(sorted(_line(line) for line in _named(text, names).split("\n")))
 
 
 def _named(text: str, names: Mapping[str, str]) -> str:
