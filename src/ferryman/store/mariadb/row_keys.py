@@ -15,14 +15,16 @@ _INTEGERS = frozenset({"tinyint", "smallint", "mediumint", "int", "bigint"})
 _DECIMAL = "decimal"
 _TEXTS = frozenset({"char", "varchar"})
 # Others are compared in another way than they are sorted, or not exactly: names of an ENUM, FLOAT,
-# dates that are none.
+# dates that are none. Nor do texts of other character sets come back as they were: several
+# characters of GBK are shown as one.
 
 _NUMBER = re.compile(r"-?[0-9]{1,65}(?:\.[0-9]{1,38})?", re.ASCII)
 _LONGEST = 500
 """Characters of the key in a cursor, which is part of a URL."""
 
 _KEY = (
-    "SELECT s.COLUMN_NAME, IF(s.SUB_PART IS NULL, c.DATA_TYPE, '') "
+    "SELECT s.COLUMN_NAME, IF(s.SUB_PART IS NULL AND COALESCE(c.CHARACTER_SET_NAME, 'utf8mb4') "
+    "IN ('utf8mb4', 'utf8mb3', 'ascii', 'latin1'), c.DATA_TYPE, '') "
     "FROM information_schema.STATISTICS s JOIN information_schema.COLUMNS c "
     "USING (TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME) WHERE s.TABLE_SCHEMA = '{database}' "
     "AND s.TABLE_NAME = {table} AND s.INDEX_NAME = 'PRIMARY' ORDER BY s.SEQ_IN_INDEX"
