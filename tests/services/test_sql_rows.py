@@ -122,6 +122,26 @@ async def test_rows_of_all_types_come_back_as_they_were(own: Services, app: AppR
     assert await execute(own, where, "SELECT * FROM v") == [b'{"id":"1"}']
 
 
+async def test_half_a_character_is_read_and_loaded(own: Services, app: AppRow) -> None:
+    """The server takes it; an app reads what Forge's driver makes of it."""
+    await execute(own, app, "CREATE TABLE t (c VARCHAR(9) PRIMARY KEY, n INT)")
+    await execute(
+        own, app, "INSERT INTO t VALUES (CONCAT('a', CONVERT(_ucs2 x'D800' USING utf8mb4)), 1)"
+    )
+    await execute(own, app, "INSERT INTO t VALUES ('b', 2)")
+    assert await execute(own, app, "SELECT c FROM t WHERE n = 1") == [
+        '{"c":"a\ufffd\ufffd\ufffd"}'.encode()
+    ]
+    shown = await rows(own, HARBOUR, size=1)
+    half = {"base64": base64.b64encode(b"a\xed\xa0\x80").decode()}
+    assert [row for _, row in shown] == [{"c": half, "n": 1}, {"c": "b", "n": 2}]
+    [table] = await tables(own, HARBOUR)
+    await load(own, "t", definition=table.definition)
+    for _, row in shown:
+        await load(own, "t", columns=[*row], rows=[[*row.values()]])
+    assert await rows(own, QUAY) == shown
+
+
 async def test_rows_come_by_pages_and_tables(own: Services, app: AppRow) -> None:
     for table in ("b", "a"):
         await execute(own, app, f"CREATE TABLE {table} (n INT PRIMARY KEY)")

@@ -195,6 +195,24 @@ def _immediate(query: str, values: Sequence[Value]) -> str:
     return f"{text} USING {', '.join(literal(value) for value in values)}"
 
 
+def keep_undecodable(result: Any) -> None:
+    """Let a text of a result come as bytes where it is no UTF-8, instead of raising an error.
+
+    MariaDB takes half of a surrogate pair, as is left where an app cut a text.
+    """
+    result.converters = [
+        (None, converter if encoding is None else _decoded)
+        for encoding, converter in result.converters
+    ]
+
+
+def _decoded(cell: bytes) -> str | bytes:
+    try:
+        return cell.decode()
+    except UnicodeDecodeError:
+        return cell
+
+
 def _answer(result: Any, greatest: int) -> SqlAnswer:
     if result.description is None:
         return SqlAnswer(
@@ -208,6 +226,7 @@ def _answer(result: Any, greatest: int) -> SqlAnswer:
                 "warningStatus": result.warning_count,
             },
         )
+    keep_undecodable(result)
     names = [column[0] for column in result.description]
     readers = [reader(column[1]) for column in result.description]
     rows: list[bytes] = []

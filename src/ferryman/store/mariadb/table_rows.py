@@ -12,7 +12,7 @@ from pymysql.constants import ER, FIELD_TYPE
 from pymysql.cursors import Cursor
 
 from ferryman.store.mariadb.address import Address
-from ferryman.store.mariadb.client import close, connect, session_settings
+from ferryman.store.mariadb.client import close, connect, keep_undecodable, session_settings
 from ferryman.store.mariadb.row_keys import KeyCell, key_of, name_of
 from ferryman.store.mariadb.values import quoted, reader
 
@@ -190,9 +190,13 @@ def _read(server: Address, query: str) -> Iterator[dict[str, object]]:
 
 
 def read(connection: Connection, query: str) -> Iterator[dict[str, object]]:
-    """Yield the rows of a query as they come, by their columns; bytes are in base64."""
+    """Yield the rows of a query as they come, by their columns; bytes are in base64.
+
+    So are texts that are no UTF-8, which a load then stores as they were.
+    """
     connection.query(query, unbuffered=True)
     result: Any = connection._result  # noqa: SLF001 - as in client
+    keep_undecodable(result)
     kinds = [(column[0], column[1]) for column in result.description]
     while (cells := result._read_rowdata_packet_unbuffered()) is not None:  # noqa: SLF001
         yield {name: _value(kind, cell) for (name, kind), cell in zip(kinds, cells, strict=True)}
