@@ -64,6 +64,8 @@ async def filled(services: Services) -> AppRow:
         "twice BIGINT AS (id * 2) VIRTUAL)",
         "INSERT INTO notes (text, raw) SELECT CONCAT('♥ \\n', seq), x'00ff' FROM seq_1_to_2500",
         "UPDATE notes SET id = 0 WHERE id = 1",
+        # Half of a surrogate pair, which the server takes.
+        "UPDATE notes SET text = CONVERT(_ucs2 x'D800' USING utf8mb4) WHERE id = 2",
         "CREATE TABLE bare (f FLOAT)",
         "INSERT INTO bare VALUES (16777.216), (16777.216), (NULL)",
         "CREATE VIEW z AS SELECT id FROM notes WHERE twice > 2",
