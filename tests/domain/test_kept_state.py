@@ -12,6 +12,8 @@ DEFINITION = """CREATE TABLE `n` (
   `it's ``at``` timestamp(6) NULL DEFAULT current_timestamp(6),
   `changed` datetime DEFAULT NULL ON UPDATE current_timestamp(),
   `uuid` varchar(36) DEFAULT uuid(),
+  `ms` bigint(20) DEFAULT (1000 * unix_timestamp()),
+  `two` int(11) DEFAULT (1 + 1) CHECK (abs(`two`) < 9),
   `twice` int(11) GENERATED ALWAYS AS (`times` * 2) VIRTUAL,
   `times` int(11) DEFAULT 1 COMMENT 'no AUTO_INCREMENT, it''s DEFAULT uuid()',
   `text` varchar(99) NOT NULL DEFAULT 'now() ON UPDATE',
@@ -23,7 +25,7 @@ ABOUT = {"key": "k", "cdn": True, "size": 1, "contentType": "a/b", "checksum": "
 
 def test_columns_that_the_server_fills() -> None:
     """By their attributes, not by what their names, comments and texts say."""
-    assert made_by_database(DEFINITION) == {"id", "it's `at`", "changed", "uuid", "twice"}
+    assert made_by_database(DEFINITION) == {"id", "it's `at`", "changed", "uuid", "ms", "twice"}
 
 
 @pytest.mark.parametrize(

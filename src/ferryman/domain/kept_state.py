@@ -16,7 +16,9 @@ What has no end is matched too, so that no text takes longer than its length.
 
 _COLUMN = re.compile(r"^ +`((?:[^`\n]|``)++)` (.*)$", re.MULTILINE)
 _MADE = re.compile(
-    r"\bAUTO_INCREMENT\b|\bGENERATED ALWAYS\b|\bON UPDATE\b|\bDEFAULT \(?[a-z_]+\(", re.IGNORECASE
+    r"\bAUTO_INCREMENT\b|\bGENERATED ALWAYS\b|\bON UPDATE\b"
+    r"|\bDEFAULT [a-z_]+\(|\bDEFAULT \([^()]*[a-z_]\(",
+    re.IGNORECASE,
 )
 _NEXT_NUMBER = re.compile(r" AUTO_INCREMENT=\d+")
 
