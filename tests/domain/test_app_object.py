@@ -32,6 +32,7 @@ REFUSED = (
     ({"name": ObjectName("")}, Invalid, "os_invalid_key"),
     ({"name": ObjectName("a\0")}, Invalid, "os_invalid_key"),
     ({"name": ObjectName("\ud800")}, Invalid, "os_invalid_key"),
+    ({"name": ObjectName("é" * 513)}, Invalid, "os_invalid_key"),
     ({"size": -1}, Invalid, "os_invalid_length"),
     ({"size": OBJECT_BYTES + 1}, LimitExceeded, "os_object_too_large"),
     ({"checksum": ""}, Invalid, "os_invalid_checksum"),
@@ -51,7 +52,7 @@ def test_what_can_not_be_kept_is_refused(
 
 def test_the_largest_and_the_smallest_may_be_kept() -> None:
     for size in (0, OBJECT_BYTES):
-        object_rules.check_new(new(size=size))
+        object_rules.check_new(new(size=size, name=ObjectName("k" * 1024)))
 
 
 def test_a_url_lasts_an_hour_at_most() -> None:

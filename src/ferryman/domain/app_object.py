@@ -12,7 +12,7 @@ from zlib import crc32
 
 from ferryman import refusals
 from ferryman.domain.crc32c import crc32c
-from ferryman.domain.limits import OBJECT_BYTES, SIGNED_URL_LIFE
+from ferryman.domain.limits import OBJECT_BYTES, OBJECT_REQUEST_BYTES, SIGNED_URL_LIFE
 from ferryman.object_vocab import ChecksumType
 
 NO_TEXT = "a NUL character or half of a surrogate pair"
@@ -69,6 +69,9 @@ def check_new(new: NewObject) -> None:
     and :class:`LimitExceeded` (``os_object_too_large``).
     """
     check_name(new.name)
+    length = len(new.name.key.encode())
+    if length > OBJECT_REQUEST_BYTES:  # no call of the app could name it
+        raise refusals.app_object.KEY_INVALID(found=f"one of {length} bytes")
     if new.size < 0:
         raise refusals.app_object.LENGTH_INVALID(found=new.size)
     if new.size > OBJECT_BYTES:

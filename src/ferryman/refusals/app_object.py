@@ -31,9 +31,9 @@ REQUEST_TOO_LARGE = Refusal(
 KEY_INVALID = Refusal(
     "os_invalid_key",
     Invalid,
-    expected="a key of one character or more, of Unicode text",
+    expected="a key of 1 to 1,024 bytes, of Unicode text",
     found="{found}",
-    fix="Give the object a key that is text.",
+    fix="Give the object a key that is text, and not longer.",
 )
 LENGTH_INVALID = Refusal(
     "os_invalid_length",
