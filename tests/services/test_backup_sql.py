@@ -61,10 +61,10 @@ async def filled(services: Services) -> AppRow:
     app = await services.plan(HARBOUR, modules={"sql": MODULE})
     for query in (
         "CREATE TABLE notes (id BIGINT AUTO_INCREMENT PRIMARY KEY, text TEXT, raw VARBINARY(9), "
-        "twice BIGINT AS (id * 2) VIRTUAL)",
+        "twice BIGINT AS (id * 2) VIRTUAL, half VARCHAR(1) DEFAULT x'eda080')",
         "INSERT INTO notes (text, raw) SELECT CONCAT('♥ \\n', seq), x'00ff' FROM seq_1_to_2500",
         "UPDATE notes SET id = 0 WHERE id = 1",
-        # Half of a surrogate pair, which the server takes.
+        # Half of a surrogate pair, which the server takes, as in the default.
         "UPDATE notes SET text = CONVERT(_ucs2 x'D800' USING utf8mb4) WHERE id = 2",
         "CREATE TABLE bare (f FLOAT)",
         "INSERT INTO bare VALUES (16777.216), (16777.216), (NULL)",

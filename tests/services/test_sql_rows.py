@@ -124,7 +124,8 @@ async def test_rows_of_all_types_come_back_as_they_were(own: Services, app: AppR
 
 async def test_half_a_character_is_read_and_loaded(own: Services, app: AppRow) -> None:
     """The server takes it; an app reads what Forge's driver makes of it."""
-    await execute(own, app, "CREATE TABLE t (c VARCHAR(9) PRIMARY KEY, n INT)")
+    default = "c VARCHAR(9) DEFAULT x'eda080'"
+    await execute(own, app, f"CREATE TABLE t ({default} PRIMARY KEY, n INT)")
     await execute(
         own, app, "INSERT INTO t VALUES (CONCAT('a', CONVERT(_ucs2 x'D800' USING utf8mb4)), 1)"
     )
@@ -136,6 +137,7 @@ async def test_half_a_character_is_read_and_loaded(own: Services, app: AppRow) -
     half = {"base64": base64.b64encode(b"a\xed\xa0\x80").decode()}
     assert [row for _, row in shown] == [{"c": half, "n": 1}, {"c": "b", "n": 2}]
     [table] = await tables(own, HARBOUR)
+    assert "DEFAULT '\ufffd'" in str(table.definition)
     await load(own, "t", definition=table.definition)
     for _, row in shown:
         await load(own, "t", columns=[*row], rows=[[*row.values()]])

@@ -1,6 +1,7 @@
 """The tables of an app's database with their definitions and rows, for the operator."""
 
 import base64
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from ferryman.store.mariadb.client import close, connect, keep_undecodable, sess
 from ferryman.store.mariadb.row_keys import KeyCell, key_of, name_of
 from ferryman.store.mariadb.values import quoted, reader
 
+_HALF = re.compile("[\ud800-\udfff]")
 _COUNT_SECONDS = 2
 _READ_SECONDS = 60.0
 
@@ -142,18 +144,32 @@ def table_in(
     count = _count(cursor, place) if counted and not is_view else None
     try:
         if is_view:
-            cursor.execute(_VIEW.format(database=database, table=quoted(name)))
-            [(text, check)] = cursor.fetchall()
+            [(text, check)] = _texts(cursor, _VIEW.format(database=database, table=quoted(name)))
             # The name of the database is the app's here alone.
             text = text.replace(f"`{database}`.", "")
             option = "" if check == "NONE" else f" WITH {check} CHECK OPTION"
             definition = f"CREATE VIEW {name_of(name)} AS {text}{option}"
         else:
-            cursor.execute(f"SHOW CREATE TABLE {place}")
-            [(_, definition)] = cursor.fetchall()
+            [(_, definition)] = _texts(cursor, f"SHOW CREATE TABLE {place}")
     except (pymysql.err.MySQLError, ValueError):
         return None
     return AppTable(name=name, is_view=is_view, rows=count, definition=definition)
+
+
+def _texts(cursor: Cursor, query: str) -> list[list[str]]:
+    """Return the rows of a query, whose cells are texts.
+
+    Half of a surrogate pair, which a default may have, becomes one replacement character.
+    """
+    connection: Connection = cursor.connection
+    connection.query(query, unbuffered=True)
+    result: Any = connection._result  # noqa: SLF001 - as in client
+    keep_undecodable(result)
+    found: list[list[str]] = []
+    while (cells := result._read_rowdata_packet_unbuffered()) is not None:  # noqa: SLF001
+        texts = (c.decode("utf-8", "surrogatepass") if isinstance(c, bytes) else c for c in cells)
+        found.append([_HALF.sub("\N{REPLACEMENT CHARACTER}", text) for text in texts])
+    return found
 
 
 def _count(cursor: Cursor, place: str) -> int | None:
