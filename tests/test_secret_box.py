@@ -70,6 +70,8 @@ def test_keys_come_from_a_setting_or_a_file(tmp_path: Path) -> None:
         ("short", None),
         (OLD_TEXT[:-4], None),
         ("not base64!", None),
+        ("Schlüssel", None),
+        (f"\ufeff{OLD_TEXT}", None),
         (OLD_TEXT, file),
         (None, tmp_path / "nowhere"),
     ):

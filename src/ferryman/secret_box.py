@@ -117,7 +117,7 @@ def read_keys(
 def _key(line: str, refusal: Refusal[ConfigError]) -> bytes:
     try:
         key = base64.b64decode(line, validate=True)
-    except binascii.Error as error:
+    except ValueError as error:  # also of characters that are not ASCII
         raise refusal(found="a line that is not base64") from error
     if len(key) != _KEY_BYTES:
         raise refusal(found=f"a key of {len(key)} bytes")

@@ -16,7 +16,7 @@ from ferryman.store.postgres_programs import ensure_user, let_read, surroundings
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root creates users")
 
 
-def test_locale_and_variables_of_libpq_are_left_out() -> None:
+def test_locale_variables_of_libpq_and_keys_are_left_out() -> None:
     environ = {
         "PATH": "/bin",
         "TMPDIR": "/var/tmp",
@@ -25,6 +25,7 @@ def test_locale_and_variables_of_libpq_are_left_out() -> None:
         "LANGUAGE": "xx",
         "PGDATA": "/nowhere",
         "PGPASSWORD": "secret",
+        "FERRYMAN_OBJECT_KEY": "secret",
     }
     assert surroundings(environ) == {"PATH": "/bin", "TMPDIR": "/var/tmp", "LC_ALL": "C"}
 

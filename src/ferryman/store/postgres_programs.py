@@ -42,11 +42,14 @@ class ProgramError(subprocess.CalledProcessError):
 
 
 def surroundings(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return ``environ`` without locale and libpq variables, which would change the server."""
+    """Return ``environ`` without locale and libpq variables, which would change the server.
+
+    The platform's own are left out as well: there are keys among them.
+    """
     kept = {
         name: value
         for name, value in environ.items()
-        if not name.startswith(("PG", "LC_")) and name not in {"LANG", "LANGUAGE"}
+        if not name.startswith(("PG", "LC_", "FERRYMAN_")) and name not in {"LANG", "LANGUAGE"}
     }
     return {**kept, "LC_ALL": _LOCALE}
 
