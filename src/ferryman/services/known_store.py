@@ -4,7 +4,7 @@ import asyncio
 from uuid import UUID
 
 from ferryman import refusals
-from ferryman.errors import NotFound
+from ferryman.errors import NotFound, OutsideError
 from ferryman.services.platform import Platform
 from ferryman.store import storage as storage_store
 
@@ -34,4 +34,8 @@ async def _is_held(platform: Platform, key: str) -> bool:
         await platform.objects.size(key)
     except NotFound:
         return False
+    except OutsideError as error:
+        # A file that is damaged is this platform's own, too.
+        if error.code != refusals.object_store.DAMAGED.code:
+            raise
     return True

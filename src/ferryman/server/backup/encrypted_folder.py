@@ -15,6 +15,7 @@ from ferryman.objects.sealed_file import (
     write_all,
 )
 from ferryman.objects.sealing import ObjectKeys
+from ferryman.objects.signed_url import is_key
 from ferryman.server.backup.place import Folder
 
 
@@ -28,6 +29,12 @@ class EncryptedFolder(Folder):
     def note_key(self) -> None:
         """Note the key that what is restored needs, before the first file."""
         check_keys(self.root.parent / "keys", self._keys, note=True)
+
+    def remove_plain(self) -> None:
+        """Remove what a restore that was cut had copied without a key: it would be read first."""
+        for path in self.root.glob("*/*"):
+            if is_key(path.name):
+                path.unlink()
 
     def opened(self, name: str) -> Readable:
         """Open a file to read its plain bytes; FileNotFoundError if there is none."""

@@ -7,8 +7,9 @@ from hashlib import sha256
 from typing import Generic, TypeVar
 from uuid import UUID
 
+from ferryman import refusals
 from ferryman.digests import PartsHasher
-from ferryman.errors import NotFound
+from ferryman.errors import NotFound, OutsideError
 from ferryman.in_parallel import in_parallel
 from ferryman.objects.local import LocalStore
 from ferryman.objects.port import ObjectStore
@@ -115,6 +116,12 @@ class FileBackup:
                 written = await self._put(key, proof)
             except (NotFound, FileNotFoundError):
                 await self._missing(file)
+                return None
+            except OutsideError as error:
+                if error.code != refusals.object_store.DAMAGED.code:
+                    raise
+                self._problem(key, f"{error.code}: {error.found}")
+                self._tell(file.size, False)
                 return None
             entry = IndexEntry(key, written.size, written.sha256)
             if wrong := proof.difference(written):

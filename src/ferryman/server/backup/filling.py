@@ -83,6 +83,8 @@ async def fill(place: BackupPlace, manifest: BackupManifest, target: Target, tel
         target.place.clear_drafts()
     if isinstance(target.place, EncryptedFolder):
         await asyncio.to_thread(target.place.note_key)
+        with place_errors():
+            await asyncio.to_thread(target.place.remove_plain)
     batch: list[IndexEntry] = []
     async for line in lines_of(place, manifest.index.name):
         batch.append(read_entry(line))

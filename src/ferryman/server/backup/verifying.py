@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Sequence
 from uuid import UUID
 
+from ferryman import refusals
 from ferryman.config import Settings
 from ferryman.domain.proof import FileVerifier
-from ferryman.errors import NotFound
+from ferryman.errors import NotFound, OutsideError
 from ferryman.in_parallel import in_parallel
 from ferryman.server.backup.app_databases import AppCopies
 from ferryman.server.backup.manifest import BackupManifest, FileProblem
@@ -74,4 +75,8 @@ async def _difference(platform: Platform, file: ProvenBytes) -> str | None:
             await asyncio.to_thread(verifier.feed, chunk)
     except NotFound:
         return "the store has no such file"
+    except OutsideError as error:
+        if error.code != refusals.object_store.DAMAGED.code:
+            raise
+        return f"{error.code}: {error.found}"
     return "; ".join(verifier.differences(file.size)) or None
