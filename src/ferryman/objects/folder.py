@@ -6,6 +6,7 @@
     objects/KE/KEY               a file of one part that was begun with it, from its arrival on
     …/NUMBER-SHA256.sealed, …/KEY.sealed    the same, encrypted (ADR 123)
     keys/ID                      an empty file for each key that encrypted something
+    sealing/ID/                  parts that ``data seal`` encrypted once for several files
 
 A file is its ordered parts: completing it renames one folder and copies no byte. All functions here
 block and use no event loop.
@@ -158,6 +159,18 @@ def remove_folder(folder: Path, incoming: Path) -> None:
         except FileNotFoundError:
             return
         shutil.rmtree(doomed, ignore_errors=True)
+
+
+def remove_unshared(folder: Path) -> None:
+    """Remove what a ``data seal`` that was cut left in ``sealing`` of files that are deleted.
+
+    One that runs gives a part this name beside another, so it has two or more unless it is deleted.
+    """
+    with disk_errors(), suppress(FileNotFoundError):
+        for path in [*folder.glob("*/*")]:
+            with suppress(FileNotFoundError):
+                if path.stat().st_nlink == 1:
+                    path.unlink()
 
 
 def keys_in(folder: Path) -> list[str]:

@@ -78,7 +78,11 @@ class IncomingPart:
             raise refusals.upload.CLOSED_IN_STORE()
         if self._size > _HELD:
             self._file = self._create()
-            self._writer = self._write_to(self._file)
+            try:
+                self._writer = self._write_to(self._file)
+            except BaseException:  # no room for the first bytes
+                self.__exit__(None, None, None)
+                raise
         return self
 
     def __exit__(

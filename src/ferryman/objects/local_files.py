@@ -19,6 +19,7 @@ from ferryman.objects.folder import (
     put_in_place,
     read_list,
     remove_folder,
+    remove_unshared,
     stored_part,
     sync_folder,
     write_list,
@@ -27,7 +28,7 @@ from ferryman.objects.key_marks import check_keys
 from ferryman.objects.linked_part import AT_ONCE, take_over
 from ferryman.objects.parts import check_parts
 from ferryman.objects.port import Assembly, HeldPart, HoldsMoreError, OpenUpload, Part
-from ferryman.objects.sealed_file import Readable, open_piece, remove_sealed
+from ferryman.objects.sealed_file import Readable, SealedReader, open_piece, remove_sealed
 from ferryman.objects.sealing import NO_KEYS, ObjectKeys
 from ferryman.objects.signed_url import is_key
 from ferryman.objects.stored_object import StoredObject, find_object, with_content
@@ -47,6 +48,7 @@ class LocalFiles:
         self.keys = keys
         self.mark = root / "platform"
         self.key_marks = root / "keys"
+        self.sealing = root / "sealing"
         self.incoming = root / "incoming"
         self.uploads = root / "uploads"
         self.objects = root / "objects"
@@ -73,20 +75,37 @@ class LocalFiles:
     def held(self, key: str, upload_ref: str) -> list[Part]:
         """Return the parts that came for an upload."""
         whole = read_whole_file(upload_ref)
-        return parts_in(self.upload(key)) if whole is None else whole.parts(self.object(key))
+        if whole is not None:
+            return whole.parts(self.object(key))
+        # With the lock: a part may be about to get another name, as it is encrypted.
+        with locked(self.upload(key)) as is_open:
+            return parts_in(self.upload(key)) if is_open else []
 
     def find(self, key: str, most: int = 0) -> StoredObject:
-        """Return a completed file, of which the key is there if it is encrypted.
+        """Return a completed file; if it is encrypted, its key is there and its size proven.
 
         One of at most ``most`` bytes has its content, too.
         """
         stored = find_object(self.object(key))
         if stored is None:
             raise refusals.upload.OBJECT_NOT_FOUND(id=key)
-        if stored.sealed:
-            with disk_errors():
-                open_piece(stored.pieces[0][0], self.keys).close()
-        return with_content(stored, self.keys) if stored.size <= most else stored
+        if stored.size <= most:
+            stored = with_content(stored, self.keys)
+        # Content was read up to the end, which proves as much.
+        if stored.sealed and stored.content is None:
+            self._prove(key, stored.pieces[0][0])
+        return stored
+
+    def _prove(self, key: str, path: Path) -> None:
+        with disk_errors():
+            try:
+                piece = open_piece(path, self.keys)
+            except FileNotFoundError:  # deleted meanwhile
+                raise refusals.upload.OBJECT_NOT_FOUND(id=key) from None
+            with piece:
+                # A part's size is in the list of its file; a whole file's is read off it.
+                if isinstance(piece, SealedReader) and is_key(path.name):
+                    piece.prove_size()
 
     def copy_part(
         self, key: str, upload_ref: str, part: PartRequest, held: HeldPart
@@ -169,7 +188,8 @@ class LocalFiles:
                 yield OpenUpload(key, key, datetime.fromtimestamp(changed, UTC))
 
     async def keys_of_files(self) -> AsyncIterator[str]:
-        """Yield the key of every completed file, in order."""
+        """Yield the key of every completed file, in order; remove what is left of deleted ones."""
+        await asyncio.to_thread(remove_unshared, self.sealing)
         with disk_errors():
             folders = await asyncio.to_thread(lambda: sorted(self.objects.iterdir()))
         for folder in folders:

@@ -23,7 +23,7 @@ from ferryman.disk import room_in
 from ferryman.errors import OutsideError
 from ferryman.ids import ephemeral_id
 from ferryman.objects.folder import disk_errors, locked, sync_folder
-from ferryman.objects.key_marks import check_keys, forget_key, marked_keys
+from ferryman.objects.key_marks import check_keys, forget_key
 from ferryman.objects.seal_survey import Pending, SealReport, pending_files
 from ferryman.objects.sealed_file import SealedWriter, open_piece, sealed_name, write_all
 from ferryman.objects.sealing import ObjectKeys
@@ -73,7 +73,8 @@ class SealRun:
             left = self.count()
             left.sealed_files, left.problems = done, problems
             if not left.left_files:
-                for kid in set(marked_keys(self._marks)) - {self._keys.kids[0]}:
+                # One that came meanwhile is of a process that begins to use it.
+                for kid in set(self._keys.kids) - {self._keys.kids[0]}:
                     forget_key(self._marks, kid)
         return left
 
@@ -149,8 +150,9 @@ class SealRun:
             self._replace(pending.path, draft)
             return
         with locked(pending.upload) as is_open:
-            if is_open:
-                self._replace(pending.path, draft)
+            if not is_open:
+                raise FileNotFoundError(pending.path)  # completed: it comes again among the files
+            self._replace(pending.path, draft)
 
     def _replace(self, path: Path, draft: Path) -> None:
         final, plain = sealed_name(path), path.exists()

@@ -133,13 +133,17 @@ class SealedReader:
         end = min(self._at + size, self.size)
         pieces = []
         if not self.size:
-            self._open(0)  # an empty file has a chunk to prove as well
+            self.prove_size()  # an empty file has a chunk as well
         while self._at < end:
             number, offset = divmod(self._at, CHUNK)
             piece = self._open(number)[offset : offset + end - self._at]
             pieces.append(piece)
             self._at += len(piece)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def prove_size(self) -> None:
+        """Open the last chunk: a file that was cut at a chunk's end has one that does not."""
+        self._open(self._count - 1)
 
     def _open(self, number: int) -> bytes:
         if number != self._number:

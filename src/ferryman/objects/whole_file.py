@@ -7,9 +7,11 @@ other bytes are ever signed for the name, so that it serves as their etag.
 import re
 import stat
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from ferryman.errors import OutsideError
 from ferryman.objects.sealed_file import sealed_length
 from ferryman.wire.upload import PartRequest, StoredPart
 
@@ -35,10 +37,12 @@ class WholeFile:
     def parts(self, path: Path) -> list[StoredPart]:
         """Return the file at ``path`` as the only part, or none if it has not come."""
         # Its digest was checked before it got its name.
+        found: int | None = None
         try:
             status = path.stat()
         except FileNotFoundError:
-            found = sealed_length(path)
+            with suppress(OutsideError):  # cut: like one that has not come
+                found = sealed_length(path)
         else:
             found = status.st_size if stat.S_ISREG(status.st_mode) else None
         if found != self.size:
