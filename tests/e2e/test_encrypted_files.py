@@ -112,6 +112,12 @@ def test_no_plain_byte_is_in_the_data_folder(tmp_path: Path, database: str) -> N
             for key, expected in sent.items():
                 with migration.get_app_data_payload(key) as payload:
                     assert payload.read() == expected
+        # Whatever way it is read, damage is told before the first byte, or breaks the answer.
+        [damaged] = (data / "objects").rglob(f"{receipts[0].key}.sealed")
+        damaged.write_bytes(damaged.read_bytes()[:-1] + b"?")
+        path = f"/app/migration/forge/v1/data/{receipts[0].key}/payload"
+        reply = app.migration.cloud.call("GET", path)
+        assert (reply.status, reply.json["type"]) == (503, "urn:ferryman:error:store_damaged")
         platform.stop()
         keys.write_text(base64.b64encode(os.urandom(32)).decode())
         for env in ({}, platform.env):

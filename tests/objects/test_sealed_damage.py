@@ -11,6 +11,7 @@ from unittest import mock
 
 import pytest
 
+from ferryman.api import http as api_http
 from ferryman.errors import NotFound, OutsideError
 from ferryman.objects import incoming, local_files
 from ferryman.objects.key_marks import marked_keys
@@ -59,13 +60,20 @@ def test_damage_after_the_first_bytes_breaks_the_connection(store: LocalStore, k
     with on_disk(store, key).open("r+b") as file:
         file.seek(HEADER + FULL)
         file.write(bytes([file.read(1)[0] ^ 1]))
-    with pytest.raises((http.client.IncompleteRead, ConnectionError)) as broken:
+    with (
+        mock.patch.object(api_http, "log") as log,
+        pytest.raises((http.client.IncompleteRead, ConnectionError)) as broken,
+    ):
         request("GET", read_url(store, key))
+    [told] = log.error.mock_calls
+    assert (told.args, told.kwargs["code"]) == (("download.broken",), "store_damaged")
     if isinstance(broken.value, http.client.IncompleteRead):
         assert DATA[:CHUNK].startswith(broken.value.partial)
     for header, start in (("bytes=0-99", 0), (f"bytes={2 * CHUNK}-{2 * CHUNK + 99}", 2 * CHUNK)):
         answer = request("GET", read_url(store, key), headers={"Range": header})
         assert (answer.status, answer.body) == (206, DATA[start : start + 100])
+    answer = request("GET", read_url(store, key), headers={"Range": f"bytes={CHUNK}-"})
+    assert (answer.status, b"store_damaged" in answer.body) == (503, True)
 
 
 def test_a_file_that_was_cut_before_it_was_completed_is_sent_again(

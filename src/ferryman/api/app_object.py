@@ -11,7 +11,7 @@ from litestar.response import Stream
 from ferryman import refusals
 from ferryman.api import forge_problem
 from ferryman.api.at_once import READ_BYTES
-from ferryman.api.http import byte_range
+from ferryman.api.http import begun, byte_range
 from ferryman.api.key_value_form import Asked, is_half_character
 from ferryman.api.parameters import Caller, Id, OwnPlatform, OwnReaders
 from ferryman.api.problems import answer
@@ -141,7 +141,8 @@ async def read_object(
     if span:
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{found.size}"
     readers.check(grant.app_id)
-    chunks = platform.objects.stream(str(found.file_key), start, end, step=READ_BYTES)
+    stored = platform.objects.stream(str(found.file_key), start, end, step=READ_BYTES)
+    chunks = await begun(stored)
     return Stream(
         readers.counted(grant.app_id, chunks),
         status_code=206 if span else 200,

@@ -9,6 +9,7 @@ from litestar.response import Stream
 
 from ferryman.api.at_once import READ_BYTES
 from ferryman.api.auth import Credentials, caller, cloud_app_guard
+from ferryman.api.http import begun
 from ferryman.api.mapping import container_page, find_mappings, mapping_page
 from ferryman.api.parameters import Caller, Id, LastKey, OwnPlatform, OwnReaders, PageSize
 from ferryman.api.problems import answer
@@ -86,7 +87,7 @@ async def data_payload(
     readers.check(app)
     size, chunks = await app_data.payload(platform, caller, file_key, step=READ_BYTES)
     return Stream(
-        readers.counted(app, chunks),
+        readers.counted(app, await begun(chunks)),
         media_type="application/octet-stream",
         headers={"Content-Length": str(size)},
     )

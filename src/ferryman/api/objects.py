@@ -18,7 +18,7 @@ from litestar.types.asgi_types import HTTPScope
 
 from ferryman import refusals
 from ferryman.api.at_once import READ_BYTES, AtOnce, bodies
-from ferryman.api.http import byte_range, disconnected
+from ferryman.api.http import begun, byte_range, disconnected
 from ferryman.api.problems import problem_of, status_of
 from ferryman.errors import PlatformError, RateLimited
 from ferryman.objects.local import LocalStore
@@ -132,20 +132,26 @@ class ObjectsApp:
         send: Send,
     ) -> None:
         start, end = span or (0, stored.size)
+        last = start if scope["method"] == "HEAD" else end
+        chunks = None
+        if stored.content is None:
+            try:
+                chunks = await begun(self._store.read(stored, start, last, READ_BYTES))
+            except PlatformError as error:
+                await _refuse(error, receive, send)
+                return
         headers = _file_headers(stored, grant.name, end - start)
         if span:
             headers.append(
                 (b"content-range", f"bytes {start}-{end - 1}/{stored.size}".encode("ascii"))
             )
         await _start(send, 206 if span else 200, headers)
-        if scope["method"] == "HEAD":
-            end = start
-        if stored.content is not None:
-            await _body(send, stored.content[start:end], more=False)
+        if chunks is None:
+            await _body(send, (stored.content or b"")[start:last], more=False)
             return
         gone = asyncio.create_task(disconnected(receive))
         try:
-            async for chunk in self._store.read(stored, start, end, READ_BYTES):
+            async for chunk in chunks:
                 await _body(send, chunk, more=True)
                 if gone.done():
                     return

@@ -4,6 +4,7 @@ from litestar import get, post
 from litestar.params import JSONBody
 from litestar.response import Stream
 
+from ferryman.api.http import begun
 from ferryman.api.parameters import LONG_LIST_BYTES, Author, Id, OwnPlatform
 from ferryman.services import recording as recording_service
 from ferryman.services import replay
@@ -25,7 +26,7 @@ async def recorded_payload(platform: OwnPlatform, transfer_id: Id, file_key: Id)
     """Return the bytes of a file of a transfer."""
     size, chunks = await recording_service.payload(platform, transfer_id, file_key)
     return Stream(
-        chunks,
+        await begun(chunks),
         media_type="application/octet-stream",
         headers={"Content-Length": str(size)},
     )
