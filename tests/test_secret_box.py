@@ -79,5 +79,6 @@ def test_keys_come_from_a_setting_or_a_file(tmp_path: Path) -> None:
             SecretBox.of(given, path)
         assert OLD_TEXT not in str(caught.value)
     file.write_bytes(b"\xff\xfe")
-    with pytest.raises(ConfigError, match="secret_key_invalid"):
+    with pytest.raises(ConfigError, match="secret_key_invalid") as caught:
         SecretBox.of(None, file)
+    assert "0xff" not in str(caught.value)

@@ -104,8 +104,10 @@ def read_keys(
     if file is not None:
         try:
             text = file.read_text()
-        except (OSError, UnicodeDecodeError) as error:
+        except OSError as error:
             raise refusal(found=f"{file}: {error}") from error
+        except UnicodeDecodeError as error:  # whose text names a byte of the key
+            raise refusal(found=f"{file}: bytes that are not UTF-8") from error
     if text is None:
         return ()
     keys = tuple(_key(line, refusal) for line in text.split())
