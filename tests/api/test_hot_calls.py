@@ -58,6 +58,7 @@ def calls(migration: FunctionMigration) -> dict[str, tuple[Caller, str, str, Any
         ),
         "size 0": (migration.cloud, "GET", f"{forge}/page?namespace=a&pageSize=0", None),
         "size x": (migration.cloud, "GET", f"{forge}/page?namespace=a&pageSize=x", None),
+        "size 007": (migration.cloud, "GET", f"{forge}/page?namespace=a&pageSize=007", None),
         "cursor": (migration.cloud, "GET", f"{forge}/page?namespace=a&lastEntity=x", None),
         "no key": (migration.server, "POST", f"{server}/find?namespace=a", ["1", "1"]),
         "no list": (migration.server, "POST", f"{server}/find?namespace=a", {"1": 2}),
@@ -75,7 +76,17 @@ def calls(migration: FunctionMigration) -> dict[str, tuple[Caller, str, str, Any
 
 NAMES = (
     *("url", "find", "cloud find", "page", "page of 2", "no namespace", "unknown parameter"),
-    *("size 0", "size x", "cursor", "no key", "no list", "numbers", "no file", "wrong side"),
+    *(
+        "size 0",
+        "size x",
+        "size 007",
+        "cursor",
+        "no key",
+        "no list",
+        "numbers",
+        "no file",
+        "wrong side",
+    ),
     *("no status", "no ids", "no such message"),
 )
 

@@ -35,6 +35,7 @@ _ID = "([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"
 _FORGE = "/app/migration/forge/v1"
 _SERVER = "/server/v1"
 _CLAIM = re.compile(rb"[0-9]{1,9}")
+_SIZE = re.compile("0|[1-9][0-9]{0,7}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ async def _find(platform: Platform, asked: _Asked) -> object:
 
 async def _page(platform: Platform, asked: _Asked) -> object:
     size = asked.query.get("pageSize")
-    if size is not None and not (size.isascii() and size.isdigit() and len(size) < 9):
+    if size is not None and not _SIZE.fullmatch(size):
         raise OtherForm
     return await mapping_service.page(
         platform,
